@@ -1,0 +1,58 @@
+/* Which tiers this CPU, under this operating system, can run. A tier is all or nothing. */
+#include "kernels.h"
+
+#if defined(EC_X86_64)
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    __cpuidex((int *)out, (int)leaf, (int)subleaf);
+}
+static uint64_t enabled_states(void) { return _xgetbv(0); }
+#else
+#include <cpuid.h>
+static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
+    __cpuid_count(leaf, subleaf, out[0], out[1], out[2], out[3]);
+}
+static uint64_t enabled_states(void) {
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+#endif
+
+#define BIT(n) (1u << (n))
+#define HAS(word, mask) (((word) & (mask)) == (mask))
+
+uint32_t ec_cpu_tiers(void) {
+    uint32_t r[4], leaf1_c, leaf7_b, leaf7_c, extended_c = 0;
+    cpuid(0, 0, r);
+    if (r[0] < 7) return EC_ISA_SCALAR;
+    cpuid(1, 0, r);
+    leaf1_c = r[2];
+    cpuid(7, 0, r);
+    leaf7_b = r[1];
+    leaf7_c = r[2];
+    cpuid(0x80000000u, 0, r);
+    if (r[0] >= 0x80000001u) {
+        cpuid(0x80000001u, 0, r);
+        extended_c = r[2];
+    }
+    /* leaf 1 ecx: fma 12, popcnt 23, osxsave 27, avx 28, f16c 29; leaf 7 ebx: bmi1 3, avx2 5, bmi2 8; lzcnt */
+    if (!HAS(leaf1_c, BIT(12) | BIT(23) | BIT(27) | BIT(28) | BIT(29))) return EC_ISA_SCALAR;
+    if (!HAS(leaf7_b, BIT(3) | BIT(5) | BIT(8)) || !HAS(extended_c, BIT(5))) return EC_ISA_SCALAR;
+    uint64_t states = enabled_states();
+    if ((states & 0x06) != 0x06) return EC_ISA_SCALAR; /* xmm and ymm are saved */
+    uint32_t tiers = EC_ISA_SCALAR | EC_ISA_AVX2;
+    /* leaf 7 ebx: f 16, dq 17, cd 28, bw 30, vl 31; ecx: vbmi 1, vbmi2 6, gfni 8, vnni 11, bitalg 12, vpopcntdq 14 */
+    if (HAS(leaf7_b, BIT(16) | BIT(17) | BIT(28) | BIT(30) | BIT(31)) &&
+        HAS(leaf7_c, BIT(1) | BIT(6) | BIT(8) | BIT(11) | BIT(12) | BIT(14)) &&
+        (states & 0xe0) == 0xe0) /* mask registers and all of zmm are saved */
+        tiers |= EC_ISA_AVX512;
+    return tiers;
+}
+
+#elif defined(EC_AARCH64)
+uint32_t ec_cpu_tiers(void) { return EC_ISA_SCALAR | EC_ISA_NEON; }
+#else
+uint32_t ec_cpu_tiers(void) { return EC_ISA_SCALAR; }
+#endif

@@ -1,0 +1,110 @@
+/* Every question to the compiler is asked here: architecture, target regions, a few portable verbs. */
+#ifndef EC_TARGET_H
+#define EC_TARGET_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define EC_X86_64 1
+#include <immintrin.h>
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define EC_AARCH64 1
+#include <arm_neon.h>
+#endif
+
+/* A region of a file compiled for one tier:
+ *     EC_TARGET_AVX2
+ *     static ... functions with AVX2 intrinsics ...
+ *     EC_TARGET_END
+ * The rest of the file, and every other file, keeps the baseline flags. NEON is the baseline of AArch64. */
+#define EC_PRAGMA(text) _Pragma(#text)
+#define EC_AVX2_FEATURES "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt"
+#define EC_AVX512_FEATURES                                                                                   \
+    "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,"            \
+    "avx512vbmi2,avx512vnni,avx512bitalg,avx512vpopcntdq,gfni"
+
+#if defined(EC_X86_64) && defined(__clang__)
+#define EC_TARGET_REGION(features)                                                                           \
+    EC_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define EC_TARGET_END EC_PRAGMA(clang attribute pop)
+#elif defined(EC_X86_64) && defined(__GNUC__)
+#define EC_TARGET_REGION(features) EC_PRAGMA(GCC push_options) EC_PRAGMA(GCC target(features))
+#define EC_TARGET_END EC_PRAGMA(GCC pop_options)
+#else /* MSVC needs no region: every intrinsic is always there */
+#define EC_TARGET_REGION(features)
+#define EC_TARGET_END
+#endif
+
+#define EC_TARGET_AVX2 EC_TARGET_REGION(EC_AVX2_FEATURES)
+#define EC_TARGET_AVX512 EC_TARGET_REGION(EC_AVX512_FEATURES)
+
+#if defined(__GNUC__) || defined(__clang__)
+#define EC_LIKELY(x) __builtin_expect(!!(x), 1)
+#define EC_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define EC_INLINE static inline __attribute__((always_inline))
+#define EC_NOINLINE __attribute__((noinline))
+#define EC_RESTRICT __restrict__
+#else
+#define EC_LIKELY(x) (x)
+#define EC_UNLIKELY(x) (x)
+#define EC_INLINE static __forceinline
+#define EC_NOINLINE __declspec(noinline)
+#define EC_RESTRICT __restrict
+#endif
+
+/* Trailing zeros and set bits of a word that is not zero (count_ones takes zero too). */
+#if defined(__GNUC__) || defined(__clang__)
+EC_INLINE int ec_trailing_zeros_u64(uint64_t x) { return __builtin_ctzll(x); }
+EC_INLINE int ec_leading_zeros_u64(uint64_t x) { return __builtin_clzll(x); }
+#else
+#include <intrin.h>
+EC_INLINE int ec_trailing_zeros_u64(uint64_t x) {
+    unsigned long i;
+    _BitScanForward64(&i, x);
+    return (int)i;
+}
+EC_INLINE int ec_leading_zeros_u64(uint64_t x) {
+    unsigned long i;
+    _BitScanReverse64(&i, x);
+    return 63 - (int)i;
+}
+#endif
+
+EC_INLINE int ec_count_ones_u64(uint64_t x) {
+    x = x - ((x >> 1) & 0x5555555555555555u);
+    x = (x & 0x3333333333333333u) + ((x >> 2) & 0x3333333333333333u);
+    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (int)((x * 0x0101010101010101u) >> 56);
+}
+
+/* Unaligned loads and stores. */
+EC_INLINE uint64_t ec_load_u64(const void *p) {
+    uint64_t x;
+    memcpy(&x, p, 8);
+    return x;
+}
+EC_INLINE uint32_t ec_load_u32(const void *p) {
+    uint32_t x;
+    memcpy(&x, p, 4);
+    return x;
+}
+
+/* The high and low halves of a 64 x 64 bit product. */
+EC_INLINE uint64_t ec_multiply_u64(uint64_t a, uint64_t b, uint64_t *high) {
+#if defined(__SIZEOF_INT128__)
+    __extension__ typedef unsigned __int128 u128;
+    u128 product = (u128)a * b;
+    *high = (uint64_t)(product >> 64);
+    return (uint64_t)product;
+#elif defined(_M_X64)
+    return _umul128(a, b, high);
+#else
+    uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
+    uint64_t low = a0 * b0, middle = a1 * b0 + (low >> 32), middle2 = a0 * b1 + (uint32_t)middle;
+    *high = a1 * b1 + (middle >> 32) + (middle2 >> 32);
+    return (middle2 << 32) | (uint32_t)low;
+#endif
+}
+
+#endif

@@ -1,0 +1,119 @@
+"""The only importer of the built module: tier choice, buffers in, exceptions out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _kernels
+from ..errors import DecodeError
+
+ffi: Any = _kernels.ffi
+lib: Any = _kernels.lib
+
+_TIERS = {"scalar": lib.EC_ISA_SCALAR, "avx2": lib.EC_ISA_AVX2, "avx512": lib.EC_ISA_AVX512, "neon": lib.EC_ISA_NEON}
+
+_REASONS = {
+    lib.EC_BAD_CHARACTER: "unexpected character",
+    lib.EC_BAD_PADDING: "bad base64 padding",
+    lib.EC_BAD_LENGTH: "wrong length",
+    lib.EC_TRUNCATED: "the text ends too early",
+    lib.EC_BAD_NUMBER: "not a JSON number",
+    lib.EC_NUMBER_TOO_LONG: f"a number of more than {lib.EC_MAX_NUMBER} bytes",
+    lib.EC_OUT_OF_RANGE: "a number out of the type's range",
+    lib.EC_NOT_INTEGRAL: "a fraction where an integer is wanted",
+    lib.EC_NOT_FINITE: "NaN or Infinity",
+    lib.EC_NULL_ELEMENT: "null where a number is wanted",
+    lib.EC_TOO_DEEP: f"nested deeper than {lib.EC_MAX_DEPTH} levels",
+    lib.EC_BAD_STRING: "a control character or a bad escape in a string",
+    lib.EC_BAD_UTF8: "invalid UTF-8",
+    lib.EC_NO_CAPACITY: "more values than the output has room for",
+    lib.EC_WRONG_KIND: "a JSON value of another kind than wanted",
+    lib.EC_DUPLICATE: "an index given twice",
+    lib.EC_TRAILING: "unexpected text after the end",
+}
+
+
+def reason(status: int) -> str:
+    """Return the words for a status of the C core."""
+    return _REASONS.get(status, f"unknown status {status}")
+
+
+def check(result: Any, *, base: int = 0, row: int | None = None) -> None:
+    """Raise DecodeError for an ``ec_result`` that failed; `base` is added to its offset."""
+    if result.status != lib.EC_OK:
+        raise DecodeError(reason(result.status), offset=base + result.consumed, row=row)
+
+
+def available_isas() -> tuple[str, ...]:
+    """Return the names of the tiers that this machine can run, plainest first."""
+    available = lib.ec_isa_available()
+    return tuple(name for name, tier in _TIERS.items() if available & tier)
+
+
+def active_isa() -> str:
+    """Return the name of the tier whose kernels are in force."""
+    return str(ffi.string(lib.ec_isa_name(lib.ec_isa_active())).decode())
+
+
+def select_isa(name: str) -> None:
+    """Put the kernels of the tier `name` in force. For start-up and tests: not while other threads compute.
+
+    Raises
+    ------
+    ValueError
+        Where there is no such tier, or not on this machine.
+    """
+    if name not in _TIERS:
+        raise ValueError(f"unknown instruction set {name!r}; known are {', '.join(_TIERS)}")
+    if not lib.ec_isa_select(_TIERS[name]):
+        raise ValueError(f"this machine cannot run {name!r}; it has {', '.join(available_isas())}")
+
+
+@contextmanager
+def forced_isa(name: str) -> Iterator[None]:
+    """Force a tier within a ``with`` block and restore the former one after it. For tests."""
+    before = active_isa()
+    select_isa(name)
+    try:
+        yield
+    finally:
+        select_isa(before)
+
+
+def pointer(array: NDArray[Any]) -> Any:
+    """Return the address of a C-contiguous array, keeping it alive; pass it where C takes ``void *``."""
+    return ffi.from_buffer(array) if array.size else ffi.NULL
+
+
+def contiguous(x: Any, dtype: Any) -> NDArray[Any]:
+    """Return `x` as a C-contiguous array of `dtype`, itself where it already is one."""
+    return np.ascontiguousarray(x, dtype=dtype)
+
+
+def default_threads(threads: int | None, work_bytes: int) -> int:
+    """Return how many threads to run: as asked; by default all cores for large work, one for small."""
+    if threads is None:
+        return 1 if work_bytes < 1 << 21 else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, not {threads}")
+    return threads
+
+
+def _choose_at_import() -> None:
+    wanted = os.environ.get("EMBCODEC_ISA")
+    if wanted:
+        try:
+            select_isa(wanted)
+        except ValueError as error:
+            raise ImportError(f"EMBCODEC_ISA: {error}") from None
+    else:
+        select_isa(available_isas()[-1])
+
+
+_choose_at_import()

@@ -1,0 +1,76 @@
+"""The vocabulary of payloads: which codes a vector comes in, and how they are written down."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+
+
+class _Vocabulary(StrEnum):
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        known = ", ".join(repr(str(member)) for member in cls)
+        raise ValueError(f"unknown {cls.__name__} {value!r}; known are {known}")
+
+
+class OutputDtype(_Vocabulary):
+    """What a vector's elements are.
+
+    ``float`` is float32; ``int8`` and ``uint8`` are quantized integers; ``binary`` and ``ubinary`` are one bit a
+    dimension, eight to a byte, the byte seen as int8 or uint8. Members are plain strings.
+
+    Examples
+    --------
+    >>> OutputDtype("ubinary").numpy_dtype, OutputDtype("ubinary").row_bytes(1024)
+    (dtype('uint8'), 128)
+    >>> OutputDtype("int4")
+    Traceback (most recent call last):
+    ...
+    ValueError: unknown OutputDtype 'int4'; known are 'float', 'int8', 'uint8', 'binary', 'ubinary'
+    """
+
+    FLOAT = "float"
+    INT8 = "int8"
+    UINT8 = "uint8"
+    BINARY = "binary"
+    UBINARY = "ubinary"
+
+    @property
+    def numpy_dtype(self) -> np.dtype[np.generic]:
+        """The NumPy dtype of the stored elements."""
+        return _NUMPY[self]
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether eight dimensions share a byte."""
+        return self in (OutputDtype.BINARY, OutputDtype.UBINARY)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the stored bytes are int8."""
+        return self in (OutputDtype.INT8, OutputDtype.BINARY)
+
+    def row_width(self, dimension: int) -> int:
+        """Return the number of stored elements of a vector of `dimension` dimensions."""
+        return -(-dimension // 8) if self.is_packed else dimension
+
+    def row_bytes(self, dimension: int) -> int:
+        """Return the number of bytes of a vector of `dimension` dimensions."""
+        return self.row_width(dimension) * self.numpy_dtype.itemsize
+
+
+class EncodingFormat(_Vocabulary):
+    """How a vector is written in a JSON body: ``float`` is a list of numbers (of any dtype), ``base64`` a string."""
+
+    FLOAT = "float"
+    BASE64 = "base64"
+
+
+_NUMPY: dict[OutputDtype, np.dtype[np.generic]] = {
+    OutputDtype.FLOAT: np.dtype(np.float32),
+    OutputDtype.INT8: np.dtype(np.int8),
+    OutputDtype.UINT8: np.dtype(np.uint8),
+    OutputDtype.BINARY: np.dtype(np.int8),
+    OutputDtype.UBINARY: np.dtype(np.uint8),
+}

@@ -1,0 +1,270 @@
+"""The typed matrix: codes together with what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import codes
+from .dtypes import OutputDtype
+from .scale import PER_VECTOR, Scale
+
+SignedBytes = Literal["offset", "twos-complement"]
+BitOrder = Literal["msb", "lsb"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Embeddings:
+    """Rows of embeddings in one of the five dtypes.
+
+    Parameters
+    ----------
+    values : array-like, shape (n, width)
+        float32, int8 or uint8 as `output_dtype` says; `width` is `dimension`, or ceil(dimension / 8) for packed
+        bits. A C-contiguous array is kept, not copied; other floats are converted to float32, integer codes must
+        have their exact dtype.
+    output_dtype : {"float", "int8", "uint8", "binary", "ubinary"}
+    dimension : int, optional
+        Number of dimensions; may be left out where the width tells it.
+    scale : Scale, optional
+        How integers map to reals; ``Scale.unit()`` by default for int8 and uint8, None for the others.
+    signed_bytes : {"offset", "twos-complement"}
+        How the packed bytes of ``binary`` became int8: byte - 128, or the byte's own bits.
+    bit_order : {"msb", "lsb"}
+        Which bit of a packed byte is its first dimension.
+
+    Raises
+    ------
+    ValueError
+        Where shape, dtype, dimension and scale do not fit each other, or a packed row has bits set after its last
+        dimension.
+    TypeError
+        Where integer codes have another dtype than `output_dtype` says.
+
+    Examples
+    --------
+    >>> rows = Embeddings(np.array([[-77, -29, 0]], np.int8), "binary", 18)
+    >>> rows
+    Embeddings(1 x 18 binary, 3 bytes)
+    >>> rows.to("ubinary").values.tolist()
+    [[51, 99, 128]]
+    """
+
+    values: NDArray[Any]
+    output_dtype: OutputDtype
+    dimension: int = -1
+    scale: Scale | None = None
+    signed_bytes: SignedBytes = "offset"
+    bit_order: BitOrder = "msb"
+
+    def __init__(
+        self,
+        values: ArrayLike,
+        output_dtype: str = "float",
+        dimension: int | None = None,
+        scale: Scale | None = None,
+        signed_bytes: SignedBytes = "offset",
+        bit_order: BitOrder = "msb",
+    ) -> None:
+        dtype = OutputDtype(output_dtype)
+        array = _as_values(values, dtype)
+        if signed_bytes not in ("offset", "twos-complement"):
+            raise ValueError(f"signed_bytes is 'offset' or 'twos-complement', not {signed_bytes!r}")
+        if bit_order not in ("msb", "lsb"):
+            raise ValueError(f"bit_order is 'msb' or 'lsb', not {bit_order!r}")
+        width = array.shape[1]
+        if dimension is None:
+            dimension = width * 8 if dtype.is_packed else width
+        if isinstance(dimension, bool) or int(dimension) != dimension or dimension < 0:
+            raise ValueError(f"dimension must be a whole number, not {dimension!r}")
+        dimension = int(dimension)
+        if dtype.row_width(dimension) != width:
+            raise ValueError(
+                f"{dtype} rows of dimension {dimension} have {dtype.row_width(dimension)} elements, not {width}"
+            )
+        scale = _fit_scale(scale, dtype, dimension, len(array))
+        for name, value in (
+            ("values", array),
+            ("output_dtype", dtype),
+            ("dimension", dimension),
+            ("scale", scale),
+            ("signed_bytes", signed_bytes),
+            ("bit_order", bit_order),
+        ):
+            object.__setattr__(self, name, value)
+        if dtype.is_packed and dimension % 8:
+            self._check_padding()
+
+    def _check_padding(self) -> None:
+        used = self.dimension % 8
+        padding = (0xFF >> used) if self.bit_order == "msb" else (0xFF << used) & 0xFF
+        bad = (self.packed_bytes()[:, -1] & padding) != 0
+        if bad.any():
+            raise ValueError(f"row {int(bad.argmax())} has bits set after its last dimension {self.dimension}")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the codes, per-vector scales included."""
+        extra = self.scale.values.nbytes if self.scale is not None and self.scale.values is not None else 0
+        return int(self.values.nbytes) + (extra if self.scale and self.scale.kind == PER_VECTOR else 0)
+
+    def packed_bytes(self) -> NDArray[np.uint8]:
+        """Return packed rows as plain bytes, uint8 (n, width): bit set for a positive dimension.
+
+        A view where the stored bytes are plain already, a copy for offset ``binary``.
+        """
+        if not self.output_dtype.is_packed:
+            raise ValueError(f"{self.output_dtype} rows are not packed bits")
+        plain = self.values.view(np.uint8)
+        if self.output_dtype is OutputDtype.BINARY and self.signed_bytes == "offset":
+            return plain ^ np.uint8(0x80)
+        return plain
+
+    def to_float(self) -> NDArray[np.float32]:
+        """Return the values that the codes stand for, float32 (n, dimension); for bits -1 and +1.
+
+        The array is a copy, also for float rows.
+        """
+        return codes.decode_values(
+            self.values, self.output_dtype, self.dimension, self.scale, self.signed_bytes, self.bit_order
+        )
+
+    def to(self, output_dtype: str, *, scale: Any = None) -> Embeddings:
+        """Convert to another dtype, through float values where it must.
+
+        Parameters
+        ----------
+        output_dtype : str
+        scale : "unit", "per-vector", Scale or ranges, optional
+            Of the new integers; by default the unit scale, or the scale at hand where only int8 and uint8 change.
+
+        Returns
+        -------
+        Embeddings
+            Itself where nothing changes.
+        """
+        dtype = OutputDtype(output_dtype)
+        if dtype == self.output_dtype and scale is None:
+            return self
+        if dtype.is_packed and self.output_dtype.is_packed:
+            values = self.packed_bytes()
+            if dtype is OutputDtype.BINARY:
+                values = values ^ np.uint8(0x80 if self.signed_bytes == "offset" else 0)
+            return replace_values(self, values.view(dtype.numpy_dtype), output_dtype=dtype)
+        values, new_scale = codes.encode_values(
+            self.to_float(), dtype, scale, signed_bytes=self.signed_bytes, bit_order=self.bit_order
+        )
+        return Embeddings(values, dtype, self.dimension, new_scale, self.signed_bytes, self.bit_order)
+
+    def truncate(self, dimension: int, *, normalize: bool = True) -> Embeddings:
+        """Keep the first `dimension` dimensions.
+
+        Float rows are brought back to unit length if `normalize`; codes are cut as they are (bits at bit
+        `dimension`), since their length is not theirs to change.
+
+        Raises
+        ------
+        ValueError
+            Where `dimension` is not within 1 .. the present dimension.
+        """
+        if not 1 <= dimension <= self.dimension:
+            raise ValueError(f"cannot keep {dimension} of {self.dimension} dimensions")
+        if self.output_dtype is OutputDtype.FLOAT:
+            return replace_values(self, codes.truncate_values(self.values, dimension, normalize), dimension=dimension)
+        if not self.output_dtype.is_packed:
+            scale = self.scale.truncate(dimension) if self.scale else None
+            return replace_values(self, self.values[:, :dimension], dimension=dimension, scale=scale)
+        width = self.output_dtype.row_width(dimension)
+        packed = self.packed_bytes()[:, :width].copy()
+        used = dimension % 8
+        if used:
+            packed[:, -1] &= ((0xFF << (8 - used)) & 0xFF) if self.bit_order == "msb" else (0xFF >> (8 - used))
+        if self.output_dtype is OutputDtype.BINARY and self.signed_bytes == "offset":
+            packed ^= np.uint8(0x80)
+        return replace_values(self, packed.view(self.output_dtype.numpy_dtype), dimension=dimension)
+
+    def norms(self) -> NDArray[np.float32]:
+        """Return the Euclidean length of every row's values, float32 (n,)."""
+        values = self.to_float().astype(np.float64)
+        return np.sqrt(np.einsum("ij,ij->i", values, values)).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Embeddings]:
+        return (self[row : row + 1] for row in range(len(self)))
+
+    def __getitem__(self, rows: Any) -> Embeddings:
+        """Select rows: an integer (one row, kept as a matrix), slice, mask or index array."""
+        if isinstance(rows, tuple):
+            raise IndexError("Embeddings are indexed by rows only; use .truncate() to cut dimensions")
+        if isinstance(rows, int | np.integer):
+            if not -len(self) <= rows < len(self):
+                raise IndexError(f"row {rows} of {len(self)}")
+            rows = slice(int(rows), int(rows) + 1 or None)
+        scale = self.scale.take(rows) if self.scale else None
+        return replace_values(self, self.values[rows], scale=scale)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Embeddings):
+            return NotImplemented
+        return self.meaning == other.meaning and self.scale == other.scale and np.array_equal(self.values, other.values)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def meaning(self) -> tuple[Any, ...]:
+        """What codes must share to meet: dtype, dimension, scale identity, byte and bit order."""
+        identity = self.scale.identity if self.scale else None
+        signed = self.signed_bytes if self.output_dtype is OutputDtype.BINARY else None
+        order = self.bit_order if self.output_dtype.is_packed else None
+        return self.output_dtype, self.dimension, identity, signed, order
+
+    def __repr__(self) -> str:
+        scale = f", {self.scale.identity}" if self.scale and self.scale.identity != "unit" else ""
+        return f"Embeddings({len(self)} x {self.dimension} {self.output_dtype}{scale}, {self.nbytes} bytes)"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if self.output_dtype is not OutputDtype.FLOAT:
+            raise TypeError(f"{self.output_dtype} codes do not become an array silently: use .values or .to_float()")
+        return np.array(self.values, dtype=dtype, copy=copy)
+
+
+def replace_values(embeddings: Embeddings, values: ArrayLike, **changes: Any) -> Embeddings:
+    """Return `embeddings` with other `values` and whatever else is to change with them."""
+    return replace(embeddings, values=values, **changes)
+
+
+def _as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
+    array = np.asarray(values)
+    wanted = dtype.numpy_dtype
+    if array.dtype == object:
+        raise ValueError("rows have different lengths, or are not numbers")
+    if array.dtype != wanted:
+        if dtype is not OutputDtype.FLOAT:
+            raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}")
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"float embeddings come from real numbers, not {array.dtype}")
+    if array.ndim != 2:
+        raise ValueError(f"embeddings have shape (n, width), not {array.shape}; for one row pass row[None]")
+    return np.ascontiguousarray(array, dtype=wanted)
+
+
+def _fit_scale(scale: Scale | None, dtype: OutputDtype, dimension: int, rows: int) -> Scale | None:
+    if dtype not in (OutputDtype.INT8, OutputDtype.UINT8):
+        if scale is not None:
+            raise ValueError(f"{dtype} rows have no scale")
+        return None
+    if scale is None:
+        return Scale.unit()
+    if not isinstance(scale, Scale):
+        raise TypeError(f"scale is a Scale, not {type(scale).__name__}")
+    if scale.values is not None:
+        found, wanted = (len(scale.values), rows) if scale.kind == PER_VECTOR else (scale.values.shape[1], dimension)
+        if found != wanted:
+            raise ValueError(f"a {scale.kind} scale for {found} does not fit {wanted}")
+    return scale

@@ -1,0 +1,95 @@
+"""The exceptions of the library, all under :class:`EmbcodecError`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class EmbcodecError(Exception):
+    """Base of every error that embcodec raises on purpose."""
+
+
+class DecodeError(EmbcodecError, ValueError):
+    """A payload is malformed or contradicts itself.
+
+    Attributes
+    ----------
+    reason : str
+        What is wrong, without the position.
+    offset : int or None
+        Byte offset of the offending byte in the payload (for a response body: in the body).
+    row : int or None
+        Row (position of the embedding in the payload) in which it was found.
+    line : int or None
+        Line number, from 1, in a batch file.
+    """
+
+    def __init__(
+        self, reason: str, *, offset: int | None = None, row: int | None = None, line: int | None = None
+    ) -> None:
+        self.reason, self.offset, self.row, self.line = reason, offset, row, line
+        places = [
+            f"{name} {value}"
+            for name, value in (("line", line), ("row", row), ("byte", offset))
+            if value is not None
+        ]
+        super().__init__(f"{reason} ({', '.join(places)})" if places else reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {"offset": self.offset, "row": self.row, "line": self.line}
+        return _rebuild, (type(self), (self.reason,), state)
+
+
+class CodeMismatchError(EmbcodecError, ValueError):
+    """Two sets of codes cannot meet: other dtypes, dimensions, scales, byte or bit orders."""
+
+
+class StorageError(EmbcodecError, ValueError):
+    """A file is damaged, of another kind than its name says, or holds what cannot be stored."""
+
+
+class ServiceError(EmbcodecError):
+    """A service answered with an error, whatever shape it gave it.
+
+    Attributes
+    ----------
+    status : int or None
+        HTTP status, as the transport or the body said.
+    type, code : str or None
+        The service's own words.
+    message : str
+        The service's message, flattened to text.
+    retry_after : float or None
+        Seconds the service asked to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        type: str | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.message, self.status, self.type, self.code = message, status, type, code
+        self.retry_after = retry_after
+        labels = [str(part) for part in (status, type, code) if part is not None]
+        super().__init__(f"{message} [{', '.join(labels)}]" if labels else message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {
+            "status": self.status,
+            "type": self.type,
+            "code": self.code,
+            "retry_after": self.retry_after,
+        }
+        return _rebuild, (type(self), (self.message,), state)
+
+
+class TransportError(EmbcodecError):
+    """No usable answer came from the service: connection, time-out, redirect, oversized or cut reply."""
+
+
+def _rebuild(kind: type[Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    return kind(*arguments, **keywords)

@@ -1,0 +1,203 @@
+"""How services pack vectors: data, no code. A user's own profile is ``dataclasses.replace(PROFILES[...], ...)``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How one service writes requests and packs answers.
+
+    Attributes
+    ----------
+    name : str
+        Key in :data:`PROFILES`.
+    rows : str
+        Where the vectors are in the body: ``"data"`` (objects in a list), or a dotted path to a list of bare
+        vectors, in which ``{dtype}`` stands for the service's name of the dtype (``"embeddings.{dtype}"``).
+        ``""`` is a body that is itself the list.
+    item : str or None
+        The key of the vector in each object of `rows`; None where the rows are bare vectors.
+    base64_payload : {"codes", "float32"}
+        What base64 text carries where the dtype is not float: the codes' own bytes, or float32 always.
+    base64_dtype : {"float32", "float16", "bfloat16"}
+        The element type under base64 where the dtype is float.
+    byte_order : {"little", "big"}
+        Of base64 floats.
+    signed_bytes : {"offset", "twos-complement"}
+        How a packed byte becomes int8 in ``binary``: byte - 128, or the byte's own bits seen as int8.
+    bit_order : {"msb", "lsb"}
+        Which bit of a byte is the first dimension.
+    threshold_inclusive : bool
+        Whether the service sets a bit for x >= 0 (True) or for x > 0 (False).
+    base_url, path : str
+        Where requests go.
+    api_key_variable : str
+        The environment variable with the key.
+    dtype_field, dimension_field, encoding_field : str or None
+        Names of the request's fields; None where the service has no such field.
+    dtype_as_list : bool
+        Whether the dtype travels as a list.
+    input_field : str
+        Name of the field with the texts.
+    dtype_names : mapping
+        The service's names of dtypes where they differ from ours.
+    max_inputs : int
+        Most texts in a request.
+    """
+
+    name: str
+    rows: str = "data"
+    item: str | None = "embedding"
+    base64_payload: Literal["codes", "float32"] = "codes"
+    base64_dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    byte_order: Literal["little", "big"] = "little"
+    signed_bytes: Literal["offset", "twos-complement"] = "offset"
+    bit_order: Literal["msb", "lsb"] = "msb"
+    threshold_inclusive: bool = False
+    base_url: str = "https://api.mistral.ai"
+    path: str = "/v1/embeddings"
+    api_key_variable: str = "MISTRAL_API_KEY"
+    dtype_field: str | None = "output_dtype"
+    dtype_as_list: bool = False
+    dimension_field: str | None = "output_dimension"
+    encoding_field: str | None = "encoding_format"
+    input_field: str = "input"
+    dtype_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    max_inputs: int = 512
+
+    def dtype_name(self, output_dtype: str) -> str:
+        """Return the service's name of `output_dtype`."""
+        return self.dtype_names.get(output_dtype, str(output_dtype))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        values = [getattr(self, name) for name in self.__dataclass_fields__]
+        return _rebuild, tuple(dict(v) if isinstance(v, Mapping) else v for v in values)
+
+
+def _rebuild(*values: object) -> Profile:
+    return Profile(*values)  # type: ignore[arg-type]
+
+
+_ALL = (
+    Profile("mistral"),
+    Profile(
+        "openai",
+        base64_payload="float32",
+        base_url="https://api.openai.com",
+        api_key_variable="OPENAI_API_KEY",
+        dtype_field=None,
+        dimension_field="dimensions",
+        max_inputs=2048,
+    ),
+    Profile(
+        "voyage",
+        base_url="https://api.voyageai.com",
+        api_key_variable="VOYAGE_API_KEY",
+        max_inputs=1000,
+    ),
+    Profile(
+        "cohere",
+        rows="embeddings.{dtype}",
+        item=None,
+        base64_payload="float32",
+        base_url="https://api.cohere.com",
+        path="/v2/embed",
+        api_key_variable="COHERE_API_KEY",
+        dtype_field="embedding_types",
+        dtype_as_list=True,
+        encoding_field=None,
+        input_field="texts",
+        max_inputs=96,
+    ),
+    Profile(
+        "vllm",
+        base_url="http://127.0.0.1:8000",
+        api_key_variable="VLLM_API_KEY",
+        dtype_field="embed_dtype",
+        dimension_field="dimensions",
+        dtype_names=MappingProxyType({"float": "float32"}),
+        threshold_inclusive=True,
+        max_inputs=1024,
+    ),
+    Profile(
+        "tei",
+        base64_payload="float32",
+        base_url="http://127.0.0.1:8080",
+        api_key_variable="TEI_API_KEY",
+        dtype_field=None,
+        dimension_field="dimensions",
+        max_inputs=32,
+    ),
+    Profile(
+        "ollama",
+        base64_payload="float32",
+        base_url="http://127.0.0.1:11434",
+        api_key_variable="OLLAMA_API_KEY",
+        dtype_field=None,
+        dimension_field="dimensions",
+        max_inputs=512,
+    ),
+    Profile(
+        "infinity",
+        base64_payload="float32",
+        base_url="http://127.0.0.1:7997",
+        api_key_variable="INFINITY_API_KEY",
+        dtype_field=None,
+        dimension_field="dimensions",
+        max_inputs=2048,
+    ),
+    Profile(
+        "perplexity",
+        base_url="https://api.perplexity.ai",
+        api_key_variable="PERPLEXITY_API_KEY",
+        dtype_field=None,
+        dimension_field="dimensions",
+        dtype_names=MappingProxyType({"int8": "base64_int8", "ubinary": "base64_binary"}),
+        max_inputs=512,
+    ),
+    Profile(
+        "jina",
+        base64_payload="float32",
+        base_url="https://api.jina.ai",
+        api_key_variable="JINA_API_KEY",
+        dtype_field="embedding_type",
+        dimension_field="dimensions",
+        encoding_field=None,
+        max_inputs=2048,
+    ),
+    Profile(
+        "sentence-transformers",
+        base_url="http://127.0.0.1:8000",
+        api_key_variable="EMBEDDINGS_API_KEY",
+    ),
+    Profile(
+        "elasticsearch",
+        base_url="http://127.0.0.1:9200",
+        api_key_variable="ELASTICSEARCH_API_KEY",
+        signed_bytes="twos-complement",
+    ),
+)
+
+PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in _ALL})
+"""The known services by name."""
+
+
+def resolve_profile(profile: str | Profile) -> Profile:
+    """Return `profile` itself, or the known one of that name.
+
+    Raises
+    ------
+    ValueError
+        Where no profile has that name; the message lists those known.
+    """
+    if isinstance(profile, Profile):
+        return profile
+    try:
+        return PROFILES[profile]
+    except (KeyError, TypeError):
+        raise ValueError(f"unknown profile {profile!r}; known are {', '.join(PROFILES)}") from None

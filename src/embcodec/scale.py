@@ -1,0 +1,182 @@
+"""How integer codes map to real values: the scheme's name is part of a code's identity."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .dtypes import OutputDtype
+
+UNIT, PER_VECTOR, RANGES = "unit", "per-vector", "ranges"
+_CENTRE = {OutputDtype.INT8: 0.0, OutputDtype.UINT8: 127.5}
+_UNIT_STEPS = {OutputDtype.INT8: 127.0, OutputDtype.UINT8: 127.5}
+
+
+class Scale:
+    """A map between integer codes and real values.
+
+    - :meth:`unit`: the services' fixed scale. int8: value = code / 127; uint8: value = code / 127.5 - 1.
+    - :meth:`per_vector`: value = scale[row] * code (int8), scale[row] * (code - 127.5) (uint8).
+    - :meth:`ranges`: one range a dimension, as sentence-transformers has them; a code c of 0..255 (int8: code + 128)
+      stands for the middle of its interval, minimum + (c + 0.5) * step with step = (maximum - minimum) / 255; in a
+      constant dimension (step 1) it stands for minimum + c, so that the constant itself comes back.
+
+    Instances are immutable; equality is by :attr:`identity` and, for per-vector scales, by the scales themselves.
+
+    Examples
+    --------
+    >>> Scale.unit().identity
+    'unit'
+    >>> Scale.ranges([[-1.0, 0.0], [1.0, 2.0]]).identity
+    'ranges:...'
+    """
+
+    __slots__ = ("_identity", "_kind", "_values")
+    _kind: str
+    _values: NDArray[np.float32] | None
+    _identity: str
+
+    def __init__(self, kind: str, values: ArrayLike | None = None) -> None:
+        if kind not in (UNIT, PER_VECTOR, RANGES):
+            raise ValueError(f"unknown scale {kind!r}; known are 'unit', 'per-vector', 'ranges'")
+        array = None
+        if kind == UNIT:
+            if values is not None:
+                raise ValueError("the unit scale takes no values")
+        else:
+            if values is None:
+                raise ValueError(f"the {kind} scale needs values")
+            array = np.array(values, dtype=np.float32, order="C", copy=True)
+            if kind == PER_VECTOR:
+                _check_per_vector(array)
+            else:
+                _check_ranges(array)
+            array.flags.writeable = False
+        identity = kind
+        if kind == RANGES:
+            assert array is not None
+            digest = hashlib.sha256(array.astype("<f4").tobytes()).hexdigest()[:16]
+            identity = f"{RANGES}:{digest}"
+        object.__setattr__(self, "_kind", kind)
+        object.__setattr__(self, "_values", array)
+        object.__setattr__(self, "_identity", identity)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Scale is immutable; cannot set {name!r}")
+
+    @classmethod
+    def unit(cls) -> Scale:
+        """Return the services' fixed scale: 127 for int8, 127.5 for uint8."""
+        return cls(UNIT)
+
+    @classmethod
+    def per_vector(cls, scales: ArrayLike) -> Scale:
+        """Return a scale with one positive float32 a row, shape (n,)."""
+        return cls(PER_VECTOR, scales)
+
+    @classmethod
+    def ranges(cls, ranges: ArrayLike) -> Scale:
+        """Return a scale with minima and maxima a dimension, shape (2, dimension)."""
+        return cls(RANGES, ranges)
+
+    @property
+    def kind(self) -> str:
+        """``"unit"``, ``"per-vector"`` or ``"ranges"``."""
+        return self._kind
+
+    @property
+    def values(self) -> NDArray[np.float32] | None:
+        """The scales (n,), the ranges (2, dimension), or None; read-only float32."""
+        return self._values
+
+    @property
+    def identity(self) -> str:
+        """The scheme's name; for ranges with a digest of them. Codes of different identities do not meet."""
+        return self._identity
+
+    def affine(self, output_dtype: str, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return `a` and `b`, float32 (dimension,), with value = a * code + b (times the row's scale, if per-vector).
+
+        Raises
+        ------
+        ValueError
+            For dtypes other than int8 and uint8, or ranges of another dimension.
+        """
+        dtype = OutputDtype(output_dtype)
+        if dtype not in _CENTRE:
+            raise ValueError(f"{dtype} codes have no scale")
+        if self._kind == RANGES:
+            assert self._values is not None
+            if self._values.shape[1] != dimension:
+                raise ValueError(f"ranges of {self._values.shape[1]} dimensions for codes of {dimension}")
+            low, step, constant = self._low_and_step()
+            first = low + np.where(constant, np.float32(0), np.float32(0.5) * step)
+            if dtype is OutputDtype.INT8:
+                first = first + np.float32(128) * step
+            return step, first.astype(np.float32)
+        centre = _CENTRE[dtype]
+        a = 1.0 if self._kind == PER_VECTOR else 1.0 / _UNIT_STEPS[dtype]
+        return np.full(dimension, a, np.float32), np.full(dimension, -centre * a, np.float32)
+
+    def _low_and_step(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        assert self._values is not None
+        low, high = self._values
+        step = (high - low) / np.float32(255)
+        constant = step == 0
+        return low, np.where(constant, np.float32(1), step), constant
+
+    def take(self, rows: Any) -> Scale:
+        """Return the scale of the rows that an index, slice or mask selects."""
+        if self._kind != PER_VECTOR:
+            return self
+        assert self._values is not None
+        return Scale(PER_VECTOR, np.atleast_1d(self._values[rows]))
+
+    def truncate(self, dimension: int) -> Scale:
+        """Return the scale of the first `dimension` dimensions."""
+        if self._kind != RANGES:
+            return self
+        assert self._values is not None
+        return Scale(RANGES, self._values[:, :dimension])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Scale):
+            return NotImplemented
+        if self._identity != other._identity:
+            return False
+        if self._values is None:
+            return True
+        assert other._values is not None
+        return np.array_equal(self._values, other._values)
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __repr__(self) -> str:
+        if self._values is None:
+            return "Scale.unit()"
+        name = "per_vector" if self._kind == PER_VECTOR else "ranges"
+        return f"Scale.{name}(<{'x'.join(map(str, self._values.shape))} float32>)"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Scale, (self._kind, self._values)
+
+
+def _check_per_vector(scales: NDArray[np.float32]) -> None:
+    if scales.ndim != 1:
+        raise ValueError(f"per-vector scales have shape (n,), not {scales.shape}")
+    bad = ~(np.isfinite(scales) & (scales > 0))
+    if bad.any():
+        raise ValueError(f"per-vector scales must be finite and positive; row {int(bad.argmax())} is not")
+
+
+def _check_ranges(ranges: NDArray[np.float32]) -> None:
+    if ranges.ndim != 2 or ranges.shape[0] != 2:
+        raise ValueError(f"ranges have shape (2, dimension), minima then maxima, not {ranges.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        bad = ~(np.isfinite(ranges).all(axis=0) & (ranges[0] <= ranges[1]) & np.isfinite(ranges[1] - ranges[0]))
+    if bad.any():
+        raise ValueError(f"ranges must be finite with minimum <= maximum; dimension {int(bad.argmax())} is not")

@@ -1,0 +1,20 @@
+"""Fixtures of every test: one forces each tier the machine has, and restores what was in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from embcodec._native import core
+
+hypothesis.settings.register_profile("embcodec", deadline=None, print_blob=True, max_examples=100)
+hypothesis.settings.load_profile("embcodec")
+
+
+@pytest.fixture(params=core.available_isas())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the test once a tier, with that tier's kernels in force."""
+    with core.forced_isa(request.param):
+        yield request.param

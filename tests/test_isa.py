@@ -1,0 +1,43 @@
+"""Tier choice: by the machine, by EMBCODEC_ISA, by tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from embcodec._native import core
+
+
+def run(isa: str) -> subprocess.CompletedProcess[str]:
+    code = "from embcodec._native import core; print(core.active_isa())"
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "EMBCODEC_ISA": isa}, capture_output=True, text=True
+    )
+
+
+def test_fixture_forces_the_tier(isa: str) -> None:
+    assert core.active_isa() == isa
+
+
+@pytest.mark.parametrize("name", core.available_isas())
+def test_environment_forces_the_tier(name: str) -> None:
+    assert run(name).stdout.strip() == name
+
+
+@pytest.mark.parametrize("name", ["sse9", "neon" if "avx2" in core.available_isas() else "avx2"])
+def test_unknown_or_unsupported_tier_is_an_error(name: str) -> None:
+    done = run(name)
+    assert done.returncode != 0
+    assert "EMBCODEC_ISA" in done.stderr
+    with pytest.raises(ValueError, match=name):
+        core.select_isa(name)
+
+
+def test_forced_tier_is_restored() -> None:
+    before = core.active_isa()
+    with core.forced_isa("scalar"):
+        assert core.active_isa() == "scalar"
+    assert core.active_isa() == before
