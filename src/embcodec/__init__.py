@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from .dtypes import EncodingFormat, OutputDtype
+from .embeddings import Embeddings
 from .errors import (
     CodeMismatchError,
     DecodeError,
@@ -15,3 +19,34 @@ from .profiles import PROFILES, Profile
 from .scale import Scale
 
 __version__ = "0.1.0"
+
+# Names of modules that are heavier than a decoder needs: imported when first asked for.
+_LAZY: dict[str, str] = {}
+
+__all__ = [
+    "PROFILES",
+    "CodeMismatchError",
+    "DecodeError",
+    "EmbcodecError",
+    "Embeddings",
+    "EncodingFormat",
+    "OutputDtype",
+    "Profile",
+    "Scale",
+    "ServiceError",
+    "StorageError",
+    "TransportError",
+    *_LAZY,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

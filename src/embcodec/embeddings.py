@@ -190,7 +190,8 @@ class Embeddings:
     def norms(self) -> NDArray[np.float32]:
         """Return the Euclidean length of every row's values, float32 (n,)."""
         values = self.to_float().astype(np.float64)
-        return np.sqrt(np.einsum("ij,ij->i", values, values)).astype(np.float32)
+        squares: NDArray[np.float64] = np.einsum("ij,ij->i", values, values)
+        return np.sqrt(squares).astype(np.float32)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -234,7 +235,7 @@ class Embeddings:
         return np.array(self.values, dtype=dtype, copy=copy)
 
 
-def replace_values(embeddings: Embeddings, values: ArrayLike, **changes: Any) -> Embeddings:
+def replace_values(embeddings: Embeddings, values: NDArray[Any], **changes: Any) -> Embeddings:
     """Return `embeddings` with other `values` and whatever else is to change with them."""
     return replace(embeddings, values=values, **changes)
 

@@ -29,9 +29,7 @@ class DecodeError(EmbcodecError, ValueError):
     ) -> None:
         self.reason, self.offset, self.row, self.line = reason, offset, row, line
         places = [
-            f"{name} {value}"
-            for name, value in (("line", line), ("row", row), ("byte", offset))
-            if value is not None
+            f"{name} {value}" for name, value in (("line", line), ("row", row), ("byte", offset)) if value is not None
         ]
         super().__init__(f"{reason} ({', '.join(places)})" if places else reason)
 

@@ -16,7 +16,12 @@ from ..errors import DecodeError
 ffi: Any = _kernels.ffi
 lib: Any = _kernels.lib
 
-_TIERS = {"scalar": lib.EC_ISA_SCALAR, "avx2": lib.EC_ISA_AVX2, "avx512": lib.EC_ISA_AVX512, "neon": lib.EC_ISA_NEON}
+_TIERS = {
+    "scalar": lib.EC_ISA_SCALAR,
+    "avx2": lib.EC_ISA_AVX2,
+    "avx512": lib.EC_ISA_AVX512,
+    "neon": lib.EC_ISA_NEON,
+}
 
 _REASONS = {
     lib.EC_BAD_CHARACTER: "unexpected character",
@@ -99,7 +104,13 @@ def contiguous(x: Any, dtype: Any) -> NDArray[Any]:
 def default_threads(threads: int | None, work_bytes: int) -> int:
     """Return how many threads to run: as asked; by default all cores for large work, one for small."""
     if threads is None:
-        return 1 if work_bytes < 1 << 21 else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+        return (
+            1
+            if work_bytes < 1 << 21
+            else len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else (os.cpu_count() or 1)
+        )
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
     return threads

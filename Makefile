@@ -1,0 +1,72 @@
+# Each target makes what it needs first: a virtual environment in .venv, the installs, the C core.
+#   make demo   the whole of it on real text, ends with a table and a report
+#   make test   the tests, doctests included, warnings as errors
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*/*.c csrc/*/*.h)
+PYTEST_ARGS ?=
+CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
+
+.PHONY: help demo test lint lint-c bench exhaustive fuzz test-tiers dist clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo | test | lint | bench | test-tiers | exhaustive | fuzz | dist | clean"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "embcodec needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	    { echo "could not make $(VENV); Debian and Ubuntu want: apt-get install python3-venv"; exit 1; }
+	$(PIP) install -q --upgrade 'pip>=25.1'
+
+# The extension is rebuilt whenever a C source changes; the groups come on top.
+$(VENV)/.core: $(BIN)/python $(SOURCES)
+	$(PIP) install -q --editable '.[all]'
+	@touch $@
+
+$(VENV)/.%: $(VENV)/.core
+	$(PIP) install -q --group $*
+	@touch $@
+
+demo: $(VENV)/.core
+	$(BIN)/embcodec demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.test $(VENV)/.lint lint-c
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Every C file, every compiler at hand, the cross compiler for AArch64 among them; no warning passes.
+lint-c:
+	@for compiler in gcc clang aarch64-linux-gnu-gcc; do \
+	    command -v $$compiler >/dev/null || { echo "lint-c: no $$compiler here, skipped"; continue; }; \
+	    echo "lint-c: $$compiler"; \
+	    $$compiler $(CC_STRICT) $$(find csrc -name '*.c') || exit 1; \
+	done
+
+bench: $(VENV)/.test $(VENV)/.peers
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s $(PYTEST_ARGS)
+
+# Tiers against the scalar specification in plain C under the sanitizers; NEON under qemu where it is installed.
+test-tiers:
+	$(MAKE) -C tests/c
+
+exhaustive:
+	$(MAKE) -C tests/exhaustive
+
+SECONDS ?= 60
+fuzz:
+	$(MAKE) -C fuzz run SECONDS=$(SECONDS)
+
+dist: $(BIN)/python
+	$(PIP) install -q build
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info src/embcodec/_kernels.* .pytest_cache .mypy_cache .ruff_cache
