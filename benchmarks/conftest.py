@@ -1,0 +1,102 @@
+"""The race fixture: ours against named peers in one run, answers checked, best of several, ratios printed.
+
+Times on shared machines wander, so contenders take turns round by round and each keeps its best; what counts is the
+ratio of the bests. pytest-benchmark records our side as usual (``--benchmark-json`` keeps it).
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table: a rate of work, in `unit` a second, for each contender."""
+
+    name: str
+    unit: str
+    work: float
+    seconds: dict[str, float]
+    limit: tuple[str, float] | None
+
+    def line(self) -> str:
+        """Return the row as text."""
+        best = self.seconds["embcodec"]
+        parts = [f"{self.name:44s} {self.work / best:12,.4g} {self.unit}/s"]
+        parts += [f"{seconds / best:6.2f}x {peer}" for peer, seconds in self.seconds.items() if peer != "embcodec"]
+        if self.limit:
+            parts.append(f"{self.work / best / self.limit[1]:.0%} of {self.limit[0]}")
+        return "  ".join(parts)
+
+
+RESULTS: list[Result] = []
+
+
+def machine() -> str:
+    """Return the processor's name and the Python version."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    from embcodec._native import core
+
+    return f"{model}, {core.active_isa()} kernels, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+
+
+@pytest.fixture
+def race(benchmark: Any) -> Callable[..., Result]:
+    """Return a function that runs ours against peers and notes the ratios.
+
+    ``race(name, ours, peers, work=..., unit=..., check=..., limit=("DRAM read", rate), rounds=7)``: `ours` and the
+    values of `peers` (name -> callable) take no argument; `work` is the number of `unit` that one call does; `check`
+    takes one contender's answer and raises where it is wrong; it is called once for each before the clock starts.
+    """
+
+    def run(
+        name: str,
+        ours: Callable[[], Any],
+        peers: Mapping[str, Callable[[], Any]],
+        *,
+        work: float,
+        unit: str,
+        check: Callable[[Any], None],
+        limit: tuple[str, float] | None = None,
+        rounds: int = 7,
+        seconds: float = 4.0,
+    ) -> Result:
+        contenders = {"embcodec": ours, **peers}
+        for contender in contenders.values():
+            check(contender())
+        best = dict.fromkeys(contenders, float("inf"))
+        stop = time.perf_counter() + seconds * len(contenders)
+        for turn in range(rounds):
+            for label, contender in contenders.items():
+                start = time.perf_counter()
+                contender()
+                best[label] = min(best[label], time.perf_counter() - start)
+            if turn >= 2 and time.perf_counter() > stop:
+                break
+        benchmark.pedantic(ours, rounds=3, iterations=1, warmup_rounds=0)
+        result = Result(name, unit, work, best, limit)
+        benchmark.extra_info.update({"rate": work / best["embcodec"], "unit": unit, "seconds": best})
+        RESULTS.append(result)
+        return result
+
+    return run
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table of ratios."""
+    if RESULTS:
+        terminalreporter.section("rates, and how many times a peer's")
+        terminalreporter.write_line(machine())
+        for result in RESULTS:
+            terminalreporter.write_line(result.line())
