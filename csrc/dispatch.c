@@ -16,7 +16,7 @@ static const struct {
 };
 
 static void install_scalar(ec_kernels *table) {
-    (void)table;
+    ec_dot_install_scalar(table);
 }
 
 #if defined(EC_X86_64)

@@ -82,6 +82,39 @@ const char *ec_isa_name(uint32_t tier);    /* "scalar", "avx2", "avx512", "neon"
 
 /* ---- search ---- */
 
+/* ---- dot ----
+ * Dense dots and per-row sums through the kernels in force; the search driver calls the same kernels block by block.
+ * rows: row r at rows + r * stride_bytes. flip: 0 for int8 rows, 0x80 for uint8 rows, which then count as v - 128.
+ * They return 1, or 0 (nothing written) where dimension is not in 1..EC_DOT_MAX_DIMENSION or a count is negative. */
+
+enum ec_dot_limit {
+    EC_DOT_MAX_DIMENSION = 65536, /* 128 * 128 * dimension stays within 2^30 */
+    EC_DOT_BLOCK = 256            /* most rows a panel */
+};
+
+/* Bytes of scratch, 64-byte aligned, that any tier needs for a panel of n_rows <= EC_DOT_BLOCK and for the queries. */
+int64_t ec_dot_i8_panel_bytes(int64_t n_rows, int64_t dimension);
+int64_t ec_dot_i8_prepared_bytes(int64_t n_queries, int64_t dimension);
+int64_t ec_dot_f32_panel_bytes(int64_t n_rows, int64_t dimension);
+int64_t ec_dot_f32_prepared_bytes(int64_t n_queries, int64_t dimension);
+int64_t ec_dot_block_rows(int64_t row_bytes); /* rows a panel that suits the caches: 64, 128, 192 or 256 */
+
+/* scores[q * n_rows + r], int32 or float32; panel has room for EC_DOT_BLOCK rows. */
+int32_t ec_dot_i8(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                  int64_t dimension, int32_t flip, void *prepared, void *panel, void *scores);
+int32_t ec_dot_f32(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                   int64_t dimension, void *prepared, void *panel, void *scores);
+/* scores[r] of one query, without scratch. */
+int32_t ec_dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                       int32_t flip, void *scores);
+int32_t ec_dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                        void *scores);
+/* sums[r]: int32 sum, int32 sum of squares, double sum of squares. */
+int32_t ec_sum_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, int32_t flip, void *sums);
+int32_t ec_sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, int32_t flip,
+                    void *sums);
+int32_t ec_sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, void *sums);
+
 /* cdef: end */
 
 #endif

@@ -15,9 +15,28 @@ typedef struct ec_kernels {
     /* quantize */
     /* hamming */
     /* dot */
+    void (*dot_i8_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                        void *panel);
+    void (*dot_i8_prepare)(const void *queries, int64_t n_queries, int64_t dimension, void *prepared);
+    void (*dot_i8_tile)(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel, int64_t n_rows,
+                        int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,
+                        int64_t ahead_bytes);
+    void (*dot_i8_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                        uint8_t flip, int32_t *scores);
+    void (*sum_i8)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                   int32_t *sums);
+    void (*sumsq_i8)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                     int32_t *sums);
+    void (*dot_f32_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, void *panel);
+    void (*dot_f32_prepare)(const void *queries, int64_t n_queries, int64_t dimension, void *prepared);
+    void (*dot_f32_tile)(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel,
+                         int64_t n_rows, int64_t dimension, float *scores, int64_t scores_stride, const void *ahead,
+                         int64_t ahead_bytes);
+    void (*dot_f32_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                         float *scores);
+    void (*sumsq_f32)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);
     /* response */
     /* topk */
-    int unused; /* replaced by the first slot */
 } ec_kernels;
 
 /* The kernels in force: written by ec_isa_select() alone, at import and in tests. */
@@ -26,5 +45,6 @@ extern ec_kernels ec_active;
 uint32_t ec_cpu_tiers(void);
 
 /* One installer a family and tier, each declared here and called by dispatch.c. */
+void ec_dot_install_scalar(ec_kernels *table);
 
 #endif

@@ -1,0 +1,48 @@
+/* Shared by the dot tiers: sizes of the scratch, the exact fused multiply-add, the specification's constants.
+ *
+ * One block of corpus rows is packed once and met by every query of the batch while it sits in the cache:
+ *
+ *     rows (plain, row-major)  --pack-->     panel (rows interleaved so that a lane is a row)  \
+ *                                                                                               tile --> scores
+ *     queries (plain)          --prepare-->  prepared (padded, with corrections)               /
+ *
+ * The forms of panel and prepared are each tier's own; only their largest sizes are common. */
+#ifndef EC_DOT_H
+#define EC_DOT_H
+
+#include "../kernels.h"
+
+EC_INLINE int64_t ec_round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+EC_INLINE int64_t ec_min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* float32 dots: fused multiply-adds in order within chunks of this many dimensions, then chunk sums in order. Short
+ * chains keep the rounding error low (see ec_dot_f32_chunk) and a chunk of 64 rows (32 KB) fits the first-level cache. */
+enum { EC_DOT_F32_CHUNK = 128 };
+
+/* a * b + c rounded once, for tiers without the instruction.
+ *
+ * The product of two float32 is exact in double; the sum is rounded to odd (its last bit set where it is inexact), which
+ * keeps enough of what was lost for the final rounding to float32 to be the correct one: 53 >= 2 * 24 + 2. */
+EC_INLINE float ec_fma_f32(float a, float b, float c) {
+    double product = (double)a * b, addend = c;
+    double sum = product + addend;
+    double part = sum - product;
+    double error = (product - (sum - part)) + (addend - part); /* exact (Knuth's two-sum); NaN where sum is not finite */
+    if (error > 0 || error < 0) {
+        uint64_t bits;
+        memcpy(&bits, &sum, 8);
+        if ((bits & 1) == 0) bits = (error > 0) == (sum > 0) ? bits + 1 : bits - 1;
+        memcpy(&sum, &bits, 8);
+    }
+    return (float)sum;
+}
+
+/* Sixteen partial sums to one, in the order that halving a vector register gives. */
+EC_INLINE double ec_halve_f64x16(double *partial) {
+    for (int width = 8; width >= 1; width /= 2)
+        for (int i = 0; i < width; i++) partial[i] += partial[i + width];
+    return partial[0];
+}
+
+#endif

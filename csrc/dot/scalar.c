@@ -1,0 +1,178 @@
+/* Dots and sums in plain C: the specification of every slot of the family.
+ *
+ * Common to all slots: rows and queries are plain row-major elements at any alignment, row r at rows + r * stride_bytes
+ * (stride_bytes may exceed the row, and may be 0 or negative); queries lie without gaps. 1 <= dimension <=
+ * EC_DOT_MAX_DIMENSION, n_rows >= 0, n_queries >= 0. `panel` and `prepared` are scratch of ec_dot_*_panel_bytes() and
+ * ec_dot_*_prepared_bytes(), 64-byte aligned; what they hold is understood by the same tier only.
+ *
+ * `flip` is 0, or 0x80 for rows of uint8: it is xor-ed into every byte of the rows, which are int8 thereafter, so that
+ * a uint8 value v counts as v - 128. Queries are int8 always. */
+#include "dot.h"
+
+/* The element of a flipped byte. */
+static int32_t element(uint8_t byte, uint8_t flip) { return (int8_t)(byte ^ flip); }
+
+/* ---- int8: exact ---- */
+
+/* Pack 0..256 rows for tile: into a panel of ec_dot_i8_panel_bytes(n_rows, dimension). */
+static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                        void *panel) {
+    const uint8_t *row = rows;
+    int8_t *out = panel;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, out += dimension)
+        for (int64_t d = 0; d < dimension; d++) out[d] = (int8_t)element(row[d], flip);
+}
+
+/* Bring queries into the form that tile wants: into ec_dot_i8_prepared_bytes(n_queries, dimension). */
+static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
+    memcpy(prepared, queries, (size_t)(n_queries * dimension));
+}
+
+/* scores[q * scores_stride + r] = exact dot of prepared query first_query + q with packed row r, for 0 <= q < n_queries,
+ * 0 <= r < n_rows; nothing else of scores is touched. `panel`, `n_rows` and `dimension` as packed. Any n_queries and
+ * first_query are right; the more queries a call, and best multiples of 24, the faster.
+ *
+ * `ahead`, `ahead_bytes`: memory that will be wanted soon (the next block's rows, or a share of them). A tile may ask
+ * the cache for it while it computes; it is not read. NULL, 0 to do without.
+ *
+ * |dot| <= 128 * 128 * dimension <= 2^30 at EC_DOT_MAX_DIMENSION; int32 would hold up to 131,071 dimensions. */
+static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel, int64_t n_rows,
+                        int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,
+                        int64_t ahead_bytes) {
+    (void)ahead;
+    (void)ahead_bytes;
+    const int8_t *query = (const int8_t *)prepared + first_query * dimension;
+    for (int64_t q = 0; q < n_queries; q++, query += dimension) {
+        const int8_t *row = panel;
+        for (int64_t r = 0; r < n_rows; r++, row += dimension) {
+            int32_t sum = 0;
+            for (int64_t d = 0; d < dimension; d++) sum += (int32_t)query[d] * row[d];
+            scores[q * scores_stride + r] = sum;
+        }
+    }
+}
+
+/* scores[r] = exact dot of one plain query with plain row r: the path that reads each row once and packs nothing. */
+static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                        uint8_t flip, int32_t *scores) {
+    const int8_t *q = query;
+    const uint8_t *row = rows;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
+        int32_t sum = 0;
+        for (int64_t d = 0; d < dimension; d++) sum += (int32_t)q[d] * element(row[d], flip);
+        scores[r] = sum;
+    }
+}
+
+/* sums[r] = exact sum of row r. */
+static void sum_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                   int32_t *sums) {
+    const uint8_t *row = rows;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
+        int32_t sum = 0;
+        for (int64_t d = 0; d < dimension; d++) sum += element(row[d], flip);
+        sums[r] = sum;
+    }
+}
+
+/* sums[r] = exact sum of squares of row r. */
+static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                     int32_t *sums) {
+    const uint8_t *row = rows;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
+        int32_t sum = 0;
+        for (int64_t d = 0; d < dimension; d++) sum += element(row[d], flip) * element(row[d], flip);
+        sums[r] = sum;
+    }
+}
+
+/* ---- float32: bit for bit the same on every tier, and by tile and by rows ---- */
+
+/* As dot_i8_pack. */
+static void dot_f32_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, void *panel) {
+    const uint8_t *row = rows;
+    float *out = panel;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, out += dimension)
+        memcpy(out, row, (size_t)dimension * sizeof(float));
+}
+
+/* As dot_i8_prepare. */
+static void dot_f32_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
+    memcpy(prepared, queries, (size_t)(n_queries * dimension) * sizeof(float));
+}
+
+/* The order of summation: within a chunk of EC_DOT_F32_CHUNK = 128 dimensions one chain of fused multiply-adds from +0,
+ * first dimension first; then the chunks' sums are added, first chunk first.
+ *
+ * With u = 2^-24 the error is at most gamma(n) * sum |q_d r_d|, gamma(n) = n u / (1 - n u), where n = min(dimension,
+ * 128) + ceil(dimension / 128) - 1 roundings meet a term at most: 135 u at 1,024 dimensions (a single chain would have
+ * 1,024 u). Barring underflow and overflow. */
+static float dot_f32(const float *query, const float *row, int64_t dimension) {
+    float sum = 0;
+    for (int64_t start = 0; start < dimension; start += EC_DOT_F32_CHUNK) {
+        int64_t end = ec_min_i64(start + EC_DOT_F32_CHUNK, dimension);
+        float chunk = 0;
+        for (int64_t d = start; d < end; d++) chunk = ec_fma_f32(query[d], row[d], chunk);
+        sum = start == 0 ? chunk : sum + chunk;
+    }
+    return sum;
+}
+
+/* As dot_i8_tile, with scores of float32 by dot_f32. */
+static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel,
+                         int64_t n_rows, int64_t dimension, float *scores, int64_t scores_stride, const void *ahead,
+                         int64_t ahead_bytes) {
+    (void)ahead;
+    (void)ahead_bytes;
+    const float *query = (const float *)prepared + first_query * dimension;
+    for (int64_t q = 0; q < n_queries; q++, query += dimension)
+        for (int64_t r = 0; r < n_rows; r++)
+            scores[q * scores_stride + r] = dot_f32(query, (const float *)panel + r * dimension, dimension);
+}
+
+/* As dot_i8_rows, with scores of float32 by dot_f32; query and rows may be unaligned. */
+static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                         float *scores) {
+    const uint8_t *row = rows;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
+        float sum = 0;
+        for (int64_t start = 0; start < dimension; start += EC_DOT_F32_CHUNK) {
+            float a[EC_DOT_F32_CHUNK], b[EC_DOT_F32_CHUNK];
+            int64_t n = ec_min_i64(EC_DOT_F32_CHUNK, dimension - start);
+            memcpy(a, (const uint8_t *)query + start * 4, (size_t)n * 4);
+            memcpy(b, row + start * 4, (size_t)n * 4);
+            float chunk = dot_f32(a, b, n);
+            sum = start == 0 ? chunk : sum + chunk;
+        }
+        scores[r] = sum;
+    }
+}
+
+/* sums[r] = sum of squares of row r in double: sixteen partial sums, dimension d into partial d mod 16, joined by
+ * ec_halve_f64x16. The squares are exact, so the relative error is below (dimension / 16 + 5) * 2^-53. */
+static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums) {
+    const uint8_t *row = rows;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
+        double partial[16] = {0};
+        for (int64_t d = 0; d < dimension; d++) {
+            float x;
+            memcpy(&x, row + d * 4, 4);
+            partial[d % 16] += (double)x * x;
+        }
+        sums[r] = ec_halve_f64x16(partial);
+    }
+}
+
+void ec_dot_install_scalar(ec_kernels *table) {
+    table->dot_i8_pack = dot_i8_pack;
+    table->dot_i8_prepare = dot_i8_prepare;
+    table->dot_i8_tile = dot_i8_tile;
+    table->dot_i8_rows = dot_i8_rows;
+    table->sum_i8 = sum_i8;
+    table->sumsq_i8 = sumsq_i8;
+    table->dot_f32_pack = dot_f32_pack;
+    table->dot_f32_prepare = dot_f32_prepare;
+    table->dot_f32_tile = dot_f32_tile;
+    table->dot_f32_rows = dot_f32_rows;
+    table->sumsq_f32 = sumsq_f32;
+}
