@@ -1,0 +1,297 @@
+"""Embeddings in files: what a matrix means travels with it; a save replaces all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .embeddings import Embeddings
+from .errors import StorageError
+from .scale import PER_VECTOR, UNIT, Scale
+from .storage_atomic import replacing
+from .storage_numpy import read_npy, read_npz, write_npy, write_npz
+from .storage_parquet import read_parquet, write_parquet
+from .storage_tensors import read_tensors, write_tensors_to
+from .storage_xvecs import ELEMENTS, read_bin, read_vecs, write_bin, write_vecs
+
+FORMAT = "embcodec 1"
+_TYPED = (".safetensors", ".npz", ".parquet")
+_MATRIX = (".fbin", ".u8bin", ".i8bin")
+_ROWS = (".fvecs", ".bvecs")
+SUFFIXES = (*_TYPED, ".npy", *_MATRIX, *_ROWS)
+"""The kinds of files, by their names' ends."""
+
+
+def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
+    """Write embeddings to a file whose suffix says its kind.
+
+    ``.safetensors``, ``.npz`` and ``.parquet`` keep everything: dtype, dimension, scale, byte and bit order.
+    ``.npy``, ``.fbin .u8bin .i8bin`` and ``.fvecs .bvecs`` hold bare values; what they would lose is refused,
+    except that the reader of a ``.npy`` of integers has to say what they are.
+
+    Parameters
+    ----------
+    path : path-like
+        An existing file is replaced atomically: a crash leaves the old file or the new one.
+    embeddings : Embeddings
+
+    Raises
+    ------
+    StorageError
+        For an unknown suffix, or embeddings that such a file cannot hold.
+    OSError
+        Where writing fails; the former file is then still there.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "rows.safetensors")
+    >>> save(path, Embeddings(np.array([[51, 99, 128]], np.uint8), "ubinary", 18))
+    >>> load(path)
+    Embeddings(1 x 18 ubinary, 3 bytes)
+    """
+    suffix = _suffix(path)
+    if not isinstance(embeddings, Embeddings):
+        raise TypeError(
+            f"save takes Embeddings, not {type(embeddings).__name__}: wrap the array and say what it is"
+        )
+    if suffix not in _TYPED:
+        _check_bare(embeddings, suffix)
+    with replacing(path) as file:
+        if suffix == ".safetensors":
+            write_tensors_to(file, *pack(embeddings))
+        elif suffix == ".npz":
+            tensors, words = pack(embeddings)
+            write_npz(file, {**tensors, "embcodec": np.array(json.dumps(words, sort_keys=True))})
+        elif suffix == ".parquet":
+            _save_parquet(file, embeddings)
+        elif suffix == ".npy":
+            write_npy(file, embeddings.values)
+        elif suffix in _MATRIX:
+            write_bin(file, embeddings.values, suffix)
+        else:
+            write_vecs(file, embeddings.values, suffix)
+
+
+def load(
+    path: str | os.PathLike[str],
+    mmap: bool = False,
+    *,
+    output_dtype: str | None = None,
+    dimension: int | None = None,
+    column: str | None = None,
+) -> Embeddings:
+    """Read embeddings from a file.
+
+    Parameters
+    ----------
+    path : path-like
+    mmap : bool
+        Map the file (``.safetensors``, ``.npy``, ``.fbin .u8bin .i8bin``) instead of reading it: rows come in
+        as they are touched. Data checksums are then not compared.
+    output_dtype, dimension : optional
+        What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere.
+    column : str, optional
+        Which column of a ``.parquet`` file.
+
+    Returns
+    -------
+    Embeddings
+        Owned and writable unless mapped.
+
+    Raises
+    ------
+    StorageError
+        Where the file is damaged, cut, of another kind than its name says, or leaves open what it holds.
+    OSError
+        Where it cannot be read.
+    """
+    suffix = _suffix(path)
+    if mmap and suffix in (".npz", ".parquet", *_ROWS):
+        raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
+    tensors, words = _read(path, suffix, mmap, column)
+    if "output_dtype" in words:
+        found = unpack(tensors, words)
+        if (output_dtype or found.output_dtype) != found.output_dtype:
+            raise StorageError(f"the file holds {found.output_dtype} rows, not {output_dtype}")
+        if dimension is not None and dimension != found.dimension:
+            raise StorageError(f"the file holds rows of {found.dimension} dimensions, not {dimension}")
+        return found
+    if suffix in ELEMENTS and output_dtype is None:
+        output_dtype = {"f": "float", "i": "int8", "u": "uint8"}[np.dtype(ELEMENTS[suffix]).kind]
+    return _wrap(tensors, output_dtype, dimension)
+
+
+def pack(embeddings: Embeddings, prefix: str = "") -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return the arrays and the words that make up embeddings, to be stored; names begin with `prefix`.
+
+    Returns
+    -------
+    tensors : dict
+        ``values``, and ``scale`` where the scale has values.
+    words : dict of str to str
+        ``format``, ``output_dtype``, ``dimension``, ``scale`` (its identity), ``signed_bytes`` and
+        ``bit_order``.
+    """
+    scale = embeddings.scale
+    tensors = {f"{prefix}values": embeddings.values}
+    if scale is not None and scale.values is not None:
+        tensors[f"{prefix}scale"] = scale.values
+    words = {
+        "format": FORMAT,
+        "output_dtype": str(embeddings.output_dtype),
+        "dimension": str(embeddings.dimension),
+        "scale": scale.identity if scale is not None else "none",
+        "signed_bytes": embeddings.signed_bytes,
+        "bit_order": embeddings.bit_order,
+    }
+    return tensors, {prefix + key: value for key, value in words.items()}
+
+
+def unpack(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], prefix: str = "") -> Embeddings:
+    """Return the embeddings that :func:`pack` took apart.
+
+    Raises
+    ------
+    StorageError
+        Where something is missing or does not fit.
+    """
+    try:
+        plain = {key.removeprefix(prefix): value for key, value in words.items() if key.startswith(prefix)}
+        if plain["format"] != FORMAT:
+            raise StorageError(f"a file of format {plain['format']!r}; this version reads {FORMAT!r}")
+        if not plain["dimension"].isdecimal() or len(plain["dimension"]) > 18:
+            raise ValueError(f"dimension {plain['dimension']!r}")
+        identity = plain["scale"]
+        scale = (
+            None if identity == "none" else Scale(identity.partition(":")[0], tensors.get(f"{prefix}scale"))
+        )
+        if scale is not None and scale.identity != identity:
+            raise ValueError(f"the values of the scale are not those of {identity!r}")
+        return Embeddings(
+            tensors[f"{prefix}values"],
+            plain["output_dtype"],
+            int(plain["dimension"]),
+            scale,
+            plain["signed_bytes"],  # type: ignore[arg-type]
+            plain["bit_order"],  # type: ignore[arg-type]
+        )
+    except KeyError as error:
+        raise StorageError(f"the file lacks {prefix}{error.args[0]}") from None
+    except StorageError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise StorageError(f"the file contradicts itself: {error}") from None
+
+
+def _read(
+    path: str | os.PathLike[str], suffix: str, mmap: bool, column: str | None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    if suffix == ".safetensors":
+        return read_tensors(path, mmap=mmap)
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if suffix == ".npz":
+            tensors = read_npz(file)
+            return tensors, _parse_words(tensors.pop("embcodec", None))
+        if suffix == ".parquet":
+            return _read_parquet(file, column)
+        if suffix == ".npy":
+            return {"values": read_npy(file, size, mmap=mmap)}, {}
+        if suffix in _MATRIX:
+            return {"values": read_bin(file, size, suffix, mmap=mmap)}, {}
+        return {"values": read_vecs(file, size, suffix)}, {}
+
+
+def _wrap(tensors: Mapping[str, NDArray[Any]], output_dtype: str | None, dimension: int | None) -> Embeddings:
+    matrices = [array for array in tensors.values() if array.ndim == 2]
+    if len(matrices) != 1:
+        raise StorageError(
+            f"one matrix is wanted; the file holds {len(matrices)} ({', '.join(tensors) or 'nothing'})"
+        )
+    values = matrices[0]
+    if output_dtype is None:
+        if values.dtype.kind != "f":
+            raise StorageError(
+                f"{values.dtype} rows can be int8, uint8 or packed bits: say output_dtype=..."
+            )
+        output_dtype = "float"
+    try:
+        return Embeddings(values, output_dtype, dimension)
+    except (ValueError, TypeError) as error:
+        raise StorageError(str(error)) from None
+
+
+def _check_bare(embeddings: Embeddings, suffix: str) -> None:
+    if embeddings.scale is not None and embeddings.scale.kind != UNIT:
+        raise StorageError(
+            f"a {suffix} file has no room for the {embeddings.scale.kind} scale; use .safetensors"
+        )
+    if suffix in ELEMENTS:
+        if embeddings.output_dtype.is_packed:
+            raise StorageError(
+                f"a {suffix} file holds numbers, not {embeddings.output_dtype} bits; use .safetensors"
+            )
+        if embeddings.values.dtype != np.dtype(ELEMENTS[suffix]):
+            raise StorageError(
+                f"a {suffix} file does not hold {embeddings.output_dtype} rows; use .safetensors"
+            )
+    elif embeddings.output_dtype.is_packed and (embeddings.bit_order, embeddings.signed_bytes) != (
+        "msb",
+        "offset",
+    ):
+        raise StorageError(f"a {suffix} file cannot say how bits are packed; use .safetensors")
+
+
+def _save_parquet(file: Any, embeddings: Embeddings) -> None:
+    tensors, words = pack(embeddings)
+    scale = embeddings.scale
+    scales = None
+    if scale is not None and scale.values is not None:
+        if scale.kind == PER_VECTOR:
+            scales = scale.values
+        else:
+            words["ranges"] = scale.values.astype("<f4").tobytes().hex()
+    write_parquet(file, tensors["values"], scales, words)
+
+
+def _read_parquet(file: Any, column: str | None) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    values, scales, words = read_parquet(file, column)
+    tensors: dict[str, NDArray[Any]] = {"values": values}
+    if scales is not None:
+        tensors["scale"] = scales
+    elif "ranges" in words:
+        tensors["scale"] = _parse_ranges(words.pop("ranges"))
+    return tensors, words
+
+
+def _parse_ranges(text: str) -> NDArray[np.float32]:
+    try:
+        return np.frombuffer(bytes.fromhex(text), "<f4").reshape(2, -1).astype(np.float32)
+    except ValueError as error:
+        raise StorageError(f"the ranges in the file are damaged: {error}") from None
+
+
+def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
+    if array is None:
+        return {}
+    try:
+        words = json.loads(str(array[()])) if array.dtype.kind == "U" and array.ndim == 0 else None
+    except (ValueError, RecursionError):
+        words = None
+    if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
+        raise StorageError("the metadata of the .npz file is damaged")
+    return words
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise StorageError(f"{Path(path).name!r}: unknown kind of file; known are {', '.join(SUFFIXES)}")
+    return suffix

@@ -1,0 +1,135 @@
+"""``.parquet`` files: a column of fixed-size lists, its meaning in the metadata, pages with checksums."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import StorageError
+
+_COLUMN, _SCALES, _KEY = "embedding", "scale", b"embcodec"
+_USUAL_COLUMNS = (_COLUMN, "embeddings", "vector", "vectors", "emb")
+
+
+def write_parquet(
+    file: IO[bytes], values: NDArray[Any], scales: NDArray[np.float32] | None, words: dict[str, str]
+) -> None:
+    """Write rows (n, width), their scales (n,) where each has one, and the words that say what they mean."""
+    pyarrow = _import()
+    width = values.shape[1]
+    flat = pyarrow.array(values.reshape(-1))
+    columns = {_COLUMN: pyarrow.FixedSizeListArray.from_arrays(flat, width) if width else None}
+    if columns[_COLUMN] is None:
+        raise StorageError("a .parquet file cannot hold rows of no dimensions")
+    if scales is not None:
+        columns[_SCALES] = pyarrow.array(scales)
+    table = pyarrow.table(columns).replace_schema_metadata({_KEY: json.dumps(words, sort_keys=True)})
+    pyarrow.parquet.write_table(
+        table,
+        file,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
+        write_page_checksum=True,
+    )
+
+
+def read_parquet(
+    file: IO[bytes], column: str | None = None
+) -> tuple[NDArray[Any], NDArray[np.float32] | None, dict[str, str]]:
+    """Read what :func:`write_parquet` wrote, or the list column of a file from elsewhere (with no words).
+
+    Parameters
+    ----------
+    file : binary file
+    column : str, optional
+        Name of the column; by default ``embedding``, a usual name, or the only column of lists.
+
+    Raises
+    ------
+    StorageError
+        Where the file is damaged, or rows have nulls or different lengths.
+    """
+    pyarrow = _import()
+    size = os.fstat(file.fileno()).st_size
+    try:
+        reader = pyarrow.parquet.ParquetFile(file, page_checksum_verification=True)
+        schema = reader.schema_arrow
+        name = _choose(schema, column, pyarrow)
+        words = _words(schema)
+        announced = reader.metadata.num_rows * (getattr(schema.field(name).type, "list_size", 1) or 1)
+        if announced > 64 * size:
+            raise StorageError(f"{announced} values are announced in {size} bytes: refused")
+        wanted = [name, _SCALES] if _SCALES in schema.names and words else [name]
+        table = reader.read(columns=wanted, use_threads=False)
+        table.validate(full=True)
+        values = _matrix(table.column(name), name, pyarrow)
+        scales = table.column(_SCALES).to_numpy() if len(wanted) == 2 else None
+    except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
+        raise StorageError(
+            f"not a .parquet file, or a damaged one: {str(error).partition(chr(10))[0][:200]}"
+        ) from None
+    return values, scales, words
+
+
+def _matrix(column: Any, name: str, pyarrow: Any) -> NDArray[Any]:
+    chunks = column.combine_chunks()
+    array = chunks.chunk(0) if isinstance(chunks, pyarrow.ChunkedArray) and chunks.num_chunks else chunks
+    if isinstance(array, pyarrow.ChunkedArray):  # no rows at all
+        return np.empty((0, getattr(column.type, "list_size", 0)), column.type.value_type.to_pandas_dtype())
+    flat = array.flatten()
+    if array.null_count or flat.null_count:
+        raise StorageError(f"column {name!r} has nulls")
+    if hasattr(array.type, "list_size"):
+        width = array.type.list_size
+    else:
+        lengths = np.diff(array.offsets.to_numpy())
+        width = int(lengths[0]) if len(lengths) else 0
+        if (lengths != width).any():
+            raise StorageError(f"row {int((lengths != width).argmax())} has another length than row 0")
+    return np.array(flat.to_numpy(zero_copy_only=False)).reshape(len(array), width)
+
+
+def _choose(schema: Any, column: str | None, pyarrow: Any) -> str:
+    types = pyarrow.types
+    lists: list[str] = [
+        field.name
+        for field in schema
+        if types.is_fixed_size_list(field.type)
+        or types.is_list(field.type)
+        or types.is_large_list(field.type)
+    ]
+    if column is not None:
+        if column not in lists:
+            raise StorageError(f"no column {column!r} of lists; there are {lists}")
+        return column
+    for name in (*_USUAL_COLUMNS, *(lists if len(lists) == 1 else ())):
+        if name in lists:
+            return name
+    raise StorageError(f"which column? There are {lists} of lists; name one")
+
+
+def _words(schema: Any) -> dict[str, str]:
+    text = (schema.metadata or {}).get(_KEY)
+    if text is None:
+        return {}
+    try:
+        words = json.loads(text)
+    except (ValueError, RecursionError):
+        words = None
+    if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
+        raise StorageError("the metadata of embcodec in the .parquet schema is damaged")
+    return words
+
+
+def _import() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise StorageError("a .parquet file needs pyarrow: pip install 'embcodec[files]'") from None
+    return pyarrow

@@ -1,0 +1,217 @@
+"""Named arrays with text metadata in one ``.safetensors`` file: atomic, checked, mapped on request.
+
+::
+
+    | u64 n | n bytes of JSON, padded with spaces | tensors, little-endian, without gaps |
+            ^ {"__metadata__": {...}, "name": {"dtype", "shape", "data_offsets"}, ...}
+
+Two checksums (CRC-32) go into the metadata: of the header itself, so that a changed bit in a shape, a dtype
+or a scale's name is seen, and of the data. Files from elsewhere have none and are read without.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import mmap as memory_map
+import os
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import StorageError
+from .storage_arrays import as_bytes, read_array
+from .storage_atomic import replacing
+
+MAX_HEADER = 1 << 16
+"""Longest header that is read, bytes: parsed JSON takes many times its text; a matrix needs some hundred."""
+
+_ALIGNMENT = 64
+_HEADER_CHECKSUM, _DATA_CHECKSUM = "header_checksum", "data_checksum"
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "|u1",
+}
+_NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
+
+
+def write_tensors(
+    path: str | os.PathLike[str], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+) -> None:
+    """Write arrays and their metadata to a ``.safetensors`` file, replacing it as a whole.
+
+    Parameters
+    ----------
+    path : path-like
+    tensors : mapping of str to array
+        Of float, int or uint elements. The widest elements come first in the file, so that each is aligned.
+    metadata : mapping of str to str
+
+    Raises
+    ------
+    StorageError
+        For an element type that the format does not have.
+    OSError
+        Where writing fails; the former file is then still there.
+    """
+    with replacing(path) as file:
+        write_tensors_to(file, tensors, metadata)
+
+
+def write_tensors_to(
+    file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+) -> None:
+    """Write to an open file what :func:`write_tensors` writes."""
+    arrays = {}
+    for name, array in tensors.items():
+        little = np.ascontiguousarray(array, dtype=np.asarray(array).dtype.newbyteorder("<"))
+        if little.dtype not in _NAMES:
+            raise StorageError(f"{little.dtype} cannot be stored in a .safetensors file")
+        arrays[name] = little
+    arrays = dict(sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
+    entries: dict[str, dict[str, Any]] = {}
+    end, checksum = 0, 0
+    for name, array in arrays.items():
+        start, end = end, end + array.nbytes
+        entries[name] = {
+            "dtype": _NAMES[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [start, end],
+        }
+        checksum = zlib.crc32(as_bytes(array), checksum)
+    words = {**metadata, _DATA_CHECKSUM: f"{checksum:08x}"}
+    words[_HEADER_CHECKSUM] = _header_checksum(words, entries)
+    header = json.dumps({"__metadata__": words, **entries}, separators=(",", ":")).encode()
+    header += b" " * (-(8 + len(header)) % _ALIGNMENT)
+    if len(header) > MAX_HEADER:
+        raise StorageError(f"a header of {len(header)} bytes; at most {MAX_HEADER} can be stored")
+    file.write(struct.pack("<Q", len(header)) + header)
+    for array in arrays.values():
+        file.write(as_bytes(array))
+
+
+def read_tensors(
+    path: str | os.PathLike[str], *, mmap: bool = False
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read the arrays and the metadata of a ``.safetensors`` file.
+
+    Parameters
+    ----------
+    path : path-like
+    mmap : bool
+        Map the file instead of reading it: arrays are read-only views, pages come in as they are touched, and
+        the data's checksum is not compared.
+
+    Returns
+    -------
+    tensors : dict of str to array
+    metadata : dict of str to str
+        Without the checksums.
+
+    Raises
+    ------
+    StorageError
+        Where the file is not what it should be, to the byte. Memory stays within the size of the file.
+    OSError
+        Where it cannot be read.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start, entries, metadata = _read_header(file, size)
+        expected = metadata.pop(_DATA_CHECKSUM, None)
+        tensors: dict[str, NDArray[Any]] = {}
+        if mmap and size > start:
+            view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
+            for name, (dtype, shape, offset) in entries.items():
+                count = math.prod(shape)
+                tensors[name] = np.frombuffer(view, dtype, count, start + offset).reshape(shape)
+            return tensors, metadata
+        checksum = 0
+        for name, (dtype, shape, _) in entries.items():  # in the order of the file, without gaps
+            tensors[name] = read_array(file, shape, dtype)
+            checksum = zlib.crc32(as_bytes(tensors[name]), checksum)
+        if expected is not None and expected != f"{checksum:08x}":
+            raise StorageError("the data is damaged: its checksum differs")
+        return tensors, metadata
+
+
+_Entry = tuple[np.dtype[Any], tuple[int, ...], int]
+
+
+def _read_header(file: IO[bytes], size: int) -> tuple[int, dict[str, _Entry], dict[str, str]]:
+    prefix = file.read(8)
+    if len(prefix) < 8:
+        raise StorageError("not a .safetensors file: too short")
+    (length,) = struct.unpack("<Q", prefix)
+    if length > min(MAX_HEADER, size - 8):
+        raise StorageError(
+            f"a .safetensors header of {length} bytes in a file of {size} (at most {MAX_HEADER} are read)"
+        )
+    try:
+        header = json.loads(file.read(length), object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise StorageError(f"the .safetensors header is damaged: {error}") from None
+    if not isinstance(header, dict):
+        raise StorageError("the .safetensors header is not an object")
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise StorageError("the .safetensors metadata is not a map of texts")
+    expected = metadata.pop(_HEADER_CHECKSUM, None)
+    if (expected is None) != (_DATA_CHECKSUM not in metadata):
+        raise StorageError("the .safetensors header is damaged: one of its checksums is missing")
+    if expected is not None and expected != _header_checksum(metadata, header):
+        raise StorageError("the .safetensors header is damaged: its checksum differs")
+    start = 8 + length
+    return start, _check_entries(header, size - start), metadata
+
+
+def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
+    found = []
+    for name, entry in header.items():
+        try:
+            dtype = np.dtype(_DTYPES[entry["dtype"]])
+            shape = tuple(entry["shape"])
+            start, end = entry["data_offsets"]
+        except (KeyError, TypeError, ValueError):
+            raise StorageError(f"the .safetensors header is damaged at {name!r}") from None
+        if not all(type(number) is int and 0 <= number < 1 << 63 for number in (*shape, start, end)):
+            raise StorageError(f"shape or offsets of {name!r} are not whole numbers in range")
+        if len(shape) > 8 or math.prod(shape) * dtype.itemsize != end - start:
+            raise StorageError(f"shape and size of {name!r} do not agree")
+        found.append((start, end, name, dtype, shape))
+    position = 0
+    for start, end, name, _, _ in sorted(found, key=lambda item: item[:2]):
+        if start != position:
+            raise StorageError(f"the data of {name!r} overlaps or leaves a gap")
+        position = end
+    if position != available:
+        raise StorageError(f"{position} bytes of data are announced, {available} are there")
+    return {
+        name: (dtype, shape, start)
+        for start, _, name, dtype, shape in sorted(found, key=lambda item: item[:2])
+    }
+
+
+def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:
+    plain = {key: value for key, value in metadata.items() if key != _HEADER_CHECKSUM}
+    return f"{zlib.crc32(json.dumps([plain, entries], sort_keys=True).encode()):08x}"
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice")
+    return found
