@@ -45,9 +45,7 @@ def rows(n: int = 5, dimension: int = 18) -> dict[str, Embeddings]:
         "ubinary": Embeddings(msb, "ubinary", dimension),
         "ubinary lsb": Embeddings(lsb, "ubinary", dimension, bit_order="lsb"),
         "binary": Embeddings((msb ^ 0x80).view(np.int8), "binary", dimension),
-        "binary twos-complement": Embeddings(
-            msb.view(np.int8), "binary", dimension, signed_bytes="twos-complement"
-        ),
+        "binary twos-complement": Embeddings(msb.view(np.int8), "binary", dimension, signed_bytes="twos-complement"),
     }
 
 
@@ -58,9 +56,7 @@ BARE = {
     ".bvecs": "uint8 unit",
     ".i8bin": "int8 unit",
 }
-EVERY = [(kind, suffix) for suffix in TYPED for kind in rows()] + [
-    (kind, suffix) for suffix, kind in BARE.items()
-]
+EVERY = [(kind, suffix) for suffix in TYPED for kind in rows()] + [(kind, suffix) for suffix, kind in BARE.items()]
 EVERY.append(("float", ".npy"))
 
 
@@ -318,9 +314,7 @@ def test_tensors_keep_names_and_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace", "write"])
-def test_a_failed_step_leaves_the_old_file(
-    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_step_leaves_the_old_file(tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.safetensors"
     old, new = rows()["float"], rows()["int8 unit"]
     save(path, old)

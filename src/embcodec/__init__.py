@@ -21,7 +21,10 @@ from .scale import Scale
 __version__ = "0.1.0"
 
 # Names of modules that are heavier than a decoder needs: imported when first asked for.
-_LAZY: dict[str, str] = {}
+_LAZY: dict[str, str] = {
+    "load": "storage",
+    "save": "storage",
+}
 
 __all__ = [
     "PROFILES",

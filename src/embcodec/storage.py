@@ -58,9 +58,7 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
     """
     suffix = _suffix(path)
     if not isinstance(embeddings, Embeddings):
-        raise TypeError(
-            f"save takes Embeddings, not {type(embeddings).__name__}: wrap the array and say what it is"
-        )
+        raise TypeError(f"save takes Embeddings, not {type(embeddings).__name__}: wrap the array and say what it is")
     if suffix not in _TYPED:
         _check_bare(embeddings, suffix)
     with replacing(path) as file:
@@ -169,9 +167,7 @@ def unpack(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], prefix
         if not plain["dimension"].isdecimal() or len(plain["dimension"]) > 18:
             raise ValueError(f"dimension {plain['dimension']!r}")
         identity = plain["scale"]
-        scale = (
-            None if identity == "none" else Scale(identity.partition(":")[0], tensors.get(f"{prefix}scale"))
-        )
+        scale = None if identity == "none" else Scale(identity.partition(":")[0], tensors.get(f"{prefix}scale"))
         if scale is not None and scale.identity != identity:
             raise ValueError(f"the values of the scale are not those of {identity!r}")
         return Embeddings(
@@ -212,15 +208,11 @@ def _read(
 def _wrap(tensors: Mapping[str, NDArray[Any]], output_dtype: str | None, dimension: int | None) -> Embeddings:
     matrices = [array for array in tensors.values() if array.ndim == 2]
     if len(matrices) != 1:
-        raise StorageError(
-            f"one matrix is wanted; the file holds {len(matrices)} ({', '.join(tensors) or 'nothing'})"
-        )
+        raise StorageError(f"one matrix is wanted; the file holds {len(matrices)} ({', '.join(tensors) or 'nothing'})")
     values = matrices[0]
     if output_dtype is None:
         if values.dtype.kind != "f":
-            raise StorageError(
-                f"{values.dtype} rows can be int8, uint8 or packed bits: say output_dtype=..."
-            )
+            raise StorageError(f"{values.dtype} rows can be int8, uint8 or packed bits: say output_dtype=...")
         output_dtype = "float"
     try:
         return Embeddings(values, output_dtype, dimension)
@@ -230,18 +222,12 @@ def _wrap(tensors: Mapping[str, NDArray[Any]], output_dtype: str | None, dimensi
 
 def _check_bare(embeddings: Embeddings, suffix: str) -> None:
     if embeddings.scale is not None and embeddings.scale.kind != UNIT:
-        raise StorageError(
-            f"a {suffix} file has no room for the {embeddings.scale.kind} scale; use .safetensors"
-        )
+        raise StorageError(f"a {suffix} file has no room for the {embeddings.scale.kind} scale; use .safetensors")
     if suffix in ELEMENTS:
         if embeddings.output_dtype.is_packed:
-            raise StorageError(
-                f"a {suffix} file holds numbers, not {embeddings.output_dtype} bits; use .safetensors"
-            )
+            raise StorageError(f"a {suffix} file holds numbers, not {embeddings.output_dtype} bits; use .safetensors")
         if embeddings.values.dtype != np.dtype(ELEMENTS[suffix]):
-            raise StorageError(
-                f"a {suffix} file does not hold {embeddings.output_dtype} rows; use .safetensors"
-            )
+            raise StorageError(f"a {suffix} file does not hold {embeddings.output_dtype} rows; use .safetensors")
     elif embeddings.output_dtype.is_packed and (embeddings.bit_order, embeddings.signed_bytes) != (
         "msb",
         "offset",

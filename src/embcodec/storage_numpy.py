@@ -38,10 +38,7 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False) -> NDArray[Any]:
     """
     dtype, shape, fortran = _read_npy_header(file)
     start = file.tell()
-    if (
-        not all(0 <= number < 1 << 63 for number in shape)
-        or math.prod(shape) * dtype.itemsize != size - start
-    ):
+    if not all(0 <= number < 1 << 63 for number in shape) or math.prod(shape) * dtype.itemsize != size - start:
         raise StorageError(f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data")
     order = shape[::-1] if fortran else shape
     if mmap and size > start:
@@ -61,12 +58,7 @@ def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], b
             shape, fortran, dtype = readers[version](file)
     except Exception as error:  # the reader evaluates a Python literal: whatever that raises means damage
         raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
-    if (
-        dtype.kind not in "fiuU"
-        or dtype.itemsize == 0
-        or dtype.fields is not None
-        or dtype.subdtype is not None
-    ):
+    if dtype.kind not in "fiuU" or dtype.itemsize == 0 or dtype.fields is not None or dtype.subdtype is not None:
         raise StorageError(f"a .npy file of {dtype}: only plain numbers are read")
     return dtype, tuple(shape), fortran
 

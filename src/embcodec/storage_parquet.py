@@ -70,9 +70,7 @@ def read_parquet(
         values = _matrix(table.column(name), name, pyarrow)
         scales = table.column(_SCALES).to_numpy() if len(wanted) == 2 else None
     except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
-        raise StorageError(
-            f"not a .parquet file, or a damaged one: {str(error).partition(chr(10))[0][:200]}"
-        ) from None
+        raise StorageError(f"not a .parquet file, or a damaged one: {str(error).partition(chr(10))[0][:200]}") from None
     return values, scales, words
 
 
@@ -99,9 +97,7 @@ def _choose(schema: Any, column: str | None, pyarrow: Any) -> str:
     lists: list[str] = [
         field.name
         for field in schema
-        if types.is_fixed_size_list(field.type)
-        or types.is_list(field.type)
-        or types.is_large_list(field.type)
+        if types.is_fixed_size_list(field.type) or types.is_list(field.type) or types.is_large_list(field.type)
     ]
     if column is not None:
         if column not in lists:

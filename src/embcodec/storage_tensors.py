@@ -71,9 +71,7 @@ def write_tensors(
         write_tensors_to(file, tensors, metadata)
 
 
-def write_tensors_to(
-    file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
-) -> None:
+def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
     """Write to an open file what :func:`write_tensors` writes."""
     arrays = {}
     for name, array in tensors.items():
@@ -103,9 +101,7 @@ def write_tensors_to(
         file.write(as_bytes(array))
 
 
-def read_tensors(
-    path: str | os.PathLike[str], *, mmap: bool = False
-) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read_tensors(path: str | os.PathLike[str], *, mmap: bool = False) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read the arrays and the metadata of a ``.safetensors`` file.
 
     Parameters
@@ -199,10 +195,7 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
         position = end
     if position != available:
         raise StorageError(f"{position} bytes of data are announced, {available} are there")
-    return {
-        name: (dtype, shape, start)
-        for start, _, name, dtype, shape in sorted(found, key=lambda item: item[:2])
-    }
+    return {name: (dtype, shape, start) for start, _, name, dtype, shape in sorted(found, key=lambda item: item[:2])}
 
 
 def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:

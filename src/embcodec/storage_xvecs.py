@@ -48,9 +48,7 @@ def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> 
     dtype = np.dtype(ELEMENTS[suffix])
     expected = 8 + rows * dimension * dtype.itemsize
     if size != expected:
-        raise StorageError(
-            f"{rows} x {dimension} {dtype.name} make a {suffix} file of {expected} bytes, not {size}"
-        )
+        raise StorageError(f"{rows} x {dimension} {dtype.name} make a {suffix} file of {expected} bytes, not {size}")
     if mmap and size > 8:
         view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
         return np.frombuffer(view, dtype, rows * dimension, 8).reshape(rows, dimension)
@@ -99,9 +97,7 @@ def read_vecs(file: IO[bytes], size: int, suffix: str) -> NDArray[Any]:
         bad = records["dimension"] != dimension
         if bad.any():
             row = int(bad.argmax())
-            raise StorageError(
-                f"row {start + row} has {records['dimension'][row]} dimensions, row 0 has {dimension}"
-            )
+            raise StorageError(f"row {start + row} has {records['dimension'][row]} dimensions, row 0 has {dimension}")
         array[start : start + block] = records["values"]
     return array
 
