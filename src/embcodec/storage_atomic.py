@@ -15,8 +15,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes the place of `path` once the ``with`` block ends well.
 
     The temporary file lies in the same folder (so that the move is within one file system) and is flushed to
-    the disk before the move, the folder after it. If the block or any step of this fails, the temporary file is
-    removed and `path` is what it was. A symbolic link is followed: its target is replaced.
+    the disk before the move, the folder after it. If the block or any step of this fails, the temporary file
+    is removed and `path` is what it was. A symbolic link is followed: its target is replaced.
 
     Parameters
     ----------

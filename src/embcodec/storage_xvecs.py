@@ -5,8 +5,8 @@
     .fbin    | u32 n | u32 d | n * d values |                 one header, then a matrix
     .fvecs   | i32 d | d values | i32 d | d values | ...      every row says its dimension
 
-All little-endian. They hold values and nothing of what these mean, and no checksum. A file cut between two rows
-is a shorter .fvecs file: only a cut within a row can be seen.
+All little-endian. They hold values and nothing of what these mean, and no checksum. A file cut between two
+rows is a shorter .fvecs file: only a cut within a row can be seen.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> 
     dtype = np.dtype(ELEMENTS[suffix])
     expected = 8 + rows * dimension * dtype.itemsize
     if size != expected:
-        raise StorageError(f"{rows} x {dimension} {dtype.name} make a {suffix} file of {expected} bytes, not {size}")
+        raise StorageError(f"{rows} x {dimension} {dtype.name} are {expected} bytes, not {size}")
     if mmap and size > 8:
         view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
         return np.frombuffer(view, dtype, rows * dimension, 8).reshape(rows, dimension)
@@ -97,7 +97,7 @@ def read_vecs(file: IO[bytes], size: int, suffix: str) -> NDArray[Any]:
         bad = records["dimension"] != dimension
         if bad.any():
             row = int(bad.argmax())
-            raise StorageError(f"row {start + row} has {records['dimension'][row]} dimensions, row 0 has {dimension}")
+            raise StorageError(f"row {start + row} has {records['dimension'][row]} dimensions, not {dimension}")
         array[start : start + block] = records["values"]
     return array
 
