@@ -17,6 +17,7 @@ static const struct {
 
 static void install_scalar(ec_kernels *table) {
     ec_dot_install_scalar(table);
+    ec_numbers_install_scalar(table);
 }
 
 #if defined(EC_X86_64)

@@ -10,7 +10,11 @@
 
 typedef struct ec_kernels {
     /* base64 */
-    /* numbers */
+    /* numbers: text[0] is '[' (checked), floats may be unaligned */
+    ec_result (*floats_parse)(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags);
+    ec_result (*integers_parse)(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type);
+    int64_t (*floats_format)(const float *values, int64_t n, uint8_t *text);
+    int64_t (*integers_format)(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
     /* bits */
     /* quantize */
     /* hamming */
@@ -46,5 +50,6 @@ uint32_t ec_cpu_tiers(void);
 
 /* One installer a family and tier, each declared here and called by dispatch.c. */
 void ec_dot_install_scalar(ec_kernels *table);
+void ec_numbers_install_scalar(ec_kernels *table);
 
 #endif
