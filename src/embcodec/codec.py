@@ -69,8 +69,8 @@ def parse_floats(text: Any, *, out: NDArray[np.float32] | None = None) -> NDArra
 
     Examples
     --------
-    >>> parse_floats("[0.1, -2, 3e2]")
-    array([  0.1,  -2. , 300. ], dtype=float32)
+    >>> parse_floats("[0.5, -2, 3e0]")
+    array([ 0.5, -2. ,  3. ], dtype=float32)
     >>> parse_floats(b"[[1, 2], [3, 4]]").shape
     (2, 2)
     """
