@@ -16,6 +16,7 @@ static const struct {
 };
 
 static void install_scalar(ec_kernels *table) {
+    ec_base64_install_scalar(table);
     ec_dot_install_scalar(table);
     ec_numbers_install_scalar(table);
 }

@@ -9,7 +9,9 @@
 #include "target.h"
 
 typedef struct ec_kernels {
-    /* base64 */
+    /* base64: see base64/base64.h */
+    void (*base64_encode)(const uint8_t *bytes, int64_t n, uint8_t *text);
+    int64_t (*base64_decode)(const uint8_t *text, int64_t n, uint8_t *bytes, int32_t flags);
     /* numbers: text[0] is '[' (checked), floats may be unaligned */
     ec_result (*floats_parse)(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags);
     ec_result (*integers_parse)(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type);
@@ -49,6 +51,7 @@ extern ec_kernels ec_active;
 uint32_t ec_cpu_tiers(void);
 
 /* One installer a family and tier, each declared here and called by dispatch.c. */
+void ec_base64_install_scalar(ec_kernels *table);
 void ec_dot_install_scalar(ec_kernels *table);
 void ec_numbers_install_scalar(ec_kernels *table);
 

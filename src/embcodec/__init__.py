@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from .codec import decode_base64, encode_base64
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
 from .errors import (
@@ -39,6 +40,8 @@ __all__ = [
     "ServiceError",
     "StorageError",
     "TransportError",
+    "decode_base64",
+    "encode_base64",
     *_LAZY,
 ]
 

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native import numbers
+from .codec_base64 import decode_base64, encode_base64
+
+__all__ = ["decode_base64", "encode_base64", "format_floats", "parse_floats"]
 
 
 def format_floats(rows: ArrayLike) -> bytes:

@@ -1,0 +1,68 @@
+"""Base64 of the C core: rows of bytes to texts, spans of a buffer to rows of a matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .core import check, ffi, lib
+
+URLSAFE: int = lib.EC_BASE64_URLSAFE
+NO_PADDING: int = lib.EC_BASE64_NO_PADDING
+
+
+def encoded_length(n: int) -> int:
+    """Return the number of characters that `n` bytes become, padding included."""
+    return int(lib.ec_base64_encoded_length(n))
+
+
+def encode_rows(rows: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the texts of the rows of a C-contiguous matrix, as a (count, characters) matrix of ASCII codes."""
+    count, row_bytes = len(rows), rows.nbytes // max(len(rows), 1)
+    text = np.empty((count, encoded_length(row_bytes)), np.uint8)
+    if text.size:
+        lib.ec_base64_encode_rows(
+            ffi.from_buffer(rows), count, row_bytes, row_bytes, ffi.from_buffer(text), text.shape[1]
+        )
+    return text
+
+
+def decoded_length(text: Any, flags: int = 0) -> int:
+    """Return the number of bytes that a well-formed text becomes; -1 where no such text has this length and ending."""
+    return int(lib.ec_base64_decoded_length(ffi.from_buffer(text), len(text), flags))
+
+
+def decode(text: Any, out: NDArray[Any], flags: int = 0, row: int | None = None) -> int:
+    """Decode one text into a C-contiguous array and return the number of bytes written.
+
+    Raises
+    ------
+    DecodeError
+        With the offset of the offending byte; where `out` is too small too.
+    """
+    result = lib.ec_base64_decode(ffi.from_buffer(text), len(text), ffi.from_buffer(out), out.nbytes, flags)
+    check(result, row=row)
+    return int(result.produced)
+
+
+def decode_rows(
+    text: Any, offsets: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[Any], flags: int = 0
+) -> Any:
+    """Decode spans of `text` into the rows of a C-contiguous matrix, each to exactly a row's bytes.
+
+    Returns the ``ec_result``: `produced` is the number of rows decoded, on failure the row that failed, and
+    `consumed` the offset into `text` of the byte that failed it. The spans must lie within `text`.
+    """
+    row_bytes = out.nbytes // len(out) if len(out) else 0
+    return lib.ec_base64_decode_rows(
+        ffi.from_buffer(text),
+        ffi.from_buffer("int64_t[]", offsets),
+        ffi.from_buffer("int64_t[]", lengths),
+        len(offsets),
+        ffi.from_buffer(out),
+        row_bytes,
+        row_bytes,
+        flags,
+    )

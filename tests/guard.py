@@ -1,0 +1,75 @@
+"""Buffers that end (or begin) exactly where readable memory does.
+
+A kernel that touches one byte too many is not caught by comparing results. A *guarded* array lies flush against a
+page that may be neither read nor written, so such an access kills the test run at once, with the kernel on the stack::
+
+    from guard import guarded
+
+    with guarded(len(text)) as array:                  # uint8, its last byte is the last one that may be touched
+        array[:] = text
+        decode(array, out)
+    with guarded(4 * 257, side="start") as array:      # its first byte is the first one that may be touched
+        x = array.view(np.float32)
+
+Several may be open at once (input and output). With side="end" the array starts at whatever alignment its length
+gives; views of other dtypes work, NumPy allows unaligned ones. Do not keep the array, nor a view of it, beyond the
+block: its pages are given back. Where the system has no page protection (not Linux), the array is a plain one;
+`GUARDS` tells.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+GUARDS = sys.platform == "linux"
+_PAGE = mmap.PAGESIZE
+_PROT_NONE = 0
+
+
+@contextmanager
+def guarded(nbytes: int, side: Literal["start", "end"] = "end") -> Iterator[NDArray[np.uint8]]:
+    """Give a writable uint8 array of `nbytes` (0 too), flush against an inaccessible page at its end or start.
+
+    The pages on both sides are inaccessible; the slack between the array and the page on the other side holds 0xAA. The
+    array itself starts out as 0x55.
+    """
+    if side not in ("start", "end"):
+        raise ValueError(f"side is 'start' or 'end', not {side!r}")
+    if not GUARDS:
+        yield np.full(nbytes, 0x55, np.uint8)
+        return
+    room = -(-max(nbytes, 1) // _PAGE) * _PAGE
+    pages = mmap.mmap(-1, room + 2 * _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+    inner = address + _PAGE
+    ctypes.memset(inner, 0xAA, room)
+    start = inner if side == "start" else inner + room - nbytes
+    ctypes.memset(start, 0x55, nbytes)
+    _protect(address, _PROT_NONE)
+    _protect(inner + room, _PROT_NONE)
+    try:
+        yield _view(start, nbytes)
+    finally:
+        _protect(address, mmap.PROT_READ | mmap.PROT_WRITE)
+        _protect(inner + room, mmap.PROT_READ | mmap.PROT_WRITE)
+        pages.close()
+
+
+def _protect(address: int, protection: int) -> None:
+    libc: Any = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(_PAGE), protection) != 0:
+        raise OSError(ctypes.get_errno(), "mprotect")
+
+
+def _view(address: int, nbytes: int) -> NDArray[np.uint8]:
+    if nbytes == 0:  # an empty array keeps its address too: a kernel must not touch it
+        return np.ndarray(0, np.uint8, (ctypes.c_ubyte * 1).from_address(address - 1), offset=1)
+    return np.ctypeslib.as_array((ctypes.c_ubyte * nbytes).from_address(address))
