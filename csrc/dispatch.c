@@ -27,7 +27,7 @@ static void install_avx2(ec_kernels *table) {
 }
 
 static void install_avx512(ec_kernels *table) {
-    (void)table;
+    ec_dot_install_avx512(table);
 }
 #endif
 

@@ -1,0 +1,81 @@
+/* Shared by the AVX-512 dots: panels of 32-bit words, where a lane is a row.
+ *
+ * A word is four int8 or one float32, so both kinds pack alike. Rows are taken by strips of four vectors (64 rows); the
+ * last strip has as many vectors as its rows fill. Within a strip, word after word, its vectors lie side by side:
+ *
+ *     rows    r0: w0 w1 w2 ...          panel   w0 of r0..r15 | w0 of r16..r31 | w0 of r32..47 | w0 of r48..63
+ *             r1: w0 w1 w2 ...                  w1 of r0..r15 | ...
+ *
+ * so that a tile reads one ascending stream. Lanes past the last row hold zeros. */
+#ifndef EC_DOT_AVX512_H
+#define EC_DOT_AVX512_H
+
+#include "dot.h"
+
+#if defined(EC_X86_64)
+
+enum {
+    EC_LANES = 16,        /* rows a vector */
+    EC_STRIP_VECTORS = 4, /* vectors a strip */
+    EC_STRIP_ROWS = EC_LANES * EC_STRIP_VECTORS,
+    EC_TILE_QUERIES = 6 /* 4 x 6 accumulators, 4 row vectors and 1 query word fill 29 of the 32 registers */
+};
+
+EC_TARGET_AVX512
+
+EC_INLINE __mmask16 ec_lanes_below(int64_t n) { return n >= EC_LANES ? 0xffff : (__mmask16)((1u << n) - 1); }
+
+EC_INLINE __mmask64 ec_bytes_below(int64_t n) { return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1; }
+
+/* Vectors of the strip that starts at row `first`. */
+EC_INLINE int ec_strip_vectors(int64_t n_rows, int64_t first) {
+    return (int)((ec_min_i64(n_rows - first, EC_STRIP_ROWS) + EC_LANES - 1) / EC_LANES);
+}
+
+/* The 16 x 16 transpose of 32-bit words, in place: 2 x 2, 4 x 4 within 128-bit lanes, then the lanes themselves. */
+EC_INLINE void ec_transpose_u32x16(__m512i v[16]) {
+    __m512i t[16];
+    for (int i = 0; i < 16; i += 4) {
+        __m512i ab_low = _mm512_unpacklo_epi32(v[i], v[i + 1]), ab_high = _mm512_unpackhi_epi32(v[i], v[i + 1]);
+        __m512i cd_low = _mm512_unpacklo_epi32(v[i + 2], v[i + 3]), cd_high = _mm512_unpackhi_epi32(v[i + 2], v[i + 3]);
+        t[i] = _mm512_unpacklo_epi64(ab_low, cd_low);
+        t[i + 1] = _mm512_unpackhi_epi64(ab_low, cd_low);
+        t[i + 2] = _mm512_unpacklo_epi64(ab_high, cd_high);
+        t[i + 3] = _mm512_unpackhi_epi64(ab_high, cd_high);
+    }
+    /* t[4 g + j] lane l: word 4 l + j of rows 4 g .. 4 g + 3 */
+    for (int j = 0; j < 4; j++) {
+        __m512i low_even = _mm512_shuffle_i32x4(t[j], t[4 + j], 0x88), low_odd = _mm512_shuffle_i32x4(t[j], t[4 + j], 0xdd);
+        __m512i high_even = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0x88);
+        __m512i high_odd = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0xdd);
+        v[j] = _mm512_shuffle_i32x4(low_even, high_even, 0x88);
+        v[8 + j] = _mm512_shuffle_i32x4(low_even, high_even, 0xdd);
+        v[4 + j] = _mm512_shuffle_i32x4(low_odd, high_odd, 0x88);
+        v[12 + j] = _mm512_shuffle_i32x4(low_odd, high_odd, 0xdd);
+    }
+}
+
+/* Ask the second-level cache for [ahead, ahead + n_bytes), a share a call: the hint of the tile slots. */
+typedef struct {
+    const char *next, *end;
+    int64_t share;
+} ec_ahead;
+
+EC_INLINE ec_ahead ec_ahead_of(const void *ahead, int64_t n_bytes, int64_t n_calls) {
+    ec_ahead a = {ahead, (const char *)ahead + n_bytes, ec_round_up(n_bytes / n_calls + 1, 64)};
+    return a;
+}
+
+EC_INLINE void ec_ahead_step(ec_ahead *a) {
+    const char *end = a->end - a->next > a->share ? a->next + a->share : a->end;
+    for (; a->next < end; a->next += 64) _mm_prefetch(a->next, _MM_HINT_T1);
+}
+
+EC_TARGET_END
+
+void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes, uint8_t flip,
+                              void *panel);
+void ec_dot_i8_install_avx512(ec_kernels *table);
+
+#endif
+#endif

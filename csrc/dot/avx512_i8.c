@@ -1,0 +1,222 @@
+/* int8 dots with vpdpbusd: four products a 32-bit lane, added without saturation.
+ *
+ * The instruction multiplies unsigned by signed, so rows are stored as v + 128 (their sign bit flipped) and each query
+ * brings -128 times its own sum: sum q (v + 128) - 128 sum q = sum q v. Intermediate sums may wrap; the exact result
+ * fits int32, so what is left at the end is it. */
+#include "avx512.h"
+
+#if defined(EC_X86_64)
+EC_TARGET_AVX512
+
+enum {
+    SIGN = 0x80,
+    QUERY_HEAD = 4,    /* bytes before a prepared query's codes: its correction */
+    CHUNK_WORDS = 144  /* most words a chunk: 64 rows of it are 36 of the 48 KB of the first-level cache */
+};
+
+/* A prepared query: correction (int32) | codes | zeros up to a whole number of words | gap. The codes are aligned to
+ * words, and queries whose size is a power of two do not meet in the same cache sets. */
+EC_INLINE int64_t prepared_stride(int64_t dimension) { return ec_round_up(QUERY_HEAD + dimension, 64); }
+
+static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
+    const uint8_t *query = queries;
+    uint8_t *out = prepared;
+    const __m512i ones_u8x64 = _mm512_set1_epi8(1);
+    for (int64_t q = 0; q < n_queries; q++, query += dimension, out += prepared_stride(dimension)) {
+        __m512i sums_i32x16 = _mm512_setzero_si512();
+        for (int64_t d = 0; d < dimension; d += 64) {
+            __mmask64 valid = ec_bytes_below(dimension - d);
+            __m512i codes_i8x64 = _mm512_maskz_loadu_epi8(valid, query + d);
+            sums_i32x16 = _mm512_dpbusd_epi32(sums_i32x16, ones_u8x64, codes_i8x64);
+            _mm512_mask_storeu_epi8(out + QUERY_HEAD + d, ec_bytes_below(ec_round_up(dimension - d, 4)), codes_i8x64);
+        }
+        int32_t correction = -128 * _mm512_reduce_add_epi32(sums_i32x16);
+        memcpy(out, &correction, 4);
+    }
+}
+
+static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                        void *panel) {
+    ec_dot_pack_words_avx512(rows, stride_bytes, n_rows, dimension, flip ^ SIGN, panel);
+}
+
+/* Named rather than arrays, and loops written out: compilers then keep all 24 sums in registers. */
+typedef struct {
+    __m512i v0, v1, v2, v3;
+} vectors;
+
+EC_INLINE vectors load_rows(const int n_vectors, const uint8_t *panel) {
+    const __m512i *at = (const __m512i *)panel;
+    vectors rows;
+    rows.v0 = at[0];
+    rows.v1 = at[n_vectors > 1 ? 1 : 0];
+    rows.v2 = at[n_vectors > 2 ? 2 : 0];
+    rows.v3 = at[n_vectors > 3 ? 3 : 0];
+    return rows;
+}
+
+/* sums += the four products of each lane. GCC's intrinsic converts between vector types on the way, and its register
+ * allocator then spills every sum in every step; an operand that is read and written in place has no copy to spill. */
+EC_INLINE void add_dots_of_4(__m512i *sums_i32x16, __m512i rows_u8x64, __m512i codes_i8x64) {
+#if defined(__GNUC__) && !defined(__clang__)
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(*sums_i32x16) : "v"(rows_u8x64), "v"(codes_i8x64));
+#else
+    *sums_i32x16 = _mm512_dpbusd_epi32(*sums_i32x16, rows_u8x64, codes_i8x64);
+#endif
+}
+
+EC_INLINE void add_products(const int n_vectors, vectors *sums, vectors rows, const uint8_t *codes) {
+    const __m512i codes_i8x64 = _mm512_set1_epi32((int32_t)ec_load_u32(codes));
+    add_dots_of_4(&sums->v0, rows.v0, codes_i8x64);
+    if (n_vectors > 1) add_dots_of_4(&sums->v1, rows.v1, codes_i8x64);
+    if (n_vectors > 2) add_dots_of_4(&sums->v2, rows.v2, codes_i8x64);
+    if (n_vectors > 3) add_dots_of_4(&sums->v3, rows.v3, codes_i8x64);
+}
+
+EC_INLINE void put(int32_t *scores, __mmask16 lanes, int32_t correction, int first, __m512i sums_i32x16) {
+    __m512i before_i32x16 = first ? _mm512_set1_epi32(correction) : _mm512_maskz_loadu_epi32(lanes, scores);
+    _mm512_mask_storeu_epi32(scores, lanes, _mm512_add_epi32(before_i32x16, sums_i32x16));
+}
+
+EC_INLINE void put_sums(const int n_vectors, int32_t *scores, __mmask16 last_lanes, const uint8_t *query, int first,
+                        vectors sums) {
+    int32_t correction;
+    memcpy(&correction, query, 4);
+    put(scores, n_vectors == 1 ? last_lanes : 0xffff, correction, first, sums.v0);
+    if (n_vectors > 1) put(scores + 16, n_vectors == 2 ? last_lanes : 0xffff, correction, first, sums.v1);
+    if (n_vectors > 2) put(scores + 32, n_vectors == 3 ? last_lanes : 0xffff, correction, first, sums.v2);
+    if (n_vectors > 3) put(scores + 48, last_lanes, correction, first, sums.v3);
+}
+
+/* Add n_words words of n_vectors x 16 rows and n_queries queries to the scores, or set them when `first`. */
+EC_INLINE void block(const int n_vectors, const int n_queries, const uint8_t *query, int64_t query_stride,
+                     const uint8_t *codes, const uint8_t *panel, int64_t n_words, int first, int32_t *scores,
+                     int64_t scores_stride, __mmask16 last_lanes) {
+    const __m512i zero = _mm512_setzero_si512();
+    vectors q0 = {zero, zero, zero, zero}, q1 = q0, q2 = q0, q3 = q0, q4 = q0, q5 = q0;
+    const uint8_t *end = codes + n_words * 4;
+    do {
+        const vectors rows = load_rows(n_vectors, panel);
+        add_products(n_vectors, &q0, rows, codes);
+        if (n_queries > 1) add_products(n_vectors, &q1, rows, codes + query_stride);
+        if (n_queries > 2) add_products(n_vectors, &q2, rows, codes + 2 * query_stride);
+        if (n_queries > 3) add_products(n_vectors, &q3, rows, codes + 3 * query_stride);
+        if (n_queries > 4) add_products(n_vectors, &q4, rows, codes + 4 * query_stride);
+        if (n_queries > 5) add_products(n_vectors, &q5, rows, codes + 5 * query_stride);
+        codes += 4;
+        panel += n_vectors * 64;
+    } while (codes < end); /* n_words >= 1 */
+    put_sums(n_vectors, scores, last_lanes, query, first, q0);
+#define PUT(n)                                                                                                         \
+    if (n_queries > n)                                                                                                 \
+    put_sums(n_vectors, scores + n * scores_stride, last_lanes, query + n * query_stride, first, q##n)
+    PUT(1);
+    PUT(2);
+    PUT(3);
+    PUT(4);
+    PUT(5);
+#undef PUT
+}
+
+typedef void block_function(const uint8_t *query, int64_t query_stride, const uint8_t *codes, const uint8_t *panel,
+                            int64_t n_words, int first, int32_t *scores, int64_t scores_stride, __mmask16 last_lanes);
+
+#define BLOCK(V, Q)                                                                                                    \
+    static void block_##V##x##Q(const uint8_t *query, int64_t query_stride, const uint8_t *codes,                      \
+                                const uint8_t *panel, int64_t n_words, int first, int32_t *scores,                     \
+                                int64_t scores_stride, __mmask16 last_lanes) {                                         \
+        block(V, Q, query, query_stride, codes, panel, n_words, first, scores, scores_stride, last_lanes);             \
+    }
+#define BLOCKS(V) BLOCK(V, 1) BLOCK(V, 2) BLOCK(V, 3) BLOCK(V, 4) BLOCK(V, 5) BLOCK(V, 6)
+BLOCKS(1)
+BLOCKS(2)
+BLOCKS(3)
+BLOCKS(4)
+
+#define ROW(V) {block_##V##x1, block_##V##x2, block_##V##x3, block_##V##x4, block_##V##x5, block_##V##x6}
+static block_function *const BLOCK_OF[EC_STRIP_VECTORS][EC_TILE_QUERIES] = {ROW(1), ROW(2), ROW(3), ROW(4)};
+
+/* Strip by strip, and chunk by chunk of its dimensions (which then stays in the first-level cache), all queries. */
+static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel, int64_t n_rows,
+                        int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,
+                        int64_t ahead_bytes) {
+    const int64_t n_words = (dimension + 3) / 4, query_stride = prepared_stride(dimension);
+    const int64_t n_chunks = (n_words + CHUNK_WORDS - 1) / CHUNK_WORDS, chunk = (n_words + n_chunks - 1) / n_chunks;
+    const int64_t n_groups = (n_queries + EC_TILE_QUERIES - 1) / EC_TILE_QUERIES;
+    const uint8_t *queries = (const uint8_t *)prepared + first_query * query_stride, *strip = panel;
+    ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, (n_rows + EC_STRIP_ROWS - 1) / EC_STRIP_ROWS * n_chunks * n_groups + 1);
+    for (int64_t r = 0; r < n_rows; r += EC_STRIP_ROWS) {
+        const int n_vectors = ec_strip_vectors(n_rows, r);
+        const __mmask16 last_lanes = ec_lanes_below(n_rows - r - (n_vectors - 1) * EC_LANES);
+        for (int64_t w = 0; w < n_words; w += chunk) {
+            for (int64_t q = 0; q < n_queries; q += EC_TILE_QUERIES) {
+                const uint8_t *query = queries + q * query_stride;
+                const int64_t n = ec_min_i64(n_queries - q, EC_TILE_QUERIES);
+                BLOCK_OF[n_vectors - 1][n - 1](query, query_stride, query + QUERY_HEAD + w * 4,
+                                               strip + w * n_vectors * 64, ec_min_i64(chunk, n_words - w), w == 0,
+                                               scores + q * scores_stride + r, scores_stride, last_lanes);
+                ec_ahead_step(&hint);
+            }
+        }
+        strip += n_words * n_vectors * 64;
+    }
+}
+
+/* ---- one query, plain rows ---- */
+
+/* Four vectors of 16 sums to four sums. */
+EC_INLINE __m128i sum_lanes_i32x4(__m512i a, __m512i b, __m512i c, __m512i d) {
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    __m512i abcd = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(abcd), _mm512_extracti64x4_epi64(abcd, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+/* Four rows at a time share the loads of the query; what is past the last row repeats it and is not stored. */
+static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                        uint8_t flip, int32_t *scores) {
+    const uint8_t *codes = query;
+    const __m512i ones_u8x64 = _mm512_set1_epi8(1), flip_u8x64 = _mm512_set1_epi8((char)(flip ^ SIGN));
+    __m512i sums_i32x16 = _mm512_setzero_si512();
+    for (int64_t d = 0; d < dimension; d += 64)
+        sums_i32x16 = _mm512_dpbusd_epi32(sums_i32x16, ones_u8x64,
+                                          _mm512_maskz_loadu_epi8(ec_bytes_below(dimension - d), codes + d));
+    const __m128i correction_i32x4 = _mm_set1_epi32(-128 * _mm512_reduce_add_epi32(sums_i32x16));
+    const int64_t whole = dimension / 64 * 64;
+    const __mmask64 rest = ec_bytes_below(dimension - whole);
+    const __m512i rest_i8x64 = _mm512_maskz_loadu_epi8(rest, codes + whole);
+    for (int64_t r = 0; r < n_rows; r += 4) {
+        const uint8_t *a = (const uint8_t *)rows + r * stride_bytes;
+        const uint8_t *b = r + 1 < n_rows ? a + stride_bytes : a, *c = r + 2 < n_rows ? b + stride_bytes : b;
+        const uint8_t *e = r + 3 < n_rows ? c + stride_bytes : c;
+        __m512i a_i32x16 = _mm512_setzero_si512(), b_i32x16 = a_i32x16, c_i32x16 = a_i32x16, e_i32x16 = a_i32x16;
+        for (int64_t d = 0; d < whole; d += 64) {
+            const __m512i codes_i8x64 = _mm512_loadu_si512(codes + d);
+            a_i32x16 = _mm512_dpbusd_epi32(a_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_loadu_si512(a + d)), codes_i8x64);
+            b_i32x16 = _mm512_dpbusd_epi32(b_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_loadu_si512(b + d)), codes_i8x64);
+            c_i32x16 = _mm512_dpbusd_epi32(c_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_loadu_si512(c + d)), codes_i8x64);
+            e_i32x16 = _mm512_dpbusd_epi32(e_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_loadu_si512(e + d)), codes_i8x64);
+        }
+        if (rest) {
+#define REST(row) _mm512_xor_si512(flip_u8x64, _mm512_maskz_loadu_epi8(rest, (row) + whole))
+            a_i32x16 = _mm512_dpbusd_epi32(a_i32x16, REST(a), rest_i8x64);
+            b_i32x16 = _mm512_dpbusd_epi32(b_i32x16, REST(b), rest_i8x64);
+            c_i32x16 = _mm512_dpbusd_epi32(c_i32x16, REST(c), rest_i8x64);
+            e_i32x16 = _mm512_dpbusd_epi32(e_i32x16, REST(e), rest_i8x64);
+#undef REST
+        }
+        __m128i sums = _mm_add_epi32(sum_lanes_i32x4(a_i32x16, b_i32x16, c_i32x16, e_i32x16), correction_i32x4);
+        _mm_mask_storeu_epi32(scores + r, (__mmask8)ec_lanes_below(ec_min_i64(n_rows - r, 4)), sums);
+    }
+}
+
+void ec_dot_i8_install_avx512(ec_kernels *table) {
+    table->dot_i8_pack = dot_i8_pack;
+    table->dot_i8_prepare = dot_i8_prepare;
+    table->dot_i8_tile = dot_i8_tile;
+    table->dot_i8_rows = dot_i8_rows;
+}
+
+EC_TARGET_END
+#endif
