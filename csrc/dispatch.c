@@ -23,17 +23,18 @@ static void install_scalar(ec_kernels *table) {
 
 #if defined(EC_X86_64)
 static void install_avx2(ec_kernels *table) {
-    (void)table;
+    ec_base64_install_avx2(table);
 }
 
 static void install_avx512(ec_kernels *table) {
+    ec_base64_install_avx512(table);
     ec_dot_install_avx512(table);
 }
 #endif
 
 #if defined(EC_AARCH64)
 static void install_neon(ec_kernels *table) {
-    (void)table;
+    ec_base64_install_neon(table);
 }
 #endif
 

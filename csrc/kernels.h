@@ -52,6 +52,9 @@ uint32_t ec_cpu_tiers(void);
 
 /* One installer a family and tier, each declared here and called by dispatch.c. */
 void ec_base64_install_scalar(ec_kernels *table);
+void ec_base64_install_avx2(ec_kernels *table);
+void ec_base64_install_avx512(ec_kernels *table);
+void ec_base64_install_neon(ec_kernels *table);
 void ec_dot_install_scalar(ec_kernels *table);
 void ec_dot_install_avx2(ec_kernels *table);
 void ec_dot_install_avx512(ec_kernels *table);
