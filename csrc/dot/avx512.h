@@ -76,6 +76,7 @@ EC_TARGET_END
 void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes, uint8_t flip,
                               void *panel);
 void ec_dot_i8_install_avx512(ec_kernels *table);
+void ec_dot_f32_install_avx512(ec_kernels *table);
 
 #endif
 #endif
