@@ -19,16 +19,19 @@ static void install_scalar(ec_kernels *table) {
     ec_base64_install_scalar(table);
     ec_dot_install_scalar(table);
     ec_numbers_install_scalar(table);
+    ec_response_install_scalar(table);
 }
 
 #if defined(EC_X86_64)
 static void install_avx2(ec_kernels *table) {
     ec_base64_install_avx2(table);
+    ec_response_install_avx2(table);
 }
 
 static void install_avx512(ec_kernels *table) {
     ec_base64_install_avx512(table);
     ec_dot_install_avx512(table);
+    ec_response_install_avx512(table);
 }
 #endif
 

@@ -153,7 +153,113 @@ enum ec_text_bound {
 
 /* ---- quantize ---- */
 
-/* ---- response ---- */
+/* ---- response ----
+ *
+ * A body is read by a cursor that stops at every row it finds, so that rows may be decoded block by block, by one
+ * thread or several, while their text is still in cache. `path` names the way to the vectors as keys that end with a
+ * zero byte: first `rows_keys` keys from the document to the list of rows, then `item_keys` from a row to its vector.
+ */
+
+enum ec_json_flags {
+    EC_ALLOW_NOT_FINITE = 1 /* the words NaN, Infinity, -Infinity stand for numbers */
+};
+
+/* Check that text[0, n) is one JSON document. */
+ec_result ec_json_validate(const void *text, int64_t n, int32_t flags);
+
+enum ec_vector_kind {
+    EC_VECTOR_MISSING = 0, /* the row has no such key; start, end are the row's own */
+    EC_VECTOR_LIST = 1,
+    EC_VECTOR_STRING = 2,
+    EC_VECTOR_NULL = 3,
+    EC_VECTOR_OTHER = 4
+};
+
+enum ec_row_index {
+    EC_INDEX_MISSING = -1,
+    EC_INDEX_BAD = -2 /* not a whole number of at most 18 digits */
+};
+
+typedef struct {
+    int64_t start, end; /* the vector's text, brackets or quotes included */
+    int64_t index;      /* what the row says of its position, or enum ec_row_index */
+    int32_t kind;       /* enum ec_vector_kind */
+    int32_t escaped;    /* whether the string has escapes */
+} ec_row_span;
+
+enum ec_scan_stage {
+    EC_SCAN_BEGIN = 0,
+    EC_SCAN_FIRST_KEY = 1,
+    EC_SCAN_AFTER_VALUE = 2,
+    EC_SCAN_FIRST_ROW = 3,
+    EC_SCAN_AT_ROW = 4,
+    EC_SCAN_AFTER_ROW = 5,
+    EC_SCAN_DONE = 6
+};
+
+typedef struct {
+    int64_t offset;              /* the next byte to read */
+    int64_t lists;               /* lists of rows met so far: of twin keys the last one counts */
+    int64_t skip_lists;          /* set by the caller: pass over that many of them first */
+    int64_t list_start, list_end; /* the list that counts so far, brackets included; -1 where there is none */
+    int64_t rows;                /* found in that list so far */
+    int64_t in_place;            /* of them with an index that is their position */
+    int64_t unindexed;           /* of them without an index */
+    int32_t rows_keys, item_keys; /* set by the caller */
+    int32_t strict;              /* set by the caller: check the grammar inside vectors too, and allow twin vectors */
+    int32_t stage;               /* enum ec_scan_stage; zero at first */
+    int32_t level;               /* keys of the path passed, at the object being read */
+    int32_t unused;
+} ec_response_cursor;
+
+/* Read on until `capacity` rows are found and another one follows (stage EC_SCAN_AT_ROW), or the document ends
+ * (EC_SCAN_DONE); `produced` rows are in `spans`.
+ * A cursor that is not strict leaves the inside of number lists to ec_response_decode_rows and fails with EC_DUPLICATE
+ * where a row has its vector twice. */
+ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
+                           ec_row_span *spans, int64_t capacity);
+
+enum ec_base64_payload {
+    EC_PAYLOAD_NONE = -1, /* strings are no vectors */
+    EC_PAYLOAD_BYTES = 0, /* the elements' own bytes, little-endian */
+    EC_PAYLOAD_BIG_ENDIAN_FLOAT32 = 1,
+    EC_PAYLOAD_FLOAT16 = 2,
+    EC_PAYLOAD_BIG_ENDIAN_FLOAT16 = 3,
+    EC_PAYLOAD_BFLOAT16 = 4,
+    EC_PAYLOAD_BIG_ENDIAN_BFLOAT16 = 5
+};
+
+/* How vectors are to be read: as rows of `width` elements of a type, in lists or in base64 of some payload. */
+typedef struct {
+    int64_t width;
+    int32_t type;         /* enum ec_type */
+    int32_t payload;      /* enum ec_base64_payload; EC_FLOAT32 alone has others than bytes */
+    int32_t number_flags; /* EC_NULLS_AS_NAN: also lets base64 hold NaN, and what is infinite becomes NaN */
+    int32_t base64_flags;
+} ec_row_format;
+
+/* Count the elements of a vector (`format->width` is not read); `produced` is that width. */
+ec_result ec_response_width(const void *body, const ec_row_span *span, const ec_row_format *format);
+
+/* Decode `count` vectors into rows of format->width elements, one after the other from `rows` on. `produced` is the
+ * number of rows done, that is, on failure, the bad row; `consumed` is then an offset into the body. */
+ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, int64_t count,
+                                  const ec_row_format *format, void *rows);
+
+/* Let row i be the former row sources[i], in place; `scratch` holds one row, `sources` is a permutation and is lost. */
+void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *sources, void *scratch);
+
+/* Most bytes that ec_response_write_rows writes for `count` rows; -1 on overflow. Exact for base64. */
+int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32_t base64);
+
+/* Write rows as the items of a response's data, `[{"object":"embedding","embedding":...,"index":0},...]` with its
+ * brackets; returns the bytes written. base64 holds the elements' own bytes. Where a float is not finite nothing of use
+ * is written and the result is -1 - its row. */
+int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
+                               void *text);
+
+/* The position of the first of n float32 that is NaN or infinite, or n. */
+int64_t ec_first_not_finite(const void *values, int64_t n);
 
 /* ---- search ---- */
 

@@ -42,6 +42,9 @@ typedef struct ec_kernels {
                          float *scores);
     void (*sumsq_f32)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);
     /* response */
+    int64_t (*string_end)(const uint8_t *text, int64_t n);
+    int64_t (*list_end)(const uint8_t *text, int64_t n);
+    int64_t (*first_not_finite)(const uint8_t *values, int64_t n);
     /* topk */
 } ec_kernels;
 
@@ -60,5 +63,8 @@ void ec_dot_install_avx2(ec_kernels *table);
 void ec_dot_install_avx512(ec_kernels *table);
 void ec_dot_install_neon(ec_kernels *table);
 void ec_numbers_install_scalar(ec_kernels *table);
+void ec_response_install_scalar(ec_kernels *table);
+void ec_response_install_avx2(ec_kernels *table);
+void ec_response_install_avx512(ec_kernels *table);
 
 #endif

@@ -20,7 +20,7 @@ LAYERS = (
     ("codec", "codes"),
     ("embeddings",),
     ("quantize", "lowbit"),
-    ("search", "response", "storage"),
+    ("search", "service", "response", "storage"),
     ("index", "batch", "client", "server", "tradeoff", "corpus"),
     ("report", "demo"),
     ("cli", "__main__"),

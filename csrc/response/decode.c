@@ -1,0 +1,201 @@
+/* Rows of a body become rows of a matrix: lists by the number parser, strings by base64. */
+#include "json.h"
+
+EC_INLINE int64_t element_bytes(const ec_row_format *format) { return format->type == EC_FLOAT32 ? 4 : 1; }
+
+/* Bytes that one element has under base64. */
+EC_INLINE int64_t payload_bytes(const ec_row_format *format) {
+    return format->payload >= EC_PAYLOAD_FLOAT16 ? 2 : element_bytes(format);
+}
+
+EC_INLINE ec_result make_result(int64_t consumed, int64_t produced, int32_t status) {
+    ec_result result = {consumed, produced, status};
+    return result;
+}
+
+/* ---- base64 elements that are not stored as they come ---- */
+
+static uint32_t float_bits_of_float16(uint32_t half) {
+    uint32_t sign = (half & 0x8000u) << 16, exponent = half >> 10 & 31, fraction = half & 0x3ff;
+    if (exponent == 31) return sign | 0x7f800000u | fraction << 13;
+    if (exponent) return sign | (exponent + 112) << 23 | fraction << 13;
+    if (!fraction) return sign;
+    int shift = ec_leading_zeros_u64(fraction) - 53; /* brings the leading one to bit 10 */
+    return sign | (uint32_t)(113 - shift) << 23 | ((fraction << shift) & 0x3ff) << 13;
+}
+
+static uint32_t float_bits(const uint8_t *bytes, int32_t payload) {
+    switch (payload) {
+    case EC_PAYLOAD_BIG_ENDIAN_FLOAT32:
+        return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    case EC_PAYLOAD_FLOAT16: return float_bits_of_float16((uint32_t)bytes[1] << 8 | bytes[0]);
+    case EC_PAYLOAD_BIG_ENDIAN_FLOAT16: return float_bits_of_float16((uint32_t)bytes[0] << 8 | bytes[1]);
+    case EC_PAYLOAD_BFLOAT16: return (uint32_t)bytes[1] << 24 | (uint32_t)bytes[0] << 16;
+    case EC_PAYLOAD_BIG_ENDIAN_BFLOAT16: return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16;
+    default:
+        return (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
+    }
+}
+
+/* Stores `count` elements from their base64 bytes into `row` from element `first` on. */
+static void store_elements(const ec_row_format *format, const uint8_t *bytes, int64_t first, int64_t count,
+                           uint8_t *row) {
+    int64_t size = payload_bytes(format);
+    if (format->type != EC_FLOAT32) {
+        memcpy(row + first, bytes, (size_t)count);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits = float_bits(bytes + i * size, format->payload);
+        memcpy(row + (first + i) * 4, &bits, 4);
+    }
+}
+
+/* ---- strings ---- */
+
+enum { CHUNK_CHARS = 4096, CHUNK_BYTES = CHUNK_CHARS / 4 * 3 };
+
+/* Moves over `count` characters of a string's text and copies them decoded to `chars`, if that is not NULL. An escape
+ * that is not ASCII becomes one byte 0x80, which no alphabet has. Returns the new position. */
+static int64_t pass_characters(const uint8_t *text, int64_t at, int64_t end, int64_t *count, uint8_t *chars) {
+    int64_t passed = 0;
+    for (; passed < *count && at < end; passed++) {
+        uint8_t utf8[4] = {text[at], 0, 0, 0};
+        int64_t used = 1;
+        if (text[at] == '\\' && ec_json_unescape(text + at, end - at, utf8, &used) > 1) utf8[0] = 0x80;
+        if (chars) chars[passed] = utf8[0];
+        at += used;
+    }
+    *count = passed;
+    return at;
+}
+
+/* Any string, chunk by chunk: escapes, other payloads, lengths that are not the row's. Without a row it only counts.
+ * `produced` is the number of elements that the whole text has, of which at most format->width are stored. */
+static ec_result decode_string_chunks(const uint8_t *text, int64_t n, const ec_row_format *format, uint8_t *row) {
+    uint8_t chars[CHUNK_CHARS], bytes[CHUNK_BYTES];
+    int64_t size = payload_bytes(format), elements = 0, at = 0;
+    while (at < n) {
+        int64_t start = at, count = CHUNK_CHARS;
+        at = pass_characters(text, at, n, &count, chars);
+        ec_result chunk = ec_base64_decode(chars, count, bytes, CHUNK_BYTES, format->base64_flags);
+        if (chunk.status == EC_OK && at < n && chunk.produced < CHUNK_BYTES) { /* padding, but not at the end */
+            chunk.status = EC_BAD_PADDING;
+            for (chunk.consumed = 0; chars[chunk.consumed] != '=';) chunk.consumed++;
+        }
+        if (chunk.status != EC_OK)
+            return make_result(pass_characters(text, start, n, &chunk.consumed, NULL), elements, chunk.status);
+        int64_t found = chunk.produced / size;
+        if (found * size != chunk.produced) return make_result(n, elements, EC_BAD_LENGTH);
+        if (row && elements < format->width) {
+            int64_t room = format->width - elements;
+            store_elements(format, bytes, elements, found < room ? found : room, row);
+        }
+        elements += found;
+    }
+    return make_result(n, elements, EC_OK);
+}
+
+/* Base64 may hold any bits: refuses values that are not finite, or makes NaN of them all. */
+static ec_result check_finite(const uint8_t *text, int64_t n, const ec_row_format *format, uint8_t *row) {
+    const uint32_t quiet_nan = 0x7fc00000u;
+    int64_t i = 0;
+    for (;;) {
+        i += ec_active.first_not_finite(row + i * 4, format->width - i);
+        if (i == format->width) return make_result(n, format->width, EC_OK);
+        if (!(format->number_flags & EC_NULLS_AS_NAN)) break;
+        memcpy(row + i * 4, &quiet_nan, 4);
+        i++;
+    }
+    int64_t character = i * payload_bytes(format) * 4 / 3;
+    return make_result(pass_characters(text, 0, n, &character, NULL), i, EC_NOT_FINITE);
+}
+
+static ec_result decode_string(const uint8_t *body, const ec_row_span *span, const ec_row_format *format,
+                               uint8_t *row) {
+    const uint8_t *text = body + span->start + 1;
+    int64_t n = span->end - span->start - 2, row_bytes = format->width * element_bytes(format);
+    ec_result result;
+    if (!span->escaped && format->payload == EC_PAYLOAD_BYTES &&
+        ec_base64_decoded_length(text, n, format->base64_flags) == row_bytes) {
+        result = ec_base64_decode(text, n, row, row_bytes, format->base64_flags);
+    } else {
+        result = decode_string_chunks(text, n, format, row);
+        if (result.status == EC_OK && result.produced != format->width)
+            result = make_result(-1, result.produced, EC_BAD_LENGTH);
+    }
+    if (result.status == EC_OK && format->type == EC_FLOAT32) result = check_finite(text, n, format, row);
+    result.consumed += span->start + 1;
+    return result;
+}
+
+/* ---- rows ---- */
+
+static ec_result decode_list(const uint8_t *body, const ec_row_span *span, const ec_row_format *format, uint8_t *row) {
+    const uint8_t *text = body + span->start;
+    int64_t n = span->end - span->start;
+    ec_result result = format->type == EC_FLOAT32
+                           ? ec_floats_parse(text, n, row, format->width, format->number_flags)
+                           : ec_integers_parse(text, n, row, format->width, format->type, format->number_flags);
+    if (result.status == EC_NO_CAPACITY || (result.status == EC_OK && result.produced != format->width))
+        result = make_result(0, result.produced, EC_BAD_LENGTH);
+    result.consumed += span->start;
+    return result;
+}
+
+ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, int64_t count,
+                                  const ec_row_format *format, void *rows) {
+    int64_t row_bytes = format->width * element_bytes(format);
+    for (int64_t i = 0; i < count; i++) {
+        uint8_t *row = (uint8_t *)rows + i * row_bytes;
+        ec_result result = make_result(spans[i].start, 0, EC_WRONG_KIND);
+        if (spans[i].kind == EC_VECTOR_LIST)
+            result = decode_list(body, &spans[i], format, row);
+        else if (spans[i].kind == EC_VECTOR_STRING && format->payload != EC_PAYLOAD_NONE)
+            result = decode_string(body, &spans[i], format, row);
+        if (result.status != EC_OK) return make_result(result.consumed, i, result.status);
+    }
+    return make_result(count ? spans[count - 1].end : 0, count, EC_OK);
+}
+
+static ec_result count_list(const uint8_t *text, int64_t start, int64_t end) {
+    int64_t commas = 0, at = start + 1;
+    while (at < end - 1 && ec_json_is_space(text[at])) at++;
+    if (at == end - 1) return make_result(end, 0, EC_OK);
+    for (; at < end; at++) commas += text[at] == ',';
+    return make_result(end, commas + 1, EC_OK);
+}
+
+ec_result ec_response_width(const void *body, const ec_row_span *span, const ec_row_format *format) {
+    if (span->kind == EC_VECTOR_LIST) return count_list(body, span->start, span->end);
+    if (span->kind != EC_VECTOR_STRING) return make_result(span->start, 0, EC_WRONG_KIND);
+    const uint8_t *text = (const uint8_t *)body + span->start + 1;
+    int64_t n = span->end - span->start - 2, size = payload_bytes(format);
+    int64_t bytes = span->escaped ? -1 : ec_base64_decoded_length(text, n, format->base64_flags);
+    if (bytes >= 0 && bytes % size == 0) return make_result(span->end, bytes / size, EC_OK);
+    ec_result result = decode_string_chunks(text, n, format, NULL);
+    result.consumed += span->start + 1;
+    return result;
+}
+
+/* Every cycle of the permutation is walked once, its first row waiting in `scratch`. */
+void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *permutation, void *scratch) {
+    uint8_t *base = rows;
+    int64_t *sources = permutation;
+    size_t size = (size_t)row_bytes;
+    for (int64_t first = 0; first < count; first++) {
+        if (sources[first] == first) continue;
+        memcpy(scratch, base + first * row_bytes, size);
+        int64_t row = first;
+        while (sources[row] != first) {
+            int64_t source = sources[row];
+            memcpy(base + row * row_bytes, base + source * row_bytes, size);
+            sources[row] = row;
+            row = source;
+        }
+        memcpy(base + row * row_bytes, scratch, size);
+        sources[row] = row;
+    }
+}
+
+int64_t ec_first_not_finite(const void *values, int64_t n) { return ec_active.first_not_finite(values, n); }

@@ -1,0 +1,70 @@
+/* Rows of a matrix become the items of a response's data. */
+#include "../kernels.h"
+
+static const char HEAD[] = "{\"object\":\"embedding\",\"embedding\":", MIDDLE[] = ",\"index\":";
+
+enum {
+    HEAD_LENGTH = sizeof HEAD - 1,
+    MIDDLE_LENGTH = sizeof MIDDLE - 1
+};
+
+/* Digits that the numbers 0 .. count - 1 have together. */
+static int64_t digits_below(int64_t count) {
+    int64_t digits = count;
+    for (int64_t power = 10; power < count; power *= 10) digits += count - power;
+    return digits;
+}
+
+static int64_t element_bytes(int32_t type) { return type == EC_FLOAT32 ? 4 : 1; }
+
+int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32_t base64) {
+    const int64_t most = INT64_MAX / 64;
+    if (count < 0 || width < 0 || count > most || width > most) return -1;
+    int64_t row = base64 ? 2 + ec_base64_encoded_length(width * element_bytes(type))
+                         : 2 + width * (type == EC_FLOAT32 ? EC_FLOAT_TEXT : EC_INTEGER_TEXT);
+    row += HEAD_LENGTH + MIDDLE_LENGTH + 2; /* with the brace and the comma, or a bracket, that follow */
+    if (count && row > most / count) return -1;
+    return count * row + digits_below(count) + (count ? 1 : 2);
+}
+
+static uint8_t *write_text(uint8_t *to, const char *text, size_t n) {
+    memcpy(to, text, n);
+    return to + n;
+}
+
+static uint8_t *write_index(uint8_t *to, int64_t index) {
+    uint8_t digits[20];
+    int n = 0;
+    do digits[19 - n++] = (uint8_t)('0' + index % 10);
+    while (index /= 10);
+    memcpy(to, digits + 20 - n, (size_t)n);
+    return to + n;
+}
+
+int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
+                               void *text) {
+    const uint8_t *row = rows;
+    uint8_t *to = text;
+    int64_t row_bytes = width * element_bytes(type);
+    *to++ = '[';
+    for (int64_t i = 0; i < count; i++, row += row_bytes) {
+        if (i) *to++ = ',';
+        to = write_text(to, HEAD, HEAD_LENGTH);
+        if (type == EC_FLOAT32 && ec_active.first_not_finite(row, width) < width) return -1 - i;
+        if (base64) {
+            *to++ = '"';
+            ec_base64_encode(row, row_bytes, to);
+            to += ec_base64_encoded_length(row_bytes);
+            *to++ = '"';
+        } else if (type == EC_FLOAT32) {
+            to += ec_floats_format(row, width, to);
+        } else {
+            to += ec_integers_format(row, width, type, to);
+        }
+        to = write_text(to, MIDDLE, MIDDLE_LENGTH);
+        to = write_index(to, i);
+        *to++ = '}';
+    }
+    *to++ = ']';
+    return to - (uint8_t *)text;
+}

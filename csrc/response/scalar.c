@@ -1,0 +1,43 @@
+/* The specification of the response kernels. */
+#include "../kernels.h"
+
+#define BYTES(x) ((uint64_t)0x0101010101010101u * (x))
+#define HIGH_BITS BYTES(0x80)
+
+/* High bit set in every byte that is zero, and perhaps in bytes above the lowest such one. */
+static uint64_t zero_bytes(uint64_t x) { return (x - BYTES(1)) & ~x & HIGH_BITS; }
+
+/* The first byte that ends or interrupts a plain JSON string: '"', '\\', a control character, or not ASCII; or n. */
+static int64_t string_end_scalar(const uint8_t *text, int64_t n) {
+    int64_t at = 0;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (; at + 8 <= n; at += 8) {
+        uint64_t chars = ec_load_u64(text + at);
+        uint64_t control = (chars - BYTES(0x20)) | chars;
+        uint64_t stop = (zero_bytes(chars ^ BYTES('"')) | zero_bytes(chars ^ BYTES('\\')) | control) & HIGH_BITS;
+        if (stop) return at + ec_trailing_zeros_u64(stop) / 8;
+    }
+#endif
+    for (; at < n; at++)
+        if (text[at] == '"' || text[at] == '\\' || text[at] < 0x20 || text[at] >= 0x80) break;
+    return at;
+}
+
+/* The first ']', or n. */
+static int64_t list_end_scalar(const uint8_t *text, int64_t n) {
+    const uint8_t *end = n > 0 ? memchr(text, ']', (size_t)n) : NULL;
+    return end ? end - text : n;
+}
+
+/* The first NaN or infinity of n float32, or n. */
+static int64_t first_not_finite_scalar(const uint8_t *values, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if ((ec_load_u32(values + i * 4) & 0x7f800000u) == 0x7f800000u) return i;
+    return n;
+}
+
+void ec_response_install_scalar(ec_kernels *table) {
+    table->string_end = string_end_scalar;
+    table->list_end = list_end_scalar;
+    table->first_not_finite = first_not_finite_scalar;
+}

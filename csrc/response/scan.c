@@ -1,0 +1,245 @@
+/* Finds the rows of a body: walks the document along the path, and reports where in each row its vector stands. */
+#include "json.h"
+
+typedef struct {
+    const char *text;
+    int64_t length;
+} name_t;
+
+/* The key number `k` of a path of keys, each ended by a zero byte. */
+static name_t path_key(const char *path, int32_t k) {
+    while (k-- > 0) path += strlen(path) + 1;
+    name_t name = {path, (int64_t)strlen(path)};
+    return name;
+}
+
+/* Passes a key and its colon; the key's text is text[*start, *end). */
+static int pass_key(ec_json_reader *reader, int64_t *start, int64_t *end, int32_t *escaped) {
+    if (ec_json_peek(reader) != '"') return ec_json_fail(reader, reader->at, EC_BAD_CHARACTER);
+    *start = reader->at + 1;
+    if (!ec_json_string(reader, escaped)) return 0;
+    *end = reader->at - 1;
+    return ec_json_expect(reader, ':');
+}
+
+/* After a member or element: 1 and past the comma, or 0 and past the closing bracket; status says if it failed. */
+static int pass_comma(ec_json_reader *reader, int closing) {
+    int c = ec_json_peek(reader);
+    if (c == ',' || c == closing) {
+        reader->at++;
+        return c == ',';
+    }
+    return ec_json_fail(reader, reader->at, EC_BAD_CHARACTER);
+}
+
+/* ---- one row ---- */
+
+typedef struct {
+    const char *keys; /* from the row to its vector */
+    int32_t count;
+    int strict;
+    int depth; /* containers around the row */
+} row_path;
+
+static int pass_list(ec_json_reader *reader, const row_path *path, int depth) {
+    if (path->strict) return ec_json_value(reader, depth, EC_ALLOW_NOT_FINITE);
+    if (depth >= EC_MAX_DEPTH) return ec_json_fail(reader, reader->at, EC_TOO_DEEP);
+    /* A list of numbers ends at the first bracket; whatever else is in there the number parser refuses later. */
+    int64_t at = reader->at + 1;
+    at += ec_active.list_end(reader->text + at, reader->n - at);
+    if (at >= reader->n) return ec_json_fail(reader, reader->n, EC_TRUNCATED);
+    reader->at = at + 1;
+    return 1;
+}
+
+static int pass_vector(ec_json_reader *reader, const row_path *path, int depth, ec_row_span *span) {
+    int c = ec_json_peek(reader);
+    if (span->kind != EC_VECTOR_MISSING && !path->strict) return ec_json_fail(reader, reader->at, EC_DUPLICATE);
+    span->start = reader->at;
+    span->escaped = 0;
+    int passed;
+    if (c == '[') {
+        span->kind = EC_VECTOR_LIST;
+        passed = pass_list(reader, path, depth);
+    } else if (c == '"') {
+        span->kind = EC_VECTOR_STRING;
+        passed = ec_json_string(reader, &span->escaped);
+    } else {
+        span->kind = c == 'n' ? EC_VECTOR_NULL : EC_VECTOR_OTHER;
+        passed = ec_json_value(reader, depth, 0);
+    }
+    span->end = reader->at;
+    return passed;
+}
+
+static int pass_index(ec_json_reader *reader, int depth, ec_row_span *span) {
+    int c = ec_json_peek(reader);
+    int64_t start = reader->at, index = 0;
+    if (!ec_json_value(reader, depth, 0)) return 0;
+    span->index = c == 'n' ? EC_INDEX_MISSING : EC_INDEX_BAD;
+    if (reader->at - start > 18) return 1;
+    for (int64_t at = start; at < reader->at; at++) {
+        if (reader->text[at] < '0' || reader->text[at] > '9') return 1;
+        index = index * 10 + (reader->text[at] - '0');
+    }
+    span->index = index;
+    return 1;
+}
+
+/* Passes an object in which the key number `level` of the row's path leads on to the vector. */
+static int pass_row_object(ec_json_reader *reader, const row_path *path, int32_t level, ec_row_span *span) {
+    name_t wanted = path_key(path->keys, level);
+    int depth = path->depth + level + 1;
+    if (depth > EC_MAX_DEPTH) return ec_json_fail(reader, reader->at, EC_TOO_DEEP);
+    reader->at++;
+    if (ec_json_peek(reader) == '}') {
+        reader->at++;
+        return 1;
+    }
+    do {
+        int64_t start, end;
+        int32_t escaped;
+        if (!pass_key(reader, &start, &end, &escaped)) return 0;
+        const uint8_t *key = reader->text + start;
+        int passed;
+        if (ec_json_says(key, end - start, escaped, wanted.text, wanted.length)) {
+            if (level + 1 == path->count) {
+                passed = pass_vector(reader, path, depth, span);
+            } else {
+                span->kind = EC_VECTOR_MISSING; /* of twin objects the last one counts */
+                passed = ec_json_peek(reader) == '{' ? pass_row_object(reader, path, level + 1, span)
+                                                     : ec_json_value(reader, depth, 0);
+            }
+        } else if (level == 0 && ec_json_says(key, end - start, escaped, "index", 5)) {
+            passed = pass_index(reader, depth, span);
+        } else {
+            passed = ec_json_value(reader, depth, 0);
+        }
+        if (!passed) return 0;
+    } while (pass_comma(reader, '}'));
+    return reader->status == EC_OK;
+}
+
+static int pass_row(ec_json_reader *reader, const row_path *path, ec_row_span *span) {
+    int64_t start;
+    int c = ec_json_peek(reader), passed;
+    start = reader->at;
+    span->index = EC_INDEX_MISSING;
+    span->kind = EC_VECTOR_MISSING;
+    span->escaped = 0;
+    if (path->count == 0)
+        passed = pass_vector(reader, path, path->depth, span);
+    else if (c == '{')
+        passed = pass_row_object(reader, path, 0, span);
+    else
+        passed = ec_json_value(reader, path->depth, 0);
+    if (span->kind == EC_VECTOR_MISSING) {
+        span->start = start;
+        span->end = reader->at;
+    }
+    return passed;
+}
+
+/* ---- the way to the rows ---- */
+
+/* Passes, or enters, the value to which the first `level` keys of the path led. */
+static int enter_value(ec_json_reader *reader, ec_response_cursor *cursor, int32_t level) {
+    int c = ec_json_peek(reader);
+    cursor->list_start = cursor->list_end = -1; /* whatever a twin of this key held counts no more */
+    cursor->stage = EC_SCAN_AFTER_VALUE;
+    if (level == cursor->rows_keys) {
+        if (c != '[' || ++cursor->lists <= cursor->skip_lists) return ec_json_value(reader, level, EC_ALLOW_NOT_FINITE);
+        cursor->list_start = reader->at++;
+        cursor->rows = cursor->in_place = cursor->unindexed = 0;
+        cursor->stage = EC_SCAN_FIRST_ROW;
+        return 1;
+    }
+    if (c != '{') return ec_json_value(reader, level, 0);
+    reader->at++;
+    cursor->level = level + 1;
+    cursor->stage = EC_SCAN_FIRST_KEY;
+    return 1;
+}
+
+static int pass_member(ec_json_reader *reader, const char *path, ec_response_cursor *cursor) {
+    int64_t start, end;
+    int32_t escaped;
+    name_t wanted = path_key(path, cursor->level - 1);
+    if (!pass_key(reader, &start, &end, &escaped)) return 0;
+    if (ec_json_says(reader->text + start, end - start, escaped, wanted.text, wanted.length))
+        return enter_value(reader, cursor, cursor->level);
+    cursor->stage = EC_SCAN_AFTER_VALUE;
+    return ec_json_value(reader, cursor->level, 0);
+}
+
+/* After a value on the way: the next member, the end of the object, or of the document. */
+static int leave_value(ec_json_reader *reader, const char *path, ec_response_cursor *cursor) {
+    if (cursor->level == 0) {
+        if (ec_json_peek(reader) >= 0) return ec_json_fail(reader, reader->at, EC_TRAILING);
+        cursor->stage = EC_SCAN_DONE;
+        return 1;
+    }
+    if (pass_comma(reader, '}')) return pass_member(reader, path, cursor);
+    cursor->level--;
+    return reader->status == EC_OK;
+}
+
+static int end_list(ec_json_reader *reader, ec_response_cursor *cursor) {
+    cursor->list_end = reader->at;
+    cursor->stage = EC_SCAN_AFTER_VALUE;
+    return reader->status == EC_OK;
+}
+
+ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
+                           ec_row_span *spans, int64_t capacity) {
+    ec_json_reader reader = {body, n, cursor->offset, EC_OK};
+    row_path rows = {path_key(path, cursor->rows_keys).text, cursor->item_keys, cursor->strict, cursor->rows_keys + 1};
+    int64_t found = 0;
+    int passed = 1;
+    while (passed && cursor->stage != EC_SCAN_DONE) {
+        switch (cursor->stage) {
+        case EC_SCAN_BEGIN:
+            passed = enter_value(&reader, cursor, 0);
+            break;
+        case EC_SCAN_FIRST_KEY:
+            if (ec_json_peek(&reader) != '}') {
+                passed = pass_member(&reader, path, cursor);
+            } else {
+                reader.at++;
+                cursor->level--;
+                cursor->stage = EC_SCAN_AFTER_VALUE;
+            }
+            break;
+        case EC_SCAN_AFTER_VALUE:
+            passed = leave_value(&reader, path, cursor);
+            break;
+        case EC_SCAN_FIRST_ROW:
+            cursor->stage = EC_SCAN_AT_ROW;
+            if (ec_json_peek(&reader) == ']') {
+                reader.at++;
+                passed = end_list(&reader, cursor);
+            }
+            break;
+        case EC_SCAN_AFTER_ROW:
+            if (pass_comma(&reader, ']'))
+                cursor->stage = EC_SCAN_AT_ROW;
+            else
+                passed = end_list(&reader, cursor);
+            break;
+        case EC_SCAN_AT_ROW:
+            if (found == capacity) goto stop;
+            passed = pass_row(&reader, &rows, &spans[found]);
+            if (!passed) break;
+            cursor->stage = EC_SCAN_AFTER_ROW;
+            cursor->in_place += spans[found].index == cursor->rows;
+            cursor->unindexed += spans[found].index == EC_INDEX_MISSING;
+            cursor->rows++;
+            found++;
+            break;
+        }
+    }
+stop:
+    cursor->offset = reader.at;
+    ec_result result = {reader.at, found, reader.status};
+    return result;
+}

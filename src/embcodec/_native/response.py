@@ -1,0 +1,353 @@
+"""Bodies: rows of a JSON document <-> rows of a matrix."""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DecodeError
+from .core import ffi, lib, pointer, reason
+
+LIST, STRING = lib.EC_VECTOR_LIST, lib.EC_VECTOR_STRING
+NO_STRINGS = lib.EC_PAYLOAD_NONE
+PAYLOADS = {
+    ("float32", "little"): lib.EC_PAYLOAD_BYTES,
+    ("float32", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT32,
+    ("float16", "little"): lib.EC_PAYLOAD_FLOAT16,
+    ("float16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT16,
+    ("bfloat16", "little"): lib.EC_PAYLOAD_BFLOAT16,
+    ("bfloat16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_BFLOAT16,
+}
+
+_CURSOR = ffi.typeof("ec_response_cursor *")
+_SPAN = ffi.typeof("ec_row_span *")
+_SPANS = ffi.typeof("ec_row_span[]")
+_FORMAT = ffi.typeof("ec_row_format *")
+_TYPES = {"f": lib.EC_FLOAT32, "i": lib.EC_INT8, "u": lib.EC_UINT8}
+_SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind", "i4"), ("escaped", "i4")])
+
+_BLOCK_BYTES = 1 << 18  # of text between two stops: it stays in the second-level cache from scan to decode
+_MOST_ROWS = 4096  # of a block
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the vectors are in a document, and how they are written.
+
+    Attributes
+    ----------
+    path : bytes
+        The keys to the list of rows, then those from a row to its vector, each ended by a zero byte.
+    rows_keys, item_keys : int
+        How many keys of either kind.
+    dtype : numpy.dtype
+        Of the matrix: float32, int8 or uint8.
+    payload : int
+        What base64 carries: of :data:`PAYLOADS`, or :data:`NO_STRINGS`.
+    nulls_as_nan : bool
+    base64_flags : int
+    """
+
+    path: bytes
+    rows_keys: int
+    item_keys: int
+    dtype: np.dtype[Any]
+    payload: int = 0
+    nulls_as_nan: bool = False
+    base64_flags: int = 0
+
+
+@dataclass(slots=True)
+class Rows:
+    """What was found in a document.
+
+    `values` is None where the document has no list of rows, or an empty one. `list_start`, `list_end` span the list
+    (-1: there is none); `kind` is the first vector's; `offset` where it starts.
+    """
+
+    values: NDArray[Any] | None
+    list_start: int
+    list_end: int
+    kind: int = 0
+    offset: int = 0
+
+
+class _Retry(Exception):
+    """The fast pass met something that only the strict pass can judge."""
+
+
+def read_rows(body: Any, n: int, layout: Layout, width: int | None, threads: int = 1) -> Rows:
+    """Decode all rows of a JSON document into a new matrix, in the order of their indices.
+
+    Parameters
+    ----------
+    body : bytes or cffi buffer
+    n : int
+        Its length in bytes.
+    layout : Layout
+    width : int or None
+        Elements that each row must have; None: as many as the first one.
+    threads : int
+
+    Raises
+    ------
+    DecodeError
+        Where the document is not JSON, or a row not what it should be.
+    """
+    try:
+        return _Reader(body, n, layout, width, strict=False, skip_lists=0).read(threads)
+    except _Retry:
+        # What is wrong is judged in this order, whatever the tier and the threads: the grammar of the whole
+        # document, the rows of the list that counts (the last of twin keys), their indices.
+        lists = _Reader(body, n, layout, width, strict=True, skip_lists=0).count_lists()
+        return _Reader(body, n, layout, width, strict=True, skip_lists=max(lists - 1, 0)).read(1)
+
+
+class _Reader:
+    """One pass over a document. Workers take turns in scanning a block of rows and decode it outside the lock."""
+
+    def __init__(self, body: Any, n: int, layout: Layout, width: int | None, *, strict: bool, skip_lists: int) -> None:
+        self.body, self.n, self.layout, self.width, self.strict = body, n, layout, width, strict
+        self.cursor = cursor = ffi.new(_CURSOR)
+        cursor.rows_keys = layout.rows_keys
+        cursor.item_keys = layout.item_keys
+        cursor.list_start = cursor.list_end = -1
+        cursor.strict = strict
+        cursor.skip_lists = skip_lists
+        self.format = ffi.new(_FORMAT)
+        self.format.type = _TYPES[layout.dtype.kind]
+        self.format.payload = layout.payload
+        self.format.number_flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
+        self.format.base64_flags = layout.base64_flags
+        self.indices: NDArray[np.int64] | None = None
+        self.lock = threading.Lock()
+        self.failed = False
+
+    def scan(self, spans: Any, capacity: int) -> int:
+        cursor = self.cursor
+        result = lib.ec_response_scan(self.body, self.n, self.layout.path, cursor, spans, capacity)
+        if result.status:
+            row = cursor.rows if cursor.stage == lib.EC_SCAN_AT_ROW else None
+            self.fail(reason(result.status), result.consumed, row)
+        return int(result.produced)
+
+    def fail(self, words: str, offset: int, row: int | None) -> None:
+        if not self.strict:
+            raise _Retry
+        raise DecodeError(words, offset=offset, row=row)
+
+    def count_lists(self) -> int:
+        """Read to the end, for its grammar, and count the lists of rows at the path."""
+        spans = ffi.new(_SPANS, 64)
+        while self.cursor.stage != lib.EC_SCAN_DONE:
+            self.scan(spans, 64)
+        return int(self.cursor.lists)
+
+    def read(self, threads: int) -> Rows:
+        cursor, first = self.cursor, ffi.new(_SPAN)
+        found = self.scan(first, 1)
+        if not found:
+            self.finish()
+            return Rows(None, cursor.list_start, cursor.list_end)
+        start, kind, self.first_index = first.start, first.kind, first.index
+        self.prepare(first)
+        self.decode(first, 1, 0)
+        self.note_indices(first, 1)
+        block = min(1 + self.room_for(_BLOCK_BYTES), _MOST_ROWS)
+        while cursor.stage != lib.EC_SCAN_DONE:
+            if cursor.rows == self.capacity:
+                self.grow()
+            if threads > 1:
+                self.work_in_threads(threads, block)
+            else:
+                self.work(block)
+        return Rows(self.finish(), cursor.list_start, cursor.list_end, kind, start)
+
+    def prepare(self, first: Any) -> None:
+        """Learn the width from the first row, and make room for as many rows as the text seems to hold."""
+        self.check_kind(first, 0)
+        result = lib.ec_response_width(self.body, first, self.format)
+        if result.status == lib.EC_BAD_LENGTH:
+            self.fail("the bytes of this row are no whole number of elements", first.start, 0)
+        if result.status:
+            self.fail(reason(result.status), result.consumed, 0)
+        width = result.produced
+        if self.width is not None and width != self.width:
+            self.fail(f"{width} elements where {self.width} were asked for", first.start, 0)
+        if width == 0:
+            self.fail("an empty vector", first.start, 0)
+        self.width = self.format.width = width
+        self.row_bytes = width * self.layout.dtype.itemsize
+        at_row = self.cursor.stage == lib.EC_SCAN_AT_ROW
+        self.capacity = 1 + (max(1, self.room_for(self.n - self.cursor.offset)) if at_row else 0)
+        self.values = np.empty((self.capacity, width), self.layout.dtype)
+        self.base = ffi.from_buffer(self.values)
+
+    def room_for(self, text: int) -> int:
+        """Estimate the rows in `text` bytes from those read so far: a little too many, since shrinking is free."""
+        cursor = self.cursor
+        return int(text * cursor.rows / (cursor.offset - cursor.list_start) * 1.005)
+
+    def grow(self) -> None:
+        """Make room for the rows in the text left. No worker runs meanwhile."""
+        self.capacity += 1 + self.room_for(self.n - self.cursor.offset)
+        self.values.resize((self.capacity, self.width), refcheck=False)
+        self.base = ffi.from_buffer(self.values)
+        if self.indices is not None:
+            self.indices.resize(self.capacity, refcheck=False)
+
+    def work(self, block: int) -> None:
+        """Scan and decode blocks until the document, the room or another worker's luck ends."""
+        spans, cursor = ffi.new(_SPANS, block), self.cursor
+        try:
+            while not self.failed:
+                with self.lock:
+                    first = cursor.rows
+                    if first == self.capacity or cursor.stage == lib.EC_SCAN_DONE:
+                        break
+                    lists = cursor.lists
+                    count = self.scan(spans, min(block, self.capacity - first))
+                    if cursor.lists != lists:
+                        raise _Retry  # a twin of the list has begun
+                    self.note_indices(spans, count)
+                if count:
+                    self.decode(spans, count, first)
+        except BaseException:
+            self.failed = True
+            raise
+
+    def work_in_threads(self, threads: int, block: int) -> None:
+        errors: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                self.work(block)
+            except BaseException as error:
+                errors.append(error)
+
+        helpers = [threading.Thread(target=run) for _ in range(threads - 1)]
+        for helper in helpers:
+            helper.start()
+        run()
+        for helper in helpers:
+            helper.join()
+        if errors:
+            raise next((error for error in errors if not isinstance(error, _Retry)), errors[0])
+
+    def check_kind(self, span: Any, row: int) -> None:
+        if span.kind == LIST or (span.kind == STRING and self.layout.payload != NO_STRINGS):
+            return
+        names = self.layout.path.decode().split("\0")[self.layout.rows_keys : -1]
+        words = {
+            lib.EC_VECTOR_MISSING: f"no {'.'.join(names)!r} in this row",
+            lib.EC_VECTOR_NULL: "null where a vector is wanted",
+            STRING: "base64 of this service carries float32, not codes",
+        }.get(span.kind, "neither a list of numbers nor a string where a vector is wanted")
+        self.fail(words, span.start, row)
+
+    def decode(self, spans: Any, count: int, first: int) -> None:
+        target = self.base + first * self.row_bytes
+        result = lib.ec_response_decode_rows(self.body, spans, count, self.format, target)
+        if not result.status:
+            return
+        if not self.strict:
+            raise _Retry
+        bad, row = spans[result.produced], first + result.produced
+        self.check_kind(bad, row)
+        words = reason(result.status)
+        if result.status == lib.EC_BAD_LENGTH:
+            count = lib.ec_response_width(self.body, ffi.addressof(bad), self.format).produced
+            words = f"{count} elements where the row before has {self.width}"
+        raise DecodeError(words, offset=result.consumed, row=row)
+
+    def note_indices(self, spans: Any, count: int) -> None:
+        """Keep the indices of the `count` rows just scanned, once any row so far was not in its place."""
+        cursor = self.cursor
+        rows = cursor.rows
+        if self.indices is None:
+            if rows in (cursor.in_place, cursor.unindexed):
+                return
+            self.indices = np.arange(self.capacity)
+            if self.first_index == lib.EC_INDEX_MISSING:
+                self.indices[: rows - count] = lib.EC_INDEX_MISSING
+        noted = np.frombuffer(ffi.buffer(spans, count * _SPAN_DTYPE.itemsize), _SPAN_DTYPE)["index"]
+        self.indices[rows - count : rows] = noted
+
+    def finish(self) -> NDArray[Any] | None:
+        """Return the rows in order, in a matrix of just their size."""
+        cursor = self.cursor
+        rows = int(cursor.rows)
+        if cursor.list_start < 0 or rows == 0:
+            return None
+        values = self.values
+        if rows < self.capacity:
+            del self.base
+            values.resize((rows, self.width), refcheck=False)
+        if self.indices is not None:
+            self.order(values, self.indices[:rows])
+        return values
+
+    def order(self, values: NDArray[Any], indices: NDArray[np.int64]) -> None:
+        """Bring the rows into the order of their indices, in place."""
+        rows = len(values)
+        for wrong, words in (
+            (indices == lib.EC_INDEX_BAD, "an index that is no position"),
+            (indices == lib.EC_INDEX_MISSING, "no index, though other rows have one"),
+            (indices >= rows, f"an index beyond the {rows} rows"),
+        ):
+            if wrong.any():
+                row = int(wrong.argmax())
+                self.fail(words, self.offset_of(row), row)
+        sources = np.full(rows, -1, np.int64)
+        sources[indices[::-1]] = np.arange(rows - 1, -1, -1)  # of twins the first one stays
+        twice = sources[indices] != np.arange(rows)
+        if twice.any():
+            row = int(twice.argmax())
+            self.fail(f"index {indices[row]} again", self.offset_of(row), row)
+        scratch = np.empty(self.row_bytes, np.uint8)
+        lib.ec_response_permute_rows(pointer(values), rows, self.row_bytes, pointer(sources), pointer(scratch))
+
+    def offset_of(self, row: int) -> int:
+        """Return where the vector of a row starts."""
+        if not self.strict:
+            return -1
+        again = _Reader(self.body, self.n, self.layout, None, strict=True, skip_lists=self.cursor.skip_lists)
+        spans = ffi.new(_SPANS, 64)
+        while again.cursor.rows + 64 <= row:
+            again.scan(spans, 64)
+        first = again.cursor.rows
+        again.scan(spans, 64)
+        return int(spans[row - first].start)
+
+
+def write_rows(values: NDArray[Any], base64: bool, head: bytes, tail: bytes) -> bytes:
+    """Return `head`, the rows of a C-contiguous matrix as the items of a response's data, and `tail`.
+
+    Raises
+    ------
+    ValueError
+        Where a float is not finite, or the text would be too large.
+    """
+    rows, width = values.shape
+    kind = _TYPES[values.dtype.kind]
+    bound = lib.ec_response_rows_bound(rows, width, kind, base64)
+    if bound < 0:
+        raise ValueError("a body of this size has no place in memory")
+    # The pages behind the end of the text are never touched, and cutting them off moves nothing.
+    stream = io.BytesIO(bytes(len(head) + bound + len(tail)))
+    stream.write(head)
+    with stream.getbuffer() as view:
+        target = ffi.from_buffer(view)
+        written = lib.ec_response_write_rows(pointer(values), rows, width, kind, base64, target + len(head))
+        ffi.release(target)
+    if written < 0:
+        raise ValueError(f"row {-1 - written} has a value that is not finite: JSON has no such numbers")
+    stream.seek(len(head) + written)
+    stream.write(tail)
+    stream.truncate()
+    return stream.getvalue()

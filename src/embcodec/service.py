@@ -1,0 +1,186 @@
+"""What services say besides vectors: their errors, in any of the known shapes, and their counts of tokens."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from .errors import ServiceError
+
+_MESSAGE_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a request cost. Usages add up.
+
+    Examples
+    --------
+    >>> Usage(5, 0, 5) + Usage(2, 0, 2)
+    Usage(prompt_tokens=7, completion_tokens=0, total_tokens=7)
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        if not isinstance(other, Usage):
+            return NotImplemented
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.total_tokens + other.total_tokens,
+        )
+
+    @classmethod
+    def from_envelope(cls, envelope: Mapping[str, Any]) -> Usage:
+        """Return the counts in a body's ``usage``, or in Cohere's ``meta``; what is missing is 0."""
+        usage = envelope.get("usage")
+        if isinstance(usage, Mapping):
+            prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+            return cls(prompt, completion, _count(usage.get("total_tokens")) or prompt + completion)
+        meta = envelope.get("meta")
+        billed = meta.get("billed_units") if isinstance(meta, Mapping) else None
+        prompt = _count(billed.get("input_tokens")) if isinstance(billed, Mapping) else 0
+        prompt = prompt or _count(envelope.get("prompt_eval_count"))
+        return cls(prompt, 0, prompt)
+
+
+def _count(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) and value == value and 0 <= value < 2**63 else 0
+
+
+def looks_like_error(envelope: Any) -> bool:
+    """Tell whether a body without vectors, parsed, is a service's error."""
+    if not isinstance(envelope, Mapping):
+        return False
+    if envelope.get("error") or envelope.get("object") == "error" or envelope.get("detail"):
+        return True
+    return bool(envelope.get("message")) and "data" not in envelope
+
+
+def service_error(
+    body: bytes | str | Mapping[str, Any] | None,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> ServiceError:
+    """Read a service's error in any of the known shapes, or none.
+
+    Parameters
+    ----------
+    body : bytes, str, mapping or None
+        The body, parsed or not; it need not be JSON.
+    status : int, optional
+        The HTTP status; else the body's own (``raw_status_code``, a numeric ``code`` or ``status``).
+    headers : mapping, optional
+        For ``Retry-After`` (seconds or a date) and ``retry-after-ms``.
+
+    Returns
+    -------
+    ServiceError
+        To be raised or kept.
+
+    Examples
+    --------
+    >>> service_error(b'{"object":"error","message":"Too many inputs","code":"3210","raw_status_code":400}')
+    ServiceError('Too many inputs [400, 3210]')
+    >>> service_error(b'{"detail":[{"loc":["body","input"],"msg":"Field required"}]}', 422).message
+    'body.input: Field required'
+    """
+    text = ""
+    if isinstance(body, bytes | bytearray | memoryview):
+        text = bytes(body).decode("utf-8", "replace")
+    elif isinstance(body, str):
+        text = body
+    fields: Any = body
+    if not isinstance(body, Mapping):
+        try:
+            fields = json.loads(text) if text else {}
+        except (ValueError, RecursionError):
+            fields = {}
+    inner = fields
+    if isinstance(fields, Mapping) and isinstance(fields.get("error"), Mapping):
+        inner = fields["error"]
+    if not isinstance(inner, Mapping):
+        inner = {"message": inner}
+    said = next((inner[key] for key in ("message", "detail", "error", "msg") if inner.get(key)), None)
+    message = _flatten(said) or text.strip() or "the service gave no reason"
+    if len(message) > _MESSAGE_CHARS:
+        message = message[:_MESSAGE_CHARS] + "…"
+    code = inner.get("code")
+    if status is None:
+        candidates = (inner.get("raw_status_code"), code, inner.get("status"), inner.get("status_code"))
+        status = next((number for number in map(_http_status, candidates) if number), None)
+    kind = inner.get("type", inner.get("error_type"))
+    return ServiceError(
+        message,
+        status=status,
+        type=None if kind is None else str(kind),
+        code=None if code is None else str(code),
+        retry_after=retry_after(headers or {}),
+    )
+
+
+def _http_status(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599 else None
+
+
+def _flatten(said: Any) -> str:
+    """Return the text in a message that may be a list of complaints, each with a place."""
+    if isinstance(said, str):
+        return said
+    if isinstance(said, Mapping):
+        for key in ("detail", "message", "msg", "error"):
+            if said.get(key):
+                words = _flatten(said[key])
+                place = said.get("loc")
+                if isinstance(place, list) and place:
+                    return f"{'.'.join(map(str, place))}: {words}"
+                return words
+        return json.dumps(said, ensure_ascii=False, default=str)
+    if isinstance(said, list):
+        return "; ".join(filter(None, map(_flatten, said)))
+    return "" if said is None else str(said)
+
+
+def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
+    """Return the seconds that a service asks to wait, from its headers, or None.
+
+    Parameters
+    ----------
+    headers : mapping
+        Names in any case.
+    now : float, optional
+        The time, in seconds since the epoch, that dates are compared with.
+
+    Examples
+    --------
+    >>> retry_after({"Retry-After": "3"}), retry_after({"retry-after-ms": "250"})
+    (3.0, 0.25)
+    """
+    lower = {str(name).lower(): str(value).strip() for name, value in headers.items()}
+    milliseconds = _seconds(lower.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = lower.get("retry-after")
+    seconds = _seconds(text)
+    if seconds is not None or not text:
+        return seconds
+    try:
+        date = parsedate_to_datetime(text)
+        return max(0.0, date.timestamp() - (time.time() if now is None else now))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None
