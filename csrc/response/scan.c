@@ -199,6 +199,7 @@ ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_res
     while (passed && cursor->stage != EC_SCAN_DONE) {
         switch (cursor->stage) {
         case EC_SCAN_BEGIN:
+            if (n >= 3 && memcmp(reader.text, "\xef\xbb\xbf", 3) == 0) reader.at = 3; /* a byte order mark */
             passed = enter_value(&reader, cursor, 0);
             break;
         case EC_SCAN_FIRST_KEY:

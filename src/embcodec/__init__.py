@@ -17,7 +17,9 @@ from .errors import (
     TransportError,
 )
 from .profiles import PROFILES, Profile
+from .response import EmbeddingResponse, decode_response, encode_response
 from .scale import Scale
+from .service import Usage, service_error
 
 __version__ = "0.1.0"
 
@@ -32,6 +34,7 @@ __all__ = [
     "CodeMismatchError",
     "DecodeError",
     "EmbcodecError",
+    "EmbeddingResponse",
     "Embeddings",
     "EncodingFormat",
     "OutputDtype",
@@ -40,8 +43,12 @@ __all__ = [
     "ServiceError",
     "StorageError",
     "TransportError",
+    "Usage",
     "decode_base64",
+    "decode_response",
     "encode_base64",
+    "encode_response",
+    "service_error",
     *_LAZY,
 ]
 

@@ -20,8 +20,6 @@ from .service import Usage, looks_like_error, service_error
 
 __all__ = ["EmbeddingResponse", "Usage", "decode_response", "encode_response", "service_error"]
 
-_BOM = b"\xef\xbb\xbf"
-
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingResponse:
@@ -105,7 +103,7 @@ def decode_response(
     >>> decode_response(b'{"data": [{"embedding": [1, 300]}]}', output_dtype="int8")
     Traceback (most recent call last):
     ...
-    embcodec.errors.DecodeError: a number out of the type's range (row 0, byte 27)
+    embcodec.errors.DecodeError: a number out of the type's range (row 0, byte 28)
     """
     dtype = OutputDtype(output_dtype)
     service = resolve_profile(profile)
@@ -118,13 +116,14 @@ def decode_response(
     text = _as_bytes(body)
     n = len(text)
     width = None if dimension is None else dtype.row_width(dimension)
-    layout = _layout(service, dtype, nulls == "nan", service.rows)
+    payload = _payload(service, dtype)
+    layout = _layout(service.rows, service.item, service.dtype_name(dtype), payload, dtype, nulls == "nan")
     source = text if isinstance(text, bytes) else core.ffi.from_buffer(text)
     workers = core.default_threads(threads, n)
     rows = native.read_rows(source, n, layout, width, workers)
-    if rows.list_start < 0 and layout.payload != native.NO_STRINGS and "{dtype}" in service.rows:
-        other = native.read_rows(source, n, _layout(service, dtype, nulls == "nan", service.rows, "base64"), width)
-        rows = other if other.list_start >= 0 else rows
+    if rows.list_start < 0 and payload != native.NO_STRINGS and "{dtype}" in service.rows:
+        layout = _layout(service.rows, service.item, "base64", payload, dtype, nulls == "nan")
+        rows = native.read_rows(source, n, layout, width, workers)
     envelope = _envelope(text, rows)
     if rows.list_start < 0 or (rows.values is None and expected_count != 0) or "error" in envelope:
         _refuse(envelope, service, rows)
@@ -221,29 +220,27 @@ def _as_bytes(body: Any) -> bytes | memoryview:
         raise TypeError(f"a body is bytes, a contiguous buffer or str, not {type(body).__name__}") from None
 
 
+def _payload(service: Profile, dtype: OutputDtype) -> int:
+    if dtype is OutputDtype.FLOAT:
+        return native.PAYLOADS[service.base64_dtype, service.byte_order]
+    return native.PAYLOADS["float32", "little"] if service.base64_payload == "codes" else native.NO_STRINGS
+
+
 @lru_cache(maxsize=256)
 def _layout(
-    service: Profile, dtype: OutputDtype, nulls_as_nan: bool, rows: str, name: str | None = None
+    rows: str, item: str | None, name: str, payload: int, dtype: OutputDtype, nulls_as_nan: bool
 ) -> native.Layout:
-    rows_keys = [key for key in rows.replace("{dtype}", name or service.dtype_name(dtype)).split(".") if key]
-    item_keys = service.item.replace("{dtype}", service.dtype_name(dtype)).split(".") if service.item else []
-    payload = native.PAYLOADS[service.base64_dtype, service.byte_order]
-    if dtype is not OutputDtype.FLOAT:
-        payload = native.PAYLOADS["float32", "little"] if service.base64_payload == "codes" else native.NO_STRINGS
-    path = "".join(key + "\0" for key in (*rows_keys, *item_keys))
-    return native.Layout(
-        path.encode(), len(rows_keys), len(item_keys), dtype.numpy_dtype, payload, nulls_as_nan=nulls_as_nan
-    )
+    rows_keys = rows.replace("{dtype}", name).split(".") if rows else []
+    item_keys = item.replace("{dtype}", name).split(".") if item else []
+    path = "".join(key + "\0" for key in (*rows_keys, *item_keys)).encode()
+    return native.Layout(path, len(rows_keys), len(item_keys), dtype.numpy_dtype, payload, nulls_as_nan)
 
 
 def _envelope(text: bytes | memoryview, rows: native.Rows) -> dict[str, Any]:
     """Return what stands around the list of rows, the list itself left out."""
-    if rows.list_start < 0:
-        around = bytes(text)
-    else:
-        around = b"%b[]%b" % (text[: rows.list_start], text[rows.list_end :])
+    around = bytes(text) if rows.list_start < 0 else b"[]".join((text[: rows.list_start], text[rows.list_end :]))
     try:
-        found = json.loads(around.removeprefix(_BOM))
+        found = json.loads(around.removeprefix(native.BOM))
     except RecursionError:  # pragma: no cover - the scanner's cap is far below
         raise DecodeError("nested too deep") from None
     return found if isinstance(found, dict) else {}
@@ -262,9 +259,7 @@ def _refuse(envelope: dict[str, Any], service: Profile, rows: native.Rows) -> No
 
 def _typed(values: NDArray[Any], dtype: OutputDtype, dimension: int | None, service: Profile) -> Embeddings:
     try:
-        return Embeddings(
-            values, dtype, dimension, signed_bytes=service.signed_bytes, bit_order=service.bit_order
-        )
+        return Embeddings(values, dtype, dimension, signed_bytes=service.signed_bytes, bit_order=service.bit_order)
     except ValueError as error:
         raise DecodeError(str(error)) from None
 
@@ -297,7 +292,8 @@ def _float_bytes(values: NDArray[np.float32], service: Profile) -> NDArray[np.ui
     order = ">" if service.byte_order == "big" else "<"
     if service.base64_dtype == "bfloat16":
         bits = values.view(np.uint32)
-        halves = ((bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) >> np.uint32(16)).astype(order + "u2")
+        to_even = np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))
+        sent: NDArray[Any] = ((bits + to_even) >> np.uint32(16)).astype(order + "u2")
     else:
-        halves = values.astype(order + ("f2" if service.base64_dtype == "float16" else "f4"))
-    return np.ascontiguousarray(halves).view(np.uint8)
+        sent = values.astype(order + ("f2" if service.base64_dtype == "float16" else "f4"))
+    return sent.view(np.uint8)

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .errors import ServiceError
@@ -171,6 +170,8 @@ def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> floa
     seconds = _seconds(text)
     if seconds is not None or not text:
         return seconds
+    from email.utils import parsedate_to_datetime  # drags in sockets and calendars
+
     try:
         date = parsedate_to_datetime(text)
         return max(0.0, date.timestamp() - (time.time() if now is None else now))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from ..errors import DecodeError
 from .core import ffi, lib, pointer, reason
 
-LIST, STRING = lib.EC_VECTOR_LIST, lib.EC_VECTOR_STRING
-NO_STRINGS = lib.EC_PAYLOAD_NONE
-PAYLOADS = {
+LIST: int = lib.EC_VECTOR_LIST
+STRING: int = lib.EC_VECTOR_STRING
+NO_STRINGS: int = lib.EC_PAYLOAD_NONE
+PAYLOADS: dict[tuple[str, str], int] = {
     ("float32", "little"): lib.EC_PAYLOAD_BYTES,
     ("float32", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT32,
     ("float16", "little"): lib.EC_PAYLOAD_FLOAT16,
@@ -31,6 +32,7 @@ _FORMAT = ffi.typeof("ec_row_format *")
 _TYPES = {"f": lib.EC_FLOAT32, "i": lib.EC_INT8, "u": lib.EC_UINT8}
 _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind", "i4"), ("escaped", "i4")])
 
+BOM = b"\xef\xbb\xbf"
 _BLOCK_BYTES = 1 << 18  # of text between two stops: it stays in the second-level cache from scan to decode
 _MOST_ROWS = 4096  # of a block
 
@@ -102,17 +104,19 @@ def read_rows(body: Any, n: int, layout: Layout, width: int | None, threads: int
     try:
         return _Reader(body, n, layout, width, strict=False, skip_lists=0).read(threads)
     except _Retry:
-        # What is wrong is judged in this order, whatever the tier and the threads: the grammar of the whole
-        # document, the rows of the list that counts (the last of twin keys), their indices.
-        lists = _Reader(body, n, layout, width, strict=True, skip_lists=0).count_lists()
-        return _Reader(body, n, layout, width, strict=True, skip_lists=max(lists - 1, 0)).read(1)
+        pass
+    # What is wrong is judged in this order, whatever the tier and the threads: the grammar of the whole document, the
+    # rows of the list that counts (the last of twin keys), their indices.
+    lists = _Reader(body, n, layout, width, strict=True, skip_lists=0).count_lists()
+    return _Reader(body, n, layout, width, strict=True, skip_lists=max(lists - 1, 0)).read(1)
 
 
 class _Reader:
     """One pass over a document. Workers take turns in scanning a block of rows and decode it outside the lock."""
 
     def __init__(self, body: Any, n: int, layout: Layout, width: int | None, *, strict: bool, skip_lists: int) -> None:
-        self.body, self.n, self.layout, self.width, self.strict = body, n, layout, width, strict
+        self.body, self.n, self.layout, self.strict = body, n, layout, strict
+        self.width = -1 if width is None else width  # -1: as the first row has it
         self.cursor = cursor = ffi.new(_CURSOR)
         cursor.rows_keys = layout.rows_keys
         cursor.item_keys = layout.item_keys
@@ -177,7 +181,7 @@ class _Reader:
         if result.status:
             self.fail(reason(result.status), result.consumed, 0)
         width = result.produced
-        if self.width is not None and width != self.width:
+        if width != self.width >= 0:
             self.fail(f"{width} elements where {self.width} were asked for", first.start, 0)
         if width == 0:
             self.fail("an empty vector", first.start, 0)
