@@ -87,7 +87,7 @@ def check_f32(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> 
     squares = by_rows("ec_sumsq_f32", rows, np.float64, offset=offset)
     wide_queries, wide_rows = queries.astype(np.float64), rows.astype(np.float64)
     # the bound stated at the scalar kernel, and a little for the oracle's own rounding and for underflow
-    roundings = min(dimension, 128) + -(-dimension // 128) - 1
+    roundings = -(-dimension // 16) + 16
     bound = roundings * 2.0**-24 / (1 - roundings * 2.0**-24) + 2.0**-40
     limit = bound * (np.abs(wide_queries) @ np.abs(wide_rows).T) + 2.0**-140
     assert (np.abs(scores - wide_queries @ wide_rows.T) <= limit).all()

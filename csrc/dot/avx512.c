@@ -1,13 +1,13 @@
-/* Plain rows to panels of 32-bit words. */
+/* Plain rows to panels of 32-bit words, and the installer. */
 #include "avx512.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/* 16 rows of row_bytes to one vector a word, stride 64 * n_vectors; rows from n_rows on are zeros. */
+/* 16 rows of row_bytes, one vector a word, word n at out + n * word_bytes; rows from n_rows on are zeros. */
 EC_INLINE void pack_vector(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes,
-                           __m512i flip_u8x64, uint8_t *out, int64_t out_stride) {
-    for (int64_t d = 0; d < row_bytes; d += 64) {
+                           __m512i flip_u8x64, const ec_word_order *order, int64_t word_bytes, uint8_t *out) {
+    for (int64_t d = 0; d < row_bytes; d += 64, out += order->step * word_bytes) {
         const __mmask64 valid = ec_bytes_below(row_bytes - d);
         __m512i words_u32x16[16];
 #pragma GCC unroll 16
@@ -18,27 +18,27 @@ EC_INLINE void pack_vector(const uint8_t *rows, int64_t stride_bytes, int64_t n_
         const int64_t n_words = ec_min_i64((row_bytes - d + 3) / 4, 16);
         if (n_words == 16) {
 #pragma GCC unroll 16
-            for (int w = 0; w < 16; w++) _mm512_store_si512(out + w * out_stride, words_u32x16[w]);
+            for (int w = 0; w < 16; w++) _mm512_store_si512(out + order->start[w] * word_bytes, words_u32x16[w]);
         } else {
-            for (int w = 0; w < n_words; w++) _mm512_store_si512(out + w * out_stride, words_u32x16[w]);
+            for (int w = 0; w < n_words; w++) _mm512_store_si512(out + order->start[w] * word_bytes, words_u32x16[w]);
         }
-        out += 16 * out_stride;
     }
 }
 
 void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes, uint8_t flip,
-                              void *panel) {
+                              int strip_vectors, const ec_word_order *order, void *panel) {
     const __m512i flip_u8x64 = _mm512_set1_epi8((char)flip);
     uint8_t *strip = panel;
-    for (int64_t r = 0; r < n_rows; r += EC_STRIP_ROWS) {
-        const int n_vectors = ec_strip_vectors(n_rows, r);
+    for (int64_t r = 0; r < n_rows; r += strip_vectors * EC_LANES) {
+        const int n_vectors = ec_strip_vectors(n_rows, r, strip_vectors);
         for (int v = 0; v < n_vectors; v++) {
             const int64_t first = r + v * EC_LANES;
             const uint8_t *row = (const uint8_t *)rows + first * stride_bytes;
             if (n_rows - first >= EC_LANES)
-                pack_vector(row, stride_bytes, EC_LANES, row_bytes, flip_u8x64, strip + v * 64, n_vectors * 64);
+                pack_vector(row, stride_bytes, EC_LANES, row_bytes, flip_u8x64, order, n_vectors * 64, strip + v * 64);
             else
-                pack_vector(row, stride_bytes, n_rows - first, row_bytes, flip_u8x64, strip + v * 64, n_vectors * 64);
+                pack_vector(row, stride_bytes, n_rows - first, row_bytes, flip_u8x64, order, n_vectors * 64,
+                            strip + v * 64);
         }
         strip += (row_bytes + 3) / 4 * n_vectors * 64;
     }

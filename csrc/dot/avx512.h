@@ -1,9 +1,9 @@
 /* Shared by the AVX-512 dots: panels of 32-bit words, where a lane is a row.
  *
- * A word is four int8 or one float32, so both kinds pack alike. Rows are taken by strips of four vectors (64 rows); the
- * last strip has as many vectors as its rows fill. Within a strip, word after word, its vectors lie side by side:
+ * A word is four int8 or one float32, so both kinds pack alike. Rows are taken by strips of a few vectors of 16; the last
+ * strip has as many vectors as its rows fill. Within a strip, word after word, its vectors lie side by side:
  *
- *     rows    r0: w0 w1 w2 ...          panel   w0 of r0..r15 | w0 of r16..r31 | w0 of r32..47 | w0 of r48..63
+ *     rows    r0: w0 w1 w2 ...          panel   w0 of r0..r15 | w0 of r16..r31 | ...
  *             r1: w0 w1 w2 ...                  w1 of r0..r15 | ...
  *
  * so that a tile reads one ascending stream. Lanes past the last row hold zeros. */
@@ -14,12 +14,12 @@
 
 #if defined(EC_X86_64)
 
-enum {
-    EC_LANES = 16,        /* rows a vector */
-    EC_STRIP_VECTORS = 4, /* vectors a strip */
-    EC_STRIP_ROWS = EC_LANES * EC_STRIP_VECTORS,
-    EC_TILE_QUERIES = 6 /* 4 x 6 accumulators, 4 row vectors and 1 query word fill 29 of the 32 registers */
-};
+enum { EC_LANES = 16 }; /* rows a vector */
+
+/* Where words go: word 16 i + j of a row is number start[j] + i * step of its strip. */
+typedef struct {
+    int64_t start[16], step;
+} ec_word_order;
 
 EC_TARGET_AVX512
 
@@ -28,8 +28,8 @@ EC_INLINE __mmask16 ec_lanes_below(int64_t n) { return n >= EC_LANES ? 0xffff : 
 EC_INLINE __mmask64 ec_bytes_below(int64_t n) { return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1; }
 
 /* Vectors of the strip that starts at row `first`. */
-EC_INLINE int ec_strip_vectors(int64_t n_rows, int64_t first) {
-    return (int)((ec_min_i64(n_rows - first, EC_STRIP_ROWS) + EC_LANES - 1) / EC_LANES);
+EC_INLINE int ec_strip_vectors(int64_t n_rows, int64_t first, int strip_vectors) {
+    return (int)((ec_min_i64(n_rows - first, strip_vectors * EC_LANES) + EC_LANES - 1) / EC_LANES);
 }
 
 /* The 16 x 16 transpose of 32-bit words, in place: 2 x 2, 4 x 4 within 128-bit lanes, then the lanes themselves. */
@@ -74,7 +74,7 @@ EC_INLINE void ec_ahead_step(ec_ahead *a) {
 EC_TARGET_END
 
 void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes, uint8_t flip,
-                              void *panel);
+                              int strip_vectors, const ec_word_order *order, void *panel);
 void ec_dot_i8_install_avx512(ec_kernels *table);
 void ec_dot_f32_install_avx512(ec_kernels *table);
 

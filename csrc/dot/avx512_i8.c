@@ -10,6 +10,9 @@ EC_TARGET_AVX512
 
 enum {
     SIGN = 0x80,
+    STRIP_VECTORS = 4,
+    STRIP_ROWS = STRIP_VECTORS * EC_LANES,
+    TILE_QUERIES = 6, /* 4 x 6 sums, 4 vectors of rows and 1 of a query fill 29 of the 32 registers */
     QUERY_HEAD = 4,    /* bytes before a prepared query's codes: its correction */
     CHUNK_WORDS = 144  /* most words a chunk: 64 rows of it are 36 of the 48 KB of the first-level cache */
 };
@@ -37,7 +40,8 @@ static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimen
 
 static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                         void *panel) {
-    ec_dot_pack_words_avx512(rows, stride_bytes, n_rows, dimension, flip ^ SIGN, panel);
+    static const ec_word_order ascending = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, 16};
+    ec_dot_pack_words_avx512(rows, stride_bytes, n_rows, dimension, flip ^ SIGN, STRIP_VECTORS, &ascending, panel);
 }
 
 /* Named rather than arrays, and loops written out: compilers then keep all 24 sums in registers. */
@@ -134,7 +138,7 @@ BLOCKS(3)
 BLOCKS(4)
 
 #define ROW(V) {block_##V##x1, block_##V##x2, block_##V##x3, block_##V##x4, block_##V##x5, block_##V##x6}
-static block_function *const BLOCK_OF[EC_STRIP_VECTORS][EC_TILE_QUERIES] = {ROW(1), ROW(2), ROW(3), ROW(4)};
+static block_function *const BLOCK_OF[STRIP_VECTORS][TILE_QUERIES] = {ROW(1), ROW(2), ROW(3), ROW(4)};
 
 /* Strip by strip, and chunk by chunk of its dimensions (which then stays in the first-level cache), all queries. */
 static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel, int64_t n_rows,
@@ -142,16 +146,16 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
                         int64_t ahead_bytes) {
     const int64_t n_words = (dimension + 3) / 4, query_stride = prepared_stride(dimension);
     const int64_t n_chunks = (n_words + CHUNK_WORDS - 1) / CHUNK_WORDS, chunk = (n_words + n_chunks - 1) / n_chunks;
-    const int64_t n_groups = (n_queries + EC_TILE_QUERIES - 1) / EC_TILE_QUERIES;
+    const int64_t n_groups = (n_queries + TILE_QUERIES - 1) / TILE_QUERIES;
     const uint8_t *queries = (const uint8_t *)prepared + first_query * query_stride, *strip = panel;
-    ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, (n_rows + EC_STRIP_ROWS - 1) / EC_STRIP_ROWS * n_chunks * n_groups + 1);
-    for (int64_t r = 0; r < n_rows; r += EC_STRIP_ROWS) {
-        const int n_vectors = ec_strip_vectors(n_rows, r);
+    ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, (n_rows + STRIP_ROWS - 1) / STRIP_ROWS * n_chunks * n_groups + 1);
+    for (int64_t r = 0; r < n_rows; r += STRIP_ROWS) {
+        const int n_vectors = ec_strip_vectors(n_rows, r, STRIP_VECTORS);
         const __mmask16 last_lanes = ec_lanes_below(n_rows - r - (n_vectors - 1) * EC_LANES);
         for (int64_t w = 0; w < n_words; w += chunk) {
-            for (int64_t q = 0; q < n_queries; q += EC_TILE_QUERIES) {
+            for (int64_t q = 0; q < n_queries; q += TILE_QUERIES) {
                 const uint8_t *query = queries + q * query_stride;
-                const int64_t n = ec_min_i64(n_queries - q, EC_TILE_QUERIES);
+                const int64_t n = ec_min_i64(n_queries - q, TILE_QUERIES);
                 BLOCK_OF[n_vectors - 1][n - 1](query, query_stride, query + QUERY_HEAD + w * 4,
                                                strip + w * n_vectors * 64, ec_min_i64(chunk, n_words - w), w == 0,
                                                scores + q * scores_stride + r, scores_stride, last_lanes);

@@ -16,9 +16,16 @@ EC_INLINE int64_t ec_round_up(int64_t n, int64_t multiple) { return (n + multipl
 
 EC_INLINE int64_t ec_min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* float32 dots: fused multiply-adds in order within chunks of this many dimensions, then chunk sums in order. Short
- * chains keep the rounding error low (see ec_dot_f32_chunk) and a chunk of 64 rows (32 KB) fits the first-level cache. */
-enum { EC_DOT_F32_CHUNK = 128 };
+/* float32 dots: dimension d goes to partial sum d mod 16 (see dot_f32 in scalar.c). Tiers that lay a dimension's rows
+ * side by side take the dimensions class by class, a class being those of one partial sum; class c has
+ * ec_class_size() of them and, in that order, starts at ec_class_start(). */
+enum { EC_CLASSES = 16 };
+
+EC_INLINE int64_t ec_class_size(int64_t dimension, int64_t c) { return (dimension - c + EC_CLASSES - 1) / EC_CLASSES; }
+
+EC_INLINE int64_t ec_class_start(int64_t dimension, int64_t c) {
+    return c * (dimension / EC_CLASSES) + ec_min_i64(c, dimension % EC_CLASSES);
+}
 
 /* a * b + c rounded once, for tiers without the instruction.
  *

@@ -101,20 +101,21 @@ static void dot_f32_prepare(const void *queries, int64_t n_queries, int64_t dime
     memcpy(prepared, queries, (size_t)(n_queries * dimension) * sizeof(float));
 }
 
-/* The order of summation: within a chunk of EC_DOT_F32_CHUNK = 128 dimensions one chain of fused multiply-adds from +0,
- * first dimension first; then the chunks' sums are added, first chunk first.
+/* The order of summation: sixteen partial sums from +0, dimension d into partial d mod 16 by a fused multiply-add,
+ * lowest dimension first; then from +0 the partial sums are added, first one first.
  *
- * With u = 2^-24 the error is at most gamma(n) * sum |q_d r_d|, gamma(n) = n u / (1 - n u), where n = min(dimension,
- * 128) + ceil(dimension / 128) - 1 roundings meet a term at most: 135 u at 1,024 dimensions (a single chain would have
- * 1,024 u). Barring underflow and overflow. */
-static float dot_f32(const float *query, const float *row, int64_t dimension) {
-    float sum = 0;
-    for (int64_t start = 0; start < dimension; start += EC_DOT_F32_CHUNK) {
-        int64_t end = ec_min_i64(start + EC_DOT_F32_CHUNK, dimension);
-        float chunk = 0;
-        for (int64_t d = start; d < end; d++) chunk = ec_fma_f32(query[d], row[d], chunk);
-        sum = start == 0 ? chunk : sum + chunk;
+ * With u = 2^-24 the error is at most gamma(n) * sum |q_d r_d|, gamma(n) = n u / (1 - n u), where n = ceil(dimension /
+ * 16) + 16 bounds the roundings that a term meets: 80 u at 1,024 dimensions (a single chain would have 1,024 u).
+ * Barring underflow and overflow. */
+static float dot_f32(const uint8_t *query, const uint8_t *row, int64_t dimension) {
+    float partial[EC_CLASSES] = {0}, sum = 0;
+    for (int64_t d = 0; d < dimension; d++) {
+        float a, b;
+        memcpy(&a, query + d * 4, 4);
+        memcpy(&b, row + d * 4, 4);
+        partial[d % EC_CLASSES] = ec_fma_f32(a, b, partial[d % EC_CLASSES]);
     }
+    for (int c = 0; c < EC_CLASSES; c++) sum += partial[c];
     return sum;
 }
 
@@ -124,28 +125,17 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
                          int64_t ahead_bytes) {
     (void)ahead;
     (void)ahead_bytes;
-    const float *query = (const float *)prepared + first_query * dimension;
-    for (int64_t q = 0; q < n_queries; q++, query += dimension)
+    const uint8_t *query = (const uint8_t *)prepared + first_query * dimension * 4;
+    for (int64_t q = 0; q < n_queries; q++, query += dimension * 4)
         for (int64_t r = 0; r < n_rows; r++)
-            scores[q * scores_stride + r] = dot_f32(query, (const float *)panel + r * dimension, dimension);
+            scores[q * scores_stride + r] = dot_f32(query, (const uint8_t *)panel + r * dimension * 4, dimension);
 }
 
-/* As dot_i8_rows, with scores of float32 by dot_f32; query and rows may be unaligned. */
+/* As dot_i8_rows, with scores of float32 by dot_f32. */
 static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                          float *scores) {
-    const uint8_t *row = rows;
-    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
-        float sum = 0;
-        for (int64_t start = 0; start < dimension; start += EC_DOT_F32_CHUNK) {
-            float a[EC_DOT_F32_CHUNK], b[EC_DOT_F32_CHUNK];
-            int64_t n = ec_min_i64(EC_DOT_F32_CHUNK, dimension - start);
-            memcpy(a, (const uint8_t *)query + start * 4, (size_t)n * 4);
-            memcpy(b, row + start * 4, (size_t)n * 4);
-            float chunk = dot_f32(a, b, n);
-            sum = start == 0 ? chunk : sum + chunk;
-        }
-        scores[r] = sum;
-    }
+    for (int64_t r = 0; r < n_rows; r++)
+        scores[r] = dot_f32(query, (const uint8_t *)rows + r * stride_bytes, dimension);
 }
 
 /* sums[r] = sum of squares of row r in double: sixteen partial sums, dimension d into partial d mod 16, joined by
