@@ -151,7 +151,47 @@ enum ec_text_bound {
 
 /* ---- bits ---- */
 
+/* One bit a dimension, eight to a byte, each row in ceil(dimension / 8) whole bytes, unused bits zero. */
+enum ec_bits {
+    EC_BITS_LSB = 1,       /* the first dimension is bit 0 of its byte; else bit 7 */
+    EC_BITS_INCLUSIVE = 2, /* a bit is set for x >= threshold; else for x > threshold */
+    EC_BITS_OFFSET = 4,    /* bytes are stored as int8(byte - 128), that is byte ^ 0x80 */
+    EC_BITS_FINITE = 8     /* NaN and Infinity are refused; else a NaN gives 0 */
+};
+
+/* On EC_NOT_FINITE `consumed` is the element's offset in the matrix. `capacity` counts the output's elements. */
+ec_result ec_pack_bits_f32(const void *values, int64_t rows, int64_t dimension, float threshold, uint32_t flags,
+                           void *packed, int64_t capacity);
+ec_result ec_unpack_bits_u8(const void *packed, int64_t rows, int64_t dimension, uint32_t flags, void *values,
+                            int64_t capacity); /* 0 and 1 */
+ec_result ec_unpack_bits_f32(const void *packed, int64_t rows, int64_t dimension, uint32_t flags, void *values,
+                             int64_t capacity); /* -1 and +1 */
+
 /* ---- quantize ---- */
+
+/* Matrices of rows * dimension elements, row-major; `type` of the codes is EC_INT8 or EC_UINT8. Arithmetic is float32
+ * with every operation rounded, in the order written; round is to the nearest, ties to even. NaN and Infinity are
+ * refused (EC_NOT_FINITE, `consumed` the element's offset in the matrix). */
+
+/* int8: clamp(round(127 x), -127, 127) and q / 127; uint8: clamp(round(127.5 x + 127.5), 0, 255) and q / 127.5 - 1. */
+ec_result ec_quantize_unit_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, void *codes);
+ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, void *values);
+
+/* int8: clamp(round(x * (1 / scale)), -127, 127) and q * scale; uint8 the same plus 128. With `measure` the scales are
+ * found and written: max |x| / 127, at least FLT_MIN; 1 / 127 for a zero row. */
+ec_result ec_quantize_per_vector_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, int32_t measure,
+                                     void *scales, void *codes);
+ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type,
+                                       const void *scales, void *values);
+
+/* c = clamp(floor((x - low) / step), 0, 255), int8: c - 128; and c * step + first; low, step, first a dimension each. */
+ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
+                                 const void *step, void *codes);
+ec_result ec_dequantize_ranges_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, const void *first,
+                                   const void *step, void *values);
+
+/* The first NaN or Infinity (EC_NOT_FINITE, `consumed` its offset), or EC_OK. */
+ec_result ec_check_finite_f32(const void *values, int64_t count);
 
 /* ---- response ----
  *
@@ -260,6 +300,8 @@ int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, i
 
 /* The position of the first of n float32 that is NaN or infinite, or n. */
 int64_t ec_first_not_finite(const void *values, int64_t n);
+
+/* ---- response ---- */
 
 /* ---- search ---- */
 

@@ -19,6 +19,21 @@ typedef struct ec_kernels {
     int64_t (*integers_format)(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
     /* bits */
     /* quantize */
+    /* numbers */
+    /* bits: one row; flags of enum ec_bits; packing returns whether all values are finite */
+    int (*pack_bits_f32)(const void *values, int64_t count, float threshold, uint32_t flags, uint8_t *packed);
+    void (*unpack_bits_u8)(const uint8_t *packed, int64_t count, uint32_t flags, uint8_t *values);
+    void (*unpack_bits_f32)(const uint8_t *packed, int64_t count, uint32_t flags, void *values);
+    /* quantize: one row or a flat matrix; `flip` is xored into every code; coding returns whether all is finite */
+    int (*quantize_affine_f32)(const void *values, int64_t count, float factor, float addend, float low, float high,
+                               uint8_t flip, uint8_t *codes);
+    int (*quantize_ranges_f32)(const void *values, int64_t count, const void *low, const void *step, uint8_t flip,
+                               uint8_t *codes);
+    uint32_t (*max_abs_bits_f32)(const void *values, int64_t count);
+    void (*dequantize_scaled_f32)(const uint8_t *codes, int64_t count, uint8_t flip, float scale, void *values);
+    void (*dequantize_unit_f32)(const uint8_t *codes, int64_t count, int32_t is_signed, void *values);
+    void (*dequantize_ranges_f32)(const uint8_t *codes, int64_t count, uint8_t flip, const void *first, const void *step,
+                                  void *values);
     /* hamming */
     /* dot */
     void (*dot_i8_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
@@ -66,5 +81,7 @@ void ec_numbers_install_scalar(ec_kernels *table);
 void ec_response_install_scalar(ec_kernels *table);
 void ec_response_install_avx2(ec_kernels *table);
 void ec_response_install_avx512(ec_kernels *table);
+void ec_bits_install_scalar(ec_kernels *table);
+void ec_quantize_install_scalar(ec_kernels *table);
 
 #endif

@@ -5,18 +5,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .codec import decode_base64, encode_base64
+from .codec import decode_base64, encode_base64, format_floats, pack_bits, parse_floats, unpack_bits
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
 from .errors import (
     CodeMismatchError,
     DecodeError,
     EmbcodecError,
+    NotFiniteError,
     ServiceError,
     StorageError,
     TransportError,
 )
 from .profiles import PROFILES, Profile
+from .quantize import dequantize, quantize, truncate
 from .response import EmbeddingResponse, decode_response, encode_response
 from .scale import Scale
 from .service import Usage, service_error
@@ -37,6 +39,7 @@ __all__ = [
     "EmbeddingResponse",
     "Embeddings",
     "EncodingFormat",
+    "NotFiniteError",
     "OutputDtype",
     "Profile",
     "Scale",
@@ -46,9 +49,16 @@ __all__ = [
     "Usage",
     "decode_base64",
     "decode_response",
+    "dequantize",
     "encode_base64",
     "encode_response",
+    "format_floats",
+    "pack_bits",
+    "parse_floats",
+    "quantize",
     "service_error",
+    "truncate",
+    "unpack_bits",
     *_LAZY,
 ]
 

@@ -1,4 +1,4 @@
-"""Payload text <-> arrays: base64 and JSON numbers."""
+"""Payload text <-> arrays: base64, JSON numbers, packed bits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import numbers
 from .codec_base64 import decode_base64, encode_base64
+from .codec_bits import pack_bits, unpack_bits
 
-__all__ = ["decode_base64", "encode_base64", "format_floats", "parse_floats"]
+__all__ = ["decode_base64", "encode_base64", "format_floats", "pack_bits", "parse_floats", "unpack_bits"]
 
 
 def format_floats(rows: ArrayLike) -> bytes:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._native import bits, quantize
 from .dtypes import OutputDtype
-from .scale import Scale
+from .scale import PER_VECTOR, RANGES, UNIT, Scale
 
 
 def encode_values(
@@ -18,9 +19,39 @@ def encode_values(
     *,
     signed_bytes: str = "offset",
     bit_order: str = "msb",
+    threshold_inclusive: bool = False,
 ) -> tuple[NDArray[Any], Scale | None]:
-    """Return the codes of `x` (n, dimension) and the scale they have."""
-    raise NotImplementedError
+    """Return the codes of `x` (n, dimension) and the scale they have.
+
+    Raises
+    ------
+    NotFiniteError
+        A ValueError that names the row and column of the first NaN or infinity.
+    ValueError
+        Where `scale` is unknown, of another dimension, or given for codes that have none.
+    """
+    x = np.ascontiguousarray(x, dtype=np.float32)
+    if dtype in (OutputDtype.FLOAT, OutputDtype.BINARY, OutputDtype.UBINARY):
+        if not (scale is None or (isinstance(scale, str) and scale == UNIT)):
+            raise ValueError(f"{dtype} rows have no scale")
+        if dtype is OutputDtype.FLOAT:
+            bits.require_finite(x)
+            return x, None
+        offset = dtype is OutputDtype.BINARY and signed_bytes == "offset"
+        flags = bits.bit_flags(bit_order, offset=offset, inclusive=threshold_inclusive, finite=True)
+        return bits.pack_bits_f32(x, 0.0, flags).view(dtype.numpy_dtype), None
+    if isinstance(scale, str) and scale == PER_VECTOR:
+        codes, scales = quantize.quantize_per_vector(x, dtype.numpy_dtype)
+        return codes, Scale.per_vector(scales)
+    scale = as_scale(scale)
+    if scale.kind == UNIT:
+        return quantize.quantize_unit(x, dtype.numpy_dtype), scale
+    if scale.kind == PER_VECTOR:
+        if len(scale.values) != len(x):
+            raise ValueError(f"a per-vector scale for {len(scale.values)} rows does not fit {len(x)}")
+        return quantize.quantize_per_vector(x, dtype.numpy_dtype, scale.values)[0], scale
+    low, step = scale.low_and_step(x.shape[1])
+    return quantize.quantize_ranges(x, dtype.numpy_dtype, low, step), scale
 
 
 def decode_values(
@@ -32,9 +63,56 @@ def decode_values(
     bit_order: str = "msb",
 ) -> NDArray[np.float32]:
     """Return what codes stand for, float32 (n, dimension), a new array; bits are -1 and +1."""
-    raise NotImplementedError
+    if dtype is OutputDtype.FLOAT:
+        return np.array(values, dtype=np.float32, order="C")
+    values = np.ascontiguousarray(values)
+    if dtype.is_packed:
+        offset = dtype is OutputDtype.BINARY and signed_bytes == "offset"
+        return bits.unpack_bits(values, dimension, bits.bit_flags(bit_order, offset=offset), np.float32)
+    if scale is None or scale.kind == UNIT:
+        return quantize.dequantize_unit(values)
+    if scale.kind == PER_VECTOR:
+        assert scale.values is not None
+        return quantize.dequantize_per_vector(values, scale.values)
+    first, step = scale.first_and_step(dimension)
+    return quantize.dequantize_ranges(values, first, step)
 
 
 def truncate_values(x: NDArray[np.float32], dimension: int, normalize: bool) -> NDArray[np.float32]:
-    """Return the first `dimension` columns as a new array, rows brought to unit length if asked."""
-    raise NotImplementedError
+    """Return the first `dimension` columns as a new array, rows brought to unit length if asked.
+
+    A row that is zero after the cut stays zero.
+    """
+    kept = np.array(x[:, :dimension], dtype=np.float32, order="C")
+    if normalize:
+        bits.require_finite(kept)
+        lengths = row_norms(kept)
+        lengths[lengths == 0] = 1
+        for begin in range(0, len(kept), _BLOCK_ROWS):
+            block = slice(begin, begin + _BLOCK_ROWS)
+            kept[block] = kept[block] / lengths[block, None]
+    return kept
+
+
+_BLOCK_ROWS = 1024
+
+
+def row_norms(x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the Euclidean lengths of the rows of `x`, summed in float64, in blocks of bounded memory."""
+    norms = np.empty(len(x), np.float64)
+    for begin in range(0, len(x), _BLOCK_ROWS):
+        block = x[begin : begin + _BLOCK_ROWS].astype(np.float64)
+        norms[begin : begin + _BLOCK_ROWS] = np.sqrt(np.einsum("ij,ij->i", block, block))
+    return norms
+
+
+def as_scale(scale: Any) -> Scale:
+    """Return what a user calls a scale as a :class:`Scale`: None and "unit", a Scale, or ranges (2, dimension)."""
+    if scale is None or isinstance(scale, Scale):
+        return scale or Scale.unit()
+    if isinstance(scale, str):
+        if scale == UNIT:
+            return Scale.unit()
+        wanted = f"{scale!r} needs its ranges: pass them, or a Scale" if scale == RANGES else f"unknown {scale!r}"
+        raise ValueError(f"scale is 'unit', 'per-vector', ranges (2, dimension) or a Scale; {wanted}")
+    return Scale.ranges(scale)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import codes
+from .codec_bits import as_array, check_padding
 from .dtypes import OutputDtype
-from .scale import PER_VECTOR, Scale
+from .scale import PER_VECTOR, UNIT, Scale
 
 SignedBytes = Literal["offset", "twos-complement"]
 BitOrder = Literal["msb", "lsb"]
@@ -97,14 +98,8 @@ class Embeddings:
         ):
             object.__setattr__(self, name, value)
         if dtype.is_packed and dimension % 8:
-            self._check_padding()
-
-    def _check_padding(self) -> None:
-        used = self.dimension % 8
-        padding = (0xFF >> used) if self.bit_order == "msb" else (0xFF << used) & 0xFF
-        bad = (self.packed_bytes()[:, -1] & padding) != 0
-        if bad.any():
-            raise ValueError(f"row {int(bad.argmax())} has bits set after its last dimension {self.dimension}")
+            # The last byte of each row is all that is looked at.
+            check_padding(self._plain(array[:, -1:]), dimension, bit_order)
 
     @property
     def nbytes(self) -> int:
@@ -119,7 +114,10 @@ class Embeddings:
         """
         if not self.output_dtype.is_packed:
             raise ValueError(f"{self.output_dtype} rows are not packed bits")
-        plain = self.values.view(np.uint8)
+        return self._plain(self.values)
+
+    def _plain(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        plain = values.view(np.uint8)
         if self.output_dtype is OutputDtype.BINARY and self.signed_bytes == "offset":
             return plain ^ np.uint8(0x80)
         return plain
@@ -148,13 +146,17 @@ class Embeddings:
             Itself where nothing changes.
         """
         dtype = OutputDtype(output_dtype)
-        if dtype == self.output_dtype and scale is None:
+        if dtype == self.output_dtype and (scale is None or (isinstance(scale, Scale) and scale == self.scale)):
             return self
         if dtype.is_packed and self.output_dtype.is_packed:
             values = self.packed_bytes()
             if dtype is OutputDtype.BINARY:
                 values = values ^ np.uint8(0x80 if self.signed_bytes == "offset" else 0)
             return replace_values(self, values.view(dtype.numpy_dtype), output_dtype=dtype)
+        if scale is None and self.scale is not None and self.scale.kind != UNIT and not dtype.is_packed:
+            if dtype is not OutputDtype.FLOAT:  # the same levels, counted from -128 or from 0
+                shifted = self.values.view(np.uint8) ^ np.uint8(0x80)
+                return replace_values(self, shifted.view(dtype.numpy_dtype), output_dtype=dtype)
         values, new_scale = codes.encode_values(
             self.to_float(), dtype, scale, signed_bytes=self.signed_bytes, bit_order=self.bit_order
         )
@@ -177,7 +179,7 @@ class Embeddings:
             return replace_values(self, codes.truncate_values(self.values, dimension, normalize), dimension=dimension)
         if not self.output_dtype.is_packed:
             scale = self.scale.truncate(dimension) if self.scale else None
-            return replace_values(self, self.values[:, :dimension], dimension=dimension, scale=scale)
+            return replace_values(self, self.values[:, :dimension].copy(), dimension=dimension, scale=scale)
         width = self.output_dtype.row_width(dimension)
         packed = self.packed_bytes()[:, :width].copy()
         used = dimension % 8
@@ -241,7 +243,7 @@ def replace_values(embeddings: Embeddings, values: NDArray[Any], **changes: Any)
 
 
 def _as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
-    array = np.asarray(values)
+    array = as_array(values)
     wanted = dtype.numpy_dtype
     if array.dtype == object:
         raise ValueError("rows have different lengths, or are not numbers")
@@ -252,7 +254,8 @@ def _as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
             raise TypeError(f"float embeddings come from real numbers, not {array.dtype}")
     if array.ndim != 2:
         raise ValueError(f"embeddings have shape (n, width), not {array.shape}; for one row pass row[None]")
-    return np.ascontiguousarray(array, dtype=wanted)
+    with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
+        return np.ascontiguousarray(array, dtype=wanted)
 
 
 def _fit_scale(scale: Scale | None, dtype: OutputDtype, dimension: int, rows: int) -> Scale | None:

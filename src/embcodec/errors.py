@@ -42,6 +42,23 @@ class CodeMismatchError(EmbcodecError, ValueError):
     """Two sets of codes cannot meet: other dtypes, dimensions, scales, byte or bit orders."""
 
 
+class NotFiniteError(EmbcodecError, ValueError):
+    """A NaN or an infinity where a code is to be made of it.
+
+    Attributes
+    ----------
+    row, column : int
+        Where the first one is.
+    """
+
+    def __init__(self, row: int, column: int, value: float) -> None:
+        self.row, self.column, self.value = row, column, value
+        super().__init__(f"row {row}, column {column} is {value}: NaN and Infinity have no code")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.row, self.column, self.value)
+
+
 class StorageError(EmbcodecError, ValueError):
     """A file is damaged, of another kind than its name says, or holds what cannot be stored."""
 

@@ -11,18 +11,24 @@ from numpy.typing import ArrayLike, NDArray
 from .dtypes import OutputDtype
 
 UNIT, PER_VECTOR, RANGES = "unit", "per-vector", "ranges"
-_CENTRE = {OutputDtype.INT8: 0.0, OutputDtype.UINT8: 127.5}
-_UNIT_STEPS = {OutputDtype.INT8: 127.0, OutputDtype.UINT8: 127.5}
+# (a, b) of value = a * code + b, before a row's own scale.
+_AFFINE = {
+    (UNIT, OutputDtype.INT8): (1 / 127, 0.0),
+    (UNIT, OutputDtype.UINT8): (1 / 127.5, -1.0),
+    (PER_VECTOR, OutputDtype.INT8): (1.0, 0.0),
+    (PER_VECTOR, OutputDtype.UINT8): (1.0, -128.0),
+}
 
 
 class Scale:
     """A map between integer codes and real values.
 
     - :meth:`unit`: the services' fixed scale. int8: value = code / 127; uint8: value = code / 127.5 - 1.
-    - :meth:`per_vector`: value = scale[row] * code (int8), scale[row] * (code - 127.5) (uint8).
+    - :meth:`per_vector`: value = scale[row] * code (int8), scale[row] * (code - 128) (uint8), with
+      scale = max |x| / 127 where it is measured (1 / 127 for a zero row), so that both types keep zero exactly.
     - :meth:`ranges`: one range a dimension, as sentence-transformers has them; a code c of 0..255 (int8: code + 128)
-      stands for the middle of its interval, minimum + (c + 0.5) * step with step = (maximum - minimum) / 255; in a
-      constant dimension (step 1) it stands for minimum + c, so that the constant itself comes back.
+      stands for the middle of its interval, minimum + (c + 0.5) * step with step = (maximum - minimum) / 255. A
+      constant dimension is coded with step 1; each of its codes stands for the constant itself.
 
     Instances are immutable; equality is by :attr:`identity` and, for per-vector scales, by the scales themselves.
 
@@ -106,27 +112,32 @@ class Scale:
             For dtypes other than int8 and uint8, or ranges of another dimension.
         """
         dtype = OutputDtype(output_dtype)
-        if dtype not in _CENTRE:
+        if dtype not in (OutputDtype.INT8, OutputDtype.UINT8):
             raise ValueError(f"{dtype} codes have no scale")
         if self._kind == RANGES:
-            assert self._values is not None
-            if self._values.shape[1] != dimension:
-                raise ValueError(f"ranges of {self._values.shape[1]} dimensions for codes of {dimension}")
-            low, step, constant = self._low_and_step()
-            first = low + np.where(constant, np.float32(0), np.float32(0.5) * step)
-            if dtype is OutputDtype.INT8:
-                first = first + np.float32(128) * step
-            return step, first.astype(np.float32)
-        centre = _CENTRE[dtype]
-        a = 1.0 if self._kind == PER_VECTOR else 1.0 / _UNIT_STEPS[dtype]
-        return np.full(dimension, a, np.float32), np.full(dimension, -centre * a, np.float32)
+            first, step = self.first_and_step(dimension)
+            shift = 128 if dtype is OutputDtype.INT8 else 0
+            return step, (first.astype(np.float64) + shift * step.astype(np.float64)).astype(np.float32)
+        a, b = _AFFINE[self._kind, dtype]
+        return np.full(dimension, a, np.float32), np.full(dimension, b, np.float32)
 
-    def _low_and_step(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-        assert self._values is not None
+    def low_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the minima and the steps that ranges code with, float32 (dimension,); a step of 0 becomes 1."""
+        low, step = self._steps(dimension)
+        return low, np.where(step == 0, np.float32(1), step)
+
+    def first_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what ranges decode with: value = first + (0..255) * step; the step of a constant dimension is 0."""
+        low, step = self._steps(dimension)
+        return low + np.float32(0.5) * step, step
+
+    def _steps(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self._kind != RANGES or self._values is None:
+            raise ValueError(f"the {self._kind} scale has no ranges")
+        if self._values.shape[1] != dimension:
+            raise ValueError(f"ranges of {self._values.shape[1]} dimensions for codes of {dimension}")
         low, high = self._values
-        step = (high - low) / np.float32(255)
-        constant = step == 0
-        return low, np.where(constant, np.float32(1), step), constant
+        return low, (high - low) / np.float32(255)
 
     def take(self, rows: Any) -> Scale:
         """Return the scale of the rows that an index, slice or mask selects."""

@@ -1,0 +1,34 @@
+/* The bits of a float32 seen as an integer, and the verbs that every bit kernel shares. */
+#ifndef EC_BITS_H
+#define EC_BITS_H
+
+#include "../kernels.h"
+
+#define EC_INFINITY_BITS 0x7f800000u /* of the magnitude: from here on, Infinity and NaN */
+
+EC_INLINE float ec_load_f32_at(const void *values, int64_t i) {
+    float x;
+    memcpy(&x, (const char *)values + 4 * i, 4);
+    return x;
+}
+
+EC_INLINE void ec_store_f32_at(void *values, int64_t i, float x) { memcpy((char *)values + 4 * i, &x, 4); }
+
+/* The magnitude of element i as an integer: ordered as the magnitudes are, with NaN above Infinity above all else. */
+EC_INLINE uint32_t ec_magnitude_at(const void *values, int64_t i) {
+    return ec_load_u32((const char *)values + 4 * i) & 0x7fffffffu;
+}
+
+/* 7 6 5 4 3 2 1 0 -> 0 1 2 3 4 5 6 7 */
+EC_INLINE uint8_t ec_reverse_bits_u8(uint8_t x) {
+    x = (uint8_t)((x & 0xf0) >> 4 | (x & 0x0f) << 4);
+    x = (uint8_t)((x & 0xcc) >> 2 | (x & 0x33) << 2);
+    return (uint8_t)((x & 0xaa) >> 1 | (x & 0x55) << 1);
+}
+
+/* The scalar kernels, for the tails of the others. */
+int ec_pack_bits_f32_scalar(const void *values, int64_t count, float threshold, uint32_t flags, uint8_t *packed);
+void ec_unpack_bits_u8_scalar(const uint8_t *packed, int64_t count, uint32_t flags, uint8_t *values);
+void ec_unpack_bits_f32_scalar(const uint8_t *packed, int64_t count, uint32_t flags, void *values);
+
+#endif

@@ -1,0 +1,73 @@
+/* float32 <-> 8-bit codes, the specification. Each operation rounds to float32; clamping comes before the cast. */
+#include "quantize.h"
+
+#include <math.h>
+
+/* A product too large for float32 is Infinity and clamps; a NaN clamps to anything, and its row is refused. */
+EC_INLINE float clamp(float x, float low, float high) {
+    x = x > low ? x : low;
+    return x < high ? x : high;
+}
+
+int ec_quantize_affine_f32_scalar(const void *values, int64_t count, float factor, float addend, float low, float high,
+                                  uint8_t flip, uint8_t *codes) {
+    uint32_t largest = 0;
+    for (int64_t i = 0; i < count; i++) {
+        float product = ec_load_f32_at(values, i) * factor;
+        float code = rintf(clamp(product + addend, low, high));
+        uint32_t magnitude = ec_magnitude_at(values, i);
+        largest = magnitude > largest ? magnitude : largest;
+        codes[i] = (uint8_t)((uint8_t)(int32_t)code ^ flip);
+    }
+    return largest < EC_INFINITY_BITS;
+}
+
+int ec_quantize_ranges_f32_scalar(const void *values, int64_t count, const void *low, const void *step, uint8_t flip,
+                                  uint8_t *codes) {
+    uint32_t largest = 0;
+    for (int64_t i = 0; i < count; i++) {
+        float above = ec_load_f32_at(values, i) - ec_load_f32_at(low, i);
+        float steps = clamp(above / ec_load_f32_at(step, i), 0.0f, 255.0f);
+        uint32_t magnitude = ec_magnitude_at(values, i);
+        largest = magnitude > largest ? magnitude : largest;
+        codes[i] = (uint8_t)((uint8_t)(int32_t)steps ^ flip); /* the cast is the floor: nothing is below zero */
+    }
+    return largest < EC_INFINITY_BITS;
+}
+
+uint32_t ec_max_abs_bits_f32_scalar(const void *values, int64_t count) {
+    uint32_t largest = 0;
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t magnitude = ec_magnitude_at(values, i);
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    return largest;
+}
+
+void ec_dequantize_scaled_f32_scalar(const uint8_t *codes, int64_t count, uint8_t flip, float scale, void *values) {
+    for (int64_t i = 0; i < count; i++) ec_store_f32_at(values, i, (float)(int8_t)(codes[i] ^ flip) * scale);
+}
+
+void ec_dequantize_unit_f32_scalar(const uint8_t *codes, int64_t count, int32_t is_signed, void *values) {
+    for (int64_t i = 0; i < count; i++) {
+        float value = is_signed ? (float)(int8_t)codes[i] / 127.0f : (float)codes[i] / 127.5f - 1.0f;
+        ec_store_f32_at(values, i, value);
+    }
+}
+
+void ec_dequantize_ranges_f32_scalar(const uint8_t *codes, int64_t count, uint8_t flip, const void *first,
+                                     const void *step, void *values) {
+    for (int64_t i = 0; i < count; i++) {
+        float product = (float)(codes[i] ^ flip) * ec_load_f32_at(step, i);
+        ec_store_f32_at(values, i, product + ec_load_f32_at(first, i));
+    }
+}
+
+void ec_quantize_install_scalar(ec_kernels *table) {
+    table->quantize_affine_f32 = ec_quantize_affine_f32_scalar;
+    table->quantize_ranges_f32 = ec_quantize_ranges_f32_scalar;
+    table->max_abs_bits_f32 = ec_max_abs_bits_f32_scalar;
+    table->dequantize_scaled_f32 = ec_dequantize_scaled_f32_scalar;
+    table->dequantize_unit_f32 = ec_dequantize_unit_f32_scalar;
+    table->dequantize_ranges_f32 = ec_dequantize_ranges_f32_scalar;
+}

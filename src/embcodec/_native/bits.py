@@ -1,0 +1,53 @@
+"""Bit packing: rows of float32 <-> one bit a dimension."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NotFiniteError
+from .core import check, lib, pointer
+
+MSB, LSB = "msb", "lsb"
+
+
+def bit_flags(bit_order: str, *, offset: bool, inclusive: bool = False, finite: bool = False) -> int:
+    """Return the flags of ``enum ec_bits``; an unknown bit order is a ValueError."""
+    if bit_order not in (MSB, LSB):
+        raise ValueError(f"bit_order is 'msb' or 'lsb', not {bit_order!r}")
+    flags = lib.EC_BITS_LSB if bit_order == LSB else 0
+    flags |= lib.EC_BITS_OFFSET if offset else 0
+    flags |= lib.EC_BITS_INCLUSIVE if inclusive else 0
+    return int(flags | (lib.EC_BITS_FINITE if finite else 0))
+
+
+def pack_bits_f32(x: NDArray[np.float32], threshold: float, flags: int) -> NDArray[np.uint8]:
+    """Return `x` (n, dimension), C-contiguous, as packed bytes (n, ceil(dimension / 8))."""
+    rows, dimension = x.shape
+    packed = np.empty((rows, -(-dimension // 8)), np.uint8)
+    done = lib.ec_pack_bits_f32(pointer(x), rows, dimension, threshold, flags, pointer(packed), packed.size)
+    check_finite_result(done, x)
+    return packed
+
+
+def unpack_bits(packed: NDArray[Any], dimension: int, flags: int, dtype: Any) -> NDArray[Any]:
+    """Return packed rows as uint8 0 and 1, or as float32 -1 and +1, shape (n, dimension)."""
+    values = np.empty((len(packed), dimension), dtype)
+    unpack = lib.ec_unpack_bits_u8 if values.dtype == np.uint8 else lib.ec_unpack_bits_f32
+    check(unpack(pointer(packed), len(packed), dimension, flags, pointer(values), values.size))
+    return values
+
+
+def check_finite_result(result: Any, x: NDArray[np.float32]) -> None:
+    """Raise NotFiniteError where the C core met a NaN or an infinity in `x` (n, dimension)."""
+    if result.status == lib.EC_NOT_FINITE:
+        row, column = divmod(int(result.consumed), x.shape[-1])
+        raise NotFiniteError(row, column, float(x.flat[result.consumed]))
+    check(result)
+
+
+def require_finite(x: NDArray[np.float32]) -> None:
+    """Raise NotFiniteError where `x` (n, dimension), C-contiguous, has a NaN or an infinity."""
+    check_finite_result(lib.ec_check_finite_f32(pointer(x), x.size), x)
