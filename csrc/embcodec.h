@@ -301,8 +301,6 @@ int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, i
 /* The position of the first of n float32 that is NaN or infinite, or n. */
 int64_t ec_first_not_finite(const void *values, int64_t n);
 
-/* ---- response ---- */
-
 /* ---- search ---- */
 
 /* ---- dot ----

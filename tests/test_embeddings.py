@@ -216,7 +216,7 @@ def test_scale_is_immutable_and_compares() -> None:
     for bad in ([[0.0], [np.inf]], [[1.0], [0.0]], [[-3e38], [3e38]], [[np.nan], [1.0]], [0.0, 1.0]):
         with pytest.raises(ValueError, match="ranges"):
             Scale.ranges(bad)
-    with pytest.raises(ValueError, match="have no ranges|has no ranges"):
+    with pytest.raises(ValueError, match="has no ranges"):
         scale.low_and_step(2)
     with pytest.raises(ValueError, match="codes have no scale"):
         scale.affine("ubinary", 8)

@@ -153,10 +153,11 @@ class Embeddings:
             if dtype is OutputDtype.BINARY:
                 values = values ^ np.uint8(0x80 if self.signed_bytes == "offset" else 0)
             return replace_values(self, values.view(dtype.numpy_dtype), output_dtype=dtype)
-        if scale is None and self.scale is not None and self.scale.kind != UNIT and not dtype.is_packed:
-            if dtype is not OutputDtype.FLOAT:  # the same levels, counted from -128 or from 0
-                shifted = self.values.view(np.uint8) ^ np.uint8(0x80)
-                return replace_values(self, shifted.view(dtype.numpy_dtype), output_dtype=dtype)
+        integers = dtype in (OutputDtype.INT8, OutputDtype.UINT8)
+        if scale is None and integers and self.scale is not None and self.scale.kind != UNIT:
+            # The same levels, counted from -128 or from 0.
+            shifted = self.values.view(np.uint8) ^ np.uint8(0x80)
+            return replace_values(self, shifted.view(dtype.numpy_dtype), output_dtype=dtype)
         values, new_scale = codes.encode_values(
             self.to_float(), dtype, scale, signed_bytes=self.signed_bytes, bit_order=self.bit_order
         )
