@@ -27,8 +27,13 @@ __version__ = "0.1.0"
 
 # Names of modules that are heavier than a decoder needs: imported when first asked for.
 _LAZY: dict[str, str] = {
+    "BatchLine": "batch",
+    "BatchResult": "batch",
+    "decode_batch": "batch",
+    "iter_batch": "batch",
     "load": "storage",
     "save": "storage",
+    "write_batch": "batch",
 }
 
 __all__ = [

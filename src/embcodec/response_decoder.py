@@ -1,0 +1,196 @@
+"""What was asked of a service, and how its answer is read accordingly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._native import core
+from ._native import response as native
+from .dtypes import EncodingFormat, OutputDtype
+from .embeddings import Embeddings
+from .errors import DecodeError
+from .profiles import Profile, resolve_profile
+from .service import Usage, looks_like_error, service_error
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingResponse:
+    """A service's answer.
+
+    Attributes
+    ----------
+    embeddings : Embeddings
+        The vectors, in the order of their indices.
+    model : str or None
+        The model's name, as the service says it.
+    usage : Usage
+        Tokens; 0 where the service does not say.
+    id : str or None
+    encoding_format : {"float", "base64"}
+        As the vectors *arrived*, which need not be what was asked; of a mixture as the first one did.
+    raw_usage : dict or None
+        The body's own ``usage``.
+    """
+
+    embeddings: Embeddings
+    model: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    id: str | None = None
+    encoding_format: EncodingFormat = EncodingFormat.FLOAT
+    raw_usage: dict[str, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+
+class Decoder:
+    """Reads bodies that answer one kind of request; the parameters are those of ``decode_response``.
+
+    Examples
+    --------
+    >>> decoder = Decoder("int8", dimension=2)
+    >>> decoder.decode(b'{"data": [{"embedding": [-128, 3.0]}]}').embeddings
+    Embeddings(1 x 2 int8, 2 bytes)
+    """
+
+    __slots__ = ("dimension", "dtype", "nulls_as_nan", "payload", "profile", "width")
+
+    def __init__(
+        self,
+        output_dtype: str = "float",
+        dimension: int | None = None,
+        profile: str | Profile = "mistral",
+        nulls: str = "error",
+    ) -> None:
+        self.dtype = OutputDtype(output_dtype)
+        self.profile = resolve_profile(profile)
+        if nulls not in ("error", "nan"):
+            raise ValueError(f"nulls is 'error' or 'nan', not {nulls!r}")
+        self.nulls_as_nan = nulls == "nan"
+        if self.nulls_as_nan and self.dtype is not OutputDtype.FLOAT:
+            raise ValueError(f"{self.dtype} codes have no NaN: nulls='nan' is for float")
+        if dimension is not None and dimension < 1:
+            raise ValueError(f"dimension must be at least 1, not {dimension}")
+        self.dimension = dimension
+        self.width = None if dimension is None else self.dtype.row_width(dimension)
+        if self.dtype is OutputDtype.FLOAT:
+            self.payload = native.PAYLOADS[self.profile.base64_dtype, self.profile.byte_order]
+        elif self.profile.base64_payload == "codes":
+            self.payload = native.PAYLOADS["float32", "little"]
+        else:
+            self.payload = native.NO_STRINGS
+
+    def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
+        """Decode a body: see :func:`~embcodec.response.decode_response`."""
+        text = as_bytes(body)
+        rows, document = self.read(text, threads=threads)
+        return self.answer(rows, document, expected_count)
+
+    def read(
+        self, text: bytes | memoryview, prefix: str = "", threads: int | None = 1
+    ) -> tuple[native.Rows, dict[str, Any]]:
+        """Read a document: its rows as a matrix, and what stands around them, parsed.
+
+        Parameters
+        ----------
+        text : bytes or memoryview of bytes
+        prefix : str
+            Where in the document the body is: keys, each ended by a point.
+        threads : int or None
+
+        Returns
+        -------
+        rows : Rows
+        document : dict
+            With an empty list for that of the rows; empty where the document is not an object.
+        """
+        profile, n = self.profile, len(text)
+        source = text if isinstance(text, bytes) else core.ffi.from_buffer(text)
+        workers = core.default_threads(threads, n)
+        path = prefix + profile.rows
+        name = profile.dtype_name(self.dtype)
+        layout = _layout(path, profile.item, name, self.payload, self.dtype, self.nulls_as_nan)
+        rows = native.read_rows(source, n, layout, self.width, workers)
+        if rows.list_start < 0 and self.payload != native.NO_STRINGS and "{dtype}" in path:
+            layout = _layout(path, profile.item, "base64", self.payload, self.dtype, self.nulls_as_nan)
+            rows = native.read_rows(source, n, layout, self.width, workers)
+        found = rows.list_start >= 0
+        around = b"[]".join((text[: rows.list_start], text[rows.list_end :])) if found else bytes(text)
+        document = json.loads(around.removeprefix(native.BOM))
+        return rows, document if isinstance(document, dict) else {}
+
+    def answer(self, rows: native.Rows, body: dict[str, Any], expected_count: int | None = None) -> EmbeddingResponse:
+        """Put an answer together from what :meth:`read` found; `body` is what stands around the rows."""
+        values, dimension = rows.values, self.dimension
+        if values is None or "error" in body:
+            if looks_like_error(body):
+                raise service_error(body)
+            if rows.list_start < 0:
+                where = f"at {self.profile.rows!r}" if self.profile.rows else "as the body"
+                raise DecodeError(f"no list of embeddings {where}", offset=0)
+        if values is None:
+            if expected_count != 0:
+                raise DecodeError("no embeddings", offset=rows.list_start)
+            values = np.empty((0, self.width or 0), self.dtype.numpy_dtype)
+            dimension = dimension or 0
+        if expected_count is not None and len(values) != expected_count:
+            words = f"{len(values)} embeddings came where {expected_count} were asked for"
+            raise DecodeError(words, offset=rows.list_start)
+        usage = body.get("usage")
+        return EmbeddingResponse(
+            self.typed(values, dimension),
+            _text(body.get("model")),
+            Usage.from_envelope(body),
+            _text(body.get("id")),
+            EncodingFormat.BASE64 if rows.kind == native.STRING else EncodingFormat.FLOAT,
+            usage if isinstance(usage, dict) else None,
+        )
+
+    def typed(self, values: NDArray[Any], dimension: int | None) -> Embeddings:
+        """Say what the codes mean; bits set behind the last dimension are refused."""
+        try:
+            return Embeddings(
+                values,
+                self.dtype,
+                dimension,
+                signed_bytes=self.profile.signed_bytes,
+                bit_order=self.profile.bit_order,
+            )
+        except ValueError as error:
+            raise DecodeError(str(error)) from None
+
+
+def as_bytes(body: Any) -> bytes | memoryview:
+    """Return a body as bytes, without a copy unless it is a str."""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        try:
+            return body.encode()
+        except UnicodeEncodeError as error:
+            offset = len(body[: error.start].encode())
+            raise DecodeError("a lone surrogate in the text", offset=offset) from None
+    try:
+        return memoryview(body).cast("B")
+    except TypeError:
+        raise TypeError(f"a body is bytes, a contiguous buffer or str, not {type(body).__name__}") from None
+
+
+@lru_cache(maxsize=256)
+def _layout(
+    rows: str, item: str | None, name: str, payload: int, dtype: OutputDtype, nulls_as_nan: bool
+) -> native.Layout:
+    rows_keys = rows.removesuffix(".").replace("{dtype}", name).split(".") if rows else []
+    item_keys = item.replace("{dtype}", name).split(".") if item else []
+    path = "".join(key + "\0" for key in (*rows_keys, *item_keys)).encode()
+    return native.Layout(path, len(rows_keys), len(item_keys), dtype.numpy_dtype, payload, nulls_as_nan)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
