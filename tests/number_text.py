@@ -30,9 +30,9 @@ def decimal_text(value: Fraction) -> str:
 
 
 def around_midpoint(bits: int) -> list[str]:
-    """Return the midpoint between the float32 of `bits` and the next above, and decimal texts just below and above it."""
+    """Return the midpoint between the float32 of `bits` and the next above, and texts just below and above it."""
     low = Fraction(float(np.uint32(bits).view(np.float32)))
-    high = OVERFLOW + Fraction(2) ** 103 if bits == 0x7F7FFFFF else Fraction(float(np.uint32(bits + 1).view(np.float32)))
+    high = Fraction(2) ** 128 if bits == 0x7F7FFFFF else Fraction(float(np.uint32(bits + 1).view(np.float32)))
     exact = decimal_text((low + high) / 2)
     digits = exact.rstrip("0")
     below = digits + "0" if digits.endswith(".") else digits
