@@ -56,7 +56,7 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
     >>> load(path)
     Embeddings(1 x 18 ubinary, 3 bytes)
     """
-    suffix = _suffix(path)
+    suffix = check_suffix(path)
     if not isinstance(embeddings, Embeddings):
         raise TypeError(f"save takes Embeddings, not {type(embeddings).__name__}: wrap the array and say what it is")
     if suffix not in _TYPED:
@@ -110,7 +110,7 @@ def load(
     OSError
         Where it cannot be read.
     """
-    suffix = _suffix(path)
+    suffix = check_suffix(path)
     if mmap and suffix in (".npz", ".parquet", *_ROWS):
         raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
     tensors, words = _read(path, suffix, mmap, column)
@@ -276,7 +276,8 @@ def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
     return words
 
 
-def _suffix(path: str | os.PathLike[str]) -> str:
+def check_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the suffix of a path, in lower case; StorageError if no file of embeddings has it."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise StorageError(f"{Path(path).name!r}: unknown kind of file; known are {', '.join(SUFFIXES)}")

@@ -1,0 +1,76 @@
+"""The ``embcodec`` command: a group whose subcommands are imported when they are asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from . import __version__
+from .errors import EmbcodecError
+
+_COMMANDS = {
+    "decode": ("cli_data", "Read the vectors out of a response body."),
+    "encode": ("cli_data", "Write vectors as the response body that a service would send."),
+    "info": ("cli_data", "Say what a file holds and what each conversion of it would keep."),
+    "search": ("cli_data", "Find the nearest rows of a file, exactly."),
+    "tradeoff": ("cli_study", "Measure what each dtype keeps and costs on your own vectors."),
+    "embed": ("cli_service", "Embed lines of text through a service."),
+    "batch": ("cli_service", "Decode the results of a batch job."),
+    "serve": ("cli_service", "Serve POST /v1/embeddings with the embedded model."),
+    "demo": ("cli_study", "Run all of it on real text and write a report."),
+}
+
+
+class _Commands(click.Group):
+    """Finds commands by name without importing them, and turns errors into one line and an exit status."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f".{_COMMANDS[cmd_name][0]}", __package__)
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read our output had enough: not an error, and nothing more to say
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the interpreter flushes it
+            ctx.exit(0)
+        except (EmbcodecError, ValueError, TypeError, OSError, ModuleNotFoundError) as error:
+            if os.environ.get("EMBCODEC_TRACEBACK"):
+                raise
+            raise _failure(error) from None
+
+
+def _failure(error: Exception) -> click.ClickException:
+    if isinstance(error, OSError) and error.strerror:
+        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        words = str(error) or type(error).__name__
+    return click.ClickException(" ".join(words.split()))
+
+
+@click.command(
+    cls=_Commands,
+    epilog="Example:  embcodec decode body.json -o vectors.safetensors\n\nA command's own: embcodec COMMAND --help",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, package_name="embcodec")
+def main() -> None:
+    """Decode, encode, quantize and search the vectors that embeddings APIs send.
+
+    Exit status: 0 for success, 1 for bad data, 2 for bad usage. EMBCODEC_TRACEBACK=1 shows where an error arose.
+    """

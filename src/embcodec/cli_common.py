@@ -1,0 +1,104 @@
+"""What the commands share: reading vectors, printing data or JSON, a progress bar on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .dtypes import EncodingFormat, OutputDtype
+from .embeddings import Embeddings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DTYPES = click.Choice([str(member) for member in OutputDtype])
+ENCODINGS = click.Choice([str(member) for member in EncodingFormat])
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+OUTPUT = click.Path(dir_okay=False, path_type=Path)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+threads_option = click.option("--threads", type=click.IntRange(min=1), help="Threads; by default as the work needs.")
+
+
+def example(*lines: str) -> str:
+    """Return an epilog that shows how a command is called."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def read_vectors(
+    path: Path, output_dtype: str | None = None, dimension: int | None = None, mmap: bool = False
+) -> Embeddings:
+    """Load a file; whatever is wrong with it is said with its name."""
+    from .errors import StorageError
+    from .storage import load
+
+    try:
+        return load(path, mmap, output_dtype=output_dtype, dimension=dimension)
+    except StorageError as error:
+        raise StorageError(f"{path}: {error}") from None
+
+
+def print_json(data: Any) -> None:
+    """Print plain data as JSON on standard output."""
+    click.echo(json.dumps(data, indent=2, allow_nan=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} does not become JSON")
+
+
+def print_table(table: Table) -> None:
+    """Print a rich table on standard output, wide enough not to be cut where there is no terminal."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width, highlight=False).print(table)
+
+
+def make_table(title: str | None, *columns: str, left: int = 1) -> Table:
+    """Return an empty table whose first `left` columns are words and the others figures."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number < left else "right", no_wrap=number < left)
+    return table
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Show a bar on standard error while the block runs; yields ``report(done, total, label)``.
+
+    Where standard error is no terminal nothing is shown, and None is yielded.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None)
+
+        def report(done: int, total: int, label: str = "") -> None:
+            progress.update(task, completed=done, total=total, description=label or title)
+
+        yield report

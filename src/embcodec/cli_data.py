@@ -1,0 +1,202 @@
+"""``decode``, ``encode``, ``info``, ``search``: files in, files or tables out, no network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import numpy as np
+
+from .cli_common import (
+    DTYPES,
+    ENCODINGS,
+    EXISTING,
+    OUTPUT,
+    as_json,
+    example,
+    make_table,
+    print_json,
+    print_table,
+    read_vectors,
+    threads_option,
+)
+from .dtypes import OutputDtype
+from .embeddings import Embeddings
+from .profiles import PROFILES
+
+_profile = click.option(
+    "--profile", type=click.Choice(sorted(PROFILES)), default="mistral", show_default=True, help="Whose conventions."
+)
+
+
+@click.command(epilog=example("curl -s ... | embcodec decode - --dtype int8 -o vectors.safetensors"))
+@click.argument("body", type=click.File("rb"))
+@click.option("-o", "--output", type=OUTPUT, help="Where to save the vectors; the suffix says the kind of file.")
+@click.option("--dtype", type=DTYPES, default="float", show_default=True, help="The output_dtype that was asked for.")
+@click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
+@_profile
+@click.option("--nulls", type=click.Choice(["error", "nan"]), default="error", show_default=True, help="Null elements.")
+@as_json
+def decode(
+    body: IO[bytes], output: Path | None, dtype: str, dimension: int | None, profile: str, nulls: Any, as_json: bool
+) -> None:
+    """Read the vectors out of a response BODY (a file, or - for standard input).
+
+    Lists or base64 is told by what is there. Without -o, --json prints the values as well.
+    """
+    from .response import decode_response
+    from .storage import save
+
+    answer = decode_response(body.read(), output_dtype=dtype, dimension=dimension, profile=profile, nulls=nulls)
+    found = answer.embeddings
+    if output is not None:
+        save(output, found)
+    facts = {
+        "model": answer.model,
+        "rows": len(found),
+        "dimension": found.dimension,
+        "output_dtype": str(found.output_dtype),
+        "encoding_format": str(answer.encoding_format),
+        "usage": answer.raw_usage,
+        "output": str(output) if output is not None else None,
+    }
+    if not as_json:
+        wrote = f" -> {output}" if output is not None else ""
+        click.echo(f"{found!r} as {answer.encoding_format} from {answer.model or 'an unnamed model'}{wrote}")
+    elif output is not None:
+        print_json(facts)
+    else:
+        head = json.dumps(facts).removesuffix("}").encode()
+        click.echo(head + b', "embeddings": ' + _json_rows(found) + b"}\n", nl=False)
+
+
+@click.command(epilog=example("embcodec encode vectors.npy --dtype int8 --encoding base64 > body.json"))
+@click.argument("vectors", type=EXISTING)
+@click.option("-o", "--output", type=OUTPUT, help="Where to write the body; by default standard output.")
+@click.option("--dtype", type=DTYPES, help="Convert to this first; by default as they are.")
+@click.option("--dimension", type=click.IntRange(min=1), help="Keep so many dimensions first.")
+@click.option("--encoding", type=ENCODINGS, default="float", show_default=True, help="Lists of numbers, or base64.")
+@click.option("--model", default="embcodec", show_default=True, help="The model's name in the body.")
+@click.option("--from-dtype", type=DTYPES, help="What the file holds, if it does not say.")
+@_profile
+@as_json
+def encode(
+    vectors: Path,
+    output: Path | None,
+    dtype: str | None,
+    dimension: int | None,
+    encoding: str,
+    model: str,
+    from_dtype: str | None,
+    profile: str,
+    as_json: bool,
+) -> None:
+    """Write VECTORS (a file of any known kind) as the response body that a service would send.
+
+    The body is JSON in any case; --json prints what was written where -o says it went.
+    """
+    from .response import encode_response
+    from .storage_atomic import replacing
+
+    rows = read_vectors(vectors, from_dtype)
+    if dimension is not None:
+        rows = rows.truncate(dimension)
+    if dtype is not None:
+        rows = rows.to(dtype)
+    body = encode_response(rows, model=model, encoding_format=encoding, profile=profile)
+    if output is None:
+        click.echo(body + b"\n", nl=False)
+        return
+    with replacing(output) as file:
+        file.write(body)
+    facts = {"rows": len(rows), "dimension": rows.dimension, "output_dtype": str(rows.output_dtype), "bytes": len(body)}
+    if as_json:
+        print_json({**facts, "encoding_format": encoding, "output": str(output)})
+    else:
+        click.echo(f"{rows!r} as {encoding}, {len(body):,} bytes -> {output}")
+
+
+@click.command(epilog=example("embcodec info vectors.safetensors"))
+@click.argument("path", type=EXISTING)
+@click.option("--dtype", type=DTYPES, help="What the file holds, if it does not say.")
+@click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in a file that does not say.")
+@click.option(
+    "--sample", type=click.IntRange(min=20), default=2000, show_default=True, help="Rows to try conversions on."
+)
+@as_json
+def info(path: Path, dtype: str | None, dimension: int | None, sample: int, as_json: bool) -> None:
+    """Say what the file PATH holds and what each conversion of it would keep, tried on a sample of its rows."""
+    from .cli_info import conversions, describe
+
+    rows = read_vectors(
+        path, dtype, dimension, mmap=path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
+    )
+    facts = describe(path, rows)
+    tried = conversions(rows, sample)
+    if as_json:
+        print_json({**facts, "conversions": tried})
+        return
+    for name, value in facts.items():
+        if value is not None:
+            click.echo(f"{name.replace('_', ' '):>14}  {value}")
+    if tried:
+        table = make_table(
+            f"What a conversion keeps, on {tried[0]['rows']:,} rows", "to", "bytes a row", "mean cosine", "overlap@10"
+        )
+        for row in tried:
+            table.add_row(row["to"], f"{row['row_bytes']:,.0f}", f"{row['cosine']:.5f}", f"{row['overlap']:.3f}")
+        click.echo()
+        print_table(table)
+
+
+@click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
+@click.argument("queries", type=EXISTING)
+@click.argument("corpus", type=EXISTING)
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many a query.")
+@click.option(
+    "--metric", type=click.Choice(["cosine", "dot", "l2", "hamming", "jaccard"]), help="By default as the codes need."
+)
+@click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
+@click.option("--corpus-dtype", type=DTYPES, help="What the corpus is, if its file does not say.")
+@threads_option
+@as_json
+def search(
+    queries: Path,
+    corpus: Path,
+    k: int,
+    metric: str | None,
+    query_dtype: str | None,
+    corpus_dtype: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Find the rows of CORPUS nearest to each row of QUERIES, exactly.
+
+    Both files hold the same codes, or the queries are floats.
+    """
+    asked, rows = read_vectors(queries, query_dtype), read_vectors(corpus, corpus_dtype)
+    from .search import search as find
+
+    found = find(asked, rows, k, metric=metric, threads=threads)
+    if as_json:
+        print_json({"k": found.indices.shape[1], "indices": found.indices.tolist(), "scores": found.scores.tolist()})
+        return
+    table = make_table(None, "query", "nearest rows, with their scores", left=2)
+    for number, (indices, scores) in enumerate(zip(found.indices, found.scores, strict=True)):
+        table.add_row(
+            str(number), "  ".join(f"{row} ({score:.4g})" for row, score in zip(indices, scores, strict=True))
+        )
+    print_table(table)
+
+
+def _json_rows(found: Embeddings) -> bytes:
+    from .codec import format_floats
+
+    if found.output_dtype is OutputDtype.FLOAT and np.isfinite(found.values).all():
+        return format_floats(found.values)
+    rows = found.values.tolist()
+    if found.output_dtype is OutputDtype.FLOAT:
+        rows = [[value if np.isfinite(value) else None for value in row] for row in rows]
+    return json.dumps(rows).encode()

@@ -1,0 +1,237 @@
+"""One HTML file with everything in it: summary in words, figures, tables, method. No script, nothing from outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .errors import EmbcodecError
+from .report_figures import bars, cost_and_quality, intervals
+from .storage_atomic import replacing
+from .tradeoff_measures import Estimate
+from .tradeoff_results import Measurement, Study
+
+if TYPE_CHECKING:
+    from .demo_wire import WireMeasurement
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    study: Study,
+    *,
+    title: str,
+    lead: str,
+    advice: Sequence[str],
+    figures: Mapping[str, str],
+    method: Sequence[str],
+    wire: Sequence[WireMeasurement] = (),
+    recommended: Measurement | None = None,
+) -> Path:
+    """Write a report of a study, and of what came over the wire if `wire` is given.
+
+    Parameters
+    ----------
+    path : path-like
+        The ``.html`` file; replaced atomically.
+    study : Study
+    title, lead : str
+        The headline, and a sentence under it.
+    advice : sequence of str
+        What the reader should do, in sentences.
+    figures : mapping of str to str
+        Some numbers that deserve size: what they are, and the number as text.
+    method : sequence of str
+        How it was measured, in sentences.
+    wire : sequence of WireMeasurement
+    recommended : Measurement, optional
+        Its row in the table is marked.
+
+    Returns
+    -------
+    Path
+        Of the report, absolute.
+    """
+    parts = [
+        f"<header><p class=kicker>embcodec {escape(__version__)}</p><h1>{escape(title)}</h1>"
+        f"<p>{escape(lead)}</p></header>",
+        '<section class="summary">' + "".join(f"<p>{escape(sentence)}</p>" for sentence in advice),
+        "".join(f'<p class="warning">{escape(_sentence(text))}</p>' for text in study.warnings) + "</section>",
+        _figures_list(figures),
+        *_quality_sections(study, recommended),
+        *(_wire_sections(wire, study.k) if wire else ()),
+        "<h2>How it was measured</h2><p>" + " ".join(escape(sentence) for sentence in method) + "</p>",
+    ]
+    style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(parts)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+    with replacing(path) as file:
+        file.write(page.encode())
+    return Path(path).resolve()
+
+
+def _quality_sections(study: Study, recommended: Measurement | None) -> Iterable[str]:
+    k = study.k
+    yield "<h2>What a byte buys</h2>"
+    yield (
+        f"<p>Each mark is one way to store and search the vectors: how many of the {k} nearest by exact float32 search "
+        "it finds, over the bytes it takes. Bars are 95 % intervals; small marks are vectors cut to fewer dimensions; "
+        "nothing measured beats the line.</p>"
+    )
+    yield _figure(lambda: cost_and_quality(study.measurements, k))
+    yield f"<h2>Every way at {study.dimension} dimensions</h2>"
+    yield "<p>Points are means over queries, bands 95 % bootstrap intervals.</p>"
+    yield _figure(lambda: intervals(study.measurements, k))
+    yield "<h2>All measurements</h2>"
+    yield "<p>Bytes are a vector's, scales included. Shaded: the recommendation. A dot marks the front.</p>"
+    yield _quality_table(study, recommended)
+
+
+def _quality_table(study: Study, recommended: Measurement | None) -> str:
+    known = study.measurements[0].ndcg is not None
+    head = ["codes and search", "dim.", "scanned, bytes", "to rescore, bytes", f"overlap@{study.k}"]
+    head += [f"nDCG@{study.k}", "of float’s"] if known else []
+    head += ["queries/s, one by one", "in a batch", "front"]
+    rows = []
+    former = study.dimension
+    for found in study.measurements:
+        cells = [
+            escape(found.label),
+            str(found.dimension),
+            f"{found.code_bytes:,.0f}",
+            f"{found.rescore_bytes:,.0f}" if found.rescore_bytes else "",
+            _estimate(found.overlap),
+        ]
+        if known:
+            kept = found.ndcg_kept
+            cells += [_estimate(found.ndcg), f"{kept.mean:.1%}" if kept is not None else ""]
+        cells += [_rate(found.one_per_second), _rate(found.batch_per_second), "●" if found.on_front else ""]
+        classes = ["best"] * (found == recommended) + ["group"] * (found.dimension != former)
+        former = found.dimension
+        rows.append((" ".join(classes), cells))
+    return _table(head, rows)
+
+
+def _wire_sections(wire: Sequence[WireMeasurement], k: int) -> Iterable[str]:
+    full = max(row.dimension for row in wire)
+    shown = [row for row in wire if row.dimension == full]
+    dtypes = list(dict.fromkeys(row.output_dtype for row in shown))
+    formats = list(dict.fromkeys(row.encoding_format for row in shown))
+
+    def group(attribute: str) -> list[tuple[str, list[float]]]:
+        return [
+            (
+                name,
+                [
+                    getattr(row, attribute)
+                    for dtype in dtypes
+                    for row in shown
+                    if (row.output_dtype, row.encoding_format) == (dtype, name)
+                ],
+            )
+            for name in formats
+        ]
+
+    names = {"float": "list of numbers", "base64": "base64"}
+    sizes = [(names[name], values) for name, values in group("wire_bytes")]
+    times = [(names[name], values) for name, values in group("decode_microseconds")]
+    yield "<h2>On the wire</h2>"
+    yield (
+        "<p>Bytes of a response body a vector, as the server sent it. A list of numbers is <code>encoding_format: "
+        "float</code>, whatever the dtype of the numbers.</p>"
+    )
+    yield _figure(lambda: bars(dtypes, sizes, "bytes a vector", "Bytes a vector on the wire, by dtype and encoding"))
+    yield "<h2>Time to decode</h2>"
+    yield "<p>From the bytes of the body to a checked matrix of the dtype, one thread, best of several.</p>"
+    yield _figure(
+        lambda: bars(dtypes, times, "microseconds a vector", "Time to decode a vector, by dtype and encoding")
+    )
+    yield "<h2>What the service’s own codes keep</h2>"
+    yield "<p>Queries and documents both in the service’s dtype, compared as they came.</p>"
+    head = [
+        "dtype",
+        "encoding",
+        "dim.",
+        "wire, bytes",
+        "memory, bytes",
+        "decode, µs",
+        f"overlap@{k}",
+        f"nDCG@{k}",
+        "queries/s, one by one",
+        "in a batch",
+    ]
+    rows = []
+    former = wire[0].output_dtype
+    for row in wire:
+        cells = [
+            row.output_dtype,
+            row.encoding_format,
+            str(row.dimension),
+            f"{row.wire_bytes:,.0f}",
+            f"{row.memory_bytes:,.0f}",
+            f"{row.decode_microseconds:.2f}",
+            _estimate(row.overlap),
+            _estimate(row.ndcg),
+            _rate(row.one_per_second),
+            _rate(row.batch_per_second),
+        ]
+        rows.append(("group" if row.output_dtype != former else "", cells))
+        former = row.output_dtype
+    yield _table(head, rows, words=2)
+
+
+def _figure(draw: object) -> str:
+    try:
+        return f"<figure>{draw()}</figure>"  # type: ignore[operator]
+    except EmbcodecError as error:  # matplotlib is not installed: the tables say it all
+        return f"<p><small>{escape(str(error))}</small></p>"
+
+
+def _figures_list(figures: Mapping[str, str]) -> str:
+    items = "".join(f"<div><dt>{escape(words)}</dt><dd>{escape(value)}</dd></div>" for words, value in figures.items())
+    return f'<dl class="figures">{items}</dl>' if items else ""
+
+
+def _table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], words: int = 1) -> str:
+    def cell(tag: str, number: int, text: str) -> str:
+        kind = ' class="word"' if number < words else ""
+        return f"<{tag}{kind}>{text}</{tag}>"
+
+    lines = ["".join(cell("th", number, text) for number, text in enumerate(head))]
+    body = []
+    for classes, cells in rows:
+        attribute = f' class="{classes}"' if classes else ""
+        body.append(
+            f"<tr{attribute}>" + "".join(cell("td", number, text) for number, text in enumerate(cells)) + "</tr>"
+        )
+    return (
+        f'<div class="scroll"><table><thead><tr>{lines[0]}</tr></thead>\n<tbody>\n'
+        + "\n".join(body)
+        + "\n</tbody></table></div>"
+    )
+
+
+def _estimate(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return ""
+    return f"{estimate.mean:.3f} <small>{estimate.low:.3f}–{estimate.high:.3f}</small>"
+
+
+def _rate(value: float) -> str:
+    """Three digits that count: a rate measured once has no more."""
+    if value < 1000:
+        return f"{value:.3g}"
+    scale = 10 ** (len(str(int(value))) - 3)
+    return f"{round(value / scale) * scale:,}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

@@ -1,0 +1,156 @@
+"""What a study found: measurements, the recommendation that follows, and both in words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .tradeoff_measures import Estimate
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One way to store and search the vectors, measured.
+
+    Attributes
+    ----------
+    label : str
+        In words: ``int8 per-vector``, ``bits, float query, then int8 x4``.
+    output_dtype, dimension : str, int
+        Of the codes that are scanned.
+    rescored_with : str or None
+        The dtype of the rows that candidates are scored with again, `rescore_multiplier` times k of them.
+    code_bytes, rescore_bytes : float
+        Bytes a vector that are scanned (scales included), and that are kept for rescoring.
+    overlap : Estimate
+        Part of the k nearest by exact float32 search at full dimension that is found.
+    ndcg, ndcg_kept : Estimate or None
+        nDCG@k against the known answers, and its ratio to that of float32 search.
+    one_per_second, batch_per_second : float
+        Queries a second, asked one by one and all at once.
+    encoded_per_second : float or None
+        Vectors a second from float32 to these codes.
+    on_front : bool
+        No other measurement takes fewer bytes and finds more.
+    """
+
+    label: str
+    output_dtype: str
+    dimension: int
+    rescored_with: str | None
+    rescore_multiplier: int
+    code_bytes: float
+    rescore_bytes: float
+    overlap: Estimate
+    ndcg: Estimate | None
+    ndcg_kept: Estimate | None
+    one_per_second: float
+    batch_per_second: float
+    encoded_per_second: float | None
+    on_front: bool = False
+
+    @property
+    def total_bytes(self) -> float:
+        """Bytes a vector, of codes and of rows for rescoring together."""
+        return self.code_bytes + self.rescore_bytes
+
+
+@dataclass(frozen=True)
+class Study:
+    """The outcome of a study.
+
+    Attributes
+    ----------
+    measurements : list of Measurement
+        The first is float32 at full dimension.
+    rows, dimension, queries, k : int
+        What was measured on.
+    held_out : bool
+        Whether the queries are rows of the vectors, taken out of them.
+    warnings : list of str
+        What makes these figures worse or less sure than usual.
+    """
+
+    measurements: list[Measurement]
+    rows: int
+    dimension: int
+    queries: int
+    k: int
+    held_out: bool
+    warnings: list[str] = field(default_factory=list)
+
+    def recommend(self, target: float = 0.98, *, rescoring_on_disk: bool = False) -> Measurement | None:
+        """Return the measurement with the fewest bytes whose overlap is at least `target`, or None.
+
+        The lower end of the interval must reach the target, not the mean alone.
+
+        Parameters
+        ----------
+        target : float
+            Part of the exact float32 neighbours to be found, 0 to 1.
+        rescoring_on_disk : bool
+            Count only the bytes that are scanned; rows for rescoring are gathered from a mapped file.
+        """
+        if not 0 <= target <= 1:
+            raise ValueError(f"the target is a part of float's recall, 0 to 1, not {target}")
+        good = [found for found in self.measurements if found.overlap.low >= target]
+        if not good:
+            return None
+        cost = (lambda m: m.code_bytes) if rescoring_on_disk else (lambda m: m.total_bytes)
+        return min(good, key=lambda m: (cost(m), m.total_bytes, -m.overlap.mean))
+
+    def advise(self, target: float = 0.98) -> list[str]:
+        """Return the recommendation in plain sentences."""
+        return _advise(self, target)
+
+    def to_dict(self, target: float = 0.98) -> dict[str, Any]:
+        """Return everything as plain data, for JSON."""
+        return {
+            "rows": self.rows,
+            "dimension": self.dimension,
+            "queries": self.queries,
+            "k": self.k,
+            "held_out": self.held_out,
+            "target": target,
+            "warnings": self.warnings,
+            "measurements": [{**asdict(found), "total_bytes": found.total_bytes} for found in self.measurements],
+            "recommended": _label(self.recommend(target)),
+            "recommended_with_rescoring_on_disk": _label(self.recommend(target, rescoring_on_disk=True)),
+            "advice": self.advise(target),
+        }
+
+
+def _label(found: Measurement | None) -> dict[str, Any] | None:
+    return None if found is None else {"label": found.label, "dimension": found.dimension}
+
+
+def _advise(found: Study, target: float) -> list[str]:
+    whole = found.measurements[0]
+    best, lean = found.recommend(target), found.recommend(target, rescoring_on_disk=True)
+    if best is None or best == whole:
+        sentences = [f"Nothing smaller than float keeps {target:.0%} of its {found.k} nearest for sure: keep float."]
+    else:
+        sentences = [
+            f"To keep at least {target:.0%} of float's {found.k} nearest, store {_name(best, found)}: "
+            f"{best.total_bytes:.0f} bytes a vector instead of {whole.total_bytes:.0f} "
+            f"({whole.total_bytes / best.total_bytes:.1f} times less), "
+            f"overlap {best.overlap.mean:.3f} (95 % between {best.overlap.low:.3f} and {best.overlap.high:.3f})."
+        ]
+    if lean is not None and lean.rescore_bytes and (best is None or lean.code_bytes < best.total_bytes):
+        sentences.append(
+            f"If rows for rescoring may stay in a mapped file, scan {_name(lean, found)}: "
+            f"{lean.code_bytes:.0f} bytes a vector in memory, {lean.rescore_bytes:.0f} on disk, "
+            f"overlap {lean.overlap.mean:.3f} (95 % between {lean.overlap.low:.3f} and {lean.overlap.high:.3f})."
+        )
+    for chosen in (best, lean):
+        if chosen is not None and chosen.ndcg_kept is not None and chosen != whole:
+            kept = chosen.ndcg_kept
+            sentences.append(
+                f"{_name(chosen, found).capitalize()} keeps {kept.mean:.1%} of float's nDCG@{found.k} "
+                f"on the known answers (95 % between {kept.low:.1%} and {kept.high:.1%})."
+            )
+    return list(dict.fromkeys(sentences))
+
+
+def _name(chosen: Measurement, found: Study) -> str:
+    return chosen.label if chosen.dimension == found.dimension else f"{chosen.label} of {chosen.dimension} dimensions"
