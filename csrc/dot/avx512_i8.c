@@ -168,6 +168,8 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
 
 /* ---- one query, plain rows ---- */
 
+EC_INLINE __m512i load(const uint8_t *p) { return _mm512_loadu_si512(p); }
+
 /* Four vectors of 16 sums to four sums. */
 EC_INLINE __m128i sum_lanes_i32x4(__m512i a, __m512i b, __m512i c, __m512i d) {
     __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
@@ -177,41 +179,48 @@ EC_INLINE __m128i sum_lanes_i32x4(__m512i a, __m512i b, __m512i c, __m512i d) {
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-/* Four rows at a time share the loads of the query; what is past the last row repeats it and is not stored. */
+/* How far ahead of the row that is read memory is asked for: about what is under way at a memory's latency. */
+enum { ROWS_AHEAD = 4096 };
+
+/* Lane sums of the products of one row: rows are read one after the other, one ascending stream. */
+EC_INLINE __m512i row_products(const uint8_t *row, __m512i flip_u8x64, const uint8_t *codes, int64_t dimension) {
+    __m512i a_i32x16 = _mm512_setzero_si512(), b_i32x16 = a_i32x16, c_i32x16 = a_i32x16, d_i32x16 = a_i32x16;
+    int64_t d = 0;
+    for (; d + 256 <= dimension; d += 256) {
+        for (int64_t i = 0; i < 256; i += 64) _mm_prefetch((const char *)row + d + i + ROWS_AHEAD, _MM_HINT_T0);
+        add_dots_of_4(&a_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d)), load(codes + d));
+        add_dots_of_4(&b_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d + 64)), load(codes + d + 64));
+        add_dots_of_4(&c_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d + 128)), load(codes + d + 128));
+        add_dots_of_4(&d_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d + 192)), load(codes + d + 192));
+    }
+    for (; d < dimension; d += 64) {
+        const __mmask64 valid = ec_bytes_below(dimension - d);
+        _mm_prefetch((const char *)row + d + ROWS_AHEAD, _MM_HINT_T0);
+        add_dots_of_4(&a_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_maskz_loadu_epi8(valid, row + d)),
+                      _mm512_maskz_loadu_epi8(valid, codes + d));
+    }
+    return _mm512_add_epi32(_mm512_add_epi32(a_i32x16, b_i32x16), _mm512_add_epi32(c_i32x16, d_i32x16));
+}
+
 static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores) {
     const uint8_t *codes = query;
-    const __m512i ones_u8x64 = _mm512_set1_epi8(1), flip_u8x64 = _mm512_set1_epi8((char)(flip ^ SIGN));
+    const __m512i flip_u8x64 = _mm512_set1_epi8((char)(flip ^ SIGN));
     __m512i sums_i32x16 = _mm512_setzero_si512();
     for (int64_t d = 0; d < dimension; d += 64)
-        sums_i32x16 = _mm512_dpbusd_epi32(sums_i32x16, ones_u8x64,
+        sums_i32x16 = _mm512_dpbusd_epi32(sums_i32x16, _mm512_set1_epi8(1),
                                           _mm512_maskz_loadu_epi8(ec_bytes_below(dimension - d), codes + d));
     const __m128i correction_i32x4 = _mm_set1_epi32(-128 * _mm512_reduce_add_epi32(sums_i32x16));
-    const int64_t whole = dimension / 64 * 64;
-    const __mmask64 rest = ec_bytes_below(dimension - whole);
-    const __m512i rest_i8x64 = _mm512_maskz_loadu_epi8(rest, codes + whole);
     for (int64_t r = 0; r < n_rows; r += 4) {
-        const uint8_t *a = (const uint8_t *)rows + r * stride_bytes;
-        const uint8_t *b = r + 1 < n_rows ? a + stride_bytes : a, *c = r + 2 < n_rows ? b + stride_bytes : b;
-        const uint8_t *e = r + 3 < n_rows ? c + stride_bytes : c;
-        __m512i a_i32x16 = _mm512_setzero_si512(), b_i32x16 = a_i32x16, c_i32x16 = a_i32x16, e_i32x16 = a_i32x16;
-        for (int64_t d = 0; d < whole; d += 64) {
-            const __m512i codes_i8x64 = _mm512_loadu_si512(codes + d);
-            a_i32x16 = _mm512_dpbusd_epi32(a_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_loadu_si512(a + d)), codes_i8x64);
-            b_i32x16 = _mm512_dpbusd_epi32(b_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_loadu_si512(b + d)), codes_i8x64);
-            c_i32x16 = _mm512_dpbusd_epi32(c_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_loadu_si512(c + d)), codes_i8x64);
-            e_i32x16 = _mm512_dpbusd_epi32(e_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_loadu_si512(e + d)), codes_i8x64);
-        }
-        if (rest) {
-#define REST(row) _mm512_xor_si512(flip_u8x64, _mm512_maskz_loadu_epi8(rest, (row) + whole))
-            a_i32x16 = _mm512_dpbusd_epi32(a_i32x16, REST(a), rest_i8x64);
-            b_i32x16 = _mm512_dpbusd_epi32(b_i32x16, REST(b), rest_i8x64);
-            c_i32x16 = _mm512_dpbusd_epi32(c_i32x16, REST(c), rest_i8x64);
-            e_i32x16 = _mm512_dpbusd_epi32(e_i32x16, REST(e), rest_i8x64);
-#undef REST
-        }
-        __m128i sums = _mm_add_epi32(sum_lanes_i32x4(a_i32x16, b_i32x16, c_i32x16, e_i32x16), correction_i32x4);
-        _mm_mask_storeu_epi32(scores + r, (__mmask8)ec_lanes_below(ec_min_i64(n_rows - r, 4)), sums);
+        const int64_t n = ec_min_i64(n_rows - r, 4);
+        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
+        __m512i products[4] = {{0}};
+        products[0] = row_products(row, flip_u8x64, codes, dimension);
+        if (n > 1) products[1] = row_products(row + stride_bytes, flip_u8x64, codes, dimension);
+        if (n > 2) products[2] = row_products(row + 2 * stride_bytes, flip_u8x64, codes, dimension);
+        if (n > 3) products[3] = row_products(row + 3 * stride_bytes, flip_u8x64, codes, dimension);
+        const __m128i sums_i32x4 = sum_lanes_i32x4(products[0], products[1], products[2], products[3]);
+        _mm_mask_storeu_epi32(scores + r, (__mmask8)ec_lanes_below(n), _mm_add_epi32(sums_i32x4, correction_i32x4));
     }
 }
 
