@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,11 @@ from .errors import DecodeError
 # Texts pass between Python's strings and the kernels in blocks that stay in the second-level cache.
 _BLOCK_CHARACTERS = 1 << 18
 
+# The names of output dtypes come before NumPy's, to which "float" is float64.
+_OUTPUT_DTYPES: dict[str, np.dtype[Any]] = {str(name): name.numpy_dtype for name in OutputDtype}
+
 Text = str | bytes | bytearray | memoryview
+_TEXT = (str, bytes, bytearray, memoryview)
 
 
 def encode_base64(rows: ArrayLike | bytes | bytearray | memoryview) -> list[str] | str:
@@ -48,8 +52,9 @@ def encode_base64(rows: ArrayLike | bytes | bytearray | memoryview) -> list[str]
     'YW55'
     """
     values = _payload_rows(rows)
-    texts = list(_encoded_rows(values if values.ndim == 2 else values[None, :]))
-    return texts if values.ndim == 2 else texts[0]
+    if values.ndim == 1:
+        return str(_base64.encode_rows(values[None, :]).data, "ascii")
+    return _encoded_rows(values)
 
 
 def decode_base64(
@@ -94,14 +99,14 @@ def decode_base64(
     """
     wanted = _payload_dtype(dtype)
     flags = _base64.URLSAFE if urlsafe else 0
-    if isinstance(text, Text):
+    if isinstance(text, _TEXT):
         return _decode_one(_as_bytes(text), wanted, out, flags)
     return _decode_list(list(text), wanted, out, flags)
 
 
 def _payload_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    if isinstance(dtype, str) and dtype in list(OutputDtype):
-        return OutputDtype(dtype).numpy_dtype
+    if isinstance(dtype, str) and dtype in _OUTPUT_DTYPES:
+        return _OUTPUT_DTYPES[dtype]
     try:
         wanted = np.dtype(dtype)
     except TypeError:
@@ -127,13 +132,17 @@ def _payload_rows(rows: Any) -> NDArray[Any]:
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
 
 
-def _encoded_rows(rows: NDArray[Any]) -> Iterator[str]:
-    width = _base64.encoded_length(rows.nbytes // max(len(rows), 1))
-    step = max(1, _BLOCK_CHARACTERS // max(width, 1))
+def _encoded_rows(rows: NDArray[Any]) -> list[str]:
+    if rows.size == 0:
+        return [""] * len(rows)
+    width = _base64.encoded_length(rows.nbytes // len(rows))
+    step = max(1, min(_BLOCK_CHARACTERS // width, len(rows)))
+    scratch = np.empty((step, width), np.uint8)
+    texts: list[str] = []
     for start in range(0, len(rows), step):
-        block = str(_base64.encode_rows(rows[start : start + step]).data, "ascii")
-        count = min(step, len(rows) - start)
-        yield from (block[i * width : (i + 1) * width] for i in range(count))
+        block = str(_base64.encode_rows(rows[start : start + step], scratch).data, "ascii")
+        texts += [block[i : i + width] for i in range(0, len(block), width)]
+    return texts
 
 
 def _as_bytes(text: Text) -> bytes | memoryview:
@@ -160,7 +169,7 @@ def _decode_one(
 
 def _decode_list(texts: list[Any], wanted: np.dtype[Any], out: NDArray[Any] | None, flags: int) -> NDArray[Any]:
     for row, text in enumerate(texts):
-        if not isinstance(text, Text):
+        if not isinstance(text, _TEXT):
             raise TypeError(f"row {row} is {type(text).__name__}, not a text")
     if out is None:
         first = _decode_one(_as_bytes(texts[0]), wanted, None, flags, 0) if texts else np.empty(0, wanted)

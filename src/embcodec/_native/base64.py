@@ -18,15 +18,19 @@ def encoded_length(n: int) -> int:
     return int(lib.ec_base64_encoded_length(n))
 
 
-def encode_rows(rows: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the texts of the rows of a C-contiguous matrix, as a (count, characters) matrix of ASCII codes."""
+def encode_rows(rows: NDArray[Any], text: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """Return the texts of the rows of a C-contiguous matrix, as a (count, characters) matrix of ASCII codes.
+
+    They are written to the first rows of `text`, where it is given, which must be C-contiguous and wide enough.
+    """
     count, row_bytes = len(rows), rows.nbytes // max(len(rows), 1)
-    text = np.empty((count, encoded_length(row_bytes)), np.uint8)
-    if text.size:
-        lib.ec_base64_encode_rows(
-            ffi.from_buffer(rows), count, row_bytes, row_bytes, ffi.from_buffer(text), text.shape[1]
-        )
-    return text
+    if text is None:
+        text = np.empty((count, encoded_length(row_bytes)), np.uint8)
+    width = text.shape[1]
+    if len(text) < count or width < encoded_length(row_bytes) or not text.flags.c_contiguous:
+        raise ValueError(f"text must be C-contiguous and hold {count} x {encoded_length(row_bytes)} characters")
+    lib.ec_base64_encode_rows(ffi.from_buffer(rows), count, row_bytes, row_bytes, ffi.from_buffer(text), width)
+    return text[:count]
 
 
 def decoded_length(text: Any, flags: int = 0) -> int:
