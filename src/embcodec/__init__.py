@@ -31,6 +31,8 @@ _LAZY: dict[str, str] = {
     "BatchResult": "batch",
     "decode_batch": "batch",
     "iter_batch": "batch",
+    "AsyncClient": "client",
+    "Client": "client",
     "load": "storage",
     "save": "storage",
     "write_batch": "batch",

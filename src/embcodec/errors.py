@@ -6,7 +6,15 @@ from typing import Any
 
 
 class EmbcodecError(Exception):
-    """Base of every error that embcodec raises on purpose."""
+    """Base of every error that embcodec raises on purpose.
+
+    Attributes
+    ----------
+    partial : object or None
+        On an error of a client's ``embed``: what was answered before it, for ``embed(..., resume=error.partial)``.
+    """
+
+    partial: Any = None
 
 
 class DecodeError(EmbcodecError, ValueError):
@@ -103,7 +111,21 @@ class ServiceError(EmbcodecError):
 
 
 class TransportError(EmbcodecError):
-    """No usable answer came from the service: connection, time-out, redirect, oversized or cut reply."""
+    """No usable answer came from the service: connection, time-out, redirect, oversized or cut reply.
+
+    Attributes
+    ----------
+    message : str
+    transient : bool
+        Whether the same request may well succeed later.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        self.message, self.transient = message, transient
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), (self.message,), {"transient": self.transient})
 
 
 def _rebuild(kind: type[Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

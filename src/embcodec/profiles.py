@@ -48,6 +48,8 @@ class Profile:
         The service's names of dtypes where they differ from ours.
     max_inputs : int
         Most texts in a request.
+    max_tokens : int or None
+        Most tokens in a request; None where no limit is known.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Profile:
     input_field: str = "input"
     dtype_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     max_inputs: int = 512
+    max_tokens: int | None = None
 
     def dtype_name(self, output_dtype: str) -> str:
         """Return the service's name of `output_dtype`."""
@@ -84,7 +87,7 @@ def _rebuild(*values: object) -> Profile:
 
 
 _ALL = (
-    Profile("mistral"),
+    Profile("mistral", max_tokens=16_384),
     Profile(
         "openai",
         base64_payload="float32",
@@ -93,6 +96,7 @@ _ALL = (
         dtype_field=None,
         dimension_field="dimensions",
         max_inputs=2048,
+        max_tokens=300_000,
     ),
     Profile(
         "voyage",

@@ -1,0 +1,317 @@
+"""Clients of embeddings services: any number of texts in, one typed matrix out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Coroutine, Iterable, Mapping
+from concurrent import futures
+from contextlib import suppress
+from typing import Any, Self, TypeVar
+
+from .client_core import Job, Partial, Progress, send
+from .client_order import make_order
+from .client_settings import make_settings
+from .client_transport import Transport
+from .profiles import Profile
+from .response import EmbeddingResponse
+
+T = TypeVar("T")
+_STARTING = threading.Lock()  # held while a client gets or gives up its worker
+
+
+class _BaseClient:
+    """What :class:`Client` and :class:`AsyncClient` have in common: everything but the waiting."""
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        profile: str | Profile = "mistral",
+        timeout: float = 60.0,
+        max_retries: int = 5,
+        concurrency: int = 4,
+        retry_seconds: float = 300.0,
+    ) -> None:
+        self._settings = make_settings(
+            api_key=api_key,
+            base_url=base_url,
+            profile=profile,
+            timeout=timeout,
+            max_retries=max_retries,
+            concurrency=concurrency,
+            retry_seconds=retry_seconds,
+        )
+
+    def _job(self, texts: str | Iterable[str], progress: Progress | None, resume: Partial | None, **wishes: Any) -> Job:
+        return Job(texts, make_order(self._settings, **wishes), progress, resume)
+
+    def __repr__(self) -> str:
+        key = "with a key" if self._settings.key else "without a key"
+        return f"{type(self).__name__}({self._settings.profile.name}, {self._settings.url}, {key})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle everything but the key: a copy looks for its own in the environment."""
+        return _rebuild, (type(self), self._settings.arguments())
+
+
+def _rebuild(kind: type[Any], arguments: dict[str, Any]) -> Any:
+    return kind(**arguments)
+
+
+class Client(_BaseClient):
+    """A client of an embeddings service.
+
+    Connections are kept between calls; close the client, or use it as a context manager. It may be shared between
+    threads.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        By default what the profile's environment variable (``MISTRAL_API_KEY``) holds, which goes to the profile's
+        own host only: for another `base_url` pass the key here. It shows in no repr, log, traceback or pickle.
+    base_url : str, optional
+        By default the profile's.
+    profile : str or Profile
+        How the service writes requests and packs answers.
+    timeout : float
+        Seconds that one attempt may take, from connecting to the last byte.
+    max_retries : int
+        Further attempts of a request after a rate limit (429), a failing server (5xx) or a lost connection.
+    concurrency : int
+        Most requests at a time.
+    retry_seconds : float
+        Seconds from a request's start after which it is not tried again. A service that asks to wait for longer than
+        what is left of them is not waited for.
+
+    Raises
+    ------
+    ValueError
+        Where an argument makes no sense.
+
+    Examples
+    --------
+    >>> from embcodec.server import running_server
+    >>> with running_server(["hash-256"]) as server, Client(base_url=server.base_url) as client:
+    ...     answer = client.embed(["one text", "another"], model="hash-256", output_dtype="int8")
+    >>> answer.embeddings
+    Embeddings(2 x 256 int8, 512 bytes)
+    """
+
+    _worker: _Worker | None = None
+
+    def embed(
+        self,
+        texts: str | Iterable[str],
+        *,
+        model: str,
+        output_dtype: str = "float",
+        output_dimension: int | None = None,
+        encoding_format: str | None = None,
+        progress: Progress | None = None,
+        resume: Partial | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> EmbeddingResponse:
+        """Embed any number of texts.
+
+        They are split to the service's limits, sent concurrently, tried again where that helps, and put back in
+        order. An iterator is read only as fast as its texts are sent.
+
+        Parameters
+        ----------
+        texts : str or iterable of str
+        model : str
+        output_dtype : {"float", "int8", "uint8", "binary", "ubinary"}
+        output_dimension : int, optional
+            By default all that the model has. An answer with another is an error.
+        encoding_format : {"float", "base64"}, optional
+            What to ask for; whichever arrives is decoded, and the log says so where it is the other. By default base64
+            for floats, and for codes where `output_dimension` fixes their length (what base64 of codes carries is not
+            documented everywhere); else lists.
+        progress : callable, optional
+            Called in this thread with the number of texts answered and the number of all (None for an iterator).
+        resume : Partial, optional
+            ``error.partial`` of a call with the same texts that failed: what it has is not asked for again.
+        extra : mapping, optional
+            Further fields of the requests, such as ``metadata`` or Cohere's ``input_type``.
+
+        Returns
+        -------
+        EmbeddingResponse
+            Usage is the sum over all requests. No texts give no rows, without a request.
+
+        Raises
+        ------
+        ServiceError
+            The service refuses; `status`, `code` and `message` say why.
+        TransportError
+            No usable answer came within the attempts and time allowed.
+        DecodeError
+            An answer is malformed, or is not what was asked for.
+        ValueError, TypeError
+            The call itself makes no sense, or a text is none.
+
+        Each names the failed texts in a note and carries ``partial``: what the other requests gave.
+        """
+        job = self._job(
+            texts,
+            progress,
+            resume,
+            model=model,
+            output_dtype=output_dtype,
+            output_dimension=output_dimension,
+            encoding_format=encoding_format,
+            extra=extra,
+        )
+        waiting: set[futures.Future[Any]] = set()
+        try:
+            for batch in job.schedule():
+                if batch is not None:
+                    worker = self._working()
+                    waiting.add(worker.submit(send(worker.transport, job.order, batch, job.halted)))
+                else:
+                    done, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
+                    job.collect(done)
+        finally:
+            for future in waiting:
+                future.cancel()
+        return job.result()
+
+    def close(self) -> None:
+        """End all connections. The client may be used again."""
+        with _STARTING:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _working(self) -> _Worker:
+        with _STARTING:
+            if self._worker is None or self._worker.process != os.getpid():
+                self._worker = _Worker(Transport(self._settings))
+                weakref.finalize(self, self._worker.stop)
+            return self._worker
+
+
+class AsyncClient(_BaseClient):
+    """As :class:`Client`, for asyncio: the same arguments, ``await client.embed(...)``, ``async with``.
+
+    Use one in one event loop.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from embcodec.server import running_server
+    >>> async def main(base_url):
+    ...     async with AsyncClient(base_url=base_url) as client:
+    ...         return await client.embed(["one text"], model="hash-256", output_dtype="ubinary")
+    >>> with running_server(["hash-256"]) as server:
+    ...     asyncio.run(main(server.base_url)).embeddings
+    Embeddings(1 x 256 ubinary, 32 bytes)
+    """
+
+    _transport: Transport | None = None
+
+    async def embed(
+        self,
+        texts: str | Iterable[str],
+        *,
+        model: str,
+        output_dtype: str = "float",
+        output_dimension: int | None = None,
+        encoding_format: str | None = None,
+        progress: Progress | None = None,
+        resume: Partial | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> EmbeddingResponse:
+        """Embed any number of texts, as :meth:`Client.embed` does."""
+        job = self._job(
+            texts,
+            progress,
+            resume,
+            model=model,
+            output_dtype=output_dtype,
+            output_dimension=output_dimension,
+            encoding_format=encoding_format,
+            extra=extra,
+        )
+        if self._transport is None:
+            self._transport = Transport(self._settings)
+        waiting: set[asyncio.Task[Any]] = set()
+        try:
+            for batch in job.schedule():
+                if batch is not None:
+                    waiting.add(asyncio.create_task(send(self._transport, job.order, batch, job.halted)))
+                else:
+                    done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    job.collect(done)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        return job.result()
+
+    async def aclose(self) -> None:
+        """End all connections. The client may be used again."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.close()
+
+    close = aclose
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
+
+
+class _Worker:
+    """An event loop in a thread: what gives calls that wait hard time-outs and cancellation.
+
+    A blocking read can be given a time-out, a blocking call of many reads cannot: a service that sends a byte now and
+    then would hold it for ever. Texts and progress stay in the caller's thread; here is only HTTP.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.process = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="embcodec-client", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> futures.Future[T]:
+        """Start `work` in the loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def stop(self) -> None:
+        """Cancel what is under way, close the connections, end the thread. A second time it does nothing."""
+        if self._loop.is_closed() or self.process != os.getpid():
+            return
+        with suppress(RuntimeError):  # closed meanwhile
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+            self._loop.run_until_complete(self._wind_up())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            self._loop.close()
+
+    async def _wind_up(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.transport.close()

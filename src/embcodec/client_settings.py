@@ -1,0 +1,135 @@
+"""Where a client's requests go and what guards them: the address, the key, the limits."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, Never
+from urllib.parse import urlsplit
+
+from .profiles import Profile, resolve_profile
+
+
+class Secret:
+    """A key that shows in no repr, log or pickle.
+
+    Examples
+    --------
+    >>> Secret("sk-1234")
+    Secret(...)
+    """
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: str) -> None:
+        self.__value = value
+
+    def reveal(self) -> str:
+        """Return the key."""
+        return self.__value
+
+    def redact(self, text: str) -> str:
+        """Return `text` with every occurrence of the key blotted out."""
+        return text.replace(self.__value, "[key]")
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a Secret is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a client was made with; immutable, shared by its requests."""
+
+    profile: Profile
+    url: str
+    timeout: float
+    max_retries: int
+    concurrency: int
+    retry_seconds: float
+    key: Secret | None = field(default=None, repr=False)
+    base_url: str | None = None
+
+    @property
+    def host(self) -> str:
+        """Host and port that requests go to."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def withheld_key(self) -> str | None:
+        """The environment variable whose key was not used, since it belongs to another host."""
+        variable = self.profile.api_key_variable
+        return variable if self.key is None and os.environ.get(variable) else None
+
+    def redact(self, text: str) -> str:
+        """Return `text` without the key."""
+        return self.key.redact(text) if self.key else text
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that make the same settings again, but for the key."""
+        names = ("base_url", "profile", "timeout", "max_retries", "concurrency", "retry_seconds")
+        return {name: getattr(self, name) for name in names}
+
+
+def make_settings(
+    *,
+    api_key: str | None,
+    base_url: str | None,
+    profile: str | Profile,
+    timeout: float,
+    max_retries: int,
+    concurrency: int,
+    retry_seconds: float,
+) -> Settings:
+    """Check a client's arguments and find its key.
+
+    A key given as an argument goes to `base_url`, wherever that is. A key found in the environment goes only to the
+    profile's own host: whoever sets another `base_url` must hand over a key knowingly.
+    """
+    known = resolve_profile(profile)
+    base = known.base_url if base_url is None else base_url
+    if not timeout > 0 or not retry_seconds >= 0:
+        raise ValueError("timeout must be above 0 and retry_seconds not below")
+    if max_retries < 0 or concurrency < 1:
+        raise ValueError("max_retries is 0 or more and concurrency 1 or more")
+    own_host = _origin(base) == _origin(known.base_url)
+    value, origin = api_key, "api_key"
+    if value is None and own_host:
+        origin = known.api_key_variable
+        value = os.environ.get(origin)
+    return Settings(
+        profile=known,
+        url=_join(base, known.path),
+        timeout=float(timeout),
+        max_retries=max_retries,
+        concurrency=concurrency,
+        retry_seconds=float(retry_seconds),
+        key=_check_key(value, origin) if value else None,
+        base_url=base_url,
+    )
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("base_url must be an absolute http or https address")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("base_url must carry no user name or password: pass api_key")
+    if parts.query or parts.fragment:
+        raise ValueError("base_url must end with the path: no query, no fragment")
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+
+
+def _join(base_url: str, path: str) -> str:
+    """Return the address of `path`; a base that ends with the path's version (``/v1``) is one as well."""
+    version = "/" + path.lstrip("/").partition("/")[0]
+    return base_url.rstrip("/").removesuffix(version) + path
+
+
+def _check_key(value: str, origin: str) -> Secret:
+    key = value.strip()
+    if not key or not all("!" <= character <= "~" for character in key):
+        raise ValueError(f"the key in {origin} has characters that no header may carry")
+    return Secret(key)
