@@ -22,6 +22,8 @@ static void install_scalar(ec_kernels *table) {
     ec_response_install_scalar(table);
     ec_bits_install_scalar(table);
     ec_quantize_install_scalar(table);
+    ec_hamming_install_scalar(table);
+    ec_search_install_scalar(table);
 }
 
 #if defined(EC_X86_64)

@@ -8,6 +8,8 @@
 #include "embcodec.h"
 #include "target.h"
 
+#include "search/slots.h"
+
 typedef struct ec_kernels {
     /* base64: see base64/base64.h */
     void (*base64_encode)(const uint8_t *bytes, int64_t n, uint8_t *text);
@@ -35,6 +37,17 @@ typedef struct ec_kernels {
     void (*dequantize_ranges_f32)(const uint8_t *codes, int64_t count, uint8_t flip, const void *first, const void *step,
                                   void *values);
     /* hamming */
+    void (*hamming_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
+    void (*hamming_u1_prepare)(const void *queries, int64_t n_queries, int64_t width, void *prepared);
+    void (*hamming_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+                            int32_t *scores, int64_t scores_stride);
+    void (*hamming_u1_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                            int32_t *scores);
+    void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
+    void (*dot_u1_tile)(const void *tables, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+                        int32_t *scores, int64_t scores_stride);
+    void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                        int32_t *scores);
     /* dot */
     void (*dot_i8_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                         void *panel);
@@ -60,7 +73,14 @@ typedef struct ec_kernels {
     int64_t (*string_end)(const uint8_t *text, int64_t n);
     int64_t (*list_end)(const uint8_t *text, int64_t n);
     int64_t (*first_not_finite)(const uint8_t *values, int64_t n);
-    /* topk */
+    /* search */
+    ec_finish_i32_fn *finish_i32;
+    ec_finish_f32_fn *finish_f32;
+    ec_filter_i32_fn *filter_i32;
+    ec_filter_f32_fn *filter_f32;
+    ec_decode_i8_fn *decode_i8;
+    ec_decode_u1_fn *decode_u1;
+    ec_square_ranges_fn *square_ranges;
 } ec_kernels;
 
 /* The kernels in force: written by ec_isa_select() alone, at import and in tests. */
@@ -83,5 +103,8 @@ void ec_response_install_avx2(ec_kernels *table);
 void ec_response_install_avx512(ec_kernels *table);
 void ec_bits_install_scalar(ec_kernels *table);
 void ec_quantize_install_scalar(ec_kernels *table);
+void ec_numbers_install_avx512(ec_kernels *table);
+void ec_hamming_install_scalar(ec_kernels *table);
+void ec_search_install_scalar(ec_kernels *table);
 
 #endif

@@ -21,6 +21,7 @@ from .profiles import PROFILES, Profile
 from .quantize import dequantize, quantize, truncate
 from .response import EmbeddingResponse, decode_response, encode_response
 from .scale import Scale
+from .search import RangeResult, SearchResult, range_search, rescore, search
 from .service import Usage, service_error
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ _LAZY: dict[str, str] = {
     "iter_batch": "batch",
     "AsyncClient": "client",
     "Client": "client",
+    "compile_metric": "jit",
     "load": "storage",
     "save": "storage",
     "write_batch": "batch",
@@ -49,7 +51,9 @@ __all__ = [
     "NotFiniteError",
     "OutputDtype",
     "Profile",
+    "RangeResult",
     "Scale",
+    "SearchResult",
     "ServiceError",
     "StorageError",
     "TransportError",
@@ -63,6 +67,9 @@ __all__ = [
     "pack_bits",
     "parse_floats",
     "quantize",
+    "range_search",
+    "rescore",
+    "search",
     "service_error",
     "truncate",
     "unpack_bits",

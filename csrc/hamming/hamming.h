@@ -1,0 +1,33 @@
+/* Shared by the tiers that compare sign bits: sizes of scratch, the shape of a query's tables.
+ *
+ * Bits against bits count differing bits. A float query against bits is a sum of table look-ups: four bits, a nibble,
+ * choose one of the sixteen sums of +-q over their four dimensions, rounded to a byte for the whole query at one scale.
+ * Rounding the sums is as exact as rounding the four values themselves to bytes, and needs a quarter of the look-ups. */
+#ifndef EC_HAMMING_H
+#define EC_HAMMING_H
+
+#include "../dot/dot.h"
+
+/* Rows of a panel are padded to a multiple of this many, with zeros. */
+enum { EC_HAMMING_LANES = 32, EC_DOT_U1_LANES = 64 };
+
+/* 64-bit words of a row of `width` bytes. */
+EC_INLINE int64_t ec_words_u1(int64_t width) { return (width + 7) / 8; }
+
+/* Pairs of bytes of a row: four nibbles, met by 64 bytes of tables. */
+EC_INLINE int64_t ec_quads_u1(int64_t width) { return (width + 1) / 2; }
+
+/* The last word of a row, with zeros behind the row's end. */
+EC_INLINE uint64_t ec_load_tail_u64(const uint8_t *p, int64_t n) {
+    uint64_t x = 0;
+    memcpy(&x, p, (size_t)n);
+    return x;
+}
+
+/* Word j of a row of `width` bytes, zeros behind its end. */
+EC_INLINE uint64_t ec_row_word(const uint8_t *row, int64_t width, int64_t j) {
+    int64_t left = width - 8 * j;
+    return left >= 8 ? ec_load_u64(row + 8 * j) : ec_load_tail_u64(row + 8 * j, left);
+}
+
+#endif

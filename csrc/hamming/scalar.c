@@ -1,0 +1,97 @@
+/* Bits against bits, and tables against bits, in plain C: the specification of every slot of the family.
+ *
+ * Rows are `width` bytes of packed bits at any alignment, row r at rows + r * stride_bytes; queries lie without gaps.
+ * width >= 1, n_rows >= 0, n_queries >= 0. `panel` and `prepared` are scratch of the ec_*_panel_bytes() and
+ * ec_*_prepared_bytes() of embcodec.h, 64-byte aligned; what they hold is understood by the same tier only. */
+#include "hamming.h"
+
+/* ---- bits against bits: exact ---- */
+
+/* Bring 0..256 rows into the form that tile wants. */
+static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+    const uint8_t *row = rows;
+    uint64_t *out = panel;
+    int64_t words = ec_words_u1(width);
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, out += words)
+        for (int64_t j = 0; j < words; j++) out[j] = ec_row_word(row, width, j);
+}
+
+/* Bring queries into the form that tile wants: whole words, zeros behind the row's end. The same on every tier. */
+static void hamming_u1_prepare(const void *queries, int64_t n_queries, int64_t width, void *prepared) {
+    const uint8_t *query = queries;
+    uint64_t *out = prepared;
+    int64_t words = ec_words_u1(width);
+    for (int64_t q = 0; q < n_queries; q++, query += width, out += words)
+        for (int64_t j = 0; j < words; j++) out[j] = ec_row_word(query, width, j);
+}
+
+/* scores[q * scores_stride + r] = number of bits in which prepared query q and packed row r differ. */
+static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+                            int32_t *scores, int64_t scores_stride) {
+    int64_t words = ec_words_u1(width);
+    const uint64_t *query = prepared;
+    for (int64_t q = 0; q < n_queries; q++, query += words) {
+        const uint64_t *row = panel;
+        for (int64_t r = 0; r < n_rows; r++, row += words) {
+            int32_t count = 0;
+            for (int64_t j = 0; j < words; j++) count += ec_count_ones_u64(query[j] ^ row[j]);
+            scores[q * scores_stride + r] = count;
+        }
+    }
+}
+
+/* scores[r] = number of bits in which one plain query and plain row r differ: reads each row once, packs nothing. */
+static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                            int32_t *scores) {
+    const uint8_t *row = rows;
+    int64_t words = ec_words_u1(width);
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
+        int32_t count = 0;
+        for (int64_t j = 0; j < words; j++)
+            count += ec_count_ones_u64(ec_row_word(query, width, j) ^ ec_row_word(row, width, j));
+        scores[r] = count;
+    }
+}
+
+/* ---- tables against bits: exact, given the tables ---- */
+
+/* Bring 0..256 rows into the form that tile wants. */
+static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+    const uint8_t *row = rows;
+    uint8_t *out = panel;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, out += width) memcpy(out, row, (size_t)width);
+}
+
+/* One query's score: its tables at the row's nibbles, high nibble of a byte first, each less its bias of 128. */
+static int32_t dot_u1(const uint8_t *tables, const uint8_t *row, int64_t width) {
+    int32_t sum = 0;
+    for (int64_t i = 0; i < width; i++, tables += 32)
+        sum += tables[row[i] >> 4] + tables[16 + (row[i] & 15)] - 2 * 128;
+    return sum;
+}
+
+/* scores[q * scores_stride + r] = sum of the look-ups of packed row r in query q's tables (ec_dot_u1_tables). */
+static void dot_u1_tile(const void *tables, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+                        int32_t *scores, int64_t scores_stride) {
+    const uint8_t *table = tables;
+    for (int64_t q = 0; q < n_queries; q++, table += 64 * ec_quads_u1(width))
+        for (int64_t r = 0; r < n_rows; r++)
+            scores[q * scores_stride + r] = dot_u1(table, (const uint8_t *)panel + r * width, width);
+}
+
+/* scores[r] = the same of one query's tables with plain row r. */
+static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                        int32_t *scores) {
+    const uint8_t *row = rows;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) scores[r] = dot_u1(tables, row, width);
+}
+
+void ec_hamming_install_scalar(ec_kernels *table) {
+    table->hamming_u1_pack = hamming_u1_pack;
+    table->hamming_u1_prepare = hamming_u1_prepare;
+    table->hamming_u1_tile = hamming_u1_tile;
+    table->hamming_u1_rows = hamming_u1_rows;
+    table->dot_u1_pack = dot_u1_pack;
+    table->dot_u1_tile = dot_u1_tile;
+    table->dot_u1_rows = dot_u1_rows;
+}

@@ -1,0 +1,134 @@
+/* A block of rows on its way to the kernels: gathered where a selection asks, decoded where the kernel wants floats, and
+ * what the rows contribute to their costs. */
+#include <math.h>
+
+#include "scan.h"
+
+static const uint8_t *row_of(const ec_search_args *args, int64_t row) {
+    return (const uint8_t *)args->rows + row * args->row_stride;
+}
+
+/* Whether the mask has any of n rows from bit 0 on. */
+static int any_bit(const uint8_t *mask, int64_t n) {
+    for (int64_t i = 0; i < n / 8; i++)
+        if (mask[i]) return 1;
+    return n % 8 != 0 && (mask[n / 8] & ((1 << n % 8) - 1)) != 0;
+}
+
+static void gather(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
+    const ec_search_args *args = scan->args;
+    uint8_t *out = scan->gathered;
+    for (int64_t i = 0; i < block->n; i++, out += args->row_bytes) {
+        int64_t row = selection[block->first + i];
+        memcpy(out, row_of(args, row < 0 ? 0 : row), (size_t)args->row_bytes);
+    }
+}
+
+/* The mask of a selection: leaves out negative rows and repeated ones. `bits` has room for the block. */
+static void mask_selection(const int64_t *selection, const ec_block *block, uint8_t *bits) {
+    memset(bits, 0, (size_t)(block->n + 7) / 8);
+    for (int64_t i = 0; i < block->n; i++) {
+        int64_t at = block->first + i, row = selection[at];
+        if (row >= 0 && (at == 0 || row != selection[at - 1])) bits[i / 8] |= (uint8_t)(1 << i % 8);
+    }
+}
+
+void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int32_t *sums,
+                      double *squares) {
+    uint8_t flip = (uint8_t)args->flip;
+    int64_t width = args->width;
+    if (args->lengths == EC_LENGTH_F32) ec_active.sumsq_f32(rows, stride, n, width, squares);
+    if (args->lengths == EC_LENGTH_RANGES)
+        ec_active.square_ranges(rows, stride, n, width, flip, args->steps, args->offsets, squares);
+    if (args->lengths == EC_LENGTH_I8) {
+        double step = args->step, centre = args->centre;
+        ec_active.sumsq_i8(rows, stride, n, width, flip, sums);
+        for (int64_t r = 0; r < n; r++) squares[r] = sums[r];
+        if (centre != 0) {
+            ec_active.sum_i8(rows, stride, n, width, flip, sums);
+            for (int64_t r = 0; r < n; r++) squares[r] += centre * (2.0 * sums[r] + centre * (double)width);
+        }
+        for (int64_t r = 0; r < n; r++) squares[r] *= step * step;
+    }
+}
+
+/* scan->squares of the block, known already or counted now. */
+static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
+    const double *known = scan->args->row_squares;
+    if (known == NULL)
+        ec_block_squares(scan->args, block->rows, block->stride, block->n, scan->sums, scan->squares);
+    else if (selection == NULL)
+        memcpy(scan->squares, known + block->first, (size_t)block->n * sizeof *known);
+    else
+        for (int64_t i = 0; i < block->n; i++) {
+            int64_t row = selection[block->first + i];
+            scan->squares[i] = known[row < 0 ? 0 : row];
+        }
+}
+
+static float scale_of(const ec_search_args *args, const int64_t *selection, int64_t at) {
+    int64_t row = selection ? selection[at] : at;
+    return args->row_scales ? ((const float *)args->row_scales)[row < 0 ? 0 : row] : 1.0f;
+}
+
+/* scan->add, mul and bias of the block: see enum ec_search_metric. */
+static void fill_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
+    const ec_search_args *args = scan->args;
+    int64_t n = block->n;
+    if (args->metric == EC_COST_JACCARD) {
+        ec_active.hamming_u1_rows(scan->zeros, block->rows, block->stride, n, args->width, scan->sums);
+        for (int64_t r = 0; r < n; r++) scan->add[r] = (float)scan->sums[r];
+        return;
+    }
+    if (args->sum_weight != 0) {
+        ec_active.sum_i8(block->rows, block->stride, n, args->width, (uint8_t)args->flip, scan->sums);
+        for (int64_t r = 0; r < n; r++) scan->add[r] = args->sum_weight * (float)scan->sums[r];
+    }
+    if (args->metric == EC_COST_COSINE) {
+        fill_squares(scan, selection, block);
+        for (int64_t r = 0; r < n; r++) {
+            double length = sqrt(scan->squares[r]);
+            scan->mul[r] = length > 0 ? (float)(-1 / length) : 0;
+        }
+    } else if (args->metric == EC_COST_L2) {
+        fill_squares(scan, selection, block);
+        for (int64_t r = 0; r < n; r++) {
+            float scale = scale_of(args, selection, block->first + r);
+            scan->mul[r] = -2 * scale;
+            scan->bias[r] = (float)((double)scale * scale * scan->squares[r]);
+        }
+    } else if (args->metric == EC_COST_DOT && args->row_scales != NULL) {
+        for (int64_t r = 0; r < n; r++) scan->mul[r] = -scale_of(args, selection, block->first + r);
+    }
+}
+
+int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *block) {
+    const ec_search_args *args = scan->args;
+    block->rows = row_of(args, block->first);
+    block->stride = args->row_stride;
+    block->mask = args->mask ? (const uint8_t *)args->mask + block->first / 8 : NULL;
+    if (selection) {
+        gather(scan, selection, block);
+        mask_selection(selection, block, scan->zeros + args->width);
+        block->rows = scan->gathered;
+        block->stride = args->row_bytes;
+        block->mask = scan->zeros + args->width;
+    }
+    if (block->mask && !any_bit(block->mask, block->n)) return 0;
+    if (args->family == EC_USER_TILE && block->stride != args->row_bytes) {
+        for (int64_t r = 0; r < block->n; r++)
+            memcpy(scan->gathered + r * args->row_bytes, block->rows + r * block->stride, (size_t)args->row_bytes);
+        block->rows = scan->gathered;
+        block->stride = args->row_bytes;
+    }
+    fill_terms(scan, selection, block);
+    if (args->decode == EC_DECODE_I8)
+        ec_active.decode_i8(block->rows, block->stride, block->n, args->width, (uint8_t)args->flip, scan->decoded);
+    if (args->decode == EC_DECODE_U1)
+        ec_active.decode_u1(block->rows, block->stride, block->n, args->width, scan->decoded);
+    if (args->decode != EC_DECODE_NONE) {
+        block->rows = (const uint8_t *)scan->decoded;
+        block->stride = scan->dimension * 4;
+    }
+    return 1;
+}

@@ -1,0 +1,180 @@
+/* Which kernels a family calls, in what sizes, and the scratch that they want. */
+#include "scan.h"
+
+enum {
+    PREPARED_TARGET = 2 << 20,  /* bytes of a batch of queries: they are read again for every block */
+    RESERVOIR_TARGET = 8 << 20, /* bytes of a batch's entries */
+    SCORES_TARGET = 24 << 10,   /* bytes of a tile's scores: with a slice of the panel, a first-level cache */
+    BATCH_LEAST = 8,
+    BATCH_MOST = 1024,
+    GROUP = 24 /* the kernels' register blocks divide it */
+};
+
+int64_t ec_scan_query_bytes(const ec_search_args *args) {
+    switch (args->family) {
+    case EC_DOT_U1: return ec_dot_u1_tables_bytes(1, args->width);
+    case EC_DOT_F32: return 4 * args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
+    case EC_USER_TILE: return args->row_bytes;
+    default: return args->width;
+    }
+}
+
+int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries) {
+    switch (args->family) {
+    case EC_USER_TILE: return 0;
+    default: return n_queries <= 2;
+    }
+}
+
+static int64_t panel_bytes(const ec_scan *scan, int64_t n_rows) {
+    switch (scan->args->family) {
+    case EC_HAMMING_U1: return ec_hamming_u1_panel_bytes(n_rows, scan->args->width);
+    case EC_DOT_U1: return ec_dot_u1_panel_bytes(n_rows, scan->args->width);
+    case EC_DOT_I8: return ec_dot_i8_panel_bytes(n_rows, scan->args->width);
+    case EC_DOT_F32: return ec_dot_f32_panel_bytes(n_rows, scan->dimension);
+    default: return 0;
+    }
+}
+
+static int64_t prepared_bytes(const ec_scan *scan, int64_t n_queries) {
+    switch (scan->args->family) {
+    case EC_HAMMING_U1: return ec_hamming_u1_prepared_bytes(n_queries, scan->args->width);
+    case EC_DOT_I8: return ec_dot_i8_prepared_bytes(n_queries, scan->args->width);
+    case EC_DOT_F32: return ec_dot_f32_prepared_bytes(n_queries, scan->dimension);
+    default: return n_queries * ec_scan_query_bytes(scan->args);
+    }
+}
+
+void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries) {
+    switch (scan->args->family) {
+    case EC_HAMMING_U1: ec_active.hamming_u1_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
+    case EC_DOT_I8: ec_active.dot_i8_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
+    case EC_DOT_F32: ec_active.dot_f32_prepare(queries, n_queries, scan->dimension, scan->prepared); break;
+    default: memcpy(scan->prepared, queries, (size_t)(n_queries * ec_scan_query_bytes(scan->args)));
+    }
+}
+
+void ec_scan_pack(const ec_scan *scan, const ec_block *block) {
+    const ec_search_args *args = scan->args;
+    switch (args->family) {
+    case EC_HAMMING_U1:
+        ec_active.hamming_u1_pack(block->rows, block->stride, block->n, args->width, scan->panel);
+        break;
+    case EC_DOT_U1: ec_active.dot_u1_pack(block->rows, block->stride, block->n, args->width, scan->panel); break;
+    case EC_DOT_I8:
+        ec_active.dot_i8_pack(block->rows, block->stride, block->n, args->width, (uint8_t)args->flip, scan->panel);
+        break;
+    case EC_DOT_F32: ec_active.dot_f32_pack(block->rows, block->stride, block->n, scan->dimension, scan->panel); break;
+    default: break;
+    }
+}
+
+static void prefetch(const void *ahead, int64_t ahead_bytes) {
+#if defined(__GNUC__) || defined(__clang__)
+    for (int64_t i = 0; i < ahead_bytes; i += 64) __builtin_prefetch((const char *)ahead + i, 0, 2);
+#else
+    (void)ahead;
+    (void)ahead_bytes;
+#endif
+}
+
+void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
+                  int64_t ahead_bytes) {
+    const ec_search_args *args = scan->args;
+    const uint8_t *query = (const uint8_t *)scan->prepared + first * prepared_bytes(scan, 1);
+    switch (args->family) {
+    case EC_HAMMING_U1:
+        prefetch(ahead, ahead_bytes);
+        ec_active.hamming_u1_tile(query, n_queries, scan->panel, block->n, args->width, scan->scores, scan->block);
+        break;
+    case EC_DOT_U1:
+        prefetch(ahead, ahead_bytes);
+        ec_active.dot_u1_tile(query, n_queries, scan->panel, block->n, args->width, scan->scores, scan->block);
+        break;
+    case EC_DOT_I8:
+        ec_active.dot_i8_tile(scan->prepared, first, n_queries, scan->panel, block->n, args->width, scan->scores,
+                              scan->block, ahead, ahead_bytes);
+        break;
+    case EC_DOT_F32:
+        ec_active.dot_f32_tile(scan->prepared, first, n_queries, scan->panel, block->n, scan->dimension, scan->scores,
+                               scan->block, ahead, ahead_bytes);
+        break;
+    default:
+        args->tile(query, n_queries, block->rows, block->n, args->width, scan->scores, scan->block);
+        break;
+    }
+}
+
+void ec_scan_rows(const ec_scan *scan, const void *query, const ec_block *block) {
+    const ec_search_args *args = scan->args;
+    switch (args->family) {
+    case EC_HAMMING_U1:
+        ec_active.hamming_u1_rows(query, block->rows, block->stride, block->n, args->width, scan->scores);
+        break;
+    case EC_DOT_U1:
+        ec_active.dot_u1_rows(query, block->rows, block->stride, block->n, args->width, scan->scores);
+        break;
+    case EC_DOT_I8:
+        ec_active.dot_i8_rows(query, block->rows, block->stride, block->n, args->width, (uint8_t)args->flip,
+                              scan->scores);
+        break;
+    default:
+        ec_active.dot_f32_rows(query, block->rows, block->stride, block->n, scan->dimension, scan->scores);
+        break;
+    }
+}
+
+static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
+
+/* Take `bytes` of the scratch, in whole cache lines. */
+static void *take(uint8_t *scratch, int64_t *used, int64_t bytes) {
+    void *at = scratch ? scratch + *used : NULL;
+    *used += ec_round_up(bytes, 64);
+    return at;
+}
+
+int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch) {
+    int64_t most = args->selection ? args->n_selected : args->n_rows;
+    scan->args = args;
+    scan->dimension = args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
+    int64_t panel_row = args->family == EC_DOT_F32 ? 4 * scan->dimension : args->row_bytes;
+    scan->block = ec_min_i64(ec_dot_block_rows(panel_row), ec_round_up(most < 1 ? 1 : most, 64));
+    int64_t wanted = ec_min_i64(args->k + ec_reservoir_slack(args->k), most < 1 ? 1 : most);
+    scan->capacity = wanted + scan->block;
+    int64_t batch = ec_min_i64(PREPARED_TARGET / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
+    scan->batch = clamp(clamp(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
+    if (args->selection && args->selection_stride) scan->batch = 1;
+    int by_rows = ec_scan_by_rows(args, scan->batch);
+    scan->group = by_rows ? 1 : clamp(SCORES_TARGET / (4 * scan->block) / GROUP * GROUP, GROUP, 4 * GROUP);
+    scan->group = ec_min_i64(scan->group, scan->batch);
+
+    int64_t used = 0;
+    uint8_t *at = scratch;
+    scan->prepared = take(at, &used, by_rows ? 0 : prepared_bytes(scan, scan->batch));
+    scan->panel = take(at, &used, by_rows ? 0 : panel_bytes(scan, scan->block));
+    scan->scores = take(at, &used, scan->group * scan->block * 4);
+    int gathers = args->selection != NULL || args->family == EC_USER_TILE;
+    scan->gathered = take(at, &used, gathers ? scan->block * args->row_bytes : 0);
+    scan->decoded = take(at, &used, args->decode ? scan->block * scan->dimension * 4 : 0);
+    scan->add = take(at, &used, scan->block * 4);
+    scan->mul = take(at, &used, scan->block * 4);
+    scan->bias = take(at, &used, scan->block * 4);
+    scan->costs = take(at, &used, scan->block * 4);
+    scan->sums = take(at, &used, scan->block * 4);
+    scan->squares = take(at, &used, scan->block * 8);
+    scan->zeros = take(at, &used, args->width + scan->block / 8 + 1);
+    scan->entries = take(at, &used, scan->batch * scan->capacity * 8);
+    scan->spare = take(at, &used, scan->capacity * 8);
+    scan->counts = take(at, &used, scan->batch * 8);
+    scan->limits_i32 = take(at, &used, scan->batch * 4);
+    scan->limits_f32 = take(at, &used, scan->batch * 4);
+    if (scratch == NULL) return used;
+    float plain_mul = args->metric == EC_COST_USER ? args->user_sign : -1.0f;
+    for (int64_t r = 0; r < scan->block; r++) {
+        scan->add[r] = 0;
+        scan->mul[r] = plain_mul;
+        scan->bias[r] = 0;
+    }
+    memset(scan->zeros, 0, (size_t)(args->width + scan->block / 8 + 1));
+    return used;
+}

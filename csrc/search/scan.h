@@ -1,0 +1,62 @@
+/* Inside the scan: its scratch, and a block of rows on its way through it. */
+#ifndef EC_SEARCH_SCAN_H
+#define EC_SEARCH_SCAN_H
+
+#include "../hamming/hamming.h"
+#include "loops.h"
+#include "reservoir.h"
+
+typedef struct {
+    const ec_search_args *args;
+    int64_t dimension; /* of float32 kernels: that of the rows once decoded */
+    int64_t block;     /* most rows at a time */
+    int64_t batch;     /* most queries at a time */
+    int64_t group;     /* queries a tile */
+    int64_t capacity;  /* entries of room a query */
+
+    void *prepared, *panel, *scores;
+    uint8_t *gathered;
+    float *decoded;
+    float *add, *mul, *bias; /* of the block's rows: see ec_finish */
+    float *costs;            /* of one query with the block */
+    double *squares;
+    int32_t *sums;
+    uint8_t *zeros; /* an empty row of bits */
+    uint64_t *entries, *spare;
+    int64_t *counts;
+    int32_t *limits_i32;
+    float *limits_f32;
+} ec_scan;
+
+/* Rows of the corpus, or of a selection, on their way. */
+typedef struct {
+    int64_t first, n;      /* position in the corpus or the selection */
+    const uint8_t *rows;   /* as the kernel takes them */
+    int64_t stride;
+    const uint8_t *mask;   /* bit 0 is row `first`; NULL for all */
+} ec_block;
+
+/* Choose sizes and lay the scratch out from `scratch` on; return its bytes. With scratch NULL only the bytes count. */
+int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch);
+
+/* Make block.rows, block.stride and the rows' terms for block.first .. + block.n. 0 where the mask has none of them. */
+int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *block);
+
+/* Squared lengths of n rows by args->lengths. */
+void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int32_t *sums,
+                      double *squares);
+
+/* Raw scores of queries first .. + n_queries of the prepared batch with the packed block, or of one plain query. */
+void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries);
+void ec_scan_pack(const ec_scan *scan, const ec_block *block);
+void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
+                  int64_t ahead_bytes);
+void ec_scan_rows(const ec_scan *scan, const void *query, const ec_block *block);
+
+/* Whether a batch of so few queries is better off without packing. */
+int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries);
+
+/* Bytes of a query in its plain form. */
+int64_t ec_scan_query_bytes(const ec_search_args *args);
+
+#endif

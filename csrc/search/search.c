@@ -1,0 +1,219 @@
+/* The scan: batches of queries over blocks of rows, and what is done with their costs. */
+#include <math.h>
+
+#include "scan.h"
+
+/* Where costs go: into the queries' reservoirs, or all that are below one limit into a list of hits. */
+typedef struct {
+    int range;
+    int32_t limit_i32;
+    float limit_f32;
+    uint64_t *hits;
+    int32_t *hit_queries;
+    int64_t n_hits;
+} sink;
+
+static const float *term(const void *values, int64_t query) {
+    return values ? (const float *)values + query : NULL;
+}
+
+static ec_finish finish_of(const ec_scan *scan, int64_t query) {
+    const ec_search_args *args = scan->args;
+    const float *mul = term(args->mul, query), *bias = term(args->bias, query), *square = term(args->square, query);
+    ec_finish f = {scan->add,
+                   scan->mul,
+                   scan->bias,
+                   mul ? *mul : 1.0f,
+                   bias ? *bias : 0.0f,
+                   square ? *square : 0.0f,
+                   args->metric == EC_COST_L2 ? 0.0f : -INFINITY,
+                   args->metric == EC_COST_JACCARD};
+    return f;
+}
+
+/* The first row among fresh entries whose cost is NaN, or -1. */
+static int64_t nan_among(const uint64_t *entries, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (ec_key_is_nan((uint32_t)(entries[i] >> 32))) return (int64_t)(entries[i] & 0xffffffffu);
+    return -1;
+}
+
+/* Drop all but the k best of query `slot` and lower its limit. */
+static void prune(const ec_scan *scan, int64_t slot) {
+    uint64_t *entries = scan->entries + slot * scan->capacity;
+    int64_t k = scan->args->k;
+    uint64_t last = ec_reservoir_prune(entries, scan->counts[slot], k, scan->spare);
+    scan->counts[slot] = k;
+    scan->limits_i32[slot] = (int32_t)(last >> 32);
+    scan->limits_f32[slot] = ec_cost_of_key((uint32_t)(last >> 32));
+}
+
+/* Turn one query's raw scores with a block into entries. `query` is its number, `slot` its place in the batch. Returns
+ * the position of a row whose cost is NaN, or -1. */
+static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block,
+                    const void *scores) {
+    const ec_search_args *args = scan->args;
+    uint32_t first = (uint32_t)block->first;
+    uint64_t *fresh = to->range ? to->hits + to->n_hits : scan->entries + slot * scan->capacity + scan->counts[slot];
+    int64_t n, bad = -1;
+    if (args->metric == EC_COST_RAW) {
+        int32_t limit = to->range ? to->limit_i32 : scan->limits_i32[slot];
+        n = ec_active.filter_i32(scores, block->n, limit, first, block->mask, fresh);
+    } else {
+        ec_finish f = finish_of(scan, query);
+        if (args->family == EC_DOT_F32 || args->family == EC_USER_TILE)
+            ec_active.finish_f32(&f, scores, block->n, scan->costs);
+        else
+            ec_active.finish_i32(&f, scores, block->n, scan->costs);
+        float limit = to->range ? to->limit_f32 : scan->limits_f32[slot];
+        n = ec_active.filter_f32(scan->costs, block->n, limit, first, block->mask, fresh);
+        if (n) bad = nan_among(fresh, n);
+    }
+    if (to->range) {
+        for (int64_t i = 0; i < n; i++) to->hit_queries[to->n_hits + i] = (int32_t)query;
+        to->n_hits += n;
+    } else {
+        scan->counts[slot] += n;
+        if (scan->counts[slot] >= args->k + ec_reservoir_slack(args->k)) prune(scan, slot);
+    }
+    return bad;
+}
+
+/* One block against a batch of queries. Returns the position of a row of NaN, or -1. */
+static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t n_queries, const ec_block *block,
+                    int64_t rows_left) {
+    const ec_search_args *args = scan->args;
+    int64_t worst = -1;
+    if (ec_scan_by_rows(args, n_queries)) {
+        const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_scan_query_bytes(args);
+        for (int64_t q = 0; q < n_queries; q++, query += ec_scan_query_bytes(args)) {
+            ec_scan_rows(scan, query, block);
+            int64_t bad = keep(scan, to, first_query + q, q, block, scan->scores);
+            if (bad >= 0 && (worst < 0 || bad < worst)) worst = bad;
+        }
+        return worst;
+    }
+    ec_scan_pack(scan, block);
+    /* while the kernels compute, the next block's rows may come in: a share of them with every group of queries */
+    int contiguous = args->selection == NULL && args->row_stride == args->row_bytes;
+    int64_t ahead_bytes = contiguous ? ec_min_i64(rows_left, scan->block) * args->row_bytes : 0;
+    const uint8_t *ahead = (const uint8_t *)args->rows + (block->first + block->n) * args->row_stride;
+    for (int64_t q = 0; q < n_queries; q += scan->group) {
+        int64_t n = ec_min_i64(scan->group, n_queries - q);
+        int64_t from = ahead_bytes * q / n_queries, until = ahead_bytes * (q + n) / n_queries;
+        ec_scan_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
+        for (int64_t i = 0; i < n; i++) {
+            const void *scores = (const int32_t *)scan->scores + i * scan->block;
+            int64_t bad = keep(scan, to, first_query + q + i, q + i, block, scores);
+            if (bad >= 0 && (worst < 0 || bad < worst)) worst = bad;
+        }
+    }
+    return worst;
+}
+
+/* All rows from *row on against queries first .. + n. Stops, for a range, where hits might not find room. */
+static int64_t scan_rows(const ec_scan *scan, sink *to, int64_t first, int64_t n, const int64_t *selection,
+                         int64_t *row, int64_t capacity) {
+    const ec_search_args *args = scan->args;
+    int64_t n_rows = selection ? args->n_selected : args->n_rows;
+    if (!ec_scan_by_rows(args, n))
+        ec_scan_prepare(scan, (const uint8_t *)args->queries + first * ec_scan_query_bytes(args), n);
+    for (; *row < n_rows; *row += scan->block) {
+        ec_block block = {*row, ec_min_i64(scan->block, n_rows - *row), NULL, 0, NULL};
+        if (to->range && capacity - to->n_hits < n * scan->block) return -1;
+        if (!ec_block_fetch(scan, selection, &block)) continue;
+        int64_t bad = meet(scan, to, first, n, &block, n_rows - *row - block.n);
+        if (bad >= 0) return selection ? selection[bad] : bad;
+    }
+    return -1;
+}
+
+static const int64_t *selection_of(const ec_search_args *args, int64_t query) {
+    return args->selection ? (const int64_t *)args->selection + query * args->selection_stride : NULL;
+}
+
+/* Queries a pass over the rows: one where each has rows of its own. */
+static int64_t batch_of(const ec_scan *scan, int64_t first) {
+    if (scan->args->selection && scan->args->selection_stride) return 1;
+    return ec_min_i64(scan->batch, scan->args->n_queries - first);
+}
+
+/* The finished list of query `slot`, to args->entries. */
+static void deliver(const ec_scan *scan, int64_t slot, uint64_t *out) {
+    int64_t k = scan->args->k;
+    if (scan->counts[slot] > k) prune(scan, slot);
+    int64_t n = scan->counts[slot];
+    uint64_t *entries = scan->entries + slot * scan->capacity;
+    ec_reservoir_sort(entries, n, scan->spare);
+    memcpy(out, entries, (size_t)n * sizeof *out);
+    for (int64_t i = n; i < k; i++) out[i] = UINT64_MAX;
+}
+
+int64_t ec_search_scratch_bytes(const ec_search_args *args) {
+    ec_scan scan;
+    return ec_scan_layout(&scan, args, NULL);
+}
+
+ec_result ec_search(const ec_search_args *args, void *scratch) {
+    ec_result result = {0, 0, EC_OK};
+    ec_scan scan;
+    sink to;
+    if (args->k < 1) return result;
+    memset(&to, 0, sizeof to);
+    ec_scan_layout(&scan, args, scratch);
+    for (int64_t first = 0, n; first < args->n_queries; first += n) {
+        n = batch_of(&scan, first);
+        for (int64_t q = 0; q < n; q++) {
+            scan.counts[q] = 0;
+            scan.limits_i32[q] = INT32_MAX;
+            scan.limits_f32[q] = NAN;
+        }
+        int64_t row = 0, bad = scan_rows(&scan, &to, first, n, selection_of(args, first), &row, 0);
+        if (bad >= 0) {
+            result.consumed = bad;
+            result.status = EC_NOT_FINITE;
+            return result;
+        }
+        for (int64_t q = 0; q < n; q++) deliver(&scan, q, (uint64_t *)args->entries + (first + q) * args->k);
+        result.produced += n;
+    }
+    return result;
+}
+
+int64_t ec_range_reserve(const ec_search_args *args) {
+    ec_scan scan;
+    ec_scan_layout(&scan, args, NULL);
+    return scan.batch * scan.block;
+}
+
+ec_result ec_range_search(const ec_search_args *args, double threshold, void *entries, void *queries, int64_t capacity,
+                          void *state, void *scratch) {
+    ec_result result = {0, 0, EC_OK};
+    ec_scan scan;
+    ec_scan_layout(&scan, args, scratch);
+    sink to = {1, 0, (float)threshold, entries, queries, 0};
+    to.limit_i32 = threshold <= 0 ? 0 : threshold >= INT32_MAX ? INT32_MAX : (int32_t)ceil(threshold);
+    int64_t *at = state; /* the first query of the batch, and the row, to go on from */
+    while (at[0] < args->n_queries) {
+        int64_t n = batch_of(&scan, at[0]), n_rows = args->selection ? args->n_selected : args->n_rows;
+        int64_t bad = scan_rows(&scan, &to, at[0], n, selection_of(args, at[0]), &at[1], capacity);
+        if (bad >= 0) {
+            result.consumed = bad;
+            result.status = EC_NOT_FINITE;
+            return result;
+        }
+        if (at[1] < n_rows) break;
+        at[0] += n;
+        at[1] = 0;
+    }
+    result.produced = to.n_hits;
+    return result;
+}
+
+int32_t ec_search_squares(const ec_search_args *args, void *squares) {
+    int32_t sums[EC_DOT_BLOCK];
+    for (int64_t r = 0; r < args->n_rows; r += EC_DOT_BLOCK)
+        ec_block_squares(args, (const uint8_t *)args->rows + r * args->row_stride, args->row_stride,
+                         ec_min_i64(EC_DOT_BLOCK, args->n_rows - r), sums, (double *)squares + r);
+    return 1;
+}

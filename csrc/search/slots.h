@@ -1,0 +1,27 @@
+/* The slots of the scan: from raw scores to the few entries that are kept. Specified at their plain twins in loops.h. */
+#ifndef EC_SEARCH_SLOTS_H
+#define EC_SEARCH_SLOTS_H
+
+#include <stdint.h>
+
+/* What a block's rows and a query contribute to a cost. */
+typedef struct {
+    const float *add, *mul, *bias; /* per row: added to the score, times the dot, added to the cost */
+    float query_mul, query_bias, query_add;
+    float lowest;    /* costs are not below it */
+    int32_t jaccard; /* another formula: add holds the rows' bits, query_bias the query's */
+} ec_finish;
+
+typedef void ec_finish_i32_fn(const ec_finish *f, const int32_t *scores, int64_t n, float *costs);
+typedef void ec_finish_f32_fn(const ec_finish *f, const float *scores, int64_t n, float *costs);
+typedef int64_t ec_filter_i32_fn(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row,
+                                 const uint8_t *mask, uint64_t *entries);
+typedef int64_t ec_filter_f32_fn(const float *costs, int64_t n, float limit, uint32_t first_row, const uint8_t *mask,
+                                 uint64_t *entries);
+typedef void ec_decode_i8_fn(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
+                             float *out);
+typedef void ec_decode_u1_fn(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, float *out);
+typedef void ec_square_ranges_fn(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
+                                 const float *steps, const float *offsets, double *squares);
+
+#endif

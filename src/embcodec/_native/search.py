@@ -1,0 +1,330 @@
+"""The blocked scan: what is compared, one C call a thread, the merged best."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .core import default_threads, ffi, lib, pointer
+
+HAMMING_U1, DOT_U1, DOT_I8 = int(lib.EC_HAMMING_U1), int(lib.EC_DOT_U1), int(lib.EC_DOT_I8)
+DOT_F32, USER_TILE = int(lib.EC_DOT_F32), int(lib.EC_USER_TILE)
+DECODE_NONE, DECODE_I8, DECODE_U1 = int(lib.EC_DECODE_NONE), int(lib.EC_DECODE_I8), int(lib.EC_DECODE_U1)
+COST_RAW, COST_DOT, COST_COSINE = int(lib.EC_COST_RAW), int(lib.EC_COST_DOT), int(lib.EC_COST_COSINE)
+COST_L2, COST_JACCARD, COST_USER = int(lib.EC_COST_L2), int(lib.EC_COST_JACCARD), int(lib.EC_COST_USER)
+LENGTH_NONE, LENGTH_F32 = int(lib.EC_LENGTH_NONE), int(lib.EC_LENGTH_F32)
+LENGTH_I8, LENGTH_RANGES = int(lib.EC_LENGTH_I8), int(lib.EC_LENGTH_RANGES)
+MAX_DIMENSION = int(lib.EC_DOT_MAX_DIMENSION)
+
+_MOST_ROWS = (1 << 32) - 2  # an entry names a row in 32 bits
+_MOST_PARTS = 256
+_PART_ROWS = 256  # parts begin at whole blocks, which are also whole bytes of a mask
+_HITS = 1 << 18
+
+
+@dataclass
+class Scan:
+    """What ``ec_search_args`` wants: queries, rows and how a raw score becomes a cost. See csrc/embcodec.h.
+
+    A cost is kept low; a score is ``sign`` times the cost, int32 for ``COST_RAW``, float32 else.
+    """
+
+    family: int
+    queries: NDArray[Any]
+    rows: NDArray[Any]
+    metric: int = COST_DOT
+    sign: float = -1.0
+    decode: int = DECODE_NONE
+    lengths: int = LENGTH_NONE
+    flip: int = 0
+    mul: NDArray[np.float32] | None = None
+    bias: NDArray[np.float32] | None = None
+    square: NDArray[np.float32] | None = None
+    mask: NDArray[np.uint8] | None = None
+    selection: NDArray[np.int64] | None = None
+    row_scales: NDArray[np.float32] | None = None
+    row_squares: NDArray[np.float64] | None = None
+    sum_weight: float = 0.0
+    step: float = 1.0
+    centre: float = 0.0
+    steps: NDArray[np.float32] | None = None
+    offsets: NDArray[np.float32] | None = None
+    tile: int = 0
+    keep_alive: list[Any] = field(default_factory=list)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether scores are int32."""
+        return self.metric == COST_RAW
+
+    @property
+    def per_query(self) -> bool:
+        """Whether each query has rows of its own: `selection` is (n_queries, n)."""
+        return self.selection is not None and self.selection.ndim == 2
+
+    @property
+    def n_positions(self) -> int:
+        """Rows of the corpus, or of the selection."""
+        return len(self.rows) if self.selection is None else int(self.selection.shape[-1])
+
+    def arguments(self, k: int, start: int, stop: int, entries: NDArray[np.uint64] | None) -> tuple[Any, list[Any]]:
+        """Return ``ec_search_args`` for positions start .. stop, and what must outlive the call."""
+        alive: list[Any] = []
+
+        def address(array: NDArray[Any] | None, offset: int = 0) -> Any:
+            if array is None:
+                return ffi.NULL
+            # past the array's last row lies nothing that is read
+            cdata = pointer(array[offset:] if offset else array)
+            alive.append(cdata)
+            return ffi.cast("void *", cdata)
+
+        whole = self.selection is not None
+        first = 0 if whole else start
+        args = ffi.new("ec_search_args *")
+        args.family, args.decode, args.metric, args.lengths = self.family, self.decode, self.metric, self.lengths
+        args.flip, args.user_sign = self.flip, self.sign
+        args.width = self.rows.shape[1]
+        args.row_bytes = args.row_stride = self.rows.shape[1] * self.rows.itemsize
+        args.queries, args.n_queries = address(self.queries), len(self.queries)
+        args.mul, args.bias, args.square = address(self.mul), address(self.bias), address(self.square)
+        args.rows, args.n_rows = address(self.rows, first), len(self.rows) if whole else stop - start
+        args.mask = address(self.mask, first // 8)
+        if self.selection is not None:
+            chosen = self.selection if self.per_query else self.selection[start:stop]
+            args.selection, args.n_selected = address(chosen), stop - start
+            args.selection_stride = self.selection.shape[1] if self.per_query else 0
+        args.row_scales, args.row_squares = address(self.row_scales, first), address(self.row_squares, first)
+        args.sum_weight, args.step, args.centre = self.sum_weight, self.step, self.centre
+        args.steps, args.offsets = address(self.steps), address(self.offsets)
+        if self.tile:
+            args.tile = ffi.cast("ec_user_tile", self.tile)
+        args.k, args.entries = k, address(entries)
+        return args, alive
+
+
+class NotFiniteRowError(ValueError):
+    """A row's score was NaN; `row` is its number."""
+
+    def __init__(self, row: int) -> None:
+        self.row = row
+        super().__init__(f"row {row} has NaN or infinite values (or some too large for float32 scores)")
+
+
+class _Scratch:
+    """Scratch buffers handed from call to call: fresh pages cost more than a small search."""
+
+    def __init__(self, most: int = 8) -> None:
+        self._free: list[NDArray[np.uint8]] = []
+        self._most = most
+
+    def take(self, size: int) -> NDArray[np.uint8]:
+        """Return a 64-byte aligned buffer of at least `size` bytes."""
+        try:
+            buffer = self._free.pop()
+        except IndexError:
+            buffer = np.empty(0, np.uint8)
+        if len(buffer) < size:
+            whole = np.empty(size + 64, np.uint8)
+            skip = -whole.ctypes.data % 64
+            buffer = whole[skip : skip + size]
+        return buffer
+
+    def give(self, buffer: NDArray[np.uint8]) -> None:
+        """Take a buffer back."""
+        if len(self._free) < self._most:
+            self._free.append(buffer)
+
+
+_scratch = _Scratch()
+
+
+def split(n: int, parts: int) -> list[tuple[int, int]]:
+    """Return ranges of 0 .. n, about equal, that begin at whole blocks and are not too long for entries."""
+    parts = max(min(parts, -(-n // _PART_ROWS), _MOST_PARTS), -(-n // (_MOST_ROWS // _PART_ROWS * _PART_ROWS)), 1)
+    step = max(-(-n // (parts * _PART_ROWS)) * _PART_ROWS, _PART_ROWS)
+    return [(start, min(start + step, n)) for start in range(0, n, step)] or [(0, 0)]
+
+
+def run(tasks: list[Callable[[], None]], threads: int) -> None:
+    """Run tasks, the caller's thread being one of `threads`; the first exception is raised when all have ended."""
+    if threads <= 1 or len(tasks) <= 1:
+        for task in tasks:
+            task()
+        return
+    waiting = deque(tasks)
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while waiting:
+                try:
+                    task = waiting.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                task()
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = [threading.Thread(target=work) for _ in range(min(threads, len(tasks)) - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
+
+
+def threads_for(scan: Scan, threads: int | None) -> int:
+    """Return how many threads to run: by default one until a scan takes some hundred microseconds."""
+    row_bytes = scan.rows.shape[1] * scan.rows.itemsize
+    return default_threads(threads, int(scan.n_positions * row_bytes * max(len(scan.queries) / 16, 0.25)))
+
+
+def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return scores (n_queries, k) and rows, best first; k is at most the number of rows that count.
+
+    Raises
+    ------
+    NotFiniteRowError
+        Where a row's score is NaN.
+    """
+    n_queries = len(scan.queries)
+    scores = np.empty((n_queries, k), np.int32 if scan.is_integer else np.float32)
+    indices = np.empty((n_queries, k), np.int64)
+    if k == 0 or n_queries == 0:
+        return scores, indices
+    threads = threads_for(scan, threads)
+    parts = split(scan.n_positions, 1 if scan.per_query else threads)
+    entries = np.empty((len(parts), n_queries, k), np.uint64)
+    failures: list[int] = []
+
+    def task(part: int) -> Callable[[], None]:
+        start, stop = parts[part]
+
+        def scan_part() -> None:
+            args, alive = scan.arguments(k, start, stop, entries[part])
+            buffer = _scratch.take(lib.ec_search_scratch_bytes(args))
+            result = lib.ec_search(args, pointer(buffer))
+            _scratch.give(buffer)
+            del alive
+            if result.status != lib.EC_OK:
+                failures.append(result.consumed + (start if scan.selection is None else 0))
+
+        return scan_part
+
+    run([task(part) for part in range(len(parts))], threads)
+    if failures:
+        raise NotFiniteRowError(min(failures))
+    first_rows = np.array([start for start, _ in parts], np.int64)
+    stride = scan.n_positions if scan.per_query else 0
+    selection = ffi.NULL if scan.selection is None else pointer(scan.selection)
+    lib.ec_search_merge(
+        pointer(entries), len(parts), n_queries, k, pointer(first_rows), k, scan.is_integer, scan.sign,
+        selection, stride, pointer(scores), pointer(indices),
+    )  # fmt: skip
+    return scores, indices
+
+
+def hits(
+    scan: Scan, threshold: float, threads: int | None
+) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
+    """Return limits (n_queries + 1,), scores and rows of all that are better than the threshold, best first.
+
+    Raises
+    ------
+    NotFiniteRowError
+        Where a row's score is NaN.
+    """
+    n_queries = len(scan.queries)
+    threads = threads_for(scan, threads)
+    parts = split(scan.n_positions, threads)
+    found: list[list[tuple[NDArray[np.uint64], NDArray[np.int32]]]] = [[] for _ in parts]
+    failures: list[int] = []
+
+    def task(part: int) -> Callable[[], None]:
+        start, stop = parts[part]
+
+        def scan_part() -> None:
+            args, alive = scan.arguments(1, start, stop, None)
+            capacity = max(_HITS, lib.ec_range_reserve(args))
+            buffer = _scratch.take(lib.ec_search_scratch_bytes(args))
+            entries, queries = np.empty(capacity, np.uint64), np.empty(capacity, np.int32)
+            state = np.zeros(2, np.int64)
+            while state[0] < n_queries:
+                result = lib.ec_range_search(
+                    args, threshold * scan.sign, pointer(entries), pointer(queries), capacity, pointer(state),
+                    pointer(buffer),
+                )  # fmt: skip
+                if result.status != lib.EC_OK:
+                    failures.append(result.consumed + (start if scan.selection is None else 0))
+                    break
+                found[part].append((entries[: result.produced].copy(), queries[: result.produced].copy()))
+            _scratch.give(buffer)
+            del alive
+
+        return scan_part
+
+    run([task(part) for part in range(len(parts))], threads)
+    if failures:
+        raise NotFiniteRowError(min(failures))
+    pieces = [(part, *piece) for part, some in enumerate(found) for piece in some]
+    entries = np.concatenate([np.empty(0, np.uint64), *(piece[1] for piece in pieces)])
+    queries = np.concatenate([np.empty(0, np.int32), *(piece[2] for piece in pieces)])
+    starts = [np.full(len(piece[1]), parts[piece[0]][0], np.int64) for piece in pieces]
+    rows = np.concatenate([np.empty(0, np.int64), *starts]) + (entries & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    order = np.lexsort((rows, entries >> np.uint64(32), queries))
+    if scan.selection is not None:
+        rows = scan.selection[rows]
+    limits = np.zeros(n_queries + 1, np.int64)
+    np.cumsum(np.bincount(queries, minlength=n_queries), out=limits[1:])
+    scores = np.empty(len(order), np.int32 if scan.is_integer else np.float32)
+    indices = np.empty(len(order), np.int64)
+    ordered, zero = entries[order], np.zeros(1, np.int64)
+    if len(order):
+        lib.ec_search_merge(
+            pointer(ordered), 1, len(order), 1, pointer(zero), 1, scan.is_integer, scan.sign, ffi.NULL, 0,
+            pointer(scores), pointer(indices),
+        )  # fmt: skip
+    return limits, scores, rows[order]
+
+
+def squares(scan: Scan) -> NDArray[np.float64]:
+    """Return the squared lengths of the rows' values, before their scales, that ``row_squares`` wants."""
+    out = np.empty(len(scan.rows), np.float64)
+    if len(out):
+        args, alive = scan.arguments(0, 0, len(out), None)
+        lib.ec_search_squares(args, pointer(out))
+        del alive
+    return out
+
+
+def bit_tables(queries: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return the tables by which float queries (n, 8 * width) meet bits, and one scale each."""
+    width = queries.shape[1] // 8
+    tables = np.empty((len(queries), lib.ec_dot_u1_tables_bytes(1, width)), np.uint8)
+    scales = np.empty(len(queries), np.float32)
+    if len(queries) and not lib.ec_dot_u1_tables(pointer(queries), len(queries), width, pointer(tables), pointer(scales)):
+        raise ValueError("queries are too large for float32")
+    return tables, scales
+
+
+def u1_scores(
+    family: int, queries: NDArray[np.uint8], rows: NDArray[np.uint8], *, by_rows: bool = False
+) -> NDArray[np.int32]:
+    """Return all scores (n_queries, n_rows) of a family of bits, through one of its two paths. For tests."""
+    scores = np.empty((len(queries), len(rows)), np.int32)
+    if scores.size:
+        scratch = np.empty(lib.ec_u1_scratch_bytes(len(queries), rows.shape[1]), np.uint8)
+        lib.ec_u1_scores(
+            family, pointer(queries), len(queries), pointer(rows), rows.strides[0], len(rows), rows.shape[1], by_rows,
+            pointer(scratch), pointer(scores),
+        )  # fmt: skip
+    return scores

@@ -1,0 +1,109 @@
+"""What Numba compiles: a user's metric for the blocked scan. Imported on first use; numba itself later still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_ELEMENTS = {"float": np.float32, "int8": np.int8, "uint8": np.uint8, "binary": np.int8, "ubinary": np.uint8}
+
+
+@dataclass(frozen=True)
+class CompiledMetric:
+    """A user's metric in the form of the kernels: a block of rows and some queries a call.
+
+    Attributes
+    ----------
+    address : int
+        Of a C function ``void (queries *, int64 n_queries, rows *, int64 n_rows, int64 width, float *scores, int64
+        scores_stride)``: rows and queries lie without gaps, ``scores[q * scores_stride + r]`` is to be written.
+    lower_is_better : bool
+        Whether it is a distance.
+    function : object
+        What owns the code.
+    """
+
+    address: int
+    lower_is_better: bool = False
+    function: Any = None
+
+
+def compile_metric(
+    function: Callable[[Any, Any], float] | None = None, *, output_dtype: str = "float", lower_is_better: bool = False
+) -> Any:
+    """Compile ``function(query, row) -> number`` for ``search(..., metric=...)``; also a decorator.
+
+    Parameters
+    ----------
+    function : callable
+        Takes two 1-D arrays of stored elements (float32, int8, or bytes of packed bits) and returns their score. It
+        must be what Numba can compile in nopython mode.
+    output_dtype : str
+        The dtype of the rows that it will see.
+    lower_is_better : bool
+        Whether the score is a distance.
+
+    Returns
+    -------
+    CompiledMetric
+
+    Examples
+    --------
+    >>> import numpy as np, embcodec
+    >>> @compile_metric(lower_is_better=True)
+    ... def manhattan(query, row):
+    ...     total = np.float32(0)
+    ...     for i in range(len(query)):
+    ...         total += abs(query[i] - row[i])
+    ...     return total
+    >>> rows = np.array([[0.0, 0.0], [1.0, 1.0], [5.0, 0.0]], np.float32)
+    >>> embcodec.search(np.array([1.0, 2.0], np.float32), rows, 2, metric=manhattan).indices.tolist()
+    [1, 0]
+    """
+    if function is None:
+        return lambda f: compile_metric(f, output_dtype=output_dtype, lower_is_better=lower_is_better)
+    import numba
+    from numba import types
+
+    element = numba.from_dtype(np.dtype(_ELEMENTS[str(output_dtype)]))
+    pair = numba.njit(nogil=True)(function)
+    pointer = types.CPointer(element)
+    signature = types.void(
+        pointer, types.int64, pointer, types.int64, types.int64, types.CPointer(types.float32), types.int64
+    )
+
+    @numba.cfunc(signature)
+    def tile(queries, n_queries, rows, n_rows, width, scores, stride):  # type: ignore[no-untyped-def]
+        all_queries = numba.carray(queries, (n_queries, width))
+        all_rows = numba.carray(rows, (n_rows, width))
+        out = numba.carray(scores, (n_queries, stride))
+        for q in range(n_queries):
+            for r in range(n_rows):
+                out[q, r] = pair(all_queries[q], all_rows[r])
+
+    return CompiledMetric(int(tile.address), lower_is_better, tile)
+
+
+def as_metric(metric: Any) -> CompiledMetric:
+    """Return what `search` was given as a metric in compiled form.
+
+    A ``numba.cfunc`` of the kernels' own signature is taken as it is (a similarity, unless it has an attribute
+    ``lower_is_better``).
+
+    Raises
+    ------
+    TypeError
+        For anything else: a plain function is compiled with :func:`compile_metric` first.
+    """
+    if isinstance(metric, CompiledMetric):
+        return metric
+    address = getattr(metric, "address", None)
+    if isinstance(address, int):
+        return CompiledMetric(address, bool(getattr(metric, "lower_is_better", False)), metric)
+    raise TypeError(
+        "a user's metric is a numba.cfunc of the kernels' signature or embcodec.compile_metric(function), "
+        f"not {type(metric).__name__}"
+    )

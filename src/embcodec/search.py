@@ -1,0 +1,271 @@
+"""Exact top-k search over codes: one blocked scan, whatever the dtype."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._native import search as native
+from .embeddings import Embeddings
+from .search_plan import plan
+
+# Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
+_SPARSE = 8
+
+
+class SearchResult(NamedTuple):
+    """The best rows of each query.
+
+    Attributes
+    ----------
+    scores : ndarray, (n_queries, k)
+        float32 (int32 for hamming), best first.
+    indices : ndarray of int64, (n_queries, k)
+        Rows of the corpus (an index's ids); -1 where a query had fewer candidates than k.
+    """
+
+    scores: NDArray[Any]
+    indices: NDArray[np.int64]
+
+
+class RangeResult(NamedTuple):
+    """All rows better than a threshold: those of query q lie at ``limits[q] : limits[q + 1]``, best first.
+
+    Attributes
+    ----------
+    limits : ndarray of int64, (n_queries + 1,)
+    scores : ndarray, (limits[-1],)
+    indices : ndarray of int64, (limits[-1],)
+    """
+
+    limits: NDArray[np.int64]
+    scores: NDArray[Any]
+    indices: NDArray[np.int64]
+
+
+def search(
+    queries: Embeddings | ArrayLike,
+    corpus: Embeddings | ArrayLike,
+    k: int,
+    *,
+    metric: Any = None,
+    mask: ArrayLike | None = None,
+    query_precision: str = "int8",
+    threads: int | None = None,
+) -> SearchResult:
+    """Return the k best rows of `corpus` for each query: exact, by a scan of all of them.
+
+    Parameters
+    ----------
+    queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
+        The same codes as the corpus, or floats, which meet any codes.
+    corpus : Embeddings or array-like of floats, (n, dimension)
+        May be memory-mapped; it is read once a batch of up to 1,024 queries.
+    k : int
+        How many; clipped to the number of rows that the mask allows.
+    metric : str or compiled function, optional
+        ``"cosine"`` (default for numbers; 0 for a row or query of length 0), ``"dot"``, ``"l2"`` (the squared
+        Euclidean distance, as Faiss has it), ``"hamming"`` (default for bits; a distance), ``"jaccard"`` (a distance:
+        1 - intersection / union of set bits, 0 for two empty rows), or what :func:`embcodec.jit.compile_metric`
+        returns. Bits count as -1 and +1 in cosine, dot and l2.
+    mask : array-like of bool (n,) or of int, optional
+        Which rows count: one boolean a row, or their numbers.
+    query_precision : {"int8", "float32"}
+        How float queries meet codes. ``"int8"``: rounded to a byte. Against integers every element of the query, times
+        the dimension's step a, is rounded at scale s = max|a q| / 127: the dot is wrong by at most s / 2 * sum|code|
+        (code - 128 for uint8). Against bits the sums of +-q over four dimensions are rounded, at scale s = the largest
+        sum of four |q| / 127: the dot is wrong by at most s / 8 * dimension, about as much as for rounded elements.
+        ``"float32"``: not rounded.
+    threads : int, optional
+        By default one for small work and all cores for large. The result does not depend on it.
+
+    Returns
+    -------
+    SearchResult
+        Scores and rows, best first, ties by the lower row; 1-D where `queries` is one vector.
+
+    Raises
+    ------
+    CodeMismatchError
+        Where the pair is not legal; the message says what to do.
+    TypeError
+        For bare integer arrays, whose meaning is unknown: wrap them in Embeddings.
+    ValueError
+        For NaN in queries or rows, a bad k, mask, metric or precision.
+
+    Notes
+    -----
+    Scores of integer codes follow from exact integer dots by a handful of float32 roundings; those of floats are
+    within (min(dimension, 128) + dimension / 128 + 8) * 2**-24 * sum|q_i x_i| of the exact dot, and the same on every
+    machine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import search
+    >>> corpus = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], np.float32)
+    >>> scores, indices = search([2.0, 1.9], corpus, 2)
+    >>> indices.tolist(), scores.round(3).tolist()
+    ([2, 0], [1.0, 0.725])
+    """
+    rows = as_embeddings(corpus, "corpus")
+    asked, single = as_queries(queries)
+    scan = plan(asked, rows, metric, query_precision)
+    allowed = restrict(scan, mask)
+    scores, indices = native.top_k(scan, min(_count(k), allowed), threads)
+    return SearchResult(scores[0], indices[0]) if single else SearchResult(scores, indices)
+
+
+def range_search(
+    queries: Embeddings | ArrayLike,
+    corpus: Embeddings | ArrayLike,
+    threshold: float,
+    *,
+    metric: Any = None,
+    mask: ArrayLike | None = None,
+    query_precision: str = "int8",
+    threads: int | None = None,
+) -> RangeResult:
+    """Return all rows whose score is better than `threshold`: above it for similarities, below it for distances.
+
+    Parameters are those of :func:`search`; a row at the threshold exactly is left out, as Faiss does.
+
+    Returns
+    -------
+    RangeResult
+        ``limits``, ``scores``, ``indices`` laid out as Faiss does; within a query best first, ties by the lower row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import Embeddings, range_search
+    >>> bits = Embeddings(np.array([[0b1111], [0b0111], [0b0001]], np.uint8), "ubinary")
+    >>> limits, scores, indices = range_search(bits[:1], bits, 3)
+    >>> limits.tolist(), scores.tolist(), indices.tolist()
+    ([0, 2], [0, 1], [0, 1])
+    """
+    threshold = float(threshold)
+    if np.isnan(threshold):
+        raise ValueError("threshold is NaN")
+    rows = as_embeddings(corpus, "corpus")
+    asked, _ = as_queries(queries)
+    scan = plan(asked, rows, metric, query_precision)
+    restrict(scan, mask)
+    return RangeResult(*native.hits(scan, threshold, threads))
+
+
+def rescore(
+    queries: Embeddings | ArrayLike,
+    candidates: ArrayLike,
+    corpus: Embeddings | ArrayLike,
+    k: int,
+    *,
+    metric: Any = None,
+    query_precision: str = "float32",
+    threads: int | None = None,
+) -> SearchResult:
+    """Return the k best of given rows of `corpus` for each query, gathered and scored exactly.
+
+    Parameters
+    ----------
+    queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
+    candidates : array-like of int, (n_queries, c) or (c,)
+        Rows to score for each query, in any order; negative ones and repetitions are skipped.
+    corpus, k, metric, query_precision, threads
+        As in :func:`search`; k is clipped to c, and floats meet codes unrounded by default.
+
+    Returns
+    -------
+    SearchResult
+        Where a query has fewer candidates than k: index -1 and a score of NaN (-1 for hamming) in the last places.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import rescore
+    >>> corpus = np.eye(4, dtype=np.float32)
+    >>> rescore([0.1, 0.9, 0.3, 0.0], [3, 0, 2], corpus, 2).indices.tolist()
+    [2, 0]
+    """
+    rows = as_embeddings(corpus, "corpus")
+    asked, single = as_queries(queries)
+    chosen = np.asarray(candidates)
+    if chosen.size == 0:
+        chosen = chosen.astype(np.int64)
+    if chosen.dtype.kind not in "iu":
+        raise TypeError(f"candidates are row numbers, not {chosen.dtype}")
+    chosen = chosen[None] if single and chosen.ndim == 1 else chosen
+    if chosen.ndim != 2 or len(chosen) != len(asked):
+        raise ValueError(f"candidates have shape ({len(asked)}, c), not {chosen.shape}")
+    if chosen.size and chosen.max() >= len(rows):
+        raise ValueError(f"candidate {int(chosen.max())} of a corpus of {len(rows)} rows")
+    scan = plan(asked, rows, metric, query_precision)
+    scan.selection = np.sort(chosen.astype(np.int64), axis=1)
+    if chosen.shape[1] == 0 or not len(rows):
+        scan.selection = np.full((len(asked), 1), -1, np.int64)
+    scores, indices = native.top_k(scan, min(_count(k), chosen.shape[1]), threads)
+    return SearchResult(scores[0], indices[0]) if single else SearchResult(scores, indices)
+
+
+def as_embeddings(rows: Any, name: str) -> Embeddings:
+    """Return `rows` as Embeddings: bare floats become ``"float"``, bare integers are refused."""
+    if isinstance(rows, Embeddings):
+        return rows
+    array = np.asarray(rows)
+    if array.dtype.kind in "iub":
+        raise TypeError(
+            f"{name} is a bare array of {array.dtype}, whose meaning is unknown: wrap it, as "
+            'Embeddings(values, "int8"), "uint8", "binary" or "ubinary"'
+        )
+    return Embeddings(array, "float")
+
+
+def as_queries(queries: Any) -> tuple[Embeddings, bool]:
+    """Return queries as Embeddings, and whether it was one bare vector."""
+    if isinstance(queries, Embeddings):
+        return queries, False
+    array = np.asarray(queries)
+    single = array.ndim == 1
+    return as_embeddings(array[None] if single else array, "queries"), single
+
+
+def _count(k: Any) -> int:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise TypeError(f"k is a whole number, not {k!r}")
+    if k < 0:
+        raise ValueError(f"k must not be negative, but is {k}")
+    return int(k)
+
+
+def restrict(scan: native.Scan, mask: Any) -> int:
+    """Restrict a scan to the rows of `mask`; return how many they are."""
+    n = len(scan.rows)
+    if mask is None:
+        return n
+    chosen = np.asarray(mask)
+    if chosen.dtype == np.bool_:
+        if chosen.shape != (n,):
+            raise ValueError(f"a boolean mask has shape ({n},), not {chosen.shape}")
+        allowed = int(np.count_nonzero(chosen))
+        if allowed * _SPARSE > n:
+            scan.mask = np.packbits(chosen, bitorder="little")
+            return allowed
+        chosen = np.flatnonzero(chosen)
+    elif chosen.size == 0:
+        chosen = np.empty(0, np.int64)
+    elif chosen.dtype.kind not in "iu" or chosen.ndim != 1:
+        raise TypeError("a mask is one boolean a row, or a list of row numbers")
+    else:
+        chosen = np.unique(chosen)
+        if chosen[0] < 0 or chosen[-1] >= n:
+            raise ValueError(f"mask names row {int(chosen[0] if chosen[0] < 0 else chosen[-1])} of {n}")
+        if len(chosen) * _SPARSE > n:
+            rows = np.zeros(n, np.bool_)
+            rows[chosen] = True
+            scan.mask = np.packbits(rows, bitorder="little")
+            return len(chosen)
+    scan.selection = np.ascontiguousarray(chosen, dtype=np.int64)
+    return len(chosen)
+

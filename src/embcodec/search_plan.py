@@ -1,0 +1,253 @@
+"""How queries meet a corpus: which kernel, in what form, and how its raw scores become costs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._native import search as native
+from .dtypes import OutputDtype
+from .embeddings import Embeddings
+from .errors import CodeMismatchError
+from .scale import PER_VECTOR, RANGES
+
+Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
+Precision = Literal["int8", "float32"]
+METRICS = ("cosine", "dot", "l2", "hamming", "jaccard")
+_BIT_METRICS = ("hamming", "jaccard")
+
+Floats = NDArray[np.float32]
+
+
+def default_metric(queries: Embeddings, corpus: Embeddings) -> str:
+    """Return ``"hamming"`` for bits against bits, else ``"cosine"``."""
+    return "hamming" if queries.output_dtype.is_packed and corpus.output_dtype.is_packed else "cosine"
+
+
+def lower_is_better(metric: Any) -> bool:
+    """Whether a metric is a distance."""
+    if isinstance(metric, str):
+        return metric in ("l2", "hamming", "jaccard")
+    return bool(getattr(metric, "lower_is_better", False))
+
+
+def plan(queries: Embeddings, corpus: Embeddings, metric: Any, precision: str) -> native.Scan:
+    """Return the scan that compares `queries` with `corpus`.
+
+    Raises
+    ------
+    CodeMismatchError
+        Where they cannot meet; the message says what would help.
+    ValueError
+        For an unknown metric or precision, or queries that are not finite.
+    """
+    if precision not in ("int8", "float32"):
+        raise ValueError(f"query_precision is 'int8' or 'float32', not {precision!r}")
+    metric = default_metric(queries, corpus) if metric is None else metric
+    if isinstance(metric, str) and metric not in METRICS:
+        raise ValueError(f"unknown metric {metric!r}; known are {', '.join(map(repr, METRICS))}, or a compiled function")
+    _check_pair(queries, corpus, metric)
+    if queries.output_dtype is OutputDtype.FLOAT and not np.isfinite(queries.values).all():
+        bad = ~np.isfinite(queries.values).all(axis=1)
+        raise ValueError(f"query {int(bad.argmax())} has NaN or infinite values")
+    if not isinstance(metric, str):
+        return _user_plan(queries, corpus, metric)
+    if corpus.output_dtype.is_packed:
+        if queries.output_dtype.is_packed:
+            return _bits_plan(queries, corpus, metric)
+        return _float_on_bits_plan(queries, corpus, metric, precision)
+    if corpus.output_dtype is OutputDtype.FLOAT:
+        scan = native.Scan(native.DOT_F32, queries.values, corpus.values, lengths=native.LENGTH_F32)
+        return _finish(scan, queries.values, metric, 1.0, None)
+    if queries.output_dtype is OutputDtype.FLOAT or (corpus.scale is not None and corpus.scale.kind == RANGES):
+        return _float_on_integers_plan(queries, corpus, metric, precision)
+    return _integers_plan(queries, corpus, metric)
+
+
+def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
+    ours, theirs = queries.output_dtype, corpus.output_dtype
+    if queries.dimension != corpus.dimension:
+        raise CodeMismatchError(
+            f"queries have {queries.dimension} dimensions, the corpus {corpus.dimension}: "
+            "bring both to the same with .truncate(dimension)"
+        )
+    if not 1 <= corpus.dimension <= native.MAX_DIMENSION:
+        raise ValueError(f"search takes 1 to {native.MAX_DIMENSION} dimensions, not {corpus.dimension}")
+    if ours is OutputDtype.FLOAT and theirs is not OutputDtype.FLOAT:
+        if not isinstance(metric, str):
+            raise CodeMismatchError(f"a user's metric compares alike rows: use queries.to({str(theirs)!r})")
+    elif ours is not theirs:
+        way = f"queries.to({str(theirs)!r})"
+        if theirs is OutputDtype.FLOAT:
+            way = "queries.to_float()"
+        elif not (ours.is_packed and theirs.is_packed):
+            way = f"float queries, which meet any codes, or {way}"
+        raise CodeMismatchError(f"{ours} queries do not meet {theirs} rows: use {way}")
+    elif queries.meaning != corpus.meaning:
+        names = ("dtype", "dimension", "scale", "signed_bytes", "bit_order")
+        pairs = zip(names, queries.meaning, corpus.meaning, strict=True)
+        differing = ", ".join(f"{name} {a!s} and {b!s}" for name, a, b in pairs if a != b)
+        raise CodeMismatchError(
+            f"{ours} queries and rows have different meanings ({differing}): quantize the queries with the corpus's "
+            "settings, or search with queries.to_float()"
+        )
+    if metric in _BIT_METRICS and not (ours.is_packed and theirs.is_packed):
+        way = 'quantize(queries, "ubinary")' if theirs.is_packed else "metric='cosine', 'dot' or 'l2'"
+        raise CodeMismatchError(f"{metric} compares bits with bits, not {ours} with {theirs}: use {way}")
+
+
+def _lengths(rows: NDArray[Any]) -> NDArray[np.float64]:
+    wide = rows.astype(np.float64, copy=False)
+    return np.sqrt(np.einsum("ij,ij->i", wide, wide))
+
+
+def _inverse(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+
+
+def _finish(
+    scan: native.Scan, values: NDArray[Any], metric: str, mul: Any, bias: Any, query_scale: Any = 1.0
+) -> native.Scan:
+    """Set how ``mul * raw + bias``, the dot with `query_scale` * `values`, becomes a cost."""
+    n = len(values)
+    mul = np.broadcast_to(np.asarray(mul, np.float64), (n,))
+    bias = np.zeros(n) if bias is None else np.asarray(bias, np.float64)
+    if metric == "cosine":
+        inverse = _inverse(_lengths(values) * query_scale)
+        mul, bias = mul * inverse, bias * inverse
+        scan.metric = native.COST_COSINE
+    elif metric == "l2":
+        scan.metric, scan.sign = native.COST_L2, 1.0
+        scan.square = ((_lengths(values) * query_scale) ** 2).astype(np.float32)
+    else:
+        scan.metric = native.COST_DOT
+    if metric != "l2" and scan.metric == native.COST_DOT:
+        scan.lengths = native.LENGTH_NONE
+    scan.mul, scan.bias = mul.astype(np.float32), bias.astype(np.float32)
+    return scan
+
+
+def _per_vector(codes: Embeddings) -> Floats | None:
+    if codes.scale is None or codes.scale.kind != PER_VECTOR:
+        return None
+    return codes.scale.values
+
+
+def _affine(corpus: Embeddings) -> tuple[Floats, Floats, float]:
+    """Return a, b and, where they are alike in all dimensions, b / a: value = a * code + b with code -128 .. 127."""
+    assert corpus.scale is not None
+    a, b = corpus.scale.affine(corpus.output_dtype, corpus.dimension)
+    unsigned = corpus.output_dtype is OutputDtype.UINT8
+    if corpus.scale.kind == RANGES:
+        return a, (b + 128 * a.astype(np.float64)).astype(np.float32) if unsigned else b, 0.0
+    return a, np.full_like(b, 0.5) * a if unsigned else np.zeros_like(b), 0.5 if unsigned else 0.0
+
+
+def _with_lengths(scan: native.Scan, corpus: Embeddings) -> native.Scan:
+    assert corpus.scale is not None
+    a, b, centre = _affine(corpus)
+    scan.flip = 0x80 if corpus.output_dtype is OutputDtype.UINT8 else 0
+    scan.row_scales = _per_vector(corpus)
+    if corpus.scale.kind == RANGES:
+        scan.lengths, scan.steps, scan.offsets = native.LENGTH_RANGES, a, b
+    else:
+        scan.lengths, scan.step, scan.centre = native.LENGTH_I8, float(a[0]), centre
+    return scan
+
+
+def _float_on_integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
+    values = queries.values if queries.output_dtype is OutputDtype.FLOAT else queries.to_float()
+    a, b, _ = _affine(corpus)
+    bias = values.astype(np.float64) @ b.astype(np.float64)
+    folded = values * a
+    if precision == "float32":
+        scan = native.Scan(native.DOT_F32, folded, corpus.values, decode=native.DECODE_I8)
+        scales: Any = 1.0
+    else:
+        scales = np.abs(folded).max(axis=1).astype(np.float64) / 127
+        if not np.isfinite(scales).all():
+            raise ValueError("queries are too large for float32")
+        codes = np.rint(folded * _inverse(scales)[:, None]).astype(np.int8)
+        scan = native.Scan(native.DOT_I8, codes, corpus.values)
+    return _finish(_with_lengths(scan, corpus), values, metric, scales, bias)
+
+
+def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
+    a, _, centre = _affine(corpus)
+    codes = queries.values
+    if corpus.output_dtype is OutputDtype.UINT8:
+        codes = (codes ^ np.uint8(0x80)).view(np.int8)
+    scan = _with_lengths(native.Scan(native.DOT_I8, codes, corpus.values, sum_weight=centre), corpus)
+    step = float(a[0])
+    scale = _per_vector(queries)
+    scales = np.ones(len(codes)) if scale is None else scale.astype(np.float64)
+    sums = codes.sum(axis=1, dtype=np.int64)
+    bias = step * step * scales * (centre * sums + centre * centre * corpus.dimension)
+    return _finish(scan, step * (codes + centre), metric, step * step * scales, bias, scales)
+
+
+def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
+    ours, theirs = (codes.values.view(np.uint8) for codes in (queries, corpus))
+    scan = native.Scan(native.HAMMING_U1, ours, theirs, native.COST_RAW, 1.0)
+    dimension = corpus.dimension
+    if metric == "jaccard":
+        scan.queries, scan.rows, scan.metric = queries.packed_bytes(), corpus.packed_bytes(), native.COST_JACCARD
+        scan.bias = np.unpackbits(scan.queries, axis=1).sum(axis=1, dtype=np.int64).astype(np.float32)
+    elif metric != "hamming":  # of -1 and +1: dot = dimension - 2 differing, squared distance = 4 differing
+        factor, constant, scan.sign = {
+            "dot": (-2.0, dimension, -1.0),
+            "cosine": (-2.0 / dimension, 1.0, -1.0),
+            "l2": (-4.0, 0.0, 1.0),
+        }[metric]
+        scan.metric = native.COST_DOT
+        scan.mul = np.full(len(ours), factor, np.float32)
+        scan.bias = np.full(len(ours), constant, np.float32)
+    return scan
+
+
+def _in_bit_order(values: Floats, corpus: Embeddings) -> Floats:
+    """Return queries (n, 8 * width) in the order of the stored bits, highest first, so that a set bit adds."""
+    width = corpus.values.shape[1]
+    padded = np.zeros((len(values), width * 8), np.float32)
+    padded[:, : corpus.dimension] = values
+    bytes_of_8 = padded.reshape(len(values), width, 8)
+    if corpus.bit_order == "lsb":
+        bytes_of_8 = bytes_of_8[:, :, ::-1].copy()
+    if corpus.output_dtype is OutputDtype.BINARY and corpus.signed_bytes == "offset":
+        bytes_of_8[:, :, 0] *= -1  # byte - 128: the highest bit is stored inverted
+    return bytes_of_8.reshape(len(values), width * 8)
+
+
+def _float_on_bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
+    rows = corpus.values.view(np.uint8)
+    values = _in_bit_order(queries.values, corpus)
+    if precision == "float32":
+        scan = native.Scan(native.DOT_F32, values, rows, decode=native.DECODE_U1)
+        scales = np.ones(len(values))
+    else:
+        tables, table_scales = native.bit_tables(values)
+        scan = native.Scan(native.DOT_U1, tables, rows)
+        scales = table_scales.astype(np.float64)
+    lengths = _lengths(values)
+    bias = np.zeros(len(values))
+    if metric == "cosine":
+        scales = scales * _inverse(lengths) / np.sqrt(corpus.dimension)
+    elif metric == "l2":  # |q - x|^2 = |q|^2 + dimension - 2 dot, as a cost: minus (2 dot - ...)
+        scan.sign = 1.0
+        scales, bias = 2 * scales, -(lengths**2 + corpus.dimension)
+    scan.metric = native.COST_DOT
+    scan.mul, scan.bias = scales.astype(np.float32), bias.astype(np.float32)
+    return scan
+
+
+def _user_plan(queries: Embeddings, corpus: Embeddings, metric: Any) -> native.Scan:
+    from . import jit
+
+    metric = jit.as_metric(metric)
+    sign = 1.0 if metric.lower_is_better else -1.0
+    scan = native.Scan(native.USER_TILE, queries.values, corpus.values, native.COST_USER, sign)
+    scan.tile = metric.address
+    scan.keep_alive.append(metric)
+    return scan
