@@ -55,3 +55,45 @@ def quantize_ranges(x: NDArray[np.float32], dtype: Any, ranges: NDArray[np.float
     with np.errstate(over="ignore"):
         codes = np.clip(np.floor((x - starts) / steps), 0, 255)
     return (codes - (128 if np.dtype(dtype) == np.int8 else 0)).astype(dtype)
+
+
+# ---- search ----
+
+
+def values_of(embeddings: Any) -> np.ndarray:
+    """What codes stand for, float64 (n, dimension), from the definitions of Scale; bits are -1 and +1."""
+    codes = embeddings.values
+    if embeddings.output_dtype in ("binary", "ubinary"):
+        plain = codes.view(np.uint8)
+        if embeddings.output_dtype == "binary" and embeddings.signed_bytes == "offset":
+            plain = plain ^ np.uint8(0x80)
+        order = "little" if embeddings.bit_order == "lsb" else "big"
+        return np.unpackbits(plain, axis=1, count=embeddings.dimension, bitorder=order) * 2.0 - 1.0
+    wide = codes.astype(np.float64)
+    if embeddings.scale is None:
+        return wide
+    unsigned = embeddings.output_dtype == "uint8"
+    if embeddings.scale.kind == "unit":
+        return (wide - 127.5) / 127.5 if unsigned else wide / 127.0
+    values = embeddings.scale.values.astype(np.float64)
+    if embeddings.scale.kind == "per-vector":
+        return values[:, None] * (wide - 127.5 if unsigned else wide)
+    low, high = values
+    return low + (wide + (0.5 if unsigned else 128.5)) * (high - low) / 255
+
+
+def metric_scores(queries: Any, corpus: Any, metric: str) -> np.ndarray:
+    """All scores (n_queries, n), float64, by the definition of the metric."""
+    q, x = values_of(queries), values_of(corpus)
+    if metric == "hamming":
+        return (q[:, None] != x[None]).sum(2)
+    if metric == "jaccard":
+        both, either = ((q[:, None] > 0) & (x[None] > 0)).sum(2), ((q[:, None] > 0) | (x[None] > 0)).sum(2)
+        return np.where(either > 0, 1 - both / np.maximum(either, 1), 0.0)
+    dots = q @ x.T
+    if metric == "dot":
+        return dots
+    q2, x2 = (q**2).sum(1)[:, None], (x**2).sum(1)[None]
+    if metric == "l2":
+        return q2 + x2 - 2 * dots
+    return np.where(q2 * x2 > 0, dots / np.sqrt(np.maximum(q2 * x2, 1e-300)), 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,9 @@ def compile_metric(
     """
     if function is None:
         return lambda f: compile_metric(f, output_dtype=output_dtype, lower_is_better=lower_is_better)
-    import numba
-    from numba import types
+    numba: Any = import_module("numba")
+    types = numba.types
+    carray = numba.carray
 
     element = numba.from_dtype(np.dtype(_ELEMENTS[str(output_dtype)]))
     pair = numba.njit(nogil=True)(function)
@@ -77,9 +79,9 @@ def compile_metric(
 
     @numba.cfunc(signature)
     def tile(queries, n_queries, rows, n_rows, width, scores, stride):  # type: ignore[no-untyped-def]
-        all_queries = numba.carray(queries, (n_queries, width))
-        all_rows = numba.carray(rows, (n_rows, width))
-        out = numba.carray(scores, (n_queries, stride))
+        all_queries = carray(queries, (n_queries, width))
+        all_rows = carray(rows, (n_rows, width))
+        out = carray(scores, (n_queries, stride))
         for q in range(n_queries):
             for r in range(n_rows):
                 out[q, r] = pair(all_queries[q], all_rows[r])

@@ -107,7 +107,7 @@ def search(
     >>> from embcodec import search
     >>> corpus = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], np.float32)
     >>> scores, indices = search([2.0, 1.9], corpus, 2)
-    >>> indices.tolist(), scores.round(3).tolist()
+    >>> indices.tolist(), scores.astype(float).round(3).tolist()
     ([2, 0], [1.0, 0.725])
     """
     rows = as_embeddings(corpus, "corpus")
@@ -268,4 +268,3 @@ def restrict(scan: native.Scan, mask: Any) -> int:
             return len(chosen)
     scan.selection = np.ascontiguousarray(chosen, dtype=np.int64)
     return len(chosen)
-

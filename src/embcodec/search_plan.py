@@ -47,7 +47,8 @@ def plan(queries: Embeddings, corpus: Embeddings, metric: Any, precision: str) -
         raise ValueError(f"query_precision is 'int8' or 'float32', not {precision!r}")
     metric = default_metric(queries, corpus) if metric is None else metric
     if isinstance(metric, str) and metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}; known are {', '.join(map(repr, METRICS))}, or a compiled function")
+        known = ", ".join(map(repr, METRICS))
+        raise ValueError(f"unknown metric {metric!r}; known are {known}, or a compiled function")
     _check_pair(queries, corpus, metric)
     if queries.output_dtype is OutputDtype.FLOAT and not np.isfinite(queries.values).all():
         bad = ~np.isfinite(queries.values).all(axis=1)
@@ -100,7 +101,8 @@ def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
 
 def _lengths(rows: NDArray[Any]) -> NDArray[np.float64]:
     wide = rows.astype(np.float64, copy=False)
-    return np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    return lengths
 
 
 def _inverse(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -158,8 +160,12 @@ def _with_lengths(scan: native.Scan, corpus: Embeddings) -> native.Scan:
 
 
 def _float_on_integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
-    values = queries.values if queries.output_dtype is OutputDtype.FLOAT else queries.to_float()
     a, b, _ = _affine(corpus)
+    values = queries.values
+    if queries.output_dtype is not OutputDtype.FLOAT:
+        assert queries.scale is not None
+        first, offset = queries.scale.affine(queries.output_dtype, queries.dimension)
+        values = values * first + offset
     bias = values.astype(np.float64) @ b.astype(np.float64)
     folded = values * a
     if precision == "float32":

@@ -311,7 +311,8 @@ def bit_tables(queries: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray
     width = queries.shape[1] // 8
     tables = np.empty((len(queries), lib.ec_dot_u1_tables_bytes(1, width)), np.uint8)
     scales = np.empty(len(queries), np.float32)
-    if len(queries) and not lib.ec_dot_u1_tables(pointer(queries), len(queries), width, pointer(tables), pointer(scales)):
+    done = lib.ec_dot_u1_tables(pointer(queries), len(queries), width, pointer(tables), pointer(scales))
+    if not done:
         raise ValueError("queries are too large for float32")
     return tables, scales
 
