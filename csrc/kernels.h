@@ -19,9 +19,6 @@ typedef struct ec_kernels {
     ec_result (*integers_parse)(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type);
     int64_t (*floats_format)(const float *values, int64_t n, uint8_t *text);
     int64_t (*integers_format)(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
-    /* bits */
-    /* quantize */
-    /* numbers */
     /* bits: one row; flags of enum ec_bits; packing returns whether all values are finite */
     int (*pack_bits_f32)(const void *values, int64_t count, float threshold, uint32_t flags, uint8_t *packed);
     void (*unpack_bits_u8)(const uint8_t *packed, int64_t count, uint32_t flags, uint8_t *values);

@@ -1,0 +1,226 @@
+/* Random inputs, well-formed and damaged, through every family on every tier of this machine, against scalar.
+ *
+ *     compare_tiers [cases [seed [family]]]
+ *
+ * Built with the sanitizers for the machine at hand, and for AArch64 to be run under qemu: see the Makefile. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "subjects.h"
+
+static uint64_t state;
+
+static uint64_t draw(void) { /* splitmix64 */
+    uint64_t z = (state += 0x9e3779b97f4a7c15u);
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static int64_t below(int64_t n) { return (int64_t)(draw() % (uint64_t)n); }
+
+/* Mostly short, now and then long, around the widths of vectors. */
+static int64_t draw_length(void) {
+    switch (below(4)) {
+    case 0: return below(20);
+    case 1: return 64 * below(5) + below(5);
+    case 2: return below(400);
+    default: return below(3000);
+    }
+}
+
+enum { MOST_INPUT = 1 << 17 };
+static uint8_t input[MOST_INPUT];
+static int64_t used;
+
+static void put(const char *text) {
+    int64_t n = (int64_t)strlen(text);
+    if (used + n > MOST_INPUT) return;
+    memcpy(input + used, text, (size_t)n);
+    used += n;
+}
+
+static void put_random(int64_t n) {
+    for (; n > 0 && used < MOST_INPUT; n--) input[used++] = (uint8_t)draw();
+}
+
+static void damage(void) {
+    static const char LIKELY[] = "=\"\\[]{},:-+.eE019 \n\x7f/_An";
+    for (int64_t times = below(4); times > 0 && used > 1; times--) {
+        int64_t at = 1 + below(used - 1);
+        uint8_t byte = below(3) ? (uint8_t)LIKELY[below((int64_t)sizeof LIKELY - 1)] : (uint8_t)draw();
+        switch (below(4)) {
+        case 0: used = at; break;
+        case 1:
+            memmove(input + at, input + at + 1, (size_t)(used - at - 1));
+            used--;
+            break;
+        default: input[at] = byte;
+        }
+    }
+}
+
+static void put_base64(int64_t bytes, int32_t flags) {
+    static uint8_t payload[8192];
+    bytes = bytes < (int64_t)sizeof payload ? bytes : (int64_t)sizeof payload;
+    for (int64_t i = 0; i < bytes; i++) payload[i] = (uint8_t)draw();
+    int64_t n = ec_base64_encoded_length(bytes);
+    if (used + n > MOST_INPUT) return;
+    ec_base64_encode(payload, bytes, input + used);
+    for (int64_t i = used; flags & EC_BASE64_URLSAFE && i < used + n; i++)
+        input[i] = input[i] == '+' ? '-' : input[i] == '/' ? '_' : input[i];
+    used += n;
+    while (flags & EC_BASE64_NO_PADDING && below(2) && used > 0 && input[used - 1] == '=') used--;
+}
+
+static void make_base64(void) {
+    int32_t flags = (int32_t)below(4);
+    input[used++] = (uint8_t)flags;
+    put_base64(draw_length(), flags);
+}
+
+static void put_number(int style) {
+    char text[64];
+    uint32_t bits = (uint32_t)draw();
+    float value;
+    double unit = (double)draw() / 18446744073709551616.0 * 2 - 1;
+    memcpy(&value, &bits, 4);
+    switch (style) {
+    case 0: snprintf(text, sizeof text, "%.9g", (double)(float)(unit / 8)); break;
+    case 1: snprintf(text, sizeof text, "%.17g", (double)(float)unit); break;
+    case 2: snprintf(text, sizeof text, "%d", (int)below(256) - 128); break;
+    case 3: snprintf(text, sizeof text, "%.20f", (double)(int)(unit * 2048) / 4096); break;
+    case 4: snprintf(text, sizeof text, "%d", (int)below(256)); break;
+    case 5: snprintf(text, sizeof text, "%.*e", (int)below(30), unit * 1e-30); break;
+    default: snprintf(text, sizeof text, "%.9g", (double)value); /* NaN, infinities and overflow too */
+    }
+    put(text);
+}
+
+static void put_list(int64_t count, int style) {
+    put("[");
+    for (int64_t i = 0; i < count; i++) {
+        if (i) put(below(20) ? "," : " ,\n ");
+        put_number(below(40) ? style : (int)below(7));
+    }
+    put("]");
+}
+
+static void make_numbers(void) {
+    input[used++] = (uint8_t)draw();
+    int64_t rows = below(3) ? 0 : below(5), count = draw_length() / 3;
+    int style = (int)below(7);
+    if (rows) put("[");
+    for (int64_t r = 0; r < (rows ? rows : 1); r++) {
+        if (r) put(", ");
+        put_list(count, style);
+    }
+    if (rows) put("]");
+}
+
+static void put_item(int64_t index, int64_t width, int style) {
+    char text[40];
+    bool index_first = below(2);
+    put(below(3) ? "{\"object\":\"embedding\"," : "{ ");
+    if (below(20) == 0) put("\"other\": {\"embedding\": [1, {}], \"e\\u0022\": [true, null, \"\\n\xc3\xa9\"]}, ");
+    snprintf(text, sizeof text, "\"index\":%lld", (long long)(below(30) ? index : below(3)));
+    if (index_first) {
+        put(text);
+        put(",");
+    }
+    put(below(10) ? "\"embedding\":" : "\"\\u0065mbedding\" : ");
+    if (style == 7) {
+        put("\"");
+        put_base64(width * 4, 0);
+        put("\"");
+    } else if (below(30) == 0) {
+        put("null");
+    } else {
+        put_list(width, style);
+    }
+    if (!index_first) {
+        put(" , ");
+        put(text);
+    }
+    put("}");
+}
+
+static void make_response(void) {
+    input[used++] = (uint8_t)draw();
+    int64_t rows = below(8), width = draw_length() / 8;
+    int style = (int)below(8);
+    put("{\"id\":\"x\\/\\ud83d\\ude00\",\"object\":\"list\",");
+    put(below(9) ? "\"data\":[" : "\"data\":[{\"embedding\":[1]}],\"data\" : [\n");
+    for (int64_t i = 0; i < rows; i++) {
+        if (i) put(",");
+        put_item(i, width, style);
+    }
+    put("],\"model\":\"m\",\"usage\":{\"prompt_tokens\":1.5e3,\"total_tokens\":[[-0]],\"x\":null}}");
+    if (below(5) == 0) put("\n");
+}
+
+/* Three bytes of parameters, then floats: of one kind throughout, with an odd one now and then. */
+static void make_floats(void) {
+    input[used++] = (uint8_t)draw();
+    int64_t dimension = draw_length(), count = dimension * (1 + below(4)) + below(3);
+    input[used++] = (uint8_t)dimension;
+    input[used++] = (uint8_t)(dimension >> 8);
+    int kind = (int)below(4);
+    for (; count > 0; count--) {
+        float value = (float)((double)draw() / 9223372036854775808.0 - 1);
+        uint32_t bits;
+        if (kind == 1) value *= 0.05f;
+        if (kind == 2) value = (float)(below(511) - 255) / 254.0f; /* ties */
+        memcpy(&bits, &value, 4);
+        if (kind == 3 || below(4000) == 0) bits = (uint32_t)draw();
+        if (kind == 3 && (bits & 0x7f800000u) == 0x7f800000u) bits &= 0xbfffffffu;
+        memcpy(input + used, &bits, 4);
+        used += 4;
+    }
+}
+
+static void make_integers(void) {
+    input[used++] = (uint8_t)draw();
+    int64_t dimension = 1 + draw_length() / 2;
+    input[used++] = (uint8_t)(dimension - 1);
+    input[used++] = (uint8_t)((dimension - 1) >> 8);
+    put_random(dimension * (2 + below(8)));
+    if (below(4) == 0) memset(input + 3, 0x80, (size_t)(used - 3)); /* the largest products */
+}
+
+static const struct {
+    const char *name;
+    subject *run;
+    void (*make)(void);
+    bool text; /* may be damaged */
+} FAMILIES[] = {
+    {"base64", subject_base64, make_base64, true},       {"numbers", subject_numbers, make_numbers, true},
+    {"response", subject_response, make_response, true}, {"bits", subject_bits, make_floats, false},
+    {"quantize", subject_quantize, make_floats, false},  {"dot", subject_dot, make_integers, false},
+};
+
+int main(int argc, char **argv) {
+    long cases = argc > 1 ? atol(argv[1]) : 2000;
+    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    bool known = argc <= 3;
+    printf("tiers:");
+    for (uint32_t tier = 1; tier <= EC_ISA_NEON; tier <<= 1)
+        if (ec_isa_available() & tier) printf(" %s", ec_isa_name(tier));
+    printf("\n");
+    for (size_t f = 0; f < sizeof FAMILIES / sizeof FAMILIES[0]; f++) {
+        if (argc > 3 && strcmp(argv[3], FAMILIES[f].name) != 0) continue;
+        known = true;
+        state = seed + f * 0x1000000;
+        for (long i = 0; i < cases; i++) {
+            used = 0;
+            ec_isa_select(EC_ISA_SCALAR); /* the generators use its encoder */
+            FAMILIES[f].make();
+            if (FAMILIES[f].text && below(2)) damage();
+            compare_tiers(FAMILIES[f].name, FAMILIES[f].run, input, used);
+        }
+        printf("%-10s %ld cases agree\n", FAMILIES[f].name, cases);
+        fflush(stdout);
+    }
+    if (!known) fprintf(stderr, "no family %s\n", argv[3]);
+    return known ? 0 : 2;
+}

@@ -1,0 +1,116 @@
+/* Bits, quantized codes and dots: arrays of numbers, where any bits are a value. */
+#include "subjects.h"
+
+/* A matrix of float32 from the input: its dimension from two bytes, its values from the bits of the rest. */
+typedef struct {
+    int64_t rows, dimension, count;
+    const uint8_t *values;
+} matrix;
+
+static bool read_matrix(const uint8_t *input, int64_t n, matrix *m) {
+    if (n < 3 + 4 || n > MOST_BYTES / 8) return false;
+    m->count = (n - 3) / 4;
+    m->dimension = (input[1] | input[2] << 8) % m->count + 1;
+    m->rows = m->count / m->dimension;
+    m->count = m->rows * m->dimension;
+    m->values = place_copy(input + 3, m->count * 4);
+    return true;
+}
+
+void subject_bits(const uint8_t *input, int64_t n) {
+    matrix m;
+    if (!read_matrix(input, n, &m)) return;
+    uint32_t flags = input[0] & 15;
+    float threshold = input[0] & 16 ? 0.25f : 0.0f;
+    int64_t bytes = m.rows * ((m.dimension + 7) / 8);
+    uint8_t *packed = place(bytes), *bits = place(m.count), *signs = place(m.count * 4);
+    ec_result result = ec_pack_bits_f32(m.values, m.rows, m.dimension, threshold, flags, packed, bytes);
+    record_result(result);
+    if (result.status != EC_OK) return;
+    record(packed, bytes);
+    record_result(ec_unpack_bits_u8(packed, m.rows, m.dimension, flags, bits, m.count));
+    record(bits, m.count);
+    record_result(ec_unpack_bits_f32(packed, m.rows, m.dimension, flags, signs, m.count));
+    record(signs, m.count * 4);
+}
+
+void subject_quantize(const uint8_t *input, int64_t n) {
+    matrix m;
+    if (!read_matrix(input, n, &m)) return;
+    int32_t type = input[0] & 1 ? EC_INT8 : EC_UINT8;
+    uint8_t *codes = place(m.count), *back = place(m.count * 4), *scales = place(m.rows * 4);
+    uint8_t *low = place_copy(m.values, m.dimension * 4), *step = place(m.dimension * 4);
+    for (int64_t i = 0; i < m.dimension; i++) {
+        float value = 0.001f * (float)(i % 7 + 1);
+        memcpy(step + 4 * i, &value, 4);
+    }
+    ec_result result = ec_check_finite_f32(m.values, m.count);
+    record_result(result);
+    bool finite = result.status == EC_OK;
+
+    result = ec_quantize_unit_f32(m.values, m.rows, m.dimension, type, codes);
+    record_result(result);
+    HOLDS((result.status == EC_OK) == finite);
+    if (!finite) return;
+    record(codes, m.count);
+    record_result(ec_dequantize_unit_f32(codes, m.rows, m.dimension, type, back));
+    record(back, m.count * 4);
+
+    record_result(ec_quantize_per_vector_f32(m.values, m.rows, m.dimension, type, 1, scales, codes));
+    record(scales, m.rows * 4);
+    record(codes, m.count);
+    record_result(ec_dequantize_per_vector_f32(codes, m.rows, m.dimension, type, scales, back));
+    record(back, m.count * 4);
+
+    record_result(ec_quantize_ranges_f32(m.values, m.rows, m.dimension, type, low, step, codes));
+    record(codes, m.count);
+    record_result(ec_dequantize_ranges_f32(codes, m.rows, m.dimension, type, low, step, back));
+    record(back, m.count * 4);
+}
+
+/* Small integers, so that sums of floats are exact in any order. */
+static uint8_t *place_floats(const uint8_t *bytes, int64_t count) {
+    uint8_t *values = place(count * 4);
+    for (int64_t i = 0; i < count; i++) {
+        float value = (float)(int8_t)bytes[i];
+        memcpy(values + 4 * i, &value, 4);
+    }
+    return values;
+}
+
+static void *aligned(uint8_t *scratch) { return scratch + (64 - (uintptr_t)scratch % 64) % 64; }
+
+void subject_dot(const uint8_t *input, int64_t n) {
+    if (n < 4 || n > 1 << 14) return;
+    int64_t count = n - 3, dimension = (input[1] | input[2] << 8) % count + 1, vectors = count / dimension;
+    int64_t queries = vectors == 1 ? 1 : 1 + input[0] % 8 % (vectors - 1), rows = vectors == 1 ? 1 : vectors - queries;
+    int32_t flip = input[0] & 8 ? 0x80 : 0;
+    bool floats = input[0] & 16;
+    const uint8_t *q = input + 3, *r = input + 3 + (vectors == 1 ? 0 : queries * dimension);
+    int64_t scratch = floats ? ec_dot_f32_panel_bytes(EC_DOT_BLOCK, dimension)
+                             : ec_dot_i8_panel_bytes(EC_DOT_BLOCK, dimension);
+    int64_t prepared = floats ? ec_dot_f32_prepared_bytes(queries, dimension)
+                              : ec_dot_i8_prepared_bytes(queries, dimension);
+    if (scratch + 64 > MOST_BYTES || prepared + 64 > MOST_BYTES) return;
+    const uint8_t *left = floats ? place_floats(q, queries * dimension) : place_copy(q, queries * dimension);
+    const uint8_t *right = floats ? place_floats(r, rows * dimension) : place_copy(r, rows * dimension);
+    void *panel = aligned(place(scratch + 64)), *ready = aligned(place(prepared + 64));
+    uint8_t *scores = place(queries * rows * 4), *sums = place(rows * 8);
+    if (floats) {
+        HOLDS(ec_dot_f32(left, queries, right, dimension * 4, rows, dimension, ready, panel, scores) == 1);
+        record(scores, queries * rows * 4);
+        HOLDS(ec_dot_f32_rows(left, right, dimension * 4, rows, dimension, scores) == 1);
+        record(scores, rows * 4);
+        HOLDS(ec_sumsq_f32(right, dimension * 4, rows, dimension, sums) == 1);
+        record(sums, rows * 8);
+    } else {
+        HOLDS(ec_dot_i8(left, queries, right, dimension, rows, dimension, flip, ready, panel, scores) == 1);
+        record(scores, queries * rows * 4);
+        HOLDS(ec_dot_i8_rows(left, right, dimension, rows, dimension, flip, scores) == 1);
+        record(scores, rows * 4);
+        HOLDS(ec_sum_i8(right, dimension, rows, dimension, flip, sums) == 1);
+        record(sums, rows * 4);
+        HOLDS(ec_sumsq_i8(right, dimension, rows, dimension, flip, sums) == 1);
+        record(sums, rows * 4);
+    }
+}

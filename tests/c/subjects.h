@@ -1,0 +1,14 @@
+/* One subject a family of kernels: to add a family, write its subject, name it here and in compare_tiers.c. */
+#ifndef SUBJECTS_H
+#define SUBJECTS_H
+
+#include "tiers.h"
+
+subject subject_base64;   /* flags, then text */
+subject subject_numbers;  /* flags, then JSON text */
+subject subject_response; /* how to read, then a body */
+subject subject_bits;     /* flags, dimension, then float32 bits */
+subject subject_quantize; /* type, dimension, then float32 bits */
+subject subject_dot;      /* sizes, then int8 values */
+
+#endif

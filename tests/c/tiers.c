@@ -1,0 +1,95 @@
+#include "tiers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { BUFFERS = 8 };
+
+static uint8_t *buffers[BUFFERS]; /* each MOST_BYTES between two pages without access */
+static int placed;
+static bool at_start;
+
+static uint8_t logs[2][MOST_BYTES];
+static int64_t logged;
+static uint8_t *log_in_use;
+
+static const char *now_name;
+static const uint8_t *now_input;
+static int64_t now_n;
+
+static void fail(const char *what, const char *detail) {
+    fprintf(stderr, "\n%s on tier %s: %s%s\ninput, %lld bytes:", now_name, ec_isa_name(ec_isa_active()), what, detail,
+            (long long)now_n);
+    for (int64_t i = 0; i < now_n && i < 2048; i++) fprintf(stderr, "%s%02x", i % 32 ? " " : "\n ", now_input[i]);
+    fprintf(stderr, "\n");
+    abort();
+}
+
+void broken(const char *condition) { fail("does not hold: ", condition); }
+
+static void make_buffers(void) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < BUFFERS; i++) {
+        uint8_t *all = mmap(NULL, MOST_BYTES + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (all == MAP_FAILED || mprotect(all + page, MOST_BYTES, PROT_READ | PROT_WRITE) != 0) {
+            perror("mmap");
+            exit(2);
+        }
+        buffers[i] = all + page;
+    }
+}
+
+uint8_t *place(int64_t n) {
+    if (placed == BUFFERS || n < 0 || n > MOST_BYTES) fail("no such buffer", "");
+    uint8_t *buffer = buffers[placed++];
+    return at_start ? buffer : buffer + MOST_BYTES - n;
+}
+
+uint8_t *place_copy(const void *data, int64_t n) {
+    uint8_t *buffer = place(n);
+    if (n > 0) memcpy(buffer, data, (size_t)n);
+    return buffer;
+}
+
+void record(const void *data, int64_t n) {
+    if (n < 0 || n > MOST_BYTES - logged) fail("records too much", "");
+    if (n > 0) memcpy(log_in_use + logged, data, (size_t)n);
+    logged += n;
+}
+
+void record_result(ec_result result) {
+    int64_t values[3] = {result.status, result.consumed, result.produced};
+    record(values, sizeof values);
+}
+
+static int64_t run_on(uint32_t tier, subject *run, uint8_t *into) {
+    ec_isa_select(tier);
+    placed = 0;
+    logged = 0;
+    log_in_use = into;
+    run(now_input, now_n);
+    return logged;
+}
+
+void compare_tiers(const char *name, subject *run, const uint8_t *input, int64_t n) {
+    if (!buffers[0]) make_buffers();
+    now_name = name;
+    now_input = input;
+    now_n = n;
+    at_start = n > 0 && (n + input[n - 1]) & 1;
+    int64_t expected = run_on(EC_ISA_SCALAR, run, logs[0]);
+    for (uint32_t tier = EC_ISA_SCALAR << 1; tier <= EC_ISA_NEON; tier <<= 1) {
+        if (!(ec_isa_available() & tier)) continue;
+        int64_t found = run_on(tier, run, logs[1]);
+        if (found != expected) fail("records another length than scalar", "");
+        for (int64_t i = 0; i < found; i++) {
+            if (logs[0][i] == logs[1][i]) continue;
+            char detail[80];
+            snprintf(detail, sizeof detail, "%d where scalar has %d, byte %lld of the record", logs[1][i], logs[0][i],
+                     (long long)i);
+            fail("records ", detail);
+        }
+    }
+}

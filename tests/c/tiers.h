@@ -1,0 +1,36 @@
+/* Runs a subject once a tier and holds what each tier recorded to what scalar did, byte for byte.
+ *
+ * A subject is a function of some input bytes that calls the public functions of one family and records everything that a
+ * caller could observe. It draws its parameters from the input too, so that random tests and fuzzers can drive it alike. */
+#ifndef TIERS_H
+#define TIERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "embcodec.h"
+
+typedef void subject(const uint8_t *input, int64_t n);
+
+/* Run on every tier, scalar first. A difference, or a property that does not hold, is printed and aborts. */
+void compare_tiers(const char *name, subject *run, const uint8_t *input, int64_t n);
+
+/* ---- for subjects ---- */
+
+enum { MOST_BYTES = 1 << 21 }; /* of one buffer, and of all that is recorded */
+
+void record(const void *data, int64_t n);
+void record_result(ec_result result);
+
+/* A buffer of n bytes that lies flush against an inaccessible page, at its end or its start as the input decides. It is
+ * good until the subject returns; at most eight. */
+uint8_t *place(int64_t n);
+uint8_t *place_copy(const void *data, int64_t n);
+
+/* Abort where a property does not hold. */
+#define HOLDS(condition) ((condition) ? (void)0 : broken(#condition))
+void broken(const char *condition);
+
+#endif
