@@ -34,6 +34,7 @@ _LAZY: dict[str, str] = {
     "iter_batch": "batch",
     "AsyncClient": "client",
     "Client": "client",
+    "FlatIndex": "index",
     "compile_metric": "jit",
     "load": "storage",
     "save": "storage",

@@ -114,8 +114,8 @@ def search(
     asked, single = as_queries(queries)
     scan = plan(asked, rows, metric, query_precision)
     allowed = restrict(scan, mask)
-    scores, indices = native.top_k(scan, min(_count(k), allowed), threads)
-    return SearchResult(scores[0], indices[0]) if single else SearchResult(scores, indices)
+    result = best_of(scan, min(as_count(k), allowed), threads)
+    return SearchResult(result.scores[0], result.indices[0]) if single else result
 
 
 def range_search(
@@ -201,12 +201,34 @@ def rescore(
         raise ValueError(f"candidates have shape ({len(asked)}, c), not {chosen.shape}")
     if chosen.size and chosen.max() >= len(rows):
         raise ValueError(f"candidate {int(chosen.max())} of a corpus of {len(rows)} rows")
-    scan = plan(asked, rows, metric, query_precision)
-    scan.selection = np.sort(chosen.astype(np.int64), axis=1)
-    if chosen.shape[1] == 0 or not len(rows):
-        scan.selection = np.full((len(asked), 1), -1, np.int64)
-    scores, indices = native.top_k(scan, min(_count(k), chosen.shape[1]), threads)
-    return SearchResult(scores[0], indices[0]) if single else SearchResult(scores, indices)
+    result = rescored(asked, chosen, rows, k, metric, query_precision, threads)
+    return SearchResult(result.scores[0], result.indices[0]) if single else result
+
+
+def best_of(scan: native.Scan, k: int, threads: int | None) -> SearchResult:
+    """Return the k best of a scan."""
+    return SearchResult(*native.top_k(scan, k, threads))
+
+
+def rescored(
+    queries: Embeddings,
+    candidates: NDArray[Any],
+    corpus: Embeddings,
+    k: int,
+    metric: Any,
+    precision: str,
+    threads: int | None,
+) -> SearchResult:
+    """Return the k best of each query's candidates (n_queries, c), which are in range."""
+    scan = plan(queries, corpus, metric, precision)
+    k = min(as_count(k), candidates.shape[1])
+    scan.selection = np.sort(candidates.astype(np.int64), axis=1)
+    if not len(corpus):
+        return SearchResult(
+            np.full((len(queries), k), -1 if scan.is_integer else np.nan, np.int32 if scan.is_integer else np.float32),
+            np.full((len(queries), k), -1, np.int64),
+        )
+    return best_of(scan, k, threads)
 
 
 def as_embeddings(rows: Any, name: str) -> Embeddings:
@@ -231,7 +253,8 @@ def as_queries(queries: Any) -> tuple[Embeddings, bool]:
     return as_embeddings(array[None] if single else array, "queries"), single
 
 
-def _count(k: Any) -> int:
+def as_count(k: Any) -> int:
+    """Return `k` as an int that is not negative."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer):
         raise TypeError(f"k is a whole number, not {k!r}")
     if k < 0:

@@ -296,11 +296,11 @@ def hits(
     return limits, scores, rows[order]
 
 
-def squares(scan: Scan) -> NDArray[np.float64]:
-    """Return the squared lengths of the rows' values, before their scales, that ``row_squares`` wants."""
-    out = np.empty(len(scan.rows), np.float64)
+def squares(scan: Scan, start: int = 0) -> NDArray[np.float64]:
+    """Return the squared lengths of rows `start` .. of a scan, before their scales, that ``row_squares`` wants."""
+    out = np.empty(len(scan.rows) - start, np.float64)
     if len(out):
-        args, alive = scan.arguments(0, 0, len(out), None)
+        args, alive = scan.arguments(0, start, len(scan.rows), None)
         lib.ec_search_squares(args, pointer(out))
         del alive
     return out

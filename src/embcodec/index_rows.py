@@ -1,0 +1,148 @@
+"""What an index holds at one moment, and how rows are added to it without copying all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._native import search as native
+from .embeddings import Embeddings, replace_values
+from .errors import CodeMismatchError
+from .scale import PER_VECTOR, Scale
+
+
+class Growing:
+    """An array with spare room behind it. What is written there lies outside every view given out before."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._room, self._used = values, len(values)
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The rows so far, a view."""
+        return self._room[: self._used]
+
+    def append(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the former rows and the new ones. Not for two threads at once."""
+        total = self._used + len(values)
+        if total > len(self._room):
+            room = np.empty((max(total, len(self._room) * 3 // 2), *self._room.shape[1:]), self._room.dtype)
+            room[: self._used] = self.values
+            self._room = room
+        self._room[self._used : total] = values
+        self._used = total
+        return self.values
+
+
+class Part:
+    """Rows of one kind in an index. A `Part` is replaced, never changed, as far as searches see it."""
+
+    def __init__(self, rows: Embeddings) -> None:
+        self.rows = rows
+        self._growing = Growing(rows.values)
+        self._squares: NDArray[np.float64] = np.empty(0, np.float64)
+
+    def appended(self, more: Embeddings) -> Part:
+        """Return a part with `more` rows, which shares the former ones' memory."""
+        if more.meaning != self.rows.meaning:
+            raise CodeMismatchError(f"{more!r} cannot be added to {self.rows!r}: they differ in dtype, shape or scale")
+        part = Part.__new__(Part)
+        part._growing = self._growing
+        scale = self.rows.scale
+        if scale is not None and scale.kind == PER_VECTOR:
+            assert scale.values is not None
+            assert more.scale is not None
+            assert more.scale.values is not None
+            scale = Scale.per_vector(np.concatenate([scale.values, more.scale.values]))
+        part.rows = replace_values(self.rows, self._growing.append(more.values), scale=scale)
+        part._squares = self._squares
+        return part
+
+    def taken(self, kept: NDArray[np.bool_]) -> Part:
+        """Return a part with the rows of a mask only, in memory of its own."""
+        part = Part(self.rows[kept])
+        if len(self._squares) == len(self.rows):
+            part._squares = self._squares[kept]
+        return part
+
+    def give_squares(self, scan: native.Scan) -> None:
+        """Give a scan of these rows their squared lengths, counted once, if it wants them."""
+        if scan.metric not in (native.COST_COSINE, native.COST_L2) or scan.lengths == native.LENGTH_NONE:
+            return
+        known = self._squares
+        if len(known) < len(self.rows):  # two threads may both count: they find the same
+            tail = native.squares(scan, len(known))
+            known = np.concatenate([known, tail])
+            self._squares = known
+        scan.row_squares = known
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What searches see: it does not change while they run.
+
+    Attributes
+    ----------
+    codes, rescore_with : Part
+        Rows in the same order; the second may be None.
+    ids : ndarray of int64 or None
+        The rows' ids; None where they are 0 .. n - 1.
+    next_id : int
+        The least number that rows without an id get next.
+    """
+
+    codes: Part
+    rescore_with: Part | None
+    ids: NDArray[np.int64] | None
+    next_id: int
+    _order: list[NDArray[np.int64]] = field(default_factory=list, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.codes.rows)
+
+    def all_ids(self) -> NDArray[np.int64]:
+        """Return the ids, (n,)."""
+        return np.arange(len(self), dtype=np.int64) if self.ids is None else self.ids
+
+    def names(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the ids of rows; -1 stays."""
+        if self.ids is None or not len(self.ids):
+            return rows
+        return np.where(rows < 0, -1, self.ids[rows])
+
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of ids; -1 for those that are not there."""
+        if self.ids is None:
+            return np.where((ids >= 0) & (ids < len(self)), ids, -1)
+        if not len(self.ids):
+            return np.full(len(ids), -1, np.int64)
+        if not self._order:
+            self._order.append(np.argsort(self.ids, kind="stable"))
+        order = self._order[0]
+        places = np.minimum(np.searchsorted(self.ids, ids, sorter=order), len(order) - 1)
+        rows = order[places]
+        return np.where(self.ids[rows] == ids, rows, -1)
+
+
+def as_ids(ids: Any, count: int) -> NDArray[np.int64]:
+    """Return user ids as int64 (count,), each one once.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    array = np.asarray(ids)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"ids are whole numbers, not {array.dtype}")
+    if array.shape != (count,):
+        raise ValueError(f"ids have shape ({count},), not {array.shape}")
+    if array.size and (array.min() < 0 or int(array.max()) >= 2**63 - 1):
+        raise ValueError("ids must be 0 .. 2**63 - 2")
+    if len(np.unique(array)) != count:
+        raise ValueError("an id is given twice")
+    return array.astype(np.int64)
