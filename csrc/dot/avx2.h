@@ -1,0 +1,36 @@
+/* Shared by the AVX2 dots. */
+#ifndef EC_DOT_AVX2_H
+#define EC_DOT_AVX2_H
+
+#include "strips.h"
+
+#if defined(EC_X86_64)
+EC_TARGET_AVX2
+
+/* Sixteen bytes, or as many as there are and zeros. */
+EC_INLINE __m128i load_16(const uint8_t *p, int64_t n) {
+    if (n >= 16) return _mm_loadu_si128((const __m128i *)p);
+    uint8_t bytes[16];
+    ec_copy_16(bytes, p, n);
+    return _mm_loadu_si128((const __m128i *)bytes);
+}
+
+EC_INLINE int32_t sum_i32x8(__m256i x) {
+    __m128i half = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+    return _mm_cvtsi128_si32(half);
+}
+
+/* The hint of the tile slots: ask the second-level cache for it. */
+EC_INLINE void ask_for(const void *ahead, int64_t n_bytes) {
+    for (int64_t i = 0; i < n_bytes; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T1);
+}
+
+EC_TARGET_END
+
+void ec_dot_i8_install_avx2(ec_kernels *table);
+void ec_dot_f32_install_avx2(ec_kernels *table);
+
+#endif
+#endif

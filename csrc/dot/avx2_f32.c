@@ -1,0 +1,219 @@
+/* float32 dots with vfmadd: in tiles a lane is a row and the dimensions come class by class; in rows a lane is a class.
+ * Either way each partial sum meets its products in the order of the specification. */
+#include "avx2.h"
+
+#if defined(EC_X86_64)
+EC_TARGET_AVX2
+
+enum {
+    TILE_QUERIES = 6, /* 2 x 6 partial sums, 2 vectors of rows and 1 of a query: 15 of 16 registers; totals in memory */
+    PIECE_BYTES = 24 << 10 /* what a tile takes of a strip at a time: of 32 KB of first-level cache */
+};
+
+static void dot_f32_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
+    ec_class_queries(queries, n_queries, dimension, prepared);
+}
+
+EC_INLINE __m256 load_f32x8(const void *p) { return _mm256_loadu_ps((const float *)p); }
+
+/* Lanes 0..n - 1 of a row, the rest zeros. */
+EC_INLINE __m256 load_some_f32x8(const uint8_t *p, int64_t n) {
+    const __m256i lane_i32x8 = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    if (n >= 8) return load_f32x8(p);
+    if (n <= 0) return _mm256_setzero_ps();
+    return _mm256_maskload_ps((const float *)(const void *)p,
+                              _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane_i32x8));
+}
+
+EC_INLINE void transpose_f32x8(__m256 v[8]) {
+    __m256 s[8], t[8];
+    for (int i = 0; i < 8; i += 2) {
+        s[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+        s[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int h = 0; h < 2; h++) {
+            t[i + 2 * h] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0x44);
+            t[i + 2 * h + 1] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0xee);
+        }
+    for (int i = 0; i < 4; i++) {
+        v[i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x20);
+        v[4 + i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x31);
+    }
+}
+
+static void dot_f32_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, void *panel) {
+    int64_t start[EC_CLASSES];
+    for (int c = 0; c < EC_CLASSES; c++) start[c] = ec_class_start(dimension, c) * EC_STRIP;
+    float *strip = panel;
+    for (int64_t first = 0; first < n_rows; first += EC_STRIP, strip += dimension * EC_STRIP)
+        for (int64_t d = 0; d < dimension; d += 8)
+            for (int half = 0; half < EC_STRIP; half += 8) {
+                const int64_t n = ec_min_i64(dimension - d, 8);
+                __m256 values[8];
+                for (int i = 0; i < 8; i++) {
+                    const int64_t r = first + half + i;
+                    values[i] = load_some_f32x8((const uint8_t *)rows + (r < n_rows ? r * stride_bytes : 0) + d * 4,
+                                                r < n_rows ? n : 0);
+                }
+                transpose_f32x8(values);
+                for (int64_t i = 0; i < n; i++)
+                    _mm256_store_ps(strip + start[(d + i) % EC_CLASSES] + d / EC_CLASSES * EC_STRIP + half, values[i]);
+            }
+}
+
+/* Named rather than arrays, and loops written out: compilers then keep all partial sums in registers. */
+typedef struct {
+    __m256 v0, v1;
+} vectors;
+
+EC_INLINE vectors add_products(vectors partial, vectors rows, const uint8_t *value) {
+    const __m256 value_f32x8 = _mm256_broadcast_ss((const float *)(const void *)value);
+    partial.v0 = _mm256_fmadd_ps(value_f32x8, rows.v0, partial.v0);
+    partial.v1 = _mm256_fmadd_ps(value_f32x8, rows.v1, partial.v1);
+    return partial;
+}
+
+EC_INLINE void add_partial(float *total, vectors partial) {
+    _mm256_storeu_ps(total, _mm256_add_ps(_mm256_loadu_ps(total), partial.v0));
+    _mm256_storeu_ps(total + 8, _mm256_add_ps(_mm256_loadu_ps(total + 8), partial.v1));
+}
+
+/* Classes [c, end_class) of a strip's 16 rows and n_queries queries: add them to the totals. */
+EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_stride, const float *panel,
+                     int64_t dimension, int64_t c, int64_t end_class, float *totals, int64_t totals_stride) {
+    const vectors zero = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    for (; c < end_class; c++) {
+        const uint8_t *end = query + ec_class_size(dimension, c) * 4;
+        vectors p0 = zero, p1 = zero, p2 = zero, p3 = zero, p4 = zero, p5 = zero;
+        do { /* only classes that are not empty */
+            const vectors rows = {_mm256_load_ps(panel), _mm256_load_ps(panel + 8)};
+            p0 = add_products(p0, rows, query);
+            if (n_queries > 1) p1 = add_products(p1, rows, query + query_stride);
+            if (n_queries > 2) p2 = add_products(p2, rows, query + 2 * query_stride);
+            if (n_queries > 3) p3 = add_products(p3, rows, query + 3 * query_stride);
+            if (n_queries > 4) p4 = add_products(p4, rows, query + 4 * query_stride);
+            if (n_queries > 5) p5 = add_products(p5, rows, query + 5 * query_stride);
+            query += 4;
+            panel += EC_STRIP;
+        } while (query < end);
+        add_partial(totals, p0);
+        if (n_queries > 1) add_partial(totals + totals_stride, p1);
+        if (n_queries > 2) add_partial(totals + 2 * totals_stride, p2);
+        if (n_queries > 3) add_partial(totals + 3 * totals_stride, p3);
+        if (n_queries > 4) add_partial(totals + 4 * totals_stride, p4);
+        if (n_queries > 5) add_partial(totals + 5 * totals_stride, p5);
+    }
+}
+
+typedef void block_function(const uint8_t *query, int64_t query_stride, const float *panel, int64_t dimension, int64_t c,
+                            int64_t end_class, float *totals, int64_t totals_stride);
+
+#define BLOCK(Q)                                                                                                       \
+    static void block_##Q(const uint8_t *query, int64_t query_stride, const float *panel, int64_t dimension,           \
+                          int64_t c, int64_t end_class, float *totals, int64_t totals_stride) {                        \
+        block(Q, query, query_stride, panel, dimension, c, end_class, totals, totals_stride);                          \
+    }
+BLOCK(1)
+BLOCK(2)
+BLOCK(3)
+BLOCK(4)
+BLOCK(5)
+BLOCK(6)
+static block_function *const BLOCK_OF[TILE_QUERIES] = {block_1, block_2, block_3, block_4, block_5, block_6};
+
+/* One strip by one group of queries, pieces of classes outside it; a ragged strip's totals go by way of the stack. */
+static void strip_piece(const uint8_t *query, int64_t query_stride, int64_t n_queries, const float *panel,
+                        int64_t dimension, int64_t c, int64_t end_class, float *scores, int64_t scores_stride,
+                        int64_t n_rows) {
+    float ragged[TILE_QUERIES * EC_STRIP];
+    float *totals = n_rows < EC_STRIP ? ragged : scores;
+    const int64_t totals_stride = n_rows < EC_STRIP ? EC_STRIP : scores_stride;
+    for (int64_t q = 0; q < n_queries; q++) {
+        if (c == 0)
+            memset(totals + q * totals_stride, 0, EC_STRIP * 4);
+        else if (n_rows < EC_STRIP)
+            memcpy(ragged + q * EC_STRIP, scores + q * scores_stride, (size_t)n_rows * 4);
+    }
+    BLOCK_OF[n_queries - 1](query, query_stride, panel, dimension, c, end_class, totals, totals_stride);
+    if (n_rows < EC_STRIP)
+        for (int64_t q = 0; q < n_queries; q++)
+            memcpy(scores + q * scores_stride, ragged + q * EC_STRIP, (size_t)n_rows * 4);
+}
+
+static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel,
+                         int64_t n_rows, int64_t dimension, float *scores, int64_t scores_stride, const void *ahead,
+                         int64_t ahead_bytes) {
+    const int64_t query_stride = ec_classed_query_bytes(dimension), n_classes = ec_min_i64(dimension, EC_CLASSES);
+    const int64_t fit = PIECE_BYTES / (ec_class_size(dimension, 0) * EC_STRIP * 4), piece = fit < 1 ? 1 : fit;
+    const uint8_t *queries = (const uint8_t *)prepared + first_query * query_stride;
+    ask_for(ahead, ahead_bytes);
+    for (int64_t r = 0; r < n_rows; r += EC_STRIP) {
+        const float *strip = (const float *)panel + r * dimension;
+        for (int64_t c = 0; c < n_classes; c += piece) {
+            const int64_t start = ec_class_start(dimension, c);
+            for (int64_t q = 0; q < n_queries; q += TILE_QUERIES)
+                strip_piece(queries + q * query_stride + start * 4, query_stride,
+                            ec_min_i64(n_queries - q, TILE_QUERIES), strip + start * EC_STRIP, dimension, c,
+                            ec_min_i64(c + piece, n_classes), scores + q * scores_stride + r, scores_stride,
+                            ec_min_i64(n_rows - r, EC_STRIP));
+        }
+    }
+}
+
+/* ---- one query, plain rows: lanes are partial sums 0..7 and 8..15 ---- */
+
+EC_INLINE vectors add_classes(vectors partial, __m256 low_f32x8, __m256 high_f32x8, const uint8_t *row, int64_t n) {
+    partial.v0 = _mm256_fmadd_ps(low_f32x8, load_some_f32x8(row, n), partial.v0);
+    partial.v1 = _mm256_fmadd_ps(high_f32x8, load_some_f32x8(row + 32, n - 8), partial.v1);
+    return partial;
+}
+
+EC_INLINE float total(vectors partial) {
+    float lanes[EC_CLASSES];
+    _mm256_storeu_ps(lanes, partial.v0);
+    _mm256_storeu_ps(lanes + 8, partial.v1);
+    return ec_add_classes(lanes);
+}
+
+/* Four rows share the loads of the query; past the last row it is repeated, and not stored. A lane that has no value in
+ * the last step adds a product of zeros, which changes nothing (or -0 to +0, which the total does not see). */
+static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                         float *scores) {
+    const vectors zero = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    for (int64_t r = 0; r < n_rows; r += 4) {
+        const int64_t n = ec_min_i64(n_rows - r, 4);
+        const uint8_t *row0 = (const uint8_t *)rows + r * stride_bytes, *row1 = n > 1 ? row0 + stride_bytes : row0;
+        const uint8_t *row2 = n > 2 ? row1 + stride_bytes : row1, *row3 = n > 3 ? row2 + stride_bytes : row2;
+        const uint8_t *at = query;
+        vectors p0 = zero, p1 = zero, p2 = zero, p3 = zero;
+        int64_t d = 0;
+        for (; d + 16 <= dimension; d += 16) {
+            const __m256 low_f32x8 = load_f32x8(at + d * 4), high_f32x8 = load_f32x8(at + d * 4 + 32);
+            p0 = add_classes(p0, low_f32x8, high_f32x8, row0 + d * 4, 16);
+            p1 = add_classes(p1, low_f32x8, high_f32x8, row1 + d * 4, 16);
+            p2 = add_classes(p2, low_f32x8, high_f32x8, row2 + d * 4, 16);
+            p3 = add_classes(p3, low_f32x8, high_f32x8, row3 + d * 4, 16);
+        }
+        if (d < dimension) {
+            const __m256 low_f32x8 = load_some_f32x8(at + d * 4, dimension - d);
+            const __m256 high_f32x8 = load_some_f32x8(at + d * 4 + 32, dimension - d - 8);
+            p0 = add_classes(p0, low_f32x8, high_f32x8, row0 + d * 4, dimension - d);
+            p1 = add_classes(p1, low_f32x8, high_f32x8, row1 + d * 4, dimension - d);
+            p2 = add_classes(p2, low_f32x8, high_f32x8, row2 + d * 4, dimension - d);
+            p3 = add_classes(p3, low_f32x8, high_f32x8, row3 + d * 4, dimension - d);
+        }
+        const float totals[4] = {total(p0), total(p1), total(p2), total(p3)};
+        memcpy(scores + r, totals, (size_t)n * 4);
+    }
+}
+
+void ec_dot_f32_install_avx2(ec_kernels *table) {
+    table->dot_f32_pack = dot_f32_pack;
+    table->dot_f32_prepare = dot_f32_prepare;
+    table->dot_f32_tile = dot_f32_tile;
+    table->dot_f32_rows = dot_f32_rows;
+}
+
+EC_TARGET_END
+#endif
