@@ -95,7 +95,8 @@ def batch(
 
     check_suffix(output)
     with progress_bar("decoding") as report:
-        found = decode_batch(results, output_dtype=dtype, dimension=dimension, profile=profile, progress=report)
+        told = (lambda done, total: report(done, total, "decoding")) if report else None
+        found = decode_batch(results, output_dtype=dtype, dimension=dimension, profile=profile, progress=told)
     if not len(found.embeddings):
         raise ValueError(f"{results}: no line holds vectors ({len(found.errors)} failed)")
     save(output, found.embeddings)

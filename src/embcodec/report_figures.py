@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import EmbcodecError
@@ -192,12 +192,12 @@ class _drawing:
             from matplotlib.figure import Figure
         except ImportError:
             raise EmbcodecError("plots need matplotlib: pip install 'embcodec[plot]'") from None
-        self._context = matplotlib.rc_context(_STYLE)
-        self._make = lambda: Figure(figsize=(width, height), layout="constrained", facecolor="none")
+        self._context = matplotlib.rc_context(_STYLE)  # type: ignore[arg-type]
+        self._figure_type, self._size = Figure, (width, height)
 
-    def __enter__(self) -> tuple[Any, Any]:
+    def __enter__(self) -> tuple[Any, Callable[[str], str]]:
         self._context.__enter__()
-        self._figure = self._make()
+        self._figure = self._figure_type(figsize=self._size, layout="constrained", facecolor="none")
         return self._figure, self._finish
 
     def __exit__(self, *details: Any) -> None:

@@ -96,8 +96,10 @@ class Study:
         good = [found for found in self.measurements if found.overlap.low >= target]
         if not good:
             return None
-        cost = (lambda m: m.code_bytes) if rescoring_on_disk else (lambda m: m.total_bytes)
-        return min(good, key=lambda m: (cost(m), m.total_bytes, -m.overlap.mean))
+        return min(
+            good,
+            key=lambda m: (m.code_bytes if rescoring_on_disk else m.total_bytes, m.total_bytes, -m.overlap.mean),
+        )
 
     def advise(self, target: float = 0.98) -> list[str]:
         """Return the recommendation in plain sentences."""

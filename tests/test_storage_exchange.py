@@ -1,0 +1,115 @@
+"""Other systems' binary forms: exact bytes, and back."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+
+from embcodec.embeddings import Embeddings
+from embcodec.errors import StorageError
+from embcodec.storage_exchange import (
+    from_pgvector,
+    from_sqlite_vec,
+    to_arrow,
+    to_faiss,
+    to_pgvector,
+    to_sqlite_vec,
+    write_pgcopy,
+)
+
+FLOATS = Embeddings(np.array([[0.5, -1.25, 3.0], [1e-3, 0.0, -2.0]], np.float32))
+BITS = Embeddings(np.array([[0b10110000, 0b01000000]], np.uint8), "ubinary", 11)
+
+
+def test_pgvector_bytes() -> None:
+    assert to_pgvector(FLOATS)[0] == struct.pack(">hh3f", 3, 0, 0.5, -1.25, 3.0)
+    assert to_pgvector(FLOATS, half=True)[0] == struct.pack(">hh3e", 3, 0, 0.5, -1.25, 3.0)
+    assert to_pgvector(BITS)[0] == struct.pack(">i2B", 11, 0b10110000, 0b01000000)
+    assert from_pgvector(to_pgvector(FLOATS)) == FLOATS
+    assert from_pgvector(to_pgvector(BITS), kind="bit") == BITS
+    assert from_pgvector(to_pgvector(BITS.to("binary")), kind="bit") == BITS
+    halves = from_pgvector(to_pgvector(FLOATS, half=True), kind="halfvec")
+    assert np.array_equal(halves.values, FLOATS.values.astype(np.float16).astype(np.float32))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e6])
+def test_pgvector_refuses_what_it_cannot_hold(bad: float) -> None:
+    rows = Embeddings(np.array([[1, 2], [1, bad]], np.float32))
+    with pytest.raises(StorageError, match="row 1"):
+        to_pgvector(rows, half=True)
+    with pytest.raises(StorageError, match="int8"):
+        to_pgvector(FLOATS.to("int8"))
+    with pytest.raises(StorageError, match="16000"):
+        to_pgvector(Embeddings(np.zeros((1, 16_001), np.float32)))
+
+
+def test_pgvector_rows_must_agree() -> None:
+    one, other = to_pgvector(FLOATS)
+    for damaged in (
+        [],
+        [b"\0"],
+        [one, other[:-1]],
+        [one, other + b"\0"],
+        [b"\0\3\0\1" + one[4:]],
+        [one, one[:1] + other],
+    ):
+        with pytest.raises(StorageError):
+            from_pgvector(damaged)
+    with pytest.raises(StorageError):
+        from_pgvector([struct.pack(">iB", 3, 0xFF)], kind="bit")
+
+
+def test_copy_binary() -> None:
+    file = io.BytesIO()
+    write_pgcopy(file, FLOATS, ids=[7, -1])
+    text = file.getvalue()
+    first, second = to_pgvector(FLOATS)
+    assert text == (
+        b"PGCOPY\n\xff\r\n\0"
+        + bytes(8)
+        + struct.pack(">hiqi", 2, 8, 7, len(first))
+        + first
+        + struct.pack(">hiqi", 2, 8, -1, len(second))
+        + second
+        + b"\xff\xff"
+    )
+
+
+def test_sqlite_vec() -> None:
+    assert to_sqlite_vec(FLOATS)[1] == struct.pack("<3f", 1e-3, 0.0, -2.0)
+    assert from_sqlite_vec(to_sqlite_vec(FLOATS)) == FLOATS
+    assert from_sqlite_vec(to_sqlite_vec(FLOATS.to("int8")), "int8") == FLOATS.to("int8")
+    bits = Embeddings(np.array([[0b10110000]], np.uint8), "ubinary")
+    assert to_sqlite_vec(bits) == [bytes([0b00001101])]
+    assert np.array_equal(from_sqlite_vec(to_sqlite_vec(bits), "ubinary").to_float(), bits.to_float())
+    with pytest.raises(StorageError, match="multiple of 8"):
+        to_sqlite_vec(BITS)
+    with pytest.raises(StorageError, match="blob 1"):
+        from_sqlite_vec([b"1234", b"12345"])
+    with pytest.raises(StorageError, match="float32"):
+        from_sqlite_vec([b"123"])
+
+
+def test_faiss() -> None:
+    faiss = pytest.importorskip("faiss")
+    rows = np.random.default_rng(1).standard_normal((60, 16)).astype(np.float32)
+    bits = Embeddings(rows).to("binary")
+    index = faiss.IndexBinaryFlat(16)
+    index.add(to_faiss(bits))
+    distances, _ = index.search(to_faiss(bits)[:3], 60)
+    assert np.array_equal(distances[:, 0], [0, 0, 0])
+    signs = bits.to_float()
+    assert np.array_equal(np.sort(distances), np.sort((signs[:3, None] != signs[None]).sum(axis=2)))
+    assert to_faiss(FLOATS) is FLOATS.values
+    codes = Embeddings(rows / 4).to("int8")
+    assert np.array_equal(to_faiss(codes).astype(int) - 128, codes.values)
+
+
+def test_arrow_shares_memory() -> None:
+    pytest.importorskip("pyarrow")
+    array = to_arrow(FLOATS)
+    assert array.to_pylist() == FLOATS.values.tolist()
+    assert array.values.buffers()[1].address == FLOATS.values.ctypes.data
