@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from embcodec.cli import main
-from embcodec.storage import load
+from embcodec.embeddings import Embeddings
+from embcodec.storage import load, save
 
 COMMANDS = ("decode", "encode", "info", "search", "tradeoff", "embed", "batch", "serve", "demo")
 
@@ -127,3 +128,87 @@ def test_as_a_process(vectors: Path, tmp_path: Path) -> None:
     assert broken.returncode == 1
     assert broken.stderr.startswith(b"Error: ")
     assert broken.stderr.count(b"\n") == 1
+
+
+def test_integers_without_a_meaning_are_bad_data(tmp_path: Path) -> None:
+    np.save(tmp_path / "codes.npy", np.ones((30, 4), np.int8))
+    done = run("info", tmp_path / "codes.npy")
+    assert done.exit_code == 1
+    assert "output_dtype" in done.stderr
+    assert run_json("info", tmp_path / "codes.npy", "--dtype", "binary", "--dimension", 32)["dimension"] == 32
+
+
+def test_no_rows_is_not_a_crash(tmp_path: Path) -> None:
+    save(tmp_path / "none.safetensors", Embeddings(np.empty((0, 8), np.float32)))
+    assert run_json("info", tmp_path / "none.safetensors")["rows"] == 0
+    assert run("tradeoff", tmp_path / "none.safetensors").exit_code == 1
+
+
+def test_search_finds_rows_themselves(vectors: Path, tmp_path: Path) -> None:
+    save(tmp_path / "codes.safetensors", load(vectors).to("int8", scale="per-vector"))
+    found = run_json("search", vectors, tmp_path / "codes.safetensors", "-k", 3)
+    assert np.array(found["indices"])[:, 0].tolist() == list(range(400))
+    assert np.array(found["scores"]).shape == (400, 3)
+    assert "399" in run("search", vectors, tmp_path / "codes.safetensors").stdout
+    save(tmp_path / "bits.safetensors", load(vectors).to("ubinary"))
+    done = run("search", tmp_path / "bits.safetensors", tmp_path / "codes.safetensors")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+
+
+def test_info_says_what_conversions_keep(vectors: Path) -> None:
+    facts = run_json("info", vectors)
+    kept = {row["to"]: row for row in facts["conversions"]}
+    assert kept["int8 per-vector"]["cosine"] > 0.9999
+    assert kept["int8 per-vector"]["overlap"] > 0.97 > kept["ubinary, float query"]["overlap"]
+    assert kept["ubinary, float query"]["row_bytes"] == 4
+    assert "int8 per-vector" in run("info", vectors).stdout
+
+
+def test_tradeoff_with_queries_and_report(vectors: Path, tmp_path: Path) -> None:
+    x = load(vectors).values
+    np.save(tmp_path / "queries.npy", x[:120] + np.float32(0.01))
+    np.save(tmp_path / "relevant.npy", np.arange(120))
+    report = tmp_path / "report.html"
+    options = ("--queries", tmp_path / "queries.npy", "--relevant", tmp_path / "relevant.npy", "--dimension", 24)
+    found = run_json("tradeoff", vectors, *options, "--report", report)
+    assert {row["dimension"] for row in found["measurements"]} == {32, 24}
+    assert found["measurements"][0]["ndcg"]["mean"] == 1.0
+    assert found["recommended"]["dimension"] == 32
+    page = report.read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    done = run("tradeoff", vectors, "--target", 1.0)
+    assert "keep float" in done.stdout
+    assert run("tradeoff", vectors, "--target", 1.5).exit_code == 2
+
+
+def test_batch(tmp_path: Path) -> None:
+    good = {"custom_id": "a", "response": {"status_code": 200, "body": {"data": [{"embedding": [1, 2], "index": 0}]}}}
+    lines = [json.dumps(good), json.dumps({"custom_id": "b", "response": None, "error": "no such model"})]
+    (tmp_path / "out.jsonl").write_text("\n".join(lines))
+    arguments = ("batch", tmp_path / "out.jsonl", "-o", tmp_path / "out.npz", "--ids", tmp_path / "ids.txt")
+    done = run(*arguments)
+    assert done.exit_code == 0, done.output
+    assert "b: " in done.stderr
+    assert "no such model" in done.stderr
+    assert load(tmp_path / "out.npz").values.tolist() == [[1, 2]]
+    assert (tmp_path / "ids.txt").read_text() == "a\n"
+    (tmp_path / "out.jsonl").write_text(lines[1])
+    assert run(*arguments).exit_code == 1
+
+
+def test_embed(tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    from embcodec.server import running_server
+
+    (tmp_path / "lines.txt").write_text("one line\nand another\n")
+    with running_server(["hash-256"]) as server:
+        arguments = ("embed", tmp_path / "lines.txt", "--model", "hash-256", "--base-url", server.base_url)
+        facts = run_json(*arguments, "--dtype", "ubinary", "--dimension", 256, "-o", tmp_path / "out.safetensors")
+        assert (facts["rows"], facts["output_dtype"]) == (2, "ubinary")
+        assert load(tmp_path / "out.safetensors").dimension == 256
+        refused = run("embed", tmp_path / "lines.txt", "--base-url", server.base_url, "-o", tmp_path / "x.npy")
+        assert refused.exit_code == 1
+        assert not (tmp_path / "x.npy").exists()
+        (tmp_path / "lines.txt").write_text("one line\n\n")
+        assert "line 2 is empty" in run(*arguments, "-o", tmp_path / "x.npy").stderr

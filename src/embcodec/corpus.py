@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.util
 import inspect
+import os
 import re
 import sysconfig
 import warnings
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_SKIPPED = {"site-packages", "dist-packages", "test", "tests", "idle_test", "lib2to3", "__pycache__", "ensurepip"}
+_SKIPPED = {"site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3", "encodings", "__pycache__"}
 _QUERY_LENGTH = (15, 300)
 _DOCUMENT_LENGTH = (80, 700)
 _SIGNATURE = re.compile(r"^[\w.\[\], ]*\(.*\)( *-> *.*)?$")
@@ -107,18 +108,24 @@ def _plain(text: str) -> str:
 
 def _docstrings() -> Iterator[tuple[str, str]]:
     for root, prefix in _roots():
-        for path in sorted(root.rglob("*.py")):
-            inner = path.relative_to(root)
-            if _SKIPPED.intersection(inner.parts):
-                continue
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of invalid escapes in other people's strings
-                    tree = ast.parse(path.read_bytes())
-            except (SyntaxError, ValueError, OSError):
-                continue
-            parts = [part for part in inner.with_suffix("").parts if part != "__init__"]
-            yield from _walk(tree, ".".join([*prefix, *parts]) or "python")
+        for folder, folders, files in os.walk(root):
+            folders[:] = sorted(set(folders) - _SKIPPED)
+            for file in sorted(name for name in files if name.endswith(".py")):
+                path = Path(folder, file)
+                inner = path.relative_to(root)
+                parts = [part for part in inner.with_suffix("").parts if part != "__init__"]
+                tree = _parse(path)
+                if tree is not None:
+                    yield from _walk(tree, ".".join([*prefix, *parts]) or "python")
+
+
+def _parse(path: Path) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of invalid escapes in other people's strings
+            return ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return None
 
 
 def _roots() -> Iterator[tuple[Path, tuple[str, ...]]]:

@@ -103,9 +103,9 @@ def _choose(schema: Any, column: str | None, pyarrow: Any) -> str:
         if column not in lists:
             raise StorageError(f"no column {column!r} of lists; there are {lists}")
         return column
-    for name in (*_USUAL_COLUMNS, *(lists if len(lists) == 1 else ())):
-        if name in lists:
-            return name
+    usual = [name for name in _USUAL_COLUMNS if name in lists]
+    if usual or len(lists) == 1:
+        return [*usual, *lists][0]
     raise StorageError(f"which column? There are {lists} of lists; name one")
 
 

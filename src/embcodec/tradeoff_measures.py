@@ -88,25 +88,25 @@ def bootstrap(per_query: PerQuery, *, resamples: int = 2000, seed: int = 0) -> E
     >>> bootstrap(np.array([1.0, 1.0, 1.0]))
     Estimate(mean=1.0, low=1.0, high=1.0)
     """
-    means = _draws(len(per_query), resamples, seed) @ per_query
-    return _interval(per_query.mean(), means)
+    counts = _draws(len(per_query), resamples, seed)
+    return _interval(per_query.mean(), (counts @ per_query) / len(per_query))
 
 
 def bootstrap_ratio(per_query: PerQuery, reference: PerQuery, *, resamples: int = 2000, seed: int = 0) -> Estimate:
     """Return mean / reference mean with its interval; both are drawn together, so what they share cancels."""
-    weights = _draws(len(per_query), resamples, seed)
-    below = weights @ reference
+    counts = _draws(len(per_query), resamples, seed)
+    below = counts @ reference
     whole = reference.mean()
     if whole == 0 or not below.all():
         return Estimate(float("nan"), float("nan"), float("nan"))
-    return _interval(per_query.mean() / whole, (weights @ per_query) / below)
+    return _interval(per_query.mean() / whole, (counts @ per_query) / below)
 
 
 def _draws(count: int, resamples: int, seed: int) -> PerQuery:
     if count < 1:
         raise ValueError("no queries, no interval")
     generator = np.random.default_rng(seed)
-    return generator.multinomial(count, np.full(count, 1.0 / count), size=resamples) / count
+    return generator.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64)
 
 
 def _interval(mean: Any, means: PerQuery) -> Estimate:

@@ -1,0 +1,200 @@
+"""What each kind of code keeps and costs on one's own vectors: a study that says how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .dtypes import OutputDtype
+from .embeddings import Embeddings
+from .quantize import quantize, truncate
+from .search import search
+from .tradeoff_measures import bootstrap, bootstrap_ratio, collapse_warnings, ndcg, overlap, pareto
+from .tradeoff_pipeline import Pipeline, rates, timed
+from .tradeoff_results import Measurement, Study
+
+Progress = Callable[[int, int, str], None]
+_HELD_OUT = 300
+
+
+def study(
+    vectors: ArrayLike | Embeddings,
+    queries: ArrayLike | Embeddings | None = None,
+    relevant: Sequence[Any] | NDArray[Any] | None = None,
+    *,
+    dimensions: Sequence[int] | None = None,
+    k: int = 10,
+    multipliers: Sequence[int] = (4, 10),
+    sample: int | None = 50_000,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Measure what every kind of code keeps of exact float32 search on these vectors, and what it costs.
+
+    Parameters
+    ----------
+    vectors : array-like, shape (n, d), or float Embeddings
+    queries : array-like, shape (n_queries, d), optional
+        By default up to 300 of the vectors, taken out of them.
+    relevant : sequence of length n_queries, optional
+        The row, or rows, that answer each query; nDCG is then reported too.
+    dimensions : sequence of int, optional
+        Vectors are also cut to these; by default to a half and a quarter.
+    k : int
+        How many neighbours count.
+    multipliers : sequence of int
+        Bits are also rescored: so many times k candidates.
+    sample : int, optional
+        Measure on at most so many rows, drawn with `seed`; None: on all. With `relevant`, all rows are kept.
+    threads : int, optional
+        For searching.
+    progress : callable, optional
+        Called with (done, total, label).
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ValueError
+        For codes instead of floats, too few rows, or shapes that do not fit.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).standard_normal((600, 32), dtype=np.float32)
+    >>> found = study(x, dimensions=[32], multipliers=[4])
+    >>> found.measurements[0].label, found.measurements[0].overlap.mean
+    ('float', 1.0)
+    """
+    rows = _floats(vectors, "vectors")
+    generator = np.random.default_rng(seed)
+    if sample is not None and relevant is None and len(rows) > sample + _HELD_OUT:
+        keep = sample + (_HELD_OUT if queries is None else 0)
+        rows = rows[np.sort(generator.choice(len(rows), keep, replace=False))]
+    held_out = queries is None
+    if queries is None:
+        if relevant is not None:
+            raise ValueError("relevant rows are those of given queries: pass queries too")
+        rows, asked = _hold_out(rows, k, generator)
+    else:
+        asked = _floats(queries, "queries")
+    if asked.shape[1] != rows.shape[1]:
+        raise ValueError(f"queries have {asked.shape[1]} dimensions, vectors {rows.shape[1]}")
+    if not len(rows) or not len(asked) or not 1 <= k <= len(rows):
+        raise ValueError(f"{len(rows)} vectors and {len(asked)} queries are too few for the {k} nearest")
+    full = rows.shape[1]
+    wanted = sorted({full, *(dimensions or (max(1, full // 2), max(1, full // 4)))}, reverse=True)
+    if wanted[0] > full or wanted[-1] < 1:
+        raise ValueError(f"dimensions are within 1 .. {full}, not {wanted}")
+    truth = search(asked, rows, k, metric="cosine", threads=threads).indices
+    pipelines = [pipe for size in wanted for pipe in standard_pipelines(rows, asked, size, multipliers)]
+    measurements = measure(pipelines, truth, relevant, k=k, threads=threads, progress=progress)
+    warnings = collapse_warnings(rows)
+    if len(asked) < 100:
+        warnings.append(f"{len(asked)} queries are few: the intervals are wide")
+    if len(rows) < 100 * k:
+        warnings.append(f"{len(rows)} rows are few: larger collections lose more to coarse codes")
+    return Study(measurements, len(rows), full, len(asked), k, held_out, warnings)
+
+
+def standard_pipelines(
+    rows: NDArray[np.float32], queries: NDArray[np.float32], dimension: int, multipliers: Sequence[int]
+) -> Iterator[Pipeline]:
+    """Yield every way of coding and searching that the study compares, at one dimension."""
+    if dimension < rows.shape[1]:
+        rows, queries = truncate(rows, dimension), truncate(queries, dimension)
+    asked = Embeddings(queries)
+    floats = Embeddings(rows)
+    yield Pipeline("float", floats, asked)
+    for dtype in (OutputDtype.INT8, OutputDtype.UINT8):
+        codes, seconds = timed(partial(quantize, rows, dtype, scale="unit"))
+        yield Pipeline(f"{dtype} unit", codes, quantize(queries, dtype, scale="unit"), encode_seconds=seconds)
+    int8, seconds = timed(partial(quantize, rows, OutputDtype.INT8, scale="per-vector"))
+    yield Pipeline("int8 per-vector", int8, asked, encode_seconds=seconds)
+    bits, seconds = timed(partial(quantize, rows, OutputDtype.UBINARY))
+    for label, first in (("bits", quantize(queries, OutputDtype.UBINARY)), ("bits, float query", asked)):
+        plain = Pipeline(label, bits, first, encode_seconds=seconds)
+        yield plain
+        for again in (int8, floats):
+            for multiplier in multipliers:
+                yield plain.rescored(again, asked, multiplier)
+
+
+def measure(
+    pipelines: Sequence[Pipeline],
+    truth: NDArray[Any],
+    relevant: Sequence[Any] | NDArray[Any] | None = None,
+    *,
+    k: int,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[Measurement]:
+    """Run every pipeline; the first is what the others' nDCG is compared with.
+
+    Parameters
+    ----------
+    pipelines : sequence of Pipeline
+    truth : integer array, shape (n_queries, k)
+        The exact neighbours.
+    relevant : sequence of length n_queries, optional
+    """
+    found = []
+    reference = None
+    for number, pipe in enumerate(pipelines):
+        if progress is not None:
+            progress(number, len(pipelines), f"{pipe.label}, {pipe.codes.dimension} dimensions")
+        indices = pipe.run(k, threads=threads)
+        gains = ndcg(indices, relevant) if relevant is not None else None
+        reference = gains if reference is None else reference
+        one, batch = rates(pipe, k, threads)
+        found.append(
+            Measurement(
+                label=pipe.label,
+                output_dtype=str(pipe.codes.output_dtype),
+                dimension=pipe.codes.dimension,
+                rescored_with=str(pipe.rows.output_dtype) if pipe.rows is not None else None,
+                rescore_multiplier=pipe.multiplier,
+                code_bytes=pipe.codes.nbytes / len(pipe.codes),
+                rescore_bytes=pipe.rows.nbytes / len(pipe.rows) if pipe.rows is not None else 0.0,
+                overlap=bootstrap(overlap(indices, truth)),
+                ndcg=bootstrap(gains) if gains is not None else None,
+                ndcg_kept=bootstrap_ratio(gains, reference) if gains is not None and reference is not None else None,
+                one_per_second=one,
+                batch_per_second=batch,
+                encoded_per_second=len(pipe.codes) / pipe.encode_seconds if pipe.encode_seconds else None,
+            )
+        )
+    front = pareto([m.total_bytes for m in found], [m.overlap.mean for m in found])
+    return [replace(m, on_front=best) for m, best in zip(found, front, strict=True)]
+
+
+def _floats(x: ArrayLike | Embeddings, name: str) -> NDArray[np.float32]:
+    if isinstance(x, Embeddings):
+        if x.output_dtype is not OutputDtype.FLOAT:
+            raise ValueError(f"{name} are {x.output_dtype} codes; a study begins with the floats they came from")
+        x = x.values
+    array = np.ascontiguousarray(x)
+    if array.ndim != 2 or array.dtype.kind != "f":
+        raise ValueError(f"{name} are floats of shape (n, dimension), not {array.dtype} {array.shape}")
+    array = array.astype(np.float32, copy=False)
+    if not np.isfinite(array).all():
+        raise ValueError(f"row {int((~np.isfinite(array)).any(axis=1).argmax())} of {name} has NaN or Infinity")
+    return array
+
+
+def _hold_out(
+    rows: NDArray[np.float32], k: int, generator: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    count = min(_HELD_OUT, len(rows) // 5)
+    if count < 1 or len(rows) - count < k:
+        raise ValueError(f"{len(rows)} vectors are too few to hold out queries from")
+    taken = np.zeros(len(rows), bool)
+    taken[generator.choice(len(rows), count, replace=False)] = True
+    return rows[~taken], rows[taken]

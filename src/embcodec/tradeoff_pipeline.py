@@ -1,0 +1,81 @@
+"""A way to search: codes to scan, and perhaps finer rows to score the candidates with again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dtypes import OutputDtype
+from .embeddings import Embeddings
+from .search import rescore, search
+
+T = TypeVar("T")
+_SHORT = {OutputDtype.BINARY: "bits", OutputDtype.UBINARY: "bits"}
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Codes with the queries asked of them, and the second stage if there is one.
+
+    Attributes
+    ----------
+    label : str
+    codes, queries : Embeddings
+        The first stage: integers or bits against the same kind, or float queries against any.
+    rows, exact : Embeddings or None
+        The second stage: rows to score candidates with, and the queries for that.
+    multiplier : int
+        The first stage hands on so many times k candidates.
+    encode_seconds : float
+        That encoding `codes` took; 0: unknown.
+    """
+
+    label: str
+    codes: Embeddings
+    queries: Embeddings
+    rows: Embeddings | None = None
+    exact: Embeddings | None = None
+    multiplier: int = 1
+    encode_seconds: float = 0.0
+
+    def rescored(self, rows: Embeddings, exact: Embeddings, multiplier: int) -> Pipeline:
+        """Return this pipeline with a second stage."""
+        label = f"{self.label}, then {_SHORT.get(rows.output_dtype, rows.output_dtype)} x{multiplier}"
+        return replace(self, label=label, rows=rows, exact=exact, multiplier=multiplier)
+
+    def run(self, k: int, part: slice = slice(None), threads: int | None = None) -> NDArray[Any]:
+        """Return the row numbers of the k best of each query in `part`, best first."""
+        queries = self.queries[part]
+        metric = "cosine" if queries.output_dtype is OutputDtype.FLOAT else None
+        wanted = min(k * self.multiplier, len(self.codes))
+        found = search(queries, self.codes, wanted, metric=metric, threads=threads)
+        if self.rows is None or self.exact is None:
+            return found.indices
+        return rescore(self.exact[part], found.indices, self.rows, k, metric="cosine").indices
+
+
+def timed(work: Callable[[], T], repeats: int = 3) -> tuple[T, float]:
+    """Return what `work` returns and the seconds that its quickest run took."""
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = work()
+        best = min(best, time.perf_counter() - start)
+    return result, best
+
+
+def rates(pipe: Pipeline, k: int, threads: int | None = None) -> tuple[float, float]:
+    """Return queries a second, one by one (the median of some) and all in one call (the best of two)."""
+    count = len(pipe.queries)
+    seconds = []
+    for number in range(min(count, 32)):
+        start = time.perf_counter()
+        pipe.run(k, slice(number, number + 1), threads)
+        seconds.append(time.perf_counter() - start)
+    _, batch = timed(lambda: pipe.run(k, threads=threads), repeats=2)
+    return float(1 / np.median(seconds)), count / batch
