@@ -38,6 +38,17 @@ _LAZY: dict[str, str] = {
     "compile_metric": "jit",
     "load": "storage",
     "save": "storage",
+    "run_demo": "demo",
+    "write_pgcopy": "storage_exchange",
+    "to_sqlite_vec": "storage_exchange",
+    "to_pgvector": "storage_exchange",
+    "to_faiss": "storage_exchange",
+    "to_arrow": "storage_exchange",
+    "from_sqlite_vec": "storage_exchange",
+    "from_pgvector": "storage_exchange",
+    "Study": "tradeoff_results",
+    "study": "tradeoff",
+    "docstring_pairs": "corpus",
     "write_batch": "batch",
 }
 
