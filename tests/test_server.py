@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from embcodec.server import Endpoint, RunningServer, running_server
 from embcodec.server_model import CachedModel, HashModel, UniversalSentenceEncoder, load_model
 from embcodec.server_request import MAX_BODY_BYTES, count_tokens
 
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates anew would take longer than the request
 MODEL = "hash-100"  # a dimension that is no multiple of eight
 TEXTS = ["first text", "second, longer text", "", "Ünïcode: 漢字 🦆", "first text"]
 DTYPES = ("float", "int8", "uint8", "binary", "ubinary")
@@ -60,7 +62,7 @@ def lenient() -> Iterator[RunningServer]:
 
 def post(server: RunningServer, body: Any = None, **fields: Any) -> httpx2.Response:
     content = body if isinstance(body, bytes) else json.dumps({"model": MODEL, "input": "x", **fields}).encode()
-    return httpx2.post(server.base_url + "/v1/embeddings", content=content)
+    return httpx2.post(server.base_url + "/v1/embeddings", content=content, verify=PLAIN)
 
 
 def vectors(response: httpx2.Response, dtype: str) -> np.ndarray:
@@ -216,19 +218,22 @@ def test_unknown_model(strict: RunningServer) -> None:
 def test_wrong_methods_and_paths_answer_in_json(
     strict: RunningServer, method: str, path: str, status: int, detail: str
 ) -> None:
-    response = httpx2.request(method, strict.base_url + path)
+    response = httpx2.request(method, strict.base_url + path, verify=PLAIN)
     assert (response.status_code, response.json()) == (status, {"detail": detail})
 
 
 def test_models_and_health(strict: RunningServer) -> None:
-    listed = httpx2.get(strict.base_url + "/v1/models").json()
+    listed = httpx2.get(strict.base_url + "/v1/models", verify=PLAIN).json()
     assert listed["object"] == "list"
     assert [(card["id"], card["object"], card["dimension"]) for card in listed["data"]] == [
         (MODEL, "model", 100),
         ("hash-256", "model", 256),
     ]
-    assert httpx2.get(f"{strict.base_url}/v1/models/{MODEL}").json() == listed["data"][0]
-    assert httpx2.get(strict.base_url + "/health").json() == {"status": "ok", "models": [MODEL, "hash-256"]}
+    assert httpx2.get(f"{strict.base_url}/v1/models/{MODEL}", verify=PLAIN).json() == listed["data"][0]
+    assert httpx2.get(strict.base_url + "/health", verify=PLAIN).json() == {
+        "status": "ok",
+        "models": [MODEL, "hash-256"],
+    }
 
 
 def test_lenient_takes_what_openai_sends(lenient: RunningServer) -> None:
@@ -247,7 +252,7 @@ def test_too_large_a_body_is_refused_whether_announced_or_not(strict: RunningSer
             yield piece
 
     for content in (piece * (MAX_BODY_BYTES // len(piece) + 1), pieces()):
-        with httpx2.Client() as client:
+        with httpx2.Client(verify=PLAIN) as client:
             response = client.post(strict.base_url + "/v1/embeddings", content=content)
         assert response.status_code == 413
         assert response.json()["type"] == "invalid_request_error"
@@ -257,7 +262,10 @@ WRONG_KEYS = (None, "Bearer wrong", "Bearer", "right-key", "Basic right-key", "B
 
 
 def test_required_key() -> None:
-    with running_server([MODEL], api_key="right-key") as server, httpx2.Client(base_url=server.base_url) as client:
+    with (
+        running_server([MODEL], api_key="right-key") as server,
+        httpx2.Client(base_url=server.base_url, verify=PLAIN) as client,
+    ):
         for header in WRONG_KEYS:
             headers = {"authorization": header.encode()} if header is not None else {}
             for method, path in (("POST", "/v1/embeddings"), ("GET", "/v1/models"), ("GET", f"/v1/models/{MODEL}")):
@@ -285,7 +293,7 @@ def test_a_failing_model_is_a_500_that_tells_nothing() -> None:
             response = post(server, model="failing", input=text)
             assert response.status_code == 500
             assert response.json()["message"] == "Internal server error"
-        assert httpx2.get(server.base_url + "/health").status_code == 200
+        assert httpx2.get(server.base_url + "/health", verify=PLAIN).status_code == 200
 
 
 def test_concurrent_requests_run_the_model_once_a_text() -> None:

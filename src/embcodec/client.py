@@ -6,19 +6,18 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent import futures
-from contextlib import suppress
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from .client_core import Job, Partial, Progress, send
 from .client_order import make_order
 from .client_settings import make_settings
 from .client_transport import Transport
+from .client_worker import Worker
 from .profiles import Profile
 from .response import EmbeddingResponse
 
-T = TypeVar("T")
 _STARTING = threading.Lock()  # held while a client gets or gives up its worker
 
 
@@ -101,7 +100,7 @@ class Client(_BaseClient):
     Embeddings(2 x 256 int8, 512 bytes)
     """
 
-    _worker: _Worker | None = None
+    _worker: Worker | None = None
 
     def embed(
         self,
@@ -193,10 +192,10 @@ class Client(_BaseClient):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _working(self) -> _Worker:
+    def _working(self) -> Worker:
         with _STARTING:
             if self._worker is None or self._worker.process != os.getpid():
-                self._worker = _Worker(Transport(self._settings))
+                self._worker = Worker(Transport(self._settings))
                 weakref.finalize(self, self._worker.stop)
             return self._worker
 
@@ -272,46 +271,3 @@ class AsyncClient(_BaseClient):
 
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
-
-
-class _Worker:
-    """An event loop in a thread: what gives calls that wait hard time-outs and cancellation.
-
-    A blocking read can be given a time-out, a blocking call of many reads cannot: a service that sends a byte now and
-    then would hold it for ever. Texts and progress stay in the caller's thread; here is only HTTP.
-    """
-
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
-        self.process = os.getpid()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="embcodec-client", daemon=True)
-        self._thread.start()
-
-    def submit(self, work: Coroutine[Any, Any, T]) -> futures.Future[T]:
-        """Start `work` in the loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    def stop(self) -> None:
-        """Cancel what is under way, close the connections, end the thread. A second time it does nothing."""
-        if self._loop.is_closed() or self.process != os.getpid():
-            return
-        with suppress(RuntimeError):  # closed meanwhile
-            self._loop.call_soon_threadsafe(self._loop.stop)
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            self._loop.run_forever()
-            self._loop.run_until_complete(self._wind_up())
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        finally:
-            self._loop.close()
-
-    async def _wind_up(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.transport.close()

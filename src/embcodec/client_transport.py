@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -22,11 +24,14 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds, where the service names none
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as it came: status, headers, the whole body (unzipped)."""
+    """An answer as it came: status, headers, the whole body (unzipped).
+
+    What a service says may hold the key: only the status shows in a traceback with variables.
+    """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 class _Bearer(httpx2.Auth):
@@ -38,6 +43,12 @@ class _Bearer(httpx2.Auth):
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         request.headers["authorization"] = f"Bearer {self._key.reveal()}"
         yield request
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return the certificates to trust: reading them takes longer than most requests, so once."""
+    return httpx2.create_ssl_context()
 
 
 class Transport:
@@ -52,6 +63,7 @@ class Transport:
             auth=_Bearer(settings.key) if settings.key else None,
             timeout=settings.timeout,
             follow_redirects=False,
+            verify=_trust(),
             limits=httpx2.Limits(max_connections=settings.concurrency),
             headers={
                 "content-type": "application/json",

@@ -101,6 +101,7 @@ class Endpoint:
         return {
             "id": model.name,
             "object": "model",
+            "type": "base",
             "created": self.created,
             "owned_by": "embcodec",
             "capabilities": {"embeddings": True},
