@@ -298,9 +298,6 @@ int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32
 int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
                                void *text);
 
-/* The position of the first of n float32 that is NaN or infinite, or n. */
-int64_t ec_first_not_finite(const void *values, int64_t n);
-
 /* ---- search ----
  * The k best rows of a corpus for each of some queries. The scan takes the corpus in blocks of rows that stay in the
  * cache, brings a block into the kernel's form once, lets every query meet it, and keeps what beats the query's k-th

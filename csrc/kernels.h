@@ -69,7 +69,6 @@ typedef struct ec_kernels {
     /* response */
     int64_t (*string_end)(const uint8_t *text, int64_t n);
     int64_t (*list_end)(const uint8_t *text, int64_t n);
-    int64_t (*first_not_finite)(const uint8_t *values, int64_t n);
     /* search */
     ec_finish_i32_fn *finish_i32;
     ec_finish_f32_fn *finish_f32;

@@ -51,25 +51,10 @@ static int64_t list_end_avx2(const uint8_t *text, int64_t n) {
     TAIL_STOP(list_stops);
 }
 
-static int64_t first_not_finite_avx2(const uint8_t *values, int64_t n) {
-    const __m256i exponent_u32x8 = _mm256_set1_epi32(0x7f800000);
-    int64_t at = 0;
-    for (; at + 8 <= n; at += 8) {
-        __m256i bits_u32x8 = _mm256_loadu_si256((const __m256i *)(const void *)(values + at * 4));
-        __m256i equal = _mm256_cmpeq_epi32(_mm256_and_si256(bits_u32x8, exponent_u32x8), exponent_u32x8);
-        int stops = _mm256_movemask_ps(_mm256_castsi256_ps(equal));
-        if (stops) return at + ec_trailing_zeros_u64((uint64_t)stops);
-    }
-    for (; at < n; at++)
-        if ((ec_load_u32(values + at * 4) & 0x7f800000u) == 0x7f800000u) return at;
-    return n;
-}
-
 EC_TARGET_END
 
 void ec_response_install_avx2(ec_kernels *table) {
     table->string_end = string_end_avx2;
     table->list_end = list_end_avx2;
-    table->first_not_finite = first_not_finite_avx2;
 }
 #endif

@@ -38,23 +38,10 @@ static int64_t list_end_avx512(const uint8_t *text, int64_t n) {
     return stops ? at + ec_trailing_zeros_u64(stops) : n;
 }
 
-static int64_t first_not_finite_avx512(const uint8_t *values, int64_t n) {
-    const __m512i exponent_u32x16 = _mm512_set1_epi32(0x7f800000);
-    int64_t at = 0;
-    for (; at < n; at += 16) {
-        __mmask16 lanes = n - at < 16 ? (__mmask16)((1u << (n - at)) - 1) : (__mmask16)-1;
-        __m512i bits_u32x16 = _mm512_maskz_loadu_epi32(lanes, values + at * 4);
-        uint32_t stops = _mm512_cmpeq_epi32_mask(_mm512_and_si512(bits_u32x16, exponent_u32x16), exponent_u32x16);
-        if (stops) return at + ec_trailing_zeros_u64(stops);
-    }
-    return n;
-}
-
 EC_TARGET_END
 
 void ec_response_install_avx512(ec_kernels *table) {
     table->string_end = string_end_avx512;
     table->list_end = list_end_avx512;
-    table->first_not_finite = first_not_finite_avx512;
 }
 #endif

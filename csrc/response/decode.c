@@ -79,14 +79,12 @@ static ec_result decode_string_chunks(const uint8_t *text, int64_t n, const ec_r
         int64_t start = at, count = CHUNK_CHARS;
         at = pass_characters(text, at, n, &count, chars);
         ec_result chunk = ec_base64_decode(chars, count, bytes, CHUNK_BYTES, format->base64_flags);
-        if (chunk.status == EC_OK && at < n && chunk.produced < CHUNK_BYTES) { /* padding, but not at the end */
+        if (chunk.status == EC_OK && at < n && chunk.produced < CHUNK_BYTES) /* padded, but more follows */
             chunk.status = EC_BAD_PADDING;
-            for (chunk.consumed = 0; chars[chunk.consumed] != '=';) chunk.consumed++;
-        }
         if (chunk.status != EC_OK)
             return make_result(pass_characters(text, start, n, &chunk.consumed, NULL), elements, chunk.status);
         int64_t found = chunk.produced / size;
-        if (found * size != chunk.produced) return make_result(n, elements, EC_BAD_LENGTH);
+        if (found * size != chunk.produced) return make_result(-1, elements, EC_BAD_LENGTH); /* -1: at the quote */
         if (row && elements < format->width) {
             int64_t room = format->width - elements;
             store_elements(format, bytes, elements, found < room ? found : room, row);
@@ -100,12 +98,12 @@ static ec_result decode_string_chunks(const uint8_t *text, int64_t n, const ec_r
 static ec_result check_finite(const uint8_t *text, int64_t n, const ec_row_format *format, uint8_t *row) {
     const uint32_t quiet_nan = 0x7fc00000u;
     int64_t i = 0;
-    for (;;) {
-        i += ec_active.first_not_finite(row + i * 4, format->width - i);
-        if (i == format->width) return make_result(n, format->width, EC_OK);
+    for (;; i++) {
+        ec_result finite = ec_check_finite_f32(row + i * 4, format->width - i);
+        if (finite.status == EC_OK) return make_result(n, format->width, EC_OK);
+        i += finite.consumed;
         if (!(format->number_flags & EC_NULLS_AS_NAN)) break;
         memcpy(row + i * 4, &quiet_nan, 4);
-        i++;
     }
     int64_t character = i * payload_bytes(format) * 4 / 3;
     return make_result(pass_characters(text, 0, n, &character, NULL), i, EC_NOT_FINITE);
@@ -197,5 +195,3 @@ void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void
         sources[row] = row;
     }
 }
-
-int64_t ec_first_not_finite(const void *values, int64_t n) { return ec_active.first_not_finite(values, n); }

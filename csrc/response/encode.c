@@ -50,7 +50,7 @@ int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, i
     for (int64_t i = 0; i < count; i++, row += row_bytes) {
         if (i) *to++ = ',';
         to = write_text(to, HEAD, HEAD_LENGTH);
-        if (type == EC_FLOAT32 && ec_active.first_not_finite(row, width) < width) return -1 - i;
+        if (type == EC_FLOAT32 && ec_check_finite_f32(row, width).status != EC_OK) return -1 - i;
         if (base64) {
             *to++ = '"';
             ec_base64_encode(row, row_bytes, to);

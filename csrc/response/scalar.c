@@ -29,15 +29,7 @@ static int64_t list_end_scalar(const uint8_t *text, int64_t n) {
     return end ? end - text : n;
 }
 
-/* The first NaN or infinity of n float32, or n. */
-static int64_t first_not_finite_scalar(const uint8_t *values, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        if ((ec_load_u32(values + i * 4) & 0x7f800000u) == 0x7f800000u) return i;
-    return n;
-}
-
 void ec_response_install_scalar(ec_kernels *table) {
     table->string_end = string_end_scalar;
     table->list_end = list_end_scalar;
-    table->first_not_finite = first_not_finite_scalar;
 }

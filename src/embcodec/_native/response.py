@@ -34,6 +34,7 @@ _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind"
 
 BOM = b"\xef\xbb\xbf"
 _BLOCK_BYTES = 1 << 18  # of text between two stops: it stays in the second-level cache from scan to decode
+_UNEVEN = "the bytes of this row are no whole number of elements"
 _MOST_ROWS = 4096  # of a block
 
 
@@ -177,7 +178,7 @@ class _Reader:
         self.check_kind(first, 0)
         result = lib.ec_response_width(self.body, first, self.format)
         if result.status == lib.EC_BAD_LENGTH:
-            self.fail("the bytes of this row are no whole number of elements", first.start, 0)
+            self.fail(_UNEVEN, first.start, 0)
         if result.status:
             self.fail(reason(result.status), result.consumed, 0)
         width = result.produced
@@ -265,8 +266,9 @@ class _Reader:
         self.check_kind(bad, row)
         words = reason(result.status)
         if result.status == lib.EC_BAD_LENGTH:
-            count = lib.ec_response_width(self.body, ffi.addressof(bad), self.format).produced
-            words = f"{count} elements where the row before has {self.width}"
+            width = lib.ec_response_width(self.body, ffi.addressof(bad), self.format)
+            words = f"{width.produced} elements where the row before has {self.width}"
+            words = _UNEVEN if width.status else words
         raise DecodeError(words, offset=result.consumed, row=row)
 
     def note_indices(self, spans: Any, count: int) -> None:
