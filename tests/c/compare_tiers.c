@@ -207,13 +207,13 @@ int main(int argc, char **argv) {
     for (uint32_t tier = 1; tier <= EC_ISA_NEON; tier <<= 1)
         if (ec_isa_available() & tier) printf(" %s", ec_isa_name(tier));
     printf("\n");
+    ec_isa_select(EC_ISA_SCALAR); /* the generators encode too */
     for (size_t f = 0; f < sizeof FAMILIES / sizeof FAMILIES[0]; f++) {
         if (argc > 3 && strcmp(argv[3], FAMILIES[f].name) != 0) continue;
         known = true;
         state = seed + f * 0x1000000;
         for (long i = 0; i < cases; i++) {
             used = 0;
-            ec_isa_select(EC_ISA_SCALAR); /* the generators use its encoder */
             FAMILIES[f].make();
             if (FAMILIES[f].text && below(2)) damage();
             compare_tiers(FAMILIES[f].name, FAMILIES[f].run, input, used);

@@ -59,7 +59,9 @@ void subject_response(const uint8_t *input, int64_t n) {
     record_result(ec_json_validate(body, n - 1, 0));
     record_result(ec_json_validate(body, n - 1, EC_ALLOW_NOT_FINITE));
     ec_result strict = scan(body, n - 1, &format, 1);
-    if (strict.status == EC_OK) /* what passes the strict scan is JSON */
-        HOLDS(ec_json_validate(body, n - 1, EC_ALLOW_NOT_FINITE).status == EC_OK);
+    if (strict.status == EC_OK) { /* then it is JSON, but for a byte order mark */
+        int64_t mark = n > 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+        HOLDS(ec_json_validate(body + mark, n - 1 - mark, EC_ALLOW_NOT_FINITE).status == EC_OK);
+    }
     scan(body, n - 1, &format, 0);
 }

@@ -1,7 +1,8 @@
 /* Runs a subject once a tier and holds what each tier recorded to what scalar did, byte for byte.
  *
- * A subject is a function of some input bytes that calls the public functions of one family and records everything that a
- * caller could observe. It draws its parameters from the input too, so that random tests and fuzzers can drive it alike. */
+ * A subject is a function of some input bytes that calls the public functions of one family and records everything that
+ * a caller could observe. It draws its parameters from the input too, so that random tests and fuzzers drive it alike.
+ */
 #ifndef TIERS_H
 #define TIERS_H
 
