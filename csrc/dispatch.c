@@ -37,6 +37,7 @@ static void install_avx512(ec_kernels *table) {
     ec_base64_install_avx512(table);
     ec_dot_install_avx512(table);
     ec_response_install_avx512(table);
+    ec_numbers_install_avx512(table);
 }
 #endif
 

@@ -139,7 +139,7 @@ int64_t ec_numbers_bound(const void *text, int64_t n);
  *     from 1e-4 to below 1e9  0.00012 1.0 -0.0 123456790.0     always with a point
  *     elsewhere               1e-5 1.5e-5 1e9 3.4028235e38     no sign or zero before the exponent's digits but '-' */
 int64_t ec_floats_format(const void *values, int64_t n, void *text);
-int64_t ec_float_rows_format(const void *values, int64_t rows, int64_t columns, void *text); /* + 2 a row, + 2 */
+int64_t ec_float_rows_format(const void *values, int64_t rows, int64_t columns, void *text); /* + 3 a row, + 2 */
 
 /* The same for int8 or uint8 values: at most EC_INTEGER_TEXT bytes a number, and 2. */
 int64_t ec_integers_format(const void *values, int64_t n, int32_t type, void *text);

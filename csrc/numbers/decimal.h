@@ -36,11 +36,12 @@ int32_t ec_decimal_compare_midpoint(const uint8_t *number, int64_t length, uint3
 int32_t ec_decimal_to_integer(const ec_decimal *decimal, int32_t *out);
 
 /* Everything that a JSON array of numbers may hold, one element at a time: the specification of the parsers. A tier that
- * stops before an element hands over here: `at` is the offset after '[' or ',', `produced` the elements so far. */
+ * stops before an element hands over here: `at` is the offset after '[' or ',', `produced` the elements so far.
+ * After `limit` elements it hands back: EC_OK, and text[consumed - 1] is ',' where the array goes on, ']' at its end. */
 ec_result ec_floats_parse_from(const uint8_t *text, int64_t n, int64_t at, float *out, int64_t capacity,
-                               int64_t produced, int32_t flags);
+                               int64_t produced, int32_t flags, int64_t limit);
 ec_result ec_integers_parse_from(const uint8_t *text, int64_t n, int64_t at, uint8_t *out, int64_t capacity,
-                                 int64_t produced, int32_t type);
+                                 int64_t produced, int32_t type, int64_t limit);
 
 int64_t ec_floats_format_scalar(const float *values, int64_t n, uint8_t *text);
 int64_t ec_integers_format_scalar(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);

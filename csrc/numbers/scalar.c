@@ -67,14 +67,14 @@ EC_INLINE int starts_number(const uint8_t *text, int64_t n, int64_t at) {
 }
 
 ec_result ec_floats_parse_from(const uint8_t *text, int64_t n, int64_t at, float *out, int64_t capacity,
-                               int64_t produced, int32_t flags) {
+                               int64_t produced, int32_t flags, int64_t limit) {
     static const uint32_t NAN_BITS = 0x7fc00000u;
     int last = 0;
     if (produced == 0) { /* the only place for an empty array's end */
         at = skip_space(text, n, at);
         if (at < n && text[at] == ']') return ec_number_result(EC_OK, at + 1, 0);
     }
-    while (!last) {
+    for (; !last && limit > 0; limit--) {
         float value;
         int64_t next, after;
         int32_t status, range = EC_OK;
@@ -102,14 +102,14 @@ ec_result ec_floats_parse_from(const uint8_t *text, int64_t n, int64_t at, float
 }
 
 ec_result ec_integers_parse_from(const uint8_t *text, int64_t n, int64_t at, uint8_t *out, int64_t capacity,
-                                 int64_t produced, int32_t type) {
+                                 int64_t produced, int32_t type, int64_t limit) {
     int32_t lowest = type == EC_INT8 ? -128 : 0, highest = type == EC_INT8 ? 127 : 255;
     int last = 0;
     if (produced == 0) {
         at = skip_space(text, n, at);
         if (at < n && text[at] == ']') return ec_number_result(EC_OK, at + 1, 0);
     }
-    while (!last) {
+    for (; !last && limit > 0; limit--) {
         int64_t next, after;
         int32_t status, value, range;
         ec_decimal decimal;
@@ -133,11 +133,11 @@ ec_result ec_integers_parse_from(const uint8_t *text, int64_t n, int64_t at, uin
 }
 
 static ec_result floats_parse_scalar(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {
-    return ec_floats_parse_from(text, n, 1, out, capacity, 0, flags);
+    return ec_floats_parse_from(text, n, 1, out, capacity, 0, flags, INT64_MAX);
 }
 
 static ec_result integers_parse_scalar(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type) {
-    return ec_integers_parse_from(text, n, 1, out, capacity, 0, type);
+    return ec_integers_parse_from(text, n, 1, out, capacity, 0, type, INT64_MAX);
 }
 
 void ec_numbers_install_scalar(ec_kernels *table) {

@@ -85,7 +85,7 @@ def format_rows(values: NDArray[np.float32]) -> bytes:
         Where a value is not finite.
     """
     rows, columns = values.shape
-    text = np.empty(rows * (columns * lib.EC_FLOAT_TEXT + 2) + 2, np.uint8)
+    text = np.empty(rows * (columns * lib.EC_FLOAT_TEXT + 3) + 2, np.uint8)
     written = lib.ec_float_rows_format(pointer(values), rows, columns, pointer(text))
     _refuse(written, values)
     return text[:written].tobytes()

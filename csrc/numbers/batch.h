@@ -1,0 +1,121 @@
+/* How the vector tiers read an array of floats: in chunks, each begun at the start of an element. One pass finds where
+ * the chunk's numbers lie, a second converts them in batches; what a batch does not take (exponents, more than 32 digits,
+ * a value that may lie halfway between two floats) is converted alone. Where the text is not plain, scalar reads a few
+ * elements, to go past it or to name the error. */
+#ifndef EC_NUMBERS_BATCH_H
+#define EC_NUMBERS_BATCH_H
+
+#include "grammar.h"
+
+enum {
+    BLOCK = 64,
+    CHUNK = 4096,       /* positions in a chunk fit in 13 bits */
+    COPIED_CHUNK = 512, /* of text whose surroundings must not be read */
+    MARGIN = 64,        /* bytes before a chunk that may be read */
+    ELEMENTS = CHUNK / 2 + BLOCK,
+    SCALAR_ELEMENTS = 16,
+    COPY_BYTES = MARGIN + COPIED_CHUNK + BLOCK
+};
+
+/* Where the numbers of a chunk are. */
+typedef struct {
+    uint16_t first[ELEMENTS]; /* twice the position of the first digit, 1 more behind a '-' */
+    uint16_t point[ELEMENTS];
+    uint16_t end[ELEMENTS];
+    uint16_t alone[ELEMENTS]; /* numbers with exponents */
+    int32_t count, alone_count;
+    int32_t sound; /* the whole chunk is plain */
+} ec_number_index;
+
+/* Notes the numbers with exponents in a block; `ends` of the chunk's numbers lie before it. */
+EC_INLINE void ec_index_exponents(ec_number_index *index, uint64_t exponents, uint64_t end, int32_t ends) {
+    for (; exponents != 0; exponents &= exponents - 1) {
+        uint64_t below = (exponents & (0 - exponents)) - 1;
+        uint16_t number = (uint16_t)(ends + ec_count_ones_u64(end & below));
+        if (index->alone_count == 0 || index->alone[index->alone_count - 1] != number)
+            index->alone[index->alone_count++] = number;
+    }
+}
+
+/* Converts number i of the chunk on its own. 0 where scalar must have its say. */
+EC_INLINE int ec_number_alone(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
+    ec_decimal decimal;
+    int64_t start = (index->first[i] >> 1) - (index->first[i] & 1), next;
+    int64_t end = index->end[i];
+    if (ec_decimal_read(chunk, end + 1, start, &decimal, &next) != EC_OK || next != end) return 0;
+    float value;
+    if (!ec_decimal_to_float(&decimal, chunk + start, end - start, &value)) return 0;
+    memcpy(out + i, &value, 4);
+    return 1;
+}
+
+/* A chunk of the text from `at` on, in whole blocks, with MARGIN bytes before it that may be read: the text itself where
+ * it allows that, else a copy, filled up with zeros. Of the text at most `longest` bytes. */
+EC_INLINE const uint8_t *ec_chunk_open(const uint8_t *text, int64_t n, int64_t at, int64_t longest,
+                                       uint8_t copy[COPY_BYTES], int64_t *length) {
+    int64_t left = n - at;
+    if (at >= MARGIN && left >= BLOCK) {
+        *length = (left < longest ? left : longest) & -BLOCK;
+        return text + at;
+    }
+    size_t filled = (size_t)(left < COPIED_CHUNK ? left : COPIED_CHUNK);
+    *length = (int64_t)(filled + BLOCK - 1) & -BLOCK;
+    memset(copy, 0, MARGIN);
+    memcpy(copy + MARGIN, text + at, filled);
+    memset(copy + MARGIN + filled, 0, BLOCK);
+    return copy + MARGIN;
+}
+
+/* Reads an array of floats with a tier's two passes:
+ *     void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index)
+ *     int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)    the numbers done, index->count or fewer;
+ *                                                                                 writes no more than index->count */
+EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags,
+                                           void (*index_chunk)(const uint8_t *, int64_t, ec_number_index *),
+                                           int32_t (*convert)(const uint8_t *, ec_number_index *, float *)) {
+    uint8_t copy[COPY_BYTES];
+    ec_number_index index;
+    int64_t at = 1, produced = 0, length;
+    for (;;) {
+        const uint8_t *chunk = ec_chunk_open(text, n, at, CHUNK, copy, &length);
+        index_chunk(chunk, length, &index);
+        if (index.count > capacity - produced) {
+            index.count = (int32_t)(capacity - produced);
+            index.sound = 0;
+        }
+        int32_t done = index.count > 0 ? convert(chunk, &index, out + produced) : 0;
+        if (done > 0) at += index.end[done - 1] + 1;
+        produced += done;
+        if (done > 0 && done == index.count && index.sound) continue;
+
+        ec_result result = ec_floats_parse_from(text, n, at, out, capacity, produced, flags, SCALAR_ELEMENTS);
+        if (result.status != EC_OK || text[result.consumed - 1] == ']') return result;
+        at = result.consumed;
+        produced = result.produced;
+    }
+}
+
+/* Reads an array of integers with a tier's one pass:
+ *     int64_t read(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type, int64_t *consumed)
+ *         the numbers written, room or fewer, with `consumed` behind the last one's comma; leaves off at the first block
+ *         that is not plain */
+EC_INLINE ec_result ec_integers_parse_chunks(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type,
+                                             int64_t (*read)(const uint8_t *, int64_t, uint8_t *, int64_t, int32_t,
+                                                             int64_t *)) {
+    uint8_t copy[COPY_BYTES];
+    int64_t at = 1, produced = 0, length;
+    for (;;) {
+        const uint8_t *chunk = ec_chunk_open(text, n, at, INT64_MAX, copy, &length);
+        int64_t consumed = 0;
+        produced += read(chunk, length, out + produced, capacity - produced, type, &consumed);
+        at += consumed;
+        if (consumed > 0 && consumed + BLOCK > length) continue; /* plain as far as it went */
+
+        ec_result result = ec_integers_parse_from(text, n, at, out, capacity, produced, type, SCALAR_ELEMENTS);
+        if (result.status != EC_OK || text[result.consumed - 1] == ']') return result;
+        at = result.consumed;
+        produced = result.produced;
+    }
+}
+
+#endif

@@ -1,0 +1,76 @@
+"""The oracle of number text, by rational arithmetic, and generators of texts worth trying."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+OVERFLOW = Fraction(2) ** 128 - Fraction(2) ** 103  # from here on the nearest float32 is infinity
+
+
+def nearest_float32(text: str) -> np.float32 | None:
+    """Return the float32 nearest to a JSON number, ties to even, or None where that is beyond float32."""
+    exact = abs(Fraction(text))
+    if exact >= OVERFLOW:
+        return None
+    exponent = max(exact.numerator.bit_length() - exact.denominator.bit_length(), -126)
+    if exact < Fraction(2) ** exponent:  # the estimate is at most one too high
+        exponent = max(exponent - 1, -126)
+    ulp = Fraction(2) ** (exponent - 23)
+    magnitude = round(exact / ulp) * ulp  # round() of a Fraction takes ties to even
+    return np.float32(-float(magnitude) if text.startswith("-") else float(magnitude))  # a float32 already: exact
+
+
+def decimal_text(value: Fraction) -> str:
+    """Return every digit of a number whose denominator is a power of two, without an exponent."""
+    shift = max(value.denominator.bit_length() - 1, 1)
+    digits = str(abs(value.numerator) * 5**shift * 2**shift // value.denominator).rjust(shift + 1, "0")
+    return ("-" if value < 0 else "") + digits[:-shift] + "." + digits[-shift:]
+
+
+def around_midpoint(bits: int) -> list[str]:
+    """Return the midpoint between the float32 of `bits` and the next above, and texts just below and above it."""
+    low = Fraction(float(np.uint32(bits).view(np.float32)))
+    high = Fraction(2) ** 128 if bits == 0x7F7FFFFF else Fraction(float(np.uint32(bits + 1).view(np.float32)))
+    exact = decimal_text((low + high) / 2)
+    digits = exact.rstrip("0")
+    below = digits + "0" if digits.endswith(".") else digits
+    last = len(below) - 1
+    while below[last] in "0.":
+        last -= 1
+    lowered = "".join(
+        str(int(c) - 1) if i == last else "9" if i > last and c != "." else c for i, c in enumerate(below)
+    )
+    texts = [exact, exact + "0" * 40, exact + "1", exact + "0" * 60 + "1", lowered + "9" * 30, lowered + "5"]
+    texts += [_scientific(t) for t in texts]
+    return texts
+
+
+def _scientific(text: str) -> str:
+    whole, fraction = text.split(".")
+    digits = (whole + fraction).lstrip("0")
+    exponent = len(digits) - 1 - len(fraction)
+    return f"{digits[0]}.{digits[1:] or '0'}e{exponent:+d}"
+
+
+def random_number(rng: np.random.Generator) -> str:
+    """Return a valid JSON number of one of the shapes that occur, or that nearly never do."""
+    kind = rng.integers(10)
+    value = float(rng.standard_normal()) * 10.0 ** int(rng.integers(-6, 3))
+    if kind < 3:
+        return repr(value)
+    if kind == 3:
+        return repr(float(np.float16(value)))
+    if kind == 4:
+        return str(np.float32(value))
+    if kind == 5:
+        return str(int(rng.integers(-300, 300)))
+    if kind == 6:
+        return f"{value:.{int(rng.integers(1, 60))}f}"
+    if kind == 7:
+        return f"{value:.{int(rng.integers(1, 25))}{rng.choice(list('eE'))}}"
+    if kind == 8:
+        return str(rng.choice(["0", "-0", "0.0", "-0.0", "0e5", "0.0E-400", "1e-400", "1E+2", "-1e2", "100", "7"]))
+    digits = "".join(rng.choice(list("0123456789"), int(rng.integers(1, 45))))
+    return f"{int(rng.integers(0, 10**6))}.{digits}"
