@@ -93,7 +93,7 @@ def tradeoff(
 
 
 @click.command(epilog=example("embcodec demo", "embcodec demo --documents 500 --queries 100 --json"))
-@click.option("--documents", type=click.IntRange(min=20), default=2400, show_default=True, help="How many to embed.")
+@click.option("--documents", type=click.IntRange(min=20), default=2000, show_default=True, help="How many to embed.")
 @click.option("--queries", type=click.IntRange(min=1), default=300, show_default=True, help="How many to ask.")
 @click.option("--model", default="universal-sentence-encoder", show_default=True, help="hash-256 is a quick toy.")
 @_target
@@ -124,7 +124,7 @@ def demo(documents: int, queries: int, model: str, target: float, report: Path, 
 def print_wire(wire: Sequence[WireMeasurement]) -> None:
     """Print the table of what came over the wire."""
     table = make_table(
-        "What the service sends, and what its codes keep (95 % intervals)",
+        "What the service sends, and what its codes keep (95% intervals)",
         *(
             "dtype",
             "encoding",
@@ -163,7 +163,7 @@ def print_study(found: Study, recommended: Measurement | None) -> None:
     """Print the table of a study; * marks the front that nothing beats, the recommendation is bold."""
     known = found.measurements[0].ndcg is not None
     table = make_table(
-        f"Ways to store and search {found.rows:,} vectors, {found.queries:,} queries (95 % intervals; * on the front)",
+        f"Ways to store and search {found.rows:,} vectors, {found.queries:,} queries (95% intervals; * on the front)",
         *("codes and search", "dim.", "scan B", "rescore B", f"overlap@{found.k}"),
         *((f"nDCG@{found.k}", "of float's") if known else ()),
         *("q/s one", "q/s batch", "*"),
@@ -223,8 +223,8 @@ def _write_report(path: Path, found: Study, source: Path, advice: Sequence[str],
         method=(
             f"Overlap@{found.k} is the part of the {found.k} nearest rows by exact float32 cosine search at full "
             "dimension that is found.",
-            "Intervals are 95 % percentile bootstraps over queries (2,000 resamples, seed 0).",
+            "Intervals are 95% percentile bootstraps over queries (2,000 resamples, seed 0).",
             f"The recommendation takes the fewest bytes among those whose interval lies wholly above {target:.0%}.",
         ),
-        recommended=found.recommend(target),
+        target=target,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .errors import EmbcodecError
-from .report_figures import bars, cost_and_quality, intervals
+from .report_figures import bars, cost_and_quality, intervals, shown
 from .storage_atomic import replacing
 from .tradeoff_measures import Estimate
 from .tradeoff_results import Measurement, Study
@@ -28,8 +28,8 @@ def write_report(
     advice: Sequence[str],
     figures: Mapping[str, str],
     method: Sequence[str],
+    target: float,
     wire: Sequence[WireMeasurement] = (),
-    recommended: Measurement | None = None,
 ) -> Path:
     """Write a report of a study, and of what came over the wire if `wire` is given.
 
@@ -46,9 +46,9 @@ def write_report(
         Some numbers that deserve size: what they are, and the number as text.
     method : sequence of str
         How it was measured, in sentences.
+    target : float
+        Marked in the figures; the recommendation for it is shaded in the table.
     wire : sequence of WireMeasurement
-    recommended : Measurement, optional
-        Its row in the table is marked.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def write_report(
         '<section class="summary">' + "".join(f"<p>{escape(sentence)}</p>" for sentence in advice),
         "".join(f'<p class="warning">{escape(_sentence(text))}</p>' for text in study.warnings) + "</section>",
         _figures_list(figures),
-        *_quality_sections(study, recommended),
+        *_quality_sections(study, target),
         *(_wire_sections(wire, study.k) if wire else ()),
         "<h2>How it was measured</h2><p>" + " ".join(escape(sentence) for sentence in method) + "</p>",
     ]
@@ -78,21 +78,24 @@ def write_report(
     return Path(path).resolve()
 
 
-def _quality_sections(study: Study, recommended: Measurement | None) -> Iterable[str]:
+def _quality_sections(study: Study, target: float) -> Iterable[str]:
     k = study.k
     yield "<h2>What a byte buys</h2>"
     yield (
         f"<p>Each mark is one way to store and search the vectors: how many of the {k} nearest by exact float32 search "
-        "it finds, over the bytes it takes. Bars are 95 % intervals; small marks are vectors cut to fewer dimensions; "
-        "nothing measured beats the line.</p>"
+        "it finds, over the bytes it takes. The scale widens near 1, where the missed ones count. Small marks are "
+        "vectors cut to fewer dimensions; bars are 95% intervals; nothing measured beats the grey line.</p>"
     )
-    yield _figure(lambda: cost_and_quality(study.measurements, k))
+    yield _figure(lambda: cost_and_quality(study.measurements, k, target))
     yield f"<h2>Every way at {study.dimension} dimensions</h2>"
-    yield "<p>Points are means over queries, bands 95 % bootstrap intervals.</p>"
-    yield _figure(lambda: intervals(study.measurements, k))
+    yield "<p>Points are means over queries, bands 95% bootstrap intervals.</p>"
+    yield _figure(lambda: intervals(study.measurements, k, target))
     yield "<h2>All measurements</h2>"
-    yield "<p>Bytes are a vector's, scales included. Shaded: the recommendation. A dot marks the front.</p>"
-    yield _quality_table(study, recommended)
+    yield (
+        "<p>Bytes are a vector’s, scales included. Shaded: the recommendation. A dot marks the front: nothing takes "
+        "fewer bytes and finds as much.</p>"
+    )
+    yield _quality_table(study, study.recommend(target))
 
 
 def _quality_table(study: Study, recommended: Measurement | None) -> str:
@@ -104,7 +107,7 @@ def _quality_table(study: Study, recommended: Measurement | None) -> str:
     former = study.dimension
     for found in study.measurements:
         cells = [
-            escape(found.label),
+            escape(shown(found.label)),
             str(found.dimension),
             f"{found.code_bytes:,.0f}",
             f"{found.rescore_bytes:,.0f}" if found.rescore_bytes else "",
@@ -169,7 +172,7 @@ def _wire_sections(wire: Sequence[WireMeasurement], k: int) -> Iterable[str]:
         "in a batch",
     ]
     rows = []
-    former = wire[0].output_dtype
+    former = full
     for row in wire:
         cells = [
             row.output_dtype,
@@ -183,8 +186,8 @@ def _wire_sections(wire: Sequence[WireMeasurement], k: int) -> Iterable[str]:
             _rate(row.one_per_second),
             _rate(row.batch_per_second),
         ]
-        rows.append(("group" if row.output_dtype != former else "", cells))
-        former = row.output_dtype
+        rows.append(("group" if row.dimension != former else "", cells))
+        former = row.dimension
     yield _table(head, rows, words=2)
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .errors import EmbcodecError
 
 if TYPE_CHECKING:
@@ -49,7 +51,12 @@ def family(found: Measurement) -> str:
     return next(name for name in reversed(FAMILIES) if found.label.startswith(name))
 
 
-def cost_and_quality(measurements: Sequence[Measurement], k: int) -> str:
+def shown(label: str) -> str:
+    """Return a label with a sign of multiplication that is one."""
+    return re.sub(r" x(\d+)$", r" ×\1", label)
+
+
+def cost_and_quality(measurements: Sequence[Measurement], k: int, target: float) -> str:
     """Draw overlap over bytes a vector, with intervals, and the front that nothing beats."""
     with _drawing(9.2, 5.0) as (figure, finish):
         axes = figure.subplots()
@@ -89,7 +96,17 @@ def cost_and_quality(measurements: Sequence[Measurement], k: int) -> str:
         low, high = (edge(found.total_bytes for found in measurements) for edge in (min, max))
         axes.set_xticks([tick for tick in ticks if low / 1.6 <= tick <= high * 1.6])
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.set_xlim(low / 1.35, high * 1.9)
+        axes.set_xlim(low / 1.5, high * 1.9)
+        _widen_near_one(axes, min(found.overlap.low for found in measurements))
+        axes.axhline(target, color=_MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        axes.annotate(
+            f"asked for: {target:g}",
+            (low / 1.5, target),
+            xytext=(4, 3),
+            textcoords="offset points",
+            fontsize=9,
+            color=_MUTED,
+        )
         axes.set_xlabel("bytes a vector, rows kept for rescoring included")
         axes.set_ylabel(f"overlap@{k} with exact float32 search")
         handles = [
@@ -104,35 +121,53 @@ def cost_and_quality(measurements: Sequence[Measurement], k: int) -> str:
         return finish("Overlap with float32 search over bytes a vector")
 
 
+def _widen_near_one(axes: Any, lowest: float) -> None:
+    """Scale y by the logarithm of what is missed, so that 0.98, 0.99 and 1 stand apart."""
+    least = 0.004
+
+    def forward(y: Any) -> Any:
+        return -np.log10(1 + least - np.minimum(y, 1 + 0.5 * least))
+
+    axes.set_yscale("function", functions=(forward, lambda z: 1 + least - 10.0**-z))
+    ticks = [0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0]
+    bottom = max(tick for tick in ticks if tick <= max(lowest, 0))
+    axes.set_yticks([tick for tick in ticks if tick >= bottom])
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_ylim(min(lowest - 0.02, bottom), 1 + 0.35 * least)
+
+
 def _label_front(axes: Any, front: Sequence[Measurement], full: int) -> None:
-    last = -1.0
+    former: Measurement | None = None
     for found in front:
-        if found.overlap.mean - last < 0.025 and found is not front[-1]:
-            continue
-        last = found.overlap.mean
-        text = found.label if found.dimension == full else f"{found.label} · {found.dimension} d"
+        close = former is not None and found.total_bytes < 1.25 * former.total_bytes
+        if former is None:
+            offset, side = (8, -11), "left"
+        elif close and found.overlap.mean - former.overlap.mean < 0.01:
+            offset, side = (9, 5), "left"
+        else:
+            offset, side = (-8, -4 if close else 5), "right"
+        former = found
         axes.annotate(
-            text,
+            shown(found.label) if found.dimension == full else f"{shown(found.label)} · {found.dimension} d",
             (found.total_bytes, found.overlap.mean),
-            xytext=(-7, 6),
+            xytext=offset,
             textcoords="offset points",
-            ha="right",
-            va="bottom",
+            ha=side,
             fontsize=9,
             color=_INK,
         )
 
 
-def intervals(measurements: Sequence[Measurement], k: int) -> str:
+def intervals(measurements: Sequence[Measurement], k: int, target: float) -> str:
     """Draw overlap, and nDCG where it is known, of every way at full dimension, as points with intervals."""
     full = max(found.dimension for found in measurements)
-    shown = [found for found in measurements if found.dimension == full]
-    known = all(found.ndcg is not None for found in shown)
-    with _drawing(9.2, 0.8 + 0.29 * len(shown)) as (figure, finish):
+    listed = [found for found in measurements if found.dimension == full]
+    known = all(found.ndcg is not None for found in listed)
+    with _drawing(9.2, 0.8 + 0.29 * len(listed)) as (figure, finish):
         panels = figure.subplots(1, 2 if known else 1, sharey=True, squeeze=False)[0]
-        places = range(len(shown))[::-1]
+        places = range(len(listed))[::-1]
         for axes, title in zip(panels, (f"overlap@{k} with float32", f"nDCG@{k} on the known answers"), strict=False):
-            for place, found in zip(places, shown, strict=True):
+            for place, found in zip(places, listed, strict=True):
                 estimate = found.overlap if axes is panels[0] else found.ndcg
                 assert estimate is not None
                 colour = _SERIES[FAMILIES.index(family(found))]
@@ -146,12 +181,15 @@ def intervals(measurements: Sequence[Measurement], k: int) -> str:
                     va="center",
                     fontsize=9,
                     color=_MUTED,
+                    bbox={"facecolor": _PAGE, "edgecolor": "none", "pad": 1},
                 )
             axes.set_title(title, loc="left", fontsize=10.5, color=_MUTED)
-            axes.set_yticks(list(places), [found.label for found in shown], color=_INK)
+            axes.set_yticks(list(places), [shown(found.label) for found in listed], color=_INK)
             axes.grid(axis="y", visible=False)
             axes.margins(x=0.16, y=0.04)
-        return finish("Overlap and nDCG of every way to search, with 95 % intervals")
+            if axes is panels[0]:
+                axes.axvline(target, color=_MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        return finish("Overlap and nDCG of every way to search, with 95% intervals")
 
 
 def bars(labels: Sequence[str], groups: Sequence[tuple[str, Sequence[float]]], unit: str, words: str) -> str:

@@ -14,7 +14,7 @@ PerQuery = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over queries and the interval in which it lies with 95 % confidence."""
+    """A mean over queries and the interval in which it lies with 95% confidence."""
 
     mean: float
     low: float
@@ -81,7 +81,7 @@ def ndcg(found: NDArray[Any], relevant: Sequence[Any] | NDArray[Any]) -> PerQuer
 
 
 def bootstrap(per_query: PerQuery, *, resamples: int = 2000, seed: int = 0) -> Estimate:
-    """Return the mean over queries with its 95 % percentile interval, by drawing queries with replacement.
+    """Return the mean over queries with its 95% percentile interval, by drawing queries with replacement.
 
     Examples
     --------
@@ -148,5 +148,5 @@ def collapse_warnings(x: NDArray[np.float32]) -> list[str]:
     positive = (sample > 0).mean(axis=0)
     constant = int(((positive > 0.95) | (positive < 0.05)).sum())
     if constant > 0.1 * x.shape[1]:
-        warnings.append(f"{constant} of {x.shape[1]} dimensions have the same sign in 95 % of the rows")
+        warnings.append(f"{constant} of {x.shape[1]} dimensions have the same sign in 95% of the rows")
     return [f"{text}: sign bits will do badly here" for text in warnings]

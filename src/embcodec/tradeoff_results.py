@@ -103,7 +103,7 @@ class Study:
         )
 
     def advise(self, target: float = 0.98) -> list[str]:
-        """Return the recommendation in plain sentences."""
+        """Return the recommendation in plain sentences; parentheses hold 95% intervals."""
         return _advise(self, target)
 
     def to_dict(self, target: float = 0.98) -> dict[str, Any]:
@@ -123,37 +123,54 @@ class Study:
         }
 
 
-def _label(found: Measurement | None) -> dict[str, Any] | None:
-    return None if found is None else {"label": found.label, "dimension": found.dimension}
-
-
 def _advise(found: Study, target: float) -> list[str]:
     whole = found.measurements[0]
     best, lean = found.recommend(target), found.recommend(target, rescoring_on_disk=True)
-    if best is None or best == whole:
-        sentences = [f"Nothing smaller than float keeps {target:.0%} of its {found.k} nearest for sure: keep float."]
+    sentences = []
+    if best is None or best.total_bytes >= whole.total_bytes:
+        sentences.append(f"Nothing smaller finds {target:.0%} of float's {found.k} nearest for sure: keep float.")
     else:
-        sentences = [
-            f"To keep at least {target:.0%} of float's {found.k} nearest, store {_name(best, found)}: "
-            f"{best.total_bytes:.0f} bytes a vector instead of {whole.total_bytes:.0f} "
-            f"({whole.total_bytes / best.total_bytes:.1f} times less), "
-            f"overlap {best.overlap.mean:.3f} (95 % between {best.overlap.low:.3f} and {best.overlap.high:.3f})."
-        ]
+        sentences.append(
+            f"Store {_name(best, found)}: {best.total_bytes:,.0f} bytes a vector instead of {whole.total_bytes:,.0f} "
+            f"({whole.total_bytes / best.total_bytes:.1f} times less), and {_finds(best)} of float's {found.k} nearest "
+            f"are found; {target:.0%} were asked for."
+        )
     if lean is not None and lean.rescore_bytes and (best is None or lean.code_bytes < best.total_bytes):
         sentences.append(
-            f"If rows for rescoring may stay in a mapped file, scan {_name(lean, found)}: "
-            f"{lean.code_bytes:.0f} bytes a vector in memory, {lean.rescore_bytes:.0f} on disk, "
-            f"overlap {lean.overlap.mean:.3f} (95 % between {lean.overlap.low:.3f} and {lean.overlap.high:.3f})."
+            f"To hold less in memory, keep {lean.rescored_with} rows for rescoring in a mapped file and scan "
+            f"{_name(lean, found)}: {lean.code_bytes:,.0f} bytes a vector in memory "
+            f"({whole.total_bytes / lean.code_bytes:.0f} times less), {lean.rescore_bytes:,.0f} on disk, and "
+            f"{_finds(lean)} are found."
         )
-    for chosen in (best, lean):
-        if chosen is not None and chosen.ndcg_kept is not None and chosen != whole:
-            kept = chosen.ndcg_kept
-            sentences.append(
-                f"{_name(chosen, found).capitalize()} keeps {kept.mean:.1%} of float's nDCG@{found.k} "
-                f"on the known answers (95 % between {kept.low:.1%} and {kept.high:.1%})."
-            )
-    return list(dict.fromkeys(sentences))
+    kept = [
+        f"{_name(chosen, found)} keeps {chosen.ndcg_kept.mean:.1%} "
+        f"({chosen.ndcg_kept.low:.1%} to {chosen.ndcg_kept.high:.1%})"
+        for chosen in dict.fromkeys((best, lean))
+        if chosen is not None and chosen.ndcg_kept is not None and chosen.label != whole.label
+    ]
+    if kept:
+        sentences.append(f"Of float's nDCG@{found.k} on the known answers, {' and '.join(kept)}.")
+    short = next((m for m in found.measurements if m.label == whole.label and m.dimension < found.dimension), None)
+    if best is not None and short is not None:
+        verdict = (
+            "Cutting dimensions saves less" if short.overlap.mean < best.overlap.mean else "Cutting dimensions works"
+        )
+        sentences.append(
+            f"{verdict}: float of {short.dimension} dimensions takes {short.total_bytes:,.0f} bytes a vector and finds "
+            f"{_finds(short)}."
+        )
+    return sentences
+
+
+def _finds(chosen: Measurement) -> str:
+    estimate = chosen.overlap
+    return f"{estimate.mean:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
 
 
 def _name(chosen: Measurement, found: Study) -> str:
-    return chosen.label if chosen.dimension == found.dimension else f"{chosen.label} of {chosen.dimension} dimensions"
+    size = f" of {chosen.dimension} dimensions" if chosen.dimension != found.dimension else ""
+    return f"\u201c{chosen.label}\u201d{size}"
+
+
+def _label(found: Measurement | None) -> dict[str, Any] | None:
+    return None if found is None else {"label": found.label, "dimension": found.dimension}
