@@ -44,6 +44,7 @@ static void install_avx512(ec_kernels *table) {
 #if defined(EC_AARCH64)
 static void install_neon(ec_kernels *table) {
     ec_base64_install_neon(table);
+    ec_dot_install_neon(table);
 }
 #endif
 

@@ -6,8 +6,8 @@
 EC_TARGET_AVX2
 
 enum {
-    TILE_QUERIES = 6,    /* 2 x 6 sums, 2 vectors of rows and 1 of a query fill 15 of the 16 registers */
-    CHUNK_PAIRS = 512,   /* most pairs a chunk: 16 KB of a strip, in the first-level cache with six queries' 12 KB */
+    TILE_QUERIES = 4,    /* 2 x 4 sums, 2 vectors of rows, 1 of a query and 1 of products, of 16 registers */
+    CHUNK_PAIRS = 512,   /* most pairs a chunk: 16 KB of a strip, in the first-level cache with four queries' 8 KB */
     PAIR_BYTES = 2 * EC_STRIP
 };
 
@@ -58,7 +58,7 @@ static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     }
 }
 
-/* Named rather than arrays, and loops written out: compilers then keep all twelve sums in registers. */
+/* Named rather than arrays, and loops written out: compilers then keep all sums in registers. */
 typedef struct {
     __m256i v0, v1;
 } vectors;
@@ -87,7 +87,7 @@ EC_INLINE void put(int32_t *scores, int64_t n_rows, int first, vectors sums) {
 EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_stride, const uint8_t *panel,
                      int64_t n_pairs, int first, int32_t *scores, int64_t scores_stride, int64_t n_rows) {
     const vectors zero = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-    vectors q0 = zero, q1 = zero, q2 = zero, q3 = zero, q4 = zero, q5 = zero;
+    vectors q0 = zero, q1 = zero, q2 = zero, q3 = zero;
     const uint8_t *end = query + n_pairs * 4;
     do { /* n_pairs >= 1 */
         const vectors rows = {_mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)panel)),
@@ -96,8 +96,6 @@ EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_st
         if (n_queries > 1) q1 = add_products(q1, rows, query + query_stride);
         if (n_queries > 2) q2 = add_products(q2, rows, query + 2 * query_stride);
         if (n_queries > 3) q3 = add_products(q3, rows, query + 3 * query_stride);
-        if (n_queries > 4) q4 = add_products(q4, rows, query + 4 * query_stride);
-        if (n_queries > 5) q5 = add_products(q5, rows, query + 5 * query_stride);
         query += 4;
         panel += PAIR_BYTES;
     } while (query < end);
@@ -105,8 +103,6 @@ EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_st
     if (n_queries > 1) put(scores + scores_stride, n_rows, first, q1);
     if (n_queries > 2) put(scores + 2 * scores_stride, n_rows, first, q2);
     if (n_queries > 3) put(scores + 3 * scores_stride, n_rows, first, q3);
-    if (n_queries > 4) put(scores + 4 * scores_stride, n_rows, first, q4);
-    if (n_queries > 5) put(scores + 5 * scores_stride, n_rows, first, q5);
 }
 
 typedef void block_function(const uint8_t *query, int64_t query_stride, const uint8_t *panel, int64_t n_pairs, int first,
@@ -121,9 +117,7 @@ BLOCK(1)
 BLOCK(2)
 BLOCK(3)
 BLOCK(4)
-BLOCK(5)
-BLOCK(6)
-static block_function *const BLOCK_OF[TILE_QUERIES] = {block_1, block_2, block_3, block_4, block_5, block_6};
+static block_function *const BLOCK_OF[TILE_QUERIES] = {block_1, block_2, block_3, block_4};
 
 static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel, int64_t n_rows,
                         int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,

@@ -29,17 +29,19 @@ EC_INLINE int64_t ec_class_start(int64_t dimension, int64_t c) {
 
 /* a * b + c rounded once, for tiers without the instruction.
  *
- * The product of two float32 is exact in double; the sum is rounded to odd (its last bit set where it is inexact), which
- * keeps enough of what was lost for the final rounding to float32 to be the correct one: 53 >= 2 * 24 + 2. */
+ * The product of two float32 is exact in double, their sum with c is rounded, and so is the result: rounding twice goes
+ * wrong only where the first rounding lands on the middle between two float32. There (below: or among subnormals, whose
+ * middles lie elsewhere) the sum is rounded to odd instead, its last bit set where it is inexact, which keeps enough of
+ * what was lost for the last rounding to be the correct one: 53 >= 2 * 24 + 2. */
 EC_INLINE float ec_fma_f32(float a, float b, float c) {
-    double product = (double)a * b, addend = c;
+    const double product = (double)a * b, addend = c;
     double sum = product + addend;
-    double part = sum - product;
-    double error = (product - (sum - part)) + (addend - part); /* exact (Knuth's two-sum); NaN where sum is not finite */
-    if (error > 0 || error < 0) {
-        uint64_t bits;
-        memcpy(&bits, &sum, 8);
-        if ((bits & 1) == 0) bits = (error > 0) == (sum > 0) ? bits + 1 : bits - 1;
+    uint64_t bits;
+    memcpy(&bits, &sum, 8);
+    if (EC_UNLIKELY((bits & 0x1fffffff) == 0x10000000 || (sum < 0x1p-126 && sum > -0x1p-126))) {
+        const double part = sum - product;
+        const double error = (product - (sum - part)) + (addend - part); /* exact: Knuth's two-sum */
+        if (error != 0 && (bits & 1) == 0) bits = (error > 0) == (sum > 0) ? bits + 1 : bits - 1;
         memcpy(&sum, &bits, 8);
     }
     return (float)sum;

@@ -48,4 +48,8 @@ EC_INLINE float ec_add_classes(const float partial[EC_CLASSES]) {
     return sum;
 }
 
+#if defined(EC_AARCH64)
+void ec_dot_f32_install_neon(ec_kernels *table);
+#endif
+
 #endif
