@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import os
 import pickle
 import threading
 import time
@@ -23,9 +24,11 @@ from embcodec.client import AsyncClient, Client
 from embcodec.client_core import Partial, split_texts
 from embcodec.client_order import make_order
 from embcodec.client_settings import make_settings
+from embcodec.client_transport import Transport
+from embcodec.client_worker import Worker
 from embcodec.server import RunningServer, running_server
 from embcodec.server_model import HashModel
-from hostile import HostileServer, Reply, answer, echo, hostile_server, http, then_reset
+from hostile import HostileServer, Reply, answer, echo, hostile_server, http, silence, then_reset
 
 MODEL = "hash-100"
 DTYPES = ("float", "int8", "uint8", "binary", "ubinary")
@@ -428,6 +431,78 @@ def test_a_forgotten_client_ends_its_thread(server: RunningServer) -> None:
     assert "embcodec-client" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_a_client_closed_by_another_thread_says_so() -> None:
+    for _ in range(3):
+        with hostile_server(silence) as server:
+            client = Client(base_url=server.base_url)
+            closing = threading.Timer(0.05, client.close)
+            closing.start()
+            with pytest.raises(TransportError, match="was closed while"):
+                client.embed(["a", "b"], model="m")
+            closing.join()
+
+
+def test_a_worker_takes_nothing_after_it_has_stopped() -> None:
+    settings = Client(base_url="http://127.0.0.1:1")._settings
+    worker = Worker(Transport(settings))
+    worker.stop()
+    worker.stop()
+    assert worker.submit(asyncio.sleep(10)).cancelled()
+
+
+_INHERITED: list[Client] = []
+
+
+def _embed_inherited(text: str) -> list[list[float]]:
+    values = _INHERITED[0].embed(text, model=MODEL).embeddings.values
+    return values.tolist()  # type: ignore[no-any-return]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_client_works_on_both_sides_of_a_fork(server: RunningServer) -> None:
+    with Client(base_url=server.base_url) as client:
+        expected = client.embed("text", model=MODEL).embeddings.values.tolist()
+        _INHERITED[:] = [client]
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            assert pool.map(_embed_inherited, ["text"] * 3) == [expected] * 3
+        assert _embed_inherited("text") == expected
+        _INHERITED.clear()
+
+
+def test_an_async_client_works_in_one_loop_after_another(server: RunningServer) -> None:
+    client = AsyncClient(base_url=server.base_url)
+
+    async def main() -> int:
+        async with client:
+            return len(await client.embed(["a", "b"], model=MODEL))
+
+    assert [asyncio.run(main()), asyncio.run(main())] == [2, 2]
+
+
+def test_loopback_goes_past_proxies(server: RunningServer, embed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert len(embed(server.base_url, ["a"], model=MODEL)) == 1
+
+
+def test_a_key_in_clear_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    Client(api_key="sk-1", base_url="http://localhost:1")
+    Client(api_key="sk-1", base_url="https://far.example")
+    Client(base_url="http://far.example")
+    assert not caplog.records
+    Client(api_key="sk-1", base_url="http://far.example")
+    assert "the key goes to far.example unencrypted" in caplog.text
+    assert "sk-1" not in caplog.text
+
+
+def test_an_impossible_address_is_a_transport_error(embed: Any) -> None:
+    with pytest.raises(TransportError):
+        embed("http://no host/\x7f", ["a"], client={"max_retries": 0})
+
+
 def test_a_client_works_inside_a_running_loop(server: RunningServer) -> None:
     async def main() -> int:
         with Client(base_url=server.base_url) as client:
@@ -437,8 +512,6 @@ def test_a_client_works_inside_a_running_loop(server: RunningServer) -> None:
 
 
 def test_cancelling_an_async_call_ends_its_requests() -> None:
-    from hostile import silence
-
     async def main(base_url: str) -> None:
         async with AsyncClient(base_url=base_url) as client:
             with pytest.raises(TimeoutError):

@@ -15,6 +15,7 @@ from .client_order import make_order
 from .client_settings import make_settings
 from .client_transport import Transport
 from .client_worker import Worker
+from .errors import TransportError
 from .profiles import Profile
 from .response import EmbeddingResponse
 
@@ -174,6 +175,8 @@ class Client(_BaseClient):
                 else:
                     done, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
                     job.collect(done)
+        except futures.CancelledError:
+            raise TransportError("the client was closed while it was embedding") from None
         finally:
             for future in waiting:
                 future.cancel()
@@ -203,7 +206,7 @@ class Client(_BaseClient):
 class AsyncClient(_BaseClient):
     """As :class:`Client`, for asyncio: the same arguments, ``await client.embed(...)``, ``async with``.
 
-    Use one in one event loop.
+    Close it in the event loop in which it was used.
 
     Examples
     --------
@@ -218,6 +221,7 @@ class AsyncClient(_BaseClient):
     """
 
     _transport: Transport | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
 
     async def embed(
         self,
@@ -242,13 +246,12 @@ class AsyncClient(_BaseClient):
             encoding_format=encoding_format,
             extra=extra,
         )
-        if self._transport is None:
-            self._transport = Transport(self._settings)
+        transport = self._transport_of(asyncio.get_running_loop())
         waiting: set[asyncio.Task[Any]] = set()
         try:
             for batch in job.schedule():
                 if batch is not None:
-                    waiting.add(asyncio.create_task(send(self._transport, job.order, batch, job.halted)))
+                    waiting.add(asyncio.create_task(send(transport, job.order, batch, job.halted)))
                 else:
                     done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                     job.collect(done)
@@ -257,6 +260,12 @@ class AsyncClient(_BaseClient):
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
         return job.result()
+
+    def _transport_of(self, loop: asyncio.AbstractEventLoop) -> Transport:
+        # Connections belong to the loop they were made in: another loop (another asyncio.run) starts with none.
+        if self._transport is None or self._loop is not loop:
+            self._transport, self._loop = Transport(self._settings), loop
+        return self._transport
 
     async def aclose(self) -> None:
         """End all connections. The client may be used again."""

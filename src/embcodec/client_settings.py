@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 import os
 from dataclasses import dataclass, field
 from typing import Any, Never
 from urllib.parse import urlsplit
 
 from .profiles import Profile, resolve_profile
+
+_LOG = logging.getLogger("embcodec.client")
 
 
 class Secret:
@@ -58,6 +62,11 @@ class Settings:
         return urlsplit(self.url).netloc
 
     @property
+    def is_local(self) -> bool:
+        """Whether requests stay on this machine."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
     def withheld_key(self) -> str | None:
         """The environment variable whose key was not used, since it belongs to another host."""
         variable = self.profile.api_key_variable
@@ -99,6 +108,9 @@ def make_settings(
     if value is None and own_host:
         origin = known.api_key_variable
         value = os.environ.get(origin)
+    parts = urlsplit(base)
+    if value and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        _LOG.warning("the key goes to %s unencrypted: use https", parts.netloc)
     return Settings(
         profile=known,
         url=_join(base, known.path),
@@ -109,6 +121,20 @@ def make_settings(
         key=_check_key(value, origin) if value else None,
         base_url=base_url,
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine, by its name or address.
+
+    Examples
+    --------
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -63,6 +63,7 @@ class Transport:
             auth=_Bearer(settings.key) if settings.key else None,
             timeout=settings.timeout,
             follow_redirects=False,
+            trust_env=not settings.is_local,  # a proxy has no part in talk between two programs of one machine
             verify=_trust(),
             limits=httpx2.Limits(max_connections=settings.concurrency),
             headers={
@@ -120,6 +121,8 @@ class Transport:
             failure = TransportError(f"no complete answer from {host} within {seconds:g} seconds", transient=True)
         except httpx2.ConnectError as error:
             failure = TransportError(f"cannot connect to {host}: {error}", transient=True)
+        except httpx2.InvalidURL as error:
+            failure = TransportError(f"no address: {error}")
         except httpx2.DecodingError as error:
             failure = TransportError(f"the answer of {host} cannot be unzipped: {error}")
         except httpx2.RequestError as error:

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Coroutine
 from concurrent import futures
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from .client_transport import Transport
@@ -26,18 +25,28 @@ class Worker:
         self.transport = transport
         self.process = os.getpid()
         self._loop = asyncio.new_event_loop()
+        self._gate = threading.Lock()  # what is submitted is in the loop's queue before the loop is told to stop
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="embcodec-client", daemon=True)
         self._thread.start()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> futures.Future[T]:
-        """Start `work` in the loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Start `work` in the loop; after :meth:`stop` its future is cancelled at once."""
+        with self._gate:
+            if not self._stopped:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        refused: futures.Future[T] = futures.Future()
+        refused.cancel()
+        refused.set_running_or_notify_cancel()
+        return refused
 
     def stop(self) -> None:
         """Cancel what is under way, close the connections, end the thread. A second time it does nothing."""
-        if self._loop.is_closed() or self.process != os.getpid():
-            return
-        with suppress(RuntimeError):  # closed meanwhile
+        with self._gate:
+            if self._stopped or self.process != os.getpid():
+                return
+            self._stopped = True
             self._loop.call_soon_threadsafe(self._loop.stop)
         if threading.current_thread() is not self._thread:
             self._thread.join()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import json
 import logging
 import socket
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from .client_settings import is_loopback
 from .dtypes import OutputDtype
 from .quantize import quantize
 from .response import encode_response
@@ -220,17 +220,10 @@ def serve(
     log_level : str
         Of uvicorn: "info" logs every request.
     """
-    if api_key is None and not _is_loopback(host):
+    if api_key is None and not is_loopback(host):
         _LOG.warning("serving on %s without an API key: whoever reaches this port can use the model", host)
     app = create_app(Endpoint(models, lenient=lenient, cache_size=cache_size), api_key=api_key)
     uvicorn.run(app, host=host, port=port, log_level=log_level, timeout_keep_alive=_KEEP_ALIVE, server_header=False)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @dataclass(frozen=True)
