@@ -169,6 +169,7 @@ EC_TARGET_END
 void ec_numbers_install_avx512(ec_kernels *table) {
     table->floats_parse = floats_parse_avx512;
     table->integers_parse = ec_integers_parse_avx512;
+    table->floats_format = ec_floats_format_avx512;
 }
 
 #endif
