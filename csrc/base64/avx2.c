@@ -27,8 +27,8 @@ EC_INLINE __m256i load_24(const uint8_t *bytes) {
  *  b, d: low half of a product is a shift left, by 4 and 8, which leaves them in the upper byte of each word
  *  sixes             00aaaaaa  00bbbbbb  00cccccc  00dddddd */
 EC_INLINE __m256i encode_block(__m256i bytes_u8x32) {
-    const __m256i spread_u8x32 = _mm256_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10, 5, 4, 6, 5, 8, 7, 9,
-                                                  8, 11, 10, 12, 11, 14, 13, 15, 14);
+    const __m256i spread_u8x32 = _mm256_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10, /* first lane */
+                                                  5, 4, 6, 5, 8, 7, 9, 8, 11, 10, 12, 11, 14, 13, 15, 14);
     __m256i groups_u16x16 = _mm256_shuffle_epi8(bytes_u8x32, spread_u8x32);
     __m256i a_c_u16x16 = _mm256_mulhi_epu16(_mm256_and_si256(groups_u16x16, _mm256_set1_epi32(0x0fc0fc00)),
                                             _mm256_set1_epi32(0x04000040));
@@ -38,8 +38,8 @@ EC_INLINE __m256i encode_block(__m256i bytes_u8x32) {
 
     /* The distance to the character goes by range: 0..25 -> class 13, 26..51 -> 0, then one class each for 52 to 63. */
     const __m256i distances_i8x32 =
-        twice('a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,
-              '+' - 62, '/' - 63, 'A', 0, 0);
+        twice('a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,
+              '0' - 52, '+' - 62, '/' - 63, 'A', 0, 0);
     __m256i classes_u8x32 = _mm256_subs_epu8(sixes_u8x32, _mm256_set1_epi8(51));
     __m256i upper_u8x32 = _mm256_cmpgt_epi8(_mm256_set1_epi8(26), sixes_u8x32);
     classes_u8x32 = _mm256_or_si256(classes_u8x32, _mm256_and_si256(upper_u8x32, _mm256_set1_epi8(13)));
@@ -60,8 +60,8 @@ static void encode_avx2(const uint8_t *bytes, int64_t n, uint8_t *text) {
     _mm256_storeu_si256((__m256i *)(text - 4 * back), encode_block(load_24(bytes + i - 3 * back)));
 }
 
-/* What an alphabet's characters look like from their two nibbles. The upper chooses the distance to the value, and a set of
- * those lower nibbles that are not characters; one character apart from its row has a class (8 + upper nibble) of its own. */
+/* What an alphabet's characters look like from their two nibbles. The upper one chooses the distance to the value, and
+ * which lower ones are refused; the one character that lies apart from its row chooses as if its upper were 8 more. */
 typedef struct {
     __m256i refused_by_lower_u8x32, refused_by_upper_u8x32, distances_i8x32, special_u8x32;
 } alphabet;
@@ -120,7 +120,8 @@ static int64_t decode_avx2(const uint8_t *text, int64_t n, uint8_t *bytes, int32
     if (n < 32) return ec_base64_decode_scalar(text, n, bytes, flags);
     const alphabet a = alphabet_of(flags);
     int64_t i = 0;
-    /* Each store writes 32 bytes for its 24; the step after overwrites the surplus, so its room must follow the fourth. */
+    /* Each store writes 32 bytes for its 24: the next step overwrites the surplus, so room for it must follow the
+     * fourth. */
     for (; i + 128 + 12 <= n; i += 128, bytes += 96) {
         __m256i bad_u8x32 = _mm256_setzero_si256();
         for (int k = 0; k < 4; k++) {

@@ -33,8 +33,8 @@ static void encode_avx512(const uint8_t *bytes, int64_t n, uint8_t *text) {
     }
 }
 
-/*  The values of 64 characters; a character outside the alphabet sets the top bit of its byte in `bad`: by the table, or
- *  by itself where it is not ASCII (the look-up sees seven bits). */
+/*  The values of 64 characters; one outside the alphabet sets the top bit of its byte in `bad`: by the table, or by
+ *  itself where it is not ASCII (the look-up sees seven bits). */
 EC_INLINE __m512i decode_values(__m512i text_u8x64, __m512i low_u8x64, __m512i high_u8x64, __m512i *bad_u8x64) {
     __m512i values_u8x64 = _mm512_permutex2var_epi8(low_u8x64, text_u8x64, high_u8x64);
     *bad_u8x64 = _mm512_ternarylogic_epi32(*bad_u8x64, text_u8x64, values_u8x64, 0xfe); /* or of the three */
@@ -47,9 +47,9 @@ EC_INLINE __m512i decode_values(__m512i text_u8x64, __m512i low_u8x64, __m512i h
  *  vpermb       aaaaaabb  bbbbcccc  ccdddddd                  bytes 2, 1, 0 of each group, side by side */
 EC_INLINE __m512i decode_block(__m512i values_u8x64) {
     const __m512i pack_u8x64 = _mm512_set_epi8(
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 61, 62, 56, 57, 58, 52, 53, 54, 48, 49, 50, 44, 45, 46, 40,
-        41, 42, 36, 37, 38, 32, 33, 34, 28, 29, 30, 24, 25, 26, 20, 21, 22, 16, 17, 18, 12, 13, 14, 8, 9, 10, 4, 5, 6, 0,
-        1, 2);
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 61, 62, 56, 57, 58, 52, 53, 54, 48, 49, 50, 44, 45, 46,
+        40, 41, 42, 36, 37, 38, 32, 33, 34, 28, 29, 30, 24, 25, 26, 20, 21, 22, 16, 17, 18, 12, 13, 14, 8, 9, 10,
+        4, 5, 6, 0, 1, 2);
     __m512i pairs_u16x32 = _mm512_maddubs_epi16(values_u8x64, _mm512_set1_epi32(0x01400140));
     __m512i groups_u32x16 = _mm512_madd_epi16(pairs_u16x32, _mm512_set1_epi32(0x00011000));
     return _mm512_permutexvar_epi8(pack_u8x64, groups_u32x16);
@@ -59,8 +59,8 @@ static int64_t decode_avx512(const uint8_t *text, int64_t n, uint8_t *bytes, int
     const uint8_t *values = ec_base64_table(flags);
     const __m512i low_u8x64 = _mm512_loadu_si512(values), high_u8x64 = _mm512_loadu_si512(values + 64);
     int64_t i = 0;
-    /* Four steps and one look at `bad`. Each store writes 64 bytes for its 48: the step after it overwrites the surplus, so
-     * one more step (or its room) must follow the fourth. */
+    /* Four steps and one look at `bad`. Each store writes 64 bytes for its 48: the next step overwrites the surplus, so
+     * room for it must follow the fourth. */
     for (; i + 256 + 24 <= n; i += 256, bytes += 192) {
         __m512i bad_u8x64 = _mm512_setzero_si512();
         for (int k = 0; k < 4; k++) {

@@ -84,7 +84,7 @@ static ec_result finish(const uint8_t *text, int64_t n, int64_t done, uint8_t *b
     return result;
 }
 
-/* Decode what is known to fit: a well-formed text becomes ec_base64_decoded_length() bytes, any other at most as many. */
+/* Decode what is known to fit: a well-formed text becomes ec_base64_decoded_length() bytes, another at most as many. */
 EC_INLINE ec_result decode(const uint8_t *text, int64_t n, uint8_t *bytes, int32_t flags) {
     int64_t whole = n - n % 4;
     if (n > 0 && whole == n && text[n - 1] == '=') whole -= 4;

@@ -35,8 +35,8 @@ static void encode_neon(const uint8_t *bytes, int64_t n, uint8_t *text) {
     if (i < n) encode_block(bytes + n - 48, text + (n - 48) / 3 * 4, characters);
 }
 
-/* The values of sixteen characters. A look-up outside its 64 entries gives 0, so the two halves of the ASCII table are joined
- * by `or`; what is not ASCII gives 0 from both and marks itself in `bad` by its own top bit. */
+/* The values of sixteen characters. A look-up outside its 64 entries gives 0, so `or` joins the two halves of the ASCII
+ * table; what is not ASCII gives 0 from both and marks itself in `bad` by its own top bit. */
 EC_INLINE uint8x16_t decode_values(uint8x16_t text, uint8x16x4_t low, uint8x16x4_t high, uint8x16_t *bad) {
     uint8x16_t values = vorrq_u8(vqtbl4q_u8(low, text), vqtbl4q_u8(high, veorq_u8(text, vdupq_n_u8(0x40))));
     *bad = vorrq_u8(*bad, vorrq_u8(text, values));

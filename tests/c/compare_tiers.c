@@ -197,6 +197,7 @@ static const struct {
     {"base64", subject_base64, make_base64, true},       {"numbers", subject_numbers, make_numbers, true},
     {"response", subject_response, make_response, true}, {"bits", subject_bits, make_floats, false},
     {"quantize", subject_quantize, make_floats, false},  {"dot", subject_dot, make_integers, false},
+    {"search", subject_search, make_integers, false},
 };
 
 int main(int argc, char **argv) {

@@ -10,5 +10,6 @@ subject subject_response; /* how to read, then a body */
 subject subject_bits;     /* flags, dimension, then float32 bits */
 subject subject_quantize; /* type, dimension, then float32 bits */
 subject subject_dot;      /* sizes, then int8 values */
+subject subject_search;   /* sizes, then bytes: bits or int8 */
 
 #endif

@@ -1,0 +1,91 @@
+/* Scores of packed bits, and the blocked scan with its k best. */
+#include <stdlib.h>
+
+#include "subjects.h"
+
+static void *aligned(uint8_t *scratch) { return scratch + (64 - (uintptr_t)scratch % 64) % 64; }
+
+static uint8_t *place_floats(int64_t count, float value) {
+    uint8_t *values = place(count * 4);
+    for (int64_t i = 0; i < count; i++) memcpy(values + 4 * i, &value, 4);
+    return values;
+}
+
+typedef struct {
+    const uint8_t *queries, *rows;
+    int64_t n_queries, n_rows, width;
+} problem;
+
+static void bit_scores(const problem *p, int32_t family, int32_t by_rows) {
+    uint8_t *scores = place(p->n_queries * p->n_rows * 4);
+    int64_t bytes = ec_u1_scratch_bytes(p->n_queries, p->width);
+    if (bytes + 64 > MOST_BYTES) return;
+    void *scratch = aligned(place(bytes + 64));
+    const void *left = p->queries;
+    if (family == EC_DOT_U1) { /* tables, here of floats made from the query's bytes */
+        int64_t tables_bytes = ec_dot_u1_tables_bytes(p->n_queries, p->width);
+        int64_t count = 8 * p->n_queries * p->width;
+        if (tables_bytes > MOST_BYTES || count * 4 > MOST_BYTES) return;
+        uint8_t *floats = place_floats(count, 0), *scales = place(p->n_queries * 4), *tables = place(tables_bytes);
+        for (int64_t i = 0; i < count; i++) {
+            float value = (float)((p->queries[i / 8] * 5 + i * 37) % 255 - 127) / 64;
+            memcpy(floats + 4 * i, &value, 4);
+        }
+        HOLDS(ec_dot_u1_tables(floats, p->n_queries, p->width, tables, scales) == 1);
+        record(tables, tables_bytes);
+        record(scales, p->n_queries * 4);
+        left = tables;
+    }
+    ec_u1_scores(family, left, p->n_queries, p->rows, p->width, p->n_rows, p->width, by_rows, scratch, scores);
+    record(scores, p->n_queries * p->n_rows * 4);
+}
+
+static void best(const problem *p, int32_t family, int32_t flip, int64_t k, const uint8_t *mask) {
+    ec_search_args args;
+    memset(&args, 0, sizeof args);
+    args.family = family;
+    args.metric = family == EC_HAMMING_U1 ? EC_COST_RAW : EC_COST_DOT;
+    args.flip = flip;
+    args.user_sign = 1;
+    args.width = args.row_bytes = args.row_stride = p->width;
+    args.queries = p->queries;
+    args.n_queries = p->n_queries;
+    if (family == EC_DOT_I8) {
+        args.mul = place_floats(p->n_queries, 0.5f);
+        args.bias = place_floats(p->n_queries, 0);
+    }
+    args.rows = p->rows;
+    args.n_rows = p->n_rows;
+    args.mask = mask;
+    args.k = k;
+    uint8_t *entries = place(p->n_queries * k * 8);
+    args.entries = entries;
+    int64_t bytes = ec_search_scratch_bytes(&args);
+    void *scratch = aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64); /* too large to be placed; ASan guards it */
+    if (!scratch) return;
+    record_result(ec_search(&args, scratch));
+    record(entries, p->n_queries * k * 8);
+    free(scratch);
+}
+
+void subject_search(const uint8_t *input, int64_t n) {
+    if (n < 5 || n > 1 << 14) return;
+    int64_t count = n - 3, width = (input[1] | input[2] << 8) % count + 1, vectors = count / width;
+    problem p = {.width = width};
+    p.n_queries = vectors == 1 ? 1 : 1 + input[0] % 8 % (vectors - 1);
+    p.n_rows = vectors == 1 ? 1 : vectors - p.n_queries;
+    p.queries = place_copy(input + 3, p.n_queries * width);
+    p.rows = place_copy(input + 3 + (vectors == 1 ? 0 : p.n_queries * width), p.n_rows * width);
+    const uint8_t *mask = place_copy(input + 3, (p.n_rows + 7) / 8); /* some bits: there are bytes enough */
+    int64_t k = 1 + input[0] / 8 % 4 * 5;
+    switch (input[0] >> 5) {
+    case 0: bit_scores(&p, EC_HAMMING_U1, 0); break;
+    case 1: bit_scores(&p, EC_HAMMING_U1, 1); break;
+    case 2: bit_scores(&p, EC_DOT_U1, 0); break;
+    case 3: bit_scores(&p, EC_DOT_U1, 1); break;
+    case 4: best(&p, EC_HAMMING_U1, 0, k, NULL); break;
+    case 5: best(&p, EC_HAMMING_U1, 0, k, mask); break;
+    case 6: best(&p, EC_DOT_I8, 0, k, mask); break;
+    default: best(&p, EC_DOT_I8, 0x80, k, NULL);
+    }
+}
