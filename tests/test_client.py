@@ -250,6 +250,28 @@ def test_requests_that_a_service_finds_too_large_are_halved(embed: Any) -> None:
     assert found.usage.total_tokens == sum(len(request.json["input"]) <= 2 for request in server.received)
 
 
+def test_a_half_that_fails_does_not_take_the_other_with_it(embed: Any) -> None:
+    good = fail_on("b")
+
+    def at_most_two(connection: Any, server: HostileServer, request: Any) -> None:
+        if len(request.json["input"]) > 2:
+            connection.sendall(http({"message": "Too many inputs in request"}, 400))
+        else:
+            good(connection, server, request)  # type: ignore[operator]
+
+    texts = ["a", "aa", "aaa", "aaaa", "b", "c", "cc"]
+    with hostile_server(at_most_two) as server, pytest.raises(ServiceError, match="bad letter") as caught:
+        embed(server.base_url, texts)
+    assert "while embedding texts 3 to 4" in caught.value.__notes__
+    assert [rows for rows, _ in caught.value.partial.answered] == [range(1), range(1, 3)]
+    good = echo
+    with hostile_server(at_most_two) as server:
+        found = embed(server.base_url, texts, resume=caught.value.partial)
+    assert found.embeddings.values[:, 0].tolist() == [len(text) for text in texts]
+    sent = [request.json["input"] for request in server.received if len(request.json["input"]) <= 2]
+    assert sent == [["aaaa", "b"], ["c", "cc"]]
+
+
 def test_halving_ends_at_one_text(embed: Any) -> None:
     with hostile_server(http({"message": "Too large"}, 413)) as server, pytest.raises(ServiceError) as caught:
         embed(server.base_url, ["t"] * 512)

@@ -14,11 +14,13 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from embcodec import server as server_module
 from embcodec.server import Endpoint, RunningServer, running_server
 from embcodec.server_model import CachedModel, HashModel, UniversalSentenceEncoder, load_model
-from embcodec.server_request import MAX_BODY_BYTES, count_tokens
+from embcodec.server_request import MAX_BODY_BYTES, RefusalError, count_tokens, parse_request
 
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates anew would take longer than the request
 MODEL = "hash-100"  # a dimension that is no multiple of eight
@@ -111,6 +113,8 @@ DETAIL = [
     ({"model": None}, "string_type", ["body", "model"]),
     ({"encoding_format": "hex"}, "enum", ["body", "encoding_format"]),
     ({"encoding_format": 1}, "enum", ["body", "encoding_format"]),
+    ({"encoding_format": ""}, "enum", ["body", "encoding_format"]),
+    ({"encoding_format": 0}, "enum", ["body", "encoding_format"]),
     ({"output_dtype": "int4"}, "enum", ["body", "output_dtype"]),
     ({"output_dtype": None}, "enum", ["body", "output_dtype"]),
     ({"output_dtype": ["int8"]}, "enum", ["body", "output_dtype"]),
@@ -163,6 +167,39 @@ def test_malformed_bodies_are_422(strict: RunningServer, body: bytes) -> None:
     response = post(strict, body)
     assert response.status_code == 422
     assert response.json()["detail"][0]["type"] in ("json_invalid", "model_attributes_type", "missing")
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = ("model", "input", "encoding_format", "output_dimension", "output_dtype", "metadata", "dimensions", "x")
+
+
+def refusal_or_request(body: bytes, lenient: bool) -> None:
+    """Whatever `body` is, it is read or refused in JSON that any parser takes."""
+    try:
+        request = parse_request(body, lenient=lenient)
+    except RefusalError as error:
+        refusal = error
+    else:
+        assert request.tokens >= len(request.texts) > 0
+        return
+    assert refusal.status in (400, 422)
+    assert len(json.dumps(json.loads(json.dumps(refusal.body, allow_nan=False)))) < 5000
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON_VALUES), st.booleans())
+def test_any_fields_are_read_or_refused(fields: dict[str, Any], lenient: bool) -> None:
+    refusal_or_request(json.dumps({"model": "m", "input": "x", **fields}).encode(), lenient)
+
+
+@given(st.binary(max_size=40), st.integers(0, 60), st.booleans())
+def test_any_bytes_are_read_or_refused(noise: bytes, place: int, lenient: bool) -> None:
+    body = b'{"model": "m", "input": ["x", "y"], "output_dimension": 5}'
+    refusal_or_request(noise, lenient)
+    refusal_or_request(body[:place] + noise + body[place + len(noise) :], lenient)
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ class Client(_BaseClient):
             for batch in job.schedule():
                 if batch is not None:
                     worker = self._working()
-                    waiting.add(worker.submit(send(worker.transport, job.order, batch, job.halted)))
+                    waiting.add(worker.submit(send(worker.transport, job, batch)))
                 else:
                     done, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
                     job.collect(done)
@@ -251,7 +251,7 @@ class AsyncClient(_BaseClient):
         try:
             for batch in job.schedule():
                 if batch is not None:
-                    waiting.add(asyncio.create_task(send(transport, job.order, batch, job.halted)))
+                    waiting.add(asyncio.create_task(send(transport, job, batch)))
                 else:
                     done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                     job.collect(done)

@@ -35,7 +35,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch: an answer, or an error."""
+    """What became of a batch, or of a part of one: an answer, or an error."""
 
     batch: Batch
     answer: EmbeddingResponse | None = None
@@ -99,32 +99,8 @@ def _make_batch(start: int, texts: Sequence[str], order: Order) -> Batch:
     return Batch(range(start, start + len(texts)), texts, order.body(texts))
 
 
-async def send(transport: Transport, order: Order, batch: Batch, halted: Callable[[], bool]) -> Outcome:
-    """Send a batch, in halves where the service finds it too large, and return what became of it."""
-    count = len(batch.texts)
-    try:
-        answer = await transport.post(
-            batch.body, lambda reply: order.interpret(reply, count), cap=order.cap(count), halted=halted
-        )
-        return Outcome(batch, answer)
-    except EmbcodecError as error:
-        if count == 1 or not is_too_large(error):
-            return Outcome(batch, error=error)
-    answers, starts, middle = [], [], count // 2
-    for texts, start in ((batch.texts[:middle], 0), (batch.texts[middle:], middle)):
-        half = await send(transport, order, _make_batch(batch.rows.start + start, texts, order), halted)
-        if half.answer is None:
-            return Outcome(batch, error=half.error)
-        answers.append(half.answer)
-        starts.append(half.batch.rows.start)
-    try:
-        return Outcome(batch, merge(answers, starts))
-    except EmbcodecError as error:
-        return Outcome(batch, error=error)
-
-
 class _Finished(Protocol):
-    def result(self) -> Outcome: ...
+    def result(self) -> list[Outcome]: ...
 
 
 class Job:
@@ -160,6 +136,10 @@ class Job:
         """Whether the call has failed: nothing new is sent or tried again."""
         return bool(self._failures) or self._interruption is not None
 
+    def recall(self, batch: Batch) -> EmbeddingResponse | None:
+        """Return the answer to the very same request, if there has been one."""
+        return self._known.get(batch.digest)
+
     def schedule(self) -> Iterator[Batch | None]:
         """Say what to do: send a batch, or (None) wait until at least one has an outcome.
 
@@ -175,7 +155,7 @@ class Job:
                 break
             if batch is None:
                 break
-            if (answer := self._known.get(batch.digest)) is not None:
+            if (answer := self.recall(batch)) is not None:
                 self._accept(batch, answer)
                 continue
             while self._in_flight == self.order.settings.concurrency:
@@ -189,8 +169,7 @@ class Job:
     def collect(self, finished: Collection[_Finished]) -> None:
         """Take the outcomes of batches that were sent."""
         self._in_flight -= len(finished)
-        for one in finished:
-            outcome = one.result()
+        for outcome in (outcome for one in finished for outcome in one.result()):
             if outcome.answer is None:
                 self._failures.append(outcome)
             else:
@@ -258,3 +237,31 @@ class Job:
             empty, order.output_dtype, dimension, signed_bytes=profile.signed_bytes, bit_order=profile.bit_order
         )
         return EmbeddingResponse(embeddings, order.model, encoding_format=order.encoding_format)
+
+
+async def send(transport: Transport, job: Job, batch: Batch) -> list[Outcome]:
+    """Send a batch, in halves where the service finds it too large, and return what became of its parts."""
+    count = len(batch.texts)
+    if (known := job.recall(batch)) is not None:
+        return [Outcome(batch, known)]
+    try:
+        answer = await transport.post(
+            batch.body,
+            lambda reply: job.order.interpret(reply, count),
+            cap=job.order.cap(count),
+            halted=job.halted,
+        )
+        return [Outcome(batch, answer)]
+    except EmbcodecError as error:
+        if count == 1 or not is_too_large(error):
+            return [Outcome(batch, error=error)]
+    outcomes: list[Outcome] = []
+    start, middle = batch.rows.start, count // 2
+    for half in (
+        _make_batch(start, batch.texts[:middle], job.order),
+        _make_batch(start + middle, batch.texts[middle:], job.order),
+    ):
+        outcomes += await send(transport, job, half)
+        if outcomes[-1].error is not None:
+            break
+    return outcomes

@@ -102,13 +102,16 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
     if metadata is not None and not isinstance(metadata, dict):
         raise RefusalError.invalid("dict_type", ("metadata",), "Input should be a valid dictionary", metadata)
     name = "dimensions" if lenient and fields.get("output_dimension") is None else "output_dimension"
+    encoding = fields.get("encoding_format")
+    if encoding is None:  # absent or null
+        encoding = "float"
     texts = _parse_input(fields["input"])
     return EmbeddingRequest(
         model=model,
         texts=texts,
         output_dtype=_parse_choice(OutputDtype, "output_dtype", fields.get("output_dtype", "float")),
         dimension=_parse_dimension(name, fields.get(name)),
-        encoding_format=_parse_choice(EncodingFormat, "encoding_format", fields.get("encoding_format") or "float"),
+        encoding_format=_parse_choice(EncodingFormat, "encoding_format", encoding),
         tokens=_check_limits(texts),
     )
 
