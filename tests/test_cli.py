@@ -177,7 +177,7 @@ def test_tradeoff_with_queries_and_report(vectors: Path, tmp_path: Path) -> None
     page = report.read_text(encoding="utf-8")
     assert "<svg" in page
     assert "http" not in page.replace("http://www.w3.org", "")
-    done = run("tradeoff", vectors, "--target", 1.0)
+    done = run("tradeoff", vectors, "--target", 1.0, "--dimension", 32)
     assert "keep float" in done.stdout
     assert run("tradeoff", vectors, "--target", 1.5).exit_code == 2
 

@@ -333,6 +333,37 @@ def test_a_failed_step_leaves_the_old_file(tmp_path: Path, step: str, monkeypatc
     assert os.listdir(tmp_path) == [path.name]
 
 
+FULL = """
+import resource, signal, sys
+import numpy as np
+from embcodec.embeddings import Embeddings
+from embcodec.storage import load, save
+path, old, new = sys.argv[1], *(Embeddings(np.full((200, 16), value, np.float32)) for value in (1, 2))
+save(path, old)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for room in (0, 1, 8, 100, 400, 4096, 12000, 12799, 12800):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    try:
+        save(path, new)
+    except OSError:
+        assert load(path) == old, room
+    else:
+        raise SystemExit(f"{room} bytes cannot hold it")
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+save(path, new)
+assert load(path) == new
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+@pytest.mark.parametrize("suffix", [".safetensors", ".npy", ".npz", ".fvecs"])
+def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"rows{suffix}"
+    done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert os.listdir(tmp_path) == [path.name]
+
+
 def test_mode_and_link_are_kept(tmp_path: Path) -> None:
     target, link = tmp_path / "target.npy", tmp_path / "link.npy"
     save(target, rows()["float"])

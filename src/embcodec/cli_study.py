@@ -166,7 +166,7 @@ def print_study(found: Study, recommended: Measurement | None) -> None:
         f"Ways to store and search {found.rows:,} vectors, {found.queries:,} queries (95% intervals; * on the front)",
         *("codes and search", "dim.", "scan B", "rescore B", f"overlap@{found.k}"),
         *((f"nDCG@{found.k}", "of float's") if known else ()),
-        *("q/s one", "q/s batch", "*"),
+        *("q/s one", "q/s batch", "of reading", "encoded/s", "*"),
     )
     former = None
     for row in found.measurements:
@@ -183,6 +183,8 @@ def print_study(found: Study, recommended: Measurement | None) -> None:
             *((str(row.ndcg), kept) if known else ()),
             f"{row.one_per_second:,.0f}",
             f"{row.batch_per_second:,.0f}",
+            f"{row.of_limit:.0%}",
+            f"{row.encoded_per_second:,.0f}" if row.encoded_per_second else "",
             "*" if row.on_front else "",
             style="bold" if row == recommended else None,
         )

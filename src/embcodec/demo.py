@@ -119,10 +119,12 @@ def run_demo(
     report = Path(report)
     report.parent.mkdir(parents=True, exist_ok=True)
     tell = progress or (lambda done, total, label: None)
+    if not 1 <= queries <= documents:
+        raise ValueError(f"{queries} queries cannot each have one of {documents} documents to find")
     tell(0, 1, "reading docstrings")
     pairs = docstring_pairs(limit=documents)
-    if len(pairs) < documents or not 1 <= queries <= documents:
-        raise ValueError(f"{len(pairs)} documents are there; {documents} and {queries} queries were asked for")
+    if len(pairs) < documents:
+        raise ValueError(f"{len(pairs)} documents are there; {documents} were asked for")
     texts = [textwrap.shorten(pair.document, _TEXT_LENGTH, placeholder="") for pair in pairs]
     asked = [pair.query for pair in pairs[:queries]]
     relevant = range(queries)

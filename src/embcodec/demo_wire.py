@@ -91,8 +91,8 @@ def measure_codes(
 ) -> tuple[Estimate, Estimate, float, float]:
     """Return overlap, nDCG and queries a second (one by one, batch) of a service's codes compared as they came."""
     pipe = Pipeline(str(codes.output_dtype), codes, queries)
-    found = pipe.run(k)
-    return bootstrap(overlap(found, truth)), bootstrap(ndcg(found, relevant)), *rates(pipe, k)
+    found, speed = pipe.run(k), rates(pipe, k)
+    return bootstrap(overlap(found, truth)), bootstrap(ndcg(found, relevant)), speed.one, speed.batch
 
 
 def check_same(one: Embeddings, other: Embeddings) -> None:

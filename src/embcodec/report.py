@@ -58,7 +58,7 @@ def write_report(
     parts = [
         f"<header><p class=kicker>embcodec {escape(__version__)}</p><h1>{escape(title)}</h1>"
         f"<p>{escape(lead)}</p></header>",
-        '<section class="summary">' + "".join(f"<p>{escape(sentence)}</p>" for sentence in advice),
+        '<section class="summary">' + "".join(f"<p>{escape(shown(sentence))}</p>" for sentence in advice),
         "".join(f'<p class="warning">{escape(_sentence(text))}</p>' for text in study.warnings) + "</section>",
         _figures_list(figures),
         *_quality_sections(study, target),
@@ -93,7 +93,8 @@ def _quality_sections(study: Study, target: float) -> Iterable[str]:
     yield "<h2>All measurements</h2>"
     yield (
         "<p>Bytes are a vector’s, scales included. Shaded: the recommendation. A dot marks the front: nothing takes "
-        "fewer bytes and finds as much.</p>"
+        "fewer bytes and finds as much. “Of reading” is the time that merely reading the codes takes, by the time of "
+        "one query.</p>"
     )
     yield _quality_table(study, study.recommend(target))
 
@@ -102,12 +103,12 @@ def _quality_table(study: Study, recommended: Measurement | None) -> str:
     known = study.measurements[0].ndcg is not None
     head = ["codes and search", "dim.", "scanned, bytes", "to rescore, bytes", f"overlap@{study.k}"]
     head += [f"nDCG@{study.k}", "of float’s"] if known else []
-    head += ["queries/s, one by one", "in a batch", "front"]
+    head += ["queries/s, one by one", "in a batch", "of reading", "vectors/s to encode"]
     rows = []
     former = study.dimension
     for found in study.measurements:
         cells = [
-            escape(shown(found.label)),
+            ("<b>●</b>" if found.on_front else "<b></b>") + escape(shown(found.label)),
             str(found.dimension),
             f"{found.code_bytes:,.0f}",
             f"{found.rescore_bytes:,.0f}" if found.rescore_bytes else "",
@@ -116,7 +117,8 @@ def _quality_table(study: Study, recommended: Measurement | None) -> str:
         if known:
             kept = found.ndcg_kept
             cells += [_estimate(found.ndcg), f"{kept.mean:.1%}" if kept is not None else ""]
-        cells += [_rate(found.one_per_second), _rate(found.batch_per_second), "●" if found.on_front else ""]
+        encoded = _rate(found.encoded_per_second) if found.encoded_per_second else ""
+        cells += [_rate(found.one_per_second), _rate(found.batch_per_second), f"{found.of_limit:.0%}", encoded]
         classes = ["best"] * (found == recommended) + ["group"] * (found.dimension != former)
         former = found.dimension
         rows.append((" ".join(classes), cells))

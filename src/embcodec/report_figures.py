@@ -52,8 +52,8 @@ def family(found: Measurement) -> str:
 
 
 def shown(label: str) -> str:
-    """Return a label with a sign of multiplication that is one."""
-    return re.sub(r" x(\d+)$", r" ×\1", label)
+    """Return text with signs of multiplication for the x before numbers."""
+    return re.sub(r" x(\d+)\b", r" ×\1", label)
 
 
 def cost_and_quality(measurements: Sequence[Measurement], k: int, target: float) -> str:

@@ -153,7 +153,7 @@ def measure(
         indices = pipe.run(k, threads=threads)
         gains = ndcg(indices, relevant) if relevant is not None else None
         reference = gains if reference is None else reference
-        one, batch = rates(pipe, k, threads)
+        speed = rates(pipe, k, threads)
         found.append(
             Measurement(
                 label=pipe.label,
@@ -166,8 +166,9 @@ def measure(
                 overlap=bootstrap(overlap(indices, truth)),
                 ndcg=bootstrap(gains) if gains is not None else None,
                 ndcg_kept=bootstrap_ratio(gains, reference) if gains is not None and reference is not None else None,
-                one_per_second=one,
-                batch_per_second=batch,
+                one_per_second=speed.one,
+                batch_per_second=speed.batch,
+                of_limit=speed.of_limit,
                 encoded_per_second=len(pipe.codes) / pipe.encode_seconds if pipe.encode_seconds else None,
             )
         )

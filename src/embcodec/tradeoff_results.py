@@ -28,6 +28,8 @@ class Measurement:
         nDCG@k against the known answers, and its ratio to that of float32 search.
     one_per_second, batch_per_second : float
         Queries a second, asked one by one and all at once.
+    of_limit : float
+        What merely reading the codes takes, by what one query takes; 1 is the speed of reading.
     encoded_per_second : float or None
         Vectors a second from float32 to these codes.
     on_front : bool
@@ -46,6 +48,7 @@ class Measurement:
     ndcg_kept: Estimate | None
     one_per_second: float
     batch_per_second: float
+    of_limit: float
     encoded_per_second: float | None
     on_front: bool = False
 
