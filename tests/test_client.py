@@ -159,6 +159,22 @@ def test_requests_are_in_the_profiles_words(embed: Any) -> None:
     assert sent("perplexity", output_dtype="int8")["encoding_format"] == "base64_int8"
 
 
+def test_answers_are_read_as_the_profile_says(embed: Any) -> None:
+    body = {"id": "c", "embeddings": {"int8": [[1, -2], [3, -128]]}, "meta": {"billed_units": {"input_tokens": 7}}}
+    with hostile_server(http(body)) as server:
+        found = embed(server.base_url, ["a", "b"], client={"profile": "cohere"}, output_dtype="int8")
+    assert found.embeddings.values.tolist() == [[1, -2], [3, -128]]
+    assert found.usage.prompt_tokens == 7
+    with hostile_server(http(answer("AACAPwAAAEA=", "AABAQAAAgEA="))) as server:
+        found = embed(server.base_url, ["a", "b"], client={"profile": "openai", "api_key": "sk-1"})
+    assert found.embeddings.values.tolist() == [[1, 2], [3, 4]]
+    theirs = replace(PROFILES["mistral"], name="theirs", byte_order="big", path="/embed", base_url="http://unused")
+    with hostile_server(http(answer("P4AAAEAAAAA="))) as server:
+        found = embed(server.base_url, ["a"], client={"profile": theirs})
+        assert server.received[0].head.startswith("POST /embed HTTP/1.1")
+    assert found.embeddings.values.tolist() == [[1, 2]]
+
+
 @pytest.mark.parametrize(
     ("profile", "wishes", "words"),
     [
