@@ -122,7 +122,7 @@ class Decoder:
             rows = native.read_rows(source, n, layout, self.width, workers)
         found = rows.list_start >= 0
         around = b"[]".join((text[: rows.list_start], text[rows.list_end :])) if found else bytes(text)
-        document = json.loads(around.removeprefix(native.BOM))
+        document = json.loads(around.removeprefix(native.BOM).decode())  # the scanner has checked the UTF-8
         return rows, document if isinstance(document, dict) else {}
 
     def answer(self, rows: native.Rows, body: dict[str, Any], expected_count: int | None = None) -> EmbeddingResponse:

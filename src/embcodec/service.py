@@ -37,15 +37,15 @@ class Usage:
         )
 
     @classmethod
-    def from_envelope(cls, envelope: Mapping[str, Any]) -> Usage:
+    def from_envelope(cls, envelope: dict[str, Any]) -> Usage:
         """Return the counts in a body's ``usage``, or in Cohere's ``meta``; what is missing is 0."""
         usage = envelope.get("usage")
-        if isinstance(usage, Mapping):
+        if isinstance(usage, dict):
             prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
             return cls(prompt, completion, _count(usage.get("total_tokens")) or prompt + completion)
         meta = envelope.get("meta")
-        billed = meta.get("billed_units") if isinstance(meta, Mapping) else None
-        prompt = _count(billed.get("input_tokens")) if isinstance(billed, Mapping) else 0
+        billed = meta.get("billed_units") if isinstance(meta, dict) else None
+        prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0
         prompt = prompt or _count(envelope.get("prompt_eval_count"))
         return cls(prompt, 0, prompt)
 

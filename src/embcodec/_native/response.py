@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +36,7 @@ _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind"
 
 BOM = b"\xef\xbb\xbf"
 _BLOCK_BYTES = 1 << 18  # of text between two stops: it stays in the second-level cache from scan to decode
+_NO_LOCK = nullcontext()
 _UNEVEN = "the bytes of this row are no whole number of elements"
 _MOST_ROWS = 4096  # of a block
 
@@ -130,7 +133,6 @@ class _Reader:
         self.format.number_flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
         self.format.base64_flags = layout.base64_flags
         self.indices: NDArray[np.int64] | None = None
-        self.lock = threading.Lock()
         self.failed = False
 
     def scan(self, spans: Any, capacity: int) -> int:
@@ -206,12 +208,12 @@ class _Reader:
         if self.indices is not None:
             self.indices.resize(self.capacity, refcheck=False)
 
-    def work(self, block: int) -> None:
+    def work(self, block: int, lock: AbstractContextManager[Any] = _NO_LOCK) -> None:
         """Scan and decode blocks until the document, the room or another worker's luck ends."""
         spans, cursor = ffi.new(_SPANS, block), self.cursor
         try:
             while not self.failed:
-                with self.lock:
+                with lock:
                     first = cursor.rows
                     if first == self.capacity or cursor.stage == lib.EC_SCAN_DONE:
                         break
@@ -228,10 +230,11 @@ class _Reader:
 
     def work_in_threads(self, threads: int, block: int) -> None:
         errors: list[BaseException] = []
+        lock = threading.Lock()
 
         def run() -> None:
             try:
-                self.work(block)
+                self.work(block, lock)
             except BaseException as error:
                 errors.append(error)
 
@@ -331,6 +334,12 @@ class _Reader:
         return int(spans[row - first].start)
 
 
+# Bytes of unspecified content, for a stream that writes all of them: zeros first would double the traffic.
+_new_bytes = ctypes.pythonapi.PyBytes_FromStringAndSize
+_new_bytes.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t)
+_new_bytes.restype = ctypes.py_object
+
+
 def write_rows(values: NDArray[Any], base64: bool, head: bytes, tail: bytes) -> bytes:
     """Return `head`, the rows of a C-contiguous matrix as the items of a response's data, and `tail`.
 
@@ -345,7 +354,7 @@ def write_rows(values: NDArray[Any], base64: bool, head: bytes, tail: bytes) -> 
     if bound < 0:
         raise ValueError("a body of this size has no place in memory")
     # The pages behind the end of the text are never touched, and cutting them off moves nothing.
-    stream = io.BytesIO(bytes(len(head) + bound + len(tail)))
+    stream = io.BytesIO(_new_bytes(None, len(head) + bound + len(tail)))
     stream.write(head)
     with stream.getbuffer() as view:
         target = ffi.from_buffer(view)
