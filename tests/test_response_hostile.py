@@ -18,13 +18,15 @@ from embcodec._native.core import ffi, lib
 from guard import guarded
 
 text = st.text(max_size=12)
-scalars = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | text
+numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | numbers | text
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4),
     max_leaves=12,
 )
-extras = st.dictionaries(text.filter(lambda key: key not in ("embedding", "index", "data", "error")), values, max_size=3)
+KNOWN = ("embedding", "index", "data", "error")
+extras = st.dictionaries(text.filter(lambda key: key not in KNOWN), values, max_size=3)
 
 
 def outcome(body: bytes, **options: Any) -> tuple[Any, ...]:
@@ -121,6 +123,9 @@ def test_any_valid_body_decodes(drawn: tuple[bytes, np.ndarray, str]) -> None:
     assert found[1] == rows.tobytes()
 
 
+STRUCTURE = b'[]{}",:0123456789.eE+-\\/nulltrueNIAZaz= \t\n\x00\x1f\x7f\x80\xc3\xff'
+
+
 @given(bodies(), st.data())
 def test_mutated_bodies_are_refused_or_read_as_python_reads_them(drawn: Any, data: st.DataObject) -> None:
     body, _, dtype = drawn
@@ -129,7 +134,7 @@ def test_mutated_bodies_are_refused_or_read_as_python_reads_them(drawn: Any, dat
         at = data.draw(st.integers(0, len(changed) - 1))
         how = data.draw(st.integers(0, 3))
         if how == 0:
-            changed[at] = data.draw(st.sampled_from(b'[]{}",:0123456789.eE+-\\/nulltrueNIAZaz= \t\n\x00\x1f\x7f\x80\xc3\xff'))
+            changed[at] = data.draw(st.sampled_from(STRUCTURE))
         elif how == 1:
             del changed[at : at + data.draw(st.integers(1, 9))]
         elif how == 2:
@@ -148,8 +153,9 @@ def test_any_bytes_are_survived(body: bytes) -> None:
 
 
 TOKENS = (
-    "[", "]", "{", "}", ",", ":", '"data"', '"embedding"', '"index"', "0", "1", "-1.5", "1e39", "null", "true", '"AAAA"',
-    '"AAAAAA=="', '"\\u0041AAA"', " ", '"x"', '{"data":[{"embedding":[1,2],"index":0}', "]}", '{"embedding":[', "}]}",
+    "[", "]", "{", "}", ",", ":", '"data"', '"embedding"', '"index"', "0", "1", "-1.5", "1e39", "null", "true",
+    '"AAAA"', '"AAAAAA=="', '"\\u0041AAA"', " ", '"x"',
+    '{"data":[{"embedding":[1,2],"index":0}', "]}", '{"embedding":[', "}]}",
 )  # fmt: skip
 
 
