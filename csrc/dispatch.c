@@ -35,6 +35,8 @@ static void install_avx2(ec_kernels *table) {
 
 static void install_avx512(ec_kernels *table) {
     ec_base64_install_avx512(table);
+    ec_hamming_install_avx512(table);
+    ec_search_install_avx512(table);
     ec_dot_install_avx512(table);
     ec_response_install_avx512(table);
     ec_numbers_install_avx512(table);

@@ -41,7 +41,8 @@ typedef struct ec_kernels {
     void (*hamming_u1_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores);
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
-    void (*dot_u1_tile)(const void *tables, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+    void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, void *prepared);
+    void (*dot_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                         int32_t *scores, int64_t scores_stride);
     void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int32_t *scores);
@@ -101,6 +102,9 @@ void ec_bits_install_scalar(ec_kernels *table);
 void ec_quantize_install_scalar(ec_kernels *table);
 void ec_numbers_install_avx512(ec_kernels *table);
 void ec_hamming_install_scalar(ec_kernels *table);
+void ec_hamming_install_avx512(ec_kernels *table);
+void ec_dot_u1_install_avx512(ec_kernels *table);
 void ec_search_install_scalar(ec_kernels *table);
+void ec_search_install_avx512(ec_kernels *table);
 
 #endif

@@ -64,8 +64,7 @@ int32_t ec_dot_u1_tables(const void *queries, int64_t n_queries, int64_t width, 
 }
 
 int64_t ec_u1_scratch_bytes(int64_t n_queries, int64_t width) {
-    return 64 + ec_round_up(ec_hamming_u1_prepared_bytes(n_queries, width), 64) +
-           ec_dot_u1_panel_bytes(EC_DOT_BLOCK, width) + ec_hamming_u1_panel_bytes(EC_DOT_BLOCK, width);
+    return 64 + ec_dot_u1_tables_bytes(n_queries, width) + ec_dot_u1_panel_bytes(EC_DOT_BLOCK, width) + ec_hamming_u1_panel_bytes(EC_DOT_BLOCK, width);
 }
 
 int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes,
@@ -85,8 +84,11 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
         return 1;
     }
     uint8_t *prepared = (uint8_t *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
-    uint8_t *panel = prepared + ec_round_up(ec_hamming_u1_prepared_bytes(n_queries, width), 64);
-    if (hamming) ec_active.hamming_u1_prepare(queries, n_queries, width, prepared);
+    uint8_t *panel = prepared + ec_dot_u1_tables_bytes(n_queries, width);
+    if (hamming)
+        ec_active.hamming_u1_prepare(queries, n_queries, width, prepared);
+    else
+        ec_active.dot_u1_prepare(queries, n_queries, width, prepared);
     for (int64_t r = 0; r < n_rows; r += EC_DOT_BLOCK, out += EC_DOT_BLOCK) {
         int64_t n = ec_min_i64(EC_DOT_BLOCK, n_rows - r);
         const uint8_t *block = (const uint8_t *)rows + r * stride_bytes;
@@ -95,7 +97,7 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
             ec_active.hamming_u1_tile(prepared, n_queries, panel, n, width, out, n_rows);
         } else {
             ec_active.dot_u1_pack(block, stride_bytes, n, width, panel);
-            ec_active.dot_u1_tile(queries, n_queries, panel, n, width, out, n_rows);
+            ec_active.dot_u1_tile(prepared, n_queries, panel, n, width, out, n_rows);
         }
     }
     return 1;

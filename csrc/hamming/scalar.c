@@ -70,10 +70,16 @@ static int32_t dot_u1(const uint8_t *tables, const uint8_t *row, int64_t width) 
     return sum;
 }
 
-/* scores[q * scores_stride + r] = sum of the look-ups of packed row r in query q's tables (ec_dot_u1_tables). */
-static void dot_u1_tile(const void *tables, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+/* Bring the tables of a batch of queries (ec_dot_u1_tables) into the form that tile wants. */
+static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width, void *prepared) {
+    memcpy(prepared, tables, (size_t)(n_queries * 64 * ec_quads_u1(width)));
+}
+
+/* scores[q * scores_stride + r] = sum of the look-ups of packed row r in query q's tables. `prepared` points at a query
+ * of the prepared batch whose number is a multiple of 4, and unless n_queries is one too, it reaches to the last. */
+static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                         int32_t *scores, int64_t scores_stride) {
-    const uint8_t *table = tables;
+    const uint8_t *table = prepared;
     for (int64_t q = 0; q < n_queries; q++, table += 64 * ec_quads_u1(width))
         for (int64_t r = 0; r < n_rows; r++)
             scores[q * scores_stride + r] = dot_u1(table, (const uint8_t *)panel + r * width, width);
@@ -92,6 +98,7 @@ void ec_hamming_install_scalar(ec_kernels *table) {
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
     table->dot_u1_pack = dot_u1_pack;
+    table->dot_u1_prepare = dot_u1_prepare;
     table->dot_u1_tile = dot_u1_tile;
     table->dot_u1_rows = dot_u1_rows;
 }

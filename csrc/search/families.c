@@ -48,6 +48,7 @@ static int64_t prepared_bytes(const ec_scan *scan, int64_t n_queries) {
 void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries) {
     switch (scan->args->family) {
     case EC_HAMMING_U1: ec_active.hamming_u1_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
+    case EC_DOT_U1: ec_active.dot_u1_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
     case EC_DOT_I8: ec_active.dot_i8_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
     case EC_DOT_F32: ec_active.dot_f32_prepare(queries, n_queries, scan->dimension, scan->prepared); break;
     default: memcpy(scan->prepared, queries, (size_t)(n_queries * ec_scan_query_bytes(scan->args)));
