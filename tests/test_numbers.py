@@ -319,6 +319,14 @@ def digits_of(text: str) -> str:
     return text.lower().split("e")[0].replace(".", "").lstrip("-").strip("0")
 
 
+def test_smallest_floats_have_the_fewest_digits(isa: str) -> None:
+    """Where a step is as large as the value: 7 of them, 9.8e-45, is 1e-44 in short, not 1.0e-44."""
+    smallest = np.arange(1, 500, dtype=np.uint32).view(np.float32)
+    for value, text in zip(smallest, format_floats(smallest)[1:-1].split(b","), strict=True):
+        expected = np.format_float_scientific(value, unique=True, trim="-", exp_digits=2)
+        assert text.decode() == expected
+
+
 def test_text_is_shortest(isa: str) -> None:
     rng = np.random.default_rng(2)
     bits = rng.integers(0, 2**32, 6000, dtype=np.uint32)

@@ -52,6 +52,10 @@ static shortest shorten(uint32_t bits) {
         result.digits = s + (value > middle || (value == middle && (s & 1)));
     }
     result.exponent = k;
+    if (result.digits == 10) { /* 9.8e-45, which is 1e-44 in short */
+        result.digits = 1;
+        result.exponent++;
+    }
     return result;
 }
 
