@@ -212,3 +212,23 @@ def test_embed(tmp_path: Path) -> None:
         assert not (tmp_path / "x.npy").exists()
         (tmp_path / "lines.txt").write_text("one line\n\n")
         assert "line 2 is empty" in run(*arguments, "-o", tmp_path / "x.npy").stderr
+
+
+@pytest.mark.parametrize(("width", "wide"), [(80, False), (220, True)])
+def test_tables_fit_the_terminal(
+    width: int, wide: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from embcodec.cli_tables import print_study
+    from embcodec.tradeoff import study
+
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("embcodec.cli_tables._NO_TERMINAL", width)
+    generator = np.random.default_rng(5)
+    x = generator.standard_normal((150, 16), dtype=np.float32)
+    found = study(x, x[:30], range(30), dimensions=[16])
+    print_study(found, found.measurements[3])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
+    assert ("encoded/s" in lines[1]) == wide
+    assert sum("bits, float query, then float x10" in line for line in lines) == 1

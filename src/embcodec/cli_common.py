@@ -1,4 +1,4 @@
-"""What the commands share: reading vectors, printing data or JSON, a progress bar on a terminal."""
+"""What the commands share: reading vectors, printing JSON, a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 DTYPES = click.Choice([str(member) for member in OutputDtype])
 ENCODINGS = click.Choice([str(member) for member in EncodingFormat])
@@ -55,25 +52,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} does not become JSON")
-
-
-def print_table(table: Table) -> None:
-    """Print a rich table on standard output, wide enough not to be cut where there is no terminal."""
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width, highlight=False).print(table)
-
-
-def make_table(title: str | None, *columns: str, left: int = 1) -> Table:
-    """Return an empty table whose first `left` columns are words and the others figures."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number < left else "right", no_wrap=number < left)
-    return table
 
 
 @contextmanager

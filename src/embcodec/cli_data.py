@@ -16,9 +16,7 @@ from .cli_common import (
     OUTPUT,
     as_json,
     example,
-    make_table,
     print_json,
-    print_table,
     read_vectors,
     threads_option,
 )
@@ -129,6 +127,7 @@ def encode(
 def info(path: Path, dtype: str | None, dimension: int | None, sample: int, as_json: bool) -> None:
     """Say what the file PATH holds and what each conversion of it would keep, tried on a sample of its rows."""
     from .cli_info import conversions, describe
+    from .cli_tables import Column, print_columns
 
     rows = read_vectors(
         path, dtype, dimension, mmap=path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
@@ -142,13 +141,16 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, as_j
         if value is not None:
             click.echo(f"{name.replace('_', ' '):>14}  {value}")
     if tried:
-        table = make_table(
-            f"What a conversion keeps, on {tried[0]['rows']:,} rows", "to", "bytes a row", "mean cosine", "overlap@10"
-        )
-        for row in tried:
-            table.add_row(row["to"], f"{row['row_bytes']:,.0f}", f"{row['cosine']:.5f}", f"{row['overlap']:.3f}")
         click.echo()
-        print_table(table)
+        print_columns(
+            f"What a conversion keeps, on {tried[0]['rows']:,} rows",
+            [
+                Column("to", [row["to"] for row in tried], words=True),
+                Column("bytes a row", [f"{row['row_bytes']:,.0f}" for row in tried]),
+                Column("mean cosine", [f"{row['cosine']:.5f}" for row in tried]),
+                Column("overlap@10", [f"{row['overlap']:.3f}" for row in tried]),
+            ],
+        )
 
 
 @click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
@@ -183,12 +185,9 @@ def search(
     if as_json:
         print_json({"k": found.indices.shape[1], "indices": found.indices.tolist(), "scores": found.scores.tolist()})
         return
-    table = make_table(None, "query", "nearest rows, with their scores", left=2)
     for number, (indices, scores) in enumerate(zip(found.indices, found.scores, strict=True)):
-        table.add_row(
-            str(number), "  ".join(f"{row} ({score:.4g})" for row, score in zip(indices, scores, strict=True))
-        )
-    print_table(table)
+        nearest = "  ".join(f"{row} ({score:.4g})" for row, score in zip(indices, scores, strict=True))
+        click.echo(f"{number}: {nearest}")
 
 
 def _json_rows(found: Embeddings) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +14,14 @@ from .cli_common import (
     OUTPUT,
     as_json,
     example,
-    make_table,
     print_json,
-    print_table,
     progress_bar,
     read_vectors,
     threads_option,
 )
 
 if TYPE_CHECKING:
-    from .demo_wire import WireMeasurement
-    from .tradeoff_results import Measurement, Study
+    from .tradeoff_results import Study
 
 _target = click.option(
     "--target",
@@ -66,6 +64,7 @@ def tradeoff(
     """Measure what each dtype, dimension and rescoring keeps of exact float search on VECTORS, and what it costs."""
     rows = read_vectors(vectors)
     asked = read_vectors(queries) if queries is not None else None
+    from .cli_tables import print_study
     from .tradeoff import study
 
     with progress_bar("measuring") as progress:
@@ -103,6 +102,7 @@ def tradeoff(
 @as_json
 def demo(documents: int, queries: int, model: str, target: float, report: Path, as_json: bool) -> None:
     """Run all of it on real text: serve, embed in every dtype and encoding, decode, search, rescore, report."""
+    from .cli_tables import print_study, print_wire
     from .demo import run_demo
 
     with progress_bar("starting") as progress:
@@ -121,81 +121,12 @@ def demo(documents: int, queries: int, model: str, target: float, report: Path, 
     )
 
 
-def print_wire(wire: Sequence[WireMeasurement]) -> None:
-    """Print the table of what came over the wire."""
-    table = make_table(
-        "What the service sends, and what its codes keep (95% intervals)",
-        *(
-            "dtype",
-            "encoding",
-            "dim.",
-            "wire B",
-            "memory B",
-            "decode µs",
-            "overlap@10",
-            "nDCG@10",
-            "q/s one",
-            "q/s batch",
-        ),
-        left=2,
-    )
-    former = None
-    for row in wire:
-        if former is not None and row.dimension != former:
-            table.add_section()
-        former = row.dimension
-        table.add_row(
-            row.output_dtype,
-            row.encoding_format,
-            str(row.dimension),
-            f"{row.wire_bytes:,.0f}",
-            f"{row.memory_bytes:,.0f}",
-            f"{row.decode_microseconds:.2f}",
-            str(row.overlap),
-            str(row.ndcg),
-            f"{row.one_per_second:,.0f}",
-            f"{row.batch_per_second:,.0f}",
-        )
-    print_table(table)
-
-
-def print_study(found: Study, recommended: Measurement | None) -> None:
-    """Print the table of a study; * marks the front that nothing beats, the recommendation is bold."""
-    known = found.measurements[0].ndcg is not None
-    table = make_table(
-        f"Ways to store and search {found.rows:,} vectors, {found.queries:,} queries (95% intervals; * on the front)",
-        *("codes and search", "dim.", "scan B", "rescore B", f"overlap@{found.k}"),
-        *((f"nDCG@{found.k}", "of float's") if known else ()),
-        *("q/s one", "q/s batch", "of reading", "encoded/s", "*"),
-    )
-    former = None
-    for row in found.measurements:
-        if former is not None and row.dimension != former:
-            table.add_section()
-        former = row.dimension
-        kept = f"{row.ndcg_kept.mean:.1%}" if row.ndcg_kept is not None else ""
-        table.add_row(
-            row.label,
-            str(row.dimension),
-            f"{row.code_bytes:,.0f}",
-            f"{row.rescore_bytes:,.0f}" if row.rescore_bytes else "",
-            str(row.overlap),
-            *((str(row.ndcg), kept) if known else ()),
-            f"{row.one_per_second:,.0f}",
-            f"{row.batch_per_second:,.0f}",
-            f"{row.of_limit:.0%}",
-            f"{row.encoded_per_second:,.0f}" if row.encoded_per_second else "",
-            "*" if row.on_front else "",
-            style="bold" if row == recommended else None,
-        )
-    print_table(table)
-
-
 def _print_advice(advice: Sequence[str], warnings: Sequence[str]) -> None:
+    width = min(shutil.get_terminal_size((100, 24)).columns, 100)
     for sentence in advice:
-        click.echo(click.wrap_text(sentence, width=100, initial_indent="- ", subsequent_indent="  "))
+        click.echo(click.wrap_text(sentence, width=width, initial_indent="- ", subsequent_indent="  "))
     for text in warnings:
-        click.echo(click.wrap_text(f"Warning: {text}.", width=100, initial_indent="- ", subsequent_indent="  "))
+        click.echo(click.wrap_text(f"Warning: {text}.", width=width, initial_indent="- ", subsequent_indent="  "))
 
 
 def _read_relevant(path: Path) -> list[Any]:

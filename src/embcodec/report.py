@@ -94,7 +94,7 @@ def _quality_sections(study: Study, target: float) -> Iterable[str]:
     yield (
         "<p>Bytes are a vector’s, scales included. Shaded: the recommendation. A dot marks the front: nothing takes "
         "fewer bytes and finds as much. “Of reading” is the time that merely reading the codes takes, by the time of "
-        "one query.</p>"
+        "one query; of a small collection, most of that is the call itself.</p>"
     )
     yield _quality_table(study, study.recommend(target))
 
@@ -118,7 +118,7 @@ def _quality_table(study: Study, recommended: Measurement | None) -> str:
             kept = found.ndcg_kept
             cells += [_estimate(found.ndcg), f"{kept.mean:.1%}" if kept is not None else ""]
         encoded = _rate(found.encoded_per_second) if found.encoded_per_second else ""
-        cells += [_rate(found.one_per_second), _rate(found.batch_per_second), f"{found.of_limit:.0%}", encoded]
+        cells += [_rate(found.one_per_second), _rate(found.batch_per_second), _part(found), encoded]
         classes = ["best"] * (found == recommended) + ["group"] * (found.dimension != former)
         former = found.dimension
         rows.append((" ".join(classes), cells))
@@ -236,6 +236,10 @@ def _rate(value: float) -> str:
         return f"{value:.3g}"
     scale = 10 ** (len(str(int(value))) - 3)
     return f"{round(value / scale) * scale:,}"
+
+
+def _part(found: Measurement) -> str:
+    return "" if found.rescored_with else f"{found.of_limit:.0%}"
 
 
 def _sentence(text: str) -> str:

@@ -92,13 +92,18 @@ def bootstrap(per_query: PerQuery, *, resamples: int = 2000, seed: int = 0) -> E
     return _interval(per_query.mean(), (counts @ per_query) / len(per_query))
 
 
-def bootstrap_ratio(per_query: PerQuery, reference: PerQuery, *, resamples: int = 2000, seed: int = 0) -> Estimate:
-    """Return mean / reference mean with its interval; both are drawn together, so what they share cancels."""
+def bootstrap_ratio(
+    per_query: PerQuery, reference: PerQuery, *, resamples: int = 2000, seed: int = 0
+) -> Estimate | None:
+    """Return mean / reference mean with its interval; both are drawn together, so what they share cancels.
+
+    None where the reference may well be 0.
+    """
     counts = _draws(len(per_query), resamples, seed)
     below = counts @ reference
     whole = reference.mean()
     if whole == 0 or not below.all():
-        return Estimate(float("nan"), float("nan"), float("nan"))
+        return None
     return _interval(per_query.mean() / whole, (counts @ per_query) / below)
 
 
