@@ -35,7 +35,7 @@ static const uint8_t FORMS[HIGHEST_POSITIONAL - LOWEST_POSITIONAL + 1][16] = {
 
 /* What is known of eight numbers before they are written. */
 typedef struct {
-    uint8_t source[8][16];
+    _Alignas(64) uint8_t source[8][16];
     int64_t exponent[8];
     int64_t significant[8]; /* digits */
     int64_t length[8];      /* of the positional form, without its sign */
@@ -181,31 +181,39 @@ EC_INLINE uint8_t *write_positional(uint8_t *p, const texts *batch, int i) {
     return p + 1;
 }
 
+/* Writes the first `count` of eight. */
+EC_INLINE uint8_t *write_eight(uint8_t *p, const texts *batch, int64_t count) {
+    if (EC_LIKELY(count >= 8 && batch->scientific == 0)) {
+        for (int i = 0; i < 8; i++) p = write_positional(p, batch, i);
+        return p;
+    }
+    for (int i = 0; i < 8 && i < count; i++) {
+        if (!(batch->scientific >> i & 1)) {
+            p = write_positional(p, batch, i);
+            continue;
+        }
+        if (batch->negative >> i & 1) *p++ = '-';
+        p = write_scientific(p, batch->source[i], batch->significant[i], batch->exponent[i]);
+        *p++ = ',';
+    }
+    return p;
+}
+
 int64_t ec_floats_format_avx512(const float *values, int64_t n, uint8_t *text) {
     uint8_t *p = text;
     *p++ = '[';
-    for (int64_t at = 0; at < n; at += 8) {
-        int count = n - at < 8 ? (int)(n - at) : 8;
-        __m256i bits_u32x8 = _mm256_maskz_loadu_epi32((__mmask8)_bzhi_u32(0xff, (uint32_t)count), values + at);
-        const __m256i infinity_u32x8 = _mm256_set1_epi32(0x7f800000);
-        __mmask8 refused =
-            _mm256_cmpeq_epi32_mask(_mm256_and_si256(bits_u32x8, infinity_u32x8), infinity_u32x8);
+    for (int64_t at = 0; at < n; at += 16) { /* two chains of eight run side by side */
+        uint32_t lanes = n - at < 16 ? (1u << (n - at)) - 1 : 0xffff;
+        __m512i bits_u32x16 = _mm512_maskz_loadu_epi32((__mmask16)lanes, values + at);
+        const __m512i infinity_u32x16 = _mm512_set1_epi32(0x7f800000);
+        __mmask16 refused =
+            _mm512_cmpeq_epi32_mask(_mm512_and_si512(bits_u32x16, infinity_u32x16), infinity_u32x16);
         if (EC_UNLIKELY(refused != 0)) return -1 - (at + ec_trailing_zeros_u64(refused));
-        texts batch;
-        shorten_eight(bits_u32x8, &batch);
-        if (EC_LIKELY(count == 8 && batch.scientific == 0)) {
-            for (int i = 0; i < 8; i++) p = write_positional(p, &batch, i);
-            continue;
-        }
-        for (int i = 0; i < count; i++) {
-            if (!(batch.scientific >> i & 1)) {
-                p = write_positional(p, &batch, i);
-                continue;
-            }
-            if (batch.negative >> i & 1) *p++ = '-';
-            p = write_scientific(p, batch.source[i], batch.significant[i], batch.exponent[i]);
-            *p++ = ',';
-        }
+        texts early, late;
+        shorten_eight(_mm512_castsi512_si256(bits_u32x16), &early);
+        shorten_eight(_mm512_extracti64x4_epi64(bits_u32x16, 1), &late);
+        p = write_eight(p, &early, n - at);
+        p = write_eight(p, &late, n - at - 8);
     }
     p -= n > 0;
     *p++ = ']';
