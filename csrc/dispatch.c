@@ -31,6 +31,7 @@ static void install_avx2(ec_kernels *table) {
     ec_base64_install_avx2(table);
     ec_response_install_avx2(table);
     ec_dot_install_avx2(table);
+    ec_numbers_install_avx2(table);
 }
 
 static void install_avx512(ec_kernels *table) {

@@ -100,6 +100,7 @@ void ec_response_install_avx2(ec_kernels *table);
 void ec_response_install_avx512(ec_kernels *table);
 void ec_bits_install_scalar(ec_kernels *table);
 void ec_quantize_install_scalar(ec_kernels *table);
+void ec_numbers_install_avx2(ec_kernels *table);
 void ec_numbers_install_avx512(ec_kernels *table);
 void ec_hamming_install_scalar(ec_kernels *table);
 void ec_hamming_install_avx512(ec_kernels *table);

@@ -115,6 +115,10 @@ EC_INLINE __m256 convert_eight(const uint8_t *chunk, const uint16_t *end, __m512
     return _mm512_cvt_roundpd_ps(value_f64x8, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
+static int alone_at(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
+    return ec_number_alone(chunk, index->first[i] >> 1, index->end[i], out + i);
+}
+
 static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out) {
     int32_t count = index->count;
     for (int32_t i = 0; i < 16; i++) index->end[count + i] = index->point[count + i] = index->first[count + i] = 0;
@@ -151,12 +155,12 @@ static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)
         alone = (__mmask16)((alone | unsure_early | unsure_late << 8) & valid);
         for (; EC_UNLIKELY(alone != 0); alone &= (__mmask16)(alone - 1)) {
             int32_t number = i + ec_trailing_zeros_u64(alone);
-            if (!ec_number_alone(chunk, index, number, out)) count = number; /* ends both loops */
+            if (!alone_at(chunk, index, number, out)) count = number; /* ends both loops */
             if (count == number) break;
         }
     }
     for (int32_t i = 0; i < index->alone_count && index->alone[i] < count; i++)
-        if (!ec_number_alone(chunk, index, index->alone[i], out)) count = index->alone[i];
+        if (!alone_at(chunk, index, index->alone[i], out)) count = index->alone[i];
     return count;
 }
 

@@ -19,7 +19,7 @@ enum {
 
 /* Where the numbers of a chunk are. */
 typedef struct {
-    uint16_t first[ELEMENTS]; /* twice the position of the first digit, 1 more behind a '-' */
+    uint16_t first[ELEMENTS]; /* AVX-512: twice the position, and 1 more behind a '-' */
     uint16_t point[ELEMENTS];
     uint16_t end[ELEMENTS];
     uint16_t alone[ELEMENTS]; /* numbers with exponents */
@@ -37,15 +37,14 @@ EC_INLINE void ec_index_exponents(ec_number_index *index, uint64_t exponents, ui
     }
 }
 
-/* Converts number i of the chunk on its own. 0 where scalar must have its say. */
-EC_INLINE int ec_number_alone(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
+/* Converts on its own the number from `first`, its first digit, to `end`. 0 where scalar must have its say. */
+EC_INLINE int ec_number_alone(const uint8_t *chunk, int64_t first, int64_t end, float *out) {
     ec_decimal decimal;
-    int64_t start = (index->first[i] >> 1) - (index->first[i] & 1), next;
-    int64_t end = index->end[i];
+    int64_t start = first - (chunk[first - 1] == '-'), next;
     if (ec_decimal_read(chunk, end + 1, start, &decimal, &next) != EC_OK || next != end) return 0;
     float value;
     if (!ec_decimal_to_float(&decimal, chunk + start, end - start, &value)) return 0;
-    memcpy(out + i, &value, 4);
+    memcpy(out, &value, 4);
     return 1;
 }
 

@@ -1,0 +1,181 @@
+/* Floats with AVX2: masks of 64 bytes from two halves, positions bit by bit, four numbers converted together. The steps
+ * are those of avx512_floats.c. */
+#include "batch.h"
+
+#if defined(EC_X86_64)
+
+EC_TARGET_AVX2
+
+/* 64 bytes as two halves, and what they are asked. */
+typedef struct {
+    __m256i low_u8x32, high_u8x32;
+} block_u8x64;
+
+EC_INLINE uint64_t join(__m256i low_u8x32, __m256i high_u8x32) {
+    return (uint32_t)_mm256_movemask_epi8(low_u8x32) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high_u8x32) << 32;
+}
+
+EC_INLINE uint64_t equal(block_u8x64 block, char c) {
+    __m256i wanted_u8x32 = _mm256_set1_epi8(c);
+    return join(_mm256_cmpeq_epi8(block.low_u8x32, wanted_u8x32), _mm256_cmpeq_epi8(block.high_u8x32, wanted_u8x32));
+}
+
+EC_INLINE __m256i is_digit(__m256i text_u8x32) {
+    __m256i value_u8x32 = _mm256_sub_epi8(text_u8x32, _mm256_set1_epi8('0'));
+    return _mm256_cmpeq_epi8(_mm256_min_epu8(value_u8x32, _mm256_set1_epi8(9)), value_u8x32);
+}
+
+EC_INLINE ec_number_classes classify(const uint8_t *text) {
+    ec_number_classes classes;
+    block_u8x64 block = {_mm256_loadu_si256((const __m256i *)text), _mm256_loadu_si256((const __m256i *)(text + 32))};
+    classes.digits = join(is_digit(block.low_u8x32), is_digit(block.high_u8x32));
+    classes.zeros = equal(block, '0');
+    classes.points = equal(block, '.');
+    classes.minuses = equal(block, '-');
+    classes.commas = equal(block, ',');
+    classes.spaces = equal(block, ' ');
+    classes.exponents = 0;
+    uint64_t known = classes.digits | classes.points | classes.minuses | classes.commas | classes.spaces;
+    if (EC_UNLIKELY(known != UINT64_MAX)) {
+        classes.spaces |= equal(block, '\n') | equal(block, '\r') | equal(block, '\t');
+        classes.exponents = equal(block, 'e') | equal(block, 'E') | equal(block, '+');
+    }
+    return classes;
+}
+
+/* Writes the positions of the set bits, in steps of four, whose number varies less than that of the bits. */
+EC_INLINE int32_t store_positions(uint16_t *to, uint64_t chosen, uint32_t base) {
+    int32_t count = (int32_t)_mm_popcnt_u64(chosen);
+    for (int32_t i = 0; i < count; i += 4) {
+        for (int j = 0; j < 4; j++) { /* no bit left: 64, overwritten by the next block */
+            to[i + j] = (uint16_t)(base + (uint32_t)_tzcnt_u64(chosen));
+            chosen &= chosen - 1;
+        }
+    }
+    return count;
+}
+
+static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    ec_number_carry carry = {0, 0, 0, 0, 0};
+    int32_t begun = 0, with_point = 0, ended = 0;
+    index->alone_count = 0;
+    index->sound = 1;
+    for (int64_t at = 0; at < length; at += BLOCK) {
+        ec_number_classes classes = classify(chunk + at);
+        ec_number_marks marks = ec_number_mark(&classes, &carry);
+        uint64_t end = marks.end;
+        if (EC_UNLIKELY(marks.bad != 0)) {
+            end &= (marks.bad & (0 - marks.bad)) - 1;
+            index->sound = 0;
+        }
+        if (EC_UNLIKELY(classes.exponents != 0)) ec_index_exponents(index, classes.exponents, end, ended);
+        begun += store_positions(index->first + begun, marks.first, (uint32_t)at);
+        with_point += store_positions(index->point + with_point, marks.point, (uint32_t)at);
+        ended += store_positions(index->end + ended, end, (uint32_t)at);
+        if (EC_UNLIKELY(marks.bad != 0)) break;
+    }
+    index->count = ended;
+}
+
+/* 32 bytes of which the last k are set: WINDOW + k. */
+static const uint8_t WINDOW[64] = {
+    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
+    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+
+/* 10^-k for a fraction of k digits; 32 stands for a number without a point. */
+static const double SCALES[33] = {1e-0,  1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8,  1e-9,  1e-10,
+                                  1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18, 1e-19, 1e-20, 1e-21,
+                                  1e-22, 1e-23, 1e-24, 1e-25, 1e-26, 1e-27, 1e-28, 1e-29, 1e-30, 1e-31, 1.0};
+
+EC_INLINE __m256i window(uint32_t length) { return _mm256_loadu_si256((const __m256i *)(WINDOW + length)); }
+
+/* A number to eight groups of four digits. */
+EC_INLINE __m256i read_one(const uint8_t *end, uint32_t fraction, uint32_t digits) {
+    __m256i behind_u8x32 = _mm256_loadu_si256((const __m256i *)(end - 32));
+    __m256i before_u8x32 = _mm256_loadu_si256((const __m256i *)(end - 33));
+    __m256i text_u8x32 = _mm256_blendv_epi8(before_u8x32, behind_u8x32, window(fraction));
+    __m256i values_u8x32 =
+        _mm256_and_si256(_mm256_sub_epi8(text_u8x32, _mm256_set1_epi8('0')), window(digits));
+    __m256i pairs_u16x16 = _mm256_maddubs_epi16(values_u8x32, _mm256_set1_epi16(1 << 8 | 10));
+    return _mm256_madd_epi16(pairs_u16x16, _mm256_set1_epi32(1 << 16 | 100));
+}
+
+/* Two numbers to groups of sixteen digits: upper a, upper b | lower a, lower b. */
+EC_INLINE __m256i join_two(__m256i a_u32x8, __m256i b_u32x8) {
+    __m256i words_u16x16 = _mm256_packus_epi32(a_u32x8, b_u32x8);
+    __m256i eights_u32x8 = _mm256_madd_epi16(words_u16x16, _mm256_set1_epi32(1 << 16 | 10000));
+    return _mm256_add_epi64(_mm256_mul_epu32(eights_u32x8, _mm256_set1_epi64x(100000000)),
+                            _mm256_srli_epi64(eights_u32x8, 32));
+}
+
+/* The nearest doubles of unsigned integers: the halves set into the mantissas of 2^84 and 2^52, and those taken off. */
+EC_INLINE __m256d to_double(__m256i x_u64x4) {
+    const __m256i magic_low = _mm256_set1_epi64x(0x4330000000000000), magic_high = _mm256_set1_epi64x(0x4530000000000000);
+    __m256i low_u64x4 = _mm256_blend_epi32(magic_low, x_u64x4, 0x55);
+    __m256i high_u64x4 = _mm256_xor_si256(_mm256_srli_epi64(x_u64x4, 32), magic_high);
+    const __m256d both_f64x4 = _mm256_set1_pd(19342813118337666422669312.0); /* 2^84 + 2^52 */
+    return _mm256_add_pd(_mm256_sub_pd(_mm256_castsi256_pd(high_u64x4), both_f64x4), _mm256_castsi256_pd(low_u64x4));
+}
+
+static int alone_at(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
+    return ec_number_alone(chunk, index->first[i], index->end[i], out + i);
+}
+
+static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out) {
+    int32_t count = index->count;
+    for (int32_t i = 0; i < 4; i++) index->end[count + i] = index->point[count + i] = index->first[count + i] = 0;
+    for (int32_t i = 0; i < count; i += 4) {
+        __m256i quads_u32x8[4];
+        double scales[4];
+        uint32_t signs[4], alone = 0;
+        for (int j = 0; j < 4; j++) {
+            uint32_t first = index->first[i + j], point = index->point[i + j], end = index->end[i + j];
+            uint32_t fraction = end - point - 1, digits = end - first - (point < end);
+            fraction = fraction < 32 ? fraction : 32; /* without a point: all ones */
+            alone |= (uint32_t)(digits > 32) << j;
+            digits = digits < 32 ? digits : 32;
+            quads_u32x8[j] = read_one(chunk + end, fraction, digits);
+            scales[j] = SCALES[fraction];
+            signs[j] = (uint32_t)(chunk[(int32_t)first - 1] == '-') << 31;
+        }
+        __m256i ab_u64x4 = join_two(quads_u32x8[0], quads_u32x8[1]), cd_u64x4 = join_two(quads_u32x8[2], quads_u32x8[3]);
+        __m256d upper_f64x4 = to_double(_mm256_permute2x128_si256(ab_u64x4, cd_u64x4, 0x20));
+        __m256d lower_f64x4 = to_double(_mm256_permute2x128_si256(ab_u64x4, cd_u64x4, 0x31));
+        __m256d sum_f64x4 = _mm256_fmadd_pd(upper_f64x4, _mm256_set1_pd(1e16), lower_f64x4);
+        __m256d value_f64x4 = _mm256_mul_pd(sum_f64x4, _mm256_loadu_pd(scales));
+        __m256i lowest_u64x4 = _mm256_and_si256(
+            _mm256_add_epi64(_mm256_castpd_si256(value_f64x4), _mm256_set1_epi64x(8 - (1 << 28))),
+            _mm256_set1_epi64x((1 << 29) - 1));
+        __m256i unsure_u64x4 = _mm256_cmpgt_epi64(_mm256_set1_epi64x(17), lowest_u64x4);
+        __m128 result_f32x4 =
+            _mm_or_ps(_mm256_cvtpd_ps(value_f64x4), _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)signs)));
+        alone |= (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(unsure_u64x4));
+        if (EC_LIKELY(count - i >= 4)) {
+            _mm_storeu_ps(out + i, result_f32x4);
+        } else {
+            float rest[4];
+            _mm_storeu_ps(rest, result_f32x4);
+            memcpy(out + i, rest, (size_t)(count - i) * 4);
+            alone &= (1u << (count - i)) - 1;
+        }
+        for (; EC_UNLIKELY(alone != 0); alone &= alone - 1) {
+            int32_t number = i + ec_trailing_zeros_u64(alone);
+            if (!alone_at(chunk, index, number, out)) count = number; /* ends both loops */
+            if (count == number) break;
+        }
+    }
+    for (int32_t i = 0; i < index->alone_count && index->alone[i] < count; i++)
+        if (!alone_at(chunk, index, index->alone[i], out)) count = index->alone[i];
+    return count;
+}
+
+static ec_result floats_parse_avx2(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {
+    return ec_floats_parse_chunks(text, n, out, capacity, flags, index_chunk, convert);
+}
+
+EC_TARGET_END
+
+void ec_numbers_install_avx2(ec_kernels *table) { table->floats_parse = floats_parse_avx2; }
+
+#endif
