@@ -38,6 +38,8 @@ BOM = b"\xef\xbb\xbf"
 _BLOCK_BYTES = 1 << 18  # of text between two stops: it stays in the second-level cache from scan to decode
 _NO_LOCK = nullcontext()
 _UNEVEN = "the bytes of this row are no whole number of elements"
+_SLACK_BYTES = 1 << 18  # of rows more than the text seems to hold
+_THREAD_BYTES = 1 << 19  # of text that make a thread worth its start
 _MOST_ROWS = 4096  # of a block
 
 
@@ -121,17 +123,19 @@ class _Reader:
     def __init__(self, body: Any, n: int, layout: Layout, width: int | None, *, strict: bool, skip_lists: int) -> None:
         self.body, self.n, self.layout, self.strict = body, n, layout, strict
         self.width = -1 if width is None else width  # -1: as the first row has it
-        self.cursor = cursor = ffi.new(_CURSOR)
-        cursor.rows_keys = layout.rows_keys
-        cursor.item_keys = layout.item_keys
-        cursor.list_start = cursor.list_end = -1
-        cursor.strict = strict
-        cursor.skip_lists = skip_lists
-        self.format = ffi.new(_FORMAT)
-        self.format.type = _TYPES[layout.dtype.kind]
-        self.format.payload = layout.payload
-        self.format.number_flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
-        self.format.base64_flags = layout.base64_flags
+        self.cursor = ffi.new(
+            _CURSOR,
+            {
+                "rows_keys": layout.rows_keys,
+                "item_keys": layout.item_keys,
+                "list_start": -1,
+                "list_end": -1,
+                "strict": strict,
+                "skip_lists": skip_lists,
+            },
+        )
+        flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
+        self.format = ffi.new(_FORMAT, (0, _TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
         self.indices: NDArray[np.int64] | None = None
         self.failed = False
 
@@ -169,7 +173,7 @@ class _Reader:
         while cursor.stage != lib.EC_SCAN_DONE:
             if cursor.rows == self.capacity:
                 self.grow()
-            if threads > 1:
+            if threads > 1 and self.n - cursor.offset > _THREAD_BYTES:
                 self.work_in_threads(threads, block)
             else:
                 self.work(block)
@@ -191,18 +195,23 @@ class _Reader:
         self.width = self.format.width = width
         self.row_bytes = width * self.layout.dtype.itemsize
         at_row = self.cursor.stage == lib.EC_SCAN_AT_ROW
-        self.capacity = 1 + (max(1, self.room_for(self.n - self.cursor.offset)) if at_row else 0)
+        self.capacity = 1 + (self.room_for_rest() if at_row else 0)
         self.values = np.empty((self.capacity, width), self.layout.dtype)
         self.base = ffi.from_buffer(self.values)
 
     def room_for(self, text: int) -> int:
-        """Estimate the rows in `text` bytes from those read so far: a little too many, since shrinking is free."""
+        """Estimate the rows in `text` bytes from those read so far."""
         cursor = self.cursor
-        return int(text * cursor.rows / (cursor.offset - cursor.list_start) * 1.005)
+        return int(text * cursor.rows / (cursor.offset - cursor.list_start))
+
+    def room_for_rest(self) -> int:
+        """Estimate the rows in the text left: rather too many, since shrinking is free, but not by much memory."""
+        rows = self.room_for(self.n - self.cursor.offset)
+        return rows + 1 + min(rows // 50, _SLACK_BYTES // self.row_bytes)
 
     def grow(self) -> None:
         """Make room for the rows in the text left. No worker runs meanwhile."""
-        self.capacity += 1 + self.room_for(self.n - self.cursor.offset)
+        self.capacity += self.room_for_rest()
         self.values.resize((self.capacity, self.width), refcheck=False)
         self.base = ffi.from_buffer(self.values)
         if self.indices is not None:
