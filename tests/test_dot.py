@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embcodec._native import core
 from embcodec._native.core import ffi, lib, pointer
+from guard import guarded
 from shapes import DIMENSIONS, OFFSETS
 
 Array = NDArray[Any]
@@ -163,6 +164,37 @@ def test_f32_extremes(isa: str) -> None:
     check_f32(values[:4].astype(np.float32), values[4:].astype(np.float32))
     infinite = np.full((2, 20), 3e38, np.float32)
     assert (matrix(infinite, infinite) == np.inf).all()
+
+
+@pytest.mark.parametrize("dimension", [1, 5, 16, 31, 63, 64, 65, 100, 255, 257])
+@pytest.mark.parametrize("side", ["start", "end"])
+def test_nothing_outside_is_read(isa: str, dimension: int, side: Any) -> None:
+    """Rows and query lie flush against pages that must not be touched; so do the results."""
+    rng = np.random.default_rng(dimension)
+    for size, kind in ((1, "i8"), (4, "f32")):
+        flip = (0,) if size == 1 else ()
+        with (
+            guarded(19 * dimension * size, side) as rows,
+            guarded(7 * dimension * size, side) as queries,
+            guarded(7 * 19 * 4, side) as scores,
+            guarded(19 * 8, side) as sums,
+        ):
+            values = [rng.integers(-9, 9, x.size // size) for x in (rows, queries)]
+            for x, value in zip((rows, queries), values, strict=True):
+                x[:] = value.astype(np.int8 if size == 1 else np.float32).view(np.uint8)
+            a, b = values[0].reshape(19, -1), values[1].reshape(7, -1)
+            shape = (pointer(rows), dimension * size, 19, dimension, *flip)
+            panel = scratch(getattr(lib, f"ec_dot_{kind}_panel_bytes")(19, dimension))
+            prepared = scratch(getattr(lib, f"ec_dot_{kind}_prepared_bytes")(7, dimension))
+            dtype = np.int32 if size == 1 else np.float32
+            every, one = getattr(lib, f"ec_dot_{kind}"), getattr(lib, f"ec_dot_{kind}_rows")
+            assert every(pointer(queries), 7, *shape, pointer(prepared), pointer(panel), pointer(scores))
+            np.testing.assert_array_equal(scores.view(dtype).reshape(7, 19), b @ a.T)
+            assert one(pointer(queries), *shape, pointer(scores[: 19 * 4]))
+            np.testing.assert_array_equal(scores[: 19 * 4].view(dtype), a @ b[0])
+            assert getattr(lib, f"ec_sumsq_{kind}")(*shape, pointer(sums))
+            wide = sums[: 19 * 4].view(np.int32) if size == 1 else sums.view(np.float64)
+            np.testing.assert_array_equal(wide, (a * a).sum(1))
 
 
 def test_rows_may_repeat_or_run_backwards(isa: str) -> None:

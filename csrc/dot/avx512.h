@@ -71,6 +71,18 @@ EC_INLINE void ec_ahead_step(ec_ahead *a) {
     for (; a->next < end; a->next += 64) _mm_prefetch(a->next, _MM_HINT_T1);
 }
 
+/* Four vectors of 16 sums to four sums. */
+EC_INLINE __m128i ec_sum_lanes_i32x4(__m512i a, __m512i b, __m512i c, __m512i d) {
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    __m512i abcd = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(abcd), _mm512_extracti64x4_epi64(abcd, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+/* How far ahead of the row that is read memory is asked for: about what is under way at a memory's latency. */
+enum { EC_ROWS_AHEAD = 4096 };
+
 EC_TARGET_END
 
 void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes, uint8_t flip,

@@ -148,7 +148,8 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
     const int64_t n_chunks = (n_words + CHUNK_WORDS - 1) / CHUNK_WORDS, chunk = (n_words + n_chunks - 1) / n_chunks;
     const int64_t n_groups = (n_queries + TILE_QUERIES - 1) / TILE_QUERIES;
     const uint8_t *queries = (const uint8_t *)prepared + first_query * query_stride, *strip = panel;
-    ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, (n_rows + STRIP_ROWS - 1) / STRIP_ROWS * n_chunks * n_groups + 1);
+    const int64_t n_calls = (n_rows + STRIP_ROWS - 1) / STRIP_ROWS * n_chunks * n_groups;
+    ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, n_calls + 1);
     for (int64_t r = 0; r < n_rows; r += STRIP_ROWS) {
         const int n_vectors = ec_strip_vectors(n_rows, r, STRIP_VECTORS);
         const __mmask16 last_lanes = ec_lanes_below(n_rows - r - (n_vectors - 1) * EC_LANES);
@@ -170,24 +171,12 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
 
 EC_INLINE __m512i load(const uint8_t *p) { return _mm512_loadu_si512(p); }
 
-/* Four vectors of 16 sums to four sums. */
-EC_INLINE __m128i sum_lanes_i32x4(__m512i a, __m512i b, __m512i c, __m512i d) {
-    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-    __m512i abcd = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(abcd), _mm512_extracti64x4_epi64(abcd, 1));
-    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
-}
-
-/* How far ahead of the row that is read memory is asked for: about what is under way at a memory's latency. */
-enum { ROWS_AHEAD = 4096 };
-
 /* Lane sums of the products of one row: rows are read one after the other, one ascending stream. */
 EC_INLINE __m512i row_products(const uint8_t *row, __m512i flip_u8x64, const uint8_t *codes, int64_t dimension) {
     __m512i a_i32x16 = _mm512_setzero_si512(), b_i32x16 = a_i32x16, c_i32x16 = a_i32x16, d_i32x16 = a_i32x16;
     int64_t d = 0;
     for (; d + 256 <= dimension; d += 256) {
-        for (int64_t i = 0; i < 256; i += 64) _mm_prefetch((const char *)row + d + i + ROWS_AHEAD, _MM_HINT_T0);
+        for (int64_t i = 0; i < 256; i += 64) _mm_prefetch((const char *)row + d + i + EC_ROWS_AHEAD, _MM_HINT_T0);
         add_dots_of_4(&a_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d)), load(codes + d));
         add_dots_of_4(&b_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d + 64)), load(codes + d + 64));
         add_dots_of_4(&c_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d + 128)), load(codes + d + 128));
@@ -195,7 +184,7 @@ EC_INLINE __m512i row_products(const uint8_t *row, __m512i flip_u8x64, const uin
     }
     for (; d < dimension; d += 64) {
         const __mmask64 valid = ec_bytes_below(dimension - d);
-        _mm_prefetch((const char *)row + d + ROWS_AHEAD, _MM_HINT_T0);
+        _mm_prefetch((const char *)row + d + EC_ROWS_AHEAD, _MM_HINT_T0);
         add_dots_of_4(&a_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_maskz_loadu_epi8(valid, row + d)),
                       _mm512_maskz_loadu_epi8(valid, codes + d));
     }
@@ -219,7 +208,7 @@ static void dot_i8_rows(const void *query, const void *rows, int64_t stride_byte
         if (n > 1) products[1] = row_products(row + stride_bytes, flip_u8x64, codes, dimension);
         if (n > 2) products[2] = row_products(row + 2 * stride_bytes, flip_u8x64, codes, dimension);
         if (n > 3) products[3] = row_products(row + 3 * stride_bytes, flip_u8x64, codes, dimension);
-        const __m128i sums_i32x4 = sum_lanes_i32x4(products[0], products[1], products[2], products[3]);
+        const __m128i sums_i32x4 = ec_sum_lanes_i32x4(products[0], products[1], products[2], products[3]);
         _mm_mask_storeu_epi32(scores + r, (__mmask8)ec_lanes_below(n), _mm_add_epi32(sums_i32x4, correction_i32x4));
     }
 }
