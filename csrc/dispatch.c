@@ -32,6 +32,8 @@ static void install_avx2(ec_kernels *table) {
     ec_response_install_avx2(table);
     ec_dot_install_avx2(table);
     ec_numbers_install_avx2(table);
+    ec_bits_install_avx2(table);
+    ec_quantize_install_avx2(table);
 }
 
 static void install_avx512(ec_kernels *table) {
@@ -41,6 +43,8 @@ static void install_avx512(ec_kernels *table) {
     ec_dot_install_avx512(table);
     ec_response_install_avx512(table);
     ec_numbers_install_avx512(table);
+    ec_bits_install_avx512(table);
+    ec_quantize_install_avx512(table);
 }
 #endif
 

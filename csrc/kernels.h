@@ -99,6 +99,8 @@ void ec_response_install_scalar(ec_kernels *table);
 void ec_response_install_avx2(ec_kernels *table);
 void ec_response_install_avx512(ec_kernels *table);
 void ec_bits_install_scalar(ec_kernels *table);
+void ec_bits_install_avx2(ec_kernels *table);
+void ec_bits_install_avx512(ec_kernels *table);
 void ec_quantize_install_scalar(ec_kernels *table);
 void ec_numbers_install_avx2(ec_kernels *table);
 void ec_numbers_install_avx512(ec_kernels *table);
@@ -107,5 +109,7 @@ void ec_hamming_install_avx512(ec_kernels *table);
 void ec_dot_u1_install_avx512(ec_kernels *table);
 void ec_search_install_scalar(ec_kernels *table);
 void ec_search_install_avx512(ec_kernels *table);
+void ec_quantize_install_avx2(ec_kernels *table);
+void ec_quantize_install_avx512(ec_kernels *table);
 
 #endif
