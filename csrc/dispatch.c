@@ -22,6 +22,7 @@ static void install_scalar(ec_kernels *table) {
     ec_response_install_scalar(table);
     ec_bits_install_scalar(table);
     ec_quantize_install_scalar(table);
+    ec_hadamard_install_scalar(table);
     ec_hamming_install_scalar(table);
     ec_search_install_scalar(table);
 }
@@ -34,6 +35,7 @@ static void install_avx2(ec_kernels *table) {
     ec_numbers_install_avx2(table);
     ec_bits_install_avx2(table);
     ec_quantize_install_avx2(table);
+    ec_hadamard_install_avx2(table);
 }
 
 static void install_avx512(ec_kernels *table) {
@@ -45,6 +47,7 @@ static void install_avx512(ec_kernels *table) {
     ec_numbers_install_avx512(table);
     ec_bits_install_avx512(table);
     ec_quantize_install_avx512(table);
+    ec_hadamard_install_avx512(table);
 }
 #endif
 

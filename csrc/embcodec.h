@@ -193,6 +193,17 @@ ec_result ec_dequantize_ranges_f32(const void *codes, int64_t rows, int64_t dime
 /* The first NaN or Infinity (EC_NOT_FINITE, `consumed` its offset), or EC_OK. */
 ec_result ec_check_finite_f32(const void *values, int64_t count);
 
+/* Rotate rows in place. factors: float32 (rounds, dimension), signs, times 1 / sqrt(p) in the first (odd rounds: last) p
+ * dimensions, p the largest power of two; each round multiplies and transforms those. The inverse goes backwards. */
+void ec_rotate_f32(void *values, int64_t rows, int64_t dimension, const void *factors, int32_t rounds,
+                   int32_t inverse);
+
+/* bits 1, 2 or 4; levels float32 (2^bits,) ascending, for values of unit variance; thresholds (2^bits - 1,) between them;
+ * patterns uint8 (2^bits,): the bits of each level. packed: (rows, bits * ceil(dimension / 8)), a plane a bit, first
+ * dimension highest. scales: |x|^2 / <x, level>, 0 for a zero row, errors: |x - scale * level|; float32 (rows,). */
+void ec_lowbit_encode_f32(const void *values, int64_t rows, int64_t dimension, int32_t bits, const void *thresholds,
+                          const void *levels, const void *patterns, void *packed, void *scales, void *errors);
+
 /* ---- response ----
  *
  * A body is read by a cursor that stops at every row it finds, so that rows may be decoded block by block, by one

@@ -33,6 +33,8 @@ typedef struct ec_kernels {
     void (*dequantize_unit_f32)(const uint8_t *codes, int64_t count, int32_t is_signed, void *values);
     void (*dequantize_ranges_f32)(const uint8_t *codes, int64_t count, uint8_t flip, const void *first, const void *step,
                                   void *values);
+    /* hadamard: count is a power of two */
+    void (*hadamard_f32)(void *values, int64_t count);
     /* hamming */
     void (*hamming_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*hamming_u1_prepare)(const void *queries, int64_t n_queries, int64_t width, void *prepared);
@@ -111,5 +113,8 @@ void ec_search_install_scalar(ec_kernels *table);
 void ec_search_install_avx512(ec_kernels *table);
 void ec_quantize_install_avx2(ec_kernels *table);
 void ec_quantize_install_avx512(ec_kernels *table);
+void ec_hadamard_install_scalar(ec_kernels *table);
+void ec_hadamard_install_avx2(ec_kernels *table);
+void ec_hadamard_install_avx512(ec_kernels *table);
 
 #endif

@@ -19,6 +19,7 @@ from .errors import (
 )
 from .profiles import PROFILES, Profile
 from .quantize import dequantize, quantize, truncate
+from .quantize_calibrate import calibrate
 from .response import EmbeddingResponse, decode_response, encode_response
 from .scale import Scale
 from .search import RangeResult, SearchResult, range_search, rescore, search
@@ -29,6 +30,8 @@ __version__ = "0.1.0"
 # Names of modules that are heavier than a decoder needs: imported when first asked for.
 _LAZY: dict[str, str] = {
     "BatchLine": "batch",
+    "LowBitCodes": "lowbit_codes",
+    "LowBitQuantizer": "lowbit",
     "BatchResult": "batch",
     "decode_batch": "batch",
     "iter_batch": "batch",
@@ -70,6 +73,7 @@ __all__ = [
     "StorageError",
     "TransportError",
     "Usage",
+    "calibrate",
     "decode_base64",
     "decode_response",
     "dequantize",

@@ -1,4 +1,4 @@
-"""Floats <-> the codes of the services: quantize, dequantize, truncate; calibration of per-dimension ranges."""
+"""Floats <-> the codes of the services: quantize, dequantize, truncate."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import search as native
 from .embeddings import Embeddings
+from .errors import CodeMismatchError
+from .lowbit_codes import LowBitCodes
 from .search_plan import plan
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
@@ -47,7 +49,7 @@ class RangeResult(NamedTuple):
 
 def search(
     queries: Embeddings | ArrayLike,
-    corpus: Embeddings | ArrayLike,
+    corpus: Embeddings | LowBitCodes | ArrayLike,
     k: int,
     *,
     metric: Any = None,
@@ -61,7 +63,7 @@ def search(
     ----------
     queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
         The same codes as the corpus, or floats, which meet any codes.
-    corpus : Embeddings or array-like of floats, (n, dimension)
+    corpus : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
         May be memory-mapped; it is read once a batch of up to 1,024 queries.
     k : int
         How many; clipped to the number of rows that the mask allows.
@@ -110,7 +112,7 @@ def search(
     >>> indices.tolist(), scores.astype(float).round(3).tolist()
     ([2, 0], [1.0, 0.725])
     """
-    rows = as_embeddings(corpus, "corpus")
+    rows = as_rows(corpus)
     asked, single = as_queries(queries)
     scan = plan(asked, rows, metric, query_precision)
     allowed = restrict(scan, mask)
@@ -120,7 +122,7 @@ def search(
 
 def range_search(
     queries: Embeddings | ArrayLike,
-    corpus: Embeddings | ArrayLike,
+    corpus: Embeddings | LowBitCodes | ArrayLike,
     threshold: float,
     *,
     metric: Any = None,
@@ -149,9 +151,11 @@ def range_search(
     threshold = float(threshold)
     if np.isnan(threshold):
         raise ValueError("threshold is NaN")
-    rows = as_embeddings(corpus, "corpus")
+    rows = as_rows(corpus)
     asked, _ = as_queries(queries)
     scan = plan(asked, rows, metric, query_precision)
+    if scan.constants is not None and scan.constants.any():
+        raise CodeMismatchError("centred low-bit codes have no common threshold for all queries: use search")
     restrict(scan, mask)
     return RangeResult(*native.hits(scan, threshold, threads))
 
@@ -159,7 +163,7 @@ def range_search(
 def rescore(
     queries: Embeddings | ArrayLike,
     candidates: ArrayLike,
-    corpus: Embeddings | ArrayLike,
+    corpus: Embeddings | LowBitCodes | ArrayLike,
     k: int,
     *,
     metric: Any = None,
@@ -189,7 +193,7 @@ def rescore(
     >>> rescore([0.1, 0.9, 0.3, 0.0], [3, 0, 2], corpus, 2).indices.tolist()
     [2, 0]
     """
-    rows = as_embeddings(corpus, "corpus")
+    rows = as_rows(corpus)
     asked, single = as_queries(queries)
     chosen = np.asarray(candidates)
     if chosen.size == 0:
@@ -207,13 +211,16 @@ def rescore(
 
 def best_of(scan: native.Scan, k: int, threads: int | None) -> SearchResult:
     """Return the k best of a scan."""
-    return SearchResult(*native.top_k(scan, k, threads))
+    scores, indices = native.top_k(scan, k, threads)
+    if scan.constants is not None:
+        scores += scan.constants[:, None]
+    return SearchResult(scores, indices)
 
 
 def rescored(
     queries: Embeddings,
     candidates: NDArray[Any],
-    corpus: Embeddings,
+    corpus: Embeddings | LowBitCodes,
     k: int,
     metric: Any,
     precision: str,
@@ -229,6 +236,11 @@ def rescored(
             np.full((len(queries), k), -1, np.int64),
         )
     return best_of(scan, k, threads)
+
+
+def as_rows(corpus: Any) -> Embeddings | LowBitCodes:
+    """Return a corpus as codes that can be searched."""
+    return corpus if isinstance(corpus, LowBitCodes) else as_embeddings(corpus, "corpus")
 
 
 def as_embeddings(rows: Any, name: str) -> Embeddings:

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._native import search as native
+from .codes import row_norms
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
+from .lowbit_codes import LowBitCodes
 from .scale import PER_VECTOR, RANGES
 
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
@@ -33,7 +35,7 @@ def lower_is_better(metric: Any) -> bool:
     return bool(getattr(metric, "lower_is_better", False))
 
 
-def plan(queries: Embeddings, corpus: Embeddings, metric: Any, precision: str) -> native.Scan:
+def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, precision: str) -> native.Scan:
     """Return the scan that compares `queries` with `corpus`.
 
     Raises
@@ -45,14 +47,14 @@ def plan(queries: Embeddings, corpus: Embeddings, metric: Any, precision: str) -
     """
     if precision not in ("int8", "float32"):
         raise ValueError(f"query_precision is 'int8' or 'float32', not {precision!r}")
+    if isinstance(corpus, LowBitCodes):
+        return _low_bit_plan(queries, corpus, metric or "cosine", precision)
     metric = default_metric(queries, corpus) if metric is None else metric
     if isinstance(metric, str) and metric not in METRICS:
         known = ", ".join(map(repr, METRICS))
         raise ValueError(f"unknown metric {metric!r}; known are {known}, or a compiled function")
     _check_pair(queries, corpus, metric)
-    if queries.output_dtype is OutputDtype.FLOAT and not np.isfinite(queries.values).all():
-        bad = ~np.isfinite(queries.values).all(axis=1)
-        raise ValueError(f"query {int(bad.argmax())} has NaN or infinite values")
+    require_finite_queries(queries)
     if not isinstance(metric, str):
         return _user_plan(queries, corpus, metric)
     if corpus.output_dtype.is_packed:
@@ -65,6 +67,13 @@ def plan(queries: Embeddings, corpus: Embeddings, metric: Any, precision: str) -
     if queries.output_dtype is OutputDtype.FLOAT or (corpus.scale is not None and corpus.scale.kind == RANGES):
         return _float_on_integers_plan(queries, corpus, metric, precision)
     return _integers_plan(queries, corpus, metric)
+
+
+def require_finite_queries(queries: Embeddings) -> None:
+    """Raise ValueError for float queries with NaN or infinities."""
+    if queries.output_dtype is OutputDtype.FLOAT and not np.isfinite(queries.values).all():
+        bad = ~np.isfinite(queries.values).all(axis=1)
+        raise ValueError(f"query {int(bad.argmax())} has NaN or infinite values")
 
 
 def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
@@ -245,6 +254,39 @@ def _float_on_bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, pr
         scales, bias = 2 * scales, -(lengths**2 + corpus.dimension)
     scan.metric = native.COST_DOT
     scan.mul, scan.bias = scales.astype(np.float32), bias.astype(np.float32)
+    return scan
+
+
+def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precision: str) -> native.Scan:
+    """Bits of every plane against floats; the centre's part of a dot is one constant a query, added at the end."""
+    if queries.output_dtype is not OutputDtype.FLOAT:
+        raise CodeMismatchError(f"{queries.output_dtype} queries do not meet low-bit codes: use queries.to_float()")
+    if queries.dimension != corpus.dimension:
+        raise CodeMismatchError(
+            f"queries have {queries.dimension} dimensions, the corpus {corpus.dimension}, whose rotation cannot be cut"
+        )
+    if metric not in ("cosine", "dot", "l2"):
+        raise CodeMismatchError(f"low-bit codes compare by 'cosine', 'dot' or 'l2', not {metric!r}")
+    if metric != "dot" and not corpus.is_unit:
+        raise CodeMismatchError(f"{metric} wants low-bit codes of rows of unit length: normalize them, or use 'dot'")
+    require_finite_queries(queries)
+    values, constants = corpus.prepare_queries(queries.values)
+    if precision == "float32":
+        scan = native.Scan(native.DOT_F32, values, corpus.bit_planes, decode=native.DECODE_U1)
+        scales = np.ones(len(values))
+    else:
+        tables, table_scales = native.bit_tables(values)
+        scan = native.Scan(native.DOT_U1, tables, corpus.bit_planes)
+        scales = table_scales.astype(np.float64)
+    lengths = row_norms(queries.values)
+    if metric == "cosine":
+        inverse = _inverse(lengths)
+        scales, constants = scales * inverse, constants * inverse
+    elif metric == "l2":  # |q - x|^2 = |q|^2 + 1 - 2 dot
+        scan.sign = 1.0
+        scales, constants = 2 * scales, lengths**2 + 1 - 2 * constants
+    scan.mul, scan.bias = scales.astype(np.float32), np.zeros(len(values), np.float32)
+    scan.row_scales, scan.constants = corpus.row_scales(), constants.astype(np.float32)
     return scan
 
 

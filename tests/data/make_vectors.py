@@ -1,9 +1,8 @@
 """Make the real test set: vectors of 2,000 documents and 500 queries, of the demo's text and its embedded model.
 
-Writes ``documents.npy`` (2000, 512) and ``queries.npy`` (500, 512), float16, of unit length within its rounding; query i
-is answered by document i. Run it as ``python tests/data/make_vectors.py``; it needs ``embcodec[local]`` and takes a
-minute or two. The text is that of the Python and NumPy at hand (committed: Python 3.11, NumPy 2.4), so that another
-version makes a slightly different set.
+Writes ``documents.npy`` (2000, 512) and ``queries.npy`` (500, 512), float16, of unit length within its rounding;
+query i is answered by document i. It needs ``embcodec[local]`` and takes a minute. The text is that of the Python and
+NumPy at hand (committed: Python 3.11, NumPy 2.4), so that another version makes a slightly different set.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ class Scan:
     centre: float = 0.0
     steps: NDArray[np.float32] | None = None
     offsets: NDArray[np.float32] | None = None
+    constants: NDArray[np.float32] | None = None  # added to a query's scores at the end
     tile: int = 0
     keep_alive: list[Any] = field(default_factory=list)
 

@@ -1,0 +1,317 @@
+"""One, two and four bits: the kernels against NumPy, unbiased estimates, and what the codes keep of a real search."""
+
+from __future__ import annotations
+
+import pickle
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embcodec import (
+    CodeMismatchError,
+    LowBitCodes,
+    LowBitQuantizer,
+    NotFiniteError,
+    StorageError,
+    calibrate,
+    quantize,
+    range_search,
+    rescore,
+    search,
+)
+from embcodec._native import core
+from embcodec._native import lowbit as native
+from embcodec.lowbit_levels import levels_of, random_rotation
+from shapes import DIMENSIONS
+
+DATA = Path(__file__).parent / "data"
+
+
+@cache
+def real_set() -> tuple[np.ndarray, np.ndarray]:
+    documents, queries = (np.load(DATA / f"{name}.npy").astype(np.float32) for name in ("documents", "queries"))
+    assert (documents.shape, queries.shape) == ((2000, 512), (500, 512))
+    return documents, queries
+
+
+@cache
+def collapsed_set() -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of known covariance with a large common mean and a few dominant dimensions, as of a collapsed model."""
+    rng = np.random.default_rng(7)
+    spread = 1 / (1 + np.arange(256)) ** 0.4
+    mean = rng.choice([-1.0, 1.0], 256) * 1.2
+    mean[:4] *= 6
+    x = (rng.standard_normal((2300, 256)) * spread + mean).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return x[:2000], x[2000:]
+
+
+@cache
+def isotropic_set() -> tuple[np.ndarray, np.ndarray]:
+    x = np.random.default_rng(8).standard_normal((2300, 200)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return x[:2000], x[2000:]
+
+
+@cache
+def truth(name: str) -> np.ndarray:
+    documents, queries = SETS[name]()
+    return search(queries, documents, 10).indices
+
+
+SETS = {"real": real_set, "collapsed": collapsed_set, "isotropic": isotropic_set}
+
+
+def overlap(found: np.ndarray, name: str) -> float:
+    return float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found[:, :10], truth(name), strict=True)]))
+
+
+def rows(n: int, dimension: int, seed: int = 0) -> np.ndarray:
+    x = np.random.default_rng(seed).standard_normal((n, dimension)).astype(np.float32)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def hadamard(n: int) -> np.ndarray:
+    matrix = np.ones((1, 1))
+    while len(matrix) < n:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return matrix
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_rotation_is_the_product_of_its_rounds(isa: str, dimension: int) -> None:
+    factors = random_rotation(dimension, 3).factors
+    assert factors is not None
+    power = 1 << (dimension.bit_length() - 1)
+    x = rows(3, dimension)
+    expected = x.astype(np.float64)
+    for index, row in enumerate(factors):
+        expected = expected * row
+        reached = slice(dimension - power, None) if index % 2 else slice(0, power)
+        expected[:, reached] = expected[:, reached] @ hadamard(power)
+    turned = x.copy()
+    native.rotate(turned, factors)
+    np.testing.assert_allclose(turned, expected, atol=1e-6)
+    with core.forced_isa("scalar"):
+        plain = x.copy()
+        native.rotate(plain, factors)
+    np.testing.assert_array_equal(turned, plain)
+    native.rotate(turned, factors, inverse=True)
+    np.testing.assert_allclose(turned, x, atol=1e-6)
+
+
+@pytest.mark.parametrize(("bits", "error"), [(1, 0.36338), (2, 0.11748), (4, 0.01141)])
+def test_levels_have_the_known_errors(bits: int, error: float) -> None:
+    levels = levels_of(bits)
+    assert levels.mean_square_error == pytest.approx(error, abs=2e-5)
+    signs = 2.0 * ((levels.patterns[:, None] >> np.arange(bits)) & 1) - 1
+    np.testing.assert_allclose(signs @ levels.weights, levels.levels, atol=1e-6)
+    assert (np.diff(levels.levels) > 0).all()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_kernel_against_numpy(isa: str, bits: int) -> None:
+    levels = levels_of(bits)
+    for dimension in DIMENSIONS:
+        x = rows(5, dimension, dimension)
+        x[3] = 0
+        planes, scales, errors = native.encode(x, bits, levels.thresholds, levels.levels, levels.patterns)
+        squares = np.einsum("ij,ij->i", x.astype(np.float64), x.astype(np.float64))
+        factors = np.sqrt(dimension / np.where(squares > 0, squares, np.inf)).astype(np.float32)
+        codes = (x[:, :, None] * factors[:, None, None] > levels.thresholds).sum(axis=2)
+        for plane in range(bits):
+            width = -(-dimension // 8)
+            expected = np.packbits((levels.patterns[codes] >> plane) & 1, axis=1)
+            np.testing.assert_array_equal(planes[:, plane * width : (plane + 1) * width], expected)
+        chosen = levels.levels[codes].astype(np.float64)
+        dots = np.einsum("ij,ij->i", x, chosen)
+        expected_scales = np.where(squares > 0, squares / np.where(dots > 0, dots, 1), 0)
+        np.testing.assert_allclose(scales, expected_scales, rtol=1e-6)
+        rests = np.linalg.norm(x - expected_scales[:, None] * chosen, axis=1)
+        np.testing.assert_allclose(errors, rests, atol=1e-5)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("rotation", ["none", "random", "learned"])
+def test_estimates_are_unbiased_and_within_their_bounds(bits: int, rotation: str) -> None:
+    x, queries = rows(300, 128, 1) + np.float32(0.05), rows(40, 128, 2)
+    codes = LowBitQuantizer(bits, rotation=rotation, center="mean").fit(x).encode(x)
+    exact = queries.astype(np.float64) @ x.T
+    estimates = queries @ codes.to_float().T
+    error = np.abs(estimates - exact)
+    assert (error <= codes.error_bounds(queries)).all()
+    typical = {1: 0.09, 2: 0.045, 4: 0.014}[bits]
+    assert error.std() < typical
+    assert abs((estimates - exact).mean()) < typical / 10
+    # A row's estimated dot with itself, centred, is its square: that is what the scale is for.
+    centred = x - codes.scheme.center
+    selves = np.einsum("ij,ij->i", centred, codes.to_float() - codes.scheme.center)
+    np.testing.assert_allclose(selves, np.square(centred).sum(axis=1), rtol=1e-3)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("center", ["none", "mean"])
+def test_search_scores_what_the_codes_stand_for(isa: str, bits: int, center: str) -> None:
+    for dimension in (1, 7, 100, 257):
+        x, queries = rows(70, dimension, 1), rows(5, dimension, 2)
+        codes = LowBitQuantizer(bits, rotation="random", center=center).fit(x).encode(x)
+        dots = queries.astype(np.float64) @ codes.to_float().T
+        for metric, expected in (("cosine", dots), ("dot", dots), ("l2", 2 - 2 * dots)):
+            scores, indices = search(queries, codes, 70, metric=metric, query_precision="float32")
+            np.testing.assert_allclose(scores, np.take_along_axis(expected, indices, 1), atol=3e-5)
+            assert (np.sort(indices, axis=1) == np.arange(70)).all()
+            assert (np.diff(scores if metric == "l2" else -scores, axis=1) >= 0).all()
+        rough = search(queries, codes, 70, metric="dot")
+        spread = np.abs(rough.scores - np.take_along_axis(dots, rough.indices, 1))
+        assert spread.max() <= 0.05 * bits  # the query's rounding to a byte
+        best = rescore(queries, rough.indices[:, :20], codes, 5, metric="dot")
+        assert best.indices.shape == (5, 5)
+        masked = search(queries, codes, 3, mask=np.arange(10, 20))
+        assert masked.indices.min() >= 10
+
+
+def test_sizes() -> None:
+    x = rows(50, 1024)
+    for bits, most in ((1, 132), (2, 262), (4, 518)):
+        codes = LowBitQuantizer(bits, rotation="random", center="mean").fit(x).encode(x)
+        assert codes.nbytes == 50 * most
+        assert len(codes[:7]) == 7
+        np.testing.assert_array_equal(codes[[3, 1]].to_float(), codes.to_float()[[3, 1]])
+        assert codes[-1] == codes[49:50]
+        assert pickle.loads(pickle.dumps(codes)) == codes
+
+
+def test_auto_keeps_more_than_plain_sign_bits(capsys: pytest.CaptureFixture[str]) -> None:
+    """The figures of a real and two synthetic sets, each with its bound."""
+    lines, least_gain = [], {"real": 0.01, "isotropic": -0.005}
+    for name in least_gain:
+        documents, queries = SETS[name]()
+        bits = quantize(documents, "ubinary")
+        hamming = overlap(search(quantize(queries, "ubinary"), bits, 10).indices, name)
+        plain = overlap(search(queries, bits, 10).indices, name)
+        quantizer = LowBitQuantizer(1).fit(documents)
+        auto = overlap(search(queries, quantizer.encode(documents), 10).indices, name)
+        lines.append(f"{name}: Hamming {hamming:.3f}, float query {plain:.3f}, auto {auto:.3f} ({quantizer.choice})")
+        assert auto >= plain + least_gain[name], lines
+        assert quantizer.choice in quantizer.report
+        if name == "real":
+            assert plain >= hamming + 0.09, lines
+    with capsys.disabled():
+        print("", *lines, sep="\n  ")
+
+
+@pytest.mark.parametrize(("bits", "least"), [(2, 0.86), (4, 0.95)])
+def test_two_and_four_bits_on_the_real_set(bits: int, least: float, capsys: pytest.CaptureFixture[str]) -> None:
+    documents, queries = real_set()
+    quantizer = LowBitQuantizer(bits).fit(documents)
+    kept = overlap(search(queries, quantizer.encode(documents), 10).indices, "real")
+    with capsys.disabled():
+        print(f"\n  real: {bits} bits {kept:.3f} ({quantizer.choice})")
+    assert kept >= least
+
+
+def test_integers_on_the_real_set(capsys: pytest.CaptureFixture[str]) -> None:
+    documents, queries = real_set()
+    kept = {}
+    for name, scale, least in (
+        ("unit", "unit", 0.95),
+        ("per-vector", "per-vector", 0.99),
+        ("minmax ranges", calibrate(documents), 0.99),
+        ("quantile ranges", calibrate(documents, method="quantile", quantile=0.9999), 0.98),
+        ("mse ranges", calibrate(documents, method="mse"), 0.99),
+    ):
+        codes = quantize(documents, "int8", scale=scale)
+        kept[name] = overlap(search(queries, codes, 10, query_precision="float32").indices, "real")
+        assert kept[name] >= least, kept
+    with capsys.disabled():
+        print("\n  real: int8", ", ".join(f"{name} {value:.3f}" for name, value in kept.items()))
+
+
+def test_stages_on_the_real_set(capsys: pytest.CaptureFixture[str]) -> None:
+    """Hamming to 200, float query on the same bits to 40, float rows to 10; and bits, then int8 of 4x."""
+    documents, queries = real_set()
+    bits = quantize(documents, "ubinary")
+    first = search(quantize(queries, "ubinary"), bits, 200).indices
+    second = rescore(queries, first, bits, 40).indices
+    three = overlap(rescore(queries, second, documents, 10).indices, "real")
+    candidates = search(queries, bits, 40).indices
+    by_float = overlap(rescore(queries, candidates, documents, 10).indices, "real")
+    int8 = quantize(documents, "int8", scale="per-vector")
+    by_int8 = overlap(rescore(queries, candidates, int8, 10).indices, "real")
+    with capsys.disabled():
+        print(f"\n  real: three stages {three:.3f}; bits then int8 4x {by_int8:.3f}, then float {by_float:.3f}")
+    assert three >= 0.97
+    assert by_int8 >= by_float - 0.005
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    x = rows(300, 40)
+    for rotation in ("none", "random", "learned", "auto"):
+        quantizer = LowBitQuantizer(2, rotation=rotation, seed=4).fit(x)
+        quantizer.save(tmp_path / "q.npz")
+        back = LowBitQuantizer.load(tmp_path / "q.npz")
+        assert (back.choice, back.report, repr(back)) == (quantizer.choice, quantizer.report, repr(quantizer))
+        assert back.encode(x) == quantizer.encode(x)
+        np.testing.assert_array_equal(back.decode(quantizer.encode(x)), quantizer.decode(quantizer.encode(x)))
+    assert [path.name for path in tmp_path.iterdir()] == ["q.npz"]
+    (tmp_path / "bad.npz").write_bytes(b"PK\3\4")
+    with pytest.raises(StorageError, match="no low-bit quantizer"):
+        LowBitQuantizer.load(tmp_path / "bad.npz")
+    with pytest.raises(FileNotFoundError):
+        LowBitQuantizer.load(tmp_path / "none.npz")
+
+
+def test_small_and_odd_samples() -> None:
+    for n, dimension in ((1, 1), (1, 7), (2, 100), (30, 7), (200, 1), (120, 3)):
+        x = rows(n, dimension)
+        for bits in (1, 2, 4):
+            codes = LowBitQuantizer(bits).fit(x).encode(x)
+            assert np.isfinite(codes.to_float()).all()
+            assert len(search(x, codes, 3).scores) == n
+    constant = np.tile(rows(1, 16), (200, 1))
+    codes = LowBitQuantizer(1, rotation="none", center="mean").fit(constant).encode(constant)
+    np.testing.assert_allclose(codes.to_float(), constant, atol=1e-6)
+    zeros = np.zeros((3, 16), np.float32)
+    assert not LowBitQuantizer(4, rotation="random", center="none").fit(rows(5, 16)).encode(zeros).to_float().any()
+    assert len(LowBitQuantizer(1, rotation="random").fit(rows(5, 16)).encode(np.empty((0, 16)))) == 0
+
+
+def test_refusals() -> None:
+    x = rows(50, 16)
+    fitted = LowBitQuantizer(1, rotation="random", center="mean").fit(x)
+    codes = fitted.encode(x)
+    for arguments in ({"bits": 3}, {"rotation": "spin"}, {"center": "median"}):
+        with pytest.raises(ValueError, match=r"bits is|unknown"):
+            LowBitQuantizer(**arguments)
+    with pytest.raises(ValueError, match="not fitted"):
+        LowBitQuantizer().encode(x)
+    with pytest.raises(ValueError, match="empty"):
+        LowBitQuantizer().fit(np.empty((0, 4)))
+    with pytest.raises(ValueError, match="15 dimensions, the quantizer 16"):
+        fitted.encode(x[:, :15])
+    with pytest.raises(ValueError, match="made by lowbit1"):
+        LowBitQuantizer(1, rotation="random", seed=9).fit(x).decode(codes)
+    with pytest.raises(ValueError, match="cannot be stored"):
+        fitted.encode(x * np.float32(1e9))
+    bad = x.copy()
+    bad[3, 2] = np.nan
+    for call in (fitted.fit, fitted.encode):
+        with pytest.raises(NotFiniteError, match="row 3, column 2"):
+            call(bad)
+    with pytest.raises(CodeMismatchError, match="ubinary queries"):
+        search(quantize(x, "ubinary"), codes, 3)
+    with pytest.raises(CodeMismatchError, match="15 dimensions, the corpus 16"):
+        search(x[:, :15], codes, 3)
+    with pytest.raises(CodeMismatchError, match="not 'hamming'"):
+        search(x, codes, 3, metric="hamming")
+    with pytest.raises(CodeMismatchError, match="unit length"):
+        search(x, fitted.encode(2 * x), 3)
+    assert len(search(x, fitted.encode(2 * x), 3, metric="dot").scores) == 50
+    with pytest.raises(CodeMismatchError, match="no common threshold"):
+        range_search(x, codes, 0.5)
+    with pytest.raises(IndexError, match="row 50 of 50"):
+        codes[50]
+    assert codes != "codes"
+    assert isinstance(codes, LowBitCodes)
