@@ -214,6 +214,21 @@ def test_embed(tmp_path: Path) -> None:
         assert "line 2 is empty" in run(*arguments, "-o", tmp_path / "x.npy").stderr
 
 
+def test_embed_with_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("uvicorn")
+    from embcodec.server import running_server
+
+    (tmp_path / "lines.txt").write_text("one line\n")
+    with running_server(["hash-256"], api_key="sesame") as server:
+        arguments = ("embed", tmp_path / "lines.txt", "--model", "hash-256", "--base-url", server.base_url)
+        output = ("-o", tmp_path / "out.npy")
+        assert run(*arguments, *output).exit_code == 1
+        unset = run(*arguments, *output, "--api-key-variable", "LOCAL_KEY")
+        assert (unset.exit_code, "LOCAL_KEY is not set" in unset.stderr) == (2, True)
+        monkeypatch.setenv("LOCAL_KEY", "sesame")
+        assert run_json(*arguments, *output, "--api-key-variable", "LOCAL_KEY")["rows"] == 1
+
+
 @pytest.mark.parametrize(("width", "wide"), [(80, False), (220, True)])
 def test_tables_fit_the_terminal(
     width: int, wide: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

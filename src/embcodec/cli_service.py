@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,11 @@ _profile = click.option(
 @click.option("--dimension", type=click.IntRange(min=1), help="output_dimension; by default all that the model has.")
 @click.option("--encoding", type=ENCODINGS, help="What to ask for; whichever arrives is decoded.")
 @click.option("--base-url", help="Another server, such as that of `embcodec serve`.")
+@click.option(
+    "--api-key-variable",
+    metavar="NAME",
+    help="The environment variable with the key; by default the profile's own, which goes to its own host only.",
+)
 @_profile
 @as_json
 def embed(
@@ -33,6 +39,7 @@ def embed(
     dimension: int | None,
     encoding: str | None,
     base_url: str | None,
+    api_key_variable: str | None,
     profile: str,
     as_json: bool,
 ) -> None:
@@ -48,7 +55,12 @@ def embed(
     for number, line in enumerate(lines, 1):
         if not line.strip():
             raise ValueError(f"line {number} is empty")
-    with progress_bar("embedding") as report, Client(base_url=base_url, profile=profile) as client:
+    key = None
+    if api_key_variable is not None:
+        key = os.environ.get(api_key_variable)
+        if not key:
+            raise click.UsageError(f"the environment variable {api_key_variable} is not set")
+    with progress_bar("embedding") as report, Client(api_key=key, base_url=base_url, profile=profile) as client:
         answer = client.embed(
             lines,
             model=model,
