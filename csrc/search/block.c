@@ -56,7 +56,7 @@ void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t s
 static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
     const double *known = scan->args->row_squares;
     if (known == NULL)
-        ec_block_squares(scan->args, block->rows, block->stride, block->n, scan->sums, scan->squares);
+        ec_block_squares(scan->args, block->codes, block->codes_stride, block->n, scan->sums, scan->squares);
     else if (selection == NULL)
         memcpy(scan->squares, known + block->first, (size_t)block->n * sizeof *known);
     else
@@ -71,17 +71,16 @@ static float scale_of(const ec_search_args *args, const int64_t *selection, int6
     return args->row_scales ? ((const float *)args->row_scales)[row < 0 ? 0 : row] : 1.0f;
 }
 
-/* scan->add, mul and bias of the block: see enum ec_search_metric. */
-static void fill_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
+void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
     const ec_search_args *args = scan->args;
     int64_t n = block->n;
     if (args->metric == EC_COST_JACCARD) {
-        ec_active.hamming_u1_rows(scan->zeros, block->rows, block->stride, n, args->width, scan->sums);
+        ec_active.hamming_u1_rows(scan->zeros, block->codes, block->codes_stride, n, args->width, scan->sums);
         for (int64_t r = 0; r < n; r++) scan->add[r] = (float)scan->sums[r];
         return;
     }
     if (args->sum_weight != 0) {
-        ec_active.sum_i8(block->rows, block->stride, n, args->width, (uint8_t)args->flip, scan->sums);
+        ec_active.sum_i8(block->codes, block->codes_stride, n, args->width, (uint8_t)args->flip, scan->sums);
         for (int64_t r = 0; r < n; r++) scan->add[r] = args->sum_weight * (float)scan->sums[r];
     }
     if (args->metric == EC_COST_COSINE) {
@@ -121,7 +120,8 @@ int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *bloc
         block->rows = scan->gathered;
         block->stride = args->row_bytes;
     }
-    fill_terms(scan, selection, block);
+    block->codes = block->rows;
+    block->codes_stride = block->stride;
     if (args->decode == EC_DECODE_I8)
         ec_active.decode_i8(block->rows, block->stride, block->n, args->width, (uint8_t)args->flip, scan->decoded);
     if (args->decode == EC_DECODE_U1)

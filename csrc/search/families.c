@@ -22,6 +22,8 @@ int64_t ec_scan_query_bytes(const ec_search_args *args) {
 int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries) {
     switch (args->family) {
     case EC_USER_TILE: return 0;
+    case EC_DOT_I8: return n_queries <= 8;
+    case EC_DOT_F32: return n_queries <= 4;
     default: return n_queries <= 2;
     }
 }

@@ -33,14 +33,20 @@ typedef struct {
     int64_t first, n;      /* position in the corpus or the selection */
     const uint8_t *rows;   /* as the kernel takes them */
     int64_t stride;
+    const uint8_t *codes;  /* the same before they were decoded: what lengths are counted from */
+    int64_t codes_stride;
     const uint8_t *mask;   /* bit 0 is row `first`; NULL for all */
 } ec_block;
 
 /* Choose sizes and lay the scratch out from `scratch` on; return its bytes. With scratch NULL only the bytes count. */
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch);
 
-/* Make block.rows, block.stride and the rows' terms for block.first .. + block.n. 0 where the mask has none of them. */
+/* Make block.rows and block.stride for block.first .. + block.n. 0 where the mask has none of them. */
 int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *block);
+
+/* What the block's rows contribute to their costs. Best after the kernels have brought the rows into the cache: they ask
+ * for memory ahead of what they read. */
+void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block);
 
 /* Squared lengths of n rows by args->lengths. */
 void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int32_t *sums,
