@@ -30,6 +30,8 @@ static void install_scalar(ec_kernels *table) {
 #if defined(EC_X86_64)
 static void install_avx2(ec_kernels *table) {
     ec_base64_install_avx2(table);
+    ec_hamming_install_avx2(table);
+    ec_search_install_avx2(table);
     ec_response_install_avx2(table);
     ec_dot_install_avx2(table);
     ec_numbers_install_avx2(table);
@@ -54,6 +56,7 @@ static void install_avx512(ec_kernels *table) {
 #if defined(EC_AARCH64)
 static void install_neon(ec_kernels *table) {
     ec_base64_install_neon(table);
+    ec_hamming_install_neon(table);
     ec_dot_install_neon(table);
 }
 #endif

@@ -1,0 +1,145 @@
+/* Bits against bits, and tables against bits, by vpshufb: sixteen-entry tables in every half of a register. */
+#include "hamming.h"
+
+#if defined(EC_X86_64)
+EC_TARGET_AVX2
+
+enum { BYTES_PER_SUM = 31 }; /* counts of up to 8 a byte: 31 * 8 = 248 fit */
+
+/* Set bits of every byte. */
+EC_INLINE __m256i count_bytes(__m256i bits_u8x32) {
+    const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2,
+                                            2, 3, 2, 3, 3, 4);
+    const __m256i nibble = _mm256_set1_epi8(15);
+    __m256i low = _mm256_shuffle_epi8(counts, _mm256_and_si256(bits_u8x32, nibble));
+    __m256i high = _mm256_shuffle_epi8(counts, _mm256_and_si256(_mm256_srli_epi16(bits_u8x32, 4), nibble));
+    return _mm256_add_epi8(low, high);
+}
+
+/* As the scalar twin. Panel: for each four rows word 0 of all four, word 1, ...; whole EC_HAMMING_LANES. */
+static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+    int64_t words = ec_words_u1(width), whole = width / 8;
+    for (int64_t r = 0; r < ec_round_up(n_rows, EC_HAMMING_LANES); r += 4) {
+        uint64_t *out = (uint64_t *)panel + r * words;
+        for (int64_t i = 0; i < 4; i++) {
+            const uint8_t *row = (const uint8_t *)rows + (r + i < n_rows ? r + i : 0) * stride_bytes;
+            for (int64_t j = 0; j < whole; j++) out[4 * j + i] = ec_load_u64(row + 8 * j);
+            if (whole < words) out[4 * whole + i] = ec_row_word(row, width, whole);
+        }
+    }
+}
+
+/* Counts of n_queries <= 2 with 8 rows. */
+EC_INLINE void count_block(const uint64_t *query, int n_queries, const uint64_t *panel, int64_t n_rows, int64_t words,
+                           int32_t *scores, int64_t scores_stride) {
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i sums_u64x4[2][2] = {{zero, zero}, {zero, zero}};
+    for (int64_t start = 0; start < words; start += BYTES_PER_SUM) {
+        int64_t end = ec_min_i64(start + BYTES_PER_SUM, words);
+        __m256i counts_u8x32[2][2] = {{zero, zero}, {zero, zero}};
+        for (int64_t j = start; j < end; j++)
+            for (int g = 0; g < 2; g++) {
+                __m256i rows_u64x4 = _mm256_loadu_si256((const __m256i *)(panel + (g * words + j) * 4));
+                for (int q = 0; q < n_queries; q++) {
+                    __m256i query_u64x4 = _mm256_set1_epi64x((int64_t)query[q * words + j]);
+                    counts_u8x32[q][g] = _mm256_add_epi8(counts_u8x32[q][g],
+                                                         count_bytes(_mm256_xor_si256(rows_u64x4, query_u64x4)));
+                }
+            }
+        for (int q = 0; q < n_queries; q++)
+            for (int g = 0; g < 2; g++)
+                sums_u64x4[q][g] = _mm256_add_epi64(sums_u64x4[q][g], _mm256_sad_epu8(counts_u8x32[q][g], zero));
+    }
+    for (int q = 0; q < n_queries; q++) {
+        uint64_t sums[8];
+        _mm256_storeu_si256((__m256i *)sums, sums_u64x4[q][0]);
+        _mm256_storeu_si256((__m256i *)(sums + 4), sums_u64x4[q][1]);
+        for (int64_t r = 0; r < 8 && r < n_rows; r++) scores[q * scores_stride + r] = (int32_t)sums[r];
+    }
+}
+
+static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+                            int32_t *scores, int64_t scores_stride) {
+    int64_t words = ec_words_u1(width);
+    for (int64_t q = 0; q < n_queries; q += 2) {
+        const uint64_t *query = (const uint64_t *)prepared + q * words;
+        for (int64_t r = 0; r < n_rows; r += 8) {
+            const uint64_t *rows = (const uint64_t *)panel + r * words;
+            int32_t *out = scores + q * scores_stride + r;
+            if (n_queries - q == 1)
+                count_block(query, 1, rows, n_rows - r, words, out, scores_stride);
+            else
+                count_block(query, 2, rows, n_rows - r, words, out, scores_stride);
+        }
+    }
+}
+
+static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                            int32_t *scores) {
+    int64_t words = ec_words_u1(width), whole = width / 8;
+    for (int64_t r = 0; r < n_rows; r++) {
+        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
+        int64_t count = 0;
+        for (int64_t j = 0; j < whole; j++)
+            count += _mm_popcnt_u64(ec_load_u64(row + 8 * j) ^ ec_load_u64((const uint8_t *)query + 8 * j));
+        if (whole < words) count += _mm_popcnt_u64(ec_row_word(row, width, whole) ^ ec_row_word(query, width, whole));
+        scores[r] = (int32_t)count;
+    }
+}
+
+/* As the scalar twin. Panel: for each 32 rows, byte 0 of all of them, byte 1, ...; whole EC_DOT_U1_LANES. */
+static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+    for (int64_t r = 0; r < ec_round_up(n_rows, EC_DOT_U1_LANES); r++) {
+        const uint8_t *row = (const uint8_t *)rows + (r < n_rows ? r : 0) * stride_bytes;
+        uint8_t *out = (uint8_t *)panel + r / 32 * 32 * width + r % 32;
+        for (int64_t i = 0; i < width; i++) out[32 * i] = row[i];
+    }
+}
+
+/* Sums of one query with 32 rows. Look-ups are bytes of neighbouring rows: as 16-bit numbers low + 256 high are summed,
+ * and high alone, so that low is what remains; 128 bytes of a row, 256 look-ups of at most 255, fit 16 bits. */
+EC_INLINE void sum_block(const uint8_t *table, const uint8_t *panel, int64_t n_rows, int64_t width, int32_t *scores) {
+    const __m256i nibble = _mm256_set1_epi8(15);
+    int32_t sums[32];
+    for (int r = 0; r < 32; r++) sums[r] = (int32_t)(-256 * width);
+    for (int64_t start = 0; start < width; start += 128) {
+        int64_t end = ec_min_i64(start + 128, width);
+        __m256i both_u16x16 = _mm256_setzero_si256(), odd_u16x16 = both_u16x16;
+        for (int64_t i = start; i < end; i++) {
+            __m256i bytes_u8x32 = _mm256_loadu_si256((const __m256i *)(panel + 32 * i));
+            __m256i high_table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(table + 32 * i)));
+            __m256i low_table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(table + 32 * i + 16)));
+            __m256i a = _mm256_shuffle_epi8(high_table, _mm256_and_si256(_mm256_srli_epi16(bytes_u8x32, 4), nibble));
+            __m256i b = _mm256_shuffle_epi8(low_table, _mm256_and_si256(bytes_u8x32, nibble));
+            both_u16x16 = _mm256_add_epi16(both_u16x16, _mm256_add_epi16(a, b));
+            odd_u16x16 = _mm256_add_epi16(odd_u16x16, _mm256_add_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8)));
+        }
+        uint16_t even[16], odd[16];
+        _mm256_storeu_si256((__m256i *)even, _mm256_sub_epi16(both_u16x16, _mm256_slli_epi16(odd_u16x16, 8)));
+        _mm256_storeu_si256((__m256i *)odd, odd_u16x16);
+        for (int r = 0; r < 16; r++) {
+            sums[2 * r] += even[r];
+            sums[2 * r + 1] += odd[r];
+        }
+    }
+    memcpy(scores, sums, (size_t)ec_min_i64(n_rows, 32) * sizeof *scores);
+}
+
+static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+                        int32_t *scores, int64_t scores_stride) {
+    for (int64_t q = 0; q < n_queries; q++)
+        for (int64_t r = 0; r < n_rows; r += 32)
+            sum_block((const uint8_t *)prepared + q * 64 * ec_quads_u1(width), (const uint8_t *)panel + r * width,
+                      n_rows - r, width, scores + q * scores_stride + r);
+}
+
+EC_TARGET_END
+
+void ec_hamming_install_avx2(ec_kernels *table) {
+    table->hamming_u1_pack = hamming_u1_pack;
+    table->hamming_u1_tile = hamming_u1_tile;
+    table->hamming_u1_rows = hamming_u1_rows;
+    table->dot_u1_pack = dot_u1_pack;
+    table->dot_u1_tile = dot_u1_tile;
+}
+#endif
