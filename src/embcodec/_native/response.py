@@ -35,11 +35,13 @@ _TYPES = {"f": lib.EC_FLOAT32, "i": lib.EC_INT8, "u": lib.EC_UINT8}
 _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind", "i4"), ("escaped", "i4")])
 
 BOM = b"\xef\xbb\xbf"
-_BLOCK_BYTES = 1 << 18  # of text between two stops: it stays in the second-level cache from scan to decode
+# Text between two stops: it stays in a near cache from scan to decode, and is worth the two calls. Base64 is decoded so
+# fast that it wants larger blocks, and that a second thread only helps once the rows outgrow the caches.
+_LIST_BLOCK, _STRING_BLOCK = 1 << 18, 1 << 20
+_LIST_THREAD, _STRING_THREAD = 1 << 19, 1 << 24  # text left that is worth starting a thread
 _NO_LOCK = nullcontext()
 _UNEVEN = "the bytes of this row are no whole number of elements"
 _SLACK_BYTES = 1 << 18  # of rows more than the text seems to hold
-_THREAD_BYTES = 1 << 19  # of text that make a thread worth its start
 _MOST_ROWS = 4096  # of a block
 
 
@@ -169,11 +171,12 @@ class _Reader:
         self.prepare(first)
         self.decode(first, 1, 0)
         self.note_indices(first, 1)
-        block = min(1 + self.room_for(_BLOCK_BYTES), _MOST_ROWS)
+        text, share = (_STRING_BLOCK, _STRING_THREAD) if kind == STRING else (_LIST_BLOCK, _LIST_THREAD)
+        block = min(1 + self.room_for(text), _MOST_ROWS)
         while cursor.stage != lib.EC_SCAN_DONE:
             if cursor.rows == self.capacity:
                 self.grow()
-            if threads > 1 and self.n - cursor.offset > _THREAD_BYTES:
+            if threads > 1 and self.n - cursor.offset > share:
                 self.work_in_threads(threads, block)
             else:
                 self.work(block)
