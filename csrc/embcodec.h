@@ -200,9 +200,9 @@ void ec_rotate_f32(void *values, int64_t rows, int64_t dimension, const void *fa
 
 /* bits 1, 2 or 4; levels float32 (2^bits,) ascending, for values of unit variance; thresholds (2^bits - 1,) between them;
  * patterns uint8 (2^bits,): the bits of each level. packed: (rows, bits * ceil(dimension / 8)), a plane a bit, first
- * dimension highest. scales: |x|^2 / <x, level>, 0 for a zero row, errors: |x - scale * level|; float32 (rows,). */
+ * dimension highest. scales: |x|^2 / <x, level>, 0 for a zero row, lengths: |x|; float32 (rows,). */
 void ec_lowbit_encode_f32(const void *values, int64_t rows, int64_t dimension, int32_t bits, const void *thresholds,
-                          const void *levels, const void *patterns, void *packed, void *scales, void *errors);
+                          const void *levels, const void *patterns, void *packed, void *scales, void *lengths);
 
 /* ---- response ----
  *

@@ -73,6 +73,10 @@ def rows(n: int, dimension: int, seed: int = 0) -> np.ndarray:
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
+def unit(x: np.ndarray) -> np.ndarray:
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
 def hadamard(n: int) -> np.ndarray:
     matrix = np.ones((1, 1))
     while len(matrix) < n:
@@ -117,7 +121,7 @@ def test_kernel_against_numpy(isa: str, bits: int) -> None:
     for dimension in DIMENSIONS:
         x = rows(5, dimension, dimension)
         x[3] = 0
-        planes, scales, errors = native.encode(x, bits, levels.thresholds, levels.levels, levels.patterns)
+        planes, scales, lengths = native.encode(x, bits, levels.thresholds, levels.levels, levels.patterns)
         squares = np.einsum("ij,ij->i", x.astype(np.float64), x.astype(np.float64))
         factors = np.sqrt(dimension / np.where(squares > 0, squares, np.inf)).astype(np.float32)
         codes = (x[:, :, None] * factors[:, None, None] > levels.thresholds).sum(axis=2)
@@ -129,26 +133,27 @@ def test_kernel_against_numpy(isa: str, bits: int) -> None:
         dots = np.einsum("ij,ij->i", x, chosen)
         expected_scales = np.where(squares > 0, squares / np.where(dots > 0, dots, 1), 0)
         np.testing.assert_allclose(scales, expected_scales, rtol=1e-6)
-        rests = np.linalg.norm(x - expected_scales[:, None] * chosen, axis=1)
-        np.testing.assert_allclose(errors, rests, atol=1e-5)
+        np.testing.assert_allclose(lengths, np.sqrt(squares), rtol=1e-6)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
 @pytest.mark.parametrize("rotation", ["none", "random", "learned"])
-def test_estimates_are_unbiased_and_within_their_bounds(bits: int, rotation: str) -> None:
-    x, queries = rows(300, 128, 1) + np.float32(0.05), rows(40, 128, 2)
+@pytest.mark.parametrize("length", [1, 2])
+def test_estimates_are_unbiased_and_within_their_bounds(bits: int, rotation: str, length: int) -> None:
+    x, queries = unit(rows(300, 128, 1) + np.float32(0.05)), unit(rows(40, 128, 2) + np.float32(0.05))
+    x = x if length == 1 else x * np.linspace(0.5, 2, 300, dtype=np.float32)[:, None]
     codes = LowBitQuantizer(bits, rotation=rotation, center="mean").fit(x).encode(x)
     exact = queries.astype(np.float64) @ x.T
-    estimates = queries @ codes.to_float().T
+    estimates = codes.estimate(queries)
     error = np.abs(estimates - exact)
     assert (error <= codes.error_bounds(queries)).all()
     typical = {1: 0.09, 2: 0.045, 4: 0.014}[bits]
-    assert error.std() < typical
+    assert error.std() < typical * length
     assert abs((estimates - exact).mean()) < typical / 10
     # A row's estimated dot with itself, centred, is its square: that is what the scale is for.
     centred = x - codes.scheme.center
     selves = np.einsum("ij,ij->i", centred, codes.to_float() - codes.scheme.center)
-    np.testing.assert_allclose(selves, np.square(centred).sum(axis=1), rtol=1e-3)
+    np.testing.assert_allclose(selves, np.square(centred).sum(axis=1), rtol=2e-3)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
@@ -157,7 +162,7 @@ def test_search_scores_what_the_codes_stand_for(isa: str, bits: int, center: str
     for dimension in (1, 7, 100, 257):
         x, queries = rows(70, dimension, 1), rows(5, dimension, 2)
         codes = LowBitQuantizer(bits, rotation="random", center=center).fit(x).encode(x)
-        dots = queries.astype(np.float64) @ codes.to_float().T
+        dots = codes.estimate(queries).astype(np.float64)
         for metric, expected in (("cosine", dots), ("dot", dots), ("l2", 2 - 2 * dots)):
             scores, indices = search(queries, codes, 70, metric=metric, query_precision="float32")
             np.testing.assert_allclose(scores, np.take_along_axis(expected, indices, 1), atol=3e-5)
@@ -174,7 +179,7 @@ def test_search_scores_what_the_codes_stand_for(isa: str, bits: int, center: str
 
 def test_sizes() -> None:
     x = rows(50, 1024)
-    for bits, most in ((1, 132), (2, 262), (4, 518)):
+    for bits, most in ((1, 132), (2, 264), (4, 520)):
         codes = LowBitQuantizer(bits, rotation="random", center="mean").fit(x).encode(x)
         assert codes.nbytes == 50 * most
         assert len(codes[:7]) == 7
@@ -185,9 +190,9 @@ def test_sizes() -> None:
 
 def test_auto_keeps_more_than_plain_sign_bits(capsys: pytest.CaptureFixture[str]) -> None:
     """The figures of a real and two synthetic sets, each with its bound."""
-    lines, least_gain = [], {"real": 0.01, "isotropic": -0.005}
-    for name in least_gain:
-        documents, queries = SETS[name]()
+    lines, least_gain = [], {"real": 0.01, "collapsed": 0.20, "isotropic": -0.005}
+    for name, load in SETS.items():
+        documents, queries = load()
         bits = quantize(documents, "ubinary")
         hamming = overlap(search(quantize(queries, "ubinary"), bits, 10).indices, name)
         plain = overlap(search(queries, bits, 10).indices, name)
@@ -309,7 +314,7 @@ def test_refusals() -> None:
     with pytest.raises(CodeMismatchError, match="unit length"):
         search(x, fitted.encode(2 * x), 3)
     assert len(search(x, fitted.encode(2 * x), 3, metric="dot").scores) == 50
-    with pytest.raises(CodeMismatchError, match="no common threshold"):
+    with pytest.raises(CodeMismatchError, match="each query's own"):
         range_search(x, codes, 0.5)
     with pytest.raises(IndexError, match="row 50 of 50"):
         codes[50]

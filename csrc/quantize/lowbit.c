@@ -21,7 +21,7 @@ static void count_below(const void *values, int64_t used, float factor, const fl
 }
 
 void ec_lowbit_encode_f32(const void *values, int64_t rows, int64_t dimension, int32_t bits, const void *thresholds,
-                          const void *levels, const void *patterns, void *packed, void *scales, void *errors) {
+                          const void *levels, const void *patterns, void *packed, void *scales, void *lengths) {
     int32_t n_levels = 1 << bits;
     int64_t width = (dimension + 7) / 8;
     float edge[15], level[16];
@@ -31,7 +31,7 @@ void ec_lowbit_encode_f32(const void *values, int64_t rows, int64_t dimension, i
     for (int64_t row = 0; row < rows; row++) {
         const char *x = (const char *)values + 4 * row * dimension;
         uint8_t *to = (uint8_t *)packed + row * bits * width;
-        double square = 0, dot = 0, level_square = 0;
+        double square = 0, dot = 0;
         for (int64_t i = 0; i < dimension; i++) {
             double value = ec_load_f32_at(x, i);
             square += value * value;
@@ -45,7 +45,6 @@ void ec_lowbit_encode_f32(const void *values, int64_t rows, int64_t dimension, i
             for (int64_t i = 0; i < used; i++) {
                 float chosen = level[codes[i]];
                 dot += (double)ec_load_f32_at(x, begin + i) * chosen;
-                level_square += (double)chosen * chosen;
                 for (int32_t b = 0; b < bits; b++)
                     planes[b] |= (uint64_t)(pattern[codes[i]] >> b & 1) << (i ^ 7); /* first dimension highest */
             }
@@ -53,8 +52,7 @@ void ec_lowbit_encode_f32(const void *values, int64_t rows, int64_t dimension, i
                 for (int64_t i = 0; i < (used + 7) / 8; i++)
                     to[b * width + begin / 8 + i] = (uint8_t)(planes[b] >> 8 * i);
         }
-        double scale = dot > 0 ? square / dot : 0, rest = scale * scale * level_square - square;
-        ec_store_f32_at(scales, row, (float)scale);
-        ec_store_f32_at(errors, row, (float)sqrt(rest > 0 ? rest : 0));
+        ec_store_f32_at(scales, row, (float)(dot > 0 ? square / dot : 0));
+        ec_store_f32_at(lengths, row, (float)sqrt(square));
     }
 }

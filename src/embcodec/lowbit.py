@@ -51,14 +51,14 @@ class LowBitQuantizer:
     -----
     A row x becomes r = P(x - c), coded as levels l of r sqrt(d) / |r|, with the scale s = |r|^2 / <r, l>, so that
     <q, c> + s <Pq, l> estimates <q, x> without bias. The 1-bit code is RaBitQ's (arXiv 2405.12497). A row takes
-    bits * ceil(dimension / 8) bytes, and for its scale and error 4 (one bit) or 6 (two and four).
+    bits * ceil(dimension / 8) bytes, and for its scale and length 4 (one bit) or 8 (two and four).
 
     Examples
     --------
     >>> sample = np.random.default_rng(0).standard_normal((200, 64)).astype(np.float32)
     >>> quantizer = LowBitQuantizer(2, rotation="random", center="mean").fit(sample)
     >>> quantizer.choice, quantizer.encode(sample)
-    ('random rotation, centred', LowBitCodes(200 x 64 at 2 bits, 4400 bytes))
+    ('random rotation, centred', LowBitCodes(200 x 64 at 2 bits, 4800 bytes))
     """
 
     def __init__(self, bits: int = 1, *, rotation: str = "auto", center: str = "auto", seed: int = 0) -> None:
@@ -184,7 +184,7 @@ class LowBitQuantizer:
             some = some if center is None else some - center
             rotation = learned_rotation(some, levels_of(self.bits))
         scheme = LowBitScheme(self.bits, dimension, rotation, center, choice != PLAIN)
-        scales = scheme.raw_scales(_some_rows(x, 1000, self.seed))[1]
+        scales = scheme.encode_raw(_some_rows(x, 1000, self.seed))[1]
         typical = float(np.median(scales[scales > 0])) if (scales > 0).any() else 1.0
         return replace(scheme, scale_unit=typical)
 
@@ -208,7 +208,7 @@ class LowBitQuantizer:
             if choice.startswith("learned") and len(train) < x.shape[1]:
                 continue  # fewer rows than dimensions would be learned by heart
             codes = self._fitted(train, choice).encode(rest)
-            found = _nearest(queries @ codes.to_float().T)
+            found = _nearest(codes.estimate(queries))
             kept[choice] = np.array([np.isin(a, b).mean() for a, b in zip(found, truth, strict=True)])
         self.report = {choice: float(values.mean()) for choice, values in kept.items()}
         best = max(kept, key=lambda choice: self.report[choice])

@@ -55,41 +55,36 @@ class LowBitScheme:
             digest.update(b"-" if part is None else part.astype("<f4").tobytes())
         return f"lowbit{self.bits}:{digest.hexdigest()[:16]}"
 
-    def raw_scales(self, x: Floats) -> tuple[NDArray[np.uint8], Floats, Floats]:
-        """Return the bit planes, unbiased scales and errors of rows, in blocks."""
+    def encode_raw(self, x: Floats) -> tuple[NDArray[np.uint8], Floats, Floats]:
+        """Return the bit planes, unbiased scales and lengths of centred rows, block by block."""
         width = self.bits * -(-self.dimension // 8)
         planes = np.empty((len(x), width), np.uint8)
-        scales, errors = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
+        scales, lengths = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
         step = max(1, _BLOCK_BYTES // (4 * self.dimension))
         for begin in range(0, len(x), step):
             block = slice(begin, begin + step)
             rows = x[block] - self.center if self.center is not None else x[block].copy()
             rows = self.rotation.apply(rows)
-            planes[block], scales[block], errors[block] = native.encode(
+            planes[block], scales[block], lengths[block] = native.encode(
                 rows, self.bits, self.levels.thresholds, self.levels.levels, self.levels.patterns
             )
-        return planes, scales, errors
+        return planes, scales, lengths
 
     def encode(self, x: Floats) -> LowBitCodes:
         """Return the codes of rows (n, dimension), which are finite."""
-        planes, scales, errors = self.raw_scales(x)
-        if not self.scaled:
-            lengths = row_norms(x if self.center is None else x - self.center)
-            level_squares = self.dimension * np.float64(np.square(self.levels.levels[-1]))
-            dots = np.divide(lengths**2, scales, out=np.zeros_like(lengths), where=scales > 0)
-            rest = lengths**2 - 2 * self.scale_unit * dots + self.scale_unit**2 * level_squares
-            errors, scales = np.sqrt(np.maximum(rest, 0)), np.full(len(x), self.scale_unit)
-        lengths = row_norms(x)
-        is_unit = bool((np.abs(lengths - 1) <= _UNIT_TOLERANCE).all())
-        stored = scales.astype(np.float64) / self.scale_unit
+        planes, scales, lengths = self.encode_raw(x)
         small = np.float16 if self.bits == 1 else np.float32
         with np.errstate(over="ignore"):
-            kept = stored.astype(small)
-            upward = np.nextafter((errors.astype(np.float64) / self.scale_unit).astype(np.float16), np.float16(np.inf))
-        if not (np.isfinite(kept).all() and np.isfinite(upward).all()):
-            row = int(np.argmin(np.isfinite(kept) & np.isfinite(upward)))
+            stored = (scales / np.float32(self.scale_unit)).astype(small)
+            kept = (lengths / np.float32(self.scale_unit * np.sqrt(self.dimension))).astype(small)
+        finite = np.isfinite(stored) & np.isfinite(kept)
+        if not finite.all():
+            row = int(finite.argmin())
             raise ValueError(f"row {row} is thousands of times longer than the sample's: its scale cannot be stored")
-        return LowBitCodes(planes, kept, upward, self, is_unit)
+        norms = row_norms(x)
+        is_unit = bool((np.abs(norms - 1) <= _UNIT_TOLERANCE).all())
+        unit_error = float(np.abs(norms**2 - 1).max(initial=0) / 2) if is_unit else 0.0
+        return LowBitCodes(planes, stored, kept, self, is_unit, unit_error)
 
     def decode(self, codes: LowBitCodes) -> Floats:
         """Return the rows that codes stand for, float32 (n, dimension)."""
@@ -102,16 +97,14 @@ class LowBitScheme:
         values = self.rotation.undo(values * codes.row_scales()[:, None])
         return values if self.center is None else values + self.center
 
-    def prepare_queries(self, queries: Floats) -> tuple[Floats, NDArray[np.float64]]:
+    def prepare_queries(self, queries: Floats, *, centred: bool = False) -> Floats:
         """Return queries against bit planes; see :meth:`LowBitCodes.prepare_queries`."""
-        rotated = self.rotation.apply(queries.copy())
+        x = queries - self.center if centred and self.center is not None else queries.copy()
+        rotated = self.rotation.apply(x)
         width = -(-self.dimension // 8)
         prepared = np.zeros((len(queries), self.bits, 8 * width), np.float32)
         prepared[:, :, : self.dimension] = rotated[:, None] * self.levels.weights[:, None]
-        constants = np.zeros(len(queries))
-        if self.center is not None:
-            constants = queries.astype(np.float64) @ self.center.astype(np.float64)
-        return prepared.reshape(len(queries), -1), constants
+        return prepared.reshape(len(queries), -1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -127,18 +120,21 @@ class LowBitCodes:
         A row is its planes, one after the other, first dimension in the highest bit.
     scales : ndarray of float16 (one bit) or float32, (n,)
         In the scheme's `scale_unit`.
-    errors : ndarray of float16, (n,)
-        Length of what the code leaves out of a row, rounded up, in the same unit.
+    lengths : ndarray like scales, (n,)
+        Of the rows, centred; in `scale_unit` times the root of the dimension.
     scheme : LowBitScheme
     is_unit : bool
         Whether all rows had unit length, within 1 %: what cosine and l2 need.
+    unit_error : float
+        How far half the squared length of such a row is from 1/2 at most.
     """
 
     bit_planes: NDArray[np.uint8]
     scales: NDArray[Any]
-    errors: NDArray[np.float16]
+    lengths: NDArray[Any]
     scheme: LowBitScheme
     is_unit: bool = True
+    unit_error: float = 0.0
 
     @property
     def dimension(self) -> int:
@@ -147,40 +143,87 @@ class LowBitCodes:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the codes with scales and errors."""
-        return int(self.bit_planes.nbytes + self.scales.nbytes + self.errors.nbytes)
+        """Bytes of the codes with scales and lengths."""
+        return int(self.bit_planes.nbytes + self.scales.nbytes + self.lengths.nbytes)
+
+    @property
+    def centres_queries(self) -> bool:
+        """Whether distances between what lies about the center are compared: see :meth:`prepare_queries`."""
+        return self.is_unit and self.scheme.center is not None
 
     def row_scales(self) -> Floats:
         """Return the factor of each row's dots, float32 (n,)."""
-        return self.scales.astype(np.float32) * np.float32(self.scheme.scale_unit)
+        unit = np.float32(self.scheme.scale_unit)
+        return self.scales.astype(np.float32) * unit if self.scheme.scaled else np.full(len(self), unit)
 
-    def prepare_queries(self, queries: Floats) -> tuple[Floats, NDArray[np.float64]]:
-        """Return what queries (m, dimension) become: floats against the bits, and a constant each.
+    def row_squares(self) -> NDArray[np.float64]:
+        """Return the squared lengths of the centred rows, float64 (n,)."""
+        unit = self.scheme.scale_unit * np.sqrt(self.dimension)
+        squares: NDArray[np.float64] = (self.lengths.astype(np.float64) * unit) ** 2
+        return squares
+
+    def prepare_queries(self, queries: Floats) -> Floats:
+        """Return what queries (m, dimension) become: floats in the order of the bits, highest first.
+
+        With the signs -1 and +1 of a row's bits, ``row_scales()[r] * (prepared @ signs)`` estimates <q, x - c>, or
+        <q - c, x - c> where `centres_queries`. That is less noisy, by as much as q - c is shorter than q, and enough
+        for rows of unit length: |q - x|^2 = |q - c|^2 + |x - c|^2 - 2 <q - c, x - c>.
 
         Returns
         -------
         ndarray, float32, (m, 8 * bit_planes.shape[1])
-            In the order of the bits, highest first: with the signs -1 and +1 of a row's bits, its dot with the query
-            is estimated by ``row_scales()[r] * (prepared @ signs) + constant``.
-        ndarray, float64, (m,)
         """
-        return self.scheme.prepare_queries(queries)
+        return self.scheme.prepare_queries(queries, centred=self.centres_queries)
+
+    def estimate(self, queries: ArrayLike) -> Floats:
+        """Return the estimated dots of all rows with queries (m, dimension), as search has them; float32 (m, n)."""
+        asked = as_float_rows(queries)
+        center = self.scheme.center
+        signs = native_bits.unpack_bits(
+            self.bit_planes, 8 * self.bit_planes.shape[1], native_bits.bit_flags("msb", offset=False), np.float32
+        )
+        dots = (self.prepare_queries(asked) @ signs.T) * self.row_scales()
+        if self.centres_queries:
+            apart = row_norms(asked - center)[:, None] ** 2 + self.row_squares() - 2 * dots.astype(np.float64)
+            dots = (row_norms(asked)[:, None] ** 2 + 1 - apart) / 2
+        elif center is not None:
+            dots = dots + asked.astype(np.float64) @ center.astype(np.float64)[:, None]
+        return dots.astype(np.float32)
 
     def error_bounds(self, queries: ArrayLike) -> Floats:
         """Return how far each row's estimated dot with each query can be off, float32 (m, n).
 
-        Certain, by Cauchy-Schwarz: |query| times the length of what the code leaves out. The error is typically
+        Certain, by Cauchy-Schwarz: the length of the query (centred, where queries are) times that of what the code
+        leaves out of the row, and what rounding the row's scale and length adds. The error is typically
         1 / sqrt(dimension) of that. A row whose estimate plus bound is below the k-th best exact score need not be
         scored exactly.
         """
-        lengths = row_norms(as_float_rows(queries))
-        # The stored scale was rounded, which moves the reconstruction by that part of its length.
-        rounding = 2.0**-10 if self.scales.dtype == np.float16 else 2.0**-22
-        longest = np.sqrt(self.dimension) * float(self.scheme.levels.levels[-1])
-        unit = self.scheme.scale_unit
-        errors = self.errors.astype(np.float64) * unit + rounding * longest * self.row_scales()
-        bounds: Floats = (lengths[:, None] * errors * (1 + 1e-5)).astype(np.float32)
-        return bounds
+        asked = as_float_rows(queries)
+        rounding = 2.0**-11 if self.scales.dtype == np.float16 else 2.0**-22
+        scales, squares = self.row_scales().astype(np.float64), self.row_squares()
+        unbiased = self.scales.astype(np.float64) * self.scheme.scale_unit
+        dots = np.divide(squares, unbiased, out=np.zeros_like(squares), where=unbiased > 0)
+        level_squares = self._level_squares()
+        # |r - s l|^2, with the parts as far off as rounding may have put them.
+        rests = squares - 2 * scales * dots + scales**2 * level_squares + 6 * rounding * (squares + scales * dots)
+        errors = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(level_squares)
+        if not self.centres_queries:
+            return (row_norms(asked)[:, None] * errors * (1 + 1e-5) + 1e-6).astype(np.float32)
+        # Unit rows may miss unit length by the tolerance, as far as float16 inputs do: that shifts |q - x|^2.
+        lengths = row_norms(asked - self.scheme.center)
+        bounds = lengths[:, None] * errors * (1 + 1e-5) + 1.5 * rounding * squares + self.unit_error + 1e-6
+        return np.asarray(bounds, np.float32)
+
+    def _level_squares(self) -> NDArray[np.float64]:
+        """Return the squared length of each row's levels: of sums of weighted signs, from how often signs agree."""
+        weights, width = self.scheme.levels.weights.astype(np.float64), -(-self.dimension // 8)
+        squares = np.full(len(self), self.dimension * float(weights @ weights))
+        planes = self.bit_planes.reshape(len(self), self.scheme.bits, width)
+        for i in range(self.scheme.bits):
+            for j in range(i):
+                differing = np.unpackbits(planes[:, i] ^ planes[:, j], axis=1).sum(axis=1, dtype=np.int64)
+                squares += 2 * weights[i] * weights[j] * (self.dimension - 2 * differing)
+        return squares
 
     def to_float(self) -> Floats:
         """Return the rows that the codes stand for, float32 (n, dimension)."""
@@ -194,10 +237,10 @@ class LowBitCodes:
             if not -len(self) <= rows < len(self):
                 raise IndexError(f"row {rows} of {len(self)}")
             rows = slice(int(rows), int(rows) + 1 or None)
-        planes, scales, errors = (
-            np.ascontiguousarray(part[rows]) for part in (self.bit_planes, self.scales, self.errors)
+        planes, scales, lengths = (
+            np.ascontiguousarray(part[rows]) for part in (self.bit_planes, self.scales, self.lengths)
         )
-        return LowBitCodes(planes, scales, errors, self.scheme, self.is_unit)
+        return LowBitCodes(planes, scales, lengths, self.scheme, self.is_unit, self.unit_error)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LowBitCodes):
@@ -207,7 +250,7 @@ class LowBitCodes:
         )
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
-        return self.bit_planes, self.scales, self.errors
+        return self.bit_planes, self.scales, self.lengths
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -154,8 +154,8 @@ def range_search(
     rows = as_rows(corpus)
     asked, _ = as_queries(queries)
     scan = plan(asked, rows, metric, query_precision)
-    if scan.constants is not None and scan.constants.any():
-        raise CodeMismatchError("centred low-bit codes have no common threshold for all queries: use search")
+    if scan.factors is not None:
+        raise CodeMismatchError("low-bit codes are ranked by costs of each query's own: use search")
     restrict(scan, mask)
     return RangeResult(*native.hits(scan, threshold, threads))
 
@@ -212,7 +212,8 @@ def rescore(
 def best_of(scan: native.Scan, k: int, threads: int | None) -> SearchResult:
     """Return the k best of a scan."""
     scores, indices = native.top_k(scan, k, threads)
-    if scan.constants is not None:
+    if scan.factors is not None and scan.constants is not None:
+        scores *= scan.factors[:, None]
         scores += scan.constants[:, None]
     return SearchResult(scores, indices)
 

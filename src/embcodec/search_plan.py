@@ -258,7 +258,7 @@ def _float_on_bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, pr
 
 
 def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precision: str) -> native.Scan:
-    """Bits of every plane against floats; the centre's part of a dot is one constant a query, added at the end."""
+    """Bits of every plane against floats; what is alike for all rows of a query is put into its scores at the end."""
     if queries.output_dtype is not OutputDtype.FLOAT:
         raise CodeMismatchError(f"{queries.output_dtype} queries do not meet low-bit codes: use queries.to_float()")
     if queries.dimension != corpus.dimension:
@@ -270,7 +270,7 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
     if metric != "dot" and not corpus.is_unit:
         raise CodeMismatchError(f"{metric} wants low-bit codes of rows of unit length: normalize them, or use 'dot'")
     require_finite_queries(queries)
-    values, constants = corpus.prepare_queries(queries.values)
+    values = corpus.prepare_queries(queries.values)
     if precision == "float32":
         scan = native.Scan(native.DOT_F32, values, corpus.bit_planes, decode=native.DECODE_U1)
         scales = np.ones(len(values))
@@ -278,15 +278,25 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
         tables, table_scales = native.bit_tables(values)
         scan = native.Scan(native.DOT_U1, tables, corpus.bit_planes)
         scales = table_scales.astype(np.float64)
-    lengths = row_norms(queries.values)
-    if metric == "cosine":
-        inverse = _inverse(lengths)
-        scales, constants = scales * inverse, constants * inverse
-    elif metric == "l2":  # |q - x|^2 = |q|^2 + 1 - 2 dot
-        scan.sign = 1.0
-        scales, constants = 2 * scales, lengths**2 + 1 - 2 * constants
     scan.mul, scan.bias = scales.astype(np.float32), np.zeros(len(values), np.float32)
-    scan.row_scales, scan.constants = corpus.row_scales(), constants.astype(np.float32)
+    scan.row_scales = corpus.row_scales()
+    lengths = row_norms(queries.values)
+    # A scan's scores are dots, up to what follows: l2 counts down from |q|^2 + 1.
+    factors = {"cosine": _inverse(lengths), "dot": np.ones(len(values)), "l2": np.full(len(values), -2.0)}[metric]
+    constants = np.zeros(len(values)) if metric != "l2" else lengths**2 + 1
+    center = corpus.scheme.center
+    if corpus.centres_queries:  # costs are |q - x|^2, shifted to stay above 0; dot = (|q|^2 + 1 - cost) / 2
+        scan.metric = native.COST_L2
+        apart = row_norms(queries.values - center)
+        reach = float(scan.row_scales.max(initial=0)) * np.abs(values).sum(axis=1).astype(np.float64)
+        scan.square = (apart**2 + 2 * reach).astype(np.float32)
+        scan.row_scales = np.maximum(scan.row_scales, np.float32(1e-30))
+        scan.row_squares = corpus.row_squares() / scan.row_scales.astype(np.float64) ** 2
+        constants = constants + factors * (lengths**2 + 1 + 2 * reach) / 2
+        factors = factors / 2
+    elif center is not None:
+        constants = constants + factors * (queries.values.astype(np.float64) @ center.astype(np.float64))
+    scan.factors, scan.constants = factors.astype(np.float32), constants.astype(np.float32)
     return scan
 
 

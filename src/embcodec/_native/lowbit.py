@@ -29,11 +29,11 @@ def rotate(x: Floats, factors: Floats, *, inverse: bool = False) -> None:
 def encode(
     x: Floats, bits: int, thresholds: Floats, levels: Floats, patterns: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], Floats, Floats]:
-    """Return bit planes (n, bits * ceil(dimension / 8)), the unbiased scales (n,) and the lengths of the rests (n,)."""
+    """Return bit planes (n, bits * ceil(dimension / 8)), the unbiased scales (n,) and the lengths (n,)."""
     planes = np.empty((len(x), bits * -(-x.shape[1] // 8)), np.uint8)
-    scales, errors = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
+    scales, lengths = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
     lib.ec_lowbit_encode_f32(
         pointer(x), *x.shape, bits, pointer(thresholds), pointer(levels), pointer(patterns),
-        pointer(planes), pointer(scales), pointer(errors),
+        pointer(planes), pointer(scales), pointer(lengths),
     )  # fmt: skip
-    return planes, scales, errors
+    return planes, scales, lengths

@@ -55,7 +55,8 @@ class Scan:
     centre: float = 0.0
     steps: NDArray[np.float32] | None = None
     offsets: NDArray[np.float32] | None = None
-    constants: NDArray[np.float32] | None = None  # added to a query's scores at the end
+    factors: NDArray[np.float32] | None = None  # at the end a query's scores are multiplied by these
+    constants: NDArray[np.float32] | None = None  # and these added
     tile: int = 0
     keep_alive: list[Any] = field(default_factory=list)
 
