@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import DecodeError, Embeddings, Profile, decode_base64, decode_response, encode_response
+from embcodec import DecodeError, Embeddings, Profile, decode_base64, decode_response, encode_response, search
 from test_response import sample
 
 
@@ -345,6 +345,35 @@ def test_13_codes_of_different_meaning_do_not_compare(isa: str) -> None:
     assert signed != plain
     assert signed.meaning != plain.meaning
     assert signed.to("ubinary") == plain
+
+
+# 14, 15, 16. scores
+
+
+def test_14_offset_codes_score_as_their_values(isa: str) -> None:
+    rng = np.random.default_rng(4)
+    corpus = Embeddings(rng.integers(0, 256, (50, 96)).astype(np.uint8), "uint8")
+    found = search(corpus[:3], corpus, 50, metric="dot")
+    want = corpus[:3].to_float().astype(np.float64) @ corpus.to_float().astype(np.float64).T
+    np.testing.assert_allclose(found.scores, np.take_along_axis(want, found.indices, 1), rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(found.indices, np.argsort(-want, axis=1, kind="stable"))
+
+
+def test_15_long_int8_dots_do_not_overflow(isa: str) -> None:
+    for value in (-128, 127):
+        rows = Embeddings(np.full((1, 65536), value, np.int8), "int8")
+        found = search(rows, rows, 1, metric="dot").scores[0, 0]
+        np.testing.assert_allclose(found, 65536 * (value / 127) ** 2, rtol=1e-6)
+
+
+def test_16_a_truncated_vector_is_not_of_unit_length() -> None:
+    x = Embeddings(np.full((1, 4), 0.5, np.float32))
+    np.testing.assert_allclose(x.norms(), 1)
+    np.testing.assert_allclose(x.truncate(2, normalize=False).norms(), np.sqrt(0.5), rtol=1e-6)
+    np.testing.assert_allclose(x.truncate(2).norms(), 1, rtol=1e-6)
+    cut = x.truncate(2, normalize=False)
+    np.testing.assert_allclose(search(cut, cut, 1, metric="cosine").scores, 1, rtol=1e-6)
+    np.testing.assert_allclose(search(cut, cut, 1, metric="dot").scores, 0.5, rtol=1e-6)
 
 
 # 17, 18. what was asked, and what came
