@@ -9,6 +9,28 @@ static int32_t stop(int32_t status, int64_t *next, int64_t offset) {
     return status;
 }
 
+/* Reads the digits at p, after those in *w (modulo 2^64), and returns where they end. */
+EC_INLINE const uint8_t *read_digits(const uint8_t *p, const uint8_t *end, uint64_t *w) {
+#if defined(EC_X86_64) || defined(EC_AARCH64) /* little-endian: the first byte is the lowest */
+    static const uint64_t POWERS[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    while (end - p >= 8) {
+        uint64_t x = ec_load_u64(p) ^ UINT64_C(0x3030303030303030);
+        uint64_t others = (x | (x + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080); /* lowest one is right */
+        int count = others ? ec_trailing_zeros_u64(others) >> 3 : 8;
+        if (count == 0) return p;
+        x <<= 64 - 8 * count; /* zeros before the digits */
+        x = (x * 10 + (x >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+        x = (x * 100 + (x >> 16)) & UINT64_C(0x0000ffff0000ffff);
+        x = (x * 10000 + (x >> 32)) & UINT64_C(0xffffffff);
+        *w = *w * POWERS[count] + x;
+        p += count;
+        if (count < 8) return p;
+    }
+#endif
+    for (; p < end && ec_is_digit(*p); p++) *w = *w * 10 + (uint64_t)(*p - '0');
+    return p;
+}
+
 int32_t ec_decimal_read(const uint8_t *text, int64_t n, int64_t at, ec_decimal *decimal, int64_t *next) {
     const uint8_t *p = text + at, *end = text + n;
     uint64_t w = 0;
@@ -34,7 +56,7 @@ int32_t ec_decimal_read(const uint8_t *text, int64_t n, int64_t at, ec_decimal *
         p++;
         if (p == end) return stop(EC_TRUNCATED, next, n);
         if (!ec_is_digit(*p)) return stop(EC_BAD_NUMBER, next, p - text);
-        while (p < end && ec_is_digit(*p)) w = w * 10 + (uint64_t)(*p++ - '0');
+        p = read_digits(p, end, &w);
         exponent = -(p - point - 1);
         count -= exponent;
     }

@@ -28,11 +28,10 @@ int32_t ec_decimal_to_float(const ec_decimal *decimal, const uint8_t *number, in
     int zeros = ec_leading_zeros_u64(w);
     uint64_t high, low = ec_multiply_u64(w << zeros, ec_powers_of_ten[q - EC_POWER_LOWEST], &high);
     int32_t exponent = ec_power_exponent(q) + 64 - zeros; /* of the leading bit */
-    if (!(high >> 63)) {
-        high = high << 1 | low >> 63;
-        low <<= 1;
-        exponent--;
-    }
+    int shift = !(high >> 63); /* as likely as not: no branch */
+    high = high << shift | (low >> 63 & (uint64_t)shift);
+    low <<= shift;
+    exponent -= shift;
     int exact = !decimal->cut && q >= 0 && q <= EC_POWER_EXACT;
     uint64_t slack = decimal->cut ? 36 : 4;
 
@@ -53,13 +52,14 @@ int32_t ec_decimal_to_float(const ec_decimal *decimal, const uint8_t *number, in
     uint64_t half = UINT64_C(1) << (drop - 1);
     uint64_t rest = drop == 64 ? high : high & ((half << 1) - 1);
     uint64_t mantissa = drop == 64 ? 0 : high >> drop;
-    int up;
-    if (rest > half || (exact && rest == half && low != 0)) up = 1;
-    else if (exact) up = rest == half && (mantissa & 1);
-    else if (rest < half - slack) up = 0;
-    else {
-        int order = ec_decimal_compare_midpoint(number, length, (uint32_t)mantissa, exponent - FRACTION_BITS + 1);
-        up = order > 0 || (order == 0 && (mantissa & 1));
+    int up = rest > half;
+    if (EC_UNLIKELY(rest - (half - slack) <= slack)) { /* just below the middle, or on it */
+        if (exact) {
+            up = rest == half && (low != 0 || (mantissa & 1));
+        } else {
+            int order = ec_decimal_compare_midpoint(number, length, (uint32_t)mantissa, exponent - FRACTION_BITS + 1);
+            up = order > 0 || (order == 0 && (mantissa & 1));
+        }
     }
     mantissa += (uint64_t)up;
     /* The hidden bit of a normal mantissa adds 1 to the exponent field, and so does a carry out of the mantissa. */

@@ -63,7 +63,8 @@ EC_INLINE int32_t read_separator(const uint8_t *text, int64_t n, int64_t at, int
 }
 
 EC_INLINE int starts_number(const uint8_t *text, int64_t n, int64_t at) {
-    return ec_is_digit(text[at]) || (text[at] == '-' && !(at + 1 < n && text[at + 1] == 'I'));
+    int64_t behind_sign = at + ((text[at] == '-') & (at + 1 < n)); /* signs cannot be predicted: no branch */
+    return EC_LIKELY(ec_is_digit(text[behind_sign])) || (text[at] == '-' && text[behind_sign] != 'I');
 }
 
 ec_result ec_floats_parse_from(const uint8_t *text, int64_t n, int64_t at, float *out, int64_t capacity,
