@@ -174,8 +174,115 @@ static ec_result floats_parse_avx2(const uint8_t *text, int64_t n, float *out, i
     return ec_floats_parse_chunks(text, n, out, capacity, flags, index_chunk, convert);
 }
 
+/* ---- small integers ---- */
+
+/* 32 bits to bytes of all ones or none. */
+EC_INLINE __m256i spread(uint32_t bits) {
+    const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i bit_of = _mm256_set1_epi64x((int64_t)0x8040201008040201);
+    __m256i bytes_u8x32 = _mm256_shuffle_epi8(_mm256_set1_epi32((int32_t)bits), byte_of);
+    return _mm256_cmpeq_epi8(_mm256_and_si256(bytes_u8x32, bit_of), bit_of);
+}
+
+EC_INLINE uint32_t above(__m256i values_u8x32, uint8_t limit) {
+    __m256i excess_u8x32 = _mm256_subs_epu8(values_u8x32, _mm256_set1_epi8((char)limit));
+    return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(excess_u8x32, _mm256_setzero_si256()));
+}
+
+EC_INLINE __m256i digits_at(const uint8_t *text) {
+    return _mm256_sub_epi8(_mm256_loadu_si256((const __m256i *)text), _mm256_set1_epi8('0'));
+}
+
+/* At every byte of half a block the value of the up to three digits before it, as in avx512_integers.c; bits of `wrong`
+ * where there are more of them or the type does not hold it. */
+EC_INLINE __m256i values_before(const uint8_t *text, uint32_t negative, int32_t type, uint32_t *wrong) {
+    const __m256i nine_u8x32 = _mm256_set1_epi8(9);
+    const __m256i tens_table = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 0, 0, 0, 0, 0, 0));
+    const __m256i hundreds_table = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 100, (char)200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    __m256i ones_u8x32 = digits_at(text - 1), tens_u8x32 = digits_at(text - 2);
+    __m256i hundreds_u8x32 = digits_at(text - 3), thousands_u8x32 = digits_at(text - 4);
+    __m256i has_tens = _mm256_cmpeq_epi8(_mm256_min_epu8(tens_u8x32, nine_u8x32), tens_u8x32);
+    __m256i has_hundreds = _mm256_and_si256(
+        has_tens, _mm256_cmpeq_epi8(_mm256_min_epu8(hundreds_u8x32, nine_u8x32), hundreds_u8x32));
+    __m256i has_thousands = _mm256_and_si256(
+        has_hundreds, _mm256_cmpeq_epi8(_mm256_min_epu8(thousands_u8x32, nine_u8x32), thousands_u8x32));
+    __m256i low_u8x32 =
+        _mm256_add_epi8(ones_u8x32, _mm256_and_si256(has_tens, _mm256_shuffle_epi8(tens_table, tens_u8x32)));
+    __m256i value_u8x32 = _mm256_add_epi8(
+        low_u8x32, _mm256_and_si256(has_hundreds, _mm256_shuffle_epi8(hundreds_table, hundreds_u8x32)));
+    __m256i unwrapped = _mm256_cmpeq_epi8(_mm256_max_epu8(value_u8x32, low_u8x32), value_u8x32);
+    __m256i over_299 = _mm256_and_si256(has_hundreds, _mm256_cmpgt_epi8(hundreds_u8x32, _mm256_set1_epi8(2)));
+    *wrong = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(has_thousands, over_299)) |
+             ~(uint32_t)_mm256_movemask_epi8(unwrapped) |
+             (above(value_u8x32, type == EC_INT8 ? 127 : 255) & ~negative) |
+             (above(value_u8x32, type == EC_INT8 ? 128 : 0) & negative);
+    __m256i signs_u8x32 = spread(negative);
+    return _mm256_sub_epi8(_mm256_xor_si256(value_u8x32, signs_u8x32), signs_u8x32);
+}
+
+static int64_t read_integers(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type,
+                             int64_t *consumed) {
+    ec_number_carry carry = {0, 0, 0, 0, 0};
+    uint64_t negative_carry = 0, bad = 0;
+    int64_t at = 0, ended = 0, written = 0;
+    for (; at < length && bad == 0; at += BLOCK) {
+        const uint8_t *block = chunk + at;
+        ec_number_classes classes = classify(block);
+        ec_number_marks marks = ec_number_mark(&classes, &carry);
+        uint64_t sum = classes.digits + marks.negative, carried = sum + negative_carry;
+        uint64_t negative = carried & ~classes.digits;
+        negative_carry = (uint64_t)(sum < classes.digits) | (uint64_t)(carried < sum);
+
+        uint32_t wrong_low, wrong_high;
+        uint8_t values[BLOCK], packed[BLOCK + 8];
+        _mm256_storeu_si256((__m256i *)values, values_before(block, (uint32_t)negative, type, &wrong_low));
+        _mm256_storeu_si256((__m256i *)(values + 32),
+                            values_before(block + 32, (uint32_t)(negative >> 32), type, &wrong_high));
+        uint64_t wrong = wrong_low | (uint64_t)wrong_high << 32;
+        bad = marks.bad | classes.exponents | (marks.fraction & ~classes.zeros) | (wrong & marks.point);
+        uint64_t end = marks.end, point = marks.point;
+        if (EC_UNLIKELY(bad != 0)) {
+            uint64_t sound = (bad & (0 - bad)) - 1;
+            end &= sound;
+            point &= sound;
+        }
+        int64_t count = (int64_t)_mm_popcnt_u64(point);
+        if (EC_UNLIKELY(count > room - written)) break; /* scalar finds the number for which there is no room */
+        int filled = 0;
+        for (int i = 0; i < BLOCK; i += 8) {
+            uint64_t chosen = _pdep_u64(point >> i, UINT64_C(0x0101010101010101));
+            uint64_t taken = _pext_u64(ec_load_u64(values + i), chosen * 255);
+            memcpy(packed + filled, &taken, 8);
+            filled += (int)_mm_popcnt_u64(chosen);
+        }
+        memcpy(out + written, packed, (size_t)count);
+        written += count;
+        ended += (int64_t)_mm_popcnt_u64(end);
+        if (bad != 0) {
+            if (end != 0) {
+                *consumed = at + 64 - ec_leading_zeros_u64(end);
+                return ended;
+            }
+            break;
+        }
+    }
+    /* Numbers whose commas were not reached are read again: back to the last comma. */
+    while (at > 0 && chunk[at - 1] != ',') at--;
+    *consumed = at;
+    return ended;
+}
+
+static ec_result integers_parse_avx2(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type) {
+    return ec_integers_parse_chunks(text, n, out, capacity, type, read_integers);
+}
+
 EC_TARGET_END
 
-void ec_numbers_install_avx2(ec_kernels *table) { table->floats_parse = floats_parse_avx2; }
+void ec_numbers_install_avx2(ec_kernels *table) {
+    table->floats_parse = floats_parse_avx2;
+    table->integers_parse = integers_parse_avx2;
+}
 
 #endif
