@@ -72,7 +72,7 @@ class Embeddings:
         bit_order: BitOrder = "msb",
     ) -> None:
         dtype = output_dtype if isinstance(output_dtype, OutputDtype) else OutputDtype(output_dtype)
-        array = _as_values(values, dtype)
+        array = as_values(values, dtype)
         if signed_bytes not in ("offset", "twos-complement"):
             raise ValueError(f"signed_bytes is 'offset' or 'twos-complement', not {signed_bytes!r}")
         if bit_order not in ("msb", "lsb"):
@@ -242,7 +242,8 @@ def replace_values(embeddings: Embeddings, values: NDArray[Any], **changes: Any)
     return replace(embeddings, values=values, **changes)
 
 
-def _as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
+def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
+    """Return the rows of a matrix in the type of their codes, C-contiguous; themselves where they are so already."""
     array = as_array(values)
     wanted = dtype.numpy_dtype
     if array.dtype == object:

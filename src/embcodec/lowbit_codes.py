@@ -183,12 +183,12 @@ class LowBitCodes:
             self.bit_planes, 8 * self.bit_planes.shape[1], native_bits.bit_flags("msb", offset=False), np.float32
         )
         dots = (self.prepare_queries(asked) @ signs.T) * self.row_scales()
-        if self.centres_queries:
+        if self.centres_queries and center is not None:
             apart = row_norms(asked - center)[:, None] ** 2 + self.row_squares() - 2 * dots.astype(np.float64)
             dots = (row_norms(asked)[:, None] ** 2 + 1 - apart) / 2
         elif center is not None:
             dots = dots + asked.astype(np.float64) @ center.astype(np.float64)[:, None]
-        return dots.astype(np.float32)
+        return np.asarray(dots, np.float32)
 
     def error_bounds(self, queries: ArrayLike) -> Floats:
         """Return how far each row's estimated dot with each query can be off, float32 (m, n).
@@ -207,10 +207,11 @@ class LowBitCodes:
         # |r - s l|^2, with the parts as far off as rounding may have put them.
         rests = squares - 2 * scales * dots + scales**2 * level_squares + 6 * rounding * (squares + scales * dots)
         errors = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(level_squares)
-        if not self.centres_queries:
+        center = self.scheme.center
+        if not self.centres_queries or center is None:
             return (row_norms(asked)[:, None] * errors * (1 + 1e-5) + 1e-6).astype(np.float32)
         # Unit rows may miss unit length by the tolerance, as far as float16 inputs do: that shifts |q - x|^2.
-        lengths = row_norms(asked - self.scheme.center)
+        lengths = row_norms(asked - center)
         bounds = lengths[:, None] * errors * (1 + 1e-5) + 1.5 * rounding * squares + self.unit_error + 1e-6
         return np.asarray(bounds, np.float32)
 

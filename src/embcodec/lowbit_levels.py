@@ -94,7 +94,7 @@ def random_rotation(dimension: int, seed: int) -> Rotation:
     return Rotation(factors=native.rotation_factors(dimension, rounds, seed))
 
 
-def learned_rotation(x: Floats, levels: Levels, rounds: int = 8) -> Rotation:
+def learned_rotation(x: Floats, levels: Levels, rounds: int = 5) -> Rotation:
     """Return a rotation under which the rows of `x` lie closer to their codes (iterative quantization).
 
     Each round codes the rotated rows and then turns them onto their codes, by the orthogonal factor of the polar

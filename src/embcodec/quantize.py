@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import codes
 from .codec_bits import as_array
 from .dtypes import OutputDtype
-from .embeddings import BitOrder, Embeddings, SignedBytes
+from .embeddings import BitOrder, Embeddings, SignedBytes, as_values
 
 __all__ = ["dequantize", "quantize", "truncate"]
 
@@ -141,4 +141,4 @@ def as_float_rows(x: ArrayLike | Embeddings) -> NDArray[np.float32]:
     if isinstance(x, Embeddings):
         return x.values if x.output_dtype is OutputDtype.FLOAT else x.to_float()
     array = as_array(x)
-    return Embeddings(array[None] if array.ndim == 1 else array).values
+    return as_values(array[None] if array.ndim == 1 else array, OutputDtype.FLOAT)

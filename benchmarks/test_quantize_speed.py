@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import dequantize, pack_bits, quantize, unpack_bits
+from embcodec import LowBitQuantizer, dequantize, pack_bits, quantize, unpack_bits
 from embcodec._native import bits
 
 # Rows of 1,024 d: in L2 (0.5 MB), in L3 (16 MB), in memory (160 MB).
@@ -79,3 +79,19 @@ def test_decode(race: Any, level: str, what: str) -> None:
         np.testing.assert_array_equal(values, expected)
 
     race(f"{what} -> float32, {level}", ours, {"NumPy": peer}, work=x.nbytes / 1e9, unit="GB", check=check, seconds=0.5)
+
+
+@pytest.mark.parametrize("low_bits", [1, 2, 4])
+@pytest.mark.parametrize("rotation", ["random", "learned"])
+def test_low_bit_encode(race: Any, low_bits: int, rotation: str) -> None:
+    x = sample(4_000)
+    quantizer = LowBitQuantizer(low_bits, rotation=rotation, center="mean").fit(x[:1100])
+    cosine = {1: 0.79, 2: 0.93, 4: 0.99}[low_bits]
+
+    def check(codes: Any) -> None:
+        back = codes.to_float()
+        kept = np.einsum("ij,ij->i", back, x) / np.linalg.norm(back, axis=1)
+        assert kept.min() > cosine - 0.03
+
+    name = f"{low_bits} bits, {rotation} rotation, 1,024 d"
+    race(name, lambda: quantizer.encode(x), {}, work=len(x), unit="vectors", check=check, seconds=0.5)
