@@ -42,6 +42,8 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
             __mmask64 mask = chunk_mask(width, at);
             __m512i in[8], columns[8];
             for (int i = 0; i < 8; i++)
+                _mm_prefetch((const char *)first + (r + i) * stride_bytes + at + EC_BYTES_AHEAD, _MM_HINT_T0);
+            for (int i = 0; i < 8; i++)
                 in[i] = r + i < n_rows ? _mm512_maskz_loadu_epi8(mask, first + (r + i) * stride_bytes + at)
                                        : _mm512_setzero_si512();
             transpose_u64x8(in, columns);
@@ -122,6 +124,7 @@ static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_
             __mmask64 mask = chunk_mask(width, at);
             __m512i chunk = _mm512_maskz_loadu_epi8(mask, (const uint8_t *)query + at);
             for (int i = 0; i < 8; i++) {
+                _mm_prefetch((const char *)row[i] + at + EC_BYTES_AHEAD, _MM_HINT_T0);
                 __m512i differing = _mm512_xor_si512(chunk, _mm512_maskz_loadu_epi8(mask, row[i] + at));
                 counts_u64x8[i] = _mm512_add_epi64(counts_u64x8[i], _mm512_popcnt_epi64(differing));
             }

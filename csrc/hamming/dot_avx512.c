@@ -47,8 +47,11 @@ EC_INLINE void load_columns(const uint8_t *rows, int64_t stride_bytes, int64_t r
     int64_t left = width - at;
     __mmask64 mask = left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
     __m512i in[16];
-    for (int i = 0; i < 16; i++)
-        in[i] = _mm512_maskz_loadu_epi8(mask, rows + (r + i < n_rows ? r + i : r) * stride_bytes + at);
+    for (int i = 0; i < 16; i++) {
+        const uint8_t *row = rows + (r + i < n_rows ? r + i : r) * stride_bytes + at;
+        _mm_prefetch((const char *)row + EC_BYTES_AHEAD, _MM_HINT_T0);
+        in[i] = _mm512_maskz_loadu_epi8(mask, row);
+    }
     transpose_u32x16(in, columns);
 }
 

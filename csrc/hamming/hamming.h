@@ -11,6 +11,10 @@
 /* Rows of a panel are padded to a multiple of this many, with zeros. */
 enum { EC_HAMMING_LANES = 32, EC_DOT_U1_LANES = 64 };
 
+/* How far ahead of what is read memory is asked for: about what is under way at its latency. Rows that lie eight or
+ * sixteen side by side are no stream that hardware follows well. Past the end it is a hint like any other: no access. */
+enum { EC_BYTES_AHEAD = 6144 };
+
 /* 64-bit words of a row of `width` bytes. */
 EC_INLINE int64_t ec_words_u1(int64_t width) { return (width + 7) / 8; }
 
