@@ -66,11 +66,11 @@ def code_matrix(dtype: str) -> np.ndarray:
 
 def list_peers(text: bytes, dtype: Any) -> dict[str, Callable[[], np.ndarray]]:
     parser = simdjson.Parser()
-    kind = {"f": "d", "i": "i", "u": "u"}[np.dtype(dtype).kind]
+    kind, wide = {"f": ("d", "f8"), "i": ("i", "i8"), "u": ("u", "u8")}[np.dtype(dtype).kind]
 
     def pysimdjson() -> np.ndarray:
         document = parser.parse(text)
-        rows = [np.frombuffer(item["embedding"].as_buffer(of_type=kind), f"{kind}8") for item in document["data"]]
+        rows = [np.frombuffer(item["embedding"].as_buffer(of_type=kind), wide) for item in document["data"]]
         found = np.stack(rows).astype(dtype)
         del rows, document
         return found
