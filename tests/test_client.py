@@ -182,7 +182,7 @@ def test_answers_are_read_as_the_profile_says(embed: Any) -> None:
         ("cohere", {"encoding_format": "base64"}, "no field that asks for base64"),
         ("mistral", {"output_dtype": "int4"}, "unknown OutputDtype"),
         ("mistral", {"encoding_format": "hex"}, "unknown EncodingFormat"),
-        ("mistral", {"output_dimension": 0}, "1 or more"),
+        ("mistral", {"output_dimension": 0}, "at least 1"),
         ("mistral", {"model": ""}, "name of a model"),
         ("mistral", {"extra": {"input": []}}, "extra repeats input"),
     ],

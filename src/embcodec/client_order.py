@@ -12,7 +12,7 @@ import numpy as np
 
 from .client_settings import Settings
 from .client_transport import Reply
-from .dtypes import EncodingFormat, OutputDtype
+from .dtypes import EncodingFormat, OutputDtype, as_dimension
 from .embeddings import Embeddings
 from .errors import DecodeError, EmbcodecError, ServiceError, TransportError
 from .response import EmbeddingResponse, Usage, decode_response, service_error
@@ -122,8 +122,8 @@ def make_order(
     profile, dtype = settings.profile, OutputDtype(output_dtype)
     if not isinstance(model, str) or not model:
         raise ValueError("model is the name of a model")
-    if output_dimension is not None and (isinstance(output_dimension, bool) or output_dimension < 1):
-        raise ValueError(f"output_dimension is 1 or more, not {output_dimension!r}")
+    if output_dimension is not None:
+        output_dimension = as_dimension(output_dimension, least=1)
     if encoding_format is not None:
         encoding = EncodingFormat(encoding_format)
     else:
@@ -143,7 +143,7 @@ def make_order(
     if output_dimension is not None:
         if profile.dimension_field is None:
             raise ValueError(f"profile {profile.name!r} has no field that asks for a dimension")
-        fields[profile.dimension_field] = int(output_dimension)
+        fields[profile.dimension_field] = output_dimension
     clash = sorted({*fields, profile.input_field} & set(extra or ()))
     if clash:
         raise ValueError(f"extra repeats {', '.join(clash)}")

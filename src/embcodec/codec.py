@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import numbers
 from .codec_base64 import decode_base64, encode_base64
-from .codec_bits import pack_bits, unpack_bits
+from .codec_bits import as_array, pack_bits, unpack_bits
 
 __all__ = ["decode_base64", "encode_base64", "format_floats", "pack_bits", "parse_floats", "unpack_bits"]
 
@@ -34,13 +34,19 @@ def format_floats(rows: ArrayLike) -> bytes:
     ------
     ValueError
         For values that JSON cannot say (NaN, infinities), and other shapes.
+    TypeError
+        For what is no real number.
 
     Examples
     --------
     >>> format_floats([[0.5, -1, 1e-7], [3, 0.1, 0]])
     b'[[0.5,-1.0,1e-7],[3.0,0.1,0.0]]'
     """
-    values = np.asarray(rows, dtype=np.float32, order="C")
+    array = as_array(rows)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"JSON numbers are written of real numbers, not of {array.dtype}")
+    with np.errstate(over="ignore"):  # what overflows float32 is refused as the infinity that it becomes
+        values = array.astype(np.float32, order="C", copy=False)
     if values.ndim == 1:
         return numbers.format_row(values)
     if values.ndim != 2:
@@ -82,7 +88,12 @@ def parse_floats(text: Any, *, out: NDArray[np.float32] | None = None) -> NDArra
     if out is None:
         flat = np.empty(numbers.numbers_bound(data), np.float32)
     else:
-        if out.dtype != np.float32 or not out.flags.c_contiguous or not out.flags.writeable:
+        if (
+            not isinstance(out, np.ndarray)
+            or out.dtype != np.float32
+            or not out.flags.c_contiguous
+            or not out.flags.writeable
+        ):
             raise ValueError("out must be a writable C-contiguous float32 array")
         flat = out.reshape(-1)
     shape = numbers.parse_rows(data, flat)

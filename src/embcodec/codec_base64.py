@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._native import base64 as _base64
 from ._native.core import lib, reason
+from .codec_bits import as_array
 from .dtypes import OutputDtype
 from .errors import DecodeError
 
@@ -58,7 +59,12 @@ def encode_base64(rows: ArrayLike | bytes | bytearray | memoryview) -> list[str]
 
 
 def decode_base64(
-    text: Text | Iterable[Text], dtype: DTypeLike, *, out: NDArray[Any] | None = None, urlsafe: bool = False
+    text: Text | Iterable[Text],
+    dtype: DTypeLike,
+    *,
+    out: NDArray[Any] | None = None,
+    urlsafe: bool = False,
+    padding: bool = True,
 ) -> NDArray[Any]:
     """Read base64 texts into an array. Strict: one alphabet, no white space, canonical padding.
 
@@ -73,6 +79,8 @@ def decode_base64(
         C-contiguous and writable, of the resulting shape and dtype; decoded into and returned.
     urlsafe : bool
         Read the URL-safe alphabet ("-" and "_") instead of the standard one.
+    padding : bool
+        Whether the final "=" are required; else all of a text's may be missing.
 
     Returns
     -------
@@ -98,7 +106,7 @@ def decode_base64(
     embcodec.errors.DecodeError: unexpected character (byte 6)
     """
     wanted = _payload_dtype(dtype)
-    flags = _base64.URLSAFE if urlsafe else 0
+    flags = (_base64.URLSAFE if urlsafe else 0) | (0 if padding else _base64.NO_PADDING)
     if isinstance(text, _TEXT):
         return _decode_one(_as_bytes(text), wanted, out, flags)
     return _decode_list(list(text), wanted, out, flags)
@@ -108,7 +116,7 @@ def _payload_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     if isinstance(dtype, str) and dtype in _OUTPUT_DTYPES:
         return _OUTPUT_DTYPES[dtype]
     try:
-        wanted = np.dtype(dtype)
+        wanted = np.dtype("V0" if dtype is None else dtype)  # to NumPy None is float64
     except TypeError:
         wanted = OutputDtype(str(dtype)).numpy_dtype  # its error lists the known names
     if wanted.kind not in "iufcV" or wanted.hasobject or wanted.itemsize == 0:
@@ -120,12 +128,14 @@ def _payload_rows(rows: Any) -> NDArray[Any]:
     if isinstance(rows, (bytes, bytearray, memoryview)):
         values: NDArray[Any] = np.frombuffer(rows, np.uint8)
     else:
-        values = np.asarray(rows)
-        if not hasattr(rows, "dtype"):
+        values = as_array(rows)
+        if isinstance(rows, (list, tuple)):
             if values.dtype != np.float64:
                 raise TypeError("lists must hold floats; give codes as an array, whose dtype tells their bytes")
-            values = values.astype("<f4")
-    if values.dtype.hasobject or values.dtype.kind not in "iufcbV":
+            with np.errstate(over="ignore"):
+                values = values.astype("<f4")
+    # a long double ends in bytes that are never set
+    if values.dtype.hasobject or values.dtype.kind not in "iufcbV" or values.dtype.char in "gG":
         raise TypeError(f"elements of dtype {values.dtype} have no fixed bytes to encode")
     if values.ndim not in (1, 2):
         raise ValueError(f"rows must be a vector or a matrix, not {values.ndim}-dimensional")
@@ -155,6 +165,8 @@ def _as_bytes(text: Text) -> bytes | memoryview:
 def _decode_one(
     data: bytes | memoryview, wanted: np.dtype[Any], out: NDArray[Any] | None, flags: int, row: int | None = None
 ) -> NDArray[Any]:
+    if out is not None and not isinstance(out, np.ndarray):
+        raise ValueError(f"out must be an array, not {type(out).__name__}")
     length = max(_base64.decoded_length(data, flags), 0)
     if length % wanted.itemsize or (out is not None and out.nbytes != length):
         _base64.decode(data, np.empty(length, np.uint8), flags, row)  # an error in the text itself comes first
@@ -175,7 +187,7 @@ def _decode_list(texts: list[Any], wanted: np.dtype[Any], out: NDArray[Any] | No
         first = _decode_one(_as_bytes(texts[0]), wanted, None, flags, 0) if texts else np.empty(0, wanted)
         out = np.empty((len(texts), first.size), wanted)
     else:
-        _check_out(out, wanted, (len(texts), out.shape[-1] if out.ndim else 0))
+        _check_out(out, wanted, (len(texts), *np.shape(out)[-1:]))
     row_bytes = out.nbytes // max(len(texts), 1)
     step = max(1, _BLOCK_CHARACTERS // max(_base64.encoded_length(row_bytes), 1))
     for start in range(0, len(texts), step):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits
+from .dtypes import as_dimension
 
 SIGNED_BYTES = ("offset", "twos-complement")
 
@@ -113,19 +114,24 @@ def unpack_bits(
         raise TypeError(f"packed bits are uint8 or int8, not {array.dtype}")
     if np.dtype(dtype) not in (np.uint8, np.float32):
         raise TypeError(f"bits unpack to uint8 or float32, not {np.dtype(dtype)}")
-    if isinstance(dimension, bool) or int(dimension) != dimension or dimension < 0:
-        raise ValueError(f"dimension must be a whole number, not {dimension!r}")
+    dimension = as_dimension(dimension)
     if array.shape[1] != -(-dimension // 8):
         raise ValueError(f"rows of {dimension} bits have {-(-dimension // 8)} bytes, not {array.shape[1]}")
     offset = _is_offset(signed_bytes) and array.dtype == np.int8
     flags = bits.bit_flags(bit_order, offset=offset)
     check_padding(array.view(np.uint8) ^ np.uint8(0x80) if offset else array.view(np.uint8), dimension, bit_order)
-    values = bits.unpack_bits(np.ascontiguousarray(array), int(dimension), flags, dtype)
+    values = bits.unpack_bits(np.ascontiguousarray(array), dimension, flags, dtype)
     return values if np.ndim(codes) == 2 else values[0]
 
 
 def as_array(x: ArrayLike) -> NDArray[Any]:
-    """Return `x` as an array; rows of different lengths are a ValueError that says so."""
+    """Return `x` as an array.
+
+    Rows of different lengths are a ValueError that says so; a masked array is a TypeError, since what it hides would
+    come to light.
+    """
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and isinstance(x, np.ma.MaskedArray):
+        raise TypeError("masked values have no code: fill them first, with .filled(value)")
     try:
         return np.asarray(x)
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +66,14 @@ class EncodingFormat(_Vocabulary):
 
     FLOAT = "float"
     BASE64 = "base64"
+
+
+def as_dimension(dimension: Any, *, least: int = 0) -> int:
+    """Return a number of dimensions as an int; what is no whole number from `least` on is a ValueError."""
+    whole = isinstance(dimension, int | np.integer) and not isinstance(dimension, bool)
+    if not whole or dimension < least:
+        raise ValueError(f"dimension must be a whole number of at least {least}, not {dimension!r}")
+    return int(dimension)
 
 
 _NUMPY: dict[OutputDtype, np.dtype[np.generic]] = {

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import codes
 from .codec_bits import as_array, check_padding
-from .dtypes import OutputDtype
+from .dtypes import OutputDtype, as_dimension
 from .scale import PER_VECTOR, UNIT, Scale
 
 SignedBytes = Literal["offset", "twos-complement"]
@@ -80,9 +80,7 @@ class Embeddings:
         width = array.shape[1]
         if dimension is None:
             dimension = width * 8 if dtype.is_packed else width
-        if isinstance(dimension, bool) or int(dimension) != dimension or dimension < 0:
-            raise ValueError(f"dimension must be a whole number, not {dimension!r}")
-        dimension = int(dimension)
+        dimension = as_dimension(dimension)
         if dtype.row_width(dimension) != width:
             raise ValueError(
                 f"{dtype} rows of dimension {dimension} have {dtype.row_width(dimension)} elements, not {width}"
@@ -173,7 +171,8 @@ class Embeddings:
         ValueError
             Where `dimension` is not within 1 .. the present dimension.
         """
-        if not 1 <= dimension <= self.dimension:
+        dimension = as_dimension(dimension, least=1)
+        if dimension > self.dimension:
             raise ValueError(f"cannot keep {dimension} of {self.dimension} dimensions")
         if self.output_dtype is OutputDtype.FLOAT:
             return replace_values(self, codes.truncate_values(self.values, dimension, normalize), dimension=dimension)

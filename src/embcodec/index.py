@@ -233,8 +233,8 @@ class FlatIndex:
         if rescores and metric not in ("hamming", "jaccard"):
             assert now.rescore_with is not None
             assert rescore_multiplier is not None
-            if not rescore_multiplier >= 1:
-                raise ValueError(f"rescore_multiplier must be at least 1, not {rescore_multiplier}")
+            if not 1 <= rescore_multiplier < np.inf:
+                raise ValueError(f"rescore_multiplier must be a number of at least 1, not {rescore_multiplier}")
             first, final = _for_both(asked, now)
             wanted = int(np.ceil(as_count(k) * rescore_multiplier))
             if three_stage:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ._native import core
 from ._native import response as native
-from .dtypes import EncodingFormat, OutputDtype
+from .dtypes import EncodingFormat, OutputDtype, as_dimension
 from .embeddings import Embeddings
 from .errors import DecodeError
 from .profiles import Profile, resolve_profile
@@ -75,10 +75,8 @@ class Decoder:
         self.nulls_as_nan = nulls == "nan"
         if self.nulls_as_nan and self.dtype is not OutputDtype.FLOAT:
             raise ValueError(f"{self.dtype} codes have no NaN: nulls='nan' is for float")
-        if dimension is not None and dimension < 1:
-            raise ValueError(f"dimension must be at least 1, not {dimension}")
-        self.dimension = dimension
-        self.width = None if dimension is None else self.dtype.row_width(dimension)
+        self.dimension = None if dimension is None else as_dimension(dimension, least=1)
+        self.width = None if self.dimension is None else self.dtype.row_width(self.dimension)
         if self.dtype is OutputDtype.FLOAT:
             self.payload = native.PAYLOADS[self.profile.base64_dtype, self.profile.byte_order]
         elif self.profile.base64_payload == "codes":

@@ -55,7 +55,7 @@ class Scale:
         else:
             if values is None:
                 raise ValueError(f"the {kind} scale needs values")
-            array = np.array(values, dtype=np.float32, order="C", copy=True)
+            array = _as_float32(values)
             if kind == PER_VECTOR:
                 _check_per_vector(array)
             else:
@@ -174,6 +174,15 @@ class Scale:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Scale, (self._kind, self._values)
+
+
+def _as_float32(values: ArrayLike) -> NDArray[np.float32]:
+    """Return a copy as float32; what overflows becomes an infinity, which no scale may hold."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"scales and ranges are real numbers, not {array.dtype}")
+    with np.errstate(over="ignore"):
+        return np.array(array, dtype=np.float32, order="C", copy=True)
 
 
 def _check_per_vector(scales: NDArray[np.float32]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native import search as native
+from .codec_bits import as_array
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
@@ -248,7 +249,7 @@ def as_embeddings(rows: Any, name: str) -> Embeddings:
     """Return `rows` as Embeddings: bare floats become ``"float"``, bare integers are refused."""
     if isinstance(rows, Embeddings):
         return rows
-    array = np.asarray(rows)
+    array = as_array(rows)
     if array.dtype.kind in "iub":
         raise TypeError(
             f"{name} is a bare array of {array.dtype}, whose meaning is unknown: wrap it, as "
@@ -261,7 +262,7 @@ def as_queries(queries: Any) -> tuple[Embeddings, bool]:
     """Return queries as Embeddings, and whether it was one bare vector."""
     if isinstance(queries, Embeddings):
         return queries, False
-    array = np.asarray(queries)
+    array = as_array(queries)
     single = array.ndim == 1
     return as_embeddings(array[None] if single else array, "queries"), single
 

@@ -23,6 +23,8 @@ _TIERS = {
     "neon": lib.EC_ISA_NEON,
 }
 
+_MOST_THREADS = 256  # more than any memory can feed
+
 _REASONS = {
     lib.EC_BAD_CHARACTER: "unexpected character",
     lib.EC_BAD_PADDING: "bad base64 padding",
@@ -102,18 +104,16 @@ def contiguous(x: Any, dtype: Any) -> NDArray[Any]:
 
 
 def default_threads(threads: int | None, work_bytes: int) -> int:
-    """Return how many threads to run: as asked; by default all cores for large work, one for small."""
+    """Return how many threads to run: as asked, within reason; by default all cores for large work, one for small."""
     if threads is None:
-        return (
-            1
-            if work_bytes < 1 << 21
-            else len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else (os.cpu_count() or 1)
-        )
+        if work_bytes < 1 << 21:
+            return 1
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
+        raise TypeError(f"threads is a whole number, not {threads!r}")
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
-    return threads
+    return min(int(threads), _MOST_THREADS)
 
 
 def _choose_at_import() -> None:
