@@ -336,7 +336,8 @@ enum ec_search_decode {
 
 /* The cost of a raw score s of query q and row r (float32, each operation rounded; no fused steps):
  * DOT: dot = ((s + add[r]) * mul[q] + bias[q]); cost = -scale[r] * dot
- * COSINE: cost = -dot / length[r], 0 where the length is 0 (the query's length is in mul and bias)
+ * COSINE: cost = -dot / length[r], 0 where the length is 0, NaN where it is not within 1e-33 .. 1e33 (the query's
+ *         length is in mul and bias)
  * L2: cost = max(0, scale[r]^2 length[r]^2 - 2 scale[r] dot + square[q])
  * JACCARD: cost = 2 s / (s + bits[r] + bias[q]), 0 where both are empty
  * add[r] = sum_weight * sum of the row's codes; length[r] is that of the row's values before its scale. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,32 @@ def vectors(tmp_path: Path) -> Path:
     x = generator.standard_normal((400, 32), dtype=np.float32)
     np.save(tmp_path / "vectors.npy", x / np.linalg.norm(x, axis=1, keepdims=True))
     return tmp_path / "vectors.npy"
+
+
+def test_an_address_that_is_taken_is_said_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("serve", "--model", "hash-8", "--port", taken.getsockname()[1])
+    assert done.exit_code == 1
+    assert "cannot listen on 127.0.0.1" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_service_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
+    """In a process of its own: whatever else writes to standard error does so there."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    (tmp_path / "lines.txt").write_text("a\n")
+    code = (
+        "import embcodec.client_transport as t; t._FIRST_WAIT = t._LONGEST_WAIT = 0.001\n"
+        "from embcodec.cli import main; main()"
+    )
+    arguments = ("embed", "lines.txt", "-o", "out.npy", "--base-url", f"http://127.0.0.1:{port}")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: cannot connect to 127.0.0.1:{port}")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", COMMANDS)

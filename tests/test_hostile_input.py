@@ -100,7 +100,7 @@ def test_a_dimension_is_a_whole_number(wrong: Any) -> None:
         lambda: ec.unpack_bits(BITS.values, wrong),
         lambda: ec.decode_response(body, output_dtype="ubinary", dimension=wrong),
     ):
-        with pytest.raises(ValueError, match="dimension|elements|bits have|cannot keep"):
+        with pytest.raises(ValueError, match=r"dimension|elements|bits have|cannot keep"):
             function()
 
 
@@ -117,6 +117,41 @@ def test_any_number_of_threads_may_be_asked_for() -> None:
     body = ec.encode_response(rows, model="m")
     assert ec.decode_response(body, threads=10**9).embeddings == rows
     np.testing.assert_array_equal(ec.search(X, X, 2, threads=10**9).indices, ec.search(X, X, 2).indices)
+
+
+FACTORS = [1e-44, 1e-40, 1e-30, 1e-20, 1e20, 1e30, 1e37]
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("precision", ["int8", "float32"])
+def test_a_cosine_does_not_know_how_long_a_query_is(isa: str, factor: float, precision: str) -> None:
+    few = ec.Embeddings(np.round(X * 8) / 8)  # exact also where float32 has few bits left
+    for rows in (few, few.to("int8"), few.to("uint8"), few.to("ubinary")):
+        want = ec.search(few, rows, 3, metric="cosine", query_precision=precision)
+        found = ec.search(few.values * np.float32(factor), rows, 3, metric="cosine", query_precision=precision)
+        loss = 1e-6 if factor > 1e-38 else 0.05
+        np.testing.assert_allclose(found.scores, want.scores, atol=loss)
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_a_cosine_of_rows_near_the_ends_of_float32_is_right_or_refused(isa: str, factor: float) -> None:
+    rows = X * np.float32(factor)
+    ranges = np.stack([rows.min(axis=0), rows.max(axis=0)])
+    coded = ec.quantize(rows, "uint8", scale=ranges)
+    for queries, corpus in ((X, rows), (rows, rows), (X, coded), (coded, coded)):
+        if 1e-32 < factor < 1e32:
+            found = ec.search(queries, corpus, 3, metric="cosine")
+            np.testing.assert_allclose(found.scores, ec.search(X, X, 3).scores, atol=0.02)
+        else:
+            with pytest.raises(ValueError, match=r"row 0 has .* too small"):
+                ec.search(queries, corpus, 3, metric="cosine")
+
+
+def test_queries_too_large_for_scores_are_refused() -> None:
+    large = X * np.float32(1e30)
+    for rows in (ec.Embeddings(X), ec.quantize(X, "int8"), ec.quantize(X, "ubinary")):
+        with pytest.raises(ValueError, match="too large"):
+            ec.search(large, rows, 1, metric="l2")
 
 
 @pytest.mark.parametrize("wrong", [-1.0, 0, 0.5, np.nan, np.inf])
@@ -146,7 +181,7 @@ def test_what_cannot_be_written_to_is_refused(out: Any) -> None:
         lambda: ec.decode_base64([text], "float", out=out),
         lambda: ec.parse_floats("[1,2,3]", out=out),
     ):
-        with pytest.raises(ValueError, match="out|bytes|room"):
+        with pytest.raises(ValueError, match=r"out|bytes|room"):
             function()
 
 

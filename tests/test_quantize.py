@@ -238,7 +238,7 @@ def test_truncate() -> None:
     assert truncate(x[0], 5).shape == (5,)
     assert truncate(np.full((1, 4), 3e38, np.float32), 2)[0] == pytest.approx([0.5**0.5] * 2)
     for dimension in (0, 101, -1):
-        with pytest.raises(ValueError, match=f"cannot keep {dimension} of 100"):
+        with pytest.raises(ValueError, match=f"cannot keep {dimension} of 100|whole number"):
             truncate(x, dimension)
     x[1, 3] = np.nan
     with pytest.raises(NotFiniteError, match="row 1, column 3"):

@@ -87,7 +87,8 @@ void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_bloc
         fill_squares(scan, selection, block);
         for (int64_t r = 0; r < n; r++) {
             double length = sqrt(scan->squares[r]);
-            scan->mul[r] = length > 0 ? (float)(-1 / length) : 0;
+            int fits = length >= EC_LEAST_LENGTH && length <= EC_MOST_LENGTH;
+            scan->mul[r] = fits ? (float)(-1 / length) : length == 0 ? 0 : NAN;
         }
     } else if (args->metric == EC_COST_L2) {
         fill_squares(scan, selection, block);

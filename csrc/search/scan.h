@@ -28,6 +28,11 @@ typedef struct {
     float *limits_f32;
 } ec_scan;
 
+/* Lengths of rows of which a cosine can be had in float32: products with queries whose largest magnitude is within
+ * 2^-9 .. 2^8 neither overflow nor vanish. */
+#define EC_LEAST_LENGTH 1e-33
+#define EC_MOST_LENGTH 1e33
+
 /* Rows of the corpus, or of a selection, on their way. */
 typedef struct {
     int64_t first, n;      /* position in the corpus or the selection */

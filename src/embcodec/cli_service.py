@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import IO
 
@@ -47,9 +48,12 @@ def embed(
 
     The key is read from MISTRAL_API_KEY, or the profile's variable. Empty lines are not allowed.
     """
+    import logging
+
     from .client import Client
     from .storage import check_suffix, save
 
+    logging.getLogger("stamina").addHandler(logging.NullHandler())  # its retries are not for whoever reads a terminal
     check_suffix(output)
     lines = texts.read().splitlines()
     for number, line in enumerate(lines, 1):
@@ -142,4 +146,14 @@ def serve(host: str, port: int, models: tuple[str, ...], lenient: bool, api_key:
     """Serve POST /v1/embeddings, GET /v1/models and /health with an embedded model."""
     from .server import serve as run
 
+    _check_address(host, port)
     run(host=host, port=port, models=models, lenient=lenient, api_key=api_key)
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise OSError where a server cannot listen: uvicorn would end the process with a status of its own."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from None

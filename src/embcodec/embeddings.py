@@ -171,8 +171,8 @@ class Embeddings:
         ValueError
             Where `dimension` is not within 1 .. the present dimension.
         """
-        dimension = as_dimension(dimension, least=1)
-        if dimension > self.dimension:
+        dimension = as_dimension(dimension)
+        if not 1 <= dimension <= self.dimension:
             raise ValueError(f"cannot keep {dimension} of {self.dimension} dimensions")
         if self.output_dtype is OutputDtype.FLOAT:
             return replace_values(self, codes.truncate_values(self.values, dimension, normalize), dimension=dimension)

@@ -129,8 +129,8 @@ def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = Tru
     """
     if isinstance(x, Embeddings):
         return x.truncate(dimension, normalize=normalize)
-    rows, dimension = as_float_rows(x), as_dimension(dimension, least=1)
-    if dimension > rows.shape[1]:
+    rows, dimension = as_float_rows(x), as_dimension(dimension)
+    if not 1 <= dimension <= rows.shape[1]:
         raise ValueError(f"cannot keep {dimension} of {rows.shape[1]} dimensions")
     kept = codes.truncate_values(rows, dimension, normalize)
     return kept if np.ndim(x) == 2 else kept[0]

@@ -69,7 +69,8 @@ def search(
     k : int
         How many; clipped to the number of rows that the mask allows.
     metric : str or compiled function, optional
-        ``"cosine"`` (default for numbers; 0 for a row or query of length 0), ``"dot"``, ``"l2"`` (the squared
+        ``"cosine"`` (default for numbers; 0 for a row or query of length 0; other rows have lengths of
+        1e-33 .. 1e33), ``"dot"``, ``"l2"`` (the squared
         Euclidean distance, as Faiss has it), ``"hamming"`` (default for bits; a distance), ``"jaccard"`` (a distance:
         1 - intersection / union of set bits, 0 for two empty rows), or what :func:`embcodec.jit.compile_metric`
         returns. Bits count as -1 and +1 in cosine, dot and l2.

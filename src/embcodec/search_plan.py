@@ -19,6 +19,7 @@ Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
 Precision = Literal["int8", "float32"]
 METRICS = ("cosine", "dot", "l2", "hamming", "jaccard")
 _BIT_METRICS = ("hamming", "jaccard")
+_MODERATE = 8  # binary exponents of queries that are left as they are; csrc/search/block.c counts on it
 
 Floats = NDArray[np.float32]
 
@@ -62,8 +63,9 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
             return _bits_plan(queries, corpus, metric)
         return _float_on_bits_plan(queries, corpus, metric, precision)
     if corpus.output_dtype is OutputDtype.FLOAT:
-        scan = native.Scan(native.DOT_F32, queries.values, corpus.values, lengths=native.LENGTH_F32)
-        return _finish(scan, queries.values, metric, 1.0, None)
+        values = _moderate(queries.values, metric)
+        scan = native.Scan(native.DOT_F32, values, corpus.values, lengths=native.LENGTH_F32)
+        return _finish(scan, values, metric, 1.0, None)
     if queries.output_dtype is OutputDtype.FLOAT or (corpus.scale is not None and corpus.scale.kind == RANGES):
         return _float_on_integers_plan(queries, corpus, metric, precision)
     return _integers_plan(queries, corpus, metric)
@@ -108,6 +110,20 @@ def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
         raise CodeMismatchError(f"{metric} compares bits with bits, not {ours} with {theirs}: use {way}")
 
 
+def _moderate(values: Floats, metric: str) -> Floats:
+    """Return queries for a cosine, which their length does not touch, as far from the ends of float32 as can be.
+
+    Rows are multiplied by powers of two, if any needs it, so that products neither overflow nor vanish and every other
+    rounding stays what it was.
+    """
+    if metric != "cosine" or not values.size:
+        return values
+    exponents = np.frexp(np.abs(values).max(axis=1))[1]
+    if np.abs(exponents).max() <= _MODERATE:
+        return values
+    return np.ldexp(values, -exponents[:, None])
+
+
 def _lengths(rows: NDArray[Any]) -> NDArray[np.float64]:
     wide = rows.astype(np.float64, copy=False)
     lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
@@ -131,12 +147,20 @@ def _finish(
         scan.metric = native.COST_COSINE
     elif metric == "l2":
         scan.metric, scan.sign = native.COST_L2, 1.0
-        scan.square = ((_lengths(values) * query_scale) ** 2).astype(np.float32)
+        with np.errstate(over="ignore"):
+            scan.square = ((_lengths(values) * query_scale) ** 2).astype(np.float32)
     else:
         scan.metric = native.COST_DOT
     if metric != "l2" and scan.metric == native.COST_DOT:
         scan.lengths = native.LENGTH_NONE
-    scan.mul, scan.bias = mul.astype(np.float32), bias.astype(np.float32)
+    return _with_terms(scan, mul, bias)
+
+
+def _with_terms(scan: native.Scan, mul: NDArray[np.float64], bias: NDArray[np.float64]) -> native.Scan:
+    with np.errstate(over="ignore"):
+        scan.mul, scan.bias = mul.astype(np.float32), bias.astype(np.float32)
+    if not all(np.isfinite(term).all() for term in (scan.mul, scan.bias, scan.square) if term is not None):
+        raise ValueError("queries are too large for float32")
     return scan
 
 
@@ -175,15 +199,17 @@ def _float_on_integers_plan(queries: Embeddings, corpus: Embeddings, metric: str
         assert queries.scale is not None
         first, offset = queries.scale.affine(queries.output_dtype, queries.dimension)
         values = values * first + offset
+    values = _moderate(values, metric)
     bias = values.astype(np.float64) @ b.astype(np.float64)
-    folded = values * a
+    with np.errstate(over="ignore"):
+        folded = values * a
+    if not np.isfinite(folded).all():
+        raise ValueError("queries are too large for float32")
     if precision == "float32":
         scan = native.Scan(native.DOT_F32, folded, corpus.values, decode=native.DECODE_I8)
         scales: Any = 1.0
     else:
         scales = np.abs(folded).max(axis=1).astype(np.float64) / 127
-        if not np.isfinite(scales).all():
-            raise ValueError("queries are too large for float32")
         codes = np.rint(folded * _inverse(scales)[:, None]).astype(np.int8)
         scan = native.Scan(native.DOT_I8, codes, corpus.values)
     return _finish(_with_lengths(scan, corpus), values, metric, scales, bias)
@@ -237,7 +263,7 @@ def _in_bit_order(values: Floats, corpus: Embeddings) -> Floats:
 
 def _float_on_bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
     rows = corpus.values.view(np.uint8)
-    values = _in_bit_order(queries.values, corpus)
+    values = _in_bit_order(_moderate(queries.values, metric), corpus)
     if precision == "float32":
         scan = native.Scan(native.DOT_F32, values, rows, decode=native.DECODE_U1)
         scales = np.ones(len(values))
@@ -253,8 +279,7 @@ def _float_on_bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, pr
         scan.sign = 1.0
         scales, bias = 2 * scales, -(lengths**2 + corpus.dimension)
     scan.metric = native.COST_DOT
-    scan.mul, scan.bias = scales.astype(np.float32), bias.astype(np.float32)
-    return scan
+    return _with_terms(scan, scales, bias)
 
 
 def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precision: str) -> native.Scan:

@@ -116,7 +116,7 @@ class NotFiniteRowError(ValueError):
 
     def __init__(self, row: int) -> None:
         self.row = row
-        super().__init__(f"row {row} has NaN or infinite values (or some too large for float32 scores)")
+        super().__init__(f"row {row} has NaN or infinite values (or some too large or too small for float32 scores)")
 
 
 class _Scratch:
