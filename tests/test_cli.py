@@ -55,10 +55,9 @@ def test_a_service_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
         "import embcodec.client_transport as t; t._FIRST_WAIT = t._LONGEST_WAIT = 0.001\n"
         "from embcodec.cli import main; main()"
     )
-    arguments = ("embed", "lines.txt", "-o", "out.npy", "--base-url", f"http://127.0.0.1:{port}")
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
+    files = (str(tmp_path / "lines.txt"), "-o", str(tmp_path / "out.npy"))
+    arguments = ("embed", *files, "--base-url", f"http://127.0.0.1:{port}")
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: cannot connect to 127.0.0.1:{port}")
     assert done.stderr.count("\n") == 1
