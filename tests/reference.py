@@ -77,7 +77,7 @@ def values_of(embeddings: Any) -> np.ndarray:
         return (wide - 127.5) / 127.5 if unsigned else wide / 127.0
     values = embeddings.scale.values.astype(np.float64)
     if embeddings.scale.kind == "per-vector":
-        return values[:, None] * (wide - 127.5 if unsigned else wide)
+        return values[:, None] * (wide - 128 if unsigned else wide)
     low, high = values
     return low + (wide + (0.5 if unsigned else 128.5)) * (high - low) / 255
 

@@ -13,7 +13,7 @@ from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
-from .scale import PER_VECTOR, RANGES
+from .scale import PER_VECTOR, RANGES, UNIT
 
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
 Precision = Literal["int8", "float32"]
@@ -177,7 +177,9 @@ def _affine(corpus: Embeddings) -> tuple[Floats, Floats, float]:
     unsigned = corpus.output_dtype is OutputDtype.UINT8
     if corpus.scale.kind == RANGES:
         return a, (b + 128 * a.astype(np.float64)).astype(np.float32) if unsigned else b, 0.0
-    return a, np.full_like(b, 0.5) * a if unsigned else np.zeros_like(b), 0.5 if unsigned else 0.0
+    # 127.5 stands for 0 in unit codes, 128 in per-vector ones
+    centre = 0.5 if unsigned and corpus.scale.kind == UNIT else 0.0
+    return a, np.float32(centre) * a, centre
 
 
 def _with_lengths(scan: native.Scan, corpus: Embeddings) -> native.Scan:
