@@ -5,6 +5,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#error "the services' bytes are little-endian and are moved as they are: a big-endian machine needs kernels that swap them"
+#endif
+
 #if defined(__x86_64__) || defined(_M_X64)
 #define EC_X86_64 1
 #include <immintrin.h>

@@ -147,6 +147,13 @@ def test_a_cosine_of_rows_near_the_ends_of_float32_is_right_or_refused(isa: str,
                 ec.search(queries, corpus, 3, metric="cosine")
 
 
+def test_a_threshold_beyond_float32_is_infinite() -> None:
+    for rows in (ec.Embeddings(X), ec.quantize(X, "ubinary")):
+        assert ec.range_search(rows, rows, 1e300, metric="dot").limits[-1] == 0
+        assert ec.range_search(rows, rows, -1e300, metric="dot").limits[-1] == 36
+        assert ec.range_search(rows, rows, 1e300, metric="l2").limits[-1] == 36
+
+
 def test_queries_too_large_for_scores_are_refused() -> None:
     large = X * np.float32(1e30)
     for rows in (ec.Embeddings(X), ec.quantize(X, "int8"), ec.quantize(X, "ubinary")):

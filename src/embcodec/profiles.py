@@ -147,6 +147,15 @@ _ALL = (
         max_inputs=512,
     ),
     Profile(
+        "llama.cpp",
+        base64_payload="float32",
+        base_url="http://127.0.0.1:8080",
+        api_key_variable="LLAMA_API_KEY",
+        dtype_field=None,
+        dimension_field=None,
+        max_inputs=512,
+    ),
+    Profile(
         "infinity",
         base64_payload="float32",
         base_url="http://127.0.0.1:7997",
@@ -175,6 +184,16 @@ _ALL = (
         max_inputs=2048,
     ),
     Profile(
+        "mixedbread",  # asked for several encodings it answers objects of them: item="embedding.{dtype}"
+        base64_payload="float32",
+        base_url="https://api.mixedbread.com",
+        api_key_variable="MXBAI_API_KEY",
+        dtype_field="encoding_format",
+        dimension_field="dimensions",
+        encoding_field=None,
+        max_inputs=256,
+    ),
+    Profile(
         "sentence-transformers",
         base_url="http://127.0.0.1:8000",
         api_key_variable="EMBEDDINGS_API_KEY",
@@ -183,6 +202,12 @@ _ALL = (
         "elasticsearch",
         base_url="http://127.0.0.1:9200",
         api_key_variable="ELASTICSEARCH_API_KEY",
+        signed_bytes="twos-complement",
+    ),
+    Profile(
+        "vespa",
+        base_url="http://127.0.0.1:8080",
+        api_key_variable="VESPA_API_KEY",
         signed_bytes="twos-complement",
     ),
 )

@@ -69,11 +69,10 @@ def search(
     k : int
         How many; clipped to the number of rows that the mask allows.
     metric : str or compiled function, optional
-        ``"cosine"`` (default for numbers; 0 for a row or query of length 0; other rows have lengths of
-        1e-33 .. 1e33), ``"dot"``, ``"l2"`` (the squared
-        Euclidean distance, as Faiss has it), ``"hamming"`` (default for bits; a distance), ``"jaccard"`` (a distance:
-        1 - intersection / union of set bits, 0 for two empty rows), or what :func:`embcodec.jit.compile_metric`
-        returns. Bits count as -1 and +1 in cosine, dot and l2.
+        ``"cosine"`` (default for numbers; 0 for a row or query of length 0; other rows have lengths of 1e-33 .. 1e33),
+        ``"dot"``, ``"l2"`` (the squared Euclidean distance, as Faiss has it), ``"hamming"`` (default for bits; a
+        distance), ``"jaccard"`` (a distance: 1 - intersection / union of set bits, 0 for two empty rows), or what
+        :func:`embcodec.jit.compile_metric` returns. Bits count as -1 and +1 in cosine, dot and l2.
     mask : array-like of bool (n,) or of int, optional
         Which rows count: one boolean a row, or their numbers.
     query_precision : {"int8", "float32"}
@@ -134,7 +133,8 @@ def range_search(
 ) -> RangeResult:
     """Return all rows whose score is better than `threshold`: above it for similarities, below it for distances.
 
-    Parameters are those of :func:`search`; a row at the threshold exactly is left out, as Faiss does.
+    Parameters are those of :func:`search`; the threshold is rounded to float32, as scores are, and a row at it exactly
+    is left out, as Faiss does.
 
     Returns
     -------
@@ -150,7 +150,8 @@ def range_search(
     >>> limits.tolist(), scores.tolist(), indices.tolist()
     ([0, 2], [0, 1], [0, 1])
     """
-    threshold = float(threshold)
+    with np.errstate(over="ignore"):
+        threshold = float(np.float32(float(threshold)))
     if np.isnan(threshold):
         raise ValueError("threshold is NaN")
     rows = as_rows(corpus)

@@ -121,7 +121,8 @@ def _moderate(values: Floats, metric: str) -> Floats:
     exponents = np.frexp(np.abs(values).max(axis=1))[1]
     if np.abs(exponents).max() <= _MODERATE:
         return values
-    return np.ldexp(values, -exponents[:, None])
+    scaled: Floats = np.ldexp(values, -exponents[:, None])
+    return scaled
 
 
 def _lengths(rows: NDArray[Any]) -> NDArray[np.float64]:
