@@ -147,6 +147,21 @@ def test_a_cosine_of_rows_near_the_ends_of_float32_is_right_or_refused(isa: str,
                 ec.search(queries, corpus, 3, metric="cosine")
 
 
+def test_a_metric_reads_only_what_it_was_compiled_for() -> None:
+    """A float metric would read four bytes of every code: beyond the end of the rows."""
+
+    def product(query: Any, row: Any) -> float:
+        return float((query * row).sum())
+
+    compiled = ec.compile_metric(product)
+    assert ec.search(X, X, 1, metric=compiled).indices.shape == (6, 1)
+    codes = ec.quantize(X, "int8")
+    with pytest.raises(ec.CodeMismatchError, match="compiled for float rows, not int8"):
+        ec.search(codes, codes, 1, metric=compiled)
+    with pytest.raises(ValueError, match="unknown OutputDtype"):
+        ec.compile_metric(product, output_dtype="int4")
+
+
 def test_a_threshold_beyond_float32_is_infinite() -> None:
     for rows in (ec.Embeddings(X), ec.quantize(X, "ubinary")):
         assert ec.range_search(rows, rows, 1e300, metric="dot").limits[-1] == 0

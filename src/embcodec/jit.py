@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-
-_ELEMENTS = {"float": np.float32, "int8": np.int8, "uint8": np.uint8, "binary": np.int8, "ubinary": np.uint8}
+from .dtypes import OutputDtype
 
 
 @dataclass(frozen=True)
@@ -25,11 +23,14 @@ class CompiledMetric:
         Whether it is a distance.
     function : object
         What owns the code.
+    output_dtype : str or None
+        What it compares; None where that is not known.
     """
 
     address: int
     lower_is_better: bool = False
     function: Any = None
+    output_dtype: OutputDtype | None = None
 
 
 def compile_metric(
@@ -43,7 +44,7 @@ def compile_metric(
         Takes two 1-D arrays of stored elements (float32, int8, or bytes of packed bits) and returns their score. It
         must be what Numba can compile in nopython mode.
     output_dtype : str
-        The dtype of the rows that it will see.
+        The dtype of the rows that it will see; search refuses others.
     lower_is_better : bool
         Whether the score is a distance.
 
@@ -66,11 +67,12 @@ def compile_metric(
     """
     if function is None:
         return lambda f: compile_metric(f, output_dtype=output_dtype, lower_is_better=lower_is_better)
+    dtype = OutputDtype(output_dtype)
     numba: Any = import_module("numba")
     types = numba.types
     carray = numba.carray
 
-    element = numba.from_dtype(np.dtype(_ELEMENTS[str(output_dtype)]))
+    element = numba.from_dtype(dtype.numpy_dtype)
     pair = numba.njit(nogil=True)(function)
     pointer = types.CPointer(element)
     signature = types.void(
@@ -86,14 +88,14 @@ def compile_metric(
             for r in range(n_rows):
                 out[q, r] = pair(all_queries[q], all_rows[r])
 
-    return CompiledMetric(int(tile.address), lower_is_better, tile)
+    return CompiledMetric(int(tile.address), lower_is_better, tile, dtype)
 
 
 def as_metric(metric: Any) -> CompiledMetric:
     """Return what `search` was given as a metric in compiled form.
 
     A ``numba.cfunc`` of the kernels' own signature is taken as it is (a similarity, unless it has an attribute
-    ``lower_is_better``).
+    ``lower_is_better``); what it reads of a row is its own affair.
 
     Raises
     ------

@@ -92,7 +92,7 @@ def calibrate(
 
 def _blocks(sample: Any) -> Iterator[NDArray[np.float32]]:
     """Yield float32 blocks of bounded size, checked; rows of an array, or of each batch."""
-    batches = [sample] if hasattr(sample, "__array__") or isinstance(sample, list | tuple) else sample
+    batches = [sample] if hasattr(sample, "__array__") or isinstance(sample, list | tuple | memoryview) else sample
     before, dimension = 0, None
     for batch in batches:
         rows = batch if isinstance(batch, np.ndarray) else as_array(batch)

@@ -332,6 +332,11 @@ def _user_plan(queries: Embeddings, corpus: Embeddings, metric: Any) -> native.S
     from . import jit
 
     metric = jit.as_metric(metric)
+    if metric.output_dtype not in (None, queries.output_dtype):
+        raise CodeMismatchError(
+            f"this metric was compiled for {metric.output_dtype} rows, not {queries.output_dtype}: "
+            f"use compile_metric(..., output_dtype={str(queries.output_dtype)!r})"
+        )
     sign = 1.0 if metric.lower_is_better else -1.0
     scan = native.Scan(native.USER_TILE, queries.values, corpus.values, native.COST_USER, sign)
     scan.tile = metric.address
