@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embcodec._native import core
+from embcodec._native import core, hamming
 from embcodec._native import search as native
 
 WIDTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 128, 129, 130, 192, 248, 249, 250, 257, 384)
@@ -25,7 +25,7 @@ def exact(family: int, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def queries_for(family: int, rng: np.random.Generator, n: int, width: int, extreme: int = 0) -> np.ndarray:
     if family == native.HAMMING_U1:
         return rng.integers(0, 256, (n, width), dtype=np.uint8)
-    tables, _ = native.bit_tables(rng.standard_normal((n, 8 * width)).astype(np.float32))
+    tables, _ = hamming.bit_tables(rng.standard_normal((n, 8 * width)).astype(np.float32))
     if extreme:  # the largest and the least look-up everywhere
         used = tables.reshape(n, -1, 16)[:, : 2 * width]
         used[...] = 255 if extreme > 0 else 1
@@ -40,7 +40,7 @@ def test_all_scores(isa: str, family: int, width: int, by_rows: bool) -> None:
     for n_queries, n_rows in ((1, 1), (3, 9), (4, 33), (5, 64), (26, 300)):
         rows = rng.integers(0, 256, (n_rows, width), dtype=np.uint8)
         queries = queries_for(family, rng, n_queries, width)
-        found = native.u1_scores(family, queries, rows, by_rows=by_rows)
+        found = hamming.u1_scores(family, queries, rows, by_rows=by_rows)
         assert np.array_equal(found, exact(family, queries, rows))
 
 
@@ -50,11 +50,11 @@ def test_extreme_values_do_not_overflow(isa: str, width: int, by_rows: bool) -> 
     rng = np.random.default_rng(0)
     for byte in (0, 255):
         rows = np.full((40, width), byte, np.uint8)
-        flipped = native.u1_scores(native.HAMMING_U1, np.full((3, width), 255 - byte, np.uint8), rows, by_rows=by_rows)
+        flipped = hamming.u1_scores(native.HAMMING_U1, np.full((3, width), 255 - byte, np.uint8), rows, by_rows=by_rows)
         assert (flipped == 8 * width).all()
         for extreme in (-1, 1):
             tables = queries_for(native.DOT_U1, rng, 3, width, extreme)
-            found = native.u1_scores(native.DOT_U1, tables, rows, by_rows=by_rows)
+            found = hamming.u1_scores(native.DOT_U1, tables, rows, by_rows=by_rows)
             assert (found == extreme * 127 * 2 * width).all()
 
 
@@ -82,7 +82,7 @@ def test_tables_keep_the_bound(width: int, seed: int, size: float) -> None:
     queries = (rng.standard_normal((3, 8 * width)) * size).astype(np.float32)
     queries[1] *= rng.random(8 * width) < 0.2
     queries[2] = 0
-    tables, scales = native.bit_tables(queries)
+    tables, scales = hamming.bit_tables(queries)
     rows = rng.integers(0, 256, (50, width), dtype=np.uint8)
     dots = queries.astype(np.float64) @ (np.unpackbits(rows, axis=1).T * 2.0 - 1.0)
     found = exact(native.DOT_U1, tables, rows) * scales[:, None].astype(np.float64)
@@ -93,4 +93,4 @@ def test_tables_keep_the_bound(width: int, seed: int, size: float) -> None:
 def test_queries_that_are_not_finite_have_no_tables() -> None:
     for bad in (np.nan, np.inf, 3e38):
         with pytest.raises(ValueError, match="too large"):
-            native.bit_tables(np.full((1, 8), bad, np.float32))
+            hamming.bit_tables(np.full((1, 8), bad, np.float32))

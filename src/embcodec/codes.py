@@ -97,7 +97,7 @@ def truncate_values(x: NDArray[np.float32], dimension: int, normalize: bool) -> 
 _BLOCK_ROWS = 1024
 
 
-def row_norms(x: NDArray[np.float32]) -> NDArray[np.float64]:
+def row_norms(x: NDArray[Any]) -> NDArray[np.float64]:
     """Return the Euclidean lengths of the rows of `x`, summed in float64, in blocks of bounded memory."""
     norms = np.empty(len(x), np.float64)
     for begin in range(0, len(x), _BLOCK_ROWS):

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import codes as code_arrays
-from ._native import bits as native_bits
 from .dtypes import OutputDtype
-from .embeddings import Embeddings, replace_values
+from .embeddings import Embeddings
 from .errors import CodeMismatchError, StorageError
+from .index_arguments import check_alike, check_joins, encoded, finite, for_both, like, rows_of_mask
 from .index_rows import Part, Snapshot, as_ids
-from .scale import PER_VECTOR
 from .search import SearchResult, as_count, as_embeddings, as_queries, best_of, rescored, restrict
 from .search_plan import plan
 from .storage import pack, unpack
@@ -63,9 +61,9 @@ class FlatIndex:
         rescore_with: Embeddings | ArrayLike | None = None,
         ids: ArrayLike | None = None,
     ) -> None:
-        rows = _finite(as_embeddings(codes, "codes"))
-        better = None if rescore_with is None else _finite(as_embeddings(rescore_with, "rescore_with"))
-        _check_alike(rows, better)
+        rows = finite(as_embeddings(codes, "codes"))
+        better = None if rescore_with is None else finite(as_embeddings(rescore_with, "rescore_with"))
+        check_alike(rows, better)
         named = None if ids is None else as_ids(ids, len(rows))
         self._lock = threading.Lock()
         next_id = len(rows) if named is None else int(named.max(initial=-1)) + 1
@@ -125,26 +123,26 @@ class FlatIndex:
         CodeMismatchError, ValueError
             The index is then as it was.
         """
-        given = _finite(as_embeddings(codes, "codes"))
+        given = finite(as_embeddings(codes, "codes"))
         with self._lock:
             now = self._now
-            rows = _like(given, now.codes.rows)
+            rows = like(given, now.codes.rows)
             better = None
             if now.rescore_with is not None:
                 if rescore_with is not None:
-                    source = _finite(as_embeddings(rescore_with, "rescore_with"))
+                    source = finite(as_embeddings(rescore_with, "rescore_with"))
                 elif given.output_dtype is OutputDtype.FLOAT:
                     source = given
                 else:
                     raise ValueError("this index rescores: give rescore_with too, or floats as codes")
-                better = _like(source, now.rescore_with.rows)
+                better = like(source, now.rescore_with.rows)
             elif rescore_with is not None:
                 raise ValueError("this index has no rows to rescore with")
-            _check_alike(rows, better)
+            check_alike(rows, better)
             named, all_ids = self._name(now, len(rows), ids)
-            _check_joins(now.codes.rows, rows)
+            check_joins(now.codes.rows, rows)
             if now.rescore_with is not None and better is not None:
-                _check_joins(now.rescore_with.rows, better)
+                check_joins(now.rescore_with.rows, better)
             part = None if now.rescore_with is None or better is None else now.rescore_with.appended(better)
             next_id = max(now.next_id, int(named.max(initial=-1)) + 1)
             self._now = Snapshot(now.codes.appended(rows), part, all_ids, next_id)
@@ -228,14 +226,14 @@ class FlatIndex:
         """
         now = self._now
         asked, single = as_queries(queries)
-        rows = _rows_of_mask(now, mask)
+        rows = rows_of_mask(now, mask)
         rescores = now.rescore_with is not None and rescore_multiplier is not None
         if rescores and metric not in ("hamming", "jaccard"):
             assert now.rescore_with is not None
             assert rescore_multiplier is not None
             if not 1 <= rescore_multiplier < np.inf:
                 raise ValueError(f"rescore_multiplier must be a number of at least 1, not {rescore_multiplier}")
-            first, final = _for_both(asked, now)
+            first, final = for_both(asked, now)
             wanted = int(np.ceil(as_count(k) * rescore_multiplier))
             if three_stage:
                 candidates = _through_bits(now, first, wanted, metric, rows, query_precision, threads)
@@ -283,7 +281,7 @@ class FlatIndex:
         index = cls.__new__(cls)
         index._lock = threading.Lock()
         try:
-            _check_alike(rows, better)
+            check_alike(rows, better)
             named = None if ids is None else as_ids(ids, len(rows))
         except (ValueError, TypeError) as error:
             raise StorageError(f"the index contradicts itself: {error}") from None
@@ -291,68 +289,6 @@ class FlatIndex:
             raise StorageError("the index contradicts itself: its next id is taken")
         index._now = Snapshot(Part(rows), None if better is None else Part(better), named, int(next_id))
         return index
-
-
-def _finite(rows: Embeddings) -> Embeddings:
-    if rows.output_dtype is OutputDtype.FLOAT:
-        native_bits.require_finite(rows.values)
-    return rows
-
-
-def _check_alike(rows: Embeddings, better: Embeddings | None) -> None:
-    if better is not None and len(better) != len(rows):
-        raise ValueError(f"{len(rows)} rows of codes, but {len(better)} to rescore with")
-    if better is not None and better.dimension != rows.dimension:
-        raise CodeMismatchError(f"codes have {rows.dimension} dimensions, rescoring rows {better.dimension}")
-
-
-def _check_joins(rows: Embeddings, more: Embeddings) -> None:
-    if rows.meaning != more.meaning:
-        raise CodeMismatchError(f"{more!r} does not join {rows!r}: they differ in dtype, dimension, scale or bit order")
-
-
-def _like(given: Embeddings, rows: Embeddings) -> Embeddings:
-    """Return `given` as codes like `rows`, if it is floats; else itself."""
-    if given.output_dtype is not OutputDtype.FLOAT or rows.output_dtype is OutputDtype.FLOAT:
-        return given
-    if given.dimension != rows.dimension:
-        raise CodeMismatchError(f"the index has {rows.dimension} dimensions, not {given.dimension}")
-    return _encoded(given, rows)
-
-
-def _encoded(given: Embeddings, rows: Embeddings) -> Embeddings:
-    kind: Any = rows.scale
-    if rows.scale is not None and rows.scale.kind == PER_VECTOR:
-        kind = PER_VECTOR
-    values, scale = code_arrays.encode_values(
-        given.values, rows.output_dtype, kind, signed_bytes=rows.signed_bytes, bit_order=rows.bit_order
-    )
-    return replace_values(rows, values, scale=scale)
-
-
-def _rows_of_mask(now: Snapshot, mask: Any) -> Any:
-    if mask is None:
-        return None
-    chosen = np.asarray(mask)
-    if chosen.dtype == np.bool_ or now.ids is None or not chosen.size or chosen.dtype.kind not in "iu":
-        return chosen
-    rows = now.rows_of(chosen.astype(np.int64))
-    if (rows < 0).any():
-        raise ValueError(f"mask names id {int(chosen[rows < 0][0])}, which is not in the index")
-    return rows
-
-
-def _for_both(asked: Embeddings, now: Snapshot) -> tuple[Embeddings, Embeddings]:
-    """Return queries for the scan and for rescoring."""
-    assert now.rescore_with is not None
-    if asked.output_dtype is OutputDtype.FLOAT:
-        return asked, asked
-    if asked.meaning == now.rescore_with.rows.meaning:
-        return Embeddings(asked.to_float()), asked
-    raise CodeMismatchError(
-        f"{asked.output_dtype} queries cannot be rescored with {now.rescore_with.rows.output_dtype} rows: pass floats, "
-        "or rescore_multiplier=None to search the codes alone"
-    )
 
 
 def _best(
@@ -373,7 +309,7 @@ def _through_bits(
         raise CodeMismatchError(f"three stages need float queries and packed bits, not {asked!r} and {rows!r}")
     if asked.dimension != rows.dimension:
         raise CodeMismatchError(f"queries have {asked.dimension} dimensions, the index {rows.dimension}")
-    found = _best(now.codes, _encoded(asked, rows), wanted * HAMMING_MULTIPLIER, "hamming", mask, precision, threads)
+    found = _best(now.codes, encoded(asked, rows), wanted * HAMMING_MULTIPLIER, "hamming", mask, precision, threads)
     return rescored(asked, found.indices, now.codes.rows, wanted, metric, precision, threads).indices
 
 

@@ -7,19 +7,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ._native import hamming
 from ._native import search as native
 from .codes import row_norms
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
-from .scale import PER_VECTOR, RANGES, UNIT
+from .scale import RANGES
+from .search_terms import affine, finish, inverse_of, moderate, per_vector_scales, with_lengths, with_terms
 
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
 Precision = Literal["int8", "float32"]
 METRICS = ("cosine", "dot", "l2", "hamming", "jaccard")
 _BIT_METRICS = ("hamming", "jaccard")
-_MODERATE = 8  # binary exponents of queries that are left as they are; csrc/search/block.c counts on it
 
 Floats = NDArray[np.float32]
 
@@ -63,9 +64,9 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
             return _bits_plan(queries, corpus, metric)
         return _float_on_bits_plan(queries, corpus, metric, precision)
     if corpus.output_dtype is OutputDtype.FLOAT:
-        values = _moderate(queries.values, metric)
+        values = moderate(queries.values, metric)
         scan = native.Scan(native.DOT_F32, values, corpus.values, lengths=native.LENGTH_F32)
-        return _finish(scan, values, metric, 1.0, None)
+        return finish(scan, values, metric, 1.0, None)
     if queries.output_dtype is OutputDtype.FLOAT or (corpus.scale is not None and corpus.scale.kind == RANGES):
         return _float_on_integers_plan(queries, corpus, metric, precision)
     return _integers_plan(queries, corpus, metric)
@@ -110,99 +111,14 @@ def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
         raise CodeMismatchError(f"{metric} compares bits with bits, not {ours} with {theirs}: use {way}")
 
 
-def _moderate(values: Floats, metric: str) -> Floats:
-    """Return queries for a cosine, which their length does not touch, as far from the ends of float32 as can be.
-
-    Rows are multiplied by powers of two, if any needs it, so that products neither overflow nor vanish and every other
-    rounding stays what it was.
-    """
-    if metric != "cosine" or not values.size:
-        return values
-    exponents = np.frexp(np.abs(values).max(axis=1))[1]
-    if np.abs(exponents).max() <= _MODERATE:
-        return values
-    scaled: Floats = np.ldexp(values, -exponents[:, None])
-    return scaled
-
-
-def _lengths(rows: NDArray[Any]) -> NDArray[np.float64]:
-    wide = rows.astype(np.float64, copy=False)
-    lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    return lengths
-
-
-def _inverse(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-
-
-def _finish(
-    scan: native.Scan, values: NDArray[Any], metric: str, mul: Any, bias: Any, query_scale: Any = 1.0
-) -> native.Scan:
-    """Set how ``mul * raw + bias``, the dot with `query_scale` * `values`, becomes a cost."""
-    n = len(values)
-    mul = np.broadcast_to(np.asarray(mul, np.float64), (n,))
-    bias = np.zeros(n) if bias is None else np.asarray(bias, np.float64)
-    if metric == "cosine":
-        inverse = _inverse(_lengths(values) * query_scale)
-        mul, bias = mul * inverse, bias * inverse
-        scan.metric = native.COST_COSINE
-    elif metric == "l2":
-        scan.metric, scan.sign = native.COST_L2, 1.0
-        with np.errstate(over="ignore"):
-            scan.square = ((_lengths(values) * query_scale) ** 2).astype(np.float32)
-    else:
-        scan.metric = native.COST_DOT
-    if metric != "l2" and scan.metric == native.COST_DOT:
-        scan.lengths = native.LENGTH_NONE
-    return _with_terms(scan, mul, bias)
-
-
-def _with_terms(scan: native.Scan, mul: NDArray[np.float64], bias: NDArray[np.float64]) -> native.Scan:
-    with np.errstate(over="ignore"):
-        scan.mul, scan.bias = mul.astype(np.float32), bias.astype(np.float32)
-    if not all(np.isfinite(term).all() for term in (scan.mul, scan.bias, scan.square) if term is not None):
-        raise ValueError("queries are too large for float32")
-    return scan
-
-
-def _per_vector(codes: Embeddings) -> Floats | None:
-    if codes.scale is None or codes.scale.kind != PER_VECTOR:
-        return None
-    return codes.scale.values
-
-
-def _affine(corpus: Embeddings) -> tuple[Floats, Floats, float]:
-    """Return a, b and, where they are alike in all dimensions, b / a: value = a * code + b with code -128 .. 127."""
-    assert corpus.scale is not None
-    a, b = corpus.scale.affine(corpus.output_dtype, corpus.dimension)
-    unsigned = corpus.output_dtype is OutputDtype.UINT8
-    if corpus.scale.kind == RANGES:
-        return a, (b + 128 * a.astype(np.float64)).astype(np.float32) if unsigned else b, 0.0
-    # 127.5 stands for 0 in unit codes, 128 in per-vector ones
-    centre = 0.5 if unsigned and corpus.scale.kind == UNIT else 0.0
-    return a, np.float32(centre) * a, centre
-
-
-def _with_lengths(scan: native.Scan, corpus: Embeddings) -> native.Scan:
-    assert corpus.scale is not None
-    a, b, centre = _affine(corpus)
-    scan.flip = 0x80 if corpus.output_dtype is OutputDtype.UINT8 else 0
-    scan.row_scales = _per_vector(corpus)
-    if corpus.scale.kind == RANGES:
-        scan.lengths, scan.steps, scan.offsets = native.LENGTH_RANGES, a, b
-    else:
-        scan.lengths, scan.step, scan.centre = native.LENGTH_I8, float(a[0]), centre
-    return scan
-
-
 def _float_on_integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
-    a, b, _ = _affine(corpus)
+    a, b, _ = affine(corpus)
     values = queries.values
     if queries.output_dtype is not OutputDtype.FLOAT:
         assert queries.scale is not None
         first, offset = queries.scale.affine(queries.output_dtype, queries.dimension)
         values = values * first + offset
-    values = _moderate(values, metric)
+    values = moderate(values, metric)
     bias = values.astype(np.float64) @ b.astype(np.float64)
     with np.errstate(over="ignore"):
         folded = values * a
@@ -213,23 +129,23 @@ def _float_on_integers_plan(queries: Embeddings, corpus: Embeddings, metric: str
         scales: Any = 1.0
     else:
         scales = np.abs(folded).max(axis=1).astype(np.float64) / 127
-        codes = np.rint(folded * _inverse(scales)[:, None]).astype(np.int8)
+        codes = np.rint(folded * inverse_of(scales)[:, None]).astype(np.int8)
         scan = native.Scan(native.DOT_I8, codes, corpus.values)
-    return _finish(_with_lengths(scan, corpus), values, metric, scales, bias)
+    return finish(with_lengths(scan, corpus), values, metric, scales, bias)
 
 
 def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
-    a, _, centre = _affine(corpus)
+    a, _, centre = affine(corpus)
     codes = queries.values
     if corpus.output_dtype is OutputDtype.UINT8:
         codes = (codes ^ np.uint8(0x80)).view(np.int8)
-    scan = _with_lengths(native.Scan(native.DOT_I8, codes, corpus.values, sum_weight=centre), corpus)
+    scan = with_lengths(native.Scan(native.DOT_I8, codes, corpus.values, sum_weight=centre), corpus)
     step = float(a[0])
-    scale = _per_vector(queries)
+    scale = per_vector_scales(queries)
     scales = np.ones(len(codes)) if scale is None else scale.astype(np.float64)
     sums = codes.sum(axis=1, dtype=np.int64)
     bias = step * step * scales * (centre * sums + centre * centre * corpus.dimension)
-    return _finish(scan, step * (codes + centre), metric, step * step * scales, bias, scales)
+    return finish(scan, step * (codes + centre), metric, step * step * scales, bias, scales)
 
 
 def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
@@ -266,23 +182,23 @@ def _in_bit_order(values: Floats, corpus: Embeddings) -> Floats:
 
 def _float_on_bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
     rows = corpus.values.view(np.uint8)
-    values = _in_bit_order(_moderate(queries.values, metric), corpus)
+    values = _in_bit_order(moderate(queries.values, metric), corpus)
     if precision == "float32":
         scan = native.Scan(native.DOT_F32, values, rows, decode=native.DECODE_U1)
         scales = np.ones(len(values))
     else:
-        tables, table_scales = native.bit_tables(values)
+        tables, table_scales = hamming.bit_tables(values)
         scan = native.Scan(native.DOT_U1, tables, rows)
         scales = table_scales.astype(np.float64)
-    lengths = _lengths(values)
+    lengths = row_norms(values)
     bias = np.zeros(len(values))
     if metric == "cosine":
-        scales = scales * _inverse(lengths) / np.sqrt(corpus.dimension)
+        scales = scales * inverse_of(lengths) / np.sqrt(corpus.dimension)
     elif metric == "l2":  # |q - x|^2 = |q|^2 + dimension - 2 dot, as a cost: minus (2 dot - ...)
         scan.sign = 1.0
         scales, bias = 2 * scales, -(lengths**2 + corpus.dimension)
     scan.metric = native.COST_DOT
-    return _with_terms(scan, scales, bias)
+    return with_terms(scan, scales, bias)
 
 
 def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precision: str) -> native.Scan:
@@ -303,14 +219,14 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
         scan = native.Scan(native.DOT_F32, values, corpus.bit_planes, decode=native.DECODE_U1)
         scales = np.ones(len(values))
     else:
-        tables, table_scales = native.bit_tables(values)
+        tables, table_scales = hamming.bit_tables(values)
         scan = native.Scan(native.DOT_U1, tables, corpus.bit_planes)
         scales = table_scales.astype(np.float64)
     scan.mul, scan.bias = scales.astype(np.float32), np.zeros(len(values), np.float32)
     scan.row_scales = corpus.row_scales()
     lengths = row_norms(queries.values)
     # A scan's scores are dots, up to what follows: l2 counts down from |q|^2 + 1.
-    factors = {"cosine": _inverse(lengths), "dot": np.ones(len(values)), "l2": np.full(len(values), -2.0)}[metric]
+    factors = {"cosine": inverse_of(lengths), "dot": np.ones(len(values)), "l2": np.full(len(values), -2.0)}[metric]
     constants = np.zeros(len(values)) if metric != "l2" else lengths**2 + 1
     center = corpus.scheme.center
     if corpus.centres_queries:  # costs are |q - x|^2, shifted to stay above 0; dot = (|q|^2 + 1 - cost) / 2
