@@ -63,6 +63,7 @@ def test_failures_are_data(tmp_path: Path) -> None:
         (b"[1]", None, ServiceError, "no reason"),
         (b"nonsense", None, DecodeError, "unexpected character"),
         (line("e", rows(1, 1, 3)), "e", DecodeError, "dimension 3"),
+        (good[: good.index(b"embedding")], None, DecodeError, "ends too early"),  # within a string, a line following
         (good[:-9], None, DecodeError, "ends too early"),
     ]
     path = tmp_path / "out.jsonl"

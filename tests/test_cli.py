@@ -106,7 +106,7 @@ def test_decode_reads_standard_input(vectors: Path) -> None:
     body = run("encode", vectors).stdout_bytes
     done = run("decode", "-", text=body)
     assert done.exit_code == 0
-    assert "Embeddings(400 x 32 float, 51200 bytes) as float" in done.stdout
+    assert "Embeddings(400 x 32 float, 51200 bytes) sent as lists of numbers by embcodec" in done.stdout
 
 
 def test_nulls_print_as_null() -> None:
@@ -160,7 +160,7 @@ def test_integers_without_a_meaning_are_bad_data(tmp_path: Path) -> None:
     np.save(tmp_path / "codes.npy", np.ones((30, 4), np.int8))
     done = run("info", tmp_path / "codes.npy")
     assert done.exit_code == 1
-    assert "output_dtype" in done.stderr
+    assert "say --dtype" in done.stderr
     assert run_json("info", tmp_path / "codes.npy", "--dtype", "binary", "--dimension", 32)["dimension"] == 32
 
 
@@ -188,6 +188,31 @@ def test_info_says_what_conversions_keep(vectors: Path) -> None:
     assert kept["int8 per-vector"]["overlap"] > 0.97 > kept["ubinary, float query"]["overlap"]
     assert kept["ubinary, float query"]["row_bytes"] == 4
     assert "int8 per-vector" in run("info", vectors).stdout
+
+
+def test_info_counts_and_norms_are_numbers(vectors: Path, tmp_path: Path) -> None:
+    facts = run_json("info", vectors)
+    assert facts["norms"] == pytest.approx({"least": 1, "mean": 1, "greatest": 1})
+    assert repr(facts["row_bytes"]) == "128"
+    assert "norms  least 1, mean 1, greatest 1\n" in run("info", vectors).stdout
+    np.save(tmp_path / "nan.npy", np.full((2, 8), np.nan, np.float32))
+    assert "least not finite" in run("info", tmp_path / "nan.npy").stdout
+    assert run_json("info", tmp_path / "nan.npy")["norms"]["mean"] is None
+
+
+def test_a_file_that_leaves_its_dtype_open_is_told_the_option(vectors: Path, tmp_path: Path) -> None:
+    codes = tmp_path / "codes.npy"
+    np.save(codes, np.zeros((3, 4), np.uint8))
+    for arguments, remedy in (
+        (("info", codes), "say --dtype"),
+        (("encode", codes), "say --from-dtype"),
+        (("search", codes, vectors), "say --query-dtype"),
+        (("search", vectors, codes), "say --corpus-dtype"),
+        (("tradeoff", codes), "pass the floats that they were made of"),
+    ):
+        done = run(*arguments)
+        assert (done.exit_code, done.stderr.count(str(codes))) == (1, 1)
+        assert done.stderr.endswith(f": {remedy}\n")
 
 
 def test_tradeoff_with_queries_and_report(vectors: Path, tmp_path: Path) -> None:

@@ -340,6 +340,16 @@ def test_retries_end(embed: Any) -> None:
     assert len(server.received) == 3
 
 
+def test_retries_do_not_print_where_logging_is_not_set_up(monkeypatch: pytest.MonkeyPatch, embed: Any) -> None:
+    printed: list[logging.LogRecord] = []
+    monkeypatch.setattr(logging.getLogger("stamina"), "propagate", False)  # away from the handlers of the tests
+    monkeypatch.setattr(logging.lastResort, "emit", printed.append)
+    with hostile_server(http({"detail": "busy"}, 503), GOOD) as server:
+        embed(server.base_url, ["abc"])
+        assert len(server.received) == 2
+    assert printed == []
+
+
 def test_retry_after_is_waited_for(embed: Any) -> None:
     with hostile_server(http({}, 429, retry_after="0.2"), GOOD) as server:
         start = time.monotonic()

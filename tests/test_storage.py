@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -405,6 +406,17 @@ def test_killed_during_save(tmp_path: Path, suffix: str) -> None:
         assert found.values.shape == (2000, 64)
         assert found.values[0, 0] in (1, 2)
         assert (found.values == found.values[0, 0]).all()
+
+
+def test_errors_name_the_file_and_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "one.npy"
+    np.save(path, np.zeros(7, np.float32))
+    with pytest.raises(
+        StorageError, match=rf"^{re.escape(str(path))}: one matrix, .* the file holds values of shape \(7,\)$"
+    ):
+        load(path)
+    with pytest.raises(TypeError, match=r"not ndarray: wrap it, as Embeddings\(array, dtype\)"):
+        save(path, np.zeros((2, 7), np.float32))  # type: ignore[arg-type]
 
 
 def test_every_suffix_has_a_round_trip() -> None:

@@ -404,9 +404,13 @@ def test_18_base64_is_little_endian_float32(isa: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words", "offset"),
     [
-        (b"", "ends too early", 0),
-        (b"  ", "ends too early", 2),
-        (b"<html>", "character", 0),
+        (b"", "ends too early: the body is nothing", 0),
+        (b"  ", "ends too early: the body is nothing", 2),
+        (b"<html>", "character: the body is HTML or XML", 0),
+        (b"\n <html>", "character: the body is HTML or XML", 2),
+        (b"\x1f\x8b\x08\x00", "character: the body is gzip, still to be decompressed", 0),
+        (b"data: {}", "character: the body is a stream of events", 0),
+        (b"body.json", "character: the body is no JSON", 0),
         (b'{"data":[{"embedding":[1]}]} x', "after the end", 29),
         (b'{"data":[{"embedding":[1]}],}', "character", 28),
         (b'{"data":[{"embedding":[1]},]}', "character", 27),

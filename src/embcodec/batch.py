@@ -127,7 +127,7 @@ def iter_batch(
             if text is None:
                 yield BatchLine(number, None, error=DecodeError(f"more than {MAX_LINE} bytes", line=number))
             elif not text.isspace():
-                yield _decode_line(decoder, number, text)
+                yield _decode_line(decoder, number, memoryview(text)[:-1] if text.endswith(b"\n") else text)
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
@@ -143,7 +143,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
         yield number, None
 
 
-def _decode_line(decoder: Decoder, number: int, text: bytes) -> BatchLine:
+def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> BatchLine:
     custom_id = None
     try:
         rows, document = decoder.read(text, "response.body.")

@@ -29,16 +29,20 @@ def example(*lines: str) -> str:
 
 
 def read_vectors(
-    path: Path, output_dtype: str | None = None, dimension: int | None = None, mmap: bool = False
+    path: Path,
+    output_dtype: str | None = None,
+    dimension: int | None = None,
+    mmap: bool = False,
+    remedy: str = "say --dtype",
 ) -> Embeddings:
-    """Load a file; whatever is wrong with it is said with its name."""
+    """Load a file; where it leaves its dtype open, the error gives the command's `remedy`."""
     from .errors import StorageError
     from .storage import load
 
     try:
         return load(path, mmap, output_dtype=output_dtype, dimension=dimension)
     except StorageError as error:
-        raise StorageError(f"{path}: {error}") from None
+        raise StorageError(str(error).replace("say output_dtype=...", remedy)) from None
 
 
 def print_json(data: Any) -> None:

@@ -24,6 +24,7 @@ from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .profiles import PROFILES
 
+_SENT = {"float": "lists of numbers", "base64": "base64"}
 _profile = click.option(
     "--profile", type=click.Choice(sorted(PROFILES)), default="mistral", show_default=True, help="Whose conventions."
 )
@@ -62,7 +63,7 @@ def decode(
     }
     if not as_json:
         wrote = f" -> {output}" if output is not None else ""
-        click.echo(f"{found!r} as {answer.encoding_format} from {answer.model or 'an unnamed model'}{wrote}")
+        click.echo(f"{found!r} sent as {_SENT[answer.encoding_format]} by {answer.model or 'an unnamed model'}{wrote}")
     elif output is not None:
         print_json(facts)
     else:
@@ -98,7 +99,7 @@ def encode(
     from .response import encode_response
     from .storage_atomic import replacing
 
-    rows = read_vectors(vectors, from_dtype)
+    rows = read_vectors(vectors, from_dtype, remedy="say --from-dtype")
     if dimension is not None:
         rows = rows.truncate(dimension)
     if dtype is not None:
@@ -113,7 +114,7 @@ def encode(
     if as_json:
         print_json({**facts, "encoding_format": encoding, "output": str(output)})
     else:
-        click.echo(f"{rows!r} as {encoding}, {len(body):,} bytes -> {output}")
+        click.echo(f"{rows!r} as {_SENT[encoding]}, {len(body):,} bytes -> {output}")
 
 
 @click.command(epilog=example("embcodec info vectors.safetensors"))
@@ -138,6 +139,10 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, as_j
         print_json({**facts, "conversions": tried})
         return
     for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(
+                f"{key} {'not finite' if number is None else format(number, '.4g')}" for key, number in value.items()
+            )
         if value is not None:
             click.echo(f"{name.replace('_', ' '):>14}  {value}")
     if tried:
@@ -176,9 +181,11 @@ def search(
 ) -> None:
     """Find the rows of CORPUS nearest to each row of QUERIES, exactly.
 
-    Both files hold the same codes, or the queries are floats.
+    Both files hold the same codes, or the queries are floats. One line a query: its row, then the rows of CORPUS, best
+    first, each with its score.
     """
-    asked, rows = read_vectors(queries, query_dtype), read_vectors(corpus, corpus_dtype)
+    asked = read_vectors(queries, query_dtype, remedy="say --query-dtype")
+    rows = read_vectors(corpus, corpus_dtype, remedy="say --corpus-dtype")
     from .search import search as find
 
     found = find(asked, rows, k, metric=metric, threads=threads)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
@@ -32,10 +33,10 @@ def describe(path: Path, rows: Embeddings) -> dict[str, Any]:
         "scale": scale.identity if scale is not None else None,
         "bit_order": rows.bit_order if rows.output_dtype.is_packed else None,
         "signed_bytes": rows.signed_bytes if rows.output_dtype is OutputDtype.BINARY else None,
-        "row_bytes": rows.nbytes / max(len(rows), 1),
+        "row_bytes": _plain(rows.nbytes / max(len(rows), 1)),
         "bytes": rows.nbytes,
         "file_bytes": path.stat().st_size,
-        "norms": f"{norms.min():.4g} .. {norms.max():.4g}, mean {norms.mean():.4g}" if len(norms) else None,
+        "norms": _summary(norms) if len(norms) else None,
     }
 
 
@@ -74,12 +75,22 @@ def conversions(rows: Embeddings, sample: int) -> list[dict[str, Any]]:
             {
                 "to": label if scale is not None else f"{label}, float query",
                 "rows": len(floats),
-                "row_bytes": codes.nbytes / len(codes),
+                "row_bytes": _plain(codes.nbytes / len(codes)),
                 "cosine": float(cosines.mean()),
                 "overlap": float(overlap(nearest, truth).mean()),
             }
         )
     return found
+
+
+def _summary(norms: NDArray[np.float32]) -> dict[str, float | None]:
+    found = {"least": norms.min(), "mean": norms.mean(dtype=np.float64), "greatest": norms.max()}
+    return {name: float(norm) if np.isfinite(norm) else None for name, norm in found.items()}
+
+
+def _plain(number: float) -> float:
+    """Return whole numbers as integers: 64, not 64.0."""
+    return int(number) if number == int(number) else number
 
 
 def _spread(count: int, most: int) -> slice:

@@ -48,12 +48,9 @@ def embed(
 
     The key is read from MISTRAL_API_KEY, or the profile's variable. Empty lines are not allowed.
     """
-    import logging
-
     from .client import Client
     from .storage import check_suffix, save
 
-    logging.getLogger("stamina").addHandler(logging.NullHandler())  # its retries are not for whoever reads a terminal
     check_suffix(output)
     lines = texts.read().splitlines()
     for number, line in enumerate(lines, 1):

@@ -32,6 +32,9 @@ _target = click.option(
 )
 
 
+_FLOATS = "pass the floats that they were made of"
+
+
 @click.command(epilog=example("embcodec tradeoff vectors.npy --queries queries.npy --target 0.95 --report report.html"))
 @click.argument("vectors", type=EXISTING)
 @click.option("--queries", type=EXISTING, help="Query vectors; by default rows are held out.")
@@ -62,8 +65,8 @@ def tradeoff(
     as_json: bool,
 ) -> None:
     """Measure what each dtype, dimension and rescoring keeps of exact float search on VECTORS, and what it costs."""
-    rows = read_vectors(vectors)
-    asked = read_vectors(queries) if queries is not None else None
+    rows = read_vectors(vectors, remedy=_FLOATS)
+    asked = read_vectors(queries, remedy=_FLOATS) if queries is not None else None
     from .cli_tables import print_study
     from .tradeoff import study
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import ssl
 import time
@@ -17,6 +18,9 @@ import stamina
 from . import __version__
 from .client_settings import Secret, Settings
 from .errors import ServiceError, TransportError
+
+# stamina logs retries; a bare "stamina.retry_scheduled" tells nothing to a program that has not set logging up.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds, where the service names none: doubled each time

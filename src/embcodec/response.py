@@ -119,7 +119,9 @@ def encode_response(
     encoding = EncodingFormat(encoding_format)
     service = resolve_profile(profile)
     if not isinstance(embeddings, Embeddings):
-        raise TypeError(f"rows to encode are Embeddings, not {type(embeddings).__name__}")
+        raise TypeError(
+            f"rows to encode are Embeddings, not {type(embeddings).__name__}: wrap them, as Embeddings(array)"
+        )
     values = _as_sent(embeddings, encoding, service)
     if usage is None:
         usage = Usage()

@@ -87,8 +87,13 @@ class Decoder:
     def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
         """Decode a body: see :func:`~embcodec.response.decode_response`."""
         text = as_bytes(body)
-        rows, document = self.read(text, threads=threads)
-        return self.answer(rows, document, expected_count)
+        try:
+            rows, document = self.read(text, threads=threads)
+        except DecodeError as error:
+            failure = _what_came(error, text)
+        else:
+            return self.answer(rows, document, expected_count)
+        raise failure  # out here, without a chain
 
     def read(
         self, text: bytes | memoryview, prefix: str = "", threads: int | None = 1
@@ -162,6 +167,21 @@ class Decoder:
             )
         except ValueError as error:
             raise DecodeError(str(error)) from None
+
+
+def _what_came(error: DecodeError, text: bytes | memoryview) -> DecodeError:
+    """Return the error with a word on what came instead of JSON, where its first byte tells.
+
+    None of the text itself: what a service says may hold the key.
+    """
+    at = error.offset or 0
+    if error.row is not None or bytes(text[: min(at, 4096)]).removeprefix(native.BOM).strip():
+        return error
+    rest = bytes(text[at : at + 6])
+    kinds = {b"<": "HTML or XML", b"\x1f\x8b": "gzip, still to be decompressed", b"data:": "a stream of events"}
+    came = next((kind for start, kind in kinds.items() if rest.startswith(start)), None)
+    came = came or ("no JSON" if rest else "nothing")
+    return DecodeError(f"{error.reason}: the body is {came}", offset=error.offset)
 
 
 def as_bytes(body: Any) -> bytes | memoryview:

@@ -202,7 +202,7 @@ def rescore(
     if chosen.size == 0:
         chosen = chosen.astype(np.int64)
     if chosen.dtype.kind not in "iu":
-        raise TypeError(f"candidates are row numbers, not {chosen.dtype}")
+        raise TypeError(f"candidates are row numbers, such as a search's .indices, not {chosen.dtype}")
     chosen = chosen[None] if single and chosen.ndim == 1 else chosen
     if chosen.ndim != 2 or len(chosen) != len(asked):
         raise ValueError(f"candidates have shape ({len(asked)}, c), not {chosen.shape}")

@@ -58,7 +58,7 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
     """
     suffix = check_suffix(path)
     if not isinstance(embeddings, Embeddings):
-        raise TypeError(f"save takes Embeddings, not {type(embeddings).__name__}: wrap the array and say what it is")
+        raise TypeError(f"save takes Embeddings, not {type(embeddings).__name__}: wrap it, as Embeddings(array, dtype)")
     if suffix not in _TYPED:
         _check_bare(embeddings, suffix)
     with replacing(path) as file:
@@ -111,6 +111,20 @@ def load(
         Where it cannot be read.
     """
     suffix = check_suffix(path)
+    try:
+        return _load(path, suffix, mmap, output_dtype, dimension, column)
+    except StorageError as error:
+        raise StorageError(f"{os.fspath(path)}: {error}") from None
+
+
+def _load(
+    path: str | os.PathLike[str],
+    suffix: str,
+    mmap: bool,
+    output_dtype: str | None,
+    dimension: int | None,
+    column: str | None,
+) -> Embeddings:
     if mmap and suffix in (".npz", ".parquet", *_ROWS):
         raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
     tensors, words = _read(path, suffix, mmap, column)
@@ -208,7 +222,8 @@ def _read(
 def _wrap(tensors: Mapping[str, NDArray[Any]], output_dtype: str | None, dimension: int | None) -> Embeddings:
     matrices = [array for array in tensors.values() if array.ndim == 2]
     if len(matrices) != 1:
-        raise StorageError(f"one matrix is wanted; the file holds {len(matrices)} ({', '.join(tensors) or 'nothing'})")
+        listing = ", ".join(f"{name} of shape {array.shape}" for name, array in tensors.items())
+        raise StorageError(f"one matrix, rows by dimensions, is wanted; the file holds {listing or 'nothing'}")
     values = matrices[0]
     if output_dtype is None:
         if values.dtype.kind != "f":

@@ -75,9 +75,10 @@ def study(
     """
     rows = _floats(vectors, "vectors")
     generator = np.random.default_rng(seed)
-    if sample is not None and relevant is None and len(rows) > sample + _HELD_OUT:
-        keep = sample + (_HELD_OUT if queries is None else 0)
-        rows = rows[np.sort(generator.choice(len(rows), keep, replace=False))]
+    if sample is not None and relevant is None:
+        keep = sample + (min(_HELD_OUT, sample // 4) if queries is None else 0)
+        if len(rows) > keep:
+            rows = rows[np.sort(generator.choice(len(rows), keep, replace=False))]
     held_out = queries is None
     if queries is None:
         if relevant is not None:
