@@ -174,3 +174,22 @@ def test_write_refuses_what_a_service_would(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(TypeError):
         write_batch(path, "ab")
     assert not path.exists()
+
+
+def test_a_line_with_bad_vectors_keeps_its_id(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    answer = '{"custom_id":%s,"response":{"status_code":200,"body":{"data":[{"embedding":[1,null]}]}}}'
+    path.write_text("\n".join([answer % '"a"', answer % "7", '{"custom_id":"c","response":{']))
+    found = decode_batch(path)
+    assert [error.custom_id for error in found.errors] == ["a", "7", None]
+    assert all(isinstance(error.error, DecodeError) for error in found.errors)
+    assert [error.error.row for error in found.errors] == [0, 0, None]
+
+
+def test_what_cannot_be_batched_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="line 2 has inputs that are not str"):
+        write_batch(tmp_path / "in.jsonl", ["a", 1])  # type: ignore[list-item]
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "out.jsonl").write_bytes(line("a", rows(0)))
+    with pytest.raises(ValueError, match="C-contiguous matrix"):
+        decode_batch(tmp_path / "out.jsonl", out=[[0.0]])  # type: ignore[arg-type]

@@ -133,6 +133,24 @@ def test_a_cosine_does_not_know_how_long_a_query_is(isa: str, factor: float, pre
         np.testing.assert_allclose(found.scores, want.scores, atol=loss)
 
 
+@pytest.mark.parametrize("center", ["none", "mean"])
+@pytest.mark.parametrize("precision", ["int8", "float32"])
+def test_nor_where_codes_have_few_bits(center: str, precision: str) -> None:
+    unit = ec.truncate(X, 16)
+    codes = ec.LowBitQuantizer(bits=4, center=center).fit(unit).encode(unit)
+    want = ec.search(X, codes, 3, query_precision=precision)
+    for factor in (1e-37, 1e30):
+        found = ec.search(X * np.float32(factor), codes, 3, query_precision=precision)
+        np.testing.assert_allclose(found.scores, want.scores, atol=0.02 if center == "mean" else 1e-5)
+
+
+def test_low_bit_codes_are_a_corpus_only() -> None:
+    codes = ec.LowBitQuantizer(bits=1).fit(X).encode(X)
+    for function in (lambda: ec.search(codes, X, 1), lambda: ec.FlatIndex(codes)):
+        with pytest.raises(ec.CodeMismatchError, match="cannot be low-bit codes"):
+            function()
+
+
 @pytest.mark.parametrize("factor", FACTORS)
 def test_a_cosine_of_rows_near_the_ends_of_float32_is_right_or_refused(isa: str, factor: float) -> None:
     rows = X * np.float32(factor)

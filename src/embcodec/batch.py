@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -147,8 +148,7 @@ def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> Bat
     custom_id = None
     try:
         rows, document = decoder.read(text, "response.body.")
-        custom_id = document.get("custom_id")
-        custom_id = custom_id if custom_id is None or isinstance(custom_id, str) else str(custom_id)
+        custom_id = _custom_id(document)
         response = document.get("response")
         response = response if isinstance(response, dict) else {}
         status, body = response.get("status_code"), response.get("body")
@@ -160,9 +160,22 @@ def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> Bat
         return BatchLine(number, custom_id, decoder.answer(rows, body if isinstance(body, dict) else {}))
     except DecodeError as error:
         placed = DecodeError(error.reason, offset=error.offset, row=error.row, line=number)
-        return BatchLine(number, custom_id, error=placed)
+        return BatchLine(number, custom_id or _custom_id_of_text(text), error=placed)
     except ServiceError as error:
         return BatchLine(number, custom_id, error=error)
+
+
+def _custom_id(document: Any) -> str | None:
+    custom_id = document.get("custom_id") if isinstance(document, dict) else None
+    return custom_id if custom_id is None or isinstance(custom_id, str) else str(custom_id)
+
+
+def _custom_id_of_text(text: bytes | memoryview) -> str | None:
+    """Return the id of a line whose vectors cannot be read, if its JSON can."""
+    try:
+        return _custom_id(json.loads(bytes(text)))
+    except (ValueError, RecursionError):
+        return None
 
 
 def decode_batch(
@@ -237,7 +250,9 @@ class _Rows:
     """A matrix that grows, by moving its pages rather than its rows; or one that the caller gave."""
 
     def __init__(self, out: NDArray[Any] | None) -> None:
-        if out is not None and (out.ndim != 2 or not out.flags.c_contiguous or not out.flags.writeable):
+        if out is not None and (
+            not isinstance(out, np.ndarray) or out.ndim != 2 or not out.flags.c_contiguous or not out.flags.writeable
+        ):
             raise ValueError("out is a writable C-contiguous matrix")
         self.values, self.given, self.rows = out, out is not None, 0
 

@@ -78,6 +78,8 @@ def write_batch(
                 raise ValueError(f"{len(custom_ids)} custom_ids are too few")
             if style == "openai" and count >= OPENAI_MOST_REQUESTS:
                 raise ValueError(f"OpenAI takes at most {OPENAI_MOST_REQUESTS} requests a file: raise inputs_per_line")
+            if not all(isinstance(text, str) for text in inputs):
+                raise TypeError(f"line {count + 1} has inputs that are not str")
             custom_id = str(count) if custom_ids is None else custom_ids[count]
             line = {"custom_id": custom_id, **around, "body": {**body, "input": inputs}}
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")

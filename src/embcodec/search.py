@@ -251,6 +251,8 @@ def as_embeddings(rows: Any, name: str) -> Embeddings:
     """Return `rows` as Embeddings: bare floats become ``"float"``, bare integers are refused."""
     if isinstance(rows, Embeddings):
         return rows
+    if isinstance(rows, LowBitCodes):
+        raise CodeMismatchError(f"{name} cannot be low-bit codes: these are a corpus of search and rescore")
     array = as_array(rows)
     if array.dtype.kind in "iub":
         raise TypeError(
@@ -262,8 +264,8 @@ def as_embeddings(rows: Any, name: str) -> Embeddings:
 
 def as_queries(queries: Any) -> tuple[Embeddings, bool]:
     """Return queries as Embeddings, and whether it was one bare vector."""
-    if isinstance(queries, Embeddings):
-        return queries, False
+    if isinstance(queries, Embeddings | LowBitCodes):
+        return as_embeddings(queries, "queries"), False
     array = as_array(queries)
     single = array.ndim == 1
     return as_embeddings(array[None] if single else array, "queries"), single

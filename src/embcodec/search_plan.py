@@ -50,6 +50,8 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
     if precision not in ("int8", "float32"):
         raise ValueError(f"query_precision is 'int8' or 'float32', not {precision!r}")
     if isinstance(corpus, LowBitCodes):
+        if queries.output_dtype is OutputDtype.FLOAT:
+            queries = Embeddings(moderate(queries.values, metric or "cosine"))
         return _low_bit_plan(queries, corpus, metric or "cosine", precision)
     metric = default_metric(queries, corpus) if metric is None else metric
     if isinstance(metric, str) and metric not in METRICS:
