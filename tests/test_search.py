@@ -355,3 +355,20 @@ def test_memory_mapped_corpus_is_not_copied(tmp_path: Any) -> None:
     corpus = Embeddings(mapped, "float")
     assert np.shares_memory(corpus.values, mapped)
     assert np.array_equal(search(x[:3], corpus, 4).indices, search(x[:3], x, 4).indices)
+
+
+@pytest.mark.parametrize("dimension", [1, 63, 100, 129])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "float"])
+def test_few_queries_score_as_many_do(isa: str, dtype: str, dimension: int) -> None:
+    rng = np.random.default_rng(dimension)
+    if dtype == "float":
+        corpus, queries = (Embeddings(rng.standard_normal((n, dimension), dtype=np.float32)) for n in (75, 70))
+    else:
+        codes = [rng.integers(0, 256, (n, dimension), dtype=np.uint8).view(dtype) for n in (75, 70)]
+        corpus, queries = (Embeddings(x, dtype) for x in codes)
+    for metric in ("dot", "cosine", "l2"):
+        together = search(queries, corpus, 75, metric=metric)
+        for n in (1, 2, 3, 5, 8, 16, 64):
+            few = search(queries[:n], corpus, 75, metric=metric)
+            np.testing.assert_array_equal(few.indices, together.indices[:n])
+            np.testing.assert_array_equal(few.scores, together.scores[:n])

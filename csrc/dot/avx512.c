@@ -50,5 +50,6 @@ void ec_dot_install_avx512(ec_kernels *table) {
     ec_dot_i8_install_avx512(table);
     ec_dot_f32_install_avx512(table);
     ec_dot_sums_install_avx512(table);
+    ec_dot_few_install_avx512(table);
 }
 #endif

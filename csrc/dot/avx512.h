@@ -90,6 +90,7 @@ void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_
 void ec_dot_i8_install_avx512(ec_kernels *table);
 void ec_dot_f32_install_avx512(ec_kernels *table);
 void ec_dot_sums_install_avx512(ec_kernels *table);
+void ec_dot_few_install_avx512(ec_kernels *table);
 
 #endif
 #endif

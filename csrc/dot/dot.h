@@ -16,6 +16,9 @@ EC_INLINE int64_t ec_round_up(int64_t n, int64_t multiple) { return (n + multipl
 
 EC_INLINE int64_t ec_min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 
+/* Most queries that dot_i8_few and dot_f32_few take. */
+enum { EC_DOT_FEW = 64 };
+
 /* float32 dots: dimension d goes to partial sum d mod 16 (see dot_f32 in scalar.c). Tiers that lay a dimension's rows
  * side by side take the dimensions class by class, a class being those of one partial sum; class c has
  * ec_class_size() of them and, in that order, starts at ec_class_start(). */

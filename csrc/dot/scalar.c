@@ -153,16 +153,39 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     }
 }
 
+/* A few queries (up to EC_DOT_FEW) with plain rows, as dot_i8_rows one by one, to scores[q * scores_stride + r]; where
+ * `sumsq` is not NULL also what sumsq_i8 gives. Each tier's own kernels do the work where it has nothing better. */
+static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sumsq) {
+    for (int64_t q = 0; q < n_queries; q++)
+        ec_active.dot_i8_rows((const uint8_t *)queries + q * dimension, rows, stride_bytes, n_rows, dimension, flip,
+                              scores + q * scores_stride);
+    if (sumsq) ec_active.sumsq_i8(rows, stride_bytes, n_rows, dimension, flip, sumsq);
+}
+
+/* As dot_i8_few. */
+static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                        int64_t dimension, float *scores, int64_t scores_stride, double *sumsq) {
+    for (int64_t q = 0; q < n_queries; q++)
+        ec_active.dot_f32_rows((const uint8_t *)queries + q * dimension * 4, rows, stride_bytes, n_rows, dimension,
+                               scores + q * scores_stride);
+    if (sumsq) ec_active.sumsq_f32(rows, stride_bytes, n_rows, dimension, sumsq);
+}
+
 void ec_dot_install_scalar(ec_kernels *table) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
     table->dot_i8_tile = dot_i8_tile;
     table->dot_i8_rows = dot_i8_rows;
+    table->most_few_i8 = 8;
+    table->most_few_f32 = 4;
+    table->dot_i8_few = dot_i8_few;
     table->sum_i8 = sum_i8;
     table->sumsq_i8 = sumsq_i8;
     table->dot_f32_pack = dot_f32_pack;
     table->dot_f32_prepare = dot_f32_prepare;
     table->dot_f32_tile = dot_f32_tile;
     table->dot_f32_rows = dot_f32_rows;
+    table->dot_f32_few = dot_f32_few;
     table->sumsq_f32 = sumsq_f32;
 }

@@ -33,17 +33,19 @@ static void mask_selection(const int64_t *selection, const ec_block *block, uint
     }
 }
 
-void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int32_t *sums,
-                      double *squares) {
+void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int counted,
+                      int32_t *sums, double *squares) {
     uint8_t flip = (uint8_t)args->flip;
     int64_t width = args->width;
-    if (args->lengths == EC_LENGTH_F32) ec_active.sumsq_f32(rows, stride, n, width, squares);
+    if (args->lengths == EC_LENGTH_F32 && !counted) ec_active.sumsq_f32(rows, stride, n, width, squares);
     if (args->lengths == EC_LENGTH_RANGES)
         ec_active.square_ranges(rows, stride, n, width, flip, args->steps, args->offsets, squares);
     if (args->lengths == EC_LENGTH_I8) {
         double step = args->step, centre = args->centre;
-        ec_active.sumsq_i8(rows, stride, n, width, flip, sums);
-        for (int64_t r = 0; r < n; r++) squares[r] = sums[r];
+        if (!counted) {
+            ec_active.sumsq_i8(rows, stride, n, width, flip, sums);
+            for (int64_t r = 0; r < n; r++) squares[r] = sums[r];
+        }
         if (centre != 0) {
             ec_active.sum_i8(rows, stride, n, width, flip, sums);
             for (int64_t r = 0; r < n; r++) squares[r] += centre * (2.0 * sums[r] + centre * (double)width);
@@ -56,7 +58,8 @@ void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t s
 static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
     const double *known = scan->args->row_squares;
     if (known == NULL)
-        ec_block_squares(scan->args, block->codes, block->codes_stride, block->n, scan->sums, scan->squares);
+        ec_block_squares(scan->args, block->codes, block->codes_stride, block->n, block->counted, scan->sums,
+                         scan->squares);
     else if (selection == NULL)
         memcpy(scan->squares, known + block->first, (size_t)block->n * sizeof *known);
     else

@@ -22,8 +22,8 @@ int64_t ec_scan_query_bytes(const ec_search_args *args) {
 int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries) {
     switch (args->family) {
     case EC_USER_TILE: return 0;
-    case EC_DOT_I8: return n_queries <= 8;
-    case EC_DOT_F32: return n_queries <= 4;
+    case EC_DOT_I8: return n_queries <= ec_active.most_few_i8;
+    case EC_DOT_F32: return n_queries <= ec_active.most_few_f32;
     default: return n_queries <= 2;
     }
 }
@@ -108,22 +108,43 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
     }
 }
 
-void ec_scan_rows(const ec_scan *scan, const void *query, const ec_block *block) {
+/* Whether the rows' kernels can count squared lengths of the kind that is wanted. */
+static int counts_squares(const ec_search_args *args) {
+    if (args->metric != EC_COST_COSINE && args->metric != EC_COST_L2) return 0;
+    return args->row_squares == NULL && args->decode == EC_DECODE_NONE &&
+           args->lengths == (args->family == EC_DOT_I8 ? EC_LENGTH_I8 : EC_LENGTH_F32);
+}
+
+static void rows_of_bits(const ec_scan *scan, const uint8_t *query, int64_t n_queries, const ec_block *block) {
     const ec_search_args *args = scan->args;
-    switch (args->family) {
-    case EC_HAMMING_U1:
-        ec_active.hamming_u1_rows(query, block->rows, block->stride, block->n, args->width, scan->scores);
-        break;
-    case EC_DOT_U1:
-        ec_active.dot_u1_rows(query, block->rows, block->stride, block->n, args->width, scan->scores);
-        break;
-    case EC_DOT_I8:
-        ec_active.dot_i8_rows(query, block->rows, block->stride, block->n, args->width, (uint8_t)args->flip,
-                              scan->scores);
-        break;
-    default:
-        ec_active.dot_f32_rows(query, block->rows, block->stride, block->n, scan->dimension, scan->scores);
-        break;
+    int32_t *scores = scan->scores;
+    for (int64_t q = 0; q < n_queries; q++, query += ec_scan_query_bytes(args), scores += scan->block) {
+        if (args->family == EC_HAMMING_U1)
+            ec_active.hamming_u1_rows(query, block->rows, block->stride, block->n, args->width, scores);
+        else
+            ec_active.dot_u1_rows(query, block->rows, block->stride, block->n, args->width, scores);
+    }
+}
+
+void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, ec_block *block) {
+    const ec_search_args *args = scan->args;
+    int counts = counts_squares(args);
+    uint8_t flip = (uint8_t)args->flip;
+    if (args->family == EC_HAMMING_U1 || args->family == EC_DOT_U1) {
+        rows_of_bits(scan, queries, n_queries, block);
+    } else if (args->family == EC_DOT_F32 && n_queries == 1 && !counts) {
+        ec_active.dot_f32_rows(queries, block->rows, block->stride, block->n, scan->dimension, scan->scores);
+    } else if (args->family == EC_DOT_F32) {
+        ec_active.dot_f32_few(queries, n_queries, block->rows, block->stride, block->n, scan->dimension, scan->scores,
+                              scan->block, counts ? scan->squares : NULL);
+        block->counted = counts;
+    } else if (n_queries == 1 && !counts) {
+        ec_active.dot_i8_rows(queries, block->rows, block->stride, block->n, args->width, flip, scan->scores);
+    } else {
+        ec_active.dot_i8_few(queries, n_queries, block->rows, block->stride, block->n, args->width, flip, scan->scores,
+                             scan->block, counts ? scan->sums : NULL);
+        for (int64_t r = 0; counts && r < block->n; r++) scan->squares[r] = scan->sums[r];
+        block->counted = counts;
     }
 }
 
@@ -148,14 +169,16 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->batch = clamp(clamp(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
     if (args->selection && args->selection_stride) scan->batch = 1;
     int by_rows = ec_scan_by_rows(args, scan->batch);
-    scan->group = by_rows ? 1 : clamp(SCORES_TARGET / (4 * scan->block) / GROUP * GROUP, GROUP, 4 * GROUP);
+    scan->group = by_rows ? scan->batch : clamp(SCORES_TARGET / (4 * scan->block) / GROUP * GROUP, GROUP, 4 * GROUP);
     scan->group = ec_min_i64(scan->group, scan->batch);
 
     int64_t used = 0;
     uint8_t *at = scratch;
     scan->prepared = take(at, &used, by_rows ? 0 : prepared_bytes(scan, scan->batch));
     scan->panel = take(at, &used, by_rows ? 0 : panel_bytes(scan, scan->block));
-    scan->scores = take(at, &used, scan->group * scan->block * 4);
+    /* a last batch of a few may go by rows, all at once */
+    int64_t most_at_once = ec_min_i64(scan->batch, EC_DOT_FEW);
+    scan->scores = take(at, &used, (scan->group > most_at_once ? scan->group : most_at_once) * scan->block * 4);
     int gathers = args->selection != NULL || args->family == EC_USER_TILE;
     scan->gathered = take(at, &used, gathers ? scan->block * args->row_bytes : 0);
     scan->decoded = take(at, &used, args->decode ? scan->block * scan->dimension * 4 : 0);

@@ -41,6 +41,7 @@ typedef struct {
     const uint8_t *codes;  /* the same before they were decoded: what lengths are counted from */
     int64_t codes_stride;
     const uint8_t *mask;   /* bit 0 is row `first`; NULL for all */
+    int counted;           /* scan->squares holds the codes' sums of squares already */
 } ec_block;
 
 /* Choose sizes and lay the scratch out from `scratch` on; return its bytes. With scratch NULL only the bytes count. */
@@ -53,16 +54,18 @@ int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *bloc
  * for memory ahead of what they read. */
 void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block);
 
-/* Squared lengths of n rows by args->lengths. */
-void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int32_t *sums,
-                      double *squares);
+/* Squared lengths of n rows by args->lengths; where `counted`, from the codes' sums of squares that are there. */
+void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int counted,
+                      int32_t *sums, double *squares);
 
-/* Raw scores of queries first .. + n_queries of the prepared batch with the packed block, or of one plain query. */
+/* Raw scores of queries first .. + n_queries of the prepared batch with the packed block. */
 void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries);
 void ec_scan_pack(const ec_scan *scan, const ec_block *block);
 void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
                   int64_t ahead_bytes);
-void ec_scan_rows(const ec_scan *scan, const void *query, const ec_block *block);
+
+/* Raw scores of a few plain queries, a block apart; with them the rows' squared lengths, if that is no work of its own. */
+void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, ec_block *block);
 
 /* Whether a batch of so few queries is better off without packing. */
 int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries);

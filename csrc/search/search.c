@@ -81,15 +81,16 @@ static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, 
 
 /* One block against a batch of queries. Returns the position of a row of NaN, or -1. */
 static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
-                    const ec_block *block, int64_t rows_left) {
+                    ec_block *block, int64_t rows_left) {
     const ec_search_args *args = scan->args;
     int64_t worst = -1;
     if (ec_scan_by_rows(args, n_queries)) {
         const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_scan_query_bytes(args);
-        for (int64_t q = 0; q < n_queries; q++, query += ec_scan_query_bytes(args)) {
-            ec_scan_rows(scan, query, block);
-            if (q == 0) ec_block_terms(scan, selection, block);
-            int64_t bad = keep(scan, to, first_query + q, q, block, scan->scores);
+        ec_scan_rows(scan, query, n_queries, block);
+        ec_block_terms(scan, selection, block);
+        for (int64_t q = 0; q < n_queries; q++) {
+            const void *scores = (const int32_t *)scan->scores + q * scan->block;
+            int64_t bad = keep(scan, to, first_query + q, q, block, scores);
             if (bad >= 0 && (worst < 0 || bad < worst)) worst = bad;
         }
         return worst;
@@ -121,7 +122,7 @@ static int64_t scan_rows(const ec_scan *scan, sink *to, int64_t first, int64_t n
     if (!ec_scan_by_rows(args, n))
         ec_scan_prepare(scan, (const uint8_t *)args->queries + first * ec_scan_query_bytes(args), n);
     for (; *row < n_rows; *row += scan->block) {
-        ec_block block = {*row, ec_min_i64(scan->block, n_rows - *row), NULL, 0, NULL, 0, NULL};
+        ec_block block = {*row, ec_min_i64(scan->block, n_rows - *row), NULL, 0, NULL, 0, NULL, 0};
         if (to->range && capacity - to->n_hits < n * scan->block) return -1;
         if (!ec_block_fetch(scan, selection, &block)) continue;
         int64_t bad = meet(scan, to, first, n, selection, &block, n_rows - *row - block.n);
@@ -216,6 +217,6 @@ int32_t ec_search_squares(const ec_search_args *args, void *squares) {
     int32_t sums[EC_DOT_BLOCK];
     for (int64_t r = 0; r < args->n_rows; r += EC_DOT_BLOCK)
         ec_block_squares(args, (const uint8_t *)args->rows + r * args->row_stride, args->row_stride,
-                         ec_min_i64(EC_DOT_BLOCK, args->n_rows - r), sums, (double *)squares + r);
+                         ec_min_i64(EC_DOT_BLOCK, args->n_rows - r), 0, sums, (double *)squares + r);
     return 1;
 }
