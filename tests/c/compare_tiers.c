@@ -179,13 +179,25 @@ static void make_floats(void) {
     }
 }
 
+/* Three bytes of parameters, then a few long vectors or, to fill blocks and the lanes of a panel, many short ones. */
 static void make_integers(void) {
+    enum { MOST_VALUES = 16000 };
     input[used++] = (uint8_t)draw();
-    int64_t dimension = 1 + draw_length() / 2;
+    bool many = below(2);
+    int64_t dimension = many ? 1 + below(40) : 1 + draw_length() / 2, vectors = 2 + below(8);
+    if (many) vectors += draw_length() / 3;
+    vectors = vectors * dimension < MOST_VALUES ? vectors : MOST_VALUES / dimension;
     input[used++] = (uint8_t)(dimension - 1);
     input[used++] = (uint8_t)((dimension - 1) >> 8);
-    put_random(dimension * (2 + below(8)));
-    if (below(4) == 0) memset(input + 3, 0x80, (size_t)(used - 3)); /* the largest products */
+    put_random(dimension * vectors);
+    switch (below(8)) {
+    case 0: memset(input + 3, 0x80, (size_t)(used - 3)); break; /* the largest products */
+    case 1: /* the most bits that differ */
+        memset(input + 3, 0, (size_t)(used - 3));
+        memset(input + 3, 0xff, (size_t)(dimension * (1 + below(vectors - 1))));
+        break;
+    default: break;
+    }
 }
 
 static const struct {
@@ -196,8 +208,9 @@ static const struct {
 } FAMILIES[] = {
     {"base64", subject_base64, make_base64, true},       {"numbers", subject_numbers, make_numbers, true},
     {"response", subject_response, make_response, true}, {"bits", subject_bits, make_floats, false},
-    {"quantize", subject_quantize, make_floats, false},  {"dot", subject_dot, make_integers, false},
-    {"search", subject_search, make_integers, false},
+    {"quantize", subject_quantize, make_floats, false},  {"hadamard", subject_hadamard, make_floats, false},
+    {"lowbit", subject_lowbit, make_floats, false},      {"dot", subject_dot, make_integers, false},
+    {"hamming", subject_hamming, make_integers, false},  {"search", subject_search, make_integers, false},
 };
 
 int main(int argc, char **argv) {

@@ -1,4 +1,4 @@
-/* Bits, quantized codes and dots: arrays of numbers, where any bits are a value. */
+/* Bits, quantized codes, rotations and dots: arrays of numbers, where any bits are a value. */
 #include "subjects.h"
 
 /* A matrix of float32 from the input: its dimension from two bytes, its values from the bits of the rest. */
@@ -66,6 +66,64 @@ void subject_quantize(const uint8_t *input, int64_t n) {
     record(codes, m.count);
     record_result(ec_dequantize_ranges_f32(codes, m.rows, m.dimension, type, low, step, back));
     record(back, m.count * 4);
+}
+
+/* As record, with one NaN for all: which NaN a sum of two infinities gives is the machine's choice. */
+static void record_floats(uint8_t *values, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        float value;
+        memcpy(&value, values + 4 * i, 4);
+        if (value != value) memset(values + 4 * i, 0xff, 4);
+    }
+    record(values, count * 4);
+}
+
+void subject_hadamard(const uint8_t *input, int64_t n) {
+    matrix m;
+    if (!read_matrix(input, n, &m)) return;
+    int32_t rounds = 1 + input[0] % 3, inverse = input[0] >> 2 & 1;
+    uint8_t *values = place_copy(m.values, m.count * 4), *factors = place(rounds * m.dimension * 4);
+    for (int64_t i = 0; i < rounds * m.dimension; i++) {
+        float factor = (i * 7 ^ i >> 3) & 4 ? 0.3f : -0.3f;
+        memcpy(factors + 4 * i, &factor, 4);
+    }
+    ec_rotate_f32(values, m.rows, m.dimension, factors, rounds, inverse);
+    record_floats(values, m.count);
+}
+
+/* Whether no value is so small or so large that its sign could be lost by scaling. */
+static bool moderate(const uint8_t *values, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        float value;
+        memcpy(&value, values + 4 * i, 4);
+        value = value < 0 ? -value : value;
+        if (value != 0 && !(value > 1e-9f && value < 1e9f)) return false;
+    }
+    return true;
+}
+
+void subject_lowbit(const uint8_t *input, int64_t n) {
+    matrix m;
+    if (!read_matrix(input, n, &m) || ec_check_finite_f32(m.values, m.count).status != EC_OK) return;
+    int32_t bits = 1 << input[0] % 3, n_levels = 1 << bits;
+    float levels[16], thresholds[15];
+    uint8_t patterns[16];
+    for (int i = 0; i < n_levels; i++) {
+        levels[i] = 0.4f * (float)(2 * i - n_levels + 1);
+        patterns[i] = (uint8_t)i;
+        if (i) thresholds[i - 1] = (levels[i - 1] + levels[i]) / 2;
+    }
+    int64_t bytes = m.rows * ((m.dimension + 7) / 8);
+    uint8_t *planes = place(bits * bytes), *scales = place(m.rows * 4), *lengths = place(m.rows * 4);
+    ec_lowbit_encode_f32(m.values, m.rows, m.dimension, bits, thresholds, levels, patterns, planes, scales, lengths);
+    record(planes, bits * bytes);
+    record(scales, m.rows * 4);
+    record(lengths, m.rows * 4);
+    if (bits == 1 && moderate(m.values, m.count)) { /* a plane of signs */
+        uint8_t *signs = place(bytes);
+        HOLDS(ec_pack_bits_f32(m.values, m.rows, m.dimension, 0.0f, 0, signs, bytes).status == EC_OK);
+        HOLDS(memcmp(planes, signs, (size_t)bytes) == 0);
+    }
 }
 
 /* Small integers, so that sums of floats are exact in any order. */

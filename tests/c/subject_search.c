@@ -68,24 +68,32 @@ static void best(const problem *p, int32_t family, int32_t flip, int64_t k, cons
     free(scratch);
 }
 
+static bool read_problem(const uint8_t *input, int64_t n, problem *p) {
+    if (n < 5 || n > 1 << 14) return false;
+    int64_t count = n - 3;
+    p->width = (input[1] | input[2] << 8) % count + 1;
+    int64_t vectors = count / p->width;
+    p->n_queries = vectors == 1 ? 1 : 1 + input[0] % 8 % (vectors - 1);
+    p->n_rows = vectors == 1 ? 1 : vectors - p->n_queries;
+    p->queries = place_copy(input + 3, p->n_queries * p->width);
+    p->rows = place_copy(input + 3 + (vectors == 1 ? 0 : p->n_queries * p->width), p->n_rows * p->width);
+    return true;
+}
+
+void subject_hamming(const uint8_t *input, int64_t n) {
+    problem p;
+    if (read_problem(input, n, &p)) bit_scores(&p, input[0] & 8 ? EC_DOT_U1 : EC_HAMMING_U1, input[0] >> 4 & 1);
+}
+
 void subject_search(const uint8_t *input, int64_t n) {
-    if (n < 5 || n > 1 << 14) return;
-    int64_t count = n - 3, width = (input[1] | input[2] << 8) % count + 1, vectors = count / width;
-    problem p = {.width = width};
-    p.n_queries = vectors == 1 ? 1 : 1 + input[0] % 8 % (vectors - 1);
-    p.n_rows = vectors == 1 ? 1 : vectors - p.n_queries;
-    p.queries = place_copy(input + 3, p.n_queries * width);
-    p.rows = place_copy(input + 3 + (vectors == 1 ? 0 : p.n_queries * width), p.n_rows * width);
+    problem p;
+    if (!read_problem(input, n, &p)) return;
     const uint8_t *mask = place_copy(input + 3, (p.n_rows + 7) / 8); /* some bits: there are bytes enough */
     int64_t k = 1 + input[0] / 8 % 4 * 5;
-    switch (input[0] >> 5) {
-    case 0: bit_scores(&p, EC_HAMMING_U1, 0); break;
-    case 1: bit_scores(&p, EC_HAMMING_U1, 1); break;
-    case 2: bit_scores(&p, EC_DOT_U1, 0); break;
-    case 3: bit_scores(&p, EC_DOT_U1, 1); break;
-    case 4: best(&p, EC_HAMMING_U1, 0, k, NULL); break;
-    case 5: best(&p, EC_HAMMING_U1, 0, k, mask); break;
-    case 6: best(&p, EC_DOT_I8, 0, k, mask); break;
+    switch (input[0] >> 5 & 3) {
+    case 0: best(&p, EC_HAMMING_U1, 0, k, NULL); break;
+    case 1: best(&p, EC_HAMMING_U1, 0, k, mask); break;
+    case 2: best(&p, EC_DOT_I8, 0, k, mask); break;
     default: best(&p, EC_DOT_I8, 0x80, k, NULL);
     }
 }

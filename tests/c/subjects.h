@@ -9,7 +9,10 @@ subject subject_numbers;  /* flags, then JSON text */
 subject subject_response; /* how to read, then a body */
 subject subject_bits;     /* flags, dimension, then float32 bits */
 subject subject_quantize; /* type, dimension, then float32 bits */
+subject subject_hadamard; /* rounds, dimension, then float32 bits */
+subject subject_lowbit;   /* bits, dimension, then float32 bits */
 subject subject_dot;      /* sizes, then int8 values */
+subject subject_hamming;  /* sizes, then packed bits */
 subject subject_search;   /* sizes, then bytes: bits or int8 */
 
 #endif

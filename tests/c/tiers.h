@@ -26,7 +26,7 @@ void record(const void *data, int64_t n);
 void record_result(ec_result result);
 
 /* A buffer of n bytes that lies flush against an inaccessible page, at its end or its start as the input decides. It is
- * good until the subject returns; at most eight. */
+ * good until the subject returns; at most eight. It holds other bytes on every tier: record only what is written. */
 uint8_t *place(int64_t n);
 uint8_t *place_copy(const void *data, int64_t n);
 
