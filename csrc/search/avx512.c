@@ -20,6 +20,23 @@ EC_INLINE __mmask16 rows_at(const uint8_t *mask, int64_t i, int64_t n) {
     return (__mmask16)there;
 }
 
+/* The chosen of sixteen keys as entries, in order; sixteen are written whatever their number, for which there is room:
+ * blocks are whole sixteens but for the last, and room is for whole ones. */
+EC_INLINE int64_t append(__m512i keys_u32x16, uint32_t row, uint32_t chosen, uint64_t *entries) {
+    const __m512i step = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i rows_u32x16 = _mm512_add_epi32(_mm512_set1_epi32((int32_t)row), step);
+    const __m512i low_u64x8 = _mm512_or_si512(
+        _mm512_slli_epi64(_mm512_cvtepu32_epi64(_mm512_castsi512_si256(keys_u32x16)), 32),
+        _mm512_cvtepu32_epi64(_mm512_castsi512_si256(rows_u32x16)));
+    const __m512i high_u64x8 = _mm512_or_si512(
+        _mm512_slli_epi64(_mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(keys_u32x16, 1)), 32),
+        _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(rows_u32x16, 1)));
+    const int64_t n_low = _mm_popcnt_u32(chosen & 255);
+    _mm512_storeu_si512(entries, _mm512_maskz_compress_epi64((__mmask8)chosen, low_u64x8));
+    _mm512_storeu_si512(entries + n_low, _mm512_maskz_compress_epi64((__mmask8)(chosen >> 8), high_u64x8));
+    return n_low + _mm_popcnt_u32(chosen >> 8);
+}
+
 static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row, const uint8_t *mask,
                           uint64_t *entries) {
     const __m512i limit_i32x16 = _mm512_set1_epi32(limit);
@@ -28,10 +45,7 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32
         __mmask16 there = rows_at(mask, i, n);
         __m512i costs_i32x16 = _mm512_maskz_loadu_epi32(there, costs + i);
         uint32_t better = _mm512_mask_cmplt_epi32_mask(there, costs_i32x16, limit_i32x16);
-        for (; EC_UNLIKELY(better != 0); better &= better - 1) {
-            int64_t at = i + ec_trailing_zeros_u64(better);
-            entries[count++] = ec_entry_i32(costs[at], first_row + (uint32_t)at);
-        }
+        if (EC_UNLIKELY(better != 0)) count += append(costs_i32x16, first_row + (uint32_t)i, better, entries + count);
     }
     return count;
 }
@@ -44,9 +58,11 @@ static int64_t filter_f32(const float *costs, int64_t n, float limit, uint32_t f
         __mmask16 there = rows_at(mask, i, n);
         __m512 costs_f32x16 = _mm512_maskz_loadu_ps(there, costs + i);
         uint32_t better = _mm512_mask_cmp_ps_mask(there, costs_f32x16, limit_f32x16, _CMP_NGE_UQ);
-        for (; EC_UNLIKELY(better != 0); better &= better - 1) {
-            int64_t at = i + ec_trailing_zeros_u64(better);
-            entries[count++] = ec_entry_f32(costs[at], first_row + (uint32_t)at);
+        if (EC_UNLIKELY(better != 0)) {
+            const __m512i bits_u32x16 = _mm512_castps_si512(costs_f32x16); /* as ec_key_f32 */
+            const __m512i flip_u32x16 =
+                _mm512_or_si512(_mm512_srai_epi32(bits_u32x16, 31), _mm512_set1_epi32((int32_t)0x80000000u));
+            count += append(_mm512_xor_si512(bits_u32x16, flip_u32x16), first_row + (uint32_t)i, better, entries + count);
         }
     }
     return count;

@@ -212,8 +212,8 @@ class FlatIndex:
             None: do not rescore, return what the codes say.
         three_stage : bool
             For packed bits: first k * `rescore_multiplier` * 5 rows by Hamming distance from the signs of the query,
-            of which the float query on the same bits keeps k * `rescore_multiplier`. About twice as fast as the float
-            query on all rows, and a little less exact.
+            of which the float query on the same bits keeps k * `rescore_multiplier`. Less exact than the float query on
+            all rows; the more rows there are for each that is kept, the more time it saves.
         metric, query_precision, threads
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of bool (n,) or of int, optional
