@@ -1,5 +1,6 @@
 /* Number text to a decimal: the JSON grammar, byte by byte. */
 #include "decimal.h"
+#include "digits.h"
 
 #define KEPT_DIGITS 19 /* 10^19 - 1 fits in 64 bits */
 #define EXPONENT_CAP 1000000
@@ -11,18 +12,13 @@ static int32_t stop(int32_t status, int64_t *next, int64_t offset) {
 
 /* Reads the digits at p, after those in *w (modulo 2^64), and returns where they end. */
 EC_INLINE const uint8_t *read_digits(const uint8_t *p, const uint8_t *end, uint64_t *w) {
-#if defined(EC_X86_64) || defined(EC_AARCH64) /* little-endian: the first byte is the lowest */
+#if defined(EC_DIGITS_BY_EIGHT)
     static const uint64_t POWERS[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
     while (end - p >= 8) {
-        uint64_t x = ec_load_u64(p) ^ UINT64_C(0x3030303030303030);
-        uint64_t others = (x | (x + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080); /* lowest one is right */
+        uint64_t x = ec_digits_load(p), others = ec_digits_others(x);
         int count = others ? ec_trailing_zeros_u64(others) >> 3 : 8;
         if (count == 0) return p;
-        x <<= 64 - 8 * count; /* zeros before the digits */
-        x = (x * 10 + (x >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
-        x = (x * 100 + (x >> 16)) & UINT64_C(0x0000ffff0000ffff);
-        x = (x * 10000 + (x >> 32)) & UINT64_C(0xffffffff);
-        *w = *w * POWERS[count] + x;
+        *w = *w * POWERS[count] + ec_digits_value(x << (64 - 8 * count)); /* zeros before the digits */
         p += count;
         if (count < 8) return p;
     }

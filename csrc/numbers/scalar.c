@@ -8,6 +8,7 @@
  *     n                               EC_TRUNCATED
  * An element's grammar, with the separator behind it, comes before its value, and its value before the capacity. */
 #include "decimal.h"
+#include "plain.h"
 
 /* The length of `word` where the text at `at` has it in full; 0 where it differs, -1 where the text ends within it. */
 static int64_t match_word(const uint8_t *text, int64_t n, int64_t at, const char *word) {
@@ -46,7 +47,7 @@ static int32_t read_other(const uint8_t *text, int64_t n, int64_t at, int32_t fl
 }
 
 EC_INLINE int64_t skip_space(const uint8_t *text, int64_t n, int64_t at) {
-    while (at < n && ec_is_space(text[at])) at++;
+    while (at < n && EC_UNLIKELY(text[at] <= ' ') && ec_is_space(text[at])) at++;
     return at;
 }
 
@@ -81,7 +82,14 @@ ec_result ec_floats_parse_from(const uint8_t *text, int64_t n, int64_t at, float
         int32_t status, range = EC_OK;
         at = skip_space(text, n, at);
         if (at == n) return ec_number_result(EC_TRUNCATED, n, produced);
-        if (EC_LIKELY(starts_number(text, n, at))) {
+        int64_t length = 0;
+        uint32_t bits;
+        if (EC_LIKELY(n - at >= EC_PLAIN_BYTES)) length = ec_plain_read(text + at, &bits);
+        if (EC_LIKELY(length > 0)) {
+            memcpy(&value, &bits, 4);
+            next = at + length;
+            status = EC_OK;
+        } else if (EC_LIKELY(starts_number(text, n, at))) {
             ec_decimal decimal;
             status = ec_decimal_read(text, n, at, &decimal, &next);
             if (status == EC_OK && !ec_decimal_to_float(&decimal, text + at, next - at, &value)) range = EC_OUT_OF_RANGE;
