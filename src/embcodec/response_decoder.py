@@ -93,7 +93,10 @@ class Decoder:
             failure = _what_came(error, text)
         else:
             return self.answer(rows, document, expected_count)
-        raise failure  # out here, without a chain
+        try:
+            raise failure  # out here, without a chain
+        finally:
+            del failure  # it holds this frame, and the frame it: a cycle would keep the body past the caller's handling
 
     def read(
         self, text: bytes | memoryview, prefix: str = "", threads: int | None = 1
