@@ -1,4 +1,4 @@
-"""Numbers of the usual shape, -?d.d..., which scalar code reads in one go: its edges, against the oracle, on every tier."""
+"""Numbers of the usual shape, -?d.d..., which scalar code reads in one go: its edges, on every tier."""
 
 from __future__ import annotations
 
