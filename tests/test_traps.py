@@ -404,8 +404,8 @@ def test_18_base64_is_little_endian_float32(isa: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words", "offset"),
     [
-        (b"", "ends too early: the body is nothing", 0),
-        (b"  ", "ends too early: the body is nothing", 2),
+        (b"", "ends too early: the body is empty", 0),
+        (b"  ", "ends too early: the body is empty", 2),
         (b"<html>", "character: the body is HTML or XML", 0),
         (b"\n <html>", "character: the body is HTML or XML", 2),
         (b"\x1f\x8b\x08\x00", "character: the body is gzip, still to be decompressed", 0),

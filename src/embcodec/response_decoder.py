@@ -183,7 +183,7 @@ def _what_came(error: DecodeError, text: bytes | memoryview) -> DecodeError:
     rest = bytes(text[at : at + 6])
     kinds = {b"<": "HTML or XML", b"\x1f\x8b": "gzip, still to be decompressed", b"data:": "a stream of events"}
     came = next((kind for start, kind in kinds.items() if rest.startswith(start)), None)
-    came = came or ("no JSON" if rest else "nothing")
+    came = came or ("no JSON" if rest else "empty")
     return DecodeError(f"{error.reason}: the body is {came}", offset=error.offset)
 
 

@@ -58,7 +58,9 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
     """
     suffix = check_suffix(path)
     if not isinstance(embeddings, Embeddings):
-        raise TypeError(f"save takes Embeddings, not {type(embeddings).__name__}: wrap it, as Embeddings(array, dtype)")
+        raise TypeError(
+            f"save takes Embeddings, not {type(embeddings).__name__}: wrap an array, as Embeddings(array, dtype)"
+        )
     if suffix not in _TYPED:
         _check_bare(embeddings, suffix)
     with replacing(path) as file:
