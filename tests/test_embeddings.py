@@ -220,3 +220,10 @@ def test_scale_is_immutable_and_compares() -> None:
         scale.low_and_step(2)
     with pytest.raises(ValueError, match="codes have no scale"):
         scale.affine("ubinary", 8)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_codes_do_not_pass_for_floats(dtype: type) -> None:
+    with pytest.raises(TypeError, match="say output_dtype"):
+        Embeddings(np.ones((1, 2), dtype))
+    assert Embeddings(np.ones((1, 2), dtype).astype(np.float32)).dimension == 2

@@ -246,12 +246,19 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     array = as_array(values)
     wanted = dtype.numpy_dtype
     if array.dtype == object:
-        raise ValueError("rows have different lengths, or are not numbers")
+        raise ValueError(
+            "rows have different lengths, or are not numbers: np.stack makes rows of equal length one matrix"
+        )
     if array.dtype != wanted:
         if dtype is not OutputDtype.FLOAT:
             raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}")
         if array.dtype.kind not in "fiu":
             raise TypeError(f"float embeddings come from real numbers, not {array.dtype}")
+        if array.dtype in (np.int8, np.uint8) and array.size:
+            raise TypeError(
+                f"an {array.dtype} array may hold integer codes or packed bits: say output_dtype=..., or, if its "
+                "numbers are the values themselves, pass it .astype(np.float32)"
+            )
     if array.ndim != 2:
         raise ValueError(f"embeddings have shape (n, width), not {array.shape}; for one row pass row[None]")
     with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such

@@ -35,7 +35,7 @@ def quantize(
         Of int8 and uint8; "unit" by default, which is what the services use:
 
         - "unit": int8 is clamp(round(127 x), -127, 127), uint8 clamp(round(127.5 x + 127.5), 0, 255), rounding half
-          to even;
+          to even. Meant for rows of unit length: what lies outside -1 .. 1 is clipped;
         - "per-vector": a row's largest magnitude becomes 127, so short rows keep their accuracy. A zero row gets
           zero codes (128 in uint8) and the scale 1 / 127;
         - ranges: exactly the codes of sentence-transformers for the same minima and maxima, floor((x - min) / step)

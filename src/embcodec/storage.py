@@ -59,7 +59,7 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
     suffix = check_suffix(path)
     if not isinstance(embeddings, Embeddings):
         raise TypeError(
-            f"save takes Embeddings, not {type(embeddings).__name__}: wrap an array, as Embeddings(array, dtype)"
+            f"save takes Embeddings, not {type(embeddings).__name__}: wrap arrays as Embeddings(array, dtype)"
         )
     if suffix not in _TYPED:
         _check_bare(embeddings, suffix)

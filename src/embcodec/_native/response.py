@@ -210,7 +210,8 @@ class _Reader:
     def room_for_rest(self) -> int:
         """Estimate the rows in the text left: rather too many, since shrinking is free, but not by much memory."""
         rows = self.room_for(self.n - self.cursor.offset)
-        return rows + 1 + min(rows // 50, _SLACK_BYTES // self.row_bytes)
+        slack: int = min(rows // 50, _SLACK_BYTES // self.row_bytes)
+        return rows + 1 + slack
 
     def grow(self) -> None:
         """Make room for the rows in the text left. No worker runs meanwhile."""
