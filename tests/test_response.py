@@ -12,6 +12,7 @@ import pytest
 
 from embcodec import Embeddings, Usage, decode_response, encode_response
 from embcodec.dtypes import OutputDtype
+from embcodec.errors import DecodeError
 from embcodec.profiles import PROFILES, Profile
 from embcodec.service import retry_after, service_error
 
@@ -260,3 +261,31 @@ def test_retry_after_in_every_form() -> None:
     for bad in ("", "soon", "-1", "nan", "inf"):
         assert retry_after({"Retry-After": bad}) is None
     assert retry_after({}) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "want"),
+    [
+        ('{"embedding":[1]},{"embedding":[2]},{"embedding": [3]},{"embedding":[4]}', [1, 2, 3, 4]),
+        ('{"index":1,"embedding":[1]},{"index":0,"embedding":[2]},{"index":2,"embedding":[3]}', [2, 1, 3]),
+        ('{"a":"[","embedding":[1],"index":1},{"a":"[","embedding":[2],"index":0}', [2, 1]),
+        ('{"a":1,"embedding":[1],"a":{}},{"a":1,"embedding":"AAAAQA=="},{"a":1,"embedding":[3]}', [1, 2, 3]),
+    ],
+)
+def test_rows_that_begin_alike(isa: str, rows: str, want: list[float]) -> None:
+    assert decode_response(f'{{"data":[{rows}]}}').embeddings.values.ravel().tolist() == want
+
+
+@pytest.mark.parametrize(
+    ("rows", "row", "words"),
+    [
+        ('{"index":0,"embedding":[1]},{"index":0,"embedding":[2]}', 1, "again"),
+        ('{"embedding":[1]},{"embedding":}', None, "wanted|another|character"),
+        ('{"embedding":[1]},{"embedding":null}', 1, "null"),
+        ('{"embedding":[1]},{"embedding":[2]', None, "character"),
+    ],
+)
+def test_faults_behind_the_same_beginning(isa: str, rows: str, row: int | None, words: str) -> None:
+    with pytest.raises(DecodeError, match=words) as caught:
+        decode_response(f'{{"data":[{rows}]}}')
+    assert row is None or caught.value.row == row

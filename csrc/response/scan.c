@@ -39,7 +39,16 @@ typedef struct {
     int32_t count;
     int strict;
     int depth; /* containers around the row */
+    /* Rows begin alike: where an earlier one has text[lead, lead + lead_length) up to its vector, and `lead_index` in
+     * it, a row of the same text needs no reading up to its own:
+     *     {"object":"embedding","embedding":[...],"index":4} */
+    int64_t lead, lead_length, lead_index;
 } row_path;
+
+static int begins_alike(const ec_json_reader *reader, const row_path *path) {
+    return path->lead_length > 0 && reader->n - reader->at > path->lead_length &&
+           memcmp(reader->text + reader->at, reader->text + path->lead, (size_t)path->lead_length) == 0;
+}
 
 static int pass_list(ec_json_reader *reader, const row_path *path, int depth) {
     if (path->strict) return ec_json_value(reader, depth, EC_ALLOW_NOT_FINITE);
@@ -86,41 +95,54 @@ static int pass_index(ec_json_reader *reader, int depth, ec_row_span *span) {
     return 1;
 }
 
-/* Passes an object in which the key number `level` of the row's path leads on to the vector. */
-static int pass_row_object(ec_json_reader *reader, const row_path *path, int32_t level, ec_row_span *span) {
+static int pass_row_object(ec_json_reader *reader, row_path *path, int32_t level, ec_row_span *span);
+
+/* Passes a member of an object in which the key number `level` of the row's path leads on to the vector. */
+static int pass_row_member(ec_json_reader *reader, row_path *path, int32_t level, int64_t object, ec_row_span *span) {
     name_t wanted = path_key(path->keys, level);
     int depth = path->depth + level + 1;
-    if (depth > EC_MAX_DEPTH) return ec_json_fail(reader, reader->at, EC_TOO_DEEP);
-    reader->at++;
-    if (ec_json_peek(reader) == '}') {
-        reader->at++;
-        return 1;
-    }
-    do {
-        int64_t start, end;
-        int32_t escaped;
-        if (!pass_key(reader, &start, &end, &escaped)) return 0;
-        const uint8_t *key = reader->text + start;
-        int passed;
-        if (ec_json_says(key, end - start, escaped, wanted.text, wanted.length)) {
-            if (level + 1 == path->count) {
-                passed = pass_vector(reader, path, depth, span);
-            } else {
-                span->kind = EC_VECTOR_MISSING; /* of twin objects the last one counts */
-                passed = ec_json_peek(reader) == '{' ? pass_row_object(reader, path, level + 1, span)
-                                                     : ec_json_value(reader, depth, 0);
+    int64_t start, end;
+    int32_t escaped;
+    if (!pass_key(reader, &start, &end, &escaped)) return 0;
+    const uint8_t *key = reader->text + start;
+    if (ec_json_says(key, end - start, escaped, wanted.text, wanted.length)) {
+        if (level + 1 == path->count) {
+            if (level == 0 && span->kind == EC_VECTOR_MISSING) {
+                path->lead = object;
+                path->lead_length = reader->at - object;
+                path->lead_index = span->index;
             }
-        } else if (level == 0 && ec_json_says(key, end - start, escaped, "index", 5)) {
-            passed = pass_index(reader, depth, span);
-        } else {
-            passed = ec_json_value(reader, depth, 0);
+            return pass_vector(reader, path, depth, span);
         }
-        if (!passed) return 0;
-    } while (pass_comma(reader, '}'));
+        span->kind = EC_VECTOR_MISSING; /* of twin objects the last one counts */
+        if (ec_json_peek(reader) == '{') return pass_row_object(reader, path, level + 1, span);
+    } else if (level == 0 && ec_json_says(key, end - start, escaped, "index", 5)) {
+        return pass_index(reader, depth, span);
+    }
+    return ec_json_value(reader, depth, 0);
+}
+
+static int pass_row_object(ec_json_reader *reader, row_path *path, int32_t level, ec_row_span *span) {
+    int64_t object = reader->at;
+    int depth = path->depth + level + 1, passed;
+    if (depth > EC_MAX_DEPTH) return ec_json_fail(reader, reader->at, EC_TOO_DEEP);
+    if (level == 0 && begins_alike(reader, path)) {
+        reader->at += path->lead_length;
+        span->index = path->lead_index;
+        passed = pass_vector(reader, path, depth, span);
+    } else {
+        reader->at++;
+        if (ec_json_peek(reader) == '}') {
+            reader->at++;
+            return 1;
+        }
+        passed = pass_row_member(reader, path, level, object, span);
+    }
+    while (passed && pass_comma(reader, '}')) passed = pass_row_member(reader, path, level, object, span);
     return reader->status == EC_OK;
 }
 
-static int pass_row(ec_json_reader *reader, const row_path *path, ec_row_span *span) {
+static int pass_row(ec_json_reader *reader, row_path *path, ec_row_span *span) {
     int64_t start;
     int c = ec_json_peek(reader), passed;
     start = reader->at;
@@ -193,7 +215,8 @@ static int end_list(ec_json_reader *reader, ec_response_cursor *cursor) {
 ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                            ec_row_span *spans, int64_t capacity) {
     ec_json_reader reader = {body, n, cursor->offset, EC_OK};
-    row_path rows = {path_key(path, cursor->rows_keys).text, cursor->item_keys, cursor->strict, cursor->rows_keys + 1};
+    row_path rows = {path_key(path, cursor->rows_keys).text, cursor->item_keys, cursor->strict, cursor->rows_keys + 1,
+                     0, 0, 0};
     int64_t found = 0;
     int passed = 1;
     while (passed && cursor->stage != EC_SCAN_DONE) {
