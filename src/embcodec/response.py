@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import response as native
+from ._native.response_write import write_rows
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
 from .profiles import Profile, resolve_profile
@@ -134,7 +134,7 @@ def encode_response(
     start = {"id": "0" if id is None else id, "object": "list", "model": model}
     head = json.dumps(start, separators=(",", ":"))[:-1] + ',"data":'
     tail = ',"usage":' + json.dumps(usage, separators=(",", ":"), allow_nan=False) + "}"
-    return native.write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail.encode())
+    return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail.encode())
 
 
 def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile) -> NDArray[Any]:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._native import core
-from ._native import response as native
+from ._native.response_layout import BOM, NO_STRINGS, PAYLOADS, STRING, Layout, Rows
+from ._native.response_read import read_rows
 from .dtypes import EncodingFormat, OutputDtype, as_dimension
 from .embeddings import Embeddings
 from .errors import DecodeError
@@ -78,11 +79,11 @@ class Decoder:
         self.dimension = None if dimension is None else as_dimension(dimension, least=1)
         self.width = None if self.dimension is None else self.dtype.row_width(self.dimension)
         if self.dtype is OutputDtype.FLOAT:
-            self.payload = native.PAYLOADS[self.profile.base64_dtype, self.profile.byte_order]
+            self.payload = PAYLOADS[self.profile.base64_dtype, self.profile.byte_order]
         elif self.profile.base64_payload == "codes":
-            self.payload = native.PAYLOADS["float32", "little"]
+            self.payload = PAYLOADS["float32", "little"]
         else:
-            self.payload = native.NO_STRINGS
+            self.payload = NO_STRINGS
 
     def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
         """Decode a body: see :func:`~embcodec.response.decode_response`."""
@@ -98,9 +99,7 @@ class Decoder:
         finally:
             del failure  # it holds this frame, and the frame it: a cycle would keep the body past the caller's handling
 
-    def read(
-        self, text: bytes | memoryview, prefix: str = "", threads: int | None = 1
-    ) -> tuple[native.Rows, dict[str, Any]]:
+    def read(self, text: bytes | memoryview, prefix: str = "", threads: int | None = 1) -> tuple[Rows, dict[str, Any]]:
         """Read a document: its rows as a matrix, and what stands around them, parsed.
 
         Parameters
@@ -122,16 +121,16 @@ class Decoder:
         path = prefix + profile.rows
         name = profile.dtype_name(self.dtype)
         layout = _layout(path, profile.item, name, self.payload, self.dtype, self.nulls_as_nan)
-        rows = native.read_rows(source, n, layout, self.width, workers)
-        if rows.list_start < 0 and self.payload != native.NO_STRINGS and "{dtype}" in path:
+        rows = read_rows(source, n, layout, self.width, workers)
+        if rows.list_start < 0 and self.payload != NO_STRINGS and "{dtype}" in path:
             layout = _layout(path, profile.item, "base64", self.payload, self.dtype, self.nulls_as_nan)
-            rows = native.read_rows(source, n, layout, self.width, workers)
+            rows = read_rows(source, n, layout, self.width, workers)
         found = rows.list_start >= 0
         around = b"[]".join((text[: rows.list_start], text[rows.list_end :])) if found else bytes(text)
-        document = json.loads(around.removeprefix(native.BOM).decode())  # the scanner has checked the UTF-8
+        document = json.loads(around.removeprefix(BOM).decode())  # the scanner has checked the UTF-8
         return rows, document if isinstance(document, dict) else {}
 
-    def answer(self, rows: native.Rows, body: dict[str, Any], expected_count: int | None = None) -> EmbeddingResponse:
+    def answer(self, rows: Rows, body: dict[str, Any], expected_count: int | None = None) -> EmbeddingResponse:
         """Put an answer together from what :meth:`read` found; `body` is what stands around the rows."""
         values, dimension = rows.values, self.dimension
         if values is None or "error" in body:
@@ -154,7 +153,7 @@ class Decoder:
             _text(body.get("model")),
             Usage.from_envelope(body),
             _text(body.get("id")),
-            EncodingFormat.BASE64 if rows.kind == native.STRING else EncodingFormat.FLOAT,
+            EncodingFormat.BASE64 if rows.kind == STRING else EncodingFormat.FLOAT,
             usage if isinstance(usage, dict) else None,
         )
 
@@ -178,7 +177,7 @@ def _what_came(error: DecodeError, text: bytes | memoryview) -> DecodeError:
     None of the text itself: what a service says may hold the key.
     """
     at = error.offset or 0
-    if error.row is not None or bytes(text[: min(at, 4096)]).removeprefix(native.BOM).strip():
+    if error.row is not None or bytes(text[: min(at, 4096)]).removeprefix(BOM).strip():
         return error
     rest = bytes(text[at : at + 6])
     kinds = {b"<": "HTML or XML", b"\x1f\x8b": "gzip, still to be decompressed", b"data:": "a stream of events"}
@@ -204,13 +203,11 @@ def as_bytes(body: Any) -> bytes | memoryview:
 
 
 @lru_cache(maxsize=256)
-def _layout(
-    rows: str, item: str | None, name: str, payload: int, dtype: OutputDtype, nulls_as_nan: bool
-) -> native.Layout:
+def _layout(rows: str, item: str | None, name: str, payload: int, dtype: OutputDtype, nulls_as_nan: bool) -> Layout:
     rows_keys = rows.removesuffix(".").replace("{dtype}", name).split(".") if rows else []
     item_keys = item.replace("{dtype}", name).split(".") if item else []
     path = "".join(key + "\0" for key in (*rows_keys, *item_keys)).encode()
-    return native.Layout(path, len(rows_keys), len(item_keys), dtype.numpy_dtype, payload, nulls_as_nan)
+    return Layout(path, len(rows_keys), len(item_keys), dtype.numpy_dtype, payload, nulls_as_nan)
 
 
 def _text(value: Any) -> str | None:

@@ -1,12 +1,9 @@
-"""Bodies: rows of a JSON document <-> rows of a matrix."""
+"""Rows of a JSON document become rows of a matrix."""
 
 from __future__ import annotations
 
-import ctypes
-import io
 import threading
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,27 +11,14 @@ from numpy.typing import NDArray
 
 from ..errors import DecodeError
 from .core import ffi, lib, pointer, reason
-
-LIST: int = lib.EC_VECTOR_LIST
-STRING: int = lib.EC_VECTOR_STRING
-NO_STRINGS: int = lib.EC_PAYLOAD_NONE
-PAYLOADS: dict[tuple[str, str], int] = {
-    ("float32", "little"): lib.EC_PAYLOAD_BYTES,
-    ("float32", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT32,
-    ("float16", "little"): lib.EC_PAYLOAD_FLOAT16,
-    ("float16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT16,
-    ("bfloat16", "little"): lib.EC_PAYLOAD_BFLOAT16,
-    ("bfloat16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_BFLOAT16,
-}
+from .response_layout import LIST, NO_STRINGS, STRING, TYPES, Layout, Rows
 
 _CURSOR = ffi.typeof("ec_response_cursor *")
 _SPAN = ffi.typeof("ec_row_span *")
 _SPANS = ffi.typeof("ec_row_span[]")
 _FORMAT = ffi.typeof("ec_row_format *")
-_TYPES = {"f": lib.EC_FLOAT32, "i": lib.EC_INT8, "u": lib.EC_UINT8}
 _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind", "i4"), ("escaped", "i4")])
 
-BOM = b"\xef\xbb\xbf"
 # Text between two stops: it stays in a near cache from scan to decode, and is worth the two calls. Base64 is decoded so
 # fast that it wants larger blocks, and that a second thread only helps once the rows outgrow the caches.
 _LIST_BLOCK, _STRING_BLOCK = 1 << 18, 1 << 20
@@ -43,48 +27,6 @@ _NO_LOCK = nullcontext()
 _UNEVEN = "the bytes of this row are no whole number of elements"
 _SLACK_BYTES = 1 << 18  # of rows more than the text seems to hold
 _MOST_ROWS = 4096  # of a block
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the vectors are in a document, and how they are written.
-
-    Attributes
-    ----------
-    path : bytes
-        The keys to the list of rows, then those from a row to its vector, each ended by a zero byte.
-    rows_keys, item_keys : int
-        How many keys of either kind.
-    dtype : numpy.dtype
-        Of the matrix: float32, int8 or uint8.
-    payload : int
-        What base64 carries: of :data:`PAYLOADS`, or :data:`NO_STRINGS`.
-    nulls_as_nan : bool
-    base64_flags : int
-    """
-
-    path: bytes
-    rows_keys: int
-    item_keys: int
-    dtype: np.dtype[Any]
-    payload: int = 0
-    nulls_as_nan: bool = False
-    base64_flags: int = 0
-
-
-@dataclass(slots=True)
-class Rows:
-    """What was found in a document.
-
-    `values` is None where the document has no list of rows, or an empty one. `list_start`, `list_end` span the list
-    (-1: there is none); `kind` is the first vector's; `offset` where it starts.
-    """
-
-    values: NDArray[Any] | None
-    list_start: int
-    list_end: int
-    kind: int = 0
-    offset: int = 0
 
 
 class _Retry(Exception):
@@ -137,7 +79,7 @@ class _Reader:
             },
         )
         flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
-        self.format = ffi.new(_FORMAT, (0, _TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
+        self.format = ffi.new(_FORMAT, (0, TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
         self.indices: NDArray[np.int64] | None = None
         self.failed = False
 
@@ -196,7 +138,7 @@ class _Reader:
         if width == 0:
             self.fail("an empty vector", first.start, 0)
         self.width = self.format.width = width
-        self.row_bytes = width * self.layout.dtype.itemsize
+        self.row_bytes: int = width * self.layout.dtype.itemsize
         at_row = self.cursor.stage == lib.EC_SCAN_AT_ROW
         self.capacity = 1 + (self.room_for_rest() if at_row else 0)
         self.values = np.empty((self.capacity, width), self.layout.dtype)
@@ -345,37 +287,3 @@ class _Reader:
         first = again.cursor.rows
         again.scan(spans, 64)
         return int(spans[row - first].start)
-
-
-# Bytes of unspecified content, for a stream that writes all of them: zeros first would double the traffic.
-_new_bytes = ctypes.pythonapi.PyBytes_FromStringAndSize
-_new_bytes.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t)
-_new_bytes.restype = ctypes.py_object
-
-
-def write_rows(values: NDArray[Any], base64: bool, head: bytes, tail: bytes) -> bytes:
-    """Return `head`, the rows of a C-contiguous matrix as the items of a response's data, and `tail`.
-
-    Raises
-    ------
-    ValueError
-        Where a float is not finite, or the text would be too large.
-    """
-    rows, width = values.shape
-    kind = _TYPES[values.dtype.kind]
-    bound = lib.ec_response_rows_bound(rows, width, kind, base64)
-    if bound < 0:
-        raise ValueError("a body of this size has no place in memory")
-    # The pages behind the end of the text are never touched, and cutting them off moves nothing.
-    stream = io.BytesIO(_new_bytes(None, len(head) + bound + len(tail)))
-    stream.write(head)
-    with stream.getbuffer() as view:
-        target = ffi.from_buffer(view)
-        written = lib.ec_response_write_rows(pointer(values), rows, width, kind, base64, target + len(head))
-        ffi.release(target)
-    if written < 0:
-        raise ValueError(f"row {-1 - written} has a value that is not finite: JSON has no such numbers")
-    stream.seek(len(head) + written)
-    stream.write(tail)
-    stream.truncate()
-    return stream.getvalue()

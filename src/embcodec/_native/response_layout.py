@@ -1,0 +1,67 @@
+"""What is read from a body and written to one: kinds of vectors, where they lie, what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .core import lib
+
+LIST: int = lib.EC_VECTOR_LIST
+STRING: int = lib.EC_VECTOR_STRING
+NO_STRINGS: int = lib.EC_PAYLOAD_NONE
+PAYLOADS: dict[tuple[str, str], int] = {
+    ("float32", "little"): lib.EC_PAYLOAD_BYTES,
+    ("float32", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT32,
+    ("float16", "little"): lib.EC_PAYLOAD_FLOAT16,
+    ("float16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT16,
+    ("bfloat16", "little"): lib.EC_PAYLOAD_BFLOAT16,
+    ("bfloat16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_BFLOAT16,
+}
+TYPES: dict[str, int] = {"f": lib.EC_FLOAT32, "i": lib.EC_INT8, "u": lib.EC_UINT8}
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the vectors are in a document, and how they are written.
+
+    Attributes
+    ----------
+    path : bytes
+        The keys to the list of rows, then those from a row to its vector, each ended by a zero byte.
+    rows_keys, item_keys : int
+        How many keys of either kind.
+    dtype : numpy.dtype
+        Of the matrix: float32, int8 or uint8.
+    payload : int
+        What base64 carries: of :data:`PAYLOADS`, or :data:`NO_STRINGS`.
+    nulls_as_nan : bool
+    base64_flags : int
+    """
+
+    path: bytes
+    rows_keys: int
+    item_keys: int
+    dtype: np.dtype[Any]
+    payload: int = 0
+    nulls_as_nan: bool = False
+    base64_flags: int = 0
+
+
+@dataclass(slots=True)
+class Rows:
+    """What was found in a document.
+
+    `values` is None where the document has no list of rows, or an empty one. `list_start`, `list_end` span the list
+    (-1: there is none); `kind` is the first vector's; `offset` where it starts.
+    """
+
+    values: NDArray[Any] | None
+    list_start: int
+    list_end: int
+    kind: int = 0
+    offset: int = 0
