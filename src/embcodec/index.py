@@ -213,7 +213,7 @@ class FlatIndex:
         three_stage : bool
             For packed bits: first k * `rescore_multiplier` * 5 rows by Hamming distance from the signs of the query,
             of which the float query on the same bits keeps k * `rescore_multiplier`. Less exact than the float query on
-            all rows; the more rows there are for each that is kept, the more time it saves.
+            all rows.
         metric, query_precision, threads
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of bool (n,) or of int, optional
