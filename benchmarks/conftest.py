@@ -1,7 +1,7 @@
 """The race fixture: ours against named peers in one run, answers checked, best of several, ratios printed.
 
 Times on shared machines wander, so contenders take turns round by round and each keeps its best; what counts is the
-ratio of the bests. A short call is repeated within its turn, so that each contender meets its own data in the caches and
+ratio of the bests. A short call is repeated within its turn, so that each contender meets its own data in the caches,
 not what the one before has left there. NumPy's BLAS runs in one thread, as all contenders do.
 pytest-benchmark records our side as usual (``--benchmark-json`` keeps it).
 """

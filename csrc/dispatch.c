@@ -24,6 +24,7 @@ static void install_scalar(ec_kernels *table) {
     ec_quantize_install_scalar(table);
     ec_hadamard_install_scalar(table);
     ec_hamming_install_scalar(table);
+    ec_tables_install_scalar(table);
     ec_search_install_scalar(table);
 }
 
@@ -31,6 +32,7 @@ static void install_scalar(ec_kernels *table) {
 static void install_avx2(ec_kernels *table) {
     ec_base64_install_avx2(table);
     ec_hamming_install_avx2(table);
+    ec_tables_install_avx2(table);
     ec_search_install_avx2(table);
     ec_response_install_avx2(table);
     ec_dot_install_avx2(table);
@@ -43,6 +45,7 @@ static void install_avx2(ec_kernels *table) {
 static void install_avx512(ec_kernels *table) {
     ec_base64_install_avx512(table);
     ec_hamming_install_avx512(table);
+    ec_tables_install_avx512(table);
     ec_search_install_avx512(table);
     ec_dot_install_avx512(table);
     ec_response_install_avx512(table);

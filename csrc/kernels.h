@@ -42,6 +42,7 @@ typedef struct ec_kernels {
                             int32_t *scores, int64_t scores_stride);
     void (*hamming_u1_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores);
+    int32_t (*dot_u1_tables)(const void *query, int64_t width, void *tables, float *scale);
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, void *prepared);
     void (*dot_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
@@ -117,6 +118,9 @@ void ec_hamming_install_avx2(ec_kernels *table);
 void ec_hamming_install_neon(ec_kernels *table);
 void ec_hamming_install_avx512(ec_kernels *table);
 void ec_dot_u1_install_avx512(ec_kernels *table);
+void ec_tables_install_scalar(ec_kernels *table);
+void ec_tables_install_avx2(ec_kernels *table);
+void ec_tables_install_avx512(ec_kernels *table);
 void ec_search_install_scalar(ec_kernels *table);
 void ec_search_install_avx2(ec_kernels *table);
 void ec_search_install_avx512(ec_kernels *table);

@@ -90,7 +90,27 @@ def test_tables_keep_the_bound(width: int, seed: int, size: float) -> None:
     assert (found[2] == 0).all()
 
 
-def test_queries_that_are_not_finite_have_no_tables() -> None:
-    for bad in (np.nan, np.inf, 3e38):
-        with pytest.raises(ValueError, match="too large"):
-            hamming.bit_tables(np.full((1, 8), bad, np.float32))
+@pytest.mark.parametrize("width", WIDTHS)
+def test_tables_are_alike_on_every_tier(isa: str, width: int) -> None:
+    rng = np.random.default_rng(width)
+    queries = rng.standard_normal((6, 8 * width)).astype(np.float32)
+    queries[1] = np.round(queries[1])  # sums that end in a half of the scale
+    queries[2] *= np.float32(1e-42)
+    queries[3] = -0.0
+    queries[4] = 127 * np.eye(1, 8 * width)
+    tables, scales = hamming.bit_tables(queries)
+    with core.forced_isa("scalar"):
+        expected_tables, expected_scales = hamming.bit_tables(queries)
+    np.testing.assert_array_equal(tables, expected_tables)
+    np.testing.assert_array_equal(scales, expected_scales)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, np.float32(3e38)])
+def test_queries_that_are_not_finite_have_no_tables(isa: str, bad: float) -> None:
+    for width in (1, 2, 5):
+        for place in (0, 7, 8 * width - 1):
+            queries = np.ones((1, 8 * width), np.float32)
+            queries[0, place] = bad
+            queries[0, place ^ 1] = bad if np.isfinite(bad) else 1  # two make a sum that float32 cannot hold
+            with pytest.raises(ValueError, match="too large"):
+                hamming.bit_tables(queries)

@@ -1,4 +1,4 @@
-/* Scratch sizes, and the tables by which a float query meets sign bits. */
+/* Scratch sizes, and the families of bits as tests call them. */
 #include "hamming.h"
 
 int64_t ec_hamming_u1_panel_bytes(int64_t n_rows, int64_t width) {
@@ -13,52 +13,13 @@ int64_t ec_dot_u1_panel_bytes(int64_t n_rows, int64_t width) {
 
 int64_t ec_dot_u1_tables_bytes(int64_t n_queries, int64_t width) { return n_queries * ec_quads_u1(width) * 64; }
 
-/* The sums of +-v over four dimensions; bit 3 of the index is the first dimension, set for plus. */
-static void sums_of_nibble(const float *v, float *sums) {
-    for (int n = 0; n < 16; n++) {
-        float s0 = n & 8 ? v[0] : -v[0], s1 = n & 4 ? v[1] : -v[1], s2 = n & 2 ? v[2] : -v[2], s3 = n & 1 ? v[3] : -v[3];
-        sums[n] = (s0 + s1) + (s2 + s3);
-    }
-}
-
-static float magnitude(float x) { return x < 0 ? -x : x; }
-
-/* To the nearest integer, halves to even, for |x| <= 2^22. */
-static int32_t nearest(float x) {
-    const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it leaves no room for a fraction */
-    float shifted = x + shifter;
-    int32_t bits;
-    memcpy(&bits, &shifted, 4);
-    return (bits & 0x7fffff) - 0x400000;
-}
-
 int32_t ec_dot_u1_tables(const void *queries, int64_t n_queries, int64_t width, void *tables, void *scales) {
     const uint8_t *query = queries;
-    uint8_t *out = tables;
-    uint8_t *scale_out = scales;
-    for (int64_t q = 0; q < n_queries; q++, query += width * 32, scale_out += 4) {
-        float v[4], sums[16], largest = 0;
-        for (int64_t p = 0; p < 2 * width; p++) {
-            memcpy(v, query + p * 16, 16);
-            float sum = (magnitude(v[0]) + magnitude(v[1])) + (magnitude(v[2]) + magnitude(v[3]));
-            if (!(sum <= largest)) largest = sum;
-        }
-        if (!(largest <= 3.402823466e38f)) return 0; /* not finite */
-        float scale = largest / 127, inverse = scale > 0 ? 1 / scale : 0;
-        if (!(inverse <= 3.402823466e38f)) scale = inverse = 0; /* all but zero: too small to invert */
+    uint8_t *out = tables, *scale_out = scales;
+    for (int64_t q = 0; q < n_queries; q++, query += width * 32, out += ec_quads_u1(width) * 64, scale_out += 4) {
+        float scale;
+        if (!ec_active.dot_u1_tables(query, width, out, &scale)) return 0;
         memcpy(scale_out, &scale, 4);
-        for (int64_t p = 0; p < 4 * ec_quads_u1(width); p++, out += 16) {
-            if (p >= 2 * width) {
-                memset(out, 128, 16);
-                continue;
-            }
-            memcpy(v, query + p * 16, 16);
-            sums_of_nibble(v, sums);
-            for (int n = 0; n < 16; n++) {
-                int32_t rounded = nearest(sums[n] * inverse);
-                out[n] = (uint8_t)((rounded > 127 ? 127 : rounded < -127 ? -127 : rounded) + 128);
-            }
-        }
     }
     return 1;
 }

@@ -34,4 +34,21 @@ EC_INLINE uint64_t ec_row_word(const uint8_t *row, int64_t width, int64_t j) {
     return left >= 8 ? ec_load_u64(row + 8 * j) : ec_load_tail_u64(row + 8 * j, left);
 }
 
+/* The scale of a query's tables, and its inverse, of the bits of the largest sum of four magnitudes. 0 where it is not
+ * finite. */
+EC_INLINE int ec_table_scale(uint32_t largest_bits, float *scale, float *inverse) {
+    float largest;
+    if (largest_bits > 0x7f7fffffu) return 0;
+    memcpy(&largest, &largest_bits, 4);
+    *scale = largest / 127;
+    *inverse = *scale > 0 ? 1 / *scale : 0;
+    if (!(*inverse <= 3.402823466e38f)) *scale = *inverse = 0; /* all but zero: too small to invert */
+    return 1;
+}
+
+/* What stands for zero behind the last byte of a row of odd width. */
+EC_INLINE void ec_tables_tail(int64_t width, uint8_t *tables) {
+    if (width % 2) memset(tables + width * 32, 128, 32);
+}
+
 #endif
