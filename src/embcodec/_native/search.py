@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .core import default_threads, ffi, lib, pointer
+from .threads import run
 
 HAMMING_U1, DOT_U1, DOT_I8 = int(lib.EC_HAMMING_U1), int(lib.EC_DOT_U1), int(lib.EC_DOT_I8)
 DOT_F32, USER_TILE = int(lib.EC_DOT_F32), int(lib.EC_USER_TILE)
@@ -154,36 +154,6 @@ def split(n: int, parts: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, n)) for start in range(0, n, step)] or [(0, 0)]
 
 
-def run(tasks: list[Callable[[], None]], threads: int) -> None:
-    """Run tasks, the caller's thread being one of `threads`; the first exception is raised when all have ended."""
-    if threads <= 1 or len(tasks) <= 1:
-        for task in tasks:
-            task()
-        return
-    waiting = deque(tasks)
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            while waiting:
-                try:
-                    task = waiting.popleft()
-                except IndexError:  # another thread took the last one
-                    return
-                task()
-        except BaseException as error:
-            errors.append(error)
-
-    helpers = [threading.Thread(target=work) for _ in range(min(threads, len(tasks)) - 1)]
-    for helper in helpers:
-        helper.start()
-    work()
-    for helper in helpers:
-        helper.join()
-    if errors:
-        raise errors[0]
-
-
 def threads_for(scan: Scan, threads: int | None) -> int:
     """Return how many threads to run: by default one until a scan takes some hundred microseconds."""
     row_bytes = scan.rows.shape[1] * scan.rows.itemsize
@@ -206,23 +176,24 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
     threads = threads_for(scan, threads)
     parts = split(scan.n_positions, 1 if scan.per_query else threads)
     entries = np.empty((len(parts), n_queries, k), np.uint64)
-    failures: list[int] = []
+    calls = []  # made before any thread begins: with them ready a thread does nothing that needs the interpreter
+    for (start, stop), part in zip(parts, entries, strict=True):
+        args, alive = scan.arguments(k, start, stop, part)
+        calls.append((args, _scratch.take(lib.ec_search_scratch_bytes(args)), alive))
+    results: list[Any] = [None] * len(parts)
 
-    def task(part: int) -> Callable[[], None]:
-        start, stop = parts[part]
+    def search(part: int) -> None:
+        args, scratch, _ = calls[part]
+        results[part] = lib.ec_search(args, pointer(scratch))
 
-        def scan_part() -> None:
-            args, alive = scan.arguments(k, start, stop, entries[part])
-            buffer = _scratch.take(lib.ec_search_scratch_bytes(args))
-            result = lib.ec_search(args, pointer(buffer))
-            _scratch.give(buffer)
-            del alive
-            if result.status != lib.EC_OK:
-                failures.append(result.consumed + (start if scan.selection is None else 0))
-
-        return scan_part
-
-    run([task(part) for part in range(len(parts))], threads)
+    run([partial(search, part) for part in range(len(parts))], threads)
+    for _, scratch, _ in calls:
+        _scratch.give(scratch)
+    failures = [
+        result.consumed + (start if scan.selection is None else 0)
+        for result, (start, _) in zip(results, parts, strict=True)
+        if result.status != lib.EC_OK
+    ]
     if failures:
         raise NotFiniteRowError(min(failures))
     first_rows = np.array([start for start, _ in parts], np.int64)
