@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from embcodec import FlatIndex, LowBitQuantizer, search
 from embcodec.cli import main
 from embcodec.embeddings import Embeddings
 from embcodec.storage import load, save
@@ -188,6 +189,58 @@ def test_info_says_what_conversions_keep(vectors: Path) -> None:
     assert kept["int8 per-vector"]["overlap"] > 0.97 > kept["ubinary, float query"]["overlap"]
     assert kept["ubinary, float query"]["row_bytes"] == 4
     assert "int8 per-vector" in run("info", vectors).stdout
+
+
+def test_info_tries_low_bit_codes_where_there_are_rows_to_fit_them_to(vectors: Path, tmp_path: Path) -> None:
+    for options, fitted_to in (((), "the sample"), (("--sample", 200), "other rows")):
+        facts = run_json("info", vectors, *options)
+        kept = {row["to"].partition(",")[0]: row for row in facts["conversions"]}
+        assert facts["conversions_omitted"] is None
+        assert (kept["2 bits"]["row_bytes"], kept["2 bits"]["fitted_to"]) == (16, fitted_to)
+        assert kept["1 bit"]["overlap"] < kept["2 bits"]["overlap"] < kept["4 bits"]["overlap"]
+    assert "fitted to the rows that they are tried on" in run("info", vectors).stdout
+    save(tmp_path / "some.safetensors", load(vectors)[:150])
+    assert "Low-bit codes were not tried: 150 rows are too few" in run("info", tmp_path / "some.safetensors").stdout
+    long = Embeddings(load(vectors).values * 3)
+    save(tmp_path / "long.safetensors", long)
+    assert run_json("info", tmp_path / "long.safetensors")["conversions"][-1]["overlap"] > 0.3
+
+
+def test_info_says_why_there_are_no_conversions(vectors: Path, tmp_path: Path) -> None:
+    for rows, words in (
+        (load(vectors)[:7], "7 rows are too few"),
+        (load(vectors).to("ubinary"), "no coarser codes"),
+        (Embeddings(np.zeros((30, 8), np.float32)), "0 rows of the sample are not zero"),
+        (Embeddings(np.full((30, 8), np.nan, np.float32)), "NaN"),
+    ):
+        save(tmp_path / "rows.safetensors", rows)
+        facts = run_json("info", tmp_path / "rows.safetensors")
+        assert facts["conversions"] == []
+        assert words in facts["conversions_omitted"]
+        assert "Conversions were not tried: " in run("info", tmp_path / "rows.safetensors").stdout
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_files_of_low_bit_codes(vectors: Path, tmp_path: Path, bits: int) -> None:
+    x = load(vectors).values
+    codes = LowBitQuantizer(bits, rotation="random", center="mean").fit(x).encode(x)
+    path = tmp_path / "codes.safetensors"
+    save(path, codes)
+    facts = run_json("info", path)
+    assert (facts["output_dtype"], facts["rows"], facts["bytes"]) == (f"{bits}-bit", 400, codes.nbytes)
+    assert (facts["rotation"], facts["center"], facts["scale"]) == ("random", "mean", codes.scheme.identity)
+    assert {row["to"] for row in facts["conversions"]} >= {"int8 per-vector", "ubinary, float query"}
+    assert np.array_equal(run_json("search", vectors, path, "-k", 3)["indices"], search(x, codes, 3).indices)
+    for arguments in (("search", path, path), ("tradeoff", path), ("encode", path)):
+        done = run(*arguments)
+        assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+        assert f"holds {bits}-bit codes" in done.stderr
+
+
+def test_info_of_an_index_names_its_reader(vectors: Path, tmp_path: Path) -> None:
+    FlatIndex(load(vectors)).save(tmp_path / "index.safetensors")
+    done = run("info", tmp_path / "index.safetensors")
+    assert (done.exit_code, "FlatIndex.load" in done.stderr) == (1, True)
 
 
 def test_info_counts_and_norms_are_numbers(vectors: Path, tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
+
+if TYPE_CHECKING:
+    from .lowbit_codes import LowBitCodes
 
 DTYPES = click.Choice([str(member) for member in OutputDtype])
 ENCODINGS = click.Choice([str(member) for member in EncodingFormat])
@@ -28,13 +31,13 @@ def example(*lines: str) -> str:
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def read_vectors(
+def read_rows(
     path: Path,
     output_dtype: str | None = None,
     dimension: int | None = None,
     mmap: bool = False,
     remedy: str = "say --dtype",
-) -> Embeddings:
+) -> Embeddings | LowBitCodes:
     """Load a file; where it leaves its dtype open, the error gives the command's `remedy`."""
     from .errors import StorageError
     from .storage import load
@@ -43,6 +46,21 @@ def read_vectors(
         return load(path, mmap, output_dtype=output_dtype, dimension=dimension)
     except StorageError as error:
         raise StorageError(str(error).replace("say output_dtype=...", remedy)) from None
+
+
+def read_vectors(
+    path: Path, output_dtype: str | None = None, dimension: int | None = None, remedy: str = "say --dtype"
+) -> Embeddings:
+    """Load a file of one of the five dtypes; see :func:`read_rows`."""
+    from .errors import StorageError
+
+    rows = read_rows(path, output_dtype, dimension, remedy=remedy)
+    if not isinstance(rows, Embeddings):
+        raise StorageError(
+            f"{path} holds {rows.scheme.bits}-bit codes, which are searched (the CORPUS of `embcodec search`) but not "
+            "sent or asked with: use the floats that they were made of"
+        )
+    return rows
 
 
 def print_json(data: Any) -> None:

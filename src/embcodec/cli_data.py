@@ -17,6 +17,7 @@ from .cli_common import (
     as_json,
     example,
     print_json,
+    read_rows,
     read_vectors,
     threads_option,
 )
@@ -130,13 +131,13 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, as_j
     from .cli_info import conversions, describe
     from .cli_tables import Column, print_columns
 
-    rows = read_vectors(
+    rows = read_rows(
         path, dtype, dimension, mmap=path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
     )
     facts = describe(path, rows)
-    tried = conversions(rows, sample)
+    tried, omitted = conversions(rows, sample)
     if as_json:
-        print_json({**facts, "conversions": tried})
+        print_json({**facts, "conversions": tried, "conversions_omitted": omitted})
         return
     for name, value in facts.items():
         if isinstance(value, dict):
@@ -156,6 +157,10 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, as_j
                 Column("overlap@10", [f"{row['overlap']:.3f}" for row in tried]),
             ],
         )
+        if any(row.get("fitted_to") == "the sample" for row in tried):
+            click.echo("The codes of 1, 2 and 4 bits were fitted to the rows that they are tried on.")
+    if omitted is not None:
+        click.echo(f"{'Low-bit codes' if tried else chr(10) + 'Conversions'} were not tried: {omitted}.")
 
 
 @click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
@@ -181,11 +186,11 @@ def search(
 ) -> None:
     """Find the rows of CORPUS nearest to each row of QUERIES, exactly.
 
-    Both files hold the same codes, or the queries are floats. One line a query: its row, then the rows of CORPUS, best
+    Both files hold the same codes, or the queries are floats, which meet any, low-bit codes among them. One line a query: its row, then the rows of CORPUS, best
     first, each with its score.
     """
     asked = read_vectors(queries, query_dtype, remedy="say --query-dtype")
-    rows = read_vectors(corpus, corpus_dtype, remedy="say --corpus-dtype")
+    rows = read_rows(corpus, corpus_dtype, remedy="say --corpus-dtype")
     from .search import search as find
 
     found = find(asked, rows, k, metric=metric, threads=threads)

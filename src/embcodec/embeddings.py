@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,15 @@ from .scale import PER_VECTOR, UNIT, Scale
 
 SignedBytes = Literal["offset", "twos-complement"]
 BitOrder = Literal["msb", "lsb"]
+
+C = TypeVar("C", covariant=True)
+
+
+class Encoder(Protocol[C]):
+    """What turns rows of floats into codes of its own, as a fitted :class:`~embcodec.LowBitQuantizer` does."""
+
+    def encode(self, x: NDArray[np.float32], /) -> C:
+        """Return the codes of rows (n, dimension)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,20 +137,31 @@ class Embeddings:
             self.values, self.output_dtype, self.dimension, self.scale, self.signed_bytes, self.bit_order
         )
 
-    def to(self, output_dtype: str, *, scale: Any = None) -> Embeddings:
+    @overload
+    def to(self, output_dtype: str, *, scale: Any = None) -> Embeddings: ...
+
+    @overload
+    def to(self, output_dtype: Encoder[C]) -> C: ...
+
+    def to(self, output_dtype: str | Encoder[Any], *, scale: Any = None) -> Any:
         """Convert to another dtype, through float values where it must.
 
         Parameters
         ----------
-        output_dtype : str
+        output_dtype : str, or a fitted LowBitQuantizer
+            A quantizer makes low-bit codes of the values.
         scale : "unit", "per-vector", Scale or ranges, optional
             Of the new integers; by default the unit scale, or the scale at hand where only int8 and uint8 change.
 
         Returns
         -------
-        Embeddings
+        Embeddings or LowBitCodes
             Itself where nothing changes.
         """
+        if not isinstance(output_dtype, str):
+            if scale is not None:
+                raise ValueError("a quantizer has scales of its own")
+            return output_dtype.encode(self.to_float())
         dtype = OutputDtype(output_dtype)
         if dtype == self.output_dtype and (scale is None or (isinstance(scale, Scale) and scale == self.scale)):
             return self

@@ -10,19 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .dtypes import OutputDtype
-from .embeddings import Embeddings
-from .errors import CodeMismatchError, StorageError
-from .index_arguments import check_alike, check_joins, encoded, finite, for_both, like, rows_of_mask
-from .index_rows import Part, Snapshot, as_ids
-from .search import SearchResult, as_count, as_embeddings, as_queries, best_of, rescored, restrict
-from .search_plan import plan
-from .storage import pack, unpack
-from .storage_tensors import read_tensors, write_tensors
-
-_FORMAT = "embcodec index 1"
-
-HAMMING_MULTIPLIER = 5
-"""Candidates of the Hamming stage for each that the float query on the same bits keeps."""
+from .embeddings import Embeddings, Encoder
+from .index_arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
+from .index_files import read_index, write_index
+from .index_rows import Part, Rows, Snapshot, as_ids
+from .index_search import staged
+from .lowbit_codes import LowBitCodes
+from .search import SearchResult, as_queries
 
 
 class FlatIndex:
@@ -32,9 +26,11 @@ class FlatIndex:
 
     Parameters
     ----------
-    codes : Embeddings or array-like of floats, (n, dimension)
+    codes : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
         What is scanned. May have no rows: they come with :meth:`add`.
-    rescore_with : Embeddings or array-like of floats, optional
+    quantizer : LowBitQuantizer, optional
+        Fitted; `codes`, which are floats, become its codes.
+    rescore_with : Embeddings, LowBitCodes or array-like of floats, optional
         The same rows in better codes; the best by `codes` are scored again with them.
     ids : array-like of int, (n,), optional
         What the rows are called in results, not negative; 0 .. n - 1 by default.
@@ -52,17 +48,25 @@ class FlatIndex:
     [31]
     >>> index.search(np.array([0.7, 0.7], np.float32), 1, rescore_multiplier=3).indices.tolist()
     [31]
+
+    Two bits a dimension, of rows of unit length:
+
+    >>> from embcodec import LowBitQuantizer
+    >>> x /= np.linalg.norm(x, axis=1, keepdims=True)
+    >>> FlatIndex(x, quantizer=LowBitQuantizer(2).fit(x), rescore_with=x)
+    FlatIndex(LowBitCodes(3 x 2 at 2 bits, 30 bytes), rescored with Embeddings(3 x 2 float, 24 bytes))
     """
 
     def __init__(
         self,
-        codes: Embeddings | ArrayLike,
+        codes: Rows | ArrayLike,
         *,
-        rescore_with: Embeddings | ArrayLike | None = None,
+        quantizer: Encoder[LowBitCodes] | None = None,
+        rescore_with: Rows | ArrayLike | None = None,
         ids: ArrayLike | None = None,
     ) -> None:
-        rows = finite(as_embeddings(codes, "codes"))
-        better = None if rescore_with is None else finite(as_embeddings(rescore_with, "rescore_with"))
+        rows = quantized(finite_rows(codes, "codes"), quantizer)
+        better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")
         check_alike(rows, better)
         named = None if ids is None else as_ids(ids, len(rows))
         self._lock = threading.Lock()
@@ -78,12 +82,12 @@ class FlatIndex:
         return f"FlatIndex({now.codes.rows!r}{better})"
 
     @property
-    def codes(self) -> Embeddings:
+    def codes(self) -> Rows:
         """The rows that are scanned."""
         return self._now.codes.rows
 
     @property
-    def rescore_with(self) -> Embeddings | None:
+    def rescore_with(self) -> Rows | None:
         """The rows that rescore, or None."""
         part = self._now.rescore_with
         return None if part is None else part.rows
@@ -102,17 +106,18 @@ class FlatIndex:
 
     def add(
         self,
-        codes: Embeddings | ArrayLike,
+        codes: Rows | ArrayLike,
         *,
-        rescore_with: Embeddings | ArrayLike | None = None,
+        rescore_with: Rows | ArrayLike | None = None,
         ids: ArrayLike | None = None,
     ) -> NDArray[np.int64]:
         """Add rows; return their ids.
 
         Parameters
         ----------
-        codes : Embeddings or array-like of floats, (m, dimension)
-            Codes like those of the index, or floats, which are quantized as they are, for both kinds of rows.
+        codes : Embeddings, LowBitCodes or array-like of floats, (m, dimension)
+            Codes like those of the index, or floats, which are quantized as they are (low-bit codes with the scheme
+            that they hold), for both kinds of rows.
         rescore_with : optional
             Rows like the index's; not needed where `codes` are floats.
         ids : array-like of int, optional
@@ -123,15 +128,15 @@ class FlatIndex:
         CodeMismatchError, ValueError
             The index is then as it was.
         """
-        given = finite(as_embeddings(codes, "codes"))
+        given = finite_rows(codes, "codes")
         with self._lock:
             now = self._now
             rows = like(given, now.codes.rows)
             better = None
             if now.rescore_with is not None:
                 if rescore_with is not None:
-                    source = finite(as_embeddings(rescore_with, "rescore_with"))
-                elif given.output_dtype is OutputDtype.FLOAT:
+                    source = finite_rows(rescore_with, "rescore_with")
+                elif isinstance(given, Embeddings) and given.output_dtype is OutputDtype.FLOAT:
                     source = given
                 else:
                     raise ValueError("this index rescores: give rescore_with too, or floats as codes")
@@ -211,9 +216,9 @@ class FlatIndex:
         rescore_multiplier : float, optional
             None: do not rescore, return what the codes say.
         three_stage : bool
-            For packed bits: first k * `rescore_multiplier` * 5 rows by Hamming distance from the signs of the query,
-            of which the float query on the same bits keeps k * `rescore_multiplier`. Less exact than the float query on
-            all rows.
+            For packed bits and low-bit codes of one bit: first k * `rescore_multiplier` * 5 rows by Hamming distance
+            from the signs of the query (coded as the rows are), of which the float query on the same bits keeps
+            k * `rescore_multiplier`. Less exact than the float query on all rows.
         metric, query_precision, threads
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of bool (n,) or of int, optional
@@ -226,39 +231,23 @@ class FlatIndex:
         """
         now = self._now
         asked, single = as_queries(queries)
-        rows = rows_of_mask(now, mask)
-        rescores = now.rescore_with is not None and rescore_multiplier is not None
-        if rescores and metric not in ("hamming", "jaccard"):
-            assert now.rescore_with is not None
-            assert rescore_multiplier is not None
-            if not 1 <= rescore_multiplier < np.inf:
-                raise ValueError(f"rescore_multiplier must be a number of at least 1, not {rescore_multiplier}")
-            first, final = for_both(asked, now)
-            wanted = int(np.ceil(as_count(k) * rescore_multiplier))
-            if three_stage:
-                candidates = _through_bits(now, first, wanted, metric, rows, query_precision, threads)
-            else:
-                candidates = _best(now.codes, first, wanted, metric, rows, query_precision, threads).indices
-            result = rescored(final, candidates, now.rescore_with.rows, k, metric, "float32", threads)
-        elif three_stage:
-            candidates = _through_bits(now, asked, as_count(k), metric, rows, query_precision, threads)
-            result = rescored(asked, candidates, now.codes.rows, k, metric, query_precision, threads)
-        else:
-            result = _best(now.codes, asked, k, metric, rows, query_precision, threads)
+        result = staged(
+            now,
+            asked,
+            k,
+            multiplier=rescore_multiplier,
+            three_stage=three_stage,
+            metric=metric,
+            mask=rows_of_mask(now, mask),
+            precision=query_precision,
+            threads=threads,
+        )
         result = SearchResult(result.scores, now.names(result.indices))
         return SearchResult(result.scores[0], result.indices[0]) if single else result
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to one ``.safetensors`` file; an existing one is replaced atomically."""
-        _check_suffix(path)
-        now = self._now
-        tensors, words = pack(now.codes.rows, "codes.")
-        if now.rescore_with is not None:
-            more_tensors, more_words = pack(now.rescore_with.rows, "rescore_with.")
-            tensors, words = {**tensors, **more_tensors}, {**words, **more_words}
-        if now.ids is not None:
-            tensors["ids"] = now.ids
-        write_tensors(path, tensors, {**words, "index": _FORMAT, "next_id": str(now.next_id)})
+        write_index(path, self._now)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> FlatIndex:
@@ -269,50 +258,7 @@ class FlatIndex:
         StorageError
             Where the file is damaged or holds something else.
         """
-        _check_suffix(path)
-        tensors, words = read_tensors(path, mmap=mmap)
-        if words.get("index") != _FORMAT:
-            raise StorageError(f"not an index of format {_FORMAT!r}: embcodec.load reads bare embeddings")
-        rows = unpack(tensors, words, "codes.")
-        better = unpack(tensors, words, "rescore_with.") if "rescore_with.format" in words else None
-        ids, next_id = tensors.get("ids"), words.get("next_id", "")
-        if not next_id.isdecimal() or len(next_id) > 19:
-            raise StorageError("the index lacks its next id")
         index = cls.__new__(cls)
         index._lock = threading.Lock()
-        try:
-            check_alike(rows, better)
-            named = None if ids is None else as_ids(ids, len(rows))
-        except (ValueError, TypeError) as error:
-            raise StorageError(f"the index contradicts itself: {error}") from None
-        if int(next_id) < (len(rows) if named is None else int(named.max(initial=-1)) + 1):
-            raise StorageError("the index contradicts itself: its next id is taken")
-        index._now = Snapshot(Part(rows), None if better is None else Part(better), named, int(next_id))
+        index._now = read_index(path, mmap=mmap)
         return index
-
-
-def _best(
-    part: Part, asked: Embeddings, k: int, metric: Any, mask: Any, precision: str, threads: int | None
-) -> SearchResult:
-    scan = plan(asked, part.rows, metric, precision)
-    allowed = restrict(scan, mask)
-    part.give_squares(scan)
-    return best_of(scan, min(as_count(k), allowed), threads)
-
-
-def _through_bits(
-    now: Snapshot, asked: Embeddings, wanted: int, metric: Any, mask: Any, precision: str, threads: int | None
-) -> NDArray[np.int64]:
-    """Return candidates by Hamming distance, narrowed by the float query on the same bits."""
-    rows = now.codes.rows
-    if not rows.output_dtype.is_packed or asked.output_dtype is not OutputDtype.FLOAT:
-        raise CodeMismatchError(f"three stages need float queries and packed bits, not {asked!r} and {rows!r}")
-    if asked.dimension != rows.dimension:
-        raise CodeMismatchError(f"queries have {asked.dimension} dimensions, the index {rows.dimension}")
-    found = _best(now.codes, encoded(asked, rows), wanted * HAMMING_MULTIPLIER, "hamming", mask, precision, threads)
-    return rescored(asked, found.indices, now.codes.rows, wanted, metric, precision, threads).indices
-
-
-def _check_suffix(path: str | os.PathLike[str]) -> None:
-    if not os.fspath(path).endswith(".safetensors"):
-        raise StorageError(f"an index is stored in a .safetensors file, not {os.fspath(path)!r}")

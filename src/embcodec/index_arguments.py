@@ -5,24 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import codes as code_arrays
 from ._native import bits as native_bits
 from .dtypes import OutputDtype
-from .embeddings import Embeddings, replace_values
+from .embeddings import Embeddings, Encoder, replace_values
 from .errors import CodeMismatchError
-from .index_rows import Snapshot
+from .index_rows import Rows, Snapshot
+from .lowbit_codes import LowBitCodes
 from .scale import PER_VECTOR
+from .search import as_embeddings
 
 
-def finite(rows: Embeddings) -> Embeddings:
-    """Return `rows`, which hold no NaN and no infinity (NotFiniteError)."""
-    if rows.output_dtype is OutputDtype.FLOAT:
-        native_bits.require_finite(rows.values)
-    return rows
+def finite_rows(rows: Rows | ArrayLike, name: str) -> Rows:
+    """Return rows that can be scanned and hold no NaN and no infinity (NotFiniteError)."""
+    if isinstance(rows, LowBitCodes):
+        return rows
+    found = as_embeddings(rows, name)
+    if found.output_dtype is OutputDtype.FLOAT:
+        native_bits.require_finite(found.values)
+    return found
 
 
-def check_alike(rows: Embeddings, better: Embeddings | None) -> None:
+def quantized(rows: Rows, quantizer: Encoder[LowBitCodes] | None) -> Rows:
+    """Return floats as codes of a quantizer, if there is one; else themselves."""
+    if quantizer is None:
+        return rows
+    if not isinstance(rows, Embeddings) or rows.output_dtype is not OutputDtype.FLOAT:
+        raise CodeMismatchError(f"a quantizer codes floats, not {rows!r}")
+    return quantizer.encode(rows.values)
+
+
+def check_alike(rows: Rows, better: Rows | None) -> None:
     """Refuse rescoring rows that are not as many, or as long, as the codes."""
     if better is not None and len(better) != len(rows):
         raise ValueError(f"{len(rows)} rows of codes, but {len(better)} to rescore with")
@@ -30,19 +45,31 @@ def check_alike(rows: Embeddings, better: Embeddings | None) -> None:
         raise CodeMismatchError(f"codes have {rows.dimension} dimensions, rescoring rows {better.dimension}")
 
 
-def check_joins(rows: Embeddings, more: Embeddings) -> None:
+def check_joins(rows: Rows, more: Rows) -> None:
     """Refuse codes that mean something else than those of the index."""
-    if rows.meaning != more.meaning:
+    if isinstance(rows, LowBitCodes) and isinstance(more, LowBitCodes):
+        if rows.scheme.identity != more.scheme.identity:
+            raise CodeMismatchError(
+                f"{more!r} were made by {more.scheme.identity}, the index's by {rows.scheme.identity}: encode with one "
+                "quantizer, or add floats"
+            )
+        if len(rows) and len(more) and rows.is_unit and not more.is_unit:
+            raise CodeMismatchError(
+                "the index holds rows of unit length, which cosine and l2 need; these are not: normalize them"
+            )
+    elif isinstance(rows, LowBitCodes) or isinstance(more, LowBitCodes) or rows.meaning != more.meaning:
         raise CodeMismatchError(f"{more!r} does not join {rows!r}: they differ in dtype, dimension, scale or bit order")
 
 
-def like(given: Embeddings, rows: Embeddings) -> Embeddings:
+def like(given: Rows, rows: Rows) -> Rows:
     """Return `given` as codes like `rows`, if it is floats; else itself."""
-    if given.output_dtype is not OutputDtype.FLOAT or rows.output_dtype is OutputDtype.FLOAT:
+    if isinstance(given, LowBitCodes) or given.output_dtype is not OutputDtype.FLOAT:
+        return given
+    if isinstance(rows, Embeddings) and rows.output_dtype is OutputDtype.FLOAT:
         return given
     if given.dimension != rows.dimension:
         raise CodeMismatchError(f"the index has {rows.dimension} dimensions, not {given.dimension}")
-    return encoded(given, rows)
+    return rows.scheme.encode(given.values) if isinstance(rows, LowBitCodes) else encoded(given, rows)
 
 
 def encoded(given: Embeddings, rows: Embeddings) -> Embeddings:
@@ -69,14 +96,14 @@ def rows_of_mask(now: Snapshot, mask: Any) -> Any:
     return rows
 
 
-def for_both(asked: Embeddings, now: Snapshot) -> tuple[Embeddings, Embeddings]:
+def for_both(asked: Embeddings, better: Rows) -> tuple[Embeddings, Embeddings]:
     """Return queries for the scan and for rescoring."""
-    assert now.rescore_with is not None
     if asked.output_dtype is OutputDtype.FLOAT:
         return asked, asked
-    if asked.meaning == now.rescore_with.rows.meaning:
+    if isinstance(better, Embeddings) and asked.meaning == better.meaning:
         return Embeddings(asked.to_float()), asked
+    kind = f"{better.scheme.bits}-bit" if isinstance(better, LowBitCodes) else better.output_dtype
     raise CodeMismatchError(
-        f"{asked.output_dtype} queries cannot be rescored with {now.rescore_with.rows.output_dtype} rows: pass floats, "
-        "or rescore_multiplier=None to search the codes alone"
+        f"{asked.output_dtype} queries cannot be rescored with {kind} rows: pass floats, or rescore_multiplier=None to "
+        "search the codes alone"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from ._native import search as native
 from .embeddings import Embeddings, replace_values
-from .errors import CodeMismatchError
+from .lowbit_codes import LowBitCodes
 from .scale import PER_VECTOR, Scale
+
+Rows = Embeddings | LowBitCodes
 
 
 class Growing:
@@ -20,44 +23,38 @@ class Growing:
     def __init__(self, values: NDArray[Any]) -> None:
         self._room, self._used = values, len(values)
 
-    @property
-    def values(self) -> NDArray[Any]:
-        """The rows so far, a view."""
-        return self._room[: self._used]
-
-    def append(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the former rows and the new ones. Not for two threads at once."""
-        total = self._used + len(values)
+    def reserve(self, count: int) -> None:
+        """Make room for `count` further rows; where this fails, nothing has changed."""
+        total = self._used + count
         if total > len(self._room):
             room = np.empty((max(total, len(self._room) * 3 // 2), *self._room.shape[1:]), self._room.dtype)
-            room[: self._used] = self.values
+            room[: self._used] = self._room[: self._used]
             self._room = room
+
+    def append(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the former rows and the new ones, which have been reserved. Not for two threads at once."""
+        total = self._used + len(values)
         self._room[self._used : total] = values
         self._used = total
-        return self.values
+        return self._room[:total]
 
 
 class Part:
     """Rows of one kind in an index. A `Part` is replaced, never changed, as far as searches see it."""
 
-    def __init__(self, rows: Embeddings) -> None:
-        self.rows = rows
-        self._growing = Growing(rows.values)
+    def __init__(self, rows: Rows) -> None:
+        self.rows: Rows = rows
+        self._growing = [Growing(array) for array in _arrays(rows)]
         self._squares: NDArray[np.float64] = np.empty(0, np.float64)
 
-    def appended(self, more: Embeddings) -> Part:
-        """Return a part with `more` rows, which shares the former ones' memory."""
-        if more.meaning != self.rows.meaning:
-            raise CodeMismatchError(f"{more!r} cannot be added to {self.rows!r}: they differ in dtype, shape or scale")
+    def appended(self, more: Rows) -> Part:
+        """Return a part with `more` rows, which mean the same; it shares the former ones' memory."""
+        for growing in self._growing:
+            growing.reserve(len(more))
+        arrays = [growing.append(array) for growing, array in zip(self._growing, _arrays(more), strict=True)]
         part = Part.__new__(Part)
         part._growing = self._growing
-        scale = self.rows.scale
-        if scale is not None and scale.kind == PER_VECTOR:
-            assert scale.values is not None
-            assert more.scale is not None
-            assert more.scale.values is not None
-            scale = Scale.per_vector(np.concatenate([scale.values, more.scale.values]))
-        part.rows = replace_values(self.rows, self._growing.append(more.values), scale=scale)
+        part.rows = _joined(self.rows, more, arrays)
         part._squares = self._squares
         return part
 
@@ -78,6 +75,35 @@ class Part:
             known = np.concatenate([known, tail])
             self._squares = known
         scan.row_squares = known
+
+
+def _arrays(rows: Rows) -> tuple[NDArray[Any], ...]:
+    if isinstance(rows, LowBitCodes):
+        return rows.bit_planes, rows.scales, rows.lengths
+    return (rows.values,)
+
+
+def _joined(rows: Rows, more: Rows, arrays: Sequence[NDArray[Any]]) -> Rows:
+    """Return `rows` and `more`, of which `arrays` are the arrays."""
+    if isinstance(rows, LowBitCodes):
+        assert isinstance(more, LowBitCodes)
+        planes, scales, lengths = arrays
+        return replace(
+            rows,
+            bit_planes=planes,
+            scales=scales,
+            lengths=lengths,
+            is_unit=rows.is_unit and more.is_unit,
+            unit_error=max(rows.unit_error, more.unit_error),
+        )
+    assert isinstance(more, Embeddings)
+    scale = rows.scale
+    if scale is not None and scale.kind == PER_VECTOR:
+        assert scale.values is not None
+        assert more.scale is not None
+        assert more.scale.values is not None
+        scale = Scale.per_vector(np.concatenate([scale.values, more.scale.values]))
+    return replace_values(rows, arrays[0], scale=scale)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import bits as native_bits
 from ._native import lowbit as native
 from .codes import row_norms
+from .embeddings import Embeddings
+from .errors import CodeMismatchError
 from .lowbit_levels import Floats, Levels, Rotation, levels_of
 from .quantize import as_float_rows
 
@@ -229,6 +231,17 @@ class LowBitCodes:
     def to_float(self) -> Floats:
         """Return the rows that the codes stand for, float32 (n, dimension)."""
         return self.scheme.decode(self)
+
+    def to(self, output_dtype: str, *, scale: Any = None) -> Embeddings:
+        """Convert to one of the five dtypes, through the rows that the codes stand for; see :meth:`Embeddings.to`."""
+        return Embeddings(self.to_float()).to(output_dtype, scale=scale)
+
+    def truncate(self, dimension: int, *, normalize: bool = True) -> NoReturn:
+        """Refuse: no dimension stands alone in codes with a rotation, and scales are of whole rows."""
+        raise CodeMismatchError(
+            f"low-bit codes cannot be cut to {dimension} dimensions: cut the floats and encode those, or cut what the "
+            "codes stand for: .to('float').truncate(dimension)"
+        )
 
     def __len__(self) -> int:
         return len(self.bit_planes)

@@ -6,32 +6,35 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .embeddings import Embeddings
 from .errors import StorageError
-from .scale import PER_VECTOR, UNIT, Scale
+from .lowbit_codes import LowBitCodes
+from .scale import PER_VECTOR, UNIT
 from .storage_atomic import replacing
 from .storage_numpy import read_npy, read_npz, write_npy, write_npz
+from .storage_pack import is_packed, pack, unpack
 from .storage_parquet import read_parquet, write_parquet
 from .storage_tensors import read_tensors, write_tensors_to
 from .storage_xvecs import ELEMENTS, read_bin, read_vecs, write_bin, write_vecs
 
-FORMAT = "embcodec 1"
 _TYPED = (".safetensors", ".npz", ".parquet")
+_LOW_BIT = (".safetensors", ".npz")
 _MATRIX = (".fbin", ".u8bin", ".i8bin")
 _ROWS = (".fvecs", ".bvecs")
 SUFFIXES = (*_TYPED, ".npy", *_MATRIX, *_ROWS)
 """The kinds of files, by their names' ends."""
 
 
-def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
+def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes) -> None:
     """Write embeddings to a file whose suffix says its kind.
 
-    ``.safetensors``, ``.npz`` and ``.parquet`` keep everything: dtype, dimension, scale, byte and bit order.
+    ``.safetensors``, ``.npz`` and ``.parquet`` keep everything: dtype, dimension, scale, byte and bit order. The first
+    two also hold low-bit codes, together with the scheme that codes further rows.
     ``.npy``, ``.fbin .u8bin .i8bin`` and ``.fvecs .bvecs`` hold bare values; what they would lose is refused,
     except that the reader of a ``.npy`` of integers has to say what they are.
 
@@ -39,7 +42,7 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
     ----------
     path : path-like
         An existing file is replaced atomically: a crash leaves the old file or the new one.
-    embeddings : Embeddings
+    embeddings : Embeddings or LowBitCodes
 
     Raises
     ------
@@ -57,11 +60,16 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
     Embeddings(1 x 18 ubinary, 3 bytes)
     """
     suffix = check_suffix(path)
-    if not isinstance(embeddings, Embeddings):
+    if not isinstance(embeddings, Embeddings | LowBitCodes):
         raise TypeError(
             f"save takes Embeddings, not {type(embeddings).__name__}: wrap arrays as Embeddings(array, dtype)"
         )
-    if suffix not in _TYPED:
+    if isinstance(embeddings, LowBitCodes) and suffix not in _LOW_BIT:
+        raise StorageError(
+            f"a {suffix} file has no room for the rotation and the scales of low-bit codes; use .safetensors, or save "
+            "what they stand for: codes.to('float')"
+        )
+    if isinstance(embeddings, Embeddings) and suffix not in _TYPED:
         _check_bare(embeddings, suffix)
     with replacing(path) as file:
         if suffix == ".safetensors":
@@ -69,14 +77,8 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings) -> None:
         elif suffix == ".npz":
             tensors, words = pack(embeddings)
             write_npz(file, {**tensors, "embcodec": np.array(json.dumps(words, sort_keys=True))})
-        elif suffix == ".parquet":
-            _save_parquet(file, embeddings)
-        elif suffix == ".npy":
-            write_npy(file, embeddings.values)
-        elif suffix in _MATRIX:
-            write_bin(file, embeddings.values, suffix)
-        else:
-            write_vecs(file, embeddings.values, suffix)
+        elif isinstance(embeddings, Embeddings):
+            _write_embeddings(file, embeddings, suffix)
 
 
 def load(
@@ -86,7 +88,7 @@ def load(
     output_dtype: str | None = None,
     dimension: int | None = None,
     column: str | None = None,
-) -> Embeddings:
+) -> Embeddings | LowBitCodes:
     """Read embeddings from a file.
 
     Parameters
@@ -102,8 +104,8 @@ def load(
 
     Returns
     -------
-    Embeddings
-        Owned and writable unless mapped.
+    Embeddings or LowBitCodes
+        As they were saved; owned and writable unless mapped.
 
     Raises
     ------
@@ -126,80 +128,23 @@ def _load(
     output_dtype: str | None,
     dimension: int | None,
     column: str | None,
-) -> Embeddings:
+) -> Embeddings | LowBitCodes:
     if mmap and suffix in (".npz", ".parquet", *_ROWS):
         raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
     tensors, words = _read(path, suffix, mmap, column)
-    if "output_dtype" in words:
+    if "index" in words and is_packed(words, "codes."):
+        raise StorageError("the file holds an index: FlatIndex.load(path) reads it")
+    if is_packed(words):
         found = unpack(tensors, words)
-        if (output_dtype or found.output_dtype) != found.output_dtype:
-            raise StorageError(f"the file holds {found.output_dtype} rows, not {output_dtype}")
+        kind = f"{found.scheme.bits}-bit" if isinstance(found, LowBitCodes) else found.output_dtype
+        if (output_dtype or kind) != kind:
+            raise StorageError(f"the file holds {kind} rows, not {output_dtype}")
         if dimension is not None and dimension != found.dimension:
             raise StorageError(f"the file holds rows of {found.dimension} dimensions, not {dimension}")
         return found
     if suffix in ELEMENTS and output_dtype is None:
         output_dtype = {"f": "float", "i": "int8", "u": "uint8"}[np.dtype(ELEMENTS[suffix]).kind]
     return _wrap(tensors, output_dtype, dimension)
-
-
-def pack(embeddings: Embeddings, prefix: str = "") -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Return the arrays and the words that make up embeddings, to be stored; names begin with `prefix`.
-
-    Returns
-    -------
-    tensors : dict
-        ``values``, and ``scale`` where the scale has values.
-    words : dict of str to str
-        ``format``, ``output_dtype``, ``dimension``, ``scale`` (its identity), ``signed_bytes`` and
-        ``bit_order``.
-    """
-    scale = embeddings.scale
-    tensors = {f"{prefix}values": embeddings.values}
-    if scale is not None and scale.values is not None:
-        tensors[f"{prefix}scale"] = scale.values
-    words = {
-        "format": FORMAT,
-        "output_dtype": str(embeddings.output_dtype),
-        "dimension": str(embeddings.dimension),
-        "scale": scale.identity if scale is not None else "none",
-        "signed_bytes": embeddings.signed_bytes,
-        "bit_order": embeddings.bit_order,
-    }
-    return tensors, {prefix + key: value for key, value in words.items()}
-
-
-def unpack(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], prefix: str = "") -> Embeddings:
-    """Return the embeddings that :func:`pack` took apart.
-
-    Raises
-    ------
-    StorageError
-        Where something is missing or does not fit.
-    """
-    try:
-        plain = {key.removeprefix(prefix): value for key, value in words.items() if key.startswith(prefix)}
-        if plain["format"] != FORMAT:
-            raise StorageError(f"a file of format {plain['format']!r}; this version reads {FORMAT!r}")
-        if not plain["dimension"].isdecimal() or len(plain["dimension"]) > 18:
-            raise ValueError(f"dimension {plain['dimension']!r}")
-        identity = plain["scale"]
-        scale = None if identity == "none" else Scale(identity.partition(":")[0], tensors.get(f"{prefix}scale"))
-        if scale is not None and scale.identity != identity:
-            raise ValueError(f"the values of the scale are not those of {identity!r}")
-        return Embeddings(
-            tensors[f"{prefix}values"],
-            plain["output_dtype"],
-            int(plain["dimension"]),
-            scale,
-            plain["signed_bytes"],  # type: ignore[arg-type]
-            plain["bit_order"],  # type: ignore[arg-type]
-        )
-    except KeyError as error:
-        raise StorageError(f"the file lacks {prefix}{error.args[0]}") from None
-    except StorageError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise StorageError(f"the file contradicts itself: {error}") from None
 
 
 def _read(
@@ -250,6 +195,17 @@ def _check_bare(embeddings: Embeddings, suffix: str) -> None:
         "offset",
     ):
         raise StorageError(f"a {suffix} file cannot say how bits are packed; use .safetensors")
+
+
+def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> None:
+    if suffix == ".parquet":
+        _save_parquet(file, embeddings)
+    elif suffix == ".npy":
+        write_npy(file, embeddings.values)
+    elif suffix in _MATRIX:
+        write_bin(file, embeddings.values, suffix)
+    else:
+        write_vecs(file, embeddings.values, suffix)
 
 
 def _save_parquet(file: Any, embeddings: Embeddings) -> None:

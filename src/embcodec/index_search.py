@@ -1,0 +1,84 @@
+"""The stages of a search in an index: bits, the same bits with the float query, better rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dtypes import OutputDtype
+from .embeddings import Embeddings
+from .errors import CodeMismatchError
+from .index_arguments import encoded, for_both
+from .index_rows import Part, Snapshot
+from .lowbit_codes import LowBitCodes
+from .search import SearchResult, as_count, best_of, rescored, restrict
+from .search_plan import plan
+
+HAMMING_MULTIPLIER = 5
+"""Candidates of the Hamming stage for each that the float query on the same bits keeps."""
+
+
+def staged(
+    now: Snapshot,
+    asked: Embeddings,
+    k: int,
+    *,
+    multiplier: float | None,
+    three_stage: bool,
+    metric: Any,
+    mask: Any,
+    precision: str,
+    threads: int | None,
+) -> SearchResult:
+    """Return the k best rows for each query, as :meth:`FlatIndex.search` has it."""
+    if now.rescore_with is None or multiplier is None or metric in ("hamming", "jaccard"):
+        if not three_stage:
+            return _best(now.codes, asked, k, metric, mask, precision, threads)
+        candidates = _through_bits(now, asked, as_count(k), metric, mask, precision, threads)
+        return rescored(asked, candidates, now.codes.rows, k, metric, precision, threads)
+    if not 1 <= multiplier < np.inf:
+        raise ValueError(f"rescore_multiplier must be a number of at least 1, not {multiplier}")
+    better = now.rescore_with.rows
+    first, final = for_both(asked, better)
+    wanted = int(np.ceil(as_count(k) * multiplier))
+    if three_stage:
+        candidates = _through_bits(now, first, wanted, metric, mask, precision, threads)
+    else:
+        candidates = _best(now.codes, first, wanted, metric, mask, precision, threads).indices
+    return rescored(final, candidates, better, k, metric, "float32", threads)
+
+
+def _best(
+    part: Part, asked: Embeddings, k: int, metric: Any, mask: Any, precision: str, threads: int | None
+) -> SearchResult:
+    scan = plan(asked, part.rows, metric, precision)
+    allowed = restrict(scan, mask)
+    part.give_squares(scan)
+    return best_of(scan, min(as_count(k), allowed), threads)
+
+
+def _through_bits(
+    now: Snapshot, asked: Embeddings, wanted: int, metric: Any, mask: Any, precision: str, threads: int | None
+) -> NDArray[np.int64]:
+    """Return candidates by Hamming distance, narrowed by the float query on the same bits."""
+    rows = now.codes.rows
+    if asked.output_dtype is not OutputDtype.FLOAT or not _is_one_bit(rows):
+        raise CodeMismatchError(f"three stages need float queries and one bit a dimension, not {asked!r} and {rows!r}")
+    if asked.dimension != rows.dimension:
+        raise CodeMismatchError(f"queries have {asked.dimension} dimensions, the index {rows.dimension}")
+    if isinstance(rows, LowBitCodes):
+        signs, bits = (
+            Embeddings(codes.bit_planes, "ubinary", rows.dimension)
+            for codes in (rows.scheme.encode(asked.values), rows)
+        )
+        part = Part(bits)
+    else:
+        signs, part = encoded(asked, rows), now.codes
+    found = _best(part, signs, wanted * HAMMING_MULTIPLIER, "hamming", mask, precision, threads)
+    return rescored(asked, found.indices, rows, wanted, metric, precision, threads).indices
+
+
+def _is_one_bit(rows: Embeddings | LowBitCodes) -> bool:
+    return rows.scheme.bits == 1 if isinstance(rows, LowBitCodes) else rows.output_dtype.is_packed
