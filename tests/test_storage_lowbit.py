@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import pickle
@@ -65,8 +66,8 @@ def test_mapped(tmp_path: Path, bits: int) -> None:
     ours, theirs = search(asked, found, 7), search(asked, original, 7)
     assert np.array_equal(ours.indices, theirs.indices)
     assert np.array_equal(ours.scores, theirs.scores)
+    save(tmp_path / "codes.npz", original)
     with pytest.raises(StorageError, match="cannot be mapped"):
-        save(tmp_path / "codes.npz", original)
         load(tmp_path / "codes.npz", mmap=True)
 
 
@@ -107,10 +108,8 @@ def test_every_changed_bit_of_the_header_is_seen(tmp_path: Path) -> None:
         broken = bytearray(content)
         broken[place] ^= 1
         path.write_bytes(broken)
-        try:
+        with contextlib.suppress(StorageError):
             assert same(load(path), original)  # a changed space
-        except StorageError:
-            pass
     for cut in (0, 7, length - 1, length, len(content) - 1):
         path.write_bytes(content[:cut])
         with pytest.raises(StorageError):

@@ -186,8 +186,8 @@ def search(
 ) -> None:
     """Find the rows of CORPUS nearest to each row of QUERIES, exactly.
 
-    Both files hold the same codes, or the queries are floats, which meet any, low-bit codes among them. One line a query: its row, then the rows of CORPUS, best
-    first, each with its score.
+    Both files hold the same codes, or the queries are floats, which meet any, low-bit codes among them. One line a
+    query: its row, then the rows of CORPUS, best first, each with its score.
     """
     asked = read_vectors(queries, query_dtype, remedy="say --query-dtype")
     rows = read_rows(corpus, corpus_dtype, remedy="say --corpus-dtype")
