@@ -61,8 +61,12 @@ static void install_neon(ec_kernels *table) {
     ec_base64_install_neon(table);
     ec_hamming_install_neon(table);
     ec_dot_install_neon(table);
+    ec_numbers_install_neon(table);
+    ec_response_install_neon(table);
     ec_bits_install_neon(table);
     ec_quantize_install_neon(table);
+    ec_hadamard_install_neon(table);
+    ec_search_install_neon(table);
 }
 #endif
 

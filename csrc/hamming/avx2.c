@@ -1,4 +1,4 @@
-/* Bits against bits, and tables against bits, by vpshufb: sixteen-entry tables in every half of a register. */
+/* Bits against bits by vpshufb: the counts of the sixteen nibbles in every half of a register. */
 #include "hamming.h"
 
 #if defined(EC_X86_64)
@@ -87,59 +87,12 @@ static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_
     }
 }
 
-/* As the scalar twin. Panel: for each 32 rows, byte 0 of all of them, byte 1, ...; whole EC_DOT_U1_LANES. */
-static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
-    for (int64_t r = 0; r < ec_round_up(n_rows, EC_DOT_U1_LANES); r++) {
-        const uint8_t *row = (const uint8_t *)rows + (r < n_rows ? r : 0) * stride_bytes;
-        uint8_t *out = (uint8_t *)panel + r / 32 * 32 * width + r % 32;
-        for (int64_t i = 0; i < width; i++) out[32 * i] = row[i];
-    }
-}
-
-/* Sums of one query with 32 rows. Look-ups are bytes of neighbouring rows: as 16-bit numbers low + 256 high are summed,
- * and high alone, so that low is what remains; 128 bytes of a row, 256 look-ups of at most 255, fit 16 bits. */
-EC_INLINE void sum_block(const uint8_t *table, const uint8_t *panel, int64_t n_rows, int64_t width, int32_t *scores) {
-    const __m256i nibble = _mm256_set1_epi8(15);
-    int32_t sums[32];
-    for (int r = 0; r < 32; r++) sums[r] = (int32_t)(-256 * width);
-    for (int64_t start = 0; start < width; start += 128) {
-        int64_t end = ec_min_i64(start + 128, width);
-        __m256i both_u16x16 = _mm256_setzero_si256(), odd_u16x16 = both_u16x16;
-        for (int64_t i = start; i < end; i++) {
-            __m256i bytes_u8x32 = _mm256_loadu_si256((const __m256i *)(panel + 32 * i));
-            __m256i high_table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(table + 32 * i)));
-            __m256i low_table = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(table + 32 * i + 16)));
-            __m256i a = _mm256_shuffle_epi8(high_table, _mm256_and_si256(_mm256_srli_epi16(bytes_u8x32, 4), nibble));
-            __m256i b = _mm256_shuffle_epi8(low_table, _mm256_and_si256(bytes_u8x32, nibble));
-            both_u16x16 = _mm256_add_epi16(both_u16x16, _mm256_add_epi16(a, b));
-            odd_u16x16 = _mm256_add_epi16(odd_u16x16, _mm256_add_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8)));
-        }
-        uint16_t even[16], odd[16];
-        _mm256_storeu_si256((__m256i *)even, _mm256_sub_epi16(both_u16x16, _mm256_slli_epi16(odd_u16x16, 8)));
-        _mm256_storeu_si256((__m256i *)odd, odd_u16x16);
-        for (int r = 0; r < 16; r++) {
-            sums[2 * r] += even[r];
-            sums[2 * r + 1] += odd[r];
-        }
-    }
-    memcpy(scores, sums, (size_t)ec_min_i64(n_rows, 32) * sizeof *scores);
-}
-
-static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        int32_t *scores, int64_t scores_stride) {
-    for (int64_t q = 0; q < n_queries; q++)
-        for (int64_t r = 0; r < n_rows; r += 32)
-            sum_block((const uint8_t *)prepared + q * 64 * ec_quads_u1(width), (const uint8_t *)panel + r * width,
-                      n_rows - r, width, scores + q * scores_stride + r);
-}
-
 EC_TARGET_END
 
 void ec_hamming_install_avx2(ec_kernels *table) {
     table->hamming_u1_pack = hamming_u1_pack;
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
-    table->dot_u1_pack = dot_u1_pack;
-    table->dot_u1_tile = dot_u1_tile;
+    ec_dot_u1_install_avx2(table);
 }
 #endif

@@ -78,5 +78,6 @@ void ec_hamming_install_neon(ec_kernels *table) {
     table->hamming_u1_pack = hamming_u1_pack;
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
+    ec_dot_u1_install_neon(table);
 }
 #endif

@@ -222,56 +222,31 @@ EC_INLINE __m256i values_before(const uint8_t *text, uint32_t negative, int32_t 
     return _mm256_sub_epi8(_mm256_xor_si256(value_u8x32, signs_u8x32), signs_u8x32);
 }
 
+static uint64_t evaluate(const uint8_t *block, uint64_t negative, int32_t type, uint8_t *values) {
+    uint32_t wrong_low, wrong_high;
+    __m256i low_u8x32 = values_before(block, (uint32_t)negative, type, &wrong_low);
+    __m256i high_u8x32 = values_before(block + 32, (uint32_t)(negative >> 32), type, &wrong_high);
+    _mm256_storeu_si256((__m256i *)values, low_u8x32);
+    _mm256_storeu_si256((__m256i *)(values + 32), high_u8x32);
+    return wrong_low | (uint64_t)wrong_high << 32;
+}
+
+/* By way of a buffer: eight bytes are written at a time, of which fewer are chosen. */
+static void pack(const uint8_t *values, uint64_t chosen, int64_t count, uint8_t *out) {
+    uint8_t packed[BLOCK + 8];
+    int filled = 0;
+    for (int i = 0; i < BLOCK; i += 8) {
+        uint64_t bytes = _pdep_u64(chosen >> i, UINT64_C(0x0101010101010101));
+        uint64_t taken = _pext_u64(ec_load_u64(values + i), bytes * 255);
+        memcpy(packed + filled, &taken, 8);
+        filled += (int)_mm_popcnt_u64(bytes);
+    }
+    memcpy(out, packed, (size_t)count);
+}
+
 static int64_t read_integers(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type,
                              int64_t *consumed) {
-    ec_number_carry carry = {0, 0, 0, 0, 0};
-    uint64_t negative_carry = 0, bad = 0;
-    int64_t at = 0, ended = 0, written = 0;
-    for (; at < length && bad == 0; at += BLOCK) {
-        const uint8_t *block = chunk + at;
-        ec_number_classes classes = classify(block);
-        ec_number_marks marks = ec_number_mark(&classes, &carry);
-        uint64_t sum = classes.digits + marks.negative, carried = sum + negative_carry;
-        uint64_t negative = carried & ~classes.digits;
-        negative_carry = (uint64_t)(sum < classes.digits) | (uint64_t)(carried < sum);
-
-        uint32_t wrong_low, wrong_high;
-        uint8_t values[BLOCK], packed[BLOCK + 8];
-        _mm256_storeu_si256((__m256i *)values, values_before(block, (uint32_t)negative, type, &wrong_low));
-        _mm256_storeu_si256((__m256i *)(values + 32),
-                            values_before(block + 32, (uint32_t)(negative >> 32), type, &wrong_high));
-        uint64_t wrong = wrong_low | (uint64_t)wrong_high << 32;
-        bad = marks.bad | classes.exponents | (marks.fraction & ~classes.zeros) | (wrong & marks.point);
-        uint64_t end = marks.end, point = marks.point;
-        if (EC_UNLIKELY(bad != 0)) {
-            uint64_t sound = (bad & (0 - bad)) - 1;
-            end &= sound;
-            point &= sound;
-        }
-        int64_t count = (int64_t)_mm_popcnt_u64(point);
-        if (EC_UNLIKELY(count > room - written)) break; /* scalar finds the number for which there is no room */
-        int filled = 0;
-        for (int i = 0; i < BLOCK; i += 8) {
-            uint64_t chosen = _pdep_u64(point >> i, UINT64_C(0x0101010101010101));
-            uint64_t taken = _pext_u64(ec_load_u64(values + i), chosen * 255);
-            memcpy(packed + filled, &taken, 8);
-            filled += (int)_mm_popcnt_u64(chosen);
-        }
-        memcpy(out + written, packed, (size_t)count);
-        written += count;
-        ended += (int64_t)_mm_popcnt_u64(end);
-        if (bad != 0) {
-            if (end != 0) {
-                *consumed = at + 64 - ec_leading_zeros_u64(end);
-                return ended;
-            }
-            break;
-        }
-    }
-    /* Numbers whose commas were not reached are read again: back to the last comma. */
-    while (at > 0 && chunk[at - 1] != ',') at--;
-    *consumed = at;
-    return ended;
+    return ec_integers_read(chunk, length, out, room, type, consumed, classify, evaluate, pack);
 }
 
 static ec_result integers_parse_avx2(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type) {

@@ -94,6 +94,56 @@ EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float
     }
 }
 
+/* The one pass over a chunk of integers:
+ *     uint64_t evaluate(const uint8_t *block, uint64_t negative, int32_t type, uint8_t *values)
+ *         at every byte of a block the value of the up to three digits before it, negated where `negative` is set; returns
+ *         the bytes at which there are more digits than that or the type does not hold the value
+ *     void pack(const uint8_t *values, uint64_t chosen, int64_t count, uint8_t *out)
+ *         the chosen ones of 64 (there is room for `count`, which is how many they are) */
+EC_INLINE int64_t ec_integers_read(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type,
+                                   int64_t *consumed, ec_number_classes (*classify)(const uint8_t *),
+                                   uint64_t (*evaluate)(const uint8_t *, uint64_t, int32_t, uint8_t *),
+                                   void (*pack)(const uint8_t *, uint64_t, int64_t, uint8_t *)) {
+    ec_number_carry carry = {0, 0, 0, 0, 0};
+    uint64_t negative_carry = 0, bad = 0;
+    int64_t at = 0, ended = 0, written = 0;
+    for (; at < length && bad == 0; at += BLOCK) {
+        const uint8_t *block = chunk + at;
+        ec_number_classes classes = classify(block);
+        ec_number_marks marks = ec_number_mark(&classes, &carry);
+        /* Adding a sign's bit to its digits carries it to the byte behind them. */
+        uint64_t sum = classes.digits + marks.negative, carried = sum + negative_carry;
+        uint64_t negative = carried & ~classes.digits;
+        negative_carry = (uint64_t)(sum < classes.digits) | (uint64_t)(carried < sum);
+
+        uint8_t values[BLOCK];
+        uint64_t wrong = evaluate(block, negative, type, values);
+        bad = marks.bad | classes.exponents | (marks.fraction & ~classes.zeros) | (wrong & marks.point);
+        uint64_t end = marks.end, point = marks.point;
+        if (EC_UNLIKELY(bad != 0)) {
+            uint64_t sound = (bad & (0 - bad)) - 1;
+            end &= sound;
+            point &= sound;
+        }
+        int64_t count = ec_count_ones_u64(point);
+        if (EC_UNLIKELY(count > room - written)) break; /* scalar finds the number for which there is no room */
+        pack(values, point, count, out + written);
+        written += count;
+        ended += ec_count_ones_u64(end);
+        if (bad != 0) {
+            if (end != 0) {
+                *consumed = at + 64 - ec_leading_zeros_u64(end);
+                return ended;
+            }
+            break;
+        }
+    }
+    /* Numbers whose commas were not reached are read again: back to the last comma. */
+    while (at > 0 && chunk[at - 1] != ',') at--;
+    *consumed = at;
+    return ended;
+}
+
 /* Reads an array of integers with a tier's one pass:
  *     int64_t read(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type, int64_t *consumed)
  *         the numbers written, room or fewer, with `consumed` behind the last one's comma; leaves off at the first block

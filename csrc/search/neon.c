@@ -1,0 +1,95 @@
+/* The filters of the scan, sixteen costs at a time, and bits to floats. The other slots are element-wise loops of loops.h,
+ * of which compilers make NEON, the baseline of AArch64, without being asked: they stay scalar's. */
+#include "loops.h"
+
+#if defined(EC_AARCH64)
+
+/* A bit for each of sixteen masks of 32 bits, the first lowest.
+ *     ffffffff 00000000 ffffffff ...   four vectors; their upper halves, then the upper halves of those
+ *     ff 00 ff ...                     one vector, a byte a cost
+ *     01 00 04 08 00 ...               and: each its bit of a byte; then pairs are added three times                  */
+EC_INLINE uint32_t bits_of_16(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4_t d) {
+    const uint8x8_t bit_u8x8 = vcreate_u8(0x8040201008040201u);
+    const uint16x8_t ab_u16x8 = vuzp1q_u16(vreinterpretq_u16_u32(a), vreinterpretq_u16_u32(b));
+    const uint16x8_t cd_u16x8 = vuzp1q_u16(vreinterpretq_u16_u32(c), vreinterpretq_u16_u32(d));
+    const uint8x16_t all_u8x16 = vuzp1q_u8(vreinterpretq_u8_u16(ab_u16x8), vreinterpretq_u8_u16(cd_u16x8));
+    uint8x16_t sums_u8x16 = vandq_u8(all_u8x16, vcombine_u8(bit_u8x8, bit_u8x8));
+    for (int i = 0; i < 3; i++) sums_u8x16 = vpaddq_u8(sums_u8x16, sums_u8x16);
+    return vgetq_lane_u16(vreinterpretq_u16_u8(sums_u8x16), 0);
+}
+
+/* Whether any of sixteen masks of 32 bits is set. */
+EC_INLINE int any_of_16(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4_t d) {
+    return vmaxvq_u32(vorrq_u32(vorrq_u32(a, b), vorrq_u32(c, d))) != 0;
+}
+
+/* Sixteen bits of a mask of rows from row i, a multiple of 8, on. */
+EC_INLINE uint32_t mask_of_16(const uint8_t *mask, int64_t i) {
+    return mask ? (uint32_t)mask[i / 8] | (uint32_t)mask[i / 8 + 1] << 8 : 0xffff;
+}
+
+static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row, const uint8_t *mask,
+                          uint64_t *entries) {
+    const int32x4_t limit_i32x4 = vdupq_n_s32(limit);
+    int64_t count = 0, i = 0;
+    for (; i + 16 <= n; i += 16) {
+        const uint32x4_t a = vcltq_s32(vld1q_s32(costs + i), limit_i32x4);
+        const uint32x4_t b = vcltq_s32(vld1q_s32(costs + i + 4), limit_i32x4);
+        const uint32x4_t c = vcltq_s32(vld1q_s32(costs + i + 8), limit_i32x4);
+        const uint32x4_t d = vcltq_s32(vld1q_s32(costs + i + 12), limit_i32x4);
+        if (EC_LIKELY(!any_of_16(a, b, c, d))) continue;
+        for (uint32_t better = bits_of_16(a, b, c, d) & mask_of_16(mask, i); better != 0; better &= better - 1) {
+            int64_t at = i + ec_trailing_zeros_u64(better);
+            entries[count++] = ec_entry_i32(costs[at], first_row + (uint32_t)at);
+        }
+    }
+    for (; i < n; i++)
+        if (costs[i] < limit && ec_mask_bit(mask, i))
+            entries[count++] = ec_entry_i32(costs[i], first_row + (uint32_t)i);
+    return count;
+}
+
+/* Not at or above the limit, so that NaN passes. */
+EC_INLINE uint32x4_t better_f32x4(const float *costs, float32x4_t limit_f32x4) {
+    return vmvnq_u32(vcgeq_f32(vld1q_f32(costs), limit_f32x4));
+}
+
+static int64_t filter_f32(const float *costs, int64_t n, float limit, uint32_t first_row, const uint8_t *mask,
+                          uint64_t *entries) {
+    const float32x4_t limit_f32x4 = vdupq_n_f32(limit);
+    int64_t count = 0, i = 0;
+    for (; i + 16 <= n; i += 16) {
+        const uint32x4_t a = better_f32x4(costs + i, limit_f32x4), b = better_f32x4(costs + i + 4, limit_f32x4);
+        const uint32x4_t c = better_f32x4(costs + i + 8, limit_f32x4), d = better_f32x4(costs + i + 12, limit_f32x4);
+        if (EC_LIKELY(!any_of_16(a, b, c, d))) continue;
+        for (uint32_t better = bits_of_16(a, b, c, d) & mask_of_16(mask, i); better != 0; better &= better - 1) {
+            int64_t at = i + ec_trailing_zeros_u64(better);
+            entries[count++] = ec_entry_f32(costs[at], first_row + (uint32_t)at);
+        }
+    }
+    for (; i < n; i++)
+        if (!(costs[i] >= limit) && ec_mask_bit(mask, i))
+            entries[count++] = ec_entry_f32(costs[i], first_row + (uint32_t)i);
+    return count;
+}
+
+/* A byte in every lane, each lane tests its bit. */
+static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, float *out) {
+    static const uint32_t BITS[8] = {0x80, 0x40, 0x20, 0x10, 8, 4, 2, 1};
+    const uint32x4_t high_u32x4 = vld1q_u32(BITS), low_u32x4 = vld1q_u32(BITS + 4);
+    const float32x4_t plus_f32x4 = vdupq_n_f32(1.0f), minus_f32x4 = vdupq_n_f32(-1.0f);
+    const uint8_t *row = rows;
+    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes)
+        for (int64_t i = 0; i < width; i++, out += 8) {
+            const uint32x4_t byte_u32x4 = vdupq_n_u32(row[i]);
+            vst1q_f32(out, vbslq_f32(vtstq_u32(byte_u32x4, high_u32x4), plus_f32x4, minus_f32x4));
+            vst1q_f32(out + 4, vbslq_f32(vtstq_u32(byte_u32x4, low_u32x4), plus_f32x4, minus_f32x4));
+        }
+}
+
+void ec_search_install_neon(ec_kernels *table) {
+    table->filter_i32 = filter_i32;
+    table->filter_f32 = filter_f32;
+    table->decode_u1 = decode_u1;
+}
+#endif
