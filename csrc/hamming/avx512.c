@@ -1,12 +1,17 @@
-/* Bits against bits by vpopcntq, a lane a row: the rows of a block are transposed once, and no sum is horizontal.
+/* Bits against bits by vpopcntd, a lane a row: the rows of a block are transposed once, no sum is horizontal, and counts
+ * are as wide as scores.
  *
- *     eight rows            word 0 of eight rows, word 1, ...
- *     r0: w0 w1 w2 ...      r0 r1 r2 r3 r4 r5 r6 r7 | r0 r1 ...
- *     r1: w0 w1 w2 ...  ->  <------ one vector ---->                                                           */
+ *     sixteen rows          32 bits of sixteen rows, the next 32, ...
+ *     r0: w0 w1 w2 ...      r0 r1 r2 ... r14 r15 | r0 r1 ...
+ *     r1: w0 w1 w2 ...  ->  <--- one vector ---->                                                              */
+#include "../dot/avx512.h"
 #include "hamming.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
+
+/* Words of 32 bits of a row. */
+EC_INLINE int64_t dwords(int64_t width) { return (width + 3) / 4; }
 
 /* Bytes of a chunk of 64 that lie within the row. */
 static __mmask64 chunk_mask(int64_t width, int64_t at) {
@@ -14,87 +19,70 @@ static __mmask64 chunk_mask(int64_t width, int64_t at) {
     return left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
 }
 
-/* 8 x 8 words: out[j] = word j of the eight rows. */
-EC_INLINE void transpose_u64x8(const __m512i *rows, __m512i *out) {
-    __m512i even[4], odd[4]; /* even[i], lane l: word 2 l of rows 2 i and 2 i + 1 */
-    for (int i = 0; i < 4; i++) {
-        even[i] = _mm512_unpacklo_epi64(rows[2 * i], rows[2 * i + 1]);
-        odd[i] = _mm512_unpackhi_epi64(rows[2 * i], rows[2 * i + 1]);
-    }
-    for (int parity = 0; parity < 2; parity++) {
-        const __m512i *t = parity ? odd : even;
-        __m512i a = _mm512_shuffle_i64x2(t[0], t[1], 0x88), b = _mm512_shuffle_i64x2(t[2], t[3], 0x88);
-        __m512i c = _mm512_shuffle_i64x2(t[0], t[1], 0xdd), d = _mm512_shuffle_i64x2(t[2], t[3], 0xdd);
-        out[parity] = _mm512_shuffle_i64x2(a, b, 0x88);
-        out[parity + 4] = _mm512_shuffle_i64x2(a, b, 0xdd);
-        out[parity + 2] = _mm512_shuffle_i64x2(c, d, 0x88);
-        out[parity + 6] = _mm512_shuffle_i64x2(c, d, 0xdd);
-    }
-}
-
 /* As the scalar twin. The panel is padded with empty rows to whole blocks of EC_HAMMING_LANES. */
 static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     const uint8_t *first = rows;
-    int64_t words = ec_words_u1(width), padded = ec_round_up(n_rows, EC_HAMMING_LANES);
-    for (int64_t r = 0; r < padded; r += 8) {
-        uint64_t *out = (uint64_t *)panel + r * words;
+    int64_t words = dwords(width), padded = ec_round_up(n_rows, EC_HAMMING_LANES);
+    for (int64_t r = 0; r < padded; r += 16) {
+        uint32_t *out = (uint32_t *)panel + r * words;
         for (int64_t at = 0; at < width; at += 64) {
             __mmask64 mask = chunk_mask(width, at);
-            __m512i in[8], columns[8];
-            for (int i = 0; i < 8; i++)
+            __m512i columns[16];
+            for (int i = 0; i < 16; i++) {
                 _mm_prefetch((const char *)first + (r + i) * stride_bytes + at + EC_BYTES_AHEAD, _MM_HINT_T0);
-            for (int i = 0; i < 8; i++)
-                in[i] = r + i < n_rows ? _mm512_maskz_loadu_epi8(mask, first + (r + i) * stride_bytes + at)
-                                       : _mm512_setzero_si512();
-            transpose_u64x8(in, columns);
-            int64_t left = words - at / 8;
-            for (int j = 0; j < 8 && j < left; j++) _mm512_store_si512(out + (at / 8 + j) * 8, columns[j]);
+                columns[i] = r + i < n_rows ? _mm512_maskz_loadu_epi8(mask, first + (r + i) * stride_bytes + at)
+                                            : _mm512_setzero_si512();
+            }
+            ec_transpose_u32x16(columns);
+            int64_t left = words - at / 4;
+            for (int j = 0; j < 16 && j < left; j++) _mm512_store_si512(out + (at / 4 + j) * 16, columns[j]);
         }
     }
 }
 
-/* Counts of n_queries <= 4 with 32 rows: 4 x 4 accumulators. */
-EC_INLINE void count_block(const uint64_t *query, int n_queries, const uint64_t *panel, int64_t n_rows, int64_t words,
-                           int32_t *scores, int64_t scores_stride) {
-    __m512i counts_u64x8[4][4];
+/* Counts of n_queries <= 4 with 64 rows: 4 x 4 accumulators. */
+EC_INLINE void count_block(const uint8_t *query, int64_t query_bytes, int n_queries, const uint32_t *panel,
+                           int64_t n_rows, int64_t words, int32_t *scores, int64_t scores_stride) {
+    __m512i counts_u32x16[4][4];
     for (int q = 0; q < n_queries; q++)
-        for (int g = 0; g < 4; g++) counts_u64x8[q][g] = _mm512_setzero_si512();
+        for (int g = 0; g < 4; g++) counts_u32x16[q][g] = _mm512_setzero_si512();
     for (int64_t j = 0; j < words; j++) {
-        __m512i rows_u64x8[4];
-        for (int g = 0; g < 4; g++) rows_u64x8[g] = _mm512_load_si512(panel + (g * words + j) * 8);
+        __m512i rows_u32x16[4];
+        for (int g = 0; g < 4; g++) rows_u32x16[g] = _mm512_load_si512(panel + (g * words + j) * 16);
         for (int q = 0; q < n_queries; q++) {
-            __m512i query_u64x8 = _mm512_set1_epi64((int64_t)query[q * words + j]);
+            __m512i query_u32x16 = _mm512_set1_epi32((int32_t)ec_load_u32(query + q * query_bytes + 4 * j));
             for (int g = 0; g < 4; g++) {
-                __m512i differing = _mm512_xor_si512(rows_u64x8[g], query_u64x8);
-                counts_u64x8[q][g] = _mm512_add_epi64(counts_u64x8[q][g], _mm512_popcnt_epi64(differing));
+                __m512i differing = _mm512_xor_si512(rows_u32x16[g], query_u32x16);
+                counts_u32x16[q][g] = _mm512_add_epi32(counts_u32x16[q][g], _mm512_popcnt_epi32(differing));
             }
         }
     }
     for (int q = 0; q < n_queries; q++)
-        for (int h = 0; h < 2; h++) {
-            __m512i counts_i32x16 = _mm512_inserti64x4(
-                _mm512_castsi256_si512(_mm512_cvtepi64_epi32(counts_u64x8[q][2 * h])),
-                _mm512_cvtepi64_epi32(counts_u64x8[q][2 * h + 1]), 1);
-            int64_t left = n_rows - 16 * h;
-            __mmask16 mask = left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
-            _mm512_mask_storeu_epi32(scores + q * scores_stride + 16 * h, mask, counts_i32x16);
+        for (int g = 0; g < 4; g++) {
+            int32_t *out = scores + q * scores_stride + 16 * g;
+            if (n_rows >= 64)
+                _mm512_storeu_si512(out, counts_u32x16[q][g]);
+            else if (n_rows > 16 * g)
+                _mm512_mask_storeu_epi32(out, ec_lanes_below(n_rows - 16 * g), counts_u32x16[q][g]);
         }
 }
 
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                             int32_t *scores, int64_t scores_stride) {
-    int64_t words = ec_words_u1(width), q = 0;
-    for (; q < n_queries; q += 4) {
-        const uint64_t *query = (const uint64_t *)prepared + q * words;
+    int64_t words = dwords(width), query_bytes = ec_words_u1(width) * 8;
+    for (int64_t q = 0; q < n_queries; q += 4) {
+        const uint8_t *query = (const uint8_t *)prepared + q * query_bytes;
         for (int64_t r = 0; r < n_rows; r += EC_HAMMING_LANES) {
-            const uint64_t *rows = (const uint64_t *)panel + r * words;
+            const uint32_t *rows = (const uint32_t *)panel + r * words;
             int32_t *out = scores + q * scores_stride + r;
+#define BLOCK(N) count_block(query, query_bytes, N, rows, n_rows - r, words, out, scores_stride)
             switch (n_queries - q) {
-            case 1: count_block(query, 1, rows, n_rows - r, words, out, scores_stride); break;
-            case 2: count_block(query, 2, rows, n_rows - r, words, out, scores_stride); break;
-            case 3: count_block(query, 3, rows, n_rows - r, words, out, scores_stride); break;
-            default: count_block(query, 4, rows, n_rows - r, words, out, scores_stride); break;
+            case 1: BLOCK(1); break;
+            case 2: BLOCK(2); break;
+            case 3: BLOCK(3); break;
+            default: BLOCK(4); break;
             }
+#undef BLOCK
         }
     }
 }

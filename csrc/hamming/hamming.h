@@ -9,7 +9,7 @@
 #include "../dot/dot.h"
 
 /* Rows of a panel are padded to a multiple of this many, with zeros. */
-enum { EC_HAMMING_LANES = 32, EC_DOT_U1_LANES = 64 };
+enum { EC_HAMMING_LANES = 64, EC_DOT_U1_LANES = 64 };
 
 /* How far ahead of what is read memory is asked for: about what is under way at its latency. Rows that lie eight or
  * sixteen side by side are no stream that hardware follows well. Past the end it is a hint like any other: no access. */
