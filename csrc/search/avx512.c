@@ -37,15 +37,23 @@ EC_INLINE int64_t append(__m512i keys_u32x16, uint32_t row, uint32_t chosen, uin
     return n_low + _mm_popcnt_u32(chosen >> 8);
 }
 
+/* Almost no row passes once a limit stands, so that whole sixty-fours are asked first whether any does. */
 static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row, const uint8_t *mask,
                           uint64_t *entries) {
     const __m512i limit_i32x16 = _mm512_set1_epi32(limit);
+    const int64_t whole = n / 64 * 64;
     int64_t count = 0;
     for (int64_t i = 0; i < n; i += 16) {
+        for (; i < whole && i % 64 == 0; i += 64) {
+            __m512i ab = _mm512_min_epi32(_mm512_loadu_si512(costs + i), _mm512_loadu_si512(costs + i + 16));
+            __m512i cd = _mm512_min_epi32(_mm512_loadu_si512(costs + i + 32), _mm512_loadu_si512(costs + i + 48));
+            if (EC_UNLIKELY(_mm512_cmplt_epi32_mask(_mm512_min_epi32(ab, cd), limit_i32x16) != 0)) break;
+        }
+        if (i >= n) break;
         __mmask16 there = rows_at(mask, i, n);
         __m512i costs_i32x16 = _mm512_maskz_loadu_epi32(there, costs + i);
         uint32_t better = _mm512_mask_cmplt_epi32_mask(there, costs_i32x16, limit_i32x16);
-        if (EC_UNLIKELY(better != 0)) count += append(costs_i32x16, first_row + (uint32_t)i, better, entries + count);
+        if (better != 0) count += append(costs_i32x16, first_row + (uint32_t)i, better, entries + count);
     }
     return count;
 }
@@ -53,12 +61,20 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32
 static int64_t filter_f32(const float *costs, int64_t n, float limit, uint32_t first_row, const uint8_t *mask,
                           uint64_t *entries) {
     const __m512 limit_f32x16 = _mm512_set1_ps(limit);
+    const int64_t whole = n / 64 * 64;
     int64_t count = 0;
     for (int64_t i = 0; i < n; i += 16) {
+        for (; i < whole && i % 64 == 0; i += 64) { /* not greater or equal: NaN passes too */
+            unsigned better = 0;
+            for (int j = 0; j < 4; j++)
+                better |= _mm512_cmp_ps_mask(_mm512_loadu_ps(costs + i + 16 * j), limit_f32x16, _CMP_NGE_UQ);
+            if (EC_UNLIKELY(better != 0)) break;
+        }
+        if (i >= n) break;
         __mmask16 there = rows_at(mask, i, n);
         __m512 costs_f32x16 = _mm512_maskz_loadu_ps(there, costs + i);
         uint32_t better = _mm512_mask_cmp_ps_mask(there, costs_f32x16, limit_f32x16, _CMP_NGE_UQ);
-        if (EC_UNLIKELY(better != 0)) {
+        if (better != 0) {
             const __m512i bits_u32x16 = _mm512_castps_si512(costs_f32x16); /* as ec_key_f32 */
             const __m512i flip_u32x16 =
                 _mm512_or_si512(_mm512_srai_epi32(bits_u32x16, 31), _mm512_set1_epi32((int32_t)0x80000000u));
