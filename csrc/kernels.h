@@ -79,10 +79,13 @@ typedef struct ec_kernels {
     int64_t (*string_end)(const uint8_t *text, int64_t n);
     int64_t (*list_end)(const uint8_t *text, int64_t n);
     /* search */
-    ec_finish_i32_fn *finish_i32;
-    ec_finish_f32_fn *finish_f32;
     ec_filter_i32_fn *filter_i32;
-    ec_filter_f32_fn *filter_f32;
+    ec_sift_i32_fn *sift_i32;
+    ec_sift_f32_fn *sift_f32;
+    ec_entries_count_fn *entries_count;
+    ec_entries_keep_fn *entries_keep;
+    ec_entries_minima_fn *entries_minima;
+    ec_entries_sort_fn *entries_sort;
     ec_decode_i8_fn *decode_i8;
     ec_decode_u1_fn *decode_u1;
     ec_square_ranges_fn *square_ranges;

@@ -4,12 +4,13 @@
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-static void finish_i32(const ec_finish *f, const int32_t *scores, int64_t n, float *costs) {
-    ec_loop_finish_i32(f, scores, n, costs);
-}
-
-static void finish_f32(const ec_finish *f, const float *scores, int64_t n, float *costs) {
-    ec_loop_finish_f32(f, scores, n, costs);
+/* The chosen of the eight rows from `at` on as entries, in order. */
+EC_INLINE int64_t append(const uint32_t *keys, uint32_t row, uint32_t chosen, int64_t count, uint64_t *entries) {
+    for (; chosen != 0; chosen &= chosen - 1) {
+        uint32_t at = (uint32_t)ec_trailing_zeros_u64(chosen);
+        entries[count++] = (uint64_t)keys[at] << 32 | (row + at);
+    }
+    return count;
 }
 
 static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row, const uint8_t *mask,
@@ -20,35 +21,75 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32
         __m256i better_i32x8 = _mm256_cmpgt_epi32(limit_i32x8, _mm256_loadu_si256((const __m256i *)(costs + i)));
         uint32_t better = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(better_i32x8));
         if (mask) better &= mask[i / 8];
-        for (; EC_UNLIKELY(better != 0); better &= better - 1) {
-            int64_t at = i + ec_trailing_zeros_u64(better);
-            entries[count++] = ec_entry_i32(costs[at], first_row + (uint32_t)at);
-        }
+        if (EC_UNLIKELY(better != 0))
+            count = append((const uint32_t *)costs + i, first_row + (uint32_t)i, better, count, entries);
     }
-    for (; i < n; i++)
-        if (costs[i] < limit && ec_mask_bit(mask, i))
-            entries[count++] = ec_entry_i32(costs[i], first_row + (uint32_t)i);
-    return count;
+    return ec_loop_filter_i32(costs, i, n, count, limit, first_row, mask, entries);
 }
 
-static int64_t filter_f32(const float *costs, int64_t n, float limit, uint32_t first_row, const uint8_t *mask,
-                          uint64_t *entries) {
+/* ec_cost() of eight rows: the same operations in the same order. */
+EC_INLINE __m256 cost_f32x8(const ec_finish *f, __m256 scores_f32x8, int64_t r) {
+    __m256 dots_f32x8 = _mm256_add_ps(scores_f32x8, _mm256_loadu_ps(f->add + r));
+    dots_f32x8 = _mm256_mul_ps(dots_f32x8, _mm256_set1_ps(f->query_mul));
+    dots_f32x8 = _mm256_add_ps(dots_f32x8, _mm256_set1_ps(f->query_bias));
+    __m256 costs_f32x8 = _mm256_mul_ps(dots_f32x8, _mm256_loadu_ps(f->mul + r));
+    costs_f32x8 = _mm256_add_ps(costs_f32x8, _mm256_loadu_ps(f->bias + r));
+    costs_f32x8 = _mm256_add_ps(costs_f32x8, _mm256_set1_ps(f->query_add));
+    return _mm256_max_ps(_mm256_set1_ps(f->lowest), costs_f32x8); /* of NaN and a number: the second, the NaN */
+}
+
+EC_INLINE __m256 cost_jaccard_f32x8(const ec_finish *f, __m256 differing_f32x8, int64_t r) {
+    const __m256 bits_f32x8 = _mm256_add_ps(_mm256_loadu_ps(f->add + r), _mm256_set1_ps(f->query_bias));
+    const __m256 union_f32x8 = _mm256_add_ps(bits_f32x8, differing_f32x8), one_f32x8 = _mm256_set1_ps(1);
+    const __m256 some_f32x8 = _mm256_cmp_ps(union_f32x8, _mm256_setzero_ps(), _CMP_GT_OQ);
+    return _mm256_div_ps(_mm256_add_ps(differing_f32x8, differing_f32x8),
+                         _mm256_blendv_ps(one_f32x8, union_f32x8, some_f32x8));
+}
+
+EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int jaccard, int64_t n, float limit,
+                       uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
     const __m256 limit_f32x8 = _mm256_set1_ps(limit);
     int64_t count = 0, i = 0;
     for (; i + 8 <= n; i += 8) {
-        __m256 better_f32x8 = _mm256_cmp_ps(_mm256_loadu_ps(costs + i), limit_f32x8, _CMP_NGE_UQ);
-        uint32_t better = (uint32_t)_mm256_movemask_ps(better_f32x8);
+        __m256 costs_f32x8 = is_float ? _mm256_loadu_ps((const float *)scores + i)
+                                      : _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)scores + i / 8));
+        costs_f32x8 = jaccard ? cost_jaccard_f32x8(f, costs_f32x8, i) : cost_f32x8(f, costs_f32x8, i);
+        uint32_t better = (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(costs_f32x8, limit_f32x8, _CMP_NGE_UQ));
         if (mask) better &= mask[i / 8];
-        for (; EC_UNLIKELY(better != 0); better &= better - 1) {
-            int64_t at = i + ec_trailing_zeros_u64(better);
-            entries[count++] = ec_entry_f32(costs[at], first_row + (uint32_t)at);
+        if (EC_UNLIKELY(better != 0)) {
+            const __m256i bits_u32x8 = _mm256_castps_si256(costs_f32x8); /* as ec_key_f32 */
+            const __m256i flip_u32x8 =
+                _mm256_or_si256(_mm256_srai_epi32(bits_u32x8, 31), _mm256_set1_epi32((int32_t)0x80000000u));
+            uint32_t keys[8];
+            _mm256_storeu_si256((__m256i *)keys, _mm256_xor_si256(bits_u32x8, flip_u32x8));
+            count = append(keys, first_row + (uint32_t)i, better, count, entries);
         }
     }
-    for (; i < n; i++)
-        if (!(costs[i] >= limit) && ec_mask_bit(mask, i))
-            entries[count++] = ec_entry_f32(costs[i], first_row + (uint32_t)i);
-    return count;
+    return ec_loop_sift(is_float ? ec_cost_f32 : ec_cost_i32, f, scores, i, n, count, limit, first_row, mask, entries);
 }
+
+static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
+    return f->jaccard ? sift(f, scores, 0, 1, n, limit, first_row, mask, entries)
+                      : sift(f, scores, 0, 0, n, limit, first_row, mask, entries);
+}
+
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
+    return sift(f, scores, 1, 0, n, limit, first_row, mask, entries);
+}
+
+static int64_t entries_count(const uint64_t *entries, int64_t n, uint64_t bound) {
+    return ec_loop_count(entries, n, bound);
+}
+
+static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) { return ec_loop_keep(entries, n, bound); }
+
+static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) {
+    ec_loop_minima(entries, n, minima);
+}
+
+static void entries_sort(const uint64_t *entries, int64_t n, uint64_t *sorted) { ec_loop_sort(entries, n, sorted); }
 
 static void decode_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip, float *out) {
     ec_loop_decode_i8(rows, stride_bytes, n_rows, width, flip, out);
@@ -66,10 +107,13 @@ static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows
 EC_TARGET_END
 
 void ec_search_install_avx2(ec_kernels *table) {
-    table->finish_i32 = finish_i32;
-    table->finish_f32 = finish_f32;
     table->filter_i32 = filter_i32;
-    table->filter_f32 = filter_f32;
+    table->sift_i32 = sift_i32;
+    table->sift_f32 = sift_f32;
+    table->entries_count = entries_count;
+    table->entries_keep = entries_keep;
+    table->entries_minima = entries_minima;
+    table->entries_sort = entries_sort;
     table->decode_i8 = decode_i8;
     table->decode_u1 = decode_u1;
     table->square_ranges = square_ranges;

@@ -4,24 +4,19 @@
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-static void finish_i32(const ec_finish *f, const int32_t *scores, int64_t n, float *costs) {
-    ec_loop_finish_i32(f, scores, n, costs);
-}
-
-static void finish_f32(const ec_finish *f, const float *scores, int64_t n, float *costs) {
-    ec_loop_finish_f32(f, scores, n, costs);
-}
-
-/* Rows i .. i + 15 that there are and that the mask has. */
-EC_INLINE __mmask16 rows_at(const uint8_t *mask, int64_t i, int64_t n) {
+/* Rows i .. i + 63 that there are and that the mask has. */
+EC_INLINE uint64_t rows_at(const uint8_t *mask, int64_t i, int64_t n) {
     int64_t left = n - i;
-    uint32_t there = left >= 16 ? 0xffff : (1u << left) - 1;
-    if (mask) there &= mask[i / 8] | (left > 8 ? (uint32_t)mask[i / 8 + 1] << 8 : 0);
-    return (__mmask16)there;
+    uint64_t there = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
+    if (mask) {
+        uint64_t chosen = 0;
+        memcpy(&chosen, mask + i / 8, left >= 64 ? 8 : (size_t)(left + 7) / 8);
+        there &= chosen;
+    }
+    return there;
 }
 
-/* The chosen of sixteen keys as entries, in order; sixteen are written whatever their number, for which there is room:
- * blocks are whole sixteens but for the last, and room is for whole ones. */
+/* The chosen of sixteen keys as entries, in order; sixteen are written whatever their number. */
 EC_INLINE int64_t append(__m512i keys_u32x16, uint32_t row, uint32_t chosen, uint64_t *entries) {
     const __m512i step = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i rows_u32x16 = _mm512_add_epi32(_mm512_set1_epi32((int32_t)row), step);
@@ -37,51 +32,141 @@ EC_INLINE int64_t append(__m512i keys_u32x16, uint32_t row, uint32_t chosen, uin
     return n_low + _mm_popcnt_u32(chosen >> 8);
 }
 
-/* Almost no row passes once a limit stands, so that whole sixty-fours are asked first whether any does. */
 static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row, const uint8_t *mask,
                           uint64_t *entries) {
     const __m512i limit_i32x16 = _mm512_set1_epi32(limit);
-    const int64_t whole = n / 64 * 64;
     int64_t count = 0;
-    for (int64_t i = 0; i < n; i += 16) {
-        for (; i < whole && i % 64 == 0; i += 64) {
-            __m512i ab = _mm512_min_epi32(_mm512_loadu_si512(costs + i), _mm512_loadu_si512(costs + i + 16));
-            __m512i cd = _mm512_min_epi32(_mm512_loadu_si512(costs + i + 32), _mm512_loadu_si512(costs + i + 48));
-            if (EC_UNLIKELY(_mm512_cmplt_epi32_mask(_mm512_min_epi32(ab, cd), limit_i32x16) != 0)) break;
+    for (int64_t i = 0; i < n; i += 64) {
+        __m512i costs_i32x16[4];
+        uint64_t better = 0;
+        for (int g = 0; g < 4; g++) {
+            costs_i32x16[g] = _mm512_loadu_si512(costs + i + 16 * g);
+            better |= (uint64_t)_mm512_cmplt_epi32_mask(costs_i32x16[g], limit_i32x16) << 16 * g;
         }
-        if (i >= n) break;
-        __mmask16 there = rows_at(mask, i, n);
-        __m512i costs_i32x16 = _mm512_maskz_loadu_epi32(there, costs + i);
-        uint32_t better = _mm512_mask_cmplt_epi32_mask(there, costs_i32x16, limit_i32x16);
-        if (better != 0) count += append(costs_i32x16, first_row + (uint32_t)i, better, entries + count);
+        better &= rows_at(mask, i, n);
+        if (EC_UNLIKELY(better != 0))
+            for (int g = 0; g < 4; g++)
+                count += append(costs_i32x16[g], first_row + (uint32_t)(i + 16 * g), better >> 16 * g & 0xffff,
+                                entries + count);
     }
     return count;
 }
 
-static int64_t filter_f32(const float *costs, int64_t n, float limit, uint32_t first_row, const uint8_t *mask,
-                          uint64_t *entries) {
+/* ec_cost() of sixteen rows: the same operations in the same order. */
+EC_INLINE __m512 cost_f32x16(const ec_finish *f, __m512 scores_f32x16, int64_t r) {
+    __m512 dots_f32x16 = _mm512_add_ps(scores_f32x16, _mm512_loadu_ps(f->add + r));
+    dots_f32x16 = _mm512_mul_ps(dots_f32x16, _mm512_set1_ps(f->query_mul));
+    dots_f32x16 = _mm512_add_ps(dots_f32x16, _mm512_set1_ps(f->query_bias));
+    __m512 costs_f32x16 = _mm512_mul_ps(dots_f32x16, _mm512_loadu_ps(f->mul + r));
+    costs_f32x16 = _mm512_add_ps(costs_f32x16, _mm512_loadu_ps(f->bias + r));
+    costs_f32x16 = _mm512_add_ps(costs_f32x16, _mm512_set1_ps(f->query_add));
+    return _mm512_max_ps(_mm512_set1_ps(f->lowest), costs_f32x16); /* of NaN and a number: the second, the NaN */
+}
+
+EC_INLINE __m512 cost_jaccard_f32x16(const ec_finish *f, __m512 differing_f32x16, int64_t r) {
+    const __m512 bits_f32x16 = _mm512_add_ps(_mm512_loadu_ps(f->add + r), _mm512_set1_ps(f->query_bias));
+    const __m512 union_f32x16 = _mm512_add_ps(bits_f32x16, differing_f32x16);
+    const __mmask16 some = _mm512_cmp_ps_mask(union_f32x16, _mm512_setzero_ps(), _CMP_GT_OQ);
+    return _mm512_div_ps(_mm512_add_ps(differing_f32x16, differing_f32x16),
+                         _mm512_mask_mov_ps(_mm512_set1_ps(1), some, union_f32x16));
+}
+
+EC_INLINE __m512i key_u32x16(__m512 costs_f32x16) { /* as ec_key_f32 */
+    const __m512i bits_u32x16 = _mm512_castps_si512(costs_f32x16);
+    const __m512i sign = _mm512_set1_epi32((int32_t)0x80000000u);
+    return _mm512_xor_si512(bits_u32x16, _mm512_or_si512(_mm512_srai_epi32(bits_u32x16, 31), sign));
+}
+
+EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int jaccard, int64_t n, float limit,
+                       uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
     const __m512 limit_f32x16 = _mm512_set1_ps(limit);
-    const int64_t whole = n / 64 * 64;
     int64_t count = 0;
-    for (int64_t i = 0; i < n; i += 16) {
-        for (; i < whole && i % 64 == 0; i += 64) { /* not greater or equal: NaN passes too */
-            unsigned better = 0;
-            for (int j = 0; j < 4; j++)
-                better |= _mm512_cmp_ps_mask(_mm512_loadu_ps(costs + i + 16 * j), limit_f32x16, _CMP_NGE_UQ);
-            if (EC_UNLIKELY(better != 0)) break;
+    for (int64_t i = 0; i < n; i += 64) {
+        __m512 costs_f32x16[4];
+        uint64_t better = 0;
+        for (int g = 0; g < 4; g++) {
+            int64_t r = i + 16 * g;
+            __m512 scores_f32x16 = is_float ? _mm512_loadu_ps((const float *)scores + r)
+                                            : _mm512_cvtepi32_ps(_mm512_loadu_si512((const int32_t *)scores + r));
+            costs_f32x16[g] = jaccard ? cost_jaccard_f32x16(f, scores_f32x16, r) : cost_f32x16(f, scores_f32x16, r);
+            better |= (uint64_t)_mm512_cmp_ps_mask(costs_f32x16[g], limit_f32x16, _CMP_NGE_UQ) << 16 * g;
         }
-        if (i >= n) break;
-        __mmask16 there = rows_at(mask, i, n);
-        __m512 costs_f32x16 = _mm512_maskz_loadu_ps(there, costs + i);
-        uint32_t better = _mm512_mask_cmp_ps_mask(there, costs_f32x16, limit_f32x16, _CMP_NGE_UQ);
-        if (better != 0) {
-            const __m512i bits_u32x16 = _mm512_castps_si512(costs_f32x16); /* as ec_key_f32 */
-            const __m512i flip_u32x16 =
-                _mm512_or_si512(_mm512_srai_epi32(bits_u32x16, 31), _mm512_set1_epi32((int32_t)0x80000000u));
-            count += append(_mm512_xor_si512(bits_u32x16, flip_u32x16), first_row + (uint32_t)i, better, entries + count);
-        }
+        better &= rows_at(mask, i, n);
+        if (EC_UNLIKELY(better != 0))
+            for (int g = 0; g < 4; g++)
+                count += append(key_u32x16(costs_f32x16[g]), first_row + (uint32_t)(i + 16 * g),
+                                better >> 16 * g & 0xffff, entries + count);
     }
     return count;
+}
+
+static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
+    return f->jaccard ? sift(f, scores, 0, 1, n, limit, first_row, mask, entries)
+                      : sift(f, scores, 0, 0, n, limit, first_row, mask, entries);
+}
+
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
+    return sift(f, scores, 1, 0, n, limit, first_row, mask, entries);
+}
+
+/* ---- few of many entries ---- */
+
+EC_INLINE __mmask8 first_of_8(int64_t n) { return n >= 8 ? 0xff : (__mmask8)((1u << n) - 1); }
+
+static int64_t entries_count(const uint64_t *entries, int64_t n, uint64_t bound) {
+    const __m512i bound_u64x8 = _mm512_set1_epi64((int64_t)bound);
+    int64_t count = 0, i = 0;
+    for (; i + 32 <= n; i += 32) {
+        uint32_t within = 0;
+        for (int g = 0; g < 4; g++)
+            within |= (uint32_t)_mm512_cmple_epu64_mask(_mm512_loadu_si512(entries + i + 8 * g), bound_u64x8) << 8 * g;
+        count += _mm_popcnt_u32(within);
+    }
+    for (; i < n; i += 8) {
+        __mmask8 there = first_of_8(n - i);
+        __m512i some_u64x8 = _mm512_maskz_loadu_epi64(there, entries + i);
+        count += _mm_popcnt_u32(_mm512_mask_cmple_epu64_mask(there, some_u64x8, bound_u64x8));
+    }
+    return count;
+}
+
+static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) {
+    const __m512i bound_u64x8 = _mm512_set1_epi64((int64_t)bound);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i += 8) {
+        __mmask8 there = first_of_8(n - i);
+        __m512i some_u64x8 = _mm512_maskz_loadu_epi64(there, entries + i);
+        __mmask8 within = _mm512_mask_cmple_epu64_mask(there, some_u64x8, bound_u64x8);
+        int64_t count = _mm_popcnt_u32(within);
+        _mm512_mask_storeu_epi64(entries + kept, first_of_8(count), _mm512_maskz_compress_epi64(within, some_u64x8));
+        kept += count;
+    }
+    return kept;
+}
+
+static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) {
+    __m512i least_u64x8[4];
+    for (int g = 0; g < 4; g++) least_u64x8[g] = _mm512_loadu_si512(entries + 8 * g);
+    for (int64_t i = EC_ENTRY_GROUPS; i + EC_ENTRY_GROUPS <= n; i += EC_ENTRY_GROUPS)
+        for (int g = 0; g < 4; g++)
+            least_u64x8[g] = _mm512_min_epu64(least_u64x8[g], _mm512_loadu_si512(entries + i + 8 * g));
+    for (int g = 0; g < 4; g++) _mm512_storeu_si512(minima + 8 * g, least_u64x8[g]);
+}
+
+/* An entry's place is the number of those below it: no branch depends on the data. */
+static void entries_sort(const uint64_t *entries, int64_t n, uint64_t *sorted) {
+    const __m512i one_u64x8 = _mm512_set1_epi64(1);
+    for (int64_t i = 0; i < n; i += 8) {
+        __mmask8 there = first_of_8(n - i);
+        __m512i some_u64x8 = _mm512_maskz_loadu_epi64(there, entries + i), places_u64x8 = _mm512_setzero_si512();
+        for (int64_t j = 0; j < n; j++) {
+            __mmask8 above = _mm512_cmpgt_epu64_mask(some_u64x8, _mm512_set1_epi64((int64_t)entries[j]));
+            places_u64x8 = _mm512_mask_add_epi64(places_u64x8, above, places_u64x8, one_u64x8);
+        }
+        _mm512_mask_i64scatter_epi64(sorted, there, places_u64x8, some_u64x8, 8);
+    }
 }
 
 static void decode_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip, float *out) {
@@ -100,10 +185,13 @@ static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows
 EC_TARGET_END
 
 void ec_search_install_avx512(ec_kernels *table) {
-    table->finish_i32 = finish_i32;
-    table->finish_f32 = finish_f32;
     table->filter_i32 = filter_i32;
-    table->filter_f32 = filter_f32;
+    table->sift_i32 = sift_i32;
+    table->sift_f32 = sift_f32;
+    table->entries_count = entries_count;
+    table->entries_keep = entries_keep;
+    table->entries_minima = entries_minima;
+    table->entries_sort = entries_sort;
     table->decode_i8 = decode_i8;
     table->decode_u1 = decode_u1;
     table->square_ranges = square_ranges;

@@ -185,7 +185,6 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->add = take(at, &used, scan->block * 4);
     scan->mul = take(at, &used, scan->block * 4);
     scan->bias = take(at, &used, scan->block * 4);
-    scan->costs = take(at, &used, scan->block * 4);
     scan->sums = take(at, &used, scan->block * 4);
     scan->squares = take(at, &used, scan->block * 8);
     scan->zeros = take(at, &used, args->width + scan->block / 8 + 1);

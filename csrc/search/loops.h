@@ -5,7 +5,41 @@
 
 #include "../dot/dot.h"
 
-/* costs[r] of one query from its raw scores; -0 becomes +0, NaN stays. */
+/* A float as an integer of the same order, NaN outside the keys of numbers. */
+EC_INLINE uint32_t ec_key_f32(float cost) {
+    uint32_t bits;
+    memcpy(&bits, &cost, 4);
+    return bits ^ ((uint32_t)((int32_t)bits >> 31) | 0x80000000u);
+}
+
+EC_INLINE float ec_cost_of_key(uint32_t key) {
+    uint32_t bits = key ^ ((uint32_t)((int32_t)~key >> 31) | 0x80000000u);
+    float cost;
+    memcpy(&cost, &bits, 4);
+    return cost;
+}
+
+EC_INLINE int ec_key_is_nan(uint32_t key) { return key < 0x007fffffu || key > 0xff800000u; }
+
+EC_INLINE uint64_t ec_entry_f32(float cost, uint32_t row) { return (uint64_t)ec_key_f32(cost) << 32 | row; }
+
+EC_INLINE uint64_t ec_entry_i32(int32_t cost, uint32_t row) { return (uint64_t)(uint32_t)cost << 32 | row; }
+
+EC_INLINE int ec_mask_bit(const uint8_t *mask, int64_t i) { return mask == NULL || (mask[i >> 3] >> (i & 7) & 1); }
+
+/* ---- from scores to entries ---- */
+
+/* Append an entry for every cost below the limit whose row the mask (NULL: all; bit 0 is the first row) has, in order of
+ * rows, from row i on; return how many there are. Costs are not negative. */
+EC_INLINE int64_t ec_loop_filter_i32(const int32_t *costs, int64_t i, int64_t n, int64_t count, int32_t limit,
+                                     uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    for (; i < n; i++)
+        if (costs[i] < limit && ec_mask_bit(mask, i))
+            entries[count++] = ec_entry_i32(costs[i], first_row + (uint32_t)i);
+    return count;
+}
+
+/* The cost of row r from its raw score; -0 becomes +0, NaN stays. */
 EC_INLINE float ec_cost(const ec_finish *f, float score, int64_t r) {
     float dot = (score + f->add[r]) * f->query_mul + f->query_bias;
     float cost = (dot * f->mul[r] + f->bias[r]) + f->query_add;
@@ -17,16 +51,66 @@ EC_INLINE float ec_cost_jaccard(const ec_finish *f, float differing, int64_t r) 
     return (differing + differing) / (twice_union > 0 ? twice_union : 1.0f);
 }
 
-EC_INLINE void ec_loop_finish_i32(const ec_finish *f, const int32_t *scores, int64_t n, float *EC_RESTRICT costs) {
-    if (f->jaccard)
-        for (int64_t r = 0; r < n; r++) costs[r] = ec_cost_jaccard(f, (float)scores[r], r);
-    else
-        for (int64_t r = 0; r < n; r++) costs[r] = ec_cost(f, (float)scores[r], r);
+EC_INLINE float ec_cost_i32(const ec_finish *f, const void *scores, int64_t r) {
+    float score = (float)((const int32_t *)scores)[r];
+    return f->jaccard ? ec_cost_jaccard(f, score, r) : ec_cost(f, score, r);
 }
 
-EC_INLINE void ec_loop_finish_f32(const ec_finish *f, const float *scores, int64_t n, float *EC_RESTRICT costs) {
-    for (int64_t r = 0; r < n; r++) costs[r] = ec_cost(f, scores[r], r);
+EC_INLINE float ec_cost_f32(const ec_finish *f, const void *scores, int64_t r) {
+    return ec_cost(f, ((const float *)scores)[r], r);
 }
+
+/* As ec_loop_filter_i32, of what cost_of makes of the scores. NaN passes, so that the caller sees it; a limit of NaN lets
+ * everything pass. */
+EC_INLINE int64_t ec_loop_sift(float (*cost_of)(const ec_finish *, const void *, int64_t), const ec_finish *f,
+                               const void *scores, int64_t i, int64_t n, int64_t count, float limit,
+                               uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    for (; i < n; i++) {
+        float cost = cost_of(f, scores, i);
+        if (!(cost >= limit) && ec_mask_bit(mask, i)) entries[count++] = ec_entry_f32(cost, first_row + (uint32_t)i);
+    }
+    return count;
+}
+
+/* ---- few of many entries ---- */
+
+/* How many are not above the bound. */
+EC_INLINE int64_t ec_loop_count(const uint64_t *entries, int64_t n, uint64_t bound) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) count += entries[i] <= bound;
+    return count;
+}
+
+/* Move those that are not above the bound to the front, in the order they are in; return how many they are. */
+EC_INLINE int64_t ec_loop_keep(uint64_t *entries, int64_t n, uint64_t bound) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t entry = entries[i];
+        entries[kept] = entry; /* kept <= i: written over what was read */
+        kept += entry <= bound;
+    }
+    return kept;
+}
+
+/* The least of each of EC_ENTRY_GROUPS groups: of the entries i, i + EC_ENTRY_GROUPS, ... As many of n as groups. */
+EC_INLINE void ec_loop_minima(const uint64_t *entries, int64_t n, uint64_t *minima) {
+    for (int g = 0; g < EC_ENTRY_GROUPS; g++) minima[g] = entries[g];
+    for (int64_t i = EC_ENTRY_GROUPS; i + EC_ENTRY_GROUPS <= n; i += EC_ENTRY_GROUPS)
+        for (int g = 0; g < EC_ENTRY_GROUPS; g++)
+            minima[g] = entries[i + g] < minima[g] ? entries[i + g] : minima[g];
+}
+
+/* Insertion sort of a few. */
+EC_INLINE void ec_loop_sort(const uint64_t *entries, int64_t n, uint64_t *sorted) {
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t entry = entries[i];
+        int64_t j = i;
+        for (; j > 0 && sorted[j - 1] > entry; j--) sorted[j] = sorted[j - 1];
+        sorted[j] = entry;
+    }
+}
+
+/* ---- rows ---- */
 
 /* Codes to float32, (n_rows, width) without gaps. */
 EC_INLINE void ec_loop_decode_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
@@ -65,29 +149,5 @@ EC_INLINE void ec_loop_square_ranges(const void *rows, int64_t stride_bytes, int
         squares[r] = ec_halve_f64x16(partial);
     }
 }
-
-/* ---- entries ---- */
-
-/* A float as an integer of the same order, NaN outside the keys of numbers. */
-EC_INLINE uint32_t ec_key_f32(float cost) {
-    uint32_t bits;
-    memcpy(&bits, &cost, 4);
-    return bits ^ ((uint32_t)((int32_t)bits >> 31) | 0x80000000u);
-}
-
-EC_INLINE float ec_cost_of_key(uint32_t key) {
-    uint32_t bits = key ^ ((uint32_t)((int32_t)~key >> 31) | 0x80000000u);
-    float cost;
-    memcpy(&cost, &bits, 4);
-    return cost;
-}
-
-EC_INLINE int ec_key_is_nan(uint32_t key) { return key < 0x007fffffu || key > 0xff800000u; }
-
-EC_INLINE uint64_t ec_entry_f32(float cost, uint32_t row) { return (uint64_t)ec_key_f32(cost) << 32 | row; }
-
-EC_INLINE uint64_t ec_entry_i32(int32_t cost, uint32_t row) { return (uint64_t)(uint32_t)cost << 32 | row; }
-
-EC_INLINE int ec_mask_bit(const uint8_t *mask, int64_t i) { return mask == NULL || (mask[i >> 3] >> (i & 7) & 1); }
 
 #endif

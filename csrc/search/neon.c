@@ -1,4 +1,4 @@
-/* The filters of the scan, sixteen costs at a time, and bits to floats. The other slots are element-wise loops of loops.h,
+/* From scores to entries, sixteen at a time, and bits to floats. The other slots are element-wise loops of loops.h,
  * of which compilers make NEON, the baseline of AArch64, without being asked: they stay scalar's. */
 #include "loops.h"
 
@@ -43,34 +43,58 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32
             entries[count++] = ec_entry_i32(costs[at], first_row + (uint32_t)at);
         }
     }
-    for (; i < n; i++)
-        if (costs[i] < limit && ec_mask_bit(mask, i))
-            entries[count++] = ec_entry_i32(costs[i], first_row + (uint32_t)i);
-    return count;
+    return ec_loop_filter_i32(costs, i, n, count, limit, first_row, mask, entries);
+}
+
+/* ec_cost() of four rows: the same operations in the same order. */
+EC_INLINE float32x4_t cost_f32x4(const ec_finish *f, float32x4_t scores_f32x4, int64_t r) {
+    float32x4_t dots_f32x4 = vaddq_f32(scores_f32x4, vld1q_f32(f->add + r));
+    dots_f32x4 = vaddq_f32(vmulq_f32(dots_f32x4, vdupq_n_f32(f->query_mul)), vdupq_n_f32(f->query_bias));
+    float32x4_t costs_f32x4 = vaddq_f32(vmulq_f32(dots_f32x4, vld1q_f32(f->mul + r)), vld1q_f32(f->bias + r));
+    costs_f32x4 = vaddq_f32(costs_f32x4, vdupq_n_f32(f->query_add));
+    const float32x4_t lowest_f32x4 = vdupq_n_f32(f->lowest);
+    return vbslq_f32(vcgtq_f32(lowest_f32x4, costs_f32x4), lowest_f32x4, costs_f32x4); /* NaN stays */
 }
 
 /* Not at or above the limit, so that NaN passes. */
-EC_INLINE uint32x4_t better_f32x4(const float *costs, float32x4_t limit_f32x4) {
-    return vmvnq_u32(vcgeq_f32(vld1q_f32(costs), limit_f32x4));
+EC_INLINE uint32x4_t better_f32x4(float32x4_t costs_f32x4, float32x4_t limit_f32x4) {
+    return vmvnq_u32(vcgeq_f32(costs_f32x4, limit_f32x4));
 }
 
-static int64_t filter_f32(const float *costs, int64_t n, float limit, uint32_t first_row, const uint8_t *mask,
-                          uint64_t *entries) {
+EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int64_t n, float limit,
+                       uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
     const float32x4_t limit_f32x4 = vdupq_n_f32(limit);
     int64_t count = 0, i = 0;
     for (; i + 16 <= n; i += 16) {
-        const uint32x4_t a = better_f32x4(costs + i, limit_f32x4), b = better_f32x4(costs + i + 4, limit_f32x4);
-        const uint32x4_t c = better_f32x4(costs + i + 8, limit_f32x4), d = better_f32x4(costs + i + 12, limit_f32x4);
-        if (EC_LIKELY(!any_of_16(a, b, c, d))) continue;
-        for (uint32_t better = bits_of_16(a, b, c, d) & mask_of_16(mask, i); better != 0; better &= better - 1) {
-            int64_t at = i + ec_trailing_zeros_u64(better);
-            entries[count++] = ec_entry_f32(costs[at], first_row + (uint32_t)at);
+        float costs[16];
+        uint32x4_t better_u32x4[4];
+        for (int g = 0; g < 4; g++) {
+            int64_t r = i + 4 * g;
+            float32x4_t scores_f32x4 = is_float ? vld1q_f32((const float *)scores + r)
+                                                : vcvtq_f32_s32(vld1q_s32((const int32_t *)scores + r));
+            float32x4_t costs_f32x4 = cost_f32x4(f, scores_f32x4, r);
+            vst1q_f32(costs + 4 * g, costs_f32x4);
+            better_u32x4[g] = better_f32x4(costs_f32x4, limit_f32x4);
+        }
+        if (EC_LIKELY(!any_of_16(better_u32x4[0], better_u32x4[1], better_u32x4[2], better_u32x4[3]))) continue;
+        uint32_t better = bits_of_16(better_u32x4[0], better_u32x4[1], better_u32x4[2], better_u32x4[3]);
+        for (better &= mask_of_16(mask, i); better != 0; better &= better - 1) {
+            int64_t at = ec_trailing_zeros_u64(better);
+            entries[count++] = ec_entry_f32(costs[at], first_row + (uint32_t)(i + at));
         }
     }
-    for (; i < n; i++)
-        if (!(costs[i] >= limit) && ec_mask_bit(mask, i))
-            entries[count++] = ec_entry_f32(costs[i], first_row + (uint32_t)i);
-    return count;
+    return ec_loop_sift(is_float ? ec_cost_f32 : ec_cost_i32, f, scores, i, n, count, limit, first_row, mask, entries);
+}
+
+static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
+    if (f->jaccard) return ec_loop_sift(ec_cost_i32, f, scores, 0, n, 0, limit, first_row, mask, entries);
+    return sift(f, scores, 0, n, limit, first_row, mask, entries);
+}
+
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
+    return sift(f, scores, 1, n, limit, first_row, mask, entries);
 }
 
 /* A byte in every lane, each lane tests its bit. */
@@ -89,7 +113,8 @@ static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 
 void ec_search_install_neon(ec_kernels *table) {
     table->filter_i32 = filter_i32;
-    table->filter_f32 = filter_f32;
+    table->sift_i32 = sift_i32;
+    table->sift_f32 = sift_f32;
     table->decode_u1 = decode_u1;
 }
 #endif

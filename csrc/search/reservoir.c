@@ -1,23 +1,13 @@
 /* Selection and sorting of entries. Entries are distinct (each names its row), so there is one k-th least. */
 #include "reservoir.h"
 
-#include "../target.h"
+#include "../kernels.h"
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static uint64_t greatest(uint64_t a, uint64_t b) { return a < b ? b : a; }
+static uint64_t most(uint64_t a, uint64_t b) { return a < b ? b : a; }
 
 static uint64_t median(uint64_t a, uint64_t b, uint64_t c) {
-    return greatest(least(a, b), least(greatest(a, b), c));
-}
-
-/* Insertion sort, for short runs. */
-static void sort_few(uint64_t *entries, int64_t n) {
-    for (int64_t i = 1; i < n; i++) {
-        uint64_t entry = entries[i];
-        int64_t j = i;
-        for (; j > 0 && entries[j - 1] > entry; j--) entries[j] = entries[j - 1];
-        entries[j] = entry;
-    }
+    return most(least(a, b), least(most(a, b), c));
 }
 
 /* The k-th least (k >= 1) of n, which are reordered: partitions around a median of three, without branches on data. */
@@ -48,20 +38,37 @@ static uint64_t select_kth(uint64_t *a, int64_t n, int64_t k) {
             k -= below;
         }
     }
-    sort_few(a, n);
-    return a[k - 1];
+    uint64_t sorted[24];
+    ec_active.entries_sort(a, n, sorted);
+    return sorted[k - 1];
 }
 
-uint64_t ec_reservoir_prune(uint64_t *entries, int64_t n, int64_t k, uint64_t *spare) {
-    memcpy(spare, entries, (size_t)n * sizeof *entries);
-    uint64_t last = select_kth(spare, n, k);
-    int64_t kept = 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t entry = entries[i];
-        entries[kept] = entry; /* kept <= i: written over what was read */
-        kept += entry <= last;
+/* An entry of n that is not below the k-th least, and not much above it; 0 where no such was found. The greatest of the k
+ * least minima of groups has k entries that are not above it; of larger k a sample tells where to look. */
+static uint64_t guess_kth(const uint64_t *entries, int64_t n, int64_t k) {
+    uint64_t some[EC_ENTRY_GROUPS], sorted[EC_ENTRY_GROUPS];
+    if (k <= EC_ENTRY_GROUPS && n >= EC_ENTRY_GROUPS) {
+        ec_active.entries_minima(entries, n, some);
+        ec_active.entries_sort(some, EC_ENTRY_GROUPS, sorted);
+        return sorted[k - 1];
     }
-    return last;
+    for (int64_t i = 0; i < EC_ENTRY_GROUPS; i++) some[i] = entries[(2 * i + 1) * n / (2 * EC_ENTRY_GROUPS)];
+    ec_active.entries_sort(some, EC_ENTRY_GROUPS, sorted);
+    for (int64_t i = EC_ENTRY_GROUPS * k / n; i < EC_ENTRY_GROUPS; i++)
+        if (ec_active.entries_count(entries, n, sorted[i]) >= k) return sorted[i];
+    return 0;
+}
+
+int64_t ec_reservoir_prune(uint64_t *entries, int64_t n, int64_t k, uint64_t *spare, uint64_t *greatest) {
+    for (int turn = 0; turn < 2; turn++) {
+        *greatest = guess_kth(entries, n, k);
+        if (*greatest == 0) break;
+        n = ec_active.entries_keep(entries, n, *greatest);
+        if (n <= ec_reservoir_rest(k)) return n;
+    }
+    memcpy(spare, entries, (size_t)n * sizeof *entries);
+    *greatest = select_kth(spare, n, k);
+    return ec_active.entries_keep(entries, n, *greatest);
 }
 
 /* One pass of a radix sort: by eight bits from `shift` on, order of equals kept. */
@@ -74,11 +81,8 @@ static void sort_by_byte(const uint64_t *in, int64_t n, int shift, const int64_t
     for (int64_t i = 0; i < n; i++) out[place[in[i] >> shift & 255]++] = in[i];
 }
 
-void ec_reservoir_sort(uint64_t *entries, int64_t n, uint64_t *spare) {
-    if (n <= 64) {
-        sort_few(entries, n);
-        return;
-    }
+/* Sort n entries that are in order of their rows already. Returns where they are then: there or in `spare`. */
+static uint64_t *sort_many(uint64_t *entries, int64_t n, uint64_t *spare) {
     int64_t counts[4][256] = {{0}};
     for (int64_t i = 0; i < n; i++)
         for (int b = 0; b < 4; b++) counts[b][entries[i] >> (32 + 8 * b) & 255]++;
@@ -90,5 +94,15 @@ void ec_reservoir_sort(uint64_t *entries, int64_t n, uint64_t *spare) {
         from = to;
         to = other;
     }
-    if (from != entries) memcpy(entries, from, (size_t)n * sizeof *entries);
+    return from;
+}
+
+void ec_reservoir_deliver(uint64_t *entries, int64_t n, int64_t k, uint64_t *spare, uint64_t *out) {
+    uint64_t greatest, *sorted = spare;
+    if (n > ec_reservoir_rest(k)) n = ec_reservoir_prune(entries, n, k, spare, &greatest);
+    if (n <= EC_FEW_ENTRIES)
+        ec_active.entries_sort(entries, n, sorted);
+    else
+        sorted = sort_many(entries, n, spare);
+    memcpy(out, sorted, (size_t)k * sizeof *out);
 }

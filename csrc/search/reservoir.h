@@ -1,4 +1,4 @@
-/* The k best so far of one query: entries are appended below a limit, and when the room is used up all but the k least
+/* The k best so far of one query: entries are appended below a limit, and when the room is used up most but the k least
  * are dropped and the limit is lowered. Amortised, an entry costs a few cycles whatever k is. */
 #ifndef EC_SEARCH_RESERVOIR_H
 #define EC_SEARCH_RESERVOIR_H
@@ -8,14 +8,15 @@
 /* Room beyond k before it is worth pruning. */
 static inline int64_t ec_reservoir_slack(int64_t k) { return k < 32 ? 32 : k; }
 
-/* Entries of room for k, where `most` more may be appended between two checks. */
-static inline int64_t ec_reservoir_capacity(int64_t k, int64_t most) { return k + ec_reservoir_slack(k) + most; }
+/* Entries that pruning leaves at most. */
+static inline int64_t ec_reservoir_rest(int64_t k) { return k + ec_reservoir_slack(k) / 4; }
 
-/* Move the k least of n > k entries to the front, in the order they were in; return the greatest of them. `spare` has
- * room for n. k >= 1. */
-uint64_t ec_reservoir_prune(uint64_t *entries, int64_t n, int64_t k, uint64_t *spare);
+/* Move some of n > ec_reservoir_rest(k) entries to the front, in the order they were in: the k least, and no more than
+ * ec_reservoir_rest(k). Returns how many, and the greatest of them. `spare` has room for n. k >= 1. */
+int64_t ec_reservoir_prune(uint64_t *entries, int64_t n, int64_t k, uint64_t *spare, uint64_t *greatest);
 
-/* Sort n entries that are in order of their rows already, as the scan appends them. `spare` has room for n. */
-void ec_reservoir_sort(uint64_t *entries, int64_t n, uint64_t *spare);
+/* Put the k least of n >= k entries, which are in order of their rows as the scan appends them, into `out`, sorted.
+ * Entries are used up; `spare` has room for n. */
+void ec_reservoir_deliver(uint64_t *entries, int64_t n, int64_t k, uint64_t *spare, uint64_t *out);
 
 #endif

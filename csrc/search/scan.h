@@ -18,7 +18,6 @@ typedef struct {
     uint8_t *gathered;
     float *decoded;
     float *add, *mul, *bias; /* of the block's rows: see ec_finish */
-    float *costs;            /* of one query with the block */
     double *squares;
     int32_t *sums;
     uint8_t *zeros; /* an empty row of bits */

@@ -38,12 +38,10 @@ static int64_t nan_among(const uint64_t *entries, int64_t n) {
     return -1;
 }
 
-/* Drop all but the k best of query `slot` and lower its limit. */
+/* Drop most but the k best of query `slot` and lower its limit. */
 static void prune(const ec_scan *scan, int64_t slot) {
-    uint64_t *entries = scan->entries + slot * scan->capacity;
-    int64_t k = scan->args->k;
-    uint64_t last = ec_reservoir_prune(entries, scan->counts[slot], k, scan->spare);
-    scan->counts[slot] = k;
+    uint64_t *entries = scan->entries + slot * scan->capacity, last;
+    scan->counts[slot] = ec_reservoir_prune(entries, scan->counts[slot], scan->args->k, scan->spare, &last);
     scan->limits_i32[slot] = (int32_t)(last >> 32);
     scan->limits_f32[slot] = ec_cost_of_key((uint32_t)(last >> 32));
 }
@@ -61,12 +59,11 @@ static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, 
         n = ec_active.filter_i32(scores, block->n, limit, first, block->mask, fresh);
     } else {
         ec_finish f = finish_of(scan, query);
-        if (args->family == EC_DOT_F32 || args->family == EC_USER_TILE)
-            ec_active.finish_f32(&f, scores, block->n, scan->costs);
-        else
-            ec_active.finish_i32(&f, scores, block->n, scan->costs);
         float limit = to->range ? to->limit_f32 : scan->limits_f32[slot];
-        n = ec_active.filter_f32(scan->costs, block->n, limit, first, block->mask, fresh);
+        if (args->family == EC_DOT_F32 || args->family == EC_USER_TILE)
+            n = ec_active.sift_f32(&f, scores, block->n, limit, first, block->mask, fresh);
+        else
+            n = ec_active.sift_i32(&f, scores, block->n, limit, first, block->mask, fresh);
         if (n) bad = nan_among(fresh, n);
     }
     if (to->range) {
@@ -143,13 +140,9 @@ static int64_t batch_of(const ec_scan *scan, int64_t first) {
 
 /* The finished list of query `slot`, to args->entries. */
 static void deliver(const ec_scan *scan, int64_t slot, uint64_t *out) {
-    int64_t k = scan->args->k;
-    if (scan->counts[slot] > k) prune(scan, slot);
-    int64_t n = scan->counts[slot];
-    uint64_t *entries = scan->entries + slot * scan->capacity;
-    ec_reservoir_sort(entries, n, scan->spare);
-    memcpy(out, entries, (size_t)n * sizeof *out);
-    for (int64_t i = n; i < k; i++) out[i] = UINT64_MAX;
+    int64_t n = scan->counts[slot], k = ec_min_i64(scan->args->k, n);
+    if (k) ec_reservoir_deliver(scan->entries + slot * scan->capacity, n, k, scan->spare, out);
+    for (int64_t i = k; i < scan->args->k; i++) out[i] = UINT64_MAX;
 }
 
 int64_t ec_search_scratch_bytes(const ec_search_args *args) {

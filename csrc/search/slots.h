@@ -12,12 +12,23 @@ typedef struct {
     int32_t jaccard; /* another formula: add holds the rows' bits, query_bias the query's */
 } ec_finish;
 
-typedef void ec_finish_i32_fn(const ec_finish *f, const int32_t *scores, int64_t n, float *costs);
-typedef void ec_finish_f32_fn(const ec_finish *f, const float *scores, int64_t n, float *costs);
+/* Scores and what f holds of rows have room for whole 64s of rows, and so have entries. */
 typedef int64_t ec_filter_i32_fn(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row,
                                  const uint8_t *mask, uint64_t *entries);
-typedef int64_t ec_filter_f32_fn(const float *costs, int64_t n, float limit, uint32_t first_row, const uint8_t *mask,
-                                 uint64_t *entries);
+typedef int64_t ec_sift_i32_fn(const ec_finish *f, const int32_t *scores, int64_t n, float limit, uint32_t first_row,
+                               const uint8_t *mask, uint64_t *entries);
+typedef int64_t ec_sift_f32_fn(const ec_finish *f, const float *scores, int64_t n, float limit, uint32_t first_row,
+                               const uint8_t *mask, uint64_t *entries);
+
+enum {
+    EC_FEW_ENTRIES = 64,  /* as many as entries_sort takes */
+    EC_ENTRY_GROUPS = 32, /* that entries_minima makes */
+};
+typedef int64_t ec_entries_count_fn(const uint64_t *entries, int64_t n, uint64_t bound);
+typedef int64_t ec_entries_keep_fn(uint64_t *entries, int64_t n, uint64_t bound);
+typedef void ec_entries_minima_fn(const uint64_t *entries, int64_t n, uint64_t *minima);
+typedef void ec_entries_sort_fn(const uint64_t *entries, int64_t n, uint64_t *sorted);
+
 typedef void ec_decode_i8_fn(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
                              float *out);
 typedef void ec_decode_u1_fn(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, float *out);
