@@ -17,7 +17,6 @@ from embcodec import (
     StorageError,
     calibrate,
     quantize,
-    range_search,
     rescore,
     search,
 )
@@ -314,8 +313,6 @@ def test_refusals() -> None:
     with pytest.raises(CodeMismatchError, match="unit length"):
         search(x, fitted.encode(2 * x), 3)
     assert len(search(x, fitted.encode(2 * x), 3, metric="dot").scores) == 50
-    with pytest.raises(CodeMismatchError, match="each query's own"):
-        range_search(x, codes, 0.5)
     with pytest.raises(IndexError, match="row 50 of 50"):
         codes[50]
     assert codes != "codes"

@@ -22,7 +22,10 @@ from .quantize import dequantize, quantize, truncate
 from .quantize_calibrate import calibrate
 from .response import EmbeddingResponse, decode_response, encode_response
 from .scale import Scale
-from .search import RangeResult, SearchResult, range_search, rescore, search
+from .search import SearchResult, search
+from .search_bounds import BoundedResult
+from .search_range import RangeResult, range_search
+from .search_rescore import rescore
 from .service import Usage, service_error
 
 __version__ = "0.1.0"
@@ -57,6 +60,7 @@ _LAZY: dict[str, str] = {
 
 __all__ = [
     "PROFILES",
+    "BoundedResult",
     "CodeMismatchError",
     "DecodeError",
     "EmbcodecError",

@@ -17,6 +17,7 @@ from .index_rows import Part, Rows, Snapshot, as_ids
 from .index_search import staged
 from .lowbit_codes import LowBitCodes
 from .search import SearchResult, as_queries
+from .search_bounds import BoundedResult
 
 
 class FlatIndex:
@@ -198,6 +199,7 @@ class FlatIndex:
         *,
         rescore_multiplier: float | None = 4,
         three_stage: bool = False,
+        confidence: float | None = None,
         metric: Any = None,
         mask: ArrayLike | None = None,
         query_precision: str = "int8",
@@ -219,6 +221,10 @@ class FlatIndex:
             For packed bits and low-bit codes of one bit: first k * `rescore_multiplier` * 5 rows by Hamming distance
             from the signs of the query (coded as the rows are), of which the float query on the same bits keeps
             k * `rescore_multiplier`. Less exact than the float query on all rows.
+        confidence : float, optional
+            For low-bit codes with floats to rescore: score no more of the candidates than may be among the k best by
+            the codes' error bounds, which hold with this confidence; see :func:`embcodec.rescore`. The result is then
+            a :class:`BoundedResult`.
         metric, query_precision, threads
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of bool (n,) or of int, optional
@@ -237,13 +243,17 @@ class FlatIndex:
             k,
             multiplier=rescore_multiplier,
             three_stage=three_stage,
+            confidence=confidence,
             metric=metric,
             mask=rows_of_mask(now, mask),
             precision=query_precision,
             threads=threads,
         )
-        result = SearchResult(result.scores, now.names(result.indices))
-        return SearchResult(result.scores[0], result.indices[0]) if single else result
+        names = now.names(result.indices)
+        if isinstance(result, BoundedResult):
+            named = result.with_indices(names)
+            return named.first() if single else named
+        return SearchResult(result.scores[0], names[0]) if single else SearchResult(result.scores, names)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to one ``.safetensors`` file; an existing one is replaced atomically."""

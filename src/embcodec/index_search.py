@@ -14,6 +14,7 @@ from .index_arguments import encoded, for_both
 from .index_rows import Part, Snapshot
 from .lowbit_codes import LowBitCodes
 from .search import SearchResult, as_count, best_of, rescored, restrict
+from .search_bounds import BoundedResult, Bounds, rescored_by_bounds
 from .search_plan import plan
 
 HAMMING_MULTIPLIER = 5
@@ -27,6 +28,7 @@ def staged(
     *,
     multiplier: float | None,
     three_stage: bool,
+    confidence: float | None,
     metric: Any,
     mask: Any,
     precision: str,
@@ -34,6 +36,8 @@ def staged(
 ) -> SearchResult:
     """Return the k best rows for each query, as :meth:`FlatIndex.search` has it."""
     if now.rescore_with is None or multiplier is None or metric in ("hamming", "jaccard"):
+        if confidence is not None:
+            raise ValueError("confidence is in bounds for rescoring: give rescore_with, a multiplier and such a metric")
         if not three_stage:
             return _best(now.codes, asked, k, metric, mask, precision, threads)
         candidates = _through_bits(now, asked, as_count(k), metric, mask, precision, threads)
@@ -43,6 +47,8 @@ def staged(
     better = now.rescore_with.rows
     first, final = for_both(asked, better)
     wanted = int(np.ceil(as_count(k) * multiplier))
+    if confidence is not None:
+        return _by_bounds(now, first, k, wanted, confidence, metric, mask, precision, threads, three_stage=three_stage)
     if three_stage:
         candidates = _through_bits(now, first, wanted, metric, mask, precision, threads)
     else:
@@ -57,6 +63,29 @@ def _best(
     allowed = restrict(scan, mask)
     part.give_squares(scan)
     return best_of(scan, min(as_count(k), allowed), threads)
+
+
+def _by_bounds(
+    now: Snapshot,
+    asked: Embeddings,
+    k: int,
+    wanted: int,
+    confidence: float,
+    metric: Any,
+    mask: Any,
+    precision: str,
+    threads: int | None,
+    *,
+    three_stage: bool,
+) -> BoundedResult:
+    assert now.rescore_with is not None
+    codes, better = now.codes.rows, now.rescore_with.rows
+    if not isinstance(codes, LowBitCodes) or three_stage:
+        raise CodeMismatchError(f"confidence is in bounds of low-bit codes, scanned in one stage, not {codes!r}")
+    bounds = Bounds(codes, asked, metric, confidence)
+    found = _best(now.codes, asked, wanted, metric, mask, precision, threads).indices
+    others = len(codes) if found.shape[1] == wanted else found.shape[1]  # fewer: they are all that count
+    return rescored_by_bounds(bounds, found, better, k, threads, others=others)
 
 
 def _through_bits(

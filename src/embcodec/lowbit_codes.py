@@ -106,7 +106,7 @@ class LowBitScheme:
         width = -(-self.dimension // 8)
         prepared = np.zeros((len(queries), self.bits, 8 * width), np.float32)
         prepared[:, :, : self.dimension] = rotated[:, None] * self.levels.weights[:, None]
-        return prepared.reshape(len(queries), -1)
+        return prepared.reshape(len(queries), self.bits * 8 * width)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

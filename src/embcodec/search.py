@@ -33,21 +33,6 @@ class SearchResult(NamedTuple):
     indices: NDArray[np.int64]
 
 
-class RangeResult(NamedTuple):
-    """All rows better than a threshold: those of query q lie at ``limits[q] : limits[q + 1]``, best first.
-
-    Attributes
-    ----------
-    limits : ndarray of int64, (n_queries + 1,)
-    scores : ndarray, (limits[-1],)
-    indices : ndarray of int64, (limits[-1],)
-    """
-
-    limits: NDArray[np.int64]
-    scores: NDArray[Any]
-    indices: NDArray[np.int64]
-
-
 def search(
     queries: Embeddings | ArrayLike,
     corpus: Embeddings | LowBitCodes | ArrayLike,
@@ -121,104 +106,20 @@ def search(
     return SearchResult(result.scores[0], result.indices[0]) if single else result
 
 
-def range_search(
-    queries: Embeddings | ArrayLike,
-    corpus: Embeddings | LowBitCodes | ArrayLike,
-    threshold: float,
-    *,
-    metric: Any = None,
-    mask: ArrayLike | None = None,
-    query_precision: str = "int8",
-    threads: int | None = None,
-) -> RangeResult:
-    """Return all rows whose score is better than `threshold`: above it for similarities, below it for distances.
-
-    Parameters are those of :func:`search`; the threshold is rounded to float32, as scores are, and a row at it exactly
-    is left out, as Faiss does.
-
-    Returns
-    -------
-    RangeResult
-        ``limits``, ``scores``, ``indices`` laid out as Faiss does; within a query best first, ties by the lower row.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from embcodec import Embeddings, range_search
-    >>> bits = Embeddings(np.array([[0b1111], [0b0111], [0b0001]], np.uint8), "ubinary")
-    >>> limits, scores, indices = range_search(bits[:1], bits, 3)
-    >>> limits.tolist(), scores.tolist(), indices.tolist()
-    ([0, 2], [0, 1], [0, 1])
-    """
-    with np.errstate(over="ignore"):
-        threshold = float(np.float32(float(threshold)))
-    if np.isnan(threshold):
-        raise ValueError("threshold is NaN")
-    rows = as_rows(corpus)
-    asked, _ = as_queries(queries)
-    scan = plan(asked, rows, metric, query_precision)
-    if scan.factors is not None:
-        raise CodeMismatchError("low-bit codes are ranked by costs of each query's own: use search")
-    restrict(scan, mask)
-    return RangeResult(*native.hits(scan, threshold, threads))
-
-
-def rescore(
-    queries: Embeddings | ArrayLike,
-    candidates: ArrayLike,
-    corpus: Embeddings | LowBitCodes | ArrayLike,
-    k: int,
-    *,
-    metric: Any = None,
-    query_precision: str = "float32",
-    threads: int | None = None,
-) -> SearchResult:
-    """Return the k best of given rows of `corpus` for each query, gathered and scored exactly.
-
-    Parameters
-    ----------
-    queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
-    candidates : array-like of int, (n_queries, c) or (c,)
-        Rows to score for each query, in any order; negative ones and repetitions are skipped.
-    corpus, k, metric, query_precision, threads
-        As in :func:`search`; k is clipped to c, and floats meet codes unrounded by default.
-
-    Returns
-    -------
-    SearchResult
-        Where a query has fewer candidates than k: index -1 and a score of NaN (-1 for hamming) in the last places.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from embcodec import rescore
-    >>> corpus = np.eye(4, dtype=np.float32)
-    >>> rescore([0.1, 0.9, 0.3, 0.0], [3, 0, 2], corpus, 2).indices.tolist()
-    [2, 0]
-    """
-    rows = as_rows(corpus)
-    asked, single = as_queries(queries)
-    chosen = np.asarray(candidates)
-    if chosen.size == 0:
-        chosen = chosen.astype(np.int64)
-    if chosen.dtype.kind not in "iu":
-        raise TypeError(f"candidates are row numbers, such as a search's .indices, not {chosen.dtype}")
-    chosen = chosen[None] if single and chosen.ndim == 1 else chosen
-    if chosen.ndim != 2 or len(chosen) != len(asked):
-        raise ValueError(f"candidates have shape ({len(asked)}, c), not {chosen.shape}")
-    if chosen.size and chosen.max() >= len(rows):
-        raise ValueError(f"candidate {int(chosen.max())} of a corpus of {len(rows)} rows")
-    result = rescored(asked, chosen, rows, k, metric, query_precision, threads)
-    return SearchResult(result.scores[0], result.indices[0]) if single else result
-
-
 def best_of(scan: native.Scan, k: int, threads: int | None) -> SearchResult:
     """Return the k best of a scan."""
     scores, indices = native.top_k(scan, k, threads)
-    if scan.factors is not None and scan.constants is not None:
-        scores *= scan.factors[:, None]
-        scores += scan.constants[:, None]
-    return SearchResult(scores, indices)
+    return SearchResult(final_scores(scan, scores), indices)
+
+
+def final_scores(scan: native.Scan, scores: NDArray[Any], queries: slice = slice(None)) -> NDArray[Any]:
+    """Return what a scan's own scores, (n_queries, k) or (n_queries,), come to; they may be overwritten."""
+    if scan.factors is None or scan.constants is None:
+        return scores
+    shape = (-1,) + (1,) * (scores.ndim - 1)
+    scores *= scan.factors[queries].reshape(shape)
+    scores += scan.constants[queries].reshape(shape)
+    return scores
 
 
 def rescored(

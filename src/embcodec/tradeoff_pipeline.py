@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
-from .search import rescore, search
+from .search import search
+from .search_rescore import rescore
 
 T = TypeVar("T")
 _BUDGET = 0.05

@@ -1,0 +1,232 @@
+"""Rescoring that stops once the error bounds of low-bit codes say that no other row can count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .codes import row_norms
+from .dtypes import OutputDtype
+from .embeddings import Embeddings
+from .errors import CodeMismatchError
+from .lowbit_codes import LowBitCodes
+from .search import SearchResult, as_count, rescored
+from .search_plan import plan
+
+Doubles = NDArray[np.float64]
+
+_WIDER = 1.25  # errors of codes without a random rotation: see `rescore`
+_BLOCK_QUERIES, _BLOCK_ROWS = 16, 1 << 16
+
+
+class BoundedResult(SearchResult):
+    """The best of each query's candidates, with what the bounds say of the others.
+
+    Attributes
+    ----------
+    scores, indices : ndarray, (n_queries, k)
+        As of a :class:`SearchResult`, into which it unpacks.
+    rescored : ndarray of int64, (n_queries,)
+        How many candidates were scored exactly.
+    is_final : ndarray of bool, (n_queries,)
+        Whether the bounds say that none of the corpus' other rows belongs to the k best either: if the candidates were
+        the best rows by the codes, as `search` finds them, the k best are those of an exhaustive float search.
+    """
+
+    rescored: NDArray[np.int64]
+    is_final: NDArray[np.bool_]
+
+    def __new__(
+        cls,
+        scores: NDArray[Any],
+        indices: NDArray[np.int64],
+        rescored: NDArray[np.int64],
+        is_final: NDArray[np.bool_],
+    ) -> BoundedResult:
+        """Make a pair that carries more."""
+        result = super().__new__(cls, scores, indices)
+        result.rescored, result.is_final = rescored, is_final
+        return result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BoundedResult, (self.scores, self.indices, self.rescored, self.is_final)
+
+    def with_indices(self, indices: NDArray[np.int64]) -> BoundedResult:
+        """Return the result with other names for its rows."""
+        return BoundedResult(self.scores, indices, self.rescored, self.is_final)
+
+    def first(self) -> BoundedResult:
+        """Return what it says of the first query."""
+        return BoundedResult(self.scores[0], self.indices[0], self.rescored[0], self.is_final[0])
+
+
+class Bounds:
+    """What the exact goodness of rows can be at most: a similarity, or a distance with its sign changed.
+
+    Parameters
+    ----------
+    codes : LowBitCodes
+    queries : Embeddings
+        Floats.
+    metric : str or None
+    confidence : float
+    """
+
+    def __init__(self, codes: LowBitCodes, queries: Embeddings, metric: Any, confidence: float) -> None:
+        metric = "cosine" if metric is None else metric
+        if not 0 <= confidence <= 1:
+            raise ValueError(f"confidence is a probability, 0 to 1, not {confidence}")
+        if queries.output_dtype is not OutputDtype.FLOAT:
+            raise CodeMismatchError(f"bounds are for float queries, not {queries.output_dtype}")
+        self._scan = plan(queries, codes, metric, "int8")  # refuses what cannot meet
+        self.codes, self.queries, self.metric = codes, queries, metric
+        self.sign = -1.0 if metric == "l2" else 1.0
+        values = queries.values
+        lengths = row_norms(values)
+        if metric == "cosine":  # of which the length of a query is no part
+            values = (values / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
+            lengths = np.ones(len(values))
+        self._values, self._lengths = values, lengths
+        self._doubt = (1 - confidence) / (2 * max(len(codes), 1))
+        self._part = self._part_of_certain(codes, self._doubt)
+        self._factor = 2.0 if metric == "l2" else 1.0
+
+    @staticmethod
+    def _part_of_certain(codes: LowBitCodes, doubt: float) -> float:
+        if doubt <= 0 or not codes.scheme.scaled or codes.dimension < 2:
+            return 1.0
+        part = float(np.sqrt(2 * np.log(1 / doubt) / (codes.dimension - 1)))
+        return min(part if codes.scheme.rotation.factors is not None else _WIDER * part, 1.0)
+
+    def reach(self, candidates: NDArray[np.int64], threads: int | None) -> tuple[NDArray[np.int64], Doubles]:
+        """Return candidates (n_queries, c) by what their goodness is at most, and that; -1 and -inf where none is."""
+        count = candidates.shape[1]
+        scores, rows = rescored(self.queries, candidates, self.codes, count, self.metric, "float32", threads)
+        most = np.where(rows >= 0, self.sign * scores.astype(np.float64), -np.inf)
+        for start in range(0, len(rows), _BLOCK_QUERIES):
+            block = slice(start, start + _BLOCK_QUERIES)
+            some, places = np.unique(np.maximum(rows[block], 0), return_inverse=True)
+            bounds = self._bounds(self.codes[some], self._values[block], self._lengths[block])
+            most[block] += np.take_along_axis(bounds, places.reshape(rows[block].shape), axis=1)
+        order = np.argsort(-most, axis=1, kind="stable")
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(most, order, axis=1)
+
+    def reach_of_others(self, candidates: NDArray[np.int64], threads: int | None) -> Doubles:
+        """Return what the goodness of rows is at most that `search` placed after all candidates, (n_queries,)."""
+        count = candidates.shape[1]
+        if not count:
+            return np.full(len(candidates), np.inf)
+        scores, rows = rescored(self.queries, candidates, self.codes, count, self.metric, "int8", threads)
+        worst = np.where(rows >= 0, self.sign * scores.astype(np.float64), np.inf).min(axis=1)
+        center = self.codes.scheme.center
+        centred = self._values - center if self.codes.centres_queries and center is not None else self._values
+        farthest = int(row_norms(centred).argmax())  # whose bounds are the widest
+        values, lengths = self._values[farthest : farthest + 1], self._lengths.max(keepdims=True)
+        greatest = 0.0
+        for start in range(0, len(self.codes), _BLOCK_ROWS):
+            greatest = max(
+                greatest, float(self._bounds(self.codes[start : start + _BLOCK_ROWS], values, lengths).max())
+            )
+        reach: Doubles = worst + greatest + self._rounding_of_queries()
+        return reach
+
+    def _bounds(self, codes: LowBitCodes, values: NDArray[np.float32], lengths: Doubles) -> Doubles:
+        """Return how far estimated goodness can be below the exact one, (m, n), for queries and their lengths (m,)."""
+        certain = codes.error_bounds(values).astype(np.float64)
+        # What does not lean on directions is not made smaller by them: stored scales and lengths are rounded, rows of
+        # unit length may miss it (which shifts a cosine and a distance), and both scores are sums in float32.
+        center, squares = codes.scheme.center, codes.row_squares()
+        offset = 0.0 if center is None else float(row_norms(center[None])[0])
+        lengths = lengths[:, None] + (offset if codes.centres_queries else 0.0)
+        stored = 2.0**-11 if codes.scales.dtype == np.float16 else 2.0**-22
+        fixed = stored * (2 * lengths * np.sqrt(squares) + 1.5 * squares) + codes.unit_error
+        bounds = np.minimum(self._part * certain + fixed, certain) if self._part < 1 else certain
+        dimension = codes.dimension
+        summed = 4 * (min(dimension, 128) + dimension / 128 + 8) * 2.0**-24
+        farthest = np.sqrt(squares) + offset
+        sums = summed * np.maximum(lengths * farthest, lengths**2 + farthest**2 if self.metric == "l2" else 0.0)
+        reach: Doubles = self._factor * bounds + (0.0 if self.metric == "dot" else 2 * codes.unit_error) + sums
+        return reach
+
+    def _rounding_of_queries(self) -> Doubles:
+        """Return how much better than by its rounded query a row may be estimated, (n_queries,).
+
+        A score is a sum over 2 * width groups of four dimensions, each rounded by half a step at most: by width steps
+        in all, and as roundings go by far less (Hoeffding's inequality). Twice: of the worst candidate, of the other.
+        """
+        assert self._scan.mul is not None
+        width = self.codes.bit_planes.shape[1] + 1
+        steps = width if self._doubt <= 0 else min(width, np.sqrt(width * np.log(1 / self._doubt)))
+        most = float(self.codes.row_scales().max(initial=0))
+        assert self._scan.factors is not None
+        # Of a scan of squared distances a dot counts twice, in which its factors count it half.
+        twice = 2.0 if self._scan.row_squares is not None else 1.0
+        factors = np.abs(self._scan.factors.astype(np.float64)) * twice
+        return np.asarray(2 * steps * most * factors * self._scan.mul, np.float64)
+
+
+def rescored_by_bounds(
+    bounds: Bounds,
+    candidates: NDArray[Any],
+    corpus: Embeddings | LowBitCodes,
+    k: int,
+    threads: int | None,
+    *,
+    others: int,
+) -> BoundedResult:
+    """Return the k best of each query's candidates (n_queries, c), scoring those only that may be among them.
+
+    Parameters
+    ----------
+    bounds : Bounds
+    candidates : integer array, (n_queries, c)
+    corpus : Embeddings
+        Floats.
+    k : int
+    others : int
+        How many rows could have been candidates.
+    """
+    if not isinstance(corpus, Embeddings) or corpus.output_dtype is not OutputDtype.FLOAT:
+        raise CodeMismatchError(f"bounds are of the floats that were coded: rescore those, not {corpus!r}")
+    if len(corpus) != len(bounds.codes) or corpus.dimension != bounds.codes.dimension:
+        raise CodeMismatchError(f"the bounds are of {bounds.codes!r}, the rows are {corpus!r}")
+    candidates = candidates.astype(np.int64)
+    k, queries = min(as_count(k), candidates.shape[1]), bounds.queries
+    scores = np.full((len(queries), k), np.nan, np.float32)
+    rows = np.full((len(queries), k), -1, np.int64)
+    scored = np.zeros(len(queries), np.int64)
+    if not k or not len(queries) or not len(corpus):
+        return BoundedResult(scores, rows, scored, np.full(len(queries), not len(corpus) or not k))
+    order, most = bounds.reach(candidates, threads)
+    wanted = np.minimum(k + k // 4 + 1, (order >= 0).sum(axis=1))
+    active = np.flatnonzero(wanted)
+    while len(active):
+        begin, end = scored[active], wanted[active]
+        places = begin[:, None] + np.arange(int((end - begin).max()))
+        chunk = np.take_along_axis(order[active], np.minimum(places, order.shape[1] - 1), axis=1)
+        chunk[places >= end[:, None]] = -1
+        new = rescored(queries[active], chunk, corpus, k, bounds.metric, "float32", threads)
+        scores[active], rows[active] = _best_of_both(SearchResult(scores[active], rows[active]), new, bounds.sign)
+        scored[active] = end
+        # The k-th best so far only rises: what cannot reach it now never will.
+        kth = np.where(rows[:, -1] >= 0, bounds.sign * scores[:, -1], -np.inf)
+        needed = ((most >= kth[:, None]) & (order >= 0)).sum(axis=1)
+        wanted = np.minimum(needed, 2 * scored)
+        active = np.flatnonzero(wanted > scored)
+    given = (order >= 0).sum(axis=1)
+    kth = np.where(rows[:, -1] >= 0, bounds.sign * scores[:, -1].astype(np.float64), -np.inf)
+    is_final = given >= others
+    if not is_final.all():
+        is_final |= kth > bounds.reach_of_others(candidates, threads)
+    return BoundedResult(scores, rows, scored, is_final)
+
+
+def _best_of_both(first: SearchResult, second: SearchResult, sign: float) -> SearchResult:
+    """Return the best of both, as many as of the first, ties by the lower row."""
+    scores = np.concatenate([first.scores, second.scores], axis=1)
+    rows = np.concatenate([first.indices, second.indices], axis=1)
+    costs = np.where(rows >= 0, -sign * scores, np.inf)
+    order = np.lexsort((rows, costs), axis=1)[:, : first.scores.shape[1]]
+    return SearchResult(np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1))

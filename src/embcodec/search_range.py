@@ -1,0 +1,120 @@
+"""Range search: all rows better than a threshold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._native import search as native
+from .embeddings import Embeddings
+from .lowbit_codes import LowBitCodes
+from .search import as_queries, as_rows, final_scores, restrict
+from .search_plan import lower_is_better, plan
+
+
+class RangeResult(NamedTuple):
+    """All rows better than a threshold: those of query q lie at ``limits[q] : limits[q + 1]``, best first.
+
+    Attributes
+    ----------
+    limits : ndarray of int64, (n_queries + 1,)
+    scores : ndarray, (limits[-1],)
+    indices : ndarray of int64, (limits[-1],)
+    """
+
+    limits: NDArray[np.int64]
+    scores: NDArray[Any]
+    indices: NDArray[np.int64]
+
+
+def range_search(
+    queries: Embeddings | ArrayLike,
+    corpus: Embeddings | LowBitCodes | ArrayLike,
+    threshold: float,
+    *,
+    metric: Any = None,
+    mask: ArrayLike | None = None,
+    query_precision: str = "int8",
+    threads: int | None = None,
+) -> RangeResult:
+    """Return all rows whose score is better than `threshold`: above it for similarities, below it for distances.
+
+    Parameters are those of :func:`search`; the threshold is rounded to float32, as scores are, and a row at it exactly
+    is left out, as Faiss does.
+
+    Returns
+    -------
+    RangeResult
+        ``limits``, ``scores``, ``indices`` laid out as Faiss does; within a query best first, ties by the lower row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import Embeddings, range_search
+    >>> bits = Embeddings(np.array([[0b1111], [0b0111], [0b0001]], np.uint8), "ubinary")
+    >>> limits, scores, indices = range_search(bits[:1], bits, 3)
+    >>> limits.tolist(), scores.tolist(), indices.tolist()
+    ([0, 2], [0, 1], [0, 1])
+    """
+    with np.errstate(over="ignore"):
+        threshold = float(np.float32(float(threshold)))
+    if np.isnan(threshold):
+        raise ValueError("threshold is NaN")
+    rows = as_rows(corpus)
+    asked, _ = as_queries(queries)
+    scan = plan(asked, rows, metric, query_precision)
+    restrict(scan, mask)
+    if scan.factors is None:
+        return RangeResult(*native.hits(scan, threshold, threads))
+    return _one_by_one(scan, threshold, threads, below=lower_is_better(metric))
+
+
+def _one_by_one(scan: native.Scan, threshold: float, threads: int | None, *, below: bool) -> RangeResult:
+    """Scan for each query alone, since each has a way of its own from costs to scores."""
+    least = _raw_thresholds(scan, threshold, below)
+    found = []
+    for query, raw in enumerate(least):
+        one = slice(query, query + 1)
+        alone = replace(
+            scan,
+            queries=scan.queries[one],
+            mul=_some(scan.mul, one),
+            bias=_some(scan.bias, one),
+            square=_some(scan.square, one),
+        )
+        _, scores, rows = native.hits(alone, float(raw), threads)
+        found.append((final_scores(scan, scores, one), rows))
+    limits = np.zeros(len(least) + 1, np.int64)
+    np.cumsum([len(rows) for _, rows in found], out=limits[1:])
+    scores = np.concatenate([np.empty(0, np.float32), *(scores for scores, _ in found)])
+    return RangeResult(limits, scores, np.concatenate([np.empty(0, np.int64), *(rows for _, rows in found)]))
+
+
+def _some(terms: NDArray[np.float32] | None, queries: slice) -> NDArray[np.float32] | None:
+    return None if terms is None else terms[queries]
+
+
+def _raw_thresholds(scan: native.Scan, threshold: float, below: bool) -> NDArray[np.float32]:
+    """Return for each query the greatest raw score whose final score is not better than the threshold.
+
+    A final score is a raw one, times a factor, plus a constant, each step rounded: it never turns back, so that halving
+    the range of float32 numbers (counted as integers, in their order) finds the place where it passes the threshold.
+    """
+    count = len(scan.queries)
+    most = int(np.float32(np.inf).view(np.int32))
+    low, high = np.full(count, -most, np.int64), np.full(count, most, np.int64)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        with np.errstate(over="ignore", invalid="ignore"):
+            final = final_scores(scan, _float_of(middle))
+        better = final < threshold if below else final > threshold
+        low, high = np.where(better, low, middle), np.where(better, middle, high)
+    return _float_of(low)
+
+
+def _float_of(places: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the float32 numbers at places in their order: 0 is 0.0, -1 and 1 are the least on either side."""
+    return np.copysign(np.abs(places).astype(np.int32).view(np.float32), places.astype(np.float32))
