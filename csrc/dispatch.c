@@ -60,6 +60,7 @@ static void install_avx512(ec_kernels *table) {
 static void install_neon(ec_kernels *table) {
     ec_base64_install_neon(table);
     ec_hamming_install_neon(table);
+    ec_tables_install_neon(table);
     ec_dot_install_neon(table);
     ec_numbers_install_neon(table);
     ec_response_install_neon(table);

@@ -128,6 +128,7 @@ void ec_dot_u1_install_neon(ec_kernels *table);
 void ec_tables_install_scalar(ec_kernels *table);
 void ec_tables_install_avx2(ec_kernels *table);
 void ec_tables_install_avx512(ec_kernels *table);
+void ec_tables_install_neon(ec_kernels *table);
 void ec_search_install_scalar(ec_kernels *table);
 void ec_search_install_avx2(ec_kernels *table);
 void ec_search_install_avx512(ec_kernels *table);

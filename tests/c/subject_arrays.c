@@ -68,16 +68,6 @@ void subject_quantize(const uint8_t *input, int64_t n) {
     record(back, m.count * 4);
 }
 
-/* As record, with one NaN for all: which NaN a sum of two infinities gives is the machine's choice. */
-static void record_floats(uint8_t *values, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
-        float value;
-        memcpy(&value, values + 4 * i, 4);
-        if (value != value) memset(values + 4 * i, 0xff, 4);
-    }
-    record(values, count * 4);
-}
-
 void subject_hadamard(const uint8_t *input, int64_t n) {
     matrix m;
     if (!read_matrix(input, n, &m)) return;

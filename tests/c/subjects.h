@@ -14,5 +14,6 @@ subject subject_lowbit;   /* bits, dimension, then float32 bits */
 subject subject_dot;      /* sizes, then int8 values */
 subject subject_hamming;  /* sizes, then packed bits */
 subject subject_search;   /* sizes, then bytes: bits or int8 */
+subject subject_slots;    /* which slots, flags, sizes, then bytes to draw from */
 
 #endif

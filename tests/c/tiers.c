@@ -71,6 +71,15 @@ void record(const void *data, int64_t n) {
     logged += n;
 }
 
+void record_floats(uint8_t *values, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        float value;
+        memcpy(&value, values + 4 * i, 4);
+        if (value != value) memset(values + 4 * i, 0xff, 4);
+    }
+    record(values, count * 4);
+}
+
 void record_result(ec_result result) {
     int64_t values[3] = {result.status, result.consumed, result.produced};
     record(values, sizeof values);
@@ -94,7 +103,7 @@ static int64_t run_on(int t, subject *run, uint8_t *into) {
     return logged;
 }
 
-void compare_tiers(const char *name, subject *run, const uint8_t *input, int64_t n) {
+static void begin(const char *name, const uint8_t *input, int64_t n) {
     if (tier_count == 0) {
         make_buffers();
         list_tiers();
@@ -103,6 +112,19 @@ void compare_tiers(const char *name, subject *run, const uint8_t *input, int64_t
     now_input = input;
     now_n = n;
     at_start = n > 0 && (n + input[n - 1]) & 1;
+}
+
+void run_with(const ec_kernels *kernels, subject *run, const uint8_t *input, int64_t n) {
+    begin("a trap", input, n);
+    ec_active = *kernels;
+    placed = 0;
+    logged = 0;
+    log_in_use = logs[0];
+    run(input, n);
+}
+
+void compare_tiers(const char *name, subject *run, const uint8_t *input, int64_t n) {
+    begin(name, input, n);
     int64_t expected = run_on(0, run, logs[0]);
     for (int t = 1; t < tier_count; t++) {
         int64_t found = run_on(t, run, logs[1]);

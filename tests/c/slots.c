@@ -1,0 +1,99 @@
+/* Every slot of the kernel table with the family of subjects that compares it with scalar, and the proof that it does: the
+ * slot is replaced by a trap, and an input of the family must spring it. A slot that is not named here does not compile. */
+#include <setjmp.h>
+#include <stdio.h>
+
+#include "kernels.h"
+#include "subjects.h"
+
+#define SLOT(name, family) {#name, family, offsetof(ec_kernels, name)}
+
+static const struct {
+    const char *name, *family; /* no family: a number, nothing to call */
+    size_t offset;
+} SLOTS[] = {
+    SLOT(base64_encode, "base64"),
+    SLOT(base64_decode, "base64"),
+    SLOT(floats_parse, "numbers"),
+    SLOT(integers_parse, "numbers"),
+    SLOT(floats_format, "numbers"),
+    SLOT(integers_format, "numbers"),
+    SLOT(pack_bits_f32, "bits"),
+    SLOT(unpack_bits_u8, "bits"),
+    SLOT(unpack_bits_f32, "bits"),
+    SLOT(quantize_affine_f32, "quantize"),
+    SLOT(quantize_ranges_f32, "quantize"),
+    SLOT(max_abs_bits_f32, "quantize"),
+    SLOT(dequantize_scaled_f32, "quantize"),
+    SLOT(dequantize_unit_f32, "quantize"),
+    SLOT(dequantize_ranges_f32, "quantize"),
+    SLOT(hadamard_f32, "hadamard"),
+    SLOT(hamming_u1_pack, "hamming"),
+    SLOT(hamming_u1_prepare, "hamming"),
+    SLOT(hamming_u1_tile, "hamming"),
+    SLOT(hamming_u1_rows, "hamming"),
+    SLOT(dot_u1_tables, "hamming"),
+    SLOT(dot_u1_pack, "hamming"),
+    SLOT(dot_u1_prepare, "hamming"),
+    SLOT(dot_u1_tile, "hamming"),
+    SLOT(dot_u1_rows, "hamming"),
+    SLOT(dot_i8_pack, "dot"),
+    SLOT(dot_i8_prepare, "dot"),
+    SLOT(dot_i8_tile, "dot"),
+    SLOT(dot_i8_rows, "dot"),
+    SLOT(most_few_i8, NULL),
+    SLOT(most_few_f32, NULL),
+    SLOT(dot_i8_few, "slots"),
+    SLOT(sum_i8, "dot"),
+    SLOT(sumsq_i8, "dot"),
+    SLOT(dot_f32_pack, "dot"),
+    SLOT(dot_f32_prepare, "dot"),
+    SLOT(dot_f32_tile, "dot"),
+    SLOT(dot_f32_rows, "dot"),
+    SLOT(dot_f32_few, "slots"),
+    SLOT(sumsq_f32, "dot"),
+    SLOT(string_end, "response"),
+    SLOT(list_end, "response"),
+    SLOT(finish_i32, "slots"),
+    SLOT(finish_f32, "slots"),
+    SLOT(filter_i32, "slots"),
+    SLOT(filter_f32, "slots"),
+    SLOT(decode_i8, "slots"),
+    SLOT(decode_u1, "slots"),
+    SLOT(square_ranges, "slots"),
+};
+
+enum { N_SLOTS = sizeof SLOTS / sizeof SLOTS[0], TRIALS = 3000 };
+
+_Static_assert(N_SLOTS * sizeof(void (*)(void)) == sizeof(ec_kernels), "a slot has no line here");
+
+static jmp_buf back;
+
+static void trap(void) { longjmp(back, 1); }
+
+static bool springs(const ec_kernels *trapped, subject *run, void (*make)(void), const uint8_t *input,
+                    const int64_t *used) {
+    for (volatile int i = 0; i < TRIALS; i++) {
+        make();
+        if (setjmp(back) != 0) return true;
+        run_with(trapped, run, input, *used);
+    }
+    return false;
+}
+
+bool reach_slots(const char *family, subject *run, void (*make)(void), const uint8_t *input, const int64_t *used) {
+    void (*const to_trap)(void) = trap;
+    const ec_kernels plain = ec_active;
+    bool all = true;
+    for (int s = 0; s < N_SLOTS; s++) {
+        if (SLOTS[s].family == NULL || strcmp(SLOTS[s].family, family) != 0) continue;
+        ec_kernels trapped = plain;
+        memcpy((char *)&trapped + SLOTS[s].offset, &to_trap, sizeof to_trap);
+        bool sprung = springs(&trapped, run, make, input, used);
+        ec_active = plain; /* the generators encode too */
+        if (sprung) continue;
+        fprintf(stderr, "slot %s is not reached by the subject of %s\n", SLOTS[s].name, family);
+        all = false;
+    }
+    return all;
+}

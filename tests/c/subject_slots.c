@@ -1,0 +1,167 @@
+/* Slots of the kernel table that the public functions reach only within a search, called directly. */
+#include <math.h>
+
+#include "dot/dot.h"
+#include "subjects.h"
+
+enum { HEADER = 4 };
+
+/* What a subject draws its arguments from: bytes of the input, over and over. */
+typedef struct {
+    const uint8_t *bytes;
+    int64_t n, at;
+} source;
+
+static uint8_t draw(source *from) {
+    uint8_t byte = from->bytes[from->at % from->n];
+    from->at++;
+    return (uint8_t)(byte + from->at / from->n * 37);
+}
+
+/* Floats of moderate size with full mantissas, so that the order of operations shows. */
+static float draw_float(source *from) {
+    int32_t mantissa = draw(from) | draw(from) << 8 | draw(from) << 16;
+    return ldexpf((float)(mantissa - (1 << 23)), draw(from) % 8 - 26);
+}
+
+/* Any bits: NaN, infinities, subnormals, both zeros. */
+static float draw_bits(source *from) {
+    static const float ODD[8] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1e-42f, 3e38f, -1.0f};
+    uint8_t kind = draw(from);
+    return kind < 32 ? ODD[kind % 8] : draw_float(from);
+}
+
+static uint8_t *place_drawn(source *from, int64_t count, float (*next)(source *)) {
+    uint8_t *values = place(count * 4);
+    for (int64_t i = 0; i < count; i++) {
+        float value = next(from);
+        memcpy(values + 4 * i, &value, 4);
+    }
+    return values;
+}
+
+static const float *place_terms(source *from, int64_t count) {
+    return (const float *)(const void *)place_drawn(from, count, draw_float);
+}
+
+static void finish(source *from, int64_t count, uint8_t flags) {
+    ec_finish f = {0};
+    f.add = place_terms(from, count);
+    f.mul = place_terms(from, count);
+    f.bias = place_terms(from, count);
+    f.query_mul = draw_float(from);
+    f.query_bias = draw_float(from);
+    f.query_add = draw_float(from);
+    f.lowest = flags & 1 ? 0.0f : -INFINITY;
+    f.jaccard = flags >> 1 & 1;
+    int32_t *scores_i32 = (int32_t *)(void *)place(count * 4);
+    const float *scores_f32 = (const float *)(const void *)place_drawn(from, count, draw_bits);
+    uint8_t *costs = place(count * 4);
+    for (int64_t i = 0; i < count; i++)
+        scores_i32[i] = (int32_t)(draw(from) | draw(from) << 8) - (f.jaccard ? 0 : 1 << 15);
+    ec_active.finish_i32(&f, scores_i32, count, (float *)(void *)costs);
+    record_floats(costs, count);
+    ec_active.finish_f32(&f, scores_f32, count, (float *)(void *)costs);
+    record_floats(costs, count);
+}
+
+static void filter(source *from, int64_t count, uint8_t flags) {
+    int32_t *costs_i32 = (int32_t *)(void *)place(count * 4);
+    float *costs_f32 = (float *)(void *)place(count * 4);
+    uint8_t *mask = place((count + 7) / 8);
+    uint64_t *entries = (uint64_t *)(void *)place(count * 8);
+    uint32_t first_row = draw(from) * 1000u;
+    int32_t limit_i32 = flags & 2 ? 1 << 30 : draw(from) * 4;
+    float limit_f32 = flags & 4 ? draw_bits(from) : draw_float(from);
+    for (int64_t i = 0; i < count; i++) {
+        costs_i32[i] = draw(from) * 8 + draw(from) % 8;
+        costs_f32[i] = draw_bits(from);
+    }
+    for (int64_t i = 0; i < (count + 7) / 8; i++) mask[i] = draw(from);
+    int64_t kept = ec_active.filter_i32(costs_i32, count, limit_i32, first_row, flags & 1 ? mask : NULL, entries);
+    HOLDS(kept >= 0 && kept <= count);
+    record(&kept, sizeof kept);
+    record(entries, kept * 8);
+    kept = ec_active.filter_f32(costs_f32, count, limit_f32, first_row, flags & 1 ? mask : NULL, entries);
+    HOLDS(kept >= 0 && kept <= count);
+    record(&kept, sizeof kept);
+    record(entries, kept * 8);
+}
+
+/* Rows of bytes, a gap apart where the flags say so, in either direction. */
+typedef struct {
+    const uint8_t *first;
+    int64_t stride, count, width;
+} rows_of_bytes;
+
+static rows_of_bytes place_rows(source *from, int64_t count, int64_t width, uint8_t flags) {
+    int64_t stride = width + (flags & 1 ? draw(from) % 5 : 0), bytes = count > 0 ? (count - 1) * stride + width : 0;
+    uint8_t *all = place(bytes);
+    for (int64_t i = 0; i < bytes; i++) all[i] = draw(from);
+    rows_of_bytes rows = {all, stride, count, width};
+    if (flags & 2 && count > 0) {
+        rows.first = all + (count - 1) * stride;
+        rows.stride = -stride;
+    }
+    return rows;
+}
+
+static void decode(source *from, int64_t count, int64_t width, uint8_t flags) {
+    rows_of_bytes rows = place_rows(from, count, width, flags);
+    int64_t values = count * width;
+    float *floats = (float *)(void *)place(values * 4), *bits = (float *)(void *)place(values * 8 * 4);
+    ec_active.decode_i8(rows.first, rows.stride, count, width, flags & 4 ? 0x80 : 0, floats);
+    record(floats, values * 4);
+    ec_active.decode_u1(rows.first, rows.stride, count, width, bits);
+    record(bits, values * 8 * 4);
+}
+
+static void square_ranges(source *from, int64_t count, int64_t width, uint8_t flags) {
+    rows_of_bytes rows = place_rows(from, count, width, flags);
+    const float *steps = place_terms(from, width), *offsets = place_terms(from, width);
+    double *squares = (double *)(void *)place(count * 8);
+    ec_active.square_ranges(rows.first, rows.stride, count, width, flags & 4 ? 0x80 : 0, steps, offsets, squares);
+    record(squares, count * 8);
+}
+
+/* Scores of few queries lie scores_stride apart; what is between them is nobody's. */
+static void few_i8(source *from, int64_t n_queries, int64_t count, int64_t width, uint8_t flags) {
+    rows_of_bytes rows = place_rows(from, count, width, flags), queries = place_rows(from, n_queries, width, 0);
+    int64_t stride = count + flags % 3;
+    int32_t *scores = (int32_t *)(void *)place(n_queries * stride * 4), *sumsq = (int32_t *)(void *)place(count * 4);
+    ec_active.dot_i8_few(queries.first, n_queries, rows.first, rows.stride, count, width, flags & 4 ? 0x80 : 0, scores,
+                         stride, flags & 8 ? sumsq : NULL);
+    for (int64_t q = 0; q < n_queries; q++) record(scores + q * stride, count * 4);
+    if (flags & 8) record(sumsq, count * 4);
+}
+
+static void few_f32(source *from, int64_t n_queries, int64_t count, int64_t dimension, uint8_t flags) {
+    int64_t stride = count + flags % 3, row_stride = dimension * 4;
+    const uint8_t *rows = place_drawn(from, count * dimension, draw_float);
+    const uint8_t *queries = place_drawn(from, n_queries * dimension, draw_float);
+    float *scores = (float *)(void *)place(n_queries * stride * 4);
+    double *sumsq = (double *)(void *)place(count * 8);
+    if (flags & 2 && count > 0) {
+        rows += (count - 1) * row_stride;
+        row_stride = -row_stride;
+    }
+    ec_active.dot_f32_few(queries, n_queries, rows, row_stride, count, dimension, scores, stride,
+                          flags & 8 ? sumsq : NULL);
+    for (int64_t q = 0; q < n_queries; q++) record(scores + q * stride, count * 4);
+    if (flags & 8) record(sumsq, count * 8);
+}
+
+void subject_slots(const uint8_t *input, int64_t n) {
+    if (n <= HEADER || n > 1 << 14) return;
+    source from = {input + HEADER, n - HEADER, 0};
+    uint8_t flags = input[1];
+    int64_t count = input[2], width = 1 + input[3] % 150;
+    switch (input[0] % 6) {
+    case 0: finish(&from, count * 3, flags); break;
+    case 1: filter(&from, count * 3, flags); break;
+    case 2: decode(&from, count, width, flags); break;
+    case 3: square_ranges(&from, count, width, flags); break;
+    case 4: few_i8(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags); break;
+    default: few_f32(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags);
+    }
+}
