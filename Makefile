@@ -9,11 +9,11 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench exhaustive fuzz test-tiers dist clean
+.PHONY: help demo test lint lint-c bench exhaustive fuzz test-tiers test-asan dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | bench | test-tiers | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | lint | bench | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -56,6 +56,18 @@ bench: $(VENV)/.test $(VENV)/.peers
 # Tiers against the scalar specification in plain C under the sanitizers; NEON under qemu where it is installed.
 test-tiers:
 	$(MAKE) -C tests/c
+
+# The tests of the kernels, from Python, with a core of its own under the sanitizers: every tier, the threads, the searches.
+# Python itself is not built with them, hence the preloading; what it leaves behind at its end is not looked at.
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 bits dot hamming hostile_input index lowbit numbers plain_numbers quantize \
+    response response_hostile search threads traps traps_search)
+test-asan: $(VENV)/.test
+	$(PIP) install -q 'setuptools>=77' 'cffi>=1.17'
+	CFLAGS="$(ASAN) -fno-omit-frame-pointer -g1" LDFLAGS="$(ASAN)" \
+	    $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
+	PYTHONPATH=build/asan/lib LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+	    $(BIN)/python -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
 
 exhaustive:
 	$(MAKE) -C tests/exhaustive

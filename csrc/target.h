@@ -9,6 +9,12 @@
 #error "the services' bytes are little-endian and are moved as they are: a big-endian machine needs kernels that swap them"
 #endif
 
+/* Products and sums are rounded one by one, unless a kernel asks for a fused step: for compilers that take no
+ * -ffp-contract=off. */
+#if defined(_MSC_VER) && !defined(__clang__)
+#pragma fp_contract(off)
+#endif
+
 #if defined(__x86_64__) || defined(_M_X64)
 #define EC_X86_64 1
 #include <immintrin.h>

@@ -241,7 +241,7 @@ static void pack(const uint8_t *values, uint64_t chosen, int64_t count, uint8_t 
         memcpy(packed + filled, &taken, 8);
         filled += (int)_mm_popcnt_u64(bytes);
     }
-    memcpy(out, packed, (size_t)count);
+    if (count > 0) memcpy(out, packed, (size_t)count); /* where there is no room there may be no buffer either */
 }
 
 static int64_t read_integers(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type,
