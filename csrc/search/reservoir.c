@@ -47,7 +47,8 @@ static uint64_t select_kth(uint64_t *a, int64_t n, int64_t k) {
  * least minima of groups has k entries that are not above it; of larger k a sample tells where to look. */
 static uint64_t guess_kth(const uint64_t *entries, int64_t n, int64_t k) {
     uint64_t some[EC_ENTRY_GROUPS], sorted[EC_ENTRY_GROUPS];
-    if (k <= EC_ENTRY_GROUPS && n >= EC_ENTRY_GROUPS) {
+    if (n < EC_ENTRY_GROUPS) return 0; /* a sample would hold entries twice, which not every tier sorts */
+    if (k <= EC_ENTRY_GROUPS) {
         ec_active.entries_minima(entries, n, some);
         ec_active.entries_sort(some, EC_ENTRY_GROUPS, sorted);
         return sorted[k - 1];

@@ -1,7 +1,7 @@
 /* Slots of the kernel table that the public functions reach only within a search, called directly. */
 #include <math.h>
 
-#include "dot/dot.h"
+#include "search/loops.h"
 #include "subjects.h"
 
 enum { HEADER = 4 };
@@ -31,6 +31,14 @@ static float draw_bits(source *from) {
     return kind < 32 ? ODD[kind % 8] : draw_float(from);
 }
 
+/* As record, with one NaN for all. */
+static void record_entries(uint64_t *entries, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (ec_key_is_nan((uint32_t)(entries[i] >> 32))) entries[i] |= (uint64_t)UINT32_MAX << 32;
+    record(&n, sizeof n);
+    record(entries, n * 8);
+}
+
 static uint8_t *place_drawn(source *from, int64_t count, float (*next)(source *)) {
     uint8_t *values = place(count * 4);
     for (int64_t i = 0; i < count; i++) {
@@ -44,48 +52,58 @@ static const float *place_terms(source *from, int64_t count) {
     return (const float *)(const void *)place_drawn(from, count, draw_float);
 }
 
-static void finish(source *from, int64_t count, uint8_t flags) {
+/* What scores become on their way into entries, with and without a mask. Arrays have room for whole 64s of rows. */
+static void sift(source *from, int64_t count, uint8_t flags) {
+    int64_t room = (count + 63) / 64 * 64;
     ec_finish f = {0};
-    f.add = place_terms(from, count);
-    f.mul = place_terms(from, count);
-    f.bias = place_terms(from, count);
+    f.add = place_terms(from, room);
+    f.mul = place_terms(from, room);
+    f.bias = place_terms(from, room);
     f.query_mul = draw_float(from);
     f.query_bias = draw_float(from);
     f.query_add = draw_float(from);
     f.lowest = flags & 1 ? 0.0f : -INFINITY;
     f.jaccard = flags >> 1 & 1;
-    int32_t *scores_i32 = (int32_t *)(void *)place(count * 4);
-    const float *scores_f32 = (const float *)(const void *)place_drawn(from, count, draw_bits);
-    uint8_t *costs = place(count * 4);
-    for (int64_t i = 0; i < count; i++)
-        scores_i32[i] = (int32_t)(draw(from) | draw(from) << 8) - (f.jaccard ? 0 : 1 << 15);
-    ec_active.finish_i32(&f, scores_i32, count, (float *)(void *)costs);
-    record_floats(costs, count);
-    ec_active.finish_f32(&f, scores_f32, count, (float *)(void *)costs);
-    record_floats(costs, count);
+    int32_t *scores_i32 = (int32_t *)(void *)place(room * 4);
+    const float *scores_f32 = (const float *)(const void *)place_drawn(from, room, draw_bits);
+    uint8_t *mask = place((count + 7) / 8);
+    uint64_t *entries = (uint64_t *)(void *)place(room * 8);
+    uint32_t first_row = draw(from) * 1000u;
+    int32_t limit_i32 = flags & 4 ? 1 << 30 : draw(from) * 4;
+    float limit_f32 = flags & 8 ? draw_bits(from) : draw_float(from);
+    for (int64_t i = 0; i < room; i++) scores_i32[i] = draw(from) * 8 + draw(from) % 8; /* costs too: not negative */
+    for (int64_t i = 0; i < (count + 7) / 8; i++) mask[i] = draw(from);
+    const uint8_t *some = flags & 16 ? mask : NULL;
+    int64_t kept = ec_active.filter_i32(scores_i32, count, limit_i32, first_row, some, entries);
+    HOLDS(kept >= 0 && kept <= count);
+    record(&kept, sizeof kept);
+    record(entries, kept * 8);
+    kept = ec_active.sift_i32(&f, scores_i32, count, limit_f32, first_row, some, entries);
+    HOLDS(kept >= 0 && kept <= count);
+    record_entries(entries, kept);
+    kept = ec_active.sift_f32(&f, scores_f32, count, limit_f32, first_row, some, entries);
+    HOLDS(kept >= 0 && kept <= count);
+    record_entries(entries, kept);
 }
 
-static void filter(source *from, int64_t count, uint8_t flags) {
-    int32_t *costs_i32 = (int32_t *)(void *)place(count * 4);
-    float *costs_f32 = (float *)(void *)place(count * 4);
-    uint8_t *mask = place((count + 7) / 8);
-    uint64_t *entries = (uint64_t *)(void *)place(count * 8);
-    uint32_t first_row = draw(from) * 1000u;
-    int32_t limit_i32 = flags & 2 ? 1 << 30 : draw(from) * 4;
-    float limit_f32 = flags & 4 ? draw_bits(from) : draw_float(from);
-    for (int64_t i = 0; i < count; i++) {
-        costs_i32[i] = draw(from) * 8 + draw(from) % 8;
-        costs_f32[i] = draw_bits(from);
+/* Entries are distinct: each names its row. */
+static void few_of_many(source *from, int64_t count, uint8_t flags) {
+    uint64_t minima[EC_ENTRY_GROUPS], *entries = (uint64_t *)(void *)place(count * 8);
+    for (int64_t i = 0; i < count; i++)
+        entries[i] = (uint64_t)(flags & 1 ? draw(from) : (uint32_t)draw(from) << 24 | draw(from)) << 32 | (uint32_t)i;
+    uint64_t bound = flags & 2 || count == 0 ? (uint64_t)draw(from) << 32 : entries[draw(from) % count];
+    int64_t within = ec_active.entries_count(entries, count, bound);
+    record(&within, sizeof within);
+    if (count >= EC_ENTRY_GROUPS) {
+        ec_active.entries_minima(entries, count, minima);
+        record(minima, sizeof minima);
     }
-    for (int64_t i = 0; i < (count + 7) / 8; i++) mask[i] = draw(from);
-    int64_t kept = ec_active.filter_i32(costs_i32, count, limit_i32, first_row, flags & 1 ? mask : NULL, entries);
-    HOLDS(kept >= 0 && kept <= count);
-    record(&kept, sizeof kept);
-    record(entries, kept * 8);
-    kept = ec_active.filter_f32(costs_f32, count, limit_f32, first_row, flags & 1 ? mask : NULL, entries);
-    HOLDS(kept >= 0 && kept <= count);
-    record(&kept, sizeof kept);
-    record(entries, kept * 8);
+    int64_t n = count < EC_FEW_ENTRIES ? count : EC_FEW_ENTRIES;
+    uint64_t *sorted = (uint64_t *)(void *)place(n * 8);
+    ec_active.entries_sort(entries, n, sorted);
+    record(sorted, n * 8);
+    HOLDS(ec_active.entries_keep(entries, count, bound) == within);
+    record(entries, within * 8);
 }
 
 /* Rows of bytes, a gap apart where the flags say so, in either direction. */
@@ -157,8 +175,8 @@ void subject_slots(const uint8_t *input, int64_t n) {
     uint8_t flags = input[1];
     int64_t count = input[2], width = 1 + input[3] % 150;
     switch (input[0] % 6) {
-    case 0: finish(&from, count * 3, flags); break;
-    case 1: filter(&from, count * 3, flags); break;
+    case 0: sift(&from, count * 3, flags); break;
+    case 1: few_of_many(&from, count * 3, flags); break;
     case 2: decode(&from, count, width, flags); break;
     case 3: square_ranges(&from, count, width, flags); break;
     case 4: few_i8(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags); break;
