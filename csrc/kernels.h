@@ -10,6 +10,8 @@
 
 #include "search/slots.h"
 
+typedef struct ec_steps ec_steps; /* see quantize/quantize.h */
+
 typedef struct ec_kernels {
     /* base64: see base64/base64.h */
     void (*base64_encode)(const uint8_t *bytes, int64_t n, uint8_t *text);
@@ -26,8 +28,13 @@ typedef struct ec_kernels {
     /* quantize: one row or a flat matrix; `flip` is xored into every code; coding returns whether all is finite */
     int (*quantize_affine_f32)(const void *values, int64_t count, float factor, float addend, float low, float high,
                                uint8_t flip, uint8_t *codes);
-    int (*quantize_ranges_f32)(const void *values, int64_t count, const void *low, const void *step, uint8_t flip,
-                               uint8_t *codes);
+    /* values known to be finite, none of them above 127 in magnitude once multiplied; returns max_abs_bits of `next`,
+     * as many values */
+    uint32_t (*quantize_scaled_f32)(const void *values, int64_t count, float factor, uint8_t flip, uint8_t *codes,
+                                    const void *next);
+    /* `count` of at most EC_STRIP dimensions of rows that lie `stride` values apart, codes likewise */
+    int (*quantize_ranges_f32)(const void *values, int64_t stride, int64_t rows, int64_t count, const ec_steps *steps,
+                               uint8_t flip, uint8_t *codes);
     uint32_t (*max_abs_bits_f32)(const void *values, int64_t count);
     void (*dequantize_scaled_f32)(const uint8_t *codes, int64_t count, uint8_t flip, float scale, void *values);
     void (*dequantize_unit_f32)(const uint8_t *codes, int64_t count, int32_t is_signed, void *values);

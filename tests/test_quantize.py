@@ -109,6 +109,44 @@ def test_ranges_have_the_codes_of_sentence_transformers(isa: str, output_dtype: 
         assert (np.abs(back - x)[inside] <= np.broadcast_to(half * 1.001 + 1e-7, x.shape)[inside]).all()
 
 
+@pytest.mark.parametrize("largest", [1.0, 0.3, 3e-5, 7e4, 1e-31, 1e33])
+def test_ranges_floor_the_quotient_that_division_rounds(isa: str, largest: float) -> None:
+    # Values next to whole numbers of steps, where one unit in the last place decides; and far outside.
+    rng = np.random.default_rng(5)
+    high = (largest * rng.uniform(0.5, 1, 256)).astype(np.float32)
+    ranges = np.vstack([np.zeros_like(high), high])
+    step = (high / np.float32(255)).astype(np.float32)
+    near = (np.concatenate([[-1], np.arange(1, 258)]).astype(np.float32)[:, None] * step).view(np.int32)
+    x = np.vstack([(near + ulps).view(np.float32) for ulps in (-3, -2, -1, 0, 1, 2, 3)])
+    x = np.vstack([x, rng.uniform(-1, 2, (200, 256)).astype(np.float32) * high, high * 1e5, high * -1e5])
+    with np.errstate(over="ignore"):
+        expected = np.clip(np.floor(x / step), 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(quantize(x, "uint8", scale=ranges).values, expected)
+    np.testing.assert_array_equal(quantize(x[:7], "uint8", scale=ranges).values, expected[:7])
+    np.testing.assert_array_equal(quantize(x[9], "uint8", scale=ranges).values, expected[9:10])
+
+
+@pytest.mark.parametrize("output_dtype", INTEGERS)
+@pytest.mark.parametrize("far", [200.0, 257.99, 258.02, -258.02, 1e7, -1e7, 3e38, -3e38])
+def test_values_far_outside_do_not_disturb_the_others(isa: str, output_dtype: str, far: float) -> None:
+    # What is out of reach of the quick way is coded again with care, by blocks; the others must not notice.
+    x = rows(5, 4100, 3)
+    ranges = ranges_of(x)
+    for row, column in ((0, 0), (2, 2047), (2, 2048), (3, 4095), (4, 4099)):
+        x[row, column] = far
+    dtype = NUMPY[output_dtype]
+    np.testing.assert_array_equal(quantize(x, output_dtype).values, reference.quantize_unit(x, dtype))
+    by_range = quantize(x, output_dtype, scale=ranges).values
+    np.testing.assert_array_equal(by_range, reference.quantize_ranges(x, dtype, ranges))
+    scales = reference.per_vector_scales(rows(5, 4100, 3))
+    given = quantize(x, output_dtype, scale=Scale.per_vector(scales)).values
+    np.testing.assert_array_equal(given, reference.quantize_per_vector(x, dtype, scales))
+    x[2, 2500] = x[4, 3] = np.nan
+    for scale in ("unit", "per-vector", ranges, Scale.per_vector(scales)):
+        with pytest.raises(NotFiniteError, match="row 2, column 2500"):
+            quantize(x, output_dtype, scale=scale)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(x=hnp.arrays(np.float32, (3, 37), elements=FINITE), ranges=hnp.arrays(np.float32, (2, 37), elements=FINITE))
 def test_any_finite_values(isa: str, x: np.ndarray, ranges: np.ndarray) -> None:

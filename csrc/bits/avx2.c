@@ -24,15 +24,16 @@ EC_INLINE int pack(const void *values, int64_t count, float threshold, int inclu
     const __m256 threshold_f32x8 = _mm256_set1_ps(threshold);
     const __m256i eights = eights_in_order(flags), fours = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     const uint32_t offset = flags & EC_BITS_OFFSET ? 0x80808080u : 0;
-    __m256 poison = _mm256_setzero_ps(); /* x * 0: NaN where x is not finite */
+    __m256 poison[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
     int64_t done = 0;
     for (; done + 32 <= count; done += 32) {
         __m256i set[4];
+        ec_ask_ahead(from + 4 * done, 128);
         for (int i = 0; i < 4; i++) {
             __m256 x = _mm256_loadu_ps((const float *)(const void *)(from + 4 * done + 32 * i));
             set[i] = _mm256_castps_si256(inclusive ? _mm256_cmp_ps(x, threshold_f32x8, _CMP_GE_OQ)
                                                    : _mm256_cmp_ps(x, threshold_f32x8, _CMP_GT_OQ));
-            poison = _mm256_fmadd_ps(x, _mm256_setzero_ps(), poison);
+            poison[i] = _mm256_fmadd_ps(x, _mm256_setzero_ps(), poison[i]); /* x * 0: NaN where x is not finite */
         }
         __m256i set_u8x32 =
             _mm256_packs_epi16(_mm256_packs_epi32(set[0], set[1]), _mm256_packs_epi32(set[2], set[3]));
@@ -40,7 +41,8 @@ EC_INLINE int pack(const void *values, int64_t count, float threshold, int inclu
         uint32_t word = (uint32_t)_mm256_movemask_epi8(set_u8x32) ^ offset;
         memcpy(packed + done / 8, &word, 4);
     }
-    int finite = _mm256_movemask_ps(_mm256_cmp_ps(poison, poison, _CMP_UNORD_Q)) == 0;
+    __m256 all = _mm256_add_ps(_mm256_add_ps(poison[0], poison[1]), _mm256_add_ps(poison[2], poison[3]));
+    int finite = _mm256_movemask_ps(_mm256_cmp_ps(all, all, _CMP_UNORD_Q)) == 0;
     return ec_pack_bits_f32_scalar(from + 4 * done, count - done, threshold, flags, packed + done / 8) && finite;
 }
 

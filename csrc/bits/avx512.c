@@ -49,8 +49,10 @@ EC_INLINE int pack(const void *values, int64_t count, float threshold, int inclu
     uint64_t words[WORDS];
     for (; count > 0; count -= BLOCK, from += 4 * BLOCK, packed += BLOCK / 8) {
         int64_t used = count < BLOCK ? count : BLOCK, full = used / 64;
-        for (int64_t w = 0; w < full; w++)
+        for (int64_t w = 0; w < full; w++) {
+            ec_ask_ahead(from + 256 * w, 256);
             words[w] = compare_64(from + 256 * w, ~(uint64_t)0, threshold_f32x16, inclusive, poison);
+        }
         if (used % 64)
             words[full] = compare_64(from + 256 * full, first_bits(used % 64), threshold_f32x16, inclusive, poison);
         int64_t bytes = (used + 7) / 8;

@@ -20,14 +20,10 @@ static int fits(int64_t rows, int64_t width, int64_t capacity) {
 }
 
 ec_result ec_check_finite_f32(const void *values, int64_t count) {
-    enum { BLOCK = 4096 };
-    for (int64_t begin = 0; begin < count; begin += BLOCK) {
-        int64_t end = count - begin < BLOCK ? count : begin + BLOCK;
-        if (ec_active.max_abs_bits_f32((const char *)values + 4 * begin, end - begin) < EC_INFINITY_BITS) continue;
-        for (int64_t i = begin; i < end; i++)
-            if (ec_magnitude_at(values, i) >= EC_INFINITY_BITS) return result(i, 0, EC_NOT_FINITE);
-    }
-    return result(count, 0, EC_OK);
+    if (ec_active.max_abs_bits_f32(values, count) < EC_INFINITY_BITS) return result(count, 0, EC_OK);
+    int64_t first = 0;
+    while (ec_magnitude_at(values, first) < EC_INFINITY_BITS) first++;
+    return result(first, 0, EC_NOT_FINITE);
 }
 
 ec_result ec_pack_bits_f32(const void *values, int64_t rows, int64_t dimension, float threshold, uint32_t flags,

@@ -26,6 +26,15 @@ EC_INLINE uint8_t ec_reverse_bits_u8(uint8_t x) {
     return (uint8_t)((x & 0xaa) >> 1 | (x & 0x55) << 1);
 }
 
+#if defined(EC_X86_64)
+/* The caches' own prefetching ends with the page: some pages ahead of `bytes` of values, theirs are asked for. */
+EC_INLINE void ec_ask_ahead(const char *values, int bytes) {
+    enum { AHEAD = 8192 };
+    for (int i = 0; i < bytes; i += 64)
+        _mm_prefetch((const char *)((uintptr_t)values + AHEAD + (uintptr_t)i), _MM_HINT_T0);
+}
+#endif
+
 /* The scalar kernels, for the tails of the others. */
 int ec_pack_bits_f32_scalar(const void *values, int64_t count, float threshold, uint32_t flags, uint8_t *packed);
 void ec_unpack_bits_u8_scalar(const uint8_t *packed, int64_t count, uint32_t flags, uint8_t *values);

@@ -12,91 +12,158 @@ EC_INLINE void store_8(void *values, int64_t i, __m256 x) {
     _mm256_storeu_ps((float *)(void *)((char *)values + 4 * i), x);
 }
 
-/* 8 int32 of each of four, saturated to int8 or uint8, in order. */
-EC_INLINE __m256i narrow_32(const __m256i codes_i32x8[4], int is_signed) {
+/* 8 int32 of each of four, saturated to int8 or uint8, in order; the least int16 on the way is kept. */
+EC_INLINE __m256i narrow_32(const __m256i codes_i32x8[4], int is_signed, __m256i *least_i16x16) {
     const __m256i fours = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     __m256i low = _mm256_packs_epi32(codes_i32x8[0], codes_i32x8[1]);
     __m256i high = _mm256_packs_epi32(codes_i32x8[2], codes_i32x8[3]);
+    *least_i16x16 = _mm256_min_epi16(*least_i16x16, _mm256_min_epi16(low, high));
     __m256i codes = is_signed ? _mm256_packs_epi16(low, high) : _mm256_packus_epi16(low, high);
     return _mm256_permutevar8x32_epi32(codes, fours);
 }
 
-EC_INLINE int all_finite(__m256 a, __m256 b) {
-    __m256 all = _mm256_add_ps(a, b);
-    return _mm256_movemask_ps(_mm256_cmp_ps(all, all, _CMP_UNORD_Q)) == 0;
+EC_INLINE int none_saturated(__m256i least_i16x16) {
+    return _mm256_movemask_epi8(_mm256_cmpeq_epi16(least_i16x16, _mm256_set1_epi16(INT16_MIN))) == 0;
 }
 
-EC_INLINE int quantize_affine(const char *values, int64_t count, float factor, float addend, float low, float high,
-                              uint8_t flip, int is_signed, uint8_t *codes) {
-    const __m256 factor_f32x8 = _mm256_set1_ps(factor), addend_f32x8 = _mm256_set1_ps(addend);
-    const __m256 high_f32x8 = _mm256_set1_ps(high);
-    const __m256i low_i8x32 = _mm256_set1_epi8((char)(int)low), flip_u8x32 = _mm256_set1_epi8((char)flip);
-    __m256 poison[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}; /* x * 0: NaN where x is not finite */
-    int64_t i = 0;
-    for (; i + 32 <= count; i += 32) {
-        __m256i codes_i32x8[4];
-        for (int j = 0; j < 4; j++) {
-            __m256 x = load_8(values, i + 8 * j);
-            poison[j % 2] = _mm256_fmadd_ps(x, _mm256_setzero_ps(), poison[j % 2]);
-            __m256 code = _mm256_mul_ps(x, factor_f32x8);
-            if (!is_signed) code = _mm256_add_ps(code, addend_f32x8);
-            codes_i32x8[j] = _mm256_cvtps_epi32(_mm256_min_ps(code, high_f32x8));
-        }
-        __m256i codes_u8x32 = narrow_32(codes_i32x8, is_signed);
-        if (is_signed) codes_u8x32 = _mm256_max_epi8(codes_u8x32, low_i8x32);
-        _mm256_storeu_si256((__m256i *)(void *)(codes + i), _mm256_xor_si256(codes_u8x32, flip_u8x32));
+typedef struct {
+    __m256 factor, addend;
+    __m256i low, flip;
+} affine;
+
+EC_INLINE affine affine_of(float factor, float addend, float low, uint8_t flip) {
+    affine map = {_mm256_set1_ps(factor), _mm256_set1_ps(addend), _mm256_set1_epi8((char)(int)low),
+                  _mm256_set1_epi8((char)flip)};
+    return map;
+}
+
+EC_INLINE void affine_32(const char *values, const affine *map, int is_signed, __m256i *least_i16x16, uint8_t *codes) {
+    __m256i codes_i32x8[4];
+    for (int j = 0; j < 4; j++) {
+        __m256 code = _mm256_mul_ps(load_8(values, 8 * j), map->factor);
+        if (!is_signed) code = _mm256_add_ps(code, map->addend);
+        codes_i32x8[j] = _mm256_cvtps_epi32(code);
     }
-    int finite = all_finite(poison[0], poison[1]);
-    return ec_quantize_affine_f32_scalar(values + 4 * i, count - i, factor, addend, low, high, flip, codes + i) &&
-           finite;
+    __m256i codes_u8x32 = narrow_32(codes_i32x8, is_signed, least_i16x16);
+    if (is_signed) codes_u8x32 = _mm256_max_epi8(codes_u8x32, map->low);
+    _mm256_storeu_si256((__m256i *)(void *)codes, _mm256_xor_si256(codes_u8x32, map->flip));
 }
 
-/* A signed map has no addend and the clamp -high .. high; an unsigned one 0 .. 255. */
+enum { BLOCK = 4096 }; /* values coded in haste, and once more by the scalar kernel where that was too quick */
+
+/* A signed map has no addend and the clamp -127 .. 127; an unsigned one 0 .. 255. */
 static int quantize_affine_f32_avx2(const void *values, int64_t count, float factor, float addend, float low,
                                     float high, uint8_t flip, uint8_t *codes) {
-    return low < 0.0f ? quantize_affine(values, count, factor, addend, low, high, flip, 1, codes)
-                      : quantize_affine(values, count, factor, addend, low, high, flip, 0, codes);
+    const affine map = affine_of(factor, addend, low, flip);
+    const char *from = values;
+    int finite = 1;
+    for (; count > 0; count -= BLOCK, from += 4 * BLOCK, codes += BLOCK) {
+        int64_t n = count < BLOCK ? count : BLOCK, i = 0;
+        __m256i least_i16x16 = _mm256_setzero_si256();
+        for (; i + 32 <= n; i += 32) {
+            ec_ask_ahead(from + 4 * i, 128);
+            if (low < 0.0f)
+                affine_32(from + 4 * i, &map, 1, &least_i16x16, codes + i);
+            else
+                affine_32(from + 4 * i, &map, 0, &least_i16x16, codes + i);
+        }
+        if (!none_saturated(least_i16x16)) i = 0;
+        finite &= ec_quantize_affine_f32_scalar(from + 4 * i, n - i, factor, addend, low, high, flip, codes + i);
+    }
+    return finite;
 }
 
-static int quantize_ranges_f32_avx2(const void *values, int64_t count, const void *low, const void *step,
-                                    uint8_t flip, uint8_t *codes) {
-    const char *from = values, *minima = low, *steps = step;
-    const __m256 high_f32x8 = _mm256_set1_ps(255.0f);
+/* As in avx512.c: the floor of a quotient, exact, without a division. */
+EC_INLINE __m256i ranges_8(__m256 x, __m256 low, __m256 step, __m256 reciprocal) {
+    __m256 a = _mm256_sub_ps(x, low);
+    __m256 k = _mm256_round_ps(_mm256_mul_ps(a, reciprocal), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm256_cvttps_epi32(_mm256_fmadd_ps(_mm256_fnmadd_ps(k, step, a), reciprocal, k));
+}
+
+static int ranges_row(const char *values, int64_t count, const ec_steps *steps, uint8_t flip, uint8_t *codes) {
     const __m256i flip_u8x32 = _mm256_set1_epi8((char)flip);
-    __m256 poison[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-    int64_t i = 0;
-    for (; i + 32 <= count; i += 32) {
+    __m256i least_i16x16 = _mm256_setzero_si256();
+    for (int64_t i = 0; i + 32 <= count; i += 32) {
         __m256i codes_i32x8[4];
+        ec_ask_ahead(values + 4 * i, 128);
         for (int j = 0; j < 4; j++) {
-            __m256 x = load_8(from, i + 8 * j);
-            poison[j % 2] = _mm256_fmadd_ps(x, _mm256_setzero_ps(), poison[j % 2]);
-            __m256 code = _mm256_div_ps(_mm256_sub_ps(x, load_8(minima, i + 8 * j)), load_8(steps, i + 8 * j));
-            codes_i32x8[j] = _mm256_cvttps_epi32(_mm256_min_ps(code, high_f32x8));
+            int64_t at = i + 8 * j;
+            codes_i32x8[j] = ranges_8(load_8(values, at), _mm256_load_ps(steps->low + at),
+                                      _mm256_load_ps(steps->step + at), _mm256_load_ps(steps->reciprocal + at));
         }
-        __m256i codes_u8x32 = _mm256_xor_si256(narrow_32(codes_i32x8, 0), flip_u8x32);
+        __m256i codes_u8x32 = _mm256_xor_si256(narrow_32(codes_i32x8, 0, &least_i16x16), flip_u8x32);
         _mm256_storeu_si256((__m256i *)(void *)(codes + i), codes_u8x32);
     }
-    int finite = all_finite(poison[0], poison[1]);
-    return ec_quantize_ranges_f32_scalar(from + 4 * i, count - i, minima + 4 * i, steps + 4 * i, flip, codes + i) &&
-           finite;
+    return none_saturated(least_i16x16);
 }
+
+static int quantize_ranges_f32_avx2(const void *values, int64_t stride, int64_t rows, int64_t count,
+                                    const ec_steps *steps, uint8_t flip, uint8_t *codes) {
+    int64_t vectors = count / 32 * 32;
+    int finite = 1;
+    for (int64_t row = 0; row < rows; row++) {
+        const char *from = (const char *)values + 4 * row * stride;
+        uint8_t *to = codes + row * stride;
+        int64_t coded = steps->moderate && ranges_row(from, vectors, steps, flip, to) ? vectors : 0;
+        finite &= ec_quantize_ranges_row_f32_scalar(from, coded, count, steps, flip, to);
+    }
+    return finite;
+}
+
+typedef struct {
+    __m256i bits[4];
+} magnitudes;
+
+EC_INLINE void magnitudes_32(const char *values, magnitudes *largest) {
+    for (int j = 0; j < 4; j++) {
+        __m256i x = _mm256_and_si256(_mm256_castps_si256(load_8(values, 8 * j)), _mm256_set1_epi32(0x7fffffff));
+        largest->bits[j] = _mm256_max_epu32(largest->bits[j], x);
+    }
+}
+
+EC_INLINE uint32_t largest_of(const magnitudes *m) {
+    __m256i eight = _mm256_max_epu32(_mm256_max_epu32(m->bits[0], m->bits[1]),
+                                     _mm256_max_epu32(m->bits[2], m->bits[3]));
+    __m128i four = _mm_max_epu32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4e));
+    four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0xb1));
+    return (uint32_t)_mm_cvtsi128_si32(four);
+}
+
+EC_INLINE magnitudes no_magnitudes(void) {
+    __m256i zero = _mm256_setzero_si256();
+    magnitudes none = {{zero, zero, zero, zero}};
+    return none;
+}
+
+EC_INLINE uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 static uint32_t max_abs_bits_f32_avx2(const void *values, int64_t count) {
     const char *from = values;
-    const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
-    __m256i largest[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    magnitudes largest = no_magnitudes();
     int64_t i = 0;
-    for (; i + 16 <= count; i += 16)
-        for (int j = 0; j < 2; j++) {
-            __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(from + 4 * i + 32 * j));
-            largest[j] = _mm256_max_epu32(largest[j], _mm256_and_si256(x, magnitude));
-        }
-    __m256i both = _mm256_max_epu32(largest[0], largest[1]);
-    __m128i four = _mm_max_epu32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
-    four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4e));
-    four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0xb1));
-    uint32_t vector = (uint32_t)_mm_cvtsi128_si32(four), rest = ec_max_abs_bits_f32_scalar(from + 4 * i, count - i);
-    return vector > rest ? vector : rest;
+    for (; i + 32 <= count; i += 32) {
+        ec_ask_ahead(from + 4 * i, 128);
+        magnitudes_32(from + 4 * i, &largest);
+    }
+    return larger(largest_of(&largest), ec_max_abs_bits_f32_scalar(from + 4 * i, count - i));
+}
+
+/* A row is coded, out of L1, while the next one is read, from wherever it lies. */
+static uint32_t quantize_scaled_f32_avx2(const void *values, int64_t count, float factor, uint8_t flip,
+                                         uint8_t *codes, const void *next) {
+    const affine map = affine_of(factor, 0.0f, -127.0f, flip);
+    const char *from = values, *ahead = next;
+    magnitudes largest = no_magnitudes();
+    __m256i least_i16x16 = _mm256_setzero_si256();
+    int64_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        ec_ask_ahead(ahead + 4 * i, 128);
+        magnitudes_32(ahead + 4 * i, &largest);
+        affine_32(from + 4 * i, &map, 1, &least_i16x16, codes + i);
+    }
+    ec_quantize_affine_f32_scalar(from + 4 * i, count - i, factor, 0.0f, -127.0f, 127.0f, flip, codes + i);
+    return larger(largest_of(&largest), ec_max_abs_bits_f32_scalar(ahead + 4 * i, count - i));
 }
 
 EC_INLINE __m128i load_codes(const uint8_t *codes, uint8_t flip) {
@@ -142,6 +209,7 @@ static void dequantize_ranges_f32_avx2(const uint8_t *codes, int64_t count, uint
 
 void ec_quantize_install_avx2(ec_kernels *table) {
     table->quantize_affine_f32 = quantize_affine_f32_avx2;
+    table->quantize_scaled_f32 = quantize_scaled_f32_avx2;
     table->quantize_ranges_f32 = quantize_ranges_f32_avx2;
     table->max_abs_bits_f32 = max_abs_bits_f32_avx2;
     table->dequantize_scaled_f32 = dequantize_scaled_f32_avx2;

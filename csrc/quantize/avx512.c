@@ -9,105 +9,249 @@
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
+enum { BLOCK = 4096 }; /* values coded in haste, and once more with care where that was too quick */
+
 EC_INLINE uint64_t first_bits(int64_t n) { return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1; }
 
-EC_INLINE __m512 load_16(const void *values, uint64_t used, int i) {
-    return _mm512_maskz_loadu_ps((__mmask16)(used >> 16 * i), (const char *)values + 64 * i);
+/* Values up to the next cache line, if so many follow that it pays to read them line by line; else none. */
+EC_INLINE int64_t to_a_line(const void *values, int64_t count) {
+    uintptr_t past = (uintptr_t)values % 64;
+    return count >= 512 && past % 4 == 0 && past ? (int64_t)(64 - past) / 4 : 0;
 }
 
-/* 16 int32 of each of four, saturated to int8 or uint8, in order. */
-EC_INLINE __m512i narrow_64(const __m512i codes_i32x16[4], int is_signed) {
+EC_INLINE __m512 load_16(const char *values, uint64_t used, int i) {
+    return ~used ? _mm512_maskz_loadu_ps((__mmask16)(used >> 16 * i), values + 64 * i)
+                 : _mm512_loadu_ps(values + 64 * i);
+}
+
+EC_INLINE void store_64(uint8_t *codes, uint64_t used, __m512i codes_u8x64) {
+    if (~used)
+        _mm512_mask_storeu_epi8(codes, used, codes_u8x64);
+    else
+        _mm512_storeu_si512(codes, codes_u8x64);
+}
+
+/* 16 int32 of each of four, saturated to int8 or uint8, in order; the least int16 on the way is kept. */
+EC_INLINE __m512i narrow_64(const __m512i codes_i32x16[4], int is_signed, __m512i *least_i16x32) {
     const __m512i fours = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i low = _mm512_packs_epi32(codes_i32x16[0], codes_i32x16[1]);
     __m512i high = _mm512_packs_epi32(codes_i32x16[2], codes_i32x16[3]);
+    *least_i16x32 = _mm512_min_epi16(*least_i16x32, _mm512_min_epi16(low, high));
     __m512i codes = is_signed ? _mm512_packs_epi16(low, high) : _mm512_packus_epi16(low, high);
     return _mm512_permutexvar_epi32(fours, codes);
 }
 
-/* x * 0 is NaN for every x that is not finite: `poison` collects it. */
-EC_INLINE int all_finite(const __m512 poison[4]) {
-    __m512 all = _mm512_add_ps(_mm512_add_ps(poison[0], poison[1]), _mm512_add_ps(poison[2], poison[3]));
-    return _mm512_cmp_ps_mask(all, all, _CMP_UNORD_Q) == 0;
+EC_INLINE int none_saturated(__m512i least_i16x32) {
+    return _mm512_cmpeq_epi16_mask(least_i16x32, _mm512_set1_epi16(INT16_MIN)) == 0;
 }
+
+/* x * 0 is NaN for every x that is not finite: `poison` collects it. */
+EC_INLINE int is_finite(__m512 poison) { return _mm512_cmp_ps_mask(poison, poison, _CMP_UNORD_Q) == 0; }
 
 typedef struct {
     __m512 factor, addend, high;
     __m512i low, flip;
 } affine;
 
-EC_INLINE void affine_64(const void *values, uint64_t used, const affine *map, int is_signed, __m512 poison[4],
-                         uint8_t *codes) {
+EC_INLINE __m512i affine_64(const char *values, uint64_t used, const affine *map, int is_signed,
+                            __m512i *least_i16x32) {
     __m512i codes_i32x16[4];
     for (int i = 0; i < 4; i++) {
-        __m512 x = load_16(values, used, i);
-        poison[i] = _mm512_fmadd_ps(x, _mm512_setzero_ps(), poison[i]);
-        __m512 code = _mm512_mul_ps(x, map->factor);
+        __m512 code = _mm512_mul_ps(load_16(values, used, i), map->factor);
         if (!is_signed) code = _mm512_add_ps(code, map->addend);
-        codes_i32x16[i] = _mm512_cvtps_epi32(_mm512_min_ps(code, map->high));
+        codes_i32x16[i] = _mm512_cvtps_epi32(code);
     }
-    __m512i codes_u8x64 = narrow_64(codes_i32x16, is_signed);
+    __m512i codes_u8x64 = narrow_64(codes_i32x16, is_signed, least_i16x32);
     if (is_signed) codes_u8x64 = _mm512_max_epi8(codes_u8x64, map->low);
-    _mm512_mask_storeu_epi8(codes, used, _mm512_xor_si512(codes_u8x64, map->flip));
+    return _mm512_xor_si512(codes_u8x64, map->flip);
 }
 
-EC_INLINE int quantize_affine(const void *values, int64_t count, const affine *map, int is_signed, uint8_t *codes) {
-    const char *from = values;
-    __m512 poison[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+/* Any values at all: clamped before the conversion, and looked at whether they are finite. */
+static EC_NOINLINE int affine_with_care(const char *values, int64_t count, const affine *map, int is_signed,
+                                        uint8_t *codes) {
+    __m512 poison = _mm512_setzero_ps();
+    for (int64_t i = 0; i < count; i += 16) {
+        __mmask16 used = (__mmask16)first_bits(count - i);
+        __m512 x = _mm512_maskz_loadu_ps(used, values + 4 * i);
+        poison = _mm512_fmadd_ps(x, _mm512_setzero_ps(), poison);
+        __m512 code = _mm512_add_ps(_mm512_mul_ps(x, map->factor), map->addend);
+        __m512i code_i32x16 = _mm512_cvtps_epi32(_mm512_min_ps(code, map->high));
+        __m512i least = is_signed ? _mm512_set1_epi32(-127) : _mm512_setzero_si512();
+        __m128i code_u8x16 = _mm512_cvtepi32_epi8(_mm512_max_epi32(code_i32x16, least));
+        _mm_mask_storeu_epi8(codes + i, used, _mm_xor_si128(code_u8x16, _mm512_castsi512_si128(map->flip)));
+    }
+    return is_finite(poison);
+}
+
+EC_INLINE int affine_block(const char *values, int64_t count, const affine *map, int is_signed, uint8_t *codes) {
+    __m512i least_i16x32 = _mm512_setzero_si512();
     int64_t i = 0;
-    for (; i + 64 <= count; i += 64) affine_64(from + 4 * i, ~(uint64_t)0, map, is_signed, poison, codes + i);
-    if (i < count) affine_64(from + 4 * i, first_bits(count - i), map, is_signed, poison, codes + i);
-    return all_finite(poison);
+    for (; i + 64 <= count; i += 64) {
+        ec_ask_ahead(values + 4 * i, 256);
+        store_64(codes + i, ~(uint64_t)0, affine_64(values + 4 * i, ~(uint64_t)0, map, is_signed, &least_i16x32));
+    }
+    if (i < count) {
+        uint64_t used = first_bits(count - i);
+        store_64(codes + i, used, affine_64(values + 4 * i, used, map, is_signed, &least_i16x32));
+    }
+    return none_saturated(least_i16x32) || affine_with_care(values, count, map, is_signed, codes);
 }
 
-/* A signed map has no addend and the clamp -high .. high; an unsigned one 0 .. 255. */
-static int quantize_affine_f32_avx512(const void *values, int64_t count, float factor, float addend, float low,
-                                      float high, uint8_t flip, uint8_t *codes) {
+EC_INLINE int quantize_affine(const char *values, int64_t count, const affine *map, int is_signed, uint8_t *codes) {
+    int finite = 1;
+    int64_t n = to_a_line(values, count);
+    if (n) finite = affine_block(values, n, map, is_signed, codes);
+    for (; n < count; n += BLOCK)
+        finite &= affine_block(values + 4 * n, count - n < BLOCK ? count - n : BLOCK, map, is_signed, codes + n);
+    return finite;
+}
+
+EC_INLINE affine affine_of(float factor, float addend, float low, float high, uint8_t flip) {
     affine map = {_mm512_set1_ps(factor), _mm512_set1_ps(addend), _mm512_set1_ps(high),
                   _mm512_set1_epi8((char)(int)low), _mm512_set1_epi8((char)flip)};
+    return map;
+}
+
+/* A signed map has no addend and the clamp -127 .. 127; an unsigned one 0 .. 255. */
+static int quantize_affine_f32_avx512(const void *values, int64_t count, float factor, float addend, float low,
+                                      float high, uint8_t flip, uint8_t *codes) {
+    affine map = affine_of(factor, addend, low, high, flip);
     return low < 0.0f ? quantize_affine(values, count, &map, 1, codes)
                       : quantize_affine(values, count, &map, 0, codes);
 }
 
-EC_INLINE void ranges_64(const char *values, const char *low, const char *step, uint64_t used, __m512i flip,
-                         __m512 poison[4], uint8_t *codes) {
-    __m512i codes_i32x16[4];
-    for (int i = 0; i < 4; i++) {
-        __m512 x = load_16(values, used, i);
-        poison[i] = _mm512_fmadd_ps(x, _mm512_setzero_ps(), poison[i]);
-        __m512 steps = _mm512_div_ps(_mm512_sub_ps(x, load_16(low, used, i)), load_16(step, used, i));
-        codes_i32x16[i] = _mm512_cvttps_epi32(_mm512_min_ps(steps, _mm512_set1_ps(255.0f)));
-    }
-    _mm512_mask_storeu_epi8(codes, used, _mm512_xor_si512(narrow_64(codes_i32x16, 0), flip));
-}
+typedef struct {
+    __m512i bits[4];
+} magnitudes;
 
-static int quantize_ranges_f32_avx512(const void *values, int64_t count, const void *low, const void *step,
-                                      uint8_t flip, uint8_t *codes) {
-    const char *x = values, *minima = low, *steps = step;
-    const __m512i flip_u8x64 = _mm512_set1_epi8((char)flip);
-    __m512 poison[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
-    int64_t i = 0;
-    for (; i + 64 <= count; i += 64)
-        ranges_64(x + 4 * i, minima + 4 * i, steps + 4 * i, ~(uint64_t)0, flip_u8x64, poison, codes + i);
-    if (i < count)
-        ranges_64(x + 4 * i, minima + 4 * i, steps + 4 * i, first_bits(count - i), flip_u8x64, poison, codes + i);
-    return all_finite(poison);
+EC_INLINE magnitudes no_magnitudes(void) {
+    __m512i zero = _mm512_setzero_si512();
+    magnitudes none = {{zero, zero, zero, zero}};
+    return none;
 }
 
 /* Magnitudes are ordered as integers, with NaN above Infinity above all else. */
+EC_INLINE void magnitudes_64(const char *values, uint64_t used, magnitudes *largest) {
+    for (int i = 0; i < 4; i++) {
+        __m512i x = _mm512_castps_si512(load_16(values, used, i));
+        x = _mm512_and_si512(x, _mm512_set1_epi32(0x7fffffff));
+        largest->bits[i] = _mm512_max_epu32(largest->bits[i], x);
+    }
+}
+
+EC_INLINE uint32_t largest_of(const magnitudes *m) {
+    __m512i low = _mm512_max_epu32(m->bits[0], m->bits[1]), high = _mm512_max_epu32(m->bits[2], m->bits[3]);
+    return _mm512_reduce_max_epu32(_mm512_max_epu32(low, high));
+}
+
 static uint32_t max_abs_bits_f32_avx512(const void *values, int64_t count) {
     const char *from = values;
-    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
-    __m512i largest[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
-                          _mm512_setzero_si512()};
-    for (int64_t i = 0; i < count; i += 64) {
-        uint64_t used = first_bits(count - i);
-        for (int j = 0; j < 4; j++) {
-            __m512i x = _mm512_maskz_loadu_epi32((__mmask16)(used >> 16 * j), from + 4 * i + 64 * j);
-            largest[j] = _mm512_max_epu32(largest[j], _mm512_and_si512(x, magnitude));
-        }
+    magnitudes largest = no_magnitudes();
+    int64_t i = to_a_line(values, count);
+    if (i) magnitudes_64(from, first_bits(i), &largest);
+    for (; i + 64 <= count; i += 64) {
+        ec_ask_ahead(from + 4 * i, 256);
+        magnitudes_64(from + 4 * i, ~(uint64_t)0, &largest);
     }
-    __m512i low = _mm512_max_epu32(largest[0], largest[1]), high = _mm512_max_epu32(largest[2], largest[3]);
-    return _mm512_reduce_max_epu32(_mm512_max_epu32(low, high));
+    if (i < count) magnitudes_64(from + 4 * i, first_bits(count - i), &largest);
+    return largest_of(&largest);
+}
+
+/* A row is coded, out of L1, while the next one is read, from wherever it lies. */
+static uint32_t quantize_scaled_f32_avx512(const void *values, int64_t count, float factor, uint8_t flip,
+                                           uint8_t *codes, const void *next) {
+    const char *from = values, *ahead = next;
+    affine map = affine_of(factor, 0.0f, -127.0f, 127.0f, flip);
+    magnitudes largest = no_magnitudes();
+    __m512i least_i16x32 = _mm512_setzero_si512();
+    int64_t i = to_a_line(values, count);
+    if (i) {
+        magnitudes_64(ahead, first_bits(i), &largest);
+        store_64(codes, first_bits(i), affine_64(from, first_bits(i), &map, 1, &least_i16x32));
+    }
+    for (; i + 64 <= count; i += 64) {
+        ec_ask_ahead(ahead + 4 * i, 256);
+        magnitudes_64(ahead + 4 * i, ~(uint64_t)0, &largest);
+        store_64(codes + i, ~(uint64_t)0, affine_64(from + 4 * i, ~(uint64_t)0, &map, 1, &least_i16x32));
+    }
+    if (i < count) {
+        uint64_t used = first_bits(count - i);
+        magnitudes_64(ahead + 4 * i, used, &largest);
+        store_64(codes + i, used, affine_64(from + 4 * i, used, &map, 1, &least_i16x32));
+    }
+    return largest_of(&largest);
+}
+
+/* floor(a / step) of float32 division without dividing: k is the integer next to a * reciprocal; where the quotient is
+ * near k, a - k * step is exact, and k plus its share of a step rounds to the side of k where the quotient does. */
+EC_INLINE __m512i ranges_16(__m512 x, __m512 low, __m512 step, __m512 reciprocal) {
+    __m512 a = _mm512_sub_ps(x, low);
+    __m512 k = _mm512_roundscale_ps(_mm512_mul_ps(a, reciprocal), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm512_cvttps_epi32(_mm512_fmadd_ps(_mm512_fnmadd_ps(k, step, a), reciprocal, k));
+}
+
+/* Any values and any steps. */
+static EC_NOINLINE int ranges_with_care(const char *values, int64_t count, const ec_steps *known, uint8_t flip,
+                                        uint8_t *codes) {
+    __m512 poison = _mm512_setzero_ps();
+    for (int64_t i = 0; i < count; i += 16) {
+        __mmask16 used = (__mmask16)first_bits(count - i);
+        __m512 x = _mm512_maskz_loadu_ps(used, values + 4 * i);
+        poison = _mm512_fmadd_ps(x, _mm512_setzero_ps(), poison);
+        __m512 above = _mm512_sub_ps(x, _mm512_load_ps(known->low + i));
+        __m512 steps = _mm512_div_ps(above, _mm512_load_ps(known->step + i));
+        __m512i code_i32x16 = _mm512_cvttps_epi32(_mm512_min_ps(steps, _mm512_set1_ps(255.0f)));
+        __m128i code_u8x16 = _mm512_cvtepi32_epi8(_mm512_max_epi32(code_i32x16, _mm512_setzero_si512()));
+        _mm_mask_storeu_epi8(codes + i, used, _mm_xor_si128(code_u8x16, _mm_set1_epi8((char)flip)));
+    }
+    return is_finite(poison);
+}
+
+/* 64 dimensions of one or two rows, which share what is known of their dimensions. */
+EC_INLINE void ranges_64(const char *values, int64_t stride, int rows, const ec_steps *steps, int64_t at,
+                         uint64_t used, __m512i flip_u8x64, __m512i *least_i16x32, uint8_t *codes) {
+    __m512i codes_i32x16[2][4];
+    for (int i = 0; i < 4; i++) {
+        __m512 low = _mm512_load_ps(steps->low + at + 16 * i), step = _mm512_load_ps(steps->step + at + 16 * i);
+        __m512 reciprocal = _mm512_load_ps(steps->reciprocal + at + 16 * i);
+        for (int row = 0; row < rows; row++)
+            codes_i32x16[row][i] =
+                ranges_16(load_16(values + 4 * (row * stride + at), used, i), low, step, reciprocal);
+    }
+    for (int row = 0; row < rows; row++) {
+        __m512i codes_u8x64 = narrow_64(codes_i32x16[row], 0, least_i16x32);
+        store_64(codes + row * stride + at, used, _mm512_xor_si512(codes_u8x64, flip_u8x64));
+    }
+}
+
+EC_INLINE int ranges_rows(const char *values, int64_t stride, int rows, int64_t count, const ec_steps *steps,
+                          uint8_t flip, uint8_t *codes) {
+    const __m512i flip_u8x64 = _mm512_set1_epi8((char)flip);
+    __m512i least_i16x32 = steps->moderate ? _mm512_setzero_si512() : _mm512_set1_epi16(INT16_MIN);
+    int64_t i = steps->moderate ? 0 : count;
+    for (; i + 64 <= count; i += 64) {
+        for (int row = 0; row < rows; row++) ec_ask_ahead(values + 4 * (row * stride + i), 256);
+        ranges_64(values, stride, rows, steps, i, ~(uint64_t)0, flip_u8x64, &least_i16x32, codes);
+    }
+    if (i < count)
+        ranges_64(values, stride, rows, steps, i, first_bits(count - i), flip_u8x64, &least_i16x32, codes);
+    if (none_saturated(least_i16x32)) return 1;
+    int finite = 1;
+    for (int row = 0; row < rows; row++)
+        finite &= ranges_with_care(values + 4 * row * stride, count, steps, flip, codes + row * stride);
+    return finite;
+}
+
+static int quantize_ranges_f32_avx512(const void *values, int64_t stride, int64_t rows, int64_t count,
+                                      const ec_steps *steps, uint8_t flip, uint8_t *codes) {
+    const char *from = values;
+    int finite = 1;
+    int64_t row = 0;
+    for (; row + 2 <= rows; row += 2)
+        finite &= ranges_rows(from + 4 * row * stride, stride, 2, count, steps, flip, codes + row * stride);
+    if (row < rows)
+        finite &= ranges_rows(from + 4 * row * stride, stride, 1, count, steps, flip, codes + row * stride);
+    return finite;
 }
 
 EC_INLINE __m128i load_codes(const uint8_t *codes, __mmask16 used, uint8_t flip) {
@@ -159,6 +303,7 @@ static void dequantize_ranges_f32_avx512(const uint8_t *codes, int64_t count, ui
 
 void ec_quantize_install_avx512(ec_kernels *table) {
     table->quantize_affine_f32 = quantize_affine_f32_avx512;
+    table->quantize_scaled_f32 = quantize_scaled_f32_avx512;
     table->quantize_ranges_f32 = quantize_ranges_f32_avx512;
     table->max_abs_bits_f32 = max_abs_bits_f32_avx512;
     table->dequantize_scaled_f32 = dequantize_scaled_f32_avx512;

@@ -38,8 +38,7 @@ static int quantize_affine_f32_neon(const void *values, int64_t count, float fac
            ec_below_infinity(largest_u32x4);
 }
 
-static int quantize_ranges_f32_neon(const void *values, int64_t count, const void *low, const void *step,
-                                    uint8_t flip, uint8_t *codes) {
+static int ranges_row(const void *values, int64_t count, const ec_steps *steps, uint8_t flip, uint8_t *codes) {
     const float32x4_t least_f32x4 = vdupq_n_f32(0.0f), most_f32x4 = vdupq_n_f32(255.0f);
     const uint8x16_t flip_u8x16 = vdupq_n_u8(flip);
     uint32x4_t largest_u32x4 = vdupq_n_u32(0);
@@ -50,14 +49,20 @@ static int quantize_ranges_f32_neon(const void *values, int64_t count, const voi
             int64_t at = i + 4 * j;
             float32x4_t x = ec_load_f32x4(values, at);
             largest_u32x4 = ec_larger_magnitude(largest_u32x4, x);
-            float32x4_t steps_f32x4 = vdivq_f32(vsubq_f32(x, ec_load_f32x4(low, at)), ec_load_f32x4(step, at));
+            float32x4_t steps_f32x4 = vdivq_f32(vsubq_f32(x, vld1q_f32(steps->low + at)), vld1q_f32(steps->step + at));
             codes_i32x4[j] = vcvtq_s32_f32(clamp(steps_f32x4, least_f32x4, most_f32x4)); /* rounds down: none < 0 */
         }
         store_codes(codes + i, codes_i32x4, flip_u8x16);
     }
-    return ec_quantize_ranges_f32_scalar((const char *)values + 4 * i, count - i, (const char *)low + 4 * i,
-                                         (const char *)step + 4 * i, flip, codes + i) &&
-           ec_below_infinity(largest_u32x4);
+    return ec_quantize_ranges_row_f32_scalar(values, i, count, steps, flip, codes) && ec_below_infinity(largest_u32x4);
+}
+
+static int quantize_ranges_f32_neon(const void *values, int64_t stride, int64_t rows, int64_t count,
+                                    const ec_steps *steps, uint8_t flip, uint8_t *codes) {
+    int finite = 1;
+    for (int64_t row = 0; row < rows; row++)
+        finite &= ranges_row((const char *)values + 4 * row * stride, count, steps, flip, codes + row * stride);
+    return finite;
 }
 
 static uint32_t max_abs_bits_f32_neon(const void *values, int64_t count) {
@@ -70,6 +75,12 @@ static uint32_t max_abs_bits_f32_neon(const void *values, int64_t count) {
                                            vmaxq_u32(largest_u32x4[2], largest_u32x4[3])));
     uint32_t rest = ec_max_abs_bits_f32_scalar((const char *)values + 4 * i, count - i);
     return vector > rest ? vector : rest;
+}
+
+static uint32_t quantize_scaled_f32_neon(const void *values, int64_t count, float factor, uint8_t flip, uint8_t *codes,
+                                         const void *next) {
+    quantize_affine_f32_neon(values, count, factor, 0.0f, -127.0f, 127.0f, flip, codes);
+    return max_abs_bits_f32_neon(next, count);
 }
 
 /* Four codes of eight as float32. */
@@ -136,6 +147,7 @@ static void dequantize_ranges_f32_neon(const uint8_t *codes, int64_t count, uint
 
 void ec_quantize_install_neon(ec_kernels *table) {
     table->quantize_affine_f32 = quantize_affine_f32_neon;
+    table->quantize_scaled_f32 = quantize_scaled_f32_neon;
     table->quantize_ranges_f32 = quantize_ranges_f32_neon;
     table->max_abs_bits_f32 = max_abs_bits_f32_neon;
     table->dequantize_scaled_f32 = dequantize_scaled_f32_neon;

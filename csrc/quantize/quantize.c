@@ -33,18 +33,34 @@ static float at_least_normal(float scale) { return scale > FLT_MIN ? scale : FLT
 /* A zero row has no scale of its own: it takes the unit scale's. */
 static float scale_of(float max_abs) { return max_abs > 0.0f ? at_least_normal(max_abs / 127.0f) : 1.0f / 127.0f; }
 
+/* A row's largest magnitude is found two rows ahead, while another is coded: so values come from memory once, and
+ * nothing waits for the scale that follows from it. */
+static ec_result measure_and_quantize(const char *values, int64_t rows, int64_t dimension, uint8_t flip, void *scales,
+                                      uint8_t *codes) {
+    enum { AHEAD = 2 };
+    uint32_t largest[AHEAD] = {0};
+    for (int64_t row = 0; row < AHEAD && row < rows; row++)
+        largest[row] = ec_active.max_abs_bits_f32(values + 4 * row * dimension, dimension);
+    for (int64_t row = 0; row < rows; row++) {
+        const char *from = values + 4 * row * dimension;
+        uint32_t *bits = &largest[row % AHEAD];
+        if (*bits >= EC_INFINITY_BITS) return not_finite(values, row * dimension, dimension);
+        float max_abs;
+        memcpy(&max_abs, bits, 4);
+        float scale = scale_of(max_abs);
+        ec_store_f32_at(scales, row, scale);
+        const char *ahead = row + AHEAD < rows ? from + 4 * AHEAD * dimension : from;
+        *bits = ec_active.quantize_scaled_f32(from, dimension, 1.0f / scale, flip, codes + row * dimension, ahead);
+    }
+    return done(rows * dimension);
+}
+
 ec_result ec_quantize_per_vector_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, int32_t measure,
                                      void *scales, void *codes) {
     uint8_t flip = type == EC_UINT8 ? 0x80 : 0;
+    if (measure) return measure_and_quantize(values, rows, dimension, flip, scales, codes);
     for (int64_t row = 0; row < rows; row++) {
         const char *from = (const char *)values + 4 * row * dimension;
-        if (measure) {
-            uint32_t bits = ec_active.max_abs_bits_f32(from, dimension);
-            if (bits >= EC_INFINITY_BITS) return not_finite(values, row * dimension, dimension);
-            float max_abs;
-            memcpy(&max_abs, &bits, 4);
-            ec_store_f32_at(scales, row, scale_of(max_abs));
-        }
         float factor = 1.0f / at_least_normal(ec_load_f32_at(scales, row));
         uint8_t *to = (uint8_t *)codes + row * dimension;
         if (!ec_active.quantize_affine_f32(from, dimension, factor, 0.0f, -127.0f, 127.0f, flip, to))
@@ -62,14 +78,33 @@ ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t 
     return done(rows * dimension);
 }
 
+/* A strip's steps, and harmless ones up to a whole vector. Reciprocals are worth their divisions to several rows. */
+static void prepare(const char *low, const char *step, int64_t count, int64_t rows, ec_steps *steps) {
+    memcpy(steps->low, low, (size_t)count * 4);
+    memcpy(steps->step, step, (size_t)count * 4);
+    for (; count % 64; count++) {
+        steps->low[count] = 0.0f;
+        steps->step[count] = 1.0f;
+    }
+    steps->moderate = rows > 1;
+    for (int64_t i = 0; steps->moderate && i < count; i++) {
+        float x = steps->step[i];
+        steps->moderate = x > 0x1p-100f && x < 0x1p100f;
+    }
+    if (!steps->moderate) return;
+    for (int64_t i = 0; i < count; i++) steps->reciprocal[i] = 1.0f / steps->step[i];
+}
+
 ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
                                  const void *step, void *codes) {
     uint8_t flip = type == EC_INT8 ? 0x80 : 0;
-    for (int64_t row = 0; row < rows; row++) {
-        const char *from = (const char *)values + 4 * row * dimension;
-        uint8_t *to = (uint8_t *)codes + row * dimension;
-        if (!ec_active.quantize_ranges_f32(from, dimension, low, step, flip, to))
-            return not_finite(values, row * dimension, dimension);
+    ec_steps steps;
+    for (int64_t begin = 0; begin < dimension; begin += EC_STRIP) {
+        int64_t count = dimension - begin < EC_STRIP ? dimension - begin : EC_STRIP;
+        prepare((const char *)low + 4 * begin, (const char *)step + 4 * begin, count, rows, &steps);
+        if (!ec_active.quantize_ranges_f32((const char *)values + 4 * begin, dimension, rows, count, &steps, flip,
+                                           (uint8_t *)codes + begin))
+            return not_finite(values, 0, rows * dimension);
     }
     return done(rows * dimension);
 }

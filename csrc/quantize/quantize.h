@@ -4,10 +4,20 @@
 
 #include "../bits/bits.h"
 
+/* What ranges code a strip of dimensions with: 24 KB, which stay in L1 while rows pass by. */
+enum { EC_STRIP = 2048 };
+struct ec_steps {
+    _Alignas(64) float low[EC_STRIP];
+    _Alignas(64) float step[EC_STRIP];
+    _Alignas(64) float reciprocal[EC_STRIP]; /* 1 / step */
+    int moderate; /* whether the reciprocals do for division: no product of theirs can leave the normal numbers */
+};
+
 int ec_quantize_affine_f32_scalar(const void *values, int64_t count, float factor, float addend, float low, float high,
                                   uint8_t flip, uint8_t *codes);
-int ec_quantize_ranges_f32_scalar(const void *values, int64_t count, const void *low, const void *step, uint8_t flip,
-                                  uint8_t *codes);
+/* Dimensions begin .. end of one row. */
+int ec_quantize_ranges_row_f32_scalar(const void *values, int64_t begin, int64_t end, const ec_steps *steps,
+                                      uint8_t flip, uint8_t *codes);
 uint32_t ec_max_abs_bits_f32_scalar(const void *values, int64_t count);
 void ec_dequantize_scaled_f32_scalar(const uint8_t *codes, int64_t count, uint8_t flip, float scale, void *values);
 void ec_dequantize_unit_f32_scalar(const uint8_t *codes, int64_t count, int32_t is_signed, void *values);

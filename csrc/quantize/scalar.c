@@ -22,17 +22,26 @@ int ec_quantize_affine_f32_scalar(const void *values, int64_t count, float facto
     return largest < EC_INFINITY_BITS;
 }
 
-int ec_quantize_ranges_f32_scalar(const void *values, int64_t count, const void *low, const void *step, uint8_t flip,
-                                  uint8_t *codes) {
+int ec_quantize_ranges_row_f32_scalar(const void *values, int64_t begin, int64_t end, const ec_steps *steps,
+                                      uint8_t flip, uint8_t *codes) {
     uint32_t largest = 0;
-    for (int64_t i = 0; i < count; i++) {
-        float above = ec_load_f32_at(values, i) - ec_load_f32_at(low, i);
-        float steps = clamp(above / ec_load_f32_at(step, i), 0.0f, 255.0f);
+    for (int64_t i = begin; i < end; i++) {
+        float above = ec_load_f32_at(values, i) - steps->low[i];
+        float code = clamp(above / steps->step[i], 0.0f, 255.0f);
         uint32_t magnitude = ec_magnitude_at(values, i);
         largest = magnitude > largest ? magnitude : largest;
-        codes[i] = (uint8_t)((uint8_t)(int32_t)steps ^ flip); /* the cast is the floor: nothing is below zero */
+        codes[i] = (uint8_t)((uint8_t)(int32_t)code ^ flip); /* the cast is the floor: nothing is below zero */
     }
     return largest < EC_INFINITY_BITS;
+}
+
+static int quantize_ranges_f32_scalar(const void *values, int64_t stride, int64_t rows, int64_t count,
+                                      const ec_steps *steps, uint8_t flip, uint8_t *codes) {
+    int finite = 1;
+    for (int64_t row = 0; row < rows; row++)
+        finite &= ec_quantize_ranges_row_f32_scalar((const char *)values + 4 * row * stride, 0, count, steps, flip,
+                                                    codes + row * stride);
+    return finite;
 }
 
 uint32_t ec_max_abs_bits_f32_scalar(const void *values, int64_t count) {
@@ -42,6 +51,12 @@ uint32_t ec_max_abs_bits_f32_scalar(const void *values, int64_t count) {
         largest = magnitude > largest ? magnitude : largest;
     }
     return largest;
+}
+
+static uint32_t quantize_scaled_f32_scalar(const void *values, int64_t count, float factor, uint8_t flip,
+                                           uint8_t *codes, const void *next) {
+    ec_quantize_affine_f32_scalar(values, count, factor, 0.0f, -127.0f, 127.0f, flip, codes);
+    return ec_max_abs_bits_f32_scalar(next, count);
 }
 
 void ec_dequantize_scaled_f32_scalar(const uint8_t *codes, int64_t count, uint8_t flip, float scale, void *values) {
@@ -65,7 +80,8 @@ void ec_dequantize_ranges_f32_scalar(const uint8_t *codes, int64_t count, uint8_
 
 void ec_quantize_install_scalar(ec_kernels *table) {
     table->quantize_affine_f32 = ec_quantize_affine_f32_scalar;
-    table->quantize_ranges_f32 = ec_quantize_ranges_f32_scalar;
+    table->quantize_scaled_f32 = quantize_scaled_f32_scalar;
+    table->quantize_ranges_f32 = quantize_ranges_f32_scalar;
     table->max_abs_bits_f32 = ec_max_abs_bits_f32_scalar;
     table->dequantize_scaled_f32 = ec_dequantize_scaled_f32_scalar;
     table->dequantize_unit_f32 = ec_dequantize_unit_f32_scalar;

@@ -265,6 +265,8 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     """Return the rows of a matrix in the type of their codes, C-contiguous; themselves where they are so already."""
     array = as_array(values)
     wanted = dtype.numpy_dtype
+    if array.dtype == wanted and array.ndim == 2 and array.flags.c_contiguous:
+        return array
     if array.dtype == object:
         raise ValueError(
             "rows have different lengths, or are not numbers: np.stack makes rows of equal length one matrix"

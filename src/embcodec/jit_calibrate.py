@@ -8,24 +8,17 @@ import numpy as np
 from numba import njit
 
 BINS = 2048
+_STRIPE, _STRETCH = 32, 512  # dimensions and rows of a tile, whose bins, 32 KB, stay near beside one histogram
 
 
 @njit(nogil=True, cache=True)
-def update(x: Any, lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any) -> None:
-    """Count the rows of `x` (n, dimension) into one histogram a dimension.
+def widen(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any) -> None:
+    """Make one histogram a dimension cover minima .. maxima.
 
     A histogram covers lows[d] .. lows[d] + BINS * widths[d]; a width of 0 says that all values so far equal lows[d],
     counted in bin 0. Where a value lies outside, bins are merged in pairs, which doubles what is covered.
     """
-    rows, dimension = x.shape
-    for r in range(rows):
-        for d in range(dimension):
-            value = np.float64(x[r, d])
-            if value < minima[d]:
-                minima[d] = value
-            if value > maxima[d]:
-                maxima[d] = value
-    for d in range(dimension):
+    for d in range(len(lows)):
         low, width = lows[d], widths[d]
         if low != low:  # nothing yet
             low = minima[d]
@@ -48,12 +41,34 @@ def update(x: Any, lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any
             counts[d, BINS // 2 :] = 0
             width *= 2
         lows[d], widths[d] = low, width
-    for r in range(rows):
-        for d in range(dimension):
-            b = 0
-            if widths[d] > 0.0:
-                b = min(int((np.float64(x[r, d]) - lows[d]) / widths[d]), BINS - 1)
-            counts[d, b] += 1
+
+
+@njit(nogil=True, cache=True)
+def count(x: Any, lows: Any, widths: Any, counts: Any) -> None:
+    """Count the rows of `x` (n, dimension) into histograms that cover them.
+
+    Tile by tile: first the bins of all its values, row by row, in vectors; then one dimension after another, so that
+    its histogram is the only one at work.
+    """
+    rows, dimension = x.shape
+    bins = np.empty((_STRETCH, _STRIPE), np.int32)
+    per_width = np.zeros(dimension)
+    for d in range(dimension):
+        if widths[d] > 0.0:
+            per_width[d] = 1.0 / widths[d]
+    for begin in range(0, dimension, _STRIPE):
+        wide = min(_STRIPE, dimension - begin)
+        low, inverse = lows[begin : begin + wide], per_width[begin : begin + wide]
+        for first in range(0, rows, _STRETCH):
+            tall = min(_STRETCH, rows - first)
+            for r in range(tall):
+                row, into = x[first + r, begin : begin + wide], bins[r]
+                for j in range(wide):
+                    into[j] = min(np.int32((np.float64(row[j]) - low[j]) * inverse[j]), np.int32(BINS - 1))
+            for j in range(wide):
+                histogram = counts[begin + j]
+                for r in range(tall):
+                    histogram[bins[r, j]] += 1
 
 
 @njit(nogil=True, cache=True)
@@ -74,33 +89,48 @@ def quantiles(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, kep
 
 
 @njit(nogil=True, cache=True)
-def interval_error(low: float, width: float, counts: Any, start: float, stop: float) -> float:
-    """Return the summed square error of coding a histogram by 255 steps over start .. stop, clipped outside."""
-    rounding = ((stop - start) / 255) ** 2 / 12
-    error = 0.0
+def moments(counts: Any, sums: Any) -> None:
+    """Set sums[k, n], k = 0, 1, 2, to the sum of counts[b] * (b + 0.5) ** k over the first n bins."""
+    sums[:, 0] = 0.0
     for b in range(BINS):
-        if counts[b] > 0:
-            value = low + width * (b + 0.5)
-            outside = max(start - value, 0.0, value - stop)
-            error += counts[b] * (outside * outside + rounding)
-    return error
+        weight, middle = float(counts[b]), b + 0.5
+        sums[0, b + 1] = sums[0, b] + weight
+        sums[1, b + 1] = sums[1, b] + weight * middle
+        sums[2, b + 1] = sums[2, b] + weight * middle * middle
+
+
+@njit(nogil=True, cache=True)
+def interval_error(sums: Any, start: float, stop: float) -> float:
+    """Return the summed square error of coding a histogram by 255 steps over start .. stop, clipped outside.
+
+    In bins and squares of bins; `sums` are the histogram's moments.
+    """
+    below = min(max(int(np.ceil(start - 0.5)), 0), BINS)  # bins whose middles lie below start
+    above = min(max(int(np.floor(stop + 0.5)), 0), BINS)  # and the first whose middle does not lie below stop
+    error = start * start * sums[0, below] - 2 * start * sums[1, below] + sums[2, below]
+    count, first = sums[0, BINS] - sums[0, above], sums[1, BINS] - sums[1, above]
+    error += sums[2, BINS] - sums[2, above] - 2 * stop * first + stop * stop * count
+    return error + sums[0, BINS] * ((stop - start) / 255) ** 2 / 12
 
 
 @njit(nogil=True, cache=True)
 def least_error(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, out: Any) -> None:
     """Set out[0], out[1] to the interval of least square error, each end moved inward in 64 steps, turn by turn."""
     steps = 64
+    sums = np.empty((3, BINS + 1))
     for d in range(len(lows)):
+        low, width = lows[d], widths[d]
         start, stop = minima[d], maxima[d]
         reach = (stop - start) / 2
         if reach > 0:
-            best = interval_error(lows[d], widths[d], counts[d], start, stop)
+            moments(counts[d], sums)
+            best = interval_error(sums, (start - low) / width, (stop - low) / width)
             for _ in range(2):
                 for side in range(2):
                     for i in range(steps):
                         first = minima[d] + reach * i / steps if side == 0 else start
                         last = maxima[d] - reach * i / steps if side == 1 else stop
-                        error = interval_error(lows[d], widths[d], counts[d], first, last)
+                        error = interval_error(sums, (first - low) / width, (last - low) / width)
                         if error < best:
                             best, start, stop = error, first, last
         out[0, d], out[1, d] = start, stop

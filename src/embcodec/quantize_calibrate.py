@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,8 @@ from .errors import NotFiniteError
 from .quantize import as_float_rows
 
 METHODS = ("minmax", "quantile", "mse")
-_BLOCK_BYTES = 1 << 22
+_MINMAX_BLOCK_BYTES = 1 << 18  # stays in L2 while it is looked through three times
+_HISTOGRAM_BLOCK_BYTES = 1 << 22  # many rows for each histogram that is fetched
 
 
 def calibrate(
@@ -63,26 +65,26 @@ def calibrate(
         raise ValueError(f"unknown method {method!r}; known are {', '.join(map(repr, METHODS))}")
     if not 0 < quantile <= 1:
         raise ValueError(f"quantile is above 0 and at most 1, not {quantile!r}")
-    blocks = _blocks(sample)
+    blocks = _blocks(sample, _MINMAX_BLOCK_BYTES if method == "minmax" else _HISTOGRAM_BLOCK_BYTES)
     first = next(blocks, None)
     if first is None:
         raise ValueError("the sample is empty")
+    low, high = first.min(axis=0), first.max(axis=0)
     if method == "minmax":
-        low, high = first.min(axis=0), first.max(axis=0)
         for block in blocks:
-            np.minimum(low, block.min(axis=0), out=low)
-            np.maximum(high, block.max(axis=0), out=high)
+            _stretch(low, high, block)
         return np.vstack([low, high])
     from . import jit_calibrate as jit
 
     dimension = first.shape[1]
     lows, widths = np.full(dimension, np.nan), np.zeros(dimension)
     counts = np.zeros((dimension, jit.BINS), np.int64)
-    minima, maxima = np.full(dimension, np.inf), np.full(dimension, -np.inf)
-    jit.update(first, lows, widths, counts, minima, maxima)
-    for block in blocks:
-        jit.update(block, lows, widths, counts, minima, maxima)
+    for block in chain([first], blocks):
+        _stretch(low, high, block)
+        jit.widen(lows, widths, counts, low.astype(np.float64), high.astype(np.float64))
+        jit.count(block, lows, widths, counts)
     ranges = np.empty((2, dimension))
+    minima, maxima = low.astype(np.float64), high.astype(np.float64)
     if method == "quantile":
         jit.quantiles(lows, widths, counts, minima, maxima, float(quantile), ranges)
     else:
@@ -90,7 +92,12 @@ def calibrate(
     return ranges.astype(np.float32)
 
 
-def _blocks(sample: Any) -> Iterator[NDArray[np.float32]]:
+def _stretch(low: NDArray[np.float32], high: NDArray[np.float32], block: NDArray[np.float32]) -> None:
+    np.minimum(low, block.min(axis=0), out=low)
+    np.maximum(high, block.max(axis=0), out=high)
+
+
+def _blocks(sample: Any, block_bytes: int) -> Iterator[NDArray[np.float32]]:
     """Yield float32 blocks of bounded size, checked; rows of an array, or of each batch."""
     batches = [sample] if hasattr(sample, "__array__") or isinstance(sample, list | tuple | memoryview) else sample
     before, dimension = 0, None
@@ -101,7 +108,7 @@ def _blocks(sample: Any) -> Iterator[NDArray[np.float32]]:
         if dimension not in (None, rows.shape[1]):
             raise ValueError(f"batches of {dimension} and of {rows.shape[1]} dimensions")
         dimension = int(rows.shape[1])
-        step = max(1, _BLOCK_BYTES // max(4 * dimension, 1))
+        step = max(1, block_bytes // max(4 * dimension, 1))
         for begin in range(0, len(rows), step):
             block = as_float_rows(rows[begin : begin + step])
             try:

@@ -40,10 +40,11 @@ class Scale:
     'ranges:...'
     """
 
-    __slots__ = ("_identity", "_kind", "_values")
+    __slots__ = ("_coding", "_identity", "_kind", "_values")
     _kind: str
     _values: NDArray[np.float32] | None
-    _identity: str
+    _identity: str | None  # found when asked for: a digest costs more than many a small matrix of codes
+    _coding: tuple[NDArray[np.float32], NDArray[np.float32]] | None  # the steps, and those to divide by; likewise
 
     def __init__(self, kind: str, values: ArrayLike | None = None) -> None:
         if kind not in (UNIT, PER_VECTOR, RANGES):
@@ -61,14 +62,10 @@ class Scale:
             else:
                 _check_ranges(array)
             array.flags.writeable = False
-        identity = kind
-        if kind == RANGES:
-            assert array is not None
-            digest = hashlib.sha256(array.astype("<f4").tobytes()).hexdigest()[:16]
-            identity = f"{RANGES}:{digest}"
         object.__setattr__(self, "_kind", kind)
         object.__setattr__(self, "_values", array)
-        object.__setattr__(self, "_identity", identity)
+        object.__setattr__(self, "_identity", None if kind == RANGES else kind)
+        object.__setattr__(self, "_coding", None)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Scale is immutable; cannot set {name!r}")
@@ -76,7 +73,7 @@ class Scale:
     @classmethod
     def unit(cls) -> Scale:
         """Return the services' fixed scale: 127 for int8, 127.5 for uint8."""
-        return cls(UNIT)
+        return _THE_UNIT_SCALE
 
     @classmethod
     def per_vector(cls, scales: ArrayLike) -> Scale:
@@ -101,6 +98,11 @@ class Scale:
     @property
     def identity(self) -> str:
         """The scheme's name; for ranges with a digest of them. Codes of different identities do not meet."""
+        if self._identity is None:
+            assert self._values is not None
+            digest = hashlib.sha256(self._values.astype("<f4").tobytes()).hexdigest()[:16]
+            object.__setattr__(self, "_identity", f"{RANGES}:{digest}")
+            assert self._identity is not None
         return self._identity
 
     def affine(self, output_dtype: str, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -123,21 +125,28 @@ class Scale:
 
     def low_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the minima and the steps that ranges code with, float32 (dimension,); a step of 0 becomes 1."""
-        low, step = self._steps(dimension)
-        return low, np.where(step == 0, np.float32(1), step)
+        low, _, divisor = self._steps(dimension)
+        return low, divisor
 
     def first_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what ranges decode with: value = first + (0..255) * step; the step of a constant dimension is 0."""
-        low, step = self._steps(dimension)
+        low, step, _ = self._steps(dimension)
         return low + np.float32(0.5) * step, step
 
-    def _steps(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _steps(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         if self._kind != RANGES or self._values is None:
             raise ValueError(f"the {self._kind} scale has no ranges")
         if self._values.shape[1] != dimension:
             raise ValueError(f"ranges of {self._values.shape[1]} dimensions for codes of {dimension}")
         low, high = self._values
-        return low, (high - low) / np.float32(255)
+        coding = self._coding
+        if coding is None:
+            step = (high - low) / np.float32(255)
+            coding = step, np.where(step == 0, np.float32(1), step)
+            for array in coding:
+                array.flags.writeable = False
+            object.__setattr__(self, "_coding", coding)
+        return low, *coding
 
     def take(self, rows: Any) -> Scale:
         """Return the scale of the rows that an index, slice or mask selects."""
@@ -156,7 +165,7 @@ class Scale:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scale):
             return NotImplemented
-        if self._identity != other._identity:
+        if self._kind != other._kind or self.identity != other.identity:
             return False
         if self._values is None:
             return True
@@ -164,7 +173,7 @@ class Scale:
         return np.array_equal(self._values, other._values)
 
     def __hash__(self) -> int:
-        return hash(self._identity)
+        return hash(self.identity)
 
     def __repr__(self) -> str:
         if self._values is None:
@@ -176,9 +185,14 @@ class Scale:
         return Scale, (self._kind, self._values)
 
 
+_THE_UNIT_SCALE = Scale(UNIT)
+
+
 def _as_float32(values: ArrayLike) -> NDArray[np.float32]:
     """Return a copy as float32; what overflows becomes an infinity, which no scale may hold."""
     array = np.asarray(values)
+    if array.dtype == np.float32:
+        return np.array(array, dtype=np.float32, order="C", copy=True)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"scales and ranges are real numbers, not {array.dtype}")
     with np.errstate(over="ignore"):
@@ -188,8 +202,8 @@ def _as_float32(values: ArrayLike) -> NDArray[np.float32]:
 def _check_per_vector(scales: NDArray[np.float32]) -> None:
     if scales.ndim != 1:
         raise ValueError(f"per-vector scales have shape (n,), not {scales.shape}")
-    bad = ~(np.isfinite(scales) & (scales > 0))
-    if bad.any():
+    if scales.size and not (scales.min() > 0 and scales.max() < np.inf):  # a NaN is neither
+        bad = ~(np.isfinite(scales) & (scales > 0))
         raise ValueError(f"per-vector scales must be finite and positive; row {int(bad.argmax())} is not")
 
 
@@ -197,6 +211,7 @@ def _check_ranges(ranges: NDArray[np.float32]) -> None:
     if ranges.ndim != 2 or ranges.shape[0] != 2:
         raise ValueError(f"ranges have shape (2, dimension), minima then maxima, not {ranges.shape}")
     with np.errstate(over="ignore", invalid="ignore"):
-        bad = ~(np.isfinite(ranges).all(axis=0) & (ranges[0] <= ranges[1]) & np.isfinite(ranges[1] - ranges[0]))
-    if bad.any():
+        spread = ranges[1] - ranges[0]  # where an end is NaN or infinite, so is this
+    if spread.size and not (spread.min() >= 0 and spread.max() < np.inf):
+        bad = ~((spread >= 0) & (spread < np.inf))
         raise ValueError(f"ranges must be finite with minimum <= maximum; dimension {int(bad.argmax())} is not")
