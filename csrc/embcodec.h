@@ -256,6 +256,7 @@ typedef struct {
     int64_t rows;                /* found in that list so far */
     int64_t in_place;            /* of them with an index that is their position */
     int64_t unindexed;           /* of them without an index */
+    int64_t until;               /* set by the caller: stop before the first row from this offset on; 0 for none */
     int32_t rows_keys, item_keys; /* set by the caller */
     int32_t strict;              /* set by the caller: check the grammar inside vectors too, and allow twin vectors */
     int32_t stage;               /* enum ec_scan_stage; zero at first */
@@ -263,12 +264,18 @@ typedef struct {
     int32_t unused;
 } ec_response_cursor;
 
-/* Read on until `capacity` rows are found and another one follows (stage EC_SCAN_AT_ROW), or the document ends
- * (EC_SCAN_DONE); `produced` rows are in `spans`.
+/* Read on until `capacity` rows are found and another one follows, or one follows that starts at `until` or behind it
+ * (stage EC_SCAN_AT_ROW, `offset` at that row), or the document ends (EC_SCAN_DONE); `produced` rows are in `spans`.
  * A cursor that is not strict leaves the inside of number lists to ec_response_decode_rows and fails with EC_DUPLICATE
  * where a row has its vector twice. */
 ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                            ec_row_span *spans, int64_t capacity);
+
+/* Guess where a row starts: at the first text from `from` on that begins like the list's first row and, behind a comma,
+ * reads as a row with a vector. `produced` is 1 and `consumed` its offset, `span` what it holds; or `produced` is 0. It is
+ * a row if and only if a scan stops at that offset (EC_SCAN_AT_ROW). The cursor has been at a row. */
+ec_result ec_response_guess_row(const void *body, int64_t n, const void *path, const ec_response_cursor *cursor,
+                                int64_t from, ec_row_span *span);
 
 enum ec_base64_payload {
     EC_PAYLOAD_NONE = -1, /* strings are no vectors */
@@ -296,6 +303,13 @@ ec_result ec_response_width(const void *body, const ec_row_span *span, const ec_
  * number of rows done, that is, on failure, the bad row; `consumed` is then an offset into the body. */
 ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, int64_t count,
                                   const ec_row_format *format, void *rows);
+
+/* Scan on and decode, a little text at a time while it is in the cache, until EC_SCAN_DONE, or EC_SCAN_AT_ROW with
+ * `cursor->rows` at `capacity` or `cursor->offset` at `cursor->until`. Row r becomes row r of `matrix`, its index
+ * indices[r] (int64). `indices` may be NULL while all rows so far are in place, or all without an index: before text of
+ * which that is not so it stops. EC_DUPLICATE where a twin of the list begins. */
+ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
+                                const ec_row_format *format, void *matrix, void *indices, int64_t capacity);
 
 /* Let row i be the former row sources[i], in place; `scratch` holds one row, `sources` is a permutation and is lost. */
 void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *sources, void *scratch);

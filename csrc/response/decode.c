@@ -157,11 +157,9 @@ ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, in
 }
 
 static ec_result count_list(const uint8_t *text, int64_t start, int64_t end) {
-    int64_t commas = 0, at = start + 1;
+    int64_t at = start + 1;
     while (at < end - 1 && ec_json_is_space(text[at])) at++;
-    if (at == end - 1) return make_result(end, 0, EC_OK);
-    for (; at < end; at++) commas += text[at] == ',';
-    return make_result(end, commas + 1, EC_OK);
+    return make_result(end, at == end - 1 ? 0 : ec_numbers_bound(text + at, end - at), EC_OK);
 }
 
 ec_result ec_response_width(const void *body, const ec_row_span *span, const ec_row_format *format) {

@@ -162,6 +162,12 @@ static int pass_row(ec_json_reader *reader, row_path *path, ec_row_span *span) {
     return passed;
 }
 
+static row_path path_of_rows(const char *path, const ec_response_cursor *cursor) {
+    row_path rows = {path_key(path, cursor->rows_keys).text, cursor->item_keys, cursor->strict, cursor->rows_keys + 1,
+                     0, 0, 0};
+    return rows;
+}
+
 /* ---- the way to the rows ---- */
 
 /* Passes, or enters, the value to which the first `level` keys of the path led. */
@@ -215,8 +221,7 @@ static int end_list(ec_json_reader *reader, ec_response_cursor *cursor) {
 ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                            ec_row_span *spans, int64_t capacity) {
     ec_json_reader reader = {body, n, cursor->offset, EC_OK};
-    row_path rows = {path_key(path, cursor->rows_keys).text, cursor->item_keys, cursor->strict, cursor->rows_keys + 1,
-                     0, 0, 0};
+    row_path rows = path_of_rows(path, cursor);
     int64_t found = 0;
     int passed = 1;
     while (passed && cursor->stage != EC_SCAN_DONE) {
@@ -251,7 +256,8 @@ ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_res
                 passed = end_list(&reader, cursor);
             break;
         case EC_SCAN_AT_ROW:
-            if (found == capacity) goto stop;
+            ec_json_peek(&reader);
+            if (found == capacity || (cursor->until && reader.at >= cursor->until)) goto stop;
             passed = pass_row(&reader, &rows, &spans[found]);
             if (!passed) break;
             cursor->stage = EC_SCAN_AFTER_ROW;
@@ -265,5 +271,46 @@ ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_res
 stop:
     cursor->offset = reader.at;
     ec_result result = {reader.at, found, reader.status};
+    return result;
+}
+
+/* ---- guessing ---- */
+
+/* The beginning that the rows of a list have in common: up to the colon of an object's first key, or one character. */
+static int64_t beginning(const uint8_t *text, int64_t n) {
+    const int64_t most = 64;
+    const uint8_t *colon = text[0] == '{' ? memchr(text, ':', (size_t)(n < most ? n : most)) : NULL;
+    return colon ? colon + 1 - text : 1;
+}
+
+static int follows_comma(const uint8_t *text, int64_t at) {
+    do at--;
+    while (ec_json_is_space(text[at])); /* stops at the list's bracket */
+    return text[at] == ',';
+}
+
+ec_result ec_response_guess_row(const void *body, int64_t n, const void *path, const ec_response_cursor *cursor,
+                                int64_t from, ec_row_span *span) {
+    const int tries = 4; /* each may read far */
+    ec_result result = {n, 0, EC_OK};
+    ec_json_reader first = {body, n, cursor->list_start + 1, EC_OK};
+    if (cursor->list_start < 0 || ec_json_peek(&first) < 0 || from <= first.at) return result;
+    const uint8_t *text = body, *start = text + first.at;
+    int64_t length = beginning(start, n - first.at);
+    for (int i = 0; i < tries && from <= n - length; from++) {
+        const uint8_t *found = memchr(text + from, start[0], (size_t)(n - length + 1 - from));
+        if (!found) break;
+        from = found - text;
+        if (!follows_comma(text, from) || memcmp(found, start, (size_t)length) != 0) continue;
+        i++;
+        ec_json_reader reader = {text, n, from, EC_OK};
+        row_path rows = path_of_rows(path, cursor);
+        if (!pass_row(&reader, &rows, span)) continue;
+        int c = ec_json_peek(&reader);
+        if ((c != ',' && c != ']') || (span->kind != EC_VECTOR_LIST && span->kind != EC_VECTOR_STRING)) continue;
+        result.consumed = from;
+        result.produced = 1;
+        break;
+    }
     return result;
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import lib
+from .core import ffi, lib
 
 LIST: int = lib.EC_VECTOR_LIST
 STRING: int = lib.EC_VECTOR_STRING
@@ -23,6 +23,10 @@ PAYLOADS: dict[tuple[str, str], int] = {
 }
 TYPES: dict[str, int] = {"f": lib.EC_FLOAT32, "i": lib.EC_INT8, "u": lib.EC_UINT8}
 BOM = b"\xef\xbb\xbf"
+
+CURSOR = ffi.typeof("ec_response_cursor *")
+SPAN = ffi.typeof("ec_row_span *")
+FORMAT = ffi.typeof("ec_row_format *")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,39 @@
+/* Rows from a body to a matrix in one call: scanned and decoded by turns, while their text is in the cache. */
+#include "../kernels.h"
+
+enum {
+    TURN_ROWS = 64,
+    TURN_TEXT = 1 << 14
+};
+
+static int at_end(const ec_response_cursor *cursor, int64_t capacity, int64_t until) {
+    if (cursor->stage == EC_SCAN_DONE) return 1;
+    return cursor->stage == EC_SCAN_AT_ROW && (cursor->rows >= capacity || (until && cursor->offset >= until));
+}
+
+ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
+                                const ec_row_format *format, void *matrix, void *indices, int64_t capacity) {
+    const int64_t row_bytes = format->width * (format->type == EC_FLOAT32 ? 4 : 1), until = cursor->until;
+    ec_row_span spans[TURN_ROWS];
+    while (!at_end(cursor, capacity, until)) {
+        const ec_response_cursor before = *cursor;
+        int64_t room = capacity - before.rows, stop = before.offset + TURN_TEXT;
+        cursor->until = until && until < stop ? until : stop;
+        ec_result result = ec_response_scan(body, n, path, cursor, spans, room < TURN_ROWS ? room : TURN_ROWS);
+        cursor->until = until;
+        if (result.status == EC_OK && cursor->lists != before.lists) result.status = EC_DUPLICATE;
+        if (result.status != EC_OK) return result;
+        if (!indices && cursor->rows != cursor->in_place && cursor->rows != cursor->unindexed) {
+            *cursor = before;
+            break;
+        }
+        int64_t count = result.produced;
+        result = ec_response_decode_rows(body, spans, count, format, (uint8_t *)matrix + before.rows * row_bytes);
+        if (result.status != EC_OK) return result;
+        if (!indices) continue;
+        for (int64_t i = 0; i < count; i++)
+            memcpy((uint8_t *)indices + (before.rows + i) * 8, &spans[i].index, 8);
+    }
+    ec_result result = {cursor->offset, cursor->rows, EC_OK};
+    return result;
+}

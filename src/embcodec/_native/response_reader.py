@@ -1,0 +1,127 @@
+"""What both passes over a JSON document share: the first row, the matrix, the order of its rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .core import ffi, lib, pointer
+from .response_layout import CURSOR, FORMAT, LIST, NO_STRINGS, STRING, TYPES, Layout
+
+UNEVEN = "the bytes of this row are no whole number of elements"
+SLACK_BYTES = 1 << 18  # of rows more than the text seems to hold
+
+
+class Reader:
+    """A cursor on a document, and the matrix of the rows before it. A pass says with `fail` what becomes of a fault."""
+
+    def __init__(self, body: Any, n: int, layout: Layout, width: int | None) -> None:
+        self.body, self.n, self.layout = body, n, layout
+        self.width = -1 if width is None else width  # -1: as the first row has it
+        self.cursor = ffi.new(
+            CURSOR,
+            {"rows_keys": layout.rows_keys, "item_keys": layout.item_keys, "list_start": -1, "list_end": -1},
+        )
+        flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
+        self.format = ffi.new(FORMAT, (0, TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
+        self.indices: NDArray[np.int64] | None = None  # None while all rows are in place, or all without an index
+
+    def fail(self, status: int, offset: int, row: int | None, words: str = "") -> None:
+        """Raise, for a fault of `status`, or of `words`."""
+        raise NotImplementedError
+
+    def prepare(self, first: Any) -> None:
+        """Learn the width from the first row, and make room for as many rows as the text seems to hold."""
+        self.check_kind(first, 0)
+        result = lib.ec_response_width(self.body, first, self.format)
+        if result.status:
+            at_start = result.status == lib.EC_BAD_LENGTH
+            self.fail(result.status, first.start if at_start else result.consumed, 0, UNEVEN if at_start else "")
+        width = result.produced
+        if width != self.width >= 0:
+            self.fail(0, first.start, 0, f"{width} elements where {self.width} were asked for")
+        if width == 0:
+            self.fail(0, first.start, 0, "an empty vector")
+        self.width = self.format.width = width
+        self.row_bytes: int = width * self.layout.dtype.itemsize
+        at_row = self.cursor.stage == lib.EC_SCAN_AT_ROW
+        self.capacity = 1 + (self.room_for_rest() if at_row else 0)
+        self.values = np.empty((self.capacity, width), self.layout.dtype)
+        self.base = ffi.from_buffer(self.values)
+
+    def check_kind(self, span: Any, row: int) -> None:
+        """Refuse a row whose vector is neither a list nor, where strings can be vectors, a string."""
+        if span.kind == LIST or (span.kind == STRING and self.layout.payload != NO_STRINGS):
+            return
+        names = self.layout.path.decode().split("\0")[self.layout.rows_keys : -1]
+        words = {
+            lib.EC_VECTOR_MISSING: f"no {'.'.join(names)!r} in this row",
+            lib.EC_VECTOR_NULL: "null where a vector is wanted",
+            STRING: "base64 of this service carries float32, not codes",
+        }.get(span.kind, "neither a list of numbers nor a string where a vector is wanted")
+        self.fail(0, span.start, row, words)
+
+    def room_for(self, text: int) -> int:
+        """Estimate the rows in `text` bytes from those read so far."""
+        cursor = self.cursor
+        return int(text * cursor.rows / (cursor.offset - cursor.list_start))
+
+    def room_for_rest(self) -> int:
+        """Estimate the rows in the text left: rather too many, since shrinking is free, but not by much memory."""
+        rows = self.room_for(self.n - self.cursor.offset)
+        slack: int = min(rows // 50, SLACK_BYTES // self.row_bytes)
+        return rows + 1 + slack
+
+    def grow(self) -> None:
+        """Make room for the rows in the text left. No other thread is at work meanwhile."""
+        self.capacity += self.room_for_rest()
+        self.values.resize((self.capacity, self.width), refcheck=False)
+        self.base = ffi.from_buffer(self.values)
+        if self.indices is not None:
+            self.indices.resize(self.capacity, refcheck=False)
+
+    def note_indices(self, rows: int) -> None:
+        """Write the indices down: a row was not in its place, though the first `rows` were, or had none."""
+        self.indices = np.arange(self.capacity)
+        if self.first_index == lib.EC_INDEX_MISSING:
+            self.indices[:rows] = lib.EC_INDEX_MISSING
+
+    def finish(self) -> NDArray[Any] | None:
+        """Return the rows in order, in a matrix of just their size."""
+        cursor = self.cursor
+        rows = int(cursor.rows)
+        if cursor.list_start < 0 or rows == 0:
+            return None
+        values = self.values
+        if rows < self.capacity:
+            del self.base
+            values.resize((rows, self.width), refcheck=False)
+        if self.indices is not None:
+            self.order(values, self.indices[:rows])
+        return values
+
+    def order(self, values: NDArray[Any], indices: NDArray[np.int64]) -> None:
+        """Bring the rows into the order of their indices, in place."""
+        rows = len(values)
+        for wrong, words in (
+            (indices == lib.EC_INDEX_BAD, "an index that is no position"),
+            (indices == lib.EC_INDEX_MISSING, "no index, though other rows have one"),
+            (indices >= rows, f"an index beyond the {rows} rows"),
+        ):
+            if wrong.any():
+                row = int(wrong.argmax())
+                self.fail(0, self.offset_of(row), row, words)
+        sources = np.full(rows, -1, np.int64)
+        sources[indices[::-1]] = np.arange(rows - 1, -1, -1)  # of twins the first one stays
+        twice = sources[indices] != np.arange(rows)
+        if twice.any():
+            row = int(twice.argmax())
+            self.fail(0, self.offset_of(row), row, f"index {indices[row]} again")
+        scratch = np.empty(self.row_bytes, np.uint8)
+        lib.ec_response_permute_rows(pointer(values), rows, self.row_bytes, pointer(sources), pointer(scratch))
+
+    def offset_of(self, row: int) -> int:
+        """Return where the vector of a row starts, if `fail` wants it."""
+        return -1
