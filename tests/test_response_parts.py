@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from embcodec import Embeddings, Profile, ServiceError, decode_response, encode_response
 from embcodec._native import response_fast
-from embcodec._native.threads import run
 from embcodec.errors import DecodeError
 
 BARE = Profile("bare", rows="", item=None)
@@ -86,7 +85,7 @@ def test_any_way_of_writing_rows(isa: str, way: str) -> None:
         assert [row[0] for row in values] == wanted
 
 
-@pytest.mark.parametrize("text", ['"AACAPwAAAEA="', "[1,2]", ' [ 1 , 2.0 ] \n'])
+@pytest.mark.parametrize("text", ['"AACAPwAAAEA="', "[1,2]", " [ 1 , 2.0 ] \n"])
 def test_rows_that_are_no_objects(isa: str, text: str) -> None:
     values = same_in_all(f"[{','.join([text] * 500)}]".encode(), profile=BARE)[0]
     assert values == [[1, 2]] * 500
@@ -122,6 +121,9 @@ def test_indices_that_jump(isa: str) -> None:
     assert [row[0] for row in same_in_all(shifted)[0]] == [(i + 150) % 300 for i in range(300)]
 
 
+PIECES = [b"", b"{", b"}", b"[", b"]", b",", b'"', b"0", b"\\", b" ", b'{"embedding":[1]},']
+
+
 @settings(deadline=None, max_examples=150)
 @given(data=st.data())
 def test_mutated_bodies(data: st.DataObject) -> None:
@@ -129,7 +131,7 @@ def test_mutated_bodies(data: st.DataObject) -> None:
     body = bytearray(items(40, WAYS[way]))
     for _ in range(data.draw(st.integers(0, 3))):
         at = data.draw(st.integers(0, len(body) - 1))
-        piece = data.draw(st.sampled_from([b"", b"{", b"}", b"[", b"]", b",", b'"', b"0", b"\\", b" ", b'{"embedding":[1]},']))
+        piece = data.draw(st.sampled_from(PIECES))
         body[at : at + data.draw(st.integers(0, 2))] = piece
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(response_fast, "_LIST_PART", 40)
@@ -155,19 +157,3 @@ def test_parts_are_taken_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> 
     answer = decode_response(encode_response(Embeddings(x), model="m"), threads=2)
     np.testing.assert_array_equal(answer.embeddings.values, x)
     assert len(seen) == 2
-
-
-def test_errors_of_tasks_come_up_and_helpers_serve_again() -> None:
-    done: list[int] = []
-
-    def fails() -> None:
-        raise KeyError("here")
-
-    for _ in range(3):
-        with pytest.raises(KeyError):
-            run([lambda: done.append(1), fails, lambda: done.append(2)])
-        with pytest.raises(KeyError):
-            run([fails, lambda: done.append(3)])
-    assert sorted(done) == [1] * 3 + [2] * 3 + [3] * 3
-    assert sum(thread.name == "embcodec-helper" for thread in threading.enumerate()) <= 8
-

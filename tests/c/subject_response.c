@@ -1,6 +1,6 @@
 #include "subjects.h"
 
-enum { SPANS = 4, MOST_ROWS = 4096 };
+enum { SPANS = 4, MOST_ROWS = 4096, READ_ROWS = 32 };
 
 static void decode(const uint8_t *body, const ec_row_span *spans, int64_t count, ec_row_format format) {
     ec_result found = ec_response_width(body, &spans[0], &format);
@@ -15,15 +15,61 @@ static void decode(const uint8_t *body, const ec_row_span *spans, int64_t count,
     if (result.status == EC_OK) record(rows, bytes);
 }
 
-/* Read the whole body, a few rows a stop, and decode the first stop's. */
-static ec_result scan(const uint8_t *body, int64_t n, const ec_row_format *format, int32_t strict) {
-    static const char PATH[] = "data\0embedding";
+static const char PATH[] = "data\0embedding";
+
+static ec_response_cursor new_cursor(int32_t strict) {
     ec_response_cursor cursor;
-    ec_row_span spans[SPANS];
     memset(&cursor, 0, sizeof cursor);
-    memset(spans, 0, sizeof spans);
     cursor.rows_keys = cursor.item_keys = 1;
     cursor.strict = strict;
+    return cursor;
+}
+
+/* Read rows to a matrix: all at once, and in two parts, the second from a guessed row on. Where the first part ends at
+ * the guess, both ways give the same. */
+static void read_rows(const uint8_t *body, int64_t n, ec_row_format format) {
+    ec_response_cursor cursor = new_cursor(0);
+    ec_row_span span;
+    memset(&span, 0, sizeof span);
+    if (ec_response_scan(body, n, PATH, &cursor, &span, 1).status != EC_OK || cursor.stage != EC_SCAN_AT_ROW) return;
+    ec_result width = ec_response_width(body, &span, &format);
+    if (width.status != EC_OK || width.produced > 1 << 12) return;
+    format.width = width.produced;
+    const ec_response_cursor first = cursor;
+    int64_t bytes = READ_ROWS * format.width * (format.type == EC_FLOAT32 ? 4 : 1);
+    uint8_t *whole = place(bytes), *parts = place(bytes), *indices = place(READ_ROWS * 8);
+    memset(whole, 0, (size_t)bytes);
+    memset(parts, 0, (size_t)bytes);
+    memset(indices, 0, READ_ROWS * 8);
+    ec_result all = ec_response_read_rows(body, n, PATH, &cursor, &format, whole, indices, READ_ROWS);
+    record_result(all);
+    record(&cursor, sizeof cursor);
+    ec_result guess = ec_response_guess_row(body, n, PATH, &first, first.offset + (n - first.offset) / 3, &span);
+    record_result(guess);
+    if (all.status != EC_OK) return;
+    HOLDS(cursor.rows <= READ_ROWS);
+    record(whole, bytes);
+    record(indices, READ_ROWS * 8);
+    ec_response_cursor part = first;
+    part.until = guess.produced ? guess.consumed : 0;
+    ec_result result = ec_response_read_rows(body, n, PATH, &part, &format, parts, indices, READ_ROWS);
+    HOLDS(result.status == EC_OK);
+    if (guess.produced && part.stage == EC_SCAN_AT_ROW && part.offset == guess.consumed) {
+        part = first;
+        part.rows = part.unindexed = result.produced;
+        part.in_place = 0;
+        part.offset = guess.consumed;
+        HOLDS(ec_response_read_rows(body, n, PATH, &part, &format, parts, indices, READ_ROWS).status == EC_OK);
+        HOLDS(part.rows == cursor.rows && part.stage == cursor.stage && part.offset == cursor.offset);
+        HOLDS(memcmp(whole, parts, (size_t)bytes) == 0);
+    }
+}
+
+/* Read the whole body, a few rows a stop, and decode the first stop's. */
+static ec_result scan(const uint8_t *body, int64_t n, const ec_row_format *format, int32_t strict) {
+    ec_response_cursor cursor = new_cursor(strict);
+    ec_row_span spans[SPANS];
+    memset(spans, 0, sizeof spans);
     bool decoded = false;
     ec_result result;
     int64_t rows = 0;
@@ -64,4 +110,5 @@ void subject_response(const uint8_t *input, int64_t n) {
         HOLDS(ec_json_validate(body + mark, n - 1 - mark, EC_ALLOW_NOT_FINITE).status == EC_OK);
     }
     scan(body, n - 1, &format, 0);
+    read_rows(body, n - 1, format);
 }

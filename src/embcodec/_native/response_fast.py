@@ -108,7 +108,7 @@ class _Parts:
         if cursor.stage == lib.EC_SCAN_DONE or cursor.rows not in (cursor.in_place, cursor.unindexed):
             return
         self.next = ffi.new(CURSOR, cursor[0])
-        run([self.work] * self.threads)
+        run([self.work] * self.threads, self.threads)
         self.join()
 
     def work(self) -> None:

@@ -26,6 +26,7 @@ class Reader:
         )
         flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
         self.format = ffi.new(FORMAT, (0, TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
+        self.first_index = -1
         self.indices: NDArray[np.int64] | None = None  # None while all rows are in place, or all without an index
 
     def fail(self, status: int, offset: int, row: int | None, words: str = "") -> None:
