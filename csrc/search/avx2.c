@@ -13,8 +13,9 @@ EC_INLINE int64_t append(const uint32_t *keys, uint32_t row, uint32_t chosen, in
     return count;
 }
 
-static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row, const uint8_t *mask,
-                          uint64_t *entries) {
+static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_t k, uint32_t first_row,
+                          const uint8_t *mask, uint64_t *entries) {
+    (void)k;
     const __m256i limit_i32x8 = _mm256_set1_epi32(limit);
     int64_t count = 0, i = 0;
     for (; i + 8 <= n; i += 8) {
@@ -68,14 +69,16 @@ EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int
     return ec_loop_sift(is_float ? ec_cost_f32 : ec_cost_i32, f, scores, i, n, count, limit, first_row, mask, entries);
 }
 
-static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, uint32_t first_row,
-                        const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, int64_t k,
+                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    (void)k;
     return f->jaccard ? sift(f, scores, 0, 1, n, limit, first_row, mask, entries)
                       : sift(f, scores, 0, 0, n, limit, first_row, mask, entries);
 }
 
-static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, uint32_t first_row,
-                        const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k,
+                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    (void)k;
     return sift(f, scores, 1, 0, n, limit, first_row, mask, entries);
 }
 
@@ -83,7 +86,9 @@ static int64_t entries_count(const uint64_t *entries, int64_t n, uint64_t bound)
     return ec_loop_count(entries, n, bound);
 }
 
-static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) { return ec_loop_keep(entries, n, bound); }
+static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) {
+    return ec_loop_keep(entries, 0, n, 0, bound);
+}
 
 static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) {
     ec_loop_minima(entries, n, minima);

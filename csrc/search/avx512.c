@@ -32,8 +32,44 @@ EC_INLINE int64_t append(__m512i keys_u32x16, uint32_t row, uint32_t chosen, uin
     return n_low + _mm_popcnt_u32(chosen >> 8);
 }
 
-static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row, const uint8_t *mask,
-                          uint64_t *entries) {
+/* The k-th least of 32 keys, k >= 1: the greatest of those that have fewer than k below them. */
+EC_INLINE uint32_t kth_of_32(const __m512i keys_u32x16[2], int64_t k) {
+    const __m512i one_u32x16 = _mm512_set1_epi32(1);
+    __m512i below_u32x16[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    uint32_t keys[32];
+    for (int h = 0; h < 2; h++) _mm512_storeu_si512(keys + 16 * h, keys_u32x16[h]);
+    for (int j = 0; j < 32; j++)
+        for (int h = 0; h < 2; h++) {
+            __mmask16 above = _mm512_cmpgt_epu32_mask(keys_u32x16[h], _mm512_set1_epi32((int32_t)keys[j]));
+            below_u32x16[h] = _mm512_mask_add_epi32(below_u32x16[h], above, below_u32x16[h], one_u32x16);
+        }
+    const __m512i k_u32x16 = _mm512_set1_epi32((int32_t)k);
+    __m512i first_u32x16 = _mm512_maskz_mov_epi32(_mm512_cmplt_epu32_mask(below_u32x16[0], k_u32x16), keys_u32x16[0]);
+    __m512i second_u32x16 = _mm512_maskz_mov_epi32(_mm512_cmplt_epu32_mask(below_u32x16[1], k_u32x16), keys_u32x16[1]);
+    return _mm512_reduce_max_epu32(_mm512_max_epu32(first_u32x16, second_u32x16));
+}
+
+/* A first limit, from the least of each of 32 groups of rows: their k-th least has k rows that are not above it. Rows
+ * 16 i .. 16 i + 15 count with group (i mod 2); those that do not count have the greatest key. */
+EC_INLINE int gives_limit(int64_t k, int64_t n) { return k >= 1 && k <= 32 && n >= 64; }
+
+static int32_t first_limit_i32(const int32_t *costs, int64_t n, int64_t k, const uint8_t *mask) {
+    const __m512i none_i32x16 = _mm512_set1_epi32(EC_NO_LIMIT_I32);
+    __m512i least_i32x16[2] = {none_i32x16, none_i32x16};
+    for (int64_t i = 0; i < n; i += 64) {
+        uint64_t there = rows_at(mask, i, n);
+        for (int g = 0; g < 4; g++) {
+            __m512i costs_i32x16 = _mm512_mask_loadu_epi32(none_i32x16, (__mmask16)(there >> 16 * g), costs + i + 16 * g);
+            least_i32x16[g % 2] = _mm512_min_epi32(least_i32x16[g % 2], costs_i32x16);
+        }
+    }
+    uint32_t kth = kth_of_32(least_i32x16, k);
+    return (int32_t)(kth < EC_NO_LIMIT_I32 ? kth + 1 : kth);
+}
+
+static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_t k, uint32_t first_row,
+                          const uint8_t *mask, uint64_t *entries) {
+    if (limit == EC_NO_LIMIT_I32 && gives_limit(k, n)) limit = first_limit_i32(costs, n, k, mask);
     const __m512i limit_i32x16 = _mm512_set1_epi32(limit);
     int64_t count = 0;
     for (int64_t i = 0; i < n; i += 64) {
@@ -77,18 +113,40 @@ EC_INLINE __m512i key_u32x16(__m512 costs_f32x16) { /* as ec_key_f32 */
     return _mm512_xor_si512(bits_u32x16, _mm512_or_si512(_mm512_srai_epi32(bits_u32x16, 31), sign));
 }
 
-EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int jaccard, int64_t n, float limit,
+/* The kinds of scores. */
+enum { OF_F32, OF_I32, JACCARD };
+
+EC_INLINE __m512 costs_at(const ec_finish *f, const void *scores, int kind, int64_t r) {
+    __m512 scores_f32x16 = kind == OF_F32 ? _mm512_loadu_ps((const float *)scores + r)
+                                          : _mm512_cvtepi32_ps(_mm512_loadu_si512((const int32_t *)scores + r));
+    return kind == JACCARD ? cost_jaccard_f32x16(f, scores_f32x16, r) : cost_f32x16(f, scores_f32x16, r);
+}
+
+EC_INLINE float first_limit_f32(const ec_finish *f, const void *scores, int kind, int64_t n, int64_t k,
+                                const uint8_t *mask) {
+    const __m512i none_u32x16 = _mm512_set1_epi32(-1);
+    __m512i least_u32x16[2] = {none_u32x16, none_u32x16};
+    for (int64_t i = 0; i < n; i += 64) {
+        uint64_t there = rows_at(mask, i, n);
+        for (int g = 0; g < 4; g++) {
+            __m512i keys_u32x16 = key_u32x16(costs_at(f, scores, kind, i + 16 * g));
+            keys_u32x16 = _mm512_mask_mov_epi32(none_u32x16, (__mmask16)(there >> 16 * g), keys_u32x16);
+            least_u32x16[g % 2] = _mm512_min_epu32(least_u32x16[g % 2], keys_u32x16);
+        }
+    }
+    return ec_cost_of_key(kth_of_32(least_u32x16, k) + 1); /* the next float; NaN after infinity and after none */
+}
+
+EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int kind, int64_t n, float limit, int64_t k,
                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    if (limit != limit && gives_limit(k, n)) limit = first_limit_f32(f, scores, kind, n, k, mask);
     const __m512 limit_f32x16 = _mm512_set1_ps(limit);
     int64_t count = 0;
     for (int64_t i = 0; i < n; i += 64) {
         __m512 costs_f32x16[4];
         uint64_t better = 0;
         for (int g = 0; g < 4; g++) {
-            int64_t r = i + 16 * g;
-            __m512 scores_f32x16 = is_float ? _mm512_loadu_ps((const float *)scores + r)
-                                            : _mm512_cvtepi32_ps(_mm512_loadu_si512((const int32_t *)scores + r));
-            costs_f32x16[g] = jaccard ? cost_jaccard_f32x16(f, scores_f32x16, r) : cost_f32x16(f, scores_f32x16, r);
+            costs_f32x16[g] = costs_at(f, scores, kind, i + 16 * g);
             better |= (uint64_t)_mm512_cmp_ps_mask(costs_f32x16[g], limit_f32x16, _CMP_NGE_UQ) << 16 * g;
         }
         better &= rows_at(mask, i, n);
@@ -100,15 +158,15 @@ EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int
     return count;
 }
 
-static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, uint32_t first_row,
-                        const uint8_t *mask, uint64_t *entries) {
-    return f->jaccard ? sift(f, scores, 0, 1, n, limit, first_row, mask, entries)
-                      : sift(f, scores, 0, 0, n, limit, first_row, mask, entries);
+static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, int64_t k,
+                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    return f->jaccard ? sift(f, scores, JACCARD, n, limit, k, first_row, mask, entries)
+                      : sift(f, scores, OF_I32, n, limit, k, first_row, mask, entries);
 }
 
-static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, uint32_t first_row,
-                        const uint8_t *mask, uint64_t *entries) {
-    return sift(f, scores, 1, 0, n, limit, first_row, mask, entries);
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k,
+                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    return sift(f, scores, OF_F32, n, limit, k, first_row, mask, entries);
 }
 
 /* ---- few of many entries ---- */
@@ -134,16 +192,14 @@ static int64_t entries_count(const uint64_t *entries, int64_t n, uint64_t bound)
 
 static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) {
     const __m512i bound_u64x8 = _mm512_set1_epi64((int64_t)bound);
-    int64_t kept = 0;
-    for (int64_t i = 0; i < n; i += 8) {
-        __mmask8 there = first_of_8(n - i);
-        __m512i some_u64x8 = _mm512_maskz_loadu_epi64(there, entries + i);
-        __mmask8 within = _mm512_mask_cmple_epu64_mask(there, some_u64x8, bound_u64x8);
-        int64_t count = _mm_popcnt_u32(within);
-        _mm512_mask_storeu_epi64(entries + kept, first_of_8(count), _mm512_maskz_compress_epi64(within, some_u64x8));
-        kept += count;
+    int64_t kept = 0, i = 0;
+    for (; i + 8 <= n; i += 8) { /* kept <= i: written over what was read */
+        __m512i some_u64x8 = _mm512_loadu_si512(entries + i);
+        __mmask8 within = _mm512_cmple_epu64_mask(some_u64x8, bound_u64x8);
+        _mm512_storeu_si512(entries + kept, _mm512_maskz_compress_epi64(within, some_u64x8));
+        kept += _mm_popcnt_u32(within);
     }
-    return kept;
+    return ec_loop_keep(entries, i, n, kept, bound);
 }
 
 static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) {

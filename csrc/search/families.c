@@ -163,7 +163,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->dimension = args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
     int64_t panel_row = args->family == EC_DOT_F32 ? 4 * scan->dimension : args->row_bytes;
     scan->block = ec_min_i64(ec_dot_block_rows(panel_row), ec_round_up(most < 1 ? 1 : most, 64));
-    int64_t wanted = ec_min_i64(args->k + ec_reservoir_slack(args->k), most < 1 ? 1 : most);
+    int64_t wanted = ec_min_i64(ec_reservoir_full(args->k), most < 1 ? 1 : most);
     scan->capacity = wanted + scan->block;
     int64_t batch = ec_min_i64(PREPARED_TARGET / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
     scan->batch = clamp(clamp(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
@@ -191,6 +191,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->entries = take(at, &used, scan->batch * scan->capacity * 8);
     scan->spare = take(at, &used, scan->capacity * 8);
     scan->counts = take(at, &used, scan->batch * 8);
+    scan->full = take(at, &used, scan->batch * 8);
     scan->limits_i32 = take(at, &used, scan->batch * 4);
     scan->limits_f32 = take(at, &used, scan->batch * 4);
     if (scratch == NULL) return used;

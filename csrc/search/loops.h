@@ -81,10 +81,10 @@ EC_INLINE int64_t ec_loop_count(const uint64_t *entries, int64_t n, uint64_t bou
     return count;
 }
 
-/* Move those that are not above the bound to the front, in the order they are in; return how many they are. */
-EC_INLINE int64_t ec_loop_keep(uint64_t *entries, int64_t n, uint64_t bound) {
-    int64_t kept = 0;
-    for (int64_t i = 0; i < n; i++) {
+/* Move those that are not above the bound to the front, in the order they are in, from entry i on; return how many they
+ * are. */
+EC_INLINE int64_t ec_loop_keep(uint64_t *entries, int64_t i, int64_t n, int64_t kept, uint64_t bound) {
+    for (; i < n; i++) {
         uint64_t entry = entries[i];
         entries[kept] = entry; /* kept <= i: written over what was read */
         kept += entry <= bound;

@@ -18,6 +18,14 @@ void ec_search_merge(const void *entries, int64_t n_parts, int64_t n_queries, in
     const int64_t *from = first_rows, *selected = selection;
     int64_t heads[MOST_PARTS];
     if (n_parts > MOST_PARTS) return;
+    if (n_parts == 1 && k_out == k && selected == NULL) { /* in order already */
+        for (int64_t i = 0; i < n_queries * k; i++) {
+            uint64_t entry = ((const uint64_t *)entries)[i];
+            int64_t row = entry == UINT64_MAX ? -1 : from[0] + (int64_t)(entry & 0xffffffffu);
+            put(i, entry, row, is_integer, sign, scores, indices);
+        }
+        return;
+    }
     for (int64_t q = 0; q < n_queries; q++) {
         for (int64_t p = 0; p < n_parts; p++) heads[p] = 0;
         for (int64_t i = 0; i < k_out; i++) {

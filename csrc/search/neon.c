@@ -28,8 +28,9 @@ EC_INLINE uint32_t mask_of_16(const uint8_t *mask, int64_t i) {
     return mask ? (uint32_t)mask[i / 8] | (uint32_t)mask[i / 8 + 1] << 8 : 0xffff;
 }
 
-static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row, const uint8_t *mask,
-                          uint64_t *entries) {
+static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_t k, uint32_t first_row,
+                          const uint8_t *mask, uint64_t *entries) {
+    (void)k;
     const int32x4_t limit_i32x4 = vdupq_n_s32(limit);
     int64_t count = 0, i = 0;
     for (; i + 16 <= n; i += 16) {
@@ -86,14 +87,16 @@ EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int
     return ec_loop_sift(is_float ? ec_cost_f32 : ec_cost_i32, f, scores, i, n, count, limit, first_row, mask, entries);
 }
 
-static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, uint32_t first_row,
-                        const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, int64_t k,
+                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    (void)k;
     if (f->jaccard) return ec_loop_sift(ec_cost_i32, f, scores, 0, n, 0, limit, first_row, mask, entries);
     return sift(f, scores, 0, n, limit, first_row, mask, entries);
 }
 
-static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, uint32_t first_row,
-                        const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k,
+                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    (void)k;
     return sift(f, scores, 1, n, limit, first_row, mask, entries);
 }
 

@@ -61,14 +61,19 @@ static uint64_t guess_kth(const uint64_t *entries, int64_t n, int64_t k) {
 }
 
 int64_t ec_reservoir_prune(uint64_t *entries, int64_t n, int64_t k, uint64_t *spare, uint64_t *greatest) {
-    for (int turn = 0; turn < 2; turn++) {
+    for (int turn = 0; turn < 2 && n > EC_FEW_ENTRIES; turn++) {
         *greatest = guess_kth(entries, n, k);
         if (*greatest == 0) break;
         n = ec_active.entries_keep(entries, n, *greatest);
         if (n <= ec_reservoir_rest(k)) return n;
     }
-    memcpy(spare, entries, (size_t)n * sizeof *entries);
-    *greatest = select_kth(spare, n, k);
+    if (n <= EC_FEW_ENTRIES) {
+        ec_active.entries_sort(entries, n, spare);
+        *greatest = spare[k - 1];
+    } else {
+        memcpy(spare, entries, (size_t)n * sizeof *entries);
+        *greatest = select_kth(spare, n, k);
+    }
     return ec_active.entries_keep(entries, n, *greatest);
 }
 
@@ -100,7 +105,7 @@ static uint64_t *sort_many(uint64_t *entries, int64_t n, uint64_t *spare) {
 
 void ec_reservoir_deliver(uint64_t *entries, int64_t n, int64_t k, uint64_t *spare, uint64_t *out) {
     uint64_t greatest, *sorted = spare;
-    if (n > ec_reservoir_rest(k)) n = ec_reservoir_prune(entries, n, k, spare, &greatest);
+    if (n > EC_FEW_ENTRIES && n > ec_reservoir_rest(k)) n = ec_reservoir_prune(entries, n, k, spare, &greatest);
     if (n <= EC_FEW_ENTRIES)
         ec_active.entries_sort(entries, n, sorted);
     else

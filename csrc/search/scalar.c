@@ -1,18 +1,21 @@
 /* The slots of the scan in plain C: the specification. */
 #include "loops.h"
 
-static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row, const uint8_t *mask,
-                          uint64_t *entries) {
+static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_t k, uint32_t first_row,
+                          const uint8_t *mask, uint64_t *entries) {
+    (void)k;
     return ec_loop_filter_i32(costs, 0, n, 0, limit, first_row, mask, entries);
 }
 
-static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, uint32_t first_row,
-                        const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, int64_t k,
+                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    (void)k;
     return ec_loop_sift(ec_cost_i32, f, scores, 0, n, 0, limit, first_row, mask, entries);
 }
 
-static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, uint32_t first_row,
-                        const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k,
+                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    (void)k;
     return ec_loop_sift(ec_cost_f32, f, scores, 0, n, 0, limit, first_row, mask, entries);
 }
 
@@ -20,7 +23,9 @@ static int64_t entries_count(const uint64_t *entries, int64_t n, uint64_t bound)
     return ec_loop_count(entries, n, bound);
 }
 
-static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) { return ec_loop_keep(entries, n, bound); }
+static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) {
+    return ec_loop_keep(entries, 0, n, 0, bound);
+}
 
 static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) {
     ec_loop_minima(entries, n, minima);

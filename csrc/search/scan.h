@@ -22,7 +22,7 @@ typedef struct {
     int32_t *sums;
     uint8_t *zeros; /* an empty row of bits */
     uint64_t *entries, *spare;
-    int64_t *counts;
+    int64_t *counts, *full; /* entries of a query, and how many ask for pruning */
     int32_t *limits_i32;
     float *limits_f32;
 } ec_scan;

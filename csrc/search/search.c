@@ -42,6 +42,7 @@ static int64_t nan_among(const uint64_t *entries, int64_t n) {
 static void prune(const ec_scan *scan, int64_t slot) {
     uint64_t *entries = scan->entries + slot * scan->capacity, last;
     scan->counts[slot] = ec_reservoir_prune(entries, scan->counts[slot], scan->args->k, scan->spare, &last);
+    scan->full[slot] = ec_reservoir_full(scan->args->k);
     scan->limits_i32[slot] = (int32_t)(last >> 32);
     scan->limits_f32[slot] = ec_cost_of_key((uint32_t)(last >> 32));
 }
@@ -53,17 +54,17 @@ static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, 
     const ec_search_args *args = scan->args;
     uint32_t first = (uint32_t)block->first;
     uint64_t *fresh = to->range ? to->hits + to->n_hits : scan->entries + slot * scan->capacity + scan->counts[slot];
-    int64_t n, bad = -1;
+    int64_t n, bad = -1, k = to->range ? 0 : args->k;
     if (args->metric == EC_COST_RAW) {
         int32_t limit = to->range ? to->limit_i32 : scan->limits_i32[slot];
-        n = ec_active.filter_i32(scores, block->n, limit, first, block->mask, fresh);
+        n = ec_active.filter_i32(scores, block->n, limit, k, first, block->mask, fresh);
     } else {
         ec_finish f = finish_of(scan, query);
         float limit = to->range ? to->limit_f32 : scan->limits_f32[slot];
         if (args->family == EC_DOT_F32 || args->family == EC_USER_TILE)
-            n = ec_active.sift_f32(&f, scores, block->n, limit, first, block->mask, fresh);
+            n = ec_active.sift_f32(&f, scores, block->n, limit, k, first, block->mask, fresh);
         else
-            n = ec_active.sift_i32(&f, scores, block->n, limit, first, block->mask, fresh);
+            n = ec_active.sift_i32(&f, scores, block->n, limit, k, first, block->mask, fresh);
         if (n) bad = nan_among(fresh, n);
     }
     if (to->range) {
@@ -71,7 +72,7 @@ static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, 
         to->n_hits += n;
     } else {
         scan->counts[slot] += n;
-        if (scan->counts[slot] >= args->k + ec_reservoir_slack(args->k)) prune(scan, slot);
+        if (scan->counts[slot] >= scan->full[slot]) prune(scan, slot);
     }
     return bad;
 }
@@ -161,7 +162,8 @@ ec_result ec_search(const ec_search_args *args, void *scratch) {
         n = batch_of(&scan, first);
         for (int64_t q = 0; q < n; q++) {
             scan.counts[q] = 0;
-            scan.limits_i32[q] = INT32_MAX;
+            scan.full[q] = ec_reservoir_first(args->k);
+            scan.limits_i32[q] = EC_NO_LIMIT_I32;
             scan.limits_f32[q] = NAN;
         }
         int64_t row = 0, bad = scan_rows(&scan, &to, first, n, selection_of(args, first), &row, 0);

@@ -12,17 +12,19 @@ typedef struct {
     int32_t jaccard; /* another formula: add holds the rows' bits, query_bias the query's */
 } ec_finish;
 
-/* Scores and what f holds of rows have room for whole 64s of rows, and so have entries. */
-typedef int64_t ec_filter_i32_fn(const int32_t *costs, int64_t n, int32_t limit, uint32_t first_row,
+/* Scores and what f holds of rows have room for whole 64s of rows, and so have entries. The limits EC_NO_LIMIT_I32 and
+ * NaN let everything pass but for rows that a tier knows not to be among the `k` best of these n; with k = 0 all pass. */
+enum { EC_NO_LIMIT_I32 = INT32_MAX };
+typedef int64_t ec_filter_i32_fn(const int32_t *costs, int64_t n, int32_t limit, int64_t k, uint32_t first_row,
                                  const uint8_t *mask, uint64_t *entries);
-typedef int64_t ec_sift_i32_fn(const ec_finish *f, const int32_t *scores, int64_t n, float limit, uint32_t first_row,
-                               const uint8_t *mask, uint64_t *entries);
-typedef int64_t ec_sift_f32_fn(const ec_finish *f, const float *scores, int64_t n, float limit, uint32_t first_row,
-                               const uint8_t *mask, uint64_t *entries);
+typedef int64_t ec_sift_i32_fn(const ec_finish *f, const int32_t *scores, int64_t n, float limit, int64_t k,
+                               uint32_t first_row, const uint8_t *mask, uint64_t *entries);
+typedef int64_t ec_sift_f32_fn(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k,
+                               uint32_t first_row, const uint8_t *mask, uint64_t *entries);
 
 enum {
     EC_FEW_ENTRIES = 64,  /* as many as entries_sort takes */
-    EC_ENTRY_GROUPS = 32, /* that entries_minima makes */
+    EC_ENTRY_GROUPS = 32, /* as many as entries_minima makes */
 };
 typedef int64_t ec_entries_count_fn(const uint64_t *entries, int64_t n, uint64_t bound);
 typedef int64_t ec_entries_keep_fn(uint64_t *entries, int64_t n, uint64_t bound);
