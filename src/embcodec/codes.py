@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import bits, quantize
+from ._native import bits, quantize, sums
 from .dtypes import OutputDtype
 from .scale import PER_VECTOR, RANGES, UNIT, Scale
 
@@ -98,7 +98,10 @@ _BLOCK_ROWS = 1024
 
 
 def row_norms(x: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the Euclidean lengths of the rows of `x`, summed in float64, in blocks of bounded memory."""
+    """Return the Euclidean lengths of the rows of `x`, summed in float64, in bounded memory."""
+    if x.dtype == np.float32 and x.flags.c_contiguous and 1 <= x.shape[1] <= sums.MAX_DIMENSION:
+        lengths: NDArray[np.float64] = np.sqrt(sums.squares_f32(x))
+        return lengths
     norms = np.empty(len(x), np.float64)
     for begin in range(0, len(x), _BLOCK_ROWS):
         block = x[begin : begin + _BLOCK_ROWS].astype(np.float64)

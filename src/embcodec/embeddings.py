@@ -283,6 +283,8 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
             )
     if array.ndim != 2:
         raise ValueError(f"embeddings have shape (n, width), not {array.shape}; for one row pass row[None]")
+    if array.dtype == wanted:
+        return np.ascontiguousarray(array)
     with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
         return np.ascontiguousarray(array, dtype=wanted)
 

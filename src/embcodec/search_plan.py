@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import hamming
+from ._native import hamming, sums
 from ._native import search as native
 from .codes import row_norms
 from .dtypes import OutputDtype
@@ -15,7 +15,7 @@ from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
 from .scale import RANGES
-from .search_terms import affine, finish, inverse_of, moderate, per_vector_scales, with_lengths, with_terms
+from .search_terms import Lengths, affine, finish, inverse_of, moderate, per_vector_scales, with_lengths, with_terms
 
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
 Precision = Literal["int8", "float32"]
@@ -51,34 +51,38 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
         raise ValueError(f"query_precision is 'int8' or 'float32', not {precision!r}")
     if isinstance(corpus, LowBitCodes):
         if queries.output_dtype is OutputDtype.FLOAT:
-            queries = Embeddings(moderate(queries.values, metric or "cosine"))
+            values, _ = moderate(queries.values, row_norms(queries.values), metric or "cosine")
+            queries = Embeddings(values)
         return _low_bit_plan(queries, corpus, metric or "cosine", precision)
     metric = default_metric(queries, corpus) if metric is None else metric
     if isinstance(metric, str) and metric not in METRICS:
         known = ", ".join(map(repr, METRICS))
         raise ValueError(f"unknown metric {metric!r}; known are {known}, or a compiled function")
     _check_pair(queries, corpus, metric)
-    require_finite_queries(queries)
+    lengths = finite_lengths(queries)
     if not isinstance(metric, str):
         return _user_plan(queries, corpus, metric)
     if corpus.output_dtype.is_packed:
         if queries.output_dtype.is_packed:
             return _bits_plan(queries, corpus, metric)
-        return _float_on_bits_plan(queries, corpus, metric, precision)
+        return _float_on_bits_plan(queries, lengths, corpus, metric, precision)
     if corpus.output_dtype is OutputDtype.FLOAT:
-        values = moderate(queries.values, metric)
+        values, lengths = moderate(queries.values, lengths, metric)
         scan = native.Scan(native.DOT_F32, values, corpus.values, lengths=native.LENGTH_F32)
-        return finish(scan, values, metric, 1.0, None)
+        return finish(scan, lengths, metric, 1.0, None)
     if queries.output_dtype is OutputDtype.FLOAT or (corpus.scale is not None and corpus.scale.kind == RANGES):
-        return _float_on_integers_plan(queries, corpus, metric, precision)
+        return _float_on_integers_plan(queries, lengths, corpus, metric, precision)
     return _integers_plan(queries, corpus, metric)
 
 
-def require_finite_queries(queries: Embeddings) -> None:
-    """Raise ValueError for float queries with NaN or infinities."""
-    if queries.output_dtype is OutputDtype.FLOAT and not np.isfinite(queries.values).all():
-        bad = ~np.isfinite(queries.values).all(axis=1)
-        raise ValueError(f"query {int(bad.argmax())} has NaN or infinite values")
+def finite_lengths(queries: Embeddings) -> Lengths:
+    """Return the lengths of float queries, none for codes; NaN and infinities are a ValueError."""
+    if queries.output_dtype is not OutputDtype.FLOAT:
+        return np.empty(0)
+    lengths = row_norms(queries.values)  # float64 holds the square of any float32
+    if not np.isfinite(lengths).all():
+        raise ValueError(f"query {int((~np.isfinite(lengths)).argmax())} has NaN or infinite values")
+    return lengths
 
 
 def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
@@ -113,15 +117,21 @@ def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
         raise CodeMismatchError(f"{metric} compares bits with bits, not {ours} with {theirs}: use {way}")
 
 
-def _float_on_integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
-    a, b, _ = affine(corpus)
+def _float_on_integers_plan(
+    queries: Embeddings, lengths: Lengths, corpus: Embeddings, metric: str, precision: str
+) -> native.Scan:
+    terms = a, b, _ = affine(corpus)
     values = queries.values
     if queries.output_dtype is not OutputDtype.FLOAT:
         assert queries.scale is not None
         first, offset = queries.scale.affine(queries.output_dtype, queries.dimension)
         values = values * first + offset
-    values = moderate(values, metric)
-    bias = values.astype(np.float64) @ b.astype(np.float64)
+        lengths = row_norms(values)
+    values, lengths = moderate(values, lengths, metric)
+    if np.ndim(b):
+        bias = values.astype(np.float64) @ b.astype(np.float64)
+    else:
+        bias = values.sum(axis=1, dtype=np.float64) * float(b) if b else None
     with np.errstate(over="ignore"):
         folded = values * a
     if not np.isfinite(folded).all():
@@ -133,21 +143,25 @@ def _float_on_integers_plan(queries: Embeddings, corpus: Embeddings, metric: str
         scales = np.abs(folded).max(axis=1).astype(np.float64) / 127
         codes = np.rint(folded * inverse_of(scales)[:, None]).astype(np.int8)
         scan = native.Scan(native.DOT_I8, codes, corpus.values)
-    return finish(with_lengths(scan, corpus), values, metric, scales, bias)
+    return finish(with_lengths(scan, corpus, terms), lengths, metric, scales, bias)
 
 
 def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
-    a, _, centre = affine(corpus)
-    codes = queries.values
+    terms = step, _, centre = affine(corpus)
+    codes, dimension = queries.values, corpus.dimension
     if corpus.output_dtype is OutputDtype.UINT8:
         codes = (codes ^ np.uint8(0x80)).view(np.int8)
-    scan = with_lengths(native.Scan(native.DOT_I8, codes, corpus.values, sum_weight=centre), corpus)
-    step = float(a[0])
-    scale = per_vector_scales(queries)
-    scales = np.ones(len(codes)) if scale is None else scale.astype(np.float64)
-    sums = codes.sum(axis=1, dtype=np.int64)
-    bias = step * step * scales * (centre * sums + centre * centre * corpus.dimension)
-    return finish(scan, step * (codes + centre), metric, step * step * scales, bias, scales)
+    scan = with_lengths(native.Scan(native.DOT_I8, codes, corpus.values, sum_weight=centre), corpus, terms)
+    own = per_vector_scales(queries)
+    scales = float(step) * (np.ones(len(codes)) if own is None else own.astype(np.float64))
+    bias, squares, lengths = None, 0.0, scales
+    if centre:
+        total = centre * sums.sums_i8(codes)
+        bias = float(step) * scales * (total + centre * centre * dimension)
+        squares = 2 * total + centre * centre * dimension
+    if metric != "dot":
+        lengths = scales * np.sqrt(squares + sums.squares_i8(codes))
+    return finish(scan, lengths, metric, float(step) * scales, bias)
 
 
 def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
@@ -172,19 +186,25 @@ def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.S
 def _in_bit_order(values: Floats, corpus: Embeddings) -> Floats:
     """Return queries (n, 8 * width) in the order of the stored bits, highest first, so that a set bit adds."""
     width = corpus.values.shape[1]
+    inverted = corpus.output_dtype is OutputDtype.BINARY and corpus.signed_bytes == "offset"
+    if corpus.dimension == width * 8 and corpus.bit_order == "msb" and not inverted:
+        return values
     padded = np.zeros((len(values), width * 8), np.float32)
     padded[:, : corpus.dimension] = values
     bytes_of_8 = padded.reshape(len(values), width, 8)
     if corpus.bit_order == "lsb":
         bytes_of_8 = bytes_of_8[:, :, ::-1].copy()
-    if corpus.output_dtype is OutputDtype.BINARY and corpus.signed_bytes == "offset":
+    if inverted:
         bytes_of_8[:, :, 0] *= -1  # byte - 128: the highest bit is stored inverted
     return bytes_of_8.reshape(len(values), width * 8)
 
 
-def _float_on_bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
+def _float_on_bits_plan(
+    queries: Embeddings, lengths: Lengths, corpus: Embeddings, metric: str, precision: str
+) -> native.Scan:
     rows = corpus.values.view(np.uint8)
-    values = _in_bit_order(moderate(queries.values, metric), corpus)
+    values, lengths = moderate(queries.values, lengths, metric)
+    values = _in_bit_order(values, corpus)
     if precision == "float32":
         scan = native.Scan(native.DOT_F32, values, rows, decode=native.DECODE_U1)
         scales = np.ones(len(values))
@@ -192,7 +212,6 @@ def _float_on_bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, pr
         tables, table_scales = hamming.bit_tables(values)
         scan = native.Scan(native.DOT_U1, tables, rows)
         scales = table_scales.astype(np.float64)
-    lengths = row_norms(values)
     bias = np.zeros(len(values))
     if metric == "cosine":
         scales = scales * inverse_of(lengths) / np.sqrt(corpus.dimension)
@@ -215,7 +234,7 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
         raise CodeMismatchError(f"low-bit codes compare by 'cosine', 'dot' or 'l2', not {metric!r}")
     if metric != "dot" and not corpus.is_unit:
         raise CodeMismatchError(f"{metric} wants low-bit codes of rows of unit length: normalize them, or use 'dot'")
-    require_finite_queries(queries)
+    lengths = finite_lengths(queries)
     values = corpus.prepare_queries(queries.values)
     if precision == "float32":
         scan = native.Scan(native.DOT_F32, values, corpus.bit_planes, decode=native.DECODE_U1)
@@ -226,7 +245,6 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
         scales = table_scales.astype(np.float64)
     scan.mul, scan.bias = scales.astype(np.float32), np.zeros(len(values), np.float32)
     scan.row_scales = corpus.row_scales()
-    lengths = row_norms(queries.values)
     # A scan's scores are dots, up to what follows: l2 counts down from |q|^2 + 1.
     factors = {"cosine": inverse_of(lengths), "dot": np.ones(len(values)), "l2": np.full(len(values), -2.0)}[metric]
     constants = np.zeros(len(values)) if metric != "l2" else lengths**2 + 1

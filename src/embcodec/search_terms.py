@@ -8,55 +8,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._native import search as native
-from .codes import row_norms
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .scale import PER_VECTOR, RANGES, UNIT
 
 Floats = NDArray[np.float32]
+Lengths = NDArray[np.float64]
 
 _MODERATE = 8  # binary exponents of queries that are left as they are; csrc/search/block.c counts on it
 
 
-def moderate(values: Floats, metric: str) -> Floats:
+def moderate(values: Floats, lengths: Lengths, metric: str) -> tuple[Floats, Lengths]:
     """Return queries for a cosine, which their length does not touch, as far from the ends of float32 as can be.
 
-    Rows are multiplied by powers of two, if any needs it, so that products neither overflow nor vanish and every other
-    rounding stays what it was.
+    Rows, of these lengths, are multiplied by powers of two, if any needs it, so that products neither overflow nor
+    vanish and every other rounding stays what it was.
     """
     if metric != "cosine" or not values.size:
-        return values
+        return values, lengths
+    # the largest of n elements is within length / sqrt(n) .. length
+    least = 2.0 ** -(_MODERATE + 1) * values.shape[1] ** 0.5
+    if least <= lengths.min() and lengths.max() < 2.0**_MODERATE:
+        return values, lengths
     exponents = np.frexp(np.abs(values).max(axis=1))[1]
     if np.abs(exponents).max() <= _MODERATE:
-        return values
-    scaled: Floats = np.ldexp(values, -exponents[:, None])
-    return scaled
+        return values, lengths
+    return np.ldexp(values, -exponents[:, None]), np.ldexp(lengths, -exponents)
 
 
-def inverse_of(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+def inverse_of(lengths: Lengths) -> Lengths:
     """Return 1 / length, and 0 for rows of no length."""
     return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
 
 
-def finish(
-    scan: native.Scan, values: NDArray[Any], metric: str, mul: Any, bias: Any, query_scale: Any = 1.0
-) -> native.Scan:
-    """Set how ``mul * raw + bias``, the dot with `query_scale` * `values`, becomes a cost."""
-    n = len(values)
-    mul = np.broadcast_to(np.asarray(mul, np.float64), (n,))
-    bias = np.zeros(n) if bias is None else np.asarray(bias, np.float64)
+def finish(scan: native.Scan, lengths: Lengths, metric: str, mul: Any, bias: Any) -> native.Scan:
+    """Set how ``mul * raw + bias``, the dot with queries of these lengths, becomes a cost."""
+    mul = np.broadcast_to(np.asarray(mul, np.float64), lengths.shape)
+    bias = np.zeros(len(lengths)) if bias is None else np.asarray(bias, np.float64)
     if metric == "cosine":
-        inverse = inverse_of(row_norms(values) * query_scale)
+        inverse = inverse_of(lengths)
         mul, bias = mul * inverse, bias * inverse
         scan.metric = native.COST_COSINE
     elif metric == "l2":
         scan.metric, scan.sign = native.COST_L2, 1.0
         with np.errstate(over="ignore"):
-            scan.square = ((row_norms(values) * query_scale) ** 2).astype(np.float32)
+            scan.square = (lengths**2).astype(np.float32)
     else:
-        scan.metric = native.COST_DOT
-    if metric != "l2" and scan.metric == native.COST_DOT:
-        scan.lengths = native.LENGTH_NONE
+        scan.metric, scan.lengths = native.COST_DOT, native.LENGTH_NONE
     return with_terms(scan, mul, bias)
 
 
@@ -76,26 +74,30 @@ def per_vector_scales(codes: Embeddings) -> Floats | None:
     return codes.scale.values
 
 
-def affine(corpus: Embeddings) -> tuple[Floats, Floats, float]:
-    """Return a, b and, where they are alike in all dimensions, b / a: value = a * code + b with code -128 .. 127."""
+def affine(corpus: Embeddings) -> tuple[Any, Any, float]:
+    """Return a, b and, where they are alike in all dimensions, b / a: value = a * code + b with code -128 .. 127.
+
+    a and b are float32 (dimension,) for ranges, else one float32 each.
+    """
     assert corpus.scale is not None
-    a, b = corpus.scale.affine(corpus.output_dtype, corpus.dimension)
     unsigned = corpus.output_dtype is OutputDtype.UINT8
     if corpus.scale.kind == RANGES:
+        a, b = corpus.scale.affine(corpus.output_dtype, corpus.dimension)
         return a, (b + 128 * a.astype(np.float64)).astype(np.float32) if unsigned else b, 0.0
+    step = corpus.scale.affine(corpus.output_dtype, 1)[0][0]
     # 127.5 stands for 0 in unit codes, 128 in per-vector ones
     centre = 0.5 if unsigned and corpus.scale.kind == UNIT else 0.0
-    return a, np.float32(centre) * a, centre
+    return step, np.float32(centre) * step, centre
 
 
-def with_lengths(scan: native.Scan, corpus: Embeddings) -> native.Scan:
-    """Set how a scan of integer codes counts the lengths of the rows that they stand for."""
+def with_lengths(scan: native.Scan, corpus: Embeddings, terms: tuple[Any, Any, float]) -> native.Scan:
+    """Set how a scan of integer codes counts the lengths of the rows that they stand for, by what affine() gave."""
     assert corpus.scale is not None
-    a, b, centre = affine(corpus)
+    a, b, centre = terms
     scan.flip = 0x80 if corpus.output_dtype is OutputDtype.UINT8 else 0
     scan.row_scales = per_vector_scales(corpus)
     if corpus.scale.kind == RANGES:
         scan.lengths, scan.steps, scan.offsets = native.LENGTH_RANGES, a, b
     else:
-        scan.lengths, scan.step, scan.centre = native.LENGTH_I8, float(a[0]), centre
+        scan.lengths, scan.step, scan.centre = native.LENGTH_I8, float(a), centre
     return scan

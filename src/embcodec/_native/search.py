@@ -79,35 +79,42 @@ class Scan:
         """Return ``ec_search_args`` for positions start .. stop, and what must outlive the call."""
         alive: list[Any] = []
 
-        def address(array: NDArray[Any] | None, offset: int = 0) -> Any:
-            if array is None:
-                return ffi.NULL
+        def address(array: NDArray[Any], offset: int = 0) -> Any:
             # past the array's last row lies nothing that is read
             cdata = pointer(array[offset:] if offset else array)
             alive.append(cdata)
-            return ffi.cast("void *", cdata)
+            return cdata
 
         whole = self.selection is not None
         first = 0 if whole else start
-        args = ffi.new("ec_search_args *")
+        width = self.rows.shape[1]
+        args = ffi.new("ec_search_args *")  # all zeros
         args.family, args.decode, args.metric, args.lengths = self.family, self.decode, self.metric, self.lengths
         args.flip, args.user_sign = self.flip, self.sign
-        args.width = self.rows.shape[1]
-        args.row_bytes = args.row_stride = self.rows.shape[1] * self.rows.itemsize
+        args.width, args.row_bytes, args.row_stride = width, width * self.rows.itemsize, width * self.rows.itemsize
         args.queries, args.n_queries = address(self.queries), len(self.queries)
-        args.mul, args.bias, args.square = address(self.mul), address(self.bias), address(self.square)
+        for name, values in (("mul", self.mul), ("bias", self.bias), ("square", self.square)):
+            if values is not None:
+                setattr(args, name, address(values))
         args.rows, args.n_rows = address(self.rows, first), len(self.rows) if whole else stop - start
-        args.mask = address(self.mask, first // 8)
+        if self.mask is not None:
+            args.mask = address(self.mask, first // 8)
         if self.selection is not None:
             chosen = self.selection if self.per_query else self.selection[start:stop]
             args.selection, args.n_selected = address(chosen), stop - start
             args.selection_stride = self.selection.shape[1] if self.per_query else 0
-        args.row_scales, args.row_squares = address(self.row_scales, first), address(self.row_squares, first)
+        if self.row_scales is not None:
+            args.row_scales = address(self.row_scales, first)
+        if self.row_squares is not None:
+            args.row_squares = address(self.row_squares, first)
         args.sum_weight, args.step, args.centre = self.sum_weight, self.step, self.centre
-        args.steps, args.offsets = address(self.steps), address(self.offsets)
+        if self.steps is not None and self.offsets is not None:
+            args.steps, args.offsets = address(self.steps), address(self.offsets)
         if self.tile:
             args.tile = ffi.cast("ec_user_tile", self.tile)
-        args.k, args.entries = k, address(entries)
+        args.k = k
+        if entries is not None:
+            args.entries = address(entries)
         return args, alive
 
 
@@ -120,11 +127,11 @@ class NotFiniteRowError(ValueError):
 
 
 class _Scratch:
-    """Scratch buffers handed from call to call: fresh pages cost more than a small search."""
+    """Scratch buffers handed from call to call, the last one back first: fresh pages cost more than a small search."""
 
-    def __init__(self, most: int = 8) -> None:
+    def __init__(self, most: int = 8, most_bytes: int = 32 << 20) -> None:
         self._free: list[NDArray[np.uint8]] = []
-        self._most = most
+        self._most, self._most_bytes = most, most_bytes
 
     def take(self, size: int) -> NDArray[np.uint8]:
         """Return a 64-byte aligned buffer of at least `size` bytes."""
@@ -140,7 +147,7 @@ class _Scratch:
 
     def give(self, buffer: NDArray[np.uint8]) -> None:
         """Take a buffer back."""
-        if len(self._free) < self._most:
+        if len(self._free) < self._most and len(buffer) <= self._most_bytes:
             self._free.append(buffer)
 
 
@@ -175,7 +182,8 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
         return scores, indices
     threads = threads_for(scan, threads)
     parts = split(scan.n_positions, 1 if scan.per_query else threads)
-    entries = np.empty((len(parts), n_queries, k), np.uint64)
+    room = _scratch.take(8 * len(parts) * n_queries * k)
+    entries = room[: 8 * len(parts) * n_queries * k].view(np.uint64).reshape(len(parts), n_queries, k)
     calls = []  # made before any thread begins: with them ready a thread does nothing that needs the interpreter
     for (start, stop), part in zip(parts, entries, strict=True):
         args, alive = scan.arguments(k, start, stop, part)
@@ -195,6 +203,7 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
         if result.status != lib.EC_OK
     ]
     if failures:
+        _scratch.give(room)
         raise NotFiniteRowError(min(failures))
     first_rows = np.array([start for start, _ in parts], np.int64)
     stride = scan.n_positions if scan.per_query else 0
@@ -203,6 +212,7 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
         pointer(entries), len(parts), n_queries, k, pointer(first_rows), k, scan.is_integer, scan.sign,
         selection, stride, pointer(scores), pointer(indices),
     )  # fmt: skip
+    _scratch.give(room)
     return scores, indices
 
 
