@@ -67,7 +67,8 @@ typedef struct ec_kernels {
                         uint8_t flip, int32_t *scores);
     int64_t most_few_i8, most_few_f32; /* queries up to which plain rows beat packed ones */
     void (*dot_i8_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sumsq);
+                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sumsq,
+                       void *prepared);
     void (*sum_i8)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                    int32_t *sums);
     void (*sumsq_i8)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
@@ -80,7 +81,7 @@ typedef struct ec_kernels {
     void (*dot_f32_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                          float *scores);
     void (*dot_f32_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                        int64_t dimension, float *scores, int64_t scores_stride, double *sumsq);
+                        int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared);
     void (*sumsq_f32)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);
     /* response */
     int64_t (*string_end)(const uint8_t *text, int64_t n);

@@ -63,6 +63,24 @@ def by_rows(name: str, rows: Array, out: Any, *leading: Array, offset: int = 0, 
     return values[:-1]
 
 
+def by_few(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> tuple[Array, Array]:
+    """Scores and sums of squares of rows as they lie; `gap` bytes lie between them."""
+    n_queries, n_rows, dimension = len(queries), len(rows), rows.shape[1]
+    kind = "f32" if rows.dtype == np.float32 else "i8"
+    padded = np.full((n_rows, rows.itemsize * dimension + gap), 0x77, np.uint8)
+    padded[:, : rows.itemsize * dimension] = np.ascontiguousarray(rows).view(np.uint8).reshape(n_rows, -1)
+    prepared = scratch(getattr(lib, f"ec_dot_{kind}_prepared_bytes")(n_queries, dimension))
+    scores = np.full(n_queries * n_rows + 1, 12345, np.float32 if kind == "f32" else np.int32)
+    squares = np.full(n_rows + 1, 12345, np.float64 if kind == "f32" else np.int32)
+    flip = () if kind == "f32" else (0x80 if rows.dtype == np.uint8 else 0,)
+    assert getattr(lib, f"ec_dot_{kind}_few")(
+        pointer(at_offset(queries, offset)), n_queries, pointer(at_offset(padded, offset)), padded.shape[1],
+        n_rows, dimension, *flip, pointer(prepared), ffi.from_buffer(scores), ffi.from_buffer(squares),
+    )  # fmt: skip
+    assert scores[-1] == squares[-1] == 12345
+    return scores[:-1].reshape(n_queries, n_rows), squares[:-1]
+
+
 def signed(rows: Array) -> Array:
     """What the kernels take rows for: uint8 counts as v - 128."""
     return rows.astype(np.int64) - (128 if rows.dtype == np.uint8 else 0)
@@ -77,6 +95,10 @@ def check_i8(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> N
     np.testing.assert_array_equal(matrix(queries, rows, offset=offset, gap=gap), expected)
     for q in range(min(2, len(queries))):
         np.testing.assert_array_equal(by_rows("ec_dot_i8_rows", rows, np.int32, queries[q], offset=offset), expected[q])
+    for n in {1, len(queries)}:
+        scores, squares = by_few(queries[:n], rows, offset=offset, gap=gap)
+        np.testing.assert_array_equal(scores, expected[:n])
+        np.testing.assert_array_equal(squares, (signed(rows) ** 2).sum(1))
     np.testing.assert_array_equal(by_rows("ec_sum_i8", rows, np.int32, offset=offset), signed(rows).sum(1))
     np.testing.assert_array_equal(by_rows("ec_sumsq_i8", rows, np.int32, offset=offset), (signed(rows) ** 2).sum(1))
 
@@ -95,6 +117,10 @@ def check_f32(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> 
     np.testing.assert_allclose(squares, (wide_rows**2).sum(1), rtol=(dimension / 16 + dimension + 10) * 2.0**-53)
     for q, one in enumerate(ones):
         np.testing.assert_array_equal(one.view(np.uint32), scores[q].view(np.uint32))
+    for n in {1, len(queries)}:
+        few, few_squares = by_few(queries[:n], rows, offset=offset, gap=gap)
+        np.testing.assert_array_equal(few.view(np.uint32), scores[:n].view(np.uint32))
+        np.testing.assert_array_equal(few_squares, squares)
     with core.forced_isa("scalar"):
         np.testing.assert_array_equal(scores.view(np.uint32), matrix(queries, rows).view(np.uint32))
         np.testing.assert_array_equal(squares, by_rows("ec_sumsq_f32", rows, np.float64))
@@ -111,6 +137,16 @@ def test_i8_dimensions(isa: str, dimension: int) -> None:
 def test_f32_dimensions(isa: str, dimension: int) -> None:
     rng = np.random.default_rng(dimension)
     check_f32(rng.standard_normal((3, dimension), np.float32), 3 * rng.standard_normal((37, dimension), np.float32))
+
+
+@pytest.mark.parametrize("dimension", [1, 15, 16, 17, 64, 100, 128, 192, 256, 1024, 4160])
+@pytest.mark.parametrize("offset", [0, 4, 16, 60])
+def test_rows_behind_the_start_of_a_line(isa: str, dimension: int, offset: int) -> None:
+    rng = np.random.default_rng(dimension + offset)
+    for n_queries, n_rows in ((2, 5), (18, 13)):
+        check_i8(codes(rng, (n_queries, dimension)), codes(rng, (n_rows, dimension), np.uint8), offset=offset)
+        queries, rows = (rng.standard_normal((n, dimension), np.float32) for n in (n_queries, n_rows))
+        check_f32(queries, rows, offset=offset)
 
 
 @pytest.mark.parametrize("offset", OFFSETS)

@@ -49,7 +49,9 @@ EC_TARGET_END
 void ec_dot_install_avx512(ec_kernels *table) {
     ec_dot_i8_install_avx512(table);
     ec_dot_f32_install_avx512(table);
+    ec_dot_rows_install_avx512(table);
     ec_dot_sums_install_avx512(table);
-    ec_dot_few_install_avx512(table);
+    ec_dot_few_i8_install_avx512(table);
+    ec_dot_few_f32_install_avx512(table);
 }
 #endif

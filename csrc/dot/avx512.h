@@ -71,6 +71,40 @@ EC_INLINE void ec_ahead_step(ec_ahead *a) {
     for (; a->next < end; a->next += 64) _mm_prefetch(a->next, _MM_HINT_T1);
 }
 
+/* *sums += the four products of each lane. GCC's intrinsic converts between vector types on the way, and its register
+ * allocator then spills every sum in every step; an operand that is read and written in place has no copy to spill. */
+EC_INLINE void ec_add_dots_of_4(__m512i *sums_i32x16, __m512i rows_u8x64, __m512i codes_i8x64) {
+#if defined(__GNUC__) && !defined(__clang__)
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(*sums_i32x16) : "v"(rows_u8x64), "v"(codes_i8x64));
+#else
+    *sums_i32x16 = _mm512_dpbusd_epi32(*sums_i32x16, rows_u8x64, codes_i8x64);
+#endif
+}
+
+/* Sixteen values' squares to partial sums 0..7 and 8..15. A square is exact: fused or not is the same. */
+EC_INLINE void ec_add_squares(__m256 low_f32x8, __m256 high_f32x8, __m512d *low_f64x8, __m512d *high_f64x8) {
+    const __m512d a_f64x8 = _mm512_cvtps_pd(low_f32x8), b_f64x8 = _mm512_cvtps_pd(high_f32x8);
+    *low_f64x8 = _mm512_fmadd_pd(a_f64x8, a_f64x8, *low_f64x8);
+    *high_f64x8 = _mm512_fmadd_pd(b_f64x8, b_f64x8, *high_f64x8);
+}
+
+/* As ec_halve_f64x16: 8 and 8, 4 and 4, 2 and 2; partial sums that are moved round by a lead meet the same others. */
+EC_INLINE double ec_halve_f64x8x2(__m512d low_f64x8, __m512d high_f64x8) {
+    const __m512d eight = _mm512_add_pd(low_f64x8, high_f64x8);
+    const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+    const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+/* -128 times the sum of a query: what flipping the rows to unsigned has added. */
+EC_INLINE int32_t ec_correction_i8(const void *query, int64_t dimension) {
+    __m512i sums_i32x16 = _mm512_setzero_si512();
+    for (int64_t d = 0; d < dimension; d += 64)
+        ec_add_dots_of_4(&sums_i32x16, _mm512_set1_epi8(1),
+                         _mm512_maskz_loadu_epi8(ec_bytes_below(dimension - d), (const uint8_t *)query + d));
+    return -128 * _mm512_reduce_add_epi32(sums_i32x16);
+}
+
 /* Four vectors of 16 sums to four sums. */
 EC_INLINE __m128i ec_sum_lanes_i32x4(__m512i a, __m512i b, __m512i c, __m512i d) {
     __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
@@ -81,16 +115,23 @@ EC_INLINE __m128i ec_sum_lanes_i32x4(__m512i a, __m512i b, __m512i c, __m512i d)
 }
 
 /* How far ahead of the row that is read memory is asked for: about what is under way at a memory's latency. */
-enum { EC_ROWS_AHEAD = 4096 };
+enum { EC_ROWS_AHEAD = 8192 };
 
 EC_TARGET_END
 
 void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes, uint8_t flip,
                               int strip_vectors, const ec_word_order *order, void *panel);
+void ec_dot_i8_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                           uint8_t flip, int32_t *scores, int32_t *sumsq);
+void ec_dot_f32_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                            int64_t dimension, float *scores, double *sumsq);
+void ec_sumsq_f32_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);
 void ec_dot_i8_install_avx512(ec_kernels *table);
 void ec_dot_f32_install_avx512(ec_kernels *table);
+void ec_dot_rows_install_avx512(ec_kernels *table);
 void ec_dot_sums_install_avx512(ec_kernels *table);
-void ec_dot_few_install_avx512(ec_kernels *table);
+void ec_dot_few_i8_install_avx512(ec_kernels *table);
+void ec_dot_few_f32_install_avx512(ec_kernels *table);
 
 #endif
 #endif

@@ -1,5 +1,5 @@
-/* float32 dots with vfmadd: in tiles a lane is a row and the dimensions come class by class; in rows a lane is a class.
- * Either way each partial sum meets its products in the order of the specification. */
+/* float32 dots with vfmadd: a lane is a row and the dimensions come class by class, so that each partial sum
+ * meets its products in the order of the specification. */
 #include "avx512.h"
 
 #if defined(EC_X86_64)
@@ -156,60 +156,10 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
     }
 }
 
-/* ---- one query, plain rows: lane c is partial sum c ---- */
-
-/* The partial sums of four rows, which share the loads of the query. */
-EC_INLINE void partials_of_4(const uint8_t *query, const uint8_t *const row[4], int64_t dimension, __m512 *partials) {
-    __m512 a_f32x16 = _mm512_setzero_ps(), b_f32x16 = a_f32x16, c_f32x16 = a_f32x16, d_f32x16 = a_f32x16;
-    const int64_t whole = dimension / 16 * 64;
-    for (int64_t i = 0; i < whole; i += 64) {
-        const __m512 query_f32x16 = _mm512_loadu_ps(query + i);
-        a_f32x16 = _mm512_fmadd_ps(query_f32x16, _mm512_loadu_ps(row[0] + i), a_f32x16);
-        b_f32x16 = _mm512_fmadd_ps(query_f32x16, _mm512_loadu_ps(row[1] + i), b_f32x16);
-        c_f32x16 = _mm512_fmadd_ps(query_f32x16, _mm512_loadu_ps(row[2] + i), c_f32x16);
-        d_f32x16 = _mm512_fmadd_ps(query_f32x16, _mm512_loadu_ps(row[3] + i), d_f32x16);
-    }
-    if (dimension % 16) {
-        const __mmask16 rest = ec_lanes_below(dimension % 16);
-        const __m512 query_f32x16 = _mm512_maskz_loadu_ps(rest, query + whole);
-        a_f32x16 = _mm512_mask3_fmadd_ps(query_f32x16, _mm512_maskz_loadu_ps(rest, row[0] + whole), a_f32x16, rest);
-        b_f32x16 = _mm512_mask3_fmadd_ps(query_f32x16, _mm512_maskz_loadu_ps(rest, row[1] + whole), b_f32x16, rest);
-        c_f32x16 = _mm512_mask3_fmadd_ps(query_f32x16, _mm512_maskz_loadu_ps(rest, row[2] + whole), c_f32x16, rest);
-        d_f32x16 = _mm512_mask3_fmadd_ps(query_f32x16, _mm512_maskz_loadu_ps(rest, row[3] + whole), d_f32x16, rest);
-    }
-    partials[0] = a_f32x16;
-    partials[1] = b_f32x16;
-    partials[2] = c_f32x16;
-    partials[3] = d_f32x16;
-}
-
-/* Sixteen rows at a time: their partial sums are transposed, so that a lane is a row, and added in order. */
-static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                         float *scores) {
-    for (int64_t r = 0; r < n_rows; r += 16) {
-        const int64_t n = ec_min_i64(n_rows - r, 16);
-        __m512 partials_f32x16[16] = {{0}};
-        __m512i classes_u32x16[16];
-        for (int64_t i = 0; i < n; i += 4) {
-            const uint8_t *row[4]; /* past the last row it is repeated; those scores are not stored */
-            for (int64_t j = 0; j < 4; j++)
-                row[j] = (const uint8_t *)rows + ec_min_i64(r + i + j, n_rows - 1) * stride_bytes;
-            partials_of_4(query, row, dimension, partials_f32x16 + i);
-        }
-        for (int i = 0; i < 16; i++) classes_u32x16[i] = _mm512_castps_si512(partials_f32x16[i]);
-        ec_transpose_u32x16(classes_u32x16);
-        __m512 sums_f32x16 = _mm512_setzero_ps();
-        for (int c = 0; c < EC_CLASSES; c++)
-            sums_f32x16 = _mm512_add_ps(sums_f32x16, _mm512_castsi512_ps(classes_u32x16[c]));
-        _mm512_mask_storeu_ps(scores + r, ec_lanes_below(n), sums_f32x16);
-    }
-}
-
 void ec_dot_f32_install_avx512(ec_kernels *table) {
     table->dot_f32_pack = dot_f32_pack;
     table->dot_f32_prepare = dot_f32_prepare;
     table->dot_f32_tile = dot_f32_tile;
-    table->dot_f32_rows = dot_f32_rows;
 }
 
 EC_TARGET_END

@@ -59,22 +59,12 @@ EC_INLINE vectors load_rows(const int n_vectors, const uint8_t *panel) {
     return rows;
 }
 
-/* sums += the four products of each lane. GCC's intrinsic converts between vector types on the way, and its register
- * allocator then spills every sum in every step; an operand that is read and written in place has no copy to spill. */
-EC_INLINE void add_dots_of_4(__m512i *sums_i32x16, __m512i rows_u8x64, __m512i codes_i8x64) {
-#if defined(__GNUC__) && !defined(__clang__)
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(*sums_i32x16) : "v"(rows_u8x64), "v"(codes_i8x64));
-#else
-    *sums_i32x16 = _mm512_dpbusd_epi32(*sums_i32x16, rows_u8x64, codes_i8x64);
-#endif
-}
-
 EC_INLINE void add_products(const int n_vectors, vectors *sums, vectors rows, const uint8_t *codes) {
     const __m512i codes_i8x64 = _mm512_set1_epi32((int32_t)ec_load_u32(codes));
-    add_dots_of_4(&sums->v0, rows.v0, codes_i8x64);
-    if (n_vectors > 1) add_dots_of_4(&sums->v1, rows.v1, codes_i8x64);
-    if (n_vectors > 2) add_dots_of_4(&sums->v2, rows.v2, codes_i8x64);
-    if (n_vectors > 3) add_dots_of_4(&sums->v3, rows.v3, codes_i8x64);
+    ec_add_dots_of_4(&sums->v0, rows.v0, codes_i8x64);
+    if (n_vectors > 1) ec_add_dots_of_4(&sums->v1, rows.v1, codes_i8x64);
+    if (n_vectors > 2) ec_add_dots_of_4(&sums->v2, rows.v2, codes_i8x64);
+    if (n_vectors > 3) ec_add_dots_of_4(&sums->v3, rows.v3, codes_i8x64);
 }
 
 EC_INLINE void put(int32_t *scores, __mmask16 lanes, int32_t correction, int first, __m512i sums_i32x16) {
@@ -167,57 +157,10 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
     }
 }
 
-/* ---- one query, plain rows ---- */
-
-EC_INLINE __m512i load(const uint8_t *p) { return _mm512_loadu_si512(p); }
-
-/* Lane sums of the products of one row: rows are read one after the other, one ascending stream. */
-EC_INLINE __m512i row_products(const uint8_t *row, __m512i flip_u8x64, const uint8_t *codes, int64_t dimension) {
-    __m512i a_i32x16 = _mm512_setzero_si512(), b_i32x16 = a_i32x16, c_i32x16 = a_i32x16, d_i32x16 = a_i32x16;
-    int64_t d = 0;
-    for (; d + 256 <= dimension; d += 256) {
-        for (int64_t i = 0; i < 256; i += 64) _mm_prefetch((const char *)row + d + i + EC_ROWS_AHEAD, _MM_HINT_T0);
-        add_dots_of_4(&a_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d)), load(codes + d));
-        add_dots_of_4(&b_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d + 64)), load(codes + d + 64));
-        add_dots_of_4(&c_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d + 128)), load(codes + d + 128));
-        add_dots_of_4(&d_i32x16, _mm512_xor_si512(flip_u8x64, load(row + d + 192)), load(codes + d + 192));
-    }
-    for (; d < dimension; d += 64) {
-        const __mmask64 valid = ec_bytes_below(dimension - d);
-        _mm_prefetch((const char *)row + d + EC_ROWS_AHEAD, _MM_HINT_T0);
-        add_dots_of_4(&a_i32x16, _mm512_xor_si512(flip_u8x64, _mm512_maskz_loadu_epi8(valid, row + d)),
-                      _mm512_maskz_loadu_epi8(valid, codes + d));
-    }
-    return _mm512_add_epi32(_mm512_add_epi32(a_i32x16, b_i32x16), _mm512_add_epi32(c_i32x16, d_i32x16));
-}
-
-static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                        uint8_t flip, int32_t *scores) {
-    const uint8_t *codes = query;
-    const __m512i flip_u8x64 = _mm512_set1_epi8((char)(flip ^ SIGN));
-    __m512i sums_i32x16 = _mm512_setzero_si512();
-    for (int64_t d = 0; d < dimension; d += 64)
-        sums_i32x16 = _mm512_dpbusd_epi32(sums_i32x16, _mm512_set1_epi8(1),
-                                          _mm512_maskz_loadu_epi8(ec_bytes_below(dimension - d), codes + d));
-    const __m128i correction_i32x4 = _mm_set1_epi32(-128 * _mm512_reduce_add_epi32(sums_i32x16));
-    for (int64_t r = 0; r < n_rows; r += 4) {
-        const int64_t n = ec_min_i64(n_rows - r, 4);
-        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
-        __m512i products[4] = {{0}};
-        products[0] = row_products(row, flip_u8x64, codes, dimension);
-        if (n > 1) products[1] = row_products(row + stride_bytes, flip_u8x64, codes, dimension);
-        if (n > 2) products[2] = row_products(row + 2 * stride_bytes, flip_u8x64, codes, dimension);
-        if (n > 3) products[3] = row_products(row + 3 * stride_bytes, flip_u8x64, codes, dimension);
-        const __m128i sums_i32x4 = ec_sum_lanes_i32x4(products[0], products[1], products[2], products[3]);
-        _mm_mask_storeu_epi32(scores + r, (__mmask8)ec_lanes_below(n), _mm_add_epi32(sums_i32x4, correction_i32x4));
-    }
-}
-
 void ec_dot_i8_install_avx512(ec_kernels *table) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
     table->dot_i8_tile = dot_i8_tile;
-    table->dot_i8_rows = dot_i8_rows;
 }
 
 EC_TARGET_END

@@ -51,32 +51,36 @@ static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int
     all_sums(1, rows, stride_bytes, n_rows, dimension, flip, sums);
 }
 
-/* Partial sums 0..7 and 8..15, then joined as ec_halve_f64x16 does: 8 and 8, 4 and 4, 2 and 2. */
-static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums) {
-    for (int64_t r = 0; r < n_rows; r++) {
-        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
-        __m512d low_f64x8 = _mm512_setzero_pd(), high_f64x8 = low_f64x8;
-        for (int64_t d = 0; d < dimension; d += 16) {
-            const __m512 x_f32x16 = dimension - d >= 16
-                                        ? _mm512_loadu_ps(row + d * 4)
-                                        : _mm512_maskz_loadu_ps(ec_lanes_below(dimension - d), row + d * 4);
-            const __m512d a_f64x8 = _mm512_cvtps_pd(_mm512_castps512_ps256(x_f32x16));
-            const __m512d b_f64x8 = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x_f32x16, 1));
-            _mm_prefetch((const char *)row + d * 4 + EC_ROWS_AHEAD, _MM_HINT_T0);
-            low_f64x8 = _mm512_fmadd_pd(a_f64x8, a_f64x8, low_f64x8); /* the square is exact: fused or not is the same */
-            high_f64x8 = _mm512_fmadd_pd(b_f64x8, b_f64x8, high_f64x8);
+/* Two rows at a time, as one is a chain that waits for itself. */
+void ec_sumsq_f32_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums) {
+    const int64_t whole = dimension / 16 * 64;
+    for (int64_t r = 0; r < n_rows; r += 2) {
+        const int64_t n = ec_min_i64(n_rows - r, 2);
+        const uint8_t *row[2];
+        __m512d low_f64x8[2], high_f64x8[2];
+        for (int64_t i = 0; i < 2; i++) {
+            row[i] = (const uint8_t *)rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
+            low_f64x8[i] = high_f64x8[i] = _mm512_setzero_pd();
         }
-        const __m512d eight = _mm512_add_pd(low_f64x8, high_f64x8);
-        const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
-        const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
-        sums[r] = _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+        for (int64_t at = 0; at < whole; at += 64)
+            for (int i = 0; i < 2; i++) {
+                const float *x = (const float *)(row[i] + at);
+                _mm_prefetch((const char *)x + EC_ROWS_AHEAD, _MM_HINT_T0);
+                ec_add_squares(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), &low_f64x8[i], &high_f64x8[i]);
+            }
+        for (int i = 0; i < 2 && dimension % 16; i++) {
+            const __m512 x_f32x16 = _mm512_maskz_loadu_ps(ec_lanes_below(dimension % 16), row[i] + whole);
+            ec_add_squares(_mm512_castps512_ps256(x_f32x16), _mm512_extractf32x8_ps(x_f32x16, 1), &low_f64x8[i],
+                        &high_f64x8[i]);
+        }
+        for (int64_t i = 0; i < n; i++) sums[r + i] = ec_halve_f64x8x2(low_f64x8[i], high_f64x8[i]);
     }
 }
 
 void ec_dot_sums_install_avx512(ec_kernels *table) {
     table->sum_i8 = sum_i8;
     table->sumsq_i8 = sumsq_i8;
-    table->sumsq_f32 = sumsq_f32;
+    table->sumsq_f32 = ec_sumsq_f32_avx512;
 }
 
 EC_TARGET_END

@@ -65,6 +65,26 @@ int32_t ec_dot_f32_rows(const void *query, const void *rows, int64_t stride_byte
     return 1;
 }
 
+int32_t ec_dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                      int64_t dimension, int32_t flip, void *prepared, void *scores, void *sumsq) {
+    if (!valid(n_queries, n_rows, dimension)) return 0;
+    for (int64_t q = 0; q < n_queries; q += ec_active.most_few_i8)
+        ec_active.dot_i8_few((const uint8_t *)queries + q * dimension, ec_min_i64(n_queries - q, ec_active.most_few_i8),
+                             rows, stride_bytes, n_rows, dimension, (uint8_t)flip, (int32_t *)scores + q * n_rows,
+                             n_rows, q == 0 ? sumsq : NULL, prepared);
+    return 1;
+}
+
+int32_t ec_dot_f32_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                       int64_t dimension, void *prepared, void *scores, void *sumsq) {
+    if (!valid(n_queries, n_rows, dimension)) return 0;
+    for (int64_t q = 0; q < n_queries; q += ec_active.most_few_f32)
+        ec_active.dot_f32_few((const uint8_t *)queries + q * dimension * 4,
+                              ec_min_i64(n_queries - q, ec_active.most_few_f32), rows, stride_bytes, n_rows, dimension,
+                              (float *)scores + q * n_rows, n_rows, q == 0 ? sumsq : NULL, prepared);
+    return 1;
+}
+
 int32_t ec_sum_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, int32_t flip, void *sums) {
     if (!valid(1, n_rows, dimension)) return 0;
     ec_active.sum_i8(rows, stride_bytes, n_rows, dimension, (uint8_t)flip, sums);

@@ -154,9 +154,12 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 }
 
 /* A few queries (up to EC_DOT_FEW) with plain rows, as dot_i8_rows one by one, to scores[q * scores_stride + r]; where
- * `sumsq` is not NULL also what sumsq_i8 gives. Each tier's own kernels do the work where it has nothing better. */
+ * `sumsq` is not NULL also what sumsq_i8 gives. `prepared` is scratch of ec_dot_i8_prepared_bytes(). Each tier's own
+ * kernels do the work where it has nothing better. */
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sumsq) {
+                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sumsq,
+                       void *prepared) {
+    (void)prepared;
     for (int64_t q = 0; q < n_queries; q++)
         ec_active.dot_i8_rows((const uint8_t *)queries + q * dimension, rows, stride_bytes, n_rows, dimension, flip,
                               scores + q * scores_stride);
@@ -165,7 +168,8 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
 
 /* As dot_i8_few. */
 static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                        int64_t dimension, float *scores, int64_t scores_stride, double *sumsq) {
+                        int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared) {
+    (void)prepared;
     for (int64_t q = 0; q < n_queries; q++)
         ec_active.dot_f32_rows((const uint8_t *)queries + q * dimension * 4, rows, stride_bytes, n_rows, dimension,
                                scores + q * scores_stride);

@@ -100,17 +100,18 @@ EC_INLINE __m512i sums_u64x8(const __m512i *v) {
     return _mm512_add_epi64(_mm512_shuffle_i64x2(low, high, 0x88), _mm512_shuffle_i64x2(low, high, 0xdd));
 }
 
-static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
-                            int32_t *scores) {
+/* Rows of any width. */
+static void long_rows(const uint8_t *query, const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                      int32_t *scores) {
     for (int64_t r = 0; r < n_rows; r += 8) {
         const uint8_t *row[8];
         for (int i = 0; i < 8; i++) /* behind the last row, the first of the eight once more */
-            row[i] = (const uint8_t *)rows + (r + i < n_rows ? r + i : r) * stride_bytes;
+            row[i] = rows + (r + i < n_rows ? r + i : r) * stride_bytes;
         __m512i counts_u64x8[8];
         for (int i = 0; i < 8; i++) counts_u64x8[i] = _mm512_setzero_si512();
         for (int64_t at = 0; at < width; at += 64) {
             __mmask64 mask = chunk_mask(width, at);
-            __m512i chunk = _mm512_maskz_loadu_epi8(mask, (const uint8_t *)query + at);
+            __m512i chunk = _mm512_maskz_loadu_epi8(mask, query + at);
             for (int i = 0; i < 8; i++) {
                 _mm_prefetch((const char *)row[i] + at + EC_BYTES_AHEAD, _MM_HINT_T0);
                 __m512i differing = _mm512_xor_si512(chunk, _mm512_maskz_loadu_epi8(mask, row[i] + at));
@@ -120,6 +121,63 @@ static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_
         int64_t left = n_rows - r;
         __mmask8 mask = left >= 8 ? 0xff : (__mmask8)((1u << left) - 1);
         _mm256_mask_storeu_epi32(scores + r, mask, _mm512_cvtepi64_epi32(sums_u64x8(counts_u64x8)));
+    }
+}
+
+enum { SHORT_VECTORS = 3, AHEAD = 4096 }; /* 64-bit counts of three vectors fit a byte */
+
+/* Eight rows' vectors of counts below 256 to their sums: counts become bytes, and the bytes of a row neighbours.
+ *
+ *     c0 0000000 c1 0000000 | ... of r0 .. r7    ->    c0 c1 of r0, of r1, .. of r7 | c2 c3 of r0, ...    ->    sums */
+EC_INLINE __m512i sums_of_few(const __m512i *v) {
+    const __m512i rows_u8x64 = /* byte b of quadword r: number 16 (b / 2) + 2 r + b % 2 */
+        _mm512_add_epi8(_mm512_set1_epi64(0x3130212011100100),
+                        _mm512_setr_epi64(0, 0x0202020202020202, 0x0404040404040404, 0x0606060606060606, 0x0808080808080808,
+                                          0x0a0a0a0a0a0a0a0a, 0x0c0c0c0c0c0c0c0c, 0x0e0e0e0e0e0e0e0e));
+    __m512i pairs[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        pairs[i] = _mm512_castps_si512(
+            _mm512_shuffle_ps(_mm512_castsi512_ps(v[2 * i]), _mm512_castsi512_ps(v[2 * i + 1]), 0x88));
+    const __m512i counts_u8x64 =
+        _mm512_packus_epi16(_mm512_packus_epi32(pairs[0], pairs[1]), _mm512_packus_epi32(pairs[2], pairs[3]));
+    return _mm512_sad_epu8(_mm512_permutexvar_epi8(rows_u8x64, counts_u8x64), _mm512_setzero_si512());
+}
+
+/* Rows of n_vectors vectors, the last of them those bytes of `mask`; the query stays in registers. */
+EC_INLINE void short_rows(const int n_vectors, const uint8_t *query, const uint8_t *rows, int64_t stride_bytes,
+                          int64_t n_rows, __mmask64 mask, int32_t *scores) {
+    __m512i query_u8x64[SHORT_VECTORS];
+    for (int j = 0; j < n_vectors; j++)
+        query_u8x64[j] = _mm512_maskz_loadu_epi8(j + 1 < n_vectors ? ~(__mmask64)0 : mask, query + 64 * j);
+    for (int64_t r = 0; r < n_rows; r += 8, rows += 8 * stride_bytes) {
+        const int64_t n = n_rows - r;
+        __m512i counts_u64x8[8];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) { /* behind the last row, the first of the eight once more */
+            const uint8_t *row = rows + (i < n ? i : 0) * stride_bytes;
+            counts_u64x8[i] = _mm512_setzero_si512();
+#pragma GCC unroll 3
+            for (int j = 0; j < n_vectors; j++) {
+                const __m512i row_u8x64 = j + 1 < n_vectors ? _mm512_loadu_si512(row + 64 * j)
+                                                            : _mm512_maskz_loadu_epi8(mask, row + 64 * j);
+                _mm_prefetch((const char *)row + 64 * j + AHEAD, _MM_HINT_T0);
+                counts_u64x8[i] = _mm512_add_epi64(
+                    counts_u64x8[i], _mm512_popcnt_epi64(_mm512_xor_si512(query_u8x64[j], row_u8x64)));
+            }
+        }
+        _mm256_mask_storeu_epi32(scores + r, (__mmask8)(n >= 8 ? 0xff : (1u << n) - 1),
+                                 _mm512_cvtepi64_epi32(sums_of_few(counts_u64x8)));
+    }
+}
+
+static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                            int32_t *scores) {
+    switch ((width + 63) / 64) {
+    case 1: short_rows(1, query, rows, stride_bytes, n_rows, chunk_mask(width, 0), scores); break;
+    case 2: short_rows(2, query, rows, stride_bytes, n_rows, chunk_mask(width, 64), scores); break;
+    case 3: short_rows(3, query, rows, stride_bytes, n_rows, chunk_mask(width, 128), scores); break;
+    default: long_rows(query, rows, stride_bytes, n_rows, width, scores); break;
     }
 }
 

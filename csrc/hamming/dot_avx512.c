@@ -137,25 +137,113 @@ static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *pan
     }
 }
 
+/* ---- one query, plain rows ---- */
+
+enum {
+    PIECE_BYTES = 512, /* of a row at a time: its tables, 16 KB in the order below, stay in the first-level cache */
+    CHUNK_BYTES = 32,  /* of each of sixteen rows: eight columns of dwords */
+    AHEAD = 4096
+};
+
+/* The tables of four bytes in two vectors, those of their high nibbles and those of their low ones, so that a shift and
+ * a mask make indices of a column:
+ *
+ *     tables, 16 bytes each     h0 l0 h1 l1 | h2 l2 h3 l3     ->     h0 h1 h2 h3 | l0 l1 l2 l3
+ *
+ * Behind the last byte all tables are biases. */
+static void split_tables(const uint8_t *tables, int64_t quads, __m512i *out) {
+    const __m512i high_u64x8 = _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13), low_u64x8 = _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15);
+    for (int64_t j = 0; j < quads; j += 2) {
+        const __m512i a = _mm512_loadu_si512(tables + j * 64);
+        const __m512i b = j + 1 < quads ? _mm512_loadu_si512(tables + j * 64 + 64) : _mm512_set1_epi8((char)128);
+        *out++ = _mm512_permutex2var_epi64(a, high_u64x8, b);
+        *out++ = _mm512_permutex2var_epi64(a, low_u64x8, b);
+    }
+}
+
+/* Columns of 32 bytes of sixteen rows: columns[c], lane: dword c of rows 0..3, 8..11, 4..7, 12..15. The halves of a
+ * vector are loaded from rows eight apart, which is one step of the transposition. */
+EC_INLINE void load_half_columns(const uint8_t *rows, int64_t stride_bytes, __mmask32 mask, __m512i *columns) {
+    __m512i in[8], quarters[2][4];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        in[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi8(mask, rows + i * stride_bytes)),
+                                   _mm256_maskz_loadu_epi8(mask, rows + (i + 8) * stride_bytes), 1);
+#pragma GCC unroll 2
+    for (int g = 0; g < 2; g++) { /* quarters[g][j], lane: dwords j and 4 + j of rows 4 g .. 4 g + 3, and of eight on */
+        const __m512i *v = in + 4 * g;
+        const __m512i ab_low = _mm512_unpacklo_epi32(v[0], v[1]), ab_high = _mm512_unpackhi_epi32(v[0], v[1]);
+        const __m512i cd_low = _mm512_unpacklo_epi32(v[2], v[3]), cd_high = _mm512_unpackhi_epi32(v[2], v[3]);
+        quarters[g][0] = _mm512_unpacklo_epi64(ab_low, cd_low);
+        quarters[g][1] = _mm512_unpackhi_epi64(ab_low, cd_low);
+        quarters[g][2] = _mm512_unpacklo_epi64(ab_high, cd_high);
+        quarters[g][3] = _mm512_unpackhi_epi64(ab_high, cd_high);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        columns[j] = _mm512_shuffle_i32x4(quarters[0][j], quarters[1][j], 0x88);
+        columns[4 + j] = _mm512_shuffle_i32x4(quarters[0][j], quarters[1][j], 0xdd);
+    }
+}
+
+/* sums += the look-ups of n_columns columns. */
+EC_INLINE void add_columns(const int n_columns, const __m512i *columns, const __m512i *tables, __m512i sums_i32x16[4]) {
+    const __m512i nibble = _mm512_set1_epi8(0x0f), table = _mm512_set1_epi32(0x30201000);
+#pragma GCC unroll 8
+    for (int c = 0; c < n_columns; c++) {
+        const __m512i shifted = _mm512_srli_epi32(columns[c], 4);
+        const __m512i high_u8x64 = _mm512_ternarylogic_epi32(shifted, nibble, table, 0xea); /* (shifted & nibble) | table */
+        const __m512i low_u8x64 = _mm512_ternarylogic_epi32(columns[c], nibble, table, 0xea);
+        add_fours(&sums_i32x16[c % 2 * 2], _mm512_permutexvar_epi8(high_u8x64, tables[2 * c]));
+        add_fours(&sums_i32x16[c % 2 * 2 + 1], _mm512_permutexvar_epi8(low_u8x64, tables[2 * c + 1]));
+    }
+}
+
+/* Sixteen rows' look-ups of n_bytes. */
+EC_INLINE __m512i sum_rows(const uint8_t *rows, int64_t stride_bytes, int64_t n_bytes, const __m512i *tables) {
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i sums_i32x16[4] = {zero, zero, zero, zero};
+    for (; n_bytes >= CHUNK_BYTES; n_bytes -= CHUNK_BYTES, rows += CHUNK_BYTES, tables += 16) {
+        __m512i columns[8];
+        load_half_columns(rows, stride_bytes, 0xffffffff, columns);
+        add_columns(8, columns, tables, sums_i32x16);
+    }
+    if (n_bytes) {
+        __m512i columns[8];
+        load_half_columns(rows, stride_bytes, (__mmask32)((1u << n_bytes) - 1), columns);
+        for (int64_t c = 0; 4 * c < n_bytes; c++) add_columns(1, columns + c, tables + 2 * c, sums_i32x16);
+    }
+    const __m512i sums = _mm512_add_epi32(_mm512_add_epi32(sums_i32x16[0], sums_i32x16[1]),
+                                          _mm512_add_epi32(sums_i32x16[2], sums_i32x16[3]));
+    return _mm512_shuffle_i32x4(sums, sums, 0xd8); /* back to the order of the rows */
+}
+
 static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int32_t *scores) {
-    int64_t quads = ec_quads_u1(width);
-    for (int64_t r = 0; r < n_rows; r += 16) {
-        __m512i even = _mm512_set1_epi32((int32_t)(-128 * 4 * quads)), odd = _mm512_setzero_si512();
-        for (int64_t at = 0; at < width; at += 64) {
-            __m512i columns[16];
-            load_columns(rows, stride_bytes, r, n_rows, width, at, columns);
-            int64_t left = quads - at / 2;
-            for (int i = 0; i < 16 && 2 * i < left; i++) {
-                const uint8_t *table = (const uint8_t *)tables + (at / 2 + 2 * i) * 64;
-                add_fours(&even, _mm512_permutexvar_epi8(indices_of(columns[i], 0), _mm512_loadu_si512(table)));
-                if (2 * i + 1 < left)
-                    add_fours(&odd, _mm512_permutexvar_epi8(indices_of(columns[i], 1), _mm512_loadu_si512(table + 64)));
+    __m512i split[PIECE_BYTES / 2];
+    uint8_t last[16 * PIECE_BYTES]; /* the last rows, so that all are sixteen */
+    for (int64_t at = 0; at < width; at += PIECE_BYTES) {
+        const int64_t n_bytes = ec_min_i64(width - at, PIECE_BYTES), n_columns = (n_bytes + 3) / 4;
+        split_tables((const uint8_t *)tables + at * 32, ec_quads_u1(n_bytes), split);
+        const __m512i bias_i32x16 = _mm512_set1_epi32((int32_t)(-128 * 8 * n_columns));
+        for (int64_t r = 0; r < n_rows; r += 16) {
+            const int64_t n = ec_min_i64(n_rows - r, 16);
+            const __mmask16 there = (__mmask16)((1u << n) - 1);
+            const uint8_t *first = (const uint8_t *)rows + r * stride_bytes + at;
+            const __m512i before_i32x16 = at ? _mm512_maskz_loadu_epi32(there, scores + r) : _mm512_setzero_si512();
+            __m512i sums_i32x16 = _mm512_add_epi32(before_i32x16, bias_i32x16);
+            if (n == 16) {
+                for (int64_t i = 0; i < 16; i++)
+                    for (int64_t line = 0; line < n_bytes; line += 64)
+                        _mm_prefetch((const char *)first + i * stride_bytes + line + AHEAD, _MM_HINT_T0);
+                sums_i32x16 = _mm512_add_epi32(sums_i32x16, sum_rows(first, stride_bytes, n_bytes, split));
+            } else {
+                for (int64_t i = 0; i < 16; i++)
+                    memcpy(last + i * n_bytes, first + (i < n ? i : 0) * stride_bytes, (size_t)n_bytes);
+                sums_i32x16 = _mm512_add_epi32(sums_i32x16, sum_rows(last, n_bytes, n_bytes, split));
             }
+            _mm512_mask_storeu_epi32(scores + r, there, sums_i32x16);
         }
-        int64_t left = n_rows - r;
-        __mmask16 mask = left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1);
-        _mm512_mask_storeu_epi32(scores + r, mask, _mm512_add_epi32(even, odd));
     }
 }
 

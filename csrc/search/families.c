@@ -3,8 +3,10 @@
 
 enum {
     PREPARED_TARGET = 2 << 20,  /* bytes of a batch of queries: they are read again for every block */
+    PREPARED_U1 = 512 << 10,    /* of tables: they are read at the speed of arithmetic only from the second level */
     RESERVOIR_TARGET = 8 << 20, /* bytes of a batch's entries */
     SCORES_TARGET = 24 << 10,   /* bytes of a tile's scores: with a slice of the panel, a first-level cache */
+    FEW_F32_ROWS = 192,         /* what dot_f32_few takes in whole passes, and filters in whole vectors */
     BATCH_LEAST = 8,
     BATCH_MOST = 1024,
     GROUP = 24 /* the kernels' register blocks divide it */
@@ -136,13 +138,13 @@ void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, e
         ec_active.dot_f32_rows(queries, block->rows, block->stride, block->n, scan->dimension, scan->scores);
     } else if (args->family == EC_DOT_F32) {
         ec_active.dot_f32_few(queries, n_queries, block->rows, block->stride, block->n, scan->dimension, scan->scores,
-                              scan->block, counts ? scan->squares : NULL);
+                              scan->block, counts ? scan->squares : NULL, scan->prepared);
         block->counted = counts;
     } else if (n_queries == 1 && !counts) {
         ec_active.dot_i8_rows(queries, block->rows, block->stride, block->n, args->width, flip, scan->scores);
     } else {
         ec_active.dot_i8_few(queries, n_queries, block->rows, block->stride, block->n, args->width, flip, scan->scores,
-                             scan->block, counts ? scan->sums : NULL);
+                             scan->block, counts ? scan->sums : NULL, scan->prepared);
         for (int64_t r = 0; counts && r < block->n; r++) scan->squares[r] = scan->sums[r];
         block->counted = counts;
     }
@@ -162,10 +164,14 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->args = args;
     scan->dimension = args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
     int64_t panel_row = args->family == EC_DOT_F32 ? 4 * scan->dimension : args->row_bytes;
-    scan->block = ec_min_i64(ec_dot_block_rows(panel_row), ec_round_up(most < 1 ? 1 : most, 64));
+    int64_t rows = ec_dot_block_rows(panel_row);
+    if (args->selection == NULL && args->decode == EC_DECODE_NONE && ec_scan_by_rows(args, args->n_queries))
+        rows = args->family == EC_DOT_F32 && args->n_queries > 1 ? FEW_F32_ROWS : EC_DOT_BLOCK; /* no panel to keep small */
+    scan->block = ec_min_i64(rows, ec_round_up(most < 1 ? 1 : most, 64));
     int64_t wanted = ec_min_i64(ec_reservoir_full(args->k), most < 1 ? 1 : most);
     scan->capacity = wanted + scan->block;
-    int64_t batch = ec_min_i64(PREPARED_TARGET / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
+    int64_t target = args->family == EC_DOT_U1 ? PREPARED_U1 : PREPARED_TARGET;
+    int64_t batch = ec_min_i64(target / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
     scan->batch = clamp(clamp(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
     if (args->selection && args->selection_stride) scan->batch = 1;
     int by_rows = ec_scan_by_rows(args, scan->batch);
@@ -174,7 +180,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
 
     int64_t used = 0;
     uint8_t *at = scratch;
-    scan->prepared = take(at, &used, by_rows ? 0 : prepared_bytes(scan, scan->batch));
+    scan->prepared = take(at, &used, prepared_bytes(scan, scan->batch));
     scan->panel = take(at, &used, by_rows ? 0 : panel_bytes(scan, scan->block));
     /* a last batch of a few may go by rows, all at once */
     int64_t most_at_once = ec_min_i64(scan->batch, EC_DOT_FEW);

@@ -142,13 +142,18 @@ static void square_ranges(source *from, int64_t count, int64_t width, uint8_t fl
     record(squares, count * 8);
 }
 
+static void *place_scratch(int64_t bytes) {
+    uint8_t *scratch = place(bytes + 64);
+    return scratch + (64 - (uintptr_t)scratch % 64) % 64;
+}
+
 /* Scores of few queries lie scores_stride apart; what is between them is nobody's. */
 static void few_i8(source *from, int64_t n_queries, int64_t count, int64_t width, uint8_t flags) {
     rows_of_bytes rows = place_rows(from, count, width, flags), queries = place_rows(from, n_queries, width, 0);
     int64_t stride = count + flags % 3;
     int32_t *scores = (int32_t *)(void *)place(n_queries * stride * 4), *sumsq = (int32_t *)(void *)place(count * 4);
     ec_active.dot_i8_few(queries.first, n_queries, rows.first, rows.stride, count, width, flags & 4 ? 0x80 : 0, scores,
-                         stride, flags & 8 ? sumsq : NULL);
+                         stride, flags & 8 ? sumsq : NULL, place_scratch(ec_dot_i8_prepared_bytes(n_queries, width)));
     for (int64_t q = 0; q < n_queries; q++) record(scores + q * stride, count * 4);
     if (flags & 8) record(sumsq, count * 4);
 }
@@ -164,7 +169,7 @@ static void few_f32(source *from, int64_t n_queries, int64_t count, int64_t dime
         row_stride = -row_stride;
     }
     ec_active.dot_f32_few(queries, n_queries, rows, row_stride, count, dimension, scores, stride,
-                          flags & 8 ? sumsq : NULL);
+                          flags & 8 ? sumsq : NULL, place_scratch(ec_dot_f32_prepared_bytes(n_queries, dimension)));
     for (int64_t q = 0; q < n_queries; q++) record(scores + q * stride, count * 4);
     if (flags & 8) record(sumsq, count * 8);
 }

@@ -1,0 +1,213 @@
+/* One query against plain rows, at the speed of memory: rows are read in order, line by line, and nothing is packed.
+ * Squared lengths, which cosines and distances want, are counted while a line is in registers. */
+#include "avx512_lines.h"
+
+#if defined(EC_X86_64)
+EC_TARGET_AVX512
+
+enum { MOST_MOVED = 16 << 10 }; /* bytes of a query that is moved to meet the rows' lead */
+
+typedef struct {
+    ec_lines lines;
+    const uint8_t *query; /* `moved`, or in place where it is too long; its last line wants a mask */
+    _Alignas(64) uint8_t moved[MOST_MOVED];
+} moved_query;
+
+static void move_query(moved_query *to, const void *query, const void *rows, int64_t stride_bytes, int64_t row_bytes,
+                       int64_t element_bytes) {
+    to->lines = ec_lines_of(rows, stride_bytes, row_bytes, element_bytes);
+    to->query = to->moved;
+    if (to->lines.n_lines * 64 <= MOST_MOVED) {
+        ec_lines_prepare(&to->lines, query, 1, row_bytes, to->moved);
+    } else {
+        to->lines = ec_lines_of(query, 1, row_bytes, element_bytes); /* no lead */
+        to->query = query;
+    }
+}
+
+EC_INLINE void ask_ahead(const uint8_t *p) { _mm_prefetch((const char *)p + EC_ROWS_AHEAD, _MM_HINT_T0); }
+
+/* ---- int8: see avx512_i8.c for the signs ---- */
+
+typedef struct {
+    __m512i dots_i32x16, products_i32x16, sums_i32x16;
+} row_sums;
+
+/* *sums += one line: dots of unsigned rows with the query; if `squares`, (v + 128) v and v, of which v v is made. */
+EC_INLINE void add_line_i8(const int squares, row_sums *sums, __m512i raw_u8x64, __m512i flip_u8x64, __mmask64 valid,
+                           __m512i query_i8x64) {
+    const __m512i sign_u8x64 = _mm512_set1_epi8((char)0x80), ones_u8x64 = _mm512_set1_epi8(1);
+    const __m512i codes_u8x64 = _mm512_xor_si512(raw_u8x64, flip_u8x64);
+    ec_add_dots_of_4(&sums->dots_i32x16, codes_u8x64, query_i8x64);
+    if (squares) {
+        __m512i codes_i8x64 = _mm512_xor_si512(codes_u8x64, sign_u8x64);
+        if (~valid) codes_i8x64 = _mm512_maskz_mov_epi8(valid, codes_i8x64);
+        ec_add_dots_of_4(&sums->products_i32x16, codes_u8x64, codes_i8x64);
+        ec_add_dots_of_4(&sums->sums_i32x16, ones_u8x64, codes_i8x64);
+    }
+}
+
+/* Lane sums of one row's products with the query and, if `squares`, with itself. */
+EC_INLINE void sum_row_i8(const int squares, const moved_query *moved, const uint8_t *row, __m512i flip_u8x64,
+                          __m512i *dots_i32x16, __m512i *squares_i32x16) {
+    const ec_lines *lines = &moved->lines;
+    const __m512i zero = _mm512_setzero_si512();
+    row_sums a = {zero, zero, zero}, b = a; /* two chains */
+    row -= lines->lead;
+    if (lines->whole) {
+        add_line_i8(squares, &a, _mm512_maskz_loadu_epi8(lines->first, row), flip_u8x64, lines->first,
+                    _mm512_maskz_loadu_epi8(lines->first, moved->query));
+        ask_ahead(row);
+    }
+    int64_t at = lines->whole * 64, end = lines->end_whole * 64;
+    for (; at + 64 < end; at += 128) {
+        ask_ahead(row + at);
+        ask_ahead(row + at + 64);
+        add_line_i8(squares, &a, _mm512_loadu_si512(row + at), flip_u8x64, ~(__mmask64)0,
+                    _mm512_loadu_si512(moved->query + at));
+        add_line_i8(squares, &b, _mm512_loadu_si512(row + at + 64), flip_u8x64, ~(__mmask64)0,
+                    _mm512_loadu_si512(moved->query + at + 64));
+    }
+    if (at < end) {
+        ask_ahead(row + at);
+        add_line_i8(squares, &a, _mm512_loadu_si512(row + at), flip_u8x64, ~(__mmask64)0,
+                    _mm512_loadu_si512(moved->query + at));
+    }
+    if (lines->end_whole < lines->n_lines) {
+        at = lines->end_whole * 64;
+        add_line_i8(squares, &b, _mm512_maskz_loadu_epi8(lines->last, row + at), flip_u8x64, lines->last,
+                    _mm512_maskz_loadu_epi8(lines->last, moved->query + at));
+    }
+    *dots_i32x16 = _mm512_add_epi32(a.dots_i32x16, b.dots_i32x16);
+    if (squares)
+        *squares_i32x16 =
+            _mm512_sub_epi32(_mm512_add_epi32(a.products_i32x16, b.products_i32x16),
+                             _mm512_slli_epi32(_mm512_add_epi32(a.sums_i32x16, b.sums_i32x16), 7));
+}
+
+EC_INLINE void all_rows_i8(const int squares, const moved_query *moved, int32_t correction, const uint8_t *rows,
+                           int64_t stride_bytes, int64_t n_rows, __m512i flip_u8x64, int32_t *scores, int32_t *sumsq) {
+    const __m128i correction_i32x4 = _mm_set1_epi32(correction);
+    for (int64_t r = 0; r < n_rows; r += 4) {
+        const int64_t n = ec_min_i64(n_rows - r, 4);
+        const __mmask8 there = (__mmask8)ec_lanes_below(n);
+        __m512i dots[4], of_row[4];
+        for (int64_t i = 0; i < 4; i++) /* past the last row it is repeated, and not stored */
+            sum_row_i8(squares, moved, rows + (r + ec_min_i64(i, n - 1)) * stride_bytes, flip_u8x64, &dots[i], &of_row[i]);
+        _mm_mask_storeu_epi32(scores + r, there,
+                              _mm_add_epi32(ec_sum_lanes_i32x4(dots[0], dots[1], dots[2], dots[3]), correction_i32x4));
+        if (squares)
+            _mm_mask_storeu_epi32(sumsq + r, there, ec_sum_lanes_i32x4(of_row[0], of_row[1], of_row[2], of_row[3]));
+    }
+}
+
+void ec_dot_i8_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                           uint8_t flip, int32_t *scores, int32_t *sumsq) {
+    const __m512i flip_u8x64 = _mm512_set1_epi8((char)(flip ^ 0x80));
+    const int32_t correction = ec_correction_i8(query, dimension);
+    moved_query moved;
+    move_query(&moved, query, rows, stride_bytes, dimension, 1);
+    if (sumsq)
+        all_rows_i8(1, &moved, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, sumsq);
+    else
+        all_rows_i8(0, &moved, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, NULL);
+}
+
+static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                        uint8_t flip, int32_t *scores) {
+    ec_dot_i8_rows_avx512(query, rows, stride_bytes, n_rows, dimension, flip, scores, NULL);
+}
+
+/* ---- float32: a lane is a partial sum, moved round by the lead ---- */
+
+/* Several rows share the loads of the query, and are as many chains. */
+enum { MOST_AT_ONCE = 4 };
+
+typedef struct {
+    __m512 dots_f32x16[MOST_AT_ONCE];
+    __m512d low_f64x8[MOST_AT_ONCE], high_f64x8[MOST_AT_ONCE];
+} rows_sums;
+
+EC_INLINE void add_part_f32(const int n_rows, const int squares, rows_sums *sums, const uint8_t *const *row, int64_t at,
+                            __mmask64 valid, const uint8_t *query) {
+    const __m512 query_f32x16 = _mm512_castsi512_ps(_mm512_maskz_loadu_epi8(valid, query + at));
+#pragma GCC unroll 4
+    for (int i = 0; i < n_rows; i++) {
+        const __m512 row_f32x16 = _mm512_castsi512_ps(_mm512_maskz_loadu_epi8(valid, row[i] + at));
+        sums->dots_f32x16[i] = _mm512_fmadd_ps(query_f32x16, row_f32x16, sums->dots_f32x16[i]);
+        if (squares)
+            ec_add_squares(_mm512_castps512_ps256(row_f32x16), _mm512_extractf32x8_ps(row_f32x16, 1),
+                           &sums->low_f64x8[i], &sums->high_f64x8[i]);
+    }
+}
+
+EC_INLINE void sum_rows_f32(const int n_rows, const int squares, rows_sums *sums, const uint8_t *const *row,
+                            const ec_lines *lines, const uint8_t *query) {
+#pragma GCC unroll 4
+    for (int i = 0; i < n_rows; i++) {
+        sums->dots_f32x16[i] = _mm512_setzero_ps();
+        sums->low_f64x8[i] = sums->high_f64x8[i] = _mm512_setzero_pd();
+    }
+    if (lines->whole) add_part_f32(n_rows, squares, sums, row, 0, lines->first, query);
+    for (int64_t at = lines->whole * 64; at < lines->end_whole * 64; at += 64) {
+        const __m512 query_f32x16 = _mm512_loadu_ps(query + at);
+#pragma GCC unroll 4
+        for (int i = 0; i < n_rows; i++) {
+            const float *x = (const float *)(row[i] + at);
+            sums->dots_f32x16[i] = _mm512_fmadd_ps(query_f32x16, _mm512_loadu_ps(x), sums->dots_f32x16[i]);
+            if (squares) { /* halves by themselves: to take a vector apart costs more than to read it again */
+                ask_ahead(row[i] + at);
+                ec_add_squares(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), &sums->low_f64x8[i], &sums->high_f64x8[i]);
+            }
+        }
+    }
+    if (lines->end_whole < lines->n_lines)
+        add_part_f32(n_rows, squares, sums, row, lines->end_whole * 64, lines->last, query);
+}
+
+EC_INLINE void all_rows_f32(const int at_once, const int squares, const moved_query *moved, const uint8_t *rows,
+                            int64_t stride_bytes, int64_t n_rows, float *scores, double *sumsq) {
+    const ec_lines *lines = &moved->lines;
+    const __m512i rotation_u32x16 = ec_class_lanes(lines);
+    for (int64_t r = 0; r < n_rows; r += 16) {
+        const int64_t n = ec_min_i64(n_rows - r, 16);
+        __m512i partials_u32x16[16];
+        for (int i = 0; i < 16; i++) partials_u32x16[i] = _mm512_setzero_si512();
+        for (int64_t i = 0; i < n; i += at_once) {
+            const uint8_t *row[MOST_AT_ONCE]; /* past the last row it is repeated; those scores are not stored */
+            for (int64_t j = 0; j < at_once; j++)
+                row[j] = rows + (ec_min_i64(r + i + j, n_rows - 1) * stride_bytes - lines->lead);
+            rows_sums sums;
+            sum_rows_f32(at_once, squares, &sums, row, lines, moved->query);
+            for (int j = 0; j < at_once; j++)
+                partials_u32x16[i + j] =
+                    _mm512_permutexvar_epi32(rotation_u32x16, _mm512_castps_si512(sums.dots_f32x16[j]));
+            for (int64_t j = 0; squares && j < at_once && i + j < n; j++)
+                sumsq[r + i + j] = ec_halve_f64x8x2(sums.low_f64x8[j], sums.high_f64x8[j]);
+        }
+        _mm512_mask_storeu_ps(scores + r, ec_lanes_below(n), ec_add_classes_f32x16(partials_u32x16));
+    }
+}
+
+void ec_dot_f32_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                            int64_t dimension, float *scores, double *sumsq) {
+    moved_query moved;
+    move_query(&moved, query, rows, stride_bytes, dimension * 4, 4);
+    if (sumsq)
+        all_rows_f32(1, 1, &moved, rows, stride_bytes, n_rows, scores, sumsq);
+    else
+        all_rows_f32(4, 0, &moved, rows, stride_bytes, n_rows, scores, NULL);
+}
+
+static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                         float *scores) {
+    ec_dot_f32_rows_avx512(query, rows, stride_bytes, n_rows, dimension, scores, NULL);
+}
+
+void ec_dot_rows_install_avx512(ec_kernels *table) {
+    table->dot_i8_rows = dot_i8_rows;
+    table->dot_f32_rows = dot_f32_rows;
+}
+
+EC_TARGET_END
+#endif
