@@ -13,6 +13,7 @@ static const struct {
     {"avx2", EC_ISA_AVX2},
     {"avx512", EC_ISA_AVX512},
     {"neon", EC_ISA_NEON},
+    {"dotprod", EC_ISA_DOTPROD},
 };
 
 static void install_scalar(ec_kernels *table) {
@@ -84,7 +85,10 @@ int32_t ec_isa_select(uint32_t tier) {
     if (tier >= EC_ISA_AVX2) install_avx2(&table);
     if (tier >= EC_ISA_AVX512) install_avx512(&table);
 #elif defined(EC_AARCH64)
-    if (tier == EC_ISA_NEON) install_neon(&table);
+    if (tier >= EC_ISA_NEON) install_neon(&table);
+#if defined(EC_DOTPROD)
+    if (tier >= EC_ISA_DOTPROD) ec_dot_install_dotprod(&table);
+#endif
 #endif
     ec_active = table;
     selected = tier;

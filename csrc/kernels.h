@@ -113,6 +113,7 @@ void ec_dot_install_scalar(ec_kernels *table);
 void ec_dot_install_avx2(ec_kernels *table);
 void ec_dot_install_avx512(ec_kernels *table);
 void ec_dot_install_neon(ec_kernels *table);
+void ec_dot_install_dotprod(ec_kernels *table);
 void ec_numbers_install_scalar(ec_kernels *table);
 void ec_response_install_scalar(ec_kernels *table);
 void ec_response_install_avx2(ec_kernels *table);

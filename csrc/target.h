@@ -34,11 +34,23 @@
     "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,"            \
     "avx512vbmi2,avx512vnni,avx512bitalg,avx512vpopcntdq,gfni"
 
-#if defined(EC_X86_64) && defined(__clang__)
+/* The dot products of Armv8.2, where the compiler has them for a region, or for all. */
+#if defined(EC_AARCH64) && (!defined(_MSC_VER) || defined(__clang__))
+#if defined(__ARM_FEATURE_DOTPROD) || !defined(__clang__) || __clang_major__ >= 16
+#define EC_DOTPROD 1
+#endif
+#endif
+#if defined(__clang__)
+#define EC_DOTPROD_FEATURES "dotprod"
+#else
+#define EC_DOTPROD_FEATURES "arch=armv8.2-a+dotprod"
+#endif
+
+#if (defined(EC_X86_64) || defined(EC_AARCH64)) && defined(__clang__)
 #define EC_TARGET_REGION(features)                                                                           \
     EC_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define EC_TARGET_END EC_PRAGMA(clang attribute pop)
-#elif defined(EC_X86_64) && defined(__GNUC__)
+#elif (defined(EC_X86_64) || defined(EC_AARCH64)) && defined(__GNUC__)
 #define EC_TARGET_REGION(features) EC_PRAGMA(GCC push_options) EC_PRAGMA(GCC target(features))
 #define EC_TARGET_END EC_PRAGMA(GCC pop_options)
 #else /* MSVC needs no region: every intrinsic is always there */
@@ -48,6 +60,7 @@
 
 #define EC_TARGET_AVX2 EC_TARGET_REGION(EC_AVX2_FEATURES)
 #define EC_TARGET_AVX512 EC_TARGET_REGION(EC_AVX512_FEATURES)
+#define EC_TARGET_DOTPROD EC_TARGET_REGION(EC_DOTPROD_FEATURES)
 
 #if defined(__GNUC__) || defined(__clang__)
 #define EC_LIKELY(x) __builtin_expect(!!(x), 1)

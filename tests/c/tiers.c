@@ -86,7 +86,7 @@ void record_result(ec_result result) {
 }
 
 static void list_tiers(void) {
-    for (uint32_t tier = EC_ISA_SCALAR; tier <= EC_ISA_NEON; tier <<= 1) {
+    for (uint32_t tier = EC_ISA_SCALAR; tier <= EC_ISA_DOTPROD; tier <<= 1) {
         if (!ec_isa_select(tier)) continue;
         tiers[tier_count].tier = tier;
         tiers[tier_count++].kernels = ec_active;

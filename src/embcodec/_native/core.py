@@ -21,6 +21,7 @@ _TIERS = {
     "avx2": lib.EC_ISA_AVX2,
     "avx512": lib.EC_ISA_AVX512,
     "neon": lib.EC_ISA_NEON,
+    "dotprod": lib.EC_ISA_DOTPROD,
 }
 
 _MOST_THREADS = 256  # more than any memory can feed
