@@ -1,5 +1,6 @@
 /* Slots of the kernel table that the public functions reach only within a search, called directly. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "search/loops.h"
 #include "subjects.h"
@@ -31,12 +32,30 @@ static float draw_bits(source *from) {
     return kind < 32 ? ODD[kind % 8] : draw_float(from);
 }
 
-/* As record, with one NaN for all. */
-static void record_entries(uint64_t *entries, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        if (ec_key_is_nan((uint32_t)(entries[i] >> 32))) entries[i] |= (uint64_t)UINT32_MAX << 32;
+static int by_value(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Entries as they are, or, of those that passed without a limit, the k best: each tier leaves out as many of the others as
+ * it likes. */
+static void record_entries(uint64_t *entries, int64_t n, int64_t best) {
+    if (best > 0) qsort(entries, (size_t)n, sizeof *entries, by_value);
+    if (best > 0 && n > best) n = best;
     record(&n, sizeof n);
     record(entries, n * 8);
+}
+
+/* As record_entries, with one NaN for all. */
+static void record_entries_f32(uint64_t *entries, int64_t n, int64_t best) {
+    bool any_nan = false;
+    for (int64_t i = 0; i < n; i++) {
+        if (!ec_key_is_nan((uint32_t)(entries[i] >> 32))) continue;
+        entries[i] |= (uint64_t)UINT32_MAX << 32;
+        any_nan = true;
+    }
+    record(&any_nan, sizeof any_nan);
+    record_entries(entries, n, best);
 }
 
 static uint8_t *place_drawn(source *from, int64_t count, float (*next)(source *)) {
@@ -69,21 +88,21 @@ static void sift(source *from, int64_t count, uint8_t flags) {
     uint8_t *mask = place((count + 7) / 8);
     uint64_t *entries = (uint64_t *)(void *)place(room * 8);
     uint32_t first_row = draw(from) * 1000u;
-    int32_t limit_i32 = flags & 4 ? 1 << 30 : draw(from) * 4;
-    float limit_f32 = flags & 8 ? draw_bits(from) : draw_float(from);
+    int64_t k = flags & 32 ? 1 + draw(from) % 40 : 0, best = flags & 4 ? k : 0;
+    int32_t limit_i32 = flags & 4 ? EC_NO_LIMIT_I32 : draw(from) * 8;
+    float limit_f32 = flags & 4 ? NAN : flags & 8 ? draw_bits(from) : draw_float(from);
     for (int64_t i = 0; i < room; i++) scores_i32[i] = draw(from) * 8 + draw(from) % 8; /* costs too: not negative */
     for (int64_t i = 0; i < (count + 7) / 8; i++) mask[i] = draw(from);
     const uint8_t *some = flags & 16 ? mask : NULL;
-    int64_t kept = ec_active.filter_i32(scores_i32, count, limit_i32, first_row, some, entries);
+    int64_t kept = ec_active.filter_i32(scores_i32, count, limit_i32, k, first_row, some, entries);
     HOLDS(kept >= 0 && kept <= count);
-    record(&kept, sizeof kept);
-    record(entries, kept * 8);
-    kept = ec_active.sift_i32(&f, scores_i32, count, limit_f32, first_row, some, entries);
+    record_entries(entries, kept, best);
+    kept = ec_active.sift_i32(&f, scores_i32, count, limit_f32, k, first_row, some, entries);
     HOLDS(kept >= 0 && kept <= count);
-    record_entries(entries, kept);
-    kept = ec_active.sift_f32(&f, scores_f32, count, limit_f32, first_row, some, entries);
+    record_entries_f32(entries, kept, best);
+    kept = ec_active.sift_f32(&f, scores_f32, count, limit_f32, k, first_row, some, entries);
     HOLDS(kept >= 0 && kept <= count);
-    record_entries(entries, kept);
+    record_entries_f32(entries, kept, best);
 }
 
 /* Entries are distinct: each names its row. */
