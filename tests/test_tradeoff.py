@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_study_of_held_out_rows() -> None:
     found = study(clustered(1200), progress=lambda *call: calls.append(call))
     assert (found.rows, found.queries, found.dimension, found.held_out) == (960, 240, 64, True)
     by = {(row.label, row.dimension): row for row in found.measurements}
-    assert len(by) == len(found.measurements) == len(calls) == 42
+    assert len(by) == len(found.measurements) == len(calls) - 3 == 59  # it codes at three dimensions first
     whole = by["float", 64]
     assert (whole.overlap, whole.code_bytes) == (Estimate(1.0, 1.0, 1.0), 256)
     assert by["int8 per-vector", 64].code_bytes == 68
@@ -120,8 +121,78 @@ def test_study_of_held_out_rows() -> None:
     assert by["bits", 64].overlap.mean < by["bits, float query", 64].overlap.mean
     assert by["bits", 64].overlap.mean < by["bits, then float x4", 64].overlap.mean
     assert by["bits, then float x4", 64].overlap.mean <= by["bits, then float x10", 64].overlap.mean
+    assert [by[label, 64].code_bytes for label in ("1 bit", "2 bits", "4 bits")] == [12, 24, 40]
+    assert by["1 bit", 64].overlap.mean < by["2 bits", 64].overlap.mean < by["4 bits", 64].overlap.mean
+    assert by["1 bit", 64].overlap.mean < by["1 bit, then float x4", 64].overlap.mean
+    assert all("fitted in" in by["2 bits", size].note for size in (64, 32, 16))
     assert by["float", 16].overlap.mean < by["float", 32].overlap.mean < 1
     assert all(row.ndcg is None and row.one_per_second > 0 and row.batch_per_second > 0 for row in found.measurements)
+
+
+def test_stages_say_where_neighbours_are_lost() -> None:
+    found = study(clustered(1200), dimensions=[64], multipliers=[4], rotation="none")
+    by = {row.label: row for row in found.measurements}
+    three = by["bits, float query x20, float x4"]
+    assert [stage.candidates for stage in three.stages] == [200, 40]
+    assert three.stages[0].recall.mean >= three.stages[1].recall.mean == three.overlap.mean
+    assert three.output_dtype == "ubinary"
+    assert by["bits, float query x20, int8 x4"].rescore_bytes == 68
+    assert by["bits, then float x4"].stages[0].recall == by["bits, then float x4"].overlap
+    assert by["bits, then int8 x4"].stages[0].recall.mean >= by["bits, then int8 x4"].overlap.mean
+    assert by["bits"].stages == by["2 bits"].stages == ()
+    assert [row.output_dtype for row in found.measurements[-3:]] == ["2-bit", "2-bit", "4-bit"]
+    plain = found.to_dict()
+    staged = [row["stages"] for row in plain["measurements"] if row["label"] == "bits, float query x20, int8 x4"]
+    assert [stage["candidates"] for stage in staged[0]] == [200, 40]
+    assert plain["low_bit_fitted_to"] == found.fitted_to == "960 rows that are searched too"
+
+
+def test_low_bit_codes_are_fitted_to_rows_that_are_not_searched_where_there_are_such() -> None:
+    found = study(clustered(2000, 16), sample=800, dimensions=[16], multipliers=[], rotation="random")
+    assert found.fitted_to == "1,000 rows that are not searched"
+    assert "random rotation" in found.measurements[-1].note
+    rows = clustered(300, 16)
+    few = study(np.repeat(rows, 4, axis=1), rotation="learned", multipliers=[], dimensions=[64])
+    assert not any("are few" in text and "fitted" in text for text in few.warnings)
+    rows[7] = 0
+    zero = study(rows, rows[:20] + np.float32(0.01), multipliers=[], dimensions=[16])
+    assert len(zero.measurements) == 6
+    assert any("1 of the vectors are zero" in text for text in zero.warnings)
+    few = study(clustered(150, 100), multipliers=[], dimensions=[100])
+    assert any("fitted to 120 vectors of 100 dimensions" in text for text in few.warnings)
+    long = study(3 * rows[8:], rows[:7], multipliers=[], dimensions=[16])
+    assert long.measurements[-1].overlap.mean > 0.7
+    with pytest.raises(ValueError, match="unknown rotation"):
+        study(rows, rotation="spin")
+
+
+def test_labels_hide_neither_each_other_nor_the_front() -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    from embcodec.report_labels import Label, place_labels
+
+    axes = Figure(figsize=(6, 4)).subplots()
+    axes.set_xlim(0, 10)
+    axes.set_ylim(0, 1)
+    points = [(1.0, 0.2), (1.3, 0.22), (1.5, 0.4), (5.0, 0.42), (5.2, 0.9)]
+    corners = [points[0]]
+    for x, y in points[1:]:
+        corners += [(x, corners[-1][1]), (x, y)]
+    labels = [Label(f"a label of some length, {number}", at) for number, at in enumerate(points)]
+    crowd = [Label("one that is in the way", (1.1, 0.21), may_go=True) for _ in range(30)]
+    place_labels(axes, [*crowd, *labels], marks=[(x, y - 0.02, y + 0.02) for x, y in points], line=corners, fontsize=9)
+    texts = axes.texts
+    assert [text.get_text() for text in texts[:5]] == [label.text for label in labels]
+    assert len(texts) < 20
+    boxes = [text.get_window_extent() for text in texts]
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
+        assert box.x0 >= axes.bbox.x0 - 1
+    drawn = axes.transData.transform(np.array(corners))
+    for first, second in itertools.pairwise(drawn):
+        for place in np.linspace(first, second, 50):
+            assert not any(box.contains(*place) for box in boxes)
 
 
 def test_recommendation_is_the_cheapest_that_surely_reaches_the_target() -> None:
@@ -150,7 +221,7 @@ def test_study_of_known_answers() -> None:
     nearest = search(queries, rows, 10, metric="cosine").indices
     assert whole.ndcg.mean == pytest.approx(ndcg(nearest, range(150)).mean())
     several = study(rows, queries, [[i, i + 1] for i in range(150)], dimensions=[64], multipliers=[])
-    assert len(several.measurements) == 6
+    assert len(several.measurements) == 9
 
 
 @pytest.mark.parametrize(

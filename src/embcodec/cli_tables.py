@@ -138,6 +138,7 @@ def print_study(found: Study, recommended: Measurement | None) -> None:
         Column(
             "encoded/s", [f"{row.encoded_per_second:,.0f}" if row.encoded_per_second else "" for row in rows], rank=6
         ),
+        Column("kept by stage", [" ".join(f"{stage.recall.mean:.3f}" for stage in row.stages) for row in rows], rank=8),
         Column("*", ["*" if row.on_front else "" for row in rows]),
     ]
     print_columns(

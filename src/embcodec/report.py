@@ -97,6 +97,35 @@ def _quality_sections(study: Study, target: float) -> Iterable[str]:
         "one query; of a small collection, most of that is the call itself.</p>"
     )
     yield _quality_table(study, study.recommend(target))
+    whole = [found for found in study.measurements if found.dimension == study.dimension]
+    noted = [found for found in whole if found.note and not found.rescored_with]
+    if noted:
+        fits = "; ".join(f"{found.label}: {found.note}" for found in noted)
+        yield (
+            f"<p><small>Codes of 1, 2 and 4 bits were fitted to {escape(study.fitted_to)}. {escape(fits)}. A learned "
+            "rotation is stored once, with dimension² × 4 bytes, which are not counted.</small></p>"
+        )
+    staged = [found for found in whole if found.stages]
+    if staged:
+        yield "<h2>Where neighbours are lost</h2>"
+        yield (
+            f"<p>How many of the {k} nearest are still there after each stage. What a stage has let go no later one "
+            "brings back: where the last two figures are alike, only more candidates help.</p>"
+        )
+        yield _stages_table(staged, k)
+
+
+def _stages_table(staged: Sequence[Measurement], k: int) -> str:
+    most = max(len(found.stages) for found in staged)
+    head = ["codes and search", *(["candidates", "of the nearest"] * most), f"overlap@{k}"]
+    rows = []
+    for found in staged:
+        cells = [escape(shown(found.label))]
+        for stage in found.stages:
+            cells += [f"{stage.candidates:,}", _estimate(stage.recall)]
+        cells += ["", ""] * (most - len(found.stages))
+        rows.append(("", [*cells, _estimate(found.overlap)]))
+    return _table(head, rows)
 
 
 def _quality_table(study: Study, recommended: Measurement | None) -> str:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import EmbcodecError
+from .report_labels import Label, place_labels
 
 if TYPE_CHECKING:
     from .tradeoff_results import Measurement
 
 # Colours that stand for the page's own (CSS variables), put in their place once the drawing is text.
 _INK, _MUTED, _GRID, _PAGE = "#010101", "#010102", "#010103", "#010104"
-_SERIES = ("#0101a1", "#0101a2", "#0101a3", "#0101a4", "#0101a5")
+_SERIES = ("#0101a1", "#0101a2", "#0101a3", "#0101a4", "#0101a5", "#0101a6")
 _VARIABLES = {_INK: "ink", _MUTED: "muted", _GRID: "rule", _PAGE: "page"} | {
     colour: f"series-{number}" for number, colour in enumerate(_SERIES, 1)
 }
@@ -42,12 +43,16 @@ _STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "lines.solid_capstyle": "round",
 }
-FAMILIES = ("float", "int8", "uint8", "bits", "bits, float query")
+FAMILIES = ("float", "int8", "uint8", "bits", "bits, float query", "1, 2, 4 bits")
 """What the first stage scans, in the order of the colours."""
 
 
 def family(found: Measurement) -> str:
     """Return which of :data:`FAMILIES` a measurement belongs to."""
+    if found.output_dtype.endswith("-bit"):
+        return FAMILIES[-1]
+    if len(found.stages) > 1:  # the float query comes after the bits
+        return "bits"
     return next(name for name in reversed(FAMILIES) if found.label.startswith(name))
 
 
@@ -89,7 +94,6 @@ def cost_and_quality(measurements: Sequence[Measurement], k: int, target: float)
             alpha=0.45,
             zorder=2,
         )
-        _label_front(axes, front, full)
         axes.set_xscale("log", base=2)
         axes.minorticks_off()
         ticks = [2**power for power in range(3, 15)]
@@ -118,6 +122,7 @@ def cost_and_quality(measurements: Sequence[Measurement], k: int, target: float)
             axes.plot([], [], "D", color=_MUTED, markerfacecolor=_PAGE, markeredgewidth=1.6, label="then rescored")[0]
         )
         axes.legend(handles=handles, loc="lower right", handletextpad=0.3, labelcolor=_INK)
+        _label_front(axes, measurements, front, full)
         return finish("Overlap with float32 search over bytes a vector")
 
 
@@ -136,26 +141,26 @@ def _widen_near_one(axes: Any, lowest: float) -> None:
     axes.set_ylim(min(lowest - 0.02, bottom), 1 + 0.35 * least)
 
 
-def _label_front(axes: Any, front: Sequence[Measurement], full: int) -> None:
-    former: Measurement | None = None
-    for found in front:
-        close = former is not None and found.total_bytes < 1.25 * former.total_bytes
-        if former is None:
-            offset, side = (8, -11), "left"
-        elif close and found.overlap.mean - former.overlap.mean < 0.01:
-            offset, side = (9, 5), "left"
-        else:
-            offset, side = (-8, -4 if close else 5), "right"
-        former = found
-        axes.annotate(
-            shown(found.label) if found.dimension == full else f"{shown(found.label)} · {found.dimension} d",
-            (found.total_bytes, found.overlap.mean),
-            xytext=offset,
-            textcoords="offset points",
-            ha=side,
-            fontsize=9,
-            color=_INK,
-        )
+def _label_front(axes: Any, measurements: Sequence[Measurement], front: Sequence[Measurement], full: int) -> None:
+    """Label the front; of vectors cut to fewer dimensions where there is room."""
+    corners = [(front[0].total_bytes, front[0].overlap.mean)]
+    for found in front[1:]:
+        corners += [(found.total_bytes, corners[-1][1]), (found.total_bytes, found.overlap.mean)]
+    place_labels(
+        axes,
+        [
+            Label(
+                shown(found.label) if found.dimension == full else f"{shown(found.label)} · {found.dimension} d",
+                (found.total_bytes, found.overlap.mean),
+                may_go=found.dimension != full,
+            )
+            for found in front
+        ],
+        marks=[(found.total_bytes, found.overlap.low, found.overlap.high) for found in measurements],
+        line=corners,
+        fontsize=9,
+        color=_INK,
+    )
 
 
 def intervals(measurements: Sequence[Measurement], k: int, target: float) -> str:

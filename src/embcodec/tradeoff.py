@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
-from .quantize import quantize, truncate
 from .search import search
+from .tradeoff_codes import LowBit, standard_pipelines
 from .tradeoff_measures import bootstrap, bootstrap_ratio, collapse_warnings, ndcg, overlap, pareto
-from .tradeoff_pipeline import Pipeline, rates, timed
-from .tradeoff_results import Measurement, Study
+from .tradeoff_pipeline import Pipeline, rates
+from .tradeoff_results import Measurement, Stage, Study
 
 Progress = Callable[[int, int, str], None]
 _HELD_OUT = 300
+_MOST_TO_FIT = 20_000
 
 
 def study(
@@ -31,6 +31,7 @@ def study(
     k: int = 10,
     multipliers: Sequence[int] = (4, 10),
     sample: int | None = 50_000,
+    rotation: str = "auto",
     seed: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -52,6 +53,10 @@ def study(
         Bits are also rescored: so many times k candidates.
     sample : int, optional
         Measure on at most so many rows, drawn with `seed`; None: on all. With `relevant`, all rows are kept.
+    rotation : {"auto", "none", "random", "learned"}
+        Of the low-bit codes, which are fitted to rows that are left out of the sample where there are such, else to
+        those that are searched (``Study.fitted_to`` says it). Learning one takes seconds at 512 dimensions and grows
+        with their cube: above 1,024 "auto" is "random".
     threads : int, optional
         For searching.
     progress : callable, optional
@@ -75,10 +80,14 @@ def study(
     """
     rows = _floats(vectors, "vectors")
     generator = np.random.default_rng(seed)
+    others = None
     if sample is not None and relevant is None:
         keep = sample + (min(_HELD_OUT, sample // 4) if queries is None else 0)
         if len(rows) > keep:
-            rows = rows[np.sort(generator.choice(len(rows), keep, replace=False))]
+            kept = np.zeros(len(rows), bool)
+            kept[generator.choice(len(rows), keep, replace=False)] = True
+            left = np.flatnonzero(~kept)
+            rows, others = rows[kept], rows[left[:: -(-len(left) // _MOST_TO_FIT)]]
     held_out = queries is None
     if queries is None:
         if relevant is not None:
@@ -95,37 +104,21 @@ def study(
     if wanted[0] > full or wanted[-1] < 1:
         raise ValueError(f"dimensions are within 1 .. {full}, not {wanted}")
     truth = search(asked, rows, k, metric="cosine", threads=threads).indices
-    pipelines = [pipe for size in wanted for pipe in standard_pipelines(rows, asked, size, multipliers)]
+    low_bit = LowBit(rows if others is None else others, rotation, seed)
+    pipelines: list[Pipeline] = []
+    for number, size in enumerate(wanted):
+        if progress is not None:
+            progress(number, len(wanted), f"coding at {size} dimensions")
+        pipelines += standard_pipelines(rows, asked, size, multipliers, low_bit)
     measurements = measure(pipelines, truth, relevant, k=k, threads=threads, progress=progress)
     warnings = collapse_warnings(rows)
     if len(asked) < 100:
         warnings.append(f"{len(asked)} queries are few: the intervals are wide")
     if len(rows) < 100 * k:
         warnings.append(f"{len(rows)} rows are few: larger collections lose more to coarse codes")
-    return Study(measurements, len(rows), full, len(asked), k, held_out, warnings)
-
-
-def standard_pipelines(
-    rows: NDArray[np.float32], queries: NDArray[np.float32], dimension: int, multipliers: Sequence[int]
-) -> Iterator[Pipeline]:
-    """Yield every way of coding and searching that the study compares, at one dimension."""
-    if dimension < rows.shape[1]:
-        rows, queries = truncate(rows, dimension), truncate(queries, dimension)
-    asked = Embeddings(queries)
-    floats = Embeddings(rows)
-    yield Pipeline("float", floats, asked)
-    for dtype in (OutputDtype.INT8, OutputDtype.UINT8):
-        codes, seconds = timed(partial(quantize, rows, dtype, scale="unit"))
-        yield Pipeline(f"{dtype} unit", codes, quantize(queries, dtype, scale="unit"), encode_seconds=seconds)
-    int8, seconds = timed(partial(quantize, rows, OutputDtype.INT8, scale="per-vector"))
-    yield Pipeline("int8 per-vector", int8, asked, encode_seconds=seconds)
-    bits, seconds = timed(partial(quantize, rows, OutputDtype.UBINARY))
-    for label, first in (("bits", quantize(queries, OutputDtype.UBINARY)), ("bits, float query", asked)):
-        plain = Pipeline(label, bits, first, encode_seconds=seconds)
-        yield plain
-        for again in (int8, floats):
-            for multiplier in multipliers:
-                yield plain.rescored(again, asked, multiplier)
+    warnings += low_bit.warnings(rows)
+    fitted_to = f"{len(low_bit.sample):,} rows that {'are searched too' if others is None else 'are not searched'}"
+    return Study(measurements, len(rows), full, len(asked), k, held_out, warnings, fitted_to)
 
 
 def measure(
@@ -151,14 +144,14 @@ def measure(
     for number, pipe in enumerate(pipelines):
         if progress is not None:
             progress(number, len(pipelines), f"{pipe.label}, {pipe.codes.dimension} dimensions")
-        indices = pipe.run(k, threads=threads)
+        *former, indices = pipe.stages(k, threads=threads)
         gains = ndcg(indices, relevant) if relevant is not None else None
         reference = gains if reference is None else reference
         speed = rates(pipe, k, threads)
         found.append(
             Measurement(
                 label=pipe.label,
-                output_dtype=str(pipe.codes.output_dtype),
+                output_dtype=pipe.kind,
                 dimension=pipe.codes.dimension,
                 rescored_with=str(pipe.rows.output_dtype) if pipe.rows is not None else None,
                 rescore_multiplier=pipe.multiplier,
@@ -171,6 +164,8 @@ def measure(
                 batch_per_second=speed.batch,
                 of_limit=speed.of_limit,
                 encoded_per_second=len(pipe.codes) / pipe.encode_seconds if pipe.encode_seconds else None,
+                stages=tuple(Stage(kept.shape[1], bootstrap(overlap(kept, truth))) for kept in former),
+                note=pipe.note,
             )
         )
     front = pareto([m.total_bytes for m in found], [m.overlap.mean for m in found])

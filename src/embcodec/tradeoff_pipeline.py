@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
+from .lowbit_codes import LowBitCodes
 from .search import search
 from .search_rescore import rescore
 
@@ -23,43 +24,81 @@ _SHORT = {OutputDtype.BINARY: "bits", OutputDtype.UBINARY: "bits"}
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Codes with the queries asked of them, and the second stage if there is one.
+    """Codes with the queries asked of them, and the further stages if there are any.
 
     Attributes
     ----------
     label : str
-    codes, queries : Embeddings
+    codes : Embeddings or LowBitCodes
+    queries : Embeddings
         The first stage: integers or bits against the same kind, or float queries against any.
+    again : Embeddings or None
+        Other queries for the same codes: of `again_multiplier` times as many candidates they keep one part.
     rows, exact : Embeddings or None
-        The second stage: rows to score candidates with, and the queries for that.
+        The last stage: rows to score candidates with, and the queries for that.
     multiplier : int
-        The first stage hands on so many times k candidates.
+        The last stage gets so many times k candidates.
     encode_seconds : float
         That encoding `codes` took; 0: unknown.
+    note : str
+        How they were fitted, if they were.
     """
 
     label: str
-    codes: Embeddings
+    codes: Embeddings | LowBitCodes
     queries: Embeddings
     rows: Embeddings | None = None
     exact: Embeddings | None = None
     multiplier: int = 1
     encode_seconds: float = 0.0
+    again: Embeddings | None = None
+    again_multiplier: int = 1
+    note: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The dtype of the codes that are scanned."""
+        return f"{self.codes.scheme.bits}-bit" if isinstance(self.codes, LowBitCodes) else str(self.codes.output_dtype)
 
     def rescored(self, rows: Embeddings, exact: Embeddings, multiplier: int) -> Pipeline:
-        """Return this pipeline with a second stage."""
+        """Return this pipeline with a last stage."""
         label = f"{self.label}, then {_SHORT.get(rows.output_dtype, rows.output_dtype)} x{multiplier}"
         return replace(self, label=label, rows=rows, exact=exact, multiplier=multiplier)
 
-    def run(self, k: int, part: slice = slice(None), threads: int | None = None) -> NDArray[Any]:
-        """Return the row numbers of the k best of each query in `part`, best first."""
+    def narrowed(self, again: Embeddings, again_multiplier: int, rows: Embeddings, multiplier: int) -> Pipeline:
+        """Return this pipeline with two further stages: other queries for the same codes, and better rows."""
+        first = again_multiplier * multiplier
+        last = f"{_SHORT.get(rows.output_dtype, rows.output_dtype)} x{multiplier}"
+        return replace(
+            self,
+            label=f"{self.label}, float query x{first}, {last}",
+            again=again,
+            again_multiplier=again_multiplier,
+            rows=rows,
+            exact=again,
+            multiplier=multiplier,
+        )
+
+    def stages(self, k: int, part: slice = slice(None), threads: int | None = None) -> list[NDArray[Any]]:
+        """Return the row numbers that each stage keeps for each query in `part`, best first; k in the last."""
         queries = self.queries[part]
         metric = "cosine" if queries.output_dtype is OutputDtype.FLOAT else None
         wanted = min(k * self.multiplier, len(self.codes))
-        found = search(queries, self.codes, wanted, metric=metric, threads=threads)
-        if self.rows is None or self.exact is None:
-            return found.indices
-        return rescore(self.exact[part], found.indices, self.rows, k, metric="cosine").indices
+        scanned = min(wanted * self.again_multiplier, len(self.codes))
+        kept = [search(queries, self.codes, scanned, metric=metric, threads=threads).indices]
+        if self.again is not None:
+            found = rescore(
+                self.again[part], kept[-1], self.codes, wanted, metric="cosine", query_precision="int8", threads=threads
+            )
+            kept.append(found.indices)
+        if self.rows is not None and self.exact is not None:
+            found = rescore(self.exact[part], kept[-1], self.rows, k, metric="cosine", threads=threads)
+            kept.append(found.indices)
+        return kept
+
+    def run(self, k: int, part: slice = slice(None), threads: int | None = None) -> NDArray[Any]:
+        """Return the row numbers of the k best of each query in `part`, best first."""
+        return self.stages(k, part, threads)[-1]
 
 
 def timed(work: Callable[[], T], repeats: int = 3) -> tuple[T, float]:
@@ -101,5 +140,6 @@ def rates(pipe: Pipeline, k: int, threads: int | None = None) -> Rates:
     repeats = min(20, int(_BUDGET / once))
     best = min(once, timed(lambda: pipe.run(k, threads=threads), repeats)[1]) if repeats else once
     one = float(np.median(seconds))
-    _, reading = timed(pipe.codes.values.reshape(-1).view(np.uint8).max, repeats=5)
+    scanned = pipe.codes.bit_planes if isinstance(pipe.codes, LowBitCodes) else pipe.codes.values
+    _, reading = timed(scanned.reshape(-1).view(np.uint8).max, repeats=5)
     return Rates(1 / one, count / best, reading / one)

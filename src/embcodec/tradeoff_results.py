@@ -9,6 +9,22 @@ from .tradeoff_measures import Estimate
 
 
 @dataclass(frozen=True)
+class Stage:
+    """What an earlier stage of a search hands on.
+
+    Attributes
+    ----------
+    candidates : int
+        Rows a query.
+    recall : Estimate
+        Part of the k nearest by exact float32 search that is among them: no later stage can find more.
+    """
+
+    candidates: int
+    recall: Estimate
+
+
+@dataclass(frozen=True)
 class Measurement:
     """One way to store and search the vectors, measured.
 
@@ -32,6 +48,10 @@ class Measurement:
         What merely reading the codes takes, by what one query takes; 1 is the speed of reading.
     encoded_per_second : float or None
         Vectors a second from float32 to these codes.
+    stages : tuple of Stage
+        The stages before the last, first to scan.
+    note : str
+        How the codes were fitted, if they were.
     on_front : bool
         No other measurement takes fewer bytes and finds more.
     """
@@ -50,6 +70,8 @@ class Measurement:
     batch_per_second: float
     of_limit: float
     encoded_per_second: float | None
+    stages: tuple[Stage, ...] = ()
+    note: str = ""
     on_front: bool = False
 
     @property
@@ -72,6 +94,8 @@ class Study:
         Whether the queries are rows of the vectors, taken out of them.
     warnings : list of str
         What makes these figures worse or less sure than usual.
+    fitted_to : str
+        Which rows low-bit codes were fitted to.
     """
 
     measurements: list[Measurement]
@@ -81,6 +105,7 @@ class Study:
     k: int
     held_out: bool
     warnings: list[str] = field(default_factory=list)
+    fitted_to: str = ""
 
     def recommend(self, target: float = 0.98, *, rescoring_on_disk: bool = False) -> Measurement | None:
         """Return the measurement with the fewest bytes whose overlap is at least `target`, or None.
@@ -117,6 +142,7 @@ class Study:
             "queries": self.queries,
             "k": self.k,
             "held_out": self.held_out,
+            "low_bit_fitted_to": self.fitted_to,
             "target": target,
             "warnings": self.warnings,
             "measurements": [{**asdict(found), "total_bytes": found.total_bytes} for found in self.measurements],
