@@ -60,7 +60,7 @@ def test_failures_are_data(tmp_path: Path) -> None:
         (b'{"custom_id":"c","response":{"status_code":500,"body":null},"error":null}', "c", ServiceError, "no reason"),
         (b'{"custom_id":4,"response":{"status_code":200,"body":{"data":[]}}}', "4", DecodeError, "no embeddings"),
         (b'{"response":{"status_code":200,"body":{"data":[{"embedding":[1,null]}]}}}', None, DecodeError, "null"),
-        (b"[1]", None, ServiceError, "no reason"),
+        (b"[1]", None, DecodeError, "not an object"),
         (b"nonsense", None, DecodeError, "unexpected character"),
         (line("e", rows(1, 1, 3)), "e", DecodeError, "dimension 3"),
         (good[: good.index(b"embedding")], None, DecodeError, "ends too early"),  # within a string, a line following
@@ -193,3 +193,23 @@ def test_what_cannot_be_batched_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").write_bytes(line("a", rows(0)))
     with pytest.raises(ValueError, match="C-contiguous matrix"):
         decode_batch(tmp_path / "out.jsonl", out=[[0.0]])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{}", "neither a response nor an error"),
+        ('{"custom_id": "a", "response": null, "error": null}', "neither a response nor an error"),
+        ('{"custom_id": "a", "response": {"status_code": 200}}', "neither a response nor an error"),
+        ("[]", "not an object"),
+        (" null", "not an object"),
+        ('"{}"', "not an object"),
+    ],
+)
+def test_lines_with_nothing_say_what_is_missing(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text(f"\n{text}\n")
+    (line,) = iter_batch(path)
+    assert isinstance(line.error, DecodeError)
+    assert line.error.reason == words
+    assert str(line.error) == f"{words} (line 2, byte 0)"

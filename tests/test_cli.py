@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +125,11 @@ def test_nulls_print_as_null() -> None:
     [
         (("decode", "-"), "garbage", 1, "byte 0"),
         (("decode", "-"), '{"error":{"message":"no such model","type":"x","code":"1500"}}', 1, "no such model"),
-        (("decode", "-", "-o", "x.pkl"), '{"data":[{"embedding":[1.5]}]}', 1, "unknown kind of file"),
+        (("decode", "-", "-o", "x.pkl"), '{"data":[{"embedding":[1.5]}]}', 2, "unknown kind of file"),
+        (("embed", "-", "-o", "x.txt"), "a", 2, "unknown kind of file"),
+        (("batch", __file__, "-o", "x"), None, 2, "unknown kind of file"),
+        (("embed", "-", "-o", "x.npy", "--base-url", "example.org/v1"), "a", 2, "absolute http or https"),
+        (("embed", "-", "-o", "x.npy", "--base-url", "http://a:b@example.org"), "a", 2, "no user name"),
         (("decode", "/nowhere/at/all"), None, 2, "No such file"),
         (("decode", "-", "--dtype", "int4"), "{}", 2, "int4"),
         (("decode",), None, 2, "BODY"),
@@ -316,6 +323,37 @@ def test_embed(tmp_path: Path) -> None:
         assert not (tmp_path / "x.npy").exists()
         (tmp_path / "lines.txt").write_text("one line\n\n")
         assert "line 2 is empty" in run(*arguments, "-o", tmp_path / "x.npy").stderr
+
+
+def test_a_missing_key_is_told_before_anything_is_read_or_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("MISTRAL_API_KEY", "COHERE_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    for profile, variable in (("mistral", "MISTRAL_API_KEY"), ("cohere", "COHERE_API_KEY")):
+        done = run("embed", "-", "--profile", profile, "-o", tmp_path / "x.npy", text="an empty line\n\n")
+        assert done.exit_code == 2
+        assert f"wants a key: set {variable}" in done.stderr
+    done = run("embed", "-", "--profile", "vllm", "-o", tmp_path / "x.npy", text="an empty line\n\n")  # needs none
+    assert (done.exit_code, "line 2 is empty" in done.stderr) == (1, True)
+
+
+def test_serve_says_where_as_json() -> None:
+    pytest.importorskip("uvicorn")
+    command = [sys.executable, "-m", "embcodec", "serve", "--model", "hash-8", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        facts = json.loads(server.stdout.readline())
+        assert facts["models"] == ["hash-8"]
+        assert facts["pid"] == server.pid
+        assert not facts["needs_key"]
+        for _ in range(200):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{facts['base_url']}/v1/models") as answer:
+                assert json.load(answer)["data"][0]["id"] == "hash-8"
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("no answer")
+        server.terminate()
+        assert server.stdout.read() == ""
 
 
 def test_embed_with_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

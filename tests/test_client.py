@@ -9,7 +9,7 @@ import os
 import pickle
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import formatdate
@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from clients import by_client, embed, short_waits
-from embcodec import PROFILES, DecodeError, ServiceError, TransportError
+from embcodec import PROFILES, DecodeError, EmbeddingResponse, ServiceError, TransportError
 from embcodec.client import AsyncClient, Client
 from embcodec.client_core import Partial, split_texts
 from embcodec.client_order import make_order
@@ -526,6 +526,22 @@ def test_an_async_client_works_in_one_loop_after_another(server: RunningServer) 
             return len(await client.embed(["a", "b"], model=MODEL))
 
     assert [asyncio.run(main()), asyncio.run(main())] == [2, 2]
+
+
+def test_an_async_client_takes_asynchronous_iterators(server: RunningServer) -> None:
+    async def lines(count: int) -> AsyncIterator[str]:
+        for number in range(count):
+            await asyncio.sleep(0)
+            yield f"line {number}"
+
+    async def main() -> tuple[EmbeddingResponse, EmbeddingResponse]:
+        async with AsyncClient(base_url=server.base_url) as client:
+            return await client.embed(lines(30), model=MODEL), await client.embed(lines(0), model=MODEL)
+
+    found, nothing = asyncio.run(main())
+    with Client(base_url=server.base_url) as client:
+        assert found.embeddings == client.embed((f"line {number}" for number in range(30)), model=MODEL).embeddings
+    assert len(nothing.embeddings) == 0
 
 
 def test_loopback_goes_past_proxies(server: RunningServer, embed: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,10 @@ def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> Bat
         status, body = response.get("status_code"), response.get("body")
         status = status if isinstance(status, int) and not 200 <= status < 300 else None
         said = document.get("error") or (body if status is not None else None)
-        if said or status is not None or (rows.list_start < 0 and not body):
+        if not said and status is None and rows.list_start < 0 and not body:
+            is_object = bytes(text[:64]).lstrip().startswith(b"{")
+            raise DecodeError("neither a response nor an error" if is_object else "not an object", offset=0)
+        if said or status is not None:
             fields = {"error": said} if isinstance(said, str) else said
             raise service_error(fields if isinstance(fields, dict) else None, status)
         return BatchLine(number, custom_id, decoder.answer(rows, body if isinstance(body, dict) else {}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,24 @@ DTYPES = click.Choice([str(member) for member in OutputDtype])
 ENCODINGS = click.Choice([str(member) for member in EncodingFormat])
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
+
+
+class _VectorsFile(click.Path):
+    """A file to save vectors in, whose suffix says its kind."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from .errors import StorageError
+        from .storage import check_suffix
+
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        try:
+            check_suffix(path)
+        except StorageError as error:
+            self.fail(str(error), param, ctx)
+        return path
+
+
+VECTORS_OUTPUT = _VectorsFile(dir_okay=False, path_type=Path)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Threads; by default as the work needs.")

@@ -14,6 +14,7 @@ from .cli_common import (
     ENCODINGS,
     EXISTING,
     OUTPUT,
+    VECTORS_OUTPUT,
     as_json,
     example,
     print_json,
@@ -33,7 +34,9 @@ _profile = click.option(
 
 @click.command(epilog=example("curl -s ... | embcodec decode - --dtype int8 -o vectors.safetensors"))
 @click.argument("body", type=click.File("rb"))
-@click.option("-o", "--output", type=OUTPUT, help="Where to save the vectors; the suffix says the kind of file.")
+@click.option(
+    "-o", "--output", type=VECTORS_OUTPUT, help="Where to save the vectors; the suffix says the kind of file."
+)
 @click.option("--dtype", type=DTYPES, default="float", show_default=True, help="The output_dtype that was asked for.")
 @click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
 @_profile

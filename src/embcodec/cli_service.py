@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
-from .cli_common import DTYPES, ENCODINGS, EXISTING, OUTPUT, as_json, example, print_json, progress_bar
+from .cli_common import (
+    DTYPES,
+    ENCODINGS,
+    EXISTING,
+    OUTPUT,
+    VECTORS_OUTPUT,
+    as_json,
+    example,
+    print_json,
+    progress_bar,
+)
 from .profiles import PROFILES
+
+if TYPE_CHECKING:
+    from .client import Client
 
 _profile = click.option(
     "--profile", type=click.Choice(sorted(PROFILES)), default="mistral", show_default=True, help="Which service."
@@ -19,7 +34,9 @@ _profile = click.option(
 
 @click.command(epilog=example("embcodec embed lines.txt --model mistral-embed --dtype int8 -o vectors.safetensors"))
 @click.argument("texts", type=click.File("r", encoding="utf-8"))
-@click.option("-o", "--output", type=OUTPUT, required=True, help="Where to save; the suffix says the kind of file.")
+@click.option(
+    "-o", "--output", type=VECTORS_OUTPUT, required=True, help="Where to save; the suffix says the kind of file."
+)
 @click.option("--model", default="mistral-embed", show_default=True)
 @click.option("--dtype", type=DTYPES, default="float", show_default=True)
 @click.option("--dimension", type=click.IntRange(min=1), help="output_dimension; by default all that the model has.")
@@ -48,20 +65,19 @@ def embed(
 
     The key is read from MISTRAL_API_KEY, or the profile's variable. Empty lines are not allowed.
     """
-    from .client import Client
-    from .storage import check_suffix, save
+    from .storage import save
 
-    check_suffix(output)
-    lines = texts.read().splitlines()
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            raise ValueError(f"line {number} is empty")
     key = None
     if api_key_variable is not None:
         key = os.environ.get(api_key_variable)
         if not key:
             raise click.UsageError(f"the environment variable {api_key_variable} is not set")
-    with progress_bar("embedding") as report, Client(api_key=key, base_url=base_url, profile=profile) as client:
+    client = _client(key, base_url, profile)
+    lines = texts.read().splitlines()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            raise ValueError(f"line {number} is empty")
+    with progress_bar("embedding") as report, client:
         answer = client.embed(
             lines,
             model=model,
@@ -89,7 +105,9 @@ def embed(
 
 @click.command(epilog=example("embcodec batch output.jsonl --dtype int8 -o vectors.safetensors"))
 @click.argument("results", type=EXISTING)
-@click.option("-o", "--output", type=OUTPUT, required=True, help="Where to save; the suffix says the kind of file.")
+@click.option(
+    "-o", "--output", type=VECTORS_OUTPUT, required=True, help="Where to save; the suffix says the kind of file."
+)
 @click.option("--dtype", type=DTYPES, default="float", show_default=True, help="The output_dtype that was asked for.")
 @click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
 @click.option("--ids", type=OUTPUT, help="Also write the custom_id of every row here, one a line.")
@@ -103,10 +121,9 @@ def batch(
     Lines that failed are told on standard error; the exit status is 1 if no line succeeded.
     """
     from .batch import decode_batch
-    from .storage import check_suffix, save
+    from .storage import save
     from .storage_atomic import replacing
 
-    check_suffix(output)
     with progress_bar("decoding") as report:
         told = (lambda done, total: report(done, total, "decoding")) if report else None
         found = decode_batch(results, output_dtype=dtype, dimension=dimension, profile=profile, progress=told)
@@ -139,18 +156,65 @@ def batch(
 )
 @click.option("--lenient", is_flag=True, help="Tolerate OpenAI's further fields instead of answering 422.")
 @click.option("--api-key", envvar="EMBCODEC_API_KEY", help="Bearer token to demand. [env: EMBCODEC_API_KEY]")
-def serve(host: str, port: int, models: tuple[str, ...], lenient: bool, api_key: str | None) -> None:
-    """Serve POST /v1/embeddings, GET /v1/models and /health with an embedded model."""
+@as_json
+def serve(host: str, port: int, models: tuple[str, ...], lenient: bool, api_key: str | None, as_json: bool) -> None:
+    """Serve POST /v1/embeddings, GET /v1/models and /health with an embedded model.
+
+    With --json a first line on standard output says where (with --port 0, on which free port); requests are not logged.
+    """
     from .server import serve as run
 
-    _check_address(host, port)
-    run(host=host, port=port, models=models, lenient=lenient, api_key=api_key)
+    port = _free_port(host, port)
+    if as_json:
+        address = f"[{host}]" if ":" in host else host
+        facts = {
+            "base_url": f"http://{address}:{port}",
+            "models": models,
+            "lenient": lenient,
+            "needs_key": bool(api_key),
+        }
+        click.echo(json.dumps({**facts, "pid": os.getpid()}))
+        sys.stdout.flush()
+    run(
+        host=host,
+        port=port,
+        models=models,
+        lenient=lenient,
+        api_key=api_key,
+        log_level="warning" if as_json else "info",
+    )
 
 
-def _check_address(host: str, port: int) -> None:
-    """Raise OSError where a server cannot listen: uvicorn would end the process with a status of its own."""
+def _client(api_key: str | None, base_url: str | None, profile: str) -> Client:
+    """Return a client; a malformed address is bad usage, and so is a service without the key that it will want."""
+    from .client import Client
+
+    try:
+        client = Client(api_key=api_key, base_url=base_url, profile=profile)
+    except ValueError as error:
+        if str(error).startswith("base_url"):
+            raise click.BadParameter(str(error), param_hint="--base-url") from None
+        raise
+    settings = client._settings
+    if settings.key is None and base_url is None and not settings.is_local:
+        raise click.UsageError(
+            f"{settings.host} wants a key: set {settings.profile.api_key_variable}, or name another variable with "
+            "--api-key-variable, or another server with --base-url"
+        )
+    return client
+
+
+def _free_port(host: str, port: int) -> int:
+    """Return the port to listen on, a free one for 0.
+
+    Raises
+    ------
+    OSError
+        Where a server cannot listen: uvicorn would end the process with a status of its own.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((host, port), family=family).close()
+        with socket.create_server((host, port), family=family) as probe:
+            return int(probe.getsockname()[1])
     except OSError as error:
         raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from None

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from concurrent import futures
 from typing import Any, Self
 
@@ -225,7 +225,7 @@ class AsyncClient(_BaseClient):
 
     async def embed(
         self,
-        texts: str | Iterable[str],
+        texts: str | Iterable[str] | AsyncIterable[str],
         *,
         model: str,
         output_dtype: str = "float",
@@ -235,7 +235,9 @@ class AsyncClient(_BaseClient):
         resume: Partial | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> EmbeddingResponse:
-        """Embed any number of texts, as :meth:`Client.embed` does."""
+        """Embed any number of texts, as :meth:`Client.embed` does; an async iterator is read to its end first."""
+        if isinstance(texts, AsyncIterable):
+            texts = [text async for text in texts]
         job = self._job(
             texts,
             progress,
