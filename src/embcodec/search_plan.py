@@ -154,13 +154,12 @@ def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> nati
     scan = with_lengths(native.Scan(native.DOT_I8, codes, corpus.values, sum_weight=centre), corpus, terms)
     own = per_vector_scales(queries)
     scales = float(step) * (np.ones(len(codes)) if own is None else own.astype(np.float64))
-    bias, squares, lengths = None, 0.0, scales
+    bias, lengths = None, scales
+    total = centre * sums.sums_i8(codes) if centre else np.zeros(len(codes))
     if centre:
-        total = centre * sums.sums_i8(codes)
         bias = float(step) * scales * (total + centre * centre * dimension)
-        squares = 2 * total + centre * centre * dimension
     if metric != "dot":
-        lengths = scales * np.sqrt(squares + sums.squares_i8(codes))
+        lengths = scales * np.sqrt(sums.squares_i8(codes) + 2 * total + centre * centre * dimension)
     return finish(scan, lengths, metric, float(step) * scales, bias)
 
 

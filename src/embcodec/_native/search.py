@@ -164,7 +164,7 @@ def split(n: int, parts: int) -> list[tuple[int, int]]:
 def threads_for(scan: Scan, threads: int | None) -> int:
     """Return how many threads to run: by default one until a scan takes some hundred microseconds."""
     row_bytes = scan.rows.shape[1] * scan.rows.itemsize
-    return default_threads(threads, int(scan.n_positions * row_bytes * max(len(scan.queries) / 16, 0.25)))
+    return default_threads(threads, int(scan.n_positions * row_bytes * max(len(scan.queries) / 16, 0.125)))
 
 
 def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
