@@ -32,7 +32,9 @@ class Result:
         """Return the row as text."""
         best = self.seconds["embcodec"]
         parts = [f"{self.name:44s} {self.work / best:12,.4g} {self.unit}/s"]
-        parts += [f"{seconds / best:6.2f}x {peer}" for peer, seconds in self.seconds.items() if peer != "embcodec"]
+        for peer, seconds in self.seconds.items():
+            if peer != "embcodec":
+                parts.append(f"{seconds / best:6.2f}x {peer} ({self.work / seconds:,.3g})")
         if self.limit:
             parts.append(f"{self.work / best / self.limit[1]:.0%} of {self.limit[0]}")
         return "  ".join(parts)

@@ -107,3 +107,21 @@ def test_refusals() -> None:
         unpack_bits(np.zeros(1, np.uint8), 8, dtype=np.float64)
     with pytest.raises(ValueError, match="row 1 has bits set after its last dimension 4"):
         unpack_bits(np.array([[0xF0], [0x08]], np.uint8), 4)
+
+
+def test_out_is_written_and_returned(isa: str) -> None:
+    x = np.random.default_rng(1).standard_normal((4, 21)).astype(np.float32)
+    for rows in (x, x[0]):
+        for signed in (False, True):
+            expected = pack_bits(rows, signed=signed)
+            out = np.empty_like(expected)
+            assert np.shares_memory(pack_bits(rows, signed=signed, out=out), out)
+            np.testing.assert_array_equal(out, expected)
+            for dtype in (np.uint8, np.float32):
+                values = np.empty(rows.shape, dtype)
+                assert np.shares_memory(unpack_bits(expected, 21, dtype=dtype, out=values), values)
+                np.testing.assert_array_equal(values, unpack_bits(expected, 21, dtype=dtype))
+                with pytest.raises(ValueError, match="out must be"):
+                    unpack_bits(expected, 21, dtype=dtype, out=values[..., :20])
+            with pytest.raises(ValueError, match="out must be"):
+                pack_bits(rows, signed=signed, out=out[..., :2])

@@ -281,3 +281,26 @@ def test_truncate() -> None:
     x[1, 3] = np.nan
     with pytest.raises(NotFiniteError, match="row 1, column 3"):
         truncate(x, 10)
+
+
+def test_out_is_written_and_returned(isa: str) -> None:
+    x = rows(5, 37)
+    scales = {"float": [None], "binary": [None], "ubinary": [None]}
+    for output_dtype in ("float", "int8", "uint8", "binary", "ubinary"):
+        for scale in scales.get(output_dtype, ["unit", "per-vector", ranges_of(x), Scale.per_vector(np.ones(5))]):
+            expected = quantize(x, output_dtype, scale=scale)
+            out = np.empty_like(expected.values)
+            found = quantize(x, output_dtype, scale=scale, out=out)
+            assert found == expected
+            assert np.shares_memory(found.values, out)
+            values = np.empty_like(x)
+            assert dequantize(found, out=values) is values
+            np.testing.assert_array_equal(values, dequantize(expected))
+            for wrong in (out[:4], out.astype(np.float64), np.asfortranarray(out), out.tolist()):
+                with pytest.raises(ValueError, match="out must be"):
+                    quantize(x, output_dtype, scale=scale, out=wrong)
+            out.flags.writeable = False
+            with pytest.raises(ValueError, match="writeable"):
+                quantize(x, output_dtype, scale=scale, out=out)
+            with pytest.raises(ValueError, match=r"float32 array of shape \(5, 37\)"):
+                dequantize(found, out=values[:4])

@@ -87,9 +87,10 @@ static int ranges_row(const char *values, int64_t count, const ec_steps *steps, 
         __m256i codes_i32x8[4];
         ec_ask_ahead(values + 4 * i, 128);
         for (int j = 0; j < 4; j++) {
-            int64_t at = i + 8 * j;
-            codes_i32x8[j] = ranges_8(load_8(values, at), _mm256_load_ps(steps->low + at),
-                                      _mm256_load_ps(steps->step + at), _mm256_load_ps(steps->reciprocal + at));
+            const ec_steps_16 *of = &steps->of[i / 16 + j / 2];
+            int half = j % 2 * 8;
+            codes_i32x8[j] = ranges_8(load_8(values, i + 8 * j), _mm256_load_ps(of->low + half),
+                                      _mm256_load_ps(of->step + half), _mm256_load_ps(of->reciprocal + half));
         }
         __m256i codes_u8x32 = _mm256_xor_si256(narrow_32(codes_i32x8, 0, &least_i16x16), flip_u8x32);
         _mm256_storeu_si256((__m256i *)(void *)(codes + i), codes_u8x32);

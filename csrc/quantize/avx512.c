@@ -198,8 +198,8 @@ static EC_NOINLINE int ranges_with_care(const char *values, int64_t count, const
         __mmask16 used = (__mmask16)first_bits(count - i);
         __m512 x = _mm512_maskz_loadu_ps(used, values + 4 * i);
         poison = _mm512_fmadd_ps(x, _mm512_setzero_ps(), poison);
-        __m512 above = _mm512_sub_ps(x, _mm512_load_ps(known->low + i));
-        __m512 steps = _mm512_div_ps(above, _mm512_load_ps(known->step + i));
+        __m512 above = _mm512_sub_ps(x, _mm512_load_ps(known->of[i / 16].low));
+        __m512 steps = _mm512_div_ps(above, _mm512_load_ps(known->of[i / 16].step));
         __m512i code_i32x16 = _mm512_cvttps_epi32(_mm512_min_ps(steps, _mm512_set1_ps(255.0f)));
         __m128i code_u8x16 = _mm512_cvtepi32_epi8(_mm512_max_epi32(code_i32x16, _mm512_setzero_si512()));
         _mm_mask_storeu_epi8(codes + i, used, _mm_xor_si128(code_u8x16, _mm_set1_epi8((char)flip)));
@@ -212,8 +212,9 @@ EC_INLINE void ranges_64(const char *values, int64_t stride, int rows, const ec_
                          uint64_t used, __m512i flip_u8x64, __m512i *least_i16x32, uint8_t *codes) {
     __m512i codes_i32x16[2][4];
     for (int i = 0; i < 4; i++) {
-        __m512 low = _mm512_load_ps(steps->low + at + 16 * i), step = _mm512_load_ps(steps->step + at + 16 * i);
-        __m512 reciprocal = _mm512_load_ps(steps->reciprocal + at + 16 * i);
+        const ec_steps_16 *of = &steps->of[at / 16 + i];
+        __m512 low = _mm512_load_ps(of->low), step = _mm512_load_ps(of->step);
+        __m512 reciprocal = _mm512_load_ps(of->reciprocal);
         for (int row = 0; row < rows; row++)
             codes_i32x16[row][i] =
                 ranges_16(load_16(values + 4 * (row * stride + at), used, i), low, step, reciprocal);

@@ -44,12 +44,13 @@ static int ranges_row(const void *values, int64_t count, const ec_steps *steps, 
     uint32x4_t largest_u32x4 = vdupq_n_u32(0);
     int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
+        const ec_steps_16 *of = &steps->of[i / 16];
         int32x4_t codes_i32x4[4];
         for (int j = 0; j < 4; j++) {
-            int64_t at = i + 4 * j;
-            float32x4_t x = ec_load_f32x4(values, at);
+            float32x4_t x = ec_load_f32x4(values, i + 4 * j);
             largest_u32x4 = ec_larger_magnitude(largest_u32x4, x);
-            float32x4_t steps_f32x4 = vdivq_f32(vsubq_f32(x, vld1q_f32(steps->low + at)), vld1q_f32(steps->step + at));
+            float32x4_t above_f32x4 = vsubq_f32(x, vld1q_f32(of->low + 4 * j));
+            float32x4_t steps_f32x4 = vdivq_f32(above_f32x4, vld1q_f32(of->step + 4 * j));
             codes_i32x4[j] = vcvtq_s32_f32(clamp(steps_f32x4, least_f32x4, most_f32x4)); /* rounds down: none < 0 */
         }
         store_codes(codes + i, codes_i32x4, flip_u8x16);

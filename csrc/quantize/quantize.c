@@ -78,21 +78,35 @@ ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t 
     return done(rows * dimension);
 }
 
-/* A strip's steps, and harmless ones up to a whole vector. Reciprocals are worth their divisions to several rows. */
-static void prepare(const char *low, const char *step, int64_t count, int64_t rows, ec_steps *steps) {
-    memcpy(steps->low, low, (size_t)count * 4);
-    memcpy(steps->step, step, (size_t)count * 4);
-    for (; count % 64; count++) {
-        steps->low[count] = 0.0f;
-        steps->step[count] = 1.0f;
+/* 16 dimensions of a strip; whether a step is too small or too large for its reciprocal. */
+EC_INLINE int prepare_16(const char *low, const char *step, ec_steps_16 *of) {
+    const uint32_t least = 27u << 23, most = 227u << 23; /* 2^-100 and 2^100 */
+    uint32_t bits[16], outside = 0;
+    memcpy(of->low, low, 64);
+    memcpy(of->step, step, 64);
+    memcpy(bits, step, 64);
+    for (int i = 0; i < 16; i++) {
+        outside |= (bits[i] - least) | (most - bits[i]); /* negative where it is */
+        of->reciprocal[i] = 1.0f / of->step[i];
     }
-    steps->moderate = rows > 1;
-    for (int64_t i = 0; steps->moderate && i < count; i++) {
-        float x = steps->step[i];
-        steps->moderate = x > 0x1p-100f && x < 0x1p100f;
+    return outside >> 31;
+}
+
+/* A strip's steps, and harmless ones up to a whole vector. */
+static void prepare(const char *low, const char *step, int64_t count, ec_steps *steps) {
+    int extreme = 0;
+    int64_t i = 0;
+    for (; i + 16 <= count; i += 16) extreme |= prepare_16(low + 4 * i, step + 4 * i, &steps->of[i / 16]);
+    for (; i < count || i % 64; i += 16) {
+        char rest[2][64];
+        int64_t n = i < count ? count - i : 0;
+        for (int j = 0; j < 16; j++) {
+            ec_store_f32_at(rest[0], j, j < n ? ec_load_f32_at(low, i + j) : 0.0f);
+            ec_store_f32_at(rest[1], j, j < n ? ec_load_f32_at(step, i + j) : 1.0f);
+        }
+        extreme |= prepare_16(rest[0], rest[1], &steps->of[i / 16]);
     }
-    if (!steps->moderate) return;
-    for (int64_t i = 0; i < count; i++) steps->reciprocal[i] = 1.0f / steps->step[i];
+    steps->moderate = !extreme;
 }
 
 ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
@@ -101,7 +115,7 @@ ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimen
     ec_steps steps;
     for (int64_t begin = 0; begin < dimension; begin += EC_STRIP) {
         int64_t count = dimension - begin < EC_STRIP ? dimension - begin : EC_STRIP;
-        prepare((const char *)low + 4 * begin, (const char *)step + 4 * begin, count, rows, &steps);
+        prepare((const char *)low + 4 * begin, (const char *)step + 4 * begin, count, &steps);
         if (!ec_active.quantize_ranges_f32((const char *)values + 4 * begin, dimension, rows, count, &steps, flip,
                                            (uint8_t *)codes + begin))
             return not_finite(values, 0, rows * dimension);

@@ -4,12 +4,15 @@
 
 #include "../bits/bits.h"
 
-/* What ranges code a strip of dimensions with: 24 KB, which stay in L1 while rows pass by. */
+/* What ranges code a strip of dimensions with: 24 KB, which stay in L1 while rows pass by, laid out in the order of use. */
 enum { EC_STRIP = 2048 };
+typedef struct {
+    _Alignas(64) float low[16];
+    _Alignas(64) float step[16];
+    _Alignas(64) float reciprocal[16]; /* 1 / step */
+} ec_steps_16;
 struct ec_steps {
-    _Alignas(64) float low[EC_STRIP];
-    _Alignas(64) float step[EC_STRIP];
-    _Alignas(64) float reciprocal[EC_STRIP]; /* 1 / step */
+    ec_steps_16 of[EC_STRIP / 16];
     int moderate; /* whether the reciprocals do for division: no product of theirs can leave the normal numbers */
 };
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits
+from ._native.core import result_array
 from .dtypes import as_dimension
 
 SIGNED_BYTES = ("offset", "twos-complement")
@@ -21,6 +22,7 @@ def pack_bits(
     signed: bool = False,
     signed_bytes: str = "offset",
     threshold_inclusive: bool = False,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Pack one bit a dimension: set where ``x > threshold``.
 
@@ -38,6 +40,8 @@ def pack_bits(
         How a byte becomes int8: byte - 128, or its own bits seen as int8.
     threshold_inclusive : bool
         Set bits for ``x >= threshold``.
+    out : ndarray, optional
+        What to write to and return, C-contiguous, of the result's dtype and shape.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def pack_bits(
     Raises
     ------
     ValueError
-        For other shapes, an unknown bit order or byte convention, a NaN threshold.
+        For other shapes, an unknown bit order or byte convention, a NaN threshold, an `out` that does not fit.
 
     Examples
     --------
@@ -64,8 +68,12 @@ def pack_bits(
         # A conversion to float32 could round a value onto the threshold: compare in its own type.
         array = (array >= threshold if threshold_inclusive else array > threshold).astype(np.float32)
         threshold, flags = 0.5, flags & ~bits.bit_flags("msb", offset=False, inclusive=True)
-    packed = bits.pack_bits_f32(np.ascontiguousarray(array, np.float32), threshold, flags)
-    packed = packed if np.ndim(x) == 2 else packed[0]
+    one, dtype = np.ndim(x) == 1, np.int8 if signed else np.uint8
+    if out is not None:
+        width = -(-array.shape[1] // 8)
+        out = result_array(out, (width,) if one else (len(array), width), dtype).view(np.uint8).reshape(-1, width)
+    packed = bits.pack_bits_f32(np.ascontiguousarray(array, np.float32), threshold, flags, out)
+    packed = packed[0] if one else packed
     return packed.view(np.int8) if signed else packed
 
 
@@ -76,6 +84,7 @@ def unpack_bits(
     bit_order: str = "msb",
     signed_bytes: str = "offset",
     dtype: Any = np.uint8,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Unpack what :func:`pack_bits` packed.
 
@@ -88,6 +97,8 @@ def unpack_bits(
         As for :func:`pack_bits`.
     dtype : {uint8, float32}
         uint8 gives 0 and 1, float32 gives -1 and +1.
+    out : ndarray, optional
+        What to write to and return, C-contiguous, of the result's dtype and shape.
 
     Returns
     -------
@@ -96,7 +107,7 @@ def unpack_bits(
     Raises
     ------
     ValueError
-        Where the width is not that of `dimension`, or a row has bits set after its last dimension.
+        Where the width is not that of `dimension`, a row has bits set after its last dimension, or `out` does not fit.
     TypeError
         For codes that are not bytes, or another dtype.
 
@@ -120,8 +131,11 @@ def unpack_bits(
     offset = _is_offset(signed_bytes) and array.dtype == np.int8
     flags = bits.bit_flags(bit_order, offset=offset)
     check_padding(array.view(np.uint8) ^ np.uint8(0x80) if offset else array.view(np.uint8), dimension, bit_order)
-    values = bits.unpack_bits(np.ascontiguousarray(array), dimension, flags, dtype)
-    return values if np.ndim(codes) == 2 else values[0]
+    one = np.ndim(codes) == 1
+    if out is not None and one:
+        out = result_array(out, (dimension,), dtype)[None]
+    values = bits.unpack_bits(np.ascontiguousarray(array), dimension, flags, dtype, out)
+    return values[0] if one else values
 
 
 def as_array(x: ArrayLike) -> NDArray[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._native import bits, quantize, sums
+from ._native.core import result_array
 from .dtypes import OutputDtype
 from .scale import PER_VECTOR, RANGES, UNIT, Scale
 
@@ -20,8 +21,9 @@ def encode_values(
     signed_bytes: str = "offset",
     bit_order: str = "msb",
     threshold_inclusive: bool = False,
+    out: Any = None,
 ) -> tuple[NDArray[Any], Scale | None]:
-    """Return the codes of `x` (n, dimension) and the scale they have.
+    """Return the codes of `x` (n, dimension), in `out` where that is given, and the scale they have.
 
     Raises
     ------
@@ -36,22 +38,26 @@ def encode_values(
             raise ValueError(f"{dtype} rows have no scale")
         if dtype is OutputDtype.FLOAT:
             bits.require_finite(x)
-            return x, None
+            if out is not None:
+                np.copyto(result_array(out, x.shape, np.float32), x)
+            return x if out is None else out, None
         offset = dtype is OutputDtype.BINARY and signed_bytes == "offset"
         flags = bits.bit_flags(bit_order, offset=offset, inclusive=threshold_inclusive, finite=True)
-        return bits.pack_bits_f32(x, 0.0, flags).view(dtype.numpy_dtype), None
+        if out is not None:
+            out = result_array(out, (len(x), dtype.row_width(x.shape[1])), dtype.numpy_dtype).view(np.uint8)
+        return bits.pack_bits_f32(x, 0.0, flags, out).view(dtype.numpy_dtype), None
     if isinstance(scale, str) and scale == PER_VECTOR:
-        codes, scales = quantize.quantize_per_vector(x, dtype.numpy_dtype)
+        codes, scales = quantize.quantize_per_vector(x, dtype.numpy_dtype, out=out)
         return codes, Scale.per_vector(scales)
     scale = as_scale(scale)
     if scale.kind == UNIT:
-        return quantize.quantize_unit(x, dtype.numpy_dtype), scale
+        return quantize.quantize_unit(x, dtype.numpy_dtype, out), scale
     if scale.kind == PER_VECTOR:
         if len(scale.values) != len(x):
             raise ValueError(f"a per-vector scale for {len(scale.values)} rows does not fit {len(x)}")
-        return quantize.quantize_per_vector(x, dtype.numpy_dtype, scale.values)[0], scale
+        return quantize.quantize_per_vector(x, dtype.numpy_dtype, scale.values, out)[0], scale
     low, step = scale.low_and_step(x.shape[1])
-    return quantize.quantize_ranges(x, dtype.numpy_dtype, low, step), scale
+    return quantize.quantize_ranges(x, dtype.numpy_dtype, low, step, out), scale
 
 
 def decode_values(
@@ -61,21 +67,24 @@ def decode_values(
     scale: Scale | None,
     signed_bytes: str = "offset",
     bit_order: str = "msb",
+    out: Any = None,
 ) -> NDArray[np.float32]:
-    """Return what codes stand for, float32 (n, dimension), a new array; bits are -1 and +1."""
+    """Return what codes stand for, float32 (n, dimension), in `out` or a new array; bits are -1 and +1."""
     if dtype is OutputDtype.FLOAT:
-        return np.array(values, dtype=np.float32, order="C")
+        copy = result_array(out, values.shape, np.float32)
+        np.copyto(copy, values)
+        return copy
     values = np.ascontiguousarray(values)
     if dtype.is_packed:
         offset = dtype is OutputDtype.BINARY and signed_bytes == "offset"
-        return bits.unpack_bits(values, dimension, bits.bit_flags(bit_order, offset=offset), np.float32)
+        return bits.unpack_bits(values, dimension, bits.bit_flags(bit_order, offset=offset), np.float32, out)
     if scale is None or scale.kind == UNIT:
-        return quantize.dequantize_unit(values)
+        return quantize.dequantize_unit(values, out)
     if scale.kind == PER_VECTOR:
         assert scale.values is not None
-        return quantize.dequantize_per_vector(values, scale.values)
+        return quantize.dequantize_per_vector(values, scale.values, out)
     first, step = scale.first_and_step(dimension)
-    return quantize.dequantize_ranges(values, first, step)
+    return quantize.dequantize_ranges(values, first, step, out)
 
 
 def truncate_values(x: NDArray[np.float32], dimension: int, normalize: bool) -> NDArray[np.float32]:

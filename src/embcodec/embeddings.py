@@ -128,13 +128,13 @@ class Embeddings:
             return plain ^ np.uint8(0x80)
         return plain
 
-    def to_float(self) -> NDArray[np.float32]:
+    def to_float(self, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return the values that the codes stand for, float32 (n, dimension); for bits -1 and +1.
 
-        The array is a copy, also for float rows.
+        The array is a copy, also for float rows; with `out`, C-contiguous and of that shape, it is that array.
         """
         return codes.decode_values(
-            self.values, self.output_dtype, self.dimension, self.scale, self.signed_bytes, self.bit_order
+            self.values, self.output_dtype, self.dimension, self.scale, self.signed_bytes, self.bit_order, out
         )
 
     @overload

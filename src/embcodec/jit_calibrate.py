@@ -100,7 +100,7 @@ def moments(counts: Any, sums: Any) -> None:
 
 
 @njit(nogil=True, cache=True)
-def interval_error(sums: Any, start: float, stop: float) -> float:
+def interval_error(sums: Any, start: float, stop: float) -> Any:
     """Return the summed square error of coding a histogram by 255 steps over start .. stop, clipped outside.
 
     In bins and squares of bins; `sums` are the histogram's moments.

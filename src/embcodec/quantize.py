@@ -23,6 +23,7 @@ def quantize(
     signed_bytes: SignedBytes = "offset",
     bit_order: BitOrder = "msb",
     threshold_inclusive: bool = False,
+    out: NDArray[Any] | None = None,
 ) -> Embeddings:
     """Turn rows of floats into codes.
 
@@ -44,6 +45,10 @@ def quantize(
         See :class:`Embeddings`; for ``binary`` and ``ubinary``.
     threshold_inclusive : bool
         Bits are set for x > 0; with True for x >= 0.
+    out : ndarray, optional
+        What to write the codes to, C-contiguous, of their dtype and shape (n, width): it becomes the result's
+        ``values``. Batch after batch into the same array spares the cost of fresh memory. After an error its content
+        is undefined.
 
     Returns
     -------
@@ -54,7 +59,7 @@ def quantize(
     NotFiniteError
         A ValueError that names the row and column of the first NaN or infinity.
     ValueError
-        For an unknown dtype or scale, or ranges of another dimension.
+        For an unknown dtype or scale, ranges of another dimension, or an `out` that does not fit.
 
     Examples
     --------
@@ -75,21 +80,24 @@ def quantize(
         signed_bytes=signed_bytes,
         bit_order=bit_order,
         threshold_inclusive=threshold_inclusive,
+        out=out,
     )
     return Embeddings(values, dtype, rows.shape[1], fitted, signed_bytes, bit_order)
 
 
-def dequantize(embeddings: Embeddings) -> NDArray[np.float32]:
+def dequantize(embeddings: Embeddings, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Return the values that codes stand for.
 
     Parameters
     ----------
     embeddings : Embeddings
+    out : ndarray, float32, shape (n, dimension), C-contiguous, optional
+        What to write to, instead of a new array.
 
     Returns
     -------
     ndarray, float32, shape (n, dimension)
-        A new array. Bits become -1 and +1; integers what their scale says (see :class:`Scale`).
+        A new array, or `out`. Bits become -1 and +1; integers what their scale says (see :class:`Scale`).
 
     Examples
     --------
@@ -98,7 +106,7 @@ def dequantize(embeddings: Embeddings) -> NDArray[np.float32]:
     """
     if not isinstance(embeddings, Embeddings):
         raise TypeError(f"codes come as Embeddings, which say what they mean; not {type(embeddings).__name__}")
-    return embeddings.to_float()
+    return embeddings.to_float(out=out)
 
 
 def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = True) -> Any:

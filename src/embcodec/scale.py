@@ -44,7 +44,7 @@ class Scale:
     _kind: str
     _values: NDArray[np.float32] | None
     _identity: str | None  # found when asked for: a digest costs more than many a small matrix of codes
-    _coding: tuple[NDArray[np.float32], NDArray[np.float32]] | None  # the steps, and those to divide by; likewise
+    _coding: tuple[NDArray[np.float32], ...] | None  # low, divisors, first, steps; likewise
 
     def __init__(self, kind: str, values: ArrayLike | None = None) -> None:
         if kind not in (UNIT, PER_VECTOR, RANGES):
@@ -125,28 +125,28 @@ class Scale:
 
     def low_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the minima and the steps that ranges code with, float32 (dimension,); a step of 0 becomes 1."""
-        low, _, divisor = self._steps(dimension)
+        low, divisor, _, _ = self._steps(dimension)
         return low, divisor
 
     def first_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what ranges decode with: value = first + (0..255) * step; the step of a constant dimension is 0."""
-        low, step, _ = self._steps(dimension)
-        return low + np.float32(0.5) * step, step
+        _, _, first, step = self._steps(dimension)
+        return first, step
 
-    def _steps(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    def _steps(self, dimension: int) -> tuple[NDArray[np.float32], ...]:
         if self._kind != RANGES or self._values is None:
             raise ValueError(f"the {self._kind} scale has no ranges")
         if self._values.shape[1] != dimension:
             raise ValueError(f"ranges of {self._values.shape[1]} dimensions for codes of {dimension}")
-        low, high = self._values
         coding = self._coding
         if coding is None:
+            low, high = self._values
             step = (high - low) / np.float32(255)
-            coding = step, np.where(step == 0, np.float32(1), step)
+            coding = low, np.where(step == 0, np.float32(1), step), low + np.float32(0.5) * step, step
             for array in coding:
                 array.flags.writeable = False
             object.__setattr__(self, "_coding", coding)
-        return low, *coding
+        return coding
 
     def take(self, rows: Any) -> Scale:
         """Return the scale of the rows that an index, slice or mask selects."""

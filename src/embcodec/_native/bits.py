@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NotFiniteError
-from .core import check, lib, pointer
+from .core import check, lib, pointer, result_array
 
 MSB, LSB = "msb", "lsb"
 
@@ -23,18 +23,18 @@ def bit_flags(bit_order: str, *, offset: bool, inclusive: bool = False, finite: 
     return int(flags | (lib.EC_BITS_FINITE if finite else 0))
 
 
-def pack_bits_f32(x: NDArray[np.float32], threshold: float, flags: int) -> NDArray[np.uint8]:
+def pack_bits_f32(x: NDArray[np.float32], threshold: float, flags: int, out: Any = None) -> NDArray[np.uint8]:
     """Return `x` (n, dimension), C-contiguous, as packed bytes (n, ceil(dimension / 8))."""
     rows, dimension = x.shape
-    packed = np.empty((rows, -(-dimension // 8)), np.uint8)
+    packed = result_array(out, (rows, -(-dimension // 8)), np.uint8)
     done = lib.ec_pack_bits_f32(pointer(x), rows, dimension, threshold, flags, pointer(packed), packed.size)
     check_finite_result(done, x)
     return packed
 
 
-def unpack_bits(packed: NDArray[Any], dimension: int, flags: int, dtype: Any) -> NDArray[Any]:
+def unpack_bits(packed: NDArray[Any], dimension: int, flags: int, dtype: Any, out: Any = None) -> NDArray[Any]:
     """Return packed rows as uint8 0 and 1, or as float32 -1 and +1, shape (n, dimension)."""
-    values = np.empty((len(packed), dimension), dtype)
+    values = result_array(out, (len(packed), dimension), dtype)
     unpack = lib.ec_unpack_bits_u8 if values.dtype == np.uint8 else lib.ec_unpack_bits_f32
     check(unpack(pointer(packed), len(packed), dimension, flags, pointer(values), values.size))
     return values

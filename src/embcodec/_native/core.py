@@ -104,6 +104,18 @@ def contiguous(x: Any, dtype: Any) -> NDArray[Any]:
     return np.ascontiguousarray(x, dtype=dtype)
 
 
+def result_array(out: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return `out` where it is an array that a result of `shape` and `dtype` can be written to, a new one for None."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray) or out.dtype != dtype or out.shape != shape:
+        found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(f"out must be a {np.dtype(dtype)} array of shape {shape}, not {found}")
+    if not out.flags.c_contiguous or not out.flags.writeable:
+        raise ValueError("out must be C-contiguous and writeable")
+    return out
+
+
 def default_threads(threads: int | None, work_bytes: int) -> int:
     """Return how many threads to run: as asked, within reason; by default all cores for large work, one for small."""
     if threads is None:

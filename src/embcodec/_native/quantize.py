@@ -8,23 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bits import check_finite_result
-from .core import check, lib, pointer
+from .core import check, lib, pointer, result_array
 
 _TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
-def quantize_unit(x: NDArray[np.float32], dtype: Any) -> NDArray[Any]:
+def quantize_unit(x: NDArray[np.float32], dtype: Any, out: Any = None) -> NDArray[Any]:
     """Return the codes of the services' fixed scale."""
-    codes = np.empty(x.shape, dtype)
+    codes = result_array(out, x.shape, dtype)
     check_finite_result(lib.ec_quantize_unit_f32(pointer(x), *x.shape, _TYPES[codes.dtype], pointer(codes)), x)
     return codes
 
 
 def quantize_per_vector(
-    x: NDArray[np.float32], dtype: Any, scales: NDArray[np.float32] | None = None
+    x: NDArray[np.float32], dtype: Any, scales: NDArray[np.float32] | None = None, out: Any = None
 ) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Return codes and one scale a row, measured or as given."""
-    codes = np.empty(x.shape, dtype)
+    codes = result_array(out, x.shape, dtype)
     measure = scales is None
     if scales is None:
         scales = np.empty(len(x), np.float32)
@@ -36,10 +36,10 @@ def quantize_per_vector(
 
 
 def quantize_ranges(
-    x: NDArray[np.float32], dtype: Any, low: NDArray[np.float32], step: NDArray[np.float32]
+    x: NDArray[np.float32], dtype: Any, low: NDArray[np.float32], step: NDArray[np.float32], out: Any = None
 ) -> NDArray[Any]:
     """Return the codes of one range a dimension; `low` and `step` are float32 (dimension,)."""
-    codes = np.empty(x.shape, dtype)
+    codes = result_array(out, x.shape, dtype)
     done = lib.ec_quantize_ranges_f32(
         pointer(x), *x.shape, _TYPES[codes.dtype], pointer(low), pointer(step), pointer(codes)
     )
@@ -47,16 +47,18 @@ def quantize_ranges(
     return codes
 
 
-def dequantize_unit(codes: NDArray[Any]) -> NDArray[np.float32]:
+def dequantize_unit(codes: NDArray[Any], out: Any = None) -> NDArray[np.float32]:
     """Return the values of the services' fixed scale."""
-    values = np.empty(codes.shape, np.float32)
+    values = result_array(out, codes.shape, np.float32)
     check(lib.ec_dequantize_unit_f32(pointer(codes), *codes.shape, _TYPES[codes.dtype], pointer(values)))
     return values
 
 
-def dequantize_per_vector(codes: NDArray[Any], scales: NDArray[np.float32]) -> NDArray[np.float32]:
+def dequantize_per_vector(
+    codes: NDArray[Any], scales: NDArray[np.float32], out: Any = None
+) -> NDArray[np.float32]:
     """Return the values of codes with one scale a row."""
-    values = np.empty(codes.shape, np.float32)
+    values = result_array(out, codes.shape, np.float32)
     done = lib.ec_dequantize_per_vector_f32(
         pointer(codes), *codes.shape, _TYPES[codes.dtype], pointer(scales), pointer(values)
     )
@@ -65,10 +67,10 @@ def dequantize_per_vector(codes: NDArray[Any], scales: NDArray[np.float32]) -> N
 
 
 def dequantize_ranges(
-    codes: NDArray[Any], first: NDArray[np.float32], step: NDArray[np.float32]
+    codes: NDArray[Any], first: NDArray[np.float32], step: NDArray[np.float32], out: Any = None
 ) -> NDArray[np.float32]:
     """Return the values of codes with one range a dimension: code (int8: + 128) * step + first."""
-    values = np.empty(codes.shape, np.float32)
+    values = result_array(out, codes.shape, np.float32)
     done = lib.ec_dequantize_ranges_f32(
         pointer(codes), *codes.shape, _TYPES[codes.dtype], pointer(first), pointer(step), pointer(values)
     )
