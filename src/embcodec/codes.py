@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ._native import bits, quantize, sums
 from ._native.core import result_array
 from .dtypes import OutputDtype
-from .scale import PER_VECTOR, RANGES, UNIT, Scale
+from .scale import PER_VECTOR, RANGES, UNIT, Scale, measured_scale
 
 
 def encode_values(
@@ -48,7 +48,7 @@ def encode_values(
         return bits.pack_bits_f32(x, 0.0, flags, out).view(dtype.numpy_dtype), None
     if isinstance(scale, str) and scale == PER_VECTOR:
         codes, scales = quantize.quantize_per_vector(x, dtype.numpy_dtype, out=out)
-        return codes, Scale.per_vector(scales)
+        return codes, measured_scale(scales)
     scale = as_scale(scale)
     if scale.kind == UNIT:
         return quantize.quantize_unit(x, dtype.numpy_dtype, out), scale

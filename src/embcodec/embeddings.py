@@ -82,10 +82,7 @@ class Embeddings:
     ) -> None:
         dtype = output_dtype if isinstance(output_dtype, OutputDtype) else OutputDtype(output_dtype)
         array = as_values(values, dtype)
-        if signed_bytes not in ("offset", "twos-complement"):
-            raise ValueError(f"signed_bytes is 'offset' or 'twos-complement', not {signed_bytes!r}")
-        if bit_order not in ("msb", "lsb"):
-            raise ValueError(f"bit_order is 'msb' or 'lsb', not {bit_order!r}")
+        _check_conventions(signed_bytes, bit_order)
         width = array.shape[1]
         if dimension is None:
             dimension = width * 8 if dtype.is_packed else width
@@ -254,6 +251,21 @@ class Embeddings:
         if self.output_dtype is not OutputDtype.FLOAT:
             raise TypeError(f"{self.output_dtype} codes do not become an array silently: use .values or .to_float()")
         return np.array(self.values, dtype=dtype, copy=copy)
+
+
+def coded(**fields: Any) -> Embeddings:
+    """Return what :mod:`.codes` has just coded as Embeddings: its shape, type and scale need no second look."""
+    _check_conventions(fields["signed_bytes"], fields["bit_order"])
+    made = Embeddings.__new__(Embeddings)
+    made.__dict__.update(fields)
+    return made
+
+
+def _check_conventions(signed_bytes: str, bit_order: str) -> None:
+    if signed_bytes not in ("offset", "twos-complement"):
+        raise ValueError(f"signed_bytes is 'offset' or 'twos-complement', not {signed_bytes!r}")
+    if bit_order not in ("msb", "lsb"):
+        raise ValueError(f"bit_order is 'msb' or 'lsb', not {bit_order!r}")
 
 
 def replace_values(embeddings: Embeddings, values: NDArray[Any], **changes: Any) -> Embeddings:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import codes
 from .codec_bits import as_array
 from .dtypes import OutputDtype, as_dimension
-from .embeddings import BitOrder, Embeddings, SignedBytes, as_values
+from .embeddings import BitOrder, Embeddings, SignedBytes, as_values, coded
 
 __all__ = ["dequantize", "quantize", "truncate"]
 
@@ -82,7 +82,14 @@ def quantize(
         threshold_inclusive=threshold_inclusive,
         out=out,
     )
-    return Embeddings(values, dtype, rows.shape[1], fitted, signed_bytes, bit_order)
+    return coded(
+        values=values,
+        output_dtype=dtype,
+        dimension=rows.shape[1],
+        scale=fitted,
+        signed_bytes=signed_bytes,
+        bit_order=bit_order,
+    )
 
 
 def dequantize(embeddings: Embeddings, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:

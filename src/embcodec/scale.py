@@ -188,6 +188,15 @@ class Scale:
 _THE_UNIT_SCALE = Scale(UNIT)
 
 
+def measured_scale(scales: NDArray[np.float32]) -> Scale:
+    """Return the per-vector scale of `scales` as the C core measured them: finite and positive; kept, not copied."""
+    scales.flags.writeable = False
+    scale = Scale.__new__(Scale)
+    for name, value in (("_kind", PER_VECTOR), ("_values", scales), ("_identity", PER_VECTOR), ("_coding", None)):
+        object.__setattr__(scale, name, value)
+    return scale
+
+
 def _as_float32(values: ArrayLike) -> NDArray[np.float32]:
     """Return a copy as float32; what overflows becomes an infinity, which no scale may hold."""
     array = np.asarray(values)

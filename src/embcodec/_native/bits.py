@@ -42,6 +42,8 @@ def unpack_bits(packed: NDArray[Any], dimension: int, flags: int, dtype: Any, ou
 
 def check_finite_result(result: Any, x: NDArray[np.float32]) -> None:
     """Raise NotFiniteError where the C core met a NaN or an infinity in `x` (n, dimension)."""
+    if result.status == lib.EC_OK:
+        return
     if result.status == lib.EC_NOT_FINITE:
         row, column = divmod(int(result.consumed), x.shape[-1])
         raise NotFiniteError(row, column, float(x.flat[result.consumed]))

@@ -54,9 +54,7 @@ def dequantize_unit(codes: NDArray[Any], out: Any = None) -> NDArray[np.float32]
     return values
 
 
-def dequantize_per_vector(
-    codes: NDArray[Any], scales: NDArray[np.float32], out: Any = None
-) -> NDArray[np.float32]:
+def dequantize_per_vector(codes: NDArray[Any], scales: NDArray[np.float32], out: Any = None) -> NDArray[np.float32]:
     """Return the values of codes with one scale a row."""
     values = result_array(out, codes.shape, np.float32)
     done = lib.ec_dequantize_per_vector_f32(
