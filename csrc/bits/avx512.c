@@ -81,22 +81,33 @@ EC_INLINE uint64_t next_word(const uint8_t *packed, int64_t bytes, __m512i order
 
 static void unpack_bits_u8_avx512(const uint8_t *packed, int64_t count, uint32_t flags, uint8_t *values) {
     const __m512i order = order_u8x64(flags), offset = offset_u8x64(flags);
-    for (int64_t i = 0; i < count; i += 64) {
-        uint64_t word = next_word(packed + i / 8, (count - i + 7) / 8, order, offset);
-        _mm512_mask_storeu_epi8(values + i, first_bits(count - i), _mm512_maskz_set1_epi8(word, 1));
+    int64_t i = 0;
+    for (; i + 64 <= count; i += 64) {
+        uint64_t word = next_word(packed + i / 8, 8, order, offset);
+        _mm512_storeu_si512(values + i, _mm512_maskz_set1_epi8(word, 1));
     }
+    if (i == count) return;
+    uint64_t word = next_word(packed + i / 8, (count - i + 7) / 8, order, offset);
+    _mm512_mask_storeu_epi8(values + i, first_bits(count - i), _mm512_maskz_set1_epi8(word, 1));
 }
 
+EC_INLINE __m512 signs_16(uint64_t word, int i) {
+    return _mm512_mask_blend_ps((__mmask16)(word >> 16 * i), _mm512_set1_ps(-1.0f), _mm512_set1_ps(1.0f));
+}
+
+/* Masked stores, which wait where plain ones would not, only at the end. */
 static void unpack_bits_f32_avx512(const uint8_t *packed, int64_t count, uint32_t flags, void *values) {
     const __m512i order = order_u8x64(flags), offset = offset_u8x64(flags);
-    const __m512 minus = _mm512_set1_ps(-1.0f), plus = _mm512_set1_ps(1.0f);
-    for (int64_t i = 0; i < count; i += 64) {
-        uint64_t word = next_word(packed + i / 8, (count - i + 7) / 8, order, offset), used = first_bits(count - i);
-        for (int j = 0; j < 4; j++) {
-            __m512 signs_f32x16 = _mm512_mask_blend_ps((__mmask16)(word >> 16 * j), minus, plus);
-            _mm512_mask_storeu_ps((char *)values + 4 * i + 64 * j, (__mmask16)(used >> 16 * j), signs_f32x16);
-        }
+    char *to = values;
+    int64_t i = 0;
+    for (; i + 64 <= count; i += 64) {
+        uint64_t word = next_word(packed + i / 8, 8, order, offset);
+        for (int j = 0; j < 4; j++) _mm512_storeu_ps(to + 4 * i + 64 * j, signs_16(word, j));
     }
+    if (i == count) return;
+    uint64_t word = next_word(packed + i / 8, (count - i + 7) / 8, order, offset), used = first_bits(count - i);
+    for (int j = 0; j < 4; j++)
+        _mm512_mask_storeu_ps(to + 4 * i + 64 * j, (__mmask16)(used >> 16 * j), signs_16(word, j));
 }
 
 void ec_bits_install_avx512(ec_kernels *table) {

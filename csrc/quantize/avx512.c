@@ -255,20 +255,20 @@ static int quantize_ranges_f32_avx512(const void *values, int64_t stride, int64_
     return finite;
 }
 
-EC_INLINE __m128i load_codes(const uint8_t *codes, __mmask16 used, uint8_t flip) {
-    return _mm_xor_si128(_mm_maskz_loadu_epi8(used, codes), _mm_set1_epi8((char)flip));
-}
-
 EC_INLINE __mmask16 used_of_16(int64_t left) { return left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1); }
 
-static void dequantize_scaled_f32_avx512(const uint8_t *codes, int64_t count, uint8_t flip, float scale,
-                                         void *values) {
-    const __m512 scale_f32x16 = _mm512_set1_ps(scale);
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 used = used_of_16(count - i);
-        __m512 code = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_codes(codes + i, used, flip)));
-        _mm512_mask_storeu_ps((char *)values + 4 * i, used, _mm512_mul_ps(code, scale_f32x16));
-    }
+EC_INLINE __m128i load_codes(const uint8_t *codes, __mmask16 used, __m128i flip) {
+    __m128i loaded = used == 0xffff ? _mm_loadu_si128((const __m128i *)(const void *)codes)
+                                    : _mm_maskz_loadu_epi8(used, codes);
+    return _mm_xor_si128(loaded, flip);
+}
+
+/* A masked store waits where a plain one would not, even if its mask is full. */
+EC_INLINE void store_16(char *values, __mmask16 used, __m512 x) {
+    if (used == 0xffff)
+        _mm512_storeu_ps(values, x);
+    else
+        _mm512_mask_storeu_ps(values, used, x);
 }
 
 /* code / divisor by the reciprocal: the remainder, exact in one fma, corrects the quotient to the rounded one (true for
@@ -278,28 +278,58 @@ EC_INLINE __m512 divide(__m512 code, __m512 divisor, __m512 reciprocal) {
     return _mm512_fmadd_ps(_mm512_fnmadd_ps(quotient, divisor, code), reciprocal, quotient);
 }
 
-static void dequantize_unit_f32_avx512(const uint8_t *codes, int64_t count, int32_t is_signed, void *values) {
-    const __m512 divisor = _mm512_set1_ps(is_signed ? 127.0f : 127.5f);
-    const __m512 reciprocal = _mm512_set1_ps(is_signed ? 1.0f / 127.0f : 1.0f / 127.5f);
-    const __m512 less = _mm512_set1_ps(is_signed ? 0.0f : 1.0f);
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 used = used_of_16(count - i);
-        __m128i loaded = load_codes(codes + i, used, 0);
-        __m512i code = is_signed ? _mm512_cvtepi8_epi32(loaded) : _mm512_cvtepu8_epi32(loaded);
-        __m512 value = _mm512_sub_ps(divide(_mm512_cvtepi32_ps(code), divisor, reciprocal), less);
-        _mm512_mask_storeu_ps((char *)values + 4 * i, used, value);
+typedef enum { SCALED, UNIT_INT8, UNIT_UINT8, RANGES } scheme;
+
+typedef struct {
+    __m128i flip;
+    __m512 scale;               /* SCALED */
+    __m512 divisor, reciprocal; /* the unit schemes */
+    const char *first, *step;   /* RANGES */
+} meaning;
+
+EC_INLINE void decode_16(scheme scheme, const meaning *m, const uint8_t *codes, int64_t at, __mmask16 used,
+                         char *values) {
+    __m128i loaded = load_codes(codes + at, used, m->flip);
+    int is_signed = scheme == SCALED || scheme == UNIT_INT8;
+    __m512 code = _mm512_cvtepi32_ps(is_signed ? _mm512_cvtepi8_epi32(loaded) : _mm512_cvtepu8_epi32(loaded));
+    if (scheme == SCALED) code = _mm512_mul_ps(code, m->scale);
+    if (scheme == UNIT_INT8 || scheme == UNIT_UINT8) code = divide(code, m->divisor, m->reciprocal);
+    if (scheme == UNIT_UINT8) code = _mm512_sub_ps(code, _mm512_set1_ps(1.0f));
+    if (scheme == RANGES) {
+        uint64_t all = used == 0xffff ? ~(uint64_t)0 : used;
+        code = _mm512_mul_ps(code, load_16(m->step + 4 * at, all, 0));
+        code = _mm512_add_ps(code, load_16(m->first + 4 * at, all, 0));
     }
+    store_16(values + 4 * at, used, code);
+}
+
+EC_INLINE void decode(scheme scheme, const meaning *m, const uint8_t *codes, int64_t count, void *values) {
+    int64_t i = to_a_line(values, count);
+    if (i) decode_16(scheme, m, codes, 0, used_of_16(i), values);
+    for (; i + 64 <= count; i += 64)
+        for (int j = 0; j < 64; j += 16) decode_16(scheme, m, codes, i + j, 0xffff, values);
+    for (; i < count; i += 16) decode_16(scheme, m, codes, i, used_of_16(count - i), values);
+}
+
+static void dequantize_scaled_f32_avx512(const uint8_t *codes, int64_t count, uint8_t flip, float scale,
+                                         void *values) {
+    const meaning m = {.flip = _mm_set1_epi8((char)flip), .scale = _mm512_set1_ps(scale)};
+    decode(SCALED, &m, codes, count, values);
+}
+
+static void dequantize_unit_f32_avx512(const uint8_t *codes, int64_t count, int32_t is_signed, void *values) {
+    const float divisor = is_signed ? 127.0f : 127.5f;
+    const meaning m = {.divisor = _mm512_set1_ps(divisor), .reciprocal = _mm512_set1_ps(1.0f / divisor)};
+    if (is_signed)
+        decode(UNIT_INT8, &m, codes, count, values);
+    else
+        decode(UNIT_UINT8, &m, codes, count, values);
 }
 
 static void dequantize_ranges_f32_avx512(const uint8_t *codes, int64_t count, uint8_t flip, const void *first,
                                          const void *step, void *values) {
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 used = used_of_16(count - i);
-        __m512 code = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(load_codes(codes + i, used, flip)));
-        __m512 product = _mm512_mul_ps(code, _mm512_maskz_loadu_ps(used, (const char *)step + 4 * i));
-        __m512 value = _mm512_add_ps(product, _mm512_maskz_loadu_ps(used, (const char *)first + 4 * i));
-        _mm512_mask_storeu_ps((char *)values + 4 * i, used, value);
-    }
+    const meaning m = {.flip = _mm_set1_epi8((char)flip), .first = first, .step = step};
+    decode(RANGES, &m, codes, count, values);
 }
 
 void ec_quantize_install_avx512(ec_kernels *table) {

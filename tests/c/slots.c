@@ -22,7 +22,6 @@ static const struct {
     SLOT(unpack_bits_u8, "bits"),
     SLOT(unpack_bits_f32, "bits"),
     SLOT(quantize_affine_f32, "quantize"),
-    SLOT(quantize_scaled_f32, "quantize"),
     SLOT(quantize_ranges_f32, "quantize"),
     SLOT(quantize_scaled_f32, "quantize"),
     SLOT(max_abs_bits_f32, "quantize"),
