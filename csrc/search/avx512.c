@@ -75,15 +75,16 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_
     for (int64_t i = 0; i < n; i += 64) {
         __m512i costs_i32x16[4];
         uint64_t better = 0;
-        for (int g = 0; g < 4; g++) {
-            costs_i32x16[g] = _mm512_loadu_si512(costs + i + 16 * g);
+        for (int g = 0; g < 4; g++) costs_i32x16[g] = _mm512_loadu_si512(costs + i + 16 * g);
+        const __m512i least_i32x16 = _mm512_min_epi32(_mm512_min_epi32(costs_i32x16[0], costs_i32x16[1]),
+                                                      _mm512_min_epi32(costs_i32x16[2], costs_i32x16[3]));
+        if (EC_LIKELY(_mm512_cmplt_epi32_mask(least_i32x16, limit_i32x16) == 0)) continue;
+        for (int g = 0; g < 4; g++)
             better |= (uint64_t)_mm512_cmplt_epi32_mask(costs_i32x16[g], limit_i32x16) << 16 * g;
-        }
         better &= rows_at(mask, i, n);
-        if (EC_UNLIKELY(better != 0))
-            for (int g = 0; g < 4; g++)
-                count += append(costs_i32x16[g], first_row + (uint32_t)(i + 16 * g), better >> 16 * g & 0xffff,
-                                entries + count);
+        for (int g = 0; better != 0 && g < 4; g++)
+            count += append(costs_i32x16[g], first_row + (uint32_t)(i + 16 * g), better >> 16 * g & 0xffff,
+                            entries + count);
     }
     return count;
 }
