@@ -134,25 +134,30 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
 
 /* ---- plain rows ---- */
 
+/* Sixteen products of four rows each, or as many as are left. */
+EC_INLINE sums_of_16 add_rows(sums_of_16 sums, const uint8_t *const rows[4], const uint8_t *codes, int64_t d, int64_t left,
+                              uint8_t flip) {
+    const int8x16_t query = load_codes(codes + d, left, 0);
+    sums.v0 = vdotq_s32(sums.v0, load_codes(rows[0] + d, left, flip), query);
+    sums.v1 = vdotq_s32(sums.v1, load_codes(rows[1] + d, left, flip), query);
+    sums.v2 = vdotq_s32(sums.v2, load_codes(rows[2] + d, left, flip), query);
+    sums.v3 = vdotq_s32(sums.v3, load_codes(rows[3] + d, left, flip), query);
+    return sums;
+}
+
 /* Four rows share the loads of the query; past the last row it is repeated, and not stored. */
 static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores) {
-    const uint8_t *codes = query;
     for (int64_t r = 0; r < n_rows; r += 4) {
-        const int64_t n = ec_min_i64(n_rows - r, 4);
-        const uint8_t *row0 = (const uint8_t *)rows + r * stride_bytes, *row1 = n > 1 ? row0 + stride_bytes : row0;
-        const uint8_t *row2 = n > 2 ? row1 + stride_bytes : row1, *row3 = n > 3 ? row2 + stride_bytes : row2;
-        int32x4_t s0 = vdupq_n_s32(0), s1 = s0, s2 = s0, s3 = s0;
-        for (int64_t d = 0; d < dimension; d += 16) {
-            const int64_t left = dimension - d;
-            const int8x16_t codes_i8x16 = load_codes(codes + d, left, 0);
-            s0 = vdotq_s32(s0, load_codes(row0 + d, left, flip), codes_i8x16);
-            s1 = vdotq_s32(s1, load_codes(row1 + d, left, flip), codes_i8x16);
-            s2 = vdotq_s32(s2, load_codes(row2 + d, left, flip), codes_i8x16);
-            s3 = vdotq_s32(s3, load_codes(row3 + d, left, flip), codes_i8x16);
-        }
-        const int32_t sums[4] = {vaddvq_s32(s0), vaddvq_s32(s1), vaddvq_s32(s2), vaddvq_s32(s3)};
-        memcpy(scores + r, sums, (size_t)n * 4);
+        const uint8_t *four[4];
+        for (int i = 0; i < 4; i++) four[i] = (const uint8_t *)rows + ec_min_i64(r + i, n_rows - 1) * stride_bytes;
+        const int32x4_t nothing = vdupq_n_s32(0);
+        sums_of_16 sums = {nothing, nothing, nothing, nothing};
+        int64_t d = 0;
+        for (; d + 16 <= dimension; d += 16) sums = add_rows(sums, four, query, d, 16, flip);
+        if (d < dimension) sums = add_rows(sums, four, query, d, dimension - d, flip);
+        const int32_t totals[4] = {vaddvq_s32(sums.v0), vaddvq_s32(sums.v1), vaddvq_s32(sums.v2), vaddvq_s32(sums.v3)};
+        memcpy(scores + r, totals, (size_t)ec_min_i64(n_rows - r, 4) * 4);
     }
 }
 

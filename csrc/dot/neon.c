@@ -16,8 +16,14 @@ EC_INLINE int8x16_t load_16(const uint8_t *p, int64_t n) {
     return vreinterpretq_s8_u8(vld1q_u8(bytes));
 }
 
+/* The same of a row that is flipped: zeros behind its end all the same. */
 EC_INLINE int8x16_t load_flipped_16(const uint8_t *p, int64_t n, uint8_t flip) {
-    return veorq_s8(load_16(p, n), vreinterpretq_s8_u8(vdupq_n_u8(flip)));
+    const uint8x16_t flip_u8x16 = vdupq_n_u8(flip);
+    if (EC_LIKELY(n >= 16)) return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), flip_u8x16));
+    uint8_t bytes[16];
+    memset(bytes, flip, 16);
+    if (n > 0) memcpy(bytes, p, (size_t)n);
+    return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(bytes), flip_u8x16));
 }
 
 /* sums += pairs of products: lane i takes bytes 2 i and 2 i + 1 of the lower halves, then lane i those of the upper. */
@@ -38,15 +44,34 @@ static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimen
     }
 }
 
+/* Eight rows of 16 codes to eight vectors, vector i the codes 2 i and 2 i + 1 of each row. A round interleaves row i with
+ * row i + 4: of a pair's address (row, column), six bits, it makes that address rotated by one; three rounds exchange both. */
+EC_INLINE void transpose_u16x8(uint16x8_t v[8]) {
+    for (int round = 0; round < 3; round++) {
+        uint16x8_t mixed[8];
+        for (int i = 0; i < 4; i++) {
+            mixed[2 * i] = vzip1q_u16(v[i], v[i + 4]);
+            mixed[2 * i + 1] = vzip2q_u16(v[i], v[i + 4]);
+        }
+        for (int i = 0; i < 8; i++) v[i] = mixed[i];
+    }
+}
+
 static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                         void *panel) {
-    uint8_t *out = panel;
+    const int64_t n_pairs = (dimension + 1) / 2;
     for (int64_t first = 0; first < n_rows; first += EC_STRIP)
-        for (int64_t d = 0; d < dimension; d += 2)
-            for (int64_t r = first; r < first + EC_STRIP; r++) {
-                const uint8_t *row = (const uint8_t *)rows + (r < n_rows ? r * stride_bytes : 0);
-                *out++ = r < n_rows ? row[d] ^ flip : 0;
-                *out++ = r < n_rows && d + 1 < dimension ? row[d + 1] ^ flip : 0;
+        for (int64_t d = 0; d < dimension; d += 16)
+            for (int64_t r = first; r < first + EC_STRIP; r += 8) {
+                uint16x8_t pairs[8];
+                for (int i = 0; i < 8; i++) {
+                    const uint8_t *row = (const uint8_t *)rows + (r + i < n_rows ? (r + i) * stride_bytes + d : 0);
+                    pairs[i] = vreinterpretq_u16_s8(load_flipped_16(row, r + i < n_rows ? dimension - d : 0, flip));
+                }
+                transpose_u16x8(pairs);
+                uint8_t *out = (uint8_t *)panel + (first * n_pairs + d / 2 * EC_STRIP + r - first) * 2;
+                for (int i = 0; i < 8 && d / 2 + i < n_pairs; i++)
+                    vst1q_u8(out + i * 2 * EC_STRIP, vreinterpretq_u8_u16(pairs[i]));
             }
 }
 
@@ -113,18 +138,32 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
     }
 }
 
+/* Sixteen products of four rows each, or as many as are left. */
+EC_INLINE sums_of_16 add_rows(sums_of_16 sums, const uint8_t *const rows[4], const uint8_t *codes, int64_t d, int64_t left,
+                              uint8_t flip) {
+    const int8x16_t query = load_16(codes + d, left);
+    const int8x16_t a = load_flipped_16(rows[0] + d, left, flip), b = load_flipped_16(rows[1] + d, left, flip);
+    const int8x16_t c = load_flipped_16(rows[2] + d, left, flip), e = load_flipped_16(rows[3] + d, left, flip);
+    sums.v0 = add_high(add_low(sums.v0, a, query), a, query);
+    sums.v1 = add_high(add_low(sums.v1, b, query), b, query);
+    sums.v2 = add_high(add_low(sums.v2, c, query), c, query);
+    sums.v3 = add_high(add_low(sums.v3, e, query), e, query);
+    return sums;
+}
+
+/* Four rows share the loads of the query; past the last row it is repeated, and not stored. */
 static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores) {
-    const uint8_t *codes = query;
-    for (int64_t r = 0; r < n_rows; r++) {
-        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
-        int32x4_t low_i32x4 = vdupq_n_s32(0), high_i32x4 = low_i32x4;
-        for (int64_t d = 0; d < dimension; d += 16) {
-            const int8x16_t a = load_flipped_16(row + d, dimension - d, flip), b = load_16(codes + d, dimension - d);
-            low_i32x4 = add_low(low_i32x4, a, b);
-            high_i32x4 = add_high(high_i32x4, a, b);
-        }
-        scores[r] = vaddvq_s32(vaddq_s32(low_i32x4, high_i32x4));
+    for (int64_t r = 0; r < n_rows; r += 4) {
+        const uint8_t *four[4];
+        for (int i = 0; i < 4; i++) four[i] = (const uint8_t *)rows + ec_min_i64(r + i, n_rows - 1) * stride_bytes;
+        const int32x4_t nothing = vdupq_n_s32(0);
+        sums_of_16 sums = {nothing, nothing, nothing, nothing};
+        int64_t d = 0;
+        for (; d + 16 <= dimension; d += 16) sums = add_rows(sums, four, query, d, 16, flip);
+        if (d < dimension) sums = add_rows(sums, four, query, d, dimension - d, flip);
+        const int32_t totals[4] = {vaddvq_s32(sums.v0), vaddvq_s32(sums.v1), vaddvq_s32(sums.v2), vaddvq_s32(sums.v3)};
+        memcpy(scores + r, totals, (size_t)ec_min_i64(n_rows - r, 4) * 4);
     }
 }
 
