@@ -1,7 +1,7 @@
 /* A few float32 queries against plain rows: six rows by up to four queries at a time, a lane being a partial sum.
  *
- * To pack a row costs as much as to meet half a dozen queries, so that few are better off without. Six rows stay in the
- * first-level cache while all queries go by, and what memory brings in meanwhile is asked for line by line:
+ * To pack a row costs as much as to meet half a dozen queries, so that few are better off without. Six rows (long ones: a
+ * piece of them) stay in the first-level cache while all queries go by, and what memory brings in meanwhile is asked for line by line:
  *
  *     rows r .. r+5  x  queries 0..3 | 4..7 | 8..11 | 12..15        each step asks for a share of rows r+6 .. r+11
  *
@@ -15,6 +15,7 @@ EC_TARGET_AVX512
 enum {
     PASS_ROWS = 6,
     PASS_QUERIES = EC_LINE_GROUP, /* 6 x 4 sums, 4 vectors of queries and 1 of a row: 29 of the 32 registers */
+    PIECE_LINES = 72, /* most lines of six rows at a time: 27 of the 48 KB of the first-level cache */
     AHEAD = 24 << 10,
     MOST_QUERIES = 16 /* up to so many this beats packing */
 };
@@ -42,23 +43,29 @@ EC_INLINE void step(const int n_queries, const pass_rows *rows, const uint8_t *q
     }
 }
 
-/* Partial sums of six rows with n_queries queries, to partials[6 q + i]. */
+/* Partial sums of six rows with n_queries queries, to partials[6 q + i]; with lines [line, end), of which the first go on
+ * from nothing and the last leave class c in lane c. */
 EC_INLINE void pass(const int n_queries, const pass_rows *rows, const uint8_t *query, const ec_lines *lines,
-                    __m512i rotation_u32x16, ec_touch *touch, __m512i *partials) {
+                    int64_t line, int64_t end, __m512i rotation_u32x16, ec_touch *touch, __m512i *partials) {
     __m512 dots[PASS_QUERIES][PASS_ROWS];
     for (int q = 0; q < n_queries; q++)
-        for (int i = 0; i < PASS_ROWS; i++) dots[q][i] = _mm512_setzero_ps();
-    if (lines->whole) {
+        for (int i = 0; i < PASS_ROWS; i++)
+            dots[q][i] = line ? _mm512_castsi512_ps(partials[q * PASS_ROWS + i]) : _mm512_setzero_ps();
+    query += line * n_queries * 64;
+    if (line < lines->whole) {
         step(n_queries, rows, query, 0, lines->first, touch, dots);
         query += n_queries * 64;
+        line++;
     }
-    for (int64_t at = lines->whole * 64; at < lines->end_whole * 64; at += 64, query += n_queries * 64) {
-        step(n_queries, rows, query, at, ~(__mmask64)0, touch, dots);
-    }
-    if (lines->end_whole < lines->n_lines) step(n_queries, rows, query, lines->end_whole * 64, lines->last, touch, dots);
+    for (; line < ec_min_i64(end, lines->end_whole); line++, query += n_queries * 64)
+        step(n_queries, rows, query, line * 64, ~(__mmask64)0, touch, dots);
+    if (line < end) step(n_queries, rows, query, line * 64, lines->last, touch, dots);
     for (int q = 0; q < n_queries; q++)
-        for (int i = 0; i < PASS_ROWS; i++)
-            partials[q * PASS_ROWS + i] = _mm512_permutexvar_epi32(rotation_u32x16, _mm512_castps_si512(dots[q][i]));
+        for (int i = 0; i < PASS_ROWS; i++) {
+            const __m512i sums_u32x16 = _mm512_castps_si512(dots[q][i]);
+            partials[q * PASS_ROWS + i] =
+                end == lines->n_lines ? _mm512_permutexvar_epi32(rotation_u32x16, sums_u32x16) : sums_u32x16;
+        }
 }
 
 /* As dot_f32_few, for up to MOST_QUERIES. */
@@ -66,25 +73,30 @@ static void meet_few(const void *queries, int64_t n_queries, const void *rows, i
                      int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared) {
     const ec_lines lines = ec_lines_of(rows, stride_bytes, dimension * 4, 4);
     const int64_t n_sums = n_queries * PASS_ROWS, n_passes = (n_queries + PASS_QUERIES - 1) / PASS_QUERIES;
-    const int64_t n_steps = n_passes * lines.n_lines;
+    const int64_t n_steps = n_passes * lines.n_lines, n_pieces = (lines.n_lines + PIECE_LINES - 1) / PIECE_LINES;
+    const int64_t piece = (lines.n_lines + n_pieces - 1) / n_pieces;
     const __m512i rotation_u32x16 = ec_class_lanes(&lines);
     __m512i partials_u32x16[MOST_QUERIES * PASS_ROWS];
     float sums[MOST_QUERIES * PASS_ROWS + 16] = {0};
     ec_lines_prepare(&lines, queries, n_queries, dimension * 4, prepared);
     for (int64_t i = 0; i < MOST_QUERIES * PASS_ROWS; i++) partials_u32x16[i] = _mm512_setzero_si512();
     for (int64_t r = 0; r < n_rows; r += PASS_ROWS) {
-        const uint8_t *first = (const uint8_t *)rows + r * stride_bytes, *query = prepared;
+        const uint8_t *first = (const uint8_t *)rows + r * stride_bytes;
         const int64_t n = ec_min_i64(n_rows - r, PASS_ROWS);
         pass_rows six;
         for (int64_t i = 0; i < PASS_ROWS; i++) six.row[i] = first + (ec_min_i64(i, n - 1) * stride_bytes - lines.lead);
         ec_touch touch = ec_touch_from(first + AHEAD, PASS_ROWS * stride_bytes, PASS_ROWS * dimension * 4, n_steps);
-        for (int64_t q = 0; q < n_queries; q += PASS_QUERIES, query += PASS_QUERIES * lines.n_lines * 64) {
-            __m512i *partials = partials_u32x16 + q * PASS_ROWS;
-            switch (ec_min_i64(n_queries - q, PASS_QUERIES)) {
-            case 1: pass(1, &six, query, &lines, rotation_u32x16, &touch, partials); break;
-            case 2: pass(2, &six, query, &lines, rotation_u32x16, &touch, partials); break;
-            case 3: pass(3, &six, query, &lines, rotation_u32x16, &touch, partials); break;
-            default: pass(4, &six, query, &lines, rotation_u32x16, &touch, partials); break;
+        for (int64_t line = 0, end; line < lines.n_lines; line = end) {
+            end = ec_min_i64(line + piece, lines.n_lines);
+            for (int64_t q = 0; q < n_queries; q += PASS_QUERIES) {
+                const uint8_t *query = (const uint8_t *)prepared + q * lines.n_lines * 64;
+                __m512i *partials = partials_u32x16 + q * PASS_ROWS;
+                switch (ec_min_i64(n_queries - q, PASS_QUERIES)) {
+                case 1: pass(1, &six, query, &lines, line, end, rotation_u32x16, &touch, partials); break;
+                case 2: pass(2, &six, query, &lines, line, end, rotation_u32x16, &touch, partials); break;
+                case 3: pass(3, &six, query, &lines, line, end, rotation_u32x16, &touch, partials); break;
+                default: pass(4, &six, query, &lines, line, end, rotation_u32x16, &touch, partials); break;
+                }
             }
         }
         for (int64_t i = 0; i < n_sums; i += 16) _mm512_storeu_ps(sums + i, ec_add_classes_f32x16(partials_u32x16 + i));

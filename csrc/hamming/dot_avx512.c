@@ -161,14 +161,22 @@ static void split_tables(const uint8_t *tables, int64_t quads, __m512i *out) {
     }
 }
 
+/* 32 bytes of a row, or those of a mask. */
+EC_INLINE __m256i load_half(const uint8_t *p, __mmask32 mask) {
+    return ~mask ? _mm256_maskz_loadu_epi8(mask, p) : _mm256_loadu_si256((const __m256i *)p);
+}
+
 /* Columns of 32 bytes of sixteen rows: columns[c], lane: dword c of rows 0..3, 8..11, 4..7, 12..15. The halves of a
  * vector are loaded from rows eight apart, which is one step of the transposition. */
 EC_INLINE void load_half_columns(const uint8_t *rows, int64_t stride_bytes, __mmask32 mask, __m512i *columns) {
+    const uint8_t *row[4]; /* every fourth: few registers hold where sixteen rows are */
     __m512i in[8], quarters[2][4];
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; g++) row[g] = rows + 4 * g * stride_bytes;
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++)
-        in[i] = _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_maskz_loadu_epi8(mask, rows + i * stride_bytes)),
-                                   _mm256_maskz_loadu_epi8(mask, rows + (i + 8) * stride_bytes), 1);
+        in[i] = _mm512_inserti64x4(_mm512_castsi256_si512(load_half(row[i / 4] + i % 4 * stride_bytes, mask)),
+                                   load_half(row[i / 4 + 2] + i % 4 * stride_bytes, mask), 1);
 #pragma GCC unroll 2
     for (int g = 0; g < 2; g++) { /* quarters[g][j], lane: dwords j and 4 + j of rows 4 g .. 4 g + 3, and of eight on */
         const __m512i *v = in + 4 * g;
