@@ -315,14 +315,14 @@ ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, e
 /* Let row i be the former row sources[i], in place; `scratch` holds one row, `sources` is a permutation and is lost. */
 void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *sources, void *scratch);
 
-/* Most bytes that ec_response_write_rows writes for `count` rows; -1 on overflow. Exact for base64. */
+/* Most bytes that ec_response_write_rows writes for `count` rows from index 0 on; -1 on overflow. Exact for base64. */
 int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32_t base64);
 
-/* Write rows as the items of a response's data, `[{"object":"embedding","embedding":...,"index":0},...]` with its
- * brackets; returns the bytes written. base64 holds the elements' own bytes. Where a float is not finite nothing of use
- * is written and the result is -1 - its row. */
+/* Write rows as items of a response's data, `{"object":"embedding","embedding":...,"index":0},`, a comma behind each,
+ * with indices from `index` on; returns the bytes written. base64 holds the elements' own bytes. Where a float is not
+ * finite nothing of use is written and the result is -1 - its row. */
 int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
-                               void *text);
+                               int64_t index, void *text);
 
 /* ---- search ----
  * The k best rows of a corpus for each of some queries. The scan takes the corpus in blocks of rows that stay in the

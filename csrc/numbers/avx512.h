@@ -40,6 +40,7 @@ EC_INLINE __m512i ec_byte_positions(void) {
 EC_TARGET_END
 
 ec_result ec_integers_parse_avx512(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type);
+int64_t ec_integers_format_avx512(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 int64_t ec_floats_format_avx512(const float *values, int64_t n, uint8_t *text);
 
 #endif

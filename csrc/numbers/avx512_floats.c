@@ -174,6 +174,7 @@ void ec_numbers_install_avx512(ec_kernels *table) {
     table->floats_parse = floats_parse_avx512;
     table->integers_parse = ec_integers_parse_avx512;
     table->floats_format = ec_floats_format_avx512;
+    table->integers_format = ec_integers_format_avx512;
 }
 
 #endif

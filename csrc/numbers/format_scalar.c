@@ -122,19 +122,3 @@ int64_t ec_floats_format_scalar(const float *values, int64_t n, uint8_t *text) {
     *p++ = ']';
     return p - text;
 }
-
-int64_t ec_integers_format_scalar(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
-    uint8_t *p = text;
-    *p++ = '[';
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t x = values[i];
-        if (i > 0) *p++ = ',';
-        if (type == EC_INT8 && x >= 128) {
-            *p++ = '-';
-            x = 256 - x;
-        }
-        p = write_digits(p, x, 1 + (x >= 10) + (x >= 100));
-    }
-    *p++ = ']';
-    return p - text;
-}

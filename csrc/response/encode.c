@@ -22,9 +22,9 @@ int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32
     if (count < 0 || width < 0 || count > most || width > most) return -1;
     int64_t row = base64 ? 2 + ec_base64_encoded_length(width * element_bytes(type))
                          : 2 + width * (type == EC_FLOAT32 ? EC_FLOAT_TEXT : EC_INTEGER_TEXT);
-    row += HEAD_LENGTH + MIDDLE_LENGTH + 2; /* with the brace and the comma, or a bracket, that follow */
+    row += HEAD_LENGTH + MIDDLE_LENGTH + 2; /* with the brace and the comma that follow */
     if (count && row > most / count) return -1;
-    return count * row + digits_below(count) + (count ? 1 : 2);
+    return count * row + digits_below(count);
 }
 
 static uint8_t *write_text(uint8_t *to, const char *text, size_t n) {
@@ -42,13 +42,11 @@ static uint8_t *write_index(uint8_t *to, int64_t index) {
 }
 
 int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
-                               void *text) {
+                               int64_t index, void *text) {
     const uint8_t *row = rows;
     uint8_t *to = text;
     int64_t row_bytes = width * element_bytes(type);
-    *to++ = '[';
     for (int64_t i = 0; i < count; i++, row += row_bytes) {
-        if (i) *to++ = ',';
         to = write_text(to, HEAD, HEAD_LENGTH);
         if (type == EC_FLOAT32 && ec_check_finite_f32(row, width).status != EC_OK) return -1 - i;
         if (base64) {
@@ -62,9 +60,9 @@ int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, i
             to += ec_integers_format(row, width, type, to);
         }
         to = write_text(to, MIDDLE, MIDDLE_LENGTH);
-        to = write_index(to, i);
+        to = write_index(to, index + i);
         *to++ = '}';
+        *to++ = ',';
     }
-    *to++ = ']';
     return to - (uint8_t *)text;
 }

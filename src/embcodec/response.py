@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ._native.core import default_threads
 from ._native.response_write import write_rows
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
@@ -83,6 +84,7 @@ def encode_response(
     usage: Usage | dict[str, Any] | None = None,
     id: str | None = None,
     profile: str | Profile = "mistral",
+    threads: int | None = None,
 ) -> bytes:
     """Write the body that a server of the endpoint sends.
 
@@ -99,6 +101,8 @@ def encode_response(
         By default ``"0"``: clients require one.
     profile : str or Profile
         Whose base64 is to be written.
+    threads : int, optional
+        By default all cores for large matrices, one for small ones.
 
     Returns
     -------
@@ -134,7 +138,8 @@ def encode_response(
     start = {"id": "0" if id is None else id, "object": "list", "model": model}
     head = json.dumps(start, separators=(",", ":"))[:-1] + ',"data":'
     tail = ',"usage":' + json.dumps(usage, separators=(",", ":"), allow_nan=False) + "}"
-    return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail.encode())
+    workers = default_threads(threads, values.nbytes)
+    return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail.encode(), workers)
 
 
 def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile) -> NDArray[Any]:

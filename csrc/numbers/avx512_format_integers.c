@@ -1,0 +1,99 @@
+/* Small integers to text with AVX-512: 64 at a time to digits, every number in a lane of its own with zeros for what it
+ * has not, and the lanes pushed together. */
+#include "avx512.h"
+
+#if defined(EC_X86_64)
+
+EC_TARGET_AVX512
+
+/* Tens and ones of 0 to 99, as 16 * tens + ones: entry x of 128. */
+#define TEN(t) t, t + 1, t + 2, t + 3, t + 4, t + 5, t + 6, t + 7, t + 8, t + 9
+static const uint8_t PAIRS[128] = {TEN(0x00), TEN(0x10), TEN(0x20), TEN(0x30), TEN(0x40),
+                                   TEN(0x50), TEN(0x60), TEN(0x70), TEN(0x80), TEN(0x90)};
+
+/* The bytes that are not zero, pushed together. */
+EC_INLINE uint8_t *push(uint8_t *p, __m512i lanes_u8x64, int whole) {
+    __mmask64 present = _mm512_test_epi8_mask(lanes_u8x64, lanes_u8x64);
+    __m512i text_u8x64 = _mm512_maskz_compress_epi8(present, lanes_u8x64);
+    uint32_t length = (uint32_t)_mm_popcnt_u64(present);
+    if (whole)
+        _mm512_storeu_si512(p, text_u8x64);
+    else
+        _mm512_mask_storeu_epi8(p, _bzhi_u64(UINT64_MAX, length), text_u8x64);
+    return p + length;
+}
+
+/* Those of sixteen numbers that are `taken`, in lanes of four bytes. Unsigned ones end in their comma; signed ones need
+ * a fifth byte for it, and get eight:
+ *     unsigned   hundreds tens ones ','
+ *     signed     '-' hundreds tens ones   ',' 0 0 0 */
+EC_INLINE uint8_t *push_sixteen(uint8_t *p, __m512i lanes_u32x16, uint32_t taken, int is_signed, int whole) {
+    if (!is_signed) return push(p, _mm512_maskz_mov_epi32((__mmask16)taken, lanes_u32x16), whole);
+    const __m512i comma_u64x8 = _mm512_set1_epi64((int64_t)',' << 32);
+    __m512i low_u64x8 = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(lanes_u32x16));
+    __m512i high_u64x8 = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(lanes_u32x16, 1));
+    p = push(p, _mm512_maskz_or_epi64((__mmask8)taken, low_u64x8, comma_u64x8), whole);
+    return push(p, _mm512_maskz_or_epi64((__mmask8)(taken >> 8), high_u64x8, comma_u64x8), whole);
+}
+
+/* Writes the first `count` of 64 numbers, each with a comma. `whole`: there is room for stores of 64 bytes. */
+EC_INLINE uint8_t *write_block(uint8_t *p, __m512i values_u8x64, int64_t count, int is_signed, int whole) {
+    const __m512i zero_u8x64 = _mm512_set1_epi8('0'), low_u8x64 = _mm512_set1_epi8(15);
+    const __m512i pairs_low_u8x64 = _mm512_loadu_si512(PAIRS), pairs_high_u8x64 = _mm512_loadu_si512(PAIRS + 64);
+    /* Unpacking works within 128 bits: number 16 k + 4 l + i is brought to place 4 k + i of those number l. */
+    const __m512i turned_u32x16 = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    values_u8x64 = _mm512_permutexvar_epi32(turned_u32x16, values_u8x64);
+
+    __mmask64 negative = is_signed ? _mm512_movepi8_mask(values_u8x64) : 0;
+    __m512i size_u8x64 = is_signed ? _mm512_abs_epi8(values_u8x64) : values_u8x64;
+    __mmask64 has_hundreds = _mm512_cmpge_epu8_mask(size_u8x64, _mm512_set1_epi8(100));
+    __mmask64 has_two_hundreds = _mm512_cmpge_epu8_mask(size_u8x64, _mm512_set1_epi8((char)200));
+    __mmask64 has_tens = _mm512_cmpge_epu8_mask(size_u8x64, _mm512_set1_epi8(10));
+    __m512i rest_u8x64 = _mm512_mask_sub_epi8(size_u8x64, has_hundreds, size_u8x64, _mm512_set1_epi8(100));
+    rest_u8x64 = _mm512_mask_sub_epi8(rest_u8x64, has_two_hundreds, rest_u8x64, _mm512_set1_epi8(100));
+    __m512i pairs_u8x64 = _mm512_permutex2var_epi8(pairs_low_u8x64, rest_u8x64, pairs_high_u8x64);
+    __m512i hundreds_u8x64 = _mm512_mask_blend_epi8(has_two_hundreds, _mm512_set1_epi8('1'), _mm512_set1_epi8('2'));
+    hundreds_u8x64 = _mm512_maskz_mov_epi8(has_hundreds, hundreds_u8x64);
+    __m512i tens_u8x64 = _mm512_and_si512(_mm512_srli_epi16(pairs_u8x64, 4), low_u8x64);
+    tens_u8x64 = _mm512_maskz_add_epi8(has_tens, tens_u8x64, zero_u8x64);
+    __m512i ones_u8x64 = _mm512_add_epi8(_mm512_and_si512(pairs_u8x64, low_u8x64), zero_u8x64);
+    __m512i a_u8x64 = hundreds_u8x64, b_u8x64 = tens_u8x64, c_u8x64 = ones_u8x64, d_u8x64 = _mm512_set1_epi8(',');
+    if (is_signed) {
+        a_u8x64 = _mm512_maskz_mov_epi8(negative, _mm512_set1_epi8('-'));
+        b_u8x64 = hundreds_u8x64;
+        c_u8x64 = tens_u8x64;
+        d_u8x64 = ones_u8x64;
+    }
+    __m512i ab_low = _mm512_unpacklo_epi8(a_u8x64, b_u8x64), ab_high = _mm512_unpackhi_epi8(a_u8x64, b_u8x64);
+    __m512i cd_low = _mm512_unpacklo_epi8(c_u8x64, d_u8x64), cd_high = _mm512_unpackhi_epi8(c_u8x64, d_u8x64);
+    __m512i lanes_u32x16[4] = {
+        _mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
+        _mm512_unpacklo_epi16(ab_high, cd_high), _mm512_unpackhi_epi16(ab_high, cd_high)};
+    uint64_t taken = _bzhi_u64(UINT64_MAX, (uint32_t)count);
+    for (int k = 0; k < 4; k++) p = push_sixteen(p, lanes_u32x16[k], taken >> 16 * k & 0xffff, is_signed, whole);
+    return p;
+}
+
+EC_INLINE int64_t format(const uint8_t *values, int64_t n, int is_signed, uint8_t *text) {
+    uint8_t *p = text;
+    int64_t i = 0;
+    *p++ = '[';
+    /* The numbers before take 5 bytes each at most, as those to come may: room for 72 holds every store of 64 bytes. */
+    for (; n - i >= 72; i += 64) p = write_block(p, _mm512_loadu_si512(values + i), 64, is_signed, 1);
+    for (; i < n; i += 64) {
+        int64_t count = n - i < 64 ? n - i : 64;
+        __mmask64 lanes = _bzhi_u64(UINT64_MAX, (uint32_t)count);
+        p = write_block(p, _mm512_maskz_loadu_epi8(lanes, values + i), count, is_signed, 0);
+    }
+    p -= n > 0;
+    *p++ = ']';
+    return p - text;
+}
+
+int64_t ec_integers_format_avx512(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
+    return type == EC_INT8 ? format(values, n, 1, text) : format(values, n, 0, text);
+}
+
+EC_TARGET_END
+
+#endif

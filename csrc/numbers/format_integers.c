@@ -1,0 +1,31 @@
+/* Small integers to text: by a table of what stands behind the sign, comma included. */
+#include "decimal.h"
+
+#define ONE(x)                                                                                                        \
+    {                                                                                                                 \
+        (x) > 99 ? '0' + (x) / 100 % 10 : (x) > 9 ? '0' + (x) / 10 % 10 : '0' + (x) % 10,                                         \
+        (x) > 99 ? '0' + (x) / 10 % 10 : (x) > 9 ? '0' + (x) % 10 : ',', (x) > 99 ? '0' + (x) % 10 : ',', ','         \
+    }
+#define FOUR(x) ONE(x), ONE((x) + 1), ONE((x) + 2), ONE((x) + 3)
+#define SIXTEEN(x) FOUR(x), FOUR((x) + 4), FOUR((x) + 8), FOUR((x) + 12)
+#define SIXTY_FOUR(x) SIXTEEN(x), SIXTEEN((x) + 16), SIXTEEN((x) + 32), SIXTEEN((x) + 48)
+
+static const uint8_t TEXTS[256][4] = {SIXTY_FOUR(0), SIXTY_FOUR(64), SIXTY_FOUR(128), SIXTY_FOUR(192)};
+
+/* A sign and four bytes are stored for every number, the comma its last: what is too much the next number overwrites,
+ * and behind the last one there is room, since it takes no more than EC_INTEGER_TEXT. */
+int64_t ec_integers_format_scalar(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
+    uint8_t *p = text;
+    *p++ = '[';
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t x = values[i], negative = type == EC_INT8 && x >= 128;
+        uint32_t magnitude = negative ? 256 - x : x;
+        *p = '-';
+        p += negative;
+        memcpy(p, TEXTS[magnitude], 4);
+        p += 2 + (magnitude >= 10) + (magnitude >= 100);
+    }
+    p -= n > 0;
+    *p++ = ']';
+    return p - text;
+}

@@ -1,0 +1,59 @@
+"""Bytes objects that are written before their size is known."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from .core import ffi
+
+_api = ctypes.pythonapi
+_new = _api.PyBytes_FromStringAndSize
+_new.argtypes, _new.restype = (ctypes.c_void_p, ctypes.c_ssize_t), ctypes.c_void_p
+_address = _api.PyBytes_AsString
+_address.argtypes, _address.restype = (ctypes.c_void_p,), ctypes.c_void_p
+_resize = _api._PyBytes_Resize
+_resize.argtypes, _resize.restype = (ctypes.POINTER(ctypes.c_void_p), ctypes.c_ssize_t), ctypes.c_int
+_release = _api.Py_DecRef
+_release.argtypes, _release.restype = (ctypes.c_void_p,), None
+
+
+class GrowingBytes:
+    """Memory that becomes a bytes object without a copy: at first of unspecified content, which the owner must write.
+
+    Growing seldom moves what is there, and cutting off what was never touched is free.
+
+    Examples
+    --------
+    >>> text = GrowingBytes(2)
+    >>> text.resize(9)
+    >>> text.data[0:4] = b"any "
+    >>> text.finish(3)
+    b'any'
+    """
+
+    __slots__ = ("_object", "capacity", "data")
+
+    def __init__(self, capacity: int) -> None:
+        self._object = ctypes.c_void_p()
+        self._object = ctypes.c_void_p(_new(None, max(capacity, 2)))  # shorter ones are shared by the interpreter
+        self._note(capacity)
+
+    def _note(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.data: Any = ffi.cast("char *", _address(self._object))
+
+    def resize(self, capacity: int) -> None:
+        """Change the capacity; `data` may be elsewhere then."""
+        _resize(ctypes.byref(self._object), max(capacity, 2))
+        self._note(capacity)
+
+    def finish(self, size: int) -> bytes:
+        """Return the first `size` bytes, two or more, as an object."""
+        self.resize(size)
+        result: bytes = ctypes.cast(self._object, ctypes.py_object).value
+        return result
+
+    def __del__(self) -> None:
+        if self._object:
+            _release(self._object)
