@@ -55,11 +55,10 @@ def _of_embeddings(rows: Embeddings) -> dict[str, Any]:
 
 
 def _of_low_bit(rows: LowBitCodes) -> dict[str, Any]:
-    rotation = rows.scheme.rotation
     return {
         "output_dtype": f"{rows.scheme.bits}-bit",
         "scale": rows.scheme.identity,
-        "rotation": "learned" if rotation.matrix is not None else "random" if rotation.factors is not None else "none",
+        "rotation": rows.scheme.rotation.kind,
         "center": "mean" if rows.scheme.center is not None else "none",
         "unit_length": "yes" if rows.is_unit else "no, so they compare by dot only",
     }

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits as native_bits
+from .codes import row_norms
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes, LowBitScheme
-from .lowbit_levels import Floats, Rotation, learned_rotation, levels_of, random_rotation
+from .lowbit_levels import Floats, Levels, levels_of
+from .lowbit_rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
 from .quantize import as_float_rows
 
 __all__ = ["LowBitCodes", "LowBitQuantizer", "LowBitScheme"]
 
-ROTATIONS = ("none", "random", "learned", "auto")
+ROTATIONS = ("none", "random", "blocks", "learned", "whitened", "auto")
 CENTERS = ("none", "mean", "auto")
 PLAIN = "plain sign bits"
-_LEARN_ROWS, _MEASURE_ROWS, _MEASURE_QUERIES = 20_000, 5_000, 300
+_LEARN_ROWS, _MEASURE_ROWS, _MEASURE_QUERIES, _FOLDS = 20_000, 4_000, 1_000, 4
 _NEIGHBOURS = 10
+_FEWEST_ROWS = 80  # to measure choices with
+_WHITENED = "whitened, blocks of rotations"
+_LEAST_ROWS = {"blocks": 0.5, "learned": 4.0, "whitened": 0.5}  # a dimension, for a choice to be measured
+_LEARNED: dict[str, Callable[[Floats, Levels], Rotation]] = {
+    "blocks": learned_blocks,
+    "learned": learned_rotation,
+    "whitened": whitened,
+}
 
 
 class LowBitQuantizer:
@@ -31,9 +42,12 @@ class LowBitQuantizer:
     Parameters
     ----------
     bits : {1, 2, 4}
-    rotation : {"none", "random", "learned", "auto"}
-        "random": signs and Hadamard transforms, fast. "learned": iterative quantization on the sample, slower to fit
-        and to encode, the most accurate for most models. "auto" measures them on a held-out part of the sample.
+    rotation : {"none", "random", "blocks", "learned", "whitened", "auto"}
+        "random": signs and Hadamard transforms, fast. "blocks": iterative quantization of 64 dimensions at a time on
+        the sample, fast. "learned": of all dimensions, slower to fit and to encode; it gains most on the sample itself
+        and wants many times more rows than dimensions. "whitened": a partial whitening, which queries take back, and
+        blocks after it: the most accurate for rows that were not in the sample, and the slowest to encode. "auto"
+        measures them on rows that they were not fitted to.
     center : {"none", "mean", "auto"}
         Whether the sample's mean is taken off first, which rescues models whose vectors share a large mean.
     seed : int
@@ -43,9 +57,10 @@ class LowBitQuantizer:
     choice : str
         What was chosen: ``"learned rotation, centred"``.
     report : dict of str to float
-        The overlap@10 with float search that each choice reached on held-out rows, where there was a choice to make.
-        At one bit "plain sign bits" is among them, and is left only for what is better by more than its standard
-        error.
+        The overlap@10 with float search that each choice reached on rows that it was not fitted to, where there was a
+        choice to make.
+        At one bit "plain sign bits" is among them. They, or no rotation, give way to "whitened" where that is not
+        worse, and either to what is better by more than its standard error.
 
     Notes
     -----
@@ -88,7 +103,8 @@ class LowBitQuantizer:
         sample : array-like of float, (n, dimension)
             One row is enough, a few for each dimension are good; at most 20,000 are used to learn a rotation.
         queries : array-like of float, (m, dimension), optional
-            Real queries to measure choices with; by default held-out rows are.
+            Real queries to measure choices with, some hundred. By default rows of the sample ask, as they are and
+            without half of what they share.
 
         Raises
         ------
@@ -152,7 +168,7 @@ class LowBitQuantizer:
             quantizer = cls(bits, rotation=rotation, center=center, seed=seed)
             quantizer.choice = choice
             quantizer.report = dict(zip(measured, arrays["report"].tolist(), strict=True))
-            fitted = Rotation(arrays.get("matrix"), arrays.get("factors"))
+            fitted = Rotation(*(arrays.get(name) for name in Rotation._fields))
             quantizer._scheme = LowBitScheme(
                 bits, dimension, fitted, arrays.get("center"), bool(scaled), float(arrays["scale_unit"])
             )
@@ -167,7 +183,7 @@ class LowBitQuantizer:
         return f"LowBitQuantizer(bits={self.bits}, rotation={self.rotation!r}, center={self.center!r}{fitted})"
 
     def _choices(self) -> list[str]:
-        rotations = ("none", "random", "learned") if self.rotation == "auto" else (self.rotation,)
+        rotations = ROTATIONS[:-1] if self.rotation == "auto" else (self.rotation,)
         centers = ("none", "mean") if self.center == "auto" else (self.center,)
         plain = [PLAIN] if self.bits == 1 and "none" in rotations and "none" in centers else []
         plain = plain if self.rotation == "auto" else []
@@ -176,50 +192,81 @@ class LowBitQuantizer:
     def _fitted(self, x: Floats, choice: str) -> LowBitScheme:
         dimension = x.shape[1]
         center = x.mean(axis=0, dtype=np.float64).astype(np.float32) if "centred" in choice else None
-        rotation = Rotation()
-        if choice.startswith("random"):
+        some = _some_rows(x, _LEARN_ROWS, self.seed)
+        some = some if center is None else some - center
+        name, levels = _kind(choice), levels_of(self.bits)
+        if name == "random":
             rotation = random_rotation(dimension, self.seed)
-        elif choice.startswith("learned"):
-            some = _some_rows(x, _LEARN_ROWS, self.seed)
-            some = some if center is None else some - center
-            rotation = learned_rotation(some, levels_of(self.bits))
+        elif name in _LEARNED:
+            rotation = _LEARNED[name](some, levels)
+        else:
+            rotation = Rotation()
         scheme = LowBitScheme(self.bits, dimension, rotation, center, choice != PLAIN)
         scales = scheme.encode_raw(_some_rows(x, 1000, self.seed))[1]
         typical = float(np.median(scales[scales > 0])) if (scales > 0).any() else 1.0
         return replace(scheme, scale_unit=typical)
 
     def _measure(self, x: Floats, queries: Floats | None, choices: list[str]) -> str:
-        """Return the best of `choices`, the plainest where little is between them.
+        """Return the best of `choices`.
 
-        A fifth of the sample asks, which nothing is fitted to; the rest answers, three quarters of it fitted to: the
-        rows to be coded are often the sample itself, and often more.
+        Rows are coded in parts, each by what is fitted to the others: what was learned by heart does not count. Some of
+        the rows ask, as they are and without half of the sample's mean, for queries are seldom texts like the rows and
+        share less with them than rows do with each other.
+
+        The default is the first choice, or whitened rows where they are not worse. Others must be better by more than
+        the standard error, for both kinds of queries: centring, above all, gains for some what it loses for others.
         """
         x = _some_rows(x, _MEASURE_ROWS, self.seed)
+        if len(x) < _FEWEST_ROWS:
+            return choices[0]
         order = np.random.default_rng(self.seed).permutation(len(x))
-        asked = min(len(x) // 5, _MEASURE_QUERIES)
-        if asked < 2 * _NEIGHBOURS:
-            return choices[0]  # too few rows to measure with
-        held, rest = x[order[:asked]], x[order[asked:]]
-        train = rest[: len(rest) * 3 // 4]
-        queries = (held if queries is None else queries)[:_MEASURE_QUERIES]
-        truth = _nearest(queries @ rest.T)
+        own = np.empty(0, np.int64)  # where the rows that ask are to be left out
+        if queries is None:
+            own = order[:_MEASURE_QUERIES]
+            asked = x[own]
+            apart = asked - x.mean(axis=0) / 2
+            lengths = np.maximum(row_norms(apart), np.finfo(np.float32).tiny)
+            queries = np.concatenate([asked, apart * (row_norms(asked) / lengths).astype(np.float32)[:, None]])
+            own = np.concatenate([own, own])
+        else:
+            queries = _some_rows(queries, _MEASURE_QUERIES, self.seed)
+        truth = _nearest(queries @ x.T, own)
         kept: dict[str, Any] = {}
         for choice in choices:
-            if choice.startswith("learned") and len(train) < x.shape[1]:
-                continue  # fewer rows than dimensions would be learned by heart
-            codes = self._fitted(train, choice).encode(rest)
-            found = _nearest(codes.estimate(queries))
-            kept[choice] = np.array([np.isin(a, b).mean() for a, b in zip(found, truth, strict=True)])
+            if len(choices) > 2 and len(x) < _LEAST_ROWS.get(_kind(choice), 0) * x.shape[1]:
+                continue  # so few rows would be learned by heart
+            found = _nearest(self._estimates(queries, x, order % _FOLDS, choice), own)
+            kept[choice] = (found[:, :, None] == truth[:, None]).any(axis=2).mean(axis=1)
         self.report = {choice: float(values.mean()) for choice, values in kept.items()}
-        best = max(kept, key=lambda choice: self.report[choice])
-        first = next(iter(kept))
-        gain = kept[best] - kept[first]
-        return best if gain.mean() > gain.std() / np.sqrt(len(gain)) else first
+        default = next(iter(kept))
+        if self.report.get(_WHITENED, 0) >= self.report[default]:
+            default = _WHITENED
+        better = [default]
+        for choice, overlaps in kept.items():
+            gains = (overlaps - kept[default]).reshape(2 if len(own) else 1, -1)
+            if (gains.mean(axis=1) > gains.std(axis=1) / np.sqrt(gains.shape[1])).all():
+                better.append(choice)
+        return max(better, key=lambda choice: self.report[choice])
+
+    def _estimates(self, queries: Floats, x: Floats, part: NDArray[np.int64], choice: str) -> Floats:
+        """Return the dots of queries with rows that are coded by what is fitted to other parts, (m, n)."""
+        if choice == PLAIN:  # nothing is fitted
+            return self._fitted(x, choice).encode(x).estimate(queries)
+        estimates = np.empty((len(queries), len(x)), np.float32)
+        for fold in range(_FOLDS):
+            here = part == fold
+            estimates[:, here] = self._fitted(x[~here], choice).encode(x[here]).estimate(queries)
+        return estimates
 
 
 def _name(rotation: str, center: str) -> str:
-    turned = "no rotation" if rotation == "none" else f"{rotation} rotation"
+    names = {"none": "no rotation", "blocks": "blocks of rotations", "whitened": _WHITENED}
+    turned = names.get(rotation, f"{rotation} rotation")
     return turned + (", centred" if center == "mean" else "")
+
+
+def _kind(choice: str) -> str:
+    return choice.replace(",", "").partition(" ")[0]
 
 
 def _some_rows(x: Floats, most: int, seed: int) -> Floats:
@@ -228,6 +275,8 @@ def _some_rows(x: Floats, most: int, seed: int) -> Floats:
     return x[np.sort(np.random.default_rng(seed).choice(len(x), most, replace=False))]
 
 
-def _nearest(scores: Floats) -> np.ndarray[Any, Any]:
+def _nearest(scores: Floats, own: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the places of each query's ten greatest scores; the first queries leave out one place each."""
+    scores[np.arange(len(own)), own] = -np.inf
     k = min(_NEIGHBOURS, scores.shape[1] - 1)
     return np.argpartition(-scores, k, axis=1)[:, :k]

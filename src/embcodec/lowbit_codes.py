@@ -15,11 +15,13 @@ from ._native import lowbit as native
 from .codes import row_norms
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
-from .lowbit_levels import Floats, Levels, Rotation, levels_of
+from .lowbit_levels import Floats, Levels, levels_of
+from .lowbit_rotations import Rotation
 from .quantize import as_float_rows
 
 _BLOCK_BYTES = 1 << 19  # of float rows coded at a time: they stay in L2
 _UNIT_TOLERANCE = 0.01  # float16 rounds the length of a unit row by far less
+_LEAST_COSINE = 0.05  # of a row and what its bits say: below, they say nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +55,9 @@ class LowBitScheme:
     def identity(self) -> str:
         """A name of the scheme with a digest of all that it has learned."""
         digest = hashlib.sha256(repr((self.bits, self.dimension, self.scaled, float(self.scale_unit))).encode())
-        for part in (*self.rotation, self.center):
-            digest.update(b"-" if part is None else part.astype("<f4").tobytes())
+        for name, part in (*self.rotation._asdict().items(), ("center", self.center)):
+            if part is not None:
+                digest.update(name.encode() + part.astype("<f4").tobytes())
         return f"lowbit{self.bits}:{digest.hexdigest()[:16]}"
 
     def encode_raw(self, x: Floats) -> tuple[NDArray[np.uint8], Floats, Floats]:
@@ -66,11 +69,33 @@ class LowBitScheme:
         for begin in range(0, len(x), step):
             block = slice(begin, begin + step)
             rows = x[block] - self.center if self.center is not None else x[block].copy()
-            rows = self.rotation.apply(rows)
+            whitened = self.rotation.whitening is not None
+            turned = self.rotation.apply(rows if not whitened else rows.copy())
             planes[block], scales[block], lengths[block] = native.encode(
-                rows, self.bits, self.levels.thresholds, self.levels.levels, self.levels.patterns
+                turned, self.bits, self.levels.thresholds, self.levels.levels, self.levels.patterns
             )
+            if whitened:
+                scales[block], lengths[block] = self._scales_of_whitened(rows, planes[block])
         return planes, scales, lengths
+
+    def _scales_of_whitened(self, rows: Floats, planes: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """Return the unbiased scales and the lengths of centred rows: they are of the rows before the whitening."""
+        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+        seen = self.rotation.apply_to_queries(rows)
+        dots = np.einsum("ij,ij->i", seen, self.values_of(planes), dtype=np.float64)
+        least = _LEAST_COSINE * np.sqrt(squares * self.dimension)
+        scales = np.divide(squares, dots, out=np.zeros_like(dots), where=dots > least)
+        return scales.astype(np.float32), np.sqrt(squares).astype(np.float32)
+
+    def values_of(self, planes: NDArray[np.uint8]) -> Floats:
+        """Return the levels that bit planes stand for, float32 (n, dimension)."""
+        values = np.zeros((len(planes), self.dimension), np.float32)
+        flags = native_bits.bit_flags("msb", offset=False)
+        width = -(-self.dimension // 8)
+        for plane, weight in enumerate(self.levels.weights):
+            packed = np.ascontiguousarray(planes[:, plane * width : (plane + 1) * width])
+            values += weight * native_bits.unpack_bits(packed, self.dimension, flags, np.float32)
+        return values
 
     def encode(self, x: Floats) -> LowBitCodes:
         """Return the codes of rows (n, dimension), which are finite."""
@@ -90,19 +115,13 @@ class LowBitScheme:
 
     def decode(self, codes: LowBitCodes) -> Floats:
         """Return the rows that codes stand for, float32 (n, dimension)."""
-        values = np.zeros((len(codes), self.dimension), np.float32)
-        flags = native_bits.bit_flags("msb", offset=False)
-        width = -(-self.dimension // 8)
-        for plane, weight in enumerate(self.levels.weights):
-            packed = np.ascontiguousarray(codes.bit_planes[:, plane * width : (plane + 1) * width])
-            values += weight * native_bits.unpack_bits(packed, self.dimension, flags, np.float32)
-        values = self.rotation.undo(values * codes.row_scales()[:, None])
+        values = self.rotation.undo(self.values_of(codes.bit_planes) * codes.row_scales()[:, None])
         return values if self.center is None else values + self.center
 
     def prepare_queries(self, queries: Floats, *, centred: bool = False) -> Floats:
         """Return queries against bit planes; see :meth:`LowBitCodes.prepare_queries`."""
         x = queries - self.center if centred and self.center is not None else queries.copy()
-        rotated = self.rotation.apply(x)
+        rotated = self.rotation.apply_to_queries(x)
         width = -(-self.dimension // 8)
         prepared = np.zeros((len(queries), self.bits, 8 * width), np.float32)
         prepared[:, :, : self.dimension] = rotated[:, None] * self.levels.weights[:, None]
@@ -197,8 +216,8 @@ class LowBitCodes:
 
         Certain, by Cauchy-Schwarz: the length of the query (centred, where queries are) times that of what the code
         leaves out of the row, and what rounding the row's scale and length adds. The error is typically
-        1 / sqrt(dimension) of that. A row whose estimate plus bound is below the k-th best exact score need not be
-        scored exactly.
+        1 / sqrt(dimension) of that, or up to twice as much without a random rotation. A row whose estimate plus bound
+        is below the k-th best exact score need not be scored exactly.
         """
         asked = as_float_rows(queries)
         rounding = 2.0**-11 if self.scales.dtype == np.float16 else 2.0**-22
@@ -218,7 +237,14 @@ class LowBitCodes:
         return np.asarray(bounds, np.float32)
 
     def _level_squares(self) -> NDArray[np.float64]:
-        """Return the squared length of each row's levels: of sums of weighted signs, from how often signs agree."""
+        """Return the squared lengths of what rows' levels stand for; of rotated ones, from how often signs agree."""
+        if self.scheme.rotation.colouring is not None:
+            squares = np.empty(len(self))
+            step = max(1, _BLOCK_BYTES // (4 * self.dimension))
+            for begin in range(0, len(self), step):
+                values = self.scheme.values_of(self.bit_planes[begin : begin + step])
+                squares[begin : begin + step] = row_norms(self.scheme.rotation.undo(values)) ** 2
+            return squares
         weights, width = self.scheme.levels.weights.astype(np.float64), -(-self.dimension // 8)
         squares = np.full(len(self), self.dimension * float(weights @ weights))
         planes = self.bit_planes.reshape(len(self), self.scheme.bits, width)

@@ -1,4 +1,4 @@
-"""The levels of one, two and four bits, and the rotations that spread a vector evenly over them."""
+"""The levels of one, two and four bits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ._native import lowbit as native
 
 Floats = NDArray[np.float32]
 
@@ -67,60 +65,3 @@ def levels_of(bits: int) -> Levels:
     ascending = sums[order].astype(np.float32)
     edges = ((sums[order][1:] + sums[order][:-1]) / 2).astype(np.float32)
     return Levels(weights.astype(np.float32), ascending, edges, codes[order], error)
-
-
-class Rotation(NamedTuple):
-    """An orthogonal map: a matrix, the factors of a fast random one, or neither (the identity)."""
-
-    matrix: Floats | None = None
-    factors: Floats | None = None
-
-    def apply(self, x: Floats) -> Floats:
-        """Return rotated rows; `x` may be overwritten."""
-        if self.factors is not None:
-            native.rotate(x, self.factors)
-        return x if self.matrix is None else np.ascontiguousarray(x @ self.matrix)
-
-    def undo(self, x: Floats) -> Floats:
-        """Return rows rotated back; `x` may be overwritten."""
-        if self.factors is not None:
-            native.rotate(x, self.factors, inverse=True)
-        return x if self.matrix is None else np.ascontiguousarray(x @ self.matrix.T)
-
-
-def random_rotation(dimension: int, seed: int) -> Rotation:
-    """Return signs and Hadamard transforms: two rounds for a power of two, else four, which mix both ends."""
-    rounds = 2 if dimension & (dimension - 1) == 0 else 4
-    return Rotation(factors=native.rotation_factors(dimension, rounds, seed))
-
-
-def learned_rotation(x: Floats, levels: Levels, rounds: int = 5) -> Rotation:
-    """Return a rotation under which the rows of `x` lie closer to their codes (iterative quantization).
-
-    Each round codes the rotated rows and then turns them onto their codes, by the orthogonal factor of the polar
-    decomposition (Gong and Lazebnik, CVPR 2011; here with the levels of any number of bits). It starts from the
-    identity and stops early: the dimensions of trained models are a good start, and rows that were not in the sample
-    gain more than from a random start and many rounds.
-    """
-    dimension = x.shape[1]
-    lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    kept = lengths[:, 0] > 0
-    x = x[kept] / lengths[kept] * np.float32(np.sqrt(dimension))
-    matrix = np.eye(dimension, dtype=np.float32)
-    for _ in range(rounds):
-        codes = levels.levels[np.searchsorted(levels.thresholds, x @ matrix)]
-        towards = (x.T @ codes).astype(np.float64)
-        # Directions in which the sample says nothing stay as they are.
-        towards += 1e-3 * np.trace(towards @ matrix.T) / dimension * matrix
-        matrix = _orthogonal_factor(towards).astype(np.float32)
-    return Rotation(matrix=np.ascontiguousarray(matrix))
-
-
-def _orthogonal_factor(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return M (M^T M)^(-1/2), brought from nearly to fully orthogonal by two Newton-Schulz steps."""
-    squares, vectors = np.linalg.eigh(matrix.T @ matrix)
-    roots = np.sqrt(np.maximum(squares, squares[-1] * 1e-14))
-    near: NDArray[np.float64] = matrix @ (vectors / roots) @ vectors.T
-    for _ in range(2):
-        near = 1.5 * near - 0.5 * near @ (near.T @ near)
-    return near

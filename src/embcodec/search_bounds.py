@@ -17,7 +17,7 @@ from .search_plan import plan
 
 Doubles = NDArray[np.float64]
 
-_WIDER = 1.25  # errors of codes without a random rotation: see `rescore`
+_WIDER, _WIDER_WHITENED, _WIDER_ONE_BIT = 1.25, 1.4, 2.0  # errors of codes without a random rotation: see `rescore`
 _BLOCK_QUERIES, _BLOCK_ROWS = 16, 1 << 16
 
 
@@ -98,7 +98,11 @@ class Bounds:
         if doubt <= 0 or not codes.scheme.scaled or codes.dimension < 2:
             return 1.0
         part = float(np.sqrt(2 * np.log(1 / doubt) / (codes.dimension - 1)))
-        return min(part if codes.scheme.rotation.factors is not None else _WIDER * part, 1.0)
+        rotation = codes.scheme.rotation
+        if rotation.factors is not None:
+            return min(part, 1.0)
+        wider = _WIDER if rotation.whitening is None else _WIDER_WHITENED
+        return min((_WIDER_ONE_BIT if codes.scheme.bits == 1 else wider) * part, 1.0)
 
     def reach(self, candidates: NDArray[np.int64], threads: int | None) -> tuple[NDArray[np.int64], Doubles]:
         """Return candidates (n_queries, c) by what their goodness is at most, and that; -1 and -inf where none is."""

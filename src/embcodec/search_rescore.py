@@ -46,8 +46,9 @@ def rescore(
         :meth:`LowBitCodes.error_bounds`) and wide. Below, an error is taken for that of a random direction, which
         exceeds t times the certain bound with a probability of at most exp(-t^2 (dimension - 1) / 2). That is so by
         construction for a random rotation; for learned ones and none, whose errors lean on the data's, the bound is
-        widened by a quarter (on real vectors they spread by up to 1.21 of a random direction's). Codes without scales
-        ("plain sign bits") have certain bounds only.
+        doubled at one bit, and at more widened by a quarter, or 1.4 times where rows are whitened (on real vectors they
+        spread by up to 1.92, 1.14 and 1.36 of a random direction's). Codes without scales ("plain sign bits") have
+        certain bounds only.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .embeddings import Embeddings
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes, LowBitScheme
-from .lowbit_levels import Rotation
+from .lowbit_rotations import Rotation
 from .scale import Scale
 
 FORMAT = "embcodec 1"
@@ -126,9 +126,7 @@ def _unpack_low_bit(arrays: Tensors, words: Words, dimension: int) -> LowBitCode
     if not 0 < scale_unit < np.inf or not 0 <= unit_error <= _LONGEST_UNIT_ERROR:
         raise ValueError(f"a scale of {scale_unit} and an error of {unit_error}")
     center = _learned(arrays, "center", (dimension,))
-    rotation = Rotation(
-        _learned(arrays, "matrix", (dimension, dimension)), _learned(arrays, "factors", (None, dimension))
-    )
+    rotation = Rotation(*(_learned(arrays, name, shape) for name, shape in Rotation.shapes(dimension).items()))
     scheme = LowBitScheme(bits, dimension, rotation, center, words["scaled"] == "1", scale_unit)
     if scheme.identity != words["low_bit"]:
         raise ValueError(f"the rotation and center are not those of {words['low_bit']!r}")

@@ -1,0 +1,169 @@
+"""The linear maps before coding: rotations that are random or learned, and partial whitening."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._native import lowbit as native
+from .lowbit_levels import Floats, Levels
+
+BLOCK = 64
+"""Dimensions that a rotation in blocks mixes: a sample of a thousand rows says enough of so many, and it is cheap."""
+
+_WHITENED = 0.1  # the power; see `whitened`
+_SHRUNK = 0.1
+
+
+class Rotation(NamedTuple):
+    """An invertible map of rows, applied in the order of its parts; without any it is the identity.
+
+    All parts but the whitening are orthogonal. Queries take the inverse of the whitening, so that their dots with
+    rows stay what they were.
+
+    Attributes
+    ----------
+    matrix : ndarray, (dimension, dimension), or None
+        Orthogonal.
+    factors : ndarray, (rounds, dimension), or None
+        Of a fast random rotation.
+    blocks : ndarray, (ceil(dimension / 64), 64, 64), or None
+        Orthogonal maps of 64 dimensions each; of the last one only what the dimensions reach counts.
+    whitening, colouring : ndarray, (dimension, dimension), or None
+        A symmetric matrix, applied first, and its inverse.
+    """
+
+    matrix: Floats | None = None
+    factors: Floats | None = None
+    blocks: Floats | None = None
+    whitening: Floats | None = None
+    colouring: Floats | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it is: "whitened", "blocks", "learned", "random" or "none"."""
+        kinds = {"whitened": self.whitening, "blocks": self.blocks, "learned": self.matrix, "random": self.factors}
+        return next((kind for kind, part in kinds.items() if part is not None), "none")
+
+    def apply(self, x: Floats) -> Floats:
+        """Return mapped rows; `x` may be overwritten."""
+        return self._turn(x if self.whitening is None else x @ self.whitening)
+
+    def apply_to_queries(self, x: Floats) -> Floats:
+        """Return mapped queries, whose dots with mapped rows are those of before; `x` may be overwritten."""
+        return self._turn(x if self.colouring is None else x @ self.colouring)
+
+    def undo(self, x: Floats) -> Floats:
+        """Return rows mapped back; `x` may be overwritten."""
+        if self.blocks is not None:
+            x = _times_blocks(x, self.blocks.transpose(0, 2, 1))
+        if self.factors is not None:
+            native.rotate(x, self.factors, inverse=True)
+        if self.matrix is not None:
+            x = x @ self.matrix.T
+        return x if self.colouring is None else x @ self.colouring
+
+    def _turn(self, x: Floats) -> Floats:
+        if self.matrix is not None:
+            x = x @ self.matrix
+        if self.factors is not None:
+            native.rotate(x, self.factors)
+        return x if self.blocks is None else _times_blocks(x, self.blocks)
+
+    @staticmethod
+    def shapes(dimension: int) -> dict[str, tuple[int | None, ...]]:
+        """Return the shapes of the parts, None where any length will do."""
+        square = (dimension, dimension)
+        blocks = (-(-dimension // BLOCK), BLOCK, BLOCK)
+        return {
+            "matrix": square, "factors": (None, dimension), "blocks": blocks, "whitening": square, "colouring": square,
+        }  # fmt: skip
+
+
+def _times_blocks(x: Floats, blocks: Floats) -> Floats:
+    turned = np.empty_like(x)
+    whole = x.shape[1] // BLOCK
+    if whole:
+        parts, into = (a[:, : whole * BLOCK].reshape(len(x), whole, BLOCK).transpose(1, 0, 2) for a in (x, turned))
+        np.matmul(parts, blocks[:whole], out=into)
+    rest = x.shape[1] - whole * BLOCK
+    if rest:
+        turned[:, whole * BLOCK :] = x[:, whole * BLOCK :] @ blocks[whole, :rest, :rest]
+    return turned
+
+
+def random_rotation(dimension: int, seed: int) -> Rotation:
+    """Return signs and Hadamard transforms: two rounds for a power of two, else four, which mix both ends."""
+    rounds = 2 if dimension & (dimension - 1) == 0 else 4
+    return Rotation(factors=native.rotation_factors(dimension, rounds, seed))
+
+
+def learned_rotation(x: Floats, levels: Levels, rounds: int = 5) -> Rotation:
+    """Return a rotation under which the rows of `x` lie closer to their codes (iterative quantization).
+
+    Each round codes the rotated rows and then turns them onto their codes, by the orthogonal factor of the polar
+    decomposition (Gong and Lazebnik, CVPR 2011; here with the levels of any number of bits). It starts from the
+    identity and stops early: the dimensions of trained models are a good start, and rows that were not in the sample
+    gain more than from a random start and many rounds.
+    """
+    return Rotation(matrix=_learned_matrix(x, levels, rounds))
+
+
+def learned_blocks(x: Floats, levels: Levels, rounds: int = 3) -> Rotation:
+    """Return a rotation learned in blocks of 64 dimensions, as :func:`learned_rotation` does it.
+
+    It has so few numbers to learn that rows which were not in the sample gain as much as those which were.
+    """
+    dimension = x.shape[1]
+    blocks = np.tile(np.eye(BLOCK, dtype=np.float32), (-(-dimension // BLOCK), 1, 1))
+    for block, begin in zip(blocks, range(0, dimension, BLOCK), strict=True):
+        part = x[:, begin : begin + BLOCK]
+        block[: part.shape[1], : part.shape[1]] = _learned_matrix(part, levels, rounds)
+    return Rotation(blocks=blocks)
+
+
+def whitened(x: Floats, levels: Levels) -> Rotation:
+    """Return a partial whitening and learned blocks after it.
+
+    The rows' second moments C, shrunk by a tenth towards a multiple of the identity, are taken to the power -0.1: their
+    bits agree less with each other and so say more. Full whitening (-1/2) would code the noise of directions that
+    hardly vary as finely as what tells rows apart.
+    """
+    values, vectors = np.linalg.eigh((x.T @ x).astype(np.float64) / len(x))
+    mean = values.mean()
+    if not mean > 0:  # constant rows, centred
+        return learned_blocks(x, levels)
+    values = (1 - _SHRUNK) * np.maximum(values / mean, 0) + _SHRUNK
+    whitening, colouring = (
+        np.ascontiguousarray((vectors * values**power) @ vectors.T, np.float32) for power in (-_WHITENED, _WHITENED)
+    )
+    return learned_blocks(x @ whitening, levels)._replace(whitening=whitening, colouring=colouring)
+
+
+def _learned_matrix(x: Floats, levels: Levels, rounds: int) -> Floats:
+    dimension = x.shape[1]
+    lengths = np.linalg.norm(x, axis=1, keepdims=True)
+    kept = lengths[:, 0] > 0
+    matrix = np.eye(dimension, dtype=np.float32)
+    if not kept.any():
+        return matrix
+    x = x[kept] / lengths[kept] * np.float32(np.sqrt(dimension))
+    for _ in range(rounds):
+        codes = levels.levels[np.searchsorted(levels.thresholds, x @ matrix)]
+        towards = (x.T @ codes).astype(np.float64)
+        # Directions in which the sample says nothing stay as they are.
+        towards += 1e-3 * np.trace(towards @ matrix.T) / dimension * matrix
+        matrix = _orthogonal_factor(towards).astype(np.float32)
+    return np.ascontiguousarray(matrix)
+
+
+def _orthogonal_factor(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return M (M^T M)^(-1/2), brought from nearly to fully orthogonal by two Newton-Schulz steps."""
+    squares, vectors = np.linalg.eigh(matrix.T @ matrix)
+    roots = np.sqrt(np.maximum(squares, squares[-1] * 1e-14))
+    near: NDArray[np.float64] = matrix @ (vectors / roots) @ vectors.T
+    for _ in range(2):
+        near = 1.5 * near - 0.5 * near @ (near.T @ near)
+    return near
