@@ -21,7 +21,7 @@ _SLACK = 1 << 18  # bytes more than the estimate
 _SAMPLE = 8  # rows whose text tells the length of all
 _SMALL = 1 << 20  # of a text that is not worth an estimate
 _PART = 1 << 21  # bytes of a matrix that are worth a thread
-_FLOAT_THREADS = 1  # that write float text: two measured no faster, each taking twice as long on memory just mapped
+_FLOAT_THREADS = 1  # that write float text: two measured no faster
 
 
 def write_rows(values: NDArray[Any], base64: bool, head: bytes, tail: bytes, threads: int = 1) -> bytes:
