@@ -19,6 +19,7 @@ from .cli_common import (
     read_vectors,
     threads_option,
 )
+from .lowbit import ROTATIONS
 
 if TYPE_CHECKING:
     from .tradeoff_results import Study
@@ -49,7 +50,7 @@ _FLOATS = "pass the floats that they were made of"
 )
 @click.option(
     "--rotation",
-    type=click.Choice(["auto", "none", "random", "learned"]),
+    type=click.Choice(ROTATIONS),
     default="auto",
     show_default=True,
     help="Of the codes of 1, 2 and 4 bits; learning one takes a while.",

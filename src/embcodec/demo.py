@@ -160,6 +160,7 @@ def run_demo(
         float_queries,
         relevant,
         k=_K,
+        rotation="whitened",  # "auto" tries them all, and takes its time
         progress=lambda done, total, label: tell(done, total, f"searching: {label}"),
     )
     advice = [*found_study.advise(target), *_advise_on_wire(wire, full)]

@@ -30,7 +30,7 @@ class LowBit:
     ----------
     sample : ndarray, (n, dimension)
         What they are fitted to.
-    rotation : {"auto", "none", "random", "learned"}
+    rotation : {"auto", "none", "random", "blocks", "learned", "whitened"}
     seed : int
     """
 
@@ -44,7 +44,7 @@ class LowBit:
         if without:
             return [f"{without} of the vectors are zero, which low-bit codes cannot rank by cosine: they are left out"]
         count, dimension = self.sample.shape
-        if count < 2 * dimension and self._rotation in ("auto", "learned"):
+        if count < 2 * dimension and self._rotation not in ("none", "random"):
             return [f"low-bit codes were fitted to {count:,} vectors of {dimension} dimensions, which are few"]
         return []
 
