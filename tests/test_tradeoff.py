@@ -108,7 +108,7 @@ def clustered(rows: int, dimension: int = 64) -> np.ndarray:
 
 def test_study_of_held_out_rows() -> None:
     calls: list[tuple[int, int, str]] = []
-    found = study(clustered(1200), progress=lambda *call: calls.append(call))
+    found = study(clustered(1200), rotation="random", progress=lambda *call: calls.append(call))
     assert (found.rows, found.queries, found.dimension, found.held_out) == (960, 240, 64, True)
     by = {(row.label, row.dimension): row for row in found.measurements}
     assert len(by) == len(found.measurements) == len(calls) - 3 == 59  # it codes at three dimensions first
@@ -196,7 +196,7 @@ def test_labels_hide_neither_each_other_nor_the_front() -> None:
 
 
 def test_recommendation_is_the_cheapest_that_surely_reaches_the_target() -> None:
-    found = study(clustered(1200), dimensions=[64], multipliers=[10])
+    found = study(clustered(1200), dimensions=[64], multipliers=[10], rotation="random")
     for target in (0.3, 0.6, 0.9, 0.98):
         for on_disk in (False, True):
             chosen = found.recommend(target, rescoring_on_disk=on_disk)
@@ -213,14 +213,14 @@ def test_recommendation_is_the_cheapest_that_surely_reaches_the_target() -> None
 def test_study_of_known_answers() -> None:
     rows = clustered(500)
     queries = rows[:150] + 0.02 * random.standard_normal((150, 64)).astype(np.float32)
-    found = study(rows, queries, range(150), dimensions=[64], multipliers=[4])
+    found = study(rows, queries, range(150), dimensions=[64], multipliers=[4], rotation="random")
     whole = found.measurements[0]
     assert whole.ndcg is not None
     assert whole.ndcg.mean > 0.95
     assert whole.ndcg_kept == Estimate(1.0, 1.0, 1.0)
     nearest = search(queries, rows, 10, metric="cosine").indices
     assert whole.ndcg.mean == pytest.approx(ndcg(nearest, range(150)).mean())
-    several = study(rows, queries, [[i, i + 1] for i in range(150)], dimensions=[64], multipliers=[])
+    several = study(rows, queries, [[i, i + 1] for i in range(150)], dimensions=[64], multipliers=[], rotation="random")
     assert len(several.measurements) == 9
 
 
