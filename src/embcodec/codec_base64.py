@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._native import base64 as _base64
-from ._native.core import lib, reason
+from ._native.core import lib, reason, result_array
 from .codec_bits import as_array
 from .dtypes import OutputDtype
 from .errors import DecodeError
@@ -174,7 +174,7 @@ def _decode_one(
     if out is None:
         out = np.empty(length // wanted.itemsize, wanted)
     else:
-        _check_out(out, wanted, out.shape if out.ndim == 1 else (-1,))
+        result_array(out, (out.size,), wanted)
     _base64.decode(data, out, flags, row)
     return out
 
@@ -187,7 +187,7 @@ def _decode_list(texts: list[Any], wanted: np.dtype[Any], out: NDArray[Any] | No
         first = _decode_one(_as_bytes(texts[0]), wanted, None, flags, 0) if texts else np.empty(0, wanted)
         out = np.empty((len(texts), first.size), wanted)
     else:
-        _check_out(out, wanted, (len(texts), *np.shape(out)[-1:]))
+        result_array(out, (len(texts), *np.shape(out)[-1:]), wanted)
     row_bytes = out.nbytes // max(len(texts), 1)
     step = max(1, _BLOCK_CHARACTERS // max(_base64.encoded_length(row_bytes), 1))
     for start in range(0, len(texts), step):
@@ -221,10 +221,3 @@ def _wrong_length(length: int, wanted: np.dtype[Any], expected: int | None, row:
     if expected is None:
         return DecodeError(f"{length} bytes do not make whole elements of {wanted}", row=row)
     return DecodeError(f"{length} bytes where {expected} are wanted", row=row)
-
-
-def _check_out(out: NDArray[Any], wanted: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    if not isinstance(out, np.ndarray) or out.dtype != wanted or out.shape != shape:
-        raise ValueError(f"out must be an array of {wanted} of the resulting shape")
-    if not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError("out must be C-contiguous and writable")
