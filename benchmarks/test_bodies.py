@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import Embeddings, decode_response, encode_response
+from embcodec import Embeddings, Profile, decode_response, encode_response
 
 orjson = pytest.importorskip("orjson")
 pybase64 = pytest.importorskip("pybase64")
@@ -109,17 +109,25 @@ def test_decode_integers(race: Any, dtype: str) -> None:
     )
 
 
-@pytest.mark.parametrize("dtype", ["float", "int8", "ubinary"])
+@pytest.mark.parametrize("dtype", ["float", "float16", "int8", "ubinary"])
 def test_decode_base64(race: Any, dtype: str) -> None:
-    want = vectors() if dtype == "float" else code_matrix(dtype)
+    want = code_matrix(dtype) if dtype in CODES else vectors()
+    profile: str | Profile = "mistral"
+    if dtype == "float16":
+        want, profile = want.astype("<f2"), Profile("half", base64_dtype="float16")
     text = body([f'"{base64.b64encode(row.tobytes()).decode()}"' for row in want])
 
     def peer(loads: Any, decode: Any) -> Callable[[], np.ndarray]:
-        return lambda: np.stack([np.frombuffer(decode(i["embedding"]), want.dtype) for i in loads(text)["data"]])
+        def read() -> np.ndarray:
+            found = np.stack([np.frombuffer(decode(i["embedding"]), want.dtype) for i in loads(text)["data"]])
+            return found.astype(np.float32) if found.dtype == np.float16 else found
 
+        return read
+
+    output_dtype = dtype if dtype in CODES else "float"
     race(
         f"decode base64 {dtype}",
-        lambda: decode_response(text, output_dtype=dtype, threads=1).embeddings.values,
+        lambda: decode_response(text, output_dtype=output_dtype, profile=profile, threads=1).embeddings.values,
         {
             "orjson + pybase64": peer(orjson.loads, lambda text: pybase64.b64decode(text, validate=True)),
             "json + base64": peer(json.loads, base64.b64decode),

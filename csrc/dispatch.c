@@ -20,6 +20,7 @@ static void install_scalar(ec_kernels *table) {
     ec_base64_install_scalar(table);
     ec_dot_install_scalar(table);
     ec_numbers_install_scalar(table);
+    ec_floats_install_scalar(table);
     ec_response_install_scalar(table);
     ec_bits_install_scalar(table);
     ec_quantize_install_scalar(table);
@@ -35,6 +36,7 @@ static void install_avx2(ec_kernels *table) {
     ec_hamming_install_avx2(table);
     ec_tables_install_avx2(table);
     ec_search_install_avx2(table);
+    ec_floats_install_avx2(table);
     ec_response_install_avx2(table);
     ec_dot_install_avx2(table);
     ec_numbers_install_avx2(table);
@@ -49,6 +51,7 @@ static void install_avx512(ec_kernels *table) {
     ec_tables_install_avx512(table);
     ec_search_install_avx512(table);
     ec_dot_install_avx512(table);
+    ec_floats_install_avx512(table);
     ec_response_install_avx512(table);
     ec_numbers_install_avx512(table);
     ec_bits_install_avx512(table);

@@ -150,6 +150,30 @@ enum ec_text_bound {
     EC_INTEGER_TEXT = 5 /* -128, */
 };
 
+/* ---- floats of other forms ---- */
+
+enum ec_payload {
+    EC_PAYLOAD_NONE = -1, /* of base64: strings are no vectors */
+    EC_PAYLOAD_BYTES = 0, /* the elements' own bytes, little-endian */
+    EC_PAYLOAD_BIG_ENDIAN_FLOAT32 = 1,
+    EC_PAYLOAD_FLOAT16 = 2,
+    EC_PAYLOAD_BIG_ENDIAN_FLOAT16 = 3,
+    EC_PAYLOAD_BFLOAT16 = 4,
+    EC_PAYLOAD_BIG_ENDIAN_BFLOAT16 = 5,
+    EC_PAYLOAD_E4M3 = 6, /* of one byte, without infinities */
+    EC_PAYLOAD_E5M2 = 7
+};
+
+/* Bytes of a float of that form. */
+int64_t ec_payload_bytes(int32_t payload);
+
+/* Read `count` floats of a form into float32; NaN stays NaN. */
+void ec_floats_widen(const void *bytes, int64_t count, int32_t payload, void *floats);
+
+/* Write `count` float32 in a form, rounded to the nearest, of two to the even one. EC_OUT_OF_RANGE at the first that is
+ * not finite, or rounds to what is not. */
+ec_result ec_floats_narrow(const void *floats, int64_t count, int32_t payload, void *bytes);
+
 /* ---- bits ---- */
 
 /* One bit a dimension, eight to a byte, each row in ceil(dimension / 8) whole bytes, unused bits zero. */
@@ -278,21 +302,11 @@ ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_res
 ec_result ec_response_guess_row(const void *body, int64_t n, const void *path, const ec_response_cursor *cursor,
                                 int64_t from, ec_row_span *span);
 
-enum ec_base64_payload {
-    EC_PAYLOAD_NONE = -1, /* strings are no vectors */
-    EC_PAYLOAD_BYTES = 0, /* the elements' own bytes, little-endian */
-    EC_PAYLOAD_BIG_ENDIAN_FLOAT32 = 1,
-    EC_PAYLOAD_FLOAT16 = 2,
-    EC_PAYLOAD_BIG_ENDIAN_FLOAT16 = 3,
-    EC_PAYLOAD_BFLOAT16 = 4,
-    EC_PAYLOAD_BIG_ENDIAN_BFLOAT16 = 5
-};
-
 /* How vectors are to be read: as rows of `width` elements of a type, in lists or in base64 of some payload. */
 typedef struct {
     int64_t width;
     int32_t type;         /* enum ec_type */
-    int32_t payload;      /* enum ec_base64_payload; EC_FLOAT32 alone has others than bytes */
+    int32_t payload;      /* of base64, enum ec_payload; EC_FLOAT32 alone has others than bytes */
     int32_t number_flags; /* EC_NULLS_AS_NAN: also lets base64 hold NaN, and what is infinite becomes NaN */
     int32_t base64_flags;
 } ec_row_format;

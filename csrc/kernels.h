@@ -83,6 +83,9 @@ typedef struct ec_kernels {
     void (*dot_f32_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                         int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared);
     void (*sumsq_f32)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);
+    /* floats */
+    void (*floats_widen)(const void *bytes, int64_t count, int32_t payload, void *floats);
+    int32_t (*floats_narrow)(const void *floats, int64_t count, int32_t payload, void *bytes);
     /* response */
     int64_t (*string_end)(const uint8_t *text, int64_t n);
     int64_t (*list_end)(const uint8_t *text, int64_t n);
@@ -115,6 +118,9 @@ void ec_dot_install_avx512(ec_kernels *table);
 void ec_dot_install_neon(ec_kernels *table);
 void ec_dot_install_dotprod(ec_kernels *table);
 void ec_numbers_install_scalar(ec_kernels *table);
+void ec_floats_install_scalar(ec_kernels *table);
+void ec_floats_install_avx2(ec_kernels *table);
+void ec_floats_install_avx512(ec_kernels *table);
 void ec_response_install_scalar(ec_kernels *table);
 void ec_response_install_avx2(ec_kernels *table);
 void ec_response_install_avx512(ec_kernels *table);

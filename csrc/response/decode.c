@@ -5,7 +5,7 @@ EC_INLINE int64_t element_bytes(const ec_row_format *format) { return format->ty
 
 /* Bytes that one element has under base64. */
 EC_INLINE int64_t payload_bytes(const ec_row_format *format) {
-    return format->payload >= EC_PAYLOAD_FLOAT16 ? 2 : element_bytes(format);
+    return format->type == EC_FLOAT32 ? ec_payload_bytes(format->payload) : 1;
 }
 
 EC_INLINE ec_result make_result(int64_t consumed, int64_t produced, int32_t status) {
@@ -13,42 +13,13 @@ EC_INLINE ec_result make_result(int64_t consumed, int64_t produced, int32_t stat
     return result;
 }
 
-/* ---- base64 elements that are not stored as they come ---- */
-
-static uint32_t float_bits_of_float16(uint32_t half) {
-    uint32_t sign = (half & 0x8000u) << 16, exponent = half >> 10 & 31, fraction = half & 0x3ff;
-    if (exponent == 31) return sign | 0x7f800000u | fraction << 13;
-    if (exponent) return sign | (exponent + 112) << 23 | fraction << 13;
-    if (!fraction) return sign;
-    int shift = ec_leading_zeros_u64(fraction) - 53; /* brings the leading one to bit 10 */
-    return sign | (uint32_t)(113 - shift) << 23 | ((fraction << shift) & 0x3ff) << 13;
-}
-
-static uint32_t float_bits(const uint8_t *bytes, int32_t payload) {
-    switch (payload) {
-    case EC_PAYLOAD_BIG_ENDIAN_FLOAT32:
-        return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-    case EC_PAYLOAD_FLOAT16: return float_bits_of_float16((uint32_t)bytes[1] << 8 | bytes[0]);
-    case EC_PAYLOAD_BIG_ENDIAN_FLOAT16: return float_bits_of_float16((uint32_t)bytes[0] << 8 | bytes[1]);
-    case EC_PAYLOAD_BFLOAT16: return (uint32_t)bytes[1] << 24 | (uint32_t)bytes[0] << 16;
-    case EC_PAYLOAD_BIG_ENDIAN_BFLOAT16: return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16;
-    default:
-        return (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
-    }
-}
-
 /* Stores `count` elements from their base64 bytes into `row` from element `first` on. */
 static void store_elements(const ec_row_format *format, const uint8_t *bytes, int64_t first, int64_t count,
                            uint8_t *row) {
-    int64_t size = payload_bytes(format);
-    if (format->type != EC_FLOAT32) {
+    if (format->type == EC_FLOAT32)
+        ec_active.floats_widen(bytes, count, format->payload, row + first * 4);
+    else
         memcpy(row + first, bytes, (size_t)count);
-        return;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        uint32_t bits = float_bits(bytes + i * size, format->payload);
-        memcpy(row + (first + i) * 4, &bits, 4);
-    }
 }
 
 /* ---- strings ---- */
@@ -72,12 +43,14 @@ static int64_t pass_characters(const uint8_t *text, int64_t at, int64_t end, int
 
 /* Any string, chunk by chunk: escapes, other payloads, lengths that are not the row's. Without a row it only counts.
  * `produced` is the number of elements that the whole text has, of which at most format->width are stored. */
-static ec_result decode_string_chunks(const uint8_t *text, int64_t n, const ec_row_format *format, uint8_t *row) {
-    uint8_t chars[CHUNK_CHARS], bytes[CHUNK_BYTES];
+static ec_result decode_string_chunks(const uint8_t *text, int64_t n, int escaped, const ec_row_format *format,
+                                      uint8_t *row) {
+    uint8_t plain[CHUNK_CHARS], bytes[CHUNK_BYTES];
     int64_t size = payload_bytes(format), elements = 0, at = 0;
     while (at < n) {
-        int64_t start = at, count = CHUNK_CHARS;
-        at = pass_characters(text, at, n, &count, chars);
+        int64_t start = at, count = n - at < CHUNK_CHARS ? n - at : CHUNK_CHARS;
+        const uint8_t *chars = escaped ? plain : text + at;
+        at = escaped ? pass_characters(text, at, n, &count, plain) : at + count;
         ec_result chunk = ec_base64_decode(chars, count, bytes, CHUNK_BYTES, format->base64_flags);
         if (chunk.status == EC_OK && at < n && chunk.produced < CHUNK_BYTES) /* padded, but more follows */
             chunk.status = EC_BAD_PADDING;
@@ -118,7 +91,7 @@ static ec_result decode_string(const uint8_t *body, const ec_row_span *span, con
         ec_base64_decoded_length(text, n, format->base64_flags) == row_bytes) {
         result = ec_base64_decode(text, n, row, row_bytes, format->base64_flags);
     } else {
-        result = decode_string_chunks(text, n, format, row);
+        result = decode_string_chunks(text, n, span->escaped, format, row);
         if (result.status == EC_OK && result.produced != format->width)
             result = make_result(-1, result.produced, EC_BAD_LENGTH);
     }
@@ -169,7 +142,7 @@ ec_result ec_response_width(const void *body, const ec_row_span *span, const ec_
     int64_t n = span->end - span->start - 2, size = payload_bytes(format);
     int64_t bytes = span->escaped ? -1 : ec_base64_decoded_length(text, n, format->base64_flags);
     if (bytes >= 0 && bytes % size == 0) return make_result(span->end, bytes / size, EC_OK);
-    ec_result result = decode_string_chunks(text, n, format, NULL);
+    ec_result result = decode_string_chunks(text, n, span->escaped, format, NULL);
     result.consumed += span->start + 1;
     return result;
 }

@@ -33,6 +33,7 @@ __version__ = "0.1.0"
 # Names of modules that are heavier than a decoder needs: imported when first asked for.
 _LAZY: dict[str, str] = {
     "BatchLine": "batch",
+    "decode_octets": "response_octets",
     "LowBitCodes": "lowbit_codes",
     "LowBitQuantizer": "lowbit",
     "BatchResult": "batch",

@@ -24,10 +24,12 @@ class Profile:
         The key of the vector in each object of `rows`; None where the rows are bare vectors.
     base64_payload : {"codes", "float32"}
         What base64 text carries where the dtype is not float: the codes' own bytes, or float32 always.
-    base64_dtype : {"float32", "float16", "bfloat16"}
-        The element type under base64 where the dtype is float.
+    base64_dtype : {"float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2"}
+        The element type of floats under base64, and of those that come as bare bytes.
     byte_order : {"little", "big"}
-        Of base64 floats.
+        Of the same floats.
+    base64_urlsafe, base64_padding : bool
+        Whether base64 has "-" and "_" instead of "+" and "/"; whether its final "=" are required.
     signed_bytes : {"offset", "twos-complement"}
         How a packed byte becomes int8 in ``binary``: byte - 128, or the byte's own bits seen as int8.
     bit_order : {"msb", "lsb"}
@@ -56,8 +58,10 @@ class Profile:
     rows: str = "data"
     item: str | None = "embedding"
     base64_payload: Literal["codes", "float32"] = "codes"
-    base64_dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    base64_dtype: Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2"] = "float32"
     byte_order: Literal["little", "big"] = "little"
+    base64_urlsafe: bool = False
+    base64_padding: bool = True
     signed_bytes: Literal["offset", "twos-complement"] = "offset"
     bit_order: Literal["msb", "lsb"] = "msb"
     threshold_inclusive: bool = False

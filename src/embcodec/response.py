@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._native.core import default_threads
+from ._native.floats import PAYLOADS, narrow
 from ._native.response_write import write_rows
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
@@ -151,23 +152,11 @@ def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile)
         values = np.packbits(np.unpackbits(values.view(np.uint8), axis=1, bitorder="little"), axis=1).view(values.dtype)
     if encoding is EncodingFormat.FLOAT:
         return values
+    if service.base64_urlsafe:
+        raise ValueError(f"URL-safe base64, as {service.name!r} has it, is read but not written: send lists")
     if dtype is not OutputDtype.FLOAT:
         if service.base64_payload != "codes":
             raise ValueError(f"base64 of {service.name!r} carries float32, not {dtype} codes: send them as lists")
         return values
-    if (service.base64_dtype, service.byte_order) == ("float32", "little"):
-        return values
-    if not np.isfinite(values).all():
-        raise ValueError("a value is not finite")
-    return _float_bytes(values, service)
-
-
-def _float_bytes(values: NDArray[np.float32], service: Profile) -> NDArray[np.uint8]:
-    order = ">" if service.byte_order == "big" else "<"
-    if service.base64_dtype == "bfloat16":
-        bits = values.view(np.uint32)
-        to_even = np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))
-        sent: NDArray[Any] = ((bits + to_even) >> np.uint32(16)).astype(order + "u2")
-    else:
-        sent = values.astype(order + ("f2" if service.base64_dtype == "float16" else "f4"))
-    return sent.view(np.uint8)
+    payload = PAYLOADS[service.base64_dtype, service.byte_order]
+    return narrow(values, payload) if payload != PAYLOADS["float32", "little"] else values

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._native import core
-from ._native.response_layout import BOM, NO_STRINGS, PAYLOADS, STRING, Layout, Rows
+from ._native.base64 import NO_PADDING, URLSAFE
+from ._native.floats import PAYLOADS
+from ._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
 from ._native.response_read import read_rows
 from .dtypes import EncodingFormat, OutputDtype, as_dimension
 from .embeddings import Embeddings
@@ -33,8 +35,9 @@ class EmbeddingResponse:
     usage : Usage
         Tokens; 0 where the service does not say.
     id : str or None
-    encoding_format : {"float", "base64"}
-        As the vectors *arrived*, which need not be what was asked; of a mixture as the first one did.
+    encoding_format : {"float", "base64"} or None
+        As the vectors *arrived*, which need not be what was asked; of a mixture as the first one did. None for bare
+        bytes.
     raw_usage : dict or None
         The body's own ``usage``.
     """
@@ -43,7 +46,7 @@ class EmbeddingResponse:
     model: str | None = None
     usage: Usage = field(default_factory=Usage)
     id: str | None = None
-    encoding_format: EncodingFormat = EncodingFormat.FLOAT
+    encoding_format: EncodingFormat | None = EncodingFormat.FLOAT
     raw_usage: dict[str, Any] | None = None
 
     def __len__(self) -> int:
@@ -60,7 +63,7 @@ class Decoder:
     Embeddings(1 x 2 int8, 2 bytes)
     """
 
-    __slots__ = ("dimension", "dtype", "nulls_as_nan", "payload", "profile", "width")
+    __slots__ = ("base64_flags", "dimension", "dtype", "nulls_as_nan", "payload", "profile", "width")
 
     def __init__(
         self,
@@ -78,6 +81,8 @@ class Decoder:
             raise ValueError(f"{self.dtype} codes have no NaN: nulls='nan' is for float")
         self.dimension = None if dimension is None else as_dimension(dimension, least=1)
         self.width = None if self.dimension is None else self.dtype.row_width(self.dimension)
+        urlsafe, padding = self.profile.base64_urlsafe, self.profile.base64_padding
+        self.base64_flags = (URLSAFE if urlsafe else 0) | (0 if padding else NO_PADDING)
         if self.dtype is OutputDtype.FLOAT:
             self.payload = PAYLOADS[self.profile.base64_dtype, self.profile.byte_order]
         elif self.profile.base64_payload == "codes":
@@ -120,10 +125,11 @@ class Decoder:
         workers = core.default_threads(threads, n)
         path = prefix + profile.rows
         name = profile.dtype_name(self.dtype)
-        layout = _layout(path, profile.item, name, self.payload, self.dtype, self.nulls_as_nan)
+        base64 = self.payload, self.base64_flags
+        layout = _layout(path, profile.item, name, base64, self.dtype, self.nulls_as_nan)
         rows = read_rows(source, n, layout, self.width, workers)
         if rows.list_start < 0 and self.payload != NO_STRINGS and "{dtype}" in path:
-            layout = _layout(path, profile.item, "base64", self.payload, self.dtype, self.nulls_as_nan)
+            layout = _layout(path, profile.item, "base64", base64, self.dtype, self.nulls_as_nan)
             rows = read_rows(source, n, layout, self.width, workers)
         found = rows.list_start >= 0
         around = b"[]".join((text[: rows.list_start], text[rows.list_end :])) if found else bytes(text)
@@ -150,9 +156,9 @@ class Decoder:
         usage = body.get("usage")
         return EmbeddingResponse(
             self.typed(values, dimension),
-            _text(body.get("model")),
+            as_text(body.get("model")),
             Usage.from_envelope(body),
-            _text(body.get("id")),
+            as_text(body.get("id")),
             EncodingFormat.BASE64 if rows.kind == STRING else EncodingFormat.FLOAT,
             usage if isinstance(usage, dict) else None,
         )
@@ -203,12 +209,16 @@ def as_bytes(body: Any) -> bytes | memoryview:
 
 
 @lru_cache(maxsize=256)
-def _layout(rows: str, item: str | None, name: str, payload: int, dtype: OutputDtype, nulls_as_nan: bool) -> Layout:
+def _layout(
+    rows: str, item: str | None, name: str, base64: tuple[int, int], dtype: OutputDtype, nulls_as_nan: bool
+) -> Layout:
     rows_keys = rows.removesuffix(".").replace("{dtype}", name).split(".") if rows else []
     item_keys = item.replace("{dtype}", name).split(".") if item else []
     path = "".join(key + "\0" for key in (*rows_keys, *item_keys)).encode()
-    return Layout(path, len(rows_keys), len(item_keys), dtype.numpy_dtype, payload, nulls_as_nan)
+    payload, flags = base64
+    return Layout(path, len(rows_keys), len(item_keys), dtype.numpy_dtype, payload, nulls_as_nan, flags)
 
 
-def _text(value: Any) -> str | None:
+def as_text(value: Any) -> str | None:
+    """Return a value of a body where it is a string."""
     return value if isinstance(value, str) else None

@@ -218,7 +218,7 @@ static const struct {
     {"quantize", subject_quantize, make_floats, false},  {"hadamard", subject_hadamard, make_floats, false},
     {"lowbit", subject_lowbit, make_floats, false},      {"dot", subject_dot, make_integers, false},
     {"hamming", subject_hamming, make_integers, false},  {"search", subject_search, make_integers, false},
-    {"slots", subject_slots, make_slots, false},
+    {"slots", subject_slots, make_slots, false},         {"floats", subject_floats, make_floats, false},
 };
 
 static size_t family;

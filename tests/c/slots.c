@@ -53,6 +53,8 @@ static const struct {
     SLOT(dot_f32_rows, "dot"),
     SLOT(dot_f32_few, "slots"),
     SLOT(sumsq_f32, "dot"),
+    SLOT(floats_widen, "floats"),
+    SLOT(floats_narrow, "floats"),
     SLOT(string_end, "response"),
     SLOT(list_end, "response"),
     SLOT(filter_i32, "slots"),

@@ -17,6 +17,20 @@ static bool read_matrix(const uint8_t *input, int64_t n, matrix *m) {
     return true;
 }
 
+void subject_floats(const uint8_t *input, int64_t n) {
+    matrix m;
+    if (!read_matrix(input, n, &m)) return;
+    int32_t payload = input[0] % (EC_PAYLOAD_E5M2 + 1);
+    int64_t size = ec_payload_bytes(payload), codes = m.count * 4 / size;
+    uint8_t *wide = place(codes * 4), *narrow = place(m.count * size);
+    ec_floats_widen(m.values, codes, payload, wide);
+    record(wide, codes * 4);
+    ec_result result = ec_floats_narrow(m.values, m.count, payload, narrow);
+    record_result(result);
+    record(narrow, result.produced * size);
+    HOLDS((result.status == EC_OK) == (result.produced == m.count));
+}
+
 void subject_bits(const uint8_t *input, int64_t n) {
     matrix m;
     if (!read_matrix(input, n, &m)) return;

@@ -7,6 +7,7 @@
 subject subject_base64;   /* flags, then text */
 subject subject_numbers;  /* flags, then JSON text */
 subject subject_response; /* how to read, then a body */
+subject subject_floats;   /* form, two bytes, then codes, which are float32 bits as well */
 subject subject_bits;     /* flags, dimension, then float32 bits */
 subject subject_quantize; /* type, dimension, then float32 bits */
 subject subject_hadamard; /* rounds, dimension, then float32 bits */

@@ -13,14 +13,6 @@ from .core import ffi, lib
 LIST: int = lib.EC_VECTOR_LIST
 STRING: int = lib.EC_VECTOR_STRING
 NO_STRINGS: int = lib.EC_PAYLOAD_NONE
-PAYLOADS: dict[tuple[str, str], int] = {
-    ("float32", "little"): lib.EC_PAYLOAD_BYTES,
-    ("float32", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT32,
-    ("float16", "little"): lib.EC_PAYLOAD_FLOAT16,
-    ("float16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT16,
-    ("bfloat16", "little"): lib.EC_PAYLOAD_BFLOAT16,
-    ("bfloat16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_BFLOAT16,
-}
 TYPES: dict[str, int] = {"f": lib.EC_FLOAT32, "i": lib.EC_INT8, "u": lib.EC_UINT8}
 BOM = b"\xef\xbb\xbf"
 
@@ -42,7 +34,7 @@ class Layout:
     dtype : numpy.dtype
         Of the matrix: float32, int8 or uint8.
     payload : int
-        What base64 carries: of :data:`PAYLOADS`, or :data:`NO_STRINGS`.
+        What base64 carries: of :data:`~embcodec._native.floats.PAYLOADS`, or :data:`NO_STRINGS`.
     nulls_as_nan : bool
     base64_flags : int
     """

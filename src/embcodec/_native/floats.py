@@ -1,0 +1,50 @@
+"""Floats of other forms: float16, bfloat16 and floats of one byte, of either byte order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .core import ffi, lib, pointer
+
+PAYLOADS: dict[tuple[str, str], int] = {
+    ("float32", "little"): lib.EC_PAYLOAD_BYTES,
+    ("float32", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT32,
+    ("float16", "little"): lib.EC_PAYLOAD_FLOAT16,
+    ("float16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT16,
+    ("bfloat16", "little"): lib.EC_PAYLOAD_BFLOAT16,
+    ("bfloat16", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_BFLOAT16,
+    ("fp8_e4m3", "little"): lib.EC_PAYLOAD_E4M3,
+    ("fp8_e4m3", "big"): lib.EC_PAYLOAD_E4M3,
+    ("fp8_e5m2", "little"): lib.EC_PAYLOAD_E5M2,
+    ("fp8_e5m2", "big"): lib.EC_PAYLOAD_E5M2,
+}
+"""Of a dtype and a byte order."""
+
+
+def item_bytes(payload: int) -> int:
+    """Return the bytes of one float."""
+    return int(lib.ec_payload_bytes(payload))
+
+
+def widen(source: bytes | memoryview, start: int, payload: int, out: NDArray[np.float32]) -> None:
+    """Fill `out`, C-contiguous, with the floats from byte `start` of the source on, which has enough of them."""
+    lib.ec_floats_widen(ffi.from_buffer(source) + start, out.size, payload, pointer(out))
+
+
+def narrow(values: NDArray[np.float32], payload: int) -> NDArray[np.uint8]:
+    """Return the bytes of a matrix in that form, (n, width * item_bytes), each float rounded to the nearest.
+
+    Raises
+    ------
+    ValueError
+        For a value that is not finite, or too large for the form.
+    """
+    out = np.empty((len(values), values.shape[1] * item_bytes(payload)), np.uint8)
+    result: Any = lib.ec_floats_narrow(pointer(values), values.size, payload, pointer(out))
+    if result.status != lib.EC_OK:
+        row, column = divmod(result.consumed, values.shape[1])
+        raise ValueError(f"row {row} has a value ({values[row, column]}) that is not finite in the payload's dtype")
+    return out
