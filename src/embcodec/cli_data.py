@@ -68,7 +68,7 @@ def decode(
     if not as_json:
         wrote = f" -> {output}" if output is not None else ""
         click.echo(
-            f"{found!r} sent as {_SENT[facts['encoding_format']]} by {answer.model or 'an unnamed model'}{wrote}"
+            f"{found!r} sent as {_SENT[str(answer.encoding_format)]} by {answer.model or 'an unnamed model'}{wrote}"
         )
     elif output is not None:
         print_json(facts)
