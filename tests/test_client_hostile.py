@@ -35,7 +35,8 @@ from hostile import (
 __all__ = ["embed", "short_waits"]
 
 KEY = "sk-the-key-of-the-house-0123456789"
-TIMEOUT = 0.25
+TIMEOUT = 0.25  # of a client that a server keeps waiting; else it has time on the slowest of machines
+PATIENCE = 30.0
 PAIR = answer([1, 2], [3, 4])
 
 
@@ -157,12 +158,16 @@ REPLIES: dict[str, tuple[Reply, type[EmbcodecError], str]] = {
 }
 
 
+def settings(words: str) -> dict[str, Any]:
+    return {"timeout": TIMEOUT if "no complete answer" in words else PATIENCE, "max_retries": 0, "api_key": KEY}
+
+
 @pytest.mark.parametrize(("reply", "kind", "words"), REPLIES.values(), ids=REPLIES)
 def test_hostile_reply(reply: Reply, kind: type[EmbcodecError], words: str) -> None:
     start = time.monotonic()
     with hostile_server(reply) as server, pytest.raises(kind) as caught:
-        by_client(server.base_url, ["a", "b"], client={"timeout": TIMEOUT, "max_retries": 0, "api_key": KEY})
-    assert time.monotonic() - start < TIMEOUT + 2
+        by_client(server.base_url, ["a", "b"], client=settings(words))
+    assert time.monotonic() - start < PATIENCE
     assert words in str(caught.value)
     assert len(str(caught.value)) < 3000
     assert len(server.received) == 1
@@ -177,7 +182,7 @@ def test_hostile_reply(reply: Reply, kind: type[EmbcodecError], words: str) -> N
 def test_hostile_reply_to_either_client(embed: Any, name: str) -> None:
     reply, kind, words = REPLIES[name]
     with hostile_server(reply) as server, pytest.raises(kind) as caught:
-        embed(server.base_url, ["a", "b"], client={"timeout": TIMEOUT, "max_retries": 0, "api_key": KEY})
+        embed(server.base_url, ["a", "b"], client=settings(words))
     assert words in str(caught.value)
     assert_kept(caught.value)
 
