@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from embcodec import Embeddings, Scale, quantize
+from embcodec import Embeddings, NotFiniteError, Scale, quantize
 
 ALL = ("float", "int8", "uint8", "binary", "ubinary")
 INTEGERS = ("int8", "uint8")
@@ -83,6 +83,36 @@ def test_every_pair_converts_through_its_values(index: int, target: str) -> None
     else:
         again = quantize(rows.to_float(), target, signed_bytes=rows.signed_bytes, bit_order=rows.bit_order)
         np.testing.assert_array_equal(converted.values, again.values)
+
+
+@pytest.mark.parametrize("index", range(1, 11))
+def test_large_matrices_convert_block_by_block(index: int) -> None:
+    x = sample(300, 1001)  # several blocks, the last one short
+    rows = every_kind(x)[index]
+    reals = rows.to_float()
+    lengths = np.sqrt((reals.astype(np.float64) ** 2).sum(axis=1))
+    np.testing.assert_allclose(rows.norms(), lengths, rtol=1e-6)
+    ranges = np.vstack([x.min(axis=0), x.max(axis=0)])
+    scales = Scale.per_vector(np.linspace(0.001, 0.002, 300))
+    for target, scale in [(t, s) for t in INTEGERS for s in ("unit", "per-vector", ranges, scales)] + [
+        ("ubinary", None)
+    ]:
+        if target == "ubinary" and rows.output_dtype.is_packed:
+            continue
+        direct = quantize(reals, target, scale=scale, signed_bytes=rows.signed_bytes, bit_order=rows.bit_order)
+        assert rows.to(target, scale=scale) == direct
+    with pytest.raises(ValueError, match="per-vector scale for 299 does not fit 300"):
+        rows.to("int8", scale=Scale.per_vector(np.ones(299)))
+    with pytest.raises(ValueError, match="have no scale"):
+        rows.to("ubinary", scale=ranges)
+
+
+def test_conversion_names_the_row_whose_value_overflows() -> None:
+    scales = np.ones(300, np.float32)
+    scales[270] = 3e38
+    rows = Embeddings(np.full((300, 1001), 2, np.int8), "int8", scale=Scale.per_vector(scales))
+    with pytest.raises(NotFiniteError, match="row 270, column 0"):
+        rows.to("uint8", scale="unit")
 
 
 def test_scale_of_a_conversion() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ._native.core import result_array
 from .dtypes import as_dimension
 
 SIGNED_BYTES = ("offset", "twos-complement")
+_FLOAT32, _INT8, _UINT8 = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.uint8)
 
 
 def pack_bits(
@@ -60,21 +62,22 @@ def pack_bits(
     >>> pack_bits([0.5, -1, 0, 2, 0, 0, 0, 0, 3], signed=True).tolist()
     [16, 0]
     """
-    array = _as_matrix(x)
-    if np.isnan(threshold):
+    array = _as_rows(x)
+    if isnan(threshold):
         raise ValueError("the threshold is NaN")
     flags = bits.bit_flags(bit_order, offset=signed and _is_offset(signed_bytes), inclusive=threshold_inclusive)
-    if array.dtype not in (np.float32, np.float16):
+    if array.dtype != _FLOAT32 and array.dtype != np.float16:
         # A conversion to float32 could round a value onto the threshold: compare in its own type.
         array = (array >= threshold if threshold_inclusive else array > threshold).astype(np.float32)
         threshold, flags = 0.5, flags & ~bits.bit_flags("msb", offset=False, inclusive=True)
-    one, dtype = np.ndim(x) == 1, np.int8 if signed else np.uint8
+    array = np.ascontiguousarray(array, _FLOAT32)
+    dtype = _INT8 if signed else _UINT8
+    if array.ndim == 2:
+        return bits.pack_bits_f32(array, threshold, flags, dtype, out)
     if out is not None:
-        width = -(-array.shape[1] // 8)
-        out = result_array(out, (width,) if one else (len(array), width), dtype).view(np.uint8).reshape(-1, width)
-    packed = bits.pack_bits_f32(np.ascontiguousarray(array, np.float32), threshold, flags, out)
-    packed = packed[0] if one else packed
-    return packed.view(np.int8) if signed else packed
+        out = result_array(out, (-(-len(array) // 8),), dtype)[None]
+    packed: NDArray[Any] = bits.pack_bits_f32(array[None], threshold, flags, dtype, out)[0]
+    return packed
 
 
 def unpack_bits(
@@ -120,18 +123,20 @@ def unpack_bits(
     ...
     ValueError: row 0 has bits set after its last dimension 4
     """
-    array = _as_matrix(codes)
-    if array.dtype not in (np.uint8, np.int8):
+    array, dtype = _as_rows(codes), np.dtype(dtype)
+    if array.dtype != _UINT8 and array.dtype != _INT8:
         raise TypeError(f"packed bits are uint8 or int8, not {array.dtype}")
-    if np.dtype(dtype) not in (np.uint8, np.float32):
-        raise TypeError(f"bits unpack to uint8 or float32, not {np.dtype(dtype)}")
-    dimension = as_dimension(dimension)
+    if dtype != _UINT8 and dtype != _FLOAT32:
+        raise TypeError(f"bits unpack to uint8 or float32, not {dtype}")
+    dimension, one = as_dimension(dimension), array.ndim == 1
+    array = array[None] if one else array
     if array.shape[1] != -(-dimension // 8):
         raise ValueError(f"rows of {dimension} bits have {-(-dimension // 8)} bytes, not {array.shape[1]}")
-    offset = _is_offset(signed_bytes) and array.dtype == np.int8
+    offset = _is_offset(signed_bytes) and array.dtype == _INT8
     flags = bits.bit_flags(bit_order, offset=offset)
-    check_padding(array.view(np.uint8) ^ np.uint8(0x80) if offset else array.view(np.uint8), dimension, bit_order)
-    one = np.ndim(codes) == 1
+    if dimension % 8:  # the last byte of each row is all that is looked at
+        last = array[:, -1:].view(np.uint8)
+        check_padding(last ^ np.uint8(0x80) if offset else last, dimension, bit_order)
     if out is not None and one:
         out = result_array(out, (dimension,), dtype)[None]
     values = bits.unpack_bits(np.ascontiguousarray(array), dimension, flags, dtype, out)
@@ -152,6 +157,13 @@ def as_array(x: ArrayLike) -> NDArray[Any]:
         raise ValueError(f"rows have different lengths, or are not numbers: {error}") from None
 
 
+def check_conventions(signed_bytes: str, bit_order: str) -> None:
+    """Raise ValueError for a byte convention or a bit order that nobody has."""
+    if bit_order not in (bits.MSB, bits.LSB):
+        raise ValueError(f"bit_order is 'msb' or 'lsb', not {bit_order!r}")
+    _is_offset(signed_bytes)
+
+
 def check_padding(packed: NDArray[np.uint8], dimension: int, bit_order: str) -> None:
     """Raise ValueError where a row of plain packed bytes has bits set after its last dimension."""
     used = dimension % 8
@@ -168,10 +180,10 @@ def _is_offset(signed_bytes: str) -> bool:
     return signed_bytes == "offset"
 
 
-def _as_matrix(x: ArrayLike) -> NDArray[Any]:
+def _as_rows(x: ArrayLike) -> NDArray[Any]:
     array = as_array(x)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"bits come from real numbers, not {array.dtype}")
     if array.ndim not in (1, 2):
         raise ValueError(f"rows have shape (n, dimension) or (dimension,), not {array.shape}")
-    return array[None] if array.ndim == 1 else array
+    return array

@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits, quantize, sums
 from ._native.core import result_array
-from .dtypes import OutputDtype
-from .scale import PER_VECTOR, RANGES, UNIT, Scale, measured_scale
+from .codec_bits import as_array
+from .dtypes import INTEGERS, PACKED, OutputDtype
+from .errors import NotFiniteError
+from .scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
+
+
+def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
+    """Return the rows of a matrix in the type of their codes, C-contiguous; themselves where they are so already."""
+    array = as_array(values)
+    wanted = dtype.numpy_dtype
+    if array.dtype == wanted and array.ndim == 2 and array.flags.c_contiguous:
+        return array
+    if array.dtype == object:
+        raise ValueError(
+            "rows have different lengths, or are not numbers: np.stack makes rows of equal length one matrix"
+        )
+    if array.dtype != wanted:
+        if dtype is not OutputDtype.FLOAT:
+            raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}")
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"float embeddings come from real numbers, not {array.dtype}")
+        if array.dtype in (np.int8, np.uint8) and array.size:
+            raise TypeError(
+                f"an {array.dtype} array may hold integer codes or packed bits: say output_dtype=..., or, if its "
+                "numbers are the values themselves, pass it .astype(np.float32)"
+            )
+    if array.ndim != 2:
+        raise ValueError(f"embeddings have shape (n, width), not {array.shape}; for one row pass row[None]")
+    if array.dtype == wanted:
+        return np.ascontiguousarray(array)
+    with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
+        return np.ascontiguousarray(array, dtype=wanted)
 
 
 def encode_values(
     x: NDArray[np.float32],
     dtype: OutputDtype,
     scale: Any = None,
-    *,
     signed_bytes: str = "offset",
     bit_order: str = "msb",
     threshold_inclusive: bool = False,
     out: Any = None,
 ) -> tuple[NDArray[Any], Scale | None]:
-    """Return the codes of `x` (n, dimension), in `out` where that is given, and the scale they have.
+    """Return the codes of `x` (n, dimension), C-contiguous, in `out` where that is given, and the scale they have.
 
     Raises
     ------
@@ -32,32 +62,62 @@ def encode_values(
     ValueError
         Where `scale` is unknown, of another dimension, or given for codes that have none.
     """
-    x = np.ascontiguousarray(x, dtype=np.float32)
-    if dtype in (OutputDtype.FLOAT, OutputDtype.BINARY, OutputDtype.UBINARY):
-        if not (scale is None or (isinstance(scale, str) and scale == UNIT)):
-            raise ValueError(f"{dtype} rows have no scale")
-        if dtype is OutputDtype.FLOAT:
-            bits.require_finite(x)
-            if out is not None:
-                np.copyto(result_array(out, x.shape, np.float32), x)
-            return x if out is None else out, None
-        offset = dtype is OutputDtype.BINARY and signed_bytes == "offset"
+    if dtype in INTEGERS:
+        return _integers(x, dtype.numpy_dtype, scale, out)
+    if not (scale is None or (isinstance(scale, str) and scale == UNIT)):
+        raise ValueError(f"{dtype} rows have no scale")
+    if dtype in PACKED:
+        offset = signed_bytes == "offset" and dtype is OutputDtype.BINARY
         flags = bits.bit_flags(bit_order, offset=offset, inclusive=threshold_inclusive, finite=True)
-        if out is not None:
-            out = result_array(out, (len(x), dtype.row_width(x.shape[1])), dtype.numpy_dtype).view(np.uint8)
-        return bits.pack_bits_f32(x, 0.0, flags, out).view(dtype.numpy_dtype), None
+        return bits.pack_bits_f32(x, 0.0, flags, dtype.numpy_dtype, out), None
+    bits.require_finite(x)
+    if out is not None:
+        np.copyto(result_array(out, x.shape, np.float32), x)
+    return x if out is None else out, None
+
+
+def _integers(x: NDArray[np.float32], dtype: Any, scale: Any, out: Any) -> tuple[NDArray[Any], Scale]:
+    if scale is None:
+        return quantize.quantize_unit(x, dtype, out), UNIT_SCALE
     if isinstance(scale, str) and scale == PER_VECTOR:
-        codes, scales = quantize.quantize_per_vector(x, dtype.numpy_dtype, out=out)
+        codes, scales = quantize.quantize_per_vector(x, dtype, out=out)
         return codes, measured_scale(scales)
     scale = as_scale(scale)
     if scale.kind == UNIT:
-        return quantize.quantize_unit(x, dtype.numpy_dtype, out), scale
+        return quantize.quantize_unit(x, dtype, out), scale
     if scale.kind == PER_VECTOR:
         if len(scale.values) != len(x):
             raise ValueError(f"a per-vector scale for {len(scale.values)} rows does not fit {len(x)}")
-        return quantize.quantize_per_vector(x, dtype.numpy_dtype, scale.values, out)[0], scale
+        return quantize.quantize_per_vector(x, dtype, scale.values, out)[0], scale
     low, step = scale.low_and_step(x.shape[1])
-    return quantize.quantize_ranges(x, dtype.numpy_dtype, low, step, out), scale
+    return quantize.quantize_ranges(x, dtype, low, step, out), scale
+
+
+def encode_blocks(
+    blocks: Iterable[tuple[slice, NDArray[np.float32]]],
+    shape: tuple[int, int],
+    dtype: OutputDtype,
+    scale: Any,
+    signed_bytes: str,
+    bit_order: str,
+) -> tuple[NDArray[Any], Scale | None]:
+    """Return the codes of a matrix of `shape` that comes in blocks, as :func:`encode_values` does of a whole one."""
+    codes = np.empty((shape[0], dtype.row_width(shape[1])), dtype.numpy_dtype)
+    if not (scale is None or isinstance(scale, str)):
+        scale = as_scale(scale)
+    given = scale if isinstance(scale, Scale) and scale.kind == PER_VECTOR else None
+    if given is not None:
+        fit_scale(given, dtype, shape[1], shape[0])
+    made = []
+    for rows, x in blocks:
+        part = scale if given is None else given.take(rows)
+        try:
+            made.append(encode_values(x, dtype, part, signed_bytes, bit_order, out=codes[rows])[1])
+        except NotFiniteError as error:
+            raise NotFiniteError(rows.start + error.row, error.column, error.value) from None
+    if given is None and isinstance(scale, str) and scale == PER_VECTOR:
+        return codes, measured_scale(np.concatenate([one.values for one in made if one and one.values is not None]))
+    return codes, given or made[0]
 
 
 def decode_values(

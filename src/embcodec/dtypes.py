@@ -45,7 +45,7 @@ class OutputDtype(_Vocabulary):
     @property
     def is_packed(self) -> bool:
         """Whether eight dimensions share a byte."""
-        return self in (OutputDtype.BINARY, OutputDtype.UBINARY)
+        return self in PACKED
 
     @property
     def is_signed(self) -> bool:
@@ -68,14 +68,24 @@ class EncodingFormat(_Vocabulary):
     BASE64 = "base64"
 
 
+def as_output_dtype(name: str) -> OutputDtype:
+    """Return ``OutputDtype(name)``, without the cost of calling an enum where the name is known."""
+    return (_MEMBERS.get(name) if isinstance(name, str) else None) or OutputDtype(name)
+
+
 def as_dimension(dimension: Any, *, least: int = 0) -> int:
     """Return a number of dimensions as an int; what is no whole number from `least` on is a ValueError."""
+    if type(dimension) is int and dimension >= least:
+        return dimension
     whole = isinstance(dimension, int | np.integer) and not isinstance(dimension, bool)
     if not whole or dimension < least:
         raise ValueError(f"dimension must be a whole number of at least {least}, not {dimension!r}")
     return int(dimension)
 
 
+INTEGERS = frozenset((OutputDtype.INT8, OutputDtype.UINT8))
+PACKED = frozenset((OutputDtype.BINARY, OutputDtype.UBINARY))
+_MEMBERS: dict[str, OutputDtype] = {str(member): member for member in OutputDtype}
 _NUMPY: dict[OutputDtype, np.dtype[np.generic]] = {
     OutputDtype.FLOAT: np.dtype(np.float32),
     OutputDtype.INT8: np.dtype(np.int8),

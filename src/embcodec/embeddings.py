@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import codes
-from .codec_bits import as_array, check_padding
-from .dtypes import OutputDtype, as_dimension
-from .scale import PER_VECTOR, UNIT, Scale
+from .codec_bits import check_conventions, check_padding
+from .dtypes import OutputDtype, as_dimension, as_output_dtype
+from .scale import PER_VECTOR, UNIT, Scale, fit_scale
 
 SignedBytes = Literal["offset", "twos-complement"]
 BitOrder = Literal["msb", "lsb"]
+_BLOCK_BYTES = 1 << 18  # of values on their way from codes to codes: a part of L2
 
 C = TypeVar("C", covariant=True)
 
@@ -80,9 +81,9 @@ class Embeddings:
         signed_bytes: SignedBytes = "offset",
         bit_order: BitOrder = "msb",
     ) -> None:
-        dtype = output_dtype if isinstance(output_dtype, OutputDtype) else OutputDtype(output_dtype)
-        array = as_values(values, dtype)
-        _check_conventions(signed_bytes, bit_order)
+        dtype = as_output_dtype(output_dtype)
+        array = codes.as_values(values, dtype)
+        check_conventions(signed_bytes, bit_order)
         width = array.shape[1]
         if dimension is None:
             dimension = width * 8 if dtype.is_packed else width
@@ -91,7 +92,7 @@ class Embeddings:
             raise ValueError(
                 f"{dtype} rows of dimension {dimension} have {dtype.row_width(dimension)} elements, not {width}"
             )
-        scale = _fit_scale(scale, dtype, dimension, len(array))
+        scale = fit_scale(scale, dtype, dimension, len(array))
         self.__dict__.update(  # what object.__setattr__ would do, six times as fast
             values=array,
             output_dtype=dtype,
@@ -159,10 +160,10 @@ class Embeddings:
             if scale is not None:
                 raise ValueError("a quantizer has scales of its own")
             return output_dtype.encode(self.to_float())
-        dtype = OutputDtype(output_dtype)
-        if dtype == self.output_dtype and (scale is None or (isinstance(scale, Scale) and scale == self.scale)):
+        dtype = as_output_dtype(output_dtype)
+        if dtype is self.output_dtype and (scale is None or (isinstance(scale, Scale) and scale == self.scale)):
             return self
-        if dtype.is_packed and self.output_dtype.is_packed:
+        if dtype.is_packed and self.output_dtype.is_packed and scale is None:
             values = self.packed_bytes()
             if dtype is OutputDtype.BINARY:
                 values = values ^ np.uint8(0x80 if self.signed_bytes == "offset" else 0)
@@ -172,10 +173,14 @@ class Embeddings:
             # The same levels, counted from -128 or from 0.
             shifted = self.values.view(np.uint8) ^ np.uint8(0x80)
             return replace_values(self, shifted.view(dtype.numpy_dtype), output_dtype=dtype)
-        values, new_scale = codes.encode_values(
-            self.to_float(), dtype, scale, signed_bytes=self.signed_bytes, bit_order=self.bit_order
-        )
-        return Embeddings(values, dtype, self.dimension, new_scale, self.signed_bytes, self.bit_order)
+        order = self.signed_bytes, self.bit_order
+        if self.output_dtype is OutputDtype.FLOAT:
+            values, made = codes.encode_values(self.values, dtype, scale, *order)
+        elif dtype is OutputDtype.FLOAT:
+            values, made = codes.encode_values(self.to_float(), dtype, scale)
+        else:
+            values, made = codes.encode_blocks(self._float_blocks(), (len(self), self.dimension), dtype, scale, *order)
+        return coded(values, dtype, self.dimension, made, *order)
 
     def truncate(self, dimension: int, *, normalize: bool = True) -> Embeddings:
         """Keep the first `dimension` dimensions.
@@ -207,9 +212,20 @@ class Embeddings:
 
     def norms(self) -> NDArray[np.float32]:
         """Return the Euclidean length of every row's values, float32 (n,)."""
-        values = self.to_float().astype(np.float64)
-        squares: NDArray[np.float64] = np.einsum("ij,ij->i", values, values)
-        return np.sqrt(squares).astype(np.float32)
+        if self.output_dtype is OutputDtype.FLOAT:
+            return codes.row_norms(self.values).astype(np.float32)
+        lengths = np.empty(len(self), np.float32)
+        for rows, values in self._float_blocks():
+            lengths[rows] = codes.row_norms(values)
+        return lengths
+
+    def _float_blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Yield some rows' values at a time, few enough to stay near, each time in the same array."""
+        step = max(1, _BLOCK_BYTES // max(4 * self.dimension, 1))
+        near = np.empty((min(step, len(self)), self.dimension), np.float32)
+        for begin in range(0, max(len(self), 1), step):
+            rows = slice(begin, min(begin + step, len(self)))
+            yield rows, self[rows].to_float(out=near[: rows.stop - begin])
 
     def __len__(self) -> int:
         return len(self.values)
@@ -253,65 +269,28 @@ class Embeddings:
         return np.array(self.values, dtype=dtype, copy=copy)
 
 
-def coded(**fields: Any) -> Embeddings:
+def coded(
+    values: NDArray[Any],
+    output_dtype: OutputDtype,
+    dimension: int,
+    scale: Scale | None,
+    signed_bytes: SignedBytes,
+    bit_order: BitOrder,
+) -> Embeddings:
     """Return what :mod:`.codes` has just coded as Embeddings: its shape, type and scale need no second look."""
-    _check_conventions(fields["signed_bytes"], fields["bit_order"])
-    made = Embeddings.__new__(Embeddings)
-    made.__dict__.update(fields)
+    check_conventions(signed_bytes, bit_order)
+    made: Embeddings = object.__new__(Embeddings)
+    fields = made.__dict__  # one by one, at half the price of an update
+    fields["values"] = values
+    fields["output_dtype"] = output_dtype
+    fields["dimension"] = dimension
+    fields["scale"] = scale
+    fields["signed_bytes"] = signed_bytes
+    fields["bit_order"] = bit_order
     return made
-
-
-def _check_conventions(signed_bytes: str, bit_order: str) -> None:
-    if signed_bytes not in ("offset", "twos-complement"):
-        raise ValueError(f"signed_bytes is 'offset' or 'twos-complement', not {signed_bytes!r}")
-    if bit_order not in ("msb", "lsb"):
-        raise ValueError(f"bit_order is 'msb' or 'lsb', not {bit_order!r}")
 
 
 def replace_values(embeddings: Embeddings, values: NDArray[Any], **changes: Any) -> Embeddings:
     """Return `embeddings` with other `values` and whatever else is to change with them."""
-    return replace(embeddings, values=values, **changes)
-
-
-def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
-    """Return the rows of a matrix in the type of their codes, C-contiguous; themselves where they are so already."""
-    array = as_array(values)
-    wanted = dtype.numpy_dtype
-    if array.dtype == wanted and array.ndim == 2 and array.flags.c_contiguous:
-        return array
-    if array.dtype == object:
-        raise ValueError(
-            "rows have different lengths, or are not numbers: np.stack makes rows of equal length one matrix"
-        )
-    if array.dtype != wanted:
-        if dtype is not OutputDtype.FLOAT:
-            raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}")
-        if array.dtype.kind not in "fiu":
-            raise TypeError(f"float embeddings come from real numbers, not {array.dtype}")
-        if array.dtype in (np.int8, np.uint8) and array.size:
-            raise TypeError(
-                f"an {array.dtype} array may hold integer codes or packed bits: say output_dtype=..., or, if its "
-                "numbers are the values themselves, pass it .astype(np.float32)"
-            )
-    if array.ndim != 2:
-        raise ValueError(f"embeddings have shape (n, width), not {array.shape}; for one row pass row[None]")
-    if array.dtype == wanted:
-        return np.ascontiguousarray(array)
-    with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
-        return np.ascontiguousarray(array, dtype=wanted)
-
-
-def _fit_scale(scale: Scale | None, dtype: OutputDtype, dimension: int, rows: int) -> Scale | None:
-    if dtype not in (OutputDtype.INT8, OutputDtype.UINT8):
-        if scale is not None:
-            raise ValueError(f"{dtype} rows have no scale")
-        return None
-    if scale is None:
-        return Scale.unit()
-    if not isinstance(scale, Scale):
-        raise TypeError(f"scale is a Scale, not {type(scale).__name__}")
-    if scale.values is not None:
-        found, wanted = (len(scale.values), rows) if scale.kind == PER_VECTOR else (scale.values.shape[1], dimension)
-        if found != wanted:
-            raise ValueError(f"a {scale.kind} scale for {found} does not fit {wanted}")
-    return scale
+    fields = {**embeddings.__dict__, "values": values, **changes}
+    return Embeddings(**fields)

@@ -77,9 +77,7 @@ def encoded(given: Embeddings, rows: Embeddings) -> Embeddings:
     kind: Any = rows.scale
     if rows.scale is not None and rows.scale.kind == PER_VECTOR:
         kind = PER_VECTOR
-    values, scale = code_arrays.encode_values(
-        given.values, rows.output_dtype, kind, signed_bytes=rows.signed_bytes, bit_order=rows.bit_order
-    )
+    values, scale = code_arrays.encode_values(given.values, rows.output_dtype, kind, rows.signed_bytes, rows.bit_order)
     return replace_values(rows, values, scale=scale)
 
 

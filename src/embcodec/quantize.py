@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import codes
 from .codec_bits import as_array
-from .dtypes import OutputDtype, as_dimension
-from .embeddings import BitOrder, Embeddings, SignedBytes, as_values, coded
+from .dtypes import OutputDtype, as_dimension, as_output_dtype
+from .embeddings import BitOrder, Embeddings, SignedBytes, coded
 
 __all__ = ["dequantize", "quantize", "truncate"]
 
@@ -71,25 +71,10 @@ def quantize(
     >>> quantize(x / 10, "int8", scale="per-vector").values.tolist()
     [[32, -64, 0, 127]]
     """
-    dtype = OutputDtype(output_dtype)
+    dtype = as_output_dtype(output_dtype)
     rows = as_float_rows(x)
-    values, fitted = codes.encode_values(
-        rows,
-        dtype,
-        scale,
-        signed_bytes=signed_bytes,
-        bit_order=bit_order,
-        threshold_inclusive=threshold_inclusive,
-        out=out,
-    )
-    return coded(
-        values=values,
-        output_dtype=dtype,
-        dimension=rows.shape[1],
-        scale=fitted,
-        signed_bytes=signed_bytes,
-        bit_order=bit_order,
-    )
+    values, made = codes.encode_values(rows, dtype, scale, signed_bytes, bit_order, threshold_inclusive, out)
+    return coded(values, dtype, rows.shape[1], made, signed_bytes, bit_order)
 
 
 def dequantize(embeddings: Embeddings, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
@@ -153,7 +138,12 @@ def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = Tru
 
 def as_float_rows(x: ArrayLike | Embeddings) -> NDArray[np.float32]:
     """Return `x` as float32 rows (n, dimension), itself where it is that already; a 1-D `x` is one row."""
+    if type(x) is np.ndarray and x.dtype == _FLOAT32 and x.ndim == 2 and x.flags.c_contiguous:
+        return x  # most calls
     if isinstance(x, Embeddings):
         return x.values if x.output_dtype is OutputDtype.FLOAT else x.to_float()
     array = as_array(x)
-    return as_values(array[None] if array.ndim == 1 else array, OutputDtype.FLOAT)
+    return codes.as_values(array[None] if array.ndim == 1 else array, OutputDtype.FLOAT)
+
+
+_FLOAT32 = OutputDtype.FLOAT.numpy_dtype

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .dtypes import OutputDtype
+from .dtypes import INTEGERS, OutputDtype
 
 UNIT, PER_VECTOR, RANGES = "unit", "per-vector", "ranges"
 # (a, b) of value = a * code + b, before a row's own scale.
@@ -73,7 +73,7 @@ class Scale:
     @classmethod
     def unit(cls) -> Scale:
         """Return the services' fixed scale: 127 for int8, 127.5 for uint8."""
-        return _THE_UNIT_SCALE
+        return UNIT_SCALE
 
     @classmethod
     def per_vector(cls, scales: ArrayLike) -> Scale:
@@ -185,7 +185,7 @@ class Scale:
         return Scale, (self._kind, self._values)
 
 
-_THE_UNIT_SCALE = Scale(UNIT)
+UNIT_SCALE = Scale(UNIT)
 
 
 def measured_scale(scales: NDArray[np.float32]) -> Scale:
@@ -194,6 +194,26 @@ def measured_scale(scales: NDArray[np.float32]) -> Scale:
     scale = Scale.__new__(Scale)
     for name, value in (("_kind", PER_VECTOR), ("_values", scales), ("_identity", PER_VECTOR), ("_coding", None)):
         object.__setattr__(scale, name, value)
+    return scale
+
+
+def fit_scale(scale: Scale | None, dtype: OutputDtype, dimension: int, rows: int) -> Scale | None:
+    """Return the scale of codes that are given `scale`: the unit scale for integers without one, None for the others.
+
+    A scale that does not fit the codes is a ValueError, or, where it is no Scale, a TypeError.
+    """
+    if dtype not in INTEGERS:
+        if scale is not None:
+            raise ValueError(f"{dtype} rows have no scale")
+        return None
+    if scale is None:
+        return UNIT_SCALE
+    if not isinstance(scale, Scale):
+        raise TypeError(f"scale is a Scale, not {type(scale).__name__}")
+    if scale.values is not None:
+        found, wanted = (len(scale.values), rows) if scale.kind == PER_VECTOR else (scale.values.shape[1], dimension)
+        if found != wanted:
+            raise ValueError(f"a {scale.kind} scale for {found} does not fit {wanted}")
     return scale
 
 

@@ -11,22 +11,29 @@ from ..errors import NotFiniteError
 from .core import check, lib, pointer, result_array
 
 MSB, LSB = "msb", "lsb"
+_LSB, _OFFSET, _INCLUSIVE, _FINITE = map(
+    int, (lib.EC_BITS_LSB, lib.EC_BITS_OFFSET, lib.EC_BITS_INCLUSIVE, lib.EC_BITS_FINITE)
+)
 
 
 def bit_flags(bit_order: str, *, offset: bool, inclusive: bool = False, finite: bool = False) -> int:
     """Return the flags of ``enum ec_bits``; an unknown bit order is a ValueError."""
     if bit_order not in (MSB, LSB):
         raise ValueError(f"bit_order is 'msb' or 'lsb', not {bit_order!r}")
-    flags = lib.EC_BITS_LSB if bit_order == LSB else 0
-    flags |= lib.EC_BITS_OFFSET if offset else 0
-    flags |= lib.EC_BITS_INCLUSIVE if inclusive else 0
-    return int(flags | (lib.EC_BITS_FINITE if finite else 0))
+    flags = _LSB if bit_order == LSB else 0
+    if offset:
+        flags |= _OFFSET
+    if inclusive:
+        flags |= _INCLUSIVE
+    return flags | _FINITE if finite else flags
 
 
-def pack_bits_f32(x: NDArray[np.float32], threshold: float, flags: int, out: Any = None) -> NDArray[np.uint8]:
-    """Return `x` (n, dimension), C-contiguous, as packed bytes (n, ceil(dimension / 8))."""
+def pack_bits_f32(
+    x: NDArray[np.float32], threshold: float, flags: int, dtype: Any = np.uint8, out: Any = None
+) -> NDArray[Any]:
+    """Return `x` (n, dimension), C-contiguous, as packed bytes (n, ceil(dimension / 8)), seen as `dtype`."""
     rows, dimension = x.shape
-    packed = result_array(out, (rows, -(-dimension // 8)), np.uint8)
+    packed = result_array(out, (rows, -(-dimension // 8)), dtype)
     done = lib.ec_pack_bits_f32(pointer(x), rows, dimension, threshold, flags, pointer(packed), packed.size)
     check_finite_result(done, x)
     return packed
@@ -42,7 +49,7 @@ def unpack_bits(packed: NDArray[Any], dimension: int, flags: int, dtype: Any, ou
 
 def check_finite_result(result: Any, x: NDArray[np.float32]) -> None:
     """Raise NotFiniteError where the C core met a NaN or an infinity in `x` (n, dimension)."""
-    if result.status == lib.EC_OK:
+    if not result.status:
         return
     if result.status == lib.EC_NOT_FINITE:
         row, column = divmod(int(result.consumed), x.shape[-1])

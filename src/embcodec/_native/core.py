@@ -15,6 +15,7 @@ from ..errors import DecodeError
 
 ffi: Any = _kernels.ffi
 lib: Any = _kernels.lib
+_from_buffer, _NULL = ffi.from_buffer, ffi.NULL
 
 _TIERS = {
     "scalar": lib.EC_ISA_SCALAR,
@@ -96,7 +97,7 @@ def forced_isa(name: str) -> Iterator[None]:
 
 def pointer(array: NDArray[Any]) -> Any:
     """Return the address of a C-contiguous array, keeping it alive; pass it where C takes ``void *``."""
-    return ffi.from_buffer(array) if array.size else ffi.NULL
+    return _from_buffer(array) if array.size else _NULL
 
 
 def contiguous(x: Any, dtype: Any) -> NDArray[Any]:

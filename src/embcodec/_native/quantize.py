@@ -16,7 +16,9 @@ _TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 def quantize_unit(x: NDArray[np.float32], dtype: Any, out: Any = None) -> NDArray[Any]:
     """Return the codes of the services' fixed scale."""
     codes = result_array(out, x.shape, dtype)
-    check_finite_result(lib.ec_quantize_unit_f32(pointer(x), *x.shape, _TYPES[codes.dtype], pointer(codes)), x)
+    rows, dimension = x.shape
+    done = lib.ec_quantize_unit_f32(pointer(x), rows, dimension, _TYPES[codes.dtype], pointer(codes))
+    check_finite_result(done, x)
     return codes
 
 
