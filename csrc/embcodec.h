@@ -487,9 +487,10 @@ int32_t ec_dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes
                        int32_t flip, void *scores);
 int32_t ec_dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         void *scores);
-/* scores[q * n_rows + r] of queries against plain rows, a few queries at a time; sumsq[r], or NULL, as ec_sumsq_*(). */
+/* scores[q * n_rows + r] of queries against plain rows, a few queries at a time; sums[r] and sumsq[r], or NULL, as
+ * ec_sum_i8() and ec_sumsq_*(). */
 int32_t ec_dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                      int64_t dimension, int32_t flip, void *prepared, void *scores, void *sumsq);
+                      int64_t dimension, int32_t flip, void *prepared, void *scores, void *sums, void *sumsq);
 int32_t ec_dot_f32_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, void *prepared, void *scores, void *sumsq);
 /* sums[r]: int32 sum, int32 sum of squares, double sum of squares. */

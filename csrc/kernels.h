@@ -67,8 +67,8 @@ typedef struct ec_kernels {
                         uint8_t flip, int32_t *scores);
     int64_t most_few_i8, most_few_f32; /* queries up to which plain rows beat packed ones */
     void (*dot_i8_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sumsq,
-                       void *prepared);
+                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
+                       int32_t *sumsq, void *prepared);
     void (*sum_i8)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                    int32_t *sums);
     void (*sumsq_i8)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
@@ -100,6 +100,9 @@ typedef struct ec_kernels {
     ec_decode_i8_fn *decode_i8;
     ec_decode_u1_fn *decode_u1;
     ec_square_ranges_fn *square_ranges;
+    ec_square_sums_fn *square_sums;
+    ec_inverse_lengths_fn *inverse_lengths;
+    ec_l2_terms_fn *l2_terms;
 } ec_kernels;
 
 /* The kernels in force: written by ec_isa_select() alone, at import and in tests. */

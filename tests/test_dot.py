@@ -63,8 +63,8 @@ def by_rows(name: str, rows: Array, out: Any, *leading: Array, offset: int = 0, 
     return values[:-1]
 
 
-def by_few(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> tuple[Array, Array]:
-    """Scores and sums of squares of rows as they lie; `gap` bytes lie between them."""
+def by_few(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> tuple[Array, Array, Array]:
+    """Scores, sums of squares and (of int8) sums of rows as they lie; `gap` bytes lie between them."""
     n_queries, n_rows, dimension = len(queries), len(rows), rows.shape[1]
     kind = "f32" if rows.dtype == np.float32 else "i8"
     padded = np.full((n_rows, rows.itemsize * dimension + gap), 0x77, np.uint8)
@@ -72,13 +72,15 @@ def by_few(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> tup
     prepared = scratch(getattr(lib, f"ec_dot_{kind}_prepared_bytes")(n_queries, dimension))
     scores = np.full(n_queries * n_rows + 1, 12345, np.float32 if kind == "f32" else np.int32)
     squares = np.full(n_rows + 1, 12345, np.float64 if kind == "f32" else np.int32)
+    sums = np.full(n_rows + 1, 12345, np.int32)
     flip = () if kind == "f32" else (0x80 if rows.dtype == np.uint8 else 0,)
+    of_rows = [ffi.from_buffer(values) for values in ([squares] if kind == "f32" else [sums, squares])]
     assert getattr(lib, f"ec_dot_{kind}_few")(
         pointer(at_offset(queries, offset)), n_queries, pointer(at_offset(padded, offset)), padded.shape[1],
-        n_rows, dimension, *flip, pointer(prepared), ffi.from_buffer(scores), ffi.from_buffer(squares),
+        n_rows, dimension, *flip, pointer(prepared), ffi.from_buffer(scores), *of_rows,
     )  # fmt: skip
-    assert scores[-1] == squares[-1] == 12345
-    return scores[:-1].reshape(n_queries, n_rows), squares[:-1]
+    assert scores[-1] == squares[-1] == sums[-1] == 12345
+    return scores[:-1].reshape(n_queries, n_rows), squares[:-1], sums[:-1]
 
 
 def signed(rows: Array) -> Array:
@@ -96,8 +98,9 @@ def check_i8(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> N
     for q in range(min(2, len(queries))):
         np.testing.assert_array_equal(by_rows("ec_dot_i8_rows", rows, np.int32, queries[q], offset=offset), expected[q])
     for n in {1, len(queries)}:
-        scores, squares = by_few(queries[:n], rows, offset=offset, gap=gap)
+        scores, squares, sums = by_few(queries[:n], rows, offset=offset, gap=gap)
         np.testing.assert_array_equal(scores, expected[:n])
+        np.testing.assert_array_equal(sums, signed(rows).sum(1))
         np.testing.assert_array_equal(squares, (signed(rows) ** 2).sum(1))
     np.testing.assert_array_equal(by_rows("ec_sum_i8", rows, np.int32, offset=offset), signed(rows).sum(1))
     np.testing.assert_array_equal(by_rows("ec_sumsq_i8", rows, np.int32, offset=offset), (signed(rows) ** 2).sum(1))
@@ -118,7 +121,7 @@ def check_f32(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> 
     for q, one in enumerate(ones):
         np.testing.assert_array_equal(one.view(np.uint32), scores[q].view(np.uint32))
     for n in {1, len(queries)}:
-        few, few_squares = by_few(queries[:n], rows, offset=offset, gap=gap)
+        few, few_squares, _ = by_few(queries[:n], rows, offset=offset, gap=gap)
         np.testing.assert_array_equal(few.view(np.uint32), scores[:n].view(np.uint32))
         np.testing.assert_array_equal(few_squares, squares)
     with core.forced_isa("scalar"):

@@ -122,7 +122,7 @@ EC_TARGET_END
 void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes, uint8_t flip,
                               int strip_vectors, const ec_word_order *order, void *panel);
 void ec_dot_i8_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                           uint8_t flip, int32_t *scores, int32_t *sumsq);
+                           uint8_t flip, int32_t *scores, int32_t *sums, int32_t *sumsq);
 void ec_dot_f32_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows,
                             int64_t dimension, float *scores, double *sumsq);
 void ec_sumsq_f32_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);

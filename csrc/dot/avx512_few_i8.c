@@ -50,10 +50,10 @@ EC_INLINE void step(const int n_queries, const int squares, const uint8_t *const
     }
 }
 
-/* Four rows with n_queries queries; `sumsq` gets sums of squares if `squares`. */
+/* Four rows with n_queries queries; if `squares`, `sums` and `sumsq`, where there, get those of the rows. */
 EC_INLINE void pass(const int n_queries, const int squares, const uint8_t *const row[PASS_ROWS], const uint8_t *query,
                     const ec_lines *lines, __m512i flip_u8x64, ec_touch *touch, const int32_t *corrections,
-                    __mmask8 there, int32_t *scores, int64_t scores_stride, int32_t *sumsq) {
+                    __mmask8 there, int32_t *scores, int64_t scores_stride, int32_t *sums, int32_t *sumsq) {
     pass_sums to;
     for (int i = 0; i < PASS_ROWS; i++) {
         for (int q = 0; q < n_queries; q++) to.dots[q][i] = _mm512_setzero_si512();
@@ -74,16 +74,17 @@ EC_INLINE void pass(const int n_queries, const int squares, const uint8_t *const
                               _mm_add_epi32(dots_i32x4, _mm_set1_epi32(corrections[q])));
     }
     if (squares) { /* (v + 128) v - 128 v */
-        for (int i = 0; i < PASS_ROWS; i++)
-            to.products[i] = _mm512_sub_epi32(to.products[i], _mm512_slli_epi32(to.sums[i], 7));
-        _mm_mask_storeu_epi32(sumsq, there,
-                              ec_sum_lanes_i32x4(to.products[0], to.products[1], to.products[2], to.products[3]));
+        const __m128i sums_i32x4 = ec_sum_lanes_i32x4(to.sums[0], to.sums[1], to.sums[2], to.sums[3]);
+        const __m128i products_i32x4 =
+            ec_sum_lanes_i32x4(to.products[0], to.products[1], to.products[2], to.products[3]);
+        if (sums) _mm_mask_storeu_epi32(sums, there, sums_i32x4);
+        if (sumsq) _mm_mask_storeu_epi32(sumsq, there, _mm_sub_epi32(products_i32x4, _mm_slli_epi32(sums_i32x4, 7)));
     }
 }
 
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sumsq,
-                       void *prepared) {
+                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
+                       int32_t *sumsq, void *prepared) {
     const ec_lines lines = ec_lines_of(rows, stride_bytes, dimension, 1);
     const int64_t n_passes = (n_queries + PASS_QUERIES - 1) / PASS_QUERIES;
     const int64_t n_steps = n_passes * lines.n_lines;
@@ -91,7 +92,7 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
     int32_t corrections[MOST_QUERIES];
     if (n_queries <= 1) {
         if (n_queries == 1)
-            ec_dot_i8_rows_avx512(queries, rows, stride_bytes, n_rows, dimension, flip, scores, sumsq);
+            ec_dot_i8_rows_avx512(queries, rows, stride_bytes, n_rows, dimension, flip, scores, sums, sumsq);
         return;
     }
     ec_lines_prepare(&lines, queries, n_queries, dimension, prepared);
@@ -107,8 +108,9 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
         for (int64_t q = 0; q < n_queries; q += PASS_QUERIES, query += PASS_QUERIES * lines.n_lines * 64) {
             int32_t *out = scores + q * scores_stride + r;
 #define PASS(N, S)                                                                                                     \
-    pass(N, S, row, query, &lines, flip_u8x64, &touch, corrections + q, there, out, scores_stride, S ? sumsq + r : NULL)
-            const int squares = sumsq != NULL && q == 0;
+    pass(N, S, row, query, &lines, flip_u8x64, &touch, corrections + q, there, out, scores_stride,                     \
+         S && sums ? sums + r : NULL, S && sumsq ? sumsq + r : NULL)
+            const int squares = (sums != NULL || sumsq != NULL) && q == 0;
             switch (ec_min_i64(n_queries - q, PASS_QUERIES) * 2 + squares) {
             case 2: PASS(1, 0); break; /* not with squares: a single query goes by rows */
             case 4: PASS(2, 0); break;

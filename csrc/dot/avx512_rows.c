@@ -47,9 +47,8 @@ EC_INLINE void add_line_i8(const int squares, row_sums *sums, __m512i raw_u8x64,
     }
 }
 
-/* Lane sums of one row's products with the query and, if `squares`, with itself. */
-EC_INLINE void sum_row_i8(const int squares, const moved_query *moved, const uint8_t *row, __m512i flip_u8x64,
-                          __m512i *dots_i32x16, __m512i *squares_i32x16) {
+/* Lane sums of one row's products with the query and, if `squares`, those that add_line_i8 makes. */
+EC_INLINE row_sums sum_row_i8(const int squares, const moved_query *moved, const uint8_t *row, __m512i flip_u8x64) {
     const ec_lines *lines = &moved->lines;
     const __m512i zero = _mm512_setzero_si512();
     row_sums a = {zero, zero, zero}, b = a; /* two chains */
@@ -78,44 +77,52 @@ EC_INLINE void sum_row_i8(const int squares, const moved_query *moved, const uin
         add_line_i8(squares, &b, _mm512_maskz_loadu_epi8(lines->last, row + at), flip_u8x64, lines->last,
                     _mm512_maskz_loadu_epi8(lines->last, moved->query + at));
     }
-    *dots_i32x16 = _mm512_add_epi32(a.dots_i32x16, b.dots_i32x16);
-    if (squares)
-        *squares_i32x16 =
-            _mm512_sub_epi32(_mm512_add_epi32(a.products_i32x16, b.products_i32x16),
-                             _mm512_slli_epi32(_mm512_add_epi32(a.sums_i32x16, b.sums_i32x16), 7));
+    a.dots_i32x16 = _mm512_add_epi32(a.dots_i32x16, b.dots_i32x16);
+    a.products_i32x16 = _mm512_add_epi32(a.products_i32x16, b.products_i32x16);
+    a.sums_i32x16 = _mm512_add_epi32(a.sums_i32x16, b.sums_i32x16);
+    return a;
 }
 
 EC_INLINE void all_rows_i8(const int squares, const moved_query *moved, int32_t correction, const uint8_t *rows,
-                           int64_t stride_bytes, int64_t n_rows, __m512i flip_u8x64, int32_t *scores, int32_t *sumsq) {
+                           int64_t stride_bytes, int64_t n_rows, __m512i flip_u8x64, int32_t *scores, int32_t *sums,
+                           int32_t *sumsq) {
     const __m128i correction_i32x4 = _mm_set1_epi32(correction);
     for (int64_t r = 0; r < n_rows; r += 4) {
         const int64_t n = ec_min_i64(n_rows - r, 4);
         const __mmask8 there = (__mmask8)ec_lanes_below(n);
-        __m512i dots[4], of_row[4];
+        row_sums row[4];
         for (int64_t i = 0; i < 4; i++) /* past the last row it is repeated, and not stored */
-            sum_row_i8(squares, moved, rows + (r + ec_min_i64(i, n - 1)) * stride_bytes, flip_u8x64, &dots[i], &of_row[i]);
-        _mm_mask_storeu_epi32(scores + r, there,
-                              _mm_add_epi32(ec_sum_lanes_i32x4(dots[0], dots[1], dots[2], dots[3]), correction_i32x4));
-        if (squares)
-            _mm_mask_storeu_epi32(sumsq + r, there, ec_sum_lanes_i32x4(of_row[0], of_row[1], of_row[2], of_row[3]));
+            row[i] = sum_row_i8(squares, moved, rows + (r + ec_min_i64(i, n - 1)) * stride_bytes, flip_u8x64);
+        const __m128i dots_i32x4 =
+            ec_sum_lanes_i32x4(row[0].dots_i32x16, row[1].dots_i32x16, row[2].dots_i32x16, row[3].dots_i32x16);
+        _mm_mask_storeu_epi32(scores + r, there, _mm_add_epi32(dots_i32x4, correction_i32x4));
+        if (squares) { /* v v = (v + 128) v - 128 v */
+            const __m128i sums_i32x4 =
+                ec_sum_lanes_i32x4(row[0].sums_i32x16, row[1].sums_i32x16, row[2].sums_i32x16, row[3].sums_i32x16);
+            const __m128i products_i32x4 = ec_sum_lanes_i32x4(row[0].products_i32x16, row[1].products_i32x16,
+                                                              row[2].products_i32x16, row[3].products_i32x16);
+            const __m128i sumsq_i32x4 = _mm_sub_epi32(products_i32x4, _mm_slli_epi32(sums_i32x4, 7));
+            if (sums) _mm_mask_storeu_epi32(sums + r, there, sums_i32x4);
+            if (sumsq) _mm_mask_storeu_epi32(sumsq + r, there, sumsq_i32x4);
+        }
     }
 }
 
 void ec_dot_i8_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                           uint8_t flip, int32_t *scores, int32_t *sumsq) {
+                           uint8_t flip, int32_t *scores, int32_t *sums, int32_t *sumsq) {
     const __m512i flip_u8x64 = _mm512_set1_epi8((char)(flip ^ 0x80));
     const int32_t correction = ec_correction_i8(query, dimension);
     moved_query moved;
     move_query(&moved, query, rows, stride_bytes, dimension, 1);
-    if (sumsq)
-        all_rows_i8(1, &moved, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, sumsq);
+    if (sums || sumsq)
+        all_rows_i8(1, &moved, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, sums, sumsq);
     else
-        all_rows_i8(0, &moved, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, NULL);
+        all_rows_i8(0, &moved, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, NULL, NULL);
 }
 
 static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores) {
-    ec_dot_i8_rows_avx512(query, rows, stride_bytes, n_rows, dimension, flip, scores, NULL);
+    ec_dot_i8_rows_avx512(query, rows, stride_bytes, n_rows, dimension, flip, scores, NULL, NULL);
 }
 
 /* ---- float32: a lane is a partial sum, moved round by the lead ---- */

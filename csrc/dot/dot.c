@@ -66,12 +66,12 @@ int32_t ec_dot_f32_rows(const void *query, const void *rows, int64_t stride_byte
 }
 
 int32_t ec_dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                      int64_t dimension, int32_t flip, void *prepared, void *scores, void *sumsq) {
+                      int64_t dimension, int32_t flip, void *prepared, void *scores, void *sums, void *sumsq) {
     if (!valid(n_queries, n_rows, dimension)) return 0;
     for (int64_t q = 0; q < n_queries; q += ec_active.most_few_i8)
         ec_active.dot_i8_few((const uint8_t *)queries + q * dimension, ec_min_i64(n_queries - q, ec_active.most_few_i8),
                              rows, stride_bytes, n_rows, dimension, (uint8_t)flip, (int32_t *)scores + q * n_rows,
-                             n_rows, q == 0 ? sumsq : NULL, prepared);
+                             n_rows, q == 0 ? sums : NULL, q == 0 ? sumsq : NULL, prepared);
     return 1;
 }
 

@@ -154,19 +154,20 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 }
 
 /* A few queries (up to EC_DOT_FEW) with plain rows, as dot_i8_rows one by one, to scores[q * scores_stride + r]; where
- * `sumsq` is not NULL also what sumsq_i8 gives. `prepared` is scratch of ec_dot_i8_prepared_bytes(). Each tier's own
- * kernels do the work where it has nothing better. */
+ * `sums` and `sumsq` are not NULL also what sum_i8 and sumsq_i8 give. `prepared` is scratch of ec_dot_i8_prepared_bytes().
+ * Each tier's own kernels do the work where it has nothing better. */
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sumsq,
-                       void *prepared) {
+                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
+                       int32_t *sumsq, void *prepared) {
     (void)prepared;
     for (int64_t q = 0; q < n_queries; q++)
         ec_active.dot_i8_rows((const uint8_t *)queries + q * dimension, rows, stride_bytes, n_rows, dimension, flip,
                               scores + q * scores_stride);
+    if (sums) ec_active.sum_i8(rows, stride_bytes, n_rows, dimension, flip, sums);
     if (sumsq) ec_active.sumsq_i8(rows, stride_bytes, n_rows, dimension, flip, sumsq);
 }
 
-/* As dot_i8_few. */
+/* As dot_i8_few; there are no sums. */
 static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                         int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared) {
     (void)prepared;

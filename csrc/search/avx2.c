@@ -144,6 +144,31 @@ static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows
     }
 }
 
+static void square_sums(const int32_t *sumsq, const int32_t *sums, int64_t n, int64_t width, double step, double centre,
+                        double *squares) {
+    ec_loop_square_sums(sumsq, sums, n, width, step, centre, squares);
+}
+
+/* As ec_loop_inverse_lengths, which comparisons keep compilers from turning into vectors. */
+static void inverse_lengths(const double *squares, int64_t n, float *mul) {
+    const __m256d least_f64x4 = _mm256_set1_pd(EC_LEAST_LENGTH), most_f64x4 = _mm256_set1_pd(EC_MOST_LENGTH);
+    int64_t r = 0;
+    for (; r + 4 <= n; r += 4) {
+        const __m256d lengths_f64x4 = _mm256_sqrt_pd(_mm256_loadu_pd(squares + r));
+        const __m256d fits_f64x4 = _mm256_and_pd(_mm256_cmp_pd(lengths_f64x4, least_f64x4, _CMP_GE_OQ),
+                                                 _mm256_cmp_pd(lengths_f64x4, most_f64x4, _CMP_LE_OQ));
+        const __m256d unlike_0_f64x4 = _mm256_cmp_pd(lengths_f64x4, _mm256_setzero_pd(), _CMP_NEQ_UQ);
+        const __m256d other_f64x4 = _mm256_and_pd(unlike_0_f64x4, _mm256_set1_pd(NAN));
+        const __m256d inverse_f64x4 = _mm256_div_pd(_mm256_set1_pd(-1), lengths_f64x4);
+        _mm_storeu_ps(mul + r, _mm256_cvtpd_ps(_mm256_blendv_pd(other_f64x4, inverse_f64x4, fits_f64x4)));
+    }
+    ec_loop_inverse_lengths(squares + r, n - r, mul + r);
+}
+
+static void l2_terms(const float *scales, const double *squares, int64_t n, float *mul, float *bias) {
+    ec_loop_l2_terms(scales, squares, n, mul, bias);
+}
+
 EC_TARGET_END
 
 void ec_search_install_avx2(ec_kernels *table) {
@@ -157,5 +182,8 @@ void ec_search_install_avx2(ec_kernels *table) {
     table->decode_i8 = decode_i8;
     table->decode_u1 = decode_u1;
     table->square_ranges = square_ranges;
+    table->square_sums = square_sums;
+    table->inverse_lengths = inverse_lengths;
+    table->l2_terms = l2_terms;
 }
 #endif

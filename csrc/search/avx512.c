@@ -278,6 +278,30 @@ static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows
         square_rows(1, row, stride_bytes, width, flip, steps, offsets, squares + r);
 }
 
+static void square_sums(const int32_t *sumsq, const int32_t *sums, int64_t n, int64_t width, double step, double centre,
+                        double *squares) {
+    ec_loop_square_sums(sumsq, sums, n, width, step, centre, squares);
+}
+
+/* As ec_loop_inverse_lengths, which comparisons keep compilers from turning into vectors. */
+static void inverse_lengths(const double *squares, int64_t n, float *mul) {
+    const __m512d least_f64x8 = _mm512_set1_pd(EC_LEAST_LENGTH), most_f64x8 = _mm512_set1_pd(EC_MOST_LENGTH);
+    for (int64_t r = 0; r < n; r += 8) {
+        const __mmask8 there = first_of_8(n - r);
+        const __m512d lengths_f64x8 = _mm512_sqrt_pd(_mm512_maskz_loadu_pd(there, squares + r));
+        const __mmask8 fits = _mm512_cmp_pd_mask(lengths_f64x8, least_f64x8, _CMP_GE_OQ) &
+                              _mm512_cmp_pd_mask(lengths_f64x8, most_f64x8, _CMP_LE_OQ);
+        const __mmask8 unlike_0 = _mm512_cmp_pd_mask(lengths_f64x8, _mm512_setzero_pd(), _CMP_NEQ_UQ);
+        const __m512d other_f64x8 = _mm512_maskz_mov_pd(unlike_0, _mm512_set1_pd(NAN));
+        const __m512d mul_f64x8 = _mm512_mask_div_pd(other_f64x8, fits, _mm512_set1_pd(-1), lengths_f64x8);
+        _mm256_mask_storeu_ps(mul + r, there, _mm512_cvtpd_ps(mul_f64x8));
+    }
+}
+
+static void l2_terms(const float *scales, const double *squares, int64_t n, float *mul, float *bias) {
+    ec_loop_l2_terms(scales, squares, n, mul, bias);
+}
+
 EC_TARGET_END
 
 void ec_search_install_avx512(ec_kernels *table) {
@@ -291,5 +315,8 @@ void ec_search_install_avx512(ec_kernels *table) {
     table->decode_i8 = decode_i8;
     table->decode_u1 = decode_u1;
     table->square_ranges = square_ranges;
+    table->square_sums = square_sums;
+    table->inverse_lengths = inverse_lengths;
+    table->l2_terms = l2_terms;
 }
 #endif

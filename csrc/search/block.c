@@ -1,7 +1,5 @@
 /* A block of rows on its way to the kernels: gathered where a selection asks, decoded where the kernel wants floats, and
  * what the rows contribute to their costs. */
-#include <math.h>
-
 #include "scan.h"
 
 static const uint8_t *row_of(const ec_search_args *args, int64_t row) {
@@ -34,23 +32,18 @@ static void mask_selection(const int64_t *selection, const ec_block *block, uint
 }
 
 void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int counted,
-                      int32_t *sums, double *squares) {
+                      int32_t *sums, int32_t *sumsq, double *squares) {
     uint8_t flip = (uint8_t)args->flip;
     int64_t width = args->width;
     if (args->lengths == EC_LENGTH_F32 && !counted) ec_active.sumsq_f32(rows, stride, n, width, squares);
     if (args->lengths == EC_LENGTH_RANGES)
         ec_active.square_ranges(rows, stride, n, width, flip, args->steps, args->offsets, squares);
     if (args->lengths == EC_LENGTH_I8) {
-        double step = args->step, centre = args->centre;
         if (!counted) {
-            ec_active.sumsq_i8(rows, stride, n, width, flip, sums);
-            for (int64_t r = 0; r < n; r++) squares[r] = sums[r];
+            ec_active.sumsq_i8(rows, stride, n, width, flip, sumsq);
+            if (args->centre != 0) ec_active.sum_i8(rows, stride, n, width, flip, sums);
         }
-        if (centre != 0) {
-            ec_active.sum_i8(rows, stride, n, width, flip, sums);
-            for (int64_t r = 0; r < n; r++) squares[r] += centre * (2.0 * sums[r] + centre * (double)width);
-        }
-        for (int64_t r = 0; r < n; r++) squares[r] *= step * step;
+        ec_active.square_sums(sumsq, sums, n, width, args->step, args->centre, squares);
     }
 }
 
@@ -59,7 +52,7 @@ static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec
     const double *known = scan->args->row_squares;
     if (known == NULL)
         ec_block_squares(scan->args, block->codes, block->codes_stride, block->n, block->counted, scan->sums,
-                         scan->squares);
+                         scan->sumsq, scan->squares);
     else if (selection == NULL)
         memcpy(scan->squares, known + block->first, (size_t)block->n * sizeof *known);
     else
@@ -69,9 +62,15 @@ static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec
         }
 }
 
-static float scale_of(const ec_search_args *args, const int64_t *selection, int64_t at) {
-    int64_t row = selection ? selection[at] : at;
-    return args->row_scales ? ((const float *)args->row_scales)[row < 0 ? 0 : row] : 1.0f;
+/* The scales of the block's rows: in place, or gathered. */
+static const float *scales_of(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
+    const float *known = scan->args->row_scales;
+    if (known != NULL && selection == NULL) return known + block->first;
+    for (int64_t r = 0; r < block->n; r++) {
+        int64_t row = known ? selection[block->first + r] : 0;
+        scan->scales[r] = known ? known[row < 0 ? 0 : row] : 1.0f;
+    }
+    return scan->scales;
 }
 
 void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
@@ -83,25 +82,20 @@ void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_bloc
         return;
     }
     if (args->sum_weight != 0) {
-        ec_active.sum_i8(block->codes, block->codes_stride, n, args->width, (uint8_t)args->flip, scan->sums);
+        if (!block->counted)
+            ec_active.sum_i8(block->codes, block->codes_stride, n, args->width, (uint8_t)args->flip, scan->sums);
         for (int64_t r = 0; r < n; r++) scan->add[r] = args->sum_weight * (float)scan->sums[r];
     }
     if (args->metric == EC_COST_COSINE) {
         fill_squares(scan, selection, block);
-        for (int64_t r = 0; r < n; r++) {
-            double length = sqrt(scan->squares[r]);
-            int fits = length >= EC_LEAST_LENGTH && length <= EC_MOST_LENGTH;
-            scan->mul[r] = fits ? (float)(-1 / length) : length == 0 ? 0 : NAN;
-        }
+        ec_active.inverse_lengths(scan->squares, n, scan->mul);
     } else if (args->metric == EC_COST_L2) {
         fill_squares(scan, selection, block);
-        for (int64_t r = 0; r < n; r++) {
-            float scale = scale_of(args, selection, block->first + r);
-            scan->mul[r] = -2 * scale;
-            scan->bias[r] = (float)((double)scale * scale * scan->squares[r]);
-        }
+        const float *scales = scales_of(scan, selection, block);
+        ec_active.l2_terms(scales, scan->squares, n, scan->mul, scan->bias);
     } else if (args->metric == EC_COST_DOT && args->row_scales != NULL) {
-        for (int64_t r = 0; r < n; r++) scan->mul[r] = -scale_of(args, selection, block->first + r);
+        const float *scales = scales_of(scan, selection, block);
+        for (int64_t r = 0; r < n; r++) scan->mul[r] = -scales[r];
     }
 }
 

@@ -110,11 +110,15 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
     }
 }
 
-/* Whether the rows' kernels can count squared lengths of the kind that is wanted. */
+/* Whether the rows' kernels can count squared lengths of the kind that is wanted, and sums. */
 static int counts_squares(const ec_search_args *args) {
     if (args->metric != EC_COST_COSINE && args->metric != EC_COST_L2) return 0;
     return args->row_squares == NULL && args->decode == EC_DECODE_NONE &&
            args->lengths == (args->family == EC_DOT_I8 ? EC_LENGTH_I8 : EC_LENGTH_F32);
+}
+
+static int counts_sums(const ec_search_args *args) {
+    return args->family == EC_DOT_I8 && (args->sum_weight != 0 || (args->centre != 0 && counts_squares(args)));
 }
 
 static void rows_of_bits(const ec_scan *scan, const uint8_t *query, int64_t n_queries, const ec_block *block) {
@@ -130,23 +134,21 @@ static void rows_of_bits(const ec_scan *scan, const uint8_t *query, int64_t n_qu
 
 void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, ec_block *block) {
     const ec_search_args *args = scan->args;
-    int counts = counts_squares(args);
+    const int squares = counts_squares(args), sums = counts_sums(args);
     uint8_t flip = (uint8_t)args->flip;
+    block->counted = squares || sums;
     if (args->family == EC_HAMMING_U1 || args->family == EC_DOT_U1) {
         rows_of_bits(scan, queries, n_queries, block);
-    } else if (args->family == EC_DOT_F32 && n_queries == 1 && !counts) {
+    } else if (args->family == EC_DOT_F32 && n_queries == 1 && !squares) {
         ec_active.dot_f32_rows(queries, block->rows, block->stride, block->n, scan->dimension, scan->scores);
     } else if (args->family == EC_DOT_F32) {
         ec_active.dot_f32_few(queries, n_queries, block->rows, block->stride, block->n, scan->dimension, scan->scores,
-                              scan->block, counts ? scan->squares : NULL, scan->prepared);
-        block->counted = counts;
-    } else if (n_queries == 1 && !counts) {
+                              scan->block, squares ? scan->squares : NULL, scan->prepared);
+    } else if (n_queries == 1 && !block->counted) {
         ec_active.dot_i8_rows(queries, block->rows, block->stride, block->n, args->width, flip, scan->scores);
     } else {
         ec_active.dot_i8_few(queries, n_queries, block->rows, block->stride, block->n, args->width, flip, scan->scores,
-                             scan->block, counts ? scan->sums : NULL, scan->prepared);
-        for (int64_t r = 0; counts && r < block->n; r++) scan->squares[r] = scan->sums[r];
-        block->counted = counts;
+                             scan->block, sums ? scan->sums : NULL, squares ? scan->sumsq : NULL, scan->prepared);
     }
 }
 
@@ -191,7 +193,9 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->add = take(at, &used, scan->block * 4);
     scan->mul = take(at, &used, scan->block * 4);
     scan->bias = take(at, &used, scan->block * 4);
+    scan->scales = take(at, &used, scan->block * 4);
     scan->sums = take(at, &used, scan->block * 4);
+    scan->sumsq = take(at, &used, scan->block * 4);
     scan->squares = take(at, &used, scan->block * 8);
     scan->zeros = take(at, &used, args->width + scan->block / 8 + 1);
     scan->entries = take(at, &used, scan->batch * scan->capacity * 8);

@@ -3,6 +3,8 @@
 #ifndef EC_SEARCH_LOOPS_H
 #define EC_SEARCH_LOOPS_H
 
+#include <math.h>
+
 #include "../dot/dot.h"
 
 /* A float as an integer of the same order, NaN outside the keys of numbers. */
@@ -147,6 +149,40 @@ EC_INLINE void ec_loop_square_ranges(const void *rows, int64_t stride_bytes, int
             partial[lane] += (double)v * v;
         }
         squares[r] = ec_halve_f64x16(partial);
+    }
+}
+
+/* squares[r] = sum of (step * (code + centre))^2 over a row's `width` codes, from their sums of squares and, where the
+ * centre is not 0, their sums. */
+EC_INLINE void ec_loop_square_sums(const int32_t *sumsq, const int32_t *sums, int64_t n, int64_t width, double step,
+                                   double centre, double *EC_RESTRICT squares) {
+    const double factor = step * step, constant = centre * (double)width;
+    if (centre == 0)
+        for (int64_t r = 0; r < n; r++) squares[r] = sumsq[r] * factor;
+    else
+        for (int64_t r = 0; r < n; r++) squares[r] = (sumsq[r] + centre * (2.0 * sums[r] + constant)) * factor;
+}
+
+/* Lengths of rows of which a cosine can be had in float32: products with queries whose largest magnitude is within
+ * 2^-9 .. 2^8 neither overflow nor vanish. */
+#define EC_LEAST_LENGTH 1e-33
+#define EC_MOST_LENGTH 1e33
+
+/* mul[r] = -1 / length of row r, 0 for one of no length, NaN for one of which no cosine can be had. */
+EC_INLINE void ec_loop_inverse_lengths(const double *squares, int64_t n, float *EC_RESTRICT mul) {
+    for (int64_t r = 0; r < n; r++) {
+        const double length = sqrt(squares[r]), inverse = -1 / length;
+        const double other = length == 0 ? 0 : NAN;
+        mul[r] = (float)(length >= EC_LEAST_LENGTH && length <= EC_MOST_LENGTH ? inverse : other);
+    }
+}
+
+/* What rows that are scaled by scales[r] contribute to a squared distance: mul[r] times the dot, and bias[r]. */
+EC_INLINE void ec_loop_l2_terms(const float *scales, const double *squares, int64_t n, float *EC_RESTRICT mul,
+                                float *EC_RESTRICT bias) {
+    for (int64_t r = 0; r < n; r++) {
+        mul[r] = -2 * scales[r];
+        bias[r] = (float)((double)scales[r] * scales[r] * squares[r]);
     }
 }
 

@@ -46,6 +46,17 @@ static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows
     ec_loop_square_ranges(rows, stride_bytes, n_rows, width, flip, steps, offsets, squares);
 }
 
+static void square_sums(const int32_t *sumsq, const int32_t *sums, int64_t n, int64_t width, double step, double centre,
+                        double *squares) {
+    ec_loop_square_sums(sumsq, sums, n, width, step, centre, squares);
+}
+
+static void inverse_lengths(const double *squares, int64_t n, float *mul) { ec_loop_inverse_lengths(squares, n, mul); }
+
+static void l2_terms(const float *scales, const double *squares, int64_t n, float *mul, float *bias) {
+    ec_loop_l2_terms(scales, squares, n, mul, bias);
+}
+
 void ec_search_install_scalar(ec_kernels *table) {
     table->filter_i32 = filter_i32;
     table->sift_i32 = sift_i32;
@@ -57,4 +68,7 @@ void ec_search_install_scalar(ec_kernels *table) {
     table->decode_i8 = decode_i8;
     table->decode_u1 = decode_u1;
     table->square_ranges = square_ranges;
+    table->square_sums = square_sums;
+    table->inverse_lengths = inverse_lengths;
+    table->l2_terms = l2_terms;
 }

@@ -18,19 +18,15 @@ typedef struct {
     uint8_t *gathered;
     float *decoded;
     float *add, *mul, *bias; /* of the block's rows: see ec_finish */
+    float *scales;
     double *squares;
-    int32_t *sums;
+    int32_t *sums, *sumsq;   /* of their codes */
     uint8_t *zeros; /* an empty row of bits */
     uint64_t *entries, *spare;
     int64_t *counts, *full; /* entries of a query, and how many ask for pruning */
     int32_t *limits_i32;
     float *limits_f32;
 } ec_scan;
-
-/* Lengths of rows of which a cosine can be had in float32: products with queries whose largest magnitude is within
- * 2^-9 .. 2^8 neither overflow nor vanish. */
-#define EC_LEAST_LENGTH 1e-33
-#define EC_MOST_LENGTH 1e33
 
 /* Rows of the corpus, or of a selection, on their way. */
 typedef struct {
@@ -40,7 +36,7 @@ typedef struct {
     const uint8_t *codes;  /* the same before they were decoded: what lengths are counted from */
     int64_t codes_stride;
     const uint8_t *mask;   /* bit 0 is row `first`; NULL for all */
-    int counted;           /* scan->squares holds the codes' sums of squares already */
+    int counted;           /* scan->sums and sumsq hold those of the codes already, or of float32 scan->squares */
 } ec_block;
 
 /* Choose sizes and lay the scratch out from `scratch` on; return its bytes. With scratch NULL only the bytes count. */
@@ -53,9 +49,9 @@ int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *bloc
  * for memory ahead of what they read. */
 void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block);
 
-/* Squared lengths of n rows by args->lengths; where `counted`, from the codes' sums of squares that are there. */
+/* Squared lengths of n rows by args->lengths; where `counted`, from the codes' sums that are there. */
 void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int counted,
-                      int32_t *sums, double *squares);
+                      int32_t *sums, int32_t *sumsq, double *squares);
 
 /* Raw scores of queries first .. + n_queries of the prepared batch with the packed block. */
 void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries);
@@ -63,7 +59,7 @@ void ec_scan_pack(const ec_scan *scan, const ec_block *block);
 void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
                   int64_t ahead_bytes);
 
-/* Raw scores of a few plain queries, a block apart; with them the rows' squared lengths, if that is no work of its own. */
+/* Raw scores of a few plain queries, a block apart; with them the rows' sums and squares, if that is no work of its own. */
 void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, ec_block *block);
 
 /* Whether a batch of so few queries is better off without packing. */

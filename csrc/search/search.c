@@ -209,9 +209,9 @@ ec_result ec_range_search(const ec_search_args *args, double threshold, void *en
 }
 
 int32_t ec_search_squares(const ec_search_args *args, void *squares) {
-    int32_t sums[EC_DOT_BLOCK];
+    int32_t sums[EC_DOT_BLOCK], sumsq[EC_DOT_BLOCK];
     for (int64_t r = 0; r < args->n_rows; r += EC_DOT_BLOCK)
         ec_block_squares(args, (const uint8_t *)args->rows + r * args->row_stride, args->row_stride,
-                         ec_min_i64(EC_DOT_BLOCK, args->n_rows - r), 0, sums, (double *)squares + r);
+                         ec_min_i64(EC_DOT_BLOCK, args->n_rows - r), 0, sums, sumsq, (double *)squares + r);
     return 1;
 }

@@ -36,5 +36,9 @@ typedef void ec_decode_i8_fn(const void *rows, int64_t stride_bytes, int64_t n_r
 typedef void ec_decode_u1_fn(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, float *out);
 typedef void ec_square_ranges_fn(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
                                  const float *steps, const float *offsets, double *squares);
+typedef void ec_square_sums_fn(const int32_t *sumsq, const int32_t *sums, int64_t n, int64_t width, double step,
+                               double centre, double *squares);
+typedef void ec_inverse_lengths_fn(const double *squares, int64_t n, float *mul);
+typedef void ec_l2_terms_fn(const float *scales, const double *squares, int64_t n, float *mul, float *bias);
 
 #endif

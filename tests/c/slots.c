@@ -67,6 +67,9 @@ static const struct {
     SLOT(decode_i8, "slots"),
     SLOT(decode_u1, "slots"),
     SLOT(square_ranges, "slots"),
+    SLOT(square_sums, "slots"),
+    SLOT(inverse_lengths, "slots"),
+    SLOT(l2_terms, "slots"),
 };
 
 enum { N_SLOTS = sizeof SLOTS / sizeof SLOTS[0], TRIALS = 3000 };

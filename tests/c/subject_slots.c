@@ -170,11 +170,37 @@ static void *place_scratch(int64_t bytes) {
 static void few_i8(source *from, int64_t n_queries, int64_t count, int64_t width, uint8_t flags) {
     rows_of_bytes rows = place_rows(from, count, width, flags), queries = place_rows(from, n_queries, width, 0);
     int64_t stride = count + flags % 3;
-    int32_t *scores = (int32_t *)(void *)place(n_queries * stride * 4), *sumsq = (int32_t *)(void *)place(count * 4);
+    int32_t *scores = (int32_t *)(void *)place(n_queries * stride * 4);
+    int32_t *sums = (int32_t *)(void *)place(count * 4), *sumsq = (int32_t *)(void *)place(count * 4);
     ec_active.dot_i8_few(queries.first, n_queries, rows.first, rows.stride, count, width, flags & 4 ? 0x80 : 0, scores,
-                         stride, flags & 8 ? sumsq : NULL, place_scratch(ec_dot_i8_prepared_bytes(n_queries, width)));
+                         stride, flags & 16 ? sums : NULL, flags & 8 ? sumsq : NULL,
+                         place_scratch(ec_dot_i8_prepared_bytes(n_queries, width)));
     for (int64_t q = 0; q < n_queries; q++) record(scores + q * stride, count * 4);
+    if (flags & 16) record(sums, count * 4);
     if (flags & 8) record(sumsq, count * 4);
+}
+
+/* Of lengths of all sizes, NaN and infinity among them; and what they become. */
+static void lengths(source *from, int64_t count, int64_t width, uint8_t flags) {
+    int32_t *sums = (int32_t *)(void *)place(count * 4), *sumsq = (int32_t *)(void *)place(count * 4);
+    double *squares = (double *)(void *)place(count * 8);
+    const float *scales = place_terms(from, count);
+    float *mul = (float *)(void *)place(count * 4), *bias = (float *)(void *)place(count * 4);
+    for (int64_t r = 0; r < count; r++) {
+        sums[r] = draw(from) * 1000 - 100000;
+        sumsq[r] = draw(from) << 20 | draw(from);
+    }
+    ec_active.square_sums(sumsq, sums, count, width, draw_float(from), flags & 1 ? 0.5 : 0.0, squares);
+    record(squares, count * 8);
+    for (int64_t r = 0; r < count; r++) {
+        double square = draw_bits(from);
+        squares[r] = isnan(square) ? NAN : ldexp(fabs(square), draw(from) % 4 * 80 - 120);
+    }
+    ec_active.inverse_lengths(squares, count, mul);
+    record(mul, count * 4);
+    ec_active.l2_terms(scales, squares, count, mul, bias);
+    record(mul, count * 4);
+    record(bias, count * 4);
 }
 
 static void few_f32(source *from, int64_t n_queries, int64_t count, int64_t dimension, uint8_t flags) {
@@ -198,12 +224,13 @@ void subject_slots(const uint8_t *input, int64_t n) {
     source from = {input + HEADER, n - HEADER, 0};
     uint8_t flags = input[1];
     int64_t count = input[2], width = 1 + input[3] % 150;
-    switch (input[0] % 6) {
+    switch (input[0] % 7) {
     case 0: sift(&from, count * 3, flags); break;
     case 1: few_of_many(&from, count * 3, flags); break;
     case 2: decode(&from, count, width, flags); break;
     case 3: square_ranges(&from, count, width, flags); break;
-    case 4: few_i8(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags); break;
+    case 4: lengths(&from, count, width, flags); break;
+    case 5: few_i8(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags); break;
     default: few_f32(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags);
     }
 }
