@@ -59,7 +59,7 @@ EC_INLINE void count_block(const uint64_t *query, int n_queries, const uint64_t 
 }
 
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            int32_t *scores, int64_t scores_stride) {
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
     int64_t words = ec_words_u1(width);
     for (int64_t q = 0; q < n_queries; q += 2) {
         const uint64_t *query = (const uint64_t *)prepared + q * words;
@@ -72,6 +72,7 @@ static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void 
                 count_block(query, 2, rows, n_rows - r, words, out, scores_stride);
         }
     }
+    ec_find_near(scores, scores_stride, n_queries, n_rows, limits, 0, near);
 }
 
 static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,

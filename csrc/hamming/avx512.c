@@ -1,5 +1,5 @@
-/* Bits against bits by vpopcntd, a lane a row: the rows of a block are transposed once, no sum is horizontal, and counts
- * are as wide as scores.
+/* Bits against bits by vpopcntb and vpopcntd, a lane a row: the rows of a block are transposed once, and no sum is
+ * horizontal. Lanes of 32 bits hold any count:
  *
  *     sixteen rows          32 bits of sixteen rows, the next 32, ...
  *     r0: w0 w1 w2 ...      r0 r1 r2 ... r14 r15 | r0 r1 ...
@@ -19,8 +19,8 @@ static __mmask64 chunk_mask(int64_t width, int64_t at) {
     return left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
 }
 
-/* As the scalar twin. The panel is padded with empty rows to whole blocks of EC_HAMMING_LANES. */
-static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+/* The panel is padded with empty rows to whole blocks of EC_HAMMING_LANES. */
+static void pack_long(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     const uint8_t *first = rows;
     int64_t words = dwords(width), padded = ec_round_up(n_rows, EC_HAMMING_LANES);
     for (int64_t r = 0; r < padded; r += 16) {
@@ -40,52 +40,241 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
     }
 }
 
+/* Queries against the rows of a panel from number `first` on, a multiple of 64. */
+typedef struct {
+    const uint8_t *queries, *panel;
+    int64_t query_bytes, first, n_rows, width;
+    const int32_t *limits;
+    int32_t *scores;
+    int64_t scores_stride;
+    uint8_t *near;
+} task;
+
+EC_INLINE void note_near(const task *t, int q, int group) {
+    t->near[q] |= (uint8_t)(1 << (t->first / EC_NEAR_ROWS + group));
+}
+
+/* *counts += ones. The intrinsics make some compilers copy every accumulator at every step. */
+EC_INLINE void add_u32x16(__m512i *counts, __m512i ones) {
+#if defined(__GNUC__) && !defined(__clang__)
+    __asm__("vpaddd %1, %0, %0" : "+v"(*counts) : "v"(ones));
+#else
+    *counts = _mm512_add_epi32(*counts, ones);
+#endif
+}
+
+EC_INLINE void add_u8x64(__m512i *counts, __m512i ones) {
+#if defined(__GNUC__) && !defined(__clang__)
+    __asm__("vpaddb %1, %0, %0" : "+v"(*counts) : "v"(ones));
+#else
+    *counts = _mm512_add_epi8(*counts, ones);
+#endif
+}
+
 /* Counts of n_queries <= 4 with 64 rows: 4 x 4 accumulators. */
-EC_INLINE void count_block(const uint8_t *query, int64_t query_bytes, int n_queries, const uint32_t *panel,
-                           int64_t n_rows, int64_t words, int32_t *scores, int64_t scores_stride) {
+EC_INLINE void count_long(const task *t, const int n_queries) {
+    const int64_t words = dwords(t->width);
+    const uint32_t *panel = (const uint32_t *)t->panel;
     __m512i counts_u32x16[4][4];
+#pragma GCC unroll 4
     for (int q = 0; q < n_queries; q++)
+#pragma GCC unroll 4
         for (int g = 0; g < 4; g++) counts_u32x16[q][g] = _mm512_setzero_si512();
     for (int64_t j = 0; j < words; j++) {
         __m512i rows_u32x16[4];
+#pragma GCC unroll 4
         for (int g = 0; g < 4; g++) rows_u32x16[g] = _mm512_load_si512(panel + (g * words + j) * 16);
+#pragma GCC unroll 4
         for (int q = 0; q < n_queries; q++) {
-            __m512i query_u32x16 = _mm512_set1_epi32((int32_t)ec_load_u32(query + q * query_bytes + 4 * j));
-            for (int g = 0; g < 4; g++) {
-                __m512i differing = _mm512_xor_si512(rows_u32x16[g], query_u32x16);
-                counts_u32x16[q][g] = _mm512_add_epi32(counts_u32x16[q][g], _mm512_popcnt_epi32(differing));
-            }
+            const uint8_t *query = t->queries + q * t->query_bytes + 4 * j;
+            const __m512i query_u32x16 = _mm512_set1_epi32((int32_t)ec_load_u32(query));
+#pragma GCC unroll 4
+            for (int g = 0; g < 4; g++)
+                add_u32x16(&counts_u32x16[q][g], _mm512_popcnt_epi32(_mm512_xor_si512(rows_u32x16[g], query_u32x16)));
         }
     }
-    for (int q = 0; q < n_queries; q++)
+#pragma GCC unroll 4
+    for (int q = 0; q < n_queries; q++) {
+        const __m512i *counts = counts_u32x16[q], limit_u32x16 = _mm512_set1_epi32(t->limits[q]);
+        const __m512i least_u32x16 =
+            _mm512_min_epi32(_mm512_min_epi32(counts[0], counts[1]), _mm512_min_epi32(counts[2], counts[3]));
+        if (EC_LIKELY(_mm512_cmplt_epi32_mask(least_u32x16, limit_u32x16) == 0)) continue;
+        unsigned any = 0;
+#pragma GCC unroll 4
         for (int g = 0; g < 4; g++) {
-            int32_t *out = scores + q * scores_stride + 16 * g;
-            if (n_rows >= 64)
-                _mm512_storeu_si512(out, counts_u32x16[q][g]);
-            else if (n_rows > 16 * g)
-                _mm512_mask_storeu_epi32(out, ec_lanes_below(n_rows - 16 * g), counts_u32x16[q][g]);
+            const __mmask16 there = ec_lanes_below(t->n_rows - 16 * g < 0 ? 0 : t->n_rows - 16 * g);
+            any |= _mm512_mask_cmplt_epi32_mask(there, counts[g], limit_u32x16);
+            _mm512_mask_storeu_epi32(t->scores + q * t->scores_stride + 16 * g, there, counts[g]);
+        }
+        if (any) note_near(t, q, 0);
+    }
+}
+
+/* ---- rows of at most 32 bytes: lanes of eight bits ----
+ *
+ *     sixty-four rows       byte 0 of sixty-four rows, byte 1, ...
+ *     r0: b0 b1 b2 ...      r0 r1 r2 ... r63 | r0 r1 ...
+ *     r1: b0 b1 b2 ...  ->  <-- one vector -->
+ *
+ * Of rows of 32 bytes, 256 differing bits count as 0, which the first byte tells from none. Most counts are looked at in
+ * registers only: scores are made of those few vectors that have one below its limit. */
+enum { SHORT_BYTES = 32 };
+
+/* Sixteen bytes of a row, zeros behind the mask. */
+EC_INLINE __m128i load_16(const uint8_t *row, __mmask16 mask) { return _mm_maskz_loadu_epi8(mask, row); }
+
+/* Rows i, 16 + i, 32 + i and 48 + i of `last` + 1; behind the last row, the last once more. */
+EC_INLINE __m512i load_four(const uint8_t *rows, int64_t stride_bytes, int64_t i, int64_t last, __mmask16 mask) {
+    __m128i v_u8x16[4];
+#pragma GCC unroll 4
+    for (int l = 0; l < 4; l++) {
+        const uint8_t *row = rows + ec_min_i64(i + 16 * l, last) * stride_bytes;
+        _mm_prefetch((const char *)row + EC_BYTES_AHEAD, _MM_HINT_T0);
+        v_u8x16[l] = load_16(row, mask);
+    }
+    const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(v_u8x16[0]), v_u8x16[1], 1);
+    const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(v_u8x16[2]), v_u8x16[3], 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+/* The 16 x 16 transpose of bytes within each quarter: four times the first eight are shuffled into the last. */
+EC_INLINE void transpose_u8x16(__m512i v[16]) {
+#pragma GCC unroll 4
+    for (int turn = 0; turn < 4; turn++) {
+        __m512i mixed[16];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) {
+            mixed[2 * i] = _mm512_unpacklo_epi8(v[i], v[i + 8]);
+            mixed[2 * i + 1] = _mm512_unpackhi_epi8(v[i], v[i + 8]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++) v[i] = mixed[i];
+    }
+}
+
+static void pack_short(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+    for (int64_t r = 0; r < n_rows; r += EC_HAMMING_LANES)
+        for (int64_t at = 0; at < width; at += 16) {
+            const __mmask16 mask = ec_lanes_below(width - at);
+            uint8_t *out = (uint8_t *)panel + r * width + at * EC_HAMMING_LANES;
+            __m512i columns_u8x64[16];
+            for (int64_t i = 0; i < 16; i++)
+                columns_u8x64[i] =
+                    load_four((const uint8_t *)rows + r * stride_bytes + at, stride_bytes, i, n_rows - r - 1, mask);
+            transpose_u8x16(columns_u8x64);
+            for (int64_t i = 0; i < 16 && at + i < width; i++) _mm512_store_si512(out + 64 * i, columns_u8x64[i]);
         }
 }
 
+/* The counts of 64 rows with a query, of which one seems to be below the limit: as scores. Returns whether one is. */
+static EC_NOINLINE int store_near(__m512i counts_u8x64, __m512i limit_u8x64, uint8_t query, const uint8_t *panel,
+                                  int64_t n_rows, int32_t limit, int32_t *scores) {
+    const __m512i first_u8x64 = _mm512_load_si512(panel);
+    const __mmask64 all_differ = _mm512_testn_epi8_mask(counts_u8x64, counts_u8x64) &
+                                 _mm512_cmpneq_epu8_mask(first_u8x64, _mm512_set1_epi8((char)query));
+    __mmask64 below = limit > 255 ? ~(__mmask64)0 : _mm512_cmplt_epu8_mask(counts_u8x64, limit_u8x64);
+    if (limit <= 256) below &= ~all_differ;
+    if ((below & ec_bytes_below(n_rows)) == 0) return 0;
+    const __m128i quarters_u8x16[4] = {_mm512_castsi512_si128(counts_u8x64), _mm512_extracti32x4_epi32(counts_u8x64, 1),
+                                       _mm512_extracti32x4_epi32(counts_u8x64, 2),
+                                       _mm512_extracti32x4_epi32(counts_u8x64, 3)};
+    for (int g = 0; g < 4 && 16 * g < n_rows; g++) {
+        __m512i counts_u32x16 = _mm512_cvtepu8_epi32(quarters_u8x16[g]);
+        counts_u32x16 = _mm512_mask_mov_epi32(counts_u32x16, (__mmask16)(all_differ >> 16 * g), _mm512_set1_epi32(256));
+        _mm512_mask_storeu_epi32(scores + 16 * g, ec_lanes_below(n_rows - 16 * g), counts_u32x16);
+    }
+    return 1;
+}
+
+/* Counts of n_queries <= 4 with n_groups <= 4 times 64 rows. */
+EC_INLINE void count_short(const task *t, const int n_queries, const int n_groups) {
+    const uint8_t *queries = t->queries, *panel = t->panel;
+    const int64_t query_bytes = t->query_bytes, width = t->width;
+    __m512i counts_u8x64[4][4];
+#pragma GCC unroll 4
+    for (int q = 0; q < n_queries; q++)
+#pragma GCC unroll 4
+        for (int g = 0; g < n_groups; g++) counts_u8x64[q][g] = _mm512_setzero_si512();
+    for (int64_t j = 0; j < width; j++, panel += 64) {
+        __m512i rows_u8x64[4];
+#pragma GCC unroll 4
+        for (int g = 0; g < n_groups; g++) rows_u8x64[g] = _mm512_load_si512(panel + g * 64 * width);
+#pragma GCC unroll 4
+        for (int q = 0; q < n_queries; q++) {
+            const __m512i query_u8x64 = _mm512_set1_epi8((char)queries[q * query_bytes + j]);
+#pragma GCC unroll 4
+            for (int g = 0; g < n_groups; g++)
+                add_u8x64(&counts_u8x64[q][g], _mm512_popcnt_epi8(_mm512_xor_si512(rows_u8x64[g], query_u8x64)));
+        }
+    }
+#pragma GCC unroll 4
+    for (int q = 0; q < n_queries; q++) {
+        const int32_t limit = t->limits[q];
+        const __m512i limit_u8x64 = _mm512_set1_epi8((char)(limit < 255 ? limit : 255));
+        __m512i least_u8x64 = counts_u8x64[q][0];
+#pragma GCC unroll 4
+        for (int g = 1; g < n_groups; g++) least_u8x64 = _mm512_min_epu8(least_u8x64, counts_u8x64[q][g]);
+        if (EC_LIKELY(_mm512_cmplt_epu8_mask(least_u8x64, limit_u8x64) == 0 && limit <= 255)) continue;
+#pragma GCC unroll 4
+        for (int g = 0; g < n_groups; g++)
+            if (store_near(counts_u8x64[q][g], limit_u8x64, queries[q * query_bytes], t->panel + g * width * 64,
+                           t->n_rows - 64 * g, limit, t->scores + q * t->scores_stride + 64 * g))
+                note_near(t, q, g);
+    }
+}
+
+/* ---- either ---- */
+
+/* As the scalar twin. */
+static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+    if (width <= SHORT_BYTES)
+        pack_short(rows, stride_bytes, n_rows, width, panel);
+    else
+        pack_long(rows, stride_bytes, n_rows, width, panel);
+}
+
+/* Functions of their own, so that compilers keep what is not the loop's out of its registers. */
+static EC_NOINLINE void count_short_4x4(const task *t) { count_short(t, 4, 4); }
+static EC_NOINLINE void count_short_4x1(const task *t) { count_short(t, 4, 1); }
+static EC_NOINLINE void count_short_1x1(const task *t) { count_short(t, 1, 1); }
+static EC_NOINLINE void count_long_4(const task *t) { count_long(t, 4); }
+static EC_NOINLINE void count_long_1(const task *t) { count_long(t, 1); }
+
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            int32_t *scores, int64_t scores_stride) {
-    int64_t words = dwords(width), query_bytes = ec_words_u1(width) * 8;
-    for (int64_t q = 0; q < n_queries; q += 4) {
-        const uint8_t *query = (const uint8_t *)prepared + q * query_bytes;
-        for (int64_t r = 0; r < n_rows; r += EC_HAMMING_LANES) {
-            const uint32_t *rows = (const uint32_t *)panel + r * words;
-            int32_t *out = scores + q * scores_stride + r;
-#define BLOCK(N) count_block(query, query_bytes, N, rows, n_rows - r, words, out, scores_stride)
-            switch (n_queries - q) {
-            case 1: BLOCK(1); break;
-            case 2: BLOCK(2); break;
-            case 3: BLOCK(3); break;
-            default: BLOCK(4); break;
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
+    const int64_t query_bytes = ec_words_u1(width) * 8, row_bytes = width <= SHORT_BYTES ? width : 4 * dwords(width);
+    memset(near, 0, (size_t)n_queries);
+    for (int64_t q = 0, n; q < n_queries; q += n) {
+        n = n_queries - q >= 4 ? 4 : 1;
+        for (int64_t r = 0, count; r < n_rows; r += count) {
+            const task t = {(const uint8_t *)prepared + q * query_bytes,
+                            (const uint8_t *)panel + r * row_bytes,
+                            query_bytes,
+                            r,
+                            n_rows - r,
+                            width,
+                            limits + q,
+                            scores + q * scores_stride + r,
+                            scores_stride,
+                            near + q};
+            count = EC_NEAR_ROWS;
+            if (width > SHORT_BYTES && n == 4) {
+                count_long_4(&t);
+            } else if (width > SHORT_BYTES) {
+                count_long_1(&t);
+            } else if (n == 4 && t.n_rows > 3 * EC_NEAR_ROWS) {
+                count_short_4x4(&t);
+                count = 4 * EC_NEAR_ROWS;
+            } else if (n == 4) {
+                count_short_4x1(&t);
+            } else {
+                count_short_1x1(&t);
             }
-#undef BLOCK
         }
     }
 }
+
+/* ---- one query, plain rows ---- */
 
 /* The sums of eight vectors of eight lanes, in order. */
 EC_INLINE __m512i sums_u64x8(const __m512i *v) {

@@ -97,7 +97,7 @@ static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width,
 
 /* Sums of n_queries <= 4 with 64 rows: 4 x 4 accumulators. */
 EC_INLINE void sum_block(const uint8_t *tables, int n_queries, const uint8_t *panel, int64_t n_rows, int64_t quads,
-                         int32_t *scores, int64_t scores_stride) {
+                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, uint8_t bit) {
     const __m512i start = _mm512_set1_epi32((int32_t)(-128 * 4 * quads));
     __m512i sums_i32x16[4][4];
     for (int q = 0; q < n_queries; q++)
@@ -111,28 +111,40 @@ EC_INLINE void sum_block(const uint8_t *tables, int n_queries, const uint8_t *pa
                 add_fours(&sums_i32x16[q][g], _mm512_permutexvar_epi8(indices_u8x64[g], table_u8x64));
         }
     }
-    for (int q = 0; q < n_queries; q++)
+    for (int q = 0; q < n_queries; q++) {
+        const __m512i *sums = sums_i32x16[q], limit_i32x16 = _mm512_set1_epi32(limits[q]);
+        const __m512i most_i32x16 =
+            _mm512_max_epi32(_mm512_max_epi32(sums[0], sums[1]), _mm512_max_epi32(sums[2], sums[3]));
+        if (EC_LIKELY(_mm512_cmpgt_epi32_mask(most_i32x16, limit_i32x16) == 0)) continue;
+        uint64_t any = 0;
         for (int g = 0; g < 4; g++) {
             int64_t left = n_rows - 16 * g;
-            __mmask16 mask = left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
-            _mm512_mask_storeu_epi32(scores + q * scores_stride + 16 * g, mask, sums_i32x16[q][g]);
+            __mmask16 there = left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
+            any |= _mm512_mask_cmpgt_epi32_mask(there, sums[g], limit_i32x16);
+            _mm512_mask_storeu_epi32(scores + q * scores_stride + 16 * g, there, sums[g]);
         }
+        if (any) near[q] |= bit;
+    }
 }
 
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        int32_t *scores, int64_t scores_stride) {
+                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
     int64_t quads = ec_quads_u1(width);
+    memset(near, 0, (size_t)n_queries);
     for (int64_t q = 0; q < n_queries; q += 4) {
         const uint8_t *table = (const uint8_t *)prepared + q * quads * 64;
         for (int64_t r = 0; r < n_rows; r += EC_DOT_U1_LANES) {
             const uint8_t *rows = (const uint8_t *)panel + r * quads * 4;
             int32_t *out = scores + q * scores_stride + r;
+            uint8_t bit = (uint8_t)(1 << r / EC_NEAR_ROWS);
+#define BLOCK(N) sum_block(table, N, rows, n_rows - r, quads, limits + q, out, scores_stride, near + q, bit)
             switch (n_queries - q) {
-            case 1: sum_block(table, 1, rows, n_rows - r, quads, out, scores_stride); break;
-            case 2: sum_block(table, 2, rows, n_rows - r, quads, out, scores_stride); break;
-            case 3: sum_block(table, 3, rows, n_rows - r, quads, out, scores_stride); break;
-            default: sum_block(table, 4, rows, n_rows - r, quads, out, scores_stride); break;
+            case 1: BLOCK(1); break;
+            case 2: BLOCK(2); break;
+            case 3: BLOCK(3); break;
+            default: BLOCK(4); break;
             }
+#undef BLOCK
         }
     }
 }

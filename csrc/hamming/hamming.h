@@ -8,8 +8,9 @@
 
 #include "../dot/dot.h"
 
-/* Rows of a panel are padded to a multiple of this many, with zeros. */
-enum { EC_HAMMING_LANES = 64, EC_DOT_U1_LANES = 64 };
+/* Rows of a panel are padded to a multiple of this many, with zeros; a tile says of as many together whether one of
+ * them is near. */
+enum { EC_HAMMING_LANES = 64, EC_DOT_U1_LANES = 64, EC_NEAR_ROWS = 64 };
 
 /* How far ahead of what is read memory is asked for: about what is under way at its latency. Rows that lie eight or
  * sixteen side by side are no stream that hardware follows well. Past the end it is a hint like any other: no access. */
@@ -17,6 +18,23 @@ enum { EC_BYTES_AHEAD = 6144 };
 
 /* 64-bit words of a row of `width` bytes. */
 EC_INLINE int64_t ec_words_u1(int64_t width) { return (width + 7) / 8; }
+
+/* near[q] of the tiles that write all scores: bit g is set where one of the rows 64 g .. 64 g + 63 has a score that is
+ * below limits[q], or is above it. */
+EC_INLINE void ec_find_near(const int32_t *scores, int64_t scores_stride, int64_t n_queries, int64_t n_rows,
+                            const int32_t *limits, const int above, uint8_t *near) {
+    for (int64_t q = 0; q < n_queries; q++, scores += scores_stride) {
+        unsigned bits = 0;
+        for (int64_t r = 0; r < n_rows; r += EC_NEAR_ROWS) {
+            const int32_t *some = scores + r, limit = limits[q];
+            const int64_t n = ec_min_i64(n_rows - r, EC_NEAR_ROWS);
+            int any = 0;
+            for (int64_t i = 0; i < n; i++) any |= above ? some[i] > limit : some[i] < limit;
+            bits |= (unsigned)any << r / EC_NEAR_ROWS;
+        }
+        near[q] = (uint8_t)bits;
+    }
+}
 
 /* Pairs of bytes of a row: four nibbles, met by 64 bytes of tables. */
 EC_INLINE int64_t ec_quads_u1(int64_t width) { return (width + 1) / 2; }

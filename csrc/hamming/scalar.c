@@ -25,17 +25,20 @@ static void hamming_u1_prepare(const void *queries, int64_t n_queries, int64_t w
         for (int64_t j = 0; j < words; j++) out[j] = ec_row_word(query, width, j);
 }
 
-/* scores[q * scores_stride + r] = number of bits in which prepared query q and packed row r differ. */
+/* scores[q * scores_stride + r] = number of bits in which prepared query q and packed row r differ. Bit g of near[q] is
+ * set where one of the rows 64 g .. 64 g + 63 has a score below limits[q]; scores of others need not be written. */
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            int32_t *scores, int64_t scores_stride) {
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
     int64_t words = ec_words_u1(width);
     const uint64_t *query = prepared;
     for (int64_t q = 0; q < n_queries; q++, query += words) {
         const uint64_t *row = panel;
+        near[q] = 0;
         for (int64_t r = 0; r < n_rows; r++, row += words) {
             int32_t count = 0;
             for (int64_t j = 0; j < words; j++) count += ec_count_ones_u64(query[j] ^ row[j]);
             scores[q * scores_stride + r] = count;
+            if (count < limits[q]) near[q] |= (uint8_t)(1 << r / EC_NEAR_ROWS);
         }
     }
 }
@@ -76,13 +79,19 @@ static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width,
 }
 
 /* scores[q * scores_stride + r] = sum of the look-ups of packed row r in query q's tables. `prepared` points at a query
- * of the prepared batch whose number is a multiple of 4, and unless n_queries is one too, it reaches to the last. */
+ * of the prepared batch whose number is a multiple of 4, and unless n_queries is one too, it reaches to the last. Near,
+ * as of hamming_u1_tile, are scores above limits[q]. */
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        int32_t *scores, int64_t scores_stride) {
+                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
     const uint8_t *table = prepared;
-    for (int64_t q = 0; q < n_queries; q++, table += 64 * ec_quads_u1(width))
-        for (int64_t r = 0; r < n_rows; r++)
-            scores[q * scores_stride + r] = dot_u1(table, (const uint8_t *)panel + r * width, width);
+    for (int64_t q = 0; q < n_queries; q++, table += 64 * ec_quads_u1(width)) {
+        near[q] = 0;
+        for (int64_t r = 0; r < n_rows; r++) {
+            int32_t sum = dot_u1(table, (const uint8_t *)panel + r * width, width);
+            scores[q * scores_stride + r] = sum;
+            if (sum > limits[q]) near[q] |= (uint8_t)(1 << r / EC_NEAR_ROWS);
+        }
+    }
 }
 
 /* scores[r] = the same of one query's tables with plain row r. */

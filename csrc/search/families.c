@@ -87,14 +87,18 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
                   int64_t ahead_bytes) {
     const ec_search_args *args = scan->args;
     const uint8_t *query = (const uint8_t *)scan->prepared + first * prepared_bytes(scan, 1);
+    const int32_t *limits = scan->limits_i32 + first;
+    if (args->family != EC_HAMMING_U1 && args->family != EC_DOT_U1) memset(scan->near, 0xff, (size_t)n_queries);
     switch (args->family) {
     case EC_HAMMING_U1:
         prefetch(ahead, ahead_bytes);
-        ec_active.hamming_u1_tile(query, n_queries, scan->panel, block->n, args->width, scan->scores, scan->block);
+        ec_active.hamming_u1_tile(query, n_queries, scan->panel, block->n, args->width, limits, scan->scores,
+                                  scan->block, scan->near);
         break;
     case EC_DOT_U1:
         prefetch(ahead, ahead_bytes);
-        ec_active.dot_u1_tile(query, n_queries, scan->panel, block->n, args->width, scan->scores, scan->block);
+        ec_active.dot_u1_tile(query, n_queries, scan->panel, block->n, args->width, limits, scan->scores, scan->block,
+                              scan->near);
         break;
     case EC_DOT_I8:
         ec_active.dot_i8_tile(scan->prepared, first, n_queries, scan->panel, block->n, args->width, scan->scores,
@@ -204,6 +208,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->full = take(at, &used, scan->batch * 8);
     scan->limits_i32 = take(at, &used, scan->batch * 4);
     scan->limits_f32 = take(at, &used, scan->batch * 4);
+    scan->near = take(at, &used, scan->group);
     if (scratch == NULL) return used;
     float plain_mul = args->metric == EC_COST_USER ? args->user_sign : -1.0f;
     for (int64_t r = 0; r < scan->block; r++) {

@@ -24,8 +24,9 @@ typedef struct {
     uint8_t *zeros; /* an empty row of bits */
     uint64_t *entries, *spare;
     int64_t *counts, *full; /* entries of a query, and how many ask for pruning */
-    int32_t *limits_i32;
+    int32_t *limits_i32; /* of raw scores: of costs that are raw; of bits, what those with a low enough cost pass */
     float *limits_f32;
+    uint8_t *near; /* of a tile's queries: see hamming_u1_tile */
 } ec_scan;
 
 /* Rows of the corpus, or of a selection, on their way. */
@@ -53,7 +54,8 @@ void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_bloc
 void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int counted,
                       int32_t *sums, int32_t *sumsq, double *squares);
 
-/* Raw scores of queries first .. + n_queries of the prepared batch with the packed block. */
+/* Raw scores of queries first .. + n_queries of the prepared batch with the packed block, and in scan->near which may
+ * matter. */
 void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries);
 void ec_scan_pack(const ec_scan *scan, const ec_block *block);
 void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
@@ -64,6 +66,10 @@ void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, e
 
 /* Whether a batch of so few queries is better off without packing. */
 int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries);
+
+/* A limit of raw scores of the families of bits, for scan->limits_i32: scores that are not below it (Hamming) or above
+ * it (tables) have no cost below `limit`. Of a limit of NaN, or where rows make costs in ways of their own, all are. */
+int32_t ec_scan_raw_limit(const ec_scan *scan, const ec_finish *f, float limit);
 
 /* Bytes of a query in its plain form. */
 int64_t ec_scan_query_bytes(const ec_search_args *args);

@@ -6,8 +6,6 @@
 /* Where costs go: into the queries' reservoirs, or all that are below one limit into a list of hits. */
 typedef struct {
     int range;
-    int32_t limit_i32;
-    float limit_f32;
     uint64_t *hits;
     int32_t *hit_queries;
     int64_t n_hits;
@@ -38,33 +36,45 @@ static int64_t nan_among(const uint64_t *entries, int64_t n) {
     return -1;
 }
 
+/* Set the limit of query `slot` of the batch. */
+static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int32_t limit_i32, float limit_f32) {
+    scan->limits_i32[slot] = limit_i32;
+    scan->limits_f32[slot] = limit_f32;
+    if (scan->args->metric == EC_COST_RAW) return;
+    const ec_finish f = finish_of(scan, query);
+    scan->limits_i32[slot] = ec_scan_raw_limit(scan, &f, limit_f32);
+}
+
 /* Drop most but the k best of query `slot` and lower its limit. */
-static void prune(const ec_scan *scan, int64_t slot) {
+static void prune(const ec_scan *scan, int64_t query, int64_t slot) {
     uint64_t *entries = scan->entries + slot * scan->capacity, last;
     scan->counts[slot] = ec_reservoir_prune(entries, scan->counts[slot], scan->args->k, scan->spare, &last);
     scan->full[slot] = ec_reservoir_full(scan->args->k);
-    scan->limits_i32[slot] = (int32_t)(last >> 32);
-    scan->limits_f32[slot] = ec_cost_of_key((uint32_t)(last >> 32));
+    set_limit(scan, query, slot, (int32_t)(last >> 32), ec_cost_of_key((uint32_t)(last >> 32)));
 }
 
-/* Turn one query's raw scores with a block into entries. `query` is its number, `slot` its place in the batch. Returns
- * the position of a row whose cost is NaN, or -1. */
-static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block,
-                    const void *scores) {
+/* Turn one query's raw scores with n rows of a block, from row `at` on, a multiple of EC_NEAR_ROWS, into entries.
+ * `query` is its number, `slot` its place in the batch. Returns the position of a row whose cost is NaN, or -1. */
+static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block, int64_t at,
+                    int64_t n_rows, const int32_t *block_scores) {
     const ec_search_args *args = scan->args;
-    uint32_t first = (uint32_t)block->first;
+    const void *scores = block_scores + at;
+    const uint8_t *mask = block->mask ? block->mask + at / 8 : NULL;
+    uint32_t first = (uint32_t)(block->first + at);
     uint64_t *fresh = to->range ? to->hits + to->n_hits : scan->entries + slot * scan->capacity + scan->counts[slot];
     int64_t n, bad = -1, k = to->range ? 0 : args->k;
     if (args->metric == EC_COST_RAW) {
-        int32_t limit = to->range ? to->limit_i32 : scan->limits_i32[slot];
-        n = ec_active.filter_i32(scores, block->n, limit, k, first, block->mask, fresh);
+        n = ec_active.filter_i32(scores, n_rows, scan->limits_i32[slot], k, first, mask, fresh);
     } else {
         ec_finish f = finish_of(scan, query);
-        float limit = to->range ? to->limit_f32 : scan->limits_f32[slot];
+        float limit = scan->limits_f32[slot];
+        f.add += at;
+        f.mul += at;
+        f.bias += at;
         if (args->family == EC_DOT_F32 || args->family == EC_USER_TILE)
-            n = ec_active.sift_f32(&f, scores, block->n, limit, k, first, block->mask, fresh);
+            n = ec_active.sift_f32(&f, scores, n_rows, limit, k, first, mask, fresh);
         else
-            n = ec_active.sift_i32(&f, scores, block->n, limit, k, first, block->mask, fresh);
+            n = ec_active.sift_i32(&f, scores, n_rows, limit, k, first, mask, fresh);
         if (n) bad = nan_among(fresh, n);
     }
     if (to->range) {
@@ -72,9 +82,23 @@ static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, 
         to->n_hits += n;
     } else {
         scan->counts[slot] += n;
-        if (scan->counts[slot] >= scan->full[slot]) prune(scan, slot);
+        if (scan->counts[slot] >= scan->full[slot]) prune(scan, query, slot);
     }
     return bad;
+}
+
+/* The same of those rows of the block of which the bits of `near` say that they may matter. */
+static int64_t keep_near(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block,
+                         unsigned near, const int32_t *scores) {
+    const unsigned all = (1u << (block->n + EC_NEAR_ROWS - 1) / EC_NEAR_ROWS) - 1;
+    if ((near & all) == all) return keep(scan, to, query, slot, block, 0, block->n, scores);
+    int64_t worst = -1;
+    for (int64_t at = 0; near != 0; at += EC_NEAR_ROWS, near >>= 1) {
+        if ((near & 1) == 0) continue;
+        int64_t bad = keep(scan, to, query, slot, block, at, ec_min_i64(block->n - at, EC_NEAR_ROWS), scores);
+        if (bad >= 0 && worst < 0) worst = bad;
+    }
+    return worst;
 }
 
 /* One block against a batch of queries. Returns the position of a row of NaN, or -1. */
@@ -87,8 +111,8 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
         ec_scan_rows(scan, query, n_queries, block);
         ec_block_terms(scan, selection, block);
         for (int64_t q = 0; q < n_queries; q++) {
-            const void *scores = (const int32_t *)scan->scores + q * scan->block;
-            int64_t bad = keep(scan, to, first_query + q, q, block, scores);
+            const int32_t *scores = (const int32_t *)scan->scores + q * scan->block;
+            int64_t bad = keep(scan, to, first_query + q, q, block, 0, block->n, scores);
             if (bad >= 0 && (worst < 0 || bad < worst)) worst = bad;
         }
         return worst;
@@ -104,8 +128,9 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
         int64_t from = ahead_bytes * q / n_queries, until = ahead_bytes * (q + n) / n_queries;
         ec_scan_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
         for (int64_t i = 0; i < n; i++) {
-            const void *scores = (const int32_t *)scan->scores + i * scan->block;
-            int64_t bad = keep(scan, to, first_query + q + i, q + i, block, scores);
+            if (scan->near[i] == 0) continue;
+            const int32_t *scores = (const int32_t *)scan->scores + i * scan->block;
+            int64_t bad = keep_near(scan, to, first_query + q + i, q + i, block, scan->near[i], scores);
             if (bad >= 0 && (worst < 0 || bad < worst)) worst = bad;
         }
     }
@@ -163,8 +188,7 @@ ec_result ec_search(const ec_search_args *args, void *scratch) {
         for (int64_t q = 0; q < n; q++) {
             scan.counts[q] = 0;
             scan.full[q] = ec_reservoir_first(args->k);
-            scan.limits_i32[q] = EC_NO_LIMIT_I32;
-            scan.limits_f32[q] = NAN;
+            set_limit(&scan, first + q, q, EC_NO_LIMIT_I32, NAN);
         }
         int64_t row = 0, bad = scan_rows(&scan, &to, first, n, selection_of(args, first), &row, 0);
         if (bad >= 0) {
@@ -189,11 +213,12 @@ ec_result ec_range_search(const ec_search_args *args, double threshold, void *en
     ec_result result = {0, 0, EC_OK};
     ec_scan scan;
     ec_scan_layout(&scan, args, scratch);
-    sink to = {1, 0, (float)threshold, entries, queries, 0};
-    to.limit_i32 = threshold <= 0 ? 0 : threshold >= INT32_MAX ? INT32_MAX : (int32_t)ceil(threshold);
+    sink to = {1, entries, queries, 0};
+    int32_t limit = threshold <= 0 ? 0 : threshold >= INT32_MAX ? INT32_MAX : (int32_t)ceil(threshold);
     int64_t *at = state; /* the first query of the batch, and the row, to go on from */
     while (at[0] < args->n_queries) {
         int64_t n = batch_of(&scan, at[0]), n_rows = args->selection ? args->n_selected : args->n_rows;
+        for (int64_t q = 0; q < n; q++) set_limit(&scan, at[0] + q, q, limit, (float)threshold);
         int64_t bad = scan_rows(&scan, &to, at[0], n, selection_of(args, at[0]), &at[1], capacity);
         if (bad >= 0) {
             result.consumed = bad;

@@ -219,18 +219,57 @@ static void few_f32(source *from, int64_t n_queries, int64_t count, int64_t dime
     if (flags & 8) record(sumsq, count * 8);
 }
 
+/* Scores of bits below or above a query's limit, and which 64 rows have one: other scores are nobody's. Queries are
+ * rows or all that rows are not, but for some bits, so that both ends of the range are met. */
+static void near_u1(source *from, int64_t n_queries, int64_t count, int64_t width, uint8_t flags) {
+    rows_of_bytes rows = place_rows(from, count, width, flags);
+    const int hamming = flags >> 2 & 1;
+    const int64_t stride = count + flags % 3, quads = (width + 1) / 2;
+    uint8_t *queries = place(hamming ? n_queries * width : n_queries * quads * 64), *near = place(n_queries);
+    int32_t *limits = (int32_t *)(void *)place(n_queries * 4);
+    int32_t *scores = (int32_t *)(void *)place(n_queries * stride * 4);
+    const int64_t panel_bytes = hamming ? ec_hamming_u1_panel_bytes(count, width) : ec_dot_u1_panel_bytes(count, width);
+    void *panel = place_scratch(panel_bytes), *prepared = place_scratch(n_queries * quads * 64);
+    for (int64_t q = 0; q < n_queries; q++) {
+        const uint8_t *row = rows.first + (count > 0 ? draw(from) % count * rows.stride : 0), kind = draw(from);
+        for (int64_t i = 0; hamming && i < width; i++) {
+            const int byte = count > 0 ? row[i] : 0, other = kind & 2 ? draw(from) & 1 : 0;
+            queries[q * width + i] = (uint8_t)(byte ^ other ^ (kind & 1 ? 0xff : 0));
+        }
+        for (int64_t i = 0; !hamming && i < quads * 64; i++)
+            queries[q * quads * 64 + i] = (uint8_t)(i < width * 32 ? 1 + draw(from) % 255 : 128);
+        const int32_t some = hamming ? (int32_t)(draw(from) * width * 8 / 255) : (draw(from) - 128) * 20;
+        const int32_t odd = hamming ? 257 - (kind >> 6) : 0, all = hamming ? INT32_MAX : INT32_MIN;
+        limits[q] = kind & 4 ? some : kind & 8 ? odd : all;
+    }
+    if (hamming) {
+        ec_active.hamming_u1_pack(rows.first, rows.stride, count, width, panel);
+        ec_active.hamming_u1_prepare(queries, n_queries, width, prepared);
+        ec_active.hamming_u1_tile(prepared, n_queries, panel, count, width, limits, scores, stride, near);
+    } else {
+        ec_active.dot_u1_pack(rows.first, rows.stride, count, width, panel);
+        ec_active.dot_u1_prepare(queries, n_queries, width, prepared);
+        ec_active.dot_u1_tile(prepared, n_queries, panel, count, width, limits, scores, stride, near);
+    }
+    record(near, n_queries);
+    for (int64_t q = 0; q < n_queries; q++)
+        for (int64_t r = 0; r < count; r += 64)
+            if (near[q] >> r / 64 & 1) record(scores + q * stride + r, (count - r < 64 ? count - r : 64) * 4);
+}
+
 void subject_slots(const uint8_t *input, int64_t n) {
     if (n <= HEADER || n > 1 << 14) return;
     source from = {input + HEADER, n - HEADER, 0};
     uint8_t flags = input[1];
     int64_t count = input[2], width = 1 + input[3] % 150;
-    switch (input[0] % 7) {
+    switch (input[0] % 8) {
     case 0: sift(&from, count * 3, flags); break;
     case 1: few_of_many(&from, count * 3, flags); break;
     case 2: decode(&from, count, width, flags); break;
     case 3: square_ranges(&from, count, width, flags); break;
     case 4: lengths(&from, count, width, flags); break;
     case 5: few_i8(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags); break;
+    case 6: near_u1(&from, 1 + flags / 16, count, input[3] % 2 ? 1 + width % 34 : width, flags); break;
     default: few_f32(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags);
     }
 }
