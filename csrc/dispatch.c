@@ -28,6 +28,7 @@ static void install_scalar(ec_kernels *table) {
     ec_hamming_install_scalar(table);
     ec_tables_install_scalar(table);
     ec_search_install_scalar(table);
+    ec_fold_install_scalar(table);
 }
 
 #if defined(EC_X86_64)
@@ -37,6 +38,7 @@ static void install_avx2(ec_kernels *table) {
     ec_tables_install_avx2(table);
     ec_search_install_avx2(table);
     ec_floats_install_avx2(table);
+    ec_fold_install_avx2(table);
     ec_response_install_avx2(table);
     ec_dot_install_avx2(table);
     ec_numbers_install_avx2(table);
@@ -50,6 +52,7 @@ static void install_avx512(ec_kernels *table) {
     ec_hamming_install_avx512(table);
     ec_tables_install_avx512(table);
     ec_search_install_avx512(table);
+    ec_fold_install_avx512(table);
     ec_dot_install_avx512(table);
     ec_floats_install_avx512(table);
     ec_response_install_avx512(table);

@@ -421,17 +421,33 @@ typedef struct {
 /* Bytes of scratch, 64-byte aligned, for ec_search(), ec_range_search() and ec_search_squares(). */
 int64_t ec_search_scratch_bytes(const ec_search_args *args);
 
+/* Bring queries (n_queries, dimension) into the family's plain form, and find what they contribute to costs. Of `args`
+ * counts all that speaks of rows and the metric; `queries` and the terms are what is found. For
+ *   float32 queries: EC_DOT_F32, also with `decode`; EC_DOT_I8, each rounded to a byte an element at a scale of its own
+ *     once multiplied by the rows' steps; EC_DOT_U1, their tables; flags (enum ec_bits) say how the rows' bits lie
+ *   int8 or uint8 codes like the rows': EC_DOT_I8, with `scales` float32 (n_queries,) of their own, or NULL
+ *   bits, `type` EC_UINT8: EC_HAMMING_U1, of which nothing but the terms is wanted
+ * queries: in the plain form, or NULL where they are in it: float32 for plain EC_DOT_F32, int8, bits. `produced` counts
+ * those that could not stay what they were: too near the ends of float32 for a cosine, they are multiplied by powers of
+ * two; ask for `queries` then. terms: float32 (3, n_queries), the mul, bias and square of ec_search_args: of EC_COST_DOT,
+ * where rows are bits. `consumed` is the query on failure: EC_NOT_FINITE, or EC_OUT_OF_RANGE where float32 cannot hold it
+ * multiplied. scratch: 64-byte aligned. dimension: 1 .. EC_DOT_MAX_DIMENSION. */
+int64_t ec_search_queries_scratch_bytes(int64_t dimension);
+int64_t ec_search_query_bytes(const ec_search_args *args); /* of one in the plain form */
+ec_result ec_search_queries(const ec_search_args *args, const void *values, int32_t type, int64_t dimension,
+                            const void *scales, uint32_t flags, void *queries, void *terms, void *scratch);
+
 /* Fill entries. A row number in an entry counts in rows, or in the selection. On EC_NOT_FINITE `consumed` is the row of
  * which a score was NaN (of the first such block). */
 ec_result ec_search(const ec_search_args *args, void *scratch);
 
-/* Every row with a cost below `threshold` (for EC_COST_RAW: below the integer `threshold`). Hits are appended to
+/* Every row with a cost below its query's limit, float32 (n_queries,). Hits are appended to
  * entries and to queries (int32) until fewer than ec_range_reserve(args) places are left; the scan then stops, and goes
  * on where it stopped when it is called again with the same state. state: int64[2], 0, 0 at first; state[0] =
  * n_queries when all is done. produced: number of hits. Hits are not in order. */
 int64_t ec_range_reserve(const ec_search_args *args);
-ec_result ec_range_search(const ec_search_args *args, double threshold, void *entries, void *queries, int64_t capacity,
-                          void *state, void *scratch);
+ec_result ec_range_search(const ec_search_args *args, const void *limits, void *entries, void *queries,
+                          int64_t capacity, void *state, void *scratch);
 
 /* squares: double (n_rows,): the squared lengths that row_squares wants, by `lengths`. */
 int32_t ec_search_squares(const ec_search_args *args, void *squares);

@@ -103,6 +103,10 @@ typedef struct ec_kernels {
     ec_square_sums_fn *square_sums;
     ec_inverse_lengths_fn *inverse_lengths;
     ec_l2_terms_fn *l2_terms;
+    /* float queries to codes: see search/fold.h */
+    uint32_t (*fold_f32)(const void *values, int64_t dimension, const float *steps, float step, float *folded);
+    double (*weigh_f32)(const void *values, int64_t dimension, const float *weights);
+    void (*round_f32)(const float *folded, int64_t dimension, double inverse, int8_t *codes);
 } ec_kernels;
 
 /* The kernels in force: written by ec_isa_select() alone, at import and in tests. */
@@ -151,6 +155,9 @@ void ec_search_install_scalar(ec_kernels *table);
 void ec_search_install_avx2(ec_kernels *table);
 void ec_search_install_avx512(ec_kernels *table);
 void ec_search_install_neon(ec_kernels *table);
+void ec_fold_install_scalar(ec_kernels *table);
+void ec_fold_install_avx2(ec_kernels *table);
+void ec_fold_install_avx512(ec_kernels *table);
 void ec_quantize_install_avx2(ec_kernels *table);
 void ec_quantize_install_avx512(ec_kernels *table);
 void ec_quantize_install_neon(ec_kernels *table);

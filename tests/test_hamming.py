@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embcodec._native import core, hamming
-from embcodec._native import search as native
+from embcodec._native import scan as native
 
 WIDTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 128, 129, 130, 192, 248, 249, 250, 257, 384)
 

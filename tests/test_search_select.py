@@ -11,7 +11,7 @@ import pytest
 
 from embcodec import Embeddings, range_search, rescore, search
 from embcodec._native import core
-from embcodec._native import search as native
+from embcodec._native import scan as native
 from test_search import make
 
 N, DIMENSION = 3000, 40
@@ -141,15 +141,16 @@ def test_no_matrix_of_scores_is_made() -> None:
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 def test_lengths_of_ranges_are_the_same_to_the_bit(isa: str, dtype: str) -> None:
     """Squared lengths of rows by a range a dimension: float32 values, sixteen float64 partial sums of exact squares."""
-    from embcodec._native import search as native
+    from embcodec._native.search import squares
 
     rng = np.random.default_rng(20)
     for dimension in (1, 3, 15, 16, 17, 31, 33, 64, 100, 1000):
         corpus = make(rng, 9, dimension, dtype)
         steps, offsets = rng.standard_normal((2, dimension)).astype(np.float32)
         flip = 0x80 if dtype == "uint8" else 0
-        scan = native.Scan(native.DOT_I8, corpus.values[:1], corpus.values, lengths=native.LENGTH_RANGES, flip=flip)
-        scan.steps, scan.offsets = steps, offsets
+        scan = native.Scan(native.DOT_I8, corpus.values[:1], corpus.values)
+        scan.set_ranges(steps, offsets)
+        scan.args.flip = flip
         codes = corpus.values.astype(np.int32) - (128 if flip else 0)
         values = steps * codes.astype(np.float32) + offsets
         partial = np.zeros((9, 16))
@@ -157,4 +158,4 @@ def test_lengths_of_ranges_are_the_same_to_the_bit(isa: str, dtype: str) -> None
             partial[:, d % 16] += values[:, d].astype(np.float64) ** 2
         for width in (8, 4, 2, 1):
             partial = partial[:, :width] + partial[:, width:]
-        assert np.array_equal(native.squares(scan), partial[:, 0])
+        assert np.array_equal(squares(scan), partial[:, 0])

@@ -12,7 +12,7 @@ enum {
     GROUP = 24 /* the kernels' register blocks divide it */
 };
 
-int64_t ec_scan_query_bytes(const ec_search_args *args) {
+int64_t ec_search_query_bytes(const ec_search_args *args) {
     switch (args->family) {
     case EC_DOT_U1: return ec_dot_u1_tables_bytes(1, args->width);
     case EC_DOT_F32: return 4 * args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
@@ -45,7 +45,7 @@ static int64_t prepared_bytes(const ec_scan *scan, int64_t n_queries) {
     case EC_HAMMING_U1: return ec_hamming_u1_prepared_bytes(n_queries, scan->args->width);
     case EC_DOT_I8: return ec_dot_i8_prepared_bytes(n_queries, scan->args->width);
     case EC_DOT_F32: return ec_dot_f32_prepared_bytes(n_queries, scan->dimension);
-    default: return n_queries * ec_scan_query_bytes(scan->args);
+    default: return n_queries * ec_search_query_bytes(scan->args);
     }
 }
 
@@ -55,7 +55,7 @@ void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries
     case EC_DOT_U1: ec_active.dot_u1_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
     case EC_DOT_I8: ec_active.dot_i8_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
     case EC_DOT_F32: ec_active.dot_f32_prepare(queries, n_queries, scan->dimension, scan->prepared); break;
-    default: memcpy(scan->prepared, queries, (size_t)(n_queries * ec_scan_query_bytes(scan->args)));
+    default: memcpy(scan->prepared, queries, (size_t)(n_queries * ec_search_query_bytes(scan->args)));
     }
 }
 
@@ -128,7 +128,7 @@ static int counts_sums(const ec_search_args *args) {
 static void rows_of_bits(const ec_scan *scan, const uint8_t *query, int64_t n_queries, const ec_block *block) {
     const ec_search_args *args = scan->args;
     int32_t *scores = scan->scores;
-    for (int64_t q = 0; q < n_queries; q++, query += ec_scan_query_bytes(args), scores += scan->block) {
+    for (int64_t q = 0; q < n_queries; q++, query += ec_search_query_bytes(args), scores += scan->block) {
         if (args->family == EC_HAMMING_U1)
             ec_active.hamming_u1_rows(query, block->rows, block->stride, block->n, args->width, scores);
         else

@@ -71,7 +71,4 @@ int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries);
  * it (tables) have no cost below `limit`. Of a limit of NaN, or where rows make costs in ways of their own, all are. */
 int32_t ec_scan_raw_limit(const ec_scan *scan, const ec_finish *f, float limit);
 
-/* Bytes of a query in its plain form. */
-int64_t ec_scan_query_bytes(const ec_search_args *args);
-
 #endif

@@ -3,7 +3,7 @@
 
 #include "scan.h"
 
-/* Where costs go: into the queries' reservoirs, or all that are below one limit into a list of hits. */
+/* Where costs go: into the queries' reservoirs, or all that are below their query's limit into a list of hits. */
 typedef struct {
     int range;
     uint64_t *hits;
@@ -34,6 +34,11 @@ static int64_t nan_among(const uint64_t *entries, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         if (ec_key_is_nan((uint32_t)(entries[i] >> 32))) return (int64_t)(entries[i] & 0xffffffffu);
     return -1;
+}
+
+/* The least whole cost that is not below a limit. */
+static int32_t whole_limit(float limit) {
+    return limit <= 0 ? 0 : limit >= (float)INT32_MAX ? INT32_MAX : (int32_t)ceilf(limit);
 }
 
 /* Set the limit of query `slot` of the batch. */
@@ -107,7 +112,7 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
     const ec_search_args *args = scan->args;
     int64_t worst = -1;
     if (ec_scan_by_rows(args, n_queries)) {
-        const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_scan_query_bytes(args);
+        const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_search_query_bytes(args);
         ec_scan_rows(scan, query, n_queries, block);
         ec_block_terms(scan, selection, block);
         for (int64_t q = 0; q < n_queries; q++) {
@@ -143,7 +148,7 @@ static int64_t scan_rows(const ec_scan *scan, sink *to, int64_t first, int64_t n
     const ec_search_args *args = scan->args;
     int64_t n_rows = selection ? args->n_selected : args->n_rows;
     if (!ec_scan_by_rows(args, n))
-        ec_scan_prepare(scan, (const uint8_t *)args->queries + first * ec_scan_query_bytes(args), n);
+        ec_scan_prepare(scan, (const uint8_t *)args->queries + first * ec_search_query_bytes(args), n);
     for (; *row < n_rows; *row += scan->block) {
         ec_block block = {*row, ec_min_i64(scan->block, n_rows - *row), NULL, 0, NULL, 0, NULL, 0};
         if (to->range && capacity - to->n_hits < n * scan->block) return -1;
@@ -208,17 +213,19 @@ int64_t ec_range_reserve(const ec_search_args *args) {
     return scan.batch * scan.block;
 }
 
-ec_result ec_range_search(const ec_search_args *args, double threshold, void *entries, void *queries, int64_t capacity,
-                          void *state, void *scratch) {
+ec_result ec_range_search(const ec_search_args *args, const void *limits, void *entries, void *queries,
+                          int64_t capacity, void *state, void *scratch) {
     ec_result result = {0, 0, EC_OK};
     ec_scan scan;
     ec_scan_layout(&scan, args, scratch);
     sink to = {1, entries, queries, 0};
-    int32_t limit = threshold <= 0 ? 0 : threshold >= INT32_MAX ? INT32_MAX : (int32_t)ceil(threshold);
     int64_t *at = state; /* the first query of the batch, and the row, to go on from */
     while (at[0] < args->n_queries) {
         int64_t n = batch_of(&scan, at[0]), n_rows = args->selection ? args->n_selected : args->n_rows;
-        for (int64_t q = 0; q < n; q++) set_limit(&scan, at[0] + q, q, limit, (float)threshold);
+        for (int64_t q = 0; q < n; q++) {
+            float limit = *term(limits, at[0] + q);
+            set_limit(&scan, at[0] + q, q, whole_limit(limit), limit);
+        }
         int64_t bad = scan_rows(&scan, &to, at[0], n, selection_of(args, at[0]), &at[1], capacity);
         if (bad >= 0) {
             result.consumed = bad;

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import search as native
+from ._native import scan as native
+from ._native.search import squares
 from .embeddings import Embeddings, replace_values
 from .lowbit_codes import LowBitCodes
 from .scale import PER_VECTOR, Scale
@@ -67,11 +68,11 @@ class Part:
 
     def give_squares(self, scan: native.Scan) -> None:
         """Give a scan of these rows their squared lengths, counted once, if it wants them."""
-        if scan.metric not in (native.COST_COSINE, native.COST_L2) or scan.lengths == native.LENGTH_NONE:
+        if scan.args.lengths == native.LENGTH_NONE:
             return
         known = self._squares
         if len(known) < len(self.rows):  # two threads may both count: they find the same
-            tail = native.squares(scan, len(known))
+            tail = squares(scan, len(known))
             known = np.concatenate([known, tail])
             self._squares = known
         scan.row_squares = known

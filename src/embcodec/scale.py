@@ -44,7 +44,7 @@ class Scale:
     _kind: str
     _values: NDArray[np.float32] | None
     _identity: str | None  # found when asked for: a digest costs more than many a small matrix of codes
-    _coding: tuple[NDArray[np.float32], ...] | None  # low, divisors, first, steps; likewise
+    _coding: tuple[NDArray[np.float32], ...] | None  # low, divisors, first, steps, middle; likewise
 
     def __init__(self, kind: str, values: ArrayLike | None = None) -> None:
         if kind not in (UNIT, PER_VECTOR, RANGES):
@@ -117,21 +117,31 @@ class Scale:
         if dtype not in (OutputDtype.INT8, OutputDtype.UINT8):
             raise ValueError(f"{dtype} codes have no scale")
         if self._kind == RANGES:
-            first, step = self.first_and_step(dimension)
-            shift = 128 if dtype is OutputDtype.INT8 else 0
-            return step, (first.astype(np.float64) + shift * step.astype(np.float64)).astype(np.float32)
+            _, _, first, step, middle = self._steps(dimension)
+            return step, middle if dtype is OutputDtype.INT8 else first
         a, b = _AFFINE[self._kind, dtype]
         return np.full(dimension, a, np.float32), np.full(dimension, b, np.float32)
 
     def low_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the minima and the steps that ranges code with, float32 (dimension,); a step of 0 becomes 1."""
-        low, divisor, _, _ = self._steps(dimension)
+        low, divisor, *_ = self._steps(dimension)
         return low, divisor
 
     def first_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what ranges decode with: value = first + (0..255) * step; the step of a constant dimension is 0."""
-        _, _, first, step = self._steps(dimension)
+        _, _, first, step, _ = self._steps(dimension)
         return first, step
+
+    def step_and_middle(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the steps of ranges, and what a code of 0 (int8) or 128 (uint8) stands for, float32 (dimension,)."""
+        _, _, _, step, middle = self._steps(dimension)
+        return step, middle
+
+    def step_and_centre(self, output_dtype: OutputDtype) -> tuple[float, float]:
+        """Return a and c of value = a * (code + c), code less 128 for uint8, times the row's scale; not of ranges."""
+        # 127.5 stands for 0 in unit codes, 128 in per-vector ones
+        centre = 0.5 if output_dtype is OutputDtype.UINT8 and self._kind == UNIT else 0.0
+        return _AFFINE[self._kind, output_dtype][0], centre
 
     def _steps(self, dimension: int) -> tuple[NDArray[np.float32], ...]:
         if self._kind != RANGES or self._values is None:
@@ -142,7 +152,9 @@ class Scale:
         if coding is None:
             low, high = self._values
             step = (high - low) / np.float32(255)
-            coding = low, np.where(step == 0, np.float32(1), step), low + np.float32(0.5) * step, step
+            first = low + np.float32(0.5) * step
+            middle = (first.astype(np.float64) + 128 * step.astype(np.float64)).astype(np.float32)
+            coding = low, np.where(step == 0, np.float32(1), step), first, step, middle
             for array in coding:
                 array.flags.writeable = False
             object.__setattr__(self, "_coding", coding)

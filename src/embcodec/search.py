@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native import search as native
+from ._native.scan import Scan
 from .codec_bits import as_array
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
@@ -106,14 +107,14 @@ def search(
     return SearchResult(result.scores[0], result.indices[0]) if single else result
 
 
-def best_of(scan: native.Scan, k: int, threads: int | None) -> SearchResult:
+def best_of(scan: Scan, k: int, threads: int | None) -> SearchResult:
     """Return the k best of a scan."""
     scores, indices = native.top_k(scan, k, threads)
     return SearchResult(final_scores(scan, scores), indices)
 
 
-def final_scores(scan: native.Scan, scores: NDArray[Any], queries: slice = slice(None)) -> NDArray[Any]:
-    """Return what a scan's own scores, (n_queries, k) or (n_queries,), come to; they may be overwritten."""
+def final_scores(scan: Scan, scores: NDArray[Any], queries: Any = slice(None)) -> NDArray[Any]:
+    """Return what a scan's own scores, (n, k) or (n,), of some queries come to; they may be overwritten."""
     if scan.factors is None or scan.constants is None:
         return scores
     shape = (-1,) + (1,) * (scores.ndim - 1)
@@ -181,7 +182,7 @@ def as_count(k: Any) -> int:
     return int(k)
 
 
-def restrict(scan: native.Scan, mask: Any) -> int:
+def restrict(scan: Scan, mask: Any) -> int:
     """Restrict a scan to the rows of `mask`; return how many they are."""
     n = len(scan.rows)
     if mask is None:

@@ -160,7 +160,7 @@ class Bounds:
         A score is a sum over 2 * width groups of four dimensions, each rounded by half a step at most: by width steps
         in all, and as roundings go by far less (Hoeffding's inequality). Twice: of the worst candidate, of the other.
         """
-        assert self._scan.mul is not None
+        assert self._scan.terms is not None
         width = self.codes.bit_planes.shape[1] + 1
         steps = width if self._doubt <= 0 else min(width, np.sqrt(width * np.log(1 / self._doubt)))
         most = float(self.codes.row_scales().max(initial=0))
@@ -168,7 +168,7 @@ class Bounds:
         # Of a scan of squared distances a dot counts twice, in which its factors count it half.
         twice = 2.0 if self._scan.row_squares is not None else 1.0
         factors = np.abs(self._scan.factors.astype(np.float64)) * twice
-        return np.asarray(2 * steps * most * factors * self._scan.mul, np.float64)
+        return np.asarray(2 * steps * most * factors * self._scan.terms[0], np.float64)
 
 
 def rescored_by_bounds(

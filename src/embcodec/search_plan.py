@@ -7,15 +7,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import hamming, sums
-from ._native import search as native
+from ._native import hamming
+from ._native import scan as native
+from ._native.bits import bit_flags
 from .codes import row_norms
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
-from .scale import RANGES
-from .search_terms import Lengths, affine, finish, inverse_of, moderate, per_vector_scales, with_lengths, with_terms
+from .scale import PER_VECTOR, RANGES
 
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
 Precision = Literal["int8", "float32"]
@@ -23,6 +23,13 @@ METRICS = ("cosine", "dot", "l2", "hamming", "jaccard")
 _BIT_METRICS = ("hamming", "jaccard")
 
 Floats = NDArray[np.float32]
+_COSTS = {
+    "cosine": native.COST_COSINE,
+    "dot": native.COST_DOT,
+    "l2": native.COST_L2,
+    "hamming": native.COST_RAW,
+    "jaccard": native.COST_JACCARD,
+}
 
 
 def default_metric(queries: Embeddings, corpus: Embeddings) -> str:
@@ -50,39 +57,22 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
     if precision not in ("int8", "float32"):
         raise ValueError(f"query_precision is 'int8' or 'float32', not {precision!r}")
     if isinstance(corpus, LowBitCodes):
-        if queries.output_dtype is OutputDtype.FLOAT:
-            values, _ = moderate(queries.values, row_norms(queries.values), metric or "cosine")
-            queries = Embeddings(values)
         return _low_bit_plan(queries, corpus, metric or "cosine", precision)
     metric = default_metric(queries, corpus) if metric is None else metric
     if isinstance(metric, str) and metric not in METRICS:
         known = ", ".join(map(repr, METRICS))
         raise ValueError(f"unknown metric {metric!r}; known are {known}, or a compiled function")
     _check_pair(queries, corpus, metric)
-    lengths = finite_lengths(queries)
     if not isinstance(metric, str):
         return _user_plan(queries, corpus, metric)
     if corpus.output_dtype.is_packed:
-        if queries.output_dtype.is_packed:
-            return _bits_plan(queries, corpus, metric)
-        return _float_on_bits_plan(queries, lengths, corpus, metric, precision)
-    if corpus.output_dtype is OutputDtype.FLOAT:
-        values, lengths = moderate(queries.values, lengths, metric)
-        scan = native.Scan(native.DOT_F32, values, corpus.values, lengths=native.LENGTH_F32)
-        return finish(scan, lengths, metric, 1.0, None)
-    if queries.output_dtype is OutputDtype.FLOAT or (corpus.scale is not None and corpus.scale.kind == RANGES):
-        return _float_on_integers_plan(queries, lengths, corpus, metric, precision)
-    return _integers_plan(queries, corpus, metric)
-
-
-def finite_lengths(queries: Embeddings) -> Lengths:
-    """Return the lengths of float queries, none for codes; NaN and infinities are a ValueError."""
-    if queries.output_dtype is not OutputDtype.FLOAT:
-        return np.empty(0)
-    lengths = row_norms(queries.values)  # float64 holds the square of any float32
-    if not np.isfinite(lengths).all():
-        raise ValueError(f"query {int((~np.isfinite(lengths)).argmax())} has NaN or infinite values")
-    return lengths
+        scan = _bits_plan(queries, corpus, metric, precision)
+    elif corpus.output_dtype is OutputDtype.FLOAT:
+        scan = _floats_plan(queries, corpus, metric)
+    else:
+        scan = _integers_plan(queries, corpus, metric, precision)
+    scan.args.user_sign = 1.0 if lower_is_better(metric) else -1.0
+    return scan
 
 
 def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
@@ -117,108 +107,62 @@ def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
         raise CodeMismatchError(f"{metric} compares bits with bits, not {ours} with {theirs}: use {way}")
 
 
-def _float_on_integers_plan(
-    queries: Embeddings, lengths: Lengths, corpus: Embeddings, metric: str, precision: str
-) -> native.Scan:
-    terms = a, b, _ = affine(corpus)
-    values = queries.values
-    if queries.output_dtype is not OutputDtype.FLOAT:
-        assert queries.scale is not None
-        first, offset = queries.scale.affine(queries.output_dtype, queries.dimension)
-        values = values * first + offset
-        lengths = row_norms(values)
-    values, lengths = moderate(values, lengths, metric)
-    if np.ndim(b):
-        bias = values.astype(np.float64) @ b.astype(np.float64)
-    else:
-        bias = values.sum(axis=1, dtype=np.float64) * float(b) if b else None
-    with np.errstate(over="ignore"):
-        folded = values * a
-    if not np.isfinite(folded).all():
-        raise ValueError("queries are too large for float32")
-    if precision == "float32":
-        scan = native.Scan(native.DOT_F32, folded, corpus.values, decode=native.DECODE_I8)
-        scales: Any = 1.0
-    else:
-        scales = np.abs(folded).max(axis=1).astype(np.float64) / 127
-        codes = np.rint(folded * inverse_of(scales)[:, None]).astype(np.int8)
-        scan = native.Scan(native.DOT_I8, codes, corpus.values)
-    return finish(with_lengths(scan, corpus, terms), lengths, metric, scales, bias)
-
-
-def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
-    terms = step, _, centre = affine(corpus)
-    codes, dimension = queries.values, corpus.dimension
-    if corpus.output_dtype is OutputDtype.UINT8:
-        codes = (codes ^ np.uint8(0x80)).view(np.int8)
-    scan = with_lengths(native.Scan(native.DOT_I8, codes, corpus.values, sum_weight=centre), corpus, terms)
-    own = per_vector_scales(queries)
-    scales = float(step) * (np.ones(len(codes)) if own is None else own.astype(np.float64))
-    bias, lengths = None, scales
-    total = centre * sums.sums_i8(codes) if centre else np.zeros(len(codes))
-    if centre:
-        bias = float(step) * scales * (total + centre * centre * dimension)
-    if metric != "dot":
-        lengths = scales * np.sqrt(sums.squares_i8(codes) + 2 * total + centre * centre * dimension)
-    return finish(scan, lengths, metric, float(step) * scales, bias)
-
-
-def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
-    ours, theirs = (codes.values.view(np.uint8) for codes in (queries, corpus))
-    scan = native.Scan(native.HAMMING_U1, ours, theirs, native.COST_RAW, 1.0)
-    dimension = corpus.dimension
-    if metric == "jaccard":
-        scan.queries, scan.rows, scan.metric = queries.packed_bytes(), corpus.packed_bytes(), native.COST_JACCARD
-        scan.bias = np.unpackbits(scan.queries, axis=1).sum(axis=1, dtype=np.int64).astype(np.float32)
-    elif metric != "hamming":  # of -1 and +1: dot = dimension - 2 differing, squared distance = 4 differing
-        factor, constant, scan.sign = {
-            "dot": (-2.0, dimension, -1.0),
-            "cosine": (-2.0 / dimension, 1.0, -1.0),
-            "l2": (-4.0, 0.0, 1.0),
-        }[metric]
-        scan.metric = native.COST_DOT
-        scan.mul = np.full(len(ours), factor, np.float32)
-        scan.bias = np.full(len(ours), constant, np.float32)
+def _floats_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
+    scan = native.Scan(native.DOT_F32, queries.values, corpus.values)
+    scan.meet(_COSTS[metric], corpus.dimension)
+    scan.args.lengths = native.LENGTH_NONE if metric == "dot" else native.LENGTH_F32
     return scan
 
 
-def _in_bit_order(values: Floats, corpus: Embeddings) -> Floats:
-    """Return queries (n, 8 * width) in the order of the stored bits, highest first, so that a set bit adds."""
-    width = corpus.values.shape[1]
-    inverted = corpus.output_dtype is OutputDtype.BINARY and corpus.signed_bytes == "offset"
-    if corpus.dimension == width * 8 and corpus.bit_order == "msb" and not inverted:
-        return values
-    padded = np.zeros((len(values), width * 8), np.float32)
-    padded[:, : corpus.dimension] = values
-    bytes_of_8 = padded.reshape(len(values), width, 8)
-    if corpus.bit_order == "lsb":
-        bytes_of_8 = bytes_of_8[:, :, ::-1].copy()
-    if inverted:
-        bytes_of_8[:, :, 0] *= -1  # byte - 128: the highest bit is stored inverted
-    return bytes_of_8.reshape(len(values), width * 8)
-
-
-def _float_on_bits_plan(
-    queries: Embeddings, lengths: Lengths, corpus: Embeddings, metric: str, precision: str
-) -> native.Scan:
-    rows = corpus.values.view(np.uint8)
-    values, lengths = moderate(queries.values, lengths, metric)
-    values = _in_bit_order(values, corpus)
-    if precision == "float32":
-        scan = native.Scan(native.DOT_F32, values, rows, decode=native.DECODE_U1)
-        scales = np.ones(len(values))
+def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
+    """Codes against codes like them, except for those of ranges, which stand for floats."""
+    scale, dtype = corpus.scale, corpus.output_dtype
+    assert scale is not None
+    floats, own = None, None
+    if queries.output_dtype is OutputDtype.FLOAT:
+        floats = queries.values
+    elif scale.kind == RANGES:
+        floats = queries.to_float()
+    if floats is None:
+        scan, own = native.Scan(native.DOT_I8, queries.values, corpus.values), queries.scale
+    elif precision == "float32":
+        scan = native.Scan(native.DOT_F32, floats, corpus.values, native.DECODE_I8)
     else:
-        tables, table_scales = hamming.bit_tables(values)
-        scan = native.Scan(native.DOT_U1, tables, rows)
-        scales = table_scales.astype(np.float64)
-    bias = np.zeros(len(values))
-    if metric == "cosine":
-        scales = scales * inverse_of(lengths) / np.sqrt(corpus.dimension)
-    elif metric == "l2":  # |q - x|^2 = |q|^2 + dimension - 2 dot, as a cost: minus (2 dot - ...)
-        scan.sign = 1.0
-        scales, bias = 2 * scales, -(lengths**2 + corpus.dimension)
-    scan.metric = native.COST_DOT
-    return with_terms(scan, scales, bias)
+        scan = native.Scan(native.DOT_I8, floats, corpus.values)
+    scan.args.flip = 0x80 if dtype is OutputDtype.UINT8 else 0
+    if scale.kind == RANGES:
+        scan.set_ranges(*scale.step_and_middle(corpus.dimension))
+    else:
+        scan.args.lengths = native.LENGTH_I8
+        scan.args.step, scan.args.centre = scale.step_and_centre(dtype)
+    if scale.kind == PER_VECTOR:
+        scan.row_scales = scale.values
+    scan.meet(_COSTS[metric], corpus.dimension, scales=None if own is None else own.values)
+    if floats is None:
+        scan.args.sum_weight = scan.args.centre
+    if metric == "dot":
+        scan.args.lengths = native.LENGTH_NONE
+    return scan
+
+
+def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
+    ours, rows = queries.values, corpus.values.view(np.uint8)
+    if queries.output_dtype is OutputDtype.FLOAT:
+        scan = native.Scan(native.DOT_U1, ours, rows)
+        if precision == "float32":
+            scan = native.Scan(native.DOT_F32, ours, rows, native.DECODE_U1)
+    elif metric == "jaccard":
+        scan = native.Scan(native.HAMMING_U1, queries.packed_bytes(), corpus.packed_bytes())
+    else:
+        scan = native.Scan(native.HAMMING_U1, ours.view(np.uint8), rows)
+    if metric == "hamming":
+        scan.args.metric = native.COST_RAW
+        return scan
+    offset = corpus.output_dtype is OutputDtype.BINARY and corpus.signed_bytes == "offset"
+    scan.meet(_COSTS[metric], corpus.dimension, flags=bit_flags(corpus.bit_order, offset=offset))
+    if metric != "jaccard":  # all rows are as long: the terms hold what makes a dot a cosine or a distance
+        scan.args.metric = native.COST_DOT
+    return scan
 
 
 def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precision: str) -> native.Scan:
@@ -233,32 +177,36 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
         raise CodeMismatchError(f"low-bit codes compare by 'cosine', 'dot' or 'l2', not {metric!r}")
     if metric != "dot" and not corpus.is_unit:
         raise CodeMismatchError(f"{metric} wants low-bit codes of rows of unit length: normalize them, or use 'dot'")
-    lengths = finite_lengths(queries)
-    values = corpus.prepare_queries(queries.values)
+    moderated = native.Scan(native.DOT_F32, queries.values, queries.values)
+    moderated.meet(native.COST_COSINE if metric == "cosine" else native.COST_DOT, queries.dimension)
+    asked: Floats = moderated.queries.view(np.float32)
+    lengths = row_norms(asked)
+    values = corpus.prepare_queries(asked)
     if precision == "float32":
-        scan = native.Scan(native.DOT_F32, values, corpus.bit_planes, decode=native.DECODE_U1)
-        scales = np.ones(len(values))
+        scan, scales = native.Scan(native.DOT_F32, values, corpus.bit_planes, native.DECODE_U1), np.float32(1)
     else:
-        tables, table_scales = hamming.bit_tables(values)
+        tables, scales = hamming.bit_tables(values)
         scan = native.Scan(native.DOT_U1, tables, corpus.bit_planes)
-        scales = table_scales.astype(np.float64)
-    scan.mul, scan.bias = scales.astype(np.float32), np.zeros(len(values), np.float32)
+    scan.terms = np.zeros((3, len(values)), np.float32)
+    scan.terms[0] = scales
     scan.row_scales = corpus.row_scales()
     # A scan's scores are dots, up to what follows: l2 counts down from |q|^2 + 1.
-    factors = {"cosine": inverse_of(lengths), "dot": np.ones(len(values)), "l2": np.full(len(values), -2.0)}[metric]
+    factors = np.full(len(values), -2.0 if metric == "l2" else 1.0)
+    if metric == "cosine":
+        factors = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     constants = np.zeros(len(values)) if metric != "l2" else lengths**2 + 1
     center = corpus.scheme.center
     if corpus.centres_queries:  # costs are |q - x|^2, shifted to stay above 0; dot = (|q|^2 + 1 - cost) / 2
-        scan.metric = native.COST_L2
-        apart = row_norms(queries.values - center)
+        scan.args.metric = native.COST_L2
+        apart = row_norms(asked - center)
         reach = float(scan.row_scales.max(initial=0)) * np.abs(values).sum(axis=1).astype(np.float64)
-        scan.square = (apart**2 + 2 * reach).astype(np.float32)
+        scan.terms[2] = apart**2 + 2 * reach
         scan.row_scales = np.maximum(scan.row_scales, np.float32(1e-30))
         scan.row_squares = corpus.row_squares() / scan.row_scales.astype(np.float64) ** 2
         constants = constants + factors * (lengths**2 + 1 + 2 * reach) / 2
         factors = factors / 2
     elif center is not None:
-        constants = constants + factors * (queries.values.astype(np.float64) @ center.astype(np.float64))
+        constants = constants + factors * (asked.astype(np.float64) @ center.astype(np.float64))
     scan.factors, scan.constants = factors.astype(np.float32), constants.astype(np.float32)
     return scan
 
@@ -272,8 +220,9 @@ def _user_plan(queries: Embeddings, corpus: Embeddings, metric: Any) -> native.S
             f"this metric was compiled for {metric.output_dtype} rows, not {queries.output_dtype}: "
             f"use compile_metric(..., output_dtype={str(queries.output_dtype)!r})"
         )
-    sign = 1.0 if metric.lower_is_better else -1.0
-    scan = native.Scan(native.USER_TILE, queries.values, corpus.values, native.COST_USER, sign)
-    scan.tile = metric.address
-    scan.keep_alive.append(metric)
+    if queries.output_dtype is OutputDtype.FLOAT:
+        native.Scan(native.DOT_F32, queries.values, corpus.values).meet(native.COST_DOT, corpus.dimension)  # finite?
+    scan = native.Scan(native.USER_TILE, queries.values, corpus.values)
+    scan.set_tile(metric)
+    scan.args.user_sign = 1.0 if metric.lower_is_better else -1.0
     return scan

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native import search as native
+from ._native.scan import Scan
 from .embeddings import Embeddings
 from .lowbit_codes import LowBitCodes
 from .search import as_queries, as_rows, final_scores, restrict
@@ -68,36 +68,14 @@ def range_search(
     scan = plan(asked, rows, metric, query_precision)
     restrict(scan, mask)
     if scan.factors is None:
-        return RangeResult(*native.hits(scan, threshold, threads))
-    return _one_by_one(scan, threshold, threads, below=lower_is_better(metric))
+        thresholds = np.full(len(asked), threshold, np.float32)
+    else:
+        thresholds = _raw_thresholds(scan, threshold, lower_is_better(metric))
+    limits, scores, found = native.hits(scan, thresholds, threads)
+    return RangeResult(limits, final_scores(scan, scores, np.repeat(np.arange(len(asked)), np.diff(limits))), found)
 
 
-def _one_by_one(scan: native.Scan, threshold: float, threads: int | None, *, below: bool) -> RangeResult:
-    """Scan for each query alone, since each has a way of its own from costs to scores."""
-    least = _raw_thresholds(scan, threshold, below)
-    found = []
-    for query, raw in enumerate(least):
-        one = slice(query, query + 1)
-        alone = replace(
-            scan,
-            queries=scan.queries[one],
-            mul=_some(scan.mul, one),
-            bias=_some(scan.bias, one),
-            square=_some(scan.square, one),
-        )
-        _, scores, rows = native.hits(alone, float(raw), threads)
-        found.append((final_scores(scan, scores, one), rows))
-    limits = np.zeros(len(least) + 1, np.int64)
-    np.cumsum([len(rows) for _, rows in found], out=limits[1:])
-    scores = np.concatenate([np.empty(0, np.float32), *(scores for scores, _ in found)])
-    return RangeResult(limits, scores, np.concatenate([np.empty(0, np.int64), *(rows for _, rows in found)]))
-
-
-def _some(terms: NDArray[np.float32] | None, queries: slice) -> NDArray[np.float32] | None:
-    return None if terms is None else terms[queries]
-
-
-def _raw_thresholds(scan: native.Scan, threshold: float, below: bool) -> NDArray[np.float32]:
+def _raw_thresholds(scan: Scan, threshold: float, below: bool) -> NDArray[np.float32]:
     """Return for each query the greatest raw score whose final score is not better than the threshold.
 
     A final score is a raw one, times a factor, plus a constant, each step rounded: it never turns back, so that halving

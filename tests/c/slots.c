@@ -70,6 +70,9 @@ static const struct {
     SLOT(square_sums, "slots"),
     SLOT(inverse_lengths, "slots"),
     SLOT(l2_terms, "slots"),
+    SLOT(fold_f32, "slots"),
+    SLOT(weigh_f32, "slots"),
+    SLOT(round_f32, "slots"),
 };
 
 enum { N_SLOTS = sizeof SLOTS / sizeof SLOTS[0], TRIALS = 3000 };

@@ -161,6 +161,26 @@ static void square_ranges(source *from, int64_t count, int64_t width, uint8_t fl
     record(squares, count * 8);
 }
 
+/* A float query, anywhere in memory, to codes: by a step a dimension or one for all. */
+static void fold(source *from, int64_t dimension, uint8_t flags) {
+    const uint8_t *values = place_drawn(from, dimension, flags & 2 ? draw_bits : draw_float);
+    const float *steps = flags & 4 ? place_terms(from, dimension) : NULL;
+    float *folded = (float *)(void *)place(dimension * 4);
+    uint8_t *codes = place(dimension);
+    uint32_t bits = ec_active.fold_f32(values, dimension, steps, 0.37f, folded);
+    bool finite = bits < 0x7f800000u;
+    record(&finite, sizeof finite);
+    if (!finite) return; /* of what is not finite nobody asks more */
+    record(&bits, sizeof bits);
+    record(folded, dimension * 4);
+    double sum = ec_active.weigh_f32(values, dimension, steps);
+    record(&sum, sizeof sum);
+    float largest;
+    memcpy(&largest, &bits, sizeof largest);
+    ec_active.round_f32(folded, dimension, largest > 0 ? 127 / (double)largest : 0, (int8_t *)codes);
+    record(codes, dimension);
+}
+
 static void *place_scratch(int64_t bytes) {
     uint8_t *scratch = place(bytes + 64);
     return scratch + (64 - (uintptr_t)scratch % 64) % 64;
@@ -262,7 +282,7 @@ void subject_slots(const uint8_t *input, int64_t n) {
     source from = {input + HEADER, n - HEADER, 0};
     uint8_t flags = input[1];
     int64_t count = input[2], width = 1 + input[3] % 150;
-    switch (input[0] % 8) {
+    switch (input[0] % 9) {
     case 0: sift(&from, count * 3, flags); break;
     case 1: few_of_many(&from, count * 3, flags); break;
     case 2: decode(&from, count, width, flags); break;
@@ -270,6 +290,7 @@ void subject_slots(const uint8_t *input, int64_t n) {
     case 4: lengths(&from, count, width, flags); break;
     case 5: few_i8(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags); break;
     case 6: near_u1(&from, 1 + flags / 16, count, input[3] % 2 ? 1 + width % 34 : width, flags); break;
+    case 7: fold(&from, count + 1, flags); break;
     default: few_f32(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags);
     }
 }

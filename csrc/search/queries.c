@@ -1,0 +1,195 @@
+/* Queries as they are given, brought into the form that the scan takes, and what each contributes to its costs. */
+#include <float.h>
+#include <math.h>
+
+#include "../bits/bits.h"
+#include "scan.h"
+
+enum {
+    CHUNK = 16,  /* queries summed at a time: the kernels take some rows together */
+    MODERATE = 8 /* binary exponents of queries that are left as they are: EC_LEAST_LENGTH counts on it */
+};
+
+typedef struct {
+    const ec_search_args *args;
+    int64_t dimension;
+    uint32_t flags;
+    float *row, *spare; /* of a query on its way */
+    int64_t moderated;  /* queries that could not stay what they were */
+    double squares[CHUNK];
+    int32_t sums[CHUNK], squares_i32[CHUNK]; /* of codes */
+} preparation;
+
+/* How a query meets rows: the dot of what both stand for is mul * raw + bias. */
+typedef struct {
+    double mul, bias, square;
+    int32_t status;
+} meeting;
+
+static meeting failed(int32_t status) {
+    meeting m = {0, 0, 0, status};
+    return m;
+}
+
+static int rows_are_bits(const ec_search_args *args) {
+    return args->family == EC_HAMMING_U1 || args->family == EC_DOT_U1 || args->decode == EC_DECODE_U1;
+}
+
+/* A query for a cosine, which its length does not touch, as far from the ends of float32 as can be: multiplied by a power
+ * of two, so that products neither overflow nor vanish and every other rounding stays what it was. */
+static const void *moderate(preparation *p, const void *values, uint32_t largest_bits, double *square) {
+    int exponent;
+    float largest;
+    memcpy(&largest, &largest_bits, 4);
+    (void)frexpf(largest, &exponent);
+    if (largest == 0 || (exponent >= -MODERATE && exponent <= MODERATE)) return values;
+    double factor = ldexp(1, -exponent);
+    for (int64_t d = 0; d < p->dimension; d++) p->row[d] = (float)(ec_load_f32_at(values, d) * factor);
+    *square = ldexp(*square, -2 * exponent);
+    p->moderated++;
+    return p->row;
+}
+
+/* Values in the order of the stored bits, highest first, so that a set bit adds. */
+static const void *in_bit_order(const preparation *p, const void *values) {
+    int64_t width = p->args->width;
+    if (p->flags == 0 && p->dimension == 8 * width) return values;
+    int64_t reverse = p->flags & EC_BITS_LSB ? 7 : 0;
+    for (int64_t i = 0; i < 8 * width; i++) {
+        int64_t d = i ^ reverse;
+        p->spare[i] = d < p->dimension ? ec_load_f32_at(values, d) : 0;
+    }
+    /* of byte - 128 the highest bit is stored inverted */
+    for (int64_t i = 0; p->flags & EC_BITS_OFFSET && i < 8 * width; i += 8) p->spare[i] = -p->spare[i];
+    return p->spare;
+}
+
+/* Onto bits, whose tables are looked up or which are decoded to -1 and +1. */
+static int32_t meet_bits(const preparation *p, const void *values, void *query, meeting *m) {
+    const ec_search_args *args = p->args;
+    float scale = 1;
+    values = in_bit_order(p, values);
+    if (args->decode == EC_DECODE_U1)
+        memcpy(query, values, (size_t)args->width * 32);
+    else if (!ec_active.dot_u1_tables(values, args->width, query, &scale))
+        return EC_OUT_OF_RANGE;
+    m->mul = scale;
+    return EC_OK;
+}
+
+/* Onto integers that stand for a * code + b: q . (a * code + b) = (a * q) . code + q . b. */
+static int32_t meet_integers(const preparation *p, const void *values, void *query, meeting *m) {
+    const ec_search_args *args = p->args;
+    const float b = args->centre * args->step;
+    float *folded = args->decode == EC_DECODE_I8 ? query : p->spare, largest;
+    uint32_t bits = ec_active.fold_f32(values, p->dimension, args->steps, args->step, folded);
+    if (bits >= EC_INFINITY_BITS) return EC_OUT_OF_RANGE;
+    if (args->steps != NULL)
+        m->bias = ec_active.weigh_f32(values, p->dimension, args->offsets);
+    else if (b != 0)
+        m->bias = ec_active.weigh_f32(values, p->dimension, NULL) * b;
+    if (args->decode == EC_DECODE_I8) return EC_OK;
+    memcpy(&largest, &bits, 4);
+    m->mul = (double)largest / 127;
+    ec_active.round_f32(folded, p->dimension, m->mul > 0 ? 1 / m->mul : 0, query);
+    return EC_OK;
+}
+
+static meeting meet_floats(preparation *p, const void *values, int64_t at, void *query) {
+    const ec_search_args *args = p->args;
+    meeting m = {1, 0, p->squares[at], EC_OK};
+    uint32_t largest = ec_active.max_abs_bits_f32(values, p->dimension);
+    if (largest >= EC_INFINITY_BITS) return failed(EC_NOT_FINITE);
+    if (args->metric == EC_COST_COSINE) values = moderate(p, values, largest, &m.square);
+    if (rows_are_bits(args))
+        m.status = meet_bits(p, values, query, &m);
+    else if (args->family == EC_DOT_I8 || args->decode == EC_DECODE_I8)
+        m.status = meet_integers(p, values, query, &m);
+    else if (query)
+        memcpy(query, values, (size_t)p->dimension * 4);
+    return m;
+}
+
+/* Codes that stand for scale * (code + centre), rows' codes for step * (code + centre) times a scale of their own. */
+static meeting meet_codes(const preparation *p, const uint8_t *values, int64_t at, double scale, uint8_t *query) {
+    const double step = p->args->step, centre = p->args->centre;
+    const double rest = centre * centre * (double)p->dimension;
+    meeting m = {step * scale, 0, 0, EC_OK};
+    if (centre != 0) m.bias = m.mul * (centre * p->sums[at] + rest);
+    m.square = scale * scale * (p->squares_i32[at] + 2 * centre * p->sums[at] + rest);
+    for (int64_t d = 0; query && d < p->dimension; d++) query[d] = (uint8_t)(values[d] ^ p->args->flip);
+    return m;
+}
+
+/* Bits as -1 and +1: the dot is the dimensions less twice those that differ. */
+static meeting meet_signs(const preparation *p, const uint8_t *values) {
+    const ec_search_args *args = p->args;
+    meeting m = {-2, (double)p->dimension, (double)p->dimension, EC_OK};
+    if (args->metric == EC_COST_JACCARD) {
+        m.bias = 0;
+        for (int64_t j = 0; j < ec_words_u1(args->width); j++)
+            m.bias += ec_count_ones_u64(ec_row_word(values, args->width, j));
+    }
+    return m;
+}
+
+/* Fold the metric into a query's terms. Bits are all as long: cosines and distances from them are dots, up to constants. */
+static int32_t put_terms(const preparation *p, int64_t q, const meeting *m, void *terms) {
+    const ec_search_args *args = p->args;
+    const int bits = rows_are_bits(args);
+    double values[3] = {m->mul, m->bias, 0};
+    if (args->metric == EC_COST_COSINE) {
+        double length = sqrt(m->square) * (bits ? sqrt((double)p->dimension) : 1), inverse = length > 0 ? 1 / length : 0;
+        values[0] *= inverse;
+        values[1] *= inverse;
+    } else if (args->metric == EC_COST_L2 && bits) { /* minus the squared distance, 2 * dot - both squares */
+        values[0] *= 2;
+        values[1] = 2 * values[1] - (m->square + (double)p->dimension);
+    } else if (args->metric == EC_COST_L2) {
+        values[2] = m->square;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (!(fabs(values[i]) <= FLT_MAX)) return EC_OUT_OF_RANGE;
+        ec_store_f32_at(terms, i * args->n_queries + q, (float)values[i]);
+    }
+    return EC_OK;
+}
+
+int64_t ec_search_queries_scratch_bytes(int64_t dimension) { return 2 * 4 * ec_round_up(dimension, 16); }
+
+/* What is asked of the values of a few queries together. */
+static void sum_chunk(preparation *p, const uint8_t *values, int32_t type, int64_t n) {
+    const ec_search_args *args = p->args;
+    const uint8_t flip = (uint8_t)args->flip;
+    const int64_t dimension = p->dimension;
+    const int squares = args->metric == EC_COST_COSINE || args->metric == EC_COST_L2;
+    if (type == EC_FLOAT32 && squares) ec_active.sumsq_f32(values, 4 * dimension, n, dimension, p->squares);
+    if (type == EC_FLOAT32 || args->family == EC_HAMMING_U1) return;
+    if (args->centre != 0) ec_active.sum_i8(values, dimension, n, dimension, flip, p->sums);
+    if (squares) ec_active.sumsq_i8(values, dimension, n, dimension, flip, p->squares_i32);
+}
+
+ec_result ec_search_queries(const ec_search_args *args, const void *values, int32_t type, int64_t dimension,
+                            const void *scales, uint32_t flags, void *queries, void *terms, void *scratch) {
+    preparation p = {args, dimension, flags, scratch, (float *)scratch + ec_round_up(dimension, 16), 0, {0}, {0}, {0}};
+    int64_t stride = args->family == EC_HAMMING_U1 ? args->width : type == EC_FLOAT32 ? 4 * dimension : dimension;
+    for (int64_t q = 0; q < args->n_queries; q++) {
+        const uint8_t *from = (const uint8_t *)values + q * stride;
+        uint8_t *to = queries ? (uint8_t *)queries + q * ec_search_query_bytes(args) : NULL;
+        if (q % CHUNK == 0) sum_chunk(&p, from, type, ec_min_i64(CHUNK, args->n_queries - q));
+        meeting m;
+        if (type == EC_FLOAT32)
+            m = meet_floats(&p, from, q % CHUNK, to);
+        else if (args->family == EC_HAMMING_U1)
+            m = meet_signs(&p, from);
+        else
+            m = meet_codes(&p, from, q % CHUNK, (double)args->step * (scales ? ec_load_f32_at(scales, q) : 1), to);
+        if (m.status == EC_OK) m.status = put_terms(&p, q, &m, terms);
+        if (m.status != EC_OK) {
+            ec_result failure = {q, q, m.status};
+            return failure;
+        }
+    }
+    ec_result done = {args->n_queries, p.moderated, EC_OK};
+    return done;
+}

@@ -1,0 +1,168 @@
+"""What a scan compares: queries in the form that the kernels take, rows, and how a raw score becomes a cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .core import ffi, lib, pointer
+
+HAMMING_U1, DOT_U1, DOT_I8 = int(lib.EC_HAMMING_U1), int(lib.EC_DOT_U1), int(lib.EC_DOT_I8)
+DOT_F32, USER_TILE = int(lib.EC_DOT_F32), int(lib.EC_USER_TILE)
+DECODE_NONE, DECODE_I8, DECODE_U1 = int(lib.EC_DECODE_NONE), int(lib.EC_DECODE_I8), int(lib.EC_DECODE_U1)
+COST_RAW, COST_DOT, COST_COSINE = int(lib.EC_COST_RAW), int(lib.EC_COST_DOT), int(lib.EC_COST_COSINE)
+COST_L2, COST_JACCARD, COST_USER = int(lib.EC_COST_L2), int(lib.EC_COST_JACCARD), int(lib.EC_COST_USER)
+LENGTH_NONE, LENGTH_F32 = int(lib.EC_LENGTH_NONE), int(lib.EC_LENGTH_F32)
+LENGTH_I8, LENGTH_RANGES = int(lib.EC_LENGTH_I8), int(lib.EC_LENGTH_RANGES)
+MAX_DIMENSION = int(lib.EC_DOT_MAX_DIMENSION)
+
+_ARGUMENTS = ffi.typeof("ec_search_args *")
+_TYPES = {np.dtype(np.float32): lib.EC_FLOAT32, np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
+
+
+class Scan:
+    """Queries, rows and what ``ec_search_args`` has of them. See csrc/embcodec.h.
+
+    Attributes
+    ----------
+    args : cdata
+        The numbers that are alike for all rows and queries, to be set as they are there. A cost is kept low; a score is
+        ``args.user_sign`` times the cost, int32 for ``COST_RAW``, float32 else.
+    queries : ndarray
+        As they are given, and after :meth:`meet` in the form of the kernels.
+    terms : ndarray of float32, (3, n_queries), or None
+        The factor, the bias and the squared length of each query.
+    """
+
+    mask: NDArray[np.uint8] | None = None
+    selection: NDArray[np.int64] | None = None
+    terms: NDArray[np.float32] | None = None
+    row_scales: NDArray[np.float32] | None = None
+    row_squares: NDArray[np.float64] | None = None
+    factors: NDArray[np.float32] | None = None  # at the end a query's scores are multiplied by these
+    constants: NDArray[np.float32] | None = None  # and these added
+    _kept: Any = None  # alive, as args have its address
+
+    def __init__(self, family: int, queries: NDArray[Any], rows: NDArray[Any], decode: int = DECODE_NONE) -> None:
+        self.queries, self.rows = queries, rows
+        self.args = args = ffi.new(_ARGUMENTS)  # all zeros
+        args.family, args.decode, args.metric, args.user_sign, args.step = family, decode, COST_DOT, -1.0, 1.0
+        args.n_queries, args.width = len(queries), rows.shape[1]
+        args.row_bytes = args.row_stride = args.width * rows.itemsize
+
+    def set_ranges(self, steps: NDArray[np.float32], offsets: NDArray[np.float32]) -> None:
+        """Let rows stand for steps * code + offsets, (dimension,) each."""
+        self._kept = steps, offsets
+        self.args.lengths, self.args.steps, self.args.offsets = LENGTH_RANGES, pointer(steps), pointer(offsets)
+
+    def set_tile(self, metric: Any) -> None:
+        """Score by a compiled metric."""
+        self._kept = metric
+        self.args.metric, self.args.tile = COST_USER, ffi.cast("ec_user_tile", metric.address)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether scores are int32."""
+        return bool(self.args.metric == COST_RAW)
+
+    @property
+    def per_query(self) -> bool:
+        """Whether each query has rows of its own: `selection` is (n_queries, n)."""
+        return self.selection is not None and self.selection.ndim == 2
+
+    @property
+    def n_positions(self) -> int:
+        """Rows of the corpus, or of the selection."""
+        return len(self.rows) if self.selection is None else int(self.selection.shape[-1])
+
+    def meet(self, metric: int, dimension: int, *, scales: NDArray[np.float32] | None = None, flags: int = 0) -> None:
+        """Bring queries as they are given, floats or codes, into the form of the kernels, and find their terms.
+
+        Parameters
+        ----------
+        metric : int
+            ``COST_DOT``, ``COST_COSINE``, ``COST_L2`` or ``COST_JACCARD``.
+        dimension : int
+        scales : ndarray of float32, (n_queries,), optional
+            Of codes.
+        flags : int
+            How the rows' bits lie: see :func:`.bits.bit_flags`.
+
+        Raises
+        ------
+        ValueError
+            For queries that are not finite, or too large.
+        """
+        values, args = self.queries, self.args
+        args.metric = metric
+        self.terms = np.empty((3, len(values)), np.float32)
+        scratch = scratches.take(lib.ec_search_queries_scratch_bytes(dimension))
+        changed = args.decode != DECODE_NONE or args.family == DOT_U1
+        changed = changed or (args.family == DOT_I8 and values.dtype != np.int8)
+        while True:
+            if changed:
+                self.queries = np.empty((len(values), lib.ec_search_query_bytes(args)), np.uint8)
+            done = lib.ec_search_queries(
+                args, pointer(values), _TYPES[values.dtype], dimension, ffi.NULL if scales is None else pointer(scales),
+                flags, pointer(self.queries) if changed else ffi.NULL, pointer(self.terms), pointer(scratch),
+            )  # fmt: skip
+            if done.status != lib.EC_OK or changed or not done.produced:
+                break
+            changed = True  # some cannot stay what they are
+        scratches.give(scratch)
+        if done.status == lib.EC_NOT_FINITE:
+            raise ValueError(f"query {done.consumed} has NaN or infinite values")
+        if done.status != lib.EC_OK:
+            raise ValueError("queries are too large for float32")
+
+    def arguments(self, k: int, start: int, stop: int) -> Any:
+        """Return ``ec_search_args`` for positions start .. stop, with addresses in the scan's arrays."""
+        args = ffi.new(_ARGUMENTS, self.args[0])
+        first = 0 if self.selection is not None else start
+        # past an array's last row lies nothing that is read
+        args.queries, args.rows = pointer(self.queries), pointer(self.rows[first:] if first else self.rows)
+        args.n_rows, args.k = stop - start, k
+        if self.terms is not None and self.terms.size:
+            terms, each = pointer(self.terms), self.terms.strides[0]
+            args.mul, args.bias, args.square = terms, terms + each, terms + 2 * each
+        if self.selection is not None:
+            chosen = self.selection if self.per_query else self.selection[start:stop]
+            args.n_rows, args.n_selected, args.selection = len(self.rows), stop - start, pointer(chosen)
+            args.selection_stride = chosen.shape[1] if self.per_query else 0
+        if self.mask is not None:
+            args.mask = pointer(self.mask[first // 8 :])
+        if self.row_scales is not None:
+            args.row_scales = pointer(self.row_scales[first:])
+        if self.row_squares is not None:
+            args.row_squares = pointer(self.row_squares[first:])
+        return args
+
+
+class Scratch:
+    """Scratch buffers handed from call to call, the last one back first: fresh pages cost more than a small search."""
+
+    def __init__(self, most: int = 8, most_bytes: int = 32 << 20) -> None:
+        self._free: list[NDArray[np.uint8]] = []
+        self._most, self._most_bytes = most, most_bytes
+
+    def take(self, size: int) -> NDArray[np.uint8]:
+        """Return a 64-byte aligned buffer of at least `size` bytes."""
+        try:
+            buffer = self._free.pop()
+        except IndexError:
+            buffer = np.empty(0, np.uint8)
+        if len(buffer) < size:
+            whole = np.empty(size + 64, np.uint8)
+            skip = -whole.ctypes.data % 64
+            buffer = whole[skip : skip + size]
+        return buffer
+
+    def give(self, buffer: NDArray[np.uint8]) -> None:
+        """Take a buffer back."""
+        if len(self._free) < self._most and len(buffer) <= self._most_bytes:
+            self._free.append(buffer)
+
+
+scratches = Scratch()
