@@ -182,8 +182,9 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
     asked: Floats = moderated.queries.view(np.float32)
     lengths = row_norms(asked)
     values = corpus.prepare_queries(asked)
+    scales: Any = 1.0
     if precision == "float32":
-        scan, scales = native.Scan(native.DOT_F32, values, corpus.bit_planes, native.DECODE_U1), np.float32(1)
+        scan = native.Scan(native.DOT_F32, values, corpus.bit_planes, native.DECODE_U1)
     else:
         tables, scales = hamming.bit_tables(values)
         scan = native.Scan(native.DOT_U1, tables, corpus.bit_planes)
@@ -196,7 +197,9 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
         factors = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     constants = np.zeros(len(values)) if metric != "l2" else lengths**2 + 1
     center = corpus.scheme.center
-    if corpus.centres_queries:  # costs are |q - x|^2, shifted to stay above 0; dot = (|q|^2 + 1 - cost) / 2
+    if (
+        corpus.centres_queries and center is not None
+    ):  # costs are |q - x|^2, shifted to stay above 0; dot = (|q|^2 + 1 - cost) / 2
         scan.args.metric = native.COST_L2
         apart = row_norms(asked - center)
         reach = float(scan.row_scales.max(initial=0)) * np.abs(values).sum(axis=1).astype(np.float64)
