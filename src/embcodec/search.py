@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import search as native
 from ._native.scan import Scan
 from .codec_bits import as_array
+from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
@@ -161,7 +162,7 @@ def as_embeddings(rows: Any, name: str) -> Embeddings:
             f"{name} is a bare array of {array.dtype}, whose meaning is unknown: wrap it, as "
             'Embeddings(values, "int8"), "uint8", "binary" or "ubinary"'
         )
-    return Embeddings(array, "float")
+    return Embeddings(array, OutputDtype.FLOAT)
 
 
 def as_queries(queries: Any) -> tuple[Embeddings, bool]:

@@ -19,7 +19,8 @@ LENGTH_I8, LENGTH_RANGES = int(lib.EC_LENGTH_I8), int(lib.EC_LENGTH_RANGES)
 MAX_DIMENSION = int(lib.EC_DOT_MAX_DIMENSION)
 
 _ARGUMENTS = ffi.typeof("ec_search_args *")
-_TYPES = {np.dtype(np.float32): lib.EC_FLOAT32, np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
+_FLOAT32, _INT8, _UINT8 = int(lib.EC_FLOAT32), int(lib.EC_INT8), int(lib.EC_UINT8)
+_TYPES = {np.dtype(np.float32): _FLOAT32, np.dtype(np.int8): _INT8, np.dtype(np.uint8): _UINT8}
 
 
 class Scan:
@@ -95,26 +96,25 @@ class Scan:
         ValueError
             For queries that are not finite, or too large.
         """
-        values, args = self.queries, self.args
-        args.metric = metric
+        values, args, family = self.queries, self.args, self.args.family
+        kind, args.metric = _TYPES[values.dtype], metric
         self.terms = np.empty((3, len(values)), np.float32)
         scratch = scratches.take(lib.ec_search_queries_scratch_bytes(dimension))
-        changed = args.decode != DECODE_NONE or args.family == DOT_U1
-        changed = changed or (args.family == DOT_I8 and values.dtype != np.int8)
+        changed = family == DOT_U1 or (family == DOT_I8 and kind != _INT8) or args.decode != DECODE_NONE
         while True:
             if changed:
                 self.queries = np.empty((len(values), lib.ec_search_query_bytes(args)), np.uint8)
             done = lib.ec_search_queries(
-                args, pointer(values), _TYPES[values.dtype], dimension, ffi.NULL if scales is None else pointer(scales),
+                args, pointer(values), kind, dimension, ffi.NULL if scales is None else pointer(scales),
                 flags, pointer(self.queries) if changed else ffi.NULL, pointer(self.terms), pointer(scratch),
             )  # fmt: skip
-            if done.status != lib.EC_OK or changed or not done.produced:
+            if changed or not done.produced:
                 break
             changed = True  # some cannot stay what they are
         scratches.give(scratch)
-        if done.status == lib.EC_NOT_FINITE:
-            raise ValueError(f"query {done.consumed} has NaN or infinite values")
-        if done.status != lib.EC_OK:
+        if done.status:
+            if done.status == lib.EC_NOT_FINITE:
+                raise ValueError(f"query {done.consumed} has NaN or infinite values")
             raise ValueError("queries are too large for float32")
 
     def arguments(self, k: int, start: int, stop: int) -> Any:

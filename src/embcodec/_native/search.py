@@ -30,6 +30,8 @@ class NotFiniteRowError(ValueError):
 
 def split(n: int, parts: int) -> list[tuple[int, int]]:
     """Return ranges of 0 .. n, about equal, that begin at whole blocks and are not too long for entries."""
+    if parts == 1 and n <= _MOST_ROWS:
+        return [(0, n)]
     parts = max(min(parts, -(-n // _PART_ROWS), _MOST_PARTS), -(-n // (_MOST_ROWS // _PART_ROWS * _PART_ROWS)), 1)
     step = max(-(-n // (parts * _PART_ROWS)) * _PART_ROWS, _PART_ROWS)
     return [(start, min(start + step, n)) for start in range(0, n, step)] or [(0, 0)]
@@ -37,8 +39,8 @@ def split(n: int, parts: int) -> list[tuple[int, int]]:
 
 def threads_for(scan: Scan, threads: int | None) -> int:
     """Return how many threads to run: by default one until a scan takes some hundred microseconds."""
-    row_bytes = scan.args.row_bytes
-    return default_threads(threads, int(scan.n_positions * row_bytes * max(len(scan.queries) / 16, 0.125)))
+    work = 0 if threads else int(scan.n_positions * scan.args.row_bytes * max(len(scan.queries) / 16, 0.125))
+    return default_threads(threads, work)
 
 
 def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -49,8 +51,8 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
     NotFiniteRowError
         Where a row's score is NaN.
     """
-    n_queries = len(scan.queries)
-    scores = np.empty((n_queries, k), np.int32 if scan.is_integer else np.float32)
+    n_queries, is_integer, selection = len(scan.queries), scan.is_integer, scan.selection
+    scores = np.empty((n_queries, k), np.int32 if is_integer else np.float32)
     indices = np.empty((n_queries, k), np.int64)
     if k == 0 or n_queries == 0:
         return scores, indices
@@ -70,31 +72,20 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
         args, scratch = calls[part]
         results[part] = lib.ec_search(args, pointer(scratch))
 
-    try:
-        run([partial(search, part) for part in range(len(parts))], threads)
-        for _, scratch in calls:
-            scratches.give(scratch)
-        _check(scan, parts, results)
-        starts = ffi.new(_OFFSETS, [start for start, _ in parts])
-        selection = ffi.NULL if scan.selection is None else pointer(scan.selection)
-        lib.ec_search_merge(
-            entries, len(parts), n_queries, k, starts, k, scan.is_integer, scan.args.user_sign, selection,
-            scan.n_positions if scan.per_query else 0, pointer(scores), pointer(indices),
-        )  # fmt: skip
-    finally:
-        scratches.give(room)
+    run([partial(search, part) for part in range(len(parts))], threads)
+    for _, scratch in calls:
+        scratches.give(scratch)
+    for result, (start, _) in zip(results, parts, strict=True):
+        if result.status:
+            raise NotFiniteRowError(result.consumed + (start if selection is None else 0))
+    starts = ffi.new(_OFFSETS, [start for start, _ in parts])
+    chosen, stride = ffi.NULL if selection is None else pointer(selection), scan.n_positions if scan.per_query else 0
+    lib.ec_search_merge(
+        entries, len(parts), n_queries, k, starts, k, is_integer, scan.args.user_sign, chosen, stride, pointer(scores),
+        pointer(indices),
+    )  # fmt: skip
+    scratches.give(room)
     return scores, indices
-
-
-def _check(scan: Scan, parts: list[tuple[int, int]], results: list[Any]) -> None:
-    """Raise NotFiniteRowError for the first row whose score was NaN."""
-    failures = [
-        result.consumed + (start if scan.selection is None else 0)
-        for result, (start, _) in zip(results, parts, strict=True)
-        if result.status
-    ]
-    if failures:
-        raise NotFiniteRowError(min(failures))
 
 
 def hits(
