@@ -120,6 +120,27 @@ def test_bounds_hold_as_often_as_they_say(bits: int, rotation: str, center: str)
         assert broken <= 1 - confidence + 0.005
 
 
+@pytest.mark.parametrize("center", ["none", "mean"])
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_what_no_row_is_beyond(monkeypatch: pytest.MonkeyPatch, bits: int, center: str) -> None:
+    from embcodec import lowbit_errors
+
+    monkeypatch.setattr(lowbit_errors, "_BLOCK_ROWS", 100)
+    x = np.random.default_rng(bits).standard_normal((333, 40)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    codes = LowBitQuantizer(bits, rotation="random", center=center).fit(x).encode(x)
+    error, square, scale = codes.widest
+    assert error == lowbit_errors.row_errors(codes).max()
+    assert square == codes.row_squares().max()
+    assert scale == codes.row_scales().max()
+    asked = x[:5] - codes.scheme.center if codes.centres_queries else x[:5]
+    lengths = np.linalg.norm(asked.astype(np.float64), axis=1)[:, None]
+    most = lowbit_errors.certain_bounds(codes, lengths, error, square)
+    assert (codes.error_bounds(x[:5]) <= most * (1 + 1e-6)).all()
+    assert codes[:0].widest == (0, 0, 0)
+    assert pickle.loads(pickle.dumps(codes)).widest == codes.widest
+
+
 @settings(max_examples=60)
 @given(
     st.sampled_from([1, 2, 4]),

@@ -15,6 +15,7 @@ from ._native import lowbit as native
 from .codes import row_norms
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
+from .lowbit_errors import certain_bounds, row_errors, widest
 from .lowbit_levels import Floats, Levels, levels_of
 from .lowbit_rotations import Rotation
 from .quantize import as_float_rows
@@ -219,22 +220,14 @@ class LowBitCodes:
         1 / sqrt(dimension) of that, or up to twice as much without a random rotation. A row whose estimate plus bound
         is below the k-th best exact score need not be scored exactly.
         """
-        asked = as_float_rows(queries)
-        rounding = 2.0**-11 if self.scales.dtype == np.float16 else 2.0**-22
-        scales, squares = self.row_scales().astype(np.float64), self.row_squares()
-        unbiased = self.scales.astype(np.float64) * self.scheme.scale_unit
-        dots = np.divide(squares, unbiased, out=np.zeros_like(squares), where=unbiased > 0)
-        level_squares = self._level_squares()
-        # |r - s l|^2, with the parts as far off as rounding may have put them.
-        rests = squares - 2 * scales * dots + scales**2 * level_squares + 6 * rounding * (squares + scales * dots)
-        errors = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(level_squares)
-        center = self.scheme.center
-        if not self.centres_queries or center is None:
-            return (row_norms(asked)[:, None] * errors * (1 + 1e-5) + 1e-6).astype(np.float32)
-        # Unit rows may miss unit length by the tolerance, as far as float16 inputs do: that shifts |q - x|^2.
-        lengths = row_norms(asked - center)
-        bounds = lengths[:, None] * errors * (1 + 1e-5) + 1.5 * rounding * squares + self.unit_error + 1e-6
-        return np.asarray(bounds, np.float32)
+        asked, center = as_float_rows(queries), self.scheme.center
+        lengths = row_norms(asked - center if self.centres_queries and center is not None else asked)[:, None]
+        return certain_bounds(self, lengths, row_errors(self), self.row_squares()).astype(np.float32)
+
+    @cached_property
+    def widest(self) -> tuple[float, float, float]:
+        """The largest error of a row, for queries of length 1, the largest squared length and the largest scale."""
+        return widest(self)
 
     def _level_squares(self) -> NDArray[np.float64]:
         """Return the squared lengths of what rows' levels stand for; of rotated ones, from how often signs agree."""

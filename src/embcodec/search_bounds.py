@@ -12,13 +12,14 @@ from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
+from .lowbit_errors import certain_bounds, rounding_of, row_errors
 from .search import SearchResult, as_count, rescored
 from .search_plan import plan
 
 Doubles = NDArray[np.float64]
 
 _WIDER, _WIDER_WHITENED, _WIDER_ONE_BIT = 1.25, 1.4, 2.0  # errors of codes without a random rotation: see `rescore`
-_BLOCK_QUERIES, _BLOCK_ROWS = 16, 1 << 16
+_BLOCK_QUERIES = 16
 
 
 class BoundedResult(SearchResult):
@@ -88,7 +89,9 @@ class Bounds:
         if metric == "cosine":  # of which the length of a query is no part
             values = (values / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
             lengths = np.ones(len(values))
-        self._values, self._lengths = values, lengths
+        center = codes.scheme.center
+        centred = values - center if codes.centres_queries and center is not None else values
+        self._lengths, self._spreads = lengths[:, None], row_norms(centred)[:, None]
         self._doubt = (1 - confidence) / (2 * max(len(codes), 1))
         self._part = self._part_of_certain(codes, self._doubt)
         self._factor = 2.0 if metric == "l2" else 1.0
@@ -112,7 +115,8 @@ class Bounds:
         for start in range(0, len(rows), _BLOCK_QUERIES):
             block = slice(start, start + _BLOCK_QUERIES)
             some, places = np.unique(np.maximum(rows[block], 0), return_inverse=True)
-            bounds = self._bounds(self.codes[some], self._values[block], self._lengths[block])
+            codes = self.codes[some]
+            bounds = self._bounds(block, row_errors(codes), codes.row_squares())
             most[block] += np.take_along_axis(bounds, places.reshape(rows[block].shape), axis=1)
         order = np.argsort(-most, axis=1, kind="stable")
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(most, order, axis=1)
@@ -124,27 +128,19 @@ class Bounds:
             return np.full(len(candidates), np.inf)
         scores, rows = rescored(self.queries, candidates, self.codes, count, self.metric, "int8", threads)
         worst = np.where(rows >= 0, self.sign * scores.astype(np.float64), np.inf).min(axis=1)
-        center = self.codes.scheme.center
-        centred = self._values - center if self.codes.centres_queries and center is not None else self._values
-        farthest = int(row_norms(centred).argmax())  # whose bounds are the widest
-        values, lengths = self._values[farthest : farthest + 1], self._lengths.max(keepdims=True)
-        greatest = 0.0
-        for start in range(0, len(self.codes), _BLOCK_ROWS):
-            greatest = max(
-                greatest, float(self._bounds(self.codes[start : start + _BLOCK_ROWS], values, lengths).max())
-            )
-        reach: Doubles = worst + greatest + self._rounding_of_queries()
+        error, square, _ = self.codes.widest
+        reach: Doubles = worst + self._bounds(slice(None), error, square)[:, 0] + self._rounding_of_queries()
         return reach
 
-    def _bounds(self, codes: LowBitCodes, values: NDArray[np.float32], lengths: Doubles) -> Doubles:
-        """Return how far estimated goodness can be below the exact one, (m, n), for queries and their lengths (m,)."""
-        certain = codes.error_bounds(values).astype(np.float64)
+    def _bounds(self, queries: slice, errors: Doubles | float, squares: Doubles | float) -> Doubles:
+        """Return how far estimated goodness can be below the exact one, (m, n), by the rows' errors and lengths."""
+        codes = self.codes
+        certain = certain_bounds(codes, self._spreads[queries], errors, squares)
         # What does not lean on directions is not made smaller by them: stored scales and lengths are rounded, rows of
         # unit length may miss it (which shifts a cosine and a distance), and both scores are sums in float32.
-        center, squares = codes.scheme.center, codes.row_squares()
+        center, stored = codes.scheme.center, rounding_of(codes)
         offset = 0.0 if center is None else float(row_norms(center[None])[0])
-        lengths = lengths[:, None] + (offset if codes.centres_queries else 0.0)
-        stored = 2.0**-11 if codes.scales.dtype == np.float16 else 2.0**-22
+        lengths = self._lengths[queries] + (offset if codes.centres_queries else 0.0)
         fixed = stored * (2 * lengths * np.sqrt(squares) + 1.5 * squares) + codes.unit_error
         bounds = np.minimum(self._part * certain + fixed, certain) if self._part < 1 else certain
         dimension = codes.dimension
@@ -163,7 +159,7 @@ class Bounds:
         assert self._scan.terms is not None
         width = self.codes.bit_planes.shape[1] + 1
         steps = width if self._doubt <= 0 else min(width, np.sqrt(width * np.log(1 / self._doubt)))
-        most = float(self.codes.row_scales().max(initial=0))
+        _, _, most = self.codes.widest
         assert self._scan.factors is not None
         # Of a scan of squared distances a dot counts twice, in which its factors count it half.
         twice = 2.0 if self._scan.row_squares is not None else 1.0
