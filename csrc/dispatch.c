@@ -25,6 +25,7 @@ static void install_scalar(ec_kernels *table) {
     ec_bits_install_scalar(table);
     ec_quantize_install_scalar(table);
     ec_hadamard_install_scalar(table);
+    ec_lowbit_install_scalar(table);
     ec_hamming_install_scalar(table);
     ec_tables_install_scalar(table);
     ec_search_install_scalar(table);
@@ -45,6 +46,7 @@ static void install_avx2(ec_kernels *table) {
     ec_bits_install_avx2(table);
     ec_quantize_install_avx2(table);
     ec_hadamard_install_avx2(table);
+    ec_lowbit_install_avx2(table);
 }
 
 static void install_avx512(ec_kernels *table) {
@@ -60,6 +62,7 @@ static void install_avx512(ec_kernels *table) {
     ec_bits_install_avx512(table);
     ec_quantize_install_avx512(table);
     ec_hadamard_install_avx512(table);
+    ec_lowbit_install_avx512(table);
 }
 #endif
 
@@ -74,6 +77,7 @@ static void install_neon(ec_kernels *table) {
     ec_bits_install_neon(table);
     ec_quantize_install_neon(table);
     ec_hadamard_install_neon(table);
+    ec_lowbit_install_neon(table);
     ec_search_install_neon(table);
 }
 #endif

@@ -223,11 +223,38 @@ ec_result ec_check_finite_f32(const void *values, int64_t count);
 void ec_rotate_f32(void *values, int64_t rows, int64_t dimension, const void *factors, int32_t rounds,
                    int32_t inverse);
 
-/* bits 1, 2 or 4; levels float32 (2^bits,) ascending, for values of unit variance; thresholds (2^bits - 1,) between them;
- * patterns uint8 (2^bits,): the bits of each level. packed: (rows, bits * ceil(dimension / 8)), a plane a bit, first
- * dimension highest. scales: |x|^2 / <x, level>, 0 for a zero row, lengths: |x|; float32 (rows,). */
-void ec_lowbit_encode_f32(const void *values, int64_t rows, int64_t dimension, int32_t bits, const void *thresholds,
-                          const void *levels, const void *patterns, void *packed, void *scales, void *lengths);
+/* ---- lowbit ---- */
+
+/* How rows become codes: centred, turned, coded. Arrays are float32, NULL where there is none; a panel is (inner, 64):
+ * what 64 dimensions of the result take of each of `inner` values, zero where there are not so many. */
+typedef struct {
+    int64_t dimension;
+    int32_t bits;              /* 1, 2 or 4 */
+    const void *levels;        /* (2^bits,), ascending, for values of unit variance */
+    const void *thresholds;    /* (2^bits - 1,), between them */
+    const void *patterns;      /* uint8 (2^bits,): the bits of each level */
+    const void *center;        /* (dimension,) */
+    const void *factors;       /* (rounds, dimension): see ec_rotate_f32 */
+    int32_t rounds;
+    int32_t dense;             /* whether panels take all dimensions, not 64 each */
+    const void *panels;        /* (ceil(dimension / 64), 64, or dimension where dense, 64) */
+    int64_t directions;        /* a multiple of 64; 0: none of what follows */
+    const void *along;         /* (directions / 64, dimension, 64): V, orthonormal, before the panels' map T */
+    const void *turned;        /* likewise: T V */
+    const void *added;         /* (ceil(dimension / 64), directions, 64): diag(gains - 1) (T V)^T */
+    const void *weights;       /* (directions,): 1 / gains - gains */
+} ec_lowbit_scheme;
+
+/* Bytes of scratch, 64-byte aligned, for ec_lowbit_encode_f32() of so many rows. */
+int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
+
+/* Code rows x: r = x - center becomes y = T (I + V diag(gains - 1) V^T) r and that levels l of y sqrt(dimension) / |y|.
+ * packed: (rows, bits * ceil(dimension / 8)), a plane a bit, first dimension highest. Float32 (rows,) are lengths, |r|,
+ * and scales, |r|^2 / <T (I + V diag(1 / gains - 1) V^T) r, l>, 0 where that dot is not positive or, with directions,
+ * below |r| sqrt(dimension) / 20. squares: double (rows,), |x|^2. NaN and Infinity are refused (EC_NOT_FINITE,
+ * `consumed` the element's offset in the matrix). */
+ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, const void *values, int64_t rows, void *scratch,
+                               void *packed, void *scales, void *lengths, void *squares);
 
 /* ---- response ----
  *

@@ -10,7 +10,8 @@
 
 #include "search/slots.h"
 
-typedef struct ec_steps ec_steps; /* see quantize/quantize.h */
+typedef struct ec_steps ec_steps;   /* see quantize/quantize.h */
+typedef struct ec_levels ec_levels; /* see lowbit/lowbit.h */
 
 typedef struct ec_kernels {
     /* base64: see base64/base64.h */
@@ -42,6 +43,11 @@ typedef struct ec_kernels {
                                   void *values);
     /* hadamard: count is a power of two */
     void (*hadamard_f32)(void *values, int64_t count);
+    /* lowbit: a panel is (inner, 64); strides in bytes */
+    void (*lowbit_panel_f32)(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
+                             void *out, int64_t out_stride, int32_t add);
+    double (*lowbit_code_f32)(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
+                              int64_t width);
     /* hamming */
     void (*hamming_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*hamming_u1_prepare)(const void *queries, int64_t n_queries, int64_t width, void *prepared);
@@ -165,5 +171,9 @@ void ec_hadamard_install_scalar(ec_kernels *table);
 void ec_hadamard_install_avx2(ec_kernels *table);
 void ec_hadamard_install_avx512(ec_kernels *table);
 void ec_hadamard_install_neon(ec_kernels *table);
+void ec_lowbit_install_scalar(ec_kernels *table);
+void ec_lowbit_install_avx2(ec_kernels *table);
+void ec_lowbit_install_avx512(ec_kernels *table);
+void ec_lowbit_install_neon(ec_kernels *table);
 
 #endif

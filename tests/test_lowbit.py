@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ from embcodec import (
 from embcodec._native import core
 from embcodec._native import lowbit as native
 from embcodec.lowbit_levels import levels_of
-from embcodec.lowbit_rotations import random_rotation
+from embcodec.lowbit_rotations import learned_blocks, learned_rotation, random_rotation, whitened
 from shapes import DIMENSIONS
 
 DATA = Path(__file__).parent / "data"
@@ -117,13 +119,31 @@ def test_levels_have_the_known_errors(bits: int, error: float) -> None:
     assert (np.diff(levels.levels) > 0).all()
 
 
+def coded(x: np.ndarray, bits: int, **parts: Any) -> tuple[np.ndarray, ...]:
+    """Return bit planes, scales, lengths and squares, as the C core makes them of rows."""
+    levels = levels_of(bits)
+    coder = native.Coder(
+        x.shape[1], bits, levels=levels.levels, thresholds=levels.thresholds, patterns=levels.patterns, **parts
+    )
+    planes = np.empty((len(x), bits * -(-x.shape[1] // 8)), np.uint8)
+    results = planes, np.empty(len(x), np.float32), np.empty(len(x), np.float32), np.empty(len(x))
+    coder.encode(x, *results)
+    return results
+
+
+def signs_of(planes: np.ndarray, dimension: int, bits: int) -> np.ndarray:
+    """Return the levels of bit planes."""
+    parts = np.unpackbits(planes.reshape(len(planes), bits, -1), axis=2)[:, :, :dimension]
+    return np.einsum("nbd,b->nd", 2.0 * parts - 1, levels_of(bits).weights)
+
+
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_kernel_against_numpy(isa: str, bits: int) -> None:
     levels = levels_of(bits)
     for dimension in DIMENSIONS:
         x = rows(5, dimension, dimension)
         x[3] = 0
-        planes, scales, lengths = native.encode(x, bits, levels.thresholds, levels.levels, levels.patterns)
+        planes, scales, lengths, norms = coded(x, bits)
         squares = np.einsum("ij,ij->i", x.astype(np.float64), x.astype(np.float64))
         factors = np.sqrt(dimension / np.where(squares > 0, squares, np.inf)).astype(np.float32)
         codes = (x[:, :, None] * factors[:, None, None] > levels.thresholds).sum(axis=2)
@@ -136,6 +156,48 @@ def test_kernel_against_numpy(isa: str, bits: int) -> None:
         expected_scales = np.where(squares > 0, squares / np.where(dots > 0, dots, 1), 0)
         np.testing.assert_allclose(scales, expected_scales, rtol=1e-6)
         np.testing.assert_allclose(lengths, np.sqrt(squares), rtol=1e-6)
+        np.testing.assert_allclose(norms, squares, rtol=1e-12)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("kind", ["random", "blocks", "learned", "whitened"])
+def test_maps_against_numpy(isa: str, kind: str, bits: int) -> None:
+    """Rows centred, mapped and coded by the C core: the same on every tier, and what NumPy has but for its rounding."""
+    levels = levels_of(bits)
+    for dimension in (1, 7, 64, 100, 193):
+        x = rows(150, dimension, dimension) + np.float32(0.02)
+        rotation = {
+            "random": lambda some: random_rotation(some.shape[1], 3),
+            "blocks": lambda some: learned_blocks(some, levels),
+            "learned": lambda some: learned_rotation(some, levels),
+            "whitened": lambda some: whitened(some, levels),
+        }[kind](x)
+        center = x.mean(axis=0)
+        few = x if isa != "scalar" else x[:10]  # its fused steps take their time
+        parts = rotation.parts_for_coding(dimension) | {"center": center}
+        planes, scales, lengths, norms = coded(few, bits, **parts)
+        with core.forced_isa("scalar"):
+            plain = coded(few[:10], bits, **parts)
+        for ours, expected in zip((planes, scales, lengths, norms), plain, strict=True):
+            np.testing.assert_array_equal(ours[:10], expected)
+        centred = (few - center).astype(np.float64)
+        exact = rotation.apply(few - center).astype(np.float64)
+        exact *= np.sqrt(dimension) / np.linalg.norm(exact, axis=1, keepdims=True)
+        found = signs_of(planes, dimension, bits)
+        clear = np.abs(exact[:, :, None] - levels.thresholds).min(axis=2) > 1e-4
+        nearest = levels.levels[np.searchsorted(levels.thresholds, exact)]
+        np.testing.assert_allclose(found[clear], nearest[clear], atol=1e-6)
+        assert clear.mean() > 0.99
+        squares = np.square(centred).sum(axis=1)
+        seen = np.einsum("ij,ij->i", rotation.apply_to_queries(few - center).astype(np.float64), found)
+        kept = scales > 0
+        np.testing.assert_allclose(scales[kept], (squares / seen)[kept], rtol=2e-5)
+        assert (seen[~kept] < 0.051 * np.sqrt(squares * dimension)[~kept]).all()
+        np.testing.assert_allclose(lengths, np.sqrt(squares), rtol=1e-5)
+        # Queries take the inverse: dots with mapped rows stay, and what is mapped comes back.
+        dots = rotation.apply_to_queries(few.copy()).astype(np.float64) @ rotation.apply(few.copy()).T
+        np.testing.assert_allclose(dots, few.astype(np.float64) @ few.T, atol=2e-6)
+        np.testing.assert_allclose(rotation.undo(rotation.apply(few.copy())), few, atol=2e-6)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
@@ -192,7 +254,7 @@ def test_sizes() -> None:
 
 def test_auto_keeps_more_than_plain_sign_bits(capsys: pytest.CaptureFixture[str]) -> None:
     """The figures of a real and two synthetic sets, each with its bound."""
-    lines, least_gain = [], {"real": 0.01, "collapsed": 0.20, "isotropic": -0.005}
+    lines, least_gain = [], {"real": 0.02, "collapsed": 0.45, "isotropic": 0.0}
     for name, read in SETS.items():
         documents, queries = read()
         bits = quantize(documents, "ubinary")
@@ -228,8 +290,28 @@ def test_auto_gains_on_rows_that_it_was_not_fitted_to(capsys: pytest.CaptureFixt
     with capsys.disabled():
         print("\n  real, other rows: auto against float query", *(f"{mean:+.3f}" for mean in means), *choices)
         print(f"  mean {means.mean():+.4f}, a split's 95 % interval +-{1.96 * np.std(gains) / np.sqrt(500):.4f}")
-    assert means.min() >= 0
-    assert means.mean() >= 0.01
+    assert means.min() >= 0.01
+    assert means.mean() >= 0.02
+
+
+def test_auto_is_never_below_plain_sign_bits_where_there_is_nothing_to_gain(capsys: pytest.CaptureFixture[str]) -> None:
+    """Isotropic rows: plain sign bits are kept, and then rank as the service's own bits do."""
+    gains = {}
+    for dimension, n, seed in ((64, 1000, 1), (64, 10_000, 2), (256, 1000, 3), (1024, 1000, 4)):
+        x, unseen, queries = (rows(count, dimension, 10 * seed + i) for i, count in enumerate((n, 1000, 100)))
+        quantizer = LowBitQuantizer(1).fit(x)
+        for corpus in (x, unseen):
+            exact = search(queries, corpus, 10).indices
+            codes = quantizer.encode(corpus)
+            auto, plain = search(queries, codes, 10), search(queries, quantize(corpus, "ubinary"), 10)
+            kept = [(found.indices[:, :, None] == exact[:, None]).any(axis=2).mean() for found in (auto, plain)]
+            gains[dimension, n, len(corpus)] = float(kept[0] - kept[1])
+            if quantizer.choice == "plain sign bits":
+                np.testing.assert_array_equal(codes.bit_planes, quantize(corpus, "ubinary").values)
+                np.testing.assert_array_equal(auto.indices, plain.indices)
+    with capsys.disabled():
+        print("\n  isotropic: auto against float query", *(f"{d} d, {n}: {g:+.3f}" for (d, _, n), g in gains.items()))
+    assert min(gains.values()) >= 0
 
 
 @pytest.mark.parametrize("rotation", ["none", "random", "blocks", "learned", "whitened"])
@@ -257,7 +339,7 @@ def test_bounds_on_the_real_set(bits: int, rotation: str, capsys: pytest.Capture
             assert beyond <= 0.01
 
 
-@pytest.mark.parametrize(("bits", "least"), [(2, 0.86), (4, 0.95)])
+@pytest.mark.parametrize(("bits", "least"), [(2, 0.885), (4, 0.953)])
 def test_two_and_four_bits_on_the_real_set(bits: int, least: float, capsys: pytest.CaptureFixture[str]) -> None:
     documents, queries = real_set()
     quantizer = LowBitQuantizer(bits).fit(documents)
@@ -321,6 +403,30 @@ def test_save_and_load(tmp_path: Path) -> None:
         LowBitQuantizer.load(tmp_path / "none.npz")
 
 
+def test_large_inputs_are_read_once_and_in_blocks(tmp_path: Path) -> None:
+    """A mapped file ten times as large as what is held in memory meanwhile, also where its floats are converted."""
+    n, dimension = 40_000, 512
+    for dtype in (np.float16, np.float32, np.float64):
+        file = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=dtype, shape=(n, dimension))
+        few = rows(500, dimension)
+        file[:] = np.tile(few, (n // 500, 1))
+        file.flush()
+        quantizer = LowBitQuantizer(1, rotation="whitened", center="mean").fit(few)
+        mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+        expected = quantizer.encode(few.astype(dtype))
+        tracemalloc.start()
+        codes = quantizer.encode(mapped)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= 2 * codes.nbytes + (10 << 20)
+        assert codes[n - 500 :] == expected
+        assert codes[:500] == expected
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r+")
+    mapped[n - 2, 3] = np.inf
+    with pytest.raises(NotFiniteError, match=f"row {n - 2}, column 3 is inf"):
+        quantizer.encode(mapped)
+
+
 def test_small_and_odd_samples() -> None:
     for n, dimension in ((1, 1), (1, 7), (2, 100), (30, 7), (200, 1), (120, 3)):
         x = rows(n, dimension)
@@ -365,11 +471,18 @@ def test_refusals() -> None:
         LowBitQuantizer(1, rotation="random", seed=9).fit(x).decode(codes)
     with pytest.raises(ValueError, match="cannot be stored"):
         fitted.encode(x * np.float32(1e9))
-    bad = x.copy()
-    bad[3, 2] = np.nan
-    for call in (fitted.fit, fitted.encode):
-        with pytest.raises(NotFiniteError, match="row 3, column 2"):
-            call(bad)
+    for value in (np.nan, np.inf, -np.inf):
+        bad = x.copy()
+        bad[3, 2] = value
+        for call in (
+            fitted.fit,
+            fitted.encode,
+            lambda some: fitted.encode(some.astype(np.float64)),
+            fitted.scheme.encode,
+            lambda some: LowBitQuantizer(1).fit(x, queries=some),
+        ):
+            with pytest.raises(NotFiniteError, match=f"row 3, column 2 is {value}"):
+                call(bad)
     with pytest.raises(CodeMismatchError, match="ubinary queries"):
         search(quantize(x, "ubinary"), codes, 3)
     with pytest.raises(CodeMismatchError, match="15 dimensions, the corpus 16"):

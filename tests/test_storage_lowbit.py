@@ -18,8 +18,8 @@ from embcodec.storage import SUFFIXES
 from embcodec.storage_pack import pack, unpack
 from embcodec.storage_tensors import read_tensors, write_tensors
 
-KINDS = [(bits, rotation, center) for bits in (1, 2, 4) for rotation in ("none", "random", "learned") for center in
-         ("none", "mean")]  # fmt: skip
+KINDS = [(bits, rotation, center) for bits in (1, 2, 4) for rotation in ("none", "random", "blocks", "learned",
+         "whitened") for center in ("none", "mean")]  # fmt: skip
 
 
 def rows(n: int, dimension: int, seed: int = 0) -> np.ndarray:
@@ -142,6 +142,10 @@ def test_every_changed_bit_of_the_header_is_seen(tmp_path: Path) -> None:
         ({"center": np.full(43, np.inf, np.float32)}, "not finite"),
         ({"matrix": np.zeros((43, 42), np.float32)}, "matrix of"),
         ({"factors": np.zeros((4, 43, 1), np.float32)}, "factors of"),
+        ({"blocks": np.zeros((1, 64, 64), np.float32)}, "factors and blocks"),
+        ({"gains": np.zeros((3,), np.float32)}, "none goes without"),
+        ({"directions": np.zeros((42, 3), np.float32)}, "directions of .* not float32 43 x any"),
+        ({"whitening": np.zeros((43, 43), np.float32)}, "no longer made nor read"),
     ],
 )
 def test_contradictions_are_seen(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -172,6 +176,15 @@ def test_copies_are_alike() -> None:
     original = codes(1, "learned")
     for found in (copy.copy(original), copy.deepcopy(original), pickle.loads(pickle.dumps(original))):
         assert same(found, original)
+
+
+def test_directions_and_gains_that_do_not_fit_are_seen() -> None:
+    tensors, texts = pack(codes(rotation="whitened"))
+    for name, change in (("gains", lambda gains: gains[:1]), ("directions", lambda directions: directions[:, :1])):
+        with pytest.raises(StorageError, match=r"gains for \d+ directions"):
+            unpack({**tensors, name: np.ascontiguousarray(change(tensors[name]))}, texts)
+    with pytest.raises(StorageError, match="none goes without"):
+        unpack({name: array for name, array in tensors.items() if name != "blocks"}, texts)
 
 
 def test_conversions_from_and_to() -> None:

@@ -6,16 +6,16 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits as native_bits
-from .codes import row_norms
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes, LowBitScheme
 from .lowbit_levels import Floats, Levels, levels_of
+from .lowbit_measure import Trial, some_rows
 from .lowbit_rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
 from .quantize import as_float_rows
 
@@ -24,8 +24,7 @@ __all__ = ["LowBitCodes", "LowBitQuantizer", "LowBitScheme"]
 ROTATIONS = ("none", "random", "blocks", "learned", "whitened", "auto")
 CENTERS = ("none", "mean", "auto")
 PLAIN = "plain sign bits"
-_LEARN_ROWS, _MEASURE_ROWS, _MEASURE_QUERIES, _FOLDS = 20_000, 4_000, 1_000, 4
-_NEIGHBOURS = 10
+_LEARN_ROWS, _FOLDS = 20_000, 4
 _FEWEST_ROWS = 80  # to measure choices with
 _WHITENED = "whitened, blocks of rotations"
 _LEAST_ROWS = {"blocks": 0.5, "learned": 4.0, "whitened": 0.5}  # a dimension, for a choice to be measured
@@ -44,10 +43,11 @@ class LowBitQuantizer:
     bits : {1, 2, 4}
     rotation : {"none", "random", "blocks", "learned", "whitened", "auto"}
         "random": signs and Hadamard transforms, fast. "blocks": iterative quantization of 64 dimensions at a time on
-        the sample, fast. "learned": of all dimensions, slower to fit and to encode; it gains most on the sample itself
-        and wants many times more rows than dimensions. "whitened": a partial whitening, which queries take back, and
-        blocks after it: the most accurate for rows that were not in the sample, and the slowest to encode. "auto"
-        measures them on rows that they were not fitted to.
+        the sample, fast. "learned": of all dimensions, the slowest to fit and to encode (a whole matrix product, at
+        1,024 dimensions ten times the cost of "blocks"); it gains most on the sample itself and wants many times more
+        rows than dimensions. "whitened": a partial whitening, which queries take back, and blocks after it: the most
+        accurate for rows that were not in the sample, at four times the cost of "blocks". "auto" measures them on rows
+        that they were not fitted to.
     center : {"none", "mean", "auto"}
         Whether the sample's mean is taken off first, which rescues models whose vectors share a large mean.
     seed : int
@@ -58,9 +58,10 @@ class LowBitQuantizer:
         What was chosen: ``"learned rotation, centred"``.
     report : dict of str to float
         The overlap@10 with float search that each choice reached on rows that it was not fitted to, where there was a
-        choice to make.
-        At one bit "plain sign bits" is among them. They, or no rotation, give way to "whitened" where that is not
-        worse, and either to what is better by more than its standard error.
+        choice to make. At one bit "plain sign bits" are kept unless another is better beyond doubt: for every kind of
+        queries asked, and on average over the 10, 20, 40 and 80 nearest by so many standard errors that among equal
+        choices one fit in a thousand takes another. At more bits it is "whitened" that others must beat so or, where
+        that is worse, no rotation.
 
     Notes
     -----
@@ -103,8 +104,8 @@ class LowBitQuantizer:
         sample : array-like of float, (n, dimension)
             One row is enough, a few for each dimension are good; at most 20,000 are used to learn a rotation.
         queries : array-like of float, (m, dimension), optional
-            Real queries to measure choices with, some hundred. By default rows of the sample ask, as they are and
-            without half of what they share.
+            Real queries to measure choices with, some hundred. By default rows of the sample ask, as they are, without
+            half of what they share, and mixed with each other.
 
         Raises
         ------
@@ -125,10 +126,9 @@ class LowBitQuantizer:
 
     def encode(self, x: ArrayLike) -> LowBitCodes:
         """Return the codes of rows (n, dimension); NaN, infinities and other dimensions are refused (ValueError)."""
-        rows = as_float_rows(x)
+        rows: NDArray[Any] = x if _is_float_matrix(x) else as_float_rows(x)
         if rows.shape[1] != self.scheme.dimension:
             raise ValueError(f"rows have {rows.shape[1]} dimensions, the quantizer {self.scheme.dimension}")
-        native_bits.require_finite(rows)
         return self.scheme.encode(rows)
 
     def decode(self, codes: LowBitCodes) -> Floats:
@@ -168,7 +168,9 @@ class LowBitQuantizer:
             quantizer = cls(bits, rotation=rotation, center=center, seed=seed)
             quantizer.choice = choice
             quantizer.report = dict(zip(measured, arrays["report"].tolist(), strict=True))
+            Rotation.refuse_former(arrays)
             fitted = Rotation(*(arrays.get(name) for name in Rotation._fields))
+            fitted.check()
             quantizer._scheme = LowBitScheme(
                 bits, dimension, fitted, arrays.get("center"), bool(scaled), float(arrays["scale_unit"])
             )
@@ -192,7 +194,7 @@ class LowBitQuantizer:
     def _fitted(self, x: Floats, choice: str) -> LowBitScheme:
         dimension = x.shape[1]
         center = x.mean(axis=0, dtype=np.float64).astype(np.float32) if "centred" in choice else None
-        some = _some_rows(x, _LEARN_ROWS, self.seed)
+        some = some_rows(x, _LEARN_ROWS, self.seed)
         some = some if center is None else some - center
         name, levels = _kind(choice), levels_of(self.bits)
         if name == "random":
@@ -202,51 +204,26 @@ class LowBitQuantizer:
         else:
             rotation = Rotation()
         scheme = LowBitScheme(self.bits, dimension, rotation, center, choice != PLAIN)
-        scales = scheme.encode_raw(_some_rows(x, 1000, self.seed))[1]
+        scales = scheme.encode_raw(some_rows(x, 1000, self.seed))[1]
         typical = float(np.median(scales[scales > 0])) if (scales > 0).any() else 1.0
         return replace(scheme, scale_unit=typical)
 
     def _measure(self, x: Floats, queries: Floats | None, choices: list[str]) -> str:
-        """Return the best of `choices`.
+        """Return the best of `choices`; the first one unless others are better beyond doubt.
 
-        Rows are coded in parts, each by what is fitted to the others: what was learned by heart does not count. Some of
-        the rows ask, as they are and without half of the sample's mean, for queries are seldom texts like the rows and
-        share less with them than rows do with each other.
-
-        The default is the first choice, or whitened rows where they are not worse. Others must be better by more than
-        the standard error, for both kinds of queries: centring, above all, gains for some what it loses for others.
+        Rows are coded in parts, each by what is fitted to the others: what was learned by heart does not count.
         """
-        x = _some_rows(x, _MEASURE_ROWS, self.seed)
         if len(x) < _FEWEST_ROWS:
             return choices[0]
-        order = np.random.default_rng(self.seed).permutation(len(x))
-        own = np.empty(0, np.int64)  # where the rows that ask are to be left out
-        if queries is None:
-            own = order[:_MEASURE_QUERIES]
-            asked = x[own]
-            apart = asked - x.mean(axis=0) / 2
-            lengths = np.maximum(row_norms(apart), np.finfo(np.float32).tiny)
-            queries = np.concatenate([asked, apart * (row_norms(asked) / lengths).astype(np.float32)[:, None]])
-            own = np.concatenate([own, own])
-        else:
-            queries = _some_rows(queries, _MEASURE_QUERIES, self.seed)
-        truth = _nearest(queries @ x.T, own)
-        kept: dict[str, Any] = {}
+        trial = Trial(x, queries, self.seed)
+        part = np.random.default_rng(self.seed).permutation(len(trial.rows)) % _FOLDS
+        overlaps = {}
         for choice in choices:
-            if len(choices) > 2 and len(x) < _LEAST_ROWS.get(_kind(choice), 0) * x.shape[1]:
+            if len(choices) > 2 and len(trial.rows) < _LEAST_ROWS.get(_kind(choice), 0) * x.shape[1]:
                 continue  # so few rows would be learned by heart
-            found = _nearest(self._estimates(queries, x, order % _FOLDS, choice), own)
-            kept[choice] = (found[:, :, None] == truth[:, None]).any(axis=2).mean(axis=1)
-        self.report = {choice: float(values.mean()) for choice, values in kept.items()}
-        default = next(iter(kept))
-        if self.report.get(_WHITENED, 0) >= self.report[default]:
-            default = _WHITENED
-        better = [default]
-        for choice, overlaps in kept.items():
-            gains = (overlaps - kept[default]).reshape(2 if len(own) else 1, -1)
-            if (gains.mean(axis=1) > gains.std(axis=1) / np.sqrt(gains.shape[1])).all():
-                better.append(choice)
-        return max(better, key=lambda choice: self.report[choice])
+            overlaps[choice] = trial.overlaps(self._estimates(trial.queries, trial.rows, part, choice))
+        self.report = {choice: float(found[0].mean()) for choice, found in overlaps.items()}
+        return trial.best_of(overlaps, None if PLAIN in overlaps else _WHITENED)
 
     def _estimates(self, queries: Floats, x: Floats, part: NDArray[np.int64], choice: str) -> Floats:
         """Return the dots of queries with rows that are coded by what is fitted to other parts, (m, n)."""
@@ -259,6 +236,12 @@ class LowBitQuantizer:
         return estimates
 
 
+def _is_float_matrix(x: Any) -> TypeGuard[NDArray[Any]]:
+    """Whether `x` can be converted block by block, as large files want it."""
+    plain = isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray)
+    return bool(plain and x.ndim == 2 and x.dtype.kind == "f")
+
+
 def _name(rotation: str, center: str) -> str:
     names = {"none": "no rotation", "blocks": "blocks of rotations", "whitened": _WHITENED}
     turned = names.get(rotation, f"{rotation} rotation")
@@ -267,16 +250,3 @@ def _name(rotation: str, center: str) -> str:
 
 def _kind(choice: str) -> str:
     return choice.replace(",", "").partition(" ")[0]
-
-
-def _some_rows(x: Floats, most: int, seed: int) -> Floats:
-    if len(x) <= most:
-        return x
-    return x[np.sort(np.random.default_rng(seed).choice(len(x), most, replace=False))]
-
-
-def _nearest(scores: Floats, own: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the places of each query's ten greatest scores; the first queries leave out one place each."""
-    scores[np.arange(len(own)), own] = -np.inf
-    k = min(_NEIGHBOURS, scores.shape[1] - 1)
-    return np.argpartition(-scores, k, axis=1)[:, :k]

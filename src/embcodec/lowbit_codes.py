@@ -14,15 +14,14 @@ from ._native import bits as native_bits
 from ._native import lowbit as native
 from .codes import row_norms
 from .embeddings import Embeddings
-from .errors import CodeMismatchError
+from .errors import CodeMismatchError, NotFiniteError
 from .lowbit_errors import certain_bounds, row_errors, widest
 from .lowbit_levels import Floats, Levels, levels_of
 from .lowbit_rotations import Rotation
 from .quantize import as_float_rows
 
-_BLOCK_BYTES = 1 << 19  # of float rows coded at a time: they stay in L2
+_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 _UNIT_TOLERANCE = 0.01  # float16 rounds the length of a unit row by far less
-_LEAST_COSINE = 0.05  # of a row and what its bits say: below, they say nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,32 +60,32 @@ class LowBitScheme:
                 digest.update(name.encode() + part.astype("<f4").tobytes())
         return f"lowbit{self.bits}:{digest.hexdigest()[:16]}"
 
-    def encode_raw(self, x: Floats) -> tuple[NDArray[np.uint8], Floats, Floats]:
-        """Return the bit planes, unbiased scales and lengths of centred rows, block by block."""
-        width = self.bits * -(-self.dimension // 8)
-        planes = np.empty((len(x), width), np.uint8)
-        scales, lengths = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
+    @cached_property
+    def _coder(self) -> native.Coder:
+        levels, parts = self.levels, self.rotation.parts_for_coding(self.dimension)
+        parts |= {"levels": levels.levels, "thresholds": levels.thresholds, "patterns": levels.patterns}
+        return native.Coder(self.dimension, self.bits, self.center, **parts)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: part for name, part in self.__dict__.items() if name != "_coder"}  # addresses are of a process
+
+    def encode_raw(self, x: NDArray[Any]) -> tuple[NDArray[np.uint8], Floats, Floats, NDArray[np.float64]]:
+        """Return the bit planes, unbiased scales and lengths of centred rows, and the squared lengths of the rows.
+
+        Rows of another type than float32 are converted a block at a time; all are read once.
+        """
+        planes = np.empty((len(x), self.bits * -(-self.dimension // 8)), np.uint8)
+        scales, lengths, squares = np.empty(len(x), np.float32), np.empty(len(x), np.float32), np.empty(len(x))
         step = max(1, _BLOCK_BYTES // (4 * self.dimension))
         for begin in range(0, len(x), step):
             block = slice(begin, begin + step)
-            rows = x[block] - self.center if self.center is not None else x[block].copy()
-            whitened = self.rotation.whitening is not None
-            turned = self.rotation.apply(rows if not whitened else rows.copy())
-            planes[block], scales[block], lengths[block] = native.encode(
-                turned, self.bits, self.levels.thresholds, self.levels.levels, self.levels.patterns
-            )
-            if whitened:
-                scales[block], lengths[block] = self._scales_of_whitened(rows, planes[block])
-        return planes, scales, lengths
-
-    def _scales_of_whitened(self, rows: Floats, planes: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-        """Return the unbiased scales and the lengths of centred rows: they are of the rows before the whitening."""
-        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
-        seen = self.rotation.apply_to_queries(rows)
-        dots = np.einsum("ij,ij->i", seen, self.values_of(planes), dtype=np.float64)
-        least = _LEAST_COSINE * np.sqrt(squares * self.dimension)
-        scales = np.divide(squares, dots, out=np.zeros_like(dots), where=dots > least)
-        return scales.astype(np.float32), np.sqrt(squares).astype(np.float32)
+            try:
+                self._coder.encode(
+                    as_float_rows(x[block]), planes[block], scales[block], lengths[block], squares[block]
+                )
+            except NotFiniteError as error:
+                raise NotFiniteError(begin + error.row, error.column, error.value) from None
+        return planes, scales, lengths, squares
 
     def values_of(self, planes: NDArray[np.uint8]) -> Floats:
         """Return the levels that bit planes stand for, float32 (n, dimension)."""
@@ -98,9 +97,9 @@ class LowBitScheme:
             values += weight * native_bits.unpack_bits(packed, self.dimension, flags, np.float32)
         return values
 
-    def encode(self, x: Floats) -> LowBitCodes:
-        """Return the codes of rows (n, dimension), which are finite."""
-        planes, scales, lengths = self.encode_raw(x)
+    def encode(self, x: NDArray[Any]) -> LowBitCodes:
+        """Return the codes of rows (n, dimension) of floats; NotFiniteError names the first that is not finite."""
+        planes, scales, lengths, squares = self.encode_raw(x)
         small = np.float16 if self.bits == 1 else np.float32
         with np.errstate(over="ignore"):
             stored = (scales / np.float32(self.scale_unit)).astype(small)
@@ -109,9 +108,8 @@ class LowBitScheme:
         if not finite.all():
             row = int(finite.argmin())
             raise ValueError(f"row {row} is thousands of times longer than the sample's: its scale cannot be stored")
-        norms = row_norms(x)
-        is_unit = bool((np.abs(norms - 1) <= _UNIT_TOLERANCE).all())
-        unit_error = float(np.abs(norms**2 - 1).max(initial=0) / 2) if is_unit else 0.0
+        is_unit = bool((np.abs(np.sqrt(squares) - 1) <= _UNIT_TOLERANCE).all())
+        unit_error = float(np.abs(squares - 1).max(initial=0) / 2) if is_unit else 0.0
         return LowBitCodes(planes, stored, kept, self, is_unit, unit_error)
 
     def decode(self, codes: LowBitCodes) -> Floats:
@@ -230,14 +228,10 @@ class LowBitCodes:
         return widest(self)
 
     def _level_squares(self) -> NDArray[np.float64]:
-        """Return the squared lengths of what rows' levels stand for; of rotated ones, from how often signs agree."""
-        if self.scheme.rotation.colouring is not None:
-            squares = np.empty(len(self))
-            step = max(1, _BLOCK_BYTES // (4 * self.dimension))
-            for begin in range(0, len(self), step):
-                values = self.scheme.values_of(self.bit_planes[begin : begin + step])
-                squares[begin : begin + step] = row_norms(self.scheme.rotation.undo(values)) ** 2
-            return squares
+        """Return the squared lengths of what rows' levels stand for: from how often signs agree.
+
+        Those of whitened rows also from their dots with the directions in which queries are stretched.
+        """
         weights, width = self.scheme.levels.weights.astype(np.float64), -(-self.dimension // 8)
         squares = np.full(len(self), self.dimension * float(weights @ weights))
         planes = self.bit_planes.reshape(len(self), self.scheme.bits, width)
@@ -245,6 +239,13 @@ class LowBitCodes:
             for j in range(i):
                 differing = np.unpackbits(planes[:, i] ^ planes[:, j], axis=1).sum(axis=1, dtype=np.int64)
                 squares += 2 * weights[i] * weights[j] * (self.dimension - 2 * differing)
+        directions, gains = self.scheme.rotation.turned_directions, self.scheme.rotation.gains
+        if gains is not None:
+            step = max(1, _BLOCK_BYTES // (4 * self.dimension))
+            for begin in range(0, len(self), step):
+                block = slice(begin, begin + step)
+                along = self.scheme.values_of(self.bit_planes[block]) @ directions()
+                squares[block] += np.square(along, dtype=np.float64) @ (1 / gains.astype(np.float64) ** 2 - 1)
         return squares
 
     def to_float(self) -> Floats:

@@ -104,7 +104,7 @@ class Bounds:
         rotation = codes.scheme.rotation
         if rotation.factors is not None:
             return min(part, 1.0)
-        wider = _WIDER if rotation.whitening is None else _WIDER_WHITENED
+        wider = _WIDER if rotation.gains is None else _WIDER_WHITENED
         return min((_WIDER_ONE_BIT if codes.scheme.bits == 1 else wider) * part, 1.0)
 
     def reach(self, candidates: NDArray[np.int64], threads: int | None) -> tuple[NDArray[np.int64], Doubles]:

@@ -30,8 +30,8 @@ def pack(rows: Embeddings | LowBitCodes, prefix: str = "") -> tuple[Tensors, Wor
     -------
     tensors : dict
         ``values``, and ``scale`` where the scale has values. Of low-bit codes ``bit_planes``, ``scales``, ``lengths``
-        and what their scheme has of ``center``, ``matrix`` and ``factors``: they can be read, and added to, without
-        the quantizer.
+        and what their scheme has of ``center`` and the parts of its :class:`Rotation`: they can be read, and added to,
+        without the quantizer.
     words : dict of str to str
         ``format``, ``dimension``; ``output_dtype``, ``scale`` (its identity), ``signed_bytes`` and ``bit_order``; or,
         of low-bit codes, ``low_bit`` (their scheme's identity), ``bits``, ``scaled``, ``scale_unit``, ``is_unit`` and
@@ -126,7 +126,9 @@ def _unpack_low_bit(arrays: Tensors, words: Words, dimension: int) -> LowBitCode
     if not 0 < scale_unit < np.inf or not 0 <= unit_error <= _LONGEST_UNIT_ERROR:
         raise ValueError(f"a scale of {scale_unit} and an error of {unit_error}")
     center = _learned(arrays, "center", (dimension,))
+    Rotation.refuse_former(arrays)
     rotation = Rotation(*(_learned(arrays, name, shape) for name, shape in Rotation.shapes(dimension).items()))
+    rotation.check()
     scheme = LowBitScheme(bits, dimension, rotation, center, words["scaled"] == "1", scale_unit)
     if scheme.identity != words["low_bit"]:
         raise ValueError(f"the rotation and center are not those of {words['low_bit']!r}")
@@ -150,7 +152,8 @@ def _learned(arrays: Tensors, name: str, shape: tuple[int | None, ...]) -> NDArr
         wanted in (None, there) for wanted, there in zip(shape, array.shape, strict=True)
     )
     if array.dtype != np.float32 or not fits:
-        raise ValueError(f"{name} of {array.dtype} {array.shape} for {shape[-1]} dimensions")
+        wanted = " x ".join("any" if length is None else str(length) for length in shape)
+        raise ValueError(f"{name} of {array.dtype} {array.shape}, not float32 {wanted}")
     if not np.isfinite(array).all():
         raise ValueError(f"a {name} that is not finite")
     return np.ascontiguousarray(array)

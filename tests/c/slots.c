@@ -29,6 +29,8 @@ static const struct {
     SLOT(dequantize_unit_f32, "quantize"),
     SLOT(dequantize_ranges_f32, "quantize"),
     SLOT(hadamard_f32, "hadamard"),
+    SLOT(lowbit_panel_f32, "lowbit"),
+    SLOT(lowbit_code_f32, "lowbit"),
     SLOT(hamming_u1_pack, "hamming"),
     SLOT(hamming_u1_prepare, "hamming"),
     SLOT(hamming_u1_tile, "hamming"),

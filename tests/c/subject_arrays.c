@@ -108,8 +108,8 @@ static bool moderate(const uint8_t *values, int64_t count) {
 
 void subject_lowbit(const uint8_t *input, int64_t n) {
     matrix m;
-    if (!read_matrix(input, n, &m) || ec_check_finite_f32(m.values, m.count).status != EC_OK) return;
-    int32_t bits = 1 << input[0] % 3, n_levels = 1 << bits;
+    if (!read_matrix(input, n, &m)) return;
+    int32_t bits = 1 << input[0] % 3, n_levels = 1 << bits, map = input[0] / 3 % 6;
     float levels[16], thresholds[15];
     uint8_t patterns[16];
     for (int i = 0; i < n_levels; i++) {
@@ -117,13 +117,47 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
         patterns[i] = (uint8_t)i;
         if (i) thresholds[i - 1] = (levels[i - 1] + levels[i]) / 2;
     }
-    int64_t bytes = m.rows * ((m.dimension + 7) / 8);
+    ec_lowbit_scheme scheme = {0};
+    scheme.dimension = m.dimension;
+    scheme.bits = bits;
+    scheme.levels = levels;
+    scheme.thresholds = thresholds;
+    scheme.patterns = patterns;
+    int64_t blocks = (m.dimension + 63) / 64, bytes = m.rows * ((m.dimension + 7) / 8);
+    int64_t directions = input[0] & 64 ? 128 : 64, longer = m.dimension > directions ? m.dimension : directions;
+    int64_t n_weights = blocks * 64 * longer;
+    int64_t most_scratch = ec_lowbit_scratch_bytes(&scheme, m.rows) + 8 * directions * m.rows;
+    if (4 * n_weights > MOST_BYTES || most_scratch > MOST_BYTES) return;
+    uint8_t *weights = place(4 * n_weights); /* for all that a map takes; exact, between -1 and 1 */
+    for (int64_t i = 0; i < n_weights; i++) {
+        float weight = (float)((i * 37 ^ i >> 4) % 65 - 32) / 32;
+        memcpy(weights + 4 * i, &weight, 4);
+    }
+    if (map == 1) scheme.center = weights;
+    if (map == 2) {
+        scheme.rounds = 2;
+        scheme.factors = weights;
+    }
+    if (map >= 3) scheme.panels = weights;
+    scheme.dense = map == 3;
+    if (map == 5) {
+        scheme.directions = directions;
+        scheme.along = scheme.turned = scheme.added = scheme.weights = weights;
+    }
+    void *scratch = place(ec_lowbit_scratch_bytes(&scheme, m.rows));
     uint8_t *planes = place(bits * bytes), *scales = place(m.rows * 4), *lengths = place(m.rows * 4);
-    ec_lowbit_encode_f32(m.values, m.rows, m.dimension, bits, thresholds, levels, patterns, planes, scales, lengths);
+    uint8_t *squares = place(m.rows * 8);
+    ec_result result = ec_lowbit_encode_f32(&scheme, m.values, m.rows, scratch, planes, scales, lengths, squares);
+    record_result(result);
+    if (result.status != EC_OK) {
+        HOLDS(result.consumed == ec_check_finite_f32(m.values, m.count).consumed);
+        return;
+    }
+    record_result(ec_check_finite_f32(m.values, m.count));
     record(planes, bits * bytes);
-    record(scales, m.rows * 4);
-    record(lengths, m.rows * 4);
-    if (bits == 1 && moderate(m.values, m.count)) { /* a plane of signs */
+    record_floats(scales, m.rows);
+    record_floats(lengths, m.rows);
+    if (bits == 1 && map == 0 && moderate(m.values, m.count)) { /* a plane of signs */
         uint8_t *signs = place(bytes);
         HOLDS(ec_pack_bits_f32(m.values, m.rows, m.dimension, 0.0f, 0, signs, bytes).status == EC_OK);
         HOLDS(memcmp(planes, signs, (size_t)bytes) == 0);

@@ -11,7 +11,7 @@ subject subject_floats;   /* form, two bytes, then codes, which are float32 bits
 subject subject_bits;     /* flags, dimension, then float32 bits */
 subject subject_quantize; /* type, dimension, then float32 bits */
 subject subject_hadamard; /* rounds, dimension, then float32 bits */
-subject subject_lowbit;   /* bits, dimension, then float32 bits */
+subject subject_lowbit;   /* bits and map, dimension, then float32 bits */
 subject subject_dot;      /* sizes, then int8 values */
 subject subject_hamming;  /* sizes, then packed bits */
 subject subject_search;   /* sizes, then bytes: bits or int8 */

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import lib, pointer
+from .bits import check_finite_result
+from .core import ffi, lib, pointer
 
 Floats = NDArray[np.float32]
+
+PANEL = 64
+"""Dimensions of a result that are computed together."""
+
+_LINE = 64  # bytes of a cache line: what the kernels load at once should not lie across two
 
 
 def rotation_factors(dimension: int, rounds: int, seed: int) -> Floats:
@@ -26,14 +34,60 @@ def rotate(x: Floats, factors: Floats, *, inverse: bool = False) -> None:
     lib.ec_rotate_f32(pointer(x), *x.shape, pointer(factors), len(factors), inverse)
 
 
-def encode(
-    x: Floats, bits: int, thresholds: Floats, levels: Floats, patterns: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], Floats, Floats]:
-    """Return bit planes (n, bits * ceil(dimension / 8)), the unbiased scales (n,) and the lengths (n,)."""
-    planes = np.empty((len(x), bits * -(-x.shape[1] // 8)), np.uint8)
-    scales, lengths = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
-    lib.ec_lowbit_encode_f32(
-        pointer(x), *x.shape, bits, pointer(thresholds), pointer(levels), pointer(patterns),
-        pointer(planes), pointer(scales), pointer(lengths),
-    )  # fmt: skip
-    return planes, scales, lengths
+def panels_of(matrix: Floats) -> Floats:
+    """Return (ceil(m / 64), n, 64): the columns of a matrix (n, m), 64 at a time, zeros after the last."""
+    n, m = matrix.shape
+    panels = np.zeros((-(-m // PANEL), n, PANEL), np.float32)
+    for panel, begin in zip(panels, range(0, m, PANEL), strict=True):
+        part = matrix[:, begin : begin + PANEL]
+        panel[:, : part.shape[1]] = part
+    return panels
+
+
+class Coder:
+    """What the C core needs to code rows, with the arrays kept alive; see ``ec_lowbit_scheme`` in ``embcodec.h``.
+
+    Parameters
+    ----------
+    dimension, bits : int
+    center : ndarray, (dimension,), or None
+    parts
+        Other arrays and numbers by the names of the structure's members.
+    """
+
+    def __init__(self, dimension: int, bits: int, center: Floats | None = None, **parts: NDArray[Any] | int) -> None:
+        if center is not None:
+            parts["center"] = center
+        self._kept = {name: _aligned(part) for name, part in parts.items() if isinstance(part, np.ndarray)}
+        self._scheme = ffi.new("ec_lowbit_scheme *", {"dimension": dimension, "bits": bits})  # all others zero
+        for name, part in parts.items():
+            setattr(self._scheme, name, part if isinstance(part, int) else pointer(self._kept[name]))
+
+    def encode(
+        self, x: Floats, planes: NDArray[np.uint8], scales: Floats, lengths: Floats, squares: NDArray[np.float64]
+    ) -> None:
+        """Code rows: fill bit planes (n, bits * ceil(dimension / 8)), unbiased scales (n,), lengths, squared rows.
+
+        Raises
+        ------
+        NotFiniteError
+        """
+        scratch = _lines(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))))
+        result = lib.ec_lowbit_encode_f32(
+            self._scheme, pointer(x), len(x), pointer(scratch), pointer(planes), pointer(scales), pointer(lengths),
+            pointer(squares),
+        )  # fmt: skip
+        check_finite_result(result, x)
+
+
+def _lines(n_bytes: int) -> NDArray[np.uint8]:
+    """Return so many bytes from the beginning of a cache line on."""
+    memory = np.empty(n_bytes + _LINE, np.uint8)
+    begin = -memory.ctypes.data % _LINE
+    return memory[begin : begin + n_bytes]
+
+
+def _aligned(array: NDArray[Any]) -> NDArray[Any]:
+    copy = _lines(array.nbytes).view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy

@@ -1,0 +1,158 @@
+/* Panels by six rows and 16 sums a tile; codes by counting thresholds, 8 dimensions a step. */
+#include "lowbit.h"
+
+#if defined(EC_X86_64)
+EC_TARGET_AVX2
+
+enum { TILE_ROWS = 6, TILE_SUMS = 16 }; /* 12 registers of sums, 2 of the panel and one of a value: 15 of 16 */
+
+/* Named rather than arrays: compilers then keep them in registers. */
+typedef struct {
+    __m256 a, b;
+} vectors;
+
+EC_INLINE vectors load_16(const char *values) {
+    const vectors x = {_mm256_loadu_ps((const float *)(const void *)values),
+                       _mm256_loadu_ps((const float *)(const void *)(values + 32))};
+    return x;
+}
+
+EC_INLINE void store_16(char *values, vectors x) {
+    _mm256_storeu_ps((float *)(void *)values, x.a);
+    _mm256_storeu_ps((float *)(void *)(values + 32), x.b);
+}
+
+EC_INLINE vectors add_products(vectors sums, const char *value, vectors weights) {
+    const __m256 x = _mm256_set1_ps(ec_load_f32_at(value, 0));
+    const vectors added = {_mm256_fmadd_ps(x, weights.a, sums.a), _mm256_fmadd_ps(x, weights.b, sums.b)};
+    return added;
+}
+
+EC_INLINE void tile(const int n_rows, const char *row, int64_t stride, int64_t inner, const char *panel, char *out,
+                    int64_t out_stride, int32_t add) {
+    vectors r0 = {_mm256_setzero_ps(), _mm256_setzero_ps()}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
+    if (add) {
+        r0 = load_16(out);
+        if (n_rows > 1) r1 = load_16(out + out_stride);
+        if (n_rows > 2) r2 = load_16(out + 2 * out_stride);
+        if (n_rows > 3) r3 = load_16(out + 3 * out_stride);
+        if (n_rows > 4) r4 = load_16(out + 4 * out_stride);
+        if (n_rows > 5) r5 = load_16(out + 5 * out_stride);
+    }
+    for (int64_t i = 0; i < inner; i++, row += 4, panel += 4 * EC_PANEL) {
+        const vectors weights = load_16(panel);
+        r0 = add_products(r0, row, weights);
+        if (n_rows > 1) r1 = add_products(r1, row + stride, weights);
+        if (n_rows > 2) r2 = add_products(r2, row + 2 * stride, weights);
+        if (n_rows > 3) r3 = add_products(r3, row + 3 * stride, weights);
+        if (n_rows > 4) r4 = add_products(r4, row + 4 * stride, weights);
+        if (n_rows > 5) r5 = add_products(r5, row + 5 * stride, weights);
+    }
+    store_16(out, r0);
+    if (n_rows > 1) store_16(out + out_stride, r1);
+    if (n_rows > 2) store_16(out + 2 * out_stride, r2);
+    if (n_rows > 3) store_16(out + 3 * out_stride, r3);
+    if (n_rows > 4) store_16(out + 4 * out_stride, r4);
+    if (n_rows > 5) store_16(out + 5 * out_stride, r5);
+}
+
+static void all_tiles(const char *row, int64_t stride, int64_t n_rows, int64_t inner, const char *weights, char *out,
+                      int64_t out_stride, int32_t add) {
+    for (; n_rows >= TILE_ROWS; n_rows -= TILE_ROWS, row += TILE_ROWS * stride, out += TILE_ROWS * out_stride)
+        tile(TILE_ROWS, row, stride, inner, weights, out, out_stride, add);
+    switch (n_rows) {
+    case 5: tile(5, row, stride, inner, weights, out, out_stride, add); break;
+    case 4: tile(4, row, stride, inner, weights, out, out_stride, add); break;
+    case 3: tile(3, row, stride, inner, weights, out, out_stride, add); break;
+    case 2: tile(2, row, stride, inner, weights, out, out_stride, add); break;
+    case 1: tile(1, row, stride, inner, weights, out, out_stride, add); break;
+    default: break;
+    }
+}
+
+static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
+                             void *out, int64_t out_stride, int32_t add) {
+    for (int64_t begin = 0; begin == 0 || begin < inner; begin += EC_PANEL_PIECE)
+        for (int64_t c = 0; c < EC_PANEL; c += TILE_SUMS)
+            all_tiles((const char *)rows + 4 * begin, stride, n_rows, ec_min_i64(EC_PANEL_PIECE, inner - begin),
+                      (const char *)panel + 4 * (EC_PANEL * begin + c), (char *)out + 4 * c, out_stride,
+                      add || begin > 0);
+}
+
+/* Of sixteen entries those at eight places: two look-ups of eight, and bit 3 of a place says which. */
+EC_INLINE __m256 look_up(const float *entries, __m256i places) {
+    const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(entries), places);
+    const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(entries + 8), places);
+    return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(places, 28)));
+}
+
+EC_INLINE __m256d add_dots(__m256d sums, __m128 x, __m128 level) {
+    return _mm256_fmadd_pd(_mm256_cvtps_pd(x), _mm256_cvtps_pd(level), sums); /* the product is exact */
+}
+
+/* Code eight values at `values` in place; bit b of their patterns to the highest bit on of packed[b * width]. */
+EC_INLINE void code_8(const int bits, const ec_levels *to, const float patterns[16], float *values, __m256 factor,
+                      __m256d *low, __m256d *high, uint8_t *packed, int64_t width) {
+    const __m256 x = _mm256_loadu_ps(values), scaled = _mm256_mul_ps(x, factor);
+    __m256i found = _mm256_setzero_si256();
+    for (int t = 0; t < (1 << bits) - 1; t++) /* a compare gives -1 where it holds */
+        found = _mm256_sub_epi32(
+            found, _mm256_castps_si256(_mm256_cmp_ps(scaled, _mm256_broadcast_ss(to->edges + t), _CMP_GT_OQ)));
+    const __m256 level = look_up(to->levels, found);
+    *low = add_dots(*low, _mm256_castps256_ps128(x), _mm256_castps256_ps128(level));
+    *high = add_dots(*high, _mm256_extractf128_ps(x, 1), _mm256_extractf128_ps(level, 1));
+    _mm256_storeu_ps(values, level);
+    /* first dimension last: movemask puts that highest */
+    const __m256i backwards = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+    const __m256i pattern =
+        _mm256_castps_si256(_mm256_permutevar8x32_ps(look_up(patterns, found), backwards));
+    for (int b = 0; b < bits; b++)
+        packed[b * width] = (uint8_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_slli_epi32(pattern, 31 - b)));
+}
+
+EC_INLINE double code(const int bits, const ec_levels *to, float *values, int64_t count, float factor, uint8_t *packed,
+                      int64_t width) {
+    const __m256 factor_f32x8 = _mm256_set1_ps(factor);
+    __m256d sums[4] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
+    float patterns[16];
+    for (int i = 0; i < 16; i++) {
+        const uint32_t pattern = to->patterns[i];
+        memcpy(patterns + i, &pattern, 4);
+    }
+    int64_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        code_8(bits, to, patterns, values + i, factor_f32x8, &sums[0], &sums[1], packed + i / 8, width);
+        code_8(bits, to, patterns, values + i + 8, factor_f32x8, &sums[2], &sums[3], packed + i / 8 + 1, width);
+    }
+    for (int half = 0; i < count; i += 8, half = 2) { /* the last bytes, in whole vectors of values and zeros */
+        const int64_t used = ec_min_i64(8, count - i);
+        float last[8] = {0};
+        uint8_t bytes[4];
+        memcpy(last, values + i, (size_t)used * 4);
+        code_8(bits, to, patterns, last, factor_f32x8, &sums[half], &sums[half + 1], bytes, 1);
+        memcpy(values + i, last, (size_t)used * 4);
+        for (int b = 0; b < bits; b++) packed[b * width + i / 8] = (uint8_t)(bytes[b] & 0xff00 >> used);
+    }
+    double partial[16];
+    for (int s = 0; s < 4; s++) _mm256_storeu_pd(partial + 4 * s, sums[s]);
+    return ec_halve_f64x16(partial);
+}
+
+static double lowbit_code_f32(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
+                              int64_t width) {
+    switch (to->bits) {
+    case 1: return code(1, to, values, count, factor, packed, width);
+    case 2: return code(2, to, values, count, factor, packed, width);
+    default: return code(4, to, values, count, factor, packed, width);
+    }
+}
+
+void ec_lowbit_install_avx2(ec_kernels *table) {
+    table->lowbit_panel_f32 = lowbit_panel_f32;
+    table->lowbit_code_f32 = lowbit_code_f32;
+}
+
+EC_TARGET_END
+#else
+typedef int ec_lowbit_avx2_is_not_built;
+#endif

@@ -1,0 +1,161 @@
+/* Panels by six rows and 64 sums a tile; codes by a search in a register, 64 dimensions a step. */
+#include "lowbit.h"
+
+#if defined(EC_X86_64)
+EC_TARGET_AVX512
+
+enum { TILE_ROWS = 6 }; /* 24 registers of sums, 4 of the panel and one of a value: 29 of 32 */
+
+/* Named rather than arrays: compilers then keep them in registers. */
+typedef struct {
+    __m512 a, b, c, d;
+} vectors;
+
+EC_INLINE vectors load_64(const char *values) {
+    const vectors x = {_mm512_loadu_ps(values), _mm512_loadu_ps(values + 64), _mm512_loadu_ps(values + 128),
+                       _mm512_loadu_ps(values + 192)};
+    return x;
+}
+
+EC_INLINE void store_64(char *values, vectors x) {
+    _mm512_storeu_ps(values, x.a);
+    _mm512_storeu_ps(values + 64, x.b);
+    _mm512_storeu_ps(values + 128, x.c);
+    _mm512_storeu_ps(values + 192, x.d);
+}
+
+EC_INLINE vectors zeros(void) {
+    const __m512 zero = _mm512_setzero_ps();
+    const vectors x = {zero, zero, zero, zero};
+    return x;
+}
+
+EC_INLINE vectors add_products(vectors sums, const char *value, vectors weights) {
+    const __m512 x = _mm512_set1_ps(ec_load_f32_at(value, 0));
+    const vectors added = {_mm512_fmadd_ps(x, weights.a, sums.a), _mm512_fmadd_ps(x, weights.b, sums.b),
+                           _mm512_fmadd_ps(x, weights.c, sums.c), _mm512_fmadd_ps(x, weights.d, sums.d)};
+    return added;
+}
+
+EC_INLINE void tile(const int n_rows, const char *row, int64_t stride, int64_t inner, const char *panel, char *out,
+                    int64_t out_stride, int32_t add) {
+    vectors r0 = zeros(), r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
+    if (add) {
+        r0 = load_64(out);
+        if (n_rows > 1) r1 = load_64(out + out_stride);
+        if (n_rows > 2) r2 = load_64(out + 2 * out_stride);
+        if (n_rows > 3) r3 = load_64(out + 3 * out_stride);
+        if (n_rows > 4) r4 = load_64(out + 4 * out_stride);
+        if (n_rows > 5) r5 = load_64(out + 5 * out_stride);
+    }
+    for (int64_t i = 0; i < inner; i++, row += 4, panel += 4 * EC_PANEL) {
+        const vectors weights = load_64(panel);
+        r0 = add_products(r0, row, weights);
+        if (n_rows > 1) r1 = add_products(r1, row + stride, weights);
+        if (n_rows > 2) r2 = add_products(r2, row + 2 * stride, weights);
+        if (n_rows > 3) r3 = add_products(r3, row + 3 * stride, weights);
+        if (n_rows > 4) r4 = add_products(r4, row + 4 * stride, weights);
+        if (n_rows > 5) r5 = add_products(r5, row + 5 * stride, weights);
+    }
+    store_64(out, r0);
+    if (n_rows > 1) store_64(out + out_stride, r1);
+    if (n_rows > 2) store_64(out + 2 * out_stride, r2);
+    if (n_rows > 3) store_64(out + 3 * out_stride, r3);
+    if (n_rows > 4) store_64(out + 4 * out_stride, r4);
+    if (n_rows > 5) store_64(out + 5 * out_stride, r5);
+}
+
+static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
+                             void *to, int64_t out_stride, int32_t add) {
+    for (int64_t begin = 0; begin == 0 || begin < inner; begin += EC_PANEL_PIECE) {
+        const int64_t piece = ec_min_i64(EC_PANEL_PIECE, inner - begin);
+        const char *row = (const char *)rows + 4 * begin, *weights = (const char *)panel + 4 * EC_PANEL * begin;
+        char *out = to;
+        const int32_t adds = add || begin > 0;
+        int64_t r = 0;
+        for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS, row += TILE_ROWS * stride, out += TILE_ROWS * out_stride)
+            tile(TILE_ROWS, row, stride, piece, weights, out, out_stride, adds);
+        switch (n_rows - r) {
+        case 5: tile(5, row, stride, piece, weights, out, out_stride, adds); break;
+        case 4: tile(4, row, stride, piece, weights, out, out_stride, adds); break;
+        case 3: tile(3, row, stride, piece, weights, out, out_stride, adds); break;
+        case 2: tile(2, row, stride, piece, weights, out, out_stride, adds); break;
+        case 1: tile(1, row, stride, piece, weights, out, out_stride, adds); break;
+        default: break;
+        }
+    }
+}
+
+/* The number of thresholds below each value, found bit by bit from the highest: is the middle one of those left below? */
+EC_INLINE __m512i search(const int bits, __m512 x, __m512 edges) {
+    __m512i found = _mm512_setzero_si512();
+    for (int half = 1 << bits >> 1; half; half /= 2) {
+        const __m512i middle = _mm512_add_epi32(found, _mm512_set1_epi32(half - 1));
+        const __mmask16 beyond = _mm512_cmp_ps_mask(x, _mm512_permutexvar_ps(middle, edges), _CMP_GT_OQ);
+        found = _mm512_mask_add_epi32(found, beyond, found, _mm512_set1_epi32(half));
+    }
+    return found;
+}
+
+/* Each byte's bits reversed: the first dimension of eight is the lowest of the mask and the highest of the byte. */
+EC_INLINE uint64_t reverse_bits(uint64_t masks) {
+    const __m128i matrix = _mm_set1_epi64x((long long)0x8040201008040201);
+    return (uint64_t)_mm_cvtsi128_si64(_mm_gf2p8affine_epi64_epi8(_mm_cvtsi64_si128((long long)masks), matrix, 0));
+}
+
+EC_INLINE __m512d add_dots(__m512d sums, __m256 x, __m256 level) {
+    return _mm512_fmadd_pd(_mm512_cvtps_pd(x), _mm512_cvtps_pd(level), sums); /* the product is exact */
+}
+
+EC_INLINE double code(const int bits, const ec_levels *to, char *values, int64_t count, float factor, uint8_t *packed,
+                      int64_t width) {
+    const __m512 edges = _mm512_loadu_ps(to->edges), levels = _mm512_loadu_ps(to->levels);
+    const __m512i patterns = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)to->patterns));
+    const __m512 factor_f32x16 = _mm512_set1_ps(factor);
+    __m512d low = _mm512_setzero_pd(), high = low;
+    for (int64_t begin = 0; begin < count; begin += 64, values += 256, packed += 8) {
+        const uint64_t used = count - begin >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << (count - begin)) - 1;
+        uint64_t masks[4] = {0};
+        for (int i = 0; i < 4; i++) {
+            const __mmask16 here = (__mmask16)(used >> 16 * i);
+            const __m512 x = _mm512_maskz_loadu_ps(here, values + 64 * i);
+            const __m512i found = search(bits, _mm512_mul_ps(x, factor_f32x16), edges);
+            const __m512 level = _mm512_permutexvar_ps(found, levels);
+            const __m512i pattern = _mm512_permutexvar_epi32(found, patterns);
+            low = add_dots(low, _mm512_castps512_ps256(x), _mm512_castps512_ps256(level));
+            high = add_dots(high, _mm512_extractf32x8_ps(x, 1), _mm512_extractf32x8_ps(level, 1));
+            _mm512_mask_storeu_ps(values + 64 * i, here, level);
+            for (int b = 0; b < bits; b++)
+                masks[b] |= (uint64_t)_mm512_mask_test_epi32_mask(here, pattern, _mm512_set1_epi32(1 << b)) << 16 * i;
+        }
+        const size_t bytes = (size_t)ec_min_i64(8, (count - begin + 7) / 8);
+        for (int b = 0; b < bits; b++) {
+            const uint64_t word = reverse_bits(masks[b]);
+            if (EC_LIKELY(bytes == 8)) memcpy(packed + b * width, &word, 8);
+            else memcpy(packed + b * width, &word, bytes);
+        }
+    }
+    double partial[16];
+    _mm512_storeu_pd(partial, low);
+    _mm512_storeu_pd(partial + 8, high);
+    return ec_halve_f64x16(partial);
+}
+
+static double lowbit_code_f32(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
+                              int64_t width) {
+    switch (to->bits) {
+    case 1: return code(1, to, values, count, factor, packed, width);
+    case 2: return code(2, to, values, count, factor, packed, width);
+    default: return code(4, to, values, count, factor, packed, width);
+    }
+}
+
+void ec_lowbit_install_avx512(ec_kernels *table) {
+    table->lowbit_panel_f32 = lowbit_panel_f32;
+    table->lowbit_code_f32 = lowbit_code_f32;
+}
+
+EC_TARGET_END
+#else
+typedef int ec_lowbit_avx512_is_not_built;
+#endif

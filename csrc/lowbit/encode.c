@@ -1,0 +1,161 @@
+/* From rows of floats to bit planes, a block of rows at a time, which stays in cache between the passes over it:
+ *
+ *     rows --(- center)--> centred --(panels, or factors)--> turned --(levels)--> planes, and the levels themselves
+ *                             |                                                              |
+ *                             +--> along the directions  ----->  a dot  <-----  along the turned directions
+ *
+ * With W = I + V diag(g - 1) V^T the rows y = T W x are coded as levels l, while the scale needs the dot of l with
+ * T W^-1 x = y + T V diag(1/g - g) V^T x: <y, l>, which coding gives, and a sum over few directions. */
+#include "lowbit.h"
+
+#include <float.h>
+#include <math.h>
+
+/* Floats of a block's rows: with these turned, half of a second-level cache of 1 MB. */
+enum {
+    BLOCK_FLOATS = 1 << 16,
+    MOST_ROWS = 192,
+    TILE_ROWS = 6, /* what a tile of panels takes */
+    GAP = 16,
+    LEAST_COSINE_PARTS = 20, /* of a row and what its bits say: below a twentieth they say nothing */
+};
+
+/* A block's arrays, one after the other: rows lie `stride` bytes apart, sixteen floats more than they need, lest rows of
+ * a power of two meet in the same cache sets. */
+typedef struct {
+    int64_t rows, stride, directions_stride;
+    char *centred, *turned, *along, *levels_along;
+    char *squares; /* double: of the rows, then of the turned rows */
+} block_arrays;
+
+static int64_t n_panels(int64_t dimension) { return (dimension + EC_PANEL - 1) / EC_PANEL; }
+
+static block_arrays lay_out(const ec_lowbit_scheme *scheme, int64_t rows) {
+    block_arrays block = {0};
+    const int64_t floats = EC_PANEL * n_panels(scheme->dimension) + GAP;
+    const int64_t fitting = BLOCK_FLOATS / floats / TILE_ROWS * TILE_ROWS;
+    block.rows = fitting < TILE_ROWS ? TILE_ROWS : ec_min_i64(fitting, MOST_ROWS);
+    block.rows = ec_min_i64(block.rows, rows);
+    block.stride = 4 * floats;
+    block.directions_stride = 4 * scheme->directions;
+    return block;
+}
+
+static void place(block_arrays *block, char *scratch) {
+    block->centred = scratch;
+    block->turned = block->centred + block->rows * block->stride;
+    block->along = block->turned + block->rows * block->stride;
+    block->levels_along = block->along + block->rows * block->directions_stride;
+    block->squares = block->levels_along + block->rows * block->directions_stride;
+}
+
+int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows) {
+    const block_arrays block = lay_out(scheme, rows);
+    return block.rows * (2 * block.stride + 2 * block.directions_stride + 2 * 8);
+}
+
+static void take_center(const char *from, const void *center, int64_t count, char *to) {
+    if (!center) memcpy(to, from, (size_t)count * 4);
+    else
+        for (int64_t i = 0; i < count; i++)
+            ec_store_f32_at(to, i, ec_load_f32_at(from, i) - ec_load_f32_at(center, i));
+}
+
+/* Dots of rows with directions that lie in panels (directions / 64, dimension, 64). */
+static void project(const ec_lowbit_scheme *scheme, const char *rows, int64_t stride, int64_t n, const void *panels,
+                    char *out) {
+    for (int64_t d = 0; d < scheme->directions; d += EC_PANEL)
+        ec_active.lowbit_panel_f32(rows, stride, n, scheme->dimension, (const char *)panels + 4 * d * scheme->dimension,
+                                   out + 4 * d, 4 * scheme->directions, 0);
+}
+
+/* Turn the centred rows of a block, in place or to `turned`; return where they are. */
+static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int64_t n) {
+    if (scheme->factors)
+        for (int64_t r = 0; r < n; r++)
+            ec_rotate_f32(block->centred + r * block->stride, 1, scheme->dimension, scheme->factors, scheme->rounds, 0);
+    if (!scheme->panels) return block->centred;
+    if (scheme->directions)
+        project(scheme, block->centred, block->stride, n, scheme->along, block->along);
+    const char *panel = scheme->panels, *added = scheme->added;
+    for (int64_t begin = 0; begin < scheme->dimension; begin += EC_PANEL) {
+        const int64_t own = ec_min_i64(EC_PANEL, scheme->dimension - begin);
+        const int64_t inner = scheme->dense ? scheme->dimension : own, first = scheme->dense ? 0 : begin;
+        char *to = block->turned + 4 * begin;
+        ec_active.lowbit_panel_f32(block->centred + 4 * first, block->stride, n, inner, panel, to, block->stride, 0);
+        panel += 4 * EC_PANEL * (scheme->dense ? scheme->dimension : EC_PANEL);
+        if (!scheme->directions) continue;
+        ec_active.lowbit_panel_f32(block->along, block->directions_stride, n, scheme->directions, added, to,
+                                   block->stride, 1);
+        added += 4 * EC_PANEL * scheme->directions;
+    }
+    return block->turned;
+}
+
+static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels, const block_arrays *block, int64_t n,
+                         uint8_t *packed, char *scales, char *lengths) {
+    const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8, directions = scheme->directions;
+    double *squares = (double *)(void *)block->squares, *dots = squares + block->rows;
+    if (directions) ec_active.sumsq_f32(block->centred, block->stride, n, dimension, squares);
+    char *turned = turn(scheme, block, n);
+    ec_active.sumsq_f32(turned, block->stride, n, dimension, dots);
+    for (int64_t r = 0; r < n; r++) {
+        if (!directions) squares[r] = dots[r];
+        const float factor = dots[r] > 0 ? (float)sqrt((double)dimension / dots[r]) : 0;
+        dots[r] = ec_active.lowbit_code_f32(levels, turned + r * block->stride, dimension, factor,
+                                            packed + r * scheme->bits * width, width);
+    }
+    if (directions) project(scheme, turned, block->stride, n, scheme->turned, block->levels_along);
+    for (int64_t r = 0; r < n; r++) {
+        double least = 0;
+        if (directions) {
+            const char *x = block->along + r * block->directions_stride;
+            const char *l = block->levels_along + r * block->directions_stride;
+            for (int64_t d = 0; d < directions; d++)
+                dots[r] += (double)ec_load_f32_at(x, d) * ec_load_f32_at(l, d) * ec_load_f32_at(scheme->weights, d);
+            least = sqrt(squares[r] * (double)dimension) / LEAST_COSINE_PARTS;
+        }
+        ec_store_f32_at(scales, r, (float)(dots[r] > least ? squares[r] / dots[r] : 0));
+        ec_store_f32_at(lengths, r, (float)sqrt(squares[r]));
+    }
+}
+
+/* Sums of squares are finite just where all values are: a float's square is far from a double's end. */
+static ec_result check_finite(const ec_lowbit_scheme *scheme, const char *values, int64_t n,
+                              const double *squares) {
+    ec_result result = {0, 0, EC_OK};
+    for (int64_t r = 0; r < n && result.status == EC_OK; r++) {
+        if (squares[r] <= DBL_MAX) continue;
+        result = ec_check_finite_f32(values + 4 * r * scheme->dimension, scheme->dimension);
+        result.consumed += r * scheme->dimension;
+    }
+    return result;
+}
+
+ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, const void *values, int64_t rows, void *scratch,
+                               void *packed, void *scales, void *lengths, void *squares) {
+    const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8;
+    block_arrays block = lay_out(scheme, rows);
+    place(&block, scratch);
+    ec_levels levels = {scheme->bits, 1 << scheme->bits, {0}, {0}, {0}};
+    memcpy(levels.edges, scheme->thresholds, (size_t)(levels.n_levels - 1) * sizeof *levels.edges);
+    memcpy(levels.levels, scheme->levels, (size_t)levels.n_levels * sizeof *levels.levels);
+    memcpy(levels.patterns, scheme->patterns, (size_t)levels.n_levels);
+    for (int64_t begin = 0; begin < rows; begin += block.rows) {
+        const int64_t n = ec_min_i64(block.rows, rows - begin);
+        const char *from = (const char *)values + 4 * begin * dimension;
+        double *raw = (double *)squares + begin;
+        ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
+        ec_result result = check_finite(scheme, from, n, raw);
+        if (result.status != EC_OK) {
+            result.consumed += begin * dimension;
+            return result;
+        }
+        for (int64_t r = 0; r < n; r++)
+            take_center(from + 4 * r * dimension, scheme->center, dimension, block.centred + r * block.stride);
+        encode_block(scheme, &levels, &block, n, (uint8_t *)packed + begin * scheme->bits * width,
+                     (char *)scales + 4 * begin, (char *)lengths + 4 * begin);
+    }
+    const ec_result done = {4 * rows * dimension, rows, EC_OK};
+    return done;
+}

@@ -1,0 +1,171 @@
+/* Panels by six rows and 16 sums a tile; codes by counting thresholds, 16 dimensions a step. */
+#include "../bits/neon.h"
+#include "lowbit.h"
+
+#if defined(EC_AARCH64)
+
+enum { TILE_ROWS = 6, TILE_SUMS = 16 }; /* 24 registers of sums, 4 of the panel and one of a value: 29 of 32 */
+
+/* Named rather than arrays: compilers then keep them in registers. */
+typedef struct {
+    float32x4_t a, b, c, d;
+} vectors;
+
+EC_INLINE vectors load_16(const char *values) {
+    const vectors x = {ec_load_f32x4(values, 0), ec_load_f32x4(values, 4), ec_load_f32x4(values, 8),
+                       ec_load_f32x4(values, 12)};
+    return x;
+}
+
+EC_INLINE void store_16(char *values, vectors x) {
+    ec_store_f32x4(values, 0, x.a);
+    ec_store_f32x4(values, 4, x.b);
+    ec_store_f32x4(values, 8, x.c);
+    ec_store_f32x4(values, 12, x.d);
+}
+
+EC_INLINE vectors add_products(vectors sums, const char *value, vectors weights) {
+    const float x = ec_load_f32_at(value, 0);
+    const vectors added = {vfmaq_n_f32(sums.a, weights.a, x), vfmaq_n_f32(sums.b, weights.b, x),
+                           vfmaq_n_f32(sums.c, weights.c, x), vfmaq_n_f32(sums.d, weights.d, x)};
+    return added;
+}
+
+EC_INLINE void tile(const int n_rows, const char *row, int64_t stride, int64_t inner, const char *panel, char *out,
+                    int64_t out_stride, int32_t add) {
+    const float32x4_t zero = vdupq_n_f32(0);
+    vectors r0 = {zero, zero, zero, zero}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
+    if (add) {
+        r0 = load_16(out);
+        if (n_rows > 1) r1 = load_16(out + out_stride);
+        if (n_rows > 2) r2 = load_16(out + 2 * out_stride);
+        if (n_rows > 3) r3 = load_16(out + 3 * out_stride);
+        if (n_rows > 4) r4 = load_16(out + 4 * out_stride);
+        if (n_rows > 5) r5 = load_16(out + 5 * out_stride);
+    }
+    for (int64_t i = 0; i < inner; i++, row += 4, panel += 4 * EC_PANEL) {
+        const vectors weights = load_16(panel);
+        r0 = add_products(r0, row, weights);
+        if (n_rows > 1) r1 = add_products(r1, row + stride, weights);
+        if (n_rows > 2) r2 = add_products(r2, row + 2 * stride, weights);
+        if (n_rows > 3) r3 = add_products(r3, row + 3 * stride, weights);
+        if (n_rows > 4) r4 = add_products(r4, row + 4 * stride, weights);
+        if (n_rows > 5) r5 = add_products(r5, row + 5 * stride, weights);
+    }
+    store_16(out, r0);
+    if (n_rows > 1) store_16(out + out_stride, r1);
+    if (n_rows > 2) store_16(out + 2 * out_stride, r2);
+    if (n_rows > 3) store_16(out + 3 * out_stride, r3);
+    if (n_rows > 4) store_16(out + 4 * out_stride, r4);
+    if (n_rows > 5) store_16(out + 5 * out_stride, r5);
+}
+
+static void all_tiles(const char *row, int64_t stride, int64_t n_rows, int64_t inner, const char *weights, char *out,
+                      int64_t out_stride, int32_t add) {
+    for (; n_rows >= TILE_ROWS; n_rows -= TILE_ROWS, row += TILE_ROWS * stride, out += TILE_ROWS * out_stride)
+        tile(TILE_ROWS, row, stride, inner, weights, out, out_stride, add);
+    switch (n_rows) {
+    case 5: tile(5, row, stride, inner, weights, out, out_stride, add); break;
+    case 4: tile(4, row, stride, inner, weights, out, out_stride, add); break;
+    case 3: tile(3, row, stride, inner, weights, out, out_stride, add); break;
+    case 2: tile(2, row, stride, inner, weights, out, out_stride, add); break;
+    case 1: tile(1, row, stride, inner, weights, out, out_stride, add); break;
+    default: break;
+    }
+}
+
+static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
+                             void *out, int64_t out_stride, int32_t add) {
+    for (int64_t begin = 0; begin == 0 || begin < inner; begin += EC_PANEL_PIECE)
+        for (int64_t c = 0; c < EC_PANEL; c += TILE_SUMS)
+            all_tiles((const char *)rows + 4 * begin, stride, n_rows, ec_min_i64(EC_PANEL_PIECE, inner - begin),
+                      (const char *)panel + 4 * (EC_PANEL * begin + c), (char *)out + 4 * c, out_stride,
+                      add || begin > 0);
+}
+
+/* How many thresholds lie below each of four values: a compare gives -1 where it holds. */
+EC_INLINE uint32x4_t count_below(const int bits, const ec_levels *to, float32x4_t scaled) {
+    uint32x4_t found = vdupq_n_u32(0);
+    for (int t = 0; t < (1 << bits) - 1; t++)
+        found = vsubq_u32(found, vcgtq_f32(scaled, vdupq_n_f32(to->edges[t])));
+    return found;
+}
+
+/* The levels at four places: their bytes are 4 * place + 0 .. 3 of the table. */
+EC_INLINE float32x4_t levels_at(uint8x16x4_t levels, uint32x4_t places) {
+    const uint32x4_t bytes = vaddq_u32(vmulq_n_u32(places, 0x04040404), vdupq_n_u32(0x03020100));
+    return vreinterpretq_f32_u8(vqtbl4q_u8(levels, vreinterpretq_u8_u32(bytes)));
+}
+
+EC_INLINE void add_dots(float64x2_t sums[2], float32x4_t x, float32x4_t level) { /* the products are exact */
+    sums[0] = vfmaq_f64(sums[0], vcvt_f64_f32(vget_low_f32(x)), vcvt_f64_f32(vget_low_f32(level)));
+    sums[1] = vfmaq_f64(sums[1], vcvt_high_f64_f32(x), vcvt_high_f64_f32(level));
+}
+
+/* Code sixteen values at `values` in place; bit b of their patterns to the highest bits on of bytes[b]. */
+EC_INLINE void code_16(const int bits, const ec_levels *to, uint8x16x4_t levels, uint8x16_t patterns, char *values,
+                       float32x4_t factor, float64x2_t sums[8], uint16_t bytes[4]) {
+    uint32x4_t found[4];
+    for (int i = 0; i < 4; i++) {
+        const float32x4_t x = ec_load_f32x4(values, 4 * i);
+        found[i] = count_below(bits, to, vmulq_f32(x, factor));
+        const float32x4_t level = levels_at(levels, found[i]);
+        add_dots(sums + 2 * i, x, level);
+        ec_store_f32x4(values, 4 * i, level);
+    }
+    const uint8x16_t pattern = vqtbl1q_u8(patterns, ec_low_bytes(found[0], found[1], found[2], found[3]));
+    const uint8x16_t place = vreinterpretq_u8_u64(vdupq_n_u64(0x0102040810204080)); /* 80 40 .. 01 80 40 .. */
+    for (int b = 0; b < bits; b++) {
+        const uint8x16_t set = vandq_u8(vtstq_u8(pattern, vdupq_n_u8((uint8_t)(1 << b))), place);
+        bytes[b] = (uint16_t)(vaddv_u8(vget_low_u8(set)) | vaddv_u8(vget_high_u8(set)) << 8);
+    }
+}
+
+EC_INLINE double code(const int bits, const ec_levels *to, char *values, int64_t count, float factor, uint8_t *packed,
+                      int64_t width) {
+    const float32x4_t factor_f32x4 = vdupq_n_f32(factor);
+    const uint8_t *table = (const uint8_t *)to->levels;
+    const uint8x16x4_t levels = {{vld1q_u8(table), vld1q_u8(table + 16), vld1q_u8(table + 32), vld1q_u8(table + 48)}};
+    const uint8x16_t patterns = vld1q_u8(to->patterns);
+    float64x2_t sums[8];
+    for (int s = 0; s < 8; s++) sums[s] = vdupq_n_f64(0);
+    uint16_t bytes[4];
+    int64_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        code_16(bits, to, levels, patterns, values + 4 * i, factor_f32x4, sums, bytes);
+        for (int b = 0; b < bits; b++) memcpy(packed + b * width + i / 8, bytes + b, 2);
+    }
+    if (i < count) { /* in whole vectors of values and zeros */
+        const int64_t used = count - i;
+        char last[64] = {0};
+        memcpy(last, values + 4 * i, (size_t)used * 4);
+        code_16(bits, to, levels, patterns, last, factor_f32x4, sums, bytes);
+        memcpy(values + 4 * i, last, (size_t)used * 4);
+        for (int b = 0; b < bits; b++) {
+            const uint8_t ends[2] = {(uint8_t)(bytes[b] & 0xff00 >> ec_min_i64(used, 8)),
+                                     (uint8_t)(bytes[b] >> 8 & 0xff0000 >> used)};
+            memcpy(packed + b * width + i / 8, ends, used > 8 ? 2 : 1);
+        }
+    }
+    double partial[16];
+    for (int s = 0; s < 8; s++) vst1q_f64(partial + 2 * s, sums[s]);
+    return ec_halve_f64x16(partial);
+}
+
+static double lowbit_code_f32(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
+                              int64_t width) {
+    switch (to->bits) {
+    case 1: return code(1, to, values, count, factor, packed, width);
+    case 2: return code(2, to, values, count, factor, packed, width);
+    default: return code(4, to, values, count, factor, packed, width);
+    }
+}
+
+void ec_lowbit_install_neon(ec_kernels *table) {
+    table->lowbit_panel_f32 = lowbit_panel_f32;
+    table->lowbit_code_f32 = lowbit_code_f32;
+}
+
+#else
+typedef int ec_lowbit_neon_is_not_built;
+#endif

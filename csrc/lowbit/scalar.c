@@ -1,0 +1,46 @@
+/* Panels and codes, the specification: every tier gives the same bits. */
+#include "lowbit.h"
+
+/* out[r][0..63] = sum over i of rows[r][i] * panel[i][0..63]: a chain of fused multiply-adds from +0, or from what
+ * `out` holds where it is to be added to. Strides in bytes. */
+static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
+                             void *out, int64_t out_stride, int32_t add) {
+    for (int64_t r = 0; r < n_rows; r++) {
+        const char *row = (const char *)rows + r * stride;
+        char *to = (char *)out + r * out_stride;
+        float sums[EC_PANEL] = {0};
+        if (add) memcpy(sums, to, sizeof sums);
+        for (int64_t i = 0; i < inner; i++)
+            for (int64_t c = 0; c < EC_PANEL; c++)
+                sums[c] = ec_fma_f32(ec_load_f32_at(row, i), ec_load_f32_at(panel, i * EC_PANEL + c), sums[c]);
+        memcpy(to, sums, sizeof sums);
+    }
+}
+
+/* Code one row: each value, times `factor`, becomes the level of as many thresholds as lie below it, in place; bit b of
+ * its pattern goes to plane b, `width` bytes from the last one, first dimension highest.
+ *
+ *     packed  | bits 0 of all dimensions, in whole bytes | bits 1 | ...
+ *
+ * Returns the sum of value * level in double: sixteen partial sums, dimension d into partial d mod 16, joined by
+ * ec_halve_f64x16; the products are exact. */
+static double lowbit_code_f32(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
+                              int64_t width) {
+    double partial[16] = {0};
+    memset(packed, 0, (size_t)(to->bits * width));
+    for (int64_t i = 0; i < count; i++) {
+        float x = ec_load_f32_at(values, i), scaled = x * factor;
+        int32_t code = 0;
+        for (int32_t t = 0; t < to->n_levels - 1; t++) code += scaled > to->edges[t];
+        for (int32_t b = 0; b < to->bits; b++)
+            packed[b * width + i / 8] |= (uint8_t)((to->patterns[code] >> b & 1) << (7 - i % 8));
+        partial[i % 16] += (double)x * to->levels[code];
+        ec_store_f32_at(values, i, to->levels[code]);
+    }
+    return ec_halve_f64x16(partial);
+}
+
+void ec_lowbit_install_scalar(ec_kernels *table) {
+    table->lowbit_panel_f32 = lowbit_panel_f32;
+    table->lowbit_code_f32 = lowbit_code_f32;
+}

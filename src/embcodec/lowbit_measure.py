@@ -1,0 +1,105 @@
+"""How much of an exact search codes keep on rows they were not fitted to, and which of several choices is the best."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .codes import row_norms
+from .lowbit_levels import Floats
+
+DEPTHS = (10, 20, 40, 80)
+"""Overlaps are measured with so many neighbours: the mean of all has a third of the noise of the first alone."""
+
+_ROWS, _QUERIES = 4_000, 1_000
+_SHARED, _MIXED = 0.5, 0.7  # what queries lack of the mean, and have of another row
+_DOUBT = 0.001  # the chance that any of the choices is taken for better while all are equal
+
+
+class Trial:
+    """A search with known answers.
+
+    Some of the rows ask, in four kinds, for queries are seldom texts like the rows: as they are; without half of the
+    rows' mean, since queries share less with rows than rows do with each other; and both mixed with another row, as a
+    query that lies between topics.
+
+    Parameters
+    ----------
+    x : ndarray, float32, (n, dimension)
+        At least 21 rows.
+    queries : ndarray, float32, (m, dimension), or None
+        Real queries, which then are the only kind.
+    seed : int
+    """
+
+    def __init__(self, x: Floats, queries: Floats | None, seed: int) -> None:
+        order = np.random.default_rng(seed)
+        self.rows = some_rows(x, _ROWS, seed)
+        self._own = np.empty(0, np.int64)  # the places that queries leave out, being those rows
+        if queries is not None:
+            self.queries, self._kinds = some_rows(queries, _QUERIES, seed), 1
+        else:
+            own = order.permutation(len(self.rows))[:_QUERIES]
+            asking, mean = self.rows[own], self.rows.mean(axis=0)
+            lengths = row_norms(asking)[:, None]
+            kinds = [asking, asking - np.float32(_SHARED) * mean]
+            for kind in kinds[:2]:
+                kinds.append(kind + np.float32(_MIXED) * (asking[order.permutation(len(asking))] - mean))
+            kinds[1:] = [_with_lengths(kind, lengths) for kind in kinds[1:]]
+            self.queries, self._kinds = np.concatenate(kinds), len(kinds)
+            self._own = np.tile(own, len(kinds))
+        self._depths = [depth for depth in DEPTHS if depth == DEPTHS[0] or 4 * depth <= len(self.rows)]
+        exact = self._best(self.queries @ self.rows.T)
+        self._ranks = np.full((len(self.queries), len(self.rows)), 255, np.uint8)
+        np.put_along_axis(self._ranks, exact, np.arange(exact.shape[1], dtype=np.uint8)[None], axis=1)
+
+    def overlaps(self, estimates: Floats) -> NDArray[np.float64]:
+        """Return what share of each query's nearest rows the best estimates (m, n) find, (depths, m)."""
+        ranks = np.take_along_axis(self._ranks, self._best(estimates), axis=1)
+        return np.array([(ranks[:, :depth] < depth).mean(axis=1) for depth in self._depths])
+
+    def best_of(self, overlaps: dict[str, NDArray[np.float64]], preferred: str | None = None) -> str:
+        """Return the choice of the best overlaps: the first, unless others are better beyond doubt.
+
+        That is in every kind of queries, and in their mean by more than chance makes of any of so many choices;
+        centring, above all, gains for some queries what it loses for others. Of several the one whose least gain among
+        the kinds is the greatest. Where `preferred` is not worse than the first on average, it takes its place.
+        """
+        default = next(iter(overlaps))
+        if preferred in overlaps and self._gains(overlaps, preferred, default).mean() >= 0:
+            default = preferred
+        least = NormalDist().inv_cdf(1 - _DOUBT / max(len(overlaps) - 1, 1))
+        best = {default: 0.0}
+        for choice in overlaps:
+            gains = self._gains(overlaps, choice, default)
+            of_row, of_kind = gains.mean(axis=0), gains.mean(axis=1)
+            noise = float(of_row.std(ddof=1) / np.sqrt(len(of_row))) if len(of_row) > 1 else np.inf
+            if of_kind.min() > 0 and of_row.mean() > least * noise:
+                best[choice] = float(of_kind.min())
+        return max(best, key=best.__getitem__)
+
+    def _gains(self, overlaps: dict[str, NDArray[np.float64]], choice: str, default: str) -> NDArray[np.float64]:
+        """Return how much more of its nearest each query finds, in the mean of the depths, (kinds, rows)."""
+        gains: NDArray[np.float64] = (overlaps[choice] - overlaps[default]).mean(axis=0)
+        return gains.reshape(self._kinds, -1)
+
+    def _best(self, scores: Floats) -> NDArray[np.int64]:
+        """Return the places of each query's greatest scores, greatest first, without its own; `scores` is changed."""
+        scores[np.arange(len(self._own)), self._own] = -np.inf
+        deepest = self._depths[-1]
+        places = np.argpartition(scores, scores.shape[1] - deepest, axis=1)[:, -deepest:]
+        order = np.argsort(-np.take_along_axis(scores, places, axis=1), axis=1, kind="stable")
+        return np.take_along_axis(places, order, axis=1)
+
+
+def some_rows(x: Floats, most: int, seed: int) -> Floats:
+    """Return at most so many of the rows, drawn at random, in their order."""
+    if len(x) <= most:
+        return x
+    return x[np.sort(np.random.default_rng(seed).choice(len(x), most, replace=False))]
+
+
+def _with_lengths(x: Floats, lengths: NDArray[np.float64]) -> Floats:
+    return x * (lengths / np.maximum(row_norms(x), np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
