@@ -80,6 +80,18 @@ def test_failures_are_data(tmp_path: Path) -> None:
     assert result.errors[2].error.status == 400
 
 
+def test_an_id_answered_twice_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    failed = b'{"custom_id":"b","error":"later"}'
+    lines = [line(name, rows(i)) for i, name in enumerate(["a", "a", "b", None, None])]
+    path.write_bytes(b"\n".join([lines[0], failed, *lines[1:]]))
+    result = decode_batch(path)
+    assert result.custom_ids == ["a", "b", None, None]
+    assert [(error.line, error.custom_id) for error in result.errors] == [(2, "b"), (3, "a")]
+    assert "answered on line 1 already" in str(result.errors[1].error)
+    np.testing.assert_array_equal(result.in_order(["b", "a"]).values, np.concatenate([rows(2), rows(0)]))
+
+
 def test_nothing_but_failures(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_bytes(b'{"error":"no"}\n')
@@ -117,10 +129,10 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
 
 def test_memory_is_bounded_by_a_line(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    text = line("x", rows(1, 8, 256))
+    text = line("identity", rows(1, 8, 256))
     with path.open("wb") as file:
-        for _ in range(400):
-            file.write(text + b"\n")
+        for number in range(400):
+            file.write(text.replace(b"identity", b"%d" % number) + b"\n")
     out = np.zeros((3200, 256), np.float32)
     tracemalloc.start()
     result = decode_batch(path, out=out)
@@ -164,6 +176,7 @@ def test_write_refuses_what_a_service_would(tmp_path: Path, monkeypatch: pytest.
         ("style", {"style": "other"}),
         ("repeat", {"custom_ids": ["a", "a"]}),
         ("few", {"custom_ids": ["a"]}),
+        ("too many for 2 lines", {"custom_ids": ["a", "b", "c"]}),
         ("inputs_per_line", {"inputs_per_line": 0}),
     ):
         with pytest.raises(ValueError, match=words):

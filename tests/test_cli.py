@@ -148,6 +148,15 @@ def test_exit_status_and_one_clear_line(arguments: tuple[str, ...], text: str | 
         assert done.stdout == ""
 
 
+def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch, vectors: Path) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("embcodec.storage.load", interrupted)
+    done = run("info", vectors)
+    assert (done.exit_code, done.stderr) == (130, "Interrupted\n")
+
+
 def test_as_a_process(vectors: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "embcodec"]
     encode = subprocess.run([*command, "encode", str(vectors)], capture_output=True, check=True)
@@ -306,6 +315,41 @@ def test_batch(tmp_path: Path) -> None:
     assert (tmp_path / "ids.txt").read_text() == "a\n"
     (tmp_path / "out.jsonl").write_text(lines[1])
     assert run(*arguments).exit_code == 1
+
+
+def test_batch_counts_failures(tmp_path: Path) -> None:
+    good = '{"custom_id":"%d","response":{"status_code":200,"body":{"data":[{"embedding":%s}]}}}'
+    odd = [good % (0, [1, 2, 3]), *(good % (i, [1, 2]) for i in range(1, 15))]
+    (tmp_path / "out.jsonl").write_text("\n".join(odd))
+    arguments = ("batch", tmp_path / "out.jsonl", "-o", tmp_path / "out.npz")
+    done = run(*arguments)
+    assert done.exit_code == 1
+    told = done.stderr.splitlines()
+    assert len(told) == 11
+    assert told[-1] == "14 lines failed: 14 x dimension 2 where the lines before have 3"
+    assert len(load(tmp_path / "out.npz")) == 1
+    assert run(*arguments, "--max-failed", 14).exit_code == 0
+    (tmp_path / "out.jsonl").write_text("\n".join(odd[1:] + odd[:1]))
+    assert run(*arguments).exit_code == 0
+    assert run(*arguments, "--max-failed", 0).exit_code == 1
+
+
+@pytest.mark.parametrize("command", ["embed", "batch", "decode", "encode", "tradeoff"])
+def test_a_folder_that_is_missing_is_told_before_any_work(tmp_path: Path, vectors: Path, command: str) -> None:
+    source = vectors if command in ("encode", "tradeoff") else __file__
+    option = "--report" if command == "tradeoff" else "-o"
+    done = run(command, source, option, tmp_path / "nodir" / "x.npy")
+    assert done.exit_code == 2
+    assert f"folder {tmp_path / 'nodir'} does not exist" in done.stderr
+    if command == "batch":
+        done = run("batch", source, "-o", tmp_path / "x.npy", "--ids", tmp_path / "nodir" / "ids.txt")
+        assert (done.exit_code, "nodir does not exist" in done.stderr) == (2, True)
+        assert not (tmp_path / "x.npy").exists()
+
+
+def test_no_texts(tmp_path: Path) -> None:
+    done = run("embed", "-", "-o", tmp_path / "x.npy", "--base-url", "http://127.0.0.1:9", text="")
+    assert (done.exit_code, "no texts" in done.stderr) == (1, True)
 
 
 def test_embed(tmp_path: Path) -> None:

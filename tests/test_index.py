@@ -136,6 +136,8 @@ def test_masks_are_rows_or_ids() -> None:
     assert index.search(q, 5, mask=[]).indices.shape == (4, 0)
     with pytest.raises(ValueError, match="id 8"):
         index.search(q, 5, mask=[8])
+    with pytest.raises(ValueError, match="repeats"):
+        index.search(q, 5, mask=[7, 7])
 
 
 @pytest.mark.parametrize("mmap", [False, True])

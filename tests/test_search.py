@@ -272,6 +272,11 @@ def test_masks_that_make_no_sense() -> None:
     for mask in ([True], [[0, 1]], [0.5], [3], [-1]):
         with pytest.raises((ValueError, TypeError), match="mask"):
             search(x, x, 1, mask=mask)
+    for repeating in (np.array([0, 1, 1], np.uint8), [2, 2]):
+        with pytest.raises(ValueError, match=r"mask.astype\(bool\)"):
+            search(x, x, 1, mask=repeating)
+        with pytest.raises(ValueError, match=r"mask.astype\(bool\)"):
+            range_search(x, x, 0.5, mask=repeating)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

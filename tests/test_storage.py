@@ -421,3 +421,10 @@ def test_errors_name_the_file_and_what_it_holds(tmp_path: Path) -> None:
 
 def test_every_suffix_has_a_round_trip() -> None:
     assert {suffix for _, suffix in EVERY} == set(SUFFIXES)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nodir" / "x.npy"
+    with pytest.raises(FileNotFoundError, match=r"folder .*nodir does not exist") as caught:
+        save(path, Embeddings([[1.0]]))
+    assert caught.value.filename == str(path)

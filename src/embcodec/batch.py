@@ -207,7 +207,7 @@ def decode_batch(
     Returns
     -------
     BatchResult
-        Failures are data in it: ``errors``.
+        Failures are data in it: ``errors``; a line whose custom_id an earlier one has answered is one of them.
 
     Raises
     ------
@@ -217,6 +217,7 @@ def decode_batch(
     decoder = Decoder(output_dtype, dimension, profile, nulls)
     rows = _Rows(out)
     ids: list[str | None] = []
+    answered: dict[str | None, int] = {}  # the line of every id
     errors: list[BatchLine] = []
     usage = Usage()
     part = 1.0  # of the file that has been read
@@ -235,11 +236,15 @@ def decode_batch(
             errors.append(line)
             continue
         found = line.response.embeddings
-        first = first or found
-        if found.dimension != first.dimension:
+        words = ""
+        if first is not None and found.dimension != first.dimension:
             words = f"dimension {found.dimension} where the lines before have {first.dimension}"
+        elif line.custom_id is not None and answered.setdefault(line.custom_id, line.line) != line.line:
+            words = f"custom_id {line.custom_id[:80]!r} was answered on line {answered[line.custom_id]} already"
+        if words:
             errors.append(BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line)))
             continue
+        first = first or found
         rows.add(found.values, part)
         ids += [line.custom_id] * len(found)
         usage += line.response.usage

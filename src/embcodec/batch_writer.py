@@ -46,7 +46,7 @@ def write_batch(
     Raises
     ------
     ValueError
-        Where `custom_ids` repeat or are too few, or OpenAI's file has no model or too many requests.
+        Where `custom_ids` repeat, are too few or too many, or OpenAI's file has no model or too many requests.
 
     Examples
     --------
@@ -84,4 +84,6 @@ def write_batch(
             line = {"custom_id": custom_id, **around, "body": {**body, "input": inputs}}
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
             count += 1
+        if custom_ids is not None and count < len(custom_ids):
+            raise ValueError(f"{len(custom_ids)} custom_ids are too many for {count} lines")
     return count

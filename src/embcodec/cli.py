@@ -49,6 +49,9 @@ class _Commands(click.Group):
         except BrokenPipeError:  # whoever read our output had enough: not an error, and nothing more to say
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the interpreter flushes it
             ctx.exit(0)
+        except KeyboardInterrupt:
+            click.echo("Interrupted", err=True)
+            ctx.exit(130)  # 128 + SIGINT, as shells count
         except (EmbcodecError, ValueError, TypeError, OSError, ModuleNotFoundError) as error:
             if os.environ.get("EMBCODEC_TRACEBACK"):
                 raise
@@ -72,5 +75,7 @@ def _failure(error: Exception) -> click.ClickException:
 def main() -> None:
     """Decode, encode, quantize and search the vectors that embeddings APIs send.
 
-    Exit status: 0 for success, 1 for bad data, 2 for bad usage. EMBCODEC_TRACEBACK=1 shows where an error arose.
+    Exit status: 0 for success, 1 for bad data, 2 for bad usage, 130 for Ctrl-C.
+
+    EMBCODEC_TRACEBACK=1 shows where an error arose.
     """

@@ -21,17 +21,29 @@ if TYPE_CHECKING:
 DTYPES = click.Choice([str(member) for member in OutputDtype])
 ENCODINGS = click.Choice([str(member) for member in EncodingFormat])
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
-OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
-class _VectorsFile(click.Path):
+class _OutputFile(click.Path):
+    """A file to write, in a folder that can be written: known before any work is done for it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        folder = (path.resolve() if path.is_symlink() else path).parent
+        if not folder.is_dir():
+            self.fail(f"{path}: folder {folder} does not exist", param, ctx)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            self.fail(f"{path}: folder {folder} cannot be written", param, ctx)
+        return path
+
+
+class _VectorsFile(_OutputFile):
     """A file to save vectors in, whose suffix says its kind."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from .errors import StorageError
         from .storage import check_suffix
 
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        path = super().convert(value, param, ctx)
         try:
             check_suffix(path)
         except StorageError as error:
@@ -39,6 +51,7 @@ class _VectorsFile(click.Path):
         return path
 
 
+OUTPUT = _OutputFile(dir_okay=False, path_type=Path)
 VECTORS_OUTPUT = _VectorsFile(dir_okay=False, path_type=Path)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

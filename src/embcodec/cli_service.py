@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -25,8 +27,10 @@ from .cli_common import (
 from .profiles import PROFILES
 
 if TYPE_CHECKING:
+    from .batch import BatchLine
     from .client import Client
 
+_MOST_TOLD = 10  # failures, and reasons for them
 _profile = click.option(
     "--profile", type=click.Choice(sorted(PROFILES)), default="mistral", show_default=True, help="Which service."
 )
@@ -74,6 +78,8 @@ def embed(
             raise click.UsageError(f"the environment variable {api_key_variable} is not set")
     client = _client(key, base_url, profile)
     lines = texts.read().splitlines()
+    if not lines:
+        raise ValueError(f"{texts.name} holds no texts: one a line is embedded")
     for number, line in enumerate(lines, 1):
         if not line.strip():
             raise ValueError(f"line {number} is empty")
@@ -111,14 +117,28 @@ def embed(
 @click.option("--dtype", type=DTYPES, default="float", show_default=True, help="The output_dtype that was asked for.")
 @click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
 @click.option("--ids", type=OUTPUT, help="Also write the custom_id of every row here, one a line.")
+@click.option(
+    "--max-failed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Exit with status 1 if more lines failed; by default, if more failed than there are rows.",
+)
 @_profile
 @as_json
 def batch(
-    results: Path, output: Path, dtype: str, dimension: int | None, ids: Path | None, profile: str, as_json: bool
+    results: Path,
+    output: Path,
+    dtype: str,
+    dimension: int | None,
+    ids: Path | None,
+    max_failed: int | None,
+    profile: str,
+    as_json: bool,
 ) -> None:
     """Decode the RESULTS of a batch job (JSONL) into one file of vectors.
 
-    Lines that failed are told on standard error; the exit status is 1 if no line succeeded.
+    The first lines that failed are told on standard error, all of them counted by reason. The rows of the others are
+    saved in any case; the exit status is 1 if there are none, or more failures than --max-failed.
     """
     from .batch import decode_batch
     from .storage import save
@@ -133,8 +153,7 @@ def batch(
     if ids is not None:
         with replacing(ids) as file:
             file.write("".join(f"{name}\n" for name in found.custom_ids).encode())
-    for error in found.errors:
-        click.echo(f"{error.custom_id or 'no custom_id'}: {error.error}", err=True)
+    _tell_failures(found.errors)
     facts = {
         "rows": len(found.embeddings),
         "dimension": found.embeddings.dimension,
@@ -146,6 +165,18 @@ def batch(
         print_json(facts)
     else:
         click.echo(f"{found.embeddings!r}, {len(found.errors)} failed -> {output}")
+    if len(found.errors) > (len(found.embeddings) if max_failed is None else max_failed):
+        click.get_current_context().exit(1)
+
+
+def _tell_failures(errors: Sequence[BatchLine]) -> None:
+    for line in errors[:_MOST_TOLD]:
+        click.echo(f"{line.custom_id or 'no custom_id'}: {line.error}", err=True)
+    if len(errors) > _MOST_TOLD:
+        reasons = Counter(getattr(line.error, "reason", str(line.error))[:100] for line in errors).most_common()
+        counts = "; ".join(f"{count} x {reason}" for reason, count in reasons[:_MOST_TOLD])
+        others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
+        click.echo(f"{len(errors)} lines failed: {counts}{others}", err=True)
 
 
 @click.command(epilog=example("embcodec serve --port 8000", "curl http://127.0.0.1:8000/v1/models"))

@@ -110,7 +110,11 @@ def tradeoff(
 @click.option("--model", default="universal-sentence-encoder", show_default=True, help="hash-256 is a quick toy.")
 @_target
 @click.option(
-    "--report", type=OUTPUT, default=Path("embcodec-demo/report.html"), show_default=True, help="Where to write."
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("embcodec-demo/report.html"),
+    show_default=True,
+    help="Where to write; the folder is made.",
 )
 @as_json
 def demo(documents: int, queries: int, model: str, target: float, report: Path, as_json: bool) -> None:

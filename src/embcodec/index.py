@@ -228,7 +228,7 @@ class FlatIndex:
         metric, query_precision, threads
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of bool (n,) or of int, optional
-            Which rows count: one boolean a row, or their ids; ids that are not there are an error.
+            Which rows count: one boolean a row, or their ids, each once; ids that are not there are an error.
 
         Returns
         -------

@@ -61,7 +61,8 @@ def search(
         distance), ``"jaccard"`` (a distance: 1 - intersection / union of set bits, 0 for two empty rows), or what
         :func:`embcodec.jit.compile_metric` returns. Bits count as -1 and +1 in cosine, dot and l2.
     mask : array-like of bool (n,) or of int, optional
-        Which rows count: one boolean a row, or their numbers.
+        Which rows count: one boolean a row, or their numbers, each once (integers 0 and 1 are row numbers too, not
+        booleans: ``.astype(bool)`` makes them such).
     query_precision : {"int8", "float32"}
         How float queries meet codes. ``"int8"``: rounded to a byte. Against integers every element of the query, times
         the dimension's step a, is rounded at scale s = max|a q| / 127: the dot is wrong by at most s / 2 * sum|code|
@@ -202,7 +203,9 @@ def restrict(scan: Scan, mask: Any) -> int:
     elif chosen.dtype.kind not in "iu" or chosen.ndim != 1:
         raise TypeError("a mask is one boolean a row, or a list of row numbers")
     else:
-        chosen = np.unique(chosen)
+        given, chosen = len(chosen), np.unique(chosen)
+        if len(chosen) < given:
+            raise ValueError("mask repeats row numbers: mask.astype(bool) is one boolean a row; or name each row once")
         if chosen[0] < 0 or chosen[-1] >= n:
             raise ValueError(f"mask names row {int(chosen[0] if chosen[0] < 0 else chosen[-1])} of {n}")
         if len(chosen) * _SPARSE > n:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Raises
     ------
     OSError
-        Where the folder cannot be written, the disk is full, and so on.
+        Where there is no such folder, it cannot be written, the disk is full, and so on; it names `path`.
 
     Examples
     --------
@@ -44,6 +45,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"folder {target.parent} does not exist", os.fspath(path))
     temporary = target.with_name(f".{target.name[:64]}.{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "xb+") as file:
@@ -53,9 +56,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with suppress(FileNotFoundError):
             os.chmod(temporary, target.stat().st_mode & 0o777)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == temporary:
+            error.filename = os.fspath(path)
         raise
     _flush_folder(target.parent)
 
