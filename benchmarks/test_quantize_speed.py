@@ -55,14 +55,16 @@ def numpy_ranges(x: np.ndarray, ranges: np.ndarray) -> np.ndarray:
 
 def kernels(x: np.ndarray, scale: Scale) -> dict[str, Callable[[], Any]]:
     """Return calls of the C functions alone; they keep their arrays alive."""
-    low, step = scale.low_and_step(1024)
-    arrays = x, np.ones(x.shape, np.uint8), np.ones(len(x), np.float32), low, step
-    at, codes, scales, minima, steps = map(pointer, arrays)
+    coding = scale.coding(1024)
+    arrays = x, np.ones(x.shape, np.uint8), np.ones(len(x), np.float32), coding.low, coding.divisor, coding.reciprocal
+    at, codes, scales, minima, steps, reciprocals = map(pointer, arrays)
     n = len(x)
     return {
         "int8 unit": lambda: lib.ec_quantize_unit_f32(at, n, 1024, lib.EC_INT8, codes),
         "int8 per-vector": lambda: lib.ec_quantize_per_vector_f32(at, n, 1024, lib.EC_INT8, 1, scales, codes),
-        "uint8 ranges": lambda: lib.ec_quantize_ranges_f32(at, n, 1024, lib.EC_UINT8, minima, steps, codes),
+        "uint8 ranges": lambda: lib.ec_quantize_ranges_f32(
+            at, n, 1024, lib.EC_UINT8, minima, steps, reciprocals, codes
+        ),
         "sign bits": lambda: lib.ec_pack_bits_f32(at, n, 1024, 0.0, 0, codes, n * 128),
     }
 

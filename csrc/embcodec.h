@@ -209,9 +209,10 @@ ec_result ec_quantize_per_vector_f32(const void *values, int64_t rows, int64_t d
 ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type,
                                        const void *scales, void *values);
 
-/* c = clamp(floor((x - low) / step), 0, 255), int8: c - 128; and c * step + first; low, step, first a dimension each. */
+/* c = clamp(floor((x - low) / step), 0, 255), int8: c - 128; and c * step + first; low, step, first a dimension each;
+ * reciprocal: 1 / step, rounded, or NULL where a step is not within 2^-100 .. 2^100, so that kernels had better divide. */
 ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
-                                 const void *step, void *codes);
+                                 const void *step, const void *reciprocal, void *codes);
 ec_result ec_dequantize_ranges_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, const void *first,
                                    const void *step, void *values);
 

@@ -33,7 +33,7 @@ typedef struct ec_kernels {
      * as many values */
     uint32_t (*quantize_scaled_f32)(const void *values, int64_t count, float factor, uint8_t flip, uint8_t *codes,
                                     const void *next);
-    /* `count` of at most EC_STRIP dimensions of rows that lie `stride` values apart, codes likewise */
+    /* `count` dimensions of rows that lie `stride` values apart, codes likewise */
     int (*quantize_ranges_f32)(const void *values, int64_t stride, int64_t rows, int64_t count, const ec_steps *steps,
                                uint8_t flip, uint8_t *codes);
     uint32_t (*max_abs_bits_f32)(const void *values, int64_t count);

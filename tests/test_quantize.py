@@ -126,6 +126,23 @@ def test_ranges_floor_the_quotient_that_division_rounds(isa: str, largest: float
     np.testing.assert_array_equal(quantize(x[9], "uint8", scale=ranges).values, expected[9:10])
 
 
+def test_ranges_floor_where_rounding_turns(isa: str) -> None:
+    # The dividends on either side of every whole quotient less half a unit in its last place, for many steps: there the
+    # rounded quotient becomes the whole number.
+    rng = np.random.default_rng(6)
+    steps = np.concatenate([rng.uniform(1, 2, 1000), 1 + 2.0**-23 * np.arange(16), 2 - 2.0**-23 * np.arange(1, 9)])
+    steps = steps.astype(np.float32) * np.float32(2.0**-9)
+    scale = Scale.ranges(np.vstack([np.zeros_like(steps), steps * np.float32(255)]))
+    divisor = scale.low_and_step(len(steps))[1]
+    codes = np.arange(1, 256)[:, None]
+    turn = (codes - 2.0 ** (np.ceil(np.log2(codes)) - 25)) * divisor.astype(np.float64)
+    near = turn.astype(np.float32).view(np.int32)
+    for ulps in (-1, 0, 1):
+        x = (near + ulps).view(np.float32)
+        expected = np.clip(np.floor(x / divisor), 0, 255).astype(np.uint8)
+        np.testing.assert_array_equal(quantize(x, "uint8", scale=scale).values, expected)
+
+
 @pytest.mark.parametrize("output_dtype", INTEGERS)
 @pytest.mark.parametrize("far", [200.0, 257.99, 258.02, -258.02, 1e7, -1e7, 3e38, -3e38])
 def test_values_far_outside_do_not_disturb_the_others(isa: str, output_dtype: str, far: float) -> None:

@@ -27,75 +27,111 @@ EC_INLINE int none_saturated(__m256i least_i16x16) {
 }
 
 typedef struct {
-    __m256 factor, addend;
+    __m256 factor, addend, high;
     __m256i low, flip;
 } affine;
 
-EC_INLINE affine affine_of(float factor, float addend, float low, uint8_t flip) {
-    affine map = {_mm256_set1_ps(factor), _mm256_set1_ps(addend), _mm256_set1_epi8((char)(int)low),
-                  _mm256_set1_epi8((char)flip)};
+EC_INLINE affine affine_of(float factor, float addend, float low, float high, uint8_t flip) {
+    affine map = {_mm256_set1_ps(factor), _mm256_set1_ps(addend), _mm256_set1_ps(high),
+                  _mm256_set1_epi8((char)(int)low), _mm256_set1_epi8((char)flip)};
     return map;
 }
 
-EC_INLINE void affine_32(const char *values, const affine *map, int is_signed, __m256i *least_i16x16, uint8_t *codes) {
+/* What there is to say of the values coded: in haste, the least int16; with care, whether all were finite. */
+typedef struct {
+    __m256i least_i16x16;
+    __m256 poison[4];
+} verdict;
+
+EC_INLINE verdict no_verdict(void) {
+    __m256 zero = _mm256_setzero_ps();
+    verdict none = {_mm256_setzero_si256(), {zero, zero, zero, zero}};
+    return none;
+}
+
+/* x * 0 is NaN for every x that is not finite: `poison` collects it. */
+EC_INLINE int is_finite(const verdict *v) {
+    __m256 all = _mm256_add_ps(_mm256_add_ps(v->poison[0], v->poison[1]), _mm256_add_ps(v->poison[2], v->poison[3]));
+    return _mm256_movemask_ps(_mm256_cmp_ps(all, all, _CMP_UNORD_Q)) == 0;
+}
+
+EC_INLINE void affine_32(const char *values, const affine *map, int is_signed, int careful, verdict *v,
+                         uint8_t *codes) {
     __m256i codes_i32x8[4];
     for (int j = 0; j < 4; j++) {
-        __m256 code = _mm256_mul_ps(load_8(values, 8 * j), map->factor);
+        __m256 x = load_8(values, 8 * j), code = _mm256_mul_ps(x, map->factor);
         if (!is_signed) code = _mm256_add_ps(code, map->addend);
+        if (careful) {
+            code = _mm256_min_ps(code, map->high);
+            v->poison[j] = _mm256_fmadd_ps(x, _mm256_setzero_ps(), v->poison[j]);
+        }
         codes_i32x8[j] = _mm256_cvtps_epi32(code);
     }
-    __m256i codes_u8x32 = narrow_32(codes_i32x8, is_signed, least_i16x16);
+    __m256i codes_u8x32 = narrow_32(codes_i32x8, is_signed, &v->least_i16x16);
     if (is_signed) codes_u8x32 = _mm256_max_epi8(codes_u8x32, map->low);
     _mm256_storeu_si256((__m256i *)(void *)codes, _mm256_xor_si256(codes_u8x32, map->flip));
 }
 
-enum { BLOCK = 4096 }; /* values coded in haste, and once more by the scalar kernel where that was too quick */
+enum { BLOCK = 4096 }; /* values coded in haste, and once more with care where that was too quick */
 
-/* A signed map has no addend and the clamp -127 .. 127; an unsigned one 0 .. 255. */
-static int quantize_affine_f32_avx2(const void *values, int64_t count, float factor, float addend, float low,
-                                    float high, uint8_t flip, uint8_t *codes) {
-    const affine map = affine_of(factor, addend, low, flip);
-    const char *from = values;
-    int finite = 1;
-    for (; count > 0; count -= BLOCK, from += 4 * BLOCK, codes += BLOCK) {
-        int64_t n = count < BLOCK ? count : BLOCK, i = 0;
-        __m256i least_i16x16 = _mm256_setzero_si256();
-        for (; i + 32 <= n; i += 32) {
-            ec_ask_ahead(from + 4 * i, 128);
-            if (low < 0.0f)
-                affine_32(from + 4 * i, &map, 1, &least_i16x16, codes + i);
-            else
-                affine_32(from + 4 * i, &map, 0, &least_i16x16, codes + i);
-        }
-        if (!none_saturated(least_i16x16)) i = 0;
-        finite &= ec_quantize_affine_f32_scalar(from + 4 * i, n - i, factor, addend, low, high, flip, codes + i);
+EC_INLINE int affine_block(const char *values, int64_t count, const affine *map, int is_signed, int careful,
+                           uint8_t *codes) {
+    verdict v = no_verdict();
+    for (int64_t i = 0; i + 32 <= count; i += 32) {
+        ec_ask_ahead(values + 4 * i, 128);
+        affine_32(values + 4 * i, map, is_signed, careful, &v, codes + i);
+    }
+    return careful ? is_finite(&v) : none_saturated(v.least_i16x16);
+}
+
+EC_INLINE int quantize_affine(const char *values, int64_t count, const affine *map, int is_signed, uint8_t *codes) {
+    int finite = 1, careful = 0;
+    for (int64_t n = 0; n < count; n += BLOCK) {
+        int64_t some = count - n < BLOCK ? count - n : BLOCK;
+        if (!careful) careful = !affine_block(values + 4 * n, some, map, is_signed, 0, codes + n);
+        if (careful) finite &= affine_block(values + 4 * n, some, map, is_signed, 1, codes + n);
     }
     return finite;
 }
 
-/* As in avx512.c: the floor of a quotient, exact, without a division. */
-EC_INLINE __m256i ranges_8(__m256 x, __m256 low, __m256 step, __m256 reciprocal) {
-    __m256 a = _mm256_sub_ps(x, low);
-    __m256 k = _mm256_round_ps(_mm256_mul_ps(a, reciprocal), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    return _mm256_cvttps_epi32(_mm256_fmadd_ps(_mm256_fnmadd_ps(k, step, a), reciprocal, k));
+/* A signed map has no addend and the clamp -127 .. 127; an unsigned one 0 .. 255. */
+static int quantize_affine_f32_avx2(const void *values, int64_t count, float factor, float addend, float low,
+                                    float high, uint8_t flip, uint8_t *codes) {
+    const affine map = affine_of(factor, addend, low, high, flip);
+    const char *from = values;
+    int64_t i = count / 32 * 32;
+    int finite = low < 0.0f ? quantize_affine(from, i, &map, 1, codes) : quantize_affine(from, i, &map, 0, codes);
+    return ec_quantize_affine_f32_scalar(from + 4 * i, count - i, factor, addend, low, high, flip, codes + i) && finite;
 }
 
-static int ranges_row(const char *values, int64_t count, const ec_steps *steps, uint8_t flip, uint8_t *codes) {
+/* As in avx512.c: the quotient that division rounds to, wherever the floor depends on it. */
+EC_INLINE __m256 quotient_8(__m256 a, __m256 step, __m256 reciprocal) {
+    __m256 quotient = _mm256_mul_ps(a, reciprocal);
+    return _mm256_fmadd_ps(_mm256_fnmadd_ps(quotient, step, a), reciprocal, quotient);
+}
+
+EC_INLINE int ranges_row(const char *values, int64_t count, const ec_steps *steps, int careful, uint8_t flip,
+                         uint8_t *codes) {
     const __m256i flip_u8x32 = _mm256_set1_epi8((char)flip);
-    __m256i least_i16x16 = _mm256_setzero_si256();
+    verdict v = no_verdict();
     for (int64_t i = 0; i + 32 <= count; i += 32) {
         __m256i codes_i32x8[4];
         ec_ask_ahead(values + 4 * i, 128);
         for (int j = 0; j < 4; j++) {
-            const ec_steps_16 *of = &steps->of[i / 16 + j / 2];
-            int half = j % 2 * 8;
-            codes_i32x8[j] = ranges_8(load_8(values, i + 8 * j), _mm256_load_ps(of->low + half),
-                                      _mm256_load_ps(of->step + half), _mm256_load_ps(of->reciprocal + half));
+            int64_t at = i + 8 * j;
+            __m256 x = load_8(values, at), a = _mm256_sub_ps(x, load_8(steps->low, at)), code;
+            if (careful) {
+                code = _mm256_min_ps(_mm256_div_ps(a, load_8(steps->step, at)), _mm256_set1_ps(255.0f));
+                v.poison[j] = _mm256_fmadd_ps(x, _mm256_setzero_ps(), v.poison[j]);
+            } else {
+                code = quotient_8(a, load_8(steps->step, at), load_8(steps->reciprocal, at));
+            }
+            codes_i32x8[j] = _mm256_cvttps_epi32(code);
         }
-        __m256i codes_u8x32 = _mm256_xor_si256(narrow_32(codes_i32x8, 0, &least_i16x16), flip_u8x32);
+        __m256i codes_u8x32 = _mm256_xor_si256(narrow_32(codes_i32x8, 0, &v.least_i16x16), flip_u8x32);
         _mm256_storeu_si256((__m256i *)(void *)(codes + i), codes_u8x32);
     }
-    return none_saturated(least_i16x16);
+    return careful ? is_finite(&v) : none_saturated(v.least_i16x16);
 }
 
 static int quantize_ranges_f32_avx2(const void *values, int64_t stride, int64_t rows, int64_t count,
@@ -105,8 +141,9 @@ static int quantize_ranges_f32_avx2(const void *values, int64_t stride, int64_t 
     for (int64_t row = 0; row < rows; row++) {
         const char *from = (const char *)values + 4 * row * stride;
         uint8_t *to = codes + row * stride;
-        int64_t coded = steps->moderate && ranges_row(from, vectors, steps, flip, to) ? vectors : 0;
-        finite &= ec_quantize_ranges_row_f32_scalar(from, coded, count, steps, flip, to);
+        if (!steps->reciprocal || !ranges_row(from, vectors, steps, 0, flip, to))
+            finite &= ranges_row(from, vectors, steps, 1, flip, to);
+        finite &= ec_quantize_ranges_row_f32_scalar(from, vectors, count, steps, flip, to);
     }
     return finite;
 }
@@ -153,15 +190,15 @@ static uint32_t max_abs_bits_f32_avx2(const void *values, int64_t count) {
 /* A row is coded, out of L1, while the next one is read, from wherever it lies. */
 static uint32_t quantize_scaled_f32_avx2(const void *values, int64_t count, float factor, uint8_t flip,
                                          uint8_t *codes, const void *next) {
-    const affine map = affine_of(factor, 0.0f, -127.0f, flip);
+    const affine map = affine_of(factor, 0.0f, -127.0f, 127.0f, flip);
     const char *from = values, *ahead = next;
     magnitudes largest = no_magnitudes();
-    __m256i least_i16x16 = _mm256_setzero_si256();
+    verdict ignored = no_verdict();
     int64_t i = 0;
     for (; i + 32 <= count; i += 32) {
         ec_ask_ahead(ahead + 4 * i, 128);
         magnitudes_32(ahead + 4 * i, &largest);
-        affine_32(from + 4 * i, &map, 1, &least_i16x16, codes + i);
+        affine_32(from + 4 * i, &map, 1, 0, &ignored, codes + i);
     }
     ec_quantize_affine_f32_scalar(from + 4 * i, count - i, factor, 0.0f, -127.0f, 127.0f, flip, codes + i);
     return larger(largest_of(&largest), ec_max_abs_bits_f32_scalar(ahead + 4 * i, count - i));

@@ -9,14 +9,18 @@
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-enum { BLOCK = 4096 }; /* values coded in haste, and once more with care where that was too quick */
+enum {
+    BLOCK = 4096, /* values coded in haste, and once more with care where that was too quick */
+    ROWS = 2      /* rows coded together by ranges: more of them crowd the same sets of L1 */
+};
 
 EC_INLINE uint64_t first_bits(int64_t n) { return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1; }
 
-/* Values up to the next cache line, if so many follow that it pays to read them line by line; else none. */
-EC_INLINE int64_t to_a_line(const void *values, int64_t count) {
+/* Of 64 values or more: where the block after the first one begins. Blocks may overlap, so that the second one begins with
+ * a cache line, if so many follow that it pays, and the last one ends where the values do. */
+EC_INLINE int64_t second_block(const void *values, int64_t count) {
     uintptr_t past = (uintptr_t)values % 64;
-    return count >= 512 && past % 4 == 0 && past ? (int64_t)(64 - past) / 4 : 0;
+    return count >= 512 && past % 4 == 0 && past ? (int64_t)(64 - past) / 4 : 64;
 }
 
 EC_INLINE __m512 load_16(const char *values, uint64_t used, int i) {
@@ -53,63 +57,70 @@ typedef struct {
     __m512i low, flip;
 } affine;
 
-EC_INLINE __m512i affine_64(const char *values, uint64_t used, const affine *map, int is_signed,
-                            __m512i *least_i16x32) {
-    __m512i codes_i32x16[4];
-    for (int i = 0; i < 4; i++) {
-        __m512 code = _mm512_mul_ps(load_16(values, used, i), map->factor);
-        if (!is_signed) code = _mm512_add_ps(code, map->addend);
-        codes_i32x16[i] = _mm512_cvtps_epi32(code);
-    }
-    __m512i codes_u8x64 = narrow_64(codes_i32x16, is_signed, least_i16x32);
-    if (is_signed) codes_u8x64 = _mm512_max_epi8(codes_u8x64, map->low);
-    return _mm512_xor_si512(codes_u8x64, map->flip);
-}
-
-/* Any values at all: clamped before the conversion, and looked at whether they are finite. */
-static EC_NOINLINE int affine_with_care(const char *values, int64_t count, const affine *map, int is_signed,
-                                        uint8_t *codes) {
-    __m512 poison = _mm512_setzero_ps();
-    for (int64_t i = 0; i < count; i += 16) {
-        __mmask16 used = (__mmask16)first_bits(count - i);
-        __m512 x = _mm512_maskz_loadu_ps(used, values + 4 * i);
-        poison = _mm512_fmadd_ps(x, _mm512_setzero_ps(), poison);
-        __m512 code = _mm512_add_ps(_mm512_mul_ps(x, map->factor), map->addend);
-        __m512i code_i32x16 = _mm512_cvtps_epi32(_mm512_min_ps(code, map->high));
-        __m512i least = is_signed ? _mm512_set1_epi32(-127) : _mm512_setzero_si512();
-        __m128i code_u8x16 = _mm512_cvtepi32_epi8(_mm512_max_epi32(code_i32x16, least));
-        _mm_mask_storeu_epi8(codes + i, used, _mm_xor_si128(code_u8x16, _mm512_castsi512_si128(map->flip)));
-    }
-    return is_finite(poison);
-}
-
-EC_INLINE int affine_block(const char *values, int64_t count, const affine *map, int is_signed, uint8_t *codes) {
-    __m512i least_i16x32 = _mm512_setzero_si512();
-    int64_t i = 0;
-    for (; i + 64 <= count; i += 64) {
-        ec_ask_ahead(values + 4 * i, 256);
-        store_64(codes + i, ~(uint64_t)0, affine_64(values + 4 * i, ~(uint64_t)0, map, is_signed, &least_i16x32));
-    }
-    if (i < count) {
-        uint64_t used = first_bits(count - i);
-        store_64(codes + i, used, affine_64(values + 4 * i, used, map, is_signed, &least_i16x32));
-    }
-    return none_saturated(least_i16x32) || affine_with_care(values, count, map, is_signed, codes);
-}
-
-EC_INLINE int quantize_affine(const char *values, int64_t count, const affine *map, int is_signed, uint8_t *codes) {
-    int finite = 1;
-    int64_t n = to_a_line(values, count);
-    if (n) finite = affine_block(values, n, map, is_signed, codes);
-    for (; n < count; n += BLOCK)
-        finite &= affine_block(values + 4 * n, count - n < BLOCK ? count - n : BLOCK, map, is_signed, codes + n);
-    return finite;
-}
-
 EC_INLINE affine affine_of(float factor, float addend, float low, float high, uint8_t flip) {
     affine map = {_mm512_set1_ps(factor), _mm512_set1_ps(addend), _mm512_set1_ps(high),
                   _mm512_set1_epi8((char)(int)low), _mm512_set1_epi8((char)flip)};
     return map;
+}
+
+/* What there is to say of the values coded: in haste, the least int16; with care, whether all were finite. */
+typedef struct {
+    __m512i least_i16x32;
+    __m512 poison[4];
+} verdict;
+
+EC_INLINE verdict no_verdict(void) {
+    __m512 zero = _mm512_setzero_ps();
+    verdict none = {_mm512_setzero_si512(), {zero, zero, zero, zero}};
+    return none;
+}
+
+EC_INLINE void affine_64(const char *values, uint64_t used, const affine *map, int is_signed, int careful, verdict *v,
+                         uint8_t *codes) {
+    __m512i codes_i32x16[4];
+    for (int i = 0; i < 4; i++) {
+        __m512 x = load_16(values, used, i), code = _mm512_mul_ps(x, map->factor);
+        if (!is_signed) code = _mm512_add_ps(code, map->addend);
+        if (careful) {
+            code = _mm512_min_ps(code, map->high);
+            v->poison[i] = _mm512_fmadd_ps(x, _mm512_setzero_ps(), v->poison[i]);
+        }
+        codes_i32x16[i] = _mm512_cvtps_epi32(code);
+    }
+    __m512i codes_u8x64 = narrow_64(codes_i32x16, is_signed, &v->least_i16x32);
+    if (is_signed) codes_u8x64 = _mm512_max_epi8(codes_u8x64, map->low);
+    store_64(codes, used, _mm512_xor_si512(codes_u8x64, map->flip));
+}
+
+/* In haste: whether that did, which it does unless something was far too low or not finite. With care: whether all was
+ * finite. */
+EC_INLINE int affine_block(const char *values, int64_t count, const affine *map, int is_signed, int careful,
+                           uint8_t *codes) {
+    const uint64_t all = ~(uint64_t)0;
+    verdict v = no_verdict();
+    if (count >= 64) {
+        affine_64(values, all, map, is_signed, careful, &v, codes);
+        for (int64_t i = second_block(values, count); i < count - 64; i += 64) {
+            ec_ask_ahead(values + 4 * i, 256);
+            affine_64(values + 4 * i, all, map, is_signed, careful, &v, codes + i);
+        }
+        affine_64(values + 4 * (count - 64), all, map, is_signed, careful, &v, codes + count - 64);
+    } else {
+        affine_64(values, first_bits(count), map, is_signed, careful, &v, codes);
+    }
+    if (!careful) return none_saturated(v.least_i16x32);
+    return is_finite(_mm512_add_ps(_mm512_add_ps(v.poison[0], v.poison[1]), _mm512_add_ps(v.poison[2], v.poison[3])));
+}
+
+/* One value that wants care is seldom alone. */
+EC_INLINE int quantize_affine(const char *values, int64_t count, const affine *map, int is_signed, uint8_t *codes) {
+    int finite = 1, careful = 0;
+    for (int64_t n = 0; n < count; n += BLOCK) {
+        int64_t some = count - n < BLOCK ? count - n : BLOCK;
+        if (!careful) careful = !affine_block(values + 4 * n, some, map, is_signed, 0, codes + n);
+        if (careful) finite &= affine_block(values + 4 * n, some, map, is_signed, 1, codes + n);
+    }
+    return finite;
 }
 
 /* A signed map has no addend and the clamp -127 .. 127; an unsigned one 0 .. 255. */
@@ -145,76 +156,85 @@ EC_INLINE uint32_t largest_of(const magnitudes *m) {
 }
 
 static uint32_t max_abs_bits_f32_avx512(const void *values, int64_t count) {
+    const uint64_t all = ~(uint64_t)0;
     const char *from = values;
     magnitudes largest = no_magnitudes();
-    int64_t i = to_a_line(values, count);
-    if (i) magnitudes_64(from, first_bits(i), &largest);
-    for (; i + 64 <= count; i += 64) {
-        ec_ask_ahead(from + 4 * i, 256);
-        magnitudes_64(from + 4 * i, ~(uint64_t)0, &largest);
+    if (count >= 64) {
+        magnitudes_64(from, all, &largest);
+        for (int64_t i = second_block(values, count); i < count - 64; i += 64) {
+            ec_ask_ahead(from + 4 * i, 256);
+            magnitudes_64(from + 4 * i, all, &largest);
+        }
+        magnitudes_64(from + 4 * (count - 64), all, &largest);
+    } else {
+        magnitudes_64(from, first_bits(count), &largest);
     }
-    if (i < count) magnitudes_64(from + 4 * i, first_bits(count - i), &largest);
     return largest_of(&largest);
+}
+
+/* 64 values known to be harmless are coded while as many are read. */
+EC_INLINE void scaled_64(const char *values, const char *ahead, uint64_t used, const affine *map, magnitudes *largest,
+                         uint8_t *codes) {
+    verdict ignored = no_verdict();
+    magnitudes_64(ahead, used, largest);
+    affine_64(values, used, map, 1, 0, &ignored, codes);
 }
 
 /* A row is coded, out of L1, while the next one is read, from wherever it lies. */
 static uint32_t quantize_scaled_f32_avx512(const void *values, int64_t count, float factor, uint8_t flip,
                                            uint8_t *codes, const void *next) {
+    const uint64_t all = ~(uint64_t)0;
     const char *from = values, *ahead = next;
     affine map = affine_of(factor, 0.0f, -127.0f, 127.0f, flip);
     magnitudes largest = no_magnitudes();
-    __m512i least_i16x32 = _mm512_setzero_si512();
-    int64_t i = to_a_line(values, count);
-    if (i) {
-        magnitudes_64(ahead, first_bits(i), &largest);
-        store_64(codes, first_bits(i), affine_64(from, first_bits(i), &map, 1, &least_i16x32));
-    }
-    for (; i + 64 <= count; i += 64) {
-        ec_ask_ahead(ahead + 4 * i, 256);
-        magnitudes_64(ahead + 4 * i, ~(uint64_t)0, &largest);
-        store_64(codes + i, ~(uint64_t)0, affine_64(from + 4 * i, ~(uint64_t)0, &map, 1, &least_i16x32));
-    }
-    if (i < count) {
-        uint64_t used = first_bits(count - i);
-        magnitudes_64(ahead + 4 * i, used, &largest);
-        store_64(codes + i, used, affine_64(from + 4 * i, used, &map, 1, &least_i16x32));
+    if (count >= 64) {
+        scaled_64(from, ahead, all, &map, &largest, codes);
+        for (int64_t i = second_block(values, count); i < count - 64; i += 64) {
+            ec_ask_ahead(ahead + 4 * i, 256);
+            scaled_64(from + 4 * i, ahead + 4 * i, all, &map, &largest, codes + i);
+        }
+        int64_t last = count - 64;
+        scaled_64(from + 4 * last, ahead + 4 * last, all, &map, &largest, codes + last);
+    } else {
+        scaled_64(from, ahead, first_bits(count), &map, &largest, codes);
     }
     return largest_of(&largest);
 }
 
-/* floor(a / step) of float32 division without dividing: k is the integer next to a * reciprocal; where the quotient is
- * near k, a - k * step is exact, and k plus its share of a step rounds to the side of k where the quotient does. */
+/* The quotient of float32 division without dividing: the remainder, exact in one fma, corrects the product with the
+ * reciprocal. Next to a whole number of steps, where the floor decides, the result is the rounded quotient itself: the
+ * product is that number or the float below it, so that the remainder is at most half a unit in the last place, and its
+ * share of a step is off by less than the quotient is away from where rounding turns. */
 EC_INLINE __m512i ranges_16(__m512 x, __m512 low, __m512 step, __m512 reciprocal) {
     __m512 a = _mm512_sub_ps(x, low);
-    __m512 k = _mm512_roundscale_ps(_mm512_mul_ps(a, reciprocal), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    return _mm512_cvttps_epi32(_mm512_fmadd_ps(_mm512_fnmadd_ps(k, step, a), reciprocal, k));
+    __m512 quotient = _mm512_mul_ps(a, reciprocal);
+    return _mm512_cvttps_epi32(_mm512_fmadd_ps(_mm512_fnmadd_ps(quotient, step, a), reciprocal, quotient));
 }
 
 /* Any values and any steps. */
-static EC_NOINLINE int ranges_with_care(const char *values, int64_t count, const ec_steps *known, uint8_t flip,
+static EC_NOINLINE int ranges_with_care(const char *values, int64_t count, const ec_steps *steps, uint8_t flip,
                                         uint8_t *codes) {
     __m512 poison = _mm512_setzero_ps();
     for (int64_t i = 0; i < count; i += 16) {
         __mmask16 used = (__mmask16)first_bits(count - i);
         __m512 x = _mm512_maskz_loadu_ps(used, values + 4 * i);
         poison = _mm512_fmadd_ps(x, _mm512_setzero_ps(), poison);
-        __m512 above = _mm512_sub_ps(x, _mm512_load_ps(known->of[i / 16].low));
-        __m512 steps = _mm512_div_ps(above, _mm512_load_ps(known->of[i / 16].step));
-        __m512i code_i32x16 = _mm512_cvttps_epi32(_mm512_min_ps(steps, _mm512_set1_ps(255.0f)));
+        __m512 above = _mm512_sub_ps(x, _mm512_maskz_loadu_ps(used, steps->low + 4 * i));
+        __m512 code = _mm512_maskz_div_ps(used, above, _mm512_maskz_loadu_ps(used, steps->step + 4 * i));
+        __m512i code_i32x16 = _mm512_cvttps_epi32(_mm512_min_ps(code, _mm512_set1_ps(255.0f)));
         __m128i code_u8x16 = _mm512_cvtepi32_epi8(_mm512_max_epi32(code_i32x16, _mm512_setzero_si512()));
         _mm_mask_storeu_epi8(codes + i, used, _mm_xor_si128(code_u8x16, _mm_set1_epi8((char)flip)));
     }
     return is_finite(poison);
 }
 
-/* 64 dimensions of one or two rows, which share what is known of their dimensions. */
+/* 64 dimensions of a few rows, which share what is known of their dimensions. */
 EC_INLINE void ranges_64(const char *values, int64_t stride, int rows, const ec_steps *steps, int64_t at,
                          uint64_t used, __m512i flip_u8x64, __m512i *least_i16x32, uint8_t *codes) {
-    __m512i codes_i32x16[2][4];
+    __m512i codes_i32x16[ROWS][4];
     for (int i = 0; i < 4; i++) {
-        const ec_steps_16 *of = &steps->of[at / 16 + i];
-        __m512 low = _mm512_load_ps(of->low), step = _mm512_load_ps(of->step);
-        __m512 reciprocal = _mm512_load_ps(of->reciprocal);
+        __m512 low = load_16(steps->low + 4 * at, used, i), step = load_16(steps->step + 4 * at, used, i);
+        __m512 reciprocal = load_16(steps->reciprocal + 4 * at, used, i);
         for (int row = 0; row < rows; row++)
             codes_i32x16[row][i] =
                 ranges_16(load_16(values + 4 * (row * stride + at), used, i), low, step, reciprocal);
@@ -228,8 +248,8 @@ EC_INLINE void ranges_64(const char *values, int64_t stride, int rows, const ec_
 EC_INLINE int ranges_rows(const char *values, int64_t stride, int rows, int64_t count, const ec_steps *steps,
                           uint8_t flip, uint8_t *codes) {
     const __m512i flip_u8x64 = _mm512_set1_epi8((char)flip);
-    __m512i least_i16x32 = steps->moderate ? _mm512_setzero_si512() : _mm512_set1_epi16(INT16_MIN);
-    int64_t i = steps->moderate ? 0 : count;
+    __m512i least_i16x32 = steps->reciprocal ? _mm512_setzero_si512() : _mm512_set1_epi16(INT16_MIN);
+    int64_t i = steps->reciprocal ? 0 : count;
     for (; i + 64 <= count; i += 64) {
         for (int row = 0; row < rows; row++) ec_ask_ahead(values + 4 * (row * stride + i), 256);
         ranges_64(values, stride, rows, steps, i, ~(uint64_t)0, flip_u8x64, &least_i16x32, codes);
@@ -248,9 +268,9 @@ static int quantize_ranges_f32_avx512(const void *values, int64_t stride, int64_
     const char *from = values;
     int finite = 1;
     int64_t row = 0;
-    for (; row + 2 <= rows; row += 2)
-        finite &= ranges_rows(from + 4 * row * stride, stride, 2, count, steps, flip, codes + row * stride);
-    if (row < rows)
+    for (; row + ROWS <= rows; row += ROWS)
+        finite &= ranges_rows(from + 4 * row * stride, stride, ROWS, count, steps, flip, codes + row * stride);
+    for (; row < rows; row++)
         finite &= ranges_rows(from + 4 * row * stride, stride, 1, count, steps, flip, codes + row * stride);
     return finite;
 }
@@ -303,12 +323,20 @@ EC_INLINE void decode_16(scheme scheme, const meaning *m, const uint8_t *codes, 
     store_16(values + 4 * at, used, code);
 }
 
-EC_INLINE void decode(scheme scheme, const meaning *m, const uint8_t *codes, int64_t count, void *values) {
-    int64_t i = to_a_line(values, count);
-    if (i) decode_16(scheme, m, codes, 0, used_of_16(i), values);
-    for (; i + 64 <= count; i += 64)
-        for (int j = 0; j < 64; j += 16) decode_16(scheme, m, codes, i + j, 0xffff, values);
-    for (; i < count; i += 16) decode_16(scheme, m, codes, i, used_of_16(count - i), values);
+EC_INLINE void decode_64(scheme scheme, const meaning *m, const uint8_t *codes, int64_t at, char *values) {
+    for (int i = 0; i < 64; i += 16) decode_16(scheme, m, codes, at + i, 0xffff, values);
+}
+
+/* Blocks begin with cache lines of the values, except where what is known of the dimensions would lie across them. */
+EC_INLINE void decode(scheme scheme, const meaning *m, const uint8_t *codes, int64_t count, char *values) {
+    if (count < 64) {
+        for (int64_t i = 0; i < count; i += 16) decode_16(scheme, m, codes, i, used_of_16(count - i), values);
+        return;
+    }
+    decode_64(scheme, m, codes, 0, values);
+    int64_t i = scheme == RANGES ? 64 : second_block(values, count);
+    for (; i < count - 64; i += 64) decode_64(scheme, m, codes, i, values);
+    decode_64(scheme, m, codes, count - 64, values);
 }
 
 static void dequantize_scaled_f32_avx512(const uint8_t *codes, int64_t count, uint8_t flip, float scale,

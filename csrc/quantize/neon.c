@@ -38,20 +38,29 @@ static int quantize_affine_f32_neon(const void *values, int64_t count, float fac
            ec_below_infinity(largest_u32x4);
 }
 
-static int ranges_row(const void *values, int64_t count, const ec_steps *steps, uint8_t flip, uint8_t *codes) {
+/* As in avx512.c: the quotient that division rounds to, wherever the floor depends on it. The product is kept from
+ * Infinity, of which there would be no remainder. */
+EC_INLINE float32x4_t quotient_4(float32x4_t a, float32x4_t step_f32x4, float32x4_t reciprocal_f32x4) {
+    float32x4_t quotient = vminnmq_f32(vmulq_f32(a, reciprocal_f32x4), vdupq_n_f32(1024.0f));
+    return vfmaq_f32(quotient, vfmsq_f32(a, quotient, step_f32x4), reciprocal_f32x4);
+}
+
+EC_INLINE int ranges_row(const void *values, int64_t count, const ec_steps *steps, int divide, uint8_t flip,
+                         uint8_t *codes) {
     const float32x4_t least_f32x4 = vdupq_n_f32(0.0f), most_f32x4 = vdupq_n_f32(255.0f);
     const uint8x16_t flip_u8x16 = vdupq_n_u8(flip);
     uint32x4_t largest_u32x4 = vdupq_n_u32(0);
     int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
-        const ec_steps_16 *of = &steps->of[i / 16];
         int32x4_t codes_i32x4[4];
         for (int j = 0; j < 4; j++) {
-            float32x4_t x = ec_load_f32x4(values, i + 4 * j);
+            int64_t at = i + 4 * j;
+            float32x4_t x = ec_load_f32x4(values, at), step_f32x4 = ec_load_f32x4(steps->step, at);
             largest_u32x4 = ec_larger_magnitude(largest_u32x4, x);
-            float32x4_t above_f32x4 = vsubq_f32(x, vld1q_f32(of->low + 4 * j));
-            float32x4_t steps_f32x4 = vdivq_f32(above_f32x4, vld1q_f32(of->step + 4 * j));
-            codes_i32x4[j] = vcvtq_s32_f32(clamp(steps_f32x4, least_f32x4, most_f32x4)); /* rounds down: none < 0 */
+            float32x4_t above_f32x4 = vsubq_f32(x, ec_load_f32x4(steps->low, at));
+            float32x4_t code = divide ? vdivq_f32(above_f32x4, step_f32x4)
+                                      : quotient_4(above_f32x4, step_f32x4, ec_load_f32x4(steps->reciprocal, at));
+            codes_i32x4[j] = vcvtq_s32_f32(clamp(code, least_f32x4, most_f32x4)); /* rounds down: none < 0 */
         }
         store_codes(codes + i, codes_i32x4, flip_u8x16);
     }
@@ -61,8 +70,11 @@ static int ranges_row(const void *values, int64_t count, const ec_steps *steps, 
 static int quantize_ranges_f32_neon(const void *values, int64_t stride, int64_t rows, int64_t count,
                                     const ec_steps *steps, uint8_t flip, uint8_t *codes) {
     int finite = 1;
-    for (int64_t row = 0; row < rows; row++)
-        finite &= ranges_row((const char *)values + 4 * row * stride, count, steps, flip, codes + row * stride);
+    for (int64_t row = 0; row < rows; row++) {
+        const char *from = (const char *)values + 4 * row * stride;
+        finite &= steps->reciprocal ? ranges_row(from, count, steps, 0, flip, codes + row * stride)
+                                    : ranges_row(from, count, steps, 1, flip, codes + row * stride);
+    }
     return finite;
 }
 

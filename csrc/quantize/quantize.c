@@ -78,44 +78,14 @@ ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t 
     return done(rows * dimension);
 }
 
-/* 16 dimensions of a strip; whether a step is too small or too large for its reciprocal. */
-EC_INLINE int prepare_16(const char *low, const char *step, ec_steps_16 *of) {
-    const uint32_t least = 27u << 23, most = 227u << 23; /* 2^-100 and 2^100 */
-    uint32_t bits[16], outside = 0;
-    memcpy(of->low, low, 64);
-    memcpy(of->step, step, 64);
-    memcpy(bits, step, 64);
-    for (int i = 0; i < 16; i++) {
-        outside |= (bits[i] - least) | (most - bits[i]); /* negative where it is */
-        of->reciprocal[i] = 1.0f / of->step[i];
-    }
-    return outside >> 31;
-}
-
-/* A strip's steps, and harmless ones up to a whole vector. */
-static void prepare(const char *low, const char *step, int64_t count, ec_steps *steps) {
-    int extreme = 0;
-    int64_t i = 0;
-    for (; i + 16 <= count; i += 16) extreme |= prepare_16(low + 4 * i, step + 4 * i, &steps->of[i / 16]);
-    for (; i < count || i % 64; i += 16) {
-        char rest[2][64];
-        int64_t n = i < count ? count - i : 0;
-        for (int j = 0; j < 16; j++) {
-            ec_store_f32_at(rest[0], j, j < n ? ec_load_f32_at(low, i + j) : 0.0f);
-            ec_store_f32_at(rest[1], j, j < n ? ec_load_f32_at(step, i + j) : 1.0f);
-        }
-        extreme |= prepare_16(rest[0], rest[1], &steps->of[i / 16]);
-    }
-    steps->moderate = !extreme;
-}
-
 ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
-                                 const void *step, void *codes) {
+                                 const void *step, const void *reciprocal, void *codes) {
+    enum { STRIP = 2048 }; /* dimensions: what is known of them, 24 KB, stays in L1 while rows pass by */
     uint8_t flip = type == EC_INT8 ? 0x80 : 0;
-    ec_steps steps;
-    for (int64_t begin = 0; begin < dimension; begin += EC_STRIP) {
-        int64_t count = dimension - begin < EC_STRIP ? dimension - begin : EC_STRIP;
-        prepare((const char *)low + 4 * begin, (const char *)step + 4 * begin, count, &steps);
+    for (int64_t begin = 0; begin < dimension; begin += STRIP) {
+        int64_t count = dimension - begin < STRIP ? dimension - begin : STRIP;
+        ec_steps steps = {(const char *)low + 4 * begin, (const char *)step + 4 * begin,
+                          reciprocal ? (const char *)reciprocal + 4 * begin : NULL};
         if (!ec_active.quantize_ranges_f32((const char *)values + 4 * begin, dimension, rows, count, &steps, flip,
                                            (uint8_t *)codes + begin))
             return not_finite(values, 0, rows * dimension);

@@ -4,16 +4,9 @@
 
 #include "../bits/bits.h"
 
-/* What ranges code a strip of dimensions with: 24 KB, which stay in L1 while rows pass by, laid out in the order of use. */
-enum { EC_STRIP = 2048 };
-typedef struct {
-    _Alignas(64) float low[16];
-    _Alignas(64) float step[16];
-    _Alignas(64) float reciprocal[16]; /* 1 / step */
-} ec_steps_16;
+/* What ranges code some dimensions with, float32 each; no reciprocals where they do not do for division: see embcodec.h. */
 struct ec_steps {
-    ec_steps_16 of[EC_STRIP / 16];
-    int moderate; /* whether the reciprocals do for division: no product of theirs can leave the normal numbers */
+    const char *low, *step, *reciprocal;
 };
 
 int ec_quantize_affine_f32_scalar(const void *values, int64_t count, float factor, float addend, float low, float high,

@@ -26,9 +26,8 @@ int ec_quantize_ranges_row_f32_scalar(const void *values, int64_t begin, int64_t
                                       uint8_t flip, uint8_t *codes) {
     uint32_t largest = 0;
     for (int64_t i = begin; i < end; i++) {
-        const ec_steps_16 *of = &steps->of[i / 16];
-        float above = ec_load_f32_at(values, i) - of->low[i % 16];
-        float code = clamp(above / of->step[i % 16], 0.0f, 255.0f);
+        float above = ec_load_f32_at(values, i) - ec_load_f32_at(steps->low, i);
+        float code = clamp(above / ec_load_f32_at(steps->step, i), 0.0f, 255.0f);
         uint32_t magnitude = ec_magnitude_at(values, i);
         largest = magnitude > largest ? magnitude : largest;
         codes[i] = (uint8_t)((uint8_t)(int32_t)code ^ flip); /* the cast is the floor: nothing is below zero */

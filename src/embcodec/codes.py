@@ -89,8 +89,8 @@ def _integers(x: NDArray[np.float32], dtype: Any, scale: Any, out: Any) -> tuple
         if len(scale.values) != len(x):
             raise ValueError(f"a per-vector scale for {len(scale.values)} rows does not fit {len(x)}")
         return quantize.quantize_per_vector(x, dtype, scale.values, out)[0], scale
-    low, step = scale.low_and_step(x.shape[1])
-    return quantize.quantize_ranges(x, dtype, low, step, out), scale
+    coding = scale.coding(x.shape[1])
+    return quantize.quantize_ranges(x, dtype, coding.low, coding.divisor, coding.reciprocal, out), scale
 
 
 def encode_blocks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,21 @@ _AFFINE = {
     (PER_VECTOR, OutputDtype.INT8): (1.0, 0.0),
     (PER_VECTOR, OutputDtype.UINT8): (1.0, -128.0),
 }
+
+
+class Coding(NamedTuple):
+    """What ranges code and decode with, float32 (dimension,), read-only.
+
+    Code = floor((x - low) / divisor), value = first + code * step; `middle` is the value of code 128. `reciprocal` is
+    1 / divisor, None where a divisor is so small or so large that products with it would leave the normal numbers.
+    """
+
+    low: NDArray[np.float32]
+    divisor: NDArray[np.float32]
+    reciprocal: NDArray[np.float32] | None
+    first: NDArray[np.float32]
+    step: NDArray[np.float32]
+    middle: NDArray[np.float32]
 
 
 class Scale:
@@ -44,7 +59,7 @@ class Scale:
     _kind: str
     _values: NDArray[np.float32] | None
     _identity: str | None  # found when asked for: a digest costs more than many a small matrix of codes
-    _coding: tuple[NDArray[np.float32], ...] | None  # low, divisors, first, steps, middle; likewise
+    _coding: Coding | None  # likewise
 
     def __init__(self, kind: str, values: ArrayLike | None = None) -> None:
         if kind not in (UNIT, PER_VECTOR, RANGES):
@@ -117,25 +132,25 @@ class Scale:
         if dtype not in (OutputDtype.INT8, OutputDtype.UINT8):
             raise ValueError(f"{dtype} codes have no scale")
         if self._kind == RANGES:
-            _, _, first, step, middle = self._steps(dimension)
+            _, _, _, first, step, middle = self.coding(dimension)
             return step, middle if dtype is OutputDtype.INT8 else first
         a, b = _AFFINE[self._kind, dtype]
         return np.full(dimension, a, np.float32), np.full(dimension, b, np.float32)
 
     def low_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the minima and the steps that ranges code with, float32 (dimension,); a step of 0 becomes 1."""
-        low, divisor, *_ = self._steps(dimension)
-        return low, divisor
+        coding = self.coding(dimension)
+        return coding.low, coding.divisor
 
     def first_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what ranges decode with: value = first + (0..255) * step; the step of a constant dimension is 0."""
-        _, _, first, step, _ = self._steps(dimension)
-        return first, step
+        coding = self.coding(dimension)
+        return coding.first, coding.step
 
     def step_and_middle(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the steps of ranges, and what a code of 0 (int8) or 128 (uint8) stands for, float32 (dimension,)."""
-        _, _, _, step, middle = self._steps(dimension)
-        return step, middle
+        coding = self.coding(dimension)
+        return coding.step, coding.middle
 
     def step_and_centre(self, output_dtype: OutputDtype) -> tuple[float, float]:
         """Return a and c of value = a * (code + c), code less 128 for uint8, times the row's scale; not of ranges."""
@@ -143,22 +158,16 @@ class Scale:
         centre = 0.5 if output_dtype is OutputDtype.UINT8 and self._kind == UNIT else 0.0
         return _AFFINE[self._kind, output_dtype][0], centre
 
-    def _steps(self, dimension: int) -> tuple[NDArray[np.float32], ...]:
+    def coding(self, dimension: int) -> Coding:
+        """Return what codes of `dimension` dimensions are made and read with; of ranges only."""
         if self._kind != RANGES or self._values is None:
             raise ValueError(f"the {self._kind} scale has no ranges")
         if self._values.shape[1] != dimension:
             raise ValueError(f"ranges of {self._values.shape[1]} dimensions for codes of {dimension}")
-        coding = self._coding
-        if coding is None:
-            low, high = self._values
-            step = (high - low) / np.float32(255)
-            first = low + np.float32(0.5) * step
-            middle = (first.astype(np.float64) + 128 * step.astype(np.float64)).astype(np.float32)
-            coding = low, np.where(step == 0, np.float32(1), step), first, step, middle
-            for array in coding:
-                array.flags.writeable = False
-            object.__setattr__(self, "_coding", coding)
-        return coding
+        if self._coding is None:
+            object.__setattr__(self, "_coding", _coding_of(*self._values))
+            assert self._coding is not None
+        return self._coding
 
     def take(self, rows: Any) -> Scale:
         """Return the scale of the rows that an index, slice or mask selects."""
@@ -227,6 +236,26 @@ def fit_scale(scale: Scale | None, dtype: OutputDtype, dimension: int, rows: int
         if found != wanted:
             raise ValueError(f"a {scale.kind} scale for {found} does not fit {wanted}")
     return scale
+
+
+def _coding_of(low: NDArray[np.float32], high: NDArray[np.float32]) -> Coding:
+    step = (high - low) / np.float32(255)
+    divisor: NDArray[np.float32] = np.where(step == 0, np.float32(1), step)
+    moderate = divisor.size == 0 or (divisor.min() >= 2.0**-100 and divisor.max() <= 2.0**100)
+    first: NDArray[np.float32] = low + np.float32(0.5) * step
+    middle = (first.astype(np.float64) + 128 * step.astype(np.float64)).astype(np.float32)
+    reciprocal = _aligned(np.float32(1) / divisor) if moderate else None
+    return Coding(_aligned(low), _aligned(divisor), reciprocal, _aligned(first), _aligned(step), _aligned(middle))
+
+
+def _aligned(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a copy that begins with a cache line, so that no vector of it lies across two; read-only."""
+    room = np.empty(array.nbytes + 64, np.uint8)
+    begin = -room.ctypes.data % 64
+    copy: NDArray[np.float32] = room[begin : begin + array.nbytes].view(np.float32)
+    copy[:] = array
+    copy.flags.writeable = False
+    return copy
 
 
 def _as_float32(values: ArrayLike) -> NDArray[np.float32]:

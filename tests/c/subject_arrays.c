@@ -54,9 +54,12 @@ void subject_quantize(const uint8_t *input, int64_t n) {
     int32_t type = input[0] & 1 ? EC_INT8 : EC_UINT8;
     uint8_t *codes = place(m.count), *back = place(m.count * 4), *scales = place(m.rows * 4);
     uint8_t *low = place_copy(m.values, m.dimension * 4), *step = place(m.dimension * 4);
+    uint8_t *reciprocal = input[0] & 2 ? place(m.dimension * 4) : NULL;
     for (int64_t i = 0; i < m.dimension; i++) {
-        float value = 0.001f * (float)(i % 7 + 1);
+        float value = 0.001f * (float)(i % 7 + 1) + 1e-6f * (float)input[i % n];
         memcpy(step + 4 * i, &value, 4);
+        value = 1 / value;
+        if (reciprocal) memcpy(reciprocal + 4 * i, &value, 4);
     }
     ec_result result = ec_check_finite_f32(m.values, m.count);
     record_result(result);
@@ -76,10 +79,23 @@ void subject_quantize(const uint8_t *input, int64_t n) {
     record_result(ec_dequantize_per_vector_f32(codes, m.rows, m.dimension, type, scales, back));
     record(back, m.count * 4);
 
-    record_result(ec_quantize_ranges_f32(m.values, m.rows, m.dimension, type, low, step, codes));
+    record_result(ec_quantize_ranges_f32(m.values, m.rows, m.dimension, type, low, step, reciprocal, codes));
     record(codes, m.count);
     record_result(ec_dequantize_ranges_f32(codes, m.rows, m.dimension, type, low, step, back));
     record(back, m.count * 4);
+    /* And next to whole numbers of steps, where the last bit of a quotient decides. */
+    memset(low, 0, (size_t)m.dimension * 4);
+    for (int64_t i = 0; i < m.count; i++) {
+        float value;
+        memcpy(&value, step + 4 * (i % m.dimension), 4);
+        value *= (float)(1 + (i * 37 + input[1]) % 256);
+        uint32_t bits;
+        memcpy(&bits, &value, 4);
+        bits += (uint32_t)(i / 3 % 5) - 2;
+        memcpy(back + 4 * i, &bits, 4);
+    }
+    record_result(ec_quantize_ranges_f32(back, m.rows, m.dimension, type, low, step, reciprocal, codes));
+    record(codes, m.count);
 }
 
 void subject_hadamard(const uint8_t *input, int64_t n) {

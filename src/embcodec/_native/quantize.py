@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bits import check_finite_result
-from .core import check, lib, pointer, result_array
+from .core import check, ffi, lib, pointer, result_array
 
 _TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
@@ -38,12 +38,23 @@ def quantize_per_vector(
 
 
 def quantize_ranges(
-    x: NDArray[np.float32], dtype: Any, low: NDArray[np.float32], step: NDArray[np.float32], out: Any = None
+    x: NDArray[np.float32],
+    dtype: Any,
+    low: NDArray[np.float32],
+    step: NDArray[np.float32],
+    reciprocal: NDArray[np.float32] | None,
+    out: Any = None,
 ) -> NDArray[Any]:
-    """Return the codes of one range a dimension; `low` and `step` are float32 (dimension,)."""
+    """Return the codes of one range a dimension; `low`, `step` and 1 / `step`, or None, are float32 (dimension,)."""
     codes = result_array(out, x.shape, dtype)
     done = lib.ec_quantize_ranges_f32(
-        pointer(x), *x.shape, _TYPES[codes.dtype], pointer(low), pointer(step), pointer(codes)
+        pointer(x),
+        *x.shape,
+        _TYPES[codes.dtype],
+        pointer(low),
+        pointer(step),
+        ffi.NULL if reciprocal is None else pointer(reciprocal),
+        pointer(codes),
     )
     check_finite_result(done, x)
     return codes
