@@ -6,58 +6,19 @@ EMBCODEC_BENCH_ROWS for other sizes than 100,000 rows.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from ceilings import limit
 
 from embcodec import Embeddings, Scale, search
 
 ROWS = int(os.environ.get("EMBCODEC_BENCH_ROWS", "100000"))
 DIMENSION, K = 1024, 10
-
-
-@cache
-def ceilings() -> dict[str, Any]:
-    """Compile and run ceilings.c; empty where there is no compiler or no AVX-512."""
-    source = Path(__file__).with_name("ceilings.c")
-    compiler = shutil.which("gcc")
-    if compiler is None or "avx512_vpopcntdq" not in Path("/proc/cpuinfo").read_text():
-        return {}
-    program = Path(os.environ.get("TMPDIR", "/tmp"), f"embcodec-ceilings-{os.getpid()}")
-    subprocess.run([compiler, "-O2", "-std=gnu11", "-pthread", "-o", program, source], check=True)
-    try:
-        return json.loads(subprocess.run([program], check=True, capture_output=True).stdout)
-    finally:
-        program.unlink()
-
-
-# 512-bit instructions a comparison of 1,024 dimensions takes at least, by the kind that bounds it.
-INSTRUCTIONS = {
-    "hamming": {"vpxorq": 48 / 8},  # xor, count and add of 16 words; eight rows a vector; any of the vector ports
-    "bits": {"vpermb": 64 / 16, "vpdpbusd": 64 / 16},
-    "int8": {"vpdpbusd": 16},
-    "float": {"vfmadd": 64},
-}
-
-
-def limit(kind: str, row_bytes: int, n_queries: int) -> tuple[str, float] | None:
-    """Return what bounds the rate, and the rate: a level's read bandwidth or the vector ports."""
-    known = ceilings()
-    if not known:
-        return None
-    corpus = ROWS * row_bytes
-    level = "12.8 MB" if corpus < 16 << 20 else "410 MB" if corpus > 200 << 20 else "102 MB"
-    bounds = [(f"read bandwidth ({level})", known["read_GB_per_s"][level] * 1e9 / row_bytes * n_queries)]
-    bounds += [(name, known["instructions_G_per_s"][name] * 1e9 / count) for name, count in INSTRUCTIONS[kind].items()]
-    return min(bounds, key=lambda bound: bound[1])
 
 
 @cache
@@ -120,7 +81,7 @@ def test_hamming(race: Any, n_queries: int) -> None:
         work=n_queries * ROWS,
         unit="comparisons",
         check=exact_check(exact, True, 0),
-        limit=limit("hamming", DIMENSION // 8, n_queries),
+        limit=limit("hamming", ROWS, DIMENSION // 8, n_queries),
     )
 
 
@@ -137,32 +98,58 @@ def test_float_query_on_bits(race: Any, n_queries: int) -> None:
         work=n_queries * ROWS,
         unit="comparisons",
         check=exact_check(exact, False, bound),
-        limit=limit("bits", DIMENSION // 8, n_queries),
+        limit=limit("bits", ROWS, DIMENSION // 8, n_queries),
+    )
+
+
+@pytest.mark.parametrize("rows", [1_000_000, 4_000_000])
+def test_one_float_query_on_bits_in_memory(race: Any, rows: int) -> None:
+    """Beyond the last cache: what memory gives bounds one query, not arithmetic."""
+    x, q = np.random.default_rng(0).integers(0, 256, (rows, DIMENSION // 8), dtype=np.uint8), floats(1, 3)
+    ours, some = Embeddings(x, "ubinary"), np.random.default_rng(1).integers(0, rows, 10_000)
+    bound = 2 * np.abs(q).reshape(1, -1, 4).sum(2).max() / 127 / 8 * (DIMENSION + 8)
+
+    def exact(of: np.ndarray) -> np.ndarray:
+        return q[0] @ (np.unpackbits(x[of], axis=1).T * np.float32(2) - 1)
+
+    def check(answer: Any) -> None:
+        np.testing.assert_allclose(answer.scores[0], exact(answer.indices[0]), atol=bound)
+        assert exact(some).max() <= answer.scores[0, 0] + bound
+
+    race(
+        f"float query on bits, {rows:,} rows, 1 query",
+        lambda: search(q, ours, K, metric="dot", threads=1),
+        {},
+        work=rows,
+        unit="comparisons",
+        check=check,
+        limit=limit("bits", rows, DIMENSION // 8, 1),
+        rounds=4,
     )
 
 
 @pytest.mark.parametrize("n_queries", [256, 16, 1])
 def test_int8_dot(race: Any, n_queries: int) -> None:
     numkong, usearch = pytest.importorskip("numkong"), pytest.importorskip("usearch.index")
-    x, q = codes(ROWS, 0), codes(n_queries, 1)
+    rows = ROWS if n_queries <= 16 else ROWS // 5  # usearch takes its time
+    x, q = codes(rows, 0), codes(n_queries, 1)
     ours, asked = Embeddings(x, "int8"), Embeddings(q, "int8")
     exact = q[:4].astype(np.float32) @ x.astype(np.float32).T
     packed = numkong.dots_pack(x)
+    kind = usearch.MetricKind.IP
     peers = {
         "numkong + argpartition": lambda: argpartition_rows(np.asarray(numkong.dots_packed(q, packed)), False),
+        "usearch exact": lambda: usearch.search(x, q, K, kind, exact=True, threads=1).keys.reshape(n_queries, K),
     }
-    if n_queries <= 16:
-        kind = usearch.MetricKind.IP
-        peers["usearch exact"] = lambda: usearch.search(x, q, K, kind, exact=True, threads=1).keys.reshape(n_queries, K)
     race(
-        f"int8 dot, {n_queries} queries",
+        f"int8 dot, {rows:,} rows, {n_queries} queries",
         lambda: search(asked, ours, K, metric="dot", threads=1).indices,
         peers,
-        work=n_queries * ROWS,
+        work=n_queries * rows,
         unit="comparisons",
         check=exact_check(exact, False, 0),
-        limit=limit("int8", DIMENSION, n_queries),
-        rounds=4,
+        limit=limit("int8", rows, DIMENSION, n_queries),
+        rounds=4 if n_queries <= 16 else 3,
     )
 
 
@@ -187,7 +174,7 @@ def test_other_integers(race: Any, kind: str) -> None:
         work=256 * ROWS,
         unit="comparisons",
         check=lambda scores: np.testing.assert_allclose(scores, truth, atol=0.01),
-        limit=limit("int8", DIMENSION, 256),
+        limit=limit("int8", ROWS, DIMENSION, 256),
         rounds=4,
     )
 
@@ -209,6 +196,6 @@ def test_float32_dot(race: Any, n_queries: int) -> None:
         work=n_queries * ROWS,
         unit="comparisons",
         check=exact_check(exact, False, 1e-6),
-        limit=limit("float", DIMENSION * 4, n_queries),
+        limit=limit("float", ROWS, DIMENSION * 4, n_queries),
         rounds=3,
     )

@@ -12,12 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ceilings import limit
 
 from embcodec import Embeddings, search
 
 FAMILIES = ("hamming", "float on bits", "int8", "float32")
 N_QUERIES, K, DIMENSION = 256, 10, 1024
 ROW_BYTES = {"hamming": 1 / 8, "float on bits": 1 / 8, "int8": 1, "float32": 4}  # a dimension
+PORTS = {  # what limit() wants of a family: kind, rows, bytes of a row
+    family: (kind, 100_000, int(ROW_BYTES[family] * DIMENSION))
+    for family, kind in zip(FAMILIES, ("hamming", "bits", "int8", "float"), strict=True)
+}
 MOST_ROWS = {"hamming": 10**7, "float on bits": 10**7, "int8": 10**6, "float32": 10**6}
 
 
@@ -131,6 +136,7 @@ def test_two_threads(race: Any, family: str, n_queries: int) -> None:
         work=100_000 * n_queries,
         unit="comparisons",
         check=check,
+        limit=limit(*PORTS[family], n_queries, threads=2),
         rounds=7,
         seconds=1,
     )

@@ -140,22 +140,23 @@ def test_no_matrix_of_scores_is_made() -> None:
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 def test_lengths_of_ranges_are_the_same_to_the_bit(isa: str, dtype: str) -> None:
-    """Squared lengths of rows by a range a dimension: float32 values, sixteen float64 partial sums of exact squares."""
+    """Squared lengths of rows by a range a dimension: float32 sums of eight, joined in float64, within their bound."""
+    from embcodec._native import core
     from embcodec._native.search import squares
 
     rng = np.random.default_rng(20)
-    for dimension in (1, 3, 15, 16, 17, 31, 33, 64, 100, 1000):
-        corpus = make(rng, 9, dimension, dtype)
+    for dimension in (1, 3, 15, 16, 17, 31, 33, 64, 100, 127, 128, 129, 145, 1000):
+        corpus = make(rng, 21, dimension, dtype)
         steps, offsets = rng.standard_normal((2, dimension)).astype(np.float32)
         flip = 0x80 if dtype == "uint8" else 0
         scan = native.Scan(native.DOT_I8, corpus.values[:1], corpus.values)
         scan.set_ranges(steps, offsets)
         scan.args.flip = flip
-        codes = corpus.values.astype(np.int32) - (128 if flip else 0)
-        values = steps * codes.astype(np.float32) + offsets
-        partial = np.zeros((9, 16))
-        for d in range(dimension):
-            partial[:, d % 16] += values[:, d].astype(np.float64) ** 2
-        for width in (8, 4, 2, 1):
-            partial = partial[:, :width] + partial[:, width:]
-        assert np.array_equal(squares(scan), partial[:, 0])
+        found = squares(scan)
+        codes = corpus.values.astype(np.float64) - (128 if flip else 0)
+        np.testing.assert_allclose(found, ((steps * codes + offsets) ** 2).sum(1), rtol=(8 + 2 + 1) * 2.0**-24)
+        with core.forced_isa("scalar"):
+            assert np.array_equal(squares(scan), found)
+        for exponent in (-110, -60, 60, 120):  # far beyond where a float32's square is one
+            scan.set_ranges(np.ldexp(steps, exponent), np.ldexp(offsets, exponent))
+            assert np.array_equal(squares(scan), np.ldexp(found, 2 * exponent))

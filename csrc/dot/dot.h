@@ -30,13 +30,16 @@ EC_INLINE int64_t ec_class_start(int64_t dimension, int64_t c) {
     return c * (dimension / EC_CLASSES) + ec_min_i64(c, dimension % EC_CLASSES);
 }
 
-/* a * b + c rounded once, for tiers without the instruction.
+/* a * b + c rounded once, also without the instruction.
  *
  * The product of two float32 is exact in double, their sum with c is rounded, and so is the result: rounding twice goes
  * wrong only where the first rounding lands on the middle between two float32. There (below: or among subnormals, whose
  * middles lie elsewhere) the sum is rounded to odd instead, its last bit set where it is inexact, which keeps enough of
  * what was lost for the last rounding to be the correct one: 53 >= 2 * 24 + 2. */
 EC_INLINE float ec_fma_f32(float a, float b, float c) {
+#if defined(__FP_FAST_FMAF)
+    return __builtin_fmaf(a, b, c);
+#else
     const double product = (double)a * b, addend = c;
     double sum = product + addend;
     uint64_t bits;
@@ -48,6 +51,7 @@ EC_INLINE float ec_fma_f32(float a, float b, float c) {
         memcpy(&sum, &bits, 8);
     }
     return (float)sum;
+#endif
 }
 
 /* Sixteen partial sums to one, in the order that halving a vector register gives. */

@@ -104,43 +104,51 @@ static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     ec_loop_decode_u1(rows, stride_bytes, n_rows, width, out);
 }
 
-/* Eight values of a row, and their squares onto two vectors of partial sums. A product of two float32 is exact in
- * double, so that fusing it with the sum rounds no differently than the specification. */
-EC_INLINE void add_squares(__m128i codes_i8x8, const float *steps, const float *offsets, __m256d partial_f64x4[2]) {
+/* Eight values of a row onto their sums of a run. */
+EC_INLINE __m256 add_squares(__m128i codes_i8x8, const float *steps, const float *offsets, __m256 factor_f32x8,
+                             __m256 run_f32x8) {
+    const __m256 steps_f32x8 = _mm256_mul_ps(factor_f32x8, _mm256_loadu_ps(steps));
+    const __m256 offsets_f32x8 = _mm256_mul_ps(factor_f32x8, _mm256_loadu_ps(offsets));
     const __m256 codes_f32x8 = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes_i8x8));
-    const __m256 values_f32x8 =
-        _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(steps), codes_f32x8), _mm256_loadu_ps(offsets));
-    const __m256d low_f64x4 = _mm256_cvtps_pd(_mm256_castps256_ps128(values_f32x8));
-    const __m256d high_f64x4 = _mm256_cvtps_pd(_mm256_extractf128_ps(values_f32x8, 1));
-    partial_f64x4[0] = _mm256_fmadd_pd(low_f64x4, low_f64x4, partial_f64x4[0]);
-    partial_f64x4[1] = _mm256_fmadd_pd(high_f64x4, high_f64x4, partial_f64x4[1]);
+    const __m256 values_f32x8 = _mm256_fmadd_ps(steps_f32x8, codes_f32x8, offsets_f32x8);
+    return _mm256_fmadd_ps(values_f32x8, values_f32x8, run_f32x8);
 }
 
 static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
                           const float *steps, const float *offsets, double *squares) {
+    const float factor = ec_ranges_factor(steps, offsets, width);
     const int64_t whole = width / 16 * 16, left = width - whole;
     const __m128i flip_u8x16 = _mm_set1_epi8((char)flip);
+    const __m256 factor_f32x8 = _mm256_set1_ps(factor);
     const uint8_t *row = rows;
     float last_steps[16] = {0}, last_offsets[16] = {0}; /* behind the last dimension values are 0 */
     memcpy(last_steps, steps + whole, (size_t)left * 4);
     memcpy(last_offsets, offsets + whole, (size_t)left * 4);
     for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
         __m256d partial_f64x4[4] = {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
-        for (int64_t d = 0; d < whole; d += 16) {
-            __m128i codes_i8x16 = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(row + d)), flip_u8x16);
-            add_squares(codes_i8x16, steps + d, offsets + d, partial_f64x4);
-            add_squares(_mm_unpackhi_epi64(codes_i8x16, codes_i8x16), steps + d + 8, offsets + d + 8, partial_f64x4 + 2);
-        }
-        if (left) {
-            uint8_t last[16] = {0};
-            memcpy(last, row + whole, (size_t)left);
-            __m128i codes_i8x16 = _mm_xor_si128(_mm_loadu_si128((const __m128i *)last), flip_u8x16);
-            add_squares(codes_i8x16, last_steps, last_offsets, partial_f64x4);
-            add_squares(_mm_unpackhi_epi64(codes_i8x16, codes_i8x16), last_steps + 8, last_offsets + 8, partial_f64x4 + 2);
+        for (int64_t d = 0; d < width;) {
+            const int64_t end = ec_min_i64(d + EC_RANGES_RUN, width);
+            __m256 run_f32x8[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+            for (; d < end; d += 16) {
+                uint8_t last[16] = {0};
+                if (d == whole) memcpy(last, row + d, (size_t)left);
+                const uint8_t *codes = d == whole ? last : row + d;
+                const float *s = d == whole ? last_steps : steps + d, *o = d == whole ? last_offsets : offsets + d;
+                const __m128i codes_i8x16 = _mm_xor_si128(_mm_loadu_si128((const __m128i *)codes), flip_u8x16);
+                run_f32x8[0] = add_squares(codes_i8x16, s, o, factor_f32x8, run_f32x8[0]);
+                run_f32x8[1] = add_squares(_mm_unpackhi_epi64(codes_i8x16, codes_i8x16), s + 8, o + 8, factor_f32x8,
+                                           run_f32x8[1]);
+            }
+            for (int i = 0; i < 4; i++) {
+                const __m256 half_f32x8 = run_f32x8[i / 2];
+                const __m128 quarter_f32x4 =
+                    i % 2 ? _mm256_extractf128_ps(half_f32x8, 1) : _mm256_castps256_ps128(half_f32x8);
+                partial_f64x4[i] = _mm256_add_pd(partial_f64x4[i], _mm256_cvtps_pd(quarter_f32x4));
+            }
         }
         double partial[16];
         for (int i = 0; i < 4; i++) _mm256_storeu_pd(partial + 4 * i, partial_f64x4[i]);
-        squares[r] = ec_halve_f64x16(partial);
+        squares[r] = ec_halve_f64x16(partial) * ec_ranges_undo(factor);
     }
 }
 

@@ -1,4 +1,5 @@
 /* The slots of the scan on AVX-512: element-wise loops by the compiler, filters by mask registers. */
+#include "../dot/avx512.h"
 #include "loops.h"
 
 #if defined(EC_X86_64)
@@ -234,48 +235,74 @@ static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     ec_loop_decode_u1(rows, stride_bytes, n_rows, width, out);
 }
 
-/* Sixteen values of a row at `codes`, and their squares onto the partial sums. A product of two float32 is exact in
- * double, so that fusing it with the sum rounds no differently than the specification. */
-EC_INLINE void add_squares(const uint8_t *codes, __mmask16 there, __m128i flip_u8x16, __m512 steps_f32x16,
-                           __m512 offsets_f32x16, __m512d partial_f64x8[2]) {
-    const __m128i codes_i8x16 = _mm_xor_si128(_mm_maskz_loadu_epi8(there, codes), flip_u8x16);
-    const __m512 codes_f32x16 = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes_i8x16));
-    const __m512 values_f32x16 = _mm512_add_ps(_mm512_mul_ps(steps_f32x16, codes_f32x16), offsets_f32x16);
-    const __m512d low_f64x8 = _mm512_cvtps_pd(_mm512_castps512_ps256(values_f32x16));
-    const __m512d high_f64x8 = _mm512_cvtps_pd(_mm512_extractf32x8_ps(values_f32x16, 1));
-    partial_f64x8[0] = _mm512_fmadd_pd(low_f64x8, low_f64x8, partial_f64x8[0]);
-    partial_f64x8[1] = _mm512_fmadd_pd(high_f64x8, high_f64x8, partial_f64x8[1]);
+enum { SQUARED_ROWS = 8 };
+
+/* Sixteen values of each of n rows onto the sums of a run. */
+EC_INLINE void add_squares(const int n, const int flips, const uint8_t *codes, int64_t stride_bytes, __mmask16 there,
+                           const float *steps, const float *offsets, __m512 factor_f32x16, __m512 *run_f32x16) {
+    const __m512 steps_f32x16 = _mm512_mul_ps(factor_f32x16, _mm512_maskz_loadu_ps(there, steps));
+    const __m512 offsets_f32x16 = _mm512_mul_ps(factor_f32x16, _mm512_maskz_loadu_ps(there, offsets));
+#pragma GCC unroll 8
+    for (int r = 0; r < n; r++) {
+        const uint8_t *from = codes + r * stride_bytes;
+        __m128i codes_i8x16 = there != 0xffff ? _mm_maskz_loadu_epi8(there, from) : _mm_loadu_si128((const __m128i *)from);
+        if (flips) codes_i8x16 = _mm_xor_si128(codes_i8x16, _mm_set1_epi8((char)0x80));
+        const __m512 codes_f32x16 = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes_i8x16));
+        const __m512 values_f32x16 = _mm512_fmadd_ps(steps_f32x16, codes_f32x16, offsets_f32x16);
+        run_f32x16[r] = _mm512_fmadd_ps(values_f32x16, values_f32x16, run_f32x16[r]);
+    }
 }
 
-/* Rows a time, so that their sums do not wait for each other. */
-EC_INLINE void square_rows(const int n, const uint8_t *row, int64_t stride_bytes, int64_t width, uint8_t flip,
-                           const float *steps, const float *offsets, double *squares) {
-    const __m128i flip_u8x16 = _mm_set1_epi8((char)flip);
-    __m512d partial_f64x8[4][2];
-    for (int r = 0; r < n; r++) partial_f64x8[r][0] = partial_f64x8[r][1] = _mm512_setzero_pd();
-    for (int64_t d = 0; d < width; d += 16) { /* behind the last dimension values are 0 */
-        const __mmask16 there = width - d >= 16 ? 0xffff : (__mmask16)((1u << (width - d)) - 1);
-        const __m512 steps_f32x16 = _mm512_maskz_loadu_ps(there, steps + d);
-        const __m512 offsets_f32x16 = _mm512_maskz_loadu_ps(there, offsets + d);
-        for (int r = 0; r < n; r++)
-            add_squares(row + r * stride_bytes + d, there, flip_u8x16, steps_f32x16, offsets_f32x16, partial_f64x8[r]);
+/* Rows a time, which share the loads of ranges, and whose sums do not wait for each other. Rows `ahead` are asked for
+ * meanwhile, as memory would be idle. */
+EC_INLINE void square_rows(const int n, const int flips, const uint8_t *row, int64_t stride_bytes, int64_t width,
+                           const float *steps, const float *offsets, float factor, int64_t ahead, double *squares) {
+    const __m512 factor_f32x16 = _mm512_set1_ps(factor);
+    __m512d low_f64x8[SQUARED_ROWS], high_f64x8[SQUARED_ROWS];
+    for (int r = 0; r < n; r++) low_f64x8[r] = high_f64x8[r] = _mm512_setzero_pd();
+    for (int64_t d = 0; d < width;) {
+        const int64_t end = ec_min_i64(d + EC_RANGES_RUN, width);
+        __m512 run_f32x16[SQUARED_ROWS];
+        for (int r = 0; r < n; r++) {
+            run_f32x16[r] = _mm512_setzero_ps();
+            _mm_prefetch((const char *)row + r * stride_bytes + d + ahead, _MM_HINT_T0);
+            _mm_prefetch((const char *)row + r * stride_bytes + d + 64 + ahead, _MM_HINT_T0);
+        }
+        for (; d + 16 <= end; d += 16)
+            add_squares(n, flips, row + d, stride_bytes, 0xffff, steps + d, offsets + d, factor_f32x16, run_f32x16);
+        if (d < end) { /* behind the last dimension values are 0 */
+            const __mmask16 there = (__mmask16)((1u << (end - d)) - 1);
+            add_squares(n, flips, row + d, stride_bytes, there, steps + d, offsets + d, factor_f32x16, run_f32x16);
+            d = end;
+        }
+        for (int r = 0; r < n; r++) {
+            const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(run_f32x16[r]));
+            const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(run_f32x16[r], 1));
+            low_f64x8[r] = _mm512_add_pd(low_f64x8[r], low);
+            high_f64x8[r] = _mm512_add_pd(high_f64x8[r], high);
+        }
     }
-    for (int r = 0; r < n; r++) {
-        double partial[16];
-        _mm512_storeu_pd(partial, partial_f64x8[r][0]);
-        _mm512_storeu_pd(partial + 8, partial_f64x8[r][1]);
-        squares[r] = ec_halve_f64x16(partial);
-    }
+    for (int r = 0; r < n; r++) squares[r] = ec_halve_f64x8x2(low_f64x8[r], high_f64x8[r]) * ec_ranges_undo(factor);
 }
 
 static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
                           const float *steps, const float *offsets, double *squares) {
+    const float factor = ec_ranges_factor(steps, offsets, width);
+    const int64_t ahead = n_rows >= EC_DOT_BLOCK ? n_rows * stride_bytes : 0; /* the block after a whole one */
     const uint8_t *row = rows;
     int64_t r = 0;
-    for (; r + 4 <= n_rows; r += 4, row += 4 * stride_bytes)
-        square_rows(4, row, stride_bytes, width, flip, steps, offsets, squares + r);
-    for (; r < n_rows; r++, row += stride_bytes)
-        square_rows(1, row, stride_bytes, width, flip, steps, offsets, squares + r);
+    for (; r + SQUARED_ROWS <= n_rows; r += SQUARED_ROWS, row += SQUARED_ROWS * stride_bytes) {
+        if (flip)
+            square_rows(SQUARED_ROWS, 1, row, stride_bytes, width, steps, offsets, factor, ahead, squares + r);
+        else
+            square_rows(SQUARED_ROWS, 0, row, stride_bytes, width, steps, offsets, factor, ahead, squares + r);
+    }
+    for (; r < n_rows; r++, row += stride_bytes) {
+        if (flip)
+            square_rows(1, 1, row, stride_bytes, width, steps, offsets, factor, 0, squares + r);
+        else
+            square_rows(1, 0, row, stride_bytes, width, steps, offsets, factor, 0, squares + r);
+    }
 }
 
 static void square_sums(const int32_t *sumsq, const int32_t *sums, int64_t n, int64_t width, double step, double centre,

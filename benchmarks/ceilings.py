@@ -1,0 +1,52 @@
+"""What the machine at hand allows (ceilings.c), as limits of a search's rate."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# 512-bit instructions a comparison of 1,024 dimensions takes at least, by the kind that bounds it.
+INSTRUCTIONS = {
+    "hamming": {"vpxorq": 48 / 8},  # xor, count and add of 16 words; eight rows a vector; any of the vector ports
+    "bits": {"vpermb": 64 / 16, "vpdpbusd": 64 / 16},
+    "int8": {"vpdpbusd": 16},
+    "float": {"vfmadd": 64},
+}
+
+
+@cache
+def ceilings() -> dict[str, Any]:
+    """Compile and run ceilings.c; empty where there is no compiler or no AVX-512."""
+    source = Path(__file__).with_name("ceilings.c")
+    compiler = shutil.which("gcc")
+    if compiler is None or "avx512_vpopcntdq" not in Path("/proc/cpuinfo").read_text():
+        return {}
+    program = Path(os.environ.get("TMPDIR", "/tmp"), f"embcodec-ceilings-{os.getpid()}")
+    subprocess.run([compiler, "-O2", "-std=gnu11", "-pthread", "-o", program, source], check=True)
+    try:
+        return json.loads(subprocess.run([program], check=True, capture_output=True).stdout)
+    finally:
+        program.unlink()
+
+
+def limit(kind: str, rows: int, row_bytes: int, n_queries: int, threads: int = 1) -> tuple[str, float] | None:
+    """Return what bounds the rate of a search, and the rate: a level's read bandwidth or the vector ports.
+
+    Memory is that of ceilings.c, which like NumPy's large arrays lies in huge pages where the system gives them.
+    """
+    known = ceilings()
+    if not known:
+        return None
+    corpus = rows * row_bytes
+    level = "12.8 MB" if corpus < 16 << 20 else "410 MB" if corpus > 200 << 20 else "102 MB"
+    read = known["read_GB_per_s" if threads == 1 else "read_GB_per_s_two_threads"][level] * 1e9
+    whose = level if threads == 1 else f"{level}, two threads: {read / known['read_GB_per_s'][level] / 1e9:.2f}x one"
+    bounds = [(f"read bandwidth ({whose})", read / row_bytes * n_queries)]
+    ports = known["instructions_G_per_s"]
+    bounds += [(name, ports[name] * 1e9 / count * threads) for name, count in INSTRUCTIONS[kind].items()]
+    return min(bounds, key=lambda bound: bound[1])
