@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ceilings import limit
 
+from ceilings import limit
 from embcodec import Embeddings, Scale, search
 
 ROWS = int(os.environ.get("EMBCODEC_BENCH_ROWS", "100000"))

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ceilings import limit
 
+from ceilings import limit
 from embcodec import Embeddings, search
 
 FAMILIES = ("hamming", "float on bits", "int8", "float32")

@@ -127,8 +127,12 @@ static void dot_i8_rows(const void *query, const void *rows, int64_t stride_byte
 
 /* ---- float32: a lane is a partial sum, moved round by the lead ---- */
 
-/* Several rows share the loads of the query, and are as many chains. */
-enum { MOST_AT_ONCE = 4 };
+/* Several rows share the loads of the query, and are as many chains. Rows that lie apart are as many streams, which memory
+ * is slower at than at one: so the rows to come are asked for one after the other, a share with each step. */
+enum {
+    MOST_AT_ONCE = 4,
+    LEAST_AHEAD = 16 << 10 /* bytes; at least as many rows as are met at once */
+};
 
 typedef struct {
     __m512 dots_f32x16[MOST_AT_ONCE];
@@ -149,7 +153,7 @@ EC_INLINE void add_part_f32(const int n_rows, const int squares, rows_sums *sums
 }
 
 EC_INLINE void sum_rows_f32(const int n_rows, const int squares, rows_sums *sums, const uint8_t *const *row,
-                            const ec_lines *lines, const uint8_t *query) {
+                            const ec_lines *lines, const uint8_t *query, const uint8_t *ahead) {
 #pragma GCC unroll 4
     for (int i = 0; i < n_rows; i++) {
         sums->dots_f32x16[i] = _mm512_setzero_ps();
@@ -158,6 +162,9 @@ EC_INLINE void sum_rows_f32(const int n_rows, const int squares, rows_sums *sums
     if (lines->whole) add_part_f32(n_rows, squares, sums, row, 0, lines->first, query);
     for (int64_t at = lines->whole * 64; at < lines->end_whole * 64; at += 64) {
         const __m512 query_f32x16 = _mm512_loadu_ps(query + at);
+#pragma GCC unroll 4
+        for (int i = 0; i < n_rows && !squares; i++)
+            _mm_prefetch((const char *)ahead + at * n_rows + i * 64, _MM_HINT_T0);
 #pragma GCC unroll 4
         for (int i = 0; i < n_rows; i++) {
             const float *x = (const float *)(row[i] + at);
@@ -176,6 +183,7 @@ EC_INLINE void all_rows_f32(const int at_once, const int squares, const moved_qu
                             int64_t stride_bytes, int64_t n_rows, float *scores, double *sumsq) {
     const ec_lines *lines = &moved->lines;
     const __m512i rotation_u32x16 = ec_class_lanes(lines);
+    const int64_t ahead = ec_max_i64(at_once * stride_bytes, LEAST_AHEAD);
     for (int64_t r = 0; r < n_rows; r += 16) {
         const int64_t n = ec_min_i64(n_rows - r, 16);
         __m512i partials_u32x16[16];
@@ -185,7 +193,7 @@ EC_INLINE void all_rows_f32(const int at_once, const int squares, const moved_qu
             for (int64_t j = 0; j < at_once; j++)
                 row[j] = rows + (ec_min_i64(r + i + j, n_rows - 1) * stride_bytes - lines->lead);
             rows_sums sums;
-            sum_rows_f32(at_once, squares, &sums, row, lines, moved->query);
+            sum_rows_f32(at_once, squares, &sums, row, lines, moved->query, row[0] + ahead);
             for (int j = 0; j < at_once; j++)
                 partials_u32x16[i + j] =
                     _mm512_permutexvar_epi32(rotation_u32x16, _mm512_castps_si512(sums.dots_f32x16[j]));

@@ -16,6 +16,8 @@ EC_INLINE int64_t ec_round_up(int64_t n, int64_t multiple) { return (n + multipl
 
 EC_INLINE int64_t ec_min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 
+EC_INLINE int64_t ec_max_i64(int64_t a, int64_t b) { return a < b ? b : a; }
+
 /* Most queries that dot_i8_few and dot_f32_few take. */
 enum { EC_DOT_FEW = 64 };
 
