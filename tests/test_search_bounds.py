@@ -138,6 +138,10 @@ def test_what_no_row_is_beyond(monkeypatch: pytest.MonkeyPatch, bits: int, cente
     most = lowbit_errors.certain_bounds(codes, lengths, error, square)
     assert (codes.error_bounds(x[:5]) <= most * (1 + 1e-6)).all()
     assert codes[:0].widest == (0, 0, 0)
+    scales, squares = codes.for_scans  # found once, and not sent along
+    assert (squares is None) == (center == "none")
+    assert codes.for_scans[0] is scales
+    assert not {"widest", "for_scans"} & vars(pickle.loads(pickle.dumps(codes))).keys()
     assert pickle.loads(pickle.dumps(codes)).widest == codes.widest
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -227,26 +227,17 @@ class LowBitCodes:
         """The largest error of a row, for queries of length 1, the largest squared length and the largest scale."""
         return widest(self)
 
-    def _level_squares(self) -> NDArray[np.float64]:
-        """Return the squared lengths of what rows' levels stand for: from how often signs agree.
+    @cached_property
+    def for_scans(self) -> tuple[Floats, NDArray[np.float64] | None]:
+        """The rows' scales and, where queries are centred, their squared lengths before these: what scans ask for."""
+        scales = self.row_scales()
+        if not self.centres_queries:
+            return scales, None
+        scales = np.maximum(scales, np.float32(1e-30))
+        return scales, self.row_squares() / scales.astype(np.float64) ** 2
 
-        Those of whitened rows also from their dots with the directions in which queries are stretched.
-        """
-        weights, width = self.scheme.levels.weights.astype(np.float64), -(-self.dimension // 8)
-        squares = np.full(len(self), self.dimension * float(weights @ weights))
-        planes = self.bit_planes.reshape(len(self), self.scheme.bits, width)
-        for i in range(self.scheme.bits):
-            for j in range(i):
-                differing = np.unpackbits(planes[:, i] ^ planes[:, j], axis=1).sum(axis=1, dtype=np.int64)
-                squares += 2 * weights[i] * weights[j] * (self.dimension - 2 * differing)
-        directions, gains = self.scheme.rotation.turned_directions, self.scheme.rotation.gains
-        if gains is not None:
-            step = max(1, _BLOCK_BYTES // (4 * self.dimension))
-            for begin in range(0, len(self), step):
-                block = slice(begin, begin + step)
-                along = self.scheme.values_of(self.bit_planes[block]) @ directions()
-                squares[block] += np.square(along, dtype=np.float64) @ (1 / gains.astype(np.float64) ** 2 - 1)
-        return squares
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # without what can be found again
 
     def to_float(self) -> Floats:
         """Return the rows that the codes stand for, float32 (n, dimension)."""

@@ -13,11 +13,34 @@ if TYPE_CHECKING:
 Doubles = NDArray[np.float64]
 
 _BLOCK_ROWS = 1 << 16
+_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 
 
 def rounding_of(codes: LowBitCodes) -> float:
     """Return the relative error of stored scales and lengths."""
     return 2.0**-11 if codes.scales.dtype == np.float16 else 2.0**-22
+
+
+def level_squares(codes: LowBitCodes) -> Doubles:
+    """Return the squared lengths of what rows' levels stand for: from how often signs agree.
+
+    Those of whitened rows also from their dots with the directions in which queries are stretched.
+    """
+    weights, width = codes.scheme.levels.weights.astype(np.float64), -(-codes.dimension // 8)
+    squares = np.full(len(codes), codes.dimension * float(weights @ weights))
+    planes = codes.bit_planes.reshape(len(codes), codes.scheme.bits, width)
+    for i in range(codes.scheme.bits):
+        for j in range(i):
+            differing = np.unpackbits(planes[:, i] ^ planes[:, j], axis=1).sum(axis=1, dtype=np.int64)
+            squares += 2 * weights[i] * weights[j] * (codes.dimension - 2 * differing)
+    directions, gains = codes.scheme.rotation.turned_directions, codes.scheme.rotation.gains
+    if gains is not None:
+        step = max(1, _BLOCK_BYTES // (4 * codes.dimension))
+        for begin in range(0, len(codes), step):
+            block = slice(begin, begin + step)
+            along = codes.scheme.values_of(codes.bit_planes[block]) @ directions()
+            squares[block] += np.square(along, dtype=np.float64) @ (1 / gains.astype(np.float64) ** 2 - 1)
+    return squares
 
 
 def row_errors(codes: LowBitCodes) -> Doubles:
@@ -26,10 +49,10 @@ def row_errors(codes: LowBitCodes) -> Doubles:
     scales, squares = codes.row_scales().astype(np.float64), codes.row_squares()
     unbiased = codes.scales.astype(np.float64) * codes.scheme.scale_unit
     dots = np.divide(squares, unbiased, out=np.zeros_like(squares), where=unbiased > 0)
-    level_squares = codes._level_squares()
+    levels = level_squares(codes)
     # |r - s l|^2, with the parts as far off as rounding may have put them.
-    rests = squares - 2 * scales * dots + scales**2 * level_squares + 6 * rounding * (squares + scales * dots)
-    errors: Doubles = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(level_squares)
+    rests = squares - 2 * scales * dots + scales**2 * levels + 6 * rounding * (squares + scales * dots)
+    errors: Doubles = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(levels)
     return errors
 
 

@@ -190,22 +190,19 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
         scan = native.Scan(native.DOT_U1, tables, corpus.bit_planes)
     scan.terms = np.zeros((3, len(values)), np.float32)
     scan.terms[0] = scales
-    scan.row_scales = corpus.row_scales()
+    scan.row_scales, scan.row_squares = corpus.for_scans
     # A scan's scores are dots, up to what follows: l2 counts down from |q|^2 + 1.
     factors = np.full(len(values), -2.0 if metric == "l2" else 1.0)
     if metric == "cosine":
         factors = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     constants = np.zeros(len(values)) if metric != "l2" else lengths**2 + 1
     center = corpus.scheme.center
-    if (
-        corpus.centres_queries and center is not None
-    ):  # costs are |q - x|^2, shifted to stay above 0; dot = (|q|^2 + 1 - cost) / 2
+    if corpus.centres_queries and center is not None:
+        # costs are |q - x|^2, shifted to stay above 0; dot = (|q|^2 + 1 - cost) / 2
         scan.args.metric = native.COST_L2
         apart = row_norms(asked - center)
         reach = float(scan.row_scales.max(initial=0)) * np.abs(values).sum(axis=1).astype(np.float64)
         scan.terms[2] = apart**2 + 2 * reach
-        scan.row_scales = np.maximum(scan.row_scales, np.float32(1e-30))
-        scan.row_squares = corpus.row_squares() / scan.row_scales.astype(np.float64) ** 2
         constants = constants + factors * (lengths**2 + 1 + 2 * reach) / 2
         factors = factors / 2
     elif center is not None:

@@ -132,11 +132,11 @@ class Scan:
             args.n_rows, args.n_selected, args.selection = len(self.rows), stop - start, pointer(chosen)
             args.selection_stride = chosen.shape[1] if self.per_query else 0
         if self.mask is not None:
-            args.mask = pointer(self.mask[first // 8 :])
+            args.mask = pointer(self.mask[first // 8 :] if first else self.mask)
         if self.row_scales is not None:
-            args.row_scales = pointer(self.row_scales[first:])
+            args.row_scales = pointer(self.row_scales[first:] if first else self.row_scales)
         if self.row_squares is not None:
-            args.row_squares = pointer(self.row_squares[first:])
+            args.row_squares = pointer(self.row_squares[first:] if first else self.row_squares)
         return args
 
 
