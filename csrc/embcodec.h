@@ -314,7 +314,7 @@ typedef struct {
     int32_t strict;              /* set by the caller: check the grammar inside vectors too, and allow twin vectors */
     int32_t stage;               /* enum ec_scan_stage; zero at first */
     int32_t level;               /* keys of the path passed, at the object being read */
-    int32_t unused;
+    int32_t kind;                /* enum ec_vector_kind of the list's first row */
 } ec_response_cursor;
 
 /* Read on until `capacity` rows are found and another one follows, or one follows that starts at `until` or behind it
@@ -350,7 +350,7 @@ ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, in
 /* Scan on and decode, a little text at a time while it is in the cache, until EC_SCAN_DONE, or EC_SCAN_AT_ROW with
  * `cursor->rows` at `capacity` or `cursor->offset` at `cursor->until`. Row r becomes row r of `matrix`, its index
  * indices[r] (int64). `indices` may be NULL while all rows so far are in place, or all without an index: before text of
- * which that is not so it stops. EC_DUPLICATE where a twin of the list begins. */
+ * which that is not so it stops. EC_DUPLICATE where a twin of the list begins (`skip_lists` is 0 here). */
 ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                                 const ec_row_format *format, void *matrix, void *indices, int64_t capacity);
 

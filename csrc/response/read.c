@@ -21,7 +21,7 @@ ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, e
         cursor->until = until && until < stop ? until : stop;
         ec_result result = ec_response_scan(body, n, path, cursor, spans, room < TURN_ROWS ? room : TURN_ROWS);
         cursor->until = until;
-        if (result.status == EC_OK && cursor->lists != before.lists) result.status = EC_DUPLICATE;
+        if (result.status == EC_OK && cursor->lists > 1) result.status = EC_DUPLICATE;
         if (result.status != EC_OK) return result;
         if (!indices && cursor->rows != cursor->in_place && cursor->rows != cursor->unindexed) {
             *cursor = before;

@@ -261,6 +261,7 @@ ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_res
             passed = pass_row(&reader, &rows, &spans[found]);
             if (!passed) break;
             cursor->stage = EC_SCAN_AFTER_ROW;
+            if (cursor->rows == 0) cursor->kind = spans[found].kind;
             cursor->in_place += spans[found].index == cursor->rows;
             cursor->unindexed += spans[found].index == EC_INDEX_MISSING;
             cursor->rows++;

@@ -250,7 +250,7 @@ def decode_batch(
         usage += line.response.usage
     if first is None:
         empty = np.empty((0, decoder.width or 0), decoder.dtype.numpy_dtype)
-        return BatchResult(ids, decoder.typed(empty, dimension or 0), errors, usage)
+        return BatchResult(ids, decoder.typed(empty, decoder.dimension or 0), errors, usage)
     return BatchResult(ids, replace_values(first, rows.matrix()), errors, usage)
 
 

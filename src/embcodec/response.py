@@ -14,7 +14,7 @@ from ._native.response_write import write_rows
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
 from .profiles import Profile, resolve_profile
-from .response_decoder import Decoder, EmbeddingResponse
+from .response_decoder import EmbeddingResponse, decoder_for
 from .service import Usage, service_error
 
 __all__ = ["EmbeddingResponse", "Usage", "decode_response", "encode_response", "service_error"]
@@ -74,7 +74,7 @@ def decode_response(
     ...
     embcodec.errors.DecodeError: a number out of the type's range (row 0, byte 28)
     """
-    return Decoder(output_dtype, dimension, profile, nulls).decode(body, expected_count, threads)
+    return decoder_for(output_dtype, dimension, profile, nulls).decode(body, expected_count, threads)
 
 
 def encode_response(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,17 @@ from ._native import core
 from ._native.base64 import NO_PADDING, URLSAFE
 from ._native.floats import PAYLOADS
 from ._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
+from ._native.response_one import OneRow
 from ._native.response_read import read_rows
-from .dtypes import EncodingFormat, OutputDtype, as_dimension
-from .embeddings import Embeddings
+from .dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension
+from .embeddings import Embeddings, coded
 from .errors import DecodeError
 from .profiles import Profile, resolve_profile
+from .scale import UNIT_SCALE
 from .service import Usage, looks_like_error, service_error
+
+_FLOAT, _BASE64 = EncodingFormat.FLOAT, EncodingFormat.BASE64
+_parse: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # what json.loads calls, without what it does around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,18 @@ class Decoder:
     Embeddings(1 x 2 int8, 2 bytes)
     """
 
-    __slots__ = ("base64_flags", "dimension", "dtype", "nulls_as_nan", "payload", "profile", "width")
+    __slots__ = (
+        "_one_row",
+        "_plain",
+        "base64_flags",
+        "dimension",
+        "dtype",
+        "nulls_as_nan",
+        "payload",
+        "profile",
+        "scale",
+        "width",
+    )
 
     def __init__(
         self,
@@ -89,6 +106,11 @@ class Decoder:
             self.payload = PAYLOADS["float32", "little"]
         else:
             self.payload = NO_STRINGS
+        self.scale = UNIT_SCALE if self.dtype in INTEGERS else None
+        # Whether rows of whole bytes make Embeddings that need no second look.
+        orders = self.profile.signed_bytes in ("offset", "twos-complement") and self.profile.bit_order in ("msb", "lsb")
+        self._plain = orders and not (self.dtype.is_packed and self.dimension is not None and self.dimension % 8)
+        self._one_row: dict[str, OneRow] = {}
 
     def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
         """Decode a body: see :func:`~embcodec.response.decode_response`."""
@@ -120,9 +142,29 @@ class Decoder:
         document : dict
             With an empty list for that of the rows; empty where the document is not an object.
         """
-        profile, n = self.profile, len(text)
+        n = len(text)
         source = text if isinstance(text, bytes) else core.ffi.from_buffer(text)
-        workers = core.default_threads(threads, n)
+        one_row = self._one_row.get(prefix)
+        rows = None if one_row is None else one_row.read(source, n)
+        if rows is None:
+            workers = core.default_threads(threads, n)
+            rows = self._read_any(source, n, prefix, workers)
+        if rows.list_start < 0:
+            around = bytes(text)
+        elif source is text:  # bytes
+            around = text[: rows.list_start] + b"[]" + text[rows.list_end :]
+        else:
+            around = b"[]".join((text[: rows.list_start], text[rows.list_end :]))
+        # The scanner has checked all of this text, its UTF-8 too, so that nothing can follow the value.
+        if around.startswith(b"{"):
+            document = _parse(around.decode(), 0)[0]
+        else:
+            document = json.loads(around.removeprefix(BOM).decode())
+        return rows, document if isinstance(document, dict) else {}
+
+    def _read_any(self, source: Any, n: int, prefix: str, workers: int) -> Rows:
+        """Read the rows of any document, and expect others of this prefix to be like it."""
+        profile = self.profile
         path = prefix + profile.rows
         name = profile.dtype_name(self.dtype)
         base64 = self.payload, self.base64_flags
@@ -131,10 +173,8 @@ class Decoder:
         if rows.list_start < 0 and self.payload != NO_STRINGS and "{dtype}" in path:
             layout = _layout(path, profile.item, "base64", base64, self.dtype, self.nulls_as_nan)
             rows = read_rows(source, n, layout, self.width, workers)
-        found = rows.list_start >= 0
-        around = b"[]".join((text[: rows.list_start], text[rows.list_end :])) if found else bytes(text)
-        document = json.loads(around.removeprefix(BOM).decode())  # the scanner has checked the UTF-8
-        return rows, document if isinstance(document, dict) else {}
+        self._one_row.setdefault(prefix, OneRow(layout)).expect(rows)
+        return rows
 
     def answer(self, rows: Rows, body: dict[str, Any], expected_count: int | None = None) -> EmbeddingResponse:
         """Put an answer together from what :meth:`read` found; `body` is what stands around the rows."""
@@ -153,18 +193,22 @@ class Decoder:
         if expected_count is not None and len(values) != expected_count:
             words = f"{len(values)} embeddings came where {expected_count} were asked for"
             raise DecodeError(words, offset=rows.list_start)
-        usage = body.get("usage")
+        usage, model, name = body.get("usage"), body.get("model"), body.get("id")
         return EmbeddingResponse(
             self.typed(values, dimension),
-            as_text(body.get("model")),
+            model if isinstance(model, str) else None,
             Usage.from_envelope(body),
-            as_text(body.get("id")),
-            EncodingFormat.BASE64 if rows.kind == STRING else EncodingFormat.FLOAT,
+            name if isinstance(name, str) else None,
+            _BASE64 if rows.kind == STRING else _FLOAT,
             usage if isinstance(usage, dict) else None,
         )
 
     def typed(self, values: NDArray[Any], dimension: int | None) -> Embeddings:
         """Say what the codes mean; bits set behind the last dimension are refused."""
+        if self._plain:  # the width is that of the dimension: the rows were read so
+            if dimension is None:
+                dimension = values.shape[1] * 8 if self.dtype.is_packed else values.shape[1]
+            return coded(values, self.dtype, dimension, self.scale, self.profile.signed_bytes, self.profile.bit_order)
         try:
             return Embeddings(
                 values,
@@ -175,6 +219,21 @@ class Decoder:
             )
         except ValueError as error:
             raise DecodeError(str(error)) from None
+
+
+_kept = lru_cache(maxsize=64, typed=True)(Decoder)
+
+
+def decoder_for(output_dtype: str, dimension: int | None, profile: str | Profile, nulls: str) -> Decoder:
+    """Return a decoder for requests of this kind: the one of the call before, where the profile goes by its name."""
+    if (
+        type(profile) is str
+        and type(output_dtype) in (str, OutputDtype)
+        and type(dimension) in (int, NoneType)
+        and type(nulls) is str
+    ):
+        return _kept(output_dtype, dimension, profile, nulls)
+    return Decoder(output_dtype, dimension, profile, nulls)
 
 
 def _what_came(error: DecodeError, text: bytes | memoryview) -> DecodeError:

@@ -41,8 +41,9 @@ class Usage:
         """Return the counts in a body's ``usage``, or in Cohere's ``meta``; what is missing is 0."""
         usage = envelope.get("usage")
         if isinstance(usage, dict):
-            prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-            return cls(prompt, completion, _count(usage.get("total_tokens")) or prompt + completion)
+            said = usage.get
+            prompt, completion = _count(said("prompt_tokens", 0)), _count(said("completion_tokens", 0))
+            return cls(prompt, completion, _count(said("total_tokens", 0)) or prompt + completion)
         meta = envelope.get("meta")
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
         prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0
@@ -51,6 +52,8 @@ class Usage:
 
 
 def _count(value: Any) -> int:
+    if type(value) is int and 0 <= value < 2**63:
+        return value
     return int(value) if isinstance(value, int | float) and value == value and 0 <= value < 2**63 else 0
 
 

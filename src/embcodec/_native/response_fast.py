@@ -69,7 +69,7 @@ class FastReader(Reader):
             if threads > 1 and self.indices is None and self.n - cursor.offset > 2 * least:
                 _Parts(self, threads, least).read()
             self.read_rest()
-        return Rows(self.finish(), cursor.list_start, cursor.list_end, first.kind, first.start)
+        return Rows(self.finish(), cursor.list_start, cursor.list_end, first.kind)
 
     def read_rows(self, cursor: Any, capacity: int) -> Any:
         """Read from a cursor's place on, until the matrix has `capacity` rows."""

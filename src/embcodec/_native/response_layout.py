@@ -53,11 +53,10 @@ class Rows:
     """What was found in a document.
 
     `values` is None where the document has no list of rows, or an empty one. `list_start`, `list_end` span the list
-    (-1: there is none); `kind` is the first vector's; `offset` where it starts.
+    (-1: there is none); `kind` is the first vector's.
     """
 
     values: NDArray[Any] | None
     list_start: int
     list_end: int
     kind: int = 0
-    offset: int = 0

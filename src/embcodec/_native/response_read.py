@@ -77,14 +77,14 @@ class StrictReader(Reader):
         cursor, first = self.cursor, ffi.addressof(self.spans[0])
         if not self.scan(1):
             return Rows(None, cursor.list_start, cursor.list_end)
-        start, kind, self.first_index = first.start, first.kind, first.index
+        kind, self.first_index = first.kind, first.index
         self.prepare(first)
         self.decode(1)
         while cursor.stage != lib.EC_SCAN_DONE:
             if cursor.rows == self.capacity:
                 self.grow()
             self.decode(self.scan(min(_BLOCK, self.capacity - cursor.rows)))
-        return Rows(self.finish(), cursor.list_start, cursor.list_end, kind, start)
+        return Rows(self.finish(), cursor.list_start, cursor.list_end, kind)
 
     def decode(self, count: int) -> None:
         """Decode the rows just scanned, and keep their indices once any row so far was not in its place."""
