@@ -88,6 +88,8 @@ typedef struct ec_kernels {
                          float *scores);
     void (*dot_f32_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                         int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared);
+    void (*dot_f32_chosen)(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
+                           int64_t dimension, float *scores);
     void (*sumsq_f32)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);
     /* floats */
     void (*floats_widen)(const void *bytes, int64_t count, int32_t payload, void *floats);
@@ -106,6 +108,8 @@ typedef struct ec_kernels {
     ec_decode_i8_fn *decode_i8;
     ec_decode_u1_fn *decode_u1;
     ec_square_ranges_fn *square_ranges;
+    int64_t screens; /* whether int8 dots are so much cheaper than floats' that screening pays */
+    ec_screen_rows_fn *screen_rows;
     ec_square_sums_fn *square_sums;
     ec_inverse_lengths_fn *inverse_lengths;
     ec_l2_terms_fn *l2_terms;
@@ -160,6 +164,7 @@ void ec_tables_install_neon(ec_kernels *table);
 void ec_search_install_scalar(ec_kernels *table);
 void ec_search_install_avx2(ec_kernels *table);
 void ec_search_install_avx512(ec_kernels *table);
+void ec_screen_install_avx512(ec_kernels *table);
 void ec_search_install_neon(ec_kernels *table);
 void ec_fold_install_scalar(ec_kernels *table);
 void ec_fold_install_avx2(ec_kernels *table);

@@ -219,9 +219,55 @@ static void dot_f32_rows(const void *query, const void *rows, int64_t stride_byt
     ec_dot_f32_rows_avx512(query, rows, stride_bytes, n_rows, dimension, scores, NULL);
 }
 
+/* ---- chosen float32 rows, which lie in the cache: as they lie there ---- */
+
+/* The partial sums of a row, first one first. */
+EC_INLINE float add_classes(__m512 partials_f32x16) {
+    float partials[EC_CLASSES], sum = 0;
+    _mm512_storeu_ps(partials, partials_f32x16);
+    for (int c = 0; c < EC_CLASSES; c++) sum += partials[c];
+    return sum;
+}
+
+EC_INLINE void some_rows_f32(const int n_rows, const float *query, const float *const *row, int64_t dimension,
+                             float *scores) {
+    __m512 dots_f32x16[MOST_AT_ONCE];
+    int64_t d = 0;
+    for (int i = 0; i < n_rows; i++) dots_f32x16[i] = _mm512_setzero_ps();
+    for (; d + 16 <= dimension; d += 16) {
+        const __m512 query_f32x16 = _mm512_loadu_ps(query + d);
+#pragma GCC unroll 4
+        for (int i = 0; i < n_rows; i++)
+            dots_f32x16[i] = _mm512_fmadd_ps(query_f32x16, _mm512_loadu_ps(row[i] + d), dots_f32x16[i]);
+    }
+    if (d < dimension) {
+        const __mmask16 left = ec_lanes_below(dimension - d);
+        const __m512 query_f32x16 = _mm512_maskz_loadu_ps(left, query + d);
+        for (int i = 0; i < n_rows; i++)
+            dots_f32x16[i] = _mm512_fmadd_ps(query_f32x16, _mm512_maskz_loadu_ps(left, row[i] + d), dots_f32x16[i]);
+    }
+    for (int i = 0; i < n_rows; i++) scores[i] = add_classes(dots_f32x16[i]);
+}
+
+static void dot_f32_chosen(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
+                           int64_t dimension, float *scores) {
+    for (int64_t i = 0; i < n; i += MOST_AT_ONCE) {
+        const float *row[MOST_AT_ONCE];
+        for (int64_t j = 0; j < MOST_AT_ONCE; j++)
+            row[j] = (const float *)((const uint8_t *)rows + chosen[ec_min_i64(i + j, n - 1)] * stride_bytes);
+        switch (n - i) {
+        case 1: some_rows_f32(1, query, row, dimension, scores + i); break;
+        case 2: some_rows_f32(2, query, row, dimension, scores + i); break;
+        case 3: some_rows_f32(3, query, row, dimension, scores + i); break;
+        default: some_rows_f32(4, query, row, dimension, scores + i); break;
+        }
+    }
+}
+
 void ec_dot_rows_install_avx512(ec_kernels *table) {
     table->dot_i8_rows = dot_i8_rows;
     table->dot_f32_rows = dot_f32_rows;
+    table->dot_f32_chosen = dot_f32_chosen;
 }
 
 EC_TARGET_END

@@ -177,6 +177,14 @@ static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows
     if (sumsq) ec_active.sumsq_f32(rows, stride_bytes, n_rows, dimension, sumsq);
 }
 
+/* Rows chosen[0 .. n) of many, as dot_f32_rows one by one; each tier's own where it has nothing better. */
+static void dot_f32_chosen(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
+                           int64_t dimension, float *scores) {
+    for (int64_t i = 0; i < n; i++)
+        ec_active.dot_f32_rows(query, (const uint8_t *)rows + chosen[i] * stride_bytes, stride_bytes, 1, dimension,
+                               &scores[i]);
+}
+
 void ec_dot_install_scalar(ec_kernels *table) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
@@ -192,5 +200,6 @@ void ec_dot_install_scalar(ec_kernels *table) {
     table->dot_f32_tile = dot_f32_tile;
     table->dot_f32_rows = dot_f32_rows;
     table->dot_f32_few = dot_f32_few;
+    table->dot_f32_chosen = dot_f32_chosen;
     table->sumsq_f32 = sumsq_f32;
 }

@@ -342,6 +342,7 @@ void ec_search_install_avx512(ec_kernels *table) {
     table->decode_i8 = decode_i8;
     table->decode_u1 = decode_u1;
     table->square_ranges = square_ranges;
+    ec_screen_install_avx512(table);
     table->square_sums = square_sums;
     table->inverse_lengths = inverse_lengths;
     table->l2_terms = l2_terms;

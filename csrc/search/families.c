@@ -1,5 +1,5 @@
 /* Which kernels a family calls, in what sizes, and the scratch that they want. */
-#include "scan.h"
+#include "screen.h"
 
 enum {
     PREPARED_TARGET = 2 << 20,  /* bytes of a batch of queries: they are read again for every block */
@@ -209,6 +209,8 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->limits_i32 = take(at, &used, scan->batch * 4);
     scan->limits_f32 = take(at, &used, scan->batch * 4);
     scan->near = take(at, &used, scan->group);
+    scan->screen = NULL;
+    if (ec_screen_wanted(args, scan->batch)) used += ec_screen_layout(scan, at ? at + used : NULL);
     if (scratch == NULL) return used;
     float plain_mul = args->metric == EC_COST_USER ? args->user_sign : -1.0f;
     for (int64_t r = 0; r < scan->block; r++) {

@@ -41,6 +41,11 @@ static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     ec_loop_decode_u1(rows, stride_bytes, n_rows, width, out);
 }
 
+static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
+                        float *steps, float *errors, float *lengths) {
+    ec_loop_screen_rows(rows, stride_bytes, n_rows, width, codes, steps, errors, lengths);
+}
+
 static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
                           const float *steps, const float *offsets, double *squares) {
     ec_loop_square_ranges(rows, stride_bytes, n_rows, width, flip, steps, offsets, squares);
@@ -68,6 +73,8 @@ void ec_search_install_scalar(ec_kernels *table) {
     table->decode_i8 = decode_i8;
     table->decode_u1 = decode_u1;
     table->square_ranges = square_ranges;
+    table->screens = 0;
+    table->screen_rows = screen_rows;
     table->square_sums = square_sums;
     table->inverse_lengths = inverse_lengths;
     table->l2_terms = l2_terms;

@@ -6,8 +6,11 @@
 #include "loops.h"
 #include "reservoir.h"
 
+typedef struct ec_screen ec_screen;
+
 typedef struct {
     const ec_search_args *args;
+    ec_screen *screen; /* NULL where float rows are not screened: see screen.h */
     int64_t dimension; /* of float32 kernels: that of the rows once decoded */
     int64_t block;     /* most rows at a time */
     int64_t batch;     /* most queries at a time */

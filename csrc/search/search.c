@@ -1,7 +1,7 @@
 /* The scan: batches of queries over blocks of rows, and what is done with their costs. */
 #include <math.h>
 
-#include "scan.h"
+#include "screen.h"
 
 /* Where costs go: into the queries' reservoirs, or all that are below their query's limit into a list of hits. */
 typedef struct {
@@ -58,6 +58,22 @@ static void prune(const ec_scan *scan, int64_t query, int64_t slot) {
     set_limit(scan, query, slot, (int32_t)(last >> 32), ec_cost_of_key((uint32_t)(last >> 32)));
 }
 
+/* Where the next entries of a query go. */
+static uint64_t *fresh_entries(const ec_scan *scan, const sink *to, int64_t slot) {
+    return to->range ? to->hits + to->n_hits : scan->entries + slot * scan->capacity + scan->counts[slot];
+}
+
+/* Count n entries that have been put there; `full` of them are worth pruning. */
+static void note_entries(const ec_scan *scan, sink *to, int64_t query, int64_t slot, int64_t n, int64_t full) {
+    if (to->range) {
+        for (int64_t i = 0; i < n; i++) to->hit_queries[to->n_hits + i] = (int32_t)query;
+        to->n_hits += n;
+    } else {
+        scan->counts[slot] += n;
+        if (scan->counts[slot] >= full) prune(scan, query, slot);
+    }
+}
+
 /* Turn one query's raw scores with n rows of a block, from row `at` on, a multiple of EC_NEAR_ROWS, into entries.
  * `query` is its number, `slot` its place in the batch. Returns the position of a row whose cost is NaN, or -1. */
 static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block, int64_t at,
@@ -66,7 +82,7 @@ static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, 
     const void *scores = block_scores + at;
     const uint8_t *mask = block->mask ? block->mask + at / 8 : NULL;
     uint32_t first = (uint32_t)(block->first + at);
-    uint64_t *fresh = to->range ? to->hits + to->n_hits : scan->entries + slot * scan->capacity + scan->counts[slot];
+    uint64_t *fresh = fresh_entries(scan, to, slot);
     int64_t n, bad = -1, k = to->range ? 0 : args->k;
     if (args->metric == EC_COST_RAW) {
         n = ec_active.filter_i32(scores, n_rows, scan->limits_i32[slot], k, first, mask, fresh);
@@ -82,13 +98,7 @@ static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, 
             n = ec_active.sift_i32(&f, scores, n_rows, limit, k, first, mask, fresh);
         if (n) bad = nan_among(fresh, n);
     }
-    if (to->range) {
-        for (int64_t i = 0; i < n; i++) to->hit_queries[to->n_hits + i] = (int32_t)query;
-        to->n_hits += n;
-    } else {
-        scan->counts[slot] += n;
-        if (scan->counts[slot] >= scan->full[slot]) prune(scan, query, slot);
-    }
+    note_entries(scan, to, query, slot, n, scan->full[slot]);
     return bad;
 }
 
@@ -106,39 +116,64 @@ static int64_t keep_near(const ec_scan *scan, sink *to, int64_t query, int64_t s
     return worst;
 }
 
+/* As keep(), of a screened block: what passes is scored as all rows would have been. */
+static int64_t keep_screened(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block,
+                             const int32_t *scores) {
+    const ec_finish f = finish_of(scan, query);
+    const ec_screen *screen = scan->screen;
+    const float limit = scan->limits_f32[slot];
+    uint64_t *fresh = fresh_entries(scan, to, slot);
+    int64_t n = 0, bad = -1, passing = ec_screen_pass(scan, f, query, slot, block, scores, limit);
+    for (int64_t i = 0; i < passing; i++) {
+        const uint32_t row = (uint32_t)(block->first + screen->chosen[i]);
+        const float cost = ec_cost(&f, screen->scores[i], screen->chosen[i]);
+        if (cost != cost && bad < 0) bad = row;
+        if (!(cost >= limit)) fresh[n++] = ec_entry_f32(cost, row);
+    }
+    /* a limit that is low spares more work here than pruning costs */
+    note_entries(scan, to, query, slot, n, scan->args->k + ec_reservoir_slack(scan->args->k) / 8);
+    return bad;
+}
+
 /* One block against a batch of queries. Returns the position of a row of NaN, or -1. */
 static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
                     ec_block *block, int64_t rows_left) {
     const ec_search_args *args = scan->args;
+    const int screened = ec_screen_now(scan, n_queries), by_rows = !screened && ec_scan_by_rows(args, n_queries);
+    const int64_t group = by_rows ? n_queries : scan->group;
     int64_t worst = -1;
-    if (ec_scan_by_rows(args, n_queries)) {
+    if (by_rows) {
         const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_search_query_bytes(args);
         ec_scan_rows(scan, query, n_queries, block);
-        ec_block_terms(scan, selection, block);
-        for (int64_t q = 0; q < n_queries; q++) {
-            const int32_t *scores = (const int32_t *)scan->scores + q * scan->block;
-            int64_t bad = keep(scan, to, first_query + q, q, block, 0, block->n, scores);
-            if (bad >= 0 && (worst < 0 || bad < worst)) worst = bad;
-        }
-        return worst;
+    } else if (screened) {
+        ec_screen_pack(scan, block);
+    } else {
+        ec_scan_pack(scan, block);
     }
-    ec_scan_pack(scan, block);
     ec_block_terms(scan, selection, block);
+    if (screened) ec_screen_terms(scan, block);
     /* while the kernels compute, the next block's rows may come in: a share of them with every group of queries */
     int contiguous = args->selection == NULL && args->row_stride == args->row_bytes;
     int64_t ahead_bytes = contiguous ? ec_min_i64(rows_left, scan->block) * args->row_bytes : 0;
     const uint8_t *ahead = (const uint8_t *)args->rows + (block->first + block->n) * args->row_stride;
-    for (int64_t q = 0; q < n_queries; q += scan->group) {
-        int64_t n = ec_min_i64(scan->group, n_queries - q);
+    for (int64_t q = 0; q < n_queries; q += group) {
+        int64_t n = ec_min_i64(group, n_queries - q);
         int64_t from = ahead_bytes * q / n_queries, until = ahead_bytes * (q + n) / n_queries;
-        ec_scan_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
+        if (screened)
+            ec_screen_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
+        else if (!by_rows)
+            ec_scan_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
         for (int64_t i = 0; i < n; i++) {
-            if (scan->near[i] == 0) continue;
+            if (!screened && !by_rows && scan->near[i] == 0) continue;
             const int32_t *scores = (const int32_t *)scan->scores + i * scan->block;
-            int64_t bad = keep_near(scan, to, first_query + q + i, q + i, block, scan->near[i], scores);
+            const int64_t query = first_query + q + i;
+            int64_t bad = screened  ? keep_screened(scan, to, query, q + i, block, scores)
+                          : by_rows ? keep(scan, to, query, q + i, block, 0, block->n, scores)
+                                    : keep_near(scan, to, query, q + i, block, scan->near[i], scores);
             if (bad >= 0 && (worst < 0 || bad < worst)) worst = bad;
         }
     }
+    if (screened) ec_screen_weigh(scan, n_queries * block->n);
     return worst;
 }
 
@@ -149,6 +184,7 @@ static int64_t scan_rows(const ec_scan *scan, sink *to, int64_t first, int64_t n
     int64_t n_rows = selection ? args->n_selected : args->n_rows;
     if (!ec_scan_by_rows(args, n))
         ec_scan_prepare(scan, (const uint8_t *)args->queries + first * ec_search_query_bytes(args), n);
+    if (scan->screen) ec_screen_prepare(scan, first, n);
     for (; *row < n_rows; *row += scan->block) {
         ec_block block = {*row, ec_min_i64(scan->block, n_rows - *row), NULL, 0, NULL, 0, NULL, 0};
         if (to->range && capacity - to->n_hits < n * scan->block) return -1;

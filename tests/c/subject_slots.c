@@ -277,12 +277,47 @@ static void near_u1(source *from, int64_t n_queries, int64_t count, int64_t widt
             if (near[q] >> r / 64 & 1) record(scores + q * stride + r, (count - r < 64 ? count - r : 64) * 4);
 }
 
+static void chosen_f32(source *from, int64_t n_rows, int64_t count, int64_t dimension) {
+    const uint8_t *rows = place_drawn(from, n_rows * dimension, draw_float), *query = place_drawn(from, dimension, draw_float);
+    int32_t *chosen = (int32_t *)(void *)place(count * 4);
+    float *scores = (float *)(void *)place(count * 4);
+    for (int64_t i = 0; i < count; i++) chosen[i] = (int32_t)(draw(from) % n_rows);
+    ec_active.dot_f32_chosen(query, rows, dimension * 4, chosen, count, dimension, scores);
+    record(scores, count * 4);
+}
+
+/* Codes and steps are the same on every tier; lengths are bounds, not far above what they bound. */
+static void screen(source *from, int64_t count, int64_t dimension, uint8_t flags) {
+    const uint8_t *rows = place_drawn(from, count * dimension, flags & 1 ? draw_bits : draw_float);
+    int8_t *codes = (int8_t *)place(count * dimension);
+    float *steps = (float *)(void *)place(count * 4), *errors = (float *)(void *)place(count * 4);
+    float *lengths = (float *)(void *)place(count * 4);
+    ec_active.screen_rows(rows, dimension * 4, count, dimension, codes, steps, errors, lengths);
+    record(codes, count * dimension);
+    record(steps, count * 4);
+    for (int64_t r = 0; r < count; r++) {
+        double rest = 0, square = 0;
+        for (int64_t d = 0; d < dimension; d++) {
+            float value;
+            memcpy(&value, rows + 4 * (r * dimension + d), 4);
+            const double left = value - (double)steps[r] * codes[r * dimension + d];
+            rest += left * left;
+            square += (double)value * value;
+        }
+        if (steps[r] < 0) continue;
+        const double slack = 1e-6 * sqrt(square);
+        HOLDS(lengths[r] >= sqrt(square) && lengths[r] <= 1.01 * sqrt(square));
+        HOLDS(errors[r] >= sqrt(rest) - slack && errors[r] <= 1.01 * sqrt(rest) + slack);
+        HOLDS(sqrt(rest) <= sqrt((double)dimension) * steps[r] * 0.501);
+    }
+}
+
 void subject_slots(const uint8_t *input, int64_t n) {
     if (n <= HEADER || n > 1 << 14) return;
     source from = {input + HEADER, n - HEADER, 0};
     uint8_t flags = input[1];
     int64_t count = input[2], width = 1 + input[3] % 150;
-    switch (input[0] % 9) {
+    switch (input[0] % 11) {
     case 0: sift(&from, count * 3, flags); break;
     case 1: few_of_many(&from, count * 3, flags); break;
     case 2: decode(&from, count, width, flags); break;
@@ -291,6 +326,8 @@ void subject_slots(const uint8_t *input, int64_t n) {
     case 5: few_i8(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags); break;
     case 6: near_u1(&from, 1 + flags / 16, count, input[3] % 2 ? 1 + width % 34 : width, flags); break;
     case 7: fold(&from, count + 1, flags); break;
+    case 8: chosen_f32(&from, 1 + flags, count, width); break;
+    case 9: screen(&from, count, width, flags); break;
     default: few_f32(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags);
     }
 }

@@ -1,0 +1,153 @@
+/* Screening: see screen.h. */
+#include "screen.h"
+
+#include <math.h>
+
+enum {
+    LEAST_QUERIES = 6, /* and so many elements of queries, for a row takes some time to round */
+    LEAST_ELEMENTS = 5000,
+    SHARE = 8,     /* one row in so many may pass: it costs about as much as ten screened ones */
+    LONGEST_WAIT = 64
+};
+
+/* What rounding may add to the error of a dot, a share of |q| |x|: of the float dot that it stands in for, of lengths (a
+ * sum of d squares in 16 parts), of steps and factors. */
+static float rounding(int64_t dimension) { return (float)(dimension / 16 + 64) * 0x1p-23f + 0x1p-17f; }
+
+int ec_screen_wanted(const ec_search_args *args, int64_t n_queries) {
+    const int known = args->metric == EC_COST_DOT || args->metric == EC_COST_COSINE || args->metric == EC_COST_L2;
+    return ec_active.screens && known && args->family == EC_DOT_F32 && args->decode == EC_DECODE_NONE &&
+           args->width <= EC_DOT_MAX_DIMENSION && n_queries >= LEAST_QUERIES &&
+           n_queries * args->width >= LEAST_ELEMENTS;
+}
+
+static void *take(uint8_t *from, int64_t *used, int64_t bytes) {
+    void *at = from ? from + *used : NULL;
+    *used += ec_round_up(bytes, 64);
+    return at;
+}
+
+int64_t ec_screen_layout(ec_scan *scan, uint8_t *at) {
+    const int64_t width = scan->args->width, most = scan->batch > scan->block ? scan->batch : scan->block;
+    int64_t used = 0;
+    ec_screen screen;
+    memset(&screen, 0, sizeof screen);
+    scan->screen = take(at, &used, sizeof screen);
+    screen.query_codes = take(at, &used, scan->batch * width);
+    screen.codes = take(at, &used, scan->block * width);
+    screen.query_steps = take(at, &used, scan->batch * 4);
+    screen.steps = take(at, &used, scan->block * 4);
+    screen.errors = take(at, &used, most * 4);
+    screen.lengths = take(at, &used, most * 4);
+    screen.mul = take(at, &used, scan->block * 4);
+    screen.bias = take(at, &used, scan->block * 4);
+    screen.prepared = take(at, &used, ec_dot_i8_prepared_bytes(scan->batch, width));
+    screen.panel = take(at, &used, ec_dot_i8_panel_bytes(scan->block, width));
+    screen.passing = take(at, &used, scan->block * 8);
+    screen.chosen = take(at, &used, scan->block * 4);
+    screen.scores = take(at, &used, scan->block * 4);
+    if (at) *scan->screen = screen;
+    return used;
+}
+
+void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries) {
+    const ec_search_args *args = scan->args;
+    ec_screen *screen = scan->screen;
+    const uint8_t *queries = (const uint8_t *)args->queries + first * 4 * args->width;
+    const float *mul = args->mul, *bias = args->bias, *square = args->square;
+    ec_active.screen_rows(queries, 4 * args->width, n_queries, args->width, screen->query_codes, screen->query_steps,
+                          screen->errors, screen->lengths);
+    screen->able = ec_screen_wanted(args, n_queries);
+    screen->ready = 0;
+    screen->wait = 0;
+    screen->pause = 1;
+    screen->width = screen->error = screen->constant = 0;
+    for (int64_t q = 0; q < n_queries; q++) {
+        const float reach = fabsf(mul ? mul[first + q] : 1.0f) * screen->lengths[q];
+        const float error = screen->lengths[q] > 0 ? screen->errors[q] / screen->lengths[q] : 0;
+        const float added = square ? fabsf(square[first + q]) : 0;
+        if (!(screen->query_steps[q] >= 0) || (bias && bias[first + q] != 0) || !(reach < INFINITY) || !(added < INFINITY))
+            screen->able = 0;
+        screen->width = reach > screen->width ? reach : screen->width;
+        screen->error = error > screen->error ? error : screen->error;
+        screen->constant = added > screen->constant ? added : screen->constant;
+    }
+    screen->few = n_queries <= ec_active.most_few_i8;
+    if (screen->able && !screen->few)
+        ec_active.dot_i8_prepare(screen->query_codes, n_queries, args->width, screen->prepared);
+}
+
+int ec_screen_now(const ec_scan *scan, int64_t n_queries) {
+    ec_screen *screen = scan->screen;
+    if (screen == NULL || !screen->able) return 0;
+    if (!screen->ready) {
+        for (int64_t q = 0; q < n_queries; q++)
+            if (isnan(scan->limits_f32[q])) return 0;
+        screen->ready = 1;
+    }
+    if (screen->wait == 0) return 1;
+    screen->wait--;
+    return 0;
+}
+
+void ec_screen_pack(const ec_scan *scan, const ec_block *block) {
+    const int64_t width = scan->args->width;
+    ec_screen *screen = scan->screen;
+    ec_active.screen_rows(block->rows, block->stride, block->n, width, screen->codes, screen->steps, screen->errors,
+                          screen->lengths);
+    if (!screen->few) ec_active.dot_i8_pack(screen->codes, width, block->n, width, 0, screen->panel);
+}
+
+void ec_screen_terms(const ec_scan *scan, const ec_block *block) {
+    const float slack = rounding(scan->args->width);
+    ec_screen *screen = scan->screen;
+    screen->passed = 0;
+    for (int64_t r = 0; r < block->n; r++) {
+        const float step = screen->steps[r], mul = scan->mul[r], bias = scan->bias[r];
+        const float off = screen->errors[r] + screen->error * (screen->lengths[r] + screen->errors[r]) +
+                          slack * screen->lengths[r];
+        const float least = bias - screen->width * fabsf(mul) * off * (1 + 0x1p-10f) -
+                            0x1p-18f * (fabsf(bias) + screen->constant);
+        const int told = step >= 0 && isfinite(least); /* else it passes, and its score tells more */
+        screen->mul[r] = told ? mul * step : 0;
+        screen->bias[r] = told ? least : -INFINITY;
+    }
+}
+
+void ec_screen_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
+                    int64_t ahead_bytes) {
+    const int64_t width = scan->args->width;
+    const ec_screen *screen = scan->screen;
+    if (screen->few)
+        ec_active.dot_i8_few(screen->query_codes + first * width, n_queries, screen->codes, width, block->n, width, 0,
+                             scan->scores, scan->block, NULL, NULL, screen->prepared);
+    else
+        ec_active.dot_i8_tile(screen->prepared, first, n_queries, screen->panel, block->n, width, scan->scores,
+                              scan->block, ahead, ahead_bytes);
+}
+
+int64_t ec_screen_pass(const ec_scan *scan, ec_finish f, int64_t query, int64_t slot, const ec_block *block,
+                       const void *scores, float limit) {
+    ec_screen *screen = scan->screen;
+    const int64_t width = scan->args->width;
+    f.mul = screen->mul;
+    f.bias = screen->bias;
+    f.query_mul *= screen->query_steps[slot];
+    f.lowest = -INFINITY;
+    const int64_t n = ec_active.sift_i32(&f, scores, block->n, limit, 0, 0, block->mask, screen->passing);
+    for (int64_t i = 0; i < n; i++) screen->chosen[i] = (int32_t)(uint32_t)screen->passing[i];
+    ec_active.dot_f32_chosen((const uint8_t *)scan->args->queries + query * 4 * width, block->rows, block->stride,
+                             screen->chosen, n, width, screen->scores);
+    screen->passed += n;
+    return n;
+}
+
+void ec_screen_weigh(const ec_scan *scan, int64_t pairs) {
+    ec_screen *screen = scan->screen;
+    if (screen->passed * SHARE > pairs) {
+        screen->wait = screen->pause;
+        screen->pause = ec_min_i64(2 * screen->pause, LONGEST_WAIT);
+    } else {
+        screen->pause = 1;
+    }
+}

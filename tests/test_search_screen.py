@@ -1,0 +1,127 @@
+"""Screening leaves nothing out: where rows are told apart by int8 first, the result is that of scoring them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from embcodec import range_search, search
+from embcodec._native.core import available_isas, forced_isa
+
+Floats = NDArray[np.float32]
+METRICS = ("dot", "cosine", "l2")
+N_ROWS, N_QUERIES = 1500, 64  # several blocks; queries enough for screening from 100 dimensions on
+# The tier that screens, if any does, and one that never does.
+FASTEST = available_isas()[-1]
+PLAIN = next((name for name in ("avx2", "neon") if name in available_isas()), "scalar")
+
+
+def unit(x: NDArray[Any]) -> Floats:
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def corpora(dimension: int) -> dict[str, tuple[Floats, Floats]]:
+    """Rows and queries by name."""
+    rng = np.random.default_rng(dimension)
+    noise = rng.standard_normal((N_ROWS + N_QUERIES, dimension))
+    centers = rng.standard_normal((20, dimension))[rng.integers(0, 20, len(noise))]
+    sizes = 10.0 ** rng.uniform(-9, 9, (len(noise), 1))
+    steps = np.round(noise * 2) / 2  # many equal scores
+    spikes = noise * 1e-3
+    spikes[:, 0] = 1  # all of int8's range for one dimension: the codes say hardly anything
+    twice = unit(np.repeat(noise, 2, axis=0)[: len(noise)])
+    kinds = {
+        "isotropic": unit(noise),
+        "clusters": unit(noise * 0.4 + centers),
+        "collapsed": unit(noise * 0.1 + centers[0]),
+        "sizes": noise * sizes,
+        "tiny": noise * 1e-15,
+        "huge": noise * 1e14,
+        "ties": steps,
+        "twins": twice,
+        "spikes": spikes,
+        "descending": unit(noise) * np.linspace(2, 1, len(noise))[:, None],
+        "ascending": unit(noise) * np.linspace(1, 2, len(noise))[:, None],  # the best come last: limits are never low
+    }
+    return {k: (v[N_QUERIES:].astype(np.float32), v[:N_QUERIES].astype(np.float32)) for k, v in kinds.items()}
+
+
+def outcome(tier: str, function: Any, *arguments: Any, **options: Any) -> Any:
+    """What a call returns, as bytes, or the words of its error."""
+    with forced_isa(tier):
+        try:
+            return [array.tobytes() for array in function(*arguments, **options)]
+        except ValueError as error:
+            return str(error)
+
+
+def assert_same(queries: Any, rows: Any, function: Any = search, **options: Any) -> Any:
+    want = outcome(PLAIN, function, queries, rows, threads=1, **options)
+    for threads in (1, 2):
+        assert outcome(FASTEST, function, queries, rows, threads=threads, **options) == want
+    return want
+
+
+@pytest.mark.parametrize("dimension", [100, 257])
+@pytest.mark.parametrize("name", corpora(8))
+def test_every_kind_of_rows(name: str, dimension: int) -> None:
+    rows, queries = corpora(dimension)[name]
+    for metric in METRICS:
+        for k in (1, 10, 300):
+            assert_same(queries, rows, k=k, metric=metric)
+
+
+def test_zero_rows_and_queries() -> None:
+    rows, queries = corpora(100)["clusters"]
+    rows[::3] = 0
+    queries[::2] = 0
+    for metric in METRICS:
+        assert_same(queries, rows, k=20, metric=metric)
+
+
+def test_queries_of_very_different_sizes() -> None:
+    rows, queries = corpora(100)["isotropic"]
+    queries *= 10.0 ** np.linspace(-12, 12, len(queries), dtype=np.float32)[:, None]
+    for metric in METRICS:
+        assert_same(queries, rows, k=10, metric=metric)
+
+
+def test_masks_selections_and_ranges() -> None:
+    rows, queries = corpora(100)["clusters"]
+    rng = np.random.default_rng(1)
+    for mask in (rng.random(N_ROWS) < 0.4, rng.random(N_ROWS) < 0.05, np.arange(700, 1400)):
+        assert_same(queries, rows, k=15, mask=mask)
+    for metric, threshold in (("cosine", 0.8), ("dot", 0.95), ("l2", 0.5), ("cosine", -1.0)):
+        assert_same(queries, rows, range_search, threshold=threshold, metric=metric)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+@pytest.mark.parametrize("row", [5, 900, N_ROWS - 1])
+def test_a_bad_row_is_found_in_every_block(row: int, value: float) -> None:
+    rows, queries = corpora(100)["isotropic"]
+    rows[row, 37] = value
+    for metric in METRICS:
+        want = assert_same(queries, rows, k=5, metric=metric)
+        if np.isnan(value) or metric == "cosine":
+            assert f"row {row} has" in want
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_any_rows_on_the_fastest_tier(data: st.DataObject) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 1 << 30)))
+    dimension = data.draw(st.sampled_from([79, 128, 401]))
+    n = data.draw(st.integers(200, 900))
+    rank = data.draw(st.integers(1, 20))
+    x = rng.standard_normal((n, rank)) @ rng.standard_normal((rank, dimension))
+    x += data.draw(st.sampled_from([0, 1e-6, 0.1, 3])) * rng.standard_normal(x.shape)
+    x += data.draw(st.sampled_from([0, 1, 50])) * rng.standard_normal(dimension)
+    x = (x * 2.0 ** data.draw(st.integers(-30, 30))).astype(np.float32)
+    queries = x[rng.integers(0, n, 70)] + data.draw(st.sampled_from([0, 0.01])) * x[rng.integers(0, n, 70)]
+    options = {"k": data.draw(st.integers(1, 50)), "metric": data.draw(st.sampled_from(METRICS))}
+    assert_same(queries, x, **options)
