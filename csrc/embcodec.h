@@ -216,6 +216,10 @@ ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimen
 ec_result ec_dequantize_ranges_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, const void *first,
                                    const void *step, void *values);
 
+/* The first `dimension`, 1 .. EC_DOT_MAX_DIMENSION, of rows that lie `stride` values apart, brought to unit length: sum,
+ * root and product in float64, rounded once. A zero row stays zero. On EC_NOT_FINITE `consumed` counts kept values. */
+ec_result ec_truncate_f32(const void *values, int64_t stride, int64_t rows, int64_t dimension, void *kept);
+
 /* The first NaN or Infinity (EC_NOT_FINITE, `consumed` its offset), or EC_OK. */
 ec_result ec_check_finite_f32(const void *values, int64_t count);
 

@@ -126,6 +126,25 @@ def test_ranges_floor_the_quotient_that_division_rounds(isa: str, largest: float
     np.testing.assert_array_equal(quantize(x[9], "uint8", scale=ranges).values, expected[9:10])
 
 
+def test_truncation_brings_rows_to_unit_length(isa: str) -> None:
+    x = rows(5, 70_000, 3) * np.float32([[1], [1e-30], [1e30], [0], [1e-42]])
+    for dimension in (1, 2, 15, 16, 17, 63, 100, 1024, 65_536, 65_537, 70_000):
+        kept = x[:, :dimension].astype(np.float64)
+        lengths = np.sqrt((kept**2).sum(axis=1, keepdims=True))
+        lengths[lengths == 0] = 1
+        cut = truncate(x, dimension)
+        assert cut.dtype == np.float32
+        assert cut.flags.c_contiguous
+        np.testing.assert_allclose(cut, (kept / lengths).astype(np.float32), rtol=1.2e-7, atol=1e-44)
+    x[1, 7], x[3, 9], x[2, 12] = np.inf, np.nan, np.nan
+    assert np.isfinite(truncate(x, 7)).all()
+    for dimension, row, column in ((8, 1, 7), (100, 1, 7), (70_000, 1, 7)):
+        with pytest.raises(NotFiniteError, match=f"row {row}, column {column}"):
+            truncate(x, dimension)
+    with pytest.raises(NotFiniteError, match="row 1, column 12"):
+        truncate(np.delete(x, 1, axis=0), 50)
+
+
 def test_ranges_floor_where_rounding_turns(isa: str) -> None:
     # The dividends on either side of every whole quotient less half a unit in its last place, for many steps: there the
     # rounded quotient becomes the whole number.

@@ -2,6 +2,7 @@
 #include "quantize.h"
 
 #include <float.h>
+#include <math.h>
 
 static ec_result done(int64_t count) {
     ec_result r = {count, count, EC_OK};
@@ -99,5 +100,23 @@ ec_result ec_dequantize_ranges_f32(const void *codes, int64_t rows, int64_t dime
     for (int64_t row = 0; row < rows; row++)
         ec_active.dequantize_ranges_f32((const uint8_t *)codes + row * dimension, dimension, flip, first, step,
                                         (char *)values + 4 * row * dimension);
+    return done(rows * dimension);
+}
+
+ec_result ec_truncate_f32(const void *values, int64_t stride, int64_t rows, int64_t dimension, void *kept) {
+    for (int64_t row = 0; row < rows; row++) {
+        const char *from = (const char *)values + 4 * row * stride;
+        char *to = (char *)kept + 4 * row * dimension;
+        double squares;
+        ec_active.sumsq_f32(from, 4 * dimension, 1, dimension, &squares);
+        if (!(squares <= DBL_MAX)) { /* no sum of squares of float32 is as large */
+            ec_result bad = not_finite(from, 0, dimension);
+            bad.consumed += row * dimension;
+            return bad;
+        }
+        double factor = squares > 0 ? 1 / sqrt(squares) : 1;
+        for (int64_t i = 0; i < dimension; i++)
+            ec_store_f32_at(to, i, (float)(ec_load_f32_at(from, i) * factor));
+    }
     return done(rows * dimension);
 }

@@ -152,6 +152,8 @@ def truncate_values(x: NDArray[np.float32], dimension: int, normalize: bool) -> 
 
     A row that is zero after the cut stays zero.
     """
+    if normalize and 1 <= dimension <= sums.MAX_DIMENSION and x.flags.c_contiguous:
+        return quantize.truncate_to_unit(x, dimension)
     kept = np.array(x[:, :dimension], dtype=np.float32, order="C")
     if normalize:
         bits.require_finite(kept)

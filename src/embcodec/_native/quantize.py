@@ -60,6 +60,14 @@ def quantize_ranges(
     return codes
 
 
+def truncate_to_unit(x: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """Return the first `dimension`, from 1 to sums.MAX_DIMENSION, of rows (n, d) as rows of unit length."""
+    kept = np.empty((len(x), dimension), np.float32)
+    done = lib.ec_truncate_f32(pointer(x), x.shape[1], len(x), dimension, pointer(kept))
+    check_finite_result(done, x[:, :dimension])
+    return kept
+
+
 def dequantize_unit(codes: NDArray[Any], out: Any = None) -> NDArray[np.float32]:
     """Return the values of the services' fixed scale."""
     values = result_array(out, codes.shape, np.float32)
