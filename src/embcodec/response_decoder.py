@@ -143,11 +143,11 @@ class Decoder:
             With an empty list for that of the rows; empty where the document is not an object.
         """
         n = len(text)
+        workers = core.default_threads(threads, n)
         source = text if isinstance(text, bytes) else core.ffi.from_buffer(text)
         one_row = self._one_row.get(prefix)
         rows = None if one_row is None else one_row.read(source, n)
         if rows is None:
-            workers = core.default_threads(threads, n)
             rows = self._read_any(source, n, prefix, workers)
         if rows.list_start < 0:
             around = bytes(text)
