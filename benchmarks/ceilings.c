@@ -36,29 +36,44 @@ TARGET static uint64_t read_all(const uint8_t *p, size_t n, size_t times) {
 
 static volatile uint64_t sink;
 
-/* Bytes a second of the best of several rounds, each of at least 256 MB. */
-static double bandwidth(const uint8_t *p, size_t n) {
-    size_t times = ((size_t)256 << 20) / n + 1;
-    double best = 0;
-    for (int round = 0; round < 5; round++) {
-        double start = now();
-        sink += read_all(p, n, times);
-        double rate = (double)n * (double)times / (now() - start);
-        if (rate > best) best = rate;
-    }
-    return best;
-}
-
 typedef struct {
     const uint8_t *p;
-    size_t n;
-    double rate;
+    size_t n, times;
+    pthread_barrier_t *both;
 } share;
 
-static void *read_share(void *argument) {
-    share *s = argument;
-    s->rate = bandwidth(s->p, s->n);
+enum { ROUNDS = 5 };
+
+/* The other thread's rounds: both begin and end together. */
+static void *read_rounds(void *argument) {
+    const share *s = argument;
+    for (int round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(s->both);
+        sink += read_all(s->p, s->n, s->times);
+        pthread_barrier_wait(s->both);
+    }
     return NULL;
+}
+
+/* Bytes a second of the best of several rounds, each of at least 256 MB, by one thread or two with a half each. */
+static double bandwidth(const uint8_t *p, size_t n, int threads) {
+    const size_t part = n / (size_t)threads / 1024 * 1024, times = ((size_t)256 << 20) / n + 1;
+    pthread_barrier_t both;
+    share other = {p + part, part, times, &both};
+    pthread_t thread;
+    double best = 0;
+    if (threads == 2 && (pthread_barrier_init(&both, NULL, 2) != 0 || pthread_create(&thread, NULL, read_rounds, &other) != 0))
+        return 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (threads == 2) pthread_barrier_wait(&both);
+        double start = now();
+        sink += read_all(p, part, times);
+        if (threads == 2) pthread_barrier_wait(&both);
+        double rate = (double)part * threads * (double)times / (now() - start);
+        if (rate > best) best = rate;
+    }
+    if (threads == 2) pthread_join(thread, NULL);
+    return best;
 }
 
 /* A kernel of twelve chains; OP(x) is an instruction that depends on x. */
@@ -126,25 +141,19 @@ int main(void) {
     if (memory == NULL) return 1;
     madvise(memory, (size_t)448 << 20, MADV_HUGEPAGE); /* as NumPy asks for its large arrays */
     memset(memory, 1, (size_t)448 << 20);
-    printf("{\"clock_GHz\": %.2f,\n \"read_GB_per_s\": {", clock_rate() * 1e-9);
-    for (int i = 0; i < 5; i++)
-        printf("%s\"%s\": %.1f", i ? ", " : "", names[i], bandwidth(memory, sizes[i] / 1024 * 1024) * 1e-9);
-    printf("},\n \"read_GB_per_s_two_threads\": {");
-    for (int i = 0; i < 5; i++) {
-        size_t half = sizes[i] / 2048 * 1024;
-        share one = {memory, half, 0}, two = {memory + half, half, 0};
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, read_share, &two) != 0) return 1;
-        read_share(&one);
-        pthread_join(thread, NULL);
-        printf("%s\"%s\": %.1f", i ? ", " : "", names[i], (one.rate + two.rate) * 1e-9);
+    printf("{\"clock_GHz\": %.2f", clock_rate() * 1e-9);
+    for (int threads = 1; threads <= 2; threads++) {
+        printf(",\n \"read_GB_per_s%s\": {", threads == 1 ? "" : "_two_threads");
+        for (int i = 0; i < 5; i++)
+            printf("%s\"%s\": %.1f", i ? ", " : "", names[i], bandwidth(memory, sizes[i] / 1024 * 1024, threads) * 1e-9);
+        printf("}");
     }
     const struct {
         const char *name;
         uint64_t (*kernel)(size_t);
     } ports[] = {{"vpxorq", port_xor},     {"vpaddq", port_add},         {"vpopcntq", port_popcnt}, {"vpermb", port_vpermb},
                  {"vpshufb", port_vpshufb}, {"vpdpbusd", port_dpbusd}, {"vfmadd", port_fma}};
-    printf("},\n \"instructions_G_per_s\": {");
+    printf(",\n \"instructions_G_per_s\": {");
     for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++)
         printf("%s\"%s\": %.2f", i ? ", " : "", ports[i].name, instructions(ports[i].kernel) * 1e-9);
     printf("}}\n");

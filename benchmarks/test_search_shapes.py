@@ -21,7 +21,7 @@ N_QUERIES, K, DIMENSION = 256, 10, 1024
 ROW_BYTES = {"hamming": 1 / 8, "float on bits": 1 / 8, "int8": 1, "float32": 4}  # a dimension
 PORTS = {  # what limit() wants of a family: kind, rows, bytes of a row
     family: (kind, 100_000, int(ROW_BYTES[family] * DIMENSION))
-    for family, kind in zip(FAMILIES, ("hamming", "bits", "int8", "float"), strict=True)
+    for family, kind in zip(FAMILIES, ("hamming", "bits", "int8", "screened float"), strict=True)
 }
 MOST_ROWS = {"hamming": 10**7, "float on bits": 10**7, "int8": 10**6, "float32": 10**6}
 
