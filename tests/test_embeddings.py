@@ -185,7 +185,9 @@ def test_array_protocol() -> None:
     ("values", "arguments", "error", "match"),
     [
         (np.zeros((2, 3), np.float32), ("int4",), ValueError, "unknown OutputDtype 'int4'; known are"),
-        (np.zeros((2, 3), np.int64), ("int8",), TypeError, "int8 codes are int8, not int64"),
+        (np.zeros((2, 3), np.int64), ("int8",), TypeError, r"not int64: all fit, pass .astype\(np.int8\)"),
+        (np.full((2, 3), 200), ("int8",), TypeError, "int8 codes are int8, not int64, and 200 is not within -128"),
+        (np.zeros((2, 3)), ("int8",), TypeError, "quantize makes int8 codes"),
         (np.zeros((2, 3), np.uint8), ("binary",), TypeError, "binary codes are int8, not uint8"),
         (np.zeros(3, np.float32), (), ValueError, r"row\[None\]"),
         (np.zeros((1, 2, 3), np.float32), (), ValueError, "shape"),

@@ -258,6 +258,9 @@ def test_scale_is_refused_where_it_does_not_fit() -> None:
         quantize(x, "int4")
     with pytest.raises(ValueError, match="different lengths"):
         quantize([[1.0], [1.0, 2.0]], "int8")
+    with pytest.raises(ValueError, match=r"row 1, column 2 is 1e\+300: beyond float32"):
+        quantize(np.where(np.arange(6) == 5, 1e300, 0.0).reshape(2, 3), "int8")
+    assert quantize([], "int8").values.shape == (0, 0)
     with pytest.raises(TypeError, match="Embeddings"):
         dequantize(x)  # type: ignore[arg-type]
 

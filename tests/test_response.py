@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -289,3 +291,43 @@ def test_faults_behind_the_same_beginning(isa: str, rows: str, row: int | None, 
     with pytest.raises(DecodeError, match=words) as caught:
         decode_response(f'{{"data":[{rows}]}}')
     assert row is None or caught.value.row == row
+
+
+@pytest.mark.parametrize(
+    ("body", "profile", "words"),
+    [
+        ('{"embeddings":{"float":[[1]]}}', "mistral", "the body has the keys 'embeddings', as with profile='cohere'"),
+        ('{"data":[{"embedding":[1]}],"id":1}', "cohere", "at 'embeddings.float': .* 'data', 'id', .*'mistral'"),
+        ('{"embeddings":{"int8":[[1]]}}', "cohere", "'embeddings' has the keys 'int8'"),
+        ('{"embeddings":[[1,2]]}', "ollama", r"replace\(profile, rows='embeddings', item=None\)"),
+        ("[[1,2]]", "tei", "rows='', item=None"),
+        (f'{{"{"x" * 99}":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7}}', "mistral", f"'{'x' * 40}', .* and 1 more$"),
+    ],
+)
+def test_a_body_of_another_shape_says_what_is_there(body: str, profile: str, words: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        decode_response(body, profile=profile)
+    assert re.search(words, caught.value.reason)
+
+
+def test_base64_of_other_floats_is_suspected() -> None:
+    text = base64.b64encode(np.ones(8, np.float16).tobytes()).decode()
+    body = json.dumps({"data": [{"embedding": text}]})
+    with pytest.raises(DecodeError, match=r"4 elements where 8 were asked for; .*base64_dtype"):
+        decode_response(body, dimension=8)
+    with pytest.raises(DecodeError) as caught:
+        decode_response(body, dimension=7)
+    assert "base64_dtype" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["base64_dtype", "byte_order", "bit_order", "signed_bytes", "base64_payload"])
+def test_a_profile_refuses_values_that_nobody_has(field: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} is one of '.*', not 'fp16'"):
+        replace(PROFILES["mistral"], **{field: "fp16"})
+
+
+def test_native_routes_are_read_as_documented() -> None:
+    ollama = replace(PROFILES["ollama"], rows="embeddings", item=None)
+    tei = replace(PROFILES["tei"], rows="", item=None)
+    for body, profile in (('{"embeddings":[[1,2],[3,4]]}', ollama), ("[[1,2],[3,4]]", tei)):
+        assert decode_response(body, profile=profile).embeddings.values.tolist() == [[1, 2], [3, 4]]

@@ -8,9 +8,11 @@ import struct
 import numpy as np
 import pytest
 
+from embcodec import quantize, search
 from embcodec.embeddings import Embeddings
 from embcodec.errors import StorageError
 from embcodec.storage_exchange import (
+    from_arrow,
     from_pgvector,
     from_sqlite_vec,
     to_arrow,
@@ -113,3 +115,47 @@ def test_arrow_shares_memory() -> None:
     array = to_arrow(FLOATS)
     assert array.to_pylist() == FLOATS.values.tolist()
     assert array.values.buffers()[1].address == FLOATS.values.ctypes.data
+
+
+def test_arrow_and_back() -> None:
+    pytest.importorskip("pyarrow")
+    rows = to_arrow(FLOATS)
+    back = from_arrow(rows)
+    assert back == FLOATS
+    assert np.shares_memory(back.values, FLOATS.values)
+    assert from_arrow(rows[1:]) == FLOATS[1:]
+    assert from_arrow(to_arrow(BITS), "ubinary", 11) == BITS
+    int8 = FLOATS.to("int8")
+    assert from_arrow(to_arrow(int8), "int8") == int8
+    with pytest.raises(StorageError, match="int8 codes are int8, not uint8"):
+        from_arrow(to_arrow(BITS), "int8")
+
+
+def test_columns_of_tables() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    lists = FLOATS.values.tolist()
+    kinds = pyarrow.list_(pyarrow.float32()), pyarrow.list_(pyarrow.float32(), 3), pyarrow.large_list(pyarrow.float64())
+    for kind in kinds:
+        column = pyarrow.chunked_array([lists[:1], lists[1:]], kind)
+        assert Embeddings(column) == Embeddings(pyarrow.array(lists, kind)) == FLOATS
+        assert search(column, column, 1).indices.tolist() == [[0], [1]]
+        with pytest.raises(ValueError, match="row 2 is null"):
+            Embeddings(pyarrow.chunked_array([lists, [None]], kind))
+        with pytest.raises(ValueError, match="row 1 holds a null"):
+            Embeddings(pyarrow.array([lists[0], [1.0, None, 2.0]], kind))
+    with pytest.raises(ValueError, match="row 0 has 3 numbers, row 1 has 2"):
+        Embeddings(pyarrow.array([lists[0], [1.0, 2.0]], kinds[0]))
+    assert len(Embeddings(pyarrow.array([], kinds[1]))) == 0
+
+
+def test_object_arrays_of_rows() -> None:
+    column = np.empty(2, object)
+    column[:] = [FLOATS.values[0], FLOATS.values[1]]
+    assert Embeddings(column) == FLOATS
+    assert quantize(column, "int8") == FLOATS.to("int8")
+    for bad, words in ((None, r"row 1 is missing \(None\)"), ([1.0, 2.0], "row 0 has 3 numbers, row 1 has 2"),
+                       ([1.0, None, 2.0], "element 1 is None"), (2.5, "row 1 is a float")):  # fmt: skip
+        column[1] = bad
+        for rows in (column, list(column)):
+            with pytest.raises(ValueError, match=words):
+                Embeddings(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from embcodec.tradeoff_measures import (
     overlap,
     pareto,
 )
+from embcodec.tradeoff_results import Stage
 
 random = np.random.default_rng(11)
 
@@ -204,6 +206,8 @@ def test_recommendation_is_the_cheapest_that_surely_reaches_the_target() -> None
             assert chosen.overlap.low >= target
             cost = (lambda m: m.code_bytes) if on_disk else (lambda m: m.total_bytes)
             assert all(cost(m) >= cost(chosen) for m in found.measurements if m.overlap.low >= target)
+            alike = [m for m in found.measurements if m.overlap.low >= target and m.total_bytes == chosen.total_bytes]
+            assert all(m.overlap.mean <= chosen.overlap.mean for m in alike if cost(m) == cost(chosen))
     assert "keep float" in found.advise(1.0)[0]
     assert "68 bytes a vector instead of 256" in found.advise(0.98)[0]
     with pytest.raises(ValueError, match="0 to 1"):
@@ -246,3 +250,15 @@ def test_study_samples_rows() -> None:
     assert (found.rows, found.queries) == (500, 125)
     with pytest.raises(ValueError, match=r"within 1 \.\. 16"):
         study(clustered(300, 16), dimensions=[17])
+
+
+def test_of_as_many_bytes_the_one_that_finds_more_is_recommended() -> None:
+    found = study(clustered(400), dimensions=[64], multipliers=[4], rotation="random")
+    best = found.measurements[0]
+    worse = replace(best, overlap=Estimate(0.995, 0.99, 1.0), one_per_second=best.one_per_second / 2)
+    slower = replace(best, one_per_second=best.one_per_second / 2)
+    staged = replace(best, stages=(Stage(40, Estimate(1.0, 1.0, 1.0)),))
+    for others in ([worse], [slower], [staged]):
+        tied = replace(found, measurements=[*others, best])
+        assert tied.recommend(0.98) is best
+        assert tied.recommend(0.98, rescoring_on_disk=True) is best

@@ -51,6 +51,7 @@ _LAZY: dict[str, str] = {
     "to_pgvector": "storage_exchange",
     "to_faiss": "storage_exchange",
     "to_arrow": "storage_exchange",
+    "from_arrow": "storage_exchange",
     "from_sqlite_vec": "storage_exchange",
     "from_pgvector": "storage_exchange",
     "Study": "tradeoff_results",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import codec_columns as columns
 from ._native import bits
 from ._native.core import result_array
 from .dtypes import as_dimension
@@ -144,17 +145,26 @@ def unpack_bits(
 
 
 def as_array(x: ArrayLike) -> NDArray[Any]:
-    """Return `x` as an array.
+    """Return `x` as an array; a column of rows, as pandas and pyarrow have them, as a matrix.
 
-    Rows of different lengths are a ValueError that says so; a masked array is a TypeError, since what it hides would
-    come to light.
+    Rows of different lengths are a ValueError that says so, as is a row that is not there; a masked array is a
+    TypeError, since what it hides would come to light.
     """
+    if type(x) is np.ndarray and x.dtype != object:
+        return x
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and isinstance(x, np.ma.MaskedArray):
         raise TypeError("masked values have no code: fill them first, with .filled(value)")
+    if type(x).__module__.partition(".")[0] == "pyarrow":
+        return columns.of_arrow(x)
     try:
-        return np.asarray(x)
+        array = np.asarray(x)
     except ValueError as error:
+        if isinstance(x, list | tuple):
+            columns.stack(x)  # which names the row
         raise ValueError(f"rows have different lengths, or are not numbers: {error}") from None
+    if array.dtype == object and array.ndim:
+        return columns.stack(x if isinstance(x, list | tuple) else array)
+    return array
 
 
 def check_conventions(signed_bytes: str, bit_order: str) -> None:

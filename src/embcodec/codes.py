@@ -22,13 +22,9 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     wanted = dtype.numpy_dtype
     if array.dtype == wanted and array.ndim == 2 and array.flags.c_contiguous:
         return array
-    if array.dtype == object:
-        raise ValueError(
-            "rows have different lengths, or are not numbers: np.stack makes rows of equal length one matrix"
-        )
     if array.dtype != wanted:
         if dtype is not OutputDtype.FLOAT:
-            raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}")
+            raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}{_remedy(array, wanted)}")
         if array.dtype.kind not in "fiu":
             raise TypeError(f"float embeddings come from real numbers, not {array.dtype}")
         if array.dtype in (np.int8, np.uint8) and array.size:
@@ -42,6 +38,19 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
         return np.ascontiguousarray(array)
     with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
         return np.ascontiguousarray(array, dtype=wanted)
+
+
+def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
+    """Say how an array of other numbers becomes one of codes."""
+    if array.dtype.kind == "f":
+        return f": quantize makes {wanted} codes of floats"
+    if array.dtype.kind not in "iu" or not array.size:
+        return ""
+    limits = np.iinfo(wanted)
+    outside = (array < limits.min) | (array > limits.max)
+    if not outside.any():
+        return f": all fit, pass .astype(np.{wanted})"
+    return f", and {array[outside][0]} is not within {limits.min} .. {limits.max}"
 
 
 def encode_values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 
@@ -51,7 +52,7 @@ class CodeMismatchError(EmbcodecError, ValueError):
 
 
 class NotFiniteError(EmbcodecError, ValueError):
-    """A NaN or an infinity where a code is to be made of it.
+    """A NaN, an infinity or a number beyond float32 where a code is to be made of it.
 
     Attributes
     ----------
@@ -61,7 +62,8 @@ class NotFiniteError(EmbcodecError, ValueError):
 
     def __init__(self, row: int, column: int, value: float) -> None:
         self.row, self.column, self.value = row, column, value
-        super().__init__(f"row {row}, column {column} is {value}: NaN and Infinity have no code")
+        words = "beyond float32, whose largest is 3.4e38" if isfinite(value) else "NaN and Infinity have no code"
+        super().__init__(f"row {row}, column {column} is {value}: {words}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.row, self.column, self.value)

@@ -1,11 +1,29 @@
-"""How services pack vectors: data, no code. A user's own profile is ``dataclasses.replace(PROFILES[...], ...)``."""
+"""How services pack vectors: data, no code. A user's own profile is ``dataclasses.replace(PROFILES[...], ...)``.
+
+"ollama" and "tei" are those servers' OpenAI-compatible routes, ``/v1/embeddings``. Their native ones answer otherwise:
+``replace(PROFILES["ollama"], rows="embeddings", item=None, path="/api/embed")`` reads Ollama's, and
+``replace(PROFILES["tei"], rows="", item=None, path="/embed", input_field="inputs")`` TEI's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
+
+_Payload = Literal["codes", "float32"]
+_Floats = Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2"]
+_ByteOrder = Literal["little", "big"]
+_SignedBytes = Literal["offset", "twos-complement"]
+_BitOrder = Literal["msb", "lsb"]
+_CHOICES = {
+    "base64_payload": get_args(_Payload),
+    "base64_dtype": get_args(_Floats),
+    "byte_order": get_args(_ByteOrder),
+    "signed_bytes": get_args(_SignedBytes),
+    "bit_order": get_args(_BitOrder),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +75,13 @@ class Profile:
     name: str
     rows: str = "data"
     item: str | None = "embedding"
-    base64_payload: Literal["codes", "float32"] = "codes"
-    base64_dtype: Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2"] = "float32"
-    byte_order: Literal["little", "big"] = "little"
+    base64_payload: _Payload = "codes"
+    base64_dtype: _Floats = "float32"
+    byte_order: _ByteOrder = "little"
     base64_urlsafe: bool = False
     base64_padding: bool = True
-    signed_bytes: Literal["offset", "twos-complement"] = "offset"
-    bit_order: Literal["msb", "lsb"] = "msb"
+    signed_bytes: _SignedBytes = "offset"
+    bit_order: _BitOrder = "msb"
     threshold_inclusive: bool = False
     base_url: str = "https://api.mistral.ai"
     path: str = "/v1/embeddings"
@@ -76,6 +94,11 @@ class Profile:
     dtype_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     max_inputs: int = 512
     max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is one of {', '.join(map(repr, choices))}, not {getattr(self, name)!r}")
 
     def dtype_name(self, output_dtype: str) -> str:
         """Return the service's name of `output_dtype`."""

@@ -11,6 +11,7 @@ from . import codes
 from .codec_bits import as_array
 from .dtypes import OutputDtype, as_dimension, as_output_dtype
 from .embeddings import BitOrder, Embeddings, SignedBytes, coded
+from .errors import NotFiniteError
 
 __all__ = ["dequantize", "quantize", "truncate"]
 
@@ -73,7 +74,13 @@ def quantize(
     """
     dtype = as_output_dtype(output_dtype)
     rows = as_float_rows(x)
-    values, made = codes.encode_values(rows, dtype, scale, signed_bytes, bit_order, threshold_inclusive, out)
+    try:
+        values, made = codes.encode_values(rows, dtype, scale, signed_bytes, bit_order, threshold_inclusive, out)
+    except NotFiniteError as error:
+        if isinstance(x, Embeddings):
+            raise
+        given = np.atleast_2d(as_array(x))[error.row, error.column]  # before it became float32
+        raise NotFiniteError(error.row, error.column, float(given)) from None
     return coded(values, dtype, rows.shape[1], made, signed_bytes, bit_order)
 
 
@@ -137,13 +144,15 @@ def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = Tru
 
 
 def as_float_rows(x: ArrayLike | Embeddings) -> NDArray[np.float32]:
-    """Return `x` as float32 rows (n, dimension), itself where it is that already; a 1-D `x` is one row."""
+    """Return `x` as float32 rows (n, dimension), itself where it is that already; a 1-D `x` is one row, [] none."""
     if type(x) is np.ndarray and x.dtype == _FLOAT32 and x.ndim == 2 and x.flags.c_contiguous:
         return x  # most calls
     if isinstance(x, Embeddings):
         return x.values if x.output_dtype is OutputDtype.FLOAT else x.to_float()
     array = as_array(x)
-    return codes.as_values(array[None] if array.ndim == 1 else array, OutputDtype.FLOAT)
+    if array.ndim == 1:
+        array = array[None] if array.size else array.reshape(0, 0)
+    return codes.as_values(array, OutputDtype.FLOAT)
 
 
 _FLOAT32 = OutputDtype.FLOAT.numpy_dtype

@@ -21,6 +21,7 @@ from .dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension
 from .embeddings import Embeddings, coded
 from .errors import DecodeError
 from .profiles import Profile, resolve_profile
+from .response_shapes import missing_rows
 from .scale import UNIT_SCALE
 from .service import Usage, looks_like_error, service_error
 
@@ -183,8 +184,7 @@ class Decoder:
             if looks_like_error(body):
                 raise service_error(body)
             if rows.list_start < 0:
-                where = f"at {self.profile.rows!r}" if self.profile.rows else "as the body"
-                raise DecodeError(f"no list of embeddings {where}", offset=0)
+                raise DecodeError(missing_rows(self.profile, str(self.dtype), body), offset=0)
         if values is None:
             if expected_count != 0:
                 raise DecodeError("no embeddings", offset=rows.list_start)

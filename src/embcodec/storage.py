@@ -174,7 +174,13 @@ def _wrap(tensors: Mapping[str, NDArray[Any]], output_dtype: str | None, dimensi
     values = matrices[0]
     if output_dtype is None:
         if values.dtype.kind != "f":
-            raise StorageError(f"{values.dtype} rows can be int8, uint8 or packed bits: say output_dtype=...")
+            if values.dtype not in (np.int8, np.uint8):
+                raise StorageError(
+                    f"{values.dtype} rows are no codes as they are: save them .astype(np.int8) or .astype(np.uint8) if "
+                    "they are codes, .astype(np.float32) if the numbers are the values themselves"
+                )
+            own = "int8 or binary" if values.dtype == np.int8 else "uint8 or ubinary"
+            raise StorageError(f"{values.dtype} rows can be {own}: say output_dtype=...")
         output_dtype = "float"
     try:
         return Embeddings(values, output_dtype, dimension)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .errors import StorageError
+from .scale import Scale
 
 _PGVECTOR_MOST = 16_000
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
@@ -193,6 +194,30 @@ def to_arrow(embeddings: Embeddings) -> Any:
         [None, pyarrow.py_buffer(embeddings.values)],
     )
     return pyarrow.FixedSizeListArray.from_arrays(flat, max(embeddings.values.shape[1], 1))
+
+
+def from_arrow(
+    column: Any, output_dtype: str = "float", dimension: int | None = None, *, scale: Scale | None = None
+) -> Embeddings:
+    """Read a pyarrow column of lists: what :func:`to_arrow` makes, or a table has.
+
+    Fixed-size lists of the codes' own type in one chunk are not copied; the rows are then read-only.
+
+    Parameters
+    ----------
+    column : pyarrow.FixedSizeListArray, ListArray or ChunkedArray of such
+    output_dtype, dimension, scale
+        What the numbers are, which Arrow does not say: as for :class:`Embeddings`.
+
+    Raises
+    ------
+    StorageError
+        For nulls, lists of different lengths, or numbers that are no such codes.
+    """
+    try:
+        return Embeddings(column, output_dtype, dimension, scale)
+    except (TypeError, ValueError) as error:
+        raise StorageError(str(error)) from None
 
 
 def _packed(embeddings: Embeddings, bit_order: str) -> NDArray[np.uint8]:

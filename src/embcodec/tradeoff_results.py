@@ -110,8 +110,8 @@ class Study:
     def recommend(self, target: float = 0.98, *, rescoring_on_disk: bool = False) -> Measurement | None:
         """Return the measurement with the fewest bytes whose overlap is at least `target`, or None.
 
-        The lower end of the interval must reach the target, not the mean alone. Among equals the one that rescores
-        fewer candidates is taken.
+        The lower end of the interval must reach the target, not the mean alone. Among those of as many bytes the one
+        that finds most is taken, then the fastest, then the one of fewest stages.
 
         Parameters
         ----------
@@ -127,7 +127,13 @@ class Study:
             return None
         return min(
             good,
-            key=lambda m: (m.code_bytes if rescoring_on_disk else m.total_bytes, m.total_bytes, m.rescore_multiplier),
+            key=lambda m: (
+                m.code_bytes if rescoring_on_disk else m.total_bytes,
+                m.total_bytes,
+                -m.overlap.mean,
+                -m.one_per_second,
+                len(m.stages),
+            ),
         )
 
     def advise(self, target: float = 0.98) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .core import ffi, lib, pointer
 from .response_layout import CURSOR, FORMAT, LIST, NO_STRINGS, STRING, TYPES, Layout
 
+OTHER_FLOATS = "; if base64 carries float16 or the like, a profile's base64_dtype says so"
 UNEVEN = "the bytes of this row are no whole number of elements"
 SLACK_BYTES = 1 << 18  # of rows more than the text seems to hold
 
@@ -42,7 +43,9 @@ class Reader:
             self.fail(result.status, first.start if at_start else result.consumed, 0, UNEVEN if at_start else "")
         width = result.produced
         if width != self.width >= 0:
-            self.fail(0, first.start, 0, f"{width} elements where {self.width} were asked for")
+            floats = first.kind == STRING and self.layout.dtype.kind == "f"
+            remedy = OTHER_FLOATS if floats and width and 2 * self.width in (width, 4 * width) else ""
+            self.fail(0, first.start, 0, f"{width} elements where {self.width} were asked for{remedy}")
         if width == 0:
             self.fail(0, first.start, 0, "an empty vector")
         self.width = self.format.width = width
