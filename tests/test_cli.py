@@ -106,6 +106,19 @@ def test_encode_then_decode(tmp_path: Path, vectors: Path, dtype: str, encoding:
     assert np.array_equal(np.array(printed["embeddings"], load(back).values.dtype), load(back).values)
 
 
+def test_encode_warns_of_clipping(tmp_path: Path, vectors: Path) -> None:
+    np.save(tmp_path / "long.npy", load(vectors).values * 30)
+    body = tmp_path / "body.json"
+    done = run("encode", tmp_path / "long.npy", "--dtype", "int8", "-o", body)
+    assert (done.exit_code, done.stderr.count("\n")) == (0, 1)
+    assert "are clipped: --scale per-vector" in done.stderr
+    done = run("encode", tmp_path / "long.npy", "--dtype", "int8", "--scale", "per-vector", "-o", body)
+    assert (done.exit_code, done.stderr) == (0, "")
+    wanted = load(vectors).to("int8", scale="per-vector").values
+    assert np.array_equal(json.loads(body.read_text())["data"][7]["embedding"], wanted[7])
+    assert run("encode", vectors, "--dtype", "int8", "-o", body).stderr == ""
+
+
 def test_decode_reads_standard_input(vectors: Path) -> None:
     body = run("encode", vectors).stdout_bytes
     done = run("decode", "-", text=body)
@@ -267,6 +280,11 @@ def test_info_counts_and_norms_are_numbers(vectors: Path, tmp_path: Path) -> Non
     np.save(tmp_path / "nan.npy", np.full((2, 8), np.nan, np.float32))
     assert "least not finite" in run("info", tmp_path / "nan.npy").stdout
     assert run_json("info", tmp_path / "nan.npy")["norms"]["mean"] is None
+    x = np.ones((40, 8), np.float32)
+    x[17, 3] = np.inf
+    np.save(tmp_path / "one.npy", x)
+    assert run_json("info", tmp_path / "one.npy")["not_finite_row"] == 17
+    assert run_json("info", vectors)["not_finite_row"] is None
 
 
 def test_a_file_that_leaves_its_dtype_open_is_told_the_option(vectors: Path, tmp_path: Path) -> None:

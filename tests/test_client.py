@@ -331,6 +331,7 @@ def test_what_is_final_is_not_tried_again(status: int) -> None:
     with hostile_server(http({"detail": "no"}, status)) as server, pytest.raises(ServiceError, match="no") as caught:
         by_client(server.base_url, ["abc"])
     assert caught.value.status == status
+    assert ("/v1/embeddings" in caught.value.message) == (status == 404)
     assert len(server.received) == 1
 
 

@@ -325,8 +325,8 @@ def test_rescore(isa: str) -> None:
     assert np.isnan(few.scores[:, 1:]).all()
     assert rescore(queries.values[0], [3, 1], corpus, 1).indices.shape == (1,)
     assert rescore(queries, np.empty((6, 0), int), corpus, 3).indices.shape == (6, 0)
-    with pytest.raises(ValueError, match="candidate 400"):
-        rescore(queries, [[400]] * 6, corpus, 3)
+    with pytest.raises(ValueError, match=r"candidate 400 .*query 4"):
+        rescore(queries, [[3]] * 4 + [[400]] * 2, corpus, 3)
 
 
 def test_a_users_metric() -> None:

@@ -81,6 +81,13 @@ def decode(
 @click.argument("vectors", type=EXISTING)
 @click.option("-o", "--output", type=OUTPUT, help="Where to write the body; by default standard output.")
 @click.option("--dtype", type=DTYPES, help="Convert to this first; by default as they are.")
+@click.option(
+    "--scale",
+    type=click.Choice(["unit", "per-vector"]),
+    default="unit",
+    show_default=True,
+    help="Of int8 and uint8. The body has no room for per-vector scales: they are lost, cosines stay.",
+)
 @click.option("--dimension", type=click.IntRange(min=1), help="Keep so many dimensions first.")
 @click.option("--encoding", type=ENCODINGS, default="float", show_default=True, help="Lists of numbers, or base64.")
 @click.option("--model", default="embcodec", show_default=True, help="The model's name in the body.")
@@ -91,6 +98,7 @@ def encode(
     vectors: Path,
     output: Path | None,
     dtype: str | None,
+    scale: str,
     dimension: int | None,
     encoding: str,
     model: str,
@@ -109,7 +117,8 @@ def encode(
     if dimension is not None:
         rows = rows.truncate(dimension)
     if dtype is not None:
-        rows = rows.to(dtype)
+        _warn_of_clipping(rows, dtype, scale)
+        rows = rows.to(dtype, scale=scale if dtype in ("int8", "uint8") and scale != "unit" else None)
     body = encode_response(rows, model=model, encoding_format=encoding, profile=profile)
     if output is None:
         click.echo(body + b"\n", nl=False)
@@ -205,6 +214,17 @@ def search(
     for number, (indices, scores) in enumerate(zip(found.indices, found.scores, strict=True)):
         nearest = "  ".join(f"{row} ({score:.4g})" for row, score in zip(indices, scores, strict=True))
         click.echo(f"{number}: {nearest}")
+
+
+def _warn_of_clipping(rows: Embeddings, dtype: str, scale: str) -> None:
+    if scale == "unit" and dtype in ("int8", "uint8") and rows.output_dtype is OutputDtype.FLOAT and rows.values.size:
+        share = np.count_nonzero(np.abs(rows.values) > 1) / rows.values.size
+        if share > 0.01:
+            click.echo(
+                f"Warning: {share:.0%} of the values lie outside -1 .. 1 and are clipped: --scale per-vector keeps "
+                "their proportions",
+                err=True,
+            )
 
 
 def _json_rows(found: Embeddings) -> bytes:

@@ -29,7 +29,8 @@ _ASKED, _NEIGHBOURS = 100, 10
 
 def describe(path: Path, rows: Rows) -> dict[str, Any]:
     """Return the facts of a file: what it holds, how much, and how long its vectors are."""
-    some = rows[_spread(len(rows), 10_000)]
+    looked_at = _spread(len(rows), 10_000)
+    some = rows[looked_at]
     norms = np.zeros(0, np.float32)
     if len(some):
         norms = some.norms() if isinstance(some, Embeddings) else Embeddings(some.to_float()).norms()
@@ -42,7 +43,16 @@ def describe(path: Path, rows: Rows) -> dict[str, Any]:
         "bytes": rows.nbytes,
         "file_bytes": path.stat().st_size,
         "norms": _summary(norms) if len(norms) else None,
+        "not_finite_row": _first_not_finite(some, range(len(rows))[looked_at]),
     }
+
+
+def _first_not_finite(some: Rows, numbers: range) -> int | None:
+    """Return the number of the first row with NaN or Infinity, if one is there."""
+    if not isinstance(some, Embeddings) or some.output_dtype is not OutputDtype.FLOAT:
+        return None
+    bad = np.flatnonzero(~np.isfinite(some.values).all(axis=1))
+    return numbers[bad[0]] if len(bad) else None
 
 
 def _of_embeddings(rows: Embeddings) -> dict[str, Any]:

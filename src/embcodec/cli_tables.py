@@ -43,7 +43,12 @@ class Column:
 
 
 def print_columns(
-    title: str, columns: Sequence[Column], *, breaks: Sequence[int] = (), bold: int | None = None
+    title: str,
+    columns: Sequence[Column],
+    *,
+    breaks: Sequence[int] = (),
+    bold: int | None = None,
+    legend: Sequence[str] = (),
 ) -> None:
     """Print a table on standard output, as wide as the terminal allows.
 
@@ -55,6 +60,8 @@ def print_columns(
         Rows before which a rule goes.
     bold : int, optional
         A row to stand out.
+    legend : sequence of str
+        Lines under the table.
     """
     console = Console(width=None if sys.stdout.isatty() else _NO_TERMINAL, highlight=False)
     kept = list(columns)
@@ -65,6 +72,8 @@ def print_columns(
     console.print(_build(kept, breaks, bold, narrow=narrow))
     if len(kept) < len(columns):
         console.print("(a wider terminal, the report and --json show more columns)", style="dim")
+    for line in legend:
+        console.print(line, style="dim", soft_wrap=True)
     console.print()
 
 
@@ -146,6 +155,13 @@ def print_study(found: Study, recommended: Measurement | None) -> None:
         columns,
         breaks=_changes([row.dimension for row in rows]),
         bold=rows.index(recommended) if recommended is not None else None,
+        legend=(
+            "x4, x20: so many times k rows are scored again, with the better codes named",
+            "unit: one scale, 1/127, for all rows, as services send int8; per-vector: its own",
+            "bits: signs, as services send them; 1 bit: LowBitQuantizer's, rotated and scaled",
+            "of reading: the time that merely reading the codes takes, by that of a query",
+            f"kept by stage: how much of float's {found.k} nearest each earlier stage hands on",
+        ),
     )
 
 

@@ -85,6 +85,9 @@ class Order:
         return answer
 
     def _explain(self, error: ServiceError) -> ServiceError:
+        if error.status == 404:  # a wrong route as often as a wrong model
+            asked = self.settings.url.partition("?")[0]
+            return ServiceError(f"{error.message} (asked at {asked})", status=404, type=error.type, code=error.code)
         variable = self.settings.withheld_key
         if error.status in (401, 403) and variable:
             error.add_note(

@@ -17,7 +17,7 @@ def stack(rows: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     ValueError
         For a row that is missing, holds something else than numbers, or is of another length; it names the row.
     """
-    parts = []
+    parts: list[NDArray[Any]] = []
     for number, row in enumerate(rows):
         try:
             part = np.asarray(row)

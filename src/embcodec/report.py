@@ -94,7 +94,9 @@ def _quality_sections(study: Study, target: float) -> Iterable[str]:
     yield (
         "<p>Bytes are a vector’s, scales included. Shaded: the recommendation. A dot marks the front: nothing takes "
         "fewer bytes and finds as much. “Of reading” is the time that merely reading the codes takes, by the time of "
-        "one query; of a small collection, most of that is the call itself.</p>"
+        "one query; of a small collection, most of that is the call itself. “x4” rescores four times k rows with the "
+        "better codes named; “unit” is one scale, 1/127, for all rows, as services send int8; “bits” are signs, as "
+        "services send them, “1 bit” is the low-bit quantizer’s, rotated and scaled.</p>"
     )
     yield _quality_table(study, study.recommend(target))
     whole = [found for found in study.measurements if found.dimension == study.dimension]

@@ -86,7 +86,8 @@ def rescore(
     if chosen.ndim != 2 or len(chosen) != len(asked):
         raise ValueError(f"candidates have shape ({len(asked)}, c), not {chosen.shape}")
     if chosen.size and chosen.max() >= len(rows):
-        raise ValueError(f"candidate {int(chosen.max())} of a corpus of {len(rows)} rows")
+        query = int((chosen >= len(rows)).any(axis=1).argmax())
+        raise ValueError(f"candidate {int(chosen[query].max())} of a corpus of {len(rows)} rows (query {query})")
     if bounded_by is None:
         result = rescored(asked, chosen, rows, k, metric, query_precision, threads)
         return SearchResult(result.scores[0], result.indices[0]) if single else result
