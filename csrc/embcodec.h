@@ -358,6 +358,25 @@ ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, in
 ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                                 const ec_row_format *format, void *matrix, void *indices, int64_t capacity);
 
+typedef struct {
+    int64_t end;              /* behind the line's newline */
+    int64_t rows;             /* 0: a blank line */
+    int64_t id_start, id_end; /* the text of its custom_id, quotes included; -1 where there is none */
+    int64_t id_escaped;
+} ec_batch_line;
+
+typedef struct {
+    int64_t prompt, completion, total;
+} ec_batch_usage;
+
+/* Read lines of a batch file from text[0, n) until a line is not complete or not plain (an answer without any error, in the
+ * usual form, its rows in order), `most` lines (ec_batch_line) are read, or the next one's rows exceed `capacity`. `names`: the keys of the
+ * list of rows and of a row's vector, each ended by a zero byte. Rows go one after the other to `matrix` (behind the last
+ * one of `lines` it may be scribbled in), counts of tokens are added to `usage`. `produced` is the number of lines,
+ * `consumed` where they end; never a failure. */
+ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
+                              int64_t capacity, void *lines, int64_t most, ec_batch_usage *usage);
+
 /* Let row i be the former row sources[i], in place; `scratch` holds one row, `sources` is a permutation and is lost. */
 void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *sources, void *scratch);
 

@@ -1,5 +1,5 @@
 /* Finds the rows of a body: walks the document along the path, and reports where in each row its vector stands. */
-#include "json.h"
+#include "row.h"
 
 typedef struct {
     const char *text;
@@ -34,23 +34,12 @@ static int pass_comma(ec_json_reader *reader, int closing) {
 
 /* ---- one row ---- */
 
-typedef struct {
-    const char *keys; /* from the row to its vector */
-    int32_t count;
-    int strict;
-    int depth; /* containers around the row */
-    /* Rows begin alike: where an earlier one has text[lead, lead + lead_length) up to its vector, and `lead_index` in
-     * it, a row of the same text needs no reading up to its own:
-     *     {"object":"embedding","embedding":[...],"index":4} */
-    int64_t lead, lead_length, lead_index;
-} row_path;
-
-static int begins_alike(const ec_json_reader *reader, const row_path *path) {
+static int begins_alike(const ec_json_reader *reader, const ec_row_path *path) {
     return path->lead_length > 0 && reader->n - reader->at > path->lead_length &&
            memcmp(reader->text + reader->at, reader->text + path->lead, (size_t)path->lead_length) == 0;
 }
 
-static int pass_list(ec_json_reader *reader, const row_path *path, int depth) {
+static int pass_list(ec_json_reader *reader, const ec_row_path *path, int depth) {
     if (path->strict) return ec_json_value(reader, depth, EC_ALLOW_NOT_FINITE);
     if (depth >= EC_MAX_DEPTH) return ec_json_fail(reader, reader->at, EC_TOO_DEEP);
     /* A list of numbers ends at the first bracket; whatever else is in there the number parser refuses later. */
@@ -61,7 +50,7 @@ static int pass_list(ec_json_reader *reader, const row_path *path, int depth) {
     return 1;
 }
 
-static int pass_vector(ec_json_reader *reader, const row_path *path, int depth, ec_row_span *span) {
+static int pass_vector(ec_json_reader *reader, const ec_row_path *path, int depth, ec_row_span *span) {
     int c = ec_json_peek(reader);
     if (span->kind != EC_VECTOR_MISSING && !path->strict) return ec_json_fail(reader, reader->at, EC_DUPLICATE);
     span->start = reader->at;
@@ -95,10 +84,10 @@ static int pass_index(ec_json_reader *reader, int depth, ec_row_span *span) {
     return 1;
 }
 
-static int pass_row_object(ec_json_reader *reader, row_path *path, int32_t level, ec_row_span *span);
+static int pass_row_object(ec_json_reader *reader, ec_row_path *path, int32_t level, ec_row_span *span);
 
 /* Passes a member of an object in which the key number `level` of the row's path leads on to the vector. */
-static int pass_row_member(ec_json_reader *reader, row_path *path, int32_t level, int64_t object, ec_row_span *span) {
+static int pass_row_member(ec_json_reader *reader, ec_row_path *path, int32_t level, int64_t object, ec_row_span *span) {
     name_t wanted = path_key(path->keys, level);
     int depth = path->depth + level + 1;
     int64_t start, end;
@@ -122,7 +111,7 @@ static int pass_row_member(ec_json_reader *reader, row_path *path, int32_t level
     return ec_json_value(reader, depth, 0);
 }
 
-static int pass_row_object(ec_json_reader *reader, row_path *path, int32_t level, ec_row_span *span) {
+static int pass_row_object(ec_json_reader *reader, ec_row_path *path, int32_t level, ec_row_span *span) {
     int64_t object = reader->at;
     int depth = path->depth + level + 1, passed;
     if (depth > EC_MAX_DEPTH) return ec_json_fail(reader, reader->at, EC_TOO_DEEP);
@@ -142,7 +131,7 @@ static int pass_row_object(ec_json_reader *reader, row_path *path, int32_t level
     return reader->status == EC_OK;
 }
 
-static int pass_row(ec_json_reader *reader, row_path *path, ec_row_span *span) {
+int ec_response_pass_row(ec_json_reader *reader, ec_row_path *path, ec_row_span *span) {
     int64_t start;
     int c = ec_json_peek(reader), passed;
     start = reader->at;
@@ -162,8 +151,8 @@ static int pass_row(ec_json_reader *reader, row_path *path, ec_row_span *span) {
     return passed;
 }
 
-static row_path path_of_rows(const char *path, const ec_response_cursor *cursor) {
-    row_path rows = {path_key(path, cursor->rows_keys).text, cursor->item_keys, cursor->strict, cursor->rows_keys + 1,
+static ec_row_path path_of_rows(const char *path, const ec_response_cursor *cursor) {
+    ec_row_path rows = {path_key(path, cursor->rows_keys).text, cursor->item_keys, cursor->strict, cursor->rows_keys + 1,
                      0, 0, 0};
     return rows;
 }
@@ -221,7 +210,7 @@ static int end_list(ec_json_reader *reader, ec_response_cursor *cursor) {
 ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                            ec_row_span *spans, int64_t capacity) {
     ec_json_reader reader = {body, n, cursor->offset, EC_OK};
-    row_path rows = path_of_rows(path, cursor);
+    ec_row_path rows = path_of_rows(path, cursor);
     int64_t found = 0;
     int passed = 1;
     while (passed && cursor->stage != EC_SCAN_DONE) {
@@ -258,7 +247,7 @@ ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_res
         case EC_SCAN_AT_ROW:
             ec_json_peek(&reader);
             if (found == capacity || (cursor->until && reader.at >= cursor->until)) goto stop;
-            passed = pass_row(&reader, &rows, &spans[found]);
+            passed = ec_response_pass_row(&reader, &rows, &spans[found]);
             if (!passed) break;
             cursor->stage = EC_SCAN_AFTER_ROW;
             if (cursor->rows == 0) cursor->kind = spans[found].kind;
@@ -305,8 +294,8 @@ ec_result ec_response_guess_row(const void *body, int64_t n, const void *path, c
         if (!follows_comma(text, from) || memcmp(found, start, (size_t)length) != 0) continue;
         i++;
         ec_json_reader reader = {text, n, from, EC_OK};
-        row_path rows = path_of_rows(path, cursor);
-        if (!pass_row(&reader, &rows, span)) continue;
+        ec_row_path rows = path_of_rows(path, cursor);
+        if (!ec_response_pass_row(&reader, &rows, span)) continue;
         int c = ec_json_peek(&reader);
         if ((c != ',' && c != ']') || (span->kind != EC_VECTOR_LIST && span->kind != EC_VECTOR_STRING)) continue;
         result.consumed = from;

@@ -6,11 +6,14 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Literal
+from io import BufferedReader, FileIO
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .batch_plain import PlainLines
+from .batch_rows import GrowingRows
 from .batch_writer import write_batch
 from .embeddings import Embeddings, replace_values
 from .errors import DecodeError, ServiceError
@@ -23,6 +26,7 @@ __all__ = ["BatchLine", "BatchResult", "decode_batch", "iter_batch", "write_batc
 Progress = Callable[[int, int], object]
 
 MAX_LINE = 1 << 30  # bytes; services cap whole files at less
+_BUFFER = 1 << 19  # bytes of a file: a part of L2
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,28 +124,34 @@ def iter_batch(
     2 b None too long
     """
     decoder = Decoder(output_dtype, dimension, profile, nulls)
-    total = os.path.getsize(path)
-    with open(path, "rb", buffering=1 << 20) as file:
-        for number, text in _lines(file):
+    total, number = os.path.getsize(path), 0
+    with BufferedReader(FileIO(path), _BUFFER) as file:
+        while (text := _read_line(file)) != b"":
+            number += 1
             if progress is not None:
                 progress(file.tell(), total)
-            if text is None:
-                yield BatchLine(number, None, error=DecodeError(f"more than {MAX_LINE} bytes", line=number))
-            elif not text.isspace():
-                yield _decode_line(decoder, number, memoryview(text)[:-1] if text.endswith(b"\n") else text)
+            line = _line_of(decoder, number, text)
+            if line is not None:
+                yield line
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Number the lines; one that is too long comes as None and is never in memory as a whole."""
-    number = 0
-    while text := file.readline(MAX_LINE):
-        number += 1
-        if len(text) < MAX_LINE or text.endswith(b"\n"):
-            yield number, text
-            continue
-        while text and not text.endswith(b"\n"):
-            text = file.readline(1 << 20)
-        yield number, None
+def _read_line(file: BufferedReader[Any]) -> bytes | None:
+    """Return the next line, nothing at the end; of one that is too long None, and it is never in memory as a whole."""
+    text = file.readline(MAX_LINE)
+    if len(text) < MAX_LINE or text.endswith(b"\n"):
+        return text
+    while text and not text.endswith(b"\n"):
+        text = file.readline(1 << 20)
+    return None
+
+
+def _line_of(decoder: Decoder, number: int, text: bytes | None) -> BatchLine | None:
+    """Return what a line holds; None for a blank one."""
+    if text is None:
+        return BatchLine(number, None, error=DecodeError(f"more than {MAX_LINE} bytes", line=number))
+    if text.isspace():
+        return None
+    return _decode_line(decoder, number, memoryview(text)[:-1] if text.endswith(b"\n") else text)
 
 
 def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> BatchLine:
@@ -215,73 +225,52 @@ def decode_batch(
         Where `out` does not fit.
     """
     decoder = Decoder(output_dtype, dimension, profile, nulls)
-    rows = _Rows(out)
+    rows = GrowingRows(out)
     ids: list[str | None] = []
     answered: dict[str | None, int] = {}  # the line of every id
     errors: list[BatchLine] = []
     usage = Usage()
-    part = 1.0  # of the file that has been read
-
-    def note(done: int, total: int) -> None:
-        nonlocal part
-        part = done / max(total, 1)
-        if progress is not None:
-            progress(done, total)
-
     first: Embeddings | None = None
-    for line in iter_batch(
-        path, output_dtype=output_dtype, dimension=dimension, profile=decoder.profile, nulls=nulls, progress=note
-    ):
-        if line.response is None:
-            errors.append(line)
-            continue
-        found = line.response.embeddings
-        words = ""
-        if first is not None and found.dimension != first.dimension:
-            words = f"dimension {found.dimension} where the lines before have {first.dimension}"
-        elif line.custom_id is not None and answered.setdefault(line.custom_id, line.line) != line.line:
-            words = f"custom_id {line.custom_id[:80]!r} was answered on line {answered[line.custom_id]} already"
-        if words:
-            errors.append(BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line)))
-            continue
-        first = first or found
-        rows.add(found.values, part)
-        ids += [line.custom_id] * len(found)
-        usage += line.response.usage
+    plain: PlainLines | None = None
+    total, number = os.path.getsize(path), 0
+    with BufferedReader(FileIO(path), _BUFFER) as file:
+        while True:
+            while plain is not None and (found := plain.read(file, number, answered)) is not None:
+                if progress is not None:
+                    for end in found.ends:
+                        progress(end, total)
+                number += len(found.ends)
+                rows.add(found.values, file.tell() / max(total, 1))
+                ids += found.custom_ids
+                usage += found.usage
+            text = _read_line(file)
+            if text == b"":
+                break
+            number += 1
+            if progress is not None:
+                progress(file.tell(), total)
+            line = _line_of(decoder, number, text)
+            if line is None:
+                continue
+            if line.response is None:
+                errors.append(line)
+                continue
+            matrix = line.response.embeddings
+            words = ""
+            if first is not None and matrix.dimension != first.dimension:
+                words = f"dimension {matrix.dimension} where the lines before have {first.dimension}"
+            elif line.custom_id is not None and answered.setdefault(line.custom_id, number) != number:
+                words = f"custom_id {line.custom_id[:80]!r} was answered on line {answered[line.custom_id]} already"
+            if words:
+                errors.append(BatchLine(number, line.custom_id, error=DecodeError(words, line=number)))
+                continue
+            rows.add(matrix.values, file.tell() / max(total, 1))
+            if first is None:
+                first = matrix
+                plain = PlainLines.like(decoder, matrix)
+            ids += [line.custom_id] * len(matrix)
+            usage += line.response.usage
     if first is None:
         empty = np.empty((0, decoder.width or 0), decoder.dtype.numpy_dtype)
         return BatchResult(ids, decoder.typed(empty, decoder.dimension or 0), errors, usage)
     return BatchResult(ids, replace_values(first, rows.matrix()), errors, usage)
-
-
-class _Rows:
-    """A matrix that grows, by moving its pages rather than its rows; or one that the caller gave."""
-
-    def __init__(self, out: NDArray[Any] | None) -> None:
-        if out is not None and (
-            not isinstance(out, np.ndarray) or out.ndim != 2 or not out.flags.c_contiguous or not out.flags.writeable
-        ):
-            raise ValueError("out is a writable C-contiguous matrix")
-        self.values, self.given, self.rows = out, out is not None, 0
-
-    def add(self, rows: NDArray[Any], part: float) -> None:
-        """Append rows, when `part` of the whole has come with them."""
-        end = self.rows + len(rows)
-        if self.values is None:
-            self.values = np.empty((0, rows.shape[1]), rows.dtype)
-        if self.values.dtype != rows.dtype or self.values.shape[1] != rows.shape[1]:
-            raise ValueError(f"out has {self.values.shape[1]} {self.values.dtype}, rows {rows.shape[1]} {rows.dtype}")
-        if end > len(self.values):
-            if self.given:
-                raise ValueError(f"out has room for {len(self.values)} rows only")
-            wanted = max(end, min(int(end / max(part, 1e-9) * 1.01), 4 * end + 1024))
-            self.values.resize((wanted, rows.shape[1]), refcheck=False)
-        self.values[self.rows : end] = rows
-        self.rows = end
-
-    def matrix(self) -> NDArray[Any]:
-        """Return the rows."""
-        assert self.values is not None
-        if not self.given:
-            self.values.resize((self.rows, self.values.shape[1]), refcheck=False)
-        return self.values[: self.rows]

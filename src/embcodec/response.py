@@ -19,6 +19,9 @@ from .service import Usage, service_error
 
 __all__ = ["EmbeddingResponse", "Usage", "decode_response", "encode_response", "service_error"]
 
+_HEADS = json.JSONEncoder(separators=(",", ":"))  # made once: making one takes as long as using it
+_TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 def decode_response(
     body: Any,
@@ -137,8 +140,8 @@ def encode_response(
             "total_tokens": usage.total_tokens,
         }
     start = {"id": "0" if id is None else id, "object": "list", "model": model}
-    head = json.dumps(start, separators=(",", ":"))[:-1] + ',"data":'
-    tail = ',"usage":' + json.dumps(usage, separators=(",", ":"), allow_nan=False) + "}"
+    head = _HEADS.encode(start)[:-1] + ',"data":'
+    tail = ',"usage":' + _TAILS.encode(usage) + "}"
     workers = default_threads(threads, values.nbytes)
     return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail.encode(), workers)
 

@@ -163,16 +163,33 @@ class Decoder:
             document = json.loads(around.removeprefix(BOM).decode())
         return rows, document if isinstance(document, dict) else {}
 
+    def layout(self, prefix: str = "", name: str | None = None) -> Layout:
+        """Return where the vectors of a document are, and how they are written.
+
+        `name` is what the service calls the dtype there.
+        """
+        profile = self.profile
+        name = profile.dtype_name(self.dtype) if name is None else name
+        base64 = self.payload, self.base64_flags
+        return _layout(prefix + profile.rows, profile.item, name, base64, self.dtype, self.nulls_as_nan)
+
+    def plain_names(self) -> bytes | None:
+        """Return the keys of the list and of a vector, each ended by a zero byte, where it is one of either kind.
+
+        None, too, where the codes of a row need a second look.
+        """
+        rows, item = self.profile.rows, self.profile.item
+        special = rows in ("", "usage", "error", "meta", "prompt_eval_count")
+        if not self._plain or item is None or special or any(c in rows + item for c in ".{\0"):
+            return None
+        return f"{rows}\0{item}\0".encode()
+
     def _read_any(self, source: Any, n: int, prefix: str, workers: int) -> Rows:
         """Read the rows of any document, and expect others of this prefix to be like it."""
-        profile = self.profile
-        path = prefix + profile.rows
-        name = profile.dtype_name(self.dtype)
-        base64 = self.payload, self.base64_flags
-        layout = _layout(path, profile.item, name, base64, self.dtype, self.nulls_as_nan)
+        layout = self.layout(prefix)
         rows = read_rows(source, n, layout, self.width, workers)
-        if rows.list_start < 0 and self.payload != NO_STRINGS and "{dtype}" in path:
-            layout = _layout(path, profile.item, "base64", base64, self.dtype, self.nulls_as_nan)
+        if rows.list_start < 0 and self.payload != NO_STRINGS and "{dtype}" in self.profile.rows:
+            layout = self.layout(prefix, "base64")
             rows = read_rows(source, n, layout, self.width, workers)
         self._one_row.setdefault(prefix, OneRow(layout)).expect(rows)
         return rows

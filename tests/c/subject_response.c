@@ -25,6 +25,29 @@ static ec_response_cursor new_cursor(int32_t strict) {
     return cursor;
 }
 
+/* Read the body as that of a line of a batch file: if it is plain, it gives the same rows. */
+static void read_line(const uint8_t *body, int64_t n, const ec_row_format *format, const uint8_t *whole,
+                      const ec_response_cursor *cursor) {
+    static const char before[] = "{\"response\":{\"body\":", behind[] = "}}\n";
+    const int64_t lead = sizeof before - 1, length = lead + n + (int64_t)sizeof behind - 1;
+    const int64_t bytes = READ_ROWS * format->width * (format->type == EC_FLOAT32 ? 4 : 1);
+    uint8_t *text = place(length), *rows = place(bytes);
+    memcpy(text, before, (size_t)lead);
+    memcpy(text + lead, body, (size_t)n);
+    memcpy(text + lead + n, behind, sizeof behind - 1);
+    ec_batch_line line;
+    memset(&line, 0, sizeof line);
+    ec_batch_usage usage = {0, 0, 0};
+    ec_result result = ec_batch_read_lines(text, length, PATH, format, rows, READ_ROWS, &line, 1, &usage);
+    record_result(result);
+    record(&usage, sizeof usage);
+    record(&line, sizeof line);
+    HOLDS(result.status == EC_OK && result.produced == (result.consumed > 0));
+    if (line.rows == 0) return;
+    HOLDS(cursor->stage == EC_SCAN_DONE && line.rows == cursor->rows);
+    HOLDS(memcmp(rows, whole, (size_t)(bytes / READ_ROWS * line.rows)) == 0);
+}
+
 /* Read rows to a matrix: all at once, and in two parts, the second from a guessed row on. Where the first part ends at
  * the guess, both ways give the same. */
 static void read_rows(const uint8_t *body, int64_t n, ec_row_format format) {
@@ -49,6 +72,7 @@ static void read_rows(const uint8_t *body, int64_t n, ec_row_format format) {
     if (all.status != EC_OK) return;
     HOLDS(cursor.rows <= READ_ROWS);
     record(whole, bytes);
+    read_line(body, n, &format, whole, &cursor);
     record(indices, READ_ROWS * 8);
     ec_response_cursor part = first;
     part.until = guess.produced ? guess.consumed : 0;

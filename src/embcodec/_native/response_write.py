@@ -19,9 +19,11 @@ from .threads import run
 
 _SLACK = 1 << 18  # bytes more than the estimate
 _SAMPLE = 8  # rows whose text tells the length of all
+_LITTLE = 1 << 16  # bytes of a text that is written aside and copied
 _SMALL = 1 << 20  # of a text that is not worth an estimate
 _PART = 1 << 21  # bytes of a matrix that are worth a thread
 _FLOAT_THREADS = 1  # that write float text: two measured no faster
+_NOT_FINITE = "row {} has a value that is not finite: JSON has no such numbers"
 
 
 def write_rows(values: NDArray[Any], base64: bool, head: bytes, tail: bytes, threads: int = 1) -> bytes:
@@ -32,6 +34,17 @@ def write_rows(values: NDArray[Any], base64: bool, head: bytes, tail: bytes, thr
     ValueError
         Where a float is not finite, or the text would be too large.
     """
+    rows, width = values.shape
+    kind = TYPES[values.dtype.kind]
+    bound = lib.ec_response_rows_bound(rows, width, kind, base64)
+    if 0 <= bound <= _LITTLE:  # less to write than to set up
+        scratch = bytearray(bound)
+        written = lib.ec_response_write_rows(
+            pointer(values), rows, width, kind, base64, 0, ffi.from_buffer(scratch) if bound else ffi.NULL
+        )
+        if written < 0:
+            raise ValueError(_NOT_FINITE.format(-1 - written))
+        return b"".join((head, b"[", memoryview(scratch)[: max(written - 1, 0)], b"]", tail))
     if values.dtype.kind == "f" and not base64:
         threads = min(threads, _FLOAT_THREADS)
     threads = min(threads, max(values.nbytes // _PART, 1))
@@ -140,4 +153,4 @@ class _Writer:
     def check(part: _Part) -> None:
         """Raise where the part has a bad row."""
         if part.bad >= 0:
-            raise ValueError(f"row {part.bad} has a value that is not finite: JSON has no such numbers")
+            raise ValueError(_NOT_FINITE.format(part.bad))
