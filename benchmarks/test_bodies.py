@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import Embeddings, Profile, decode_response, encode_response
+from embcodec import Embeddings, Profile, decode_batch, decode_response, encode_response
 
 orjson = pytest.importorskip("orjson")
 pybase64 = pytest.importorskip("pybase64")
@@ -156,6 +156,87 @@ def test_decode_one_row(race: Any) -> None:
         unit="bodies",
         check=lambda found: np.testing.assert_array_equal(found, x),
         rounds=2000,
+    )
+
+
+def small_body(encoding: str) -> tuple[np.ndarray, bytes]:
+    """Return one row of 256 floats and its body."""
+    x = np.random.default_rng(10).standard_normal((1, 256)).astype(np.float32) / np.float32(16)
+    return x, encode_response(Embeddings(x), model="mistral-embed", encoding_format=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+def test_decode_one_small_row(race: Any, encoding: str) -> None:
+    x, text = small_body(encoding)
+
+    def peer() -> np.ndarray:
+        vectors = [item["embedding"] for item in orjson.loads(text)["data"]]
+        if encoding == "float":
+            return np.array(vectors, np.float32)
+        return np.stack([np.frombuffer(pybase64.b64decode(vector, validate=True), "f4") for vector in vectors])
+
+    race(
+        f"decode one row of 256 in {encoding} (calls)",
+        lambda: decode_response(text).embeddings.values,
+        {"orjson": peer},
+        work=1,
+        unit="bodies",
+        check=lambda found: np.testing.assert_array_equal(found, x),
+        rounds=200,
+    )
+
+
+def test_encode_one_small_row(race: Any) -> None:
+    x, _ = small_body("float")
+    rows = Embeddings(x)
+
+    def peer() -> bytes:
+        item = {"object": "embedding", "embedding": x[0], "index": 0}
+        usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+        answer = {"id": "0", "object": "list", "model": "m", "data": [item], "usage": usage}
+        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def check(text: bytes) -> None:
+        np.testing.assert_array_equal(np.array(json.loads(text)["data"][0]["embedding"], np.float32), x[0])
+
+    race(
+        "encode one row of 256 floats (calls)",
+        lambda: encode_response(rows, model="m"),
+        {"orjson with NumPy": peer},
+        work=1,
+        unit="bodies",
+        check=check,
+        rounds=200,
+    )
+
+
+def test_decode_batch_file(race: Any, tmp_path: Any) -> None:
+    lines, dimension = 20_000, 256
+    x = np.random.default_rng(11).standard_normal((lines, dimension)).astype(np.float32) / np.float32(16)
+    path = tmp_path / "out.jsonl"
+    with path.open("wb") as file:
+        for i in range(lines):
+            answer = encode_response(Embeddings(x[i : i + 1]), model="m", usage={"prompt_tokens": 5, "total_tokens": 5})
+            around = b'{"id":"batch-%d","custom_id":"%d","response":{"status_code":200,"body":%s},"error":null}\n'
+            file.write(around % (i, i, answer))
+
+    def peer() -> np.ndarray:
+        ids, rows = [], []
+        with path.open("rb") as file:
+            for line in file:
+                found = orjson.loads(line)
+                ids.append(found["custom_id"])
+                rows.append(np.array(found["response"]["body"]["data"][0]["embedding"], np.float32))
+        return np.stack(rows)
+
+    race(
+        "decode a batch file, 20,000 lines of 256 floats",
+        lambda: decode_batch(path).embeddings.values,
+        {"orjson + np.array": peer},
+        work=lines,
+        unit="lines",
+        check=lambda found: np.testing.assert_array_equal(found, x),
+        rounds=3,
     )
 
 
