@@ -26,14 +26,14 @@ typedef struct {
 typedef struct {
     const uint8_t *text;
     int64_t length;
-} key_t;
+} json_key;
 
-static int is_key(key_t key, const char *name) {
+static int is_key(json_key key, const char *name) {
     return key.length == (int64_t)strlen(name) && memcmp(key.text, name, (size_t)key.length) == 0;
 }
 
 /* Passes a key without escapes, and its colon. */
-static int pass_key(ec_json_reader *reader, key_t *key) {
+static int pass_key(ec_json_reader *reader, json_key *key) {
     int32_t escaped;
     if (ec_json_peek(reader) != '"') return 0;
     key->text = reader->text + reader->at + 1;
@@ -69,7 +69,7 @@ static int pass_count(ec_json_reader *reader, int64_t *count) {
 static int pass_usage(line_reader *line) {
     ec_json_reader *reader = &line->reader;
     int64_t ignored;
-    key_t key;
+    json_key key;
     line->prompt = line->completion = line->total = 0;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
@@ -101,7 +101,7 @@ static int pass_rows(line_reader *line) {
 
 static int pass_body(line_reader *line) {
     ec_json_reader *reader = &line->reader;
-    key_t key;
+    json_key key;
     if (line->has_body++ || !ec_json_expect(reader, '{')) return 0;
     do {
         int passed = pass_key(reader, &key);
@@ -121,7 +121,7 @@ static int pass_body(line_reader *line) {
 
 static int pass_response(line_reader *line) {
     ec_json_reader *reader = &line->reader;
-    key_t key;
+    json_key key;
     if (line->has_response++ || !ec_json_expect(reader, '{')) return 0;
     do {
         int64_t status = 200;
@@ -148,7 +148,7 @@ static int pass_id(line_reader *line) {
 
 static int pass_line(line_reader *line) {
     ec_json_reader *reader = &line->reader;
-    key_t key;
+    json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
         int passed = pass_key(reader, &key);
