@@ -65,7 +65,7 @@ def same_rows(result: Any) -> None:
     assert (result.indices >= 0).all()
 
 
-@pytest.mark.parametrize("dimension", [100, 200, 384, 768, 1000, 1536, 3072])
+@pytest.mark.parametrize("dimension", [100, 200, 256, 384, 768, 1000, 1536, 3072])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_dimensions(race: Any, family: str, dimension: int) -> None:
     rows = int(20e6 / ROW_BYTES[family] / dimension)

@@ -50,9 +50,12 @@ typedef struct {
     uint8_t *near;
 } task;
 
-EC_INLINE void note_near(const task *t, int q, int group) {
-    t->near[q] |= (uint8_t)(1 << (t->first / EC_NEAR_ROWS + group));
+EC_INLINE void note_near(const task *t, int q, unsigned groups) {
+    t->near[q] |= (uint8_t)(groups << t->first / EC_NEAR_ROWS);
 }
+
+/* Lanes of a vector of which n, maybe less than none, are rows. */
+EC_INLINE __mmask16 rows_there(int64_t n) { return n > 0 ? ec_lanes_below(n) : 0; }
 
 /* *counts += ones. The intrinsics make some compilers copy every accumulator at every step. */
 EC_INLINE void add_u32x16(__m512i *counts, __m512i ones) {
@@ -99,14 +102,18 @@ EC_INLINE void count_long(const task *t, const int n_queries) {
         const __m512i least_u32x16 =
             _mm512_min_epi32(_mm512_min_epi32(counts[0], counts[1]), _mm512_min_epi32(counts[2], counts[3]));
         if (EC_LIKELY(_mm512_cmplt_epi32_mask(least_u32x16, limit_u32x16) == 0)) continue;
+        int32_t *scores = t->scores + q * t->scores_stride;
         unsigned any = 0;
 #pragma GCC unroll 4
         for (int g = 0; g < 4; g++) {
-            const __mmask16 there = ec_lanes_below(t->n_rows - 16 * g < 0 ? 0 : t->n_rows - 16 * g);
+            const __mmask16 there = rows_there(t->n_rows - 16 * g);
             any |= _mm512_mask_cmplt_epi32_mask(there, counts[g], limit_u32x16);
-            _mm512_mask_storeu_epi32(t->scores + q * t->scores_stride + 16 * g, there, counts[g]);
+            if (EC_LIKELY(t->n_rows >= 64))
+                _mm512_storeu_si512(scores + 16 * g, counts[g]);
+            else
+                _mm512_mask_storeu_epi32(scores + 16 * g, there, counts[g]);
         }
-        if (any) note_near(t, q, 0);
+        note_near(t, q, any != 0);
     }
 }
 
@@ -117,7 +124,7 @@ EC_INLINE void count_long(const task *t, const int n_queries) {
  *     r1: b0 b1 b2 ...  ->  <-- one vector -->
  *
  * Of rows of 32 bytes, 256 differing bits count as 0, which the first byte tells from none. Most counts are looked at in
- * registers only: scores are made of those few vectors that have one below its limit. */
+ * registers only: scores are made where one of a query's is below its limit. */
 enum { SHORT_BYTES = 32 };
 
 /* Sixteen bytes of a row, zeros behind the mask. */
@@ -166,60 +173,75 @@ static void pack_short(const void *rows, int64_t stride_bytes, int64_t n_rows, i
         }
 }
 
-/* The counts of 64 rows with a query, of which one seems to be below the limit: as scores. Returns whether one is. */
-static EC_NOINLINE int store_near(__m512i counts_u8x64, __m512i limit_u8x64, uint8_t query, const uint8_t *panel,
-                                  int64_t n_rows, int32_t limit, int32_t *scores) {
-    const __m512i first_u8x64 = _mm512_load_si512(panel);
-    const __mmask64 all_differ = _mm512_testn_epi8_mask(counts_u8x64, counts_u8x64) &
-                                 _mm512_cmpneq_epu8_mask(first_u8x64, _mm512_set1_epi8((char)query));
-    __mmask64 below = limit > 255 ? ~(__mmask64)0 : _mm512_cmplt_epu8_mask(counts_u8x64, limit_u8x64);
-    if (limit <= 256) below &= ~all_differ;
-    if ((below & ec_bytes_below(n_rows)) == 0) return 0;
-    const __m128i quarters_u8x16[4] = {_mm512_castsi512_si128(counts_u8x64), _mm512_extracti32x4_epi32(counts_u8x64, 1),
-                                       _mm512_extracti32x4_epi32(counts_u8x64, 2),
-                                       _mm512_extracti32x4_epi32(counts_u8x64, 3)};
-    for (int g = 0; g < 4 && 16 * g < n_rows; g++) {
-        __m512i counts_u32x16 = _mm512_cvtepu8_epi32(quarters_u8x16[g]);
-        counts_u32x16 = _mm512_mask_mov_epi32(counts_u32x16, (__mmask16)(all_differ >> 16 * g), _mm512_set1_epi32(256));
-        _mm512_mask_storeu_epi32(scores + 16 * g, ec_lanes_below(n_rows - 16 * g), counts_u32x16);
+/* What count_short takes at once. */
+enum { SHORT_ROWS = 256, GROUPS = SHORT_ROWS / EC_NEAR_ROWS };
+
+/* A query's counts with up to 256 rows, of which one seems to be below the limit: as scores. Returns which groups have
+ * such a count. */
+EC_INLINE unsigned store_near(const __m512i counts_u8x64[GROUPS], uint8_t query, const uint8_t *panel,
+                              int64_t group_bytes, int64_t n_rows, int32_t limit, int32_t *scores) {
+    const __m512i limit_u8x64 = _mm512_set1_epi8((char)(limit < 255 ? limit : 255));
+    const __m512i query_u8x64 = _mm512_set1_epi8((char)query);
+    unsigned near = 0;
+#pragma GCC unroll 4
+    for (int g = 0; g < GROUPS; g++, n_rows -= 64, scores += 64) {
+        if (n_rows <= 0) break;
+        const __m512i first_u8x64 = _mm512_load_si512(panel + g * group_bytes);
+        const __mmask64 all_differ = _mm512_testn_epi8_mask(counts_u8x64[g], counts_u8x64[g]) &
+                                     _mm512_cmpneq_epu8_mask(first_u8x64, query_u8x64);
+        __mmask64 below = limit > 255 ? ~(__mmask64)0 : _mm512_cmplt_epu8_mask(counts_u8x64[g], limit_u8x64);
+        if (limit <= 256) below &= ~all_differ;
+        near |= (unsigned)((below & ec_bytes_below(n_rows)) != 0) << g;
+        const __m128i quarters_u8x16[4] = {
+            _mm512_castsi512_si128(counts_u8x64[g]), _mm512_extracti32x4_epi32(counts_u8x64[g], 1),
+            _mm512_extracti32x4_epi32(counts_u8x64[g], 2), _mm512_extracti32x4_epi32(counts_u8x64[g], 3)};
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            const __m512i counts_u32x16 =
+                _mm512_mask_mov_epi32(_mm512_cvtepu8_epi32(quarters_u8x16[i]), (__mmask16)(all_differ >> 16 * i),
+                                      _mm512_set1_epi32(256));
+            if (EC_LIKELY(n_rows >= 64))
+                _mm512_storeu_si512(scores + 16 * i, counts_u32x16);
+            else
+                _mm512_mask_storeu_epi32(scores + 16 * i, rows_there(n_rows - 16 * i), counts_u32x16);
+        }
     }
-    return 1;
+    return near;
 }
 
-/* Counts of n_queries <= 4 with n_groups <= 4 times 64 rows. */
-EC_INLINE void count_short(const task *t, const int n_queries, const int n_groups) {
-    const uint8_t *queries = t->queries, *panel = t->panel;
+/* Counts of n_queries <= 4 with up to 256 rows: 4 x 4 accumulators, some of them idle where the rows are fewer. */
+EC_INLINE void count_short(const task *t, const int n_queries) {
     const int64_t query_bytes = t->query_bytes, width = t->width;
-    __m512i counts_u8x64[4][4];
+    const uint8_t *groups[GROUPS];
+    __m512i counts_u8x64[4][GROUPS];
+#pragma GCC unroll 4
+    for (int g = 0; g < GROUPS; g++) groups[g] = t->panel + (g * 64 < t->n_rows ? g * 64 * width : 0);
 #pragma GCC unroll 4
     for (int q = 0; q < n_queries; q++)
 #pragma GCC unroll 4
-        for (int g = 0; g < n_groups; g++) counts_u8x64[q][g] = _mm512_setzero_si512();
-    for (int64_t j = 0; j < width; j++, panel += 64) {
-        __m512i rows_u8x64[4];
+        for (int g = 0; g < GROUPS; g++) counts_u8x64[q][g] = _mm512_setzero_si512();
+    for (int64_t j = 0; j < width; j++) {
+        __m512i rows_u8x64[GROUPS];
 #pragma GCC unroll 4
-        for (int g = 0; g < n_groups; g++) rows_u8x64[g] = _mm512_load_si512(panel + g * 64 * width);
+        for (int g = 0; g < GROUPS; g++) rows_u8x64[g] = _mm512_load_si512(groups[g] + 64 * j);
 #pragma GCC unroll 4
         for (int q = 0; q < n_queries; q++) {
-            const __m512i query_u8x64 = _mm512_set1_epi8((char)queries[q * query_bytes + j]);
+            const __m512i query_u8x64 = _mm512_set1_epi8((char)t->queries[q * query_bytes + j]);
 #pragma GCC unroll 4
-            for (int g = 0; g < n_groups; g++)
+            for (int g = 0; g < GROUPS; g++)
                 add_u8x64(&counts_u8x64[q][g], _mm512_popcnt_epi8(_mm512_xor_si512(rows_u8x64[g], query_u8x64)));
         }
     }
 #pragma GCC unroll 4
     for (int q = 0; q < n_queries; q++) {
+        const __m512i *counts = counts_u8x64[q];
+        const __m512i least_u8x64 =
+            _mm512_min_epu8(_mm512_min_epu8(counts[0], counts[1]), _mm512_min_epu8(counts[2], counts[3]));
         const int32_t limit = t->limits[q];
         const __m512i limit_u8x64 = _mm512_set1_epi8((char)(limit < 255 ? limit : 255));
-        __m512i least_u8x64 = counts_u8x64[q][0];
-#pragma GCC unroll 4
-        for (int g = 1; g < n_groups; g++) least_u8x64 = _mm512_min_epu8(least_u8x64, counts_u8x64[q][g]);
         if (EC_LIKELY(_mm512_cmplt_epu8_mask(least_u8x64, limit_u8x64) == 0 && limit <= 255)) continue;
-#pragma GCC unroll 4
-        for (int g = 0; g < n_groups; g++)
-            if (store_near(counts_u8x64[q][g], limit_u8x64, queries[q * query_bytes], t->panel + g * width * 64,
-                           t->n_rows - 64 * g, limit, t->scores + q * t->scores_stride + 64 * g))
-                note_near(t, q, g);
+        note_near(t, q, store_near(counts, t->queries[q * query_bytes], t->panel, 64 * width, t->n_rows, limit,
+                                   t->scores + q * t->scores_stride));
     }
 }
 
@@ -234,19 +256,22 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
 }
 
 /* Functions of their own, so that compilers keep what is not the loop's out of its registers. */
-static EC_NOINLINE void count_short_4x4(const task *t) { count_short(t, 4, 4); }
-static EC_NOINLINE void count_short_4x1(const task *t) { count_short(t, 4, 1); }
-static EC_NOINLINE void count_short_1x1(const task *t) { count_short(t, 1, 1); }
+static EC_NOINLINE void count_short_4(const task *t) { count_short(t, 4); }
+static EC_NOINLINE void count_short_1(const task *t) { count_short(t, 1); }
 static EC_NOINLINE void count_long_4(const task *t) { count_long(t, 4); }
 static EC_NOINLINE void count_long_1(const task *t) { count_long(t, 1); }
 
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                             const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
-    const int64_t query_bytes = ec_words_u1(width) * 8, row_bytes = width <= SHORT_BYTES ? width : 4 * dwords(width);
+    const int is_short = width <= SHORT_BYTES;
+    const int64_t query_bytes = ec_words_u1(width) * 8, row_bytes = is_short ? width : 4 * dwords(width);
+    const int64_t step = is_short ? SHORT_ROWS : EC_NEAR_ROWS;
+    void (*const four)(const task *) = is_short ? count_short_4 : count_long_4;
+    void (*const one)(const task *) = is_short ? count_short_1 : count_long_1;
     memset(near, 0, (size_t)n_queries);
     for (int64_t q = 0, n; q < n_queries; q += n) {
         n = n_queries - q >= 4 ? 4 : 1;
-        for (int64_t r = 0, count; r < n_rows; r += count) {
+        for (int64_t r = 0; r < n_rows; r += step) {
             const task t = {(const uint8_t *)prepared + q * query_bytes,
                             (const uint8_t *)panel + r * row_bytes,
                             query_bytes,
@@ -257,19 +282,7 @@ static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void 
                             scores + q * scores_stride + r,
                             scores_stride,
                             near + q};
-            count = EC_NEAR_ROWS;
-            if (width > SHORT_BYTES && n == 4) {
-                count_long_4(&t);
-            } else if (width > SHORT_BYTES) {
-                count_long_1(&t);
-            } else if (n == 4 && t.n_rows > 3 * EC_NEAR_ROWS) {
-                count_short_4x4(&t);
-                count = 4 * EC_NEAR_ROWS;
-            } else if (n == 4) {
-                count_short_4x1(&t);
-            } else {
-                count_short_1x1(&t);
-            }
+            (n == 4 ? four : one)(&t);
         }
     }
 }

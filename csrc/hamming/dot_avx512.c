@@ -96,32 +96,44 @@ static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width,
 }
 
 /* Sums of n_queries <= 4 with 64 rows: 4 x 4 accumulators. */
-EC_INLINE void sum_block(const uint8_t *tables, int n_queries, const uint8_t *panel, int64_t n_rows, int64_t quads,
-                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, uint8_t bit) {
+EC_INLINE void sum_block(const uint8_t *tables, const int n_queries, const uint8_t *panel, int64_t n_rows,
+                         int64_t quads, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                         uint8_t bit) {
     const __m512i start = _mm512_set1_epi32((int32_t)(-128 * 4 * quads));
     __m512i sums_i32x16[4][4];
+#pragma GCC unroll 4
     for (int q = 0; q < n_queries; q++)
+#pragma GCC unroll 4
         for (int g = 0; g < 4; g++) sums_i32x16[q][g] = start;
     for (int64_t j = 0; j < quads; j++, panel += 256, tables += 64 * n_queries) {
         __m512i indices_u8x64[4];
+#pragma GCC unroll 4
         for (int g = 0; g < 4; g++) indices_u8x64[g] = _mm512_load_si512(panel + 64 * g);
+#pragma GCC unroll 4
         for (int q = 0; q < n_queries; q++) {
             __m512i table_u8x64 = _mm512_loadu_si512(tables + 64 * q);
+#pragma GCC unroll 4
             for (int g = 0; g < 4; g++)
                 add_fours(&sums_i32x16[q][g], _mm512_permutexvar_epi8(indices_u8x64[g], table_u8x64));
         }
     }
+#pragma GCC unroll 4
     for (int q = 0; q < n_queries; q++) {
         const __m512i *sums = sums_i32x16[q], limit_i32x16 = _mm512_set1_epi32(limits[q]);
         const __m512i most_i32x16 =
             _mm512_max_epi32(_mm512_max_epi32(sums[0], sums[1]), _mm512_max_epi32(sums[2], sums[3]));
         if (EC_LIKELY(_mm512_cmpgt_epi32_mask(most_i32x16, limit_i32x16) == 0)) continue;
-        uint64_t any = 0;
+        int32_t *out = scores + q * scores_stride;
+        unsigned any = 0;
+#pragma GCC unroll 4
         for (int g = 0; g < 4; g++) {
-            int64_t left = n_rows - 16 * g;
-            __mmask16 there = left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
+            const int64_t left = n_rows - 16 * g;
+            const __mmask16 there = left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
             any |= _mm512_mask_cmpgt_epi32_mask(there, sums[g], limit_i32x16);
-            _mm512_mask_storeu_epi32(scores + q * scores_stride + 16 * g, there, sums[g]);
+            if (EC_LIKELY(n_rows >= 64))
+                _mm512_storeu_si512(out + 16 * g, sums[g]);
+            else
+                _mm512_mask_storeu_epi32(out + 16 * g, there, sums[g]);
         }
         if (any) near[q] |= bit;
     }

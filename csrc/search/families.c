@@ -87,7 +87,7 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
                   int64_t ahead_bytes) {
     const ec_search_args *args = scan->args;
     const uint8_t *query = (const uint8_t *)scan->prepared + first * prepared_bytes(scan, 1);
-    const int32_t *limits = scan->limits_i32 + first;
+    const int32_t *limits = scan->near_limits + first;
     if (args->family != EC_HAMMING_U1 && args->family != EC_DOT_U1) memset(scan->near, 0xff, (size_t)n_queries);
     switch (args->family) {
     case EC_HAMMING_U1:
@@ -208,6 +208,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->full = take(at, &used, scan->batch * 8);
     scan->limits_i32 = take(at, &used, scan->batch * 4);
     scan->limits_f32 = take(at, &used, scan->batch * 4);
+    scan->near_limits = take(at, &used, scan->batch * 4);
     scan->near = take(at, &used, scan->group);
     scan->screen = NULL;
     if (ec_screen_wanted(args, scan->batch)) used += ec_screen_layout(scan, at ? at + used : NULL);

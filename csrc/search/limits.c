@@ -13,7 +13,8 @@ static int rows_are_plain(const ec_search_args *args) {
 /* A cost is made of its score by roundings, products and sums with what is fixed, all of them monotone: as scores rise it
  * never falls, or never rises. So whatever the first guess is, once a score does not pass, none beyond it does. `way` is
  * 1 where costs get worse as scores rise, -1 where they do as scores fall. */
-int32_t ec_scan_raw_limit(const ec_scan *scan, const ec_finish *f, float limit) {
+int32_t ec_scan_near_limit(const ec_scan *scan, const ec_finish *f, int32_t limit_i32, float limit) {
+    if (scan->args->metric == EC_COST_RAW) return limit_i32;
     const int hamming = scan->args->family == EC_HAMMING_U1, way = hamming ? 1 : -1;
     const int32_t none = hamming ? INT32_MAX : INT32_MIN;
     const double slope = (double)f->query_mul * f->mul[0]; /* a plain row's, like all of them */

@@ -27,9 +27,10 @@ typedef struct {
     uint8_t *zeros; /* an empty row of bits */
     uint64_t *entries, *spare;
     int64_t *counts, *full; /* entries of a query, and how many ask for pruning */
-    int32_t *limits_i32; /* of raw scores: of costs that are raw; of bits, what those with a low enough cost pass */
+    int32_t *limits_i32;
     float *limits_f32;
-    uint8_t *near; /* of a tile's queries: see hamming_u1_tile */
+    int32_t *near_limits; /* of raw scores of bits, and what a tile makes of them: see hamming_u1_tile */
+    uint8_t *near;
 } ec_scan;
 
 /* Rows of the corpus, or of a selection, on their way. */
@@ -70,8 +71,8 @@ void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, e
 /* Whether a batch of so few queries is better off without packing. */
 int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries);
 
-/* A limit of raw scores of the families of bits, for scan->limits_i32: scores that are not below it (Hamming) or above
- * it (tables) have no cost below `limit`. Of a limit of NaN, or where rows make costs in ways of their own, all are. */
-int32_t ec_scan_raw_limit(const ec_scan *scan, const ec_finish *f, float limit);
+/* A limit of raw scores of the families of bits, for scan->near_limits: those that are not below it (Hamming) or above
+ * it (tables) have no cost below the limit. Of no limit, or where rows make costs in ways of their own, all are. */
+int32_t ec_scan_near_limit(const ec_scan *scan, const ec_finish *f, int32_t limit_i32, float limit_f32);
 
 #endif

@@ -41,21 +41,26 @@ static int32_t whole_limit(float limit) {
     return limit <= 0 ? 0 : limit >= (float)INT32_MAX ? INT32_MAX : (int32_t)ceilf(limit);
 }
 
-/* Set the limit of query `slot` of the batch. */
-static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int32_t limit_i32, float limit_f32) {
+/* Rows for each of the k best of which it pays to ask a tile which scores are within a limit: before, so many are that
+ * the branch on each 64 rows costs more than to write all scores and filter them. */
+enum { ROWS_OF_ONE = 256 };
+
+/* Set the limit of query `slot` of the batch after n_rows rows. */
+static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows, int32_t limit_i32,
+                      float limit_f32) {
+    const ec_finish f = finish_of(scan, query);
+    const int asks = n_rows / ROWS_OF_ONE >= scan->args->k;
     scan->limits_i32[slot] = limit_i32;
     scan->limits_f32[slot] = limit_f32;
-    if (scan->args->metric == EC_COST_RAW) return;
-    const ec_finish f = finish_of(scan, query);
-    scan->limits_i32[slot] = ec_scan_raw_limit(scan, &f, limit_f32);
+    scan->near_limits[slot] = ec_scan_near_limit(scan, &f, asks ? limit_i32 : EC_NO_LIMIT_I32, asks ? limit_f32 : NAN);
 }
 
-/* Drop most but the k best of query `slot` and lower its limit. */
-static void prune(const ec_scan *scan, int64_t query, int64_t slot) {
+/* Drop most but the k best of query `slot`, which has met n_rows rows, and lower its limit. */
+static void prune(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows) {
     uint64_t *entries = scan->entries + slot * scan->capacity, last;
     scan->counts[slot] = ec_reservoir_prune(entries, scan->counts[slot], scan->args->k, scan->spare, &last);
     scan->full[slot] = ec_reservoir_full(scan->args->k);
-    set_limit(scan, query, slot, (int32_t)(last >> 32), ec_cost_of_key((uint32_t)(last >> 32)));
+    set_limit(scan, query, slot, n_rows, (int32_t)(last >> 32), ec_cost_of_key((uint32_t)(last >> 32)));
 }
 
 /* Where the next entries of a query go. */
@@ -63,14 +68,15 @@ static uint64_t *fresh_entries(const ec_scan *scan, const sink *to, int64_t slot
     return to->range ? to->hits + to->n_hits : scan->entries + slot * scan->capacity + scan->counts[slot];
 }
 
-/* Count n entries that have been put there; `full` of them are worth pruning. */
-static void note_entries(const ec_scan *scan, sink *to, int64_t query, int64_t slot, int64_t n, int64_t full) {
+/* Count n entries of the block that have been put there; `full` of them are worth pruning. */
+static void note_entries(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block, int64_t n,
+                         int64_t full) {
     if (to->range) {
         for (int64_t i = 0; i < n; i++) to->hit_queries[to->n_hits + i] = (int32_t)query;
         to->n_hits += n;
     } else {
         scan->counts[slot] += n;
-        if (scan->counts[slot] >= full) prune(scan, query, slot);
+        if (scan->counts[slot] >= full) prune(scan, query, slot, block->first + block->n);
     }
 }
 
@@ -98,7 +104,7 @@ static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, 
             n = ec_active.sift_i32(&f, scores, n_rows, limit, k, first, mask, fresh);
         if (n) bad = nan_among(fresh, n);
     }
-    note_entries(scan, to, query, slot, n, scan->full[slot]);
+    note_entries(scan, to, query, slot, block, n, scan->full[slot]);
     return bad;
 }
 
@@ -108,9 +114,9 @@ static int64_t keep_near(const ec_scan *scan, sink *to, int64_t query, int64_t s
     const unsigned all = (1u << (block->n + EC_NEAR_ROWS - 1) / EC_NEAR_ROWS) - 1;
     if ((near & all) == all) return keep(scan, to, query, slot, block, 0, block->n, scores);
     int64_t worst = -1;
-    for (int64_t at = 0; near != 0; at += EC_NEAR_ROWS, near >>= 1) {
-        if ((near & 1) == 0) continue;
-        int64_t bad = keep(scan, to, query, slot, block, at, ec_min_i64(block->n - at, EC_NEAR_ROWS), scores);
+    for (; near != 0; near &= near - 1) {
+        const int64_t at = ec_trailing_zeros_u64(near) * EC_NEAR_ROWS, n = ec_min_i64(block->n - at, EC_NEAR_ROWS);
+        const int64_t bad = keep(scan, to, query, slot, block, at, n, scores);
         if (bad >= 0 && worst < 0) worst = bad;
     }
     return worst;
@@ -131,7 +137,7 @@ static int64_t keep_screened(const ec_scan *scan, sink *to, int64_t query, int64
         if (!(cost >= limit)) fresh[n++] = ec_entry_f32(cost, row);
     }
     /* a limit that is low spares more work here than pruning costs */
-    note_entries(scan, to, query, slot, n, scan->args->k + ec_reservoir_slack(scan->args->k) / 8);
+    note_entries(scan, to, query, slot, block, n, scan->args->k + ec_reservoir_slack(scan->args->k) / 8);
     return bad;
 }
 
@@ -229,7 +235,7 @@ ec_result ec_search(const ec_search_args *args, void *scratch) {
         for (int64_t q = 0; q < n; q++) {
             scan.counts[q] = 0;
             scan.full[q] = ec_reservoir_first(args->k);
-            set_limit(&scan, first + q, q, EC_NO_LIMIT_I32, NAN);
+            set_limit(&scan, first + q, q, 0, EC_NO_LIMIT_I32, NAN);
         }
         int64_t row = 0, bad = scan_rows(&scan, &to, first, n, selection_of(args, first), &row, 0);
         if (bad >= 0) {
@@ -260,7 +266,7 @@ ec_result ec_range_search(const ec_search_args *args, const void *limits, void *
         int64_t n = batch_of(&scan, at[0]), n_rows = args->selection ? args->n_selected : args->n_rows;
         for (int64_t q = 0; q < n; q++) {
             float limit = *term(limits, at[0] + q);
-            set_limit(&scan, at[0] + q, q, whole_limit(limit), limit);
+            set_limit(&scan, at[0] + q, q, INT64_MAX, whole_limit(limit), limit);
         }
         int64_t bad = scan_rows(&scan, &to, at[0], n, selection_of(args, at[0]), &at[1], capacity);
         if (bad >= 0) {
