@@ -162,7 +162,7 @@ def as_array(x: ArrayLike) -> NDArray[Any]:
         if isinstance(x, list | tuple):
             columns.stack(x)  # which names the row
         raise ValueError(f"rows have different lengths, or are not numbers: {error}") from None
-    if array.dtype == object and array.ndim:
+    if array.dtype == object and array.ndim and (not len(array) or array[0] is None or np.ndim(array[0])):
         return columns.stack(x if isinstance(x, list | tuple) else array)
     return array
 
