@@ -86,7 +86,8 @@ def test_every_pair_converts_through_its_values(index: int, target: str) -> None
 
 
 @pytest.mark.parametrize("index", range(1, 11))
-def test_large_matrices_convert_block_by_block(index: int) -> None:
+def test_large_matrices_convert_block_by_block(index: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embcodec.embeddings._BLOCK_BYTES", 1 << 18)
     x = sample(300, 1001)  # several blocks, the last one short
     rows = every_kind(x)[index]
     reals = rows.to_float()
@@ -107,7 +108,8 @@ def test_large_matrices_convert_block_by_block(index: int) -> None:
         rows.to("ubinary", scale=ranges)
 
 
-def test_conversion_names_the_row_whose_value_overflows() -> None:
+def test_conversion_names_the_row_whose_value_overflows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embcodec.embeddings._BLOCK_BYTES", 1 << 18)
     scales = np.ones(300, np.float32)
     scales[270] = 3e38
     rows = Embeddings(np.full((300, 1001), 2, np.int8), "int8", scale=Scale.per_vector(scales))

@@ -99,11 +99,13 @@ EC_INLINE int affine_block(const char *values, int64_t count, const affine *map,
     const uint64_t all = ~(uint64_t)0;
     verdict v = no_verdict();
     if (count >= 64) {
+        ec_ask_ahead(values, 256);
         affine_64(values, all, map, is_signed, careful, &v, codes);
         for (int64_t i = second_block(values, count); i < count - 64; i += 64) {
             ec_ask_ahead(values + 4 * i, 256);
             affine_64(values + 4 * i, all, map, is_signed, careful, &v, codes + i);
         }
+        ec_ask_ahead(values + 4 * (count - 64), 256);
         affine_64(values + 4 * (count - 64), all, map, is_signed, careful, &v, codes + count - 64);
     } else {
         affine_64(values, first_bits(count), map, is_signed, careful, &v, codes);
@@ -160,11 +162,13 @@ static uint32_t max_abs_bits_f32_avx512(const void *values, int64_t count) {
     const char *from = values;
     magnitudes largest = no_magnitudes();
     if (count >= 64) {
+        ec_ask_ahead(from, 256);
         magnitudes_64(from, all, &largest);
         for (int64_t i = second_block(values, count); i < count - 64; i += 64) {
             ec_ask_ahead(from + 4 * i, 256);
             magnitudes_64(from + 4 * i, all, &largest);
         }
+        ec_ask_ahead(from + 4 * (count - 64), 256);
         magnitudes_64(from + 4 * (count - 64), all, &largest);
     } else {
         magnitudes_64(from, first_bits(count), &largest);
@@ -188,12 +192,14 @@ static uint32_t quantize_scaled_f32_avx512(const void *values, int64_t count, fl
     affine map = affine_of(factor, 0.0f, -127.0f, 127.0f, flip);
     magnitudes largest = no_magnitudes();
     if (count >= 64) {
+        ec_ask_ahead(ahead, 256);
         scaled_64(from, ahead, all, &map, &largest, codes);
         for (int64_t i = second_block(values, count); i < count - 64; i += 64) {
             ec_ask_ahead(ahead + 4 * i, 256);
             scaled_64(from + 4 * i, ahead + 4 * i, all, &map, &largest, codes + i);
         }
         int64_t last = count - 64;
+        ec_ask_ahead(ahead + 4 * last, 256);
         scaled_64(from + 4 * last, ahead + 4 * last, all, &map, &largest, codes + last);
     } else {
         scaled_64(from, ahead, first_bits(count), &map, &largest, codes);

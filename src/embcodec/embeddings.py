@@ -16,7 +16,7 @@ from .scale import PER_VECTOR, UNIT, Scale, fit_scale
 
 SignedBytes = Literal["offset", "twos-complement"]
 BitOrder = Literal["msb", "lsb"]
-_BLOCK_BYTES = 1 << 18  # of values on their way from codes to codes: a part of L2
+_BLOCK_BYTES = 1 << 22  # of values on their way from codes to codes: few enough to stay near, many for a call
 
 C = TypeVar("C", covariant=True)
 
@@ -222,6 +222,9 @@ class Embeddings:
     def _float_blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Yield some rows' values at a time, few enough to stay near, each time in the same array."""
         step = max(1, _BLOCK_BYTES // max(4 * self.dimension, 1))
+        if step >= len(self):
+            yield slice(0, len(self)), self.to_float()
+            return
         near = np.empty((min(step, len(self)), self.dimension), np.float32)
         for begin in range(0, max(len(self), 1), step):
             rows = slice(begin, min(begin + step, len(self)))
