@@ -176,7 +176,9 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->block = ec_min_i64(rows, ec_round_up(most < 1 ? 1 : most, 64));
     int64_t wanted = ec_min_i64(ec_reservoir_full(args->k), most < 1 ? 1 : most);
     scan->capacity = wanted + scan->block;
+    /* of floats the int8 codes are read most, a quarter of them: see screen.h */
     int64_t target = args->family == EC_DOT_U1 ? PREPARED_U1 : PREPARED_TARGET;
+    if (ec_screen_wanted(args, args->n_queries)) target *= 2;
     int64_t batch = ec_min_i64(target / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
     scan->batch = clamp(clamp(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
     if (args->selection && args->selection_stride) scan->batch = 1;
