@@ -61,7 +61,7 @@ test-tiers:
 # Python itself is not built with them, hence the preloading; what it leaves behind at its end is not looked at.
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming hostile_input index lowbit numbers plain_numbers quantize \
-    response response_hostile response_one search threads traps traps_search)
+    floats response response_hostile response_one search search_near search_queries search_screen threads traps traps_search)
 test-asan: $(VENV)/.test
 	$(PIP) install -q 'setuptools>=77' 'cffi>=1.17'
 	CFLAGS="$(ASAN) -fno-omit-frame-pointer -g1" LDFLAGS="$(ASAN)" \

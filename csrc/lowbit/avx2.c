@@ -4,20 +4,20 @@
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-enum { TILE_ROWS = 6, TILE_SUMS = 16 }; /* 12 registers of sums, 2 of the panel and one of a value: 15 of 16 */
+enum { TILE_SUMS = 16 }; /* 12 registers of sums, 2 of the panel and one of a value: 15 of 16 */
 
 /* Named rather than arrays: compilers then keep them in registers. */
 typedef struct {
     __m256 a, b;
 } vectors;
 
-EC_INLINE vectors load_16(const char *values) {
+EC_INLINE vectors load(const char *values) {
     const vectors x = {_mm256_loadu_ps((const float *)(const void *)values),
                        _mm256_loadu_ps((const float *)(const void *)(values + 32))};
     return x;
 }
 
-EC_INLINE void store_16(char *values, vectors x) {
+EC_INLINE void store(char *values, vectors x) {
     _mm256_storeu_ps((float *)(void *)values, x.a);
     _mm256_storeu_ps((float *)(void *)(values + 32), x.b);
 }
@@ -28,56 +28,12 @@ EC_INLINE vectors add_products(vectors sums, const char *value, vectors weights)
     return added;
 }
 
-EC_INLINE void tile(const int n_rows, const char *row, int64_t stride, int64_t inner, const char *panel, char *out,
-                    int64_t out_stride, int32_t add) {
-    vectors r0 = {_mm256_setzero_ps(), _mm256_setzero_ps()}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
-    if (add) {
-        r0 = load_16(out);
-        if (n_rows > 1) r1 = load_16(out + out_stride);
-        if (n_rows > 2) r2 = load_16(out + 2 * out_stride);
-        if (n_rows > 3) r3 = load_16(out + 3 * out_stride);
-        if (n_rows > 4) r4 = load_16(out + 4 * out_stride);
-        if (n_rows > 5) r5 = load_16(out + 5 * out_stride);
-    }
-    for (int64_t i = 0; i < inner; i++, row += 4, panel += 4 * EC_PANEL) {
-        const vectors weights = load_16(panel);
-        r0 = add_products(r0, row, weights);
-        if (n_rows > 1) r1 = add_products(r1, row + stride, weights);
-        if (n_rows > 2) r2 = add_products(r2, row + 2 * stride, weights);
-        if (n_rows > 3) r3 = add_products(r3, row + 3 * stride, weights);
-        if (n_rows > 4) r4 = add_products(r4, row + 4 * stride, weights);
-        if (n_rows > 5) r5 = add_products(r5, row + 5 * stride, weights);
-    }
-    store_16(out, r0);
-    if (n_rows > 1) store_16(out + out_stride, r1);
-    if (n_rows > 2) store_16(out + 2 * out_stride, r2);
-    if (n_rows > 3) store_16(out + 3 * out_stride, r3);
-    if (n_rows > 4) store_16(out + 4 * out_stride, r4);
-    if (n_rows > 5) store_16(out + 5 * out_stride, r5);
+EC_INLINE vectors zeros(void) {
+    const vectors x = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    return x;
 }
 
-static void all_tiles(const char *row, int64_t stride, int64_t n_rows, int64_t inner, const char *weights, char *out,
-                      int64_t out_stride, int32_t add) {
-    for (; n_rows >= TILE_ROWS; n_rows -= TILE_ROWS, row += TILE_ROWS * stride, out += TILE_ROWS * out_stride)
-        tile(TILE_ROWS, row, stride, inner, weights, out, out_stride, add);
-    switch (n_rows) {
-    case 5: tile(5, row, stride, inner, weights, out, out_stride, add); break;
-    case 4: tile(4, row, stride, inner, weights, out, out_stride, add); break;
-    case 3: tile(3, row, stride, inner, weights, out, out_stride, add); break;
-    case 2: tile(2, row, stride, inner, weights, out, out_stride, add); break;
-    case 1: tile(1, row, stride, inner, weights, out, out_stride, add); break;
-    default: break;
-    }
-}
-
-static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
-                             void *out, int64_t out_stride, int32_t add) {
-    for (int64_t begin = 0; begin == 0 || begin < inner; begin += EC_PANEL_PIECE)
-        for (int64_t c = 0; c < EC_PANEL; c += TILE_SUMS)
-            all_tiles((const char *)rows + 4 * begin, stride, n_rows, ec_min_i64(EC_PANEL_PIECE, inner - begin),
-                      (const char *)panel + 4 * (EC_PANEL * begin + c), (char *)out + 4 * c, out_stride,
-                      add || begin > 0);
-}
+#include "panel.h"
 
 /* Of sixteen entries those at eight places: two look-ups of eight, and bit 3 of a place says which. */
 EC_INLINE __m256 look_up(const float *entries, __m256i places) {

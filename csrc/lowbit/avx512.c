@@ -4,20 +4,20 @@
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-enum { TILE_ROWS = 6 }; /* 24 registers of sums, 4 of the panel and one of a value: 29 of 32 */
+enum { TILE_SUMS = 64 }; /* 24 registers of sums, 4 of the panel and one of a value: 29 of 32 */
 
 /* Named rather than arrays: compilers then keep them in registers. */
 typedef struct {
     __m512 a, b, c, d;
 } vectors;
 
-EC_INLINE vectors load_64(const char *values) {
+EC_INLINE vectors load(const char *values) {
     const vectors x = {_mm512_loadu_ps(values), _mm512_loadu_ps(values + 64), _mm512_loadu_ps(values + 128),
                        _mm512_loadu_ps(values + 192)};
     return x;
 }
 
-EC_INLINE void store_64(char *values, vectors x) {
+EC_INLINE void store(char *values, vectors x) {
     _mm512_storeu_ps(values, x.a);
     _mm512_storeu_ps(values + 64, x.b);
     _mm512_storeu_ps(values + 128, x.c);
@@ -37,54 +37,7 @@ EC_INLINE vectors add_products(vectors sums, const char *value, vectors weights)
     return added;
 }
 
-EC_INLINE void tile(const int n_rows, const char *row, int64_t stride, int64_t inner, const char *panel, char *out,
-                    int64_t out_stride, int32_t add) {
-    vectors r0 = zeros(), r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
-    if (add) {
-        r0 = load_64(out);
-        if (n_rows > 1) r1 = load_64(out + out_stride);
-        if (n_rows > 2) r2 = load_64(out + 2 * out_stride);
-        if (n_rows > 3) r3 = load_64(out + 3 * out_stride);
-        if (n_rows > 4) r4 = load_64(out + 4 * out_stride);
-        if (n_rows > 5) r5 = load_64(out + 5 * out_stride);
-    }
-    for (int64_t i = 0; i < inner; i++, row += 4, panel += 4 * EC_PANEL) {
-        const vectors weights = load_64(panel);
-        r0 = add_products(r0, row, weights);
-        if (n_rows > 1) r1 = add_products(r1, row + stride, weights);
-        if (n_rows > 2) r2 = add_products(r2, row + 2 * stride, weights);
-        if (n_rows > 3) r3 = add_products(r3, row + 3 * stride, weights);
-        if (n_rows > 4) r4 = add_products(r4, row + 4 * stride, weights);
-        if (n_rows > 5) r5 = add_products(r5, row + 5 * stride, weights);
-    }
-    store_64(out, r0);
-    if (n_rows > 1) store_64(out + out_stride, r1);
-    if (n_rows > 2) store_64(out + 2 * out_stride, r2);
-    if (n_rows > 3) store_64(out + 3 * out_stride, r3);
-    if (n_rows > 4) store_64(out + 4 * out_stride, r4);
-    if (n_rows > 5) store_64(out + 5 * out_stride, r5);
-}
-
-static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
-                             void *to, int64_t out_stride, int32_t add) {
-    for (int64_t begin = 0; begin == 0 || begin < inner; begin += EC_PANEL_PIECE) {
-        const int64_t piece = ec_min_i64(EC_PANEL_PIECE, inner - begin);
-        const char *row = (const char *)rows + 4 * begin, *weights = (const char *)panel + 4 * EC_PANEL * begin;
-        char *out = to;
-        const int32_t adds = add || begin > 0;
-        int64_t r = 0;
-        for (; r + TILE_ROWS <= n_rows; r += TILE_ROWS, row += TILE_ROWS * stride, out += TILE_ROWS * out_stride)
-            tile(TILE_ROWS, row, stride, piece, weights, out, out_stride, adds);
-        switch (n_rows - r) {
-        case 5: tile(5, row, stride, piece, weights, out, out_stride, adds); break;
-        case 4: tile(4, row, stride, piece, weights, out, out_stride, adds); break;
-        case 3: tile(3, row, stride, piece, weights, out, out_stride, adds); break;
-        case 2: tile(2, row, stride, piece, weights, out, out_stride, adds); break;
-        case 1: tile(1, row, stride, piece, weights, out, out_stride, adds); break;
-        default: break;
-        }
-    }
-}
+#include "panel.h"
 
 /* The number of thresholds below each value, found bit by bit from the highest: is the middle one of those left below? */
 EC_INLINE __m512i search(const int bits, __m512 x, __m512 edges) {

@@ -4,20 +4,20 @@
 
 #if defined(EC_AARCH64)
 
-enum { TILE_ROWS = 6, TILE_SUMS = 16 }; /* 24 registers of sums, 4 of the panel and one of a value: 29 of 32 */
+enum { TILE_SUMS = 16 }; /* 24 registers of sums, 4 of the panel and one of a value: 29 of 32 */
 
 /* Named rather than arrays: compilers then keep them in registers. */
 typedef struct {
     float32x4_t a, b, c, d;
 } vectors;
 
-EC_INLINE vectors load_16(const char *values) {
+EC_INLINE vectors load(const char *values) {
     const vectors x = {ec_load_f32x4(values, 0), ec_load_f32x4(values, 4), ec_load_f32x4(values, 8),
                        ec_load_f32x4(values, 12)};
     return x;
 }
 
-EC_INLINE void store_16(char *values, vectors x) {
+EC_INLINE void store(char *values, vectors x) {
     ec_store_f32x4(values, 0, x.a);
     ec_store_f32x4(values, 4, x.b);
     ec_store_f32x4(values, 8, x.c);
@@ -31,57 +31,13 @@ EC_INLINE vectors add_products(vectors sums, const char *value, vectors weights)
     return added;
 }
 
-EC_INLINE void tile(const int n_rows, const char *row, int64_t stride, int64_t inner, const char *panel, char *out,
-                    int64_t out_stride, int32_t add) {
+EC_INLINE vectors zeros(void) {
     const float32x4_t zero = vdupq_n_f32(0);
-    vectors r0 = {zero, zero, zero, zero}, r1 = r0, r2 = r0, r3 = r0, r4 = r0, r5 = r0;
-    if (add) {
-        r0 = load_16(out);
-        if (n_rows > 1) r1 = load_16(out + out_stride);
-        if (n_rows > 2) r2 = load_16(out + 2 * out_stride);
-        if (n_rows > 3) r3 = load_16(out + 3 * out_stride);
-        if (n_rows > 4) r4 = load_16(out + 4 * out_stride);
-        if (n_rows > 5) r5 = load_16(out + 5 * out_stride);
-    }
-    for (int64_t i = 0; i < inner; i++, row += 4, panel += 4 * EC_PANEL) {
-        const vectors weights = load_16(panel);
-        r0 = add_products(r0, row, weights);
-        if (n_rows > 1) r1 = add_products(r1, row + stride, weights);
-        if (n_rows > 2) r2 = add_products(r2, row + 2 * stride, weights);
-        if (n_rows > 3) r3 = add_products(r3, row + 3 * stride, weights);
-        if (n_rows > 4) r4 = add_products(r4, row + 4 * stride, weights);
-        if (n_rows > 5) r5 = add_products(r5, row + 5 * stride, weights);
-    }
-    store_16(out, r0);
-    if (n_rows > 1) store_16(out + out_stride, r1);
-    if (n_rows > 2) store_16(out + 2 * out_stride, r2);
-    if (n_rows > 3) store_16(out + 3 * out_stride, r3);
-    if (n_rows > 4) store_16(out + 4 * out_stride, r4);
-    if (n_rows > 5) store_16(out + 5 * out_stride, r5);
+    const vectors x = {zero, zero, zero, zero};
+    return x;
 }
 
-static void all_tiles(const char *row, int64_t stride, int64_t n_rows, int64_t inner, const char *weights, char *out,
-                      int64_t out_stride, int32_t add) {
-    for (; n_rows >= TILE_ROWS; n_rows -= TILE_ROWS, row += TILE_ROWS * stride, out += TILE_ROWS * out_stride)
-        tile(TILE_ROWS, row, stride, inner, weights, out, out_stride, add);
-    switch (n_rows) {
-    case 5: tile(5, row, stride, inner, weights, out, out_stride, add); break;
-    case 4: tile(4, row, stride, inner, weights, out, out_stride, add); break;
-    case 3: tile(3, row, stride, inner, weights, out, out_stride, add); break;
-    case 2: tile(2, row, stride, inner, weights, out, out_stride, add); break;
-    case 1: tile(1, row, stride, inner, weights, out, out_stride, add); break;
-    default: break;
-    }
-}
-
-static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
-                             void *out, int64_t out_stride, int32_t add) {
-    for (int64_t begin = 0; begin == 0 || begin < inner; begin += EC_PANEL_PIECE)
-        for (int64_t c = 0; c < EC_PANEL; c += TILE_SUMS)
-            all_tiles((const char *)rows + 4 * begin, stride, n_rows, ec_min_i64(EC_PANEL_PIECE, inner - begin),
-                      (const char *)panel + 4 * (EC_PANEL * begin + c), (char *)out + 4 * c, out_stride,
-                      add || begin > 0);
-}
+#include "panel.h"
 
 /* How many thresholds lie below each of four values: a compare gives -1 where it holds. */
 EC_INLINE uint32x4_t count_below(const int bits, const ec_levels *to, float32x4_t scaled) {
