@@ -94,14 +94,7 @@ EC_INLINE double code(const int bits, const ec_levels *to, float *values, int64_
     return ec_halve_f64x16(partial);
 }
 
-static double lowbit_code_f32(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
-                              int64_t width) {
-    switch (to->bits) {
-    case 1: return code(1, to, values, count, factor, packed, width);
-    case 2: return code(2, to, values, count, factor, packed, width);
-    default: return code(4, to, values, count, factor, packed, width);
-    }
-}
+#include "code.h"
 
 void ec_lowbit_install_avx2(ec_kernels *table) {
     table->lowbit_panel_f32 = lowbit_panel_f32;
@@ -109,6 +102,4 @@ void ec_lowbit_install_avx2(ec_kernels *table) {
 }
 
 EC_TARGET_END
-#else
-typedef int ec_lowbit_avx2_is_not_built;
 #endif

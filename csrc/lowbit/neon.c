@@ -108,20 +108,11 @@ EC_INLINE double code(const int bits, const ec_levels *to, char *values, int64_t
     return ec_halve_f64x16(partial);
 }
 
-static double lowbit_code_f32(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
-                              int64_t width) {
-    switch (to->bits) {
-    case 1: return code(1, to, values, count, factor, packed, width);
-    case 2: return code(2, to, values, count, factor, packed, width);
-    default: return code(4, to, values, count, factor, packed, width);
-    }
-}
+#include "code.h"
 
 void ec_lowbit_install_neon(ec_kernels *table) {
     table->lowbit_panel_f32 = lowbit_panel_f32;
     table->lowbit_code_f32 = lowbit_code_f32;
 }
 
-#else
-typedef int ec_lowbit_neon_is_not_built;
 #endif

@@ -158,13 +158,6 @@ void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, e
 
 static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
-/* Take `bytes` of the scratch, in whole cache lines. */
-static void *take(uint8_t *scratch, int64_t *used, int64_t bytes) {
-    void *at = scratch ? scratch + *used : NULL;
-    *used += ec_round_up(bytes, 64);
-    return at;
-}
-
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch) {
     int64_t most = args->selection ? args->n_selected : args->n_rows;
     scan->args = args;
@@ -188,30 +181,30 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
 
     int64_t used = 0;
     uint8_t *at = scratch;
-    scan->prepared = take(at, &used, prepared_bytes(scan, scan->batch));
-    scan->panel = take(at, &used, by_rows ? 0 : panel_bytes(scan, scan->block));
+    scan->prepared = ec_take(at, &used, prepared_bytes(scan, scan->batch));
+    scan->panel = ec_take(at, &used, by_rows ? 0 : panel_bytes(scan, scan->block));
     /* a last batch of a few may go by rows, all at once */
     int64_t most_at_once = ec_min_i64(scan->batch, EC_DOT_FEW);
-    scan->scores = take(at, &used, (scan->group > most_at_once ? scan->group : most_at_once) * scan->block * 4);
+    scan->scores = ec_take(at, &used, (scan->group > most_at_once ? scan->group : most_at_once) * scan->block * 4);
     int gathers = args->selection != NULL || args->family == EC_USER_TILE;
-    scan->gathered = take(at, &used, gathers ? scan->block * args->row_bytes : 0);
-    scan->decoded = take(at, &used, args->decode ? scan->block * scan->dimension * 4 : 0);
-    scan->add = take(at, &used, scan->block * 4);
-    scan->mul = take(at, &used, scan->block * 4);
-    scan->bias = take(at, &used, scan->block * 4);
-    scan->scales = take(at, &used, scan->block * 4);
-    scan->sums = take(at, &used, scan->block * 4);
-    scan->sumsq = take(at, &used, scan->block * 4);
-    scan->squares = take(at, &used, scan->block * 8);
-    scan->zeros = take(at, &used, args->width + scan->block / 8 + 1);
-    scan->entries = take(at, &used, scan->batch * scan->capacity * 8);
-    scan->spare = take(at, &used, scan->capacity * 8);
-    scan->counts = take(at, &used, scan->batch * 8);
-    scan->full = take(at, &used, scan->batch * 8);
-    scan->limits_i32 = take(at, &used, scan->batch * 4);
-    scan->limits_f32 = take(at, &used, scan->batch * 4);
-    scan->near_limits = take(at, &used, scan->batch * 4);
-    scan->near = take(at, &used, scan->group);
+    scan->gathered = ec_take(at, &used, gathers ? scan->block * args->row_bytes : 0);
+    scan->decoded = ec_take(at, &used, args->decode ? scan->block * scan->dimension * 4 : 0);
+    scan->add = ec_take(at, &used, scan->block * 4);
+    scan->mul = ec_take(at, &used, scan->block * 4);
+    scan->bias = ec_take(at, &used, scan->block * 4);
+    scan->scales = ec_take(at, &used, scan->block * 4);
+    scan->sums = ec_take(at, &used, scan->block * 4);
+    scan->sumsq = ec_take(at, &used, scan->block * 4);
+    scan->squares = ec_take(at, &used, scan->block * 8);
+    scan->zeros = ec_take(at, &used, args->width + scan->block / 8 + 1);
+    scan->entries = ec_take(at, &used, scan->batch * scan->capacity * 8);
+    scan->spare = ec_take(at, &used, scan->capacity * 8);
+    scan->counts = ec_take(at, &used, scan->batch * 8);
+    scan->full = ec_take(at, &used, scan->batch * 8);
+    scan->limits_i32 = ec_take(at, &used, scan->batch * 4);
+    scan->limits_f32 = ec_take(at, &used, scan->batch * 4);
+    scan->near_limits = ec_take(at, &used, scan->batch * 4);
+    scan->near = ec_take(at, &used, scan->group);
     scan->screen = NULL;
     if (ec_screen_wanted(args, scan->batch)) used += ec_screen_layout(scan, at ? at + used : NULL);
     if (scratch == NULL) return used;

@@ -44,6 +44,13 @@ typedef struct {
     int counted;           /* scan->sums and sumsq hold those of the codes already, or of float32 scan->squares */
 } ec_block;
 
+/* Take `bytes` of the scratch, in whole cache lines; of none, NULL, only count them. */
+EC_INLINE void *ec_take(uint8_t *scratch, int64_t *used, int64_t bytes) {
+    void *at = scratch ? scratch + *used : NULL;
+    *used += ec_round_up(bytes, 64);
+    return at;
+}
+
 /* Choose sizes and lay the scratch out from `scratch` on; return its bytes. With scratch NULL only the bytes count. */
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch);
 

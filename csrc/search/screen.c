@@ -21,31 +21,25 @@ int ec_screen_wanted(const ec_search_args *args, int64_t n_queries) {
            n_queries * args->width >= LEAST_ELEMENTS;
 }
 
-static void *take(uint8_t *from, int64_t *used, int64_t bytes) {
-    void *at = from ? from + *used : NULL;
-    *used += ec_round_up(bytes, 64);
-    return at;
-}
-
 int64_t ec_screen_layout(ec_scan *scan, uint8_t *at) {
     const int64_t width = scan->args->width, most = scan->batch > scan->block ? scan->batch : scan->block;
     int64_t used = 0;
     ec_screen screen;
     memset(&screen, 0, sizeof screen);
-    scan->screen = take(at, &used, sizeof screen);
-    screen.query_codes = take(at, &used, scan->batch * width);
-    screen.codes = take(at, &used, scan->block * width);
-    screen.query_steps = take(at, &used, scan->batch * 4);
-    screen.steps = take(at, &used, scan->block * 4);
-    screen.errors = take(at, &used, most * 4);
-    screen.lengths = take(at, &used, most * 4);
-    screen.mul = take(at, &used, scan->block * 4);
-    screen.bias = take(at, &used, scan->block * 4);
-    screen.prepared = take(at, &used, ec_dot_i8_prepared_bytes(scan->batch, width));
-    screen.panel = take(at, &used, ec_dot_i8_panel_bytes(scan->block, width));
-    screen.passing = take(at, &used, scan->block * 8);
-    screen.chosen = take(at, &used, scan->block * 4);
-    screen.scores = take(at, &used, scan->block * 4);
+    scan->screen = ec_take(at, &used, sizeof screen);
+    screen.query_codes = ec_take(at, &used, scan->batch * width);
+    screen.codes = ec_take(at, &used, scan->block * width);
+    screen.query_steps = ec_take(at, &used, scan->batch * 4);
+    screen.steps = ec_take(at, &used, scan->block * 4);
+    screen.errors = ec_take(at, &used, most * 4);
+    screen.lengths = ec_take(at, &used, most * 4);
+    screen.mul = ec_take(at, &used, scan->block * 4);
+    screen.bias = ec_take(at, &used, scan->block * 4);
+    screen.prepared = ec_take(at, &used, ec_dot_i8_prepared_bytes(scan->batch, width));
+    screen.panel = ec_take(at, &used, ec_dot_i8_panel_bytes(scan->block, width));
+    screen.passing = ec_take(at, &used, scan->block * 8);
+    screen.chosen = ec_take(at, &used, scan->block * 4);
+    screen.scores = ec_take(at, &used, scan->block * 4);
     if (at) *scan->screen = screen;
     return used;
 }

@@ -109,8 +109,7 @@ class Decoder:
             self.payload = NO_STRINGS
         self.scale = UNIT_SCALE if self.dtype in INTEGERS else None
         # Whether rows of whole bytes make Embeddings that need no second look.
-        orders = self.profile.signed_bytes in ("offset", "twos-complement") and self.profile.bit_order in ("msb", "lsb")
-        self._plain = orders and not (self.dtype.is_packed and self.dimension is not None and self.dimension % 8)
+        self._plain = not (self.dtype.is_packed and self.dimension is not None and self.dimension % 8)
         self._one_row: dict[str, OneRow] = {}
 
     def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
@@ -210,12 +209,12 @@ class Decoder:
         if expected_count is not None and len(values) != expected_count:
             words = f"{len(values)} embeddings came where {expected_count} were asked for"
             raise DecodeError(words, offset=rows.list_start)
-        usage, model, name = body.get("usage"), body.get("model"), body.get("id")
+        usage = body.get("usage")
         return EmbeddingResponse(
             self.typed(values, dimension),
-            model if isinstance(model, str) else None,
+            as_text(body.get("model")),
             Usage.from_envelope(body),
-            name if isinstance(name, str) else None,
+            as_text(body.get("id")),
             _BASE64 if rows.kind == STRING else _FLOAT,
             usage if isinstance(usage, dict) else None,
         )
