@@ -9,7 +9,7 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench exhaustive fuzz test-tiers test-asan dist clean
+.PHONY: help demo test lint lint-c bench exhaustive fuzz fuzz-coverage test-tiers test-asan dist clean
 .DELETE_ON_ERROR:
 
 help:
@@ -57,24 +57,33 @@ bench: $(VENV)/.test $(VENV)/.peers
 test-tiers:
 	$(MAKE) -C tests/c
 
-# The tests of the kernels, from Python, with a core of its own under the sanitizers: every tier, the threads, the searches.
-# Python itself is not built with them, hence the preloading; what it leaves behind at its end is not looked at.
+# A core of its own under the sanitizers, for what runs through Python. Python itself is not built with them, hence the
+# preloading; what it leaves behind at its end is not looked at.
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming hostile_input index lowbit numbers plain_numbers quantize \
-    floats response response_hostile response_one search search_near search_queries search_screen threads traps traps_search)
-test-asan: $(VENV)/.test
+WITH_ASAN = PYTHONPATH=build/asan/lib LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(BIN)/python
+build/asan/.core: $(VENV)/.test $(SOURCES)
 	$(PIP) install -q 'setuptools>=77' 'cffi>=1.17'
 	CFLAGS="$(ASAN) -fno-omit-frame-pointer -g1" LDFLAGS="$(ASAN)" \
 	    $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
-	PYTHONPATH=build/asan/lib LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
-	    $(BIN)/python -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
+	@touch $@
+
+# The tests of the kernels: every tier, the threads, the searches.
+ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming hostile_input index lowbit numbers plain_numbers quantize \
+    floats response response_hostile response_one search search_near search_queries search_screen threads traps traps_search)
+test-asan: build/asan/.core
+	$(WITH_ASAN) -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
 
 exhaustive:
 	$(MAKE) -C tests/exhaustive
 
+# The kernels that read text, by libFuzzer; what takes files, requests and arguments through Python, on the sanitized core.
 SECONDS ?= 60
-fuzz:
+fuzz: build/asan/.core
 	$(MAKE) -C fuzz run SECONDS=$(SECONDS)
+	$(WITH_ASAN) fuzz/surfaces_run.py --seconds $(SECONDS)
+
+fuzz-coverage:
+	$(MAKE) -C fuzz coverage
 
 dist: $(BIN)/python
 	$(PIP) install -q build

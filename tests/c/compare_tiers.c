@@ -159,6 +159,41 @@ static void make_response(void) {
     if (below(5) == 0) put("\n");
 }
 
+/* Lines as services write them: the keys in any order, blank lines and failed ones among them. */
+static void put_line(int64_t width, int style) {
+    static const char *const OTHERS[] = {
+        "\"id\":\"batch-1\",",         "\"error\":null,",   "\"x\":[{}, [1e3, \"\\n\"]],",
+        "\"custom_id\":\"a\\u00e9b\",", "\"custom_id\":7,", "\"error\":{\"message\":\"no\"},",
+    };
+    static const char *const USAGE[] = {"", "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":0,\"total_tokens\":3},",
+                                        "\"usage\":{\"prompt_tokens\":12345678901234567,\"x\":{}},"};
+    put("{");
+    if (below(3)) put(OTHERS[below(below(20) ? 4 : 6)]);
+    put(below(20) ? "\"response\":{\"status_code\":200,\"body\":{" : "\"response\":{\"status_code\":500 , \"body\": {");
+    put(USAGE[below(3)]);
+    put("\"data\":[");
+    for (int64_t rows = 1 + below(3), i = 0; i < rows; i++) {
+        if (i) put(",");
+        put_item(i, width, style);
+    }
+    put(below(9) ? "]}}" : "],\"model\":\"m\"},\"request_id\":\"r\"}");
+    if (below(3) == 0) put(",\"custom_id\":\"b\"");
+    put(below(30) ? "}\n" : "} \r\n");
+}
+
+static void make_lines(void) {
+    static const uint8_t TYPES[] = {0, 1, 2, 3, 0x43, 0x40};
+    int64_t width = 1 + below(64);
+    int style = (int)below(8);
+    input[used++] = below(4) ? TYPES[below(sizeof TYPES)] : (uint8_t)draw();
+    input[used++] = (uint8_t)(width - 1);
+    input[used++] = (uint8_t)draw();
+    for (int64_t lines = below(8); lines > 0; lines--) {
+        if (below(12) == 0) put(" \t\n");
+        put_line(below(40) ? width : 1 + below(64), style);
+    }
+}
+
 /* Three bytes of parameters, then floats: of one kind throughout, with an odd one now and then. */
 static void make_floats(void) {
     input[used++] = (uint8_t)draw();
@@ -219,6 +254,7 @@ static const struct {
     {"lowbit", subject_lowbit, make_floats, false},      {"dot", subject_dot, make_integers, false},
     {"hamming", subject_hamming, make_integers, false},  {"search", subject_search, make_integers, false},
     {"slots", subject_slots, make_slots, false},         {"floats", subject_floats, make_floats, false},
+    {"lines", subject_lines, make_lines, true},          {"items", subject_items, make_floats, false},
 };
 
 static size_t family;

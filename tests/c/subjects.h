@@ -7,6 +7,8 @@
 subject subject_base64;   /* flags, then text */
 subject subject_numbers;  /* flags, then JSON text */
 subject subject_response; /* how to read, then a body */
+subject subject_lines;    /* how to read, width, capacity, then lines of a batch file */
+subject subject_items;    /* how to write, width, first index, then the bytes of rows */
 subject subject_floats;   /* form, two bytes, then codes, which are float32 bits as well */
 subject subject_bits;     /* flags, dimension, then float32 bits */
 subject subject_quantize; /* type, dimension, then float32 bits */
