@@ -9,7 +9,7 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench exhaustive fuzz fuzz-coverage test-tiers test-asan dist clean
+.PHONY: help demo test lint lint-c bench exhaustive fuzz fuzz-coverage test-tiers asan-core test-asan dist clean
 .DELETE_ON_ERROR:
 
 help:
@@ -58,19 +58,20 @@ test-tiers:
 	$(MAKE) -C tests/c
 
 # A core of its own under the sanitizers, for what runs through Python. Python itself is not built with them, hence the
-# preloading; what it leaves behind at its end is not looked at.
+# preloading (of the C++ library too, whose exceptions in pyarrow the sanitizer watches); what is left behind at its end is
+# not looked at.
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-WITH_ASAN = PYTHONPATH=build/asan/lib LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(BIN)/python
-build/asan/.core: $(VENV)/.test $(SOURCES)
+WITH_ASAN = PYTHONPATH=build/asan/lib LD_PRELOAD="$(foreach library,libasan.so libstdc++.so,$$($(CC) -print-file-name=$(library)))" \
+    ASAN_OPTIONS=detect_leaks=0 $(BIN)/python
+asan-core: $(VENV)/.test
 	$(PIP) install -q 'setuptools>=77' 'cffi>=1.17'
 	CFLAGS="$(ASAN) -fno-omit-frame-pointer -g1" LDFLAGS="$(ASAN)" \
 	    $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
-	@touch $@
 
 # The tests of the kernels: every tier, the threads, the searches.
 ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming hostile_input index lowbit numbers plain_numbers quantize \
     floats response response_hostile response_one search search_near search_queries search_screen threads traps traps_search)
-test-asan: build/asan/.core
+test-asan: asan-core
 	$(WITH_ASAN) -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
 
 exhaustive:
@@ -78,7 +79,7 @@ exhaustive:
 
 # The kernels that read text, by libFuzzer; what takes files, requests and arguments through Python, on the sanitized core.
 SECONDS ?= 60
-fuzz: build/asan/.core
+fuzz: asan-core
 	$(MAKE) -C fuzz run SECONDS=$(SECONDS)
 	$(WITH_ASAN) fuzz/surfaces_run.py --seconds $(SECONDS)
 
