@@ -128,6 +128,8 @@ def test_arrow_and_back() -> None:
     int8 = FLOATS.to("int8")
     assert from_arrow(to_arrow(int8), "int8") == int8
     with pytest.raises(StorageError, match="int8 codes are int8, not uint8"):
+        from_arrow(to_arrow(BITS).storage.field("codes"), "int8")
+    with pytest.raises(StorageError, match="whose type says ubinary, not int8"):
         from_arrow(to_arrow(BITS), "int8")
 
 

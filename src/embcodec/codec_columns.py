@@ -25,7 +25,8 @@ def to_array(x: Any, *, as_they_are: bool = False) -> NDArray[Any]:
     ----------
     x : array-like
     as_they_are : bool
-        Leave short floats (bfloat16 and the like, of ml_dtypes) alone; else they become float32.
+        Leave bare objects, and the short floats of ml_dtypes (bfloat16 and the like), to the caller; else the ones are
+        an error, and the others become float32.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def to_array(x: Any, *, as_they_are: bool = False) -> NDArray[Any]:
     else:
         array = _plain(x)
     if array.dtype == object:
-        array = _of_objects(array)
+        array = _of_objects(array, as_they_are)
     if array.dtype.kind == "V" and not as_they_are and is_short_float(array.dtype):
         array = array.astype(np.float32)
     return array
@@ -107,10 +108,12 @@ def _holds_masked(x: Any) -> bool:
     return x is np.ma.masked or (isinstance(x, list | tuple) and any(map(_holds_masked, x)))
 
 
-def _of_objects(array: NDArray[Any]) -> NDArray[Any]:
+def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
     """Return the matrix of an array of rows; an array of bare objects, be they numbers, is an error."""
     if array.ndim == 1 and (not len(array) or array[0] is None or any(map(_is_row, set(map(type, array))))):
         return stack(array)
+    if as_they_are:
+        return array
     for place, value in enumerate(array.flat):
         if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
             indices = np.unravel_index(place, array.shape)

@@ -46,8 +46,7 @@ def of_arrow(column: Any) -> NDArray[Any]:
         return of_arrow(column.values) if hasattr(column, "values") else np.asarray(column.as_py())
     if not isinstance(column, pyarrow.Array | pyarrow.ChunkedArray):
         return np.asarray(column)
-    if isinstance(column, pyarrow.ChunkedArray):
-        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    column = one_chunk(column)
     if isinstance(column.type, pyarrow.FixedShapeTensorType) and len(column.type.shape) == 1:
         column = column.storage
     if isinstance(column.type, pyarrow.DictionaryType):
@@ -63,6 +62,13 @@ def of_arrow(column: Any) -> NDArray[Any]:
     if flat.null_count:
         raise ValueError(f"row {int(np.argmax(flat.is_null())) // width} holds a null, not numbers")
     return _numbers_of_arrow(flat, nested=True).reshape(len(column), width)
+
+
+def one_chunk(column: Any) -> Any:
+    """Return a column of any chunks as one array; itself where it is one."""
+    if not hasattr(column, "chunks"):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def holds_rows(kind: Any) -> bool:

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import search as native
 from ._native.scan import Scan
 from .codec_bits import as_array
-from .dtypes import OutputDtype
 from .embeddings import Embeddings, of_floats
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
