@@ -167,6 +167,8 @@ def of_polars(x: Any) -> NDArray[Any]:
         raise ValueError(f"row {x.is_null().arg_max()} is null, not a row of numbers: drop such rows")
     if isinstance(x.dtype, polars.Struct):
         raise TypeError("the column holds structs, not numbers: .struct.unnest() makes columns of them")
+    if str(x.dtype).startswith(f"Extension('{ARROW_NAME}'"):
+        raise TypeError("the column holds codes of embcodec's Arrow type: from_arrow(column.to_arrow()) reads it")
     if not isinstance(x.dtype, polars.List | polars.Array):
         return np.asarray(x.to_numpy())
     width = x.dtype.size if isinstance(x.dtype, polars.Array) else _common_width(x.list.len().to_numpy())

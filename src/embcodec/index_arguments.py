@@ -89,7 +89,7 @@ def rows_of_mask(now: Snapshot, mask: Any) -> Any:
     chosen = np.asarray(mask)
     if not chosen.size or chosen.dtype.kind not in "iu" or chosen.ndim != 1:
         return chosen
-    chosen = as_int64(mask, "id of the mask")
+    chosen = as_int64(mask, "mask id")
     if now.ids is None:
         return chosen
     rows = now.rows_of(chosen)

@@ -17,7 +17,7 @@ from .lowbit_codes import LowBitCodes
 from .scale import UNIT
 from .storage_atomic import replacing
 from .storage_columns import as_tensors, take_apart
-from .storage_numpy import read_npy, read_npz, write_npy, write_npz
+from .storage_numpy import FLOAT_DTYPES, read_npy, read_npz, write_npy, write_npz
 from .storage_pack import is_packed, pack, unpack
 from .storage_parquet import read_parquet, write_parquet
 from .storage_tensors import read_tensors_and_others, write_tensors_to
@@ -118,6 +118,8 @@ def load(
     OSError
         Where it cannot be read.
     """
+    if float_dtype is not None and float_dtype not in FLOAT_DTYPES:
+        raise ValueError(f"float_dtype is one of {', '.join(map(repr, FLOAT_DTYPES))}, not {float_dtype!r}")
     suffix = check_suffix(path)
     try:
         if mmap and suffix in (".npz", ".parquet", *_ROWS):

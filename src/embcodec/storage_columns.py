@@ -13,6 +13,7 @@ the words in its schema instead, for its column ``embedding``, and the scales in
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -69,7 +70,7 @@ def choose_column(schema: Any, column: str | None) -> str:
     """
     names = list(schema.names)
     if column is None:
-        rows = [field.name for field in schema if _is_own(field.type) or holds_rows(field.type)]
+        rows = [field.name for field in schema if _is_own(field.type) or _was_own(field) or holds_rows(field.type)]
         usual = [name for name in _USUAL if name in rows]
         if not usual and len(set(rows)) != 1:
             shown = [f"{field.name}: {field.type}" for field in schema][:_SHOWN]
@@ -102,12 +103,11 @@ def read_column(column: Any, field: Any = None) -> Parts:
     field : pyarrow.Field, optional
         Of the column in its table; says the words where the type was not known to who read it.
     """
-    metadata = (field.metadata if field is not None else None) or {}
     if _is_own(column.type):
         words = _parsed(column.type.__arrow_ext_serialize__())
         column = one_chunk(column).storage
-    elif metadata.get(b"ARROW:extension:name") == ARROW_NAME.encode():
-        words = _parsed(metadata.get(b"ARROW:extension:metadata", b""))
+    elif field is not None and _was_own(field):
+        words = _parsed(field.metadata.get(b"ARROW:extension:metadata", b""))
         column = one_chunk(column)
     else:
         return of_arrow(column), None, {}
@@ -170,7 +170,10 @@ def extension_type() -> Any:
         def __reduce__(self) -> tuple[Any, ...]:
             return _type_of, (self.storage_type, self._words)
 
-    pyarrow.register_extension_type(EmbeddingsType(pyarrow.list_(pyarrow.int8(), 1), "{}"))
+    with suppress(
+        pyarrow.ArrowKeyError
+    ):  # another copy of this module was sooner: its types have the same name and words
+        pyarrow.register_extension_type(EmbeddingsType(pyarrow.list_(pyarrow.int8(), 1), "{}"))
     return EmbeddingsType
 
 
@@ -180,6 +183,11 @@ def _type_of(storage_type: Any, words: str) -> Any:
 
 def _is_own(kind: Any) -> bool:
     return getattr(kind, "extension_name", None) == ARROW_NAME and hasattr(kind, "__arrow_ext_serialize__")
+
+
+def _was_own(field: Any) -> bool:
+    """Whether who read the table did not know the type, which then is left in the field's metadata."""
+    return (field.metadata or {}).get(b"ARROW:extension:name") == ARROW_NAME.encode()
 
 
 def _parsed(text: bytes) -> Words:

@@ -83,21 +83,21 @@ def from_arrow(
     pyarrow = _need_pyarrow()
     extension_type()
     asked = output_dtype, dimension, scale, signed_bytes, bit_order
+    if not isinstance(column, pyarrow.Array | pyarrow.ChunkedArray | pyarrow.Table | pyarrow.RecordBatch):
+        way_out = (
+            "pass .to_arrow()" if hasattr(column, "to_arrow") else "Embeddings(rows) takes arrays and other columns"
+        )
+        raise TypeError(f"from_arrow reads pyarrow's arrays and tables, not a {type(column).__name__}: {way_out}")
     try:
         if isinstance(column, pyarrow.Table | pyarrow.RecordBatch):
             return _of_table(column, name, asked)
-        if not isinstance(column, pyarrow.Array | pyarrow.ChunkedArray):
-            raise TypeError(
-                f"from_arrow reads pyarrow's arrays and tables, not a {type(column).__name__}: Embeddings(rows) takes "
-                "arrays and columns of other libraries"
-            )
         if name is not None:
             raise ValueError("name= is for tables: this is one column")
         return _made(*read_column(column), asked)
-    except pyarrow.ArrowException as error:
+    except StorageError:
+        raise
+    except (TypeError, ValueError, pyarrow.ArrowException) as error:
         raise StorageError(str(error)) from None
-    except ValueError as error:
-        raise error if isinstance(error, StorageError) else StorageError(str(error)) from None
 
 
 def _of_table(table: Any, name: str | None, asked: tuple[Any, ...]) -> Embeddings:
@@ -116,12 +116,9 @@ def _of_table(table: Any, name: str | None, asked: tuple[Any, ...]) -> Embedding
 def _made(values: Any, scales: Any, words: Any, asked: tuple[Any, ...]) -> Embeddings:
     output_dtype, dimension, scale, signed_bytes, bit_order = asked
     if not words:
-        try:
-            return Embeddings(
-                values, output_dtype or "float", dimension, scale, signed_bytes or "offset", bit_order or "msb"
-            )
-        except TypeError as error:  # of a column, whose dtype is part of what it holds
-            raise StorageError(str(error)) from None
+        return Embeddings(
+            values, output_dtype or "float", dimension, scale, signed_bytes or "offset", bit_order or "msb"
+        )
     found = unpack(*as_tensors(values, scales, words))
     if not isinstance(found, Embeddings):
         raise StorageError("the column's type is damaged: it speaks of low-bit codes")

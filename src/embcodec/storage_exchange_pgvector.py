@@ -122,7 +122,9 @@ def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: str | None = N
     dimension = _dimension(kind, texts[0])
     for number, text in enumerate(texts):
         if text[:_HEAD] != texts[0][:_HEAD] or len(text) != _length(kind, dimension):
-            raise StorageError(f"row {number} is not {dimension} dimensions of a {kind}")
+            other = next((name for name in _ITEMS if len(text) == _length(name, _dimension(name, text))), kind)
+            known = "" if other == kind else f", but has the length of a {other}: say kind={other!r}"
+            raise StorageError(f"row {number} is not {dimension} dimensions of a {kind}{known}")
     if not dimension:
         raise StorageError("rows of 0 dimensions")
     if kind != "bit" and texts[0][2:4] != b"\0\0":
@@ -157,23 +159,38 @@ def _of_text(rows: list[Any], kind: str | None) -> Embeddings:
     for number, row in enumerate(rows):
         if not isinstance(row, str):
             raise StorageError(f"row {number} is {'NULL' if row is None else type(row).__name__}, row 0 is text")
-    if kind is None:
-        kind = "vector" if rows[0].startswith("[") else "bit"
-    if kind == "bit":
-        for number, row in enumerate(rows):
-            if not row or row.strip("01") or len(row) != len(rows[0]):
-                raise StorageError(f"row {number} is {row[:40]!r}, not {len(rows[0])} bits as text")
-        bits = np.frombuffer("".join(rows).encode(), np.uint8).reshape(len(rows), -1) - np.uint8(ord("0"))
-        return Embeddings(np.packbits(bits, axis=1), "ubinary", bits.shape[1])
+    if kind == "bit" or (kind is None and rows[0][:1] in ("0", "1")):
+        return _of_bit_text(rows)
     for number, row in enumerate(rows):
         if not (row.startswith("[") and row.endswith("]")):
-            known = " (a sparsevec: read it as ::vector)" if row.startswith("{") else ""
+            known = " (a sparsevec? select it as ::vector)" if row.startswith("{") else ""
             raise StorageError(f"row {number} is {row[:40]!r}, not a vector as text{known}")
+        if row.count(",") != rows[0].count(","):
+            counts = rows[0].count(",") + 1, row.count(",") + 1
+            raise StorageError(f"row 0 has {counts[0]} dimensions, row {number} has {counts[1]}")
+    if rows[0].strip("[] ") == "":
+        raise StorageError("row 0 is of 0 dimensions")
     try:
         return Embeddings(parse_floats("[" + ",".join(rows) + "]"))
     except DecodeError as error:
-        where = "" if error.row is None else f"row {error.row}: "
-        raise StorageError(f"{where}{error.reason}, in a vector as text") from None
+        raise StorageError(_first_bad(rows) or f"{error.reason}, in a vector as text") from None
+
+
+def _of_bit_text(rows: list[str]) -> Embeddings:
+    for number, row in enumerate(rows):
+        if not row or row.strip("01") or len(row) != len(rows[0]):
+            raise StorageError(f"row {number} is {row[:40]!r}, not {len(rows[0])} bits as text")
+    bits = np.frombuffer("".join(rows).encode(), np.uint8).reshape(len(rows), -1) - np.uint8(ord("0"))
+    return Embeddings(np.packbits(bits, axis=1), "ubinary", bits.shape[1])
+
+
+def _first_bad(rows: list[str]) -> str | None:
+    for number, row in enumerate(rows):
+        try:
+            parse_floats(row)
+        except DecodeError as error:
+            return f"row {number} is {row[:40]!r}: {error.reason} (character {error.offset})"
+    return None
 
 
 def write_pgcopy(

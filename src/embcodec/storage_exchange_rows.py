@@ -84,9 +84,11 @@ def as_blob(row: Any, number: int, reader: str) -> bytes:
         )
     if isinstance(row, bytes | bytearray) or (isinstance(row, memoryview) and row.itemsize == 1):
         return bytes(row)
-    kind = f"an array of {row.dtype}" if isinstance(row, np.ndarray) else f"a {type(row).__name__}"
+    kind = f"an array of {row.dtype}" if isinstance(row, np.ndarray) else f"of type {type(row).__name__}"
     way_out = ""
-    if hasattr(row, "to_binary"):
+    if type(row).__name__ == "SparseVector":
+        way_out = ": Embeddings(rows) takes row.to_numpy()"
+    elif hasattr(row, "to_binary"):
         way_out = ": pass row.to_binary()"
     elif isinstance(row, np.ndarray | list | tuple | memoryview):
         way_out = ": Embeddings(rows) takes rows of numbers"

@@ -23,6 +23,9 @@ _MAX_EXPANSION = 64
 """How many times its compressed size a member of a .npz may have: vectors hardly compress, bombs do."""
 _MAX_MEMBERS = 64
 
+FLOAT_DTYPES = {"bfloat16": 2, "fp8_e4m3": 1, "fp8_e5m2": 1}
+"""Floats that NumPy writes without a name, and their bytes."""
+
 
 class UnreadError(StorageError):
     """An array whose elements are no plain numbers, in a file that is not damaged."""
@@ -55,6 +58,8 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False, float_dtype: str
     dtype, shape, fortran = _read_npy_header(file)
     if dtype.kind == "V":
         _check_nameless(dtype, float_dtype)
+    elif float_dtype is not None and dtype.kind != "U":
+        raise UnreadError(f"elements of {dtype}, which say what they are: leave out float_dtype={float_dtype!r}")
     start = file.tell()
     if not all(0 <= number < 1 << 63 for number in shape) or math.prod(shape) * dtype.itemsize != size - start:
         raise StorageError(f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data")
@@ -76,6 +81,13 @@ def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], b
             warnings.simplefilter("error")  # a header that needs a lenient reading is a damaged one
             version = npy.read_magic(file)
             shape, fortran, dtype = readers[version](file)
+    except ValueError as error:
+        if "'<f1'" in str(error):
+            raise UnreadError(
+                "elements of '<f1', as ml_dtypes writes float8_e5m2, which NumPy cannot read: save them "
+                ".astype(np.float32)"
+            ) from None
+        raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
     except Exception as error:  # the reader evaluates a Python literal: whatever that raises means damage
         raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
     if dtype.hasobject:
@@ -86,10 +98,9 @@ def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], b
 
 
 def _check_nameless(dtype: np.dtype[Any], float_dtype: str | None) -> None:
-    known = {"bfloat16": 2, "fp8_e4m3": 1, "fp8_e5m2": 1}
-    if known.get(float_dtype or "") == dtype.itemsize:
+    if FLOAT_DTYPES.get(float_dtype or "") == dtype.itemsize:
         return
-    fitting = " or ".join(f"float_dtype={name!r}" for name, size in known.items() if size == dtype.itemsize)
+    fitting = " or ".join(f"float_dtype={name!r}" for name, size in FLOAT_DTYPES.items() if size == dtype.itemsize)
     if not fitting:
         raise UnreadError(f"elements of {dtype.itemsize} bytes without a name: only plain numbers are read")
     raise UnreadError(

@@ -143,13 +143,17 @@ def read_tensors(path: str | os.PathLike[str], *, mmap: bool = False) -> tuple[d
 def read_tensors_and_others(
     path: str | os.PathLike[str], *, mmap: bool = False
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str], dict[str, str]]:
-    """Return what :func:`read_tensors` returns, and the types of the tensors that it leaves out, by name."""
+    """Return what :func:`read_tensors` returns, and by name what the tensors are that it leaves out."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         start, entries, metadata = _read_header(file, size)
         expected = metadata.pop(_DATA_CHECKSUM, None)
         tensors: dict[str, NDArray[Any]] = {}
-        others = {name: entry.kind for name, entry in entries.items() if entry.dtype is None}
+        others = {
+            name: f"elements of {entry.kind}, which are not read"
+            for name, entry in entries.items()
+            if entry.dtype is None
+        }
         if mmap and size > start:
             view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
             for name, (kind, dtype, shape, offset, _) in entries.items():
