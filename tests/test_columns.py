@@ -54,6 +54,19 @@ def test_masked_rows_in_lists_and_columns_are_refused(take: Callable[[Any], obje
     take([row.filled(0.0).astype(np.float64) for row in MASKED])
 
 
+def test_masked_scales_are_refused() -> None:
+    ranges = np.ma.masked_array([[-1.0, -9.0], [1.0, 9.0]], mask=[[False, True], [False, True]])
+    for make in (
+        lambda: ec.Scale.ranges(ranges),
+        lambda: ec.Scale.per_vector(ranges[1]),
+        lambda: ec.quantize(ROWS, "int8", scale=ranges),
+        lambda: ec.quantize(ROWS, "int8", scale=[ranges[0], ranges[1]]),
+        lambda: Embeddings(ROWS).to("uint8", scale=ranges),
+    ):
+        with pytest.raises(TypeError, match=r"masked .*\.filled\(value\)"):
+            make()
+
+
 def nulls() -> dict[str, tuple[Any, str]]:
     pyarrow, pandas, polars = (pytest.importorskip(name) for name in ("pyarrow", "pandas", "polars"))
     holed, gone = [[0.5, -1.0], [2.0, None]], [[0.5, -1.0], None]

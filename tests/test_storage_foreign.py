@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import Embeddings, Scale, StorageError, load, quantize, save
+from embcodec import Embeddings, Scale, StorageError, load, pack_bits, quantize, save
 
 ROWS = np.array([[1.0, 2.0, -0.5], [3.0, 4.0, 0.25]], np.float32)
 
@@ -156,6 +156,15 @@ def test_nameless_floats_of_numpy_files(tmp_path: Path) -> None:
     save(tmp_path / "a.fbin", ROWS)
     with pytest.raises(StorageError, match="leave out float_dtype"):
         load(tmp_path / "a.fbin", float_dtype="bfloat16")
+
+
+def test_booleans_in_a_file_are_sent_to_pack_bits(tmp_path: Path) -> None:
+    bools = np.array([[True, False, True, True, False, False, False, True]])
+    np.save(tmp_path / "a.npy", bools)
+    with pytest.raises(StorageError, match=r"bool: save pack_bits\(x\) of them, .* output_dtype='ubinary'"):
+        load(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", pack_bits(bools))
+    assert np.array_equal(load(tmp_path / "a.npy", output_dtype="ubinary").to_float() > 0, bools)
 
 
 def test_parquet_says_what_its_columns_are(tmp_path: Path) -> None:

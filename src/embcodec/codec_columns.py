@@ -35,13 +35,12 @@ def to_array(x: Any, *, as_they_are: bool = False) -> NDArray[Any]:
     """
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(MASKED)
-    reader = reader_of(x)
-    if reader is not None:
-        array = reader(x)
-    elif isinstance(x, list | tuple) and any(map(_is_row, set(map(type, x)) - _PLAIN)):
-        array = stack(x)
+    if isinstance(x, list | tuple):
+        kinds = set(map(type, x)) - _PLAIN
+        array = stack(x) if kinds and any(map(_is_row, kinds)) else _plain(x)
     else:
-        array = _plain(x)
+        reader = reader_of(x)
+        array = _plain(x) if reader is None else reader(x)
     if array.dtype == object:
         array = _of_objects(array, as_they_are)
     if array.dtype.kind == "V" and not as_they_are and is_short_float(array.dtype):
@@ -64,11 +63,7 @@ def stack(rows: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     """
     parts: list[NDArray[Any]] = []
     for number, row in enumerate(rows):
-        part = _row(row, number) if _is_row(type(row)) else None
-        if part is None or part.ndim == 0:
-            raise ValueError(f"row {number} is {_named(row)}, not a row of numbers")
-        if part.dtype.kind not in "fiub":
-            raise ValueError(f"row {number} holds {part.dtype}, not numbers")
+        part = row if type(row) is np.ndarray and row.dtype.kind in "fiub" and row.ndim else _row(row, number)
         if parts and part.shape != parts[0].shape:
             lengths = f"row 0 has {len(parts[0])} numbers, row {number} has {len(part)}"
             raise ValueError(f"rows have different lengths: {lengths}")
@@ -77,12 +72,15 @@ def stack(rows: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
 
 
 def _row(row: Any, number: int) -> NDArray[Any]:
-    if type(row) is np.ndarray and row.dtype.kind in "fiub":
-        return row
     try:
-        return to_array(row)
+        part = to_array(row) if _is_row(type(row)) else None
     except (TypeError, ValueError) as error:
         raise type(error)(f"row {number}: {error}") from None
+    if part is None or part.ndim == 0:
+        raise ValueError(f"row {number} is {_named(row)}, not a row of numbers")
+    if part.dtype.kind not in "fiub":
+        raise ValueError(f"row {number} holds {part.dtype}, not numbers")
+    return part
 
 
 def _plain(x: Any) -> NDArray[Any]:
@@ -99,7 +97,13 @@ def _plain(x: Any) -> NDArray[Any]:
     if array.dtype == object and array.ndim == 0:
         way_out = next((name for name in ("toarray", "to_numpy", "collect") if hasattr(x, name)), None)
         raise TypeError(f"a {type(x).__name__} is no array of numbers" + (f": pass .{way_out}()" if way_out else ""))
-    if isinstance(x, list | tuple) and array.dtype.kind == "f" and np.isnan(array).any() and _holds_masked(x):
+    if (
+        array.ndim > 1
+        and array.dtype.kind == "f"
+        and isinstance(x, list | tuple)
+        and np.isnan(array).any()
+        and _holds_masked(x)
+    ):
         raise TypeError(MASKED)
     return array
 

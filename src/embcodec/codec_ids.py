@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,9 @@ def as_int64(ids: Any, name: str = "id") -> NDArray[np.int64]:
 
 
 def _of_values(values: list[Any], name: str) -> NDArray[np.int64]:
+    if set(map(type, values)) == {int}:
+        with suppress(OverflowError):
+            return np.array(values, np.int64)
     for row, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
             raise TypeError(f"{name} {row} is {value!r}, not a whole number")

@@ -207,4 +207,4 @@ def as_scale(scale: Any) -> Scale:
             return Scale.unit()
         wanted = f"{scale!r} needs its ranges: pass them, or a Scale" if scale == RANGES else f"unknown {scale!r}"
         raise ValueError(f"scale is 'unit', 'per-vector', ranges (2, dimension) or a Scale; {wanted}")
-    return Scale.ranges(scale)
+    return Scale.ranges(as_array(scale))

@@ -120,6 +120,8 @@ def load(
     """
     if float_dtype is not None and float_dtype not in FLOAT_DTYPES:
         raise ValueError(f"float_dtype is one of {', '.join(map(repr, FLOAT_DTYPES))}, not {float_dtype!r}")
+    if column is not None and not isinstance(column, str):
+        raise TypeError(f"column is a name, not a {type(column).__name__}")
     suffix = check_suffix(path)
     try:
         if mmap and suffix in (".npz", ".parquet", *_ROWS):

@@ -88,6 +88,8 @@ def from_arrow(
             "pass .to_arrow()" if hasattr(column, "to_arrow") else "Embeddings(rows) takes arrays and other columns"
         )
         raise TypeError(f"from_arrow reads pyarrow's arrays and tables, not a {type(column).__name__}: {way_out}")
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name is a column's, not a {type(name).__name__}")
     try:
         if isinstance(column, pyarrow.Table | pyarrow.RecordBatch):
             return _of_table(column, name, asked)

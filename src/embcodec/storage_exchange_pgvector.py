@@ -107,7 +107,7 @@ def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: str | None = N
     >>> from_pgvector(["[1,-2]"]).values.tolist()
     [[1.0, -2.0]]
     """
-    if kind not in (None, *_ITEMS):
+    if kind is not None and (not isinstance(kind, str) or kind not in _ITEMS):
         raise ValueError(f"kind is 'vector', 'halfvec' or 'bit', not {kind!r}")
     given = as_sequence(rows, "from_pgvector")
     if isinstance(given[0], str):
@@ -120,8 +120,9 @@ def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: str | None = N
         if kind is None:
             raise StorageError(f"row 0, of {len(texts[0])} bytes, is no vector, halfvec or bit of the binary protocol")
     dimension = _dimension(kind, texts[0])
+    head, length = texts[0][:_HEAD], _length(kind, dimension)
     for number, text in enumerate(texts):
-        if text[:_HEAD] != texts[0][:_HEAD] or len(text) != _length(kind, dimension):
+        if len(text) != length or text[:_HEAD] != head:
             other = next((name for name in _ITEMS if len(text) == _length(name, _dimension(name, text))), kind)
             known = "" if other == kind else f", but has the length of a {other}: say kind={other!r}"
             raise StorageError(f"row {number} is not {dimension} dimensions of a {kind}{known}")
@@ -147,9 +148,11 @@ def _length(kind: str, dimension: int) -> int:
 
 
 def _blob(row: Any, number: int) -> bytes:
+    if type(row) is bytes and row[:1] != b"[":
+        return row  # most
     if isinstance(row, str):
         raise StorageError(f"row {number} is text, row 0 is bytes")
-    blob = as_blob(row, number, "from_pgvector")
+    blob = as_blob(row, number)
     if blob[:1] == b"[" and blob[-1:] == b"]":  # 23,000 dimensions as a head, more than a vector has
         raise StorageError(f"row {number} is text in bytes: pass row.decode()")
     return blob

@@ -55,7 +55,7 @@ def checked_blobs(rows: Iterable[Any], reader: str) -> list[bytes]:
     TypeError
         For what is not bytes; it names the row, and the way out.
     """
-    return [as_blob(row, number, reader) for number, row in enumerate(as_sequence(rows, reader))]
+    return [as_blob(row, number) for number, row in enumerate(as_sequence(rows, reader))]
 
 
 def as_sequence(rows: Any, reader: str) -> list[Any]:
@@ -72,7 +72,7 @@ def as_sequence(rows: Any, reader: str) -> list[Any]:
     return found
 
 
-def as_blob(row: Any, number: int, reader: str) -> bytes:
+def as_blob(row: Any, number: int) -> bytes:
     """Return one row as bytes."""
     if type(row) is bytes:
         return row

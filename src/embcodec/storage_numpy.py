@@ -92,6 +92,8 @@ def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], b
         raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
     if dtype.hasobject:
         raise UnreadError("objects, which are pickled, and never read: save them as numbers, .astype(np.float32)")
+    if dtype == np.bool_:
+        raise UnreadError("elements of bool: save pack_bits(x) of them, which load reads as output_dtype='ubinary'")
     if dtype.kind not in "fiuUV" or dtype.itemsize == 0 or dtype.fields is not None or dtype.subdtype is not None:
         raise UnreadError(f"elements of {dtype}: only plain numbers are read")
     return dtype, tuple(shape), fortran
