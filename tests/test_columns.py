@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,15 @@ def test_masked_rows_in_lists_and_columns_are_refused(take: Callable[[Any], obje
         with pytest.raises(TypeError, match=r"masked values have no code.*\.filled\(value\)"):
             take(rows)
     take([row.filled(0.0).astype(np.float64) for row in MASKED])
+
+
+def test_masked_elements_are_refused_where_warnings_are_none() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy warns, and gives NaN
+        for rows in ([[1.0, np.ma.masked], [2.0, 3.0]], ((1.0, 2.0), (np.ma.masked, 3.0))):
+            with pytest.raises(TypeError, match="masked values have no code"):
+                Embeddings(rows)
+        assert np.isnan(Embeddings([[1.0, np.nan]]).values[0, 1])
 
 
 def test_masked_scales_are_refused() -> None:
