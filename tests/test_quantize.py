@@ -261,8 +261,9 @@ def test_scale_is_refused_where_it_does_not_fit() -> None:
     with pytest.raises(ValueError, match=r"row 1, column 2 is 1e\+300: beyond float32"):
         quantize(np.where(np.arange(6) == 5, 1e300, 0.0).reshape(2, 3), "int8")
     assert quantize([], "int8").values.shape == (0, 0)
+    np.testing.assert_array_equal(dequantize(x), x)
     with pytest.raises(TypeError, match="Embeddings"):
-        dequantize(x)  # type: ignore[arg-type]
+        dequantize(quantize(x, "int8").values)
 
 
 @pytest.mark.parametrize("scale", ["unit", "per-vector", "ranges"])

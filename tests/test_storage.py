@@ -415,8 +415,10 @@ def test_errors_name_the_file_and_what_it_holds(tmp_path: Path) -> None:
         StorageError, match=rf"^{re.escape(str(path))}: one matrix, .* the file holds values of shape \(7,\)$"
     ):
         load(path)
-    with pytest.raises(TypeError, match=r"not ndarray: wrap arrays as Embeddings\(array, dtype\)"):
-        save(path, np.zeros((2, 7), np.float32))  # type: ignore[arg-type]
+    save(path, np.zeros((2, 7)))
+    assert load(path) == Embeddings(np.zeros((2, 7)))
+    with pytest.raises(TypeError, match=r"bare array of int64, .*Embeddings\(values, "):
+        save(path, np.zeros((2, 7), np.int64))
 
 
 def test_every_suffix_has_a_round_trip() -> None:

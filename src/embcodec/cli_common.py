@@ -69,13 +69,14 @@ def read_rows(
     dimension: int | None = None,
     mmap: bool = False,
     remedy: str = "say --dtype",
+    column: str | None = None,
 ) -> Embeddings | LowBitCodes:
     """Load a file; where it leaves its dtype open, the error gives the command's `remedy`."""
     from .errors import StorageError
     from .storage import load
 
     try:
-        return load(path, mmap, output_dtype=output_dtype, dimension=dimension)
+        return load(path, mmap, output_dtype=output_dtype, dimension=dimension, column=column)
     except StorageError as error:
         raise StorageError(str(error).replace("say output_dtype=...", remedy)) from None
 

@@ -136,18 +136,18 @@ def encode(
 @click.argument("path", type=EXISTING)
 @click.option("--dtype", type=DTYPES, help="What the file holds, if it does not say.")
 @click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in a file that does not say.")
+@click.option("--column", help="Of a file with several: a column, an array or a tensor.")
 @click.option(
     "--sample", type=click.IntRange(min=20), default=2000, show_default=True, help="Rows to try conversions on."
 )
 @as_json
-def info(path: Path, dtype: str | None, dimension: int | None, sample: int, as_json: bool) -> None:
+def info(path: Path, dtype: str | None, dimension: int | None, column: str | None, sample: int, as_json: bool) -> None:
     """Say what the file PATH holds and what each conversion of it would keep, tried on a sample of its rows."""
     from .cli_info import conversions, describe
     from .cli_tables import Column, print_columns
 
-    rows = read_rows(
-        path, dtype, dimension, mmap=path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
-    )
+    mmap = path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
+    rows = read_rows(path, dtype, dimension, mmap, column=column)
     facts = describe(path, rows)
     tried, omitted = conversions(rows, sample)
     if as_json:

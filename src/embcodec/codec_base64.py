@@ -128,7 +128,7 @@ def _payload_rows(rows: Any) -> NDArray[Any]:
     if isinstance(rows, (bytes, bytearray, memoryview)):
         values: NDArray[Any] = np.frombuffer(rows, np.uint8)
     else:
-        values = as_array(rows)
+        values = as_array(rows, as_they_are=True)  # whose dtype tells the bytes
         if isinstance(rows, (list, tuple)):
             if values.dtype != np.float64:
                 raise TypeError("lists must hold floats; give codes as an array, whose dtype tells their bytes")

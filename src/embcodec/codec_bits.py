@@ -144,27 +144,16 @@ def unpack_bits(
     return values[0] if one else values
 
 
-def as_array(x: ArrayLike) -> NDArray[Any]:
-    """Return `x` as an array; a column of rows, as pandas and pyarrow have them, as a matrix.
+def as_array(x: ArrayLike, *, as_they_are: bool = False) -> NDArray[Any]:
+    """Return `x` as an array; a column or frame of a table, and a list of rows, as a matrix.
 
-    Rows of different lengths are a ValueError that says so, as is a row that is not there; a masked array is a
-    TypeError, since what it hides would come to light.
+    Rows of different lengths are a ValueError that says so, as is one that is not there, or a null; what is masked is a
+    TypeError, since what it hides would come to light. Short floats of ml_dtypes become float32, unless they are wanted
+    `as_they_are`.
     """
-    if type(x) is np.ndarray and x.dtype != object:
+    if type(x) is np.ndarray and x.dtype.kind not in "OV":
         return x
-    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and isinstance(x, np.ma.MaskedArray):
-        raise TypeError("masked values have no code: fill them first, with .filled(value)")
-    if type(x).__module__.partition(".")[0] == "pyarrow":
-        return columns.of_arrow(x)
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        if isinstance(x, list | tuple):
-            columns.stack(x)  # which names the row
-        raise ValueError(f"rows have different lengths, or are not numbers: {error}") from None
-    if array.dtype == object and array.ndim and (not len(array) or array[0] is None or np.ndim(array[0])):
-        return columns.stack(x if isinstance(x, list | tuple) else array)
-    return array
+    return columns.to_array(x, as_they_are=as_they_are)
 
 
 def check_conventions(signed_bytes: str, bit_order: str) -> None:

@@ -26,7 +26,7 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
         if dtype is not OutputDtype.FLOAT:
             raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}{_remedy(array, wanted)}")
         if array.dtype.kind not in "fiu":
-            raise TypeError(f"float embeddings come from real numbers, not {array.dtype}")
+            raise TypeError(f"float embeddings come from real numbers, not {array.dtype}{_remedy(array, wanted)}")
         if array.dtype in (np.int8, np.uint8) and array.size:
             raise TypeError(
                 f"an {array.dtype} array may hold integer codes or packed bits: say output_dtype=..., or, if its "
@@ -42,6 +42,15 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
 
 def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
     """Say how an array of other numbers becomes one of codes."""
+    if array.dtype.kind == "b":
+        return ': pack_bits(x) packs booleans, for Embeddings(pack_bits(x), "ubinary", x.shape[1])'
+    if array.dtype.kind == "U":
+        return ": np.asarray(x, np.float32) reads numbers that are text"
+    if array.dtype.fields:
+        return ": numpy.lib.recfunctions.structured_to_unstructured(x) makes columns of fields"
+    if array.dtype.type is np.void:
+        short = "bfloat16" if array.dtype.itemsize == 2 else "a float8"
+        return f": where that is {short}, .view(ml_dtypes.bfloat16) or its like says so"
     if array.dtype.kind == "f":
         return f": quantize makes {wanted} codes of floats"
     if array.dtype.kind not in "iu" or not array.size:
@@ -198,4 +207,4 @@ def as_scale(scale: Any) -> Scale:
             return Scale.unit()
         wanted = f"{scale!r} needs its ranges: pass them, or a Scale" if scale == RANGES else f"unknown {scale!r}"
         raise ValueError(f"scale is 'unit', 'per-vector', ranges (2, dimension) or a Scale; {wanted}")
-    return Scale.ranges(scale)
+    return Scale.ranges(as_array(scale))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import codes
-from .codec_bits import check_conventions, check_padding
+from .codec_bits import as_array, check_conventions, check_padding
 from .dtypes import OutputDtype, as_dimension, as_output_dtype
 from .scale import PER_VECTOR, UNIT, Scale, fit_scale
 
@@ -291,6 +291,23 @@ def coded(
     fields["signed_bytes"] = signed_bytes
     fields["bit_order"] = bit_order
     return made
+
+
+def of_floats(rows: Any, name: str) -> Embeddings:
+    """Return rows as Embeddings: themselves, or bare floats as ``"float"``.
+
+    Bare integers and booleans, whose meaning is unknown, are a TypeError that calls them `name`.
+    """
+    if isinstance(rows, Embeddings):
+        return rows
+    array = as_array(rows)
+    if array.dtype.kind in "iu":
+        raise TypeError(
+            f"{name} is a bare array of {array.dtype}, whose meaning is unknown: wrap it, as "
+            'Embeddings(values, "int8"), "uint8", "binary" or "ubinary"; or, if its numbers are the values themselves, '
+            "pass it .astype(np.float32)"
+        )
+    return Embeddings(array)
 
 
 def replace_values(embeddings: Embeddings, values: NDArray[Any], **changes: Any) -> Embeddings:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .codec_ids import as_int64
 from .dtypes import OutputDtype
 from .embeddings import Embeddings, Encoder
 from .index_arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
@@ -176,10 +177,7 @@ class FlatIndex:
         KeyError
             Where an id is not in the index, which is then as it was.
         """
-        asked = np.atleast_1d(np.asarray(ids))
-        if asked.size and asked.dtype.kind not in "iu":
-            raise TypeError(f"ids are whole numbers, not {asked.dtype}")
-        asked = asked.astype(np.int64)
+        asked = as_int64([ids] if isinstance(ids, int | np.integer) else ids)
         with self._lock:
             now = self._now
             rows = now.rows_of(asked)

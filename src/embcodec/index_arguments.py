@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import codes as code_arrays
 from ._native import bits as native_bits
+from .codec_ids import as_int64
 from .dtypes import OutputDtype
 from .embeddings import Embeddings, Encoder, replace_values
 from .errors import CodeMismatchError
@@ -86,9 +87,12 @@ def rows_of_mask(now: Snapshot, mask: Any) -> Any:
     if mask is None:
         return None
     chosen = np.asarray(mask)
-    if chosen.dtype == np.bool_ or now.ids is None or not chosen.size or chosen.dtype.kind not in "iu":
+    if not chosen.size or chosen.dtype.kind not in "iu" or chosen.ndim != 1:
         return chosen
-    rows = now.rows_of(chosen.astype(np.int64))
+    chosen = as_int64(mask, "mask id")
+    if now.ids is None:
+        return chosen
+    rows = now.rows_of(chosen)
     if (rows < 0).any():
         raise ValueError(f"mask names id {int(chosen[rows < 0][0])}, which is not in the index")
     return rows

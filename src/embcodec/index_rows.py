@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ._native import scan as native
 from ._native.search import squares
+from .codec_ids import as_int64
 from .embeddings import Embeddings, replace_values
 from .lowbit_codes import LowBitCodes
 from .scale import PER_VECTOR, Scale
@@ -161,15 +162,11 @@ def as_ids(ids: Any, count: int) -> NDArray[np.int64]:
     ------
     TypeError, ValueError
     """
-    array = np.asarray(ids)
-    if array.size == 0:
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"ids are whole numbers, not {array.dtype}")
+    array = as_int64(ids)
     if array.shape != (count,):
         raise ValueError(f"ids have shape ({count},), not {array.shape}")
-    if array.size and (array.min() < 0 or int(array.max()) >= 2**63 - 1):
+    if array.size and (array.min() < 0 or array.max() >= 2**63 - 1):
         raise ValueError("ids must be 0 .. 2**63 - 2")
     if len(np.unique(array)) != count:
         raise ValueError("an id is given twice")
-    return array.astype(np.int64)
+    return array

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import codes
 from .codec_bits import as_array
 from .dtypes import OutputDtype, as_dimension, as_output_dtype
-from .embeddings import BitOrder, Embeddings, SignedBytes, coded
+from .embeddings import BitOrder, Embeddings, SignedBytes, coded, of_floats
 from .errors import NotFiniteError
 
 __all__ = ["dequantize", "quantize", "truncate"]
@@ -84,12 +84,12 @@ def quantize(
     return coded(values, dtype, rows.shape[1], made, signed_bytes, bit_order)
 
 
-def dequantize(embeddings: Embeddings, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+def dequantize(embeddings: Embeddings | ArrayLike, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Return the values that codes stand for.
 
     Parameters
     ----------
-    embeddings : Embeddings
+    embeddings : Embeddings or array-like of floats, (n, dimension)
     out : ndarray, float32, shape (n, dimension), C-contiguous, optional
         What to write to, instead of a new array.
 
@@ -103,9 +103,7 @@ def dequantize(embeddings: Embeddings, *, out: NDArray[np.float32] | None = None
     >>> dequantize(quantize([[0.5, -1.0]], "int8")).tolist()
     [[0.50393..., -1.0]]
     """
-    if not isinstance(embeddings, Embeddings):
-        raise TypeError(f"codes come as Embeddings, which say what they mean; not {type(embeddings).__name__}")
-    return embeddings.to_float(out=out)
+    return of_floats(embeddings, "embeddings").to_float(out=out)
 
 
 def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = True) -> Any:

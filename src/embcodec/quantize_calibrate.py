@@ -102,7 +102,7 @@ def _blocks(sample: Any, block_bytes: int) -> Iterator[NDArray[np.float32]]:
     batches = [sample] if hasattr(sample, "__array__") or isinstance(sample, list | tuple | memoryview) else sample
     before, dimension = 0, None
     for batch in batches:
-        rows = batch if isinstance(batch, np.ndarray) else as_array(batch)
+        rows = as_array(batch)
         if rows.ndim != 2:
             raise ValueError(f"a sample has shape (n, dimension), not {rows.shape}; batches go in a generator")
         if dimension not in (None, rows.shape[1]):

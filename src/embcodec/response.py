@@ -6,13 +6,13 @@ import json
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ._native.core import default_threads
 from ._native.floats import PAYLOADS, narrow
 from ._native.response_write import write_rows
 from .dtypes import EncodingFormat, OutputDtype
-from .embeddings import Embeddings
+from .embeddings import Embeddings, of_floats
 from .profiles import Profile, resolve_profile
 from .response_decoder import EmbeddingResponse, decoder_for
 from .service import Usage, service_error
@@ -81,7 +81,7 @@ def decode_response(
 
 
 def encode_response(
-    embeddings: Embeddings,
+    embeddings: Embeddings | ArrayLike,
     *,
     model: str,
     encoding_format: str = "float",
@@ -94,7 +94,7 @@ def encode_response(
 
     Parameters
     ----------
-    embeddings : Embeddings
+    embeddings : Embeddings or array-like of floats, (n, dimension)
         The rows, all of them finite.
     model : str
     encoding_format : {"float", "base64"}
@@ -126,11 +126,7 @@ def encode_response(
     """
     encoding = EncodingFormat(encoding_format)
     service = resolve_profile(profile)
-    if not isinstance(embeddings, Embeddings):
-        raise TypeError(
-            f"rows to encode are Embeddings, not {type(embeddings).__name__}: wrap them, as Embeddings(array)"
-        )
-    values = _as_sent(embeddings, encoding, service)
+    values = _as_sent(of_floats(embeddings, "embeddings"), encoding, service)
     if usage is None:
         usage = Usage()
     if isinstance(usage, Usage):

@@ -260,6 +260,8 @@ def _aligned(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _as_float32(values: ArrayLike) -> NDArray[np.float32]:
     """Return a copy as float32; what overflows becomes an infinity, which no scale may hold."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError("masked scales and ranges: fill them first, with .filled(value)")
     array = np.asarray(values)
     if array.dtype == np.float32:
         return np.array(array, dtype=np.float32, order="C", copy=True)

@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import search as native
 from ._native.scan import Scan
 from .codec_bits import as_array
-from .dtypes import OutputDtype
-from .embeddings import Embeddings
+from .embeddings import Embeddings, of_floats
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
 from .search_plan import plan
@@ -157,13 +156,7 @@ def as_embeddings(rows: Any, name: str) -> Embeddings:
         return rows
     if isinstance(rows, LowBitCodes):
         raise CodeMismatchError(f"{name} cannot be low-bit codes: these are a corpus of search and rescore")
-    array = as_array(rows)
-    if array.dtype.kind in "iub":
-        raise TypeError(
-            f"{name} is a bare array of {array.dtype}, whose meaning is unknown: wrap it, as "
-            'Embeddings(values, "int8"), "uint8", "binary" or "ubinary"'
-        )
-    return Embeddings(array, OutputDtype.FLOAT)
+    return of_floats(rows, name)
 
 
 def as_queries(queries: Any) -> tuple[Embeddings, bool]:

@@ -6,20 +6,21 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from .embeddings import Embeddings
+from .embeddings import Embeddings, of_floats
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes
-from .scale import PER_VECTOR, UNIT
+from .scale import UNIT
 from .storage_atomic import replacing
-from .storage_numpy import read_npy, read_npz, write_npy, write_npz
+from .storage_columns import as_tensors, take_apart
+from .storage_numpy import FLOAT_DTYPES, read_npy, read_npz, write_npy, write_npz
 from .storage_pack import is_packed, pack, unpack
 from .storage_parquet import read_parquet, write_parquet
-from .storage_tensors import read_tensors, write_tensors_to
+from .storage_tensors import read_tensors_and_others, write_tensors_to
 from .storage_xvecs import ELEMENTS, read_bin, read_vecs, write_bin, write_vecs
 
 _TYPED = (".safetensors", ".npz", ".parquet")
@@ -30,7 +31,7 @@ SUFFIXES = (*_TYPED, ".npy", *_MATRIX, *_ROWS)
 """The kinds of files, by their names' ends."""
 
 
-def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes) -> None:
+def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | ArrayLike) -> None:
     """Write embeddings to a file whose suffix says its kind.
 
     ``.safetensors``, ``.npz`` and ``.parquet`` keep everything: dtype, dimension, scale, byte and bit order. The first
@@ -42,12 +43,14 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes) -> 
     ----------
     path : path-like
         An existing file is replaced atomically: a crash leaves the old file or the new one.
-    embeddings : Embeddings or LowBitCodes
+    embeddings : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
 
     Raises
     ------
     StorageError
         For an unknown suffix, or embeddings that such a file cannot hold.
+    TypeError
+        For bare integers, whose meaning is unknown: wrap them, as Embeddings(values, dtype).
     OSError
         Where writing fails; the former file is then still there.
 
@@ -60,10 +63,8 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes) -> 
     Embeddings(1 x 18 ubinary, 3 bytes)
     """
     suffix = check_suffix(path)
-    if not isinstance(embeddings, Embeddings | LowBitCodes):
-        raise TypeError(
-            f"save takes Embeddings, not {type(embeddings).__name__}: wrap arrays as Embeddings(array, dtype)"
-        )
+    if not isinstance(embeddings, LowBitCodes):
+        embeddings = of_floats(embeddings, "embeddings")
     if isinstance(embeddings, LowBitCodes) and suffix not in _LOW_BIT:
         raise StorageError(
             f"a {suffix} file has no room for the rotation and the scales of low-bit codes; use .safetensors, or save "
@@ -88,6 +89,7 @@ def load(
     output_dtype: str | None = None,
     dimension: int | None = None,
     column: str | None = None,
+    float_dtype: str | None = None,
 ) -> Embeddings | LowBitCodes:
     """Read embeddings from a file.
 
@@ -100,7 +102,9 @@ def load(
     output_dtype, dimension : optional
         What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere.
     column : str, optional
-        Which column of a ``.parquet`` file.
+        Which column of a ``.parquet`` file, array of a ``.npz`` or tensor of a ``.safetensors``, where there are more.
+    float_dtype : {"bfloat16", "fp8_e4m3", "fp8_e5m2"}, optional
+        What the nameless elements of a ``.npy`` or ``.npz`` are: NumPy writes the floats of ml_dtypes as bare bytes.
 
     Returns
     -------
@@ -114,27 +118,41 @@ def load(
     OSError
         Where it cannot be read.
     """
+    if float_dtype is not None and float_dtype not in FLOAT_DTYPES:
+        raise ValueError(f"float_dtype is one of {', '.join(map(repr, FLOAT_DTYPES))}, not {float_dtype!r}")
+    if column is not None and not isinstance(column, str):
+        raise TypeError(f"column is a name, not a {type(column).__name__}")
     suffix = check_suffix(path)
     try:
-        return _load(path, suffix, mmap, output_dtype, dimension, column)
+        if mmap and suffix in (".npz", ".parquet", *_ROWS):
+            raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
+        if column is not None and suffix not in _TYPED:
+            raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
+        if float_dtype is not None and suffix not in (".npy", ".npz"):
+            raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
+        contents = _read(path, suffix, mmap, column, float_dtype)
+        return _load(contents, suffix, output_dtype, dimension, column)
     except StorageError as error:
         raise StorageError(f"{os.fspath(path)}: {error}") from None
 
 
+class _Contents(NamedTuple):
+    """What a file holds: arrays, the words of embcodec if it wrote them, and what is not read, with the reason."""
+
+    tensors: dict[str, NDArray[Any]]
+    words: dict[str, str]
+    others: dict[str, str]
+
+
 def _load(
-    path: str | os.PathLike[str],
-    suffix: str,
-    mmap: bool,
-    output_dtype: str | None,
-    dimension: int | None,
-    column: str | None,
+    contents: _Contents, suffix: str, output_dtype: str | None, dimension: int | None, column: str | None
 ) -> Embeddings | LowBitCodes:
-    if mmap and suffix in (".npz", ".parquet", *_ROWS):
-        raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
-    tensors, words = _read(path, suffix, mmap, column)
+    tensors, words, others = contents
     if "index" in words and is_packed(words, "codes."):
         raise StorageError("the file holds an index: FlatIndex.load(path) reads it")
     if is_packed(words):
+        if column not in (None, "values") and suffix != ".parquet":
+            raise StorageError(f"embcodec wrote the file for one matrix: leave out column={column!r}")
         found = unpack(tensors, words)
         kind = f"{found.scheme.bits}-bit" if isinstance(found, LowBitCodes) else found.output_dtype
         if (output_dtype or kind) != kind:
@@ -144,34 +162,53 @@ def _load(
         return found
     if suffix in ELEMENTS and output_dtype is None:
         output_dtype = {"f": "float", "i": "int8", "u": "uint8"}[np.dtype(ELEMENTS[suffix]).kind]
-    return _wrap(tensors, output_dtype, dimension)
+    values = _matrix(tensors, others, None if suffix == ".parquet" else column)
+    return _wrap(values, output_dtype, dimension)
 
 
 def _read(
-    path: str | os.PathLike[str], suffix: str, mmap: bool, column: str | None
-) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    path: str | os.PathLike[str], suffix: str, mmap: bool, column: str | None, float_dtype: str | None
+) -> _Contents:
     if suffix == ".safetensors":
-        return read_tensors(path, mmap=mmap)
+        return _Contents(*read_tensors_and_others(path, mmap=mmap))
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if suffix == ".npz":
-            tensors = read_npz(file)
-            return tensors, _parse_words(tensors.pop("embcodec", None))
+            tensors, others = read_npz(file, float_dtype)
+            return _Contents(tensors, _parse_words(tensors.pop("embcodec", None)), others)
         if suffix == ".parquet":
-            return _read_parquet(file, column)
+            return _Contents(*as_tensors(*read_parquet(file, column)), {})
         if suffix == ".npy":
-            return {"values": read_npy(file, size, mmap=mmap)}, {}
+            return _Contents({"values": read_npy(file, size, mmap=mmap, float_dtype=float_dtype)}, {}, {})
         if suffix in _MATRIX:
-            return {"values": read_bin(file, size, suffix, mmap=mmap)}, {}
-        return {"values": read_vecs(file, size, suffix)}, {}
+            return _Contents({"values": read_bin(file, size, suffix, mmap=mmap)}, {}, {})
+        return _Contents({"values": read_vecs(file, size, suffix)}, {}, {})
 
 
-def _wrap(tensors: Mapping[str, NDArray[Any]], output_dtype: str | None, dimension: int | None) -> Embeddings:
-    matrices = [array for array in tensors.values() if array.ndim == 2]
+def _matrix(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], column: str | None) -> NDArray[Any]:
+    """Return the array that is called `column`, or the only one that can be rows."""
+    listing = [f"{name} of shape {array.shape}" for name, array in tensors.items()]
+    listing += [f"{name} ({what})" for name, what in others.items()]
+    holds = ", ".join(listing) or "nothing"
+    if column is not None:
+        if column in others:
+            raise StorageError(f"{column!r} has {others[column]}")
+        if column not in tensors:
+            raise StorageError(f"no array {column!r}; the file holds {holds}")
+        if tensors[column].ndim != 2:
+            shape = tensors[column].shape
+            raise StorageError(f"one matrix, rows by dimensions, is wanted; column {column!r} is of shape {shape}")
+        return tensors[column]
+    matrices = {name: array for name, array in tensors.items() if array.ndim == 2}
+    if len(matrices) > 1:  # of several, those that no rows can be are something else
+        matrices = {n: array for n, array in matrices.items() if array.dtype.kind == "f" or array.dtype.itemsize == 1}
     if len(matrices) != 1:
-        listing = ", ".join(f"{name} of shape {array.shape}" for name, array in tensors.items())
-        raise StorageError(f"one matrix, rows by dimensions, is wanted; the file holds {listing or 'nothing'}")
-    values = matrices[0]
+        choice = f"; name one, as column={next(iter(matrices))!r}" if matrices else ""
+        raise StorageError(f"one matrix, rows by dimensions, is wanted; the file holds {holds}{choice}")
+    return next(iter(matrices.values()))
+
+
+def _wrap(values: NDArray[Any], output_dtype: str | None, dimension: int | None) -> Embeddings:
     if output_dtype is None:
         if values.dtype.kind != "f":
             if values.dtype not in (np.int8, np.uint8):
@@ -205,42 +242,13 @@ def _check_bare(embeddings: Embeddings, suffix: str) -> None:
 
 def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> None:
     if suffix == ".parquet":
-        _save_parquet(file, embeddings)
+        write_parquet(file, *take_apart(embeddings))
     elif suffix == ".npy":
         write_npy(file, embeddings.values)
     elif suffix in _MATRIX:
         write_bin(file, embeddings.values, suffix)
     else:
         write_vecs(file, embeddings.values, suffix)
-
-
-def _save_parquet(file: Any, embeddings: Embeddings) -> None:
-    tensors, words = pack(embeddings)
-    scale = embeddings.scale
-    scales = None
-    if scale is not None and scale.values is not None:
-        if scale.kind == PER_VECTOR:
-            scales = scale.values
-        else:
-            words["ranges"] = scale.values.astype("<f4").tobytes().hex()
-    write_parquet(file, tensors["values"], scales, words)
-
-
-def _read_parquet(file: Any, column: str | None) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    values, scales, words = read_parquet(file, column)
-    tensors: dict[str, NDArray[Any]] = {"values": values}
-    if scales is not None:
-        tensors["scale"] = scales
-    elif "ranges" in words:
-        tensors["scale"] = _parse_ranges(words.pop("ranges"))
-    return tensors, words
-
-
-def _parse_ranges(text: str) -> NDArray[np.float32]:
-    try:
-        return np.frombuffer(bytes.fromhex(text), "<f4").reshape(2, -1).astype(np.float32)
-    except ValueError as error:
-        raise StorageError(f"the ranges in the file are damaged: {error}") from None
 
 
 def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:

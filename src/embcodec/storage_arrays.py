@@ -7,6 +7,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._native.floats import widen
 from .errors import StorageError
 
 
@@ -32,3 +33,11 @@ def read_array(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) ->
                 raise StorageError(f"the file ends {len(rest)} bytes too early")
             rest = rest[count:]
     return array
+
+
+def widened(array: NDArray[Any], payload: int) -> NDArray[np.float32]:
+    """Return floats that NumPy has no type for, given as their bytes, as float32; `payload` is their form."""
+    values = np.empty(array.shape, np.float32)
+    if array.size:
+        widen(as_bytes(np.ascontiguousarray(array)), 0, payload, values)
+    return values

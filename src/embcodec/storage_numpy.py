@@ -15,12 +15,20 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from ._native.floats import PAYLOADS
 from .errors import StorageError
-from .storage_arrays import read_array
+from .storage_arrays import read_array, widened
 
 _MAX_EXPANSION = 64
 """How many times its compressed size a member of a .npz may have: vectors hardly compress, bombs do."""
 _MAX_MEMBERS = 64
+
+FLOAT_DTYPES = {"bfloat16": 2, "fp8_e4m3": 1, "fp8_e5m2": 1}
+"""Floats that NumPy writes without a name, and their bytes."""
+
+
+class UnreadError(StorageError):
+    """An array whose elements are no plain numbers, in a file that is not damaged."""
 
 
 def write_npy(file: IO[bytes], array: NDArray[Any]) -> None:
@@ -28,15 +36,30 @@ def write_npy(file: IO[bytes], array: NDArray[Any]) -> None:
     npy.write_array(file, array, version=(1, 0), allow_pickle=False)
 
 
-def read_npy(file: IO[bytes], size: int, *, mmap: bool = False) -> NDArray[Any]:
+def read_npy(file: IO[bytes], size: int, *, mmap: bool = False, float_dtype: str | None = None) -> NDArray[Any]:
     """Read the one array of a file (or member) of `size` bytes.
+
+    Parameters
+    ----------
+    file : binary file
+    size : int
+    mmap : bool
+        Map the array instead of reading it.
+    float_dtype : {"bfloat16", "fp8_e4m3", "fp8_e5m2"}, optional
+        What elements without a name are, as NumPy writes the floats of ml_dtypes; they become float32, in memory.
 
     Raises
     ------
     StorageError
-        Where header and size do not agree, or the elements are not plain numbers or text.
+        Where header and size do not agree.
+    UnreadError
+        A StorageError: the elements are not plain numbers or text.
     """
     dtype, shape, fortran = _read_npy_header(file)
+    if dtype.kind == "V":
+        _check_nameless(dtype, float_dtype)
+    elif float_dtype is not None and dtype.kind != "U":
+        raise UnreadError(f"elements of {dtype}, which say what they are: leave out float_dtype={float_dtype!r}")
     start = file.tell()
     if not all(0 <= number < 1 << 63 for number in shape) or math.prod(shape) * dtype.itemsize != size - start:
         raise StorageError(f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data")
@@ -46,6 +69,8 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False) -> NDArray[Any]:
         array = np.frombuffer(view, dtype, math.prod(shape), start).reshape(order)
     else:
         array = read_array(file, order, dtype)
+    if dtype.kind == "V":
+        array = widened(array, PAYLOADS[str(float_dtype), "little"])
     return array.T if fortran else array
 
 
@@ -56,11 +81,34 @@ def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], b
             warnings.simplefilter("error")  # a header that needs a lenient reading is a damaged one
             version = npy.read_magic(file)
             shape, fortran, dtype = readers[version](file)
+    except ValueError as error:
+        if "'<f1'" in str(error):
+            raise UnreadError(
+                "elements of '<f1', as ml_dtypes writes float8_e5m2, which NumPy cannot read: save them "
+                ".astype(np.float32)"
+            ) from None
+        raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
     except Exception as error:  # the reader evaluates a Python literal: whatever that raises means damage
         raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
-    if dtype.kind not in "fiuU" or dtype.itemsize == 0 or dtype.fields is not None or dtype.subdtype is not None:
-        raise StorageError(f"a .npy file of {dtype}: only plain numbers are read")
+    if dtype.hasobject:
+        raise UnreadError("objects, which are pickled, and never read: save them as numbers, .astype(np.float32)")
+    if dtype == np.bool_:
+        raise UnreadError("elements of bool: save pack_bits(x) of them, which load reads as output_dtype='ubinary'")
+    if dtype.kind not in "fiuUV" or dtype.itemsize == 0 or dtype.fields is not None or dtype.subdtype is not None:
+        raise UnreadError(f"elements of {dtype}: only plain numbers are read")
     return dtype, tuple(shape), fortran
+
+
+def _check_nameless(dtype: np.dtype[Any], float_dtype: str | None) -> None:
+    if FLOAT_DTYPES.get(float_dtype or "") == dtype.itemsize:
+        return
+    fitting = " or ".join(f"float_dtype={name!r}" for name, size in FLOAT_DTYPES.items() if size == dtype.itemsize)
+    if not fitting:
+        raise UnreadError(f"elements of {dtype.itemsize} bytes without a name: only plain numbers are read")
+    raise UnreadError(
+        f"elements of {dtype.itemsize} bytes without a name, as NumPy writes the floats of ml_dtypes: say what they "
+        f"are, {fitting}"
+    )
 
 
 def write_npz(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -72,8 +120,14 @@ def write_npz(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
                 npy.write_array(member, array, version=(1, 0), allow_pickle=False)
 
 
-def read_npz(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+def read_npz(file: IO[bytes], float_dtype: str | None = None) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read named arrays; the checksums of the archive are compared.
+
+    Returns
+    -------
+    arrays : dict of str to array
+    others : dict of str to str
+        Members that are no plain numbers, and what they are instead.
 
     Raises
     ------
@@ -89,7 +143,14 @@ def read_npz(file: IO[bytes]) -> dict[str, NDArray[Any]]:
                 raise StorageError("a .npz file with too many members, or one twice")
             if not all(name.endswith(".npy") for name in names):
                 raise StorageError("a .npz file with members that are not .npy")
-            return {member.filename[:-4]: _read_member(archive, member, size) for member in members}
+            arrays: dict[str, NDArray[Any]] = {}
+            others: dict[str, str] = {}
+            for member in members:
+                try:
+                    arrays[member.filename[:-4]] = _read_member(archive, member, size, float_dtype)
+                except UnreadError as error:
+                    others[member.filename[:-4]] = str(error)
+            return arrays, others
     except StorageError:
         raise
     except (
@@ -104,11 +165,11 @@ def read_npz(file: IO[bytes]) -> dict[str, NDArray[Any]]:
         raise StorageError(f"not a .npz file, or a damaged one: {_first_line(error)}") from None
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> NDArray[Any]:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int, float_dtype: str | None) -> NDArray[Any]:
     if member.compress_size > size or member.file_size > _MAX_EXPANSION * max(member.compress_size, 64):
         raise StorageError(f"{member.filename} announces {member.file_size} bytes: refused")
     with archive.open(member) as stream:
-        array = read_npy(stream, member.file_size)
+        array = read_npy(stream, member.file_size, float_dtype=float_dtype)
         if stream.read(1):  # also makes the archive compare its checksum
             raise StorageError(f"{member.filename} is longer than announced")
     return array

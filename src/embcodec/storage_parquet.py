@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import StorageError
-
-_COLUMN, _SCALES, _KEY = "embedding", "scale", b"embcodec"
-_USUAL_COLUMNS = (_COLUMN, "embeddings", "vector", "vectors", "emb")
+from .storage_columns import COLUMN, KEY, SCALES, Parts, choose_column, extension_type, read_column, schema_words
 
 
 def write_parquet(
@@ -22,12 +20,12 @@ def write_parquet(
     pyarrow = _import()
     width = values.shape[1]
     flat = pyarrow.array(values.reshape(-1))
-    columns = {_COLUMN: pyarrow.FixedSizeListArray.from_arrays(flat, width) if width else None}
-    if columns[_COLUMN] is None:
+    columns = {COLUMN: pyarrow.FixedSizeListArray.from_arrays(flat, width) if width else None}
+    if columns[COLUMN] is None:
         raise StorageError("a .parquet file cannot hold rows of no dimensions")
     if scales is not None:
-        columns[_SCALES] = pyarrow.array(scales)
-    table = pyarrow.table(columns).replace_schema_metadata({_KEY: json.dumps(words, sort_keys=True)})
+        columns[SCALES] = pyarrow.array(scales)
+    table = pyarrow.table(columns).replace_schema_metadata({KEY: json.dumps(words, sort_keys=True)})
     pyarrow.parquet.write_table(
         table,
         file,
@@ -55,71 +53,33 @@ def read_parquet(
         Where the file is damaged, or rows have nulls or different lengths.
     """
     pyarrow = _import()
+    extension_type()
     size = os.fstat(file.fileno()).st_size
     try:
         reader = pyarrow.parquet.ParquetFile(file, page_checksum_verification=True)
         schema = reader.schema_arrow
-        name = _choose(schema, column, pyarrow)
-        words = _words(schema)
+        name = choose_column(schema, column)
+        words = schema_words(schema, name)
         announced = reader.metadata.num_rows * (getattr(schema.field(name).type, "list_size", 1) or 1)
         if announced > 64 * size:
             raise StorageError(f"{announced} values are announced in {size} bytes: refused")
-        wanted = [name, _SCALES] if _SCALES in schema.names and words else [name]
+        wanted = [name, SCALES] if SCALES in schema.names and words else [name]
         table = reader.read(columns=wanted, use_threads=False)
         table.validate(full=True)
-        values = _matrix(table.column(name), name, pyarrow)
-        scales = table.column(_SCALES).to_numpy() if len(wanted) == 2 else None
+        values, scales, own = _parts(table, name)
+        if len(wanted) == 2:
+            scales = table.column(SCALES).to_numpy()
     except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
         raise StorageError(f"not a .parquet file, or a damaged one: {str(error).partition(chr(10))[0][:200]}") from None
-    return values, scales, words
+    return values, scales, own or words
 
 
-def _matrix(column: Any, name: str, pyarrow: Any) -> NDArray[Any]:
-    chunks = column.combine_chunks()
-    array = chunks.chunk(0) if isinstance(chunks, pyarrow.ChunkedArray) and chunks.num_chunks else chunks
-    if isinstance(array, pyarrow.ChunkedArray):  # no rows at all
-        return np.empty((0, getattr(column.type, "list_size", 0)), column.type.value_type.to_pandas_dtype())
-    flat = array.flatten()
-    if array.null_count or flat.null_count:
-        raise StorageError(f"column {name!r} has nulls")
-    if hasattr(array.type, "list_size"):
-        width = array.type.list_size
-    else:
-        lengths = np.diff(array.offsets.to_numpy())
-        width = int(lengths[0]) if len(lengths) else 0
-        if (lengths != width).any():
-            raise StorageError(f"row {int((lengths != width).argmax())} has another length than row 0")
-    return np.array(flat.to_numpy(zero_copy_only=False)).reshape(len(array), width)
-
-
-def _choose(schema: Any, column: str | None, pyarrow: Any) -> str:
-    types = pyarrow.types
-    lists: list[str] = [
-        field.name
-        for field in schema
-        if types.is_fixed_size_list(field.type) or types.is_list(field.type) or types.is_large_list(field.type)
-    ]
-    if column is not None:
-        if column not in lists:
-            raise StorageError(f"no column {column!r} of lists; there are {lists}")
-        return column
-    usual = [name for name in _USUAL_COLUMNS if name in lists]
-    if usual or len(lists) == 1:
-        return [*usual, *lists][0]
-    raise StorageError(f"which column? There are {lists} of lists; name one")
-
-
-def _words(schema: Any) -> dict[str, str]:
-    text = (schema.metadata or {}).get(_KEY)
-    if text is None:
-        return {}
+def _parts(table: Any, name: str) -> Parts:
     try:
-        words = json.loads(text)
-    except (ValueError, RecursionError):
-        words = None
-    if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
-        raise StorageError("the metadata of embcodec in the .parquet schema is damaged")
-    return words
+        values, scales, words = read_column(table.column(name), table.schema.field(name))
+    except (TypeError, ValueError) as error:
+        raise StorageError(f"column {name!r}: {error}") from None
+    return np.array(values), scales, words  # memory of its own, to be written to
 
 
 def _import() -> Any:

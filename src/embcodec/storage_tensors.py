@@ -18,13 +18,14 @@ import os
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._native.floats import PAYLOADS
 from .errors import StorageError
-from .storage_arrays import as_bytes, read_array
+from .storage_arrays import as_bytes, read_array, widened
 from .storage_atomic import replacing
 
 MAX_HEADER = 1 << 16
@@ -46,6 +47,12 @@ _DTYPES = {
     "U8": "|u1",
 }
 _NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
+_WIDENED = {
+    "BF16": ("|V2", PAYLOADS["bfloat16", "little"]),
+    "F8_E4M3": ("|V1", PAYLOADS["fp8_e4m3", "little"]),
+    "F8_E5M2": ("|V1", PAYLOADS["fp8_e5m2", "little"]),
+}
+"""Floats that NumPy does not know, which become float32: how they lie in the file, and their form."""
 
 
 def write_tensors(
@@ -120,31 +127,65 @@ def read_tensors(path: str | os.PathLike[str], *, mmap: bool = False) -> tuple[d
     Raises
     ------
     StorageError
-        Where the file is not what it should be, to the byte. Memory stays within the size of the file.
+        Where the file is not what it should be, to the byte. Memory stays within four times the size of the file.
     OSError
         Where it cannot be read.
+
+    Notes
+    -----
+    bfloat16 and floats of one byte (F8_E4M3, F8_E5M2) become float32, in memory; tensors of other types that NumPy does
+    not have are left out.
     """
+    tensors, metadata, _ = read_tensors_and_others(path, mmap=mmap)
+    return tensors, metadata
+
+
+def read_tensors_and_others(
+    path: str | os.PathLike[str], *, mmap: bool = False
+) -> tuple[dict[str, NDArray[Any]], dict[str, str], dict[str, str]]:
+    """Return what :func:`read_tensors` returns, and by name what the tensors are that it leaves out."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         start, entries, metadata = _read_header(file, size)
         expected = metadata.pop(_DATA_CHECKSUM, None)
         tensors: dict[str, NDArray[Any]] = {}
+        others = {
+            name: f"elements of {entry.kind}, which are not read"
+            for name, entry in entries.items()
+            if entry.dtype is None
+        }
         if mmap and size > start:
             view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
-            for name, (dtype, shape, offset) in entries.items():
-                count = math.prod(shape)
-                tensors[name] = np.frombuffer(view, dtype, count, start + offset).reshape(shape)
-            return tensors, metadata
+            for name, (kind, dtype, shape, offset, _) in entries.items():
+                if dtype is not None:
+                    array = np.frombuffer(view, dtype, math.prod(shape), start + offset).reshape(shape)
+                    tensors[name] = _widened(array, kind)
+            return tensors, metadata, others
         checksum = 0
-        for name, (dtype, shape, _) in entries.items():  # in the order of the file, without gaps
-            tensors[name] = read_array(file, shape, dtype)
-            checksum = zlib.crc32(as_bytes(tensors[name]), checksum)
+        for name, (kind, dtype, shape, _, length) in entries.items():  # in the order of the file, without gaps
+            if dtype is None:
+                file.seek(length, os.SEEK_CUR)
+                continue
+            array = read_array(file, shape, dtype)
+            checksum = zlib.crc32(as_bytes(array), checksum)
+            tensors[name] = _widened(array, kind)
         if expected is not None and expected != f"{checksum:08x}":
             raise StorageError("the data is damaged: its checksum differs")
-        return tensors, metadata
+        return tensors, metadata, others
 
 
-_Entry = tuple[np.dtype[Any], tuple[int, ...], int]
+class _Entry(NamedTuple):
+    """Where a tensor lies and of what type it is; `dtype` is None for one that is not read."""
+
+    kind: str
+    dtype: np.dtype[Any] | None
+    shape: tuple[int, ...]
+    offset: int
+    length: int
+
+
+def _widened(array: NDArray[Any], kind: str) -> NDArray[Any]:
+    return widened(array, _WIDENED[kind][1]) if kind in _WIDENED else array
 
 
 def _read_header(file: IO[bytes], size: int) -> tuple[int, dict[str, _Entry], dict[str, str]]:
@@ -178,24 +219,29 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
     found = []
     for name, entry in header.items():
         try:
-            dtype = np.dtype(_DTYPES[entry["dtype"]])
+            kind = entry["dtype"]
             shape = tuple(entry["shape"])
             start, end = entry["data_offsets"]
         except (KeyError, TypeError, ValueError):
             raise StorageError(f"the .safetensors header is damaged at {name!r}") from None
+        if not isinstance(kind, str):
+            raise StorageError(f"the .safetensors header is damaged at {name!r}")
         if not all(type(number) is int and 0 <= number < 1 << 63 for number in (*shape, start, end)):
             raise StorageError(f"shape or offsets of {name!r} are not whole numbers in range")
-        if len(shape) > 8 or math.prod(shape) * dtype.itemsize != end - start:
+        code = _DTYPES.get(kind) or _WIDENED.get(kind, (None,))[0]
+        dtype = None if code is None else np.dtype(code)
+        size = end - start if dtype is None else math.prod(shape[:9]) * dtype.itemsize
+        if len(shape) > 8 or size < 0 or size != end - start:
             raise StorageError(f"shape and size of {name!r} do not agree")
-        found.append((start, end, name, dtype, shape))
+        found.append((start, end, name, _Entry(kind, dtype, shape, start, end - start)))
     position = 0
-    for start, end, name, _, _ in sorted(found, key=lambda item: item[:2]):
+    for start, end, name, _ in sorted(found, key=lambda item: item[:2]):
         if start != position:
             raise StorageError(f"the data of {name!r} overlaps or leaves a gap")
         position = end
     if position != available:
         raise StorageError(f"{position} bytes of data are announced, {available} are there")
-    return {name: (dtype, shape, start) for start, _, name, dtype, shape in sorted(found, key=lambda item: item[:2])}
+    return {name: entry for _, _, name, entry in sorted(found, key=lambda item: item[:2])}
 
 
 def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:

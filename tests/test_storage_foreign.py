@@ -1,0 +1,227 @@
+"""Files of others: what can be read is, what cannot is named for what it is, and a column is the one asked for."""
+
+from __future__ import annotations
+
+import decimal
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embcodec import Embeddings, Scale, StorageError, load, pack_bits, quantize, save
+
+ROWS = np.array([[1.0, 2.0, -0.5], [3.0, 4.0, 0.25]], np.float32)
+
+
+def write_safetensors(path: Path, **tensors: tuple[str, list[int], bytes]) -> Path:
+    header: dict[str, Any] = {}
+    data = b""
+    for name, (kind, shape, content) in tensors.items():
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+def bfloat16(x: np.ndarray) -> np.ndarray:
+    return (x.view(np.uint32) >> 16).astype("<u2")
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+@pytest.mark.parametrize("kind", ["BF16", "F16", "F8_E4M3", "F8_E5M2", "F64"])
+def test_safetensors_of_other_floats(tmp_path: Path, kind: str, mmap: bool) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    dtypes = {
+        "BF16": ml_dtypes.bfloat16,
+        "F16": np.float16,
+        "F8_E4M3": ml_dtypes.float8_e4m3fn,
+        "F8_E5M2": ml_dtypes.float8_e5m2,
+        "F64": np.float64,
+    }
+    x = np.random.default_rng(3).standard_normal((7, 5)).astype(dtypes[kind])
+    path = write_safetensors(
+        tmp_path / "a.safetensors",
+        odd=("U8", [3], b"123"),  # so that what follows lies at an odd place
+        embeddings=(kind, [7, 5], x.tobytes()),
+    )
+    found = load(path, mmap=mmap)
+    assert isinstance(found, Embeddings)
+    assert np.array_equal(found.values, x.astype(np.float32))
+
+
+def test_safetensors_of_more_than_a_matrix(tmp_path: Path) -> None:
+    others: dict[str, tuple[str, list[int], bytes]] = {
+        "flags": ("BOOL", [2, 3], b"\1\0\1\0\1\1"),
+        "wave": ("C64", [1, 2], bytes(16)),
+        "four": ("F4", [2, 4], bytes(4)),
+        "ids": ("I64", [2, 1], np.arange(2).tobytes()),
+        "bias": ("F32", [3], bytes(12)),
+    }
+    path = tmp_path / "a.safetensors"
+    write_safetensors(path, **others, embeddings=("F32", [2, 3], ROWS.tobytes()))
+    for mmap in (False, True):
+        assert load(path, mmap=mmap) == load(path, mmap=mmap, column="embeddings") == Embeddings(ROWS)
+        for name, words in (
+            ("four", "'four' has elements of F4"),
+            ("flags", "'flags' has elements of BOOL"),
+            ("bias", r"column 'bias' is of shape \(3,\)"),
+            ("ids", "int64 rows are no codes"),
+            ("rows", r"no array 'rows'; the file holds .*embeddings of shape \(2, 3\)"),
+        ):
+            with pytest.raises(StorageError, match=words):
+                load(path, mmap=mmap, column=name)
+    write_safetensors(path, **{name: others[name] for name in ("four", "flags")})
+    with pytest.raises(StorageError, match=r"the file holds four \(elements of F4.*flags \(elements of BOOL"):
+        load(path)
+    write_safetensors(path, train=("BF16", [2, 3], bfloat16(ROWS).tobytes()), test=("F32", [1, 3], ROWS[:1].tobytes()))
+    with pytest.raises(StorageError, match=r"train of shape .*test of shape .*name one, as column='train'"):
+        load(path)
+    assert load(path, column="train") == Embeddings(ROWS)
+    assert load(path, column="test") == Embeddings(ROWS[:1])
+    for damaged in ({"four": ("F4", [2, 4], bytes(4))}, {"x": ("BF16", [2, 3], bytes(11))}):
+        write_safetensors(path, **damaged)
+        if "four" in damaged:
+            path.write_bytes(path.read_bytes()[:-1])
+        with pytest.raises(StorageError, match=r"announced|do not agree"):
+            load(path)
+
+
+def test_npz_of_more_than_a_matrix(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    words = np.array(["a", "b"], object)
+    np.savez(path, embeddings=ROWS, words=words, ids=np.arange(2), names=np.array(["a", "b"]))
+    assert load(path) == load(path, column="embeddings") == Embeddings(ROWS)
+    with pytest.raises(StorageError, match="'words' has objects, which are pickled, and never read"):
+        load(path, column="words")
+    np.savez(path, words=words)
+    with pytest.raises(StorageError, match=r"the file holds words \(objects, which are pickled"):
+        load(path)
+    np.savez(path, train=ROWS, test=ROWS[:1], codes=np.ones((2, 3), np.int8), ids=np.arange(2))
+    assert load(path, column="train") == Embeddings(ROWS)
+    assert load(path, column="test") == Embeddings(ROWS[:1])
+    assert load(path, column="codes", output_dtype="int8").values.tolist() == [[1, 1, 1]] * 2
+    for name, said in (("codes", "say output_dtype"), ("ids", r"'ids' is of shape \(2,\)"), ("x", "no array 'x'"),
+                       (None, "name one, as column='train'")):  # fmt: skip
+        with pytest.raises(StorageError, match=said):
+            load(path, column=name)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".fbin", ".fvecs"])
+def test_a_column_of_a_file_without_columns_is_refused(tmp_path: Path, suffix: str) -> None:
+    save(tmp_path / f"a{suffix}", ROWS)
+    with pytest.raises(StorageError, match=f"a {suffix} file is one matrix without columns: leave out column='test'"):
+        load(tmp_path / f"a{suffix}", column="test")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_a_column_of_what_embcodec_wrote(tmp_path: Path, suffix: str) -> None:
+    rows = quantize(ROWS, "int8", scale="per-vector")
+    save(tmp_path / f"a{suffix}", rows)
+    assert load(tmp_path / f"a{suffix}", column="values") == rows
+    with pytest.raises(StorageError, match="leave out column='scale'"):
+        load(tmp_path / f"a{suffix}", column="scale")
+
+
+def test_nameless_floats_of_numpy_files(tmp_path: Path) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    path = tmp_path / "a.npy"
+    for short in (ROWS.astype(ml_dtypes.bfloat16), np.asfortranarray(ROWS.astype(ml_dtypes.bfloat16))):
+        np.save(path, short)
+        with pytest.raises(StorageError, match=r"elements of 2 bytes without a name, .*float_dtype='bfloat16'$"):
+            load(path)
+        for mmap in (False, True):
+            assert load(path, mmap, float_dtype="bfloat16") == Embeddings(ROWS)
+        with pytest.raises(StorageError, match="float_dtype='bfloat16'"):
+            load(path, float_dtype="fp8_e4m3")
+    np.save(path, ROWS.astype(ml_dtypes.float8_e4m3fn))
+    with pytest.raises(StorageError, match=r"of 1 bytes .*float_dtype='fp8_e4m3' or float_dtype='fp8_e5m2'"):
+        load(path)
+    assert load(path, float_dtype="fp8_e4m3") == Embeddings(ROWS)
+    np.save(path, ROWS.astype(ml_dtypes.float8_e5m2))
+    with pytest.raises(StorageError, match=r"float8_e5m2.*\.astype\(np.float32\)"):
+        load(path)
+    np.savez(tmp_path / "a.npz", x=ROWS.astype(ml_dtypes.bfloat16), y=np.arange(2))
+    with pytest.raises(StorageError, match=r"holds y of shape .*, x .*float_dtype='bfloat16'"):
+        load(tmp_path / "a.npz")
+    assert load(tmp_path / "a.npz", float_dtype="bfloat16") == Embeddings(ROWS)
+    np.save(path, ROWS)
+    with pytest.raises(StorageError, match="float32, which say what they are: leave out float_dtype"):
+        load(path, float_dtype="bfloat16")
+    with pytest.raises(ValueError, match="float_dtype is one of 'bfloat16'"):
+        load(path, float_dtype="float16")
+    save(tmp_path / "a.fbin", ROWS)
+    with pytest.raises(StorageError, match="leave out float_dtype"):
+        load(tmp_path / "a.fbin", float_dtype="bfloat16")
+
+
+def test_booleans_in_a_file_are_sent_to_pack_bits(tmp_path: Path) -> None:
+    bools = np.array([[True, False, True, True, False, False, False, True]])
+    np.save(tmp_path / "a.npy", bools)
+    with pytest.raises(StorageError, match=r"bool: save pack_bits\(x\) of them, .* output_dtype='ubinary'"):
+        load(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", pack_bits(bools))
+    assert np.array_equal(load(tmp_path / "a.npy", output_dtype="ubinary").to_float() > 0, bools)
+
+
+def test_parquet_says_what_its_columns_are(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    lists = ROWS.tolist()
+
+    def write(columns: dict[str, Any] | list[tuple[str, Any]]) -> Path:
+        pairs = list(columns.items() if isinstance(columns, dict) else columns)
+        arrays = [pyarrow.array(column) if isinstance(column, list) else column for _, column in pairs]
+        parquet.write_table(
+            pyarrow.Table.from_arrays(arrays, names=[name for name, _ in pairs]), tmp_path / "a.parquet"
+        )
+        return tmp_path / "a.parquet"
+
+    tensors = pyarrow.FixedShapeTensorArray.from_numpy_ndarray(ROWS)
+    for column in (
+        tensors,
+        pyarrow.array(lists, pyarrow.list_view(pyarrow.float32())),
+        pyarrow.array(lists, pyarrow.list_(pyarrow.float16(), 3)),
+        pyarrow.array([[decimal.Decimal(str(value)) for value in row] for row in lists]),
+    ):
+        for name in (None, "v"):
+            found = load(write({"id": [1, 2], "v": column}), column=name)
+            assert found == Embeddings(ROWS)
+            assert found.values.flags.writeable
+    for column, kind in (
+        ([row.tobytes() for row in ROWS], "binary"),
+        (["[1, 2]", "[3, 4]"], "string"),
+        ([{"values": row} for row in lists], "struct<values: list"),
+        ([1.0, 2.0], "double"),
+    ):
+        with pytest.raises(StorageError, match=f"no column of lists among id: int64, vec: {kind}"):
+            load(write({"id": [1, 2], "vec": column}))
+        with pytest.raises(StorageError, match=r"column 'vec': the column holds|shape"):
+            load(write({"id": [1, 2], "vec": column}), column="vec")
+    with pytest.raises(StorageError, match=r"no column 'x'; there are \['id', 'v'\]"):
+        load(write({"id": [1, 2], "v": lists}), column="x")
+    with pytest.raises(StorageError, match="2 columns are called 'embedding': rename one"):
+        load(write([("embedding", lists), ("embedding", lists)]))
+    assert load(write([("id", [1, 2]), ("id", [3, 4]), ("embedding", lists)])) == Embeddings(ROWS)
+    for column, words in (
+        ([[[1.0, 2.0]], [[3.0, 4.0]]], "column 'embedding': the column holds lists of list<"),
+        ([[1.0], None], "column 'embedding': row 1 is null"),
+        ([[1.0, 2.0], [3.0, None]], "column 'embedding': row 1 holds a null"),
+        ([[1.0, 2.0], [3.0]], "column 'embedding': rows have different lengths: row 0 has 2 numbers, row 1 has 1"),
+    ):
+        with pytest.raises(StorageError, match=words):
+            load(write({"embedding": column}))
+
+
+def test_words_of_a_parquet_file_are_of_its_own_column(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "a.parquet"
+    rows = Embeddings(np.array([[1, 2], [3, 4]], np.int8), "int8", scale=Scale.ranges([[-1, -1], [1, 2]]))
+    save(path, rows)
+    table = parquet.read_table(path)
+    table = table.append_column("other", pyarrow.array([[9.0], [8.0]])).append_column("id", pyarrow.array([1, 2]))
+    parquet.write_table(table.sort_by([("id", "descending")]), path)
+    assert load(path) == rows[::-1]
+    assert load(path, column="other") == Embeddings([[8.0], [9.0]])
