@@ -46,22 +46,26 @@ class Secret:
 
     __slots__ = ("__mask", "__masked", "__weakref__", "flaw")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: object) -> None:
         self.flaw: str | None = None
         data = b""
         if not isinstance(value, str):
             self.flaw = f"is {type(value).__name__}, not str"
         else:
             data = value.strip().encode("utf-8", "surrogatepass")
-            if not data or not all(0x21 <= byte <= 0x7E for byte in data):
+            if value and not (data and all(0x21 <= byte <= 0x7E for byte in data)):
                 self.flaw = "has characters that no header may carry"
         self.__mask = secrets.token_bytes(len(data))
         self.__masked = bytes(map(xor, data, self.__mask))
 
     @classmethod
     def wrap(cls, value: str | Secret | None) -> Secret | None:
-        """Return `value` as a secret; None where there is none, or an empty one."""
-        return value if isinstance(value, cls) else cls(value) if value else None  # type: ignore[arg-type]
+        """Return `value` as a secret, None as None."""
+        return value if value is None or isinstance(value, cls) else cls(value)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything in it: an empty key stands for none."""
+        return bool(self.__masked) or self.flaw is not None
 
     def reveal(self) -> str:
         """Return the key."""
