@@ -7,16 +7,17 @@ import logging
 import re
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from operator import xor
 from typing import Any, Never
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from weakref import WeakSet
 
 from .errors_text import printable
 
 _SHORTEST = 4  # characters of a key that is blotted out of other text: fewer are in any word
 _HTTP_LOGGERS = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
-_CREDENTIALS = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]*:)?/*)[^/?#]*@")
+_CREDENTIALS = re.compile(r"^((?:https?:)?/*).*@", re.DOTALL | re.IGNORECASE)  # a password may hold any of :/?#@
 _QUERY = re.compile(r"([?#]).*", re.DOTALL)
 
 
@@ -100,6 +101,11 @@ def without_credentials(address: Any) -> Any:
     """
     if not isinstance(address, str):
         return address
+    with suppress(ValueError):
+        parts = urlsplit(address)
+        known = parts.scheme in ("http", "https") and parts.port != 0  # a port that is none raises
+        if known and "@" not in parts.netloc and not parts.query and not parts.fragment:
+            return address
     return _QUERY.sub(r"\1***", _CREDENTIALS.sub(r"\1***@", address))
 
 
