@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import pickle
 import time
@@ -130,6 +131,7 @@ REPLIES: dict[str, tuple[Reply, type[EmbcodecError], str]] = {
     "error in noise": (http(b"\xff\xfe" * 50, 500), ServiceError, "500"),
     "error deep down": (http(b"[" * 100_000, 500), ServiceError, "500"),
     "error 500 deep": (http({"message": nested(500)}, 400), ServiceError, "400"),
+    "error 500 lists deep": (http({"message": json.loads("[" * 500 + "1" + "]" * 500)}, 400), ServiceError, "400"),
     "error 500 deep inside a 200": (http({"error": nested(500)}), EmbcodecError, ""),
     # JSON
     "cut JSON": (http(b'{"data":[{"embedding":[1,2'), DecodeError, ""),

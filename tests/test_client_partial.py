@@ -8,6 +8,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +18,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clients import by_client, embed, short_waits
-from embcodec import PROFILES, DecodeError, EmbcodecError, ServiceError, TransportError, client_order, client_transport
+from embcodec import (
+    PROFILES,
+    DecodeError,
+    EmbcodecError,
+    ServiceError,
+    TransportError,
+    client_order,
+    client_transport,
+    decode_response,
+)
 from embcodec.client import AsyncClient, Client
-from embcodec.client_core import Partial
+from embcodec.client_core import Outcome, Partial
+from embcodec.client_split import Batch
 from hostile import HostileServer, Received, answer, echo, hostile_server, http, silence, zipped
 
 __all__ = ["embed", "short_waits"]
@@ -175,6 +187,28 @@ def test_an_interruption_from_the_keyboard_keeps_what_was_answered() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert_kept(caught.value)
+
+
+def test_what_has_ended_when_a_course_is_left_is_kept() -> None:
+    client = Client(base_url="http://127.0.0.1:1", profile=ONE_BY_ONE, concurrency=3)
+    job = client._job(["a", "b", "c"], "m", "float", None, None, None, None, None)
+    sent: list[tuple[Batch, Future[list[Outcome]]]] = []
+
+    def start(batch: Batch) -> Future[list[Outcome]]:
+        sent.append((batch, Future()))
+        return sent[-1][1]
+
+    def leave() -> None:
+        with job.keeping(), closing(job.course(start)) as course:
+            next(course)
+            for batch, future in sent[:2]:
+                future.set_result([Outcome(batch, decode_response(json.dumps(answer([1, 2]))))])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        leave()
+    assert [rows for rows, _ in caught.value.partial.answered] == [range(1), range(1, 2)]  # type: ignore[attr-defined]
+    assert [future.cancelled() for _, future in sent] == [False, False, True]
 
 
 def test_cancellation_and_time_outs_keep_what_was_answered() -> None:

@@ -168,7 +168,9 @@ def test_a_request_that_fails_shows_no_key(embed: Any, reply: Reply, wishes: dic
 
 def test_a_key_that_a_service_repeats_is_in_no_log(embed: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    reason = http({"message": KEY}, 503, headers={"x-echo": f"Bearer {KEY}"}).replace(b"Scripted", KEY.encode())
+    reason = http({"message": KEY}, 503, headers={"x-echo": f"Bearer {KEY}"}).replace(
+        b"Scripted", KEY.encode() + b"\x1b[2J"
+    )
     good = http(answer([1, 2]), headers={"x-echo": f"Bearer {KEY}", "x-title": "\x1b]0;title"})
     with hostile_server(reason, good) as server:
         embed(server.base_url, ["a"], client={"api_key": KEY})

@@ -112,10 +112,8 @@ def _unzipped(inflate: zlib._Decompress | None, data: bytes) -> Iterator[bytes]:
         yield data if inflate is None else b""
         return
     try:
-        piece = inflate.decompress(data, _PIECE)
-        yield piece
-        while piece:
-            piece = inflate.decompress(inflate.unconsumed_tail, _PIECE)
-            yield piece
+        yield inflate.decompress(data, _PIECE)
+        while inflate.unconsumed_tail:
+            yield inflate.decompress(inflate.unconsumed_tail, _PIECE)
     except zlib.error as error:
         raise UnreadableError(f"cannot be unzipped: {error}") from None
