@@ -189,7 +189,8 @@ class Job:
             with suppress(Exception):  # an exception of the caller's own may take no attributes
                 error.partial = partial  # type: ignore[attr-defined]
                 if partial.answered:
-                    error.add_note(f"{self._done} texts were answered: pass resume=error.partial to embed the others")
+                    remedy = "pass resume=error.partial to embed only the others"
+                    error.add_note(f"{self._done} texts were answered: {remedy}")
             raise
 
     def result(self) -> EmbeddingResponse:
