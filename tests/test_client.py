@@ -21,14 +21,15 @@ import pytest
 from clients import by_client, embed, short_waits
 from embcodec import PROFILES, DecodeError, EmbeddingResponse, ServiceError, TransportError
 from embcodec.client import AsyncClient, Client
-from embcodec.client_core import Partial, split_texts
+from embcodec.client_core import Partial
 from embcodec.client_order import make_order
 from embcodec.client_settings import make_settings
-from embcodec.client_transport import Transport
+from embcodec.client_split import split_texts
+from embcodec.client_transport import Transport, is_transient
 from embcodec.client_worker import Worker
 from embcodec.server import RunningServer, running_server
 from embcodec.server_model import HashModel
-from hostile import HostileServer, Reply, answer, echo, hostile_server, http, silence, then_reset
+from hostile import HostileServer, Reply, answer, echo, hostile_server, http, silence, then_reset, zipped
 
 MODEL = "hash-100"
 DTYPES = ("float", "int8", "uint8", "binary", "ubinary")
@@ -310,6 +311,10 @@ TRIED_AGAIN: dict[str, Reply] = {
     "502 page": http(b"<html>Bad gateway", 502, content_type="text/html"),
     "503": http({"detail": "overloaded"}, 503),
     "529": http({}, 529),
+    "half an answer that ends with its connection": http(answer([1, 2]))[:-20].replace(b"content-length", b"x-length"),
+    "half a zipped answer": http(zipped(b"{}" * 99)[:-9], content_encoding="gzip"),
+    "answer deep down": http(b"[" * 100_000, 503),
+    "unreadable and overloaded": http(b"\x1b\x07", 503, content_encoding="br"),
     "no answer": b"",
     "half an answer": http(answer([1, 2]), content_length="1000"),
     "reset": then_reset(b""),
@@ -326,7 +331,15 @@ def test_what_is_transient_is_tried_again(reply: Reply) -> None:
     assert len(server.received) == 3
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422, 501])
+def test_which_statuses_are_tried_again_is_as_documented() -> None:
+    again = {status for status in range(100, 1000) if is_transient(ServiceError("", status=status))}
+    assert again == {408, 409, 425, 429, *range(500, 600)} - {501, 505}
+    assert not is_transient(ServiceError(""))
+    for words in ("408, 409, 425, a rate limit (429)", "every 5xx but 501 and\n        505"):
+        assert words in (Client.__doc__ or "")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422, 501, 505])
 def test_what_is_final_is_not_tried_again(status: int) -> None:
     with hostile_server(http({"detail": "no"}, status)) as server, pytest.raises(ServiceError, match="no") as caught:
         by_client(server.base_url, ["abc"])
@@ -484,7 +497,13 @@ def test_a_client_closed_by_another_thread_says_so() -> None:
     for _ in range(3):
         with hostile_server(silence) as server:
             client = Client(base_url=server.base_url)
-            closing = threading.Timer(0.05, client.close)
+
+            def close_once_asked(server: HostileServer = server, client: Client = client) -> None:
+                while not server.received:
+                    time.sleep(0.005)
+                client.close()
+
+            closing = threading.Thread(target=close_once_asked)
             closing.start()
             with pytest.raises(TransportError, match="was closed while"):
                 client.embed(["a", "b"], model="m")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import pickle
 import time
@@ -48,6 +49,18 @@ def item(index: Any, vector: Any) -> dict[str, Any]:
     return {"index": index, "embedding": vector}
 
 
+def nested(depth: int) -> Any:
+    said: Any = "so"
+    for _ in range(depth):
+        said = {"message": said}
+    return said
+
+
+def unframed(body: bytes) -> bytes:
+    """Return an answer that ends with its connection, and so may have been cut anywhere."""
+    return http(body).replace(f"content-length: {len(body)}\r\n".encode(), b"")
+
+
 def endless_redirect(connection: Any, server: HostileServer, request: Received) -> None:
     connection.sendall(http(b"", 307, location=server.base_url + "/v1/embeddings"))
 
@@ -82,14 +95,16 @@ REPLIES: dict[str, tuple[Reply, type[EmbcodecError], str]] = {
     "304": (http(b"", 304), TransportError, "redirects are not followed"),
     # encodings
     "gzip that is none": (http(PAIR, content_encoding="gzip"), TransportError, "unzipped"),
-    "gzip cut short": (http(zipped(b"[1]" * 999)[:20], content_encoding="gzip"), DecodeError, ""),
+    "gzip cut short": (http(zipped(b"[1]" * 999)[:20], content_encoding="gzip"), TransportError, "broke off after 20"),
     "gzip bomb": (http(zipped(b" " * 9_000_000), content_encoding="gzip"), TransportError, "larger than"),
     "gzip bomb in gzip": (
         http(zipped(b" " * 90_000_000, 2), content_encoding="gzip, gzip"),
         TransportError,
-        "larger than",
+        "content-encoding gzip, gzip, though only gzip was asked for, and once",
     ),
-    "encoding nobody asked for": (http(b"\x1b\x07", content_encoding="br"), EmbcodecError, ""),
+    "encoding nobody asked for": (http(b"\x1b\x07", content_encoding="br"), TransportError, "content-encoding br"),
+    "error in an encoding nobody asked for": (http(b"\x1b\x07", 404, content_encoding="zstd"), ServiceError, "404"),
+    "error larger than any": (http(b"no" * 2_000_000, 400), ServiceError, "400"),
     # what is not an answer
     "page": (
         http(b"<html>Welcome", content_type="text/html"),
@@ -115,8 +130,14 @@ REPLIES: dict[str, tuple[Reply, type[EmbcodecError], str]] = {
     "error of a megabyte": (http({"message": "x" * 1_000_000}, 400), ServiceError, "400"),
     "error in noise": (http(b"\xff\xfe" * 50, 500), ServiceError, "500"),
     "error deep down": (http(b"[" * 100_000, 500), ServiceError, "500"),
+    "error 500 deep": (http({"message": nested(500)}, 400), ServiceError, "400"),
+    "error 500 lists deep": (http({"message": json.loads("[" * 500 + "1" + "]" * 500)}, 400), ServiceError, "400"),
+    "error 500 deep inside a 200": (http({"error": nested(500)}), EmbcodecError, ""),
     # JSON
     "cut JSON": (http(b'{"data":[{"embedding":[1,2'), DecodeError, ""),
+    "cut with the connection": (unframed(b'{"data":[{"embedding":[1,2'), TransportError, "broke off after 26 bytes"),
+    "nothing but a head": (unframed(b""), TransportError, "broke off after 0 bytes"),
+    "wrong up to the end": (unframed(b'{"data":7}'), DecodeError, ""),
     "more after the end": (http(b'{"data":[]} {}'), DecodeError, ""),
     "deep JSON": (http(b'{"data":' + b"[" * 100_000), DecodeError, ""),
     "no UTF-8": (http(b'{"model":"\xff","data":[{"embedding":[1]},{"embedding":[1]}]}'), DecodeError, ""),
@@ -170,7 +191,8 @@ def test_hostile_reply(reply: Reply, kind: type[EmbcodecError], words: str) -> N
     assert time.monotonic() - start < PATIENCE
     assert words in str(caught.value)
     assert len(str(caught.value)) < 3000
-    assert len(server.received) == 1
+    # A machine with much to do may not have sent the request when so short a time-out is over.
+    assert len(server.received) == 1 or (not server.received and "no complete answer" in words)
     assert "while embedding texts 0 to 1" in caught.value.__notes__
     assert_kept(caught.value)
 
@@ -209,6 +231,12 @@ def test_codes_that_are_not_what_was_asked_for(dtype: str, reply: Reply, words: 
 HARMLESS: dict[str, Reply] = {
     "another content type": http(PAIR, content_type="application/octet-stream"),
     "no content type": http(PAIR, content_type=""),
+    "text/plain": http(PAIR, content_type="text/plain; charset=utf-8"),
+    "text/json": http(PAIR, content_type="text/json"),
+    "text/html": http(PAIR, content_type="text/html"),
+    "coding that changes nothing": http(PAIR, content_encoding="identity"),
+    "x-gzip": http(zipped(http(PAIR).partition(b"\r\n\r\n")[2]), content_encoding="x-gzip"),
+    "bytes after the gzip": http(zipped(http(PAIR).partition(b"\r\n\r\n")[2]) + b"\0" * 99, content_encoding="gzip"),
     "names of wild types": http({**PAIR, "model": 5, "id": None, "usage": {"prompt_tokens": "many"}}),
     "usage is a list": http({**PAIR, "usage": [1]}),
     "unknown fields": http({**PAIR, "more": {"deep": [[[]]]}}),

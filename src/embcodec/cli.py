@@ -11,6 +11,7 @@ import click
 
 from . import __version__
 from .errors import EmbcodecError
+from .errors_text import printable
 
 _COMMANDS = {
     "decode": ("cli_data", "Read the vectors out of a response body."),
@@ -63,7 +64,7 @@ def _failure(error: Exception) -> click.ClickException:
         words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
         words = str(error) or type(error).__name__
-    return click.ClickException(" ".join(words.split()))
+    return click.ClickException(printable(" ".join(words.split())))
 
 
 @click.command(

@@ -14,6 +14,7 @@ import click
 
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
+from .errors_text import printable
 
 if TYPE_CHECKING:
     from .lowbit_codes import LowBitCodes
@@ -94,6 +95,11 @@ def read_vectors(
             "sent or asked with: use the floats that they were made of"
         )
     return rows
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Print a line on standard output, or standard error, without obeying control characters from files or services."""
+    click.echo(printable(text), err=error)
 
 
 def print_json(data: Any) -> None:

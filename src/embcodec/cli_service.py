@@ -23,12 +23,14 @@ from .cli_common import (
     example,
     print_json,
     progress_bar,
+    say,
 )
 from .profiles import PROFILES
 
 if TYPE_CHECKING:
     from .batch import BatchLine
     from .client import Client
+    from .client_secret import Secret
 
 _MOST_TOLD = 10  # failures, and reasons for them
 _profile = click.option(
@@ -41,7 +43,7 @@ _profile = click.option(
 @click.option(
     "-o", "--output", type=VECTORS_OUTPUT, required=True, help="Where to save; the suffix says the kind of file."
 )
-@click.option("--model", default="mistral-embed", show_default=True)
+@click.option("--model", help="By default mistral-embed, of Mistral; other services have to be told.")
 @click.option("--dtype", type=DTYPES, default="float", show_default=True)
 @click.option("--dimension", type=click.IntRange(min=1), help="output_dimension; by default all that the model has.")
 @click.option("--encoding", type=ENCODINGS, help="What to ask for; whichever arrives is decoded.")
@@ -51,32 +53,34 @@ _profile = click.option(
     metavar="NAME",
     help="The environment variable with the key; by default the profile's own, which goes to its own host only.",
 )
+@click.option("--api-key-file", type=EXISTING, help="A file with the key and nothing else.")
 @_profile
 @as_json
 def embed(
     texts: IO[str],
     output: Path,
-    model: str,
+    model: str | None,
     dtype: str,
     dimension: int | None,
     encoding: str | None,
     base_url: str | None,
     api_key_variable: str | None,
+    api_key_file: Path | None,
     profile: str,
     as_json: bool,
 ) -> None:
     """Embed the lines of TEXTS (a file, or - for standard input) through a service, and save the vectors.
 
-    The key is read from MISTRAL_API_KEY, or the profile's variable. Empty lines are not allowed.
+    The key is read from MISTRAL_API_KEY, or the profile's variable; no option takes it, since options show in the list
+    of processes. Empty lines are not allowed.
     """
+    from .errors import ServiceError
     from .storage import save
 
-    key = None
-    if api_key_variable is not None:
-        key = os.environ.get(api_key_variable)
-        if not key:
-            raise click.UsageError(f"the environment variable {api_key_variable} is not set")
-    client = _client(key, base_url, profile)
+    client = _client(_key(api_key_variable, api_key_file), base_url, profile)
+    model = model or PROFILES[profile].default_model
+    if model is None:
+        raise click.UsageError(f"say --model: no model of {profile} goes without saying")
     lines = texts.read().splitlines()
     if not lines:
         raise ValueError(f"{texts.name} holds no texts: one a line is embedded")
@@ -84,14 +88,18 @@ def embed(
         if not line.strip():
             raise ValueError(f"line {number} is empty")
     with progress_bar("embedding") as report, client:
-        answer = client.embed(
-            lines,
-            model=model,
-            output_dtype=dtype,
-            output_dimension=dimension,
-            encoding_format=encoding,
-            progress=(lambda done, total: report(done, total or len(lines), "embedding")) if report else None,
-        )
+        try:
+            answer = client.embed(
+                lines,
+                model=model,
+                output_dtype=dtype,
+                output_dimension=dimension,
+                encoding_format=encoding,
+                progress=(lambda done, total: report(done, total or len(lines), "embedding")) if report else None,
+            )
+        except ServiceError as error:
+            error.args = (str(error).replace("encoding_format='float'", "--encoding float"),)
+            raise
     save(output, answer.embeddings)
     if as_json:
         print_json(
@@ -106,7 +114,7 @@ def embed(
             }
         )
     else:
-        click.echo(f"{answer.embeddings!r} from {answer.model} -> {output}")
+        say(f"{answer.embeddings!r} from {answer.model} -> {output}")
 
 
 @click.command(epilog=example("embcodec batch output.jsonl --dtype int8 -o vectors.safetensors"))
@@ -171,12 +179,12 @@ def batch(
 
 def _tell_failures(errors: Sequence[BatchLine]) -> None:
     for line in errors[:_MOST_TOLD]:
-        click.echo(f"{line.custom_id or 'no custom_id'}: {line.error}", err=True)
+        say(f"{line.custom_id or 'no custom_id'}: {line.error}", error=True)
     if len(errors) > _MOST_TOLD:
         reasons = Counter(getattr(line.error, "reason", str(line.error))[:100] for line in errors).most_common()
         counts = "; ".join(f"{count} x {reason}" for reason, count in reasons[:_MOST_TOLD])
         others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
-        click.echo(f"{len(errors)} lines failed: {counts}{others}", err=True)
+        say(f"{len(errors)} lines failed: {counts}{others}", error=True)
 
 
 @click.command(epilog=example("embcodec serve --port 8000", "curl http://127.0.0.1:8000/v1/models"))
@@ -216,7 +224,26 @@ def serve(host: str, port: int, models: tuple[str, ...], lenient: bool, api_key:
     )
 
 
-def _client(api_key: str | None, base_url: str | None, profile: str) -> Client:
+def _key(variable: str | None, file: Path | None) -> Secret | None:
+    """Return the key that the options lead to, if they do; no variable of a frame ever holds it as text."""
+    from .client_secret import Secret
+
+    if variable is not None and file is not None:
+        raise click.UsageError("the key comes from --api-key-variable or from --api-key-file, not from both")
+    if file is not None:
+        key, place = Secret(file.read_bytes().decode("latin-1")), str(file)
+    elif variable is not None:
+        key, place = Secret(os.environ.get(variable, "")), f"the environment variable {variable}"
+        if not key:
+            raise click.UsageError(f"{place} is not set")
+    else:
+        return None
+    if not key or key.flaw is not None:
+        raise click.UsageError(f"{place} {key.flaw or 'holds no key'}")
+    return key
+
+
+def _client(api_key: Secret | None, base_url: str | None, profile: str) -> Client:
     """Return a client; a malformed address is bad usage, and so is a service without the key that it will want."""
     from .client import Client
 
@@ -230,7 +257,7 @@ def _client(api_key: str | None, base_url: str | None, profile: str) -> Client:
     if settings.key is None and base_url is None and not settings.is_local:
         raise click.UsageError(
             f"{settings.host} wants a key: set {settings.profile.api_key_variable}, or name another variable with "
-            "--api-key-variable, or another server with --base-url"
+            "--api-key-variable, a file with --api-key-file, or another server with --base-url"
         )
     return client
 

@@ -8,14 +8,16 @@ import threading
 import weakref
 from collections.abc import AsyncIterable, Iterable, Mapping
 from concurrent import futures
+from contextlib import closing
 from typing import Any, Self
 
-from .client_core import Job, Partial, Progress, send
+from .client_core import Job, Outcome, Partial, Progress, send
 from .client_order import make_order
-from .client_settings import make_settings
+from .client_secret import Secret, without_credentials
+from .client_settings import Settings, make_settings
+from .client_split import Batch
 from .client_transport import Transport
 from .client_worker import Worker
-from .errors import TransportError
 from .profiles import Profile
 from .response import EmbeddingResponse
 
@@ -25,10 +27,12 @@ _STARTING = threading.Lock()  # held while a client gets or gives up its worker
 class _BaseClient:
     """What :class:`Client` and :class:`AsyncClient` have in common: everything but the waiting."""
 
+    _settings: Settings
+
     def __init__(
         self,
         *,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         base_url: str | None = None,
         profile: str | Profile = "mistral",
         timeout: float = 60.0,
@@ -36,6 +40,8 @@ class _BaseClient:
         concurrency: int = 4,
         retry_seconds: float = 300.0,
     ) -> None:
+        # First of all: whatever is raised from here on shows the variables of this frame in some report.
+        api_key, base_url = Secret.wrap(api_key), without_credentials(base_url)
         self._settings = make_settings(
             api_key=api_key,
             base_url=base_url,
@@ -46,12 +52,33 @@ class _BaseClient:
             retry_seconds=retry_seconds,
         )
 
-    def _job(self, texts: str | Iterable[str], progress: Progress | None, resume: Partial | None, **wishes: Any) -> Job:
-        return Job(texts, make_order(self._settings, **wishes), progress, resume)
+    def _job(
+        self,
+        texts: str | Iterable[str],
+        model: str,
+        output_dtype: str,
+        output_dimension: int | None,
+        encoding_format: str | None,
+        progress: Progress | None,
+        resume: Partial | None,
+        extra: Mapping[str, Any] | None,
+    ) -> Job:
+        order = make_order(
+            self._settings,
+            model=model,
+            output_dtype=output_dtype,
+            output_dimension=output_dimension,
+            encoding_format=encoding_format,
+            extra=extra,
+        )
+        return Job(texts, order, progress, resume)
 
     def __repr__(self) -> str:
-        key = "with a key" if self._settings.key else "without a key"
-        return f"{type(self).__name__}({self._settings.profile.name}, {self._settings.url}, {key})"
+        settings = getattr(self, "_settings", None)
+        if settings is None:  # its construction failed
+            return f"{type(self).__name__}(not ready)"
+        key = "with a key" if settings.key else "without a key"
+        return f"{type(self).__name__}({settings.profile.name}, {settings.url}, {key})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle everything but the key: a copy looks for its own in the environment."""
@@ -72,7 +99,8 @@ class Client(_BaseClient):
     ----------
     api_key : str, optional
         By default what the profile's environment variable (``MISTRAL_API_KEY``) holds, which goes to the profile's
-        own host only: for another `base_url` pass the key here. It shows in no repr, log, traceback or pickle.
+        own host only: for another `base_url` pass the key here. It shows in no repr, log, traceback (with variables or
+        without) or pickle.
     base_url : str, optional
         By default the profile's.
     profile : str or Profile
@@ -80,7 +108,11 @@ class Client(_BaseClient):
     timeout : float
         Seconds that one attempt may take, from connecting to the last byte.
     max_retries : int
-        Further attempts of a request after a rate limit (429), a failing server (5xx) or a lost connection.
+        Further attempts of a request after 408, 409, 425, a rate limit (429), a failing server (every 5xx but 501 and
+        505), or a connection or an answer that broke off. An answer that is lost on its way may have been charged, and
+        is charged again, unless the service knows the request by its idempotency key: retries repeat it in the header
+        that the profile names (`Profile.idempotency_header`). OpenAI's is sent, though its documentation promises
+        nothing for embeddings; the others have no word of one.
     concurrency : int
         Most requests at a time.
     retry_seconds : float
@@ -154,33 +186,20 @@ class Client(_BaseClient):
         ValueError, TypeError
             The call itself makes no sense, or a text is none.
 
-        Each names the failed texts in a note and carries ``partial``: what the other requests gave.
+        Each names the failed texts in a note and carries ``partial``: what the other requests gave. So do an
+        interruption from the keyboard and, of an :class:`AsyncClient`, a cancellation.
         """
-        job = self._job(
-            texts,
-            progress,
-            resume,
-            model=model,
-            output_dtype=output_dtype,
-            output_dimension=output_dimension,
-            encoding_format=encoding_format,
-            extra=extra,
-        )
-        waiting: set[futures.Future[Any]] = set()
-        try:
-            for batch in job.schedule():
-                if batch is not None:
-                    worker = self._working()
-                    waiting.add(worker.submit(send(worker.transport, job, batch)))
-                else:
-                    done, waiting = futures.wait(waiting, return_when=futures.FIRST_COMPLETED)
-                    job.collect(done)
-        except futures.CancelledError:
-            raise TransportError("the client was closed while it was embedding") from None
-        finally:
-            for future in waiting:
-                future.cancel()
-        return job.result()
+        job = self._job(texts, model, output_dtype, output_dimension, encoding_format, progress, resume, extra)
+
+        def start(batch: Batch) -> futures.Future[list[Outcome]]:
+            worker = self._working()
+            return worker.submit(send(worker.transport, job, batch))
+
+        with job.keeping():
+            with closing(job.course(start)) as course:
+                for under_way in course:
+                    futures.wait(under_way, return_when=futures.FIRST_COMPLETED)
+            return job.result()
 
     def close(self) -> None:
         """End all connections. The client may be used again."""
@@ -238,30 +257,20 @@ class AsyncClient(_BaseClient):
         """Embed any number of texts, as :meth:`Client.embed` does; an async iterator is read to its end first."""
         if isinstance(texts, AsyncIterable):
             texts = [text async for text in texts]
-        job = self._job(
-            texts,
-            progress,
-            resume,
-            model=model,
-            output_dtype=output_dtype,
-            output_dimension=output_dimension,
-            encoding_format=encoding_format,
-            extra=extra,
-        )
+        job = self._job(texts, model, output_dtype, output_dimension, encoding_format, progress, resume, extra)
         transport = self._transport_of(asyncio.get_running_loop())
-        waiting: set[asyncio.Task[Any]] = set()
-        try:
-            for batch in job.schedule():
-                if batch is not None:
-                    waiting.add(asyncio.create_task(send(transport, job, batch)))
-                else:
-                    done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                    job.collect(done)
-        finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-        return job.result()
+
+        def start(batch: Batch) -> asyncio.Task[list[Outcome]]:
+            return asyncio.create_task(send(transport, job, batch))
+
+        with job.keeping():
+            try:
+                with closing(job.course(start)) as course:
+                    for under_way in course:
+                        await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await asyncio.gather(*job.under_way, return_exceptions=True)
+            return job.result()
 
     def _transport_of(self, loop: asyncio.AbstractEventLoop) -> Transport:
         # Connections belong to the loop they were made in: another loop (another asyncio.run) starts with none.

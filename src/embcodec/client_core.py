@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from .client_order import Order, is_too_large, merge
+from .client_split import Batch, halves, split_texts
 from .client_transport import Transport
 from .embeddings import Embeddings
-from .errors import EmbcodecError
+from .errors import ServiceError, TransportError
 from .response import EmbeddingResponse
 
 Progress = Callable[[int, int | None], object]
-_BYTES_A_TOKEN = 3  # cautious: most text has four or more; a service that counts otherwise makes the batch be halved
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The texts of one request; `rows` is where they stand among all."""
-
-    rows: range
-    texts: Sequence[str] = field(repr=False)
-    body: bytes = field(repr=False)
-
-    @property
-    def digest(self) -> bytes:
-        """What tells this request from every other: a hash of its body."""
-        return hashlib.blake2b(self.body, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +25,7 @@ class Outcome:
 
     batch: Batch
     answer: EmbeddingResponse | None = None
-    error: EmbcodecError | None = None
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,49 +48,20 @@ class Partial:
     known: Mapping[bytes, EmbeddingResponse] = field(repr=False)
 
 
-def split_texts(texts: Iterable[str], order: Order) -> Iterator[Batch]:
-    """Cut `texts` into requests within the profile's limits of number and (estimated) tokens.
+class _UnderWay(Protocol):
+    """A request that was sent: an asyncio task, or the future of one."""
 
-    The cut depends on the texts alone, so that the same texts give the same requests again.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For what is no text, or no Unicode text; the position is named.
-    """
-    profile = order.settings.profile
-    budget = float("inf") if profile.max_tokens is None else profile.max_tokens
-    start, tokens, held = 0, 0, list[str]()
-    for position, text in enumerate(texts):
-        cost = 1 + _utf8_length(text, position) // _BYTES_A_TOKEN
-        if held and (len(held) == profile.max_inputs or tokens + cost > budget):
-            yield _make_batch(start, held, order)
-            start, tokens, held = position, 0, []
-        held.append(text)
-        tokens += cost
-    if held:
-        yield _make_batch(start, held, order)
-
-
-def _utf8_length(text: Any, position: int) -> int:
-    if not isinstance(text, str):
-        raise TypeError(f"text {position} is {type(text).__name__}, not str")
-    try:
-        return len(text.encode())
-    except UnicodeEncodeError:
-        raise ValueError(f"text {position} has a lone surrogate: it is no Unicode text") from None
-
-
-def _make_batch(start: int, texts: Sequence[str], order: Order) -> Batch:
-    return Batch(range(start, start + len(texts)), texts, order.body(texts))
-
-
-class _Finished(Protocol):
+    def done(self) -> bool: ...
+    def cancelled(self) -> bool: ...
+    def cancel(self) -> bool: ...
     def result(self) -> list[Outcome]: ...
 
 
+Sent = TypeVar("Sent", bound=_UnderWay)
+
+
 class Job:
-    """One call of ``embed``: says what to do next, and keeps what came of it.
+    """One call of ``embed``: says what to send, and keeps what came of it.
 
     Parameters
     ----------
@@ -121,16 +78,17 @@ class Job:
         if isinstance(texts, str):
             texts = (texts,)
         self.order = order
+        self.under_way: dict[Any, Batch] = {}
         self._texts = texts
         self._total = len(texts) if isinstance(texts, Sized) else None
         self._progress = progress
         self._known = dict(resume.known) if resume is not None else {}
-        self._answers: dict[int, tuple[Batch, EmbeddingResponse]] = {}
+        self._answers: dict[int, tuple[range, EmbeddingResponse]] = {}  # by the first of their rows
         self._failures: list[Outcome] = []
         self._interruption: Exception | None = None
-        self._in_flight = 0
         self._done = 0
         self._noted = False
+        self._models_asked_for = False
 
     def halted(self) -> bool:
         """Whether the call has failed: nothing new is sent or tried again."""
@@ -140,50 +98,100 @@ class Job:
         """Return the answer to the very same request, if there has been one."""
         return self._known.get(batch.digest)
 
-    def schedule(self) -> Iterator[Batch | None]:
-        """Say what to do: send a batch, or (None) wait until at least one has an outcome.
+    def remember(self, batch: Batch, answer: EmbeddingResponse) -> None:
+        """Keep an answer at the moment that it comes: whatever happens next, it has been paid for."""
+        self._known[batch.digest] = answer
+
+    def wants_models(self, error: Exception) -> bool:
+        """Whether to ask the service for its models, once: it says that it has not the one asked for."""
+        wanted = not self._models_asked_for and self.order.lacks_model(error)
+        self._models_asked_for |= wanted
+        return wanted
+
+    def course(self, start: Callable[[Batch], Sent]) -> Generator[Collection[Sent], None, None]:
+        """Send batch after batch, and yield what is under way whenever some of it has to end first.
 
         Texts are taken only as they are sent. After a failure what is under way is waited for, since it may have been
-        paid for.
+        paid for. Closed early, it keeps what has ended and cancels the rest, which stays in `under_way`.
+
+        Parameters
+        ----------
+        start : callable
+            Sends a batch, and returns what will have its outcomes.
         """
         batches = split_texts(self._texts, self.order)
-        while not self.halted():
-            try:
-                batch = next(batches, None)
-            except Exception as error:
-                self._interruption = error  # the caller's own: raised when nothing is under way any more
-                break
-            if batch is None:
-                break
-            if (answer := self.recall(batch)) is not None:
-                self._accept(batch, answer)
-                continue
-            while self._in_flight == self.order.settings.concurrency:
-                yield None
-            if not self.halted():
-                self._in_flight += 1
-                yield batch
-        while self._in_flight:
-            yield None
+        try:
+            while not self.halted() and (batch := self._next(batches)) is not None:
+                if (answer := self.recall(batch)) is not None:
+                    self._accept(batch, answer)
+                    self._tell([self._done])
+                    continue
+                while len(self.under_way) == self.order.settings.concurrency:
+                    yield self.under_way.keys()
+                    self._tell(self.collect())
+                if not self.halted():
+                    self.under_way[start(batch)] = batch
+            while self.under_way:
+                yield self.under_way.keys()
+                self._tell(self.collect())
+        finally:
+            self.collect()
+            for sent in self.under_way:
+                sent.cancel()
 
-    def collect(self, finished: Collection[_Finished]) -> None:
-        """Take the outcomes of batches that were sent."""
-        self._in_flight -= len(finished)
-        for outcome in (outcome for one in finished for outcome in one.result()):
-            if outcome.answer is None:
-                self._failures.append(outcome)
-            else:
-                self._accept(outcome.batch, outcome.answer)
+    def _next(self, batches: Iterator[Batch]) -> Batch | None:
+        try:
+            return next(batches, None)
+        except Exception as error:
+            self._interruption = error  # the caller's own: raised when nothing is under way any more
+            return None
+
+    def collect(self) -> list[int]:
+        """Take the outcomes of what has ended, and return the numbers of texts answered after each of them."""
+        steps: list[int] = []
+        for sent in [sent for sent in self.under_way if sent.done()]:
+            batch = self.under_way.pop(sent)
+            if sent.cancelled():
+                closed = TransportError("the client was closed while it was embedding")
+                self._failures.append(Outcome(batch, error=closed))
+                continue
+            for outcome in sent.result():
+                if outcome.answer is None:
+                    self._failures.append(outcome)
+                else:
+                    self._accept(outcome.batch, outcome.answer)
+                    steps.append(self._done)
+        return steps
 
     def _accept(self, batch: Batch, answer: EmbeddingResponse) -> None:
         # The texts are not kept: a generator of any number of them costs memory for what is under way only.
-        self._answers[batch.rows.start] = Batch(batch.rows, (), b""), answer
-        self._known[batch.digest] = answer
+        self._answers[batch.rows.start] = batch.rows, answer
         self._done += len(batch.rows)
         if not self._noted:
             self._noted = self.order.note_encoding(answer)
-        if self._progress is not None:
-            self._progress(self._done, self._total)
+
+    def _tell(self, steps: Iterable[int]) -> None:
+        for done in steps:
+            if self._progress is None:
+                return
+            try:
+                self._progress(done, self._total)
+            except Exception as error:
+                self._interruption, self._progress = self._interruption or error, None
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Put ``partial`` on whatever leaves the block, interruptions and cancellations included."""
+        try:
+            yield
+        except BaseException as error:
+            partial = self._partial()
+            with suppress(Exception):  # an exception of the caller's own may take no attributes
+                error.partial = partial  # type: ignore[attr-defined]
+                if partial.answered:
+                    remedy = "pass resume=error.partial to embed only the others"
+                    error.add_note(f"{self._done} texts were answered: {remedy}")
+            raise
 
     def result(self) -> EmbeddingResponse:
         """Return all the embeddings in the order of their texts.
@@ -191,39 +199,27 @@ class Job:
         Raises
         ------
         Exception
-            The first failure, with ``partial``.
+            The first failure.
         """
-        ordered = [self._answers[start] for start in sorted(self._answers)]
-        if self.halted():
-            raise self._failure(ordered)
-        if not ordered:
-            return self._nothing()
-        try:
-            return merge([answer for _, answer in ordered], [batch.rows.start for batch, _ in ordered])
-        except EmbcodecError as error:
-            error.partial = self._partial(ordered)
-            raise
-
-    def _failure(self, ordered: list[tuple[Batch, EmbeddingResponse]]) -> Exception:
-        error: Exception
         if self._failures:
             first = self._failures[0]
             assert first.error is not None
-            error = first.error
-            rows = first.batch.rows
-            error.add_note(f"while embedding texts {rows.start} to {rows.stop - 1}")
-        else:
-            assert self._interruption is not None
-            error = self._interruption
-        if self._done:
-            error.add_note(f"{self._done} texts were answered: pass resume=error.partial to embed only the others")
-        error.partial = self._partial(ordered)  # type: ignore[attr-defined]
-        return error
+            first.error.add_note(f"while embedding texts {first.batch.rows.start} to {first.batch.rows.stop - 1}")
+            raise first.error
+        if self._interruption is not None:
+            raise self._interruption
+        if not self._answers:
+            return self._nothing()
+        ordered = self._ordered()
+        return merge([answer for _, answer in ordered], [rows.start for rows, _ in ordered])
 
-    def _partial(self, ordered: list[tuple[Batch, EmbeddingResponse]]) -> Partial:
+    def _ordered(self) -> list[tuple[range, EmbeddingResponse]]:
+        return [self._answers[start] for start in sorted(self._answers)]
+
+    def _partial(self) -> Partial:
         return Partial(
             failed=tuple(sorted((outcome.batch.rows for outcome in self._failures), key=lambda rows: rows.start)),
-            answered=tuple((batch.rows, answer) for batch, answer in ordered),
+            answered=tuple(self._ordered()),
             known=self._known,
         )
 
@@ -251,17 +247,20 @@ async def send(transport: Transport, job: Job, batch: Batch) -> list[Outcome]:
             cap=job.order.cap(count),
             halted=job.halted,
         )
+        job.remember(batch, answer)
         return [Outcome(batch, answer)]
-    except EmbcodecError as error:
+    except Exception as error:
         if count == 1 or not is_too_large(error):
-            return [Outcome(batch, error=error)]
+            return [Outcome(batch, error=await _with_models(error, transport, job))]
     outcomes: list[Outcome] = []
-    start, middle = batch.rows.start, count // 2
-    for half in (
-        _make_batch(start, batch.texts[:middle], job.order),
-        _make_batch(start + middle, batch.texts[middle:], job.order),
-    ):
+    for half in halves(batch, job.order):
         outcomes += await send(transport, job, half)
         if outcomes[-1].error is not None:
             break
     return outcomes
+
+
+async def _with_models(error: Exception, transport: Transport, job: Job) -> Exception:
+    if isinstance(error, ServiceError) and job.wants_models(error):
+        return job.order.with_models(error, await transport.models())
+    return error

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .client_reply import Reply
 from .client_settings import Settings
-from .client_transport import Reply
 from .dtypes import EncodingFormat, OutputDtype, as_dimension
 from .embeddings import Embeddings
 from .errors import DecodeError, EmbcodecError, ServiceError, TransportError
@@ -19,6 +19,8 @@ from .response import EmbeddingResponse, Usage, decode_response, service_error
 
 _LOG = logging.getLogger("embcodec.client")
 _TOO_LARGE = frozenset({"3210", "max_tokens_per_request"})
+_NOT_UNDERSTOOD = frozenset({400, 404, 422})  # of a request that asks for what a service does not have
+_MOST_MODELS = 20  # named in a message
 _CAP_BASE, _CAP_TEXT = 1 << 20, 1 << 19  # bytes of an answer: 16,384 dimensions at 32 bytes a text, and room
 
 
@@ -47,47 +49,62 @@ class Order:
         """Return the most bytes that an answer to `count` texts may have."""
         return _CAP_BASE + count * _CAP_TEXT
 
-    def interpret(self, reply: Reply, count: int) -> EmbeddingResponse:
-        """Return the embeddings in `reply`, `count` of them.
+    def interpret(self, reply: Reply, count: int) -> EmbeddingResponse | EmbcodecError:
+        """Return the embeddings in `reply`, `count` of them, or the error that it amounts to.
 
-        Raises
-        ------
-        ServiceError, TransportError, DecodeError
-            Without the key, even where the service repeats it.
+        Nothing is raised, however odd the reply is, and the error has neither a traceback nor the key, even where the
+        service repeats it: the frames that read a reply hold it.
         """
         try:
-            return self._interpret(reply, count)
+            return self._read(reply, count)
         except EmbcodecError as error:
-            failure = _redacted(error, self.settings)
-        raise failure
+            failure = error
+        except Exception as error:
+            failure = DecodeError(f"the answer of {self.settings.host} cannot be read: {type(error).__name__}: {error}")
+        return _redacted(failure, self.settings)
 
-    def _interpret(self, reply: Reply, count: int) -> EmbeddingResponse:
+    def _read(self, reply: Reply, count: int) -> EmbeddingResponse:
         host = self.settings.host
         if 300 <= reply.status < 400:
             target = reply.headers.get("location", "nowhere")[:200]
             raise TransportError(f"{host} redirects to {target} (status {reply.status}); redirects are not followed")
-        if not 200 <= reply.status < 300:
-            raise self._explain(service_error(reply.body, reply.status, reply.headers))
+        if not reply.is_good:
+            raise self._explain(_error_of(reply))
         kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind.startswith("text/") or kind.endswith(("html", "xml")):
+        is_page = kind.startswith("text/") or kind.endswith(("html", "xml"))
+        if is_page and reply.body.lstrip()[:1] not in (b"{", b"["):  # JSON is read under whatever name
             beginning = reply.body[:80].decode(errors="replace")
             raise TransportError(f"{host} answered with {kind}, not with JSON: {beginning!r}")
-        answer = decode_response(
-            reply.body,
-            output_dtype=self.output_dtype,
-            dimension=self.output_dimension,
-            profile=self.settings.profile,
-            expected_count=count,
-        )
+        try:
+            answer = decode_response(
+                reply.body,
+                output_dtype=self.output_dtype,
+                dimension=self.output_dimension,
+                profile=self.settings.profile,
+                expected_count=count,
+            )
+        except DecodeError as error:
+            if reply.is_framed or error.offset != len(reply.body):
+                raise
+            cut = f"the answer of {host} broke off after {len(reply.body)} bytes"
+            raise TransportError(cut, transient=True) from None
+        except ServiceError as error:
+            raise self._explain(error) from None
         if answer.embeddings.dimension != self.output_dimension is not None:
             found = answer.embeddings.dimension
             raise DecodeError(f"{host} answered with {found} dimensions where {self.output_dimension} were asked for")
         return answer
 
     def _explain(self, error: ServiceError) -> ServiceError:
+        said = error.message.lower()
         if error.status == 404:  # a wrong route as often as a wrong model
-            asked = self.settings.url.partition("?")[0]
-            return ServiceError(f"{error.message} (asked at {asked})", status=404, type=error.type, code=error.code)
+            error = _with_words(error, f"asked at {self.settings.url.partition('?')[0]}")
+        elif (
+            error.status in _NOT_UNDERSTOOD
+            and self.encoding_format is EncodingFormat.BASE64
+            and ("base64" in said or "encoding_format" in said)
+        ):
+            error = _with_words(error, "base64 was asked for: encoding_format='float' asks for lists")
         variable = self.settings.withheld_key
         if error.status in (401, 403) and variable:
             error.add_note(
@@ -95,6 +112,19 @@ class Order:
                 f"to send it to {self.settings.host}, pass it as api_key"
             )
         return error
+
+    def lacks_model(self, error: Exception) -> bool:
+        """Whether a service says that it has no such model."""
+        if not isinstance(error, ServiceError) or error.status not in _NOT_UNDERSTOOD:
+            return False
+        said = error.message.lower()
+        return "model" in said and self.model.lower() in said
+
+    def with_models(self, error: ServiceError, models: Sequence[str]) -> EmbcodecError:
+        """Return `error` with the names of the models that there are."""
+        listed = ", ".join(name[:100] for name in models[:_MOST_MODELS])
+        more = f" and {len(models) - _MOST_MODELS} others" if len(models) > _MOST_MODELS else ""
+        return _redacted(_with_words(error, f"the service lists {listed}{more}"), self.settings) if models else error
 
     def note_encoding(self, answer: EmbeddingResponse) -> bool:
         """Say in the log, and return, whether the answer came in another encoding than was asked for."""
@@ -155,7 +185,7 @@ def make_order(
     )
 
 
-def is_too_large(error: EmbcodecError) -> bool:
+def is_too_large(error: Exception) -> bool:
     """Whether a service refused a request for its size: fewer texts may pass."""
     if not isinstance(error, ServiceError):
         return False
@@ -208,14 +238,38 @@ def _sum_counts(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     return total if usages else None
 
 
+def _error_of(reply: Reply) -> ServiceError:
+    try:
+        return service_error(reply.body, reply.status, reply.headers)
+    except Exception:  # too deep, or odd in another way: the status says enough
+        return ServiceError("the service gave a reason that cannot be read", status=reply.status)
+
+
+def _with_words(error: ServiceError, words: str) -> ServiceError:
+    """Return `error` with something to go on in its message."""
+    return ServiceError(
+        f"{error.message} ({words})",
+        status=error.status,
+        type=error.type,
+        code=error.code,
+        retry_after=error.retry_after,
+    )
+
+
 def _redacted(error: EmbcodecError, settings: Settings) -> EmbcodecError:
-    """Return `error`, or one like it where a service has put the key into its words."""
-    words = f"{error} {error.__dict__} {getattr(error, '__notes__', ())}"
+    """Return `error` without traceback and context, or one like it where a service has put the key into its words."""
+    error = error.with_traceback(None)
+    error.__cause__ = error.__context__ = None
+    notes = getattr(error, "__notes__", [])
+    words = f"{error} {error.__dict__}"
     if settings.redact(words) == words:
         return error
     clean = {
         name: settings.redact(value) if isinstance(value, str) else value for name, value in error.__dict__.items()
     }
     clean.pop("__notes__", None)
-    reason = clean.pop("message", None) or clean.pop("reason", "")
-    return type(error)(reason, **clean)
+    reason = next((clean.pop(name) for name in ("message", "reason") if name in clean), settings.redact(str(error)))
+    failure = type(error)(reason, **clean)
+    for note in notes:
+        failure.add_note(settings.redact(note))
+    return failure

@@ -6,41 +6,13 @@ import ipaddress
 import logging
 import os
 from dataclasses import dataclass, field
-from typing import Any, Never
+from typing import Any
 from urllib.parse import urlsplit
 
+from .client_secret import Secret, keep_out_of_logs
 from .profiles import Profile, resolve_profile
 
 _LOG = logging.getLogger("embcodec.client")
-
-
-class Secret:
-    """A key that shows in no repr, log or pickle.
-
-    Examples
-    --------
-    >>> Secret("sk-1234")
-    Secret(...)
-    """
-
-    __slots__ = ("__value",)
-
-    def __init__(self, value: str) -> None:
-        self.__value = value
-
-    def reveal(self) -> str:
-        """Return the key."""
-        return self.__value
-
-    def redact(self, text: str) -> str:
-        """Return `text` with every occurrence of the key blotted out."""
-        return text.replace(self.__value, "[key]")
-
-    def __repr__(self) -> str:
-        return "Secret(...)"
-
-    def __reduce__(self) -> Never:
-        raise TypeError("a Secret is not pickled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +32,12 @@ class Settings:
     def host(self) -> str:
         """Host and port that requests go to."""
         return urlsplit(self.url).netloc
+
+    @property
+    def models_url(self) -> str | None:
+        """Where the service lists its models, if that follows from where it embeds."""
+        start = self.url.removesuffix("/embeddings")
+        return f"{start}/models" if start != self.url else None
 
     @property
     def is_local(self) -> bool:
@@ -84,7 +62,7 @@ class Settings:
 
 def make_settings(
     *,
-    api_key: str | None,
+    api_key: Secret | None,
     base_url: str | None,
     profile: str | Profile,
     timeout: float,
@@ -104,12 +82,16 @@ def make_settings(
     if max_retries < 0 or concurrency < 1:
         raise ValueError("max_retries is 0 or more and concurrency 1 or more")
     own_host = _origin(base) == _origin(known.base_url)
-    value, origin = api_key, "api_key"
-    if value is None and own_host:
+    key, origin = api_key, "api_key"
+    if key is None and own_host:
         origin = known.api_key_variable
-        value = os.environ.get(origin)
+        key = Secret.wrap(os.environ.get(origin))
+    if key:
+        if key.flaw is not None:
+            raise ValueError(f"the key in {origin} {key.flaw}")
+        keep_out_of_logs(key)
     parts = urlsplit(base)
-    if value and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+    if key and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         _LOG.warning("the key goes to %s unencrypted: use https", parts.netloc)
     return Settings(
         profile=known,
@@ -118,7 +100,7 @@ def make_settings(
         max_retries=max_retries,
         concurrency=concurrency,
         retry_seconds=float(retry_seconds),
-        key=_check_key(value, origin) if value else None,
+        key=key or None,
         base_url=base_url,
     )
 
@@ -152,10 +134,3 @@ def _join(base_url: str, path: str) -> str:
     """Return the address of `path`; a base that ends with the path's version (``/v1``) is one as well."""
     version = "/" + path.lstrip("/").partition("/")[0]
     return base_url.rstrip("/").removesuffix(version) + path
-
-
-def _check_key(value: str, origin: str) -> Secret:
-    key = value.strip()
-    if not key or not all("!" <= character <= "~" for character in key):
-        raise ValueError(f"the key in {origin} has characters that no header may carry")
-    return Secret(key)

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
 import ssl
 import time
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Callable, Generator
 from functools import cache
-from typing import Any
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TypeVar
 
 import httpx2
 import stamina
 
 from . import __version__
-from .client_settings import Secret, Settings
-from .errors import ServiceError, TransportError
+from .client_reply import Reply, UnreadableError, read_reply
+from .client_secret import Secret
+from .client_settings import Settings
+from .errors import EmbcodecError, ServiceError, TransportError
+
+T = TypeVar("T")
 
 # stamina logs retries; a bare "stamina.retry_scheduled" tells nothing to a program that has not set logging up.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
-_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
+_RETRIED = frozenset({408, 409, 425, 429})  # and 5xx, but for those that say never
+_FINAL = frozenset({501, 505})
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds, where the service names none: doubled each time
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer as it came: status, headers, the whole body (unzipped).
-
-    What a service says may hold the key: only the status shows in a traceback with variables.
-    """
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+_LISTING_SECONDS, _LISTING_CAP = 5.0, 1 << 20  # what the list of models may take
 
 
 class _Bearer(httpx2.Auth):
@@ -65,6 +61,7 @@ class Transport:
         self._settings = settings
         self._http = httpx2.AsyncClient(
             auth=_Bearer(settings.key) if settings.key else None,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # what a service sets is not told to it again
             timeout=settings.timeout,
             follow_redirects=False,
             trust_env=not settings.is_local,  # a proxy has no part in talk between two programs of one machine
@@ -83,15 +80,18 @@ class Transport:
         await self._http.aclose()
 
     async def post(
-        self, body: bytes, interpret: Callable[[Reply], Any], *, cap: int, halted: Callable[[], bool]
-    ) -> Any:
+        self, body: bytes, interpret: Callable[[Reply], T | EmbcodecError], *, cap: int, halted: Callable[[], bool]
+    ) -> T:
         """Send `body` until it is answered, and return what `interpret` makes of the answer.
+
+        Every attempt carries the same idempotency key, if the profile names a header for it.
 
         Parameters
         ----------
         body : bytes
         interpret : callable
-            Takes the reply; what it raises decides on another attempt.
+            Takes the reply, and returns what it holds or the error that it amounts to, which decides on another
+            attempt. It raises nothing.
         cap : int
             Most bytes of an unzipped answer.
         halted : callable
@@ -99,11 +99,14 @@ class Transport:
 
         Raises
         ------
-        ServiceError, TransportError
-            As `interpret` does, or where no answer came, after the attempts that the settings allow.
+        EmbcodecError
+            What `interpret` returned, or a TransportError where no answer came, after the attempts that the settings
+            allow.
         """
         rule = _retry_rule(self._settings.retry_seconds, halted)
         attempts = self._settings.max_retries + 1
+        header = self._settings.profile.idempotency_header
+        headers = {} if header is None else {header: str(uuid.uuid4())}
         async for attempt in stamina.retry_context(
             rule,
             attempts=attempts,
@@ -113,46 +116,52 @@ class Transport:
             wait_jitter=_FIRST_WAIT,
         ):
             with attempt:
-                return interpret(await self._attempt(body, cap))
+                outcome = await self._attempt(body, headers, interpret, cap)
+                # Raised here, not where it was found: frames that hold requests and replies, and with them the key,
+                # have ended.
+                if isinstance(outcome, EmbcodecError):
+                    raise outcome
+                return outcome
         raise AssertionError("an attempt returns or raises")
 
-    async def _attempt(self, body: bytes, cap: int) -> Reply:
-        host, seconds = self._settings.host, self._settings.timeout
+    async def models(self) -> list[str]:
+        """Return the names of the models that the service lists; none where it does not, or not soon."""
+        url = self._settings.models_url
+        if url is None:
+            return []
         try:
-            async with asyncio.timeout(seconds), self._http.stream("POST", self._settings.url, content=body) as reply:
-                return Reply(reply.status_code, reply.headers, await _read(reply, cap))
+            async with asyncio.timeout(_LISTING_SECONDS), self._http.stream("GET", url) as response:
+                reply = await read_reply(response, _LISTING_CAP)
+            listed = json.loads(reply.body)["data"] if reply.is_good else []
+            return [str(model["id"]) for model in listed]
+        except Exception:  # this only helps an error along: it makes none of its own
+            return []
+
+    async def _attempt(
+        self, body: bytes, headers: dict[str, str], interpret: Callable[[Reply], T | EmbcodecError], cap: int
+    ) -> T | EmbcodecError:
+        reply = await self._exchange(body, headers, cap)
+        return reply if isinstance(reply, TransportError) else interpret(reply)
+
+    async def _exchange(self, body: bytes, headers: dict[str, str], cap: int) -> Reply | TransportError:
+        host, seconds = self._settings.host, self._settings.timeout
+        request = self._http.stream("POST", self._settings.url, content=body, headers=headers)
+        try:
+            async with asyncio.timeout(seconds), request as response:
+                return await read_reply(response, cap)
         except (TimeoutError, httpx2.TimeoutException):
-            failure = TransportError(f"no complete answer from {host} within {seconds:g} seconds", transient=True)
+            words, transient = f"no complete answer from {host} within {seconds:g} seconds", True
         except httpx2.ConnectError as error:
-            failure = TransportError(f"cannot connect to {host}: {error}", transient=True)
+            words, transient = f"cannot connect to {host}: {error}", True
         except httpx2.InvalidURL as error:
-            failure = TransportError(f"no address: {error}")
-        except httpx2.DecodingError as error:
-            failure = TransportError(f"the answer of {host} cannot be unzipped: {error}")
+            words, transient = f"no address: {error}", False
         except httpx2.RequestError as error:
-            reason = str(error) or type(error).__name__
-            failure = TransportError(f"the connection to {host} broke: {reason}", transient=True)
-        except _OversizedError as error:
-            failure = TransportError(f"the answer of {host} is larger than {cap} bytes ({error})")
-        # Raised out here, without a chain: the frames of the HTTP library hold the headers, and so the key.
-        raise failure
-
-
-class _OversizedError(Exception):
-    pass
-
-
-async def _read(reply: httpx2.Response, cap: int) -> bytes:
-    announced = reply.headers.get("content-length", "")
-    if announced.isdecimal() and len(announced) < 20 and int(announced) > cap:
-        raise _OversizedError(f"{announced} announced")
-    pieces, size = [], 0
-    async for piece in reply.aiter_bytes():
-        size += len(piece)
-        if size > cap:
-            raise _OversizedError("cut off there")
-        pieces.append(piece)
-    return b"".join(pieces)
+            words, transient = f"the connection to {host} broke: {str(error) or type(error).__name__}", True
+        except UnreadableError as error:
+            words, transient = f"the answer of {host} {error}", error.transient
+        except Exception as error:  # whatever else an odd answer does to the libraries that read it
+            words, transient = f"the answer of {host} cannot be read: {type(error).__name__}: {error}", False
+        return TransportError(self._settings.redact(words), transient=transient)
 
 
 def _retry_rule(seconds: float, halted: Callable[[], bool]) -> Callable[[Exception], bool | float]:
@@ -164,16 +173,20 @@ def _retry_rule(seconds: float, halted: Callable[[], bool]) -> Callable[[Excepti
         if not is_transient(error) or halted() or left <= 0:
             return False
         wait = getattr(error, "retry_after", None)
-        if wait is None:
+        if not wait:  # none named, or none at all, which would ask again and again as fast as it is refused
             return True
         # A little later than asked, so that clients sent away together do not return together.
-        return wait * random.uniform(1.0, 1.1) if wait <= left else False
+        return max(wait, _FIRST_WAIT) * random.uniform(1.0, 1.1) if wait <= left else False
 
     return rule
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same request may well succeed later."""
+    """Whether the same request may well succeed later.
+
+    So it is after 408, 409, 425, 429 and every 5xx but 501 and 505, and where the connection or the answer broke off.
+    """
     if isinstance(error, ServiceError):
-        return error.status in _RETRIED
+        status = error.status or 0
+        return status in _RETRIED or (500 <= status <= 599 and status not in _FINAL)
     return isinstance(error, TransportError) and error.transient

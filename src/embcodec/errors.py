@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+from .errors_text import printable
+
 
 class EmbcodecError(Exception):
     """Base of every error that embcodec raises on purpose.
@@ -16,6 +18,10 @@ class EmbcodecError(Exception):
     """
 
     partial: Any = None
+
+    def __str__(self) -> str:
+        """Return the message, its control characters as escapes: part of it may come from a service or a file."""
+        return printable(super().__str__())
 
 
 class DecodeError(EmbcodecError, ValueError):
@@ -36,7 +42,7 @@ class DecodeError(EmbcodecError, ValueError):
     def __init__(
         self, reason: str, *, offset: int | None = None, row: int | None = None, line: int | None = None
     ) -> None:
-        self.reason, self.offset, self.row, self.line = reason, offset, row, line
+        self.reason, self.offset, self.row, self.line = printable(reason), offset, row, line
         places = [
             f"{name} {value}" for name, value in (("line", line), ("row", row), ("byte", offset)) if value is not None
         ]
@@ -97,7 +103,8 @@ class ServiceError(EmbcodecError):
         code: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.message, self.status, self.type, self.code = message, status, type, code
+        self.message, self.status = printable(message), status
+        self.type, self.code = (None if word is None else printable(word) for word in (type, code))
         self.retry_after = retry_after
         labels = [str(part) for part in (status, type, code) if part is not None]
         super().__init__(f"{message} [{', '.join(labels)}]" if labels else message)
@@ -123,7 +130,7 @@ class TransportError(EmbcodecError):
     """
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
-        self.message, self.transient = message, transient
+        self.message, self.transient = printable(message), transient
         super().__init__(message)
 
     def __reduce__(self) -> tuple[Any, ...]:

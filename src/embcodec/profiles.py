@@ -70,6 +70,11 @@ class Profile:
         Most texts in a request.
     max_tokens : int or None
         Most tokens in a request; None where no limit is known.
+    idempotency_header : str or None
+        The header by which a service, or a gateway before it, knows a request that is sent again and does not charge
+        it twice; None where there is no word of one.
+    default_model : str or None
+        What the command line asks for unless it is told.
     """
 
     name: str
@@ -94,6 +99,8 @@ class Profile:
     dtype_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     max_inputs: int = 512
     max_tokens: int | None = None
+    idempotency_header: str | None = None
+    default_model: str | None = None
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -114,7 +121,7 @@ def _rebuild(*values: object) -> Profile:
 
 
 _ALL = (
-    Profile("mistral", max_tokens=16_384),
+    Profile("mistral", max_tokens=16_384, default_model="mistral-embed"),
     Profile(
         "openai",
         base64_payload="float32",
@@ -124,6 +131,7 @@ _ALL = (
         dimension_field="dimensions",
         max_inputs=2048,
         max_tokens=300_000,
+        idempotency_header="Idempotency-Key",
     ),
     Profile(
         "voyage",
