@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 _MIB = 1 << 20
 _SMALL = 1 << 16  # bytes that are never waited for: the number of connections bounds them
-_SPARE_DESCRIPTORS = 48  # of the process: the interpreter's, the model's files, what is accepted before room is made
+_SPARE_DESCRIPTORS = 64  # of the process: the interpreter's, the model's, what is accepted before room is made
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from .server_connection import Connection, longest_waiting
 from .server_limits import Limits
 
 _LOG = logging.getLogger("embcodec.server")
-_ACCEPTED_AT_ONCE = 16  # connections, before room is made for them
+_ACCEPTED_AT_ONCE = 8  # connections: the fewer, the fewer descriptors are taken before room is made for them
 _BACKLOG = 1024  # connections that the system keeps until they are accepted
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
