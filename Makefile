@@ -9,11 +9,11 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench exhaustive fuzz test-tiers test-asan dist clean
+.PHONY: help demo test lint lint-c bench exhaustive fuzz test-sdks test-tiers test-asan dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | bench | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | lint | bench | test-sdks | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -68,6 +68,16 @@ test-asan: $(VENV)/.test
 	    $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
 	PYTHONPATH=build/asan/lib LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 	    $(BIN)/python -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
+
+# The SDKs of others, newest releases, against the server; those for Node where npm is.
+SDKS := build/sdks
+test-sdks: $(VENV)/.core
+	$(PYTHON) -m venv $(SDKS)/venv
+	$(SDKS)/venv/bin/python -m pip --disable-pip-version-check install -q --upgrade -r tests/sdks/requirements.txt
+	@mkdir -p $(SDKS)/node && cp tests/sdks/package.json tests/sdks/ask.mjs $(SDKS)/node
+	@if command -v npm >/dev/null; then cd $(SDKS)/node && npm install --no-audit --no-fund --silent; \
+	    else echo "test-sdks: no npm here, those for Node are skipped"; fi
+	$(BIN)/python tests/sdks/run.py $(SDKS)/venv/bin/python $$(command -v npm >/dev/null && echo $(SDKS)/node)
 
 exhaustive:
 	$(MAKE) -C tests/exhaustive

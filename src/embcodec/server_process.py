@@ -36,8 +36,8 @@ class CalmFilter(logging.Filter):
     Examples
     --------
     >>> calm = CalmFilter()
-    >>> record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": "again", "args": ()})
-    >>> [calm.filter(record) for _ in range(7)]
+    >>> again = {"levelno": logging.ERROR, "msg": "again"}
+    >>> [calm.filter(logging.makeLogRecord(again)) for _ in range(7)]
     [True, True, True, True, True, False, False]
     """
 

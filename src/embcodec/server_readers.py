@@ -1,4 +1,4 @@
-"""How clients read base64, so that none reads codes for floats without a word.
+"""How clients read what they are answered, so that none reads codes for floats, or an error for nothing.
 
 The service's base64 of int8, uint8 and bits carries the codes' own bytes, and a client must know the type that it asked
 for. The OpenAI clients do not: most ask for base64 by themselves, unless they are told ``encoding_format``, and read it
@@ -10,12 +10,16 @@ asked for as base64 by a client that calls itself an OpenAI one:
   which gives lists of codes.
 
 Everyone else gets what was asked: base64 of float32, or of the codes' bytes.
+
+Of a refusal, the OpenAI clients but Python's, and those of Vercel's ``ai``, show what is under ``error`` and nothing
+else: it is there for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from .dtypes import EncodingFormat, OutputDtype
 from .server_request import EmbeddingRequest, RefusalError
@@ -55,6 +59,23 @@ def fit_reader(request: EmbeddingRequest, headers: Mapping[str, str]) -> Embeddi
         f"{request.output_dtype} codes ask for encoding_format 'float', which gives lists of integers"
     )
     raise RefusalError.invalid("value_error", ("encoding_format",), message, "base64")
+
+
+def fit_refusal(body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return the body of a refusal with what its client shows of it.
+
+    Examples
+    --------
+    >>> fit_refusal({"detail": "Unauthorized"}, {"x-stainless-lang": "js"})["error"]["message"]
+    'Unauthorized'
+    """
+    if "ai-sdk/" not in headers.get("user-agent", "") and _openai_language(headers) in (None, "python"):
+        return body
+    detail = body.get("message", body.get("detail"))
+    if isinstance(detail, list):
+        detail = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in detail)
+    kind, code = body.get("type", "invalid_request_error"), body.get("code")
+    return {**body, "error": {"message": detail, "type": kind, "param": None, "code": code}}
 
 
 def _openai_language(headers: Mapping[str, str]) -> str | None:

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from .server_endpoint import Endpoint
 from .server_guard import Guard, check_json
 from .server_limits import Budget, Limits
-from .server_readers import fit_reader
+from .server_readers import fit_reader, fit_refusal
 from .server_request import MAX_BODY_BYTES, EmbeddingRequest, RefusalError
 from .server_workers import Workers
 
@@ -151,12 +151,12 @@ def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = N
 async def _on_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusalError)
     close = {"connection": "close"} if error.status in _UNREAD else {}
-    return _json(error.body, error.status, {**error.headers, **close})
+    return _json(fit_refusal(error.body, request.headers), error.status, {**error.headers, **close})
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _json({"detail": error.detail}, error.status_code, error.headers)
+    return _json(fit_refusal({"detail": error.detail}, request.headers), error.status_code, error.headers)
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:
@@ -164,7 +164,8 @@ async def _on_disconnect(request: Request, error: Exception) -> Response:
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:
-    return _json(RefusalError.error("Internal server error", "internal_server_error", status=500).body, 500)
+    body = RefusalError.error("Internal server error", "internal_server_error", status=500).body
+    return _json(fit_refusal(body, request.headers), 500)
 
 
 def create_app(
