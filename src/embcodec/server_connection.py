@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
+import struct
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, cast
@@ -23,6 +26,9 @@ class Stage(Enum):
     SEND = auto()  # for the client to take the answer
     IDLE = auto()  # between requests
     CLOSING = auto()  # all is said; the client may still be sending
+
+
+_AT_ONCE = struct.pack("ii", 1, 0) if os.name == "posix" else struct.pack("hh", 1, 0)  # on, for no seconds
 
 
 class PoliteTransport:
@@ -75,8 +81,10 @@ class PoliteTransport:
         self._transport.resume_reading()
 
     def abort(self) -> None:
-        """Close now."""
+        """Close now; what the client did not take is dropped, by the system too."""
         self.forget()
+        if self._transport.get_write_buffer_size():
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._transport.abort()
 
     def forget(self) -> None:
@@ -85,7 +93,7 @@ class PoliteTransport:
             self._end.cancel()
 
     def _end_after(self, seconds: float) -> None:
-        self._end = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
+        self._end = asyncio.get_running_loop().call_later(seconds, self.abort)
 
 
 class Connection(H11Protocol):
@@ -185,6 +193,8 @@ class Connection(H11Protocol):
             Stage.BODY: self._limits.body_seconds,
             Stage.SEND: self._limits.send_seconds,
         }.get(stage)
+        if stage is not Stage.IDLE:
+            self._unset_keepalive_if_required()
         if seconds is not None:
             self._clock = self.loop.call_later(seconds, self._ring)
 

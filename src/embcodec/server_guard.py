@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from starlette.datastructures import Headers
 
 from .client_settings import is_loopback
 from .server_request import RefusalError
+
+_NAME = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-fA-F:.]+\]?(:\d+)?")
 
 
 class Guard:
@@ -121,7 +124,7 @@ def _checked(name: str) -> str:
     if name == "*":
         return name
     host = _host_of("//" + (f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name))
-    if host is None:
+    if host is None or not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no host: say a name or an address, such as vectors.example.com")
     return host
 

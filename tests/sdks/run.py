@@ -2,8 +2,8 @@
 
 ``make test-sdks`` makes the places where the SDKs are: a virtual environment and a folder of npm. The table's cells:
 "right"; "right as base64", a string that, read as the type asked for, gives the codes; "refused", an error that the SDK
-raised, told below; "-", the SDK has no way to ask; WRONG, with which the exit status is 1. The last column is a model that
-the server lacks: "listed" where the SDK's error shows those that it has.
+raised, told below; "-", the SDK has no way to ask; WRONG, with which the exit status is 1. The last column is a model
+that the server lacks: "listed" where the SDK's error shows those that it has.
 """
 
 from __future__ import annotations
