@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -27,9 +28,10 @@ from click.testing import CliRunner
 
 from embcodec import server as server_module
 from embcodec.cli import main
-from embcodec.server import Limits, RunningServer, running_server
+from embcodec.server import Endpoint, Limits, RunningServer, create_app, running_server
+from embcodec.server_connection import Connection, Stage
 from embcodec.server_limits import Budget
-from embcodec.server_process import CalmFilter, escape_controls
+from embcodec.server_process import CalmFilter, Server, escape_controls
 from embcodec.server_request import MAX_BODY_BYTES, RefusalError, parse_request
 from embcodec.server_workers import Workers
 
@@ -132,10 +134,24 @@ def test_a_connection_without_a_request_is_closed_without_a_word(hasty: RunningS
         assert heard(idle).count(b"HTTP/1.1 ") == 1
 
 
-def test_a_body_that_nobody_reads_has_a_clock_too(hasty: RunningServer) -> None:
+@pytest.mark.parametrize("drips", [False, True])
+def test_a_body_that_nobody_reads_has_a_clock_too(hasty: RunningServer, drips: bool) -> None:
     with connect(hasty) as connection:
-        connection.sendall(request(b"{", path="/none", length=1000))
-        said = heard(connection)
+        connection.sendall(request(b"{", path="/none", length=100_000))
+        said = b""
+        connection.settimeout(0.02 if drips else PATIENT)
+        with suppress(ConnectionError):
+            end = time.monotonic() + PATIENT
+            while time.monotonic() < end:
+                with suppress(TimeoutError):
+                    piece = connection.recv(65536)
+                    if not piece:
+                        break
+                    said += piece
+                if drips:
+                    connection.sendall(b"x")
+            else:
+                pytest.fail("the connection is still there")
     assert said.startswith(b"HTTP/1.1 404 ")
     assert said.count(b"HTTP/1.1 ") == 1
 
@@ -186,6 +202,13 @@ def test_a_refusal_of_too_large_a_body_can_be_read_by_who_sends_it_whole_first(
     assert str(MAX_BODY_BYTES) in said["message"]
 
 
+def test_too_large_a_body_that_waits_to_be_asked_for_is_not(calm: RunningServer) -> None:
+    with connect(calm) as connection:
+        connection.sendall(request(b"", "expect: 100-continue", length=MAX_BODY_BYTES + 1))
+        connection.shutdown(socket.SHUT_WR)
+        assert heard(connection).startswith(b"HTTP/1.1 413 ")
+
+
 def test_what_is_no_http_is_refused_so_that_it_can_be_read(calm: RunningServer) -> None:
     with connect(calm) as connection:
         connection.sendall(b"\x16\x03\x01 \x1b[31m\r\n\r\n" + b"x" * 200_000)
@@ -232,7 +255,7 @@ def test_where_all_are_at_work_a_newcomer_is_told_to_come_again() -> None:
     assert b"retry-after: 1\r\n" in said
 
 
-def test_the_end_comes_in_time_whatever_is_under_way() -> None:
+def test_the_end_comes_in_time_whatever_is_under_way(caplog: pytest.LogCaptureFixture) -> None:
     model = Held()
     limits = Limits(stop_seconds=SHORT, head_seconds=600, body_seconds=600, send_seconds=600, idle_seconds=600)
     begun = time.monotonic()
@@ -243,6 +266,42 @@ def test_the_end_comes_in_time_whatever_is_under_way() -> None:
             assert model.asked.acquire(timeout=PATIENT)
         assert time.monotonic() - begun < 300
         model.may.set()
+    assert not caplog.records
+
+
+def test_the_end_does_not_wait_for_who_asks_for_nothing() -> None:
+    limits = Limits(stop_seconds=600, head_seconds=600, idle_seconds=600, linger_seconds=600)
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        with running_server([MODEL], limits=limits) as server:
+            silent, half, idle, refused = (stack.enter_context(connect(server)) for _ in range(4))
+            half.sendall(b"POST /")
+            idle.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            refused.sendall(b"\x00\r\n\r\n" + b"x" * 100)
+            assert idle.recv(12) == b"HTTP/1.1 200"
+            assert refused.recv(12) == b"HTTP/1.1 400"
+        assert heard(silent) == heard(half) == b""
+    assert time.monotonic() - begun < 300
+
+
+def test_a_lack_of_descriptors_is_said_a_few_times_and_makes_room(caplog: pytest.LogCaptureFixture) -> None:
+    class Waiting(Connection):
+        def __init__(self, since: float) -> None:
+            self.stage, self.since = Stage.HEAD, since
+
+        def give_way(self) -> None:
+            server.server_state.connections.discard(self)
+
+    server = Server(create_app(Endpoint(MODEL)), Limits(), log_config=None)
+    connections = {Waiting(since) for since in (3.0, 1.0, 2.0)}
+    server.server_state.connections = connections
+    with closing(asyncio.new_event_loop()) as loop:
+        context = {"message": "socket.accept() out of system resource", "exception": OSError(errno.EMFILE, "Too many")}
+        for left in (2, 1, 0, *[0] * 1000):
+            server._on_loop_error(loop, context)
+            assert len(connections) == left
+            assert all(each.since != 1.0 for each in connections)
+    assert 1 <= len(caplog.records) <= 5
 
 
 def test_a_request_under_way_is_answered_before_the_end() -> None:
@@ -516,6 +575,7 @@ def test_what_clients_send_reaches_the_log_as_escapes() -> None:
         server.terminate()
         log = line + server.stdout.read()
     assert "\x1b" not in log
+    assert "x1b[31m" not in log  # the address that a client gives itself is none
     assert log.count("Invalid HTTP request") == 5
     assert log.count("POST /v1/embeddings") == 1
 

@@ -221,12 +221,10 @@ class Connection(H11Protocol):
 
     def _say(self, status: int, message: str) -> None:
         """Answer outside of any request, and close."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            if self.cycle.response_started:  # in the middle of an answer there is no room for another
-                self.transport.abort()
-                return
-            self.cycle.disconnected = True  # to the application
-            self.cycle.message_event.set()
+        cycle = self.cycle
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            self.transport.abort()  # in the middle of an answer there is no room for another
+            return
         body = json.dumps({"detail": message})
         words = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}[status]
         head = f"HTTP/1.1 {status} {words}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"

@@ -148,7 +148,7 @@ class Server(uvicorn.Server):
         if self.should_exit:
             self.force_exit = True
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(self.end_now)
+                self._loop.call_soon_threadsafe(self.end_now)  # uvicorn waits for them from Python 3.12 on
         super().handle_exit(sig, frame)
 
     def end_now(self) -> None:
