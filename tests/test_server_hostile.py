@@ -156,6 +156,17 @@ def test_a_body_that_nobody_reads_has_a_clock_too(hasty: RunningServer, drips: b
     assert said.count(b"HTTP/1.1 ") == 1
 
 
+def test_a_body_that_goes_wrong_after_its_answer_has_no_second_one(calm: RunningServer) -> None:
+    with connect(calm) as connection:
+        connection.sendall(b"POST /none HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n")
+        said = connection.recv(12)
+        connection.sendall(b"no number\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        said += heard(connection)
+    assert said.startswith(b"HTTP/1.1 404 ")
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
 def test_an_answer_that_is_not_taken_is_dropped(hasty: RunningServer) -> None:
     body = json.dumps({"model": "hash-1024", "input": ["x"] * 512}).encode()
     with socket.socket() as connection:

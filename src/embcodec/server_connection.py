@@ -221,9 +221,8 @@ class Connection(H11Protocol):
 
     def _say(self, status: int, message: str) -> None:
         """Answer outside of any request, and close."""
-        cycle = self.cycle
-        if cycle is not None and cycle.response_started and not cycle.response_complete:
-            self.transport.abort()  # in the middle of an answer there is no room for another
+        if self.stage is Stage.BODY and self.cycle.response_started:  # one answer a request
+            self.transport.linger()
             return
         body = json.dumps({"detail": message})
         words = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}[status]
