@@ -454,19 +454,23 @@ def test_a_body_of_many_small_values_is_refused_before_each_is_an_object() -> No
 def test_budget_serves_in_turn_and_forgets_who_left() -> None:
     async def run() -> None:
         budget = Budget(1 << 20)
-        release = await budget.reserve(1 << 30)  # more than there is: all of it
-        waiting = [asyncio.ensure_future(budget.reserve(size)) for size in (1 << 19, 1 << 20, 1 << 19)]
+        first = await budget.reserve(1 << 30)  # more than there is: all of it
+        waiting = [asyncio.ensure_future(budget.reserve(size)) for size in (1 << 20, 1 << 19, 1 << 20, 1 << 19)]
         await asyncio.sleep(0)
-        (await budget.reserve(1000))()  # a little is never waited for
-        waiting[1].cancel()
-        release()
-        release()
-        taken = [await waiting[0], await waiting[2]]
+        (await budget.reserve(1000)).keep(0)  # a little is never waited for
+        for index in (0, 2):  # the first in the row, and one with another behind
+            waiting[index].cancel()
+        first.keep(0)
+        first.keep(0)
+        taken = [await waiting[1], await waiting[3]]
         assert budget.left == 0
         late = asyncio.ensure_future(budget.reserve(1 << 20))
         await asyncio.sleep(0)
-        for give in taken:
-            give()
+        for held in taken:
+            held.keep(100)
+        assert budget.left == (1 << 20) - 200
+        for held in taken:
+            held.keep(0)
         late.cancel()  # in the same moment in which it got its turn
         with pytest.raises(asyncio.CancelledError):
             await late
@@ -475,9 +479,21 @@ def test_budget_serves_in_turn_and_forgets_who_left() -> None:
     asyncio.run(run())
 
 
+def test_answers_that_nobody_takes_do_not_stop_small_ones() -> None:
+    large = json.dumps({"model": "hash-1024", "input": ["x"] * 512}).encode()
+    with running_server(["hash-1024"], limits=Limits(bytes_in_flight=1 << 20)) as server, ExitStack() as stack:
+        for _ in range(3):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", int(server.base_url.rpartition(":")[2])))
+            connection.sendall(request(large))
+        wait_until(lambda: server.endpoint.models["hash-1024"].texts_kept == 1)
+        assert answered(server, request(b'{"model": "hash-1024", "input": "y"}'))[0] == 200
+
+
 def test_large_bodies_wait_and_are_told_when_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("embcodec.server_routes._WAIT_SECONDS", 0.1)
-    large = json.dumps({"model": MODEL, "input": "x", "metadata": {"k": "x" * 200_000}}).encode()
+    large = json.dumps({"model": MODEL, "input": "x", "metadata": {"k": "x" * 100_000}}).encode()
     with running_server([MODEL], limits=Limits(bytes_in_flight=1 << 20)) as server, connect(server) as first:
         first.sendall(request(large)[:-1])
         status, said = answered(server, request(large))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 _MIB = 1 << 20
-_SMALL = 1 << 16  # bytes that are never waited for: the number of connections bounds them
+_SMALL = 1 << 18  # bytes that are never waited for: the number of connections bounds them
 _SPARE_DESCRIPTORS = 64  # of the process: the interpreter's, the model's, what is accepted before room is made
 
 
@@ -34,7 +33,7 @@ class Limits:
         At once. Above, the connection that has kept the server waiting for longest gives way to the new one; where all
         are at work the new one is told 503. Lower where the process may open fewer files.
     bytes_in_flight : int
-        Of bodies and answers together, beyond 64 KiB a request: larger ones wait for their turn.
+        Of bodies and answers together, beyond 256 KiB a request: larger ones wait for their turn.
 
     Examples
     --------
@@ -44,7 +43,7 @@ class Limits:
 
     head_seconds: float = 10.0
     body_seconds: float = 30.0
-    send_seconds: float = 60.0
+    send_seconds: float = 30.0
     idle_seconds: float = 30.0
     linger_seconds: float = 3.0
     stop_seconds: float = 10.0
@@ -79,62 +78,59 @@ class Budget:
     --------
     >>> async def main():
     ...     budget = Budget(1_000_000)
-    ...     release = await budget.reserve(900_000)
+    ...     first = await budget.reserve(900_000)
     ...     second = asyncio.ensure_future(budget.reserve(900_000))
     ...     await asyncio.sleep(0)
     ...     waited = not second.done()
-    ...     release()
-    ...     (await second)()
-    ...     return waited, budget.left
+    ...     first.keep(50_000)
+    ...     return waited, (await second).size, budget.left
     >>> asyncio.run(main())
-    (True, 1000000)
+    (True, 900000, 50000)
     """
 
     def __init__(self, capacity: int) -> None:
         self.left = self._capacity = capacity
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    async def reserve(self, size: int) -> Callable[[], None]:
-        """Take `size` bytes, or all there are of a smaller budget, and return what gives them back, once."""
+    async def reserve(self, size: int) -> Reservation:
+        """Take `size` bytes, or all there are of a smaller budget; a little is not counted."""
         size = min(size, self._capacity)
         if size <= _SMALL:
-            return _nothing
+            return Reservation(self, 0)
         if self._waiting or size > self.left:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append((size, turn))
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._give(size)
+                if turn.cancelled():
+                    self._waiting = deque(waiter for waiter in self._waiting if waiter[1] is not turn)
+                    self.give(0)  # to whoever waited behind
                 else:
-                    self._waiting.remove((size, turn))
-                    self._wake()
+                    self.give(size)
                 raise
         else:
             self.left -= size
-        return _once(self._give, size)
+        return Reservation(self, size)
 
-    def _give(self, size: int) -> None:
+    def give(self, size: int) -> None:
+        """Take bytes back, and let those in whose turn it is."""
         self.left += size
-        self._wake()
-
-    def _wake(self) -> None:
         while self._waiting and self._waiting[0][0] <= self.left:
-            size, turn = self._waiting.popleft()
-            self.left -= size
-            turn.set_result(None)
+            wanted, turn = self._waiting.popleft()
+            if not turn.cancelled():
+                self.left -= wanted
+                turn.set_result(None)
 
 
-def _once(give: Callable[[int], None], size: int) -> Callable[[], None]:
-    held = [size]
+class Reservation:
+    """Bytes of a budget."""
 
-    def release() -> None:
-        if held:
-            give(held.pop())
+    def __init__(self, budget: Budget, size: int) -> None:
+        self.size, self._budget = size, budget
 
-    return release
-
-
-def _nothing() -> None:
-    """Give nothing back."""
+    def keep(self, size: int) -> None:
+        """Give back all but `size` bytes; those of 0 once and for all."""
+        rest = self.size - min(size, self.size)
+        self.size -= rest
+        self._budget.give(rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from .server_endpoint import Endpoint
 from .server_guard import Guard, check_json
-from .server_limits import Budget, Limits
+from .server_limits import Budget, Limits, Reservation
 from .server_readers import fit_reader, fit_refusal
 from .server_request import MAX_BODY_BYTES, EmbeddingRequest, RefusalError
 from .server_workers import Workers
@@ -51,7 +51,7 @@ class _Routes:
             raise _too_large()
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
-                release = await self.budget.reserve(_BODY_WEIGHT * announced)
+                held = await self.budget.reserve(_BODY_WEIGHT * announced)
         except TimeoutError:
             message = "Too many large requests at once: try again in a second"
             refusal = RefusalError.error(message, "rate_limited", status=503)
@@ -63,15 +63,17 @@ class _Routes:
                 return self.endpoint.read(body)
             return await self.workers.run(self.endpoint.read, body)
         finally:
-            release()
+            held.keep(0)
 
     async def _answer(self, asked: EmbeddingRequest) -> Response:
-        release = await self.budget.reserve(_VALUE_BYTES * len(asked.texts) * (asked.dimension or 1))
+        held = await self.budget.reserve(_VALUE_BYTES * len(asked.texts) * (asked.dimension or 1))
         try:
-            return _Answer(await self.workers.run(self.endpoint.answer, asked), release)
+            body = await self.workers.run(self.endpoint.answer, asked)
         except BaseException:
-            release()
+            held.keep(0)
             raise
+        held.keep(len(body))
+        return _Answer(body, held)
 
     async def models(self, request: Request) -> Response:
         self.admit(request)
@@ -99,9 +101,9 @@ class _Answer(Response):
 
     media_type = "application/json"
 
-    def __init__(self, content: bytes, release: Callable[[], None]) -> None:
+    def __init__(self, content: bytes, held: Reservation) -> None:
         super().__init__(content)
-        self._release = release
+        self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -112,7 +114,7 @@ class _Answer(Response):
                 piece = bytes(whole[start:end])
                 await send({"type": "http.response.body", "body": piece, "more_body": end < len(whole)})
         finally:
-            self._release()
+            self._held.keep(0)
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
