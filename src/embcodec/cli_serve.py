@@ -74,7 +74,7 @@ def serve(
 
     With --json a first line on standard output says where (with --port 0, on which free port); requests are not logged.
 
-    Codes (--dtype int8 and others) as base64 go to clients that know what they asked for. OpenAI's Python client is
+    Codes (output_dtype int8 and others) as base64 go to clients that know what they asked for. OpenAI's Python client is
     answered lists instead, its others an error: they read every base64 as float32.
     """
     from .server import Limits

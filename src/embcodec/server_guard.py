@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from .client_settings import is_loopback
 from .server_request import RefusalError
 
-_NAME = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-fA-F:.]+\]?(:\d+)?")
+_NAME = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-fA-F:.]+(%\w+)?\]?(:\d+)?")
 
 
 class Guard:
