@@ -9,11 +9,11 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench exhaustive fuzz fuzz-coverage test-tiers asan-core test-asan dist clean
+.PHONY: help demo test lint lint-c bench exhaustive fuzz fuzz-coverage test-sdks test-tiers asan-core test-asan dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | bench | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | lint | bench | test-sdks | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -73,6 +73,16 @@ ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming h
     floats response response_hostile response_one search search_near search_queries search_screen threads traps traps_search)
 test-asan: asan-core
 	$(WITH_ASAN) -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
+
+# The SDKs of others, newest releases, against the server; those for Node where npm is.
+SDKS := build/sdks
+test-sdks: $(VENV)/.core
+	$(PYTHON) -m venv $(SDKS)/venv
+	$(SDKS)/venv/bin/python -m pip --disable-pip-version-check install -q --upgrade -r tests/sdks/requirements.txt
+	@mkdir -p $(SDKS)/node && cp tests/sdks/package.json tests/sdks/ask.mjs $(SDKS)/node
+	@if command -v npm >/dev/null; then cd $(SDKS)/node && npm install --no-audit --no-fund --silent; \
+	    else echo "test-sdks: no npm here, those for Node are skipped"; fi
+	$(BIN)/python tests/sdks/run.py $(SDKS)/venv/bin/python $$(command -v npm >/dev/null && echo $(SDKS)/node)
 
 exhaustive:
 	$(MAKE) -C tests/exhaustive

@@ -109,11 +109,8 @@ def drive(name: str, seconds: float, seed: int, keep: Path) -> bool:
     tried, sound, end = 0, True, time.monotonic() + seconds
     current = keep / f"{name}-running"
     while time.monotonic() < end:
-        data = rng.choice(kept)
-        if surface.parts and rng.random() < 0.7:
-            data = change_part(data, surface.parts, rng)
-        else:
-            data = change(data, rng)
+        data, inside = rng.choice(kept), rng.random() < 0.7
+        data = change_part(data, surface.parts, rng) if surface.parts and inside else change(data, rng)
         current.write_bytes(data)  # stays behind where the process dies
         tried += 1
         try:

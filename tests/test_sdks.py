@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import inspect
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
 
@@ -111,17 +111,57 @@ def test_openai_default_is_base64(from_openai: Any) -> None:
     assert isinstance(raw.http_response.json()["data"][0]["embedding"], str)
 
 
-@pytest.mark.parametrize("encoding", ["float", "base64"])
+@pytest.mark.parametrize("encoding", [openai.NOT_GIVEN, "float", "base64"], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_openai_by_extra_body_reads_every_dtype(from_openai: Any, dtype: str, encoding: Any) -> None:
+    """It asks for base64 by itself and reads strings as float32: codes come as lists, however they are asked for."""
     body = {"output_dtype": dtype, "output_dimension": 24}
     answer = from_openai.embeddings.create(model=MODEL, input=TEXTS, encoding_format=encoding, extra_body=body)
     want = expected(dtype, 24)
     rows = [item.embedding for item in answer.data]
-    if encoding == "base64":
+    if dtype == "float" and encoding == "base64":
         np.testing.assert_array_equal(decode_base64(rows, want.dtype), want)
-        rows = [np.frombuffer(base64.b64decode(row), want.dtype) for row in rows]
-    np.testing.assert_array_equal(np.array(rows, want.dtype), want)
+    else:
+        assert np.shape(rows) == want.shape
+        np.testing.assert_array_equal(np.array(rows, want.dtype), want)
+
+
+HEADERS = [
+    ({"user-agent": "OpenAI/JS 6.0.0", "x-stainless-lang": "js"}, "refused"),
+    ({"user-agent": "my app", "x-stainless-lang": "go"}, "refused"),
+    ({"user-agent": "OpenAI/2.1.0 (.NET 8.0.1)"}, "refused"),
+    ({"user-agent": "azsdk-java-azure-ai-openai/1.0.0"}, "refused"),
+    ({"user-agent": "AzureOpenAI/Python 2.0.0"}, "list"),
+    ({"user-agent": "OpenAI/v1 PythonBindings/0.28.1"}, "list"),
+    ({"user-agent": "my app", "x-stainless-lang": "python"}, "list"),
+    ({"user-agent": "python-requests/2.32"}, "str"),
+    ({}, "str"),
+]
+
+
+@pytest.mark.parametrize(("headers", "kind"), HEADERS, ids=lambda value: str(value)[:60])
+def test_base64_of_codes_goes_only_to_those_that_read_it_right(
+    server: RunningServer, headers: dict[str, str], kind: str
+) -> None:
+    for dtype in DTYPES:
+        ask = {"model": MODEL, "input": "x", "encoding_format": "base64", "output_dtype": dtype}
+        named = {"authorization": f"Bearer {KEY}", "user-agent": "", **headers}
+        response = httpx2.post(server.base_url + "/v1/embeddings", json=ask, headers=named)
+        if dtype != "float" and kind == "refused":
+            assert response.status_code == 422
+            assert "'float'" in response.json()["detail"][0]["msg"]
+            assert "'float'" in response.json()["error"]["message"]  # what those clients show
+        else:
+            assert response.status_code == 200
+            embedding = response.json()["data"][0]["embedding"]
+            assert type(embedding).__name__ == ("str" if dtype == "float" else kind)
+
+
+def test_refusals_are_where_each_client_looks(server: RunningServer) -> None:
+    ask = {"model": "none", "input": "x"}
+    for agent, has_error in (("OpenAI/JS 6", True), ("ai/6.0 ai-sdk/provider-utils/4.0", True), ("curl/8", False)):
+        response = httpx2.post(server.base_url + "/v1/embeddings", json=ask, headers={"user-agent": agent})
+        assert (response.status_code, "error" in response.json()) == (401, has_error)
 
 
 def test_openai_dimensions_and_user(from_openai: Any, server: RunningServer) -> None:

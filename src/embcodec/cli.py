@@ -21,7 +21,7 @@ _COMMANDS = {
     "tradeoff": ("cli_study", "Measure what each dtype keeps and costs on your own vectors."),
     "embed": ("cli_service", "Embed lines of text through a service."),
     "batch": ("cli_service", "Decode the results of a batch job."),
-    "serve": ("cli_service", "Serve POST /v1/embeddings with the embedded model."),
+    "serve": ("cli_serve", "Serve POST /v1/embeddings with the embedded model."),
     "demo": ("cli_study", "Run all of it on real text and write a report."),
 }
 

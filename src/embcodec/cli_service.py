@@ -1,11 +1,8 @@
-"""``embed``, ``batch``, ``serve``: what speaks with services, or stands in for one."""
+"""``embed`` and ``batch``: what speaks with services."""
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -187,43 +184,6 @@ def _tell_failures(errors: Sequence[BatchLine]) -> None:
         say(f"{len(errors)} lines failed: {counts}{others}", error=True)
 
 
-@click.command(epilog=example("embcodec serve --port 8000", "curl http://127.0.0.1:8000/v1/models"))
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@click.option(
-    "--model", "models", multiple=True, default=("universal-sentence-encoder",), show_default=True, help="Repeatable."
-)
-@click.option("--lenient", is_flag=True, help="Tolerate OpenAI's further fields instead of answering 422.")
-@click.option("--api-key", envvar="EMBCODEC_API_KEY", help="Bearer token to demand. [env: EMBCODEC_API_KEY]")
-@as_json
-def serve(host: str, port: int, models: tuple[str, ...], lenient: bool, api_key: str | None, as_json: bool) -> None:
-    """Serve POST /v1/embeddings, GET /v1/models and /health with an embedded model.
-
-    With --json a first line on standard output says where (with --port 0, on which free port); requests are not logged.
-    """
-    from .server import serve as run
-
-    port = _free_port(host, port)
-    if as_json:
-        address = f"[{host}]" if ":" in host else host
-        facts = {
-            "base_url": f"http://{address}:{port}",
-            "models": models,
-            "lenient": lenient,
-            "needs_key": bool(api_key),
-        }
-        click.echo(json.dumps({**facts, "pid": os.getpid()}))
-        sys.stdout.flush()
-    run(
-        host=host,
-        port=port,
-        models=models,
-        lenient=lenient,
-        api_key=api_key,
-        log_level="warning" if as_json else "info",
-    )
-
-
 def _key(variable: str | None, file: Path | None) -> Secret | None:
     """Return the key that the options lead to, if they do; no variable of a frame ever holds it as text."""
     from .client_secret import Secret
@@ -260,19 +220,3 @@ def _client(api_key: Secret | None, base_url: str | None, profile: str) -> Clien
             "--api-key-variable, a file with --api-key-file, or another server with --base-url"
         )
     return client
-
-
-def _free_port(host: str, port: int) -> int:
-    """Return the port to listen on, a free one for 0.
-
-    Raises
-    ------
-    OSError
-        Where a server cannot listen: uvicorn would end the process with a status of its own.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.create_server((host, port), family=family) as probe:
-            return int(probe.getsockname()[1])
-    except OSError as error:
-        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from None

@@ -11,8 +11,9 @@ from .dtypes import EncodingFormat, OutputDtype
 MAX_INPUTS = 512
 MAX_TOKENS = 16_384
 MAX_INPUT_TOKENS = 8_192
-MAX_BODY_BYTES = 8 << 20
+MAX_BODY_BYTES = 1 << 20  # all tokens as escapes, six bytes each, take 0.4 MiB: the rest is for metadata
 _ECHO_CHARACTERS = 200  # of an offending value in an error
+_MOST_COMMAS = 4 * MAX_TOKENS + 2 * MAX_INPUTS + 4096  # a comma in a text is a byte of it; the last are metadata's
 
 
 class RefusalError(Exception):
@@ -79,7 +80,8 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
     body : bytes
         JSON object.
     lenient : bool
-        Take OpenAI's ``dimensions`` for ``output_dimension`` and pass over every other unknown field (``user``).
+        Take OpenAI's ``dimensions`` for ``output_dimension``, null for a default ``output_dtype``, and pass over every
+        other unknown field (``user``).
 
     Raises
     ------
@@ -105,11 +107,14 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
     encoding = fields.get("encoding_format")
     if encoding is None:  # absent or null
         encoding = "float"
+    dtype = fields.get("output_dtype", "float")
+    if dtype is None and lenient:
+        dtype = "float"
     texts = _parse_input(fields["input"])
     return EmbeddingRequest(
         model=model,
         texts=texts,
-        output_dtype=_parse_choice(OutputDtype, "output_dtype", fields.get("output_dtype", "float")),
+        output_dtype=_parse_choice(OutputDtype, "output_dtype", dtype),
         dimension=_parse_dimension(name, fields.get(name)),
         encoding_format=_parse_choice(EncodingFormat, "encoding_format", encoding),
         tokens=_check_limits(texts),
@@ -117,15 +122,40 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
 
 
 def _parse_object(body: bytes) -> dict[str, Any]:
+    """Read JSON as its standard has it: UTF-8, no NaN, no name twice in an object."""
+    if body.count(b",") > _MOST_COMMAS:  # known before each value is an object of its own
+        raise _too_many(
+            "Too many values in request, split into more batches. "
+            f"Max is {MAX_INPUTS} inputs and {MAX_TOKENS} tokens, as strings"
+        )
     try:
-        fields = json.loads(body)
+        fields = _STRICT.decode(body.decode())
     except (ValueError, RecursionError) as error:
-        place = getattr(error, "pos", 0)
-        reason = getattr(error, "msg", "not JSON text")
+        place = getattr(error, "pos", getattr(error, "start", 0))
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(getattr(error, "msg", error))
+        reason = reason[:_ECHO_CHARACTERS]
         raise RefusalError.invalid("json_invalid", (place,), "JSON decode error", {}, error=reason) from None
     if not isinstance(fields, dict):
         raise RefusalError.invalid("model_attributes_type", (), "Input should be a valid dictionary", fields)
     return fields
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"the name {name!r} is given twice")
+            seen.add(name)
+    return fields
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_without_repetition, parse_constant=_no_constant)
 
 
 def _parse_input(value: Any) -> list[str]:
@@ -135,7 +165,9 @@ def _parse_input(value: Any) -> list[str]:
     for position, text in enumerate(texts):
         path = ("input", position) if isinstance(value, list) else ("input",)
         if not isinstance(text, str):
-            raise RefusalError.invalid("string_type", path, "Input should be a valid string", text)
+            is_tokens = isinstance(text, int) or (isinstance(text, list) and all(isinstance(x, int) for x in text))
+            hint = ": token ids are not taken, send the text" if is_tokens and isinstance(value, list) else ""
+            raise RefusalError.invalid("string_type", path, f"Input should be a valid string{hint}", text)
         try:
             text.encode()
         except UnicodeEncodeError:
@@ -183,6 +215,6 @@ def _echo(value: Any) -> Any:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if len(text) <= _ECHO_CHARACTERS else text[:_ECHO_CHARACTERS] + "..."
