@@ -15,7 +15,6 @@ from embcodec import (
     Embeddings,
     ServiceError,
     Usage,
-    batch,
     batch_writer,
     decode_batch,
     encode_response,
@@ -143,14 +142,15 @@ def test_memory_is_bounded_by_a_line(tmp_path: Path) -> None:
     assert peak < 3e6
 
 
-def test_a_line_beyond_the_cap_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "MAX_LINE", 1000)
+def test_a_line_beyond_the_cap_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_bytes(line("a", rows(1)) + b"\n" + b"[" * 5000 + b"\n" + line("b", rows(2)) + b"\n")
-    found = list(iter_batch(path))
+    found = list(iter_batch(path, max_line_bytes=1000))
     assert [each.custom_id for each in found] == ["a", None, "b"]
     assert isinstance(found[1].error, DecodeError)
     assert found[1].error.line == 2
+    assert decode_batch(path, max_line_bytes=1000).custom_ids == ["a", "b"]
+    assert "max_line_bytes" in str(found[1].error)
 
 
 def test_write_both_styles(tmp_path: Path) -> None:

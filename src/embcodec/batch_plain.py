@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ._native.response_hints import misread
 from ._native.response_lines import LineReader
 from .embeddings import Embeddings
 from .response_decoder import Decoder
@@ -30,17 +31,20 @@ class Answers:
 class PlainLines:
     """Reads on in a file as long as its lines are plain; any other is left to the reader of single lines."""
 
-    def __init__(self, reader: LineReader) -> None:
-        self.reader = reader
+    def __init__(self, reader: LineReader, from_bytes: bool) -> None:
+        self.reader, self.from_bytes = reader, from_bytes
 
     @classmethod
-    def like(cls, decoder: Decoder, first: Embeddings) -> PlainLines | None:
-        """Return a reader of lines whose rows are like the first ones, if there can be such."""
+    def like(cls, decoder: Decoder, first: Embeddings, from_bytes: bool) -> PlainLines | None:
+        """Return a reader of lines whose rows are like the first ones, if there can be such.
+
+        `from_bytes` tells that those came as base64.
+        """
         names = decoder.plain_names()
         if names is None:
             return None
         layout = decoder.layout("response.body.")
-        return cls(LineReader(layout, names, first.values.shape[1], _SCRATCH))
+        return cls(LineReader(layout, names, first.values.shape[1], _SCRATCH), from_bytes)
 
     def read(self, file: BufferedReader[Any], number: int, answered: dict[str | None, int]) -> Answers | None:
         """Read lines behind the first `number`, and note their ids; None where the next line is not plain.
@@ -49,6 +53,8 @@ class PlainLines:
         """
         text, start = file.peek(), file.tell()
         found, values = self.reader.read(text)
+        if self.from_bytes and misread(values, self.reader.layout):
+            return None
         lines = found.tolist()
         ids: list[str | None] = []
         for passed, (_, rows, id_start, id_end, escaped) in enumerate(lines):

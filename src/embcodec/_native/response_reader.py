@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import ffi, lib, pointer
+from .floats import item_bytes
+from .response_hints import misread, other_length
 from .response_layout import CURSOR, FORMAT, LIST, NO_STRINGS, STRING, TYPES, Layout
 
-OTHER_FLOATS = "; if base64 carries float16 or the like, a profile's base64_dtype says so"
+IN_ORDER = "; where rows are in the order of the inputs all the same, ignore_index=True in the profile keeps that"
 UNEVEN = "the bytes of this row are no whole number of elements"
 SLACK_BYTES = 1 << 18  # of rows more than the text seems to hold
 
@@ -43,8 +45,8 @@ class Reader:
             self.fail(result.status, first.start if at_start else result.consumed, 0, UNEVEN if at_start else "")
         width = result.produced
         if width != self.width >= 0:
-            floats = first.kind == STRING and self.layout.dtype.kind == "f"
-            remedy = OTHER_FLOATS if floats and width and 2 * self.width in (width, 4 * width) else ""
+            size = item_bytes(self.layout.payload) if self.layout.dtype.kind == "f" else 1
+            remedy = other_length(width * size, self.width, self.layout) if first.kind == STRING else ""
             self.fail(0, first.start, 0, f"{width} elements where {self.width} were asked for{remedy}")
         if width == 0:
             self.fail(0, first.start, 0, "an empty vector")
@@ -63,7 +65,7 @@ class Reader:
         words = {
             lib.EC_VECTOR_MISSING: f"no {'.'.join(names)!r} in this row",
             lib.EC_VECTOR_NULL: "null where a vector is wanted",
-            STRING: "base64 of this service carries float32, not codes",
+            STRING: self.layout.no_strings,
         }.get(span.kind, "neither a list of numbers nor a string where a vector is wanted")
         self.fail(0, span.start, row, words)
 
@@ -102,7 +104,9 @@ class Reader:
         if rows < self.capacity:
             del self.base
             values.resize((rows, self.width), refcheck=False)
-        if self.indices is not None:
+        if cursor.kind == STRING and (wrong := misread(values, self.layout)):
+            self.fail(0, self.offset_of(wrong[0]), *wrong)
+        if self.indices is not None and not self.layout.in_order:
             self.order(values, self.indices[:rows])
         return values
 
@@ -116,13 +120,13 @@ class Reader:
         ):
             if wrong.any():
                 row = int(wrong.argmax())
-                self.fail(0, self.offset_of(row), row, words)
+                self.fail(0, self.offset_of(row), row, words + IN_ORDER)
         sources = np.full(rows, -1, np.int64)
         sources[indices[::-1]] = np.arange(rows - 1, -1, -1)  # of twins the first one stays
         twice = sources[indices] != np.arange(rows)
         if twice.any():
             row = int(twice.argmax())
-            self.fail(0, self.offset_of(row), row, f"index {indices[row]} again")
+            self.fail(0, self.offset_of(row), row, f"index {indices[row]} again{IN_ORDER}")
         scratch = np.empty(self.row_bytes, np.uint8)
         lib.ec_response_permute_rows(pointer(values), rows, self.row_bytes, pointer(sources), pointer(scratch))
 
