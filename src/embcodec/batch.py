@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .batch_errors import BatchErrors
 from .batch_lines import BUFFER, MOST_LINE_BYTES, BatchLine, LineFile, line_of
 from .batch_plain import PlainLines
 from .batch_rows import GrowingRows
@@ -36,7 +37,7 @@ class BatchResult:
         One a row of `embeddings`; a line of several inputs gives its id to each.
     embeddings : Embeddings
         In the order of the file.
-    errors : list of BatchLine
+    errors : sequence of BatchLine
         The lines that hold no embeddings, each with its ``error``.
     usage : Usage
         The sum.
@@ -44,7 +45,7 @@ class BatchResult:
 
     custom_ids: list[str | None]
     embeddings: Embeddings
-    errors: list[BatchLine] = field(default_factory=list)
+    errors: Sequence[BatchLine] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
 
     def __repr__(self) -> str:
@@ -62,7 +63,13 @@ class BatchResult:
         rows: dict[str | None, list[int]] = {}
         for row, custom_id in enumerate(self.custom_ids):
             rows.setdefault(custom_id, []).append(row)
-        return self.embeddings[np.array([row for name in custom_ids for row in rows[name]], np.intp)]
+        found: list[int] = []
+        for name in custom_ids:
+            if name not in rows:
+                text = " (ids are text)" if not isinstance(name, str) and str(name) in rows else ""
+                raise KeyError(f"no row has the custom_id {name!r:.80}{text}")
+            found += rows[name]
+        return self.embeddings[np.array(found, np.intp)]
 
 
 def iter_batch(
@@ -163,7 +170,7 @@ def decode_batch(
     rows = GrowingRows(out)
     ids: list[str | None] = []
     answered: dict[str | None, int] = {}  # the line of every id
-    errors: list[BatchLine] = []
+    errors = BatchErrors()
     usage = Usage()
     first: Embeddings | None = None
     plain: PlainLines | None = None

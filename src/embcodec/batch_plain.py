@@ -16,6 +16,7 @@ from .response_decoder import Decoder
 from .service import Usage
 
 _SCRATCH = 1 << 18  # bytes of rows at once: a part of L2
+_MOST_LINES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class PlainLines:
 
     def __init__(self, reader: LineReader, from_bytes: bool) -> None:
         self.reader, self.from_bytes = reader, from_bytes
+        self.most = _MOST_LINES
 
     @classmethod
     def like(cls, decoder: Decoder, first: Embeddings, from_bytes: bool) -> PlainLines | None:
@@ -52,9 +54,11 @@ class PlainLines:
         Of the text only what the file's buffer holds is read: a line that is in it in part is left, too.
         """
         text, start = file.peek(), file.tell()
-        found, values = self.reader.read(text)
+        found, values = self.reader.read(text, self.most)
         if self.from_bytes and misread(values, self.reader.layout):
+            self.most = 1
             return None
+        self.most = min(2 * self.most, _MOST_LINES)
         lines = found.tolist()
         ids: list[str | None] = []
         for passed, (_, rows, id_start, id_end, escaped) in enumerate(lines):
@@ -66,6 +70,7 @@ class PlainLines:
                 continue
             custom_id = json.loads(text[id_start:id_end]) if escaped else text[id_start + 1 : id_end - 1].decode()
             if answered.setdefault(custom_id, number) != number:  # a repeated id is no plain line's
+                self.most = max(passed, 1)  # where one is, there may be more: nothing is to be read over and over
                 found, values = self.reader.read(text, passed)
                 lines = lines[:passed]
                 break

@@ -63,15 +63,15 @@ def what_came(error: DecodeError, text: bytes | memoryview, body: Any = None) ->
     at = error.offset or 0
     if error.row is not None:
         return error
+    if isinstance(body, str) and _LIKE_A_PATH.fullmatch(body):
+        words = "text that may be a path: pass the file's bytes, pathlib.Path(path).read_bytes()"
+        return DecodeError(f"{error.reason}: {words}", offset=error.offset)
     if bytes(text[: min(at, 4096)]).removeprefix(BOM).strip():
         if error.reason.startswith("unexpected text after") and bytes(text[at : at + 1]) == b"{":
             words = "lines of JSON follow: a batch file is read by decode_batch(path)"
             return DecodeError(f"{error.reason}: {words}", offset=error.offset)
         return error
-    if isinstance(body, str) and _LIKE_A_PATH.fullmatch(body):
-        words = "text that may be a path: pass the file's bytes, pathlib.Path(path).read_bytes()"
-    else:
-        words = f"the body is {kind_of_bytes(bytes(text[at : at + 8]))}"
+    words = f"the body is {kind_of_bytes(bytes(text[at : at + 8]))}"
     return DecodeError(f"{error.reason}: {words}", offset=error.offset)
 
 

@@ -93,7 +93,7 @@ def _fits(profile: Profile, output_dtype: str, body: dict[str, Any]) -> bool:
 
 
 def _rows_elsewhere(body: dict[str, Any]) -> tuple[str, str | None] | None:
-    """Return the dotted path to a list of vectors, or of objects with one, and the path from an object to its vector."""
+    """Return the dotted path to a list of vectors, or of objects with one, and the path from such to its vector."""
     level: list[tuple[str, Any]] = [("", body)]
     for _ in range(_DEPTH):
         below = []

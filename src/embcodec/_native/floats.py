@@ -65,3 +65,9 @@ def guess(source: Any, asked: int) -> int:
     """Return what a vector's bytes read like, `asked` unless that is all but certainly wrong: a payload or CODES."""
     buffer = ffi.from_buffer(source)
     return int(lib.ec_payload_guess(buffer, len(buffer), asked))
+
+
+def all_read_as(matrix: NDArray[Any], rows: int, asked: int) -> bool:
+    """Whether the bytes of the first rows of a C-contiguous matrix read like `asked`."""
+    base, row_bytes = ffi.from_buffer(matrix), matrix.strides[0]
+    return all(lib.ec_payload_guess(base + row * row_bytes, row_bytes, asked) == asked for row in range(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from . import floats
 from .response_layout import Layout
 
+_HEXADECIMAL = re.compile(rb"[0-9a-f]{32,}|[0-9A-F]{32,}")
 _NAMES = {payload: (dtype, order) for (dtype, order), payload in reversed(floats.PAYLOADS.items())}
+_BYTES = floats.PAYLOADS["float32", "little"]
 _FEW = 4  # rows that are looked at: one of zeros tells nothing
 _SAMPLE = 64  # their elements
 _EXTREME = 2.0**72  # beyond it, or below its inverse, nothing is an element of an embedding
@@ -18,7 +21,12 @@ _EXTREME = 2.0**72  # beyond it, or below its inverse, nothing is an element of 
 
 def misread(values: NDArray[Any], layout: Layout) -> tuple[int, str] | None:
     """Return the first row, of the first few, whose bytes all but certainly are another dtype's, and what to say."""
-    for row in range(min(len(values), _FEW)):
+    rows = min(len(values), _FEW)
+    if layout.payload == _BYTES:  # as a rule all are as asked, and that is known at once
+        asked = _BYTES if values.dtype.kind == "f" else floats.CODES
+        if floats.all_read_as(values, rows, asked):
+            return None
+    for row in range(rows):
         words = misread_row(values[row], layout.payload)
         if words:
             return row, words
@@ -29,33 +37,57 @@ def misread_row(row: NDArray[Any], payload: int) -> str:
     """Return what is wrong with the dtype of a vector that came as bytes; nothing as a rule."""
     if row.dtype.kind != "f":
         found = floats.guess(row, floats.CODES)
-        return "" if found == floats.CODES else _words(found, row.dtype.name)
-    if payload == floats.PAYLOADS["float32", "little"]:
-        source: Any = row
-        found = floats.guess(row, payload)
-        if found == payload and not np.isfinite(row).all() and _is_extreme(row):
-            found = floats.CODES
-    else:
+        return "" if found == floats.CODES else _words(found, "codes")
+    source: Any = row
+    if payload != _BYTES:
         try:
             source = floats.narrow(row[None, :_SAMPLE], payload)
         except ValueError:  # not finite: other words tell
             return ""
-        found = floats.guess(source, payload)
-    if found == payload:
+    found = floats.guess(source, payload)
+    return "" if found == payload else _words_for(found, source, payload)
+
+
+def not_finite(row: NDArray[np.float32], payload: int) -> str:
+    """Return what may be wrong with the dtype of a vector in which there is a NaN or infinity; else nothing."""
+    if payload != _BYTES:
         return ""
-    if found == floats.CODES:
-        dtype = _code_dtype(np.frombuffer(source, np.uint8))
-        return f"base64 that reads like {dtype} codes, not like {_NAMES[payload][0]}: say output_dtype={dtype!r}"
-    return _words(found, *_NAMES[payload])
+    found = floats.guess(row, payload)
+    if found == payload:
+        sizes = np.abs(row[np.isfinite(row) & (row != 0)])
+        if not ((sizes > _EXTREME) | (sizes < 1 / _EXTREME)).any():
+            return ""
+        found = floats.CODES
+    return _words_for(found, row, payload)
+
+
+def _words_for(found: int, source: NDArray[Any], payload: int) -> str:
+    asked, order = _NAMES[payload]
+    if found != floats.CODES:
+        return _words(found, asked, order)
+    dtype = _code_dtype(source.view(np.uint8).ravel())
+    return f"base64 that reads like {dtype} codes, not like {asked}: say output_dtype={dtype!r}"
+
+
+def is_hexadecimal(start: bytes) -> bool:
+    """Whether text that begins so is no base64: sixteen of its characters only, digits and letters."""
+    if not _HEXADECIMAL.fullmatch(start):
+        return False
+    digits = sum(start.count(b"%d" % digit) for digit in range(10))
+    return len(start) <= 4 * digits <= 3.5 * len(start)
 
 
 def other_length(row_bytes: int, width: int, layout: Layout) -> str:
     """Return how a vector of so many bytes could have the `width` that was asked for; nothing where no dtype fits."""
     if layout.dtype.kind == "f":
-        one = "'fp8_e4m3' or 'fp8_e5m2', or codes, for which output_dtype='int8' or 'uint8' is to be said"
-        fits = {8 * width: "'float64'", 4 * width: "'float32'", 2 * width: "'float16' or 'bfloat16'", width: one}
+        fits = {8 * width: "'float64'", 4 * width: "'float32'", 2 * width: "'float16' or 'bfloat16'"}
         if row_bytes in fits:
             return f"; {row_bytes // width} bytes a dimension are base64_dtype={fits[row_bytes]} in the profile"
+        if row_bytes == width:
+            return (
+                "; a byte a dimension is output_dtype='int8' or 'uint8', or of floats base64_dtype='fp8_e4m3' or "
+                "'fp8_e5m2' in the profile"
+            )
         if row_bytes == -(-width // 8):
             return "; a bit a dimension is output_dtype='ubinary' or 'binary'"
         return ""
@@ -69,26 +101,20 @@ def other_length(row_bytes: int, width: int, layout: Layout) -> str:
 
 def _words(found: int, asked: str, order: str = "little") -> str:
     dtype, byte_order = _NAMES[found]
-    if asked in ("int8", "uint8"):  # what was asked for is named by its bytes
-        asked = "codes"
     if dtype == "fp8_e4m3":
         return (
             f"base64 that reads like elements of one byte, not like {asked}: say output_dtype='int8' or 'uint8' for "
             "codes; a profile with base64_dtype='fp8_e4m3' or 'fp8_e5m2' reads floats"
         )
-    changes = [f"base64_dtype={dtype!r}"] if dtype != asked and (dtype, asked) != ("float32", "codes") else []
+    usual = "float32" if asked == "codes" else asked
+    changes = [f"base64_dtype={dtype!r}"] if dtype != usual else []
     if byte_order != order:
         changes.append(f"byte_order={byte_order!r}")
-    remedy = f"dataclasses.replace(profile, {', '.join(changes)}) reads it" if changes else ""
-    if asked == "codes":
-        remedy = "say output_dtype='float'" + (f", and {remedy}" if remedy else "")
+    ways = ["say output_dtype='float'"] if asked == "codes" else []
+    if changes:
+        ways.append(f"dataclasses.replace(profile, {', '.join(changes)}) reads it")
     name = f"{'big-endian ' if byte_order == 'big' else ''}{dtype}"
-    return f"base64 that reads like {name}, not like {asked}: {remedy}"
-
-
-def _is_extreme(row: NDArray[Any]) -> bool:
-    sizes = np.abs(row[np.isfinite(row) & (row != 0)])
-    return bool(((sizes > _EXTREME) | (sizes < 1 / _EXTREME)).any())
+    return f"base64 that reads like {name}, not like {asked}: {', and '.join(ways)}"
 
 
 def _code_dtype(source: NDArray[np.uint8]) -> str:

@@ -39,7 +39,7 @@ class LineReader:
         """
         usage, values, lines = self.usage, self.values, self.lines
         usage.prompt = usage.completion = usage.total = 0
-        most = len(lines) if most is None else most
+        most = len(lines) if most is None else min(most, len(lines))
         result = lib.ec_batch_read_lines(
             text, len(text), self.names, self.format, pointer(values), len(values), pointer(lines), most, usage
         )

@@ -9,20 +9,13 @@ import numpy as np
 from ..errors import DecodeError
 from .core import ffi, lib, reason
 from .response_fast import FastReader, Retry
-from .response_hints import misread_row
-from .response_layout import LIST, STRING, Layout, Rows
-from .response_reader import UNEVEN, Reader
+from .response_hints import not_finite
+from .response_layout import STRING, Layout, Rows
+from .response_reader import Reader
 
 _SPANS = ffi.typeof("ec_row_span[]")
 _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind", "i4"), ("escaped", "i4")])
 _BLOCK = 64  # rows scanned, and then decoded
-_KINDS = {
-    "[": "a list within the list of numbers: the vector is nested a level deeper than wanted, as one vector a token is",
-    "{": "an object among the numbers of a vector",
-    '"': "text among the numbers of a vector",
-    "t": "true among the numbers of a vector",
-    "f": "false among the numbers of a vector",
-}
 
 
 def read_rows(body: Any, n: int, layout: Layout, width: int | None, threads: int = 1) -> Rows:
@@ -111,23 +104,14 @@ class StrictReader(Reader):
     def fail_row(self, result: Any, span: Any, row: int) -> None:
         """Say what is wrong with a row that was not decoded."""
         self.check_kind(span, row)
-        words = ""
+        words = self.remedy(result.status, result.consumed, span.kind)
         if result.status == lib.EC_BAD_LENGTH:
             width = lib.ec_response_width(self.body, ffi.addressof(span), self.format)
-            words = UNEVEN if width.status else f"{width.produced} elements where the row before has {self.width}"
-        elif result.status == lib.EC_WRONG_KIND and span.kind == LIST:
-            words = _KINDS.get(self.character(result.consumed), "")
-        elif result.status == lib.EC_BAD_CHARACTER and span.kind == STRING and self.character(result.consumed) in "-_":
-            words = f"{reason(result.status)}: base64_urlsafe=True in the profile reads the URL-safe alphabet"
-        elif result.status == lib.EC_BAD_PADDING and self.character(result.consumed) == '"':
-            words = f"{reason(result.status)}: base64_padding=False in the profile reads text without it"
+            found = f"{width.produced} elements where the row before has {self.width}"
+            words = self.uneven() if width.status else found
         elif result.status == lib.EC_NOT_FINITE and span.kind == STRING:
-            words = misread_row(self.values[row], self.layout.payload)
+            words = not_finite(self.values[row], self.layout.payload)
         self.fail(result.status, result.consumed, row, words)
-
-    def character(self, offset: int) -> str:
-        """Return the character at an offset; one of several bytes as something else."""
-        return bytes(ffi.buffer(ffi.from_buffer(self.body))[offset : offset + 1]).decode("latin-1")
 
     def offset_of(self, row: int) -> int:
         """Return where the vector of a row starts."""

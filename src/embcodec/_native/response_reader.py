@@ -7,13 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import ffi, lib, pointer
+from .core import ffi, lib, pointer, reason
 from .floats import item_bytes
-from .response_hints import misread, other_length
+from .response_hints import is_hexadecimal, misread, other_length
 from .response_layout import CURSOR, FORMAT, LIST, NO_STRINGS, STRING, TYPES, Layout
 
 IN_ORDER = "; where rows are in the order of the inputs all the same, ignore_index=True in the profile keeps that"
 UNEVEN = "the bytes of this row are no whole number of elements"
+CODES_MAY_BE = ": if they are codes, output_dtype='int8' or the like is to be said"
+_TEXT_SAMPLE = 64
+_KINDS = {
+    b"[": "a list within the list of numbers: the vector is nested one level deeper, as one vector a token is",
+    b"{": "an object among the numbers of a vector",
+    b'"': "text among the numbers of a vector",
+    b"t": "true among the numbers of a vector",
+    b"f": "false among the numbers of a vector",
+}
 SLACK_BYTES = 1 << 18  # of rows more than the text seems to hold
 
 
@@ -39,10 +48,16 @@ class Reader:
     def prepare(self, first: Any) -> None:
         """Learn the width from the first row, and make room for as many rows as the text seems to hold."""
         self.check_kind(first, 0)
+        if first.kind == STRING and is_hexadecimal(
+            self.text(first.start + 1, min(_TEXT_SAMPLE, first.end - first.start - 2))
+        ):
+            self.fail(0, first.start, 0, "text that is hexadecimal, not base64: bytes.fromhex reads it")
         result = lib.ec_response_width(self.body, first, self.format)
         if result.status:
             at_start = result.status == lib.EC_BAD_LENGTH
-            self.fail(result.status, first.start if at_start else result.consumed, 0, UNEVEN if at_start else "")
+            offset = first.start if at_start else result.consumed
+            words = self.uneven() if at_start else self.remedy(result.status, offset, first.kind)
+            self.fail(result.status, offset, 0, words)
         width = result.produced
         if width != self.width >= 0:
             size = item_bytes(self.layout.payload) if self.layout.dtype.kind == "f" else 1
@@ -56,6 +71,24 @@ class Reader:
         self.capacity = 1 + (self.room_for_rest() if at_row else 0)
         self.values = np.empty((self.capacity, width), self.layout.dtype)
         self.base = ffi.from_buffer(self.values)
+
+    def text(self, start: int, length: int) -> bytes:
+        """Return a piece of the body."""
+        whole = self.body if isinstance(self.body, bytes) else ffi.buffer(self.body)
+        return bytes(whole[start : start + length])
+
+    def uneven(self) -> str:
+        """Say that bytes are no whole number of elements."""
+        return UNEVEN + (CODES_MAY_BE if self.layout.dtype.kind == "f" else "")
+
+    def remedy(self, status: int, offset: int, kind: int) -> str:
+        """Return a status' words with a remedy, if there is one for what is at the offset in a vector; else nothing."""
+        character = self.text(offset, 1)
+        if kind == STRING and status == lib.EC_BAD_CHARACTER and character in (b"-", b"_"):
+            return f"{reason(status)}: base64_urlsafe=True in the profile reads the URL-safe alphabet"
+        if kind == STRING and status == lib.EC_BAD_PADDING and character == b'"':
+            return f"{reason(status)}: base64_padding=False in the profile reads text without it"
+        return _KINDS.get(character, "") if kind == LIST and status == lib.EC_WRONG_KIND else ""
 
     def check_kind(self, span: Any, row: int) -> None:
         """Refuse a row whose vector is neither a list nor, where strings can be vectors, a string."""
