@@ -43,20 +43,22 @@ static int is_big_endian(int32_t payload) {
 }
 
 /* Whether all elements are in the form's window, but for a few zeros and smaller ones, and vary; `both_signs` that an
- * eighth at least has either sign. */
-static int is_natural(const uint8_t *bytes, int64_t n, const form_window *form, int64_t least, int both_signs) {
+ * eighth at least has either sign. Where the asked form is out of the question, `aided`, a few may be larger: what was
+ * no number as float32 has been made NaN already. */
+static int is_natural(const uint8_t *bytes, int64_t n, const form_window *form, int64_t least, int both_signs,
+                      int aided) {
     const int64_t count = n / (form->bits / 8);
     const int big_endian = is_big_endian(form->payload);
-    int64_t small = 0, negative = 0, various = 0;
+    int64_t small = 0, large = 0, negative = 0, various = 0;
     uint64_t first = 0, before[2] = {0, 0};
     if (count < least) return 0;
     for (int64_t i = 0; i < count; i++) {
         const uint64_t value = element(bytes, i, form->bits, big_endian);
         const uint64_t magnitude = value << (65 - form->bits) >> (65 - form->bits);
         const uint64_t exponent = magnitude >> form->fraction;
-        if (exponent > form->highest) return 0;
         small += exponent < form->lowest;
-        if (small * 16 > count) return 0;
+        large += exponent > form->highest;
+        if (small * 16 > count || large * 16 > (aided ? count : 0)) return 0;
         negative += magnitude != value;
         various += i && value != first && value != before[0] && value != before[1];
         if (i == 0) first = value;
@@ -134,8 +136,8 @@ static int is_mostly(const uint8_t *bytes, int64_t n, const form_window *form) {
 static int is_form(const uint8_t *bytes, int64_t n, const form_window *form, int32_t asked, int aided) {
     if (form->payload == asked) return 0;
     if (asked == EC_PAYLOAD_BYTES && !aided && form->payload == EC_PAYLOAD_FLOAT64)
-        return is_natural(bytes, n, form, 2, 0) && has_low_halves(bytes, n);
-    return is_natural(bytes, n, form, aided ? form->least_aided : form->least, asked == EC_PAYLOAD_NONE);
+        return is_natural(bytes, n, form, 2, 0, 0) && has_low_halves(bytes, n);
+    return is_natural(bytes, n, form, aided ? form->least_aided : form->least, asked == EC_PAYLOAD_NONE, aided);
 }
 
 int32_t ec_payload_guess(const void *bytes, int64_t n, int32_t asked) {

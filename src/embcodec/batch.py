@@ -66,7 +66,7 @@ class BatchResult:
         found: list[int] = []
         for name in custom_ids:
             if name not in rows:
-                text = " (ids are text)" if not isinstance(name, str) and str(name) in rows else ""
+                text = " (ids are text)" if str(name) in rows else ""
                 raise KeyError(f"no row has the custom_id {name!r:.80}{text}")
             found += rows[name]
         return self.embeddings[np.array(found, np.intp)]

@@ -117,7 +117,7 @@ def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> Bat
         return BatchLine(number, custom_id, decoder.answer(rows, body))
     except DecodeError as error:
         placed = DecodeError(error.reason, offset=error.offset, row=error.row, line=number)
-        return BatchLine(number, custom_id or _custom_id_of_text(text, error.row is not None), error=placed)
+        return BatchLine(number, custom_id or _custom_id_of_text(text), error=placed)
     except ServiceError as error:
         # the traceback holds this frame, and so the text of the line
         return BatchLine(number, custom_id, error=error.with_traceback(None))
@@ -139,13 +139,12 @@ def _custom_id(document: dict[str, Any]) -> str | None:
     return custom_id if custom_id is None or isinstance(custom_id, str) else str(custom_id)
 
 
-def _custom_id_of_text(text: bytes | memoryview, is_json: bool) -> str | None:
+def _custom_id_of_text(text: bytes | memoryview) -> str | None:
     """Return the id of a line whose vectors cannot be read, if it is JSON; of a long one if it begins with its id."""
     try:
-        if is_json or len(text) > _LONG:
+        if len(text) > _LONG:
             found = _HEAD_ID.match(text[:4096])
-            if found is not None or len(text) > _LONG:
-                return None if found is None else str(json.loads(found[1]))
+            return None if found is None else str(json.loads(found[1]))
         document = json.loads(bytes(text))
         return _custom_id(document) if isinstance(document, dict) else None
     except (ValueError, RecursionError):

@@ -20,6 +20,7 @@ _HEADS = (
     (b"\xfe\xff", "UTF-16: give it as text, body.decode('utf-16')"),
     (b"data:", "a stream of events"),
 )
+_NO_JSON = "no JSON"
 _LIKE_A_PATH = re.compile(r"[^\s{}\[\]\"]{1,400}\.[A-Za-z0-9]{1,8}")
 
 
@@ -66,13 +67,15 @@ def what_came(error: DecodeError, text: bytes | memoryview, body: Any = None) ->
     if isinstance(body, str) and _LIKE_A_PATH.fullmatch(body):
         words = "text that may be a path: pass the file's bytes, pathlib.Path(path).read_bytes()"
         return DecodeError(f"{error.reason}: {words}", offset=error.offset)
-    if bytes(text[: min(at, 4096)]).removeprefix(BOM).strip():
+    kind = kind_of_bytes(bytes(text[:8]))
+    if bytes(text[: min(at, 4096)]).removeprefix(BOM).strip() and kind == _NO_JSON:
         if error.reason.startswith("unexpected text after") and bytes(text[at : at + 1]) == b"{":
             words = "lines of JSON follow: a batch file is read by decode_batch(path)"
             return DecodeError(f"{error.reason}: {words}", offset=error.offset)
         return error
-    words = f"the body is {kind_of_bytes(bytes(text[at : at + 8]))}"
-    return DecodeError(f"{error.reason}: {words}", offset=error.offset)
+    if kind == _NO_JSON:
+        kind = kind_of_bytes(bytes(text[at : at + 8]))
+    return DecodeError(f"{error.reason}: the body is {kind}", offset=error.offset)
 
 
 def kind_of_bytes(start: bytes) -> str:
@@ -80,7 +83,7 @@ def kind_of_bytes(start: bytes) -> str:
     came = next((kind for head, kind in _HEADS if start.startswith(head)), None)
     if came is None and b"\0" in start[:4] and start[:4].strip(b"\0"):
         came = f"UTF-16: give it as text, body.decode('utf-16-{'be' if start[0] == 0 else 'le'}')"
-    return came or ("no JSON" if start else "empty")
+    return came or (_NO_JSON if start else "empty")
 
 
 def as_text(value: Any) -> str | None:

@@ -150,9 +150,9 @@ def _rows_of(about: Mapping[str, Any], n: int) -> list[_Row]:
         rows[index] = _row_of(item, index, n)
     found = [row for row in rows if row is not None]
     end = 0
-    for row in sorted(found, key=lambda row: row.start):
+    for index, row in sorted(enumerate(found), key=lambda pair: pair[1].start):
         if row.start < end:
-            raise DecodeError("bytes that two embeddings share", offset=row.start, row=found.index(row))
+            raise DecodeError("bytes that two embeddings share", offset=row.start, row=index)
         end = row.start + row.width * native.item_bytes(row.payload)
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import DecodeError
 from .core import ffi, lib, reason
 from .response_fast import FastReader, Retry
-from .response_hints import not_finite
+from .response_hints import misread, not_finite
 from .response_layout import STRING, Layout, Rows
 from .response_reader import Reader
 
@@ -110,6 +110,9 @@ class StrictReader(Reader):
             found = f"{width.produced} elements where the row before has {self.width}"
             words = self.uneven() if width.status else found
         elif result.status == lib.EC_NOT_FINITE and span.kind == STRING:
+            wrong = misread(self.values[:row], self.layout)
+            if wrong:
+                self.fail(0, self.offset_of(wrong[0]), *wrong)
             words = not_finite(self.values[row], self.layout.payload)
         self.fail(result.status, result.consumed, row, words)
 
