@@ -135,6 +135,8 @@ def _payload_dtype(dtype: DTypeLike) -> np.dtype[Any]:
         wanted = np.dtype("V0" if dtype is None else dtype)  # to NumPy None is float64
     except TypeError:
         wanted = OutputDtype(str(dtype)).numpy_dtype  # its error lists the known names
+    if isinstance(dtype, str) and wanted.isbuiltin == 2:  # a name that NumPy knows only once some package is imported
+        OutputDtype(dtype)
     if wanted.kind not in "iufcV" or wanted.hasobject or wanted.itemsize == 0:
         raise ValueError(f"{wanted} is not a dtype of numbers with fixed bytes")
     return wanted.newbyteorder("<") if wanted.byteorder == "=" else wanted
