@@ -359,3 +359,17 @@ def test_in_order_names_what_is_missing(tmp_path: Path) -> None:
     path.write_bytes(line("7", rows(1)))
     with pytest.raises(KeyError, match=r"no row has the custom_id 7 \(ids are text\)"):
         decode_batch(path).in_order([7])  # type: ignore[list-item]
+
+
+def test_no_error_holds_the_text_of_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text(
+        '{"custom_id":"a","response":{"status_code":200,"body":{"error":{"message":"no"}}}}\n'
+        '{"custom_id":"b","response":{"status_code":500,"body":{}}}\nnonsense\n'
+    )
+    found = [each.error for each in iter_batch(path)]
+    assert [type(error) for error in found] == [ServiceError, ServiceError, DecodeError]
+    for error in found:
+        assert error is not None
+        assert error.__traceback__ is None
+        assert error.__context__ is None

@@ -252,6 +252,20 @@ def test_batch_files_and_octets(tmp_path: Any) -> None:
     assert decode_octets(octets, expected_count=40, profile=half).embeddings.dimension == 256
 
 
+def test_lines_after_one_that_tells_nothing(tmp_path: Any) -> None:
+    """The first line is of zeros, in bytes as long as those that follow: what is like it is not yet right."""
+    path = tmp_path / "out.jsonl"
+    x = unit(30, 128)
+    lines = [
+        f'{{"custom_id":"{i}","response":{{"status_code":200,"body":{body([row]).decode()}}},"error":null}}\n'
+        for i, row in enumerate([np.zeros(256, np.float32), *x])
+    ]
+    path.write_text("".join(lines))
+    found = decode_batch(path)
+    assert found.custom_ids == ["0"]
+    assert len(found.errors) == 30
+
+
 def test_hexadecimal_is_no_base64() -> None:
     text = codes(unit(1, 1024), "ubinary").tobytes().hex()
     for written in (text, text.upper()):
