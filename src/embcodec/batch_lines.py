@@ -145,7 +145,8 @@ def _custom_id_of_text(text: bytes | memoryview) -> str | None:
         if len(text) > _LONG:
             found = _HEAD_ID.match(text[:4096])
             return None if found is None else str(json.loads(found[1]))
-        document = json.loads(bytes(text))
+        whole = bytes(text)
+        document = json.loads(whole) if b"custom_id" in whole else None
         return _custom_id(document) if isinstance(document, dict) else None
     except (ValueError, RecursionError):
         return None
