@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import pickle
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from embcodec import (
     Embeddings,
     ServiceError,
     Usage,
-    batch,
+    batch_plain,
     batch_writer,
     decode_batch,
     encode_response,
@@ -143,14 +145,15 @@ def test_memory_is_bounded_by_a_line(tmp_path: Path) -> None:
     assert peak < 3e6
 
 
-def test_a_line_beyond_the_cap_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "MAX_LINE", 1000)
+def test_a_line_beyond_the_cap_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_bytes(line("a", rows(1)) + b"\n" + b"[" * 5000 + b"\n" + line("b", rows(2)) + b"\n")
-    found = list(iter_batch(path))
+    found = list(iter_batch(path, max_line_bytes=1000))
     assert [each.custom_id for each in found] == ["a", None, "b"]
     assert isinstance(found[1].error, DecodeError)
     assert found[1].error.line == 2
+    assert decode_batch(path, max_line_bytes=1000).custom_ids == ["a", "b"]
+    assert "max_line_bytes" in str(found[1].error)
 
 
 def test_write_both_styles(tmp_path: Path) -> None:
@@ -226,3 +229,147 @@ def test_lines_with_nothing_say_what_is_missing(tmp_path: Path, text: str, words
     assert isinstance(line.error, DecodeError)
     assert line.error.reason == words
     assert str(line.error) == f"{words} (line 2, byte 0)"
+
+
+def test_a_long_line_is_not_read_before_it_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    long = b'{"custom_id":"long","response":{"body":{"data":[{"embedding":[' + b"0," * 4_000_000 + b"null]}]}}}"
+    path.write_bytes(line("a", rows(1)) + b"\n" + long + b"\n" + line("b", rows(2)))
+    for most, ids, peak_bytes in ((1 << 20, ["a", "b"], 5e6), (1 << 28, ["a", "b"], 3.5 * len(long))):
+        tracemalloc.start()
+        found = decode_batch(path, max_line_bytes=most)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found.custom_ids == ids
+        assert [(each.line, each.custom_id) for each in found.errors] == [(2, "long" if most > 1 << 20 else None)]
+        assert ("max_line_bytes raises the cap" if most == 1 << 20 else "null") in str(found.errors[0].error)
+        assert peak < peak_bytes
+    with pytest.raises(ValueError, match="max_line_bytes must be at least 1"):
+        decode_batch(path, max_line_bytes=0)
+
+
+def test_failed_lines_take_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    failed = b'{"custom_id":"%d","response":{"status_code":429,"body":{"error":{"message":"quota","code":"q"}}}}\n'
+    path.write_bytes(b"".join(failed % i for i in range(700)) + b"nonsense\n" * 700)
+    tracemalloc.start()
+    found = decode_batch(path)
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 200 * 1400
+    assert len(found.errors) == 1400
+    assert [(each.line, each.custom_id) for each in found.errors[699:701]] == [(700, "699"), (701, None)]
+    assert (str(found.errors[-1].error), found.errors[-1].error.offset) == (
+        "unexpected character (line 1400, byte 1)",
+        1,
+    )
+    assert (found.errors[0].error.status, str(found.errors[0].error)) == (429, "quota [429, q]")
+    assert found.errors == list(found.errors)
+    assert found.errors != []
+    assert len(repr(found)) < 200
+    assert pickle.loads(pickle.dumps(found)).errors == found.errors
+
+
+def test_an_id_answered_over_and_over_is_read_once_each(tmp_path: Path) -> None:
+    """What the reader of plain lines reads before a repeated id is not read again for each of them."""
+    path = tmp_path / "out.jsonl"
+    again = line("a", rows(1))
+    path.write_bytes(b"\n".join([again] * 3000 + [line(str(i), rows(i)) for i in range(50)] + [b""]))
+    read = batch_plain.LineReader.read
+    passed = 0
+
+    def counting(self: Any, text: bytes, most: int | None = None) -> Any:
+        nonlocal passed
+        found = read(self, text, most)
+        passed += len(found[0])
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_plain.LineReader, "read", counting)
+        found = decode_batch(path)
+    assert (len(found.custom_ids), len(found.errors)) == (51, 2999)
+    assert passed < 12_000
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"recordId": "a", "modelInput": {}, "modelOutput": {"embedding": [1]}}', "the line has the keys 'recordId'"),
+        ('{"data": [{"embedding": [1]}], "model": "m"}', "a body by itself, which decode_response reads"),
+    ],
+)
+def test_lines_of_other_kinds(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text(text)
+    (found,) = iter_batch(path)
+    assert words in str(found.error)
+
+
+def test_files_that_hold_no_lines(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    text = b"\n".join(line(str(i), rows(i)) for i in range(3))
+    for data, words in (
+        (gzip.compress(text), "gzip"),
+        (text.decode().encode("utf-16"), "UTF-16"),
+        (b"PK\x03\x04", "zip"),
+    ):
+        path.write_bytes(data)
+        for found in (list(iter_batch(path)), list(decode_batch(path).errors)):
+            assert len(found) == 1
+            assert words in str(found[0].error)
+    with pytest.raises(TypeError, match="by its path"):
+        decode_batch({"data": []})  # type: ignore[arg-type]
+
+
+def test_ids_and_fields_are_written_as_services_want_them(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    write_batch(path, ["a", "b"], custom_ids=iter([7, np.int64(8)]), dimensions=np.int64(3), weights=np.float32([0.5]))
+    assert [json.loads(each) for each in path.read_text().splitlines()] == [
+        {"custom_id": "7", "body": {"dimensions": 3, "weights": [0.5], "input": ["a"]}},
+        {"custom_id": "8", "body": {"dimensions": 3, "weights": [0.5], "input": ["b"]}},
+    ]
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    for kind, words, options in (
+        (ValueError, "custom_ids repeat: '7' is at 0 and 1", {"custom_ids": [7, "7"]}),
+        (TypeError, r"custom_ids\[1\] is nan", {"custom_ids": ["a", float("nan")]}),
+        (TypeError, r"custom_ids\[0\] is True", {"custom_ids": [True, "a"]}),
+        (TypeError, r"custom_ids\[0\] is None", {"custom_ids": [None, "a"]}),
+        (TypeError, "several strings", {"custom_ids": "ab"}),
+        (ValueError, "NaN and Infinity have no place", {"temperature": float("nan")}),
+        (ValueError, "NaN and Infinity have no place", {"temperature": np.float32("inf")}),
+        (ValueError, "nested too deep", {"metadata": deep}),
+        (TypeError, "set has no form", {"metadata": {1}}),
+        (ValueError, r"text 1 \(line 2\) has half of a surrogate pair, '\\ud83d' at character 4", {}),
+        (ValueError, r"text 1 \(line 1\) has half of a surrogate pair", {"inputs_per_line": 2}),
+        (ValueError, r"custom_id '\\udc00' \(line 1\)", {"custom_ids": ["\udc00", "b"], "texts": ["a", "b"]}),
+    ):
+        texts = options.pop("texts", ["fine", "cut \ud83d"])
+        before = path.read_bytes()
+        with pytest.raises(kind, match=words):
+            write_batch(path, texts, **options)
+        assert path.read_bytes() == before
+    mended = "cut \ud83d".encode("utf-8", "replace").decode()
+    assert write_batch(path, [mended]) == 1
+
+
+def test_in_order_names_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(line("7", rows(1)))
+    with pytest.raises(KeyError, match=r"no row has the custom_id 7 \(ids are text\)"):
+        decode_batch(path).in_order([7])  # type: ignore[list-item]
+
+
+def test_no_error_holds_the_text_of_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text(
+        '{"custom_id":"a","response":{"status_code":200,"body":{"error":{"message":"no"}}}}\n'
+        '{"custom_id":"b","response":{"status_code":500,"body":{}}}\nnonsense\n'
+    )
+    found = [each.error for each in iter_batch(path)]
+    assert [type(error) for error in found] == [ServiceError, ServiceError, DecodeError]
+    for error in found:
+        assert error is not None
+        assert error.__traceback__ is None
+        assert error.__context__ is None

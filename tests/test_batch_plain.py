@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from embcodec import Embeddings, batch, batch_plain, decode_batch, encode_response
+from embcodec import Embeddings, batch_lines, batch_plain, decode_batch, encode_response
 
 Values = np.random.default_rng(5).standard_normal((64, 3)).astype(np.float32)
 
@@ -48,13 +48,13 @@ def both_ways(path: Path, **options: Any) -> Any:
 def generally(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the numbers of the lines that are read in the general way."""
     numbers: list[int] = []
-    decode: Callable[..., Any] = batch._decode_line
+    decode: Callable[..., Any] = batch_lines._decode_line
 
     def noting(decoder: Any, number: int, text: Any) -> Any:
         numbers.append(number)
         return decode(decoder, number, text)
 
-    monkeypatch.setattr(batch, "_decode_line", noting)
+    monkeypatch.setattr(batch_lines, "_decode_line", noting)
     return numbers
 
 
@@ -170,7 +170,7 @@ def test_codes(tmp_path: Path, options: dict[str, Any]) -> None:
 def test_lines_longer_than_the_buffer_and_rows_beyond_the_scratch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "_BUFFER", 1000)
+    monkeypatch.setattr(batch_lines, "BUFFER", 1000)
     monkeypatch.setattr(batch_plain, "_SCRATCH", 50)
     path = tmp_path / "out.jsonl"
     path.write_bytes(b"\n".join(line(row, 1 + row * row % 23) for row in range(40)))

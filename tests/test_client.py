@@ -156,8 +156,14 @@ def test_requests_are_in_the_profiles_words(embed: Any) -> None:
         "input_type": "search_query",
         "texts": ["t"],
     }
-    assert sent("vllm", output_dtype="binary")["embed_dtype"] == "binary"
-    assert sent("perplexity", output_dtype="int8")["encoding_format"] == "base64_int8"
+    assert sent("vllm", extra={"embed_dtype": "float16"})["embed_dtype"] == "float16"
+    assert sent("perplexity", output_dtype="int8", output_dimension=128) == {
+        "model": "m",
+        "encoding_format": "base64_int8",
+        "dimensions": 128,
+        "input": ["t"],
+    }
+    assert sent("jina", output_dtype="ubinary")["embedding_type"] == "ubinary"
 
 
 def test_answers_are_read_as_the_profile_says(embed: Any) -> None:
@@ -180,6 +186,8 @@ def test_answers_are_read_as_the_profile_says(embed: Any) -> None:
     ("profile", "wishes", "words"),
     [
         ("openai", {"output_dtype": "int8"}, "no field that asks for int8"),
+        ("vllm", {"output_dtype": "binary"}, "no field that asks for binary"),
+        ("perplexity", {}, "'perplexity' sends no floats: say output_dtype, one of int8, ubinary"),
         ("cohere", {"encoding_format": "base64"}, "no field that asks for base64"),
         ("mistral", {"output_dtype": "int4"}, "unknown OutputDtype"),
         ("mistral", {"encoding_format": "hex"}, "unknown EncodingFormat"),

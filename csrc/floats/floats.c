@@ -9,6 +9,8 @@ int64_t ec_payload_bytes(int32_t payload) {
     case EC_PAYLOAD_BIG_ENDIAN_FLOAT16:
     case EC_PAYLOAD_BFLOAT16:
     case EC_PAYLOAD_BIG_ENDIAN_BFLOAT16: return 2;
+    case EC_PAYLOAD_FLOAT64:
+    case EC_PAYLOAD_BIG_ENDIAN_FLOAT64: return 8;
     default: return 4;
     }
 }

@@ -4,7 +4,9 @@
  *     float16     1       5          10             15   0x7bff
  *     bfloat16    1       8           7            127   0x7f7f
  *     e4m3        1       4           3              7   0x7e: no infinities, all ones are NaN
- *     e5m2        1       5           2             15   0x7b                                                      */
+ *     e5m2        1       5           2             15   0x7b
+ *
+ * float64 is a form as well, read by rounding. */
 #ifndef EC_FLOATS_H
 #define EC_FLOATS_H
 
@@ -58,6 +60,38 @@ EC_INLINE uint32_t ec_narrow(uint32_t bits, ec_small_float form, uint32_t *beyon
     return sign | code;
 }
 
+EC_INLINE uint64_t ec_swap_u64(uint64_t x) { return (uint64_t)ec_swap_u32((uint32_t)x) << 32 | ec_swap_u32((uint32_t)(x >> 32)); }
+
+/* The bits of the float32 nearest to a float64, and those of the float64 that a float32 is. */
+EC_INLINE uint32_t ec_round_f64(uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, 8);
+    return ec_bits_of_float((float)value);
+}
+
+EC_INLINE uint64_t ec_extend_f32(uint32_t bits) {
+    const double value = ec_float_of_bits(bits);
+    uint64_t wide;
+    memcpy(&wide, &value, 8);
+    return wide;
+}
+
+#define EC_LOOP_ROUND_F64(swapped)                                                                           \
+    for (int64_t i = 0; i < count; i++) {                                                                    \
+        uint64_t wide;                                                                                       \
+        memcpy(&wide, bytes + 8 * i, 8);                                                                     \
+        const uint32_t rounded = ec_round_f64(swapped(wide));                                                \
+        memcpy(out + 4 * i, &rounded, 4);                                                                    \
+    }
+
+#define EC_LOOP_EXTEND_F32(swapped)                                                                          \
+    for (int64_t i = 0; i < count; i++) {                                                                    \
+        uint32_t narrow;                                                                                     \
+        memcpy(&narrow, in + 4 * i, 4);                                                                      \
+        const uint64_t wide = swapped(ec_extend_f32(narrow));                                                \
+        memcpy(bytes + 8 * i, &wide, 8);                                                                     \
+    }
+
 /* Elements of two bytes and of one. */
 #define EC_LOOP_WIDEN(type, swapped, form)                                                                   \
     for (int64_t i = 0; i < count; i++) {                                                                    \
@@ -99,6 +133,8 @@ EC_INLINE void ec_loop_widen(const uint8_t *EC_RESTRICT bytes, int64_t count, in
     case EC_PAYLOAD_BIG_ENDIAN_BFLOAT16: EC_LOOP_WIDEN(uint16_t, ec_swap_u16, EC_BFLOAT16) break;
     case EC_PAYLOAD_E4M3: EC_LOOP_WIDEN(uint8_t, EC_AS_IT_IS, EC_E4M3) break;
     case EC_PAYLOAD_E5M2: EC_LOOP_WIDEN(uint8_t, EC_AS_IT_IS, EC_E5M2) break;
+    case EC_PAYLOAD_FLOAT64: EC_LOOP_ROUND_F64(EC_AS_IT_IS) break;
+    case EC_PAYLOAD_BIG_ENDIAN_FLOAT64: EC_LOOP_ROUND_F64(ec_swap_u64) break;
     default: memcpy(out, bytes, (size_t)(4 * count)); break;
     }
 }
@@ -115,6 +151,8 @@ EC_INLINE int32_t ec_loop_narrow(const uint8_t *EC_RESTRICT in, int64_t count, i
     case EC_PAYLOAD_BIG_ENDIAN_BFLOAT16: EC_LOOP_NARROW(uint16_t, ec_swap_u16, EC_BFLOAT16) break;
     case EC_PAYLOAD_E4M3: EC_LOOP_NARROW(uint8_t, EC_AS_IT_IS, EC_E4M3) break;
     case EC_PAYLOAD_E5M2: EC_LOOP_NARROW(uint8_t, EC_AS_IT_IS, EC_E5M2) break;
+    case EC_PAYLOAD_FLOAT64: EC_LOOP_EXTEND_F32(EC_AS_IT_IS) break;
+    case EC_PAYLOAD_BIG_ENDIAN_FLOAT64: EC_LOOP_EXTEND_F32(ec_swap_u64) break;
     default: memcpy(bytes, in, (size_t)(4 * count)); break;
     }
     return !beyond;

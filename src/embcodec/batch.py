@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BufferedReader, FileIO
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .batch_errors import BatchErrors
+from .batch_lines import BUFFER, MOST_LINE_BYTES, BatchLine, LineFile, line_of
 from .batch_plain import PlainLines
 from .batch_rows import GrowingRows
 from .batch_writer import write_batch
+from .dtypes import EncodingFormat
 from .embeddings import Embeddings, replace_values
-from .errors import DecodeError, ServiceError
+from .errors import DecodeError
 from .profiles import Profile
-from .response_decoder import Decoder, EmbeddingResponse
-from .service import Usage, service_error
+from .response_decoder import Decoder
+from .service import Usage
 
 __all__ = ["BatchLine", "BatchResult", "decode_batch", "iter_batch", "write_batch"]
 
 Progress = Callable[[int, int], object]
-
-MAX_LINE = 1 << 30  # bytes; services cap whole files at less
-_BUFFER = 1 << 19  # bytes of a file: a part of L2
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLine:
-    """One line of an output file: an answer or an error.
-
-    Attributes
-    ----------
-    line : int
-        Its number in the file, from 1.
-    custom_id : str or None
-    response : EmbeddingResponse or None
-    error : ServiceError, DecodeError or None
-        What the service reported, or what is wrong with the line; the offset in a DecodeError counts from the start
-        of the line.
-    """
-
-    line: int
-    custom_id: str | None
-    response: EmbeddingResponse | None = None
-    error: ServiceError | DecodeError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +37,7 @@ class BatchResult:
         One a row of `embeddings`; a line of several inputs gives its id to each.
     embeddings : Embeddings
         In the order of the file.
-    errors : list of BatchLine
+    errors : sequence of BatchLine
         The lines that hold no embeddings, each with its ``error``.
     usage : Usage
         The sum.
@@ -68,8 +45,12 @@ class BatchResult:
 
     custom_ids: list[str | None]
     embeddings: Embeddings
-    errors: list[BatchLine] = field(default_factory=list)
+    errors: Sequence[BatchLine] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.custom_ids)} custom_ids, {len(self.errors)} errors"
+        return f"BatchResult({self.embeddings!r}, {counts}, {self.usage!r})"
 
     def in_order(self, custom_ids: Iterable[str]) -> Embeddings:
         """Return the rows of these ids, in this order (all rows of an id, in the order they had).
@@ -82,7 +63,13 @@ class BatchResult:
         rows: dict[str | None, list[int]] = {}
         for row, custom_id in enumerate(self.custom_ids):
             rows.setdefault(custom_id, []).append(row)
-        return self.embeddings[np.array([row for name in custom_ids for row in rows[name]], np.intp)]
+        found: list[int] = []
+        for name in custom_ids:
+            if name not in rows:
+                text = " (ids are text)" if str(name) in rows else ""
+                raise KeyError(f"no row has the custom_id {name!r:.80}{text}")
+            found += rows[name]
+        return self.embeddings[np.array(found, np.intp)]
 
 
 def iter_batch(
@@ -93,6 +80,7 @@ def iter_batch(
     profile: str | Profile = "mistral",
     nulls: Literal["error", "nan"] = "error",
     progress: Progress | None = None,
+    max_line_bytes: int = MOST_LINE_BYTES,
 ) -> Iterator[BatchLine]:
     r"""Read the output file of a batch job, line by line.
 
@@ -106,6 +94,8 @@ def iter_batch(
         As for :func:`~embcodec.decode_response`.
     progress : callable, optional
         Called with the bytes read and the bytes there are, as lines are read.
+    max_line_bytes : int
+        A longer line is an error among the data, and never in memory.
 
     Yields
     ------
@@ -124,71 +114,20 @@ def iter_batch(
     2 b None too long
     """
     decoder = Decoder(output_dtype, dimension, profile, nulls)
+    lines = LineFile(path, max_line_bytes)
     total, number = os.path.getsize(path), 0
-    with BufferedReader(FileIO(path), _BUFFER) as file:
-        while (text := _read_line(file)) != b"":
+    with lines as file:
+        foreign = lines.foreign()
+        if foreign is not None:
+            yield foreign
+            return
+        while (text := lines.read()) != b"":
             number += 1
             if progress is not None:
                 progress(file.tell(), total)
-            line = _line_of(decoder, number, text)
+            line = line_of(decoder, number, text, max_line_bytes)
             if line is not None:
                 yield line
-
-
-def _read_line(file: BufferedReader[Any]) -> bytes | None:
-    """Return the next line, nothing at the end; of one that is too long None, and it is never in memory as a whole."""
-    text = file.readline(MAX_LINE)
-    if len(text) < MAX_LINE or text.endswith(b"\n"):
-        return text
-    while text and not text.endswith(b"\n"):
-        text = file.readline(1 << 20)
-    return None
-
-
-def _line_of(decoder: Decoder, number: int, text: bytes | None) -> BatchLine | None:
-    """Return what a line holds; None for a blank one."""
-    if text is None:
-        return BatchLine(number, None, error=DecodeError(f"more than {MAX_LINE} bytes", line=number))
-    if text.isspace():
-        return None
-    return _decode_line(decoder, number, memoryview(text)[:-1] if text.endswith(b"\n") else text)
-
-
-def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> BatchLine:
-    custom_id = None
-    try:
-        rows, document = decoder.read(text, "response.body.")
-        custom_id = _custom_id(document)
-        response = document.get("response")
-        response = response if isinstance(response, dict) else {}
-        status, body = response.get("status_code"), response.get("body")
-        status = status if isinstance(status, int) and not 200 <= status < 300 else None
-        said = document.get("error") or (body if status is not None else None)
-        if not said and status is None and rows.list_start < 0 and not body:
-            is_object = bytes(text[:64]).lstrip().startswith(b"{")
-            raise DecodeError("neither a response nor an error" if is_object else "not an object", offset=0)
-        if said or status is not None:
-            fields = {"error": said} if isinstance(said, str) else said
-            raise service_error(fields if isinstance(fields, dict) else None, status)
-        return BatchLine(number, custom_id, decoder.answer(rows, body if isinstance(body, dict) else {}))
-    except DecodeError as error:
-        placed = DecodeError(error.reason, offset=error.offset, row=error.row, line=number)
-        return BatchLine(number, custom_id or _custom_id_of_text(text), error=placed)
-    except ServiceError as error:
-        return BatchLine(number, custom_id, error=error)
-
-
-def _custom_id(document: Any) -> str | None:
-    custom_id = document.get("custom_id") if isinstance(document, dict) else None
-    return custom_id if custom_id is None or isinstance(custom_id, str) else str(custom_id)
-
-
-def _custom_id_of_text(text: bytes | memoryview) -> str | None:
-    """Return the id of a line whose vectors cannot be read, if its JSON can."""
-    try:
-        return _custom_id(json.loads(bytes(text)))
-    except (ValueError, RecursionError):
-        return None
 
 
 def decode_batch(
@@ -200,6 +139,7 @@ def decode_batch(
     dimension: int | None = None,
     profile: str | Profile = "mistral",
     nulls: Literal["error", "nan"] = "error",
+    max_line_bytes: int = MOST_LINE_BYTES,
 ) -> BatchResult:
     """Read the output file of a batch job into one matrix.
 
@@ -213,6 +153,8 @@ def decode_batch(
         Called with the bytes read and the bytes there are, as lines are read.
     output_dtype, dimension, profile, nulls
         As for :func:`~embcodec.decode_response`; the first answer settles a dimension that is not given.
+    max_line_bytes : int
+        A longer line is an error among the data, and never in memory.
 
     Returns
     -------
@@ -228,13 +170,17 @@ def decode_batch(
     rows = GrowingRows(out)
     ids: list[str | None] = []
     answered: dict[str | None, int] = {}  # the line of every id
-    errors: list[BatchLine] = []
+    errors = BatchErrors()
     usage = Usage()
     first: Embeddings | None = None
     plain: PlainLines | None = None
+    lines = LineFile(path, max_line_bytes)
     total, number = os.path.getsize(path), 0
-    with BufferedReader(FileIO(path), _BUFFER) as file:
-        while True:
+    with lines as file:
+        foreign = lines.foreign()
+        if foreign is not None:
+            errors.append(foreign)
+        while foreign is None:
             while plain is not None and (found := plain.read(file, number, answered)) is not None:
                 if progress is not None:
                     for end in found.ends:
@@ -243,13 +189,13 @@ def decode_batch(
                 rows.add(found.values, file.tell() / max(total, 1))
                 ids += found.custom_ids
                 usage += found.usage
-            text = _read_line(file)
+            text = lines.read()
             if text == b"":
                 break
             number += 1
             if progress is not None:
                 progress(file.tell(), total)
-            line = _line_of(decoder, number, text)
+            line = line_of(decoder, number, text, max_line_bytes)
             if line is None:
                 continue
             if line.response is None:
@@ -267,7 +213,9 @@ def decode_batch(
             rows.add(matrix.values, file.tell() / max(total, 1))
             if first is None:
                 first = matrix
-                plain = PlainLines.like(decoder, matrix)
+                if max_line_bytes >= BUFFER:  # the lines that it reads are no longer
+                    from_bytes = line.response.encoding_format is EncodingFormat.BASE64
+                    plain = PlainLines.like(decoder, matrix, from_bytes)
             ids += [line.custom_id] * len(matrix)
             usage += line.response.usage
     if first is None:

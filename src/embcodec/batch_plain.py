@@ -9,12 +9,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ._native.response_hints import misread
 from ._native.response_lines import LineReader
 from .embeddings import Embeddings
 from .response_decoder import Decoder
 from .service import Usage
 
 _SCRATCH = 1 << 18  # bytes of rows at once: a part of L2
+_MOST_LINES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +32,21 @@ class Answers:
 class PlainLines:
     """Reads on in a file as long as its lines are plain; any other is left to the reader of single lines."""
 
-    def __init__(self, reader: LineReader) -> None:
-        self.reader = reader
+    def __init__(self, reader: LineReader, from_bytes: bool) -> None:
+        self.reader, self.from_bytes = reader, from_bytes
+        self.most = _MOST_LINES
 
     @classmethod
-    def like(cls, decoder: Decoder, first: Embeddings) -> PlainLines | None:
-        """Return a reader of lines whose rows are like the first ones, if there can be such."""
+    def like(cls, decoder: Decoder, first: Embeddings, from_bytes: bool) -> PlainLines | None:
+        """Return a reader of lines whose rows are like the first ones, if there can be such.
+
+        `from_bytes` tells that those came as base64.
+        """
         names = decoder.plain_names()
         if names is None:
             return None
         layout = decoder.layout("response.body.")
-        return cls(LineReader(layout, names, first.values.shape[1], _SCRATCH))
+        return cls(LineReader(layout, names, first.values.shape[1], _SCRATCH), from_bytes)
 
     def read(self, file: BufferedReader[Any], number: int, answered: dict[str | None, int]) -> Answers | None:
         """Read lines behind the first `number`, and note their ids; None where the next line is not plain.
@@ -48,7 +54,11 @@ class PlainLines:
         Of the text only what the file's buffer holds is read: a line that is in it in part is left, too.
         """
         text, start = file.peek(), file.tell()
-        found, values = self.reader.read(text)
+        found, values = self.reader.read(text, self.most)
+        if self.from_bytes and misread(values, self.reader.layout):
+            self.most = 1
+            return None
+        self.most = min(2 * self.most, _MOST_LINES)
         lines = found.tolist()
         ids: list[str | None] = []
         for passed, (_, rows, id_start, id_end, escaped) in enumerate(lines):
@@ -60,6 +70,7 @@ class PlainLines:
                 continue
             custom_id = json.loads(text[id_start:id_end]) if escaped else text[id_start + 1 : id_end - 1].decode()
             if answered.setdefault(custom_id, number) != number:  # a repeated id is no plain line's
+                self.most = max(passed, 1)  # where one is, there may be more: nothing is to be read over and over
                 found, values = self.reader.read(text, passed)
                 lines = lines[:passed]
                 break

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Literal
+
+import numpy as np
 
 from .storage_atomic import replacing
 
@@ -19,7 +21,7 @@ def write_batch(
     *,
     model: str | None = None,
     style: Literal["mistral", "openai"] = "mistral",
-    custom_ids: Sequence[str] | None = None,
+    custom_ids: Iterable[str | int] | None = None,
     inputs_per_line: int = 1,
     **fields: Any,
 ) -> int:
@@ -32,8 +34,8 @@ def write_batch(
     model : str, optional
         Needed by OpenAI's style; Mistral's jobs name the model outside the file.
     style : {"mistral", "openai"}
-    custom_ids : sequence of str, optional
-        One a line; by default the line's number, from 0.
+    custom_ids : iterable of str, optional
+        One a line; by default the line's number, from 0. Whole numbers are written as text, which services want.
     inputs_per_line : int
     **fields
         More of the request's body: ``output_dtype="int8"``, ``dimensions=256``, ...
@@ -46,7 +48,10 @@ def write_batch(
     Raises
     ------
     ValueError
-        Where `custom_ids` repeat, are too few or too many, or OpenAI's file has no model or too many requests.
+        Where `custom_ids` repeat, are too few or too many, or OpenAI's file has no model or too many requests; where
+        a text has half of a surrogate pair, which UTF-8 cannot hold, or a field a NaN or infinity, which JSON has not.
+    TypeError
+        Where a text is no str, or a field or an id nothing that JSON has.
 
     Examples
     --------
@@ -66,24 +71,76 @@ def write_batch(
         raise TypeError("texts are several strings, not one")
     if inputs_per_line < 1:
         raise ValueError(f"inputs_per_line must be at least 1, not {inputs_per_line}")
-    if custom_ids is not None and len(set(custom_ids)) != len(custom_ids):
-        raise ValueError("custom_ids repeat")
-    body = {"model": model, **fields} if style == "openai" else dict(fields)
+    ids = None if custom_ids is None else _ids(custom_ids)
+    body = _plain({"model": model, **fields} if style == "openai" else dict(fields))
     around = {"method": "POST", "url": "/v1/embeddings"} if style == "openai" else {}
     count = 0
     remaining = iter(texts)
     with replacing(path) as file:
         while inputs := list(islice(remaining, inputs_per_line)):
-            if custom_ids is not None and count >= len(custom_ids):
-                raise ValueError(f"{len(custom_ids)} custom_ids are too few")
+            if ids is not None and count >= len(ids):
+                raise ValueError(f"{len(ids)} custom_ids are too few")
             if style == "openai" and count >= OPENAI_MOST_REQUESTS:
                 raise ValueError(f"OpenAI takes at most {OPENAI_MOST_REQUESTS} requests a file: raise inputs_per_line")
             if not all(isinstance(text, str) for text in inputs):
                 raise TypeError(f"line {count + 1} has inputs that are not str")
-            custom_id = str(count) if custom_ids is None else custom_ids[count]
+            custom_id = str(count) if ids is None else ids[count]
             line = {"custom_id": custom_id, **around, "body": {**body, "input": inputs}}
-            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            try:
+                text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
+            except UnicodeEncodeError:
+                raise ValueError(_surrogate(inputs, custom_id, count, inputs_per_line)) from None
+            file.write(text + b"\n")
             count += 1
-        if custom_ids is not None and count < len(custom_ids):
-            raise ValueError(f"{len(custom_ids)} custom_ids are too many for {count} lines")
+        if ids is not None and count < len(ids):
+            raise ValueError(f"{len(ids)} custom_ids are too many for {count} lines")
     return count
+
+
+def _ids(custom_ids: Iterable[str | int]) -> list[str]:
+    """Return the ids as text, after a check that there are no two alike."""
+    if isinstance(custom_ids, str):
+        raise TypeError("custom_ids are several strings, not one")
+    ids: list[str] = []
+    seen: dict[str, int] = {}
+    for place, custom_id in enumerate(custom_ids):
+        if isinstance(custom_id, bool) or not isinstance(custom_id, str | int | np.integer):
+            raise TypeError(f"custom_ids[{place}] is {custom_id!r:.80}: an id is text, or a whole number")
+        text = custom_id if isinstance(custom_id, str) else str(int(custom_id))
+        if seen.setdefault(text, place) != place:
+            raise ValueError(f"custom_ids repeat: {text[:80]!r} is at {seen[text]} and {place}")
+        ids.append(text)
+    return ids
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a request's fields as JSON has them: NumPy's numbers and arrays become Python's."""
+    try:
+        text = json.dumps(fields, allow_nan=False, default=_of_numpy)
+    except RecursionError:
+        raise ValueError("a field of the request is nested too deep") from None
+    except ValueError as error:
+        raise ValueError(f"a field of the request is no JSON: NaN and Infinity have no place there ({error})") from None
+    except TypeError as error:
+        raise TypeError(f"a field of the request is no JSON: {error}") from None
+    plain: dict[str, Any] = json.loads(text)
+    return plain
+
+
+def _of_numpy(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no form in it")
+
+
+def _surrogate(inputs: list[str], custom_id: str, line: int, inputs_per_line: int) -> str:
+    """Say which text has half of a surrogate pair."""
+    for place, text in enumerate(inputs):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return (
+                f"text {line * inputs_per_line + place} (line {line + 1}) has half of a surrogate pair, "
+                f"{text[error.start]!r} at character {error.start}: text.encode('utf-8', 'replace').decode() is without"
+            )
+    return f"custom_id {custom_id[:80]!a} (line {line + 1}) or a field has half of a surrogate pair"

@@ -9,6 +9,7 @@ from typing import IO, Any
 import click
 import numpy as np
 
+from .cli_bodies import changed_profile, in_words_of_options, packing_options
 from .cli_common import (
     DTYPES,
     ENCODINGS,
@@ -40,10 +41,18 @@ _profile = click.option(
 @click.option("--dtype", type=DTYPES, default="float", show_default=True, help="The output_dtype that was asked for.")
 @click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
 @_profile
+@packing_options
 @click.option("--nulls", type=click.Choice(["error", "nan"]), default="error", show_default=True, help="Null elements.")
 @as_json
 def decode(
-    body: IO[bytes], output: Path | None, dtype: str, dimension: int | None, profile: str, nulls: Any, as_json: bool
+    body: IO[bytes],
+    output: Path | None,
+    dtype: str,
+    dimension: int | None,
+    profile: str,
+    nulls: Any,
+    as_json: bool,
+    **packing: Any,
 ) -> None:
     """Read the vectors out of a response BODY (a file, or - for standard input).
 
@@ -52,7 +61,9 @@ def decode(
     from .response import decode_response
     from .storage import save
 
-    answer = decode_response(body.read(), output_dtype=dtype, dimension=dimension, profile=profile, nulls=nulls)
+    service = changed_profile(profile, **packing)
+    with in_words_of_options():
+        answer = decode_response(body.read(), output_dtype=dtype, dimension=dimension, profile=service, nulls=nulls)
     found = answer.embeddings
     if output is not None:
         save(output, found)

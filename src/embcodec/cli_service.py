@@ -6,10 +6,11 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from .cli_bodies import as_options, changed_profile, packing_options
 from .cli_common import (
     DTYPES,
     ENCODINGS,
@@ -129,6 +130,7 @@ def embed(
     help="Exit with status 1 if more lines failed; by default, if more failed than there are rows.",
 )
 @_profile
+@packing_options
 @as_json
 def batch(
     results: Path,
@@ -139,6 +141,7 @@ def batch(
     max_failed: int | None,
     profile: str,
     as_json: bool,
+    **packing: Any,
 ) -> None:
     """Decode the RESULTS of a batch job (JSONL) into one file of vectors.
 
@@ -151,8 +154,10 @@ def batch(
 
     with progress_bar("decoding") as report:
         told = (lambda done, total: report(done, total, "decoding")) if report else None
-        found = decode_batch(results, output_dtype=dtype, dimension=dimension, profile=profile, progress=told)
+        service = changed_profile(profile, **packing)
+        found = decode_batch(results, output_dtype=dtype, dimension=dimension, profile=service, progress=told)
     if not len(found.embeddings):
+        _tell_failures(found.errors)
         raise ValueError(f"{results}: no line holds vectors ({len(found.errors)} failed)")
     save(output, found.embeddings)
     if ids is not None:
@@ -176,10 +181,10 @@ def batch(
 
 def _tell_failures(errors: Sequence[BatchLine]) -> None:
     for line in errors[:_MOST_TOLD]:
-        say(f"{line.custom_id or 'no custom_id'}: {line.error}", error=True)
+        say(f"{line.custom_id or 'no custom_id'}: {as_options(str(line.error))}", error=True)
     if len(errors) > _MOST_TOLD:
         reasons = Counter(getattr(line.error, "reason", str(line.error))[:100] for line in errors).most_common()
-        counts = "; ".join(f"{count} x {reason}" for reason, count in reasons[:_MOST_TOLD])
+        counts = "; ".join(f"{count} x {as_options(reason)}" for reason, count in reasons[:_MOST_TOLD])
         others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
         say(f"{len(errors)} lines failed: {counts}{others}", error=True)
 

@@ -153,6 +153,8 @@ def make_order(
         Where the service has no field for what is asked.
     """
     profile, dtype = settings.profile, OutputDtype(output_dtype)
+    if dtype is OutputDtype.FLOAT and not profile.has_floats:
+        raise ValueError(f"{profile.name!r} sends no floats: say output_dtype, one of {', '.join(profile.dtype_names)}")
     if not isinstance(model, str) or not model:
         raise ValueError("model is the name of a model")
     if output_dimension is not None:

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._native import base64 as _base64
 from ._native.core import lib, reason, result_array
+from ._native.floats import PAYLOADS
+from ._native.response_hints import misread_row
 from .codec_bits import as_array
 from .dtypes import OutputDtype
 from .errors import DecodeError
@@ -74,7 +76,7 @@ def decode_base64(
         One text becomes a 1-D array, a list the rows of a 2-D one, which must all have the same length.
     dtype : str or dtype
         An output dtype ("float", "int8", "uint8", "binary", "ubinary") or a NumPy dtype: what the bytes are,
-        little-endian.
+        little-endian. Bytes that cannot be an embedding of an output dtype are refused; a NumPy dtype takes any.
     out : ndarray, optional
         C-contiguous and writable, of the resulting shape and dtype; decoded into and returned.
     urlsafe : bool
@@ -91,7 +93,7 @@ def decode_base64(
     ------
     DecodeError
         With the offset of the offending byte in its text and, for a list, the row. Where bytes do not make whole
-        elements, rows have unequal lengths or another one than `out`: with the row.
+        elements, rows have unequal lengths or another one than `out`, or read like another dtype: with the row.
     ValueError
         Where `dtype` is unknown or `out` does not fit.
 
@@ -108,8 +110,22 @@ def decode_base64(
     wanted = _payload_dtype(dtype)
     flags = (_base64.URLSAFE if urlsafe else 0) | (0 if padding else _base64.NO_PADDING)
     if isinstance(text, _TEXT):
-        return _decode_one(_as_bytes(text), wanted, out, flags)
-    return _decode_list(list(text), wanted, out, flags)
+        found = _decode_one(_as_bytes(text), wanted, out, flags)
+    else:
+        found = _decode_list(list(text), wanted, out, flags)
+    if isinstance(dtype, str) and dtype in _OUTPUT_DTYPES:
+        _refuse_other_dtypes(found, str(dtype))
+    return found
+
+
+def _refuse_other_dtypes(found: NDArray[Any], dtype: str) -> None:
+    """Raise where the bytes of an output dtype all but certainly are another's; NumPy's dtypes take any bytes."""
+    for row, values in enumerate(found[None] if found.ndim == 1 else found[:4]):
+        words = misread_row(values, PAYLOADS["float32", "little"])
+        if words:
+            words = words.partition(": ")[0]
+            remedy = f"give a NumPy dtype, which takes bytes as they are, instead of {dtype!r}"
+            raise DecodeError(f"{words}; {remedy}", row=row if found.ndim == 2 else None)
 
 
 def _payload_dtype(dtype: DTypeLike) -> np.dtype[Any]:
@@ -119,6 +135,8 @@ def _payload_dtype(dtype: DTypeLike) -> np.dtype[Any]:
         wanted = np.dtype("V0" if dtype is None else dtype)  # to NumPy None is float64
     except TypeError:
         wanted = OutputDtype(str(dtype)).numpy_dtype  # its error lists the known names
+    if isinstance(dtype, str) and wanted.isbuiltin == 2:  # a name that NumPy knows only once some package is imported
+        OutputDtype(dtype)
     if wanted.kind not in "iufcV" or wanted.hasobject or wanted.itemsize == 0:
         raise ValueError(f"{wanted} is not a dtype of numbers with fixed bytes")
     return wanted.newbyteorder("<") if wanted.byteorder == "=" else wanted

@@ -1,5 +1,7 @@
 """How services pack vectors: data, no code. A user's own profile is ``dataclasses.replace(PROFILES[...], ...)``.
 
+Where a fact is from stands in the profile's `source`; each is tested with a body written by hand from its formulas.
+
 "ollama" and "tei" are those servers' OpenAI-compatible routes, ``/v1/embeddings``. Their native ones answer otherwise:
 ``replace(PROFILES["ollama"], rows="embeddings", item=None, path="/api/embed")`` reads Ollama's, and
 ``replace(PROFILES["tei"], rows="", item=None, path="/embed", input_field="inputs")`` TEI's.
@@ -12,8 +14,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, get_args
 
-_Payload = Literal["codes", "float32"]
-_Floats = Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2"]
+_Payload = Literal["codes", "float32", "none"]
+_Floats = Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2", "float64"]
 _ByteOrder = Literal["little", "big"]
 _SignedBytes = Literal["offset", "twos-complement"]
 _BitOrder = Literal["msb", "lsb"]
@@ -39,11 +41,16 @@ class Profile:
         vectors, in which ``{dtype}`` stands for the service's name of the dtype (``"embeddings.{dtype}"``).
         ``""`` is a body that is itself the list.
     item : str or None
-        The key of the vector in each object of `rows`; None where the rows are bare vectors.
-    base64_payload : {"codes", "float32"}
-        What base64 text carries where the dtype is not float: the codes' own bytes, or float32 always.
-    base64_dtype : {"float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2"}
+        The key of the vector in each object of `rows`, or a dotted path; None where the rows are bare vectors.
+    ignore_index : bool
+        Whether rows are in the order of the inputs whatever their ``index`` says: some gateways repeat it.
+    base64_payload : {"codes", "float32", "none"}
+        What base64 text carries where the dtype is not float: the codes' own bytes, or float32 always. ``"none"``:
+        the service writes no base64 at all, and text is no vector.
+    base64_dtype : {"float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2", "float64"}
         The element type of floats under base64, and of those that come as bare bytes.
+    has_floats : bool
+        Whether the service sends floats; else `output_dtype` must say which codes it was asked for.
     byte_order : {"little", "big"}
         Of the same floats.
     base64_urlsafe, base64_padding : bool
@@ -69,12 +76,14 @@ class Profile:
     max_inputs : int
         Most texts in a request.
     max_tokens : int or None
-        Most tokens in a request; None where no limit is known.
+        Most tokens in a request, by the model that takes fewest; None where no limit is known.
     idempotency_header : str or None
         The header by which a service, or a gateway before it, knows a request that is sent again and does not charge
         it twice; None where there is no word of one.
     default_model : str or None
         What the command line asks for unless it is told.
+    source : str
+        Where these facts are from.
     """
 
     name: str
@@ -101,6 +110,9 @@ class Profile:
     max_tokens: int | None = None
     idempotency_header: str | None = None
     default_model: str | None = None
+    has_floats: bool = True
+    ignore_index: bool = False
+    source: str = ""
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -121,7 +133,12 @@ def _rebuild(*values: object) -> Profile:
 
 
 _ALL = (
-    Profile("mistral", max_tokens=16_384, default_model="mistral-embed"),
+    Profile(
+        "mistral",
+        max_tokens=16_384,
+        default_model="mistral-embed",
+        source="the SDK's types and the cookbook on output_dtype: docs.mistral.ai/capabilities/embeddings",
+    ),
     Profile(
         "openai",
         base64_payload="float32",
@@ -132,15 +149,18 @@ _ALL = (
         max_inputs=2048,
         max_tokens=300_000,
         idempotency_header="Idempotency-Key",
+        source="platform.openai.com/docs/api-reference/embeddings; openai-python, resources/embeddings.py",
     ),
     Profile(
-        "voyage",
+        "voyage",  # base64 is that of a NumPy array of the dtype asked for; "binary" is the offset binary method
         base_url="https://api.voyageai.com",
         api_key_variable="VOYAGE_API_KEY",
         max_inputs=1000,
+        max_tokens=120_000,
+        source="docs.voyageai.com/reference/embeddings-api; voyageai-python, api_resources/embedding.py",
     ),
     Profile(
-        "cohere",
+        "cohere",  # whether "binary" is the offset or the two's complement of a byte is not documented
         rows="embeddings.{dtype}",
         item=None,
         base64_payload="float32",
@@ -152,16 +172,18 @@ _ALL = (
         encoding_field=None,
         input_field="texts",
         max_inputs=96,
+        source="docs.cohere.com/reference/embed",
     ),
     Profile(
-        "vllm",
+        "vllm",  # codes come by its Cohere route alone: replace(PROFILES["cohere"], base_url=...), threshold >= 0
+        base64_payload="float32",
         base_url="http://127.0.0.1:8000",
         api_key_variable="VLLM_API_KEY",
-        dtype_field="embed_dtype",
+        dtype_field=None,
         dimension_field="dimensions",
-        dtype_names=MappingProxyType({"float": "float32"}),
         threshold_inclusive=True,
         max_inputs=1024,
+        source="docs.vllm.ai, entrypoints/pooling/embed/protocol and utils/serial_utils",
     ),
     Profile(
         "tei",
@@ -171,6 +193,7 @@ _ALL = (
         dtype_field=None,
         dimension_field="dimensions",
         max_inputs=32,
+        source="huggingface.github.io/text-embeddings-inference; router --max-client-batch-size",
     ),
     Profile(
         "ollama",
@@ -180,6 +203,7 @@ _ALL = (
         dtype_field=None,
         dimension_field="dimensions",
         max_inputs=512,
+        source="ollama, openai/openai.go and openai/openai_encoding_format_test.go",
     ),
     Profile(
         "llama.cpp",
@@ -189,24 +213,33 @@ _ALL = (
         dtype_field=None,
         dimension_field=None,
         max_inputs=512,
+        source="llama.cpp, tools/server/README.md, POST /v1/embeddings",
     ),
     Profile(
         "infinity",
         base64_payload="float32",
         base_url="http://127.0.0.1:7997",
+        path="/embeddings",  # its --url-prefix is empty unless set: give base_url with the prefix then
         api_key_variable="INFINITY_API_KEY",
         dtype_field=None,
         dimension_field="dimensions",
         max_inputs=2048,
+        source="infinity_emb, fastapi_schemas/pymodels.py and docs/docs/cli_v2.md",
     ),
     Profile(
-        "perplexity",
+        "perplexity",  # base64 of int8, value = code / 127, or of bits, the first dimension lowest; never floats
+        signed_bytes="twos-complement",  # should the packed bytes be seen as int8
+        bit_order="lsb",
         base_url="https://api.perplexity.ai",
         api_key_variable="PERPLEXITY_API_KEY",
-        dtype_field=None,
+        dtype_field="encoding_format",
         dimension_field="dimensions",
+        encoding_field=None,
         dtype_names=MappingProxyType({"int8": "base64_int8", "ubinary": "base64_binary"}),
         max_inputs=512,
+        max_tokens=120_000,
+        has_floats=False,
+        source="docs.perplexity.ai/api-reference/embeddings-post and docs/embeddings/best-practices",
     ),
     Profile(
         "jina",
@@ -216,7 +249,8 @@ _ALL = (
         dtype_field="embedding_type",
         dimension_field="dimensions",
         encoding_field=None,
-        max_inputs=2048,
+        max_inputs=512,
+        source="api.jina.ai/redoc, POST /v1/embeddings",
     ),
     Profile(
         "mixedbread",  # asked for several encodings it answers objects of them: item="embedding.{dtype}"
@@ -227,23 +261,29 @@ _ALL = (
         dimension_field="dimensions",
         encoding_field=None,
         max_inputs=256,
+        source="mixedbread.com/api-reference/endpoints/embeddings/create-embeddings",
     ),
     Profile(
         "sentence-transformers",
         base_url="http://127.0.0.1:8000",
         api_key_variable="EMBEDDINGS_API_KEY",
+        source="sentence_transformers, quantization.quantize_embeddings",
     ),
     Profile(
         "elasticsearch",
+        byte_order="big",
+        signed_bytes="twos-complement",
         base_url="http://127.0.0.1:9200",
         api_key_variable="ELASTICSEARCH_API_KEY",
-        signed_bytes="twos-complement",
+        source="elastic.co, dense_vector (base64 from 9.3 on, big-endian; bits as bytes from -128 to 127)",
     ),
     Profile(
-        "vespa",
+        "vespa",  # writes vectors as lists, or in hexadecimal
+        base64_payload="none",
+        signed_bytes="twos-complement",
         base_url="http://127.0.0.1:8080",
         api_key_variable="VESPA_API_KEY",
-        signed_bytes="twos-complement",
+        source="docs.vespa.ai, the document JSON format: tensors of int8, pack_bits",
     ),
 )
 

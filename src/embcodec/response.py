@@ -40,9 +40,11 @@ def decode_response(
     Parameters
     ----------
     body : bytes, bytearray, memoryview or str
-        JSON in UTF-8. Offsets in errors count bytes of it (of its UTF-8 form, for a str).
+        JSON in UTF-8: of an HTTP response its ``content``. Offsets in errors count bytes of it (of its UTF-8 form, for
+        a str).
     output_dtype : {"float", "int8", "uint8", "binary", "ubinary"}
-        What was asked for: nothing in a body tells.
+        What was asked for: nothing in a body tells. Base64 that cannot be of this dtype is refused, with the one that
+        it reads like.
     dimension : int, optional
         What the vectors must have; by default what the first one has (for bits eight times its bytes).
     profile : str or Profile
@@ -151,6 +153,8 @@ def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile)
         values = np.packbits(np.unpackbits(values.view(np.uint8), axis=1, bitorder="little"), axis=1).view(values.dtype)
     if encoding is EncodingFormat.FLOAT:
         return values
+    if service.base64_payload == "none" or (dtype is OutputDtype.FLOAT and not service.has_floats):
+        raise ValueError(f"{service.name!r} has no base64 of {dtype}: send lists")
     if service.base64_urlsafe:
         raise ValueError(f"URL-safe base64, as {service.name!r} has it, is read but not written: send lists")
     if dtype is not OutputDtype.FLOAT:

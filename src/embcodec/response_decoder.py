@@ -21,10 +21,12 @@ from .dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension
 from .embeddings import Embeddings, coded
 from .errors import DecodeError
 from .profiles import Profile, resolve_profile
-from .response_shapes import missing_rows
+from .response_body import as_bytes, as_text, what_came
+from .response_shapes import missing_rows, no_strings
 from .scale import UNIT_SCALE
 from .service import Usage, looks_like_error, service_error
 
+MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
 _FLOAT, _BASE64 = EncodingFormat.FLOAT, EncodingFormat.BASE64
 _parse: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # what json.loads calls, without what it does around it
 
@@ -71,6 +73,7 @@ class Decoder:
     """
 
     __slots__ = (
+        "_layouts",
         "_one_row",
         "_plain",
         "base64_flags",
@@ -103,14 +106,15 @@ class Decoder:
         self.base64_flags = (URLSAFE if urlsafe else 0) | (0 if padding else NO_PADDING)
         if self.dtype is OutputDtype.FLOAT:
             self.payload = PAYLOADS[self.profile.base64_dtype, self.profile.byte_order]
-        elif self.profile.base64_payload == "codes":
-            self.payload = PAYLOADS["float32", "little"]
         else:
+            self.payload = PAYLOADS["float32", "little"]
+        if no_strings(self.profile, self.dtype):
             self.payload = NO_STRINGS
         self.scale = UNIT_SCALE if self.dtype in INTEGERS else None
         # Whether rows of whole bytes make Embeddings that need no second look.
         self._plain = not (self.dtype.is_packed and self.dimension is not None and self.dimension % 8)
         self._one_row: dict[str, OneRow] = {}
+        self._layouts: dict[tuple[str, str], Layout] = {}
 
     def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
         """Decode a body: see :func:`~embcodec.response.decode_response`."""
@@ -118,7 +122,7 @@ class Decoder:
         try:
             rows, document = self.read(text, threads=threads)
         except DecodeError as error:
-            failure = _what_came(error, text)
+            failure = what_came(error, text, body)
         else:
             return self.answer(rows, document, expected_count)
         try:
@@ -126,7 +130,7 @@ class Decoder:
         finally:
             del failure  # it holds this frame, and the frame it: a cycle would keep the body past the caller's handling
 
-    def read(self, text: bytes | memoryview, prefix: str = "", threads: int | None = 1) -> tuple[Rows, dict[str, Any]]:
+    def read(self, text: bytes | memoryview, prefix: str = "", threads: int | None = 1) -> tuple[Rows, Any]:
         """Read a document: its rows as a matrix, and what stands around them, parsed.
 
         Parameters
@@ -139,8 +143,8 @@ class Decoder:
         Returns
         -------
         rows : Rows
-        document : dict
-            With an empty list for that of the rows; empty where the document is not an object.
+        document : object
+            With an empty list for that of the rows; a dict where the document is an object.
         """
         n = len(text)
         workers = core.default_threads(threads, n)
@@ -155,12 +159,14 @@ class Decoder:
             around = text[: rows.list_start] + b"[]" + text[rows.list_end :]
         else:
             around = b"[]".join((text[: rows.list_start], text[rows.list_end :]))
+        if len(around) > MAX_AROUND:
+            raise DecodeError(f"more than {MAX_AROUND >> 20} MiB of text besides the list of embeddings", offset=0)
         # The scanner has checked all of this text, its UTF-8 too, so that nothing can follow the value.
         if around.startswith(b"{"):
             document = _parse(around.decode(), 0)[0]
         else:
             document = json.loads(around.removeprefix(BOM).decode())
-        return rows, document if isinstance(document, dict) else {}
+        return rows, document
 
     def layout(self, prefix: str = "", name: str | None = None) -> Layout:
         """Return where the vectors of a document are, and how they are written.
@@ -169,8 +175,27 @@ class Decoder:
         """
         profile = self.profile
         name = profile.dtype_name(self.dtype) if name is None else name
-        base64 = self.payload, self.base64_flags
-        return _layout(prefix + profile.rows, profile.item, name, base64, self.dtype, self.nulls_as_nan)
+        known = self._layouts.get((prefix, name))
+        if known is None:
+            known = self._layouts[prefix, name] = self._make_layout(prefix + profile.rows, name)
+        return known
+
+    def _make_layout(self, path: str, name: str) -> Layout:
+        profile = self.profile
+        rows = path.removesuffix(".").replace("{dtype}", name).split(".") if path else []
+        item = profile.item.replace("{dtype}", name).split(".") if profile.item else []
+        return Layout(
+            "".join(key + "\0" for key in (*rows, *item)).encode(),
+            len(rows),
+            len(item),
+            self.dtype.numpy_dtype,
+            self.payload,
+            self.nulls_as_nan,
+            self.base64_flags,
+            profile.ignore_index,
+            no_strings(profile, self.dtype),
+            self.dtype.is_packed,
+        )
 
     def plain_names(self) -> bytes | None:
         """Return the keys of the list and of a vector, each ended by a zero byte, where it is one of either kind.
@@ -193,14 +218,15 @@ class Decoder:
         self._one_row.setdefault(prefix, OneRow(layout)).expect(rows)
         return rows
 
-    def answer(self, rows: Rows, body: dict[str, Any], expected_count: int | None = None) -> EmbeddingResponse:
-        """Put an answer together from what :meth:`read` found; `body` is what stands around the rows."""
+    def answer(self, rows: Rows, document: Any, expected_count: int | None = None) -> EmbeddingResponse:
+        """Put an answer together from what :meth:`read` found; `document` is what stands around the rows."""
         values, dimension = rows.values, self.dimension
+        body = document if isinstance(document, dict) else {}
         if values is None or "error" in body:
             if looks_like_error(body):
                 raise service_error(body)
             if rows.list_start < 0:
-                raise DecodeError(missing_rows(self.profile, str(self.dtype), body), offset=0)
+                raise DecodeError(missing_rows(self.profile, str(self.dtype), document), offset=0)
         if values is None:
             if expected_count != 0:
                 raise DecodeError("no embeddings", offset=rows.list_start)
@@ -250,50 +276,3 @@ def decoder_for(output_dtype: str, dimension: int | None, profile: str | Profile
     ):
         return _kept(output_dtype, dimension, profile, nulls)
     return Decoder(output_dtype, dimension, profile, nulls)
-
-
-def _what_came(error: DecodeError, text: bytes | memoryview) -> DecodeError:
-    """Return the error with a word on what came instead of JSON, where its first byte tells.
-
-    None of the text itself: what a service says may hold the key.
-    """
-    at = error.offset or 0
-    if error.row is not None or bytes(text[: min(at, 4096)]).removeprefix(BOM).strip():
-        return error
-    rest = bytes(text[at : at + 6])
-    kinds = {b"<": "HTML or XML", b"\x1f\x8b": "gzip, still to be decompressed", b"data:": "a stream of events"}
-    came = next((kind for start, kind in kinds.items() if rest.startswith(start)), None)
-    came = came or ("no JSON" if rest else "empty")
-    return DecodeError(f"{error.reason}: the body is {came}", offset=error.offset)
-
-
-def as_bytes(body: Any) -> bytes | memoryview:
-    """Return a body as bytes, without a copy unless it is a str."""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, str):
-        try:
-            return body.encode()
-        except UnicodeEncodeError as error:
-            offset = len(body[: error.start].encode())
-            raise DecodeError("a lone surrogate in the text", offset=offset) from None
-    try:
-        return memoryview(body).cast("B")
-    except TypeError:
-        raise TypeError(f"a body is bytes, a contiguous buffer or str, not {type(body).__name__}") from None
-
-
-@lru_cache(maxsize=256)
-def _layout(
-    rows: str, item: str | None, name: str, base64: tuple[int, int], dtype: OutputDtype, nulls_as_nan: bool
-) -> Layout:
-    rows_keys = rows.removesuffix(".").replace("{dtype}", name).split(".") if rows else []
-    item_keys = item.replace("{dtype}", name).split(".") if item else []
-    path = "".join(key + "\0" for key in (*rows_keys, *item_keys)).encode()
-    payload, flags = base64
-    return Layout(path, len(rows_keys), len(item_keys), dtype.numpy_dtype, payload, nulls_as_nan, flags)
-
-
-def as_text(value: Any) -> str | None:
-    """Return a value of a body where it is a string."""
-    return value if isinstance(value, str) else None

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from ._native import bits as native_bits
 from ._native import floats as native
+from ._native.response_hints import misread_row
 from .dtypes import as_dimension
 from .embeddings import Embeddings
 from .errors import DecodeError, NotFiniteError
 from .profiles import Profile, resolve_profile
-from .response_decoder import EmbeddingResponse, as_bytes, as_text
+from .response_body import as_bytes, as_text
+from .response_decoder import EmbeddingResponse
 from .service import Usage
 
 
@@ -92,6 +94,10 @@ def decode_octets(
             raise DecodeError(f"{row.width} dimensions where {width} are wanted", offset=row.start, row=number)
     values = np.empty((len(rows), width), np.float32)
     _fill(values, text, rows)
+    if metadata is None:  # else the service has said what they are
+        for number, row in enumerate(rows[:4]):
+            if words := misread_row(values[number], row.payload):
+                raise DecodeError(words, offset=row.start, row=number)
     _check(values, rows, nulls == "nan")
     usage = about.get("usage")
     return EmbeddingResponse(
@@ -105,6 +111,8 @@ def decode_octets(
 
 
 def _parsed(metadata: str | bytes) -> Mapping[str, Any]:
+    if not isinstance(metadata, str | bytes | bytearray):
+        raise TypeError(f"metadata is the header's text, or a mapping, not {type(metadata).__name__}")
     try:
         about = json.loads(metadata)
     except (ValueError, RecursionError):
@@ -140,7 +148,13 @@ def _rows_of(about: Mapping[str, Any], n: int) -> list[_Row]:
         if rows[index] is not None:
             raise DecodeError("an index given twice", row=index)
         rows[index] = _row_of(item, index, n)
-    return [row for row in rows if row is not None]
+    found = [row for row in rows if row is not None]
+    end = 0
+    for index, row in sorted(enumerate(found), key=lambda pair: pair[1].start):
+        if row.start < end:
+            raise DecodeError("bytes that two embeddings share", offset=row.start, row=index)
+        end = row.start + row.width * native.item_bytes(row.payload)
+    return found
 
 
 def _row_of(item: Mapping[str, Any], index: int, n: int) -> _Row:

@@ -11,6 +11,8 @@ from typing import Any
 from .errors import ServiceError
 
 _MESSAGE_CHARS = 2000
+_LABEL_CHARS = 200
+_MESSAGE_PARTS = 4096  # containers and texts of a message that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def service_error(
     if not isinstance(body, Mapping):
         try:
             fields = json.loads(text) if text else {}
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError):  # no JSON, or nested deeper than the parser goes
             fields = {}
     inner = fields
     if isinstance(fields, Mapping) and isinstance(fields.get("error"), Mapping):
@@ -122,10 +124,15 @@ def service_error(
     return ServiceError(
         message,
         status=status,
-        type=None if kind is None else str(kind),
-        code=None if code is None else str(code),
+        type=_label(kind),
+        code=_label(code),
         retry_after=retry_after(headers or {}),
     )
+
+
+def _label(value: Any) -> str | None:
+    """Return a type or code of an error; None where there is none, or something that is no word."""
+    return str(value)[:_LABEL_CHARS] if isinstance(value, str | int | float) else None
 
 
 def _http_status(value: Any) -> int | None:
@@ -133,21 +140,42 @@ def _http_status(value: Any) -> int | None:
 
 
 def _flatten(said: Any) -> str:
-    """Return the text in a message that may be a list of complaints, each with a place."""
-    if isinstance(said, str):
-        return said
-    if isinstance(said, Mapping):
-        for key in ("detail", "message", "msg", "error"):
-            if said.get(key):
-                words = _flatten(said[key])
-                place = said.get("loc")
-                if isinstance(place, list) and place:
-                    return f"{'.'.join(map(str, place))}: {words}"
-                return words
-        return json.dumps(said, ensure_ascii=False, default=str)
-    if isinstance(said, list):
-        return "; ".join(filter(None, map(_flatten, said)))
-    return "" if said is None else str(said)
+    """Return the text in a message that may be a list of complaints, each with a place, as far as it is kept.
+
+    What a service says may be nested to any depth: nothing here calls itself.
+    """
+    words: list[str] = []
+    length, waiting = 0, [(said, "")]
+    for _ in range(_MESSAGE_PARTS):
+        if not waiting or length > _MESSAGE_CHARS:
+            break
+        node, place = waiting.pop()
+        if isinstance(node, list):
+            waiting += [(each, place) for each in reversed(node[:_MESSAGE_PARTS])]
+            continue
+        if isinstance(node, Mapping):
+            key = next((key for key in ("detail", "message", "msg", "error") if node.get(key)), None)
+            loc = node.get("loc")
+            if isinstance(loc, list) and loc and key:
+                place = ".".join(str(part)[:_MESSAGE_CHARS] for part in loc[:16] if not isinstance(part, list | dict))
+            if key:
+                waiting.append((node[key], place))
+                continue
+        text = node if isinstance(node, str) else "" if node is None else _as_json(node)
+        if text:
+            words.append(f"{place}: {text}" if place else text)
+            length += len(words[-1])
+    return "; ".join(words)
+
+
+def _as_json(value: Any) -> str:
+    """Return a value's JSON, or its type where it is nested too deep for that."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (RecursionError, TypeError, ValueError):
+        return f"an object of {len(value)} keys"
 
 
 def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> float | None:

@@ -20,8 +20,11 @@ PAYLOADS: dict[tuple[str, str], int] = {
     ("fp8_e4m3", "big"): lib.EC_PAYLOAD_E4M3,
     ("fp8_e5m2", "little"): lib.EC_PAYLOAD_E5M2,
     ("fp8_e5m2", "big"): lib.EC_PAYLOAD_E5M2,
+    ("float64", "little"): lib.EC_PAYLOAD_FLOAT64,
+    ("float64", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT64,
 }
 """Of a dtype and a byte order."""
+CODES: int = lib.EC_PAYLOAD_NONE
 
 
 def item_bytes(payload: int) -> int:
@@ -30,7 +33,15 @@ def item_bytes(payload: int) -> int:
 
 
 def widen(source: bytes | memoryview, start: int, payload: int, out: NDArray[np.float32]) -> None:
-    """Fill `out`, C-contiguous, with the floats from byte `start` of the source on, which has enough of them."""
+    """Fill `out`, C-contiguous, with the floats from byte `start` of the source on.
+
+    Raises
+    ------
+    ValueError
+        Where the source has not enough of them.
+    """
+    if not 0 <= start <= len(source) - out.size * item_bytes(payload):
+        raise ValueError(f"{len(source)} bytes have no {out.size} floats from byte {start} on")
     lib.ec_floats_widen(ffi.from_buffer(source) + start, out.size, payload, pointer(out))
 
 
@@ -48,3 +59,15 @@ def narrow(values: NDArray[np.float32], payload: int) -> NDArray[np.uint8]:
         row, column = divmod(result.consumed, values.shape[1])
         raise ValueError(f"row {row} has a value ({values[row, column]}) that is not finite in the payload's dtype")
     return out
+
+
+def guess(source: Any, asked: int) -> int:
+    """Return what a vector's bytes read like, `asked` unless that is all but certainly wrong: a payload or CODES."""
+    buffer = ffi.from_buffer(source)
+    return int(lib.ec_payload_guess(buffer, len(buffer), asked))
+
+
+def all_read_as(matrix: NDArray[Any], rows: int, asked: int) -> bool:
+    """Whether the bytes of the first rows of a C-contiguous matrix read like `asked`."""
+    base, row_bytes = ffi.from_buffer(matrix), matrix.strides[0]
+    return all(lib.ec_payload_guess(base + row * row_bytes, row_bytes, asked) == asked for row in range(rows))

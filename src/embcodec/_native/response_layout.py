@@ -37,6 +37,12 @@ class Layout:
         What base64 carries: of :data:`~embcodec._native.floats.PAYLOADS`, or :data:`NO_STRINGS`.
     nulls_as_nan : bool
     base64_flags : int
+    in_order : bool
+        Whether rows stay where they are, whatever index they have.
+    no_strings : str
+        What is said of strings where they are no vectors.
+    packed : bool
+        Whether an element holds eight dimensions.
     """
 
     path: bytes
@@ -46,6 +52,9 @@ class Layout:
     payload: int = 0
     nulls_as_nan: bool = False
     base64_flags: int = 0
+    in_order: bool = False
+    no_strings: str = ""
+    packed: bool = False
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ class LineReader:
     def __init__(self, layout: Layout, names: bytes, width: int, scratch_bytes: int) -> None:
         flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
         self.format = ffi.new(FORMAT, (width, TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
-        self.names = names
+        self.layout, self.names = layout, names
         rows = max(scratch_bytes // (width * layout.dtype.itemsize), 1)
         self.values = np.empty((rows, width), layout.dtype)
         self.lines = np.empty((rows, _LINE_FIELDS), np.int64)
@@ -39,7 +39,7 @@ class LineReader:
         """
         usage, values, lines = self.usage, self.values, self.lines
         usage.prompt = usage.completion = usage.total = 0
-        most = len(lines) if most is None else most
+        most = len(lines) if most is None else min(most, len(lines))
         result = lib.ec_batch_read_lines(
             text, len(text), self.names, self.format, pointer(values), len(values), pointer(lines), most, usage
         )

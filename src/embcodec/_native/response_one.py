@@ -9,13 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .core import ffi, lib
-from .response_layout import CURSOR, FORMAT, TYPES, Layout, Rows
+from .floats import CODES, PAYLOADS
+from .response_hints import misread
+from .response_layout import CURSOR, FORMAT, STRING, TYPES, Layout, Rows
 
-_from_buffer, _empty, _read = ffi.from_buffer, np.empty, lib.ec_response_read_rows
+_from_buffer, _empty, _read, _guess = ffi.from_buffer, np.empty, lib.ec_response_read_rows, lib.ec_payload_guess
 _DONE: int = lib.EC_SCAN_DONE
 _MOST_FREE = 16
+BYTES = PAYLOADS["float32", "little"]
 
 
 class OneRow:
@@ -31,14 +35,14 @@ class OneRow:
         fields = {"rows_keys": layout.rows_keys, "item_keys": layout.item_keys, "list_start": -1, "list_end": -1}
         self._start = ffi.new(CURSOR, fields)
         self._free: list[Any] = []
-        self._expected: tuple[int, Any] | None = None
+        self._expected: tuple[int, Any, int | None] | None = None
 
     def read(self, body: Any, n: int) -> Rows | None:
         """Return the row of a document, or None where it is not of the expected width, not alone or not sound."""
         expected = self._expected
         if expected is None:
             return None
-        width, form = expected
+        width, form, asked = expected
         free = self._free
         try:
             cursor = free.pop()
@@ -46,7 +50,8 @@ class OneRow:
             cursor = ffi.new(CURSOR)
         cursor[0] = self._start[0]
         values = _empty((1, width), self._layout.dtype)
-        result = _read(body, n, self._layout.path, cursor, form, _from_buffer(values), ffi.NULL, 1)
+        matrix = _from_buffer(values)
+        result = _read(body, n, self._layout.path, cursor, form, matrix, ffi.NULL, 1)
         found = None
         if (
             result.status == 0
@@ -54,6 +59,7 @@ class OneRow:
             and cursor.list_start >= 0
             and cursor.rows == 1
             and (cursor.unindexed or cursor.in_place)
+            and (cursor.kind != STRING or self._reads_as_asked(values, matrix, asked))
         ):
             found = Rows(values, cursor.list_start, cursor.list_end, cursor.kind)
         if len(free) < _MOST_FREE:
@@ -69,4 +75,11 @@ class OneRow:
         flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
         width = values.shape[1]
         form = ffi.new(FORMAT, (width, TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
-        self._expected = width, form
+        asked = layout.payload if layout.dtype.kind == "f" else CODES
+        self._expected = width, form, asked if layout.payload == BYTES else None
+
+    def _reads_as_asked(self, values: NDArray[Any], matrix: Any, asked: int | None) -> bool:
+        """Whether a vector that came as bytes may be of the dtype that it was taken for."""
+        if asked is None:  # the bytes themselves are not there
+            return not misread(values, self._layout)
+        return bool(_guess(matrix, values.nbytes, asked) == asked)

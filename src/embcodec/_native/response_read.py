@@ -9,8 +9,9 @@ import numpy as np
 from ..errors import DecodeError
 from .core import ffi, lib, reason
 from .response_fast import FastReader, Retry
-from .response_layout import Layout, Rows
-from .response_reader import UNEVEN, Reader
+from .response_hints import misread, not_finite
+from .response_layout import STRING, Layout, Rows
+from .response_reader import Reader
 
 _SPANS = ffi.typeof("ec_row_span[]")
 _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind", "i4"), ("escaped", "i4")])
@@ -103,10 +104,16 @@ class StrictReader(Reader):
     def fail_row(self, result: Any, span: Any, row: int) -> None:
         """Say what is wrong with a row that was not decoded."""
         self.check_kind(span, row)
-        words = ""
+        words = self.remedy(result.status, result.consumed, span.kind)
         if result.status == lib.EC_BAD_LENGTH:
             width = lib.ec_response_width(self.body, ffi.addressof(span), self.format)
-            words = UNEVEN if width.status else f"{width.produced} elements where the row before has {self.width}"
+            found = f"{width.produced} elements where the row before has {self.width}"
+            words = self.uneven() if width.status else found
+        elif result.status == lib.EC_NOT_FINITE and span.kind == STRING:
+            wrong = misread(self.values[:row], self.layout)
+            if wrong:
+                self.fail(0, self.offset_of(wrong[0]), *wrong)
+            words = not_finite(self.values[row], self.layout.payload)
         self.fail(result.status, result.consumed, row, words)
 
     def offset_of(self, row: int) -> int:

@@ -7,11 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import ffi, lib, pointer
+from .core import ffi, lib, pointer, reason
+from .floats import item_bytes
+from .response_hints import is_hexadecimal, misread, other_length
 from .response_layout import CURSOR, FORMAT, LIST, NO_STRINGS, STRING, TYPES, Layout
 
-OTHER_FLOATS = "; if base64 carries float16 or the like, a profile's base64_dtype says so"
+IN_ORDER = "; where rows are in the order of the inputs all the same, ignore_index=True in the profile keeps that"
 UNEVEN = "the bytes of this row are no whole number of elements"
+CODES_MAY_BE = ": if they are codes, output_dtype='int8' or the like is to be said"
+_TEXT_SAMPLE = 64
+_KINDS = {
+    b"[": "a list within the list of numbers: the vector is nested one level deeper, as one vector a token is",
+    b"{": "an object among the numbers of a vector",
+    b'"': "text among the numbers of a vector",
+    b"t": "true among the numbers of a vector",
+    b"f": "false among the numbers of a vector",
+}
 SLACK_BYTES = 1 << 18  # of rows more than the text seems to hold
 
 
@@ -37,14 +48,20 @@ class Reader:
     def prepare(self, first: Any) -> None:
         """Learn the width from the first row, and make room for as many rows as the text seems to hold."""
         self.check_kind(first, 0)
+        if first.kind == STRING and is_hexadecimal(
+            self.text(first.start + 1, min(_TEXT_SAMPLE, first.end - first.start - 2))
+        ):
+            self.fail(0, first.start, 0, "text that is hexadecimal, not base64: bytes.fromhex reads it")
         result = lib.ec_response_width(self.body, first, self.format)
         if result.status:
             at_start = result.status == lib.EC_BAD_LENGTH
-            self.fail(result.status, first.start if at_start else result.consumed, 0, UNEVEN if at_start else "")
+            offset = first.start if at_start else result.consumed
+            words = self.uneven() if at_start else self.remedy(result.status, offset, first.kind)
+            self.fail(result.status, offset, 0, words)
         width = result.produced
         if width != self.width >= 0:
-            floats = first.kind == STRING and self.layout.dtype.kind == "f"
-            remedy = OTHER_FLOATS if floats and width and 2 * self.width in (width, 4 * width) else ""
+            size = item_bytes(self.layout.payload) if self.layout.dtype.kind == "f" else 1
+            remedy = other_length(width * size, self.width, self.layout) if first.kind == STRING else ""
             self.fail(0, first.start, 0, f"{width} elements where {self.width} were asked for{remedy}")
         if width == 0:
             self.fail(0, first.start, 0, "an empty vector")
@@ -55,6 +72,24 @@ class Reader:
         self.values = np.empty((self.capacity, width), self.layout.dtype)
         self.base = ffi.from_buffer(self.values)
 
+    def text(self, start: int, length: int) -> bytes:
+        """Return a piece of the body."""
+        whole = self.body if isinstance(self.body, bytes) else ffi.buffer(self.body)
+        return bytes(whole[start : start + length])
+
+    def uneven(self) -> str:
+        """Say that bytes are no whole number of elements."""
+        return UNEVEN + (CODES_MAY_BE if self.layout.dtype.kind == "f" else "")
+
+    def remedy(self, status: int, offset: int, kind: int) -> str:
+        """Return a status' words with a remedy, if there is one for what is at the offset in a vector; else nothing."""
+        character = self.text(offset, 1)
+        if kind == STRING and status == lib.EC_BAD_CHARACTER and character in (b"-", b"_"):
+            return f"{reason(status)}: base64_urlsafe=True in the profile reads the URL-safe alphabet"
+        if kind == STRING and status == lib.EC_BAD_PADDING and character == b'"':
+            return f"{reason(status)}: base64_padding=False in the profile reads text without it"
+        return _KINDS.get(character, "") if kind == LIST and status == lib.EC_WRONG_KIND else ""
+
     def check_kind(self, span: Any, row: int) -> None:
         """Refuse a row whose vector is neither a list nor, where strings can be vectors, a string."""
         if span.kind == LIST or (span.kind == STRING and self.layout.payload != NO_STRINGS):
@@ -63,7 +98,7 @@ class Reader:
         words = {
             lib.EC_VECTOR_MISSING: f"no {'.'.join(names)!r} in this row",
             lib.EC_VECTOR_NULL: "null where a vector is wanted",
-            STRING: "base64 of this service carries float32, not codes",
+            STRING: self.layout.no_strings,
         }.get(span.kind, "neither a list of numbers nor a string where a vector is wanted")
         self.fail(0, span.start, row, words)
 
@@ -102,7 +137,9 @@ class Reader:
         if rows < self.capacity:
             del self.base
             values.resize((rows, self.width), refcheck=False)
-        if self.indices is not None:
+        if cursor.kind == STRING and (wrong := misread(values, self.layout)):
+            self.fail(0, self.offset_of(wrong[0]), *wrong)
+        if self.indices is not None and not self.layout.in_order:
             self.order(values, self.indices[:rows])
         return values
 
@@ -116,13 +153,13 @@ class Reader:
         ):
             if wrong.any():
                 row = int(wrong.argmax())
-                self.fail(0, self.offset_of(row), row, words)
+                self.fail(0, self.offset_of(row), row, words + IN_ORDER)
         sources = np.full(rows, -1, np.int64)
         sources[indices[::-1]] = np.arange(rows - 1, -1, -1)  # of twins the first one stays
         twice = sources[indices] != np.arange(rows)
         if twice.any():
             row = int(twice.argmax())
-            self.fail(0, self.offset_of(row), row, f"index {indices[row]} again")
+            self.fail(0, self.offset_of(row), row, f"index {indices[row]} again{IN_ORDER}")
         scratch = np.empty(self.row_bytes, np.uint8)
         lib.ec_response_permute_rows(pointer(values), rows, self.row_bytes, pointer(sources), pointer(scratch))
 

@@ -1,0 +1,156 @@
+/* What bytes read like. Elements of embeddings are of ordinary size, within some thirty powers of two; bytes of another
+ * form have exponents anywhere, so that a row of them all within that window is no chance:
+ *
+ *     float32   chance of an exponent in the window  34 / 256    float16   14 / 32, below 1
+ *     float64                                        34 / 2048   one byte  of 55 / 128
+ *     bfloat16                                       34 / 256
+ *
+ * The least numbers of elements below leave less than one such chance in 10^12. */
+#include "floats.h"
+
+enum { SAMPLE = 256 };
+
+typedef struct {
+    int32_t payload;
+    int bits, fraction;         /* of an element, and of its fraction */
+    uint32_t lowest, highest;   /* exponents of the window */
+    int64_t least, least_aided; /* elements to tell from; where the asked form is out of the question */
+} form_window;
+
+/* In this order: every pair of bfloat16 reads as a float32 too. */
+static const form_window WINDOWS[] = {
+    {EC_PAYLOAD_BFLOAT16, 16, 7, 97, 130, 32, 12},
+    {EC_PAYLOAD_BIG_ENDIAN_BFLOAT16, 16, 7, 97, 130, 32, 12},
+    {EC_PAYLOAD_BYTES, 32, 23, 97, 130, 16, 6},
+    {EC_PAYLOAD_BIG_ENDIAN_FLOAT32, 32, 23, 97, 130, 16, 6},
+    {EC_PAYLOAD_FLOAT64, 64, 52, 993, 1026, 8, 3},
+    {EC_PAYLOAD_BIG_ENDIAN_FLOAT64, 64, 52, 993, 1026, 8, 3},
+    {EC_PAYLOAD_FLOAT16, 16, 10, 1, 14, 64, 24},
+    {EC_PAYLOAD_BIG_ENDIAN_FLOAT16, 16, 10, 1, 14, 64, 24},
+};
+enum { WINDOW_COUNT = sizeof WINDOWS / sizeof WINDOWS[0] };
+
+static uint64_t element(const uint8_t *bytes, int64_t i, int bits, int big_endian) {
+    const int size = bits / 8;
+    uint64_t value = 0;
+    for (int k = 0; k < size; k++) value |= (uint64_t)bytes[i * size + k] << 8 * (big_endian ? size - 1 - k : k);
+    return value;
+}
+
+static int is_big_endian(int32_t payload) {
+    return payload == EC_PAYLOAD_BIG_ENDIAN_FLOAT32 || payload == EC_PAYLOAD_BIG_ENDIAN_FLOAT64 ||
+           payload == EC_PAYLOAD_BIG_ENDIAN_FLOAT16 || payload == EC_PAYLOAD_BIG_ENDIAN_BFLOAT16;
+}
+
+/* Whether all elements are in the form's window, but for a few zeros and smaller ones, and vary; `both_signs` that an
+ * eighth at least has either sign. Where the asked form is out of the question, `aided`, a few may be larger: what was
+ * no number as float32 has been made NaN already. */
+static int is_natural(const uint8_t *bytes, int64_t n, const form_window *form, int64_t least, int both_signs,
+                      int aided) {
+    const int64_t count = n / (form->bits / 8);
+    const int big_endian = is_big_endian(form->payload);
+    int64_t small = 0, large = 0, negative = 0, various = 0;
+    uint64_t first = 0, before[2] = {0, 0};
+    if (count < least) return 0;
+    for (int64_t i = 0; i < count; i++) {
+        const uint64_t value = element(bytes, i, form->bits, big_endian);
+        const uint64_t magnitude = value << (65 - form->bits) >> (65 - form->bits);
+        const uint64_t exponent = magnitude >> form->fraction;
+        small += exponent < form->lowest;
+        large += exponent > form->highest;
+        if (small * 16 > count || large * 16 > (aided ? count : 0)) return 0;
+        negative += magnitude != value;
+        various += i && value != first && value != before[0] && value != before[1];
+        if (i == 0) first = value;
+        before[1] = before[0];
+        before[0] = value;
+    }
+    if (both_signs && (negative * 8 < count || (count - negative) * 8 < count)) return 0;
+    return various * 2 >= count - 1;
+}
+
+static uint32_t word(const uint8_t *bytes, int64_t i) {
+    uint32_t bits;
+    memcpy(&bits, bytes + 4 * i, 4);
+    return bits;
+}
+
+#define EXPONENT(power) ((uint32_t)(127 + (power)) << 23)
+
+/* Whether float32 of one vector are such as no embedding has: above 2^72 and below 2^-72 at once, or a quarter of them
+ * above 2^112, whose squares no float32 holds. NaN and infinities do not count. */
+static int has_extremes(const uint8_t *bytes, int64_t n) {
+    int64_t large = 0, small = 0, largest = 0;
+    for (int64_t i = 0; i < n / 4; i++) {
+        const uint32_t magnitude = word(bytes, i) & 0x7fffffffu;
+        if (magnitude >= EXPONENT(128)) continue;
+        large += magnitude >= EXPONENT(72);
+        largest += magnitude >= EXPONENT(112);
+        small += magnitude > 0 && magnitude < EXPONENT(-72);
+    }
+    return (large && small) || largest * 4 > n / 4;
+}
+
+/* Whether the low halves of float64 give them away between float32: halves of values that were float32 once have three
+ * bits only, others are huge as often as not. */
+static int has_low_halves(const uint8_t *bytes, int64_t n) {
+    int64_t count = n / 8, bare = 0, telling = 0, strange = 0, huge = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t low = word(bytes, 2 * i), magnitude = low & 0x7fffffffu;
+        bare += (low & 0x1fffffffu) == 0;
+        telling += (low & 0x3fffffffu) == 0x20000000u; /* as float32 2^-63 or 2^65 */
+        huge += magnitude > EXPONENT(40);
+        strange += magnitude > EXPONENT(40) || (magnitude && magnitude < EXPONENT(-64));
+    }
+    if (bare == count) return telling > 0 || count >= 24;
+    return huge > 0 && strange * 3 >= count;
+}
+
+/* Whether all bytes read as small codes, or floats below 1, of one byte. */
+static int has_small_bytes(const uint8_t *bytes, int64_t n) {
+    int64_t zeros = 0, various = 0;
+    if (n < 64) return 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int magnitude = bytes[i] & 0x7f;
+        if (magnitude >= 0x38) return 0;
+        zeros += magnitude == 0;
+        various += i > 1 && bytes[i] != bytes[i - 1] && bytes[i] != bytes[i - 2];
+    }
+    return zeros * 4 <= n && various * 2 >= n;
+}
+
+/* Whether most elements are in the form's window: other forms have half of theirs there. */
+static int is_mostly(const uint8_t *bytes, int64_t n, const form_window *form) {
+    const int64_t count = n / (form->bits / 8);
+    const int big_endian = is_big_endian(form->payload);
+    int64_t inside = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const uint64_t magnitude = element(bytes, i, form->bits, big_endian) << (65 - form->bits) >> (65 - form->bits);
+        const uint64_t exponent = magnitude >> form->fraction;
+        inside += magnitude == 0 || (exponent >= form->lowest && exponent <= form->highest);
+    }
+    return inside * 8 >= count * 5;
+}
+
+/* Among float32 that are no extremes float64 are known by their low halves. */
+static int is_form(const uint8_t *bytes, int64_t n, const form_window *form, int32_t asked, int aided) {
+    if (form->payload == asked) return 0;
+    if (asked == EC_PAYLOAD_BYTES && !aided && form->payload == EC_PAYLOAD_FLOAT64)
+        return is_natural(bytes, n, form, 2, 0, 0) && has_low_halves(bytes, n);
+    return is_natural(bytes, n, form, aided ? form->least_aided : form->least, asked == EC_PAYLOAD_NONE, aided);
+}
+
+int32_t ec_payload_guess(const void *bytes, int64_t n, int32_t asked) {
+    if (asked == EC_PAYLOAD_E4M3 || asked == EC_PAYLOAD_E5M2) return asked; /* any bytes may be those */
+    if (n > SAMPLE) n = SAMPLE;
+    const int aided = asked == EC_PAYLOAD_BYTES && has_extremes(bytes, n);
+    if (asked > EC_PAYLOAD_BYTES)
+        for (int k = 0; k < WINDOW_COUNT; k++)
+            if (WINDOWS[k].payload == asked && is_mostly(bytes, n, &WINDOWS[k])) return asked;
+    for (int k = 0; k < WINDOW_COUNT; k++) {
+        const int is_f16 = WINDOWS[k].payload == EC_PAYLOAD_FLOAT16; /* pairs of small bytes read as those, too */
+        if (is_f16 && has_small_bytes(bytes, n)) return asked == EC_PAYLOAD_BYTES ? EC_PAYLOAD_E4M3 : asked;
+        if (is_form(bytes, n, &WINDOWS[k], asked, aided)) return WINDOWS[k].payload;
+    }
+    return aided ? EC_PAYLOAD_NONE : asked;
+}
