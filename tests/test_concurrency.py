@@ -34,7 +34,7 @@ FUNCTIONS: dict[str, Callable[[], Any]] = {
     "parse_floats": lambda: ec.parse_floats(ec.format_floats(X[:50])),
     "pack_bits": lambda: ec.pack_bits(X, bit_order="lsb"),
     "unpack_bits": lambda: ec.unpack_bits(BITS.values, 48),
-    "quantize": lambda: ec.quantize(X, "uint8"),
+    "quantize": lambda: ec.quantize(X, "uint8", scale="per-vector"),
     "dequantize": lambda: ec.dequantize(INTEGERS),
     "truncate": lambda: ec.truncate(X, 31),
     "to": lambda: BITS.to("binary").truncate(13).values,

@@ -170,7 +170,7 @@ def test_a_metric_reads_only_what_it_was_compiled_for() -> None:
     def product(query: Any, row: Any) -> float:
         return float((query * row).sum())
 
-    compiled = ec.compile_metric(product)
+    compiled = ec.compile_metric(product, lower_is_better=False)
     assert ec.search(X, X, 1, metric=compiled).indices.shape == (6, 1)
     codes = ec.quantize(X, "int8")
     with pytest.raises(ec.CodeMismatchError, match="compiled for float rows, not int8"):

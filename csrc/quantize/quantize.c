@@ -15,12 +15,42 @@ static ec_result not_finite(const void *values, int64_t before, int64_t count) {
     return r;
 }
 
+/* Of rows spread over the matrix, in how many the fixed scale is in doubt: a value lies half a step beyond -1 .. 1, or the
+ * row is so short that rounding takes a tenth of its squared length, dimension / 12 steps squared. To look at one row in
+ * 32, or at 16, costs little beside coding all. */
+static int64_t rows_in_doubt(const char *values, int64_t rows, int64_t dimension, float factor) {
+    enum { LEAST = 16, MOST_APART = 32 };
+    int64_t doubtful = 0, apart = rows / LEAST < MOST_APART ? rows / LEAST : MOST_APART;
+    double too_short = (double)dimension / (1.2 * factor * factor);
+    for (int64_t row = 0; row < rows; row += apart > 0 ? apart : 1) {
+        const char *from = values + 4 * row * dimension;
+        double squares = 0;
+        for (int64_t i = 0; i < dimension; i += EC_DOT_MAX_DIMENSION) {
+            double some;
+            int64_t count = dimension - i < EC_DOT_MAX_DIMENSION ? dimension - i : EC_DOT_MAX_DIMENSION;
+            ec_active.sumsq_f32(from + 4 * i, 4 * count, 1, count, &some);
+            squares += some;
+        }
+        doubtful += squares > 0 && squares < too_short;
+        if (squares > 1) { /* else no value is beyond 1 */
+            uint32_t bits = ec_active.max_abs_bits_f32(from, dimension);
+            float largest;
+            memcpy(&largest, &bits, 4);
+            doubtful += largest > 1.0f + 0.5f / factor;
+        }
+    }
+    return doubtful;
+}
+
 ec_result ec_quantize_unit_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, void *codes) {
     int64_t count = rows * dimension;
+    float factor = type == EC_INT8 ? 127.0f : 127.5f;
     int finite = type == EC_INT8
-                     ? ec_active.quantize_affine_f32(values, count, 127.0f, 0.0f, -127.0f, 127.0f, 0, codes)
-                     : ec_active.quantize_affine_f32(values, count, 127.5f, 127.5f, 0.0f, 255.0f, 0, codes);
-    return finite ? done(count) : not_finite(values, 0, count);
+                     ? ec_active.quantize_affine_f32(values, count, factor, 0.0f, -127.0f, 127.0f, 0, codes)
+                     : ec_active.quantize_affine_f32(values, count, factor, factor, 0.0f, 255.0f, 0, codes);
+    if (!finite) return not_finite(values, 0, count);
+    ec_result r = {count, rows_in_doubt(values, rows, dimension, factor), EC_OK};
+    return r;
 }
 
 ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, void *values) {

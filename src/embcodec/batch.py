@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .batch_plain import PlainLines
 from .batch_rows import GrowingRows
 from .batch_writer import write_batch
+from .dtypes_arguments import as_path
 from .embeddings import Embeddings, replace_values
 from .errors import DecodeError, ServiceError
 from .profiles import Profile
@@ -124,6 +125,7 @@ def iter_batch(
     2 b None too long
     """
     decoder = Decoder(output_dtype, dimension, profile, nulls)
+    path = as_path(path)
     total, number = os.path.getsize(path), 0
     with BufferedReader(FileIO(path), _BUFFER) as file:
         while (text := _read_line(file)) != b"":
@@ -232,6 +234,7 @@ def decode_batch(
     usage = Usage()
     first: Embeddings | None = None
     plain: PlainLines | None = None
+    path = as_path(path)
     total, number = os.path.getsize(path), 0
     with BufferedReader(FileIO(path), _BUFFER) as file:
         while True:

@@ -12,6 +12,7 @@ from ._native import base64 as _base64
 from ._native.core import lib, reason, result_array
 from .codec_bits import as_array
 from .dtypes import OutputDtype
+from .dtypes_arguments import shown
 from .errors import DecodeError
 
 # Texts pass between Python's strings and the kernels in blocks that stay in the second-level cache.
@@ -109,6 +110,8 @@ def decode_base64(
     flags = (_base64.URLSAFE if urlsafe else 0) | (0 if padding else _base64.NO_PADDING)
     if isinstance(text, _TEXT):
         return _decode_one(_as_bytes(text), wanted, out, flags)
+    if not isinstance(text, Iterable):
+        raise TypeError(f"text is base64, a str or bytes, or a list of such, not {shown(text)}")
     return _decode_list(list(text), wanted, out, flags)
 
 

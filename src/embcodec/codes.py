@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import bits, quantize, sums
 from ._native.core import result_array
 from .codec_bits import as_array
+from .codes_precision import warn_of_loss
 from .dtypes import INTEGERS, PACKED, OutputDtype
 from .errors import NotFiniteError
 from .scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
@@ -28,16 +29,22 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
         if array.dtype.kind not in "fiu":
             raise TypeError(f"float embeddings come from real numbers, not {array.dtype}")
         if array.dtype in (np.int8, np.uint8) and array.size:
-            raise TypeError(
-                f"an {array.dtype} array may hold integer codes or packed bits: say output_dtype=..., or, if its "
-                "numbers are the values themselves, pass it .astype(np.float32)"
-            )
+            raise bare_integers("this", array.dtype)
     if array.ndim != 2:
         raise ValueError(f"embeddings have shape (n, width), not {array.shape}; for one row pass row[None]")
     if array.dtype == wanted:
         return np.ascontiguousarray(array)
     with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
         return np.ascontiguousarray(array, dtype=wanted)
+
+
+def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
+    """Return the error for an array of integers of which nobody has said what they are, with both ways to say it."""
+    return TypeError(
+        f"{name} is a bare array of {dtype}, whose meaning is unknown: of codes say output_dtype=..., as "
+        'Embeddings(values, "int8"), "uint8", "binary" or "ubinary" do; of numbers that are the values themselves pass '
+        ".astype(np.float32)"
+    )
 
 
 def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
@@ -70,6 +77,11 @@ def encode_values(
         A ValueError that names the row and column of the first NaN or infinity.
     ValueError
         Where `scale` is unknown, of another dimension, or given for codes that have none.
+
+    Warns
+    -----
+    PrecisionWarning
+        Where the unit scale clips rows, or rounds them to little, for they are not of unit length.
     """
     if dtype in INTEGERS:
         return _integers(x, dtype.numpy_dtype, scale, out)
@@ -87,19 +99,26 @@ def encode_values(
 
 def _integers(x: NDArray[np.float32], dtype: Any, scale: Any, out: Any) -> tuple[NDArray[Any], Scale]:
     if scale is None:
-        return quantize.quantize_unit(x, dtype, out), UNIT_SCALE
+        return _unit_codes(x, dtype, out), UNIT_SCALE
     if isinstance(scale, str) and scale == PER_VECTOR:
         codes, scales = quantize.quantize_per_vector(x, dtype, out=out)
         return codes, measured_scale(scales)
     scale = as_scale(scale)
     if scale.kind == UNIT:
-        return quantize.quantize_unit(x, dtype, out), scale
+        return _unit_codes(x, dtype, out), scale
     if scale.kind == PER_VECTOR:
         if len(scale.values) != len(x):
             raise ValueError(f"a per-vector scale for {len(scale.values)} rows does not fit {len(x)}")
         return quantize.quantize_per_vector(x, dtype, scale.values, out)[0], scale
     coding = scale.coding(x.shape[1])
     return quantize.quantize_ranges(x, dtype, coding.low, coding.divisor, coding.reciprocal, out), scale
+
+
+def _unit_codes(x: NDArray[np.float32], dtype: Any, out: Any) -> NDArray[Any]:
+    codes, in_doubt = quantize.quantize_unit(x, dtype, out)
+    if in_doubt:
+        warn_of_loss(x, codes)
+    return codes
 
 
 def encode_blocks(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .dtypes import OutputDtype
+from .dtypes_arguments import as_whole
 from .embeddings import Embeddings, Encoder
 from .index_arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
 from .index_files import read_index, write_index
@@ -176,10 +177,7 @@ class FlatIndex:
         KeyError
             Where an id is not in the index, which is then as it was.
         """
-        asked = np.atleast_1d(np.asarray(ids))
-        if asked.size and asked.dtype.kind not in "iu":
-            raise TypeError(f"ids are whole numbers, not {asked.dtype}")
-        asked = asked.astype(np.int64)
+        asked = np.atleast_1d(as_whole(ids, "ids")).astype(np.int64)
         with self._lock:
             now = self._now
             rows = now.rows_of(asked)

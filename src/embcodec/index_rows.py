@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ._native import scan as native
 from ._native.search import squares
+from .dtypes_arguments import as_whole
 from .embeddings import Embeddings, replace_values
 from .lowbit_codes import LowBitCodes
 from .scale import PER_VECTOR, Scale
@@ -161,11 +162,7 @@ def as_ids(ids: Any, count: int) -> NDArray[np.int64]:
     ------
     TypeError, ValueError
     """
-    array = np.asarray(ids)
-    if array.size == 0:
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"ids are whole numbers, not {array.dtype}")
+    array = as_whole(ids, "ids")
     if array.shape != (count,):
         raise ValueError(f"ids have shape ({count},), not {array.shape}")
     if array.size and (array.min() < 0 or int(array.max()) >= 2**63 - 1):

@@ -100,6 +100,12 @@ class Profile:
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is one of {', '.join(map(repr, choices))}, not {getattr(self, name)!r}")
 
+    def __repr__(self) -> str:
+        """Return the name and what is not as with other profiles."""
+        usual = {name: field.default for name, field in self.__dataclass_fields__.items()}
+        own = [f"{name}={getattr(self, name)!r}" for name in usual if getattr(self, name) not in (usual[name], {})]
+        return f"Profile({', '.join(own)})"
+
     def dtype_name(self, output_dtype: str) -> str:
         """Return the service's name of `output_dtype`."""
         return self.dtype_names.get(output_dtype, str(output_dtype))

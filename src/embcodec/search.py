@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import search as native
 from ._native.scan import Scan
 from .codec_bits import as_array
+from .codes import bare_integers
 from .dtypes import OutputDtype
+from .dtypes_arguments import shown
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
@@ -33,6 +35,16 @@ class SearchResult(NamedTuple):
 
     scores: NDArray[Any]
     indices: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+
+def short_repr(result: Any, *others: str) -> str:
+    """Return the fields of a named tuple, and `others` of it, with the ends of long arrays only."""
+    with np.printoptions(threshold=60, edgeitems=2):
+        fields = ", ".join(f"{name}={getattr(result, name)!r}" for name in (*result._fields, *others))
+    return f"{type(result).__name__}({fields})"
 
 
 def search(
@@ -159,10 +171,7 @@ def as_embeddings(rows: Any, name: str) -> Embeddings:
         raise CodeMismatchError(f"{name} cannot be low-bit codes: these are a corpus of search and rescore")
     array = as_array(rows)
     if array.dtype.kind in "iub":
-        raise TypeError(
-            f"{name} is a bare array of {array.dtype}, whose meaning is unknown: wrap it, as "
-            'Embeddings(values, "int8"), "uint8", "binary" or "ubinary"'
-        )
+        raise bare_integers(name, array.dtype)
     return Embeddings(array, OutputDtype.FLOAT)
 
 
@@ -178,10 +187,18 @@ def as_queries(queries: Any) -> tuple[Embeddings, bool]:
 def as_count(k: Any) -> int:
     """Return `k` as an int that is not negative."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise TypeError(f"k is a whole number, not {k!r}")
+        raise TypeError(f"k is a whole number, not {shown(k)}")
     if k < 0:
         raise ValueError(f"k must not be negative, but is {k}")
     return int(k)
+
+
+def as_mask(mask: Any) -> NDArray[Any]:
+    """Return a mask as an array, of whatever it is one of."""
+    try:
+        return np.asarray(mask)
+    except ValueError:
+        raise TypeError("a mask is one boolean a row, or a list of row numbers") from None
 
 
 def restrict(scan: Scan, mask: Any) -> int:
@@ -189,7 +206,7 @@ def restrict(scan: Scan, mask: Any) -> int:
     n = len(scan.rows)
     if mask is None:
         return n
-    chosen = np.asarray(mask)
+    chosen = as_mask(mask)
     if chosen.dtype == np.bool_:
         if chosen.shape != (n,):
             raise ValueError(f"a boolean mask has shape ({n},), not {chosen.shape}")

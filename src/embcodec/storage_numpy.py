@@ -50,12 +50,16 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False) -> NDArray[Any]:
 
 
 def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    readers = {b"\1\0": npy.read_array_header_1_0, b"\2\0": npy.read_array_header_2_0}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a header that needs a lenient reading is a damaged one
-            version = npy.read_magic(file)
-            shape, fortran, dtype = readers[version](file)
+            if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
+                raise ValueError("it does not begin as one")
+            read_header = readers.get(file.read(2))
+            if read_header is None:
+                raise ValueError("it is of a version that is not known")
+            shape, fortran, dtype = read_header(file)
     except Exception as error:  # the reader evaluates a Python literal: whatever that raises means damage
         raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
     if dtype.kind not in "fiuU" or dtype.itemsize == 0 or dtype.fields is not None or dtype.subdtype is not None:
