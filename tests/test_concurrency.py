@@ -17,7 +17,7 @@ import pytest
 
 import embcodec as ec
 
-X = np.random.default_rng(0).normal(size=(600, 48)).astype(np.float32)
+X = np.random.default_rng(0).normal(scale=0.14, size=(600, 48)).astype(np.float32)
 FLOATS = ec.Embeddings(X)
 BITS = ec.quantize(X, "ubinary")
 INTEGERS = ec.quantize(X, "int8", scale="per-vector")

@@ -22,6 +22,8 @@ from embcodec.storage_exchange import (
     write_pgcopy,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")  # what stores keep, not what codes do
+
 FLOATS = Embeddings(np.array([[0.5, -1.25, 3.0], [1e-3, 0.0, -2.0]], np.float32))
 BITS = Embeddings(np.array([[0b10110000, 0b01000000]], np.uint8), "ubinary", 11)
 
