@@ -110,7 +110,7 @@ def decode_base64(
     flags = (_base64.URLSAFE if urlsafe else 0) | (0 if padding else _base64.NO_PADDING)
     if isinstance(text, _TEXT):
         return _decode_one(_as_bytes(text), wanted, out, flags)
-    if not isinstance(text, Iterable):
+    if not isinstance(text, Iterable) or (isinstance(text, np.ndarray) and not text.ndim):
         raise TypeError(f"text is base64, a str or bytes, or a list of such, not {shown(text)}")
     return _decode_list(list(text), wanted, out, flags)
 

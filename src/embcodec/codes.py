@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits, quantize, sums
 from ._native.core import result_array
-from .codec_bits import as_array
+from .codec_bits import as_array, check_conventions
 from .codes_precision import warn_of_loss
 from .dtypes import INTEGERS, PACKED, OutputDtype
 from .errors import NotFiniteError
@@ -88,6 +88,7 @@ def encode_values(
     if not (scale is None or (isinstance(scale, str) and scale == UNIT)):
         raise ValueError(f"{dtype} rows have no scale")
     if dtype in PACKED:
+        check_conventions(signed_bytes, bit_order)
         offset = signed_bytes == "offset" and dtype is OutputDtype.BINARY
         flags = bits.bit_flags(bit_order, offset=offset, inclusive=threshold_inclusive, finite=True)
         return bits.pack_bits_f32(x, 0.0, flags, dtype.numpy_dtype, out), None

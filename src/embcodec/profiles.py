@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from .dtypes_arguments import meant, shown
+
 _Payload = Literal["codes", "float32"]
 _Floats = Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2"]
 _ByteOrder = Literal["little", "big"]
@@ -262,4 +264,5 @@ def resolve_profile(profile: str | Profile) -> Profile:
     try:
         return PROFILES[profile]
     except (KeyError, TypeError):
-        raise ValueError(f"unknown profile {profile!r}; known are {', '.join(PROFILES)}") from None
+        words = f"{', '.join(PROFILES)}{meant(profile, PROFILES)}"
+        raise ValueError(f"unknown profile {shown(profile)}; known are {words}") from None
