@@ -170,6 +170,14 @@ CASES: dict[str, Case] = {
             lambda p: ec.search(X, X.astype(np.int8).astype(np.float32), 1),
         ),
     ),
+    "booleans": (
+        lambda p: quantize(X > 0, "ubinary"),
+        r'for bits pass Embeddings\(pack_bits\(values\), "ubinary", dimension\); .*\.astype\(np\.float32\)',
+        (
+            lambda p: ec.search(Embeddings(ec.pack_bits(X > 0), "ubinary", 16), KINDS["ubinary msb"], 1),
+            lambda p: quantize((X > 0).astype(np.float32), "ubinary"),
+        ),
+    ),
     "codes of another type": (
         lambda p: Embeddings(np.ones((1, 2), np.int64), "int8"),
         r"all fit, pass \.astype\(np\.int8\)",

@@ -26,6 +26,8 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     if array.dtype != wanted:
         if dtype is not OutputDtype.FLOAT:
             raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}{_remedy(array, wanted)}")
+        if array.dtype.kind == "b":
+            raise bare_integers("this", array.dtype)
         if array.dtype.kind not in "fiu":
             raise TypeError(f"float embeddings come from real numbers, not {array.dtype}")
         if array.dtype in (np.int8, np.uint8) and array.size:
@@ -40,10 +42,12 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
 
 def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
     """Return the error for an array of integers of which nobody has said what they are, with both ways to say it."""
+    way = 'of codes say output_dtype=..., as Embeddings(values, "int8"), "uint8", "binary" or "ubinary" do'
+    if dtype == np.bool_:
+        way = 'for bits pass Embeddings(pack_bits(values), "ubinary", dimension)'
     return TypeError(
-        f"{name} is a bare array of {dtype}, whose meaning is unknown: of codes say output_dtype=..., as "
-        'Embeddings(values, "int8"), "uint8", "binary" or "ubinary" do; of numbers that are the values themselves pass '
-        ".astype(np.float32)"
+        f"{name} is a bare array of {dtype}, whose meaning is unknown: {way}; of numbers that are the values "
+        "themselves pass .astype(np.float32)"
     )
 
 
