@@ -177,8 +177,10 @@ def as_array(x: ArrayLike) -> NDArray[Any]:
 
 def check_conventions(signed_bytes: str, bit_order: str) -> None:
     """Raise ValueError for a byte convention or a bit order that nobody has."""
-    one_of(bit_order, BIT_ORDERS, "bit_order")
-    _is_offset(signed_bytes)
+    if type(bit_order) is not str or bit_order not in BIT_ORDERS:  # most calls are not asked twice
+        one_of(bit_order, BIT_ORDERS, "bit_order")
+    if type(signed_bytes) is not str or signed_bytes not in SIGNED_BYTES:
+        one_of(signed_bytes, SIGNED_BYTES, "signed_bytes")
 
 
 def check_padding(packed: NDArray[np.uint8], dimension: int, bit_order: str) -> None:

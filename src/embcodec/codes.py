@@ -104,26 +104,19 @@ def encode_values(
 
 def _integers(x: NDArray[np.float32], dtype: Any, scale: Any, out: Any) -> tuple[NDArray[Any], Scale]:
     if scale is None:
-        return _unit_codes(x, dtype, out), UNIT_SCALE
+        return quantize.quantize_unit(x, dtype, out, warn_of_loss), UNIT_SCALE
     if isinstance(scale, str) and scale == PER_VECTOR:
         codes, scales = quantize.quantize_per_vector(x, dtype, out=out)
         return codes, measured_scale(scales)
     scale = as_scale(scale)
     if scale.kind == UNIT:
-        return _unit_codes(x, dtype, out), scale
+        return quantize.quantize_unit(x, dtype, out, warn_of_loss), scale
     if scale.kind == PER_VECTOR:
         if len(scale.values) != len(x):
             raise ValueError(f"a per-vector scale for {len(scale.values)} rows does not fit {len(x)}")
         return quantize.quantize_per_vector(x, dtype, scale.values, out)[0], scale
     coding = scale.coding(x.shape[1])
     return quantize.quantize_ranges(x, dtype, coding.low, coding.divisor, coding.reciprocal, out), scale
-
-
-def _unit_codes(x: NDArray[np.float32], dtype: Any, out: Any) -> NDArray[Any]:
-    codes, in_doubt = quantize.quantize_unit(x, dtype, out)
-    if in_doubt:
-        warn_of_loss(x, codes)
-    return codes
 
 
 def encode_blocks(

@@ -85,6 +85,8 @@ def unwarned() -> Iterator[None]:
 
 
 def _percent(share: float) -> str:
+    if share < 0.0005:
+        return "a few"
     return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
 
 

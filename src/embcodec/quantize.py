@@ -83,7 +83,7 @@ def quantize(
     [[32, -64, 0, 127]]
     """
     dtype = as_output_dtype(output_dtype)
-    rows = _as_values(x)
+    rows = as_float_rows(x, integers=False)
     try:
         values, made = codes.encode_values(rows, dtype, scale, signed_bytes, bit_order, threshold_inclusive, out)
     except NotFiniteError as error:
@@ -153,23 +153,18 @@ def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = Tru
     return kept if np.ndim(x) == 2 else kept[0]
 
 
-def _as_values(x: ArrayLike | Embeddings) -> NDArray[np.float32]:
-    """Return what is to be coded: codes say themselves what they stand for, bare integers do not."""
-    if (type(x) is np.ndarray and x.dtype == _FLOAT32) or isinstance(x, Embeddings):
-        return as_float_rows(x)
-    array = as_array(x)
-    if array.dtype.kind in "iub" and array.size:
-        raise codes.bare_integers("x", array.dtype)
-    return as_float_rows(array)
+def as_float_rows(x: ArrayLike | Embeddings, *, integers: bool = True) -> NDArray[np.float32]:
+    """Return `x` as float32 rows (n, dimension), itself where it is that already; a 1-D `x` is one row, [] none.
 
-
-def as_float_rows(x: ArrayLike | Embeddings) -> NDArray[np.float32]:
-    """Return `x` as float32 rows (n, dimension), itself where it is that already; a 1-D `x` is one row, [] none."""
+    Without `integers` those that nobody has said the meaning of are a TypeError.
+    """
     if type(x) is np.ndarray and x.dtype == _FLOAT32 and x.ndim == 2 and x.flags.c_contiguous:
         return x  # most calls
     if isinstance(x, Embeddings):
         return x.values if x.output_dtype is OutputDtype.FLOAT else x.to_float()
     array = as_array(x)
+    if not integers and array.dtype.kind in "iub" and array.size:
+        raise codes.bare_integers("x", array.dtype)
     if array.ndim == 1:
         array = array[None] if array.size else array.reshape(0, 0)
     return codes.as_values(array, OutputDtype.FLOAT)
