@@ -68,8 +68,9 @@ def test_rows_of_unit_length_pass_without_a_word(dimension: int, dtype: str) -> 
         x * np.float32(1.000001),
         np.empty((0, dimension), np.float32),
     ):
-        quantize(rows, dtype)
-        Embeddings(rows).to(dtype)
+        codes = quantize(rows, dtype)
+        assert not loss(rows, codes.values).is_grave  # nor by the measure alone
+        assert Embeddings(rows).to(dtype) == codes
     for kept in {max(1, dimension // 16), max(1, dimension // 2)} if dimension >= 64 else ():
         quantize(ec.truncate(x, kept), dtype)
         quantize(ec.truncate(x, kept, normalize=False), dtype)
