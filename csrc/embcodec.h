@@ -204,7 +204,9 @@ ec_result ec_unpack_bits_f32(const void *packed, int64_t rows, int64_t dimension
  * with every operation rounded, in the order written; round is to the nearest, ties to even. NaN and Infinity are
  * refused (EC_NOT_FINITE, `consumed` the element's offset in the matrix). */
 
-/* int8: clamp(round(127 x), -127, 127) and q / 127; uint8: clamp(round(127.5 x + 127.5), 0, 255) and q / 127.5 - 1. */
+/* int8: clamp(round(127 x), -127, 127) and q / 127; uint8: clamp(round(127.5 x + 127.5), 0, 255) and q / 127.5 - 1.
+ * Quantizing, `produced` is no count of codes: of at least 8 rows, or one in 32, how many may lose much at this scale, for
+ * values beyond it or a length too short. */
 ec_result ec_quantize_unit_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, void *codes);
 ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, void *values);
 

@@ -17,7 +17,7 @@ import pytest
 
 import embcodec as ec
 
-X = np.random.default_rng(0).normal(size=(600, 48)).astype(np.float32)
+X = np.random.default_rng(0).normal(scale=0.14, size=(600, 48)).astype(np.float32)
 FLOATS = ec.Embeddings(X)
 BITS = ec.quantize(X, "ubinary")
 INTEGERS = ec.quantize(X, "int8", scale="per-vector")
@@ -34,7 +34,7 @@ FUNCTIONS: dict[str, Callable[[], Any]] = {
     "parse_floats": lambda: ec.parse_floats(ec.format_floats(X[:50])),
     "pack_bits": lambda: ec.pack_bits(X, bit_order="lsb"),
     "unpack_bits": lambda: ec.unpack_bits(BITS.values, 48),
-    "quantize": lambda: ec.quantize(X, "uint8"),
+    "quantize": lambda: ec.quantize(X, "uint8", scale="per-vector"),
     "dequantize": lambda: ec.dequantize(INTEGERS),
     "truncate": lambda: ec.truncate(X, 31),
     "to": lambda: BITS.to("binary").truncate(13).values,

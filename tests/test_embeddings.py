@@ -108,6 +108,7 @@ def test_large_matrices_convert_block_by_block(index: int, monkeypatch: pytest.M
         rows.to("ubinary", scale=ranges)
 
 
+@pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")
 def test_conversion_names_the_row_whose_value_overflows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("embcodec.embeddings._BLOCK_BYTES", 1 << 18)
     scales = np.ones(300, np.float32)
@@ -261,3 +262,25 @@ def test_codes_do_not_pass_for_floats(dtype: type) -> None:
     with pytest.raises(TypeError, match="say output_dtype"):
         Embeddings(np.ones((1, 2), dtype))
     assert Embeddings(np.ones((1, 2), dtype).astype(np.float32)).dimension == 2
+
+
+@pytest.mark.parametrize("dimension", [8, 13, 64, 129])
+@pytest.mark.parametrize("bit_order", ["msb", "lsb"])
+@pytest.mark.parametrize("dtype", ["binary", "ubinary"])
+def test_bits_change_their_order_and_bytes(dtype: str, bit_order: str, dimension: int) -> None:
+    x = np.random.default_rng(dimension).standard_normal((5, dimension)).astype(np.float32)
+    for signed_bytes in ("offset", "twos-complement"):
+        given = quantize(x, dtype, bit_order=bit_order, signed_bytes=signed_bytes)  # type: ignore[arg-type]
+        for to in ("binary", "ubinary"):
+            for order in ("msb", "lsb"):
+                for signed in ("offset", "twos-complement"):
+                    found = given.to(to, bit_order=order, signed_bytes=signed)  # type: ignore[arg-type]
+                    wanted = quantize(x, to, bit_order=order, signed_bytes=signed)  # type: ignore[arg-type]
+                    assert found == wanted
+                    assert np.array_equal(found.to_float(), given.to_float())
+        assert given.to(dtype, bit_order=bit_order, signed_bytes=signed_bytes) is given  # type: ignore[arg-type]
+        assert given.to(dtype) is given
+    with pytest.raises(ValueError, match="bit_order is 'msb' or 'lsb', not 'big'"):
+        given.to("binary", bit_order="big")  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="signed_bytes is 'offset' or"):
+        given.to("binary", signed_bytes="ones")  # type: ignore[call-overload]

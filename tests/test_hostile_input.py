@@ -28,6 +28,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")
 @pytest.mark.parametrize("rows", LAYOUTS.values(), ids=LAYOUTS.keys())
 def test_however_floats_lie_in_memory_they_count_alike(rows: Any) -> None:
     for dtype in ("float", "int8", "uint8", "binary", "ubinary"):
@@ -64,7 +65,7 @@ def test_what_is_no_number_is_refused(rows: Any) -> None:
         ec.FlatIndex,
         ec.Scale.per_vector,
         ec.Scale.ranges,
-        lambda x: ec.quantize(x, "int8"),
+        lambda x: ec.quantize(x, "int8", scale="per-vector"),
         lambda x: ec.truncate(x, 1),
         lambda x: ec.search(x, X, 1),
         lambda x: ec.search(X, x, 1),
@@ -82,7 +83,7 @@ def test_masked_values_do_not_come_to_light() -> None:
         ec.format_floats,
         ec.encode_base64,
         ec.pack_bits,
-        lambda x: ec.quantize(x, "int8"),
+        lambda x: ec.quantize(x, "int8", scale="per-vector"),
         lambda x: ec.search(x, X, 1),
         lambda x: ec.search(X, x, 1),
     ):
@@ -126,7 +127,7 @@ FACTORS = [1e-44, 1e-40, 1e-30, 1e-20, 1e20, 1e30, 1e37]
 @pytest.mark.parametrize("precision", ["int8", "float32"])
 def test_a_cosine_does_not_know_how_long_a_query_is(isa: str, factor: float, precision: str) -> None:
     few = ec.Embeddings(np.round(X * 8) / 8)  # exact also where float32 has few bits left
-    for rows in (few, few.to("int8"), few.to("uint8"), few.to("ubinary")):
+    for rows in (few, few.to("int8", scale="per-vector"), few.to("uint8", scale="per-vector"), few.to("ubinary")):
         want = ec.search(few, rows, 3, metric="cosine", query_precision=precision)
         found = ec.search(few.values * np.float32(factor), rows, 3, metric="cosine", query_precision=precision)
         loss = 1e-6 if factor > 1e-38 else 0.05
@@ -170,9 +171,9 @@ def test_a_metric_reads_only_what_it_was_compiled_for() -> None:
     def product(query: Any, row: Any) -> float:
         return float((query * row).sum())
 
-    compiled = ec.compile_metric(product)
+    compiled = ec.compile_metric(product, lower_is_better=False)
     assert ec.search(X, X, 1, metric=compiled).indices.shape == (6, 1)
-    codes = ec.quantize(X, "int8")
+    codes = ec.quantize(X, "int8", scale="per-vector")
     with pytest.raises(ec.CodeMismatchError, match="compiled for float rows, not int8"):
         ec.search(codes, codes, 1, metric=compiled)
     with pytest.raises(ValueError, match="unknown OutputDtype"):
@@ -188,14 +189,14 @@ def test_a_threshold_beyond_float32_is_infinite() -> None:
 
 def test_queries_too_large_for_scores_are_refused() -> None:
     large = X * np.float32(1e30)
-    for rows in (ec.Embeddings(X), ec.quantize(X, "int8"), ec.quantize(X, "ubinary")):
+    for rows in (ec.Embeddings(X), ec.quantize(X, "int8", scale="per-vector"), ec.quantize(X, "ubinary")):
         with pytest.raises(ValueError, match="too large"):
             ec.search(large, rows, 1, metric="l2")
 
 
 @pytest.mark.parametrize("wrong", [-1.0, 0, 0.5, np.nan, np.inf])
 def test_a_multiplier_is_a_number_from_one_on(wrong: float) -> None:
-    index = ec.FlatIndex(ec.quantize(X, "int8"), rescore_with=X)
+    index = ec.FlatIndex(ec.quantize(X, "int8", scale="per-vector"), rescore_with=X)
     with pytest.raises(ValueError, match="rescore_multiplier"):
         index.search(X, 2, rescore_multiplier=wrong)
 
@@ -247,7 +248,7 @@ def test_base64_takes_whatever_says_what_it_holds() -> None:
     assert ec.encode_base64(ec.Embeddings(X)) == want
     assert ec.encode_base64(array("f", X[0].tolist())) == want[0]
     with pytest.raises(TypeError, match="float"):
-        ec.encode_base64(ec.quantize(X, "int8"))
+        ec.encode_base64(ec.quantize(X, "int8", scale="per-vector"))
     if np.dtype(np.longdouble).itemsize > 8:
         with pytest.raises(TypeError, match="no fixed bytes"):
             ec.encode_base64(np.ones(2, np.longdouble))

@@ -15,7 +15,7 @@ from embcodec import CodeMismatchError, Embeddings, FlatIndex, StorageError, res
 
 
 def floats(n: int, dimension: int = 40, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((n, dimension)).astype(np.float32)
+    return np.random.default_rng(seed).normal(0, dimension**-0.5, (n, dimension)).astype(np.float32)
 
 
 def codes_of(x: np.ndarray, kind: str) -> Embeddings:

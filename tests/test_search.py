@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -350,6 +351,35 @@ def test_a_users_metric() -> None:
         search(np.zeros((1, 16), np.float32), codes, 1, metric=manhattan)
     with pytest.raises(TypeError, match="cfunc"):
         search(q, x, 1, metric=lambda a, b: 0)
+
+
+def test_a_users_metric_says_which_scores_are_the_best() -> None:
+    def distance(query: Any, row: Any) -> Any:
+        return abs(query[0] - row[0])
+
+    for options in ({}, {"lower_is_better": 1}, {"lower_is_better": "yes"}):
+        with pytest.raises(TypeError, match="lower_is_better=True for a distance, lower_is_better=False for a simil"):
+            embcodec.compile_metric(distance, **options)
+    with pytest.raises(TypeError, match="lower_is_better=True for a distance"):
+        embcodec.compile_metric(output_dtype="float")  # as a decorator too, where it is applied
+    with pytest.raises(TypeError, match="not str"):
+        embcodec.compile_metric("l1", lower_is_better=True)
+    x = np.array([[0.0], [1.0], [5.0]], np.float32)
+    compiled = embcodec.compile_metric(distance, lower_is_better=True)
+    assert compiled.lower_is_better
+    for lower, nearest in ((True, [0, 1, 2]), (False, [2, 1, 0])):
+        metric = dataclasses.replace(compiled, lower_is_better=lower)
+        assert search(x[0], x, 3, metric=metric).indices.tolist() == nearest
+        assert embcodec.rescore(x[0], [0, 1, 2], x, 3, metric=metric).indices.tolist() == nearest
+        assert embcodec.FlatIndex(x).search(x[0], 3, metric=metric).indices.tolist() == nearest
+        beyond = embcodec.range_search(x[0], x, 1.5, metric=metric)
+        assert beyond.indices.tolist() == ([0, 1] if lower else [2])
+        bare = metric.function  # the numba.cfunc itself
+        if lower:
+            with pytest.raises(TypeError, match="set its attribute lower_is_better to True"):
+                search(x[0], x, 3, metric=bare)
+        bare.lower_is_better = lower
+        assert search(x[0], x, 3, metric=bare).indices.tolist() == nearest
 
 
 def test_memory_mapped_corpus_is_not_copied(tmp_path: Any) -> None:

@@ -29,6 +29,8 @@ from embcodec.storage_exchange import (
     write_pgcopy,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")  # what stores keep, not what codes do
+
 FLOATS = Embeddings(np.array([[0.5, -1.25, 3.0], [1e-3, 0.0, -2.0]], np.float32))
 BITS = Embeddings(np.array([[0b10110000, 0b01000000]], np.uint8), "ubinary", 11)
 
@@ -174,7 +176,7 @@ def every_meaning() -> list[Embeddings]:
     """Rows of each dtype, scale, byte and bit order, of a dimension that fills no byte, and of one that does."""
     x = np.random.default_rng(6).standard_normal((6, 11)).astype(np.float32)
     ranges = np.vstack([x.min(axis=0), x.max(axis=0)])
-    kinds = [quantize(x, name) for name in ("float", "int8", "uint8", "binary", "ubinary")]
+    kinds = [quantize(x / 8, name) for name in ("float", "int8", "uint8", "binary", "ubinary")]
     kinds += [quantize(x, name, scale=scale) for name in ("int8", "uint8") for scale in ("per-vector", ranges)]
     kinds += [quantize(x, "binary", signed_bytes="twos-complement"), quantize(x, "ubinary", bit_order="lsb")]
     return [*kinds, *(rows.truncate(8) for rows in kinds)]

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import DecodeError, Embeddings, Profile, decode_base64, decode_response, encode_response, search
+from embcodec import (
+    DecodeError,
+    Embeddings,
+    PrecisionWarning,
+    Profile,
+    decode_base64,
+    decode_response,
+    encode_response,
+    search,
+)
 from test_response import sample
 
 
@@ -293,8 +302,10 @@ def test_9_what_comes_back_is_writable_and_owned(isa: str, dtype: str) -> None:
 
 def test_10_quantizing_clips_refuses_and_survives_the_flat_and_the_empty() -> None:
     x = Embeddings(np.array([[2.0, -2.0, 0.0, 1.0]], np.float32))
-    assert x.to("int8").values.tolist() == [[127, -127, 0, 127]]
-    assert x.to("uint8").values.tolist() == [[255, 0, 128, 255]]
+    with pytest.warns(PrecisionWarning, match="clipped"):
+        assert x.to("int8").values.tolist() == [[127, -127, 0, 127]]
+    with pytest.warns(PrecisionWarning, match="clipped"):
+        assert x.to("uint8").values.tolist() == [[255, 0, 128, 255]]
     for bad in (np.nan, np.inf, -np.inf):
         for dtype in ("int8", "uint8", "binary", "ubinary"):
             with pytest.raises(ValueError, match=r"(?i)nan|finite"):

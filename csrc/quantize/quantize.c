@@ -15,12 +15,59 @@ static ec_result not_finite(const void *values, int64_t before, int64_t count) {
     return r;
 }
 
+/* Whether a value of a row lies half a step or more beyond -1 .. 1. */
+static int is_clipped(const char *values, int64_t dimension, float factor) {
+    uint32_t bits = ec_active.max_abs_bits_f32(values, dimension);
+    float largest;
+    memcpy(&largest, &bits, 4);
+    return largest > 1.0f + 0.5f / factor;
+}
+
+/* Whether rounding takes a tenth of a row's squared length: dimension / 12 steps squared. A zero row loses none. */
+static int is_short(const char *values, int64_t dimension, float factor) {
+    double squares = 0;
+    for (int64_t i = 0; i < dimension; i += EC_DOT_MAX_DIMENSION) {
+        double some;
+        int64_t count = dimension - i < EC_DOT_MAX_DIMENSION ? dimension - i : EC_DOT_MAX_DIMENSION;
+        ec_active.sumsq_f32(values + 4 * i, 4 * count, 1, count, &some);
+        squares += some;
+    }
+    return squares > 0 && squares < (double)dimension / (1.2 * factor * factor);
+}
+
+/* Of rows spread over the matrix, the last among them, at least 8 or one in 32: how many may lose much at this scale.
+ * Their codes, which are near, clear most: where one is clipped their squares come to 127 * 127 or more, and where a
+ * row is too short to less than 5 / 4 a dimension. */
+static int64_t rows_in_doubt(const char *values, int64_t rows, int64_t dimension, float factor, const uint8_t *codes,
+                             uint8_t flip) {
+    enum { LEAST = 8, MOST_APART = 32, BLOCK = 32 };
+    int64_t doubtful = 0, apart = rows / LEAST < MOST_APART ? rows / LEAST : MOST_APART;
+    int unknown = dimension > EC_DOT_MAX_DIMENSION;
+    if (apart < 1) apart = 1;
+    if (!rows) return 0;
+    for (int64_t row = (rows - 1) % apart; row < rows; row += apart * BLOCK) {
+        int64_t left = (rows - row + apart - 1) / apart, n = left < BLOCK ? left : BLOCK;
+        int32_t squares[BLOCK] = {0};
+        if (!unknown) ec_active.sumsq_i8(codes + row * dimension, apart * dimension, n, dimension, flip, squares);
+        for (int64_t i = 0; i < n; i++) {
+            const char *from = values + 4 * (row + i * apart) * dimension;
+            int clipped = (unknown || squares[i] >= 127 * 127) && is_clipped(from, dimension, factor);
+            int tiny = (unknown || squares[i] * 4.0 <= dimension * 5.0) && is_short(from, dimension, factor);
+            doubtful += clipped || tiny;
+        }
+    }
+    return doubtful;
+}
+
 ec_result ec_quantize_unit_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, void *codes) {
     int64_t count = rows * dimension;
+    float factor = type == EC_INT8 ? 127.0f : 127.5f;
     int finite = type == EC_INT8
-                     ? ec_active.quantize_affine_f32(values, count, 127.0f, 0.0f, -127.0f, 127.0f, 0, codes)
-                     : ec_active.quantize_affine_f32(values, count, 127.5f, 127.5f, 0.0f, 255.0f, 0, codes);
-    return finite ? done(count) : not_finite(values, 0, count);
+                     ? ec_active.quantize_affine_f32(values, count, factor, 0.0f, -127.0f, 127.0f, 0, codes)
+                     : ec_active.quantize_affine_f32(values, count, factor, factor, 0.0f, 255.0f, 0, codes);
+    if (!finite) return not_finite(values, 0, count);
+    ec_result r = {count, rows_in_doubt(values, rows, dimension, factor, codes, type == EC_INT8 ? 0 : 0x80), EC_OK};
+    return r;
 }
 
 ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, void *values) {

@@ -1,7 +1,51 @@
-"""Decode, encode, quantize and search the vectors that embeddings APIs send, at memory speed."""
+"""Decode, encode, quantize and search the vectors that embeddings APIs send, at memory speed.
+
+First steps: ``embcodec.decode_response(body)`` reads a response, ``embcodec.quantize(rows, "int8",
+scale="per-vector")`` makes codes, ``embcodec.search(queries, codes, k=10)`` finds the nearest, exactly.
+``help(embcodec.search)`` and the like say the rest, with examples.
+
+Rows and what they mean
+    Embeddings          rows in one of five dtypes, with their scale and order of bits; .to(), .to_float(), .truncate()
+    Scale               how integers map to reals: unit, per-vector, ranges
+    OutputDtype         "float", "int8", "uint8", "binary", "ubinary"
+    EncodingFormat      "float" (lists of numbers) or "base64"
+    Profile, PROFILES   how a service packs its answers, and those that are known
+Bodies and batch files
+    decode_response     a response body to an EmbeddingResponse: embeddings, model, Usage
+    decode_octets       a body of bare bytes, as vLLM sends
+    encode_response     rows to the body that a service would send
+    decode_batch        a batch job's output to a BatchResult; iter_batch gives a BatchLine at a time
+    write_batch         a batch job's input
+    service_error       what a service's error body says, as a ServiceError
+Payloads
+    encode_base64, decode_base64    rows and base64
+    format_floats, parse_floats     rows and JSON arrays
+    pack_bits, unpack_bits          rows and packed bits
+Floats and codes
+    quantize, dequantize            to codes and back
+    calibrate                       a range for each dimension, from a sample, for scale=
+    truncate                        the first dimensions, at unit length
+    LowBitQuantizer, LowBitCodes    codes of one, two and four bits
+Search, exact
+    search              the k nearest, a SearchResult; range_search: all beyond a threshold, a RangeResult
+    rescore             the best of given rows; bounded_by=: no more than may count, a BoundedResult
+    FlatIndex           add, remove, ids, masks, rescoring, files
+    compile_metric      your own metric, by Numba
+    study, Study        what each way of coding and searching keeps and costs, on your own vectors
+Files and stores
+    save, load                      nine kinds of file
+    to_arrow, to_faiss, to_pgvector, to_sqlite_vec, write_pgcopy; from_arrow, from_pgvector, from_sqlite_vec
+Services
+    Client, AsyncClient             texts to embeddings, split, retried and put in order
+    run_demo, docstring_pairs       what ``embcodec demo`` does, and the texts that it takes
+Errors
+    EmbcodecError       the base of all: DecodeError, CodeMismatchError, NotFiniteError, StorageError, ServiceError,
+                        TransportError; a warning is a PrecisionWarning
+"""
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +57,7 @@ from .errors import (
     DecodeError,
     EmbcodecError,
     NotFiniteError,
+    PrecisionWarning,
     ServiceError,
     StorageError,
     TransportError,
@@ -71,6 +116,7 @@ __all__ = [
     "EncodingFormat",
     "NotFiniteError",
     "OutputDtype",
+    "PrecisionWarning",
     "Profile",
     "RangeResult",
     "Scale",
@@ -99,7 +145,13 @@ __all__ = [
 ]
 
 
+_PUBLIC = __all__
+del __all__
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__all__" and not _asked_by_help(sys._getframe(1).f_globals):
+        return _PUBLIC
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
@@ -108,4 +160,9 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*_PUBLIC, "__version__"])
+
+
+def _asked_by_help(caller: dict[str, Any]) -> bool:
+    """Whether pydoc looks for names: it would print the whole help of every one, and gets the summary above alone."""
+    return "pydoc" in (caller.get("__name__"), getattr(caller.get("__spec__"), "name", None))

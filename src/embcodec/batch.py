@@ -16,6 +16,7 @@ from .batch_plain import PlainLines
 from .batch_rows import GrowingRows
 from .batch_writer import write_batch
 from .dtypes import EncodingFormat
+from .dtypes_arguments import as_path
 from .embeddings import Embeddings, replace_values
 from .errors import DecodeError
 from .profiles import Profile
@@ -114,6 +115,7 @@ def iter_batch(
     2 b None too long
     """
     decoder = Decoder(output_dtype, dimension, profile, nulls)
+    path = as_path(path)
     lines = LineFile(path, max_line_bytes)
     total, number = os.path.getsize(path), 0
     with lines as file:
@@ -174,6 +176,7 @@ def decode_batch(
     usage = Usage()
     first: Embeddings | None = None
     plain: PlainLines | None = None
+    path = as_path(path)
     lines = LineFile(path, max_line_bytes)
     total, number = os.path.getsize(path), 0
     with lines as file:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import click
 
 from . import __version__
-from .errors import EmbcodecError
+from .cli_words import did_you_mean, words_of
+from .errors import EmbcodecError, PrecisionWarning
 from .errors_text import printable
 
 _COMMANDS = {
@@ -44,9 +47,19 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"No such command {args[0]!r}.{did_you_mean(args[0], list(_COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", PrecisionWarning)
+                warnings.showwarning = partial(_show_warning, ctx)
+                return super().invoke(ctx)
         except BrokenPipeError:  # whoever read our output had enough: not an error, and nothing more to say
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - lives until the interpreter flushes it
             ctx.exit(0)
@@ -56,15 +69,16 @@ class _Commands(click.Group):
         except (EmbcodecError, ValueError, TypeError, OSError, ModuleNotFoundError) as error:
             if os.environ.get("EMBCODEC_TRACEBACK"):
                 raise
-            raise _failure(error) from None
+            raise click.ClickException(words_of(error, _invoked(ctx))) from None
 
 
-def _failure(error: Exception) -> click.ClickException:
-    if isinstance(error, OSError) and error.strerror:
-        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    else:
-        words = str(error) or type(error).__name__
-    return click.ClickException(printable(" ".join(words.split())))
+def _invoked(ctx: click.Context) -> click.Command | None:
+    return main.get_command(ctx, ctx.invoked_subcommand) if ctx.invoked_subcommand is not None else None
+
+
+def _show_warning(ctx: click.Context, message: Warning | str, *_: Any) -> None:
+    words = words_of(message, _invoked(ctx)) if isinstance(message, Warning) else printable(message)
+    click.echo(f"Warning: {words}", err=True)
 
 
 @click.command(

@@ -56,6 +56,7 @@ OUTPUT = _OutputFile(dir_okay=False, path_type=Path)
 VECTORS_OUTPUT = _VectorsFile(dir_okay=False, path_type=Path)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+column_option = click.option("--column", help="Which column of a .parquet file.")
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Threads; by default as the work needs.")
 
 
@@ -71,24 +72,36 @@ def read_rows(
     mmap: bool = False,
     remedy: str = "say --dtype",
     column: str | None = None,
+    column_option: str = "--column",
 ) -> Embeddings | LowBitCodes:
     """Load a file; where it leaves its dtype open, the error gives the command's `remedy`."""
+    from .cli_words import reader_of_file
     from .errors import StorageError
     from .storage import load
 
     try:
         return load(path, mmap, output_dtype=output_dtype, dimension=dimension, column=column)
     except StorageError as error:
-        raise StorageError(str(error).replace("say output_dtype=...", remedy)) from None
+        other = reader_of_file(path)
+        if other is not None and " vectors, " not in other:
+            raise StorageError(other) from None
+        words = str(error).replace("say output_dtype=...", remedy)
+        words = words.replace("; name one", f": say {column_option}").replace("column=", f"{column_option} ")
+        raise StorageError(words) from None
 
 
 def read_vectors(
-    path: Path, output_dtype: str | None = None, dimension: int | None = None, remedy: str = "say --dtype"
+    path: Path,
+    output_dtype: str | None = None,
+    dimension: int | None = None,
+    remedy: str = "say --dtype",
+    column: str | None = None,
+    column_option: str = "--column",
 ) -> Embeddings:
     """Load a file of one of the five dtypes; see :func:`read_rows`."""
     from .errors import StorageError
 
-    rows = read_rows(path, output_dtype, dimension, remedy=remedy)
+    rows = read_rows(path, output_dtype, dimension, remedy=remedy, column=column, column_option=column_option)
     if not isinstance(rows, Embeddings):
         raise StorageError(
             f"{path} holds {rows.scheme.bits}-bit codes, which are searched (the CORPUS of `embcodec search`) but not "

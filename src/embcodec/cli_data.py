@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
-from .cli_bodies import changed_profile, in_words_of_options, packing_options
+from .cli_bodies import changed_profile, packing_options
 from .cli_common import (
     DTYPES,
     ENCODINGS,
@@ -17,15 +17,21 @@ from .cli_common import (
     OUTPUT,
     VECTORS_OUTPUT,
     as_json,
+    column_option,
     example,
     print_json,
     read_rows,
     read_vectors,
     threads_option,
 )
+from .cli_words import reader_of
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
+from .errors import CodeMismatchError, DecodeError, StorageError
 from .profiles import PROFILES
+
+if TYPE_CHECKING:
+    from .lowbit_codes import LowBitCodes
 
 _SENT = {"float": "lists of numbers", "base64": "base64"}
 _profile = click.option(
@@ -62,8 +68,15 @@ def decode(
     from .storage import save
 
     service = changed_profile(profile, **packing)
-    with in_words_of_options():
-        answer = decode_response(body.read(), output_dtype=dtype, dimension=dimension, profile=service, nulls=nulls)
+    text = body.read()
+    try:
+        answer = decode_response(text, output_dtype=dtype, dimension=dimension, profile=service, nulls=nulls)
+    except DecodeError:
+        name = str(getattr(body, "name", "-"))
+        other = reader_of(text, "-" if name == "<stdin>" else name)
+        if other is None or "embcodec decode" in other:
+            raise
+        raise StorageError(other) from None
     found = answer.embeddings
     if output is not None:
         save(output, found)
@@ -103,6 +116,7 @@ def decode(
 @click.option("--encoding", type=ENCODINGS, default="float", show_default=True, help="Lists of numbers, or base64.")
 @click.option("--model", default="embcodec", show_default=True, help="The model's name in the body.")
 @click.option("--from-dtype", type=DTYPES, help="What the file holds, if it does not say.")
+@column_option
 @_profile
 @as_json
 def encode(
@@ -114,6 +128,7 @@ def encode(
     encoding: str,
     model: str,
     from_dtype: str | None,
+    column: str | None,
     profile: str,
     as_json: bool,
 ) -> None:
@@ -124,12 +139,13 @@ def encode(
     from .response import encode_response
     from .storage_atomic import replacing
 
-    rows = read_vectors(vectors, from_dtype, remedy="say --from-dtype")
+    if scale != "unit" and dtype not in ("int8", "uint8"):
+        raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
+    rows = read_vectors(vectors, from_dtype, remedy="say --from-dtype", column=column)
     if dimension is not None:
         rows = rows.truncate(dimension)
     if dtype is not None:
-        _warn_of_clipping(rows, dtype, scale)
-        rows = rows.to(dtype, scale=scale if dtype in ("int8", "uint8") and scale != "unit" else None)
+        rows = rows.to(dtype, scale=scale if scale != "unit" else None)
     body = encode_response(rows, model=model, encoding_format=encoding, profile=profile)
     if output is None:
         click.echo(body + b"\n", nl=False)
@@ -151,14 +167,15 @@ def encode(
 @click.option(
     "--sample", type=click.IntRange(min=20), default=2000, show_default=True, help="Rows to try conversions on."
 )
+@column_option
 @as_json
-def info(path: Path, dtype: str | None, dimension: int | None, column: str | None, sample: int, as_json: bool) -> None:
+def info(path: Path, dtype: str | None, dimension: int | None, sample: int, column: str | None, as_json: bool) -> None:
     """Say what the file PATH holds and what each conversion of it would keep, tried on a sample of its rows."""
     from .cli_info import conversions, describe
     from .cli_tables import Column, print_columns
 
-    mmap = path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
-    rows = read_rows(path, dtype, dimension, mmap, column=column)
+    mapped = path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
+    rows = read_rows(path, dtype, dimension, mmap=mapped, column=column)
     facts = describe(path, rows)
     tried, omitted = conversions(rows, sample)
     if as_json:
@@ -197,6 +214,8 @@ def info(path: Path, dtype: str | None, dimension: int | None, column: str | Non
 )
 @click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
 @click.option("--corpus-dtype", type=DTYPES, help="What the corpus is, if its file does not say.")
+@click.option("--query-column", help="Which column of a .parquet file of queries.")
+@click.option("--corpus-column", help="Which column of a .parquet file of rows.")
 @threads_option
 @as_json
 def search(
@@ -206,6 +225,8 @@ def search(
     metric: str | None,
     query_dtype: str | None,
     corpus_dtype: str | None,
+    query_column: str | None,
+    corpus_column: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -214,11 +235,19 @@ def search(
     Both files hold the same codes, or the queries are floats, which meet any, low-bit codes among them. One line a
     query: its row, then the rows of CORPUS, best first, each with its score.
     """
-    asked = read_vectors(queries, query_dtype, remedy="say --query-dtype")
-    rows = read_rows(corpus, corpus_dtype, remedy="say --corpus-dtype")
+    asked = read_vectors(
+        queries, query_dtype, remedy="say --query-dtype", column=query_column, column_option="--query-column"
+    )
+    rows = read_rows(
+        corpus, corpus_dtype, remedy="say --corpus-dtype", column=corpus_column, column_option="--corpus-column"
+    )
     from .search import search as find
 
-    found = find(asked, rows, k, metric=metric, threads=threads)
+    try:
+        found = find(asked, rows, k, metric=metric, threads=threads)
+    except CodeMismatchError as error:
+        way = None if error.way is None else _way_to_meet(queries, asked, corpus, rows)
+        raise CodeMismatchError(error.reason, way) from None
     if as_json:
         print_json({"k": found.indices.shape[1], "indices": found.indices.tolist(), "scores": found.scores.tolist()})
         return
@@ -227,15 +256,19 @@ def search(
         click.echo(f"{number}: {nearest}")
 
 
-def _warn_of_clipping(rows: Embeddings, dtype: str, scale: str) -> None:
-    if scale == "unit" and dtype in ("int8", "uint8") and rows.output_dtype is OutputDtype.FLOAT and rows.values.size:
-        share = np.count_nonzero(np.abs(rows.values) > 1) / rows.values.size
-        if share > 0.01:
-            click.echo(
-                f"Warning: {share:.0%} of the values lie outside -1 .. 1 and are clipped: --scale per-vector keeps "
-                "their proportions",
-                err=True,
-            )
+def _way_to_meet(queries: Path, asked: Embeddings, corpus: Path, rows: Embeddings | LowBitCodes) -> str:
+    """Return what brings two files together."""
+    if asked.dimension != rows.dimension:
+        longer = queries if asked.dimension > rows.dimension else corpus
+        shorter = min(asked.dimension, rows.dimension)
+        return f"the same number in both: {_made_floats(longer, f' --dimension {shorter}')}"
+    if asked.output_dtype is OutputDtype.FLOAT:
+        return "--metric cosine, dot or l2"
+    return f"floats, which meet any codes: {_made_floats(queries)}"
+
+
+def _made_floats(path: Path, options: str = "") -> str:
+    return f"`embcodec encode {path}{options} --dtype float | embcodec decode - -o floats.safetensors`"
 
 
 def _json_rows(found: Embeddings) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .codes_precision import unwarned
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .lowbit_codes import LowBitCodes
@@ -132,7 +133,8 @@ def _kept(
     from .tradeoff_measures import overlap
 
     lengths = np.linalg.norm(floats, axis=1)
-    codes = encode(floats)
+    with unwarned():  # what is lost is in the figures
+        codes = encode(floats)
     # What is compared by its cosine has unit length: some codes ask for that.
     searched = codes if isinstance(codes, Embeddings) or codes.is_unit else encode(floats / lengths[:, None])
     back = codes.to_float()

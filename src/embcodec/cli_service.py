@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from .cli_bodies import as_options, changed_profile, packing_options
+from .cli_bodies import changed_profile, packing_options
 from .cli_common import (
     DTYPES,
     ENCODINGS,
@@ -23,6 +23,7 @@ from .cli_common import (
     progress_bar,
     say,
 )
+from .cli_words import in_options
 from .profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -180,11 +181,12 @@ def batch(
 
 
 def _tell_failures(errors: Sequence[BatchLine]) -> None:
+    command = click.get_current_context().command
     for line in errors[:_MOST_TOLD]:
-        say(f"{line.custom_id or 'no custom_id'}: {as_options(str(line.error))}", error=True)
+        say(f"{line.custom_id or 'no custom_id'}: {in_options(str(line.error), command)}", error=True)
     if len(errors) > _MOST_TOLD:
         reasons = Counter(getattr(line.error, "reason", str(line.error))[:100] for line in errors).most_common()
-        counts = "; ".join(f"{count} x {as_options(reason)}" for reason, count in reasons[:_MOST_TOLD])
+        counts = "; ".join(f"{count} x {in_options(reason, command)}" for reason, count in reasons[:_MOST_TOLD])
         others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
         say(f"{len(errors)} lines failed: {counts}{others}", error=True)
 

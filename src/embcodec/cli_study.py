@@ -13,6 +13,7 @@ from .cli_common import (
     EXISTING,
     OUTPUT,
     as_json,
+    column_option,
     example,
     print_json,
     progress_bar,
@@ -57,6 +58,7 @@ _FLOATS = "pass the floats that they were made of"
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample and the held-out rows.")
 @click.option("--report", type=OUTPUT, help="Write an HTML report here.")
+@column_option
 @threads_option
 @as_json
 def tradeoff(
@@ -70,12 +72,13 @@ def tradeoff(
     rotation: str,
     seed: int,
     report: Path | None,
+    column: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Measure what each dtype, dimension and rescoring keeps of exact float search on VECTORS, and what it costs."""
-    rows = read_vectors(vectors, remedy=_FLOATS)
-    asked = read_vectors(queries, remedy=_FLOATS) if queries is not None else None
+    rows = read_vectors(vectors, remedy=_FLOATS, column=column)
+    asked = read_vectors(queries, remedy=_FLOATS, column=column) if queries is not None else None
     from .cli_tables import print_study
     from .tradeoff import study
 

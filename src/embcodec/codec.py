@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import numbers
 from .codec_base64 import decode_base64, encode_base64
 from .codec_bits import as_array, pack_bits, unpack_bits
+from .dtypes_arguments import shown
 
 __all__ = ["decode_base64", "encode_base64", "format_floats", "pack_bits", "parse_floats", "unpack_bits"]
 
@@ -84,7 +85,10 @@ def parse_floats(text: Any, *, out: NDArray[np.float32] | None = None) -> NDArra
     >>> parse_floats(b"[[1, 2], [3, 4]]").shape
     (2, 2)
     """
-    data = text.encode() if isinstance(text, str) else text
+    try:
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else memoryview(text).cast("B")
+    except (TypeError, ValueError):
+        raise TypeError(f"text is JSON, a str or bytes, not {shown(text)}") from None
     if out is None:
         flat = np.empty(numbers.numbers_bound(data), np.float32)
     else:

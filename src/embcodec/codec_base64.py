@@ -14,6 +14,7 @@ from ._native.floats import PAYLOADS
 from ._native.response_hints import misread_row
 from .codec_bits import as_array
 from .dtypes import OutputDtype
+from .dtypes_arguments import shown
 from .errors import DecodeError
 
 # Texts pass between Python's strings and the kernels in blocks that stay in the second-level cache.
@@ -111,6 +112,8 @@ def decode_base64(
     flags = (_base64.URLSAFE if urlsafe else 0) | (0 if padding else _base64.NO_PADDING)
     if isinstance(text, _TEXT):
         found = _decode_one(_as_bytes(text), wanted, out, flags)
+    elif not isinstance(text, Iterable) or (isinstance(text, np.ndarray) and not text.ndim):
+        raise TypeError(f"text is base64, a str or bytes, or a list of such, not {shown(text)}")
     else:
         found = _decode_list(list(text), wanted, out, flags)
     if isinstance(dtype, str) and dtype in _OUTPUT_DTYPES:

@@ -12,8 +12,9 @@ from . import codec_columns as columns
 from ._native import bits
 from ._native.core import result_array
 from .dtypes import as_dimension
+from .dtypes_arguments import as_real, one_of
 
-SIGNED_BYTES = ("offset", "twos-complement")
+SIGNED_BYTES, BIT_ORDERS = ("offset", "twos-complement"), (bits.MSB, bits.LSB)
 _FLOAT32, _INT8, _UINT8 = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.uint8)
 
 
@@ -63,7 +64,7 @@ def pack_bits(
     >>> pack_bits([0.5, -1, 0, 2, 0, 0, 0, 0, 3], signed=True).tolist()
     [16, 0]
     """
-    array = _as_rows(x)
+    array, threshold = _as_rows(x), as_real(threshold, "threshold")
     if isnan(threshold):
         raise ValueError("the threshold is NaN")
     flags = bits.bit_flags(bit_order, offset=signed and _is_offset(signed_bytes), inclusive=threshold_inclusive)
@@ -144,6 +145,13 @@ def unpack_bits(
     return values[0] if one else values
 
 
+def reversed_bits(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return packed bytes with the bits of each in the other order."""
+    every = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
+    turned: NDArray[np.uint8] = np.packbits(every, axis=1)[:, 0][packed]
+    return turned
+
+
 def as_array(x: ArrayLike, *, as_they_are: bool = False) -> NDArray[Any]:
     """Return `x` as an array; a column or frame of a table, and a list of rows, as a matrix.
 
@@ -158,9 +166,10 @@ def as_array(x: ArrayLike, *, as_they_are: bool = False) -> NDArray[Any]:
 
 def check_conventions(signed_bytes: str, bit_order: str) -> None:
     """Raise ValueError for a byte convention or a bit order that nobody has."""
-    if bit_order not in (bits.MSB, bits.LSB):
-        raise ValueError(f"bit_order is 'msb' or 'lsb', not {bit_order!r}")
-    _is_offset(signed_bytes)
+    if type(bit_order) is not str or bit_order not in BIT_ORDERS:  # most calls are not asked twice
+        one_of(bit_order, BIT_ORDERS, "bit_order")
+    if type(signed_bytes) is not str or signed_bytes not in SIGNED_BYTES:
+        one_of(signed_bytes, SIGNED_BYTES, "signed_bytes")
 
 
 def check_padding(packed: NDArray[np.uint8], dimension: int, bit_order: str) -> None:
@@ -174,9 +183,7 @@ def check_padding(packed: NDArray[np.uint8], dimension: int, bit_order: str) -> 
 
 
 def _is_offset(signed_bytes: str) -> bool:
-    if signed_bytes not in SIGNED_BYTES:
-        raise ValueError(f"signed_bytes is 'offset' or 'twos-complement', not {signed_bytes!r}")
-    return signed_bytes == "offset"
+    return one_of(signed_bytes, SIGNED_BYTES, "signed_bytes") == "offset"
 
 
 def _as_rows(x: ArrayLike) -> NDArray[Any]:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits, quantize, sums
 from ._native.core import result_array
-from .codec_bits import as_array
+from .codec_bits import as_array, check_conventions
+from .codes_precision import warn_of_loss
 from .dtypes import INTEGERS, PACKED, OutputDtype
 from .errors import NotFiniteError
 from .scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
@@ -25,19 +26,29 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     if array.dtype != wanted:
         if dtype is not OutputDtype.FLOAT:
             raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}{_remedy(array, wanted)}")
+        if array.dtype.kind == "b":
+            raise bare_integers("this", array.dtype)
         if array.dtype.kind not in "fiu":
             raise TypeError(f"float embeddings come from real numbers, not {array.dtype}{_remedy(array, wanted)}")
         if array.dtype in (np.int8, np.uint8) and array.size:
-            raise TypeError(
-                f"an {array.dtype} array may hold integer codes or packed bits: say output_dtype=..., or, if its "
-                "numbers are the values themselves, pass it .astype(np.float32)"
-            )
+            raise bare_integers("this", array.dtype)
     if array.ndim != 2:
         raise ValueError(f"embeddings have shape (n, width), not {array.shape}; for one row pass row[None]")
     if array.dtype == wanted:
         return np.ascontiguousarray(array)
     with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
         return np.ascontiguousarray(array, dtype=wanted)
+
+
+def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
+    """Return the error for an array of integers of which nobody has said what they are, with both ways to say it."""
+    way = 'of codes say output_dtype=..., as Embeddings(values, "int8"), "uint8", "binary" or "ubinary" do'
+    if dtype == np.bool_:
+        way = 'for bits pass Embeddings(pack_bits(values), "ubinary", dimension)'
+    return TypeError(
+        f"{name} is a bare array of {dtype}, whose meaning is unknown: {way}; of numbers that are the values "
+        "themselves pass .astype(np.float32)"
+    )
 
 
 def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
@@ -79,12 +90,18 @@ def encode_values(
         A ValueError that names the row and column of the first NaN or infinity.
     ValueError
         Where `scale` is unknown, of another dimension, or given for codes that have none.
+
+    Warns
+    -----
+    PrecisionWarning
+        Where the unit scale clips rows, or rounds them to little, for they are not of unit length.
     """
     if dtype in INTEGERS:
         return _integers(x, dtype.numpy_dtype, scale, out)
     if not (scale is None or (isinstance(scale, str) and scale == UNIT)):
         raise ValueError(f"{dtype} rows have no scale")
     if dtype in PACKED:
+        check_conventions(signed_bytes, bit_order)
         offset = signed_bytes == "offset" and dtype is OutputDtype.BINARY
         flags = bits.bit_flags(bit_order, offset=offset, inclusive=threshold_inclusive, finite=True)
         return bits.pack_bits_f32(x, 0.0, flags, dtype.numpy_dtype, out), None
@@ -96,13 +113,13 @@ def encode_values(
 
 def _integers(x: NDArray[np.float32], dtype: Any, scale: Any, out: Any) -> tuple[NDArray[Any], Scale]:
     if scale is None:
-        return quantize.quantize_unit(x, dtype, out), UNIT_SCALE
+        return quantize.quantize_unit(x, dtype, out, warn_of_loss), UNIT_SCALE
     if isinstance(scale, str) and scale == PER_VECTOR:
         codes, scales = quantize.quantize_per_vector(x, dtype, out=out)
         return codes, measured_scale(scales)
     scale = as_scale(scale)
     if scale.kind == UNIT:
-        return quantize.quantize_unit(x, dtype, out), scale
+        return quantize.quantize_unit(x, dtype, out, warn_of_loss), scale
     if scale.kind == PER_VECTOR:
         if len(scale.values) != len(x):
             raise ValueError(f"a per-vector scale for {len(scale.values)} rows does not fit {len(x)}")

@@ -65,6 +65,9 @@ class DemoResult:
     machine: str
     target: float
 
+    def __repr__(self) -> str:
+        return f"DemoResult({self.study!r}, by {self.model!r}, report {str(self.report)!r})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""
         return {

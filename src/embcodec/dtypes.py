@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+
+from .dtypes_arguments import meant, shown
 
 
 class _Vocabulary(StrEnum):
     @classmethod
-    def _missing_(cls, value: object) -> None:
+    def _missing_(cls, value: object) -> NoReturn:
         known = ", ".join(repr(str(member)) for member in cls)
-        raise ValueError(f"unknown {cls.__name__} {value!r}; known are {known}")
+        raise ValueError(f"unknown {cls.__name__} {shown(value)}; known are {known}{meant(value, list(cls))}")
 
 
 class OutputDtype(_Vocabulary):
@@ -70,16 +72,22 @@ class EncodingFormat(_Vocabulary):
 
 def as_output_dtype(name: str) -> OutputDtype:
     """Return ``OutputDtype(name)``, without the cost of calling an enum where the name is known."""
-    return (_MEMBERS.get(name) if isinstance(name, str) else None) or OutputDtype(name)
+    found = _MEMBERS.get(name) if isinstance(name, str) else None
+    return found if found is not None else OutputDtype._missing_(name)
 
 
-def as_dimension(dimension: Any, *, least: int = 0) -> int:
-    """Return a number of dimensions as an int; what is no whole number from `least` on is a ValueError."""
+def as_encoding_format(name: str) -> EncodingFormat:
+    """Return ``EncodingFormat(name)``, also where `name` is something that cannot be compared with a word."""
+    return EncodingFormat(name) if isinstance(name, str) else EncodingFormat._missing_(name)
+
+
+def as_dimension(dimension: Any, *, least: int = 0, name: str = "dimension") -> int:
+    """Return a number of dimensions (or of `name`) as an int; all but whole numbers from `least` on is a ValueError."""
     if type(dimension) is int and dimension >= least:
         return dimension
     whole = isinstance(dimension, int | np.integer) and not isinstance(dimension, bool)
     if not whole or dimension < least:
-        raise ValueError(f"dimension must be a whole number of at least {least}, not {dimension!r}")
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {shown(dimension)}")
     return int(dimension)
 
 

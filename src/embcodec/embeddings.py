@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from . import codes
 from .codec_bits import as_array, check_conventions, check_padding
 from .dtypes import OutputDtype, as_dimension, as_output_dtype
-from .scale import PER_VECTOR, UNIT, Scale, fit_scale
+from .dtypes_arguments import as_selection
+from .scale import PER_VECTOR, Scale, fit_scale
 
 SignedBytes = Literal["offset", "twos-complement"]
 BitOrder = Literal["msb", "lsb"]
@@ -136,12 +137,26 @@ class Embeddings:
         )
 
     @overload
-    def to(self, output_dtype: str, *, scale: Any = None) -> Embeddings: ...
+    def to(
+        self,
+        output_dtype: str,
+        *,
+        scale: Any = None,
+        signed_bytes: SignedBytes | None = None,
+        bit_order: BitOrder | None = None,
+    ) -> Embeddings: ...
 
     @overload
     def to(self, output_dtype: Encoder[C]) -> C: ...
 
-    def to(self, output_dtype: str | Encoder[Any], *, scale: Any = None) -> Any:
+    def to(
+        self,
+        output_dtype: str | Encoder[Any],
+        *,
+        scale: Any = None,
+        signed_bytes: SignedBytes | None = None,
+        bit_order: BitOrder | None = None,
+    ) -> Any:
         """Convert to another dtype, through float values where it must.
 
         Parameters
@@ -150,37 +165,27 @@ class Embeddings:
             A quantizer makes low-bit codes of the values.
         scale : "unit", "per-vector", Scale or ranges, optional
             Of the new integers; by default the unit scale, or the scale at hand where only int8 and uint8 change.
+        signed_bytes, bit_order : optional
+            Of the new bits; by default those at hand.
 
         Returns
         -------
         Embeddings or LowBitCodes
             Itself where nothing changes.
+
+        Warns
+        -----
+        PrecisionWarning
+            As :func:`quantize` does.
+
+        Examples
+        --------
+        >>> Embeddings(np.array([[0b11000000]], np.uint8), "ubinary").to("ubinary", bit_order="lsb").values.tolist()
+        [[3]]
         """
-        if not isinstance(output_dtype, str):
-            if scale is not None:
-                raise ValueError("a quantizer has scales of its own")
-            return output_dtype.encode(self.to_float())
-        dtype = as_output_dtype(output_dtype)
-        if dtype is self.output_dtype and (scale is None or (isinstance(scale, Scale) and scale == self.scale)):
-            return self
-        if dtype.is_packed and self.output_dtype.is_packed and scale is None:
-            values = self.packed_bytes()
-            if dtype is OutputDtype.BINARY:
-                values = values ^ np.uint8(0x80 if self.signed_bytes == "offset" else 0)
-            return replace_values(self, values.view(dtype.numpy_dtype), output_dtype=dtype)
-        integers = dtype in (OutputDtype.INT8, OutputDtype.UINT8)
-        if scale is None and integers and self.scale is not None and self.scale.kind != UNIT:
-            # The same levels, counted from -128 or from 0.
-            shifted = self.values.view(np.uint8) ^ np.uint8(0x80)
-            return replace_values(self, shifted.view(dtype.numpy_dtype), output_dtype=dtype)
-        order = self.signed_bytes, self.bit_order
-        if self.output_dtype is OutputDtype.FLOAT:
-            values, made = codes.encode_values(self.values, dtype, scale, *order)
-        elif dtype is OutputDtype.FLOAT:
-            values, made = codes.encode_values(self.to_float(), dtype, scale)
-        else:
-            values, made = codes.encode_blocks(self._float_blocks(), (len(self), self.dimension), dtype, scale, *order)
-        return coded(values, dtype, self.dimension, made, *order)
+        from .embeddings_convert import convert
+
+        return convert(self, output_dtype, scale, signed_bytes, bit_order)
 
     def truncate(self, dimension: int, *, normalize: bool = True) -> Embeddings:
         """Keep the first `dimension` dimensions.
@@ -215,11 +220,11 @@ class Embeddings:
         if self.output_dtype is OutputDtype.FLOAT:
             return codes.row_norms(self.values).astype(np.float32)
         lengths = np.empty(len(self), np.float32)
-        for rows, values in self._float_blocks():
+        for rows, values in self.float_blocks():
             lengths[rows] = codes.row_norms(values)
         return lengths
 
-    def _float_blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    def float_blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Yield some rows' values at a time, few enough to stay near, each time in the same array."""
         step = max(1, _BLOCK_BYTES // max(4 * self.dimension, 1))
         if step >= len(self):
@@ -240,10 +245,12 @@ class Embeddings:
         """Select rows: an integer (one row, kept as a matrix), slice, mask or index array."""
         if isinstance(rows, tuple):
             raise IndexError("Embeddings are indexed by rows only; use .truncate() to cut dimensions")
-        if isinstance(rows, int | np.integer):
+        if isinstance(rows, int | np.integer) and not isinstance(rows, bool):
             if not -len(self) <= rows < len(self):
                 raise IndexError(f"row {rows} of {len(self)}")
             rows = slice(int(rows), int(rows) + 1 or None)
+        if not isinstance(rows, slice):
+            rows = as_selection(rows)
         scale = self.scale.take(rows) if self.scale else None
         return replace_values(self, self.values[rows], scale=scale)
 
@@ -301,12 +308,8 @@ def of_floats(rows: Any, name: str) -> Embeddings:
     if isinstance(rows, Embeddings):
         return rows
     array = as_array(rows)
-    if array.dtype.kind in "iu":
-        raise TypeError(
-            f"{name} is a bare array of {array.dtype}, whose meaning is unknown: wrap it, as "
-            'Embeddings(values, "int8"), "uint8", "binary" or "ubinary"; or, if its numbers are the values themselves, '
-            "pass it .astype(np.float32)"
-        )
+    if array.dtype.kind in "iub":
+        raise codes.bare_integers(name, array.dtype)
     return Embeddings(array)
 
 

@@ -54,7 +54,22 @@ class DecodeError(EmbcodecError, ValueError):
 
 
 class CodeMismatchError(EmbcodecError, ValueError):
-    """Two sets of codes cannot meet: other dtypes, dimensions, scales, byte or bit orders."""
+    """Two sets of codes cannot meet: other dtypes, dimensions, scales, byte or bit orders.
+
+    Attributes
+    ----------
+    reason : str
+        What does not fit.
+    way : str or None
+        What to do, in calls and arguments of this package.
+    """
+
+    def __init__(self, reason: str, way: str | None = None) -> None:
+        self.reason, self.way = reason, way
+        super().__init__(reason if way is None else f"{reason}: use {way}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason, self.way)
 
 
 class NotFiniteError(EmbcodecError, ValueError):
@@ -73,6 +88,10 @@ class NotFiniteError(EmbcodecError, ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.row, self.column, self.value)
+
+
+class PrecisionWarning(UserWarning):
+    """Codes keep much less of the rows than they could: another scale would keep more."""
 
 
 class StorageError(EmbcodecError, ValueError):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from . import codes as code_arrays
 from ._native import bits as native_bits
 from .codec_ids import as_int64
 from .dtypes import OutputDtype
+from .dtypes_arguments import shown
 from .embeddings import Embeddings, Encoder, replace_values
 from .errors import CodeMismatchError
 from .index_rows import Rows, Snapshot
 from .lowbit_codes import LowBitCodes
 from .scale import PER_VECTOR
-from .search import as_embeddings
+from .search import as_embeddings, as_mask
+from .search_ways import way_to
 
 
 def finite_rows(rows: Rows | ArrayLike, name: str) -> Rows:
@@ -33,6 +34,8 @@ def quantized(rows: Rows, quantizer: Encoder[LowBitCodes] | None) -> Rows:
     """Return floats as codes of a quantizer, if there is one; else themselves."""
     if quantizer is None:
         return rows
+    if isinstance(quantizer, type | str) or not hasattr(quantizer, "encode"):
+        raise TypeError(f"quantizer is a fitted LowBitQuantizer, not {shown(quantizer)}")
     if not isinstance(rows, Embeddings) or rows.output_dtype is not OutputDtype.FLOAT:
         raise CodeMismatchError(f"a quantizer codes floats, not {rows!r}")
     return quantizer.encode(rows.values)
@@ -59,7 +62,12 @@ def check_joins(rows: Rows, more: Rows) -> None:
                 "the index holds rows of unit length, which cosine and l2 need; these are not: normalize them"
             )
     elif isinstance(rows, LowBitCodes) or isinstance(more, LowBitCodes) or rows.meaning != more.meaning:
-        raise CodeMismatchError(f"{more!r} does not join {rows!r}: they differ in dtype, dimension, scale or bit order")
+        way = "add floats"
+        if isinstance(rows, Embeddings) and isinstance(more, Embeddings):
+            way = f"add {way_to('codes', rows, 'index.codes')}, or floats"
+            if rows.dimension != more.dimension:
+                way = f"the index has {rows.dimension} dimensions"
+        raise CodeMismatchError(f"{more!r} does not join {rows!r}: {way}")
 
 
 def like(given: Rows, rows: Rows) -> Rows:
@@ -86,7 +94,7 @@ def rows_of_mask(now: Snapshot, mask: Any) -> Any:
     """Return a mask of ids as one of rows; other masks as they are."""
     if mask is None:
         return None
-    chosen = np.asarray(mask)
+    chosen = as_mask(mask)
     if not chosen.size or chosen.dtype.kind not in "iu" or chosen.ndim != 1:
         return chosen
     chosen = as_int64(mask, "mask id")

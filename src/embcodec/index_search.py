@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dtypes import OutputDtype
+from .dtypes_arguments import as_real
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .index_arguments import encoded, for_both
@@ -42,6 +43,7 @@ def staged(
             return _best(now.codes, asked, k, metric, mask, precision, threads)
         candidates = _through_bits(now, asked, as_count(k), metric, mask, precision, threads)
         return rescored(asked, candidates, now.codes.rows, k, metric, precision, threads)
+    multiplier = as_real(multiplier, "rescore_multiplier")
     if not 1 <= multiplier < np.inf:
         raise ValueError(f"rescore_multiplier must be a number of at least 1, not {multiplier}")
     better = now.rescore_with.rows

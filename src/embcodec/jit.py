@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from types import FunctionType
 from typing import Any
 
-from .dtypes import OutputDtype
+from .dtypes import OutputDtype, as_output_dtype
+from .dtypes_arguments import shown
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,16 @@ class CompiledMetric:
     """
 
     address: int
-    lower_is_better: bool = False
+    lower_is_better: bool
     function: Any = None
     output_dtype: OutputDtype | None = None
 
 
 def compile_metric(
-    function: Callable[[Any, Any], float] | None = None, *, output_dtype: str = "float", lower_is_better: bool = False
+    function: Callable[[Any, Any], float] | None = None,
+    *,
+    output_dtype: str = "float",
+    lower_is_better: bool | None = None,
 ) -> Any:
     """Compile ``function(query, row) -> number`` for ``search(..., metric=...)``; also a decorator.
 
@@ -46,11 +51,18 @@ def compile_metric(
     output_dtype : str
         The dtype of the rows that it will see; search refuses others.
     lower_is_better : bool
-        Whether the score is a distance.
+        True for a distance, False for a similarity. To be given: a score does not say which rows are the best.
 
     Returns
     -------
     CompiledMetric
+
+    Raises
+    ------
+    TypeError
+        Where `lower_is_better` is not given, or `function` is no function.
+    ValueError
+        For an unknown dtype.
 
     Examples
     --------
@@ -65,9 +77,17 @@ def compile_metric(
     >>> embcodec.search(np.array([1.0, 2.0], np.float32), rows, 2, metric=manhattan).indices.tolist()
     [1, 0]
     """
+    dtype = as_output_dtype(output_dtype)
+    if not isinstance(lower_is_better, bool):
+        given = "" if lower_is_better is None else f", not {shown(lower_is_better)}"
+        raise TypeError(
+            "say which scores are the best: lower_is_better=True for a distance, lower_is_better=False for a "
+            f"similarity{given}"
+        )
     if function is None:
         return lambda f: compile_metric(f, output_dtype=output_dtype, lower_is_better=lower_is_better)
-    dtype = OutputDtype(output_dtype)
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"function is a Python function of a query and a row, not {shown(function)}")
     numba: Any = import_module("numba")
     types = numba.types
     carray = numba.carray
@@ -94,8 +114,8 @@ def compile_metric(
 def as_metric(metric: Any) -> CompiledMetric:
     """Return what `search` was given as a metric in compiled form.
 
-    A ``numba.cfunc`` of the kernels' own signature is taken as it is (a similarity, unless it has an attribute
-    ``lower_is_better``); what it reads of a row is its own affair.
+    A ``numba.cfunc`` of the kernels' own signature is taken where it has an attribute ``lower_is_better``; what it
+    reads of a row is its own affair.
 
     Raises
     ------
@@ -105,9 +125,15 @@ def as_metric(metric: Any) -> CompiledMetric:
     if isinstance(metric, CompiledMetric):
         return metric
     address = getattr(metric, "address", None)
-    if isinstance(address, int):
-        return CompiledMetric(address, bool(getattr(metric, "lower_is_better", False)), metric)
-    raise TypeError(
-        "a user's metric is a numba.cfunc of the kernels' signature or embcodec.compile_metric(function), "
-        f"not {type(metric).__name__}"
-    )
+    if not isinstance(address, int):
+        raise TypeError(
+            "a user's metric is compile_metric(function, lower_is_better=...) or a numba.cfunc of the kernels' "
+            f"signature, not {type(metric).__name__}"
+        )
+    lower_is_better = getattr(metric, "lower_is_better", None)
+    if not isinstance(lower_is_better, bool):
+        raise TypeError(
+            "a numba.cfunc does not say which scores are the best: set its attribute lower_is_better to True for a "
+            "distance, to False for a similarity"
+        )
+    return CompiledMetric(address, lower_is_better, metric)

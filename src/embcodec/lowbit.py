@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits as native_bits
+from .dtypes_arguments import meant, shown
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes, LowBitScheme
 from .lowbit_levels import Floats, Levels, levels_of
@@ -78,12 +79,12 @@ class LowBitQuantizer:
     """
 
     def __init__(self, bits: int = 1, *, rotation: str = "auto", center: str = "auto", seed: int = 0) -> None:
-        if bits not in (1, 2, 4) or isinstance(bits, bool):
-            raise ValueError(f"bits is 1, 2 or 4, not {bits!r}")
-        if rotation not in ROTATIONS:
-            raise ValueError(f"unknown rotation {rotation!r}; known are {', '.join(map(repr, ROTATIONS))}")
-        if center not in CENTERS:
-            raise ValueError(f"unknown center {center!r}; known are {', '.join(map(repr, CENTERS))}")
+        if not isinstance(bits, int | np.integer) or bits not in (1, 2, 4) or isinstance(bits, bool):
+            raise ValueError(f"bits is 1, 2 or 4, not {shown(bits)}")
+        for name, value, choices in (("rotation", rotation, ROTATIONS), ("center", center, CENTERS)):
+            if not isinstance(value, str) or value not in choices:
+                known = ", ".join(map(repr, choices))
+                raise ValueError(f"unknown {name} {shown(value)}; known are {known}{meant(value, choices)}")
         self.bits, self.rotation, self.center, self.seed = bits, rotation, center, int(seed)
         self.choice = ""
         self.report: dict[str, float] = {}
@@ -133,6 +134,8 @@ class LowBitQuantizer:
 
     def decode(self, codes: LowBitCodes) -> Floats:
         """Return the rows that codes stand for, float32 (n, dimension)."""
+        if not isinstance(codes, LowBitCodes):
+            raise TypeError(f"codes are LowBitCodes, not {shown(codes)}")
         if codes.scheme.identity != self.scheme.identity:
             raise ValueError(f"these codes were made by {codes.scheme.identity}, not {self.scheme.identity}")
         return codes.to_float()

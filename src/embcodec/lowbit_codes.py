@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import bits as native_bits
 from ._native import lowbit as native
 from .codes import row_norms
+from .dtypes_arguments import as_selection
 from .embeddings import Embeddings
 from .errors import CodeMismatchError, NotFiniteError
 from .lowbit_errors import certain_bounds, row_errors, widest
@@ -258,10 +259,12 @@ class LowBitCodes:
         return len(self.bit_planes)
 
     def __getitem__(self, rows: Any) -> LowBitCodes:
-        if isinstance(rows, int | np.integer):
+        if isinstance(rows, int | np.integer) and not isinstance(rows, bool):
             if not -len(self) <= rows < len(self):
                 raise IndexError(f"row {rows} of {len(self)}")
             rows = slice(int(rows), int(rows) + 1 or None)
+        if not isinstance(rows, slice):
+            rows = as_selection(rows)
         planes, scales, lengths = (
             np.ascontiguousarray(part[rows]) for part in (self.bit_planes, self.scales, self.lengths)
         )

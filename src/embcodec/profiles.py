@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from .dtypes_arguments import meant, shown
+
 _Payload = Literal["codes", "float32", "none"]
 _Floats = Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2", "float64"]
 _ByteOrder = Literal["little", "big"]
@@ -118,6 +120,12 @@ class Profile:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is one of {', '.join(map(repr, choices))}, not {getattr(self, name)!r}")
+
+    def __repr__(self) -> str:
+        """Return the name and what is not as with other profiles."""
+        usual = {name: field.default for name, field in self.__dataclass_fields__.items()}
+        own = [f"{name}={getattr(self, name)!r}" for name in usual if getattr(self, name) not in (usual[name], {})]
+        return f"Profile({', '.join(own)})"
 
     def dtype_name(self, output_dtype: str) -> str:
         """Return the service's name of `output_dtype`."""
@@ -304,4 +312,5 @@ def resolve_profile(profile: str | Profile) -> Profile:
     try:
         return PROFILES[profile]
     except (KeyError, TypeError):
-        raise ValueError(f"unknown profile {profile!r}; known are {', '.join(PROFILES)}") from None
+        words = f"{', '.join(PROFILES)}{meant(profile, PROFILES)}"
+        raise ValueError(f"unknown profile {shown(profile)}; known are {words}") from None

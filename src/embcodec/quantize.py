@@ -37,7 +37,8 @@ def quantize(
         Of int8 and uint8; "unit" by default, which is what the services use:
 
         - "unit": int8 is clamp(round(127 x), -127, 127), uint8 clamp(round(127.5 x + 127.5), 0, 255), rounding half
-          to even. Meant for rows of unit length: what lies outside -1 .. 1 is clipped;
+          to even. Meant for rows of unit length: what lies outside -1 .. 1 is clipped, and much shorter rows are
+          rounded to a few codes, which is warned of;
         - "per-vector": a row's largest magnitude becomes 127, so short rows keep their accuracy. A zero row gets
           zero codes (128 in uint8) and the scale 1 / 127;
         - ranges: exactly the codes of sentence-transformers for the same minima and maxima, floor((x - min) / step)
@@ -61,6 +62,15 @@ def quantize(
         A ValueError that names the row and column of the first NaN or infinity.
     ValueError
         For an unknown dtype or scale, ranges of another dimension, or an `out` that does not fit.
+    TypeError
+        For bare integers, which may be values or codes: ``.astype(np.float32)`` makes values of them, and
+        :class:`Embeddings` says which codes they are.
+
+    Warns
+    -----
+    PrecisionWarning
+        Where the unit scale clips more than one value in a hundred, or rounding takes more than a tenth of the rows'
+        squared length, by a sample of them: rows of unit length are never so. ``scale="per-vector"`` keeps them.
 
     Examples
     --------
@@ -73,7 +83,7 @@ def quantize(
     [[32, -64, 0, 127]]
     """
     dtype = as_output_dtype(output_dtype)
-    rows = as_float_rows(x)
+    rows = as_float_rows(x, integers=False)
     try:
         values, made = codes.encode_values(rows, dtype, scale, signed_bytes, bit_order, threshold_inclusive, out)
     except NotFiniteError as error:
@@ -141,13 +151,18 @@ def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = Tru
     return kept if np.ndim(x) == 2 else kept[0]
 
 
-def as_float_rows(x: ArrayLike | Embeddings) -> NDArray[np.float32]:
-    """Return `x` as float32 rows (n, dimension), itself where it is that already; a 1-D `x` is one row, [] none."""
+def as_float_rows(x: ArrayLike | Embeddings, *, integers: bool = True) -> NDArray[np.float32]:
+    """Return `x` as float32 rows (n, dimension), itself where it is that already; a 1-D `x` is one row, [] none.
+
+    Without `integers` those that nobody has said the meaning of are a TypeError.
+    """
     if type(x) is np.ndarray and x.dtype == _FLOAT32 and x.ndim == 2 and x.flags.c_contiguous:
         return x  # most calls
     if isinstance(x, Embeddings):
         return x.values if x.output_dtype is OutputDtype.FLOAT else x.to_float()
     array = as_array(x)
+    if not integers and array.dtype.kind in "iub" and array.size:
+        raise codes.bare_integers("x", array.dtype)
     if array.ndim == 1:
         array = array[None] if array.size else array.reshape(0, 0)
     return codes.as_values(array, OutputDtype.FLOAT)

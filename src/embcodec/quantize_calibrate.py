@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits
 from .codec_bits import as_array
+from .dtypes_arguments import as_real, one_of, shown
 from .errors import NotFiniteError
 from .quantize import as_float_rows
 
@@ -61,9 +62,8 @@ def calibrate(
     >>> calibrate(batches).tolist()
     [[0.0, 0.0, 0.0], [4.0, 4.0, 4.0]]
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}; known are {', '.join(map(repr, METHODS))}")
-    if not 0 < quantile <= 1:
+    one_of(method, METHODS, "method")
+    if not 0 < as_real(quantile, "quantile") <= 1:
         raise ValueError(f"quantile is above 0 and at most 1, not {quantile!r}")
     blocks = _blocks(sample, _MINMAX_BLOCK_BYTES if method == "minmax" else _HISTOGRAM_BLOCK_BYTES)
     first = next(blocks, None)
@@ -100,6 +100,8 @@ def _stretch(low: NDArray[np.float32], high: NDArray[np.float32], block: NDArray
 def _blocks(sample: Any, block_bytes: int) -> Iterator[NDArray[np.float32]]:
     """Yield float32 blocks of bounded size, checked; rows of an array, or of each batch."""
     batches = [sample] if hasattr(sample, "__array__") or isinstance(sample, list | tuple | memoryview) else sample
+    if not isinstance(batches, Iterable) or isinstance(batches, str | bytes | dict):
+        raise TypeError(f"a sample is an array of floats (n, dimension) or an iterable of such, not {shown(sample)}")
     before, dimension = 0, None
     for batch in batches:
         rows = as_array(batch)

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ._native.core import default_threads
 from ._native.floats import PAYLOADS, narrow
 from ._native.response_write import write_rows
-from .dtypes import EncodingFormat, OutputDtype
+from .dtypes import EncodingFormat, OutputDtype, as_dimension, as_encoding_format
+from .dtypes_arguments import shown
 from .embeddings import Embeddings, of_floats
 from .profiles import Profile, resolve_profile
 from .response_decoder import EmbeddingResponse, decoder_for
@@ -79,6 +80,8 @@ def decode_response(
     ...
     embcodec.errors.DecodeError: a number out of the type's range (row 0, byte 28)
     """
+    if expected_count is not None:
+        expected_count = as_dimension(expected_count, name="expected_count")
     return decoder_for(output_dtype, dimension, profile, nulls).decode(body, expected_count, threads)
 
 
@@ -126,7 +129,7 @@ def encode_response(
     >>> encode_response(rows, model="m", encoding_format="base64", usage={"total_tokens": 1})
     b'{"id":"0","object":"list","model":"m","data":[{"object":"embedding","embedding":"AACAPwAAAEA=","index":0}],"usage":{"total_tokens":1}}'
     """
-    encoding = EncodingFormat(encoding_format)
+    encoding = as_encoding_format(encoding_format)
     service = resolve_profile(profile)
     values = _as_sent(of_floats(embeddings, "embeddings"), encoding, service)
     if usage is None:
@@ -137,6 +140,8 @@ def encode_response(
             "completion_tokens": usage.completion_tokens,
             "total_tokens": usage.total_tokens,
         }
+    if not isinstance(model, str):
+        raise TypeError(f"model is the name of a model, a str, not {shown(model)}")
     start = {"id": "0" if id is None else id, "object": "list", "model": model}
     head = _HEADS.encode(start)[:-1] + ',"data":'
     tail = ',"usage":' + _TAILS.encode(usage) + "}"

@@ -17,7 +17,8 @@ from ._native.floats import PAYLOADS
 from ._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
 from ._native.response_one import OneRow
 from ._native.response_read import read_rows
-from .dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension
+from .dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
+from .dtypes_arguments import one_of
 from .embeddings import Embeddings, coded
 from .errors import DecodeError
 from .profiles import Profile, resolve_profile
@@ -93,10 +94,9 @@ class Decoder:
         profile: str | Profile = "mistral",
         nulls: str = "error",
     ) -> None:
-        self.dtype = OutputDtype(output_dtype)
+        self.dtype = as_output_dtype(output_dtype)
         self.profile = resolve_profile(profile)
-        if nulls not in ("error", "nan"):
-            raise ValueError(f"nulls is 'error' or 'nan', not {nulls!r}")
+        one_of(nulls, ("error", "nan"), "nulls")
         self.nulls_as_nan = nulls == "nan"
         if self.nulls_as_nan and self.dtype is not OutputDtype.FLOAT:
             raise ValueError(f"{self.dtype} codes have no NaN: nulls='nan' is for float")

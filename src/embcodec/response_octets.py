@@ -14,6 +14,7 @@ from ._native import bits as native_bits
 from ._native import floats as native
 from ._native.response_hints import misread_row
 from .dtypes import as_dimension
+from .dtypes_arguments import one_of
 from .embeddings import Embeddings
 from .errors import DecodeError, NotFiniteError
 from .profiles import Profile, resolve_profile
@@ -74,9 +75,10 @@ def decode_octets(
     >>> decode_octets(bytes.fromhex("0000803f000000c0"), dimension=1).embeddings.values.tolist()
     [[1.0], [-2.0]]
     """
-    if nulls not in ("error", "nan"):
-        raise ValueError(f"nulls is 'error' or 'nan', not {nulls!r}")
+    one_of(nulls, ("error", "nan"), "nulls")
     dimension = None if dimension is None else as_dimension(dimension, least=1)
+    if expected_count is not None:
+        expected_count = as_dimension(expected_count, name="expected_count")
     text = as_bytes(body)
     about: Mapping[str, Any] = {}
     if metadata is None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import search as native
 from ._native.scan import Scan
 from .codec_bits import as_array
+from .dtypes_arguments import shown
 from .embeddings import Embeddings, of_floats
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
@@ -32,6 +33,16 @@ class SearchResult(NamedTuple):
 
     scores: NDArray[Any]
     indices: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+
+def short_repr(result: Any, *others: str) -> str:
+    """Return the fields of a named tuple, and `others` of it, with the ends of long arrays only."""
+    with np.printoptions(threshold=60, edgeitems=2):
+        fields = ", ".join(f"{name}={getattr(result, name)!r}" for name in (*result._fields, *others))
+    return f"{type(result).__name__}({fields})"
 
 
 def search(
@@ -171,10 +182,18 @@ def as_queries(queries: Any) -> tuple[Embeddings, bool]:
 def as_count(k: Any) -> int:
     """Return `k` as an int that is not negative."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise TypeError(f"k is a whole number, not {k!r}")
+        raise TypeError(f"k is a whole number, not {shown(k)}")
     if k < 0:
         raise ValueError(f"k must not be negative, but is {k}")
     return int(k)
+
+
+def as_mask(mask: Any) -> NDArray[Any]:
+    """Return a mask as an array, of whatever it is one of."""
+    try:
+        return np.asarray(mask)
+    except ValueError:
+        raise TypeError("a mask is one boolean a row, or a list of row numbers") from None
 
 
 def restrict(scan: Scan, mask: Any) -> int:
@@ -182,7 +201,7 @@ def restrict(scan: Scan, mask: Any) -> int:
     n = len(scan.rows)
     if mask is None:
         return n
-    chosen = np.asarray(mask)
+    chosen = as_mask(mask)
     if chosen.dtype == np.bool_:
         if chosen.shape != (n,):
             raise ValueError(f"a boolean mask has shape ({n},), not {chosen.shape}")

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from .codes import row_norms
 from .dtypes import OutputDtype
+from .dtypes_arguments import as_real, shown
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
 from .lowbit_errors import certain_bounds, rounding_of, row_errors
-from .search import SearchResult, as_count, rescored
+from .search import SearchResult, as_count, rescored, short_repr
 from .search_plan import plan
 
 Doubles = NDArray[np.float64]
@@ -51,6 +52,9 @@ class BoundedResult(SearchResult):
         result.rescored, result.is_final = rescored, is_final
         return result
 
+    def __repr__(self) -> str:
+        return short_repr(self, "rescored", "is_final")
+
     def __reduce__(self) -> tuple[Any, ...]:
         return BoundedResult, (self.scores, self.indices, self.rescored, self.is_final)
 
@@ -77,7 +81,9 @@ class Bounds:
 
     def __init__(self, codes: LowBitCodes, queries: Embeddings, metric: Any, confidence: float) -> None:
         metric = "cosine" if metric is None else metric
-        if not 0 <= confidence <= 1:
+        if not isinstance(codes, LowBitCodes):
+            raise TypeError(f"bounded_by are LowBitCodes, whose error is bounded, not {shown(codes)}")
+        if not 0 <= as_real(confidence, "confidence") <= 1:
             raise ValueError(f"confidence is a probability, 0 to 1, not {confidence}")
         if queries.output_dtype is not OutputDtype.FLOAT:
             raise CodeMismatchError(f"bounds are for float queries, not {queries.output_dtype}")

@@ -12,10 +12,12 @@ from ._native import scan as native
 from ._native.bits import bit_flags
 from .codes import row_norms
 from .dtypes import OutputDtype
+from .dtypes_arguments import meant, one_of, shown
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
 from .scale import PER_VECTOR, RANGES
+from .search_ways import way_to, way_to_dimension
 
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
 Precision = Literal["int8", "float32"]
@@ -54,14 +56,18 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
     ValueError
         For an unknown metric or precision, or queries that are not finite.
     """
-    if precision not in ("int8", "float32"):
-        raise ValueError(f"query_precision is 'int8' or 'float32', not {precision!r}")
+    one_of(precision, ("int8", "float32"), "query_precision")
     if isinstance(corpus, LowBitCodes):
-        return _low_bit_plan(queries, corpus, metric or "cosine", precision)
+        return _low_bit_plan(queries, corpus, "cosine" if metric is None else metric, precision)
     metric = default_metric(queries, corpus) if metric is None else metric
     if isinstance(metric, str) and metric not in METRICS:
         known = ", ".join(map(repr, METRICS))
-        raise ValueError(f"unknown metric {metric!r}; known are {known}, or a compiled function")
+        words = f"{known}, or a compiled function{meant(metric, METRICS)}"
+        raise ValueError(f"unknown metric {metric!r}; known are {words}")
+    if not isinstance(metric, str):
+        from . import jit
+
+        metric = jit.as_metric(metric)
     _check_pair(queries, corpus, metric)
     if not isinstance(metric, str):
         return _user_plan(queries, corpus, metric)
@@ -79,32 +85,28 @@ def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
     ours, theirs = queries.output_dtype, corpus.output_dtype
     if queries.dimension != corpus.dimension:
         raise CodeMismatchError(
-            f"queries have {queries.dimension} dimensions, the corpus {corpus.dimension}: "
-            "bring both to the same with .truncate(dimension)"
+            f"queries have {queries.dimension} dimensions, the corpus {corpus.dimension}",
+            way_to_dimension("queries", queries, "corpus", corpus.dimension),
         )
     if not 1 <= corpus.dimension <= native.MAX_DIMENSION:
         raise ValueError(f"search takes 1 to {native.MAX_DIMENSION} dimensions, not {corpus.dimension}")
+    way = way_to("queries", corpus, "corpus")
     if ours is OutputDtype.FLOAT and theirs is not OutputDtype.FLOAT:
         if not isinstance(metric, str):
-            raise CodeMismatchError(f"a user's metric compares alike rows: use queries.to({str(theirs)!r})")
+            raise CodeMismatchError("a user's metric compares alike rows", way)
     elif ours is not theirs:
-        way = f"queries.to({str(theirs)!r})"
-        if theirs is OutputDtype.FLOAT:
-            way = "queries.to_float()"
-        elif not (ours.is_packed and theirs.is_packed):
-            way = f"float queries, which meet any codes, or {way}"
-        raise CodeMismatchError(f"{ours} queries do not meet {theirs} rows: use {way}")
+        if theirs is not OutputDtype.FLOAT:
+            way = f"queries.to_float(), for floats meet any codes, or {way}"
+        raise CodeMismatchError(f"{ours} queries do not meet {theirs} rows", way)
     elif queries.meaning != corpus.meaning:
         names = ("dtype", "dimension", "scale", "signed_bytes", "bit_order")
         pairs = zip(names, queries.meaning, corpus.meaning, strict=True)
         differing = ", ".join(f"{name} {a!s} and {b!s}" for name, a, b in pairs if a != b)
-        raise CodeMismatchError(
-            f"{ours} queries and rows have different meanings ({differing}): quantize the queries with the corpus's "
-            "settings, or search with queries.to_float()"
-        )
-    if metric in _BIT_METRICS and not (ours.is_packed and theirs.is_packed):
-        way = 'quantize(queries, "ubinary")' if theirs.is_packed else "metric='cosine', 'dot' or 'l2'"
-        raise CodeMismatchError(f"{metric} compares bits with bits, not {ours} with {theirs}: use {way}")
+        reason = f"{ours} queries and rows have different meanings ({differing})"
+        raise CodeMismatchError(reason, f"{way}, or, to ask with floats, queries.to_float()")
+    if isinstance(metric, str) and metric in _BIT_METRICS and not (ours.is_packed and theirs.is_packed):
+        way = way if theirs.is_packed else 'metric="cosine", "dot" or "l2"'
+        raise CodeMismatchError(f"{metric} compares bits with bits, not {ours} with {theirs}", way)
 
 
 def _floats_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
@@ -168,13 +170,13 @@ def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: 
 def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precision: str) -> native.Scan:
     """Bits of every plane against floats; what is alike for all rows of a query is put into its scores at the end."""
     if queries.output_dtype is not OutputDtype.FLOAT:
-        raise CodeMismatchError(f"{queries.output_dtype} queries do not meet low-bit codes: use queries.to_float()")
+        raise CodeMismatchError(f"{queries.output_dtype} queries do not meet low-bit codes", "queries.to_float()")
     if queries.dimension != corpus.dimension:
         raise CodeMismatchError(
             f"queries have {queries.dimension} dimensions, the corpus {corpus.dimension}, whose rotation cannot be cut"
         )
-    if metric not in ("cosine", "dot", "l2"):
-        raise CodeMismatchError(f"low-bit codes compare by 'cosine', 'dot' or 'l2', not {metric!r}")
+    if not isinstance(metric, str) or metric not in ("cosine", "dot", "l2"):
+        raise CodeMismatchError(f"low-bit codes compare by 'cosine', 'dot' or 'l2', not {shown(metric)}")
     if metric != "dot" and not corpus.is_unit:
         raise CodeMismatchError(f"{metric} wants low-bit codes of rows of unit length: normalize them, or use 'dot'")
     moderated = native.Scan(native.DOT_F32, queries.values, queries.values)
@@ -212,13 +214,10 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
 
 
 def _user_plan(queries: Embeddings, corpus: Embeddings, metric: Any) -> native.Scan:
-    from . import jit
-
-    metric = jit.as_metric(metric)
     if metric.output_dtype not in (None, queries.output_dtype):
         raise CodeMismatchError(
-            f"this metric was compiled for {metric.output_dtype} rows, not {queries.output_dtype}: "
-            f"use compile_metric(..., output_dtype={str(queries.output_dtype)!r})"
+            f"this metric was compiled for {metric.output_dtype} rows, not {queries.output_dtype}",
+            f"compile_metric(..., output_dtype={str(queries.output_dtype)!r})",
         )
     if queries.output_dtype is OutputDtype.FLOAT:
         native.Scan(native.DOT_F32, queries.values, corpus.values).meet(native.COST_DOT, corpus.dimension)  # finite?

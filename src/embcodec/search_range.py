@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import search as native
 from ._native.scan import Scan
+from .dtypes_arguments import as_real
 from .embeddings import Embeddings
 from .lowbit_codes import LowBitCodes
-from .search import as_queries, as_rows, final_scores, restrict
+from .search import as_queries, as_rows, final_scores, restrict, short_repr
 from .search_plan import lower_is_better, plan
 
 
@@ -28,6 +29,9 @@ class RangeResult(NamedTuple):
     limits: NDArray[np.int64]
     scores: NDArray[Any]
     indices: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def range_search(
@@ -60,7 +64,7 @@ def range_search(
     ([0, 2], [0, 1], [0, 1])
     """
     with np.errstate(over="ignore"):
-        threshold = float(np.float32(float(threshold)))
+        threshold = float(np.float32(as_real(threshold, "threshold")))
     if np.isnan(threshold):
         raise ValueError("threshold is NaN")
     rows = as_rows(corpus)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from .dtypes_arguments import as_whole
 from .embeddings import Embeddings
 from .lowbit_codes import LowBitCodes
 from .search import SearchResult, as_queries, as_rows, rescored
@@ -77,11 +77,7 @@ def rescore(
     """
     rows = as_rows(corpus)
     asked, single = as_queries(queries)
-    chosen = np.asarray(candidates)
-    if chosen.size == 0:
-        chosen = chosen.astype(np.int64)
-    if chosen.dtype.kind not in "iu":
-        raise TypeError(f"candidates are row numbers, such as a search's .indices, not {chosen.dtype}")
+    chosen = as_whole(candidates, "candidates, such as a search's .indices,")
     chosen = chosen[None] if single and chosen.ndim == 1 else chosen
     if chosen.ndim != 2 or len(chosen) != len(asked):
         raise ValueError(f"candidates have shape ({len(asked)}, c), not {chosen.shape}")

@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .dtypes_arguments import as_path
 from .embeddings import Embeddings, of_floats
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes
@@ -263,9 +264,16 @@ def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
     return words
 
 
+_READERS = {
+    ".json": "; decode_response(Path(path).read_bytes()) reads a response body",
+    ".jsonl": "; decode_batch(path) reads a batch job's output",
+}
+
+
 def check_suffix(path: str | os.PathLike[str]) -> str:
     """Return the suffix of a path, in lower case; StorageError if no file of embeddings has it."""
-    suffix = Path(path).suffix.lower()
+    suffix = Path(as_path(path)).suffix.lower()
     if suffix not in SUFFIXES:
-        raise StorageError(f"{Path(path).name!r}: unknown kind of file; known are {', '.join(SUFFIXES)}")
+        way = _READERS.get(suffix, "")
+        raise StorageError(f"{Path(path).name!r}: unknown kind of file; known are {', '.join(SUFFIXES)}{way}")
     return suffix

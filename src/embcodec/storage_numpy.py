@@ -75,12 +75,16 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False, float_dtype: str
 
 
 def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    readers = {b"\1\0": npy.read_array_header_1_0, b"\2\0": npy.read_array_header_2_0}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a header that needs a lenient reading is a damaged one
-            version = npy.read_magic(file)
-            shape, fortran, dtype = readers[version](file)
+            if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
+                raise ValueError("it does not begin as one")
+            read_header = readers.get(file.read(2))
+            if read_header is None:
+                raise ValueError("it is of a version that is not known")
+            shape, fortran, dtype = read_header(file)
     except ValueError as error:
         if "'<f1'" in str(error):
             raise UnreadError(

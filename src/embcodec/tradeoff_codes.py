@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .codes import row_norms
+from .codes_precision import unwarned
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
 from .index_search import HAMMING_MULTIPLIER
@@ -81,8 +82,10 @@ def standard_pipelines(
     floats = Embeddings(rows)
     yield Pipeline("float", floats, asked)
     for dtype in (OutputDtype.INT8, OutputDtype.UINT8):
-        codes, seconds = timed(partial(quantize, rows, dtype, scale="unit"))
-        yield Pipeline(f"{dtype} unit", codes, quantize(queries, dtype, scale="unit"), encode_seconds=seconds)
+        with unwarned():  # what the unit scale loses is in the figures
+            codes, seconds = timed(partial(quantize, rows, dtype, scale="unit"))
+            coded_queries = quantize(queries, dtype, scale="unit")
+        yield Pipeline(f"{dtype} unit", codes, coded_queries, encode_seconds=seconds)
     int8, seconds = timed(partial(quantize, rows, OutputDtype.INT8, scale="per-vector"))
     yield Pipeline("int8 per-vector", int8, asked, encode_seconds=seconds)
     bits, seconds = timed(partial(quantize, rows, OutputDtype.UBINARY))

@@ -107,6 +107,10 @@ class Study:
     warnings: list[str] = field(default_factory=list)
     fitted_to: str = ""
 
+    def __repr__(self) -> str:
+        asked = f"{self.queries} queries for {self.k}"
+        return f"Study({len(self.measurements)} measurements of {self.rows} x {self.dimension}, {asked})"
+
     def recommend(self, target: float = 0.98, *, rescoring_on_disk: bool = False) -> Measurement | None:
         """Return the measurement with the fewest bytes whose overlap is at least `target`, or None.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dtypes_arguments import one_of
 from ..errors import NotFiniteError
 from .core import check, lib, pointer, result_array
 
@@ -18,9 +19,7 @@ _LSB, _OFFSET, _INCLUSIVE, _FINITE = map(
 
 def bit_flags(bit_order: str, *, offset: bool, inclusive: bool = False, finite: bool = False) -> int:
     """Return the flags of ``enum ec_bits``; an unknown bit order is a ValueError."""
-    if bit_order not in (MSB, LSB):
-        raise ValueError(f"bit_order is 'msb' or 'lsb', not {bit_order!r}")
-    flags = _LSB if bit_order == LSB else 0
+    flags = _LSB if one_of(bit_order, (MSB, LSB), "bit_order") == LSB else 0
     if offset:
         flags |= _OFFSET
     if inclusive:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
+from ..dtypes_arguments import shown
 from ..errors import DecodeError
 
 ffi: Any = _kernels.ffi
@@ -124,7 +125,7 @@ def default_threads(threads: int | None, work_bytes: int) -> int:
             return 1
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
-        raise TypeError(f"threads is a whole number, not {threads!r}")
+        raise TypeError(f"threads is a whole number, not {shown(threads)}")
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
     return min(int(threads), _MOST_THREADS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,16 @@ from .core import check, ffi, lib, pointer, result_array
 _TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
-def quantize_unit(x: NDArray[np.float32], dtype: Any, out: Any = None) -> NDArray[Any]:
-    """Return the codes of the services' fixed scale."""
+def quantize_unit(
+    x: NDArray[np.float32], dtype: Any, out: Any, doubt: Callable[[NDArray[np.float32], NDArray[Any]], None]
+) -> NDArray[Any]:
+    """Return the codes of the services' fixed scale; where it may not suit these rows, `doubt` is told of both."""
     codes = result_array(out, x.shape, dtype)
     rows, dimension = x.shape
     done = lib.ec_quantize_unit_f32(pointer(x), rows, dimension, _TYPES[codes.dtype], pointer(codes))
     check_finite_result(done, x)
+    if done.produced:
+        doubt(x, codes)
     return codes
 
 

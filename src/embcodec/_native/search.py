@@ -39,7 +39,9 @@ def split(n: int, parts: int) -> list[tuple[int, int]]:
 
 def threads_for(scan: Scan, threads: int | None) -> int:
     """Return how many threads to run: by default one until a scan takes some hundred microseconds."""
-    work = 0 if threads else int(scan.n_positions * scan.args.row_bytes * max(len(scan.queries) / 16, 0.125))
+    work = (
+        0 if threads is not None else int(scan.n_positions * scan.args.row_bytes * max(len(scan.queries) / 16, 0.125))
+    )
     return default_threads(threads, work)
 
 

@@ -1,0 +1,83 @@
+"""Arguments that are words, numbers and paths: taken as they are meant, or refused by name with what is allowed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MOST = 60  # characters of a value that are shown
+
+
+def shown(value: Any) -> str:
+    """Return a value in few words: its repr where that is short, else what it is."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} {value.shape}"
+    text = repr(value)
+    return text if len(text) <= _MOST else f"a {type(value).__name__}"
+
+
+def either(choices: Collection[str]) -> str:
+    """Return choices as an enumeration: 'a', 'b' or 'c'."""
+    *first, last = map(repr, map(str, choices))
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def one_of(value: Any, choices: Collection[str], name: str) -> str:
+    """Return `value`, which is one of a few words; anything else is a ValueError."""
+    if isinstance(value, str) and value in choices:
+        return value
+    raise ValueError(f"{name} is {either(choices)}, not {shown(value)}{meant(value, choices)}")
+
+
+def meant(value: Any, choices: Collection[str]) -> str:
+    """Return a question for the known word that an unknown one is like, if there is one."""
+    close = get_close_matches(value.lower(), map(str, choices), 1) if isinstance(value, str) else []
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def as_real(value: Any, name: str) -> float:
+    """Return a real number as a float; what is none is a TypeError."""
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return float("inf") if value > 0 else float("-inf")
+    raise TypeError(f"{name} is a number, not {shown(value)}")
+
+
+def as_path(path: Any, name: str = "path") -> str:
+    """Return a path as a str. A number, which the system would take for an open file, is a TypeError like the rest."""
+    if isinstance(path, str | os.PathLike):
+        return os.fsdecode(os.fspath(path))
+    raise TypeError(f"{name} is the path of a file, a str or os.PathLike, not {shown(path)}")
+
+
+def as_whole(values: Any, name: str) -> NDArray[Any]:
+    """Return whole numbers as an array of integers; none at all as int64."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} are whole numbers in rows of one length: {shown(values)} are not") from None
+    if not array.size and array.dtype.kind != "M":
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} are whole numbers, not {array.dtype}")
+    return array
+
+
+def as_selection(rows: Any) -> NDArray[Any]:
+    """Return a mask, or a list of rows, as an array that indexes; anything else is an IndexError."""
+    try:
+        array = np.asarray(rows)
+    except ValueError:
+        array = np.asarray(None)
+    if not array.size and array.dtype.kind == "f":
+        return array.astype(np.int64)
+    if array.dtype.kind not in "biu" or array.ndim != 1:
+        raise IndexError(f"rows are chosen by a number, a slice, a mask or a list of numbers, not by {shown(rows)}")
+    return array

@@ -1,0 +1,573 @@
+"""A way out that an error names leads on: each is followed, and no message that names one is left out."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import pickle
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+
+import embcodec as ec
+from embcodec import CodeMismatchError, DecodeError, Embeddings, Scale, StorageError, quantize, truncate
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((12, 16)).astype(np.float32)
+X /= np.linalg.norm(X, axis=1, keepdims=True)
+FLOATS = Embeddings(X)
+LOW_BIT = ec.LowBitQuantizer(2, rotation="random").fit(X)
+RANGES = ec.calibrate(X)
+
+# What searches meet, and what meets them: every dtype under every convention and scale.
+KINDS: dict[str, Embeddings] = {
+    "float": FLOATS,
+    **{f"{dtype} unit": quantize(X, dtype) for dtype in ("int8", "uint8")},
+    **{f"{dtype} per-vector": quantize(X, dtype, scale="per-vector") for dtype in ("int8", "uint8")},
+    **{f"{dtype} ranges": quantize(X, dtype, scale=RANGES) for dtype in ("int8", "uint8")},
+    "int8 other ranges": quantize(X, "int8", scale=RANGES * 2),
+    **{f"ubinary {order}": quantize(X, "ubinary", bit_order=order) for order in ("msb", "lsb")},  # type: ignore[arg-type]
+    **{
+        f"binary {order} {signed}": quantize(X, "binary", bit_order=order, signed_bytes=signed)  # type: ignore[arg-type]
+        for order in ("msb", "lsb")
+        for signed in ("offset", "twos-complement")
+    },
+}
+CALL = re.compile(r"\b(?:quantize|truncate)\([^()]*\)|queries\.to_float\(\)|\"(?:cosine|dot|l2)\"")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question to a corpus, and how it may be asked anew."""
+
+    queries: Any
+    corpus: Any
+    metric: Any = None
+
+    def ways(self, error: CodeMismatchError) -> Iterator[Asked]:
+        """Follow each call and each metric that the error names, word for word."""
+        names = {"quantize": quantize, "truncate": truncate, "queries": self.queries, "corpus": self.corpus}
+        for code in CALL.findall(str(error.way)):
+            value = eval(code, names)
+            if isinstance(value, str):
+                yield replace(self, metric=value)
+            elif code.startswith("truncate(corpus"):
+                yield replace(self, corpus=value)
+            else:
+                yield replace(self, queries=value)
+
+
+def leads_on(asked: Asked, find: Callable[[Asked], Any], steps: int = 3) -> None:
+    """Ask, and where that is refused, again by every way that the error names: within some steps all are answered."""
+    refused: CodeMismatchError | None = None
+    try:
+        find(asked)
+    except CodeMismatchError as error:
+        refused = error
+    if refused is not None:
+        assert steps, f"still refused: {refused}"
+        ways = list(asked.ways(refused))
+        assert ways, f"no way out of: {refused}"
+        for way in ways:
+            leads_on(way, find, steps - 1)
+
+
+FINDERS: dict[str, Callable[[Asked], Any]] = {
+    "search": lambda a: ec.search(a.queries, a.corpus, 3, metric=a.metric),
+    "range_search": lambda a: ec.range_search(a.queries, a.corpus, 0.5, metric=a.metric),
+    "rescore": lambda a: ec.rescore(a.queries, [[0, 1, 2]] * 12, a.corpus, 2, metric=a.metric),
+    "FlatIndex.search": lambda a: ec.FlatIndex(a.corpus).search(a.queries, 3, metric=a.metric),
+}
+
+
+@pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")  # sums of ranges over the unit scale
+@pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.parametrize("metric", [None, "cosine", "l2", "hamming", "jaccard"])
+def test_whatever_meets_whatever_has_a_way(metric: str | None, finder: str) -> None:
+    for queries, corpus in itertools.product(KINDS.values(), repeat=2):
+        leads_on(Asked(queries, corpus, metric), FINDERS[finder])
+    for corpus in KINDS.values():
+        leads_on(Asked(X, corpus, metric), FINDERS[finder])  # a bare array has no methods
+
+
+@pytest.mark.parametrize("finder", ["search", "FlatIndex.search"])
+def test_other_dimensions_have_a_way(finder: str) -> None:
+    for corpus in (FLOATS, KINDS["int8 unit"], KINDS["ubinary lsb"]):
+        leads_on(Asked(X[:, :8], corpus), FINDERS[finder])
+        leads_on(Asked(X, corpus.truncate(8)), FINDERS[finder])
+
+
+@pytest.mark.parametrize("queries", KINDS.values(), ids=KINDS.keys())
+def test_low_bit_codes_have_a_way(queries: Embeddings) -> None:
+    leads_on(Asked(queries, LOW_BIT.encode(X)), FINDERS["search"])
+
+
+def test_the_way_is_a_conversion_of_the_bits_themselves() -> None:
+    msb, lsb = KINDS["ubinary msb"], KINDS["ubinary lsb"]
+    with pytest.raises(CodeMismatchError, match=r'quantize\(queries, "ubinary", bit_order="lsb"\)'):
+        ec.search(msb, lsb, 1)
+    assert quantize(msb, "ubinary", bit_order="lsb") == lsb == msb.to("ubinary", bit_order="lsb")
+    want = ec.search(msb, msb, 3)
+    for queries in (lsb.to("ubinary", bit_order="msb"), quantize(X, "ubinary")):
+        assert np.array_equal(ec.search(queries, msb, 3).scores, want.scores)
+
+
+@pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")
+def test_what_does_not_join_an_index_has_a_way() -> None:
+    for held, more in itertools.product(KINDS.values(), repeat=2):
+        index = ec.FlatIndex(held)
+        try:
+            index.add(more)
+        except CodeMismatchError as error:
+            code = re.search(r"add (.*), or floats", str(error))
+            assert code is not None
+            index.add(eval(code[1], {"quantize": quantize, "codes": more, "index": index}))
+            index.add(more.to_float())
+
+
+def _metric(query: Any, row: Any) -> Any:
+    return query[0] * row[0]
+
+
+@cache
+def _compiled(dtype: str = "float") -> Any:
+    return ec.compile_metric(_metric, lower_is_better=False, output_dtype=dtype)
+
+
+def _body(**item: Any) -> bytes:
+    return ec.encode_response(FLOATS[:1], model="m", **item)
+
+
+def _null_rows() -> Any:
+    return pytest.importorskip("pyarrow").array([[1.0, 2.0], None])
+
+
+def _two_columns(path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.table({"a": list(X), "b": list(X)}), path)
+
+
+FLOAT16 = replace(ec.PROFILES["mistral"], base64_dtype="float16")
+HALVES = _body(encoding_format="base64", profile=FLOAT16)
+HIDDEN = b'{"embeddings": [[1, 2]]}'
+
+# (what is done, what is said of it, what it says to do: all of it)
+Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
+CASES: dict[str, Case] = {
+    "bare integers": (
+        lambda p: ec.search(X, X.astype(np.int8), 1),
+        r"whose meaning is unknown: of codes say output_dtype=\.\.\.",
+        (
+            lambda p: ec.search(X, Embeddings(X.astype(np.int8), "int8"), 1),
+            lambda p: ec.search(X, Embeddings(np.ones((3, 2), np.uint8), output_dtype="ubinary"), 1),
+            lambda p: ec.search(X, X.astype(np.int8).astype(np.float32), 1),
+        ),
+    ),
+    "booleans": (
+        lambda p: quantize(X > 0, "ubinary"),
+        r'for bits pass Embeddings\(pack_bits\(values\), "ubinary", dimension\); .*\.astype\(np\.float32\)',
+        (
+            lambda p: ec.search(Embeddings(ec.pack_bits(X > 0), "ubinary", 16), KINDS["ubinary msb"], 1),
+            lambda p: quantize((X > 0).astype(np.float32), "ubinary"),
+        ),
+    ),
+    "codes of another type": (
+        lambda p: Embeddings(np.ones((1, 2), np.int64), "int8"),
+        r"all fit, pass \.astype\(np\.int8\)",
+        (lambda p: Embeddings(np.ones((1, 2), np.int64).astype(np.int8), "int8"),),
+    ),
+    "floats for codes": (
+        lambda p: Embeddings(X, "int8"),
+        "quantize makes int8 codes of floats",
+        (lambda p: quantize(X, "int8"),),
+    ),
+    "one row": (lambda p: Embeddings(X[0]), r"for one row pass row\[None\]", (lambda p: Embeddings(X[0][None]),)),
+    "masked": (
+        lambda p: quantize(np.ma.masked_array(X, X > 0), "int8"),
+        r"fill them first, with \.filled\(value\)",
+        (lambda p: quantize(np.ma.masked_array(X, X > 0).filled(0), "int8"),),
+    ),
+    "null rows": (
+        lambda p: Embeddings(_null_rows()),
+        "row 1 is null, not a row of numbers: drop such rows",
+        (lambda p: Embeddings(_null_rows().drop_null()),),
+    ),
+    "a column index": (
+        lambda p: FLOATS[:, :8],
+        r"use \.truncate\(\) to cut dimensions",
+        (lambda p: FLOATS.truncate(8),),
+    ),
+    "codes as an array": (
+        lambda p: np.asarray(KINDS["int8 unit"]),
+        r"use \.values or \.to_float\(\)",
+        (lambda p: np.asarray(KINDS["int8 unit"].values), lambda p: np.asarray(KINDS["int8 unit"].to_float())),
+    ),
+    "ranges by name": (
+        lambda p: quantize(X, "int8", scale="ranges"),
+        "pass them, or a Scale",
+        (lambda p: quantize(X, "int8", scale=RANGES), lambda p: quantize(X, "int8", scale=Scale.ranges(RANGES))),
+    ),
+    "an unknown conversion": (
+        lambda p: FLOATS.to(None),  # type: ignore[call-overload]
+        "or a fitted LowBitQuantizer",
+        (lambda p: FLOATS.to(LOW_BIT), lambda p: FLOATS.to("binary")),
+    ),
+    "low bits with a scale": (
+        lambda p: FLOATS.to(LOW_BIT, scale="unit"),  # type: ignore[call-overload]
+        "leave those out",
+        (lambda p: FLOATS.to(LOW_BIT),),
+    ),
+    "no quantizer yet": (
+        lambda p: ec.LowBitQuantizer(1).encode(X),
+        r"call \.fit\(sample\) first",
+        (lambda p: ec.LowBitQuantizer(1, rotation="none").fit(X).encode(X),),
+    ),
+    "bits of another order": (
+        lambda p: ec.search(KINDS["ubinary msb"], KINDS["ubinary lsb"], 1),
+        r"use quantize\(queries, .*\), or, to ask with floats, queries\.to_float\(\)",
+        (
+            lambda p: ec.search(KINDS["ubinary msb"].to("ubinary", bit_order="lsb"), KINDS["ubinary lsb"], 1),
+            lambda p: ec.search(KINDS["ubinary msb"].to_float(), KINDS["ubinary lsb"], 1),
+        ),
+    ),
+    "codes to low bits": (
+        lambda p: ec.search(KINDS["ubinary msb"], LOW_BIT.encode(X), 1),
+        r"use queries\.to_float\(\)",
+        (lambda p: ec.search(KINDS["ubinary msb"].to_float(), LOW_BIT.encode(X), 1),),
+    ),
+    "low bits cut": (
+        lambda p: LOW_BIT.encode(X).truncate(8),
+        r"cut the floats and encode those, or cut what the codes stand for: \.to\('float'\)\.truncate\(dimension\)",
+        (
+            lambda p: ec.LowBitQuantizer(2, rotation="random").fit(truncate(X, 8)).encode(truncate(X, 8)),
+            lambda p: LOW_BIT.encode(X).to("float").truncate(8),
+        ),
+    ),
+    "low bits of other lengths": (
+        lambda p: ec.search(X, LOW_BIT.encode(X * 2), 1),
+        "normalize them, or use 'dot'",
+        (
+            lambda p: ec.search(X, LOW_BIT.encode(truncate(X * 2, 16)), 1),
+            lambda p: ec.search(X, LOW_BIT.encode(X * 2), 1, metric="dot"),
+        ),
+    ),
+    "low bits of two quantizers": (
+        lambda p: ec.FlatIndex(LOW_BIT.encode(X)).add(ec.LowBitQuantizer(1, rotation="none").fit(X).encode(X)),
+        "encode with one quantizer, or add floats",
+        (
+            lambda p: ec.FlatIndex(LOW_BIT.encode(X)).add(LOW_BIT.encode(X)),
+            lambda p: ec.FlatIndex(LOW_BIT.encode(X)).add(X),
+        ),
+    ),
+    "low bits into an index of others": (
+        lambda p: ec.FlatIndex(X).add(LOW_BIT.encode(X)),
+        "does not join .*: add floats",
+        (lambda p: ec.FlatIndex(X).add(X),),
+    ),
+    "low bits that are not of unit length": (
+        lambda p: ec.FlatIndex(LOW_BIT.encode(X)).add(LOW_BIT.encode(X * 3)),
+        "these are not: normalize them",
+        (lambda p: ec.FlatIndex(LOW_BIT.encode(X)).add(LOW_BIT.encode(truncate(X * 3, 16))),),
+    ),
+    "codes that rescoring rows do not meet": (
+        lambda p: ec.FlatIndex(KINDS["ubinary msb"], rescore_with=X).search(KINDS["ubinary msb"], 1),
+        "pass floats, or rescore_multiplier=None to search the codes alone",
+        (
+            lambda p: ec.FlatIndex(KINDS["ubinary msb"], rescore_with=X).search(X, 1),
+            lambda p: ec.FlatIndex(KINDS["ubinary msb"], rescore_with=X).search(
+                KINDS["ubinary msb"], 1, rescore_multiplier=None
+            ),
+        ),
+    ),
+    "an index that rescores": (
+        lambda p: ec.FlatIndex(KINDS["ubinary msb"], rescore_with=X).add(KINDS["ubinary msb"]),
+        "give rescore_with too, or floats as codes",
+        (
+            lambda p: ec.FlatIndex(KINDS["ubinary msb"], rescore_with=X).add(KINDS["ubinary msb"], rescore_with=X),
+            lambda p: ec.FlatIndex(KINDS["ubinary msb"], rescore_with=X).add(X),
+        ),
+    ),
+    "confidence without rescoring": (
+        lambda p: ec.FlatIndex(LOW_BIT.encode(X)).search(X, 1, confidence=0.9),
+        "give rescore_with, a multiplier and such a metric",
+        (
+            lambda p: ec.FlatIndex(LOW_BIT.encode(X), rescore_with=X).search(
+                X, 1, confidence=0.9, rescore_multiplier=2, metric="cosine"
+            ),
+        ),
+    ),
+    "bounds of other rows": (
+        lambda p: ec.rescore(X, [[0]] * 12, KINDS["int8 unit"], 1, bounded_by=LOW_BIT.encode(X)),
+        "rescore those",
+        (lambda p: ec.rescore(X, [[0]] * 12, X, 1, bounded_by=LOW_BIT.encode(X)),),
+    ),
+    "a mask of numbers twice": (
+        lambda p: ec.search(X, X, 1, mask=[1, 0] * 6),
+        r"mask\.astype\(bool\) is one boolean a row; or name each row once",
+        (
+            lambda p: ec.search(X, X, 1, mask=np.array([1, 0] * 6).astype(bool)),
+            lambda p: ec.search(X, X, 1, mask=[1, 0]),
+        ),
+    ),
+    "a mask of something else": (
+        lambda p: ec.search(X, X, 1, mask="all"),
+        "a mask is one boolean a row, or a list of row numbers",
+        (lambda p: ec.search(X, X, 1, mask=X[:, 0] > 0), lambda p: ec.search(X, X, 1, mask=[3, 5])),
+    ),
+    "a metric without a sense": (
+        lambda p: ec.compile_metric(_metric),
+        "lower_is_better=True for a distance, lower_is_better=False for a similarity",
+        (lambda p: _compiled(),),
+    ),
+    "a metric that is not compiled": (
+        lambda p: ec.search(X, X, 1, metric=_metric),
+        r"compile_metric\(function, lower_is_better=\.\.\.\) or a numba\.cfunc",
+        (lambda p: ec.search(X, X, 1, metric=_compiled()),),
+    ),
+    "a metric of other rows": (
+        lambda p: ec.search(KINDS["int8 unit"], KINDS["int8 unit"], 1, metric=_compiled()),
+        r"use compile_metric\(\.\.\., output_dtype='int8'\)",
+        (lambda p: ec.search(KINDS["int8 unit"], KINDS["int8 unit"], 1, metric=_compiled("int8")),),
+    ),
+    "rows to encode": (
+        lambda p: ec.encode_response(X, model="m"),  # type: ignore[arg-type]
+        r"wrap them, as Embeddings\(array\)",
+        (lambda p: ec.encode_response(Embeddings(X), model="m"),),
+    ),
+    "base64 that is not written": (
+        lambda p: _body(encoding_format="base64", profile=replace(ec.PROFILES["mistral"], base64_urlsafe=True)),
+        "is read but not written: send lists",
+        (lambda p: _body(encoding_format="float", profile=replace(ec.PROFILES["mistral"], base64_urlsafe=True)),),
+    ),
+    "base64 of codes": (
+        lambda p: ec.encode_response(KINDS["int8 unit"], model="m", encoding_format="base64", profile="openai"),
+        "send them as lists",
+        (lambda p: ec.encode_response(KINDS["int8 unit"], model="m", profile="openai"),),
+    ),
+    "base64 of a list of codes": (
+        lambda p: ec.encode_base64([[1, 2]]),
+        "give codes as an array, whose dtype tells their bytes",
+        (lambda p: ec.encode_base64(np.array([[1, 2]], np.int8)),),
+    ),
+    "nulls among codes": (
+        lambda p: ec.decode_response(b'{"data":[{"embedding":[1]}]}', output_dtype="int8", nulls="nan"),
+        "nulls='nan' is for float",
+        (lambda p: ec.decode_response(b'{"data":[{"embedding":[1]}]}', nulls="nan"),),
+    ),
+    "half floats": (
+        lambda p: ec.decode_response(HALVES, dimension=16),
+        "a profile's base64_dtype says so",
+        (
+            lambda p: ec.decode_response(
+                _body(encoding_format="base64", profile=FLOAT16), dimension=16, profile=FLOAT16
+            ),
+        ),
+    ),
+    "another service's body": (
+        lambda p: ec.decode_response(_body(), profile="cohere"),
+        "as with profile='mistral'",
+        (lambda p: ec.decode_response(_body(), profile="mistral"),),
+    ),
+    "a service that is not known": (
+        lambda p: ec.decode_response(HIDDEN),
+        r"dataclasses\.replace\(profile, rows='embeddings', item=None\) reads such a body",
+        (lambda p: ec.decode_response(HIDDEN, profile=replace(ec.PROFILES["mistral"], rows="embeddings", item=None)),),
+    ),
+    "a body that is a list": (
+        lambda p: ec.decode_response(b"[[1, 2]]"),
+        "rows='', item=None in the profile",
+        (lambda p: ec.decode_response(b"[[1, 2]]", profile=replace(ec.PROFILES["mistral"], rows="", item=None)),),
+    ),
+    "a batch without a model": (
+        lambda p: ec.write_batch(p / "in.jsonl", ["a"], style="openai"),
+        "give model=",
+        (lambda p: ec.write_batch(p / "in.jsonl", ["a"], style="openai", model="m"),),
+    ),
+    "saving an array": (
+        lambda p: ec.save(p / "x.npy", X),
+        r"wrap arrays as Embeddings\(array, dtype\)",
+        (lambda p: ec.save(p / "x.npy", Embeddings(X, "float")),),
+    ),
+    "saving low bits": (
+        lambda p: ec.save(p / "x.npy", LOW_BIT.encode(X)),
+        r"use \.safetensors, or save what they stand for: codes\.to\('float'\)",
+        (
+            lambda p: ec.save(p / "x.safetensors", LOW_BIT.encode(X)),
+            lambda p: ec.save(p / "x.npy", LOW_BIT.encode(X).to("float")),
+        ),
+    ),
+    **{
+        f"saving {kind} as {suffix}": (
+            lambda p, kind=kind, suffix=suffix: ec.save(p / f"x{suffix}", KINDS[kind]),
+            words,
+            (lambda p, kind=kind: ec.save(p / "x.safetensors", KINDS[kind]),),
+        )
+        for kind, suffix, words in (
+            ("int8 per-vector", ".npy", "no room for the per-vector scale; use .safetensors"),
+            ("ubinary msb", ".fbin", "holds numbers, not ubinary bits; use .safetensors"),
+            ("int8 unit", ".fvecs", "does not hold int8 rows; use .safetensors"),
+            ("ubinary lsb", ".npy", "cannot say how bits are packed; use .safetensors"),
+        )
+    },
+    "a file that leaves its dtype open": (
+        lambda p: (np.save(p / "x.npy", KINDS["int8 unit"].values), ec.load(p / "x.npy")),
+        r"int8 rows can be int8 or binary: say output_dtype=\.\.\.",
+        (
+            lambda p: (
+                np.save(p / "x.npy", KINDS["int8 unit"].values),
+                [ec.load(p / "x.npy", output_dtype=dtype) for dtype in ("int8", "binary")],
+            ),
+        ),
+    ),
+    "a file of int64": (
+        lambda p: (np.save(p / "x.npy", np.ones((2, 3), np.int64)), ec.load(p / "x.npy")),
+        r"save them \.astype\(np\.int8\) or \.astype\(np\.uint8\) .* \.astype\(np\.float32\)",
+        tuple(
+            lambda p, dtype=dtype, name=name: (
+                np.save(p / "x.npy", np.ones((2, 3), np.int64).astype(dtype)),
+                ec.load(p / "x.npy", output_dtype=name),
+            )
+            for dtype, name in ((np.int8, "int8"), (np.uint8, "uint8"), (np.float32, None))
+        ),
+    ),
+    "a parquet file of two columns": (
+        lambda p: (_two_columns(p / "x.parquet"), ec.load(p / "x.parquet")),
+        "which column",
+        (lambda p: (_two_columns(p / "x.parquet"), ec.load(p / "x.parquet", column="b")),),
+    ),
+    "an index for rows": (
+        lambda p: (ec.FlatIndex(X).save(p / "x.safetensors"), ec.load(p / "x.safetensors")),
+        r"FlatIndex\.load\(path\) reads it",
+        (lambda p: (ec.FlatIndex(X).save(p / "x.safetensors"), ec.FlatIndex.load(p / "x.safetensors")),),
+    ),
+    "rows for an index": (
+        lambda p: (ec.save(p / "x.safetensors", FLOATS), ec.FlatIndex.load(p / "x.safetensors")),
+        r"embcodec\.load\(path\) reads it",
+        (lambda p: (ec.save(p / "x.safetensors", FLOATS), ec.load(p / "x.safetensors")),),
+    ),
+    "a body for a file": (
+        lambda p: ec.load(p / "body.json"),
+        r"decode_response\(Path\(path\)\.read_bytes\(\)\) reads a response body",
+        (lambda p: ((p / "body.json").write_bytes(_body()), ec.decode_response((p / "body.json").read_bytes())),),
+    ),
+    "a batch for a file": (
+        lambda p: ec.load(p / "out.jsonl"),
+        r"decode_batch\(path\) reads a batch job's output",
+        (
+            lambda p: (
+                (p / "out.jsonl").write_bytes(b'{"custom_id":"a","response":{"status_code":200,"body":%s}}' % _body()),
+                ec.decode_batch(p / "out.jsonl"),
+            ),
+        ),
+    ),
+    "int8 for pgvector": (
+        lambda p: ec.to_pgvector(KINDS["int8 unit"]),
+        r"send Embeddings\(rows\.to_float\(\)\)",
+        (lambda p: ec.to_pgvector(Embeddings(KINDS["int8 unit"].to_float())),),
+    ),
+    "uint8 for sqlite-vec": (
+        lambda p: ec.to_sqlite_vec(KINDS["uint8 unit"]),
+        r"use \.to\('int8'\)",
+        (lambda p: ec.to_sqlite_vec(KINDS["uint8 unit"].to("int8")),),
+    ),
+    "codes for a study": (
+        lambda p: ec.study(KINDS["int8 unit"]),
+        "a study begins with the floats they came from",
+        (lambda p: ec.study(RNG.standard_normal((60, 8)).astype(np.float32), k=2, rotation="none"),),
+    ),
+    "answers without questions": (
+        lambda p: ec.study(X, relevant=[[0]]),
+        "pass queries too",
+        (lambda p: ec.study(X, X[:3], [[0], [1], [2]], k=2, rotation="none"),),
+    ),
+}
+
+
+@cache
+def said(name: str) -> str:
+    """Return what is said of a case."""
+    with TemporaryDirectory() as folder, pytest.raises((ValueError, TypeError, IndexError)) as caught:
+        CASES[name][0](Path(folder))
+    return str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")
+@pytest.mark.parametrize("name", CASES)
+def test_a_way_out_leads_on(name: str, tmp_path: Path) -> None:
+    _, words, ways = CASES[name]
+    assert re.search(words, said(name)), said(name)
+    assert ways
+    for follow in ways:
+        follow(tmp_path)
+
+
+def test_the_warning_names_a_way_that_is_silent() -> None:
+    with pytest.warns(ec.PrecisionWarning, match='scale="per-vector"'):
+        quantize(X * 30, "int8")
+    quantize(X * 30, "int8", scale="per-vector")
+
+
+# Messages that name a way, and that need no case above: others follow them, or none can here.
+ELSEWHERE = (
+    "pip install",  # a missing package
+    "pass api_key",  # test_client: keys
+    "…: use …",  # CodeMismatchError's own form
+    "a numba.cfunc does not say",  # test_search: a user's metric says which scores are the best
+    "text is base64, a str or bytes, or a list of such",  # allowed types, all of them tested
+    "known are",
+    "base64 and list of",  # what the demo checks of itself
+)
+NAMES_A_WAY = re.compile(
+    r"`|\w\((?!s\))|\.\w+\(|\b[a-z_]+=|: (?:use|say|pass|send|save|give|wrap|drop|fill|call|encode|normalize|add|name|"
+    r"cut|rescore)\b|, or (?:use|pass|add|cut|save)\b|; (?:use|say|name|or)\b"
+)
+
+
+def messages() -> Iterator[tuple[str, str]]:
+    """Yield where an error is raised and its message, with … for what is put in; of those whose message is there."""
+    package = Path(ec.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        if path.name.startswith("cli"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Error"):
+                for argument in node.args:
+                    yield f"{path.relative_to(package)}:{node.lineno}", _template(argument)
+
+
+def _template(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_template(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    if isinstance(node, ast.BinOp):
+        return _template(node.left) + _template(node.right)
+    return "…"
+
+
+@pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")
+def test_no_message_that_names_a_way_is_left_out() -> None:
+    everything = [said(name) for name in CASES]
+    missing = []
+    for place, text in messages():
+        if NAMES_A_WAY.search(text) and not any(part in text for part in ELSEWHERE):
+            form = re.compile(".*".join(map(re.escape, text.split("…"))), re.DOTALL)
+            if not any(form.search(message) for message in everything):
+                missing.append(f"{place}: {text}")
+    assert not missing, "follow these ways in CASES:\n" + "\n".join(missing)
+
+
+def test_errors_keep_their_way_when_pickled() -> None:
+    with pytest.raises(CodeMismatchError) as caught:
+        ec.search(KINDS["ubinary msb"], KINDS["ubinary lsb"], 1)
+    back = pickle.loads(pickle.dumps(caught.value))
+    assert (str(back), back.reason, back.way) == (str(caught.value), caught.value.reason, caught.value.way)
+    assert isinstance(back, ValueError)
+    assert not isinstance(back, DecodeError | StorageError)
