@@ -77,7 +77,7 @@ TAKERS: dict[str, tuple[Take, str, Collection[str]]] = {
     "truncate": (lambda v: ec.truncate(v, 2), ROWS, ("a list of whole numbers",)),
     "truncate, dimension": (lambda v: ec.truncate(X, v), "dimension", ("a whole number",)),
     "calibrate": (lambda v: ec.calibrate(v), ROWS, ()),
-    "calibrate, method": (lambda v: ec.calibrate(X, method=v), "method is 'minmax', 'quantile' or 'mse'", ()),
+    "calibrate, method": (lambda v: ec.calibrate(X, method=v), "unknown method .*'minmax', 'quantile', 'mse'", ()),
     "calibrate, quantile": (lambda v: ec.calibrate(X, method="quantile", quantile=v), "quantile is", ()),
     "Embeddings": (Embeddings, ROWS, ()),
     "Embeddings, output_dtype": (lambda v: Embeddings(X, v), "OutputDtype .*'int8'", ()),

@@ -46,8 +46,8 @@ def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
     if dtype == np.bool_:
         way = 'for bits pass Embeddings(pack_bits(values), "ubinary", dimension)'
     return TypeError(
-        f"{name} is a bare array of {dtype}, whose meaning is unknown: {way}; of numbers that are the values "
-        "themselves pass .astype(np.float32)"
+        f"{name} is a bare array of {dtype}, whose meaning is unknown: {way}; of real numbers that are the "
+        "values themselves pass .astype(np.float32)"
     )
 
 

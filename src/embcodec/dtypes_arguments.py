@@ -36,7 +36,7 @@ def one_of(value: Any, choices: Collection[str], name: str) -> str:
 
 def meant(value: Any, choices: Collection[str]) -> str:
     """Return a question for the known word that an unknown one is like, if there is one."""
-    close = get_close_matches(value.lower(), map(str, choices), 1) if isinstance(value, str) else []
+    close = get_close_matches(value.lower(), map(str, choices), 1, 0.8) if isinstance(value, str) else []
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -52,7 +52,7 @@ def _low_bit(rows: Embeddings, quantizer: Any, *others: Any) -> Any:
         kind = type(quantizer).__name__
         raise TypeError(f"output_dtype is one of {known}, or a fitted LowBitQuantizer, not {kind}")
     if any(other is not None for other in others):
-        raise ValueError("a quantizer has scales and an order of bits of its own: leave those out")
+        raise ValueError("a quantizer has scales of its own, and an order of bits: leave those out")
     return quantizer.encode(rows.to_float())
 
 

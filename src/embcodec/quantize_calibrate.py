@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits
 from .codec_bits import as_array
-from .dtypes_arguments import as_real, one_of, shown
+from .dtypes_arguments import as_real, meant, shown
 from .errors import NotFiniteError
 from .quantize import as_float_rows
 
@@ -62,7 +62,9 @@ def calibrate(
     >>> calibrate(batches).tolist()
     [[0.0, 0.0, 0.0], [4.0, 4.0, 4.0]]
     """
-    one_of(method, METHODS, "method")
+    if not isinstance(method, str) or method not in METHODS:
+        known = f"{', '.join(map(repr, METHODS))}{meant(method, METHODS)}"
+        raise ValueError(f"unknown method {shown(method)}; known are {known}")
     if not 0 < as_real(quantile, "quantile") <= 1:
         raise ValueError(f"quantile is above 0 and at most 1, not {quantile!r}")
     blocks = _blocks(sample, _MINMAX_BLOCK_BYTES if method == "minmax" else _HISTOGRAM_BLOCK_BYTES)
