@@ -16,6 +16,7 @@ from .errors import StorageError
 from .lowbit_codes import LowBitCodes
 from .scale import PER_VECTOR, UNIT
 from .storage_atomic import replacing
+from .storage_checks import MOST_WORDS, check_decoded, check_max_bytes
 from .storage_numpy import read_npy, read_npz, write_npy, write_npz
 from .storage_pack import is_packed, pack, unpack
 from .storage_parquet import read_parquet, write_parquet
@@ -88,6 +89,8 @@ def load(
     output_dtype: str | None = None,
     dimension: int | None = None,
     column: str | None = None,
+    max_bytes: int | None = None,
+    verify: bool | None = None,
 ) -> Embeddings | LowBitCodes:
     """Read embeddings from a file.
 
@@ -96,11 +99,19 @@ def load(
     path : path-like
     mmap : bool
         Map the file (``.safetensors``, ``.npy``, ``.fbin .u8bin .i8bin``) instead of reading it: rows come in
-        as they are touched. Data checksums are then not compared.
+        as they are touched. A program that cuts the file meanwhile, or a disk that fails, then ends this process
+        (SIGBUS): map files only that are replaced, as :func:`save` does it, and not written in place.
     output_dtype, dimension : optional
         What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere.
     column : str, optional
         Which column of a ``.parquet`` file.
+    max_bytes : int, optional
+        How many bytes of memory the data may ask for. By default that is the larger of 64 MiB and 64 times the file's
+        size, which what is compressed (``.npz``, ``.parquet``) can exceed.
+    verify : bool, optional
+        Whether the checksum of the data in a ``.safetensors`` file that :func:`save` wrote is compared, for which all
+        of it is read; by default it is, unless the file is mapped. Those of ``.npz`` and ``.parquet`` always are, and
+        so are those of headers and metadata. Bare values (``.npy`` and the like) have none.
 
     Returns
     -------
@@ -110,28 +121,27 @@ def load(
     Raises
     ------
     StorageError
-        Where the file is damaged, cut, of another kind than its name says, or leaves open what it holds.
+        Where the file is damaged, cut, of another kind than its name says, leaves open what it holds, or asks for more
+        memory than `max_bytes`.
     OSError
         Where it cannot be read.
     """
     suffix = check_suffix(path)
     try:
-        return _load(path, suffix, mmap, output_dtype, dimension, column)
+        check_max_bytes(max_bytes)
+        tensors, words = _read(path, suffix, mmap, column, max_bytes, verify)
+        return _as_asked(tensors, words, suffix, output_dtype, dimension)
     except StorageError as error:
         raise StorageError(f"{os.fspath(path)}: {error}") from None
 
 
-def _load(
-    path: str | os.PathLike[str],
+def _as_asked(
+    tensors: dict[str, NDArray[Any]],
+    words: dict[str, str],
     suffix: str,
-    mmap: bool,
     output_dtype: str | None,
     dimension: int | None,
-    column: str | None,
 ) -> Embeddings | LowBitCodes:
-    if mmap and suffix in (".npz", ".parquet", *_ROWS):
-        raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
-    tensors, words = _read(path, suffix, mmap, column)
     if "index" in words and is_packed(words, "codes."):
         raise StorageError("the file holds an index: FlatIndex.load(path) reads it")
     if is_packed(words):
@@ -148,17 +158,26 @@ def _load(
 
 
 def _read(
-    path: str | os.PathLike[str], suffix: str, mmap: bool, column: str | None
+    path: str | os.PathLike[str],
+    suffix: str,
+    mmap: bool,
+    column: str | None,
+    max_bytes: int | None,
+    verify: bool | None,
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    if suffix == ".safetensors":
-        return read_tensors(path, mmap=mmap)
+    if mmap and suffix in (".npz", ".parquet", *_ROWS):
+        raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if suffix == ".npz":
-            tensors = read_npz(file)
+            tensors = read_npz(file, max_bytes)
             return tensors, _parse_words(tensors.pop("embcodec", None))
         if suffix == ".parquet":
-            return _read_parquet(file, column)
+            return _read_parquet(file, column, max_bytes)
+        if not mmap:
+            check_decoded(size, size, max_bytes, f"the {suffix} file")
+        if suffix == ".safetensors":
+            return read_tensors(path, mmap=mmap, verify=verify)
         if suffix == ".npy":
             return {"values": read_npy(file, size, mmap=mmap)}, {}
         if suffix in _MATRIX:
@@ -226,8 +245,10 @@ def _save_parquet(file: Any, embeddings: Embeddings) -> None:
     write_parquet(file, tensors["values"], scales, words)
 
 
-def _read_parquet(file: Any, column: str | None) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    values, scales, words = read_parquet(file, column)
+def _read_parquet(
+    file: Any, column: str | None, max_bytes: int | None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    values, scales, words = read_parquet(file, column, max_bytes)
     tensors: dict[str, NDArray[Any]] = {"values": values}
     if scales is not None:
         tensors["scale"] = scales
@@ -247,7 +268,8 @@ def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
     if array is None:
         return {}
     try:
-        words = json.loads(str(array[()])) if array.dtype.kind == "U" and array.ndim == 0 else None
+        short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS
+        words = json.loads(str(array[()])) if short else None
     except (ValueError, RecursionError):
         words = None
     if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):

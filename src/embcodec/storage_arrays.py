@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from .errors import StorageError
 
 
+_PIECE = 1 << 22  # bytes asked for at once: what a .npz inflates lies in memory twice
+
+
 def as_bytes(array: NDArray[Any]) -> memoryview:
     """Return a view of a C-contiguous array's bytes."""
     return memoryview(array.reshape(-1).view(np.uint8).data)
@@ -27,7 +30,7 @@ def read_array(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) ->
     if array.nbytes:
         rest = as_bytes(array)
         while len(rest):
-            count = file.readinto(rest)  # type: ignore[attr-defined]
+            count = file.readinto(rest[:_PIECE])  # type: ignore[attr-defined]
             if not count:
                 raise StorageError(f"the file ends {len(rest)} bytes too early")
             rest = rest[count:]

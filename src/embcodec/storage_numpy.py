@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from .errors import StorageError
 from .storage_arrays import read_array
+from .storage_checks import check_decoded, check_shape
 
-_MAX_EXPANSION = 64
-"""How many times its compressed size a member of a .npz may have: vectors hardly compress, bombs do."""
 _MAX_MEMBERS = 64
 
 
@@ -38,7 +37,7 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False) -> NDArray[Any]:
     """
     dtype, shape, fortran = _read_npy_header(file)
     start = file.tell()
-    if not all(0 <= number < 1 << 63 for number in shape) or math.prod(shape) * dtype.itemsize != size - start:
+    if check_shape(shape, dtype, "the .npy header") != size - start:
         raise StorageError(f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data")
     order = shape[::-1] if fortran else shape
     if mmap and size > start:
@@ -72,13 +71,19 @@ def write_npz(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
                 npy.write_array(member, array, version=(1, 0), allow_pickle=False)
 
 
-def read_npz(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+def read_npz(file: IO[bytes], max_bytes: int | None = None) -> dict[str, NDArray[Any]]:
     """Read named arrays; the checksums of the archive are compared.
+
+    Parameters
+    ----------
+    file : binary file
+    max_bytes : int, optional
+        How many bytes the arrays may take; see :func:`~embcodec.storage_checks.check_decoded`.
 
     Raises
     ------
     StorageError
-        Where the archive is damaged, or expands beyond reason.
+        Where the archive is damaged, or expands beyond that.
     """
     size = os.fstat(file.fileno()).st_size
     try:
@@ -89,7 +94,10 @@ def read_npz(file: IO[bytes]) -> dict[str, NDArray[Any]]:
                 raise StorageError("a .npz file with too many members, or one twice")
             if not all(name.endswith(".npy") for name in names):
                 raise StorageError("a .npz file with members that are not .npy")
-            return {member.filename[:-4]: _read_member(archive, member, size) for member in members}
+            if sum(member.compress_size for member in members) > size:
+                raise StorageError("a .npz file whose members overlap")
+            check_decoded(sum(member.file_size for member in members), size, max_bytes, "the .npz file")
+            return {member.filename[:-4]: _read_member(archive, member) for member in members}
     except StorageError:
         raise
     except (
@@ -104,9 +112,9 @@ def read_npz(file: IO[bytes]) -> dict[str, NDArray[Any]]:
         raise StorageError(f"not a .npz file, or a damaged one: {_first_line(error)}") from None
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> NDArray[Any]:
-    if member.compress_size > size or member.file_size > _MAX_EXPANSION * max(member.compress_size, 64):
-        raise StorageError(f"{member.filename} announces {member.file_size} bytes: refused")
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others are undone without a bound
+        raise StorageError(f"{member.filename} is compressed by a method that is not read: store it or deflate it")
     with archive.open(member) as stream:
         array = read_npy(stream, member.file_size)
         if stream.read(1):  # also makes the archive compare its checksum

@@ -16,7 +16,6 @@ import math
 import mmap as memory_map
 import os
 import struct
-import zlib
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from .errors import StorageError
 from .storage_arrays import as_bytes, read_array
 from .storage_atomic import replacing
+from .storage_checks import check_shape, checksum_of, text_checksum
 
 MAX_HEADER = 1 << 16
 """Longest header that is read, bytes: parsed JSON takes many times its text; a matrix needs some hundred."""
@@ -81,7 +81,7 @@ def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metad
         arrays[name] = little
     arrays = dict(sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
     entries: dict[str, dict[str, Any]] = {}
-    end, checksum = 0, 0
+    end = 0
     for name, array in arrays.items():
         start, end = end, end + array.nbytes
         entries[name] = {
@@ -89,8 +89,7 @@ def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metad
             "shape": list(array.shape),
             "data_offsets": [start, end],
         }
-        checksum = zlib.crc32(as_bytes(array), checksum)
-    words = {**metadata, _DATA_CHECKSUM: f"{checksum:08x}"}
+    words = {**metadata, _DATA_CHECKSUM: f"{checksum_of(*arrays.values()):08x}"}
     words[_HEADER_CHECKSUM] = _header_checksum(words, entries)
     header = json.dumps({"__metadata__": words, **entries}, separators=(",", ":")).encode()
     header += b" " * (-(8 + len(header)) % _ALIGNMENT)
@@ -101,15 +100,18 @@ def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metad
         file.write(as_bytes(array))
 
 
-def read_tensors(path: str | os.PathLike[str], *, mmap: bool = False) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read_tensors(
+    path: str | os.PathLike[str], *, mmap: bool = False, verify: bool | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read the arrays and the metadata of a ``.safetensors`` file.
 
     Parameters
     ----------
     path : path-like
     mmap : bool
-        Map the file instead of reading it: arrays are read-only views, pages come in as they are touched, and
-        the data's checksum is not compared.
+        Map the file instead of reading it: arrays are read-only views, pages come in as they are touched.
+    verify : bool, optional
+        Whether the data's checksum is compared, for which all data is read; by default it is, unless mapped.
 
     Returns
     -------
@@ -134,12 +136,11 @@ def read_tensors(path: str | os.PathLike[str], *, mmap: bool = False) -> tuple[d
             for name, (dtype, shape, offset) in entries.items():
                 count = math.prod(shape)
                 tensors[name] = np.frombuffer(view, dtype, count, start + offset).reshape(shape)
-            return tensors, metadata
-        checksum = 0
-        for name, (dtype, shape, _) in entries.items():  # in the order of the file, without gaps
-            tensors[name] = read_array(file, shape, dtype)
-            checksum = zlib.crc32(as_bytes(tensors[name]), checksum)
-        if expected is not None and expected != f"{checksum:08x}":
+        else:
+            for name, (dtype, shape, _) in entries.items():  # in the order of the file, without gaps
+                tensors[name] = read_array(file, shape, dtype)
+        wanted = expected is not None and (not mmap if verify is None else verify)
+        if wanted and expected != f"{checksum_of(*tensors.values()):08x}":
             raise StorageError("the data is damaged: its checksum differs")
         return tensors, metadata
 
@@ -185,7 +186,7 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
             raise StorageError(f"the .safetensors header is damaged at {name!r}") from None
         if not all(type(number) is int and 0 <= number < 1 << 63 for number in (*shape, start, end)):
             raise StorageError(f"shape or offsets of {name!r} are not whole numbers in range")
-        if len(shape) > 8 or math.prod(shape) * dtype.itemsize != end - start:
+        if check_shape(shape, dtype, repr(name)) != end - start:
             raise StorageError(f"shape and size of {name!r} do not agree")
         found.append((start, end, name, dtype, shape))
     position = 0
@@ -200,7 +201,7 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
 
 def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:
     plain = {key: value for key, value in metadata.items() if key != _HEADER_CHECKSUM}
-    return f"{zlib.crc32(json.dumps([plain, entries], sort_keys=True).encode()):08x}"
+    return text_checksum([plain, entries])
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
