@@ -56,6 +56,8 @@ def scheme_of(arrays: Arrays, bits: int, dimension: int, scaled: bool, scale_uni
     rotation.check()
     if rotation.directions is not None and rotation.directions.shape[1] > dimension:
         raise ValueError(f"{rotation.directions.shape[1]} directions in {dimension} dimensions")
+    if rotation.gains is not None and rotation.gains.min(initial=1) < 1 / _GAIN:
+        raise ValueError(f"a gain of {rotation.gains.min()}")
     center = checked_array(arrays, "center", np.float32, (dimension,)) if "center" in arrays else None
     return LowBitScheme(bits, dimension, rotation, center, scaled, scale_unit)
 
@@ -63,8 +65,8 @@ def scheme_of(arrays: Arrays, bits: int, dimension: int, scaled: bool, scale_uni
 def _part(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> NDArray[Any] | None:
     if name not in arrays:
         return None
-    least, most = (1 / _GAIN, _GAIN) if name == "gains" else (-_ENTRY, _ENTRY)
-    return checked_array(arrays, name, np.float32, shape, least=least, most=most)
+    most = _GAIN if name == "gains" else _ENTRY
+    return checked_array(arrays, name, np.float32, shape, least=-most, most=most)
 
 
 def codes_of(arrays: Arrays, words: Mapping[str, str]) -> LowBitCodes:

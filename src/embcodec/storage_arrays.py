@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from .errors import StorageError
 
-
 _PIECE = 1 << 22  # bytes asked for at once: what a .npz inflates lies in memory twice
 
 

@@ -7,15 +7,14 @@ import os
 import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-try:
+if sys.platform != "win32":  # nothing is locked there, and so nothing cleaned
     import fcntl
-except ImportError:  # Windows: nothing is locked there, and nothing of others cleaned
-    fcntl = None  # type: ignore[assignment]
 
 SUFFIX = ".embcodec-tmp"
 """What the names of temporary files end with: ``.NAME.RANDOM.embcodec-tmp``."""
@@ -70,14 +69,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             file.flush()
             _take_over_mode(file.fileno(), target)
             os.fsync(file.fileno())
-            if fcntl is not None:  # moved while it is open, and so locked: nobody takes it for left behind
+            if sys.platform != "win32":  # moved while it is open, and so locked: nobody takes it for left behind
                 os.replace(temporary, target)
-        if fcntl is None:
+        if sys.platform == "win32":  # which moves no open file
             os.replace(temporary, target)
     except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == temporary:
+        if isinstance(error, OSError) and error.filename == os.fspath(temporary):
             error.filename, error.filename2 = os.fspath(path), None
         raise
     with suppress(OSError):  # the file has been replaced: to report a failure now would be wrong
@@ -122,7 +121,7 @@ def _stem(target: Path) -> str:
 
 def _lock(descriptor: int) -> bool | None:
     """Whether the file could be locked; None where files cannot be."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,7 +140,7 @@ def _is_there(path: Path, descriptor: int) -> bool:
 
 
 def _take_over_mode(descriptor: int, target: Path) -> None:
-    if not hasattr(os, "fchmod"):
+    if sys.platform == "win32":
         return
     try:
         former = target.stat()
@@ -182,7 +181,7 @@ def _flush_folder(folder: Path) -> None:
 
 def _clean(target: Path) -> None:
     """Remove what killed writers of `target` left: temporary files of its name that nobody holds locked."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return
     left = re.compile(re.escape(_stem(target)) + rf"[0-9a-f]{{{_RANDOM}}}" + re.escape(SUFFIX))
     with os.scandir(target.parent) as entries:

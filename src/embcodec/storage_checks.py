@@ -61,7 +61,7 @@ def check_shape(shape: Iterable[Any], dtype: np.dtype[Any], name: str) -> int:
         raise StorageError(f"{name}: the shape {lengths} is not of whole numbers in range")
     if math.prod(length or 1 for length in lengths) * dtype.itemsize >= 1 << 63:
         raise StorageError(f"{name}: no array can have the shape {lengths}")
-    return math.prod(lengths) * dtype.itemsize
+    return int(math.prod(lengths) * dtype.itemsize)
 
 
 def whole_number(words: Mapping[str, str], name: str, most: int = (1 << 63) - 1) -> int:

@@ -1,7 +1,7 @@
 """What the pages of a ``.parquet`` file say that they hold, counted before any of them is decoded.
 
-A page of a few bytes can stand for millions of values (runs, dictionaries), or inflate to gigabytes, and what the footer
-says of it may be wrong. Both are read here::
+A page of a few bytes can stand for millions of values (runs, dictionaries), or inflate to gigabytes, and what the
+footer says of it may be wrong. Both are read here::
 
     | PAR1 | page header | page | page header | page | ... | footer | u32 its length | PAR1 |
 """

@@ -71,7 +71,7 @@ def read_parquet(
         footer = read_footer(file, size)
         rows = reader.metadata.num_rows
         if rows != footer.rows or rows != sum(footer.group_rows):
-            raise StorageError(f"{rows} rows are announced, {sum(footer.group_rows)} in the groups: the file is damaged")
+            raise StorageError(f"{rows} rows are announced, {sum(footer.group_rows)} in groups: the file is damaged")
         listed = rows * (getattr(schema.field(name).type, "list_size", 1) or 1)  # also where rows are null
         decoded = decoded_bytes(file, size, footer, *wanted)
         check_decoded(max(listed, decoded), size, max_bytes, f"column {name!r}")
