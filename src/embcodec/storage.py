@@ -18,7 +18,7 @@ from .scale import PER_VECTOR, UNIT
 from .storage_atomic import replacing
 from .storage_checks import MOST_WORDS, check_decoded, check_max_bytes
 from .storage_numpy import read_npy, read_npz, write_npy, write_npz
-from .storage_pack import is_packed, pack, unpack
+from .storage_pack import check_width, is_packed, pack, unpack
 from .storage_parquet import read_parquet, write_parquet
 from .storage_tensors import read_tensors, write_tensors_to
 from .storage_xvecs import ELEMENTS, read_bin, read_vecs, write_bin, write_vecs
@@ -65,6 +65,7 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes) -> 
         raise TypeError(
             f"save takes Embeddings, not {type(embeddings).__name__}: wrap arrays as Embeddings(array, dtype)"
         )
+    check_width(embeddings)
     if isinstance(embeddings, LowBitCodes) and suffix not in _LOW_BIT:
         raise StorageError(
             f"a {suffix} file has no room for the rotation and the scales of low-bit codes; use .safetensors, or save "
@@ -202,9 +203,11 @@ def _wrap(tensors: Mapping[str, NDArray[Any]], output_dtype: str | None, dimensi
             raise StorageError(f"{values.dtype} rows can be {own}: say output_dtype=...")
         output_dtype = "float"
     try:
-        return Embeddings(values, output_dtype, dimension)
+        rows = Embeddings(values, output_dtype, dimension)
     except (ValueError, TypeError) as error:
         raise StorageError(str(error)) from None
+    check_width(rows)
+    return rows
 
 
 def _check_bare(embeddings: Embeddings, suffix: str) -> None:

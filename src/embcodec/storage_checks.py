@@ -113,7 +113,7 @@ def checked_array(
             value = exact[place]
             kind = "not finite" if not np.isfinite(value) else "negative" if value < 0 <= least else "out of range"
             raise ValueError(f"{name} that are {kind}: {value} at {list(place)}")
-    return np.ascontiguousarray(array)
+    return np.asarray(array, order="C")
 
 
 def checksum_of(*arrays: NDArray[Any]) -> int:

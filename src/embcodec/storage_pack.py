@@ -37,6 +37,7 @@ def pack(rows: Embeddings | LowBitCodes, prefix: str = "") -> tuple[Tensors, Wor
         of low-bit codes, ``low_bit`` (their scheme's identity), ``bits``, ``scaled``, ``scale_unit``, ``is_unit`` and
         ``unit_error``.
     """
+    check_width(rows)
     tensors, words = _pack_low_bit(rows) if isinstance(rows, LowBitCodes) else _pack_embeddings(rows)
     words = {"format": FORMAT, "dimension": str(rows.dimension), **words}
     return {prefix + key: array for key, array in tensors.items()}, {prefix + key: word for key, word in words.items()}
@@ -57,13 +58,21 @@ def unpack(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], prefix
             raise StorageError(f"a file of format {plain['format']!r}; this version reads {FORMAT!r}")
         if "low_bit" in plain:
             return codes_of(arrays, plain)
-        return _unpack_embeddings(arrays, plain, whole_number(plain, "dimension"))
+        rows = _unpack_embeddings(arrays, plain, whole_number(plain, "dimension"))
+        check_width(rows)
+        return rows
     except KeyError as error:
         raise StorageError(f"the file lacks {prefix}{error.args[0]}") from None
     except StorageError:
         raise
     except (ValueError, TypeError, OverflowError) as error:
         raise StorageError(f"the file contradicts itself: {error}") from None
+
+
+def check_width(rows: Embeddings | LowBitCodes) -> None:
+    """Refuse rows of no dimensions: a few bytes could stand for any number of them."""
+    if len(rows) and not rows.dimension:
+        raise StorageError(f"{len(rows)} rows of no dimensions are not stored")
 
 
 def is_packed(words: Mapping[str, str], prefix: str = "") -> bool:

@@ -72,7 +72,7 @@ def read_parquet(
         rows = reader.metadata.num_rows
         if rows != footer.rows or rows != sum(footer.group_rows):
             raise StorageError(f"{rows} rows are announced, {sum(footer.group_rows)} in groups: the file is damaged")
-        listed = rows * (getattr(schema.field(name).type, "list_size", 1) or 1)  # also where rows are null
+        listed = 4 * rows * (getattr(schema.field(name).type, "list_size", 1) or 1)  # also where rows are null
         decoded = decoded_bytes(file, size, footer, *wanted)
         check_decoded(max(listed, decoded), size, max_bytes, f"column {name!r}")
         table = reader.read(columns=wanted, use_threads=False)

@@ -58,7 +58,7 @@ def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> 
 def write_vecs(file: IO[bytes], array: NDArray[Any], suffix: str) -> None:
     """Write rows, each after its dimension."""
     rows, dimension = array.shape
-    if not rows or not 0 < dimension < 1 << 31:
+    if not rows or not dimension or 4 + dimension * array.itemsize >= 1 << 31:
         raise StorageError(f"a {suffix} file cannot hold {rows} rows of {dimension} dimensions")
     record = _record(dimension, suffix)
     block = max(1, (1 << 22) // record.itemsize)
@@ -88,6 +88,8 @@ def read_vecs(file: IO[bytes], size: int, suffix: str) -> NDArray[Any]:
     rows, rest = divmod(size, width)
     if rest:
         raise StorageError(f"rows of {dimension} dimensions take {width} bytes; {size} is not a multiple")
+    if width >= 1 << 31:
+        raise StorageError(f"rows of {dimension} dimensions take {width} bytes; up to {(1 << 31) - 1} are read")
     record = _record(dimension, suffix)
     array = np.empty((rows, dimension), ELEMENTS[suffix])
     file.seek(0)
