@@ -23,6 +23,7 @@ Arrays = Mapping[str, NDArray[Any]]
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 _MOST_DIMENSION = (1 << 31) - 1
 _LONGEST_UNIT_ERROR = 0.1  # a row counts as one of unit length up to far less
+_LONGEST_CENTER = 1e9  # for rows of unit length: with a longer one nothing would be left of them
 _ENTRY = 1.01  # of what is orthogonal, and of signs: 1, and what rounding adds
 _GAIN = 1e4  # of a partial whitening: within a few, and so are their reciprocals
 
@@ -85,6 +86,8 @@ def codes_of(arrays: Arrays, words: Mapping[str, str]) -> LowBitCodes:
     unit_error = float.fromhex(words["unit_error"])
     if not 0 <= unit_error <= _LONGEST_UNIT_ERROR:
         raise ValueError(f"a unit error of {unit_error}, which is not 0 .. {_LONGEST_UNIT_ERROR}")
+    if is_unit and scheme.center is not None and np.linalg.norm(scheme.center.astype(np.float64)) > _LONGEST_CENTER:
+        raise ValueError("rows of unit length about a center that is nowhere near them")
     small = np.float16 if bits == 1 else np.float32
     planes = arrays["bit_planes"]
     if planes.dtype != np.uint8 or planes.ndim != 2 or planes.shape[1] != bits * -(-dimension // 8):

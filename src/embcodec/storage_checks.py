@@ -107,7 +107,8 @@ def checked_array(
     if array.dtype.kind == "f" and array.size:
         low, high = float(array.min()), float(array.max())  # NaN where any is
         if not (-np.inf < low and high < np.inf and low >= least and high <= most):
-            exact = array.astype(np.float64)
+            with np.errstate(invalid="ignore"):  # a signalling NaN
+                exact = array.astype(np.float64)
             wrong = ~(np.isfinite(exact) & (exact >= least) & (exact <= most))
             place = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), array.shape))
             value = exact[place]
