@@ -226,3 +226,31 @@ def test_the_last_id(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no whole numbers are left"):
         found.add(X)
     assert found.add(X[:1], ids=[77]).tolist() == [77]
+
+
+def test_the_way_that_a_command_names_leads_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from embcodec.cli import main
+
+    monkeypatch.setattr("embcodec.storage_checks.FREE_BYTES", 1000)
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, values=np.zeros((1000, 64), np.float32))
+    refused = CliRunner().invoke(main, ["info", str(path)])
+    named = re.search(r"set EMBCODEC_MAX_BYTES=(\d+)", refused.output)
+    assert refused.exit_code == 1
+    assert named is not None
+    assert CliRunner().invoke(main, ["info", str(path)], env={"EMBCODEC_MAX_BYTES": named[1]}).exit_code == 0
+    assert CliRunner().invoke(main, ["info", str(path)], env={"EMBCODEC_MAX_BYTES": "lots"}).exit_code == 2
+
+
+def test_a_file_that_cannot_be_mapped_says_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(19, "No such device")
+
+    monkeypatch.setattr("mmap.mmap", fail)
+    for name in ("a.safetensors", "a.npy", "a.fbin"):
+        save(tmp_path / name, Embeddings(X))
+        with pytest.raises(StorageError, match=r"cannot be mapped .*No such device.*: read it, with mmap=False"):
+            load(tmp_path / name, mmap=True)
+        assert load(tmp_path / name, mmap=False) == Embeddings(X)

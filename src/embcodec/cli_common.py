@@ -51,6 +51,7 @@ class _VectorsFile(_OutputFile):
         return path
 
 
+_MAX_BYTES = "EMBCODEC_MAX_BYTES"
 OUTPUT = _OutputFile(dir_okay=False, path_type=Path)
 VECTORS_OUTPUT = _VectorsFile(dir_okay=False, path_type=Path)
 
@@ -70,14 +71,22 @@ def read_rows(
     mmap: bool = False,
     remedy: str = "say --dtype",
 ) -> Embeddings | LowBitCodes:
-    """Load a file; where it leaves its dtype open, the error gives the command's `remedy`."""
+    """Load a file; where it leaves its dtype open, the error gives the command's `remedy`.
+
+    The environment's ``EMBCODEC_MAX_BYTES`` is how much memory it may ask for.
+    """
     from .errors import StorageError
     from .storage import load
 
+    limit = os.environ.get(_MAX_BYTES, "")
+    if limit and not (limit.isascii() and limit.isdecimal()):
+        raise click.UsageError(f"{_MAX_BYTES} is a number of bytes, not {limit!r}")
+    max_bytes = int(limit) if limit else None
     try:
-        return load(path, mmap, output_dtype=output_dtype, dimension=dimension)
+        return load(path, mmap, output_dtype=output_dtype, dimension=dimension, max_bytes=max_bytes)
     except StorageError as error:
-        raise StorageError(str(error).replace("say output_dtype=...", remedy)) from None
+        words = str(error).replace("say output_dtype=...", remedy).replace("pass max_bytes=", f"set {_MAX_BYTES}=")
+        raise StorageError(words) from None
 
 
 def read_vectors(

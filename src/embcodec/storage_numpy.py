@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap as memory_map
 import os
 import warnings
 import zipfile
@@ -16,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from .errors import StorageError
-from .storage_arrays import read_array
+from .storage_arrays import mapped, read_array
 from .storage_checks import check_decoded, check_shape
 
 _MAX_MEMBERS = 64
@@ -41,7 +40,7 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False) -> NDArray[Any]:
         raise StorageError(f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data")
     order = shape[::-1] if fortran else shape
     if mmap and size > start:
-        view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
+        view = mapped(file, size)
         array = np.frombuffer(view, dtype, math.prod(shape), start).reshape(order)
     else:
         array = read_array(file, order, dtype)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import mmap as memory_map
 import os
 import struct
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import StorageError
-from .storage_arrays import as_bytes, read_array
+from .storage_arrays import as_bytes, mapped, read_array
 from .storage_atomic import replacing
 from .storage_checks import check_shape, checksum_of, text_checksum
 
@@ -132,7 +131,7 @@ def read_tensors(
         expected = metadata.pop(_DATA_CHECKSUM, None)
         tensors: dict[str, NDArray[Any]] = {}
         if mmap and size > start:
-            view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
+            view = mapped(file, size)
             for name, (dtype, shape, offset) in entries.items():
                 count = math.prod(shape)
                 tensors[name] = np.frombuffer(view, dtype, count, start + offset).reshape(shape)

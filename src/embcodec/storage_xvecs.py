@@ -11,7 +11,6 @@ rows is a shorter .fvecs file: only a cut within a row can be seen.
 
 from __future__ import annotations
 
-import mmap as memory_map
 import struct
 from typing import IO, Any
 
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import StorageError
-from .storage_arrays import as_bytes, read_array
+from .storage_arrays import as_bytes, mapped, read_array
 
 ELEMENTS = {".fbin": "<f4", ".u8bin": "|u1", ".i8bin": "|i1", ".fvecs": "<f4", ".bvecs": "|u1"}
 """The element type that each suffix stands for."""
@@ -50,7 +49,7 @@ def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> 
     if size != expected:
         raise StorageError(f"{rows} x {dimension} {dtype.name} are {expected} bytes, not {size}")
     if mmap and size > 8:
-        view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
+        view = mapped(file, size)
         return np.frombuffer(view, dtype, rows * dimension, 8).reshape(rows, dimension)
     return read_array(file, (rows, dimension), dtype)
 
