@@ -60,7 +60,7 @@ test-tiers:
 # The tests of the kernels, from Python, with a core of its own under the sanitizers: every tier, the threads, the searches.
 # Python itself is not built with them, hence the preloading; what it leaves behind at its end is not looked at.
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
-ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming hostile_input index lowbit numbers plain_numbers quantize \
+ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming hostile_input index lowbit lowbit_files numbers plain_numbers quantize \
     floats response response_hostile response_one search search_near search_queries search_screen threads traps traps_search)
 test-asan: $(VENV)/.test
 	$(PIP) install -q 'setuptools>=77' 'cffi>=1.17'

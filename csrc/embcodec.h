@@ -224,6 +224,13 @@ ec_result ec_truncate_f32(const void *values, int64_t stride, int64_t rows, int6
 /* The first NaN or Infinity (EC_NOT_FINITE, `consumed` its offset), or EC_OK. */
 ec_result ec_check_finite_f32(const void *values, int64_t count);
 
+/* ---- crc32 ---- */
+
+/* The CRC-32 that zlib and zip have, of bytes behind those whose `checksum` is given; 0 at the beginning. */
+uint32_t ec_crc32(uint32_t checksum, const void *bytes, int64_t n);
+
+/* ---- arrays of files ---- */
+
 /* An array that may come from a file, with what it has room for: sizes that do not go together are EC_BAD_ARGUMENT. */
 typedef struct {
     const void *items;         /* NULL where there is none */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from embcodec import Embeddings, FlatIndex, StorageError, load, pack_bits, quantize, save
-from embcodec.storage_checks import check_seal, sealed
+from embcodec._native.checksum import crc32
+from embcodec._native.core import lib, pointer
+from embcodec.storage_checks import check_seal, checksum_of, sealed
 from hostile_files import zigzag
 
 X = np.random.default_rng(8).standard_normal((37, 20)).astype(np.float32)
@@ -136,3 +139,15 @@ def test_a_seal_is_of_words_rows_and_data() -> None:
     for arrays in ((X,), (X[::-1], X[:, 0]), (X[:36], X[:36, 0]), (X[:, 0], X)):
         with pytest.raises(StorageError, match=r"damaged|rows were written"):
             check_seal(dict(words), *arrays)
+
+
+def test_crc32_is_that_of_zlib(isa: str) -> None:
+    data = np.random.default_rng(1).integers(0, 256, 5000, np.uint8)
+    for length in (*range(200), 255, 256, 257, 1023, 1024, 4096):
+        for offset in (0, 1, 3, 7, 15):
+            part = data[offset : offset + length]
+            for before in (0, 1, 0xFFFFFFFF, 0x9E3779B9):
+                expected = zlib.crc32(part, before)
+                assert crc32(part, before) == expected
+                assert lib.ec_crc32(before, pointer(part), part.nbytes) == expected
+    assert checksum_of(X, data) == zlib.crc32(X.tobytes() + data.tobytes())

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._native.checksum import crc32
 from .errors import StorageError
-from .storage_arrays import as_bytes
 
 MOST_EXPANSION = 64
 """How many times a file's size what it decodes to may be: vectors hardly compress, bombs do."""
@@ -121,7 +121,7 @@ def checksum_of(*arrays: NDArray[Any]) -> int:
     """Return the CRC-32 of C-contiguous arrays, one after the other."""
     checksum = 0
     for array in arrays:
-        checksum = zlib.crc32(as_bytes(array), checksum)
+        checksum = crc32(array, checksum)
     return checksum
 
 

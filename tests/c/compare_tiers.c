@@ -219,6 +219,7 @@ static const struct {
     {"lowbit", subject_lowbit, make_floats, false},      {"dot", subject_dot, make_integers, false},
     {"hamming", subject_hamming, make_integers, false},  {"search", subject_search, make_integers, false},
     {"slots", subject_slots, make_slots, false},         {"floats", subject_floats, make_floats, false},
+    {"crc32", subject_crc32, make_floats, false},
 };
 
 static size_t family;

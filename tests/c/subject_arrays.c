@@ -98,6 +98,16 @@ void subject_quantize(const uint8_t *input, int64_t n) {
     record(codes, m.count);
 }
 
+void subject_crc32(const uint8_t *input, int64_t n) {
+    if (n < 4) return;
+    uint32_t before;
+    memcpy(&before, input, 4);
+    const int64_t half = (n - 4) / 3;
+    const uint32_t whole = ec_crc32(before, input + 4, n - 4);
+    record(&whole, 4);
+    HOLDS(ec_crc32(ec_crc32(before, input + 4, half), input + 4 + half, n - 4 - half) == whole);
+}
+
 void subject_hadamard(const uint8_t *input, int64_t n) {
     matrix m;
     if (!read_matrix(input, n, &m)) return;
