@@ -69,7 +69,7 @@ asan-core: $(VENV)/.test
 	    $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
 
 # The tests of the kernels: every tier, the threads, the searches.
-ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming hostile_input index lowbit numbers plain_numbers quantize \
+ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming hostile_input index lowbit lowbit_files numbers plain_numbers quantize \
     floats response response_hostile response_one search search_near search_queries search_screen threads traps traps_search)
 test-asan: asan-core
 	$(WITH_ASAN) -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)

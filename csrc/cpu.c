@@ -37,8 +37,8 @@ uint32_t ec_cpu_tiers(void) {
         cpuid(0x80000001u, 0, r);
         extended_c = r[2];
     }
-    /* leaf 1 ecx: fma 12, popcnt 23, osxsave 27, avx 28, f16c 29; leaf 7 ebx: bmi1 3, avx2 5, bmi2 8; lzcnt */
-    if (!HAS(leaf1_c, BIT(12) | BIT(23) | BIT(27) | BIT(28) | BIT(29))) return EC_ISA_SCALAR;
+    /* leaf 1 ecx: pclmulqdq 1, fma 12, popcnt 23, osxsave 27, avx 28, f16c 29; leaf 7 ebx: bmi1 3, avx2 5, bmi2 8; lzcnt */
+    if (!HAS(leaf1_c, BIT(1) | BIT(12) | BIT(23) | BIT(27) | BIT(28) | BIT(29))) return EC_ISA_SCALAR;
     if (!HAS(leaf7_b, BIT(3) | BIT(5) | BIT(8)) || !HAS(extended_c, BIT(5))) return EC_ISA_SCALAR;
     uint64_t states = enabled_states();
     if ((states & 0x06) != 0x06) return EC_ISA_SCALAR; /* xmm and ymm are saved */

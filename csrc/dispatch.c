@@ -24,6 +24,7 @@ static void install_scalar(ec_kernels *table) {
     ec_response_install_scalar(table);
     ec_bits_install_scalar(table);
     ec_quantize_install_scalar(table);
+    ec_crc32_install_scalar(table);
     ec_hadamard_install_scalar(table);
     ec_lowbit_install_scalar(table);
     ec_hamming_install_scalar(table);
@@ -45,6 +46,7 @@ static void install_avx2(ec_kernels *table) {
     ec_numbers_install_avx2(table);
     ec_bits_install_avx2(table);
     ec_quantize_install_avx2(table);
+    ec_crc32_install_avx2(table);
     ec_hadamard_install_avx2(table);
     ec_lowbit_install_avx2(table);
 }

@@ -35,7 +35,8 @@ enum ec_status {
     EC_NO_CAPACITY = 14,   /* the caller's buffer is too small */
     EC_WRONG_KIND = 15,    /* a JSON value of another kind than wanted */
     EC_DUPLICATE = 16,     /* an index given twice */
-    EC_TRAILING = 17       /* something follows the end */
+    EC_TRAILING = 17,      /* something follows the end */
+    EC_BAD_ARGUMENT = 18   /* arrays smaller than the numbers beside them say, or numbers out of range */
 };
 
 enum ec_limit {
@@ -231,10 +232,24 @@ ec_result ec_truncate_f32(const void *values, int64_t stride, int64_t rows, int6
 /* The first NaN or Infinity (EC_NOT_FINITE, `consumed` its offset), or EC_OK. */
 ec_result ec_check_finite_f32(const void *values, int64_t count);
 
-/* Rotate rows in place. factors: float32 (rounds, dimension), signs, times 1 / sqrt(p) in the first (odd rounds: last) p
- * dimensions, p the largest power of two; each round multiplies and transforms those. The inverse goes backwards. */
-void ec_rotate_f32(void *values, int64_t rows, int64_t dimension, const void *factors, int32_t rounds,
-                   int32_t inverse);
+/* ---- crc32 ---- */
+
+/* The CRC-32 that zlib and zip have, of bytes behind those whose `checksum` is given; 0 at the beginning. */
+uint32_t ec_crc32(uint32_t checksum, const void *bytes, int64_t n);
+
+/* ---- arrays of files ---- */
+
+/* An array that may come from a file, with what it has room for: sizes that do not go together are EC_BAD_ARGUMENT. */
+typedef struct {
+    const void *items;         /* NULL where there is none */
+    int64_t count;             /* of elements */
+} ec_array;
+
+/* Rotate rows in place, `count` values in all. factors: float32 (rounds, dimension), signs, times 1 / sqrt(p) in the
+ * first (odd rounds: last) p dimensions, p the largest power of two; each round multiplies and transforms those. The
+ * inverse goes backwards. */
+ec_result ec_rotate_f32(void *values, int64_t count, int64_t rows, int64_t dimension, ec_array factors, int32_t rounds,
+                        int32_t inverse);
 
 /* ---- lowbit ---- */
 
@@ -243,31 +258,42 @@ void ec_rotate_f32(void *values, int64_t rows, int64_t dimension, const void *fa
 typedef struct {
     int64_t dimension;
     int32_t bits;              /* 1, 2 or 4 */
-    const void *levels;        /* (2^bits,), ascending, for values of unit variance */
-    const void *thresholds;    /* (2^bits - 1,), between them */
-    const void *patterns;      /* uint8 (2^bits,): the bits of each level */
-    const void *center;        /* (dimension,) */
-    const void *factors;       /* (rounds, dimension): see ec_rotate_f32 */
-    int32_t rounds;
     int32_t dense;             /* whether panels take all dimensions, not 64 each */
-    const void *panels;        /* (ceil(dimension / 64), 64, or dimension where dense, 64) */
-    int64_t directions;        /* a multiple of 64; 0: none of what follows */
-    const void *along;         /* (directions / 64, dimension, 64): V, orthonormal, before the panels' map T */
-    const void *turned;        /* likewise: T V */
-    const void *added;         /* (ceil(dimension / 64), directions, 64): diag(gains - 1) (T V)^T */
-    const void *weights;       /* (directions,): 1 / gains - gains */
+    ec_array levels;           /* (2^bits,), ascending, for values of unit variance */
+    ec_array thresholds;       /* (2^bits - 1,), between them */
+    ec_array patterns;         /* uint8 (2^bits,): the bits of each level */
+    ec_array center;           /* (dimension,) */
+    ec_array factors;          /* (rounds, dimension): see ec_rotate_f32 */
+    int32_t rounds;
+    ec_array panels;           /* (ceil(dimension / 64), 64, or dimension where dense, 64) */
+    int64_t directions;        /* a multiple of 64, only beside panels; 0: none of what follows */
+    ec_array along;            /* (directions / 64, dimension, 64): V, orthonormal, before the panels' map T */
+    ec_array turned;           /* likewise: T V */
+    ec_array added;            /* (ceil(dimension / 64), directions, 64): diag(gains - 1) (T V)^T */
+    ec_array weights;          /* (directions,): 1 / gains - gains */
 } ec_lowbit_scheme;
 
-/* Bytes of scratch, 64-byte aligned, for ec_lowbit_encode_f32() of so many rows. */
+/* What coding reads and fills; `capacity` is the rows that scales, lengths and squares each have room for. */
+typedef struct {
+    const void *values;        /* float32 (rows, dimension) */
+    int64_t values_count;
+    void *scratch;             /* 64-byte aligned */
+    int64_t scratch_bytes;
+    void *packed;
+    int64_t packed_bytes;
+    void *scales, *lengths, *squares;
+    int64_t capacity;
+} ec_lowbit_rows;
+
+/* Bytes of scratch for ec_lowbit_encode_f32() of so many rows; -1 for numbers out of range. */
 int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
 
 /* Code rows x: r = x - center becomes y = T (I + V diag(gains - 1) V^T) r and that levels l of y sqrt(dimension) / |y|.
  * packed: (rows, bits * ceil(dimension / 8)), a plane a bit, first dimension highest. Float32 (rows,) are lengths, |r|,
  * and scales, |r|^2 / <T (I + V diag(1 / gains - 1) V^T) r, l>, 0 where that dot is not positive or, with directions,
  * below |r| sqrt(dimension) / 20. squares: double (rows,), |x|^2. NaN and Infinity are refused (EC_NOT_FINITE,
- * `consumed` the element's offset in the matrix). */
-ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, const void *values, int64_t rows, void *scratch,
-                               void *packed, void *scales, void *lengths, void *squares);
+ * `consumed` the element's offset in the matrix), and so are arrays that are too short for what they should hold. */
+ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to);
 
 /* ---- response ----
  *

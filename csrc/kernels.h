@@ -41,6 +41,8 @@ typedef struct ec_kernels {
     void (*dequantize_unit_f32)(const uint8_t *codes, int64_t count, int32_t is_signed, void *values);
     void (*dequantize_ranges_f32)(const uint8_t *codes, int64_t count, uint8_t flip, const void *first, const void *step,
                                   void *values);
+    /* crc32: the remainder so far, with those bytes behind it */
+    uint32_t (*crc32)(uint32_t remainder, const uint8_t *bytes, int64_t n);
     /* hadamard: count is a power of two */
     void (*hadamard_f32)(void *values, int64_t count);
     /* lowbit: a panel is (inner, 64); strides in bytes */
@@ -172,6 +174,8 @@ void ec_fold_install_avx512(ec_kernels *table);
 void ec_quantize_install_avx2(ec_kernels *table);
 void ec_quantize_install_avx512(ec_kernels *table);
 void ec_quantize_install_neon(ec_kernels *table);
+void ec_crc32_install_scalar(ec_kernels *table);
+void ec_crc32_install_avx2(ec_kernels *table);
 void ec_hadamard_install_scalar(ec_kernels *table);
 void ec_hadamard_install_avx2(ec_kernels *table);
 void ec_hadamard_install_avx512(ec_kernels *table);

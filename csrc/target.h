@@ -29,9 +29,9 @@
  *     EC_TARGET_END
  * The rest of the file, and every other file, keeps the baseline flags. NEON is the baseline of AArch64. */
 #define EC_PRAGMA(text) _Pragma(#text)
-#define EC_AVX2_FEATURES "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt"
+#define EC_AVX2_FEATURES "avx2,pclmul,fma,f16c,bmi,bmi2,lzcnt,popcnt"
 #define EC_AVX512_FEATURES                                                                                   \
-    "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,"            \
+    "avx2,pclmul,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,"            \
     "avx512vbmi2,avx512vnni,avx512bitalg,avx512vpopcntdq,gfni"
 
 /* The dot products of Armv8.2, where the compiler has them for a region, or for all. */

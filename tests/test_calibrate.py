@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import embcodec
 from embcodec import NotFiniteError, calibrate, quantize
 
 
@@ -88,3 +93,34 @@ def test_calibration_refusals() -> None:
             calibrate([[1.0]], quantile=quantile)
     with pytest.raises(ValueError, match="batches go in a generator"):
         calibrate([1.0, 2.0])
+
+
+CALIBRATE = """
+import sys
+import numpy as np, embcodec
+import embcodec.jit_calibrate
+if len(sys.argv) > 1:  # the cache's folder is lost after Numba has found it
+    import os
+    os.rename(sys.argv[1], sys.argv[1] + "2")
+    open(sys.argv[1], "w").close()
+x = np.arange(200.0).reshape(100, 2)
+print(embcodec.calibrate(x, method="mse").tolist())
+"""
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["no folder can be written", "the folder is lost"])
+def test_numba_needs_no_cache(tmp_path: Path, lost: bool) -> None:
+    package = Path(embcodec.__file__).parent
+    copy, file = tmp_path / "embcodec", tmp_path / "file"
+    file.touch()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "HOME": str(file), "XDG_CACHE_HOME": str(file)}
+    cache = tmp_path / "cache" if lost else file / "cache"
+    environment["NUMBA_CACHE_DIR"] = str(cache)
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "__pycache__").touch()  # a file, where a folder would have to be: so it is for root too
+    arguments = [str(cache)] if lost else []
+    done = subprocess.run(
+        [sys.executable, "-c", CALIBRATE, *arguments], env=environment, capture_output=True, text=True, cwd=tmp_path
+    )
+    x = np.arange(200.0).reshape(100, 2)
+    assert (done.stdout.strip(), done.stderr) == (str(calibrate(x, method="mse").tolist()), "")

@@ -19,6 +19,7 @@ LAYERS = (
     ("_native", "jit"),
     ("codec", "codes"),
     ("embeddings",),
+    ("storage_arrays", "storage_atomic", "storage_checks", "storage_numpy"),  # files as such
     ("quantize", "lowbit"),
     ("search", "service", "response", "storage"),
     ("index", "batch", "client", "server", "tradeoff", "corpus"),

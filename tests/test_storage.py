@@ -234,7 +234,7 @@ def test_every_bit_flipped(tmp_path: Path, kind: str, suffix: str) -> None:
             continue
         if suffix == ".safetensors":
             pytest.fail(f"bit {bit} of byte {byte} of the file changed unseen")
-        if suffix == ".npz":
+        if suffix in (".npz", ".parquet"):
             assert found == original
         assert found.values.nbytes <= len(whole) * 64
 

@@ -14,6 +14,13 @@ EC_INLINE float ec_load_f32_at(const void *values, int64_t i) {
 
 EC_INLINE void ec_store_f32_at(void *values, int64_t i, float x) { memcpy((char *)values + 4 * i, &x, 4); }
 
+/* Whether `count` elements hold a * b * c of them, however large the numbers are. */
+EC_INLINE int32_t ec_holds(int64_t count, int64_t a, int64_t b, int64_t c) {
+    if (count < 0 || a < 0 || b < 0 || c < 0) return 0;
+    if (a == 0 || b == 0 || c == 0) return 1;
+    return a <= count / b / c;
+}
+
 /* The magnitude of element i as an integer: ordered as the magnitudes are, with NaN above Infinity above all else. */
 EC_INLINE uint32_t ec_magnitude_at(const void *values, int64_t i) {
     return ec_load_u32((const char *)values + 4 * i) & 0x7fffffffu;

@@ -20,6 +20,8 @@ enum {
     LEAST_COSINE_PARTS = 20, /* of a row and what its bits say: below a twentieth they say nothing */
 };
 
+#define MOST_DIMENSIONS ((int64_t)1 << 40) /* or directions: with these no size overflows */
+
 /* A block's arrays, one after the other: rows lie `stride` bytes apart, sixteen floats more than they need, lest rows of
  * a power of two meet in the same cache sets. */
 typedef struct {
@@ -50,8 +52,39 @@ static void place(block_arrays *block, char *scratch) {
 }
 
 int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows) {
+    if (rows < 0 || scheme->dimension < 1 || scheme->dimension > MOST_DIMENSIONS || scheme->directions < 0 ||
+        scheme->directions > MOST_DIMENSIONS)
+        return -1;
     const block_arrays block = lay_out(scheme, rows);
     return block.rows * (2 * block.stride + 2 * block.directions_stride + 2 * 8);
+}
+
+static int32_t is_long_enough(ec_array array, int64_t a, int64_t b, int64_t c) {
+    return !array.items || ec_holds(array.count, a, b, c);
+}
+
+/* Whether all arrays are there that must be, and as long as the numbers beside them say. */
+static int32_t goes_together(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to) {
+    const int64_t dimension = scheme->dimension, directions = scheme->directions, bits = scheme->bits;
+    const int64_t bytes = ec_lowbit_scratch_bytes(scheme, rows);
+    if (bytes < 0 || bytes > to->scratch_bytes || (bits != 1 && bits != 2 && bits != 4)) return 0;
+    if (!scheme->levels.items || !scheme->thresholds.items || !scheme->patterns.items) return 0;
+    if (!ec_holds(to->values_count, rows, dimension, 1) || rows > to->capacity ||
+        !ec_holds(to->packed_bytes, rows, (dimension + 7) / 8, bits))
+        return 0;
+    if (directions && (directions % EC_PANEL || !scheme->panels.items || !scheme->along.items ||
+                       !scheme->turned.items || !scheme->added.items || !scheme->weights.items))
+        return 0;
+    const int64_t panels = n_panels(dimension), levels = (int64_t)1 << bits;
+    return is_long_enough(scheme->levels, levels, 1, 1) && is_long_enough(scheme->thresholds, levels - 1, 1, 1) &&
+           is_long_enough(scheme->patterns, levels, 1, 1) && is_long_enough(scheme->center, dimension, 1, 1) &&
+           is_long_enough(scheme->factors, scheme->rounds, dimension, 1) &&
+           is_long_enough(scheme->panels, panels, scheme->dense ? dimension : EC_PANEL, EC_PANEL) &&
+           (!directions ||
+            (is_long_enough(scheme->along, directions, dimension, 1) &&
+             is_long_enough(scheme->turned, directions, dimension, 1) &&
+             is_long_enough(scheme->added, panels, directions, EC_PANEL) &&
+             is_long_enough(scheme->weights, directions, 1, 1)));
 }
 
 static void take_center(const char *from, const void *center, int64_t count, char *to) {
@@ -71,19 +104,21 @@ static void project(const ec_lowbit_scheme *scheme, const char *rows, int64_t st
 
 /* Turn the centred rows of a block, in place or to `turned`; return where they are. */
 static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int64_t n) {
-    if (scheme->factors)
+    const int64_t dimension = scheme->dimension;
+    if (scheme->factors.items)
         for (int64_t r = 0; r < n; r++)
-            ec_rotate_f32(block->centred + r * block->stride, 1, scheme->dimension, scheme->factors, scheme->rounds, 0);
-    if (!scheme->panels) return block->centred;
+            ec_rotate_f32(block->centred + r * block->stride, dimension, 1, dimension, scheme->factors, scheme->rounds,
+                          0);
+    if (!scheme->panels.items) return block->centred;
     if (scheme->directions)
-        project(scheme, block->centred, block->stride, n, scheme->along, block->along);
-    const char *panel = scheme->panels, *added = scheme->added;
-    for (int64_t begin = 0; begin < scheme->dimension; begin += EC_PANEL) {
-        const int64_t own = ec_min_i64(EC_PANEL, scheme->dimension - begin);
-        const int64_t inner = scheme->dense ? scheme->dimension : own, first = scheme->dense ? 0 : begin;
+        project(scheme, block->centred, block->stride, n, scheme->along.items, block->along);
+    const char *panel = scheme->panels.items, *added = scheme->added.items;
+    for (int64_t begin = 0; begin < dimension; begin += EC_PANEL) {
+        const int64_t own = ec_min_i64(EC_PANEL, dimension - begin);
+        const int64_t inner = scheme->dense ? dimension : own, first = scheme->dense ? 0 : begin;
         char *to = block->turned + 4 * begin;
         ec_active.lowbit_panel_f32(block->centred + 4 * first, block->stride, n, inner, panel, to, block->stride, 0);
-        panel += 4 * EC_PANEL * (scheme->dense ? scheme->dimension : EC_PANEL);
+        panel += 4 * EC_PANEL * (scheme->dense ? dimension : EC_PANEL);
         if (!scheme->directions) continue;
         ec_active.lowbit_panel_f32(block->along, block->directions_stride, n, scheme->directions, added, to,
                                    block->stride, 1);
@@ -105,14 +140,15 @@ static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels
         dots[r] = ec_active.lowbit_code_f32(levels, turned + r * block->stride, dimension, factor,
                                             packed + r * scheme->bits * width, width);
     }
-    if (directions) project(scheme, turned, block->stride, n, scheme->turned, block->levels_along);
+    if (directions) project(scheme, turned, block->stride, n, scheme->turned.items, block->levels_along);
     for (int64_t r = 0; r < n; r++) {
         double least = 0;
         if (directions) {
             const char *x = block->along + r * block->directions_stride;
             const char *l = block->levels_along + r * block->directions_stride;
             for (int64_t d = 0; d < directions; d++)
-                dots[r] += (double)ec_load_f32_at(x, d) * ec_load_f32_at(l, d) * ec_load_f32_at(scheme->weights, d);
+                dots[r] += (double)ec_load_f32_at(x, d) * ec_load_f32_at(l, d) *
+                           ec_load_f32_at(scheme->weights.items, d);
             least = sqrt(squares[r] * (double)dimension) / LEAST_COSINE_PARTS;
         }
         ec_store_f32_at(scales, r, (float)(dots[r] > least ? squares[r] / dots[r] : 0));
@@ -132,30 +168,33 @@ static ec_result check_finite(const ec_lowbit_scheme *scheme, const char *values
     return result;
 }
 
-ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, const void *values, int64_t rows, void *scratch,
-                               void *packed, void *scales, void *lengths, void *squares) {
+ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to) {
+    ec_result result = {0, 0, EC_OK};
+    if (!goes_together(scheme, rows, to)) result.status = EC_BAD_ARGUMENT;
+    if (result.status != EC_OK || rows == 0) return result;
     const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8;
     block_arrays block = lay_out(scheme, rows);
-    place(&block, scratch);
+    place(&block, to->scratch);
     ec_levels levels = {scheme->bits, 1 << scheme->bits, {0}, {0}, {0}};
-    memcpy(levels.edges, scheme->thresholds, (size_t)(levels.n_levels - 1) * sizeof *levels.edges);
-    memcpy(levels.levels, scheme->levels, (size_t)levels.n_levels * sizeof *levels.levels);
-    memcpy(levels.patterns, scheme->patterns, (size_t)levels.n_levels);
+    memcpy(levels.edges, scheme->thresholds.items, (size_t)(levels.n_levels - 1) * sizeof *levels.edges);
+    memcpy(levels.levels, scheme->levels.items, (size_t)levels.n_levels * sizeof *levels.levels);
+    memcpy(levels.patterns, scheme->patterns.items, (size_t)levels.n_levels);
     for (int64_t begin = 0; begin < rows; begin += block.rows) {
         const int64_t n = ec_min_i64(block.rows, rows - begin);
-        const char *from = (const char *)values + 4 * begin * dimension;
-        double *raw = (double *)squares + begin;
+        const char *from = (const char *)to->values + 4 * begin * dimension;
+        double *raw = (double *)to->squares + begin;
         ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
-        ec_result result = check_finite(scheme, from, n, raw);
+        result = check_finite(scheme, from, n, raw);
         if (result.status != EC_OK) {
             result.consumed += begin * dimension;
             return result;
         }
         for (int64_t r = 0; r < n; r++)
-            take_center(from + 4 * r * dimension, scheme->center, dimension, block.centred + r * block.stride);
-        encode_block(scheme, &levels, &block, n, (uint8_t *)packed + begin * scheme->bits * width,
-                     (char *)scales + 4 * begin, (char *)lengths + 4 * begin);
+            take_center(from + 4 * r * dimension, scheme->center.items, dimension, block.centred + r * block.stride);
+        encode_block(scheme, &levels, &block, n, (uint8_t *)to->packed + begin * scheme->bits * width,
+                     (char *)to->scales + 4 * begin, (char *)to->lengths + 4 * begin);
     }
-    const ec_result done = {4 * rows * dimension, rows, EC_OK};
-    return done;
+    result.consumed = 4 * rows * dimension;
+    result.produced = rows;
+    return result;
 }

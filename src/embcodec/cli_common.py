@@ -52,6 +52,7 @@ class _VectorsFile(_OutputFile):
         return path
 
 
+_MAX_BYTES = "EMBCODEC_MAX_BYTES"
 OUTPUT = _OutputFile(dir_okay=False, path_type=Path)
 VECTORS_OUTPUT = _VectorsFile(dir_okay=False, path_type=Path)
 
@@ -74,18 +75,25 @@ def read_rows(
     column: str | None = None,
     column_option: str = "--column",
 ) -> Embeddings | LowBitCodes:
-    """Load a file; where it leaves its dtype open, the error gives the command's `remedy`."""
+    """Load a file; where it leaves its dtype open, the error gives the command's `remedy`.
+
+    The environment's ``EMBCODEC_MAX_BYTES`` is how much memory it may ask for.
+    """
     from .cli_words import reader_of_file
     from .errors import StorageError
     from .storage import load
 
+    limit = os.environ.get(_MAX_BYTES, "")
+    if limit and not (limit.isascii() and limit.isdecimal()):
+        raise click.UsageError(f"{_MAX_BYTES} is a number of bytes, not {limit!r}")
+    max_bytes = int(limit) if limit else None
     try:
-        return load(path, mmap, output_dtype=output_dtype, dimension=dimension, column=column)
+        return load(path, mmap, output_dtype=output_dtype, dimension=dimension, column=column, max_bytes=max_bytes)
     except StorageError as error:
         other = reader_of_file(path)
         if other is not None and " vectors, " not in other:
             raise StorageError(other) from None
-        words = str(error).replace("say output_dtype=...", remedy)
+        words = str(error).replace("say output_dtype=...", remedy).replace("pass max_bytes=", f"set {_MAX_BYTES}=")
         words = words.replace("; name one", f": say {column_option}").replace("column=", f"{column_option} ")
         raise StorageError(words) from None
 

@@ -159,6 +159,8 @@ class FlatIndex:
     def _name(now: Snapshot, count: int, ids: Any) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
         """Return the ids of `count` new rows, and of all rows (None: still their numbers)."""
         if ids is None:
+            if now.next_id + count >= 2**63:
+                raise ValueError(f"no whole numbers are left after id {now.next_id - 1}: give the new rows ids")
             named = np.arange(now.next_id, now.next_id + count, dtype=np.int64)
             if now.ids is None:
                 return named, None
@@ -258,15 +260,26 @@ class FlatIndex:
         write_index(path, self._now)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> FlatIndex:
+    def load(cls, path: str | os.PathLike[str], *, mmap: bool = False, verify: bool | None = None) -> FlatIndex:
         """Read an index; with `mmap` its rows stay in the file until they are touched.
+
+        Parameters
+        ----------
+        path : path-like
+        mmap : bool
+            Map the file instead of reading it; what may befall a mapped file :func:`embcodec.load` says.
+        verify : bool, optional
+            Whether all rows are read, to compare their checksum and to refuse floats that are not finite; by default
+            they are, unless the file is mapped.
 
         Raises
         ------
         StorageError
             Where the file is damaged or holds something else.
+        OSError
+            Where it cannot be read.
         """
         index = cls.__new__(cls)
         index._lock = threading.Lock()
-        index._now = read_index(path, mmap=mmap)
+        index._now = read_index(path, mmap=mmap, verify=verify)
         return index

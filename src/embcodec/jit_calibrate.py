@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,36 @@ from numba import njit
 
 BINS = 2048
 _STRIPE, _STRETCH = 32, 512  # dimensions and rows of a tile, whose bins, 32 KB, stay near beside one histogram
+_CALLED = ("moments", "interval_error")  # by kernels
 
 
-@njit(nogil=True, cache=True)
+def _compiled(function: Any) -> Any:
+    """Let Numba compile a function on its first call, and keep the code for other processes where that can be done."""
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # no folder that a cache could be written to
+        return njit(nogil=True)(function)
+
+
+def _despite_the_cache(kernel: Any) -> Callable[..., None]:
+    """Return what calls a kernel; compiled anew, without a cache, where that can no longer be read or written."""
+    current = [kernel]
+
+    @wraps(kernel.py_func)
+    def call(*arguments: Any) -> None:
+        try:
+            current[0](*arguments)
+        except OSError:  # the folder is gone, the disk full; arguments are changed by code alone, which was not reached
+            for name in _CALLED:
+                globals()[name] = njit(nogil=True)(globals()[name].py_func)
+            current[0] = njit(nogil=True)(kernel.py_func)
+            current[0](*arguments)
+
+    return call
+
+
+@_despite_the_cache
+@_compiled
 def widen(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any) -> None:
     """Make one histogram a dimension cover minima .. maxima.
 
@@ -43,7 +72,8 @@ def widen(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any) -> None
         lows[d], widths[d] = low, width
 
 
-@njit(nogil=True, cache=True)
+@_despite_the_cache
+@_compiled
 def count(x: Any, lows: Any, widths: Any, counts: Any) -> None:
     """Count the rows of `x` (n, dimension) into histograms that cover them.
 
@@ -71,7 +101,8 @@ def count(x: Any, lows: Any, widths: Any, counts: Any) -> None:
                     histogram[bins[r, j]] += 1
 
 
-@njit(nogil=True, cache=True)
+@_despite_the_cache
+@_compiled
 def quantiles(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, kept: float, out: Any) -> None:
     """Set out[0], out[1] to the ends of the central part `kept` of each histogram, interpolated within a bin."""
     for d in range(len(lows)):
@@ -88,7 +119,7 @@ def quantiles(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, kep
             out[side, d] = min(max(value, minima[d]), maxima[d])
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def moments(counts: Any, sums: Any) -> None:
     """Set sums[k, n], k = 0, 1, 2, to the sum of counts[b] * (b + 0.5) ** k over the first n bins."""
     sums[:, 0] = 0.0
@@ -99,7 +130,7 @@ def moments(counts: Any, sums: Any) -> None:
         sums[2, b + 1] = sums[2, b] + weight * middle * middle
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def interval_error(sums: Any, start: float, stop: float) -> Any:
     """Return the summed square error of coding a histogram by 255 steps over start .. stop, clipped outside.
 
@@ -113,7 +144,8 @@ def interval_error(sums: Any, start: float, stop: float) -> Any:
     return error + sums[0, BINS] * ((stop - start) / 255) ** 2 / 12
 
 
-@njit(nogil=True, cache=True)
+@_despite_the_cache
+@_compiled
 def least_error(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, out: Any) -> None:
     """Set out[0], out[1] to the interval of least square error, each end moved inward in 64 steps, turn by turn."""
     steps = 64

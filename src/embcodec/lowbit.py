@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -15,6 +14,7 @@ from ._native import bits as native_bits
 from .dtypes_arguments import meant, shown
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes, LowBitScheme
+from .lowbit_files import Fitted, read_quantizer, write_quantizer
 from .lowbit_levels import Floats, Levels, levels_of
 from .lowbit_measure import Trial, some_rows
 from .lowbit_rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
@@ -141,46 +141,33 @@ class LowBitQuantizer:
         return codes.to_float()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted quantizer to an ``.npz`` file, atomically."""
-        scheme, target = self.scheme, Path(path)
-        arrays: dict[str, Any] = {
-            "settings": np.array([self.bits, self.seed, scheme.dimension, scheme.scaled], np.int64),
-            "names": np.array([self.rotation, self.center, self.choice, *self.report]),
-            "report": np.array(list(self.report.values()), np.float64),
-            "scale_unit": np.float64(scheme.scale_unit),
-        }
-        for name, part in (("center", scheme.center), *scheme.rotation._asdict().items()):
-            if part is not None:
-                arrays[name] = part
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with partial.open("wb") as file:
-                np.savez(file, **arrays)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        """Write the fitted quantizer to an ``.npz`` file, as :func:`embcodec.save` writes: whole, or not at all."""
+        settings = {"bits": self.bits, "rotation": self.rotation, "center": self.center, "seed": self.seed}
+        write_quantizer(path, Fitted(settings, self.choice, self.report, self.scheme))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> LowBitQuantizer:
-        """Read what :meth:`save` wrote; StorageError where it is something else."""
+    def load(cls, path: str | os.PathLike[str], *, max_bytes: int | None = None) -> LowBitQuantizer:
+        """Read what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+        max_bytes : int, optional
+            How many bytes of memory it may ask for; see :func:`embcodec.load`.
+
+        Raises
+        ------
+        StorageError
+            Where the file is damaged or holds something else; checksums are compared.
+        OSError
+            Where it cannot be read.
+        """
+        fitted = read_quantizer(path, max_bytes)
         try:
-            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            bits, seed, dimension, scaled = (int(value) for value in arrays["settings"])
-            rotation, center, choice, *measured = (str(name) for name in arrays["names"])
-            quantizer = cls(bits, rotation=rotation, center=center, seed=seed)
-            quantizer.choice = choice
-            quantizer.report = dict(zip(measured, arrays["report"].tolist(), strict=True))
-            Rotation.refuse_former(arrays)
-            fitted = Rotation(*(arrays.get(name) for name in Rotation._fields))
-            fitted.check()
-            quantizer._scheme = LowBitScheme(
-                bits, dimension, fitted, arrays.get("center"), bool(scaled), float(arrays["scale_unit"])
-            )
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise StorageError(f"{path} holds no low-bit quantizer: {error}") from error
+            quantizer = cls(**fitted.settings)
+        except ValueError as error:
+            raise StorageError(f"{os.fspath(path)} holds no low-bit quantizer: {error}") from None
+        quantizer.choice, quantizer.report, quantizer._scheme = fitted.choice, fitted.report, fitted.scheme
         return quantizer
 
     def __repr__(self) -> str:
@@ -209,7 +196,7 @@ class LowBitQuantizer:
         scheme = LowBitScheme(self.bits, dimension, rotation, center, choice != PLAIN)
         scales = scheme.encode_raw(some_rows(x, 1000, self.seed))[1]
         typical = float(np.median(scales[scales > 0])) if (scales > 0).any() else 1.0
-        return replace(scheme, scale_unit=typical)
+        return replace(scheme, scale_unit=max(typical, float(np.finfo(np.float32).tiny)))
 
     def _measure(self, x: Floats, queries: Floats | None, choices: list[str]) -> str:
         """Return the best of `choices`; the first one unless others are better beyond doubt.

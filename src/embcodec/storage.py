@@ -17,9 +17,10 @@ from .errors import StorageError
 from .lowbit_codes import LowBitCodes
 from .scale import UNIT
 from .storage_atomic import replacing
+from .storage_checks import MOST_WORDS, check_decoded, check_max_bytes
 from .storage_columns import as_tensors, take_apart
 from .storage_numpy import FLOAT_DTYPES, read_npy, read_npz, write_npy, write_npz
-from .storage_pack import is_packed, pack, unpack
+from .storage_pack import check_width, is_packed, pack, unpack
 from .storage_parquet import read_parquet, write_parquet
 from .storage_tensors import read_tensors_and_others, write_tensors_to
 from .storage_xvecs import ELEMENTS, read_bin, read_vecs, write_bin, write_vecs
@@ -66,6 +67,7 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
     suffix = check_suffix(path)
     if not isinstance(embeddings, LowBitCodes):
         embeddings = of_floats(embeddings, "embeddings")
+    check_width(embeddings)
     if isinstance(embeddings, LowBitCodes) and suffix not in _LOW_BIT:
         raise StorageError(
             f"a {suffix} file has no room for the rotation and the scales of low-bit codes; use .safetensors, or save "
@@ -91,6 +93,8 @@ def load(
     dimension: int | None = None,
     column: str | None = None,
     float_dtype: str | None = None,
+    max_bytes: int | None = None,
+    verify: bool | None = None,
 ) -> Embeddings | LowBitCodes:
     """Read embeddings from a file.
 
@@ -99,13 +103,21 @@ def load(
     path : path-like
     mmap : bool
         Map the file (``.safetensors``, ``.npy``, ``.fbin .u8bin .i8bin``) instead of reading it: rows come in
-        as they are touched. Data checksums are then not compared.
+        as they are touched. A program that cuts the file meanwhile, or a disk that fails, then ends this process
+        (SIGBUS): map files only that are replaced, as :func:`save` does it, and not written in place.
     output_dtype, dimension : optional
         What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere.
     column : str, optional
         Which column of a ``.parquet`` file, array of a ``.npz`` or tensor of a ``.safetensors``, where there are more.
     float_dtype : {"bfloat16", "fp8_e4m3", "fp8_e5m2"}, optional
         What the nameless elements of a ``.npy`` or ``.npz`` are: NumPy writes the floats of ml_dtypes as bare bytes.
+    max_bytes : int, optional
+        How many bytes of memory the data may ask for. By default that is the larger of 64 MiB and 64 times the file's
+        size, which what is compressed (``.npz``, ``.parquet``) can exceed.
+    verify : bool, optional
+        Whether the checksum of the data in a ``.safetensors`` file that :func:`save` wrote is compared, for which all
+        of it is read; by default it is, unless the file is mapped. Those of ``.npz`` and ``.parquet`` always are, and
+        so are those of headers and metadata. Bare values (``.npy`` and the like) have none.
 
     Returns
     -------
@@ -115,7 +127,8 @@ def load(
     Raises
     ------
     StorageError
-        Where the file is damaged, cut, of another kind than its name says, or leaves open what it holds.
+        Where the file is damaged, cut, of another kind than its name says, leaves open what it holds, or asks for more
+        memory than `max_bytes`.
     OSError
         Where it cannot be read.
     """
@@ -125,16 +138,27 @@ def load(
         raise TypeError(f"column is a name, not a {type(column).__name__}")
     suffix = check_suffix(path)
     try:
+        check_max_bytes(max_bytes)
         if mmap and suffix in (".npz", ".parquet", *_ROWS):
             raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
         if column is not None and suffix not in _TYPED:
             raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
         if float_dtype is not None and suffix not in (".npy", ".npz"):
             raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
-        contents = _read(path, suffix, mmap, column, float_dtype)
+        contents = _read(path, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify))
         return _load(contents, suffix, output_dtype, dimension, column)
     except StorageError as error:
         raise StorageError(f"{os.fspath(path)}: {error}") from None
+
+
+class _Reading(NamedTuple):
+    """How a file is to be read: the arguments of :func:`load`."""
+
+    mmap: bool
+    column: str | None
+    float_dtype: str | None
+    max_bytes: int | None
+    verify: bool | None
 
 
 class _Contents(NamedTuple):
@@ -167,22 +191,22 @@ def _load(
     return _wrap(values, output_dtype, dimension)
 
 
-def _read(
-    path: str | os.PathLike[str], suffix: str, mmap: bool, column: str | None, float_dtype: str | None
-) -> _Contents:
-    if suffix == ".safetensors":
-        return _Contents(*read_tensors_and_others(path, mmap=mmap))
+def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> _Contents:
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if suffix == ".npz":
-            tensors, others = read_npz(file, float_dtype)
+            tensors, others = read_npz(file, how.float_dtype, how.max_bytes)
             return _Contents(tensors, _parse_words(tensors.pop("embcodec", None)), others)
         if suffix == ".parquet":
-            return _Contents(*as_tensors(*read_parquet(file, column)), {})
+            return _Contents(*as_tensors(*read_parquet(file, how.column, how.max_bytes)), {})
+        if not how.mmap:
+            check_decoded(size, size, how.max_bytes, f"the {suffix} file")
+        if suffix == ".safetensors":
+            return _Contents(*read_tensors_and_others(path, mmap=how.mmap, verify=how.verify))
         if suffix == ".npy":
-            return _Contents({"values": read_npy(file, size, mmap=mmap, float_dtype=float_dtype)}, {}, {})
+            return _Contents({"values": read_npy(file, size, mmap=how.mmap, float_dtype=how.float_dtype)}, {}, {})
         if suffix in _MATRIX:
-            return _Contents({"values": read_bin(file, size, suffix, mmap=mmap)}, {}, {})
+            return _Contents({"values": read_bin(file, size, suffix, mmap=how.mmap)}, {}, {})
         return _Contents({"values": read_vecs(file, size, suffix)}, {}, {})
 
 
@@ -221,9 +245,11 @@ def _wrap(values: NDArray[Any], output_dtype: str | None, dimension: int | None)
             raise StorageError(f"{values.dtype} rows can be {own}: say output_dtype=...")
         output_dtype = "float"
     try:
-        return Embeddings(values, output_dtype, dimension)
+        rows = Embeddings(values, output_dtype, dimension)
     except (ValueError, TypeError) as error:
         raise StorageError(str(error)) from None
+    check_width(rows)
+    return rows
 
 
 def _check_bare(embeddings: Embeddings, suffix: str) -> None:
@@ -256,7 +282,8 @@ def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
     if array is None:
         return {}
     try:
-        words = json.loads(str(array[()])) if array.dtype.kind == "U" and array.ndim == 0 else None
+        short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS
+        words = json.loads(str(array[()])) if short else None
     except (ValueError, RecursionError):
         words = None
     if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):

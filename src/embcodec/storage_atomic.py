@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+if sys.platform != "win32":  # nothing is locked there, and so nothing cleaned
+    import fcntl
+
+SUFFIX = ".embcodec-tmp"
+"""What the names of temporary files end with: ``.NAME.RANDOM.embcodec-tmp``."""
+
+_NAME_BYTES = 64  # of the target's name in a temporary one, so that it is no longer than a name may be
+_RANDOM = 16  # hexadecimal digits
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes the place of `path` once the ``with`` block ends well.
 
-    The temporary file lies in the same folder (so that the move is within one file system) and is flushed to
-    the disk before the move, the folder after it. If the block or any step of this fails, the temporary file
-    is removed and `path` is what it was. A symbolic link is followed: its target is replaced.
+    The temporary file lies in the same folder (so that the move is within one file system), has a random name, can be
+    read by its owner alone, and is locked while it is written. It is flushed to the disk before the move, and the
+    folder after it, where that can be done. It takes over the mode of the file that it replaces, and its group where
+    that is allowed (else the group gets no access); a new file has the mode that the umask leaves. If the block or any
+    step up to the move fails, the temporary file is removed and `path` is what it was. Temporary files that writers of
+    the same file left behind because they were killed are removed.
+
+    A symbolic link is followed: the file it points to is replaced, the link stays.
 
     Parameters
     ----------
@@ -31,7 +48,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Raises
     ------
     OSError
-        Where there is no such folder, it cannot be written, the disk is full, and so on; it names `path`.
+        Where there is no such folder, it cannot be written, the disk is full, `path` is a device, and so on; it names
+        `path`.
 
     Examples
     --------
@@ -43,26 +61,112 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     b'hello'
     """
     target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, f"folder {target.parent} does not exist", os.fspath(path))
-    temporary = target.with_name(f".{target.name[:64]}.{secrets.token_hex(8)}.tmp")
+    _check_target(target, path)
+    temporary, file = _create(target, path)
     try:
-        with open(temporary, "xb+") as file:
+        with file:
             yield file
             file.flush()
+            _take_over_mode(file.fileno(), target)
             os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            os.chmod(temporary, target.stat().st_mode & 0o777)
-        os.replace(temporary, target)
+            if sys.platform != "win32":  # moved while it is open, and so locked: nobody takes it for left behind
+                os.replace(temporary, target)
+        if sys.platform == "win32":  # which moves no open file
+            os.replace(temporary, target)
     except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == temporary:
-            error.filename = os.fspath(path)
+        if isinstance(error, OSError) and error.filename == os.fspath(temporary):
+            error.filename, error.filename2 = os.fspath(path), None
         raise
-    _flush_folder(target.parent)
+    with suppress(OSError):  # the file has been replaced: to report a failure now would be wrong
+        _flush_folder(target.parent)
+    with suppress(OSError):
+        _clean(target)
+
+
+def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder, not a file", os.fspath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"folder {target.parent} does not exist", os.fspath(path))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "a device or a pipe, which cannot be replaced", os.fspath(path))
+
+
+def _create(target: Path, path: str | os.PathLike[str]) -> tuple[Path, IO[bytes]]:
+    """Return a new, locked temporary file, which only its owner can open."""
+    while True:
+        temporary = target.with_name(f"{_stem(target)}{secrets.token_hex(_RANDOM // 2)}{SUFFIX}")
+        try:
+            file = open(temporary, "xb+", opener=_open_privately)  # noqa: SIM115 - the caller closes it
+        except FileExistsError:
+            continue
+        except OSError as error:
+            error.filename = os.fspath(path)
+            raise
+        if _lock(file.fileno()) is not False and _is_there(temporary, file.fileno()):
+            return temporary, file
+        file.close()  # somebody cleaned it away before it was locked
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+
+def _stem(target: Path) -> str:
+    name = os.fsencode(target.name)[:_NAME_BYTES].decode("utf-8", "ignore")
+    return f".{name}."
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Whether the file could be locked; None where files cannot be."""
+    if sys.platform == "win32":
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return None
+    return True
+
+
+def _is_there(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _take_over_mode(descriptor: int, target: Path) -> None:
+    if sys.platform == "win32":
+        return
+    try:
+        former = target.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, 0o666 & ~_umask())
+        return
+    mode = stat.S_IMODE(former.st_mode) & 0o777
+    if os.fstat(descriptor).st_gid != former.st_gid:
+        try:
+            os.fchown(descriptor, -1, former.st_gid)
+        except OSError:
+            mode &= ~0o070
+    os.fchmod(descriptor, mode)
+
+
+def _umask() -> int:
+    try:
+        with open("/proc/self/status", "rb") as status:
+            found = re.search(rb"^Umask:\s*([0-7]+)$", status.read(), re.MULTILINE)
+        if found:
+            return int(found[1], 8)
+    except OSError:
+        pass
+    umask = os.umask(0o077)  # it can only be asked for by setting it: private is the side to err on
+    os.umask(umask)
+    return umask
 
 
 def _flush_folder(folder: Path) -> None:
@@ -73,3 +177,22 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _clean(target: Path) -> None:
+    """Remove what killed writers of `target` left: temporary files of its name that nobody holds locked."""
+    if sys.platform == "win32":
+        return
+    left = re.compile(re.escape(_stem(target)) + rf"[0-9a-f]{{{_RANDOM}}}" + re.escape(SUFFIX))
+    with os.scandir(target.parent) as entries:
+        names = [entry.name for entry in entries if left.fullmatch(entry.name)]
+    for name in names:
+        path = target.with_name(name)
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+                if regular and _lock(descriptor) and _is_there(path, descriptor):
+                    os.unlink(path)
+            finally:
+                os.close(descriptor)

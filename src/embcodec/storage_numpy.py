@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap as memory_map
 import os
 import warnings
 import zipfile
@@ -17,10 +16,9 @@ from numpy.typing import NDArray
 
 from ._native.floats import PAYLOADS
 from .errors import StorageError
-from .storage_arrays import read_array, widened
+from .storage_arrays import mapped, read_array, widened
+from .storage_checks import check_decoded, check_shape
 
-_MAX_EXPANSION = 64
-"""How many times its compressed size a member of a .npz may have: vectors hardly compress, bombs do."""
 _MAX_MEMBERS = 64
 
 FLOAT_DTYPES = {"bfloat16": 2, "fp8_e4m3": 1, "fp8_e5m2": 1}
@@ -61,11 +59,11 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False, float_dtype: str
     elif float_dtype is not None and dtype.kind != "U":
         raise UnreadError(f"elements of {dtype}, which say what they are: leave out float_dtype={float_dtype!r}")
     start = file.tell()
-    if not all(0 <= number < 1 << 63 for number in shape) or math.prod(shape) * dtype.itemsize != size - start:
+    if check_shape(shape, dtype, "the .npy header") != size - start:
         raise StorageError(f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data")
     order = shape[::-1] if fortran else shape
     if mmap and size > start:
-        view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
+        view = mapped(file, size)
         array = np.frombuffer(view, dtype, math.prod(shape), start).reshape(order)
     else:
         array = read_array(file, order, dtype)
@@ -124,8 +122,18 @@ def write_npz(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
                 npy.write_array(member, array, version=(1, 0), allow_pickle=False)
 
 
-def read_npz(file: IO[bytes], float_dtype: str | None = None) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read_npz(
+    file: IO[bytes], float_dtype: str | None = None, max_bytes: int | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read named arrays; the checksums of the archive are compared.
+
+    Parameters
+    ----------
+    file : binary file
+    float_dtype : str, optional
+        What nameless elements are.
+    max_bytes : int, optional
+        How many bytes the arrays may take; see :func:`~embcodec.storage_checks.check_decoded`.
 
     Returns
     -------
@@ -136,7 +144,7 @@ def read_npz(file: IO[bytes], float_dtype: str | None = None) -> tuple[dict[str,
     Raises
     ------
     StorageError
-        Where the archive is damaged, or expands beyond reason.
+        Where the archive is damaged, or expands beyond that.
     """
     size = os.fstat(file.fileno()).st_size
     try:
@@ -147,11 +155,14 @@ def read_npz(file: IO[bytes], float_dtype: str | None = None) -> tuple[dict[str,
                 raise StorageError("a .npz file with too many members, or one twice")
             if not all(name.endswith(".npy") for name in names):
                 raise StorageError("a .npz file with members that are not .npy")
+            if sum(member.compress_size for member in members) > size:
+                raise StorageError("a .npz file whose members overlap")
+            check_decoded(sum(member.file_size for member in members), size, max_bytes, "the .npz file")
             arrays: dict[str, NDArray[Any]] = {}
             others: dict[str, str] = {}
             for member in members:
                 try:
-                    arrays[member.filename[:-4]] = _read_member(archive, member, size, float_dtype)
+                    arrays[member.filename[:-4]] = _read_member(archive, member, float_dtype)
                 except UnreadError as error:
                     others[member.filename[:-4]] = str(error)
             return arrays, others
@@ -169,9 +180,9 @@ def read_npz(file: IO[bytes], float_dtype: str | None = None) -> tuple[dict[str,
         raise StorageError(f"not a .npz file, or a damaged one: {_first_line(error)}") from None
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int, float_dtype: str | None) -> NDArray[Any]:
-    if member.compress_size > size or member.file_size > _MAX_EXPANSION * max(member.compress_size, 64):
-        raise StorageError(f"{member.filename} announces {member.file_size} bytes: refused")
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, float_dtype: str | None) -> NDArray[Any]:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others are undone without a bound
+        raise StorageError(f"{member.filename} is compressed by a method that is not read: store it or deflate it")
     with archive.open(member) as stream:
         array = read_npy(stream, member.file_size, float_dtype=float_dtype)
         if stream.read(1):  # also makes the archive compare its checksum

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from .embeddings import Embeddings
 from .errors import StorageError
-from .lowbit_codes import LowBitCodes, LowBitScheme
-from .lowbit_rotations import Rotation
-from .scale import Scale
+from .lowbit_codes import LowBitCodes
+from .lowbit_files import codes_of
+from .scale import PER_VECTOR, UNIT, Scale
+from .storage_checks import checked_array, whole_number
 
 FORMAT = "embcodec 1"
 
@@ -20,7 +21,6 @@ Tensors = dict[str, NDArray[Any]]
 Words = dict[str, str]
 
 _LOW_BIT_ARRAYS = ("bit_planes", "scales", "lengths")
-_LONGEST_UNIT_ERROR = 0.1  # a row counts as one of unit length up to far less
 
 
 def pack(rows: Embeddings | LowBitCodes, prefix: str = "") -> tuple[Tensors, Words]:
@@ -37,6 +37,7 @@ def pack(rows: Embeddings | LowBitCodes, prefix: str = "") -> tuple[Tensors, Wor
         of low-bit codes, ``low_bit`` (their scheme's identity), ``bits``, ``scaled``, ``scale_unit``, ``is_unit`` and
         ``unit_error``.
     """
+    check_width(rows)
     tensors, words = _pack_low_bit(rows) if isinstance(rows, LowBitCodes) else _pack_embeddings(rows)
     words = {"format": FORMAT, "dimension": str(rows.dimension), **words}
     return {prefix + key: array for key, array in tensors.items()}, {prefix + key: word for key, word in words.items()}
@@ -55,16 +56,23 @@ def unpack(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], prefix
     try:
         if plain["format"] != FORMAT:
             raise StorageError(f"a file of format {plain['format']!r}; this version reads {FORMAT!r}")
-        if not plain["dimension"].isdecimal() or len(plain["dimension"]) > 18:
-            raise ValueError(f"dimension {plain['dimension']!r}")
-        dimension = int(plain["dimension"])
-        return (_unpack_low_bit if "low_bit" in plain else _unpack_embeddings)(arrays, plain, dimension)
+        if "low_bit" in plain:
+            return codes_of(arrays, plain)
+        rows = _unpack_embeddings(arrays, plain, whole_number(plain, "dimension"))
+        check_width(rows)
+        return rows
     except KeyError as error:
         raise StorageError(f"the file lacks {prefix}{error.args[0]}") from None
     except StorageError:
         raise
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise StorageError(f"the file contradicts itself: {error}") from None
+
+
+def check_width(rows: Embeddings | LowBitCodes) -> None:
+    """Refuse rows of no dimensions: a few bytes could stand for any number of them."""
+    if len(rows) and not rows.dimension:
+        raise StorageError(f"{len(rows)} rows of no dimensions are not stored")
 
 
 def is_packed(words: Mapping[str, str], prefix: str = "") -> bool:
@@ -87,7 +95,13 @@ def _pack_embeddings(rows: Embeddings) -> tuple[Tensors, Words]:
 
 def _unpack_embeddings(arrays: Tensors, words: Words, dimension: int) -> Embeddings:
     identity = words["scale"]
-    scale = None if identity == "none" else Scale(identity.partition(":")[0], arrays.get("scale"))
+    scale = None
+    if identity == UNIT:
+        scale = Scale.unit()
+    elif identity != "none":
+        kind = identity.partition(":")[0]
+        shape = (None,) if kind == PER_VECTOR else (2, dimension)
+        scale = Scale(kind, checked_array(arrays, "scale", np.float32, shape))
     if scale is not None and scale.identity != identity:
         raise ValueError(f"the values of the scale are not those of {identity!r}")
     return Embeddings(
@@ -113,47 +127,3 @@ def _pack_low_bit(rows: LowBitCodes) -> tuple[Tensors, Words]:
         "is_unit": str(int(rows.is_unit)),
         "unit_error": float(rows.unit_error).hex(),
     }
-
-
-def _unpack_low_bit(arrays: Tensors, words: Words, dimension: int) -> LowBitCodes:
-    for name in ("scaled", "is_unit"):
-        if words[name] not in ("0", "1"):
-            raise ValueError(f"{name} {words[name]!r}")
-    if words["bits"] not in ("1", "2", "4"):
-        raise ValueError(f"codes of {words['bits']!r} bits")
-    bits, is_unit = int(words["bits"]), words["is_unit"] == "1"
-    scale_unit, unit_error = float.fromhex(words["scale_unit"]), float.fromhex(words["unit_error"])
-    if not 0 < scale_unit < np.inf or not 0 <= unit_error <= _LONGEST_UNIT_ERROR:
-        raise ValueError(f"a scale of {scale_unit} and an error of {unit_error}")
-    center = _learned(arrays, "center", (dimension,))
-    Rotation.refuse_former(arrays)
-    rotation = Rotation(*(_learned(arrays, name, shape) for name, shape in Rotation.shapes(dimension).items()))
-    rotation.check()
-    scheme = LowBitScheme(bits, dimension, rotation, center, words["scaled"] == "1", scale_unit)
-    if scheme.identity != words["low_bit"]:
-        raise ValueError(f"the rotation and center are not those of {words['low_bit']!r}")
-    planes, scales, lengths = (np.ascontiguousarray(arrays[name]) for name in _LOW_BIT_ARRAYS)
-    small = np.float16 if bits == 1 else np.float32
-    if planes.dtype != np.uint8 or planes.ndim != 2 or planes.shape[1] != bits * -(-dimension // 8):
-        raise ValueError(f"bit planes of {planes.dtype} {planes.shape} for {bits} bits of {dimension} dimensions")
-    for name, array in (("scales", scales), ("lengths", lengths)):
-        if array.dtype != small or array.shape != (len(planes),):
-            raise ValueError(f"{name} of {array.dtype} {array.shape} for {len(planes)} rows")
-        if not (np.isfinite(array) & (array >= 0)).all():
-            raise ValueError(f"{name} that are negative or not finite")
-    return LowBitCodes(planes, scales, lengths, scheme, is_unit, unit_error)
-
-
-def _learned(arrays: Tensors, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float32] | None:
-    array = arrays.get(name)
-    if array is None:
-        return None
-    fits = array.ndim == len(shape) and all(
-        wanted in (None, there) for wanted, there in zip(shape, array.shape, strict=True)
-    )
-    if array.dtype != np.float32 or not fits:
-        wanted = " x ".join("any" if length is None else str(length) for length in shape)
-        raise ValueError(f"{name} of {array.dtype} {array.shape}, not float32 {wanted}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"a {name} that is not finite")
-    return np.ascontiguousarray(array)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import StorageError
+from .storage_checks import check_decoded, check_seal, drop_seal, sealed
 from .storage_columns import COLUMN, KEY, SCALES, Parts, choose_column, extension_type, read_column, schema_words
+from .storage_pages import Footer, decoded_bytes, read_footer
 
 
 def write_parquet(
@@ -25,6 +27,7 @@ def write_parquet(
         raise StorageError("a .parquet file cannot hold rows of no dimensions")
     if scales is not None:
         columns[SCALES] = pyarrow.array(scales)
+    words = sealed(words, *(array for array in (values, scales) if array is not None))
     table = pyarrow.table(columns).replace_schema_metadata({KEY: json.dumps(words, sort_keys=True)})
     pyarrow.parquet.write_table(
         table,
@@ -37,7 +40,7 @@ def write_parquet(
 
 
 def read_parquet(
-    file: IO[bytes], column: str | None = None
+    file: IO[bytes], column: str | None = None, max_bytes: int | None = None
 ) -> tuple[NDArray[Any], NDArray[np.float32] | None, dict[str, str]]:
     """Read what :func:`write_parquet` wrote, or the list column of a file from elsewhere (with no words).
 
@@ -46,11 +49,14 @@ def read_parquet(
     file : binary file
     column : str, optional
         Name of the column; by default ``embedding``, a usual name, or the only column of lists.
+    max_bytes : int, optional
+        How many bytes the column may take decoded; see :func:`~embcodec.storage_checks.check_decoded`.
 
     Raises
     ------
     StorageError
-        Where the file is damaged, or rows have nulls or different lengths.
+        Where the file is damaged, holds another number of rows than it says, takes more memory than `max_bytes`, or
+        where rows have nulls or different lengths.
     """
     pyarrow = _import()
     extension_type()
@@ -60,18 +66,33 @@ def read_parquet(
         schema = reader.schema_arrow
         name = choose_column(schema, column)
         words = schema_words(schema, name)
-        announced = reader.metadata.num_rows * (getattr(schema.field(name).type, "list_size", 1) or 1)
-        if announced > 64 * size:
-            raise StorageError(f"{announced} values are announced in {size} bytes: refused")
         wanted = [name, SCALES] if SCALES in schema.names and words else [name]
+        footer = read_footer(file, size)
+        rows = reader.metadata.num_rows
+        if rows != footer.rows or rows != sum(footer.group_rows):
+            raise StorageError(f"{rows} rows are announced, {sum(footer.group_rows)} in groups: the file is damaged")
+        listed = 4 * rows * (getattr(schema.field(name).type, "list_size", 1) or 1)  # also where rows are null
+        decoded = decoded_bytes(file, size, footer, *wanted)
+        check_decoded(max(listed, decoded), size, max_bytes, f"column {name!r}")
         table = reader.read(columns=wanted, use_threads=False)
         table.validate(full=True)
+        if len(table) != rows:
+            raise StorageError(f"{rows} rows are announced, {len(table)} are there: the file is damaged")
         values, scales, own = _parts(table, name)
         if len(wanted) == 2:
             scales = table.column(SCALES).to_numpy()
+        if _is_as_written(footer, len(wanted)):
+            check_seal(words, *(array for array in (values, scales) if array is not None))
+        else:
+            drop_seal(words)
     except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
         raise StorageError(f"not a .parquet file, or a damaged one: {str(error).partition(chr(10))[0][:200]}") from None
     return values, scales, own or words
+
+
+def _is_as_written(footer: Footer, columns: int) -> bool:
+    """Whether a file looks as :func:`write_parquet` writes it: one that others made of it may have other rows."""
+    return footer.columns == columns and all(chunk.codec == 0 and chunk.plain for chunk in footer.chunks)
 
 
 def _parts(table: Any, name: str) -> Parts:

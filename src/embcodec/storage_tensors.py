@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import json
 import math
-import mmap as memory_map
 import os
 import struct
-import zlib
 from collections.abc import Mapping
 from typing import IO, Any, NamedTuple
 
@@ -25,8 +23,9 @@ from numpy.typing import NDArray
 
 from ._native.floats import PAYLOADS
 from .errors import StorageError
-from .storage_arrays import as_bytes, read_array, widened
+from .storage_arrays import as_bytes, mapped, read_array, widened
 from .storage_atomic import replacing
+from .storage_checks import check_shape, checksum_of, text_checksum
 
 MAX_HEADER = 1 << 16
 """Longest header that is read, bytes: parsed JSON takes many times its text; a matrix needs some hundred."""
@@ -88,7 +87,7 @@ def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metad
         arrays[name] = little
     arrays = dict(sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
     entries: dict[str, dict[str, Any]] = {}
-    end, checksum = 0, 0
+    end = 0
     for name, array in arrays.items():
         start, end = end, end + array.nbytes
         entries[name] = {
@@ -96,8 +95,7 @@ def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metad
             "shape": list(array.shape),
             "data_offsets": [start, end],
         }
-        checksum = zlib.crc32(as_bytes(array), checksum)
-    words = {**metadata, _DATA_CHECKSUM: f"{checksum:08x}"}
+    words = {**metadata, _DATA_CHECKSUM: f"{checksum_of(*arrays.values()):08x}"}
     words[_HEADER_CHECKSUM] = _header_checksum(words, entries)
     header = json.dumps({"__metadata__": words, **entries}, separators=(",", ":")).encode()
     header += b" " * (-(8 + len(header)) % _ALIGNMENT)
@@ -108,15 +106,18 @@ def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metad
         file.write(as_bytes(array))
 
 
-def read_tensors(path: str | os.PathLike[str], *, mmap: bool = False) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read_tensors(
+    path: str | os.PathLike[str], *, mmap: bool = False, verify: bool | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Read the arrays and the metadata of a ``.safetensors`` file.
 
     Parameters
     ----------
     path : path-like
     mmap : bool
-        Map the file instead of reading it: arrays are read-only views, pages come in as they are touched, and
-        the data's checksum is not compared.
+        Map the file instead of reading it: arrays are read-only views, pages come in as they are touched.
+    verify : bool, optional
+        Whether the data's checksum is compared, for which all data is read; by default it is, unless mapped.
 
     Returns
     -------
@@ -136,12 +137,12 @@ def read_tensors(path: str | os.PathLike[str], *, mmap: bool = False) -> tuple[d
     bfloat16 and floats of one byte (F8_E4M3, F8_E5M2) become float32, in memory; tensors of other types that NumPy does
     not have are left out.
     """
-    tensors, metadata, _ = read_tensors_and_others(path, mmap=mmap)
+    tensors, metadata, _ = read_tensors_and_others(path, mmap=mmap, verify=verify)
     return tensors, metadata
 
 
 def read_tensors_and_others(
-    path: str | os.PathLike[str], *, mmap: bool = False
+    path: str | os.PathLike[str], *, mmap: bool = False, verify: bool | None = None
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str], dict[str, str]]:
     """Return what :func:`read_tensors` returns, and by name what the tensors are that it leaves out."""
     with open(path, "rb") as file:
@@ -154,23 +155,20 @@ def read_tensors_and_others(
             for name, entry in entries.items()
             if entry.dtype is None
         }
+        read = [(name, entry, entry.dtype) for name, entry in entries.items() if entry.dtype is not None]
         if mmap and size > start:
-            view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
-            for name, (kind, dtype, shape, offset, _) in entries.items():
-                if dtype is not None:
-                    array = np.frombuffer(view, dtype, math.prod(shape), start + offset).reshape(shape)
-                    tensors[name] = _widened(array, kind)
-            return tensors, metadata, others
-        checksum = 0
-        for name, (kind, dtype, shape, _, length) in entries.items():  # in the order of the file, without gaps
-            if dtype is None:
-                file.seek(length, os.SEEK_CUR)
-                continue
-            array = read_array(file, shape, dtype)
-            checksum = zlib.crc32(as_bytes(array), checksum)
-            tensors[name] = _widened(array, kind)
-        if expected is not None and expected != f"{checksum:08x}":
+            view = mapped(file, size)
+            for name, entry, dtype in read:
+                array = np.frombuffer(view, dtype, math.prod(entry.shape), start + entry.offset)
+                tensors[name] = array.reshape(entry.shape)
+        else:
+            for name, entry, dtype in read:  # in the order of the file
+                file.seek(start + entry.offset)
+                tensors[name] = read_array(file, entry.shape, dtype)
+        wanted = expected is not None and (not mmap if verify is None else verify)
+        if wanted and expected != f"{checksum_of(*tensors.values()):08x}":
             raise StorageError("the data is damaged: its checksum differs")
+        tensors = {name: _widened(array, entries[name].kind) for name, array in tensors.items()}
         return tensors, metadata, others
 
 
@@ -230,8 +228,7 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
             raise StorageError(f"shape or offsets of {name!r} are not whole numbers in range")
         code = _DTYPES.get(kind) or _WIDENED.get(kind, (None,))[0]
         dtype = None if code is None else np.dtype(code)
-        size = end - start if dtype is None else math.prod(shape[:9]) * dtype.itemsize
-        if len(shape) > 8 or size < 0 or size != end - start:
+        if (dtype is not None and check_shape(shape, dtype, repr(name)) != end - start) or end < start:
             raise StorageError(f"shape and size of {name!r} do not agree")
         found.append((start, end, name, _Entry(kind, dtype, shape, start, end - start)))
     position = 0
@@ -246,7 +243,7 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
 
 def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:
     plain = {key: value for key, value in metadata.items() if key != _HEADER_CHECKSUM}
-    return f"{zlib.crc32(json.dumps([plain, entries], sort_keys=True).encode()):08x}"
+    return text_checksum([plain, entries])
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ rows is a shorter .fvecs file: only a cut within a row can be seen.
 
 from __future__ import annotations
 
-import mmap as memory_map
 import struct
 from typing import IO, Any
 
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import StorageError
-from .storage_arrays import as_bytes, read_array
+from .storage_arrays import as_bytes, mapped, read_array
 
 ELEMENTS = {".fbin": "<f4", ".u8bin": "|u1", ".i8bin": "|i1", ".fvecs": "<f4", ".bvecs": "|u1"}
 """The element type that each suffix stands for."""
@@ -50,7 +49,7 @@ def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> 
     if size != expected:
         raise StorageError(f"{rows} x {dimension} {dtype.name} are {expected} bytes, not {size}")
     if mmap and size > 8:
-        view = memory_map.mmap(file.fileno(), size, access=memory_map.ACCESS_READ)
+        view = mapped(file, size)
         return np.frombuffer(view, dtype, rows * dimension, 8).reshape(rows, dimension)
     return read_array(file, (rows, dimension), dtype)
 
@@ -58,7 +57,7 @@ def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> 
 def write_vecs(file: IO[bytes], array: NDArray[Any], suffix: str) -> None:
     """Write rows, each after its dimension."""
     rows, dimension = array.shape
-    if not rows or not 0 < dimension < 1 << 31:
+    if not rows or not dimension or 4 + dimension * array.itemsize >= 1 << 31:
         raise StorageError(f"a {suffix} file cannot hold {rows} rows of {dimension} dimensions")
     record = _record(dimension, suffix)
     block = max(1, (1 << 22) // record.itemsize)
@@ -88,6 +87,8 @@ def read_vecs(file: IO[bytes], size: int, suffix: str) -> NDArray[Any]:
     rows, rest = divmod(size, width)
     if rest:
         raise StorageError(f"rows of {dimension} dimensions take {width} bytes; {size} is not a multiple")
+    if width >= 1 << 31:
+        raise StorageError(f"rows of {dimension} dimensions take {width} bytes; up to {(1 << 31) - 1} are read")
     record = _record(dimension, suffix)
     array = np.empty((rows, dimension), ELEMENTS[suffix])
     file.seek(0)

@@ -255,6 +255,7 @@ static const struct {
     {"hamming", subject_hamming, make_integers, false},  {"search", subject_search, make_integers, false},
     {"slots", subject_slots, make_slots, false},         {"floats", subject_floats, make_floats, false},
     {"lines", subject_lines, make_lines, true},          {"items", subject_items, make_floats, false},
+    {"crc32", subject_crc32, make_floats, false},
 };
 
 static size_t family;

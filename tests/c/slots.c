@@ -28,6 +28,7 @@ static const struct {
     SLOT(dequantize_scaled_f32, "quantize"),
     SLOT(dequantize_unit_f32, "quantize"),
     SLOT(dequantize_ranges_f32, "quantize"),
+    SLOT(crc32, "crc32"),
     SLOT(hadamard_f32, "hadamard"),
     SLOT(lowbit_panel_f32, "lowbit"),
     SLOT(lowbit_code_f32, "lowbit"),

@@ -98,6 +98,16 @@ void subject_quantize(const uint8_t *input, int64_t n) {
     record(codes, m.count);
 }
 
+void subject_crc32(const uint8_t *input, int64_t n) {
+    if (n < 4) return;
+    uint32_t before;
+    memcpy(&before, input, 4);
+    const int64_t half = (n - 4) / 3;
+    const uint32_t whole = ec_crc32(before, input + 4, n - 4);
+    record(&whole, 4);
+    HOLDS(ec_crc32(ec_crc32(before, input + 4, half), input + 4 + half, n - 4 - half) == whole);
+}
+
 void subject_hadamard(const uint8_t *input, int64_t n) {
     matrix m;
     if (!read_matrix(input, n, &m)) return;
@@ -107,7 +117,10 @@ void subject_hadamard(const uint8_t *input, int64_t n) {
         float factor = (i * 7 ^ i >> 3) & 4 ? 0.3f : -0.3f;
         memcpy(factors + 4 * i, &factor, 4);
     }
-    ec_rotate_f32(values, m.rows, m.dimension, factors, rounds, inverse);
+    const ec_array all = {factors, rounds * m.dimension}, fewer = {factors, rounds * m.dimension - 1};
+    HOLDS(ec_rotate_f32(values, m.count, m.rows, m.dimension, fewer, rounds, inverse).status == EC_BAD_ARGUMENT);
+    HOLDS(ec_rotate_f32(values, m.count - 1, m.rows, m.dimension, all, rounds, inverse).status == EC_BAD_ARGUMENT);
+    record_result(ec_rotate_f32(values, m.count, m.rows, m.dimension, all, rounds, inverse));
     record_floats(values, m.count);
 }
 
@@ -120,6 +133,32 @@ static bool moderate(const uint8_t *values, int64_t count) {
         if (value != 0 && !(value > 1e-9f && value < 1e9f)) return false;
     }
     return true;
+}
+
+/* An array that is one element short, or a number that has grown, is seen before anything is read or written. */
+static void shorten_one(ec_lowbit_scheme scheme, int64_t rows, ec_lowbit_rows to, int which) {
+    const int64_t dimension = scheme.dimension, blocks = (dimension + 63) / 64, directions = scheme.directions;
+    switch (which) {
+    case 0: scheme.levels.count--; break;
+    case 1: scheme.thresholds.count--; break;
+    case 2: scheme.patterns.count--; break;
+    case 3: scheme.dimension = INT64_MAX; break;
+    case 4: rows = INT64_MAX; break;
+    case 5: scheme.bits = 3; break;
+    case 6: to.values_count--; break;
+    case 7: to.packed_bytes--; break;
+    case 8: to.scratch_bytes--; break;
+    case 9: to.capacity--; break;
+    default:
+        if (scheme.center.items) scheme.center.count = dimension - 1;
+        else if (scheme.factors.items) scheme.factors.count = scheme.rounds * dimension - 1;
+        else if (scheme.panels.items && which == 10)
+            scheme.panels.count = 64 * blocks * (scheme.dense ? dimension : 64) - 1;
+        else if (directions && which == 11) scheme.along.count = directions * dimension - 1;
+        else if (directions) scheme.weights.count = directions - 1;
+        else return;
+    }
+    HOLDS(ec_lowbit_encode_f32(&scheme, rows, &to).status == EC_BAD_ARGUMENT);
 }
 
 void subject_lowbit(const uint8_t *input, int64_t n) {
@@ -136,9 +175,9 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
     ec_lowbit_scheme scheme = {0};
     scheme.dimension = m.dimension;
     scheme.bits = bits;
-    scheme.levels = levels;
-    scheme.thresholds = thresholds;
-    scheme.patterns = patterns;
+    scheme.levels = (ec_array){levels, n_levels};
+    scheme.thresholds = (ec_array){thresholds, n_levels - 1};
+    scheme.patterns = (ec_array){patterns, n_levels};
     int64_t blocks = (m.dimension + 63) / 64, bytes = m.rows * ((m.dimension + 7) / 8);
     int64_t directions = input[0] & 64 ? 128 : 64, longer = m.dimension > directions ? m.dimension : directions;
     int64_t n_weights = blocks * 64 * longer;
@@ -149,21 +188,32 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
         float weight = (float)((i * 37 ^ i >> 4) % 65 - 32) / 32;
         memcpy(weights + 4 * i, &weight, 4);
     }
-    if (map == 1) scheme.center = weights;
+    const ec_array whole = {weights, n_weights};
+    if (map == 1) scheme.center = whole;
     if (map == 2) {
         scheme.rounds = 2;
-        scheme.factors = weights;
+        scheme.factors = whole;
     }
-    if (map >= 3) scheme.panels = weights;
+    if (map >= 3) scheme.panels = whole;
     scheme.dense = map == 3;
     if (map == 5) {
         scheme.directions = directions;
-        scheme.along = scheme.turned = scheme.added = scheme.weights = weights;
+        scheme.along = scheme.turned = scheme.added = scheme.weights = whole;
     }
-    void *scratch = place(ec_lowbit_scratch_bytes(&scheme, m.rows));
+    ec_lowbit_rows to = {0};
+    to.values = m.values;
+    to.values_count = m.count;
+    to.scratch_bytes = ec_lowbit_scratch_bytes(&scheme, m.rows);
+    to.packed_bytes = bits * bytes;
+    to.capacity = m.rows;
     uint8_t *planes = place(bits * bytes), *scales = place(m.rows * 4), *lengths = place(m.rows * 4);
-    uint8_t *squares = place(m.rows * 8);
-    ec_result result = ec_lowbit_encode_f32(&scheme, m.values, m.rows, scratch, planes, scales, lengths, squares);
+    to.scratch = place(to.scratch_bytes);
+    to.packed = planes;
+    to.scales = scales;
+    to.lengths = lengths;
+    to.squares = place(m.rows * 8);
+    shorten_one(scheme, m.rows, to, input[0] % 13);
+    ec_result result = ec_lowbit_encode_f32(&scheme, m.rows, &to);
     record_result(result);
     if (result.status != EC_OK) {
         HOLDS(result.consumed == ec_check_finite_f32(m.values, m.count).consumed);

@@ -12,6 +12,7 @@ subject subject_items;    /* how to write, width, first index, then the bytes of
 subject subject_floats;   /* form, two bytes, then codes, which are float32 bits as well */
 subject subject_bits;     /* flags, dimension, then float32 bits */
 subject subject_quantize; /* type, dimension, then float32 bits */
+subject subject_crc32;    /* a remainder, then bytes */
 subject subject_hadamard; /* rounds, dimension, then float32 bits */
 subject subject_lowbit;   /* bits and map, dimension, then float32 bits */
 subject subject_dot;      /* sizes, then int8 values */

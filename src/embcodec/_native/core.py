@@ -46,6 +46,7 @@ _REASONS = {
     lib.EC_WRONG_KIND: "a JSON value of another kind than wanted",
     lib.EC_DUPLICATE: "an index given twice",
     lib.EC_TRAILING: "unexpected text after the end",
+    lib.EC_BAD_ARGUMENT: "arrays and numbers that do not go together",
 }
 
 

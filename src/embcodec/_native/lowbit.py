@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bits import check_finite_result
-from .core import ffi, lib, pointer
+from .core import check, ffi, lib, pointer
 
 Floats = NDArray[np.float32]
 
@@ -30,8 +30,8 @@ def rotation_factors(dimension: int, rounds: int, seed: int) -> Floats:
 
 
 def rotate(x: Floats, factors: Floats, *, inverse: bool = False) -> None:
-    """Rotate the rows of `x` in place."""
-    lib.ec_rotate_f32(pointer(x), *x.shape, pointer(factors), len(factors), inverse)
+    """Rotate the rows of `x`, float32, in place; ValueError where the factors are too few."""
+    check(lib.ec_rotate_f32(pointer(x), x.size, *x.shape, _array(factors, np.float32)[0], len(factors), inverse))
 
 
 def panels_of(matrix: Floats) -> Floats:
@@ -61,7 +61,8 @@ class Coder:
         self._kept = {name: _aligned(part) for name, part in parts.items() if isinstance(part, np.ndarray)}
         self._scheme = ffi.new("ec_lowbit_scheme *", {"dimension": dimension, "bits": bits})  # all others zero
         for name, part in parts.items():
-            setattr(self._scheme, name, part if isinstance(part, int) else pointer(self._kept[name]))
+            dtype = np.uint8 if name == "patterns" else np.float32
+            setattr(self._scheme, name, part if isinstance(part, int) else _array(self._kept[name], dtype)[0])
 
     def encode(
         self, x: Floats, planes: NDArray[np.uint8], scales: Floats, lengths: Floats, squares: NDArray[np.float64]
@@ -72,12 +73,21 @@ class Coder:
         ------
         NotFiniteError
         """
-        scratch = _lines(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))))
-        result = lib.ec_lowbit_encode_f32(
-            self._scheme, pointer(x), len(x), pointer(scratch), pointer(planes), pointer(scales), pointer(lengths),
-            pointer(squares),
-        )  # fmt: skip
-        check_finite_result(result, x)
+        scratch = _lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
+        to = ffi.new("ec_lowbit_rows *")
+        to.values, to.values_count = pointer(x), x.size
+        to.scratch, to.scratch_bytes = pointer(scratch), scratch.nbytes
+        to.packed, to.packed_bytes = pointer(planes), planes.nbytes
+        to.scales, to.lengths, to.squares = pointer(scales), pointer(lengths), pointer(squares)
+        to.capacity = min(len(scales), len(lengths), len(squares))
+        check_finite_result(lib.ec_lowbit_encode_f32(self._scheme, len(x), to), x)
+
+
+def _array(array: NDArray[Any], dtype: Any) -> Any:
+    """Return an ``ec_array``, as the first of one; it does not keep `array` alive."""
+    if array.dtype != dtype:
+        raise TypeError(f"an array of {np.dtype(dtype)} is wanted, not of {array.dtype}")
+    return ffi.new("ec_array *", {"items": pointer(array), "count": array.size})
 
 
 def _lines(n_bytes: int) -> NDArray[np.uint8]:
