@@ -23,7 +23,12 @@ Arrays = Mapping[str, NDArray[Any]]
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 _MOST_DIMENSION = (1 << 31) - 1
 _LONGEST_UNIT_ERROR = 0.1  # a row counts as one of unit length up to far less
-_LONGEST_CENTER = 1e9  # for rows of unit length: with a longer one nothing would be left of them
+_UNIT = 1.02  # the longest row of unit length, and what rounding adds
+_SCALE = (
+    1.5  # times sqrt(d) |r| is what |r|^2 / <r, l> can be: the largest part alone gives |r| / sqrt(d) times its level
+)
+_WHITENED_SCALE = 20.0  # over sqrt(d), times |r|: of a whitened row, see csrc/lowbit/encode.c
+_HALF = 2.0**-24  # the smallest float16
 _ENTRY = 1.01  # of what is orthogonal, and of signs: 1, and what rounding adds
 _GAIN = 1e4  # of a partial whitening: within a few, and so are their reciprocals
 
@@ -86,16 +91,19 @@ def codes_of(arrays: Arrays, words: Mapping[str, str]) -> LowBitCodes:
     unit_error = float.fromhex(words["unit_error"])
     if not 0 <= unit_error <= _LONGEST_UNIT_ERROR:
         raise ValueError(f"a unit error of {unit_error}, which is not 0 .. {_LONGEST_UNIT_ERROR}")
-    if is_unit and scheme.center is not None and np.linalg.norm(scheme.center.astype(np.float64)) > _LONGEST_CENTER:
-        raise ValueError("rows of unit length about a center that is nowhere near them")
     small = np.float16 if bits == 1 else np.float32
     planes = arrays["bit_planes"]
     if planes.dtype != np.uint8 or planes.ndim != 2 or planes.shape[1] != bits * -(-dimension // 8):
         raise ValueError(f"bit planes of {planes.dtype} {planes.shape} for {bits} bits of {dimension} dimensions")
-    limits = {"scales": _LARGEST / scheme.scale_unit, "lengths": _LARGEST / (scheme.scale_unit * dimension**0.5)}
-    scales, lengths = (
-        checked_array(arrays, name, small, (len(planes),), least=0, most=most) for name, most in limits.items()
-    )
+    longest = _LARGEST / scheme.scale_unit
+    scales = checked_array(arrays, "scales", small, (len(planes),), least=0, most=longest)
+    if is_unit:
+        apart = 0.0 if scheme.center is None else float(np.linalg.norm(scheme.center.astype(np.float64)))
+        longest = min(longest, _UNIT * (1 + apart) / scheme.scale_unit)
+    lengths = checked_array(arrays, "lengths", small, (len(planes),), least=0, most=longest / dimension**0.5)
+    apart_from_length = scales > max(_SCALE * dimension, _WHITENED_SCALE) * (lengths.astype(np.float64) + _HALF)
+    if apart_from_length.any():
+        raise ValueError(f"the scale and the length of row {int(apart_from_length.argmax())} do not go together")
     return LowBitCodes(np.ascontiguousarray(planes), scales, lengths, scheme, is_unit, unit_error)
 
 
