@@ -13,7 +13,7 @@ from .errors import StorageError
 from .lowbit_codes import LowBitCodes, LowBitScheme
 from .lowbit_rotations import Rotation
 from .storage_atomic import replacing
-from .storage_checks import check_max_bytes, checked_array, flag, whole_number
+from .storage_checks import check_max_bytes, checked_array, checked_texts, flag, whole_number
 from .storage_numpy import read_npz, write_npz
 
 FORMAT = "embcodec quantizer 1"
