@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .dtypes import INTEGERS, OutputDtype
+from .dtypes import INTEGERS, OutputDtype, as_output_dtype
 
 UNIT, PER_VECTOR, RANGES = "unit", "per-vector", "ranges"
 # (a, b) of value = a * code + b, before a row's own scale.
@@ -130,7 +130,7 @@ class Scale:
         ValueError
             For dtypes other than int8 and uint8, or ranges of another dimension.
         """
-        dtype = OutputDtype(output_dtype)
+        dtype = as_output_dtype(output_dtype)
         if dtype not in (OutputDtype.INT8, OutputDtype.UINT8):
             raise ValueError(f"{dtype} codes have no scale")
         if self._kind == RANGES:
@@ -262,7 +262,12 @@ def _aligned(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _as_float32(values: ArrayLike) -> NDArray[np.float32]:
     """Return a copy as float32; what overflows becomes an infinity, which no scale may hold."""
-    array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError("masked scales and ranges: fill them first, with .filled(value)")
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError("scales and ranges are real numbers in rows of one length") from None
     if array.dtype == np.float32:
         return np.array(array, dtype=np.float32, order="C", copy=True)
     if array.dtype.kind not in "fiu":
