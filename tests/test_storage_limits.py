@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import Embeddings, FlatIndex, LowBitQuantizer, StorageError, load, quantize, save
+from embcodec import Embeddings, FlatIndex, LowBitQuantizer, Scale, StorageError, load, quantize, save
 from embcodec.storage_checks import FREE_BYTES
 from embcodec.storage_tensors import read_tensors, write_tensors
 from hostile_files import (
@@ -186,6 +186,14 @@ def test_scales_that_cannot_be(tmp_path: Path, scale: float) -> None:
         write_tensors(tmp_path / "b.safetensors", {**tensors, "scale": scales}, words)
         with pytest.raises(StorageError, match=r"b\.safetensors: .*scale"):
             load(tmp_path / "b.safetensors")
+
+
+def test_scales_that_could_not_be_read_are_not_written(tmp_path: Path) -> None:
+    largest = quantize(np.full((2, 3), np.finfo(np.float32).max, np.float32), "int8", scale="per-vector")
+    save(tmp_path / "a.safetensors", largest)
+    assert load(tmp_path / "a.safetensors") == largest
+    with pytest.raises(StorageError, match="the scale of row 1"):
+        save(tmp_path / "b.npz", Embeddings(np.ones((2, 3), np.int8), "int8", scale=Scale.per_vector([1, 3e38])))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ FORMAT = "embcodec 1"
 Tensors = dict[str, NDArray[Any]]
 Words = dict[str, str]
 
+_LARGEST_SCALE = np.float32(np.finfo(np.float32).max / 127)  # what is measured is no larger
 _LOW_BIT_ARRAYS = ("bit_planes", "scales", "lengths")
 
 
@@ -84,6 +85,7 @@ def _pack_embeddings(rows: Embeddings) -> tuple[Tensors, Words]:
     scale = rows.scale
     tensors = {"values": rows.values}
     if scale is not None and scale.values is not None:
+        _check_scale(scale)
         tensors["scale"] = scale.values
     return tensors, {
         "output_dtype": str(rows.output_dtype),
@@ -102,6 +104,7 @@ def _unpack_embeddings(arrays: Tensors, words: Words, dimension: int) -> Embeddi
         kind = identity.partition(":")[0]
         shape = (None,) if kind == PER_VECTOR else (2, dimension)
         scale = Scale(kind, checked_array(arrays, "scale", np.float32, shape))
+        _check_scale(scale)
     if scale is not None and scale.identity != identity:
         raise ValueError(f"the values of the scale are not those of {identity!r}")
     return Embeddings(
@@ -112,6 +115,13 @@ def _unpack_embeddings(arrays: Tensors, words: Words, dimension: int) -> Embeddi
         words["signed_bytes"],  # type: ignore[arg-type]
         words["bit_order"],  # type: ignore[arg-type]
     )
+
+
+def _check_scale(scale: Scale) -> None:
+    """Refuse scales under which codes stand for infinities: scores would be infinite without a word."""
+    if scale.kind == PER_VECTOR and scale.values is not None and scale.values.max(initial=0) > _LARGEST_SCALE:
+        row = int(scale.values.argmax())
+        raise StorageError(f"the scale of row {row}, {scale.values[row]}, is too large: 127 times it is not finite")
 
 
 def _pack_low_bit(rows: LowBitCodes) -> tuple[Tensors, Words]:
