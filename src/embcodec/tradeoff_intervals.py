@@ -56,7 +56,7 @@ def overlap_interval(per_query: PerQuery, k: int) -> Estimate:
     >>> print(overlap_interval(np.array([1.0, 0.9, 1.0, 0.8] * 25), 10))
     0.925 [0.906, 0.941]
     >>> print(overlap_interval(np.ones(100), 10))  # a loss in a hundred queries may not have been seen
-    1.000 [0.995, 1.000]
+    1.000 [0.994, 1.000]
     """
     return mean_interval(per_query, step=2.0 / k)
 
