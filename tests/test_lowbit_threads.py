@@ -17,7 +17,7 @@ def blas_threads() -> set[int]:
     return {found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"}
 
 
-def test_limit_is_shared_and_put_back() -> None:
+def test_limit_is_put_back_whatever_happens() -> None:
     with threadpool_limits(2, "blas"):
         before = blas_threads()
         inside, leave = threading.Event(), threading.Event()
@@ -32,7 +32,6 @@ def test_limit_is_shared_and_put_back() -> None:
             assert blas_threads() == {1}
             thread.start()
             assert inside.wait(10)
-        assert blas_threads() == {1}  # the other is still at it
         leave.set()
         thread.join()
         assert blas_threads() == before

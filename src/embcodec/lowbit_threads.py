@@ -6,10 +6,9 @@ they wait for each other by turning, and many times longer where anything else r
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from ._native import core
@@ -23,32 +22,14 @@ _MOST_AT_ONCE = 4
 _LONG = 1 << 32
 """Multiplications of one product from which on BLAS' threads are worth their waiting."""
 
-_lock = threading.Lock()
-_inside = 0
-_limits: Any = None
 
-
-@contextmanager
-def one_blas_thread(multiplications: int = 0) -> Iterator[None]:
-    """Keep BLAS to one thread meanwhile, unless products are as long as that; fits at the same time share the limit."""
-    global _inside, _limits
+def one_blas_thread(multiplications: int = 0) -> AbstractContextManager[Any]:
+    """Keep BLAS to one thread meanwhile, unless products are as long as that. (Of fits at once the first does so.)"""
     if multiplications >= _LONG:
-        yield
-        return
+        return nullcontext()
     from threadpoolctl import threadpool_limits
 
-    with _lock:
-        _inside += 1
-        if _inside == 1:
-            _limits = threadpool_limits(limits=1, user_api="blas")
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0:
-                _limits.restore_original_limits()
-                _limits = None
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
