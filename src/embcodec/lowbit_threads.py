@@ -24,12 +24,13 @@ _LONG = 1 << 32
 
 
 def one_blas_thread(multiplications: int = 0) -> AbstractContextManager[Any]:
-    """Keep BLAS to one thread meanwhile, unless products are as long as that. (Of fits at once the first does so.)"""
+    """Keep BLAS to one thread meanwhile, unless products are as long as that; of fits at once the first sees to it."""
     if multiplications >= _LONG:
         return nullcontext()
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(limits=1, user_api="blas")
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
