@@ -9,11 +9,12 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench exhaustive fuzz fuzz-coverage test-sdks test-tiers asan-core test-asan dist clean
+.PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks test-tiers asan-core test-asan \
+    dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | bench | test-sdks | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -52,6 +53,10 @@ lint-c:
 
 bench: $(VENV)/.test $(VENV)/.peers
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s $(PYTEST_ARGS)
+
+# Whether the study's 95% intervals hold the truth in 94 to 97 of 100 samples, from 30 queries on: by simulation.
+interval-coverage: $(VENV)/.core
+	$(BIN)/python benchmarks/interval_coverage.py
 
 # Tiers against the scalar specification in plain C under the sanitizers; NEON under qemu where it is installed.
 test-tiers:

@@ -40,6 +40,11 @@ def test_every_dtype_and_encoding_came_over_the_wire(result: Any) -> None:
         if encoding == "base64":
             assert row["memory_bytes"] * 4 / 3 < row["wire_bytes"] < row["memory_bytes"] * 4 / 3 + 100
     assert rows["float", "float", 256]["overlap"]["mean"] == 1.0
+    studied = {(row["label"], row["dimension"]): row for row in result["study"]["measurements"]}
+    for dtype, label in (("int8", "int8 unit"), ("uint8", "uint8 unit"), ("binary", "bits"), ("ubinary", "bits")):
+        for dimension in (256, 128):  # one measurement, one figure
+            for name in ("one_per_second", "batch_per_second", *(("overlap", "ndcg") if dimension == 256 else ())):
+                assert rows[dtype, "base64", dimension][name] == studied[label, dimension][name]
     assert rows["int8", "base64", 256]["overlap"]["mean"] > rows["binary", "base64", 256]["overlap"]["mean"]
 
 

@@ -98,8 +98,12 @@ def test_an_interrupt_waits_for_what_is_under_way() -> None:
             time.sleep(0.02)
         ended.set()
 
-    with pytest.raises(KeyboardInterrupt):
-        threads.run([task] * 2, 2)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            threads.run([task] * 2, 2)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ended.is_set()
 
 

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from embcodec.embeddings import Embeddings
+from embcodec.quantize import quantize
 from embcodec.search import search
 from embcodec.tradeoff import study
-from embcodec.tradeoff_measures import (
+from embcodec.tradeoff_inputs import same_directions
+from embcodec.tradeoff_intervals import (
+    GAIN_STEP,
     Estimate,
-    bootstrap,
-    bootstrap_ratio,
-    collapse_warnings,
-    ndcg,
-    overlap,
-    pareto,
+    _beta_quantile,
+    mean_interval,
+    overlap_interval,
+    queries_for,
+    ratio_interval,
 )
+from embcodec.tradeoff_measures import collapse_warnings, ndcg, overlap, pareto
+from embcodec.tradeoff_pipeline import Pipeline, rates
 from embcodec.tradeoff_results import Stage
+from embcodec.tradeoff_words import figures, share
+from embcodec.tradeoff_words import seconds as in_seconds
 
 random = np.random.default_rng(11)
+START = random.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_whatever_ran_before() -> None:
+    random.bit_generator.state = START
 
 
 def test_overlap_is_that_of_sets() -> None:
@@ -50,37 +63,83 @@ def test_ndcg_of_known_rankings() -> None:
         ndcg(found, [1, 2, 3])
 
 
-def test_bootstrap_interval_is_that_of_the_normal_law() -> None:
-    values = random.normal(0.5, 0.2, 400)
-    found = bootstrap(values)
+def test_interval_is_that_of_the_normal_law_where_there_are_many_queries() -> None:
+    values = np.clip(random.normal(0.5, 0.15, 400), 0, 1)
+    found = mean_interval(values)
     error = values.std() / math.sqrt(len(values))
     assert found.mean == pytest.approx(values.mean())
     assert found.low == pytest.approx(values.mean() - 1.96 * error, abs=0.15 * error)
     assert found.high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
-    assert bootstrap(values) == found
+    assert mean_interval(values) == found
 
 
-def test_bootstrap_covers_the_truth_as_often_as_it_says() -> None:
-    covered = [
-        interval.low <= 0.7 <= interval.high
-        for interval in (bootstrap(random.binomial(10, 0.7, 120) / 10, resamples=400) for _ in range(300))
-    ]
-    assert 0.90 <= np.mean(covered) <= 0.985
+@pytest.mark.parametrize("share", [0.7, 0.985, 0.997])
+@pytest.mark.parametrize("count", [30, 120])
+def test_intervals_cover_the_truth_as_often_as_they_say(share: float, count: int) -> None:
+    """Near 1 whole samples hold no loss, so that more intervals than 95 in 100 must cover; never much fewer."""
+    drawn = np.random.default_rng(3).binomial(10, share, (400, count)) / 10
+    covered = [interval.low <= share <= interval.high for interval in (overlap_interval(x, 10) for x in drawn)]
+    assert 0.93 <= np.mean(covered) <= (0.985 if share < 0.98 else 1.0)
+
+
+def test_intervals_cover_what_is_all_or_nothing() -> None:
+    drawn = (np.random.default_rng(4).random((400, 60)) < 0.9).astype(float)
+    covered = [interval.low <= 0.9 <= interval.high for interval in map(mean_interval, drawn)]
+    assert 0.93 <= np.mean(covered) <= 0.99
+    ratios = [ratio_interval(x * (np.random.default_rng(i).random(60) < 0.8), x) for i, x in enumerate(drawn)]
+    covered = [interval.low <= 0.8 <= interval.high for interval in ratios if interval is not None]
+    assert 0.93 <= np.mean(covered) <= 0.99
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_no_interval_of_few_queries_is_without_width(value: float) -> None:
+    former = 2.0
+    for count in (1, 2, 3, 5, 10, 30, 100, 10_000):
+        same = np.full(count, value)
+        for interval in (overlap_interval(same, 10), mean_interval(same, step=GAIN_STEP)):
+            assert 0 <= interval.low <= interval.mean == pytest.approx(value)
+            assert interval.mean <= interval.high <= 1
+            assert interval.high - interval.low > 1e-5
+        assert overlap_interval(same, 10).high - overlap_interval(same, 10).low < former
+        former = overlap_interval(same, 10).high - overlap_interval(same, 10).low
+        ratio = ratio_interval(same, same)
+        assert (ratio is None) == (count == 1 or value == 0)
+        assert ratio is None or ratio.low < 1 < ratio.high
+    assert overlap_interval(np.ones(1), 10).low < 0.2
+
+
+def test_quantiles_are_those_of_the_beta_distribution() -> None:
+    """Against closed forms: one of the parameters is 1, or both are 1/2 (the arcsine law)."""
+    for n in (0.5, 1.0, 7.5, 300.0, 20_000.0):
+        assert _beta_quantile(0.025, n, 1.0) == pytest.approx(0.025 ** (1 / n), rel=1e-9)
+        assert _beta_quantile(0.975, 1.0, n) == pytest.approx(-math.expm1(math.log(0.025) / n), rel=1e-9)
+    assert _beta_quantile(0.025, 0.5, 0.5) == pytest.approx(math.sin(math.pi * 0.025 / 2) ** 2, rel=1e-9)
+    assert 1 - _beta_quantile(0.025, 3.5, 1.5) == pytest.approx(_beta_quantile(0.975, 1.5, 3.5), rel=1e-9)
 
 
 def test_ratio_cancels_what_both_share() -> None:
     reference = random.uniform(0.1, 1.0, 200)
-    same = bootstrap_ratio(reference * 0.9, reference)
-    assert same == Estimate(pytest.approx(0.9), pytest.approx(0.9), pytest.approx(0.9))
-    noisy = bootstrap_ratio(random.uniform(0.1, 1.0, 200), reference)
+    same = ratio_interval(reference * 0.9, reference)
+    assert same is not None
+    assert same.mean == pytest.approx(0.9)
+    assert 0 < same.high - same.low < 0.03
+    noisy = ratio_interval(random.uniform(0.1, 1.0, 200), reference)
     assert noisy is not None
     assert noisy.high - noisy.low > 0.05
-    assert bootstrap_ratio(reference, np.zeros(200)) is None
+    assert ratio_interval(reference, np.zeros(200)) is None
+
+
+def test_ends_are_rounded_outwards() -> None:
+    assert str(Estimate(0.9814, 0.97996, 0.98204)) == "0.981 [0.979, 0.983]"
+    assert str(Estimate(0.98, 0.98, 0.98)) == "0.980 [0.980, 0.980]"
 
 
 def test_no_queries_have_no_interval() -> None:
     with pytest.raises(ValueError, match="no queries"):
-        bootstrap(np.zeros(0))
+        overlap_interval(np.zeros(0), 10)
+    for values in ([1.2], [-0.5, 0.5], [float("nan")]):
+        with pytest.raises(ValueError, match="0 to 1"):
+            mean_interval(np.array(values))
 
 
 def test_pareto_front_by_brute_force() -> None:
@@ -262,3 +321,155 @@ def test_of_as_many_bytes_the_one_that_finds_more_is_recommended() -> None:
         tied = replace(found, measurements=[*others, best])
         assert tied.recommend(0.98) is best
         assert tied.recommend(0.98, rescoring_on_disk=True) is best
+
+
+def test_directions_that_are_the_same_are_found_whatever_the_length() -> None:
+    x = clustered(400)
+    x[7] = 0
+    copies = [(401, 3), (402, 3), (405, 399), (406, 0)]
+    many = np.concatenate([x, clustered(8)])
+    for place, of in copies:
+        many[place] = x[of] * np.float32(random.uniform(1e-3, 1e3))
+    expected = np.arange(408)
+    for place, of in copies:
+        expected[place] = of
+    assert same_directions(many).tolist() == expected.tolist()
+    assert same_directions(np.ones((500, 3), np.float32)).tolist() == [0] * 500
+    near = np.stack([x[5], x[5] + np.eye(64, dtype=np.float32)[0] * np.float32(1e-4)])
+    assert same_directions(near).tolist() == [0, 1]
+    assert same_directions(x[:0]).tolist() == []
+
+
+def test_copies_among_the_vectors_count_once() -> None:
+    rows, queries = clustered(600), clustered(80)
+    plain = study(rows, queries, dimensions=[64], multipliers=[], rotation="none")
+    twice = np.concatenate([rows, rows[:200] * 2, rows[50:90]])
+    found = study(twice, queries, dimensions=[64], multipliers=[], rotation="none")
+    assert (found.rows, plain.rows) == (600, 600)
+    assert [m.overlap for m in found.measurements] == [m.overlap for m in plain.measurements]
+    assert any("240 of the 840 vectors are copies" in text for text in found.warnings)
+    assert not any("copies" in text or "length" in text for text in plain.warnings)
+    held_out = study(np.repeat(rows, 3, axis=0), dimensions=[64], multipliers=[], rotation="none")
+    assert (held_out.rows, held_out.queries) == (480, 120)
+
+
+def test_queries_that_are_rows_do_not_find_themselves() -> None:
+    """As if each were asked of the other rows; some queries are rows, others are not."""
+    rows, queries = clustered(500), clustered(60)
+    mixed = np.concatenate([queries, rows[:40] * np.float32(1.5)])
+    found = study(rows, mixed, dimensions=[64], multipliers=[4], rotation="none")
+    assert any("40 of the 100 queries are themselves vectors" in text for text in found.warnings)
+    whole = np.concatenate([queries, rows[:40]])
+    labels = {m.label: m for m in found.measurements}
+    for label, kind in (("bits", "ubinary"), ("int8 unit", "int8")):
+        kept = []
+        for number, query in enumerate(whole):
+            others = np.delete(rows, number - 60, axis=0) if number >= 60 else rows
+            exact = search(query[None], others, 10).indices[0]
+            codes = quantize(others, kind)
+            kept.append(len(set(search(quantize(query[None], kind), codes, 10).indices[0]) & set(exact)) / 10)
+        assert labels[label].overlap.mean == pytest.approx(np.mean(kept), abs=0.01)  # ties of bits fall otherwise
+    bits, asked = quantize(rows, "ubinary"), quantize(whole, "ubinary")
+    with_selves = overlap(search(asked, bits, 10).indices, search(whole, rows, 10).indices)
+    assert labels["bits"].overlap.mean < with_selves.mean() - 0.005
+    assert [stage.candidates for stage in labels["bits, then float x4"].stages] == [40]
+    assert labels["float"].overlap == Estimate(1.0, 1.0, 1.0)
+
+
+def test_a_query_that_is_its_own_answer_has_no_ndcg() -> None:
+    rows = clustered(400)
+    found = study(rows, rows[:50], range(50), dimensions=[64], multipliers=[], rotation="none")
+    assert all(m.ndcg is None for m in found.measurements)
+    assert any("nothing is known to answer 50 of the 50 queries" in text for text in found.warnings)
+    some = study(rows, rows[:50], [[i, i + 100] if i < 40 else [] for i in range(50)], dimensions=[64], rotation="none")
+    assert any("nothing is known to answer 10 of the 50" in text for text in some.warnings)
+    assert some.measurements[0].ndcg is not None
+    with pytest.raises(ValueError, match="row 400, relevant to query 1, is not one of the 400"):
+        study(rows, clustered(2), [3, 400])
+    with pytest.raises(ValueError, match="relevant rows for 1 queries, but 2"):
+        study(rows, clustered(2), [3])
+
+
+def test_answers_follow_their_rows_when_copies_go() -> None:
+    rows, queries = clustered(300), clustered(40)
+    answers = search(queries, rows, 3).indices[:, 2]
+    plain = study(rows, queries, answers, dimensions=[64], multipliers=[], rotation="none")
+    found = study(
+        np.repeat(rows, 2, axis=0), queries, 2 * answers + 1, dimensions=[64], multipliers=[], rotation="none"
+    )
+    assert [m.ndcg for m in found.measurements] == [m.ndcg for m in plain.measurements]
+
+
+def test_queries_that_repeat_are_asked_once() -> None:
+    rows, queries = clustered(300), clustered(40)
+    plain = study(rows, queries, dimensions=[64], multipliers=[], rotation="none")
+    found = study(rows, np.tile(queries, (20, 1)), dimensions=[64], multipliers=[], rotation="none")
+    assert found.queries == 40
+    assert found.measurements[4].overlap == plain.measurements[4].overlap
+    assert any("760 of the 800 queries repeat others" in text for text in found.warnings)
+
+
+def test_vectors_of_other_lengths_are_measured_as_of_unit_length() -> None:
+    rows, queries = clustered(500), clustered(60)
+    lengths = random.uniform(0.1, 30, (500, 1)).astype(np.float32)
+    plain = study(rows, queries, dimensions=[64], multipliers=[], rotation="none")
+    found = study(rows * lengths, queries * 7, dimensions=[64], multipliers=[], rotation="none")
+    for one, other in zip(found.measurements, plain.measurements, strict=True):
+        assert one.overlap.mean == pytest.approx(other.overlap.mean, abs=0.005)
+    warning = next(text for text in found.warnings if "unit length" in text)
+    assert "500 of the 500 vectors" in warning or "499 of the 500 vectors" in warning
+    assert "60 of the 60 queries (length 7.00)" in warning
+    assert "cosine" in warning
+    assert "dot or l2" in warning
+
+
+def test_few_queries_recommend_nothing_and_say_what_would() -> None:
+    rows = clustered(600)
+    for count in (1, 2, 29):
+        found = study(rows, clustered(count), dimensions=[64], multipliers=[], rotation="none")
+        assert found.recommend(0.5) is found.recommend(0.5, rescoring_on_disk=True) is None
+        assert found.advise(0.5)[0].startswith("No recommendation: ")
+        assert "at least 30 queries" in found.advise(0.5)[0]
+        assert any("too few to recommend" in text for text in found.warnings)
+        assert found.to_dict(0.5)["recommended"] is None
+        assert all(m.overlap.low < m.overlap.high for m in found.measurements[1:])
+    enough = study(rows, clustered(30), dimensions=[64], multipliers=[], rotation="none")
+    assert enough.recommend(0.5) is not None
+    few = study(rows[:140], dimensions=[64], multipliers=[], rotation="none")
+    assert "150 vectors to hold them out of" in few.advise(0.5)[0]
+    with pytest.raises(ValueError, match="150 vectors to hold them out of"):
+        study(rows[:4], k=4)
+
+
+def test_a_target_that_so_many_queries_cannot_show_names_the_number_that_can() -> None:
+    found = study(clustered(600), clustered(40), dimensions=[64], multipliers=[], rotation="none")
+    needed = queries_for(0.999, 10)
+    assert needed is not None
+    assert overlap_interval(np.ones(needed), 10).low >= 0.999 > overlap_interval(np.ones(needed - 1), 10).low
+    assert f"ask {needed:,} or more" in " ".join(found.advise(0.999))
+    assert "or more" not in " ".join(found.advise(1.0))
+    assert queries_for(1.0, 10) is None
+
+
+def test_rates_are_of_several_calls_even_of_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[slice] = []
+    run = Pipeline.run
+
+    def counted_run(self: Pipeline, k: int, part: slice = slice(None), threads: int | None = None) -> np.ndarray:
+        asked.append(part)
+        return run(self, k, part, threads)
+
+    monkeypatch.setattr(Pipeline, "run", counted_run)
+    x = Embeddings(clustered(50))
+    found = rates(Pipeline("float", x, x[:1]), 3)
+    assert found.one > 0
+    assert found.batch > 0
+    assert sum(part != slice(None) for part in asked) >= 8
+
+
+def test_numbers_have_no_exponents() -> None:
+    for value in (0.00004, 0.0123, 7.77, 99.96, 100.0, 999.6, 9_995.0, 123_456_789.0):
+        assert not re.search(r"\de", figures(value) + in_seconds(value))
+        assert float(figures(value).replace(",", "")) == pytest.approx(value, rel=0.006)
+    assert in_seconds(123.4) == "120 s"
+    assert (share(0.985), share(0.07)) == ("98.5%", "7%")

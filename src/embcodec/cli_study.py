@@ -164,6 +164,7 @@ def _read_relevant(path: Path) -> list[Any]:
 
 def _write_report(path: Path, found: Study, source: Path, advice: Sequence[str], target: float) -> None:
     from .report import write_report
+    from .tradeoff_words import INTERVALS, share
 
     queries = "rows held out of them" if found.held_out else "queries of their own"
     write_report(
@@ -176,9 +177,10 @@ def _write_report(path: Path, found: Study, source: Path, advice: Sequence[str],
         method=(
             f"Overlap@{found.k} is the part of the {found.k} nearest rows by exact float32 cosine search at full "
             "dimension that is found.",
-            "Intervals are 95% percentile bootstraps over queries (2,000 resamples, seed 0).",
+            INTERVALS,
             f"Codes of 1, 2 and 4 bits were fitted to {found.fitted_to}; no query was.",
-            f"The recommendation takes the fewest bytes among those whose interval lies wholly above {target:.0%}.",
+            "The recommendation takes the fewest bytes among those whose interval lies wholly at or above "
+            f"{share(target)}.",
         ),
         target=target,
     )

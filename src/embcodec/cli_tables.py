@@ -11,9 +11,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from .tradeoff_words import figures
+
 if TYPE_CHECKING:
     from .demo_wire import WireMeasurement
-    from .tradeoff_measures import Estimate
+    from .tradeoff_intervals import Estimate
     from .tradeoff_results import Measurement, Study
 
 _NO_TERMINAL = 200
@@ -116,11 +118,9 @@ def print_wire(wire: Sequence[WireMeasurement]) -> None:
             Column("dim.", [str(row.dimension) for row in wire]),
             Column("wire B", [f"{row.wire_bytes:,.0f}" for row in wire]),
             Column("memory B", [f"{row.memory_bytes:,.0f}" for row in wire]),
-            Column("decode µs", [f"{row.decode_microseconds:.2f}" for row in wire]),
+            Column("decode µs", [figures(row.decode_microseconds) for row in wire]),
             _estimates("overlap@10", [row.overlap for row in wire]),
             _estimates("nDCG@10", [row.ndcg for row in wire], rank=2),
-            Column("q/s one", [f"{row.one_per_second:,.0f}" for row in wire], rank=1),
-            Column("q/s batch", [f"{row.batch_per_second:,.0f}" for row in wire], rank=3),
         ],
         breaks=_changes([row.dimension for row in wire]),
     )
@@ -141,11 +141,11 @@ def print_study(found: Study, recommended: Measurement | None) -> None:
         kept = [f"{row.ndcg_kept.mean:.1%}" if row.ndcg_kept is not None else "" for row in rows]
         columns += [_estimates(f"nDCG@{found.k}", gains, rank=1), Column("of float's", kept, rank=4)]
     columns += [
-        Column("q/s one", [f"{row.one_per_second:,.0f}" for row in rows], rank=2),
-        Column("q/s batch", [f"{row.batch_per_second:,.0f}" for row in rows], rank=5),
+        Column("q/s one", [figures(row.one_per_second) for row in rows], rank=2),
+        Column("q/s batch", [figures(row.batch_per_second) for row in rows], rank=5),
         Column("of reading", [f"{row.of_limit:.0%}" if not row.rescored_with else "" for row in rows], rank=7),
         Column(
-            "encoded/s", [f"{row.encoded_per_second:,.0f}" if row.encoded_per_second else "" for row in rows], rank=6
+            "encoded/s", [figures(row.encoded_per_second) if row.encoded_per_second else "" for row in rows], rank=6
         ),
         Column("kept by stage", [" ".join(f"{stage.recall.mean:.3f}" for stage in row.stages) for row in rows], rank=8),
         Column("*", ["*" if row.on_front else "" for row in rows]),

@@ -16,7 +16,7 @@ import numpy as np
 from ._native.core import active_isa
 from .client import Client
 from .corpus import docstring_pairs
-from .demo_wire import WireMeasurement, check_same, measure_body, measure_codes
+from .demo_wire import WireMeasurement, as_studied, check_same, measure_body, measure_codes
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
 from .report import write_report
@@ -24,6 +24,7 @@ from .search import search
 from .server import running_server
 from .tradeoff import Progress, study
 from .tradeoff_results import Study
+from .tradeoff_words import INTERVALS, figures, seconds
 
 _K = 10
 _TEXT_LENGTH = 400
@@ -144,7 +145,7 @@ def run_demo(
         model_seconds = time.perf_counter() - began
         full = floats.dimension
         truth = search(float_queries, floats, _K, metric="cosine").indices
-        wire: list[WireMeasurement] = []
+        sent = []
         steps = [(dimension, dtype) for dimension in (full, full // 2) for dtype in OutputDtype]
         for number, (dimension, dtype) in enumerate(steps):
             tell(number, len(steps), f"embedding as {dtype}, {dimension} dimensions")
@@ -152,11 +153,10 @@ def run_demo(
             codes, coded_queries = found[EncodingFormat.BASE64]
             check_same(codes, found[EncodingFormat.FLOAT][0])
             check_same(coded_queries, found[EncodingFormat.FLOAT][1])
-            quality = measure_codes(codes, coded_queries, truth, relevant, _K)
+            quality = measure_codes(codes, coded_queries, truth, relevant, _K) if dimension < full else None
             for encoding in EncodingFormat:
-                sent, decoded = measure_body(server.base_url, asked, model, dtype, encoding, dimension)
-                memory = codes.nbytes / len(codes)
-                wire.append(WireMeasurement(str(dtype), str(encoding), dimension, sent, memory, decoded, *quality))
+                size, decoded = measure_body(server.base_url, asked, model, dtype, encoding, dimension)
+                sent.append((codes, encoding, size, decoded, quality))
 
     found_study = study(
         floats,
@@ -166,6 +166,13 @@ def run_demo(
         rotation="whitened",  # "auto" tries them all, and takes its time
         progress=lambda done, total, label: tell(done, total, f"searching: {label}"),
     )
+    wire = []
+    for codes, encoding, size, decoded, quality in sent:
+        alike = as_studied(codes, found_study)
+        assert alike.ndcg is not None
+        kept = (alike.overlap, alike.ndcg) if quality is None else quality
+        row = str(codes.output_dtype), str(encoding), codes.dimension, size, codes.nbytes / len(codes), decoded
+        wire.append(WireMeasurement(*row, *kept, alike.one_per_second, alike.batch_per_second))
     advice = [*found_study.advise(target), *_advise_on_wire(wire, full)]
     result = DemoResult(
         model=model,
@@ -216,7 +223,7 @@ def _advise_on_wire(wire: Sequence[WireMeasurement], full: int) -> list[str]:
         f"{bits.overlap.mean:.1%}. Where that is too little, fetch floats once and encode them yourself.",
         f"Ask for base64: floats then take {compact.wire_bytes:,.0f} bytes a vector on the wire instead of "
         f"{plain.wire_bytes:,.0f}, and are decoded in "
-        f"{compact.decode_microseconds / plain.decode_microseconds:.1%} of the time.",
+        f"{figures(100 * compact.decode_microseconds / plain.decode_microseconds, 2)}% of the time.",
     ]
 
 
@@ -236,11 +243,12 @@ def _write(result: DemoResult) -> None:
     chosen = found.recommend(result.target)
     lean = found.recommend(result.target, rescoring_on_disk=True)
     whole = found.measurements[0]
-    figures = {"documents": f"{result.documents:,}", "queries with a known answer": f"{result.queries:,}"}
+    shown = {"documents": f"{result.documents:,}", "queries with a known answer": f"{result.queries:,}"}
     if chosen is not None:
-        figures["less memory than float, by the recommendation"] = f"{whole.total_bytes / chosen.total_bytes:.1f}×"
+        less = figures(whole.total_bytes / chosen.total_bytes, 2)
+        shown["less memory than float, by the recommendation"] = f"{less}×"
     if lean is not None and lean.rescore_bytes:
-        figures["less to scan, with rescoring from a file"] = f"{whole.total_bytes / lean.code_bytes:.0f}×"
+        shown["less to scan, with rescoring from a file"] = f"{figures(whole.total_bytes / lean.code_bytes, 2)}×"
     write_report(
         result.report,
         found,
@@ -251,20 +259,19 @@ def _write(result: DemoResult) -> None:
             "and encoding, decoded, searched and rescored."
         ),
         advice=result.advice,
-        figures=figures,
+        figures=shown,
         method=(
             f"A query is the first paragraph of a docstring, its known answer the rest of it (its first {_TEXT_LENGTH} "
             "characters).",
             f"Overlap@{_K} is the part of the {_K} nearest documents by exact float32 cosine search at full dimension "
             f"that is found; nDCG@{_K} says how high the known answer is placed.",
-            "Intervals are 95% percentile bootstraps over queries (2,000 resamples, seed 0); ratios resample both "
-            "sides together.",
+            INTERVALS,
             "The recommendation takes the fewest bytes among those whose interval lies wholly at or above the target.",
             f"Both encodings of each dtype were checked to decode to the same values. The collection is small "
             f"({found.rows:,} rows): coarse codes lose more on larger ones. Rates are of this one run: "
             "compare them with each other.",
-            f"Machine: {result.machine}. All of it took {result.total_seconds:.0f} seconds, the model "
-            f"{result.model_seconds:.0f} of them.",
+            f"Machine: {result.machine}. All of it took {seconds(result.total_seconds)}, the model "
+            f"{seconds(result.model_seconds)} of them.",
         ),
         wire=result.wire,
         target=result.target,

@@ -15,10 +15,19 @@ from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
 from .errors import DecodeError, ServiceError
 from .response import decode_response
-from .tradeoff_measures import Estimate, bootstrap, ndcg, overlap
-from .tradeoff_pipeline import Pipeline, rates, timed
+from .tradeoff_intervals import GAIN_STEP, Estimate, mean_interval, overlap_interval
+from .tradeoff_measures import ndcg, overlap
+from .tradeoff_pipeline import Pipeline, timed
+from .tradeoff_results import Measurement, Study
 
 _BODY_ROWS = 256
+_STUDIED_AS = {
+    OutputDtype.FLOAT: "float",
+    OutputDtype.INT8: "int8 unit",
+    OutputDtype.UINT8: "uint8 unit",
+    OutputDtype.BINARY: "bits",
+    OutputDtype.UBINARY: "bits",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class WireMeasurement:
         Overlap@k with exact float32 search at full dimension, and nDCG@k on the known answers, for queries and
         documents both in this dtype.
     one_per_second, batch_per_second : float
-        Queries a second.
+        Queries a second, the study's figures for such codes: measured once, whatever the encoding.
     """
 
     output_dtype: str
@@ -86,13 +95,22 @@ def measure_body(
     return len(body) / len(texts), seconds / len(texts) * 1e6
 
 
+def as_studied(codes: Embeddings, study: Study) -> Measurement:
+    """Return what a study measured of codes such as a service's, compared with each other.
+
+    At full dimension they are the same codes; what is cut a service leaves shorter than unit length, as a study does
+    not, but scans no faster for it.
+    """
+    wanted = _STUDIED_AS[codes.output_dtype], codes.dimension
+    return next(found for found in study.measurements if (found.label, found.dimension) == wanted)
+
+
 def measure_codes(
     codes: Embeddings, queries: Embeddings, truth: NDArray[np.int64], relevant: Sequence[int], k: int
-) -> tuple[Estimate, Estimate, float, float]:
-    """Return overlap, nDCG and queries a second (one by one, batch) of a service's codes compared as they came."""
-    pipe = Pipeline(str(codes.output_dtype), codes, queries)
-    found, speed = pipe.run(k), rates(pipe, k)
-    return bootstrap(overlap(found, truth)), bootstrap(ndcg(found, relevant)), speed.one, speed.batch
+) -> tuple[Estimate, Estimate]:
+    """Return overlap and nDCG of a service's codes compared as they came."""
+    found = Pipeline(str(codes.output_dtype), codes, queries).run(k)
+    return overlap_interval(overlap(found, truth), k), mean_interval(ndcg(found, relevant), step=GAIN_STEP)
 
 
 def check_same(one: Embeddings, other: Embeddings) -> None:

@@ -18,6 +18,7 @@ from .lowbit_files import Fitted, read_quantizer, write_quantizer
 from .lowbit_levels import Floats, Levels, levels_of
 from .lowbit_measure import Trial, some_rows
 from .lowbit_rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
+from .lowbit_threads import one_blas_thread, side_by_side
 from .quantize import as_float_rows
 
 __all__ = ["LowBitCodes", "LowBitQuantizer", "LowBitScheme"]
@@ -122,7 +123,8 @@ class LowBitQuantizer:
             native_bits.require_finite(asked)
         choices = self._choices()
         best = choices[0] if len(choices) == 1 else self._measure(x, asked, choices)
-        self.choice, self._scheme = best, self._fitted(x, best)
+        with one_blas_thread(min(len(x), _LEARN_ROWS) * x.shape[1] ** 2):
+            self.choice, self._scheme = best, self._fitted(x, best)
         return self
 
     def encode(self, x: ArrayLike) -> LowBitCodes:
@@ -207,11 +209,15 @@ class LowBitQuantizer:
             return choices[0]
         trial = Trial(x, queries, self.seed)
         part = np.random.default_rng(self.seed).permutation(len(trial.rows)) % _FOLDS
-        overlaps = {}
-        for choice in choices:
-            if len(choices) > 2 and len(trial.rows) < _LEAST_ROWS.get(_kind(choice), 0) * x.shape[1]:
-                continue  # so few rows would be learned by heart
-            overlaps[choice] = trial.overlaps(self._estimates(trial.queries, trial.rows, part, choice))
+        if len(choices) > 2:  # of too few rows some would be learned by heart
+            rows_a_dimension = len(trial.rows) / x.shape[1]
+            choices = [choice for choice in choices if rows_a_dimension >= _LEAST_ROWS.get(_kind(choice), 0)]
+
+        def measured(choice: str) -> NDArray[np.float64]:
+            return trial.overlaps(self._estimates(trial.queries, trial.rows, part, choice))
+
+        with one_blas_thread():
+            overlaps = dict(zip(choices, side_by_side(measured, choices), strict=True))
         self.report = {choice: float(found[0].mean()) for choice, found in overlaps.items()}
         return trial.best_of(overlaps, None if PLAIN in overlaps else _WHITENED)
 
@@ -220,9 +226,11 @@ class LowBitQuantizer:
         if choice == PLAIN:  # nothing is fitted
             return self._fitted(x, choice).encode(x).estimate(queries)
         estimates = np.empty((len(queries), len(x)), np.float32)
-        for fold in range(_FOLDS):
-            here = part == fold
-            estimates[:, here] = self._fitted(x[~here], choice).encode(x[here]).estimate(queries)
+        folds = [
+            self._fitted(x[part != fold], choice).encode(x[part == fold]).estimate(queries) for fold in range(_FOLDS)
+        ]
+        order = np.argsort(part, kind="stable")  # all at once: line by line, not column by column
+        np.take(np.concatenate(folds, axis=1), np.argsort(order), axis=1, out=estimates, mode="clip")
         return estimates
 
 

@@ -88,10 +88,23 @@ class Trial:
     def _best(self, scores: Floats) -> NDArray[np.int64]:
         """Return the places of each query's greatest scores, greatest first, without its own; `scores` is changed."""
         scores[np.arange(len(self._own)), self._own] = -np.inf
-        deepest = self._depths[-1]
-        places = np.argpartition(scores, scores.shape[1] - deepest, axis=1)[:, -deepest:]
+        places = _greatest(scores, self._depths[-1])
         order = np.argsort(-np.take_along_axis(scores, places, axis=1), axis=1, kind="stable")
         return np.take_along_axis(places, order, axis=1)
+
+
+def _greatest(scores: Floats, count: int) -> NDArray[np.int64]:
+    """Return the places of each line's greatest scores, in no order of theirs.
+
+    Finding the least of them and then who reaches it takes half the time of sorting out places.
+    """
+    first = scores.shape[1] - count
+    least = np.partition(scores, first, axis=1)[:, first, None]
+    reached = np.flatnonzero(scores >= least)
+    if len(reached) != count * len(scores):  # several are the least
+        reached = np.argpartition(scores, first, axis=1)[:, first:]
+    places: NDArray[np.int64] = reached.reshape(len(scores), count) % scores.shape[1]
+    return places
 
 
 def some_rows(x: Floats, most: int, seed: int) -> Floats:

@@ -214,12 +214,20 @@ def _learned_matrix(x: Floats, levels: Levels, rounds: int) -> Floats:
         return matrix
     x = x[kept] / lengths[kept] * np.float32(np.sqrt(dimension))
     for _ in range(rounds):
-        codes = levels.levels[np.searchsorted(levels.thresholds, x @ matrix)]
+        codes = _nearest(levels, x @ matrix)
         towards = (x.T @ codes).astype(np.float64)
         # Directions in which the sample says nothing stay as they are.
         towards += 1e-3 * np.trace(towards @ matrix.T) / dimension * matrix
         matrix = _orthogonal_factor(towards).astype(np.float32)
     return np.ascontiguousarray(matrix)
+
+
+def _nearest(levels: Levels, x: Floats) -> Floats:
+    """Return the level nearest to each value: as searching the thresholds, but without a branch a value."""
+    passed = np.zeros(x.shape, np.uint8)
+    for threshold in levels.thresholds:
+        passed += x > threshold
+    return levels.levels.take(passed)
 
 
 def _orthogonal_factor(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,8 +12,9 @@ from . import __version__
 from .errors import EmbcodecError
 from .report_figures import bars, cost_and_quality, intervals, shown
 from .storage_atomic import replacing
-from .tradeoff_measures import Estimate
+from .tradeoff_intervals import Estimate
 from .tradeoff_results import Measurement, Study
+from .tradeoff_words import figures as digits
 
 if TYPE_CHECKING:
     from .demo_wire import WireMeasurement
@@ -88,7 +89,7 @@ def _quality_sections(study: Study, target: float) -> Iterable[str]:
     )
     yield _figure(lambda: cost_and_quality(study.measurements, k, target))
     yield f"<h2>Every way at {study.dimension} dimensions</h2>"
-    yield "<p>Points are means over queries, bands 95% bootstrap intervals.</p>"
+    yield "<p>Points are means over queries, bands 95% intervals.</p>"
     yield _figure(lambda: intervals(study.measurements, k, target))
     yield "<h2>All measurements</h2>"
     yield (
@@ -148,8 +149,8 @@ def _quality_table(study: Study, recommended: Measurement | None) -> str:
         if known:
             kept = found.ndcg_kept
             cells += [_estimate(found.ndcg), f"{kept.mean:.1%}" if kept is not None else ""]
-        encoded = _rate(found.encoded_per_second) if found.encoded_per_second else ""
-        cells += [_rate(found.one_per_second), _rate(found.batch_per_second), _part(found), encoded]
+        encoded = digits(found.encoded_per_second) if found.encoded_per_second else ""
+        cells += [digits(found.one_per_second), digits(found.batch_per_second), _part(found), encoded]
         classes = ["best"] * (found == recommended) + ["group"] * (found.dimension != former)
         former = found.dimension
         rows.append((" ".join(classes), cells))
@@ -191,7 +192,11 @@ def _wire_sections(wire: Sequence[WireMeasurement], k: int) -> Iterable[str]:
         lambda: bars(dtypes, times, "microseconds a vector", "Time to decode a vector, by dtype and encoding")
     )
     yield "<h2>What the service’s own codes keep</h2>"
-    yield "<p>Queries and documents both in the service’s dtype, compared as they came.</p>"
+    yield (
+        "<p>Queries and documents both in the service’s dtype, compared as they came. At full dimension they are what "
+        "the table of all measurements names float, int8 unit, uint8 unit and bits, and what it says of these; cut "
+        "ones a service leaves shorter than unit length.</p>"
+    )
     head = [
         "dtype",
         "encoding",
@@ -201,8 +206,6 @@ def _wire_sections(wire: Sequence[WireMeasurement], k: int) -> Iterable[str]:
         "decode, µs",
         f"overlap@{k}",
         f"nDCG@{k}",
-        "queries/s, one by one",
-        "in a batch",
     ]
     rows = []
     former = full
@@ -213,11 +216,9 @@ def _wire_sections(wire: Sequence[WireMeasurement], k: int) -> Iterable[str]:
             str(row.dimension),
             f"{row.wire_bytes:,.0f}",
             f"{row.memory_bytes:,.0f}",
-            f"{row.decode_microseconds:.2f}",
+            digits(row.decode_microseconds),
             _estimate(row.overlap),
             _estimate(row.ndcg),
-            _rate(row.one_per_second),
-            _rate(row.batch_per_second),
         ]
         rows.append(("group" if row.dimension != former else "", cells))
         former = row.dimension
@@ -258,15 +259,8 @@ def _table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], words
 def _estimate(estimate: Estimate | None) -> str:
     if estimate is None:
         return ""
-    return f"{estimate.mean:.3f} <small>{estimate.low:.3f}–{estimate.high:.3f}</small>"
-
-
-def _rate(value: float) -> str:
-    """Three digits that count: a rate measured once has no more."""
-    if value < 1000:
-        return f"{value:.3g}"
-    scale = 10 ** (len(str(int(value))) - 3)
-    return f"{round(value / scale) * scale:,}"
+    low, high = estimate.rounded()
+    return f"{estimate.mean:.3f} <small>{low:.3f}–{high:.3f}</small>"
 
 
 def _part(found: Measurement) -> str:

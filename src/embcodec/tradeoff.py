@@ -9,18 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .codec_bits import as_array
-from .dtypes import OutputDtype
 from .embeddings import Embeddings
-from .search import search
 from .tradeoff_codes import LowBit, standard_pipelines
-from .tradeoff_measures import bootstrap, bootstrap_ratio, collapse_warnings, ndcg, overlap, pareto
+from .tradeoff_inputs import Inputs, prepare_inputs
+from .tradeoff_intervals import (
+    EXACTLY_ALL,
+    FEWEST_QUERIES,
+    GAIN_STEP,
+    Estimate,
+    PerQuery,
+    mean_interval,
+    overlap_interval,
+    ratio_interval,
+)
+from .tradeoff_measures import collapse_warnings, ndcg, overlap, pareto
 from .tradeoff_pipeline import Pipeline, rates
 from .tradeoff_results import Measurement, Stage, Study
+from .tradeoff_words import counted, next_step
 
 Progress = Callable[[int, int, str], None]
-_HELD_OUT = 300
-_MOST_TO_FIT = 20_000
 
 
 def study(
@@ -42,10 +49,12 @@ def study(
     Parameters
     ----------
     vectors : array-like, shape (n, d), or float Embeddings
+        Of rows that are alike but for their length one is kept: copies would tie.
     queries : array-like, shape (n_queries, d), optional
-        By default up to 300 of the vectors, taken out of them.
+        By default up to 300 of the vectors, taken out of them. One that is a vector itself does not find itself; one
+        that comes twice is asked once. Fewer than 30 are too few for a recommendation.
     relevant : sequence of length n_queries, optional
-        The row, or rows, that answer each query; nDCG is then reported too.
+        The row, or rows, that answer each query; nDCG is then reported too, of the queries that have any.
     dimensions : sequence of int, optional
         Vectors are also cut to these; by default to a half and a quarter.
     k : int
@@ -66,11 +75,12 @@ def study(
     Returns
     -------
     Study
+        Its `warnings` say what was done to the vectors and what makes the figures less sure.
 
     Raises
     ------
     ValueError
-        For codes instead of floats, too few rows, or shapes that do not fit.
+        For codes instead of floats, too few rows, relevant rows that are not there, or shapes that do not fit.
 
     Examples
     --------
@@ -79,47 +89,44 @@ def study(
     >>> found.measurements[0].label, found.measurements[0].overlap.mean
     ('float', 1.0)
     """
-    rows = _floats(vectors, "vectors")
-    generator = np.random.default_rng(seed)
-    others = None
-    if sample is not None and relevant is None:
-        keep = sample + (min(_HELD_OUT, sample // 4) if queries is None else 0)
-        if len(rows) > keep:
-            kept = np.zeros(len(rows), bool)
-            kept[generator.choice(len(rows), keep, replace=False)] = True
-            left = np.flatnonzero(~kept)
-            rows, others = rows[kept], rows[left[:: -(-len(left) // _MOST_TO_FIT)]]
-    held_out = queries is None
-    if queries is None:
-        if relevant is not None:
-            raise ValueError("relevant rows are those of given queries: pass queries too")
-        rows, asked = _hold_out(rows, k, generator)
-    else:
-        asked = _floats(queries, "queries")
-    if asked.shape[1] != rows.shape[1]:
-        raise ValueError(f"queries have {asked.shape[1]} dimensions, vectors {rows.shape[1]}")
-    if not len(rows) or not len(asked) or not 1 <= k <= len(rows):
-        raise ValueError(f"{len(rows)} vectors and {len(asked)} queries are too few for the {k} nearest")
+    found = prepare_inputs(vectors, queries, relevant, k=k, sample=sample, generator=np.random.default_rng(seed))
+    rows, asked, others = found.rows, found.queries, found.others
     full = rows.shape[1]
     wanted = sorted({full, *(dimensions or (max(1, full // 2), max(1, full // 4)))}, reverse=True)
     if wanted[0] > full or wanted[-1] < 1:
         raise ValueError(f"dimensions are within 1 .. {full}, not {wanted}")
-    truth = search(asked, rows, k, metric="cosine", threads=threads).indices
+    truth = Pipeline("float", Embeddings(rows), Embeddings(asked), own=found.own).run(k, threads=threads)
     low_bit = LowBit(rows if others is None else others, rotation, seed)
     pipelines: list[Pipeline] = []
     for number, size in enumerate(wanted):
         if progress is not None:
             progress(number, len(wanted), f"coding at {size} dimensions")
         pipelines += standard_pipelines(rows, asked, size, multipliers, low_bit)
-    measurements = measure(pipelines, truth, relevant, k=k, threads=threads, progress=progress)
-    warnings = collapse_warnings(rows)
-    if len(asked) < 100:
-        warnings.append(f"{len(asked)} queries are few: the intervals are wide")
-    if len(rows) < 100 * k:
-        warnings.append(f"{len(rows)} rows are few: larger collections lose more to coarse codes")
-    warnings += low_bit.warnings(rows)
+    pipelines = [replace(pipe, own=found.own) for pipe in pipelines]
+    measurements = measure(pipelines, truth, found.relevant, k=k, threads=threads, progress=progress)
+    warnings = found.warnings + collapse_warnings(rows) + _doubts(found, k) + low_bit.warnings(rows)
     fitted_to = f"{len(low_bit.sample):,} rows that {'are searched too' if others is None else 'are not searched'}"
-    return Study(measurements, len(rows), full, len(asked), k, held_out, warnings, fitted_to)
+    return Study(measurements, len(rows), full, len(asked), k, found.held_out, warnings, fitted_to)
+
+
+def _doubts(found: Inputs, k: int) -> list[str]:
+    """Say in words what there is too little of."""
+    warnings = []
+    asked = len(found.queries)
+    if asked < FEWEST_QUERIES:
+        warnings.append(
+            f"{counted(asked, 'query is', 'queries are')} too few to recommend anything by: {next_step(found.held_out)}"
+        )
+    elif asked < 100:
+        warnings.append(f"{asked} queries are few: the intervals are wide")
+    if len(found.rows) < 100 * k:
+        warnings.append(f"{len(found.rows)} rows are few: larger collections lose more to coarse codes")
+    without = sum(not len(some) for some in found.relevant or ())
+    if without:
+        warnings.append(
+            f"nothing is known to answer {without:,} of the {asked:,} queries: nDCG is of the other {asked - without:,}"
+        )
+    return warnings
 
 
 def measure(
@@ -131,7 +138,7 @@ def measure(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> list[Measurement]:
-    """Run every pipeline; the first is what the others' nDCG is compared with.
+    """Run every pipeline; the first is the exact search that the others are compared with.
 
     Parameters
     ----------
@@ -142,11 +149,12 @@ def measure(
     """
     found = []
     reference = None
+    answered = np.array([np.size(some) > 0 for some in relevant] if relevant is not None else [], bool)
     for number, pipe in enumerate(pipelines):
         if progress is not None:
             progress(number, len(pipelines), f"{pipe.label}, {pipe.codes.dimension} dimensions")
         *former, indices = pipe.stages(k, threads=threads)
-        gains = ndcg(indices, relevant) if relevant is not None else None
+        gains = ndcg(indices, relevant)[answered] if relevant is not None and answered.any() else None
         reference = gains if reference is None else reference
         speed = rates(pipe, k, threads)
         found.append(
@@ -158,14 +166,14 @@ def measure(
                 rescore_multiplier=pipe.multiplier,
                 code_bytes=pipe.codes.nbytes / len(pipe.codes),
                 rescore_bytes=pipe.rows.nbytes / len(pipe.rows) if pipe.rows is not None else 0.0,
-                overlap=bootstrap(overlap(indices, truth)),
-                ndcg=bootstrap(gains) if gains is not None else None,
-                ndcg_kept=bootstrap_ratio(gains, reference) if gains is not None and reference is not None else None,
+                overlap=EXACTLY_ALL if number == 0 else overlap_interval(overlap(indices, truth), k),
+                ndcg=mean_interval(gains, step=GAIN_STEP) if gains is not None else None,
+                ndcg_kept=_kept(gains, reference, number == 0),
                 one_per_second=speed.one,
                 batch_per_second=speed.batch,
                 of_limit=speed.of_limit,
                 encoded_per_second=len(pipe.codes) / pipe.encode_seconds if pipe.encode_seconds else None,
-                stages=tuple(Stage(kept.shape[1], bootstrap(overlap(kept, truth))) for kept in former),
+                stages=tuple(Stage(kept.shape[1], overlap_interval(overlap(kept, truth), k)) for kept in former),
                 note=pipe.note,
             )
         )
@@ -173,26 +181,7 @@ def measure(
     return [replace(m, on_front=best) for m, best in zip(found, front, strict=True)]
 
 
-def _floats(x: ArrayLike | Embeddings, name: str) -> NDArray[np.float32]:
-    if isinstance(x, Embeddings):
-        if x.output_dtype is not OutputDtype.FLOAT:
-            raise ValueError(f"{name} are {x.output_dtype} codes; a study begins with the floats they came from")
-        x = x.values
-    array = np.ascontiguousarray(as_array(x))
-    if array.ndim != 2 or array.dtype.kind != "f":
-        raise ValueError(f"{name} are floats of shape (n, dimension), not {array.dtype} {array.shape}")
-    array = array.astype(np.float32, copy=False)
-    if not np.isfinite(array).all():
-        raise ValueError(f"row {int((~np.isfinite(array)).any(axis=1).argmax())} of {name} has NaN or Infinity")
-    return array
-
-
-def _hold_out(
-    rows: NDArray[np.float32], k: int, generator: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    count = min(_HELD_OUT, len(rows) // 5)
-    if count < 1 or len(rows) - count < k:
-        raise ValueError(f"{len(rows)} vectors are too few to hold out queries from")
-    taken = np.zeros(len(rows), bool)
-    taken[generator.choice(len(rows), count, replace=False)] = True
-    return rows[~taken], rows[taken]
+def _kept(gains: PerQuery | None, reference: PerQuery | None, itself: bool) -> Estimate | None:
+    if gains is None or reference is None or not reference.any():
+        return None
+    return EXACTLY_ALL if itself else ratio_interval(gains, reference)

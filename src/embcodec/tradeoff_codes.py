@@ -18,6 +18,7 @@ from .index_search import HAMMING_MULTIPLIER
 from .lowbit import LowBitQuantizer
 from .quantize import quantize, truncate
 from .tradeoff_pipeline import Pipeline, timed
+from .tradeoff_words import seconds as in_seconds
 
 Floats = NDArray[np.float32]
 
@@ -63,7 +64,7 @@ class LowBit:
             quantizer = LowBitQuantizer(bits, rotation=rotation, seed=self._seed).fit(sample)
             fitted = time.perf_counter() - began
             codes, seconds = timed(partial(quantizer.encode, unit))
-            note = f"{quantizer.choice}, fitted in {fitted:.2g} s"
+            note = f"{quantizer.choice}, fitted in {in_seconds(fitted)}"
             label = f"{bits} bit{'s' * (bits > 1)}"
             yield Pipeline(label, codes, queries, encode_seconds=seconds, note=note)
 

@@ -1,27 +1,14 @@
-"""How good a ranking is, and how sure one can be of it: overlap, nDCG, bootstrap intervals, collapse."""
+"""How good a ranking is: overlap, nDCG, the front of costs and gains, collapse."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-PerQuery = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over queries and the interval in which it lies with 95% confidence."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+from .tradeoff_intervals import PerQuery
 
 
 def overlap(found: NDArray[Any], truth: NDArray[Any]) -> PerQuery:
@@ -78,45 +65,6 @@ def ndcg(found: NDArray[Any], relevant: Sequence[Any] | NDArray[Any]) -> PerQuer
         if len(wanted):
             scores[query] = gains[np.isin(found[query], wanted)].sum() / ideal[min(k, len(wanted))]
     return scores
-
-
-def bootstrap(per_query: PerQuery, *, resamples: int = 2000, seed: int = 0) -> Estimate:
-    """Return the mean over queries with its 95% percentile interval, by drawing queries with replacement.
-
-    Examples
-    --------
-    >>> bootstrap(np.array([1.0, 1.0, 1.0]))
-    Estimate(mean=1.0, low=1.0, high=1.0)
-    """
-    counts = _draws(len(per_query), resamples, seed)
-    return _interval(per_query.mean(), (counts @ per_query) / len(per_query))
-
-
-def bootstrap_ratio(
-    per_query: PerQuery, reference: PerQuery, *, resamples: int = 2000, seed: int = 0
-) -> Estimate | None:
-    """Return mean / reference mean with its interval; both are drawn together, so what they share cancels.
-
-    None where the reference may well be 0.
-    """
-    counts = _draws(len(per_query), resamples, seed)
-    below = counts @ reference
-    whole = reference.mean()
-    if whole == 0 or not below.all():
-        return None
-    return _interval(per_query.mean() / whole, (counts @ per_query) / below)
-
-
-def _draws(count: int, resamples: int, seed: int) -> PerQuery:
-    if count < 1:
-        raise ValueError("no queries, no interval")
-    generator = np.random.default_rng(seed)
-    return generator.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64)
-
-
-def _interval(mean: Any, means: PerQuery) -> Estimate:
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Estimate(float(mean), float(min(low, mean)), float(max(high, mean)))
 
 
 def pareto(costs: Sequence[float], gains: Sequence[float]) -> list[bool]:

@@ -18,7 +18,9 @@ from .search_rescore import rescore
 
 T = TypeVar("T")
 _BUDGET = 0.05
-"""Seconds that may go into repeating a batch, to find what it takes undisturbed."""
+"""Seconds that may go into repeating a measurement, to find what it takes undisturbed."""
+_FEWEST_CALLS, _CALLS = 7, 32
+"""Queries asked one by one."""
 _SHORT = {OutputDtype.BINARY: "bits", OutputDtype.UBINARY: "bits"}
 
 
@@ -42,6 +44,8 @@ class Pipeline:
         That encoding `codes` took; 0: unknown.
     note : str
         How they were fitted, if they were.
+    own : ndarray of int64, (n_queries,), or None
+        The row that each query is itself, which is not found; -1: none.
     """
 
     label: str
@@ -54,6 +58,7 @@ class Pipeline:
     again: Embeddings | None = None
     again_multiplier: int = 1
     note: str = ""
+    own: NDArray[np.int64] | None = None
 
     @property
     def kind(self) -> str:
@@ -83,9 +88,12 @@ class Pipeline:
         """Return the row numbers that each stage keeps for each query in `part`, best first; k in the last."""
         queries = self.queries[part]
         metric = "cosine" if queries.output_dtype is OutputDtype.FLOAT else None
-        wanted = min(k * self.multiplier, len(self.codes))
-        scanned = min(wanted * self.again_multiplier, len(self.codes))
-        kept = [search(queries, self.codes, scanned, metric=metric, threads=threads).indices]
+        own = None if self.own is None else self.own[part]
+        others = len(self.codes) - (own is not None)
+        wanted = min(k * self.multiplier, others)
+        scanned = min(wanted * self.again_multiplier, others)
+        found = search(queries, self.codes, scanned + (own is not None), metric=metric, threads=threads)
+        kept = [_without(own, found.indices)]
         if self.again is not None:
             found = rescore(
                 self.again[part], kept[-1], self.codes, wanted, metric="cosine", query_precision="int8", threads=threads
@@ -99,6 +107,16 @@ class Pipeline:
     def run(self, k: int, part: slice = slice(None), threads: int | None = None) -> NDArray[Any]:
         """Return the row numbers of the k best of each query in `part`, best first."""
         return self.stages(k, part, threads)[-1]
+
+
+def _without(own: NDArray[np.int64] | None, found: NDArray[Any]) -> NDArray[Any]:
+    """Return what was found without each query's own row; without the last where it was not found."""
+    if own is None:
+        return found
+    stays = found != own[:, None]
+    stays[stays.all(axis=1), -1] = False
+    others: NDArray[Any] = found[stays].reshape(len(found), -1)
+    return others
 
 
 def timed(work: Callable[[], T], repeats: int = 3) -> tuple[T, float]:
@@ -131,15 +149,18 @@ class Rates(NamedTuple):
 def rates(pipe: Pipeline, k: int, threads: int | None = None) -> Rates:
     """Measure how many queries a second a pipeline answers."""
     count = len(pipe.queries)
-    seconds = []
-    for number in range(min(count, 32)):
+    pipe.run(k, slice(0, 1), threads)  # what the first call sets up is not a query's
+    seconds: list[float] = []
+    while len(seconds) < _FEWEST_CALLS or (len(seconds) < _CALLS and sum(seconds) < _BUDGET):
+        number = len(seconds) % count
         start = time.perf_counter()
         pipe.run(k, slice(number, number + 1), threads)
         seconds.append(time.perf_counter() - start)
-    once = timed(lambda: pipe.run(k, threads=threads), repeats=1)[1]
-    repeats = min(20, int(_BUDGET / once))
-    best = min(once, timed(lambda: pipe.run(k, threads=threads), repeats)[1]) if repeats else once
-    one = float(np.median(seconds))
+    best, spent, runs = float("inf"), 0.0, 0
+    while runs < 1 or (runs < 20 and spent + best < _BUDGET):
+        once = timed(lambda: pipe.run(k, threads=threads), repeats=1)[1]
+        best, spent, runs = min(best, once), spent + once, runs + 1
+    one = max(float(np.median(seconds)), 1e-9)
     scanned = pipe.codes.bit_planes if isinstance(pipe.codes, LowBitCodes) else pipe.codes.values
     _, reading = timed(scanned.reshape(-1).view(np.uint8).max, repeats=5)
-    return Rates(1 / one, count / best, reading / one)
+    return Rates(1 / one, count / max(best, 1e-9), reading / one)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .tradeoff_measures import Estimate
+from .tradeoff_intervals import FEWEST_QUERIES, Estimate, queries_for
+from .tradeoff_words import counted, figures, next_step, percents, share
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class Study:
         """Return the measurement with the fewest bytes whose overlap is at least `target`, or None.
 
         The lower end of the interval must reach the target, not the mean alone. Among those of as many bytes the one
-        that finds most is taken, then the fastest, then the one of fewest stages.
+        that finds most is taken, then the fastest, then the one of fewest stages. Of fewer than 30 queries nothing
+        follows, so that there is none.
 
         Parameters
         ----------
@@ -126,7 +128,8 @@ class Study:
         """
         if not 0 <= target <= 1:
             raise ValueError(f"the target is a part of float's recall, 0 to 1, not {target}")
-        good = [found for found in self.measurements if found.overlap.low >= target]
+        sure = self.queries >= FEWEST_QUERIES
+        good = [found for found in self.measurements if sure and found.overlap.low >= target]
         if not good:
             return None
         return min(
@@ -165,25 +168,33 @@ class Study:
 def _advise(found: Study, target: float) -> list[str]:
     whole = found.measurements[0]
     best, lean = found.recommend(target), found.recommend(target, rescoring_on_disk=True)
+    if found.queries < FEWEST_QUERIES:
+        few = counted(found.queries, "query is", "queries are")
+        return [f"No recommendation: {few} too few to make one by; {next_step(found.held_out)}."]
     sentences = []
     if best is None or best.total_bytes >= whole.total_bytes:
-        sentences.append(f"Nothing smaller finds {target:.0%} of float's {found.k} nearest for sure: keep float.")
+        sentences.append(f"Nothing smaller finds {share(target)} of float's {found.k} nearest for sure: keep float.")
+        needed = queries_for(target, found.k)
+        if needed is not None and needed > found.queries:
+            sentences.append(
+                f"By {found.queries:,} queries no code could show that it does, not one that loses nothing: ask "
+                f"{needed:,} or more."
+            )
     else:
         sentences.append(
             f"Store {_name(best, found)}: {best.total_bytes:,.0f} bytes a vector instead of {whole.total_bytes:,.0f} "
-            f"({whole.total_bytes / best.total_bytes:.1f} times less), and {_finds(best)} of float's {found.k} nearest "
-            f"are found; {target:.0%} were asked for."
+            f"({figures(whole.total_bytes / best.total_bytes, 2)} times less), and {_finds(best)} of float's {found.k} "
+            f"nearest are found; {share(target)} were asked for."
         )
     if lean is not None and lean.rescore_bytes and (best is None or lean.code_bytes < best.total_bytes):
         sentences.append(
             f"To hold less in memory, keep {lean.rescored_with} rows for rescoring in a mapped file and scan "
             f"{_name(lean, found)}: {lean.code_bytes:,.0f} bytes a vector in memory "
-            f"({whole.total_bytes / lean.code_bytes:.0f} times less), {lean.rescore_bytes:,.0f} on disk, and "
+            f"({figures(whole.total_bytes / lean.code_bytes, 2)} times less), {lean.rescore_bytes:,.0f} on disk, and "
             f"{_finds(lean)} are found."
         )
     kept = [
-        f"{_name(chosen, found)} keeps {chosen.ndcg_kept.mean:.1%} "
-        f"({chosen.ndcg_kept.low:.1%} to {chosen.ndcg_kept.high:.1%})"
+        f"{_name(chosen, found)} keeps {percents(chosen.ndcg_kept)}"
         for chosen in dict.fromkeys((best, lean))
         if chosen is not None and chosen.ndcg_kept is not None and chosen.label != whole.label
     ]
@@ -191,9 +202,12 @@ def _advise(found: Study, target: float) -> list[str]:
         sentences.append(f"Of float's nDCG@{found.k} on the known answers, {' and '.join(kept)}.")
     short = next((m for m in found.measurements if m.label == whole.label and m.dimension < found.dimension), None)
     if best is not None and short is not None:
-        verdict = (
-            "Cutting dimensions saves less" if short.overlap.mean < best.overlap.mean else "Cutting dimensions works"
-        )
+        if short.overlap.low >= target:
+            verdict = "Cutting dimensions works too"
+        elif short.overlap.high < target:
+            verdict = "Cutting dimensions does not do"
+        else:
+            verdict = "Cutting dimensions may do, which so many queries cannot tell"
         sentences.append(
             f"{verdict}: float of {short.dimension} dimensions takes {short.total_bytes:,.0f} bytes a vector and finds "
             f"{_finds(short)}."
@@ -202,8 +216,7 @@ def _advise(found: Study, target: float) -> list[str]:
 
 
 def _finds(chosen: Measurement) -> str:
-    estimate = chosen.overlap
-    return f"{estimate.mean:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
+    return percents(chosen.overlap)
 
 
 def _name(chosen: Measurement, found: Study) -> str:
