@@ -120,13 +120,17 @@ int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *bloc
     }
     block->codes = block->rows;
     block->codes_stride = block->stride;
-    if (args->decode == EC_DECODE_I8)
-        ec_active.decode_i8(block->rows, block->stride, block->n, args->width, (uint8_t)args->flip, scan->decoded);
-    if (args->decode == EC_DECODE_U1)
-        ec_active.decode_u1(block->rows, block->stride, block->n, args->width, scan->decoded);
-    if (args->decode != EC_DECODE_NONE) {
-        block->rows = (const uint8_t *)scan->decoded;
-        block->stride = scan->dimension * 4;
-    }
     return 1;
+}
+
+void ec_block_decode(const ec_scan *scan, ec_block *block) {
+    const ec_search_args *args = scan->args;
+    if (args->decode == EC_DECODE_NONE) return;
+    if (args->decode == EC_DECODE_I8)
+        ec_active.decode_i8(block->codes, block->codes_stride, block->n, args->width, (uint8_t)args->flip,
+                            scan->decoded);
+    else
+        ec_active.decode_u1(block->codes, block->codes_stride, block->n, args->width, scan->decoded);
+    block->rows = (const uint8_t *)scan->decoded;
+    block->stride = scan->dimension * 4;
 }

@@ -148,6 +148,7 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
     const int screened = ec_screen_now(scan, n_queries), by_rows = !screened && ec_scan_by_rows(args, n_queries);
     const int64_t group = by_rows ? n_queries : scan->group;
     int64_t worst = -1;
+    if (!screened) ec_block_decode(scan, block);
     if (by_rows) {
         const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_search_query_bytes(args);
         ec_scan_rows(scan, query, n_queries, block);

@@ -115,14 +115,14 @@ def _floats_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native
 
 
 def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
-    """Codes against codes like them, except for those of ranges, which stand for floats."""
+    """Codes against codes like them; those of ranges, whose dimensions weigh differently, as the floats they are."""
     scale, dtype = corpus.scale, corpus.output_dtype
     assert scale is not None
     floats, own = None, None
     if queries.output_dtype is OutputDtype.FLOAT:
         floats = queries.values
     elif scale.kind == RANGES:
-        floats = queries.to_float()
+        floats, precision = queries.to_float(), "float32"
     if floats is None:
         scan, own = native.Scan(native.DOT_I8, queries.values, corpus.values), queries.scale
     elif precision == "float32":
