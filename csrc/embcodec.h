@@ -261,6 +261,9 @@ int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
 ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, const void *values, int64_t rows, void *scratch,
                                void *packed, void *scales, void *lengths, void *squares);
 
+/* The turned rows alone, y of the above: float32 (rows, dimension). All are finite. */
+void ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, const void *values, int64_t rows, void *scratch, void *turned);
+
 /* ---- response ----
  *
  * A body is read by a cursor that stops at every row it finds, so that rows may be decoded block by block, by one
@@ -415,7 +418,8 @@ enum ec_search_decode {
 };
 
 /* The cost of a raw score s of query q and row r (float32, each operation rounded; no fused steps):
- * DOT: dot = ((s + add[r]) * mul[q] + bias[q]); cost = -scale[r] * dot
+ * DOT: dot = ((s + add[r]) * mul[q] + bias[q]); cost = (-scale[r] * dot - weight[q] * row_bias[r]) + square[q],
+ *      at least -1 where `bounded`
  * COSINE: cost = -dot / length[r], 0 where the length is 0, NaN where it is not within 1e-33 .. 1e33 (the query's
  *         length is in mul and bias)
  * L2: cost = max(0, scale[r]^2 length[r]^2 - 2 scale[r] dot + square[q])
@@ -450,6 +454,7 @@ typedef struct {
     const void *queries; /* n_queries in the family's plain form, without gaps */
     int64_t n_queries;
     const void *mul, *bias, *square; /* float32 (n_queries,); NULL where the metric has none */
+    const void *weight;              /* float32 (n_queries,), or NULL for 1 */
 
     const void *rows;
     int64_t row_stride; /* bytes */
@@ -460,6 +465,8 @@ typedef struct {
     int64_t selection_stride; /* 0: one selection for all queries; else elements from one query's to the next */
 
     const void *row_scales;  /* float32 (n_rows,), or NULL for 1 */
+    const void *row_biases;  /* float32 (n_rows,), or NULL for 0; of EC_COST_DOT alone */
+    int32_t bounded;         /* whether a similarity, of EC_COST_DOT, is at most 1 */
     const void *row_squares; /* double (n_rows,): squared lengths known already, or NULL */
     float sum_weight, step, centre;
     const void *steps, *offsets; /* float32 (width,) for EC_LENGTH_RANGES */

@@ -132,6 +132,21 @@ static ec_result check_finite(const ec_lowbit_scheme *scheme, const char *values
     return result;
 }
 
+void ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, const void *values, int64_t rows, void *scratch, void *turned) {
+    const int64_t row_bytes = 4 * scheme->dimension;
+    block_arrays block = lay_out(scheme, rows);
+    place(&block, scratch);
+    for (int64_t begin = 0; begin < rows; begin += block.rows) {
+        const int64_t n = ec_min_i64(block.rows, rows - begin);
+        for (int64_t r = 0; r < n; r++)
+            take_center((const char *)values + (begin + r) * row_bytes, scheme->center, scheme->dimension,
+                        block.centred + r * block.stride);
+        const char *from = turn(scheme, &block, n);
+        for (int64_t r = 0; r < n; r++)
+            memcpy((char *)turned + (begin + r) * row_bytes, from + r * block.stride, (size_t)row_bytes);
+    }
+}
+
 ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, const void *values, int64_t rows, void *scratch,
                                void *packed, void *scales, void *lengths, void *squares) {
     const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8;

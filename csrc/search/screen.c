@@ -19,7 +19,7 @@ static int rows_are_codes(const ec_search_args *args) { return args->decode == E
 
 int ec_screen_wanted(const ec_search_args *args, int64_t n_queries) {
     const int known = args->metric == EC_COST_DOT || args->metric == EC_COST_COSINE || args->metric == EC_COST_L2;
-    if (!known || args->family != EC_DOT_F32 || args->width > EC_DOT_MAX_DIMENSION) return 0;
+    if (!known || args->family != EC_DOT_F32 || args->width > EC_DOT_MAX_DIMENSION || args->weight) return 0;
     if (rows_are_codes(args)) return 1;
     return ec_active.screens && args->decode == EC_DECODE_NONE && n_queries >= LEAST_QUERIES &&
            n_queries * args->width >= LEAST_ELEMENTS;

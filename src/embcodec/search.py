@@ -124,7 +124,7 @@ def final_scores(scan: Scan, scores: NDArray[Any], queries: Any = slice(None)) -
     shape = (-1,) + (1,) * (scores.ndim - 1)
     scores *= scan.factors[queries].reshape(shape)
     scores += scan.constants[queries].reshape(shape)
-    return scores
+    return scores if scan.least is None else np.maximum(scores, np.float32(scan.least), out=scores)
 
 
 def rescored(

@@ -136,12 +136,15 @@ def _unpack_low_bit(arrays: Tensors, words: Words, dimension: int) -> LowBitCode
     small = np.float16 if bits == 1 else np.float32
     if planes.dtype != np.uint8 or planes.ndim != 2 or planes.shape[1] != bits * -(-dimension // 8):
         raise ValueError(f"bit planes of {planes.dtype} {planes.shape} for {bits} bits of {dimension} dimensions")
-    for name, array in (("scales", scales), ("lengths", lengths)):
+    for name, array in (("scales", scales), ("lengths", np.abs(lengths))):
         if array.dtype != small or array.shape != (len(planes),):
             raise ValueError(f"{name} of {array.dtype} {array.shape} for {len(planes)} rows")
         if not (np.isfinite(array) & (array >= 0)).all():
             raise ValueError(f"{name} that are negative or not finite")
-    return LowBitCodes(planes, scales, lengths, scheme, is_unit, unit_error)
+    codes = LowBitCodes(planes, scales, lengths, scheme, unit_error)
+    if codes.is_unit is not is_unit:
+        raise ValueError(f"is_unit {words['is_unit']}, which the signs of the lengths contradict")
+    return codes
 
 
 def _learned(arrays: Tensors, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float32] | None:

@@ -79,6 +79,12 @@ class Coder:
         )  # fmt: skip
         check_finite_result(result, x)
 
+    def turn(self, x: Floats) -> Floats:
+        """Return rows as they are before they are coded, (n, dimension): less the center, stretched and turned."""
+        turned, scratch = np.empty_like(x), _lines(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))))
+        lib.ec_lowbit_turn_f32(self._scheme, pointer(x), len(x), pointer(scratch), pointer(turned))
+        return turned
+
 
 def _lines(n_bytes: int) -> NDArray[np.uint8]:
     """Return so many bytes from the beginning of a cache line on."""
