@@ -203,7 +203,8 @@ ec_result ec_quantize_unit_f32(const void *values, int64_t rows, int64_t dimensi
 ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, void *values);
 
 /* int8: clamp(round(x * (1 / scale)), -127, 127) and q * scale; uint8 the same plus 128. With `measure` the scales are
- * found and written: max |x| / 127, at least FLT_MIN; 1 / 127 for a zero row. */
+ * found and written: max |x| / 127, rounded up where that is subnormal; 1 / 127 for a zero row. At a subnormal scale x and
+ * the scale are multiplied by 2^64 first. */
 ec_result ec_quantize_per_vector_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, int32_t measure,
                                      void *scales, void *codes);
 ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type,
