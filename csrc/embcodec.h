@@ -497,16 +497,17 @@ ec_result ec_search_queries(const ec_search_args *args, const void *values, int3
                             const void *scales, uint32_t flags, void *queries, void *terms, void *scratch);
 
 /* Fill entries. A row number in an entry counts in rows, or in the selection. On EC_NOT_FINITE `consumed` is the row of
- * which a score was NaN (of the first such block). */
-ec_result ec_search(const ec_search_args *args, void *scratch);
+ * which a score was NaN (of the first such block). A scan stops before the next block where `most_pairs` of a query and a
+ * row have met, so that its caller hears signals, and goes on there when it is called again with the same state and
+ * scratch. state: int64[2], 0, 0 at first; state[0] = n_queries when all is done. */
+ec_result ec_search(const ec_search_args *args, int64_t most_pairs, void *state, void *scratch);
 
 /* Every row with a cost below its query's limit, float32 (n_queries,). Hits are appended to
- * entries and to queries (int32) until fewer than ec_range_reserve(args) places are left; the scan then stops, and goes
- * on where it stopped when it is called again with the same state. state: int64[2], 0, 0 at first; state[0] =
- * n_queries when all is done. produced: number of hits. Hits are not in order. */
+ * entries and to queries (int32) until fewer than ec_range_reserve(args) places are left; the scan then stops, too, and
+ * goes on with empty ones. produced: number of hits. Hits are not in order. */
 int64_t ec_range_reserve(const ec_search_args *args);
 ec_result ec_range_search(const ec_search_args *args, const void *limits, void *entries, void *queries,
-                          int64_t capacity, void *state, void *scratch);
+                          int64_t capacity, int64_t most_pairs, void *state, void *scratch);
 
 /* squares: double (n_rows,): the squared lengths that row_squares wants, by `lengths`. */
 int32_t ec_search_squares(const ec_search_args *args, void *squares);

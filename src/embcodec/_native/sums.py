@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import lib, pointer
+from .core import blocks_of, lib, pointer
 
 MAX_DIMENSION = int(lib.EC_DOT_MAX_DIMENSION)
 
@@ -22,6 +22,8 @@ def squares_f32(rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the sum of squares of each C-contiguous row (n, 1 .. MAX_DIMENSION), in float64."""
     sums = np.empty(len(rows), np.float64)
     dimension = rows.shape[1]
-    if not lib.ec_sumsq_f32(pointer(rows), dimension * rows.itemsize, len(rows), dimension, pointer(sums)):
-        raise ValueError(f"rows have 1 to {MAX_DIMENSION} elements, not {dimension}")
+    for block in blocks_of(len(rows), 4 * dimension):
+        some, into = rows[block], sums[block]
+        if not lib.ec_sumsq_f32(pointer(some), 4 * dimension, len(some), dimension, pointer(into)):
+            raise ValueError(f"rows have 1 to {MAX_DIMENSION} elements, not {dimension}")
     return sums
