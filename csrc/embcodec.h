@@ -212,7 +212,8 @@ ec_result ec_quantize_unit_f32(const void *values, int64_t rows, int64_t dimensi
 ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, void *values);
 
 /* int8: clamp(round(x * (1 / scale)), -127, 127) and q * scale; uint8 the same plus 128. With `measure` the scales are
- * found and written: max |x| / 127, at least FLT_MIN; 1 / 127 for a zero row. */
+ * found and written: max |x| / 127, rounded up where that is subnormal; 1 / 127 for a zero row. At a subnormal scale x and
+ * the scale are multiplied by 2^64 first. */
 ec_result ec_quantize_per_vector_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, int32_t measure,
                                      void *scales, void *codes);
 ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type,
@@ -294,6 +295,11 @@ int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
  * below |r| sqrt(dimension) / 20. squares: double (rows,), |x|^2. NaN and Infinity are refused (EC_NOT_FINITE,
  * `consumed` the element's offset in the matrix), and so are arrays that are too short for what they should hold. */
 ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to);
+
+/* The turned rows alone, y of the above: float32 (rows, dimension). All are finite. scratch counts bytes; what is too
+ * short for what it should hold is EC_BAD_ARGUMENT. */
+ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, ec_array scratch,
+                             ec_array turned);
 
 /* ---- response ----
  *
@@ -449,7 +455,8 @@ enum ec_search_decode {
 };
 
 /* The cost of a raw score s of query q and row r (float32, each operation rounded; no fused steps):
- * DOT: dot = ((s + add[r]) * mul[q] + bias[q]); cost = -scale[r] * dot
+ * DOT: dot = ((s + add[r]) * mul[q] + bias[q]); cost = (-scale[r] * dot - weight[q] * row_bias[r]) + square[q],
+ *      at least -1 where `bounded`
  * COSINE: cost = -dot / length[r], 0 where the length is 0, NaN where it is not within 1e-33 .. 1e33 (the query's
  *         length is in mul and bias)
  * L2: cost = max(0, scale[r]^2 length[r]^2 - 2 scale[r] dot + square[q])
@@ -484,6 +491,7 @@ typedef struct {
     const void *queries; /* n_queries in the family's plain form, without gaps */
     int64_t n_queries;
     const void *mul, *bias, *square; /* float32 (n_queries,); NULL where the metric has none */
+    const void *weight;              /* float32 (n_queries,), or NULL for 1 */
 
     const void *rows;
     int64_t row_stride; /* bytes */
@@ -494,6 +502,8 @@ typedef struct {
     int64_t selection_stride; /* 0: one selection for all queries; else elements from one query's to the next */
 
     const void *row_scales;  /* float32 (n_rows,), or NULL for 1 */
+    const void *row_biases;  /* float32 (n_rows,), or NULL for 0; of EC_COST_DOT alone */
+    int32_t bounded;         /* whether a similarity, of EC_COST_DOT, is at most 1 */
     const void *row_squares; /* double (n_rows,): squared lengths known already, or NULL */
     float sum_weight, step, centre;
     const void *steps, *offsets; /* float32 (width,) for EC_LENGTH_RANGES */
@@ -523,16 +533,17 @@ ec_result ec_search_queries(const ec_search_args *args, const void *values, int3
                             const void *scales, uint32_t flags, void *queries, void *terms, void *scratch);
 
 /* Fill entries. A row number in an entry counts in rows, or in the selection. On EC_NOT_FINITE `consumed` is the row of
- * which a score was NaN (of the first such block). */
-ec_result ec_search(const ec_search_args *args, void *scratch);
+ * which a score was NaN (of the first such block). A scan stops before the next block where `most_pairs` of a query and a
+ * row have met, so that its caller hears signals, and goes on there when it is called again with the same state and
+ * scratch. state: int64[2], 0, 0 at first; state[0] = n_queries when all is done. */
+ec_result ec_search(const ec_search_args *args, int64_t most_pairs, void *state, void *scratch);
 
 /* Every row with a cost below its query's limit, float32 (n_queries,). Hits are appended to
- * entries and to queries (int32) until fewer than ec_range_reserve(args) places are left; the scan then stops, and goes
- * on where it stopped when it is called again with the same state. state: int64[2], 0, 0 at first; state[0] =
- * n_queries when all is done. produced: number of hits. Hits are not in order. */
+ * entries and to queries (int32) until fewer than ec_range_reserve(args) places are left; the scan then stops, too, and
+ * goes on with empty ones. produced: number of hits. Hits are not in order. */
 int64_t ec_range_reserve(const ec_search_args *args);
 ec_result ec_range_search(const ec_search_args *args, const void *limits, void *entries, void *queries,
-                          int64_t capacity, void *state, void *scratch);
+                          int64_t capacity, int64_t most_pairs, void *state, void *scratch);
 
 /* squares: double (n_rows,): the squared lengths that row_squares wants, by `lengths`. */
 int32_t ec_search_squares(const ec_search_args *args, void *squares);
@@ -552,7 +563,8 @@ int64_t ec_dot_u1_panel_bytes(int64_t n_rows, int64_t width);
 
 /* Tables for EC_DOT_U1: queries float32 (n_queries, 8 * width) in the order of the bits, highest bit first; tables
  * ec_dot_u1_tables_bytes(); scales float32 (n_queries,): query . (+-1 of the row) = scale * score with an error of at
- * most (width + 1) * scale. Returns 1, or 0 where a query is not finite. */
+ * most scale / 2 for each four dimensions that are not all zero: of d dimensions scale / 2 * ceil(d / 4), up to float32
+ * roundings. Returns 1, or 0 where a query is not finite. */
 int64_t ec_dot_u1_tables_bytes(int64_t n_queries, int64_t width);
 int32_t ec_dot_u1_tables(const void *queries, int64_t n_queries, int64_t width, void *tables, void *scales);
 

@@ -36,14 +36,17 @@ def dequantize_unit(codes: NDArray[Any]) -> Any:
 
 def per_vector_scales(x: NDArray[np.float32]) -> Any:
     largest = np.abs(x).max(axis=1, initial=0)
-    scales = np.maximum(largest / np.float32(127), FLOAT32_MIN)
+    scales = largest / np.float32(127)
+    up = np.ceil(largest.astype(np.float64) * 2.0**149 / 127) * 2.0**-149  # so that no code is above 127
+    scales = np.where(scales < FLOAT32_MIN, up.astype(np.float32), scales)
     return np.where(largest == 0, np.float32(1) / np.float32(127), scales).astype(np.float32)
 
 
 def quantize_per_vector(x: NDArray[np.float32], dtype: Any, scales: NDArray[np.float32]) -> Any:
     with np.errstate(over="ignore"):
-        factors = np.float32(1) / np.maximum(scales, FLOAT32_MIN)
-        codes = np.clip(np.rint(x * factors[:, None]), -127, 127)
+        larger = np.where(scales < FLOAT32_MIN, np.float32(2.0**64), np.float32(1))
+        factors = np.float32(1) / (scales * larger)
+        codes = np.clip(np.rint((x * larger[:, None]) * factors[:, None]), -127, 127)
     return (codes + (128 if np.dtype(dtype) == np.uint8 else 0)).astype(dtype)
 
 

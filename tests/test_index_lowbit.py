@@ -20,6 +20,7 @@ from embcodec import (
     save,
     search,
 )
+from embcodec.lowbit_queries import coded_like_rows
 
 
 def rows(n: int, dimension: int = 48, seed: int = 0) -> np.ndarray:
@@ -107,11 +108,18 @@ def test_three_stages() -> None:
 
     assert recall(three_stage=True, rescore_multiplier=150) == 1
     assert recall(rescore_multiplier=None) < recall(three_stage=True) <= recall() + 0.05
-    signs = Embeddings(fitted.encode(asked).bit_planes, "ubinary", 64)
+    center = fitted.scheme.center
+    units = asked / np.linalg.norm(asked, axis=1, keepdims=True)
+    shares = np.clip(units @ center / (center @ center), -2, 2)
+    rests = units - shares[:, None] * center
+    planes = coded_like_rows(fitted.scheme, asked)
+    assert np.unpackbits(planes ^ fitted.encode(rests + center).bit_planes).mean() < 0.01  # but for roundings
+    signs = Embeddings(planes, "ubinary", 64)
     hamming = search(signs, Embeddings(index.codes.bit_planes, "ubinary", 64), 200).indices
     narrowed = rescore(asked, hamming, index.codes, 40, query_precision="int8").indices
     found = index.search(asked, 10, three_stage=True)
     assert np.array_equal(found.indices, rescore(asked, narrowed, x, 10).indices)
+    assert np.array_equal(index.search(64 * asked, 10, three_stage=True).indices, found.indices)
     with pytest.raises(CodeMismatchError, match="one bit a dimension"):
         FlatIndex(x, quantizer=quantizer_of(2, x)).search(asked, 3, three_stage=True)
 

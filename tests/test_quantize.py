@@ -76,6 +76,36 @@ def test_unit_decodes_every_code(isa: str) -> None:
 
 
 @pytest.mark.parametrize("output_dtype", INTEGERS)
+def test_per_vector_keeps_its_accuracy_down_to_the_least_floats(isa: str, output_dtype: str) -> None:
+    """Half a step, a step being the row's largest magnitude / 127, or what float32 can say of that."""
+    least = 2.0**-149
+    directions = rows(4, 300, 1)
+    directions /= np.abs(directions).max(axis=1, keepdims=True)
+    for size in (*10.0 ** np.arange(-45, 1.0), 1.49e-36, 1.51e-36, 127 * least, 128 * least, 190 * least, least):
+        x = (directions * size).astype(np.float32)
+        codes = quantize(x, output_dtype, scale="per-vector")
+        largest = np.abs(x).max(axis=1, keepdims=True).astype(np.float64)
+        steps = codes.scale.values[:, None].astype(np.float64)
+        assert (steps[largest > 0] <= largest[largest > 0] / 127 * (1 + 2e-7) + least).all()
+        error = np.abs(dequantize(codes).astype(np.float64) - x)
+        assert (error <= steps * (0.5 + 1e-4) + least / 2).all()
+        if size <= 127 * least:  # whole multiples of the least number: nothing is lost
+            assert (error == 0).all()
+        given = quantize(x, output_dtype, scale=codes.scale)
+        np.testing.assert_array_equal(given.values, codes.values)
+
+
+def test_values_far_above_a_subnormal_scale_clamp(isa: str) -> None:
+    x = np.array([[1e38, -1e38, 3e-40, -3e-40, 0.0] * 20], np.float32)
+    codes = quantize(x, "int8", scale=Scale.per_vector([1e-41]))
+    assert codes.values[0, :5].tolist() == [127, -127, 30, -30, 0]
+    for bad in (np.nan, np.inf):
+        x[0, 77] = bad
+        with pytest.raises(NotFiniteError, match="row 0"):
+            quantize(x, "int8", scale=Scale.per_vector([1e-41]))
+
+
+@pytest.mark.parametrize("output_dtype", INTEGERS)
 def test_per_vector(isa: str, output_dtype: str) -> None:
     for dimension in DIMENSIONS:
         x = rows(6, dimension, dimension) * np.float32([[1], [1e-30], [1e30], [0], [1e-40], [1]])

@@ -42,10 +42,7 @@ def make(rng: np.random.Generator, n: int, dimension: int, dtype: str, scale: st
 def bound(queries: Any, corpus: Embeddings, metric: str, precision: str) -> np.ndarray:
     """The stated error of every score: rounding of the query, then float32 roundings."""
     q, x = values_of(queries), values_of(corpus)
-    if queries.output_dtype is not corpus.output_dtype or (corpus.scale and corpus.scale.kind == "ranges"):
-        asymmetric = precision == "int8" and corpus.output_dtype != "float"
-    else:
-        asymmetric = False
+    asymmetric = precision == "int8" and queries.output_dtype is not corpus.output_dtype
     n = corpus.dimension
     a, centre = 1.0, 0.0
     codes = np.abs(x)
@@ -61,7 +58,7 @@ def bound(queries: Any, corpus: Embeddings, metric: str, precision: str) -> np.n
     if asymmetric and corpus.output_dtype in BITS:
         padded = np.zeros((len(q), -(-n // 4) * 4))
         padded[:, :n] = np.abs(q)
-        error += (padded.reshape(len(q), -1, 4).sum(2).max(1) / 127 / 8 * (n + 8))[:, None]
+        error += (padded.reshape(len(q), -1, 4).sum(2).max(1) / 127 / 2 * -(-n // 4))[:, None]
     elif asymmetric:
         error += (np.abs(q * a).max(1) / 254)[:, None] * codes.sum(1)[None] * t
     scale = np.abs(q) @ np.abs(x).T + np.abs(q * a) @ codes.T * t + (np.abs(q).sum(1) * 1.0)[:, None] * t.max()

@@ -120,26 +120,28 @@ def test_bounds_hold_as_often_as_they_say(bits: int, rotation: str, center: str)
         assert broken <= 1 - confidence + 0.005
 
 
+@pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("center", ["none", "mean"])
 @pytest.mark.parametrize("bits", [1, 2, 4])
-def test_what_no_row_is_beyond(monkeypatch: pytest.MonkeyPatch, bits: int, center: str) -> None:
+def test_what_no_row_is_beyond(monkeypatch: pytest.MonkeyPatch, bits: int, center: str, odd: bool) -> None:
     from embcodec import lowbit_errors
+    from embcodec.lowbit_queries import prepare_queries
 
     monkeypatch.setattr(lowbit_errors, "_BLOCK_ROWS", 100)
     x = np.random.default_rng(bits).standard_normal((333, 40)).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
+    x[::7] *= 3 if odd else 1
     codes = LowBitQuantizer(bits, rotation="random", center=center).fit(x).encode(x)
-    error, square, scale = codes.widest
-    assert error == lowbit_errors.row_errors(codes).max()
-    assert square == codes.row_squares().max()
-    assert scale == codes.row_scales().max()
-    asked = x[:5] - codes.scheme.center if codes.centres_queries else x[:5]
-    lengths = np.linalg.norm(asked.astype(np.float64), axis=1)[:, None]
-    most = lowbit_errors.certain_bounds(codes, lengths, error, square)
-    assert (codes.error_bounds(x[:5]) <= most * (1 + 1e-6)).all()
-    assert codes[:0].widest == (0, 0, 0)
-    scales, squares = codes.for_scans  # found once, and not sent along
-    assert (squares is None) == (center == "none")
+    of_rows = lowbit_errors.errors_of(codes)
+    assert codes.widest == tuple(part.max() for part in of_rows)
+    assert (of_rows.others > 0).tolist() == [odd and row % 7 == 0 for row in range(333)]
+    assert (of_rows.units > 0).tolist() == [not (odd and row % 7 == 0) for row in range(333)]
+    most = lowbit_errors.certain_bounds(codes, prepare_queries(codes.scheme, x[:5]), codes.widest)
+    lengths = np.linalg.norm(x[:5], axis=1)[:, None]
+    assert (codes.error_bounds(x[:5]) <= lengths * most * (1 + 1e-6)).all()
+    assert codes[:0].widest == (0, 0, 0, 0, 0)
+    scales, biases = codes.for_scans  # found once, and not sent along
+    assert (biases is None) == (center == "none")
     assert codes.for_scans[0] is scales
     assert not {"widest", "for_scans"} & vars(pickle.loads(pickle.dumps(codes))).keys()
     assert pickle.loads(pickle.dumps(codes)).widest == codes.widest

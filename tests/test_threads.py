@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -82,6 +83,17 @@ def test_an_exception_is_raised_when_the_others_have_ended(at: int) -> None:
     assert done == [1] * 4
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt, also where the tests run with it ignored, as background jobs do."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends a signal to a thread")
 def test_an_interrupt_waits_for_what_is_under_way() -> None:
     begun, ended = threading.Event(), threading.Event()

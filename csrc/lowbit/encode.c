@@ -63,21 +63,14 @@ static int32_t is_long_enough(ec_array array, int64_t a, int64_t b, int64_t c) {
     return !array.items || ec_holds(array.count, a, b, c);
 }
 
-/* Whether all arrays are there that must be, and as long as the numbers beside them say. */
-static int32_t goes_together(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to) {
-    const int64_t dimension = scheme->dimension, directions = scheme->directions, bits = scheme->bits;
-    const int64_t bytes = ec_lowbit_scratch_bytes(scheme, rows);
-    if (bytes < 0 || bytes > to->scratch_bytes || (bits != 1 && bits != 2 && bits != 4)) return 0;
-    if (!scheme->levels.items || !scheme->thresholds.items || !scheme->patterns.items) return 0;
-    if (!ec_holds(to->values_count, rows, dimension, 1) || rows > to->capacity ||
-        !ec_holds(to->packed_bytes, rows, (dimension + 7) / 8, bits))
-        return 0;
+/* Whether the arrays of the map are there that must be, and as long as the numbers beside them say. */
+static int32_t is_whole(const ec_lowbit_scheme *scheme) {
+    const int64_t dimension = scheme->dimension, directions = scheme->directions;
     if (directions && (directions % EC_PANEL || !scheme->panels.items || !scheme->along.items ||
                        !scheme->turned.items || !scheme->added.items || !scheme->weights.items))
         return 0;
-    const int64_t panels = n_panels(dimension), levels = (int64_t)1 << bits;
-    return is_long_enough(scheme->levels, levels, 1, 1) && is_long_enough(scheme->thresholds, levels - 1, 1, 1) &&
-           is_long_enough(scheme->patterns, levels, 1, 1) && is_long_enough(scheme->center, dimension, 1, 1) &&
+    const int64_t panels = n_panels(dimension);
+    return is_long_enough(scheme->center, dimension, 1, 1) &&
            is_long_enough(scheme->factors, scheme->rounds, dimension, 1) &&
            is_long_enough(scheme->panels, panels, scheme->dense ? dimension : EC_PANEL, EC_PANEL) &&
            (!directions ||
@@ -85,6 +78,19 @@ static int32_t goes_together(const ec_lowbit_scheme *scheme, int64_t rows, const
              is_long_enough(scheme->turned, directions, dimension, 1) &&
              is_long_enough(scheme->added, panels, directions, EC_PANEL) &&
              is_long_enough(scheme->weights, directions, 1, 1)));
+}
+
+/* The same of the levels and of what the caller brings. */
+static int32_t goes_together(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to) {
+    const int64_t bytes = ec_lowbit_scratch_bytes(scheme, rows), bits = scheme->bits;
+    if (bytes < 0 || bytes > to->scratch_bytes || (bits != 1 && bits != 2 && bits != 4)) return 0;
+    if (!scheme->levels.items || !scheme->thresholds.items || !scheme->patterns.items) return 0;
+    if (!ec_holds(to->values_count, rows, scheme->dimension, 1) || rows > to->capacity ||
+        !ec_holds(to->packed_bytes, rows, (scheme->dimension + 7) / 8, bits))
+        return 0;
+    const int64_t levels = (int64_t)1 << bits;
+    return is_whole(scheme) && is_long_enough(scheme->levels, levels, 1, 1) &&
+           is_long_enough(scheme->thresholds, levels - 1, 1, 1) && is_long_enough(scheme->patterns, levels, 1, 1);
 }
 
 static void take_center(const char *from, const void *center, int64_t count, char *to) {
@@ -164,6 +170,29 @@ static ec_result check_finite(const ec_lowbit_scheme *scheme, const char *values
         if (squares[r] <= DBL_MAX) continue;
         result = ec_check_finite_f32(values + 4 * r * scheme->dimension, scheme->dimension);
         result.consumed += r * scheme->dimension;
+    }
+    return result;
+}
+
+ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, ec_array scratch,
+                             ec_array turned) {
+    const int64_t dimension = scheme->dimension, row_bytes = 4 * dimension;
+    const int64_t bytes = ec_lowbit_scratch_bytes(scheme, rows);
+    ec_result result = {0, 0, EC_OK};
+    if (bytes < 0 || bytes > scratch.count || !is_whole(scheme) || !ec_holds(values.count, rows, dimension, 1) ||
+        !ec_holds(turned.count, rows, dimension, 1))
+        result.status = EC_BAD_ARGUMENT;
+    if (result.status != EC_OK || rows == 0) return result;
+    block_arrays block = lay_out(scheme, rows);
+    place(&block, scratch.items);
+    for (int64_t begin = 0; begin < rows; begin += block.rows) {
+        const int64_t n = ec_min_i64(block.rows, rows - begin);
+        for (int64_t r = 0; r < n; r++)
+            take_center((const char *)values.items + (begin + r) * row_bytes, scheme->center.items, dimension,
+                        block.centred + r * block.stride);
+        const char *from = turn(scheme, &block, n);
+        for (int64_t r = 0; r < n; r++)
+            memcpy((char *)turned.items + (begin + r) * row_bytes, from + r * block.stride, (size_t)row_bytes);
     }
     return result;
 }

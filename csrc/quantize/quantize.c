@@ -75,11 +75,26 @@ ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimens
     return done(rows * dimension);
 }
 
-/* The least normal number keeps 1 / scale finite. */
-static float at_least_normal(float scale) { return scale > FLT_MIN ? scale : FLT_MIN; }
+/* A zero row has no scale of its own: it takes the unit scale's. A subnormal scale, of which there are few, is rounded up,
+ * so that no code is above 127. */
+static float scale_of(float max_abs) {
+    const float scale = max_abs > 0.0f ? max_abs / 127.0f : 1.0f / 127.0f;
+    if (scale >= FLT_MIN) return scale;
+    return (float)(ceil((double)max_abs * 0x1p149 / 127) * 0x1p-149);
+}
 
-/* A zero row has no scale of its own: it takes the unit scale's. */
-static float scale_of(float max_abs) { return max_abs > 0.0f ? at_least_normal(max_abs / 127.0f) : 1.0f / 127.0f; }
+/* Values at a subnormal scale, of which there is no reciprocal: both are made larger by a power of two. What that makes
+ * infinite is far above 127, and clamps. */
+static void quantize_at_subnormal(const char *values, int64_t count, float scale, uint8_t flip, uint8_t *codes) {
+    enum { SOME = 256 };
+    const float larger = 0x1p64f, factor = 1.0f / (scale * larger);
+    float some[SOME];
+    for (int64_t begin = 0; begin < count; begin += SOME) {
+        const int64_t n = count - begin < SOME ? count - begin : SOME;
+        for (int64_t i = 0; i < n; i++) some[i] = ec_load_f32_at(values, begin + i) * larger;
+        ec_active.quantize_affine_f32(some, n, factor, 0.0f, -127.0f, 127.0f, flip, codes + begin);
+    }
+}
 
 /* A row's largest magnitude is found two rows ahead, while another is coded: so values come from memory once, and
  * nothing waits for the scale that follows from it. */
@@ -98,7 +113,13 @@ static ec_result measure_and_quantize(const char *values, int64_t rows, int64_t 
         float scale = scale_of(max_abs);
         ec_store_f32_at(scales, row, scale);
         const char *ahead = row + AHEAD < rows ? from + 4 * AHEAD * dimension : from;
-        *bits = ec_active.quantize_scaled_f32(from, dimension, 1.0f / scale, flip, codes + row * dimension, ahead);
+        uint8_t *to = codes + row * dimension;
+        if (scale >= FLT_MIN) {
+            *bits = ec_active.quantize_scaled_f32(from, dimension, 1.0f / scale, flip, to, ahead);
+        } else {
+            quantize_at_subnormal(from, dimension, scale, flip, to);
+            *bits = ec_active.max_abs_bits_f32(ahead, dimension);
+        }
     }
     return done(rows * dimension);
 }
@@ -109,10 +130,16 @@ ec_result ec_quantize_per_vector_f32(const void *values, int64_t rows, int64_t d
     if (measure) return measure_and_quantize(values, rows, dimension, flip, scales, codes);
     for (int64_t row = 0; row < rows; row++) {
         const char *from = (const char *)values + 4 * row * dimension;
-        float factor = 1.0f / at_least_normal(ec_load_f32_at(scales, row));
+        const float scale = ec_load_f32_at(scales, row);
         uint8_t *to = (uint8_t *)codes + row * dimension;
-        if (!ec_active.quantize_affine_f32(from, dimension, factor, 0.0f, -127.0f, 127.0f, flip, to))
-            return not_finite(values, row * dimension, dimension);
+        int finite = 1;
+        if (scale >= FLT_MIN) {
+            finite = ec_active.quantize_affine_f32(from, dimension, 1.0f / scale, 0.0f, -127.0f, 127.0f, flip, to);
+        } else {
+            finite = ec_active.max_abs_bits_f32(from, dimension) < EC_INFINITY_BITS;
+            quantize_at_subnormal(from, dimension, scale, flip, to);
+        }
+        if (!finite) return not_finite(values, row * dimension, dimension);
     }
     return done(rows * dimension);
 }

@@ -34,7 +34,8 @@ EC_INLINE __m256 cost_f32x8(const ec_finish *f, __m256 scores_f32x8, int64_t r) 
     dots_f32x8 = _mm256_mul_ps(dots_f32x8, _mm256_set1_ps(f->query_mul));
     dots_f32x8 = _mm256_add_ps(dots_f32x8, _mm256_set1_ps(f->query_bias));
     __m256 costs_f32x8 = _mm256_mul_ps(dots_f32x8, _mm256_loadu_ps(f->mul + r));
-    costs_f32x8 = _mm256_add_ps(costs_f32x8, _mm256_loadu_ps(f->bias + r));
+    const __m256 biases_f32x8 = _mm256_mul_ps(_mm256_loadu_ps(f->bias + r), _mm256_set1_ps(f->query_weight));
+    costs_f32x8 = _mm256_add_ps(costs_f32x8, biases_f32x8);
     costs_f32x8 = _mm256_add_ps(costs_f32x8, _mm256_set1_ps(f->query_add));
     return _mm256_max_ps(_mm256_set1_ps(f->lowest), costs_f32x8); /* of NaN and a number: the second, the NaN */
 }

@@ -96,7 +96,8 @@ EC_INLINE __m512 cost_f32x16(const ec_finish *f, __m512 scores_f32x16, int64_t r
     dots_f32x16 = _mm512_mul_ps(dots_f32x16, _mm512_set1_ps(f->query_mul));
     dots_f32x16 = _mm512_add_ps(dots_f32x16, _mm512_set1_ps(f->query_bias));
     __m512 costs_f32x16 = _mm512_mul_ps(dots_f32x16, _mm512_loadu_ps(f->mul + r));
-    costs_f32x16 = _mm512_add_ps(costs_f32x16, _mm512_loadu_ps(f->bias + r));
+    const __m512 biases_f32x16 = _mm512_mul_ps(_mm512_loadu_ps(f->bias + r), _mm512_set1_ps(f->query_weight));
+    costs_f32x16 = _mm512_add_ps(costs_f32x16, biases_f32x16);
     costs_f32x16 = _mm512_add_ps(costs_f32x16, _mm512_set1_ps(f->query_add));
     return _mm512_max_ps(_mm512_set1_ps(f->lowest), costs_f32x16); /* of NaN and a number: the second, the NaN */
 }

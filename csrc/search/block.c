@@ -62,15 +62,15 @@ static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec
         }
 }
 
-/* The scales of the block's rows: in place, or gathered. */
-static const float *scales_of(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
-    const float *known = scan->args->row_scales;
+/* What is known of the block's rows, or `other` of all where nothing is: in place, or gathered to `out`. */
+static const float *known_of(const float *known, float other, const int64_t *selection, const ec_block *block,
+                             float *out) {
     if (known != NULL && selection == NULL) return known + block->first;
     for (int64_t r = 0; r < block->n; r++) {
         int64_t row = known ? selection[block->first + r] : 0;
-        scan->scales[r] = known ? known[row < 0 ? 0 : row] : 1.0f;
+        out[r] = known ? known[row < 0 ? 0 : row] : other;
     }
-    return scan->scales;
+    return out;
 }
 
 void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
@@ -91,11 +91,13 @@ void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_bloc
         ec_active.inverse_lengths(scan->squares, n, scan->mul);
     } else if (args->metric == EC_COST_L2) {
         fill_squares(scan, selection, block);
-        const float *scales = scales_of(scan, selection, block);
+        const float *scales = known_of(args->row_scales, 1.0f, selection, block, scan->scales);
         ec_active.l2_terms(scales, scan->squares, n, scan->mul, scan->bias);
-    } else if (args->metric == EC_COST_DOT && args->row_scales != NULL) {
-        const float *scales = scales_of(scan, selection, block);
+    } else if (args->metric == EC_COST_DOT && (args->row_scales != NULL || args->row_biases != NULL)) {
+        const float *scales = known_of(args->row_scales, 1.0f, selection, block, scan->scales);
         for (int64_t r = 0; r < n; r++) scan->mul[r] = -scales[r];
+        const float *biases = known_of(args->row_biases, 0.0f, selection, block, scan->scales);
+        for (int64_t r = 0; r < n; r++) scan->bias[r] = -biases[r];
     }
 }
 
@@ -120,13 +122,17 @@ int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *bloc
     }
     block->codes = block->rows;
     block->codes_stride = block->stride;
-    if (args->decode == EC_DECODE_I8)
-        ec_active.decode_i8(block->rows, block->stride, block->n, args->width, (uint8_t)args->flip, scan->decoded);
-    if (args->decode == EC_DECODE_U1)
-        ec_active.decode_u1(block->rows, block->stride, block->n, args->width, scan->decoded);
-    if (args->decode != EC_DECODE_NONE) {
-        block->rows = (const uint8_t *)scan->decoded;
-        block->stride = scan->dimension * 4;
-    }
     return 1;
+}
+
+void ec_block_decode(const ec_scan *scan, ec_block *block) {
+    const ec_search_args *args = scan->args;
+    if (args->decode == EC_DECODE_NONE) return;
+    if (args->decode == EC_DECODE_I8)
+        ec_active.decode_i8(block->codes, block->codes_stride, block->n, args->width, (uint8_t)args->flip,
+                            scan->decoded);
+    else
+        ec_active.decode_u1(block->codes, block->codes_stride, block->n, args->width, scan->decoded);
+    block->rows = (const uint8_t *)scan->decoded;
+    block->stride = scan->dimension * 4;
 }

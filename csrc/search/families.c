@@ -162,7 +162,8 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     int64_t most = args->selection ? args->n_selected : args->n_rows;
     scan->args = args;
     scan->dimension = args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
-    int64_t panel_row = args->family == EC_DOT_F32 ? 4 * scan->dimension : args->row_bytes;
+    const int screened = ec_screen_wanted(args, args->n_queries);
+    int64_t panel_row = args->family == EC_DOT_F32 && !(screened && args->decode) ? 4 * scan->dimension : args->row_bytes;
     int64_t rows = ec_dot_block_rows(panel_row);
     if (args->selection == NULL && args->decode == EC_DECODE_NONE && ec_scan_by_rows(args, args->n_queries))
         rows = args->family == EC_DOT_F32 && args->n_queries > 1 ? FEW_F32_ROWS : EC_DOT_BLOCK; /* no panel to keep small */
@@ -171,7 +172,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->capacity = wanted + scan->block;
     /* of floats the int8 codes are read most, a quarter of them: see screen.h */
     int64_t target = args->family == EC_DOT_U1 ? PREPARED_U1 : PREPARED_TARGET;
-    if (ec_screen_wanted(args, args->n_queries)) target *= 2;
+    if (screened) target *= 2;
     int64_t batch = ec_min_i64(target / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
     scan->batch = clamp(clamp(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
     if (args->selection && args->selection_stride) scan->batch = 1;

@@ -7,7 +7,7 @@ enum { MOST_STEPS = 8 };
 
 /* Where all rows make costs alike: no scales, lengths or sums of their own. */
 static int rows_are_plain(const ec_search_args *args) {
-    return args->metric == EC_COST_DOT && args->row_scales == NULL && args->sum_weight == 0;
+    return args->metric == EC_COST_DOT && args->row_scales == NULL && args->row_biases == NULL && args->sum_weight == 0;
 }
 
 /* A cost is made of its score by roundings, products and sums with what is fixed, all of them monotone: as scores rise it

@@ -46,7 +46,7 @@ EC_INLINE int64_t ec_loop_filter_i32(const int32_t *costs, int64_t i, int64_t n,
 /* The cost of row r from its raw score; -0 becomes +0, NaN stays. */
 EC_INLINE float ec_cost(const ec_finish *f, float score, int64_t r) {
     float dot = (score + f->add[r]) * f->query_mul + f->query_bias;
-    float cost = (dot * f->mul[r] + f->bias[r]) + f->query_add;
+    float cost = (dot * f->mul[r] + f->bias[r] * f->query_weight) + f->query_add;
     return cost < f->lowest ? f->lowest : cost;
 }
 

@@ -51,7 +51,8 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_
 EC_INLINE float32x4_t cost_f32x4(const ec_finish *f, float32x4_t scores_f32x4, int64_t r) {
     float32x4_t dots_f32x4 = vaddq_f32(scores_f32x4, vld1q_f32(f->add + r));
     dots_f32x4 = vaddq_f32(vmulq_f32(dots_f32x4, vdupq_n_f32(f->query_mul)), vdupq_n_f32(f->query_bias));
-    float32x4_t costs_f32x4 = vaddq_f32(vmulq_f32(dots_f32x4, vld1q_f32(f->mul + r)), vld1q_f32(f->bias + r));
+    const float32x4_t biases_f32x4 = vmulq_f32(vld1q_f32(f->bias + r), vdupq_n_f32(f->query_weight));
+    float32x4_t costs_f32x4 = vaddq_f32(vmulq_f32(dots_f32x4, vld1q_f32(f->mul + r)), biases_f32x4);
     costs_f32x4 = vaddq_f32(costs_f32x4, vdupq_n_f32(f->query_add));
     const float32x4_t lowest_f32x4 = vdupq_n_f32(f->lowest);
     return vbslq_f32(vcgtq_f32(lowest_f32x4, costs_f32x4), lowest_f32x4, costs_f32x4); /* NaN stays */

@@ -54,8 +54,11 @@ EC_INLINE void *ec_take(uint8_t *scratch, int64_t *used, int64_t bytes) {
 /* Choose sizes and lay the scratch out from `scratch` on; return its bytes. With scratch NULL only the bytes count. */
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch);
 
-/* Make block.rows and block.stride for block.first .. + block.n. 0 where the mask has none of them. */
+/* Make block.rows and block.stride for block.first .. + block.n, codes still. 0 where the mask has none of them. */
 int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *block);
+
+/* Make floats of codes that the kernel takes as such. */
+void ec_block_decode(const ec_scan *scan, ec_block *block);
 
 /* What the block's rows contribute to their costs. Best after the kernels have brought the rows into the cache: they ask
  * for memory ahead of what they read. */

@@ -14,10 +14,14 @@ enum {
  * sum of d squares in 16 parts), of steps and factors. */
 static float rounding(int64_t dimension) { return (float)(dimension / 16 + 64) * 0x1p-23f + 0x1p-17f; }
 
+/* Whether rows are codes, which need no rounding: their dots as floats cost what it takes to decode them besides. */
+static int rows_are_codes(const ec_search_args *args) { return args->decode == EC_DECODE_I8; }
+
 int ec_screen_wanted(const ec_search_args *args, int64_t n_queries) {
     const int known = args->metric == EC_COST_DOT || args->metric == EC_COST_COSINE || args->metric == EC_COST_L2;
-    return ec_active.screens && known && args->family == EC_DOT_F32 && args->decode == EC_DECODE_NONE &&
-           args->width <= EC_DOT_MAX_DIMENSION && n_queries >= LEAST_QUERIES &&
+    if (!known || args->family != EC_DOT_F32 || args->width > EC_DOT_MAX_DIMENSION || args->weight) return 0;
+    if (rows_are_codes(args)) return 1;
+    return ec_active.screens && args->decode == EC_DECODE_NONE && n_queries >= LEAST_QUERIES &&
            n_queries * args->width >= LEAST_ELEMENTS;
 }
 
@@ -28,7 +32,8 @@ int64_t ec_screen_layout(ec_scan *scan, uint8_t *at) {
     memset(&screen, 0, sizeof screen);
     scan->screen = ec_take(at, &used, sizeof screen);
     screen.query_codes = ec_take(at, &used, scan->batch * width);
-    screen.codes = ec_take(at, &used, scan->block * width);
+    screen.codes = ec_take(at, &used, rows_are_codes(scan->args) ? 0 : scan->block * width);
+    screen.decoded = ec_take(at, &used, rows_are_codes(scan->args) ? scan->block : 0);
     screen.query_steps = ec_take(at, &used, scan->batch * 4);
     screen.steps = ec_take(at, &used, scan->block * 4);
     screen.errors = ec_take(at, &used, most * 4);
@@ -53,18 +58,21 @@ void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries) {
                           screen->errors, screen->lengths);
     screen->able = ec_screen_wanted(args, n_queries);
     screen->ready = 0;
+    screen->narrow = 0;
     screen->wait = 0;
     screen->pause = 1;
-    screen->width = screen->error = screen->constant = 0;
+    screen->width = screen->error = screen->constant = screen->shift = 0;
     for (int64_t q = 0; q < n_queries; q++) {
         const float reach = fabsf(mul ? mul[first + q] : 1.0f) * screen->lengths[q];
         const float error = screen->lengths[q] > 0 ? screen->errors[q] / screen->lengths[q] : 0;
-        const float added = square ? fabsf(square[first + q]) : 0;
-        if (!(screen->query_steps[q] >= 0) || (bias && bias[first + q] != 0) || !(reach < INFINITY) || !(added < INFINITY))
+        const float added = square ? fabsf(square[first + q]) : 0, shift = bias ? fabsf(bias[first + q]) : 0;
+        if (!(screen->query_steps[q] >= 0) || !(reach < INFINITY) || !(added < INFINITY) || !(shift < INFINITY) ||
+            (shift != 0 && !rows_are_codes(args))) /* the steps of float rows would be multiplied by it */
             screen->able = 0;
         screen->width = reach > screen->width ? reach : screen->width;
         screen->error = error > screen->error ? error : screen->error;
         screen->constant = added > screen->constant ? added : screen->constant;
+        screen->shift = shift > screen->shift ? shift : screen->shift;
     }
     screen->few = n_queries <= ec_active.most_few_i8;
     if (screen->able && !screen->few)
@@ -84,9 +92,45 @@ int ec_screen_now(const ec_scan *scan, int64_t n_queries) {
     return 0;
 }
 
-void ec_screen_pack(const ec_scan *scan, const ec_block *block) {
+/* Codes stand for themselves: they have the step 1, no errors, and lengths from their squares. Of a few queries, which
+ * take no longer than counting those, the longest that can be serves until too many rows pass. */
+static void pack_codes(const ec_scan *scan, ec_block *block) {
+    const ec_search_args *args = scan->args;
+    const uint8_t flip = (uint8_t)args->flip;
+    ec_screen *screen = scan->screen;
+    const int counts = !screen->few || screen->narrow;
+    const float longest = 128 * sqrtf((float)args->width) * EC_SCREEN_WIDER;
+    if (counts) ec_active.sumsq_i8(block->codes, block->codes_stride, block->n, args->width, flip, scan->sumsq);
+    memset(screen->decoded, 0, (size_t)block->n);
+    for (int64_t r = 0; r < block->n; r++) {
+        screen->steps[r] = 1;
+        screen->errors[r] = 0;
+        screen->lengths[r] = counts ? sqrtf((float)scan->sumsq[r]) * EC_SCREEN_WIDER : longest;
+    }
+    if (!screen->few)
+        ec_active.dot_i8_pack(block->codes, block->codes_stride, block->n, args->width, flip, screen->panel);
+}
+
+/* Decode of the rows of codes those among the chosen that have not been so yet. */
+static void decode_chosen(const ec_scan *scan, const ec_block *block, int64_t n) {
+    const ec_search_args *args = scan->args;
+    const ec_screen *screen = scan->screen;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t r = screen->chosen[i];
+        if (screen->decoded[r]) continue;
+        ec_active.decode_i8(block->codes + r * block->codes_stride, block->codes_stride, 1, args->width,
+                            (uint8_t)args->flip, scan->decoded + r * args->width);
+        screen->decoded[r] = 1;
+    }
+}
+
+void ec_screen_pack(const ec_scan *scan, ec_block *block) {
     const int64_t width = scan->args->width;
     ec_screen *screen = scan->screen;
+    if (rows_are_codes(scan->args)) {
+        pack_codes(scan, block);
+        return;
+    }
     ec_active.screen_rows(block->rows, block->stride, block->n, width, screen->codes, screen->steps, screen->errors,
                           screen->lengths);
     if (!screen->few) ec_active.dot_i8_pack(screen->codes, width, block->n, width, 0, screen->panel);
@@ -101,7 +145,7 @@ void ec_screen_terms(const ec_scan *scan, const ec_block *block) {
         const float off = screen->errors[r] + screen->error * (screen->lengths[r] + screen->errors[r]) +
                           slack * screen->lengths[r];
         const float least = bias - screen->width * fabsf(mul) * off * (1 + 0x1p-10f) -
-                            0x1p-18f * (fabsf(bias) + screen->constant);
+                            0x1p-18f * (fabsf(bias) + screen->constant + fabsf(mul) * screen->shift);
         const int told = step >= 0 && isfinite(least); /* else it passes, and its score tells more */
         screen->mul[r] = told ? mul * step : 0;
         screen->bias[r] = told ? least : -INFINITY;
@@ -112,8 +156,14 @@ void ec_screen_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const
                     int64_t ahead_bytes) {
     const int64_t width = scan->args->width;
     const ec_screen *screen = scan->screen;
-    if (screen->few)
-        ec_active.dot_i8_few(screen->query_codes + first * width, n_queries, screen->codes, width, block->n, width, 0,
+    const int codes = rows_are_codes(scan->args);
+    const uint8_t flip = codes ? (uint8_t)scan->args->flip : 0;
+    const void *rows = codes ? block->codes : (const void *)screen->codes;
+    const int64_t stride = codes ? block->codes_stride : width;
+    if (screen->few && n_queries == 1)
+        ec_active.dot_i8_rows(screen->query_codes + first * width, rows, stride, block->n, width, flip, scan->scores);
+    else if (screen->few)
+        ec_active.dot_i8_few(screen->query_codes + first * width, n_queries, rows, stride, block->n, width, flip,
                              scan->scores, scan->block, NULL, NULL, screen->prepared);
     else
         ec_active.dot_i8_tile(screen->prepared, first, n_queries, screen->panel, block->n, width, scan->scores,
@@ -130,7 +180,10 @@ int64_t ec_screen_pass(const ec_scan *scan, ec_finish f, int64_t query, int64_t 
     f.lowest = -INFINITY;
     const int64_t n = ec_active.sift_i32(&f, scores, block->n, limit, 0, 0, block->mask, screen->passing);
     for (int64_t i = 0; i < n; i++) screen->chosen[i] = (int32_t)(uint32_t)screen->passing[i];
-    ec_active.dot_f32_chosen((const uint8_t *)scan->args->queries + query * 4 * width, block->rows, block->stride,
+    const int codes = rows_are_codes(scan->args);
+    if (codes) decode_chosen(scan, block, n);
+    ec_active.dot_f32_chosen((const uint8_t *)scan->args->queries + query * 4 * width,
+                             codes ? (const uint8_t *)scan->decoded : block->rows, codes ? 4 * width : block->stride,
                              screen->chosen, n, width, screen->scores);
     screen->passed += n;
     return n;
@@ -138,7 +191,9 @@ int64_t ec_screen_pass(const ec_scan *scan, ec_finish f, int64_t query, int64_t 
 
 void ec_screen_weigh(const ec_scan *scan, int64_t pairs) {
     ec_screen *screen = scan->screen;
-    if (screen->passed * SHARE > pairs) {
+    if (screen->passed * SHARE > pairs && screen->few && !screen->narrow && rows_are_codes(scan->args)) {
+        screen->narrow = 1;
+    } else if (screen->passed * SHARE > pairs) {
         screen->wait = screen->pause;
         screen->pause = ec_min_i64(2 * screen->pause, LONGEST_WAIT);
     } else {

@@ -18,13 +18,15 @@ static const float *term(const void *values, int64_t query) {
 static ec_finish finish_of(const ec_scan *scan, int64_t query) {
     const ec_search_args *args = scan->args;
     const float *mul = term(args->mul, query), *bias = term(args->bias, query), *square = term(args->square, query);
+    const float *weight = term(args->weight, query);
     ec_finish f = {scan->add,
                    scan->mul,
                    scan->bias,
                    mul ? *mul : 1.0f,
                    bias ? *bias : 0.0f,
                    square ? *square : 0.0f,
-                   args->metric == EC_COST_L2 ? 0.0f : -INFINITY,
+                   weight ? *weight : 1.0f,
+                   args->metric == EC_COST_L2 ? 0.0f : args->bounded ? -1.0f : -INFINITY,
                    args->metric == EC_COST_JACCARD};
     return f;
 }
@@ -148,6 +150,7 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
     const int screened = ec_screen_now(scan, n_queries), by_rows = !screened && ec_scan_by_rows(args, n_queries);
     const int64_t group = by_rows ? n_queries : scan->group;
     int64_t worst = -1;
+    if (!screened) ec_block_decode(scan, block);
     if (by_rows) {
         const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_search_query_bytes(args);
         ec_scan_rows(scan, query, n_queries, block);
@@ -183,18 +186,21 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
     return worst;
 }
 
-/* All rows from *row on against queries first .. + n. Stops, for a range, where hits might not find room. */
+/* All rows from *row on against queries first .. + n. Stops before a block, for a range where hits might not find room,
+ * and where no pairs are left. */
 static int64_t scan_rows(const ec_scan *scan, sink *to, int64_t first, int64_t n, const int64_t *selection,
-                         int64_t *row, int64_t capacity) {
+                         int64_t *row, int64_t capacity, int64_t *left) {
     const ec_search_args *args = scan->args;
     int64_t n_rows = selection ? args->n_selected : args->n_rows;
     if (!ec_scan_by_rows(args, n))
         ec_scan_prepare(scan, (const uint8_t *)args->queries + first * ec_search_query_bytes(args), n);
     if (scan->screen) ec_screen_prepare(scan, first, n);
-    for (; *row < n_rows; *row += scan->block) {
+    for (; *row < n_rows && *left > 0; *row += scan->block) {
         ec_block block = {*row, ec_min_i64(scan->block, n_rows - *row), NULL, 0, NULL, 0, NULL, 0};
         if (to->range && capacity - to->n_hits < n * scan->block) return -1;
-        if (!ec_block_fetch(scan, selection, &block)) continue;
+        const int some = ec_block_fetch(scan, selection, &block);
+        *left -= some ? n * block.n : block.n;
+        if (!some) continue;
         int64_t bad = meet(scan, to, first, n, selection, &block, n_rows - *row - block.n);
         if (bad >= 0) return selection ? selection[bad] : bad;
     }
@@ -223,28 +229,33 @@ int64_t ec_search_scratch_bytes(const ec_search_args *args) {
     return ec_scan_layout(&scan, args, NULL);
 }
 
-ec_result ec_search(const ec_search_args *args, void *scratch) {
+static ec_result bad_row(int64_t row) {
+    ec_result result = {row, 0, EC_NOT_FINITE};
+    return result;
+}
+
+ec_result ec_search(const ec_search_args *args, int64_t most_pairs, void *state, void *scratch) {
     ec_result result = {0, 0, EC_OK};
     ec_scan scan;
     sink to;
-    if (args->k < 1) return result;
+    int64_t *at = state, left = most_pairs; /* at: the first query of the batch, and the row, to go on from */
+    if (args->k < 1) at[0] = args->n_queries;
     memset(&to, 0, sizeof to);
     ec_scan_layout(&scan, args, scratch);
-    for (int64_t first = 0, n; first < args->n_queries; first += n) {
-        n = batch_of(&scan, first);
-        for (int64_t q = 0; q < n; q++) {
+    while (at[0] < args->n_queries && left > 0) {
+        const int64_t first = at[0], n = batch_of(&scan, first), n_rows = args->selection ? args->n_selected : args->n_rows;
+        for (int64_t q = 0; q < n && at[1] == 0; q++) {
             scan.counts[q] = 0;
             scan.full[q] = ec_reservoir_first(args->k);
             set_limit(&scan, first + q, q, 0, EC_NO_LIMIT_I32, NAN);
         }
-        int64_t row = 0, bad = scan_rows(&scan, &to, first, n, selection_of(args, first), &row, 0);
-        if (bad >= 0) {
-            result.consumed = bad;
-            result.status = EC_NOT_FINITE;
-            return result;
-        }
+        int64_t bad = scan_rows(&scan, &to, first, n, selection_of(args, first), &at[1], 0, &left);
+        if (bad >= 0) return bad_row(bad);
+        if (at[1] < n_rows) break;
         for (int64_t q = 0; q < n; q++) deliver(&scan, q, (uint64_t *)args->entries + (first + q) * args->k);
         result.produced += n;
+        at[0] += n;
+        at[1] = 0;
     }
     return result;
 }
@@ -256,24 +267,20 @@ int64_t ec_range_reserve(const ec_search_args *args) {
 }
 
 ec_result ec_range_search(const ec_search_args *args, const void *limits, void *entries, void *queries,
-                          int64_t capacity, void *state, void *scratch) {
+                          int64_t capacity, int64_t most_pairs, void *state, void *scratch) {
     ec_result result = {0, 0, EC_OK};
     ec_scan scan;
     ec_scan_layout(&scan, args, scratch);
     sink to = {1, entries, queries, 0};
-    int64_t *at = state; /* the first query of the batch, and the row, to go on from */
-    while (at[0] < args->n_queries) {
+    int64_t *at = state, left = most_pairs;
+    while (at[0] < args->n_queries && left > 0) {
         int64_t n = batch_of(&scan, at[0]), n_rows = args->selection ? args->n_selected : args->n_rows;
         for (int64_t q = 0; q < n; q++) {
             float limit = *term(limits, at[0] + q);
             set_limit(&scan, at[0] + q, q, INT64_MAX, whole_limit(limit), limit);
         }
-        int64_t bad = scan_rows(&scan, &to, at[0], n, selection_of(args, at[0]), &at[1], capacity);
-        if (bad >= 0) {
-            result.consumed = bad;
-            result.status = EC_NOT_FINITE;
-            return result;
-        }
+        int64_t bad = scan_rows(&scan, &to, at[0], n, selection_of(args, at[0]), &at[1], capacity, &left);
+        if (bad >= 0) return bad_row(bad);
         if (at[1] < n_rows) break;
         at[0] += n;
         at[1] = 0;

@@ -8,6 +8,7 @@
 typedef struct {
     const float *add, *mul, *bias; /* per row: added to the score, times the dot, added to the cost */
     float query_mul, query_bias, query_add;
+    float query_weight; /* times the rows' bias */
     float lowest;    /* costs are not below it */
     int32_t jaccard; /* another formula: add holds the rows' bits, query_bias the query's */
 } ec_finish;

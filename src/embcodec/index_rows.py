@@ -95,7 +95,6 @@ def _joined(rows: Rows, more: Rows, arrays: Sequence[NDArray[Any]]) -> Rows:
             bit_planes=planes,
             scales=scales,
             lengths=lengths,
-            is_unit=rows.is_unit and more.is_unit,
             unit_error=max(rows.unit_error, more.unit_error),
         )
     assert isinstance(more, Embeddings)

@@ -14,6 +14,7 @@ from .errors import CodeMismatchError
 from .index_arguments import encoded, for_both
 from .index_rows import Part, Snapshot
 from .lowbit_codes import LowBitCodes
+from .lowbit_queries import coded_like_rows
 from .search import SearchResult, as_count, best_of, rescored, restrict
 from .search_bounds import BoundedResult, Bounds, rescored_by_bounds
 from .search_plan import plan
@@ -101,8 +102,8 @@ def _through_bits(
         raise CodeMismatchError(f"queries have {asked.dimension} dimensions, the index {rows.dimension}")
     if isinstance(rows, LowBitCodes):
         signs, bits = (
-            Embeddings(codes.bit_planes, "ubinary", rows.dimension)
-            for codes in (rows.scheme.encode(asked.values), rows)
+            Embeddings(planes, "ubinary", rows.dimension)
+            for planes in (coded_like_rows(rows.scheme, asked.values), rows.bit_planes)
         )
         part = Part(bits)
     else:

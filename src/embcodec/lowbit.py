@@ -62,14 +62,17 @@ class LowBitQuantizer:
         The overlap@10 with float search that each choice reached on rows that it was not fitted to, where there was a
         choice to make. At one bit "plain sign bits" are kept unless another is better beyond doubt: for every kind of
         queries asked, and on average over the 10, 20, 40 and 80 nearest by so many standard errors that among equal
-        choices one fit in a thousand takes another. At more bits it is "whitened" that others must beat so or, where
-        that is worse, no rotation.
+        choices one fit in a thousand takes another. If "whitened" is, it is what others must beat so, as at more bits,
+        where no rotation takes its place if it is worse.
 
     Notes
     -----
     A row x becomes r = P(x - c), coded as levels l of r sqrt(d) / |r|, with the scale s = |r|^2 / <r, l>, so that
-    <q, c> + s <Pq, l> estimates <q, x> without bias. The 1-bit code is RaBitQ's (arXiv 2405.12497). A row takes
-    bits * ceil(dimension / 8) bytes, and for its scale and length 4 (one bit) or 8 (two and four).
+    <q, c> + s <Pq, l> estimates <q, x> without bias. Queries meet them at length 1, e, without their share of the
+    center, u = <e, c> / |c|^2: <e, c> + s <P(e - u c), l> + u <c, x - c>, the last of which is known of a row of unit
+    length, is less noisy. A score depends on nothing but its query and its row. The 1-bit code is RaBitQ's (arXiv
+    2405.12497). A row takes bits * ceil(dimension / 8) bytes, and for its scale and length 4 (one bit) or 8 (two and
+    four).
 
     Examples
     --------
@@ -219,7 +222,7 @@ class LowBitQuantizer:
         with one_blas_thread():
             overlaps = dict(zip(choices, side_by_side(measured, choices), strict=True))
         self.report = {choice: float(found[0].mean()) for choice, found in overlaps.items()}
-        return trial.best_of(overlaps, None if PLAIN in overlaps else _WHITENED)
+        return trial.best_of(overlaps, _WHITENED, doubtful=PLAIN in overlaps)
 
     def _estimates(self, queries: Floats, x: Floats, part: NDArray[np.int64], choice: str) -> Floats:
         """Return the dots of queries with rows that are coded by what is fitted to other parts, (m, n)."""

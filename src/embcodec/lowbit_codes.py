@@ -12,17 +12,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits as native_bits
 from ._native import lowbit as native
-from .codes import row_norms
+from ._native import sums as native_sums
 from .dtypes_arguments import as_selection
 from .embeddings import Embeddings
 from .errors import CodeMismatchError, NotFiniteError
-from .lowbit_errors import certain_bounds, row_errors, widest
+from .lowbit_errors import RowErrors, certain_bounds, errors_of, widest
 from .lowbit_levels import Floats, Levels, levels_of
+from .lowbit_queries import prepare_queries
 from .lowbit_rotations import Rotation
 from .quantize import as_float_rows
 
 _BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 _UNIT_TOLERANCE = 0.01  # float16 rounds the length of a unit row by far less
+
+
+def signs_of(planes: NDArray[np.uint8]) -> Floats:
+    """Return the bits of planes as -1 and +1, float32 (n, 8 * bytes of a row)."""
+    flags = native_bits.bit_flags("msb", offset=False)
+    return native_bits.unpack_bits(planes, 8 * planes.shape[1], flags, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +74,13 @@ class LowBitScheme:
         parts |= {"levels": levels.levels, "thresholds": levels.thresholds, "patterns": levels.patterns}
         return native.Coder(self.dimension, self.bits, self.center, **parts)
 
+    @cached_property
+    def _query_coder(self) -> native.Coder:
+        parts = self.rotation.of_queries.parts_for_coding(self.dimension)
+        return native.Coder(self.dimension, self.bits, None, **parts)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in self.__dict__.items() if name != "_coder"}  # addresses are of a process
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
 
     def encode_raw(self, x: NDArray[Any]) -> tuple[NDArray[np.uint8], Floats, Floats, NDArray[np.float64]]:
         """Return the bit planes, unbiased scales and lengths of centred rows, and the squared lengths of the rows.
@@ -109,23 +121,34 @@ class LowBitScheme:
         if not finite.all():
             row = int(finite.argmin())
             raise ValueError(f"row {row} is thousands of times longer than the sample's: its scale cannot be stored")
-        is_unit = bool((np.abs(np.sqrt(squares) - 1) <= _UNIT_TOLERANCE).all())
-        unit_error = float(np.abs(squares - 1).max(initial=0) / 2) if is_unit else 0.0
-        return LowBitCodes(planes, stored, kept, self, is_unit, unit_error)
+        are_unit = np.abs(np.sqrt(squares) - 1) <= _UNIT_TOLERANCE
+        unit_error = float(np.abs(squares - 1).max(initial=0, where=are_unit) / 2)
+        return LowBitCodes(planes, stored, np.where(are_unit, kept, np.negative(kept)), self, unit_error)
 
     def decode(self, codes: LowBitCodes) -> Floats:
         """Return the rows that codes stand for, float32 (n, dimension)."""
         values = self.rotation.undo(self.values_of(codes.bit_planes) * codes.row_scales()[:, None])
         return values if self.center is None else values + self.center
 
-    def prepare_queries(self, queries: Floats, *, centred: bool = False) -> Floats:
-        """Return queries against bit planes; see :meth:`LowBitCodes.prepare_queries`."""
-        x = queries - self.center if centred and self.center is not None else queries.copy()
-        rotated = self.rotation.apply_to_queries(x)
+    def turn_queries(self, x: Floats) -> Floats:
+        """Return queries (m, dimension) as they meet turned rows: each the same, whatever others there are."""
+        return self._query_coder.turn(np.ascontiguousarray(x))
+
+    def center_along(self, planes: NDArray[np.uint8]) -> Floats:
+        """Return the dots of the center with what bit planes stand for, before the rows' scales, float32 (n,)."""
+        assert self.center is not None
         width = -(-self.dimension // 8)
-        prepared = np.zeros((len(queries), self.bits, 8 * width), np.float32)
-        prepared[:, :, : self.dimension] = rotated[:, None] * self.levels.weights[:, None]
-        return prepared.reshape(len(queries), self.bits * 8 * width)
+        turned = np.zeros(8 * width, np.float32)
+        turned[: self.dimension] = self.turn_queries(self.center[None])[0]
+        dots = np.zeros(len(planes), np.float32)
+        step = max(1, _BLOCK_BYTES // turned.nbytes)
+        for begin in range(0, len(planes), step):
+            for plane, weight in enumerate(self.levels.weights):
+                packed = planes[begin : begin + step, plane * width : (plane + 1) * width]
+                dots[begin : begin + step] += native_sums.dots_f32(
+                    turned * weight, signs_of(np.ascontiguousarray(packed))
+                )
+        return dots
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,19 +165,17 @@ class LowBitCodes:
     scales : ndarray of float16 (one bit) or float32, (n,)
         In the scheme's `scale_unit`.
     lengths : ndarray like scales, (n,)
-        Of the rows, centred; in `scale_unit` times the root of the dimension.
+        Of the rows, centred; in `scale_unit` times the root of the dimension. Negative (or -0) for a row that had not
+        unit length, within 1 %, before it was centred.
     scheme : LowBitScheme
-    is_unit : bool
-        Whether all rows had unit length, within 1 %: what cosine and l2 need.
     unit_error : float
-        How far half the squared length of such a row is from 1/2 at most.
+        How far half the squared length of a row that had is from 1/2 at most.
     """
 
     bit_planes: NDArray[np.uint8]
     scales: NDArray[Any]
     lengths: NDArray[Any]
     scheme: LowBitScheme
-    is_unit: bool = True
     unit_error: float = 0.0
 
     @property
@@ -167,10 +188,16 @@ class LowBitCodes:
         """Bytes of the codes with scales and lengths."""
         return int(self.bit_planes.nbytes + self.scales.nbytes + self.lengths.nbytes)
 
+    @cached_property
+    def are_unit(self) -> NDArray[np.bool_]:
+        """Which rows had unit length, (n,)."""
+        are_unit: NDArray[np.bool_] = ~np.signbit(self.lengths)
+        return are_unit
+
     @property
-    def centres_queries(self) -> bool:
-        """Whether distances between what lies about the center are compared: see :meth:`prepare_queries`."""
-        return self.is_unit and self.scheme.center is not None
+    def is_unit(self) -> bool:
+        """Whether all rows had unit length: what cosine and l2 need."""
+        return bool(self.are_unit.all())
 
     def row_scales(self) -> Floats:
         """Return the factor of each row's dots, float32 (n,)."""
@@ -183,59 +210,48 @@ class LowBitCodes:
         squares: NDArray[np.float64] = (self.lengths.astype(np.float64) * unit) ** 2
         return squares
 
-    def prepare_queries(self, queries: Floats) -> Floats:
-        """Return what queries (m, dimension) become: floats in the order of the bits, highest first.
-
-        With the signs -1 and +1 of a row's bits, ``row_scales()[r] * (prepared @ signs)`` estimates <q, x - c>, or
-        <q - c, x - c> where `centres_queries`. That is less noisy, by as much as q - c is shorter than q, and enough
-        for rows of unit length: |q - x|^2 = |q - c|^2 + |x - c|^2 - 2 <q - c, x - c>.
-
-        Returns
-        -------
-        ndarray, float32, (m, 8 * bit_planes.shape[1])
-        """
-        return self.scheme.prepare_queries(queries, centred=self.centres_queries)
-
     def estimate(self, queries: ArrayLike) -> Floats:
         """Return the estimated dots of all rows with queries (m, dimension), as search has them; float32 (m, n)."""
-        asked = as_float_rows(queries)
-        center = self.scheme.center
-        signs = native_bits.unpack_bits(
-            self.bit_planes, 8 * self.bit_planes.shape[1], native_bits.bit_flags("msb", offset=False), np.float32
-        )
-        dots = (self.prepare_queries(asked) @ signs.T) * self.row_scales()
-        if self.centres_queries and center is not None:
-            apart = row_norms(asked - center)[:, None] ** 2 + self.row_squares() - 2 * dots.astype(np.float64)
-            dots = (row_norms(asked)[:, None] ** 2 + 1 - apart) / 2
-        elif center is not None:
-            dots = dots + asked.astype(np.float64) @ center.astype(np.float64)[:, None]
-        return np.asarray(dots, np.float32)
+        asked = prepare_queries(self.scheme, as_float_rows(queries))
+        scales, biases = self.for_scans
+        dots = (asked.values @ signs_of(self.bit_planes).T) * scales
+        if biases is not None:
+            dots = dots + asked.shares[:, None] * biases + asked.along[:, None]
+        return np.asarray(dots * asked.lengths[:, None], np.float32)
 
     def error_bounds(self, queries: ArrayLike) -> Floats:
         """Return how far each row's estimated dot with each query can be off, float32 (m, n).
 
-        Certain, by Cauchy-Schwarz: the length of the query (centred, where queries are) times that of what the code
-        leaves out of the row, and what rounding the row's scale and length adds. The error is typically
-        1 / sqrt(dimension) of that, or up to twice as much without a random rotation. A row whose estimate plus bound
-        is below the k-th best exact score need not be scored exactly.
+        Certain, by Cauchy-Schwarz: the length of the query (without its share of the center, for rows of unit length)
+        times that of what the code leaves out of the row, and what rounding the row's scale and length adds. The error
+        is typically 1 / sqrt(dimension) of that, or up to twice as much without a random rotation. A row whose estimate
+        plus bound is below the k-th best exact score need not be scored exactly.
         """
-        asked, center = as_float_rows(queries), self.scheme.center
-        lengths = row_norms(asked - center if self.centres_queries and center is not None else asked)[:, None]
-        return certain_bounds(self, lengths, row_errors(self), self.row_squares()).astype(np.float32)
+        asked = prepare_queries(self.scheme, as_float_rows(queries))
+        return (asked.lengths[:, None] * certain_bounds(self, asked, errors_of(self))).astype(np.float32)
 
     @cached_property
-    def widest(self) -> tuple[float, float, float]:
-        """The largest error of a row, for queries of length 1, the largest squared length and the largest scale."""
+    def widest(self) -> RowErrors:
+        """The largest of all that :class:`RowErrors` has of the rows."""
         return widest(self)
 
     @cached_property
-    def for_scans(self) -> tuple[Floats, NDArray[np.float64] | None]:
-        """The rows' scales and, where queries are centred, their squared lengths before these: what scans ask for."""
-        scales = self.row_scales()
-        if not self.centres_queries:
+    def for_scans(self) -> tuple[Floats, Floats | None]:
+        """The rows' scales s and, where there is a center c, what its share of a query adds to their dots: biases t.
+
+        The dot of a row x = c + r with a query e is <e, c> + <e - u c, r> + u <c, r>, for any u. The bits estimate the
+        second term as s times a sum; the third is u t. Of a row of unit length <c, r> = (1 - |c|^2 - |r|^2) / 2 is
+        known, of others the bits estimate it too. Neither depends on other rows.
+        """
+        scales, center = self.row_scales(), self.scheme.center
+        if center is None:
             return scales, None
-        scales = np.maximum(scales, np.float32(1e-30))
-        return scales, self.row_squares() / scales.astype(np.float64) ** 2
+        square = float(np.einsum("i,i->", center, center, dtype=np.float64))
+        biases = ((1 - square - self.row_squares()) / 2).astype(np.float32)
+        others = np.flatnonzero(~self.are_unit)
+        if len(others):
+            biases[others] = scales[others] * self.scheme.center_along(np.ascontiguousarray(self.bit_planes[others]))
+        return scales, biases
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # without what can be found again
@@ -268,7 +284,7 @@ class LowBitCodes:
         planes, scales, lengths = (
             np.ascontiguousarray(part[rows]) for part in (self.bit_planes, self.scales, self.lengths)
         )
-        return LowBitCodes(planes, scales, lengths, self.scheme, self.is_unit, self.unit_error)
+        return LowBitCodes(planes, scales, lengths, self.scheme, self.unit_error)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LowBitCodes):

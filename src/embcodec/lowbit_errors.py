@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .codes import row_norms
+from .lowbit_queries import LowBitQueries
 
 if TYPE_CHECKING:
     from .lowbit_codes import LowBitCodes
@@ -43,34 +46,72 @@ def level_squares(codes: LowBitCodes) -> Doubles:
     return squares
 
 
-def row_errors(codes: LowBitCodes) -> Doubles:
-    """Return how far the dots of rows with a query of length 1 can be off, (n,): the length of what codes leave out."""
+class RowErrors(NamedTuple):
+    """What rows contribute to how far their dots with a query of length 1 can be off; arrays (n,), or the largest.
+
+    Attributes
+    ----------
+    units, others : ndarray of float64
+        The length of what codes leave out of rows of unit length, which meet queries without their share of the center,
+        and of others, which in effect meet whole queries; 0 where a row is of the other kind.
+    shared : ndarray of float64
+        How far a unit row's dot with the center can be off.
+    squares : ndarray of float64
+        The squared lengths of the centred rows.
+    scales : ndarray of float32
+    """
+
+    units: Any
+    others: Any
+    shared: Any
+    squares: Any
+    scales: Any
+
+
+def errors_of(codes: LowBitCodes) -> RowErrors:
+    """Return the errors of each row."""
     rounding = rounding_of(codes)
-    scales, squares = codes.row_scales().astype(np.float64), codes.row_squares()
+    scales, squares, are_unit = codes.row_scales().astype(np.float64), codes.row_squares(), codes.are_unit
     unbiased = codes.scales.astype(np.float64) * codes.scheme.scale_unit
     dots = np.divide(squares, unbiased, out=np.zeros_like(squares), where=unbiased > 0)
     levels = level_squares(codes)
     # |r - s l|^2, with the parts as far off as rounding may have put them.
     rests = squares - 2 * scales * dots + scales**2 * levels + 6 * rounding * (squares + scales * dots)
-    errors: Doubles = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(levels)
+    errors = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(levels)
+    # Unit rows may miss unit length by the tolerance, as far as float16 inputs do.
+    shared = np.where(are_unit, 1.5 * rounding * squares + codes.unit_error, 0.0)
+    return RowErrors(np.where(are_unit, errors, 0.0), np.where(are_unit, 0.0, errors), shared, squares, scales)
+
+
+def widest(codes: LowBitCodes) -> RowErrors:
+    """Return the largest of each of the rows' errors, floats, found in bounded memory."""
+    most = RowErrors(0.0, 0.0, 0.0, 0.0, 0.0)
+    for start in range(0, len(codes), _BLOCK_ROWS):
+        found = errors_of(codes[start : start + _BLOCK_ROWS])
+        most = RowErrors(*(max(one, float(part.max())) for one, part in zip(most, found, strict=True)))
+    return most
+
+
+def certain_bounds(codes: LowBitCodes, asked: LowBitQueries, rows: RowErrors) -> Doubles:
+    """Return how far dots of queries brought to length 1 with rows can be off, (m, n)."""
+    return leaning_errors(asked, rows) * (1 + 1e-5) + fixed_errors(codes, asked, rows)
+
+
+def leaning_errors(asked: LowBitQueries, rows: RowErrors) -> Doubles:
+    """Return the part of the error that is smaller for most directions of queries, (m, n)."""
+    errors: Doubles = np.maximum(asked.spreads[:, None] * rows.units, rows.others)
     return errors
 
 
-def widest(codes: LowBitCodes) -> tuple[float, float, float]:
-    """Return the largest of the rows' errors, of their squared lengths and of their scales, found in bounded memory."""
-    error = square = scale = 0.0
-    for start in range(0, len(codes), _BLOCK_ROWS):
-        block = codes[start : start + _BLOCK_ROWS]
-        error = max(error, float(row_errors(block).max()))
-        square = max(square, float(block.row_squares().max()))
-        scale = max(scale, float(block.row_scales().max()))
-    return error, square, scale
+def fixed_errors(codes: LowBitCodes, asked: LowBitQueries, rows: RowErrors) -> Doubles:
+    """Return the part that is not, with float32 roundings, (m, n)."""
+    shares = np.abs(asked.shares.astype(np.float64))[:, None]
+    errors: Doubles = shares * rows.shared + 1e-6 * np.maximum(1.0, farthest(codes, rows))
+    return errors
 
 
-def certain_bounds(codes: LowBitCodes, lengths: Doubles, errors: Doubles | float, squares: Doubles | float) -> Doubles:
-    """Return how far dots can be off for queries of these lengths, (m, 1), centred where they are, and rows, (m, n)."""
-    bounds: Doubles = lengths * errors * (1 + 1e-5) + 1e-6
-    if codes.centres_queries:
-        # Unit rows may miss unit length by the tolerance, as far as float16 inputs do: that shifts |q - x|^2.
-        bounds += 1.5 * rounding_of(codes) * squares + codes.unit_error
-    return bounds
+def farthest(codes: LowBitCodes, rows: RowErrors) -> Doubles:
+    """Return lengths that rows, not centred, do not exceed, (n,)."""
+    center = codes.scheme.center
+    lengths: Doubles = np.sqrt(rows.squares) + (0.0 if center is None else float(row_norms(center[None])[0]))
+    return lengths

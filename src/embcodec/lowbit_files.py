@@ -97,14 +97,20 @@ def codes_of(arrays: Arrays, words: Mapping[str, str]) -> LowBitCodes:
         raise ValueError(f"bit planes of {planes.dtype} {planes.shape} for {bits} bits of {dimension} dimensions")
     longest = _LARGEST / scheme.scale_unit
     scales = checked_array(arrays, "scales", small, (len(planes),), least=0, most=longest)
-    if is_unit:
-        apart = 0.0 if scheme.center is None else float(np.linalg.norm(scheme.center.astype(np.float64)))
-        longest = min(longest, _UNIT * (1 + apart) / scheme.scale_unit)
-    lengths = checked_array(arrays, "lengths", small, (len(planes),), least=0, most=longest / dimension**0.5)
-    apart_from_length = scales > max(_SCALE * dimension, _WHITENED_SCALE) * (lengths.astype(np.float64) + _HALF)
+    most = longest / dimension**0.5
+    lengths = checked_array(arrays, "lengths", small, (len(planes),), least=-most, most=most)
+    apart = 0.0 if scheme.center is None else float(np.linalg.norm(scheme.center.astype(np.float64)))
+    unit_most = _UNIT * (1 + apart) / scheme.scale_unit / dimension**0.5
+    if (lengths > unit_most).any():  # a negative length is that of a row that had not unit length
+        row = int((lengths > unit_most).argmax())
+        raise ValueError(f"lengths that are out of range: {lengths[row]} at [{row}], of a row of unit length")
+    apart_from_length = scales > max(_SCALE * dimension, _WHITENED_SCALE) * (np.abs(lengths.astype(np.float64)) + _HALF)
     if apart_from_length.any():
         raise ValueError(f"the scale and the length of row {int(apart_from_length.argmax())} do not go together")
-    return LowBitCodes(np.ascontiguousarray(planes), scales, lengths, scheme, is_unit, unit_error)
+    codes = LowBitCodes(np.ascontiguousarray(planes), scales, lengths, scheme, unit_error)
+    if codes.is_unit is not is_unit:
+        raise ValueError(f"is_unit {words['is_unit']}, which the signs of the lengths contradict")
+    return codes
 
 
 def write_quantizer(path: str | os.PathLike[str], fitted: Fitted) -> None:

@@ -60,25 +60,32 @@ class Trial:
         ranks = np.take_along_axis(self._ranks, self._best(estimates), axis=1)
         return np.array([(ranks[:, :depth] < depth).mean(axis=1) for depth in self._depths])
 
-    def best_of(self, overlaps: dict[str, NDArray[np.float64]], preferred: str | None = None) -> str:
+    def best_of(self, overlaps: dict[str, NDArray[np.float64]], preferred: str, *, doubtful: bool) -> str:
         """Return the choice of the best overlaps: the first, unless others are better beyond doubt.
 
-        That is in every kind of queries, and in their mean by more than chance makes of any of so many choices;
-        centring, above all, gains for some queries what it loses for others. Of several the one whose least gain among
-        the kinds is the greatest. Where `preferred` is not worse than the first on average, it takes its place.
+        That is in every kind of queries, and in their mean, by more than chance makes of any of so many choices;
+        centring, above all, gains for queries that are like rows what it loses for those that are less so. Of several
+        the one whose least gain among the kinds is the greatest. The place of the first is taken by `preferred` where
+        that is better beyond doubt or, unless it is `doubtful`, not worse on average.
         """
         default = next(iter(overlaps))
-        if preferred in overlaps and self._gains(overlaps, preferred, default).mean() >= 0:
-            default = preferred
-        least = NormalDist().inv_cdf(1 - _DOUBT / max(len(overlaps) - 1, 1))
-        best = {default: 0.0}
+        if preferred in overlaps and preferred != default:
+            mean = self._gains(overlaps, preferred, default).mean()
+            if preferred in self._better(overlaps, default) or (mean >= 0 and not doubtful):
+                default = preferred
+        best = self._better(overlaps, default)
+        return max(best, key=best.__getitem__) if best else default
+
+    def _better(self, overlaps: dict[str, NDArray[np.float64]], default: str) -> dict[str, float]:
+        """Return the choices that are better than one beyond doubt, and the least that each gains in a kind."""
+        least, better = NormalDist().inv_cdf(1 - _DOUBT / max(len(overlaps) - 1, 1)), {}
         for choice in overlaps:
             gains = self._gains(overlaps, choice, default)
-            of_row, of_kind = gains.mean(axis=0), gains.mean(axis=1)
-            noise = float(of_row.std(ddof=1) / np.sqrt(len(of_row))) if len(of_row) > 1 else np.inf
-            if of_kind.min() > 0 and of_row.mean() > least * noise:
-                best[choice] = float(of_kind.min())
-        return max(best, key=best.__getitem__)
+            parts = np.concatenate([gains.mean(axis=0)[None], gains])  # of all kinds together, and of each
+            noise = parts.std(axis=1, ddof=1) / np.sqrt(gains.shape[1]) if gains.shape[1] > 1 else np.inf
+            if choice != default and (parts.mean(axis=1) > least * noise).all():
+                better[choice] = float(gains.mean(axis=1).min())
+        return better
 
     def _gains(self, overlaps: dict[str, NDArray[np.float64]], choice: str, default: str) -> NDArray[np.float64]:
         """Return how much more of its nearest each query finds, in the mean of the depths, (kinds, rows)."""

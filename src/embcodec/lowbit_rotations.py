@@ -67,9 +67,10 @@ class Rotation(NamedTuple):
         """Return mapped rows; `x` may be overwritten."""
         return self._turn(x if self.gains is None else self._stretched(x, self.gains))
 
-    def apply_to_queries(self, x: Floats) -> Floats:
-        """Return mapped queries, whose dots with mapped rows are those of before; `x` may be overwritten."""
-        return self._turn(x if self.gains is None else self._stretched(x, 1 / self.gains))
+    @property
+    def of_queries(self) -> Rotation:
+        """What maps queries, whose dots with mapped rows are those of before."""
+        return self if self.gains is None else self._replace(gains=(1 / self.gains).astype(np.float32))
 
     def undo(self, x: Floats) -> Floats:
         """Return rows mapped back; `x` may be overwritten."""

@@ -77,7 +77,8 @@ def search(
         How float queries meet codes. ``"int8"``: rounded to a byte. Against integers every element of the query, times
         the dimension's step a, is rounded at scale s = max|a q| / 127: the dot is wrong by at most s / 2 * sum|code|
         (code - 128 for uint8). Against bits the sums of +-q over four dimensions are rounded, at scale s = the largest
-        sum of four |q| / 127: the dot is wrong by at most s / 8 * dimension, about as much as for rounded elements.
+        sum of four |q| / 127: the dot is wrong by at most s / 2 * ceil(dimension / 4), about as much as for rounded
+        elements. Both up to float32 roundings.
         ``"float32"``: not rounded.
     threads : int, optional
         By default one for small work and all cores for large. The result does not depend on it.
@@ -98,9 +99,10 @@ def search(
 
     Notes
     -----
-    Scores of integer codes follow from exact integer dots by a handful of float32 roundings; those of floats are
-    within (min(dimension, 128) + dimension / 128 + 8) * 2**-24 * sum|q_i x_i| of the exact dot, and the same on every
-    machine.
+    Scores of integer codes against codes like them follow from exact integer dots by a handful of float32 roundings.
+    Those of floats, and of codes with ranges, which are compared as the floats they stand for (told apart by integer
+    dots first, at the speed of these), are within (min(dimension, 128) + dimension / 128 + 8) * 2**-24 * sum|q_i x_i|
+    of the exact dot. All are the same on every machine.
 
     Examples
     --------
@@ -132,7 +134,7 @@ def final_scores(scan: Scan, scores: NDArray[Any], queries: Any = slice(None)) -
     shape = (-1,) + (1,) * (scores.ndim - 1)
     scores *= scan.factors[queries].reshape(shape)
     scores += scan.constants[queries].reshape(shape)
-    return scores
+    return scores if scan.least is None else np.maximum(scores, np.float32(scan.least), out=scores)
 
 
 def rescored(

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .codes import row_norms
 from .dtypes import OutputDtype
 from .dtypes_arguments import as_real, shown
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
-from .lowbit_errors import certain_bounds, rounding_of, row_errors
+from .lowbit_errors import RowErrors, certain_bounds, errors_of, farthest, fixed_errors, leaning_errors, rounding_of
+from .lowbit_queries import prepare_queries
 from .search import SearchResult, as_count, rescored, short_repr
-from .search_plan import plan
+from .search_plan import check_low_bit, low_bit_scan
 
 Doubles = NDArray[np.float64]
 
@@ -87,20 +87,15 @@ class Bounds:
             raise ValueError(f"confidence is a probability, 0 to 1, not {confidence}")
         if queries.output_dtype is not OutputDtype.FLOAT:
             raise CodeMismatchError(f"bounds are for float queries, not {queries.output_dtype}")
-        self._scan = plan(queries, codes, metric, "int8")  # refuses what cannot meet
+        check_low_bit(queries, codes, metric)
         self.codes, self.queries, self.metric = codes, queries, metric
         self.sign = -1.0 if metric == "l2" else 1.0
-        values = queries.values
-        lengths = row_norms(values)
-        if metric == "cosine":  # of which the length of a query is no part
-            values = (values / np.maximum(lengths, np.finfo(np.float32).tiny)[:, None]).astype(np.float32)
-            lengths = np.ones(len(values))
-        center = codes.scheme.center
-        centred = values - center if codes.centres_queries and center is not None else values
-        self._lengths, self._spreads = lengths[:, None], row_norms(centred)[:, None]
+        self._asked = prepare_queries(codes.scheme, queries.values)
         self._doubt = (1 - confidence) / (2 * max(len(codes), 1))
         self._part = self._part_of_certain(codes, self._doubt)
-        self._factor = 2.0 if metric == "l2" else 1.0
+        ones = np.ones(len(queries))
+        # Of a query's goodness with rows, by its dots once it has length 1.
+        self._factors = {"cosine": ones, "dot": self._asked.lengths, "l2": 2 * self._asked.lengths}[metric][:, None]
 
     @staticmethod
     def _part_of_certain(codes: LowBitCodes, doubt: float) -> float:
@@ -122,7 +117,7 @@ class Bounds:
             block = slice(start, start + _BLOCK_QUERIES)
             some, places = np.unique(np.maximum(rows[block], 0), return_inverse=True)
             codes = self.codes[some]
-            bounds = self._bounds(block, row_errors(codes), codes.row_squares())
+            bounds = self._bounds(block, errors_of(codes))
             most[block] += np.take_along_axis(bounds, places.reshape(rows[block].shape), axis=1)
         order = np.argsort(-most, axis=1, kind="stable")
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(most, order, axis=1)
@@ -134,26 +129,28 @@ class Bounds:
             return np.full(len(candidates), np.inf)
         scores, rows = rescored(self.queries, candidates, self.codes, count, self.metric, "int8", threads)
         worst = np.where(rows >= 0, self.sign * scores.astype(np.float64), np.inf).min(axis=1)
-        error, square, _ = self.codes.widest
-        reach: Doubles = worst + self._bounds(slice(None), error, square)[:, 0] + self._rounding_of_queries()
+        reach: Doubles = worst + self._bounds(slice(None), self.codes.widest)[:, 0] + self._rounding_of_queries()
         return reach
 
-    def _bounds(self, queries: slice, errors: Doubles | float, squares: Doubles | float) -> Doubles:
-        """Return how far estimated goodness can be below the exact one, (m, n), by the rows' errors and lengths."""
-        codes = self.codes
-        certain = certain_bounds(codes, self._spreads[queries], errors, squares)
-        # What does not lean on directions is not made smaller by them: stored scales and lengths are rounded, rows of
-        # unit length may miss it (which shifts a cosine and a distance), and both scores are sums in float32.
-        center, stored = codes.scheme.center, rounding_of(codes)
-        offset = 0.0 if center is None else float(row_norms(center[None])[0])
-        lengths = self._lengths[queries] + (offset if codes.centres_queries else 0.0)
-        fixed = stored * (2 * lengths * np.sqrt(squares) + 1.5 * squares) + codes.unit_error
-        bounds = np.minimum(self._part * certain + fixed, certain) if self._part < 1 else certain
-        dimension = codes.dimension
-        summed = 4 * (min(dimension, 128) + dimension / 128 + 8) * 2.0**-24
-        farthest = np.sqrt(squares) + offset
-        sums = summed * np.maximum(lengths * farthest, lengths**2 + farthest**2 if self.metric == "l2" else 0.0)
-        reach: Doubles = self._factor * bounds + (0.0 if self.metric == "dot" else 2 * codes.unit_error) + sums
+    def _bounds(self, queries: slice, rows: RowErrors) -> Doubles:
+        """Return how far estimated goodness can be below the exact one, (m, n)."""
+        codes, asked = self.codes, self._asked.some(queries)
+        bounds = certain_bounds(codes, asked, rows)
+        if self._part < 1:
+            # What does not lean on directions is not made smaller by them: stored scales are rounded, too.
+            leaning, squares = leaning_errors(asked, rows), rows.squares
+            met = np.maximum(asked.spreads[:, None] * (rows.units > 0), 1.0 * (rows.others > 0)) * np.sqrt(squares)
+            fixed = fixed_errors(codes, asked, rows) + 2 * rounding_of(codes) * met
+            bounds = np.minimum(self._part * leaning + fixed, bounds)
+        lengths, away, missed = asked.lengths[:, None], farthest(codes, rows), codes.unit_error
+        # Rows of unit length may miss it, which shifts a cosine and a distance; both scores are sums in float32.
+        summed = 4 * (min(codes.dimension, 128) + codes.dimension / 128 + 8) * 2.0**-24
+        more: dict[str, Doubles] = {
+            "dot": summed * lengths * away,
+            "cosine": summed * away + 2 * missed,
+            "l2": summed * (lengths + away) ** 2 + 2 * missed * (1 + lengths),
+        }
+        reach: Doubles = self._factors[queries] * bounds + more[self.metric]
         return reach
 
     def _rounding_of_queries(self) -> Doubles:
@@ -162,15 +159,11 @@ class Bounds:
         A score is a sum over 2 * width groups of four dimensions, each rounded by half a step at most: by width steps
         in all, and as roundings go by far less (Hoeffding's inequality). Twice: of the worst candidate, of the other.
         """
-        assert self._scan.terms is not None
+        scan = low_bit_scan(self._asked, self.codes, self.metric, "int8")
+        assert scan.terms is not None
         width = self.codes.bit_planes.shape[1] + 1
         steps = width if self._doubt <= 0 else min(width, np.sqrt(width * np.log(1 / self._doubt)))
-        _, _, most = self.codes.widest
-        assert self._scan.factors is not None
-        # Of a scan of squared distances a dot counts twice, in which its factors count it half.
-        twice = 2.0 if self._scan.row_squares is not None else 1.0
-        factors = np.abs(self._scan.factors.astype(np.float64)) * twice
-        return np.asarray(2 * steps * most * factors * self._scan.terms[0], np.float64)
+        return np.asarray(2 * steps * self.codes.widest.scales * self._factors[:, 0] * scan.terms[0], np.float64)
 
 
 def rescored_by_bounds(

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from ._native import hamming
 from ._native import scan as native
 from ._native.bits import bit_flags
-from .codes import row_norms
 from .dtypes import OutputDtype
 from .dtypes_arguments import meant, one_of, shown
 from .embeddings import Embeddings
 from .errors import CodeMismatchError
 from .lowbit_codes import LowBitCodes
+from .lowbit_queries import LowBitQueries, prepare_queries
 from .scale import PER_VECTOR, RANGES
 from .search_ways import way_to, way_to_dimension
 
@@ -58,7 +58,9 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
     """
     one_of(precision, ("int8", "float32"), "query_precision")
     if isinstance(corpus, LowBitCodes):
-        return _low_bit_plan(queries, corpus, "cosine" if metric is None else metric, precision)
+        metric = metric or "cosine"
+        check_low_bit(queries, corpus, metric)
+        return low_bit_scan(prepare_queries(corpus.scheme, queries.values), corpus, metric, precision)
     metric = default_metric(queries, corpus) if metric is None else metric
     if isinstance(metric, str) and metric not in METRICS:
         known = ", ".join(map(repr, METRICS))
@@ -117,14 +119,14 @@ def _floats_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native
 
 
 def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
-    """Codes against codes like them, except for those of ranges, which stand for floats."""
+    """Codes against codes like them; those of ranges, whose dimensions weigh differently, as the floats they are."""
     scale, dtype = corpus.scale, corpus.output_dtype
     assert scale is not None
     floats, own = None, None
     if queries.output_dtype is OutputDtype.FLOAT:
         floats = queries.values
     elif scale.kind == RANGES:
-        floats = queries.to_float()
+        floats, precision = queries.to_float(), "float32"
     if floats is None:
         scan, own = native.Scan(native.DOT_I8, queries.values, corpus.values), queries.scale
     elif precision == "float32":
@@ -167,8 +169,8 @@ def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: 
     return scan
 
 
-def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precision: str) -> native.Scan:
-    """Bits of every plane against floats; what is alike for all rows of a query is put into its scores at the end."""
+def check_low_bit(queries: Embeddings, corpus: LowBitCodes, metric: Any) -> None:
+    """Refuse queries and metrics that low-bit codes do not meet."""
     if queries.output_dtype is not OutputDtype.FLOAT:
         raise CodeMismatchError(f"{queries.output_dtype} queries do not meet low-bit codes", "queries.to_float()")
     if queries.dimension != corpus.dimension:
@@ -178,38 +180,33 @@ def _low_bit_plan(queries: Embeddings, corpus: LowBitCodes, metric: Any, precisi
     if not isinstance(metric, str) or metric not in ("cosine", "dot", "l2"):
         raise CodeMismatchError(f"low-bit codes compare by 'cosine', 'dot' or 'l2', not {shown(metric)}")
     if metric != "dot" and not corpus.is_unit:
-        raise CodeMismatchError(f"{metric} wants low-bit codes of rows of unit length: normalize them, or use 'dot'")
-    moderated = native.Scan(native.DOT_F32, queries.values, queries.values)
-    moderated.meet(native.COST_COSINE if metric == "cosine" else native.COST_DOT, queries.dimension)
-    asked: Floats = moderated.queries.view(np.float32)
-    lengths = row_norms(asked)
-    values = corpus.prepare_queries(asked)
+        row = int(corpus.are_unit.argmin())
+        raise CodeMismatchError(
+            f"{metric} wants low-bit codes of rows of unit length, which row {row} had not: normalize the rows, "
+            "or use 'dot'"
+        )
+
+
+def low_bit_scan(asked: LowBitQueries, corpus: LowBitCodes, metric: str, precision: str) -> native.Scan:
+    """Bits of every plane against floats, scored as cosines are; a query's length is put into its scores at the end."""
     scales: Any = 1.0
     if precision == "float32":
-        scan = native.Scan(native.DOT_F32, values, corpus.bit_planes, native.DECODE_U1)
+        scan = native.Scan(native.DOT_F32, asked.values, corpus.bit_planes, native.DECODE_U1)
     else:
-        tables, scales = hamming.bit_tables(values)
+        tables, scales = hamming.bit_tables(asked.values)
         scan = native.Scan(native.DOT_U1, tables, corpus.bit_planes)
-    scan.terms = np.zeros((3, len(values)), np.float32)
-    scan.terms[0] = scales
-    scan.row_scales, scan.row_squares = corpus.for_scans
-    # A scan's scores are dots, up to what follows: l2 counts down from |q|^2 + 1.
-    factors = np.full(len(values), -2.0 if metric == "l2" else 1.0)
-    if metric == "cosine":
-        factors = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    constants = np.zeros(len(values)) if metric != "l2" else lengths**2 + 1
-    center = corpus.scheme.center
-    if corpus.centres_queries and center is not None:
-        # costs are |q - x|^2, shifted to stay above 0; dot = (|q|^2 + 1 - cost) / 2
-        scan.args.metric = native.COST_L2
-        apart = row_norms(asked - center)
-        reach = float(scan.row_scales.max(initial=0)) * np.abs(values).sum(axis=1).astype(np.float64)
-        scan.terms[2] = apart**2 + 2 * reach
-        constants = constants + factors * (lengths**2 + 1 + 2 * reach) / 2
-        factors = factors / 2
-    elif center is not None:
-        constants = constants + factors * (asked.astype(np.float64) @ center.astype(np.float64))
-    scan.factors, scan.constants = factors.astype(np.float32), constants.astype(np.float32)
+    scan.terms = np.zeros((3, len(asked.values)), np.float32)
+    scan.terms[0], scan.terms[2] = scales, 0.0 - asked.along
+    scan.row_scales, scan.row_biases = corpus.for_scans
+    scan.weights = None if scan.row_biases is None else asked.shares
+    scan.args.bounded = metric != "dot"  # unit rows and queries
+    if metric != "cosine":
+        factors, constants = asked.lengths, np.zeros(len(asked.lengths))
+        if metric == "l2":
+            factors, constants, scan.least = -2.0 * asked.lengths, asked.lengths**2 + 1, 0.0
+        if max(np.abs(factors).max(initial=0), constants.max(initial=0)) > np.finfo(np.float32).max:
+            raise ValueError("queries are too large for float32")
+        scan.factors, scan.constants = factors.astype(np.float32), constants.astype(np.float32)
     return scan
 
 

@@ -40,11 +40,22 @@ static void bit_scores(const problem *p, int32_t family, int32_t by_rows) {
     record(scores, p->n_queries * p->n_rows * 4);
 }
 
-static void best(const problem *p, int32_t family, int32_t flip, int64_t k, const uint8_t *mask) {
+/* Floats made from the queries' bytes against codes that are decoded, screened by their int8 dots. */
+static const uint8_t *float_queries(const problem *p) {
+    const int64_t count = p->n_queries * p->width;
+    uint8_t *floats = place_floats(count, 0);
+    for (int64_t i = 0; i < count; i++) {
+        float value = (float)(int8_t)p->queries[i] / 3 + (float)(i % 5);
+        memcpy(floats + 4 * i, &value, 4);
+    }
+    return floats;
+}
+
+static void best(const problem *p, int32_t family, int32_t metric, int32_t flip, int64_t k, const uint8_t *mask) {
     ec_search_args args;
     memset(&args, 0, sizeof args);
     args.family = family;
-    args.metric = family == EC_HAMMING_U1 ? EC_COST_RAW : EC_COST_DOT;
+    args.metric = metric;
     args.flip = flip;
     args.user_sign = 1;
     args.width = args.row_bytes = args.row_stride = p->width;
@@ -53,6 +64,21 @@ static void best(const problem *p, int32_t family, int32_t flip, int64_t k, cons
     if (family == EC_DOT_I8) {
         args.mul = place_floats(p->n_queries, 0.5f);
         args.bias = place_floats(p->n_queries, 0);
+    }
+    if (family == EC_DOT_F32) {
+        args.decode = EC_DECODE_I8;
+        args.lengths = metric == EC_COST_DOT ? EC_LENGTH_NONE : EC_LENGTH_I8;
+        args.step = 0.5f;
+        args.centre = flip ? 0.5f : 0;
+        args.queries = float_queries(p);
+        args.mul = place_floats(p->n_queries, 0.25f);
+        args.bias = place_floats(p->n_queries, 0.5f);
+        args.square = place_floats(p->n_queries, metric == EC_COST_L2 ? 1e6f : 0);
+    } else if (metric == EC_COST_DOT && flip) {
+        args.row_scales = place_floats(p->n_rows, 0.75f);
+        args.row_biases = place_floats(p->n_rows, 3.0f);
+        args.weight = place_floats(p->n_queries, 0.375f);
+        args.bounded = 1;
     }
     args.rows = p->rows;
     args.n_rows = p->n_rows;
@@ -65,7 +91,11 @@ static void best(const problem *p, int32_t family, int32_t flip, int64_t k, cons
     free(scratch);
     scratch = aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
     if (!scratch) return;
-    record_result(ec_search(&args, scratch));
+    int64_t state[2] = {0, 0}, most_pairs = p->queries[0] & 1 ? INT64_MAX : 1; /* all at once, or block by block */
+    ec_result result = {0, 0, EC_OK};
+    while (result.status == EC_OK && state[0] < args.n_queries)
+        result = ec_search(&args, most_pairs, state, scratch);
+    record_result(result);
     record(entries, p->n_queries * k * 8);
 }
 
@@ -91,10 +121,12 @@ void subject_search(const uint8_t *input, int64_t n) {
     if (!read_problem(input, n, &p)) return;
     const uint8_t *mask = place_copy(input + 3, (p.n_rows + 7) / 8); /* some bits: there are bytes enough */
     int64_t k = 1 + input[0] / 8 % 4 * 5;
+    const uint8_t *some = input[0] & 128 ? mask : NULL;
+    const int32_t metrics[] = {EC_COST_DOT, EC_COST_COSINE, EC_COST_L2}, metric = metrics[input[1] % 3];
     switch (input[0] >> 5 & 3) {
-    case 0: best(&p, EC_HAMMING_U1, 0, k, NULL); break;
-    case 1: best(&p, EC_HAMMING_U1, 0, k, mask); break;
-    case 2: best(&p, EC_DOT_I8, 0, k, mask); break;
-    default: best(&p, EC_DOT_I8, 0x80, k, NULL);
+    case 0: best(&p, EC_HAMMING_U1, EC_COST_RAW, 0, k, some); break;
+    case 1: best(&p, EC_DOT_F32, metric, input[2] & 1 ? 0x80 : 0, k, some); break;
+    case 2: best(&p, EC_DOT_I8, EC_COST_DOT, 0, k, some); break;
+    default: best(&p, EC_DOT_I8, EC_COST_DOT, 0x80, k, some);
     }
 }

@@ -81,6 +81,7 @@ static void sift(source *from, int64_t count, uint8_t flags) {
     f.query_mul = draw_float(from);
     f.query_bias = draw_float(from);
     f.query_add = draw_float(from);
+    f.query_weight = flags & 64 ? draw_float(from) : 1.0f;
     f.lowest = flags & 1 ? 0.0f : -INFINITY;
     f.jaccard = flags >> 1 & 1;
     int32_t *scores_i32 = (int32_t *)(void *)place(room * 4);

@@ -7,7 +7,7 @@
 
 #include "kernels.h"
 
-enum { BUFFERS = 8 };
+enum { BUFFERS = 16 };
 
 static uint8_t *buffers[BUFFERS]; /* each MOST_BYTES between two pages without access */
 static int placed;

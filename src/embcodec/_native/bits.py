@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..dtypes_arguments import one_of
 from ..errors import NotFiniteError
-from .core import check, lib, pointer, result_array
+from .core import blocks_of, check, lib, pointer, result_array
 
 MSB, LSB = "msb", "lsb"
 _LSB, _OFFSET, _INCLUSIVE, _FINITE = map(
@@ -33,8 +33,10 @@ def pack_bits_f32(
     """Return `x` (n, dimension), C-contiguous, as packed bytes (n, ceil(dimension / 8)), seen as `dtype`."""
     rows, dimension = x.shape
     packed = result_array(out, (rows, -(-dimension // 8)), dtype)
-    done = lib.ec_pack_bits_f32(pointer(x), rows, dimension, threshold, flags, pointer(packed), packed.size)
-    check_finite_result(done, x)
+    for block in blocks_of(rows, 4 * dimension):
+        some, into = x[block], packed[block]
+        done = lib.ec_pack_bits_f32(pointer(some), len(some), dimension, threshold, flags, pointer(into), into.size)
+        check_finite_result(done, x, block.start)
     return packed
 
 
@@ -42,20 +44,24 @@ def unpack_bits(packed: NDArray[Any], dimension: int, flags: int, dtype: Any, ou
     """Return packed rows as uint8 0 and 1, or as float32 -1 and +1, shape (n, dimension)."""
     values = result_array(out, (len(packed), dimension), dtype)
     unpack = lib.ec_unpack_bits_u8 if values.dtype == np.uint8 else lib.ec_unpack_bits_f32
-    check(unpack(pointer(packed), len(packed), dimension, flags, pointer(values), values.size))
+    for block in blocks_of(len(packed), values.itemsize * dimension):
+        some, into = packed[block], values[block]
+        check(unpack(pointer(some), len(some), dimension, flags, pointer(into), into.size))
     return values
 
 
-def check_finite_result(result: Any, x: NDArray[np.float32]) -> None:
-    """Raise NotFiniteError where the C core met a NaN or an infinity in `x` (n, dimension)."""
+def check_finite_result(result: Any, x: NDArray[np.float32], first: int = 0) -> None:
+    """Raise NotFiniteError where the C core met a NaN or an infinity in `x` (n, dimension), from row `first` on."""
     if not result.status:
         return
     if result.status == lib.EC_NOT_FINITE:
         row, column = divmod(int(result.consumed), x.shape[-1])
-        raise NotFiniteError(row, column, float(x.flat[result.consumed]))
+        raise NotFiniteError(first + row, column, float(x[first + row, column]))
     check(result)
 
 
 def require_finite(x: NDArray[np.float32]) -> None:
     """Raise NotFiniteError where `x` (n, dimension), C-contiguous, has a NaN or an infinity."""
-    check_finite_result(lib.ec_check_finite_f32(pointer(x), x.size), x)
+    for block in blocks_of(len(x), 4 * x.shape[-1]):
+        some = x[block]
+        check_finite_result(lib.ec_check_finite_f32(pointer(some), some.size), x, block.start)

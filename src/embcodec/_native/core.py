@@ -26,6 +26,7 @@ _TIERS = {
     "dotprod": lib.EC_ISA_DOTPROD,
 }
 
+_BLOCK_BYTES = 1 << 26  # of rows that one call takes: some hundredths of a second, more on the plainest tier
 _MOST_THREADS = 256  # more than any memory can feed
 
 _REASONS = {
@@ -100,6 +101,17 @@ def forced_isa(name: str) -> Iterator[None]:
 def pointer(array: NDArray[Any]) -> Any:
     """Return the address of a C-contiguous array, keeping it alive; pass it where C takes ``void *``."""
     return _from_buffer(array) if array.size else _NULL
+
+
+def blocks_of(n_rows: int, row_bytes: int, multiple: int = 1) -> list[slice]:
+    """Return slices of rows that one call each should take: all, or, of many, some, so that signals are heard between.
+
+    Slices begin at multiples of so many rows.
+    """
+    step = max(_BLOCK_BYTES // max(row_bytes * multiple, 1), 1) * multiple
+    if n_rows <= step:
+        return [slice(0, n_rows)]
+    return [slice(begin, min(begin + step, n_rows)) for begin in range(0, n_rows, step)]
 
 
 def contiguous(x: Any, dtype: Any) -> NDArray[Any]:

@@ -82,6 +82,13 @@ class Coder:
         to.capacity = min(len(scales), len(lengths), len(squares))
         check_finite_result(lib.ec_lowbit_encode_f32(self._scheme, len(x), to), x)
 
+    def turn(self, x: Floats) -> Floats:
+        """Return rows as they are before they are coded, (n, dimension): less the center, stretched and turned."""
+        turned, scratch = np.empty_like(x), _lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
+        values, room, to = _array(x, np.float32), _array(scratch, np.uint8), _array(turned, np.float32)
+        check_finite_result(lib.ec_lowbit_turn_f32(self._scheme, values[0], len(x), room[0], to[0]), x)
+        return turned
+
 
 def _array(array: NDArray[Any], dtype: Any) -> Any:
     """Return an ``ec_array``, as the first of one; it does not keep `array` alive."""

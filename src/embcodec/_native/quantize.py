@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bits import check_finite_result
-from .core import check, ffi, lib, pointer, result_array
+from .core import blocks_of, check, ffi, lib, pointer, result_array
 
 _TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
@@ -19,10 +19,13 @@ def quantize_unit(
 ) -> NDArray[Any]:
     """Return the codes of the services' fixed scale; where it may not suit these rows, `doubt` is told of both."""
     codes = result_array(out, x.shape, dtype)
-    rows, dimension = x.shape
-    done = lib.ec_quantize_unit_f32(pointer(x), rows, dimension, _TYPES[codes.dtype], pointer(codes))
-    check_finite_result(done, x)
-    if done.produced:
+    doubts = 0
+    for block in blocks_of(len(x), 4 * x.shape[1]):
+        some = x[block]
+        done = lib.ec_quantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(codes[block]))
+        check_finite_result(done, x, block.start)
+        doubts += done.produced
+    if doubts:
         doubt(x, codes)
     return codes
 
@@ -35,10 +38,12 @@ def quantize_per_vector(
     measure = scales is None
     if scales is None:
         scales = np.empty(len(x), np.float32)
-    done = lib.ec_quantize_per_vector_f32(
-        pointer(x), *x.shape, _TYPES[codes.dtype], measure, pointer(scales), pointer(codes)
-    )
-    check_finite_result(done, x)
+    for block in blocks_of(len(x), 4 * x.shape[1]):
+        some = x[block]
+        done = lib.ec_quantize_per_vector_f32(
+            pointer(some), *some.shape, _TYPES[codes.dtype], measure, pointer(scales[block]), pointer(codes[block])
+        )
+        check_finite_result(done, x, block.start)
     return codes, scales
 
 
@@ -52,41 +57,44 @@ def quantize_ranges(
 ) -> NDArray[Any]:
     """Return the codes of one range a dimension; `low`, `step` and 1 / `step`, or None, are float32 (dimension,)."""
     codes = result_array(out, x.shape, dtype)
-    done = lib.ec_quantize_ranges_f32(
-        pointer(x),
-        *x.shape,
-        _TYPES[codes.dtype],
-        pointer(low),
-        pointer(step),
-        ffi.NULL if reciprocal is None else pointer(reciprocal),
-        pointer(codes),
-    )
-    check_finite_result(done, x)
+    inverse = ffi.NULL if reciprocal is None else pointer(reciprocal)
+    for block in blocks_of(len(x), 4 * x.shape[1]):
+        some, into = x[block], codes[block]
+        done = lib.ec_quantize_ranges_f32(
+            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(low), pointer(step), inverse, pointer(into)
+        )
+        check_finite_result(done, x, block.start)
     return codes
 
 
 def truncate_to_unit(x: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
     """Return the first `dimension`, from 1 to sums.MAX_DIMENSION, of rows (n, d) as rows of unit length."""
     kept = np.empty((len(x), dimension), np.float32)
-    done = lib.ec_truncate_f32(pointer(x), x.shape[1], len(x), dimension, pointer(kept))
-    check_finite_result(done, x[:, :dimension])
+    for block in blocks_of(len(x), 4 * x.shape[1]):
+        some = x[block]
+        done = lib.ec_truncate_f32(pointer(some), x.shape[1], len(some), dimension, pointer(kept[block]))
+        check_finite_result(done, x[:, :dimension], block.start)
     return kept
 
 
 def dequantize_unit(codes: NDArray[Any], out: Any = None) -> NDArray[np.float32]:
     """Return the values of the services' fixed scale."""
     values = result_array(out, codes.shape, np.float32)
-    check(lib.ec_dequantize_unit_f32(pointer(codes), *codes.shape, _TYPES[codes.dtype], pointer(values)))
+    for block in blocks_of(len(codes), 4 * codes.shape[1]):
+        some = codes[block]
+        check(lib.ec_dequantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(values[block])))
     return values
 
 
 def dequantize_per_vector(codes: NDArray[Any], scales: NDArray[np.float32], out: Any = None) -> NDArray[np.float32]:
     """Return the values of codes with one scale a row."""
     values = result_array(out, codes.shape, np.float32)
-    done = lib.ec_dequantize_per_vector_f32(
-        pointer(codes), *codes.shape, _TYPES[codes.dtype], pointer(scales), pointer(values)
-    )
-    check(done)
+    for block in blocks_of(len(codes), 4 * codes.shape[1]):
+        some = codes[block]
+        done = lib.ec_dequantize_per_vector_f32(
+            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(scales[block]), pointer(values[block])
+        )
+        check(done)
     return values
 
 
@@ -95,8 +103,10 @@ def dequantize_ranges(
 ) -> NDArray[np.float32]:
     """Return the values of codes with one range a dimension: code (int8: + 128) * step + first."""
     values = result_array(out, codes.shape, np.float32)
-    done = lib.ec_dequantize_ranges_f32(
-        pointer(codes), *codes.shape, _TYPES[codes.dtype], pointer(first), pointer(step), pointer(values)
-    )
-    check(done)
+    for block in blocks_of(len(codes), 4 * codes.shape[1]):
+        some = codes[block]
+        done = lib.ec_dequantize_ranges_f32(
+            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(first), pointer(step), pointer(values[block])
+        )
+        check(done)
     return values

@@ -42,8 +42,11 @@ class Scan:
     terms: NDArray[np.float32] | None = None
     row_scales: NDArray[np.float32] | None = None
     row_squares: NDArray[np.float64] | None = None
+    row_biases: NDArray[np.float32] | None = None  # times a query's weight they are added to the dots
+    weights: NDArray[np.float32] | None = None
     factors: NDArray[np.float32] | None = None  # at the end a query's scores are multiplied by these
     constants: NDArray[np.float32] | None = None  # and these added
+    least: float | None = None  # and what is below this is brought to it
     _kept: Any = None  # alive, as args have its address
 
     def __init__(self, family: int, queries: NDArray[Any], rows: NDArray[Any], decode: int = DECODE_NONE) -> None:
@@ -135,6 +138,10 @@ class Scan:
             args.mask = pointer(self.mask[first // 8 :] if first else self.mask)
         if self.row_scales is not None:
             args.row_scales = pointer(self.row_scales[first:] if first else self.row_scales)
+        if self.row_biases is not None:
+            args.row_biases = pointer(self.row_biases[first:] if first else self.row_biases)
+        if self.weights is not None:
+            args.weight = pointer(self.weights)
         if self.row_squares is not None:
             args.row_squares = pointer(self.row_squares[first:] if first else self.row_squares)
         return args

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import default_threads, ffi, lib, pointer
+from .core import blocks_of, default_threads, ffi, lib, pointer
 from .scan import Scan, scratches
-from .threads import run
+from .threads import Stop, in_turns, run
 
 _MOST_ROWS = (1 << 32) - 2  # an entry names a row in 32 bits
 _MOST_PARTS = 256
 _PART_ROWS = 256  # parts begin at whole blocks, which are also whole bytes of a mask
 _HITS = 1 << 18
-_OFFSETS = ffi.typeof("int64_t[]")
+_OFFSETS, _STATE = ffi.typeof("int64_t[]"), ffi.typeof("int64_t[2]")
+_FIRST_BYTES, _LEAST_BYTES = 1 << 24, 64
 
 
 class NotFiniteRowError(ValueError):
@@ -63,19 +64,28 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
     bytes_each = 8 * n_queries * k
     room = scratches.take(len(parts) * bytes_each)
     entries = pointer(room)
-    calls = []  # made before any thread begins: with them ready a thread does nothing that needs the interpreter
-    for part, (start, stop) in enumerate(parts):
-        args = scan.arguments(k, start, stop)
+    calls = []  # made before any thread begins: with them ready a thread does little that needs the interpreter
+    for part, (start, end) in enumerate(parts):
+        args = scan.arguments(k, start, end)
         args.entries = entries + part * bytes_each
-        calls.append((args, scratches.take(lib.ec_search_scratch_bytes(args))))
+        calls.append((args, ffi.new(_STATE), scratches.take(lib.ec_search_scratch_bytes(args))))
     results: list[Any] = [None] * len(parts)
+    stop, first = Stop(), _first_pairs(scan)
 
     def search(part: int) -> None:
-        args, scratch = calls[part]
-        results[part] = lib.ec_search(args, pointer(scratch))
+        args, state, scratch = calls[part]
+        address, (start, end) = pointer(scratch), parts[part]
 
-    run([partial(search, part) for part in range(len(parts))], threads)
-    for _, scratch in calls:
+        def some(most: int) -> None:
+            results[part] = lib.ec_search(args, most, state, address)
+
+        def done() -> bool:
+            return bool(state[0] == n_queries or (results[part] is not None and results[part].status))
+
+        in_turns(some, done, (end - start) * n_queries, first, stop)
+
+    run([partial(search, part) for part in range(len(parts))], threads, stop)
+    for _, _, scratch in calls:
         scratches.give(scratch)
     for result, (start, _) in zip(results, parts, strict=True):
         if result.status:
@@ -103,33 +113,40 @@ def hits(
     n_queries = len(scan.queries)
     threads = threads_for(scan, threads)
     parts = split(scan.n_positions, threads)
+    stop, first = Stop(), _first_pairs(scan)
     costs = thresholds * np.float32(scan.args.user_sign)
     found: list[list[tuple[NDArray[np.uint64], NDArray[np.int32]]]] = [[] for _ in parts]
     failures: list[int] = []
 
     def task(part: int) -> Callable[[], None]:
-        start, stop = parts[part]
+        start, end = parts[part]
 
         def scan_part() -> None:
-            args = scan.arguments(1, start, stop)
+            args = scan.arguments(1, start, end)
             capacity = max(_HITS, lib.ec_range_reserve(args))
             buffer = scratches.take(lib.ec_search_scratch_bytes(args))
             entries, queries = np.empty(capacity, np.uint64), np.empty(capacity, np.int32)
-            state = np.zeros(2, np.int64)
-            while state[0] < n_queries:
+            state, failed = ffi.new(_STATE), [False]
+
+            def some(most: int) -> None:
                 result = lib.ec_range_search(
-                    args, pointer(costs), pointer(entries), pointer(queries), capacity, pointer(state),
-                    pointer(buffer),
-                )  # fmt: skip
+                    args, pointer(costs), pointer(entries), pointer(queries), capacity, most, state, pointer(buffer)
+                )
                 if result.status != lib.EC_OK:
                     failures.append(result.consumed + (start if scan.selection is None else 0))
-                    break
-                found[part].append((entries[: result.produced].copy(), queries[: result.produced].copy()))
+                    failed[0] = True
+                elif result.produced:
+                    found[part].append((entries[: result.produced].copy(), queries[: result.produced].copy()))
+
+            def done() -> bool:
+                return bool(failed[0] or state[0] == n_queries)
+
+            in_turns(some, done, (end - start) * n_queries, first, stop)
             scratches.give(buffer)
 
         return scan_part
 
-    run([task(part) for part in range(len(parts))], threads)
+    run([task(part) for part in range(len(parts))], threads, stop)
     if failures:
         raise NotFiniteRowError(min(failures))
     pieces = [(part, *piece) for part, some in enumerate(found) for piece in some]
@@ -156,6 +173,12 @@ def hits(
 def squares(scan: Scan, start: int = 0) -> NDArray[np.float64]:
     """Return the squared lengths of rows `start` .. of a scan, before their scales, that ``row_squares`` wants."""
     out = np.empty(len(scan.rows) - start, np.float64)
-    if len(out):
-        lib.ec_search_squares(scan.arguments(0, start, len(scan.rows)), pointer(out))
+    for block in blocks_of(len(out), int(scan.args.row_bytes), _PART_ROWS):
+        args = scan.arguments(0, start + block.start, start + block.stop)
+        lib.ec_search_squares(args, pointer(out[block]))
     return out
+
+
+def _first_pairs(scan: Scan) -> int:
+    """Return how many pairs of a query and a row take a moment at most, by the slowest kernels of the plainest tier."""
+    return max(_FIRST_BYTES // max(int(scan.args.row_bytes), _LEAST_BYTES), 1)

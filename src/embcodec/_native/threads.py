@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -16,18 +17,54 @@ Task = Callable[[], object]
 Inbox = SimpleQueue[Task]
 
 _MOST_IDLE = 64
+_ALL = (1 << 63) - 1
+_SHORT, _LONG = 0.02, 0.1  # seconds of a turn
 _idle: list[Inbox] = []  # the last to have worked comes first: its core is awake
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)
 
 
-def run(tasks: Sequence[Task], threads: int) -> None:
+class Stop:
+    """Whether the rest of some tasks is not wanted any more: an exception in one, or an interrupt, has come between."""
+
+    wanted = False
+
+
+def in_turns(call: Callable[[int], object], done: Callable[[], bool], work: int, first: int, stop: Stop) -> None:
+    """Make a long call in turns of about a twentieth of a second, between which signals are handled.
+
+    Parameters
+    ----------
+    call : callable
+        Takes how much to do at most, and goes on where it stopped.
+    done : callable
+        Whether nothing is left.
+    work, first : int
+        How much there is in all, and for the first turn: where that is all, it is one call.
+    stop : Stop
+        Looked at after each turn.
+    """
+    if work <= first:
+        call(_ALL)
+        first = _ALL
+    while not (done() or stop.wanted):
+        begun = time.perf_counter()
+        call(first)
+        took = time.perf_counter() - begun
+        if took < _SHORT:
+            first = min(4 * first, _ALL)
+        elif took > _LONG:
+            first = max(first // 2, 1)
+
+
+def run(tasks: Sequence[Task], threads: int, stop: Stop | None = None) -> None:
     """Run every task, the caller's thread being one of at most `threads`, and return when all have ended.
 
     Callers may be many at once. The first exception, also a KeyboardInterrupt of the caller's, is raised when the tasks
-    under way have ended; those that have not begun are left out then.
+    under way have ended, which may look at `stop`; those that have not begun are left out then.
     """
+    stop = stop or Stop()
     most = min(threads, len(tasks)) - 1
     if most <= 0:
         for task in tasks:
@@ -51,6 +88,7 @@ def run(tasks: Sequence[Task], threads: int) -> None:
                 changed.put(None)
         except BaseException as error:
             errors.append(error)
+            stop.wanted = True
             waiting.clear()
         left.append(None)
         changed.put(None)
@@ -69,6 +107,7 @@ def run(tasks: Sequence[Task], threads: int) -> None:
         while len(ended) < len(tasks) - own and not errors:
             changed.get()
     except BaseException as error:
+        stop.wanted = True
         errors.append(error)
     while errors and len(left) < helpers:
         try:
