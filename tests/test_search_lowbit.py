@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from embcodec.lowbit_queries import prepare_queries
 
 METRICS = ("cosine", "dot", "l2")
 LENGTHS = (0.01, 0.3, 1.0, 7.0, 1000.0)
-ROTATIONS = ("none", "random", "blocks", "whitened")
+ROTATIONS = ("random", "whitened")
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -26,6 +27,7 @@ def vectors(n: int, dimension: int, seed: int) -> np.ndarray:
     return unit(rng.standard_normal((n, dimension)) + common)
 
 
+@cache
 def coded(bits: int, rotation: str = "blocks", center: str = "mean", dimension: int = 60, n: int = 400) -> LowBitCodes:
     x = vectors(n, dimension, 1)
     return LowBitQuantizer(bits, rotation=rotation, center=center).fit(x).encode(x)
@@ -54,7 +56,7 @@ def test_scores_are_those_of_shards(bits: int, rotation: str, center: str) -> No
     odd = codes.scheme.encode(np.concatenate([vectors(400, 60, 1), 3 * vectors(1, 60, 5)]))
     assert not odd.is_unit
     for metric in METRICS:
-        for precision in ("int8", "float32"):
+        for precision in ("int8", "float32") if metric == "dot" else ("int8",):
             whole = every_score(queries, codes, metric, precision)
             for shards in (20, 200):
                 size = 400 // shards

@@ -78,11 +78,11 @@ def check_order(found: Any, queries: Embeddings, corpus: Embeddings, metric: str
     assert differs.mean() < 0.02 or dimension < 8
 
 
-@pytest.mark.parametrize("dimension", [1, 8, 67, 256])
+@pytest.mark.parametrize("dimension", [3, 130])
 @pytest.mark.parametrize(("kind", "metric"), PAIRS)
 def test_order_of_float64(isa: str, kind: str, metric: str, dimension: int) -> None:
     rng = np.random.default_rng(dimension)
-    corpus = codes_of(rng, 400, dimension, kind)
+    corpus = codes_of(rng, 300, dimension, kind)
     for n_queries in (1, 12):
         queries = codes_of(rng, n_queries, dimension, kind)
         check_order(search(queries, corpus, 10, metric=metric), queries, corpus, metric, 10)
@@ -93,14 +93,14 @@ def test_order_of_float64(isa: str, kind: str, metric: str, dimension: int) -> N
 def test_what_is_screened_is_what_all_scores_say(isa: str, kind: str, metric: str) -> None:
     """A search for all rows screens none, so that its first k are those of any other."""
     rng = np.random.default_rng(3)
-    corpus = codes_of(rng, 1500, 72, kind)
+    corpus = codes_of(rng, 800, 72, kind)
     for queries in (codes_of(rng, 1, 72, kind), codes_of(rng, 5, 72, kind), codes_of(rng, 40, 72, kind)):
-        all_scores, all_rows = search(queries, corpus, 1500, metric=metric)
+        all_scores, all_rows = search(queries, corpus, 800, metric=metric)
         for threads in (1, 2):
             scores, rows = search(queries, corpus, 7, metric=metric, threads=threads)
             assert np.array_equal(rows, all_rows[:, :7])
             assert np.array_equal(scores, all_scores[:, :7])
-        mask = rng.random(1500) < 0.4
+        mask = rng.random(800) < 0.4
         _, rows = search(queries, corpus, 7, metric=metric, mask=mask)
         assert np.array_equal(rows[0], all_rows[0][mask[all_rows[0]]][:7])
         threshold = float(all_scores[0, 30])
@@ -115,11 +115,11 @@ def test_what_is_screened_is_what_all_scores_say(isa: str, kind: str, metric: st
 def test_unrounded_float_queries_are_screened_alike(isa: str, metric: str, scale: str) -> None:
     rng = np.random.default_rng(4)
     for dtype in INTEGERS:
-        corpus = codes_of(rng, 1200, 72, f"{dtype} {scale}")
-        for n_queries, spread in ((1, 1.0), (9, 1.0), (9, 1e-20), (9, 1e15)):
+        corpus = codes_of(rng, 700, 72, f"{dtype} {scale}")
+        for n_queries, spread in ((1, 1.0), (9, 1.0), (9, 1e-20)):
             queries = (spread * rng.standard_normal((n_queries, 72))).astype(np.float32)
             queries[-1] *= 100 if n_queries > 1 else 1
-            all_scores, all_rows = search(queries, corpus, 1200, metric=metric, query_precision="float32")
+            all_scores, all_rows = search(queries, corpus, 700, metric=metric, query_precision="float32")
             scores, rows = search(queries, corpus, 7, metric=metric, query_precision="float32")
             assert np.array_equal(rows, all_rows[:, :7])
             assert np.array_equal(scores, all_scores[:, :7])
