@@ -19,8 +19,6 @@ _AFFINE = {
     (PER_VECTOR, OutputDtype.UINT8): (1.0, -128.0),
 }
 
-_LARGEST = np.float32(np.finfo(np.float32).max / 127)  # of a row's scale
-
 
 class Coding(NamedTuple):
     """What ranges code and decode with, float32 (dimension,), read-only.
@@ -279,12 +277,9 @@ def _as_float32(values: ArrayLike) -> NDArray[np.float32]:
 def _check_per_vector(scales: NDArray[np.float32]) -> None:
     if scales.ndim != 1:
         raise ValueError(f"per-vector scales have shape (n,), not {scales.shape}")
-    if scales.size and not (scales.min() > 0 and scales.max() <= _LARGEST):  # a NaN is neither
-        row = int((~((scales > 0) & (scales <= _LARGEST))).argmax())
-        raise ValueError(
-            "per-vector scales must be finite and positive, and 127 times them must be finite too; "
-            f"row {row} is not: {scales[row]}"
-        )
+    if scales.size and not (scales.min() > 0 and scales.max() < np.inf):  # a NaN is neither
+        bad = ~(np.isfinite(scales) & (scales > 0))
+        raise ValueError(f"per-vector scales must be finite and positive; row {int(bad.argmax())} is not")
 
 
 def _check_ranges(ranges: NDArray[np.float32]) -> None:
