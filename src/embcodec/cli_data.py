@@ -163,7 +163,6 @@ def encode(
 @click.argument("path", type=EXISTING)
 @click.option("--dtype", type=DTYPES, help="What the file holds, if it does not say.")
 @click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in a file that does not say.")
-@click.option("--column", help="Of a file with several: a column, an array or a tensor.")
 @click.option(
     "--sample", type=click.IntRange(min=20), default=2000, show_default=True, help="Rows to try conversions on."
 )
@@ -214,8 +213,8 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, colu
 )
 @click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
 @click.option("--corpus-dtype", type=DTYPES, help="What the corpus is, if its file does not say.")
-@click.option("--query-column", help="Which column of a .parquet file of queries.")
-@click.option("--corpus-column", help="Which column of a .parquet file of rows.")
+@click.option("--query-column", help="--column of QUERIES.")
+@click.option("--corpus-column", help="--column of CORPUS.")
 @threads_option
 @as_json
 def search(

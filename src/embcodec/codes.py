@@ -16,6 +16,8 @@ from .dtypes import INTEGERS, PACKED, OutputDtype
 from .errors import NotFiniteError
 from .scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
 
+_PACKED = 'for bits pass Embeddings(pack_bits(x), "ubinary", x.shape[1])'
+
 
 def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     """Return the rows of a matrix in the type of their codes, C-contiguous; themselves where they are so already."""
@@ -44,7 +46,7 @@ def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
     """Return the error for an array of integers of which nobody has said what they are, with both ways to say it."""
     way = 'of codes say output_dtype=..., as Embeddings(values, "int8"), "uint8", "binary" or "ubinary" do'
     if dtype == np.bool_:
-        way = 'for bits pass Embeddings(pack_bits(values), "ubinary", dimension)'
+        way = _PACKED
     return TypeError(
         f"{name} is a bare array of {dtype}, whose meaning is unknown: {way}; of real numbers that are the "
         "values themselves pass .astype(np.float32)"
@@ -54,7 +56,7 @@ def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
 def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
     """Say how an array of other numbers becomes one of codes."""
     if array.dtype.kind == "b":
-        return ': pack_bits(x) packs booleans, for Embeddings(pack_bits(x), "ubinary", x.shape[1])'
+        return f": {_PACKED}"
     if array.dtype.kind == "U":
         return ": np.asarray(x, np.float32) reads numbers that are text"
     if array.dtype.fields:
