@@ -73,7 +73,7 @@ TAKERS: dict[str, tuple[Take, str, Collection[str]]] = {
     "quantize, bit_order": (lambda v: quantize(X, "ubinary", bit_order=v), "bit_order is 'msb' or 'lsb'", ()),
     "quantize, signed_bytes": (lambda v: quantize(X, "binary", signed_bytes=v), "signed_bytes is 'offset' or", ()),
     "quantize, out": (lambda v: quantize(X, "int8", out=v), "out must be", ("None",)),
-    "dequantize": (lambda v: ec.dequantize(v), "Embeddings", ()),
+    "dequantize": (lambda v: ec.dequantize(v), ROWS, ()),
     "truncate": (lambda v: ec.truncate(v, 2), ROWS, ("a list of whole numbers",)),
     "truncate, dimension": (lambda v: ec.truncate(X, v), "dimension", ("a whole number",)),
     "calibrate": (lambda v: ec.calibrate(v), ROWS, ()),
@@ -179,7 +179,7 @@ TAKERS: dict[str, tuple[Take, str, Collection[str]]] = {
         "expected_count|asked for",
         ("None",),
     ),
-    "encode_response": (lambda v: ec.encode_response(v, model="m"), "Embeddings", ()),
+    "encode_response": (lambda v: ec.encode_response(v, model="m"), ROWS, ()),
     "encode_response, model": (lambda v: ec.encode_response(FLOATS, model=v), "model is", ("a word",)),
     "encode_response, encoding_format": (
         lambda v: ec.encode_response(FLOATS, model="m", encoding_format=v),
@@ -291,6 +291,6 @@ def test_reprs_are_short() -> None:
         ec.study(np.tile(X, (20, 1)), k=2, rotation="none", dimensions=[4]),
     ):
         assert len(repr(thing)) < 1000, type(thing)
-    assert repr(ec.PROFILES["mistral"]) == "Profile(name='mistral', max_tokens=16384)"
+    assert repr(ec.PROFILES["mistral"]) == "Profile(name='mistral', max_tokens=16384, default_model='mistral-embed')"
     assert repr(bounded).startswith("BoundedResult(scores=array([[")
     assert "is_final=array([" in repr(bounded)

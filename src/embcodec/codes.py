@@ -217,6 +217,9 @@ def row_norms(x: NDArray[Any]) -> NDArray[np.float64]:
     return norms
 
 
+_SCALES = "scale is 'unit', 'per-vector', ranges (2, dimension) or a Scale"
+
+
 def as_scale(scale: Any) -> Scale:
     """Return what a user calls a scale as a :class:`Scale`: None and "unit", a Scale, or ranges (2, dimension)."""
     if scale is None or isinstance(scale, Scale):
@@ -225,5 +228,8 @@ def as_scale(scale: Any) -> Scale:
         if scale == UNIT:
             return Scale.unit()
         wanted = f"{scale!r} needs its ranges: pass them, or a Scale" if scale == RANGES else f"unknown {scale!r}"
-        raise ValueError(f"scale is 'unit', 'per-vector', ranges (2, dimension) or a Scale; {wanted}")
-    return Scale.ranges(as_array(scale))
+        raise ValueError(f"{_SCALES}; {wanted}")
+    try:
+        return Scale.ranges(as_array(scale))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{_SCALES}; {error}") from None

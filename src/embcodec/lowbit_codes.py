@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._native import bits as native_bits
 from ._native import lowbit as native
+from .codec_ids import as_selection
 from .codes import row_norms
-from .dtypes_arguments import as_selection
 from .embeddings import Embeddings
 from .errors import CodeMismatchError, NotFiniteError
 from .lowbit_errors import certain_bounds, row_errors, widest
