@@ -243,6 +243,29 @@ def test_misspelt_words_are_recognised(take: Callable[[], Any], words: str) -> N
         take()
 
 
+MASKED = np.ma.masked_array([1, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda v: ec.search(X, X, 1, mask=v),
+        lambda v: FlatIndex(X).search(X, 1, mask=v),
+        lambda v: FlatIndex(X, ids=range(6)).search(X, 1, mask=v),
+        lambda v: ec.rescore(X[0], v, X, 1),
+        lambda v: ec.rescore(X[:2], [v, v], X, 1),
+        lambda v: FLOATS[v],
+        lambda v: LOW_BIT[v],
+        lambda v: FlatIndex(np.vstack([X, X])).remove(v),
+    ],
+)
+def test_neither_booleans_among_numbers_nor_masked_values_choose_rows(choose: Take) -> None:
+    for value in ([True, 5], [3, np.True_], [5, False], MASKED, MASKED.astype(bool)):
+        with pytest.raises(TypeError, match=r"(True|False)[_)]*, not a whole number|masked"):
+            choose(value)
+    choose([2, np.int64(5)])
+
+
 def test_no_rows_and_no_dimensions() -> None:
     for rows in (np.empty((0, 8), np.float32), np.empty((3, 0), np.float32), []):
         for dtype in ("float", "int8", "uint8", "binary", "ubinary"):

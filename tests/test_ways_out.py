@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import embcodec as ec
+import ways_out_columns
 from embcodec import CodeMismatchError, DecodeError, Embeddings, Scale, StorageError, quantize, truncate
 
 RNG = np.random.default_rng(0)
@@ -477,6 +478,7 @@ CASES: dict[str, Case] = {
         "pass queries too",
         (lambda p: ec.study(X, X[:3], [[0], [1], [2]], k=2, rotation="none"),),
     ),
+    **ways_out_columns.CASES,
 }
 
 
@@ -512,6 +514,7 @@ ELSEWHERE = (
     "a numba.cfunc does not say",  # test_search: a user's metric says which scores are the best
     "text is base64, a str or bytes, or a list of such",  # allowed types, all of them tested
     "known are",
+    "is no host: say a name",  # test_server_hostile
     "base64 and list of",  # what the demo checks of itself
 )
 NAMES_A_WAY = re.compile(

@@ -109,7 +109,7 @@ def _of_values(values: list[Any], name: str, several: bool) -> NDArray[Any]:
     if kinds == {int}:
         with suppress(OverflowError):
             return np.array(values, np.int64)
-    if several and kinds and kinds <= {list, tuple, np.ndarray}:
+    if several and kinds and all(issubclass(kind, list | tuple | np.ndarray) for kind in kinds):
         return _of_rows(values, name)
     for row, value in enumerate(values):
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
