@@ -22,6 +22,7 @@ from .cli_common import (
     print_json,
     read_rows,
     read_vectors,
+    say,
     threads_option,
 )
 from .cli_words import reader_of
@@ -91,9 +92,7 @@ def decode(
     }
     if not as_json:
         wrote = f" -> {output}" if output is not None else ""
-        click.echo(
-            f"{found!r} sent as {_SENT[str(answer.encoding_format)]} by {answer.model or 'an unnamed model'}{wrote}"
-        )
+        say(f"{found!r} sent as {_SENT[str(answer.encoding_format)]} by {answer.model or 'an unnamed model'}{wrote}")
     elif output is not None:
         print_json(facts)
     else:
@@ -156,7 +155,7 @@ def encode(
     if as_json:
         print_json({**facts, "encoding_format": encoding, "output": str(output)})
     else:
-        click.echo(f"{rows!r} as {_SENT[encoding]}, {len(body):,} bytes -> {output}")
+        say(f"{rows!r} as {_SENT[encoding]}, {len(body):,} bytes -> {output}")
 
 
 @click.command(epilog=example("embcodec info vectors.safetensors"))
@@ -186,7 +185,7 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, colu
                 f"{key} {'not finite' if number is None else format(number, '.4g')}" for key, number in value.items()
             )
         if value is not None:
-            click.echo(f"{name.replace('_', ' '):>14}  {value}")
+            say(f"{name.replace('_', ' '):>14}  {value}")
     if tried:
         click.echo()
         print_columns(
@@ -201,7 +200,7 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, colu
         if any(row.get("fitted_to") == "the sample" for row in tried):
             click.echo("The codes of 1, 2 and 4 bits were fitted to the rows that they are tried on.")
     if omitted is not None:
-        click.echo(f"{'Low-bit codes' if tried else chr(10) + 'Conversions'} were not tried: {omitted}.")
+        say(f"{'Low-bit codes' if tried else chr(10) + 'Conversions'} were not tried: {omitted}.")
 
 
 @click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
