@@ -93,7 +93,7 @@ def search(
     CodeMismatchError
         Where the pair is not legal; the message says what to do.
     TypeError
-        For bare integer arrays, whose meaning is unknown: wrap them in Embeddings. For a mask that is a masked array, or
+        For bare integer arrays, whose meaning is unknown: wrap them in Embeddings. For a mask that is a masked array or
         has booleans among numbers.
     ValueError
         For NaN in queries or rows, a bad k, mask, metric or precision.
