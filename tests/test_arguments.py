@@ -73,7 +73,7 @@ TAKERS: dict[str, tuple[Take, str, Collection[str]]] = {
     "quantize, bit_order": (lambda v: quantize(X, "ubinary", bit_order=v), "bit_order is 'msb' or 'lsb'", ()),
     "quantize, signed_bytes": (lambda v: quantize(X, "binary", signed_bytes=v), "signed_bytes is 'offset' or", ()),
     "quantize, out": (lambda v: quantize(X, "int8", out=v), "out must be", ("None",)),
-    "dequantize": (lambda v: ec.dequantize(v), "Embeddings", ()),
+    "dequantize": (lambda v: ec.dequantize(v), ROWS, ()),
     "truncate": (lambda v: ec.truncate(v, 2), ROWS, ("a list of whole numbers",)),
     "truncate, dimension": (lambda v: ec.truncate(X, v), "dimension", ("a whole number",)),
     "calibrate": (lambda v: ec.calibrate(v), ROWS, ()),
@@ -179,7 +179,7 @@ TAKERS: dict[str, tuple[Take, str, Collection[str]]] = {
         "expected_count|asked for",
         ("None",),
     ),
-    "encode_response": (lambda v: ec.encode_response(v, model="m"), "Embeddings", ()),
+    "encode_response": (lambda v: ec.encode_response(v, model="m"), ROWS, ()),
     "encode_response, model": (lambda v: ec.encode_response(FLOATS, model=v), "model is", ("a word",)),
     "encode_response, encoding_format": (
         lambda v: ec.encode_response(FLOATS, model="m", encoding_format=v),
@@ -243,6 +243,29 @@ def test_misspelt_words_are_recognised(take: Callable[[], Any], words: str) -> N
         take()
 
 
+MASKED = np.ma.masked_array([1, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda v: ec.search(X, X, 1, mask=v),
+        lambda v: FlatIndex(X).search(X, 1, mask=v),
+        lambda v: FlatIndex(X, ids=range(6)).search(X, 1, mask=v),
+        lambda v: ec.rescore(X[0], v, X, 1),
+        lambda v: ec.rescore(X[:2], [v, v], X, 1),
+        lambda v: FLOATS[v],
+        lambda v: LOW_BIT[v],
+        lambda v: FlatIndex(np.vstack([X, X])).remove(v),
+    ],
+)
+def test_neither_booleans_among_numbers_nor_masked_values_choose_rows(choose: Take) -> None:
+    for value in ([True, 5], [3, np.True_], [5, False], MASKED, MASKED.astype(bool)):
+        with pytest.raises(TypeError, match=r"(True|False)[_)]*, not a whole number|masked"):
+            choose(value)
+    choose([2, np.int64(5)])
+
+
 def test_no_rows_and_no_dimensions() -> None:
     for rows in (np.empty((0, 8), np.float32), np.empty((3, 0), np.float32), []):
         for dtype in ("float", "int8", "uint8", "binary", "ubinary"):
@@ -291,6 +314,6 @@ def test_reprs_are_short() -> None:
         ec.study(np.tile(X, (20, 1)), k=2, rotation="none", dimensions=[4]),
     ):
         assert len(repr(thing)) < 1000, type(thing)
-    assert repr(ec.PROFILES["mistral"]) == "Profile(name='mistral', max_tokens=16384)"
+    assert repr(ec.PROFILES["mistral"]) == "Profile(name='mistral', max_tokens=16384, default_model='mistral-embed')"
     assert repr(bounded).startswith("BoundedResult(scores=array([[")
     assert "is_final=array([" in repr(bounded)

@@ -317,7 +317,7 @@ def test_files_that_hold_no_lines(tmp_path: Path) -> None:
         for found in (list(iter_batch(path)), list(decode_batch(path).errors)):
             assert len(found) == 1
             assert words in str(found[0].error)
-    with pytest.raises(TypeError, match="by its path"):
+    with pytest.raises(TypeError, match="path is the path of a file"):
         decode_batch({"data": []})  # type: ignore[arg-type]
 
 

@@ -20,6 +20,7 @@ from embcodec import FlatIndex, LowBitQuantizer, search
 from embcodec.cli import main
 from embcodec.embeddings import Embeddings
 from embcodec.storage import load, save
+from hostile import HostileServer, Received, echo, hostile_server, http
 
 COMMANDS = ("decode", "encode", "info", "search", "tradeoff", "embed", "batch", "serve", "demo")
 
@@ -385,6 +386,36 @@ def test_embed(tmp_path: Path) -> None:
         assert not (tmp_path / "x.npy").exists()
         (tmp_path / "lines.txt").write_text("one line\n\n")
         assert "line 2 is empty" in run(*arguments, "-o", tmp_path / "x.npy").stderr
+
+
+def test_what_was_answered_before_a_failure_is_saved(tmp_path: Path) -> None:
+    def refuse_one(connection: socket.socket, server: HostileServer, request: Received) -> None:
+        if "bad" not in request.json["input"]:
+            return echo(connection, server, request)
+        server.pause(0.3)  # the others are answered meanwhile
+        return connection.sendall(http({"message": "too \x1b[2J bad"}, 400))
+
+    lines = [f"{number % 10}" * (number % 7 + 1) for number in range(1300)]
+    wanted = np.float32([[len(line), ord(line[0])] for line in lines])
+    lines[600] = "bad"
+    (tmp_path / "lines.txt").write_text("\n".join(lines))
+    with hostile_server(refuse_one) as server:
+        done = run("embed", tmp_path / "lines.txt", "--base-url", server.base_url, "-o", tmp_path / "out.safetensors")
+    kept = tmp_path / "out.partial.safetensors"
+    assert done.exit_code == 1
+    assert f"lines 1 to 512, 1025 to 1300 were answered: Embeddings(788 x 2 float, 6304 bytes) -> {kept}" in done.stderr
+    assert r"too \x1b[2J bad [400]" in done.stderr.splitlines()[-1]
+    assert np.array_equal(load(kept).values, np.vstack([wanted[:512], wanted[1024:]]))
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_words_of_files_are_printed_without_their_control_characters(tmp_path: Path) -> None:
+    body = '{"model":"m\\u001b[2J","data":[{"embedding":[1.5],"index":0}]}'
+    done = run("decode", "-", text=body)
+    assert done.exit_code == 0
+    assert r"by m\x1b[2J" in done.stdout
+    np.save(tmp_path / "a\x1b[2J.npy", np.ones((3, 2), np.float32))
+    assert r"a\x1b[2J.npy" in run("info", tmp_path / "a\x1b[2J.npy").stdout
 
 
 def test_a_missing_key_is_told_before_anything_is_read_or_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

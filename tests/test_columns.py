@@ -28,7 +28,7 @@ TAKE_ROWS: list[Callable[[Any], object]] = [
     ec.to_pgvector,
     ec.to_sqlite_vec,
     ec.dequantize,
-    lambda x: ec.quantize(x, "int8"),
+    lambda x: ec.quantize(x, "int8", scale="per-vector"),
     lambda x: ec.truncate(x, 1),
     lambda x: ec.search(x, ROWS, 1),
     lambda x: ec.search(ROWS, x, 1),

@@ -46,6 +46,15 @@ def test_what_is_no_body(argument: Any, words: str, way: Any) -> None:
         assert decode_response(way(argument)).embeddings.values.tolist() == [[1, 2]]
 
 
+@pytest.mark.parametrize("array", [np.array([1.0, 2.0], object), np.zeros(2, [("a", "O")])])
+def test_objects_are_no_body(array: Any) -> None:
+    with pytest.raises(TypeError, match=r"a body is bytes, .* not ndarray"):
+        decode_octets(array, dimension=2)
+    with pytest.raises(TypeError, match=r"a body is bytes, .* not ndarray"):
+        decode_response(array)
+    assert decode_octets(np.float32([[1, 2]]), dimension=2).embeddings.values.tolist() == [[1, 2]]
+
+
 def test_a_path_given_as_text(tmp_path: Path) -> None:
     path = tmp_path / "body.json"
     path.write_bytes(BODY)

@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import dataclass
 from io import BufferedReader, FileIO
-from os import PathLike, fspath
 from typing import Any
 
 from ._native.response_layout import BOM
@@ -45,13 +44,10 @@ class BatchLine:
 class LineFile:
     """A batch file that is open; `most` are the bytes that a line may have."""
 
-    def __init__(self, path: str | PathLike[str], most: int) -> None:
+    def __init__(self, path: str, most: int) -> None:
         if most < 1:
             raise ValueError(f"max_line_bytes must be at least 1, not {most}")
-        try:
-            self.file: BufferedReader[Any] = BufferedReader(FileIO(fspath(path)), BUFFER)
-        except TypeError:
-            raise TypeError(f"a batch file is given by its path, not as {type(path).__name__}") from None
+        self.file: BufferedReader[Any] = BufferedReader(FileIO(path), BUFFER)
         self.most = most
 
     def __enter__(self) -> BufferedReader[Any]:

@@ -57,7 +57,7 @@ OUTPUT = _OutputFile(dir_okay=False, path_type=Path)
 VECTORS_OUTPUT = _VectorsFile(dir_okay=False, path_type=Path)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-column_option = click.option("--column", help="Which column of a .parquet file.")
+column_option = click.option("--column", help="Of a file with several: a column, an array or a tensor.")
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Threads; by default as the work needs.")
 
 

@@ -22,6 +22,7 @@ from .cli_common import (
     print_json,
     read_rows,
     read_vectors,
+    say,
     threads_option,
 )
 from .cli_words import reader_of
@@ -91,9 +92,7 @@ def decode(
     }
     if not as_json:
         wrote = f" -> {output}" if output is not None else ""
-        click.echo(
-            f"{found!r} sent as {_SENT[str(answer.encoding_format)]} by {answer.model or 'an unnamed model'}{wrote}"
-        )
+        say(f"{found!r} sent as {_SENT[str(answer.encoding_format)]} by {answer.model or 'an unnamed model'}{wrote}")
     elif output is not None:
         print_json(facts)
     else:
@@ -156,14 +155,13 @@ def encode(
     if as_json:
         print_json({**facts, "encoding_format": encoding, "output": str(output)})
     else:
-        click.echo(f"{rows!r} as {_SENT[encoding]}, {len(body):,} bytes -> {output}")
+        say(f"{rows!r} as {_SENT[encoding]}, {len(body):,} bytes -> {output}")
 
 
 @click.command(epilog=example("embcodec info vectors.safetensors"))
 @click.argument("path", type=EXISTING)
 @click.option("--dtype", type=DTYPES, help="What the file holds, if it does not say.")
 @click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in a file that does not say.")
-@click.option("--column", help="Of a file with several: a column, an array or a tensor.")
 @click.option(
     "--sample", type=click.IntRange(min=20), default=2000, show_default=True, help="Rows to try conversions on."
 )
@@ -187,7 +185,7 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, colu
                 f"{key} {'not finite' if number is None else format(number, '.4g')}" for key, number in value.items()
             )
         if value is not None:
-            click.echo(f"{name.replace('_', ' '):>14}  {value}")
+            say(f"{name.replace('_', ' '):>14}  {value}")
     if tried:
         click.echo()
         print_columns(
@@ -202,7 +200,7 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, colu
         if any(row.get("fitted_to") == "the sample" for row in tried):
             click.echo("The codes of 1, 2 and 4 bits were fitted to the rows that they are tried on.")
     if omitted is not None:
-        click.echo(f"{'Low-bit codes' if tried else chr(10) + 'Conversions'} were not tried: {omitted}.")
+        say(f"{'Low-bit codes' if tried else chr(10) + 'Conversions'} were not tried: {omitted}.")
 
 
 @click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
@@ -214,8 +212,8 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, colu
 )
 @click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
 @click.option("--corpus-dtype", type=DTYPES, help="What the corpus is, if its file does not say.")
-@click.option("--query-column", help="Which column of a .parquet file of queries.")
-@click.option("--corpus-column", help="Which column of a .parquet file of rows.")
+@click.option("--query-column", help="--column of QUERIES.")
+@click.option("--corpus-column", help="--column of CORPUS.")
 @threads_option
 @as_json
 def search(

@@ -23,12 +23,14 @@ from .cli_common import (
     progress_bar,
     say,
 )
-from .cli_words import in_options
+from .cli_words import in_options, words_of
+from .errors import EmbcodecError
 from .profiles import PROFILES
 
 if TYPE_CHECKING:
     from .batch import BatchLine
     from .client import Client
+    from .client_core import Partial
     from .client_secret import Secret
 
 _MOST_TOLD = 10  # failures, and reasons for them
@@ -70,10 +72,11 @@ def embed(
 ) -> None:
     """Embed the lines of TEXTS (a file, or - for standard input) through a service, and save the vectors.
 
+    Where it fails midway, the vectors of the lines that were answered are saved beside OUTPUT, as NAME.partial.SUFFIX.
+
     The key is read from MISTRAL_API_KEY, or the profile's variable; no option takes it, since options show in the list
     of processes. Empty lines are not allowed.
     """
-    from .errors import ServiceError
     from .storage import save
 
     client = _client(_key(api_key_variable, api_key_file), base_url, profile)
@@ -96,8 +99,8 @@ def embed(
                 encoding_format=encoding,
                 progress=(lambda done, total: report(done, total or len(lines), "embedding")) if report else None,
             )
-        except ServiceError as error:
-            error.args = (str(error).replace("encoding_format='float'", "--encoding float"),)
+        except BaseException as error:  # an interruption from the keyboard, too
+            _save_answered(getattr(error, "partial", None), output)
             raise
     save(output, answer.embeddings)
     if as_json:
@@ -175,7 +178,7 @@ def batch(
     if as_json:
         print_json(facts)
     else:
-        click.echo(f"{found.embeddings!r}, {len(found.errors)} failed -> {output}")
+        say(f"{found.embeddings!r}, {len(found.errors)} failed -> {output}")
     if len(found.errors) > (len(found.embeddings) if max_failed is None else max_failed):
         click.get_current_context().exit(1)
 
@@ -189,6 +192,28 @@ def _tell_failures(errors: Sequence[BatchLine]) -> None:
         counts = "; ".join(f"{count} x {in_options(reason, command)}" for reason, count in reasons[:_MOST_TOLD])
         others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
         say(f"{len(errors)} lines failed: {counts}{others}", error=True)
+
+
+def _save_answered(partial: Partial | None, output: Path) -> None:
+    """Save what was answered before a failure beside `output`, and say which lines that is."""
+    from .client_order import merge
+    from .storage import save
+
+    if partial is None or not partial.answered:
+        return
+    path = output.with_name(f"{output.stem}.partial{output.suffix}")
+    runs: list[range] = []
+    for texts, _ in partial.answered:
+        joined = runs and runs[-1].stop == texts.start
+        runs.append(range(runs.pop().start, texts.stop) if joined else texts)
+    lines = ", ".join(f"{run.start + 1} to {run.stop}" for run in runs)
+    try:
+        kept = merge([answer for _, answer in partial.answered], [texts.start for texts, _ in partial.answered])
+        save(path, kept.embeddings)
+    except (EmbcodecError, OSError) as error:  # answers of different lengths, or a full disk
+        say(f"lines {lines} were answered, but not saved: {words_of(error)}", error=True)
+    else:
+        say(f"lines {lines} were answered: {kept.embeddings!r} -> {path}", error=True)
 
 
 def _key(variable: str | None, file: Path | None) -> Secret | None:

@@ -18,6 +18,7 @@ from .cli_common import (
     print_json,
     progress_bar,
     read_vectors,
+    say,
     threads_option,
 )
 from .lowbit import ROTATIONS
@@ -104,7 +105,7 @@ def tradeoff(
     print_study(found, found.recommend(target))
     _print_advice(advice, found.warnings)
     if report is not None:
-        click.echo(f"\nreport: {report.resolve()}")
+        say(f"\nreport: {report.resolve()}")
 
 
 @click.command(epilog=example("embcodec demo", "embcodec demo --documents 500 --queries 100 --json"))
@@ -135,7 +136,7 @@ def demo(documents: int, queries: int, model: str, target: float, report: Path, 
     print_wire(found.wire)
     print_study(found.study, found.study.recommend(target))
     _print_advice(found.advice, found.study.warnings)
-    click.echo(
+    say(
         f"\n{found.documents:,} documents and {found.queries:,} queries by {found.model} "
         f"in {found.total_seconds:.0f} s (the model {found.model_seconds:.0f} s)\nreport: {found.report}"
     )
@@ -144,9 +145,9 @@ def demo(documents: int, queries: int, model: str, target: float, report: Path, 
 def _print_advice(advice: Sequence[str], warnings: Sequence[str]) -> None:
     width = min(shutil.get_terminal_size((100, 24)).columns, 100)
     for sentence in advice:
-        click.echo(click.wrap_text(sentence, width=width, initial_indent="- ", subsequent_indent="  "))
+        say(click.wrap_text(sentence, width=width, initial_indent="- ", subsequent_indent="  "))
     for text in warnings:
-        click.echo(click.wrap_text(f"Warning: {text}.", width=width, initial_indent="- ", subsequent_indent="  "))
+        say(click.wrap_text(f"Warning: {text}.", width=width, initial_indent="- ", subsequent_indent="  "))
 
 
 def _read_relevant(path: Path) -> list[Any]:

@@ -40,7 +40,7 @@ _PHRASES = (
     (r"decode_batch\(path\)", "embcodec batch"),
     (r"\bdecode_response\b", "embcodec decode"),
 )
-_ARGUMENT = re.compile(r"""\b([a-z_]+)=(?:"([^"]*)"|'([^']*)'|(\.\.\.|[\w.-]*\w)|)""")
+_ARGUMENT = re.compile(r"""\b([a-z][a-z0-9_]*)=(?:"([^"]*)"|'([^']*)'|(\.\.\.|[\w.-]*\w)|)""")
 _VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet"}
 _HEAD = 1 << 16
 

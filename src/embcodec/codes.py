@@ -16,6 +16,8 @@ from .dtypes import INTEGERS, PACKED, OutputDtype
 from .errors import NotFiniteError
 from .scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
 
+_PACKED = 'for bits pass Embeddings(pack_bits(x), "ubinary", x.shape[1])'
+
 
 def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     """Return the rows of a matrix in the type of their codes, C-contiguous; themselves where they are so already."""
@@ -44,7 +46,7 @@ def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
     """Return the error for an array of integers of which nobody has said what they are, with both ways to say it."""
     way = 'of codes say output_dtype=..., as Embeddings(values, "int8"), "uint8", "binary" or "ubinary" do'
     if dtype == np.bool_:
-        way = 'for bits pass Embeddings(pack_bits(values), "ubinary", dimension)'
+        way = _PACKED
     return TypeError(
         f"{name} is a bare array of {dtype}, whose meaning is unknown: {way}; of real numbers that are the "
         "values themselves pass .astype(np.float32)"
@@ -54,7 +56,7 @@ def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
 def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
     """Say how an array of other numbers becomes one of codes."""
     if array.dtype.kind == "b":
-        return ': pack_bits(x) packs booleans, for Embeddings(pack_bits(x), "ubinary", x.shape[1])'
+        return f": {_PACKED}"
     if array.dtype.kind == "U":
         return ": np.asarray(x, np.float32) reads numbers that are text"
     if array.dtype.fields:
@@ -215,6 +217,9 @@ def row_norms(x: NDArray[Any]) -> NDArray[np.float64]:
     return norms
 
 
+_SCALES = "scale is 'unit', 'per-vector', ranges (2, dimension) or a Scale"
+
+
 def as_scale(scale: Any) -> Scale:
     """Return what a user calls a scale as a :class:`Scale`: None and "unit", a Scale, or ranges (2, dimension)."""
     if scale is None or isinstance(scale, Scale):
@@ -223,5 +228,8 @@ def as_scale(scale: Any) -> Scale:
         if scale == UNIT:
             return Scale.unit()
         wanted = f"{scale!r} needs its ranges: pass them, or a Scale" if scale == RANGES else f"unknown {scale!r}"
-        raise ValueError(f"scale is 'unit', 'per-vector', ranges (2, dimension) or a Scale; {wanted}")
-    return Scale.ranges(as_array(scale))
+        raise ValueError(f"{_SCALES}; {wanted}")
+    try:
+        return Scale.ranges(as_array(scale))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{_SCALES}; {error}") from None

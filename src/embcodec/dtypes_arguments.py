@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 _MOST = 60  # characters of a value that are shown
 
@@ -55,29 +54,3 @@ def as_path(path: Any, name: str = "path") -> str:
     if isinstance(path, str | os.PathLike):
         return os.fsdecode(os.fspath(path))
     raise TypeError(f"{name} is the path of a file, a str or os.PathLike, not {shown(path)}")
-
-
-def as_whole(values: Any, name: str) -> NDArray[Any]:
-    """Return whole numbers as an array of integers; none at all as int64."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ValueError(f"{name} are whole numbers in rows of one length: {shown(values)} are not") from None
-    if not array.size and array.dtype.kind != "M":
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} are whole numbers, not {array.dtype}")
-    return array
-
-
-def as_selection(rows: Any) -> NDArray[Any]:
-    """Return a mask, or a list of rows, as an array that indexes; anything else is an IndexError."""
-    try:
-        array = np.asarray(rows)
-    except ValueError:
-        array = np.asarray(None)
-    if not array.size and array.dtype.kind == "f":
-        return array.astype(np.int64)
-    if array.dtype.kind not in "biu" or array.ndim != 1:
-        raise IndexError(f"rows are chosen by a number, a slice, a mask or a list of numbers, not by {shown(rows)}")
-    return array

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import codes
 from .codec_bits import as_array, check_conventions, check_padding
+from .codec_ids import as_selection
 from .dtypes import OutputDtype, as_dimension, as_output_dtype
-from .dtypes_arguments import as_selection
 from .scale import PER_VECTOR, Scale, fit_scale
 
 SignedBytes = Literal["offset", "twos-complement"]

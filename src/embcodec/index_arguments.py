@@ -94,10 +94,10 @@ def rows_of_mask(now: Snapshot, mask: Any) -> Any:
     """Return a mask of ids as one of rows; other masks as they are."""
     if mask is None:
         return None
-    chosen = as_mask(mask)
-    if not chosen.size or chosen.dtype.kind not in "iu" or chosen.ndim != 1:
+    chosen = as_mask(mask, "mask id")
+    if not chosen.size or chosen.dtype.kind == "b":
         return chosen
-    chosen = as_int64(mask, "mask id")
+    chosen = as_int64(chosen, "mask id")
     if now.ids is None:
         return chosen
     rows = now.rows_of(chosen)

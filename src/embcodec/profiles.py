@@ -114,7 +114,7 @@ class Profile:
     default_model: str | None = None
     has_floats: bool = True
     ignore_index: bool = False
-    source: str = ""
+    source: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -123,7 +123,7 @@ class Profile:
 
     def __repr__(self) -> str:
         """Return the name and what is not as with other profiles."""
-        usual = {name: field.default for name, field in self.__dataclass_fields__.items()}
+        usual = {name: field.default for name, field in self.__dataclass_fields__.items() if field.repr}
         own = [f"{name}={getattr(self, name)!r}" for name in usual if getattr(self, name) not in (usual[name], {})]
         return f"Profile({', '.join(own)})"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._native.core import default_threads
@@ -151,11 +150,10 @@ def encode_response(
 
 def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile) -> NDArray[Any]:
     """Return the matrix whose numbers, or bytes, the profile sends for these embeddings."""
-    dtype, values = embeddings.output_dtype, embeddings.values
-    if dtype is OutputDtype.BINARY and embeddings.signed_bytes != service.signed_bytes:
-        values = values ^ np.int8(-128)
-    if dtype.is_packed and embeddings.bit_order != service.bit_order:
-        values = np.packbits(np.unpackbits(values.view(np.uint8), axis=1, bitorder="little"), axis=1).view(values.dtype)
+    dtype = embeddings.output_dtype
+    if dtype.is_packed:
+        embeddings = embeddings.to(dtype, signed_bytes=service.signed_bytes, bit_order=service.bit_order)
+    values = embeddings.values
     if encoding is EncodingFormat.FLOAT:
         return values
     if service.base64_payload == "none" or (dtype is OutputDtype.FLOAT and not service.has_floats):

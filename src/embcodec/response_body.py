@@ -35,9 +35,12 @@ def as_bytes(body: Any) -> bytes | memoryview:
             offset = len(body[: error.start].encode())
             raise DecodeError("a lone surrogate in the text", offset=offset) from None
     try:
-        return memoryview(body).cast("B")
-    except TypeError:
-        raise TypeError(f"a body is bytes, a contiguous buffer or str, not {_kind(body)}") from None
+        view = memoryview(body)
+        if "O" not in view.format:  # addresses of objects, and not what these hold
+            return view.cast("B")
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"a body is bytes, a contiguous buffer or str, not {_kind(body)}")
 
 
 def _kind(body: Any) -> str:

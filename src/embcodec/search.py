@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import search as native
 from ._native.scan import Scan
 from .codec_bits import as_array
+from .codec_ids import mask_or_numbers
 from .dtypes_arguments import shown
 from .embeddings import Embeddings, of_floats
 from .errors import CodeMismatchError
@@ -93,7 +94,8 @@ def search(
     CodeMismatchError
         Where the pair is not legal; the message says what to do.
     TypeError
-        For bare integer arrays, whose meaning is unknown: wrap them in Embeddings.
+        For bare integer arrays, whose meaning is unknown: wrap them in Embeddings. For a mask that is a masked array or
+        has booleans among numbers.
     ValueError
         For NaN in queries or rows, a bad k, mask, metric or precision.
 
@@ -190,12 +192,12 @@ def as_count(k: Any) -> int:
     return int(k)
 
 
-def as_mask(mask: Any) -> NDArray[Any]:
-    """Return a mask as an array, of whatever it is one of."""
-    try:
-        return np.asarray(mask)
-    except ValueError:
-        raise TypeError("a mask is one boolean a row, or a list of row numbers") from None
+def as_mask(mask: Any, name: str = "mask row") -> NDArray[Any]:
+    """Return a mask as an array, of booleans or of row numbers."""
+    chosen = mask_or_numbers(mask, name)
+    if chosen is None or (chosen.size and chosen.dtype.kind != "b" and chosen.ndim != 1):
+        raise TypeError("a mask is one boolean a row, or a list of row numbers")
+    return chosen
 
 
 def restrict(scan: Scan, mask: Any) -> int:
@@ -214,8 +216,6 @@ def restrict(scan: Scan, mask: Any) -> int:
         chosen = np.flatnonzero(chosen)
     elif chosen.size == 0:
         chosen = np.empty(0, np.int64)
-    elif chosen.dtype.kind not in "iu" or chosen.ndim != 1:
-        raise TypeError("a mask is one boolean a row, or a list of row numbers")
     else:
         given, chosen = len(chosen), np.unique(chosen)
         if len(chosen) < given:

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .dtypes_arguments import as_whole
+from .codec_ids import as_whole
 from .embeddings import Embeddings
 from .lowbit_codes import LowBitCodes
 from .search import SearchResult, as_queries, as_rows, rescored
@@ -77,7 +77,7 @@ def rescore(
     """
     rows = as_rows(corpus)
     asked, single = as_queries(queries)
-    chosen = as_whole(candidates, "candidates, such as a search's .indices,")
+    chosen = as_whole(candidates, "candidate", several=True)
     chosen = chosen[None] if single and chosen.ndim == 1 else chosen
     if chosen.ndim != 2 or len(chosen) != len(asked):
         raise ValueError(f"candidates have shape ({len(asked)}, c), not {chosen.shape}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .codec_bits import reversed_bits
 from .embeddings import Embeddings, of_floats
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes
@@ -33,9 +34,7 @@ def refuse_scale(rows: Embeddings, store: str, way_back: str) -> None:
 def packed_bytes(rows: Embeddings, bit_order: str) -> NDArray[np.uint8]:
     """Return packed rows as plain bytes whose bits lie in `bit_order`."""
     packed = rows.packed_bytes()
-    if rows.bit_order != bit_order:
-        packed = np.packbits(np.unpackbits(packed, axis=1, bitorder="little"), axis=1)  # reverses the bits of each byte
-    return packed
+    return packed if rows.bit_order == bit_order else reversed_bits(packed)
 
 
 def as_blobs(rows: NDArray[Any]) -> list[bytes]:

@@ -1,0 +1,209 @@
+"""Ways out of what columns, tables, stores and files of others hold: cases of ``test_ways_out``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pandas
+import polars
+import pyarrow
+
+import embcodec as ec
+from embcodec import Embeddings, FlatIndex, Scale, quantize
+
+X = np.random.default_rng(1).standard_normal((4, 12)).astype(np.float32)
+X /= np.linalg.norm(X, axis=1, keepdims=True)
+FLOATS, BITS, EACH = Embeddings(X), quantize(X, "ubinary"), quantize(X, "int8", scale="per-vector")
+LOW_BIT = ec.LowBitQuantizer(2, rotation="none").fit(X)
+OBJECTS = X.astype(object)
+TABLE = pyarrow.table({"embedding": list(X)})
+MISSING = pandas.Series([1.0, None], dtype="Float64")
+STRUCTS = polars.Series([{"a": 1.0, "b": 2.0}])
+NESTED = polars.Series([[[1.0, 2.0]], [[3.0, 4.0]]])
+MIXED = polars.DataFrame({"embedding": [[1.0, 2.0]], "a": [1.0], "day": [date(2024, 1, 1)]})
+WITH_NULL = pyarrow.concat_arrays([ec.to_arrow(EACH), pyarrow.nulls(1, ec.to_arrow(EACH).type)])
+LISTS_ONLY = replace(ec.PROFILES["mistral"], base64_payload="none")
+MASKED = np.ma.masked_array([1, 2, 3, 0], [1, 0, 0, 0])
+BLOBS = ec.to_sqlite_vec(X)
+TEXTS = ["[1,2]", "[3,4]"]
+
+
+def _saved(path: Path, array: Any) -> Path:
+    np.save(path / "x.npy", array)
+    return path / "x.npy"
+
+
+def _own(path: Path, rows: Any = FLOATS, suffix: str = ".safetensors") -> Path:
+    ec.save(path / f"x{suffix}", rows)
+    return path / f"x{suffix}"
+
+
+Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
+CASES: dict[str, Case] = {
+    "numbers that are objects": (
+        lambda p: quantize(OBJECTS, "int8"),
+        r"x\.astype\(np\.float32\) makes numbers of them, of a list np\.asarray\(x, np\.float32\)",
+        (
+            lambda p: quantize(OBJECTS.astype(np.float32), "int8"),
+            lambda p: quantize(np.asarray([[Decimal("0.6"), Decimal("0.8")]], np.float32), "int8"),
+        ),
+    ),
+    "ids that are floats": (
+        lambda p: FlatIndex(X, ids=np.arange(4.0)),
+        r"convert them, as with \.astype\(np\.int64\)",
+        (lambda p: FlatIndex(X, ids=np.arange(4.0).astype(np.int64)),),
+    ),
+    "a masked mask": (
+        lambda p: ec.search(X, X, 1, mask=MASKED.astype(bool)),
+        r"fill them first, with \.filled\(value\)",
+        (lambda p: ec.search(X, X, 1, mask=MASKED.astype(bool).filled(False)),),
+    ),
+    "masked scales": (
+        lambda p: Scale.per_vector(MASKED),
+        r"masked scales and ranges: fill them first, with \.filled\(value\)",
+        (lambda p: Scale.per_vector(MASKED[:3].filled(1)),),
+    ),
+    "a table": (
+        lambda p: Embeddings(TABLE),
+        r"pass one, as table\['embedding'\], or read it with from_arrow\(table\)",
+        (lambda p: Embeddings(TABLE["embedding"]), lambda p: ec.from_arrow(TABLE)),
+    ),
+    "a missing number": (
+        lambda p: Embeddings(pandas.DataFrame({"a": MISSING})),
+        "row 1 is missing, not a number: drop such rows, or fill them",
+        (
+            lambda p: Embeddings(pandas.DataFrame({"a": MISSING}).dropna()),
+            lambda p: Embeddings(pandas.DataFrame({"a": MISSING}).fillna(0.0)),
+        ),
+    ),
+    "a lazy frame": (
+        lambda p: Embeddings(MIXED[["a"]].lazy()),  # type: ignore[arg-type]
+        r"pass \.collect\(\)",
+        (lambda p: Embeddings(MIXED[["a"]].lazy().collect()),),
+    ),
+    "a column of structs": (
+        lambda p: Embeddings(STRUCTS),
+        r"\.struct\.unnest\(\) makes columns of them",
+        (lambda p: Embeddings(STRUCTS.struct.unnest()),),
+    ),
+    "a column of nested lists": (
+        lambda p: Embeddings(NESTED),
+        r"\.explode\(\) unnests it by one level",
+        (lambda p: Embeddings(NESTED.explode()),),
+    ),
+    "a frame with a column of rows": (
+        lambda p: Embeddings(MIXED[["embedding", "a"]]),
+        r"pass it alone, as frame\['embedding'\]",
+        (lambda p: Embeddings(MIXED["embedding"]),),
+    ),
+    "a frame with dates": (
+        lambda p: Embeddings(MIXED[["a", "day"]]),
+        "pass the columns of numbers alone",
+        (lambda p: Embeddings(MIXED[["a"]]),),
+    ),
+    "a column of codes": (
+        lambda p: Embeddings(polars.from_arrow(ec.to_arrow(EACH))),
+        r"from_arrow\(column\.to_arrow\(\)\) reads it",
+        (lambda p: ec.from_arrow(polars.from_arrow(ec.to_arrow(EACH)).to_arrow()),),
+    ),
+    "a null among codes": (
+        lambda p: ec.from_arrow(WITH_NULL),
+        "row 4 is null, not a row of codes: drop such rows",
+        (lambda p: ec.from_arrow(WITH_NULL.drop_null()),),
+    ),
+    "a name for one column": (
+        lambda p: ec.from_arrow(TABLE["embedding"], name="embedding"),
+        "name= is for tables",
+        (lambda p: ec.from_arrow(TABLE, name="embedding"), lambda p: ec.from_arrow(TABLE["embedding"])),
+    ),
+    "base64 of a service without": (
+        lambda p: ec.encode_response(X, model="m", encoding_format="base64", profile=LISTS_ONLY),
+        "has no base64 of float: send lists",
+        (lambda p: ec.encode_response(X, model="m", encoding_format="float", profile=LISTS_ONLY),),
+    ),
+    "bits that fill no byte for Faiss": (
+        lambda p: ec.to_faiss(BITS),
+        r"rows\.packed_bytes\(\) has them padded with zeros",
+        (lambda p: BITS.packed_bytes(),),
+    ),
+    "halves of bits": (
+        lambda p: ec.to_pgvector(BITS, half=True),
+        "half=True is for floats: bits become",
+        (lambda p: ec.to_pgvector(X, half=True), lambda p: ec.to_pgvector(BITS)),
+    ),
+    "low bits for a store": (
+        lambda p: ec.to_pgvector(LOW_BIT.encode(X)),  # type: ignore[arg-type]
+        r"send what they stand for, rows\.to\('float'\)",
+        (lambda p: ec.to_pgvector(LOW_BIT.encode(X).to("float")),),
+    ),
+    "a scale for a store": (
+        lambda p: ec.to_sqlite_vec(EACH),
+        r"send the values, rows\.to\('float'\); or the bare codes, Embeddings\(rows\.values, 'int8'\), and keep rows",
+        (
+            lambda p: ec.to_sqlite_vec(EACH.to("float")),
+            lambda p: ec.from_sqlite_vec(ec.to_sqlite_vec(Embeddings(EACH.values, "int8")), "int8", scale=EACH.scale),
+        ),
+    ),
+    "one blob": (
+        lambda p: ec.from_sqlite_vec(BLOBS[0], "float"),
+        r"not one bytes: pass \[row\]",
+        (lambda p: ec.from_sqlite_vec([BLOBS[0]], "float"),),
+    ),
+    "blobs in an array": (
+        lambda p: ec.from_sqlite_vec(np.array(BLOBS), "float"),
+        "pass a list of bytes",
+        (lambda p: ec.from_sqlite_vec(list(BLOBS), "float"),),
+    ),
+    "text in bytes": (
+        lambda p: ec.from_pgvector([text.encode() for text in TEXTS]),
+        r"is text in bytes: pass row\.decode\(\)",
+        (lambda p: ec.from_pgvector([text.encode().decode() for text in TEXTS]),),
+    ),
+    "a column of a file of one matrix": (
+        lambda p: ec.load(_own(p, suffix=".fvecs"), column="a"),
+        "leave out column='a'",
+        (lambda p: ec.load(_own(p, suffix=".fvecs")),),
+    ),
+    "a column of an own file": (
+        lambda p: ec.load(_own(p), column="a"),
+        "embcodec wrote the file for one matrix: leave out column='a'",
+        (lambda p: ec.load(_own(p)),),
+    ),
+    "floats that a file names": (
+        lambda p: ec.load(_own(p), float_dtype="bfloat16"),
+        "file says what its elements are: leave out float_dtype='bfloat16'",
+        (lambda p: ec.load(_own(p)),),
+    ),
+    "floats that an array names": (
+        lambda p: ec.load(_saved(p, X), float_dtype="bfloat16"),
+        "elements of float32, which say what they are: leave out float_dtype='bfloat16'",
+        (lambda p: ec.load(_saved(p, X)),),
+    ),
+    "floats without a name": (
+        lambda p: ec.load(_saved(p, X.astype(ml_dtypes.bfloat16))),
+        "say what they are, float_dtype='bfloat16'",
+        (lambda p: ec.load(_saved(p, X.astype(ml_dtypes.bfloat16)), float_dtype="bfloat16"),),
+    ),
+    "floats that NumPy cannot read": (
+        lambda p: ec.load(_saved(p, X.astype(ml_dtypes.float8_e5m2))),
+        r"save them \.astype\(np\.float32\)",
+        (lambda p: ec.load(_saved(p, X.astype(ml_dtypes.float8_e5m2).astype(np.float32))),),
+    ),
+    "a file of objects": (
+        lambda p: ec.load(_saved(p, OBJECTS)),
+        r"save them as numbers, \.astype\(np\.float32\)",
+        (lambda p: ec.load(_saved(p, OBJECTS.astype(np.float32))),),
+    ),
+    "a file of booleans": (
+        lambda p: ec.load(_saved(p, X > 0)),
+        r"save pack_bits\(x\) of them, which load reads as output_dtype='ubinary'",
+        (lambda p: ec.load(_saved(p, ec.pack_bits(X > 0)), output_dtype="ubinary"),),
+    ),
+}
