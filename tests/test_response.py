@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import Embeddings, Usage, decode_response, encode_response
+from embcodec import Embeddings, Usage, decode_response, encode_response, quantize
 from embcodec.dtypes import OutputDtype
 from embcodec.errors import DecodeError
 from embcodec.profiles import PROFILES, Profile
@@ -331,3 +331,17 @@ def test_native_routes_are_read_as_documented() -> None:
     tei = replace(PROFILES["tei"], rows="", item=None)
     for body, profile in (('{"embeddings":[[1,2],[3,4]]}', ollama), ("[[1,2],[3,4]]", tei)):
         assert decode_response(body, profile=profile).embeddings.values.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("dtype", ["binary", "ubinary"])
+@pytest.mark.parametrize("bit_order", ["msb", "lsb"])
+@pytest.mark.parametrize("signed_bytes", ["offset", "twos-complement"])
+def test_bits_are_sent_as_the_profile_has_them(dtype: str, bit_order: Any, signed_bytes: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((3, 16)).astype(np.float32)
+    service = replace(PROFILES["mistral"], bit_order=bit_order, signed_bytes=signed_bytes)
+    wanted = np.packbits(x > 0, axis=1, bitorder="big" if bit_order == "msb" else "little")
+    if dtype == "binary":
+        wanted = (wanted ^ np.uint8(0x80) if signed_bytes == "offset" else wanted).view(np.int8)
+    for given in (quantize(x, dtype), quantize(x, dtype, bit_order="lsb", signed_bytes="twos-complement")):
+        body = encode_response(given, model="m", profile=service)
+        assert [item["embedding"] for item in json.loads(body)["data"]] == wanted.tolist()
