@@ -122,7 +122,7 @@ def test_turns_change_no_result(isa: str, kind: str, metric: str, request: pytes
 @pytest.mark.usefixtures("short_turns")
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "binary", "ubinary", "float"])
 def test_codes_by_blocks_of_rows(dtype: str) -> None:
-    x = np.random.default_rng(2).standard_normal((50, 36)).astype(np.float32)
+    x = np.random.default_rng(2).standard_normal((50, 36)).astype(np.float32) / 6  # about unit length
     scales = ["per-vector", [x.min(axis=0), x.max(axis=0)]] if dtype in ("int8", "uint8") else []
     for scale in (None, *scales):
         some = quantize(x, dtype, scale=scale)

@@ -161,6 +161,28 @@ HIDDEN = b'{"embeddings": [[1, 2]]}'
 
 # (what is done, what is said of it, what it says to do: all of it)
 Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
+
+
+def unmapped(path: Path, **options: Any) -> Any:
+    """Load from where nothing can be mapped."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError("no such device")
+
+    ec.save(path / "rows.npy", FLOATS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("embcodec.storage_arrays.memory_map.mmap", refuse)
+        return ec.load(path / "rows.npy", **options)
+
+
+def swelling(path: Path, **options: Any) -> Any:
+    """Load what is many times larger than its file."""
+    np.savez_compressed(path / "zeros.npz", values=np.zeros((1000, 64), np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("embcodec.storage_checks.FREE_BYTES", 1000)
+        return ec.load(path / "zeros.npz", **options)
+
+
 CASES: dict[str, Case] = {
     "bare integers": (
         lambda p: ec.search(X, X.astype(np.int8), 1),
@@ -251,9 +273,24 @@ CASES: dict[str, Case] = {
             lambda p: LOW_BIT.encode(X).to("float").truncate(8),
         ),
     ),
+    "an index without numbers left": (
+        lambda p: ec.FlatIndex(FLOATS[:1], ids=[2**63 - 2]).add(X),
+        "give the new rows ids",
+        (lambda p: ec.FlatIndex(FLOATS[:1], ids=[2**63 - 2]).add(X[:1], ids=[7]),),
+    ),
+    "a file that cannot be mapped": (
+        lambda p: unmapped(p, mmap=True),
+        "read it, with mmap=False",
+        (lambda p: unmapped(p, mmap=False),),
+    ),
+    "a file that swells": (
+        swelling,
+        r"pass max_bytes=256128",
+        (lambda p: swelling(p, max_bytes=256128),),
+    ),
     "low bits of other lengths": (
         lambda p: ec.search(X, LOW_BIT.encode(X * 2), 1),
-        "normalize them, or use 'dot'",
+        "normalize the rows, or use 'dot'",
         (
             lambda p: ec.search(X, LOW_BIT.encode(truncate(X * 2, 16)), 1),
             lambda p: ec.search(X, LOW_BIT.encode(X * 2), 1, metric="dot"),

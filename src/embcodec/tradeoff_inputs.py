@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .codec_bits import as_array
 from .codes import row_norms
 from .dtypes import OutputDtype
 from .embeddings import Embeddings
@@ -127,7 +128,7 @@ def _floats(x: ArrayLike | Embeddings, name: str) -> Floats:
         if x.output_dtype is not OutputDtype.FLOAT:
             raise ValueError(f"{name} are {x.output_dtype} codes; a study begins with the floats they came from")
         x = x.values
-    array = np.ascontiguousarray(x)
+    array = np.ascontiguousarray(as_array(x))
     if array.ndim != 2 or array.dtype.kind != "f":
         raise ValueError(f"{name} are floats of shape (n, dimension), not {array.dtype} {array.shape}")
     array = array.astype(np.float32, copy=False)
