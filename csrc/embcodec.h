@@ -296,10 +296,10 @@ int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
  * `consumed` the element's offset in the matrix), and so are arrays that are too short for what they should hold. */
 ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to);
 
-/* The turned rows alone, y of the above: float32 (rows, dimension). All are finite. scratch counts bytes; what is too
- * short for what it should hold is EC_BAD_ARGUMENT. */
-ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, ec_array scratch,
-                             ec_array turned);
+/* The turned rows alone, y of the above: float32 (rows, dimension). All are finite. What is too short for what it should
+ * hold is EC_BAD_ARGUMENT. */
+ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, void *scratch,
+                             int64_t scratch_bytes, void *turned, int64_t turned_count);
 
 /* ---- response ----
  *

@@ -174,17 +174,17 @@ static ec_result check_finite(const ec_lowbit_scheme *scheme, const char *values
     return result;
 }
 
-ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, ec_array scratch,
-                             ec_array turned) {
+ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, void *scratch,
+                             int64_t scratch_bytes, void *turned, int64_t turned_count) {
     const int64_t dimension = scheme->dimension, row_bytes = 4 * dimension;
     const int64_t bytes = ec_lowbit_scratch_bytes(scheme, rows);
     ec_result result = {0, 0, EC_OK};
-    if (bytes < 0 || bytes > scratch.count || !is_whole(scheme) || !ec_holds(values.count, rows, dimension, 1) ||
-        !ec_holds(turned.count, rows, dimension, 1))
+    if (bytes < 0 || bytes > scratch_bytes || !is_whole(scheme) || !ec_holds(values.count, rows, dimension, 1) ||
+        !ec_holds(turned_count, rows, dimension, 1))
         result.status = EC_BAD_ARGUMENT;
     if (result.status != EC_OK || rows == 0) return result;
     block_arrays block = lay_out(scheme, rows);
-    place(&block, scratch.items);
+    place(&block, scratch);
     for (int64_t begin = 0; begin < rows; begin += block.rows) {
         const int64_t n = ec_min_i64(block.rows, rows - begin);
         for (int64_t r = 0; r < n; r++)
@@ -192,7 +192,7 @@ ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, in
                         block.centred + r * block.stride);
         const char *from = turn(scheme, &block, n);
         for (int64_t r = 0; r < n; r++)
-            memcpy((char *)turned.items + (begin + r) * row_bytes, from + r * block.stride, (size_t)row_bytes);
+            memcpy((char *)turned + (begin + r) * row_bytes, from + r * block.stride, (size_t)row_bytes);
     }
     return result;
 }

@@ -85,8 +85,8 @@ class Coder:
     def turn(self, x: Floats) -> Floats:
         """Return rows as they are before they are coded, (n, dimension): less the center, stretched and turned."""
         turned, scratch = np.empty_like(x), _lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
-        values, room, to = _array(x, np.float32), _array(scratch, np.uint8), _array(turned, np.float32)
-        check_finite_result(lib.ec_lowbit_turn_f32(self._scheme, values[0], len(x), room[0], to[0]), x)
+        room, to = (pointer(scratch), scratch.nbytes), (pointer(turned), turned.size)
+        check_finite_result(lib.ec_lowbit_turn_f32(self._scheme, _array(x, np.float32)[0], len(x), *room, *to), x)
         return turned
 
 
