@@ -45,12 +45,7 @@ static batch read_lines(const uint8_t *text, int64_t n, const ec_row_format *for
 void subject_lines(const uint8_t *input, int64_t n) {
     if (n < 3 || n > MOST_BYTES / 4) return;
     const uint8_t *text = place_copy(input + 3, n - 3);
-    ec_row_format format;
-    memset(&format, 0, sizeof format);
-    format.type = input[0] % 3;
-    format.payload = format.type == EC_FLOAT32 ? input[0] / 3 % 7 - 1 : 0;
-    format.number_flags = input[0] & 0x40 ? EC_NULLS_AS_NAN : 0;
-    format.base64_flags = input[0] & 0x80 ? EC_BASE64_URLSAFE : 0;
+    ec_row_format format = draw_format(input[0]);
     format.width = 1 + input[1] % MOST_WIDTH;
     const int64_t capacity = 1 + input[2] % MOST_ROWS, row_bytes = format.width * element_bytes(format.type);
     uint8_t *whole = place(capacity * row_bytes), *parts = place(capacity * row_bytes);

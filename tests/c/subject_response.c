@@ -123,15 +123,20 @@ static ec_result scan(const uint8_t *body, int64_t n, const ec_row_format *forma
     return result;
 }
 
+ec_row_format draw_format(uint8_t drawn) {
+    ec_row_format format;
+    memset(&format, 0, sizeof format);
+    format.type = drawn % 3;
+    format.payload = format.type == EC_FLOAT32 ? drawn / 3 % 11 - 1 : 0;
+    format.number_flags = drawn & 0x40 ? EC_NULLS_AS_NAN : 0;
+    format.base64_flags = drawn & 0x80 ? EC_BASE64_URLSAFE : 0;
+    return format;
+}
+
 void subject_response(const uint8_t *input, int64_t n) {
     if (n < 1 || n > MOST_BYTES / 4) return;
     const uint8_t *body = place_copy(input + 1, n - 1);
-    ec_row_format format;
-    memset(&format, 0, sizeof format);
-    format.type = input[0] % 3;
-    format.payload = format.type == EC_FLOAT32 ? input[0] / 3 % 7 - 1 : 0;
-    format.number_flags = input[0] & 0x40 ? EC_NULLS_AS_NAN : 0;
-    format.base64_flags = input[0] & 0x80 ? EC_BASE64_URLSAFE : 0;
+    const ec_row_format format = draw_format(input[0]);
     record_result(ec_json_validate(body, n - 1, 0));
     record_result(ec_json_validate(body, n - 1, EC_ALLOW_NOT_FINITE));
     ec_result strict = scan(body, n - 1, &format, 1);

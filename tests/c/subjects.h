@@ -20,4 +20,7 @@ subject subject_hamming;  /* sizes, then packed bits */
 subject subject_search;   /* sizes, then bytes: bits or int8 */
 subject subject_slots;    /* which slots, flags, sizes, then bytes to draw from */
 
+/* How rows are to be read, of every type, payload and leniency; the width is left to the subject. */
+ec_row_format draw_format(uint8_t drawn);
+
 #endif
