@@ -95,8 +95,12 @@ def _plain(x: Any) -> NDArray[Any]:
     except (TypeError, RuntimeError) as error:  # tensors that are on a device, need gradients, or have other types
         raise TypeError(f"a {type(x).__name__} does not become an array: {error}") from None
     if array.dtype == object and array.ndim == 0:
-        way_out = next((name for name in ("toarray", "to_numpy", "collect") if hasattr(x, name)), None)
-        raise TypeError(f"a {type(x).__name__} is no array of numbers" + (f": pass .{way_out}()" if way_out else ""))
+        ways = {"embeddings": "pass .embeddings", "save": "its own .save(path) writes it"}
+        ways |= {name: f"pass .{name}()" for name in ("toarray", "to_numpy", "collect")}
+        way_out = next((way for name, way in ways.items() if hasattr(x, name)), None)
+        kind = type(x).__name__
+        words = f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} is no array of numbers"
+        raise TypeError(words + (f": {way_out}" if way_out else ""))
     if (
         array.ndim > 1
         and array.dtype.kind == "f"
