@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .codec_tables import reader_of
 
 MASKED = "masked values have no code: fill them first, with .filled(value)"
+JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that are JSON arrays"
 
 # Rows that np.asarray takes for what they are. Others may hide values, or have nulls, and are read one by one.
 _PLAIN = {list, tuple, int, float, bool, str, np.ndarray, np.float64, np.float32, np.float16, np.int64, np.int32}
@@ -129,6 +130,11 @@ def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
             words = f"the array holds objects, not numbers: {where} is "
             if _is_missing(value):
                 raise ValueError(f"{words}{value}")
+            if isinstance(value, str) and array.ndim == 1 and value.lstrip().startswith("["):
+                words = f"the array holds text, not numbers: {where} is "
+                raise TypeError(f"{words}a str: {JSON_ROWS}")
+            if _is_row(type(value)) and array.ndim > 1:
+                raise TypeError(f"{words}a row by itself: pass the column of rows alone, as frame['embedding']")
             raise TypeError(f"{words}a {type(value).__name__}")
     raise TypeError(
         "the array holds objects, not numbers: x.astype(np.float32) makes numbers of them, of a list "
