@@ -295,6 +295,7 @@ def test_an_id_answered_over_and_over_is_read_once_each(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('{"recordId": "a", "modelInput": {}, "modelOutput": {"embedding": [1]}}', "the line has the keys 'recordId'"),
+        ('{"custom_id": "a", "body": {"input": ["x"]}}', "a request, as in the job's input file"),
         ('{"data": [{"embedding": [1]}], "model": "m"}', "a body by itself, which decode_response reads"),
     ],
 )

@@ -344,8 +344,9 @@ def test_batch_counts_failures(tmp_path: Path) -> None:
     done = run(*arguments)
     assert done.exit_code == 1
     told = done.stderr.splitlines()
-    assert len(told) == 11
-    assert told[-1] == "14 lines failed: 14 x dimension 2 where the lines before have 3"
+    assert len(told) == 12
+    assert told[-2] == "14 lines failed: 14 x dimension 2 where the lines before have 3"
+    assert told[-1] == f"Error: {tmp_path / 'out.jsonl'}: 14 lines failed, more than there are rows"
     assert len(load(tmp_path / "out.npz")) == 1
     assert run(*arguments, "--max-failed", 14).exit_code == 0
     (tmp_path / "out.jsonl").write_text("\n".join(odd[1:] + odd[:1]))

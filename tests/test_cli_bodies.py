@@ -112,3 +112,22 @@ def test_reasons_are_told_where_all_lines_failed(tmp_path: Path) -> None:
     assert "0: too many tokens [429]" in failed.output
     assert "30 lines failed: 20 x quota exhausted [429]; 10 x too many tokens [429]" in failed.output
     assert "no line holds vectors (30 failed)" in failed.output
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--max-failed", "2"], "3 lines failed, more than --max-failed 2 allows"),
+        ([], "3 lines failed, more than there are rows"),
+        (["--max-failed", "3"], None),
+    ],
+)
+def test_a_status_of_1_says_why(tmp_path: Path, options: list[str], words: str | None) -> None:
+    path, out = tmp_path / "lines.jsonl", tmp_path / "out.npy"
+    line = '{"custom_id":"%d","response":{"status_code":200,"body":{"data":[{"embedding":[1,2]}]}}}'
+    path.write_text("\n".join([line % 0, line % 1, *["{}"] * 3]))
+    done = run("batch", path, "-o", out, *options)
+    assert done.exit_code == (words is not None)
+    assert done.stderr.count("Error: ") == (words is not None)
+    assert (words or "") in done.stderr
+    assert len(load(out)) == 2

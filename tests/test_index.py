@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -203,6 +204,18 @@ def test_failed_changes_change_nothing() -> None:
             change()
         assert len(index) == len(index.rescore_with) == len(index.ids) == 10
     assert index.ids.tolist() == list(range(10))
+
+
+def test_ids_that_cannot_be_are_named() -> None:
+    x = floats(3)
+    with pytest.raises(ValueError, match=r"an id is given twice: 7$"):
+        FlatIndex(x, ids=[7, 5, 7])
+    for names in (["a", "b", "c"], np.array(["a", "b", "c"]), pandas.Series(["a", "b", "c"])):
+        with pytest.raises(TypeError, match="leave ids out, and look the result's indices up in the names"):
+            FlatIndex(x, ids=names)
+    with pytest.raises(TypeError, match="whole number") as error:
+        FlatIndex(x, ids=[0.5, 1, 2])
+    assert "names" not in str(error.value)
 
 
 def test_an_empty_index() -> None:

@@ -172,6 +172,7 @@ def test_openai_dimensions_and_user(from_openai: Any, server: RunningServer) -> 
     else:
         with pytest.raises(openai.UnprocessableEntityError) as refused:
             from_openai.embeddings.create(**ask)
+        assert str(refused.value).endswith(": Extra inputs are not permitted")
         (item,) = refused.value.body["detail"]
         assert (item["type"], item["loc"][0]) == ("extra_forbidden", "body")
 
@@ -185,7 +186,8 @@ def test_openai_reads_refusals(from_openai: Any, server: RunningServer) -> None:
     stranger = openai.OpenAI(api_key="wrong", base_url=server.base_url + "/v1", max_retries=0)
     with stranger, pytest.raises(openai.AuthenticationError) as unknown:
         stranger.embeddings.create(model=MODEL, input=TEXTS)
-    assert unknown.value.body == {"detail": "Unauthorized"}
+    assert unknown.value.body == {"detail": "Unauthorized", "message": "Unauthorized"}
+    assert str(unknown.value).endswith("Unauthorized")
 
 
 def test_openai_lists_models_and_is_async_too(from_openai: Any, server: RunningServer) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import LowBitQuantizer, Scale, load, quantize, save, search
+from embcodec import FlatIndex, LowBitQuantizer, Scale, decode_response, load, quantize, save, search
 from embcodec.embeddings import Embeddings
 from embcodec.errors import StorageError
 from embcodec.storage_columns import extension_type
@@ -459,6 +459,15 @@ def test_copy_writes_nothing_where_ids_are_refused(ids: Any) -> None:
     with pytest.raises(StorageError):
         write_pgcopy(file, FLOATS.to("int8"), [1, 2])
     assert file.getvalue() == b""
+
+
+def test_what_has_rows_in_it_says_where(tmp_path: Path) -> None:
+    answer = decode_response(b'{"data": [{"embedding": [1, 2]}]}')
+    for take in (FlatIndex, Embeddings, lambda x: save(tmp_path / "rows.npz", x)):
+        with pytest.raises(TypeError, match=r"an EmbeddingResponse is no array of numbers: pass \.embeddings$"):
+            take(answer)
+    with pytest.raises(TypeError, match=r"a FlatIndex is no array of numbers: its own \.save\(path\) writes it"):
+        save(tmp_path / "rows.npz", FlatIndex(answer.embeddings))
 
 
 def test_bare_floats_and_others() -> None:

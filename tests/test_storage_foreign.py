@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
+import polars
+import pyarrow.parquet
 import pytest
+from safetensors.numpy import save_file
 
-from embcodec import Embeddings, Scale, StorageError, load, pack_bits, quantize, save
+from embcodec import Embeddings, Scale, StorageError, from_arrow, load, pack_bits, quantize, save
 
 ROWS = np.array([[1.0, 2.0, -0.5], [3.0, 4.0, 0.25]], np.float32)
 
@@ -225,3 +229,54 @@ def test_words_of_a_parquet_file_are_of_its_own_column(tmp_path: Path) -> None:
     parquet.write_table(table.sort_by([("id", "descending")]), path)
     assert load(path) == rows[::-1]
     assert load(path, column="other") == Embeddings([[8.0], [9.0]])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("writer", ["pandas", "polars", "npz", "safetensors", "arrow"])
+def test_scales_whose_words_another_writer_dropped(tmp_path: Path, writer: str, dtype: str) -> None:
+    x = np.random.default_rng(0).standard_normal((9, 8)).astype(np.float32)
+    codes = quantize(x, dtype, scale="per-vector")
+    assert codes.scale is not None
+    own, path = tmp_path / "own.parquet", tmp_path / "other.parquet"
+    save(own, codes)
+    name = "embedding"
+    if writer == "pandas":
+        pandas.read_parquet(own).to_parquet(path)
+    elif writer == "polars":
+        polars.read_parquet(own).write_parquet(path)
+    elif writer == "arrow":
+        table = pyarrow.parquet.read_table(own).replace_schema_metadata(None)
+        with pytest.raises(StorageError, match="name='embedding' reads the rows alone"):
+            from_arrow(table, dtype)
+        assert from_arrow(table, dtype, scale=codes.scale) == codes
+        assert from_arrow(table, dtype, name="embedding") == Embeddings(codes.values, dtype)
+        return
+    else:
+        name, path = "values", tmp_path / f"other.{writer}"
+        arrays = {"values": codes.values, "scale": codes.scale.values}
+        if writer == "npz":
+            np.savez(path, **arrays)
+        else:
+            save_file(arrays, path)
+    for said in (None, dtype):
+        with pytest.raises(StorageError, match=f"column='{name}' reads the rows alone.*Scale.per_vector"):
+            load(path, output_dtype=said)
+    rows = load(path, output_dtype=dtype, column=name)
+    assert rows == Embeddings(codes.values, dtype)
+    assert Embeddings(rows.values, dtype, scale=Scale.per_vector(codes.scale.values)) == codes
+
+
+def test_what_is_called_scale_and_is_none(tmp_path: Path) -> None:
+    rows = np.ones((3, 4), np.int8)
+    np.savez(tmp_path / "one.npz", values=rows, scale=np.float32(0.5))
+    np.savez(tmp_path / "floats.npz", values=rows.astype(np.float32), scale=np.ones(3, np.float32))
+    frame = pandas.DataFrame({"embedding": list(rows), "scale": ["C", "D", "E"]})
+    frame.to_parquet(tmp_path / "keys.parquet")
+    frame.assign(scale=list(np.ones((3, 2)))).to_parquet(tmp_path / "lists.parquet")
+    for name, dtype in (
+        ("one.npz", "int8"),
+        ("floats.npz", "float"),
+        ("keys.parquet", "int8"),
+        ("lists.parquet", "int8"),
+    ):
+        assert load(tmp_path / name, output_dtype=dtype).output_dtype == dtype

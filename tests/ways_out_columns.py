@@ -24,6 +24,7 @@ FLOATS, BITS, EACH = Embeddings(X), quantize(X, "ubinary"), quantize(X, "int8", 
 LOW_BIT = ec.LowBitQuantizer(2, rotation="none").fit(X)
 OBJECTS = X.astype(object)
 TABLE = pyarrow.table({"embedding": list(X)})
+FRAME = pandas.DataFrame({"id": range(4), "embedding": list(X)})
 MISSING = pandas.Series([1.0, None], dtype="Float64")
 STRUCTS = polars.Series([{"a": 1.0, "b": 2.0}])
 NESTED = polars.Series([[[1.0, 2.0]], [[3.0, 4.0]]])
@@ -54,6 +55,21 @@ CASES: dict[str, Case] = {
             lambda p: quantize(OBJECTS.astype(np.float32), "int8"),
             lambda p: quantize(np.asarray([[Decimal("0.6"), Decimal("0.8")]], np.float32), "int8"),
         ),
+    ),
+    "rows that are text": (
+        lambda p: quantize(pandas.Series(TEXTS, dtype=object), "int8"),
+        r"text, not numbers: element 0 is a str: embcodec\.parse_floats\('\[' \+ ','\.join\(texts\) \+ '\]'\)",
+        (lambda p: Embeddings(ec.parse_floats("[" + ",".join(pandas.Series(TEXTS)) + "]")),),
+    ),
+    "a list of rows that are text": (
+        lambda p: quantize(TEXTS, "int8"),
+        r"real numbers, not <U5: embcodec\.parse_floats\('\[' \+ ','\.join\(texts\) \+ '\]'\)",
+        (lambda p: Embeddings(ec.parse_floats("[" + ",".join(TEXTS) + "]")),),
+    ),
+    "a whole frame": (
+        lambda p: FlatIndex(FRAME),
+        r"row 0, element 1 is a row by itself: pass the column of rows alone, as frame\['embedding'\]",
+        (lambda p: FlatIndex(FRAME["embedding"], ids=FRAME["id"]),),
     ),
     "ids that are floats": (
         lambda p: FlatIndex(X, ids=np.arange(4.0)),

@@ -126,6 +126,8 @@ def _nothing(document: dict[str, Any]) -> str:
         return words
     if isinstance(document.get("data") or document.get("embeddings"), list | dict):
         return f"{words}: a body by itself, which decode_response reads"
+    if "body" in document and isinstance(document["body"], dict) and "input" in document["body"]:
+        return f"{words}: a request, as in the job's input file; the vectors are in its output file"
     keys = ", ".join(repr(key[:40]) for key in list(document)[:6])
     return f"{words}: the line has the keys {keys}"
 

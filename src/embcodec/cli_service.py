@@ -151,6 +151,9 @@ def batch(
 
     The first lines that failed are told on standard error, all of them counted by reason. The rows of the others are
     saved in any case; the exit status is 1 if there are none, or more failures than --max-failed.
+
+    Rows are in the order of RESULTS, which is seldom that of the requests, and lines that failed leave none: --ids says
+    whose each row is.
     """
     from .batch import decode_batch
     from .storage import save
@@ -180,6 +183,8 @@ def batch(
     else:
         say(f"{found.embeddings!r}, {len(found.errors)} failed -> {output}")
     if len(found.errors) > (len(found.embeddings) if max_failed is None else max_failed):
+        most = "there are rows" if max_failed is None else f"--max-failed {max_failed} allows"
+        say(f"Error: {results}: {len(found.errors)} lines failed, more than {most}", error=True)
         click.get_current_context().exit(1)
 
 

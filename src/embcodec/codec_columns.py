@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .codec_tables import reader_of
 
 MASKED = "masked values have no code: fill them first, with .filled(value)"
+JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that are JSON arrays"
 
 # Rows that np.asarray takes for what they are. Others may hide values, or have nulls, and are read one by one.
 _PLAIN = {list, tuple, int, float, bool, str, np.ndarray, np.float64, np.float32, np.float16, np.int64, np.int32}
@@ -95,8 +96,12 @@ def _plain(x: Any) -> NDArray[Any]:
     except (TypeError, RuntimeError) as error:  # tensors that are on a device, need gradients, or have other types
         raise TypeError(f"a {type(x).__name__} does not become an array: {error}") from None
     if array.dtype == object and array.ndim == 0:
-        way_out = next((name for name in ("toarray", "to_numpy", "collect") if hasattr(x, name)), None)
-        raise TypeError(f"a {type(x).__name__} is no array of numbers" + (f": pass .{way_out}()" if way_out else ""))
+        ways = {"embeddings": "pass .embeddings", "save": "its own .save(path) writes it"}
+        ways |= {name: f"pass .{name}()" for name in ("toarray", "to_numpy", "collect")}
+        way_out = next((way for name, way in ways.items() if hasattr(x, name)), None)
+        kind = type(x).__name__
+        words = f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} is no array of numbers"
+        raise TypeError(words + (f": {way_out}" if way_out else ""))
     if (
         array.ndim > 1
         and array.dtype.kind == "f"
@@ -125,6 +130,11 @@ def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
             words = f"the array holds objects, not numbers: {where} is "
             if _is_missing(value):
                 raise ValueError(f"{words}{value}")
+            if isinstance(value, str) and array.ndim == 1 and value.lstrip().startswith("["):
+                words = f"the array holds text, not numbers: {where} is "
+                raise TypeError(f"{words}a str: {JSON_ROWS}")
+            if _is_row(type(value)) and array.ndim > 1:
+                raise TypeError(f"{words}a row by itself: pass the column of rows alone, as frame['embedding']")
             raise TypeError(f"{words}a {type(value).__name__}")
     raise TypeError(
         "the array holds objects, not numbers: x.astype(np.float32) makes numbers of them, of a list "

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._native import bits, quantize, sums
 from ._native.core import result_array
 from .codec_bits import as_array, check_conventions
+from .codec_columns import JSON_ROWS
 from .codes_precision import warn_of_loss
 from .dtypes import INTEGERS, PACKED, OutputDtype
 from .errors import NotFiniteError
@@ -58,6 +59,8 @@ def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
     if array.dtype.kind == "b":
         return f": {_PACKED}"
     if array.dtype.kind == "U":
+        if array.size and str(array.flat[0]).lstrip().startswith("["):
+            return f": {JSON_ROWS}"
         return ": np.asarray(x, np.float32) reads numbers that are text"
     if array.dtype.fields:
         return ": numpy.lib.recfunctions.structured_to_unstructured(x) makes columns of fields"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -161,11 +162,24 @@ def as_ids(ids: Any, count: int) -> NDArray[np.int64]:
     ------
     TypeError, ValueError
     """
-    array = as_int64(ids)
+    try:
+        array = as_int64(ids)
+    except TypeError as error:
+        if not _are_names(ids):
+            raise
+        raise TypeError(f"{error}: leave ids out, and look the result's indices up in the names") from None
     if array.shape != (count,):
         raise ValueError(f"ids have shape ({count},), not {array.shape}")
     if array.size and (array.min() < 0 or array.max() >= 2**63 - 1):
         raise ValueError("ids must be 0 .. 2**63 - 2")
-    if len(np.unique(array)) != count:
-        raise ValueError("an id is given twice")
+    known, times = np.unique(array, return_counts=True)
+    if len(known) != count:
+        raise ValueError(f"an id is given twice: {known[times > 1][0]}")
     return array
+
+
+def _are_names(ids: Any) -> bool:
+    """Whether ids are text, in whatever holds them."""
+    with suppress(TypeError):
+        return len(ids) > 0 and all(isinstance(name, str) for name in ids)
+    return False

@@ -12,7 +12,7 @@ asked for as base64 by a client that calls itself an OpenAI one:
 Everyone else gets what was asked: base64 of float32, or of the codes' bytes.
 
 Of a refusal, the OpenAI clients but Python's, and those of Vercel's ``ai``, show what is under ``error`` and nothing
-else: it is there for them.
+else: it is there for them. Python's shows a ``message``, and of a ``detail`` nothing: it has both.
 """
 
 from __future__ import annotations
@@ -69,11 +69,14 @@ def fit_refusal(body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, A
     >>> fit_refusal({"detail": "Unauthorized"}, {"x-stainless-lang": "js"})["error"]["message"]
     'Unauthorized'
     """
-    if "ai-sdk/" not in headers.get("user-agent", "") and _openai_language(headers) in (None, "python"):
+    language = _openai_language(headers)
+    if "ai-sdk/" not in headers.get("user-agent", "") and language is None:
         return body
     detail = body.get("message", body.get("detail"))
     if isinstance(detail, list):
         detail = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in detail)
+    if language == "python":
+        return {**body, "message": detail}
     kind, code = body.get("type", "invalid_request_error"), body.get("code")
     return {**body, "error": {"message": detail, "type": kind, "param": None, "code": code}}
 

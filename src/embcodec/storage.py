@@ -18,7 +18,7 @@ from .lowbit_codes import LowBitCodes
 from .scale import UNIT
 from .storage_atomic import replacing
 from .storage_checks import MOST_WORDS, check_decoded, check_max_bytes
-from .storage_columns import as_tensors, take_apart
+from .storage_columns import SCALES, as_tensors, check_no_scales, take_apart
 from .storage_numpy import FLOAT_DTYPES, read_npy, read_npz, write_npy, write_npz
 from .storage_pack import check_width, is_packed, pack, unpack
 from .storage_parquet import read_parquet, write_parquet
@@ -188,6 +188,8 @@ def _load(
     if suffix in ELEMENTS and output_dtype is None:
         output_dtype = {"f": "float", "i": "int8", "u": "uint8"}[np.dtype(ELEMENTS[suffix]).kind]
     values = _matrix(tensors, others, None if suffix == ".parquet" else column)
+    if column is None and (scales := tensors.get(SCALES)) is not None and scales.shape == values.shape[:1]:
+        check_no_scales(values, str(scales.dtype), f"column={next(n for n, a in tensors.items() if a is values)!r}")
     return _wrap(values, output_dtype, dimension)
 
 

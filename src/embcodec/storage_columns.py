@@ -28,6 +28,7 @@ from .storage_pack import Tensors, Words, pack
 
 COLUMN, SCALES, KEY = "embedding", "scale", b"embcodec"
 _USUAL = (COLUMN, "embeddings", "vector", "vectors", "emb")
+_FLOATS = ("float16", "float32", "float64", "halffloat", "float", "double")  # in NumPy's words and in Arrow's
 _CODES = "codes"
 _SHOWN = 20  # columns that an error lists
 
@@ -92,6 +93,32 @@ def schema_words(schema: Any, column: str) -> Words:
     """Return the words in the schema of a file of :func:`embcodec.save`; none for another column, or file."""
     text = (schema.metadata or {}).get(KEY)
     return {} if text is None or column != COLUMN else _parsed(text)
+
+
+def check_no_scales(values: NDArray[Any], scales: str | None, way_out: str) -> None:
+    """Refuse integers of no known meaning beside floats called ``scale``, which would be dropped.
+
+    That is what a file of :func:`embcodec.save` becomes once another writer has left out its metadata.
+
+    Parameters
+    ----------
+    values : ndarray
+    scales : str, optional
+        The dtype of what is called so, one a row; None where there is no such thing.
+    way_out : str
+        What reads the values alone.
+    """
+    if scales is not None and values.dtype.kind in "iu" and scales in _FLOATS:
+        raise StorageError(
+            f"{values.dtype} rows beside {scales} {SCALES!r}, and nothing that says what they are to each other: "
+            f"{way_out} reads the rows alone; if those are their per-vector scales, Embeddings(rows.values, "
+            f"'{values.dtype}', scale=Scale.per_vector(scales)) puts both together"
+        )
+
+
+def scales_in(schema: Any) -> str | None:
+    """Return the type of the column ``scale`` of a table without the words of embcodec, if it has one."""
+    return str(schema.field(SCALES).type) if schema.names.count(SCALES) == 1 else None
 
 
 def read_column(column: Any, field: Any = None) -> Parts:

@@ -9,7 +9,17 @@ from numpy.typing import ArrayLike
 from .embeddings import BitOrder, Embeddings, SignedBytes
 from .errors import StorageError
 from .scale import Scale
-from .storage_columns import SCALES, as_tensors, choose_column, extension_type, read_column, schema_words, typed_column
+from .storage_columns import (
+    SCALES,
+    as_tensors,
+    check_no_scales,
+    choose_column,
+    extension_type,
+    read_column,
+    scales_in,
+    schema_words,
+    typed_column,
+)
 from .storage_exchange_rows import sendable
 from .storage_pack import unpack
 
@@ -103,13 +113,15 @@ def from_arrow(
 
 
 def _of_table(table: Any, name: str | None, asked: tuple[Any, ...]) -> Embeddings:
-    name = choose_column(table.schema, name)
+    chosen, name = name, choose_column(table.schema, name)
     try:
         values, scales, words = read_column(table.column(name), table.schema.field(name))
         if not words:
             words = schema_words(table.schema, name)
             if words and SCALES in table.schema.names:
                 scales = table.column(SCALES).to_numpy()
+        if not words and chosen is None and asked[2] is None:
+            check_no_scales(values, scales_in(table.schema), f"name={name!r}")
         return _made(values, scales, words, asked)
     except (TypeError, ValueError) as error:
         raise StorageError(f"column {name!r}: {error}") from None

@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 
 from .errors import StorageError
 from .storage_checks import check_decoded, check_seal, drop_seal, sealed
-from .storage_columns import COLUMN, KEY, SCALES, Parts, choose_column, extension_type, read_column, schema_words
+from .storage_columns import (
+    COLUMN,
+    KEY,
+    SCALES,
+    Parts,
+    check_no_scales,
+    choose_column,
+    extension_type,
+    read_column,
+    scales_in,
+    schema_words,
+)
 from .storage_pages import Footer, decoded_bytes, read_footer
 
 
@@ -79,6 +90,8 @@ def read_parquet(
         if len(table) != rows:
             raise StorageError(f"{rows} rows are announced, {len(table)} are there: the file is damaged")
         values, scales, own = _parts(table, name)
+        if column is None and not (own or words):
+            check_no_scales(values, scales_in(schema), f"column={name!r}")
         if len(wanted) == 2:
             scales = table.column(SCALES).to_numpy()
         if _is_as_written(footer, len(wanted)):
