@@ -145,7 +145,7 @@ def load(
             raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
         if float_dtype is not None and suffix not in (".npy", ".npz"):
             raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
-        contents = _read(path, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify))
+        contents = _read(path, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify, output_dtype))
         return _load(contents, suffix, output_dtype, dimension, column)
     except StorageError as error:
         raise StorageError(f"{os.fspath(path)}: {error}") from None
@@ -159,6 +159,7 @@ class _Reading(NamedTuple):
     float_dtype: str | None
     max_bytes: int | None
     verify: bool | None
+    output_dtype: str | None
 
 
 class _Contents(NamedTuple):
@@ -198,7 +199,7 @@ def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> _Contents
             tensors, others = read_npz(file, how.float_dtype, how.max_bytes)
             return _Contents(tensors, _parse_words(tensors.pop("embcodec", None)), others)
         if suffix == ".parquet":
-            return _Contents(*as_tensors(*read_parquet(file, how.column, how.max_bytes)), {})
+            return _Contents(*as_tensors(*read_parquet(file, how.column, how.max_bytes, how.output_dtype)), {})
         if not how.mmap:
             check_decoded(size, size, how.max_bytes, f"the {suffix} file")
         if suffix == ".safetensors":

@@ -94,6 +94,25 @@ def schema_words(schema: Any, column: str) -> Words:
     return {} if text is None or column != COLUMN else _parsed(text)
 
 
+def refuse_lost_scales(schema: Any, column: str, output_dtype: str | None, scale: Any = None) -> None:
+    """Refuse codes asked for by their dtype alone beside a column of scales: its words are lost, as others drop them.
+
+    Raises
+    ------
+    StorageError
+        For a column ``scale`` of floats beside ``embedding``, as :func:`embcodec.save` writes per-vector scales.
+    """
+    if column != COLUMN or output_dtype not in ("int8", "uint8") or scale is not None or SCALES not in schema.names:
+        return
+    if schema.names.count(SCALES) > 1 or str(schema.field(SCALES).type) not in ("float", "double"):
+        return
+    raise StorageError(
+        f"beside the codes is a column {SCALES!r}, and the words that say what it is are lost: "
+        f"from_arrow(table, {str(output_dtype)!r}, scale=Scale.per_vector(table[{SCALES!r}].to_numpy())) takes it as "
+        f"the scales of the rows, scale=Scale.unit() leaves it out"
+    )
+
+
 def read_column(column: Any, field: Any = None) -> Parts:
     """Return what a column holds, and the words of its type; of a plain one values alone.
 

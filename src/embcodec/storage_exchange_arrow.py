@@ -9,7 +9,16 @@ from numpy.typing import ArrayLike
 from .embeddings import BitOrder, Embeddings, SignedBytes
 from .errors import StorageError
 from .scale import Scale
-from .storage_columns import SCALES, as_tensors, choose_column, extension_type, read_column, schema_words, typed_column
+from .storage_columns import (
+    SCALES,
+    as_tensors,
+    choose_column,
+    extension_type,
+    read_column,
+    refuse_lost_scales,
+    schema_words,
+    typed_column,
+)
 from .storage_exchange_rows import sendable
 from .storage_pack import unpack
 
@@ -110,6 +119,8 @@ def _of_table(table: Any, name: str | None, asked: tuple[Any, ...]) -> Embedding
             words = schema_words(table.schema, name)
             if words and SCALES in table.schema.names:
                 scales = table.column(SCALES).to_numpy()
+        if not words:
+            refuse_lost_scales(table.schema, name, asked[0], asked[2])
         return _made(values, scales, words, asked)
     except (TypeError, ValueError) as error:
         raise StorageError(f"column {name!r}: {error}") from None

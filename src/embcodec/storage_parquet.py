@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from .errors import StorageError
 from .storage_checks import check_decoded, check_seal, drop_seal, sealed
-from .storage_columns import COLUMN, KEY, SCALES, Parts, choose_column, extension_type, read_column, schema_words
+from .storage_columns import (
+    COLUMN,
+    KEY,
+    SCALES,
+    Parts,
+    choose_column,
+    extension_type,
+    read_column,
+    refuse_lost_scales,
+    schema_words,
+)
 from .storage_pages import Footer, decoded_bytes, read_footer
 
 
@@ -40,7 +50,7 @@ def write_parquet(
 
 
 def read_parquet(
-    file: IO[bytes], column: str | None = None, max_bytes: int | None = None
+    file: IO[bytes], column: str | None = None, max_bytes: int | None = None, output_dtype: str | None = None
 ) -> tuple[NDArray[Any], NDArray[np.float32] | None, dict[str, str]]:
     """Read what :func:`write_parquet` wrote, or the list column of a file from elsewhere (with no words).
 
@@ -51,6 +61,9 @@ def read_parquet(
         Name of the column; by default ``embedding``, a usual name, or the only column of lists.
     max_bytes : int, optional
         How many bytes the column may take decoded; see :func:`~embcodec.storage_checks.check_decoded`.
+
+    output_dtype : str, optional
+        What codes are to be taken for that come without words.
 
     Raises
     ------
@@ -87,6 +100,8 @@ def read_parquet(
             drop_seal(words)
     except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
         raise StorageError(f"not a .parquet file, or a damaged one: {str(error).partition(chr(10))[0][:200]}") from None
+    if not (own or words):
+        refuse_lost_scales(schema, name, output_dtype)
     return values, scales, own or words
 
 
