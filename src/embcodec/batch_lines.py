@@ -9,6 +9,7 @@ from io import BufferedReader, FileIO
 from typing import Any
 
 from ._native.response_layout import BOM
+from .dtypes_arguments import as_whole
 from .errors import DecodeError, ServiceError
 from .response_body import kind_of_bytes
 from .response_decoder import Decoder, EmbeddingResponse
@@ -45,8 +46,7 @@ class LineFile:
     """A batch file that is open; `most` are the bytes that a line may have."""
 
     def __init__(self, path: str, most: int) -> None:
-        if most < 1:
-            raise ValueError(f"max_line_bytes must be at least 1, not {most}")
+        most = as_whole(most, "max_line_bytes", 1)
         self.file: BufferedReader[Any] = BufferedReader(FileIO(path), BUFFER)
         self.most = most
 
