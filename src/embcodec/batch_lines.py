@@ -107,8 +107,7 @@ def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> Bat
         if not said and status is None and rows.list_start < 0 and not body:
             raise DecodeError(_nothing(document), offset=0)
         if said or status is not None:
-            fields = {"error": said} if isinstance(said, str) else said
-            error = service_error(fields if isinstance(fields, dict) else None, status)
+            error = service_error(said if isinstance(said, dict) else {"error": said}, status)
             return BatchLine(number, custom_id, error=error)
         return BatchLine(number, custom_id, decoder.answer(rows, body))
     except DecodeError as error:
