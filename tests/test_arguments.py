@@ -317,3 +317,21 @@ def test_reprs_are_short() -> None:
     assert repr(ec.PROFILES["mistral"]) == "Profile(name='mistral', max_tokens=16384, default_model='mistral-embed')"
     assert repr(bounded).startswith("BoundedResult(scores=array([[")
     assert "is_final=array([" in repr(bounded)
+
+
+@pytest.mark.parametrize("path", [5, True, None, b"x.safetensors", ["a"]])
+def test_paths_of_quantizers_and_indices(path: Any) -> None:
+    for read in (ec.LowBitQuantizer.load, FlatIndex.load, QUANTIZER.save, FlatIndex(INT8).save):
+        with pytest.raises(TypeError, match="path is the path of a file"):
+            read(path)
+
+
+@pytest.mark.parametrize("name", ["timeout", "max_retries", "concurrency", "retry_seconds", "base_url"])
+def test_arguments_of_clients(name: str) -> None:
+    for value in ("4" if name != "base_url" else 4, True, [1]):
+        for client in (ec.Client, ec.AsyncClient):
+            with pytest.raises(TypeError, match=f"{name} is a"):
+                client(**{"api_key": "k", name: value})
+    if name in ("max_retries", "concurrency"):
+        with pytest.raises(TypeError, match=f"{name} is a whole number, not 1.5"):
+            ec.Client(**{"api_key": "k", name: 1.5})

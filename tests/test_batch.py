@@ -374,3 +374,10 @@ def test_no_error_holds_the_text_of_its_line(tmp_path: Path) -> None:
         assert error is not None
         assert error.__traceback__ is None
         assert error.__context__ is None
+
+
+@pytest.mark.parametrize("error", ["boom", ["boom"], [{"message": "boom"}], {"message": ["boom"]}])
+def test_reasons_of_any_shape(tmp_path: Path, error: Any) -> None:
+    (tmp_path / "b.jsonl").write_text(json.dumps({"custom_id": "a", "error": error}) + "\n")
+    (failed,) = decode_batch(tmp_path / "b.jsonl").errors
+    assert (failed.custom_id, str(failed.error)) == ("a", "boom")

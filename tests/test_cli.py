@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from embcodec import FlatIndex, LowBitQuantizer, search
 from embcodec.cli import main
 from embcodec.embeddings import Embeddings
+from embcodec.response import decode_response
 from embcodec.storage import load, save
 from hostile import HostileServer, Received, echo, hostile_server, http
 
@@ -118,6 +119,17 @@ def test_encode_warns_of_clipping(tmp_path: Path, vectors: Path) -> None:
     wanted = load(vectors).to("int8", scale="per-vector").values
     assert np.array_equal(json.loads(body.read_text())["data"][7]["embedding"], wanted[7])
     assert run("encode", vectors, "--dtype", "int8", "-o", body).stderr == ""
+
+
+def test_encode_has_no_room_for_scales(tmp_path: Path, vectors: Path) -> None:
+    codes = load(vectors).to("int8", scale="per-vector")
+    save(tmp_path / "codes.safetensors", codes)
+    done = run("encode", tmp_path / "codes.safetensors")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "say --dtype float, or --dtype int8 for the unit scale" in done.stderr
+    for dtype, wanted in (("float", codes.to("float")), ("int8", codes.to("int8", scale="unit"))):
+        body = run("encode", tmp_path / "codes.safetensors", "--dtype", dtype).stdout_bytes
+        assert decode_response(body, output_dtype=dtype).embeddings == wanted
 
 
 def test_decode_reads_standard_input(vectors: Path) -> None:

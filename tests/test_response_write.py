@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import Embeddings, encode_response
+from embcodec import Embeddings, decode_response, encode_response
 from embcodec._native import core, response_write
 from embcodec._native.growing import GrowingBytes
 from guard import guarded
@@ -89,7 +89,7 @@ def test_memory_is_the_text_and_at_most_a_megabyte(dtype: str, encoding: str, th
 
 RESIDENT = """
 import sys, numpy as np
-from embcodec import Embeddings, encode_response
+from embcodec import Embeddings, decode_response, encode_response
 def highest():
     for line in open("/proc/self/status"):
         if line.startswith("VmHWM"):
@@ -131,3 +131,17 @@ def test_growing_bytes() -> None:
         assert text.capacity == size
         text.data[size - 3 : size] = b"end"
     assert text.finish(500)[-3:] == b"end"
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_scales_that_a_body_has_no_room_for(dtype: str, encoding: str) -> None:
+    x = RNG.uniform(-1, 1, (5, 16)).astype(np.float32)
+    for scale in ("per-vector", np.stack([x.min(0), x.max(0)])):
+        codes = Embeddings(x).to(dtype, scale=scale)
+        with pytest.raises(ValueError, match=r"no room for the (per-vector|ranges) scale: send the values"):
+            encode_response(codes, model="m", encoding_format=encoding)
+        for way_out in (codes.to("float"), codes.to(dtype, scale="unit")):
+            body = encode_response(way_out, model="m", encoding_format=encoding)
+            answer = decode_response(body, output_dtype=way_out.output_dtype)
+            assert answer.embeddings == way_out

@@ -30,7 +30,7 @@ from embcodec import server as server_module
 from embcodec.cli import main
 from embcodec.errors_text import printable
 from embcodec.server import Endpoint, Limits, RunningServer, create_app, running_server
-from embcodec.server_connection import Connection, Stage
+from embcodec.server_connection import Connection, PoliteTransport, Stage
 from embcodec.server_limits import Budget
 from embcodec.server_process import CalmFilter, Server
 from embcodec.server_request import MAX_BODY_BYTES, RefusalError, parse_request
@@ -654,3 +654,33 @@ def test_no_frame_of_a_server_keeps_the_key() -> None:
         assert "the-plain-key" not in repr(vars(server))
         assert answered(server, request(ASK, "authorization: Bearer the-plain-key"))[0] == 200
         assert answered(server, request(ASK))[0] == 401
+
+
+def test_a_client_that_is_gone_when_it_is_refused() -> None:
+    class Gone(asyncio.Transport):
+        aborted = False
+
+        def is_closing(self) -> bool:
+            return False
+
+        def get_write_buffer_size(self) -> int:
+            return 0
+
+        def write_eof(self) -> None:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    async def refuse() -> bool:
+        gone = Gone()
+        PoliteTransport(gone, Limits(), lambda: True).close()
+        return gone.aborted
+
+    assert asyncio.run(refuse())
+
+
+@pytest.mark.parametrize("key", [5, b"sesame", ["sesame"]])
+def test_a_key_that_is_no_text(key: Any) -> None:
+    with pytest.raises(TypeError, match="api_key is a str, not a"):
+        create_app([MODEL], api_key=key)

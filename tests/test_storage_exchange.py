@@ -494,3 +494,25 @@ def test_bare_floats_and_others() -> None:
         with pytest.raises(StorageError, match=r"0 dimensions|not 0"):
             send(np.zeros((2, 0), np.float32))
         assert send(np.zeros((0, 3), np.float32)) == []
+
+
+def test_scales_whose_words_others_dropped(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    x = np.random.default_rng(0).standard_normal((6, 8)).astype(np.float32)
+    codes = quantize(x, "int8", scale="per-vector")
+    save(tmp_path / "ours.parquet", codes)
+    table = parquet.read_table(tmp_path / "ours.parquet").replace_schema_metadata(None)
+    parquet.write_table(table, tmp_path / "theirs.parquet")
+    for read in (lambda: load(tmp_path / "theirs.parquet", output_dtype="int8"), lambda: from_arrow(table, "int8")):
+        with pytest.raises(StorageError, match=r"'int8', scale=Scale.per_vector\(scales\)\) puts both together"):
+            read()
+    assert from_arrow(table, "int8", scale=Scale.per_vector(table["scale"].to_numpy())) == codes
+    assert from_arrow(table, "int8", scale=Scale.unit()) == Embeddings(codes.values, "int8")
+    table = table.drop_columns(["scale"])
+    assert from_arrow(table, "int8") == Embeddings(codes.values, "int8")
+
+
+@pytest.mark.parametrize("file", ["a.copy", None, 5, io.StringIO()])
+def test_pgcopy_into_no_file_of_bytes(file: Any) -> None:
+    with pytest.raises(TypeError, match=r"file is one open for bytes, as open\(path, 'wb'\)"):
+        write_pgcopy(file, FLOATS)

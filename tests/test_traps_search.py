@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import pytest
 
-from embcodec import CodeMismatchError, Embeddings, Scale, pack_bits, quantize, search, truncate
+from embcodec import (
+    CodeMismatchError,
+    Embeddings,
+    Scale,
+    compile_metric,
+    pack_bits,
+    quantize,
+    range_search,
+    search,
+    truncate,
+)
 from reference import values_of
 from shapes import DIMENSIONS
 
@@ -120,3 +131,48 @@ def test_16_truncated_vectors_are_measured() -> None:
         np.testing.assert_allclose(dots.scores, np.take_along_axis(products, dots.indices, 1), atol=1e-6)
         products /= lengths[:, None] * lengths
         np.testing.assert_allclose(cosines.scores, np.take_along_axis(products, cosines.indices, 1), atol=1e-6)
+
+
+# what a user's function cannot score, and what float32 cannot hold
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Numba prints it
+def test_a_metric_that_raises_gives_no_scores() -> None:
+    def moody(query, row):  # type: ignore[no-untyped-def]
+        if row[0] > 0:
+            raise ValueError("boom")
+        return query[0]
+
+    metric = compile_metric(moody, lower_is_better=True)
+    x = np.array([[-1.0, 0.0], [1.0, 0.0], [-2.0, 0.0]], np.float32)
+    for _ in range(2):  # the second finds scores of the first in its memory
+        assert search(x, x[[0, 2]], 2, metric=metric).scores[0].tolist() == [-1, -1]
+        with pytest.raises(ValueError, match="row 1 has NaN"):
+            search(x[:1], x, 2, metric=metric)
+        with pytest.raises(ValueError, match="row 1 has NaN"):
+            range_search(x[:1], x, 2, metric=metric)
+
+
+def test_a_metric_that_cannot_be_compiled() -> None:
+    with pytest.raises(TypeError, match=r"Numba cannot compile 'odd' .* float32: Unknown attribute 'foo'"):
+
+        @compile_metric(lower_is_better=True)
+        def odd(query, row):  # type: ignore[no-untyped-def]
+            return query.foo
+
+    jitted = numba.njit(lambda query, row: query[0] - row[0])
+    rows = np.array([[1.0], [3.0]], np.float32)
+    found = search([[5.0]], rows, 1, metric=compile_metric(jitted, lower_is_better=True))
+    assert (found.scores.item(), found.indices.item()) == (2, 1)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_scores_beyond_float32_are_refused(dtype: str) -> None:
+    x = np.float32(1e30) * unit_rows(20, 16)
+    codes = quantize(x, dtype, scale="per-vector")
+    for queries in (x, codes):
+        with pytest.raises(ValueError, match="beyond float32"):
+            search(queries, codes, 3, metric="dot")
+        with pytest.raises(ValueError, match="beyond float32"):
+            range_search(queries, codes, 0.0, metric="dot")
+        np.testing.assert_array_equal(search(queries, codes, 1).indices[:, 0], np.arange(20))

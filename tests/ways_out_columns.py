@@ -32,8 +32,15 @@ MIXED = polars.DataFrame({"embedding": [[1.0, 2.0]], "a": [1.0], "day": [date(20
 WITH_NULL = pyarrow.concat_arrays([ec.to_arrow(EACH), pyarrow.nulls(1, ec.to_arrow(EACH).type)])
 LISTS_ONLY = replace(ec.PROFILES["mistral"], base64_payload="none")
 MASKED = np.ma.masked_array([1, 2, 3, 0], [1, 0, 0, 0])
+HUGE = X * np.float32(1e30)
+WITH_SCALES = pyarrow.table({"embedding": list(EACH.values), "scale": EACH.scale.values})  # type: ignore[union-attr]
 BLOBS = ec.to_sqlite_vec(X)
 TEXTS = ["[1,2]", "[3,4]"]
+
+
+def _copied(path: Path) -> None:
+    with (path / "x.copy").open("wb") as file:
+        ec.write_pgcopy(file, X)
 
 
 def _saved(path: Path, array: Any) -> Path:
@@ -165,6 +172,39 @@ CASES: dict[str, Case] = {
         (
             lambda p: ec.to_sqlite_vec(EACH.to("float")),
             lambda p: ec.from_sqlite_vec(ec.to_sqlite_vec(Embeddings(EACH.values, "int8")), "int8", scale=EACH.scale),
+        ),
+    ),
+    "a scale for a body": (
+        lambda p: ec.encode_response(EACH, model="m"),
+        r"send the values, embeddings\.to\('float'\), or codes of the unit scale, .*\.to\('int8', scale='unit'\)",
+        (
+            lambda p: ec.encode_response(EACH.to("float"), model="m"),
+            lambda p: ec.encode_response(EACH.to("int8", scale="unit"), model="m"),
+        ),
+    ),
+    "scales whose words are lost": (
+        lambda p: ec.from_arrow(WITH_SCALES, "int8"),
+        r"name='embedding' reads the rows alone.* Embeddings\(rows.values, 'int8', scale=Scale\.per_vector\(scales\)\)",
+        (
+            lambda p: ec.from_arrow(WITH_SCALES, "int8", name="embedding"),
+            lambda p: ec.Embeddings(
+                ec.from_arrow(WITH_SCALES, "int8", name="embedding").values,
+                "int8",
+                scale=Scale.per_vector(WITH_SCALES["scale"].to_numpy()),
+            ),
+        ),
+    ),
+    "a path of a copy": (
+        lambda p: ec.write_pgcopy(p / "x.copy", X),  # type: ignore[arg-type]
+        r"file is one open for bytes, as open\(path, 'wb'\) is",
+        (_copied,),
+    ),
+    "scores beyond float32": (
+        lambda p: ec.search(HUGE, quantize(HUGE, "int8", scale="per-vector"), 1, metric="dot"),
+        "divide queries or rows by their greatest length, or use 'cosine'",
+        (
+            lambda p: ec.search(X, quantize(HUGE, "int8", scale="per-vector"), 1, metric="dot"),
+            lambda p: ec.search(HUGE, quantize(HUGE, "int8", scale="per-vector"), 1, metric="cosine"),
         ),
     ),
     "one blob": (

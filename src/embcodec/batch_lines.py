@@ -9,6 +9,7 @@ from io import BufferedReader, FileIO
 from typing import Any
 
 from ._native.response_layout import BOM
+from .dtypes_arguments import as_whole
 from .errors import DecodeError, ServiceError
 from .response_body import kind_of_bytes
 from .response_decoder import Decoder, EmbeddingResponse
@@ -45,8 +46,7 @@ class LineFile:
     """A batch file that is open; `most` are the bytes that a line may have."""
 
     def __init__(self, path: str, most: int) -> None:
-        if most < 1:
-            raise ValueError(f"max_line_bytes must be at least 1, not {most}")
+        most = as_whole(most, "max_line_bytes", 1)
         self.file: BufferedReader[Any] = BufferedReader(FileIO(path), BUFFER)
         self.most = most
 
@@ -107,8 +107,7 @@ def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> Bat
         if not said and status is None and rows.list_start < 0 and not body:
             raise DecodeError(_nothing(document), offset=0)
         if said or status is not None:
-            fields = {"error": said} if isinstance(said, str) else said
-            error = service_error(fields if isinstance(fields, dict) else None, status)
+            error = service_error(said if isinstance(said, dict) else {"error": said}, status)
             return BatchLine(number, custom_id, error=error)
         return BatchLine(number, custom_id, decoder.answer(rows, body))
     except DecodeError as error:

@@ -135,7 +135,10 @@ def encode(
 
     The body is JSON in any case; --json prints what was written where -o says it went.
     """
+    from .embeddings import Embeddings
+    from .errors import StorageError
     from .response import encode_response
+    from .scale import UNIT
     from .storage_atomic import replacing
 
     if scale != "unit" and dtype not in ("int8", "uint8"):
@@ -144,7 +147,14 @@ def encode(
     if dimension is not None:
         rows = rows.truncate(dimension)
     if dtype is not None:
-        rows = rows.to(dtype, scale=scale if scale != "unit" else None)
+        rows = rows.to(dtype, scale=scale if dtype in ("int8", "uint8") else None)
+        if scale == "per-vector":  # as --help says
+            rows = Embeddings(rows.values, rows.output_dtype)
+    elif rows.scale is not None and rows.scale.kind != UNIT:
+        raise StorageError(
+            f"{vectors} holds {rows.output_dtype} codes, whose {rows.scale.kind} scale a body has no room for: "
+            f"say --dtype float, or --dtype {rows.output_dtype} for the unit scale"
+        )
     body = encode_response(rows, model=model, encoding_format=encoding, profile=profile)
     if output is None:
         click.echo(body + b"\n", nl=False)

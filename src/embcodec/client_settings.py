@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .client_secret import Secret, keep_out_of_logs
+from .dtypes_arguments import as_real, as_whole
 from .profiles import Profile, resolve_profile
 
 _LOG = logging.getLogger("embcodec.client")
@@ -77,10 +78,12 @@ def make_settings(
     """
     known = resolve_profile(profile)
     base = known.base_url if base_url is None else base_url
+    if not isinstance(base, str):
+        raise TypeError(f"base_url is an address, a str, not a {type(base).__name__}")
+    timeout, retry_seconds = as_real(timeout, "timeout"), as_real(retry_seconds, "retry_seconds")
     if not timeout > 0 or not retry_seconds >= 0:
         raise ValueError("timeout must be above 0 and retry_seconds not below")
-    if max_retries < 0 or concurrency < 1:
-        raise ValueError("max_retries is 0 or more and concurrency 1 or more")
+    max_retries, concurrency = as_whole(max_retries, "max_retries"), as_whole(concurrency, "concurrency", 1)
     own_host = _origin(base) == _origin(known.base_url)
     key, origin = api_key, "api_key"
     if key is None and own_host:
@@ -96,10 +99,10 @@ def make_settings(
     return Settings(
         profile=known,
         url=_join(base, known.path),
-        timeout=float(timeout),
+        timeout=timeout,
         max_retries=max_retries,
         concurrency=concurrency,
-        retry_seconds=float(retry_seconds),
+        retry_seconds=retry_seconds,
         key=key or None,
         base_url=base_url,
     )

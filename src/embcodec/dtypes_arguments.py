@@ -49,6 +49,15 @@ def as_real(value: Any, name: str) -> float:
     raise TypeError(f"{name} is a number, not {shown(value)}")
 
 
+def as_whole(value: Any, name: str, least: int = 0) -> int:
+    """Return a whole number of at least `least` as an int: other things are a TypeError, smaller ones a ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} is a whole number, not {shown(value)}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return int(value)
+
+
 def as_path(path: Any, name: str = "path") -> str:
     """Return a path as a str. A number, which the system would take for an open file, is a TypeError like the rest."""
     if isinstance(path, str | os.PathLike):

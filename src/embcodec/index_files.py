@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .dtypes_arguments import as_path
 from .errors import StorageError
 from .index_arguments import check_alike, finite_rows
 from .index_rows import Part, Snapshot, as_ids
@@ -70,5 +71,5 @@ def _unpacked(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], *, 
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> None:
-    if not os.fspath(path).endswith(".safetensors"):
-        raise StorageError(f"an index is stored in a .safetensors file, not {os.fspath(path)!r}")
+    if not as_path(path).endswith(".safetensors"):
+        raise StorageError(f"an index is stored in a .safetensors file, not {as_path(path)!r}")

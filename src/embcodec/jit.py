@@ -8,6 +8,8 @@ from importlib import import_module
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 from .dtypes import OutputDtype, as_output_dtype
 from .dtypes_arguments import shown
 
@@ -60,9 +62,13 @@ def compile_metric(
     Raises
     ------
     TypeError
-        Where `lower_is_better` is not given, or `function` is no function.
+        Where `lower_is_better` is not given, or `function` is no function, or none that Numba can compile.
     ValueError
         For an unknown dtype.
+
+    Notes
+    -----
+    An exception that `function` raises is printed, and the row it came from refused as one whose score is NaN is.
 
     Examples
     --------
@@ -86,6 +92,7 @@ def compile_metric(
         )
     if function is None:
         return lambda f: compile_metric(f, output_dtype=output_dtype, lower_is_better=lower_is_better)
+    function = getattr(function, "py_func", function)  # what numba.njit made is compiled anew, without the GIL
     if not isinstance(function, FunctionType):
         raise TypeError(f"function is a Python function of a query and a row, not {shown(function)}")
     numba: Any = import_module("numba")
@@ -99,16 +106,30 @@ def compile_metric(
         pointer, types.int64, pointer, types.int64, types.int64, types.CPointer(types.float32), types.int64
     )
 
-    @numba.cfunc(signature)
     def tile(queries, n_queries, rows, n_rows, width, scores, stride):  # type: ignore[no-untyped-def]
         all_queries = carray(queries, (n_queries, width))
         all_rows = carray(rows, (n_rows, width))
         out = carray(scores, (n_queries, stride))
+        out[:, :n_rows] = np.nan  # an exception leaves the call: what is not computed then is no score
         for q in range(n_queries):
             for r in range(n_rows):
                 out[q, r] = pair(all_queries[q], all_rows[r])
 
-    return CompiledMetric(int(tile.address), lower_is_better, tile, dtype)
+    try:
+        compiled = numba.cfunc(signature)(tile)
+    except numba.core.errors.NumbaError as error:
+        raise TypeError(
+            f"Numba cannot compile {shown(function.__name__)} for a query and a row, two 1-D arrays of "
+            f"{dtype.numpy_dtype}: {_reason(str(error))}"
+        ) from error
+    return CompiledMetric(int(compiled.address), lower_is_better, compiled, dtype)
+
+
+def _reason(text: str) -> str:
+    """Return the line of Numba's report that says what it lacks."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Failed in nopython", "File ", "During: "))]
+    return [*told, *lines, "it does not say why"][0][:200]
 
 
 def as_metric(metric: Any) -> CompiledMetric:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .dtypes_arguments import as_path
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes, LowBitScheme
 from .lowbit_rotations import Rotation
@@ -126,7 +127,7 @@ def write_quantizer(path: str | os.PathLike[str], fitted: Fitted) -> None:
     for name, part in (("center", scheme.center), *scheme.rotation._asdict().items()):
         if part is not None:
             arrays[name] = part
-    with replacing(path) as file:
+    with replacing(as_path(path)) as file:
         write_npz(file, arrays)
 
 
@@ -139,14 +140,15 @@ def read_quantizer(path: str | os.PathLike[str], max_bytes: int | None = None) -
         Where the file is damaged or holds something else.
     """
     check_max_bytes(max_bytes)
+    path = as_path(path)
     try:
         with open(path, "rb") as file:
             arrays, _ = read_npz(file, max_bytes=max_bytes)
         return _fitted(arrays)
     except KeyError as error:
-        raise StorageError(f"{os.fspath(path)} holds no low-bit quantizer: it lacks {error.args[0]}") from None
+        raise StorageError(f"{path} holds no low-bit quantizer: it lacks {error.args[0]}") from None
     except (StorageError, ValueError, TypeError) as error:
-        raise StorageError(f"{os.fspath(path)} holds no low-bit quantizer: {error}") from None
+        raise StorageError(f"{path} holds no low-bit quantizer: {error}") from None
 
 
 def _fitted(arrays: Arrays) -> Fitted:

@@ -15,6 +15,7 @@ from .dtypes_arguments import shown
 from .embeddings import Embeddings, of_floats
 from .profiles import Profile, resolve_profile
 from .response_decoder import EmbeddingResponse, decoder_for
+from .scale import UNIT
 from .service import Usage, service_error
 
 __all__ = ["EmbeddingResponse", "Usage", "decode_response", "encode_response", "service_error"]
@@ -120,7 +121,8 @@ def encode_response(
     Raises
     ------
     ValueError
-        Where a value is not finite, or the profile has no form for these codes.
+        Where a value is not finite, or the profile has no form for these codes, as none has for integers with ranges or
+        scales of their own: a body says dtype and numbers alone.
 
     Examples
     --------
@@ -150,7 +152,12 @@ def encode_response(
 
 def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile) -> NDArray[Any]:
     """Return the matrix whose numbers, or bytes, the profile sends for these embeddings."""
-    dtype = embeddings.output_dtype
+    dtype, scale = embeddings.output_dtype, embeddings.scale
+    if scale is not None and scale.kind != UNIT:
+        raise ValueError(
+            f"a body has no room for the {scale.kind} scale: send the values, embeddings.to('float'), or codes of the "
+            f"unit scale, embeddings.to('{dtype}', scale='unit')"
+        )
     if dtype.is_packed:
         embeddings = embeddings.to(dtype, signed_bytes=service.signed_bytes, bit_order=service.bit_order)
     values = embeddings.values

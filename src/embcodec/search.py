@@ -126,7 +126,14 @@ def search(
 def best_of(scan: Scan, k: int, threads: int | None) -> SearchResult:
     """Return the k best of a scan."""
     scores, indices = native.top_k(scan, k, threads)
-    return SearchResult(final_scores(scan, scores), indices)
+    return SearchResult(refuse_overflow(scan, final_scores(scan, scores)), indices)
+
+
+def refuse_overflow(scan: Scan, scores: NDArray[Any]) -> NDArray[Any]:
+    """Return final scores; a ValueError where some are beyond float32, so that their order is lost."""
+    if scores.dtype.kind == "f" and not scan.has_user_metric and np.isinf(scores).any():
+        raise ValueError("scores are beyond float32: divide queries or rows by their greatest length, or use 'cosine'")
+    return scores
 
 
 def final_scores(scan: Scan, scores: NDArray[Any], queries: Any = slice(None)) -> NDArray[Any]:

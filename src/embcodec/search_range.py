@@ -12,7 +12,7 @@ from ._native.scan import Scan
 from .dtypes_arguments import as_real
 from .embeddings import Embeddings
 from .lowbit_codes import LowBitCodes
-from .search import as_queries, as_rows, final_scores, restrict, short_repr
+from .search import as_queries, as_rows, final_scores, refuse_overflow, restrict, short_repr
 from .search_plan import lower_is_better, plan
 
 
@@ -76,7 +76,8 @@ def range_search(
     else:
         thresholds = _raw_thresholds(scan, threshold, lower_is_better(metric))
     limits, scores, found = native.hits(scan, thresholds, threads)
-    return RangeResult(limits, final_scores(scan, scores, np.repeat(np.arange(len(asked)), np.diff(limits))), found)
+    scores = final_scores(scan, scores, np.repeat(np.arange(len(asked)), np.diff(limits)))
+    return RangeResult(limits, refuse_overflow(scan, scores), found)
 
 
 def _raw_thresholds(scan: Scan, threshold: float, below: bool) -> NDArray[np.float32]:

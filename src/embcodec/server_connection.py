@@ -77,7 +77,11 @@ class PoliteTransport:
             return
         self.is_lingering = True
         self._end_after(self._limits.linger_seconds)
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:  # the client is gone already
+            self.abort()
+            return
         self._transport.resume_reading()
 
     def abort(self) -> None:

@@ -40,6 +40,8 @@ class Guard:
         self._hosts = None if allow_hosts is None else frozenset(_checked(name) for name in allow_hosts)
         self._key = None
         if api_key is not None:
+            if not isinstance(api_key, str):
+                raise TypeError(f"api_key is a str, not a {type(api_key).__name__}")
             if not api_key:
                 raise ValueError("api_key is empty: leave it out to serve without a key")
             if not all("!" <= character <= "~" for character in api_key):

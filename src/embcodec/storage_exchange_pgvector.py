@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from io import TextIOBase
 from typing import IO, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike
 from .codec import parse_floats
 from .codec_ids import as_int64
 from .dtypes import OutputDtype
+from .dtypes_arguments import shown
 from .embeddings import Embeddings
 from .errors import DecodeError, StorageError
 from .storage_exchange_rows import as_blob, as_blobs, as_sequence, packed_bytes, sendable
@@ -217,8 +219,12 @@ def write_pgcopy(
     StorageError
         As :func:`to_pgvector` does.
     TypeError, ValueError
-        For ids that are no whole numbers of 64 bits, with their row, or not one a row.
+        For a file that is not open for bytes; for ids that are no whole numbers of 64 bits, with their row, or not
+        one a row.
     """
+    given: Any = file
+    if not callable(getattr(given, "write", None)) or isinstance(given, TextIOBase):
+        raise TypeError(f"file is one open for bytes, as open(path, 'wb') is, not {shown(given)}")
     rows = to_pgvector(embeddings, half=half)
     numbers = None if ids is None else as_int64(ids).tolist()
     if numbers is not None and len(numbers) != len(rows):

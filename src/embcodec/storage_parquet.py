@@ -63,6 +63,7 @@ def read_parquet(
     max_bytes : int, optional
         How many bytes the column may take decoded; see :func:`~embcodec.storage_checks.check_decoded`.
 
+
     Raises
     ------
     StorageError

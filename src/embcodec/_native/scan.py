@@ -67,6 +67,11 @@ class Scan:
         self.args.metric, self.args.tile = COST_USER, ffi.cast("ec_user_tile", metric.address)
 
     @property
+    def has_user_metric(self) -> bool:
+        """Whether scores are what a user's function gives."""
+        return bool(self.args.metric == COST_USER)
+
+    @property
     def is_integer(self) -> bool:
         """Whether scores are int32."""
         return bool(self.args.metric == COST_RAW)
