@@ -21,6 +21,7 @@ X = np.random.default_rng(0).normal(scale=0.14, size=(600, 48)).astype(np.float3
 FLOATS = ec.Embeddings(X)
 BITS = ec.quantize(X, "ubinary")
 INTEGERS = ec.quantize(X, "int8", scale="per-vector")
+UNIT = ec.quantize(ec.truncate(X, X.shape[1]), "int8")
 TEXTS = ec.encode_base64(X)
 BODY = ec.encode_response(FLOATS, model="m")
 BASE64_BODY = ec.encode_response(FLOATS, model="m", encoding_format="base64")
@@ -40,7 +41,7 @@ FUNCTIONS: dict[str, Callable[[], Any]] = {
     "to": lambda: BITS.to("binary").truncate(13).values,
     "decode_response": lambda: ec.decode_response(BODY, threads=2).embeddings,
     "decode_response base64": lambda: ec.decode_response(BASE64_BODY).embeddings,
-    "encode_response": lambda: ec.encode_response(INTEGERS, model="m", encoding_format="base64"),
+    "encode_response": lambda: ec.encode_response(UNIT, model="m", encoding_format="base64"),
     "search floats": lambda: ec.search(X[:20], X, 5, threads=2),
     "search int8": lambda: ec.search(X[:20], INTEGERS, 5, metric="l2"),
     "search bits": lambda: ec.search(BITS[:20], BITS, 5, mask=np.arange(600) % 3 == 0),

@@ -166,6 +166,14 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", values=X, embcodec=no_text.reshape(()))
     with pytest.raises(StorageError, match="metadata"):
         load(tmp_path / "a.npz")
+    save(tmp_path / "c.npz", quantize(X, "ubinary"))
+    with np.load(tmp_path / "c.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    words = arrays["embcodec"].reshape(1).view("<u4").copy()
+    words[str(arrays["embcodec"]).index("offset")] = 0x110000
+    np.savez(tmp_path / "c.npz", **{**arrays, "embcodec": words.view(arrays["embcodec"].dtype).reshape(())})
+    with pytest.raises(StorageError, match="metadata"):
+        load(tmp_path / "c.npz")
     LowBitQuantizer(2, rotation="none").fit(X).save(tmp_path / "q.npz")
     with np.load(tmp_path / "q.npz") as file:
         arrays = {name: file[name] for name in file.files}

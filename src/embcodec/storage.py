@@ -17,7 +17,7 @@ from .errors import StorageError
 from .lowbit_codes import LowBitCodes
 from .scale import UNIT
 from .storage_atomic import replacing
-from .storage_checks import MOST_WORDS, check_decoded, check_max_bytes
+from .storage_checks import MOST_WORDS, check_decoded, check_max_bytes, is_text
 from .storage_columns import SCALES, as_tensors, check_no_scales, take_apart
 from .storage_numpy import FLOAT_DTYPES, read_npy, read_npz, write_npy, write_npz
 from .storage_pack import check_width, is_packed, pack, unpack
@@ -284,7 +284,7 @@ def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
     if array is None:
         return {}
     try:
-        short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS
+        short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS and is_text(array)
         words = json.loads(str(array[()])) if short else None
     except (ValueError, RecursionError):
         words = None

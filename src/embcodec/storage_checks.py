@@ -118,6 +118,12 @@ def checked_array(
     return np.asarray(array, order="C")
 
 
+def is_text(array: NDArray[Any]) -> bool:
+    """Whether all characters of an array of text are such."""
+    characters = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(-1).view(np.uint32)
+    return bool(characters.max(initial=0) <= sys.maxunicode)
+
+
 def checked_texts(arrays: Mapping[str, NDArray[Any]], name: str, least: int) -> list[str]:
     """Return the texts of an array (n,), n at least `least`.
 
@@ -131,8 +137,7 @@ def checked_texts(arrays: Mapping[str, NDArray[Any]], name: str, least: int) -> 
     array = arrays[name]
     if array.dtype.kind != "U" or array.ndim != 1 or len(array) < least:
         raise ValueError(f"{name} of {array.dtype} {array.shape}, not text of {least} or more")
-    characters = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).view(np.uint32)
-    if characters.max(initial=0) > sys.maxunicode:
+    if not is_text(array):
         raise ValueError(f"{name} that are no text")
     return [str(text) for text in array]
 
