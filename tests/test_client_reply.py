@@ -70,7 +70,9 @@ def test_others_have_their_turn_while_a_body_is_unzipped() -> None:
 @pytest.mark.parametrize("coding", ["gzip", "identity"])
 def test_the_time_is_up_though_no_read_ever_waits(coding: str) -> None:
     # Of the zipped one nothing comes out: blocks of no bytes follow its head.
-    pieces = (gzip.compress(b"", mtime=0)[:10], *[b"\x00\x00\x00\xff\xff"] * PIECES) if coding == "gzip" else [b" "] * PIECES
+    pieces = (
+        (gzip.compress(b"", mtime=0)[:10], *[b"\x00\x00\x00\xff\xff"] * PIECES) if coding == "gzip" else [b" "] * PIECES
+    )
 
     async def main() -> int:
         late = response(*pieces, content_encoding=coding)
@@ -86,7 +88,11 @@ def test_the_time_is_up_though_no_read_ever_waits(coding: str) -> None:
     ("content", "headers", "words"),
     [
         (gzip.compress(bytes(9 * MIB), mtime=0), {"content_encoding": "gzip"}, "larger than 1048576 bytes"),
-        (gzip.compress(random.Random(1).randbytes(2 * MIB), mtime=0), {"content_encoding": "gzip"}, "larger than 1048576 bytes"),
+        (
+            gzip.compress(random.Random(1).randbytes(2 * MIB), mtime=0),
+            {"content_encoding": "gzip"},
+            "larger than 1048576 bytes",
+        ),
         (gzip.compress(b"{}", mtime=0) + bytes(2 * MIB), {"content_encoding": "gzip"}, "larger than 1048576 bytes"),
         (bytes(2 * MIB), {}, "larger than 1048576 bytes"),
         (gzip.compress(b"{}", mtime=0)[:-1], {"content_encoding": "gzip"}, "broke off"),

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from ._native.response_read import nests_too_deep
 from .dtypes import EncodingFormat, OutputDtype
 
 MAX_INPUTS = 512
@@ -129,6 +130,8 @@ def _parse_object(body: bytes) -> dict[str, Any]:
             f"Max is {MAX_INPUTS} inputs and {MAX_TOKENS} tokens, as strings"
         )
     try:
+        if nests_too_deep(body):  # a parser that recurses to its limit takes collectors and callbacks down with it
+            raise RecursionError
         fields = _STRICT.decode(body.decode())
     except (ValueError, RecursionError) as error:
         place = getattr(error, "pos", getattr(error, "start", 0))

@@ -18,6 +18,11 @@ _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind"
 _BLOCK = 64  # rows scanned, and then decoded
 
 
+def nests_too_deep(text: bytes) -> bool:
+    """Return whether JSON is nested deeper than bodies are read; Python's parser would recurse as deep."""
+    return bool(lib.ec_json_validate(ffi.from_buffer(text), len(text), 0).status == lib.EC_TOO_DEEP)
+
+
 def read_rows(body: Any, n: int, layout: Layout, width: int | None, threads: int = 1) -> Rows:
     """Decode all rows of a JSON document into a new matrix, in the order of their indices.
 
