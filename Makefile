@@ -35,8 +35,9 @@ $(VENV)/.%: $(VENV)/.core
 demo: $(VENV)/.core
 	$(BIN)/embcodec demo
 
+# A process a core; benchmarks, which are no tests, want the machine for themselves.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal -p no:benchmark $(PYTEST_ARGS)
 
 lint: $(VENV)/.test $(VENV)/.lint lint-c
 	$(BIN)/ruff check .

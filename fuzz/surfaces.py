@@ -217,7 +217,8 @@ def octets_seeds() -> list[bytes]:
 
 
 def body_seeds() -> list[bytes]:
-    bodies = [embcodec.encode_response(codes[:2], model="m") for codes in CODES]
+    sent = [CODES[0], *(embcodec.quantize(VECTORS / 5, dtype) for dtype in ("int8", "uint8")), *CODES[3:]]
+    bodies = [embcodec.encode_response(codes[:2], model="m") for codes in sent]
     bodies += [embcodec.encode_response(CODES[0][:2], model="m", encoding_format="base64")]
     bodies += [
         b'{"embeddings": {"float": [[1, 2]]}}',
