@@ -11,10 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from . import codec_columns as columns
 from ._native import bits
 from ._native.core import result_array
-from .dtypes import as_dimension
+from .dtypes import BIT_ORDERS, SIGNED_BYTES, as_dimension
 from .dtypes_arguments import as_real, one_of
 
-SIGNED_BYTES, BIT_ORDERS = ("offset", "twos-complement"), (bits.MSB, bits.LSB)
 _FLOAT32, _INT8, _UINT8 = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.uint8)
 
 
@@ -176,7 +175,7 @@ def check_padding(packed: NDArray[np.uint8], dimension: int, bit_order: str) -> 
     """Raise ValueError where a row of plain packed bytes has bits set after its last dimension."""
     used = dimension % 8
     if used:
-        padding = (0xFF >> used) if bit_order == bits.MSB else (0xFF << used) & 0xFF
+        padding = (0xFF >> used) if bit_order == "msb" else (0xFF << used) & 0xFF
         bad = (packed[:, -1] & padding) != 0
         if bad.any():
             raise ValueError(f"row {int(bad.argmax())} has bits set after its last dimension {dimension}")

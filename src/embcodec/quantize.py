@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import codes
 from .codec_bits import as_array
-from .dtypes import OutputDtype, as_dimension, as_output_dtype
-from .embeddings import BitOrder, Embeddings, SignedBytes, coded, of_floats
+from .dtypes import BitOrder, OutputDtype, SignedBytes, as_dimension, as_output_dtype
+from .embeddings import Embeddings, coded, of_floats
 from .errors import NotFiniteError
 
 __all__ = ["dequantize", "quantize", "truncate"]

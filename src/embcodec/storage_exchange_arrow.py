@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .embeddings import BitOrder, Embeddings, SignedBytes
+from .dtypes import BitOrder, SignedBytes
+from .embeddings import Embeddings
 from .errors import StorageError
 from .scale import Scale
 from .storage_columns import (
