@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from embcodec import FlatIndex, LowBitQuantizer, search
-from embcodec.cli import main
+from embcodec.cli.command import main
 from embcodec.embeddings import Embeddings
 from embcodec.response import decode_response
 from embcodec.storage import load, save
@@ -59,7 +59,7 @@ def test_a_service_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "lines.txt").write_text("a\n")
     code = (
         "import embcodec.client_transport as t; t._FIRST_WAIT = t._LONGEST_WAIT = 0.001\n"
-        "from embcodec.cli import main; main()"
+        "from embcodec.cli.command import main; main()"
     )
     files = (str(tmp_path / "lines.txt"), "-o", str(tmp_path / "out.npy"))
     arguments = ("embed", *files, "--base-url", f"http://127.0.0.1:{port}")
@@ -87,7 +87,7 @@ def test_help_lists_every_command() -> None:
 
 def test_help_is_light() -> None:
     code = (
-        "import sys; from embcodec.cli import main\n"
+        "import sys; from embcodec.cli.command import main\n"
         "main(['--help'], standalone_mode=False)\n"
         "print(sorted({'numba', 'rich', 'httpx2', 'matplotlib', 'starlette', 'pyarrow'} & set(sys.modules)))"
     )
@@ -482,11 +482,11 @@ def test_embed_with_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_tables_fit_the_terminal(
     width: int, wide: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from embcodec.cli_tables import print_study
+    from embcodec.cli.tables import print_study
     from embcodec.tradeoff import study
 
     monkeypatch.setenv("COLUMNS", str(width))
-    monkeypatch.setattr("embcodec.cli_tables._NO_TERMINAL", width)
+    monkeypatch.setattr("embcodec.cli.tables._NO_TERMINAL", width)
     generator = np.random.default_rng(5)
     x = generator.standard_normal((150, 16), dtype=np.float32)
     found = study(x, x[:30], range(30), dimensions=[16])

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from embcodec import load
-from embcodec.cli import main
+from embcodec.cli.command import main
 
 
 def run(*arguments: Any) -> Result:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from clients import embed, short_waits
 from embcodec import PROFILES, EmbcodecError, ServiceError, TransportError, client_transport
-from embcodec.cli import main
+from embcodec.cli.command import main
 from embcodec.client_reply import _PIECE, UnreadableError, read_reply
 from embcodec.client_transport import _retry_rule
 from embcodec.errors_text import printable

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 pytest.importorskip("uvicorn")
 pytest.importorskip("matplotlib")
 
-from embcodec.cli import main
+from embcodec.cli.command import main
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ import pytest
 from click.testing import CliRunner
 
 from embcodec import server as server_module
-from embcodec.cli import main
+from embcodec.cli.command import main
 from embcodec.errors_text import printable
 from embcodec.server import Endpoint, Limits, RunningServer, create_app, running_server
 from embcodec.server_connection import Connection, PoliteTransport, Stage
@@ -545,7 +545,7 @@ def test_log_is_calm_and_plain() -> None:
 
 
 def serving(*arguments: str, descriptors: int | None = None, **streams: Any) -> subprocess.Popen[str]:
-    code = "from embcodec.cli import main; main()"
+    code = "from embcodec.cli.command import main; main()"
     if descriptors is not None:
         code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2); {code}"
     command = [sys.executable, "-c", code, "serve", "--model", MODEL, "--port", "0", *arguments]

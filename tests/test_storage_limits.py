@@ -247,7 +247,7 @@ def test_the_last_id(tmp_path: Path) -> None:
 def test_the_way_that_a_command_names_leads_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 
-    from embcodec.cli import main
+    from embcodec.cli.command import main
 
     monkeypatch.setattr("embcodec.storage_checks.FREE_BYTES", 1000)
     path = tmp_path / "a.npz"

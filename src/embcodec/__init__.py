@@ -49,7 +49,9 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from .codec import decode_base64, encode_base64, format_floats, pack_bits, parse_floats, unpack_bits
+from .codec import format_floats, parse_floats
+from .codec_base64 import decode_base64, encode_base64
+from .codec_bits import pack_bits, unpack_bits
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
 from .errors import (
@@ -65,7 +67,8 @@ from .errors import (
 from .profiles import PROFILES, Profile
 from .quantize import dequantize, quantize, truncate
 from .quantize_calibrate import calibrate
-from .response import EmbeddingResponse, decode_response, encode_response
+from .response import decode_response, encode_response
+from .response_decoder import EmbeddingResponse
 from .scale import Scale
 from .search import SearchResult, search
 from .search_bounds import BoundedResult

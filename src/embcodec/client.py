@@ -19,7 +19,7 @@ from .client_split import Batch
 from .client_transport import Transport
 from .client_worker import Worker
 from .profiles import Profile
-from .response import EmbeddingResponse
+from .response_decoder import EmbeddingResponse
 
 _STARTING = threading.Lock()  # held while a client gets or gives up its worker
 

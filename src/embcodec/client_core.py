@@ -14,7 +14,7 @@ from .client_split import Batch, halves, split_texts
 from .client_transport import Transport
 from .embeddings import Embeddings
 from .errors import ServiceError, TransportError
-from .response import EmbeddingResponse
+from .response_decoder import EmbeddingResponse
 
 Progress = Callable[[int, int | None], object]
 

@@ -15,7 +15,9 @@ from .client_settings import Settings
 from .dtypes import EncodingFormat, OutputDtype, as_dimension
 from .embeddings import Embeddings
 from .errors import DecodeError, EmbcodecError, ServiceError, TransportError
-from .response import EmbeddingResponse, Usage, decode_response, service_error
+from .response import decode_response
+from .response_decoder import EmbeddingResponse
+from .service import Usage, service_error
 
 _LOG = logging.getLogger("embcodec.client")
 _TOO_LARGE = frozenset({"3210", "max_tokens_per_request"})

@@ -17,7 +17,7 @@ from typing import TypeVar
 import httpx2
 import stamina
 
-from . import __version__
+from ._version import __version__
 from .client_reply import Reply, UnreadableError, read_reply
 from .client_secret import Secret
 from .client_settings import Settings

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import __version__
+from ._version import __version__
 from .errors import EmbcodecError
 from .report_figures import bars, cost_and_quality, intervals, shown
 from .storage_atomic import replacing

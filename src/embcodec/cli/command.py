@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from . import __version__
-from .cli_words import did_you_mean, words_of
-from .errors import EmbcodecError, PrecisionWarning
-from .errors_text import printable
+from .._version import __version__
+from ..errors import EmbcodecError, PrecisionWarning
+from ..errors_text import printable
+from .words import did_you_mean, words_of
 
 _COMMANDS = {
     "decode": ("cli_data", "Read the vectors out of a response body."),

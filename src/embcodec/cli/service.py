@@ -10,28 +10,17 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from .cli_bodies import changed_profile, packing_options
-from .cli_common import (
-    DTYPES,
-    ENCODINGS,
-    EXISTING,
-    OUTPUT,
-    VECTORS_OUTPUT,
-    as_json,
-    example,
-    print_json,
-    progress_bar,
-    say,
-)
-from .cli_words import in_options, words_of
-from .errors import EmbcodecError
-from .profiles import PROFILES
+from ..errors import EmbcodecError
+from ..profiles import PROFILES
+from .bodies import changed_profile, packing_options
+from .common import DTYPES, ENCODINGS, EXISTING, OUTPUT, VECTORS_OUTPUT, as_json, example, print_json, progress_bar, say
+from .words import in_options, words_of
 
 if TYPE_CHECKING:
-    from .batch import BatchLine
-    from .client import Client
-    from .client_core import Partial
-    from .client_secret import Secret
+    from ..batch_lines import BatchLine
+    from ..client import Client
+    from ..client_core import Partial
+    from ..client_secret import Secret
 
 _MOST_TOLD = 10  # failures, and reasons for them
 _profile = click.option(
@@ -77,7 +66,7 @@ def embed(
     The key is read from MISTRAL_API_KEY, or the profile's variable; no option takes it, since options show in the list
     of processes. Empty lines are not allowed.
     """
-    from .storage import save
+    from ..storage import save
 
     client = _client(_key(api_key_variable, api_key_file), base_url, profile)
     model = model or PROFILES[profile].default_model
@@ -155,9 +144,9 @@ def batch(
     Rows are in the order of RESULTS, which is seldom that of the requests, and lines that failed leave none: --ids says
     whose each row is.
     """
-    from .batch import decode_batch
-    from .storage import save
-    from .storage_atomic import replacing
+    from ..batch import decode_batch
+    from ..storage import save
+    from ..storage_atomic import replacing
 
     with progress_bar("decoding") as report:
         told = (lambda done, total: report(done, total, "decoding")) if report else None
@@ -201,8 +190,8 @@ def _tell_failures(errors: Sequence[BatchLine]) -> None:
 
 def _save_answered(partial: Partial | None, output: Path) -> None:
     """Save what was answered before a failure beside `output`, and say which lines that is."""
-    from .client_order import merge
-    from .storage import save
+    from ..client_order import merge
+    from ..storage import save
 
     if partial is None or not partial.answered:
         return
@@ -223,7 +212,7 @@ def _save_answered(partial: Partial | None, output: Path) -> None:
 
 def _key(variable: str | None, file: Path | None) -> Secret | None:
     """Return the key that the options lead to, if they do; no variable of a frame ever holds it as text."""
-    from .client_secret import Secret
+    from ..client_secret import Secret
 
     if variable is not None and file is not None:
         raise click.UsageError("the key comes from --api-key-variable or from --api-key-file, not from both")
@@ -242,7 +231,7 @@ def _key(variable: str | None, file: Path | None) -> Secret | None:
 
 def _client(api_key: Secret | None, base_url: str | None, profile: str) -> Client:
     """Return a client; a malformed address is bad usage, and so is a service without the key that it will want."""
-    from .client import Client
+    from ..client import Client
 
     try:
         client = Client(api_key=api_key, base_url=base_url, profile=profile)

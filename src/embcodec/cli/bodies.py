@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .profiles import PROFILES, Profile
+from ..profiles import PROFILES, Profile
 
 _FORMS = ("float32", "float64", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2")
 _PACKING = (

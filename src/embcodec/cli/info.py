@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .codes_precision import unwarned
-from .dtypes import OutputDtype
-from .embeddings import Embeddings
-from .lowbit_codes import LowBitCodes
+from ..codes_precision import unwarned
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from ..lowbit_codes import LowBitCodes
 
 Floats = NDArray[np.float32]
 Rows = Embeddings | LowBitCodes
@@ -93,8 +93,8 @@ def conversions(rows: Rows, sample: int) -> tuple[list[dict[str, Any]], str | No
     floats = floats[np.linalg.norm(floats, axis=1) > 0]
     if len(floats) < _LEAST_ROWS:
         return [], f"{len(floats)} rows of the sample are not zero: at least {_LEAST_ROWS} are needed"
-    from .quantize import quantize
-    from .search import search
+    from ..quantize import quantize
+    from ..search import search
 
     asked = floats[_spread(len(floats), _ASKED)]
     truth = search(asked, floats, _NEIGHBOURS, metric="cosine").indices
@@ -119,7 +119,7 @@ def conversions(rows: Rows, sample: int) -> tuple[list[dict[str, Any]], str | No
 
 
 def _low_bit(sample: Floats) -> Iterator[tuple[str, Callable[[Floats], Rows]]]:
-    from .lowbit import LowBitQuantizer
+    from ..lowbit import LowBitQuantizer
 
     for bits in (4, 2, 1):
         quantizer = LowBitQuantizer(bits, rotation="none").fit(sample)
@@ -129,8 +129,8 @@ def _low_bit(sample: Floats) -> Iterator[tuple[str, Callable[[Floats], Rows]]]:
 def _kept(
     label: str, encode: Callable[[Floats], Rows], floats: Floats, asked: Floats, truth: NDArray[np.int64]
 ) -> dict[str, Any]:
-    from .search import search
-    from .tradeoff_measures import overlap
+    from ..search import search
+    from ..tradeoff_measures import overlap
 
     lengths = np.linalg.norm(floats, axis=1)
     with unwarned():  # what is lost is in the figures

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .cli_common import (
+from ..lowbit import ROTATIONS
+from .common import (
     EXISTING,
     OUTPUT,
     as_json,
@@ -21,10 +22,9 @@ from .cli_common import (
     say,
     threads_option,
 )
-from .lowbit import ROTATIONS
 
 if TYPE_CHECKING:
-    from .tradeoff_results import Study
+    from ..tradeoff_results import Study
 
 _target = click.option(
     "--target",
@@ -80,8 +80,8 @@ def tradeoff(
     """Measure what each dtype, dimension and rescoring keeps of exact float search on VECTORS, and what it costs."""
     rows = read_vectors(vectors, remedy=_FLOATS, column=column)
     asked = read_vectors(queries, remedy=_FLOATS, column=column) if queries is not None else None
-    from .cli_tables import print_study
-    from .tradeoff import study
+    from ..tradeoff import study
+    from .tables import print_study
 
     with progress_bar("measuring") as progress:
         found = study(
@@ -123,8 +123,8 @@ def tradeoff(
 @as_json
 def demo(documents: int, queries: int, model: str, target: float, report: Path, as_json: bool) -> None:
     """Run all of it on real text: serve, embed in every dtype and encoding, decode, search, rescore, report."""
-    from .cli_tables import print_study, print_wire
-    from .demo import run_demo
+    from ..demo import run_demo
+    from .tables import print_study, print_wire
 
     with progress_bar("starting") as progress:
         found = run_demo(
@@ -153,8 +153,8 @@ def _print_advice(advice: Sequence[str], warnings: Sequence[str]) -> None:
 def _read_relevant(path: Path) -> list[Any]:
     import numpy as np
 
-    from .errors import StorageError
-    from .storage_numpy import read_npy
+    from ..errors import StorageError
+    from ..storage_numpy import read_npy
 
     with path.open("rb") as file:
         rows = read_npy(file, path.stat().st_size)
@@ -164,8 +164,8 @@ def _read_relevant(path: Path) -> list[Any]:
 
 
 def _write_report(path: Path, found: Study, source: Path, advice: Sequence[str], target: float) -> None:
-    from .report import write_report
-    from .tradeoff_words import INTERVALS, share
+    from ..report import write_report
+    from ..tradeoff_words import INTERVALS, share
 
     queries = "rows held out of them" if found.held_out else "queries of their own"
     write_report(

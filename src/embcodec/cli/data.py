@@ -9,8 +9,12 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from .cli_bodies import changed_profile, packing_options
-from .cli_common import (
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from ..errors import CodeMismatchError, DecodeError, StorageError
+from ..profiles import PROFILES
+from .bodies import changed_profile, packing_options
+from .common import (
     DTYPES,
     ENCODINGS,
     EXISTING,
@@ -25,14 +29,10 @@ from .cli_common import (
     say,
     threads_option,
 )
-from .cli_words import reader_of
-from .dtypes import OutputDtype
-from .embeddings import Embeddings
-from .errors import CodeMismatchError, DecodeError, StorageError
-from .profiles import PROFILES
+from .words import reader_of
 
 if TYPE_CHECKING:
-    from .lowbit_codes import LowBitCodes
+    from ..lowbit_codes import LowBitCodes
 
 _SENT = {"float": "lists of numbers", "base64": "base64"}
 _profile = click.option(
@@ -65,8 +65,8 @@ def decode(
 
     Lists or base64 is told by what is there. Without -o, --json prints the values as well.
     """
-    from .response import decode_response
-    from .storage import save
+    from ..response import decode_response
+    from ..storage import save
 
     service = changed_profile(profile, **packing)
     text = body.read()
@@ -135,11 +135,11 @@ def encode(
 
     The body is JSON in any case; --json prints what was written where -o says it went.
     """
-    from .embeddings import Embeddings
-    from .errors import StorageError
-    from .response import encode_response
-    from .scale import UNIT
-    from .storage_atomic import replacing
+    from ..embeddings import Embeddings
+    from ..errors import StorageError
+    from ..response import encode_response
+    from ..scale import UNIT
+    from ..storage_atomic import replacing
 
     if scale != "unit" and dtype not in ("int8", "uint8"):
         raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
@@ -179,8 +179,8 @@ def encode(
 @as_json
 def info(path: Path, dtype: str | None, dimension: int | None, sample: int, column: str | None, as_json: bool) -> None:
     """Say what the file PATH holds and what each conversion of it would keep, tried on a sample of its rows."""
-    from .cli_info import conversions, describe
-    from .cli_tables import Column, print_columns
+    from .info import conversions, describe
+    from .tables import Column, print_columns
 
     mapped = path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
     rows = read_rows(path, dtype, dimension, mmap=mapped, column=column)
@@ -249,7 +249,7 @@ def search(
     rows = read_rows(
         corpus, corpus_dtype, remedy="say --corpus-dtype", column=corpus_column, column_option="--corpus-column"
     )
-    from .search import search as find
+    from ..search import search as find
 
     try:
         found = find(asked, rows, k, metric=metric, threads=threads)
@@ -280,7 +280,7 @@ def _made_floats(path: Path, options: str = "") -> str:
 
 
 def _json_rows(found: Embeddings) -> bytes:
-    from .codec import format_floats
+    from ..codec import format_floats
 
     if found.output_dtype is OutputDtype.FLOAT and np.isfinite(found.values).all():
         return format_floats(found.values)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .dtypes import EncodingFormat, OutputDtype
-from .embeddings import Embeddings
-from .errors_text import printable
+from ..dtypes import EncodingFormat, OutputDtype
+from ..embeddings import Embeddings
+from ..errors_text import printable
 
 if TYPE_CHECKING:
-    from .lowbit_codes import LowBitCodes
+    from ..lowbit_codes import LowBitCodes
 
 DTYPES = click.Choice([str(member) for member in OutputDtype])
 ENCODINGS = click.Choice([str(member) for member in EncodingFormat])
@@ -41,8 +41,8 @@ class _VectorsFile(_OutputFile):
     """A file to save vectors in, whose suffix says its kind."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from .errors import StorageError
-        from .storage import check_suffix
+        from ..errors import StorageError
+        from ..storage import check_suffix
 
         path = super().convert(value, param, ctx)
         try:
@@ -79,9 +79,9 @@ def read_rows(
 
     The environment's ``EMBCODEC_MAX_BYTES`` is how much memory it may ask for.
     """
-    from .cli_words import reader_of_file
-    from .errors import StorageError
-    from .storage import load
+    from ..errors import StorageError
+    from ..storage import load
+    from .words import reader_of_file
 
     limit = os.environ.get(_MAX_BYTES, "")
     if limit and not (limit.isascii() and limit.isdecimal()):
@@ -107,7 +107,7 @@ def read_vectors(
     column_option: str = "--column",
 ) -> Embeddings:
     """Load a file of one of the five dtypes; see :func:`read_rows`."""
-    from .errors import StorageError
+    from ..errors import StorageError
 
     rows = read_rows(path, output_dtype, dimension, remedy=remedy, column=column, column_option=column_option)
     if not isinstance(rows, Embeddings):
