@@ -483,7 +483,7 @@ def test_tables_fit_the_terminal(
     width: int, wide: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from embcodec.cli.tables import print_study
-    from embcodec.tradeoff import study
+    from embcodec.tradeoff.study import study
 
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setattr("embcodec.cli.tables._NO_TERMINAL", width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from embcodec.corpus import docstring_pairs
+from embcodec.tradeoff.corpus import docstring_pairs
 
 
 def test_pairs_are_many_and_distinct() -> None:
@@ -28,7 +28,7 @@ def test_a_part_is_the_beginning_of_the_whole() -> None:
 
 def test_another_process_finds_the_same_and_imports_nothing() -> None:
     code = (
-        "import sys; from embcodec.corpus import docstring_pairs\n"
+        "import sys; from embcodec.tradeoff.corpus import docstring_pairs\n"
         "print([pair.name for pair in docstring_pairs(limit=100)])\n"
         "print({'tkinter', 'idlelib', 'turtle', 'asyncio', 'numpy.ma'} & set(sys.modules))"
     )

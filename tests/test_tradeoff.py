@@ -13,9 +13,8 @@ import pytest
 from embcodec.embeddings import Embeddings
 from embcodec.quantize import quantize
 from embcodec.search import search
-from embcodec.tradeoff import study
-from embcodec.tradeoff_inputs import same_directions
-from embcodec.tradeoff_intervals import (
+from embcodec.tradeoff.inputs import same_directions
+from embcodec.tradeoff.intervals import (
     GAIN_STEP,
     Estimate,
     _beta_quantile,
@@ -24,11 +23,12 @@ from embcodec.tradeoff_intervals import (
     queries_for,
     ratio_interval,
 )
-from embcodec.tradeoff_measures import collapse_warnings, ndcg, overlap, pareto
-from embcodec.tradeoff_pipeline import Pipeline, rates
-from embcodec.tradeoff_results import Stage
-from embcodec.tradeoff_words import figures, share
-from embcodec.tradeoff_words import seconds as in_seconds
+from embcodec.tradeoff.measures import collapse_warnings, ndcg, overlap, pareto
+from embcodec.tradeoff.pipeline import Pipeline, rates
+from embcodec.tradeoff.results import Stage
+from embcodec.tradeoff.study import study
+from embcodec.tradeoff.words import figures, share
+from embcodec.tradeoff.words import seconds as in_seconds
 
 random = np.random.default_rng(11)
 START = random.bit_generator.state
@@ -231,7 +231,7 @@ def test_labels_hide_neither_each_other_nor_the_front() -> None:
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
 
-    from embcodec.report_labels import Label, place_labels
+    from embcodec.tradeoff.labels import Label, place_labels
 
     axes = Figure(figsize=(6, 4)).subplots()
     axes.set_xlim(0, 10)

@@ -93,7 +93,7 @@ _LAZY: dict[str, str] = {
     "compile_metric": "jit",
     "load": "storage",
     "save": "storage",
-    "run_demo": "demo",
+    "run_demo": "tradeoff",
     "write_pgcopy": "storage_exchange",
     "to_sqlite_vec": "storage_exchange",
     "to_pgvector": "storage_exchange",
@@ -102,9 +102,9 @@ _LAZY: dict[str, str] = {
     "from_arrow": "storage_exchange",
     "from_sqlite_vec": "storage_exchange",
     "from_pgvector": "storage_exchange",
-    "Study": "tradeoff_results",
+    "Study": "tradeoff",
     "study": "tradeoff",
-    "docstring_pairs": "corpus",
+    "docstring_pairs": "tradeoff",
     "write_batch": "batch",
 }
 

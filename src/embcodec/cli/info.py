@@ -130,7 +130,7 @@ def _kept(
     label: str, encode: Callable[[Floats], Rows], floats: Floats, asked: Floats, truth: NDArray[np.int64]
 ) -> dict[str, Any]:
     from ..search import search
-    from ..tradeoff_measures import overlap
+    from ..tradeoff import overlap
 
     lengths = np.linalg.norm(floats, axis=1)
     with unwarned():  # what is lost is in the figures

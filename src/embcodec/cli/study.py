@@ -24,7 +24,7 @@ from .common import (
 )
 
 if TYPE_CHECKING:
-    from ..tradeoff_results import Study
+    from ..tradeoff import Study
 
 _target = click.option(
     "--target",
@@ -123,7 +123,7 @@ def tradeoff(
 @as_json
 def demo(documents: int, queries: int, model: str, target: float, report: Path, as_json: bool) -> None:
     """Run all of it on real text: serve, embed in every dtype and encoding, decode, search, rescore, report."""
-    from ..demo import run_demo
+    from ..tradeoff import run_demo
     from .tables import print_study, print_wire
 
     with progress_bar("starting") as progress:
@@ -164,8 +164,7 @@ def _read_relevant(path: Path) -> list[Any]:
 
 
 def _write_report(path: Path, found: Study, source: Path, advice: Sequence[str], target: float) -> None:
-    from ..report import write_report
-    from ..tradeoff_words import INTERVALS, share
+    from ..tradeoff import INTERVALS, share, write_report
 
     queries = "rows held out of them" if found.held_out else "queries of their own"
     write_report(

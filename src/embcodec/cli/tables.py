@@ -11,12 +11,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..tradeoff_words import figures
+from ..tradeoff import figures
 
 if TYPE_CHECKING:
-    from ..demo_wire import WireMeasurement
-    from ..tradeoff_intervals import Estimate
-    from ..tradeoff_results import Measurement, Study
+    from ..tradeoff import Estimate, Measurement, Study, WireMeasurement
 
 _NO_TERMINAL = 200
 

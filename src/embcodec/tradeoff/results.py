@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .tradeoff_intervals import FEWEST_QUERIES, Estimate, queries_for
-from .tradeoff_words import counted, figures, next_step, percents, share
+from .intervals import FEWEST_QUERIES, Estimate, queries_for
+from .words import counted, figures, next_step, percents, share
 
 
 @dataclass(frozen=True)

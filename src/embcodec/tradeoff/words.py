@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .tradeoff_intervals import FEWEST_QUERIES, Estimate
+from .intervals import FEWEST_QUERIES, Estimate
 
 INTERVALS = (
     f"Intervals are of 95% over queries, and hold from {FEWEST_QUERIES} queries on: Jeffreys' for a mean, with as many "

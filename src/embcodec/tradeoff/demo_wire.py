@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .dtypes import EncodingFormat, OutputDtype
-from .embeddings import Embeddings
-from .errors import DecodeError, ServiceError
-from .response import decode_response
-from .tradeoff_intervals import GAIN_STEP, Estimate, mean_interval, overlap_interval
-from .tradeoff_measures import ndcg, overlap
-from .tradeoff_pipeline import Pipeline, timed
-from .tradeoff_results import Measurement, Study
+from ..dtypes import EncodingFormat, OutputDtype
+from ..embeddings import Embeddings
+from ..errors import DecodeError, ServiceError
+from ..response import decode_response
+from .intervals import GAIN_STEP, Estimate, mean_interval, overlap_interval
+from .measures import ndcg, overlap
+from .pipeline import Pipeline, timed
+from .results import Measurement, Study
 
 _BODY_ROWS = 256
 _STUDIED_AS = {

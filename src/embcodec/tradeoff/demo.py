@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from ._native.core import active_isa
-from .client import Client
+from .._native.core import active_isa
+from ..client import Client
+from ..dtypes import EncodingFormat, OutputDtype
+from ..embeddings import Embeddings
+from ..search import search
+from ..server import running_server
 from .corpus import docstring_pairs
 from .demo_wire import WireMeasurement, as_studied, check_same, measure_body, measure_codes
-from .dtypes import EncodingFormat, OutputDtype
-from .embeddings import Embeddings
 from .report import write_report
-from .search import search
-from .server import running_server
-from .tradeoff import Progress, study
-from .tradeoff_results import Study
-from .tradeoff_words import INTERVALS, figures, seconds
+from .results import Study
+from .study import Progress, study
+from .words import INTERVALS, figures, seconds
 
 _K = 10
 _TEXT_LENGTH = 400

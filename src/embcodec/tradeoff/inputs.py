@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .codec_bits import as_array
-from .codes import row_norms
-from .dtypes import OutputDtype
-from .embeddings import Embeddings
-from .tradeoff_words import counted, figures, next_step
+from ..codec_bits import as_array
+from ..codes import row_norms
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from .words import counted, figures, next_step
 
 Floats = NDArray[np.float32]
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .codes import row_norms
-from .codes_precision import unwarned
-from .dtypes import OutputDtype
-from .embeddings import Embeddings
-from .index_search import HAMMING_MULTIPLIER
-from .lowbit import LowBitQuantizer
-from .quantize import quantize, truncate
-from .tradeoff_pipeline import Pipeline, timed
-from .tradeoff_words import seconds as in_seconds
+from ..codes import row_norms
+from ..codes_precision import unwarned
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from ..index_search import HAMMING_MULTIPLIER
+from ..lowbit import LowBitQuantizer
+from ..quantize import quantize, truncate
+from .pipeline import Pipeline, timed
+from .words import seconds as in_seconds
 
 Floats = NDArray[np.float32]
 

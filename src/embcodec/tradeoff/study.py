@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .embeddings import Embeddings
-from .tradeoff_codes import LowBit, standard_pipelines
-from .tradeoff_inputs import Inputs, prepare_inputs
-from .tradeoff_intervals import (
+from ..embeddings import Embeddings
+from .codes import LowBit, standard_pipelines
+from .inputs import Inputs, prepare_inputs
+from .intervals import (
     EXACTLY_ALL,
     FEWEST_QUERIES,
     GAIN_STEP,
@@ -22,10 +22,10 @@ from .tradeoff_intervals import (
     overlap_interval,
     ratio_interval,
 )
-from .tradeoff_measures import collapse_warnings, ndcg, overlap, pareto
-from .tradeoff_pipeline import Pipeline, rates
-from .tradeoff_results import Measurement, Stage, Study
-from .tradeoff_words import counted, next_step
+from .measures import collapse_warnings, ndcg, overlap, pareto
+from .pipeline import Pipeline, rates
+from .results import Measurement, Stage, Study
+from .words import counted, next_step
 
 Progress = Callable[[int, int, str], None]
 

@@ -8,13 +8,13 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._version import __version__
-from .errors import EmbcodecError
-from .report_figures import bars, cost_and_quality, intervals, shown
-from .storage_atomic import replacing
-from .tradeoff_intervals import Estimate
-from .tradeoff_results import Measurement, Study
-from .tradeoff_words import figures as digits
+from .._version import __version__
+from ..errors import EmbcodecError
+from ..storage_atomic import replacing
+from .figures import bars, cost_and_quality, intervals, shown
+from .intervals import Estimate
+from .results import Measurement, Study
+from .words import figures as digits
 
 if TYPE_CHECKING:
     from .demo_wire import WireMeasurement

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import EmbcodecError
-from .report_labels import Label, place_labels
+from ..errors import EmbcodecError
+from .labels import Label, place_labels
 
 if TYPE_CHECKING:
-    from .tradeoff_results import Measurement
+    from .results import Measurement
 
 # Colours that stand for the page's own (CSS variables), put in their place once the drawing is text.
 _INK, _MUTED, _GRID, _PAGE = "#010101", "#010102", "#010103", "#010104"

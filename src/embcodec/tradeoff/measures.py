@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .tradeoff_intervals import PerQuery
+from .intervals import PerQuery
 
 
 def overlap(found: NDArray[Any], truth: NDArray[Any]) -> PerQuery:

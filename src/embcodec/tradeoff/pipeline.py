@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .dtypes import OutputDtype
-from .embeddings import Embeddings
-from .lowbit_codes import LowBitCodes
-from .search import search
-from .search_rescore import rescore
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from ..lowbit_codes import LowBitCodes
+from ..search import search
+from ..search_rescore import rescore
 
 T = TypeVar("T")
 _BUDGET = 0.05
