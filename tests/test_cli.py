@@ -386,7 +386,7 @@ def test_no_texts(tmp_path: Path) -> None:
 
 def test_embed(tmp_path: Path) -> None:
     pytest.importorskip("uvicorn")
-    from embcodec.server import running_server
+    from embcodec.server.app import running_server
 
     (tmp_path / "lines.txt").write_text("one line\nand another\n")
     with running_server(["hash-256"]) as server:
@@ -465,7 +465,7 @@ def test_serve_says_where_as_json() -> None:
 
 def test_embed_with_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("uvicorn")
-    from embcodec.server import running_server
+    from embcodec.server.app import running_server
 
     (tmp_path / "lines.txt").write_text("one line\n")
     with running_server(["hash-256"], api_key="sesame") as server:

@@ -27,8 +27,8 @@ from embcodec.client_settings import make_settings
 from embcodec.client_split import split_texts
 from embcodec.client_transport import Transport, is_transient
 from embcodec.client_worker import Worker
-from embcodec.server import RunningServer, running_server
-from embcodec.server_model import HashModel
+from embcodec.server.app import RunningServer, running_server
+from embcodec.server.model import HashModel
 from hostile import HostileServer, Reply, answer, echo, hostile_server, http, silence, then_reset, zipped
 
 MODEL = "hash-100"
@@ -67,7 +67,7 @@ def test_many_texts_come_back_in_order_with_summed_usage(embed: Any, server: Run
     steps: list[tuple[int, int | None]] = []
     found = embed(server.base_url, texts, model=MODEL, progress=lambda *step: steps.append(step))
     np.testing.assert_array_equal(found.embeddings.values, HashModel(100).encode(texts))
-    from embcodec.server_request import count_tokens
+    from embcodec.server.request import count_tokens
 
     assert found.usage.total_tokens == sum(map(count_tokens, texts))
     assert found.raw_usage is not None

@@ -21,7 +21,7 @@ from embcodec.cli.command import main
 from embcodec.client_reply import _PIECE, UnreadableError, read_reply
 from embcodec.client_transport import _retry_rule
 from embcodec.errors_text import printable
-from embcodec.server import running_server
+from embcodec.server.app import running_server
 from hostile import HostileServer, Received, Reply, answer, echo, hostile_server, http, then_reset
 
 __all__ = ["embed", "short_waits"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from embcodec.server import running_server
+from embcodec.server.app import running_server
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"

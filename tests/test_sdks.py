@@ -14,8 +14,8 @@ import pytest
 from embcodec.client import Client
 from embcodec.codec import decode_base64
 from embcodec.quantize import quantize
-from embcodec.server import RunningServer, running_server
-from embcodec.server_model import DEFAULT_MODEL, HashModel, UniversalSentenceEncoder
+from embcodec.server.app import RunningServer, running_server
+from embcodec.server.model import DEFAULT_MODEL, HashModel, UniversalSentenceEncoder
 
 openai = pytest.importorskip("openai")
 mistral = pytest.importorskip("mistralai.client")

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embcodec import server as server_module
-from embcodec.server import Endpoint, RunningServer, running_server
-from embcodec.server_model import CachedModel, HashModel, UniversalSentenceEncoder, load_model
-from embcodec.server_request import MAX_BODY_BYTES, RefusalError, count_tokens, parse_request
+from embcodec.server import app as server_module
+from embcodec.server.app import Endpoint, RunningServer, running_server
+from embcodec.server.model import CachedModel, HashModel, UniversalSentenceEncoder, load_model
+from embcodec.server.request import MAX_BODY_BYTES, RefusalError, count_tokens, parse_request
 
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates anew would take longer than the request
 MODEL = "hash-100"  # a dimension that is no multiple of eight

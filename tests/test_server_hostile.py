@@ -26,15 +26,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from embcodec import server as server_module
 from embcodec.cli.command import main
 from embcodec.errors_text import printable
-from embcodec.server import Endpoint, Limits, RunningServer, create_app, running_server
-from embcodec.server_connection import Connection, PoliteTransport, Stage
-from embcodec.server_limits import Budget
-from embcodec.server_process import CalmFilter, Server
-from embcodec.server_request import MAX_BODY_BYTES, RefusalError, parse_request
-from embcodec.server_workers import Workers
+from embcodec.server import app as server_module
+from embcodec.server.app import Endpoint, Limits, RunningServer, create_app, running_server
+from embcodec.server.connection import Connection, PoliteTransport, Stage
+from embcodec.server.limits import Budget
+from embcodec.server.process import CalmFilter, Server
+from embcodec.server.request import MAX_BODY_BYTES, RefusalError, parse_request
+from embcodec.server.workers import Workers
 
 MODEL = "hash-16"
 SHORT = 0.4
@@ -397,7 +397,7 @@ def test_hosts_that_are_allowed() -> None:
 def test_a_server_without_names_is_called_by_any_and_asked_by_its_own_pages() -> None:
     from starlette.datastructures import Headers
 
-    from embcodec.server_guard import Guard
+    from embcodec.server.guard import Guard
 
     guard = Guard()
     guard.admit(Headers({"host": "vectors.example.com:80", "origin": "http://vectors.example.com"}))
@@ -493,7 +493,7 @@ def test_answers_that_nobody_takes_do_not_stop_small_ones() -> None:
 
 
 def test_large_bodies_wait_and_are_told_when_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embcodec.server_routes._WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("embcodec.server.routes._WAIT_SECONDS", 0.1)
     large = json.dumps({"model": MODEL, "input": "x", "metadata": {"k": "x" * 100_000}}).encode()
     with running_server([MODEL], limits=Limits(bytes_in_flight=1 << 20)) as server, connect(server) as first:
         first.sendall(request(large)[:-1])

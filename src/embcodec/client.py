@@ -126,7 +126,7 @@ class Client(_BaseClient):
 
     Examples
     --------
-    >>> from embcodec.server import running_server
+    >>> from embcodec.server.app import running_server
     >>> with running_server(["hash-256"]) as server, Client(base_url=server.base_url) as client:
     ...     answer = client.embed(["one text", "another"], model="hash-256", output_dtype="int8")
     >>> answer.embeddings
@@ -230,7 +230,7 @@ class AsyncClient(_BaseClient):
     Examples
     --------
     >>> import asyncio
-    >>> from embcodec.server import running_server
+    >>> from embcodec.server.app import running_server
     >>> async def main(base_url):
     ...     async with AsyncClient(base_url=base_url) as client:
     ...         return await client.embed(["one text"], model="hash-256", output_dtype="ubinary")

@@ -18,7 +18,7 @@ _KEY_VARIABLE = "EMBCODEC_API_KEY"
 
 def _limits(command: Any) -> Any:
     """Add an option for each limit, with its default."""
-    from ..server_limits import Limits
+    from ..server import Limits
 
     words = {
         "head_seconds": "For a request's head to arrive.",
@@ -77,8 +77,8 @@ def serve(
     Codes (output_dtype int8 and others) as base64 go to clients that know what they asked for. OpenAI's Python client
     is answered lists instead, its others an error: they read every base64 as float32.
     """
+    from ..server import Limits
     from ..server import serve as run
-    from ..server_limits import Limits
 
     granted = Limits(**limits)
     key = _key(api_key, api_key_file)

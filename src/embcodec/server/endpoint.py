@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .dtypes import OutputDtype
-from .quantize import quantize
-from .response import encode_response
-from .server_model import DEFAULT_MODEL, CachedModel, EmbeddingModel, load_model
-from .server_request import EmbeddingRequest, RefusalError, parse_request
+from ..dtypes import OutputDtype
+from ..quantize import quantize
+from ..response import encode_response
+from .model import DEFAULT_MODEL, CachedModel, EmbeddingModel, load_model
+from .request import EmbeddingRequest, RefusalError, parse_request
 
 _MOST_NAMED = 20  # models in an answer that lists them
 

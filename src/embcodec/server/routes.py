@@ -15,12 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from .server_endpoint import Endpoint
-from .server_guard import Guard, check_json
-from .server_limits import Budget, Limits, Reservation
-from .server_readers import fit_reader, fit_refusal
-from .server_request import MAX_BODY_BYTES, EmbeddingRequest, RefusalError
-from .server_workers import Workers
+from .endpoint import Endpoint
+from .guard import Guard, check_json
+from .limits import Budget, Limits, Reservation
+from .readers import fit_reader, fit_refusal
+from .request import MAX_BODY_BYTES, EmbeddingRequest, RefusalError
+from .workers import Workers
 
 T = TypeVar("T")
 _THREADS = 8  # at work on requests; each model runs in one at a time

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .client_settings import is_loopback
-from .server_endpoint import Endpoint
-from .server_limits import Limits
-from .server_model import DEFAULT_MODEL, EmbeddingModel, missing_extra
+from ..client_settings import is_loopback
+from .endpoint import Endpoint
+from .limits import Limits
+from .model import DEFAULT_MODEL, EmbeddingModel, missing_extra
 
 try:
-    from .server_process import Server, listen, log_config
-    from .server_routes import create_app
+    from .process import Server, listen, log_config
+    from .routes import create_app
 except ModuleNotFoundError as error:
     raise missing_extra("the server", "server", error) from None
 

@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .dtypes import EncodingFormat, OutputDtype
-from .server_request import EmbeddingRequest, RefusalError
+from ..dtypes import EncodingFormat, OutputDtype
+from .request import EmbeddingRequest, RefusalError
 
 
 def fit_reader(request: EmbeddingRequest, headers: Mapping[str, str]) -> EmbeddingRequest:

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ._native.response_read import nests_too_deep
-from .dtypes import EncodingFormat, OutputDtype
+from .._native.response_read import nests_too_deep
+from ..dtypes import EncodingFormat, OutputDtype
 
 MAX_INPUTS = 512
 MAX_TOKENS = 16_384

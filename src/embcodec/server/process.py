@@ -18,9 +18,9 @@ import uvicorn.logging
 from starlette.applications import Starlette
 from uvicorn.config import LOGGING_CONFIG
 
-from .errors_text import printable
-from .server_connection import Connection, longest_waiting
-from .server_limits import Limits
+from ..errors_text import printable
+from .connection import Connection, longest_waiting
+from .limits import Limits
 
 _LOG = logging.getLogger("embcodec.server")
 _ACCEPTED_AT_ONCE = 8  # connections: the fewer, the fewer descriptors are taken before room is made for them

@@ -14,7 +14,7 @@ from typing import Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .server_limits import Limits
+from .limits import Limits
 
 
 class Stage(Enum):
