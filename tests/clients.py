@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from embcodec import client_transport
-from embcodec.client import AsyncClient, Client
+from embcodec.client import transport as client_transport
+from embcodec.client.client import AsyncClient, Client
 from embcodec.response import EmbeddingResponse
 
 Embed = Callable[..., EmbeddingResponse]

@@ -58,7 +58,7 @@ def test_a_service_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
         port = closed.getsockname()[1]
     (tmp_path / "lines.txt").write_text("a\n")
     code = (
-        "import embcodec.client_transport as t; t._FIRST_WAIT = t._LONGEST_WAIT = 0.001\n"
+        "import embcodec.client.transport as t; t._FIRST_WAIT = t._LONGEST_WAIT = 0.001\n"
         "from embcodec.cli.command import main; main()"
     )
     files = (str(tmp_path / "lines.txt"), "-o", str(tmp_path / "out.npy"))

@@ -20,13 +20,13 @@ import pytest
 
 from clients import by_client, embed, short_waits
 from embcodec import PROFILES, DecodeError, EmbeddingResponse, ServiceError, TransportError
-from embcodec.client import AsyncClient, Client
-from embcodec.client_core import Partial
-from embcodec.client_order import make_order
-from embcodec.client_settings import make_settings
-from embcodec.client_split import split_texts
-from embcodec.client_transport import Transport, is_transient
-from embcodec.client_worker import Worker
+from embcodec.client.client import AsyncClient, Client
+from embcodec.client.job import Partial
+from embcodec.client.order import make_order
+from embcodec.client.settings import make_settings
+from embcodec.client.split import split_texts
+from embcodec.client.transport import Transport, is_transient
+from embcodec.client.worker import Worker
 from embcodec.server.app import RunningServer, running_server
 from embcodec.server.model import HashModel
 from hostile import HostileServer, Reply, answer, echo, hostile_server, http, silence, then_reset, zipped

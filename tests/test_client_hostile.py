@@ -15,7 +15,7 @@ import pytest
 
 from clients import by_client, embed, short_waits
 from embcodec import DecodeError, EmbcodecError, ServiceError, TransportError
-from embcodec.client import AsyncClient, Client
+from embcodec.client.client import AsyncClient, Client
 from hostile import (
     HostileServer,
     Received,

@@ -18,19 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clients import by_client, embed, short_waits
-from embcodec import (
-    PROFILES,
-    DecodeError,
-    EmbcodecError,
-    ServiceError,
-    TransportError,
-    client_order,
-    client_transport,
-    decode_response,
-)
-from embcodec.client import AsyncClient, Client
-from embcodec.client_core import Outcome, Partial
-from embcodec.client_split import Batch
+from embcodec import PROFILES, DecodeError, EmbcodecError, ServiceError, TransportError, decode_response
+from embcodec.client import order as client_order
+from embcodec.client import transport as client_transport
+from embcodec.client.client import AsyncClient, Client
+from embcodec.client.job import Outcome, Partial
+from embcodec.client.split import Batch
 from hostile import HostileServer, Received, answer, echo, hostile_server, http, silence, zipped
 
 __all__ = ["embed", "short_waits"]

@@ -16,10 +16,11 @@ import pytest
 from click.testing import CliRunner
 
 from clients import embed, short_waits
-from embcodec import PROFILES, EmbcodecError, ServiceError, TransportError, client_transport
+from embcodec import PROFILES, EmbcodecError, ServiceError, TransportError
 from embcodec.cli.command import main
-from embcodec.client_reply import _PIECE, UnreadableError, read_reply
-from embcodec.client_transport import _retry_rule
+from embcodec.client import transport as client_transport
+from embcodec.client.reply import _PIECE, UnreadableError, read_reply
+from embcodec.client.transport import _retry_rule
 from embcodec.errors_text import printable
 from embcodec.server.app import running_server
 from hostile import HostileServer, Received, Reply, answer, echo, hostile_server, http, then_reset

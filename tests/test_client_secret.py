@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from clients import embed, short_waits
 from embcodec import EmbcodecError
 from embcodec.cli.command import main
-from embcodec.client import AsyncClient, Client
+from embcodec.client.client import AsyncClient, Client
 from embcodec.client_secret import Secret, without_credentials
 from hostile import Reply, answer, hostile_server, http, silence
 

@@ -11,7 +11,7 @@ import httpx2
 import numpy as np
 import pytest
 
-from embcodec.client import Client
+from embcodec.client.client import Client
 from embcodec.codec import decode_base64
 from embcodec.quantize import quantize
 from embcodec.server.app import RunningServer, running_server

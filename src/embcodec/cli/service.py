@@ -18,8 +18,7 @@ from .words import in_options, words_of
 
 if TYPE_CHECKING:
     from ..batch_lines import BatchLine
-    from ..client import Client
-    from ..client_core import Partial
+    from ..client import Client, Partial
     from ..client_secret import Secret
 
 _MOST_TOLD = 10  # failures, and reasons for them
@@ -190,7 +189,7 @@ def _tell_failures(errors: Sequence[BatchLine]) -> None:
 
 def _save_answered(partial: Partial | None, output: Path) -> None:
     """Save what was answered before a failure beside `output`, and say which lines that is."""
-    from ..client_order import merge
+    from ..client import merge
     from ..storage import save
 
     if partial is None or not partial.answered:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..client_settings import is_loopback
+from ..client import is_loopback
 from .endpoint import Endpoint
 from .limits import Limits
 from .model import DEFAULT_MODEL, EmbeddingModel, missing_extra

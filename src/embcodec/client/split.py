@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .client_order import Order
+from .order import Order
 
 _BYTES_A_TOKEN = 3  # cautious: most text has four or more; a service that counts otherwise makes the batch be halved
 

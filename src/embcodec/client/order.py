@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from .client_reply import Reply
-from .client_settings import Settings
-from .dtypes import EncodingFormat, OutputDtype, as_dimension
-from .embeddings import Embeddings
-from .errors import DecodeError, EmbcodecError, ServiceError, TransportError
-from .response import decode_response
-from .response_decoder import EmbeddingResponse
-from .service import Usage, service_error
+from ..dtypes import EncodingFormat, OutputDtype, as_dimension
+from ..embeddings import Embeddings
+from ..errors import DecodeError, EmbcodecError, ServiceError, TransportError
+from ..response import decode_response
+from ..response_decoder import EmbeddingResponse
+from ..service import Usage, service_error
+from .reply import Reply
+from .settings import Settings
 
 _LOG = logging.getLogger("embcodec.client")
 _TOO_LARGE = frozenset({"3210", "max_tokens_per_request"})

@@ -11,15 +11,15 @@ from concurrent import futures
 from contextlib import closing
 from typing import Any, Self
 
-from .client_core import Job, Outcome, Partial, Progress, send
-from .client_order import make_order
-from .client_secret import Secret, without_credentials
-from .client_settings import Settings, make_settings
-from .client_split import Batch
-from .client_transport import Transport
-from .client_worker import Worker
-from .profiles import Profile
-from .response_decoder import EmbeddingResponse
+from ..client_secret import Secret, without_credentials
+from ..profiles import Profile
+from ..response_decoder import EmbeddingResponse
+from .job import Job, Outcome, Partial, Progress, send
+from .order import make_order
+from .settings import Settings, make_settings
+from .split import Batch
+from .transport import Transport
+from .worker import Worker
 
 _STARTING = threading.Lock()  # held while a client gets or gives up its worker
 

@@ -9,12 +9,12 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from .client_order import Order, is_too_large, merge
-from .client_split import Batch, halves, split_texts
-from .client_transport import Transport
-from .embeddings import Embeddings
-from .errors import ServiceError, TransportError
-from .response_decoder import EmbeddingResponse
+from ..embeddings import Embeddings
+from ..errors import ServiceError, TransportError
+from ..response_decoder import EmbeddingResponse
+from .order import Order, is_too_large, merge
+from .split import Batch, halves, split_texts
+from .transport import Transport
 
 Progress = Callable[[int, int | None], object]
 

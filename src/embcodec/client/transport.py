@@ -17,11 +17,11 @@ from typing import TypeVar
 import httpx2
 import stamina
 
-from ._version import __version__
-from .client_reply import Reply, UnreadableError, read_reply
-from .client_secret import Secret
-from .client_settings import Settings
-from .errors import EmbcodecError, ServiceError, TransportError
+from .._version import __version__
+from ..client_secret import Secret
+from ..errors import EmbcodecError, ServiceError, TransportError
+from .reply import Reply, UnreadableError, read_reply
+from .settings import Settings
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from concurrent import futures
 from typing import Any, TypeVar
 
-from .client_transport import Transport
+from .transport import Transport
 
 T = TypeVar("T")
 
