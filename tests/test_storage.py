@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from embcodec.containers.atomic import replacing
+from embcodec.containers.tensors import read_tensors, write_tensors
 from embcodec.embeddings import Embeddings
 from embcodec.errors import StorageError
 from embcodec.scale import Scale
 from embcodec.storage import SUFFIXES, load, save
-from embcodec.storage_atomic import replacing
-from embcodec.storage_tensors import read_tensors, write_tensors
 
 TYPED = (".safetensors", ".npz", ".parquet")
 random = np.random.default_rng(7)

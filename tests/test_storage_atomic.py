@@ -16,7 +16,7 @@ import pytest
 
 import embcodec
 from embcodec import Embeddings, FlatIndex, LowBitQuantizer, load, save
-from embcodec.storage_atomic import SUFFIX, replacing
+from embcodec.containers.atomic import SUFFIX, replacing
 
 X = np.random.default_rng(5).standard_normal((30, 16)).astype(np.float32)
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, links and locks of POSIX")
@@ -97,7 +97,7 @@ def test_many_writers_of_one_file(tmp_path: Path) -> None:
 
 KILLED = """
 import os, sys
-from embcodec.storage_atomic import replacing
+from embcodec.containers.atomic import replacing
 with replacing(sys.argv[1]) as file:
     file.write(b"half")
     file.flush()

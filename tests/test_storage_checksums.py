@@ -13,7 +13,7 @@ import pytest
 from embcodec import Embeddings, FlatIndex, StorageError, load, pack_bits, quantize, save
 from embcodec._native.checksum import crc32
 from embcodec._native.core import lib, pointer
-from embcodec.storage_checks import check_seal, checksum_of, sealed
+from embcodec.containers.checks import check_seal, checksum_of, sealed
 from hostile_files import zigzag
 
 X = np.random.default_rng(8).standard_normal((37, 20)).astype(np.float32)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from embcodec import Embeddings, FlatIndex, LowBitQuantizer, Scale, StorageError, load, quantize, save
-from embcodec.storage_checks import FREE_BYTES
-from embcodec.storage_tensors import read_tensors, write_tensors
+from embcodec.containers.checks import FREE_BYTES
+from embcodec.containers.tensors import read_tensors, write_tensors
 from hostile_files import (
     memory_within,
     npy,
@@ -249,7 +249,7 @@ def test_the_way_that_a_command_names_leads_on(tmp_path: Path, monkeypatch: pyte
 
     from embcodec.cli.command import main
 
-    monkeypatch.setattr("embcodec.storage_checks.FREE_BYTES", 1000)
+    monkeypatch.setattr("embcodec.containers.checks.FREE_BYTES", 1000)
     path = tmp_path / "a.npz"
     np.savez_compressed(path, values=np.zeros((1000, 64), np.float32))
     refused = CliRunner().invoke(main, ["info", str(path)])

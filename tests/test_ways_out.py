@@ -171,7 +171,7 @@ def unmapped(path: Path, **options: Any) -> Any:
 
     ec.save(path / "rows.npy", FLOATS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("embcodec.storage_arrays.memory_map.mmap", refuse)
+        patch.setattr("embcodec.containers.arrays.memory_map.mmap", refuse)
         return ec.load(path / "rows.npy", **options)
 
 
@@ -179,7 +179,7 @@ def swelling(path: Path, **options: Any) -> Any:
     """Load what is many times larger than its file."""
     np.savez_compressed(path / "zeros.npz", values=np.zeros((1000, 64), np.float32))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("embcodec.storage_checks.FREE_BYTES", 1000)
+        patch.setattr("embcodec.containers.checks.FREE_BYTES", 1000)
         return ec.load(path / "zeros.npz", **options)
 
 

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .containers import read_tensors, whole_number, write_tensors
 from .dtypes_arguments import as_path
 from .errors import StorageError
 from .index_arguments import check_alike, finite_rows
 from .index_rows import Part, Snapshot, as_ids
-from .storage_checks import whole_number
 from .storage_pack import is_packed, pack, unpack
-from .storage_tensors import read_tensors, write_tensors
 
 FORMAT = "embcodec index 1"
 

@@ -9,13 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .containers import (
+    check_max_bytes,
+    checked_array,
+    checked_texts,
+    flag,
+    read_npz,
+    replacing,
+    whole_number,
+    write_npz,
+)
 from .dtypes_arguments import as_path
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes, LowBitScheme
 from .lowbit_rotations import Rotation
-from .storage_atomic import replacing
-from .storage_checks import check_max_bytes, checked_array, checked_texts, flag, whole_number
-from .storage_numpy import read_npz, write_npz
 
 FORMAT = "embcodec quantizer 1"
 

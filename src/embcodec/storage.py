@@ -11,19 +11,33 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .containers import (
+    ELEMENTS,
+    FLOAT_DTYPES,
+    MOST_WORDS,
+    check_decoded,
+    check_max_bytes,
+    is_text,
+    read_bin,
+    read_npy,
+    read_npz,
+    read_tensors_and_others,
+    read_vecs,
+    replacing,
+    write_bin,
+    write_npy,
+    write_npz,
+    write_tensors_to,
+    write_vecs,
+)
 from .dtypes_arguments import as_path
 from .embeddings import Embeddings, of_floats
 from .errors import StorageError
 from .lowbit_codes import LowBitCodes
 from .scale import UNIT
-from .storage_atomic import replacing
-from .storage_checks import MOST_WORDS, check_decoded, check_max_bytes, is_text
 from .storage_columns import SCALES, as_tensors, check_no_scales, take_apart
-from .storage_numpy import FLOAT_DTYPES, read_npy, read_npz, write_npy, write_npz
 from .storage_pack import check_width, is_packed, pack, unpack
 from .storage_parquet import read_parquet, write_parquet
-from .storage_tensors import read_tensors_and_others, write_tensors_to
-from .storage_xvecs import ELEMENTS, read_bin, read_vecs, write_bin, write_vecs
 
 _TYPED = (".safetensors", ".npz", ".parquet")
 _LOW_BIT = (".safetensors", ".npz")

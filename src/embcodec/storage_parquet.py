@@ -9,8 +9,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .containers import Footer, check_decoded, check_seal, decoded_bytes, drop_seal, read_footer, sealed
 from .errors import StorageError
-from .storage_checks import check_decoded, check_seal, drop_seal, sealed
 from .storage_columns import (
     COLUMN,
     KEY,
@@ -23,7 +23,6 @@ from .storage_columns import (
     scales_in,
     schema_words,
 )
-from .storage_pages import Footer, decoded_bytes, read_footer
 
 
 def write_parquet(
@@ -61,7 +60,7 @@ def read_parquet(
     column : str, optional
         Name of the column; by default ``embedding``, a usual name, or the only column of lists.
     max_bytes : int, optional
-        How many bytes the column may take decoded; see :func:`~embcodec.storage_checks.check_decoded`.
+        How many bytes the column may take decoded; see :func:`~embcodec.containers.checks.check_decoded`.
 
 
     Raises

@@ -135,11 +135,11 @@ def encode(
 
     The body is JSON in any case; --json prints what was written where -o says it went.
     """
+    from ..containers import replacing
     from ..embeddings import Embeddings
     from ..errors import StorageError
     from ..response import encode_response
     from ..scale import UNIT
-    from ..storage_atomic import replacing
 
     if scale != "unit" and dtype not in ("int8", "uint8"):
         raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")

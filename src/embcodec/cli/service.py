@@ -144,8 +144,8 @@ def batch(
     whose each row is.
     """
     from ..batch import decode_batch
+    from ..containers import replacing
     from ..storage import save
-    from ..storage_atomic import replacing
 
     with progress_bar("decoding") as report:
         told = (lambda done, total: report(done, total, "decoding")) if report else None

@@ -153,8 +153,8 @@ def _print_advice(advice: Sequence[str], warnings: Sequence[str]) -> None:
 def _read_relevant(path: Path) -> list[Any]:
     import numpy as np
 
+    from ..containers import read_npy
     from ..errors import StorageError
-    from ..storage_numpy import read_npy
 
     with path.open("rb") as file:
         rows = read_npy(file, path.stat().st_size)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._version import __version__
+from ..containers import replacing
 from ..errors import EmbcodecError
-from ..storage_atomic import replacing
 from .figures import bars, cost_and_quality, intervals, shown
 from .intervals import Estimate
 from .results import Measurement, Study

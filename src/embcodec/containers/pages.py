@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import IO, Any
 
-from .errors import StorageError
-from .storage_thrift import read_struct
+from ..errors import StorageError
+from .thrift import read_struct
 
 _HEADER_BYTES = 1 << 13  # of a page, statistics included; more are read where these are not enough
 _LONGEST_HEADER = 1 << 24

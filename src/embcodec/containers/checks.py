@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native.checksum import crc32
-from .errors import StorageError
+from .._native.checksum import crc32
+from ..errors import StorageError
 
 MOST_EXPANSION = 64
 """How many times a file's size what it decodes to may be: vectors hardly compress, bombs do."""

@@ -21,11 +21,11 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native.floats import PAYLOADS
-from .errors import StorageError
-from .storage_arrays import as_bytes, mapped, read_array, widened
-from .storage_atomic import replacing
-from .storage_checks import check_shape, checksum_of, text_checksum
+from .._native.floats import PAYLOADS
+from ..errors import StorageError
+from .arrays import as_bytes, mapped, read_array, widened
+from .atomic import replacing
+from .checks import check_shape, checksum_of, text_checksum
 
 MAX_HEADER = 1 << 16
 """Longest header that is read, bytes: parsed JSON takes many times its text; a matrix needs some hundred."""

@@ -17,8 +17,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import StorageError
-from .storage_arrays import as_bytes, mapped, read_array
+from ..errors import StorageError
+from .arrays import as_bytes, mapped, read_array
 
 ELEMENTS = {".fbin": "<f4", ".u8bin": "|u1", ".i8bin": "|i1", ".fvecs": "<f4", ".bvecs": "|u1"}
 """The element type that each suffix stands for."""

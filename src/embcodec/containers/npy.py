@@ -14,10 +14,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ._native.floats import PAYLOADS
-from .errors import StorageError
-from .storage_arrays import mapped, read_array, widened
-from .storage_checks import check_decoded, check_shape
+from .._native.floats import PAYLOADS
+from ..errors import StorageError
+from .arrays import mapped, read_array, widened
+from .checks import check_decoded, check_shape
 
 _MAX_MEMBERS = 64
 
@@ -133,7 +133,7 @@ def read_npz(
     float_dtype : str, optional
         What nameless elements are.
     max_bytes : int, optional
-        How many bytes the arrays may take; see :func:`~embcodec.storage_checks.check_decoded`.
+        How many bytes the arrays may take; see :func:`~embcodec.containers.checks.check_decoded`.
 
     Returns
     -------

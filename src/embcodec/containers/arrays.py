@@ -8,8 +8,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native.floats import widen
-from .errors import StorageError
+from .._native.floats import widen
+from ..errors import StorageError
 
 _PIECE = 1 << 22  # bytes asked for at once: what a .npz inflates lies in memory twice
 
