@@ -19,8 +19,8 @@ from click.testing import CliRunner, Result
 from embcodec import FlatIndex, LowBitQuantizer, search
 from embcodec.cli.command import main
 from embcodec.embeddings import Embeddings
+from embcodec.files.storage import load, save
 from embcodec.response import decode_response
-from embcodec.storage import load, save
 from hostile import HostileServer, Received, echo, hostile_server, http
 
 COMMANDS = ("decode", "encode", "info", "search", "tradeoff", "embed", "batch", "serve", "demo")
@@ -178,7 +178,7 @@ def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch, vectors: Pa
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("embcodec.storage.load", interrupted)
+    monkeypatch.setattr("embcodec.files.storage.load", interrupted)
     done = run("info", vectors)
     assert (done.exit_code, done.stderr) == (130, "Interrupted\n")
 

@@ -10,7 +10,7 @@ import pytest
 
 from embcodec import encode_response
 from embcodec.embeddings import Embeddings
-from embcodec.storage import load, save
+from embcodec.files.storage import load, save
 from test_cli import run, run_json
 
 

@@ -19,8 +19,8 @@ from embcodec.containers.atomic import replacing
 from embcodec.containers.tensors import read_tensors, write_tensors
 from embcodec.embeddings import Embeddings
 from embcodec.errors import StorageError
+from embcodec.files.storage import SUFFIXES, load, save
 from embcodec.scale import Scale
-from embcodec.storage import SUFFIXES, load, save
 
 TYPED = (".safetensors", ".npz", ".parquet")
 random = np.random.default_rng(7)
@@ -324,7 +324,7 @@ def test_a_failed_step_leaves_the_old_file(tmp_path: Path, step: str, monkeypatc
         raise OSError(28, "No space left on device")
 
     if step == "write":
-        monkeypatch.setattr("embcodec.storage.write_tensors_to", fail)
+        monkeypatch.setattr("embcodec.files.storage.write_tensors_to", fail)
     else:
         monkeypatch.setattr(os, step, fail)
     with pytest.raises(OSError, match="No space"):
@@ -338,7 +338,7 @@ FULL = """
 import resource, signal, sys
 import numpy as np
 from embcodec.embeddings import Embeddings
-from embcodec.storage import load, save
+from embcodec.files.storage import load, save
 path, old, new = sys.argv[1], *(Embeddings(np.full((200, 16), value, np.float32)) for value in (1, 2))
 save(path, old)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -380,7 +380,7 @@ def test_mode_and_link_are_kept(tmp_path: Path) -> None:
 KILLED = """
 import sys, numpy as np
 from embcodec.embeddings import Embeddings
-from embcodec.storage import save
+from embcodec.files.storage import save
 kinds = [Embeddings(np.full((2000, 64), value, np.float32)) for value in (1, 2)]
 save(sys.argv[1], kinds[0])
 print("ready", flush=True)

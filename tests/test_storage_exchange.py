@@ -17,8 +17,8 @@ import pytest
 from embcodec import FlatIndex, LowBitQuantizer, Scale, decode_response, load, quantize, save, search
 from embcodec.embeddings import Embeddings
 from embcodec.errors import StorageError
-from embcodec.storage_columns import extension_type
-from embcodec.storage_exchange import (
+from embcodec.files.columns import extension_type
+from embcodec.files.exchange.stores import (
     from_arrow,
     from_pgvector,
     from_sqlite_vec,

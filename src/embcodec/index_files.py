@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from .containers import read_tensors, whole_number, write_tensors
 from .dtypes_arguments import as_path
 from .errors import StorageError
+from .files import is_packed, pack, unpack
 from .index_arguments import check_alike, finite_rows
 from .index_rows import Part, Snapshot, as_ids
-from .storage_pack import is_packed, pack, unpack
 
 FORMAT = "embcodec index 1"
 

@@ -84,7 +84,7 @@ def _part(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> NDArray[A
 
 
 def codes_of(arrays: Arrays, words: Mapping[str, str]) -> LowBitCodes:
-    """Return the codes that arrays and words stand for; see :func:`~embcodec.storage_pack.pack`.
+    """Return the codes that arrays and words stand for; see :func:`~embcodec.files.pack.pack`.
 
     Raises
     ------

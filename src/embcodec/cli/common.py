@@ -42,7 +42,7 @@ class _VectorsFile(_OutputFile):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from ..errors import StorageError
-        from ..storage import check_suffix
+        from ..files import check_suffix
 
         path = super().convert(value, param, ctx)
         try:
@@ -80,7 +80,7 @@ def read_rows(
     The environment's ``EMBCODEC_MAX_BYTES`` is how much memory it may ask for.
     """
     from ..errors import StorageError
-    from ..storage import load
+    from ..files import load
     from .words import reader_of_file
 
     limit = os.environ.get(_MAX_BYTES, "")

@@ -65,8 +65,8 @@ def decode(
 
     Lists or base64 is told by what is there. Without -o, --json prints the values as well.
     """
+    from ..files import save
     from ..response import decode_response
-    from ..storage import save
 
     service = changed_profile(profile, **packing)
     text = body.read()

@@ -65,7 +65,7 @@ def embed(
     The key is read from MISTRAL_API_KEY, or the profile's variable; no option takes it, since options show in the list
     of processes. Empty lines are not allowed.
     """
-    from ..storage import save
+    from ..files import save
 
     client = _client(_key(api_key_variable, api_key_file), base_url, profile)
     model = model or PROFILES[profile].default_model
@@ -145,7 +145,7 @@ def batch(
     """
     from ..batch import decode_batch
     from ..containers import replacing
-    from ..storage import save
+    from ..files import save
 
     with progress_bar("decoding") as report:
         told = (lambda done, total: report(done, total, "decoding")) if report else None
@@ -190,7 +190,7 @@ def _tell_failures(errors: Sequence[BatchLine]) -> None:
 def _save_answered(partial: Partial | None, output: Path) -> None:
     """Save what was answered before a failure beside `output`, and say which lines that is."""
     from ..client import merge
-    from ..storage import save
+    from ..files import save
 
     if partial is None or not partial.answered:
         return

@@ -9,9 +9,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .containers import Footer, check_decoded, check_seal, decoded_bytes, drop_seal, read_footer, sealed
-from .errors import StorageError
-from .storage_columns import (
+from ..containers import Footer, check_decoded, check_seal, decoded_bytes, drop_seal, read_footer, sealed
+from ..errors import StorageError
+from .columns import (
     COLUMN,
     KEY,
     SCALES,

@@ -16,13 +16,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .codec import parse_floats
-from .codec_ids import as_int64
-from .dtypes import OutputDtype
-from .dtypes_arguments import shown
-from .embeddings import Embeddings
-from .errors import DecodeError, StorageError
-from .storage_exchange_rows import as_blob, as_blobs, as_sequence, packed_bytes, sendable
+from ...codec import parse_floats
+from ...codec_ids import as_int64
+from ...dtypes import OutputDtype
+from ...dtypes_arguments import shown
+from ...embeddings import Embeddings
+from ...errors import DecodeError, StorageError
+from .rows import as_blob, as_blobs, as_sequence, packed_bytes, sendable
 
 _PGVECTOR_MOST = 16_000
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)

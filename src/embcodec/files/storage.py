@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .containers import (
+from ..containers import (
     ELEMENTS,
     FLOAT_DTYPES,
     MOST_WORDS,
@@ -30,14 +30,14 @@ from .containers import (
     write_tensors_to,
     write_vecs,
 )
-from .dtypes_arguments import as_path
-from .embeddings import Embeddings, of_floats
-from .errors import StorageError
-from .lowbit_codes import LowBitCodes
-from .scale import UNIT
-from .storage_columns import SCALES, as_tensors, check_no_scales, take_apart
-from .storage_pack import check_width, is_packed, pack, unpack
-from .storage_parquet import read_parquet, write_parquet
+from ..dtypes_arguments import as_path
+from ..embeddings import Embeddings, of_floats
+from ..errors import StorageError
+from ..lowbit_codes import LowBitCodes
+from ..scale import UNIT
+from .columns import SCALES, as_tensors, check_no_scales, take_apart
+from .pack import check_width, is_packed, pack, unpack
+from .parquet import read_parquet, write_parquet
 
 _TYPED = (".safetensors", ".npz", ".parquet")
 _LOW_BIT = (".safetensors", ".npz")

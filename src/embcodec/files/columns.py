@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .codec_tables import ARROW_NAME, holds_rows, of_arrow, one_chunk
-from .embeddings import Embeddings
-from .errors import StorageError
-from .scale import PER_VECTOR, UNIT
-from .storage_pack import Tensors, Words, pack
+from ..codec_tables import ARROW_NAME, holds_rows, of_arrow, one_chunk
+from ..embeddings import Embeddings
+from ..errors import StorageError
+from ..scale import PER_VECTOR, UNIT
+from .pack import Tensors, Words, pack
 
 COLUMN, SCALES, KEY = "embedding", "scale", b"embcodec"
 _USUAL = (COLUMN, "embeddings", "vector", "vectors", "emb")

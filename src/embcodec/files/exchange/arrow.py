@@ -6,11 +6,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .dtypes import BitOrder, SignedBytes
-from .embeddings import Embeddings
-from .errors import StorageError
-from .scale import Scale
-from .storage_columns import (
+from ...dtypes import BitOrder, SignedBytes
+from ...embeddings import Embeddings
+from ...errors import StorageError
+from ...scale import Scale
+from ..columns import (
     SCALES,
     as_tensors,
     check_no_scales,
@@ -21,8 +21,8 @@ from .storage_columns import (
     schema_words,
     typed_column,
 )
-from .storage_exchange_rows import sendable
-from .storage_pack import unpack
+from ..pack import unpack
+from .rows import sendable
 
 
 def to_arrow(embeddings: Embeddings | ArrayLike) -> Any:

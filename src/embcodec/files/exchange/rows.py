@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .codec_bits import reversed_bits
-from .embeddings import Embeddings, of_floats
-from .errors import StorageError
-from .lowbit_codes import LowBitCodes
-from .scale import UNIT
+from ...codec_bits import reversed_bits
+from ...embeddings import Embeddings, of_floats
+from ...errors import StorageError
+from ...lowbit_codes import LowBitCodes
+from ...scale import UNIT
 
 
 def sendable(rows: Any, store: str) -> Embeddings:

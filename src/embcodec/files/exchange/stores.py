@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .dtypes import OutputDtype, as_output_dtype
-from .embeddings import Embeddings
-from .errors import StorageError
-from .scale import Scale
-from .storage_exchange_arrow import from_arrow, to_arrow
-from .storage_exchange_pgvector import from_pgvector, to_pgvector, write_pgcopy
-from .storage_exchange_rows import as_blobs, checked_blobs, packed_bytes, refuse_scale, sendable
+from ...dtypes import OutputDtype, as_output_dtype
+from ...embeddings import Embeddings
+from ...errors import StorageError
+from ...scale import Scale
+from .arrow import from_arrow, to_arrow
+from .pgvector import from_pgvector, to_pgvector, write_pgcopy
+from .rows import as_blobs, checked_blobs, packed_bytes, refuse_scale, sendable
 
 __all__ = [
     "from_arrow",
