@@ -14,7 +14,7 @@ from ..codes import row_norms
 from ..codes_precision import unwarned
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
-from ..index_search import HAMMING_MULTIPLIER
+from ..index import HAMMING_MULTIPLIER
 from ..lowbit import LowBitQuantizer
 from ..quantize import quantize, truncate
 from .pipeline import Pipeline, timed

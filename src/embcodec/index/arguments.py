@@ -6,18 +6,18 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from . import codes as code_arrays
-from ._native import bits as native_bits
-from .codec_ids import as_int64
-from .dtypes import OutputDtype
-from .dtypes_arguments import shown
-from .embeddings import Embeddings, Encoder, replace_values
-from .errors import CodeMismatchError
-from .index_rows import Rows, Snapshot
-from .lowbit_codes import LowBitCodes
-from .scale import PER_VECTOR
-from .search import as_embeddings, as_mask
-from .search_ways import way_to
+from .. import codes as code_arrays
+from .._native import bits as native_bits
+from ..codec_ids import as_int64
+from ..dtypes import OutputDtype
+from ..dtypes_arguments import shown
+from ..embeddings import Embeddings, Encoder, replace_values
+from ..errors import CodeMismatchError
+from ..lowbit_codes import LowBitCodes
+from ..scale import PER_VECTOR
+from ..search import as_embeddings, as_mask
+from ..search_ways import way_to
+from .rows import Rows, Snapshot
 
 
 def finite_rows(rows: Rows | ArrayLike, name: str) -> Rows:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .containers import read_tensors, whole_number, write_tensors
-from .dtypes_arguments import as_path
-from .errors import StorageError
-from .files import is_packed, pack, unpack
-from .index_arguments import check_alike, finite_rows
-from .index_rows import Part, Snapshot, as_ids
+from ..containers import read_tensors, whole_number, write_tensors
+from ..dtypes_arguments import as_path
+from ..errors import StorageError
+from ..files import is_packed, pack, unpack
+from .arguments import check_alike, finite_rows
+from .rows import Part, Snapshot, as_ids
 
 FORMAT = "embcodec index 1"
 

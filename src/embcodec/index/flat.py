@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .codec_ids import as_int64
-from .dtypes import OutputDtype
-from .embeddings import Embeddings, Encoder
-from .index_arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
-from .index_files import read_index, write_index
-from .index_rows import Part, Rows, Snapshot, as_ids
-from .index_search import staged
-from .lowbit_codes import LowBitCodes
-from .search import SearchResult, as_queries
-from .search_bounds import BoundedResult
+from ..codec_ids import as_int64
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings, Encoder
+from ..lowbit_codes import LowBitCodes
+from ..search import SearchResult, as_queries
+from ..search_bounds import BoundedResult
+from .arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
+from .files import read_index, write_index
+from .rows import Part, Rows, Snapshot, as_ids
+from .stages import staged
 
 
 class FlatIndex:

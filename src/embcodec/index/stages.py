@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .dtypes import OutputDtype
-from .dtypes_arguments import as_real
-from .embeddings import Embeddings
-from .errors import CodeMismatchError
-from .index_arguments import encoded, for_both
-from .index_rows import Part, Snapshot
-from .lowbit_codes import LowBitCodes
-from .lowbit_queries import coded_like_rows
-from .search import SearchResult, as_count, best_of, rescored, restrict
-from .search_bounds import BoundedResult, Bounds, rescored_by_bounds
-from .search_plan import plan
+from ..dtypes import OutputDtype
+from ..dtypes_arguments import as_real
+from ..embeddings import Embeddings
+from ..errors import CodeMismatchError
+from ..lowbit_codes import LowBitCodes
+from ..lowbit_queries import coded_like_rows
+from ..search import SearchResult, as_count, best_of, rescored, restrict
+from ..search_bounds import BoundedResult, Bounds, rescored_by_bounds
+from ..search_plan import plan
+from .arguments import encoded, for_both
+from .rows import Part, Snapshot
 
 HAMMING_MULTIPLIER = 5
 """Candidates of the Hamming stage for each that the float query on the same bits keeps."""

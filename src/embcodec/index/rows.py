@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import scan as native
-from ._native.search import squares
-from .codec_ids import as_int64
-from .embeddings import Embeddings, replace_values
-from .lowbit_codes import LowBitCodes
-from .scale import PER_VECTOR, Scale
+from .._native import scan as native
+from .._native.search import squares
+from ..codec_ids import as_int64
+from ..embeddings import Embeddings, replace_values
+from ..lowbit_codes import LowBitCodes
+from ..scale import PER_VECTOR, Scale
 
 Rows = Embeddings | LowBitCodes
 
