@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from embcodec.search import search
+from embcodec.scan.search import search
 from embcodec.tradeoff.codes import LowBit, standard_pipelines
 from embcodec.tradeoff.intervals import GAIN_STEP, Estimate, PerQuery, mean_interval, overlap_interval, ratio_interval
 from embcodec.tradeoff.measures import ndcg, overlap

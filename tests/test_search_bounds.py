@@ -107,7 +107,7 @@ def test_how_many_rows_are_scored(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_bounds_hold_as_often_as_they_say(bits: int, rotation: str, center: str) -> None:
     """No row's exact score is above its reach, but for a part of the queries that the confidence allows."""
-    from embcodec.search_bounds import Bounds
+    from embcodec.scan.bounds import Bounds
 
     documents, queries = real_set(size(rotation))
     codes = real_codes(bits, rotation, center)

@@ -12,7 +12,7 @@ import pytest
 
 from embcodec.embeddings import Embeddings
 from embcodec.quantize import quantize
-from embcodec.search import search
+from embcodec.scan.search import search
 from embcodec.tradeoff.inputs import same_directions
 from embcodec.tradeoff.intervals import (
     GAIN_STEP,

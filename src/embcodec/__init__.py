@@ -70,10 +70,7 @@ from .quantize_calibrate import calibrate
 from .response import decode_response, encode_response
 from .response_decoder import EmbeddingResponse
 from .scale import Scale
-from .search import SearchResult, search
-from .search_bounds import BoundedResult
-from .search_range import RangeResult, range_search
-from .search_rescore import rescore
+from .scan import BoundedResult, RangeResult, SearchResult, range_search, rescore, search
 from .service import Usage, service_error
 
 __version__ = "0.1.0"
@@ -90,7 +87,7 @@ _LAZY: dict[str, str] = {
     "AsyncClient": "client",
     "Client": "client",
     "FlatIndex": "index",
-    "compile_metric": "jit",
+    "compile_metric": "scan",
     "load": "files",
     "save": "files",
     "run_demo": "tradeoff",

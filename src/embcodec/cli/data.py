@@ -249,7 +249,7 @@ def search(
     rows = read_rows(
         corpus, corpus_dtype, remedy="say --corpus-dtype", column=corpus_column, column_option="--corpus-column"
     )
-    from ..search import search as find
+    from ..scan import search as find
 
     try:
         found = find(asked, rows, k, metric=metric, threads=threads)

@@ -94,7 +94,7 @@ def conversions(rows: Rows, sample: int) -> tuple[list[dict[str, Any]], str | No
     if len(floats) < _LEAST_ROWS:
         return [], f"{len(floats)} rows of the sample are not zero: at least {_LEAST_ROWS} are needed"
     from ..quantize import quantize
-    from ..search import search
+    from ..scan import search
 
     asked = floats[_spread(len(floats), _ASKED)]
     truth = search(asked, floats, _NEIGHBOURS, metric="cosine").indices
@@ -129,7 +129,7 @@ def _low_bit(sample: Floats) -> Iterator[tuple[str, Callable[[Floats], Rows]]]:
 def _kept(
     label: str, encode: Callable[[Floats], Rows], floats: Floats, asked: Floats, truth: NDArray[np.int64]
 ) -> dict[str, Any]:
-    from ..search import search
+    from ..scan import search
     from ..tradeoff import overlap
 
     lengths = np.linalg.norm(floats, axis=1)

@@ -15,8 +15,7 @@ from ..embeddings import Embeddings, Encoder, replace_values
 from ..errors import CodeMismatchError
 from ..lowbit_codes import LowBitCodes
 from ..scale import PER_VECTOR
-from ..search import as_embeddings, as_mask
-from ..search_ways import way_to
+from ..scan import as_embeddings, as_mask, way_to
 from .rows import Rows, Snapshot
 
 

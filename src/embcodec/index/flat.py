@@ -13,8 +13,7 @@ from ..codec_ids import as_int64
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings, Encoder
 from ..lowbit_codes import LowBitCodes
-from ..search import SearchResult, as_queries
-from ..search_bounds import BoundedResult
+from ..scan import BoundedResult, SearchResult, as_queries
 from .arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
 from .files import read_index, write_index
 from .rows import Part, Rows, Snapshot, as_ids

@@ -13,9 +13,7 @@ from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
 from ..lowbit_codes import LowBitCodes
 from ..lowbit_queries import coded_like_rows
-from ..search import SearchResult, as_count, best_of, rescored, restrict
-from ..search_bounds import BoundedResult, Bounds, rescored_by_bounds
-from ..search_plan import plan
+from ..scan import BoundedResult, Bounds, SearchResult, as_count, best_of, plan, rescored, rescored_by_bounds, restrict
 from .arguments import encoded, for_both
 from .rows import Part, Snapshot
 

@@ -17,7 +17,7 @@ from .._native.core import active_isa
 from ..client import Client
 from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings
-from ..search import search
+from ..scan import search
 from ..server import running_server
 from .corpus import docstring_pairs
 from .demo_wire import WireMeasurement, as_studied, check_same, measure_body, measure_codes

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..lowbit_codes import LowBitCodes
-from ..search import search
-from ..search_rescore import rescore
+from ..scan import rescore, search
 
 T = TypeVar("T")
 _BUDGET = 0.05

@@ -6,11 +6,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .codec_ids import as_whole
-from .embeddings import Embeddings
-from .lowbit_codes import LowBitCodes
+from ..codec_ids import as_whole
+from ..embeddings import Embeddings
+from ..lowbit_codes import LowBitCodes
+from .bounds import Bounds, rescored_by_bounds
 from .search import SearchResult, as_queries, as_rows, rescored
-from .search_bounds import Bounds, rescored_by_bounds
 
 
 def rescore(

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._native import search as native
-from ._native.scan import Scan
-from .dtypes_arguments import as_real
-from .embeddings import Embeddings
-from .lowbit_codes import LowBitCodes
+from .._native import search as native
+from .._native.scan import Scan
+from ..dtypes_arguments import as_real
+from ..embeddings import Embeddings
+from ..lowbit_codes import LowBitCodes
+from .plan import lower_is_better, plan
 from .search import as_queries, as_rows, final_scores, refuse_overflow, restrict, short_repr
-from .search_plan import lower_is_better, plan
 
 
 class RangeResult(NamedTuple):

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._native import search as native
-from ._native.scan import Scan
-from .codec_bits import as_array
-from .codec_ids import mask_or_numbers
-from .dtypes_arguments import shown
-from .embeddings import Embeddings, of_floats
-from .errors import CodeMismatchError
-from .lowbit_codes import LowBitCodes
-from .search_plan import plan
+from .._native import search as native
+from .._native.scan import Scan
+from ..codec_bits import as_array
+from ..codec_ids import mask_or_numbers
+from ..dtypes_arguments import shown
+from ..embeddings import Embeddings, of_floats
+from ..errors import CodeMismatchError
+from ..lowbit_codes import LowBitCodes
+from .plan import plan
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
 _SPARSE = 8
@@ -70,7 +70,7 @@ def search(
         ``"cosine"`` (default for numbers; 0 for a row or query of length 0; other rows have lengths of 1e-33 .. 1e33),
         ``"dot"``, ``"l2"`` (the squared Euclidean distance, as Faiss has it), ``"hamming"`` (default for bits; a
         distance), ``"jaccard"`` (a distance: 1 - intersection / union of set bits, 0 for two empty rows), or what
-        :func:`embcodec.jit.compile_metric` returns. Bits count as -1 and +1 in cosine, dot and l2.
+        :func:`embcodec.scan.metric.compile_metric` returns. Bits count as -1 and +1 in cosine, dot and l2.
     mask : array-like of bool (n,) or of int, optional
         Which rows count: one boolean a row, or their numbers, each once (integers 0 and 1 are row numbers too, not
         booleans: ``.astype(bool)`` makes them such).

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .dtypes import OutputDtype
-from .embeddings import Embeddings
-from .scale import PER_VECTOR, RANGES
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from ..scale import PER_VECTOR, RANGES
 
 
 def way_to(name: str, rows: Embeddings, whose: str) -> str:

@@ -7,17 +7,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import hamming
-from ._native import scan as native
-from ._native.bits import bit_flags
-from .dtypes import OutputDtype
-from .dtypes_arguments import meant, one_of, shown
-from .embeddings import Embeddings
-from .errors import CodeMismatchError
-from .lowbit_codes import LowBitCodes
-from .lowbit_queries import LowBitQueries, prepare_queries
-from .scale import PER_VECTOR, RANGES
-from .search_ways import way_to, way_to_dimension
+from .._native import hamming
+from .._native import scan as native
+from .._native.bits import bit_flags
+from ..dtypes import OutputDtype
+from ..dtypes_arguments import meant, one_of, shown
+from ..embeddings import Embeddings
+from ..errors import CodeMismatchError
+from ..lowbit_codes import LowBitCodes
+from ..lowbit_queries import LowBitQueries, prepare_queries
+from ..scale import PER_VECTOR, RANGES
+from .ways import way_to, way_to_dimension
 
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
 Precision = Literal["int8", "float32"]
@@ -67,7 +67,7 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
         words = f"{known}, or a compiled function{meant(metric, METRICS)}"
         raise ValueError(f"unknown metric {metric!r}; known are {words}")
     if not isinstance(metric, str):
-        from . import jit
+        from . import metric as jit
 
         metric = jit.as_metric(metric)
     _check_pair(queries, corpus, metric)
