@@ -10,7 +10,7 @@ import pytest
 
 from embcodec.client import transport as client_transport
 from embcodec.client.client import AsyncClient, Client
-from embcodec.response import EmbeddingResponse
+from embcodec.wire.response import EmbeddingResponse
 
 Embed = Callable[..., EmbeddingResponse]
 

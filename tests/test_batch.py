@@ -17,13 +17,13 @@ from embcodec import (
     Embeddings,
     ServiceError,
     Usage,
-    batch_plain,
-    batch_writer,
     decode_batch,
     encode_response,
     iter_batch,
     write_batch,
 )
+from embcodec.wire.batch import plain as batch_plain
+from embcodec.wire.batch import writer as batch_writer
 
 
 def rows(seed: int, count: int = 1, dimension: int = 16) -> np.ndarray:

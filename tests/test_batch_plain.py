@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from embcodec import Embeddings, batch_lines, batch_plain, decode_batch, encode_response
+from embcodec import Embeddings, decode_batch, encode_response
+from embcodec.wire.batch import lines as batch_lines
+from embcodec.wire.batch import plain as batch_plain
 
 Values = np.random.default_rng(5).standard_normal((64, 3)).astype(np.float32)
 

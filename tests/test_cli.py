@@ -20,7 +20,7 @@ from embcodec import FlatIndex, LowBitQuantizer, search
 from embcodec.cli.command import main
 from embcodec.embeddings import Embeddings
 from embcodec.files.storage import load, save
-from embcodec.response import decode_response
+from embcodec.wire.response import decode_response
 from hostile import HostileServer, Received, echo, hostile_server, http
 
 COMMANDS = ("decode", "encode", "info", "search", "tradeoff", "embed", "batch", "serve", "demo")

@@ -21,7 +21,7 @@ from clients import embed, short_waits
 from embcodec import EmbcodecError
 from embcodec.cli.command import main
 from embcodec.client.client import AsyncClient, Client
-from embcodec.client_secret import Secret, without_credentials
+from embcodec.wire.secret import Secret, without_credentials
 from hostile import Reply, answer, hostile_server, http, silence
 
 __all__ = ["embed", "short_waits"]

@@ -16,7 +16,7 @@ from embcodec import Embeddings, Usage, decode_response, encode_response, quanti
 from embcodec.dtypes import OutputDtype
 from embcodec.errors import DecodeError
 from embcodec.profiles import PROFILES, Profile
-from embcodec.service import retry_after, service_error
+from embcodec.wire.service import retry_after, service_error
 
 DTYPES = tuple(map(str, OutputDtype))
 

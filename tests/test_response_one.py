@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embcodec import DecodeError, Embeddings, ServiceError, decode_response, encode_response
-from embcodec.response_decoder import Decoder
+from embcodec.wire.decoder import Decoder
 
 WIDTH = 12
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from embcodec import PROFILES, DecodeError, Embeddings, Profile, ServiceError, decode_octets, decode_response
-from embcodec.response import service_error
+from embcodec.wire.response import service_error
 
 BODY = b'{"data":[{"index":0,"embedding":[1,2]}],"model":"m"}'
 

@@ -67,23 +67,21 @@ from .errors import (
 from .profiles import PROFILES, Profile
 from .quantize import dequantize, quantize, truncate
 from .quantize_calibrate import calibrate
-from .response import decode_response, encode_response
-from .response_decoder import EmbeddingResponse
 from .scale import Scale
 from .scan import BoundedResult, RangeResult, SearchResult, range_search, rescore, search
-from .service import Usage, service_error
+from .wire import EmbeddingResponse, Usage, decode_response, encode_response, service_error
 
 __version__ = "0.1.0"
 
 # Names of modules that are heavier than a decoder needs: imported when first asked for.
 _LAZY: dict[str, str] = {
-    "BatchLine": "batch",
-    "decode_octets": "response_octets",
+    "BatchLine": "wire.batch",
+    "decode_octets": "wire",
     "LowBitCodes": "lowbit_codes",
     "LowBitQuantizer": "lowbit",
-    "BatchResult": "batch",
-    "decode_batch": "batch",
-    "iter_batch": "batch",
+    "BatchResult": "wire.batch",
+    "decode_batch": "wire.batch",
+    "iter_batch": "wire.batch",
     "AsyncClient": "client",
     "Client": "client",
     "FlatIndex": "index",
@@ -102,7 +100,7 @@ _LAZY: dict[str, str] = {
     "Study": "tradeoff",
     "study": "tradeoff",
     "docstring_pairs": "tradeoff",
-    "write_batch": "batch",
+    "write_batch": "wire.batch",
 }
 
 __all__ = [

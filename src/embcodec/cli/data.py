@@ -66,7 +66,7 @@ def decode(
     Lists or base64 is told by what is there. Without -o, --json prints the values as well.
     """
     from ..files import save
-    from ..response import decode_response
+    from ..wire import decode_response
 
     service = changed_profile(profile, **packing)
     text = body.read()
@@ -138,8 +138,8 @@ def encode(
     from ..containers import replacing
     from ..embeddings import Embeddings
     from ..errors import StorageError
-    from ..response import encode_response
     from ..scale import UNIT
+    from ..wire import encode_response
 
     if scale != "unit" and dtype not in ("int8", "uint8"):
         raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")

@@ -17,9 +17,9 @@ from .common import DTYPES, ENCODINGS, EXISTING, OUTPUT, VECTORS_OUTPUT, as_json
 from .words import in_options, words_of
 
 if TYPE_CHECKING:
-    from ..batch_lines import BatchLine
     from ..client import Client, Partial
-    from ..client_secret import Secret
+    from ..wire import Secret
+    from ..wire.batch import BatchLine
 
 _MOST_TOLD = 10  # failures, and reasons for them
 _profile = click.option(
@@ -143,9 +143,9 @@ def batch(
     Rows are in the order of RESULTS, which is seldom that of the requests, and lines that failed leave none: --ids says
     whose each row is.
     """
-    from ..batch import decode_batch
     from ..containers import replacing
     from ..files import save
+    from ..wire.batch import decode_batch
 
     with progress_bar("decoding") as report:
         told = (lambda done, total: report(done, total, "decoding")) if report else None
@@ -211,7 +211,7 @@ def _save_answered(partial: Partial | None, output: Path) -> None:
 
 def _key(variable: str | None, file: Path | None) -> Secret | None:
     """Return the key that the options lead to, if they do; no variable of a frame ever holds it as text."""
-    from ..client_secret import Secret
+    from ..wire import Secret
 
     if variable is not None and file is not None:
         raise click.UsageError("the key comes from --api-key-variable or from --api-key-file, not from both")

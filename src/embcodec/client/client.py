@@ -11,9 +11,8 @@ from concurrent import futures
 from contextlib import closing
 from typing import Any, Self
 
-from ..client_secret import Secret, without_credentials
 from ..profiles import Profile
-from ..response_decoder import EmbeddingResponse
+from ..wire import EmbeddingResponse, Secret, without_credentials
 from .job import Job, Outcome, Partial, Progress, send
 from .order import make_order
 from .settings import Settings, make_settings

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..embeddings import Embeddings
 from ..errors import ServiceError, TransportError
-from ..response_decoder import EmbeddingResponse
+from ..wire import EmbeddingResponse
 from .order import Order, is_too_large, merge
 from .split import Batch, halves, split_texts
 from .transport import Transport

@@ -13,9 +13,7 @@ import numpy as np
 from ..dtypes import EncodingFormat, OutputDtype, as_dimension
 from ..embeddings import Embeddings
 from ..errors import DecodeError, EmbcodecError, ServiceError, TransportError
-from ..response import decode_response
-from ..response_decoder import EmbeddingResponse
-from ..service import Usage, service_error
+from ..wire import EmbeddingResponse, Usage, decode_response, service_error
 from .reply import Reply
 from .settings import Settings
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..client_secret import Secret, keep_out_of_logs
 from ..dtypes_arguments import as_real, as_whole
 from ..profiles import Profile, resolve_profile
+from ..wire import Secret, keep_out_of_logs
 
 _LOG = logging.getLogger("embcodec.client")
 

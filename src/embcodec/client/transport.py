@@ -18,8 +18,8 @@ import httpx2
 import stamina
 
 from .._version import __version__
-from ..client_secret import Secret
 from ..errors import EmbcodecError, ServiceError, TransportError
+from ..wire import Secret
 from .reply import Reply, UnreadableError, read_reply
 from .settings import Settings
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..dtypes import OutputDtype
 from ..quantize import quantize
-from ..response import encode_response
+from ..wire import encode_response
 from .model import DEFAULT_MODEL, CachedModel, EmbeddingModel, load_model
 from .request import EmbeddingRequest, RefusalError, parse_request
 

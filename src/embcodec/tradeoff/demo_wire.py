@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings
 from ..errors import DecodeError, ServiceError
-from ..response import decode_response
+from ..wire import decode_response
 from .intervals import GAIN_STEP, Estimate, mean_interval, overlap_interval
 from .measures import ndcg, overlap
 from .pipeline import Pipeline, timed

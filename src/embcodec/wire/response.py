@@ -7,15 +7,15 @@ from typing import Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
 
-from ._native.core import default_threads
-from ._native.floats import PAYLOADS, narrow
-from ._native.response_write import write_rows
-from .dtypes import EncodingFormat, OutputDtype, as_dimension, as_encoding_format
-from .dtypes_arguments import shown
-from .embeddings import Embeddings, of_floats
-from .profiles import Profile, resolve_profile
-from .response_decoder import EmbeddingResponse, decoder_for
-from .scale import UNIT
+from .._native.core import default_threads
+from .._native.floats import PAYLOADS, narrow
+from .._native.response_write import write_rows
+from ..dtypes import EncodingFormat, OutputDtype, as_dimension, as_encoding_format
+from ..dtypes_arguments import shown
+from ..embeddings import Embeddings, of_floats
+from ..profiles import Profile, resolve_profile
+from ..scale import UNIT
+from .decoder import EmbeddingResponse, decoder_for
 from .service import Usage, service_error
 
 __all__ = ["EmbeddingResponse", "Usage", "decode_response", "encode_response", "service_error"]

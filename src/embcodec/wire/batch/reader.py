@@ -10,18 +10,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .batch_errors import BatchErrors
-from .batch_lines import BUFFER, MOST_LINE_BYTES, BatchLine, LineFile, line_of
-from .batch_plain import PlainLines
-from .batch_rows import GrowingRows
-from .batch_writer import write_batch
-from .dtypes import EncodingFormat
-from .dtypes_arguments import as_path
-from .embeddings import Embeddings, replace_values
-from .errors import DecodeError
-from .profiles import Profile
-from .response_decoder import Decoder
-from .service import Usage
+from ...dtypes import EncodingFormat
+from ...dtypes_arguments import as_path
+from ...embeddings import Embeddings, replace_values
+from ...errors import DecodeError
+from ...profiles import Profile
+from ..decoder import Decoder
+from ..service import Usage
+from .errors import BatchErrors
+from .lines import BUFFER, MOST_LINE_BYTES, BatchLine, LineFile, line_of
+from .plain import PlainLines
+from .rows import GrowingRows
+from .writer import write_batch
 
 __all__ = ["BatchLine", "BatchResult", "decode_batch", "iter_batch", "write_batch"]
 

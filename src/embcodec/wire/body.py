@@ -6,8 +6,8 @@ import os
 import re
 from typing import Any
 
-from ._native.response_layout import BOM
-from .errors import DecodeError
+from .._native.response_layout import BOM
+from ..errors import DecodeError
 
 _HEADS = (
     (b"<", "HTML or XML"),

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from io import BufferedReader, FileIO
 from typing import Any
 
-from ._native.response_layout import BOM
-from .dtypes_arguments import as_whole
-from .errors import DecodeError, ServiceError
-from .response_body import kind_of_bytes
-from .response_decoder import Decoder, EmbeddingResponse
-from .service import service_error
+from ..._native.response_layout import BOM
+from ...dtypes_arguments import as_whole
+from ...errors import DecodeError, ServiceError
+from ..body import kind_of_bytes
+from ..decoder import Decoder, EmbeddingResponse
+from ..service import service_error
 
 MOST_LINE_BYTES = 1 << 28  # 2,048 texts of 4,096 dimensions as text take 180 MB
 BUFFER = 1 << 19  # bytes of a file: a part of L2

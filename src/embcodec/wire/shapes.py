@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .dtypes import OutputDtype
-from .profiles import PROFILES, Profile
+from ..dtypes import OutputDtype
+from ..profiles import PROFILES, Profile
 
 _MOST_KEYS, _KEY_LENGTH = 6, 40
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")

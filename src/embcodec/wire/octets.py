@@ -10,16 +10,16 @@ from typing import Any, Literal, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import bits as native_bits
-from ._native import floats as native
-from ._native.response_hints import misread_row
-from .dtypes import as_dimension
-from .dtypes_arguments import one_of
-from .embeddings import Embeddings
-from .errors import DecodeError, NotFiniteError
-from .profiles import Profile, resolve_profile
-from .response_body import as_bytes, as_text
-from .response_decoder import EmbeddingResponse
+from .._native import bits as native_bits
+from .._native import floats as native
+from .._native.response_hints import misread_row
+from ..dtypes import as_dimension
+from ..dtypes_arguments import one_of
+from ..embeddings import Embeddings
+from ..errors import DecodeError, NotFiniteError
+from ..profiles import Profile, resolve_profile
+from .body import as_bytes, as_text
+from .decoder import EmbeddingResponse
 from .service import Usage
 
 

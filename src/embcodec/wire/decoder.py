@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import core
-from ._native.base64 import NO_PADDING, URLSAFE
-from ._native.floats import PAYLOADS
-from ._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
-from ._native.response_one import OneRow
-from ._native.response_read import read_rows
-from .dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
-from .dtypes_arguments import one_of
-from .embeddings import Embeddings, coded
-from .errors import DecodeError
-from .profiles import Profile, resolve_profile
-from .response_body import as_bytes, as_text, what_came
-from .response_shapes import missing_rows, no_strings
-from .scale import UNIT_SCALE
+from .._native import core
+from .._native.base64 import NO_PADDING, URLSAFE
+from .._native.floats import PAYLOADS
+from .._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
+from .._native.response_one import OneRow
+from .._native.response_read import read_rows
+from ..dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
+from ..dtypes_arguments import one_of
+from ..embeddings import Embeddings, coded
+from ..errors import DecodeError
+from ..profiles import Profile, resolve_profile
+from ..scale import UNIT_SCALE
+from .body import as_bytes, as_text, what_came
 from .service import Usage, looks_like_error, service_error
+from .shapes import missing_rows, no_strings
 
 MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
 _FLOAT, _BASE64 = EncodingFormat.FLOAT, EncodingFormat.BASE64
@@ -117,7 +117,7 @@ class Decoder:
         self._layouts: dict[tuple[str, str], Layout] = {}
 
     def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
-        """Decode a body: see :func:`~embcodec.response.decode_response`."""
+        """Decode a body: see :func:`~embcodec.wire.response.decode_response`."""
         text = as_bytes(body)
         try:
             rows, document = self.read(text, threads=threads)

@@ -9,11 +9,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._native.response_hints import misread
-from ._native.response_lines import LineReader
-from .embeddings import Embeddings
-from .response_decoder import Decoder
-from .service import Usage
+from ..._native.response_hints import misread
+from ..._native.response_lines import LineReader
+from ...embeddings import Embeddings
+from ..decoder import Decoder
+from ..service import Usage
 
 _SCRATCH = 1 << 18  # bytes of rows at once: a part of L2
 _MOST_LINES = 1 << 20

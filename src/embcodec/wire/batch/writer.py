@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .containers import replacing
+from ...containers import replacing
 
 OPENAI_MOST_REQUESTS = 50_000
 

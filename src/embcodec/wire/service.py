@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ServiceError
+from ..errors import ServiceError
 
 _MESSAGE_CHARS = 2000
 _LABEL_CHARS = 200

@@ -6,8 +6,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
-from .batch_lines import BatchLine
-from .errors import DecodeError, ServiceError
+from ...errors import DecodeError, ServiceError
+from .lines import BatchLine
 
 _NONE = -1
 

@@ -1,0 +1,19 @@
+"""What services send and are sent: bodies, their errors, the key."""
+
+from .decoder import EmbeddingResponse
+from .octets import decode_octets
+from .response import decode_response, encode_response
+from .secret import Secret, keep_out_of_logs, without_credentials
+from .service import Usage, service_error
+
+__all__ = [
+    "EmbeddingResponse",
+    "Secret",
+    "Usage",
+    "decode_octets",
+    "decode_response",
+    "encode_response",
+    "keep_out_of_logs",
+    "service_error",
+    "without_credentials",
+]
