@@ -98,7 +98,7 @@ def test_calibration_refusals() -> None:
 CALIBRATE = """
 import sys
 import numpy as np, embcodec
-import embcodec.jit_calibrate
+import embcodec.quantizers.calibrate_jit
 if len(sys.argv) > 1:  # the cache's folder is lost after Numba has found it
     import os
     os.rename(sys.argv[1], sys.argv[1] + "2")

@@ -20,7 +20,7 @@ from embcodec import (
     save,
     search,
 )
-from embcodec.lowbit_queries import coded_like_rows
+from embcodec.quantizers.lowbit.queries import coded_like_rows
 
 
 def rows(n: int, dimension: int = 48, seed: int = 0) -> np.ndarray:

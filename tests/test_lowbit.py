@@ -26,8 +26,8 @@ from embcodec import (
 )
 from embcodec._native import core
 from embcodec._native import lowbit as native
-from embcodec.lowbit_levels import levels_of
-from embcodec.lowbit_rotations import learned_blocks, learned_rotation, random_rotation, whitened
+from embcodec.quantizers.lowbit.levels import levels_of
+from embcodec.quantizers.lowbit.rotations import learned_blocks, learned_rotation, random_rotation, whitened
 from shapes import DIMENSIONS
 
 DATA = Path(__file__).parent / "data"

@@ -11,8 +11,8 @@ import pytest
 
 from embcodec import LowBitQuantizer, StorageError
 from embcodec._native import lowbit as native
-from embcodec.lowbit_codes import LowBitScheme
-from embcodec.lowbit_rotations import Rotation
+from embcodec.quantizers.lowbit.codes import LowBitScheme
+from embcodec.quantizers.lowbit.rotations import Rotation
 from hostile_files import with_arrays
 
 D = 80

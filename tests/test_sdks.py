@@ -13,7 +13,7 @@ import pytest
 
 from embcodec.client.client import Client
 from embcodec.codec import decode_base64
-from embcodec.quantize import quantize
+from embcodec.quantizers.quantize import quantize
 from embcodec.server.app import RunningServer, running_server
 from embcodec.server.model import DEFAULT_MODEL, HashModel, UniversalSentenceEncoder
 

@@ -124,8 +124,8 @@ def test_bounds_hold_as_often_as_they_say(bits: int, rotation: str, center: str)
 @pytest.mark.parametrize("center", ["none", "mean"])
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_what_no_row_is_beyond(monkeypatch: pytest.MonkeyPatch, bits: int, center: str, odd: bool) -> None:
-    from embcodec import lowbit_errors
-    from embcodec.lowbit_queries import prepare_queries
+    from embcodec.quantizers.lowbit import errors as lowbit_errors
+    from embcodec.quantizers.lowbit.queries import prepare_queries
 
     monkeypatch.setattr(lowbit_errors, "_BLOCK_ROWS", 100)
     x = np.random.default_rng(bits).standard_normal((333, 40)).astype(np.float32)

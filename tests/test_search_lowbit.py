@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embcodec import BoundedResult, CodeMismatchError, FlatIndex, LowBitCodes, LowBitQuantizer, rescore, search
-from embcodec.lowbit_queries import prepare_queries
+from embcodec.quantizers.lowbit.queries import prepare_queries
 
 METRICS = ("cosine", "dot", "l2")
 LENGTHS = (0.01, 0.3, 1.0, 7.0, 1000.0)

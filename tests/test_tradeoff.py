@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from embcodec.embeddings import Embeddings
-from embcodec.quantize import quantize
+from embcodec.quantizers.quantize import quantize
 from embcodec.scan.search import search
 from embcodec.tradeoff.inputs import same_directions
 from embcodec.tradeoff.intervals import (

@@ -65,8 +65,7 @@ from .errors import (
     TransportError,
 )
 from .profiles import PROFILES, Profile
-from .quantize import dequantize, quantize, truncate
-from .quantize_calibrate import calibrate
+from .quantizers import calibrate, dequantize, quantize, truncate
 from .scale import Scale
 from .scan import BoundedResult, RangeResult, SearchResult, range_search, rescore, search
 from .wire import EmbeddingResponse, Usage, decode_response, encode_response, service_error
@@ -77,8 +76,8 @@ __version__ = "0.1.0"
 _LAZY: dict[str, str] = {
     "BatchLine": "wire.batch",
     "decode_octets": "wire",
-    "LowBitCodes": "lowbit_codes",
-    "LowBitQuantizer": "lowbit",
+    "LowBitCodes": "quantizers.lowbit",
+    "LowBitQuantizer": "quantizers.lowbit",
     "BatchResult": "wire.batch",
     "decode_batch": "wire.batch",
     "iter_batch": "wire.batch",

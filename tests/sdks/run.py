@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from embcodec.quantize import quantize
+from embcodec.quantizers.quantize import quantize
 from embcodec.server.app import running_server
 from embcodec.server.model import HashModel
 

@@ -17,7 +17,7 @@ from ..embeddings import Embeddings
 from ..errors_text import printable
 
 if TYPE_CHECKING:
-    from ..lowbit_codes import LowBitCodes
+    from ..quantizers.lowbit import LowBitCodes
 
 DTYPES = click.Choice([str(member) for member in OutputDtype])
 ENCODINGS = click.Choice([str(member) for member in EncodingFormat])

@@ -32,7 +32,7 @@ from .common import (
 from .words import reader_of
 
 if TYPE_CHECKING:
-    from ..lowbit_codes import LowBitCodes
+    from ..quantizers.lowbit import LowBitCodes
 
 _SENT = {"float": "lists of numbers", "base64": "base64"}
 _profile = click.option(

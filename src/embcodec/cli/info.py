@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..codes_precision import unwarned
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
-from ..lowbit_codes import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes
 
 Floats = NDArray[np.float32]
 Rows = Embeddings | LowBitCodes
@@ -93,7 +93,7 @@ def conversions(rows: Rows, sample: int) -> tuple[list[dict[str, Any]], str | No
     floats = floats[np.linalg.norm(floats, axis=1) > 0]
     if len(floats) < _LEAST_ROWS:
         return [], f"{len(floats)} rows of the sample are not zero: at least {_LEAST_ROWS} are needed"
-    from ..quantize import quantize
+    from ..quantizers import quantize
     from ..scan import search
 
     asked = floats[_spread(len(floats), _ASKED)]
@@ -119,7 +119,7 @@ def conversions(rows: Rows, sample: int) -> tuple[list[dict[str, Any]], str | No
 
 
 def _low_bit(sample: Floats) -> Iterator[tuple[str, Callable[[Floats], Rows]]]:
-    from ..lowbit import LowBitQuantizer
+    from ..quantizers.lowbit import LowBitQuantizer
 
     for bits in (4, 2, 1):
         quantizer = LowBitQuantizer(bits, rotation="none").fit(sample)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..lowbit import ROTATIONS
+from ..quantizers.lowbit import ROTATIONS
 from .common import (
     EXISTING,
     OUTPUT,

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from ..containers import checked_array, whole_number
 from ..embeddings import Embeddings
 from ..errors import StorageError
-from ..lowbit_codes import LowBitCodes
-from ..lowbit_files import codes_of
+from ..quantizers.lowbit import LowBitCodes, codes_of
 from ..scale import PER_VECTOR, UNIT, Scale
 
 FORMAT = "embcodec 1"

@@ -33,7 +33,7 @@ from ..containers import (
 from ..dtypes_arguments import as_path
 from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
-from ..lowbit_codes import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes
 from ..scale import UNIT
 from .columns import SCALES, as_tensors, check_no_scales, take_apart
 from .pack import check_width, is_packed, pack, unpack

@@ -13,7 +13,7 @@ from ..dtypes import OutputDtype
 from ..dtypes_arguments import shown
 from ..embeddings import Embeddings, Encoder, replace_values
 from ..errors import CodeMismatchError
-from ..lowbit_codes import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes
 from ..scale import PER_VECTOR
 from ..scan import as_embeddings, as_mask, way_to
 from .rows import Rows, Snapshot

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..codec_ids import as_int64
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings, Encoder
-from ..lowbit_codes import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes
 from ..scan import BoundedResult, SearchResult, as_queries
 from .arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
 from .files import read_index, write_index

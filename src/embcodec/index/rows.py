@@ -14,7 +14,7 @@ from .._native import scan as native
 from .._native.search import squares
 from ..codec_ids import as_int64
 from ..embeddings import Embeddings, replace_values
-from ..lowbit_codes import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes
 from ..scale import PER_VECTOR, Scale
 
 Rows = Embeddings | LowBitCodes

@@ -11,8 +11,7 @@ from ..dtypes import OutputDtype
 from ..dtypes_arguments import as_real
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
-from ..lowbit_codes import LowBitCodes
-from ..lowbit_queries import coded_like_rows
+from ..quantizers.lowbit import LowBitCodes, coded_like_rows
 from ..scan import BoundedResult, Bounds, SearchResult, as_count, best_of, plan, rescored, rescored_by_bounds, restrict
 from .arguments import encoded, for_both
 from .rows import Part, Snapshot

@@ -11,9 +11,17 @@ from ..dtypes import OutputDtype
 from ..dtypes_arguments import as_real, shown
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
-from ..lowbit_codes import LowBitCodes
-from ..lowbit_errors import RowErrors, certain_bounds, errors_of, farthest, fixed_errors, leaning_errors, rounding_of
-from ..lowbit_queries import prepare_queries
+from ..quantizers.lowbit import (
+    LowBitCodes,
+    RowErrors,
+    certain_bounds,
+    errors_of,
+    farthest,
+    fixed_errors,
+    leaning_errors,
+    prepare_queries,
+    rounding_of,
+)
 from .plan import check_low_bit, low_bit_scan
 from .search import SearchResult, as_count, rescored, short_repr
 

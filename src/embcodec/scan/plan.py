@@ -14,8 +14,7 @@ from ..dtypes import OutputDtype
 from ..dtypes_arguments import meant, one_of, shown
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
-from ..lowbit_codes import LowBitCodes
-from ..lowbit_queries import LowBitQueries, prepare_queries
+from ..quantizers.lowbit import LowBitCodes, LowBitQueries, prepare_queries
 from ..scale import PER_VECTOR, RANGES
 from .ways import way_to, way_to_dimension
 

@@ -11,7 +11,7 @@ from .._native import search as native
 from .._native.scan import Scan
 from ..dtypes_arguments import as_real
 from ..embeddings import Embeddings
-from ..lowbit_codes import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes
 from .plan import lower_is_better, plan
 from .search import as_queries, as_rows, final_scores, refuse_overflow, restrict, short_repr
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from ..codec_ids import as_whole
 from ..embeddings import Embeddings
-from ..lowbit_codes import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes
 from .bounds import Bounds, rescored_by_bounds
 from .search import SearchResult, as_queries, as_rows, rescored
 

@@ -14,7 +14,7 @@ from ..codec_ids import mask_or_numbers
 from ..dtypes_arguments import shown
 from ..embeddings import Embeddings, of_floats
 from ..errors import CodeMismatchError
-from ..lowbit_codes import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes
 from .plan import plan
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.

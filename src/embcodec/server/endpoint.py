@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..dtypes import OutputDtype
-from ..quantize import quantize
+from ..quantizers import quantize
 from ..wire import encode_response
 from .model import DEFAULT_MODEL, CachedModel, EmbeddingModel, load_model
 from .request import EmbeddingRequest, RefusalError, parse_request

@@ -15,8 +15,8 @@ from ..codes_precision import unwarned
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..index import HAMMING_MULTIPLIER
-from ..lowbit import LowBitQuantizer
-from ..quantize import quantize, truncate
+from ..quantizers import quantize, truncate
+from ..quantizers.lowbit import LowBitQuantizer
 from .pipeline import Pipeline, timed
 from .words import seconds as in_seconds
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
-from ..lowbit_codes import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes
 from ..scan import rescore, search
 
 T = TypeVar("T")

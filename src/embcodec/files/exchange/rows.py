@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...codec_bits import reversed_bits
 from ...embeddings import Embeddings, of_floats
 from ...errors import StorageError
-from ...lowbit_codes import LowBitCodes
+from ...quantizers.lowbit import LowBitCodes
 from ...scale import UNIT
 
 

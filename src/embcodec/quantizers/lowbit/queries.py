@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .codes import row_norms
-from .lowbit_levels import Floats
+from ...codes import row_norms
+from .levels import Floats
 
 if TYPE_CHECKING:
-    from .lowbit_codes import LowBitScheme
+    from .codes import LowBitScheme
 
 Doubles = NDArray[np.float64]
 

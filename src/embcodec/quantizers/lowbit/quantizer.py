@@ -10,16 +10,16 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._native import bits as native_bits
-from .dtypes_arguments import meant, shown
-from .errors import StorageError
-from .lowbit_codes import LowBitCodes, LowBitScheme
-from .lowbit_files import Fitted, read_quantizer, write_quantizer
-from .lowbit_levels import Floats, Levels, levels_of
-from .lowbit_measure import Trial, some_rows
-from .lowbit_rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
-from .lowbit_threads import one_blas_thread, side_by_side
-from .quantize import as_float_rows
+from ..._native import bits as native_bits
+from ...dtypes_arguments import meant, shown
+from ...errors import StorageError
+from ..quantize import as_float_rows
+from .codes import LowBitCodes, LowBitScheme
+from .files import Fitted, read_quantizer, write_quantizer
+from .levels import Floats, Levels, levels_of
+from .measure import Trial, some_rows
+from .rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
+from .threads import one_blas_thread, side_by_side
 
 __all__ = ["LowBitCodes", "LowBitQuantizer", "LowBitScheme"]
 

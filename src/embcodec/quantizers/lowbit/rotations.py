@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import lowbit as native
-from .lowbit_levels import Floats, Levels
+from ..._native import lowbit as native
+from .levels import Floats, Levels
 
 BLOCK = 64
 """Dimensions that a rotation in blocks mixes: a sample of a thousand rows says enough of so many, and it is cheap."""

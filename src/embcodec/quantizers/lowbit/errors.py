@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .codes import row_norms
-from .lowbit_queries import LowBitQueries
+from ...codes import row_norms
+from .queries import LowBitQueries
 
 if TYPE_CHECKING:
-    from .lowbit_codes import LowBitCodes
+    from .codes import LowBitCodes
 
 Doubles = NDArray[np.float64]
 

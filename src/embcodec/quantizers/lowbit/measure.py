@@ -7,8 +7,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from .codes import row_norms
-from .lowbit_levels import Floats
+from ...codes import row_norms
+from .levels import Floats
 
 DEPTHS = (10, 20, 40, 80)
 """Overlaps are measured with so many neighbours: the mean of all has a third of the noise of the first alone."""

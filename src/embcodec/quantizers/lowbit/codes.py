@@ -10,17 +10,17 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._native import bits as native_bits
-from ._native import lowbit as native
-from ._native import sums as native_sums
-from .codec_ids import as_selection
-from .embeddings import Embeddings
-from .errors import CodeMismatchError, NotFiniteError
-from .lowbit_errors import RowErrors, certain_bounds, errors_of, widest
-from .lowbit_levels import Floats, Levels, levels_of
-from .lowbit_queries import prepare_queries
-from .lowbit_rotations import Rotation
-from .quantize import as_float_rows
+from ..._native import bits as native_bits
+from ..._native import lowbit as native
+from ..._native import sums as native_sums
+from ...codec_ids import as_selection
+from ...embeddings import Embeddings
+from ...errors import CodeMismatchError, NotFiniteError
+from ..quantize import as_float_rows
+from .errors import RowErrors, certain_bounds, errors_of, widest
+from .levels import Floats, Levels, levels_of
+from .queries import prepare_queries
+from .rotations import Rotation
 
 _BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 _UNIT_TOLERANCE = 0.01  # float16 rounds the length of a unit row by far less

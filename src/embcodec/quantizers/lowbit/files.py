@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .containers import (
+from ...containers import (
     check_max_bytes,
     checked_array,
     checked_texts,
@@ -19,10 +19,10 @@ from .containers import (
     whole_number,
     write_npz,
 )
-from .dtypes_arguments import as_path
-from .errors import StorageError
-from .lowbit_codes import LowBitCodes, LowBitScheme
-from .lowbit_rotations import Rotation
+from ...dtypes_arguments import as_path
+from ...errors import StorageError
+from .codes import LowBitCodes, LowBitScheme
+from .rotations import Rotation
 
 FORMAT = "embcodec quantizer 1"
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._native import bits
-from .codec_bits import as_array
-from .dtypes_arguments import as_real, meant, shown
-from .errors import NotFiniteError
+from .._native import bits
+from ..codec_bits import as_array
+from ..dtypes_arguments import as_real, meant, shown
+from ..errors import NotFiniteError
 from .quantize import as_float_rows
 
 METHODS = ("minmax", "quantile", "mse")
@@ -76,7 +76,7 @@ def calibrate(
         for block in blocks:
             _stretch(low, high, block)
         return np.vstack([low, high])
-    from . import jit_calibrate as jit
+    from . import calibrate_jit as jit
 
     dimension = first.shape[1]
     lows, widths = np.full(dimension, np.nan), np.zeros(dimension)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
-from ._native import core
+from ..._native import core
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
