@@ -12,7 +12,7 @@ import pytest
 
 import embcodec as ec
 from embcodec import Embeddings, FlatIndex
-from embcodec.codec_ids import as_int64
+from embcodec.codec.ids import as_int64
 
 ROWS = np.array([[0.5, -1.0], [2.0, 3.0]], np.float32)
 MASKED = np.ma.masked_array(ROWS, mask=[[False, True], [False, False]])

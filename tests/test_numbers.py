@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embcodec._native import core, numbers
-from embcodec.codec import format_floats, parse_floats
+from embcodec.codec.numbers import format_floats, parse_floats
 from embcodec.errors import DecodeError
 from guard import guarded
 from number_text import around_midpoint, nearest_float32, random_number

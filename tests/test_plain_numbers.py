@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from embcodec.codec import parse_floats
+from embcodec.codec.numbers import parse_floats
 from embcodec.errors import DecodeError
 from number_text import decimal_text, nearest_float32
 

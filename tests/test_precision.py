@@ -11,7 +11,7 @@ import pytest
 
 import embcodec as ec
 from embcodec import Embeddings, PrecisionWarning, Scale, quantize
-from embcodec.codes_precision import loss, unwarned
+from embcodec.codec.precision import loss, unwarned
 
 
 def unit_rows(n: int, dimension: int, seed: int = 0) -> np.ndarray:

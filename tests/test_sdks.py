@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from embcodec.client.client import Client
-from embcodec.codec import decode_base64
+from embcodec.codec.numbers import decode_base64
 from embcodec.quantizers.quantize import quantize
 from embcodec.server.app import RunningServer, running_server
 from embcodec.server.model import DEFAULT_MODEL, HashModel, UniversalSentenceEncoder

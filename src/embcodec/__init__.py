@@ -49,9 +49,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from .codec import format_floats, parse_floats
-from .codec_base64 import decode_base64, encode_base64
-from .codec_bits import pack_bits, unpack_bits
+from .codec import decode_base64, encode_base64, format_floats, pack_bits, parse_floats, unpack_bits
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
 from .errors import (

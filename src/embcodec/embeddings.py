@@ -9,11 +9,8 @@ from typing import Any, Protocol, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import codes
-from .codec_bits import as_array, check_conventions, check_padding
-from .codec_ids import as_selection
+from .codec import Coded, as_array, as_selection, check_conventions, check_padding, codes, convert
 from .dtypes import BitOrder, OutputDtype, SignedBytes, as_dimension, as_output_dtype
-from .embeddings_convert import Coded, convert
 from .scale import PER_VECTOR, Scale, fit_scale
 
 _BLOCK_BYTES = 1 << 22  # of values on their way from codes to codes: few enough to stay near, many for a call

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes_precision import unwarned
+from ..codec import unwarned
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codec_tables import ARROW_NAME, holds_rows, of_arrow, one_chunk
+from ..codec import ARROW_NAME, holds_rows, of_arrow, one_chunk
 from ..embeddings import Embeddings
 from ..errors import StorageError
 from ..scale import PER_VECTOR, UNIT

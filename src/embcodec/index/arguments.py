@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .. import codes as code_arrays
 from .._native import bits as native_bits
-from ..codec_ids import as_int64
+from ..codec import as_int64
+from ..codec import codes as code_arrays
 from ..dtypes import OutputDtype
 from ..dtypes_arguments import shown
 from ..embeddings import Embeddings, Encoder, replace_values

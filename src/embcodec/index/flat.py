@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..codec_ids import as_int64
+from ..codec import as_int64
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings, Encoder
 from ..quantizers.lowbit import LowBitCodes

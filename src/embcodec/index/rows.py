@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._native import scan as native
 from .._native.search import squares
-from ..codec_ids import as_int64
+from ..codec import as_int64
 from ..embeddings import Embeddings, replace_values
 from ..quantizers.lowbit import LowBitCodes
 from ..scale import PER_VECTOR, Scale

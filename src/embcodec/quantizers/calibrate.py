@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._native import bits
-from ..codec_bits import as_array
+from ..codec import as_array
 from ..dtypes_arguments import as_real, meant, shown
 from ..errors import NotFiniteError
 from .quantize import as_float_rows

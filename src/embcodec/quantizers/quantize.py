@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import codes
-from ..codec_bits import as_array
+from ..codec import as_array, codes
 from ..dtypes import BitOrder, OutputDtype, SignedBytes, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded, of_floats
 from ..errors import NotFiniteError

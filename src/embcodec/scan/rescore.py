@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ..codec_ids import as_whole
+from ..codec import as_whole
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
 from .bounds import Bounds, rescored_by_bounds

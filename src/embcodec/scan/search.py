@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import search as native
 from .._native.scan import Scan
-from ..codec_bits import as_array
-from ..codec_ids import mask_or_numbers
+from ..codec import as_array, mask_or_numbers
 from ..dtypes_arguments import shown
 from ..embeddings import Embeddings, of_floats
 from ..errors import CodeMismatchError

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codes import row_norms
-from ..codes_precision import unwarned
+from ..codec import row_norms, unwarned
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..index import HAMMING_MULTIPLIER

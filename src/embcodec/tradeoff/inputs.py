@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..codec_bits import as_array
-from ..codes import row_norms
+from ..codec import as_array, row_norms
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from .words import counted, figures, next_step

@@ -16,8 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...codec import parse_floats
-from ...codec_ids import as_int64
+from ...codec import as_int64, parse_floats
 from ...dtypes import OutputDtype
 from ...dtypes_arguments import shown
 from ...embeddings import Embeddings

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...codec_bits import reversed_bits
+from ...codec import reversed_bits
 from ...embeddings import Embeddings, of_floats
 from ...errors import StorageError
 from ...quantizers.lowbit import LowBitCodes

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..._native import bits as native_bits
 from ..._native import lowbit as native
 from ..._native import sums as native_sums
-from ...codec_ids import as_selection
+from ...codec import as_selection
 from ...embeddings import Embeddings
 from ...errors import CodeMismatchError, NotFiniteError
 from ..quantize import as_float_rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...codes import row_norms
+from ...codec import row_norms
 from .queries import LowBitQueries
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from ...codes import row_norms
+from ...codec import row_norms
 from .levels import Floats
 
 DEPTHS = (10, 20, 40, 80)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import codec_columns as columns
-from ._native import bits
-from ._native.core import result_array
-from .dtypes import BIT_ORDERS, SIGNED_BYTES, as_dimension
-from .dtypes_arguments import as_real, one_of
+from .._native import bits
+from .._native.core import result_array
+from ..dtypes import BIT_ORDERS, SIGNED_BYTES, as_dimension
+from ..dtypes_arguments import as_real, one_of
+from . import columns
 
 _FLOAT32, _INT8, _UINT8 = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.uint8)
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dtypes import INTEGERS, BitOrder, OutputDtype, SignedBytes, as_output_dtype
+from ..scale import UNIT, Scale
 from . import codes
-from .codec_bits import check_conventions, reversed_bits
-from .dtypes import INTEGERS, BitOrder, OutputDtype, SignedBytes, as_output_dtype
-from .scale import UNIT, Scale
+from .bits import check_conventions, reversed_bits
 
 
 class Coded(NamedTuple):

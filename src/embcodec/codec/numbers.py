@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._native import numbers
-from .codec_base64 import decode_base64, encode_base64
-from .codec_bits import as_array, pack_bits, unpack_bits
-from .dtypes_arguments import shown
+from .._native import numbers
+from ..dtypes_arguments import shown
+from .base64 import decode_base64, encode_base64
+from .bits import as_array, pack_bits, unpack_bits
 
 __all__ = ["decode_base64", "encode_base64", "format_floats", "pack_bits", "parse_floats", "unpack_bits"]
 

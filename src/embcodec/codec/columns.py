@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .codec_tables import reader_of
+from .tables import reader_of
 
 MASKED = "masked values have no code: fill them first, with .filled(value)"
 JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that are JSON arrays"

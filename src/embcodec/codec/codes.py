@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._native import bits, quantize, sums
-from ._native.core import result_array
-from .codec_bits import as_array, check_conventions
-from .codec_columns import JSON_ROWS
-from .codes_precision import warn_of_loss
-from .dtypes import INTEGERS, PACKED, OutputDtype
-from .errors import NotFiniteError
-from .scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
+from .._native import bits, quantize, sums
+from .._native.core import result_array
+from ..dtypes import INTEGERS, PACKED, OutputDtype
+from ..errors import NotFiniteError
+from ..scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
+from .bits import as_array, check_conventions
+from .columns import JSON_ROWS
+from .precision import warn_of_loss
 
 _PACKED = 'for bits pass Embeddings(pack_bits(x), "ubinary", x.shape[1])'
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .codec_tables import reader_of
-from .dtypes_arguments import shown
+from ..dtypes_arguments import shown
+from .tables import reader_of
 
 _BOOLEANS = {bool, np.bool_}
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._native import quantize
-from .errors import PrecisionWarning
+from .._native import quantize
+from ..errors import PrecisionWarning
 
 # Rows of unit length, up to 4,096 dimensions, lose at most 0.064 of their squared length, and 0.021 as a rule.
 MOST_LOST, MOST_CLIPPED, MOST_RUINED = 0.1, 0.01, 0.01

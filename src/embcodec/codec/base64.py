@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ._native import base64 as _base64
-from ._native.core import lib, reason, result_array
-from ._native.floats import PAYLOADS
-from ._native.response_hints import misread_row
-from .codec_bits import as_array
-from .dtypes import OutputDtype
-from .dtypes_arguments import shown
-from .errors import DecodeError
+from .._native import base64 as _base64
+from .._native.core import lib, reason, result_array
+from .._native.floats import PAYLOADS
+from .._native.response_hints import misread_row
+from ..dtypes import OutputDtype
+from ..dtypes_arguments import shown
+from ..errors import DecodeError
+from .bits import as_array
 
 # Texts pass between Python's strings and the kernels in blocks that stay in the second-level cache.
 _BLOCK_CHARACTERS = 1 << 18
