@@ -21,8 +21,8 @@ from embcodec.cli.command import main
 from embcodec.client import transport as client_transport
 from embcodec.client.reply import _PIECE, UnreadableError, read_reply
 from embcodec.client.transport import _retry_rule
-from embcodec.errors_text import printable
 from embcodec.server.app import running_server
+from embcodec.text import printable
 from hostile import HostileServer, Received, Reply, answer, echo, hostile_server, http, then_reset
 
 __all__ = ["embed", "short_waits"]

@@ -27,7 +27,6 @@ import pytest
 from click.testing import CliRunner
 
 from embcodec.cli.command import main
-from embcodec.errors_text import printable
 from embcodec.server import app as server_module
 from embcodec.server.app import Endpoint, Limits, RunningServer, create_app, running_server
 from embcodec.server.connection import Connection, PoliteTransport, Stage
@@ -35,6 +34,7 @@ from embcodec.server.limits import Budget
 from embcodec.server.process import CalmFilter, Server
 from embcodec.server.request import MAX_BODY_BYTES, RefusalError, parse_request
 from embcodec.server.workers import Workers
+from embcodec.text import printable
 
 MODEL = "hash-16"
 SHORT = 0.4

@@ -7,7 +7,7 @@ from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
 
-from .dtypes_arguments import meant, shown
+from .arguments import meant, shown
 
 # How packed bytes become int8: byte - 128, or the byte's own bits; and which bit of a byte is its first dimension.
 SignedBytes = Literal["offset", "twos-complement"]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import one_of
 from ..dtypes import BIT_ORDERS
-from ..dtypes_arguments import one_of
 from ..errors import NotFiniteError
 from .core import blocks_of, check, lib, pointer, result_array
 

@@ -14,7 +14,7 @@ import click
 
 from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings
-from ..errors_text import printable
+from ..text import printable
 
 if TYPE_CHECKING:
     from ..quantizers.lowbit import LowBitCodes

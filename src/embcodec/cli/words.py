@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..errors_text import printable
+from ..text import printable
 
 _OPTIONS = {
     "output_dtype": "--dtype",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..dtypes_arguments import as_real, as_whole
+from ..arguments import as_real, as_whole
 from ..profiles import Profile, resolve_profile
 from ..wire import Secret, keep_out_of_logs
 

@@ -12,8 +12,8 @@ from .._native import base64 as _base64
 from .._native.core import lib, reason, result_array
 from .._native.floats import PAYLOADS
 from .._native.response_hints import misread_row
+from ..arguments import shown
 from ..dtypes import OutputDtype
-from ..dtypes_arguments import shown
 from ..errors import DecodeError
 from .bits import as_array
 

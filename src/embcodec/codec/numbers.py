@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._native import numbers
-from ..dtypes_arguments import shown
+from ..arguments import shown
 from .base64 import decode_base64, encode_base64
 from .bits import as_array, pack_bits, unpack_bits
 

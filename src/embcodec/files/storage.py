@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import as_path
 from ..containers import (
     ELEMENTS,
     FLOAT_DTYPES,
@@ -30,7 +31,6 @@ from ..containers import (
     write_tensors_to,
     write_vecs,
 )
-from ..dtypes_arguments import as_path
 from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes

@@ -7,10 +7,10 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._native import bits as native_bits
+from ..arguments import shown
 from ..codec import as_int64
 from ..codec import codes as code_arrays
 from ..dtypes import OutputDtype
-from ..dtypes_arguments import shown
 from ..embeddings import Embeddings, Encoder, replace_values
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import as_path
 from ..containers import read_tensors, whole_number, write_tensors
-from ..dtypes_arguments import as_path
 from ..errors import StorageError
 from ..files import is_packed, pack, unpack
 from .arguments import check_alike, finite_rows

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import as_real
 from ..dtypes import OutputDtype
-from ..dtypes_arguments import as_real
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes, coded_like_rows

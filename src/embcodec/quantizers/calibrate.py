@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._native import bits
+from ..arguments import as_real, meant, shown
 from ..codec import as_array
-from ..dtypes_arguments import as_real, meant, shown
 from ..errors import NotFiniteError
 from .quantize import as_float_rows
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import shown
 from ..dtypes import OutputDtype, as_output_dtype
-from ..dtypes_arguments import shown
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from .._native import hamming
 from .._native import scan as native
 from .._native.bits import bit_flags
+from ..arguments import meant, one_of, shown
 from ..dtypes import OutputDtype
-from ..dtypes_arguments import meant, one_of, shown
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes, LowBitQueries, prepare_queries

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import search as native
 from .._native.scan import Scan
-from ..dtypes_arguments import as_real
+from ..arguments import as_real
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
 from .plan import lower_is_better, plan

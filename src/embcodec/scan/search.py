@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import search as native
 from .._native.scan import Scan
+from ..arguments import shown
 from ..codec import as_array, mask_or_numbers
-from ..dtypes_arguments import shown
 from ..embeddings import Embeddings, of_floats
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes

@@ -17,8 +17,8 @@ from .._native.floats import PAYLOADS
 from .._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
 from .._native.response_one import OneRow
 from .._native.response_read import read_rows
+from ..arguments import one_of
 from ..dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
-from ..dtypes_arguments import one_of
 from ..embeddings import Embeddings, coded
 from ..errors import DecodeError
 from ..profiles import Profile, resolve_profile

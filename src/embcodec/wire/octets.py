@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from .._native import bits as native_bits
 from .._native import floats as native
 from .._native.response_hints import misread_row
+from ..arguments import one_of
 from ..dtypes import as_dimension
-from ..dtypes_arguments import one_of
 from ..embeddings import Embeddings
 from ..errors import DecodeError, NotFiniteError
 from ..profiles import Profile, resolve_profile

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arguments import as_path
 from ...containers import (
     check_max_bytes,
     checked_array,
@@ -19,7 +20,6 @@ from ...containers import (
     whole_number,
     write_npz,
 )
-from ...dtypes_arguments import as_path
 from ...errors import StorageError
 from .codes import LowBitCodes, LowBitScheme
 from .rotations import Rotation

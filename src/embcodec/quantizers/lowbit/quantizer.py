@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._native import bits as native_bits
-from ...dtypes_arguments import meant, shown
+from ...arguments import meant, shown
 from ...errors import StorageError
 from ..quantize import as_float_rows
 from .codes import LowBitCodes, LowBitScheme

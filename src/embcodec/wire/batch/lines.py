@@ -9,7 +9,7 @@ from io import BufferedReader, FileIO
 from typing import Any
 
 from ..._native.response_layout import BOM
-from ...dtypes_arguments import as_whole
+from ...arguments import as_whole
 from ...errors import DecodeError, ServiceError
 from ..body import kind_of_bytes
 from ..decoder import Decoder, EmbeddingResponse
