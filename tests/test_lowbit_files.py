@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import LowBitQuantizer, StorageError
+from embcodec import LowBitCodes, LowBitQuantizer, StorageError
 from embcodec._native import lowbit as native
-from embcodec.quantizers.lowbit.codes import LowBitScheme
 from embcodec.quantizers.lowbit.rotations import Rotation
+from embcodec.quantizers.lowbit.scheme import LowBitScheme
 from hostile_files import with_arrays
 
 D = 80
@@ -120,12 +120,12 @@ def test_the_core_bounds_what_it_is_given(isa: str, change: dict[str, Any]) -> N
     """Also where a scheme was made by hand, or unpickled."""
     parts: dict[str, Any] = {"bits": 1, "dimension": D, "rotation": Rotation(), **change}
     with pytest.raises(ValueError, match=r"do not go together|unknown|bits"):
-        LowBitScheme(**parts).encode(X)
+        LowBitCodes.of(X, LowBitScheme(**parts))
 
 
 def test_the_core_takes_floats_only() -> None:
     with pytest.raises(TypeError, match="float32 is wanted, not of uint8"):
-        LowBitScheme(1, D, Rotation(blocks=np.zeros((2, 64, 64), np.uint8))).encode(X)
+        LowBitCodes.of(X, LowBitScheme(1, D, Rotation(blocks=np.zeros((2, 64, 64), np.uint8))))
     with pytest.raises(ValueError, match="do not go together"):
         native.rotate(X.copy(), np.ones((2, D - 1), np.float32))
     with pytest.raises(ValueError, match="do not go together"):

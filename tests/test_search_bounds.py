@@ -220,7 +220,7 @@ def test_codes_without_scales_have_certain_bounds_only() -> None:
     x = rows(300, 32)
     quantizer = LowBitQuantizer(1, rotation="none", center="none").fit(x)
     scheme = quantizer.scheme.__class__(1, 32, quantizer.scheme.rotation, None, False, quantizer.scheme.scale_unit)
-    codes = scheme.encode(x)
+    codes = LowBitCodes.of(x, scheme)
     candidates = search(x[:9], codes, 40).indices
     loose, certain = (
         rescore(x[:9], candidates, x, 5, bounded_by=codes, confidence=confidence) for confidence in (0.9, 1.0)

@@ -53,7 +53,7 @@ def test_scores_are_those_of_shards(bits: int, rotation: str, center: str) -> No
     """To the bit: for 1, 20 and 200 shards, one query or many, with a row not of unit length or without."""
     codes = coded(bits, rotation, center)
     queries = vectors(9, 60, 2) * np.geomspace(0.01, 1000, 9, dtype=np.float32)[:, None]
-    odd = codes.scheme.encode(np.concatenate([vectors(400, 60, 1), 3 * vectors(1, 60, 5)]))
+    odd = LowBitCodes.of(np.concatenate([vectors(400, 60, 1), 3 * vectors(1, 60, 5)]), codes.scheme)
     assert not odd.is_unit
     for metric in METRICS:
         for precision in ("int8", "float32") if metric == "dot" else ("int8",):

@@ -204,10 +204,10 @@ def test_nothing_else_in_the_package_writes_files() -> None:
             if isinstance(node, ast.Call) and writes(node):
                 found.append(f"{path.relative_to(package).as_posix()}: {ast.unparse(node)}")
     assert sorted(found) == [
-        "cli.py: open(os.devnull, 'w')",
-        "storage_atomic.py: open(temporary, 'xb+', opener=_open_privately)",
-        "storage_atomic.py: os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 384)",
-        "storage_numpy.py: archive.open(entry, 'w', force_zip64=True)",
+        "cli/command.py: open(os.devnull, 'w')",
+        "containers/atomic.py: open(temporary, 'xb+', opener=_open_privately)",
+        "containers/atomic.py: os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 384)",
+        "containers/npy.py: archive.open(entry, 'w', force_zip64=True)",
     ]
 
 

@@ -49,6 +49,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from ._version import __version__ as __version__
 from .codec import decode_base64, encode_base64, format_floats, pack_bits, parse_floats, unpack_bits
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
@@ -67,8 +68,6 @@ from .quantizers import calibrate, dequantize, quantize, truncate
 from .scale import Scale
 from .scan import BoundedResult, RangeResult, SearchResult, range_search, rescore, search
 from .wire import EmbeddingResponse, Usage, decode_response, encode_response, service_error
-
-__version__ = "0.1.0"
 
 # Names of modules that are heavier than a decoder needs: imported when first asked for.
 _LAZY: dict[str, str] = {

@@ -17,15 +17,15 @@ from ..text import printable
 from .words import did_you_mean, words_of
 
 _COMMANDS = {
-    "decode": ("cli_data", "Read the vectors out of a response body."),
-    "encode": ("cli_data", "Write vectors as the response body that a service would send."),
-    "info": ("cli_data", "Say what a file holds and what each conversion of it would keep."),
-    "search": ("cli_data", "Find the nearest rows of a file, exactly."),
-    "tradeoff": ("cli_study", "Measure what each dtype keeps and costs on your own vectors."),
-    "embed": ("cli_service", "Embed lines of text through a service."),
-    "batch": ("cli_service", "Decode the results of a batch job."),
-    "serve": ("cli_serve", "Serve POST /v1/embeddings with the embedded model."),
-    "demo": ("cli_study", "Run all of it on real text and write a report."),
+    "decode": ("data", "Read the vectors out of a response body."),
+    "encode": ("data", "Write vectors as the response body that a service would send."),
+    "info": ("data", "Say what a file holds and what each conversion of it would keep."),
+    "search": ("data", "Find the nearest rows of a file, exactly."),
+    "tradeoff": ("study", "Measure what each dtype keeps and costs on your own vectors."),
+    "embed": ("service", "Embed lines of text through a service."),
+    "batch": ("service", "Decode the results of a batch job."),
+    "serve": ("serve", "Serve POST /v1/embeddings with the embedded model."),
+    "demo": ("study", "Run all of it on real text and write a report."),
 }
 
 

@@ -3,6 +3,5 @@
 from .client import AsyncClient, Client
 from .job import Partial
 from .order import merge
-from .settings import is_loopback
 
-__all__ = ["AsyncClient", "Client", "Partial", "is_loopback", "merge"]
+__all__ = ["AsyncClient", "Client", "Partial", "merge"]

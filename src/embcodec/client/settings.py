@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ..arguments import as_real, as_whole
 from ..profiles import Profile, resolve_profile
-from ..wire import Secret, keep_out_of_logs
+from ..wire import Secret, is_loopback, keep_out_of_logs
 
 _LOG = logging.getLogger("embcodec.client")
 
@@ -106,20 +105,6 @@ def make_settings(
         key=key or None,
         base_url=base_url,
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine, by its name or address.
-
-    Examples
-    --------
-    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-    (True, True, True, False)
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

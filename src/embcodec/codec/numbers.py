@@ -9,10 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import numbers
 from ..arguments import shown
-from .base64 import decode_base64, encode_base64
-from .bits import as_array, pack_bits, unpack_bits
-
-__all__ = ["decode_base64", "encode_base64", "format_floats", "pack_bits", "parse_floats", "unpack_bits"]
+from .bits import as_array
 
 
 def format_floats(rows: ArrayLike) -> bytes:

@@ -77,7 +77,7 @@ def like(given: Rows, rows: Rows) -> Rows:
         return given
     if given.dimension != rows.dimension:
         raise CodeMismatchError(f"the index has {rows.dimension} dimensions, not {given.dimension}")
-    return rows.scheme.encode(given.values) if isinstance(rows, LowBitCodes) else encoded(given, rows)
+    return LowBitCodes.of(given.values, rows.scheme) if isinstance(rows, LowBitCodes) else encoded(given, rows)
 
 
 def encoded(given: Embeddings, rows: Embeddings) -> Embeddings:

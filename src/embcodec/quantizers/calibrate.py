@@ -121,6 +121,3 @@ def _blocks(sample: Any, block_bytes: int) -> Iterator[NDArray[np.float32]]:
                 raise NotFiniteError(before + begin + error.row, error.column, error.value) from None
             yield block
         before += len(rows)
-
-
-__all__ = ["calibrate"]

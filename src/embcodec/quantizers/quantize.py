@@ -12,8 +12,6 @@ from ..dtypes import BitOrder, OutputDtype, SignedBytes, as_dimension, as_output
 from ..embeddings import Embeddings, coded, of_floats
 from ..errors import NotFiniteError
 
-__all__ = ["dequantize", "quantize", "truncate"]
-
 
 def quantize(
     x: ArrayLike | Embeddings,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..client import is_loopback
+from ..wire import is_loopback
 from .endpoint import Endpoint
 from .limits import Limits
 from .model import DEFAULT_MODEL, EmbeddingModel, missing_extra
@@ -21,7 +21,6 @@ try:
 except ModuleNotFoundError as error:
     raise missing_extra("the server", "server", error) from None
 
-__all__ = ["Endpoint", "Limits", "RunningServer", "create_app", "running_server", "serve"]
 
 _LOG = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from ..client import is_loopback
+from ..wire import is_loopback
 from .request import RefusalError
 
 _NAME = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-fA-F:.]+(%\w+)?\]?(:\d+)?")

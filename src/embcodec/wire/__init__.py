@@ -1,5 +1,6 @@
 """What services send and are sent: bodies, their errors, the key."""
 
+from .address import is_loopback
 from .decoder import EmbeddingResponse
 from .octets import decode_octets
 from .response import decode_response, encode_response
@@ -13,6 +14,7 @@ __all__ = [
     "decode_octets",
     "decode_response",
     "encode_response",
+    "is_loopback",
     "keep_out_of_logs",
     "service_error",
     "without_credentials",

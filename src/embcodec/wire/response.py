@@ -16,9 +16,7 @@ from ..embeddings import Embeddings, of_floats
 from ..profiles import Profile, resolve_profile
 from ..scale import UNIT
 from .decoder import EmbeddingResponse, decoder_for
-from .service import Usage, service_error
-
-__all__ = ["EmbeddingResponse", "Usage", "decode_response", "encode_response", "service_error"]
+from .service import Usage
 
 _HEADS = json.JSONEncoder(separators=(",", ":"))  # made once: making one takes as long as using it
 _TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False)

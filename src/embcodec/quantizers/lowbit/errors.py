@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...codec import row_norms
 from .queries import LowBitQueries
-
-if TYPE_CHECKING:
-    from .codes import LowBitCodes
+from .scheme import LowBitScheme
 
 Doubles = NDArray[np.float64]
 
@@ -19,12 +17,35 @@ _BLOCK_ROWS = 1 << 16
 _BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 
 
-def rounding_of(codes: LowBitCodes) -> float:
+class Coded(Protocol):
+    """What the errors depend on, as :class:`~embcodec.LowBitCodes` has it, which stands above and describes it."""
+
+    # ruff: noqa: D102
+
+    @property
+    def bit_planes(self) -> NDArray[np.uint8]: ...
+    @property
+    def scales(self) -> NDArray[Any]: ...
+    @property
+    def scheme(self) -> LowBitScheme: ...
+    @property
+    def unit_error(self) -> float: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def are_unit(self) -> NDArray[np.bool_]: ...
+    def row_scales(self) -> NDArray[np.float32]: ...
+    def row_squares(self) -> Doubles: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Coded: ...
+
+
+def rounding_of(codes: Coded) -> float:
     """Return the relative error of stored scales and lengths."""
     return 2.0**-11 if codes.scales.dtype == np.float16 else 2.0**-22
 
 
-def level_squares(codes: LowBitCodes) -> Doubles:
+def level_squares(codes: Coded) -> Doubles:
     """Return the squared lengths of what rows' levels stand for: from how often signs agree.
 
     Those of whitened rows also from their dots with the directions in which queries are stretched.
@@ -68,7 +89,7 @@ class RowErrors(NamedTuple):
     scales: Any
 
 
-def errors_of(codes: LowBitCodes) -> RowErrors:
+def errors_of(codes: Coded) -> RowErrors:
     """Return the errors of each row."""
     rounding = rounding_of(codes)
     scales, squares, are_unit = codes.row_scales().astype(np.float64), codes.row_squares(), codes.are_unit
@@ -83,7 +104,7 @@ def errors_of(codes: LowBitCodes) -> RowErrors:
     return RowErrors(np.where(are_unit, errors, 0.0), np.where(are_unit, 0.0, errors), shared, squares, scales)
 
 
-def widest(codes: LowBitCodes) -> RowErrors:
+def widest(codes: Coded) -> RowErrors:
     """Return the largest of each of the rows' errors, floats, found in bounded memory."""
     most = RowErrors(0.0, 0.0, 0.0, 0.0, 0.0)
     for start in range(0, len(codes), _BLOCK_ROWS):
@@ -92,7 +113,7 @@ def widest(codes: LowBitCodes) -> RowErrors:
     return most
 
 
-def certain_bounds(codes: LowBitCodes, asked: LowBitQueries, rows: RowErrors) -> Doubles:
+def certain_bounds(codes: Coded, asked: LowBitQueries, rows: RowErrors) -> Doubles:
     """Return how far dots of queries brought to length 1 with rows can be off, (m, n)."""
     return leaning_errors(asked, rows) * (1 + 1e-5) + fixed_errors(codes, asked, rows)
 
@@ -103,14 +124,14 @@ def leaning_errors(asked: LowBitQueries, rows: RowErrors) -> Doubles:
     return errors
 
 
-def fixed_errors(codes: LowBitCodes, asked: LowBitQueries, rows: RowErrors) -> Doubles:
+def fixed_errors(codes: Coded, asked: LowBitQueries, rows: RowErrors) -> Doubles:
     """Return the part that is not, with float32 roundings, (m, n)."""
     shares = np.abs(asked.shares.astype(np.float64))[:, None]
     errors: Doubles = shares * rows.shared + 1e-6 * np.maximum(1.0, farthest(codes, rows))
     return errors
 
 
-def farthest(codes: LowBitCodes, rows: RowErrors) -> Doubles:
+def farthest(codes: Coded, rows: RowErrors) -> Doubles:
     """Return lengths that rows, not centred, do not exceed, (n,)."""
     center = codes.scheme.center
     lengths: Doubles = np.sqrt(rows.squares) + (0.0 if center is None else float(row_norms(center[None])[0]))

@@ -21,8 +21,9 @@ from ...containers import (
     write_npz,
 )
 from ...errors import StorageError
-from .codes import LowBitCodes, LowBitScheme
+from .codes import LowBitCodes
 from .rotations import Rotation
+from .scheme import LowBitScheme
 
 FORMAT = "embcodec quantizer 1"
 

@@ -14,14 +14,13 @@ from ..._native import bits as native_bits
 from ...arguments import meant, shown
 from ...errors import StorageError
 from ..quantize import as_float_rows
-from .codes import LowBitCodes, LowBitScheme
+from .codes import LowBitCodes
 from .files import Fitted, read_quantizer, write_quantizer
 from .levels import Floats, Levels, levels_of
 from .measure import Trial, some_rows
 from .rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
+from .scheme import LowBitScheme
 from .threads import one_blas_thread, side_by_side
-
-__all__ = ["LowBitCodes", "LowBitQuantizer", "LowBitScheme"]
 
 ROTATIONS = ("none", "random", "blocks", "learned", "whitened", "auto")
 CENTERS = ("none", "mean", "auto")
@@ -135,7 +134,7 @@ class LowBitQuantizer:
         rows: NDArray[Any] = x if _is_float_matrix(x) else as_float_rows(x)
         if rows.shape[1] != self.scheme.dimension:
             raise ValueError(f"rows have {rows.shape[1]} dimensions, the quantizer {self.scheme.dimension}")
-        return self.scheme.encode(rows)
+        return LowBitCodes.of(rows, self.scheme)
 
     def decode(self, codes: LowBitCodes) -> Floats:
         """Return the rows that codes stand for, float32 (n, dimension)."""
@@ -227,10 +226,11 @@ class LowBitQuantizer:
     def _estimates(self, queries: Floats, x: Floats, part: NDArray[np.int64], choice: str) -> Floats:
         """Return the dots of queries with rows that are coded by what is fitted to other parts, (m, n)."""
         if choice == PLAIN:  # nothing is fitted
-            return self._fitted(x, choice).encode(x).estimate(queries)
+            return LowBitCodes.of(x, self._fitted(x, choice)).estimate(queries)
         estimates = np.empty((len(queries), len(x)), np.float32)
         folds = [
-            self._fitted(x[part != fold], choice).encode(x[part == fold]).estimate(queries) for fold in range(_FOLDS)
+            LowBitCodes.of(x[part == fold], self._fitted(x[part != fold], choice)).estimate(queries)
+            for fold in range(_FOLDS)
         ]
         order = np.argsort(part, kind="stable")  # all at once: line by line, not column by column
         np.take(np.concatenate(folds, axis=1), np.argsort(order), axis=1, out=estimates, mode="clip")

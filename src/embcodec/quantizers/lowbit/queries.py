@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...codec import row_norms
 from .levels import Floats
-
-if TYPE_CHECKING:
-    from .codes import LowBitScheme
+from .scheme import LowBitScheme
 
 Doubles = NDArray[np.float64]
 

@@ -21,9 +21,6 @@ from .errors import BatchErrors
 from .lines import BUFFER, MOST_LINE_BYTES, BatchLine, LineFile, line_of
 from .plain import PlainLines
 from .rows import GrowingRows
-from .writer import write_batch
-
-__all__ = ["BatchLine", "BatchResult", "decode_batch", "iter_batch", "write_batch"]
 
 Progress = Callable[[int, int], object]
 
