@@ -1,4 +1,4 @@
-"""The house stands from the ground up: modules import from rooms below, and in their own from what stands before them."""
+"""The house stands from the ground up: modules import from rooms below, in their own from what stands before them."""
 
 from __future__ import annotations
 
