@@ -157,7 +157,7 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
     }
 }
 
-void ec_dot_i8_install_avx512(ec_kernels *table) {
+EC_SLOTS(dot_i8, avx512) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
     table->dot_i8_tile = dot_i8_tile;

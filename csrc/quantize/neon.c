@@ -158,7 +158,7 @@ static void dequantize_ranges_f32_neon(const uint8_t *codes, int64_t count, uint
                                     (const char *)step + 4 * i, (char *)values + 4 * i);
 }
 
-void ec_quantize_install_neon(ec_kernels *table) {
+EC_SLOTS(quantize, neon) {
     table->quantize_affine_f32 = quantize_affine_f32_neon;
     table->quantize_scaled_f32 = quantize_scaled_f32_neon;
     table->quantize_ranges_f32 = quantize_ranges_f32_neon;
@@ -168,6 +168,4 @@ void ec_quantize_install_neon(ec_kernels *table) {
     table->dequantize_ranges_f32 = dequantize_ranges_f32_neon;
 }
 
-#else
-typedef int ec_quantize_neon_is_not_built;
 #endif

@@ -1,7 +1,7 @@
 /* The scan: batches of queries over blocks of rows, and what is done with their costs. */
 #include <math.h>
 
-#include "screen.h"
+#include "screening.h"
 
 /* Where costs go: into the queries' reservoirs, or all that are below their query's limit into a list of hits. */
 typedef struct {

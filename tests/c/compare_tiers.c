@@ -270,7 +270,7 @@ int main(int argc, char **argv) {
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
     bool known = argc <= 3, reached = true;
     printf("tiers:");
-    for (uint32_t tier = 1; tier <= EC_ISA_DOTPROD; tier <<= 1)
+    for (uint32_t tier = EC_ISA_SCALAR; *ec_isa_name(tier); tier <<= 1)
         if (ec_isa_available() & tier) printf(" %s", ec_isa_name(tier));
     printf("\n");
     ec_isa_select(EC_ISA_SCALAR); /* the generators encode too */

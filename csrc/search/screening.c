@@ -1,5 +1,5 @@
-/* Screening: see screen.h. */
-#include "screen.h"
+/* Screening: see screening.h. */
+#include "screening.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* A float query on its way to codes, as plain loops, which every compiler turns into vectors of the tier that calls them:
  * the operations are element-wise, each rounded by itself, and a sum has sixteen parts, so that all tiers give the same
  * bits. */
-#ifndef EC_SEARCH_FOLD_H
-#define EC_SEARCH_FOLD_H
+#ifndef EC_FOLD_H
+#define EC_FOLD_H
 
 #include "../bits/bits.h"
 #include "../dot/dot.h"
