@@ -38,10 +38,12 @@ static int quantize_affine_f32_neon(const void *values, int64_t count, float fac
            ec_below_infinity(largest_u32x4);
 }
 
+#define ABOVE_CODES 1024.0f /* of which the correction, too, stays above 255 */
+
 /* As in avx512.c: the quotient that division rounds to, wherever the floor depends on it. The product is kept from
  * Infinity, of which there would be no remainder. */
 EC_INLINE float32x4_t quotient_4(float32x4_t a, float32x4_t step_f32x4, float32x4_t reciprocal_f32x4) {
-    float32x4_t quotient = vminnmq_f32(vmulq_f32(a, reciprocal_f32x4), vdupq_n_f32(1024.0f));
+    float32x4_t quotient = vminnmq_f32(vmulq_f32(a, reciprocal_f32x4), vdupq_n_f32(ABOVE_CODES));
     return vfmaq_f32(quotient, vfmsq_f32(a, quotient, step_f32x4), reciprocal_f32x4);
 }
 

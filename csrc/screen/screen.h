@@ -10,7 +10,10 @@
 #define EC_SCREEN_LEAST 1e-10f
 #define EC_SCREEN_MOST 1e10f
 
-#define EC_SCREEN_WIDER (1 + 0x1p-9f) /* what sums of up to 2^16 squares in float32 may fall short by */
+
+/* Lengths from above. A sum of 2^16 squares in 16 parts has 2^12 roundings of 2^-24 and some: it may fall short by 2^-12, a
+ * length by half of that; the rest of 2^-9 is for what is squared, and for compilers that sum in another order. */
+#define EC_SCREEN_WIDER (1 + 0x1p-9f)
 
 /* The step of a row whose largest magnitude has these bits, and its inverse; 0 for one that does not fit. */
 EC_INLINE int ec_screen_step(int32_t largest_bits, float *step, float *inverse) {

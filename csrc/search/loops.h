@@ -191,7 +191,9 @@ EC_INLINE void ec_loop_square_sums(const int32_t *sumsq, const int32_t *sums, in
 }
 
 /* Lengths of rows of which a cosine can be had in float32: products with queries whose largest magnitude is within
- * 2^-9 .. 2^8 neither overflow nor vanish. */
+ * 2^-9 .. 2^8 neither overflow nor vanish. Such a query of 2^16 dimensions is no longer than 2^16, and 2^16 * 1e33 is a
+ * fifth of the largest float; it is no shorter than 2^-9, and 2^-9 * 1e-33 is 2e-36, of which the least normal float,
+ * 1e-38, is a hundredth part. */
 #define EC_LEAST_LENGTH 1e-33
 #define EC_MOST_LENGTH 1e33
 

@@ -19,7 +19,7 @@ static uint32_t magnitude_bits(const float *v) {
 
 /* To the nearest integer, halves to even, for |x| <= 2^22. */
 static int32_t nearest(float x) {
-    const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it leaves no room for a fraction */
+    const float shifter = 0x1.8p23f; /* adding it leaves no room for a fraction */
     float shifted = x + shifter;
     int32_t bits;
     memcpy(&bits, &shifted, 4);
