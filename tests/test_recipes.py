@@ -138,7 +138,7 @@ def add_family(copy: Copy) -> None:
 def add_tier(copy: Copy) -> int:
     """Add a tier with AVX2's features; return its bit."""
     highest = max(int(bit) for bit in re.findall(r"EC_ISA_\w+ = (\d+)", (copy.csrc / "contract/isa.h").read_text()))
-    copy.edit("contract/isa.h", rf"(EC_ISA_\w+ = {highest})\n", rf"\1,\n    EC_ISA_DUMMY = {2 * highest}\n")
+    copy.edit("contract/isa.h", rf"^    EC_ISA_\w+ = {highest},$", rf"\g<0>\n    EC_ISA_DUMMY = {2 * highest},")
     copy.edit("cpu.c", r"^    tiers \|= EC_ISA_AVX2;$", r"\g<0>\n    tiers |= EC_ISA_DUMMY;")
     copy.edit("dispatch.c", r"^\} TIERS\[\] = \{$", rf'\g<0>\n    {{.name = "{TIER}", .tier = EC_ISA_DUMMY}},')
     copy.edit(

@@ -13,7 +13,7 @@
 
 enum ec_base64_flags {
     EC_BASE64_URLSAFE = 1,   /* '-' and '_' instead of '+' and '/' */
-    EC_BASE64_NO_PADDING = 2 /* the padding may be missing as a whole */
+    EC_BASE64_NO_PADDING = 2, /* the padding may be missing as a whole */
 };
 
 /* Characters that n bytes become: 4 for every 3 begun; -1 where n < 0 or the answer does not fit. */

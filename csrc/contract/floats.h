@@ -15,7 +15,7 @@ enum ec_payload {
     EC_PAYLOAD_E4M3 = 6, /* of one byte, without infinities */
     EC_PAYLOAD_E5M2 = 7,
     EC_PAYLOAD_FLOAT64 = 8,
-    EC_PAYLOAD_BIG_ENDIAN_FLOAT64 = 9
+    EC_PAYLOAD_BIG_ENDIAN_FLOAT64 = 9,
 };
 
 /* Bytes of a float of that form. */

@@ -9,7 +9,7 @@ enum ec_isa {
     EC_ISA_AVX2 = 2,
     EC_ISA_AVX512 = 4,
     EC_ISA_NEON = 8,
-    EC_ISA_DOTPROD = 16
+    EC_ISA_DOTPROD = 16,
 };
 
 uint32_t ec_isa_available(void);           /* a set of enum ec_isa */

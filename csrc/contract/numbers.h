@@ -5,7 +5,7 @@
 #include "results.h"
 
 enum ec_number_flags {
-    EC_NULLS_AS_NAN = 1 /* null, NaN, Infinity, -Infinity and numbers beyond float32 are read as NaN, not refused */
+    EC_NULLS_AS_NAN = 1, /* null, NaN, Infinity, -Infinity and numbers beyond float32 are read as NaN, not refused */
 };
 
 /* One JSON array of numbers, text[0] == '[', white space allowed between its tokens, to float32, each correctly rounded
@@ -38,7 +38,7 @@ int64_t ec_integers_format(const void *values, int64_t n, int32_t type, void *te
 
 enum ec_text_bound {
     EC_FLOAT_TEXT = 16,  /* -1.2345678e-38, or -0.000123456789 */
-    EC_INTEGER_TEXT = 5 /* -128, */
+    EC_INTEGER_TEXT = 5, /* -128, */
 };
 
 #endif

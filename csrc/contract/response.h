@@ -8,7 +8,7 @@
 #include "results.h"
 
 enum ec_json_flags {
-    EC_ALLOW_NOT_FINITE = 1 /* the words NaN, Infinity, -Infinity stand for numbers */
+    EC_ALLOW_NOT_FINITE = 1, /* the words NaN, Infinity, -Infinity stand for numbers */
 };
 
 /* Check that text[0, n) is one JSON document. */
@@ -19,12 +19,12 @@ enum ec_vector_kind {
     EC_VECTOR_LIST = 1,
     EC_VECTOR_STRING = 2,
     EC_VECTOR_NULL = 3,
-    EC_VECTOR_OTHER = 4
+    EC_VECTOR_OTHER = 4,
 };
 
 enum ec_row_index {
     EC_INDEX_MISSING = -1,
-    EC_INDEX_BAD = -2 /* not a whole number of at most 18 digits */
+    EC_INDEX_BAD = -2, /* not a whole number of at most 18 digits */
 };
 
 typedef struct {
@@ -41,7 +41,7 @@ enum ec_scan_stage {
     EC_SCAN_FIRST_ROW = 3,
     EC_SCAN_AT_ROW = 4,
     EC_SCAN_AFTER_ROW = 5,
-    EC_SCAN_DONE = 6
+    EC_SCAN_DONE = 6,
 };
 
 typedef struct {

@@ -24,12 +24,12 @@ enum ec_status {
     EC_WRONG_KIND = 15,    /* a JSON value of another kind than wanted */
     EC_DUPLICATE = 16,     /* an index given twice */
     EC_TRAILING = 17,      /* something follows the end */
-    EC_BAD_ARGUMENT = 18   /* arrays smaller than the numbers beside them say, or numbers out of range */
+    EC_BAD_ARGUMENT = 18,   /* arrays smaller than the numbers beside them say, or numbers out of range */
 };
 
 enum ec_limit {
     EC_MAX_DEPTH = 64,
-    EC_MAX_NUMBER = 1024
+    EC_MAX_NUMBER = 1024,
 };
 
 typedef struct {
@@ -42,7 +42,7 @@ typedef struct {
 enum ec_type {
     EC_FLOAT32 = 0,
     EC_INT8 = 1,
-    EC_UINT8 = 2
+    EC_UINT8 = 2,
 };
 
 /* An array that may come from a file, with what it has room for: sizes that do not go together are EC_BAD_ARGUMENT. */
