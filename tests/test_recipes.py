@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "csrc").is_dir())
 FAMILY, TIER = "echo", "dummy"
 COMPILER = shutil.which("gcc") or shutil.which("clang")
 
