@@ -2,7 +2,7 @@
 #ifndef EC_FAMILIES_H
 #define EC_FAMILIES_H
 
-// clang-format off
+/* clang-format off */
 #define EC_FAMILIES(X) \
     X(base64)          \
     X(bits)            \
@@ -20,6 +20,6 @@
     X(screen)          \
     X(search)          \
     X(tables)
-// clang-format on
+/* clang-format on */
 
 #endif
