@@ -23,39 +23,60 @@ static uint64_t enabled_states(void) {
 #define BIT(n) (1u << (n))
 #define HAS(word, mask) (((word) & (mask)) == (mask))
 
-uint32_t ec_cpu_tiers(void) {
-    uint32_t r[4], leaf1_c, leaf7_b, leaf7_c, extended_c = 0;
+/* Words of cpuid, zero where this CPU has no such leaf, and the registers that the system saves. */
+typedef struct {
+    uint32_t leaf1_c, leaf7_b, leaf7_c, extended_c;
+    uint64_t states;
+} features;
+
+static features read_features(void) {
+    features f = {0};
+    uint32_t r[4];
     cpuid(0, 0, r);
-    if (r[0] < 7) return EC_ISA_SCALAR;
+    if (r[0] < 7) return f;
     cpuid(1, 0, r);
-    leaf1_c = r[2];
+    f.leaf1_c = r[2];
     cpuid(7, 0, r);
-    leaf7_b = r[1];
-    leaf7_c = r[2];
+    f.leaf7_b = r[1];
+    f.leaf7_c = r[2];
     cpuid(0x80000000u, 0, r);
     if (r[0] >= 0x80000001u) {
         cpuid(0x80000001u, 0, r);
-        extended_c = r[2];
+        f.extended_c = r[2];
     }
-    /* leaf 1 ecx: pclmulqdq 1, fma 12, popcnt 23, osxsave 27, avx 28, f16c 29; leaf 7 ebx: bmi1 3, avx2 5, bmi2 8; lzcnt */
-    if (!HAS(leaf1_c, BIT(1) | BIT(12) | BIT(23) | BIT(27) | BIT(28) | BIT(29))) return EC_ISA_SCALAR;
-    if (!HAS(leaf7_b, BIT(3) | BIT(5) | BIT(8)) || !HAS(extended_c, BIT(5))) return EC_ISA_SCALAR;
-    uint64_t states = enabled_states();
-    if ((states & 0x06) != 0x06) return EC_ISA_SCALAR; /* xmm and ymm are saved */
-    uint32_t tiers = EC_ISA_SCALAR | EC_ISA_AVX2;
-    /* leaf 7 ebx: f 16, dq 17, cd 28, bw 30, vl 31; ecx: vbmi 1, vbmi2 6, gfni 8, vnni 11, bitalg 12, vpopcntdq 14 */
-    if (HAS(leaf7_b, BIT(16) | BIT(17) | BIT(28) | BIT(30) | BIT(31)) &&
-        HAS(leaf7_c, BIT(1) | BIT(6) | BIT(8) | BIT(11) | BIT(12) | BIT(14)) &&
-        (states & 0xe0) == 0xe0) /* mask registers and all of zmm are saved */
-        tiers |= EC_ISA_AVX512;
-    return tiers;
+    if (HAS(f.leaf1_c, BIT(27))) f.states = enabled_states(); /* osxsave */
+    return f;
+}
+
+/* leaf 1 ecx: pclmulqdq 1, fma 12, popcnt 23, avx 28, f16c 29; leaf 7 ebx: bmi1 3, avx2 5, bmi2 8; lzcnt; xmm and ymm are
+ * saved */
+static int has_avx2(const features *f) {
+    return HAS(f->leaf1_c, BIT(1) | BIT(12) | BIT(23) | BIT(28) | BIT(29)) &&
+           HAS(f->leaf7_b, BIT(3) | BIT(5) | BIT(8)) && HAS(f->extended_c, BIT(5)) && HAS(f->states, 0x06);
+}
+
+/* leaf 7 ebx: f 16, dq 17, cd 28, bw 30, vl 31; ecx: vbmi 1, vbmi2 6, gfni 8, vnni 11, bitalg 12, vpopcntdq 14; mask
+ * registers and all of zmm are saved */
+static int has_avx512(const features *f) {
+    return HAS(f->leaf7_b, BIT(16) | BIT(17) | BIT(28) | BIT(30) | BIT(31)) &&
+           HAS(f->leaf7_c, BIT(1) | BIT(6) | BIT(8) | BIT(11) | BIT(12) | BIT(14)) && HAS(f->states, 0xe0);
+}
+
+/* Each tier has those below it. */
+uint32_t ec_cpu_tiers(void) {
+    const features f = read_features();
+    uint32_t tiers = EC_ISA_SCALAR;
+    if (!has_avx2(&f)) return tiers;
+    tiers |= EC_ISA_AVX2;
+    if (!has_avx512(&f)) return tiers;
+    return tiers | EC_ISA_AVX512;
 }
 
 #elif defined(EC_AARCH64)
-#if defined(EC_DOTPROD) && defined(__linux__)
+#if defined(EC_HAS_DOTPROD) && defined(__linux__)
 #include <sys/auxv.h>
 static int has_dotprod(void) { return (getauxval(AT_HWCAP) >> 20 & 1) != 0; } /* HWCAP_ASIMDDP */
-#elif defined(EC_DOTPROD) && (defined(__APPLE__) || defined(__ARM_FEATURE_DOTPROD))
+#elif defined(EC_HAS_DOTPROD) && (defined(__APPLE__) || defined(__ARM_FEATURE_DOTPROD))
 static int has_dotprod(void) { return 1; } /* every Mac has it, and every machine that this was compiled for */
 #else
 static int has_dotprod(void) { return 0; }

@@ -1,22 +1,37 @@
-"""cffi build script: cuts the cdef out of embcodec.h and lists the C sources.
+"""cffi build script: joins the parts of the contract into the cdef and lists the C sources.
 
 Named in ``setup.py``; run by setuptools when the extension ``embcodec._kernels`` is built.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
 from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent
-BEGIN, END = "/* cdef: begin */", "/* cdef: end */"
+CONTRACT = "embcodec.h"
+TESTING = "contract/testing.h"  # what only tests call; says why it is built in
+_INCLUDE = re.compile(r'#\s*include\s+"(.+)"')
 
 
-def contract() -> str:
-    """Return the part of the contract header that cffi parses."""
-    text = (ROOT / "embcodec.h").read_text(encoding="utf-8")
-    return text.split(BEGIN, 1)[1].split(END, 1)[0]
+def joined(header: Path, seen: set[Path]) -> str:
+    """Return the declarations of a header and of what it includes, each once, as a compiler reads them.
+
+    cffi knows no preprocessor: the parts of the contract have no directives but includes and their guards.
+    """
+    if header in seen:
+        return ""
+    seen.add(header)
+    lines = []
+    for line in header.read_text(encoding="utf-8").splitlines(keepends=True):
+        included = _INCLUDE.match(line)
+        if included:
+            lines.append(joined((header.parent / included[1]).resolve(), seen))
+        elif not line.startswith("#"):
+            lines.append(line)
+    return "".join(lines)
 
 
 def sources() -> list[str]:
@@ -31,10 +46,12 @@ else:
     compile_args = ["-std=c11", "-O3", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno"]
 
 ffi = FFI()
-ffi.cdef(contract())
+_seen: set[Path] = set()
+for part in (CONTRACT, TESTING):
+    ffi.cdef(joined(ROOT / part, _seen))
 ffi.set_source(
     "embcodec._kernels",
-    '#include "embcodec.h"',
+    "".join(f'#include "{part}"\n' for part in (CONTRACT, TESTING)),
     sources=sources(),
     include_dirs=["csrc"],
     depends=sorted(str(path.relative_to(ROOT.parent)) for path in ROOT.rglob("*.h")),

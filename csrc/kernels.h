@@ -1,4 +1,5 @@
-/* The kernel table: one slot a kernel. Scalar fills every slot; each tier overlays those that it has better code for.
+/* The kernel table: one slot a kernel, family by family. Scalar fills every slot; each tier overlays those that it has
+ * better code for.
  *
  * A slot's contract is stated at its scalar twin, which is the specification. Slots do not check capacities or arguments:
  * the public functions of embcodec.h do, once a batch. */
@@ -7,6 +8,7 @@
 
 #include "embcodec.h"
 #include "target.h"
+#include "tiers.h"
 
 #include "search/slots.h"
 
@@ -57,13 +59,14 @@ typedef struct ec_kernels {
                             const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near);
     void (*hamming_u1_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores);
-    int32_t (*dot_u1_tables)(const void *query, int64_t width, void *tables, float *scale);
+    /* dot_u1, and tables, which it looks up */
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, void *prepared);
     void (*dot_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near);
     void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int32_t *scores);
+    int32_t (*dot_u1_tables)(const void *query, int64_t width, void *tables, float *scale);
     /* dot */
     void (*dot_i8_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                         void *panel);
@@ -110,12 +113,14 @@ typedef struct ec_kernels {
     ec_decode_i8_fn *decode_i8;
     ec_decode_u1_fn *decode_u1;
     ec_square_ranges_fn *square_ranges;
-    int64_t screens; /* whether int8 dots are so much cheaper than floats' that screening pays */
-    ec_screen_rows_fn *screen_rows;
     ec_square_sums_fn *square_sums;
     ec_inverse_lengths_fn *inverse_lengths;
     ec_l2_terms_fn *l2_terms;
-    /* float queries to codes: see search/fold.h */
+    /* screen: rows of floats to int8 codes */
+    int64_t screens; /* whether int8 dots are so much cheaper than floats' that screening pays */
+    void (*screen_rows)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
+                        float *steps, float *errors, float *lengths);
+    /* fold: float queries to codes */
     uint32_t (*fold_f32)(const void *values, int64_t dimension, const float *steps, float step, float *folded);
     double (*weigh_f32)(const void *values, int64_t dimension, const float *weights);
     void (*round_f32)(const float *folded, int64_t dimension, double inverse, int8_t *codes);
@@ -125,64 +130,5 @@ typedef struct ec_kernels {
 extern ec_kernels ec_active;
 
 uint32_t ec_cpu_tiers(void);
-
-/* One installer a family and tier, each declared here and called by dispatch.c. */
-void ec_base64_install_scalar(ec_kernels *table);
-void ec_base64_install_avx2(ec_kernels *table);
-void ec_base64_install_avx512(ec_kernels *table);
-void ec_base64_install_neon(ec_kernels *table);
-void ec_dot_install_scalar(ec_kernels *table);
-void ec_dot_install_avx2(ec_kernels *table);
-void ec_dot_install_avx512(ec_kernels *table);
-void ec_dot_install_neon(ec_kernels *table);
-void ec_dot_install_dotprod(ec_kernels *table);
-void ec_numbers_install_scalar(ec_kernels *table);
-void ec_floats_install_scalar(ec_kernels *table);
-void ec_floats_install_avx2(ec_kernels *table);
-void ec_floats_install_avx512(ec_kernels *table);
-void ec_response_install_scalar(ec_kernels *table);
-void ec_response_install_avx2(ec_kernels *table);
-void ec_response_install_avx512(ec_kernels *table);
-void ec_response_install_neon(ec_kernels *table);
-void ec_bits_install_scalar(ec_kernels *table);
-void ec_bits_install_avx2(ec_kernels *table);
-void ec_bits_install_avx512(ec_kernels *table);
-void ec_bits_install_neon(ec_kernels *table);
-void ec_quantize_install_scalar(ec_kernels *table);
-void ec_numbers_install_avx2(ec_kernels *table);
-void ec_numbers_install_avx512(ec_kernels *table);
-void ec_numbers_install_neon(ec_kernels *table);
-void ec_hamming_install_scalar(ec_kernels *table);
-void ec_hamming_install_avx2(ec_kernels *table);
-void ec_hamming_install_neon(ec_kernels *table);
-void ec_hamming_install_avx512(ec_kernels *table);
-void ec_dot_u1_install_avx2(ec_kernels *table);
-void ec_dot_u1_install_avx512(ec_kernels *table);
-void ec_dot_u1_install_neon(ec_kernels *table);
-void ec_tables_install_scalar(ec_kernels *table);
-void ec_tables_install_avx2(ec_kernels *table);
-void ec_tables_install_avx512(ec_kernels *table);
-void ec_tables_install_neon(ec_kernels *table);
-void ec_search_install_scalar(ec_kernels *table);
-void ec_search_install_avx2(ec_kernels *table);
-void ec_search_install_avx512(ec_kernels *table);
-void ec_screen_install_avx512(ec_kernels *table);
-void ec_search_install_neon(ec_kernels *table);
-void ec_fold_install_scalar(ec_kernels *table);
-void ec_fold_install_avx2(ec_kernels *table);
-void ec_fold_install_avx512(ec_kernels *table);
-void ec_quantize_install_avx2(ec_kernels *table);
-void ec_quantize_install_avx512(ec_kernels *table);
-void ec_quantize_install_neon(ec_kernels *table);
-void ec_crc32_install_scalar(ec_kernels *table);
-void ec_crc32_install_avx2(ec_kernels *table);
-void ec_hadamard_install_scalar(ec_kernels *table);
-void ec_hadamard_install_avx2(ec_kernels *table);
-void ec_hadamard_install_avx512(ec_kernels *table);
-void ec_hadamard_install_neon(ec_kernels *table);
-void ec_lowbit_install_scalar(ec_kernels *table);
-void ec_lowbit_install_avx2(ec_kernels *table);
-void ec_lowbit_install_avx512(ec_kernels *table);
-void ec_lowbit_install_neon(ec_kernels *table);
 
 #endif

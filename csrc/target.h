@@ -37,7 +37,7 @@
 /* The dot products of Armv8.2, where the compiler has them for a region, or for all. */
 #if defined(EC_AARCH64) && (!defined(_MSC_VER) || defined(__clang__))
 #if defined(__ARM_FEATURE_DOTPROD) || !defined(__clang__) || __clang_major__ >= 16
-#define EC_DOTPROD 1
+#define EC_HAS_DOTPROD 1
 #endif
 #endif
 #if defined(__clang__)

@@ -147,7 +147,7 @@ static int64_t decode_avx2(const uint8_t *text, int64_t n, uint8_t *bytes, int32
 
 EC_TARGET_END
 
-void ec_base64_install_avx2(ec_kernels *table) {
+EC_SLOTS(base64, avx2) {
     table->base64_encode = encode_avx2;
     table->base64_decode = decode_avx2;
 }

@@ -84,7 +84,7 @@ static int64_t decode_avx512(const uint8_t *text, int64_t n, uint8_t *bytes, int
 
 EC_TARGET_END
 
-void ec_base64_install_avx512(ec_kernels *table) {
+EC_SLOTS(base64, avx512) {
     table->base64_encode = encode_avx512;
     table->base64_decode = decode_avx512;
 }

@@ -71,7 +71,7 @@ static int64_t decode_neon(const uint8_t *text, int64_t n, uint8_t *bytes, int32
     return n;
 }
 
-void ec_base64_install_neon(ec_kernels *table) {
+EC_SLOTS(base64, neon) {
     table->base64_encode = encode_neon;
     table->base64_decode = decode_neon;
 }

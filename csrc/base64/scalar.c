@@ -69,7 +69,9 @@ int64_t ec_base64_decode_scalar(const uint8_t *text, int64_t n, uint8_t *bytes, 
     return i;
 }
 
-void ec_base64_install_scalar(ec_kernels *table) {
+EC_SLOTS(base64, scalar) {
     table->base64_encode = ec_base64_encode_scalar;
     table->base64_decode = ec_base64_decode_scalar;
 }
+
+EC_INSTALL(base64, EC_SCALAR(base64) EC_AVX2(base64) EC_AVX512(base64) EC_NEON(base64))

@@ -80,13 +80,11 @@ static void unpack_bits_f32_avx2(const uint8_t *packed, int64_t count, uint32_t 
     ec_unpack_bits_f32_scalar(packed + done / 8, count - done, flags, (char *)values + 4 * done);
 }
 
-void ec_bits_install_avx2(ec_kernels *table) {
+EC_SLOTS(bits, avx2) {
     table->pack_bits_f32 = pack_bits_f32_avx2;
     table->unpack_bits_u8 = unpack_bits_u8_avx2;
     table->unpack_bits_f32 = unpack_bits_f32_avx2;
 }
 
 EC_TARGET_END
-#else
-typedef int ec_bits_avx2_is_not_built;
 #endif

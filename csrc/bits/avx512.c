@@ -110,13 +110,11 @@ static void unpack_bits_f32_avx512(const uint8_t *packed, int64_t count, uint32_
         _mm512_mask_storeu_ps(to + 4 * i + 64 * j, (__mmask16)(used >> 16 * j), signs_16(word, j));
 }
 
-void ec_bits_install_avx512(ec_kernels *table) {
+EC_SLOTS(bits, avx512) {
     table->pack_bits_f32 = pack_bits_f32_avx512;
     table->unpack_bits_u8 = unpack_bits_u8_avx512;
     table->unpack_bits_f32 = unpack_bits_f32_avx512;
 }
 
 EC_TARGET_END
-#else
-typedef int ec_bits_avx512_is_not_built;
 #endif

@@ -82,12 +82,10 @@ static void unpack_bits_f32_neon(const uint8_t *packed, int64_t count, uint32_t 
     ec_unpack_bits_f32_scalar(packed + done / 8, count - done, flags, (char *)values + 4 * done);
 }
 
-void ec_bits_install_neon(ec_kernels *table) {
+EC_SLOTS(bits, neon) {
     table->pack_bits_f32 = pack_bits_f32_neon;
     table->unpack_bits_u8 = unpack_bits_u8_neon;
     table->unpack_bits_f32 = unpack_bits_f32_neon;
 }
 
-#else
-typedef int ec_bits_neon_is_not_built;
 #endif

@@ -31,8 +31,10 @@ void ec_unpack_bits_f32_scalar(const uint8_t *packed, int64_t count, uint32_t fl
     for (int64_t i = 0; i < count; i++) ec_store_f32_at(values, i, bit_at(packed, i, flags) ? 1.0f : -1.0f);
 }
 
-void ec_bits_install_scalar(ec_kernels *table) {
+EC_SLOTS(bits, scalar) {
     table->pack_bits_f32 = ec_pack_bits_f32_scalar;
     table->unpack_bits_u8 = ec_unpack_bits_u8_scalar;
     table->unpack_bits_f32 = ec_unpack_bits_f32_scalar;
 }
+
+EC_INSTALL(bits, EC_SCALAR(bits) EC_AVX2(bits) EC_AVX512(bits) EC_NEON(bits))

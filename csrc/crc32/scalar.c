@@ -14,8 +14,8 @@ uint32_t ec_crc32_scalar(uint32_t remainder, const uint8_t *bytes, int64_t n) {
     return remainder;
 }
 
-uint32_t ec_crc32(uint32_t checksum, const void *bytes, int64_t n) {
-    return ~ec_active.crc32(~checksum, bytes, n);
+EC_SLOTS(crc32, scalar) {
+    table->crc32 = ec_crc32_scalar;
 }
 
-void ec_crc32_install_scalar(ec_kernels *table) { table->crc32 = ec_crc32_scalar; }
+EC_INSTALL(crc32, EC_SCALAR(crc32) EC_AVX2(crc32))

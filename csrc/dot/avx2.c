@@ -68,9 +68,10 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 
 EC_TARGET_END
 
-void ec_dot_install_avx2(ec_kernels *table) {
-    ec_dot_i8_install_avx2(table);
-    ec_dot_f32_install_avx2(table);
+EC_SLOTS(dot, avx2) {
+    ec_dot_by_rows(table);
+    ec_slots_dot_i8_avx2(table);
+    ec_slots_dot_f32_avx2(table);
     table->sum_i8 = sum_i8;
     table->sumsq_i8 = sumsq_i8;
     table->sumsq_f32 = sumsq_f32;

@@ -29,8 +29,8 @@ EC_INLINE void ask_for(const void *ahead, int64_t n_bytes) {
 
 EC_TARGET_END
 
-void ec_dot_i8_install_avx2(ec_kernels *table);
-void ec_dot_f32_install_avx2(ec_kernels *table);
+EC_SLOTS(dot_i8, avx2);
+EC_SLOTS(dot_f32, avx2);
 
 #endif
 #endif

@@ -208,7 +208,7 @@ static void dot_f32_rows(const void *query, const void *rows, int64_t stride_byt
     }
 }
 
-void ec_dot_f32_install_avx2(ec_kernels *table) {
+EC_SLOTS(dot_f32, avx2) {
     table->dot_f32_pack = dot_f32_pack;
     table->dot_f32_prepare = dot_f32_prepare;
     table->dot_f32_tile = dot_f32_tile;

@@ -167,7 +167,7 @@ static void dot_i8_rows(const void *query, const void *rows, int64_t stride_byte
     }
 }
 
-void ec_dot_i8_install_avx2(ec_kernels *table) {
+EC_SLOTS(dot_i8, avx2) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
     table->dot_i8_tile = dot_i8_tile;

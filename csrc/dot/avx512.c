@@ -46,12 +46,12 @@ void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_
 
 EC_TARGET_END
 
-void ec_dot_install_avx512(ec_kernels *table) {
-    ec_dot_i8_install_avx512(table);
-    ec_dot_f32_install_avx512(table);
-    ec_dot_rows_install_avx512(table);
-    ec_dot_sums_install_avx512(table);
-    ec_dot_few_i8_install_avx512(table);
-    ec_dot_few_f32_install_avx512(table);
+EC_SLOTS(dot, avx512) {
+    ec_slots_dot_i8_avx512(table);
+    ec_slots_dot_f32_avx512(table);
+    ec_slots_dot_rows_avx512(table);
+    ec_slots_dot_sums_avx512(table);
+    ec_slots_dot_few_i8_avx512(table);
+    ec_slots_dot_few_f32_avx512(table);
 }
 #endif

@@ -126,12 +126,12 @@ void ec_dot_i8_rows_avx512(const void *query, const void *rows, int64_t stride_b
 void ec_dot_f32_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows,
                             int64_t dimension, float *scores, double *sumsq);
 void ec_sumsq_f32_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);
-void ec_dot_i8_install_avx512(ec_kernels *table);
-void ec_dot_f32_install_avx512(ec_kernels *table);
-void ec_dot_rows_install_avx512(ec_kernels *table);
-void ec_dot_sums_install_avx512(ec_kernels *table);
-void ec_dot_few_i8_install_avx512(ec_kernels *table);
-void ec_dot_few_f32_install_avx512(ec_kernels *table);
+EC_SLOTS(dot_i8, avx512);
+EC_SLOTS(dot_f32, avx512);
+EC_SLOTS(dot_rows, avx512);
+EC_SLOTS(dot_sums, avx512);
+EC_SLOTS(dot_few_i8, avx512);
+EC_SLOTS(dot_few_f32, avx512);
 
 #endif
 #endif

@@ -156,7 +156,7 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
     }
 }
 
-void ec_dot_f32_install_avx512(ec_kernels *table) {
+EC_SLOTS(dot_f32, avx512) {
     table->dot_f32_pack = dot_f32_pack;
     table->dot_f32_prepare = dot_f32_prepare;
     table->dot_f32_tile = dot_f32_tile;

@@ -120,7 +120,7 @@ static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows
     }
 }
 
-void ec_dot_few_f32_install_avx512(ec_kernels *table) {
+EC_SLOTS(dot_few_f32, avx512) {
     table->most_few_f32 = MOST_QUERIES;
     table->dot_f32_few = dot_f32_few;
 }

@@ -40,7 +40,7 @@ static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimen
 
 static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                         void *panel) {
-    static const ec_word_order ascending = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, 16};
+    static const ec_word_order ascending = {.start = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, .step = 16};
     ec_dot_pack_words_avx512(rows, stride_bytes, n_rows, dimension, flip ^ SIGN, STRIP_VECTORS, &ascending, panel);
 }
 
@@ -157,7 +157,7 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
     }
 }
 
-void ec_dot_i8_install_avx512(ec_kernels *table) {
+EC_SLOTS(dot_i8, avx512) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
     table->dot_i8_tile = dot_i8_tile;

@@ -264,7 +264,7 @@ static void dot_f32_chosen(const void *query, const void *rows, int64_t stride_b
     }
 }
 
-void ec_dot_rows_install_avx512(ec_kernels *table) {
+EC_SLOTS(dot_rows, avx512) {
     table->dot_i8_rows = dot_i8_rows;
     table->dot_f32_rows = dot_f32_rows;
     table->dot_f32_chosen = dot_f32_chosen;

@@ -77,7 +77,7 @@ void ec_sumsq_f32_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows,
     }
 }
 
-void ec_dot_sums_install_avx512(ec_kernels *table) {
+EC_SLOTS(dot_sums, avx512) {
     table->sum_i8 = sum_i8;
     table->sumsq_i8 = sumsq_i8;
     table->sumsq_f32 = ec_sumsq_f32_avx512;

@@ -10,6 +10,7 @@
 #ifndef EC_DOT_H
 #define EC_DOT_H
 
+#include "../contract/scratch.h"
 #include "../kernels.h"
 
 EC_INLINE int64_t ec_round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
@@ -17,6 +18,11 @@ EC_INLINE int64_t ec_round_up(int64_t n, int64_t multiple) { return (n + multipl
 EC_INLINE int64_t ec_min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 EC_INLINE int64_t ec_max_i64(int64_t a, int64_t b) { return a < b ? b : a; }
+
+/* Whether the public functions take such sizes. */
+EC_INLINE int ec_dot_valid(int64_t n_queries, int64_t n_rows, int64_t dimension) {
+    return n_queries >= 0 && n_rows >= 0 && dimension >= 1 && dimension <= EC_DOT_MAX_DIMENSION;
+}
 
 /* Most queries that dot_i8_few and dot_f32_few take. */
 enum { EC_DOT_FEW = 64 };
@@ -62,5 +68,8 @@ EC_INLINE double ec_halve_f64x16(double *partial) {
         for (int i = 0; i < width; i++) partial[i] += partial[i + width];
     return partial[0];
 }
+
+/* Lays the slots of by_rows.c. */
+void ec_dot_by_rows(ec_kernels *table);
 
 #endif

@@ -5,7 +5,7 @@
  *     row 1  b0 b1 b2 b3 | b4 ...              the last group filled up with zeros                                    */
 #include "neon_i8.h"
 
-#if defined(EC_DOTPROD)
+#if defined(EC_HAS_DOTPROD)
 EC_TARGET_DOTPROD
 
 enum { GROUP = 4 };
@@ -50,9 +50,11 @@ EC_INLINE ec_sums_i32x16 add_group(ec_sums_i32x16 sums, const uint8_t *group, co
     return sums;
 }
 
-EC_NEON_SLOTS
+#include "neon_slots.h"
 
 EC_TARGET_END
 
-void ec_dot_install_dotprod(ec_kernels *table) { EC_NEON_INSTALL(table); }
+EC_SLOTS(dot, dotprod) {
+    lay_i8(table);
+}
 #endif

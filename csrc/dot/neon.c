@@ -58,10 +58,11 @@ EC_INLINE ec_sums_i32x16 add_group(ec_sums_i32x16 sums, const uint8_t *group, co
     return sums;
 }
 
-EC_NEON_SLOTS
+#include "neon_slots.h"
 
-void ec_dot_install_neon(ec_kernels *table) {
-    EC_NEON_INSTALL(table);
-    ec_dot_f32_install_neon(table);
+EC_SLOTS(dot, neon) {
+    ec_dot_by_rows(table);
+    lay_i8(table);
+    ec_slots_dot_f32_neon(table);
 }
 #endif

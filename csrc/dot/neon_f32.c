@@ -151,7 +151,7 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     }
 }
 
-void ec_dot_f32_install_neon(ec_kernels *table) {
+EC_SLOTS(dot_f32, neon) {
     table->dot_f32_pack = dot_f32_pack;
     table->dot_f32_prepare = dot_f32_prepare;
     table->dot_f32_tile = dot_f32_tile;

@@ -154,17 +154,16 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 }
 
 /* A few queries (up to EC_DOT_FEW) with plain rows, as dot_i8_rows one by one, to scores[q * scores_stride + r]; where
- * `sums` and `sumsq` are not NULL also what sum_i8 and sumsq_i8 give. `prepared` is scratch of ec_dot_i8_prepared_bytes().
- * Each tier's own kernels do the work where it has nothing better. */
+ * `sums` and `sumsq` are not NULL also what sum_i8 and sumsq_i8 give. `prepared` is scratch of ec_dot_i8_prepared_bytes(). */
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
                        int32_t *sumsq, void *prepared) {
     (void)prepared;
     for (int64_t q = 0; q < n_queries; q++)
-        ec_active.dot_i8_rows((const uint8_t *)queries + q * dimension, rows, stride_bytes, n_rows, dimension, flip,
-                              scores + q * scores_stride);
-    if (sums) ec_active.sum_i8(rows, stride_bytes, n_rows, dimension, flip, sums);
-    if (sumsq) ec_active.sumsq_i8(rows, stride_bytes, n_rows, dimension, flip, sumsq);
+        dot_i8_rows((const uint8_t *)queries + q * dimension, rows, stride_bytes, n_rows, dimension, flip,
+                    scores + q * scores_stride);
+    if (sums) sum_i8(rows, stride_bytes, n_rows, dimension, flip, sums);
+    if (sumsq) sumsq_i8(rows, stride_bytes, n_rows, dimension, flip, sumsq);
 }
 
 /* As dot_i8_few; there are no sums. */
@@ -172,20 +171,19 @@ static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows
                         int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared) {
     (void)prepared;
     for (int64_t q = 0; q < n_queries; q++)
-        ec_active.dot_f32_rows((const uint8_t *)queries + q * dimension * 4, rows, stride_bytes, n_rows, dimension,
-                               scores + q * scores_stride);
-    if (sumsq) ec_active.sumsq_f32(rows, stride_bytes, n_rows, dimension, sumsq);
+        dot_f32_rows((const uint8_t *)queries + q * dimension * 4, rows, stride_bytes, n_rows, dimension,
+                     scores + q * scores_stride);
+    if (sumsq) sumsq_f32(rows, stride_bytes, n_rows, dimension, sumsq);
 }
 
-/* Rows chosen[0 .. n) of many, as dot_f32_rows one by one; each tier's own where it has nothing better. */
+/* Rows chosen[0 .. n) of many, as dot_f32_rows one by one. */
 static void dot_f32_chosen(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
                            int64_t dimension, float *scores) {
     for (int64_t i = 0; i < n; i++)
-        ec_active.dot_f32_rows(query, (const uint8_t *)rows + chosen[i] * stride_bytes, stride_bytes, 1, dimension,
-                               &scores[i]);
+        dot_f32_rows(query, (const uint8_t *)rows + chosen[i] * stride_bytes, stride_bytes, 1, dimension, &scores[i]);
 }
 
-void ec_dot_install_scalar(ec_kernels *table) {
+EC_SLOTS(dot, scalar) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
     table->dot_i8_tile = dot_i8_tile;
@@ -203,3 +201,5 @@ void ec_dot_install_scalar(ec_kernels *table) {
     table->dot_f32_chosen = dot_f32_chosen;
     table->sumsq_f32 = sumsq_f32;
 }
+
+EC_INSTALL(dot, EC_SCALAR(dot) EC_AVX2(dot) EC_AVX512(dot) EC_NEON(dot) EC_DOTPROD(dot))

@@ -49,7 +49,7 @@ EC_INLINE float ec_add_classes(const float partial[EC_CLASSES]) {
 }
 
 #if defined(EC_AARCH64)
-void ec_dot_f32_install_neon(ec_kernels *table);
+EC_SLOTS(dot_f32, neon);
 #endif
 
 #endif

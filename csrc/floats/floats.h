@@ -111,8 +111,10 @@ EC_INLINE uint64_t ec_extend_f32(uint32_t bits) {
 
 #define EC_AS_IT_IS(code) (code)
 
-static const ec_small_float EC_FLOAT16 = {16, 10, 15, 0x7bff}, EC_BFLOAT16 = {16, 7, 127, 0x7f7f},
-                            EC_E4M3 = {8, 3, 7, 0x7e}, EC_E5M2 = {8, 2, 15, 0x7b};
+static const ec_small_float EC_FLOAT16 = {.bits = 16, .fraction = 10, .bias = 15, .most = 0x7bff};
+static const ec_small_float EC_BFLOAT16 = {.bits = 16, .fraction = 7, .bias = 127, .most = 0x7f7f};
+static const ec_small_float EC_E4M3 = {.bits = 8, .fraction = 3, .bias = 7, .most = 0x7e};
+static const ec_small_float EC_E5M2 = {.bits = 8, .fraction = 2, .bias = 15, .most = 0x7b};
 
 EC_INLINE void ec_loop_swap(const uint8_t *EC_RESTRICT in, int64_t count, uint8_t *EC_RESTRICT out) {
     for (int64_t i = 0; i < count; i++) {

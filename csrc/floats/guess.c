@@ -19,14 +19,22 @@ typedef struct {
 
 /* In this order: every pair of bfloat16 reads as a float32 too. */
 static const form_window WINDOWS[] = {
-    {EC_PAYLOAD_BFLOAT16, 16, 7, 97, 130, 32, 12},
-    {EC_PAYLOAD_BIG_ENDIAN_BFLOAT16, 16, 7, 97, 130, 32, 12},
-    {EC_PAYLOAD_BYTES, 32, 23, 97, 130, 16, 6},
-    {EC_PAYLOAD_BIG_ENDIAN_FLOAT32, 32, 23, 97, 130, 16, 6},
-    {EC_PAYLOAD_FLOAT64, 64, 52, 993, 1026, 8, 3},
-    {EC_PAYLOAD_BIG_ENDIAN_FLOAT64, 64, 52, 993, 1026, 8, 3},
-    {EC_PAYLOAD_FLOAT16, 16, 10, 1, 14, 64, 24},
-    {EC_PAYLOAD_BIG_ENDIAN_FLOAT16, 16, 10, 1, 14, 64, 24},
+    {.payload = EC_PAYLOAD_BFLOAT16, .bits = 16, .fraction = 7, .lowest = 97, .highest = 130, .least = 32,
+     .least_aided = 12},
+    {.payload = EC_PAYLOAD_BIG_ENDIAN_BFLOAT16, .bits = 16, .fraction = 7, .lowest = 97, .highest = 130, .least = 32,
+     .least_aided = 12},
+    {.payload = EC_PAYLOAD_BYTES, .bits = 32, .fraction = 23, .lowest = 97, .highest = 130, .least = 16,
+     .least_aided = 6},
+    {.payload = EC_PAYLOAD_BIG_ENDIAN_FLOAT32, .bits = 32, .fraction = 23, .lowest = 97, .highest = 130, .least = 16,
+     .least_aided = 6},
+    {.payload = EC_PAYLOAD_FLOAT64, .bits = 64, .fraction = 52, .lowest = 993, .highest = 1026, .least = 8,
+     .least_aided = 3},
+    {.payload = EC_PAYLOAD_BIG_ENDIAN_FLOAT64, .bits = 64, .fraction = 52, .lowest = 993, .highest = 1026, .least = 8,
+     .least_aided = 3},
+    {.payload = EC_PAYLOAD_FLOAT16, .bits = 16, .fraction = 10, .lowest = 1, .highest = 14, .least = 64,
+     .least_aided = 24},
+    {.payload = EC_PAYLOAD_BIG_ENDIAN_FLOAT16, .bits = 16, .fraction = 10, .lowest = 1, .highest = 14, .least = 64,
+     .least_aided = 24},
 };
 enum { WINDOW_COUNT = sizeof WINDOWS / sizeof WINDOWS[0] };
 

@@ -31,9 +31,9 @@ static void hadamard_f32_avx2(void *to, int64_t count) {
             }
 }
 
-void ec_hadamard_install_avx2(ec_kernels *table) { table->hadamard_f32 = hadamard_f32_avx2; }
+EC_SLOTS(hadamard, avx2) {
+    table->hadamard_f32 = hadamard_f32_avx2;
+}
 
 EC_TARGET_END
-#else
-typedef int ec_hadamard_avx2_is_not_built;
 #endif

@@ -46,9 +46,9 @@ static void hadamard_f32_avx512(void *to, int64_t count) {
         }
 }
 
-void ec_hadamard_install_avx512(ec_kernels *table) { table->hadamard_f32 = hadamard_f32_avx512; }
+EC_SLOTS(hadamard, avx512) {
+    table->hadamard_f32 = hadamard_f32_avx512;
+}
 
 EC_TARGET_END
-#else
-typedef int ec_hadamard_avx512_is_not_built;
 #endif

@@ -67,8 +67,8 @@ static void hadamard_f32_neon(void *values, int64_t count) {
         }
 }
 
-void ec_hadamard_install_neon(ec_kernels *table) { table->hadamard_f32 = hadamard_f32_neon; }
+EC_SLOTS(hadamard, neon) {
+    table->hadamard_f32 = hadamard_f32_neon;
+}
 
-#else
-typedef int ec_hadamard_neon_is_not_built;
 #endif

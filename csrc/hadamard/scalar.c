@@ -15,4 +15,8 @@ void ec_hadamard_f32_scalar(void *values, int64_t count) {
             }
 }
 
-void ec_hadamard_install_scalar(ec_kernels *table) { table->hadamard_f32 = ec_hadamard_f32_scalar; }
+EC_SLOTS(hadamard, scalar) {
+    table->hadamard_f32 = ec_hadamard_f32_scalar;
+}
+
+EC_INSTALL(hadamard, EC_SCALAR(hadamard) EC_AVX2(hadamard) EC_AVX512(hadamard) EC_NEON(hadamard))

@@ -385,10 +385,9 @@ static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_
 
 EC_TARGET_END
 
-void ec_hamming_install_avx512(ec_kernels *table) {
+EC_SLOTS(hamming, avx512) {
     table->hamming_u1_pack = hamming_u1_pack;
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
-    ec_dot_u1_install_avx512(table);
 }
 #endif

@@ -1,8 +1,4 @@
-/* Shared by the tiers that compare sign bits: sizes of scratch, the shape of a query's tables.
- *
- * Bits against bits count differing bits. A float query against bits is a sum of table look-ups: four bits, a nibble,
- * choose one of the sixteen sums of +-q over their four dimensions, rounded to a byte for the whole query at one scale.
- * Rounding the sums is as exact as rounding the four values themselves to bytes, and needs a quarter of the look-ups. */
+/* Shared by the tiers that count differing bits, and by those of dot_u1: what they know of rows of bits. */
 #ifndef EC_HAMMING_H
 #define EC_HAMMING_H
 
@@ -10,7 +6,7 @@
 
 /* Rows of a panel are padded to a multiple of this many, with zeros; a tile says of as many together whether one of
  * them is near. */
-enum { EC_HAMMING_LANES = 64, EC_DOT_U1_LANES = 64, EC_NEAR_ROWS = 64 };
+enum { EC_HAMMING_LANES = 64, EC_NEAR_ROWS = 64 };
 
 /* How far ahead of what is read memory is asked for: about what is under way at its latency. Rows that lie eight or
  * sixteen side by side are no stream that hardware follows well. Past the end it is a hint like any other: no access. */
@@ -36,9 +32,6 @@ EC_INLINE void ec_find_near(const int32_t *scores, int64_t scores_stride, int64_
     }
 }
 
-/* Pairs of bytes of a row: four nibbles, met by 64 bytes of tables. */
-EC_INLINE int64_t ec_quads_u1(int64_t width) { return (width + 1) / 2; }
-
 /* The last word of a row, with zeros behind the row's end. */
 EC_INLINE uint64_t ec_load_tail_u64(const uint8_t *p, int64_t n) {
     uint64_t x = 0;
@@ -50,23 +43,6 @@ EC_INLINE uint64_t ec_load_tail_u64(const uint8_t *p, int64_t n) {
 EC_INLINE uint64_t ec_row_word(const uint8_t *row, int64_t width, int64_t j) {
     int64_t left = width - 8 * j;
     return left >= 8 ? ec_load_u64(row + 8 * j) : ec_load_tail_u64(row + 8 * j, left);
-}
-
-/* The scale of a query's tables, and its inverse, of the bits of the largest sum of four magnitudes. 0 where it is not
- * finite. */
-EC_INLINE int ec_table_scale(uint32_t largest_bits, float *scale, float *inverse) {
-    float largest;
-    if (largest_bits > 0x7f7fffffu) return 0;
-    memcpy(&largest, &largest_bits, 4);
-    *scale = largest / 127;
-    *inverse = *scale > 0 ? 1 / *scale : 0;
-    if (!(*inverse <= 3.402823466e38f)) *scale = *inverse = 0; /* all but zero: too small to invert */
-    return 1;
-}
-
-/* What stands for zero behind the last byte of a row of odd width. */
-EC_INLINE void ec_tables_tail(int64_t width, uint8_t *tables) {
-    if (width % 2) memset(tables + width * 32, 128, 32);
 }
 
 #endif

@@ -96,7 +96,7 @@ EC_INLINE double code(const int bits, const ec_levels *to, float *values, int64_
 
 #include "code.h"
 
-void ec_lowbit_install_avx2(ec_kernels *table) {
+EC_SLOTS(lowbit, avx2) {
     table->lowbit_panel_f32 = lowbit_panel_f32;
     table->lowbit_code_f32 = lowbit_code_f32;
 }

@@ -110,7 +110,7 @@ EC_INLINE double code(const int bits, const ec_levels *to, char *values, int64_t
 
 #include "code.h"
 
-void ec_lowbit_install_neon(ec_kernels *table) {
+EC_SLOTS(lowbit, neon) {
     table->lowbit_panel_f32 = lowbit_panel_f32;
     table->lowbit_code_f32 = lowbit_code_f32;
 }

@@ -40,7 +40,9 @@ static double lowbit_code_f32(const ec_levels *to, void *values, int64_t count, 
     return ec_halve_f64x16(partial);
 }
 
-void ec_lowbit_install_scalar(ec_kernels *table) {
+EC_SLOTS(lowbit, scalar) {
     table->lowbit_panel_f32 = lowbit_panel_f32;
     table->lowbit_code_f32 = lowbit_code_f32;
 }
+
+EC_INSTALL(lowbit, EC_SCALAR(lowbit) EC_AVX2(lowbit) EC_AVX512(lowbit) EC_NEON(lowbit))

@@ -255,7 +255,7 @@ static ec_result integers_parse_avx2(const uint8_t *text, int64_t n, uint8_t *ou
 
 EC_TARGET_END
 
-void ec_numbers_install_avx2(ec_kernels *table) {
+EC_SLOTS(numbers, avx2) {
     table->floats_parse = floats_parse_avx2;
     table->integers_parse = integers_parse_avx2;
 }

@@ -170,7 +170,7 @@ static ec_result floats_parse_avx512(const uint8_t *text, int64_t n, float *out,
 
 EC_TARGET_END
 
-void ec_numbers_install_avx512(ec_kernels *table) {
+EC_SLOTS(numbers, avx512) {
     table->floats_parse = floats_parse_avx512;
     table->integers_parse = ec_integers_parse_avx512;
     table->floats_format = ec_floats_format_avx512;

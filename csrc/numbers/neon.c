@@ -123,6 +123,8 @@ static ec_result integers_parse_neon(const uint8_t *text, int64_t n, uint8_t *ou
     return ec_integers_parse_chunks(text, n, out, capacity, type, read);
 }
 
-void ec_numbers_install_neon(ec_kernels *table) { table->integers_parse = integers_parse_neon; }
+EC_SLOTS(numbers, neon) {
+    table->integers_parse = integers_parse_neon;
+}
 
 #endif

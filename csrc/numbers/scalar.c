@@ -149,9 +149,11 @@ static ec_result integers_parse_scalar(const uint8_t *text, int64_t n, uint8_t *
     return ec_integers_parse_from(text, n, 1, out, capacity, 0, type, INT64_MAX);
 }
 
-void ec_numbers_install_scalar(ec_kernels *table) {
+EC_SLOTS(numbers, scalar) {
     table->floats_parse = floats_parse_scalar;
     table->integers_parse = integers_parse_scalar;
     table->floats_format = ec_floats_format_scalar;
     table->integers_format = ec_integers_format_scalar;
 }
+
+EC_INSTALL(numbers, EC_SCALAR(numbers) EC_AVX2(numbers) EC_AVX512(numbers) EC_NEON(numbers))

@@ -245,7 +245,7 @@ static void dequantize_ranges_f32_avx2(const uint8_t *codes, int64_t count, uint
                                     (const char *)step + 4 * i, (char *)values + 4 * i);
 }
 
-void ec_quantize_install_avx2(ec_kernels *table) {
+EC_SLOTS(quantize, avx2) {
     table->quantize_affine_f32 = quantize_affine_f32_avx2;
     table->quantize_scaled_f32 = quantize_scaled_f32_avx2;
     table->quantize_ranges_f32 = quantize_ranges_f32_avx2;
@@ -256,6 +256,4 @@ void ec_quantize_install_avx2(ec_kernels *table) {
 }
 
 EC_TARGET_END
-#else
-typedef int ec_quantize_avx2_is_not_built;
 #endif

@@ -366,7 +366,7 @@ static void dequantize_ranges_f32_avx512(const uint8_t *codes, int64_t count, ui
     decode(RANGES, &m, codes, count, values);
 }
 
-void ec_quantize_install_avx512(ec_kernels *table) {
+EC_SLOTS(quantize, avx512) {
     table->quantize_affine_f32 = quantize_affine_f32_avx512;
     table->quantize_scaled_f32 = quantize_scaled_f32_avx512;
     table->quantize_ranges_f32 = quantize_ranges_f32_avx512;
@@ -377,6 +377,4 @@ void ec_quantize_install_avx512(ec_kernels *table) {
 }
 
 EC_TARGET_END
-#else
-typedef int ec_quantize_avx512_is_not_built;
 #endif

@@ -38,10 +38,12 @@ static int quantize_affine_f32_neon(const void *values, int64_t count, float fac
            ec_below_infinity(largest_u32x4);
 }
 
+#define ABOVE_CODES 1024.0f /* of which the correction, too, stays above 255 */
+
 /* As in avx512.c: the quotient that division rounds to, wherever the floor depends on it. The product is kept from
  * Infinity, of which there would be no remainder. */
 EC_INLINE float32x4_t quotient_4(float32x4_t a, float32x4_t step_f32x4, float32x4_t reciprocal_f32x4) {
-    float32x4_t quotient = vminnmq_f32(vmulq_f32(a, reciprocal_f32x4), vdupq_n_f32(1024.0f));
+    float32x4_t quotient = vminnmq_f32(vmulq_f32(a, reciprocal_f32x4), vdupq_n_f32(ABOVE_CODES));
     return vfmaq_f32(quotient, vfmsq_f32(a, quotient, step_f32x4), reciprocal_f32x4);
 }
 
@@ -158,7 +160,7 @@ static void dequantize_ranges_f32_neon(const uint8_t *codes, int64_t count, uint
                                     (const char *)step + 4 * i, (char *)values + 4 * i);
 }
 
-void ec_quantize_install_neon(ec_kernels *table) {
+EC_SLOTS(quantize, neon) {
     table->quantize_affine_f32 = quantize_affine_f32_neon;
     table->quantize_scaled_f32 = quantize_scaled_f32_neon;
     table->quantize_ranges_f32 = quantize_ranges_f32_neon;
@@ -168,6 +170,4 @@ void ec_quantize_install_neon(ec_kernels *table) {
     table->dequantize_ranges_f32 = dequantize_ranges_f32_neon;
 }
 
-#else
-typedef int ec_quantize_neon_is_not_built;
 #endif

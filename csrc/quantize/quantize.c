@@ -23,7 +23,9 @@ static int is_clipped(const char *values, int64_t dimension, float factor) {
     return largest > 1.0f + 0.5f / factor;
 }
 
-/* Whether rounding takes a tenth of a row's squared length: dimension / 12 steps squared. A zero row loses none. */
+/* Whether rounding takes a tenth of a row's squared length, which is then below ten times the dimension / 12 steps squared
+ * that rounding takes. A zero row loses none. */
+#define TENTH_OF_TWELVE 1.2
 static int is_short(const char *values, int64_t dimension, float factor) {
     double squares = 0;
     for (int64_t i = 0; i < dimension; i += EC_DOT_MAX_DIMENSION) {
@@ -32,12 +34,13 @@ static int is_short(const char *values, int64_t dimension, float factor) {
         ec_active.sumsq_f32(values + 4 * i, 4 * count, 1, count, &some);
         squares += some;
     }
-    return squares > 0 && squares < (double)dimension / (1.2 * factor * factor);
+    return squares > 0 && squares < (double)dimension / (TENTH_OF_TWELVE * factor * factor);
 }
 
 /* Of rows spread over the matrix, the last among them, at least 8 or one in 32: how many may lose much at this scale.
  * Their codes, which are near, clear most: where one is clipped their squares come to 127 * 127 or more, and where a
- * row is too short to less than 5 / 4 a dimension. */
+ * row is too short to less than 5 / 4 a dimension: 10 / 12 for the row, 1 / 12 for rounding, a third to spare
+ * for chance. */
 static int64_t rows_in_doubt(const char *values, int64_t rows, int64_t dimension, float factor, const uint8_t *codes,
                              uint8_t flip) {
     enum { LEAST = 8, MOST_APART = 32, BLOCK = 32 };
@@ -75,16 +78,19 @@ ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimens
     return done(rows * dimension);
 }
 
+#define SMALLEST 0x1p-149 /* float32 above zero; all subnormal ones are multiples */
+
 /* A zero row has no scale of its own: it takes the unit scale's. A subnormal scale, of which there are few, is rounded up,
  * so that no code is above 127. */
 static float scale_of(float max_abs) {
     const float scale = max_abs > 0.0f ? max_abs / 127.0f : 1.0f / 127.0f;
     if (scale >= FLT_MIN) return scale;
-    return (float)(ceil((double)max_abs * 0x1p149 / 127) * 0x1p-149);
+    return (float)(ceil((double)max_abs / SMALLEST / 127) * SMALLEST);
 }
 
-/* Values at a subnormal scale, of which there is no reciprocal: both are made larger by a power of two. What that makes
- * infinite is far above 127, and clamps. */
+/* Values at a subnormal scale, of which there is no reciprocal: both are made larger by a power of two, which makes scales
+ * of 2^-149 .. 2^-126 normal and keeps their reciprocals finite. What values it makes infinite are far above 127 then, and
+ * clamp. */
 static void quantize_at_subnormal(const char *values, int64_t count, float scale, uint8_t flip, uint8_t *codes) {
     enum { SOME = 256 };
     const float larger = 0x1p64f, factor = 1.0f / (scale * larger);

@@ -4,7 +4,8 @@
 
 #include "../bits/bits.h"
 
-/* What ranges code some dimensions with, float32 each; no reciprocals where they do not do for division: see embcodec.h. */
+/* What ranges code some dimensions with, float32 each; no reciprocals where they do not do for division: see
+ * contract/quantize.h. */
 struct ec_steps {
     const char *low, *step, *reciprocal;
 };

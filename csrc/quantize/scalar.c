@@ -78,7 +78,7 @@ void ec_dequantize_ranges_f32_scalar(const uint8_t *codes, int64_t count, uint8_
     }
 }
 
-void ec_quantize_install_scalar(ec_kernels *table) {
+EC_SLOTS(quantize, scalar) {
     table->quantize_affine_f32 = ec_quantize_affine_f32_scalar;
     table->quantize_scaled_f32 = quantize_scaled_f32_scalar;
     table->quantize_ranges_f32 = quantize_ranges_f32_scalar;
@@ -87,3 +87,5 @@ void ec_quantize_install_scalar(ec_kernels *table) {
     table->dequantize_unit_f32 = ec_dequantize_unit_f32_scalar;
     table->dequantize_ranges_f32 = ec_dequantize_ranges_f32_scalar;
 }
+
+EC_INSTALL(quantize, EC_SCALAR(quantize) EC_AVX2(quantize) EC_AVX512(quantize) EC_NEON(quantize))

@@ -53,7 +53,7 @@ static int64_t list_end_avx2(const uint8_t *text, int64_t n) {
 
 EC_TARGET_END
 
-void ec_response_install_avx2(ec_kernels *table) {
+EC_SLOTS(response, avx2) {
     table->string_end = string_end_avx2;
     table->list_end = list_end_avx2;
 }

@@ -40,7 +40,7 @@ static int64_t list_end_avx512(const uint8_t *text, int64_t n) {
 
 EC_TARGET_END
 
-void ec_response_install_avx512(ec_kernels *table) {
+EC_SLOTS(response, avx512) {
     table->string_end = string_end_avx512;
     table->list_end = list_end_avx512;
 }

@@ -50,7 +50,7 @@ static int64_t string_end_neon(const uint8_t *text, int64_t n) { return first_st
 
 static int64_t list_end_neon(const uint8_t *text, int64_t n) { return first_stop(text, n, list_stops); }
 
-void ec_response_install_neon(ec_kernels *table) {
+EC_SLOTS(response, neon) {
     table->string_end = string_end_neon;
     table->list_end = list_end_neon;
 }

@@ -29,7 +29,9 @@ static int64_t list_end_scalar(const uint8_t *text, int64_t n) {
     return end ? end - text : n;
 }
 
-void ec_response_install_scalar(ec_kernels *table) {
+EC_SLOTS(response, scalar) {
     table->string_end = string_end_scalar;
     table->list_end = list_end_scalar;
 }
+
+EC_INSTALL(response, EC_SCALAR(response) EC_AVX2(response) EC_AVX512(response) EC_NEON(response))

@@ -180,7 +180,7 @@ static void l2_terms(const float *scales, const double *squares, int64_t n, floa
 
 EC_TARGET_END
 
-void ec_search_install_avx2(ec_kernels *table) {
+EC_SLOTS(search, avx2) {
     table->filter_i32 = filter_i32;
     table->sift_i32 = sift_i32;
     table->sift_f32 = sift_f32;

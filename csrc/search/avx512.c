@@ -332,7 +332,7 @@ static void l2_terms(const float *scales, const double *squares, int64_t n, floa
 
 EC_TARGET_END
 
-void ec_search_install_avx512(ec_kernels *table) {
+EC_SLOTS(search, avx512) {
     table->filter_i32 = filter_i32;
     table->sift_i32 = sift_i32;
     table->sift_f32 = sift_f32;
@@ -343,7 +343,6 @@ void ec_search_install_avx512(ec_kernels *table) {
     table->decode_i8 = decode_i8;
     table->decode_u1 = decode_u1;
     table->square_ranges = square_ranges;
-    ec_screen_install_avx512(table);
     table->square_sums = square_sums;
     table->inverse_lengths = inverse_lengths;
     table->l2_terms = l2_terms;

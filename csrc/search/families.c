@@ -1,5 +1,5 @@
 /* Which kernels a family calls, in what sizes, and the scratch that they want. */
-#include "screen.h"
+#include "screening.h"
 
 enum {
     PREPARED_TARGET = 2 << 20,  /* bytes of a batch of queries: they are read again for every block */
@@ -170,7 +170,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->block = ec_min_i64(rows, ec_round_up(most < 1 ? 1 : most, 64));
     int64_t wanted = ec_min_i64(ec_reservoir_full(args->k), most < 1 ? 1 : most);
     scan->capacity = wanted + scan->block;
-    /* of floats the int8 codes are read most, a quarter of them: see screen.h */
+    /* of floats the int8 codes are read most, a quarter of them: see screening.h */
     int64_t target = args->family == EC_DOT_U1 ? PREPARED_U1 : PREPARED_TARGET;
     if (screened) target *= 2;
     int64_t batch = ec_min_i64(target / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));

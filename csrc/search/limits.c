@@ -5,6 +5,9 @@
 
 enum { MOST_STEPS = 8 };
 
+/* Whole numbers below this are floats, so that a score and the next one differ as such. */
+#define MOST_SCORE 0x1p24
+
 /* Where all rows make costs alike: no scales, lengths or sums of their own. */
 static int rows_are_plain(const ec_search_args *args) {
     return args->metric == EC_COST_DOT && args->row_scales == NULL && args->row_biases == NULL && args->sum_weight == 0;
@@ -20,7 +23,7 @@ int32_t ec_scan_near_limit(const ec_scan *scan, const ec_finish *f, int32_t limi
     const double slope = (double)f->query_mul * f->mul[0]; /* a plain row's, like all of them */
     if (!rows_are_plain(scan->args) || !(slope * way > 0 && slope * way < INFINITY) || limit != limit) return none;
     const double guess = ((double)limit - f->query_add - (double)f->query_bias * f->mul[0]) / slope;
-    if (!(guess > -0x1p24 && guess < 0x1p24)) return none;
+    if (!(guess > -MOST_SCORE && guess < MOST_SCORE)) return none;
     int32_t score = (int32_t)guess;
     int steps = 0;
     while (ec_cost(f, (float)score, 0) < limit) { /* outwards, to one that does not pass */

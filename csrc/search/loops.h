@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-#include <math.h>
-
 #include "../dot/dot.h"
 
 /* A float as an integer of the same order, NaN outside the keys of numbers. */
@@ -193,7 +191,9 @@ EC_INLINE void ec_loop_square_sums(const int32_t *sumsq, const int32_t *sums, in
 }
 
 /* Lengths of rows of which a cosine can be had in float32: products with queries whose largest magnitude is within
- * 2^-9 .. 2^8 neither overflow nor vanish. */
+ * 2^-9 .. 2^8 neither overflow nor vanish. Such a query of 2^16 dimensions is no longer than 2^16, and 2^16 * 1e33 is a
+ * fifth of the largest float; it is no shorter than 2^-9, and 2^-9 * 1e-33 is 2e-36, of which the least normal float,
+ * 1e-38, is a hundredth part. */
 #define EC_LEAST_LENGTH 1e-33
 #define EC_MOST_LENGTH 1e33
 
@@ -212,80 +212,6 @@ EC_INLINE void ec_loop_l2_terms(const float *scales, const double *squares, int6
     for (int64_t r = 0; r < n; r++) {
         mul[r] = -2 * scales[r];
         bias[r] = (float)((double)scales[r] * scales[r] * squares[r]);
-    }
-}
-
-/* ---- screening ---- */
-
-/* The magnitude of each of 16 elements, as bits, if it is the largest so far. */
-EC_INLINE void ec_raise_i32x16(const uint8_t *elements, int32_t most[16]) {
-    int32_t bits[16];
-    memcpy(bits, elements, sizeof bits);
-    for (int lane = 0; lane < 16; lane++) {
-        bits[lane] &= 0x7fffffff;
-        most[lane] = bits[lane] > most[lane] ? bits[lane] : most[lane];
-    }
-}
-
-/* Codes of 16 elements, rounded by adding and taking off what leaves no place for a fraction; squares += theirs, rests +=
- * those of what the codes leave. */
-EC_INLINE void ec_round_f32x16(const uint8_t *elements, float step, float inverse, uint8_t *codes, float squares[16],
-                               float rests[16]) {
-    const float integral = 0x1.8p23f;
-    float values[16];
-    int8_t rounded_i8x16[16];
-    memcpy(values, elements, sizeof values);
-    for (int lane = 0; lane < 16; lane++) {
-        const float rounded = (values[lane] * inverse + integral) - integral, rest = values[lane] - rounded * step;
-        squares[lane] += values[lane] * values[lane];
-        rests[lane] += rest * rest;
-        rounded_i8x16[lane] = (int8_t)(int32_t)rounded;
-    }
-    memcpy(codes, rounded_i8x16, sizeof rounded_i8x16);
-}
-
-/* The step of a row whose largest magnitude has these bits, and its inverse; 0 for one that does not fit. */
-EC_INLINE int ec_screen_step(int32_t largest_bits, float *step, float *inverse) {
-    float largest;
-    memcpy(&largest, &largest_bits, 4);
-    const int fits = largest >= EC_SCREEN_LEAST && largest <= EC_SCREEN_MOST;
-    *step = fits ? largest / 127 : 0;
-    *inverse = fits ? 127 / largest : 0;
-    return fits || largest == 0;
-}
-
-/* A length from above, of sixteen partial sums of squares. */
-EC_INLINE float ec_length_above(const float partial[16]) {
-    double sum = 0;
-    for (int lane = 0; lane < 16; lane++) sum += partial[lane];
-    return (float)sqrt(sum) * EC_SCREEN_WIDER;
-}
-
-/* As ec_screen_rows_fn says. */
-EC_INLINE void ec_loop_screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
-                                   float *steps, float *errors, float *lengths) {
-    const int64_t whole = width / 16 * 16;
-    const uint8_t *row = rows;
-    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, codes += width) {
-        uint8_t tail[64] = {0}, tail_codes[16];
-        int32_t most[16] = {0}, largest = 0;
-        float squares[16] = {0}, rests[16] = {0}, inverse;
-        memcpy(tail, row + 4 * whole, (size_t)(width - whole) * 4);
-        for (int64_t d = 0; d < whole; d += 16) ec_raise_i32x16(row + 4 * d, most);
-        ec_raise_i32x16(tail, most);
-        for (int lane = 0; lane < 16; lane++) largest = most[lane] > largest ? most[lane] : largest;
-        if (!ec_screen_step(largest, &steps[r], &inverse)) {
-            memset(codes, 0, (size_t)width);
-            steps[r] = -1;
-            errors[r] = lengths[r] = 0;
-            continue;
-        }
-        for (int64_t d = 0; d < whole; d += 16)
-            ec_round_f32x16(row + 4 * d, steps[r], inverse, (uint8_t *)codes + d, squares, rests);
-        ec_round_f32x16(tail, steps[r], inverse, tail_codes, squares, rests);
-        memcpy(codes + whole, tail_codes, (size_t)(width - whole));
-        errors[r] = ec_length_above(rests);
-        lengths[r] = ec_length_above(squares);
     }
 }
 

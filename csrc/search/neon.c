@@ -115,7 +115,7 @@ static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, in
         }
 }
 
-void ec_search_install_neon(ec_kernels *table) {
+EC_SLOTS(search, neon) {
     table->filter_i32 = filter_i32;
     table->sift_i32 = sift_i32;
     table->sift_f32 = sift_f32;

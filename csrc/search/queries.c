@@ -27,7 +27,7 @@ typedef struct {
 } meeting;
 
 static meeting failed(int32_t status) {
-    meeting m = {0, 0, 0, status};
+    meeting m = {.status = status};
     return m;
 }
 
@@ -97,7 +97,7 @@ static int32_t meet_integers(const preparation *p, const void *values, void *que
 
 static meeting meet_floats(preparation *p, const void *values, int64_t at, void *query) {
     const ec_search_args *args = p->args;
-    meeting m = {1, 0, p->squares[at], EC_OK};
+    meeting m = {.mul = 1, .square = p->squares[at], .status = EC_OK};
     uint32_t largest = ec_active.max_abs_bits_f32(values, p->dimension);
     if (largest >= EC_INFINITY_BITS) return failed(EC_NOT_FINITE);
     if (args->metric == EC_COST_COSINE) values = moderate(p, values, largest, &m.square);
@@ -114,7 +114,7 @@ static meeting meet_floats(preparation *p, const void *values, int64_t at, void 
 static meeting meet_codes(const preparation *p, const uint8_t *values, int64_t at, double scale, uint8_t *query) {
     const double step = p->args->step, centre = p->args->centre;
     const double rest = centre * centre * (double)p->dimension;
-    meeting m = {step * scale, 0, 0, EC_OK};
+    meeting m = {.mul = step * scale, .status = EC_OK};
     if (centre != 0) m.bias = m.mul * (centre * p->sums[at] + rest);
     m.square = scale * scale * (p->squares_i32[at] + 2 * centre * p->sums[at] + rest);
     for (int64_t d = 0; query && d < p->dimension; d++) query[d] = (uint8_t)(values[d] ^ p->args->flip);
@@ -124,7 +124,7 @@ static meeting meet_codes(const preparation *p, const uint8_t *values, int64_t a
 /* Bits as -1 and +1: the dot is the dimensions less twice those that differ. */
 static meeting meet_signs(const preparation *p, const uint8_t *values) {
     const ec_search_args *args = p->args;
-    meeting m = {-2, (double)p->dimension, (double)p->dimension, EC_OK};
+    meeting m = {.mul = -2, .bias = (double)p->dimension, .square = (double)p->dimension, .status = EC_OK};
     if (args->metric == EC_COST_JACCARD) {
         m.bias = 0;
         for (int64_t j = 0; j < ec_words_u1(args->width); j++)
@@ -171,7 +171,13 @@ static void sum_chunk(preparation *p, const uint8_t *values, int32_t type, int64
 
 ec_result ec_search_queries(const ec_search_args *args, const void *values, int32_t type, int64_t dimension,
                             const void *scales, uint32_t flags, void *queries, void *terms, void *scratch) {
-    preparation p = {args, dimension, flags, scratch, (float *)scratch + ec_round_up(dimension, 16), 0, {0}, {0}, {0}};
+    preparation p = {
+        .args = args,
+        .dimension = dimension,
+        .flags = flags,
+        .row = scratch,
+        .spare = (float *)scratch + ec_round_up(dimension, 16),
+    };
     int64_t stride = args->family == EC_HAMMING_U1 ? args->width : type == EC_FLOAT32 ? 4 * dimension : dimension;
     for (int64_t q = 0; q < args->n_queries; q++) {
         const uint8_t *from = (const uint8_t *)values + q * stride;

@@ -41,11 +41,6 @@ static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     ec_loop_decode_u1(rows, stride_bytes, n_rows, width, out);
 }
 
-static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
-                        float *steps, float *errors, float *lengths) {
-    ec_loop_screen_rows(rows, stride_bytes, n_rows, width, codes, steps, errors, lengths);
-}
-
 static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
                           const float *steps, const float *offsets, double *squares) {
     ec_loop_square_ranges(rows, stride_bytes, n_rows, width, flip, steps, offsets, squares);
@@ -62,7 +57,7 @@ static void l2_terms(const float *scales, const double *squares, int64_t n, floa
     ec_loop_l2_terms(scales, squares, n, mul, bias);
 }
 
-void ec_search_install_scalar(ec_kernels *table) {
+EC_SLOTS(search, scalar) {
     table->filter_i32 = filter_i32;
     table->sift_i32 = sift_i32;
     table->sift_f32 = sift_f32;
@@ -73,9 +68,9 @@ void ec_search_install_scalar(ec_kernels *table) {
     table->decode_i8 = decode_i8;
     table->decode_u1 = decode_u1;
     table->square_ranges = square_ranges;
-    table->screens = 0;
-    table->screen_rows = screen_rows;
     table->square_sums = square_sums;
     table->inverse_lengths = inverse_lengths;
     table->l2_terms = l2_terms;
 }
+
+EC_INSTALL(search, EC_SCALAR(search) EC_AVX2(search) EC_AVX512(search) EC_NEON(search))

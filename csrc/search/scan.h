@@ -2,7 +2,7 @@
 #ifndef EC_SEARCH_SCAN_H
 #define EC_SEARCH_SCAN_H
 
-#include "../hamming/hamming.h"
+#include "../dot_u1/dot_u1.h"
 #include "loops.h"
 #include "reservoir.h"
 
@@ -10,7 +10,7 @@ typedef struct ec_screen ec_screen;
 
 typedef struct {
     const ec_search_args *args;
-    ec_screen *screen; /* NULL where float rows are not screened: see screen.h */
+    ec_screen *screen; /* NULL where float rows are not screened: see screening.h */
     int64_t dimension; /* of float32 kernels: that of the rows once decoded */
     int64_t block;     /* most rows at a time */
     int64_t batch;     /* most queries at a time */

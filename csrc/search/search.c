@@ -1,7 +1,7 @@
 /* The scan: batches of queries over blocks of rows, and what is done with their costs. */
 #include <math.h>
 
-#include "screen.h"
+#include "screening.h"
 
 /* Where costs go: into the queries' reservoirs, or all that are below their query's limit into a list of hits. */
 typedef struct {
@@ -19,15 +19,17 @@ static ec_finish finish_of(const ec_scan *scan, int64_t query) {
     const ec_search_args *args = scan->args;
     const float *mul = term(args->mul, query), *bias = term(args->bias, query), *square = term(args->square, query);
     const float *weight = term(args->weight, query);
-    ec_finish f = {scan->add,
-                   scan->mul,
-                   scan->bias,
-                   mul ? *mul : 1.0f,
-                   bias ? *bias : 0.0f,
-                   square ? *square : 0.0f,
-                   weight ? *weight : 1.0f,
-                   args->metric == EC_COST_L2 ? 0.0f : args->bounded ? -1.0f : -INFINITY,
-                   args->metric == EC_COST_JACCARD};
+    ec_finish f = {
+        .add = scan->add,
+        .mul = scan->mul,
+        .bias = scan->bias,
+        .query_mul = mul ? *mul : 1.0f,
+        .query_bias = bias ? *bias : 0.0f,
+        .query_add = square ? *square : 0.0f,
+        .query_weight = weight ? *weight : 1.0f,
+        .lowest = args->metric == EC_COST_L2 ? 0.0f : args->bounded ? -1.0f : -INFINITY,
+        .jaccard = args->metric == EC_COST_JACCARD,
+    };
     return f;
 }
 

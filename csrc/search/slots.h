@@ -42,13 +42,4 @@ typedef void ec_square_sums_fn(const int32_t *sumsq, const int32_t *sums, int64_
 typedef void ec_inverse_lengths_fn(const double *squares, int64_t n, float *mul);
 typedef void ec_l2_terms_fn(const float *scales, const double *squares, int64_t n, float *mul, float *bias);
 
-/* Rows of floats as int8 codes, rounded to the nearest, without gaps, and the step of each: a row is about step * code.
- * errors and lengths: bounds from above on the length of what that leaves of a row, and of the row. A row with an element
- * that is not finite, or whose largest lies outside EC_SCREEN_LEAST .. EC_SCREEN_MOST, gets the step -1 and no meaning. */
-#define EC_SCREEN_LEAST 1e-10f
-#define EC_SCREEN_MOST 1e10f
-#define EC_SCREEN_WIDER (1 + 0x1p-9f) /* what sums of up to 2^16 squares in float32 may fall short by */
-typedef void ec_screen_rows_fn(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
-                               float *steps, float *errors, float *lengths);
-
 #endif

@@ -248,14 +248,21 @@ static const struct {
     void (*make)(void);
     bool text; /* may be damaged */
 } FAMILIES[] = {
-    {"base64", subject_base64, make_base64, true},       {"numbers", subject_numbers, make_numbers, true},
-    {"response", subject_response, make_response, true}, {"bits", subject_bits, make_floats, false},
-    {"quantize", subject_quantize, make_floats, false},  {"hadamard", subject_hadamard, make_floats, false},
-    {"lowbit", subject_lowbit, make_floats, false},      {"dot", subject_dot, make_integers, false},
-    {"hamming", subject_hamming, make_integers, false},  {"search", subject_search, make_integers, false},
-    {"slots", subject_slots, make_slots, false},         {"floats", subject_floats, make_floats, false},
-    {"lines", subject_lines, make_lines, true},          {"items", subject_items, make_floats, false},
-    {"crc32", subject_crc32, make_floats, false},
+    {.name = "base64", .run = subject_base64, .make = make_base64, .text = true},
+    {.name = "numbers", .run = subject_numbers, .make = make_numbers, .text = true},
+    {.name = "response", .run = subject_response, .make = make_response, .text = true},
+    {.name = "bits", .run = subject_bits, .make = make_floats},
+    {.name = "quantize", .run = subject_quantize, .make = make_floats},
+    {.name = "hadamard", .run = subject_hadamard, .make = make_floats},
+    {.name = "lowbit", .run = subject_lowbit, .make = make_floats},
+    {.name = "dot", .run = subject_dot, .make = make_integers},
+    {.name = "hamming", .run = subject_hamming, .make = make_integers},
+    {.name = "search", .run = subject_search, .make = make_integers},
+    {.name = "slots", .run = subject_slots, .make = make_slots},
+    {.name = "floats", .run = subject_floats, .make = make_floats},
+    {.name = "lines", .run = subject_lines, .make = make_lines, .text = true},
+    {.name = "items", .run = subject_items, .make = make_floats},
+    {.name = "crc32", .run = subject_crc32, .make = make_floats},
 };
 
 static size_t family;
@@ -270,7 +277,7 @@ int main(int argc, char **argv) {
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
     bool known = argc <= 3, reached = true;
     printf("tiers:");
-    for (uint32_t tier = 1; tier <= EC_ISA_DOTPROD; tier <<= 1)
+    for (uint32_t tier = EC_ISA_SCALAR; *ec_isa_name(tier); tier <<= 1)
         if (ec_isa_available() & tier) printf(" %s", ec_isa_name(tier));
     printf("\n");
     ec_isa_select(EC_ISA_SCALAR); /* the generators encode too */

@@ -6,7 +6,7 @@
 #include "kernels.h"
 #include "subjects.h"
 
-#define SLOT(name, family) {#name, family, offsetof(ec_kernels, name)}
+#define SLOT(slot, of) {.name = #slot, .family = of, .offset = offsetof(ec_kernels, slot)}
 
 static const struct {
     const char *name, *family; /* no family: a number, nothing to call */

@@ -1,4 +1,5 @@
 /* Bits, quantized codes, rotations and dots: arrays of numbers, where any bits are a value. */
+#include "contract/testing.h"
 #include "subjects.h"
 
 /* A matrix of float32 from the input: its dimension from two bytes, its values from the bits of the rest. */

@@ -1,6 +1,7 @@
 /* Scores of packed bits, and the blocked scan with its k best. */
 #include <stdlib.h>
 
+#include "contract/testing.h"
 #include "subjects.h"
 
 static void *aligned(uint8_t *scratch) { return scratch + (64 - (uintptr_t)scratch % 64) % 64; }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "contract/scratch.h"
 #include "search/loops.h"
 #include "subjects.h"
 

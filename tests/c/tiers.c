@@ -7,7 +7,7 @@
 
 #include "kernels.h"
 
-enum { BUFFERS = 16 };
+enum { BUFFERS = 16, MOST_TIERS = 32 /* bits of enum ec_isa */ };
 
 static uint8_t *buffers[BUFFERS]; /* each MOST_BYTES between two pages without access */
 static int placed;
@@ -21,7 +21,7 @@ static uint8_t *log_in_use;
 static struct {
     uint32_t tier;
     ec_kernels kernels;
-} tiers[4];
+} tiers[MOST_TIERS];
 static int tier_count;
 
 static uint32_t now_tier;
@@ -86,7 +86,7 @@ void record_result(ec_result result) {
 }
 
 static void list_tiers(void) {
-    for (uint32_t tier = EC_ISA_SCALAR; tier <= EC_ISA_DOTPROD; tier <<= 1) {
+    for (uint32_t tier = EC_ISA_SCALAR; *ec_isa_name(tier) && tier_count < MOST_TIERS; tier <<= 1) {
         if (!ec_isa_select(tier)) continue;
         tiers[tier_count].tier = tier;
         tiers[tier_count++].kernels = ec_active;

@@ -97,7 +97,7 @@ static void all_strings(int lead, int n, int firsts, int32_t flags) {
 
 int main(int argc, char **argv) {
     int firsts = argc > 1 ? atoi(argv[1]) : 256;
-    for (uint32_t tier = EC_ISA_SCALAR; tier <= EC_ISA_DOTPROD; tier <<= 1) {
+    for (uint32_t tier = EC_ISA_SCALAR; *ec_isa_name(tier); tier <<= 1) {
         if (!ec_isa_select(tier)) continue;
         for (int32_t flags = 0; flags < 4; flags++) {
             learn_alphabet(flags & EC_BASE64_URLSAFE);

@@ -204,7 +204,7 @@ static void run(const char *tier, const struct check *check, uint32_t first, uin
 
 int main(int argc, char **argv) {
     int tried = 0;
-    for (uint32_t tier = 1; tier <= EC_ISA_DOTPROD; tier *= 2) {
+    for (uint32_t tier = EC_ISA_SCALAR; *ec_isa_name(tier); tier <<= 1) {
         const char *name = ec_isa_name(tier);
         if (argc > 1 && strcmp(name, argv[1]) != 0) continue;
         if (!ec_isa_select(tier)) continue;

@@ -18,13 +18,9 @@ ffi: Any = _kernels.ffi
 lib: Any = _kernels.lib
 _from_buffer, _NULL = ffi.from_buffer, ffi.NULL
 
-_TIERS = {
-    "scalar": lib.EC_ISA_SCALAR,
-    "avx2": lib.EC_ISA_AVX2,
-    "avx512": lib.EC_ISA_AVX512,
-    "neon": lib.EC_ISA_NEON,
-    "dotprod": lib.EC_ISA_DOTPROD,
-}
+# Every tier that the core knows, of this machine or not, by its name: plainest first, a bit each.
+_BITS = (1 << i for i in range(32))
+_TIERS = {name: bit for bit in _BITS if (name := ffi.string(lib.ec_isa_name(bit)).decode())}
 
 _BLOCK_BYTES = 1 << 26  # of rows that one call takes: some hundredths of a second, more on the plainest tier
 _MOST_THREADS = 256  # more than any memory can feed

@@ -1,4 +1,4 @@
-"""Bits against bits, and float queries against bits: the tables of the queries, and the kernels alone for tests."""
+"""Float queries against bits: the tables of the queries."""
 
 from __future__ import annotations
 
@@ -17,17 +17,3 @@ def bit_tables(queries: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray
     if not done:
         raise ValueError("queries are too large for float32")
     return tables, scales
-
-
-def u1_scores(
-    family: int, queries: NDArray[np.uint8], rows: NDArray[np.uint8], *, by_rows: bool = False
-) -> NDArray[np.int32]:
-    """Return all scores (n_queries, n_rows) of a family of bits, through one of its two paths. For tests."""
-    scores = np.empty((len(queries), len(rows)), np.int32)
-    if scores.size:
-        scratch = np.empty(lib.ec_u1_scratch_bytes(len(queries), rows.shape[1]), np.uint8)
-        lib.ec_u1_scores(
-            family, pointer(queries), len(queries), pointer(rows), rows.strides[0], len(rows), rows.shape[1], by_rows,
-            pointer(scratch), pointer(scores),
-        )  # fmt: skip
-    return scores

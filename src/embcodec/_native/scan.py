@@ -24,7 +24,7 @@ _TYPES = {np.dtype(np.float32): _FLOAT32, np.dtype(np.int8): _INT8, np.dtype(np.
 
 
 class Scan:
-    """Queries, rows and what ``ec_search_args`` has of them. See csrc/embcodec.h.
+    """Queries, rows and what ``ec_search_args`` has of them. See csrc/contract/search.h.
 
     Attributes
     ----------

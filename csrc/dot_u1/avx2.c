@@ -112,7 +112,7 @@ static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_byt
 
 EC_TARGET_END
 
-void ec_dot_u1_install_avx2(ec_kernels *table) {
+EC_SLOTS(dot_u1, avx2) {
     table->dot_u1_pack = dot_u1_pack;
     table->dot_u1_tile = dot_u1_tile;
     table->dot_u1_rows = dot_u1_rows;

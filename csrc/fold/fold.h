@@ -1,8 +1,8 @@
 /* A float query on its way to codes, as plain loops, which every compiler turns into vectors of the tier that calls them:
  * the operations are element-wise, each rounded by itself, and a sum has sixteen parts, so that all tiers give the same
  * bits. */
-#ifndef EC_SEARCH_FOLD_H
-#define EC_SEARCH_FOLD_H
+#ifndef EC_FOLD_H
+#define EC_FOLD_H
 
 #include "../bits/bits.h"
 #include "../dot/dot.h"
@@ -36,11 +36,13 @@ EC_INLINE double ec_loop_weigh(const void *values, int64_t dimension, const floa
     return ec_halve_f64x16(partial);
 }
 
-/* codes[d] = folded[d] * inverse to the nearest integer, halves to even: 1.5 * 2^52 leaves no room for a fraction. */
+/* codes[d] = folded[d] * inverse to the nearest integer, halves to even: adding the shifter leaves no room for a
+ * fraction. */
 EC_INLINE void ec_loop_round(const float *EC_RESTRICT folded, int64_t dimension, double inverse,
                              int8_t *EC_RESTRICT codes) {
+    const double shifter = 0x1.8p52;
     for (int64_t d = 0; d < dimension; d++) {
-        double shifted = (double)folded[d] * inverse + 6755399441055744.0;
+        double shifted = (double)folded[d] * inverse + shifter;
         uint64_t bits;
         memcpy(&bits, &shifted, 8);
         codes[d] = (int8_t)(uint8_t)bits;

@@ -1,5 +1,5 @@
 /* Tables of a float query, a nibble's sums in four vectors: those of one sign of its first two dimensions each. */
-#include "hamming.h"
+#include "tables.h"
 
 #if defined(EC_AARCH64)
 
@@ -54,5 +54,7 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     return 1;
 }
 
-void ec_tables_install_neon(ec_kernels *table) { table->dot_u1_tables = dot_u1_tables; }
+EC_SLOTS(tables, neon) {
+    table->dot_u1_tables = dot_u1_tables;
+}
 #endif

@@ -3,7 +3,7 @@
  * query: 8 * width floats in the order of the bits. tables: for every nibble of a row, high nibble of a byte first,
  * sixteen bytes: 128 + the sum of +-v over its four dimensions, in units of the scale. Bit 3 of the index is the first
  * dimension, set for plus. Returns 0, and no tables, where the query is not finite. */
-#include "hamming.h"
+#include "tables.h"
 
 /* |v0| + |v1| + |v2| + |v3|: the bits of a float that is not negative order like the float, NaN above all. */
 static uint32_t magnitude_bits(const float *v) {
@@ -19,7 +19,7 @@ static uint32_t magnitude_bits(const float *v) {
 
 /* To the nearest integer, halves to even, for |x| <= 2^22. */
 static int32_t nearest(float x) {
-    const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it leaves no room for a fraction */
+    const float shifter = 0x1.8p23f; /* adding it leaves no room for a fraction */
     float shifted = x + shifter;
     int32_t bits;
     memcpy(&bits, &shifted, 4);
@@ -50,4 +50,8 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     return 1;
 }
 
-void ec_tables_install_scalar(ec_kernels *table) { table->dot_u1_tables = dot_u1_tables; }
+EC_SLOTS(tables, scalar) {
+    table->dot_u1_tables = dot_u1_tables;
+}
+
+EC_INSTALL(tables, EC_SCALAR(tables) EC_AVX2(tables) EC_AVX512(tables) EC_NEON(tables))

@@ -4,10 +4,10 @@
  *     rows                     columns
  *     r0: b0 b1 b2 ...         r0 r1 ... r15 | r16 ... r31     byte 0 of all
  *     r1: b0 b1 b2 ...   ->    r0 r1 ... r15 | r16 ... r31     byte 1                                             */
-#ifndef EC_HAMMING_COLUMNS_H
-#define EC_HAMMING_COLUMNS_H
+#ifndef EC_DOT_U1_COLUMNS_H
+#define EC_DOT_U1_COLUMNS_H
 
-#include "hamming.h"
+#include "dot_u1.h"
 
 enum {
     EC_COLUMN = 32,

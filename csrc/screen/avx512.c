@@ -1,7 +1,7 @@
 /* Rows of floats to int8 codes for screening: a pass for the largest magnitude, from memory, and one for the codes, from
  * the first-level cache. */
 #include "../dot/avx512.h"
-#include "loops.h"
+#include "screen.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
@@ -75,7 +75,7 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
 
 EC_TARGET_END
 
-void ec_screen_install_avx512(ec_kernels *table) {
+EC_SLOTS(screen, avx512) {
     table->screens = 1;
     table->screen_rows = screen_rows;
 }

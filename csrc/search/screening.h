@@ -9,9 +9,10 @@
  *
  * Rows that are int8 codes already, which float queries meet unrounded, are screened in the same way: x' = x, and only what
  * passes is decoded. */
-#ifndef EC_SEARCH_SCREEN_H
-#define EC_SEARCH_SCREEN_H
+#ifndef EC_SEARCH_SCREENING_H
+#define EC_SEARCH_SCREENING_H
 
+#include "../screen/screen.h"
 #include "scan.h"
 
 struct ec_screen {

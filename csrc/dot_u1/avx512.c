@@ -4,7 +4,7 @@
  *     r0: abcdefgh ijklmnop             ->      00abcd 01efgh 10ijkl 11mnop | r1 ...
  *     the 64 bytes of tables of these four nibbles are one vector: vpermb looks all of them up, vpdpbusd adds each
  *     row's four bytes to its sum.                                                                               */
-#include "hamming.h"
+#include "dot_u1.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
@@ -281,7 +281,7 @@ static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_byt
 
 EC_TARGET_END
 
-void ec_dot_u1_install_avx512(ec_kernels *table) {
+EC_SLOTS(dot_u1, avx512) {
     table->dot_u1_pack = dot_u1_pack;
     table->dot_u1_prepare = dot_u1_prepare;
     table->dot_u1_tile = dot_u1_tile;

@@ -1,5 +1,5 @@
 /* Tables of a float query, a nibble's sums in two vectors: lanes 0..7 subtract the first dimension, 8..15 add it. */
-#include "hamming.h"
+#include "tables.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
@@ -53,7 +53,9 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     return 1;
 }
 
-void ec_tables_install_avx2(ec_kernels *table) { table->dot_u1_tables = dot_u1_tables; }
+EC_SLOTS(tables, avx2) {
+    table->dot_u1_tables = dot_u1_tables;
+}
 
 EC_TARGET_END
 #endif

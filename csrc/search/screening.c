@@ -1,5 +1,5 @@
-/* Screening: see screen.h. */
-#include "screen.h"
+/* Screening: see screening.h. */
+#include "screening.h"
 
 #include <math.h>
 
@@ -10,9 +10,23 @@ enum {
     LONGEST_WAIT = 64
 };
 
-/* What rounding may add to the error of a dot, a share of |q| |x|: of the float dot that it stands in for, of lengths (a
- * sum of d squares in 16 parts), of steps and factors. */
-static float rounding(int64_t dimension) { return (float)(dimension / 16 + 64) * 0x1p-23f + 0x1p-17f; }
+/* What rounding may add to the error of a dot, as a share of |q| |x|. A rounding is off by 2^-24 at most, and there are
+ *     dimension / 16 + 16  in the float dot that is stood in for: see dot_f32 in dot/scalar.c
+ *     about a dozen        in the integer dot times two steps and the factors of costs, in the steps, and in what is left
+ *                          of a value once its code is taken off
+ * Of the first twice as many are allowed for, and 48 more; of the others 128. */
+#define ROUNDING_OF_FLOATS 0x1p-23f
+#define ROUNDING_OF_CODES 0x1p-17f
+static float rounding(int64_t dimension) {
+    return (float)(dimension / 16 + 64) * ROUNDING_OF_FLOATS + ROUNDING_OF_CODES;
+}
+
+/* How far off a row may be is itself counted in float32, in a dozen roundings: by 2^-20 or so. */
+#define OFF_WIDER (1 + 0x1p-10f)
+
+/* What rounding may add to what costs are made of beside the dot, as a share of it: a cost and the least cost have some five
+ * roundings each that it meets, 2^-24 at most; 64 are allowed for. */
+#define ROUNDING_OF_COSTS 0x1p-18f
 
 /* Whether rows are codes, which need no rounding: their dots as floats cost what it takes to decode them besides. */
 static int rows_are_codes(const ec_search_args *args) { return args->decode == EC_DECODE_I8; }
@@ -144,8 +158,8 @@ void ec_screen_terms(const ec_scan *scan, const ec_block *block) {
         const float step = screen->steps[r], mul = scan->mul[r], bias = scan->bias[r];
         const float off = screen->errors[r] + screen->error * (screen->lengths[r] + screen->errors[r]) +
                           slack * screen->lengths[r];
-        const float least = bias - screen->width * fabsf(mul) * off * (1 + 0x1p-10f) -
-                            0x1p-18f * (fabsf(bias) + screen->constant + fabsf(mul) * screen->shift);
+        const float least = bias - screen->width * fabsf(mul) * off * OFF_WIDER -
+                            ROUNDING_OF_COSTS * (fabsf(bias) + screen->constant + fabsf(mul) * screen->shift);
         const int told = step >= 0 && isfinite(least); /* else it passes, and its score tells more */
         screen->mul[r] = told ? mul * step : 0;
         screen->bias[r] = told ? least : -INFINITY;

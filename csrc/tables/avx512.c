@@ -1,5 +1,5 @@
 /* Tables of a float query, a nibble's sixteen sums in a vector: lane n adds or subtracts by the bits of n. */
-#include "hamming.h"
+#include "tables.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
@@ -40,7 +40,9 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     return 1;
 }
 
-void ec_tables_install_avx512(ec_kernels *table) { table->dot_u1_tables = dot_u1_tables; }
+EC_SLOTS(tables, avx512) {
+    table->dot_u1_tables = dot_u1_tables;
+}
 
 EC_TARGET_END
 #endif

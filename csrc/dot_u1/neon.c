@@ -114,7 +114,7 @@ static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_byt
     ec_rows_columns(tables, rows, stride_bytes, n_rows, width, scores, load_columns, add_piece);
 }
 
-void ec_dot_u1_install_neon(ec_kernels *table) {
+EC_SLOTS(dot_u1, neon) {
     table->dot_u1_pack = dot_u1_pack;
     table->dot_u1_tile = dot_u1_tile;
     table->dot_u1_rows = dot_u1_rows;

@@ -1,0 +1,20 @@
+/* Which tier's kernels are in force. */
+#ifndef EC_CONTRACT_ISA_H
+#define EC_CONTRACT_ISA_H
+
+#include "results.h"
+
+enum ec_isa {
+    EC_ISA_SCALAR = 1,
+    EC_ISA_AVX2 = 2,
+    EC_ISA_AVX512 = 4,
+    EC_ISA_NEON = 8,
+    EC_ISA_DOTPROD = 16,
+};
+
+uint32_t ec_isa_available(void);           /* a set of enum ec_isa */
+uint32_t ec_isa_active(void);              /* one of them */
+int32_t ec_isa_select(uint32_t tier);      /* 1, or 0 where this machine has no such tier; not thread-safe */
+const char *ec_isa_name(uint32_t tier);    /* "scalar", "avx2", ...; "" for what is no tier */
+
+#endif

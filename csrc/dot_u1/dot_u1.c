@@ -1,0 +1,6 @@
+/* Scratch sizes. */
+#include "dot_u1.h"
+
+int64_t ec_dot_u1_panel_bytes(int64_t n_rows, int64_t width) {
+    return ec_round_up(n_rows, EC_DOT_U1_LANES) * ec_quads_u1(width) * 4;
+}

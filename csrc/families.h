@@ -1,0 +1,25 @@
+/* Every family of kernels, once. dispatch.c asks each in turn, by its ec_<family>_install(), to lay its slots of a tier. */
+#ifndef EC_FAMILIES_H
+#define EC_FAMILIES_H
+
+/* clang-format off */
+#define EC_FAMILIES(X) \
+    X(base64)          \
+    X(bits)            \
+    X(crc32)           \
+    X(dot)             \
+    X(dot_u1)          \
+    X(floats)          \
+    X(fold)            \
+    X(hadamard)        \
+    X(hamming)         \
+    X(lowbit)          \
+    X(numbers)         \
+    X(quantize)        \
+    X(response)        \
+    X(screen)          \
+    X(search)          \
+    X(tables)
+/* clang-format on */
+
+#endif

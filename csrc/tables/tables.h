@@ -1,0 +1,26 @@
+/* Shared by the tiers that make the tables of dot_u1: how they are scaled, and how they end. */
+#ifndef EC_TABLES_H
+#define EC_TABLES_H
+
+#include <float.h>
+
+#include "../dot_u1/dot_u1.h"
+
+/* The scale of a query's tables, and its inverse, of the bits of the largest sum of four magnitudes. 0 where it is not
+ * finite. */
+EC_INLINE int ec_table_scale(uint32_t largest_bits, float *scale, float *inverse) {
+    float largest;
+    if (largest_bits > 0x7f7fffffu) return 0;
+    memcpy(&largest, &largest_bits, 4);
+    *scale = largest / 127;
+    *inverse = *scale > 0 ? 1 / *scale : 0;
+    if (!(*inverse <= FLT_MAX)) *scale = *inverse = 0; /* all but zero: too small to invert */
+    return 1;
+}
+
+/* What stands for zero behind the last byte of a row of odd width. */
+EC_INLINE void ec_tables_tail(int64_t width, uint8_t *tables) {
+    if (width % 2) memset(tables + width * 32, 128, 32);
+}
+
+#endif

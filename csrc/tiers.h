@@ -1,0 +1,60 @@
+/* How a family says which tiers it has. A tier's file ends with the slots that it fills,
+ *
+ *     EC_SLOTS(base64, avx2) {
+ *         table->base64_encode = encode_avx2;
+ *         table->base64_decode = decode_avx2;
+ *     }
+ *
+ * and scalar.c, which every family has, with the tiers that have such a file:
+ *
+ *     EC_INSTALL(base64, EC_SCALAR(base64) EC_AVX2(base64) EC_AVX512(base64) EC_NEON(base64))
+ *
+ * That is ec_base64_install(table, tier). Tiers are laid one over the other, the plainest first, so what a tier does not
+ * fill, or a family does not name, it inherits. Of tiers of another architecture nothing is compiled. */
+#ifndef EC_TIERS_H
+#define EC_TIERS_H
+
+#include "target.h"
+
+#define EC_SLOTS(family, tier)                               \
+    void ec_slots_##family##_##tier(struct ec_kernels *table); \
+    void ec_slots_##family##_##tier(struct ec_kernels *table)
+
+#define EC_INSTALL(family, tiers)                                     \
+    void ec_##family##_install(struct ec_kernels *table, uint32_t tier); \
+    void ec_##family##_install(struct ec_kernels *table, uint32_t tier) { \
+        switch (tier) {                                               \
+            tiers                                                     \
+        }                                                             \
+    }
+
+#define EC_LAY(isa, family, tier)                                  \
+    case isa: {                                                    \
+        void ec_slots_##family##_##tier(struct ec_kernels *table); \
+        ec_slots_##family##_##tier(table);                         \
+        break;                                                     \
+    }
+
+#define EC_SCALAR(family) EC_LAY(EC_ISA_SCALAR, family, scalar)
+
+#if defined(EC_X86_64)
+#define EC_AVX2(family) EC_LAY(EC_ISA_AVX2, family, avx2)
+#define EC_AVX512(family) EC_LAY(EC_ISA_AVX512, family, avx512)
+#else
+#define EC_AVX2(family)
+#define EC_AVX512(family)
+#endif
+
+#if defined(EC_AARCH64)
+#define EC_NEON(family) EC_LAY(EC_ISA_NEON, family, neon)
+#else
+#define EC_NEON(family)
+#endif
+
+#if defined(EC_HAS_DOTPROD)
+#define EC_DOTPROD(family) EC_LAY(EC_ISA_DOTPROD, family, dotprod)
+#else
+#define EC_DOTPROD(family)
+#endif
+
+#endif
