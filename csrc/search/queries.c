@@ -64,7 +64,20 @@ static const void *in_bit_order(const preparation *p, const void *values) {
     return p->spare;
 }
 
-/* Onto bits, whose tables are looked up or which are decoded to -1 and +1. */
+/* The largest sum that tables give: of the row whose every sign is the query's. */
+static int64_t most_of_tables(const uint8_t *tables, int64_t width) {
+    int64_t most = 0;
+    for (int64_t p = 0; p < 2 * width; p++) {
+        uint8_t largest = 0;
+        for (int n = 0; n < 16; n++)
+            if (tables[16 * p + n] > largest) largest = tables[16 * p + n];
+        most += largest - 128;
+    }
+    return most;
+}
+
+/* Onto bits, whose tables are looked up or which are decoded to -1 and +1. A query whose elements are all about as large
+ * comes so near to a row of its signs that rounded sums may pass the cosine 1: it is scaled down to it. */
 static int32_t meet_bits(const preparation *p, const void *values, void *query, meeting *m) {
     const ec_search_args *args = p->args;
     float scale = 1;
@@ -74,10 +87,28 @@ static int32_t meet_bits(const preparation *p, const void *values, void *query, 
     else if (!ec_active.dot_u1_tables(values, args->width, query, &scale))
         return EC_OUT_OF_RANGE;
     m->mul = scale;
+    if (args->decode != EC_DECODE_U1 && args->metric == EC_COST_COSINE) {
+        double longest = sqrt(m->square * (double)p->dimension), most = m->mul * most_of_tables(query, args->width);
+        if (most > longest) m->mul *= longest / most;
+    }
     return EC_OK;
 }
 
-/* Onto integers that stand for a * code + b: q . (a * code + b) = (a * q) . code + q . b. */
+/* A query whose dots with codes are rounded, in a cosine: what its codes stand for, whose own length makes of them the
+ * cosine of two vectors, which never leaves -1 .. 1. The length of the query itself would leave its rounding along the
+ * row in the score, which is most of what is wrong with the scores of the nearest. */
+static void meet_as_codes(const preparation *p, const void *query, meeting *m) {
+    const double step = p->args->step, centre = p->args->centre;
+    int32_t sum, square;
+    ec_active.sumsq_i8(query, p->dimension, 1, p->dimension, 0, &square);
+    m->square = m->mul / step * (m->mul / step) * square;
+    if (centre == 0) return;
+    ec_active.sum_i8(query, p->dimension, 1, p->dimension, 0, &sum);
+    m->bias = m->mul * centre * sum;
+}
+
+/* Onto integers that stand for a * code + b: q . (a * code + b) = (a * q) . code + q . b. The b of ranges may be many
+ * steps, and is met by the query itself. */
 static int32_t meet_integers(const preparation *p, const void *values, void *query, meeting *m) {
     const ec_search_args *args = p->args;
     const float b = args->centre * args->step;
@@ -92,6 +123,7 @@ static int32_t meet_integers(const preparation *p, const void *values, void *que
     memcpy(&largest, &bits, 4);
     m->mul = (double)largest / 127;
     ec_active.round_f32(folded, p->dimension, m->mul > 0 ? 1 / m->mul : 0, query);
+    if (args->metric == EC_COST_COSINE && args->steps == NULL) meet_as_codes(p, query, m);
     return EC_OK;
 }
 

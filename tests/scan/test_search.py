@@ -13,8 +13,9 @@ from reference import metric_scores, values_of
 from rows import make
 
 import embcodec
-from embcodec import CodeMismatchError, Embeddings, range_search, rescore, search
+from embcodec import CodeMismatchError, Embeddings, quantize, range_search, rescore, search
 from embcodec._native import core
+from embcodec.scan.plan import plan
 
 NUMBERS = ("float", "int8", "uint8")
 BITS = ("binary", "ubinary")
@@ -48,7 +49,15 @@ def bound(queries: Any, corpus: Embeddings, metric: str, precision: str) -> np.n
         error, scale = 2 * error, 2 * scale + (q**2).sum(1)[:, None] + (x**2).sum(1)
     error = error + (min(n, 128) + n / 128 + 8) * 2.0**-24 * scale
     if metric == "cosine":
-        error = error / np.maximum(np.sqrt((q**2).sum(1))[:, None] * np.sqrt((x**2).sum(1)), 1e-30)
+        lengths = np.sqrt((q**2).sum(1))[:, None]
+        if asymmetric and corpus.output_dtype in BITS:
+            error = 2 * error
+        error = error / np.maximum(lengths * np.sqrt((x**2).sum(1)), 1e-30)
+        if asymmetric and corpus.scale and corpus.scale.kind != "ranges":  # of the row and the rounded query
+            largest = np.abs(q).max(1)[:, None]
+            rounded = np.rint(q * 127 / np.maximum(largest, 1e-30)) * largest / 127
+            both = lengths + np.sqrt((rounded**2).sum(1))[:, None]
+            error = largest / 127 * np.sqrt(n) / np.maximum(both, 1e-30) + 0 * error
     return error + 1e-6 * (metric in ("cosine", "jaccard"))
 
 
@@ -78,6 +87,45 @@ def check(queries: Embeddings, corpus: Embeddings, k: int, metric: str, precisio
             left = np.setdiff1d(np.arange(len(corpus)), result.indices[q])
             worst = costs[q, -1]
             assert (sign * exact[q, left] + allowed[q, left] >= worst).all()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("scale", ["unit", "per-vector"])
+@pytest.mark.parametrize("dimension", [1, 2, 3, 16, 65, 384])
+def test_a_cosine_with_codes_is_that_of_two_vectors(isa: str, dtype: str, scale: str, dimension: int) -> None:
+    rng = np.random.default_rng(dimension)
+    x = rng.standard_normal((300, dimension)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    corpus = quantize(x, dtype, scale=scale)
+    for queries in (corpus.to_float(), x, x * np.float32(1e-20), np.where(rng.random(x.shape) < 0.1, x * 30, x)):
+        rounded = plan(Embeddings(queries), corpus, "cosine", "int8").queries.view(np.int8).astype(np.float64)
+        largest = np.abs(queries).max(1, keepdims=True).astype(np.float64)
+        assert np.abs(rounded - queries / largest * 127).max() < 0.5001
+        rounded /= np.linalg.norm(rounded, axis=1, keepdims=True)
+        rows = corpus.to_float().astype(np.float64)
+        cosines = rounded @ (rows / np.linalg.norm(rows, axis=1, keepdims=True)).T
+        found = search(queries, corpus, 300, metric="cosine")
+        want = np.take_along_axis(cosines, found.indices, 1)
+        assert np.abs(found.scores - want).max() < 1e-6
+        assert np.abs(found.scores).max() <= 1 + 3e-7
+
+
+def test_the_nearest_row_is_scored_more_closely_than_its_query_is_rounded() -> None:
+    x = np.random.default_rng(1).standard_normal((500, 384)).astype(np.float32)
+    corpus = quantize(x / np.linalg.norm(x, axis=1, keepdims=True), "int8")
+    assert np.abs(search(corpus.to_float(), corpus, 1).scores - 1).max() < 5e-5
+
+
+@pytest.mark.parametrize("dimension", [4, 7, 12, 100])
+def test_a_cosine_with_bits_does_not_pass_1(isa: str, dimension: int) -> None:
+    rng = np.random.default_rng(dimension)
+    signs = rng.choice(np.float32([-1, 1]), (200, dimension))
+    queries = (signs * rng.uniform(1, 1.02, signs.shape)).astype(np.float32)
+    for dtype in ("ubinary", "binary"):
+        for corpus in (quantize(queries, dtype), quantize(queries, dtype, bit_order="lsb")):
+            found = search(queries, corpus, 1, metric="cosine")
+            assert found.scores.max() <= 1 + 3e-7
+            assert found.scores.min() > 0.99
 
 
 PAIRS = [

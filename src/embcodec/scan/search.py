@@ -78,7 +78,10 @@ def search(
         the dimension's step a, is rounded at scale s = max|a q| / 127: the dot is wrong by at most s / 2 * sum|code|
         (code - 128 for uint8). Against bits the sums of +-q over four dimensions are rounded, at scale s = the largest
         sum of four |q| / 127: the dot is wrong by at most s / 2 * ceil(dimension / 4), about as much as for rounded
-        elements. Both up to float32 roundings.
+        elements. Both up to float32 roundings. A cosine with unit or per-vector codes is that of the row and of the
+        rounded query r, and so within -1 .. 1: it is wrong by at most max|q| / 127 * sqrt(dimension) / (|q| + |r|).
+        One with bits is the dot over both lengths, scaled down where the query's best could pass 1 (then wrong by at
+        most twice as much); one with ranges is the dot over both lengths, and may pass 1 by as much as that is wrong.
         ``"float32"``: not rounded.
     threads : int, optional
         By default one for small work and all cores for large. The result does not depend on it.
