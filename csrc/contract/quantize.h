@@ -23,7 +23,8 @@ ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t 
                                        const void *scales, void *values);
 
 /* c = clamp(floor((x - low) / step), 0, 255), int8: c - 128; and c * step + first; low, step, first a dimension each;
- * reciprocal: 1 / step, rounded, or NULL where a step is not within 2^-100 .. 2^100, so that kernels had better divide. */
+ * reciprocal: 1 / step, rounded, or NULL where a step is not within 2^-100 .. 2^100, so that kernels had better divide.
+ * Quantizing, `produced` is no count of codes: of at most 16 rows, how many may lose much by these ranges. */
 ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
                                  const void *step, const void *reciprocal, void *codes);
 ec_result ec_dequantize_ranges_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, const void *first,

@@ -159,6 +159,39 @@ ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t 
     return done(rows * dimension);
 }
 
+/* How many of n codes, 0 .. 255 after flip, are at the ends of their ranges. */
+static uint32_t codes_at_ends(const uint8_t *codes, int64_t n, uint8_t flip) {
+    uint32_t ends = 0;
+    for (int64_t i = 0; i < n; i++) ends += (uint8_t)((codes[i] ^ flip) + 1) < 2;
+    return ends;
+}
+
+static uint32_t sum_of_differences(const uint8_t *a, const uint8_t *b, int64_t n, uint8_t flip) {
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int difference = (a[i] ^ flip) - (b[i] ^ flip);
+        sum += (uint32_t)(difference < 0 ? -difference : difference);
+    }
+    return sum;
+}
+
+/* Of rows spread over the matrix, the last among them: how many have a tenth of their first codes at the ends of their
+ * ranges, or codes that hardly differ from those of the row before, or, of one row alone, from the middle. */
+static int64_t rows_out_of_ranges(const uint8_t *codes, int64_t rows, int64_t dimension, uint8_t flip) {
+    enum { MOST_ROWS = 16, MOST_CODES = 512, NEAR = 2, ABOUT = 16, PART = 10 };
+    int64_t doubtful = 0, n = dimension < MOST_CODES ? dimension : MOST_CODES;
+    int64_t apart = (rows + MOST_ROWS - 1) / MOST_ROWS;
+    uint8_t middle[MOST_CODES];
+    const uint8_t *before = rows == 1 ? memset(middle, 0x80 ^ flip, sizeof middle) : NULL;
+    for (int64_t row = rows ? (rows - 1) % apart : rows; row < rows; row += apart) {
+        const uint8_t *code = codes + row * dimension;
+        doubtful += PART * codes_at_ends(code, n, flip) > n ||
+                    (before && sum_of_differences(code, before, n, flip) < (rows == 1 ? ABOUT : NEAR) * n);
+        before = code;
+    }
+    return doubtful;
+}
+
 ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
                                  const void *step, const void *reciprocal, void *codes) {
     enum { STRIP = 2048 }; /* dimensions: what is known of them, 24 KB, stays in L1 while rows pass by */
@@ -171,7 +204,8 @@ ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimen
                                            (uint8_t *)codes + begin))
             return not_finite(values, 0, rows * dimension);
     }
-    return done(rows * dimension);
+    ec_result r = {rows * dimension, rows_out_of_ranges(codes, rows, dimension, flip), EC_OK};
+    return r;
 }
 
 ec_result ec_dequantize_ranges_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, const void *first,

@@ -1,4 +1,4 @@
-"""The unit scale warns of rows that it ruins, and of none that it is made for."""
+"""The unit scale and ranges warn of rows that they ruin, and of none that they are made for."""
 
 from __future__ import annotations
 
@@ -83,11 +83,13 @@ WAYS: dict[str, Callable[[], Any]] = {
     "to": lambda: Embeddings(LONG).to("uint8"),
     "to, from codes": lambda: quantize(LONG, "int8", scale="per-vector").to("int8", scale="unit"),
     "FlatIndex.add": lambda: ec.FlatIndex(quantize(X, "int8")).add(LONG),
+    "quantize, ranges": lambda: quantize(LONG, "int8", scale=ec.calibrate(X)),
+    "FlatIndex.add, ranges": lambda: ec.FlatIndex(quantize(X, "int8", scale=ec.calibrate(X))).add(LONG),
 }
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_every_way_to_unit_codes_warns_where_it_was_called(name: str) -> None:
+def test_every_way_to_such_codes_warns_where_it_was_called(name: str) -> None:
     with pytest.warns(PrecisionWarning, match="clipped") as told:
         WAYS[name]()
     assert {warning.filename for warning in told} == {__file__}
@@ -138,3 +140,51 @@ def test_bare_integers_are_refused_with_both_ways_out(x: Any, dtype: str) -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
         quantize(np.asarray(x).astype(np.float32), dtype)  # the way out
+
+
+OWN = ec.calibrate(LONG)
+MISFITS = {
+    "three times as long": (LONG * np.float32(3), "% of the values lie outside the ranges"),
+    "moved": (LONG + np.float32(5), "% of the values lie outside the ranges"),
+    "one row": (LONG[:1] * np.float32(9), "% of the values lie outside the ranges"),
+    "a hundredth": (LONG / np.float32(100), "so little of the ranges that 4[0-9]% of what they say is lost"),
+    "one short row": (LONG[:1] / np.float32(500), "so little of the ranges"),
+    "alike but for a little": (X[:9] / np.float32(1e3) + np.float32(0.7), "so little of the ranges"),
+    "float64": (LONG.astype(np.float64) * 9, "% of the values lie outside the ranges"),
+}
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("name", MISFITS)
+def test_ranges_of_other_rows_are_told(isa: str, name: str, dtype: str) -> None:
+    x, words = MISFITS[name]
+    for scale in (OWN, Scale.ranges(OWN)):
+        with pytest.warns(PrecisionWarning, match=words) as told:
+            quantize(x, dtype, scale=scale)
+        assert len(told) == 1
+        assert told[0].filename == __file__
+    quantize(x, dtype, scale="per-vector")  # the ways out, without a word
+    quantize(x, dtype, scale=ec.calibrate(x))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("dimension", [1, 16, 64, 600])
+def test_ranges_of_rows_like_these_pass_without_a_word(dimension: int, dtype: str) -> None:
+    rng = np.random.default_rng(dimension)
+    sample, more = (unit_rows(400, dimension, seed) for seed in (1, 2))
+    columns = np.linspace(-3, 3, dimension, dtype=np.float32)
+    kinds = (
+        (sample, more),
+        (sample * 1000, more * 1000),
+        (sample / 10 + columns, more / 10 + columns),
+        (np.maximum(sample, 0), np.maximum(more, 0)),
+        tuple(rng.laplace(size=(400, dimension)).astype(np.float32) for _ in range(2)),
+    )
+    for known, rows in kinds:
+        for method in ("minmax", "quantile", "mse"):
+            ranges = ec.calibrate(known, method=method)
+            for some in (rows, rows[:1], rows[:5], rows[:0], np.repeat(rows[:1], 20, axis=0), known):
+                quantize(some, dtype, scale=ranges)
+        quantize(rows, dtype, scale=ec.calibrate(known, method="quantile", quantile=0.95))
+    for constant in (np.zeros((9, dimension), np.float32), np.repeat(sample[:1], 9, axis=0)):
+        quantize(constant, dtype, scale=ec.calibrate(constant))

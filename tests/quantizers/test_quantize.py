@@ -124,6 +124,7 @@ def test_per_vector(isa: str, output_dtype: str) -> None:
         assert again == codes
 
 
+@pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")  # ranges of other rows
 @pytest.mark.parametrize("output_dtype", INTEGERS)
 def test_ranges_have_the_codes_of_sentence_transformers(isa: str, output_dtype: str) -> None:
     for dimension in DIMENSIONS:

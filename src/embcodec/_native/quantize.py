@@ -53,10 +53,15 @@ def quantize_ranges(
     low: NDArray[np.float32],
     step: NDArray[np.float32],
     reciprocal: NDArray[np.float32] | None,
-    out: Any = None,
+    out: Any,
+    doubt: Callable[[NDArray[np.float32], NDArray[Any]], None],
 ) -> NDArray[Any]:
-    """Return the codes of one range a dimension; `low`, `step` and 1 / `step`, or None, are float32 (dimension,)."""
+    """Return the codes of one range a dimension; `low`, `step` and 1 / `step`, or None, are float32 (dimension,).
+
+    Where the ranges may not suit these rows, `doubt` is told of both.
+    """
     codes = result_array(out, x.shape, dtype)
+    doubts = 0
     inverse = ffi.NULL if reciprocal is None else pointer(reciprocal)
     for block in blocks_of(len(x), 4 * x.shape[1]):
         some, into = x[block], codes[block]
@@ -64,6 +69,9 @@ def quantize_ranges(
             pointer(some), *some.shape, _TYPES[codes.dtype], pointer(low), pointer(step), inverse, pointer(into)
         )
         check_finite_result(done, x, block.start)
+        doubts += done.produced
+    if doubts:
+        doubt(x, codes)
     return codes
 
 

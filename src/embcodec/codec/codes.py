@@ -15,7 +15,7 @@ from ..errors import NotFiniteError
 from ..scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
 from .bits import as_array, check_conventions
 from .columns import JSON_ROWS
-from .precision import warn_of_loss
+from .precision import warn_of_loss, warn_of_ranges
 
 _PACKED = 'for bits pass Embeddings(pack_bits(x), "ubinary", x.shape[1])'
 
@@ -99,7 +99,7 @@ def encode_values(
     Warns
     -----
     PrecisionWarning
-        Where the unit scale clips rows, or rounds them to little, for they are not of unit length.
+        Where the unit scale clips rows, or rounds them to little, for they are not of unit length, or ranges do.
     """
     if dtype in INTEGERS:
         return _integers(x, dtype.numpy_dtype, scale, out)
@@ -130,7 +130,12 @@ def _integers(x: NDArray[np.float32], dtype: Any, scale: Any, out: Any) -> tuple
             raise ValueError(f"a per-vector scale for {len(scale.values)} rows does not fit {len(x)}")
         return quantize.quantize_per_vector(x, dtype, scale.values, out)[0], scale
     coding = scale.coding(x.shape[1])
-    return quantize.quantize_ranges(x, dtype, coding.low, coding.divisor, coding.reciprocal, out), scale
+    ranges = scale.values
+    assert ranges is not None
+    codes = quantize.quantize_ranges(
+        x, dtype, coding.low, coding.divisor, coding.reciprocal, out, lambda x, codes: warn_of_ranges(x, codes, ranges)
+    )
+    return codes, scale
 
 
 def encode_blocks(

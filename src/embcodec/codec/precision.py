@@ -1,4 +1,4 @@
-"""What the fixed unit scale costs rows that are not of unit length, and the warning that says so."""
+"""What a scale costs rows that it is not made for, and the warning that says so."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from ..errors import PrecisionWarning
 # Rows of unit length, up to 4,096 dimensions, lose at most 0.064 of their squared length, and 0.021 as a rule.
 MOST_LOST, MOST_CLIPPED, MOST_RUINED = 0.1, 0.01, 0.01
 _MOST_ROWS, _MOST_VALUES = 256, 1 << 18
+# Ranges of the central nine tenths of a sample clip a tenth of rows like it, and those of twenty rows as much.
+MOST_OUTSIDE = 0.12
+_FEWEST_APART = 8  # rows, from which on it is known how far apart they are
 
 
 class Loss(NamedTuple):
@@ -76,6 +79,43 @@ def warn_of_loss(x: NDArray[np.float32], codes: NDArray[Any]) -> None:
     warnings.warn(message, PrecisionWarning, stacklevel=_depth_of_caller())
 
 
+def loss_of_ranges(x: NDArray[np.float32], codes: NDArray[Any], ranges: NDArray[np.float32]) -> tuple[float, float]:
+    """Return what rows `x` (n, dimension) lose as codes of `ranges` (2, dimension), found on some of them.
+
+    Returns
+    -------
+    outside : float
+        The share of values that lie more than half a step outside their range.
+    lost : float
+        The share of what tells the rows apart (of a few rows: of their squared length) that rounding inside takes.
+    """
+    most = min(_MOST_ROWS, max(16, _MOST_VALUES // 8 // max(x.shape[1], 1)))
+    step = max(1, -(-len(x) // most))
+    some = x[::step].astype(np.float64)
+    low, high = ranges.astype(np.float64)
+    half = (high - low) / 510
+    inside = np.clip(some, low, high)
+    outside = np.count_nonzero(np.abs(some - inside) > half) / max(some.size, 1)
+    levels = codes[::step].astype(np.float64) + (128 if codes.dtype == np.int8 else 0)
+    error = np.square(inside - (low + (2 * levels + 1) * half)).sum()
+    apart = np.square(some - some.mean(axis=0)).sum() if len(some) >= _FEWEST_APART else 0.0
+    whole = apart or np.square(some).sum()
+    return outside, float(min(error / whole, 1.0)) if whole else 0.0
+
+
+def warn_of_ranges(x: NDArray[np.float32], codes: NDArray[Any], ranges: NDArray[np.float32]) -> None:
+    """Warn where rows lose as codes of ranges what they would not lose by ranges of their own."""
+    outside, lost = loss_of_ranges(x, codes, ranges)
+    if outside > MOST_OUTSIDE + x.size**-0.5:  # of a few values many may be outside by chance
+        words = f"{_percent(outside)} of the values lie outside the ranges and are clipped"
+    elif lost > MOST_LOST:
+        words = f"the values take up so little of the ranges that {_percent(lost)} of what they say is lost to rounding"
+    else:
+        return
+    message = f'{words}: calibrate(rows) makes ranges of rows like these, and scale="per-vector" needs none'
+    warnings.warn(message, PrecisionWarning, stacklevel=_depth_of_caller())
+
+
 @contextmanager
 def unwarned() -> Iterator[None]:
     """Quantize within the block without :class:`PrecisionWarning`: what is lost is measured anyway."""
@@ -91,7 +131,7 @@ def _percent(share: float) -> str:
 
 
 def _depth_of_caller() -> int:
-    """Return the `stacklevel` with which a warning of `warn_of_loss` points to whoever called the package."""
+    """Return the `stacklevel` with which a warning from here points to whoever called the package."""
     package = str(Path(__file__).parent)
     depth, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
