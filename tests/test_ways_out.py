@@ -27,6 +27,7 @@ X = RNG.standard_normal((12, 16)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
 FLOATS = Embeddings(X)
 LOW_BIT = ec.LowBitQuantizer(2, rotation="random").fit(X)
+LOW_BIT_OF_8 = ec.LowBitQuantizer(2, rotation="random").fit(truncate(X, 8)).encode(truncate(X, 8))
 RANGES = ec.calibrate(X)
 
 # What searches meet, and what meets them: every dtype under every convention and scale.
@@ -66,11 +67,12 @@ class Asked:
     def ways(self, error: CodeMismatchError) -> Iterator[Asked]:
         """Follow each call and each metric that the error names, word for word."""
         names = {"quantize": quantize, "truncate": truncate, "queries": self.queries, "corpus": self.corpus}
+        names["rows"] = self.corpus
         for code in CALL.findall(str(error.way)):
             value = eval(code, names)
             if isinstance(value, str):
                 yield replace(self, metric=value)
-            elif code.startswith("truncate(corpus"):
+            elif code.startswith(("truncate(corpus", "truncate(rows")):
                 yield replace(self, corpus=value)
             else:
                 yield replace(self, queries=value)
@@ -114,6 +116,12 @@ def test_other_dimensions_have_a_way(finder: str) -> None:
     for corpus in (FLOATS, KINDS["int8 unit"], KINDS["ubinary lsb"]):
         leads_on(Asked(X[:, :8], corpus), FINDERS[finder])
         leads_on(Asked(X, corpus.truncate(8)), FINDERS[finder])
+    named = "index" if "Index" in finder else "corpus"
+    shorter = r"FlatIndex\(truncate\(rows, 8\)\)" if named == "index" else r"truncate\(corpus, 8\)"
+    with pytest.raises(CodeMismatchError, match=rf"the {named} 16: use queries of all 16, or .*{shorter}"):
+        FINDERS[finder](Asked(X[:, :8], FLOATS))
+    with pytest.raises(CodeMismatchError, match=rf"the {named} 8: use truncate\(queries, 8\) \(where one model"):
+        FINDERS[finder](Asked(X, FLOATS.truncate(8)))
 
 
 @pytest.mark.parametrize("queries", KINDS.values(), ids=KINDS.keys())
@@ -280,6 +288,26 @@ CASES: dict[str, Case] = {
         lambda p: ec.search(KINDS["ubinary msb"], LOW_BIT.encode(X), 1),
         r"use queries\.to_float\(\)",
         (lambda p: ec.search(KINDS["ubinary msb"].to_float(), LOW_BIT.encode(X), 1),),
+    ),
+    "queries too long for low bits": (
+        lambda p: ec.search(X, LOW_BIT_OF_8, 1),
+        r"use truncate\(queries, 8\)",
+        (lambda p: ec.search(truncate(X, 8), LOW_BIT_OF_8, 1),),
+    ),
+    "queries too short for low bits": (
+        lambda p: ec.search(X[:, :8], LOW_BIT.encode(X), 1),
+        r"a LowBitQuantizer fitted to truncate\(rows, 8\) encodes them",
+        (lambda p: ec.search(truncate(X, 8), LOW_BIT_OF_8, 1),),
+    ),
+    "rows too long for an index": (
+        lambda p: ec.FlatIndex(FLOATS.truncate(8)).add(X),
+        r"the index has 8 dimensions: add truncate\(rows, 8\)",
+        (lambda p: ec.FlatIndex(FLOATS.truncate(8)).add(truncate(X, 8)),),
+    ),
+    "floats too long for an index of codes": (
+        lambda p: ec.FlatIndex(KINDS["int8 unit"].truncate(8)).add(X),
+        r"the index has 8 dimensions: add truncate\(rows, 8\)",
+        (lambda p: ec.FlatIndex(KINDS["int8 unit"].truncate(8)).add(truncate(X, 8)),),
     ),
     "low bits cut": (
         lambda p: LOW_BIT.encode(X).truncate(8),

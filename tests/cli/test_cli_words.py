@@ -143,3 +143,10 @@ def test_a_column_is_named_by_an_option(tmp_path: Path, odd: Path) -> None:
         assert "column=" not in said
     assert run("search", path, path, "--query-column", "a", "--corpus-column", "a").exit_code == 0
     assert run("encode", path, "--column", "b").exit_code == 0
+
+
+def test_a_study_says_which_dimensions_there_are(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(odd)
+    done = run("tradeoff", "floats.npy", "--dimension", "4096", "--dimension", "8")
+    assert done.exit_code == 1
+    assert "the vectors have 16 dimensions, of which 1 .. 16 can be kept, not 4096" in done.stderr

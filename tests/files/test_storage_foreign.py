@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -273,10 +274,39 @@ def test_what_is_called_scale_and_is_none(tmp_path: Path) -> None:
     frame = pandas.DataFrame({"embedding": list(rows), "scale": ["C", "D", "E"]})
     frame.to_parquet(tmp_path / "keys.parquet")
     frame.assign(scale=list(np.ones((3, 2)))).to_parquet(tmp_path / "lists.parquet")
-    for name, dtype in (
-        ("one.npz", "int8"),
-        ("floats.npz", "float"),
-        ("keys.parquet", "int8"),
-        ("lists.parquet", "int8"),
+    for name, dtype, column in (
+        ("one.npz", "int8", None),
+        ("floats.npz", "float", None),
+        ("keys.parquet", "int8", None),
+        ("lists.parquet", "int8", "embedding"),
     ):
-        assert load(tmp_path / name, output_dtype=dtype).output_dtype == dtype
+        assert load(tmp_path / name, output_dtype=dtype, column=column).output_dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["embedding", "emb", "vector", "a"])
+@pytest.mark.parametrize("other", ["emb2", "title_embedding", "vectors"])
+def test_of_two_matrices_neither_is_chosen_by_its_name(tmp_path: Path, name: str, other: str) -> None:
+    rows, others = np.ones((3, 4), np.float32), np.zeros((3, 2), np.float32)
+    table = pyarrow.table(
+        {"id": [1, 2, 3], "words": [["a"], [], ["b", "c"]], name: list(rows), other: list(others), "n": [0.5, 1, 2]}
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "two.parquet")
+    np.savez(tmp_path / "two.npz", **{name: rows, other: others, "n": np.ones(3)})
+    save_file({name: rows, other: others}, tmp_path / "two.safetensors")
+    for suffix in ("parquet", "npz", "safetensors"):
+        path = tmp_path / f"two.{suffix}"
+        with pytest.raises(StorageError, match=f"{name}.*{other}|{other}.*{name}") as caught:
+            load(path)
+        assert re.search(r"name one, as column='(\w+)'", str(caught.value))[1] in (name, other)  # type: ignore[index]
+        assert (load(path, column=name).dimension, load(path, column=other).dimension) == (4, 2)
+    with pytest.raises(StorageError, match=rf"\['{name}', '{other}'\] of lists; name one, as name='{name}'"):
+        from_arrow(table)
+    assert from_arrow(table, name=other).dimension == from_arrow(table.drop([name])).dimension == 2
+
+
+def test_what_save_wrote_is_known_beside_a_column_that_was_added(tmp_path: Path) -> None:
+    rows = quantize(np.eye(3, 4, dtype=np.float32), "int8", scale="per-vector")
+    save(tmp_path / "rows.parquet", rows)
+    table = pyarrow.parquet.read_table(tmp_path / "rows.parquet")
+    table = table.append_column("title", pyarrow.array([[1.0, 2.0]] * 3))
+    assert from_arrow(table) == rows

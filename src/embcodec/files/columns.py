@@ -27,7 +27,6 @@ from ..scale import PER_VECTOR, UNIT
 from .pack import Tensors, Words, pack
 
 COLUMN, SCALES, KEY = "embedding", "scale", b"embcodec"
-_USUAL = (COLUMN, "embeddings", "vector", "vectors", "emb")
 _FLOATS = ("float16", "float32", "float64", "halffloat", "float", "double")  # in NumPy's words and in Arrow's
 _CODES = "codes"
 _SHOWN = 20  # columns that an error lists
@@ -61,8 +60,18 @@ def as_tensors(values: NDArray[Any], scales: NDArray[np.float32] | None, words: 
     return {"values": values, "scale": ranges}, words
 
 
-def choose_column(schema: Any, column: str | None) -> str:
-    """Return the name of the column of vectors: `column`, a usual name, or the only column of lists.
+def choose_column(schema: Any, column: str | None, argument: str = "column") -> str:
+    """Return the name of the column of vectors: `column`, or the only one that can be such.
+
+    Of several columns of lists those of numbers can be; a file of :func:`embcodec.save` says which one it wrote. No
+    name is preferred: of ``emb`` and ``emb2`` either may be meant.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+    column : str, optional
+    argument : str
+        What `column` is called where the user gives it.
 
     Raises
     ------
@@ -71,15 +80,18 @@ def choose_column(schema: Any, column: str | None) -> str:
     """
     names = list(schema.names)
     if column is None:
-        rows = [field.name for field in schema if _is_own(field.type) or _was_own(field) or holds_rows(field.type)]
-        usual = [name for name in _USUAL if name in rows]
-        if not usual and len(set(rows)) != 1:
+        rows = [field for field in schema if _is_own(field.type) or _was_own(field) or holds_rows(field.type)]
+        found = [field.name for field in rows if _holds_numbers(field)] or [field.name for field in rows]
+        if COLUMN in found and KEY in (schema.metadata or {}):
+            found = [COLUMN] * found.count(COLUMN)
+        if len(set(found)) > 1:
+            some = f"{found[:_SHOWN]}{' ...' if len(found) > _SHOWN else ''}"
+            raise StorageError(f"which column? There are {some} of lists; name one, as {argument}={found[0]!r}")
+        if not found:
             shown = [f"{field.name}: {field.type}" for field in schema][:_SHOWN]
             listing = ", ".join(shown) + (" ..." if len(names) > _SHOWN else "")
-            raise StorageError(
-                f"which column? There are {rows} of lists; name one" if rows else f"no column of lists among {listing}"
-            )
-        column = [*usual, *rows][0]
+            raise StorageError(f"no column of lists among {listing}")
+        column = found[0]
     elif column not in names:
         raise StorageError(f"no column {column!r}; there are {names[:_SHOWN]}{' ...' if len(names) > _SHOWN else ''}")
     if names.count(column) > 1:
@@ -87,6 +99,18 @@ def choose_column(schema: Any, column: str | None) -> str:
             f"{names.count(column)} columns are called {column!r}: rename one, as table.rename_columns does"
         )
     return column
+
+
+def _holds_numbers(field: Any) -> bool:
+    """Whether the lists of a column are of numbers, or its own type says that it has codes."""
+    from pyarrow import types
+
+    kind = field.type
+    if _is_own(kind) or _was_own(field):
+        return True
+    while (inner := getattr(kind, "value_type", None)) is not None:
+        kind = inner
+    return bool(types.is_floating(kind) or types.is_integer(kind))
 
 
 def schema_words(schema: Any, column: str) -> Words:

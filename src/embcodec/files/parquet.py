@@ -58,7 +58,7 @@ def read_parquet(
     ----------
     file : binary file
     column : str, optional
-        Name of the column; by default ``embedding``, a usual name, or the only column of lists.
+        Name of the column; by default the only one that can be rows.
     max_bytes : int, optional
         How many bytes the column may take decoded; see :func:`~embcodec.containers.checks.check_decoded`.
 

@@ -122,7 +122,8 @@ def load(
     output_dtype, dimension : optional
         What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere.
     column : str, optional
-        Which column of a ``.parquet`` file, array of a ``.npz`` or tensor of a ``.safetensors``, where there are more.
+        Which column of a ``.parquet`` file, array of a ``.npz`` or tensor of a ``.safetensors``. By default the only
+        one that can be rows; no name is preferred.
     float_dtype : {"bfloat16", "fp8_e4m3", "fp8_e5m2"}, optional
         What the nameless elements of a ``.npy`` or ``.npz`` are: NumPy writes the floats of ml_dtypes as bare bytes.
     max_bytes : int, optional
@@ -141,8 +142,8 @@ def load(
     Raises
     ------
     StorageError
-        Where the file is damaged, cut, of another kind than its name says, leaves open what it holds, or asks for more
-        memory than `max_bytes`.
+        Where the file is damaged, cut, of another kind than its name says, leaves open what it holds, has several
+        columns that can be rows (it names them), or asks for more memory than `max_bytes`.
     OSError
         Where it cannot be read.
     """

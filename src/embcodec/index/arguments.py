@@ -65,8 +65,17 @@ def check_joins(rows: Rows, more: Rows) -> None:
         if isinstance(rows, Embeddings) and isinstance(more, Embeddings):
             way = f"add {way_to('codes', rows, 'index.codes')}, or floats"
             if rows.dimension != more.dimension:
-                way = f"the index has {rows.dimension} dimensions"
+                way = _all_dimensions(more, rows)
         raise CodeMismatchError(f"{more!r} does not join {rows!r}: {way}")
+
+
+def _all_dimensions(more: Rows, rows: Rows) -> str:
+    known = f"the index has {rows.dimension} dimensions"
+    return (
+        f"{known}: add truncate(rows, {rows.dimension})"
+        if more.dimension > rows.dimension
+        else f"{known}, all of which a row needs"
+    )
 
 
 def like(given: Rows, rows: Rows) -> Rows:
@@ -76,7 +85,7 @@ def like(given: Rows, rows: Rows) -> Rows:
     if isinstance(rows, Embeddings) and rows.output_dtype is OutputDtype.FLOAT:
         return given
     if given.dimension != rows.dimension:
-        raise CodeMismatchError(f"the index has {rows.dimension} dimensions, not {given.dimension}")
+        raise CodeMismatchError(f"{given!r} does not join {rows!r}: {_all_dimensions(given, rows)}")
     return LowBitCodes.of(given.values, rows.scheme) if isinstance(rows, LowBitCodes) else encoded(given, rows)
 
 

@@ -12,7 +12,18 @@ from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes, coded_like_rows
-from ..scan import BoundedResult, Bounds, SearchResult, as_count, best_of, plan, rescored, rescored_by_bounds, restrict
+from ..scan import (
+    BoundedResult,
+    Bounds,
+    SearchResult,
+    as_count,
+    best_of,
+    check_dimensions,
+    plan,
+    rescored,
+    rescored_by_bounds,
+    restrict,
+)
 from .arguments import encoded, for_both
 from .rows import Part, Snapshot
 
@@ -34,6 +45,7 @@ def staged(
     threads: int | None,
 ) -> SearchResult:
     """Return the k best rows for each query, as :meth:`FlatIndex.search` has it."""
+    check_dimensions(asked, now.codes.rows, "index")
     if now.rescore_with is None or multiplier is None or metric in ("hamming", "jaccard"):
         if confidence is not None:
             raise ValueError("confidence is in bounds for rescoring: give rescore_with, a multiplier and such a metric")
@@ -95,8 +107,6 @@ def _through_bits(
     rows = now.codes.rows
     if asked.output_dtype is not OutputDtype.FLOAT or not _is_one_bit(rows):
         raise CodeMismatchError(f"three stages need float queries and one bit a dimension, not {asked!r} and {rows!r}")
-    if asked.dimension != rows.dimension:
-        raise CodeMismatchError(f"queries have {asked.dimension} dimensions, the index {rows.dimension}")
     if isinstance(rows, LowBitCodes):
         signs, bits = (
             Embeddings(planes, "ubinary", rows.dimension)

@@ -68,8 +68,8 @@ def quantize(
     PrecisionWarning
         Where the unit scale clips more than one value in a hundred, or rounding takes more than a tenth of the rows'
         squared length, by a sample of them: rows of unit length are never so. ``scale="per-vector"`` keeps them.
-        Where more than an eighth of the values lies outside ranges, or they are so wide that rounding takes a tenth of what
-        tells the rows apart: ranges that :func:`calibrate` makes of rows like these do neither.
+        Where more than an eighth of the values lies outside ranges, or they are so wide that rounding takes a tenth of
+        what tells the rows apart: ranges that :func:`calibrate` makes of rows like these do neither.
 
     Examples
     --------

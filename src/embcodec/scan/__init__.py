@@ -6,7 +6,7 @@ from .plan import plan
 from .range import RangeResult, range_search
 from .rescore import rescore
 from .search import SearchResult, as_count, as_embeddings, as_mask, as_queries, best_of, rescored, restrict, search
-from .ways import way_to
+from .ways import check_dimensions, way_to
 
 __all__ = [
     "BoundedResult",
@@ -18,6 +18,7 @@ __all__ = [
     "as_mask",
     "as_queries",
     "best_of",
+    "check_dimensions",
     "compile_metric",
     "plan",
     "range_search",

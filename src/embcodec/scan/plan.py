@@ -16,7 +16,7 @@ from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes, LowBitQueries, prepare_queries
 from ..scale import PER_VECTOR, RANGES
-from .ways import way_to, way_to_dimension
+from .ways import check_dimensions, way_to
 
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
 Precision = Literal["int8", "float32"]
@@ -84,11 +84,7 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
 
 def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
     ours, theirs = queries.output_dtype, corpus.output_dtype
-    if queries.dimension != corpus.dimension:
-        raise CodeMismatchError(
-            f"queries have {queries.dimension} dimensions, the corpus {corpus.dimension}",
-            way_to_dimension("queries", queries, "corpus", corpus.dimension),
-        )
+    check_dimensions(queries, corpus)
     if not 1 <= corpus.dimension <= native.MAX_DIMENSION:
         raise ValueError(f"search takes 1 to {native.MAX_DIMENSION} dimensions, not {corpus.dimension}")
     way = way_to("queries", corpus, "corpus")
@@ -172,10 +168,7 @@ def check_low_bit(queries: Embeddings, corpus: LowBitCodes, metric: Any) -> None
     """Refuse queries and metrics that low-bit codes do not meet."""
     if queries.output_dtype is not OutputDtype.FLOAT:
         raise CodeMismatchError(f"{queries.output_dtype} queries do not meet low-bit codes", "queries.to_float()")
-    if queries.dimension != corpus.dimension:
-        raise CodeMismatchError(
-            f"queries have {queries.dimension} dimensions, the corpus {corpus.dimension}, whose rotation cannot be cut"
-        )
+    check_dimensions(queries, corpus)
     if not isinstance(metric, str) or metric not in ("cosine", "dot", "l2"):
         raise CodeMismatchError(f"low-bit codes compare by 'cosine', 'dot' or 'l2', not {shown(metric)}")
     if metric != "dot" and not corpus.is_unit:

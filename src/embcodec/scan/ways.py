@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
+from ..errors import CodeMismatchError
+from ..quantizers.lowbit import LowBitCodes
 from ..scale import PER_VECTOR, RANGES
 
 
@@ -24,8 +26,21 @@ def way_to(name: str, rows: Embeddings, whose: str) -> str:
     return f"quantize({', '.join(arguments)})"
 
 
-def way_to_dimension(name: str, rows: Embeddings, other: str, dimension: int) -> str:
-    """Return the call that brings the longer of two to the dimension of the other."""
-    if rows.dimension > dimension:
-        return f"truncate({name}, {dimension})"
-    return f"truncate({other}, {rows.dimension})"
+def check_dimensions(queries: Embeddings, rows: Embeddings | LowBitCodes, whose: str = "corpus") -> None:
+    """Refuse queries of other dimensions than the rows of a corpus or an index, and say how the longer are cut."""
+    asked, known = queries.dimension, rows.dimension
+    if asked == known:
+        return
+    way = f"truncate(queries, {known})"
+    if asked < known:
+        shorter = f"truncate(rows, {asked})"
+        if isinstance(rows, LowBitCodes):
+            shorter = f"codes of rows cut to as many: a LowBitQuantizer fitted to {shorter} encodes them"
+        elif whose == "index":
+            shorter = f"an index of rows cut to as many, FlatIndex({shorter})"
+        else:
+            shorter = f"truncate({whose}, {asked})"
+        way = f"queries of all {known}, or {shorter}"
+    raise CodeMismatchError(
+        f"queries have {asked} dimensions, the {whose} {known}", f"{way} (where one model made both, and can be cut)"
+    )

@@ -94,7 +94,8 @@ def study(
     full = rows.shape[1]
     wanted = sorted({full, *(dimensions or (max(1, full // 2), max(1, full // 4)))}, reverse=True)
     if wanted[0] > full or wanted[-1] < 1:
-        raise ValueError(f"dimensions are within 1 .. {full}, not {wanted}")
+        wrong = wanted[0] if wanted[0] > full else wanted[-1]
+        raise ValueError(f"the vectors have {full} dimensions, of which 1 .. {full} can be kept, not {wrong}")
     truth = Pipeline("float", Embeddings(rows), Embeddings(asked), own=found.own).run(k, threads=threads)
     low_bit = LowBit(rows if others is None else others, rotation, seed)
     pipelines: list[Pipeline] = []

@@ -73,7 +73,7 @@ def from_arrow(
     output_dtype, dimension, scale, signed_bytes, bit_order
         What the numbers are, where the column's type does not say it: as for :class:`Embeddings`, floats by default.
     name : str, optional
-        Which column of a table; by default ``embedding``, a usual name, or the only column of lists.
+        Which column of a table; by default the only one of lists of numbers.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def from_arrow(
 
 
 def _of_table(table: Any, name: str | None, asked: tuple[Any, ...]) -> Embeddings:
-    chosen, name = name, choose_column(table.schema, name)
+    chosen, name = name, choose_column(table.schema, name, "name")
     try:
         values, scales, words = read_column(table.column(name), table.schema.field(name))
         if not words:
