@@ -7,6 +7,7 @@ import pydoc
 import subprocess
 import sys
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import embcodec as ec
-from embcodec import Embeddings, FlatIndex, quantize
+from embcodec import Embeddings, FlatIndex, Scale, quantize
 
 PACKAGE = str(Path(ec.__file__).parent)
 X = np.random.default_rng(0).standard_normal((6, 8)).astype(np.float32)
@@ -236,6 +237,63 @@ def test_what_is_meant_is_taken(taker: str) -> None:
         (lambda: ec.LowBitQuantizer(1, rotation="randomly"), "did you mean 'random'"),
         (lambda: ec.decode_response(BODY, profile="mistal"), "did you mean 'mistral'"),
         (lambda: quantize(X, "ubinary", bit_order="MSB"), "did you mean 'msb'"),  # type: ignore[arg-type]
+        *(
+            (lambda word=word: quantize(X, word), f"did you mean '{known}'")
+            for word, known in {
+                "f32": "float",
+                "float32": "float",
+                "fp16": "float",
+                "double": "float",
+                "i8": "int8",
+                "u8": "uint8",
+                "UINT8": "uint8",
+                "bit": "ubinary",
+                "ubin": "ubinary",
+                "bin": "binary",
+                "u_binary": "ubinary",
+            }.items()
+        ),
+        *(
+            (lambda word=word: quantize(X, word), "LowBitQuantizer makes codes of one, two and four bits$")
+            for word in ("int4", "uint4", "int2", "4bit", "4-bit", "nf4")
+        ),
+        *(
+            (lambda word=word: ec.search(X, X, 1, metric=word), f"did you mean '{known}'")
+            for word, known in {
+                "euclidean": "l2",
+                "Euclidean": "l2",
+                "L2": "l2",
+                "cos": "cosine",
+                "cosine_similarity": "cosine",
+                "ip": "dot",
+                "inner_product": "dot",
+                "innerProduct": "dot",
+                "dot-product": "dot",
+                "tanimoto": "jaccard",
+            }.items()
+        ),
+        (lambda: ec.range_search(X, X, 1, metric="euclidean"), "did you mean 'l2'"),
+        (lambda: ec.FlatIndex(X).search(X, 1, metric="ip"), "did you mean 'dot'"),
+        (lambda: ec.search(X, LOW_BIT, 1, metric="euclidean"), "not 'euclidean'; did you mean 'l2'"),
+        (lambda: quantize(X, "int8", scale="per_vector"), "did you mean 'per-vector'"),
+        (lambda: quantize(X, "int8", scale="pervector"), "did you mean 'per-vector'"),
+        (lambda: quantize(X, "int8", scale="row"), "did you mean 'per-vector'"),
+        (lambda: Scale("per_vector", [1.0]), "did you mean 'per-vector'"),
+        (lambda: quantize(X, "binary", signed_bytes="twos_complement"), "did you mean 'twos-complement'"),  # type: ignore[arg-type]
+        (lambda: quantize(X, "binary", bit_order="little"), "did you mean 'lsb'"),  # type: ignore[arg-type]
+        (lambda: ec.search(X, X, 1, query_precision="fp32"), "did you mean 'float32'"),
+        (lambda: ec.calibrate(X, method="percentile"), "did you mean 'quantile'"),  # type: ignore[arg-type]
+        (lambda: ec.calibrate(X, method="min-max"), "did you mean 'minmax'"),  # type: ignore[arg-type]
+        (lambda: ec.LowBitQuantizer(1, rotation="pca"), "did you mean 'whitened'"),
+        (lambda: ec.decode_response(BODY, nulls="raise"), "did you mean 'error'"),  # type: ignore[arg-type]
+        (lambda: ec.decode_response(BODY, nulls="ignore"), "did you mean 'nan'"),  # type: ignore[arg-type]
+        (lambda: ec.decode_response(BODY, profile="mistralai"), "did you mean 'mistral'"),
+        (lambda: ec.encode_response(X, model="m", encoding_format="b64"), "did you mean 'base64'"),
+        (lambda: replace(ec.PROFILES["mistral"], base64_dtype="half"), "did you mean 'float16'"),
+        (lambda: replace(ec.PROFILES["mistral"], byte_order="be"), "did you mean 'big'"),
+        (lambda: ec.load("x.npy", float_dtype="bf16"), "did you mean 'bfloat16'"),
+        (lambda: ec.load("x.safetensor"), "did you mean '.safetensors'"),
+        (lambda: ec.write_batch("x.jsonl", ["a"], style="OpenAI"), "did you mean 'openai'"),  # type: ignore[arg-type]
     ],
 )
 def test_misspelt_words_are_recognised(take: Callable[[], Any], words: str) -> None:

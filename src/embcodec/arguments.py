@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes_synonyms import synonym_among
+
 _MOST = 60  # characters of a value that are shown
 
 
@@ -34,9 +36,24 @@ def one_of(value: Any, choices: Collection[str], name: str) -> str:
 
 
 def meant(value: Any, choices: Collection[str]) -> str:
-    """Return a question for the known word that an unknown one is like, if there is one."""
-    close = get_close_matches(value.lower(), map(str, choices), 1, 0.8) if isinstance(value, str) else []
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Return a question for the known word that an unknown one is like, or that others call so, if there is one."""
+    word = closest(value, list(map(str, choices))) if isinstance(value, str) else None
+    return f"; did you mean {word!r}?" if word is not None else ""
+
+
+def closest(word: str, choices: Collection[str], cutoff: float = 0.8) -> str | None:
+    """Return the one of some words that `word` is another name of, or like; None if none is."""
+    found = synonym_among(word, choices)
+    return found or next(iter(get_close_matches(word.lower(), choices, 1, cutoff)), None)
+
+
+def unknown(
+    kind: str, value: Any, choices: Collection[str], *, more: str = "", remedy: str | None = None
+) -> ValueError:
+    """Return the error for a word that is none of those known: what is, and which may be meant, or a `remedy`."""
+    known = ", ".join(map(repr, map(str, choices)))
+    way = meant(value, choices) if remedy is None else f"; {remedy}"
+    return ValueError(f"unknown {kind} {shown(value)}; known are {known}{more}{way}")
 
 
 def as_real(value: Any, name: str) -> float:

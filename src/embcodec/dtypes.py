@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
 
-from .arguments import meant, shown
+from .arguments import shown, unknown
+
+_FEW_BITS = re.compile(r"u?(int|i|q|nf|fp|b)?[124][-_ ]?(bits?)?")
 
 # How packed bytes become int8: byte - 128, or the byte's own bits; and which bit of a byte is its first dimension.
 SignedBytes = Literal["offset", "twos-complement"]
@@ -19,8 +22,9 @@ BIT_ORDERS: tuple[str, ...] = get_args(BitOrder)
 class _Vocabulary(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:
-        known = ", ".join(repr(str(member)) for member in cls)
-        raise ValueError(f"unknown {cls.__name__} {shown(value)}; known are {known}{meant(value, list(cls))}")
+        few_bits = cls.__name__ == "OutputDtype" and isinstance(value, str) and _FEW_BITS.fullmatch(value.lower())
+        remedy = "LowBitQuantizer makes codes of one, two and four bits" if few_bits else None
+        raise unknown(cls.__name__, value, list(cls), remedy=remedy)
 
 
 class OutputDtype(_Vocabulary):
@@ -36,7 +40,7 @@ class OutputDtype(_Vocabulary):
     >>> OutputDtype("int4")
     Traceback (most recent call last):
     ...
-    ValueError: unknown OutputDtype 'int4'; known are 'float', 'int8', 'uint8', 'binary', 'ubinary'
+    ValueError: unknown OutputDtype 'int4'; known are 'float', 'int8', 'uint8', 'binary', 'ubinary'; LowBitQuantizer ...
     """
 
     FLOAT = "float"

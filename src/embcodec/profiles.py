@@ -118,7 +118,10 @@ class Profile:
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                raise ValueError(f"{name} is one of {', '.join(map(repr, choices))}, not {getattr(self, name)!r}")
+                raise ValueError(
+                    f"{name} is one of {', '.join(map(repr, choices))}, not {getattr(self, name)!r}"
+                    f"{meant(getattr(self, name), choices)}"
+                )
 
     def __repr__(self) -> str:
         """Return the name and what is not as with other profiles."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arguments import unknown
 from .dtypes import INTEGERS, OutputDtype, as_output_dtype
 
 UNIT, PER_VECTOR, RANGES = "unit", "per-vector", "ranges"
@@ -62,8 +63,8 @@ class Scale:
     _coding: Coding | None  # likewise
 
     def __init__(self, kind: str, values: ArrayLike | None = None) -> None:
-        if kind not in (UNIT, PER_VECTOR, RANGES):
-            raise ValueError(f"unknown scale {kind!r}; known are 'unit', 'per-vector', 'ranges'")
+        if not isinstance(kind, str) or kind not in (UNIT, PER_VECTOR, RANGES):
+            raise unknown("scale", kind, (UNIT, PER_VECTOR, RANGES))
         array = None
         if kind == UNIT:
             if values is not None:

@@ -86,6 +86,17 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("tradeof floats.npy", "Did you mean 'tradeoff'?"),
         ("xyz", "Known are decode, encode, info, search"),
         ("decode body.json --dtpe int8", "Did you mean"),
+        ("decode body.json --dtype f32", "did you mean 'float'?"),
+        ("decode body.json --dtype bits", "did you mean 'ubinary'?"),
+        ("decode body.json --profile opneai", "did you mean 'openai'?"),
+        ("decode body.json --base64-dtype half", "did you mean 'float16'?"),
+        ("decode body.json --byte-order be", "did you mean 'big'?"),
+        ("encode floats.npy --dtype int8 --scale per_vector", "did you mean 'per-vector'?"),
+        ("encode floats.npy --encoding b64", "did you mean 'base64'?"),
+        ("search floats.npy floats.npy --metric euclidean", "did you mean 'l2'?"),
+        ("search floats.npy floats.npy --metric inner_product", "did you mean 'dot'?"),
+        ("tradeoff floats.npy --rotation opq", "did you mean 'learned'?"),
+        ("decode body.json --dtype xyz", "'binary', 'ubinary'."),
         ("encode floats.npy --dtype ubinary --scale per-vector", "--scale per-vector is of --dtype int8 or uint8"),
     ],
 )
@@ -149,4 +160,4 @@ def test_a_study_says_which_dimensions_there_are(odd: Path, monkeypatch: pytest.
     monkeypatch.chdir(odd)
     done = run("tradeoff", "floats.npy", "--dimension", "4096", "--dimension", "8")
     assert done.exit_code == 1
-    assert "the vectors have 16 dimensions, of which 1 .. 16 can be kept, not 4096" in done.stderr
+    assert "the vectors have 16 dimensions: those kept are within 1 .. 16, not 4096" in done.stderr

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..arguments import meant
 from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings
 from ..text import printable
@@ -19,8 +20,25 @@ from ..text import printable
 if TYPE_CHECKING:
     from ..quantizers.lowbit import LowBitCodes
 
-DTYPES = click.Choice([str(member) for member in OutputDtype])
-ENCODINGS = click.Choice([str(member) for member in EncodingFormat])
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice
+
+
+class Words(_Choice):
+    """One of some words; another one is answered with the one that may be meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the word; a usage error, which asks for the one that may be meant, where it is none."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            question = meant(value, [str(choice) for choice in self.choices])
+            self.fail(f"{error.message.rstrip('.')}{question or '.'}", param, ctx)
+
+
+DTYPES = Words([str(member) for member in OutputDtype])
+ENCODINGS = Words([str(member) for member in EncodingFormat])
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

@@ -20,6 +20,7 @@ from .common import (
     EXISTING,
     OUTPUT,
     VECTORS_OUTPUT,
+    Words,
     as_json,
     column_option,
     example,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _SENT = {"float": "lists of numbers", "base64": "base64"}
 _profile = click.option(
-    "--profile", type=click.Choice(sorted(PROFILES)), default="mistral", show_default=True, help="Whose conventions."
+    "--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Whose conventions."
 )
 
 
@@ -49,7 +50,7 @@ _profile = click.option(
 @click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
 @_profile
 @packing_options
-@click.option("--nulls", type=click.Choice(["error", "nan"]), default="error", show_default=True, help="Null elements.")
+@click.option("--nulls", type=Words(["error", "nan"]), default="error", show_default=True, help="Null elements.")
 @as_json
 def decode(
     body: IO[bytes],
@@ -106,7 +107,7 @@ def decode(
 @click.option("--dtype", type=DTYPES, help="Convert to this first; by default as they are.")
 @click.option(
     "--scale",
-    type=click.Choice(["unit", "per-vector"]),
+    type=Words(["unit", "per-vector"]),
     default="unit",
     show_default=True,
     help="Of int8 and uint8. The body has no room for per-vector scales: they are lost, cosines stay.",
@@ -218,7 +219,7 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, colu
 @click.argument("corpus", type=EXISTING)
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many a query.")
 @click.option(
-    "--metric", type=click.Choice(["cosine", "dot", "l2", "hamming", "jaccard"]), help="By default as the codes need."
+    "--metric", type=Words(["cosine", "dot", "l2", "hamming", "jaccard"]), help="By default as the codes need."
 )
 @click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
 @click.option("--corpus-dtype", type=DTYPES, help="What the corpus is, if its file does not say.")

@@ -13,7 +13,19 @@ import click
 from ..errors import EmbcodecError
 from ..profiles import PROFILES
 from .bodies import changed_profile, packing_options
-from .common import DTYPES, ENCODINGS, EXISTING, OUTPUT, VECTORS_OUTPUT, as_json, example, print_json, progress_bar, say
+from .common import (
+    DTYPES,
+    ENCODINGS,
+    EXISTING,
+    OUTPUT,
+    VECTORS_OUTPUT,
+    Words,
+    as_json,
+    example,
+    print_json,
+    progress_bar,
+    say,
+)
 from .words import in_options, words_of
 
 if TYPE_CHECKING:
@@ -23,7 +35,7 @@ if TYPE_CHECKING:
 
 _MOST_TOLD = 10  # failures, and reasons for them
 _profile = click.option(
-    "--profile", type=click.Choice(sorted(PROFILES)), default="mistral", show_default=True, help="Which service."
+    "--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Which service."
 )
 
 

@@ -13,6 +13,7 @@ from ..quantizers.lowbit import ROTATIONS
 from .common import (
     EXISTING,
     OUTPUT,
+    Words,
     as_json,
     column_option,
     example,
@@ -52,7 +53,7 @@ _FLOATS = "pass the floats that they were made of"
 )
 @click.option(
     "--rotation",
-    type=click.Choice(ROTATIONS),
+    type=Words(ROTATIONS),
     default="auto",
     show_default=True,
     help="Of the codes of 1, 2 and 4 bits; learning one takes a while.",

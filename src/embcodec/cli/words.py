@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
+from ..arguments import closest
 from ..text import printable
 
 _OPTIONS = {
@@ -112,5 +112,5 @@ def reader_of_file(path: Path) -> str | None:
 
 def did_you_mean(name: str, known: list[str]) -> str:
     """Return a question, with a blank before it, where `name` is much like a known name."""
-    close = get_close_matches(name, known, 1, 0.5)
-    return f" Did you mean {close[0]!r}?" if close else f" Known are {', '.join(known)}."
+    word = closest(name, known, 0.5)
+    return f" Did you mean {word!r}?" if word else f" Known are {', '.join(known)}."

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import bits, quantize, sums
 from .._native.core import result_array
+from ..arguments import meant, shown
 from ..dtypes import INTEGERS, PACKED, OutputDtype
 from ..errors import NotFiniteError
 from ..scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
@@ -228,6 +229,10 @@ def row_norms(x: NDArray[Any]) -> NDArray[np.float64]:
 _SCALES = "scale is 'unit', 'per-vector', ranges (2, dimension) or a Scale"
 
 
+def _unknown(scale: str) -> str:
+    return f"unknown {scale!r}{meant(scale, (UNIT, PER_VECTOR))}"
+
+
 def as_scale(scale: Any) -> Scale:
     """Return what a user calls a scale as a :class:`Scale`: None and "unit", a Scale, or ranges (2, dimension)."""
     if scale is None or isinstance(scale, Scale):
@@ -235,8 +240,10 @@ def as_scale(scale: Any) -> Scale:
     if isinstance(scale, str):
         if scale == UNIT:
             return Scale.unit()
-        wanted = f"{scale!r} needs its ranges: pass them, or a Scale" if scale == RANGES else f"unknown {scale!r}"
+        wanted = f"{scale!r} needs its ranges: pass them, or a Scale" if scale == RANGES else _unknown(scale)
         raise ValueError(f"{_SCALES}; {wanted}")
+    if isinstance(scale, dict | set | bytes | int | float):
+        raise TypeError(f"{_SCALES}, not {shown(scale)}")
     try:
         return Scale.ranges(as_array(scale))
     except (TypeError, ValueError) as error:

@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arguments import as_path
+from ..arguments import as_path, meant, one_of
 from ..containers import (
     ELEMENTS,
     FLOAT_DTYPES,
@@ -147,8 +147,8 @@ def load(
     OSError
         Where it cannot be read.
     """
-    if float_dtype is not None and float_dtype not in FLOAT_DTYPES:
-        raise ValueError(f"float_dtype is one of {', '.join(map(repr, FLOAT_DTYPES))}, not {float_dtype!r}")
+    if float_dtype is not None:
+        one_of(float_dtype, FLOAT_DTYPES, "float_dtype")
     if column is not None and not isinstance(column, str):
         raise TypeError(f"column is a name, not a {type(column).__name__}")
     suffix = check_suffix(path)
@@ -318,6 +318,6 @@ def check_suffix(path: str | os.PathLike[str]) -> str:
     """Return the suffix of a path, in lower case; StorageError if no file of embeddings has it."""
     suffix = Path(as_path(path)).suffix.lower()
     if suffix not in SUFFIXES:
-        way = _READERS.get(suffix, "")
+        way = _READERS.get(suffix) or meant(suffix, SUFFIXES)
         raise StorageError(f"{Path(path).name!r}: unknown kind of file; known are {', '.join(SUFFIXES)}{way}")
     return suffix

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._native import bits
-from ..arguments import as_real, meant, shown
+from ..arguments import as_real, shown, unknown
 from ..codec import as_array
 from ..errors import NotFiniteError
 from .quantize import as_float_rows
@@ -63,8 +63,7 @@ def calibrate(
     [[0.0, 0.0, 0.0], [4.0, 4.0, 4.0]]
     """
     if not isinstance(method, str) or method not in METHODS:
-        known = f"{', '.join(map(repr, METHODS))}{meant(method, METHODS)}"
-        raise ValueError(f"unknown method {shown(method)}; known are {known}")
+        raise unknown("method", method, METHODS)
     if not 0 < as_real(quantile, "quantile") <= 1:
         raise ValueError(f"quantile is above 0 and at most 1, not {quantile!r}")
     blocks = _blocks(sample, _MINMAX_BLOCK_BYTES if method == "minmax" else _HISTOGRAM_BLOCK_BYTES)

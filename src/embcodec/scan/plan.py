@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._native import hamming
 from .._native import scan as native
 from .._native.bits import bit_flags
-from ..arguments import meant, one_of, shown
+from ..arguments import either, meant, one_of, shown, unknown
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
@@ -62,9 +62,7 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
         return low_bit_scan(prepare_queries(corpus.scheme, queries.values), corpus, metric, precision)
     metric = default_metric(queries, corpus) if metric is None else metric
     if isinstance(metric, str) and metric not in METRICS:
-        known = ", ".join(map(repr, METRICS))
-        words = f"{known}, or a compiled function{meant(metric, METRICS)}"
-        raise ValueError(f"unknown metric {metric!r}; known are {words}")
+        raise unknown("metric", metric, METRICS, more=", or a compiled function")
     if not isinstance(metric, str):
         from . import metric as jit
 
@@ -169,8 +167,9 @@ def check_low_bit(queries: Embeddings, corpus: LowBitCodes, metric: Any) -> None
     if queries.output_dtype is not OutputDtype.FLOAT:
         raise CodeMismatchError(f"{queries.output_dtype} queries do not meet low-bit codes", "queries.to_float()")
     check_dimensions(queries, corpus)
-    if not isinstance(metric, str) or metric not in ("cosine", "dot", "l2"):
-        raise CodeMismatchError(f"low-bit codes compare by 'cosine', 'dot' or 'l2', not {shown(metric)}")
+    low = ("cosine", "dot", "l2")
+    if not isinstance(metric, str) or metric not in low:
+        raise CodeMismatchError(f"low-bit codes compare by {either(low)}, not {shown(metric)}{meant(metric, low)}")
     if metric != "dot" and not corpus.is_unit:
         row = int(corpus.are_unit.argmin())
         raise CodeMismatchError(

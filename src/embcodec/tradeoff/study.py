@@ -95,7 +95,7 @@ def study(
     wanted = sorted({full, *(dimensions or (max(1, full // 2), max(1, full // 4)))}, reverse=True)
     if wanted[0] > full or wanted[-1] < 1:
         wrong = wanted[0] if wanted[0] > full else wanted[-1]
-        raise ValueError(f"the vectors have {full} dimensions, of which 1 .. {full} can be kept, not {wrong}")
+        raise ValueError(f"the vectors have {full} dimensions: those kept are within 1 .. {full}, not {wrong}")
     truth = Pipeline("float", Embeddings(rows), Embeddings(asked), own=found.own).run(k, threads=threads)
     low_bit = LowBit(rows if others is None else others, rotation, seed)
     pipelines: list[Pipeline] = []

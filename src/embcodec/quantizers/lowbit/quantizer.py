@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._native import bits as native_bits
-from ...arguments import meant, shown
+from ...arguments import shown, unknown
 from ...errors import StorageError
 from ..quantize import as_float_rows
 from .codes import LowBitCodes
@@ -86,8 +86,7 @@ class LowBitQuantizer:
             raise ValueError(f"bits is 1, 2 or 4, not {shown(bits)}")
         for name, value, choices in (("rotation", rotation, ROTATIONS), ("center", center, CENTERS)):
             if not isinstance(value, str) or value not in choices:
-                known = ", ".join(map(repr, choices))
-                raise ValueError(f"unknown {name} {shown(value)}; known are {known}{meant(value, choices)}")
+                raise unknown(name, value, choices)
         self.bits, self.rotation, self.center, self.seed = bits, rotation, center, int(seed)
         self.choice = ""
         self.report: dict[str, float] = {}

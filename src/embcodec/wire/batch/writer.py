@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...arguments import one_of
 from ...containers import replacing
 
 OPENAI_MOST_REQUESTS = 50_000
@@ -63,8 +64,7 @@ def write_batch(
     {"custom_id":"0","body":{"input":["a","b"]}}
     {"custom_id":"1","body":{"input":["c"]}}
     """
-    if style not in ("mistral", "openai"):
-        raise ValueError(f"style is 'mistral' or 'openai', not {style!r}")
+    one_of(style, ("mistral", "openai"), "style")
     if style == "openai" and model is None:
         raise ValueError("OpenAI's batch files name the model in every line: give model=")
     if isinstance(texts, str):
