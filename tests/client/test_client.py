@@ -205,6 +205,14 @@ def test_wishes_that_make_no_sense(embed: Any, profile: str, wishes: dict[str, A
     ("arguments", "words"),
     [
         ({"base_url": "127.0.0.1:80"}, "absolute http"),
+        ({"base_url": "localhost:8080/v1"}, "give 'http://localhost:8080/v1'"),
+        ({"base_url": "gpu-7:8080/v1"}, "give 'http://gpu-7:8080/v1'"),
+        ({"base_url": "[::1]:80"}, r"give 'http://\[::1\]:80'"),
+        ({"base_url": "api.example.com/v1"}, "give 'https://api.example.com/v1'"),
+        ({"base_url": "https://api.example.com/v1?api-version=3"}, "give 'https://api.example.com/v1'"),
+        ({"base_url": "http://host:99999"}, "base_url must be an absolute .*port out of range"),
+        ({"base_url": "http://[::1/v1"}, "base_url must be an absolute .*invalid ipv6"),
+        ({"base_url": "user:secret@host/v1"}, "address$"),
         ({"base_url": "ftp://host"}, "absolute http"),
         ({"base_url": "http://user:word@host"}, "no user name or password"),
         ({"base_url": "http://host/?key=1"}, "no query"),
@@ -630,3 +638,11 @@ def test_a_client_travels_to_another_process(server: RunningServer) -> None:
 def test_transport_errors_pickle() -> None:
     error = pickle.loads(pickle.dumps(TransportError("broke", transient=True)))
     assert (error.message, error.transient) == ("broke", True)
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/embeddings", "/v1/embeddings/", "/embeddings"])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_base_url_may_end_where_the_service_embeds(kind: Any, end: str) -> None:
+    made = kind(base_url=f"http://127.0.0.1:9/x{end}")
+    assert made._settings.url == "http://127.0.0.1:9/x/v1/embeddings"
+    assert made._settings.models_url == "http://127.0.0.1:9/x/v1/models"

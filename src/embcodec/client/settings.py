@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,17 +109,37 @@ def make_settings(
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:  # of a port or an IPv6 address that is none
+        raise ValueError(f"base_url must be an absolute http or https address: {str(error).lower()}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("base_url must be an absolute http or https address")
+        raise ValueError(f"base_url must be an absolute http or https address{_with_scheme(url)}")
     if parts.username is not None or parts.password is not None:
         raise ValueError("base_url must carry no user name or password: pass api_key")
     if parts.query or parts.fragment:
-        raise ValueError("base_url must end with the path: no query, no fragment")
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+        plain = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        raise ValueError(f"base_url must end with the path: no query, no fragment: give {plain!r}")
+    return parts.scheme, parts.hostname, port or {"http": 80, "https": 443}[parts.scheme]
+
+
+# A host, a port, a path; no user and no query, where a key might be.
+_HOST = r"(localhost|[\w-]+(\.[\w-]+)+|\[[0-9a-fA-F:]+\]|[\w-]+(?=:\d))"
+_SCHEMELESS = re.compile(_HOST + r"(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
+
+
+def _with_scheme(url: str) -> str:
+    """Return what to give instead of an address that only lacks its scheme; else nothing."""
+    found = _SCHEMELESS.fullmatch(url)
+    if found is None:
+        return ""
+    has_name = found[2] is not None and not found[1].replace(".", "").isdecimal()
+    return f": give '{'https' if has_name else 'http'}://{url}'"
 
 
 def _join(base_url: str, path: str) -> str:
-    """Return the address of `path`; a base that ends with the path's version (``/v1``) is one as well."""
+    """Return the address of `path`; a base that ends with its version (``/v1``) or with all of it is one as well."""
+    base = base_url.rstrip("/").removesuffix(path).removesuffix("/embeddings").rstrip("/")
     version = "/" + path.lstrip("/").partition("/")[0]
-    return base_url.rstrip("/").removesuffix(version) + path
+    return base.removesuffix(version) + path
