@@ -393,3 +393,24 @@ def test_arguments_of_clients(name: str) -> None:
     if name in ("max_retries", "concurrency"):
         with pytest.raises(TypeError, match=f"{name} is a whole number, not 1.5"):
             ec.Client(**{"api_key": "k", name: 1.5})
+
+
+@pytest.mark.parametrize(
+    ("take", "words"),
+    [
+        (lambda: ec.study(X, dimensions=8), "dimensions are whole numbers, as \\[256, 512\\], not 8"),  # type: ignore[arg-type]
+        (lambda: ec.study(X, dimensions="8"), "not '8'"),
+        (lambda: ec.study(X, dimensions=[8.5]), "a dimension is a whole number, not 8.5"),  # type: ignore[list-item]
+        (lambda: ec.study(X, k="3"), "k is a whole number, not '3'"),  # type: ignore[arg-type]
+        (lambda: ec.study(X, X[:3], 5), "relevant is the row, or the rows, that answer each query, not 5"),  # type: ignore[arg-type]
+        (lambda: ec.LowBitQuantizer(1, seed="a"), "seed is a whole number, not 'a'"),  # type: ignore[arg-type]
+        (lambda: ec.write_batch("x.jsonl", 5), "texts are several strings, as a list, not 5"),  # type: ignore[arg-type]
+        (lambda: ec.write_batch("x.jsonl", ["a"], custom_ids=5), "custom_ids are several strings, as a list, not 5"),  # type: ignore[arg-type]
+        (lambda: ec.from_pgvector(np.array(1.0)), "reads a list of rows, not a ndarray"),
+        (lambda: quantize(X, "int8", scale=5), "scale is 'unit', 'per-vector', .* not 5"),
+        (lambda: quantize(X, "int8", scale={"a": 1}), "scale is 'unit', 'per-vector', .* not {'a': 1}"),
+    ],
+)
+def test_what_python_or_numpy_would_say_is_said_of_the_argument(take: Callable[[], Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        take()

@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import PROFILES, DecodeError, Embeddings, Profile, ServiceError, decode_octets, decode_response
+from embcodec import (
+    PROFILES,
+    DecodeError,
+    Embeddings,
+    Profile,
+    ServiceError,
+    decode_octets,
+    decode_response,
+    encode_response,
+)
 from embcodec.wire.service import service_error
 
 BODY = b'{"data":[{"index":0,"embedding":[1,2]}],"model":"m"}'
@@ -226,3 +235,25 @@ def test_text_around_the_vectors_is_bounded() -> None:
 
 def test_a_profile_of_ones_own_says_no_source() -> None:
     assert Profile("own").source == ""
+
+
+@pytest.mark.parametrize("sent", [8, 48, 256, 512])
+@pytest.mark.parametrize("factor", [0.125, 0.25, 0.5, 2, 4, 8])
+def test_floats_of_another_dimension_are_not_taken_for_another_dtype(sent: int, factor: float) -> None:
+    x = np.random.default_rng(sent).standard_normal((2, sent)).astype(np.float32)
+    body = encode_response(Embeddings(x), model="m", encoding_format="base64")
+    asked = int(sent * factor)
+    with pytest.raises(DecodeError, match=f"{sent} elements where {asked} were asked for") as caught:
+        decode_response(body, dimension=asked)
+    assert sent < 16 or "base64_dtype" not in str(caught.value)
+    assert sent < 16 or "output_dtype" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("form", "size"), [("float16", 2), ("bfloat16", 2), ("float64", 8)])
+def test_floats_of_another_form_and_the_dimension_asked_for_are(form: str, size: int) -> None:
+    x = np.random.default_rng(3).standard_normal((2, 256)).astype(np.float32)
+    profile = replace(PROFILES["mistral"], base64_dtype=form)
+    body = encode_response(Embeddings(x), model="m", encoding_format="base64", profile=profile)
+    with pytest.raises(DecodeError, match=f"; {size} bytes a dimension are base64_dtype=.*'{form}'"):
+        decode_response(body, dimension=256)
+    assert decode_response(body, dimension=256, profile=profile).embeddings.dimension == 256

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 from typing import Any
 
@@ -16,6 +17,7 @@ _NAMES = {payload: (dtype, order) for (dtype, order), payload in reversed(floats
 _BYTES = floats.PAYLOADS["float32", "little"]
 _FEW = 4  # rows that are looked at: one of zeros tells nothing
 _SAMPLE = 64  # their elements
+_TELLING = 128  # bytes that do not read like float32 by chance
 _EXTREME = 2.0**72  # beyond it, or below its inverse, nothing is an element of an embedding
 
 
@@ -77,12 +79,23 @@ def is_hexadecimal(start: bytes) -> bool:
     return len(start) <= 4 * digits <= 3.5 * len(start)
 
 
-def other_length(row_bytes: int, width: int, layout: Layout) -> str:
-    """Return how a vector of so many bytes could have the `width` that was asked for; nothing where no dtype fits."""
+def other_length(row_bytes: int, width: int, layout: Layout, start: bytes) -> str:
+    """Return how a vector of so many bytes could have the `width` that was asked for, and be what its bytes read like.
+
+    `start` is the first of its base64. Nothing where no dtype fits, or where the bytes are what they were taken for:
+    then the vector has another number of dimensions.
+    """
+    source = _decoded(start)
     if layout.dtype.kind == "f":
-        fits = {8 * width: "'float64'", 4 * width: "'float32'", 2 * width: "'float16' or 'bfloat16'"}
-        if row_bytes in fits:
-            return f"; {row_bytes // width} bytes a dimension are base64_dtype={fits[row_bytes]} in the profile"
+        sizes = {8 * width: ("float64",), 4 * width: ("float32",), 2 * width: ("float16", "bfloat16")}
+        if row_bytes in sizes:
+            forms = [name for name in sizes[row_bytes] if _may_be(source, floats.PAYLOADS[name, "little"])]
+            if len(source) >= _TELLING and floats.guess(source, layout.payload) == layout.payload:
+                forms = [name for name in forms if name != "float64"]  # which two floats in a row read like, too
+            words = " or ".join(map(repr, forms))
+            return f"; {row_bytes // width} bytes a dimension are base64_dtype={words} in the profile" if forms else ""
+        if not _may_be(source, floats.CODES):
+            return ""
         if row_bytes == width:
             return (
                 "; a byte a dimension is output_dtype='int8' or 'uint8', or of floats base64_dtype='fp8_e4m3' or "
@@ -91,12 +104,27 @@ def other_length(row_bytes: int, width: int, layout: Layout) -> str:
         if row_bytes == -(-width // 8):
             return "; a bit a dimension is output_dtype='ubinary' or 'binary'"
         return ""
-    for size, names in ((8, "float64"), (4, "float32"), (2, "float16")):
+    for size, name in ((8, "float64"), (4, "float32"), (2, "float16")):
         dimensions = (8 * width - 7, 8 * width) if layout.packed else (width, width)
-        if row_bytes % size == 0 and dimensions[0] <= row_bytes // size <= dimensions[1]:
-            more = "" if size == 4 else f", and base64_dtype={names!r} in the profile"
-            return f"; {names} would have such a length: output_dtype='float' reads floats{more}"
+        fits = row_bytes % size == 0 and dimensions[0] <= row_bytes // size <= dimensions[1]
+        if fits and _may_be(source, floats.PAYLOADS[name, "little"]):
+            more = "" if size == 4 else f", and base64_dtype={name!r} in the profile"
+            return f"; {name} would have such a length: output_dtype='float' reads floats{more}"
     return ""
+
+
+def _decoded(text: bytes) -> bytes:
+    """Return the bytes of the start of base64, of either alphabet; none where it is no base64."""
+    whole = text[: len(text) // 4 * 4]
+    try:
+        return binascii.a2b_base64(whole.translate(bytes.maketrans(b"-_", b"+/")))
+    except binascii.Error:
+        return b""
+
+
+def _may_be(source: bytes, payload: int) -> bool:
+    """Whether bytes may be of a dtype, for all that they read like."""
+    return not source or floats.guess(source, payload) == payload
 
 
 def _words(found: int, asked: str, order: str = "little") -> str:

@@ -16,6 +16,7 @@ IN_ORDER = "; where rows are in the order of the inputs all the same, ignore_ind
 UNEVEN = "the bytes of this row are no whole number of elements"
 CODES_MAY_BE = ": if they are codes, output_dtype='int8' or the like is to be said"
 _TEXT_SAMPLE = 64
+_TEXT_READ = 2048  # characters of base64 that tell what their bytes are
 _KINDS = {
     b"[": "a list within the list of numbers: the vector is nested one level deeper, as one vector a token is",
     b"{": "an object among the numbers of a vector",
@@ -61,7 +62,10 @@ class Reader:
         width = result.produced
         if width != self.width >= 0:
             size = item_bytes(self.layout.payload) if self.layout.dtype.kind == "f" else 1
-            remedy = other_length(width * size, self.width, self.layout) if first.kind == STRING else ""
+            remedy = ""
+            if first.kind == STRING:
+                start = self.text(first.start + 1, min(_TEXT_READ, first.end - first.start - 2))
+                remedy = other_length(width * size, self.width, self.layout, start)
             self.fail(0, first.start, 0, f"{width} elements where {self.width} were asked for{remedy}")
         if width == 0:
             self.fail(0, first.start, 0, "an empty vector")

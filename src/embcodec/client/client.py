@@ -101,7 +101,7 @@ class Client(_BaseClient):
         own host only: for another `base_url` pass the key here. It shows in no repr, log, traceback (with variables or
         without) or pickle.
     base_url : str, optional
-        By default the profile's. It may end before its version (``/v1``), with it, or with the whole path to embeddings.
+        By default the profile's. It may end before its version (``/v1``), with it, or with the path to the embeddings.
     profile : str or Profile
         How the service writes requests and packs answers.
     timeout : float

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import as_whole, shown
 from ..codec import as_array, row_norms
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
@@ -47,6 +48,13 @@ class Inputs:
     others: Floats | None = None
     held_out: bool = False
     warnings: list[str] = field(default_factory=list)
+
+
+def as_dimensions(dimensions: Any) -> set[int]:
+    """Return the dimensions that vectors are cut to; anything but an iterable of whole numbers is a TypeError."""
+    if isinstance(dimensions, Iterable) and not isinstance(dimensions, str | bytes | dict):
+        return {as_whole(dimension, "a dimension") for dimension in dimensions}
+    raise TypeError(f"dimensions are whole numbers, as [256, 512], not {shown(dimensions)}")
 
 
 def prepare_inputs(
@@ -137,6 +145,8 @@ def _floats(x: ArrayLike | Embeddings, name: str) -> Floats:
 
 
 def _answers(relevant: Sequence[Any] | NDArray[Any], asked: int, rows: int) -> list[NDArray[np.int64]]:
+    if not hasattr(relevant, "__len__") or isinstance(relevant, str | bytes | type) or not np.shape(relevant):
+        raise TypeError(f"relevant is the row, or the rows, that answer each query, not {shown(relevant)}")
     if len(relevant) != asked:
         raise ValueError(f"relevant rows for {len(relevant)} queries, but {asked} were asked")
     answers = [np.unique(np.atleast_1d(np.asarray(some, np.int64))) for some in relevant]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import as_whole
 from ..embeddings import Embeddings
 from .codes import LowBit, standard_pipelines
-from .inputs import Inputs, prepare_inputs
+from .inputs import Inputs, as_dimensions, prepare_inputs
 from .intervals import (
     EXACTLY_ALL,
     FEWEST_QUERIES,
@@ -89,10 +90,11 @@ def study(
     >>> found.measurements[0].label, found.measurements[0].overlap.mean
     ('float', 1.0)
     """
+    k, cut_to = as_whole(k, "k", 1), set() if dimensions is None else as_dimensions(dimensions)
     found = prepare_inputs(vectors, queries, relevant, k=k, sample=sample, generator=np.random.default_rng(seed))
     rows, asked, others = found.rows, found.queries, found.others
     full = rows.shape[1]
-    wanted = sorted({full, *(dimensions or (max(1, full // 2), max(1, full // 4)))}, reverse=True)
+    wanted = sorted({full, *(cut_to or (max(1, full // 2), max(1, full // 4)))}, reverse=True)
     if wanted[0] > full or wanted[-1] < 1:
         wrong = wanted[0] if wanted[0] > full else wanted[-1]
         raise ValueError(f"the vectors have {full} dimensions: those kept are within 1 .. {full}, not {wrong}")

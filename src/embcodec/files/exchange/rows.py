@@ -63,7 +63,7 @@ def as_sequence(rows: Any, reader: str) -> list[Any]:
         raise TypeError(f"{reader} reads a list of rows, not one {type(rows).__name__}: pass [row]")
     if hasattr(rows, "to_pylist"):  # pyarrow's own scalars are no bytes
         rows = rows.to_pylist()
-    if not isinstance(rows, Iterable):
+    if not isinstance(rows, Iterable) or (isinstance(rows, np.ndarray) and not rows.ndim):
         raise TypeError(f"{reader} reads a list of rows, not a {type(rows).__name__}")
     found = list(rows)
     if not found:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._native import bits as native_bits
-from ...arguments import shown, unknown
+from ...arguments import as_whole, shown, unknown
 from ...errors import StorageError
 from ..quantize import as_float_rows
 from .codes import LowBitCodes
@@ -87,7 +87,7 @@ class LowBitQuantizer:
         for name, value, choices in (("rotation", rotation, ROTATIONS), ("center", center, CENTERS)):
             if not isinstance(value, str) or value not in choices:
                 raise unknown(name, value, choices)
-        self.bits, self.rotation, self.center, self.seed = bits, rotation, center, int(seed)
+        self.bits, self.rotation, self.center, self.seed = bits, rotation, center, as_whole(seed, "seed")
         self.choice = ""
         self.report: dict[str, float] = {}
         self._scheme: LowBitScheme | None = None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...arguments import one_of
+from ...arguments import one_of, shown
 from ...containers import replacing
 
 OPENAI_MOST_REQUESTS = 50_000
@@ -75,7 +75,7 @@ def write_batch(
     body = _plain({"model": model, **fields} if style == "openai" else dict(fields))
     around = {"method": "POST", "url": "/v1/embeddings"} if style == "openai" else {}
     count = 0
-    remaining = iter(texts)
+    remaining = iter(_several(texts, "texts"))
     with replacing(path) as file:
         while inputs := list(islice(remaining, inputs_per_line)):
             if ids is not None and count >= len(ids):
@@ -97,13 +97,20 @@ def write_batch(
     return count
 
 
+def _several(strings: Any, name: str) -> Iterable[Any]:
+    if isinstance(strings, str):
+        raise TypeError(f"{name} are several strings, not one")
+    if isinstance(strings, type | bytes | dict) or not np.iterable(strings):
+        raise TypeError(f"{name} are several strings, as a list, not {shown(strings)}")
+    found: Iterable[Any] = strings
+    return found
+
+
 def _ids(custom_ids: Iterable[str | int]) -> list[str]:
     """Return the ids as text, after a check that there are no two alike."""
-    if isinstance(custom_ids, str):
-        raise TypeError("custom_ids are several strings, not one")
     ids: list[str] = []
     seen: dict[str, int] = {}
-    for place, custom_id in enumerate(custom_ids):
+    for place, custom_id in enumerate(_several(custom_ids, "custom_ids")):
         if isinstance(custom_id, bool) or not isinstance(custom_id, str | int | np.integer):
             raise TypeError(f"custom_ids[{place}] is {custom_id!r:.80}: an id is text, or a whole number")
         text = custom_id if isinstance(custom_id, str) else str(int(custom_id))
