@@ -145,7 +145,11 @@ def _floats(x: ArrayLike | Embeddings, name: str) -> Floats:
 
 
 def _answers(relevant: Sequence[Any] | NDArray[Any], asked: int, rows: int) -> list[NDArray[np.int64]]:
-    if not hasattr(relevant, "__len__") or isinstance(relevant, str | bytes | type) or not np.shape(relevant):
+    if (
+        not hasattr(relevant, "__len__")
+        or isinstance(relevant, str | bytes | type)
+        or getattr(relevant, "shape", None) == ()
+    ):
         raise TypeError(f"relevant is the row, or the rows, that answer each query, not {shown(relevant)}")
     if len(relevant) != asked:
         raise ValueError(f"relevant rows for {len(relevant)} queries, but {asked} were asked")
