@@ -16,6 +16,9 @@ enum ec_payload {
     EC_PAYLOAD_E5M2 = 7,
     EC_PAYLOAD_FLOAT64 = 8,
     EC_PAYLOAD_BIG_ENDIAN_FLOAT64 = 9,
+    EC_PAYLOAD_INT8 = 10, /* these are codes: they are guessed, never converted */
+    EC_PAYLOAD_UINT8 = 11,
+    EC_PAYLOAD_BITS = 12,
 };
 
 /* Bytes of a float of that form. */
@@ -28,8 +31,13 @@ void ec_floats_widen(const void *bytes, int64_t count, int32_t payload, void *fl
  * not finite, or rounds to what is not. */
 ec_result ec_floats_narrow(const void *floats, int64_t count, int32_t payload, void *bytes);
 
-/* What the `n` bytes of a vector read like, where that is not `asked`: a payload, or EC_PAYLOAD_NONE for codes. They
- * read as asked unless an embedding of that form all but certainly has no such bytes; a few hundred are looked at. */
-int32_t ec_payload_guess(const void *bytes, int64_t n, int32_t asked);
+/* What the bytes of a matrix read like: `asked` unless an embedding of that form all but certainly has no such bytes, else
+ * the payload that fits; for EC_PAYLOAD_NONE the codes that they are likest. `row`, unless NULL, is set to a row that is
+ * not as asked. A few thousand bytes are looked at. */
+int32_t ec_payload_guess(const void *matrix, int64_t rows, int64_t row_bytes, int32_t asked, int64_t *row);
+
+/* Which codes a matrix of float32 that came as lists of numbers must be of, EC_PAYLOAD_INT8 or the like, where no floats
+ * of an embedding are such; else EC_PAYLOAD_BYTES. The first few rows are looked at. */
+int32_t ec_payload_guess_listed(const void *matrix, int64_t rows, int64_t width);
 
 #endif

@@ -160,4 +160,14 @@ EC_INLINE int32_t ec_loop_narrow(const uint8_t *EC_RESTRICT in, int64_t count, i
     return !beyond;
 }
 
+/* ---- what bytes read like ---- */
+
+enum { EC_GUESS_ROWS = 4 /* that are looked at one by one: one of zeros tells nothing */ };
+
+/* `asked`, an EC_PAYLOAD of codes, unless rows all but certainly are of other codes. */
+int32_t ec_codes_guess(const uint8_t *matrix, int64_t rows, int64_t row_bytes, int32_t asked);
+
+/* Which codes the bytes are likest. */
+int32_t ec_codes_nearest(const uint8_t *bytes, int64_t n);
+
 #endif

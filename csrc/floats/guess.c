@@ -8,7 +8,11 @@
  * The least numbers of elements below leave less than one such chance in 10^12. */
 #include "floats.h"
 
-enum { SAMPLE = 256 };
+enum {
+    SAMPLE = 256,
+    SHORT_ROW = 64, /* bytes: fewer are looked at together with other rows' */
+    MANY_BYTES = 1024
+};
 
 typedef struct {
     int32_t payload;
@@ -140,25 +144,59 @@ static int is_mostly(const uint8_t *bytes, int64_t n, const form_window *form) {
     return inside * 8 >= count * 5;
 }
 
+static int is_codes(int32_t payload) { return payload >= EC_PAYLOAD_INT8; }
+
 /* Among float32 that are no extremes float64 are known by their low halves. */
 static int is_form(const uint8_t *bytes, int64_t n, const form_window *form, int32_t asked, int aided) {
     if (form->payload == asked) return 0;
     if (asked == EC_PAYLOAD_BYTES && !aided && form->payload == EC_PAYLOAD_FLOAT64)
         return is_natural(bytes, n, form, 2, 0, 0) && has_low_halves(bytes, n);
-    return is_natural(bytes, n, form, aided ? form->least_aided : form->least, asked == EC_PAYLOAD_NONE, aided);
+    return is_natural(bytes, n, form, aided ? form->least_aided : form->least, is_codes(asked), aided);
 }
 
-int32_t ec_payload_guess(const void *bytes, int64_t n, int32_t asked) {
-    if (asked == EC_PAYLOAD_E4M3 || asked == EC_PAYLOAD_E5M2) return asked; /* any bytes may be those */
-    if (n > SAMPLE) n = SAMPLE;
-    const int aided = asked == EC_PAYLOAD_BYTES && has_extremes(bytes, n);
-    if (asked > EC_PAYLOAD_BYTES)
-        for (int k = 0; k < WINDOW_COUNT; k++)
-            if (WINDOWS[k].payload == asked && is_mostly(bytes, n, &WINDOWS[k])) return asked;
+static int32_t guess_form(const uint8_t *bytes, int64_t n, int32_t asked, int aided) {
     for (int k = 0; k < WINDOW_COUNT; k++) {
         const int is_f16 = WINDOWS[k].payload == EC_PAYLOAD_FLOAT16; /* pairs of small bytes read as those, too */
         if (is_f16 && has_small_bytes(bytes, n)) return asked == EC_PAYLOAD_BYTES ? EC_PAYLOAD_E4M3 : asked;
         if (is_form(bytes, n, &WINDOWS[k], asked, aided)) return WINDOWS[k].payload;
     }
-    return aided ? EC_PAYLOAD_NONE : asked;
+    return aided ? ec_codes_nearest(bytes, n) : asked;
+}
+
+static int32_t guess_row(const uint8_t *bytes, int64_t n, int32_t asked) {
+    if (n > SAMPLE) n = SAMPLE;
+    if (asked > EC_PAYLOAD_BYTES)
+        for (int k = 0; k < WINDOW_COUNT; k++)
+            if (WINDOWS[k].payload == asked && is_mostly(bytes, n, &WINDOWS[k])) return asked;
+    return guess_form(bytes, n, asked, asked == EC_PAYLOAD_BYTES && has_extremes(bytes, n));
+}
+
+/* Rows of few float32, looked at as one: an eighth beyond all that an embedding has, on either side, is no chance. */
+static int32_t guess_short_rows(const uint8_t *bytes, int64_t n) {
+    int64_t large = 0, small = 0;
+    const int64_t count = n / 4;
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t magnitude = word(bytes, i) & 0x7fffffffu;
+        large += magnitude >= EXPONENT(72);
+        small += magnitude > 0 && magnitude < EXPONENT(-72);
+    }
+    if (count < 16 || large * 8 < count || small * 8 < count) return EC_PAYLOAD_BYTES;
+    return guess_form(bytes, n, EC_PAYLOAD_BYTES, 1);
+}
+
+int32_t ec_payload_guess(const void *matrix, int64_t rows, int64_t row_bytes, int32_t asked, int64_t *row) {
+    const uint8_t *bytes = matrix;
+    const int64_t n = rows * row_bytes, many = n < MANY_BYTES ? n : MANY_BYTES;
+    if (row) *row = 0;
+    if (asked == EC_PAYLOAD_NONE) return ec_codes_nearest(bytes, many);
+    if (asked == EC_PAYLOAD_E4M3 || asked == EC_PAYLOAD_E5M2) return asked; /* any bytes may be those */
+    for (int64_t r = 0; r < rows && r < EC_GUESS_ROWS; r++) {
+        const int32_t found = guess_row(bytes + r * row_bytes, row_bytes, asked);
+        if (found == asked) continue;
+        if (row) *row = r;
+        return found;
+    }
+    if (is_codes(asked)) return ec_codes_guess(bytes, rows, row_bytes, asked);
+    if (asked != EC_PAYLOAD_BYTES || row_bytes >= SHORT_ROW || rows < 2) return asked;
+    return guess_short_rows(bytes, many);
 }

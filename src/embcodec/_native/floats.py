@@ -24,7 +24,11 @@ PAYLOADS: dict[tuple[str, str], int] = {
     ("float64", "big"): lib.EC_PAYLOAD_BIG_ENDIAN_FLOAT64,
 }
 """Of a dtype and a byte order."""
-CODES: int = lib.EC_PAYLOAD_NONE
+BYTES = PAYLOADS["float32", "little"]
+BITS: int = lib.EC_PAYLOAD_BITS
+CODES: dict[int, str] = {lib.EC_PAYLOAD_INT8: "int8", lib.EC_PAYLOAD_UINT8: "uint8", BITS: "ubinary"}
+"""What bytes are guessed to be beside floats, and the output dtype that reads them."""
+_CODES_OF = {"i": lib.EC_PAYLOAD_INT8, "u": lib.EC_PAYLOAD_UINT8}
 
 
 def item_bytes(payload: int) -> int:
@@ -61,13 +65,39 @@ def narrow(values: NDArray[np.float32], payload: int) -> NDArray[np.uint8]:
     return out
 
 
-def guess(source: Any, asked: int) -> int:
-    """Return what a vector's bytes read like, `asked` unless that is all but certainly wrong: a payload or CODES."""
-    buffer = ffi.from_buffer(source)
-    return int(lib.ec_payload_guess(buffer, len(buffer), asked))
+def form_of(dtype: np.dtype[Any], packed: bool, payload: int = BYTES) -> int:
+    """Return what base64 of a matrix of `dtype` is asked to be: the floats' payload, or one of :data:`CODES`."""
+    if dtype.kind == "f":
+        return payload
+    return BITS if packed else int(_CODES_OF[dtype.kind])
 
 
-def all_read_as(matrix: NDArray[Any], rows: int, asked: int) -> bool:
-    """Whether the bytes of the first rows of a C-contiguous matrix read like `asked`."""
-    base, row_bytes = ffi.from_buffer(matrix), matrix.strides[0]
-    return all(lib.ec_payload_guess(base + row * row_bytes, row_bytes, asked) == asked for row in range(rows))
+def guess(matrix: NDArray[Any], asked: int) -> tuple[int, int]:
+    """Return what the bytes of a C-contiguous matrix read like, `asked` unless that is all but certainly wrong.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, width)
+    asked : int
+        Of :func:`form_of`.
+
+    Returns
+    -------
+    payload : int
+        One of :data:`PAYLOADS`, or of :data:`CODES`.
+    row : int
+        One that is not as asked.
+    """
+    row, row_bytes = ffi.new("int64_t *"), matrix.shape[1] * matrix.itemsize
+    found = lib.ec_payload_guess(ffi.from_buffer(matrix), len(matrix), row_bytes, asked, row)
+    return int(found), int(row[0])
+
+
+def nearest_codes(matrix: NDArray[Any]) -> int:
+    """Return the codes that the bytes of a C-contiguous matrix are likest."""
+    return guess(matrix, lib.EC_PAYLOAD_NONE)[0]
+
+
+def guess_listed(matrix: NDArray[np.float32]) -> int:
+    """Return which codes a matrix that came as lists of numbers must be of; `BYTES` where it may be one of floats."""
+    return int(lib.ec_payload_guess_listed(ffi.from_buffer(matrix), len(matrix), matrix.shape[1]))

@@ -1,4 +1,4 @@
-"""What is said of base64 whose bytes are another dtype's, and how to read it."""
+"""What is said of vectors that are another dtype's than was asked for, and how to read them."""
 
 from __future__ import annotations
 
@@ -10,65 +10,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import floats
-from .response_layout import Layout
+from .response_layout import LIST, STRING, Layout
 
 _HEXADECIMAL = re.compile(rb"[0-9a-f]{32,}|[0-9A-F]{32,}")
 _NAMES = {payload: (dtype, order) for (dtype, order), payload in reversed(floats.PAYLOADS.items())}
-_BYTES = floats.PAYLOADS["float32", "little"]
 _FEW = 4  # rows that are looked at: one of zeros tells nothing
 _SAMPLE = 64  # their elements
 _TELLING = 128  # bytes that do not read like float32 by chance
 _EXTREME = 2.0**72  # beyond it, or below its inverse, nothing is an element of an embedding
 
 
-def misread(values: NDArray[Any], layout: Layout) -> tuple[int, str] | None:
-    """Return the first row, of the first few, whose bytes all but certainly are another dtype's, and what to say."""
-    rows = min(len(values), _FEW)
-    if layout.payload == _BYTES:  # as a rule all are as asked, and that is known at once
-        asked = _BYTES if values.dtype.kind == "f" else floats.CODES
-        if floats.all_read_as(values, rows, asked):
-            return None
-    for row in range(rows):
-        words = misread_row(values[row], layout.payload)
-        if words:
-            return row, words
+def misread(values: NDArray[Any], layout: Layout, kind: int = STRING) -> tuple[int, str] | None:
+    """Return a row, of the first few, that all but certainly is of another dtype, and what to say; None as a rule.
+
+    `kind` tells what the vectors came as.
+    """
+    if kind == STRING:
+        return misread_bytes(values, floats.form_of(layout.dtype, layout.packed, layout.payload), layout.sized)
+    if kind != LIST or layout.dtype.kind != "f":
+        return None
+    found = floats.guess_listed(values)
+    return None if found == floats.BYTES else (0, _words_of_list(found, values, layout.sized))
+
+
+def misread_bytes(values: NDArray[Any], asked: int, sized: bool = False) -> tuple[int, str] | None:
+    """Return the same of rows that came as bytes, `asked` to be what :func:`~embcodec._native.floats.form_of` says.
+
+    `sized` tells that a dimension was asked for, too.
+    """
+    if asked == floats.BYTES or asked in floats.CODES:
+        found, row = floats.guess(values, asked)
+        return None if found == asked else (row, _words(found, asked, values, sized))
+    for row in range(min(len(values), _FEW)):
+        try:
+            source = floats.narrow(values[row : row + 1, :_SAMPLE], asked)
+        except ValueError:  # not finite: other words tell
+            continue
+        found = floats.guess(source, asked)[0]
+        if found != asked:
+            return row, _words(found, asked, values, sized)
     return None
 
 
-def misread_row(row: NDArray[Any], payload: int) -> str:
-    """Return what is wrong with the dtype of a vector that came as bytes; nothing as a rule."""
-    if row.dtype.kind != "f":
-        found = floats.guess(row, floats.CODES)
-        return "" if found == floats.CODES else _words(found, "codes")
-    source: Any = row
-    if payload != _BYTES:
-        try:
-            source = floats.narrow(row[None, :_SAMPLE], payload)
-        except ValueError:  # not finite: other words tell
-            return ""
-    found = floats.guess(source, payload)
-    return "" if found == payload else _words_for(found, source, payload)
-
-
-def not_finite(row: NDArray[np.float32], payload: int) -> str:
+def not_finite(row: NDArray[np.float32], payload: int, sized: bool = False) -> str:
     """Return what may be wrong with the dtype of a vector in which there is a NaN or infinity; else nothing."""
-    if payload != _BYTES:
+    if payload != floats.BYTES:
         return ""
-    found = floats.guess(row, payload)
+    matrix = row[None]
+    found = floats.guess(matrix, payload)[0]
     if found == payload:
         sizes = np.abs(row[np.isfinite(row) & (row != 0)])
         if not ((sizes > _EXTREME) | (sizes < 1 / _EXTREME)).any():
             return ""
-        found = floats.CODES
-    return _words_for(found, row, payload)
-
-
-def _words_for(found: int, source: NDArray[Any], payload: int) -> str:
-    asked, order = _NAMES[payload]
-    if found != floats.CODES:
-        return _words(found, asked, order)
-    dtype = _code_dtype(source.view(np.uint8).ravel())
-    return f"base64 that reads like {dtype} codes, not like {asked}: say output_dtype={dtype!r}"
+        found = floats.nearest_codes(matrix)
+    return _words(found, payload, matrix, sized)
 
 
 def is_hexadecimal(start: bytes) -> bool:
@@ -90,11 +85,11 @@ def other_length(row_bytes: int, width: int, layout: Layout, start: bytes) -> st
         sizes = {8 * width: ("float64",), 4 * width: ("float32",), 2 * width: ("float16", "bfloat16")}
         if row_bytes in sizes:
             forms = [name for name in sizes[row_bytes] if _may_be(source, floats.PAYLOADS[name, "little"])]
-            if len(source) >= _TELLING and floats.guess(source, layout.payload) == layout.payload:
+            if len(source) >= _TELLING and _may_be(source, layout.payload):
                 forms = [name for name in forms if name != "float64"]  # which two floats in a row read like, too
             words = " or ".join(map(repr, forms))
             return f"; {row_bytes // width} bytes a dimension are base64_dtype={words} in the profile" if forms else ""
-        if not _may_be(source, floats.CODES):
+        if not _may_be(source, *floats.CODES):
             return ""
         if row_bytes == width:
             return (
@@ -122,34 +117,47 @@ def _decoded(text: bytes) -> bytes:
         return b""
 
 
-def _may_be(source: bytes, payload: int) -> bool:
-    """Whether bytes may be of a dtype, for all that they read like."""
-    return not source or floats.guess(source, payload) == payload
+def _may_be(source: bytes, *payloads: int) -> bool:
+    """Whether bytes may be of one of these dtypes, for all that they read like."""
+    row = np.frombuffer(source, np.uint8)[None]
+    return not source or any(floats.guess(row, payload)[0] == payload for payload in payloads)
 
 
-def _words(found: int, asked: str, order: str = "little") -> str:
+def _words(found: int, asked: int, values: NDArray[Any], sized: bool) -> str:
+    if found in floats.CODES:
+        dtype, other = floats.CODES[found], floats.CODES.get(asked) or _NAMES[asked][0]
+        return f"base64 that reads like {dtype} codes, not like {other}: say {_dtypes(found, asked, values, sized)}"
+    asked_name, order = _NAMES.get(asked, ("codes", "little"))
     dtype, byte_order = _NAMES[found]
     if dtype == "fp8_e4m3":
         return (
-            f"base64 that reads like elements of one byte, not like {asked}: say output_dtype='int8' or 'uint8' for "
-            "codes; a profile with base64_dtype='fp8_e4m3' or 'fp8_e5m2' reads floats"
+            f"base64 that reads like elements of one byte, not like {asked_name}: say output_dtype='int8' or 'uint8' "
+            "for codes; a profile with base64_dtype='fp8_e4m3' or 'fp8_e5m2' reads floats"
         )
-    usual = "float32" if asked == "codes" else asked
+    usual = "float32" if asked in floats.CODES else asked_name
     changes = [f"base64_dtype={dtype!r}"] if dtype != usual else []
     if byte_order != order:
         changes.append(f"byte_order={byte_order!r}")
-    ways = ["say output_dtype='float'"] if asked == "codes" else []
+    ways = ["say output_dtype='float'"] if asked in floats.CODES else []
     if changes:
         ways.append(f"dataclasses.replace(profile, {', '.join(changes)}) reads it")
     name = f"{'big-endian ' if byte_order == 'big' else ''}{dtype}"
-    return f"base64 that reads like {name}, not like {asked}: {', and '.join(ways)}"
+    return f"base64 that reads like {name}, not like {asked_name}: {', and '.join(ways)}"
 
 
-def _code_dtype(source: NDArray[np.uint8]) -> str:
-    """Return the dtype of codes that these bytes are like: int8 about 0, uint8 about 128, bits anywhere."""
-    signed = np.abs(source.view(np.int8).astype(np.float64)).mean()
-    unsigned = np.abs(source.astype(np.float64) - 128).mean()
-    most = 45  # of evenly spread bytes the mean is 64
-    if min(signed, unsigned) > most:
-        return "ubinary"
-    return "int8" if signed < unsigned else "uint8"
+def _dtypes(found: int, asked: int, values: NDArray[Any], sized: bool) -> str:
+    """Say which output dtypes read bytes that are codes, and the dimension with it where one was asked for."""
+    words = f"output_dtype={floats.CODES[found]!r}" + (" or 'binary'" if found == floats.BITS else "")
+    if not sized or (asked in floats.CODES and (found == floats.BITS) == (asked == floats.BITS)):
+        return words
+    row_bytes = values.shape[1] * (floats.item_bytes(asked) if asked not in floats.CODES else 1)
+    return f"{words}, dimension={8 * row_bytes if found == floats.BITS else row_bytes}"
+
+
+def _words_of_list(found: int, values: NDArray[Any], sized: bool) -> str:
+    """Say the same of a list of whole numbers; where they are evenly spread, either kind of codes may be meant."""
+    kinds = ("int8", "binary") if (values < 0).any() else ("uint8", "ubinary")
+    names = f"{kinds[0]!r}" + (f", or {kinds[1]!r} of packed bits" if found == floats.BITS else "")
+    if found == floats.BITS and sized:
+        names += f", dimension={8 * values.shape[1]}"
+    return f"a list of whole numbers, as codes are and embeddings of floats are not: say output_dtype={names}"

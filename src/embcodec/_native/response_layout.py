@@ -43,6 +43,8 @@ class Layout:
         What is said of strings where they are no vectors.
     packed : bool
         Whether an element holds eight dimensions.
+    sized : bool
+        Whether a dimension was asked for.
     """
 
     path: bytes
@@ -55,6 +57,7 @@ class Layout:
     in_order: bool = False
     no_strings: str = ""
     packed: bool = False
+    sized: bool = False
 
 
 @dataclass(slots=True)

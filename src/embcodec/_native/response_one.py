@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import ffi, lib
-from .floats import CODES, PAYLOADS
+from .floats import BYTES, form_of
 from .response_hints import misread
 from .response_layout import CURSOR, FORMAT, STRING, TYPES, Layout, Rows
 
-_from_buffer, _empty, _read, _guess = ffi.from_buffer, np.empty, lib.ec_response_read_rows, lib.ec_payload_guess
+_from_buffer, _empty, _read = ffi.from_buffer, np.empty, lib.ec_response_read_rows
+_guess, _guess_listed, _NULL = lib.ec_payload_guess, lib.ec_payload_guess_listed, ffi.NULL
 _DONE: int = lib.EC_SCAN_DONE
 _MOST_FREE = 16
-BYTES = PAYLOADS["float32", "little"]
 
 
 class OneRow:
@@ -51,7 +51,7 @@ class OneRow:
         cursor[0] = self._start[0]
         values = _empty((1, width), self._layout.dtype)
         matrix = _from_buffer(values)
-        result = _read(body, n, self._layout.path, cursor, form, matrix, ffi.NULL, 1)
+        result = _read(body, n, self._layout.path, cursor, form, matrix, _NULL, 1)
         found = None
         if (
             result.status == 0
@@ -59,7 +59,7 @@ class OneRow:
             and cursor.list_start >= 0
             and cursor.rows == 1
             and (cursor.unindexed or cursor.in_place)
-            and (cursor.kind != STRING or self._reads_as_asked(values, matrix, asked))
+            and self._reads_as_asked(values, matrix, cursor.kind, asked)
         ):
             found = Rows(values, cursor.list_start, cursor.list_end, cursor.kind)
         if len(free) < _MOST_FREE:
@@ -75,11 +75,13 @@ class OneRow:
         flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
         width = values.shape[1]
         form = ffi.new(FORMAT, (width, TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
-        asked = layout.payload if layout.dtype.kind == "f" else CODES
+        asked = form_of(layout.dtype, layout.packed, layout.payload)
         self._expected = width, form, asked if layout.payload == BYTES else None
 
-    def _reads_as_asked(self, values: NDArray[Any], matrix: Any, asked: int | None) -> bool:
-        """Whether a vector that came as bytes may be of the dtype that it was taken for."""
-        if asked is None:  # the bytes themselves are not there
-            return not misread(values, self._layout)
-        return bool(_guess(matrix, values.nbytes, asked) == asked)
+    def _reads_as_asked(self, values: NDArray[Any], matrix: Any, kind: int, asked: int | None) -> bool:
+        """Whether a vector may be of the dtype that it was taken for."""
+        if kind == STRING and asked is not None:
+            return bool(_guess(matrix, 1, values.nbytes, asked, _NULL) == asked)
+        if asked != BYTES:  # the bytes themselves are not there; or a list of codes
+            return not misread(values, self._layout, kind)
+        return bool(_guess_listed(matrix, 1, values.size) == BYTES)

@@ -118,7 +118,7 @@ class StrictReader(Reader):
             wrong = misread(self.values[:row], self.layout)
             if wrong:
                 self.fail(0, self.offset_of(wrong[0]), *wrong)
-            words = not_finite(self.values[row], self.layout.payload)
+            words = not_finite(self.values[row], self.layout.payload, self.layout.sized)
         self.fail(result.status, result.consumed, row, words)
 
     def offset_of(self, row: int) -> int:

@@ -141,7 +141,7 @@ class Reader:
         if rows < self.capacity:
             del self.base
             values.resize((rows, self.width), refcheck=False)
-        if cursor.kind == STRING and (wrong := misread(values, self.layout)):
+        if wrong := misread(values, self.layout, cursor.kind):
             self.fail(0, self.offset_of(wrong[0]), *wrong)
         if self.indices is not None and not self.layout.in_order:
             self.order(values, self.indices[:rows])

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._native import base64 as _base64
 from .._native.core import lib, reason, result_array
-from .._native.floats import PAYLOADS
-from .._native.response_hints import misread_row
+from .._native.floats import CODES, form_of
+from .._native.response_hints import misread_bytes
 from ..arguments import shown
 from ..dtypes import OutputDtype
 from ..errors import DecodeError
@@ -123,12 +123,14 @@ def decode_base64(
 
 def _refuse_other_dtypes(found: NDArray[Any], dtype: str) -> None:
     """Raise where the bytes of an output dtype all but certainly are another's; NumPy's dtypes take any bytes."""
-    for row, values in enumerate(found[None] if found.ndim == 1 else found[:4]):
-        words = misread_row(values, PAYLOADS["float32", "little"])
-        if words:
-            words = words.partition(": ")[0]
-            remedy = f"give a NumPy dtype, which takes bytes as they are, instead of {dtype!r}"
-            raise DecodeError(f"{words}; {remedy}", row=row if found.ndim == 2 else None)
+    matrix = found[None] if found.ndim == 1 else found
+    wrong = misread_bytes(matrix, form_of(found.dtype, OutputDtype(dtype).is_packed)) if matrix.size else None
+    if wrong:
+        row, words = wrong
+        words = words.partition(": ")[0]
+        fits = next((f", or {name!r}," for name in CODES.values() if f"like {name} codes," in words), "")
+        remedy = f"give a NumPy dtype, which takes bytes as they are{fits} instead of {dtype!r}"
+        raise DecodeError(f"{words}; {remedy}", row=row if found.ndim == 2 else None)
 
 
 def _payload_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -195,6 +195,7 @@ class Decoder:
             profile.ignore_index,
             no_strings(profile, self.dtype),
             self.dtype.is_packed,
+            self.dimension is not None,
         )
 
     def plain_names(self) -> bytes | None:

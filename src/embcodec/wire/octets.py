@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._native import bits as native_bits
 from .._native import floats as native
-from .._native.response_hints import misread_row
+from .._native.response_hints import misread_bytes
 from ..arguments import one_of
 from ..dtypes import as_dimension
 from ..embeddings import Embeddings
@@ -96,10 +96,10 @@ def decode_octets(
             raise DecodeError(f"{row.width} dimensions where {width} are wanted", offset=row.start, row=number)
     values = np.empty((len(rows), width), np.float32)
     _fill(values, text, rows)
-    if metadata is None:  # else the service has said what they are
-        for number, row in enumerate(rows[:4]):
-            if words := misread_row(values[number], row.payload):
-                raise DecodeError(words, offset=row.start, row=number)
+    if metadata is None and rows:  # else the service has said what they are
+        wrong = misread_bytes(values, rows[0].payload)
+        if wrong:
+            raise DecodeError(_way(wrong[1]), offset=rows[wrong[0]].start, row=wrong[0])
     _check(values, rows, nulls == "nan")
     usage = about.get("usage")
     return EmbeddingResponse(
@@ -110,6 +110,15 @@ def decode_octets(
         None,
         usage if isinstance(usage, dict) else None,
     )
+
+
+def _way(words: str) -> str:
+    """Return words about another dtype with what reads codes here, where no output dtype is asked for."""
+    what, colon, ways = words.partition(": say output_dtype=")
+    if not colon:
+        return words
+    dtype = "int8" if ways.startswith("'int8'") else "uint8"
+    return f"{what}; of codes np.frombuffer(body, {dtype!r}) makes an array, and Embeddings the rest"
 
 
 def _parsed(metadata: str | bytes) -> Mapping[str, Any]:

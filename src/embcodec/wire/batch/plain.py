@@ -32,21 +32,21 @@ class Answers:
 class PlainLines:
     """Reads on in a file as long as its lines are plain; any other is left to the reader of single lines."""
 
-    def __init__(self, reader: LineReader, from_bytes: bool) -> None:
-        self.reader, self.from_bytes = reader, from_bytes
+    def __init__(self, reader: LineReader, kind: int) -> None:
+        self.reader, self.kind = reader, kind
         self.most = _MOST_LINES
 
     @classmethod
-    def like(cls, decoder: Decoder, first: Embeddings, from_bytes: bool) -> PlainLines | None:
+    def like(cls, decoder: Decoder, first: Embeddings, kind: int) -> PlainLines | None:
         """Return a reader of lines whose rows are like the first ones, if there can be such.
 
-        `from_bytes` tells that those came as base64.
+        `kind` tells what those came as, lists or strings.
         """
         names = decoder.plain_names()
         if names is None:
             return None
         layout = decoder.layout("response.body.")
-        return cls(LineReader(layout, names, first.values.shape[1], _SCRATCH), from_bytes)
+        return cls(LineReader(layout, names, first.values.shape[1], _SCRATCH), kind)
 
     def read(self, file: BufferedReader[Any], number: int, answered: dict[str | None, int]) -> Answers | None:
         """Read lines behind the first `number`, and note their ids; None where the next line is not plain.
@@ -55,7 +55,7 @@ class PlainLines:
         """
         text, start = file.peek(), file.tell()
         found, values = self.reader.read(text, self.most)
-        if self.from_bytes and misread(values, self.reader.layout):
+        if misread(values, self.reader.layout, self.kind):
             self.most = 1
             return None
         self.most = min(2 * self.most, _MOST_LINES)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._native.response_hints import misread
+from ..._native.response_layout import LIST, STRING
 from ...arguments import as_path
 from ...dtypes import EncodingFormat
 from ...embeddings import Embeddings, replace_values
@@ -164,6 +166,8 @@ def decode_batch(
     ------
     ValueError
         Where `out` does not fit.
+    DecodeError
+        Where the rows of no line tell, but all of them together do, that they are of another dtype.
     """
     decoder = Decoder(output_dtype, dimension, profile, nulls)
     rows = GrowingRows(out)
@@ -172,6 +176,7 @@ def decode_batch(
     errors = BatchErrors()
     usage = Usage()
     first: Embeddings | None = None
+    kind = LIST  # of the first answer's vectors
     plain: PlainLines | None = None
     path = as_path(path)
     lines = LineFile(path, max_line_bytes)
@@ -213,12 +218,15 @@ def decode_batch(
             rows.add(matrix.values, file.tell() / max(total, 1))
             if first is None:
                 first = matrix
+                kind = STRING if line.response.encoding_format is EncodingFormat.BASE64 else LIST
                 if max_line_bytes >= BUFFER:  # the lines that it reads are no longer
-                    from_bytes = line.response.encoding_format is EncodingFormat.BASE64
-                    plain = PlainLines.like(decoder, matrix, from_bytes)
+                    plain = PlainLines.like(decoder, matrix, kind)
             ids += [line.custom_id] * len(matrix)
             usage += line.response.usage
     if first is None:
         empty = np.empty((0, decoder.width or 0), decoder.dtype.numpy_dtype)
         return BatchResult(ids, decoder.typed(empty, decoder.dimension or 0), errors, usage)
-    return BatchResult(ids, replace_values(first, rows.matrix()), errors, usage)
+    values = rows.matrix()
+    if wrong := misread(values, decoder.layout("response.body."), kind):  # which the rows of no line may tell
+        raise DecodeError(f"all rows together are {wrong[1]}")
+    return BatchResult(ids, replace_values(first, values), errors, usage)
