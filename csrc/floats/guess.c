@@ -163,12 +163,24 @@ static int32_t guess_form(const uint8_t *bytes, int64_t n, int32_t asked, int ai
     return aided ? ec_codes_nearest(bytes, n) : asked;
 }
 
+/* Whether bytes have more than eight values: codes need not, but of floats the fractions do. */
+static int has_many_values(const uint8_t *bytes, int64_t n) {
+    uint8_t seen[256] = {0};
+    int values = 0;
+    for (int64_t i = 0; i < n && values <= 8; i++) {
+        values += !seen[bytes[i]];
+        seen[bytes[i]] = 1;
+    }
+    return values > 8;
+}
+
 static int32_t guess_row(const uint8_t *bytes, int64_t n, int32_t asked) {
     if (n > SAMPLE) n = SAMPLE;
     if (asked > EC_PAYLOAD_BYTES)
         for (int k = 0; k < WINDOW_COUNT; k++)
             if (WINDOWS[k].payload == asked && is_mostly(bytes, n, &WINDOWS[k])) return asked;
-    return guess_form(bytes, n, asked, asked == EC_PAYLOAD_BYTES && has_extremes(bytes, n));
+    const int32_t found = guess_form(bytes, n, asked, asked == EC_PAYLOAD_BYTES && has_extremes(bytes, n));
+    return found != asked && is_codes(asked) && !has_many_values(bytes, n) ? asked : found;
 }
 
 /* Rows of few float32, looked at as one: an eighth beyond all that an embedding has, on either side, is no chance. */
