@@ -43,7 +43,7 @@ def decode_response(
         a str).
     output_dtype : {"float", "int8", "uint8", "binary", "ubinary"}
         What was asked for: nothing in a body tells. Base64 that cannot be of this dtype is refused, with the one that
-        it reads like.
+        it reads like; so are lists of sixteen whole numbers or more that are codes, where floats were asked for.
     dimension : int, optional
         What the vectors must have; by default what the first one has (for bits eight times its bytes).
     profile : str or Profile
