@@ -97,24 +97,34 @@ ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, in
 ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                                 const ec_row_format *format, void *matrix, void *indices, int64_t capacity);
 
+enum ec_line_kind {
+    EC_LINE_ANSWER = 0,    /* or blank, without rows */
+    EC_LINE_REFUSED = 1,   /* `status` is the HTTP status or 0; what was said is [from, to), -1 where nothing was */
+    EC_LINE_BROKEN = 2,    /* `status` is what is wrong (enum ec_status) at `from`, in the row `to` or, -1, in none */
+    EC_LINE_NO_OBJECT = 3, /* some other JSON */
+    EC_LINE_NO_VECTOR = 4, /* `status` is what there is instead (enum ec_vector_kind) at `from`, in the row `to` */
+    EC_LINE_WIDTH = 5,     /* an answer whose rows have `status` elements; the first one's vector is at `from` */
+};
+
 typedef struct {
     int64_t end;              /* behind the line's newline */
-    int64_t rows;             /* 0: a blank line */
+    int64_t rows;             /* 0: a blank line, or a failed one */
     int64_t id_start, id_end; /* the text of its custom_id, quotes included; -1 where there is none */
     int64_t id_escaped;
+    int64_t kind; /* enum ec_line_kind */
+    int64_t status;
+    int64_t from, to;                  /* counted from the line's start */
+    int64_t prompt, completion, total; /* tokens */
 } ec_batch_line;
 
-typedef struct {
-    int64_t prompt, completion, total;
-} ec_batch_usage;
-
-/* Read lines of a batch file from text[0, n) until a line is not complete or not plain (an answer without any error, in the
- * usual form, its rows in order), `most` lines (ec_batch_line) are read, or the next one's rows exceed `capacity`. `names`: the keys of the
- * list of rows and of a row's vector, each ended by a zero byte. Rows go one after the other to `matrix` (behind the last
- * one of `lines` it may be scribbled in), counts of tokens are added to `usage`. `produced` is the number of lines,
- * `consumed` where they end; never a failure. */
+/* Read lines of a batch file from text[0, n) until a line is not complete, or neither plain (an answer without any error,
+ * in the usual form, its rows in order) nor plainly failed, `most` lines (ec_batch_line) are read, or the next one's rows
+ * exceed `capacity`. `names`: the keys of the list of rows and of a row's vector, each ended by a zero byte. Rows go one
+ * after the other to `matrix` (behind the last one of `lines` it may be scribbled in). Where format->width is 0 no line is
+ * plain, and `capacity` counts elements. Of a line that is no JSON the custom_id is not looked for. `produced` is the
+ * number of lines, `consumed` where they end; never a failure. */
 ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
-                              int64_t capacity, void *lines, int64_t most, ec_batch_usage *usage);
+                              int64_t capacity, void *lines, int64_t most);
 
 /* Let row i be the former row sources[i], in place; `scratch` holds one row, `sources` is a permutation and is lost. */
 void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *sources, void *scratch);

@@ -3,66 +3,25 @@
  *     {"id":..., "custom_id":"a", "response":{"status_code":200, "body":{..., "data":[{"embedding":[...]}], "usage":{...}}},
  *      "error":null}
  *
- * in any order. A line that is anything else, or has any fault, is left to the reader that knows all of the grammar and
- * all of the services' ways; so every verb here just returns 0 where it meets what it does not know. */
-#include "row.h"
+ * in any order. Lines that say why there is no answer, and most that are broken, are noted as failed (failed.c). A line
+ * that is anything else is left to the reader that knows all of the grammar and all of the services' ways; so every verb
+ * here just returns 0 where it meets what it does not know. */
+#include "lines.h"
 
 typedef struct {
     ec_json_reader reader;
     ec_row_path path;
     const char *list; /* the key of the list of rows */
     const ec_row_format *format;
+    ec_row_format own; /* where rows may be of any width: that of the first */
     uint8_t *matrix;
     int64_t capacity;
     /* of the line at hand */
-    int64_t rows, in_place, unindexed;
-    int64_t id_start, id_end;
-    int32_t id_escaped, has_response, has_body, has_list;
+    int64_t rows, in_place, unindexed, first;
+    batch_id id;
+    int32_t has_response, has_body, has_list;
     int64_t prompt, completion, total;
 } line_reader;
-
-/* ---- small verbs ---- */
-
-typedef struct {
-    const uint8_t *text;
-    int64_t length;
-} json_key;
-
-static int is_key(json_key key, const char *name) {
-    return key.length == (int64_t)strlen(name) && memcmp(key.text, name, (size_t)key.length) == 0;
-}
-
-/* Passes a key without escapes, and its colon. */
-static int pass_key(ec_json_reader *reader, json_key *key) {
-    int32_t escaped;
-    if (ec_json_peek(reader) != '"') return 0;
-    key->text = reader->text + reader->at + 1;
-    if (!ec_json_string(reader, &escaped) || escaped) return 0;
-    key->length = reader->text + reader->at - 1 - key->text;
-    return ec_json_expect(reader, ':');
-}
-
-static int pass_comma(ec_json_reader *reader) {
-    if (ec_json_peek(reader) != ',') return 0;
-    reader->at++;
-    return 1;
-}
-
-static int pass_null(ec_json_reader *reader) { return ec_json_peek(reader) == 'n' && ec_json_value(reader, 0, 0); }
-
-/* Passes a whole number of at most 15 digits: thousands of them have a sum. */
-static int pass_count(ec_json_reader *reader, int64_t *count) {
-    ec_json_peek(reader);
-    int64_t start = reader->at, value = 0;
-    if (!ec_json_value(reader, 0, 0) || reader->at - start > 15) return 0;
-    for (int64_t at = start; at < reader->at; at++) {
-        int digit = reader->text[at] - '0';
-        if (digit < 0 || digit > 9) return 0;
-        value = value * 10 + digit;
-    }
-    *count = value;
-    return 1;
-}
 
 /* ---- from the inside out ---- */
 
@@ -83,14 +42,26 @@ static int pass_usage(line_reader *line) {
     return ec_json_expect(reader, '}');
 }
 
+EC_INLINE int64_t row_bytes_of(const ec_row_format *format) { return format->width * (format->type == EC_FLOAT32 ? 4 : 1); }
+
+/* Takes the width of a row that is a list for that of all; `capacity` counts elements before, and rows then. */
+static int learn_width(line_reader *line, const ec_row_span *span) {
+    if (span->kind != EC_VECTOR_LIST) return 0;
+    line->own.width = ec_response_width(line->reader.text, span, line->format).produced;
+    if (line->own.width <= 0) return 0;
+    line->capacity /= line->own.width;
+    return line->capacity > 0;
+}
+
 static int pass_rows(line_reader *line) {
     ec_json_reader *reader = &line->reader;
-    int64_t row_bytes = line->format->width * (line->format->type == EC_FLOAT32 ? 4 : 1);
     ec_row_span span;
     if (line->has_list++ || !ec_json_expect(reader, '[')) return 0;
     do {
         if (line->rows == line->capacity || !ec_response_pass_row(reader, &line->path, &span)) return 0;
-        uint8_t *row = line->matrix + line->rows * row_bytes;
+        if (line->rows == 0) line->first = span.start;
+        if (line->format->width == 0 && !learn_width(line, &span)) return 0;
+        uint8_t *row = line->matrix + line->rows * row_bytes_of(line->format);
         if (ec_response_decode_rows(reader->text, &span, 1, line->format, row).status != EC_OK) return 0;
         line->in_place += span.index == line->rows;
         line->unindexed += span.index == EC_INDEX_MISSING;
@@ -138,14 +109,6 @@ static int pass_response(line_reader *line) {
     return ec_json_expect(reader, '}');
 }
 
-static int pass_id(line_reader *line) {
-    if (ec_json_peek(&line->reader) != '"') return 0;
-    line->id_start = line->reader.at;
-    if (!ec_json_string(&line->reader, &line->id_escaped)) return 0;
-    line->id_end = line->reader.at;
-    return 1;
-}
-
 static int pass_line(line_reader *line) {
     ec_json_reader *reader = &line->reader;
     json_key key;
@@ -156,7 +119,7 @@ static int pass_line(line_reader *line) {
         if (is_key(key, "response"))
             passed = pass_response(line);
         else if (is_key(key, "custom_id"))
-            passed = pass_id(line);
+            passed = pass_id(reader, &line->id);
         else if (is_key(key, "error"))
             passed = pass_null(reader);
         else
@@ -172,16 +135,49 @@ static void begin_line(line_reader *line, int64_t start, int64_t end) {
     line->reader.at = start;
     line->reader.n = end;
     line->reader.status = EC_OK;
-    line->rows = line->in_place = line->unindexed = 0;
-    line->id_start = line->id_end = -1;
-    line->id_escaped = line->has_response = line->has_body = line->has_list = 0;
+    line->rows = line->in_place = line->unindexed = line->first = 0;
+    line->id = NO_ID;
+    line->has_response = line->has_body = line->has_list = 0;
     line->prompt = line->completion = line->total = 0;
 }
 
+/* Reads an answer; 0 where the line is none that is plain. */
+static int read_answer(line_reader *line, ec_batch_line *one) {
+    if (ec_json_peek(&line->reader) >= 0 && (line->format->width == 0 || !pass_line(line))) return 0;
+    one->rows = line->rows;
+    note_id(&line->id, one);
+    line->matrix += line->rows * row_bytes_of(line->format);
+    line->capacity -= line->rows;
+    one->prompt = line->prompt;
+    one->completion = line->completion;
+    one->total = line->total ? line->total : line->prompt + line->completion;
+    return 1;
+}
+
+/* Notes an answer that would be plain if its rows, lists, had the width of those before. */
+static int note_width(line_reader *line, int64_t start, int64_t end, ec_batch_line *one) {
+    const ec_row_format *format = line->format;
+    const int64_t capacity = line->capacity;
+    if (format->width == 0) return 0;
+    begin_line(line, start, end);
+    line->own = *format;
+    line->own.width = 0;
+    line->format = &line->own;
+    line->capacity = capacity * format->width;
+    int noted = pass_line(line) && line->own.width != format->width;
+    line->format = format;
+    line->capacity = capacity;
+    one->kind = EC_LINE_WIDTH;
+    one->status = line->own.width;
+    one->from = line->first - start;
+    one->to = 0;
+    note_id(&line->id, one);
+    return noted;
+}
+
 ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
-                              int64_t capacity, void *lines, int64_t most, ec_batch_usage *usage) {
+                              int64_t capacity, void *lines, int64_t most) {
     const char *list = names;
-    const int64_t row_bytes = format->width * (format->type == EC_FLOAT32 ? 4 : 1);
     line_reader line;
     memset(&line, 0, sizeof line);
     line.reader.text = text;
@@ -197,15 +193,13 @@ ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, co
         const uint8_t *end = memchr((const uint8_t *)text + at, '\n', (size_t)(n - at));
         if (!end) break;
         int64_t next = end + 1 - (const uint8_t *)text;
+        ec_batch_line one = {next, 0, -1, -1, 0, EC_LINE_ANSWER, 0, -1, -1, 0, 0, 0};
         begin_line(&line, at, next - 1);
-        if (ec_json_peek(&line.reader) >= 0 && !pass_line(&line)) break;
-        line.matrix += line.rows * row_bytes;
-        line.capacity -= line.rows;
-        ec_batch_line one = {next, line.rows, line.id_start, line.id_end, line.id_escaped};
+        if (!read_answer(&line, &one) &&
+            !ec_batch_note_failure(text, at, next - 1, names, format, line.matrix, line.capacity, &one) &&
+            !note_width(&line, at, next - 1, &one))
+            break;
         memcpy((uint8_t *)lines + found++ * (int64_t)sizeof one, &one, sizeof one);
-        usage->prompt += line.prompt;
-        usage->completion += line.completion;
-        usage->total += line.total ? line.total : line.prompt + line.completion;
         at = next;
     }
     ec_result result = {at, found, EC_OK};

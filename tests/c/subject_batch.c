@@ -9,7 +9,6 @@ static int64_t element_bytes(int32_t type) { return type == EC_FLOAT32 ? 4 : 1; 
 
 typedef struct {
     ec_batch_line lines[MOST_LINES];
-    ec_batch_usage usage;
     int64_t found, rows, end;
 } batch;
 
@@ -23,7 +22,7 @@ static batch read_lines(const uint8_t *text, int64_t n, const ec_row_format *for
         int64_t most = turn < MOST_LINES - all.found ? turn : MOST_LINES - all.found;
         ec_batch_line *lines = all.lines + all.found;
         ec_result result = ec_batch_read_lines(text + all.end, n - all.end, NAMES, format, matrix + all.rows * row_bytes,
-                                               capacity - all.rows, lines, most, &all.usage);
+                                               capacity - all.rows, lines, most);
         HOLDS(result.status == EC_OK && result.produced >= 0 && result.produced <= most);
         HOLDS(result.consumed >= 0 && result.consumed <= n - all.end);
         for (int64_t i = 0; i < result.produced; i++) {

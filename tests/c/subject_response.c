@@ -37,10 +37,8 @@ static void read_line(const uint8_t *body, int64_t n, const ec_row_format *forma
     memcpy(text + lead + n, behind, sizeof behind - 1);
     ec_batch_line line;
     memset(&line, 0, sizeof line);
-    ec_batch_usage usage = {0, 0, 0};
-    ec_result result = ec_batch_read_lines(text, length, PATH, format, rows, READ_ROWS, &line, 1, &usage);
+    ec_result result = ec_batch_read_lines(text, length, PATH, format, rows, READ_ROWS, &line, 1);
     record_result(result);
-    record(&usage, sizeof usage);
     record(&line, sizeof line);
     HOLDS(result.status == EC_OK && result.produced == (result.consumed > 0));
     if (line.rows == 0) return;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,108 @@ def test_codes(tmp_path: Path, options: dict[str, Any]) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("\n".join(body % (vector, at) for at, vector in enumerate(vectors * 2)))
     both_ways(path, **options)
+
+
+def refused(name: str, status: str = "429", said: str = '{"error":{"message":"slow down","code":"x"}}') -> bytes:
+    around = f'{{"custom_id":{name},"response":{{"request_id":"r","status_code":{status},"body":{said}}},"error":null}}'
+    return around.encode()
+
+
+def failed(said: str, name: str = '"7"') -> bytes:
+    return f'{{"custom_id":{name},"response":null,"error":{said}}}'.encode()
+
+
+def first_element(text: bytes) -> bytes:
+    head, vector = line(7).split(b'"embedding":[')
+    return head + b'"embedding":[' + text + vector[vector.index(b",") :]
+
+
+FAILED = {
+    "rate limit": refused('"7"'),
+    "html": refused('"7"', "502", '"<html>"'),
+    "list": refused('"7"', "500", "[1,{}]"),
+    "empty": refused('"7"', "500", "{ }"),
+    "null": refused('"7"', "500", "null"),
+    "no body": b'{"response":{"status_code":500}}',
+    "no id": refused("null", "422", '{"object":"error","message":{"detail":[{"loc":["body"],"msg":"no"}]}}'),
+    "escaped id": refused('"\\u00e9"'),
+    "error": failed('{"message":"too long"}'),
+    "error with status": refused('"7"').replace(b'"error":null', b'"error":{"message":"expired"}'),
+    "error of text": failed('"too long \\ud83d\\ude00 é"'),
+    "much said": failed('"' + "x" * 3000 + '"'),
+    "no JSON": b"<html>",
+    "NaN": b'{"custom_id":"7","n":NaN}',
+    "a bad number": b'{"custom_id":"7","n":01}',
+    "bytes": b'{"custom_id":"7","n":"\xed\xa0\x80"}',
+    "escape": b'{"custom_id":"7","n":"\\x"}',
+    "trailing": line(7) + b",",
+    "cut": line(7)[:-30],
+    "cut in a row": line(7, 3)[:-80],
+    "another value": b" [1, 2]",
+    "text among numbers": first_element(b'"a"'),
+    "null among numbers": line(7, 3)[::-1].replace(b",", b",llun,", 12)[::-1],
+    "a list in the list": first_element(b"[1]"),
+    "NaN among numbers": first_element(b"NaN"),
+    "no vector": line(7, 2).replace(b'"embedding"', b'"embeding"'),
+    "null as vector": b'{"custom_id":"7","response":{"body":{"data":[{"embedding":[1,2,3]},{"embedding":null}]}}}',
+    "a number as vector": b'{"custom_id":"7","response":{"body":{"data":[{"embedding":3}]}}}',
+    "a row that is none": b'{"custom_id":"7","response":{"body":{"data":[3]}}}',
+    "longer": line(7).replace(b'"embedding":[', b'"embedding":[0,'),
+    "shorter": b'{"response":{"body":{"data":[{"embedding":[1]},{"embedding":[2]}],"usage":{"total_tokens":9}}}}',
+    "again": line(1, 2),
+}
+
+
+@pytest.mark.parametrize("text", FAILED.values(), ids=FAILED)
+def test_failed_lines_cost_what_answers_cost(tmp_path: Path, generally: list[int], isa: str, text: bytes) -> None:
+    """None of them is read in the general way, where a line takes as long as thirty answers."""
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(b"\n".join([line(1), text, line(2), text, text, line(3), b""]))
+    found = decode_batch(path)
+    assert generally == [1]
+    assert [error.line for error in found.errors] == [2, 4, 5]
+    assert found.custom_ids == ["1", "2", "3"]
+    both_ways(path)
+    both_ways(path, dimension=3)
+    path.write_bytes(text + b"\n" + text)
+    both_ways(path)
+    both_ways(path, dimension=3)
+
+
+WHATEVER = ("longer", "shorter", "again")  # of the first answer
+
+
+@pytest.mark.parametrize("text", [text for name, text in FAILED.items() if name not in WHATEVER])
+def test_files_of_failed_lines_alone(tmp_path: Path, generally: list[int], text: bytes) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes((text + b"\n") * 3)
+    found = decode_batch(path)
+    assert (generally, [error.line for error in found.errors], len(found.embeddings)) == ([], [1, 2, 3], 0)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_mutated_failed_lines(tmp_path: Path, data: st.DataObject) -> None:
+    texts = data.draw(st.lists(st.sampled_from([line(1), line(2, 2), *FAILED.values()]), min_size=1, max_size=4))
+    for number, text in enumerate(texts):
+        if data.draw(st.booleans()):
+            at = data.draw(st.integers(0, len(text)))
+            texts[number] = text[:at] + data.draw(st.sampled_from(PIECES)) + text[at + data.draw(st.integers(0, 3)) :]
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(b"\n".join([*texts, b""]))
+    both_ways(path, dimension=data.draw(st.sampled_from([None, 3, 4])))
+
+
+def test_what_failed_lines_say_is_kept_short(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(b"\n".join(failed(f'"{"x" * 100000}{at}"') for at in range(100)) + b"\n")
+    tracemalloc.start()
+    errors = decode_batch(path).errors
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(errors) == 100
+    assert kept < 1 << 20
+    assert str(errors[99].error) == "x" * 2000 + "…"
 
 
 def test_lines_longer_than_the_buffer_and_rows_beyond_the_scratch(

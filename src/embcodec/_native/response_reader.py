@@ -27,6 +27,27 @@ _KINDS = {
 SLACK_BYTES = 1 << 18  # of rows more than the text seems to hold
 
 
+def words_in_list(status: int, character: bytes) -> str:
+    """Return words of our own for a status that a list of numbers gave at a character, if there are any."""
+    return _KINDS.get(character, "") if status == lib.EC_WRONG_KIND else ""
+
+
+def words_of_kind(kind: int, layout: Layout) -> str:
+    """Say what stands where a vector is wanted, and is none."""
+    names = layout.path.decode().split("\0")[layout.rows_keys : -1]
+    words: dict[int, str] = {
+        lib.EC_VECTOR_MISSING: f"no {'.'.join(names)!r} in this row",
+        lib.EC_VECTOR_NULL: "null where a vector is wanted",
+        STRING: layout.no_strings,
+    }
+    return words.get(kind, "neither a list of numbers nor a string where a vector is wanted")
+
+
+def words_of_width(width: int, asked: int) -> str:
+    """Say that a row is not of the width that was asked for."""
+    return f"{width} elements where {asked} were asked for"
+
+
 class Reader:
     """A cursor on a document, and the matrix of the rows before it. A pass says with `fail` what becomes of a fault."""
 
@@ -66,7 +87,7 @@ class Reader:
             if first.kind == STRING:
                 start = self.text(first.start + 1, min(_TEXT_READ, first.end - first.start - 2))
                 remedy = other_length(width * size, self.width, self.layout, start)
-            self.fail(0, first.start, 0, f"{width} elements where {self.width} were asked for{remedy}")
+            self.fail(0, first.start, 0, words_of_width(width, self.width) + remedy)
         if width == 0:
             self.fail(0, first.start, 0, "an empty vector")
         self.width = self.format.width = width
@@ -92,19 +113,13 @@ class Reader:
             return f"{reason(status)}: base64_urlsafe=True in the profile reads the URL-safe alphabet"
         if kind == STRING and status == lib.EC_BAD_PADDING and character == b'"':
             return f"{reason(status)}: base64_padding=False in the profile reads text without it"
-        return _KINDS.get(character, "") if kind == LIST and status == lib.EC_WRONG_KIND else ""
+        return words_in_list(status, character) if kind == LIST else ""
 
     def check_kind(self, span: Any, row: int) -> None:
         """Refuse a row whose vector is neither a list nor, where strings can be vectors, a string."""
         if span.kind == LIST or (span.kind == STRING and self.layout.payload != NO_STRINGS):
             return
-        names = self.layout.path.decode().split("\0")[self.layout.rows_keys : -1]
-        words = {
-            lib.EC_VECTOR_MISSING: f"no {'.'.join(names)!r} in this row",
-            lib.EC_VECTOR_NULL: "null where a vector is wanted",
-            STRING: self.layout.no_strings,
-        }.get(span.kind, "neither a list of numbers nor a string where a vector is wanted")
-        self.fail(0, span.start, row, words)
+        self.fail(0, span.start, row, words_of_kind(span.kind, self.layout))
 
     def room_for(self, text: int) -> int:
         """Estimate the rows in `text` bytes from those read so far."""

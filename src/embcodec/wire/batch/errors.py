@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 from ...errors import DecodeError, ServiceError
+from ..service import service_error
 from .lines import BatchLine
 
 _NONE = -1
+_MOST_KEPT = 1024  # bytes of JSON that wait to be parsed: a message is not much shorter
+
+
+def _refusal(said: bytes | None, status: int | None) -> ServiceError:
+    """Read what a service said, as JSON."""
+    value = None if said is None else json.loads(said)
+    return service_error(value if isinstance(value, dict) else {"error": value}, status)
 
 
 class BatchErrors(Sequence[BatchLine]):
@@ -27,7 +36,7 @@ class BatchErrors(Sequence[BatchLine]):
     def __init__(self, lines: Iterable[BatchLine] = ()) -> None:
         self._lines, self._offsets, self._rows = array("q"), array("q"), array("q")
         self._ids: list[str | None] = []
-        self._said: list[Any] = []  # a DecodeError's reason, or what a ServiceError is made of
+        self._said: list[Any] = []  # a DecodeError's reason, what a ServiceError is made of, or its JSON and status
         self._known: dict[Any, Any] = {}  # of alike ones the first
         for line in lines:
             self.append(line)
@@ -35,19 +44,33 @@ class BatchErrors(Sequence[BatchLine]):
     def append(self, line: BatchLine) -> None:
         """Add a failed line."""
         error = line.error
-        offset = row = None
-        said: Any
         if isinstance(error, ServiceError):
             said = (error.message, error.status, error.type, error.code, error.retry_after)
+            self._add(line.line, line.custom_id, said)
         elif error is not None:
-            said, offset, row = error.reason, error.offset, error.row
+            self.append_fault(line.line, line.custom_id, error.reason, error.offset, error.row)
         else:
             raise ValueError(f"line {line.line} has not failed")
+
+    def append_fault(
+        self, line: int, custom_id: str | None, reason: str, offset: int | None = None, row: int | None = None
+    ) -> None:
+        """Add a line that cannot be read."""
+        self._add(line, custom_id, reason, _NONE if offset is None else offset, _NONE if row is None else row)
+
+    def append_refusal(self, line: int, custom_id: str | None, said: bytes | None, status: int | None) -> None:
+        """Add a line with what a service said, as JSON, instead of an answer."""
+        if said is not None and len(said) > _MOST_KEPT:
+            self.append(BatchLine(line, custom_id, error=_refusal(said, status)))
+        else:
+            self._add(line, custom_id, (said, status))
+
+    def _add(self, line: int, custom_id: str | None, said: Any, offset: int = _NONE, row: int = _NONE) -> None:
         self._said.append(self._known.setdefault(said, said))
-        self._lines.append(line.line)
-        self._offsets.append(_NONE if offset is None else offset)
-        self._rows.append(_NONE if row is None else row)
-        self._ids.append(line.custom_id)
+        self._lines.append(line)
+        self._offsets.append(offset)
+        self._rows.append(row)
+        self._ids.append(custom_id)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -63,6 +86,8 @@ class BatchErrors(Sequence[BatchLine]):
         if isinstance(said, str):
             offset, row = (None if n == _NONE else n for n in (self._offsets[at], self._rows[at]))
             return BatchLine(line, self._ids[at], error=DecodeError(said, offset=offset, row=row, line=line))
+        if len(said) == 2:
+            return BatchLine(line, self._ids[at], error=_refusal(*said))
         message, status, kind, code, wait = said
         error = ServiceError(message, status=status, type=kind, code=code, retry_after=wait)
         return BatchLine(line, self._ids[at], error=error)

@@ -18,6 +18,7 @@ from ..service import service_error
 MOST_LINE_BYTES = 1 << 28  # 2,048 texts of 4,096 dimensions as text take 180 MB
 BUFFER = 1 << 19  # bytes of a file: a part of L2
 _LONG = 1 << 20  # bytes of a line that is measured before it is read, and not parsed as a whole for its id
+NOT_AN_OBJECT = "not an object"
 _HEAD_ID = re.compile(rb'\s*\{\s*(?:"id"\s*:\s*"[^"\\]*"\s*,\s*)?"custom_id"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -97,7 +98,7 @@ def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> Bat
     try:
         rows, document = decoder.read(text, "response.body.")
         if not isinstance(document, dict):
-            raise DecodeError("not an object", offset=0)
+            raise DecodeError(NOT_AN_OBJECT, offset=0)
         custom_id = _custom_id(document)
         response = document.get("response")
         response = response if isinstance(response, dict) else {}
@@ -112,10 +113,20 @@ def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> Bat
         return BatchLine(number, custom_id, decoder.answer(rows, body))
     except DecodeError as error:
         placed = DecodeError(error.reason, offset=error.offset, row=error.row, line=number)
-        return BatchLine(number, custom_id or _custom_id_of_text(text), error=placed)
+        return BatchLine(number, custom_id or custom_id_of_text(text), error=placed)
     except ServiceError as error:
         # the traceback holds this frame, and so the text of the line
         return BatchLine(number, custom_id, error=error.with_traceback(None))
+
+
+def words_of_dimension(dimension: int, before: int) -> str:
+    """Say that a line's rows are not like those of the lines before."""
+    return f"dimension {dimension} where the lines before have {before}"
+
+
+def words_of_twin(custom_id: str, line: int) -> str:
+    """Say that a line repeats another one's id."""
+    return f"custom_id {custom_id[:80]!r} was answered on line {line} already"
 
 
 def _nothing(document: dict[str, Any]) -> str:
@@ -136,7 +147,7 @@ def _custom_id(document: dict[str, Any]) -> str | None:
     return custom_id if custom_id is None or isinstance(custom_id, str) else str(custom_id)
 
 
-def _custom_id_of_text(text: bytes | memoryview) -> str | None:
+def custom_id_of_text(text: bytes | memoryview) -> str | None:
     """Return the id of a line whose vectors cannot be read, if it is JSON; of a long one if it begins with its id."""
     try:
         if len(text) > _LONG:

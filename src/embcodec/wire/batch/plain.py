@@ -1,4 +1,4 @@
-"""Lines of batch files that are just answers, in the usual form: many at once."""
+"""Lines of batch files that are just answers, in the usual form, or plainly failed: many at once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..._native.response_hints import misread
-from ..._native.response_lines import LineReader
+from ..._native.response_lines import ANSWER, NO_OBJECT, REFUSED, TOKENS, WIDTH, LineReader, is_no_json
 from ...embeddings import Embeddings
 from ..decoder import Decoder
 from ..service import Usage
+from .errors import BatchErrors
+from .lines import NOT_AN_OBJECT, custom_id_of_text, words_of_dimension, words_of_twin
 
 _SCRATCH = 1 << 18  # bytes of rows at once: a part of L2
 _MOST_LINES = 1 << 20
@@ -30,57 +33,91 @@ class Answers:
 
 
 class PlainLines:
-    """Reads on in a file as long as its lines are plain; any other is left to the reader of single lines."""
+    """Reads on in a file as long as its lines are plain or plainly failed; any other is left to who reads single lines.
 
-    def __init__(self, reader: LineReader, kind: int) -> None:
-        self.reader, self.kind = reader, kind
+    Failed ones go to `errors`.
+    """
+
+    def __init__(self, reader: LineReader, kind: int, errors: BatchErrors, asked: bool) -> None:
+        self.reader, self.kind, self.errors, self.asked = reader, kind, errors, asked
+        self.dimensions = 8 if reader.layout.packed else 1  # an element's
         self.most = _MOST_LINES
+        self.text, self.start = b"", 0  # what the file's buffer holds, and from where on
 
     @classmethod
-    def like(cls, decoder: Decoder, first: Embeddings, kind: int) -> PlainLines | None:
+    def like(
+        cls, decoder: Decoder, errors: BatchErrors, first: Embeddings | None = None, kind: int = LIST
+    ) -> PlainLines | None:
         """Return a reader of lines whose rows are like the first ones, if there can be such.
 
-        `kind` tells what those came as, lists or strings.
+        `kind` tells what those came as, lists or strings. Before there are any, it reads failed lines alone.
         """
         names = decoder.plain_names()
         if names is None:
             return None
-        layout = decoder.layout("response.body.")
-        return cls(LineReader(layout, names, first.values.shape[1], _SCRATCH), kind)
+        layout, asked = decoder.layout("response.body."), decoder.width is not None
+        if first is not None:
+            return cls(LineReader(layout, names, first.values.shape[1], _SCRATCH), kind, errors, asked)
+        # A width that was asked for is held against each row's, which the reader of single lines does.
+        return cls(LineReader(layout, names, 0, 0 if asked else _SCRATCH), LIST, errors, asked)
 
     def read(self, file: BufferedReader[Any], number: int, answered: dict[str | None, int]) -> Answers | None:
-        """Read lines behind the first `number`, and note their ids; None where the next line is not plain.
+        """Read lines behind the first `number`, and note their ids; None where the next line is neither.
 
         Of the text only what the file's buffer holds is read: a line that is in it in part is left, too.
         """
-        text, start = file.peek(), file.tell()
-        found, values = self.reader.read(text, self.most)
+        start = file.tell()
+        if not self.start <= start < self.start + len(self.text):
+            self.text, self.start = file.peek(), start
+        text, offset = self.text, start - self.start
+        found, values = self.reader.read(text, offset, self.most)
         if misread(values, self.reader.layout, self.kind):
             self.most = 1
             return None
         self.most = min(2 * self.most, _MOST_LINES)
-        lines = found.tolist()
+        if not len(found):
+            return None
+        lines = found[:, :TOKENS].tolist()
         ids: list[str | None] = []
-        for passed, (_, rows, id_start, id_end, escaped) in enumerate(lines):
+        twins: list[int] = []
+        begin = offset
+        for place, (end, rows, id_start, id_end, escaped, kind, *fault) in enumerate(lines):
             number += 1
-            if not rows:
-                continue
-            if id_end < 0:
-                ids += [None] * rows
-                continue
-            custom_id = json.loads(text[id_start:id_end]) if escaped else text[id_start + 1 : id_end - 1].decode()
-            if answered.setdefault(custom_id, number) != number:  # a repeated id is no plain line's
-                self.most = max(passed, 1)  # where one is, there may be more: nothing is to be read over and over
-                found, values = self.reader.read(text, passed)
-                lines = lines[:passed]
-                break
-            if rows == 1:
+            custom_id = None
+            if id_end >= 0:
+                quoted = text[offset + id_start : offset + id_end]
+                custom_id = json.loads(quoted) if escaped else quoted[1:-1].decode()
+            if kind != ANSWER:
+                self._note(number, text[begin : offset + end - 1], custom_id, kind, *fault)
+            elif rows and custom_id is not None and (line := answered.setdefault(custom_id, number)) != number:
+                self.errors.append_fault(number, custom_id, words_of_twin(custom_id, line))
+                twins.append(place)
+            elif rows == 1:
                 ids.append(custom_id)
             else:
                 ids += [custom_id] * rows
-        if not lines:
-            return None
+            begin = offset + end
         file.seek(start + lines[-1][0])
-        usage = self.reader.usage
-        sums = Usage(usage.prompt, usage.completion, usage.total)
-        return Answers([start + line[0] for line in lines], values, ids, sums)
+        if twins:
+            answers = np.ones(len(found), bool)
+            answers[twins] = False
+            values = values[np.repeat(answers, found[:, 1])]
+            found = found[answers]
+        return Answers([start + line[0] for line in lines], values, ids, Usage(*found[:, TOKENS:].sum(0).tolist()))
+
+    def _note(
+        self, number: int, line: bytes, custom_id: str | None, kind: int, status: int, begin: int, end: int
+    ) -> None:
+        """Note a failed line; `begin` and `end` are what C says it is made of."""
+        row = end if end >= 0 else None
+        if kind == REFUSED:
+            self.errors.append_refusal(number, custom_id, None if row is None else line[begin:end], status or None)
+        elif kind == NO_OBJECT:
+            self.errors.append_fault(number, custom_id, NOT_AN_OBJECT, 0)
+        elif kind == WIDTH and not self.asked:
+            words = words_of_dimension(status * self.dimensions, self.reader.width * self.dimensions)
+            self.errors.append_fault(number, custom_id, words)
+        else:
+            if custom_id is None and b"custom_id" in line and not is_no_json(status, line):
+                custom_id = custom_id_of_text(line)
+            self.errors.append_fault(number, custom_id, self.reader.words(kind, status, line, begin, row), begin, row)

@@ -20,7 +20,7 @@ from ...profiles import Profile
 from ..decoder import Decoder
 from ..service import Usage
 from .errors import BatchErrors
-from .lines import BUFFER, MOST_LINE_BYTES, BatchLine, LineFile, line_of
+from .lines import BUFFER, MOST_LINE_BYTES, BatchLine, LineFile, line_of, words_of_dimension, words_of_twin
 from .plain import PlainLines
 from .rows import GrowingRows
 
@@ -177,9 +177,10 @@ def decode_batch(
     usage = Usage()
     first: Embeddings | None = None
     kind = LIST  # of the first answer's vectors
-    plain: PlainLines | None = None
     path = as_path(path)
     lines = LineFile(path, max_line_bytes)
+    many = max_line_bytes >= BUFFER  # the lines that PlainLines reads are no longer
+    plain = PlainLines.like(decoder, errors) if many else None
     total, number = os.path.getsize(path), 0
     with lines as file:
         foreign = lines.foreign()
@@ -191,7 +192,8 @@ def decode_batch(
                     for end in found.ends:
                         progress(end, total)
                 number += len(found.ends)
-                rows.add(found.values, file.tell() / max(total, 1))
+                if found.custom_ids:
+                    rows.add(found.values, file.tell() / max(total, 1))
                 ids += found.custom_ids
                 usage += found.usage
             text = lines.read()
@@ -209,9 +211,9 @@ def decode_batch(
             matrix = line.response.embeddings
             words = ""
             if first is not None and matrix.dimension != first.dimension:
-                words = f"dimension {matrix.dimension} where the lines before have {first.dimension}"
+                words = words_of_dimension(matrix.dimension, first.dimension)
             elif line.custom_id is not None and answered.setdefault(line.custom_id, number) != number:
-                words = f"custom_id {line.custom_id[:80]!r} was answered on line {answered[line.custom_id]} already"
+                words = words_of_twin(line.custom_id, answered[line.custom_id])
             if words:
                 errors.append(BatchLine(number, line.custom_id, error=DecodeError(words, line=number)))
                 continue
@@ -219,8 +221,8 @@ def decode_batch(
             if first is None:
                 first = matrix
                 kind = STRING if line.response.encoding_format is EncodingFormat.BASE64 else LIST
-                if max_line_bytes >= BUFFER:  # the lines that it reads are no longer
-                    plain = PlainLines.like(decoder, matrix, kind)
+                if many:
+                    plain = PlainLines.like(decoder, errors, matrix, kind)
             ids += [line.custom_id] * len(matrix)
             usage += line.response.usage
     if first is None:
