@@ -88,6 +88,7 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
     const ec_search_args *args = scan->args;
     const uint8_t *query = (const uint8_t *)scan->prepared + first * prepared_bytes(scan, 1);
     const int32_t *limits = scan->near_limits + first;
+    const uint32_t quiet_nan = 0x7fc00000u;
     if (args->family != EC_HAMMING_U1 && args->family != EC_DOT_U1) memset(scan->near, 0xff, (size_t)n_queries);
     switch (args->family) {
     case EC_HAMMING_U1:
@@ -109,6 +110,11 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
                                scan->block, ahead, ahead_bytes);
         break;
     default:
+        /* A function that Numba compiled leaves at an exception, and nobody hears of it: what it has not written then is
+         * no score. */
+        for (int64_t q = 0; q < n_queries; q++)
+            for (int64_t i = 0; i < block->n; i++)
+                memcpy((uint8_t *)scan->scores + (q * scan->block + i) * 4, &quiet_nan, sizeof quiet_nan);
         args->tile(query, n_queries, block->rows, block->n, args->width, scan->scores, scan->block);
         break;
     }

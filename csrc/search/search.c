@@ -181,7 +181,8 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
             int64_t bad = screened  ? keep_screened(scan, to, query, q + i, block, scores)
                           : by_rows ? keep(scan, to, query, q + i, block, 0, block->n, scores)
                                     : keep_near(scan, to, query, q + i, block, scan->near[i], scores);
-            if (bad >= 0 && (worst < 0 || bad < worst)) worst = bad;
+            /* a function that left its call has not written the scores of the queries behind, whatever the row */
+            if (bad >= 0 && (worst < 0 || (bad < worst && args->family != EC_USER_TILE))) worst = bad;
         }
     }
     if (screened) ec_screen_weigh(scan, n_queries * block->n);

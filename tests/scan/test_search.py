@@ -409,6 +409,46 @@ def test_a_users_metric_says_which_scores_are_the_best() -> None:
         assert search(x[0], x, 3, metric=bare).indices.tolist() == nearest
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Numba has no other way to say it
+@pytest.mark.parametrize("own", [False, True])
+def test_a_users_metric_that_raises_leaves_no_scores(own: bool) -> None:
+    """Numba swallows what a C callback raises: the rows of that block have no score, rather than the block's before."""
+    numba = pytest.importorskip("numba")
+
+    def difference(query: Any, row: Any) -> Any:
+        if row[0] == 5000:
+            raise ValueError("no")
+        return abs(query[0] - row[0])
+
+    metric: Any
+    if own:
+        types = numba.types
+        floats = types.CPointer(types.float32)
+        pair = numba.njit(difference)
+
+        @numba.cfunc(types.void(floats, types.int64, floats, types.int64, types.int64, floats, types.int64))
+        def metric(queries: Any, n_queries: Any, rows: Any, n: Any, width: Any, scores: Any, stride: Any) -> None:
+            all_queries, all_rows = numba.carray(queries, (n_queries, width)), numba.carray(rows, (n, width))
+            for q in range(n_queries):
+                for r in range(n):
+                    scores[q * stride + r] = pair(all_queries[q], all_rows[r])
+
+        metric.lower_is_better = True
+    else:
+        metric = embcodec.compile_metric(difference, lower_is_better=True)
+    x = np.arange(10000, dtype=np.float32)[:, None]
+    queries = np.array([[1.0], [2.0], [9000.0]], np.float32)
+    words = "^row 5000 has no score: the metric raised an exception, which Numba prints, or returned NaN$"
+    for threads in (1, 3):
+        assert search(queries, x[:5000], 1, metric=metric, threads=threads).indices.tolist() == [[1], [2], [4999]]
+        with pytest.raises(ValueError, match=words):
+            search(queries, x, 1, metric=metric, threads=threads)
+        with pytest.raises(ValueError, match=words):
+            embcodec.range_search(queries, x, 3.0, metric=metric, threads=threads)
+    with pytest.raises(ValueError, match="the metric raised"):
+        embcodec.rescore(queries[:1], [[4999, 5000, 5001]], x, 1, metric=metric)
+
+
 def test_memory_mapped_corpus_is_not_copied(tmp_path: Any) -> None:
     rng = np.random.default_rng(12)
     x = rng.standard_normal((300, 8)).astype(np.float32)

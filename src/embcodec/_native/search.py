@@ -24,9 +24,12 @@ _FIRST_BYTES, _LEAST_BYTES = 1 << 24, 64
 class NotFiniteRowError(ValueError):
     """A row's score was NaN; `row` is its number."""
 
-    def __init__(self, row: int) -> None:
+    def __init__(self, row: int, by_user: bool) -> None:
         self.row = row
-        super().__init__(f"row {row} has NaN or infinite values (or some too large or too small for float32 scores)")
+        words = "has NaN or infinite values (or some too large or too small for float32 scores)"
+        if by_user:
+            words = "has no score: the metric raised an exception, which Numba prints, or returned NaN"
+        super().__init__(f"row {row} {words}")
 
 
 def split(n: int, parts: int) -> list[tuple[int, int]]:
@@ -89,7 +92,7 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
         scratches.give(scratch)
     for result, (start, _) in zip(results, parts, strict=True):
         if result.status:
-            raise NotFiniteRowError(result.consumed + (start if selection is None else 0))
+            raise NotFiniteRowError(result.consumed + (start if selection is None else 0), scan.has_user_metric)
     starts = ffi.new(_OFFSETS, [start for start, _ in parts])
     chosen, stride = ffi.NULL if selection is None else pointer(selection), scan.n_positions if scan.per_query else 0
     lib.ec_search_merge(
@@ -148,7 +151,7 @@ def hits(
 
     run([task(part) for part in range(len(parts))], threads, stop)
     if failures:
-        raise NotFiniteRowError(min(failures))
+        raise NotFiniteRowError(min(failures), scan.has_user_metric)
     pieces = [(part, *piece) for part, some in enumerate(found) for piece in some]
     entries = np.concatenate([np.empty(0, np.uint64), *(piece[1] for piece in pieces)])
     queries = np.concatenate([np.empty(0, np.int32), *(piece[2] for piece in pieces)])

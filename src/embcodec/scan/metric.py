@@ -8,8 +8,6 @@ from importlib import import_module
 from types import FunctionType
 from typing import Any
 
-import numpy as np
-
 from ..arguments import shown
 from ..dtypes import OutputDtype, as_output_dtype
 
@@ -68,7 +66,8 @@ def compile_metric(
 
     Notes
     -----
-    An exception that `function` raises is printed, and the row it came from refused as one whose score is NaN is.
+    An exception that `function` raises is printed, and the row it came from refused with a ValueError, as one whose score
+    is NaN is.
 
     Examples
     --------
@@ -110,7 +109,6 @@ def compile_metric(
         all_queries = carray(queries, (n_queries, width))
         all_rows = carray(rows, (n_rows, width))
         out = carray(scores, (n_queries, stride))
-        out[:, :n_rows] = np.nan  # an exception leaves the call: what is not computed then is no score
         for q in range(n_queries):
             for r in range(n_rows):
                 out[q, r] = pair(all_queries[q], all_rows[r])
@@ -136,7 +134,7 @@ def as_metric(metric: Any) -> CompiledMetric:
     """Return what `search` was given as a metric in compiled form.
 
     A ``numba.cfunc`` of the kernels' own signature is taken where it has an attribute ``lower_is_better``; what it
-    reads of a row is its own affair.
+    reads of a row is its own affair. Scores that it has not written when it returns, as where it raises, are NaN.
 
     Raises
     ------
