@@ -97,6 +97,18 @@ def test_the_time_is_up_though_no_read_ever_waits(coding: str) -> None:
         (gzip.compress(b"{}", mtime=0) + bytes(2 * MIB), {"content_encoding": "gzip"}, "larger than 1048576 bytes"),
         (bytes(2 * MIB), {}, "larger than 1048576 bytes"),
         (gzip.compress(b"{}", mtime=0)[:-1], {"content_encoding": "gzip"}, "broke off"),
+        (
+            gzip.compress(b"{}", mtime=0) + b"{}",
+            {"content_encoding": "gzip"},
+            "cannot be unzipped after its 1. gzip member",
+        ),
+        (gzip.compress(b"{}", mtime=0) * 2 + b"\x1f", {"content_encoding": "gzip"}, "broke off"),
+        (gzip.compress(b"{}", mtime=0) + gzip.compress(b"{}", mtime=0)[:-1], {"content_encoding": "gzip"}, "broke off"),
+        (
+            gzip.compress(bytes(MIB), mtime=0) + gzip.compress(b"1", mtime=0),
+            {"content_encoding": "gzip"},
+            "larger than 10",
+        ),
         (b"{}", {"content_encoding": "deflate"}, "content-encoding deflate"),
         (b"{}", {"content_encoding": "gzip, br"}, "content-encoding gzip, br"),
         (b"{}", {"content_encoding": "gzip"}, "cannot be unzipped"),
@@ -118,6 +130,28 @@ def test_what_was_zipped_comes_back_whole(length: int) -> None:
         for step in (7, 65536) if length < 1000 else (65536,):
             pieces = [data[start : start + step] for start in range(0, len(data), step)]
             assert asyncio.run(read_reply(response(*pieces, content_encoding="gzip"), 2 * MIB)).body == content
+
+
+@pytest.mark.parametrize("step", [1, 7, 65536])
+def test_members_of_gzip_are_read_one_after_the_other(step: int) -> None:
+    """As ``cat a.gz b.gz`` makes them; zeros that fill up a block lie behind any of them."""
+    parts = [b"{", b"", b'"a": [', bytes(3 * _PIECE) if step > 7 else b"1", b"]}"]
+    data = b"".join(gzip.compress(part, mtime=0) + bytes(5 * place) for place, part in enumerate(parts))
+    pieces = [data[start : start + step] for start in range(0, len(data), step)]
+    assert asyncio.run(read_reply(response(*pieces, content_encoding="gzip"), 2 * MIB)).body == b"".join(parts)
+
+
+def test_members_without_end_end_with_the_clock() -> None:
+    empty = gzip.compress(b"", mtime=0) * 1000
+
+    async def main() -> int:
+        late = response(*[empty] * PIECES, content_encoding="gzip")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await read_reply(late, 1 << 40)
+        return late.stream.taken  # type: ignore[union-attr]
+
+    assert asyncio.run(main()) < PIECES
 
 
 def test_a_wait_has_a_floor() -> None:

@@ -78,6 +78,22 @@ def test_a_quantizer_is_no_bomb_either(tmp_path: Path) -> None:
         LowBitQuantizer.load(path)
 
 
+@pytest.mark.parametrize("encoding", ["dictionary", "DELTA_BYTE_ARRAY"])
+@pytest.mark.parametrize(("width", "words"), [(1, "holds string, not numbers"), (2, "holds lists of string, not of")])
+def test_bytes_of_parquet_are_refused_undecoded(tmp_path: Path, encoding: str, width: int, words: str) -> None:
+    """One long text stands for many rows: a dictionary's only entry, or what each begins with."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = pyarrow.array(["x" * (1 << 19)] * 40)
+    rows = rows if width == 1 else pyarrow.FixedSizeListArray.from_arrays(rows, width)
+    leaf = "embedding" if width == 1 else "embedding.list.element"
+    options = {} if encoding == "dictionary" else {"use_dictionary": False, "column_encoding": {leaf: encoding}}
+    path = tmp_path / "bomb.parquet"
+    parquet.write_table(pyarrow.table({"embedding": rows}), path, **options)
+    assert path.stat().st_size < MIB
+    with memory_within(8 * MIB), pytest.raises(StorageError, match=f"column 'embedding': the column {words}"):
+        load(path, column="embedding")
+
+
 def test_the_way_that_a_refusal_names_leads_on(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow.parquet")
     zeros = np.zeros((17_000, 1024), np.float32)

@@ -81,7 +81,7 @@ async def _read(response: httpx2.Response, cap: int, pieces: list[bytes]) -> Non
     async with aclosing(response.aiter_raw()) as raw:
         async for data in raw:
             received += len(data)
-            for piece in _unzipped(inflate, data):
+            for piece in (data,) if inflate is None else inflate.pieces(data):
                 size += len(piece)
                 if max(size, received) > cap:
                     raise UnreadableError(f"is larger than {cap} bytes (cut off there)")
@@ -89,11 +89,43 @@ async def _read(response: httpx2.Response, cap: int, pieces: list[bytes]) -> Non
                 # Neither a socket with more to read nor a coding with more to undo waits: without this the time-out,
                 # and whatever else the loop has to do, would come after it.
                 await asyncio.sleep(0)
-    if inflate is not None and received and not inflate.eof:
+    if inflate is not None and received and not inflate.is_whole:
         raise UnreadableError(f"broke off after {received} bytes", transient=True)
 
 
-def _inflater(headers: httpx2.Headers) -> zlib._Decompress | None:
+class _Gzip:
+    """Undoes gzip, whose data may be several members one after the other, as ``cat a.gz b.gz`` makes them."""
+
+    def __init__(self) -> None:
+        self.inflate = zlib.decompressobj(_GZIP)
+        self.members = 0  # that have ended
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a member has ended just here."""
+        return self.inflate.eof
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Yield what `data` goes on with, in pieces of bounded size, at least one."""
+        try:
+            while True:
+                if self.inflate.eof:
+                    data = data.lstrip(b"\0")  # which may fill up a block
+                    if not data:
+                        break
+                    self.inflate = zlib.decompressobj(_GZIP)
+                    self.members += 1
+                yield self.inflate.decompress(data, _PIECE)
+                data = self.inflate.unused_data if self.inflate.eof else self.inflate.unconsumed_tail
+                if not data:
+                    return
+            yield b""
+        except zlib.error as error:
+            where = f" after its {self.members}. gzip member" if self.members else ""
+            raise UnreadableError(f"cannot be unzipped{where}: {error}") from None
+
+
+def _inflater(headers: httpx2.Headers) -> _Gzip | None:
     """Return what undoes the coding of a body, None where it has none."""
     listed = (value.strip().lower() for value in headers.get_list("content-encoding", split_commas=True))
     codings = [coding for coding in listed if coding not in ("", "identity")]
@@ -103,17 +135,4 @@ def _inflater(headers: httpx2.Headers) -> zlib._Decompress | None:
         raise UnreadableError(
             f"has the content-encoding {', '.join(codings)[:100]}, though only gzip was asked for, and once"
         )
-    return zlib.decompressobj(_GZIP)
-
-
-def _unzipped(inflate: zlib._Decompress | None, data: bytes) -> Iterator[bytes]:
-    """Yield `data` in pieces of bounded size, at least one; what follows the end of the zipped data is dropped."""
-    if inflate is None or inflate.eof:
-        yield data if inflate is None else b""
-        return
-    try:
-        yield inflate.decompress(data, _PIECE)
-        while inflate.unconsumed_tail:
-            yield inflate.decompress(inflate.unconsumed_tail, _PIECE)
-    except zlib.error as error:
-        raise UnreadableError(f"cannot be unzipped: {error}") from None
+    return _Gzip()

@@ -17,7 +17,7 @@ from .thrift import read_struct
 _HEADER_BYTES = 1 << 13  # of a page, statistics included; more are read where these are not enough
 _LONGEST_HEADER = 1 << 24
 _WIDTHS = (1, 4, 8, 12, 4, 8, 1, 1)  # bytes of BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, and of the two of bytes
-_FIXED_BYTES = 7
+_BYTES, _FIXED_BYTES = 6, 7
 _DATA_PAGES = (5, 8)  # fields of a page's header: a data page, one of the second version
 
 
@@ -33,6 +33,11 @@ class Chunk:
     nbytes: int
     plain: bool
     """Neither a dictionary nor statistics."""
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether its values are byte arrays, each of its own length."""
+        return self.kind == _BYTES
 
 
 @dataclass(frozen=True)

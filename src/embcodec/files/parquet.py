@@ -82,6 +82,7 @@ def read_parquet(
         rows = reader.metadata.num_rows
         if rows != footer.rows or rows != sum(footer.group_rows):
             raise StorageError(f"{rows} rows are announced, {sum(footer.group_rows)} in groups: the file is damaged")
+        _refuse_bytes(footer, schema, name, wanted)
         listed = 4 * rows * (getattr(schema.field(name).type, "list_size", 1) or 1)  # also where rows are null
         decoded = decoded_bytes(file, size, footer, *wanted)
         check_decoded(max(listed, decoded), size, max_bytes, f"column {name!r}")
@@ -101,6 +102,20 @@ def read_parquet(
     except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
         raise StorageError(f"not a .parquet file, or a damaged one: {str(error).partition(chr(10))[0][:200]}") from None
     return values, scales, own or words
+
+
+def _refuse_bytes(footer: Footer, schema: Any, name: str, wanted: list[str]) -> None:
+    """Refuse columns of text or bytes, in the words for their types, before they are decoded.
+
+    A dictionary's one long entry can stand for any number of rows, and so can one that the next begin alike with: no
+    header tells how many bytes they come to. No rows of numbers are kept so.
+    """
+    if not any(chunk.is_bytes for chunk in footer.of(*wanted)):
+        return
+    _parts(schema.empty_table(), name)
+    raise StorageError(
+        f"column {name!r}: its numbers are stored as byte arrays, which is not read: cast them to float32"
+    )
 
 
 def _is_as_written(footer: Footer, columns: int) -> bool:

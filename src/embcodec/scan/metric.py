@@ -66,8 +66,8 @@ def compile_metric(
 
     Notes
     -----
-    An exception that `function` raises is printed, and the row it came from refused with a ValueError, as one whose score
-    is NaN is.
+    An exception that `function` raises is printed, and the row it came from refused with a ValueError, as one whose
+    score is NaN is.
 
     Examples
     --------
