@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
 from embcodec import (
+    DecodeError,
+    Embeddings,
     LowBitQuantizer,
     NotFiniteError,
     Scale,
+    decode_base64,
+    decode_response,
     dequantize,
+    encode_base64,
+    encode_response,
+    format_floats,
     quantize,
     range_search,
     rescore,
     search,
     truncate,
 )
-from embcodec._native import core
+from embcodec._native import core, response_fast, response_write
 from embcodec._native import search as native
 from embcodec._native.threads import Stop, in_turns, run
 
@@ -139,6 +150,103 @@ def test_codes_by_blocks_of_rows(dtype: str) -> None:
         for what in (lambda bad=bad, scale=scale: quantize(bad, dtype, scale=scale), lambda bad=bad: truncate(bad, 20)):
             with pytest.raises(NotFiniteError, match="row 31, column 7"):
                 what()
+
+
+class Counting:
+    """The C core, whose calls are counted; with `most` an interrupt comes in the call after so many."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.calls: Counter[str] = Counter()
+        self.most = most
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(core.lib, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any) -> Any:
+            self.calls[name] += 1
+            if self.calls[name] == self.most:
+                raise KeyboardInterrupt
+            return found(*arguments)
+
+        return call
+
+
+ROWS = np.random.default_rng(3).standard_normal((600, 16)).astype(np.float32)
+CODES = quantize(ROWS, "int8", scale="per-vector").values
+BODIES = {
+    encoding: encode_response(Embeddings(ROWS), model="m", encoding_format=encoding)  # type: ignore[arg-type]
+    for encoding in ("float", "base64")
+}
+BODIES["no index"] = re.sub(rb',"index":\d+|"index":\d+,', b"", BODIES["float"])
+BODIES["shuffled"] = BODIES["float"].replace(b'"index":5,', b'"index":x,').replace(b'"index":500,', b'"index":5,')
+BODIES["shuffled"] = BODIES["shuffled"].replace(b'"index":x,', b'"index":500,')
+TURNS: dict[str, tuple[str, str, Any]] = {
+    **{
+        f"decode_response, {name}, {threads}": (
+            "response_fast",
+            "ec_response_read_rows",
+            partial(decode_response, body, threads=threads),
+        )
+        for name, body in BODIES.items()
+        for threads in (1, 3)
+    },
+    **{
+        f"encode_response, {encoding}, {threads}": (
+            "response_write",
+            "ec_response_write_rows",
+            partial(encode_response, Embeddings(ROWS), model="m", encoding_format=encoding, threads=threads),
+        )
+        for encoding in ("float", "base64")
+        for threads in (1, 3)
+    },
+    "encode_base64": ("base64", "ec_base64_encode_rows", partial(encode_base64, ROWS)),
+    "decode_base64": ("base64", "ec_base64_decode_rows", partial(decode_base64, encode_base64(ROWS), "float")),
+    "format_floats": ("numbers", "ec_float_rows_format", partial(format_floats, ROWS)),
+    "format_floats, one row": ("numbers", "ec_floats_format", partial(format_floats, ROWS.reshape(-1))),
+}
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_text_by_turns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read or written in many calls is what one gives, and an interrupt between two leaves nothing behind."""
+    where, function, call = TURNS[name]
+    module = import_module(f"embcodec._native.{where}")
+    whole = call()
+    monkeypatch.setattr(response_fast, "_TURN", 1000)
+    monkeypatch.setattr(response_fast, "_LIST_PART", 1 << 12)
+    monkeypatch.setattr(response_fast, "_STRING_PART", 1 << 12)
+    monkeypatch.setattr(response_write, "_TURN", 1000)
+    monkeypatch.setattr(response_write, "_PART", 1 << 12)
+    monkeypatch.setattr(response_write, "_LITTLE", 10)
+    monkeypatch.setattr(core, "_BLOCK_BYTES", 1000)
+    counting = Counting()
+    monkeypatch.setattr(module, "lib", counting)
+    for again in (call(), call()):
+        assert again == whole if not isinstance(whole, np.ndarray) else np.array_equal(again, whole)
+    assert counting.calls[function] > 2 * 30
+    monkeypatch.setattr(module, "lib", Counting(most=20))
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    monkeypatch.setattr(module, "lib", counting)
+    again = call()
+    assert again == whole if not isinstance(whole, np.ndarray) else np.array_equal(again, whole)
+
+
+@pytest.mark.usefixtures("short_turns")
+def test_faults_are_named_where_they_are_in_any_block() -> None:
+    bad = ROWS.copy()
+    bad[431, 7] = np.inf
+    with pytest.raises(ValueError, match=r"no text for inf \(at \[431, 7\]\)"):
+        format_floats(bad)
+    with pytest.raises(ValueError, match=r"no text for inf \(at \[6903\]\)"):
+        format_floats(bad.reshape(-1))
+    texts = encode_base64(ROWS)
+    texts[431] = "?" + texts[431][1:]
+    with pytest.raises(DecodeError, match="row 431, byte 0") as caught:
+        decode_base64(texts, "float")
+    assert (caught.value.row, caught.value.offset) == (431, 0)
 
 
 def test_turns_grow_and_shrink(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import check, ffi, lib
+from .core import blocks_of, check, ffi, lib
 
 URLSAFE: int = lib.EC_BASE64_URLSAFE
 NO_PADDING: int = lib.EC_BASE64_NO_PADDING
+
+
+class Decoded(NamedTuple):
+    """What became of rows: `produced` of them are decoded.
+
+    On failure that is the row that failed, and `consumed` the offset into the text of the byte that failed it.
+    """
+
+    status: int
+    produced: int
+    consumed: int
 
 
 def encoded_length(n: int) -> int:
@@ -29,7 +40,10 @@ def encode_rows(rows: NDArray[Any], text: NDArray[np.uint8] | None = None) -> ND
     width = text.shape[1]
     if len(text) < count or width < encoded_length(row_bytes) or not text.flags.c_contiguous:
         raise ValueError(f"text must be C-contiguous and hold {count} x {encoded_length(row_bytes)} characters")
-    lib.ec_base64_encode_rows(ffi.from_buffer(rows), count, row_bytes, row_bytes, ffi.from_buffer(text), width)
+    source, target = ffi.from_buffer(rows), ffi.from_buffer(text)
+    for block in blocks_of(count, row_bytes):
+        first, some = block.start, block.stop - block.start
+        lib.ec_base64_encode_rows(source + first * row_bytes, some, row_bytes, row_bytes, target + first * width, width)
     return text[:count]
 
 
@@ -53,20 +67,24 @@ def decode(text: Any, out: NDArray[Any], flags: int = 0, row: int | None = None)
 
 def decode_rows(
     text: Any, offsets: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[Any], flags: int = 0
-) -> Any:
+) -> Decoded:
     """Decode spans of `text` into the rows of a C-contiguous matrix, each to exactly a row's bytes.
 
-    Returns the ``ec_result``: `produced` is the number of rows decoded, on failure the row that failed, and
-    `consumed` the offset into `text` of the byte that failed it. The spans must lie within `text`.
+    The spans must lie within `text`.
     """
     row_bytes = out.nbytes // len(out) if len(out) else 0
-    return lib.ec_base64_decode_rows(
-        ffi.from_buffer(text),
-        ffi.from_buffer("int64_t[]", offsets),
-        ffi.from_buffer("int64_t[]", lengths),
-        len(offsets),
-        ffi.from_buffer(out),
-        row_bytes,
-        row_bytes,
-        flags,
-    )
+    source, target = ffi.from_buffer(text), ffi.from_buffer(out)
+    for block in blocks_of(len(offsets), row_bytes):
+        result = lib.ec_base64_decode_rows(
+            source,
+            ffi.from_buffer("int64_t[]", offsets[block]),
+            ffi.from_buffer("int64_t[]", lengths[block]),
+            block.stop - block.start,
+            target + block.start * row_bytes,
+            row_bytes,
+            row_bytes,
+            flags,
+        )
+        if result.status:
+            break
+    return Decoded(result.status, block.start + result.produced, result.consumed)

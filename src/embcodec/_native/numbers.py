@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import check, ffi, lib, pointer
+from .core import blocks_of, check, ffi, lib, pointer
 
+_TEXT_TIME = 16  # text takes so many times as long as bytes that are moved
 _INTEGER_TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
@@ -66,14 +68,13 @@ def format_row(values: NDArray[Any]) -> bytes:
         Where a value is not finite.
     """
     if values.dtype == np.float32:
-        text = np.empty(values.size * lib.EC_FLOAT_TEXT + 2, np.uint8)
-        written = lib.ec_floats_format(pointer(values), values.size, pointer(text))
-        _refuse(written, values)
-    else:
-        text = np.empty(values.size * lib.EC_INTEGER_TEXT + 2, np.uint8)
-        kind = _INTEGER_TYPES[values.dtype]
-        written = lib.ec_integers_format(pointer(values), values.size, kind, pointer(text))
-    return text[:written].tobytes()
+        return _format_blocks(
+            values, lib.EC_FLOAT_TEXT, lambda some, text: lib.ec_floats_format(pointer(some), some.size, text)
+        )
+    kind = _INTEGER_TYPES[values.dtype]
+    return _format_blocks(
+        values, lib.EC_INTEGER_TEXT, lambda some, text: lib.ec_integers_format(pointer(some), some.size, kind, text)
+    )
 
 
 def format_rows(values: NDArray[np.float32]) -> bytes:
@@ -84,15 +85,25 @@ def format_rows(values: NDArray[np.float32]) -> bytes:
     ValueError
         Where a value is not finite.
     """
-    rows, columns = values.shape
-    text = np.empty(rows * (columns * lib.EC_FLOAT_TEXT + 3) + 2, np.uint8)
-    written = lib.ec_float_rows_format(pointer(values), rows, columns, pointer(text))
-    _refuse(written, values)
-    return text[:written].tobytes()
+    return _format_blocks(
+        values,
+        values.shape[1] * lib.EC_FLOAT_TEXT + 3,
+        lambda some, text: lib.ec_float_rows_format(pointer(some), *some.shape, text),
+    )
 
 
-def _refuse(written: int, values: NDArray[np.float32]) -> None:
-    if written < 0:
-        where = np.unravel_index(-1 - written, values.shape)
-        index = ", ".join(str(int(i)) for i in where)
-        raise ValueError(f"JSON has no text for {values[where]} (at [{index}])")
+def _format_blocks(values: NDArray[Any], most: int, write: Callable[[NDArray[Any], Any], int]) -> bytes:
+    """Return the JSON array of `values`, block by block; an element, or a row, takes at most so many bytes of text."""
+    text = np.empty(len(values) * most + 2, np.uint8)
+    end = 0
+    for block in blocks_of(len(values), _TEXT_TIME * values.nbytes // max(len(values), 1)):
+        at = max(end - 1, 0)  # the array goes on where it was closed
+        written = write(values[block], ffi.from_buffer(text) + at)
+        if written < 0:
+            where = np.unravel_index(-1 - written + values[: block.start].size, values.shape)
+            index = ", ".join(str(int(i)) for i in where)
+            raise ValueError(f"JSON has no text for {values[where]} (at [{index}])")
+        if at:
+            text[at] = ord(",")
+        end = at + written
+    return text[:end].tobytes()

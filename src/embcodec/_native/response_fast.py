@@ -18,10 +18,11 @@ import numpy as np
 from .core import ffi, lib
 from .response_layout import CURSOR, SPAN, STRING, Rows
 from .response_reader import SLACK_BYTES, Reader
-from .threads import run
+from .threads import Stop, run
 
 # Text of the smallest part, and text left that is worth a second thread: base64 takes a fifth of the time.
 _LIST_PART, _STRING_PART = 1 << 17, 1 << 19
+_TURN = 1 << 24  # bytes of text that one call reads: some hundredths of a second
 _SAMPLE = 8  # rows without index whose length tells that of all
 
 
@@ -71,12 +72,22 @@ class FastReader(Reader):
             self.read_rest()
         return Rows(self.finish(), cursor.list_start, cursor.list_end, first.kind)
 
-    def read_rows(self, cursor: Any, capacity: int) -> Any:
-        """Read from a cursor's place on, until the matrix has `capacity` rows."""
+    def read_rows(self, cursor: Any, capacity: int, stop: Stop | None = None) -> Any:
+        """Read from a cursor's place on, until the matrix has `capacity` rows, in turns: signals are heard between."""
         indices = ffi.NULL if self.indices is None else ffi.from_buffer(self.indices)
-        return lib.ec_response_read_rows(
-            self.body, self.n, self.layout.path, cursor, self.format, self.base, indices, capacity
-        )
+        until = cursor.until
+        last = until or self.n
+        while True:
+            turn = cursor.offset + _TURN
+            cursor.until = turn if turn < last else until
+            result = lib.ec_response_read_rows(
+                self.body, self.n, self.layout.path, cursor, self.format, self.base, indices, capacity
+            )
+            cursor.until = until
+            went_on = not result.status and cursor.stage == lib.EC_SCAN_AT_ROW and cursor.rows < capacity
+            # short of the turn's end: a row that is not in its place
+            if not went_on or turn >= last or cursor.offset < turn or (stop is not None and stop.wanted):
+                return result
 
     def read_rest(self) -> None:
         """Read from the cursor's place to the end."""
@@ -97,6 +108,7 @@ class _Parts:
         self.parts: list[_Part] = []
         self.next: Any = None
         self.lock = threading.Lock()
+        self.stop = Stop()
 
     def read(self) -> None:
         """Read on in the reader's matrix, and set its cursor behind the rows whose place is certain."""
@@ -108,14 +120,14 @@ class _Parts:
         if cursor.stage == lib.EC_SCAN_DONE or cursor.rows not in (cursor.in_place, cursor.unindexed):
             return
         self.next = ffi.new(CURSOR, cursor[0])
-        run([self.work] * self.threads, self.threads)
+        run([self.work] * self.threads, self.threads, self.stop)
         self.join()
 
     def work(self) -> None:
         reader = self.reader
         while part := self.take():
-            part.status = reader.read_rows(part.cursor, part.room).status
-            if part.status:
+            part.status = reader.read_rows(part.cursor, part.room, self.stop).status
+            if part.status or self.stop.wanted:
                 self.next = None
 
     def take(self) -> _Part | None:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from .core import ffi, lib, pointer
 from .growing import GrowingBytes
 from .response_layout import TYPES
-from .threads import run
+from .threads import Stop, run
 
 _SLACK = 1 << 18  # bytes more than the estimate
 _SAMPLE = 8  # rows whose text tells the length of all
 _LITTLE = 1 << 16  # bytes of a text that is written aside and copied
 _SMALL = 1 << 20  # of a text that is not worth an estimate
+_TURN = 1 << 22  # bytes of a matrix that one call writes, so that signals are heard between
 _PART = 1 << 21  # bytes of a matrix that are worth a thread
 _FLOAT_THREADS = 1  # that write float text: two measured no faster
 _NOT_FINITE = "row {} has a value that is not finite: JSON has no such numbers"
@@ -75,6 +76,7 @@ class _Writer:
         self.base64, self.before, self.behind, self.threads = base64, before, behind, threads
         self.rows, self.width = values.shape
         self.row_bytes = self.width * values.itemsize
+        self.stop = Stop()
         self.kind = TYPES[values.dtype.kind]
         self.source = pointer(values)
         bound = lib.ec_response_rows_bound(self.rows, self.width, self.kind, base64)
@@ -104,7 +106,7 @@ class _Writer:
     def write(self) -> int:
         """Write all rows and return where they end."""
         parts = self.divide()
-        run([partial(self.fill, part) for part in parts], len(parts))
+        run([partial(self.fill, part) for part in parts], len(parts), self.stop)
         row, at = 0, self.before
         for part in parts:
             if part.first != row:
@@ -136,10 +138,10 @@ class _Writer:
 
     def fill(self, part: _Part) -> None:
         """Write rows of a part, until they end or there might be no room for one more."""
-        while part.row < part.last:
-            count = min((part.limit - part.at) // self.most, part.last - part.row)
-            if self.exact and part.at == part.start:
-                count = part.last - part.row
+        turn = max(_TURN // max(self.row_bytes, 1), 1)
+        while part.row < part.last and not self.stop.wanted:
+            rest = part.last - part.row
+            count = min(rest if self.exact else (part.limit - part.at) // self.most, rest, turn)
             if count <= 0:
                 break
             written = self.put(part.row, count, self.text.data + part.at)
