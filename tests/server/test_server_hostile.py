@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +26,14 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from starlette.datastructures import Headers
+from test_client_secret import pieces
 
 from embcodec.cli.command import main
 from embcodec.server import app as server_module
 from embcodec.server.app import Endpoint, Limits, RunningServer, create_app, running_server
 from embcodec.server.connection import Connection, PoliteTransport, Stage
+from embcodec.server.guard import Guard
 from embcodec.server.limits import Budget
 from embcodec.server.process import CalmFilter, Server
 from embcodec.server.request import MAX_BODY_BYTES, RefusalError, parse_request
@@ -37,6 +41,7 @@ from embcodec.server.workers import Workers
 from embcodec.text import printable
 
 MODEL = "hash-16"
+KEY = "the-key-of-the-server-0123456789"
 SHORT = 0.4
 ASK = b'{"model": "hash-16", "input": "x"}'
 PATIENT = 30  # seconds that a test waits before it calls a server stuck
@@ -638,7 +643,7 @@ def test_a_key_that_was_meant_to_be_is_never_left_out(
     assert run(main, ["serve", "--api-key-file", str(file)]).exit_code == 0
     monkeypatch.setenv("EMBCODEC_API_KEY", "of-the-variable")
     assert run(main, ["serve", "--allow-host", "a.example", "--stop-seconds", "2", "--connections", "9"]).exit_code == 0
-    assert [call["api_key"] for call in started] == ["of-the-file", "of-the-variable"]
+    assert [call["api_key"].reveal() for call in started] == ["of-the-file", "of-the-variable"]
     assert started[-1]["allow_hosts"] == ("a.example",)
     assert started[-1]["limits"] == Limits(stop_seconds=2, connections=9)
 
@@ -654,6 +659,46 @@ def test_no_frame_of_a_server_keeps_the_key() -> None:
         assert "the-plain-key" not in repr(vars(server))
         assert answered(server, request(ASK, "authorization: Bearer the-plain-key"))[0] == 200
         assert answered(server, request(ASK))[0] == 401
+
+
+@pytest.mark.parametrize("how", ["serve", "running_server", "create_app", "command", "variable", "file"])
+def test_no_frame_of_a_failure_shows_the_key(how: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever ends a server, tracebacks with the variables of each frame of this package are fit to be shown."""
+
+    def fail(*arguments: Any, **named: Any) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(server_module, "Server", fail)
+    monkeypatch.setattr("embcodec.server.routes.Budget", fail if how == "create_app" else Budget)
+    (tmp_path / "key").write_text(KEY + "\n")
+    monkeypatch.setenv("EMBCODEC_API_KEY", KEY)
+    start: dict[str, Callable[[], object]] = {
+        "serve": lambda: server_module.serve(models=[MODEL], port=0, api_key=KEY),
+        "running_server": lambda: running_server([MODEL], api_key=KEY).__enter__(),
+        "create_app": lambda: create_app(Endpoint([MODEL]), api_key=KEY),
+        "command": lambda: main(["serve", "--port", "0", "--api-key", KEY], standalone_mode=False),
+        "variable": lambda: main(["serve", "--port", "0"], standalone_mode=False),
+        "file": lambda: main(["serve", "--port", "0", "--api-key-file", str(tmp_path / "key")], standalone_mode=False),
+    }
+    with pytest.raises(RuntimeError, match="no") as caught:
+        start[how]()
+    package = Path(server_module.__file__).parent
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb) if Path(frame.f_code.co_filename).parent == package]
+    assert frames
+    for frame in frames:
+        for name, value in frame.f_locals.items():
+            assert not any(KEY in text for text in pieces(value)), f"{name} in {frame.f_code.co_qualname}"
+
+
+def test_keys_are_compared_whole() -> None:
+    guard = Guard(api_key=KEY)
+    for given, fits in ((KEY, True), (f" {KEY} ", True), (KEY[:-1], False), (KEY + "x", False), ("", False)):
+        headers = Headers({"authorization": f"Bearer {given}"})
+        if fits:
+            guard.authorize(headers)
+        else:
+            with pytest.raises(RefusalError):
+                guard.authorize(headers)
 
 
 def test_a_client_that_is_gone_when_it_is_refused() -> None:

@@ -7,13 +7,23 @@ import os
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import EXISTING, as_json, example
 
+if TYPE_CHECKING:
+    from ..wire import Secret
+
 _KEY_VARIABLE = "EMBCODEC_API_KEY"
+
+
+def _wrapped(value: str) -> Secret:
+    """Wrap a key before any command sees it."""
+    from ..wire import Secret
+
+    return Secret(value)
 
 
 def _limits(command: Any) -> Any:
@@ -48,8 +58,17 @@ def _limits(command: Any) -> Any:
     "--model", "models", multiple=True, default=("universal-sentence-encoder",), show_default=True, help="Repeatable."
 )
 @click.option("--lenient", is_flag=True, help="Tolerate OpenAI's further fields instead of answering 422.")
-@click.option("--api-key-file", type=EXISTING, help="File with the bearer token to demand, and nothing else.")
-@click.option("--api-key", help=f"The token itself, which other users see in `ps`; better in {_KEY_VARIABLE}.")
+@click.option(
+    "--api-key-file",
+    type=EXISTING,
+    help="File with the bearer token to demand, and nothing else; chmod 600 keeps others from reading it.",
+)
+@click.option(
+    "--api-key",
+    type=_wrapped,
+    metavar="TEXT",
+    help=f"The token itself, which other users see in `ps`; better in {_KEY_VARIABLE}.",
+)
 @click.option(
     "--allow-host",
     "allow_hosts",
@@ -65,7 +84,7 @@ def serve(
     models: tuple[str, ...],
     lenient: bool,
     api_key_file: Path | None,
-    api_key: str | None,
+    api_key: Secret | None,
     allow_hosts: tuple[str, ...],
     as_json: bool,
     **limits: Any,
@@ -101,18 +120,23 @@ def serve(
     )
 
 
-def _key(given: str | None, file: Path | None) -> str | None:
-    """Return the key to demand; one that was meant to be and is empty is bad usage, not a server without a key."""
+def _key(given: Secret | None, file: Path | None) -> Secret | None:
+    """Return the key to demand; one that was meant to be and is empty is bad usage, not a server without a key.
+
+    No variable of a frame holds it as text.
+    """
+    from ..wire import Secret
+
     if given is not None and file is not None:
         raise click.UsageError("give --api-key or --api-key-file, not both")
     if file is not None:
-        origin, key = f"the file {file}", file.read_text(encoding="utf-8").strip()
+        origin, key = f"the file {file}", Secret(file.read_bytes().decode("latin-1"))
     elif given is not None:
         origin, key = "--api-key", given
     elif _KEY_VARIABLE in os.environ:
-        origin, key = f"the environment variable {_KEY_VARIABLE}", os.environ[_KEY_VARIABLE]
+        origin, key = f"the environment variable {_KEY_VARIABLE}", Secret(os.environ[_KEY_VARIABLE])
     else:
         return None
-    if not key.strip():
+    if key.is_blank:
         raise click.UsageError(f"{origin} is empty: to serve without a key leave it out, or unset the variable")
     return key

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..wire import is_loopback
+from ..client import is_loopback
+from ..wire import Secret, is_loopback
 from .endpoint import Endpoint
 from .limits import Limits
 from .model import DEFAULT_MODEL, EmbeddingModel, missing_extra
@@ -31,7 +32,7 @@ def serve(
     port: int = 8000,
     models: Sequence[str | EmbeddingModel] = (DEFAULT_MODEL,),
     lenient: bool = False,
-    api_key: str | None = None,
+    api_key: str | Secret | None = None,
     allow_hosts: Iterable[str] = (),
     limits: Limits | None = None,
     cache_size: int = 65_536,
@@ -46,7 +47,7 @@ def serve(
         Loopback unless told; another host without `api_key` draws a warning in the log.
     models, lenient, cache_size
         As :class:`Endpoint` has them.
-    api_key : str, optional
+    api_key : str or Secret, optional
         Bearer token that requests must carry.
     allow_hosts : iterable of str
         Names that requests may call the server by, and whose pages may ask it, beside those of this machine; ``"*"``
@@ -65,6 +66,7 @@ def serve(
     ValueError
         Where a model is unknown or the key cannot be one.
     """
+    api_key = Secret.wrap(api_key, strip=False)
     granted = limits or Limits()
     is_local = is_loopback(host)
     names = tuple(allow_hosts)
@@ -79,7 +81,6 @@ def serve(
         server = Server(app, granted, log_config=log_config(log_level), log_level=log_level)
         if api_key is None and not is_local:
             _LOG.warning("serving on %s without an API key: whoever reaches this port can use the model", host)
-        del api_key  # of which the application has kept a digest
         address = _address(host, sockets[0])
         _LOG.info("serving on %s (Ctrl-C stops it)", address)
         if announce is not None:
@@ -116,7 +117,7 @@ def running_server(
     *,
     port: int = 0,
     lenient: bool = False,
-    api_key: str | None = None,
+    api_key: str | Secret | None = None,
     allow_hosts: Iterable[str] = (),
     limits: Limits | None = None,
     cache_size: int = 65_536,
@@ -134,11 +135,12 @@ def running_server(
     ...     urllib.request.urlopen(server.base_url + "/health").read()
     b'{"status": "ok", "models": ["hash-256"]}'
     """
+    api_key = Secret.wrap(api_key, strip=False)
     granted = limits or Limits(stop_seconds=5)
     endpoint = Endpoint(models, lenient=lenient, cache_size=cache_size)
     app = create_app(endpoint, api_key=api_key, allow_hosts=allow_hosts, limits=granted)
-    (listener,) = listen("127.0.0.1", port)
     server = Server(app, granted, log_config=None, log_level="warning")
+    (listener,) = listen("127.0.0.1", port)
     thread = threading.Thread(target=server.run, args=([listener],), name="embcodec-server", daemon=True)
     thread.start()
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Iterable
@@ -10,7 +9,8 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from ..wire import is_loopback
+from ..client import is_loopback
+from ..wire import Secret, is_loopback
 from .request import RefusalError
 
 _NAME = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-fA-F:.]+(%\w+)?\]?(:\d+)?")
@@ -27,7 +27,7 @@ class Guard:
     allow_hosts : iterable of str, optional
         Names, beside those of this machine, that ``Host`` may carry and pages may come from; ``"*"`` for all. None:
         ``Host`` is not looked at, and pages may come from the host that they ask.
-    api_key : str, optional
+    api_key : str or Secret, optional
         Bearer token to demand; only its digest is kept.
 
     Raises
@@ -36,17 +36,18 @@ class Guard:
         Where a name is no host's name, or the key is empty or has characters that no header may carry.
     """
 
-    def __init__(self, allow_hosts: Iterable[str] | None = None, api_key: str | None = None) -> None:
+    def __init__(self, allow_hosts: Iterable[str] | None = None, api_key: str | Secret | None = None) -> None:
+        key = api_key = Secret.wrap(api_key, strip=False)
         self._hosts = None if allow_hosts is None else frozenset(_checked(name) for name in allow_hosts)
         self._key = None
-        if api_key is not None:
-            if not isinstance(api_key, str):
-                raise TypeError(f"api_key is a str, not a {type(api_key).__name__}")
-            if not api_key:
+        if key is not None:
+            if not key.is_text:
+                raise TypeError(f"api_key {key.flaw}")
+            if not key:
                 raise ValueError("api_key is empty: leave it out to serve without a key")
-            if not all("!" <= character <= "~" for character in api_key):
-                raise ValueError("api_key has characters that no header may carry")
-            self._key = _digest(api_key)
+            if key.flaw is not None:
+                raise ValueError(f"api_key {key.flaw}")
+            self._key = key.digest()
 
     def admit(self, headers: Headers) -> None:
         """Let a request pass that comes from where it may.
@@ -78,11 +79,13 @@ class Guard:
         RefusalError
             401.
         """
-        if self._key is None:
-            return
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(_digest(key.strip()), self._key):
+        if self._key is not None and not self._fits(headers.get("authorization", "")):
             raise RefusalError(401, {"detail": "Unauthorized"}, {"www-authenticate": "Bearer"})
+
+    def _fits(self, credentials: str) -> bool:
+        """Whether credentials are the key; the time that it takes tells nothing of it."""
+        scheme, _, key = credentials.partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(Secret(key).digest(), self._key or b"")
 
     def _is_known(self, name: str | None, any_name: bool) -> bool:
         if name is None:
@@ -129,7 +132,3 @@ def _checked(name: str) -> str:
     if host is None or not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no host: say a name or an address, such as vectors.example.com")
     return host
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.blake2b(key.encode()).digest()

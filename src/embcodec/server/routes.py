@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ..wire import Secret
 from .endpoint import Endpoint
 from .guard import Guard, check_json
 from .limits import Budget, Limits, Reservation
@@ -173,7 +174,7 @@ async def _on_failure(request: Request, error: Exception) -> Response:
 def create_app(
     endpoint: Endpoint,
     *,
-    api_key: str | None = None,
+    api_key: str | Secret | None = None,
     allow_hosts: Iterable[str] | None = None,
     limits: Limits | None = None,
 ) -> Starlette:
@@ -182,13 +183,14 @@ def create_app(
     Parameters
     ----------
     endpoint : Endpoint
-    api_key : str, optional
+    api_key : str or Secret, optional
         Bearer token that requests must carry.
     allow_hosts : iterable of str, optional
         Names that requests may call the server by, beside those of this machine; by default any.
     limits : Limits, optional
         Its ``bytes_in_flight``; the clocks are those of the server that runs the application.
     """
+    api_key = Secret.wrap(api_key, strip=False)
     guard = Guard(allow_hosts, api_key)
     routes = _Routes(endpoint, guard, Budget((limits or Limits()).bytes_in_flight))
     return Starlette(

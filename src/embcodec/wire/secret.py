@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -30,13 +31,16 @@ class Secret:
     Parameters
     ----------
     value : str
-        Spaces and line breaks around it are dropped. Anything else is taken as well, and told by `flaw`: an exception
-        raised here would hold the key among the variables of its traceback.
+        Spaces and line breaks around it are dropped, or without `strip` a flaw. Anything but text is taken as well, and
+        told by `flaw`: an exception raised here would hold the key among the variables of its traceback.
+    strip : bool
 
     Attributes
     ----------
     flaw : str or None
         Why no header can carry it.
+    is_text : bool
+        Whether it was text at all.
 
     Examples
     --------
@@ -45,32 +49,42 @@ class Secret:
     (Secret(...), 'no such key: [key]')
     """
 
-    __slots__ = ("__mask", "__masked", "__weakref__", "flaw")
+    __slots__ = ("__mask", "__masked", "__weakref__", "flaw", "is_text")
 
-    def __init__(self, value: object) -> None:
+    def __init__(self, value: object, strip: bool = True) -> None:
         self.flaw: str | None = None
         data = b""
+        self.is_text = isinstance(value, str)
         if not isinstance(value, str):
-            self.flaw = f"is {type(value).__name__}, not str"
+            self.flaw = f"is a str, not a {type(value).__name__}"
         else:
-            data = value.strip().encode("utf-8", "surrogatepass")
+            data = (value.strip() if strip else value).encode("utf-8", "surrogatepass")
             if value and not (data and all(0x21 <= byte <= 0x7E for byte in data)):
                 self.flaw = "has characters that no header may carry"
         self.__mask = secrets.token_bytes(len(data))
         self.__masked = bytes(map(xor, data, self.__mask))
 
     @classmethod
-    def wrap(cls, value: str | Secret | None) -> Secret | None:
+    def wrap(cls, value: str | Secret | None, strip: bool = True) -> Secret | None:
         """Return `value` as a secret, None as None."""
-        return value if value is None or isinstance(value, cls) else cls(value)
+        return value if value is None or isinstance(value, cls) else cls(value, strip)
 
     def __bool__(self) -> bool:
         """Whether there is anything in it: an empty key stands for none."""
         return bool(self.__masked) or self.flaw is not None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing in it but white space."""
+        return self.is_text and not self.__masked
+
     def reveal(self) -> str:
         """Return the key."""
         return bytes(map(xor, self.__masked, self.__mask)).decode("utf-8", "surrogatepass")
+
+    def digest(self) -> bytes:
+        """Return what tells it from any other, and does not show it."""
+        return hashlib.blake2b(self.reveal().encode("utf-8", "surrogatepass")).digest()
 
     def redact(self, text: str) -> str:
         """Return `text` with every occurrence of the key blotted out, also as JSON, Python and addresses spell it."""
