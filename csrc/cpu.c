@@ -75,7 +75,10 @@ uint32_t ec_cpu_tiers(void) {
 #elif defined(EC_AARCH64)
 #if defined(EC_HAS_DOTPROD) && defined(__linux__)
 #include <sys/auxv.h>
-static int has_dotprod(void) { return (getauxval(AT_HWCAP) >> 20 & 1) != 0; } /* HWCAP_ASIMDDP */
+static int has_dotprod(void) {
+    const unsigned long has = getauxval(AT_HWCAP);
+    return (has >> 20 & has >> 7 & 1) != 0; /* HWCAP_ASIMDDP, HWCAP_CRC32 */
+}
 #elif defined(EC_HAS_DOTPROD) && (defined(__APPLE__) || defined(__ARM_FEATURE_DOTPROD))
 static int has_dotprod(void) { return 1; } /* every Mac has it, and every machine that this was compiled for */
 #else

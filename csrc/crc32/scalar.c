@@ -18,4 +18,4 @@ EC_SLOTS(crc32, scalar) {
     table->crc32 = ec_crc32_scalar;
 }
 
-EC_INSTALL(crc32, EC_SCALAR(crc32) EC_AVX2(crc32))
+EC_INSTALL(crc32, EC_SCALAR(crc32) EC_AVX2(crc32) EC_DOTPROD(crc32))

@@ -1,4 +1,4 @@
-"""The CRC-32 of zlib and zip, at the speed of memory where the machine multiplies polynomials."""
+"""The CRC-32 of zlib and zip, at the speed of memory where the machine multiplies polynomials, or has instructions for this one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .core import lib, pointer
 
-_FAST = lib.EC_ISA_AVX2 | lib.EC_ISA_AVX512
+_FAST = lib.EC_ISA_AVX2 | lib.EC_ISA_AVX512 | lib.EC_ISA_DOTPROD
 
 
 def crc32(array: NDArray[Any], so_far: int = 0) -> int:
