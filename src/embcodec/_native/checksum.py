@@ -1,4 +1,4 @@
-"""The CRC-32 of zlib and zip, at the speed of memory where the machine multiplies polynomials, or has instructions for this one."""
+"""The CRC-32 of zlib and zip, at the speed of memory where the machine has instructions for it, or for polynomials."""
 
 from __future__ import annotations
 
