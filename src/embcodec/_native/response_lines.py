@@ -11,12 +11,11 @@ from .core import ffi, lib, pointer, reason
 from .response_layout import FORMAT, TYPES, Layout
 from .response_reader import words_in_list, words_of_kind, words_of_width
 
-ANSWER: int = lib.EC_LINE_ANSWER
 REFUSED: int = lib.EC_LINE_REFUSED
 NO_OBJECT: int = lib.EC_LINE_NO_OBJECT
 WIDTH: int = lib.EC_LINE_WIDTH
 _LINE_FIELDS = 12
-TOKENS = 9  # the fields from there on
+KIND, TOKENS = 5, 9  # the fields from there on
 _STRICT_ALIKE = (lib.EC_BAD_CHARACTER, lib.EC_BAD_NUMBER, lib.EC_TRUNCATED, lib.EC_TRAILING)
 _LEAST_LINES, _MOST_LINES = 64, 4096
 

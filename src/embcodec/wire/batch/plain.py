@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._native.response_hints import misread
-from ..._native.response_lines import ANSWER, NO_OBJECT, REFUSED, TOKENS, WIDTH, LineReader, is_no_json
+from ..._native.response_lines import KIND, NO_OBJECT, REFUSED, TOKENS, WIDTH, LineReader, is_no_json
 from ...embeddings import Embeddings
 from ..decoder import Decoder
 from ..service import Usage
@@ -77,18 +77,20 @@ class PlainLines:
         self.most = min(2 * self.most, _MOST_LINES)
         if not len(found):
             return None
-        lines = found[:, :TOKENS].tolist()
+        lines = found[:, :KIND].tolist()
+        failed = found[:, KIND].nonzero()[0]
+        faults = dict(zip(failed.tolist(), found[failed, KIND:TOKENS].tolist(), strict=True))
         ids: list[str | None] = []
         twins: list[int] = []
-        begin = offset
-        for place, (end, rows, id_start, id_end, escaped, kind, *fault) in enumerate(lines):
+        for place, (end, rows, id_start, id_end, escaped) in enumerate(lines):
             number += 1
             custom_id = None
             if id_end >= 0:
                 quoted = text[offset + id_start : offset + id_end]
                 custom_id = json.loads(quoted) if escaped else quoted[1:-1].decode()
-            if kind != ANSWER:
-                self._note(number, text[begin : offset + end - 1], custom_id, kind, *fault)
+            if place in faults:
+                begin = lines[place - 1][0] if place else 0
+                self._note(number, text[offset + begin : offset + end - 1], custom_id, *faults[place])
             elif rows and custom_id is not None and (line := answered.setdefault(custom_id, number)) != number:
                 self.errors.append_fault(number, custom_id, words_of_twin(custom_id, line))
                 twins.append(place)
@@ -96,7 +98,6 @@ class PlainLines:
                 ids.append(custom_id)
             else:
                 ids += [custom_id] * rows
-            begin = offset + end
         file.seek(start + lines[-1][0])
         if twins:
             answers = np.ones(len(found), bool)
