@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._native.response_hints import misread
+from ..._native.response_layout import LIST
 from ..._native.response_lines import KIND, NO_OBJECT, REFUSED, TOKENS, WIDTH, LineReader, is_no_json
 from ...embeddings import Embeddings
 from ..decoder import Decoder
