@@ -44,8 +44,11 @@ lint: $(VENV)/.test $(VENV)/.lint lint-c
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every C file, every compiler at hand, the cross compiler for AArch64 among them; no warning passes.
+# Every C file: its form, and every compiler at hand, the cross compiler for AArch64 among them; no warning passes.
+C_FILES = $$(find csrc tests benchmarks fuzz -name '*.[ch]' -not -path '*/build/*')
 lint-c:
+	@if test -x $(BIN)/clang-format; then echo "lint-c: clang-format"; $(BIN)/clang-format --dry-run --Werror $(C_FILES); \
+	    else echo "lint-c: no $(BIN)/clang-format here, skipped"; fi
 	@for compiler in gcc clang aarch64-linux-gnu-gcc; do \
 	    command -v $$compiler >/dev/null || { echo "lint-c: no $$compiler here, skipped"; continue; }; \
 	    echo "lint-c: $$compiler"; \

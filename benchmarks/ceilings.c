@@ -62,7 +62,8 @@ static double bandwidth(const uint8_t *p, size_t n, int threads) {
     share other = {p + part, part, times, &both};
     pthread_t thread;
     double best = 0;
-    if (threads == 2 && (pthread_barrier_init(&both, NULL, 2) != 0 || pthread_create(&thread, NULL, read_rounds, &other) != 0))
+    if (threads == 2 &&
+        (pthread_barrier_init(&both, NULL, 2) != 0 || pthread_create(&thread, NULL, read_rounds, &other) != 0))
         return 0;
     for (int round = 0; round < ROUNDS; round++) {
         if (threads == 2) pthread_barrier_wait(&both);
@@ -77,6 +78,7 @@ static double bandwidth(const uint8_t *p, size_t n, int threads) {
 }
 
 /* A kernel of twelve chains; OP(x) is an instruction that depends on x. */
+/* clang-format off */
 #define CHAIN(OP, x) x = OP(x); __asm__ volatile("" : "+v"(x))
 #define PORT(name, OP)                                                                                        \
     TARGET static uint64_t name(size_t times) {                                                               \
@@ -90,6 +92,7 @@ static double bandwidth(const uint8_t *p, size_t n, int threads) {
         }                                                                                                     \
         return (uint64_t)_mm512_reduce_add_epi64(a ^ b ^ c ^ d ^ e ^ g ^ h ^ i ^ j ^ l ^ m ^ n);              \
     }
+/* clang-format on */
 #define XOR(x) _mm512_xor_si512(x, k)
 #define ADD(x) _mm512_add_epi64(x, k)
 #define POPCNT(x) _mm512_popcnt_epi64(x)
@@ -145,14 +148,16 @@ int main(void) {
     for (int threads = 1; threads <= 2; threads++) {
         printf(",\n \"read_GB_per_s%s\": {", threads == 1 ? "" : "_two_threads");
         for (int i = 0; i < 5; i++)
-            printf("%s\"%s\": %.1f", i ? ", " : "", names[i], bandwidth(memory, sizes[i] / 1024 * 1024, threads) * 1e-9);
+            printf("%s\"%s\": %.1f", i ? ", " : "", names[i],
+                   bandwidth(memory, sizes[i] / 1024 * 1024, threads) * 1e-9);
         printf("}");
     }
     const struct {
         const char *name;
         uint64_t (*kernel)(size_t);
-    } ports[] = {{"vpxorq", port_xor},     {"vpaddq", port_add},         {"vpopcntq", port_popcnt}, {"vpermb", port_vpermb},
-                 {"vpshufb", port_vpshufb}, {"vpdpbusd", port_dpbusd}, {"vfmadd", port_fma}};
+    } ports[] = {{"vpxorq", port_xor},    {"vpaddq", port_add},      {"vpopcntq", port_popcnt},
+                 {"vpermb", port_vpermb}, {"vpshufb", port_vpshufb}, {"vpdpbusd", port_dpbusd},
+                 {"vfmadd", port_fma}};
     printf(",\n \"instructions_G_per_s\": {");
     for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++)
         printf("%s\"%s\": %.2f", i ? ", " : "", ports[i].name, instructions(ports[i].kernel) * 1e-9);

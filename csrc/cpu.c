@@ -4,9 +4,7 @@
 #if defined(EC_X86_64)
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
-static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) {
-    __cpuidex((int *)out, (int)leaf, (int)subleaf);
-}
+static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) { __cpuidex((int *)out, (int)leaf, (int)subleaf); }
 static uint64_t enabled_states(void) { return _xgetbv(0); }
 #else
 #include <cpuid.h>

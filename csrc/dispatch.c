@@ -11,10 +11,8 @@ static const struct {
     const char *name;
     uint32_t tier;
 } TIERS[] = {
-    {.name = "scalar", .tier = EC_ISA_SCALAR},
-    {.name = "avx2", .tier = EC_ISA_AVX2},
-    {.name = "avx512", .tier = EC_ISA_AVX512},
-    {.name = "neon", .tier = EC_ISA_NEON},
+    {.name = "scalar", .tier = EC_ISA_SCALAR},   {.name = "avx2", .tier = EC_ISA_AVX2},
+    {.name = "avx512", .tier = EC_ISA_AVX512},   {.name = "neon", .tier = EC_ISA_NEON},
     {.name = "dotprod", .tier = EC_ISA_DOTPROD},
 };
 

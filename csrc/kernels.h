@@ -41,8 +41,8 @@ typedef struct ec_kernels {
     uint32_t (*max_abs_bits_f32)(const void *values, int64_t count);
     void (*dequantize_scaled_f32)(const uint8_t *codes, int64_t count, uint8_t flip, float scale, void *values);
     void (*dequantize_unit_f32)(const uint8_t *codes, int64_t count, int32_t is_signed, void *values);
-    void (*dequantize_ranges_f32)(const uint8_t *codes, int64_t count, uint8_t flip, const void *first, const void *step,
-                                  void *values);
+    void (*dequantize_ranges_f32)(const uint8_t *codes, int64_t count, uint8_t flip, const void *first,
+                                  const void *step, void *values);
     /* crc32: the remainder so far, with those bytes behind it */
     uint32_t (*crc32)(uint32_t remainder, const uint8_t *bytes, int64_t n);
     /* hadamard: count is a power of two */

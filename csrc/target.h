@@ -6,7 +6,8 @@
 #include <string.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#error "the services' bytes are little-endian and are moved as they are: a big-endian machine needs kernels that swap them"
+#error \
+    "the services' bytes are little-endian and are moved as they are: a big-endian machine needs kernels that swap them"
 #endif
 
 /* Products and sums are rounded one by one, unless a kernel asks for a fused step: for compilers that take no
@@ -30,8 +31,8 @@
  * The rest of the file, and every other file, keeps the baseline flags. NEON is the baseline of AArch64. */
 #define EC_PRAGMA(text) _Pragma(#text)
 #define EC_AVX2_FEATURES "avx2,pclmul,fma,f16c,bmi,bmi2,lzcnt,popcnt"
-#define EC_AVX512_FEATURES                                                                                   \
-    "avx2,pclmul,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi,"            \
+#define EC_AVX512_FEATURES                                                                               \
+    "avx2,pclmul,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi," \
     "avx512vbmi2,avx512vnni,avx512bitalg,avx512vpopcntdq,gfni"
 
 /* The dot products of Armv8.2, where the compiler has them for a region, or for all. */
@@ -47,7 +48,7 @@
 #endif
 
 #if (defined(EC_X86_64) || defined(EC_AARCH64)) && defined(__clang__)
-#define EC_TARGET_REGION(features)                                                                           \
+#define EC_TARGET_REGION(features) \
     EC_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define EC_TARGET_END EC_PRAGMA(clang attribute pop)
 #elif (defined(EC_X86_64) || defined(EC_AARCH64)) && defined(__GNUC__)

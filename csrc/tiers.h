@@ -16,23 +16,21 @@
 
 #include "target.h"
 
-#define EC_SLOTS(family, tier)                               \
+#define EC_SLOTS(family, tier)                                 \
     void ec_slots_##family##_##tier(struct ec_kernels *table); \
     void ec_slots_##family##_##tier(struct ec_kernels *table)
 
-#define EC_INSTALL(family, tiers)                                     \
-    void ec_##family##_install(struct ec_kernels *table, uint32_t tier); \
+#define EC_INSTALL(family, tiers)                                         \
+    void ec_##family##_install(struct ec_kernels *table, uint32_t tier);  \
     void ec_##family##_install(struct ec_kernels *table, uint32_t tier) { \
-        switch (tier) {                                               \
-            tiers                                                     \
-        }                                                             \
+        switch (tier) { tiers }                                           \
     }
 
-#define EC_LAY(isa, family, tier)                                  \
-    case isa: {                                                    \
-        void ec_slots_##family##_##tier(struct ec_kernels *table); \
-        ec_slots_##family##_##tier(table);                         \
-        break;                                                     \
+#define EC_LAY(isa, family, tier)                                   \
+    case isa: {                                                     \
+        void ec_slots_##family##_##tier(struct ec_kernels * table); \
+        ec_slots_##family##_##tier(table);                          \
+        break;                                                      \
     }
 
 #define EC_SCALAR(family) EC_LAY(EC_ISA_SCALAR, family, scalar)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ways_out_columns
 
 import embcodec as ec
-import ways_out_columns
 from embcodec import CodeMismatchError, DecodeError, Embeddings, Scale, StorageError, quantize, truncate
 from embcodec.client.order import Order, make_order
 from embcodec.client.settings import make_settings

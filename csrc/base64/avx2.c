@@ -37,9 +37,8 @@ EC_INLINE __m256i encode_block(__m256i bytes_u8x32) {
     __m256i sixes_u8x32 = _mm256_or_si256(a_c_u16x16, b_d_u16x16);
 
     /* The distance to the character goes by range: 0..25 -> class 13, 26..51 -> 0, then one class each for 52 to 63. */
-    const __m256i distances_i8x32 =
-        twice('a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,
-              '0' - 52, '+' - 62, '/' - 63, 'A', 0, 0);
+    const __m256i distances_i8x32 = twice('a' - 26, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52, '0' - 52,
+                                          '0' - 52, '0' - 52, '0' - 52, '0' - 52, '+' - 62, '/' - 63, 'A', 0, 0);
     __m256i classes_u8x32 = _mm256_subs_epu8(sixes_u8x32, _mm256_set1_epi8(51));
     __m256i upper_u8x32 = _mm256_cmpgt_epi8(_mm256_set1_epi8(26), sixes_u8x32);
     classes_u8x32 = _mm256_or_si256(classes_u8x32, _mm256_and_si256(upper_u8x32, _mm256_set1_epi8(13)));
@@ -48,8 +47,7 @@ EC_INLINE __m256i encode_block(__m256i bytes_u8x32) {
 
 static void encode_avx2(const uint8_t *bytes, int64_t n, uint8_t *text) {
     int64_t i = 0;
-    for (; i + 24 <= n; i += 24, text += 32)
-        _mm256_storeu_si256((__m256i *)text, encode_block(load_24(bytes + i)));
+    for (; i + 24 <= n; i += 24, text += 32) _mm256_storeu_si256((__m256i *)text, encode_block(load_24(bytes + i)));
     if (i == n) return;
     if (n < 24) {
         ec_base64_encode_scalar(bytes, n, text);
@@ -76,8 +74,8 @@ typedef struct {
 EC_INLINE alphabet alphabet_of(int32_t flags) {
     alphabet a;
     bool urlsafe = (flags & EC_BASE64_URLSAFE) != 0;
-    a.refused_by_lower_u8x32 = twice(0x35, 0x31, 0x31, 0x31, 0x31, 0x31, 0x31, 0x31, 0x31, 0x31, 0x33, 0x7a, 0x7b, 0x5b,
-                                     0x7b, 0x3a);
+    a.refused_by_lower_u8x32 =
+        twice(0x35, 0x31, 0x31, 0x31, 0x31, 0x31, 0x31, 0x31, 0x31, 0x31, 0x33, 0x7a, 0x7b, 0x5b, 0x7b, 0x3a);
     a.refused_by_upper_u8x32 = twice(0x10, 0x10, urlsafe ? 0x20 : 0x01, 0x02, 0x04, urlsafe ? 0x40 : 0x08, 0x04, 0x08,
                                      0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x10);
     a.distances_i8x32 = twice(0, 0, urlsafe ? 62 - '-' : 62 - '+', 52 - '0', -'A', -'A', 26 - 'a', 26 - 'a', 0, 0,
@@ -92,9 +90,9 @@ EC_INLINE __m256i decode_values(__m256i text_u8x32, const alphabet *a, __m256i *
     __m256i lower_u8x32 = _mm256_and_si256(text_u8x32, nibble);
     __m256i special_u8x32 = _mm256_and_si256(_mm256_cmpeq_epi8(text_u8x32, a->special_u8x32), _mm256_set1_epi8(8));
     __m256i distances_i8x32 = _mm256_shuffle_epi8(a->distances_i8x32, _mm256_or_si256(upper_u8x32, special_u8x32));
-    *bad_u8x32 = _mm256_or_si256(*bad_u8x32,
-                                 _mm256_and_si256(_mm256_shuffle_epi8(a->refused_by_lower_u8x32, lower_u8x32),
-                                                  _mm256_shuffle_epi8(a->refused_by_upper_u8x32, upper_u8x32)));
+    *bad_u8x32 =
+        _mm256_or_si256(*bad_u8x32, _mm256_and_si256(_mm256_shuffle_epi8(a->refused_by_lower_u8x32, lower_u8x32),
+                                                     _mm256_shuffle_epi8(a->refused_by_upper_u8x32, upper_u8x32)));
     return _mm256_add_epi8(text_u8x32, distances_i8x32);
 }
 

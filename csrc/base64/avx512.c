@@ -11,10 +11,10 @@ EC_TARGET_AVX512
  *  vpmultishiftqb  ??aaaaaa  ??bbbbbb  ??cccccc  ??dddddd     from bits 10, 4, 22, 16 of the group
  *  vpermb          the characters: it looks at six bits of an index only */
 EC_INLINE __m512i encode_block(__m512i bytes_u8x64) {
-    const __m512i spread_u8x64 = _mm512_set_epi8(
-        46, 47, 45, 46, 43, 44, 42, 43, 40, 41, 39, 40, 37, 38, 36, 37, 34, 35, 33, 34, 31, 32, 30, 31, 28, 29, 27, 28,
-        25, 26, 24, 25, 22, 23, 21, 22, 19, 20, 18, 19, 16, 17, 15, 16, 13, 14, 12, 13, 10, 11, 9, 10, 7, 8, 6, 7, 4, 5,
-        3, 4, 1, 2, 0, 1);
+    const __m512i spread_u8x64 =
+        _mm512_set_epi8(46, 47, 45, 46, 43, 44, 42, 43, 40, 41, 39, 40, 37, 38, 36, 37, 34, 35, 33, 34, 31, 32, 30, 31,
+                        28, 29, 27, 28, 25, 26, 24, 25, 22, 23, 21, 22, 19, 20, 18, 19, 16, 17, 15, 16, 13, 14, 12, 13,
+                        10, 11, 9, 10, 7, 8, 6, 7, 4, 5, 3, 4, 1, 2, 0, 1);
     const __m512i shifts_u8x64 = _mm512_set1_epi64(0x3036242a1016040a);
     const __m512i characters_u8x64 = _mm512_loadu_si512(ec_base64_characters);
     __m512i groups_u32x16 = _mm512_permutexvar_epi8(spread_u8x64, bytes_u8x64);
@@ -24,8 +24,7 @@ EC_INLINE __m512i encode_block(__m512i bytes_u8x64) {
 
 static void encode_avx512(const uint8_t *bytes, int64_t n, uint8_t *text) {
     int64_t i = 0;
-    for (; i + 64 <= n; i += 48, text += 64)
-        _mm512_storeu_si512(text, encode_block(_mm512_loadu_si512(bytes + i)));
+    for (; i + 64 <= n; i += 48, text += 64) _mm512_storeu_si512(text, encode_block(_mm512_loadu_si512(bytes + i)));
     for (; i < n; i += 48, text += 64) {
         int64_t rest = n - i < 48 ? n - i : 48;
         __m512i block_u8x64 = encode_block(_mm512_maskz_loadu_epi8(_bzhi_u64(~0ull, (uint32_t)rest), bytes + i));
@@ -46,10 +45,10 @@ EC_INLINE __m512i decode_values(__m512i text_u8x64, __m512i low_u8x64, __m512i h
  *  vpmaddwd     00000000aaaaaabbbbbbccccccdddddd              ab * 4096 + cd in 32 bits
  *  vpermb       aaaaaabb  bbbbcccc  ccdddddd                  bytes 2, 1, 0 of each group, side by side */
 EC_INLINE __m512i decode_block(__m512i values_u8x64) {
-    const __m512i pack_u8x64 = _mm512_set_epi8(
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 61, 62, 56, 57, 58, 52, 53, 54, 48, 49, 50, 44, 45, 46,
-        40, 41, 42, 36, 37, 38, 32, 33, 34, 28, 29, 30, 24, 25, 26, 20, 21, 22, 16, 17, 18, 12, 13, 14, 8, 9, 10,
-        4, 5, 6, 0, 1, 2);
+    const __m512i pack_u8x64 =
+        _mm512_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 61, 62, 56, 57, 58, 52, 53, 54, 48, 49, 50,
+                        44, 45, 46, 40, 41, 42, 36, 37, 38, 32, 33, 34, 28, 29, 30, 24, 25, 26, 20, 21, 22, 16, 17, 18,
+                        12, 13, 14, 8, 9, 10, 4, 5, 6, 0, 1, 2);
     __m512i pairs_u16x32 = _mm512_maddubs_epi16(values_u8x64, _mm512_set1_epi32(0x01400140));
     __m512i groups_u32x16 = _mm512_madd_epi16(pairs_u16x32, _mm512_set1_epi32(0x00011000));
     return _mm512_permutexvar_epi8(pack_u8x64, groups_u32x16);

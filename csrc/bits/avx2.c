@@ -12,14 +12,12 @@
 EC_TARGET_AVX2
 
 EC_INLINE __m256i eights_in_order(uint32_t flags) {
-    return flags & EC_BITS_LSB ? _mm256_set_epi64x(0x0f0e0d0c0b0a0908, 0x0706050403020100, 0x0f0e0d0c0b0a0908,
-                                                   0x0706050403020100)
-                               : _mm256_set_epi64x(0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f,
-                                                   0x0001020304050607);
+    return flags & EC_BITS_LSB
+               ? _mm256_set_epi64x(0x0f0e0d0c0b0a0908, 0x0706050403020100, 0x0f0e0d0c0b0a0908, 0x0706050403020100)
+               : _mm256_set_epi64x(0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607);
 }
 
-EC_INLINE int pack(const void *values, int64_t count, float threshold, int inclusive, uint32_t flags,
-                   uint8_t *packed) {
+EC_INLINE int pack(const void *values, int64_t count, float threshold, int inclusive, uint32_t flags, uint8_t *packed) {
     const char *from = values;
     const __m256 threshold_f32x8 = _mm256_set1_ps(threshold);
     const __m256i eights = eights_in_order(flags), fours = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
@@ -35,8 +33,7 @@ EC_INLINE int pack(const void *values, int64_t count, float threshold, int inclu
                                                    : _mm256_cmp_ps(x, threshold_f32x8, _CMP_GT_OQ));
             poison[i] = _mm256_fmadd_ps(x, _mm256_setzero_ps(), poison[i]); /* x * 0: NaN where x is not finite */
         }
-        __m256i set_u8x32 =
-            _mm256_packs_epi16(_mm256_packs_epi32(set[0], set[1]), _mm256_packs_epi32(set[2], set[3]));
+        __m256i set_u8x32 = _mm256_packs_epi16(_mm256_packs_epi32(set[0], set[1]), _mm256_packs_epi32(set[2], set[3]));
         set_u8x32 = _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(set_u8x32, fours), eights);
         uint32_t word = (uint32_t)_mm256_movemask_epi8(set_u8x32) ^ offset;
         memcpy(packed + done / 8, &word, 4);

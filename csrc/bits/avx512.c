@@ -20,9 +20,7 @@ EC_INLINE __m512i order_u8x64(uint32_t flags) {
     return _mm512_set1_epi64((long long)(flags & EC_BITS_LSB ? KEEP_BITS : REVERSE_BITS));
 }
 
-EC_INLINE __m512i offset_u8x64(uint32_t flags) {
-    return _mm512_set1_epi8((char)(flags & EC_BITS_OFFSET ? 0x80 : 0));
-}
+EC_INLINE __m512i offset_u8x64(uint32_t flags) { return _mm512_set1_epi8((char)(flags & EC_BITS_OFFSET ? 0x80 : 0)); }
 
 EC_INLINE uint64_t first_bits(int64_t n) { return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1; }
 
@@ -40,8 +38,7 @@ EC_INLINE uint64_t compare_64(const char *values, uint64_t used, __m512 threshol
     return word;
 }
 
-EC_INLINE int pack(const void *values, int64_t count, float threshold, int inclusive, uint32_t flags,
-                   uint8_t *packed) {
+EC_INLINE int pack(const void *values, int64_t count, float threshold, int inclusive, uint32_t flags, uint8_t *packed) {
     const char *from = values;
     const __m512 threshold_f32x16 = _mm512_set1_ps(threshold);
     const __m512i order = order_u8x64(flags), offset = offset_u8x64(flags);

@@ -12,7 +12,7 @@
 #include "results.h"
 
 enum ec_base64_flags {
-    EC_BASE64_URLSAFE = 1,   /* '-' and '_' instead of '+' and '/' */
+    EC_BASE64_URLSAFE = 1,    /* '-' and '_' instead of '+' and '/' */
     EC_BASE64_NO_PADDING = 2, /* the padding may be missing as a whole */
 };
 

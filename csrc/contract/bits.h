@@ -9,7 +9,7 @@ enum ec_bits {
     EC_BITS_LSB = 1,       /* the first dimension is bit 0 of its byte; else bit 7 */
     EC_BITS_INCLUSIVE = 2, /* a bit is set for x >= threshold; else for x > threshold */
     EC_BITS_OFFSET = 4,    /* bytes are stored as int8(byte - 128), that is byte ^ 0x80 */
-    EC_BITS_FINITE = 8,     /* NaN and Infinity are refused; else a NaN gives 0 */
+    EC_BITS_FINITE = 8,    /* NaN and Infinity are refused; else a NaN gives 0 */
 };
 
 /* On EC_NOT_FINITE `consumed` is the element's offset in the matrix. `capacity` counts the output's elements. */

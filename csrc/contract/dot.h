@@ -8,7 +8,7 @@
 
 enum ec_dot_limit {
     EC_DOT_MAX_DIMENSION = 65536, /* 128 * 128 * dimension stays within 2^30 */
-    EC_DOT_BLOCK = 256,            /* most rows a panel */
+    EC_DOT_BLOCK = 256,           /* most rows a panel */
 };
 
 /* scores[r], float32, of one query with each row. */

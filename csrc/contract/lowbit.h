@@ -8,27 +8,27 @@
  * what 64 dimensions of the result take of each of `inner` values, zero where there are not so many. */
 typedef struct {
     int64_t dimension;
-    int32_t bits;              /* 1, 2 or 4 */
-    int32_t dense;             /* whether panels take all dimensions, not 64 each */
-    ec_array levels;           /* (2^bits,), ascending, for values of unit variance */
-    ec_array thresholds;       /* (2^bits - 1,), between them */
-    ec_array patterns;         /* uint8 (2^bits,): the bits of each level */
-    ec_array center;           /* (dimension,) */
-    ec_array factors;          /* (rounds, dimension): see ec_rotate_f32 */
+    int32_t bits;        /* 1, 2 or 4 */
+    int32_t dense;       /* whether panels take all dimensions, not 64 each */
+    ec_array levels;     /* (2^bits,), ascending, for values of unit variance */
+    ec_array thresholds; /* (2^bits - 1,), between them */
+    ec_array patterns;   /* uint8 (2^bits,): the bits of each level */
+    ec_array center;     /* (dimension,) */
+    ec_array factors;    /* (rounds, dimension): see ec_rotate_f32 */
     int32_t rounds;
-    ec_array panels;           /* (ceil(dimension / 64), 64, or dimension where dense, 64) */
-    int64_t directions;        /* a multiple of 64, only beside panels; 0: none of what follows */
-    ec_array along;            /* (directions / 64, dimension, 64): V, orthonormal, before the panels' map T */
-    ec_array turned;           /* likewise: T V */
-    ec_array added;            /* (ceil(dimension / 64), directions, 64): diag(gains - 1) (T V)^T */
-    ec_array weights;          /* (directions,): 1 / gains - gains */
+    ec_array panels;    /* (ceil(dimension / 64), 64, or dimension where dense, 64) */
+    int64_t directions; /* a multiple of 64, only beside panels; 0: none of what follows */
+    ec_array along;     /* (directions / 64, dimension, 64): V, orthonormal, before the panels' map T */
+    ec_array turned;    /* likewise: T V */
+    ec_array added;     /* (ceil(dimension / 64), directions, 64): diag(gains - 1) (T V)^T */
+    ec_array weights;   /* (directions,): 1 / gains - gains */
 } ec_lowbit_scheme;
 
 /* What coding reads and fills; `capacity` is the rows that scales, lengths and squares each have room for. */
 typedef struct {
-    const void *values;        /* float32 (rows, dimension) */
+    const void *values; /* float32 (rows, dimension) */
     int64_t values_count;
-    void *scratch;             /* 64-byte aligned */
+    void *scratch; /* 64-byte aligned */
     int64_t scratch_bytes;
     void *packed;
     int64_t packed_bytes;

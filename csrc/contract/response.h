@@ -45,19 +45,19 @@ enum ec_scan_stage {
 };
 
 typedef struct {
-    int64_t offset;              /* the next byte to read */
-    int64_t lists;               /* lists of rows met so far: of twin keys the last one counts */
-    int64_t skip_lists;          /* set by the caller: pass over that many of them first */
+    int64_t offset;               /* the next byte to read */
+    int64_t lists;                /* lists of rows met so far: of twin keys the last one counts */
+    int64_t skip_lists;           /* set by the caller: pass over that many of them first */
     int64_t list_start, list_end; /* the list that counts so far, brackets included; -1 where there is none */
-    int64_t rows;                /* found in that list so far */
-    int64_t in_place;            /* of them with an index that is their position */
-    int64_t unindexed;           /* of them without an index */
-    int64_t until;               /* set by the caller: stop before the first row from this offset on; 0 for none */
+    int64_t rows;                 /* found in that list so far */
+    int64_t in_place;             /* of them with an index that is their position */
+    int64_t unindexed;            /* of them without an index */
+    int64_t until;                /* set by the caller: stop before the first row from this offset on; 0 for none */
     int32_t rows_keys, item_keys; /* set by the caller */
-    int32_t strict;              /* set by the caller: check the grammar inside vectors too, and allow twin vectors */
-    int32_t stage;               /* enum ec_scan_stage; zero at first */
-    int32_t level;               /* keys of the path passed, at the object being read */
-    int32_t kind;                /* enum ec_vector_kind of the list's first row */
+    int32_t strict;               /* set by the caller: check the grammar inside vectors too, and allow twin vectors */
+    int32_t stage;                /* enum ec_scan_stage; zero at first */
+    int32_t level;                /* keys of the path passed, at the object being read */
+    int32_t kind;                 /* enum ec_vector_kind of the list's first row */
 } ec_response_cursor;
 
 /* Read on until `capacity` rows are found and another one follows, or one follows that starts at `until` or behind it

@@ -7,24 +7,24 @@
 
 enum ec_status {
     EC_OK = 0,
-    EC_BAD_CHARACTER = 1,  /* a byte outside the alphabet or the grammar */
-    EC_BAD_PADDING = 2,    /* base64: padding missing, misplaced, or with stray bits */
-    EC_BAD_LENGTH = 3,     /* not the length that the rows must have */
-    EC_TRUNCATED = 4,      /* the text ends too early */
-    EC_BAD_NUMBER = 5,     /* not a JSON number */
+    EC_BAD_CHARACTER = 1,   /* a byte outside the alphabet or the grammar */
+    EC_BAD_PADDING = 2,     /* base64: padding missing, misplaced, or with stray bits */
+    EC_BAD_LENGTH = 3,      /* not the length that the rows must have */
+    EC_TRUNCATED = 4,       /* the text ends too early */
+    EC_BAD_NUMBER = 5,      /* not a JSON number */
     EC_NUMBER_TOO_LONG = 6, /* more than EC_MAX_NUMBER bytes */
-    EC_OUT_OF_RANGE = 7,   /* does not fit the type: float32 overflow, int8 200 */
-    EC_NOT_INTEGRAL = 8,   /* a fraction where an integer is wanted */
-    EC_NOT_FINITE = 9,     /* NaN or Infinity, as text or as value */
-    EC_NULL_ELEMENT = 10,  /* null where a number is wanted */
-    EC_TOO_DEEP = 11,      /* nested deeper than EC_MAX_DEPTH */
-    EC_BAD_STRING = 12,    /* a control character or a bad escape in a JSON string */
+    EC_OUT_OF_RANGE = 7,    /* does not fit the type: float32 overflow, int8 200 */
+    EC_NOT_INTEGRAL = 8,    /* a fraction where an integer is wanted */
+    EC_NOT_FINITE = 9,      /* NaN or Infinity, as text or as value */
+    EC_NULL_ELEMENT = 10,   /* null where a number is wanted */
+    EC_TOO_DEEP = 11,       /* nested deeper than EC_MAX_DEPTH */
+    EC_BAD_STRING = 12,     /* a control character or a bad escape in a JSON string */
     EC_BAD_UTF8 = 13,
-    EC_NO_CAPACITY = 14,   /* the caller's buffer is too small */
-    EC_WRONG_KIND = 15,    /* a JSON value of another kind than wanted */
-    EC_DUPLICATE = 16,     /* an index given twice */
-    EC_TRAILING = 17,      /* something follows the end */
-    EC_BAD_ARGUMENT = 18,   /* arrays smaller than the numbers beside them say, or numbers out of range */
+    EC_NO_CAPACITY = 14,  /* the caller's buffer is too small */
+    EC_WRONG_KIND = 15,   /* a JSON value of another kind than wanted */
+    EC_DUPLICATE = 16,    /* an index given twice */
+    EC_TRAILING = 17,     /* something follows the end */
+    EC_BAD_ARGUMENT = 18, /* arrays smaller than the numbers beside them say, or numbers out of range */
 };
 
 enum ec_limit {
@@ -47,8 +47,8 @@ enum ec_type {
 
 /* An array that may come from a file, with what it has room for: sizes that do not go together are EC_BAD_ARGUMENT. */
 typedef struct {
-    const void *items;         /* NULL where there is none */
-    int64_t count;             /* of elements */
+    const void *items; /* NULL where there is none */
+    int64_t count;     /* of elements */
 } ec_array;
 
 #endif

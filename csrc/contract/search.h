@@ -17,13 +17,13 @@ enum ec_search_family {
     EC_DOT_U1 = 1,     /* tables of ec_dot_u1_tables x bits */
     EC_DOT_I8 = 2,     /* int8 x int8, or uint8 with flip = 0x80 */
     EC_DOT_F32 = 3,    /* float32 x float32, or x codes by way of `decode` */
-    EC_USER_TILE = 4,   /* `tile`: plain rows in, float32 out */
+    EC_USER_TILE = 4,  /* `tile`: plain rows in, float32 out */
 };
 
 enum ec_search_decode {
     EC_DECODE_NONE = 0,
     EC_DECODE_I8 = 1, /* code (after flip) to float32 */
-    EC_DECODE_U1 = 2,  /* bits, first dimension highest, to -1 and +1; 8 * width dimensions */
+    EC_DECODE_U1 = 2, /* bits, first dimension highest, to -1 and +1; 8 * width dimensions */
 };
 
 /* The cost of a raw score s of query q and row r (float32, each operation rounded; no fused steps):
@@ -44,10 +44,10 @@ enum ec_search_metric {
 };
 
 enum ec_search_lengths {
-    EC_LENGTH_NONE = 0,    /* no lengths are wanted, or row_squares gives them */
-    EC_LENGTH_F32 = 1,     /* of float32 rows */
-    EC_LENGTH_I8 = 2,      /* value = step * (code + centre), code after flip */
-    EC_LENGTH_RANGES = 3,   /* value = steps[d] * code + offsets[d], code after flip */
+    EC_LENGTH_NONE = 0,   /* no lengths are wanted, or row_squares gives them */
+    EC_LENGTH_F32 = 1,    /* of float32 rows */
+    EC_LENGTH_I8 = 2,     /* value = step * (code + centre), code after flip */
+    EC_LENGTH_RANGES = 3, /* value = steps[d] * code + offsets[d], code after flip */
 };
 
 typedef void (*ec_user_tile)(const void *queries, int64_t n_queries, const void *rows, int64_t n_rows, int64_t width,
@@ -66,9 +66,9 @@ typedef struct {
     const void *weight;              /* float32 (n_queries,), or NULL for 1 */
 
     const void *rows;
-    int64_t row_stride; /* bytes */
-    int64_t n_rows;     /* below 2^32 - 1 */
-    const void *mask;   /* one bit a row, lowest first, set for rows that count; NULL for all */
+    int64_t row_stride;    /* bytes */
+    int64_t n_rows;        /* below 2^32 - 1 */
+    const void *mask;      /* one bit a row, lowest first, set for rows that count; NULL for all */
     const void *selection; /* int64: the rows to take, ascending; negative or equal to the former: skipped; NULL: all */
     int64_t n_selected;
     int64_t selection_stride; /* 0: one selection for all queries; else elements from one query's to the next */

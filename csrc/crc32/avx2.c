@@ -45,9 +45,7 @@ static uint32_t crc32(uint32_t remainder, const uint8_t *bytes, int64_t n) {
     return ec_crc32_scalar(reduce(x0, by_128), bytes, n);
 }
 
-EC_SLOTS(crc32, avx2) {
-    table->crc32 = crc32;
-}
+EC_SLOTS(crc32, avx2) { table->crc32 = crc32; }
 
 EC_TARGET_END
 #endif

@@ -22,9 +22,7 @@ static uint32_t crc32(uint32_t remainder, const uint8_t *bytes, int64_t n) {
     return remainder;
 }
 
-EC_SLOTS(crc32, dotprod) {
-    table->crc32 = crc32;
-}
+EC_SLOTS(crc32, dotprod) { table->crc32 = crc32; }
 
 EC_TARGET_END
 #else

@@ -14,8 +14,6 @@ uint32_t ec_crc32_scalar(uint32_t remainder, const uint8_t *bytes, int64_t n) {
     return remainder;
 }
 
-EC_SLOTS(crc32, scalar) {
-    table->crc32 = ec_crc32_scalar;
-}
+EC_SLOTS(crc32, scalar) { table->crc32 = ec_crc32_scalar; }
 
 EC_INSTALL(crc32, EC_SCALAR(crc32) EC_AVX2(crc32) EC_DOTPROD(crc32))

@@ -51,7 +51,8 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
             float x[16] = {0};
             memcpy(x, row + d * 4, (size_t)(dimension - d >= 16 ? 64 : (dimension - d) * 4));
             const __m256d a_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x)), b_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 4));
-            const __m256d c_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 8)), e_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 12));
+            const __m256d c_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 8)),
+                          e_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 12));
             p0_f64x4 = _mm256_fmadd_pd(a_f64x4, a_f64x4, p0_f64x4); /* the square is exact: fused or not is the same */
             p1_f64x4 = _mm256_fmadd_pd(b_f64x4, b_f64x4, p1_f64x4);
             p2_f64x4 = _mm256_fmadd_pd(c_f64x4, c_f64x4, p2_f64x4);

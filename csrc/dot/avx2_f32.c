@@ -106,13 +106,13 @@ EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_st
     }
 }
 
-typedef void block_function(const uint8_t *query, int64_t query_stride, const float *panel, int64_t dimension, int64_t c,
-                            int64_t end_class, float *totals, int64_t totals_stride);
+typedef void block_function(const uint8_t *query, int64_t query_stride, const float *panel, int64_t dimension,
+                            int64_t c, int64_t end_class, float *totals, int64_t totals_stride);
 
-#define BLOCK(Q)                                                                                                       \
-    static void block_##Q(const uint8_t *query, int64_t query_stride, const float *panel, int64_t dimension,           \
-                          int64_t c, int64_t end_class, float *totals, int64_t totals_stride) {                        \
-        block(Q, query, query_stride, panel, dimension, c, end_class, totals, totals_stride);                          \
+#define BLOCK(Q)                                                                                             \
+    static void block_##Q(const uint8_t *query, int64_t query_stride, const float *panel, int64_t dimension, \
+                          int64_t c, int64_t end_class, float *totals, int64_t totals_stride) {              \
+        block(Q, query, query_stride, panel, dimension, c, end_class, totals, totals_stride);                \
     }
 BLOCK(1)
 BLOCK(2)

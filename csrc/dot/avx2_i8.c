@@ -6,8 +6,8 @@
 EC_TARGET_AVX2
 
 enum {
-    TILE_QUERIES = 4,    /* 2 x 4 sums, 2 vectors of rows, 1 of a query and 1 of products, of 16 registers */
-    CHUNK_PAIRS = 512,   /* most pairs a chunk: 16 KB of a strip, in the first-level cache with four queries' 8 KB */
+    TILE_QUERIES = 4,  /* 2 x 4 sums, 2 vectors of rows, 1 of a query and 1 of products, of 16 registers */
+    CHUNK_PAIRS = 512, /* most pairs a chunk: 16 KB of a strip, in the first-level cache with four queries' 8 KB */
     PAIR_BYTES = 2 * EC_STRIP
 };
 
@@ -45,8 +45,8 @@ static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
                 for (int i = 0; i < 8; i++) {
                     const int64_t r = first + half * 8 + i;
                     codes[i] = r < n_rows
-                                   ? _mm_xor_si128(flip_u8x16, load_16((const uint8_t *)rows + r * stride_bytes + d,
-                                                                       dimension - d))
+                                   ? _mm_xor_si128(flip_u8x16,
+                                                   load_16((const uint8_t *)rows + r * stride_bytes + d, dimension - d))
                                    : _mm_setzero_si128();
                 }
                 transpose_u16x8(codes);
@@ -105,13 +105,13 @@ EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_st
     if (n_queries > 3) put(scores + 3 * scores_stride, n_rows, first, q3);
 }
 
-typedef void block_function(const uint8_t *query, int64_t query_stride, const uint8_t *panel, int64_t n_pairs, int first,
-                            int32_t *scores, int64_t scores_stride, int64_t n_rows);
+typedef void block_function(const uint8_t *query, int64_t query_stride, const uint8_t *panel, int64_t n_pairs,
+                            int first, int32_t *scores, int64_t scores_stride, int64_t n_rows);
 
-#define BLOCK(Q)                                                                                                       \
-    static void block_##Q(const uint8_t *query, int64_t query_stride, const uint8_t *panel, int64_t n_pairs,           \
-                          int first, int32_t *scores, int64_t scores_stride, int64_t n_rows) {                         \
-        block(Q, query, query_stride, panel, n_pairs, first, scores, scores_stride, n_rows);                           \
+#define BLOCK(Q)                                                                                             \
+    static void block_##Q(const uint8_t *query, int64_t query_stride, const uint8_t *panel, int64_t n_pairs, \
+                          int first, int32_t *scores, int64_t scores_stride, int64_t n_rows) {               \
+        block(Q, query, query_stride, panel, n_pairs, first, scores, scores_stride, n_rows);                 \
     }
 BLOCK(1)
 BLOCK(2)
@@ -155,14 +155,14 @@ static void dot_i8_rows(const void *query, const void *rows, int64_t stride_byte
         int64_t d = 0;
         for (; d + 32 <= whole; d += 32) {
             a_i32x8 = _mm256_add_epi32(a_i32x8, products(load_16(row + d, 16), flip_u8x16, load_16(codes + d, 16)));
-            b_i32x8 = _mm256_add_epi32(
-                b_i32x8, products(load_16(row + d + 16, 16), flip_u8x16, load_16(codes + d + 16, 16)));
+            b_i32x8 =
+                _mm256_add_epi32(b_i32x8, products(load_16(row + d + 16, 16), flip_u8x16, load_16(codes + d + 16, 16)));
         }
         if (d < whole)
             a_i32x8 = _mm256_add_epi32(a_i32x8, products(load_16(row + d, 16), flip_u8x16, load_16(codes + d, 16)));
         if (whole < dimension)
-            b_i32x8 = _mm256_add_epi32(b_i32x8,
-                                       products(load_16(row + whole, dimension - whole), flip_u8x16, rest_i8x16));
+            b_i32x8 =
+                _mm256_add_epi32(b_i32x8, products(load_16(row + whole, dimension - whole), flip_u8x16, rest_i8x16));
         scores[r] = sum_i32x8(_mm256_add_epi32(a_i32x8, b_i32x8));
     }
 }

@@ -12,8 +12,9 @@ EC_INLINE void pack_vector(const uint8_t *rows, int64_t stride_bytes, int64_t n_
         __m512i words_u32x16[16];
 #pragma GCC unroll 16
         for (int r = 0; r < 16; r++)
-            words_u32x16[r] = _mm512_xor_si512(
-                flip_u8x64, _mm512_maskz_loadu_epi8(r < n_rows ? valid : 0, rows + (r < n_rows ? r : 0) * stride_bytes + d));
+            words_u32x16[r] =
+                _mm512_xor_si512(flip_u8x64, _mm512_maskz_loadu_epi8(r < n_rows ? valid : 0,
+                                                                     rows + (r < n_rows ? r : 0) * stride_bytes + d));
         ec_transpose_u32x16(words_u32x16);
         const int64_t n_words = ec_min_i64((row_bytes - d + 3) / 4, 16);
         if (n_words == 16) {

@@ -45,7 +45,8 @@ EC_INLINE void ec_transpose_u32x16(__m512i v[16]) {
     }
     /* t[4 g + j] lane l: word 4 l + j of rows 4 g .. 4 g + 3 */
     for (int j = 0; j < 4; j++) {
-        __m512i low_even = _mm512_shuffle_i32x4(t[j], t[4 + j], 0x88), low_odd = _mm512_shuffle_i32x4(t[j], t[4 + j], 0xdd);
+        __m512i low_even = _mm512_shuffle_i32x4(t[j], t[4 + j], 0x88),
+                low_odd = _mm512_shuffle_i32x4(t[j], t[4 + j], 0xdd);
         __m512i high_even = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0x88);
         __m512i high_odd = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0xdd);
         v[j] = _mm512_shuffle_i32x4(low_even, high_even, 0x88);

@@ -73,7 +73,8 @@ EC_INLINE void block(const int n_vectors, const int n_queries, const uint8_t *qu
                      const uint8_t *panel, int64_t dimension, int64_t c, int64_t end_class, float *scores,
                      int64_t scores_stride, __mmask16 last_lanes) {
     const vectors zero = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-    vectors t0 = get_total(n_vectors, scores, last_lanes, c == 0), t1 = zero, t2 = zero, t3 = zero, t4 = zero, t5 = zero;
+    vectors t0 = get_total(n_vectors, scores, last_lanes, c == 0), t1 = zero, t2 = zero, t3 = zero, t4 = zero,
+            t5 = zero;
     if (n_queries > 1) t1 = get_total(n_vectors, scores + scores_stride, last_lanes, c == 0);
     if (n_queries > 2) t2 = get_total(n_vectors, scores + 2 * scores_stride, last_lanes, c == 0);
     if (n_queries > 3) t3 = get_total(n_vectors, scores + 3 * scores_stride, last_lanes, c == 0);
@@ -112,11 +113,11 @@ EC_INLINE void block(const int n_vectors, const int n_queries, const uint8_t *qu
 typedef void block_function(const uint8_t *query, int64_t query_stride, const uint8_t *panel, int64_t dimension,
                             int64_t c, int64_t end_class, float *scores, int64_t scores_stride, __mmask16 last_lanes);
 
-#define BLOCK(V, Q)                                                                                                    \
-    static void block_##V##x##Q(const uint8_t *query, int64_t query_stride, const uint8_t *panel, int64_t dimension,   \
-                                int64_t c, int64_t end_class, float *scores, int64_t scores_stride,                    \
-                                __mmask16 last_lanes) {                                                                \
-        block(V, Q, query, query_stride, panel, dimension, c, end_class, scores, scores_stride, last_lanes);           \
+#define BLOCK(V, Q)                                                                                                  \
+    static void block_##V##x##Q(const uint8_t *query, int64_t query_stride, const uint8_t *panel, int64_t dimension, \
+                                int64_t c, int64_t end_class, float *scores, int64_t scores_stride,                  \
+                                __mmask16 last_lanes) {                                                              \
+        block(V, Q, query, query_stride, panel, dimension, c, end_class, scores, scores_stride, last_lanes);         \
     }
 #define BLOCKS(V) BLOCK(V, 1) BLOCK(V, 2) BLOCK(V, 3) BLOCK(V, 4) BLOCK(V, 5) BLOCK(V, 6)
 BLOCKS(1)
@@ -132,8 +133,8 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
     const int64_t query_stride = prepared_stride(dimension), n_classes = ec_min_i64(dimension, EC_CLASSES);
     const int64_t class_bytes = ec_class_size(dimension, 0) * STRIP_ROWS * 4;
     const int64_t piece = class_bytes * n_classes <= PIECE_BYTES ? n_classes
-                          : class_bytes * 2 > PIECE_BYTES         ? 1
-                                                                  : PIECE_BYTES / class_bytes;
+                          : class_bytes * 2 > PIECE_BYTES        ? 1
+                                                                 : PIECE_BYTES / class_bytes;
     const int64_t n_calls = ((n_rows + STRIP_ROWS - 1) / STRIP_ROWS) * ((n_classes + piece - 1) / piece) *
                             ((n_queries + TILE_QUERIES - 1) / TILE_QUERIES);
     const uint8_t *queries = (const uint8_t *)prepared + first_query * query_stride, *strip = panel;
@@ -145,10 +146,9 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
             const int64_t start = ec_class_start(dimension, c);
             for (int64_t q = 0; q < n_queries; q += TILE_QUERIES) {
                 const int64_t n = ec_min_i64(n_queries - q, TILE_QUERIES);
-                BLOCK_OF[n_vectors - 1][n - 1](queries + q * query_stride + start * 4, query_stride,
-                                               strip + start * n_vectors * 64, dimension, c,
-                                               ec_min_i64(c + piece, n_classes), scores + q * scores_stride + r,
-                                               scores_stride, last_lanes);
+                BLOCK_OF[n_vectors - 1][n - 1](
+                    queries + q * query_stride + start * 4, query_stride, strip + start * n_vectors * 64, dimension, c,
+                    ec_min_i64(c + piece, n_classes), scores + q * scores_stride + r, scores_stride, last_lanes);
                 ec_ahead_step(&hint);
             }
         }

@@ -1,7 +1,8 @@
 /* A few float32 queries against plain rows: six rows by up to four queries at a time, a lane being a partial sum.
  *
- * To pack a row costs as much as to meet half a dozen queries, so that few are better off without. Six rows (long ones: a
- * piece of them) stay in the first-level cache while all queries go by, and what memory brings in meanwhile is asked for line by line:
+ * To pack a row costs as much as to meet half a dozen queries, so that few are better off without. Six rows (long ones:
+ * a piece of them) stay in the first-level cache while all queries go by, and what memory brings in meanwhile is asked
+ * for line by line:
  *
  *     rows r .. r+5  x  queries 0..3 | 4..7 | 8..11 | 12..15        each step asks for a share of rows r+6 .. r+11
  *
@@ -15,7 +16,7 @@ EC_TARGET_AVX512
 enum {
     PASS_ROWS = 6,
     PASS_QUERIES = EC_LINE_GROUP, /* 6 x 4 sums, 4 vectors of queries and 1 of a row: 29 of the 32 registers */
-    PIECE_LINES = 72, /* most lines of six rows at a time: 27 of the 48 KB of the first-level cache */
+    PIECE_LINES = 72,             /* most lines of six rows at a time: 27 of the 48 KB of the first-level cache */
     AHEAD = 24 << 10,
     MOST_QUERIES = 16 /* up to so many this beats packing */
 };

@@ -14,7 +14,7 @@ EC_TARGET_AVX512
 enum {
     PASS_ROWS = 4,
     PASS_QUERIES = EC_LINE_GROUP,
-    AHEAD = 16 << 10,  /* bytes: rows of a few passes, in the first-level cache */
+    AHEAD = 16 << 10, /* bytes: rows of a few passes, in the first-level cache */
     MOST_QUERIES = 64 /* up to so many this beats packing */
 };
 
@@ -107,8 +107,8 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
         ec_touch touch = ec_touch_from(first + AHEAD, PASS_ROWS * stride_bytes, PASS_ROWS * dimension, n_steps);
         for (int64_t q = 0; q < n_queries; q += PASS_QUERIES, query += PASS_QUERIES * lines.n_lines * 64) {
             int32_t *out = scores + q * scores_stride + r;
-#define PASS(N, S)                                                                                                     \
-    pass(N, S, row, query, &lines, flip_u8x64, &touch, corrections + q, there, out, scores_stride,                     \
+#define PASS(N, S)                                                                                 \
+    pass(N, S, row, query, &lines, flip_u8x64, &touch, corrections + q, there, out, scores_stride, \
          S && sums ? sums + r : NULL, S && sumsq ? sumsq + r : NULL)
             const int squares = (sums != NULL || sumsq != NULL) && q == 0;
             switch (ec_min_i64(n_queries - q, PASS_QUERIES) * 2 + squares) {

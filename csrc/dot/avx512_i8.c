@@ -13,8 +13,8 @@ enum {
     STRIP_VECTORS = 4,
     STRIP_ROWS = STRIP_VECTORS * EC_LANES,
     TILE_QUERIES = 6, /* 4 x 6 sums, 4 vectors of rows and 1 of a query fill 29 of the 32 registers */
-    QUERY_HEAD = 4,    /* bytes before a prepared query's codes: its correction */
-    CHUNK_WORDS = 144  /* most words a chunk: 64 rows of it are 36 of the 48 KB of the first-level cache */
+    QUERY_HEAD = 4,   /* bytes before a prepared query's codes: its correction */
+    CHUNK_WORDS = 144 /* most words a chunk: 64 rows of it are 36 of the 48 KB of the first-level cache */
 };
 
 /* A prepared query: correction (int32) | codes | zeros up to a whole number of words | gap. The codes are aligned to
@@ -40,7 +40,8 @@ static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimen
 
 static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                         void *panel) {
-    static const ec_word_order ascending = {.start = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, .step = 16};
+    static const ec_word_order ascending = {.start = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                                            .step = 16};
     ec_dot_pack_words_avx512(rows, stride_bytes, n_rows, dimension, flip ^ SIGN, STRIP_VECTORS, &ascending, panel);
 }
 
@@ -101,8 +102,8 @@ EC_INLINE void block(const int n_vectors, const int n_queries, const uint8_t *qu
         panel += n_vectors * 64;
     } while (codes < end); /* n_words >= 1 */
     put_sums(n_vectors, scores, last_lanes, query, first, q0);
-#define PUT(n)                                                                                                         \
-    if (n_queries > n)                                                                                                 \
+#define PUT(n)         \
+    if (n_queries > n) \
     put_sums(n_vectors, scores + n * scores_stride, last_lanes, query + n * query_stride, first, q##n)
     PUT(1);
     PUT(2);
@@ -115,11 +116,11 @@ EC_INLINE void block(const int n_vectors, const int n_queries, const uint8_t *qu
 typedef void block_function(const uint8_t *query, int64_t query_stride, const uint8_t *codes, const uint8_t *panel,
                             int64_t n_words, int first, int32_t *scores, int64_t scores_stride, __mmask16 last_lanes);
 
-#define BLOCK(V, Q)                                                                                                    \
-    static void block_##V##x##Q(const uint8_t *query, int64_t query_stride, const uint8_t *codes,                      \
-                                const uint8_t *panel, int64_t n_words, int first, int32_t *scores,                     \
-                                int64_t scores_stride, __mmask16 last_lanes) {                                         \
-        block(V, Q, query, query_stride, codes, panel, n_words, first, scores, scores_stride, last_lanes);             \
+#define BLOCK(V, Q)                                                                                        \
+    static void block_##V##x##Q(const uint8_t *query, int64_t query_stride, const uint8_t *codes,          \
+                                const uint8_t *panel, int64_t n_words, int first, int32_t *scores,         \
+                                int64_t scores_stride, __mmask16 last_lanes) {                             \
+        block(V, Q, query, query_stride, codes, panel, n_words, first, scores, scores_stride, last_lanes); \
     }
 #define BLOCKS(V) BLOCK(V, 1) BLOCK(V, 2) BLOCK(V, 3) BLOCK(V, 4) BLOCK(V, 5) BLOCK(V, 6)
 BLOCKS(1)

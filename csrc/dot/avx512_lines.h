@@ -86,7 +86,8 @@ EC_INLINE __m512 ec_add_classes_f32x16(const __m512i *partials) {
     ec_transpose_u32x16(classes_u32x16); /* a lane is now a sum of its own */
     __m512 sums_f32x16 = _mm512_setzero_ps();
 #pragma GCC unroll 16
-    for (int c = 0; c < EC_CLASSES; c++) sums_f32x16 = _mm512_add_ps(sums_f32x16, _mm512_castsi512_ps(classes_u32x16[c]));
+    for (int c = 0; c < EC_CLASSES; c++)
+        sums_f32x16 = _mm512_add_ps(sums_f32x16, _mm512_castsi512_ps(classes_u32x16[c]));
     return sums_f32x16;
 }
 

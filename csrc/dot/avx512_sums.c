@@ -71,7 +71,7 @@ void ec_sumsq_f32_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows,
         for (int i = 0; i < 2 && dimension % 16; i++) {
             const __m512 x_f32x16 = _mm512_maskz_loadu_ps(ec_lanes_below(dimension % 16), row[i] + whole);
             ec_add_squares(_mm512_castps512_ps256(x_f32x16), _mm512_extractf32x8_ps(x_f32x16, 1), &low_f64x8[i],
-                        &high_f64x8[i]);
+                           &high_f64x8[i]);
         }
         for (int64_t i = 0; i < n; i++) sums[r + i] = ec_halve_f64x8x2(low_f64x8[i], high_f64x8[i]);
     }

@@ -1,8 +1,8 @@
-/* int8 dots with sdot of Armv8.2: four products of bytes a lane, added to its 32 bits. In tiles a lane is a row, whose codes
- * lie four by four; the rest of the family, and of every other, is NEON's.
+/* int8 dots with sdot of Armv8.2: four products of bytes a lane, added to its 32 bits. In tiles a lane is a row, whose
+ * codes lie four by four; the rest of the family, and of every other, is NEON's.
  *
  *     row 0  a0 a1 a2 a3 | a4 ...              group 0: a0..a3 of rows 0 .. 15, 64 bytes; group 1: a4..a7; ...
- *     row 1  b0 b1 b2 b3 | b4 ...              the last group filled up with zeros                                    */
+ *     row 1  b0 b1 b2 b3 | b4 ...              the last group filled up with zeros */
 #include "neon_i8.h"
 
 #if defined(EC_HAS_DOTPROD)
@@ -54,7 +54,5 @@ EC_INLINE ec_sums_i32x16 add_group(ec_sums_i32x16 sums, const uint8_t *group, co
 
 EC_TARGET_END
 
-EC_SLOTS(dot, dotprod) {
-    lay_i8(table);
-}
+EC_SLOTS(dot, dotprod) { lay_i8(table); }
 #endif

@@ -11,12 +11,17 @@ EC_INLINE int32x4_t add_low(int32x4_t sums, int8x16_t a, int8x16_t b) {
     return vpadalq_s16(sums, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
 }
 
-EC_INLINE int32x4_t add_high(int32x4_t sums, int8x16_t a, int8x16_t b) { return vpadalq_s16(sums, vmull_high_s8(a, b)); }
+EC_INLINE int32x4_t add_high(int32x4_t sums, int8x16_t a, int8x16_t b) {
+    return vpadalq_s16(sums, vmull_high_s8(a, b));
+}
 
-EC_INLINE int32x4_t add_products(int32x4_t sums, int8x16_t a, int8x16_t b) { return add_high(add_low(sums, a, b), a, b); }
+EC_INLINE int32x4_t add_products(int32x4_t sums, int8x16_t a, int8x16_t b) {
+    return add_high(add_low(sums, a, b), a, b);
+}
 
-/* Eight rows of 16 codes to eight vectors, vector i the codes 2 i and 2 i + 1 of each row. A round interleaves row i with
- * row i + 4: of a pair's address (row, column), six bits, it makes that address rotated by one; three rounds exchange both. */
+/* Eight rows of 16 codes to eight vectors, vector i the codes 2 i and 2 i + 1 of each row. A round interleaves row i
+ * with row i + 4: of a pair's address (row, column), six bits, it makes that address rotated by one; three rounds
+ * exchange both. */
 EC_INLINE void transpose_u16x8(uint16x8_t v[8]) {
     for (int round = 0; round < 3; round++) {
         uint16x8_t mixed[8];

@@ -119,7 +119,8 @@ static void dot_f32_rows(const void *query, const void *rows, int64_t stride_byt
         vectors partial = zeros();
         float lanes[EC_CLASSES];
         int64_t d = 0;
-        for (; d + 16 <= dimension; d += 16) partial = add_products(partial, load_16(row + d * 4), load_16(values + d * 4));
+        for (; d + 16 <= dimension; d += 16)
+            partial = add_products(partial, load_16(row + d * 4), load_16(values + d * 4));
         if (d < dimension) {
             uint8_t a[64] = {0}, b[64] = {0};
             memcpy(a, row + d * 4, (size_t)(dimension - d) * 4);

@@ -154,7 +154,8 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 }
 
 /* A few queries (up to EC_DOT_FEW) with plain rows, as dot_i8_rows one by one, to scores[q * scores_stride + r]; where
- * `sums` and `sumsq` are not NULL also what sum_i8 and sumsq_i8 give. `prepared` is scratch of ec_dot_i8_prepared_bytes(). */
+ * `sums` and `sumsq` are not NULL also what sum_i8 and sumsq_i8 give. `prepared` is scratch of
+ * ec_dot_i8_prepared_bytes(). */
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
                        int32_t *sumsq, void *prepared) {

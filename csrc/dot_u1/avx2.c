@@ -32,8 +32,8 @@ static void load_columns(const uint8_t *rows, int64_t stride_bytes, int64_t r, i
         for (int k = 0; k < 16; k++) {
             const uint8_t *low = rows + (r + k < n_rows ? r + k : r) * stride_bytes + i;
             const uint8_t *high = rows + (r + 16 + k < n_rows ? r + 16 + k : r) * stride_bytes + i;
-            v[k] = _mm256_inserti128_si256(_mm256_castsi128_si256(load_16(low, width - i)),
-                                           load_16(high, width - i), 1);
+            v[k] =
+                _mm256_inserti128_si256(_mm256_castsi128_si256(load_16(low, width - i)), load_16(high, width - i), 1);
         }
         transpose_u8x16(v);
         for (int k = 0; k < 16 && i + k < at + count; k++)
@@ -87,8 +87,8 @@ EC_INLINE void add_some(int n_queries, const uint8_t *tables, int64_t query_byte
     if (n_queries > 1) add_sums(totals[1], other_sums, count);
 }
 
-static void add_piece(int n_queries, const uint8_t *tables, int64_t query_bytes, const uint8_t *columns,
-                      int64_t count, int32_t totals[2][EC_COLUMN]) {
+static void add_piece(int n_queries, const uint8_t *tables, int64_t query_bytes, const uint8_t *columns, int64_t count,
+                      int32_t totals[2][EC_COLUMN]) {
     if (n_queries == 1)
         add_some(1, tables, query_bytes, columns, count, totals);
     else

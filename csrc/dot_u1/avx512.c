@@ -176,7 +176,8 @@ enum {
  *
  * Behind the last byte all tables are biases. */
 static void split_tables(const uint8_t *tables, int64_t quads, __m512i *out) {
-    const __m512i high_u64x8 = _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13), low_u64x8 = _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15);
+    const __m512i high_u64x8 = _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13),
+                  low_u64x8 = _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15);
     for (int64_t j = 0; j < quads; j += 2) {
         const __m512i a = _mm512_loadu_si512(tables + j * 64);
         const __m512i b = j + 1 < quads ? _mm512_loadu_si512(tables + j * 64 + 64) : _mm512_set1_epi8((char)128);
@@ -224,7 +225,8 @@ EC_INLINE void add_columns(const int n_columns, const __m512i *columns, const __
 #pragma GCC unroll 8
     for (int c = 0; c < n_columns; c++) {
         const __m512i shifted = _mm512_srli_epi32(columns[c], 4);
-        const __m512i high_u8x64 = _mm512_ternarylogic_epi32(shifted, nibble, table, 0xea); /* (shifted & nibble) | table */
+        const __m512i high_u8x64 =
+            _mm512_ternarylogic_epi32(shifted, nibble, table, 0xea); /* (shifted & nibble) | table */
         const __m512i low_u8x64 = _mm512_ternarylogic_epi32(columns[c], nibble, table, 0xea);
         add_fours(&sums_i32x16[c % 2 * 2], _mm512_permutexvar_epi8(high_u8x64, tables[2 * c]));
         add_fours(&sums_i32x16[c % 2 * 2 + 1], _mm512_permutexvar_epi8(low_u8x64, tables[2 * c + 1]));

@@ -39,7 +39,8 @@ EC_INLINE void ec_tile_columns(const void *prepared, int64_t n_queries, const vo
             int32_t totals[2][EC_COLUMN] = {{0}};
             for (int64_t at = 0; at < width; at += EC_PIECE)
                 add_piece(n, (const uint8_t *)prepared + q * query_bytes + 32 * at, query_bytes,
-                          (const uint8_t *)panel + r * width + EC_COLUMN * at, ec_min_i64(width - at, EC_PIECE), totals);
+                          (const uint8_t *)panel + r * width + EC_COLUMN * at, ec_min_i64(width - at, EC_PIECE),
+                          totals);
             for (int i = 0; i < n; i++)
                 memcpy(scores + (q + i) * scores_stride + r, totals[i],
                        (size_t)ec_min_i64(n_rows - r, EC_COLUMN) * sizeof *scores);

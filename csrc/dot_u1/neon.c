@@ -91,8 +91,8 @@ EC_INLINE void add_some(int n_queries, const uint8_t *tables, int64_t query_byte
     if (n_queries > 1) add_sums(totals[1], other_sums, count);
 }
 
-static void add_piece(int n_queries, const uint8_t *tables, int64_t query_bytes, const uint8_t *columns,
-                      int64_t count, int32_t totals[2][EC_COLUMN]) {
+static void add_piece(int n_queries, const uint8_t *tables, int64_t query_bytes, const uint8_t *columns, int64_t count,
+                      int32_t totals[2][EC_COLUMN]) {
     if (n_queries == 1)
         add_some(1, tables, query_bytes, columns, count, totals);
     else

@@ -16,8 +16,7 @@ static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
 /* One query's score: its tables at the row's nibbles, high nibble of a byte first, each less its bias of 128. */
 static int32_t dot_u1(const uint8_t *tables, const uint8_t *row, int64_t width) {
     int32_t sum = 0;
-    for (int64_t i = 0; i < width; i++, tables += 32)
-        sum += tables[row[i] >> 4] + tables[16 + (row[i] & 15)] - 2 * 128;
+    for (int64_t i = 0; i < width; i++, tables += 32) sum += tables[row[i] >> 4] + tables[16 + (row[i] & 15)] - 2 * 128;
     return sum;
 }
 

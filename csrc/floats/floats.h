@@ -54,13 +54,14 @@ EC_INLINE uint32_t ec_narrow(uint32_t bits, ec_small_float form, uint32_t *beyon
     /* below the normal numbers a sum with a float whose last place is theirs does the rounding */
     const uint32_t last_place = (uint32_t)(127 + 1 - form.bias + cut) << 23;
     const float sum = ec_float_of_bits(magnitude) + ec_float_of_bits(last_place);
-    const uint32_t code =
-        magnitude < (uint32_t)(128 - form.bias) << 23 ? ec_bits_of_float(sum) - last_place : normal;
+    const uint32_t code = magnitude < (uint32_t)(128 - form.bias) << 23 ? ec_bits_of_float(sum) - last_place : normal;
     *beyond |= code > form.most;
     return sign | code;
 }
 
-EC_INLINE uint64_t ec_swap_u64(uint64_t x) { return (uint64_t)ec_swap_u32((uint32_t)x) << 32 | ec_swap_u32((uint32_t)(x >> 32)); }
+EC_INLINE uint64_t ec_swap_u64(uint64_t x) {
+    return (uint64_t)ec_swap_u32((uint32_t)x) << 32 | ec_swap_u32((uint32_t)(x >> 32));
+}
 
 /* The bits of the float32 nearest to a float64, and those of the float64 that a float32 is. */
 EC_INLINE uint32_t ec_round_f64(uint64_t bits) {
@@ -76,37 +77,37 @@ EC_INLINE uint64_t ec_extend_f32(uint32_t bits) {
     return wide;
 }
 
-#define EC_LOOP_ROUND_F64(swapped)                                                                           \
-    for (int64_t i = 0; i < count; i++) {                                                                    \
-        uint64_t wide;                                                                                       \
-        memcpy(&wide, bytes + 8 * i, 8);                                                                     \
-        const uint32_t rounded = ec_round_f64(swapped(wide));                                                \
-        memcpy(out + 4 * i, &rounded, 4);                                                                    \
+#define EC_LOOP_ROUND_F64(swapped)                            \
+    for (int64_t i = 0; i < count; i++) {                     \
+        uint64_t wide;                                        \
+        memcpy(&wide, bytes + 8 * i, 8);                      \
+        const uint32_t rounded = ec_round_f64(swapped(wide)); \
+        memcpy(out + 4 * i, &rounded, 4);                     \
     }
 
-#define EC_LOOP_EXTEND_F32(swapped)                                                                          \
-    for (int64_t i = 0; i < count; i++) {                                                                    \
-        uint32_t narrow;                                                                                     \
-        memcpy(&narrow, in + 4 * i, 4);                                                                      \
-        const uint64_t wide = swapped(ec_extend_f32(narrow));                                                \
-        memcpy(bytes + 8 * i, &wide, 8);                                                                     \
+#define EC_LOOP_EXTEND_F32(swapped)                           \
+    for (int64_t i = 0; i < count; i++) {                     \
+        uint32_t narrow;                                      \
+        memcpy(&narrow, in + 4 * i, 4);                       \
+        const uint64_t wide = swapped(ec_extend_f32(narrow)); \
+        memcpy(bytes + 8 * i, &wide, 8);                      \
     }
 
 /* Elements of two bytes and of one. */
-#define EC_LOOP_WIDEN(type, swapped, form)                                                                   \
-    for (int64_t i = 0; i < count; i++) {                                                                    \
-        type code;                                                                                           \
-        memcpy(&code, bytes + i * (int64_t)sizeof code, sizeof code);                                        \
-        const uint32_t wide = ec_widen(swapped(code), form);                                                 \
-        memcpy(out + 4 * i, &wide, 4);                                                                       \
+#define EC_LOOP_WIDEN(type, swapped, form)                            \
+    for (int64_t i = 0; i < count; i++) {                             \
+        type code;                                                    \
+        memcpy(&code, bytes + i * (int64_t)sizeof code, sizeof code); \
+        const uint32_t wide = ec_widen(swapped(code), form);          \
+        memcpy(out + 4 * i, &wide, 4);                                \
     }
 
-#define EC_LOOP_NARROW(type, swapped, form)                                                                  \
-    for (int64_t i = 0; i < count; i++) {                                                                    \
-        uint32_t wide;                                                                                       \
-        memcpy(&wide, in + 4 * i, 4);                                                                        \
-        const type code = swapped((type)ec_narrow(wide, form, &beyond));                                     \
-        memcpy(bytes + i * (int64_t)sizeof code, &code, sizeof code);                                        \
+#define EC_LOOP_NARROW(type, swapped, form)                              \
+    for (int64_t i = 0; i < count; i++) {                                \
+        uint32_t wide;                                                   \
+        memcpy(&wide, in + 4 * i, 4);                                    \
+        const type code = swapped((type)ec_narrow(wide, form, &beyond)); \
+        memcpy(bytes + i * (int64_t)sizeof code, &code, sizeof code);    \
     }
 
 #define EC_AS_IT_IS(code) (code)

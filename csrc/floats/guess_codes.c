@@ -109,7 +109,8 @@ static int is_about(const byte_spread *spread, int centre, int64_t distance) {
 /* Whether the lowest bits of bytes are set as often as not, each by itself: those of codes are, and of bits only where
  * dimensions have either sign as often. */
 static int has_fair_low_bits(const byte_spread *spread, int64_t least_percent) {
-    return is_part(spread->low, least_percent, spread->count) && is_part(spread->second, least_percent, spread->count) &&
+    return is_part(spread->low, least_percent, spread->count) &&
+           is_part(spread->second, least_percent, spread->count) &&
            is_part(spread->unequal, least_percent, spread->count);
 }
 
@@ -159,7 +160,8 @@ static int has_columns_of_bits(const uint8_t *matrix, int64_t rows, int64_t row_
 /* ---- the verdict ---- */
 
 int32_t ec_codes_nearest(const uint8_t *bytes, int64_t n) {
-    const int64_t most = 45, distance = distance_of(bytes, n); /* between what full codes have, and evenly spread bytes */
+    const int64_t most = 45,
+                  distance = distance_of(bytes, n); /* between what full codes have, and evenly spread bytes */
     if (distance <= most * n) return EC_PAYLOAD_INT8;
     return 128 * n - distance <= most * n ? EC_PAYLOAD_UINT8 : EC_PAYLOAD_BITS;
 }
@@ -171,17 +173,20 @@ int32_t ec_codes_guess(const uint8_t *matrix, int64_t rows, int64_t row_bytes, i
     const int are_bits = asked == EC_PAYLOAD_BITS;
     if (asked != EC_PAYLOAD_INT8 && is_near(n, distance, width)) {
         const byte_spread spread = spread_of(bytes, n);
-        return is_about(&spread, 0, distance) && (!are_bits || has_fair_low_bits(&spread, 30)) ? EC_PAYLOAD_INT8 : asked;
+        return is_about(&spread, 0, distance) && (!are_bits || has_fair_low_bits(&spread, 30)) ? EC_PAYLOAD_INT8
+                                                                                               : asked;
     }
     if (asked != EC_PAYLOAD_UINT8 && is_near(n, 128 * n - distance, width)) {
         const byte_spread spread = spread_of(bytes, n);
-        const int is_other = is_about(&spread, 0x80, 128 * n - distance) && (!are_bits || has_fair_low_bits(&spread, 30));
+        const int is_other =
+            is_about(&spread, 0x80, 128 * n - distance) && (!are_bits || has_fair_low_bits(&spread, 30));
         return is_other ? EC_PAYLOAD_UINT8 : asked;
     }
     if (are_bits || rows < LEAST_BIT_ROWS || !is_part(distance, 40, 128 * n)) return asked;
     const byte_spread spread = spread_of(bytes, n);
     /* Values at the ends of a range lean as well. */
-    if (within(&spread, 0, 1) * 20 > n || within(&spread, 0x80, 1) * 20 > n || !has_fair_low_bits(&spread, 40)) return asked;
+    if (within(&spread, 0, 1) * 20 > n || within(&spread, 0x80, 1) * 20 > n || !has_fair_low_bits(&spread, 40))
+        return asked;
     return has_columns_of_bits(matrix, rows, row_bytes) ? EC_PAYLOAD_BITS : asked;
 }
 
@@ -214,7 +219,8 @@ static int32_t guess_listed_row(const uint8_t *row, int64_t width) {
     }
     if (beyond_one * 4 < n || turns * 2 < n) return EC_PAYLOAD_BYTES;
     const int32_t found = ec_codes_nearest(bytes, n);
-    if (negative) return beyond_int8 || !is_part(negative, 12, n) || found == EC_PAYLOAD_UINT8 ? EC_PAYLOAD_BYTES : found;
+    if (negative)
+        return beyond_int8 || !is_part(negative, 12, n) || found == EC_PAYLOAD_UINT8 ? EC_PAYLOAD_BYTES : found;
     return beyond_int8 && found != EC_PAYLOAD_INT8 ? found : EC_PAYLOAD_BYTES;
 }
 

@@ -30,9 +30,11 @@ EC_INLINE double ec_loop_weigh(const void *values, int64_t dimension, const floa
     int64_t d = 0;
     for (; d + 16 <= dimension; d += 16)
         for (int i = 0; i < 16; i++)
-            partial[i] += weights ? (double)ec_load_f32_at(values, d + i) * weights[d + i] : (double)ec_load_f32_at(values, d + i);
+            partial[i] += weights ? (double)ec_load_f32_at(values, d + i) * weights[d + i]
+                                  : (double)ec_load_f32_at(values, d + i);
     for (int i = 0; d + i < dimension; i++)
-        partial[i] += weights ? (double)ec_load_f32_at(values, d + i) * weights[d + i] : (double)ec_load_f32_at(values, d + i);
+        partial[i] +=
+            weights ? (double)ec_load_f32_at(values, d + i) * weights[d + i] : (double)ec_load_f32_at(values, d + i);
     return ec_halve_f64x16(partial);
 }
 

@@ -31,9 +31,7 @@ static void hadamard_f32_avx2(void *to, int64_t count) {
             }
 }
 
-EC_SLOTS(hadamard, avx2) {
-    table->hadamard_f32 = hadamard_f32_avx2;
-}
+EC_SLOTS(hadamard, avx2) { table->hadamard_f32 = hadamard_f32_avx2; }
 
 EC_TARGET_END
 #endif

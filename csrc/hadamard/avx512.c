@@ -46,9 +46,7 @@ static void hadamard_f32_avx512(void *to, int64_t count) {
         }
 }
 
-EC_SLOTS(hadamard, avx512) {
-    table->hadamard_f32 = hadamard_f32_avx512;
-}
+EC_SLOTS(hadamard, avx512) { table->hadamard_f32 = hadamard_f32_avx512; }
 
 EC_TARGET_END
 #endif

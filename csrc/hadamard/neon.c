@@ -26,10 +26,9 @@ EC_INLINE vectors two_rounds(vectors x) {
 EC_INLINE vectors transpose(vectors x) {
     const float32x4_t ab0 = vtrn1q_f32(x.a, x.b), ab1 = vtrn2q_f32(x.a, x.b);
     const float32x4_t cd0 = vtrn1q_f32(x.c, x.d), cd1 = vtrn2q_f32(x.c, x.d);
-    const vectors y = {vcombine_f32(vget_low_f32(ab0), vget_low_f32(cd0)),
-                       vcombine_f32(vget_low_f32(ab1), vget_low_f32(cd1)),
-                       vcombine_f32(vget_high_f32(ab0), vget_high_f32(cd0)),
-                       vcombine_f32(vget_high_f32(ab1), vget_high_f32(cd1))};
+    const vectors y = {
+        vcombine_f32(vget_low_f32(ab0), vget_low_f32(cd0)), vcombine_f32(vget_low_f32(ab1), vget_low_f32(cd1)),
+        vcombine_f32(vget_high_f32(ab0), vget_high_f32(cd0)), vcombine_f32(vget_high_f32(ab1), vget_high_f32(cd1))};
     return y;
 }
 
@@ -57,8 +56,7 @@ static void hadamard_f32_neon(void *values, int64_t count) {
     int64_t half = 16;
     for (; 4 * half <= count; half *= 4)
         for (int64_t begin = 0; begin < count; begin += 4 * half)
-            for (int64_t i = begin; i < begin + half; i += 4)
-                store(values, i, half, two_rounds(load(values, i, half)));
+            for (int64_t i = begin; i < begin + half; i += 4) store(values, i, half, two_rounds(load(values, i, half)));
     if (2 * half <= count)
         for (int64_t i = 0; i < half; i += 4) {
             const float32x4_t a = ec_load_f32x4(values, i), b = ec_load_f32x4(values, i + half);
@@ -67,8 +65,6 @@ static void hadamard_f32_neon(void *values, int64_t count) {
         }
 }
 
-EC_SLOTS(hadamard, neon) {
-    table->hadamard_f32 = hadamard_f32_neon;
-}
+EC_SLOTS(hadamard, neon) { table->hadamard_f32 = hadamard_f32_neon; }
 
 #endif

@@ -15,8 +15,6 @@ void ec_hadamard_f32_scalar(void *values, int64_t count) {
             }
 }
 
-EC_SLOTS(hadamard, scalar) {
-    table->hadamard_f32 = ec_hadamard_f32_scalar;
-}
+EC_SLOTS(hadamard, scalar) { table->hadamard_f32 = ec_hadamard_f32_scalar; }
 
 EC_INSTALL(hadamard, EC_SCALAR(hadamard) EC_AVX2(hadamard) EC_AVX512(hadamard) EC_NEON(hadamard))

@@ -8,8 +8,8 @@ enum { BYTES_PER_SUM = 31 }; /* counts of up to 8 a byte: 31 * 8 = 248 fit */
 
 /* Set bits of every byte. */
 EC_INLINE __m256i count_bytes(__m256i bits_u8x32) {
-    const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2,
-                                            2, 3, 2, 3, 3, 4);
+    const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1,
+                                            2, 2, 3, 2, 3, 3, 4);
     const __m256i nibble = _mm256_set1_epi8(15);
     __m256i low = _mm256_shuffle_epi8(counts, _mm256_and_si256(bits_u8x32, nibble));
     __m256i high = _mm256_shuffle_epi8(counts, _mm256_and_si256(_mm256_srli_epi16(bits_u8x32, 4), nibble));
@@ -42,8 +42,8 @@ EC_INLINE void count_block(const uint64_t *query, int n_queries, const uint64_t 
                 __m256i rows_u64x4 = _mm256_loadu_si256((const __m256i *)(panel + (g * words + j) * 4));
                 for (int q = 0; q < n_queries; q++) {
                     __m256i query_u64x4 = _mm256_set1_epi64x((int64_t)query[q * words + j]);
-                    counts_u8x32[q][g] = _mm256_add_epi8(counts_u8x32[q][g],
-                                                         count_bytes(_mm256_xor_si256(rows_u64x4, query_u64x4)));
+                    counts_u8x32[q][g] =
+                        _mm256_add_epi8(counts_u8x32[q][g], count_bytes(_mm256_xor_si256(rows_u64x4, query_u64x4)));
                 }
             }
         for (int q = 0; q < n_queries; q++)

@@ -197,9 +197,8 @@ EC_INLINE unsigned store_near(const __m512i counts_u8x64[GROUPS], uint8_t query,
             _mm512_extracti32x4_epi32(counts_u8x64[g], 2), _mm512_extracti32x4_epi32(counts_u8x64[g], 3)};
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++) {
-            const __m512i counts_u32x16 =
-                _mm512_mask_mov_epi32(_mm512_cvtepu8_epi32(quarters_u8x16[i]), (__mmask16)(all_differ >> 16 * i),
-                                      _mm512_set1_epi32(256));
+            const __m512i counts_u32x16 = _mm512_mask_mov_epi32(
+                _mm512_cvtepu8_epi32(quarters_u8x16[i]), (__mmask16)(all_differ >> 16 * i), _mm512_set1_epi32(256));
             if (EC_LIKELY(n_rows >= 64))
                 _mm512_storeu_si512(scores + 16 * i, counts_u32x16);
             else
@@ -240,8 +239,9 @@ EC_INLINE void count_short(const task *t, const int n_queries) {
         const int32_t limit = t->limits[q];
         const __m512i limit_u8x64 = _mm512_set1_epi8((char)(limit < 255 ? limit : 255));
         if (EC_LIKELY(_mm512_cmplt_epu8_mask(least_u8x64, limit_u8x64) == 0 && limit <= 255)) continue;
-        note_near(t, q, store_near(counts, t->queries[q * query_bytes], t->panel, 64 * width, t->n_rows, limit,
-                                   t->scores + q * t->scores_stride));
+        note_near(t, q,
+                  store_near(counts, t->queries[q * query_bytes], t->panel, 64 * width, t->n_rows, limit,
+                             t->scores + q * t->scores_stride));
     }
 }
 
@@ -334,8 +334,9 @@ enum { SHORT_VECTORS = 3, AHEAD = 4096 }; /* 64-bit counts of three vectors fit 
 EC_INLINE __m512i sums_of_few(const __m512i *v) {
     const __m512i rows_u8x64 = /* byte b of quadword r: number 16 (b / 2) + 2 r + b % 2 */
         _mm512_add_epi8(_mm512_set1_epi64(0x3130212011100100),
-                        _mm512_setr_epi64(0, 0x0202020202020202, 0x0404040404040404, 0x0606060606060606, 0x0808080808080808,
-                                          0x0a0a0a0a0a0a0a0a, 0x0c0c0c0c0c0c0c0c, 0x0e0e0e0e0e0e0e0e));
+                        _mm512_setr_epi64(0, 0x0202020202020202, 0x0404040404040404, 0x0606060606060606,
+                                          0x0808080808080808, 0x0a0a0a0a0a0a0a0a, 0x0c0c0c0c0c0c0c0c,
+                                          0x0e0e0e0e0e0e0e0e));
     __m512i pairs[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
@@ -361,11 +362,11 @@ EC_INLINE void short_rows(const int n_vectors, const uint8_t *query, const uint8
             counts_u64x8[i] = _mm512_setzero_si512();
 #pragma GCC unroll 3
             for (int j = 0; j < n_vectors; j++) {
-                const __m512i row_u8x64 = j + 1 < n_vectors ? _mm512_loadu_si512(row + 64 * j)
-                                                            : _mm512_maskz_loadu_epi8(mask, row + 64 * j);
+                const __m512i row_u8x64 =
+                    j + 1 < n_vectors ? _mm512_loadu_si512(row + 64 * j) : _mm512_maskz_loadu_epi8(mask, row + 64 * j);
                 _mm_prefetch((const char *)row + 64 * j + AHEAD, _MM_HINT_T0);
-                counts_u64x8[i] = _mm512_add_epi64(
-                    counts_u64x8[i], _mm512_popcnt_epi64(_mm512_xor_si512(query_u8x64[j], row_u8x64)));
+                counts_u64x8[i] =
+                    _mm512_add_epi64(counts_u64x8[i], _mm512_popcnt_epi64(_mm512_xor_si512(query_u8x64[j], row_u8x64)));
             }
         }
         _mm256_mask_storeu_epi32(scores + r, (__mmask8)(n >= 8 ? 0xff : (1u << n) - 1),

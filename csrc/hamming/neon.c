@@ -36,7 +36,8 @@ EC_INLINE void count_block(const uint64_t *query, int n_queries, const uint64_t 
             }
         for (int q = 0; q < n_queries; q++)
             for (int g = 0; g < 4; g++)
-                sums_u64x2[q][g] = vaddq_u64(sums_u64x2[q][g], vpaddlq_u32(vpaddlq_u16(vpaddlq_u8(counts_u8x16[q][g]))));
+                sums_u64x2[q][g] =
+                    vaddq_u64(sums_u64x2[q][g], vpaddlq_u32(vpaddlq_u16(vpaddlq_u8(counts_u8x16[q][g]))));
     }
     for (int q = 0; q < n_queries; q++) {
         uint64_t sums[8];

@@ -60,8 +60,7 @@ EC_INLINE void code_8(const int bits, const ec_levels *to, const float patterns[
     _mm256_storeu_ps(values, level);
     /* first dimension last: movemask puts that highest */
     const __m256i backwards = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
-    const __m256i pattern =
-        _mm256_castps_si256(_mm256_permutevar8x32_ps(look_up(patterns, found), backwards));
+    const __m256i pattern = _mm256_castps_si256(_mm256_permutevar8x32_ps(look_up(patterns, found), backwards));
     for (int b = 0; b < bits; b++)
         packed[b * width] = (uint8_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_slli_epi32(pattern, 31 - b)));
 }

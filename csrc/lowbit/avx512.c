@@ -84,8 +84,10 @@ EC_INLINE double code(const int bits, const ec_levels *to, char *values, int64_t
         const size_t bytes = (size_t)ec_min_i64(8, (count - begin + 7) / 8);
         for (int b = 0; b < bits; b++) {
             const uint64_t word = reverse_bits(masks[b]);
-            if (EC_LIKELY(bytes == 8)) memcpy(packed + b * width, &word, 8);
-            else memcpy(packed + b * width, &word, bytes);
+            if (EC_LIKELY(bytes == 8))
+                memcpy(packed + b * width, &word, 8);
+            else
+                memcpy(packed + b * width, &word, bytes);
         }
     }
     double partial[16];

@@ -73,11 +73,10 @@ static int32_t is_whole(const ec_lowbit_scheme *scheme) {
     return is_long_enough(scheme->center, dimension, 1, 1) &&
            is_long_enough(scheme->factors, scheme->rounds, dimension, 1) &&
            is_long_enough(scheme->panels, panels, scheme->dense ? dimension : EC_PANEL, EC_PANEL) &&
-           (!directions ||
-            (is_long_enough(scheme->along, directions, dimension, 1) &&
-             is_long_enough(scheme->turned, directions, dimension, 1) &&
-             is_long_enough(scheme->added, panels, directions, EC_PANEL) &&
-             is_long_enough(scheme->weights, directions, 1, 1)));
+           (!directions || (is_long_enough(scheme->along, directions, dimension, 1) &&
+                            is_long_enough(scheme->turned, directions, dimension, 1) &&
+                            is_long_enough(scheme->added, panels, directions, EC_PANEL) &&
+                            is_long_enough(scheme->weights, directions, 1, 1)));
 }
 
 /* The same of the levels and of what the caller brings. */
@@ -94,10 +93,10 @@ static int32_t goes_together(const ec_lowbit_scheme *scheme, int64_t rows, const
 }
 
 static void take_center(const char *from, const void *center, int64_t count, char *to) {
-    if (!center) memcpy(to, from, (size_t)count * 4);
+    if (!center)
+        memcpy(to, from, (size_t)count * 4);
     else
-        for (int64_t i = 0; i < count; i++)
-            ec_store_f32_at(to, i, ec_load_f32_at(from, i) - ec_load_f32_at(center, i));
+        for (int64_t i = 0; i < count; i++) ec_store_f32_at(to, i, ec_load_f32_at(from, i) - ec_load_f32_at(center, i));
 }
 
 /* Dots of rows with directions that lie in panels (directions / 64, dimension, 64). */
@@ -116,8 +115,7 @@ static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int
             ec_rotate_f32(block->centred + r * block->stride, dimension, 1, dimension, scheme->factors, scheme->rounds,
                           0);
     if (!scheme->panels.items) return block->centred;
-    if (scheme->directions)
-        project(scheme, block->centred, block->stride, n, scheme->along.items, block->along);
+    if (scheme->directions) project(scheme, block->centred, block->stride, n, scheme->along.items, block->along);
     const char *panel = scheme->panels.items, *added = scheme->added.items;
     for (int64_t begin = 0; begin < dimension; begin += EC_PANEL) {
         const int64_t own = ec_min_i64(EC_PANEL, dimension - begin);
@@ -153,8 +151,8 @@ static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels
             const char *x = block->along + r * block->directions_stride;
             const char *l = block->levels_along + r * block->directions_stride;
             for (int64_t d = 0; d < directions; d++)
-                dots[r] += (double)ec_load_f32_at(x, d) * ec_load_f32_at(l, d) *
-                           ec_load_f32_at(scheme->weights.items, d);
+                dots[r] +=
+                    (double)ec_load_f32_at(x, d) * ec_load_f32_at(l, d) * ec_load_f32_at(scheme->weights.items, d);
             least = sqrt(squares[r] * (double)dimension) / LEAST_COSINE_PARTS;
         }
         ec_store_f32_at(scales, r, (float)(dots[r] > least ? squares[r] / dots[r] : 0));
@@ -163,8 +161,7 @@ static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels
 }
 
 /* Sums of squares are finite just where all values are: a float's square is far from a double's end. */
-static ec_result check_finite(const ec_lowbit_scheme *scheme, const char *values, int64_t n,
-                              const double *squares) {
+static ec_result check_finite(const ec_lowbit_scheme *scheme, const char *values, int64_t n, const double *squares) {
     ec_result result = {0, 0, EC_OK};
     for (int64_t r = 0; r < n && result.status == EC_OK; r++) {
         if (squares[r] <= DBL_MAX) continue;

@@ -42,8 +42,7 @@ EC_INLINE vectors zeros(void) {
 /* How many thresholds lie below each of four values: a compare gives -1 where it holds. */
 EC_INLINE uint32x4_t count_below(const int bits, const ec_levels *to, float32x4_t scaled) {
     uint32x4_t found = vdupq_n_u32(0);
-    for (int t = 0; t < (1 << bits) - 1; t++)
-        found = vsubq_u32(found, vcgtq_f32(scaled, vdupq_n_f32(to->edges[t])));
+    for (int t = 0; t < (1 << bits) - 1; t++) found = vsubq_u32(found, vcgtq_f32(scaled, vdupq_n_f32(to->edges[t])));
     return found;
 }
 

@@ -78,10 +78,10 @@ static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *i
 }
 
 /* 32 bytes of which the last k are set: WINDOW + k. */
-static const uint8_t WINDOW[64] = {
-    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
-    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+static const uint8_t WINDOW[64] = {0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
+                                   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
+                                   255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+                                   255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 
 /* 10^-k for a fraction of k digits; 32 stands for a number without a point. */
 static const double SCALES[33] = {1e-0,  1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8,  1e-9,  1e-10,
@@ -95,8 +95,7 @@ EC_INLINE __m256i read_one(const uint8_t *end, uint32_t fraction, uint32_t digit
     __m256i behind_u8x32 = _mm256_loadu_si256((const __m256i *)(end - 32));
     __m256i before_u8x32 = _mm256_loadu_si256((const __m256i *)(end - 33));
     __m256i text_u8x32 = _mm256_blendv_epi8(before_u8x32, behind_u8x32, window(fraction));
-    __m256i values_u8x32 =
-        _mm256_and_si256(_mm256_sub_epi8(text_u8x32, _mm256_set1_epi8('0')), window(digits));
+    __m256i values_u8x32 = _mm256_and_si256(_mm256_sub_epi8(text_u8x32, _mm256_set1_epi8('0')), window(digits));
     __m256i pairs_u16x16 = _mm256_maddubs_epi16(values_u8x32, _mm256_set1_epi16(1 << 8 | 10));
     return _mm256_madd_epi16(pairs_u16x16, _mm256_set1_epi32(1 << 16 | 100));
 }
@@ -111,7 +110,8 @@ EC_INLINE __m256i join_two(__m256i a_u32x8, __m256i b_u32x8) {
 
 /* The nearest doubles of unsigned integers: the halves set into the mantissas of 2^84 and 2^52, and those taken off. */
 EC_INLINE __m256d to_double(__m256i x_u64x4) {
-    const __m256i magic_low = _mm256_set1_epi64x(0x4330000000000000), magic_high = _mm256_set1_epi64x(0x4530000000000000);
+    const __m256i magic_low = _mm256_set1_epi64x(0x4330000000000000),
+                  magic_high = _mm256_set1_epi64x(0x4530000000000000);
     __m256i low_u64x4 = _mm256_blend_epi32(magic_low, x_u64x4, 0x55);
     __m256i high_u64x4 = _mm256_xor_si256(_mm256_srli_epi64(x_u64x4, 32), magic_high);
     const __m256d both_f64x4 = _mm256_set1_pd(19342813118337666422669312.0); /* 2^84 + 2^52 */
@@ -139,14 +139,15 @@ static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)
             scales[j] = SCALES[fraction];
             signs[j] = (uint32_t)(chunk[(int32_t)first - 1] == '-') << 31;
         }
-        __m256i ab_u64x4 = join_two(quads_u32x8[0], quads_u32x8[1]), cd_u64x4 = join_two(quads_u32x8[2], quads_u32x8[3]);
+        __m256i ab_u64x4 = join_two(quads_u32x8[0], quads_u32x8[1]),
+                cd_u64x4 = join_two(quads_u32x8[2], quads_u32x8[3]);
         __m256d upper_f64x4 = to_double(_mm256_permute2x128_si256(ab_u64x4, cd_u64x4, 0x20));
         __m256d lower_f64x4 = to_double(_mm256_permute2x128_si256(ab_u64x4, cd_u64x4, 0x31));
         __m256d sum_f64x4 = _mm256_fmadd_pd(upper_f64x4, _mm256_set1_pd(1e16), lower_f64x4);
         __m256d value_f64x4 = _mm256_mul_pd(sum_f64x4, _mm256_loadu_pd(scales));
-        __m256i lowest_u64x4 = _mm256_and_si256(
-            _mm256_add_epi64(_mm256_castpd_si256(value_f64x4), _mm256_set1_epi64x(8 - (1 << 28))),
-            _mm256_set1_epi64x((1 << 29) - 1));
+        __m256i lowest_u64x4 =
+            _mm256_and_si256(_mm256_add_epi64(_mm256_castpd_si256(value_f64x4), _mm256_set1_epi64x(8 - (1 << 28))),
+                             _mm256_set1_epi64x((1 << 29) - 1));
         __m256i unsure_u64x4 = _mm256_cmpgt_epi64(_mm256_set1_epi64x(17), lowest_u64x4);
         __m128 result_f32x4 =
             _mm_or_ps(_mm256_cvtpd_ps(value_f64x4), _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)signs)));
@@ -197,21 +198,21 @@ EC_INLINE __m256i digits_at(const uint8_t *text) {
  * where there are more of them or the type does not hold it. */
 EC_INLINE __m256i values_before(const uint8_t *text, uint32_t negative, int32_t type, uint32_t *wrong) {
     const __m256i nine_u8x32 = _mm256_set1_epi8(9);
-    const __m256i tens_table = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 0, 0, 0, 0, 0, 0));
-    const __m256i hundreds_table = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0, 100, (char)200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m256i tens_table =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 0, 0, 0, 0, 0, 0));
+    const __m256i hundreds_table =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 100, (char)200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
     __m256i ones_u8x32 = digits_at(text - 1), tens_u8x32 = digits_at(text - 2);
     __m256i hundreds_u8x32 = digits_at(text - 3), thousands_u8x32 = digits_at(text - 4);
     __m256i has_tens = _mm256_cmpeq_epi8(_mm256_min_epu8(tens_u8x32, nine_u8x32), tens_u8x32);
-    __m256i has_hundreds = _mm256_and_si256(
-        has_tens, _mm256_cmpeq_epi8(_mm256_min_epu8(hundreds_u8x32, nine_u8x32), hundreds_u8x32));
+    __m256i has_hundreds =
+        _mm256_and_si256(has_tens, _mm256_cmpeq_epi8(_mm256_min_epu8(hundreds_u8x32, nine_u8x32), hundreds_u8x32));
     __m256i has_thousands = _mm256_and_si256(
         has_hundreds, _mm256_cmpeq_epi8(_mm256_min_epu8(thousands_u8x32, nine_u8x32), thousands_u8x32));
     __m256i low_u8x32 =
         _mm256_add_epi8(ones_u8x32, _mm256_and_si256(has_tens, _mm256_shuffle_epi8(tens_table, tens_u8x32)));
-    __m256i value_u8x32 = _mm256_add_epi8(
-        low_u8x32, _mm256_and_si256(has_hundreds, _mm256_shuffle_epi8(hundreds_table, hundreds_u8x32)));
+    __m256i value_u8x32 =
+        _mm256_add_epi8(low_u8x32, _mm256_and_si256(has_hundreds, _mm256_shuffle_epi8(hundreds_table, hundreds_u8x32)));
     __m256i unwrapped = _mm256_cmpeq_epi8(_mm256_max_epu8(value_u8x32, low_u8x32), value_u8x32);
     __m256i over_299 = _mm256_and_si256(has_hundreds, _mm256_cmpgt_epi8(hundreds_u8x32, _mm256_set1_epi8(2)));
     *wrong = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(has_thousands, over_299)) |

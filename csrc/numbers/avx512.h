@@ -8,12 +8,16 @@
 
 EC_TARGET_AVX512
 
-EC_INLINE __mmask64 ec_equal_avx512(__m512i text_u8x64, char c) { return _mm512_cmpeq_epi8_mask(text_u8x64, _mm512_set1_epi8(c)); }
+EC_INLINE __mmask64 ec_equal_avx512(__m512i text_u8x64, char c) {
+    return _mm512_cmpeq_epi8_mask(text_u8x64, _mm512_set1_epi8(c));
+}
 
 /* The rarer characters: white space but ' ', and those of exponents. */
 EC_INLINE void ec_classify_rest_avx512(__m512i text_u8x64, ec_number_classes *classes) {
-    classes->spaces |= ec_equal_avx512(text_u8x64, '\n') | ec_equal_avx512(text_u8x64, '\r') | ec_equal_avx512(text_u8x64, '\t');
-    classes->exponents = ec_equal_avx512(_mm512_or_si512(text_u8x64, _mm512_set1_epi8(0x20)), 'e') | ec_equal_avx512(text_u8x64, '+');
+    classes->spaces |=
+        ec_equal_avx512(text_u8x64, '\n') | ec_equal_avx512(text_u8x64, '\r') | ec_equal_avx512(text_u8x64, '\t');
+    classes->exponents =
+        ec_equal_avx512(_mm512_or_si512(text_u8x64, _mm512_set1_epi8(0x20)), 'e') | ec_equal_avx512(text_u8x64, '+');
 }
 
 EC_INLINE ec_number_classes ec_classify_avx512(__m512i text_u8x64) {
@@ -32,9 +36,9 @@ EC_INLINE ec_number_classes ec_classify_avx512(__m512i text_u8x64) {
 }
 
 EC_INLINE __m512i ec_byte_positions(void) {
-    return _mm512_set_epi8(63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40,
-                           39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16,
-                           15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    return _mm512_set_epi8(63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41,
+                           40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18,
+                           17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
 }
 
 EC_TARGET_END

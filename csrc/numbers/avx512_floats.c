@@ -29,8 +29,7 @@ static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *i
             index->sound = 0;
         }
         if (EC_UNLIKELY(classes.exponents != 0)) ec_index_exponents(index, classes.exponents, end, ended);
-        __m512i signed_u8x64 =
-            _mm512_mask_add_epi8(doubled_u8x64, marks.negative, doubled_u8x64, _mm512_set1_epi8(1));
+        __m512i signed_u8x64 = _mm512_mask_add_epi8(doubled_u8x64, marks.negative, doubled_u8x64, _mm512_set1_epi8(1));
         store_positions(index->first + begun, marks.first, signed_u8x64, _mm512_add_epi16(base_u16x32, base_u16x32));
         store_positions(index->point + with_point, marks.point, positions_u8x64, base_u16x32);
         store_positions(index->end + ended, end, positions_u8x64, base_u16x32);
@@ -59,12 +58,11 @@ EC_INLINE __m512i load_two(const uint8_t *end_a, const uint8_t *end_b) {
  *         ...,-1.25     the bytes behind the point come from a load that ends with the number,
  *         ..,-1.25,     those before it from one that ends a byte earlier, over the point */
 EC_INLINE __m512i read_two(const uint8_t *end_a, const uint8_t *end_b, __m512i fraction_u8x64, __m512i digits_u8x64) {
-    const __m512i from_end_u8x64 = _mm512_xor_si512(
-        _mm512_and_si512(ec_byte_positions(), _mm512_set1_epi8(31)), _mm512_set1_epi8(31)); /* 31, 30 ... 0 twice */
+    const __m512i from_end_u8x64 = _mm512_xor_si512(_mm512_and_si512(ec_byte_positions(), _mm512_set1_epi8(31)),
+                                                    _mm512_set1_epi8(31)); /* 31, 30 ... 0 twice */
     __mmask64 behind = _mm512_cmplt_epu8_mask(from_end_u8x64, fraction_u8x64);
     __mmask64 kept = _mm512_cmplt_epu8_mask(from_end_u8x64, digits_u8x64);
-    __m512i text_u8x64 =
-        _mm512_mask_blend_epi8(behind, load_two(end_a - 1, end_b - 1), load_two(end_a, end_b));
+    __m512i text_u8x64 = _mm512_mask_blend_epi8(behind, load_two(end_a - 1, end_b - 1), load_two(end_a, end_b));
     __m512i values_u8x64 = _mm512_maskz_sub_epi8(kept, text_u8x64, _mm512_set1_epi8('0'));
     __m512i pairs_u16x32 = _mm512_maddubs_epi16(values_u8x64, _mm512_set1_epi16(1 << 8 | 10));
     return _mm512_madd_epi16(pairs_u16x32, _mm512_set1_epi32(1 << 16 | 100));
@@ -103,8 +101,8 @@ EC_INLINE __m256 convert_eight(const uint8_t *chunk, const uint16_t *end, __m512
      * the product. In all at most 4.1 units in the last place of a double; 8 are allowed for. A float32 keeps 24 of 53
      * bits, so the double's lower 29 tell how far the middle between two floats is. */
     __m512d sum_f64x8 = _mm512_fmadd_pd(upper_f64x8, _mm512_set1_pd(1e16), lower_f64x8);
-    __m512d small_f64x8 = _mm512_permutex2var_pd(_mm512_loadu_pd(NEGATIVE_POWERS), scale_u64x8,
-                                                 _mm512_loadu_pd(NEGATIVE_POWERS + 8));
+    __m512d small_f64x8 =
+        _mm512_permutex2var_pd(_mm512_loadu_pd(NEGATIVE_POWERS), scale_u64x8, _mm512_loadu_pd(NEGATIVE_POWERS + 8));
     __m512d large_f64x8 = _mm512_permutex2var_pd(_mm512_loadu_pd(NEGATIVE_POWERS + 16), scale_u64x8,
                                                  _mm512_loadu_pd(NEGATIVE_POWERS + 24));
     __mmask8 is_large = _mm512_test_epi64_mask(scale_u64x8, _mm512_set1_epi64(16));
@@ -141,9 +139,8 @@ static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)
         __m512i scale_u32x16 = _mm512_and_si512(_mm512_cvtepu16_epi32(fraction_u16x16), _mm512_set1_epi32(31));
 
         __mmask8 unsure_early, unsure_late;
-        __m256 early_f32x8 =
-            convert_eight(chunk, index->end + i, lengths_u8x64, 0,
-                          _mm512_cvtepu32_epi64(_mm512_castsi512_si256(scale_u32x16)), &unsure_early);
+        __m256 early_f32x8 = convert_eight(chunk, index->end + i, lengths_u8x64, 0,
+                                           _mm512_cvtepu32_epi64(_mm512_castsi512_si256(scale_u32x16)), &unsure_early);
         __m256 late_f32x8 =
             convert_eight(chunk, index->end + i, lengths_u8x64, 1,
                           _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(scale_u32x16, 1)), &unsure_late);

@@ -9,7 +9,7 @@ EC_TARGET_AVX512
 
 #define EIGHT(x) _mm512_set1_epi64(x)
 
-static const uint64_t POWERS[16] = {1,      10,      100,      1000,      10000,     100000,
+static const uint64_t POWERS[16] = {1,       10,       100,       1000,       10000,     100000,
                                     1000000, 10000000, 100000000, 1000000000, UINT64_MAX};
 
 /* The text of a number with decimal exponent X (d0.d1...d8 * 10^X) from its source
@@ -18,19 +18,19 @@ static const uint64_t POWERS[16] = {1,      10,      100,      1000,      10000,
 #define LOWEST_POSITIONAL (-4)
 #define HIGHEST_POSITIONAL 8
 static const uint8_t FORMS[HIGHEST_POSITIONAL - LOWEST_POSITIONAL + 1][16] = {
-    {9, 10, 9, 9, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9},  /* 0.000123456789 */
-    {9, 10, 9, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9},  /* 0.00123456789 */
-    {9, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9},  /* 0.0123456789 */
-    {9, 10, 8, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9},  /* 0.123456789 */
-    {8, 10, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9},  /* 1.23456789 */
-    {8, 0, 10, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9},  /* 12.3456789 */
-    {8, 0, 1, 10, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9},  /* 123.456789 */
-    {8, 0, 1, 2, 10, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9},  /* 1234.56789 */
-    {8, 0, 1, 2, 3, 10, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9},  /* 12345.6789 */
-    {8, 0, 1, 2, 3, 4, 10, 5, 6, 7, 9, 9, 9, 9, 9, 9},  /* 123456.789 */
-    {8, 0, 1, 2, 3, 4, 5, 10, 6, 7, 9, 9, 9, 9, 9, 9},  /* 1234567.89 */
-    {8, 0, 1, 2, 3, 4, 5, 6, 10, 7, 9, 9, 9, 9, 9, 9},  /* 12345678.9 */
-    {8, 0, 1, 2, 3, 4, 5, 6, 7, 10, 9, 9, 9, 9, 9, 9},  /* 123456789.0 */
+    {9, 10, 9, 9, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9}, /* 0.000123456789 */
+    {9, 10, 9, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9}, /* 0.00123456789 */
+    {9, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9}, /* 0.0123456789 */
+    {9, 10, 8, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9}, /* 0.123456789 */
+    {8, 10, 0, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9}, /* 1.23456789 */
+    {8, 0, 10, 1, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9}, /* 12.3456789 */
+    {8, 0, 1, 10, 2, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9}, /* 123.456789 */
+    {8, 0, 1, 2, 10, 3, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9}, /* 1234.56789 */
+    {8, 0, 1, 2, 3, 10, 4, 5, 6, 7, 9, 9, 9, 9, 9, 9}, /* 12345.6789 */
+    {8, 0, 1, 2, 3, 4, 10, 5, 6, 7, 9, 9, 9, 9, 9, 9}, /* 123456.789 */
+    {8, 0, 1, 2, 3, 4, 5, 10, 6, 7, 9, 9, 9, 9, 9, 9}, /* 1234567.89 */
+    {8, 0, 1, 2, 3, 4, 5, 6, 10, 7, 9, 9, 9, 9, 9, 9}, /* 12345678.9 */
+    {8, 0, 1, 2, 3, 4, 5, 6, 7, 10, 9, 9, 9, 9, 9, 9}, /* 123456789.0 */
 };
 
 /* What is known of eight numbers before they are written. */
@@ -76,16 +76,16 @@ EC_INLINE void shorten_eight(__m256i bits_u32x8, texts *out) {
     __m512i biased_u64x8 = _mm512_and_si512(_mm512_srli_epi64(bits_u64x8, 23), EIGHT(0xff));
     __mmask8 zero = _mm512_testn_epi64_mask(bits_u64x8, EIGHT(0x7fffffff));
     __mmask8 normal = _mm512_test_epi64_mask(biased_u64x8, biased_u64x8);
-    __mmask8 narrow = _mm512_mask_testn_epi64_mask(_mm512_cmpgt_epi64_mask(biased_u64x8, EIGHT(1)), fraction_u64x8,
-                                                   fraction_u64x8);
+    __mmask8 narrow =
+        _mm512_mask_testn_epi64_mask(_mm512_cmpgt_epi64_mask(biased_u64x8, EIGHT(1)), fraction_u64x8, fraction_u64x8);
     __m512i mantissa_u64x8 = _mm512_mask_or_epi64(fraction_u64x8, normal, fraction_u64x8, EIGHT(0x800000));
     __m512i exponent_i64x8 = _mm512_sub_epi64(_mm512_max_epi64(biased_u64x8, EIGHT(1)), EIGHT(150));
 
     __m512i log_i64x8 = _mm512_mul_epi32(exponent_i64x8, EIGHT(1262611));
     __m512i k_i64x8 = _mm512_srai_epi64(_mm512_mask_sub_epi64(log_i64x8, narrow, log_i64x8, EIGHT(524031)), 22);
     __m512i minus_k_i64x8 = _mm512_sub_epi64(_mm512_setzero_si512(), k_i64x8);
-    __m512i shift_i64x8 = _mm512_add_epi64(
-        _mm512_add_epi64(exponent_i64x8, EIGHT(1)), _mm512_srai_epi64(_mm512_mul_epi32(minus_k_i64x8, EIGHT(217706)), 16));
+    __m512i shift_i64x8 = _mm512_add_epi64(_mm512_add_epi64(exponent_i64x8, EIGHT(1)),
+                                           _mm512_srai_epi64(_mm512_mul_epi32(minus_k_i64x8, EIGHT(217706)), 16));
     __m512i power_u64x8 = _mm512_i64gather_epi64(_mm512_sub_epi64(minus_k_i64x8, EIGHT(EC_POWER_LOWEST)),
                                                  (const long long *)(const void *)ec_powers_of_ten, 8);
     __mmask8 inexact = _mm512_cmpgt_epu64_mask(minus_k_i64x8, EIGHT(EC_POWER_EXACT)); /* negative ones too */
@@ -112,8 +112,8 @@ EC_INLINE void shorten_eight(__m256i bits_u32x8, texts *out) {
     __mmask8 up = _mm512_cmple_epu64_mask(_mm512_add_epi64(four_s_u64x8, EIGHT(4)), highest_u64x8);
     /* Nearest of two that both fit, ties to even: value & 3 above 2, or 2 and s odd. */
     __m512i quarters_u64x8 = _mm512_and_si512(value_u64x8, EIGHT(3));
-    __mmask8 nearer_up = _mm512_cmpgt_epu64_mask(
-        _mm512_add_epi64(quarters_u64x8, _mm512_and_si512(s_u64x8, EIGHT(1))), EIGHT(2));
+    __mmask8 nearer_up =
+        _mm512_cmpgt_epu64_mask(_mm512_add_epi64(quarters_u64x8, _mm512_and_si512(s_u64x8, EIGHT(1))), EIGHT(2));
     __mmask8 round_up = (up & ~down) | (nearer_up & ~(up ^ down));
     __m512i digits_u64x8 = _mm512_mask_add_epi64(s_u64x8, round_up, s_u64x8, EIGHT(1));
     __m512i shorter_u64x8 = _mm512_mask_add_epi64(tens_u64x8, tens_up, tens_u64x8, EIGHT(1));
@@ -125,13 +125,12 @@ EC_INLINE void shorten_eight(__m256i bits_u32x8, texts *out) {
     __m512i count_u64x8 = _mm512_srli_epi64(_mm512_mul_epu32(bits_used_u64x8, EIGHT(1233)), 12);
     __mmask8 more = _mm512_cmpge_epu64_mask(digits_u64x8, look_up_power(count_u64x8));
     count_u64x8 = _mm512_mask_add_epi64(count_u64x8, more, count_u64x8, EIGHT(1));
-    __m512i nine_u64x8 = _mm512_maskz_mul_epu32((__mmask8)~zero, digits_u64x8,
-                                                look_up_power(_mm512_sub_epi64(EIGHT(9), count_u64x8)));
+    __m512i nine_u64x8 =
+        _mm512_maskz_mul_epu32((__mmask8)~zero, digits_u64x8, look_up_power(_mm512_sub_epi64(EIGHT(9), count_u64x8)));
     __m512i point_i64x8 = _mm512_maskz_sub_epi64((__mmask8)~zero, _mm512_add_epi64(k_i64x8, count_u64x8), EIGHT(1));
 
     __m512i first_u64x8 = _mm512_srli_epi64(_mm512_mul_epu32(nine_u64x8, EIGHT(0x55e63b89)), 57); /* / 10^8 */
-    __m512i rest_u8x64 =
-        split_digits(_mm512_sub_epi64(nine_u64x8, _mm512_mul_epu32(first_u64x8, EIGHT(100000000))));
+    __m512i rest_u8x64 = split_digits(_mm512_sub_epi64(nine_u64x8, _mm512_mul_epu32(first_u64x8, EIGHT(100000000))));
     __m512i trailing_u64x8 = _mm512_srli_epi64(_mm512_lzcnt_epi64(rest_u8x64), 3);
     __m512i significant_u64x8 = _mm512_sub_epi64(EIGHT(9), trailing_u64x8);
 
@@ -139,12 +138,13 @@ EC_INLINE void shorten_eight(__m256i bits_u32x8, texts *out) {
     __m512i at_least_i64x8 = _mm512_max_epi64(significant_u64x8, _mm512_add_epi64(point_i64x8, EIGHT(2)));
     __m512i length_u64x8 = _mm512_add_epi64(at_least_i64x8, EIGHT(1));
     __mmask8 below_one = _mm512_cmplt_epi64_mask(point_i64x8, _mm512_setzero_si512());
-    length_u64x8 = _mm512_mask_sub_epi64(length_u64x8, below_one, _mm512_add_epi64(significant_u64x8, EIGHT(1)),
-                                         point_i64x8);
+    length_u64x8 =
+        _mm512_mask_sub_epi64(length_u64x8, below_one, _mm512_add_epi64(significant_u64x8, EIGHT(1)), point_i64x8);
 
     __m512i text_u8x64 = _mm512_add_epi8(rest_u8x64, _mm512_set1_epi8('0'));
     __m512i head_u64x8 = _mm512_or_si512(first_u64x8, EIGHT('0' | '0' << 8 | '.' << 16));
-    const __m512i early = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), late = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    const __m512i early = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11),
+                  late = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
     _mm512_storeu_si512(out->source[0], _mm512_permutex2var_epi64(text_u8x64, early, head_u64x8));
     _mm512_storeu_si512(out->source[4], _mm512_permutex2var_epi64(text_u8x64, late, head_u64x8));
     _mm512_storeu_si512(out->exponent, point_i64x8);
@@ -206,8 +206,7 @@ int64_t ec_floats_format_avx512(const float *values, int64_t n, uint8_t *text) {
         uint32_t lanes = n - at < 16 ? (1u << (n - at)) - 1 : 0xffff;
         __m512i bits_u32x16 = _mm512_maskz_loadu_epi32((__mmask16)lanes, values + at);
         const __m512i infinity_u32x16 = _mm512_set1_epi32(0x7f800000);
-        __mmask16 refused =
-            _mm512_cmpeq_epi32_mask(_mm512_and_si512(bits_u32x16, infinity_u32x16), infinity_u32x16);
+        __mmask16 refused = _mm512_cmpeq_epi32_mask(_mm512_and_si512(bits_u32x16, infinity_u32x16), infinity_u32x16);
         if (EC_UNLIKELY(refused != 0)) return -1 - (at + ec_trailing_zeros_u64(refused));
         texts early, late;
         shorten_eight(_mm512_castsi512_si256(bits_u32x16), &early);

@@ -66,9 +66,8 @@ EC_INLINE uint8_t *write_block(uint8_t *p, __m512i values_u8x64, int64_t count, 
     }
     __m512i ab_low = _mm512_unpacklo_epi8(a_u8x64, b_u8x64), ab_high = _mm512_unpackhi_epi8(a_u8x64, b_u8x64);
     __m512i cd_low = _mm512_unpacklo_epi8(c_u8x64, d_u8x64), cd_high = _mm512_unpackhi_epi8(c_u8x64, d_u8x64);
-    __m512i lanes_u32x16[4] = {
-        _mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
-        _mm512_unpacklo_epi16(ab_high, cd_high), _mm512_unpackhi_epi16(ab_high, cd_high)};
+    __m512i lanes_u32x16[4] = {_mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
+                               _mm512_unpacklo_epi16(ab_high, cd_high), _mm512_unpackhi_epi16(ab_high, cd_high)};
     uint64_t taken = _bzhi_u64(UINT64_MAX, (uint32_t)count);
     for (int k = 0; k < 4; k++) p = push_sixteen(p, lanes_u32x16[k], taken >> 16 * k & 0xffff, is_signed, whole);
     return p;

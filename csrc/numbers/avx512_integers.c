@@ -15,10 +15,10 @@ EC_TARGET_AVX512
  * Returns the numbers written, `room` or fewer, with *start behind the last one's comma. */
 static int64_t read(const uint8_t *text, int64_t n, int64_t *start, uint8_t *out, int64_t room, int32_t type) {
     const __m512i zero_u8x64 = _mm512_set1_epi8('0'), nine_u8x64 = _mm512_set1_epi8(9);
-    const __m512i tens_table = _mm512_broadcast_i32x4(
-        _mm_setr_epi8(0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 0, 0, 0, 0, 0, 0));
-    const __m512i hundreds_table = _mm512_broadcast_i32x4(
-        _mm_setr_epi8(0, 100, (char)200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m512i tens_table =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 0, 0, 0, 0, 0, 0));
+    const __m512i hundreds_table =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 100, (char)200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
     const __m512i highest_u8x64 = _mm512_set1_epi8((char)(type == EC_INT8 ? 127 : 255));
     const __m512i lowest_u8x64 = _mm512_set1_epi8((char)(type == EC_INT8 ? 128 : 0)); /* its magnitude */
     ec_number_carry carry = {0, 0, 0, 0, 0};
@@ -39,8 +39,8 @@ static int64_t read(const uint8_t *text, int64_t n, int64_t *start, uint8_t *out
         } else {
             uint64_t closing = (uint64_t)1 << (last - at);
             lanes = closing - 1;
-            block_u8x64 = _mm512_mask_loadu_epi8(
-                _mm512_mask_blend_epi8(closing, _mm512_set1_epi8(' '), closing_u8x64), lanes, block);
+            block_u8x64 = _mm512_mask_loadu_epi8(_mm512_mask_blend_epi8(closing, _mm512_set1_epi8(' '), closing_u8x64),
+                                                 lanes, block);
             lanes |= closing;
         }
         ec_number_classes classes = ec_classify_avx512(block_u8x64);
@@ -61,8 +61,7 @@ static int64_t read(const uint8_t *text, int64_t n, int64_t *start, uint8_t *out
         __mmask64 has_tens = _mm512_cmple_epu8_mask(tens_u8x64, nine_u8x64);
         __mmask64 has_hundreds = _mm512_mask_cmple_epu8_mask(has_tens, hundreds_u8x64, nine_u8x64);
         __mmask64 too_long = _mm512_mask_cmple_epu8_mask(has_hundreds, thousands_u8x64, nine_u8x64);
-        __m512i low_u8x64 =
-            _mm512_add_epi8(ones_u8x64, _mm512_maskz_shuffle_epi8(has_tens, tens_table, tens_u8x64));
+        __m512i low_u8x64 = _mm512_add_epi8(ones_u8x64, _mm512_maskz_shuffle_epi8(has_tens, tens_table, tens_u8x64));
         __m512i high_u8x64 = _mm512_maskz_shuffle_epi8(has_hundreds, hundreds_table, hundreds_u8x64);
         __m512i value_u8x64 = _mm512_add_epi8(low_u8x64, high_u8x64);
         __mmask64 too_large =
@@ -71,8 +70,8 @@ static int64_t read(const uint8_t *text, int64_t n, int64_t *start, uint8_t *out
             _mm512_cmpgt_epu8_mask(value_u8x64, _mm512_mask_blend_epi8(negative, highest_u8x64, lowest_u8x64));
         value_u8x64 = _mm512_mask_sub_epi8(value_u8x64, negative, _mm512_setzero_si512(), value_u8x64);
 
-        bad = marks.bad | classes.exponents | (marks.fraction & ~classes.zeros) |
-              ((too_long | too_large) & marks.point);
+        bad =
+            marks.bad | classes.exponents | (marks.fraction & ~classes.zeros) | ((too_long | too_large) & marks.point);
         uint64_t end = marks.end, point = marks.point;
         if (EC_UNLIKELY(bad != 0)) {
             uint64_t sound = (bad & (0 - bad)) - 1;

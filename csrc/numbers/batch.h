@@ -148,7 +148,8 @@ EC_INLINE int64_t ec_integers_read(const uint8_t *chunk, int64_t length, uint8_t
  *     int64_t read(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type, int64_t *consumed)
  *         the numbers written, room or fewer, with `consumed` behind the last one's comma; leaves off at the first block
  *         that is not plain */
-EC_INLINE ec_result ec_integers_parse_chunks(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type,
+EC_INLINE ec_result ec_integers_parse_chunks(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity,
+                                             int32_t type,
                                              int64_t (*read)(const uint8_t *, int64_t, uint8_t *, int64_t, int32_t,
                                                              int64_t *)) {
     uint8_t copy[COPY_BYTES];

@@ -1,11 +1,13 @@
 /* Small integers to text: by a table of what stands behind the sign, comma included. */
 #include "decimal.h"
 
+/* clang-format off */
 #define ONE(x)                                                                                                        \
     {                                                                                                                 \
         (x) > 99 ? '0' + (x) / 100 % 10 : (x) > 9 ? '0' + (x) / 10 % 10 : '0' + (x) % 10,                                         \
         (x) > 99 ? '0' + (x) / 10 % 10 : (x) > 9 ? '0' + (x) % 10 : ',', (x) > 99 ? '0' + (x) % 10 : ',', ','         \
     }
+/* clang-format on */
 #define FOUR(x) ONE(x), ONE((x) + 1), ONE((x) + 2), ONE((x) + 3)
 #define SIXTEEN(x) FOUR(x), FOUR((x) + 4), FOUR((x) + 8), FOUR((x) + 12)
 #define SIXTY_FOUR(x) SIXTEEN(x), SIXTEEN((x) + 16), SIXTEEN((x) + 32), SIXTEEN((x) + 48)

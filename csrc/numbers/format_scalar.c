@@ -83,7 +83,7 @@ static uint8_t *write_float(uint8_t *p, uint32_t bits) {
     shortest x = shorten(bits);
     int count = count_digits(x.digits);
     int point = count + x.exponent; /* digits before the point, were there no exponent */
-    if (point < -3 || point > 9) { /* 1.2345678e-5 */
+    if (point < -3 || point > 9) {  /* 1.2345678e-5 */
         write_digits(p + 1, x.digits, count);
         p[0] = p[1];
         p[1] = '.';

@@ -52,13 +52,13 @@ EC_INLINE ec_number_marks ec_number_mark(const ec_number_classes *c, ec_number_c
     uint64_t minus_before = minuses << 1; /* its carry only matters together with digit_wanted's */
     marks.negative = starts & (minus_before | (carry->digit_wanted & ~carry->run));
     uint64_t known = run | minuses | c->commas | c->spaces;
-    marks.bad = ~known |                                                         /* another byte */
-                (starts & ~c->digits) |                                          /* .5 e5 */
-                (marks.end ^ c->commas) |                                        /* 1 2, and a comma without a number */
-                ((digit_wanted << 1 | carry->digit_wanted) & ~c->digits) |       /* 1.e5 - 1 */
-                (minuses & run_before) |                                         /* 1-2 */
-                (c->points & ~marks.point) |                                     /* 1.2.3 1e5.0 */
-                ((leading_zeros << 1 | carry->leading_zero) & c->digits);        /* 01 */
+    marks.bad = ~known |                                                   /* another byte */
+                (starts & ~c->digits) |                                    /* .5 e5 */
+                (marks.end ^ c->commas) |                                  /* 1 2, and a comma without a number */
+                ((digit_wanted << 1 | carry->digit_wanted) & ~c->digits) | /* 1.e5 - 1 */
+                (minuses & run_before) |                                   /* 1-2 */
+                (c->points & ~marks.point) |                               /* 1.2.3 1e5.0 */
+                ((leading_zeros << 1 | carry->leading_zero) & c->digits);  /* 01 */
     carry->run = run >> 63;
     carry->digit_wanted = digit_wanted >> 63;
     carry->leading_zero = leading_zeros >> 63;

@@ -105,8 +105,7 @@ static uint64_t evaluate(const uint8_t *block, uint64_t negative, int32_t type, 
     (void)negative;
     load_four(block - 4, &text, 0);
     load_four(block, &text, 4);
-    for (int i = 0; i < 4; i++)
-        out.val[i] = values_before(&text, 4 + i, most_u8x16, most_below_zero_u8x16, &wrong[i]);
+    for (int i = 0; i < 4; i++) out.val[i] = values_before(&text, 4 + i, most_u8x16, most_below_zero_u8x16, &wrong[i]);
     vst4q_u8(values, out);
     return bits_of_64(wrong[0], wrong[1], wrong[2], wrong[3]);
 }
@@ -123,8 +122,6 @@ static ec_result integers_parse_neon(const uint8_t *text, int64_t n, uint8_t *ou
     return ec_integers_parse_chunks(text, n, out, capacity, type, read);
 }
 
-EC_SLOTS(numbers, neon) {
-    table->integers_parse = integers_parse_neon;
-}
+EC_SLOTS(numbers, neon) { table->integers_parse = integers_parse_neon; }
 
 #endif

@@ -50,7 +50,8 @@ ec_result ec_float_rows_parse(const void *text, int64_t n, void *out, int64_t ca
         at = skip_space(bytes, n, at);
         status = check_opening(bytes + at, n - at);
         if (status != EC_OK) return ec_number_result(status, at, produced);
-        ec_result result = ec_active.floats_parse(bytes + at, n - at, (float *)out + produced, capacity - produced, flags);
+        ec_result result =
+            ec_active.floats_parse(bytes + at, n - at, (float *)out + produced, capacity - produced, flags);
         if (result.status != EC_OK) return ec_number_result(result.status, at + result.consumed, produced);
         if (row > 0 && result.produced != width) return ec_number_result(EC_BAD_LENGTH, at, produced);
         width = result.produced;

@@ -1,5 +1,6 @@
-/* Numbers of the shape nearly all of them have, -?d.d{1,24} and ',' or ']' right behind: read and rounded in one go, without
- * a branch on anything that varies from one number to the next (the sign, the count of digits, their leading zeros). */
+/* Numbers of the shape nearly all of them have, -?d.d{1,24} and ',' or ']' right behind: read and rounded in one go,
+ * without a branch on anything that varies from one number to the next (the sign, the count of digits, their leading
+ * zeros). */
 #ifndef EC_NUMBERS_PLAIN_H
 #define EC_NUMBERS_PLAIN_H
 
@@ -42,14 +43,16 @@ EC_INLINE int64_t ec_plain_read(const uint8_t *text, uint32_t *bits) {
      * where b's digits count, and then its bit 63 is, which belongs to no byte's mask otherwise. */
     uint64_t a_mask = ec_plain_below(a_others);
     uint64_t b_mask = ec_plain_below(b_others) & (0 - (a_mask >> 63));
-    uint64_t w = whole * UINT64_C(10000000000000000) + ec_digits_value(a & a_mask) * 100000000 + ec_digits_value(b & b_mask);
+    uint64_t w =
+        whole * UINT64_C(10000000000000000) + ec_digits_value(a & a_mask) * 100000000 + ec_digits_value(b & b_mask);
 
     /* w < 10^17 < 2^57 leaves 7 bits free. The power is 10^-16 * 2^117 less a fraction, so with 7 bits more and 64 fewer
      *     high = number * 2^60, less up to 2^7 (digits left out) + 1 (power) + 1 (lower word). */
     const uint64_t slack = 130;
     uint64_t high;
     ec_multiply_u64(w << 7, ec_powers_of_ten[-16 - EC_POWER_LOWEST], &high);
-    if (EC_UNLIKELY(high >> 33 == 0)) return 0; /* zero, and where the slack would near half a unit: at most 2^37.1 now */
+    if (EC_UNLIKELY(high >> 33 == 0))
+        return 0; /* zero, and where the slack would near half a unit: at most 2^37.1 now */
 
     /* top: 1xxxxxxx xxxxxxxx xxxxxxxx|rrrrrrrr ... r    24 bits stay; r just below their middle, or on it, is open */
     int zeros = ec_leading_zeros_u64(high);
@@ -57,7 +60,8 @@ EC_INLINE int64_t ec_plain_read(const uint8_t *text, uint32_t *bits) {
     uint64_t above = (top - (UINT64_C(1) << 39) + margin) << 24; /* r - (middle - margin), modulo 2^40 */
     if (EC_UNLIKELY(above <= margin << 24)) return 0;
     uint32_t mantissa = (uint32_t)(((top >> 39) + 1) >> 1);
-    /* number = 2^(3 - zeros) * 1.x; the hidden bit adds 1 to the exponent field, and so does a carry out of the mantissa. */
+    /* number = 2^(3 - zeros) * 1.x; the hidden bit adds 1 to the exponent field, and so does a carry out of the
+     * mantissa. */
     *bits = mantissa + ((uint32_t)(127 + 3 - 1 - zeros) << 23) + (negative << 31);
     return p + 2 + count - text;
 }

@@ -29,5 +29,5 @@ const uint64_t ec_powers_of_ten[EC_POWER_LAST - EC_POWER_LOWEST + 1] = {
     0x9dc5ada82b70b59du, 0xc5371912364ce305u, 0xf684df56c3e01bc6u, 0x9a130b963a6c115cu, /* from 10^32 */
     0xc097ce7bc90715b3u, 0xf0bdc21abb48db20u, 0x96769950b50d88f4u, 0xbc143fa4e250eb31u, /* from 10^36 */
     0xeb194f8e1ae525fdu, 0x92efd1b8d0cf37beu, 0xb7abc627050305adu, 0xe596b7b0c643c719u, /* from 10^40 */
-    0x8f7e32ce7bea5c6fu, 0xb35dbf821ae4f38bu, /* from 10^44 */
+    0x8f7e32ce7bea5c6fu, 0xb35dbf821ae4f38bu,                                           /* from 10^44 */
 };

@@ -28,7 +28,7 @@ int32_t ec_decimal_to_float(const ec_decimal *decimal, const uint8_t *number, in
     int zeros = ec_leading_zeros_u64(w);
     uint64_t high, low = ec_multiply_u64(w << zeros, ec_powers_of_ten[q - EC_POWER_LOWEST], &high);
     int32_t exponent = ec_power_exponent(q) + 64 - zeros; /* of the leading bit */
-    int shift = !(high >> 63); /* as likely as not: no branch */
+    int shift = !(high >> 63);                            /* as likely as not: no branch */
     high = high << shift | (low >> 63 & (uint64_t)shift);
     low <<= shift;
     exponent -= shift;
@@ -89,8 +89,7 @@ static void multiply_add(natural *x, uint32_t factor, uint32_t addend) {
     if (carry != 0 && x->used < WORDS) x->word[x->used++] = (uint32_t)carry;
 }
 
-static const uint32_t SMALL_POWERS[10] = {1,      10,      100,      1000,      10000,
-                                          100000, 1000000, 10000000, 100000000, 1000000000};
+static const uint32_t SMALL_POWERS[10] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
 
 static void multiply_power_of_ten(natural *x, int64_t exponent) {
     for (; exponent >= 9; exponent -= 9) multiply_add(x, SMALL_POWERS[9], 0);
@@ -140,9 +139,13 @@ int32_t ec_decimal_compare_midpoint(const uint8_t *number, int64_t length, uint3
 
     /* right = 2 * mantissa + 1, times 2^(exponent - 1); both sides made whole. */
     multiply_add(&right, 1, 2 * mantissa + 1);
-    if (power >= 0) multiply_power_of_ten(&left, power);
-    else multiply_power_of_ten(&right, -power);
-    if (exponent - 1 >= 0) shift_left(&right, exponent - 1);
-    else shift_left(&left, 1 - exponent);
+    if (power >= 0)
+        multiply_power_of_ten(&left, power);
+    else
+        multiply_power_of_ten(&right, -power);
+    if (exponent - 1 >= 0)
+        shift_left(&right, exponent - 1);
+    else
+        shift_left(&left, 1 - exponent);
     return compare(&left, &right);
 }

@@ -92,7 +92,8 @@ ec_result ec_floats_parse_from(const uint8_t *text, int64_t n, int64_t at, float
         } else if (EC_LIKELY(starts_number(text, n, at))) {
             ec_decimal decimal;
             status = ec_decimal_read(text, n, at, &decimal, &next);
-            if (status == EC_OK && !ec_decimal_to_float(&decimal, text + at, next - at, &value)) range = EC_OUT_OF_RANGE;
+            if (status == EC_OK && !ec_decimal_to_float(&decimal, text + at, next - at, &value))
+                range = EC_OUT_OF_RANGE;
         } else {
             status = read_other(text, n, at, flags, &next);
             range = EC_NOT_FINITE;

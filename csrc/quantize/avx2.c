@@ -160,8 +160,8 @@ EC_INLINE void magnitudes_32(const char *values, magnitudes *largest) {
 }
 
 EC_INLINE uint32_t largest_of(const magnitudes *m) {
-    __m256i eight = _mm256_max_epu32(_mm256_max_epu32(m->bits[0], m->bits[1]),
-                                     _mm256_max_epu32(m->bits[2], m->bits[3]));
+    __m256i eight =
+        _mm256_max_epu32(_mm256_max_epu32(m->bits[0], m->bits[1]), _mm256_max_epu32(m->bits[2], m->bits[3]));
     __m128i four = _mm_max_epu32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
     four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4e));
     four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0xb1));
@@ -188,8 +188,8 @@ static uint32_t max_abs_bits_f32_avx2(const void *values, int64_t count) {
 }
 
 /* A row is coded, out of L1, while the next one is read, from wherever it lies. */
-static uint32_t quantize_scaled_f32_avx2(const void *values, int64_t count, float factor, uint8_t flip,
-                                         uint8_t *codes, const void *next) {
+static uint32_t quantize_scaled_f32_avx2(const void *values, int64_t count, float factor, uint8_t flip, uint8_t *codes,
+                                         const void *next) {
     const affine map = affine_of(factor, 0.0f, -127.0f, 127.0f, flip);
     const char *from = values, *ahead = next;
     magnitudes largest = no_magnitudes();
@@ -241,8 +241,8 @@ static void dequantize_ranges_f32_avx2(const uint8_t *codes, int64_t count, uint
         __m256 code = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(load_codes(codes + i, flip)));
         store_8(values, i, _mm256_add_ps(_mm256_mul_ps(code, load_8(step, i)), load_8(first, i)));
     }
-    ec_dequantize_ranges_f32_scalar(codes + i, count - i, flip, (const char *)first + 4 * i,
-                                    (const char *)step + 4 * i, (char *)values + 4 * i);
+    ec_dequantize_ranges_f32_scalar(codes + i, count - i, flip, (const char *)first + 4 * i, (const char *)step + 4 * i,
+                                    (char *)values + 4 * i);
 }
 
 EC_SLOTS(quantize, avx2) {

@@ -129,8 +129,7 @@ EC_INLINE int quantize_affine(const char *values, int64_t count, const affine *m
 static int quantize_affine_f32_avx512(const void *values, int64_t count, float factor, float addend, float low,
                                       float high, uint8_t flip, uint8_t *codes) {
     affine map = affine_of(factor, addend, low, high, flip);
-    return low < 0.0f ? quantize_affine(values, count, &map, 1, codes)
-                      : quantize_affine(values, count, &map, 0, codes);
+    return low < 0.0f ? quantize_affine(values, count, &map, 1, codes) : quantize_affine(values, count, &map, 0, codes);
 }
 
 typedef struct {
@@ -235,15 +234,14 @@ static EC_NOINLINE int ranges_with_care(const char *values, int64_t count, const
 }
 
 /* 64 dimensions of a few rows, which share what is known of their dimensions. */
-EC_INLINE void ranges_64(const char *values, int64_t stride, int rows, const ec_steps *steps, int64_t at,
-                         uint64_t used, __m512i flip_u8x64, __m512i *least_i16x32, uint8_t *codes) {
+EC_INLINE void ranges_64(const char *values, int64_t stride, int rows, const ec_steps *steps, int64_t at, uint64_t used,
+                         __m512i flip_u8x64, __m512i *least_i16x32, uint8_t *codes) {
     __m512i codes_i32x16[ROWS][4];
     for (int i = 0; i < 4; i++) {
         __m512 low = load_16(steps->low + 4 * at, used, i), step = load_16(steps->step + 4 * at, used, i);
         __m512 reciprocal = load_16(steps->reciprocal + 4 * at, used, i);
         for (int row = 0; row < rows; row++)
-            codes_i32x16[row][i] =
-                ranges_16(load_16(values + 4 * (row * stride + at), used, i), low, step, reciprocal);
+            codes_i32x16[row][i] = ranges_16(load_16(values + 4 * (row * stride + at), used, i), low, step, reciprocal);
     }
     for (int row = 0; row < rows; row++) {
         __m512i codes_u8x64 = narrow_64(codes_i32x16[row], 0, least_i16x32);
@@ -260,8 +258,7 @@ EC_INLINE int ranges_rows(const char *values, int64_t stride, int rows, int64_t 
         for (int row = 0; row < rows; row++) ec_ask_ahead(values + 4 * (row * stride + i), 256);
         ranges_64(values, stride, rows, steps, i, ~(uint64_t)0, flip_u8x64, &least_i16x32, codes);
     }
-    if (i < count)
-        ranges_64(values, stride, rows, steps, i, first_bits(count - i), flip_u8x64, &least_i16x32, codes);
+    if (i < count) ranges_64(values, stride, rows, steps, i, first_bits(count - i), flip_u8x64, &least_i16x32, codes);
     if (none_saturated(least_i16x32)) return 1;
     int finite = 1;
     for (int row = 0; row < rows; row++)
@@ -284,8 +281,8 @@ static int quantize_ranges_f32_avx512(const void *values, int64_t stride, int64_
 EC_INLINE __mmask16 used_of_16(int64_t left) { return left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1); }
 
 EC_INLINE __m128i load_codes(const uint8_t *codes, __mmask16 used, __m128i flip) {
-    __m128i loaded = used == 0xffff ? _mm_loadu_si128((const __m128i *)(const void *)codes)
-                                    : _mm_maskz_loadu_epi8(used, codes);
+    __m128i loaded =
+        used == 0xffff ? _mm_loadu_si128((const __m128i *)(const void *)codes) : _mm_maskz_loadu_epi8(used, codes);
     return _mm_xor_si128(loaded, flip);
 }
 
@@ -345,8 +342,7 @@ EC_INLINE void decode(scheme scheme, const meaning *m, const uint8_t *codes, int
     decode_64(scheme, m, codes, count - 64, values);
 }
 
-static void dequantize_scaled_f32_avx512(const uint8_t *codes, int64_t count, uint8_t flip, float scale,
-                                         void *values) {
+static void dequantize_scaled_f32_avx512(const uint8_t *codes, int64_t count, uint8_t flip, float scale, void *values) {
     const meaning m = {.flip = _mm_set1_epi8((char)flip), .scale = _mm512_set1_ps(scale)};
     decode(SCALED, &m, codes, count, values);
 }

@@ -10,9 +10,8 @@ EC_INLINE float32x4_t clamp(float32x4_t x, float32x4_t low_f32x4, float32x4_t hi
 }
 
 EC_INLINE void store_codes(uint8_t *codes, const int32x4_t codes_i32x4[4], uint8x16_t flip_u8x16) {
-    uint8x16_t codes_u8x16 =
-        ec_low_bytes(vreinterpretq_u32_s32(codes_i32x4[0]), vreinterpretq_u32_s32(codes_i32x4[1]),
-                     vreinterpretq_u32_s32(codes_i32x4[2]), vreinterpretq_u32_s32(codes_i32x4[3]));
+    uint8x16_t codes_u8x16 = ec_low_bytes(vreinterpretq_u32_s32(codes_i32x4[0]), vreinterpretq_u32_s32(codes_i32x4[1]),
+                                          vreinterpretq_u32_s32(codes_i32x4[2]), vreinterpretq_u32_s32(codes_i32x4[3]));
     vst1q_u8(codes, veorq_u8(codes_u8x16, flip_u8x16));
 }
 
@@ -86,8 +85,8 @@ static uint32_t max_abs_bits_f32_neon(const void *values, int64_t count) {
     for (; i + 16 <= count; i += 16)
         for (int j = 0; j < 4; j++)
             largest_u32x4[j] = ec_larger_magnitude(largest_u32x4[j], ec_load_f32x4(values, i + 4 * j));
-    uint32_t vector = vmaxvq_u32(vmaxq_u32(vmaxq_u32(largest_u32x4[0], largest_u32x4[1]),
-                                           vmaxq_u32(largest_u32x4[2], largest_u32x4[3])));
+    uint32_t vector = vmaxvq_u32(
+        vmaxq_u32(vmaxq_u32(largest_u32x4[0], largest_u32x4[1]), vmaxq_u32(largest_u32x4[2], largest_u32x4[3])));
     uint32_t rest = ec_max_abs_bits_f32_scalar((const char *)values + 4 * i, count - i);
     return vector > rest ? vector : rest;
 }
@@ -107,9 +106,7 @@ EC_INLINE float32x4_t high_floats_s8(uint8x8_t codes) {
     return vcvtq_f32_s32(vmovl_high_s16(vmovl_s8(vreinterpret_s8_u8(codes))));
 }
 
-EC_INLINE float32x4_t low_floats_u8(uint8x8_t codes) {
-    return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(codes))));
-}
+EC_INLINE float32x4_t low_floats_u8(uint8x8_t codes) { return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(codes)))); }
 
 EC_INLINE float32x4_t high_floats_u8(uint8x8_t codes) { return vcvtq_f32_u32(vmovl_high_u16(vmovl_u8(codes))); }
 
@@ -156,8 +153,8 @@ static void dequantize_ranges_f32_neon(const uint8_t *codes, int64_t count, uint
         ec_store_f32x4(values, i, vaddq_f32(low, ec_load_f32x4(first, i)));
         ec_store_f32x4(values, i + 4, vaddq_f32(high, ec_load_f32x4(first, i + 4)));
     }
-    ec_dequantize_ranges_f32_scalar(codes + i, count - i, flip, (const char *)first + 4 * i,
-                                    (const char *)step + 4 * i, (char *)values + 4 * i);
+    ec_dequantize_ranges_f32_scalar(codes + i, count - i, flip, (const char *)first + 4 * i, (const char *)step + 4 * i,
+                                    (char *)values + 4 * i);
 }
 
 EC_SLOTS(quantize, neon) {

@@ -65,9 +65,8 @@ static int64_t rows_in_doubt(const char *values, int64_t rows, int64_t dimension
 ec_result ec_quantize_unit_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, void *codes) {
     int64_t count = rows * dimension;
     float factor = type == EC_INT8 ? 127.0f : 127.5f;
-    int finite = type == EC_INT8
-                     ? ec_active.quantize_affine_f32(values, count, factor, 0.0f, -127.0f, 127.0f, 0, codes)
-                     : ec_active.quantize_affine_f32(values, count, factor, factor, 0.0f, 255.0f, 0, codes);
+    int finite = type == EC_INT8 ? ec_active.quantize_affine_f32(values, count, factor, 0.0f, -127.0f, 127.0f, 0, codes)
+                                 : ec_active.quantize_affine_f32(values, count, factor, factor, 0.0f, 255.0f, 0, codes);
     if (!finite) return not_finite(values, 0, count);
     ec_result r = {count, rows_in_doubt(values, rows, dimension, factor, codes, type == EC_INT8 ? 0 : 0x80), EC_OK};
     return r;
@@ -229,8 +228,7 @@ ec_result ec_truncate_f32(const void *values, int64_t stride, int64_t rows, int6
             return bad;
         }
         double factor = squares > 0 ? 1 / sqrt(squares) : 1;
-        for (int64_t i = 0; i < dimension; i++)
-            ec_store_f32_at(to, i, (float)(ec_load_f32_at(from, i) * factor));
+        for (int64_t i = 0; i < dimension; i++) ec_store_f32_at(to, i, (float)(ec_load_f32_at(from, i) * factor));
     }
     return done(rows * dimension);
 }

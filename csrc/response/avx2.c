@@ -16,21 +16,21 @@ EC_INLINE uint32_t list_stops(__m256i chars_u8x32) {
 }
 
 /* The first stop within text[at, n), where n - at < 32 and everything before `at` has none; or n. */
-#define TAIL_STOP(stops_of)                                                                                  \
-    do {                                                                                                     \
-        if (at == n) return n;                                                                               \
-        uint32_t stops;                                                                                      \
-        int64_t from = n - 32;                                                                               \
-        if (from >= 0) {                                                                                     \
-            stops = stops_of(_mm256_loadu_si256((const __m256i *)(const void *)(text + from)));              \
-        } else {                                                                                             \
-            uint8_t copy[32] = {0};                                                                          \
-            from = 0;                                                                                        \
-            memcpy(copy, text, (size_t)n);                                                                   \
-            stops = stops_of(_mm256_loadu_si256((const __m256i *)(const void *)copy)) &                      \
-                    (uint32_t)((UINT64_C(1) << n) - 1);                                                      \
-        }                                                                                                    \
-        return stops ? from + ec_trailing_zeros_u64(stops) : n;                                              \
+#define TAIL_STOP(stops_of)                                                                     \
+    do {                                                                                        \
+        if (at == n) return n;                                                                  \
+        uint32_t stops;                                                                         \
+        int64_t from = n - 32;                                                                  \
+        if (from >= 0) {                                                                        \
+            stops = stops_of(_mm256_loadu_si256((const __m256i *)(const void *)(text + from))); \
+        } else {                                                                                \
+            uint8_t copy[32] = {0};                                                             \
+            from = 0;                                                                           \
+            memcpy(copy, text, (size_t)n);                                                      \
+            stops = stops_of(_mm256_loadu_si256((const __m256i *)(const void *)copy)) &         \
+                    (uint32_t)((UINT64_C(1) << n) - 1);                                         \
+        }                                                                                       \
+        return stops ? from + ec_trailing_zeros_u64(stops) : n;                                 \
     } while (0)
 
 static int64_t string_end_avx2(const uint8_t *text, int64_t n) {

@@ -3,10 +3,7 @@
 
 static const char HEAD[] = "{\"object\":\"embedding\",\"embedding\":", MIDDLE[] = ",\"index\":";
 
-enum {
-    HEAD_LENGTH = sizeof HEAD - 1,
-    MIDDLE_LENGTH = sizeof MIDDLE - 1
-};
+enum { HEAD_LENGTH = sizeof HEAD - 1, MIDDLE_LENGTH = sizeof MIDDLE - 1 };
 
 /* Digits that the numbers 0 .. count - 1 have together. */
 static int64_t digits_below(int64_t count) {

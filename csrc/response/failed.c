@@ -186,8 +186,8 @@ static int find_id(failed_line *line) {
     return 1;
 }
 
-int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const char *path, const ec_row_format *format,
-                          void *matrix, int64_t capacity, ec_batch_line *to) {
+int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const char *path,
+                          const ec_row_format *format, void *matrix, int64_t capacity, ec_batch_line *to) {
     enum { MOST_SPANS = 16, MOST_PATH = 256 };
     ec_row_span spans[MOST_SPANS];
     char whole[MOST_PATH];

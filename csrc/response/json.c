@@ -42,6 +42,7 @@ static int pass_escape(ec_json_reader *reader) {
     const uint8_t *text = reader->text;
     int64_t at = reader->at + 1;
     if (at >= reader->n) return ec_json_fail(reader, reader->n, EC_TRUNCATED);
+    /* clang-format off */
     switch (text[at]) {
     case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
         reader->at = at + 1;
@@ -54,6 +55,7 @@ static int pass_escape(ec_json_reader *reader) {
     default:
         return ec_json_fail(reader, at, EC_BAD_STRING);
     }
+    /* clang-format on */
 }
 
 int ec_json_string(ec_json_reader *reader, int32_t *escaped) {
@@ -204,6 +206,7 @@ static int pass_scalar(ec_json_reader *reader, int32_t flags) {
         if (c == '-' && reader->at + 1 < reader->n && reader->text[reader->at + 1] == 'I')
             return pass_word(reader, "-Infinity");
     }
+    /* clang-format off */
     switch (c) {
     case '"': return ec_json_string(reader, &escaped);
     case 't': return pass_word(reader, "true");
@@ -214,6 +217,7 @@ static int pass_scalar(ec_json_reader *reader, int32_t flags) {
         return pass_number(reader);
     default: return ec_json_fail(reader, reader->at, EC_BAD_CHARACTER);
     }
+    /* clang-format on */
 }
 
 /* ---- values ---- */

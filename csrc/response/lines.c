@@ -42,7 +42,9 @@ static int pass_usage(line_reader *line) {
     return ec_json_expect(reader, '}');
 }
 
-EC_INLINE int64_t row_bytes_of(const ec_row_format *format) { return format->width * (format->type == EC_FLOAT32 ? 4 : 1); }
+EC_INLINE int64_t row_bytes_of(const ec_row_format *format) {
+    return format->width * (format->type == EC_FLOAT32 ? 4 : 1);
+}
 
 /* Takes the width of a row that is a list for that of all; `capacity` counts elements before, and rows then. */
 static int learn_width(line_reader *line, const ec_row_span *span) {

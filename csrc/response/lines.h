@@ -70,7 +70,7 @@ EC_INLINE void note_id(const batch_id *id, ec_batch_line *line) {
 
 /* Notes why the line text[start, end) is no answer, in the fields of `line` from `kind` on and those of its custom_id;
  * 0 where that is not known. `matrix` has room for `capacity` rows, or where format->width is 0 elements, to try in. */
-int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const char *path, const ec_row_format *format,
-                          void *matrix, int64_t capacity, ec_batch_line *line);
+int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const char *path,
+                          const ec_row_format *format, void *matrix, int64_t capacity, ec_batch_line *line);
 
 #endif

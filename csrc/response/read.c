@@ -1,10 +1,7 @@
 /* Rows from a body to a matrix in one call: scanned and decoded by turns, while their text is in the cache. */
 #include "../kernels.h"
 
-enum {
-    TURN_ROWS = 64,
-    TURN_TEXT = 1 << 14
-};
+enum { TURN_ROWS = 64, TURN_TEXT = 1 << 14 };
 
 static int at_end(const ec_response_cursor *cursor, int64_t capacity, int64_t until) {
     if (cursor->stage == EC_SCAN_DONE) return 1;
@@ -31,8 +28,7 @@ ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, e
         result = ec_response_decode_rows(body, spans, count, format, (uint8_t *)matrix + before.rows * row_bytes);
         if (result.status != EC_OK) return result;
         if (!indices) continue;
-        for (int64_t i = 0; i < count; i++)
-            memcpy((uint8_t *)indices + (before.rows + i) * 8, &spans[i].index, 8);
+        for (int64_t i = 0; i < count; i++) memcpy((uint8_t *)indices + (before.rows + i) * 8, &spans[i].index, 8);
     }
     ec_result result = {cursor->offset, cursor->rows, EC_OK};
     return result;

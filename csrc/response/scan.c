@@ -87,7 +87,8 @@ static int pass_index(ec_json_reader *reader, int depth, ec_row_span *span) {
 static int pass_row_object(ec_json_reader *reader, ec_row_path *path, int32_t level, ec_row_span *span);
 
 /* Passes a member of an object in which the key number `level` of the row's path leads on to the vector. */
-static int pass_row_member(ec_json_reader *reader, ec_row_path *path, int32_t level, int64_t object, ec_row_span *span) {
+static int pass_row_member(ec_json_reader *reader, ec_row_path *path, int32_t level, int64_t object,
+                           ec_row_span *span) {
     name_t wanted = path_key(path->keys, level);
     int depth = path->depth + level + 1;
     int64_t start, end;
@@ -152,8 +153,8 @@ int ec_response_pass_row(ec_json_reader *reader, ec_row_path *path, ec_row_span 
 }
 
 static ec_row_path path_of_rows(const char *path, const ec_response_cursor *cursor) {
-    ec_row_path rows = {path_key(path, cursor->rows_keys).text, cursor->item_keys, cursor->strict, cursor->rows_keys + 1,
-                     0, 0, 0};
+    ec_row_path rows = {
+        path_key(path, cursor->rows_keys).text, cursor->item_keys, cursor->strict, cursor->rows_keys + 1, 0, 0, 0};
     return rows;
 }
 
@@ -228,9 +229,7 @@ ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_res
                 cursor->stage = EC_SCAN_AFTER_VALUE;
             }
             break;
-        case EC_SCAN_AFTER_VALUE:
-            passed = leave_value(&reader, path, cursor);
-            break;
+        case EC_SCAN_AFTER_VALUE: passed = leave_value(&reader, path, cursor); break;
         case EC_SCAN_FIRST_ROW:
             cursor->stage = EC_SCAN_AT_ROW;
             if (ec_json_peek(&reader) == ']') {

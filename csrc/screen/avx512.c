@@ -52,7 +52,8 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
             continue;
         }
         const __m512 step_f32x16 = _mm512_set1_ps(step), inverse_f32x16 = _mm512_set1_ps(inverse);
-        lengths_of_row sums[2] = {{_mm512_setzero_ps(), _mm512_setzero_ps()}, {_mm512_setzero_ps(), _mm512_setzero_ps()}};
+        lengths_of_row sums[2] = {{_mm512_setzero_ps(), _mm512_setzero_ps()},
+                                  {_mm512_setzero_ps(), _mm512_setzero_ps()}};
         for (int64_t d = 0; d < whole; d += 32) {
             _mm_prefetch((const char *)(values + d) + EC_ROWS_AHEAD, _MM_HINT_T0);
             _mm_prefetch((const char *)(values + d) + EC_ROWS_AHEAD + 64, _MM_HINT_T0);
@@ -61,7 +62,8 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
             _mm256_storeu_si256((__m256i *)(void *)(codes + d), _mm256_set_m128i(high, low));
         }
         if (left) {
-            const __m128i low = round_16(_mm512_maskz_loadu_ps(first, values + whole), step_f32x16, inverse_f32x16, &sums[0]);
+            const __m128i low =
+                round_16(_mm512_maskz_loadu_ps(first, values + whole), step_f32x16, inverse_f32x16, &sums[0]);
             const __m128i high =
                 round_16(_mm512_maskz_loadu_ps(second, values + whole + 16), step_f32x16, inverse_f32x16, &sums[1]);
             _mm_mask_storeu_epi8(codes + whole, first, low);

@@ -16,7 +16,7 @@ EC_INLINE void raise_i32x16(const uint8_t *elements, int32_t most[16]) {
 /* Codes of 16 elements, rounded by adding and taking off what leaves no place for a fraction; squares += theirs, rests +=
  * those of what the codes leave. */
 EC_INLINE void round_f32x16(const uint8_t *elements, float step, float inverse, uint8_t *codes, float squares[16],
-                               float rests[16]) {
+                            float rests[16]) {
     const float integral = 0x1.8p23f;
     float values[16];
     int8_t rounded_i8x16[16];

@@ -10,7 +10,6 @@
 #define EC_SCREEN_LEAST 1e-10f
 #define EC_SCREEN_MOST 1e10f
 
-
 /* Lengths from above. A sum of 2^16 squares in 16 parts has 2^12 roundings of 2^-24 and some: it may fall short by 2^-12, a
  * length by half of that; the rest of 2^-9 is for what is squared, and for compilers that sum in another order. */
 #define EC_SCREEN_WIDER (1 + 0x1p-9f)

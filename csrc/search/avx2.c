@@ -77,8 +77,8 @@ static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, fl
                       : sift(f, scores, 0, 0, n, limit, first_row, mask, entries);
 }
 
-static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k,
-                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
     (void)k;
     return sift(f, scores, 1, 0, n, limit, first_row, mask, entries);
 }
@@ -91,9 +91,7 @@ static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) {
     return ec_loop_keep(entries, 0, n, 0, bound);
 }
 
-static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) {
-    ec_loop_minima(entries, n, minima);
-}
+static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) { ec_loop_minima(entries, n, minima); }
 
 static void entries_sort(const uint64_t *entries, int64_t n, uint64_t *sorted) { ec_loop_sort(entries, n, sorted); }
 
@@ -137,8 +135,8 @@ static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows
                 const float *s = d == whole ? last_steps : steps + d, *o = d == whole ? last_offsets : offsets + d;
                 const __m128i codes_i8x16 = _mm_xor_si128(_mm_loadu_si128((const __m128i *)codes), flip_u8x16);
                 run_f32x8[0] = add_squares(codes_i8x16, s, o, factor_f32x8, run_f32x8[0]);
-                run_f32x8[1] = add_squares(_mm_unpackhi_epi64(codes_i8x16, codes_i8x16), s + 8, o + 8, factor_f32x8,
-                                           run_f32x8[1]);
+                run_f32x8[1] =
+                    add_squares(_mm_unpackhi_epi64(codes_i8x16, codes_i8x16), s + 8, o + 8, factor_f32x8, run_f32x8[1]);
             }
             for (int i = 0; i < 4; i++) {
                 const __m256 half_f32x8 = run_f32x8[i / 2];

@@ -21,12 +21,12 @@ EC_INLINE uint64_t rows_at(const uint8_t *mask, int64_t i, int64_t n) {
 EC_INLINE int64_t append(__m512i keys_u32x16, uint32_t row, uint32_t chosen, uint64_t *entries) {
     const __m512i step = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i rows_u32x16 = _mm512_add_epi32(_mm512_set1_epi32((int32_t)row), step);
-    const __m512i low_u64x8 = _mm512_or_si512(
-        _mm512_slli_epi64(_mm512_cvtepu32_epi64(_mm512_castsi512_si256(keys_u32x16)), 32),
-        _mm512_cvtepu32_epi64(_mm512_castsi512_si256(rows_u32x16)));
-    const __m512i high_u64x8 = _mm512_or_si512(
-        _mm512_slli_epi64(_mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(keys_u32x16, 1)), 32),
-        _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(rows_u32x16, 1)));
+    const __m512i low_u64x8 =
+        _mm512_or_si512(_mm512_slli_epi64(_mm512_cvtepu32_epi64(_mm512_castsi512_si256(keys_u32x16)), 32),
+                        _mm512_cvtepu32_epi64(_mm512_castsi512_si256(rows_u32x16)));
+    const __m512i high_u64x8 =
+        _mm512_or_si512(_mm512_slli_epi64(_mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(keys_u32x16, 1)), 32),
+                        _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(rows_u32x16, 1)));
     const int64_t n_low = _mm_popcnt_u32(chosen & 255);
     _mm512_storeu_si512(entries, _mm512_maskz_compress_epi64((__mmask8)chosen, low_u64x8));
     _mm512_storeu_si512(entries + n_low, _mm512_maskz_compress_epi64((__mmask8)(chosen >> 8), high_u64x8));
@@ -60,7 +60,8 @@ static int32_t first_limit_i32(const int32_t *costs, int64_t n, int64_t k, const
     for (int64_t i = 0; i < n; i += 64) {
         uint64_t there = rows_at(mask, i, n);
         for (int g = 0; g < 4; g++) {
-            __m512i costs_i32x16 = _mm512_mask_loadu_epi32(none_i32x16, (__mmask16)(there >> 16 * g), costs + i + 16 * g);
+            __m512i costs_i32x16 =
+                _mm512_mask_loadu_epi32(none_i32x16, (__mmask16)(there >> 16 * g), costs + i + 16 * g);
             least_i32x16[g % 2] = _mm512_min_epi32(least_i32x16[g % 2], costs_i32x16);
         }
     }
@@ -84,8 +85,8 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_
             better |= (uint64_t)_mm512_cmplt_epi32_mask(costs_i32x16[g], limit_i32x16) << 16 * g;
         better &= rows_at(mask, i, n);
         for (int g = 0; better != 0 && g < 4; g++)
-            count += append(costs_i32x16[g], first_row + (uint32_t)(i + 16 * g), better >> 16 * g & 0xffff,
-                            entries + count);
+            count +=
+                append(costs_i32x16[g], first_row + (uint32_t)(i + 16 * g), better >> 16 * g & 0xffff, entries + count);
     }
     return count;
 }
@@ -167,8 +168,8 @@ static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, fl
                       : sift(f, scores, OF_I32, n, limit, k, first_row, mask, entries);
 }
 
-static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k,
-                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
     return sift(f, scores, OF_F32, n, limit, k, first_row, mask, entries);
 }
 
@@ -246,7 +247,8 @@ EC_INLINE void add_squares(const int n, const int flips, const uint8_t *codes, i
 #pragma GCC unroll 8
     for (int r = 0; r < n; r++) {
         const uint8_t *from = codes + r * stride_bytes;
-        __m128i codes_i8x16 = there != 0xffff ? _mm_maskz_loadu_epi8(there, from) : _mm_loadu_si128((const __m128i *)from);
+        __m128i codes_i8x16 =
+            there != 0xffff ? _mm_maskz_loadu_epi8(there, from) : _mm_loadu_si128((const __m128i *)from);
         if (flips) codes_i8x16 = _mm_xor_si128(codes_i8x16, _mm_set1_epi8((char)0x80));
         const __m512 codes_f32x16 = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes_i8x16));
         const __m512 values_f32x16 = _mm512_fmadd_ps(steps_f32x16, codes_f32x16, offsets_f32x16);

@@ -169,10 +169,12 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->args = args;
     scan->dimension = args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
     const int screened = ec_screen_wanted(args, args->n_queries);
-    int64_t panel_row = args->family == EC_DOT_F32 && !(screened && args->decode) ? 4 * scan->dimension : args->row_bytes;
+    int64_t panel_row =
+        args->family == EC_DOT_F32 && !(screened && args->decode) ? 4 * scan->dimension : args->row_bytes;
     int64_t rows = ec_dot_block_rows(panel_row);
     if (args->selection == NULL && args->decode == EC_DECODE_NONE && ec_scan_by_rows(args, args->n_queries))
-        rows = args->family == EC_DOT_F32 && args->n_queries > 1 ? FEW_F32_ROWS : EC_DOT_BLOCK; /* no panel to keep small */
+        rows = args->family == EC_DOT_F32 && args->n_queries > 1 ? FEW_F32_ROWS
+                                                                 : EC_DOT_BLOCK; /* no panel to keep small */
     scan->block = ec_min_i64(rows, ec_round_up(most < 1 ? 1 : most, 64));
     int64_t wanted = ec_min_i64(ec_reservoir_full(args->k), most < 1 ? 1 : most);
     scan->capacity = wanted + scan->block;

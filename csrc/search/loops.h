@@ -65,8 +65,8 @@ EC_INLINE float ec_cost_f32(const ec_finish *f, const void *scores, int64_t r) {
 /* As ec_loop_filter_i32, of what cost_of makes of the scores. NaN passes, so that the caller sees it; a limit of NaN lets
  * everything pass. */
 EC_INLINE int64_t ec_loop_sift(float (*cost_of)(const ec_finish *, const void *, int64_t), const ec_finish *f,
-                               const void *scores, int64_t i, int64_t n, int64_t count, float limit,
-                               uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+                               const void *scores, int64_t i, int64_t n, int64_t count, float limit, uint32_t first_row,
+                               const uint8_t *mask, uint64_t *entries) {
     for (; i < n; i++) {
         float cost = cost_of(f, scores, i);
         if (!(cost >= limit) && ec_mask_bit(mask, i)) entries[count++] = ec_entry_f32(cost, first_row + (uint32_t)i);
@@ -98,8 +98,7 @@ EC_INLINE int64_t ec_loop_keep(uint64_t *entries, int64_t i, int64_t n, int64_t 
 EC_INLINE void ec_loop_minima(const uint64_t *entries, int64_t n, uint64_t *minima) {
     for (int g = 0; g < EC_ENTRY_GROUPS; g++) minima[g] = entries[g];
     for (int64_t i = EC_ENTRY_GROUPS; i + EC_ENTRY_GROUPS <= n; i += EC_ENTRY_GROUPS)
-        for (int g = 0; g < EC_ENTRY_GROUPS; g++)
-            minima[g] = entries[i + g] < minima[g] ? entries[i + g] : minima[g];
+        for (int g = 0; g < EC_ENTRY_GROUPS; g++) minima[g] = entries[i + g] < minima[g] ? entries[i + g] : minima[g];
 }
 
 /* Insertion sort of a few. */

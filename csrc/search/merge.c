@@ -1,7 +1,8 @@
 /* The results of several scans to one, and entries to scores and rows. */
 #include "loops.h"
 
-static void put(int64_t i, uint64_t entry, int64_t row, int32_t is_integer, float sign, void *scores, int64_t *indices) {
+static void put(int64_t i, uint64_t entry, int64_t row, int32_t is_integer, float sign, void *scores,
+                int64_t *indices) {
     uint32_t key = (uint32_t)(entry >> 32);
     if (is_integer)
         ((int32_t *)scores)[i] = (int32_t)key;

@@ -63,8 +63,8 @@ EC_INLINE uint32x4_t better_f32x4(float32x4_t costs_f32x4, float32x4_t limit_f32
     return vmvnq_u32(vcgeq_f32(costs_f32x4, limit_f32x4));
 }
 
-EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int64_t n, float limit,
-                       uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int64_t n, float limit, uint32_t first_row,
+                       const uint8_t *mask, uint64_t *entries) {
     const float32x4_t limit_f32x4 = vdupq_n_f32(limit);
     int64_t count = 0, i = 0;
     for (; i + 16 <= n; i += 16) {
@@ -72,8 +72,8 @@ EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int
         uint32x4_t better_u32x4[4];
         for (int g = 0; g < 4; g++) {
             int64_t r = i + 4 * g;
-            float32x4_t scores_f32x4 = is_float ? vld1q_f32((const float *)scores + r)
-                                                : vcvtq_f32_s32(vld1q_s32((const int32_t *)scores + r));
+            float32x4_t scores_f32x4 =
+                is_float ? vld1q_f32((const float *)scores + r) : vcvtq_f32_s32(vld1q_s32((const int32_t *)scores + r));
             float32x4_t costs_f32x4 = cost_f32x4(f, scores_f32x4, r);
             vst1q_f32(costs + 4 * g, costs_f32x4);
             better_u32x4[g] = better_f32x4(costs_f32x4, limit_f32x4);
@@ -95,8 +95,8 @@ static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, fl
     return sift(f, scores, 0, n, limit, first_row, mask, entries);
 }
 
-static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k,
-                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
     (void)k;
     return sift(f, scores, 1, n, limit, first_row, mask, entries);
 }

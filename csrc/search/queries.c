@@ -171,7 +171,8 @@ static int32_t put_terms(const preparation *p, int64_t q, const meeting *m, void
     const int bits = rows_are_bits(args);
     double values[3] = {m->mul, m->bias, 0};
     if (args->metric == EC_COST_COSINE) {
-        double length = sqrt(m->square) * (bits ? sqrt((double)p->dimension) : 1), inverse = length > 0 ? 1 / length : 0;
+        double length = sqrt(m->square) * (bits ? sqrt((double)p->dimension) : 1),
+               inverse = length > 0 ? 1 / length : 0;
         values[0] *= inverse;
         values[1] *= inverse;
     } else if (args->metric == EC_COST_L2 && bits) { /* minus the squared distance, 2 * dot - both squares */

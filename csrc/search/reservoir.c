@@ -6,9 +6,7 @@
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a < b ? b : a; }
 
-static uint64_t median(uint64_t a, uint64_t b, uint64_t c) {
-    return most(least(a, b), least(most(a, b), c));
-}
+static uint64_t median(uint64_t a, uint64_t b, uint64_t c) { return most(least(a, b), least(most(a, b), c)); }
 
 /* The k-th least (k >= 1) of n, which are reordered: partitions around a median of three, without branches on data. */
 static uint64_t select_kth(uint64_t *a, int64_t n, int64_t k) {

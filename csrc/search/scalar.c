@@ -13,8 +13,8 @@ static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, fl
     return ec_loop_sift(ec_cost_i32, f, scores, 0, n, 0, limit, first_row, mask, entries);
 }
 
-static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k,
-                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k, uint32_t first_row,
+                        const uint8_t *mask, uint64_t *entries) {
     (void)k;
     return ec_loop_sift(ec_cost_f32, f, scores, 0, n, 0, limit, first_row, mask, entries);
 }
@@ -27,9 +27,7 @@ static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) {
     return ec_loop_keep(entries, 0, n, 0, bound);
 }
 
-static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) {
-    ec_loop_minima(entries, n, minima);
-}
+static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) { ec_loop_minima(entries, n, minima); }
 
 static void entries_sort(const uint64_t *entries, int64_t n, uint64_t *sorted) { ec_loop_sort(entries, n, sorted); }
 

@@ -23,8 +23,8 @@ typedef struct {
     float *add, *mul, *bias; /* of the block's rows: see ec_finish */
     float *scales;
     double *squares;
-    int32_t *sums, *sumsq;   /* of their codes */
-    uint8_t *zeros; /* an empty row of bits */
+    int32_t *sums, *sumsq; /* of their codes */
+    uint8_t *zeros;        /* an empty row of bits */
     uint64_t *entries, *spare;
     int64_t *counts, *full; /* entries of a query, and how many ask for pruning */
     int32_t *limits_i32;
@@ -35,13 +35,13 @@ typedef struct {
 
 /* Rows of the corpus, or of a selection, on their way. */
 typedef struct {
-    int64_t first, n;      /* position in the corpus or the selection */
-    const uint8_t *rows;   /* as the kernel takes them */
+    int64_t first, n;    /* position in the corpus or the selection */
+    const uint8_t *rows; /* as the kernel takes them */
     int64_t stride;
-    const uint8_t *codes;  /* the same before they were decoded: what lengths are counted from */
+    const uint8_t *codes; /* the same before they were decoded: what lengths are counted from */
     int64_t codes_stride;
-    const uint8_t *mask;   /* bit 0 is row `first`; NULL for all */
-    int counted;           /* scan->sums and sumsq hold those of the codes already, or of float32 scan->squares */
+    const uint8_t *mask; /* bit 0 is row `first`; NULL for all */
+    int counted;         /* scan->sums and sumsq hold those of the codes already, or of float32 scan->squares */
 } ec_block;
 
 /* Take `bytes` of the scratch, in whole cache lines; of none, NULL, only count them. */

@@ -6,7 +6,7 @@
 enum {
     LEAST_QUERIES = 6, /* and so many elements of queries, for a row takes some time to round */
     LEAST_ELEMENTS = 5000,
-    SHARE = 8,     /* one row in so many may pass: it costs about as much as ten screened ones */
+    SHARE = 8, /* one row in so many may pass: it costs about as much as ten screened ones */
     LONGEST_WAIT = 64
 };
 
@@ -24,8 +24,8 @@ static float rounding(int64_t dimension) {
 /* How far off a row may be is itself counted in float32, in a dozen roundings: by 2^-20 or so. */
 #define OFF_WIDER (1 + 0x1p-10f)
 
-/* What rounding may add to what costs are made of beside the dot, as a share of it: a cost and the least cost have some five
- * roundings each that it meets, 2^-24 at most; 64 are allowed for. */
+/* What rounding may add to what costs are made of beside the dot, as a share of it: a cost and the least cost have some
+ * five roundings each that it meets, 2^-24 at most; 64 are allowed for. */
 #define ROUNDING_OF_COSTS 0x1p-18f
 
 /* Whether rows are codes, which need no rounding: their dots as floats cost what it takes to decode them besides. */
@@ -156,8 +156,8 @@ void ec_screen_terms(const ec_scan *scan, const ec_block *block) {
     screen->passed = 0;
     for (int64_t r = 0; r < block->n; r++) {
         const float step = screen->steps[r], mul = scan->mul[r], bias = scan->bias[r];
-        const float off = screen->errors[r] + screen->error * (screen->lengths[r] + screen->errors[r]) +
-                          slack * screen->lengths[r];
+        const float off =
+            screen->errors[r] + screen->error * (screen->lengths[r] + screen->errors[r]) + slack * screen->lengths[r];
         const float least = bias - screen->width * fabsf(mul) * off * OFF_WIDER -
                             ROUNDING_OF_COSTS * (fabsf(bias) + screen->constant + fabsf(mul) * screen->shift);
         const int told = step >= 0 && isfinite(least); /* else it passes, and its score tells more */

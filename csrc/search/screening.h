@@ -16,17 +16,17 @@
 #include "scan.h"
 
 struct ec_screen {
-    int able;        /* the queries at hand can be screened */
-    int few;         /* so few that rows need no packing */
-    int ready;       /* every query has a limit */
-    int narrow;      /* the lengths of codes are counted, also for a few queries */
-    int64_t wait;    /* blocks until the next trial, after one in which too many rows passed */
-    int64_t pause;   /* how long to wait the next time */
-    int64_t passed;  /* rows that this block's queries let pass */
-    float width;     /* the longest query, times its factor */
-    float error;     /* the largest |q - q'| / |q| */
-    float constant;  /* the largest number that is added to a query's costs */
-    float shift;     /* and to its dots, before what rows multiply them by */
+    int able;       /* the queries at hand can be screened */
+    int few;        /* so few that rows need no packing */
+    int ready;      /* every query has a limit */
+    int narrow;     /* the lengths of codes are counted, also for a few queries */
+    int64_t wait;   /* blocks until the next trial, after one in which too many rows passed */
+    int64_t pause;  /* how long to wait the next time */
+    int64_t passed; /* rows that this block's queries let pass */
+    float width;    /* the longest query, times its factor */
+    float error;    /* the largest |q - q'| / |q| */
+    float constant; /* the largest number that is added to a query's costs */
+    float shift;    /* and to its dots, before what rows multiply them by */
 
     int8_t *query_codes, *codes;
     uint8_t *decoded; /* which of the block's codes have been */
@@ -51,8 +51,8 @@ void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries);
 /* Whether the next block can be screened. */
 int ec_screen_now(const ec_scan *scan, int64_t n_queries);
 
-/* Round a block's rows, or take codes as they are; once scan->mul and scan->bias are known, say how far off they are; count dots with queries
- * first .. + n. */
+/* Round a block's rows, or take codes as they are; once scan->mul and scan->bias are known, say how far off they are;
+ * count dots with queries first .. + n. */
 void ec_screen_pack(const ec_scan *scan, ec_block *block);
 void ec_screen_terms(const ec_scan *scan, const ec_block *block);
 void ec_screen_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,

@@ -11,9 +11,7 @@ typedef struct {
     int64_t n_hits;
 } sink;
 
-static const float *term(const void *values, int64_t query) {
-    return values ? (const float *)values + query : NULL;
-}
+static const float *term(const void *values, int64_t query) { return values ? (const float *)values + query : NULL; }
 
 static ec_finish finish_of(const ec_scan *scan, int64_t query) {
     const ec_search_args *args = scan->args;
@@ -27,7 +25,9 @@ static ec_finish finish_of(const ec_scan *scan, int64_t query) {
         .query_bias = bias ? *bias : 0.0f,
         .query_add = square ? *square : 0.0f,
         .query_weight = weight ? *weight : 1.0f,
-        .lowest = args->metric == EC_COST_L2 ? 0.0f : args->bounded ? -1.0f : -INFINITY,
+        .lowest = args->metric == EC_COST_L2 ? 0.0f
+                  : args->bounded            ? -1.0f
+                                             : -INFINITY,
         .jaccard = args->metric == EC_COST_JACCARD,
     };
     return f;
@@ -246,7 +246,8 @@ ec_result ec_search(const ec_search_args *args, int64_t most_pairs, void *state,
     memset(&to, 0, sizeof to);
     ec_scan_layout(&scan, args, scratch);
     while (at[0] < args->n_queries && left > 0) {
-        const int64_t first = at[0], n = batch_of(&scan, first), n_rows = args->selection ? args->n_selected : args->n_rows;
+        const int64_t first = at[0], n = batch_of(&scan, first),
+                      n_rows = args->selection ? args->n_selected : args->n_rows;
         for (int64_t q = 0; q < n && at[1] == 0; q++) {
             scan.counts[q] = 0;
             scan.full[q] = ec_reservoir_first(args->k);

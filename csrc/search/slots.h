@@ -9,8 +9,8 @@ typedef struct {
     const float *add, *mul, *bias; /* per row: added to the score, times the dot, added to the cost */
     float query_mul, query_bias, query_add;
     float query_weight; /* times the rows' bias */
-    float lowest;    /* costs are not below it */
-    int32_t jaccard; /* another formula: add holds the rows' bits, query_bias the query's */
+    float lowest;       /* costs are not below it */
+    int32_t jaccard;    /* another formula: add holds the rows' bits, query_bias the query's */
 } ec_finish;
 
 /* Scores and what f holds of rows have room for whole 64s of rows, and so have entries. The limits EC_NO_LIMIT_I32 and

@@ -6,7 +6,7 @@ EC_TARGET_AVX2
 
 EC_INLINE __m256 magnitudes_of_4(__m256 v_f32x8) {
     __m256 m = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v_f32x8);
-    m = _mm256_add_ps(m, _mm256_permute_ps(m, 0xb1)); /* the neighbour's */
+    m = _mm256_add_ps(m, _mm256_permute_ps(m, 0xb1));    /* the neighbour's */
     return _mm256_add_ps(m, _mm256_permute_ps(m, 0x4e)); /* the other pair's */
 }
 
@@ -25,7 +25,8 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     uint8_t *out = tables;
     __m256i most_u32x8 = _mm256_setzero_si256();
     for (int64_t d = 0; d < 8 * width; d += 8) {
-        __m256i bits = _mm256_castps_si256(magnitudes_of_4(_mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)(floats + 4 * d)))));
+        __m256i bits = _mm256_castps_si256(
+            magnitudes_of_4(_mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)(floats + 4 * d)))));
         most_u32x8 = _mm256_max_epu32(most_u32x8, _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffffff)));
     }
     uint32_t most[8], largest = 0;
@@ -41,8 +42,8 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     for (int64_t p = 0; p < 2 * width; p++, floats += 16, out += 16) {
         const __m256 v0 = float_at(floats), minus_v0 = _mm256_xor_ps(v0, _mm256_set1_ps(-0.0f));
         const __m256 v1 = _mm256_xor_ps(float_at(floats + 4), flip_1);
-        const __m256 second = _mm256_add_ps(_mm256_xor_ps(float_at(floats + 8), flip_2),
-                                            _mm256_xor_ps(float_at(floats + 12), flip_3));
+        const __m256 second =
+            _mm256_add_ps(_mm256_xor_ps(float_at(floats + 8), flip_2), _mm256_xor_ps(float_at(floats + 12), flip_3));
         __m256i low = rounded_of(_mm256_add_ps(minus_v0, v1), second, inverse_f32x8);
         __m256i high = rounded_of(_mm256_add_ps(v0, v1), second, inverse_f32x8);
         __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8); /* packs go by halves */
@@ -53,9 +54,7 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     return 1;
 }
 
-EC_SLOTS(tables, avx2) {
-    table->dot_u1_tables = dot_u1_tables;
-}
+EC_SLOTS(tables, avx2) { table->dot_u1_tables = dot_u1_tables; }
 
 EC_TARGET_END
 #endif

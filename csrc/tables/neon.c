@@ -29,7 +29,8 @@ EC_INLINE uint8x16_t table_of(const uint8_t *floats, uint32x4_t flip_2, uint32x4
                                              vqmovn_s32(rounded_of(-v[0] + v[1], second_f32x4, inverse)));
     const int16x8_t high_i16x8 = vcombine_s16(vqmovn_s32(rounded_of(v[0] - v[1], second_f32x4, inverse)),
                                               vqmovn_s32(rounded_of(v[0] + v[1], second_f32x4, inverse)));
-    const int8x16_t bytes_i8x16 = vmaxq_s8(vcombine_s8(vqmovn_s16(low_i16x8), vqmovn_s16(high_i16x8)), vdupq_n_s8(-127));
+    const int8x16_t bytes_i8x16 =
+        vmaxq_s8(vcombine_s8(vqmovn_s16(low_i16x8), vqmovn_s16(high_i16x8)), vdupq_n_s8(-127));
     return veorq_u8(vreinterpretq_u8_s8(bytes_i8x16), vdupq_n_u8(128)); /* + 128 */
 }
 
@@ -54,7 +55,5 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     return 1;
 }
 
-EC_SLOTS(tables, neon) {
-    table->dot_u1_tables = dot_u1_tables;
-}
+EC_SLOTS(tables, neon) { table->dot_u1_tables = dot_u1_tables; }
 #endif

@@ -50,8 +50,6 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     return 1;
 }
 
-EC_SLOTS(tables, scalar) {
-    table->dot_u1_tables = dot_u1_tables;
-}
+EC_SLOTS(tables, scalar) { table->dot_u1_tables = dot_u1_tables; }
 
 EC_INSTALL(tables, EC_SCALAR(tables) EC_AVX2(tables) EC_AVX512(tables) EC_NEON(tables))

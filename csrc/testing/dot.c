@@ -8,7 +8,8 @@ int32_t ec_dot_i8(const void *queries, int64_t n_queries, const void *rows, int6
     ec_active.dot_i8_prepare(queries, n_queries, dimension, prepared);
     for (int64_t r = 0; r < n_rows; r += EC_DOT_BLOCK) {
         int64_t n = ec_min_i64(EC_DOT_BLOCK, n_rows - r);
-        ec_active.dot_i8_pack((const uint8_t *)rows + r * stride_bytes, stride_bytes, n, dimension, (uint8_t)flip, panel);
+        ec_active.dot_i8_pack((const uint8_t *)rows + r * stride_bytes, stride_bytes, n, dimension, (uint8_t)flip,
+                              panel);
         ec_active.dot_i8_tile(prepared, 0, n_queries, panel, n, dimension, (int32_t *)scores + r, n_rows, NULL, 0);
     }
     return 1;

@@ -5,7 +5,8 @@
 enum { GROUP = 64 }; /* queries a tile, a multiple of 4 */
 
 int64_t ec_u1_scratch_bytes(int64_t n_queries, int64_t width) {
-    return 64 + ec_dot_u1_tables_bytes(n_queries, width) + ec_dot_u1_panel_bytes(EC_DOT_BLOCK, width) + ec_hamming_u1_panel_bytes(EC_DOT_BLOCK, width);
+    return 64 + ec_dot_u1_tables_bytes(n_queries, width) + ec_dot_u1_panel_bytes(EC_DOT_BLOCK, width) +
+           ec_hamming_u1_panel_bytes(EC_DOT_BLOCK, width);
 }
 
 int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes,

@@ -162,10 +162,11 @@ static void make_response(void) {
 /* Lines as services write them: the keys in any order, blank lines and failed ones among them. */
 static void put_line(int64_t width, int style) {
     static const char *const OTHERS[] = {
-        "\"id\":\"batch-1\",",         "\"error\":null,",   "\"x\":[{}, [1e3, \"\\n\"]],",
+        "\"id\":\"batch-1\",",          "\"error\":null,",  "\"x\":[{}, [1e3, \"\\n\"]],",
         "\"custom_id\":\"a\\u00e9b\",", "\"custom_id\":7,", "\"error\":{\"message\":\"no\"},",
     };
-    static const char *const USAGE[] = {"", "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":0,\"total_tokens\":3},",
+    static const char *const USAGE[] = {"",
+                                        "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":0,\"total_tokens\":3},",
                                         "\"usage\":{\"prompt_tokens\":12345678901234567,\"x\":{}},"};
     put("{");
     if (below(3)) put(OTHERS[below(below(20) ? 4 : 6)]);
@@ -227,7 +228,7 @@ static void make_integers(void) {
     put_random(dimension * vectors);
     switch (below(8)) {
     case 0: memset(input + 3, 0x80, (size_t)(used - 3)); break; /* the largest products */
-    case 1: /* the most bits that differ */
+    case 1:                                                     /* the most bits that differ */
         memset(input + 3, 0, (size_t)(used - 3));
         memset(input + 3, 0xff, (size_t)(dimension * (1 + below(vectors - 1))));
         break;

@@ -151,13 +151,18 @@ static void shorten_one(ec_lowbit_scheme scheme, int64_t rows, ec_lowbit_rows to
     case 8: to.scratch_bytes--; break;
     case 9: to.capacity--; break;
     default:
-        if (scheme.center.items) scheme.center.count = dimension - 1;
-        else if (scheme.factors.items) scheme.factors.count = scheme.rounds * dimension - 1;
+        if (scheme.center.items)
+            scheme.center.count = dimension - 1;
+        else if (scheme.factors.items)
+            scheme.factors.count = scheme.rounds * dimension - 1;
         else if (scheme.panels.items && which == 10)
             scheme.panels.count = 64 * blocks * (scheme.dense ? dimension : 64) - 1;
-        else if (directions && which == 11) scheme.along.count = directions * dimension - 1;
-        else if (directions) scheme.weights.count = directions - 1;
-        else return;
+        else if (directions && which == 11)
+            scheme.along.count = directions * dimension - 1;
+        else if (directions)
+            scheme.weights.count = directions - 1;
+        else
+            return;
     }
     HOLDS(ec_lowbit_encode_f32(&scheme, rows, &to).status == EC_BAD_ARGUMENT);
 }
@@ -250,10 +255,10 @@ void subject_dot(const uint8_t *input, int64_t n) {
     int32_t flip = input[0] & 8 ? 0x80 : 0;
     bool floats = input[0] & 16;
     const uint8_t *q = input + 3, *r = input + 3 + (vectors == 1 ? 0 : queries * dimension);
-    int64_t scratch = floats ? ec_dot_f32_panel_bytes(EC_DOT_BLOCK, dimension)
-                             : ec_dot_i8_panel_bytes(EC_DOT_BLOCK, dimension);
-    int64_t prepared = floats ? ec_dot_f32_prepared_bytes(queries, dimension)
-                              : ec_dot_i8_prepared_bytes(queries, dimension);
+    int64_t scratch =
+        floats ? ec_dot_f32_panel_bytes(EC_DOT_BLOCK, dimension) : ec_dot_i8_panel_bytes(EC_DOT_BLOCK, dimension);
+    int64_t prepared =
+        floats ? ec_dot_f32_prepared_bytes(queries, dimension) : ec_dot_i8_prepared_bytes(queries, dimension);
     if (scratch + 64 > MOST_BYTES || prepared + 64 > MOST_BYTES) return;
     const uint8_t *left = floats ? place_floats(q, queries * dimension) : place_copy(q, queries * dimension);
     const uint8_t *right = floats ? place_floats(r, rows * dimension) : place_copy(r, rows * dimension);

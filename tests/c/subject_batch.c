@@ -21,8 +21,8 @@ static batch read_lines(const uint8_t *text, int64_t n, const ec_row_format *for
     while (all.found < MOST_LINES) {
         int64_t most = turn < MOST_LINES - all.found ? turn : MOST_LINES - all.found;
         ec_batch_line *lines = all.lines + all.found;
-        ec_result result = ec_batch_read_lines(text + all.end, n - all.end, NAMES, format, matrix + all.rows * row_bytes,
-                                               capacity - all.rows, lines, most);
+        ec_result result = ec_batch_read_lines(text + all.end, n - all.end, NAMES, format,
+                                               matrix + all.rows * row_bytes, capacity - all.rows, lines, most);
         HOLDS(result.status == EC_OK && result.produced >= 0 && result.produced <= most);
         HOLDS(result.consumed >= 0 && result.consumed <= n - all.end);
         for (int64_t i = 0; i < result.produced; i++) {
@@ -59,7 +59,8 @@ void subject_lines(const uint8_t *input, int64_t n) {
 }
 
 /* Read items back: the same rows, bit for bit. */
-static void read_items(const uint8_t *items, int64_t n, const ec_row_format *format, const uint8_t *rows, int64_t count) {
+static void read_items(const uint8_t *items, int64_t n, const ec_row_format *format, const uint8_t *rows,
+                       int64_t count) {
     static const char before[] = "{\"data\":[", behind[] = "]}";
     const int64_t lead = sizeof before - 1, bytes = count * format->width * element_bytes(format->type);
     uint8_t *body = place(lead + n + 1), *back = place(bytes), *indices = place(count * 8);
@@ -69,8 +70,7 @@ static void read_items(const uint8_t *items, int64_t n, const ec_row_format *for
     ec_response_cursor cursor;
     memset(&cursor, 0, sizeof cursor);
     cursor.rows_keys = cursor.item_keys = 1;
-    ec_result result =
-        ec_response_read_rows(body, lead + n + 1, NAMES, &cursor, format, back, indices, count);
+    ec_result result = ec_response_read_rows(body, lead + n + 1, NAMES, &cursor, format, back, indices, count);
     HOLDS(result.status == EC_OK && result.produced == count && cursor.stage == EC_SCAN_DONE);
     HOLDS(memcmp(rows, back, (size_t)bytes) == 0);
 }

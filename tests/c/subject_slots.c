@@ -280,7 +280,8 @@ static void near_u1(source *from, int64_t n_queries, int64_t count, int64_t widt
 }
 
 static void chosen_f32(source *from, int64_t n_rows, int64_t count, int64_t dimension) {
-    const uint8_t *rows = place_drawn(from, n_rows * dimension, draw_float), *query = place_drawn(from, dimension, draw_float);
+    const uint8_t *rows = place_drawn(from, n_rows * dimension, draw_float),
+                  *query = place_drawn(from, dimension, draw_float);
     int32_t *chosen = (int32_t *)(void *)place(count * 4);
     float *scores = (float *)(void *)place(count * 4);
     for (int64_t i = 0; i < count; i++) chosen[i] = (int32_t)(draw(from) % n_rows);

@@ -91,7 +91,8 @@ static void add(batch *b, const char *number, const char *what) {
         char alone[LONGEST + 4];
         float got;
         int written = snprintf(alone, sizeof alone, "[%s]", number);
-        if (ec_floats_parse(alone, written, &got, 1, 0).status != EC_OUT_OF_RANGE) fail("overflow", number, got, wanted);
+        if (ec_floats_parse(alone, written, &got, 1, 0).status != EC_OUT_OF_RANGE)
+            fail("overflow", number, got, wanted);
         return;
     }
     if (b->count == 0) {

@@ -45,7 +45,7 @@ def panels_of(matrix: Floats) -> Floats:
 
 
 class Coder:
-    """What the C core needs to code rows, with the arrays kept alive; see ``ec_lowbit_scheme`` in ``contract/lowbit.h``.
+    """What the C core needs to code rows, with the arrays kept alive: ``ec_lowbit_scheme`` of ``contract/lowbit.h``.
 
     Parameters
     ----------

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..client import is_loopback
 from ..wire import Secret, is_loopback
 from .endpoint import Endpoint
 from .limits import Limits

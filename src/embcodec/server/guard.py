@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from ..client import is_loopback
 from ..wire import Secret, is_loopback
 from .request import RefusalError
 
