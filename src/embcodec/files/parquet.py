@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..containers import Footer, check_decoded, check_seal, decoded_bytes, drop_seal, read_footer, sealed
 from ..errors import StorageError
+from ..errors_missing import needs_package
 from .columns import (
     COLUMN,
     KEY,
@@ -136,5 +137,5 @@ def _import() -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise StorageError("a .parquet file needs pyarrow: pip install 'embcodec[files]'") from None
+        raise StorageError(needs_package("a .parquet file", "pyarrow", "files")) from None
     return pyarrow

@@ -53,6 +53,8 @@ def calibrate(
         For NaN or infinity, with the row in the whole sample.
     ValueError
         For an empty sample, batches of different dimensions, an unknown method, a bad quantile.
+    ModuleNotFoundError
+        For "quantile" and "mse" where Numba is not installed, as on a Python or a machine that it has no wheel for.
 
     Examples
     --------
@@ -66,6 +68,8 @@ def calibrate(
         raise unknown("method", method, METHODS)
     if not 0 < as_real(quantile, "quantile") <= 1:
         raise ValueError(f"quantile is above 0 and at most 1, not {quantile!r}")
+    if method != "minmax":
+        from . import calibrate_jit as jit  # where that cannot be had, no batch of the sample is used up
     blocks = _blocks(sample, _MINMAX_BLOCK_BYTES if method == "minmax" else _HISTOGRAM_BLOCK_BYTES)
     first = next(blocks, None)
     if first is None:
@@ -75,8 +79,6 @@ def calibrate(
         for block in blocks:
             _stretch(low, high, block)
         return np.vstack([low, high])
-    from . import calibrate_jit as jit
-
     dimension = first.shape[1]
     lows, widths = np.full(dimension, np.nan), np.zeros(dimension)
     counts = np.zeros((dimension, jit.BINS), np.int64)

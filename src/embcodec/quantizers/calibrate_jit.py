@@ -7,7 +7,10 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ..scan import import_numba
+
+njit = import_numba("calibrate by 'quantile' or 'mse'", "method='minmax' needs none").njit
 
 BINS = 2048
 _STRIPE, _STRETCH = 32, 512  # dimensions and rows of a tile, whose bins, 32 KB, stay near beside one histogram

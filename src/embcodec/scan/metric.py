@@ -10,6 +10,7 @@ from typing import Any
 
 from ..arguments import shown
 from ..dtypes import OutputDtype, as_output_dtype
+from ..errors_missing import needs_package
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def compile_metric(
         Where `lower_is_better` is not given, or `function` is no function, or none that Numba can compile.
     ValueError
         For an unknown dtype.
+    ModuleNotFoundError
+        Where Numba is not installed, as on a Python or a machine that it has no wheel for.
 
     Notes
     -----
@@ -94,7 +97,7 @@ def compile_metric(
     function = getattr(function, "py_func", function)  # what numba.njit made is compiled anew, without the GIL
     if not isinstance(function, FunctionType):
         raise TypeError(f"function is a Python function of a query and a row, not {shown(function)}")
-    numba: Any = import_module("numba")
+    numba = import_numba("compile_metric", "a metric of embcodec's own, such as metric='l2', needs none")
     types = numba.types
     carray = numba.carray
 
@@ -128,6 +131,31 @@ def _reason(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(("Failed in nopython", "File ", "During: "))]
     return [*told, *lines, "it does not say why"][0][:200]
+
+
+def import_numba(purpose: str, without: str) -> Any:
+    """Return Numba, which an install goes without where it has no wheel.
+
+    Parameters
+    ----------
+    purpose : str
+        What needs it.
+    without : str
+        What to do instead where it cannot be had.
+
+    Raises
+    ------
+    ImportError
+        Where it is not installed (then a ModuleNotFoundError), or refuses to be imported, as beside a NumPy newer than
+        those it knows.
+    """
+    try:
+        return import_module("numba")
+    except ModuleNotFoundError as error:
+        sentence = needs_package(purpose, str(error.name), f"pip install {error.name}")
+        raise ModuleNotFoundError(f"{sentence}; where it has no wheel, {without}", name=error.name) from None
+    except ImportError as error:
+        raise ImportError(f"{purpose} needs Numba, which cannot be imported: {error}; {without}") from error
 
 
 def as_metric(metric: Any) -> CompiledMetric:

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors_missing import needs_package
+
 DEFAULT_MODEL = "universal-sentence-encoder"
 HASH_DIMENSION_MAX = 4096
 
@@ -107,8 +109,7 @@ def load_model(name: str) -> EmbeddingModel:
 
 def missing_extra(purpose: str, extra: str, error: ModuleNotFoundError) -> ModuleNotFoundError:
     """Return the error that says which command installs what `purpose` needs."""
-    message = f"{purpose} needs {error.name}; run: pip install 'embcodec[{extra}]'"
-    return ModuleNotFoundError(message, name=error.name)
+    return ModuleNotFoundError(needs_package(purpose, str(error.name), extra), name=error.name)
 
 
 class CachedModel:

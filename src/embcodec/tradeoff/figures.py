@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import EmbcodecError
+from ..errors_missing import needs_package
 from .labels import Label, place_labels
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class _drawing:
             import matplotlib
             from matplotlib.figure import Figure
         except ImportError:
-            raise EmbcodecError("plots need matplotlib: pip install 'embcodec[plot]'") from None
+            raise EmbcodecError(needs_package("a plot", "matplotlib", "plot")) from None
         self._context = matplotlib.rc_context(_STYLE)  # type: ignore[arg-type]
         self._figure_type, self._size = Figure, (width, height)
 

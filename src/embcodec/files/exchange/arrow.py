@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from ...dtypes import BitOrder, SignedBytes
 from ...embeddings import Embeddings
 from ...errors import StorageError
+from ...errors_missing import needs_package
 from ...scale import Scale
 from ..columns import (
     SCALES,
@@ -148,5 +149,5 @@ def _need_pyarrow() -> Any:
     try:
         import pyarrow
     except ImportError:
-        raise StorageError("Arrow needs pyarrow: pip install 'embcodec[files]'") from None
+        raise StorageError(needs_package("Arrow", "pyarrow", "files")) from None
     return pyarrow
