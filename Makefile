@@ -56,7 +56,7 @@ lint-c:
 	done
 
 bench: $(VENV)/.test $(VENV)/.peers
-	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s $(PYTEST_ARGS)
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s -o faulthandler_timeout=0 $(PYTEST_ARGS)
 
 # Whether the study's 95% intervals hold the truth in 94 to 97 of 100 samples, from 30 queries on: by simulation.
 interval-coverage: $(VENV)/.core

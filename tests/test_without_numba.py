@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-SETUP = Path(__file__).parents[1] / "setup.py"
+SETUP = next(folder / "setup.py" for folder in Path(__file__).parents if (folder / "setup.py").exists())
 
 # What a user does, in an interpreter that has no Numba.
 MAIN_PATHS = """
