@@ -9,12 +9,12 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks test-tiers asan-core test-asan \
+.PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks test-tiers asan-core test-asan coverage \
     dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | test-tiers | test-asan | coverage | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -56,7 +56,7 @@ lint-c:
 	done
 
 bench: $(VENV)/.test $(VENV)/.peers
-	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s -o faulthandler_timeout=0 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s -o faulthandler_timeout=0 $(if $(HISTORY),--history) $(PYTEST_ARGS)
 
 # Whether the study's 95% intervals hold the truth in 94 to 97 of 100 samples, from 30 queries on: by simulation.
 interval-coverage: $(VENV)/.core
@@ -84,6 +84,20 @@ ASAN_TESTS ?= tests/kernels tests/test_hostile_input.py $(patsubst %,tests/%.py,
     scan/test_traps_search index/test_index)
 test-asan: asan-core
 	$(WITH_ASAN) -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
+
+# What the tests leave out, a package or a family a line: a core of its own that counts its lines, and Python's traced.
+COVERED := build/coverage
+COVERAGE_TESTS ?= tests $(COVERED)/lib/embcodec
+coverage: $(VENV)/.test $(VENV)/.coverage
+	$(PIP) install -q 'setuptools>=77' 'cffi>=1.17'
+	CFLAGS="--coverage -fprofile-update=atomic" LDFLAGS=--coverage \
+	    $(BIN)/python setup.py -q build --build-base $(COVERED) --build-lib $(COVERED)/lib
+	find $(COVERED) -name '*.gcda' -delete && rm -f $(COVERED)/data*
+	PYTHONPATH=$(COVERED)/lib $(BIN)/python -m coverage run -m pytest -q -n auto --maxprocesses 8 --dist worksteal -p no:benchmark \
+	    $(COVERAGE_TESTS) $(PYTEST_ARGS)
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage json -q -o $(COVERED)/coverage.json
+	$(BIN)/python tests/uncovered.py $(COVERED)
 
 # The SDKs of others, newest releases, against the server; those for Node where npm is.
 SDKS := build/sdks

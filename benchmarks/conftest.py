@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+import history
+
 
 @dataclass(frozen=True)
 class Result:
@@ -65,8 +67,8 @@ def best_of_turn(call: Callable[[], Any]) -> float:
     return best
 
 
-def machine() -> str:
-    """Return the processor's name and the Python version."""
+def processor() -> str:
+    """Return the processor's name and the kernels in force."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -74,7 +76,12 @@ def machine() -> str:
         model = names[0] if names else model
     from embcodec._native import core
 
-    return f"{model}, {core.active_isa()} kernels, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+    return f"{model}, {core.active_isa()} kernels"
+
+
+def pytest_addoption(parser: Any) -> None:
+    """Add ``--history``."""
+    parser.addoption("--history", action="store_true", help="append the rates to benchmarks/history/<machine>.jsonl")
 
 
 @pytest.fixture
@@ -121,10 +128,17 @@ def race(benchmark: Any) -> Callable[..., Result]:
     return run
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the table of ratios."""
-    if RESULTS:
-        terminalreporter.section("rates, and how many times a peer's")
-        terminalreporter.write_line(machine())
-        for result in RESULTS:
-            terminalreporter.write_line(result.line())
+def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
+    """Print the table of ratios, and keep it where that is asked for."""
+    if not RESULTS:
+        return
+    machine, python, date = processor(), platform.python_version(), time.strftime("%Y-%m-%d")
+    terminalreporter.section("rates, and how many times a peer's")
+    terminalreporter.write_line(f"{machine}, Python {python}, {date}")
+    for result in RESULTS:
+        terminalreporter.write_line(result.line())
+    if config.getoption("--history"):
+        rows = {result.name: history.row(result.unit, result.work, result.seconds) for result in RESULTS}
+        run = {"date": date, "commit": history.commit(), "machine": machine, "python": python, "rows": rows}
+        path = history.append(run)
+        terminalreporter.write_line("\n".join(history.report(path)[0]))
