@@ -90,7 +90,7 @@ COVERED := build/coverage
 COVERAGE_TESTS ?= tests $(COVERED)/lib/embcodec
 coverage: $(VENV)/.test $(VENV)/.coverage
 	$(PIP) install -q 'setuptools>=77' 'cffi>=1.17'
-	CFLAGS="--coverage -fprofile-update=atomic" LDFLAGS=--coverage \
+	CFLAGS="--coverage" LDFLAGS=--coverage \
 	    $(BIN)/python setup.py -q build --build-base $(COVERED) --build-lib $(COVERED)/lib
 	find $(COVERED) -name '*.gcda' -delete && rm -f $(COVERED)/data*
 	PYTHONPATH=$(COVERED)/lib $(BIN)/python -m coverage run -m pytest -q -n auto --maxprocesses 8 --dist worksteal -p no:benchmark \
