@@ -42,6 +42,5 @@ def test_c_lines_by_family(tmp_path: Path) -> None:
     subprocess.run(["gcc", "--coverage", "-O0", str(source), "-o", "run"], cwd=tmp_path, check=True)
     subprocess.run([str(tmp_path / "run")], cwd=tmp_path, check=True)
     lines = uncovered.c_lines(tmp_path.glob("*.gcda"))
-    assert lines == {"bits/scalar.c": {1: True, 2: True, 3: False, 4: True}} or lines == {
-        "bits/scalar.c": {1: True, 2: True, 3: False, 4: True, 5: True}
-    }
+    assert set(lines) == {"bits/scalar.c"}
+    assert [line for line, run in lines["bits/scalar.c"].items() if not run] == [3]
