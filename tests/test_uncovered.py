@@ -39,8 +39,10 @@ def test_c_lines_by_family(tmp_path: Path) -> None:
     source.write_text(
         "int main(int count, char **words) {\n  if (count > 1)\n    return words[1][0];\n  return 0;\n}\n"
     )
+    (tmp_path / "other.h").write_text("static inline int twice(int x) {\n  return 2 * x;\n}\n")
+    source.write_text('#include "../../other.h"\n' + source.read_text().replace("return 0", "return twice(0)"))
     subprocess.run(["gcc", "--coverage", "-O0", str(source), "-o", "run"], cwd=tmp_path, check=True)
     subprocess.run([str(tmp_path / "run")], cwd=tmp_path, check=True)
     lines = uncovered.c_lines(tmp_path.glob("*.gcda"))
     assert set(lines) == {"bits/scalar.c"}
-    assert [line for line, run in lines["bits/scalar.c"].items() if not run] == [3]
+    assert [line for line, run in lines["bits/scalar.c"].items() if not run] == [4]
