@@ -127,6 +127,29 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
     assert seen[-1] == (size, size)
     assert seen == sorted(seen)
     assert len(seen) == 5
+    lines: list[tuple[int, int]] = []
+    for _ in iter_batch(path, progress=lambda done, total: lines.append((done, total))):
+        assert lines[-1][1] == size
+    assert lines == sorted(lines)
+    assert len(lines) == 5
+    assert lines[-1] == (size, size)
+
+
+def test_failed_lines_are_a_sequence(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(
+        b"\n".join([b"{", line("fine", rows(1)), b"[", b'{"custom_id": "x", "response": null, "error": "no"}'])
+    )
+    errors = decode_batch(path).errors
+    assert [failed.line for failed in errors] == [1, 3, 4]
+    assert [failed.line for failed in errors[1:]] == [3, 4]
+    assert [failed.custom_id for failed in errors[::-2]] == ["x", None]
+    assert errors == list(errors)
+    assert errors != errors[:2]
+    assert errors != 3
+    fine = next(each for each in iter_batch(path) if each.error is None)
+    with pytest.raises(ValueError, match="line 2 has not failed"):
+        type(errors)([fine])
 
 
 def test_memory_is_bounded_by_a_line(tmp_path: Path) -> None:
