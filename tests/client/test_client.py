@@ -189,6 +189,7 @@ def test_answers_are_read_as_the_profile_says(embed: Any) -> None:
         ("vllm", {"output_dtype": "binary"}, "no field that asks for binary"),
         ("perplexity", {}, "'perplexity' sends no floats: say output_dtype, one of int8, ubinary"),
         ("cohere", {"encoding_format": "base64"}, "no field that asks for base64"),
+        ("llama.cpp", {"output_dimension": 8}, "no field that asks for a dimension"),
         ("mistral", {"output_dtype": "int4"}, "unknown OutputDtype"),
         ("mistral", {"encoding_format": "hex"}, "unknown EncodingFormat"),
         ("mistral", {"output_dimension": 0}, "at least 1"),

@@ -137,9 +137,8 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
 
 def test_failed_lines_are_a_sequence(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    path.write_bytes(
-        b"\n".join([b"{", line("fine", rows(1)), b"[", b'{"custom_id": "x", "response": null, "error": "no"}'])
-    )
+    refused = b'{"custom_id": "x", "response": null, "error": "no"}'
+    path.write_bytes(b"\n".join([b"{", line("fine", rows(1)), b"[", refused]))
     errors = decode_batch(path).errors
     assert [failed.line for failed in errors] == [1, 3, 4]
     assert [failed.line for failed in errors[1:]] == [3, 4]
