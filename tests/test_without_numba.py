@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -131,12 +132,11 @@ except ImportError as error:
 
 def requirements(monkeypatch: pytest.MonkeyPatch, *, musl: bool = False, free_threaded: bool = False) -> list[str]:
     """Return what setup.py requires where it builds on such an interpreter."""
-    setuptools = pytest.importorskip("setuptools")
     taken: dict[str, Any] = {}
     told = {"Py_GIL_DISABLED": int(free_threaded), "HOST_GNU_TYPE": f"x86_64-pc-linux-{'musl' if musl else 'gnu'}"}
     ask = sysconfig.get_config_var
     monkeypatch.setattr(sysconfig, "get_config_var", lambda name: told.get(name, ask(name) if name != "SOABI" else ""))
-    monkeypatch.setattr(setuptools, "setup", lambda **keywords: taken.update(keywords))
+    monkeypatch.setitem(sys.modules, "setuptools", SimpleNamespace(setup=taken.update))
     runpy.run_path(str(SETUP))
     return taken["install_requires"]
 
