@@ -5,6 +5,7 @@ What a block says is written so that the page stays plain Markdown:
 - a comment ``#> text`` after an expression, on its line or below, is its repr; after a statement, what it printed;
 - a block ``http`` is the request that the block before it sent: address, the headers named, the body;
 - a block ``text output`` is what the block before it printed;
+- a block whose fence goes on with ``file NAME`` is such a file;
 - a block whose fence goes on with ``no-run: why`` is not run.
 """
 
@@ -77,6 +78,8 @@ def run_page(page: Path, sent: list[Request], change: Callable[[str], str] = str
             assert_request(sent[-1], text, where)
         elif block.language == "text" and block.words == "output":
             assert _plain(printed) == _plain(text), f"{where}: {printed}"
+        elif block.words.startswith("file "):
+            Path(block.words.removeprefix("file ")).write_text(text, encoding="utf-8")
         elif block.is_code and not block.reason_not_to_run:
             printed = _run_python(text, scope, where) if block.language == "python" else _run_shell(text, where)
 
