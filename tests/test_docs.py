@@ -1,8 +1,9 @@
-"""README and docs: their code runs, as a reader would type it, and what they name there is."""
+"""README, docs and examples: their code runs, as a reader would type it, and what they name and link to there is."""
 
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PAGES = sorted(ROOT.glob("docs/**/*.md"))
 WITH_CODE = [README, *(page for page in PAGES if any(block.is_code for block in blocks_of(page)))]
+EXAMPLES = sorted(ROOT.glob("examples/*.py"))
 # What runs nowhere but on a reader's machine, and how often the pages have it.
 NOT_RUN = {"installs": 2, "needs a key": 2, "needs a database": 2}
 
@@ -45,3 +47,63 @@ def test_what_does_not_run_says_why_and_is_counted() -> None:
     reasons = [block.reason_not_to_run for block in found if block.reason_not_to_run]
     assert {reason: reasons.count(reason) for reason in reasons} == NOT_RUN
     assert {block.language for block in found} <= {"python", "sh", "http", "text", "json"}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs_and_is_short(
+    example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(example), run_name="__main__")
+    assert capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert len(example.read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_there_are_five_examples_and_a_page_shows_them() -> None:
+    page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
+    assert len(EXAMPLES) == 5
+    assert re.findall(r"literalinclude\} \.\./(\S+)", page) == re.findall(r"\]\(\.\./(\S+)\)", page)
+    assert sorted(re.findall(r"literalinclude\} \.\./(\S+)", page)) == [name_of(path) for path in EXAMPLES]
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "CONTRIBUTING.md", *PAGES], ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        if anchor and not anchor.startswith("embcodec."):  # those the build of the pages looks for
+            assert anchor in anchors_of(there), target
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return what a page's headings are called in addresses."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=name_of)
+def test_pages_name_files_and_targets_that_there_are(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    files, targets = re.findall(r"`((?:tests|fuzz|benchmarks)/[\w.*/]+)`", text), re.findall(r"`make ([\w-]+)", text)
+    assert files or page.name != "reliability.md"
+    assert [name for name in files if not list(ROOT.glob(name))] == []
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert [name for name in targets if f"\n{name}:" not in makefile] == []
+
+
+def test_the_reference_has_every_public_name_once_and_is_grouped_as_the_summary() -> None:
+    summary = re.findall(r"^(\S.+)\n((?:    .+\n)+)", embcodec.__doc__ or "", re.M)
+    groups = {title: set(re.findall(r"\w+", names)) & set(embcodec.__all__) for title, names in summary}
+    groups["Bodies and batch files"] -= groups["Errors"]  # one of them gives an error
+    pages = [page for page in PAGES if "currentmodule:: embcodec" in page.read_text(encoding="utf-8")]
+    shown: list[str] = []
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        here = re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.M)
+        shown += here
+        assert groups[text.partition("\n")[0].removeprefix("# ")] <= set(here), page.name
+    assert sorted(shown) == sorted(embcodec.__all__)
