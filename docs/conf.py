@@ -1,4 +1,4 @@
-"""The pages' build: `make docs`. What a reader sees of embcodec is what its docstrings and its command line say."""
+"""The pages' build, `make docs`: the reference is what docstrings and commands say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import embcodec
 from embcodec.cli import main
 
 project = "embcodec"
-copyright = "the embcodec authors"  # noqa: A001 - Sphinx's name
+copyright = "the embcodec authors"
 version = release = embcodec.__version__
 
 extensions = [
@@ -31,7 +31,9 @@ exclude_patterns = ["_drawings"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
-autodoc_typehints = "none"  # signatures that fit a line; types stand with the parameters
+autodoc_typehints = (
+    "none"  # signatures that fit a line; types stand with the parameters
+)
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 numpydoc_show_class_members = False
@@ -49,10 +51,12 @@ pygments_dark_style = "github-dark"
 html_theme_options = {"navigation_with_keys": True}
 
 
-def resolve(app: Sphinx, env: Any, node: Any, content: nodes.TextElement) -> nodes.Node | None:
-    """Lead a reference to a name by its module (`embcodec.x.y.Name`) to where the public name stands.
+def resolve(
+    app: Sphinx, env: Any, node: Any, content: nodes.TextElement
+) -> nodes.Node | None:
+    """Lead a reference by module (`embcodec.x.y.Name`) to where the public name stands.
 
-    Names that are not public are real (else the build fails) but have no page: they stay words.
+    Other names must be real, else the build fails, but have no page: they stay words.
     """
     if node.get("refdomain") != "py":
         return None
@@ -64,19 +68,28 @@ def resolve(app: Sphinx, env: Any, node: Any, content: nodes.TextElement) -> nod
         objects = env.get_domain("py").objects
         if public in objects:
             place = objects[public]
-            words = nodes.literal("", public.removeprefix("embcodec."), classes=content["classes"])
-            return make_refnode(app.builder, node["refdoc"], place.docname, place.node_id, words, public)
+            words = nodes.literal(
+                "", public.removeprefix("embcodec."), classes=content["classes"]
+            )
+            return make_refnode(
+                app.builder, node["refdoc"], place.docname, place.node_id, words, public
+            )
     return content if _is_real(target) else None
 
 
-def escape_bars(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Let `|x|` be a magnitude, as it is in the terminal: reStructuredText would take it for a substitution."""
+def escape_bars(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Let `|x|` be a magnitude: reStructuredText would take it for a substitution."""
     in_example = False
     for number, line in enumerate(lines):
-        in_example = bool(line.strip()) and (in_example or line.lstrip().startswith(">>>"))
+        in_example = bool(line.strip()) and (
+            in_example or line.lstrip().startswith(">>>")
+        )
         if not in_example:
             lines[number] = "``".join(
-                part if place % 2 else part.replace("|", "\\|") for place, part in enumerate(line.split("``"))
+                part if place % 2 else part.replace("|", "\\|")
+                for place, part in enumerate(line.split("``"))
             )
 
 
@@ -96,13 +109,15 @@ def _is_real(target: str) -> bool:
 
 
 def inline_drawings(app: Sphinx, tree: nodes.document, docname: str) -> None:
-    """Put drawings into the page itself, where they take the colour of its text, in light and dark."""
+    """Put drawings into the page itself, where they take the colour of its text."""
     if app.builder.format != "html":
         return
     for image in list(tree.findall(nodes.image)):
         if image["uri"].endswith(".svg"):
             svg = (Path(app.srcdir) / image["uri"]).read_text(encoding="utf-8")
-            image.replace_self(nodes.raw("", f'<div class="drawing">{svg}</div>', format="html"))
+            image.replace_self(
+                nodes.raw("", f'<div class="drawing">{svg}</div>', format="html")
+            )
 
 
 class Commands(Directive):
@@ -114,11 +129,21 @@ class Commands(Directive):
         found = [self._section("embcodec", main, context)]
         for name in main.list_commands(context):
             command = main.get_command(context, name)
-            found.append(self._section(f"embcodec {name}", command, click.Context(command, info_name=name, parent=context)))
+            found.append(
+                self._section(
+                    f"embcodec {name}",
+                    command,
+                    click.Context(command, info_name=name, parent=context),
+                )
+            )
         return found
 
-    def _section(self, title: str, command: click.Command, context: click.Context) -> nodes.Node:
-        section = nodes.section("", nodes.title("", title), ids=[nodes.make_id(title)], names=[title])
+    def _section(
+        self, title: str, command: click.Command, context: click.Context
+    ) -> nodes.Node:
+        section = nodes.section(
+            "", nodes.title("", title), ids=[nodes.make_id(title)], names=[title]
+        )
         text = command.get_help(context)
         section += nodes.literal_block(text, text, language="text")
         return section

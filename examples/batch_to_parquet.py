@@ -1,4 +1,4 @@
-"""Turn the output of a batch job, however large, into Parquet: a line at a time, failures counted, codes instead of floats."""
+"""Turn the output of a batch job, however large, into Parquet: a few lines at a time, codes instead of floats."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""Measure what each dtype keeps of your vectors, take the smallest that is good enough, and write it for other tools."""
+"""Measure what each dtype keeps of your vectors, take the smallest that is good enough, and export it."""
 
 import tempfile
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Embed texts through the endpoint into an index on disk, and search it by one bit a dimension.
 
-The endpoint is served here, by the toy model `hash-256`. Without `base_url` the client asks Mistral, with MISTRAL_API_KEY;
-with `embcodec serve` running it asks that, at http://127.0.0.1:8000.
+The endpoint is served here, by the toy model `hash-256`. Without `base_url` the client asks Mistral, with the key in
+MISTRAL_API_KEY.
 """
 
 import tempfile

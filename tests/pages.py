@@ -1,8 +1,8 @@
-"""The pages' code blocks: found, run one after the other as a reader would type them, and held to what they say comes of it.
+"""The pages' code blocks, run one after the other as a reader would type them, and held to what they say comes of it.
 
 What a block says is written so that the page stays plain Markdown:
 
-- a comment ``#> text`` after an expression, on its line or below, is its repr; after a statement, what it printed;
+- a comment ``# -> text`` after an expression, on its line or below, is its repr; after a statement, what it printed;
 - a block ``http`` is the request that the block before it sent: address, the headers named, the body;
 - a block ``text output`` is what the block before it printed;
 - a block whose fence goes on with ``file NAME`` is such a file;
@@ -28,7 +28,7 @@ from embcodec.cli import main
 from pages_service import Request
 
 _FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.M | re.S)
-_SAID = re.compile(r"^(?P<code>.*?)#> ?(?P<said>.*)$")
+_SAID = re.compile(r"# -> (.*)$")
 _RUN = ("python", "sh")
 
 
@@ -108,7 +108,7 @@ def _run_python(text: str, scope: dict[str, Any], where: str) -> str:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             value = eval(compile(tree, where, "eval" if is_value else "exec"), scope)
-        said = [match["said"] for line in lines[statement.end_lineno - 1 : end] if (match := _SAID.match(line))]
+        said = [match[1] for line in lines[statement.end_lineno - 1 : end] if (match := _SAID.search(line))]
         if said:
             found = printed.getvalue() or repr(value)
             assert _plain(found) == _plain("\n".join(said)), f"{where}: {lines[statement.lineno - 1]}\n{found}"
@@ -117,11 +117,14 @@ def _run_python(text: str, scope: dict[str, Any], where: str) -> str:
 
 
 def _run_shell(text: str, where: str) -> str:
-    """Run ``embcodec`` commands, in this process for speed, and return what they printed; ``> file`` is the one redirection."""
+    """Run ``embcodec`` commands, in this process for speed, and return what they printed.
+
+    ``> file`` is the one redirection, and a command that ends in ``&`` a server, which the test runs.
+    """
     printed = ""
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
-        if not words or words[0] == "embcodec" and words[-1] == "&":  # a server, which the test runs
+        if not words or (words[0] == "embcodec" and words[-1] == "&"):
             continue
         target = None
         if len(words) > 2 and words[-2] == ">":

@@ -1,4 +1,4 @@
-"""A stand-in for every service that the pages name: it answers within the process, in the shape of the address asked."""
+"""A stand-in for every service that the pages name: it answers within the process, as each of them would."""
 
 from __future__ import annotations
 
