@@ -1,4 +1,4 @@
-"""Embed with asyncio through a service that is busy at first: it is asked again, and nothing is paid for twice."""
+"""Embed with asyncio through a service that is busy: it is asked again as it wishes."""
 
 import asyncio
 import itertools
@@ -21,7 +21,7 @@ class Busy(BaseHTTPRequestHandler):
         status, body = 429, b'{"message": "too many requests", "type": "rate_limited"}'
         if next(self.count) % 3:
             rows = np.ones((asked.count(b"text "), 4), np.float32)
-            status, body = 200, embcodec.encode_response(rows, model="stub", encoding_format="base64")
+            status, body = 200, embcodec.encode_response(rows, model="stub")
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
@@ -35,7 +35,7 @@ class Busy(BaseHTTPRequestHandler):
 async def embed(base_url: str) -> embcodec.EmbeddingResponse:
     """Embed 2,000 texts; where that fails for good, once more what is left of them."""
     texts = [f"text {number}" for number in range(2000)]
-    async with embcodec.AsyncClient(base_url=base_url, concurrency=2, timeout=10, max_retries=5) as client:
+    async with embcodec.AsyncClient(base_url=base_url, concurrency=2) as client:
         try:
             return await client.embed(texts, model="stub")
         except embcodec.EmbcodecError as error:

@@ -1,4 +1,4 @@
-"""Turn the output of a batch job, however large, into Parquet: a few lines at a time, codes instead of floats."""
+"""Turn a batch job's output, however large, into codes in Parquet, part by part."""
 
 import json
 import tempfile
@@ -19,10 +19,11 @@ def some_results(path: Path) -> None:
     rows = np.random.default_rng(0).standard_normal((1000, 64), dtype=np.float32)
     with path.open("w", encoding="utf-8") as file:
         for number, row in enumerate(rows):
-            body = json.loads(embcodec.encode_response(row[None], model="example", encoding_format="base64"))
-            answer = {"response": {"status_code": 200, "body": body}, "error": None}
-            failure = {"response": None, "error": "the text is too long"}
-            file.write(json.dumps({"custom_id": f"doc-{number}", **(answer if number % 100 else failure)}) + "\n")
+            body = json.loads(embcodec.encode_response(row[None], model="example"))
+            line = {"response": {"status_code": 200, "body": body}, "error": None}
+            if number % 100 == 0:
+                line = {"response": None, "error": "the text is too long"}
+            file.write(json.dumps({"custom_id": f"doc-{number}", **line}) + "\n")
 
 
 def main() -> None:

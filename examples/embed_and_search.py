@@ -1,7 +1,7 @@
-"""Embed texts through the endpoint into an index on disk, and search it by one bit a dimension.
+"""Embed texts into an index on disk, and search it by one bit a dimension.
 
-The endpoint is served here, by the toy model `hash-256`. Without `base_url` the client asks Mistral, with the key in
-MISTRAL_API_KEY.
+The endpoint is served here, by the toy model `hash-256`. Without `base_url` the client
+asks Mistral, with the key in MISTRAL_API_KEY.
 """
 
 import tempfile
@@ -22,21 +22,27 @@ TEXTS = [
 
 def main() -> None:
     """Build the index, close everything, open it again and ask."""
-    with running_server(["hash-256"]) as server, tempfile.TemporaryDirectory() as folder:
+    with (
+        running_server(["hash-256"]) as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         path = Path(folder, "index.safetensors")
         with embcodec.Client(base_url=server.base_url) as client:
             stored = client.embed(TEXTS, model="hash-256").embeddings
-            index = embcodec.FlatIndex(stored.to("ubinary"), rescore_with=stored.to("int8", scale="per-vector"))
+            rows = stored.to("int8", scale="per-vector")
+            index = embcodec.FlatIndex(stored.to("ubinary"), rescore_with=rows)
             index.save(path)
             print(f"{len(index)} texts, {path.stat().st_size:,} bytes on disk")
 
-            index = embcodec.FlatIndex.load(path, mmap=True)  # rows stay on disk until they are touched
-            question = client.embed("where did the cat sit, on a mat?", model="hash-256").embeddings
+            index = embcodec.FlatIndex.load(path, mmap=True)  # rows stay on disk
+            question = client.embed(
+                "where did the cat sit, on a mat?", model="hash-256"
+            ).embeddings
         found = index.search(question, k=3)
         for score, row in zip(found.scores[0], found.indices[0], strict=True):
             print(f"{score:6.3f}  {TEXTS[row]}")
         assert found.indices[0, 0] == 1
-        del index, found  # a mapped file lets go of its folder first, as Windows wants
+        del index  # a mapped file is let go of before its folder goes
 
 
 if __name__ == "__main__":
