@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 from docutils import nodes
-from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 import embcodec
@@ -120,38 +120,40 @@ def inline_drawings(app: Sphinx, tree: nodes.document, docname: str) -> None:
             )
 
 
-class Commands(Directive):
+class Commands(SphinxDirective):
     """Every command of ``embcodec`` with its own ``--help``, a section each."""
 
     def run(self) -> list[nodes.Node]:
         """Return the sections."""
-        context = click.Context(main, info_name="embcodec", max_content_width=100)
-        found = [self._section("embcodec", main, context)]
-        for name in main.list_commands(context):
-            command = main.get_command(context, name)
-            found.append(
-                self._section(
-                    f"embcodec {name}",
-                    command,
-                    click.Context(command, info_name=name, parent=context),
-                )
-            )
-        return found
-
-    def _section(
-        self, title: str, command: click.Command, context: click.Context
-    ) -> nodes.Node:
-        section = nodes.section(
-            "", nodes.title("", title), ids=[nodes.make_id(title)], names=[title]
+        top = click.Context(main, info_name="embcodec", **main.context_settings)
+        sections = [f"## embcodec\n\n```text\n{main.get_help(top)}\n```\n"]
+        for name in main.list_commands(top):
+            command: Any = main.get_command(top, name)
+            context = click.Context(command, top, name, **command.context_settings)
+            text = command.get_help(context)
+            sections.append(f"## embcodec {name}\n\n```text\n{text}\n```\n")
+        return self.parse_text_to_nodes(
+            "\n".join(sections), allow_section_headings=True
         )
-        text = command.get_help(context)
-        section += nodes.literal_block(text, text, language="text")
-        return section
+
+
+class Profiles(SphinxDirective):
+    """What the profiles that come with embcodec say, a line each."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the list."""
+        lines = [
+            f"- `{each.name}`: `{each.base_url}{each.path}`, "
+            f"the key in `{each.api_key_variable}`; from {each.source}"
+            for each in embcodec.PROFILES.values()
+        ]
+        return self.parse_text_to_nodes("\n".join(lines))
 
 
 def setup(app: Sphinx) -> None:
     """Register the above."""
     app.add_directive("commands", Commands)
+    app.add_directive("profiles", Profiles)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("missing-reference", resolve)
     app.connect("doctree-resolved", inline_drawings)
