@@ -26,6 +26,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 nitpicky = True
+smartquotes = False  # "int8" is a value
 exclude_patterns = ["_drawings"]
 
 myst_enable_extensions = ["deflist"]
