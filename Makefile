@@ -79,8 +79,10 @@ asan-core: $(VENV)/.test
 	    $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
 
 # The tests of the kernels: every tier, the threads, the searches.
-ASAN_TESTS ?= $(patsubst %,tests/test_%.py,base64 batch_plain bits dot hamming hostile_input index lowbit lowbit_files numbers plain_numbers quantize \
-    floats response response_hostile response_one search search_near search_queries search_screen threads traps traps_search)
+ASAN_TESTS ?= tests/kernels tests/test_hostile_input.py $(patsubst %,tests/%.py,wire/test_batch_plain wire/test_response \
+    wire/test_response_hostile wire/test_response_one wire/test_traps quantizers/test_lowbit quantizers/test_lowbit_files \
+    quantizers/test_quantize scan/test_search scan/test_search_near scan/test_search_queries scan/test_search_screen \
+    scan/test_traps_search index/test_index)
 test-asan: asan-core
 	$(WITH_ASAN) -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
 

@@ -23,17 +23,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from embcodec.search import search
-from embcodec.tradeoff_codes import LowBit, standard_pipelines
-from embcodec.tradeoff_intervals import (
-    GAIN_STEP,
-    Estimate,
-    PerQuery,
-    mean_interval,
-    overlap_interval,
-    ratio_interval,
-)
-from embcodec.tradeoff_measures import ndcg, overlap
+from embcodec.scan.search import search
+from embcodec.tradeoff.codes import LowBit, standard_pipelines
+from embcodec.tradeoff.intervals import GAIN_STEP, Estimate, PerQuery, mean_interval, overlap_interval, ratio_interval
+from embcodec.tradeoff.measures import ndcg, overlap
 
 K, COUNTS, TARGETS = 10, (30, 100, 300, 1000), (0.8, 0.9, 0.95, 0.98)
 LOSSLESS = 0.05

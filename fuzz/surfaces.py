@@ -100,7 +100,7 @@ def use_octets(data: bytes) -> None:
 
 
 def use_request(data: bytes) -> object:
-    from embcodec.server_request import RefusalError, parse_request
+    from embcodec.server.request import RefusalError, parse_request
 
     said = []
     for lenient in (False, True):

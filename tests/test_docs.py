@@ -7,11 +7,11 @@ import runpy
 from pathlib import Path
 
 import pytest
+from pages import blocks_of, run_page
+from pages_service import stand_in
 
 import embcodec
 from embcodec.server import running_server
-from pages import blocks_of, run_page
-from pages_service import stand_in
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -83,6 +83,18 @@ def anchors_of(page: Path) -> set[str]:
     """Return what a page's headings are called in addresses."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_architecture_has_every_package() -> None:
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    drawing = (ROOT / "docs" / "_drawings" / "packages.svg").read_text(encoding="utf-8")
+    packages = {path.parent.name for path in (ROOT / "src" / "embcodec").glob("*/__init__.py")}
+    rows = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.M))))
+    assert packages <= rows
+    assert rows == set(re.findall(r"\w+", " ".join(re.findall(r'font-weight="600">([\w ]+)<', drawing))))
+    assert all(
+        (ROOT / "src" / "embcodec" / name).exists() or (ROOT / f"src/embcodec/{name}.py").exists() for name in rows
+    )
 
 
 @pytest.mark.parametrize("page", [README, *PAGES], ids=name_of)

@@ -1,4 +1,4 @@
-"""Imports go one way: a module imports only from layers below its own; heavy things are imported lazily."""
+"""The house stands from the ground up: modules import from rooms below, in their own from what stands before them."""
 
 from __future__ import annotations
 
@@ -13,72 +13,123 @@ import embcodec
 
 PACKAGE = Path(embcodec.__file__).parent
 
-# Lower layers first; a module may import from its own layer's earlier names and from every layer below.
-LAYERS = (
-    ("errors", "dtypes", "profiles", "scale"),
-    ("_native", "jit"),
-    ("codec", "codes"),
-    ("embeddings",),
-    ("storage_arrays", "storage_atomic", "storage_checks", "storage_numpy"),  # files as such
-    ("quantize", "lowbit"),
-    ("search", "service", "response", "storage"),
-    ("index", "batch", "client", "server", "tradeoff", "corpus"),
-    ("report", "demo"),
-    ("cli", "__main__"),
-)
-RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+# Lower rooms first. A module imports from rooms that stand before its own here, through their faces (their __init__),
+# and in its own from modules that stand before it; a package within a package stands where its name does.
+ROOMS: dict[str, str] = {
+    "": "_version text arguments errors dtypes profiles scale",
+    "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search quantize lowbit "
+    "response_layout response_lines response_hints response_one response_reader response_fast response_read "
+    "response_write",
+    "codec": "tables ids columns bits base64 numbers precision codes convert",
+    "embeddings": "",
+    "containers": "atomic thrift pages checks arrays npy tensors xvecs",
+    "quantizers": "quantize calibrate_jit calibrate lowbit",
+    "quantizers.lowbit": "levels threads rotations measure scheme queries errors codes files quantizer",
+    "wire": "address secret service shapes body decoder octets response batch",
+    "wire.batch": "rows writer lines plain errors reader",
+    "scan": "metric ways plan search bounds range rescore",
+    "files": "pack columns parquet storage exchange",
+    "files.exchange": "rows arrow pgvector stores",
+    "index": "rows arguments stages files flat",
+    "client": "reply settings transport worker order split job client",
+    "server": "limits model workers connection process request readers guard endpoint routes app",
+    "tradeoff": "intervals words results measures labels figures corpus inputs pipeline codes study demo_wire report "
+    "demo",
+    "cli": "words command bodies common tables info serve service study data",
+}
+LOWER = list(ROOMS)
 
 
-def family(name: str) -> str:
-    """A module `search_x` or `_search` belongs to the layer of `search`."""
-    if name in RANK:
-        return name
-    matches = [known for known in RANK if name.lstrip("_").startswith(known + "_")]
-    assert matches, f"{name}.py is in no layer: add it to LAYERS"
-    return max(matches, key=len)
+def modules() -> list[str]:
+    """Return the modules of the package by their names within it, packages by theirs with ``.__init__``."""
+    found = (path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py"))
+    return sorted(".".join(path.parts) for path in found)
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+MODULES = modules()
+FACES = {"", *(name.removesuffix(".__init__") for name in MODULES if name.endswith(".__init__"))}
 
 
-def imported(path: Path) -> set[str]:
-    """Return the embcodec modules that a file imports, also inside functions (type-checking blocks excepted)."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    guarded = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        for inner in ast.walk(node)
-    }
-    depth = len(path.relative_to(PACKAGE).parts)
-    found: set[str] = set()
+def imported(module: str) -> set[str]:
+    """Return the modules and faces that a module imports from, also within functions and for types alone."""
+    base = module.split(".")[:-1]
+    found = set()
+    tree = ast.parse((PACKAGE / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if id(node) in guarded:
+        if isinstance(node, ast.Import):
+            assert not any(alias.name.split(".")[0] == "embcodec" for alias in node.names), "import from . instead"
+        if not isinstance(node, ast.ImportFrom) or node.level == 0:
             continue
-        if isinstance(node, ast.ImportFrom):
-            if node.level == depth:
-                found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
-            elif node.level == 0 and node.module and node.module.split(".")[0] == "embcodec":
-                found |= {node.module.split(".")[1]} if "." in node.module else set()
-        elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("embcodec.")}
-    return {name for name in found if not name.startswith("__") and name != "_kernels"}
+        origin = ".".join([*base[: len(base) - node.level + 1], *(node.module or "").split(".")]).strip(".")
+        for alias in (alias for alias in node.names if alias.name != "_kernels"):  # the built module
+            inner = f"{origin}.{alias.name}".strip(".")
+            is_module = inner in MODULES and not exports(origin, alias.name)
+            found.add(inner if is_module else origin)
+    return found - {"_native"}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_one_way(path: Path) -> None:
-    top = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if top == "__init__":
-        return
-    own = family(top)
-    for name in imported(path):
-        other = family(name)
-        assert RANK[other] <= RANK[own], f"{own} may not import {other}: it is above it"
+def exports(face: str, name: str) -> bool:
+    """Whether a package hands on something of that name, which then is not its module of that name."""
+    if face not in FACES or not face:
+        return False
+    tree = ast.parse((PACKAGE / face.replace(".", "/") / "__init__.py").read_text(encoding="utf-8"))
+    return any(alias.name == name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names)
+
+
+def room_of(module: str) -> str:
+    """Return the package that a module stands in; a face stands in its own."""
+    if module in FACES:
+        return module
+    return module if module in ROOMS else module.rpartition(".")[0]
+
+
+def rank_of(module: str) -> tuple[int, ...]:
+    """Return where a module stands: its room on the way up, its place there, and so on for packages within."""
+    room = room_of(module)
+    top = room.split(".")[0]
+    places = [LOWER.index(top)]
+    inside = module.split(".")[1:] if top else [module]
+    parent = top
+    for name in inside:
+        order = ROOMS[parent].split()
+        places.append(order.index(name) if name != "__init__" else len(order))
+        parent = f"{parent}.{name}".strip(".")
+    return tuple(places)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in ("__init__", "__main__")])
+def test_imports_go_one_way(module: str) -> None:
+    for other in imported(module):
+        assert other, f"{module} imports from the package's face, which stands above all"
+        if module.removesuffix(".__init__") == other:
+            continue
+        assert rank_of(other) < rank_of(module), f"{module} may not import {other}: it is above it"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in ("__init__", "__main__")])
+def test_rooms_are_entered_by_their_faces(module: str) -> None:
+    """What a package does not hand on is its own; bare arrays of codes, which are a vocabulary, are shared whole."""
+    inside = module.split(".")[0]
+    for other in imported(module) - {"codec.codes"}:
+        top = other.split(".")[0]
+        if top not in (inside, "_native") and top in FACES:
+            assert other in FACES, f"{module} takes what it needs of {other} from its package"
+
+
+@pytest.mark.parametrize("face", sorted(FACES - {""}))
+def test_each_room_lists_all_that_stand_in_it(face: str) -> None:
+    folder = PACKAGE / face.replace(".", "/")
+    there = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert sorted(ROOMS[face].split()) == sorted(there - {"__init__"})
+
+
+def test_the_ground_floor_lists_all_that_stand_on_it() -> None:
+    there = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    assert sorted([*ROOMS[""].split(), "embeddings"]) == sorted(there)
 
 
 def test_only_the_native_core_imports_the_built_module() -> None:
-    importers = [path for path in modules() if "_kernels" in names_of(path)]
+    importers = [path for path in PACKAGE.rglob("*.py") if "_kernels" in names_of(path)]
     assert [str(path.relative_to(PACKAGE).as_posix()) for path in importers] == ["_native/core.py"]
 
 

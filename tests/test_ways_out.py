@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ways_out_columns
 
 import embcodec as ec
-import ways_out_columns
 from embcodec import CodeMismatchError, DecodeError, Embeddings, Scale, StorageError, quantize, truncate
+from embcodec.client.order import Order, make_order
+from embcodec.client.settings import make_settings
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((12, 16)).astype(np.float32)
@@ -42,6 +44,15 @@ KINDS: dict[str, Embeddings] = {
     },
 }
 CALL = re.compile(r"\b(?:quantize|truncate)\([^()]*\)|queries\.to_float\(\)|\"(?:cosine|dot|l2)\"")
+
+
+def ordered(profile: str, output_dtype: str) -> Order:
+    """What a client of that service asks for."""
+    settings = make_settings(
+        api_key=None, base_url=None, profile=profile, timeout=1, max_retries=0, concurrency=1, retry_seconds=1
+    )
+    how = {"output_dimension": None, "encoding_format": None, "extra": None}
+    return make_order(settings, model="a-model", output_dtype=output_dtype, **how)
 
 
 @dataclass(frozen=True)
@@ -171,7 +182,7 @@ def unmapped(path: Path, **options: Any) -> Any:
 
     ec.save(path / "rows.npy", FLOATS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("embcodec.storage_arrays.memory_map.mmap", refuse)
+        patch.setattr("embcodec.containers.arrays.memory_map.mmap", refuse)
         return ec.load(path / "rows.npy", **options)
 
 
@@ -179,7 +190,7 @@ def swelling(path: Path, **options: Any) -> Any:
     """Load what is many times larger than its file."""
     np.savez_compressed(path / "zeros.npz", values=np.zeros((1000, 64), np.float32))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("embcodec.storage_checks.FREE_BYTES", 1000)
+        patch.setattr("embcodec.containers.checks.FREE_BYTES", 1000)
         return ec.load(path / "zeros.npz", **options)
 
 
@@ -221,6 +232,11 @@ CASES: dict[str, Case] = {
         lambda p: Embeddings(_null_rows()),
         "row 1 is null, not a row of numbers: drop such rows",
         (lambda p: Embeddings(_null_rows().drop_null()),),
+    ),
+    "floats of a service that sends none": (
+        lambda p: ordered("perplexity", "float"),
+        "say output_dtype, one of int8, ubinary",
+        (lambda p: ordered("perplexity", "int8"), lambda p: ordered("perplexity", "ubinary")),
     ),
     "a column index": (
         lambda p: FLOATS[:, :8],
@@ -565,7 +581,7 @@ def messages() -> Iterator[tuple[str, str]]:
     """Yield where an error is raised and its message, with … for what is put in; of those whose message is there."""
     package = Path(ec.__file__).parent
     for path in sorted(package.rglob("*.py")):
-        if path.name.startswith("cli"):
+        if path.parent.name == "cli":  # in words of the command line
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Error"):

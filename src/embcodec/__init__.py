@@ -49,6 +49,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+from ._version import __version__ as __version__
 from .codec import decode_base64, encode_base64, format_floats, pack_bits, parse_floats, unpack_bits
 from .dtypes import EncodingFormat, OutputDtype
 from .embeddings import Embeddings
@@ -63,46 +64,39 @@ from .errors import (
     TransportError,
 )
 from .profiles import PROFILES, Profile
-from .quantize import dequantize, quantize, truncate
-from .quantize_calibrate import calibrate
-from .response import EmbeddingResponse, decode_response, encode_response
+from .quantizers import calibrate, dequantize, quantize, truncate
 from .scale import Scale
-from .search import SearchResult, search
-from .search_bounds import BoundedResult
-from .search_range import RangeResult, range_search
-from .search_rescore import rescore
-from .service import Usage, service_error
-
-__version__ = "0.1.0"
+from .scan import BoundedResult, RangeResult, SearchResult, range_search, rescore, search
+from .wire import EmbeddingResponse, Usage, decode_response, encode_response, service_error
 
 # Names of modules that are heavier than a decoder needs: imported when first asked for.
 _LAZY: dict[str, str] = {
-    "BatchLine": "batch",
-    "decode_octets": "response_octets",
-    "LowBitCodes": "lowbit_codes",
-    "LowBitQuantizer": "lowbit",
-    "BatchResult": "batch",
-    "decode_batch": "batch",
-    "iter_batch": "batch",
+    "BatchLine": "wire.batch",
+    "decode_octets": "wire",
+    "LowBitCodes": "quantizers.lowbit",
+    "LowBitQuantizer": "quantizers.lowbit",
+    "BatchResult": "wire.batch",
+    "decode_batch": "wire.batch",
+    "iter_batch": "wire.batch",
     "AsyncClient": "client",
     "Client": "client",
     "FlatIndex": "index",
-    "compile_metric": "jit",
-    "load": "storage",
-    "save": "storage",
-    "run_demo": "demo",
-    "write_pgcopy": "storage_exchange",
-    "to_sqlite_vec": "storage_exchange",
-    "to_pgvector": "storage_exchange",
-    "to_faiss": "storage_exchange",
-    "to_arrow": "storage_exchange",
-    "from_arrow": "storage_exchange",
-    "from_sqlite_vec": "storage_exchange",
-    "from_pgvector": "storage_exchange",
-    "Study": "tradeoff_results",
+    "compile_metric": "scan",
+    "load": "files",
+    "save": "files",
+    "run_demo": "tradeoff",
+    "write_pgcopy": "files.exchange",
+    "to_sqlite_vec": "files.exchange",
+    "to_pgvector": "files.exchange",
+    "to_faiss": "files.exchange",
+    "to_arrow": "files.exchange",
+    "from_arrow": "files.exchange",
+    "from_sqlite_vec": "files.exchange",
+    "from_pgvector": "files.exchange",
+    "Study": "tradeoff",
     "study": "tradeoff",
-    "docstring_pairs": "corpus",
-    "write_batch": "batch",
+    "docstring_pairs": "tradeoff",
+    "write_batch": "wire.batch",
 }
 
 __all__ = [

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
 
-from .dtypes_arguments import meant, shown
+from .arguments import meant, shown
+
+# How packed bytes become int8: byte - 128, or the byte's own bits; and which bit of a byte is its first dimension.
+SignedBytes = Literal["offset", "twos-complement"]
+BitOrder = Literal["msb", "lsb"]
+SIGNED_BYTES: tuple[str, ...] = get_args(SignedBytes)
+BIT_ORDERS: tuple[str, ...] = get_args(BitOrder)
 
 
 class _Vocabulary(StrEnum):

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import codes
-from .codec_bits import as_array, check_conventions, check_padding
-from .codec_ids import as_selection
-from .dtypes import OutputDtype, as_dimension, as_output_dtype
+from .codec import Coded, as_array, as_selection, check_conventions, check_padding, codes, convert
+from .dtypes import BitOrder, OutputDtype, SignedBytes, as_dimension, as_output_dtype
 from .scale import PER_VECTOR, Scale, fit_scale
 
-SignedBytes = Literal["offset", "twos-complement"]
-BitOrder = Literal["msb", "lsb"]
 _BLOCK_BYTES = 1 << 22  # of values on their way from codes to codes: few enough to stay near, many for a call
 
 C = TypeVar("C", covariant=True)
@@ -104,7 +100,7 @@ class Embeddings:
         )
         if dtype.is_packed and dimension % 8:
             # The last byte of each row is all that is looked at.
-            check_padding(self._plain(array[:, -1:]), dimension, bit_order)
+            check_padding(self._coded().plain(array[:, -1:]), dimension, bit_order)
 
     @property
     def nbytes(self) -> int:
@@ -119,22 +115,14 @@ class Embeddings:
         """
         if not self.output_dtype.is_packed:
             raise ValueError(f"{self.output_dtype} rows are not packed bits")
-        return self._plain(self.values)
-
-    def _plain(self, values: NDArray[Any]) -> NDArray[np.uint8]:
-        plain = values.view(np.uint8)
-        if self.output_dtype is OutputDtype.BINARY and self.signed_bytes == "offset":
-            return plain ^ np.uint8(0x80)
-        return plain
+        return self._coded().plain(self.values)
 
     def to_float(self, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return the values that the codes stand for, float32 (n, dimension); for bits -1 and +1.
 
         The array is a copy, also for float rows; with `out`, C-contiguous and of that shape, it is that array.
         """
-        return codes.decode_values(
-            self.values, self.output_dtype, self.dimension, self.scale, self.signed_bytes, self.bit_order, out
-        )
+        return self._coded().floats(out)
 
     @overload
     def to(
@@ -183,9 +171,24 @@ class Embeddings:
         >>> Embeddings(np.array([[0b11000000]], np.uint8), "ubinary").to("ubinary", bit_order="lsb").values.tolist()
         [[3]]
         """
-        from .embeddings_convert import convert
+        if not isinstance(output_dtype, str):
+            return self._to_low_bit(output_dtype, scale, signed_bytes, bit_order)
+        rows = self._coded()
+        made = convert(rows, self.float_blocks, output_dtype, scale, signed_bytes, bit_order)
+        return self if made is rows else coded(*made)
 
-        return convert(self, output_dtype, scale, signed_bytes, bit_order)
+    def _to_low_bit(self, quantizer: Any, *others: Any) -> Any:
+        if not hasattr(quantizer, "encode") or isinstance(quantizer, type):
+            known = ", ".join(repr(str(member)) for member in OutputDtype)
+            kind = type(quantizer).__name__
+            raise TypeError(f"output_dtype is one of {known}, or a fitted LowBitQuantizer, not {kind}")
+        if any(other is not None for other in others):
+            raise ValueError("a quantizer has scales of its own, and an order of bits: leave those out")
+        return quantizer.encode(self.to_float())
+
+    def _coded(self) -> Coded:
+        fields = self.__dict__
+        return Coded(*(fields[name] for name in Coded._fields))
 
     def truncate(self, dimension: int, *, normalize: bool = True) -> Embeddings:
         """Keep the first `dimension` dimensions.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from .errors_text import printable
+from .text import printable
 
 
 class EmbcodecError(Exception):

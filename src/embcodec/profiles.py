@@ -14,19 +14,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from .dtypes_arguments import meant, shown
+from .arguments import meant, shown
+from .dtypes import BIT_ORDERS, SIGNED_BYTES, BitOrder, SignedBytes
 
 _Payload = Literal["codes", "float32", "none"]
 _Floats = Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2", "float64"]
 _ByteOrder = Literal["little", "big"]
-_SignedBytes = Literal["offset", "twos-complement"]
-_BitOrder = Literal["msb", "lsb"]
 _CHOICES = {
     "base64_payload": get_args(_Payload),
     "base64_dtype": get_args(_Floats),
     "byte_order": get_args(_ByteOrder),
-    "signed_bytes": get_args(_SignedBytes),
-    "bit_order": get_args(_BitOrder),
+    "signed_bytes": SIGNED_BYTES,
+    "bit_order": BIT_ORDERS,
 }
 
 
@@ -96,8 +95,8 @@ class Profile:
     byte_order: _ByteOrder = "little"
     base64_urlsafe: bool = False
     base64_padding: bool = True
-    signed_bytes: _SignedBytes = "offset"
-    bit_order: _BitOrder = "msb"
+    signed_bytes: SignedBytes = "offset"
+    bit_order: BitOrder = "msb"
     threshold_inclusive: bool = False
     base_url: str = "https://api.mistral.ai"
     path: str = "/v1/embeddings"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embcodec.corpus import docstring_pairs
+from embcodec.tradeoff.corpus import docstring_pairs
 
 DOCUMENTS, QUERIES = 2000, 500
 HERE = Path(__file__).resolve().parent

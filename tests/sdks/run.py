@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from embcodec.quantize import quantize
-from embcodec.server import running_server
-from embcodec.server_model import HashModel
+from embcodec.quantizers.quantize import quantize
+from embcodec.server.app import running_server
+from embcodec.server.model import HashModel
 
 HERE = Path(__file__).parent
 MODEL, KEY = "hash-256", "sk-of-the-house"

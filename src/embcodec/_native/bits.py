@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dtypes_arguments import one_of
+from ..arguments import one_of
+from ..dtypes import BIT_ORDERS
 from ..errors import NotFiniteError
 from .core import blocks_of, check, lib, pointer, result_array
 
-MSB, LSB = "msb", "lsb"
 _LSB, _OFFSET, _INCLUSIVE, _FINITE = map(
     int, (lib.EC_BITS_LSB, lib.EC_BITS_OFFSET, lib.EC_BITS_INCLUSIVE, lib.EC_BITS_FINITE)
 )
@@ -19,7 +19,7 @@ _LSB, _OFFSET, _INCLUSIVE, _FINITE = map(
 
 def bit_flags(bit_order: str, *, offset: bool, inclusive: bool = False, finite: bool = False) -> int:
     """Return the flags of ``enum ec_bits``; an unknown bit order is a ValueError."""
-    flags = _LSB if one_of(bit_order, (MSB, LSB), "bit_order") == LSB else 0
+    flags = _LSB if one_of(bit_order, BIT_ORDERS, "bit_order") == "lsb" else 0
     if offset:
         flags |= _OFFSET
     if inclusive:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from ..dtypes_arguments import shown
+from ..arguments import shown
 from ..errors import DecodeError
 
 ffi: Any = _kernels.ffi

@@ -1,0 +1,5 @@
+"""The ``embcodec`` command."""
+
+from .command import main
+
+__all__ = ["main"]

@@ -1,0 +1,290 @@
+"""``decode``, ``encode``, ``info``, ``search``: files in, files or tables out, no network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from ..errors import CodeMismatchError, DecodeError, StorageError
+from ..profiles import PROFILES
+from .bodies import changed_profile, packing_options
+from .common import (
+    DTYPES,
+    ENCODINGS,
+    EXISTING,
+    OUTPUT,
+    VECTORS_OUTPUT,
+    as_json,
+    column_option,
+    example,
+    print_json,
+    read_rows,
+    read_vectors,
+    say,
+    threads_option,
+)
+from .words import reader_of
+
+if TYPE_CHECKING:
+    from ..quantizers.lowbit import LowBitCodes
+
+_SENT = {"float": "lists of numbers", "base64": "base64"}
+_profile = click.option(
+    "--profile", type=click.Choice(sorted(PROFILES)), default="mistral", show_default=True, help="Whose conventions."
+)
+
+
+@click.command(epilog=example("curl -s ... | embcodec decode - --dtype int8 -o vectors.safetensors"))
+@click.argument("body", type=click.File("rb"))
+@click.option(
+    "-o", "--output", type=VECTORS_OUTPUT, help="Where to save the vectors; the suffix says the kind of file."
+)
+@click.option("--dtype", type=DTYPES, default="float", show_default=True, help="The output_dtype that was asked for.")
+@click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
+@_profile
+@packing_options
+@click.option("--nulls", type=click.Choice(["error", "nan"]), default="error", show_default=True, help="Null elements.")
+@as_json
+def decode(
+    body: IO[bytes],
+    output: Path | None,
+    dtype: str,
+    dimension: int | None,
+    profile: str,
+    nulls: Any,
+    as_json: bool,
+    **packing: Any,
+) -> None:
+    """Read the vectors out of a response BODY (a file, or - for standard input).
+
+    Lists or base64 is told by what is there. Without -o, --json prints the values as well.
+    """
+    from ..files import save
+    from ..wire import decode_response
+
+    service = changed_profile(profile, **packing)
+    text = body.read()
+    try:
+        answer = decode_response(text, output_dtype=dtype, dimension=dimension, profile=service, nulls=nulls)
+    except DecodeError:
+        name = str(getattr(body, "name", "-"))
+        other = reader_of(text, "-" if name == "<stdin>" else name)
+        if other is None or "embcodec decode" in other:
+            raise
+        raise StorageError(other) from None
+    found = answer.embeddings
+    if output is not None:
+        save(output, found)
+    facts = {
+        "model": answer.model,
+        "rows": len(found),
+        "dimension": found.dimension,
+        "output_dtype": str(found.output_dtype),
+        "encoding_format": str(answer.encoding_format),
+        "usage": answer.raw_usage,
+        "output": str(output) if output is not None else None,
+    }
+    if not as_json:
+        wrote = f" -> {output}" if output is not None else ""
+        say(f"{found!r} sent as {_SENT[str(answer.encoding_format)]} by {answer.model or 'an unnamed model'}{wrote}")
+    elif output is not None:
+        print_json(facts)
+    else:
+        head = json.dumps(facts).removesuffix("}").encode()
+        click.echo(head + b', "embeddings": ' + _json_rows(found) + b"}\n", nl=False)
+
+
+@click.command(epilog=example("embcodec encode vectors.npy --dtype int8 --encoding base64 > body.json"))
+@click.argument("vectors", type=EXISTING)
+@click.option("-o", "--output", type=OUTPUT, help="Where to write the body; by default standard output.")
+@click.option("--dtype", type=DTYPES, help="Convert to this first; by default as they are.")
+@click.option(
+    "--scale",
+    type=click.Choice(["unit", "per-vector"]),
+    default="unit",
+    show_default=True,
+    help="Of int8 and uint8. The body has no room for per-vector scales: they are lost, cosines stay.",
+)
+@click.option("--dimension", type=click.IntRange(min=1), help="Keep so many dimensions first.")
+@click.option("--encoding", type=ENCODINGS, default="float", show_default=True, help="Lists of numbers, or base64.")
+@click.option("--model", default="embcodec", show_default=True, help="The model's name in the body.")
+@click.option("--from-dtype", type=DTYPES, help="What the file holds, if it does not say.")
+@column_option
+@_profile
+@as_json
+def encode(
+    vectors: Path,
+    output: Path | None,
+    dtype: str | None,
+    scale: str,
+    dimension: int | None,
+    encoding: str,
+    model: str,
+    from_dtype: str | None,
+    column: str | None,
+    profile: str,
+    as_json: bool,
+) -> None:
+    """Write VECTORS (a file of any known kind) as the response body that a service would send.
+
+    The body is JSON in any case; --json prints what was written where -o says it went.
+    """
+    from ..containers import replacing
+    from ..embeddings import Embeddings
+    from ..errors import StorageError
+    from ..scale import UNIT
+    from ..wire import encode_response
+
+    if scale != "unit" and dtype not in ("int8", "uint8"):
+        raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
+    rows = read_vectors(vectors, from_dtype, remedy="say --from-dtype", column=column)
+    if dimension is not None:
+        rows = rows.truncate(dimension)
+    if dtype is not None:
+        rows = rows.to(dtype, scale=scale if dtype in ("int8", "uint8") else None)
+        if scale == "per-vector":  # as --help says
+            rows = Embeddings(rows.values, rows.output_dtype)
+    elif rows.scale is not None and rows.scale.kind != UNIT:
+        raise StorageError(
+            f"{vectors} holds {rows.output_dtype} codes, whose {rows.scale.kind} scale a body has no room for: "
+            f"say --dtype float, or --dtype {rows.output_dtype} for the unit scale"
+        )
+    body = encode_response(rows, model=model, encoding_format=encoding, profile=profile)
+    if output is None:
+        click.echo(body + b"\n", nl=False)
+        return
+    with replacing(output) as file:
+        file.write(body)
+    facts = {"rows": len(rows), "dimension": rows.dimension, "output_dtype": str(rows.output_dtype), "bytes": len(body)}
+    if as_json:
+        print_json({**facts, "encoding_format": encoding, "output": str(output)})
+    else:
+        say(f"{rows!r} as {_SENT[encoding]}, {len(body):,} bytes -> {output}")
+
+
+@click.command(epilog=example("embcodec info vectors.safetensors"))
+@click.argument("path", type=EXISTING)
+@click.option("--dtype", type=DTYPES, help="What the file holds, if it does not say.")
+@click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in a file that does not say.")
+@click.option(
+    "--sample", type=click.IntRange(min=20), default=2000, show_default=True, help="Rows to try conversions on."
+)
+@column_option
+@as_json
+def info(path: Path, dtype: str | None, dimension: int | None, sample: int, column: str | None, as_json: bool) -> None:
+    """Say what the file PATH holds and what each conversion of it would keep, tried on a sample of its rows."""
+    from .info import conversions, describe
+    from .tables import Column, print_columns
+
+    mapped = path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
+    rows = read_rows(path, dtype, dimension, mmap=mapped, column=column)
+    facts = describe(path, rows)
+    tried, omitted = conversions(rows, sample)
+    if as_json:
+        print_json({**facts, "conversions": tried, "conversions_omitted": omitted})
+        return
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(
+                f"{key} {'not finite' if number is None else format(number, '.4g')}" for key, number in value.items()
+            )
+        if value is not None:
+            say(f"{name.replace('_', ' '):>14}  {value}")
+    if tried:
+        click.echo()
+        print_columns(
+            f"What a conversion keeps, on {tried[0]['rows']:,} rows",
+            [
+                Column("to", [row["to"] for row in tried], words=True),
+                Column("bytes a row", [f"{row['row_bytes']:,.0f}" for row in tried]),
+                Column("mean cosine", [f"{row['cosine']:.5f}" for row in tried]),
+                Column("overlap@10", [f"{row['overlap']:.3f}" for row in tried]),
+            ],
+        )
+        if any(row.get("fitted_to") == "the sample" for row in tried):
+            click.echo("The codes of 1, 2 and 4 bits were fitted to the rows that they are tried on.")
+    if omitted is not None:
+        say(f"{'Low-bit codes' if tried else chr(10) + 'Conversions'} were not tried: {omitted}.")
+
+
+@click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
+@click.argument("queries", type=EXISTING)
+@click.argument("corpus", type=EXISTING)
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many a query.")
+@click.option(
+    "--metric", type=click.Choice(["cosine", "dot", "l2", "hamming", "jaccard"]), help="By default as the codes need."
+)
+@click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
+@click.option("--corpus-dtype", type=DTYPES, help="What the corpus is, if its file does not say.")
+@click.option("--query-column", help="--column of QUERIES.")
+@click.option("--corpus-column", help="--column of CORPUS.")
+@threads_option
+@as_json
+def search(
+    queries: Path,
+    corpus: Path,
+    k: int,
+    metric: str | None,
+    query_dtype: str | None,
+    corpus_dtype: str | None,
+    query_column: str | None,
+    corpus_column: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Find the rows of CORPUS nearest to each row of QUERIES, exactly.
+
+    Both files hold the same codes, or the queries are floats, which meet any, low-bit codes among them. One line a
+    query: its row, then the rows of CORPUS, best first, each with its score.
+    """
+    asked = read_vectors(
+        queries, query_dtype, remedy="say --query-dtype", column=query_column, column_option="--query-column"
+    )
+    rows = read_rows(
+        corpus, corpus_dtype, remedy="say --corpus-dtype", column=corpus_column, column_option="--corpus-column"
+    )
+    from ..scan import search as find
+
+    try:
+        found = find(asked, rows, k, metric=metric, threads=threads)
+    except CodeMismatchError as error:
+        way = None if error.way is None else _way_to_meet(queries, asked, corpus, rows)
+        raise CodeMismatchError(error.reason, way) from None
+    if as_json:
+        print_json({"k": found.indices.shape[1], "indices": found.indices.tolist(), "scores": found.scores.tolist()})
+        return
+    for number, (indices, scores) in enumerate(zip(found.indices, found.scores, strict=True)):
+        nearest = "  ".join(f"{row} ({score:.4g})" for row, score in zip(indices, scores, strict=True))
+        click.echo(f"{number}: {nearest}")
+
+
+def _way_to_meet(queries: Path, asked: Embeddings, corpus: Path, rows: Embeddings | LowBitCodes) -> str:
+    """Return what brings two files together."""
+    if asked.dimension != rows.dimension:
+        longer = queries if asked.dimension > rows.dimension else corpus
+        shorter = min(asked.dimension, rows.dimension)
+        return f"the same number in both: {_made_floats(longer, f' --dimension {shorter}')}"
+    if asked.output_dtype is OutputDtype.FLOAT:
+        return "--metric cosine, dot or l2"
+    return f"floats, which meet any codes: {_made_floats(queries)}"
+
+
+def _made_floats(path: Path, options: str = "") -> str:
+    return f"`embcodec encode {path}{options} --dtype float | embcodec decode - -o floats.safetensors`"
+
+
+def _json_rows(found: Embeddings) -> bytes:
+    from ..codec import format_floats
+
+    if found.output_dtype is OutputDtype.FLOAT and np.isfinite(found.values).all():
+        return format_floats(found.values)
+    rows = found.values.tolist()
+    if found.output_dtype is OutputDtype.FLOAT:
+        rows = [[value if np.isfinite(value) else None for value in row] for row in rows]
+    return json.dumps(rows).encode()

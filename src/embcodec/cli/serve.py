@@ -1,0 +1,118 @@
+"""``serve``: stands in for a service."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .common import EXISTING, as_json, example
+
+_KEY_VARIABLE = "EMBCODEC_API_KEY"
+
+
+def _limits(command: Any) -> Any:
+    """Add an option for each limit, with its default."""
+    from ..server import Limits
+
+    words = {
+        "head_seconds": "For a request's head to arrive.",
+        "body_seconds": "For its body to arrive.",
+        "send_seconds": "For a client to take its answer.",
+        "idle_seconds": "That an idle connection is kept.",
+        "linger_seconds": "That what a refused client still sends is read, so that it hears why.",
+        "stop_seconds": "For requests under way once told to stop; a second signal ends them at once.",
+        "connections": "At once; above, whichever kept the server waiting for longest gives way.",
+        "bytes_in_flight": "Of large requests and answers together; more wait for their turn.",
+    }
+    for field in reversed(fields(Limits)):
+        command = click.option(
+            f"--{field.name.replace('_', '-')}",
+            type=click.FloatRange(min=0, min_open=True) if isinstance(field.default, float) else click.IntRange(min=1),
+            default=field.default,
+            show_default=True,
+            help=words[field.name],
+        )(command)
+    return command
+
+
+@click.command(epilog=example("embcodec serve --port 8000", "curl http://127.0.0.1:8000/v1/models"))
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option(
+    "--model", "models", multiple=True, default=("universal-sentence-encoder",), show_default=True, help="Repeatable."
+)
+@click.option("--lenient", is_flag=True, help="Tolerate OpenAI's further fields instead of answering 422.")
+@click.option("--api-key-file", type=EXISTING, help="File with the bearer token to demand, and nothing else.")
+@click.option("--api-key", help=f"The token itself, which other users see in `ps`; better in {_KEY_VARIABLE}.")
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name to be called by, and whose pages may ask, beside this machine's own; * for any. Repeatable.",
+)
+@_limits
+@as_json
+def serve(
+    host: str,
+    port: int,
+    models: tuple[str, ...],
+    lenient: bool,
+    api_key_file: Path | None,
+    api_key: str | None,
+    allow_hosts: tuple[str, ...],
+    as_json: bool,
+    **limits: Any,
+) -> None:
+    """Serve POST /v1/embeddings, GET /v1/models and /health with an embedded model.
+
+    With --json a first line on standard output says where (with --port 0, on which free port); requests are not logged.
+
+    Codes (output_dtype int8 and others) as base64 go to clients that know what they asked for. OpenAI's Python client
+    is answered lists instead, its others an error: they read every base64 as float32.
+    """
+    from ..server import Limits
+    from ..server import serve as run
+
+    granted = Limits(**limits)
+    key = _key(api_key, api_key_file)
+
+    def announce(address: str) -> None:
+        facts = {"base_url": address, "models": models, "lenient": lenient, "needs_key": key is not None}
+        click.echo(json.dumps({**facts, "pid": os.getpid()}))
+        sys.stdout.flush()
+
+    run(
+        host=host,
+        port=port,
+        models=models,
+        lenient=lenient,
+        api_key=key,
+        allow_hosts=allow_hosts,
+        limits=granted,
+        log_level="warning" if as_json else "info",
+        announce=announce if as_json else None,
+    )
+
+
+def _key(given: str | None, file: Path | None) -> str | None:
+    """Return the key to demand; one that was meant to be and is empty is bad usage, not a server without a key."""
+    if given is not None and file is not None:
+        raise click.UsageError("give --api-key or --api-key-file, not both")
+    if file is not None:
+        origin, key = f"the file {file}", file.read_text(encoding="utf-8").strip()
+    elif given is not None:
+        origin, key = "--api-key", given
+    elif _KEY_VARIABLE in os.environ:
+        origin, key = f"the environment variable {_KEY_VARIABLE}", os.environ[_KEY_VARIABLE]
+    else:
+        return None
+    if not key.strip():
+        raise click.UsageError(f"{origin} is empty: to serve without a key leave it out, or unset the variable")
+    return key

@@ -1,0 +1,247 @@
+"""``embed`` and ``batch``: what speaks with services."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from ..errors import EmbcodecError
+from ..profiles import PROFILES
+from .bodies import changed_profile, packing_options
+from .common import DTYPES, ENCODINGS, EXISTING, OUTPUT, VECTORS_OUTPUT, as_json, example, print_json, progress_bar, say
+from .words import in_options, words_of
+
+if TYPE_CHECKING:
+    from ..client import Client, Partial
+    from ..wire import Secret
+    from ..wire.batch import BatchLine
+
+_MOST_TOLD = 10  # failures, and reasons for them
+_profile = click.option(
+    "--profile", type=click.Choice(sorted(PROFILES)), default="mistral", show_default=True, help="Which service."
+)
+
+
+@click.command(epilog=example("embcodec embed lines.txt --model mistral-embed --dtype int8 -o vectors.safetensors"))
+@click.argument("texts", type=click.File("r", encoding="utf-8"))
+@click.option(
+    "-o", "--output", type=VECTORS_OUTPUT, required=True, help="Where to save; the suffix says the kind of file."
+)
+@click.option("--model", help="By default mistral-embed, of Mistral; other services have to be told.")
+@click.option("--dtype", type=DTYPES, default="float", show_default=True)
+@click.option("--dimension", type=click.IntRange(min=1), help="output_dimension; by default all that the model has.")
+@click.option("--encoding", type=ENCODINGS, help="What to ask for; whichever arrives is decoded.")
+@click.option("--base-url", help="Another server, such as that of `embcodec serve`.")
+@click.option(
+    "--api-key-variable",
+    metavar="NAME",
+    help="The environment variable with the key; by default the profile's own, which goes to its own host only.",
+)
+@click.option("--api-key-file", type=EXISTING, help="A file with the key and nothing else.")
+@_profile
+@as_json
+def embed(
+    texts: IO[str],
+    output: Path,
+    model: str | None,
+    dtype: str,
+    dimension: int | None,
+    encoding: str | None,
+    base_url: str | None,
+    api_key_variable: str | None,
+    api_key_file: Path | None,
+    profile: str,
+    as_json: bool,
+) -> None:
+    """Embed the lines of TEXTS (a file, or - for standard input) through a service, and save the vectors.
+
+    Where it fails midway, the vectors of the lines that were answered are saved beside OUTPUT, as NAME.partial.SUFFIX.
+
+    The key is read from MISTRAL_API_KEY, or the profile's variable; no option takes it, since options show in the list
+    of processes. Empty lines are not allowed.
+    """
+    from ..files import save
+
+    client = _client(_key(api_key_variable, api_key_file), base_url, profile)
+    model = model or PROFILES[profile].default_model
+    if model is None:
+        raise click.UsageError(f"say --model: no model of {profile} goes without saying")
+    lines = texts.read().splitlines()
+    if not lines:
+        raise ValueError(f"{texts.name} holds no texts: one a line is embedded")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            raise ValueError(f"line {number} is empty")
+    with progress_bar("embedding") as report, client:
+        try:
+            answer = client.embed(
+                lines,
+                model=model,
+                output_dtype=dtype,
+                output_dimension=dimension,
+                encoding_format=encoding,
+                progress=(lambda done, total: report(done, total or len(lines), "embedding")) if report else None,
+            )
+        except BaseException as error:  # an interruption from the keyboard, too
+            _save_answered(getattr(error, "partial", None), output)
+            raise
+    save(output, answer.embeddings)
+    if as_json:
+        print_json(
+            {
+                "model": answer.model,
+                "rows": len(answer.embeddings),
+                "dimension": answer.embeddings.dimension,
+                "output_dtype": str(answer.embeddings.output_dtype),
+                "encoding_format": str(answer.encoding_format),
+                "usage": answer.raw_usage,
+                "output": str(output),
+            }
+        )
+    else:
+        say(f"{answer.embeddings!r} from {answer.model} -> {output}")
+
+
+@click.command(epilog=example("embcodec batch output.jsonl --dtype int8 -o vectors.safetensors"))
+@click.argument("results", type=EXISTING)
+@click.option(
+    "-o", "--output", type=VECTORS_OUTPUT, required=True, help="Where to save; the suffix says the kind of file."
+)
+@click.option("--dtype", type=DTYPES, default="float", show_default=True, help="The output_dtype that was asked for.")
+@click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
+@click.option("--ids", type=OUTPUT, help="Also write the custom_id of every row here, one a line.")
+@click.option(
+    "--max-failed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Exit with status 1 if more lines failed; by default, if more failed than there are rows.",
+)
+@_profile
+@packing_options
+@as_json
+def batch(
+    results: Path,
+    output: Path,
+    dtype: str,
+    dimension: int | None,
+    ids: Path | None,
+    max_failed: int | None,
+    profile: str,
+    as_json: bool,
+    **packing: Any,
+) -> None:
+    """Decode the RESULTS of a batch job (JSONL) into one file of vectors.
+
+    The first lines that failed are told on standard error, all of them counted by reason. The rows of the others are
+    saved in any case; the exit status is 1 if there are none, or more failures than --max-failed.
+
+    Rows are in the order of RESULTS, which is seldom that of the requests, and lines that failed leave none: --ids says
+    whose each row is.
+    """
+    from ..containers import replacing
+    from ..files import save
+    from ..wire.batch import decode_batch
+
+    with progress_bar("decoding") as report:
+        told = (lambda done, total: report(done, total, "decoding")) if report else None
+        service = changed_profile(profile, **packing)
+        found = decode_batch(results, output_dtype=dtype, dimension=dimension, profile=service, progress=told)
+    if not len(found.embeddings):
+        _tell_failures(found.errors)
+        raise ValueError(f"{results}: no line holds vectors ({len(found.errors)} failed)")
+    save(output, found.embeddings)
+    if ids is not None:
+        with replacing(ids) as file:
+            file.write("".join(f"{name}\n" for name in found.custom_ids).encode())
+    _tell_failures(found.errors)
+    facts = {
+        "rows": len(found.embeddings),
+        "dimension": found.embeddings.dimension,
+        "output_dtype": str(found.embeddings.output_dtype),
+        "errors": len(found.errors),
+        "output": str(output),
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        say(f"{found.embeddings!r}, {len(found.errors)} failed -> {output}")
+    if len(found.errors) > (len(found.embeddings) if max_failed is None else max_failed):
+        most = "there are rows" if max_failed is None else f"--max-failed {max_failed} allows"
+        say(f"Error: {results}: {len(found.errors)} lines failed, more than {most}", error=True)
+        click.get_current_context().exit(1)
+
+
+def _tell_failures(errors: Sequence[BatchLine]) -> None:
+    command = click.get_current_context().command
+    for line in errors[:_MOST_TOLD]:
+        say(f"{line.custom_id or 'no custom_id'}: {in_options(str(line.error), command)}", error=True)
+    if len(errors) > _MOST_TOLD:
+        reasons = Counter(getattr(line.error, "reason", str(line.error))[:100] for line in errors).most_common()
+        counts = "; ".join(f"{count} x {in_options(reason, command)}" for reason, count in reasons[:_MOST_TOLD])
+        others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
+        say(f"{len(errors)} lines failed: {counts}{others}", error=True)
+
+
+def _save_answered(partial: Partial | None, output: Path) -> None:
+    """Save what was answered before a failure beside `output`, and say which lines that is."""
+    from ..client import merge
+    from ..files import save
+
+    if partial is None or not partial.answered:
+        return
+    path = output.with_name(f"{output.stem}.partial{output.suffix}")
+    runs: list[range] = []
+    for texts, _ in partial.answered:
+        joined = runs and runs[-1].stop == texts.start
+        runs.append(range(runs.pop().start, texts.stop) if joined else texts)
+    lines = ", ".join(f"{run.start + 1} to {run.stop}" for run in runs)
+    try:
+        kept = merge([answer for _, answer in partial.answered], [texts.start for texts, _ in partial.answered])
+        save(path, kept.embeddings)
+    except (EmbcodecError, OSError) as error:  # answers of different lengths, or a full disk
+        say(f"lines {lines} were answered, but not saved: {words_of(error)}", error=True)
+    else:
+        say(f"lines {lines} were answered: {kept.embeddings!r} -> {path}", error=True)
+
+
+def _key(variable: str | None, file: Path | None) -> Secret | None:
+    """Return the key that the options lead to, if they do; no variable of a frame ever holds it as text."""
+    from ..wire import Secret
+
+    if variable is not None and file is not None:
+        raise click.UsageError("the key comes from --api-key-variable or from --api-key-file, not from both")
+    if file is not None:
+        key, place = Secret(file.read_bytes().decode("latin-1")), str(file)
+    elif variable is not None:
+        key, place = Secret(os.environ.get(variable, "")), f"the environment variable {variable}"
+        if not key:
+            raise click.UsageError(f"{place} is not set")
+    else:
+        return None
+    if not key or key.flaw is not None:
+        raise click.UsageError(f"{place} {key.flaw or 'holds no key'}")
+    return key
+
+
+def _client(api_key: Secret | None, base_url: str | None, profile: str) -> Client:
+    """Return a client; a malformed address is bad usage, and so is a service without the key that it will want."""
+    from ..client import Client
+
+    try:
+        client = Client(api_key=api_key, base_url=base_url, profile=profile)
+    except ValueError as error:
+        if str(error).startswith("base_url"):
+            raise click.BadParameter(str(error), param_hint="--base-url") from None
+        raise
+    settings = client._settings
+    if settings.key is None and base_url is None and not settings.is_local:
+        raise click.UsageError(
+            f"{settings.host} wants a key: set {settings.profile.api_key_variable}, or name another variable with "
+            "--api-key-variable, a file with --api-key-file, or another server with --base-url"
+        )
+    return client

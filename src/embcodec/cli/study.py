@@ -1,0 +1,186 @@
+"""``tradeoff`` and ``demo``: what each dtype keeps and costs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..quantizers.lowbit import ROTATIONS
+from .common import (
+    EXISTING,
+    OUTPUT,
+    as_json,
+    column_option,
+    example,
+    print_json,
+    progress_bar,
+    read_vectors,
+    say,
+    threads_option,
+)
+
+if TYPE_CHECKING:
+    from ..tradeoff import Study
+
+_target = click.option(
+    "--target",
+    type=click.FloatRange(0, 1),
+    default=0.98,
+    show_default=True,
+    help="Part of float's neighbours that a recommended code must find.",
+)
+
+
+_FLOATS = "pass the floats that they were made of"
+
+
+@click.command(epilog=example("embcodec tradeoff vectors.npy --queries queries.npy --target 0.95 --report report.html"))
+@click.argument("vectors", type=EXISTING)
+@click.option("--queries", type=EXISTING, help="Query vectors; by default rows are held out.")
+@click.option("--relevant", type=EXISTING, help="A .npy of the row (or rows, -1 for none) that answer each query.")
+@click.option(
+    "--dimension", "dimensions", type=click.IntRange(min=1), multiple=True, help="Also cut to this; repeatable."
+)
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many neighbours count.")
+@_target
+@click.option(
+    "--sample", type=click.IntRange(min=100), default=50_000, show_default=True, help="Measure on at most so many rows."
+)
+@click.option(
+    "--rotation",
+    type=click.Choice(ROTATIONS),
+    default="auto",
+    show_default=True,
+    help="Of the codes of 1, 2 and 4 bits; learning one takes a while.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the sample and the held-out rows.")
+@click.option("--report", type=OUTPUT, help="Write an HTML report here.")
+@column_option
+@threads_option
+@as_json
+def tradeoff(
+    vectors: Path,
+    queries: Path | None,
+    relevant: Path | None,
+    dimensions: tuple[int, ...],
+    k: int,
+    target: float,
+    sample: int,
+    rotation: str,
+    seed: int,
+    report: Path | None,
+    column: str | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Measure what each dtype, dimension and rescoring keeps of exact float search on VECTORS, and what it costs."""
+    rows = read_vectors(vectors, remedy=_FLOATS, column=column)
+    asked = read_vectors(queries, remedy=_FLOATS, column=column) if queries is not None else None
+    from ..tradeoff import study
+    from .tables import print_study
+
+    with progress_bar("measuring") as progress:
+        found = study(
+            rows,
+            asked,
+            _read_relevant(relevant) if relevant is not None else None,
+            dimensions=dimensions or None,
+            k=k,
+            sample=sample,
+            rotation=rotation,
+            seed=seed,
+            threads=threads,
+            progress=progress,
+        )
+    advice = found.advise(target)
+    if report is not None:
+        _write_report(report, found, vectors, advice, target)
+    if as_json:
+        print_json({**found.to_dict(target), "report": str(report) if report is not None else None})
+        return
+    print_study(found, found.recommend(target))
+    _print_advice(advice, found.warnings)
+    if report is not None:
+        say(f"\nreport: {report.resolve()}")
+
+
+@click.command(epilog=example("embcodec demo", "embcodec demo --documents 500 --queries 100 --json"))
+@click.option("--documents", type=click.IntRange(min=20), default=2000, show_default=True, help="How many to embed.")
+@click.option("--queries", type=click.IntRange(min=1), default=300, show_default=True, help="How many to ask.")
+@click.option("--model", default="universal-sentence-encoder", show_default=True, help="hash-256 is a quick toy.")
+@_target
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("embcodec-demo/report.html"),
+    show_default=True,
+    help="Where to write; the folder is made.",
+)
+@as_json
+def demo(documents: int, queries: int, model: str, target: float, report: Path, as_json: bool) -> None:
+    """Run all of it on real text: serve, embed in every dtype and encoding, decode, search, rescore, report."""
+    from ..tradeoff import run_demo
+    from .tables import print_study, print_wire
+
+    with progress_bar("starting") as progress:
+        found = run_demo(
+            documents=documents, queries=queries, model=model, report=report, target=target, progress=progress
+        )
+    if as_json:
+        print_json(found.to_dict())
+        return
+    print_wire(found.wire)
+    print_study(found.study, found.study.recommend(target))
+    _print_advice(found.advice, found.study.warnings)
+    say(
+        f"\n{found.documents:,} documents and {found.queries:,} queries by {found.model} "
+        f"in {found.total_seconds:.0f} s (the model {found.model_seconds:.0f} s)\nreport: {found.report}"
+    )
+
+
+def _print_advice(advice: Sequence[str], warnings: Sequence[str]) -> None:
+    width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+    for sentence in advice:
+        say(click.wrap_text(sentence, width=width, initial_indent="- ", subsequent_indent="  "))
+    for text in warnings:
+        say(click.wrap_text(f"Warning: {text}.", width=width, initial_indent="- ", subsequent_indent="  "))
+
+
+def _read_relevant(path: Path) -> list[Any]:
+    import numpy as np
+
+    from ..containers import read_npy
+    from ..errors import StorageError
+
+    with path.open("rb") as file:
+        rows = read_npy(file, path.stat().st_size)
+    if rows.dtype.kind not in "iu" or rows.ndim not in (1, 2):
+        raise StorageError(f"{path}: row numbers are integers, one or several a query, not {rows.dtype} {rows.shape}")
+    return [np.atleast_1d(row)[np.atleast_1d(row) >= 0] for row in rows]
+
+
+def _write_report(path: Path, found: Study, source: Path, advice: Sequence[str], target: float) -> None:
+    from ..tradeoff import INTERVALS, share, write_report
+
+    queries = "rows held out of them" if found.held_out else "queries of their own"
+    write_report(
+        path,
+        found,
+        title=f"What each code keeps of {source.name}",
+        lead=f"{found.rows:,} vectors of {found.dimension} dimensions, asked with {found.queries:,} {queries}.",
+        advice=advice,
+        figures={},
+        method=(
+            f"Overlap@{found.k} is the part of the {found.k} nearest rows by exact float32 cosine search at full "
+            "dimension that is found.",
+            INTERVALS,
+            f"Codes of 1, 2 and 4 bits were fitted to {found.fitted_to}; no query was.",
+            "The recommendation takes the fewest bytes among those whose interval lies wholly at or above "
+            f"{share(target)}.",
+        ),
+        target=target,
+    )

@@ -1,0 +1,116 @@
+"""The library's words in those of the command line: options for arguments, and which command reads what."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+from ..text import printable
+
+_OPTIONS = {
+    "output_dtype": "--dtype",
+    "dimension": "--dimension",
+    "profile": "--profile",
+    "nulls": "--nulls",
+    "scale": "--scale",
+    "metric": "--metric",
+    "encoding_format": "--encoding",
+    "queries": "--queries",
+    "dimensions": "--dimension",
+    "threads": "--threads",
+    "model": "--model",
+    "base_url": "--base-url",
+    "column": "--column",
+    "base64_dtype": "--base64-dtype",
+    "byte_order": "--byte-order",
+    "rows": "--rows",
+    "item": "--item",
+    "ignore_index": "--ignore-index",
+}
+# What Python says of a profile and a command says with the options that change one.
+_PHRASES = (
+    (r"a profile with (\w+='\w+') or '(\w+)'", r"\1 or '\2'"),
+    (r"dataclasses\.replace\(profile, ([^)]*)\)", r"\1"),
+    (r",? in the profile", ""),
+    (r"\brows='([^']*)', item=None", r"--rows '\1' --item ''"),
+    (r"\brows='([^']*)', item='", r"--rows '\1' item='"),
+    (r"decode_batch\(path\)", "embcodec batch"),
+    (r"\bdecode_response\b", "embcodec decode"),
+)
+_ARGUMENT = re.compile(r"""\b([a-z][a-z0-9_]*)=(?:"([^"]*)"|'([^']*)'|(\.\.\.|[\w.-]*\w)|)""")
+_VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet"}
+_HEAD = 1 << 16
+
+
+def in_options(text: str, command: click.Command | None) -> str:
+    """Return `text` with the options of `command` in the place of arguments: ``--nulls nan`` for ``nulls='nan'``."""
+    known = {option for parameter in command.params for option in parameter.opts} if command is not None else set()
+    for phrase, words in _PHRASES if "--base64-dtype" in known else ():
+        text = re.sub(phrase, words, text)
+
+    def option(found: re.Match[str]) -> str:
+        name = _OPTIONS.get(found[1])
+        if name not in known:
+            return found[0]
+        value = next((part for part in found.groups()[1:] if part), "")
+        if value == "True":  # a flag
+            return name
+        return f"{name} {value}".rstrip()
+
+    return _ARGUMENT.sub(option, text)
+
+
+def words_of(error: Exception, command: click.Command | None = None) -> str:
+    """Return what an error says, in one line."""
+    if isinstance(error, UnicodeDecodeError):
+        return not_utf8(error.object, error.start)
+    if isinstance(error, OSError) and error.strerror:
+        return printable(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    return printable(in_options(" ".join((str(error) or type(error).__name__).split()), command))
+
+
+def not_utf8(text: bytes, offset: int) -> str:
+    """Say of bytes that are not UTF-8 what they are, and what makes them so."""
+    if text[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "the text is UTF-16, not UTF-8: `iconv -f UTF-16 -t UTF-8` converts it"
+    return f"the text is not UTF-8 (byte {offset}): `iconv -t UTF-8 -f` and its encoding converts it"
+
+
+def reader_of(head: bytes, path: str) -> str | None:
+    """Return what is to be said of a file that begins with `head`, "-" for standard input; None if nothing is."""
+    name, file = ("standard input", "FILE") if path == "-" else (path, path)
+    if not head:
+        return f"{name} is empty"
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return f"{name}: {not_utf8(head, 0)}"
+    kind = next((suffix for magic, suffix in _VECTORS.items() if head.startswith(magic)), None)
+    if kind is None and head[8:10] == b'{"':
+        kind = ".safetensors"
+    if kind is not None:
+        way = f"`embcodec info {file}`" if file.endswith(kind) else f"`embcodec info`, once its name ends in {kind}"
+        return f"{name} holds vectors, not a body: {way} reads it"
+    lines = head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 2)
+    if not lines[0].startswith((b"{", b"[")):
+        return None
+    more = lines[1].lstrip() if len(lines) > 1 else b""
+    if lines[0].startswith(b"{") and (more.startswith(b"{") or (b'"custom_id"' in lines[0] and not more)):
+        return f"{name} holds the lines of a batch job: `embcodec batch {file} -o vectors.safetensors` reads it"
+    return f"{name} holds JSON: `embcodec decode {path} -o vectors.safetensors` reads a response body"
+
+
+def reader_of_file(path: Path) -> str | None:
+    """Return :func:`reader_of` for a file; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return reader_of(file.read(_HEAD), str(path))
+    except OSError:
+        return None
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return a question, with a blank before it, where `name` is much like a known name."""
+    close = get_close_matches(name, known, 1, 0.5)
+    return f" Did you mean {close[0]!r}?" if close else f" Known are {', '.join(known)}."

@@ -1,0 +1,292 @@
+"""Clients of embeddings services: any number of texts in, one typed matrix out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import AsyncIterable, Iterable, Mapping
+from concurrent import futures
+from contextlib import closing
+from typing import Any, Self
+
+from ..profiles import Profile
+from ..wire import EmbeddingResponse, Secret, without_credentials
+from .job import Job, Outcome, Partial, Progress, send
+from .order import make_order
+from .settings import Settings, make_settings
+from .split import Batch
+from .transport import Transport
+from .worker import Worker
+
+_STARTING = threading.Lock()  # held while a client gets or gives up its worker
+
+
+class _BaseClient:
+    """What :class:`Client` and :class:`AsyncClient` have in common: everything but the waiting."""
+
+    _settings: Settings
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        base_url: str | None = None,
+        profile: str | Profile = "mistral",
+        timeout: float = 60.0,
+        max_retries: int = 5,
+        concurrency: int = 4,
+        retry_seconds: float = 300.0,
+    ) -> None:
+        # First of all: whatever is raised from here on shows the variables of this frame in some report.
+        api_key, base_url = Secret.wrap(api_key), without_credentials(base_url)
+        self._settings = make_settings(
+            api_key=api_key,
+            base_url=base_url,
+            profile=profile,
+            timeout=timeout,
+            max_retries=max_retries,
+            concurrency=concurrency,
+            retry_seconds=retry_seconds,
+        )
+
+    def _job(
+        self,
+        texts: str | Iterable[str],
+        model: str,
+        output_dtype: str,
+        output_dimension: int | None,
+        encoding_format: str | None,
+        progress: Progress | None,
+        resume: Partial | None,
+        extra: Mapping[str, Any] | None,
+    ) -> Job:
+        order = make_order(
+            self._settings,
+            model=model,
+            output_dtype=output_dtype,
+            output_dimension=output_dimension,
+            encoding_format=encoding_format,
+            extra=extra,
+        )
+        return Job(texts, order, progress, resume)
+
+    def __repr__(self) -> str:
+        settings = getattr(self, "_settings", None)
+        if settings is None:  # its construction failed
+            return f"{type(self).__name__}(not ready)"
+        key = "with a key" if settings.key else "without a key"
+        return f"{type(self).__name__}({settings.profile.name}, {settings.url}, {key})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle everything but the key: a copy looks for its own in the environment."""
+        return _rebuild, (type(self), self._settings.arguments())
+
+
+def _rebuild(kind: type[Any], arguments: dict[str, Any]) -> Any:
+    return kind(**arguments)
+
+
+class Client(_BaseClient):
+    """A client of an embeddings service.
+
+    Connections are kept between calls; close the client, or use it as a context manager. It may be shared between
+    threads.
+
+    Parameters
+    ----------
+    api_key : str, optional
+        By default what the profile's environment variable (``MISTRAL_API_KEY``) holds, which goes to the profile's
+        own host only: for another `base_url` pass the key here. It shows in no repr, log, traceback (with variables or
+        without) or pickle.
+    base_url : str, optional
+        By default the profile's.
+    profile : str or Profile
+        How the service writes requests and packs answers.
+    timeout : float
+        Seconds that one attempt may take, from connecting to the last byte.
+    max_retries : int
+        Further attempts of a request after 408, 409, 425, a rate limit (429), a failing server (every 5xx but 501 and
+        505), or a connection or an answer that broke off. An answer that is lost on its way may have been charged, and
+        is charged again, unless the service knows the request by its idempotency key: retries repeat it in the header
+        that the profile names (`Profile.idempotency_header`). OpenAI's is sent, though its documentation promises
+        nothing for embeddings; the others have no word of one.
+    concurrency : int
+        Most requests at a time.
+    retry_seconds : float
+        Seconds from a request's start after which it is not tried again. A service that asks to wait for longer than
+        what is left of them is not waited for.
+
+    Raises
+    ------
+    ValueError
+        Where an argument makes no sense.
+
+    Examples
+    --------
+    >>> from embcodec.server.app import running_server
+    >>> with running_server(["hash-256"]) as server, Client(base_url=server.base_url) as client:
+    ...     answer = client.embed(["one text", "another"], model="hash-256", output_dtype="int8")
+    >>> answer.embeddings
+    Embeddings(2 x 256 int8, 512 bytes)
+    """
+
+    _worker: Worker | None = None
+
+    def embed(
+        self,
+        texts: str | Iterable[str],
+        *,
+        model: str,
+        output_dtype: str = "float",
+        output_dimension: int | None = None,
+        encoding_format: str | None = None,
+        progress: Progress | None = None,
+        resume: Partial | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> EmbeddingResponse:
+        """Embed any number of texts.
+
+        They are split to the service's limits, sent concurrently, tried again where that helps, and put back in
+        order. An iterator is read only as fast as its texts are sent.
+
+        Parameters
+        ----------
+        texts : str or iterable of str
+        model : str
+        output_dtype : {"float", "int8", "uint8", "binary", "ubinary"}
+        output_dimension : int, optional
+            By default all that the model has. An answer with another is an error.
+        encoding_format : {"float", "base64"}, optional
+            What to ask for; whichever arrives is decoded, and the log says so where it is the other. By default base64
+            for floats, and for codes where `output_dimension` fixes their length (what base64 of codes carries is not
+            documented everywhere); else lists.
+        progress : callable, optional
+            Called in this thread with the number of texts answered and the number of all (None for an iterator).
+        resume : Partial, optional
+            ``error.partial`` of a call with the same texts that failed: what it has is not asked for again.
+        extra : mapping, optional
+            Further fields of the requests, such as ``metadata`` or Cohere's ``input_type``.
+
+        Returns
+        -------
+        EmbeddingResponse
+            Usage is the sum over all requests. No texts give no rows, without a request.
+
+        Raises
+        ------
+        ServiceError
+            The service refuses; `status`, `code` and `message` say why.
+        TransportError
+            No usable answer came within the attempts and time allowed.
+        DecodeError
+            An answer is malformed, or is not what was asked for.
+        ValueError, TypeError
+            The call itself makes no sense, or a text is none.
+
+        Each names the failed texts in a note and carries ``partial``: what the other requests gave. So do an
+        interruption from the keyboard and, of an :class:`AsyncClient`, a cancellation.
+        """
+        job = self._job(texts, model, output_dtype, output_dimension, encoding_format, progress, resume, extra)
+
+        def start(batch: Batch) -> futures.Future[list[Outcome]]:
+            worker = self._working()
+            return worker.submit(send(worker.transport, job, batch))
+
+        with job.keeping():
+            with closing(job.course(start)) as course:
+                for under_way in course:
+                    futures.wait(under_way, return_when=futures.FIRST_COMPLETED)
+            return job.result()
+
+    def close(self) -> None:
+        """End all connections. The client may be used again."""
+        with _STARTING:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _working(self) -> Worker:
+        with _STARTING:
+            if self._worker is None or self._worker.process != os.getpid():
+                self._worker = Worker(Transport(self._settings))
+                weakref.finalize(self, self._worker.stop)
+            return self._worker
+
+
+class AsyncClient(_BaseClient):
+    """As :class:`Client`, for asyncio: the same arguments, ``await client.embed(...)``, ``async with``.
+
+    Close it in the event loop in which it was used.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from embcodec.server.app import running_server
+    >>> async def main(base_url):
+    ...     async with AsyncClient(base_url=base_url) as client:
+    ...         return await client.embed(["one text"], model="hash-256", output_dtype="ubinary")
+    >>> with running_server(["hash-256"]) as server:
+    ...     asyncio.run(main(server.base_url)).embeddings
+    Embeddings(1 x 256 ubinary, 32 bytes)
+    """
+
+    _transport: Transport | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def embed(
+        self,
+        texts: str | Iterable[str] | AsyncIterable[str],
+        *,
+        model: str,
+        output_dtype: str = "float",
+        output_dimension: int | None = None,
+        encoding_format: str | None = None,
+        progress: Progress | None = None,
+        resume: Partial | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> EmbeddingResponse:
+        """Embed any number of texts, as :meth:`Client.embed` does; an async iterator is read to its end first."""
+        if isinstance(texts, AsyncIterable):
+            texts = [text async for text in texts]
+        job = self._job(texts, model, output_dtype, output_dimension, encoding_format, progress, resume, extra)
+        transport = self._transport_of(asyncio.get_running_loop())
+
+        def start(batch: Batch) -> asyncio.Task[list[Outcome]]:
+            return asyncio.create_task(send(transport, job, batch))
+
+        with job.keeping():
+            try:
+                with closing(job.course(start)) as course:
+                    for under_way in course:
+                        await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await asyncio.gather(*job.under_way, return_exceptions=True)
+            return job.result()
+
+    def _transport_of(self, loop: asyncio.AbstractEventLoop) -> Transport:
+        # Connections belong to the loop they were made in: another loop (another asyncio.run) starts with none.
+        if self._transport is None or self._loop is not loop:
+            self._transport, self._loop = Transport(self._settings), loop
+        return self._transport
+
+    async def aclose(self) -> None:
+        """End all connections. The client may be used again."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.close()
+
+    close = aclose
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()

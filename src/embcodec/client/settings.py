@@ -1,0 +1,124 @@
+"""Where a client's requests go and what guards them: the address, the key, the limits."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..arguments import as_real, as_whole
+from ..profiles import Profile, resolve_profile
+from ..wire import Secret, is_loopback, keep_out_of_logs
+
+_LOG = logging.getLogger("embcodec.client")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a client was made with; immutable, shared by its requests."""
+
+    profile: Profile
+    url: str
+    timeout: float
+    max_retries: int
+    concurrency: int
+    retry_seconds: float
+    key: Secret | None = field(default=None, repr=False)
+    base_url: str | None = None
+
+    @property
+    def host(self) -> str:
+        """Host and port that requests go to."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def models_url(self) -> str | None:
+        """Where the service lists its models, if that follows from where it embeds."""
+        start = self.url.removesuffix("/embeddings")
+        return f"{start}/models" if start != self.url else None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether requests stay on this machine."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
+    def withheld_key(self) -> str | None:
+        """The environment variable whose key was not used, since it belongs to another host."""
+        variable = self.profile.api_key_variable
+        return variable if self.key is None and os.environ.get(variable) else None
+
+    def redact(self, text: str) -> str:
+        """Return `text` without the key."""
+        return self.key.redact(text) if self.key else text
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that make the same settings again, but for the key."""
+        names = ("base_url", "profile", "timeout", "max_retries", "concurrency", "retry_seconds")
+        return {name: getattr(self, name) for name in names}
+
+
+def make_settings(
+    *,
+    api_key: Secret | None,
+    base_url: str | None,
+    profile: str | Profile,
+    timeout: float,
+    max_retries: int,
+    concurrency: int,
+    retry_seconds: float,
+) -> Settings:
+    """Check a client's arguments and find its key.
+
+    A key given as an argument goes to `base_url`, wherever that is. A key found in the environment goes only to the
+    profile's own host: whoever sets another `base_url` must hand over a key knowingly.
+    """
+    known = resolve_profile(profile)
+    base = known.base_url if base_url is None else base_url
+    if not isinstance(base, str):
+        raise TypeError(f"base_url is an address, a str, not a {type(base).__name__}")
+    timeout, retry_seconds = as_real(timeout, "timeout"), as_real(retry_seconds, "retry_seconds")
+    if not timeout > 0 or not retry_seconds >= 0:
+        raise ValueError("timeout must be above 0 and retry_seconds not below")
+    max_retries, concurrency = as_whole(max_retries, "max_retries"), as_whole(concurrency, "concurrency", 1)
+    own_host = _origin(base) == _origin(known.base_url)
+    key, origin = api_key, "api_key"
+    if key is None and own_host:
+        origin = known.api_key_variable
+        key = Secret.wrap(os.environ.get(origin))
+    if key:
+        if key.flaw is not None:
+            raise ValueError(f"the key in {origin} {key.flaw}")
+        keep_out_of_logs(key)
+    parts = urlsplit(base)
+    if key and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        _LOG.warning("the key goes to %s unencrypted: use https", parts.netloc)
+    return Settings(
+        profile=known,
+        url=_join(base, known.path),
+        timeout=timeout,
+        max_retries=max_retries,
+        concurrency=concurrency,
+        retry_seconds=retry_seconds,
+        key=key or None,
+        base_url=base_url,
+    )
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("base_url must be an absolute http or https address")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("base_url must carry no user name or password: pass api_key")
+    if parts.query or parts.fragment:
+        raise ValueError("base_url must end with the path: no query, no fragment")
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+
+
+def _join(base_url: str, path: str) -> str:
+    """Return the address of `path`; a base that ends with the path's version (``/v1``) is one as well."""
+    version = "/" + path.lstrip("/").partition("/")[0]
+    return base_url.rstrip("/").removesuffix(version) + path

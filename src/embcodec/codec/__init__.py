@@ -1,0 +1,35 @@
+"""One vector or matrix: payload text <-> arrays, floats <-> codes, and what users pass for rows."""
+
+from .base64 import decode_base64, encode_base64
+from .bits import as_array, check_conventions, check_padding, pack_bits, reversed_bits, unpack_bits
+from .codes import row_norms
+from .convert import Coded, convert
+from .ids import as_int64, as_selection, as_whole, mask_or_numbers
+from .numbers import format_floats, parse_floats
+from .precision import unwarned
+from .tables import ARROW_NAME, holds_rows, of_arrow, one_chunk
+
+__all__ = [
+    "ARROW_NAME",
+    "Coded",
+    "as_array",
+    "as_int64",
+    "as_selection",
+    "as_whole",
+    "check_conventions",
+    "check_padding",
+    "convert",
+    "decode_base64",
+    "encode_base64",
+    "format_floats",
+    "holds_rows",
+    "mask_or_numbers",
+    "of_arrow",
+    "one_chunk",
+    "pack_bits",
+    "parse_floats",
+    "reversed_bits",
+    "row_norms",
+    "unpack_bits",
+    "unwarned",
+]

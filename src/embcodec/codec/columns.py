@@ -1,0 +1,154 @@
+"""What users pass for rows: arrays, lists, columns of objects, tables. All become arrays of plain numbers."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .tables import reader_of
+
+MASKED = "masked values have no code: fill them first, with .filled(value)"
+JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that are JSON arrays"
+
+# Rows that np.asarray takes for what they are. Others may hide values, or have nulls, and are read one by one.
+_PLAIN = {list, tuple, int, float, bool, str, np.ndarray, np.float64, np.float32, np.float16, np.int64, np.int32}
+
+
+def to_array(x: Any, *, as_they_are: bool = False) -> NDArray[Any]:
+    """Return what is no plain array as one: tables, lists, columns of rows.
+
+    Parameters
+    ----------
+    x : array-like
+    as_they_are : bool
+        Leave bare objects, and the short floats of ml_dtypes (bfloat16 and the like), to the caller; else the ones are
+        an error, and the others become float32.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For what is masked, missing or no number, with the row.
+    """
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(MASKED)
+    if isinstance(x, list | tuple):
+        kinds = set(map(type, x)) - _PLAIN
+        array = stack(x) if kinds and any(map(_is_row, kinds)) else _plain(x)
+    else:
+        reader = reader_of(x)
+        array = _plain(x) if reader is None else reader(x)
+    if array.dtype == object:
+        array = _of_objects(array, as_they_are)
+    if array.dtype.kind == "V" and not as_they_are and is_short_float(array.dtype):
+        array = array.astype(np.float32)
+    return array
+
+
+def is_short_float(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is a float that NumPy itself does not know, as ``ml_dtypes.bfloat16``."""
+    return dtype.fields is None and dtype.subdtype is None and dtype.name.startswith(("bfloat", "float"))
+
+
+def stack(rows: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
+    """Return one matrix of rows of numbers, each an array or a list of its own.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a row that is missing, holds something else than numbers, or is of another length; it names the row.
+    """
+    parts: list[NDArray[Any]] = []
+    for number, row in enumerate(rows):
+        part = row if type(row) is np.ndarray and row.dtype.kind in "fiub" and row.ndim else _row(row, number)
+        if parts and part.shape != parts[0].shape:
+            lengths = f"row 0 has {len(parts[0])} numbers, row {number} has {len(part)}"
+            raise ValueError(f"rows have different lengths: {lengths}")
+        parts.append(part)
+    return np.stack(parts) if parts else np.empty((0, 0), np.float32)
+
+
+def _row(row: Any, number: int) -> NDArray[Any]:
+    try:
+        part = to_array(row) if _is_row(type(row)) else None
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"row {number}: {error}") from None
+    if part is None or part.ndim == 0:
+        raise ValueError(f"row {number} is {_named(row)}, not a row of numbers")
+    if part.dtype.kind not in "fiub":
+        raise ValueError(f"row {number} holds {part.dtype}, not numbers")
+    return part
+
+
+def _plain(x: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        if isinstance(x, list | tuple):
+            stack(x)  # which names the row
+        raise ValueError(f"rows have different lengths, or are not numbers: {error}") from None
+    except UserWarning as warning:  # where warnings are errors: NumPy gives one for each masked element
+        raise TypeError(f"{MASKED} ({warning})") from None
+    except (TypeError, RuntimeError) as error:  # tensors that are on a device, need gradients, or have other types
+        raise TypeError(f"a {type(x).__name__} does not become an array: {error}") from None
+    if array.dtype == object and array.ndim == 0:
+        ways = {"embeddings": "pass .embeddings", "save": "its own .save(path) writes it"}
+        ways |= {name: f"pass .{name}()" for name in ("toarray", "to_numpy", "collect")}
+        way_out = next((way for name, way in ways.items() if hasattr(x, name)), None)
+        kind = type(x).__name__
+        words = f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} is no array of numbers"
+        raise TypeError(words + (f": {way_out}" if way_out else ""))
+    if (
+        array.ndim > 1
+        and array.dtype.kind == "f"
+        and isinstance(x, list | tuple)
+        and np.isnan(array).any()
+        and _holds_masked(x)
+    ):
+        raise TypeError(MASKED)
+    return array
+
+
+def _holds_masked(x: Any) -> bool:
+    return x is np.ma.masked or (isinstance(x, list | tuple) and any(map(_holds_masked, x)))
+
+
+def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
+    """Return the matrix of an array of rows; an array of bare objects, be they numbers, is an error."""
+    if array.ndim == 1 and (not len(array) or array[0] is None or any(map(_is_row, set(map(type, array))))):
+        return stack(array)
+    if as_they_are:
+        return array
+    for place, value in enumerate(array.flat):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
+            indices = np.unravel_index(place, array.shape)
+            where = f"row {indices[0]}, element {indices[-1]}" if array.ndim > 1 else f"element {place}"
+            words = f"the array holds objects, not numbers: {where} is "
+            if _is_missing(value):
+                raise ValueError(f"{words}{value}")
+            if isinstance(value, str) and array.ndim == 1 and value.lstrip().startswith("["):
+                words = f"the array holds text, not numbers: {where} is "
+                raise TypeError(f"{words}a str: {JSON_ROWS}")
+            if _is_row(type(value)) and array.ndim > 1:
+                raise TypeError(f"{words}a row by itself: pass the column of rows alone, as frame['embedding']")
+            raise TypeError(f"{words}a {type(value).__name__}")
+    raise TypeError(
+        "the array holds objects, not numbers: x.astype(np.float32) makes numbers of them, of a list "
+        "np.asarray(x, np.float32)"
+    )
+
+
+def _is_row(kind: type) -> bool:
+    return (hasattr(kind, "__len__") or hasattr(kind, "__array__")) and not issubclass(kind, np.generic | str | bytes)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType"
+
+
+def _named(value: Any) -> str:
+    return f"missing ({value})" if _is_missing(value) else f"a {type(value).__name__}"

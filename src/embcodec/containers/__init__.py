@@ -1,0 +1,52 @@
+"""Files as such: replaced as a whole, read within bounds, as named arrays whose meaning others know."""
+
+from .atomic import replacing
+from .checks import (
+    MOST_WORDS,
+    check_decoded,
+    check_max_bytes,
+    check_seal,
+    checked_array,
+    checked_texts,
+    drop_seal,
+    flag,
+    is_text,
+    sealed,
+    whole_number,
+)
+from .npy import FLOAT_DTYPES, read_npy, read_npz, write_npy, write_npz
+from .pages import Footer, decoded_bytes, read_footer
+from .tensors import read_tensors, read_tensors_and_others, write_tensors, write_tensors_to
+from .xvecs import ELEMENTS, read_bin, read_vecs, write_bin, write_vecs
+
+__all__ = [
+    "ELEMENTS",
+    "FLOAT_DTYPES",
+    "MOST_WORDS",
+    "Footer",
+    "check_decoded",
+    "check_max_bytes",
+    "check_seal",
+    "checked_array",
+    "checked_texts",
+    "decoded_bytes",
+    "drop_seal",
+    "flag",
+    "is_text",
+    "read_bin",
+    "read_footer",
+    "read_npy",
+    "read_npz",
+    "read_tensors",
+    "read_tensors_and_others",
+    "read_vecs",
+    "replacing",
+    "sealed",
+    "whole_number",
+    "write_bin",
+    "write_npy",
+    "write_npz",
+    "write_tensors",
+    "write_tensors_to",
+    "write_vecs",
+]

@@ -1,0 +1,194 @@
+"""``.npy`` and ``.npz`` files, without pickle: headers are bounded and agree with the size to the byte."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from .._native.floats import PAYLOADS
+from ..errors import StorageError
+from .arrays import mapped, read_array, widened
+from .checks import check_decoded, check_shape
+
+_MAX_MEMBERS = 64
+
+FLOAT_DTYPES = {"bfloat16": 2, "fp8_e4m3": 1, "fp8_e5m2": 1}
+"""Floats that NumPy writes without a name, and their bytes."""
+
+
+class UnreadError(StorageError):
+    """An array whose elements are no plain numbers, in a file that is not damaged."""
+
+
+def write_npy(file: IO[bytes], array: NDArray[Any]) -> None:
+    """Write one array."""
+    npy.write_array(file, array, version=(1, 0), allow_pickle=False)
+
+
+def read_npy(file: IO[bytes], size: int, *, mmap: bool = False, float_dtype: str | None = None) -> NDArray[Any]:
+    """Read the one array of a file (or member) of `size` bytes.
+
+    Parameters
+    ----------
+    file : binary file
+    size : int
+    mmap : bool
+        Map the array instead of reading it.
+    float_dtype : {"bfloat16", "fp8_e4m3", "fp8_e5m2"}, optional
+        What elements without a name are, as NumPy writes the floats of ml_dtypes; they become float32, in memory.
+
+    Raises
+    ------
+    StorageError
+        Where header and size do not agree.
+    UnreadError
+        A StorageError: the elements are not plain numbers or text.
+    """
+    dtype, shape, fortran = _read_npy_header(file)
+    if dtype.kind == "V":
+        _check_nameless(dtype, float_dtype)
+    elif float_dtype is not None and dtype.kind != "U":
+        raise UnreadError(f"elements of {dtype}, which say what they are: leave out float_dtype={float_dtype!r}")
+    start = file.tell()
+    if check_shape(shape, dtype, "the .npy header") != size - start:
+        raise StorageError(f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data")
+    order = shape[::-1] if fortran else shape
+    if mmap and size > start:
+        view = mapped(file, size)
+        array = np.frombuffer(view, dtype, math.prod(shape), start).reshape(order)
+    else:
+        array = read_array(file, order, dtype)
+    if dtype.kind == "V":
+        array = widened(array, PAYLOADS[str(float_dtype), "little"])
+    return array.T if fortran else array
+
+
+def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
+    readers = {b"\1\0": npy.read_array_header_1_0, b"\2\0": npy.read_array_header_2_0}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a header that needs a lenient reading is a damaged one
+            if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
+                raise ValueError("it does not begin as one")
+            read_header = readers.get(file.read(2))
+            if read_header is None:
+                raise ValueError("it is of a version that is not known")
+            shape, fortran, dtype = read_header(file)
+    except ValueError as error:
+        if "'<f1'" in str(error):
+            raise UnreadError(
+                "elements of '<f1', as ml_dtypes writes float8_e5m2, which NumPy cannot read: save them "
+                ".astype(np.float32)"
+            ) from None
+        raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
+    except Exception as error:  # the reader evaluates a Python literal: whatever that raises means damage
+        raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
+    if dtype.hasobject:
+        raise UnreadError("objects, which are pickled, and never read: save them as numbers, .astype(np.float32)")
+    if dtype == np.bool_:
+        raise UnreadError("elements of bool: save pack_bits(x) of them, which load reads as output_dtype='ubinary'")
+    if dtype.kind not in "fiuUV" or dtype.itemsize == 0 or dtype.fields is not None or dtype.subdtype is not None:
+        raise UnreadError(f"elements of {dtype}: only plain numbers are read")
+    return dtype, tuple(shape), fortran
+
+
+def _check_nameless(dtype: np.dtype[Any], float_dtype: str | None) -> None:
+    if FLOAT_DTYPES.get(float_dtype or "") == dtype.itemsize:
+        return
+    fitting = " or ".join(f"float_dtype={name!r}" for name, size in FLOAT_DTYPES.items() if size == dtype.itemsize)
+    if not fitting:
+        raise UnreadError(f"elements of {dtype.itemsize} bytes without a name: only plain numbers are read")
+    raise UnreadError(
+        f"elements of {dtype.itemsize} bytes without a name, as NumPy writes the floats of ml_dtypes: say what they "
+        f"are, {fitting}"
+    )
+
+
+def write_npz(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays, uncompressed; the same arrays give the same bytes."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            with archive.open(entry, "w", force_zip64=True) as member:
+                npy.write_array(member, array, version=(1, 0), allow_pickle=False)
+
+
+def read_npz(
+    file: IO[bytes], float_dtype: str | None = None, max_bytes: int | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read named arrays; the checksums of the archive are compared.
+
+    Parameters
+    ----------
+    file : binary file
+    float_dtype : str, optional
+        What nameless elements are.
+    max_bytes : int, optional
+        How many bytes the arrays may take; see :func:`~embcodec.containers.checks.check_decoded`.
+
+    Returns
+    -------
+    arrays : dict of str to array
+    others : dict of str to str
+        Members that are no plain numbers, and what they are instead.
+
+    Raises
+    ------
+    StorageError
+        Where the archive is damaged, or expands beyond that.
+    """
+    size = os.fstat(file.fileno()).st_size
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            names = [member.filename for member in members]
+            if len(members) > _MAX_MEMBERS or len(set(names)) != len(names):
+                raise StorageError("a .npz file with too many members, or one twice")
+            if not all(name.endswith(".npy") for name in names):
+                raise StorageError("a .npz file with members that are not .npy")
+            if sum(member.compress_size for member in members) > size:
+                raise StorageError("a .npz file whose members overlap")
+            check_decoded(sum(member.file_size for member in members), size, max_bytes, "the .npz file")
+            arrays: dict[str, NDArray[Any]] = {}
+            others: dict[str, str] = {}
+            for member in members:
+                try:
+                    arrays[member.filename[:-4]] = _read_member(archive, member, float_dtype)
+                except UnreadError as error:
+                    others[member.filename[:-4]] = str(error)
+            return arrays, others
+    except StorageError:
+        raise
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        ValueError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+    ) as error:
+        raise StorageError(f"not a .npz file, or a damaged one: {_first_line(error)}") from None
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, float_dtype: str | None) -> NDArray[Any]:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others are undone without a bound
+        raise StorageError(f"{member.filename} is compressed by a method that is not read: store it or deflate it")
+    with archive.open(member) as stream:
+        array = read_npy(stream, member.file_size, float_dtype=float_dtype)
+        if stream.read(1):  # also makes the archive compare its checksum
+            raise StorageError(f"{member.filename} is longer than announced")
+    return array
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:200] or type(error).__name__

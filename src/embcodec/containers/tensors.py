@@ -1,0 +1,253 @@
+"""Named arrays with text metadata in one ``.safetensors`` file: atomic, checked, mapped on request.
+
+::
+
+    | u64 n | n bytes of JSON, padded with spaces | tensors, little-endian, without gaps |
+            ^ {"__metadata__": {...}, "name": {"dtype", "shape", "data_offsets"}, ...}
+
+Two checksums (CRC-32) go into the metadata: of the header itself, so that a changed bit in a shape, a dtype
+or a scale's name is seen, and of the data. Files from elsewhere have none and are read without.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+from collections.abc import Mapping
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._native.floats import PAYLOADS
+from ..errors import StorageError
+from .arrays import as_bytes, mapped, read_array, widened
+from .atomic import replacing
+from .checks import check_shape, checksum_of, text_checksum
+
+MAX_HEADER = 1 << 16
+"""Longest header that is read, bytes: parsed JSON takes many times its text; a matrix needs some hundred."""
+
+_ALIGNMENT = 64
+_HEADER_CHECKSUM, _DATA_CHECKSUM = "header_checksum", "data_checksum"
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "|u1",
+}
+_NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
+_WIDENED = {
+    "BF16": ("|V2", PAYLOADS["bfloat16", "little"]),
+    "F8_E4M3": ("|V1", PAYLOADS["fp8_e4m3", "little"]),
+    "F8_E5M2": ("|V1", PAYLOADS["fp8_e5m2", "little"]),
+}
+"""Floats that NumPy does not know, which become float32: how they lie in the file, and their form."""
+
+
+def write_tensors(
+    path: str | os.PathLike[str], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+) -> None:
+    """Write arrays and their metadata to a ``.safetensors`` file, replacing it as a whole.
+
+    Parameters
+    ----------
+    path : path-like
+    tensors : mapping of str to array
+        Of float, int or uint elements. The widest elements come first in the file, so that each is aligned.
+    metadata : mapping of str to str
+
+    Raises
+    ------
+    StorageError
+        For an element type that the format does not have.
+    OSError
+        Where writing fails; the former file is then still there.
+    """
+    with replacing(path) as file:
+        write_tensors_to(file, tensors, metadata)
+
+
+def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+    """Write to an open file what :func:`write_tensors` writes."""
+    arrays = {}
+    for name, array in tensors.items():
+        little = np.ascontiguousarray(array, dtype=np.asarray(array).dtype.newbyteorder("<"))
+        if little.dtype not in _NAMES:
+            raise StorageError(f"{little.dtype} cannot be stored in a .safetensors file")
+        arrays[name] = little
+    arrays = dict(sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
+    entries: dict[str, dict[str, Any]] = {}
+    end = 0
+    for name, array in arrays.items():
+        start, end = end, end + array.nbytes
+        entries[name] = {
+            "dtype": _NAMES[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [start, end],
+        }
+    words = {**metadata, _DATA_CHECKSUM: f"{checksum_of(*arrays.values()):08x}"}
+    words[_HEADER_CHECKSUM] = _header_checksum(words, entries)
+    header = json.dumps({"__metadata__": words, **entries}, separators=(",", ":")).encode()
+    header += b" " * (-(8 + len(header)) % _ALIGNMENT)
+    if len(header) > MAX_HEADER:
+        raise StorageError(f"a header of {len(header)} bytes; at most {MAX_HEADER} can be stored")
+    file.write(struct.pack("<Q", len(header)) + header)
+    for array in arrays.values():
+        file.write(as_bytes(array))
+
+
+def read_tensors(
+    path: str | os.PathLike[str], *, mmap: bool = False, verify: bool | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read the arrays and the metadata of a ``.safetensors`` file.
+
+    Parameters
+    ----------
+    path : path-like
+    mmap : bool
+        Map the file instead of reading it: arrays are read-only views, pages come in as they are touched.
+    verify : bool, optional
+        Whether the data's checksum is compared, for which all data is read; by default it is, unless mapped.
+
+    Returns
+    -------
+    tensors : dict of str to array
+    metadata : dict of str to str
+        Without the checksums.
+
+    Raises
+    ------
+    StorageError
+        Where the file is not what it should be, to the byte. Memory stays within four times the size of the file.
+    OSError
+        Where it cannot be read.
+
+    Notes
+    -----
+    bfloat16 and floats of one byte (F8_E4M3, F8_E5M2) become float32, in memory; tensors of other types that NumPy does
+    not have are left out.
+    """
+    tensors, metadata, _ = read_tensors_and_others(path, mmap=mmap, verify=verify)
+    return tensors, metadata
+
+
+def read_tensors_and_others(
+    path: str | os.PathLike[str], *, mmap: bool = False, verify: bool | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str], dict[str, str]]:
+    """Return what :func:`read_tensors` returns, and by name what the tensors are that it leaves out."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start, entries, metadata = _read_header(file, size)
+        expected = metadata.pop(_DATA_CHECKSUM, None)
+        tensors: dict[str, NDArray[Any]] = {}
+        others = {
+            name: f"elements of {entry.kind}, which are not read"
+            for name, entry in entries.items()
+            if entry.dtype is None
+        }
+        read = [(name, entry, entry.dtype) for name, entry in entries.items() if entry.dtype is not None]
+        if mmap and size > start:
+            view = mapped(file, size)
+            for name, entry, dtype in read:
+                array = np.frombuffer(view, dtype, math.prod(entry.shape), start + entry.offset)
+                tensors[name] = array.reshape(entry.shape)
+        else:
+            for name, entry, dtype in read:  # in the order of the file
+                file.seek(start + entry.offset)
+                tensors[name] = read_array(file, entry.shape, dtype)
+        wanted = expected is not None and (not mmap if verify is None else verify)
+        if wanted and expected != f"{checksum_of(*tensors.values()):08x}":
+            raise StorageError("the data is damaged: its checksum differs")
+        tensors = {name: _widened(array, entries[name].kind) for name, array in tensors.items()}
+        return tensors, metadata, others
+
+
+class _Entry(NamedTuple):
+    """Where a tensor lies and of what type it is; `dtype` is None for one that is not read."""
+
+    kind: str
+    dtype: np.dtype[Any] | None
+    shape: tuple[int, ...]
+    offset: int
+    length: int
+
+
+def _widened(array: NDArray[Any], kind: str) -> NDArray[Any]:
+    return widened(array, _WIDENED[kind][1]) if kind in _WIDENED else array
+
+
+def _read_header(file: IO[bytes], size: int) -> tuple[int, dict[str, _Entry], dict[str, str]]:
+    prefix = file.read(8)
+    if len(prefix) < 8:
+        raise StorageError("not a .safetensors file: too short")
+    (length,) = struct.unpack("<Q", prefix)
+    if length > min(MAX_HEADER, size - 8):
+        raise StorageError(
+            f"a .safetensors header of {length} bytes in a file of {size} (at most {MAX_HEADER} are read)"
+        )
+    try:
+        header = json.loads(file.read(length), object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise StorageError(f"the .safetensors header is damaged: {error}") from None
+    if not isinstance(header, dict):
+        raise StorageError("the .safetensors header is not an object")
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise StorageError("the .safetensors metadata is not a map of texts")
+    expected = metadata.pop(_HEADER_CHECKSUM, None)
+    if (expected is None) != (_DATA_CHECKSUM not in metadata):
+        raise StorageError("the .safetensors header is damaged: one of its checksums is missing")
+    if expected is not None and expected != _header_checksum(metadata, header):
+        raise StorageError("the .safetensors header is damaged: its checksum differs")
+    start = 8 + length
+    return start, _check_entries(header, size - start), metadata
+
+
+def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
+    found = []
+    for name, entry in header.items():
+        try:
+            kind = entry["dtype"]
+            shape = tuple(entry["shape"])
+            start, end = entry["data_offsets"]
+        except (KeyError, TypeError, ValueError):
+            raise StorageError(f"the .safetensors header is damaged at {name!r}") from None
+        if not isinstance(kind, str):
+            raise StorageError(f"the .safetensors header is damaged at {name!r}")
+        if not all(type(number) is int and 0 <= number < 1 << 63 for number in (*shape, start, end)):
+            raise StorageError(f"shape or offsets of {name!r} are not whole numbers in range")
+        code = _DTYPES.get(kind) or _WIDENED.get(kind, (None,))[0]
+        dtype = None if code is None else np.dtype(code)
+        if (dtype is not None and check_shape(shape, dtype, repr(name)) != end - start) or end < start:
+            raise StorageError(f"shape and size of {name!r} do not agree")
+        found.append((start, end, name, _Entry(kind, dtype, shape, start, end - start)))
+    position = 0
+    for start, end, name, _ in sorted(found, key=lambda item: item[:2]):
+        if start != position:
+            raise StorageError(f"the data of {name!r} overlaps or leaves a gap")
+        position = end
+    if position != available:
+        raise StorageError(f"{position} bytes of data are announced, {available} are there")
+    return {name: entry for _, _, name, entry in sorted(found, key=lambda item: item[:2])}
+
+
+def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:
+    plain = {key: value for key, value in metadata.items() if key != _HEADER_CHECKSUM}
+    return text_checksum([plain, entries])
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice")
+    return found

@@ -1,0 +1,107 @@
+"""Bare vector files of the nearest-neighbour benchmarks: ``.fbin .u8bin .i8bin`` and ``.fvecs .bvecs``.
+
+::
+
+    .fbin    | u32 n | u32 d | n * d values |                 one header, then a matrix
+    .fvecs   | i32 d | d values | i32 d | d values | ...      every row says its dimension
+
+All little-endian. They hold values and nothing of what these mean, and no checksum. A file cut between two
+rows is a shorter .fvecs file: only a cut within a row can be seen.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import StorageError
+from .arrays import as_bytes, mapped, read_array
+
+ELEMENTS = {".fbin": "<f4", ".u8bin": "|u1", ".i8bin": "|i1", ".fvecs": "<f4", ".bvecs": "|u1"}
+"""The element type that each suffix stands for."""
+
+
+def write_bin(file: IO[bytes], array: NDArray[Any], suffix: str) -> None:
+    """Write a matrix under its header of rows and dimensions."""
+    if max(array.shape) >= 1 << 32:
+        raise StorageError(f"{array.shape} does not fit the header of a {suffix} file")
+    file.write(struct.pack("<II", *array.shape))
+    file.write(as_bytes(np.ascontiguousarray(array, ELEMENTS[suffix])))
+
+
+def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> NDArray[Any]:
+    """Read the matrix of a file of `size` bytes, which must be exactly what its header says.
+
+    Raises
+    ------
+    StorageError
+        Where header and size do not agree.
+    """
+    header = file.read(8)
+    if len(header) < 8:
+        raise StorageError(f"a {suffix} file begins with 8 bytes of header; this one has {len(header)}")
+    rows, dimension = struct.unpack("<II", header)
+    dtype = np.dtype(ELEMENTS[suffix])
+    expected = 8 + rows * dimension * dtype.itemsize
+    if size != expected:
+        raise StorageError(f"{rows} x {dimension} {dtype.name} are {expected} bytes, not {size}")
+    if mmap and size > 8:
+        view = mapped(file, size)
+        return np.frombuffer(view, dtype, rows * dimension, 8).reshape(rows, dimension)
+    return read_array(file, (rows, dimension), dtype)
+
+
+def write_vecs(file: IO[bytes], array: NDArray[Any], suffix: str) -> None:
+    """Write rows, each after its dimension."""
+    rows, dimension = array.shape
+    if not rows or not dimension or 4 + dimension * array.itemsize >= 1 << 31:
+        raise StorageError(f"a {suffix} file cannot hold {rows} rows of {dimension} dimensions")
+    record = _record(dimension, suffix)
+    block = max(1, (1 << 22) // record.itemsize)
+    for start in range(0, rows, block):
+        part = array[start : start + block]
+        records = np.empty(len(part), record)
+        records["dimension"] = dimension
+        records["values"] = part
+        file.write(as_bytes(records))
+
+
+def read_vecs(file: IO[bytes], size: int, suffix: str) -> NDArray[Any]:
+    """Read the rows of a file of `size` bytes; all must have the dimension of the first.
+
+    Raises
+    ------
+    StorageError
+        For a row of another dimension, or cut short.
+    """
+    header = file.read(4)
+    if len(header) < 4:
+        raise StorageError(f"a {suffix} file of {size} bytes has no row")
+    (dimension,) = struct.unpack("<i", header)
+    if dimension <= 0:
+        raise StorageError(f"row 0 announces {dimension} dimensions")
+    width = 4 + dimension * np.dtype(ELEMENTS[suffix]).itemsize
+    rows, rest = divmod(size, width)
+    if rest:
+        raise StorageError(f"rows of {dimension} dimensions take {width} bytes; {size} is not a multiple")
+    if width >= 1 << 31:
+        raise StorageError(f"rows of {dimension} dimensions take {width} bytes; up to {(1 << 31) - 1} are read")
+    record = _record(dimension, suffix)
+    array = np.empty((rows, dimension), ELEMENTS[suffix])
+    file.seek(0)
+    block = max(1, (1 << 22) // width)
+    for start in range(0, rows, block):
+        records = read_array(file, (min(block, rows - start),), record)
+        bad = records["dimension"] != dimension
+        if bad.any():
+            row = int(bad.argmax())
+            raise StorageError(f"row {start + row} has {records['dimension'][row]} dimensions, not {dimension}")
+        array[start : start + block] = records["values"]
+    return array
+
+
+def _record(dimension: int, suffix: str) -> np.dtype[Any]:
+    return np.dtype([("dimension", "<i4"), ("values", ELEMENTS[suffix], (dimension,))])

@@ -1,0 +1,152 @@
+"""Rows as Arrow columns, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from ...dtypes import BitOrder, SignedBytes
+from ...embeddings import Embeddings
+from ...errors import StorageError
+from ...scale import Scale
+from ..columns import (
+    SCALES,
+    as_tensors,
+    check_no_scales,
+    choose_column,
+    extension_type,
+    read_column,
+    scales_in,
+    schema_words,
+    typed_column,
+)
+from ..pack import unpack
+from .rows import sendable
+
+
+def to_arrow(embeddings: Embeddings | ArrayLike) -> Any:
+    """Return rows as an Arrow array over the same memory.
+
+    Parameters
+    ----------
+    embeddings : Embeddings or array-like of floats, (n, dimension)
+
+    Returns
+    -------
+    pyarrow.FixedSizeListArray or pyarrow.ExtensionArray
+        Of floats plain lists. Codes have an extension type, ``embcodec.embeddings``, that says their dtype, dimension,
+        scale, byte and bit order, through parquet and IPC files too; per-vector scales go with their rows through
+        slices, filters and sorts. ``.storage`` is what other tools can read of it: a fixed-size list, or, where that
+        alone would be misunderstood, a struct with the list as ``codes``.
+
+    Raises
+    ------
+    StorageError
+        Where pyarrow is not installed, and for rows of no dimensions.
+    TypeError
+        For bare integers, whose meaning is unknown.
+    """
+    rows = sendable(embeddings, "Arrow")
+    _need_pyarrow()
+    return typed_column(rows)
+
+
+def from_arrow(
+    column: Any,
+    output_dtype: str | None = None,
+    dimension: int | None = None,
+    *,
+    scale: Scale | None = None,
+    signed_bytes: SignedBytes | None = None,
+    bit_order: BitOrder | None = None,
+    name: str | None = None,
+) -> Embeddings:
+    """Read a pyarrow column of lists: what :func:`to_arrow` makes, or a table has.
+
+    Fixed-size lists of the codes' own type in one chunk are not copied; the rows are then read-only.
+
+    Parameters
+    ----------
+    column : pyarrow.Array, ChunkedArray, Table or RecordBatch
+        Lists of any kind, vectors as tensors, or what :func:`to_arrow` makes; or a table with such a column.
+    output_dtype, dimension, scale, signed_bytes, bit_order
+        What the numbers are, where the column's type does not say it: as for :class:`Embeddings`, floats by default.
+    name : str, optional
+        Which column of a table; by default ``embedding``, a usual name, or the only column of lists.
+
+    Raises
+    ------
+    StorageError
+        For nulls, lists of different lengths, numbers that are no such codes, a column whose type says something else
+        than is asked for, or a table without one such column.
+    TypeError
+        For what is not of pyarrow.
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> codes = Embeddings([[0.5, -1.0], [0.1, 0.2]]).to("int8", scale="per-vector")
+    >>> table = pyarrow.table({"id": [7, 8], "embedding": to_arrow(codes)})
+    >>> from_arrow(table.sort_by([("id", "descending")])) == codes[::-1]
+    True
+    """
+    pyarrow = _need_pyarrow()
+    extension_type()
+    asked = output_dtype, dimension, scale, signed_bytes, bit_order
+    if not isinstance(column, pyarrow.Array | pyarrow.ChunkedArray | pyarrow.Table | pyarrow.RecordBatch):
+        way_out = (
+            "pass .to_arrow()" if hasattr(column, "to_arrow") else "Embeddings(rows) takes arrays and other columns"
+        )
+        raise TypeError(f"from_arrow reads pyarrow's arrays and tables, not a {type(column).__name__}: {way_out}")
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name is a column's, not a {type(name).__name__}")
+    try:
+        if isinstance(column, pyarrow.Table | pyarrow.RecordBatch):
+            return _of_table(column, name, asked)
+        if name is not None:
+            raise ValueError("name= is for tables: this is one column")
+        return _made(*read_column(column), asked)
+    except StorageError:
+        raise
+    except (TypeError, ValueError, pyarrow.ArrowException) as error:
+        raise StorageError(str(error)) from None
+
+
+def _of_table(table: Any, name: str | None, asked: tuple[Any, ...]) -> Embeddings:
+    chosen, name = name, choose_column(table.schema, name)
+    try:
+        values, scales, words = read_column(table.column(name), table.schema.field(name))
+        if not words:
+            words = schema_words(table.schema, name)
+            if words and SCALES in table.schema.names:
+                scales = table.column(SCALES).to_numpy()
+        if not words and chosen is None and asked[2] is None:
+            check_no_scales(values, scales_in(table.schema), f"name={name!r}")
+        return _made(values, scales, words, asked)
+    except (TypeError, ValueError) as error:
+        raise StorageError(f"column {name!r}: {error}") from None
+
+
+def _made(values: Any, scales: Any, words: Any, asked: tuple[Any, ...]) -> Embeddings:
+    output_dtype, dimension, scale, signed_bytes, bit_order = asked
+    if not words:
+        return Embeddings(
+            values, output_dtype or "float", dimension, scale, signed_bytes or "offset", bit_order or "msb"
+        )
+    found = unpack(*as_tensors(values, scales, words))
+    if not isinstance(found, Embeddings):
+        raise StorageError("the column's type is damaged: it speaks of low-bit codes")
+    there = found.output_dtype, found.dimension, found.scale, found.signed_bytes, found.bit_order
+    for wanted, is_there in zip(asked, there, strict=True):
+        if wanted is not None and wanted != is_there:
+            raise StorageError(f"the column holds {found!r}, whose type says {is_there}, not {wanted}")
+    return found
+
+
+def _need_pyarrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError:
+        raise StorageError("Arrow needs pyarrow: pip install 'embcodec[files]'") from None
+    return pyarrow

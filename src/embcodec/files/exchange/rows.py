@@ -1,0 +1,94 @@
+"""What the exchange with stores shares: rows that can be sent, rows as blobs, and blobs that came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...codec import reversed_bits
+from ...embeddings import Embeddings, of_floats
+from ...errors import StorageError
+from ...quantizers.lowbit import LowBitCodes
+from ...scale import UNIT
+
+
+def sendable(rows: Any, store: str) -> Embeddings:
+    """Return rows as Embeddings, bare floats as ``"float"``, where `store` has a form for what they are."""
+    if isinstance(rows, LowBitCodes):
+        raise StorageError(f"{store} has no low-bit codes: send what they stand for, rows.to('float')")
+    return of_floats(rows, "rows")
+
+
+def refuse_scale(rows: Embeddings, store: str, way_back: str) -> None:
+    """Refuse codes whose scale `store` has no room for; `way_back` takes it again beside the bare codes."""
+    if rows.scale is not None and rows.scale.kind != UNIT:
+        raise StorageError(
+            f"{store} has no room for the {rows.scale.kind} scale: send the values, rows.to('float'); or the bare "
+            f"codes, Embeddings(rows.values, '{rows.output_dtype}'), and keep rows.scale for {way_back}"
+        )
+
+
+def packed_bytes(rows: Embeddings, bit_order: str) -> NDArray[np.uint8]:
+    """Return packed rows as plain bytes whose bits lie in `bit_order`."""
+    packed = rows.packed_bytes()
+    return packed if rows.bit_order == bit_order else reversed_bits(packed)
+
+
+def as_blobs(rows: NDArray[Any]) -> list[bytes]:
+    """Return the bytes of each row."""
+    text = np.ascontiguousarray(rows).tobytes()
+    size = len(text) // max(len(rows), 1)
+    return [text[start : start + size] for start in range(0, len(rows) * size, size)] if size else [b""] * len(rows)
+
+
+def checked_blobs(rows: Iterable[Any], reader: str) -> list[bytes]:
+    """Return what came from a store as bytes: nothing else is taken for such.
+
+    Raises
+    ------
+    StorageError
+        For a NULL, or no rows; it names the row.
+    TypeError
+        For what is not bytes; it names the row, and the way out.
+    """
+    return [as_blob(row, number) for number, row in enumerate(as_sequence(rows, reader))]
+
+
+def as_sequence(rows: Any, reader: str) -> list[Any]:
+    """Return the rows that came from a store, of which there has to be one at least."""
+    if isinstance(rows, str | bytes | bytearray | memoryview):
+        raise TypeError(f"{reader} reads a list of rows, not one {type(rows).__name__}: pass [row]")
+    if hasattr(rows, "to_pylist"):  # pyarrow's own scalars are no bytes
+        rows = rows.to_pylist()
+    if not isinstance(rows, Iterable):
+        raise TypeError(f"{reader} reads a list of rows, not a {type(rows).__name__}")
+    found = list(rows)
+    if not found:
+        raise StorageError(f"{reader} has no rows to read, which would say their dimension")
+    return found
+
+
+def as_blob(row: Any, number: int) -> bytes:
+    """Return one row as bytes."""
+    if type(row) is bytes:
+        return row
+    if row is None or type(row).__name__ == "NAType":
+        raise StorageError(f"row {number} is NULL, not a vector: leave such rows out (WHERE ... IS NOT NULL)")
+    if isinstance(row, np.bytes_):
+        raise TypeError(
+            f"row {number} is of a NumPy array of bytes, which drops zeros at the end: pass a list of bytes"
+        )
+    if isinstance(row, bytes | bytearray) or (isinstance(row, memoryview) and row.itemsize == 1):
+        return bytes(row)
+    kind = f"an array of {row.dtype}" if isinstance(row, np.ndarray) else f"of type {type(row).__name__}"
+    way_out = ""
+    if type(row).__name__ == "SparseVector":
+        way_out = ": Embeddings(rows) takes row.to_numpy()"
+    elif hasattr(row, "to_binary"):
+        way_out = ": pass row.to_binary()"
+    elif isinstance(row, np.ndarray | list | tuple | memoryview):
+        way_out = ": Embeddings(rows) takes rows of numbers"
+    raise TypeError(f"row {number} is {kind}, not bytes{way_out}")

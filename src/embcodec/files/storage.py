@@ -1,0 +1,322 @@
+"""Embeddings in files: what a matrix means travels with it; a save replaces all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..arguments import as_path
+from ..containers import (
+    ELEMENTS,
+    FLOAT_DTYPES,
+    MOST_WORDS,
+    check_decoded,
+    check_max_bytes,
+    is_text,
+    read_bin,
+    read_npy,
+    read_npz,
+    read_tensors_and_others,
+    read_vecs,
+    replacing,
+    write_bin,
+    write_npy,
+    write_npz,
+    write_tensors_to,
+    write_vecs,
+)
+from ..embeddings import Embeddings, of_floats
+from ..errors import StorageError
+from ..quantizers.lowbit import LowBitCodes
+from ..scale import UNIT
+from .columns import SCALES, as_tensors, check_no_scales, take_apart
+from .pack import check_width, is_packed, pack, unpack
+from .parquet import read_parquet, write_parquet
+
+_TYPED = (".safetensors", ".npz", ".parquet")
+_LOW_BIT = (".safetensors", ".npz")
+_MATRIX = (".fbin", ".u8bin", ".i8bin")
+_ROWS = (".fvecs", ".bvecs")
+SUFFIXES = (*_TYPED, ".npy", *_MATRIX, *_ROWS)
+"""The kinds of files, by their names' ends."""
+
+
+def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | ArrayLike) -> None:
+    """Write embeddings to a file whose suffix says its kind.
+
+    ``.safetensors``, ``.npz`` and ``.parquet`` keep everything: dtype, dimension, scale, byte and bit order. The first
+    two also hold low-bit codes, together with the scheme that codes further rows.
+    ``.npy``, ``.fbin .u8bin .i8bin`` and ``.fvecs .bvecs`` hold bare values; what they would lose is refused,
+    except that the reader of a ``.npy`` of integers has to say what they are.
+
+    Parameters
+    ----------
+    path : path-like
+        An existing file is replaced atomically: a crash leaves the old file or the new one.
+    embeddings : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
+
+    Raises
+    ------
+    StorageError
+        For an unknown suffix, or embeddings that such a file cannot hold.
+    TypeError
+        For bare integers, whose meaning is unknown: wrap them, as Embeddings(values, dtype).
+    OSError
+        Where writing fails; the former file is then still there.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "rows.safetensors")
+    >>> save(path, Embeddings(np.array([[51, 99, 128]], np.uint8), "ubinary", 18))
+    >>> load(path)
+    Embeddings(1 x 18 ubinary, 3 bytes)
+    """
+    suffix = check_suffix(path)
+    if not isinstance(embeddings, LowBitCodes):
+        embeddings = of_floats(embeddings, "embeddings")
+    check_width(embeddings)
+    if isinstance(embeddings, LowBitCodes) and suffix not in _LOW_BIT:
+        raise StorageError(
+            f"a {suffix} file has no room for the rotation and the scales of low-bit codes; use .safetensors, or save "
+            "what they stand for: codes.to('float')"
+        )
+    if isinstance(embeddings, Embeddings) and suffix not in _TYPED:
+        _check_bare(embeddings, suffix)
+    with replacing(path) as file:
+        if suffix == ".safetensors":
+            write_tensors_to(file, *pack(embeddings))
+        elif suffix == ".npz":
+            tensors, words = pack(embeddings)
+            write_npz(file, {**tensors, "embcodec": np.array(json.dumps(words, sort_keys=True))})
+        elif isinstance(embeddings, Embeddings):
+            _write_embeddings(file, embeddings, suffix)
+
+
+def load(
+    path: str | os.PathLike[str],
+    mmap: bool = False,
+    *,
+    output_dtype: str | None = None,
+    dimension: int | None = None,
+    column: str | None = None,
+    float_dtype: str | None = None,
+    max_bytes: int | None = None,
+    verify: bool | None = None,
+) -> Embeddings | LowBitCodes:
+    """Read embeddings from a file.
+
+    Parameters
+    ----------
+    path : path-like
+    mmap : bool
+        Map the file (``.safetensors``, ``.npy``, ``.fbin .u8bin .i8bin``) instead of reading it: rows come in
+        as they are touched. A program that cuts the file meanwhile, or a disk that fails, then ends this process
+        (SIGBUS): map files only that are replaced, as :func:`save` does it, and not written in place.
+    output_dtype, dimension : optional
+        What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere.
+    column : str, optional
+        Which column of a ``.parquet`` file, array of a ``.npz`` or tensor of a ``.safetensors``, where there are more.
+    float_dtype : {"bfloat16", "fp8_e4m3", "fp8_e5m2"}, optional
+        What the nameless elements of a ``.npy`` or ``.npz`` are: NumPy writes the floats of ml_dtypes as bare bytes.
+    max_bytes : int, optional
+        How many bytes of memory the data may ask for. By default that is the larger of 64 MiB and 64 times the file's
+        size, which what is compressed (``.npz``, ``.parquet``) can exceed.
+    verify : bool, optional
+        Whether the checksum of the data in a ``.safetensors`` file that :func:`save` wrote is compared, for which all
+        of it is read; by default it is, unless the file is mapped. Those of ``.npz`` and ``.parquet`` always are, and
+        so are those of headers and metadata. Bare values (``.npy`` and the like) have none.
+
+    Returns
+    -------
+    Embeddings or LowBitCodes
+        As they were saved; owned and writable unless mapped.
+
+    Raises
+    ------
+    StorageError
+        Where the file is damaged, cut, of another kind than its name says, leaves open what it holds, or asks for more
+        memory than `max_bytes`.
+    OSError
+        Where it cannot be read.
+    """
+    if float_dtype is not None and float_dtype not in FLOAT_DTYPES:
+        raise ValueError(f"float_dtype is one of {', '.join(map(repr, FLOAT_DTYPES))}, not {float_dtype!r}")
+    if column is not None and not isinstance(column, str):
+        raise TypeError(f"column is a name, not a {type(column).__name__}")
+    suffix = check_suffix(path)
+    try:
+        check_max_bytes(max_bytes)
+        if mmap and suffix in (".npz", ".parquet", *_ROWS):
+            raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
+        if column is not None and suffix not in _TYPED:
+            raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
+        if float_dtype is not None and suffix not in (".npy", ".npz"):
+            raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
+        contents = _read(path, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify))
+        return _load(contents, suffix, output_dtype, dimension, column)
+    except StorageError as error:
+        raise StorageError(f"{os.fspath(path)}: {error}") from None
+
+
+class _Reading(NamedTuple):
+    """How a file is to be read: the arguments of :func:`load`."""
+
+    mmap: bool
+    column: str | None
+    float_dtype: str | None
+    max_bytes: int | None
+    verify: bool | None
+
+
+class _Contents(NamedTuple):
+    """What a file holds: arrays, the words of embcodec if it wrote them, and what is not read, with the reason."""
+
+    tensors: dict[str, NDArray[Any]]
+    words: dict[str, str]
+    others: dict[str, str]
+
+
+def _load(
+    contents: _Contents, suffix: str, output_dtype: str | None, dimension: int | None, column: str | None
+) -> Embeddings | LowBitCodes:
+    tensors, words, others = contents
+    if "index" in words and is_packed(words, "codes."):
+        raise StorageError("the file holds an index: FlatIndex.load(path) reads it")
+    if is_packed(words):
+        if column not in (None, "values") and suffix != ".parquet":
+            raise StorageError(f"embcodec wrote the file for one matrix: leave out column={column!r}")
+        found = unpack(tensors, words)
+        kind = f"{found.scheme.bits}-bit" if isinstance(found, LowBitCodes) else found.output_dtype
+        if (output_dtype or kind) != kind:
+            raise StorageError(f"the file holds {kind} rows, not {output_dtype}")
+        if dimension is not None and dimension != found.dimension:
+            raise StorageError(f"the file holds rows of {found.dimension} dimensions, not {dimension}")
+        return found
+    if suffix in ELEMENTS and output_dtype is None:
+        output_dtype = {"f": "float", "i": "int8", "u": "uint8"}[np.dtype(ELEMENTS[suffix]).kind]
+    values = _matrix(tensors, others, None if suffix == ".parquet" else column)
+    if column is None and (scales := tensors.get(SCALES)) is not None and scales.shape == values.shape[:1]:
+        check_no_scales(values, str(scales.dtype), f"column={next(n for n, a in tensors.items() if a is values)!r}")
+    return _wrap(values, output_dtype, dimension)
+
+
+def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> _Contents:
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if suffix == ".npz":
+            tensors, others = read_npz(file, how.float_dtype, how.max_bytes)
+            return _Contents(tensors, _parse_words(tensors.pop("embcodec", None)), others)
+        if suffix == ".parquet":
+            return _Contents(*as_tensors(*read_parquet(file, how.column, how.max_bytes)), {})
+        if not how.mmap:
+            check_decoded(size, size, how.max_bytes, f"the {suffix} file")
+        if suffix == ".safetensors":
+            return _Contents(*read_tensors_and_others(path, mmap=how.mmap, verify=how.verify))
+        if suffix == ".npy":
+            return _Contents({"values": read_npy(file, size, mmap=how.mmap, float_dtype=how.float_dtype)}, {}, {})
+        if suffix in _MATRIX:
+            return _Contents({"values": read_bin(file, size, suffix, mmap=how.mmap)}, {}, {})
+        return _Contents({"values": read_vecs(file, size, suffix)}, {}, {})
+
+
+def _matrix(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], column: str | None) -> NDArray[Any]:
+    """Return the array that is called `column`, or the only one that can be rows."""
+    listing = [f"{name} of shape {array.shape}" for name, array in tensors.items()]
+    listing += [f"{name} ({what})" for name, what in others.items()]
+    holds = ", ".join(listing) or "nothing"
+    if column is not None:
+        if column in others:
+            raise StorageError(f"{column!r} has {others[column]}")
+        if column not in tensors:
+            raise StorageError(f"no array {column!r}; the file holds {holds}")
+        if tensors[column].ndim != 2:
+            shape = tensors[column].shape
+            raise StorageError(f"one matrix, rows by dimensions, is wanted; column {column!r} is of shape {shape}")
+        return tensors[column]
+    matrices = {name: array for name, array in tensors.items() if array.ndim == 2}
+    if len(matrices) > 1:  # of several, those that no rows can be are something else
+        matrices = {n: array for n, array in matrices.items() if array.dtype.kind == "f" or array.dtype.itemsize == 1}
+    if len(matrices) != 1:
+        choice = f"; name one, as column={next(iter(matrices))!r}" if matrices else ""
+        raise StorageError(f"one matrix, rows by dimensions, is wanted; the file holds {holds}{choice}")
+    return next(iter(matrices.values()))
+
+
+def _wrap(values: NDArray[Any], output_dtype: str | None, dimension: int | None) -> Embeddings:
+    if output_dtype is None:
+        if values.dtype.kind != "f":
+            if values.dtype not in (np.int8, np.uint8):
+                raise StorageError(
+                    f"{values.dtype} rows are no codes as they are: save them .astype(np.int8) or .astype(np.uint8) if "
+                    "they are codes, .astype(np.float32) if the numbers are the values themselves"
+                )
+            own = "int8 or binary" if values.dtype == np.int8 else "uint8 or ubinary"
+            raise StorageError(f"{values.dtype} rows can be {own}: say output_dtype=...")
+        output_dtype = "float"
+    try:
+        rows = Embeddings(values, output_dtype, dimension)
+    except (ValueError, TypeError) as error:
+        raise StorageError(str(error)) from None
+    check_width(rows)
+    return rows
+
+
+def _check_bare(embeddings: Embeddings, suffix: str) -> None:
+    if embeddings.scale is not None and embeddings.scale.kind != UNIT:
+        raise StorageError(f"a {suffix} file has no room for the {embeddings.scale.kind} scale; use .safetensors")
+    if suffix in ELEMENTS:
+        if embeddings.output_dtype.is_packed:
+            raise StorageError(f"a {suffix} file holds numbers, not {embeddings.output_dtype} bits; use .safetensors")
+        if embeddings.values.dtype != np.dtype(ELEMENTS[suffix]):
+            raise StorageError(f"a {suffix} file does not hold {embeddings.output_dtype} rows; use .safetensors")
+    elif embeddings.output_dtype.is_packed and (embeddings.bit_order, embeddings.signed_bytes) != (
+        "msb",
+        "offset",
+    ):
+        raise StorageError(f"a {suffix} file cannot say how bits are packed; use .safetensors")
+
+
+def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> None:
+    if suffix == ".parquet":
+        write_parquet(file, *take_apart(embeddings))
+    elif suffix == ".npy":
+        write_npy(file, embeddings.values)
+    elif suffix in _MATRIX:
+        write_bin(file, embeddings.values, suffix)
+    else:
+        write_vecs(file, embeddings.values, suffix)
+
+
+def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
+    if array is None:
+        return {}
+    try:
+        short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS and is_text(array)
+        words = json.loads(str(array[()])) if short else None
+    except (ValueError, RecursionError):
+        words = None
+    if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
+        raise StorageError("the metadata of the .npz file is damaged")
+    return words
+
+
+_READERS = {
+    ".json": "; decode_response(Path(path).read_bytes()) reads a response body",
+    ".jsonl": "; decode_batch(path) reads a batch job's output",
+}
+
+
+def check_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the suffix of a path, in lower case; StorageError if no file of embeddings has it."""
+    suffix = Path(as_path(path)).suffix.lower()
+    if suffix not in SUFFIXES:
+        way = _READERS.get(suffix, "")
+        raise StorageError(f"{Path(path).name!r}: unknown kind of file; known are {', '.join(SUFFIXES)}{way}")
+    return suffix

@@ -1,0 +1,118 @@
+"""What an index is given, judged and brought into the form of what it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from .._native import bits as native_bits
+from ..arguments import shown
+from ..codec import as_int64
+from ..codec import codes as code_arrays
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings, Encoder, replace_values
+from ..errors import CodeMismatchError
+from ..quantizers.lowbit import LowBitCodes
+from ..scale import PER_VECTOR
+from ..scan import as_embeddings, as_mask, way_to
+from .rows import Rows, Snapshot
+
+
+def finite_rows(rows: Rows | ArrayLike, name: str) -> Rows:
+    """Return rows that can be scanned and hold no NaN and no infinity (NotFiniteError)."""
+    if isinstance(rows, LowBitCodes):
+        return rows
+    found = as_embeddings(rows, name)
+    if found.output_dtype is OutputDtype.FLOAT:
+        native_bits.require_finite(found.values)
+    return found
+
+
+def quantized(rows: Rows, quantizer: Encoder[LowBitCodes] | None) -> Rows:
+    """Return floats as codes of a quantizer, if there is one; else themselves."""
+    if quantizer is None:
+        return rows
+    if isinstance(quantizer, type | str) or not hasattr(quantizer, "encode"):
+        raise TypeError(f"quantizer is a fitted LowBitQuantizer, not {shown(quantizer)}")
+    if not isinstance(rows, Embeddings) or rows.output_dtype is not OutputDtype.FLOAT:
+        raise CodeMismatchError(f"a quantizer codes floats, not {rows!r}")
+    return quantizer.encode(rows.values)
+
+
+def check_alike(rows: Rows, better: Rows | None) -> None:
+    """Refuse rescoring rows that are not as many, or as long, as the codes."""
+    if better is not None and len(better) != len(rows):
+        raise ValueError(f"{len(rows)} rows of codes, but {len(better)} to rescore with")
+    if better is not None and better.dimension != rows.dimension:
+        raise CodeMismatchError(f"codes have {rows.dimension} dimensions, rescoring rows {better.dimension}")
+
+
+def check_joins(rows: Rows, more: Rows) -> None:
+    """Refuse codes that mean something else than those of the index."""
+    if isinstance(rows, LowBitCodes) and isinstance(more, LowBitCodes):
+        if rows.scheme.identity != more.scheme.identity:
+            raise CodeMismatchError(
+                f"{more!r} were made by {more.scheme.identity}, the index's by {rows.scheme.identity}: encode with one "
+                "quantizer, or add floats"
+            )
+        if len(rows) and len(more) and rows.is_unit and not more.is_unit:
+            raise CodeMismatchError(
+                "the index holds rows of unit length, which cosine and l2 need; these are not: normalize them"
+            )
+    elif isinstance(rows, LowBitCodes) or isinstance(more, LowBitCodes) or rows.meaning != more.meaning:
+        way = "add floats"
+        if isinstance(rows, Embeddings) and isinstance(more, Embeddings):
+            way = f"add {way_to('codes', rows, 'index.codes')}, or floats"
+            if rows.dimension != more.dimension:
+                way = f"the index has {rows.dimension} dimensions"
+        raise CodeMismatchError(f"{more!r} does not join {rows!r}: {way}")
+
+
+def like(given: Rows, rows: Rows) -> Rows:
+    """Return `given` as codes like `rows`, if it is floats; else itself."""
+    if isinstance(given, LowBitCodes) or given.output_dtype is not OutputDtype.FLOAT:
+        return given
+    if isinstance(rows, Embeddings) and rows.output_dtype is OutputDtype.FLOAT:
+        return given
+    if given.dimension != rows.dimension:
+        raise CodeMismatchError(f"the index has {rows.dimension} dimensions, not {given.dimension}")
+    return LowBitCodes.of(given.values, rows.scheme) if isinstance(rows, LowBitCodes) else encoded(given, rows)
+
+
+def encoded(given: Embeddings, rows: Embeddings) -> Embeddings:
+    """Return floats as codes with the meaning of `rows`."""
+    kind: Any = rows.scale
+    if rows.scale is not None and rows.scale.kind == PER_VECTOR:
+        kind = PER_VECTOR
+    values, scale = code_arrays.encode_values(given.values, rows.output_dtype, kind, rows.signed_bytes, rows.bit_order)
+    return replace_values(rows, values, scale=scale)
+
+
+def rows_of_mask(now: Snapshot, mask: Any) -> Any:
+    """Return a mask of ids as one of rows; other masks as they are."""
+    if mask is None:
+        return None
+    chosen = as_mask(mask, "mask id")
+    if not chosen.size or chosen.dtype.kind == "b":
+        return chosen
+    chosen = as_int64(chosen, "mask id")
+    if now.ids is None:
+        return chosen
+    rows = now.rows_of(chosen)
+    if (rows < 0).any():
+        raise ValueError(f"mask names id {int(chosen[rows < 0][0])}, which is not in the index")
+    return rows
+
+
+def for_both(asked: Embeddings, better: Rows) -> tuple[Embeddings, Embeddings]:
+    """Return queries for the scan and for rescoring."""
+    if asked.output_dtype is OutputDtype.FLOAT:
+        return asked, asked
+    if isinstance(better, Embeddings) and asked.meaning == better.meaning:
+        return Embeddings(asked.to_float()), asked
+    kind = f"{better.scheme.bits}-bit" if isinstance(better, LowBitCodes) else better.output_dtype
+    raise CodeMismatchError(
+        f"{asked.output_dtype} queries cannot be rescored with {kind} rows: pass floats, or rescore_multiplier=None to "
+        "search the codes alone"
+    )

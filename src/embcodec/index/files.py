@@ -1,0 +1,74 @@
+"""An index in a file: its rows, its ids, the number that comes next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arguments import as_path
+from ..containers import read_tensors, whole_number, write_tensors
+from ..errors import StorageError
+from ..files import is_packed, pack, unpack
+from .arguments import check_alike, finite_rows
+from .rows import Part, Snapshot, as_ids
+
+FORMAT = "embcodec index 1"
+
+
+def write_index(path: str | os.PathLike[str], now: Snapshot) -> None:
+    """Write what an index holds to one ``.safetensors`` file; an existing one is replaced atomically."""
+    _check_suffix(path)
+    tensors, words = pack(now.codes.rows, "codes.")
+    if now.rescore_with is not None:
+        more_tensors, more_words = pack(now.rescore_with.rows, "rescore_with.")
+        tensors, words = {**tensors, **more_tensors}, {**words, **more_words}
+    if now.ids is not None:
+        tensors["ids"] = now.ids
+    write_tensors(path, tensors, {**words, "index": FORMAT, "next_id": str(now.next_id)})
+
+
+def read_index(path: str | os.PathLike[str], *, mmap: bool = False, verify: bool | None = None) -> Snapshot:
+    """Read what :func:`write_index` wrote; StorageError where it is damaged or something else."""
+    _check_suffix(path)
+    try:
+        tensors, words = read_tensors(path, mmap=mmap, verify=verify)
+        return _unpacked(tensors, words, whole=not mmap if verify is None else verify)
+    except StorageError as error:
+        raise StorageError(f"{os.fspath(path)}: {error}") from None
+
+
+def _unpacked(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], *, whole: bool) -> Snapshot:
+    if words.get("index") != FORMAT:
+        way = ": embcodec.load(path) reads it" if is_packed(words) else ""
+        raise StorageError(f"not an index of format {FORMAT!r}{way}")
+    rows = unpack(tensors, words, "codes.")
+    better = unpack(tensors, words, "rescore_with.") if is_packed(words, "rescore_with.") else None
+    try:
+        if whole:
+            finite_rows(rows, "codes")
+            if better is not None:
+                finite_rows(better, "rescore_with")
+        check_alike(rows, better)
+        ids = tensors.get("ids")
+        if ids is not None and ids.dtype != np.int64:
+            raise ValueError(f"ids of {ids.dtype}, not int64")
+        named = None if ids is None else as_ids(ids, len(rows))
+        next_id = whole_number(words, "next_id")
+    except KeyError:
+        raise StorageError("the index lacks its next id") from None
+    except (ValueError, TypeError) as error:
+        raise StorageError(f"the index contradicts itself: {error}") from None
+    if named is None and next_id != len(rows):
+        raise StorageError(f"the index contradicts itself: {len(rows)} rows without ids, and {next_id} for the next")
+    if named is not None and next_id <= int(named.max(initial=-1)):
+        raise StorageError("the index contradicts itself: its next id is taken")
+    return Snapshot(Part(rows), None if better is None else Part(better), named, next_id)
+
+
+def _check_suffix(path: str | os.PathLike[str]) -> None:
+    if not as_path(path).endswith(".safetensors"):
+        raise StorageError(f"an index is stored in a .safetensors file, not {as_path(path)!r}")

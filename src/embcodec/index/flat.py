@@ -1,0 +1,284 @@
+"""An index that grows and shrinks: exact search over codes, rescored with better rows."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..codec import as_int64
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings, Encoder
+from ..quantizers.lowbit import LowBitCodes
+from ..scan import BoundedResult, SearchResult, as_queries
+from .arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
+from .files import read_index, write_index
+from .rows import Part, Rows, Snapshot, as_ids
+from .stages import staged
+
+
+class FlatIndex:
+    """Exact search over codes in memory or in a mapped file, with rows to rescore the best, and ids.
+
+    Any number of threads may search while one adds or removes: each search sees the index as it was when it began.
+
+    Parameters
+    ----------
+    codes : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
+        What is scanned. May have no rows: they come with :meth:`add`.
+    quantizer : LowBitQuantizer, optional
+        Fitted; `codes`, which are floats, become its codes.
+    rescore_with : Embeddings, LowBitCodes or array-like of floats, optional
+        The same rows in better codes; the best by `codes` are scored again with them.
+    ids : array-like of int, (n,), optional
+        What the rows are called in results, not negative; 0 .. n - 1 by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import Embeddings, FlatIndex
+    >>> x = np.array([[0.9, -0.1], [0.8, 0.6], [-1.0, 0.2]], np.float32)
+    >>> index = FlatIndex(Embeddings(x).to("ubinary"), rescore_with=x, ids=[10, 20, 30])
+    >>> index.search(np.array([0.7, 0.7], np.float32), 2).indices.tolist()
+    [20, 10]
+    >>> index.remove([20])
+    >>> index.add(np.array([[0.0, 1.0]], np.float32)).tolist()
+    [31]
+    >>> index.search(np.array([0.7, 0.7], np.float32), 1, rescore_multiplier=3).indices.tolist()
+    [31]
+
+    Two bits a dimension, of rows of unit length:
+
+    >>> from embcodec import LowBitQuantizer
+    >>> x /= np.linalg.norm(x, axis=1, keepdims=True)
+    >>> FlatIndex(x, quantizer=LowBitQuantizer(2).fit(x), rescore_with=x)
+    FlatIndex(LowBitCodes(3 x 2 at 2 bits, 30 bytes), rescored with Embeddings(3 x 2 float, 24 bytes))
+    """
+
+    def __init__(
+        self,
+        codes: Rows | ArrayLike,
+        *,
+        quantizer: Encoder[LowBitCodes] | None = None,
+        rescore_with: Rows | ArrayLike | None = None,
+        ids: ArrayLike | None = None,
+    ) -> None:
+        rows = quantized(finite_rows(codes, "codes"), quantizer)
+        better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")
+        check_alike(rows, better)
+        named = None if ids is None else as_ids(ids, len(rows))
+        self._lock = threading.Lock()
+        next_id = len(rows) if named is None else int(named.max(initial=-1)) + 1
+        self._now = Snapshot(Part(rows), None if better is None else Part(better), named, next_id)
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+    def __repr__(self) -> str:
+        now = self._now
+        better = f", rescored with {now.rescore_with.rows!r}" if now.rescore_with else ""
+        return f"FlatIndex({now.codes.rows!r}{better})"
+
+    @property
+    def codes(self) -> Rows:
+        """The rows that are scanned."""
+        return self._now.codes.rows
+
+    @property
+    def rescore_with(self) -> Rows | None:
+        """The rows that rescore, or None."""
+        part = self._now.rescore_with
+        return None if part is None else part.rows
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The rows' ids, (n,)."""
+        return self._now.all_ids()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of codes, rescoring rows and ids."""
+        now = self._now
+        better = now.rescore_with.rows.nbytes if now.rescore_with else 0
+        return now.codes.rows.nbytes + better + (0 if now.ids is None else now.ids.nbytes)
+
+    def add(
+        self,
+        codes: Rows | ArrayLike,
+        *,
+        rescore_with: Rows | ArrayLike | None = None,
+        ids: ArrayLike | None = None,
+    ) -> NDArray[np.int64]:
+        """Add rows; return their ids.
+
+        Parameters
+        ----------
+        codes : Embeddings, LowBitCodes or array-like of floats, (m, dimension)
+            Codes like those of the index, or floats, which are quantized as they are (low-bit codes with the scheme
+            that they hold), for both kinds of rows.
+        rescore_with : optional
+            Rows like the index's; not needed where `codes` are floats.
+        ids : array-like of int, optional
+            By default the numbers after the greatest id so far.
+
+        Raises
+        ------
+        CodeMismatchError, ValueError
+            The index is then as it was.
+        """
+        given = finite_rows(codes, "codes")
+        with self._lock:
+            now = self._now
+            rows = like(given, now.codes.rows)
+            better = None
+            if now.rescore_with is not None:
+                if rescore_with is not None:
+                    source = finite_rows(rescore_with, "rescore_with")
+                elif isinstance(given, Embeddings) and given.output_dtype is OutputDtype.FLOAT:
+                    source = given
+                else:
+                    raise ValueError("this index rescores: give rescore_with too, or floats as codes")
+                better = like(source, now.rescore_with.rows)
+            elif rescore_with is not None:
+                raise ValueError("this index has no rows to rescore with")
+            check_alike(rows, better)
+            named, all_ids = self._name(now, len(rows), ids)
+            check_joins(now.codes.rows, rows)
+            if now.rescore_with is not None and better is not None:
+                check_joins(now.rescore_with.rows, better)
+            part = None if now.rescore_with is None or better is None else now.rescore_with.appended(better)
+            next_id = max(now.next_id, int(named.max(initial=-1)) + 1)
+            self._now = Snapshot(now.codes.appended(rows), part, all_ids, next_id)
+            return named
+
+    @staticmethod
+    def _name(now: Snapshot, count: int, ids: Any) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """Return the ids of `count` new rows, and of all rows (None: still their numbers)."""
+        if ids is None:
+            if now.next_id + count >= 2**63:
+                raise ValueError(f"no whole numbers are left after id {now.next_id - 1}: give the new rows ids")
+            named = np.arange(now.next_id, now.next_id + count, dtype=np.int64)
+            if now.ids is None:
+                return named, None
+        else:
+            named = as_ids(ids, count)
+            taken = named[now.rows_of(named) >= 0]
+            if len(taken):
+                raise ValueError(f"id {int(taken[0])} is in the index already")
+        return named, np.concatenate([now.all_ids(), named])
+
+    def remove(self, ids: ArrayLike) -> None:
+        """Remove the rows of these ids; the others keep theirs.
+
+        Raises
+        ------
+        KeyError
+            Where an id is not in the index, which is then as it was.
+        """
+        asked = as_int64([ids] if isinstance(ids, int | np.integer) else ids)
+        with self._lock:
+            now = self._now
+            rows = now.rows_of(asked)
+            if (rows < 0).any():
+                raise KeyError(f"id {int(asked[rows < 0][0])} is not in the index")
+            if not len(rows):
+                return
+            kept = np.ones(len(now), np.bool_)
+            kept[rows] = False
+            better = None if now.rescore_with is None else now.rescore_with.taken(kept)
+            self._now = Snapshot(now.codes.taken(kept), better, now.all_ids()[kept], now.next_id)
+
+    def search(
+        self,
+        queries: Embeddings | ArrayLike,
+        k: int,
+        *,
+        rescore_multiplier: float | None = 4,
+        three_stage: bool = False,
+        confidence: float | None = None,
+        metric: Any = None,
+        mask: ArrayLike | None = None,
+        query_precision: str = "int8",
+        threads: int | None = None,
+    ) -> SearchResult:
+        """Return the k best rows' ids for each query.
+
+        With rows to rescore with, the best k * `rescore_multiplier` by `codes` are found first, and the k best of
+        them by the better rows returned, with those scores.
+
+        Parameters
+        ----------
+        queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
+            To rescore: floats, or codes like `rescore_with`.
+        k : int
+        rescore_multiplier : float, optional
+            None: do not rescore, return what the codes say.
+        three_stage : bool
+            For packed bits and low-bit codes of one bit: first k * `rescore_multiplier` * 5 rows by Hamming distance
+            from the signs of the query (coded as the rows are), of which the float query on the same bits keeps
+            k * `rescore_multiplier`. Less exact than the float query on all rows.
+        confidence : float, optional
+            For low-bit codes with floats to rescore: score no more of the candidates than may be among the k best by
+            the codes' error bounds, which hold with this confidence; see :func:`embcodec.rescore`. The result is then
+            a :class:`BoundedResult`.
+        metric, query_precision, threads
+            As in :func:`embcodec.search`; hamming and jaccard are not rescored.
+        mask : array-like of bool (n,) or of int, optional
+            Which rows count: one boolean a row, or their ids, each once; ids that are not there are an error.
+
+        Returns
+        -------
+        SearchResult
+            `indices` are ids. Ties go to the row that was added first.
+        """
+        now = self._now
+        asked, single = as_queries(queries)
+        result = staged(
+            now,
+            asked,
+            k,
+            multiplier=rescore_multiplier,
+            three_stage=three_stage,
+            confidence=confidence,
+            metric=metric,
+            mask=rows_of_mask(now, mask),
+            precision=query_precision,
+            threads=threads,
+        )
+        names = now.names(result.indices)
+        if isinstance(result, BoundedResult):
+            named = result.with_indices(names)
+            return named.first() if single else named
+        return SearchResult(result.scores[0], names[0]) if single else SearchResult(result.scores, names)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the index to one ``.safetensors`` file; an existing one is replaced atomically."""
+        write_index(path, self._now)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, mmap: bool = False, verify: bool | None = None) -> FlatIndex:
+        """Read an index; with `mmap` its rows stay in the file until they are touched.
+
+        Parameters
+        ----------
+        path : path-like
+        mmap : bool
+            Map the file instead of reading it; what may befall a mapped file :func:`embcodec.load` says.
+        verify : bool, optional
+            Whether all rows are read, to compare their checksum and to refuse floats that are not finite; by default
+            they are, unless the file is mapped.
+
+        Raises
+        ------
+        StorageError
+            Where the file is damaged or holds something else.
+        OSError
+            Where it cannot be read.
+        """
+        index = cls.__new__(cls)
+        index._lock = threading.Lock()
+        index._now = read_index(path, mmap=mmap, verify=verify)
+        return index

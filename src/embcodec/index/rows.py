@@ -1,0 +1,185 @@
+"""What an index holds at one moment, and how rows are added to it without copying all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._native import scan as native
+from .._native.search import squares
+from ..codec import as_int64
+from ..embeddings import Embeddings, replace_values
+from ..quantizers.lowbit import LowBitCodes
+from ..scale import PER_VECTOR, Scale
+
+Rows = Embeddings | LowBitCodes
+
+
+class Growing:
+    """An array with spare room behind it. What is written there lies outside every view given out before."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._room, self._used = values, len(values)
+
+    def reserve(self, count: int) -> None:
+        """Make room for `count` further rows; where this fails, nothing has changed."""
+        total = self._used + count
+        if total > len(self._room):
+            room = np.empty((max(total, len(self._room) * 3 // 2), *self._room.shape[1:]), self._room.dtype)
+            room[: self._used] = self._room[: self._used]
+            self._room = room
+
+    def append(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the former rows and the new ones, which have been reserved. Not for two threads at once."""
+        total = self._used + len(values)
+        self._room[self._used : total] = values
+        self._used = total
+        return self._room[:total]
+
+
+class Part:
+    """Rows of one kind in an index. A `Part` is replaced, never changed, as far as searches see it."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows: Rows = rows
+        self._growing = [Growing(array) for array in _arrays(rows)]
+        self._squares: NDArray[np.float64] = np.empty(0, np.float64)
+
+    def appended(self, more: Rows) -> Part:
+        """Return a part with `more` rows, which mean the same; it shares the former ones' memory."""
+        for growing in self._growing:
+            growing.reserve(len(more))
+        arrays = [growing.append(array) for growing, array in zip(self._growing, _arrays(more), strict=True)]
+        part = Part.__new__(Part)
+        part._growing = self._growing
+        part.rows = _joined(self.rows, more, arrays)
+        part._squares = self._squares
+        return part
+
+    def taken(self, kept: NDArray[np.bool_]) -> Part:
+        """Return a part with the rows of a mask only, in memory of its own."""
+        part = Part(self.rows[kept])
+        if len(self._squares) == len(self.rows):
+            part._squares = self._squares[kept]
+        return part
+
+    def give_squares(self, scan: native.Scan) -> None:
+        """Give a scan of these rows their squared lengths, counted once, if it wants them."""
+        if scan.args.lengths == native.LENGTH_NONE:
+            return
+        known = self._squares
+        if len(known) < len(self.rows):  # two threads may both count: they find the same
+            tail = squares(scan, len(known))
+            known = np.concatenate([known, tail])
+            self._squares = known
+        scan.row_squares = known
+
+
+def _arrays(rows: Rows) -> tuple[NDArray[Any], ...]:
+    if isinstance(rows, LowBitCodes):
+        return rows.bit_planes, rows.scales, rows.lengths
+    return (rows.values,)
+
+
+def _joined(rows: Rows, more: Rows, arrays: Sequence[NDArray[Any]]) -> Rows:
+    """Return `rows` and `more`, of which `arrays` are the arrays."""
+    if isinstance(rows, LowBitCodes):
+        assert isinstance(more, LowBitCodes)
+        planes, scales, lengths = arrays
+        return replace(
+            rows,
+            bit_planes=planes,
+            scales=scales,
+            lengths=lengths,
+            unit_error=max(rows.unit_error, more.unit_error),
+        )
+    assert isinstance(more, Embeddings)
+    scale = rows.scale
+    if scale is not None and scale.kind == PER_VECTOR:
+        assert scale.values is not None
+        assert more.scale is not None
+        assert more.scale.values is not None
+        scale = Scale.per_vector(np.concatenate([scale.values, more.scale.values]))
+    return replace_values(rows, arrays[0], scale=scale)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What searches see: it does not change while they run.
+
+    Attributes
+    ----------
+    codes, rescore_with : Part
+        Rows in the same order; the second may be None.
+    ids : ndarray of int64 or None
+        The rows' ids; None where they are 0 .. n - 1.
+    next_id : int
+        The least number that rows without an id get next.
+    """
+
+    codes: Part
+    rescore_with: Part | None
+    ids: NDArray[np.int64] | None
+    next_id: int
+    _order: list[NDArray[np.int64]] = field(default_factory=list, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.codes.rows)
+
+    def all_ids(self) -> NDArray[np.int64]:
+        """Return the ids, (n,)."""
+        return np.arange(len(self), dtype=np.int64) if self.ids is None else self.ids
+
+    def names(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the ids of rows; -1 stays."""
+        if self.ids is None or not len(self.ids):
+            return rows
+        return np.where(rows < 0, -1, self.ids[rows])
+
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of ids; -1 for those that are not there."""
+        if self.ids is None:
+            return np.where((ids >= 0) & (ids < len(self)), ids, -1)
+        if not len(self.ids):
+            return np.full(len(ids), -1, np.int64)
+        if not self._order:
+            self._order.append(np.argsort(self.ids, kind="stable"))
+        order = self._order[0]
+        places = np.minimum(np.searchsorted(self.ids, ids, sorter=order), len(order) - 1)
+        rows = order[places]
+        return np.where(self.ids[rows] == ids, rows, -1)
+
+
+def as_ids(ids: Any, count: int) -> NDArray[np.int64]:
+    """Return user ids as int64 (count,), each one once.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    try:
+        array = as_int64(ids)
+    except TypeError as error:
+        if not _are_names(ids):
+            raise
+        raise TypeError(f"{error}: leave ids out, and look the result's indices up in the names") from None
+    if array.shape != (count,):
+        raise ValueError(f"ids have shape ({count},), not {array.shape}")
+    if array.size and (array.min() < 0 or array.max() >= 2**63 - 1):
+        raise ValueError("ids must be 0 .. 2**63 - 2")
+    known, times = np.unique(array, return_counts=True)
+    if len(known) != count:
+        raise ValueError(f"an id is given twice: {known[times > 1][0]}")
+    return array
+
+
+def _are_names(ids: Any) -> bool:
+    """Whether ids are text, in whatever holds them."""
+    with suppress(TypeError):
+        return len(ids) > 0 and all(isinstance(name, str) for name in ids)
+    return False

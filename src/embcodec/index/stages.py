@@ -1,0 +1,113 @@
+"""The stages of a search in an index: bits, the same bits with the float query, better rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arguments import as_real
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from ..errors import CodeMismatchError
+from ..quantizers.lowbit import LowBitCodes, coded_like_rows
+from ..scan import BoundedResult, Bounds, SearchResult, as_count, best_of, plan, rescored, rescored_by_bounds, restrict
+from .arguments import encoded, for_both
+from .rows import Part, Snapshot
+
+HAMMING_MULTIPLIER = 5
+"""Candidates of the Hamming stage for each that the float query on the same bits keeps."""
+
+
+def staged(
+    now: Snapshot,
+    asked: Embeddings,
+    k: int,
+    *,
+    multiplier: float | None,
+    three_stage: bool,
+    confidence: float | None,
+    metric: Any,
+    mask: Any,
+    precision: str,
+    threads: int | None,
+) -> SearchResult:
+    """Return the k best rows for each query, as :meth:`FlatIndex.search` has it."""
+    if now.rescore_with is None or multiplier is None or metric in ("hamming", "jaccard"):
+        if confidence is not None:
+            raise ValueError("confidence is in bounds for rescoring: give rescore_with, a multiplier and such a metric")
+        if not three_stage:
+            return _best(now.codes, asked, k, metric, mask, precision, threads)
+        candidates = _through_bits(now, asked, as_count(k), metric, mask, precision, threads)
+        return rescored(asked, candidates, now.codes.rows, k, metric, precision, threads)
+    multiplier = as_real(multiplier, "rescore_multiplier")
+    if not 1 <= multiplier < np.inf:
+        raise ValueError(f"rescore_multiplier must be a number of at least 1, not {multiplier}")
+    better = now.rescore_with.rows
+    first, final = for_both(asked, better)
+    wanted = int(np.ceil(as_count(k) * multiplier))
+    if confidence is not None:
+        return _by_bounds(now, first, k, wanted, confidence, metric, mask, precision, threads, three_stage=three_stage)
+    if three_stage:
+        candidates = _through_bits(now, first, wanted, metric, mask, precision, threads)
+    else:
+        candidates = _best(now.codes, first, wanted, metric, mask, precision, threads).indices
+    return rescored(final, candidates, better, k, metric, "float32", threads)
+
+
+def _best(
+    part: Part, asked: Embeddings, k: int, metric: Any, mask: Any, precision: str, threads: int | None
+) -> SearchResult:
+    scan = plan(asked, part.rows, metric, precision)
+    allowed = restrict(scan, mask)
+    part.give_squares(scan)
+    return best_of(scan, min(as_count(k), allowed), threads)
+
+
+def _by_bounds(
+    now: Snapshot,
+    asked: Embeddings,
+    k: int,
+    wanted: int,
+    confidence: float,
+    metric: Any,
+    mask: Any,
+    precision: str,
+    threads: int | None,
+    *,
+    three_stage: bool,
+) -> BoundedResult:
+    assert now.rescore_with is not None
+    codes, better = now.codes.rows, now.rescore_with.rows
+    if not isinstance(codes, LowBitCodes) or three_stage:
+        raise CodeMismatchError(f"confidence is in bounds of low-bit codes, scanned in one stage, not {codes!r}")
+    bounds = Bounds(codes, asked, metric, confidence)
+    found = _best(now.codes, asked, wanted, metric, mask, precision, threads).indices
+    others = len(codes) if found.shape[1] == wanted else found.shape[1]  # fewer: they are all that count
+    return rescored_by_bounds(bounds, found, better, k, threads, others=others)
+
+
+def _through_bits(
+    now: Snapshot, asked: Embeddings, wanted: int, metric: Any, mask: Any, precision: str, threads: int | None
+) -> NDArray[np.int64]:
+    """Return candidates by Hamming distance, narrowed by the float query on the same bits."""
+    rows = now.codes.rows
+    if asked.output_dtype is not OutputDtype.FLOAT or not _is_one_bit(rows):
+        raise CodeMismatchError(f"three stages need float queries and one bit a dimension, not {asked!r} and {rows!r}")
+    if asked.dimension != rows.dimension:
+        raise CodeMismatchError(f"queries have {asked.dimension} dimensions, the index {rows.dimension}")
+    if isinstance(rows, LowBitCodes):
+        signs, bits = (
+            Embeddings(planes, "ubinary", rows.dimension)
+            for planes in (coded_like_rows(rows.scheme, asked.values), rows.bit_planes)
+        )
+        part = Part(bits)
+    else:
+        signs, part = encoded(asked, rows), now.codes
+    found = _best(part, signs, wanted * HAMMING_MULTIPLIER, "hamming", mask, precision, threads)
+    return rescored(asked, found.indices, rows, wanted, metric, precision, threads).indices
+
+
+def _is_one_bit(rows: Embeddings | LowBitCodes) -> bool:
+    return rows.scheme.bits == 1 if isinstance(rows, LowBitCodes) else rows.output_dtype.is_packed

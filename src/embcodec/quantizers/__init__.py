@@ -1,0 +1,6 @@
+"""Floats <-> codes: the services' five dtypes, and the ranges that 8-bit codes cover."""
+
+from .calibrate import calibrate
+from .quantize import dequantize, quantize, truncate
+
+__all__ = ["calibrate", "dequantize", "quantize", "truncate"]

@@ -1,0 +1,189 @@
+"""Codes of one, two and four bits a dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...codec import as_selection
+from ...embeddings import Embeddings
+from ...errors import CodeMismatchError
+from ..quantize import as_float_rows
+from .errors import RowErrors, certain_bounds, errors_of, widest
+from .levels import Floats
+from .queries import prepare_queries
+from .scheme import LowBitScheme, signs_of
+
+_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
+_UNIT_TOLERANCE = 0.01  # float16 rounds the length of a unit row by far less
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LowBitCodes:
+    """Rows coded by a :class:`LowBitQuantizer`; what :func:`embcodec.search` takes as a corpus.
+
+    Row r stands for ``center + row_scales()[r] * rotated-back levels of its bits``; its dot with a query is estimated
+    without bias.
+
+    Attributes
+    ----------
+    bit_planes : ndarray of uint8, (n, bits * ceil(dimension / 8))
+        A row is its planes, one after the other, first dimension in the highest bit.
+    scales : ndarray of float16 (one bit) or float32, (n,)
+        In the scheme's `scale_unit`.
+    lengths : ndarray like scales, (n,)
+        Of the rows, centred; in `scale_unit` times the root of the dimension. Negative (or -0) for a row that had not
+        unit length, within 1 %, before it was centred.
+    scheme : LowBitScheme
+    unit_error : float
+        How far half the squared length of a row that had is from 1/2 at most.
+    """
+
+    bit_planes: NDArray[np.uint8]
+    scales: NDArray[Any]
+    lengths: NDArray[Any]
+    scheme: LowBitScheme
+    unit_error: float = 0.0
+
+    @classmethod
+    def of(cls, x: NDArray[Any], scheme: LowBitScheme) -> LowBitCodes:
+        """Return the codes of rows (n, dimension) of floats; NotFiniteError names the first that is not finite."""
+        planes, scales, lengths, squares = scheme.encode_raw(x)
+        small = np.float16 if scheme.bits == 1 else np.float32
+        with np.errstate(over="ignore"):
+            stored = (scales / np.float32(scheme.scale_unit)).astype(small)
+            kept = (lengths / np.float32(scheme.scale_unit * np.sqrt(scheme.dimension))).astype(small)
+        finite = np.isfinite(stored) & np.isfinite(kept)
+        if not finite.all():
+            row = int(finite.argmin())
+            raise ValueError(f"row {row} is thousands of times longer than the sample's: its scale cannot be stored")
+        are_unit = np.abs(np.sqrt(squares) - 1) <= _UNIT_TOLERANCE
+        unit_error = float(np.abs(squares - 1).max(initial=0, where=are_unit) / 2)
+        return cls(planes, stored, np.where(are_unit, kept, np.negative(kept)), scheme, unit_error)
+
+    @property
+    def dimension(self) -> int:
+        """Number of dimensions of the rows."""
+        return self.scheme.dimension
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the codes with scales and lengths."""
+        return int(self.bit_planes.nbytes + self.scales.nbytes + self.lengths.nbytes)
+
+    @cached_property
+    def are_unit(self) -> NDArray[np.bool_]:
+        """Which rows had unit length, (n,)."""
+        are_unit: NDArray[np.bool_] = ~np.signbit(self.lengths)
+        return are_unit
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether all rows had unit length: what cosine and l2 need."""
+        return bool(self.are_unit.all())
+
+    def row_scales(self) -> Floats:
+        """Return the factor of each row's dots, float32 (n,)."""
+        unit = np.float32(self.scheme.scale_unit)
+        return self.scales.astype(np.float32) * unit if self.scheme.scaled else np.full(len(self), unit)
+
+    def row_squares(self) -> NDArray[np.float64]:
+        """Return the squared lengths of the centred rows, float64 (n,)."""
+        unit = self.scheme.scale_unit * np.sqrt(self.dimension)
+        squares: NDArray[np.float64] = (self.lengths.astype(np.float64) * unit) ** 2
+        return squares
+
+    def estimate(self, queries: ArrayLike) -> Floats:
+        """Return the estimated dots of all rows with queries (m, dimension), as search has them; float32 (m, n)."""
+        asked = prepare_queries(self.scheme, as_float_rows(queries))
+        scales, biases = self.for_scans
+        dots = (asked.values @ signs_of(self.bit_planes).T) * scales
+        if biases is not None:
+            dots = dots + asked.shares[:, None] * biases + asked.along[:, None]
+        return np.asarray(dots * asked.lengths[:, None], np.float32)
+
+    def error_bounds(self, queries: ArrayLike) -> Floats:
+        """Return how far each row's estimated dot with each query can be off, float32 (m, n).
+
+        Certain, by Cauchy-Schwarz: the length of the query (without its share of the center, for rows of unit length)
+        times that of what the code leaves out of the row, and what rounding the row's scale and length adds. The error
+        is typically 1 / sqrt(dimension) of that, or up to twice as much without a random rotation. A row whose estimate
+        plus bound is below the k-th best exact score need not be scored exactly.
+        """
+        asked = prepare_queries(self.scheme, as_float_rows(queries))
+        return (asked.lengths[:, None] * certain_bounds(self, asked, errors_of(self))).astype(np.float32)
+
+    @cached_property
+    def widest(self) -> RowErrors:
+        """The largest of all that ``RowErrors`` has of the rows."""
+        return widest(self)
+
+    @cached_property
+    def for_scans(self) -> tuple[Floats, Floats | None]:
+        """The rows' scales s and, where there is a center c, what its share of a query adds to their dots: biases t.
+
+        The dot of a row x = c + r with a query e is <e, c> + <e - u c, r> + u <c, r>, for any u. The bits estimate the
+        second term as s times a sum; the third is u t. Of a row of unit length <c, r> = (1 - |c|^2 - |r|^2) / 2 is
+        known, of others the bits estimate it too. Neither depends on other rows.
+        """
+        scales, center = self.row_scales(), self.scheme.center
+        if center is None:
+            return scales, None
+        square = float(np.einsum("i,i->", center, center, dtype=np.float64))
+        biases = ((1 - square - self.row_squares()) / 2).astype(np.float32)
+        others = np.flatnonzero(~self.are_unit)
+        if len(others):
+            biases[others] = scales[others] * self.scheme.center_along(np.ascontiguousarray(self.bit_planes[others]))
+        return scales, biases
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # without what can be found again
+
+    def to_float(self) -> Floats:
+        """Return the rows that the codes stand for, float32 (n, dimension)."""
+        return self.scheme.rows_of(self.bit_planes, self.row_scales())
+
+    def to(self, output_dtype: str, *, scale: Any = None) -> Embeddings:
+        """Convert to one of the five dtypes, through the rows that the codes stand for; see :meth:`Embeddings.to`."""
+        return Embeddings(self.to_float()).to(output_dtype, scale=scale)
+
+    def truncate(self, dimension: int, *, normalize: bool = True) -> NoReturn:
+        """Refuse: no dimension stands alone in codes with a rotation, and scales are of whole rows."""
+        raise CodeMismatchError(
+            f"low-bit codes cannot be cut to {dimension} dimensions: cut the floats and encode those, or cut what the "
+            "codes stand for: .to('float').truncate(dimension)"
+        )
+
+    def __len__(self) -> int:
+        return len(self.bit_planes)
+
+    def __getitem__(self, rows: Any) -> LowBitCodes:
+        if isinstance(rows, int | np.integer) and not isinstance(rows, bool):
+            if not -len(self) <= rows < len(self):
+                raise IndexError(f"row {rows} of {len(self)}")
+            rows = slice(int(rows), int(rows) + 1 or None)
+        if not isinstance(rows, slice):
+            rows = as_selection(rows)
+        planes, scales, lengths = (
+            np.ascontiguousarray(part[rows]) for part in (self.bit_planes, self.scales, self.lengths)
+        )
+        return LowBitCodes(planes, scales, lengths, self.scheme, self.unit_error)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LowBitCodes):
+            return NotImplemented
+        return self.scheme.identity == other.scheme.identity and all(
+            np.array_equal(ours, theirs) for ours, theirs in zip(self._arrays(), other._arrays(), strict=True)
+        )
+
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        return self.bit_planes, self.scales, self.lengths
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"LowBitCodes({len(self)} x {self.dimension} at {self.scheme.bits} bits, {self.nbytes} bytes)"

@@ -1,0 +1,138 @@
+"""How far the estimates by low-bit codes can be off: a part that grows with a query's length, and one that does not."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...codec import row_norms
+from .queries import LowBitQueries
+from .scheme import LowBitScheme
+
+Doubles = NDArray[np.float64]
+
+_BLOCK_ROWS = 1 << 16
+_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
+
+
+class Coded(Protocol):
+    """What the errors depend on, as :class:`~embcodec.LowBitCodes` has it, which stands above and describes it."""
+
+    # ruff: noqa: D102
+
+    @property
+    def bit_planes(self) -> NDArray[np.uint8]: ...
+    @property
+    def scales(self) -> NDArray[Any]: ...
+    @property
+    def scheme(self) -> LowBitScheme: ...
+    @property
+    def unit_error(self) -> float: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def are_unit(self) -> NDArray[np.bool_]: ...
+    def row_scales(self) -> NDArray[np.float32]: ...
+    def row_squares(self) -> Doubles: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Coded: ...
+
+
+def rounding_of(codes: Coded) -> float:
+    """Return the relative error of stored scales and lengths."""
+    return 2.0**-11 if codes.scales.dtype == np.float16 else 2.0**-22
+
+
+def level_squares(codes: Coded) -> Doubles:
+    """Return the squared lengths of what rows' levels stand for: from how often signs agree.
+
+    Those of whitened rows also from their dots with the directions in which queries are stretched.
+    """
+    weights, width = codes.scheme.levels.weights.astype(np.float64), -(-codes.dimension // 8)
+    squares = np.full(len(codes), codes.dimension * float(weights @ weights))
+    planes = codes.bit_planes.reshape(len(codes), codes.scheme.bits, width)
+    for i in range(codes.scheme.bits):
+        for j in range(i):
+            differing = np.unpackbits(planes[:, i] ^ planes[:, j], axis=1).sum(axis=1, dtype=np.int64)
+            squares += 2 * weights[i] * weights[j] * (codes.dimension - 2 * differing)
+    directions, gains = codes.scheme.rotation.turned_directions, codes.scheme.rotation.gains
+    if gains is not None:
+        step = max(1, _BLOCK_BYTES // (4 * codes.dimension))
+        for begin in range(0, len(codes), step):
+            block = slice(begin, begin + step)
+            along = codes.scheme.values_of(codes.bit_planes[block]) @ directions()
+            squares[block] += np.square(along, dtype=np.float64) @ (1 / gains.astype(np.float64) ** 2 - 1)
+    return squares
+
+
+class RowErrors(NamedTuple):
+    """What rows contribute to how far their dots with a query of length 1 can be off; arrays (n,), or the largest.
+
+    Attributes
+    ----------
+    units, others : ndarray of float64
+        The length of what codes leave out of rows of unit length, which meet queries without their share of the center,
+        and of others, which in effect meet whole queries; 0 where a row is of the other kind.
+    shared : ndarray of float64
+        How far a unit row's dot with the center can be off.
+    squares : ndarray of float64
+        The squared lengths of the centred rows.
+    scales : ndarray of float32
+    """
+
+    units: Any
+    others: Any
+    shared: Any
+    squares: Any
+    scales: Any
+
+
+def errors_of(codes: Coded) -> RowErrors:
+    """Return the errors of each row."""
+    rounding = rounding_of(codes)
+    scales, squares, are_unit = codes.row_scales().astype(np.float64), codes.row_squares(), codes.are_unit
+    unbiased = codes.scales.astype(np.float64) * codes.scheme.scale_unit
+    dots = np.divide(squares, unbiased, out=np.zeros_like(squares), where=unbiased > 0)
+    levels = level_squares(codes)
+    # |r - s l|^2, with the parts as far off as rounding may have put them.
+    rests = squares - 2 * scales * dots + scales**2 * levels + 6 * rounding * (squares + scales * dots)
+    errors = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(levels)
+    # Unit rows may miss unit length by the tolerance, as far as float16 inputs do.
+    shared = np.where(are_unit, 1.5 * rounding * squares + codes.unit_error, 0.0)
+    return RowErrors(np.where(are_unit, errors, 0.0), np.where(are_unit, 0.0, errors), shared, squares, scales)
+
+
+def widest(codes: Coded) -> RowErrors:
+    """Return the largest of each of the rows' errors, floats, found in bounded memory."""
+    most = RowErrors(0.0, 0.0, 0.0, 0.0, 0.0)
+    for start in range(0, len(codes), _BLOCK_ROWS):
+        found = errors_of(codes[start : start + _BLOCK_ROWS])
+        most = RowErrors(*(max(one, float(part.max())) for one, part in zip(most, found, strict=True)))
+    return most
+
+
+def certain_bounds(codes: Coded, asked: LowBitQueries, rows: RowErrors) -> Doubles:
+    """Return how far dots of queries brought to length 1 with rows can be off, (m, n)."""
+    return leaning_errors(asked, rows) * (1 + 1e-5) + fixed_errors(codes, asked, rows)
+
+
+def leaning_errors(asked: LowBitQueries, rows: RowErrors) -> Doubles:
+    """Return the part of the error that is smaller for most directions of queries, (m, n)."""
+    errors: Doubles = np.maximum(asked.spreads[:, None] * rows.units, rows.others)
+    return errors
+
+
+def fixed_errors(codes: Coded, asked: LowBitQueries, rows: RowErrors) -> Doubles:
+    """Return the part that is not, with float32 roundings, (m, n)."""
+    shares = np.abs(asked.shares.astype(np.float64))[:, None]
+    errors: Doubles = shares * rows.shared + 1e-6 * np.maximum(1.0, farthest(codes, rows))
+    return errors
+
+
+def farthest(codes: Coded, rows: RowErrors) -> Doubles:
+    """Return lengths that rows, not centred, do not exceed, (n,)."""
+    center = codes.scheme.center
+    lengths: Doubles = np.sqrt(rows.squares) + (0.0 if center is None else float(row_norms(center[None])[0]))
+    return lengths

@@ -1,0 +1,182 @@
+"""Low-bit schemes, codes and quantizers out of a file's arrays: nothing is made of them that does not fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arguments import as_path
+from ...containers import (
+    check_max_bytes,
+    checked_array,
+    checked_texts,
+    flag,
+    read_npz,
+    replacing,
+    whole_number,
+    write_npz,
+)
+from ...errors import StorageError
+from .codes import LowBitCodes
+from .rotations import Rotation
+from .scheme import LowBitScheme
+
+FORMAT = "embcodec quantizer 1"
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+_MOST_DIMENSION = (1 << 31) - 1
+_LONGEST_UNIT_ERROR = 0.1  # a row counts as one of unit length up to far less
+_UNIT = 1.02  # the longest row of unit length, and what rounding adds
+_SCALE = (
+    1.5  # times sqrt(d) |r| is what |r|^2 / <r, l> can be: the largest part alone gives |r| / sqrt(d) times its level
+)
+_WHITENED_SCALE = 20.0  # over sqrt(d), times |r|: of a whitened row, see csrc/lowbit/encode.c
+_HALF = 2.0**-24  # the smallest float16
+_ENTRY = 1.01  # of what is orthogonal, and of signs: 1, and what rounding adds
+_GAIN = 1e4  # of a partial whitening: within a few, and so are their reciprocals
+
+
+class Fitted(NamedTuple):
+    """What a file of a quantizer holds."""
+
+    settings: dict[str, Any]  # what the constructor takes
+    choice: str
+    report: dict[str, float]
+    scheme: LowBitScheme
+
+
+def scheme_of(arrays: Arrays, bits: int, dimension: int, scaled: bool, scale_unit: float) -> LowBitScheme:
+    """Return the scheme whose center and parts of a rotation are among `arrays`.
+
+    Raises
+    ------
+    ValueError
+        Where a number is out of range, or an array has another dtype or shape, or values that cannot be.
+    """
+    if bits not in (1, 2, 4):
+        raise ValueError(f"codes of {bits!r} bits")
+    if not 1 <= dimension <= _MOST_DIMENSION:
+        raise ValueError(f"a dimension of {dimension}")
+    if not _SMALLEST <= scale_unit <= _LARGEST:
+        raise ValueError(f"a scale of {scale_unit}, which is no normal float32 above 0")
+    Rotation.refuse_former(arrays)
+    parts = {name: _part(arrays, name, shape) for name, shape in Rotation.shapes(dimension).items()}
+    rotation = Rotation(**parts)
+    rotation.check()
+    if rotation.directions is not None and rotation.directions.shape[1] > dimension:
+        raise ValueError(f"{rotation.directions.shape[1]} directions in {dimension} dimensions")
+    if rotation.gains is not None and rotation.gains.min(initial=1) < 1 / _GAIN:
+        raise ValueError(f"a gain of {rotation.gains.min()}")
+    center = checked_array(arrays, "center", np.float32, (dimension,)) if "center" in arrays else None
+    return LowBitScheme(bits, dimension, rotation, center, scaled, scale_unit)
+
+
+def _part(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> NDArray[Any] | None:
+    if name not in arrays:
+        return None
+    most = _GAIN if name == "gains" else _ENTRY
+    return checked_array(arrays, name, np.float32, shape, least=-most, most=most)
+
+
+def codes_of(arrays: Arrays, words: Mapping[str, str]) -> LowBitCodes:
+    """Return the codes that arrays and words stand for; see :func:`~embcodec.files.pack.pack`.
+
+    Raises
+    ------
+    KeyError, ValueError
+        Where something is missing, or does not fit.
+    """
+    bits, dimension = whole_number(words, "bits", 4), whole_number(words, "dimension")
+    scaled, is_unit = flag(words, "scaled"), flag(words, "is_unit")
+    scheme = scheme_of(arrays, bits, dimension, scaled, float.fromhex(words["scale_unit"]))
+    if scheme.identity != words["low_bit"]:
+        raise ValueError(f"the rotation and center are not those of {words['low_bit'][:40]!r}")
+    unit_error = float.fromhex(words["unit_error"])
+    if not 0 <= unit_error <= _LONGEST_UNIT_ERROR:
+        raise ValueError(f"a unit error of {unit_error}, which is not 0 .. {_LONGEST_UNIT_ERROR}")
+    small = np.float16 if bits == 1 else np.float32
+    planes = arrays["bit_planes"]
+    if planes.dtype != np.uint8 or planes.ndim != 2 or planes.shape[1] != bits * -(-dimension // 8):
+        raise ValueError(f"bit planes of {planes.dtype} {planes.shape} for {bits} bits of {dimension} dimensions")
+    longest = _LARGEST / scheme.scale_unit
+    scales = checked_array(arrays, "scales", small, (len(planes),), least=0, most=longest)
+    most = longest / dimension**0.5
+    lengths = checked_array(arrays, "lengths", small, (len(planes),), least=-most, most=most)
+    apart = 0.0 if scheme.center is None else float(np.linalg.norm(scheme.center.astype(np.float64)))
+    unit_most = _UNIT * (1 + apart) / scheme.scale_unit / dimension**0.5
+    if (lengths > unit_most).any():  # a negative length is that of a row that had not unit length
+        row = int((lengths > unit_most).argmax())
+        raise ValueError(f"lengths that are out of range: {lengths[row]} at [{row}], of a row of unit length")
+    apart_from_length = scales > max(_SCALE * dimension, _WHITENED_SCALE) * (np.abs(lengths.astype(np.float64)) + _HALF)
+    if apart_from_length.any():
+        raise ValueError(f"the scale and the length of row {int(apart_from_length.argmax())} do not go together")
+    codes = LowBitCodes(np.ascontiguousarray(planes), scales, lengths, scheme, unit_error)
+    if codes.is_unit is not is_unit:
+        raise ValueError(f"is_unit {words['is_unit']}, which the signs of the lengths contradict")
+    return codes
+
+
+def write_quantizer(path: str | os.PathLike[str], fitted: Fitted) -> None:
+    """Write a fitted quantizer to an ``.npz`` file, atomically."""
+    scheme, settings = fitted.scheme, fitted.settings
+    arrays: dict[str, NDArray[Any]] = {
+        "format": np.array([FORMAT, scheme.identity]),
+        "settings": np.array([scheme.bits, settings["seed"], scheme.dimension, scheme.scaled], np.int64),
+        "names": np.array([settings["rotation"], settings["center"], fitted.choice, *fitted.report]),
+        "report": np.array(list(fitted.report.values()), np.float64),
+        "scale_unit": np.array(scheme.scale_unit, np.float64),
+    }
+    for name, part in (("center", scheme.center), *scheme.rotation._asdict().items()):
+        if part is not None:
+            arrays[name] = part
+    with replacing(as_path(path)) as file:
+        write_npz(file, arrays)
+
+
+def read_quantizer(path: str | os.PathLike[str], max_bytes: int | None = None) -> Fitted:
+    """Read what :func:`write_quantizer` wrote, or former versions, which said no format.
+
+    Raises
+    ------
+    StorageError
+        Where the file is damaged or holds something else.
+    """
+    check_max_bytes(max_bytes)
+    path = as_path(path)
+    try:
+        with open(path, "rb") as file:
+            arrays, _ = read_npz(file, max_bytes=max_bytes)
+        return _fitted(arrays)
+    except KeyError as error:
+        raise StorageError(f"{path} holds no low-bit quantizer: it lacks {error.args[0]}") from None
+    except (StorageError, ValueError, TypeError) as error:
+        raise StorageError(f"{path} holds no low-bit quantizer: {error}") from None
+
+
+def _fitted(arrays: Arrays) -> Fitted:
+    settings = checked_array(arrays, "settings", np.int64, (4,))
+    bits, seed, dimension, scaled = settings.tolist()
+    if scaled not in (0, 1):
+        raise ValueError(f"scaled {scaled} is neither 0 nor 1")
+    rotation, center, choice, *measured = checked_texts(arrays, "names", 3)
+    report = checked_array(arrays, "report", np.float64, (len(measured),))
+    unit = checked_array(arrays, "scale_unit", np.float64, ())
+    scheme = scheme_of(arrays, bits, dimension, bool(scaled), float(unit))
+    if "format" in arrays:
+        written, identity, *_ = checked_texts(arrays, "format", 2)
+        if written != FORMAT:
+            raise ValueError(f"it is of another format than {FORMAT!r}")
+        if identity != scheme.identity:
+            raise ValueError(f"what it holds is not {identity[:40]!r}")
+    return Fitted(
+        {"bits": bits, "rotation": rotation, "center": center, "seed": seed},
+        choice,
+        dict(zip(measured, report.tolist(), strict=True)),
+        scheme,
+    )

@@ -1,0 +1,125 @@
+"""How much of an exact search codes keep on rows they were not fitted to, and which of several choices is the best."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...codec import row_norms
+from .levels import Floats
+
+DEPTHS = (10, 20, 40, 80)
+"""Overlaps are measured with so many neighbours: the mean of all has a third of the noise of the first alone."""
+
+_ROWS, _QUERIES = 4_000, 1_000
+_SHARED, _MIXED = 0.5, 0.7  # what queries lack of the mean, and have of another row
+_DOUBT = 0.001  # the chance that any of the choices is taken for better while all are equal
+
+
+class Trial:
+    """A search with known answers.
+
+    Some of the rows ask, in four kinds, for queries are seldom texts like the rows: as they are; without half of the
+    rows' mean, since queries share less with rows than rows do with each other; and both mixed with another row, as a
+    query that lies between topics.
+
+    Parameters
+    ----------
+    x : ndarray, float32, (n, dimension)
+        At least 21 rows.
+    queries : ndarray, float32, (m, dimension), or None
+        Real queries, which then are the only kind.
+    seed : int
+    """
+
+    def __init__(self, x: Floats, queries: Floats | None, seed: int) -> None:
+        order = np.random.default_rng(seed)
+        self.rows = some_rows(x, _ROWS, seed)
+        self._own = np.empty(0, np.int64)  # the places that queries leave out, being those rows
+        if queries is not None:
+            self.queries, self._kinds = some_rows(queries, _QUERIES, seed), 1
+        else:
+            own = order.permutation(len(self.rows))[:_QUERIES]
+            asking, mean = self.rows[own], self.rows.mean(axis=0)
+            lengths = row_norms(asking)[:, None]
+            kinds = [asking, asking - np.float32(_SHARED) * mean]
+            for kind in kinds[:2]:
+                kinds.append(kind + np.float32(_MIXED) * (asking[order.permutation(len(asking))] - mean))
+            kinds[1:] = [_with_lengths(kind, lengths) for kind in kinds[1:]]
+            self.queries, self._kinds = np.concatenate(kinds), len(kinds)
+            self._own = np.tile(own, len(kinds))
+        self._depths = [depth for depth in DEPTHS if depth == DEPTHS[0] or 4 * depth <= len(self.rows)]
+        exact = self._best(self.queries @ self.rows.T)
+        self._ranks = np.full((len(self.queries), len(self.rows)), 255, np.uint8)
+        np.put_along_axis(self._ranks, exact, np.arange(exact.shape[1], dtype=np.uint8)[None], axis=1)
+
+    def overlaps(self, estimates: Floats) -> NDArray[np.float64]:
+        """Return what share of each query's nearest rows the best estimates (m, n) find, (depths, m)."""
+        ranks = np.take_along_axis(self._ranks, self._best(estimates), axis=1)
+        return np.array([(ranks[:, :depth] < depth).mean(axis=1) for depth in self._depths])
+
+    def best_of(self, overlaps: dict[str, NDArray[np.float64]], preferred: str, *, doubtful: bool) -> str:
+        """Return the choice of the best overlaps: the first, unless others are better beyond doubt.
+
+        That is in every kind of queries, and in their mean, by more than chance makes of any of so many choices;
+        centring, above all, gains for queries that are like rows what it loses for those that are less so. Of several
+        the one whose least gain among the kinds is the greatest. The place of the first is taken by `preferred` where
+        that is better beyond doubt or, unless it is `doubtful`, not worse on average.
+        """
+        default = next(iter(overlaps))
+        if preferred in overlaps and preferred != default:
+            mean = self._gains(overlaps, preferred, default).mean()
+            if preferred in self._better(overlaps, default) or (mean >= 0 and not doubtful):
+                default = preferred
+        best = self._better(overlaps, default)
+        return max(best, key=best.__getitem__) if best else default
+
+    def _better(self, overlaps: dict[str, NDArray[np.float64]], default: str) -> dict[str, float]:
+        """Return the choices that are better than one beyond doubt, and the least that each gains in a kind."""
+        least, better = NormalDist().inv_cdf(1 - _DOUBT / max(len(overlaps) - 1, 1)), {}
+        for choice in overlaps:
+            gains = self._gains(overlaps, choice, default)
+            parts = np.concatenate([gains.mean(axis=0)[None], gains])  # of all kinds together, and of each
+            noise = parts.std(axis=1, ddof=1) / np.sqrt(gains.shape[1]) if gains.shape[1] > 1 else np.inf
+            if choice != default and (parts.mean(axis=1) > least * noise).all():
+                better[choice] = float(gains.mean(axis=1).min())
+        return better
+
+    def _gains(self, overlaps: dict[str, NDArray[np.float64]], choice: str, default: str) -> NDArray[np.float64]:
+        """Return how much more of its nearest each query finds, in the mean of the depths, (kinds, rows)."""
+        gains: NDArray[np.float64] = (overlaps[choice] - overlaps[default]).mean(axis=0)
+        return gains.reshape(self._kinds, -1)
+
+    def _best(self, scores: Floats) -> NDArray[np.int64]:
+        """Return the places of each query's greatest scores, greatest first, without its own; `scores` is changed."""
+        scores[np.arange(len(self._own)), self._own] = -np.inf
+        places = _greatest(scores, self._depths[-1])
+        order = np.argsort(-np.take_along_axis(scores, places, axis=1), axis=1, kind="stable")
+        return np.take_along_axis(places, order, axis=1)
+
+
+def _greatest(scores: Floats, count: int) -> NDArray[np.int64]:
+    """Return the places of each line's greatest scores, in no order of theirs.
+
+    Finding the least of them and then who reaches it takes half the time of sorting out places.
+    """
+    first = scores.shape[1] - count
+    least = np.partition(scores, first, axis=1)[:, first, None]
+    reached = np.flatnonzero(scores >= least)
+    if len(reached) != count * len(scores):  # several are the least
+        reached = np.argpartition(scores, first, axis=1)[:, first:]
+    places: NDArray[np.int64] = reached.reshape(len(scores), count) % scores.shape[1]
+    return places
+
+
+def some_rows(x: Floats, most: int, seed: int) -> Floats:
+    """Return at most so many of the rows, drawn at random, in their order."""
+    if len(x) <= most:
+        return x
+    return x[np.sort(np.random.default_rng(seed).choice(len(x), most, replace=False))]
+
+
+def _with_lengths(x: Floats, lengths: NDArray[np.float64]) -> Floats:
+    return x * (lengths / np.maximum(row_norms(x), np.finfo(np.float32).tiny)[:, None]).astype(np.float32)

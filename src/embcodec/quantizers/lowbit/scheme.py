@@ -1,0 +1,131 @@
+"""The fitted scheme of low-bit codes: everything that codes need to be made and read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._native import bits as native_bits
+from ..._native import lowbit as native
+from ..._native import sums as native_sums
+from ...errors import NotFiniteError
+from ..quantize import as_float_rows
+from .levels import Floats, Levels, levels_of
+from .rotations import Rotation
+
+_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
+
+
+def signs_of(planes: NDArray[np.uint8]) -> Floats:
+    """Return the bits of planes as -1 and +1, float32 (n, 8 * bytes of a row)."""
+    flags = native_bits.bit_flags("msb", offset=False)
+    return native_bits.unpack_bits(planes, 8 * planes.shape[1], flags, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class LowBitScheme:
+    """What a quantizer has fitted: everything that codes need to be read.
+
+    Attributes
+    ----------
+    bits, dimension : int
+    rotation : Rotation
+    center : ndarray, (dimension,), or None
+    scaled : bool
+        Whether each row has a scale of its own; without, all have `scale_unit`.
+    scale_unit : float
+        The sample's typical scale; stored scales are multiples of it, so that they fit float16.
+    """
+
+    bits: int
+    dimension: int
+    rotation: Rotation
+    center: Floats | None = None
+    scaled: bool = True
+    scale_unit: float = 1.0
+
+    @property
+    def levels(self) -> Levels:
+        """The levels of a dimension."""
+        return levels_of(self.bits)
+
+    @cached_property
+    def identity(self) -> str:
+        """A name of the scheme with a digest of all that it has learned."""
+        digest = hashlib.sha256(repr((self.bits, self.dimension, self.scaled, float(self.scale_unit))).encode())
+        for name, part in (*self.rotation._asdict().items(), ("center", self.center)):
+            if part is not None:
+                digest.update(name.encode() + part.astype("<f4").tobytes())
+        return f"lowbit{self.bits}:{digest.hexdigest()[:16]}"
+
+    @cached_property
+    def _coder(self) -> native.Coder:
+        levels, parts = self.levels, self.rotation.parts_for_coding(self.dimension)
+        parts |= {"levels": levels.levels, "thresholds": levels.thresholds, "patterns": levels.patterns}
+        return native.Coder(self.dimension, self.bits, self.center, **parts)
+
+    @cached_property
+    def _query_coder(self) -> native.Coder:
+        parts = self.rotation.of_queries.parts_for_coding(self.dimension)
+        return native.Coder(self.dimension, self.bits, None, **parts)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
+
+    def encode_raw(self, x: NDArray[Any]) -> tuple[NDArray[np.uint8], Floats, Floats, NDArray[np.float64]]:
+        """Return the bit planes, unbiased scales and lengths of centred rows, and the squared lengths of the rows.
+
+        Rows of another type than float32 are converted a block at a time; all are read once.
+        """
+        planes = np.empty((len(x), self.bits * -(-self.dimension // 8)), np.uint8)
+        scales, lengths, squares = np.empty(len(x), np.float32), np.empty(len(x), np.float32), np.empty(len(x))
+        step = max(1, _BLOCK_BYTES // (4 * self.dimension))
+        for begin in range(0, len(x), step):
+            block = slice(begin, begin + step)
+            try:
+                self._coder.encode(
+                    as_float_rows(x[block]), planes[block], scales[block], lengths[block], squares[block]
+                )
+            except NotFiniteError as error:
+                raise NotFiniteError(begin + error.row, error.column, error.value) from None
+        return planes, scales, lengths, squares
+
+    def values_of(self, planes: NDArray[np.uint8]) -> Floats:
+        """Return the levels that bit planes stand for, float32 (n, dimension)."""
+        values = np.zeros((len(planes), self.dimension), np.float32)
+        flags = native_bits.bit_flags("msb", offset=False)
+        width = -(-self.dimension // 8)
+        for plane, weight in enumerate(self.levels.weights):
+            packed = np.ascontiguousarray(planes[:, plane * width : (plane + 1) * width])
+            values += weight * native_bits.unpack_bits(packed, self.dimension, flags, np.float32)
+        return values
+
+    def rows_of(self, planes: NDArray[np.uint8], scales: Floats) -> Floats:
+        """Return the rows that bit planes with their scales stand for, float32 (n, dimension)."""
+        values = self.rotation.undo(self.values_of(planes) * scales[:, None])
+        return values if self.center is None else values + self.center
+
+    def turn_queries(self, x: Floats) -> Floats:
+        """Return queries (m, dimension) as they meet turned rows: each the same, whatever others there are."""
+        return self._query_coder.turn(np.ascontiguousarray(x))
+
+    def center_along(self, planes: NDArray[np.uint8]) -> Floats:
+        """Return the dots of the center with what bit planes stand for, before the rows' scales, float32 (n,)."""
+        assert self.center is not None
+        width = -(-self.dimension // 8)
+        turned = np.zeros(8 * width, np.float32)
+        turned[: self.dimension] = self.turn_queries(self.center[None])[0]
+        dots = np.zeros(len(planes), np.float32)
+        step = max(1, _BLOCK_BYTES // turned.nbytes)
+        for begin in range(0, len(planes), step):
+            for plane, weight in enumerate(self.levels.weights):
+                packed = planes[begin : begin + step, plane * width : (plane + 1) * width]
+                dots[begin : begin + step] += native_sums.dots_f32(
+                    turned * weight, signs_of(np.ascontiguousarray(packed))
+                )
+        return dots

@@ -1,0 +1,30 @@
+"""Exact search: all rows are scanned, the k best or those beyond a threshold stay."""
+
+from .bounds import BoundedResult, Bounds, rescored_by_bounds
+from .metric import compile_metric
+from .plan import plan
+from .range import RangeResult, range_search
+from .rescore import rescore
+from .search import SearchResult, as_count, as_embeddings, as_mask, as_queries, best_of, rescored, restrict, search
+from .ways import way_to
+
+__all__ = [
+    "BoundedResult",
+    "Bounds",
+    "RangeResult",
+    "SearchResult",
+    "as_count",
+    "as_embeddings",
+    "as_mask",
+    "as_queries",
+    "best_of",
+    "compile_metric",
+    "plan",
+    "range_search",
+    "rescore",
+    "rescored",
+    "rescored_by_bounds",
+    "restrict",
+    "search",
+    "way_to",
+]

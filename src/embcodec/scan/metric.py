@@ -1,0 +1,160 @@
+"""What Numba compiles: a user's metric for the blocked scan. Imported on first use; numba itself later still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..arguments import shown
+from ..dtypes import OutputDtype, as_output_dtype
+
+
+@dataclass(frozen=True)
+class CompiledMetric:
+    """A user's metric in the form of the kernels: a block of rows and some queries a call.
+
+    Attributes
+    ----------
+    address : int
+        Of a C function ``void (queries *, int64 n_queries, rows *, int64 n_rows, int64 width, float *scores, int64
+        scores_stride)``: rows and queries lie without gaps, ``scores[q * scores_stride + r]`` is to be written.
+    lower_is_better : bool
+        Whether it is a distance.
+    function : object
+        What owns the code.
+    output_dtype : str or None
+        What it compares; None where that is not known.
+    """
+
+    address: int
+    lower_is_better: bool
+    function: Any = None
+    output_dtype: OutputDtype | None = None
+
+
+def compile_metric(
+    function: Callable[[Any, Any], float] | None = None,
+    *,
+    output_dtype: str = "float",
+    lower_is_better: bool | None = None,
+) -> Any:
+    """Compile ``function(query, row) -> number`` for ``search(..., metric=...)``; also a decorator.
+
+    Parameters
+    ----------
+    function : callable
+        Takes two 1-D arrays of stored elements (float32, int8, or bytes of packed bits) and returns their score. It
+        must be what Numba can compile in nopython mode.
+    output_dtype : str
+        The dtype of the rows that it will see; search refuses others.
+    lower_is_better : bool
+        True for a distance, False for a similarity. To be given: a score does not say which rows are the best.
+
+    Returns
+    -------
+    CompiledMetric
+
+    Raises
+    ------
+    TypeError
+        Where `lower_is_better` is not given, or `function` is no function, or none that Numba can compile.
+    ValueError
+        For an unknown dtype.
+
+    Notes
+    -----
+    An exception that `function` raises is printed, and the row it came from refused as one whose score is NaN is.
+
+    Examples
+    --------
+    >>> import numpy as np, embcodec
+    >>> @compile_metric(lower_is_better=True)
+    ... def manhattan(query, row):
+    ...     total = np.float32(0)
+    ...     for i in range(len(query)):
+    ...         total += abs(query[i] - row[i])
+    ...     return total
+    >>> rows = np.array([[0.0, 0.0], [1.0, 1.0], [5.0, 0.0]], np.float32)
+    >>> embcodec.search(np.array([1.0, 2.0], np.float32), rows, 2, metric=manhattan).indices.tolist()
+    [1, 0]
+    """
+    dtype = as_output_dtype(output_dtype)
+    if not isinstance(lower_is_better, bool):
+        given = "" if lower_is_better is None else f", not {shown(lower_is_better)}"
+        raise TypeError(
+            "say which scores are the best: lower_is_better=True for a distance, lower_is_better=False for a "
+            f"similarity{given}"
+        )
+    if function is None:
+        return lambda f: compile_metric(f, output_dtype=output_dtype, lower_is_better=lower_is_better)
+    function = getattr(function, "py_func", function)  # what numba.njit made is compiled anew, without the GIL
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"function is a Python function of a query and a row, not {shown(function)}")
+    numba: Any = import_module("numba")
+    types = numba.types
+    carray = numba.carray
+
+    element = numba.from_dtype(dtype.numpy_dtype)
+    pair = numba.njit(nogil=True)(function)
+    pointer = types.CPointer(element)
+    signature = types.void(
+        pointer, types.int64, pointer, types.int64, types.int64, types.CPointer(types.float32), types.int64
+    )
+
+    def tile(queries, n_queries, rows, n_rows, width, scores, stride):  # type: ignore[no-untyped-def]
+        all_queries = carray(queries, (n_queries, width))
+        all_rows = carray(rows, (n_rows, width))
+        out = carray(scores, (n_queries, stride))
+        out[:, :n_rows] = np.nan  # an exception leaves the call: what is not computed then is no score
+        for q in range(n_queries):
+            for r in range(n_rows):
+                out[q, r] = pair(all_queries[q], all_rows[r])
+
+    try:
+        compiled = numba.cfunc(signature)(tile)
+    except numba.core.errors.NumbaError as error:
+        raise TypeError(
+            f"Numba cannot compile {shown(function.__name__)} for a query and a row, two 1-D arrays of "
+            f"{dtype.numpy_dtype}: {_reason(str(error))}"
+        ) from error
+    return CompiledMetric(int(compiled.address), lower_is_better, compiled, dtype)
+
+
+def _reason(text: str) -> str:
+    """Return the line of Numba's report that says what it lacks."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Failed in nopython", "File ", "During: "))]
+    return [*told, *lines, "it does not say why"][0][:200]
+
+
+def as_metric(metric: Any) -> CompiledMetric:
+    """Return what `search` was given as a metric in compiled form.
+
+    A ``numba.cfunc`` of the kernels' own signature is taken where it has an attribute ``lower_is_better``; what it
+    reads of a row is its own affair.
+
+    Raises
+    ------
+    TypeError
+        For anything else: a plain function is compiled with :func:`compile_metric` first.
+    """
+    if isinstance(metric, CompiledMetric):
+        return metric
+    address = getattr(metric, "address", None)
+    if not isinstance(address, int):
+        raise TypeError(
+            "a user's metric is compile_metric(function, lower_is_better=...) or a numba.cfunc of the kernels' "
+            f"signature, not {type(metric).__name__}"
+        )
+    lower_is_better = getattr(metric, "lower_is_better", None)
+    if not isinstance(lower_is_better, bool):
+        raise TypeError(
+            "a numba.cfunc does not say which scores are the best: set its attribute lower_is_better to True for a "
+            "distance, to False for a similarity"
+        )
+    return CompiledMetric(address, lower_is_better, metric)

@@ -1,0 +1,223 @@
+"""How queries meet a corpus: which kernel, in what form, and how its raw scores become costs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._native import hamming
+from .._native import scan as native
+from .._native.bits import bit_flags
+from ..arguments import meant, one_of, shown
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from ..errors import CodeMismatchError
+from ..quantizers.lowbit import LowBitCodes, LowBitQueries, prepare_queries
+from ..scale import PER_VECTOR, RANGES
+from .ways import way_to, way_to_dimension
+
+Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
+Precision = Literal["int8", "float32"]
+METRICS = ("cosine", "dot", "l2", "hamming", "jaccard")
+_BIT_METRICS = ("hamming", "jaccard")
+
+Floats = NDArray[np.float32]
+_COSTS = {
+    "cosine": native.COST_COSINE,
+    "dot": native.COST_DOT,
+    "l2": native.COST_L2,
+    "hamming": native.COST_RAW,
+    "jaccard": native.COST_JACCARD,
+}
+
+
+def default_metric(queries: Embeddings, corpus: Embeddings) -> str:
+    """Return ``"hamming"`` for bits against bits, else ``"cosine"``."""
+    return "hamming" if queries.output_dtype.is_packed and corpus.output_dtype.is_packed else "cosine"
+
+
+def lower_is_better(metric: Any) -> bool:
+    """Whether a metric is a distance."""
+    if isinstance(metric, str):
+        return metric in ("l2", "hamming", "jaccard")
+    return bool(getattr(metric, "lower_is_better", False))
+
+
+def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, precision: str) -> native.Scan:
+    """Return the scan that compares `queries` with `corpus`.
+
+    Raises
+    ------
+    CodeMismatchError
+        Where they cannot meet; the message says what would help.
+    ValueError
+        For an unknown metric or precision, or queries that are not finite.
+    """
+    one_of(precision, ("int8", "float32"), "query_precision")
+    if isinstance(corpus, LowBitCodes):
+        metric = metric or "cosine"
+        check_low_bit(queries, corpus, metric)
+        return low_bit_scan(prepare_queries(corpus.scheme, queries.values), corpus, metric, precision)
+    metric = default_metric(queries, corpus) if metric is None else metric
+    if isinstance(metric, str) and metric not in METRICS:
+        known = ", ".join(map(repr, METRICS))
+        words = f"{known}, or a compiled function{meant(metric, METRICS)}"
+        raise ValueError(f"unknown metric {metric!r}; known are {words}")
+    if not isinstance(metric, str):
+        from . import metric as jit
+
+        metric = jit.as_metric(metric)
+    _check_pair(queries, corpus, metric)
+    if not isinstance(metric, str):
+        return _user_plan(queries, corpus, metric)
+    if corpus.output_dtype.is_packed:
+        scan = _bits_plan(queries, corpus, metric, precision)
+    elif corpus.output_dtype is OutputDtype.FLOAT:
+        scan = _floats_plan(queries, corpus, metric)
+    else:
+        scan = _integers_plan(queries, corpus, metric, precision)
+    scan.args.user_sign = 1.0 if lower_is_better(metric) else -1.0
+    return scan
+
+
+def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
+    ours, theirs = queries.output_dtype, corpus.output_dtype
+    if queries.dimension != corpus.dimension:
+        raise CodeMismatchError(
+            f"queries have {queries.dimension} dimensions, the corpus {corpus.dimension}",
+            way_to_dimension("queries", queries, "corpus", corpus.dimension),
+        )
+    if not 1 <= corpus.dimension <= native.MAX_DIMENSION:
+        raise ValueError(f"search takes 1 to {native.MAX_DIMENSION} dimensions, not {corpus.dimension}")
+    way = way_to("queries", corpus, "corpus")
+    if ours is OutputDtype.FLOAT and theirs is not OutputDtype.FLOAT:
+        if not isinstance(metric, str):
+            raise CodeMismatchError("a user's metric compares alike rows", way)
+    elif ours is not theirs:
+        if theirs is not OutputDtype.FLOAT:
+            way = f"queries.to_float(), for floats meet any codes, or {way}"
+        raise CodeMismatchError(f"{ours} queries do not meet {theirs} rows", way)
+    elif queries.meaning != corpus.meaning:
+        names = ("dtype", "dimension", "scale", "signed_bytes", "bit_order")
+        pairs = zip(names, queries.meaning, corpus.meaning, strict=True)
+        differing = ", ".join(f"{name} {a!s} and {b!s}" for name, a, b in pairs if a != b)
+        reason = f"{ours} queries and rows have different meanings ({differing})"
+        raise CodeMismatchError(reason, f"{way}, or, to ask with floats, queries.to_float()")
+    if isinstance(metric, str) and metric in _BIT_METRICS and not (ours.is_packed and theirs.is_packed):
+        way = way if theirs.is_packed else 'metric="cosine", "dot" or "l2"'
+        raise CodeMismatchError(f"{metric} compares bits with bits, not {ours} with {theirs}", way)
+
+
+def _floats_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
+    scan = native.Scan(native.DOT_F32, queries.values, corpus.values)
+    scan.meet(_COSTS[metric], corpus.dimension)
+    scan.args.lengths = native.LENGTH_NONE if metric == "dot" else native.LENGTH_F32
+    return scan
+
+
+def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
+    """Codes against codes like them; those of ranges, whose dimensions weigh differently, as the floats they are."""
+    scale, dtype = corpus.scale, corpus.output_dtype
+    assert scale is not None
+    floats, own = None, None
+    if queries.output_dtype is OutputDtype.FLOAT:
+        floats = queries.values
+    elif scale.kind == RANGES:
+        floats, precision = queries.to_float(), "float32"
+    if floats is None:
+        scan, own = native.Scan(native.DOT_I8, queries.values, corpus.values), queries.scale
+    elif precision == "float32":
+        scan = native.Scan(native.DOT_F32, floats, corpus.values, native.DECODE_I8)
+    else:
+        scan = native.Scan(native.DOT_I8, floats, corpus.values)
+    scan.args.flip = 0x80 if dtype is OutputDtype.UINT8 else 0
+    if scale.kind == RANGES:
+        scan.set_ranges(*scale.step_and_middle(corpus.dimension))
+    else:
+        scan.args.lengths = native.LENGTH_I8
+        scan.args.step, scan.args.centre = scale.step_and_centre(dtype)
+    if scale.kind == PER_VECTOR:
+        scan.row_scales = scale.values
+    scan.meet(_COSTS[metric], corpus.dimension, scales=None if own is None else own.values)
+    if floats is None:
+        scan.args.sum_weight = scan.args.centre
+    if metric == "dot":
+        scan.args.lengths = native.LENGTH_NONE
+    return scan
+
+
+def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
+    ours, rows = queries.values, corpus.values.view(np.uint8)
+    if queries.output_dtype is OutputDtype.FLOAT:
+        scan = native.Scan(native.DOT_U1, ours, rows)
+        if precision == "float32":
+            scan = native.Scan(native.DOT_F32, ours, rows, native.DECODE_U1)
+    elif metric == "jaccard":
+        scan = native.Scan(native.HAMMING_U1, queries.packed_bytes(), corpus.packed_bytes())
+    else:
+        scan = native.Scan(native.HAMMING_U1, ours.view(np.uint8), rows)
+    if metric == "hamming":
+        scan.args.metric = native.COST_RAW
+        return scan
+    offset = corpus.output_dtype is OutputDtype.BINARY and corpus.signed_bytes == "offset"
+    scan.meet(_COSTS[metric], corpus.dimension, flags=bit_flags(corpus.bit_order, offset=offset))
+    if metric != "jaccard":  # all rows are as long: the terms hold what makes a dot a cosine or a distance
+        scan.args.metric = native.COST_DOT
+    return scan
+
+
+def check_low_bit(queries: Embeddings, corpus: LowBitCodes, metric: Any) -> None:
+    """Refuse queries and metrics that low-bit codes do not meet."""
+    if queries.output_dtype is not OutputDtype.FLOAT:
+        raise CodeMismatchError(f"{queries.output_dtype} queries do not meet low-bit codes", "queries.to_float()")
+    if queries.dimension != corpus.dimension:
+        raise CodeMismatchError(
+            f"queries have {queries.dimension} dimensions, the corpus {corpus.dimension}, whose rotation cannot be cut"
+        )
+    if not isinstance(metric, str) or metric not in ("cosine", "dot", "l2"):
+        raise CodeMismatchError(f"low-bit codes compare by 'cosine', 'dot' or 'l2', not {shown(metric)}")
+    if metric != "dot" and not corpus.is_unit:
+        row = int(corpus.are_unit.argmin())
+        raise CodeMismatchError(
+            f"{metric} wants low-bit codes of rows of unit length, which row {row} had not: normalize the rows, "
+            "or use 'dot'"
+        )
+
+
+def low_bit_scan(asked: LowBitQueries, corpus: LowBitCodes, metric: str, precision: str) -> native.Scan:
+    """Bits of every plane against floats, scored as cosines are; a query's length is put into its scores at the end."""
+    scales: Any = 1.0
+    if precision == "float32":
+        scan = native.Scan(native.DOT_F32, asked.values, corpus.bit_planes, native.DECODE_U1)
+    else:
+        tables, scales = hamming.bit_tables(asked.values)
+        scan = native.Scan(native.DOT_U1, tables, corpus.bit_planes)
+    scan.terms = np.zeros((3, len(asked.values)), np.float32)
+    scan.terms[0], scan.terms[2] = scales, 0.0 - asked.along
+    scan.row_scales, scan.row_biases = corpus.for_scans
+    scan.weights = None if scan.row_biases is None else asked.shares
+    scan.args.bounded = metric != "dot"  # unit rows and queries
+    if metric != "cosine":
+        factors, constants = asked.lengths, np.zeros(len(asked.lengths))
+        if metric == "l2":
+            factors, constants, scan.least = -2.0 * asked.lengths, asked.lengths**2 + 1, 0.0
+        if max(np.abs(factors).max(initial=0), constants.max(initial=0)) > np.finfo(np.float32).max:
+            raise ValueError("queries are too large for float32")
+        scan.factors, scan.constants = factors.astype(np.float32), constants.astype(np.float32)
+    return scan
+
+
+def _user_plan(queries: Embeddings, corpus: Embeddings, metric: Any) -> native.Scan:
+    if metric.output_dtype not in (None, queries.output_dtype):
+        raise CodeMismatchError(
+            f"this metric was compiled for {metric.output_dtype} rows, not {queries.output_dtype}",
+            f"compile_metric(..., output_dtype={str(queries.output_dtype)!r})",
+        )
+    if queries.output_dtype is OutputDtype.FLOAT:
+        native.Scan(native.DOT_F32, queries.values, corpus.values).meet(native.COST_DOT, corpus.dimension)  # finite?
+    scan = native.Scan(native.USER_TILE, queries.values, corpus.values)
+    scan.set_tile(metric)
+    scan.args.user_sign = 1.0 if metric.lower_is_better else -1.0
+    return scan

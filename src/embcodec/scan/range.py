@@ -1,0 +1,103 @@
+"""Range search: all rows better than a threshold."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._native import search as native
+from .._native.scan import Scan
+from ..arguments import as_real
+from ..embeddings import Embeddings
+from ..quantizers.lowbit import LowBitCodes
+from .plan import lower_is_better, plan
+from .search import as_queries, as_rows, final_scores, refuse_overflow, restrict, short_repr
+
+
+class RangeResult(NamedTuple):
+    """All rows better than a threshold: those of query q lie at ``limits[q] : limits[q + 1]``, best first.
+
+    Attributes
+    ----------
+    limits : ndarray of int64, (n_queries + 1,)
+    scores : ndarray, (limits[-1],)
+    indices : ndarray of int64, (limits[-1],)
+    """
+
+    limits: NDArray[np.int64]
+    scores: NDArray[Any]
+    indices: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+
+def range_search(
+    queries: Embeddings | ArrayLike,
+    corpus: Embeddings | LowBitCodes | ArrayLike,
+    threshold: float,
+    *,
+    metric: Any = None,
+    mask: ArrayLike | None = None,
+    query_precision: str = "int8",
+    threads: int | None = None,
+) -> RangeResult:
+    """Return all rows whose score is better than `threshold`: above it for similarities, below it for distances.
+
+    Parameters are those of :func:`search`; the threshold is rounded to float32, as scores are, and a row at it exactly
+    is left out, as Faiss does.
+
+    Returns
+    -------
+    RangeResult
+        ``limits``, ``scores``, ``indices`` laid out as Faiss does; within a query best first, ties by the lower row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import Embeddings, range_search
+    >>> bits = Embeddings(np.array([[0b1111], [0b0111], [0b0001]], np.uint8), "ubinary")
+    >>> limits, scores, indices = range_search(bits[:1], bits, 3)
+    >>> limits.tolist(), scores.tolist(), indices.tolist()
+    ([0, 2], [0, 1], [0, 1])
+    """
+    with np.errstate(over="ignore"):
+        threshold = float(np.float32(as_real(threshold, "threshold")))
+    if np.isnan(threshold):
+        raise ValueError("threshold is NaN")
+    rows = as_rows(corpus)
+    asked, _ = as_queries(queries)
+    scan = plan(asked, rows, metric, query_precision)
+    restrict(scan, mask)
+    if scan.factors is None:
+        thresholds = np.full(len(asked), threshold, np.float32)
+    else:
+        thresholds = _raw_thresholds(scan, threshold, lower_is_better(metric))
+    limits, scores, found = native.hits(scan, thresholds, threads)
+    scores = final_scores(scan, scores, np.repeat(np.arange(len(asked)), np.diff(limits)))
+    return RangeResult(limits, refuse_overflow(scan, scores), found)
+
+
+def _raw_thresholds(scan: Scan, threshold: float, below: bool) -> NDArray[np.float32]:
+    """Return for each query the greatest raw score whose final score is not better than the threshold.
+
+    A final score is a raw one, times a factor, plus a constant, each step rounded: it never turns back, so that halving
+    the range of float32 numbers (counted as integers, in their order) finds the place where it passes the threshold.
+    """
+    count = len(scan.queries)
+    most = int(np.float32(np.inf).view(np.int32))
+    low, high = np.full(count, -most, np.int64), np.full(count, most, np.int64)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        with np.errstate(over="ignore", invalid="ignore"):
+            final = final_scores(scan, _float_of(middle))
+        better = final < threshold if below else final > threshold
+        low, high = np.where(better, low, middle), np.where(better, middle, high)
+    return _float_of(low)
+
+
+def _float_of(places: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the float32 numbers at places in their order: 0 is 0.0, -1 and 1 are the least on either side."""
+    return np.copysign(np.abs(places).astype(np.int32).view(np.float32), places.astype(np.float32))

@@ -1,0 +1,237 @@
+"""Exact top-k search over codes: one blocked scan, whatever the dtype."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._native import search as native
+from .._native.scan import Scan
+from ..arguments import shown
+from ..codec import as_array, mask_or_numbers
+from ..embeddings import Embeddings, of_floats
+from ..errors import CodeMismatchError
+from ..quantizers.lowbit import LowBitCodes
+from .plan import plan
+
+# Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
+_SPARSE = 8
+
+
+class SearchResult(NamedTuple):
+    """The best rows of each query.
+
+    Attributes
+    ----------
+    scores : ndarray, (n_queries, k)
+        float32 (int32 for hamming), best first.
+    indices : ndarray of int64, (n_queries, k)
+        Rows of the corpus (an index's ids); -1 where a query had fewer candidates than k.
+    """
+
+    scores: NDArray[Any]
+    indices: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+
+def short_repr(result: Any, *others: str) -> str:
+    """Return the fields of a named tuple, and `others` of it, with the ends of long arrays only."""
+    with np.printoptions(threshold=60, edgeitems=2):
+        fields = ", ".join(f"{name}={getattr(result, name)!r}" for name in (*result._fields, *others))
+    return f"{type(result).__name__}({fields})"
+
+
+def search(
+    queries: Embeddings | ArrayLike,
+    corpus: Embeddings | LowBitCodes | ArrayLike,
+    k: int,
+    *,
+    metric: Any = None,
+    mask: ArrayLike | None = None,
+    query_precision: str = "int8",
+    threads: int | None = None,
+) -> SearchResult:
+    """Return the k best rows of `corpus` for each query: exact, by a scan of all of them.
+
+    Parameters
+    ----------
+    queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
+        The same codes as the corpus, or floats, which meet any codes.
+    corpus : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
+        May be memory-mapped; it is read once a batch of up to 1,024 queries.
+    k : int
+        How many; clipped to the number of rows that the mask allows.
+    metric : str or compiled function, optional
+        ``"cosine"`` (default for numbers; 0 for a row or query of length 0; other rows have lengths of 1e-33 .. 1e33),
+        ``"dot"``, ``"l2"`` (the squared Euclidean distance, as Faiss has it), ``"hamming"`` (default for bits; a
+        distance), ``"jaccard"`` (a distance: 1 - intersection / union of set bits, 0 for two empty rows), or what
+        :func:`embcodec.scan.metric.compile_metric` returns. Bits count as -1 and +1 in cosine, dot and l2.
+    mask : array-like of bool (n,) or of int, optional
+        Which rows count: one boolean a row, or their numbers, each once (integers 0 and 1 are row numbers too, not
+        booleans: ``.astype(bool)`` makes them such).
+    query_precision : {"int8", "float32"}
+        How float queries meet codes. ``"int8"``: rounded to a byte. Against integers every element of the query, times
+        the dimension's step a, is rounded at scale s = max|a q| / 127: the dot is wrong by at most s / 2 * sum|code|
+        (code - 128 for uint8). Against bits the sums of +-q over four dimensions are rounded, at scale s = the largest
+        sum of four |q| / 127: the dot is wrong by at most s / 2 * ceil(dimension / 4), about as much as for rounded
+        elements. Both up to float32 roundings.
+        ``"float32"``: not rounded.
+    threads : int, optional
+        By default one for small work and all cores for large. The result does not depend on it.
+
+    Returns
+    -------
+    SearchResult
+        Scores and rows, best first, ties by the lower row; 1-D where `queries` is one vector.
+
+    Raises
+    ------
+    CodeMismatchError
+        Where the pair is not legal; the message says what to do.
+    TypeError
+        For bare integer arrays, whose meaning is unknown: wrap them in Embeddings. For a mask that is a masked array or
+        has booleans among numbers.
+    ValueError
+        For NaN in queries or rows, a bad k, mask, metric or precision.
+
+    Notes
+    -----
+    Scores of integer codes against codes like them follow from exact integer dots by a handful of float32 roundings.
+    Those of floats, and of codes with ranges, which are compared as the floats they stand for (told apart by integer
+    dots first, at the speed of these), are within (min(dimension, 128) + dimension / 128 + 8) * 2**-24 * sum|q_i x_i|
+    of the exact dot. All are the same on every machine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import search
+    >>> corpus = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], np.float32)
+    >>> scores, indices = search([2.0, 1.9], corpus, 2)
+    >>> indices.tolist(), scores.astype(float).round(3).tolist()
+    ([2, 0], [1.0, 0.725])
+    """
+    rows = as_rows(corpus)
+    asked, single = as_queries(queries)
+    scan = plan(asked, rows, metric, query_precision)
+    allowed = restrict(scan, mask)
+    result = best_of(scan, min(as_count(k), allowed), threads)
+    return SearchResult(result.scores[0], result.indices[0]) if single else result
+
+
+def best_of(scan: Scan, k: int, threads: int | None) -> SearchResult:
+    """Return the k best of a scan."""
+    scores, indices = native.top_k(scan, k, threads)
+    return SearchResult(refuse_overflow(scan, final_scores(scan, scores)), indices)
+
+
+def refuse_overflow(scan: Scan, scores: NDArray[Any]) -> NDArray[Any]:
+    """Return final scores; a ValueError where some are beyond float32, so that their order is lost."""
+    if scores.dtype.kind == "f" and not scan.has_user_metric and np.isinf(scores).any():
+        raise ValueError("scores are beyond float32: divide queries or rows by their greatest length, or use 'cosine'")
+    return scores
+
+
+def final_scores(scan: Scan, scores: NDArray[Any], queries: Any = slice(None)) -> NDArray[Any]:
+    """Return what a scan's own scores, (n, k) or (n,), of some queries come to; they may be overwritten."""
+    if scan.factors is None or scan.constants is None:
+        return scores
+    shape = (-1,) + (1,) * (scores.ndim - 1)
+    scores *= scan.factors[queries].reshape(shape)
+    scores += scan.constants[queries].reshape(shape)
+    return scores if scan.least is None else np.maximum(scores, np.float32(scan.least), out=scores)
+
+
+def rescored(
+    queries: Embeddings,
+    candidates: NDArray[Any],
+    corpus: Embeddings | LowBitCodes,
+    k: int,
+    metric: Any,
+    precision: str,
+    threads: int | None,
+) -> SearchResult:
+    """Return the k best of each query's candidates (n_queries, c), which are in range."""
+    scan = plan(queries, corpus, metric, precision)
+    k = min(as_count(k), candidates.shape[1])
+    scan.selection = np.sort(candidates.astype(np.int64), axis=1)
+    if not len(corpus):
+        return SearchResult(
+            np.full((len(queries), k), -1 if scan.is_integer else np.nan, np.int32 if scan.is_integer else np.float32),
+            np.full((len(queries), k), -1, np.int64),
+        )
+    return best_of(scan, k, threads)
+
+
+def as_rows(corpus: Any) -> Embeddings | LowBitCodes:
+    """Return a corpus as codes that can be searched."""
+    return corpus if isinstance(corpus, LowBitCodes) else as_embeddings(corpus, "corpus")
+
+
+def as_embeddings(rows: Any, name: str) -> Embeddings:
+    """Return `rows` as Embeddings: bare floats become ``"float"``, bare integers are refused."""
+    if isinstance(rows, Embeddings):
+        return rows
+    if isinstance(rows, LowBitCodes):
+        raise CodeMismatchError(f"{name} cannot be low-bit codes: these are a corpus of search and rescore")
+    return of_floats(rows, name)
+
+
+def as_queries(queries: Any) -> tuple[Embeddings, bool]:
+    """Return queries as Embeddings, and whether it was one bare vector."""
+    if isinstance(queries, Embeddings | LowBitCodes):
+        return as_embeddings(queries, "queries"), False
+    array = as_array(queries)
+    single = array.ndim == 1
+    return as_embeddings(array[None] if single else array, "queries"), single
+
+
+def as_count(k: Any) -> int:
+    """Return `k` as an int that is not negative."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise TypeError(f"k is a whole number, not {shown(k)}")
+    if k < 0:
+        raise ValueError(f"k must not be negative, but is {k}")
+    return int(k)
+
+
+def as_mask(mask: Any, name: str = "mask row") -> NDArray[Any]:
+    """Return a mask as an array, of booleans or of row numbers."""
+    chosen = mask_or_numbers(mask, name)
+    if chosen is None or (chosen.size and chosen.dtype.kind != "b" and chosen.ndim != 1):
+        raise TypeError("a mask is one boolean a row, or a list of row numbers")
+    return chosen
+
+
+def restrict(scan: Scan, mask: Any) -> int:
+    """Restrict a scan to the rows of `mask`; return how many they are."""
+    n = len(scan.rows)
+    if mask is None:
+        return n
+    chosen = as_mask(mask)
+    if chosen.dtype == np.bool_:
+        if chosen.shape != (n,):
+            raise ValueError(f"a boolean mask has shape ({n},), not {chosen.shape}")
+        allowed = int(np.count_nonzero(chosen))
+        if allowed * _SPARSE > n:
+            scan.mask = np.packbits(chosen, bitorder="little")
+            return allowed
+        chosen = np.flatnonzero(chosen)
+    elif chosen.size == 0:
+        chosen = np.empty(0, np.int64)
+    else:
+        given, chosen = len(chosen), np.unique(chosen)
+        if len(chosen) < given:
+            raise ValueError("mask repeats row numbers: mask.astype(bool) is one boolean a row; or name each row once")
+        if chosen[0] < 0 or chosen[-1] >= n:
+            raise ValueError(f"mask names row {int(chosen[0] if chosen[0] < 0 else chosen[-1])} of {n}")
+        if len(chosen) * _SPARSE > n:
+            rows = np.zeros(n, np.bool_)
+            rows[chosen] = True
+            scan.mask = np.packbits(rows, bitorder="little")
+            return len(chosen)
+    scan.selection = np.ascontiguousarray(chosen, dtype=np.int64)
+    return len(chosen)

@@ -1,0 +1,135 @@
+"""Who may ask: the names that the server is reached by, the pages that ask it, the key."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+
+from ..wire import is_loopback
+from .request import RefusalError
+
+_NAME = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-fA-F:.]+(%\w+)?\]?(:\d+)?")
+
+
+class Guard:
+    """What every request must carry before it is read.
+
+    A web page can make a browser send requests to this machine. What gives it away: the name in ``Host``, where a
+    page's own name was made to lead here (DNS rebinding), and ``Origin``, the page's own address.
+
+    Parameters
+    ----------
+    allow_hosts : iterable of str, optional
+        Names, beside those of this machine, that ``Host`` may carry and pages may come from; ``"*"`` for all. None:
+        ``Host`` is not looked at, and pages may come from the host that they ask.
+    api_key : str, optional
+        Bearer token to demand; only its digest is kept.
+
+    Raises
+    ------
+    ValueError
+        Where a name is no host's name, or the key is empty or has characters that no header may carry.
+    """
+
+    def __init__(self, allow_hosts: Iterable[str] | None = None, api_key: str | None = None) -> None:
+        self._hosts = None if allow_hosts is None else frozenset(_checked(name) for name in allow_hosts)
+        self._key = None
+        if api_key is not None:
+            if not isinstance(api_key, str):
+                raise TypeError(f"api_key is a str, not a {type(api_key).__name__}")
+            if not api_key:
+                raise ValueError("api_key is empty: leave it out to serve without a key")
+            if not all("!" <= character <= "~" for character in api_key):
+                raise ValueError("api_key has characters that no header may carry")
+            self._key = _digest(api_key)
+
+    def admit(self, headers: Headers) -> None:
+        """Let a request pass that comes from where it may.
+
+        Raises
+        ------
+        RefusalError
+            403 with what to do in words.
+        """
+        host = headers.get("host")
+        name = None if host is None else _host_of("//" + host)
+        if host is not None and not self._is_known(name, any_name=self._hosts is None):
+            message = "this server is not served by that name: start it with --allow-host and the name, if it should be"
+            raise RefusalError(403, {"detail": message})
+        origin = headers.get("origin")
+        if origin is None:
+            return
+        page = _host_of(origin)
+        is_own = page is not None and page == name
+        if not is_own and not self._is_known(page, any_name=False):
+            message = "pages of other sites may not ask this server: start it with --allow-host and the page's host"
+            raise RefusalError(403, {"detail": message})
+
+    def authorize(self, headers: Headers) -> None:
+        """Let a request pass that carries the key, where there is one.
+
+        Raises
+        ------
+        RefusalError
+            401.
+        """
+        if self._key is None:
+            return
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(_digest(key.strip()), self._key):
+            raise RefusalError(401, {"detail": "Unauthorized"}, {"www-authenticate": "Bearer"})
+
+    def _is_known(self, name: str | None, any_name: bool) -> bool:
+        if name is None:
+            return False
+        hosts = self._hosts or frozenset()
+        return any_name or "*" in hosts or name in hosts or is_loopback(name) or name.endswith(".localhost")
+
+
+def check_json(headers: Headers) -> None:
+    """Let a body pass that is called JSON, or nothing at all by what is no web page.
+
+    A page can send any other type without asking the server first.
+
+    Raises
+    ------
+    RefusalError
+        415 with what to send.
+    """
+    label = headers.get("content-type", "")
+    kind = label.partition(";")[0].strip().lower()
+    is_json = kind in ("application/json", "text/json") or (kind.startswith("application/") and kind.endswith("+json"))
+    if not is_json and (kind or "origin" in headers):
+        message = f"the body is JSON: send the header content-type: application/json, not {label[:100]!r}"
+        raise RefusalError.error(message, "invalid_request_error", status=415)
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        message = f"the body is taken as it is: send it without content-encoding {coding[:100]!r}"
+        raise RefusalError.error(message, "invalid_request_error", status=415)
+
+
+def _host_of(address: str) -> str | None:
+    """Return the host of an address in lower case, or None where there is none."""
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        return None
+    return host.removesuffix(".") if host else None
+
+
+def _checked(name: str) -> str:
+    if name == "*":
+        return name
+    host = _host_of("//" + (f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name))
+    if host is None or not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no host: say a name or an address, such as vectors.example.com")
+    return host
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.blake2b(key.encode()).digest()

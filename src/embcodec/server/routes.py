@@ -1,0 +1,207 @@
+"""HTTP on one side, the endpoint on the other: the routes, and what a request may hold while it is served."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from .endpoint import Endpoint
+from .guard import Guard, check_json
+from .limits import Budget, Limits, Reservation
+from .readers import fit_reader, fit_refusal
+from .request import MAX_BODY_BYTES, EmbeddingRequest, RefusalError
+from .workers import Workers
+
+T = TypeVar("T")
+_THREADS = 8  # at work on requests; each model runs in one at a time
+_BODY_WEIGHT = 6  # bytes held for one of a body while it is read: itself, its text, its values
+_VALUE_BYTES = 32  # held for one number of an answer: the row's, the code, its text while it grows
+_INLINE = 1 << 15  # bytes of a body that are parsed sooner than handed to a thread
+_WAIT_SECONDS = 5.0  # for room for a body
+_PIECE = 1 << 17  # bytes of an answer that are sent at once: what is not taken waits here, not in the socket's buffer
+_UNREAD = frozenset({401, 403, 413, 415, 503})  # said before the body is read: the connection ends with them
+
+
+@dataclass(frozen=True, repr=False)
+class _Routes:
+    endpoint: Endpoint
+    guard: Guard
+    budget: Budget
+    workers: Workers = field(default_factory=lambda: Workers(_THREADS))
+
+    async def embeddings(self, request: Request) -> Response:
+        self.admit(request)
+        check_json(request.headers)
+        asked = fit_reader(await self._read(request), request.headers)
+        return await _unless_gone(request, self._answer(asked))
+
+    async def _read(self, request: Request) -> EmbeddingRequest:
+        announced = int(request.headers.get("content-length", MAX_BODY_BYTES))
+        if announced > MAX_BODY_BYTES:
+            raise _too_large()
+        try:
+            async with asyncio.timeout(_WAIT_SECONDS):
+                held = await self.budget.reserve(_BODY_WEIGHT * announced)
+        except TimeoutError:
+            message = "Too many large requests at once: try again in a second"
+            refusal = RefusalError.error(message, "rate_limited", status=503)
+            refusal.headers["retry-after"] = "1"
+            raise refusal from None
+        try:
+            body = await _read_body(request)
+            if len(body) <= _INLINE:
+                return self.endpoint.read(body)
+            return await self.workers.run(self.endpoint.read, body)
+        finally:
+            held.keep(0)
+
+    async def _answer(self, asked: EmbeddingRequest) -> Response:
+        held = await self.budget.reserve(_VALUE_BYTES * len(asked.texts) * (asked.dimension or 1))
+        try:
+            body = await self.workers.run(self.endpoint.answer, asked)
+        except BaseException:
+            held.keep(0)
+            raise
+        held.keep(len(body))
+        return _Answer(body, held)
+
+    async def models(self, request: Request) -> Response:
+        self.admit(request)
+        cards = [self.endpoint.describe(model) for model in self.endpoint.models.values()]
+        return _json({"object": "list", "data": cards})
+
+    async def model(self, request: Request) -> Response:
+        self.admit(request)
+        model = self.endpoint.models.get(request.path_params["name"])
+        if model is None:
+            raise HTTPException(404, f"Not Found: {self.endpoint.known_models}")
+        return _json(self.endpoint.describe(model))
+
+    async def health(self, request: Request) -> Response:
+        self.guard.admit(request.headers)
+        return _json({"status": "ok", "models": list(self.endpoint.models)})
+
+    def admit(self, request: Request) -> None:
+        self.guard.admit(request.headers)
+        self.guard.authorize(request.headers)
+
+
+class _Answer(Response):
+    """A body sent in pieces, each once the client has taken those before it; its bytes are given back in the end."""
+
+    media_type = "application/json"
+
+    def __init__(self, content: bytes, held: Reservation) -> None:
+        super().__init__(content)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            whole = memoryview(self.body)
+            for start in range(0, len(whole), _PIECE):
+                end = start + _PIECE
+                piece = bytes(whole[start:end])
+                await send({"type": "http.response.body", "body": piece, "more_body": end < len(whole)})
+        finally:
+            self._held.keep(0)
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` gives, or drop it once the client has gone."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())  # the body was read: the next message is the client's leave
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ClientDisconnect
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _read_body(request: Request) -> bytes:
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            raise _too_large()
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _too_large() -> RefusalError:
+    message = f"Request body is larger than {MAX_BODY_BYTES} bytes: split it into more requests"
+    return RefusalError.error(message, "invalid_request_error", status=413)
+
+
+def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json.dumps(content), status, headers, "application/json")
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusalError)
+    close = {"connection": "close"} if error.status in _UNREAD else {}
+    return _json(fit_refusal(error.body, request.headers), error.status, {**error.headers, **close})
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json(fit_refusal({"detail": error.detail}, request.headers), error.status_code, error.headers)
+
+
+async def _on_disconnect(request: Request, error: Exception) -> Response:
+    return Response(status_code=408)  # to nobody
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    body = RefusalError.error("Internal server error", "internal_server_error", status=500).body
+    return _json(fit_refusal(body, request.headers), 500)
+
+
+def create_app(
+    endpoint: Endpoint,
+    *,
+    api_key: str | None = None,
+    allow_hosts: Iterable[str] | None = None,
+    limits: Limits | None = None,
+) -> Starlette:
+    """Return the ASGI application over `endpoint`.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+    api_key : str, optional
+        Bearer token that requests must carry.
+    allow_hosts : iterable of str, optional
+        Names that requests may call the server by, beside those of this machine; by default any.
+    limits : Limits, optional
+        Its ``bytes_in_flight``; the clocks are those of the server that runs the application.
+    """
+    guard = Guard(allow_hosts, api_key)
+    routes = _Routes(endpoint, guard, Budget((limits or Limits()).bytes_in_flight))
+    return Starlette(
+        routes=[
+            Route("/v1/embeddings", routes.embeddings, methods=["POST"]),
+            Route("/v1/models", routes.models, methods=["GET"]),
+            Route("/v1/models/{name:path}", routes.model, methods=["GET"]),
+            Route("/health", routes.health, methods=["GET"]),
+        ],
+        exception_handlers={
+            RefusalError: _on_refusal,
+            HTTPException: _on_http_error,
+            ClientDisconnect: _on_disconnect,
+            Exception: _on_failure,
+        },
+    )

@@ -1,0 +1,26 @@
+"""What each kind of code keeps and costs: the study, its report, and the demonstration."""
+
+from .corpus import docstring_pairs
+from .demo import run_demo
+from .demo_wire import WireMeasurement
+from .intervals import Estimate
+from .measures import overlap
+from .report import write_report
+from .results import Measurement, Study
+from .study import study
+from .words import INTERVALS, figures, share
+
+__all__ = [
+    "INTERVALS",
+    "Estimate",
+    "Measurement",
+    "Study",
+    "WireMeasurement",
+    "docstring_pairs",
+    "figures",
+    "overlap",
+    "run_demo",
+    "share",
+    "study",
+    "write_report",
+]

@@ -1,0 +1,165 @@
+"""A way to search: codes to scan, and perhaps finer rows to score the candidates with again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dtypes import OutputDtype
+from ..embeddings import Embeddings
+from ..quantizers.lowbit import LowBitCodes
+from ..scan import rescore, search
+
+T = TypeVar("T")
+_BUDGET = 0.05
+"""Seconds that may go into repeating a measurement, to find what it takes undisturbed."""
+_FEWEST_CALLS, _CALLS = 7, 32
+"""Queries asked one by one."""
+_SHORT = {OutputDtype.BINARY: "bits", OutputDtype.UBINARY: "bits"}
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Codes with the queries asked of them, and the further stages if there are any.
+
+    Attributes
+    ----------
+    label : str
+    codes : Embeddings or LowBitCodes
+    queries : Embeddings
+        The first stage: integers or bits against the same kind, or float queries against any.
+    again : Embeddings or None
+        Other queries for the same codes: of `again_multiplier` times as many candidates they keep one part.
+    rows, exact : Embeddings or None
+        The last stage: rows to score candidates with, and the queries for that.
+    multiplier : int
+        The last stage gets so many times k candidates.
+    encode_seconds : float
+        That encoding `codes` took; 0: unknown.
+    note : str
+        How they were fitted, if they were.
+    own : ndarray of int64, (n_queries,), or None
+        The row that each query is itself, which is not found; -1: none.
+    """
+
+    label: str
+    codes: Embeddings | LowBitCodes
+    queries: Embeddings
+    rows: Embeddings | None = None
+    exact: Embeddings | None = None
+    multiplier: int = 1
+    encode_seconds: float = 0.0
+    again: Embeddings | None = None
+    again_multiplier: int = 1
+    note: str = ""
+    own: NDArray[np.int64] | None = None
+
+    @property
+    def kind(self) -> str:
+        """The dtype of the codes that are scanned."""
+        return f"{self.codes.scheme.bits}-bit" if isinstance(self.codes, LowBitCodes) else str(self.codes.output_dtype)
+
+    def rescored(self, rows: Embeddings, exact: Embeddings, multiplier: int) -> Pipeline:
+        """Return this pipeline with a last stage."""
+        label = f"{self.label}, then {_SHORT.get(rows.output_dtype, rows.output_dtype)} x{multiplier}"
+        return replace(self, label=label, rows=rows, exact=exact, multiplier=multiplier)
+
+    def narrowed(self, again: Embeddings, again_multiplier: int, rows: Embeddings, multiplier: int) -> Pipeline:
+        """Return this pipeline with two further stages: other queries for the same codes, and better rows."""
+        first = again_multiplier * multiplier
+        last = f"{_SHORT.get(rows.output_dtype, rows.output_dtype)} x{multiplier}"
+        return replace(
+            self,
+            label=f"{self.label}, float query x{first}, {last}",
+            again=again,
+            again_multiplier=again_multiplier,
+            rows=rows,
+            exact=again,
+            multiplier=multiplier,
+        )
+
+    def stages(self, k: int, part: slice = slice(None), threads: int | None = None) -> list[NDArray[Any]]:
+        """Return the row numbers that each stage keeps for each query in `part`, best first; k in the last."""
+        queries = self.queries[part]
+        metric = "cosine" if queries.output_dtype is OutputDtype.FLOAT else None
+        own = None if self.own is None else self.own[part]
+        others = len(self.codes) - (own is not None)
+        wanted = min(k * self.multiplier, others)
+        scanned = min(wanted * self.again_multiplier, others)
+        found = search(queries, self.codes, scanned + (own is not None), metric=metric, threads=threads)
+        kept = [_without(own, found.indices)]
+        if self.again is not None:
+            found = rescore(
+                self.again[part], kept[-1], self.codes, wanted, metric="cosine", query_precision="int8", threads=threads
+            )
+            kept.append(found.indices)
+        if self.rows is not None and self.exact is not None:
+            found = rescore(self.exact[part], kept[-1], self.rows, k, metric="cosine", threads=threads)
+            kept.append(found.indices)
+        return kept
+
+    def run(self, k: int, part: slice = slice(None), threads: int | None = None) -> NDArray[Any]:
+        """Return the row numbers of the k best of each query in `part`, best first."""
+        return self.stages(k, part, threads)[-1]
+
+
+def _without(own: NDArray[np.int64] | None, found: NDArray[Any]) -> NDArray[Any]:
+    """Return what was found without each query's own row; without the last where it was not found."""
+    if own is None:
+        return found
+    stays = found != own[:, None]
+    stays[stays.all(axis=1), -1] = False
+    others: NDArray[Any] = found[stays].reshape(len(found), -1)
+    return others
+
+
+def timed(work: Callable[[], T], repeats: int = 3) -> tuple[T, float]:
+    """Return what `work` returns and the seconds that its quickest run took."""
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = work()
+        best = min(best, time.perf_counter() - start)
+    return result, best
+
+
+class Rates(NamedTuple):
+    """Queries a second, and how near to the machine's limit they come.
+
+    Attributes
+    ----------
+    one, batch : float
+        Queries a second one by one (the median of some), and all in one call (the best of some).
+    of_limit : float
+        What reading the codes once takes (NumPy's maximum over their bytes, one thread), by what one query takes:
+        1 would be a query at the speed of reading.
+    """
+
+    one: float
+    batch: float
+    of_limit: float
+
+
+def rates(pipe: Pipeline, k: int, threads: int | None = None) -> Rates:
+    """Measure how many queries a second a pipeline answers."""
+    count = len(pipe.queries)
+    pipe.run(k, slice(0, 1), threads)  # what the first call sets up is not a query's
+    seconds: list[float] = []
+    while len(seconds) < _FEWEST_CALLS or (len(seconds) < _CALLS and sum(seconds) < _BUDGET):
+        number = len(seconds) % count
+        start = time.perf_counter()
+        pipe.run(k, slice(number, number + 1), threads)
+        seconds.append(time.perf_counter() - start)
+    best, spent, runs = float("inf"), 0.0, 0
+    while runs < 1 or (runs < 20 and spent + best < _BUDGET):
+        once = timed(lambda: pipe.run(k, threads=threads), repeats=1)[1]
+        best, spent, runs = min(best, once), spent + once, runs + 1
+    one = max(float(np.median(seconds)), 1e-9)
+    scanned = pipe.codes.bit_planes if isinstance(pipe.codes, LowBitCodes) else pipe.codes.values
+    _, reading = timed(scanned.reshape(-1).view(np.uint8).max, repeats=5)
+    return Rates(1 / one, count / max(best, 1e-9), reading / one)

@@ -1,0 +1,224 @@
+"""Batch files: JSON lines, one request or answer each, in memory bounded by the longest line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arguments import as_path
+from ...dtypes import EncodingFormat
+from ...embeddings import Embeddings, replace_values
+from ...errors import DecodeError
+from ...profiles import Profile
+from ..decoder import Decoder
+from ..service import Usage
+from .errors import BatchErrors
+from .lines import BUFFER, MOST_LINE_BYTES, BatchLine, LineFile, line_of
+from .plain import PlainLines
+from .rows import GrowingRows
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What a file held.
+
+    Attributes
+    ----------
+    custom_ids : list of str or None
+        One a row of `embeddings`; a line of several inputs gives its id to each.
+    embeddings : Embeddings
+        In the order of the file.
+    errors : sequence of BatchLine
+        The lines that hold no embeddings, each with its ``error``.
+    usage : Usage
+        The sum.
+    """
+
+    custom_ids: list[str | None]
+    embeddings: Embeddings
+    errors: Sequence[BatchLine] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.custom_ids)} custom_ids, {len(self.errors)} errors"
+        return f"BatchResult({self.embeddings!r}, {counts}, {self.usage!r})"
+
+    def in_order(self, custom_ids: Iterable[str]) -> Embeddings:
+        """Return the rows of these ids, in this order (all rows of an id, in the order they had).
+
+        Raises
+        ------
+        KeyError
+            Where an id has no row.
+        """
+        rows: dict[str | None, list[int]] = {}
+        for row, custom_id in enumerate(self.custom_ids):
+            rows.setdefault(custom_id, []).append(row)
+        found: list[int] = []
+        for name in custom_ids:
+            if name not in rows:
+                text = " (ids are text)" if str(name) in rows else ""
+                raise KeyError(f"no row has the custom_id {name!r:.80}{text}")
+            found += rows[name]
+        return self.embeddings[np.array(found, np.intp)]
+
+
+def iter_batch(
+    path: str | os.PathLike[str],
+    *,
+    output_dtype: str = "float",
+    dimension: int | None = None,
+    profile: str | Profile = "mistral",
+    nulls: Literal["error", "nan"] = "error",
+    progress: Progress | None = None,
+    max_line_bytes: int = MOST_LINE_BYTES,
+) -> Iterator[BatchLine]:
+    r"""Read the output file of a batch job, line by line.
+
+    Mistral's and OpenAI's files are alike. Lines may stand in any order; blank ones are passed over; a line that
+    cannot be read, a last one cut short included, is an error among the data.
+
+    Parameters
+    ----------
+    path : path-like
+    output_dtype, dimension, profile, nulls
+        As for :func:`~embcodec.decode_response`.
+    progress : callable, optional
+        Called with the bytes read and the bytes there are, as lines are read.
+    max_line_bytes : int
+        A longer line is an error among the data, and never in memory.
+
+    Yields
+    ------
+    BatchLine
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "out.jsonl")
+    >>> _ = path.write_text('''{"custom_id": "a", "response": {"status_code": 200, "body": {"data": [
+    ... {"embedding": [1, 2]}]}}, "error": null}'''.replace("\n", "") + '''
+    ... {"custom_id": "b", "response": null, "error": "too long"}''')
+    >>> for line in iter_batch(path):
+    ...     print(line.line, line.custom_id, line.response and line.response.embeddings, line.error)
+    1 a Embeddings(1 x 2 float, 8 bytes) None
+    2 b None too long
+    """
+    decoder = Decoder(output_dtype, dimension, profile, nulls)
+    path = as_path(path)
+    lines = LineFile(path, max_line_bytes)
+    total, number = os.path.getsize(path), 0
+    with lines as file:
+        foreign = lines.foreign()
+        if foreign is not None:
+            yield foreign
+            return
+        while (text := lines.read()) != b"":
+            number += 1
+            if progress is not None:
+                progress(file.tell(), total)
+            line = line_of(decoder, number, text, max_line_bytes)
+            if line is not None:
+                yield line
+
+
+def decode_batch(
+    path: str | os.PathLike[str],
+    *,
+    out: NDArray[Any] | None = None,
+    progress: Progress | None = None,
+    output_dtype: str = "float",
+    dimension: int | None = None,
+    profile: str | Profile = "mistral",
+    nulls: Literal["error", "nan"] = "error",
+    max_line_bytes: int = MOST_LINE_BYTES,
+) -> BatchResult:
+    """Read the output file of a batch job into one matrix.
+
+    Parameters
+    ----------
+    path : path-like
+    out : ndarray, optional
+        Where to put the rows, C-contiguous (n, width) of the dtype's elements, with room for all of them: a
+        ``numpy.memmap`` keeps even the result out of memory. By default a new array.
+    progress : callable, optional
+        Called with the bytes read and the bytes there are, as lines are read.
+    output_dtype, dimension, profile, nulls
+        As for :func:`~embcodec.decode_response`; the first answer settles a dimension that is not given.
+    max_line_bytes : int
+        A longer line is an error among the data, and never in memory.
+
+    Returns
+    -------
+    BatchResult
+        Failures are data in it: ``errors``; a line whose custom_id an earlier one has answered is one of them.
+
+    Raises
+    ------
+    ValueError
+        Where `out` does not fit.
+    """
+    decoder = Decoder(output_dtype, dimension, profile, nulls)
+    rows = GrowingRows(out)
+    ids: list[str | None] = []
+    answered: dict[str | None, int] = {}  # the line of every id
+    errors = BatchErrors()
+    usage = Usage()
+    first: Embeddings | None = None
+    plain: PlainLines | None = None
+    path = as_path(path)
+    lines = LineFile(path, max_line_bytes)
+    total, number = os.path.getsize(path), 0
+    with lines as file:
+        foreign = lines.foreign()
+        if foreign is not None:
+            errors.append(foreign)
+        while foreign is None:
+            while plain is not None and (found := plain.read(file, number, answered)) is not None:
+                if progress is not None:
+                    for end in found.ends:
+                        progress(end, total)
+                number += len(found.ends)
+                rows.add(found.values, file.tell() / max(total, 1))
+                ids += found.custom_ids
+                usage += found.usage
+            text = lines.read()
+            if text == b"":
+                break
+            number += 1
+            if progress is not None:
+                progress(file.tell(), total)
+            line = line_of(decoder, number, text, max_line_bytes)
+            if line is None:
+                continue
+            if line.response is None:
+                errors.append(line)
+                continue
+            matrix = line.response.embeddings
+            words = ""
+            if first is not None and matrix.dimension != first.dimension:
+                words = f"dimension {matrix.dimension} where the lines before have {first.dimension}"
+            elif line.custom_id is not None and answered.setdefault(line.custom_id, number) != number:
+                words = f"custom_id {line.custom_id[:80]!r} was answered on line {answered[line.custom_id]} already"
+            if words:
+                errors.append(BatchLine(number, line.custom_id, error=DecodeError(words, line=number)))
+                continue
+            rows.add(matrix.values, file.tell() / max(total, 1))
+            if first is None:
+                first = matrix
+                if max_line_bytes >= BUFFER:  # the lines that it reads are no longer
+                    from_bytes = line.response.encoding_format is EncodingFormat.BASE64
+                    plain = PlainLines.like(decoder, matrix, from_bytes)
+            ids += [line.custom_id] * len(matrix)
+            usage += line.response.usage
+    if first is None:
+        empty = np.empty((0, decoder.width or 0), decoder.dtype.numpy_dtype)
+        return BatchResult(ids, decoder.typed(empty, decoder.dimension or 0), errors, usage)
+    return BatchResult(ids, replace_values(first, rows.matrix()), errors, usage)

@@ -1,0 +1,94 @@
+"""What is handed over as a body: bytes, text, or a thing of which the error says how to get those."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from .._native.response_layout import BOM
+from ..errors import DecodeError
+
+_HEADS = (
+    (b"<", "HTML or XML"),
+    (b"\x1f\x8b", "gzip, still to be decompressed: gzip.decompress undoes it"),
+    (b"\x28\xb5\x2f\xfd", "zstd, still to be decompressed"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x93NUMPY", "a .npy file: embcodec.load reads it"),
+    (b"PAR1", "a parquet file: embcodec.load reads it"),
+    (b"\xff\xfe", "UTF-16: give it as text, body.decode('utf-16')"),
+    (b"\xfe\xff", "UTF-16: give it as text, body.decode('utf-16')"),
+    (b"data:", "a stream of events"),
+)
+_NO_JSON = "no JSON"
+_LIKE_A_PATH = re.compile(r"[^\s{}\[\]\"]{1,400}\.[A-Za-z0-9]{1,8}")
+
+
+def as_bytes(body: Any) -> bytes | memoryview:
+    """Return a body as bytes, without a copy unless it is a str."""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        try:
+            return body.encode()
+        except UnicodeEncodeError as error:
+            offset = len(body[: error.start].encode())
+            raise DecodeError("a lone surrogate in the text", offset=offset) from None
+    try:
+        view = memoryview(body)
+        if "O" not in view.format:  # addresses of objects, and not what these hold
+            return view.cast("B")
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"a body is bytes, a contiguous buffer or str, not {_kind(body)}")
+
+
+def _kind(body: Any) -> str:
+    """Return the kind of what is no body, and what of it to pass instead."""
+    name = type(body).__name__
+    if isinstance(body, dict | list):
+        return f"{name}: pass the bytes that came (response.content), or json.dumps(body)"
+    if isinstance(body, os.PathLike):
+        return f"{name}: pass the file's bytes, path.read_bytes()"
+    if isinstance(getattr(body, "content", None), bytes):
+        return f"{name}: pass its bytes, response.content"
+    if callable(getattr(body, "model_dump_json", None)):
+        return f"{name}: pass body.model_dump_json(), or better the bytes that came"
+    if callable(getattr(body, "read", None)):
+        return f"{name}: pass what is in it, body.read()"
+    return name
+
+
+def what_came(error: DecodeError, text: bytes | memoryview, body: Any = None) -> DecodeError:
+    """Return the error with a word on what came instead of a body of JSON, where that can be told.
+
+    None of the text itself: what a service says may hold the key. `body` is what was passed, if that was text.
+    """
+    at = error.offset or 0
+    if error.row is not None:
+        return error
+    if isinstance(body, str) and _LIKE_A_PATH.fullmatch(body):
+        words = "text that may be a path: pass the file's bytes, pathlib.Path(path).read_bytes()"
+        return DecodeError(f"{error.reason}: {words}", offset=error.offset)
+    kind = kind_of_bytes(bytes(text[:8]))
+    if bytes(text[: min(at, 4096)]).removeprefix(BOM).strip() and kind == _NO_JSON:
+        if error.reason.startswith("unexpected text after") and bytes(text[at : at + 1]) == b"{":
+            words = "lines of JSON follow: a batch file is read by decode_batch(path)"
+            return DecodeError(f"{error.reason}: {words}", offset=error.offset)
+        return error
+    if kind == _NO_JSON:
+        kind = kind_of_bytes(bytes(text[at : at + 8]))
+    return DecodeError(f"{error.reason}: the body is {kind}", offset=error.offset)
+
+
+def kind_of_bytes(start: bytes) -> str:
+    """Return what something begins like that is no JSON."""
+    came = next((kind for head, kind in _HEADS if start.startswith(head)), None)
+    if came is None and b"\0" in start[:4] and start[:4].strip(b"\0"):
+        came = f"UTF-16: give it as text, body.decode('utf-16-{'be' if start[0] == 0 else 'le'}')"
+    return came or (_NO_JSON if start else "empty")
+
+
+def as_text(value: Any) -> str | None:
+    """Return a value of a body where it is a string."""
+    return value if isinstance(value, str) else None

@@ -1,0 +1,173 @@
+"""Whole bodies: what services answer <-> :class:`~embcodec.embeddings.Embeddings`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike, NDArray
+
+from .._native.core import default_threads
+from .._native.floats import PAYLOADS, narrow
+from .._native.response_write import write_rows
+from ..arguments import shown
+from ..dtypes import EncodingFormat, OutputDtype, as_dimension, as_encoding_format
+from ..embeddings import Embeddings, of_floats
+from ..profiles import Profile, resolve_profile
+from ..scale import UNIT
+from .decoder import EmbeddingResponse, decoder_for
+from .service import Usage
+
+_HEADS = json.JSONEncoder(separators=(",", ":"))  # made once: making one takes as long as using it
+_TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def decode_response(
+    body: Any,
+    *,
+    output_dtype: str = "float",
+    dimension: int | None = None,
+    profile: str | Profile = "mistral",
+    nulls: Literal["error", "nan"] = "error",
+    expected_count: int | None = None,
+    threads: int | None = None,
+) -> EmbeddingResponse:
+    """Decode the body of an embeddings service's answer.
+
+    Whether vectors are lists or base64 is decided by what arrived. The whole body is checked to be JSON.
+
+    Parameters
+    ----------
+    body : bytes, bytearray, memoryview or str
+        JSON in UTF-8: of an HTTP response its ``content``. Offsets in errors count bytes of it (of its UTF-8 form, for
+        a str).
+    output_dtype : {"float", "int8", "uint8", "binary", "ubinary"}
+        What was asked for: nothing in a body tells. Base64 that cannot be of this dtype is refused, with the one that
+        it reads like.
+    dimension : int, optional
+        What the vectors must have; by default what the first one has (for bits eight times its bytes).
+    profile : str or Profile
+        How the service packs vectors.
+    nulls : {"error", "nan"}
+        What null, NaN, Infinity and numbers beyond float32 are: an error, or NaN (float only).
+    expected_count : int, optional
+        How many vectors there must be. Without it any number but none will do.
+    threads : int, optional
+        By default all cores for large bodies, one for small ones.
+
+    Returns
+    -------
+    EmbeddingResponse
+        Its arrays are new, owned and writable: float32, int8 or uint8, shape (n, width).
+
+    Raises
+    ------
+    ServiceError
+        Where the body is a service's error.
+    DecodeError
+        Where the body is malformed, or its vectors are not what they should be; with ``offset`` and ``row``.
+
+    Examples
+    --------
+    >>> body = b'{"model": "m", "data": [{"index": 1, "embedding": [3, 4]}, {"index": 0, "embedding": "AACAPwAAAEA="}]}'
+    >>> answer = decode_response(body)
+    >>> answer.embeddings.values.tolist(), answer.model, str(answer.encoding_format)
+    ([[1.0, 2.0], [3.0, 4.0]], 'm', 'float')
+    >>> decode_response(b'{"data": [{"embedding": [1, 300]}]}', output_dtype="int8")
+    Traceback (most recent call last):
+    ...
+    embcodec.errors.DecodeError: a number out of the type's range (row 0, byte 28)
+    """
+    if expected_count is not None:
+        expected_count = as_dimension(expected_count, name="expected_count")
+    return decoder_for(output_dtype, dimension, profile, nulls).decode(body, expected_count, threads)
+
+
+def encode_response(
+    embeddings: Embeddings | ArrayLike,
+    *,
+    model: str,
+    encoding_format: str = "float",
+    usage: Usage | dict[str, Any] | None = None,
+    id: str | None = None,
+    profile: str | Profile = "mistral",
+    threads: int | None = None,
+) -> bytes:
+    """Write the body that a server of the endpoint sends.
+
+    Parameters
+    ----------
+    embeddings : Embeddings or array-like of floats, (n, dimension)
+        The rows, all of them finite.
+    model : str
+    encoding_format : {"float", "base64"}
+        Lists of numbers, or base64 strings: of float32, little-endian, or of the codes' own bytes.
+    usage : Usage or dict, optional
+        Written as it is; zeros by default.
+    id : str, optional
+        By default ``"0"``: clients require one.
+    profile : str or Profile
+        Whose base64 is to be written.
+    threads : int, optional
+        By default all cores for large matrices, one for small ones.
+
+    Returns
+    -------
+    bytes
+        ``{"id", "object", "model", "data", "usage"}``, JSON in ASCII.
+
+    Raises
+    ------
+    ValueError
+        Where a value is not finite, or the profile has no form for these codes, as none has for integers with ranges or
+        scales of their own: a body says dtype and numbers alone.
+
+    Examples
+    --------
+    >>> rows = Embeddings([[1.0, 2.0]])
+    >>> encode_response(rows, model="m", encoding_format="base64", usage={"total_tokens": 1})
+    b'{"id":"0","object":"list","model":"m","data":[{"object":"embedding","embedding":"AACAPwAAAEA=","index":0}],"usage":{"total_tokens":1}}'
+    """
+    encoding = as_encoding_format(encoding_format)
+    service = resolve_profile(profile)
+    values = _as_sent(of_floats(embeddings, "embeddings"), encoding, service)
+    if usage is None:
+        usage = Usage()
+    if isinstance(usage, Usage):
+        usage = {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.total_tokens,
+        }
+    if not isinstance(model, str):
+        raise TypeError(f"model is the name of a model, a str, not {shown(model)}")
+    start = {"id": "0" if id is None else id, "object": "list", "model": model}
+    head = _HEADS.encode(start)[:-1] + ',"data":'
+    tail = ',"usage":' + _TAILS.encode(usage) + "}"
+    workers = default_threads(threads, values.nbytes)
+    return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail.encode(), workers)
+
+
+def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile) -> NDArray[Any]:
+    """Return the matrix whose numbers, or bytes, the profile sends for these embeddings."""
+    dtype, scale = embeddings.output_dtype, embeddings.scale
+    if scale is not None and scale.kind != UNIT:
+        raise ValueError(
+            f"a body has no room for the {scale.kind} scale: send the values, embeddings.to('float'), or codes of the "
+            f"unit scale, embeddings.to('{dtype}', scale='unit')"
+        )
+    if dtype.is_packed:
+        embeddings = embeddings.to(dtype, signed_bytes=service.signed_bytes, bit_order=service.bit_order)
+    values = embeddings.values
+    if encoding is EncodingFormat.FLOAT:
+        return values
+    if service.base64_payload == "none" or (dtype is OutputDtype.FLOAT and not service.has_floats):
+        raise ValueError(f"{service.name!r} has no base64 of {dtype}: send lists")
+    if service.base64_urlsafe:
+        raise ValueError(f"URL-safe base64, as {service.name!r} has it, is read but not written: send lists")
+    if dtype is not OutputDtype.FLOAT:
+        if service.base64_payload != "codes":
+            raise ValueError(f"base64 of {service.name!r} carries float32, not {dtype} codes: send them as lists")
+        return values
+    payload = PAYLOADS[service.base64_dtype, service.byte_order]
+    return narrow(values, payload) if payload != PAYLOADS["float32", "little"] else values

@@ -1,0 +1,218 @@
+"""What services say besides vectors: their errors, in any of the known shapes, and their counts of tokens."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ServiceError
+
+_MESSAGE_CHARS = 2000
+_LABEL_CHARS = 200
+_MESSAGE_PARTS = 4096  # containers and texts of a message that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a request cost. Usages add up.
+
+    Examples
+    --------
+    >>> Usage(5, 0, 5) + Usage(2, 0, 2)
+    Usage(prompt_tokens=7, completion_tokens=0, total_tokens=7)
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        if not isinstance(other, Usage):
+            return NotImplemented
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.total_tokens + other.total_tokens,
+        )
+
+    @classmethod
+    def from_envelope(cls, envelope: dict[str, Any]) -> Usage:
+        """Return the counts in a body's ``usage``, or in Cohere's ``meta``; what is missing is 0."""
+        usage = envelope.get("usage")
+        if isinstance(usage, dict):
+            said = usage.get
+            prompt, completion = _count(said("prompt_tokens", 0)), _count(said("completion_tokens", 0))
+            return cls(prompt, completion, _count(said("total_tokens", 0)) or prompt + completion)
+        meta = envelope.get("meta")
+        billed = meta.get("billed_units") if isinstance(meta, dict) else None
+        prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0
+        prompt = prompt or _count(envelope.get("prompt_eval_count"))
+        return cls(prompt, 0, prompt)
+
+
+def _count(value: Any) -> int:
+    if type(value) is int and 0 <= value < 2**63:
+        return value
+    return int(value) if isinstance(value, int | float) and value == value and 0 <= value < 2**63 else 0
+
+
+def looks_like_error(envelope: Any) -> bool:
+    """Tell whether a body without vectors, parsed, is a service's error."""
+    if not isinstance(envelope, Mapping):
+        return False
+    if envelope.get("error") or envelope.get("object") == "error" or envelope.get("detail"):
+        return True
+    return bool(envelope.get("message")) and "data" not in envelope
+
+
+def service_error(
+    body: bytes | str | Mapping[str, Any] | None,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> ServiceError:
+    """Read a service's error in any of the known shapes, or none.
+
+    Parameters
+    ----------
+    body : bytes, str, mapping or None
+        The body, parsed or not; it need not be JSON.
+    status : int, optional
+        The HTTP status; else the body's own (``raw_status_code``, a numeric ``code`` or ``status``).
+    headers : mapping, optional
+        For ``Retry-After`` (seconds or a date) and ``retry-after-ms``.
+
+    Returns
+    -------
+    ServiceError
+        To be raised or kept.
+
+    Examples
+    --------
+    >>> service_error(b'{"object":"error","message":"Too many inputs","code":"3210","raw_status_code":400}')
+    ServiceError('Too many inputs [400, 3210]')
+    >>> service_error(b'{"detail":[{"loc":["body","input"],"msg":"Field required"}]}', 422).message
+    'body.input: Field required'
+    """
+    text = ""
+    if isinstance(body, bytes | bytearray | memoryview):
+        text = bytes(body).decode("utf-8", "replace")
+    elif isinstance(body, str):
+        text = body
+    fields: Any = body
+    if not isinstance(body, Mapping):
+        try:
+            fields = json.loads(text) if text else {}
+        except (ValueError, RecursionError):  # no JSON, or nested deeper than the parser goes
+            fields = {}
+    inner = fields
+    if isinstance(fields, Mapping) and isinstance(fields.get("error"), Mapping):
+        inner = fields["error"]
+    if not isinstance(inner, Mapping):
+        inner = {"message": inner}
+    said = next((inner[key] for key in ("message", "detail", "error", "msg") if inner.get(key)), None)
+    message = _flatten(said) or text.strip() or "the service gave no reason"
+    if len(message) > _MESSAGE_CHARS:
+        message = message[:_MESSAGE_CHARS] + "…"
+    code = inner.get("code")
+    if status is None:
+        candidates = (inner.get("raw_status_code"), code, inner.get("status"), inner.get("status_code"))
+        status = next((number for number in map(_http_status, candidates) if number), None)
+    kind = inner.get("type", inner.get("error_type"))
+    return ServiceError(
+        message,
+        status=status,
+        type=_label(kind),
+        code=_label(code),
+        retry_after=retry_after(headers or {}),
+    )
+
+
+def _label(value: Any) -> str | None:
+    """Return a type or code of an error; None where there is none, or something that is no word."""
+    return str(value)[:_LABEL_CHARS] if isinstance(value, str | int | float) else None
+
+
+def _http_status(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599 else None
+
+
+def _flatten(said: Any) -> str:
+    """Return the text in a message that may be a list of complaints, each with a place, as far as it is kept.
+
+    What a service says may be nested to any depth: nothing here calls itself.
+    """
+    words: list[str] = []
+    length, waiting = 0, [(said, "")]
+    for _ in range(_MESSAGE_PARTS):
+        if not waiting or length > _MESSAGE_CHARS:
+            break
+        node, place = waiting.pop()
+        if isinstance(node, list):
+            waiting += [(each, place) for each in reversed(node[:_MESSAGE_PARTS])]
+            continue
+        if isinstance(node, Mapping):
+            key = next((key for key in ("detail", "message", "msg", "error") if node.get(key)), None)
+            loc = node.get("loc")
+            if isinstance(loc, list) and loc and key:
+                place = ".".join(str(part)[:_MESSAGE_CHARS] for part in loc[:16] if not isinstance(part, list | dict))
+            if key:
+                waiting.append((node[key], place))
+                continue
+        text = node if isinstance(node, str) else "" if node is None else _as_json(node)
+        if text:
+            words.append(f"{place}: {text}" if place else text)
+            length += len(words[-1])
+    return "; ".join(words)
+
+
+def _as_json(value: Any) -> str:
+    """Return a value's JSON, or its type where it is nested too deep for that."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (RecursionError, TypeError, ValueError):
+        return f"an object of {len(value)} keys"
+
+
+def retry_after(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
+    """Return the seconds that a service asks to wait, from its headers, or None.
+
+    Parameters
+    ----------
+    headers : mapping
+        Names in any case.
+    now : float, optional
+        The time, in seconds since the epoch, that dates are compared with.
+
+    Examples
+    --------
+    >>> retry_after({"Retry-After": "3"}), retry_after({"retry-after-ms": "250"})
+    (3.0, 0.25)
+    """
+    lower = {str(name).lower(): str(value).strip() for name, value in headers.items()}
+    milliseconds = _seconds(lower.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = lower.get("retry-after")
+    seconds = _seconds(text)
+    if seconds is not None or not text:
+        return seconds
+    from email.utils import parsedate_to_datetime  # drags in sockets and calendars
+
+    try:
+        date = parsedate_to_datetime(text)
+        return max(0.0, date.timestamp() - (time.time() if now is None else now))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < float("inf") else None

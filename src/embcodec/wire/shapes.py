@@ -1,0 +1,151 @@
+"""What is said of a body whose vectors lie elsewhere than the profile says: key names, and nothing else of its text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..dtypes import OutputDtype
+from ..profiles import PROFILES, Profile
+
+_MOST_KEYS, _KEY_LENGTH = 6, 40
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+_DEPTH = 3  # keys to a list of rows elsewhere, or from its objects to their vectors
+
+
+def no_strings(profile: Profile, output_dtype: OutputDtype) -> str:
+    """Say why text cannot be a vector of this service; nothing where it can."""
+    if profile.base64_payload == "none":
+        return f"text where a vector is wanted: {profile.name!r} writes no base64; numbers in hexadecimal are not read"
+    if output_dtype is OutputDtype.FLOAT and not profile.has_floats:
+        codes = " or ".join(map(repr, profile.dtype_names))
+        return f"base64 of {profile.name!r} carries codes, never floats: say output_dtype={codes}"
+    if output_dtype is not OutputDtype.FLOAT and profile.base64_payload != "codes":
+        return "base64 of this service carries float32, not codes: say output_dtype='float'"
+    return ""
+
+
+def missing_rows(profile: Profile, output_dtype: str, document: Any) -> str:
+    """Say where vectors were looked for, what is there, and what reads such a body."""
+    path = _path(profile, output_dtype)
+    words = "no list of embeddings " + (f"at {'.'.join(path)!r}" if path else "as the body")
+    if not isinstance(document, dict):
+        return f"{words}: {_said_of_value(document)}"
+    if not document:
+        return f"{words}: the body is empty, {{}}"
+    node, depth = _walk(document, path)
+    if isinstance(node, dict):
+        keys = [repr(key[:_KEY_LENGTH]) for key in node][:_MOST_KEYS]
+        more = f" and {len(node) - _MOST_KEYS} more" if len(node) > _MOST_KEYS else ""
+        inside = f"{'.'.join(path[:depth])!r}" if depth else "the body"
+        words += f": {inside} has the keys {', '.join(keys)}{more}" if keys else f": {inside} has no keys"
+    other = next((name for name, known in PROFILES.items() if _fits(known, output_dtype, document)), None)
+    if other is not None:
+        return f"{words}, as with profile={other!r}"
+    if "custom_id" in document:
+        return f"{words}: a line of a batch file, which decode_batch(path) reads"
+    place = _rows_elsewhere(document)
+    if place is not None:
+        return f"{words}; dataclasses.replace(profile, rows={place[0]!r}, item={place[1]!r}) reads such a body"
+    alone = _vector_alone(document)
+    if alone:
+        return f"{words}: a single vector, in no list, is at {alone!r}; Embeddings([numbers]) takes it, once parsed"
+    return words
+
+
+def _said_of_value(document: Any) -> str:
+    if isinstance(document, str):
+        return "the body is JSON within a JSON string: decode_response(json.loads(body)) reads it"
+    if not isinstance(document, list):
+        return f"the body is {'null' if document is None else 'one ' + type(document).__name__}"
+    if not document:
+        return "the body is an empty list"
+    place = _item_of(document)
+    if place is not None:
+        return f"the body is itself the list: dataclasses.replace(profile, rows='', item={place[0]!r}) reads it"
+    if isinstance(document[0], int | float):
+        return "the body is a single vector, in no list: Embeddings([json.loads(body)]) takes it"
+    return "the body is a list, but not of vectors"
+
+
+def _path(profile: Profile, output_dtype: str) -> list[str]:
+    rows = profile.rows.replace("{dtype}", profile.dtype_name(output_dtype))
+    return rows.split(".") if rows else []
+
+
+def _walk(body: dict[str, Any], path: list[str]) -> tuple[Any, int]:
+    """Return the deepest object on a path and how many keys lead to it; what the whole path leads to, if there is."""
+    node: Any = body
+    for depth, key in enumerate(path):
+        if not isinstance(node, dict) or key not in node or not isinstance(node[key], dict | list):
+            return node, depth
+        node = node[key]
+    return node, len(path)
+
+
+def _fits(profile: Profile, output_dtype: str, body: dict[str, Any]) -> bool:
+    path = _path(profile, output_dtype)
+    node, depth = _walk(body, path)
+    if depth != len(path) or not path:
+        return False
+    place = _item_of(node)
+    return place is not None and place[0] == profile.item
+
+
+def _rows_elsewhere(body: dict[str, Any]) -> tuple[str, str | None] | None:
+    """Return the dotted path to a list of vectors, or of objects with one, and the path from such to its vector."""
+    level: list[tuple[str, Any]] = [("", body)]
+    for _ in range(_DEPTH):
+        below = []
+        for path, node in level:
+            for key, value in node.items():
+                place = _item_of(value)
+                if place is not None and "." not in key:
+                    return f"{path}{key}", place[0]
+                if isinstance(value, dict) and "." not in key:
+                    below.append((f"{path}{key}.", value))
+        level = below[:64]
+    return None
+
+
+def _item_of(value: Any) -> tuple[str | None] | None:
+    """Return the path from a row of a list to its vector, None where the rows are bare; None for no such list."""
+    if not isinstance(value, list) or not value:
+        return None
+    row = value[0]
+    if _is_vector(row):
+        return (None,)
+    path: list[str] = []
+    while isinstance(row, dict) and len(path) < _DEPTH:
+        key = next((k for k, v in row.items() if _is_vector(v)), None)
+        inner = key or next((k for k, v in row.items() if isinstance(v, dict)), None)
+        if inner is None or "." in inner:
+            return None
+        path.append(inner)
+        row = row[inner]
+        if key:
+            return (".".join(path),)
+    return None
+
+
+def _vector_alone(body: dict[str, Any]) -> str:
+    """Return the dotted path to a list of numbers; nothing where there is none."""
+    node: Any = body
+    path: list[str] = []
+    for _ in range(_DEPTH):
+        key = next((k for k, v in node.items() if _is_vector(v)), None)
+        inner = key or next((k for k, v in node.items() if isinstance(v, dict)), None)
+        if inner is None:
+            return ""
+        path.append(inner)
+        if key:
+            return ".".join(path)
+        node = node[inner]
+    return ""
+
+
+def _is_vector(value: Any) -> bool:
+    """Whether a value is a list of numbers, or text that may be base64."""
+    if isinstance(value, str):
+        return len(value) >= 16 and len(value) % 4 == 0 and _BASE64.fullmatch(value) is not None
+    return isinstance(value, list) and bool(value) and type(value[0]) in (int, float)

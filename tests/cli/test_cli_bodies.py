@@ -1,0 +1,133 @@
+"""``decode`` and ``batch`` on what is not as the profile has it: the options that an error names lead on."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from embcodec import load
+from embcodec.cli.command import main
+
+
+def run(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, [str(each) for each in arguments])
+
+
+def unit(dimension: int) -> np.ndarray:
+    x = np.random.default_rng(0).standard_normal((1, dimension))
+    return x / np.linalg.norm(x)
+
+
+def write_body(path: Path, *rows: np.ndarray) -> Path:
+    items = [{"embedding": base64.b64encode(row.tobytes()).decode()} for row in rows]
+    path.write_text(json.dumps({"data": items}))
+    return path
+
+
+def options_in(words: str) -> list[str]:
+    """Return the options that a message names, ready to be passed."""
+    said = re.findall(
+        r"--(?:dtype|base64-dtype|byte-order|rows|item|profile) (?:'[^']*'|[\w.{}]+)|--ignore-index", words
+    )
+    return shlex.split(" ".join(said))
+
+
+@pytest.mark.parametrize(
+    ("rows", "dimension"),
+    [
+        (unit(256), 256),
+        (unit(256).astype(np.float16), 256),
+        (unit(256).astype(">f4"), 256),
+        (unit(256).astype(">f8"), 256),
+        (np.round(127 * unit(256)).astype(np.int8), 256),
+        (np.packbits(unit(1024) > 0, axis=1), 1024),
+    ],
+    ids=["float64", "float16", "big-endian", "big-endian float64", "int8", "bits"],
+)
+@pytest.mark.parametrize("command", ["decode", "batch"])
+def test_base64_of_another_dtype(tmp_path: Path, rows: np.ndarray, dimension: int, command: str) -> None:
+    path, out = write_body(tmp_path / "body.json", *rows), tmp_path / "out.safetensors"
+    if command == "batch":
+        path.write_text('{"custom_id":"a","response":{"status_code":200,"body":' + path.read_text() + "}}")
+    refused = run(command, path, "-o", out)
+    assert refused.exit_code == 1
+    assert not re.search(r"output_dtype|base64_dtype|byte_order|replace\(", refused.output)
+    assert not out.exists()
+    options = options_in(refused.output)
+    assert options
+    accepted = run(command, path, "-o", out, *options)
+    assert accepted.exit_code == 0, accepted.output
+    found = load(out)
+    assert found.dimension == dimension
+    np.testing.assert_array_equal(found.values, rows if rows.dtype.itemsize == 1 else rows.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"embeddings": [{"values": [1, 2]}]},
+        {"result": {"data": [[1, 2]]}},
+        {"embeddings": {"float": [[1, 2]]}},
+        {"data": [{"index": 0, "embedding": [1, 2]}, {"index": 0, "embedding": [1, 2]}]},
+        [[1, 2]],
+    ],
+)
+def test_bodies_of_other_shapes(tmp_path: Path, body: Any) -> None:
+    path = tmp_path / "body.json"
+    path.write_text(json.dumps(body))
+    refused = run("decode", path)
+    assert refused.exit_code == 1
+    accepted = run("decode", path, "--json", *options_in(refused.output))
+    assert accepted.exit_code == 0, refused.output + accepted.output
+    assert json.loads(accepted.output)["embeddings"][0] == [1, 2]
+
+
+def test_each_names_the_other(tmp_path: Path) -> None:
+    path, out = tmp_path / "lines.jsonl", tmp_path / "out.npy"
+    body = '{"data":[{"embedding":[1,2]}]}'
+    line = '{"custom_id":"a","response":{"status_code":200,"body":' + body + "}}"
+    for text in (line, line + "\n" + line):
+        path.write_text(text)
+        assert "embcodec batch" in run("decode", path).output
+    path.write_text(body)
+    failed = run("batch", path, "-o", out)
+    assert failed.exit_code == 1
+    assert "which embcodec decode reads" in failed.output
+
+
+def test_reasons_are_told_where_all_lines_failed(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    said = '{"custom_id":"%d","response":{"status_code":429,"body":{"error":{"message":"%s"}}}}'
+    path.write_text("\n".join(said % (i, "quota exhausted" if i % 3 else "too many tokens") for i in range(30)))
+    failed = run("batch", path, "-o", tmp_path / "out.npy")
+    assert failed.exit_code == 1
+    assert "0: too many tokens [429]" in failed.output
+    assert "30 lines failed: 20 x quota exhausted [429]; 10 x too many tokens [429]" in failed.output
+    assert "no line holds vectors (30 failed)" in failed.output
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--max-failed", "2"], "3 lines failed, more than --max-failed 2 allows"),
+        ([], "3 lines failed, more than there are rows"),
+        (["--max-failed", "3"], None),
+    ],
+)
+def test_a_status_of_1_says_why(tmp_path: Path, options: list[str], words: str | None) -> None:
+    path, out = tmp_path / "lines.jsonl", tmp_path / "out.npy"
+    line = '{"custom_id":"%d","response":{"status_code":200,"body":{"data":[{"embedding":[1,2]}]}}}'
+    path.write_text("\n".join([line % 0, line % 1, *["{}"] * 3]))
+    done = run("batch", path, "-o", out, *options)
+    assert done.exit_code == (words is not None)
+    assert done.stderr.count("Error: ") == (words is not None)
+    assert (words or "") in done.stderr
+    assert len(load(out)) == 2

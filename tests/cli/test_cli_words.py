@@ -1,0 +1,145 @@
+"""What the commands say where they are given something else: the next step, as a command."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import run, run_json
+
+from embcodec import encode_response
+from embcodec.embeddings import Embeddings
+from embcodec.files.storage import load, save
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of files that the commands meet by mistake."""
+    folder = tmp_path_factory.mktemp("odd")
+    x = np.random.default_rng(3).standard_normal((30, 16)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    body = encode_response(Embeddings(x), model="m")
+    for name, content in {
+        "body.json": body,
+        "body": body,
+        "body.npy": body,
+        "batch.jsonl": b'{"custom_id":"a","response":{"status_code":200,"body":%s}}\n' % body * 2,
+        "one.jsonl": b'{"custom_id":"a","response":{"status_code":200,"body":%s}}\n' % body,
+        "utf16.json": body.decode().encode("utf-16"),
+        "utf16.txt": "a cat\n".encode("utf-16"),
+        "latin.txt": b"caf\xe9\n",
+        "junk.npy": bytes(range(1, 200)),
+        **{
+            f"empty{suffix}": b"" for suffix in (".npy", ".npz", ".safetensors", ".parquet", ".fvecs", ".fbin", ".json")
+        },
+    }.items():
+        (folder / name).write_bytes(content)
+    np.save(folder / "floats.npy", x)
+    save(folder / "cut.safetensors", Embeddings(x[:, :8]))
+    for name, rows in {
+        "msb": Embeddings(x).to("ubinary"),
+        "lsb": Embeddings(x).to("ubinary").to("ubinary", bit_order="lsb"),
+        "unit": Embeddings(x).to("int8"),
+        "each": Embeddings(x).to("int8", scale="per-vector"),
+    }.items():
+        save(folder / f"{name}.safetensors", rows)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("info body.json", "body.json holds JSON: `embcodec decode body.json -o"),
+        ("info body", "`embcodec decode body -o"),
+        ("info body.npy", "`embcodec decode body.npy -o"),
+        ("encode body.json", "`embcodec decode body.json -o"),
+        ("search body.json floats.npy", "`embcodec decode body.json -o"),
+        ("tradeoff body.json", "`embcodec decode body.json -o"),
+        ("info batch.jsonl", "`embcodec batch batch.jsonl -o"),
+        ("decode batch.jsonl", "holds the lines of a batch job: `embcodec batch batch.jsonl -o"),
+        ("decode one.jsonl", "`embcodec batch one.jsonl -o"),
+        ("decode floats.npy", "floats.npy holds vectors, not a body: `embcodec info floats.npy`"),
+        ("decode msb.safetensors", "holds vectors, not a body: `embcodec info msb.safetensors`"),
+        ("decode utf16.json", "is UTF-16, not UTF-8: `iconv -f UTF-16 -t UTF-8`"),
+        ("info utf16.txt", "is UTF-16, not UTF-8: `iconv -f UTF-16 -t UTF-8`"),
+        ("embed utf16.txt -o x.npy --base-url http://127.0.0.1:9", "is UTF-16, not UTF-8: `iconv"),
+        ("embed latin.txt -o x.npy --base-url http://127.0.0.1:9", "is not UTF-8 (byte 3): `iconv"),
+        ("info junk.npy", "not a .npy file, or a damaged one: it does not begin as one"),
+        *(
+            (f"info empty{suffix}", "is empty")
+            for suffix in (".npy", ".npz", ".safetensors", ".parquet", ".fvecs", ".fbin")
+        ),
+        ("decode empty.json", "empty.json is empty"),
+        ("decode body.json --profile cohere", "as with --profile mistral"),
+        ("decode body.json --dtype int8 --nulls nan", "--nulls nan is for float"),
+        (
+            "search msb.safetensors lsb.safetensors",
+            "`embcodec encode msb.safetensors --dtype float | embcodec",
+        ),
+        ("search unit.safetensors each.safetensors", "`embcodec encode unit.safetensors --dtype float | embcodec"),
+        ("search msb.safetensors floats.npy", "`embcodec encode msb.safetensors --dtype float | embcodec"),
+        ("search floats.npy lsb.safetensors --metric hamming", "use --metric cosine, dot or l2"),
+        ("search cut.safetensors floats.npy", "`embcodec encode floats.npy --dimension 8 --dtype float | embcodec"),
+        ("serch floats.npy", "No such command 'serch'. Did you mean 'search'?"),
+        ("tradeof floats.npy", "Did you mean 'tradeoff'?"),
+        ("xyz", "Known are decode, encode, info, search"),
+        ("decode body.json --dtpe int8", "Did you mean"),
+        ("encode floats.npy --dtype ubinary --scale per-vector", "--scale per-vector is of --dtype int8 or uint8"),
+    ],
+)
+def test_errors_name_the_next_step_as_a_command(
+    arguments: str, words: str, odd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(odd)
+    done = run(*arguments.split())
+    assert done.exit_code in (1, 2)
+    error = done.stderr.splitlines()[-1]
+    assert words in error
+    assert not re.search(r"\w\(|codec can't|magic string|to_float|output_dtype=|profile=", error)
+
+
+@pytest.mark.parametrize(
+    ("asked", "corpus"),
+    [
+        ("msb.safetensors", "lsb.safetensors"),
+        ("unit.safetensors", "each.safetensors"),
+        ("msb.safetensors", "floats.npy"),
+        ("cut.safetensors", "floats.npy"),
+        ("floats.npy", "cut.safetensors"),
+    ],
+)
+def test_the_commands_that_a_search_names_lead_on(
+    asked: str, corpus: str, odd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(odd)
+    said = run("search", asked, corpus).stderr
+    one, two = re.findall(r"`embcodec (.*) \| embcodec (.*)`", said)[0]
+    decoded = run(*two.split(), text=run(*one.split()).stdout)
+    assert decoded.exit_code == 0, decoded.stderr
+    source = one.split()[1]
+    files = ["floats.safetensors" if file == source else file for file in (asked, corpus)]
+    assert run("search", *files).exit_code == 0
+
+
+def test_a_batch_on_standard_input_is_sent_to_a_file(odd: Path) -> None:
+    done = run("decode", "-", text=(odd / "batch.jsonl").read_text())
+    assert "standard input holds the lines of a batch job: `embcodec batch FILE -o" in done.stderr
+
+
+def test_a_column_is_named_by_an_option(tmp_path: Path, odd: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "two.parquet"
+    parquet.write_table(
+        pyarrow.table({"a": list(load(odd / "floats.npy").values), "b": list(load(odd / "floats.npy").values[:, :3])}),
+        path,
+    )
+    assert run_json("info", path, "--column", "a")["dimension"] == load(odd / "floats.npy").dimension
+    assert run_json("info", path, "--column", "b")["dimension"] == 3
+    for arguments, option in ((("info", path), "--column"), (("search", path, odd / "floats.npy"), "--query-column")):
+        said = run(*arguments).stderr
+        assert option in said
+        assert "column=" not in said
+    assert run("search", path, path, "--query-column", "a", "--corpus-column", "a").exit_code == 0
+    assert run("encode", path, "--column", "b").exit_code == 0

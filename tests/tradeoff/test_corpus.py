@@ -1,0 +1,38 @@
+"""The docstring corpus: enough pairs, each with a known answer, the same every time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from embcodec.tradeoff.corpus import docstring_pairs
+
+
+def test_pairs_are_many_and_distinct() -> None:
+    pairs = docstring_pairs()
+    assert len(pairs) >= 2000
+    assert len({pair.query for pair in pairs}) == len({pair.document for pair in pairs}) == len(pairs)
+    for pair in pairs:
+        assert 15 <= len(pair.query) <= 300
+        assert 60 <= len(pair.document) <= 700
+        assert pair.query not in pair.document
+        assert "\n" not in pair.query + pair.document
+    sources = {pair.name.partition(".")[0] for pair in pairs}
+    assert {"numpy", "asyncio", "email"} <= sources
+
+
+def test_a_part_is_the_beginning_of_the_whole() -> None:
+    assert docstring_pairs(limit=40) == docstring_pairs()[:40]
+    assert docstring_pairs(limit=0) == []
+
+
+def test_another_process_finds_the_same_and_imports_nothing() -> None:
+    code = (
+        "import sys; from embcodec.tradeoff.corpus import docstring_pairs\n"
+        "print([pair.name for pair in docstring_pairs(limit=100)])\n"
+        "print({'tkinter', 'idlelib', 'turtle', 'asyncio', 'numpy.ma'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names, loaded = done.stdout.splitlines()
+    assert names == str([pair.name for pair in docstring_pairs(limit=100)])
+    assert loaded == "set()"

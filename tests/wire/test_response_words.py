@@ -1,0 +1,228 @@
+"""What is said of wrong arguments and of bodies of other shapes, and that the way out leads on."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embcodec import PROFILES, DecodeError, Embeddings, Profile, ServiceError, decode_octets, decode_response
+from embcodec.wire.service import service_error
+
+BODY = b'{"data":[{"index":0,"embedding":[1,2]}],"model":"m"}'
+
+
+def refusal(body: Any, **options: Any) -> str:
+    with pytest.raises(DecodeError) as caught:
+        decode_response(body, **options)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("argument", "words", "way"),
+    [
+        (json.loads(BODY), r"json\.dumps\(body\)", lambda body: json.dumps(body)),
+        ([1.0], r"response\.content", None),
+        (SimpleNamespace(content=BODY), r"response\.content", lambda response: response.content),
+        (SimpleNamespace(model_dump_json=lambda: BODY.decode()), "model_dump_json", lambda it: it.model_dump_json()),
+        (SimpleNamespace(read=lambda: BODY), r"body\.read\(\)", lambda file: file.read()),
+        (Path("body.json"), r"path\.read_bytes\(\)", None),
+        (None, "not NoneType", None),
+        (7, "not int", None),
+    ],
+)
+def test_what_is_no_body(argument: Any, words: str, way: Any) -> None:
+    with pytest.raises(TypeError, match=words):
+        decode_response(argument)
+    if way is not None:
+        assert decode_response(way(argument)).embeddings.values.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("array", [np.array([1.0, 2.0], object), np.zeros(2, [("a", "O")])])
+def test_objects_are_no_body(array: Any) -> None:
+    with pytest.raises(TypeError, match=r"a body is bytes, .* not ndarray"):
+        decode_octets(array, dimension=2)
+    with pytest.raises(TypeError, match=r"a body is bytes, .* not ndarray"):
+        decode_response(array)
+    assert decode_octets(np.float32([[1, 2]]), dimension=2).embeddings.values.tolist() == [[1, 2]]
+
+
+def test_a_path_given_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "body.json"
+    path.write_bytes(BODY)
+    for said in (str(path), "body.json", "false.json"):
+        assert "pathlib.Path(path).read_bytes()" in refusal(said)
+    assert len(decode_response(Path(str(path)).read_bytes())) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (gzip.compress(BODY, mtime=0), "gzip, still to be decompressed"),
+        (BODY.decode().encode("utf-16"), r"UTF-16: give it as text, body\.decode\('utf-16'\)"),
+        (BODY.decode().encode("utf-16-le"), r"body\.decode\('utf-16-le'\)"),
+        (BODY.decode().encode("utf-16-be"), r"body\.decode\('utf-16-be'\)"),
+        (b"\x28\xb5\x2f\xfd\0", "zstd"),
+        (b"\x93NUMPY\x01", "a .npy file: embcodec.load reads it"),
+        (b"<!doctype html>", "HTML or XML"),
+        (b"", "the body is empty"),
+        (b" # x", "the body is no JSON"),
+    ],
+)
+def test_bytes_that_are_no_json(body: bytes, words: str) -> None:
+    reason = refusal(body)
+    assert re.search(words, reason)
+    decoding = re.search(r"body\.decode\('([\w-]+)'\)", reason)
+    if decoding:
+        assert decode_response(body.decode(decoding[1])).model == "m"
+    if "gzip.decompress" in reason:
+        assert decode_response(gzip.decompress(body)).model == "m"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"embeddings": [{"values": [1, 2]}]},
+        {"predictions": [{"embeddings": {"values": [1, 2]}}]},
+        {"result": {"data": [[1, 2]]}},
+        {"output": {"embeddings": [{"embedding": [1, 2], "text_index": 0}]}},
+        [[1, 2]],
+        [{"embedding": [1, 2]}],
+        {"data": {"embedding": [[1, 2]]}},
+    ],
+)
+def test_rows_elsewhere_are_read_as_the_message_says(body: Any) -> None:
+    reason = refusal(json.dumps(body))
+    rows, item = re.findall(r"replace\(profile, rows='([^']*)', item=(None|'[^']*')\)", reason)[0]
+    profile = replace(PROFILES["mistral"], rows=rows, item=None if item == "None" else item[1:-1])
+    assert decode_response(json.dumps(body), profile=profile).embeddings.values.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("body", [{"embedding": [1, 2]}, {"embedding": {"values": [1, 2]}}, [1, 2]])
+def test_one_vector_alone(body: Any) -> None:
+    assert "a single vector, in no list" in refusal(json.dumps(body))
+    node = body
+    while isinstance(node, dict):
+        node = next(iter(node.values()))
+    assert Embeddings([node]).dimension == 2
+
+
+def test_other_things_in_place_of_a_body() -> None:
+    assert "profile='cohere'" in refusal(b'{"embeddings":{"float":[[1,2]]}}')
+    assert decode_response(b'{"embeddings":{"float":[[1,2]]}}', profile="cohere").embeddings.dimension == 2
+    assert "decode_response(json.loads(body))" in refusal(json.dumps(BODY.decode()))
+    assert len(decode_response(json.loads(json.dumps(BODY.decode())))) == 1
+    line = b'{"custom_id":"a","response":{"status_code":200,"body":' + BODY + b"}}"
+    assert "decode_batch(path) reads" in refusal(line)
+    assert "decode_batch(path)" in refusal(line + b"\n" + line)
+    assert "null" in refusal(b"null")
+    assert "an empty list" in refusal(b"[]")
+    assert "the body is empty, {}" in refusal(b"{}")
+
+
+@pytest.mark.parametrize(
+    ("vector", "words"),
+    [
+        ("[[1,2]]", "nested one level deeper"),
+        ('["1"]', "text among the numbers"),
+        ("[{}]", "an object among the numbers"),
+        ("[1,true]", "true among the numbers"),
+        ("[1,false]", "false among the numbers"),
+        ('"AA-_"', "base64_urlsafe=True in the profile"),
+        ('"AAAAAA"', "base64_padding=False in the profile"),
+    ],
+)
+def test_what_is_no_number(isa: str, vector: str, words: str) -> None:
+    for first in ("", '{"embedding":[1]},' if vector[0] == "[" else '{"embedding":"AAAA"},'):
+        body = f'{{"data":[{first}{{"embedding":{vector}}}]}}'
+        dtype = "float" if vector[0] == "[" else "uint8"
+        reason = refusal(body, output_dtype=dtype)
+        assert words in reason
+        option = re.findall(r"(base64_\w+)=(True|False)", reason)
+        if option:
+            profile = replace(PROFILES["mistral"], **{option[0][0]: option[0][1] == "True"})
+            alone = f'{{"data":[{{"embedding":{vector}}}]}}'
+            assert len(decode_response(alone, output_dtype=dtype, profile=profile)) == 1
+
+
+@pytest.mark.parametrize("indices", [(0, 1, 0), (5, 6, 7), (0, None, 1), ("a", "b", "c"), (2, 1, 0)])
+def test_an_index_that_is_to_be_ignored(isa: str, indices: tuple[Any, ...]) -> None:
+    items = [{"index": index, "embedding": [row]} for row, index in enumerate(indices)]
+    body = json.dumps({"data": items})
+    if indices != (2, 1, 0):
+        assert "ignore_index=True in the profile" in refusal(body)
+    profile = replace(PROFILES["mistral"], ignore_index=True)
+    assert decode_response(body, profile=profile).embeddings.values.tolist() == [[0], [1], [2]]
+    many = [{"index": row // 2, "embedding": [row]} for row in range(3000)]
+    found = decode_response(json.dumps({"data": many}), profile=profile, threads=2)
+    np.testing.assert_array_equal(found.embeddings.values[:, 0], np.arange(3000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"error":' * 500 + '"deep"' + "}" * 500,
+        '{"detail":' + "[" * 500 + '"deep"' + "]" * 500 + "}",
+        '{"message":' * 500 + '{"detail":["deep"]}' + "}" * 500,
+        '{"error":{"message":' + '{"x":' * 500 + "1" + "}" * 500 + "}}",
+        '{"error":' + "[" * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        '{"detail":[' + ",".join(['{"msg":"deep"}'] * 100_000) + "]}",
+        '{"detail":[{"loc":[' + "[" * 500 + "]" * 500 + '],"msg":"deep"}]}',
+        '{"code":' + "[" * 500 + "]" * 500 + ',"message":"deep"}',
+    ],
+)
+def test_an_error_nested_to_any_depth(text: str) -> None:
+    error = service_error(text.encode(), 400)
+    assert isinstance(error, ServiceError)
+    assert error.status == 400
+    assert 0 < len(error.message) < 2100
+    assert len(str(error)) < 2500
+    for body in (text, text.encode()):
+        with pytest.raises((ServiceError, DecodeError)):
+            decode_response(body)
+
+
+def test_complaints_keep_their_places() -> None:
+    body = {
+        "detail": [{"loc": ["body", "input"], "msg": "Field required"}, {"msg": "and more"}, {"loc": [], "msg": "x"}]
+    }
+    assert service_error(body, 422).message == "body.input: Field required; and more; x"
+
+
+def test_octets_that_share_bytes() -> None:
+    """A small body whose header says the same place again and again would become a thousand times as large."""
+    place = {"embed_dtype": "float32", "endianness": "little", "start": 0, "end": 40_000, "shape": [10_000]}
+    metadata = {"data": [{**place, "index": index} for index in range(3_000)]}
+    tracemalloc.start()
+    with pytest.raises(DecodeError, match="bytes that two embeddings share") as caught:
+        decode_octets(bytes(40_000), metadata)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert caught.value.row == 1
+    assert peak < 5e6
+    apart = [{**place, "index": i, "start": 8 * (1 - i), "end": 8 * (2 - i), "shape": [2]} for i in range(2)]
+    values = np.arange(4, dtype=np.float32)
+    found = decode_octets(values.tobytes(), {"data": apart}).embeddings.values
+    np.testing.assert_array_equal(found, [[2, 3], [0, 1]])
+
+
+def test_text_around_the_vectors_is_bounded() -> None:
+    body = b'{"data":[{"embedding":[1]}],"x":[' + b"[]," * 6_000_000 + b"0]}"
+    tracemalloc.start()
+    assert "16 MiB of text besides" in refusal(body)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+
+
+def test_a_profile_of_ones_own_says_no_source() -> None:
+    assert Profile("own").source == ""

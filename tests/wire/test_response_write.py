@@ -1,0 +1,147 @@
+"""Bodies written: in threads, with bad guesses at their size, in bounded memory; the same bytes always."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+from guard import guarded
+
+from embcodec import Embeddings, decode_response, encode_response
+from embcodec._native import core, response_write
+from embcodec._native.growing import GrowingBytes
+
+RNG = np.random.default_rng(5)
+MATRICES: dict[str, Embeddings] = {
+    "floats": Embeddings(RNG.normal(size=(90, 61)).astype(np.float32)),
+    "short, then long": Embeddings(np.where(np.arange(90)[:, None] < 45, 1, RNG.random((90, 61))).astype(np.float32)),
+    "long, then short": Embeddings(np.where(np.arange(90)[:, None] > 45, 1, RNG.random((90, 61))).astype(np.float32)),
+    "one row": Embeddings(RNG.random((1, 700), np.float32)),
+    "no row": Embeddings(np.empty((0, 7), np.float32)),
+    "int8": Embeddings(RNG.integers(-128, 128, (300, 33)).astype(np.int8), "int8"),
+    "uint8, longer and longer": Embeddings(np.sort(RNG.integers(0, 256, (300, 33)), 0).astype(np.uint8), "uint8"),
+}
+
+
+def plain(rows: Embeddings) -> list[Any]:
+    """Return the data as the standard library reads it."""
+    return [{"object": "embedding", "embedding": row.tolist(), "index": i} for i, row in enumerate(rows.values)]
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+@pytest.mark.parametrize("name", MATRICES)
+def test_threads_and_guesses_change_nothing(
+    isa: str, monkeypatch: pytest.MonkeyPatch, name: str, encoding: str
+) -> None:
+    rows = MATRICES[name]
+    want = encode_response(rows, model="m", encoding_format=encoding)
+    if encoding == "float":
+        assert [
+            {**item, "embedding": np.array(item["embedding"], rows.values.dtype).tolist()}
+            for item in json.loads(want)["data"]
+        ] == plain(rows)
+    for part in (1, 2000):
+        monkeypatch.setattr(response_write, "_PART", part)
+        monkeypatch.setattr(response_write, "_FLOAT_THREADS", 9)
+        for small in (0, 1 << 20):
+            monkeypatch.setattr(response_write, "_SMALL", small)
+            for sample in (1, 8):
+                monkeypatch.setattr(response_write, "_SAMPLE", sample)
+                for threads in (1, 2, 3, 7):
+                    assert encode_response(rows, model="m", encoding_format=encoding, threads=threads) == want
+
+
+def test_the_first_bad_row_is_named(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(response_write, "_PART", 1)
+    monkeypatch.setattr(response_write, "_FLOAT_THREADS", 9)
+    monkeypatch.setattr(response_write, "_SMALL", 0)
+    rows = MATRICES["floats"].values.copy()
+    for bad in (89, 60, 45, 44, 1, 0):
+        rows[bad, 7] = np.nan
+        for encoding in ("float", "base64"):
+            for threads in (1, 2, 3):
+                with pytest.raises(ValueError, match=f"row {bad} "):
+                    encode_response(Embeddings(rows), model="m", encoding_format=encoding, threads=threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("dtype", "encoding"), [("float", "float"), ("float", "base64"), ("int8", "float")])
+def test_memory_is_the_text_and_at_most_a_megabyte(dtype: str, encoding: str, threads: int) -> None:
+    x = np.random.default_rng(1).normal(0, 40, (700, 1024))
+    rows = Embeddings(x.astype(np.float32) if dtype == "float" else np.clip(x, -128, 127).astype(np.int8), dtype)
+    encode_response(rows[:2], model="m", encoding_format=encoding)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        text = encode_response(rows, model="m", encoding_format=encoding, threads=threads)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert len(text) <= peak < len(text) + (1 << 20)
+
+
+RESIDENT = """
+import sys, numpy as np
+from embcodec import Embeddings, decode_response, encode_response
+def highest():
+    for line in open("/proc/self/status"):
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) << 10
+rows = Embeddings(np.random.default_rng(1).normal(size=(2000, 1024)).astype(np.float32))
+encode_response(rows[:300], model="m", threads=2)
+before = highest()
+text = encode_response(rows, model="m", encoding_format=sys.argv[1], threads=2)
+print(highest() - before, len(text))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+def test_resident_memory_too(encoding: str) -> None:
+    done = subprocess.run([sys.executable, "-c", RESIDENT, encoding], capture_output=True, text=True, check=True)
+    grown, size = map(int, done.stdout.split())
+    assert grown < size + (1 << 20)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_integers_of_every_length_flush_against_a_wall(isa: str, dtype: Any) -> None:
+    kind = core.lib.EC_INT8 if dtype is np.int8 else core.lib.EC_UINT8
+    low = np.iinfo(dtype).min
+    for n in range(210):
+        for values in (RNG.integers(low, low + 256, n).astype(dtype), np.full(n, low or 255, dtype)):
+            with guarded(5 * n + 2) as memory, guarded(max(n, 1)) as source:
+                source[len(source) - n :] = values.view(np.uint8)
+                count = core.lib.ec_integers_format(
+                    core.ffi.cast("char *", source.ctypes.data + len(source) - n), n, kind, core.pointer(memory)
+                )
+                assert memory[:count].tobytes() == str(values.tolist()).replace(" ", "").encode()
+
+
+def test_growing_bytes() -> None:
+    text = GrowingBytes(0)
+    for size in (10, 100_000, 10_000_000, 500):
+        text.resize(size)
+        assert text.capacity == size
+        text.data[size - 3 : size] = b"end"
+    assert text.finish(500)[-3:] == b"end"
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_scales_that_a_body_has_no_room_for(dtype: str, encoding: str) -> None:
+    x = RNG.uniform(-1, 1, (5, 16)).astype(np.float32)
+    for scale in ("per-vector", np.stack([x.min(0), x.max(0)])):
+        codes = Embeddings(x).to(dtype, scale=scale)
+        with pytest.raises(ValueError, match=r"no room for the (per-vector|ranges) scale: send the values"):
+            encode_response(codes, model="m", encoding_format=encoding)
+        for way_out in (codes.to("float"), codes.to(dtype, scale="unit")):
+            body = encode_response(way_out, model="m", encoding_format=encoding)
+            answer = decode_response(body, output_dtype=way_out.output_dtype)
+            assert answer.embeddings == way_out
