@@ -9,12 +9,12 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c docs bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks test-tiers asan-core test-asan \
+.PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks test-tiers asan-core test-asan \
     dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | docs | bench | interval-coverage | test-sdks | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | test-tiers | test-asan | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -51,10 +51,6 @@ lint-c:
 	    echo "lint-c: $$compiler"; \
 	    $$compiler $(CC_STRICT) $$(find csrc -name '*.c') || exit 1; \
 	done
-
-# The pages, build/docs/index.html; a warning, such as a link that leads nowhere, is an error.
-docs: $(VENV)/.docs
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/docs
 
 bench: $(VENV)/.test $(VENV)/.peers
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s $(PYTEST_ARGS)
@@ -107,6 +103,11 @@ fuzz: asan-core
 
 fuzz-coverage:
 	$(MAKE) -C fuzz coverage
+
+# The pages, build/docs/index.html; a warning, such as a link that leads nowhere, is an error.
+.PHONY: docs
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/docs
 
 dist: $(BIN)/python
 	$(PIP) install -q build
