@@ -121,6 +121,11 @@ fuzz: asan-core
 fuzz-coverage:
 	$(MAKE) -C fuzz coverage
 
+# The pages, build/docs/index.html; a warning, such as a link that leads nowhere, is an error.
+.PHONY: docs
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/docs
+
 dist: $(BIN)/python
 	$(PIP) install -q build
 	$(BIN)/python -m build

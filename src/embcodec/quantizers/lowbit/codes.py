@@ -119,7 +119,7 @@ class LowBitCodes:
 
     @cached_property
     def widest(self) -> RowErrors:
-        """The largest of all that :class:`RowErrors` has of the rows."""
+        """The largest of all that ``RowErrors`` has of the rows."""
         return widest(self)
 
     @cached_property
