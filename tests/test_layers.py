@@ -16,9 +16,10 @@ PACKAGE = Path(embcodec.__file__).parent
 # Lower rooms first. A module imports from rooms that stand before its own here, through their faces (their __init__),
 # and in its own from modules that stand before it; a package within a package stands where its name does.
 ROOMS: dict[str, str] = {
-    "": "_version text arguments errors dtypes profiles scale",
+    "words": "text missing synonyms arguments",
+    "": "_version errors dtypes profiles scale",
     "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search quantize lowbit "
-    "response_layout response_lines response_hints response_one response_reader response_fast response_read "
+    "response_layout response_hints response_one response_reader response_lines response_fast response_read "
     "response_write",
     "codec": "tables ids columns bits base64 numbers precision codes convert",
     "embeddings": "",
@@ -26,7 +27,7 @@ ROOMS: dict[str, str] = {
     "quantizers": "quantize calibrate_jit calibrate lowbit",
     "quantizers.lowbit": "levels threads rotations measure scheme queries errors codes files quantizer",
     "wire": "address secret service shapes body decoder octets response batch",
-    "wire.batch": "rows writer lines plain errors reader",
+    "wire.batch": "rows writer lines errors plain reader",
     "scan": "metric ways plan search bounds range rescore",
     "files": "pack columns parquet storage exchange",
     "files.exchange": "rows arrow pgvector stores",
@@ -35,7 +36,7 @@ ROOMS: dict[str, str] = {
     "server": "limits model workers connection process request readers guard endpoint routes app",
     "tradeoff": "intervals words results measures labels figures corpus inputs pipeline codes study demo_wire report "
     "demo",
-    "cli": "words command bodies common tables info serve service study data",
+    "cli": "words command common bodies tables info serve service study data",
 }
 LOWER = list(ROOMS)
 

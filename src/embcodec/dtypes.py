@@ -8,7 +8,7 @@ from typing import Any, Literal, NoReturn, get_args
 
 import numpy as np
 
-from .arguments import shown, unknown
+from .words import shown, unknown
 
 _FEW_BITS = re.compile(r"u?(int|i|q|nf|fp|b)?[124][-_ ]?(bits?)?")
 

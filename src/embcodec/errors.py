@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from .text import printable
+from .words import printable
 
 
 class EmbcodecError(Exception):

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from .arguments import meant, shown
 from .dtypes import BIT_ORDERS, SIGNED_BYTES, BitOrder, SignedBytes
+from .words import meant, shown
 
 _Payload = Literal["codes", "float32", "none"]
 _Floats = Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2", "float64"]

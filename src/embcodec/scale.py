@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arguments import unknown
 from .dtypes import INTEGERS, OutputDtype, as_output_dtype
+from .words import unknown
 
 UNIT, PER_VECTOR, RANGES = "unit", "per-vector", "ranges"
 # (a, b) of value = a * code + b, before a row's own scale.

@@ -23,7 +23,7 @@ from embcodec.client import transport as client_transport
 from embcodec.client.reply import _PIECE, UnreadableError, read_reply
 from embcodec.client.transport import _retry_rule
 from embcodec.server.app import running_server
-from embcodec.text import printable
+from embcodec.words.text import printable
 
 __all__ = ["embed", "short_waits"]
 

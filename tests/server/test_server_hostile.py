@@ -38,7 +38,7 @@ from embcodec.server.limits import Budget
 from embcodec.server.process import CalmFilter, Server
 from embcodec.server.request import MAX_BODY_BYTES, RefusalError, parse_request
 from embcodec.server.workers import Workers
-from embcodec.text import printable
+from embcodec.words.text import printable
 
 MODEL = "hash-16"
 KEY = "the-key-of-the-server-0123456789"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import one_of
 from ..dtypes import BIT_ORDERS
 from ..errors import NotFiniteError
+from ..words import one_of
 from .core import blocks_of, check, lib, pointer, result_array
 
 _LSB, _OFFSET, _INCLUSIVE, _FINITE = map(

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _kernels
-from ..arguments import shown
 from ..errors import DecodeError
+from ..words import shown
 
 ffi: Any = _kernels.ffi
 lib: Any = _kernels.lib

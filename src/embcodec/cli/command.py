@@ -13,7 +13,7 @@ import click
 
 from .._version import __version__
 from ..errors import EmbcodecError, PrecisionWarning
-from ..text import printable
+from ..words import printable
 from .words import did_you_mean, words_of
 
 _COMMANDS = {

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..arguments import meant
 from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings
-from ..text import printable
+from ..words import meant, printable
 
 if TYPE_CHECKING:
     from ..quantizers.lowbit import LowBitCodes

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..arguments import closest
-from ..text import printable
+from ..words import closest, printable
 
 _OPTIONS = {
     "output_dtype": "--dtype",

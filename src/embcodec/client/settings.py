@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..arguments import as_real, as_whole
 from ..profiles import Profile, resolve_profile
 from ..wire import Secret, is_loopback, keep_out_of_logs
+from ..words import as_real, as_whole
 
 _LOG = logging.getLogger("embcodec.client")
 

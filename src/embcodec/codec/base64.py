@@ -12,9 +12,9 @@ from .._native import base64 as _base64
 from .._native.core import lib, reason, result_array
 from .._native.floats import CODES, form_of
 from .._native.response_hints import misread_bytes
-from ..arguments import shown
 from ..dtypes import OutputDtype
 from ..errors import DecodeError
+from ..words import shown
 from .bits import as_array
 
 # Texts pass between Python's strings and the kernels in blocks that stay in the second-level cache.

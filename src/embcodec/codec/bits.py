@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import bits
 from .._native.core import result_array
-from ..arguments import as_real, one_of
 from ..dtypes import BIT_ORDERS, SIGNED_BYTES, as_dimension
+from ..words import as_real, one_of
 from . import columns
 
 _FLOAT32, _INT8, _UINT8 = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.uint8)

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import bits, quantize, sums
 from .._native.core import result_array
-from ..arguments import meant, shown
 from ..dtypes import INTEGERS, PACKED, OutputDtype
 from ..errors import NotFiniteError
 from ..scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
+from ..words import meant, shown
 from .bits import as_array, check_conventions
 from .columns import JSON_ROWS
 from .precision import warn_of_loss, warn_of_ranges

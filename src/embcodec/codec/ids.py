@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import shown
+from ..words import shown
 from .tables import reader_of
 
 _BOOLEANS = {bool, np.bool_}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._native import numbers
-from ..arguments import shown
+from ..words import shown
 from .bits import as_array
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..containers import Footer, check_decoded, check_seal, decoded_bytes, drop_seal, read_footer, sealed
 from ..errors import StorageError
-from ..errors_missing import needs_package
+from ..words import needs_package
 from .columns import (
     COLUMN,
     KEY,

@@ -11,7 +11,6 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arguments import as_path, meant, one_of
 from ..containers import (
     ELEMENTS,
     FLOAT_DTYPES,
@@ -35,6 +34,7 @@ from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes
 from ..scale import UNIT
+from ..words import as_path, meant, one_of
 from .columns import SCALES, as_tensors, check_no_scales, take_apart
 from .pack import check_width, is_packed, pack, unpack
 from .parquet import read_parquet, write_parquet

@@ -7,7 +7,6 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._native import bits as native_bits
-from ..arguments import shown
 from ..codec import as_int64
 from ..codec import codes as code_arrays
 from ..dtypes import OutputDtype
@@ -16,6 +15,7 @@ from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes
 from ..scale import PER_VECTOR
 from ..scan import as_embeddings, as_mask, way_to
+from ..words import shown
 from .rows import Rows, Snapshot
 
 

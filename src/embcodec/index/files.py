@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import as_path
 from ..containers import read_tensors, whole_number, write_tensors
 from ..errors import StorageError
 from ..files import is_packed, pack, unpack
+from ..words import as_path
 from .arguments import check_alike, finite_rows
 from .rows import Part, Snapshot, as_ids
 

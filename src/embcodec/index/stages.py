@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import as_real
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
@@ -24,6 +23,7 @@ from ..scan import (
     rescored_by_bounds,
     restrict,
 )
+from ..words import as_real
 from .arguments import encoded, for_both
 from .rows import Part, Snapshot
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._native import bits
-from ..arguments import as_real, shown, unknown
 from ..codec import as_array
 from ..errors import NotFiniteError
+from ..words import as_real, shown, unknown
 from .quantize import as_float_rows
 
 METHODS = ("minmax", "quantile", "mse")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..scan import import_numba
+from ..words import import_numba
 
 njit = import_numba("calibrate by 'quantile' or 'mse'", "method='minmax' needs none").njit
 

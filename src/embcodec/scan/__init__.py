@@ -1,7 +1,7 @@
 """Exact search: all rows are scanned, the k best or those beyond a threshold stay."""
 
 from .bounds import BoundedResult, Bounds, rescored_by_bounds
-from .metric import compile_metric, import_numba
+from .metric import compile_metric
 from .plan import plan
 from .range import RangeResult, range_search
 from .rescore import rescore
@@ -20,7 +20,6 @@ __all__ = [
     "best_of",
     "check_dimensions",
     "compile_metric",
-    "import_numba",
     "plan",
     "range_search",
     "rescore",

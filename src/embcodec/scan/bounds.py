@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import as_real, shown
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
@@ -22,6 +21,7 @@ from ..quantizers.lowbit import (
     prepare_queries,
     rounding_of,
 )
+from ..words import as_real, shown
 from .plan import check_low_bit, low_bit_scan
 from .search import SearchResult, as_count, rescored, short_repr
 

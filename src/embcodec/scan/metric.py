@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from types import FunctionType
 from typing import Any
 
-from ..arguments import shown
 from ..dtypes import OutputDtype, as_output_dtype
-from ..errors_missing import needs_package
+from ..words import import_numba, shown
 
 
 @dataclass(frozen=True)
@@ -131,31 +129,6 @@ def _reason(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(("Failed in nopython", "File ", "During: "))]
     return [*told, *lines, "it does not say why"][0][:200]
-
-
-def import_numba(purpose: str, without: str) -> Any:
-    """Return Numba, which an install goes without where it has no wheel.
-
-    Parameters
-    ----------
-    purpose : str
-        What needs it.
-    without : str
-        What to do instead where it cannot be had.
-
-    Raises
-    ------
-    ImportError
-        Where it is not installed (then a ModuleNotFoundError), or refuses to be imported, as beside a NumPy newer than
-        those it knows.
-    """
-    try:
-        return import_module("numba")
-    except ModuleNotFoundError as error:
-        sentence = needs_package(purpose, str(error.name), f"pip install {error.name}")
-        raise ModuleNotFoundError(f"{sentence}; where it has no wheel, {without}", name=error.name) from None
-    except ImportError as error:
-        raise ImportError(f"{purpose} needs Numba, which cannot be imported: {error}; {without}") from error
 
 
 def as_metric(metric: Any) -> CompiledMetric:

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from .._native import hamming
 from .._native import scan as native
 from .._native.bits import bit_flags
-from ..arguments import either, meant, one_of, shown, unknown
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes, LowBitQueries, prepare_queries
 from ..scale import PER_VECTOR, RANGES
+from ..words import either, meant, one_of, shown, unknown
 from .ways import check_dimensions, way_to
 
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]

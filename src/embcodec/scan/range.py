@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import search as native
 from .._native.scan import Scan
-from ..arguments import as_real
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
+from ..words import as_real
 from .plan import lower_is_better, plan
 from .search import as_queries, as_rows, final_scores, refuse_overflow, restrict, short_repr
 

@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import search as native
 from .._native.scan import Scan
-from ..arguments import shown
 from ..codec import as_array, mask_or_numbers
 from ..embeddings import Embeddings, of_floats
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes
+from ..words import shown
 from .plan import plan
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.

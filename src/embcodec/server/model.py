@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors_missing import needs_package
+from ..words import needs_package
 
 DEFAULT_MODEL = "universal-sentence-encoder"
 HASH_DIMENSION_MAX = 4096

@@ -18,7 +18,7 @@ import uvicorn.logging
 from starlette.applications import Starlette
 from uvicorn.config import LOGGING_CONFIG
 
-from ..text import printable
+from ..words import printable
 from .connection import Connection, longest_waiting
 from .limits import Limits
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import EmbcodecError
-from ..errors_missing import needs_package
+from ..words import needs_package
 from .labels import Label, place_labels
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arguments import as_whole, shown
 from ..codec import as_array, row_norms
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
+from ..words import as_whole, shown
 from .words import counted, figures, next_step
 
 Floats = NDArray[np.float32]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arguments import as_whole
 from ..embeddings import Embeddings
+from ..words import as_whole
 from .codes import LowBit, standard_pipelines
 from .inputs import Inputs, as_dimensions, prepare_inputs
 from .intervals import (

@@ -17,12 +17,12 @@ from .._native.floats import PAYLOADS
 from .._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
 from .._native.response_one import OneRow
 from .._native.response_read import read_rows
-from ..arguments import one_of
 from ..dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded
 from ..errors import DecodeError
 from ..profiles import Profile, resolve_profile
 from ..scale import UNIT_SCALE
+from ..words import one_of
 from .body import as_bytes, as_text, what_came
 from .service import Usage, looks_like_error, service_error
 from .shapes import missing_rows, no_strings

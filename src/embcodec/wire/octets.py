@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from .._native import bits as native_bits
 from .._native import floats as native
 from .._native.response_hints import misread_bytes
-from ..arguments import one_of
 from ..dtypes import as_dimension
 from ..embeddings import Embeddings
 from ..errors import DecodeError, NotFiniteError
 from ..profiles import Profile, resolve_profile
+from ..words import one_of
 from .body import as_bytes, as_text
 from .decoder import EmbeddingResponse
 from .service import Usage

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from .._native.core import default_threads
 from .._native.floats import PAYLOADS, narrow
 from .._native.response_write import write_rows
-from ..arguments import shown
 from ..dtypes import EncodingFormat, OutputDtype, as_dimension, as_encoding_format
 from ..embeddings import Embeddings, of_floats
 from ..profiles import Profile, resolve_profile
 from ..scale import UNIT
+from ..words import shown
 from .decoder import EmbeddingResponse, decoder_for
 from .service import Usage
 

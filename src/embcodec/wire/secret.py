@@ -14,7 +14,7 @@ from typing import Any, Never
 from urllib.parse import quote, urlsplit
 from weakref import WeakSet
 
-from ..text import printable
+from ..words import printable
 
 _SHORTEST = 4  # characters of a key that is blotted out of other text: fewer are in any word
 _HTTP_LOGGERS = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from ...dtypes import BitOrder, SignedBytes
 from ...embeddings import Embeddings
 from ...errors import StorageError
-from ...errors_missing import needs_package
 from ...scale import Scale
+from ...words import needs_package
 from ..columns import (
     SCALES,
     as_tensors,

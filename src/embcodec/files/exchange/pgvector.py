@@ -16,11 +16,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...arguments import shown
 from ...codec import as_int64, parse_floats
 from ...dtypes import OutputDtype
 from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
+from ...words import shown
 from .rows import as_blob, as_blobs, as_sequence, packed_bytes, sendable
 
 _PGVECTOR_MOST = 16_000

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arguments import as_path
 from ...containers import (
     check_max_bytes,
     checked_array,
@@ -21,6 +20,7 @@ from ...containers import (
     write_npz,
 )
 from ...errors import StorageError
+from ...words import as_path
 from .codes import LowBitCodes
 from .rotations import Rotation
 from .scheme import LowBitScheme

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._native import bits as native_bits
-from ...arguments import as_whole, shown, unknown
 from ...errors import StorageError
+from ...words import as_whole, shown, unknown
 from ..quantize import as_float_rows
 from .codes import LowBitCodes
 from .files import Fitted, read_quantizer, write_quantizer

@@ -9,8 +9,8 @@ from io import BufferedReader, FileIO
 from typing import Any
 
 from ..._native.response_layout import BOM
-from ...arguments import as_whole
 from ...errors import DecodeError, ServiceError
+from ...words import as_whole
 from ..body import kind_of_bytes
 from ..decoder import Decoder, EmbeddingResponse
 from ..service import service_error

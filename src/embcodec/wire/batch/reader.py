@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ..._native.response_hints import misread
 from ..._native.response_layout import LIST, STRING
-from ...arguments import as_path
 from ...dtypes import EncodingFormat
 from ...embeddings import Embeddings, replace_values
 from ...errors import DecodeError
 from ...profiles import Profile
+from ...words import as_path
 from ..decoder import Decoder
 from ..service import Usage
 from .errors import BatchErrors

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...arguments import one_of, shown
 from ...containers import replacing
+from ...words import one_of, shown
 
 OPENAI_MOST_REQUESTS = 50_000
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 
 def needs_package(purpose: str, package: str, way: str) -> str:
     """Return the sentence that names the missing package and the way out.
@@ -24,3 +27,28 @@ def needs_package(purpose: str, package: str, way: str) -> str:
     """
     command = way if " " in way else f"pip install 'embcodec[{way}]'"
     return f"{purpose} needs {package}, which is not installed: {command}"
+
+
+def import_numba(purpose: str, without: str) -> Any:
+    """Return Numba, which an install goes without where it has no wheel.
+
+    Parameters
+    ----------
+    purpose : str
+        What needs it.
+    without : str
+        What to do instead where it cannot be had.
+
+    Raises
+    ------
+    ImportError
+        Where it is not installed (then a ModuleNotFoundError), or refuses to be imported, as beside a NumPy newer than
+        those it knows.
+    """
+    try:
+        return import_module("numba")
+    except ModuleNotFoundError as error:
+        sentence = needs_package(purpose, str(error.name), f"pip install {error.name}")
+        raise ModuleNotFoundError(f"{sentence}; where it has no wheel, {without}", name=error.name) from None
+    except ImportError as error:
+        raise ImportError(f"{purpose} needs Numba, which cannot be imported: {error}; {without}") from error

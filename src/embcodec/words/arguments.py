@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes_synonyms import synonym_among
+from .synonyms import synonym_among
 
 _MOST = 60  # characters of a value that are shown
 

@@ -1,0 +1,20 @@
+"""Words: of arguments, as they are meant or refused, and of messages, fit for a terminal."""
+
+from .arguments import as_path, as_real, as_whole, closest, either, meant, one_of, shown, unknown
+from .missing import import_numba, needs_package
+from .text import printable
+
+__all__ = [
+    "as_path",
+    "as_real",
+    "as_whole",
+    "closest",
+    "either",
+    "import_numba",
+    "meant",
+    "needs_package",
+    "one_of",
+    "printable",
+    "shown",
+    "unknown",
+]
