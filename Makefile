@@ -97,7 +97,7 @@ coverage: $(VENV)/.test $(VENV)/.coverage
 	    $(COVERAGE_TESTS) $(PYTEST_ARGS)
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage json -q -o $(COVERED)/coverage.json
-	$(BIN)/python tests/uncovered.py $(COVERED)
+	$(BIN)/python tests/helpers/uncovered.py $(COVERED)
 
 # The SDKs of others, newest releases, against the server; those for Node where npm is.
 SDKS := build/sdks

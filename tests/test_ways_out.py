@@ -47,10 +47,10 @@ KINDS: dict[str, Embeddings] = {
 CALL = re.compile(r"\b(?:quantize|truncate)\([^()]*\)|queries\.to_float\(\)|\"(?:cosine|dot|l2)\"")
 
 
-def ordered(profile: str, output_dtype: str) -> Order:
+def ordered(profile: str, output_dtype: str, base_url: str | None = None) -> Order:
     """What a client of that service asks for."""
     settings = make_settings(
-        api_key=None, base_url=None, profile=profile, timeout=1, max_retries=0, concurrency=1, retry_seconds=1
+        api_key=None, base_url=base_url, profile=profile, timeout=1, max_retries=0, concurrency=1, retry_seconds=1
     )
     how = {"output_dimension": None, "encoding_format": None, "extra": None}
     return make_order(settings, model="a-model", output_dtype=output_dtype, **how)
@@ -245,6 +245,11 @@ CASES: dict[str, Case] = {
         lambda p: ordered("perplexity", "float"),
         "say output_dtype, one of int8, ubinary",
         (lambda p: ordered("perplexity", "int8"), lambda p: ordered("perplexity", "ubinary")),
+    ),
+    "an address with a query": (
+        lambda p: ordered("openai", "float", base_url="http://localhost:8080/v1?key=1"),
+        "give 'http://localhost:8080/v1'",
+        (lambda p: ordered("openai", "float", base_url="http://localhost:8080/v1"),),
     ),
     "a column index": (
         lambda p: FLOATS[:, :8],

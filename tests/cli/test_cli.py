@@ -167,7 +167,7 @@ def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch, vectors: Pa
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("embcodec.files.storage.load", interrupted)
+    monkeypatch.setattr("embcodec.files.load", interrupted)
     done = run("info", vectors)
     assert (done.exit_code, done.stderr) == (130, "Interrupted\n")
 

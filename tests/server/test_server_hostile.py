@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from secrets_seen import pieces
 from starlette.datastructures import Headers
-from test_client_secret import pieces
 
 from embcodec.cli.command import main
 from embcodec.server import app as server_module
@@ -617,7 +617,7 @@ def test_what_clients_send_reaches_the_log_as_escapes() -> None:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What `embcodec serve` would have started."""
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(server_module, "serve", lambda **arguments: calls.append(arguments))
+    monkeypatch.setattr("embcodec.server.serve", lambda **arguments: calls.append(arguments))
     monkeypatch.delenv("EMBCODEC_API_KEY", raising=False)
     return calls
 

@@ -132,7 +132,7 @@ def _percent(share: float) -> str:
 
 def _depth_of_caller() -> int:
     """Return the `stacklevel` with which a warning from here points to whoever called the package."""
-    package = str(Path(__file__).parent)
+    package = str(Path(__file__).parents[1])
     depth, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         depth, frame = depth + 1, frame.f_back

@@ -9,22 +9,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._native.core import active_isa
-from ..client import Client
 from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings
 from ..scan import search
-from ..server import running_server
 from .corpus import docstring_pairs
 from .demo_wire import WireMeasurement, as_studied, check_same, measure_body, measure_codes
 from .report import write_report
 from .results import Study
 from .study import Progress, study
 from .words import INTERVALS, figures, seconds
+
+if TYPE_CHECKING:
+    from ..client import Client
 
 _K = 10
 _TEXT_LENGTH = 400
@@ -132,6 +133,10 @@ def run_demo(
     texts = [textwrap.shorten(pair.document, _TEXT_LENGTH, placeholder="") for pair in pairs]
     asked = [pair.query for pair in pairs[:queries]]
     relevant = range(queries)
+
+    # Not before: who asks for the texts alone, or for a study, needs no HTTP.
+    from ..client import Client
+    from ..server import running_server
 
     with running_server([model]) as server, Client(base_url=server.base_url, timeout=300) as client:
         fetch = _fetcher(client, model, texts, asked)
