@@ -161,3 +161,10 @@ def test_a_study_says_which_dimensions_there_are(odd: Path, monkeypatch: pytest.
     done = run("tradeoff", "floats.npy", "--dimension", "4096", "--dimension", "8")
     assert done.exit_code == 1
     assert "the vectors have 16 dimensions: those kept are within 1 .. 16, not 4096" in done.stderr
+
+
+def test_one_vector_and_text_are_told_where_to_go(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.ones(3, np.float32))
+    (tmp_path / "lines.txt").write_text("a cat")
+    assert "one row by itself is saved as row[None]" in run("info", tmp_path / "one.npy").stderr
+    assert "embcodec embed asks a service" in run("info", tmp_path / "lines.txt").stderr

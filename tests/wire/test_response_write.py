@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from guard import guarded
 
-from embcodec import Embeddings, decode_response, encode_response
+from embcodec import Embeddings, Usage, decode_response, encode_response
 from embcodec._native import core, response_write
 from embcodec._native.growing import GrowingBytes
 
@@ -89,7 +89,7 @@ def test_memory_is_the_text_and_at_most_a_megabyte(dtype: str, encoding: str, th
 
 RESIDENT = """
 import sys, numpy as np
-from embcodec import Embeddings, decode_response, encode_response
+from embcodec import Embeddings, Usage, decode_response, encode_response
 def highest():
     for line in open("/proc/self/status"):
         if line.startswith("VmHWM"):
@@ -145,3 +145,10 @@ def test_scales_that_a_body_has_no_room_for(dtype: str, encoding: str) -> None:
             body = encode_response(way_out, model="m", encoding_format=encoding)
             answer = decode_response(body, output_dtype=way_out.output_dtype)
             assert answer.embeddings == way_out
+
+
+def test_counts_of_tokens_may_be_numbers_of_numpy() -> None:
+    body = encode_response(np.eye(1, dtype=np.float32), model="m", usage=Usage(*np.array([3, 0, 4])))
+    assert json.loads(body)["usage"] == {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 4}
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        encode_response(np.eye(1, dtype=np.float32), model="m", usage={"total_tokens": object()})

@@ -46,6 +46,7 @@ _HEAD = 1 << 16
 
 def in_options(text: str, command: click.Command | None) -> str:
     """Return `text` with the options of `command` in the place of arguments: ``--nulls nan`` for ``nulls='nan'``."""
+    text = text.replace("Client.embed asks", "embcodec embed asks")
     known = {option for parameter in command.params for option in parameter.opts} if command is not None else set()
     for phrase, words in _PHRASES if "--base64-dtype" in known else ():
         text = re.sub(phrase, words, text)

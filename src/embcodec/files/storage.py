@@ -246,6 +246,8 @@ def _matrix(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], colu
         matrices = {n: array for n, array in matrices.items() if array.dtype.kind == "f" or array.dtype.itemsize == 1}
     if len(matrices) != 1:
         choice = f"; name one, as column={next(iter(matrices))!r}" if matrices else ""
+        if [array.ndim for array in tensors.values()] == [1]:
+            choice = "; one row by itself is saved as row[None]"
         raise StorageError(f"one matrix, rows by dimensions, is wanted; the file holds {holds}{choice}")
     return next(iter(matrices.values()))
 
@@ -311,6 +313,7 @@ def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
 _READERS = {
     ".json": "; decode_response(Path(path).read_bytes()) reads a response body",
     ".jsonl": "; decode_batch(path) reads a batch job's output",
+    ".txt": "; Client.embed asks a service for the embeddings of texts",
 }
 
 

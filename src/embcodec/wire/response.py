@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import index
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,9 @@ from .decoder import EmbeddingResponse, decoder_for
 from .service import Usage
 
 _HEADS = json.JSONEncoder(separators=(",", ":"))  # made once: making one takes as long as using it
-_TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_TAILS = json.JSONEncoder(
+    separators=(",", ":"), allow_nan=False, default=index
+)  # counts by NumPy are whole numbers too
 
 
 def decode_response(
