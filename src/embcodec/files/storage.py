@@ -30,6 +30,7 @@ from ..containers import (
     write_tensors_to,
     write_vecs,
 )
+from ..dtypes import NamelessFloat, OutputDtypeLike, OutputDtypeName
 from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes
@@ -103,10 +104,10 @@ def load(
     path: str | os.PathLike[str],
     mmap: bool = False,
     *,
-    output_dtype: str | None = None,
+    output_dtype: OutputDtypeLike | None = None,
     dimension: int | None = None,
     column: str | None = None,
-    float_dtype: str | None = None,
+    float_dtype: NamelessFloat | None = None,
     max_bytes: int | None = None,
     verify: bool | None = None,
 ) -> Embeddings | LowBitCodes:
@@ -185,7 +186,7 @@ class _Contents(NamedTuple):
 
 
 def _load(
-    contents: _Contents, suffix: str, output_dtype: str | None, dimension: int | None, column: str | None
+    contents: _Contents, suffix: str, output_dtype: OutputDtypeLike | None, dimension: int | None, column: str | None
 ) -> Embeddings | LowBitCodes:
     tensors, words, others = contents
     if "index" in words and is_packed(words, "codes."):
@@ -201,7 +202,7 @@ def _load(
             raise StorageError(f"the file holds rows of {found.dimension} dimensions, not {dimension}")
         return found
     if suffix in ELEMENTS and output_dtype is None:
-        output_dtype = {"f": "float", "i": "int8", "u": "uint8"}[np.dtype(ELEMENTS[suffix]).kind]
+        output_dtype = _DTYPES_OF_KINDS[np.dtype(ELEMENTS[suffix]).kind]
     values = _matrix(tensors, others, None if suffix == ".parquet" else column)
     if column is None and (scales := tensors.get(SCALES)) is not None and scales.shape == values.shape[:1]:
         check_no_scales(values, str(scales.dtype), f"column={next(n for n, a in tensors.items() if a is values)!r}")
@@ -250,7 +251,7 @@ def _matrix(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], colu
     return next(iter(matrices.values()))
 
 
-def _wrap(values: NDArray[Any], output_dtype: str | None, dimension: int | None) -> Embeddings:
+def _wrap(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimension: int | None) -> Embeddings:
     if output_dtype is None:
         if values.dtype.kind != "f":
             if values.dtype not in (np.int8, np.uint8):
@@ -308,6 +309,7 @@ def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
     return words
 
 
+_DTYPES_OF_KINDS: dict[str, OutputDtypeName] = {"f": "float", "i": "int8", "u": "uint8"}
 _READERS = {
     ".json": "; decode_response(Path(path).read_bytes()) reads a response body",
     ".jsonl": "; decode_batch(path) reads a batch job's output",

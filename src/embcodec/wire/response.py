@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from .._native.core import default_threads
 from .._native.floats import PAYLOADS, narrow
 from .._native.response_write import write_rows
-from ..dtypes import EncodingFormat, OutputDtype, as_dimension, as_encoding_format
+from ..dtypes import (
+    EncodingFormat,
+    EncodingFormatLike,
+    Nulls,
+    OutputDtype,
+    OutputDtypeLike,
+    Text,
+    as_dimension,
+    as_encoding_format,
+)
 from ..embeddings import Embeddings, of_floats
 from ..profiles import Profile, resolve_profile
 from ..scale import UNIT
@@ -23,12 +32,12 @@ _TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def decode_response(
-    body: Any,
+    body: Text,
     *,
-    output_dtype: str = "float",
+    output_dtype: OutputDtypeLike = "float",
     dimension: int | None = None,
     profile: str | Profile = "mistral",
-    nulls: Literal["error", "nan"] = "error",
+    nulls: Nulls = "error",
     expected_count: int | None = None,
     threads: int | None = None,
 ) -> EmbeddingResponse:
@@ -87,7 +96,7 @@ def encode_response(
     embeddings: Embeddings | ArrayLike,
     *,
     model: str,
-    encoding_format: str = "float",
+    encoding_format: EncodingFormatLike = "float",
     usage: Usage | dict[str, Any] | None = None,
     id: str | None = None,
     profile: str | Profile = "mistral",

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...codec import as_selection
+from ...dtypes import OutputDtypeLike
 from ...embeddings import Embeddings
 from ...errors import CodeMismatchError
+from ...scale import ScaleLike
 from ..quantize import as_float_rows
 from .errors import RowErrors, certain_bounds, errors_of, widest
 from .levels import Floats
@@ -147,7 +149,7 @@ class LowBitCodes:
         """Return the rows that the codes stand for, float32 (n, dimension)."""
         return self.scheme.rows_of(self.bit_planes, self.row_scales())
 
-    def to(self, output_dtype: str, *, scale: Any = None) -> Embeddings:
+    def to(self, output_dtype: OutputDtypeLike, *, scale: ScaleLike | None = None) -> Embeddings:
         """Convert to one of the five dtypes, through the rows that the codes stand for; see :meth:`Embeddings.to`."""
         return Embeddings(self.to_float()).to(output_dtype, scale=scale)
 
@@ -161,7 +163,7 @@ class LowBitCodes:
     def __len__(self) -> int:
         return len(self.bit_planes)
 
-    def __getitem__(self, rows: Any) -> LowBitCodes:
+    def __getitem__(self, rows: slice | ArrayLike) -> LowBitCodes:
         if isinstance(rows, int | np.integer) and not isinstance(rows, bool):
             if not -len(self) <= rows < len(self):
                 raise IndexError(f"row {rows} of {len(self)}")
