@@ -25,7 +25,7 @@ else:
     Buffer = bytes | bytearray | memoryview
 
 # Text as it comes from a file or a service.
-Text = str | Buffer
+TextLike = str | Buffer
 
 # The members of the enumerations below, by name.
 OutputDtypeName = Literal["float", "int8", "uint8", "binary", "ubinary"]

@@ -86,7 +86,6 @@ def other_words(x: Floats, rows: Embeddings, path: Path, text: str) -> None:
     Profile("mine", base64_payload="bytes")  # type: ignore[arg-type]  # pyright: ignore
     Profile("mine", base64_dtype="f16")  # type: ignore[arg-type]  # pyright: ignore
     Profile("mine", byte_order="network")  # type: ignore[arg-type]  # pyright: ignore
-    LowBitQuantizer(3)  # type: ignore[arg-type]  # pyright: ignore
     LowBitQuantizer(2, rotation="opq")  # type: ignore[arg-type]  # pyright: ignore
     LowBitQuantizer(2, center="median")  # type: ignore[arg-type]  # pyright: ignore
     study(x, rotation="opq")  # type: ignore[arg-type]  # pyright: ignore

@@ -17,15 +17,7 @@ from .._native.floats import PAYLOADS
 from .._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
 from .._native.response_one import OneRow
 from .._native.response_read import read_rows
-from ..dtypes import (
-    INTEGERS,
-    NULLS,
-    EncodingFormat,
-    OutputDtype,
-    Text,
-    as_dimension,
-    as_output_dtype,
-)
+from ..dtypes import INTEGERS, NULLS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded
 from ..errors import DecodeError
 from ..profiles import Profile, resolve_profile
@@ -124,7 +116,7 @@ class Decoder:
         self._one_row: dict[str, OneRow] = {}
         self._layouts: dict[tuple[str, str], Layout] = {}
 
-    def decode(self, body: Text, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
+    def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
         """Decode a body: see :func:`~embcodec.wire.response.decode_response`."""
         text = as_bytes(body)
         try:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._native import bits as native_bits
 from .._native import floats as native
 from .._native.response_hints import misread_bytes
-from ..dtypes import NULLS, Nulls, Text, as_dimension
+from ..dtypes import NULLS, Nulls, TextLike, as_dimension
 from ..embeddings import Embeddings
 from ..errors import DecodeError, NotFiniteError
 from ..profiles import Profile, resolve_profile
@@ -33,7 +33,7 @@ class _Row:
 
 
 def decode_octets(
-    body: Text,
+    body: TextLike,
     metadata: str | bytes | Mapping[str, Any] | None = None,
     *,
     dimension: int | None = None,

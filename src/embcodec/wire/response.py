@@ -16,7 +16,7 @@ from ..dtypes import (
     Nulls,
     OutputDtype,
     OutputDtypeLike,
-    Text,
+    TextLike,
     as_dimension,
     as_encoding_format,
 )
@@ -32,7 +32,7 @@ _TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def decode_response(
-    body: Text,
+    body: TextLike,
     *,
     output_dtype: OutputDtypeLike = "float",
     dimension: int | None = None,

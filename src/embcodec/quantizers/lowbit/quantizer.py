@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,7 +81,7 @@ class LowBitQuantizer:
     """
 
     def __init__(
-        self, bits: Literal[1, 2, 4] = 1, *, rotation: RotationName = "auto", center: CenterName = "auto", seed: int = 0
+        self, bits: int = 1, *, rotation: RotationName = "auto", center: CenterName = "auto", seed: int = 0
     ) -> None:
         if not isinstance(bits, int | np.integer) or bits not in (1, 2, 4) or isinstance(bits, bool):
             raise ValueError(f"bits is 1, 2 or 4, not {shown(bits)}")
