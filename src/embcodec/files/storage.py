@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -100,6 +100,34 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
             _write_embeddings(file, embeddings, suffix)
 
 
+@overload
+def load(
+    path: str | os.PathLike[str],
+    mmap: bool = False,
+    *,
+    output_dtype: OutputDtypeLike,
+    dimension: int | None = None,
+    column: str | None = None,
+    float_dtype: NamelessFloat | None = None,
+    max_bytes: int | None = None,
+    verify: bool | None = None,
+) -> Embeddings: ...
+
+
+@overload
+def load(
+    path: str | os.PathLike[str],
+    mmap: bool = False,
+    *,
+    output_dtype: OutputDtypeLike | None = None,
+    dimension: int | None = None,
+    column: str | None = None,
+    float_dtype: NamelessFloat | None = None,
+    max_bytes: int | None = None,
+    verify: bool | None = None,
+) -> Embeddings | LowBitCodes: ...
+
+
 def load(
     path: str | os.PathLike[str],
     mmap: bool = False,
@@ -121,7 +149,8 @@ def load(
         as they are touched. A program that cuts the file meanwhile, or a disk that fails, then ends this process
         (SIGBUS): map files only that are replaced, as :func:`save` does it, and not written in place.
     output_dtype, dimension : optional
-        What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere.
+        What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere. With a
+        dtype the result is Embeddings.
     column : str, optional
         Which column of a ``.parquet`` file, array of a ``.npz`` or tensor of a ``.safetensors``. By default the only
         one that can be rows; no name is preferred.
