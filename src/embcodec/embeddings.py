@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, ClassVar, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -262,7 +262,7 @@ class Embeddings:
             return NotImplemented
         return self.meaning == other.meaning and self.scale == other.scale and np.array_equal(self.values, other.values)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     @property
     def meaning(self) -> tuple[OutputDtype, int, str | None, SignedBytes | None, BitOrder | None]:

@@ -87,6 +87,16 @@ def test_everything_public_has_its_types() -> None:
     assert not bare
 
 
+def test_attributes_that_are_set_are_declared() -> None:
+    """What an `__init__` alone tells, checkers may take for different things."""
+    for cls in {cls for name in embcodec.__all__ if inspect.isclass(cls := getattr(embcodec, name))}:
+        tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(cls)))
+        targets = [target for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets]
+        stored = [node for target in targets for node in ast.walk(target) if isinstance(node, ast.Attribute)]
+        names = {node.attr for node in stored if ast.unparse(node.value) == "self"}
+        assert {name for name in names if not name.startswith("_")} <= set(inspect.get_annotations(cls)), cls
+
+
 def hints() -> Iterator[tuple[str, Any]]:
     """Yield each attribute, parameter and result of what is public, with what it is said to be."""
     for name in embcodec.__all__:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -185,7 +185,7 @@ class LowBitCodes:
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         return self.bit_planes, self.scales, self.lengths
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"LowBitCodes({len(self)} x {self.dimension} at {self.scheme.bits} bits, {self.nbytes} bytes)"

@@ -80,6 +80,13 @@ class LowBitQuantizer:
     ('random rotation, centred', LowBitCodes(200 x 64 at 2 bits, 4800 bytes))
     """
 
+    bits: int
+    rotation: RotationName
+    center: CenterName
+    seed: int
+    choice: str
+    report: dict[str, float]
+
     def __init__(
         self, bits: int = 1, *, rotation: RotationName = "auto", center: CenterName = "auto", seed: int = 0
     ) -> None:
@@ -90,7 +97,7 @@ class LowBitQuantizer:
                 raise unknown(name, value, choices)
         self.bits, self.rotation, self.center, self.seed = bits, rotation, center, as_whole(seed, "seed")
         self.choice = ""
-        self.report: dict[str, float] = {}
+        self.report = {}
         self._scheme: LowBitScheme | None = None
 
     @property
