@@ -43,6 +43,8 @@ lint: $(VENV)/.test $(VENV)/.lint lint-c
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/right.py tests/typing/wrong.py
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 # Every C file: its form, and every compiler at hand, the cross compiler for AArch64 among them; no warning passes.
 C_FILES = $$(find csrc tests benchmarks fuzz -name '*.[ch]' -not -path '*/build/*')

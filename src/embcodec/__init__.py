@@ -47,7 +47,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
 from .codec import decode_base64, encode_base64, format_floats, pack_bits, parse_floats, unpack_bits
@@ -69,45 +69,73 @@ from .scale import Scale
 from .scan import BoundedResult, RangeResult, SearchResult, range_search, rescore, search
 from .wire import EmbeddingResponse, Usage, decode_response, encode_response, service_error
 
-# Names of modules that are heavier than a decoder needs: imported when first asked for.
+# Names of modules that are heavier than a decoder needs: imported when first asked for, here for type checkers, too.
+if TYPE_CHECKING:
+    from .client import AsyncClient, Client
+    from .files import load, save
+    from .files.exchange import (
+        from_arrow,
+        from_pgvector,
+        from_sqlite_vec,
+        to_arrow,
+        to_faiss,
+        to_pgvector,
+        to_sqlite_vec,
+        write_pgcopy,
+    )
+    from .index import FlatIndex
+    from .quantizers.lowbit import LowBitCodes, LowBitQuantizer
+    from .scan import compile_metric
+    from .tradeoff import Study, docstring_pairs, run_demo
+    from .tradeoff.study import study
+    from .wire import decode_octets
+    from .wire.batch import BatchLine, BatchResult, decode_batch, iter_batch, write_batch
+
 _LAZY: dict[str, str] = {
-    "BatchLine": "wire.batch",
-    "decode_octets": "wire",
+    "AsyncClient": "client",
+    "Client": "client",
+    "load": "files",
+    "save": "files",
+    "from_arrow": "files.exchange",
+    "from_pgvector": "files.exchange",
+    "from_sqlite_vec": "files.exchange",
+    "to_arrow": "files.exchange",
+    "to_faiss": "files.exchange",
+    "to_pgvector": "files.exchange",
+    "to_sqlite_vec": "files.exchange",
+    "write_pgcopy": "files.exchange",
+    "FlatIndex": "index",
     "LowBitCodes": "quantizers.lowbit",
     "LowBitQuantizer": "quantizers.lowbit",
+    "compile_metric": "scan",
+    "Study": "tradeoff",
+    "docstring_pairs": "tradeoff",
+    "run_demo": "tradeoff",
+    "study": "tradeoff.study",
+    "decode_octets": "wire",
+    "BatchLine": "wire.batch",
     "BatchResult": "wire.batch",
     "decode_batch": "wire.batch",
     "iter_batch": "wire.batch",
-    "AsyncClient": "client",
-    "Client": "client",
-    "FlatIndex": "index",
-    "compile_metric": "scan",
-    "load": "files",
-    "save": "files",
-    "run_demo": "tradeoff",
-    "write_pgcopy": "files.exchange",
-    "to_sqlite_vec": "files.exchange",
-    "to_pgvector": "files.exchange",
-    "to_faiss": "files.exchange",
-    "to_arrow": "files.exchange",
-    "from_arrow": "files.exchange",
-    "from_sqlite_vec": "files.exchange",
-    "from_pgvector": "files.exchange",
-    "Study": "tradeoff",
-    "study": "tradeoff",
-    "docstring_pairs": "tradeoff",
     "write_batch": "wire.batch",
 }
 
 __all__ = [
     "PROFILES",
+    "AsyncClient",
+    "BatchLine",
+    "BatchResult",
     "BoundedResult",
+    "Client",
     "CodeMismatchError",
     "DecodeError",
     "EmbcodecError",
     "EmbeddingResponse",
     "Embeddings",
     "EncodingFormat",
+    "FlatIndex",
+    "LowBitCodes",
+    "LowBitQuantizer",
     "NotFiniteError",
     "OutputDtype",
     "PrecisionWarning",
@@ -117,44 +145,61 @@ __all__ = [
     "SearchResult",
     "ServiceError",
     "StorageError",
+    "Study",
     "TransportError",
     "Usage",
     "calibrate",
+    "compile_metric",
     "decode_base64",
+    "decode_batch",
+    "decode_octets",
     "decode_response",
     "dequantize",
+    "docstring_pairs",
     "encode_base64",
     "encode_response",
     "format_floats",
+    "from_arrow",
+    "from_pgvector",
+    "from_sqlite_vec",
+    "iter_batch",
+    "load",
     "pack_bits",
     "parse_floats",
     "quantize",
     "range_search",
     "rescore",
+    "run_demo",
+    "save",
     "search",
     "service_error",
+    "study",
+    "to_arrow",
+    "to_faiss",
+    "to_pgvector",
+    "to_sqlite_vec",
     "truncate",
     "unpack_bits",
-    *_LAZY,
+    "write_batch",
+    "write_pgcopy",
 ]
 
+# What type checkers are not to see: to them each name above is one that is imported, and no other is there.
+if not TYPE_CHECKING:
+    _PUBLIC = __all__
+    del __all__  # __getattr__ has it, so that help() can be told from others
 
-_PUBLIC = __all__
-del __all__
+    def __getattr__(name: str) -> Any:
+        if name == "__all__" and not _asked_by_help(sys._getframe(1).f_globals):
+            return _PUBLIC
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        globals()[name] = value
+        return value
 
-
-def __getattr__(name: str) -> Any:
-    if name == "__all__" and not _asked_by_help(sys._getframe(1).f_globals):
-        return _PUBLIC
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*_PUBLIC, "__version__"])
+    def __dir__() -> list[str]:
+        return sorted([*_PUBLIC, "__version__"])
 
 
 def _asked_by_help(caller: dict[str, Any]) -> bool:

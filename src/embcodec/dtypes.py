@@ -1,10 +1,15 @@
-"""The vocabulary of payloads: which codes a vector comes in, and how they are written down."""
+"""The vocabulary: which codes a vector comes in, how they are written down, and the words that arguments take.
+
+A ``str`` that was read somewhere becomes ``OutputDtype(text)`` or ``EncodingFormat(text)``, which refuse what they do
+not know, and are taken wherever their names are.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from enum import StrEnum
-from typing import Any, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 import numpy as np
 
@@ -12,11 +17,52 @@ from .words import shown, unknown
 
 _FEW_BITS = re.compile(r"u?(int|i|q|nf|fp|b)?[124][-_ ]?(bits?)?")
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # which every checker has
+elif sys.version_info >= (3, 12):
+    from collections.abc import Buffer
+else:
+    Buffer = bytes | bytearray | memoryview
+
+# Text as it comes from a file or a service.
+TextLike = str | Buffer
+
+# The members of the enumerations below, by name.
+OutputDtypeName = Literal["float", "int8", "uint8", "binary", "ubinary"]
+EncodingName = Literal["float", "base64"]
 # How packed bytes become int8: byte - 128, or the byte's own bits; and which bit of a byte is its first dimension.
 SignedBytes = Literal["offset", "twos-complement"]
 BitOrder = Literal["msb", "lsb"]
-SIGNED_BYTES: tuple[str, ...] = get_args(SignedBytes)
-BIT_ORDERS: tuple[str, ...] = get_args(BitOrder)
+# What is under base64 where the dtype is not float; the elements of floats there; their order of bytes.
+Base64Payload = Literal["codes", "float32", "none"]
+Base64Dtype = Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2", "float64"]
+ByteOrder = Literal["little", "big"]
+# What null and NaN in an answer are.
+Nulls = Literal["error", "nan"]
+# Floats that NumPy writes to its files without a name.
+NamelessFloat = Literal["bfloat16", "fp8_e4m3", "fp8_e5m2"]
+# How ranges are calibrated, and low-bit codes fitted.
+CalibrationMethod = Literal["minmax", "quantile", "mse"]
+RotationName = Literal["none", "random", "blocks", "learned", "whitened", "auto"]
+CenterName = Literal["none", "mean", "auto"]
+# What a search compares by, and how float queries meet codes in it.
+Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
+Precision = Literal["int8", "float32"]
+# Of batch files; of pgvector's columns.
+BatchStyle = Literal["mistral", "openai"]
+PgvectorKind = Literal["vector", "halfvec", "bit"]
+
+SIGNED_BYTES: tuple[SignedBytes, ...] = get_args(SignedBytes)
+BIT_ORDERS: tuple[BitOrder, ...] = get_args(BitOrder)
+NULLS: tuple[Nulls, ...] = get_args(Nulls)
+CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
+ROTATIONS: tuple[RotationName, ...] = get_args(RotationName)
+CENTERS: tuple[CenterName, ...] = get_args(CenterName)
+METRICS: tuple[Metric, ...] = get_args(Metric)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+BASE64_DTYPES: tuple[Base64Dtype, ...] = get_args(Base64Dtype)
+BYTE_ORDERS: tuple[ByteOrder, ...] = get_args(ByteOrder)
+BATCH_STYLES: tuple[BatchStyle, ...] = get_args(BatchStyle)
 
 
 class _Vocabulary(StrEnum):
@@ -78,6 +124,10 @@ class EncodingFormat(_Vocabulary):
 
     FLOAT = "float"
     BASE64 = "base64"
+
+
+OutputDtypeLike = OutputDtype | OutputDtypeName
+EncodingFormatLike = EncodingFormat | EncodingName
 
 
 def as_output_dtype(name: str) -> OutputDtype:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, ClassVar, Protocol, TypeVar, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .codec import Coded, as_array, as_selection, check_conventions, check_padding, codes, convert
-from .dtypes import BitOrder, OutputDtype, SignedBytes, as_dimension, as_output_dtype
-from .scale import PER_VECTOR, Scale, fit_scale
+from .dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_dimension, as_output_dtype
+from .scale import PER_VECTOR, Scale, ScaleLike, fit_scale
 
 _BLOCK_BYTES = 1 << 22  # of values on their way from codes to codes: few enough to stay near, many for a call
 
@@ -72,7 +72,7 @@ class Embeddings:
     def __init__(
         self,
         values: ArrayLike,
-        output_dtype: str = "float",
+        output_dtype: OutputDtypeLike = "float",
         dimension: int | None = None,
         scale: Scale | None = None,
         signed_bytes: SignedBytes = "offset",
@@ -127,9 +127,9 @@ class Embeddings:
     @overload
     def to(
         self,
-        output_dtype: str,
+        output_dtype: OutputDtypeLike,
         *,
-        scale: Any = None,
+        scale: ScaleLike | None = None,
         signed_bytes: SignedBytes | None = None,
         bit_order: BitOrder | None = None,
     ) -> Embeddings: ...
@@ -139,12 +139,12 @@ class Embeddings:
 
     def to(
         self,
-        output_dtype: str | Encoder[Any],
+        output_dtype: OutputDtypeLike | Encoder[C],
         *,
-        scale: Any = None,
+        scale: ScaleLike | None = None,
         signed_bytes: SignedBytes | None = None,
         bit_order: BitOrder | None = None,
-    ) -> Any:
+    ) -> Embeddings | C:
         """Convert to another dtype, through float values where it must.
 
         Parameters
@@ -177,7 +177,7 @@ class Embeddings:
         made = convert(rows, self.float_blocks, output_dtype, scale, signed_bytes, bit_order)
         return self if made is rows else coded(*made)
 
-    def _to_low_bit(self, quantizer: Any, *others: Any) -> Any:
+    def _to_low_bit(self, quantizer: Encoder[C], *others: object) -> C:
         if not hasattr(quantizer, "encode") or isinstance(quantizer, type):
             known = ", ".join(repr(str(member)) for member in OutputDtype)
             kind = type(quantizer).__name__
@@ -244,7 +244,7 @@ class Embeddings:
     def __iter__(self) -> Iterator[Embeddings]:
         return (self[row : row + 1] for row in range(len(self)))
 
-    def __getitem__(self, rows: Any) -> Embeddings:
+    def __getitem__(self, rows: slice | ArrayLike) -> Embeddings:
         """Select rows: an integer (one row, kept as a matrix), slice, mask or index array."""
         if isinstance(rows, tuple):
             raise IndexError("Embeddings are indexed by rows only; use .truncate() to cut dimensions")
@@ -262,10 +262,10 @@ class Embeddings:
             return NotImplemented
         return self.meaning == other.meaning and self.scale == other.scale and np.array_equal(self.values, other.values)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     @property
-    def meaning(self) -> tuple[Any, ...]:
+    def meaning(self) -> tuple[OutputDtype, int, str | None, SignedBytes | None, BitOrder | None]:
         """What codes must share to meet: dtype, dimension, scale identity, byte and bit order."""
         identity = self.scale.identity if self.scale else None
         signed = self.signed_bytes if self.output_dtype is OutputDtype.BINARY else None
@@ -276,7 +276,7 @@ class Embeddings:
         scale = f", {self.scale.identity}" if self.scale and self.scale.identity != "unit" else ""
         return f"Embeddings({len(self)} x {self.dimension} {self.output_dtype}{scale}, {self.nbytes} bytes)"
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if self.output_dtype is not OutputDtype.FLOAT:
             raise TypeError(f"{self.output_dtype} codes do not become an array silently: use .values or .to_float()")
         return np.array(self.values, dtype=dtype, copy=copy)

@@ -39,6 +39,11 @@ class DecodeError(EmbcodecError, ValueError):
         Line number, from 1, in a batch file.
     """
 
+    reason: str
+    offset: int | None
+    row: int | None
+    line: int | None
+
     def __init__(
         self, reason: str, *, offset: int | None = None, row: int | None = None, line: int | None = None
     ) -> None:
@@ -64,6 +69,9 @@ class CodeMismatchError(EmbcodecError, ValueError):
         What to do, in calls and arguments of this package.
     """
 
+    reason: str
+    way: str | None
+
     def __init__(self, reason: str, way: str | None = None) -> None:
         self.reason, self.way = reason, way
         super().__init__(reason if way is None else f"{reason}: use {way}")
@@ -80,6 +88,10 @@ class NotFiniteError(EmbcodecError, ValueError):
     row, column : int
         Where the first one is.
     """
+
+    row: int
+    column: int
+    value: float
 
     def __init__(self, row: int, column: int, value: float) -> None:
         self.row, self.column, self.value = row, column, value
@@ -112,6 +124,12 @@ class ServiceError(EmbcodecError):
     retry_after : float or None
         Seconds the service asked to wait.
     """
+
+    message: str
+    status: int | None
+    type: str | None
+    code: str | None
+    retry_after: float | None
 
     def __init__(
         self,
@@ -147,6 +165,9 @@ class TransportError(EmbcodecError):
     transient : bool
         Whether the same request may well succeed later.
     """
+
+    message: str
+    transient: bool
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
         self.message, self.transient = printable(message), transient

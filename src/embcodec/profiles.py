@@ -12,20 +12,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import get_args
 
-from .dtypes import BIT_ORDERS, SIGNED_BYTES, BitOrder, SignedBytes
+from .dtypes import Base64Dtype, Base64Payload, BitOrder, ByteOrder, OutputDtypeLike, SignedBytes
 from .words import meant, shown
 
-_Payload = Literal["codes", "float32", "none"]
-_Floats = Literal["float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2", "float64"]
-_ByteOrder = Literal["little", "big"]
-_CHOICES = {
-    "base64_payload": get_args(_Payload),
-    "base64_dtype": get_args(_Floats),
-    "byte_order": get_args(_ByteOrder),
-    "signed_bytes": SIGNED_BYTES,
-    "bit_order": BIT_ORDERS,
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "base64_payload": get_args(Base64Payload),
+    "base64_dtype": get_args(Base64Dtype),
+    "byte_order": get_args(ByteOrder),
+    "signed_bytes": get_args(SignedBytes),
+    "bit_order": get_args(BitOrder),
 }
 
 
@@ -90,9 +87,9 @@ class Profile:
     name: str
     rows: str = "data"
     item: str | None = "embedding"
-    base64_payload: _Payload = "codes"
-    base64_dtype: _Floats = "float32"
-    byte_order: _ByteOrder = "little"
+    base64_payload: Base64Payload = "codes"
+    base64_dtype: Base64Dtype = "float32"
+    byte_order: ByteOrder = "little"
     base64_urlsafe: bool = False
     base64_padding: bool = True
     signed_bytes: SignedBytes = "offset"
@@ -129,7 +126,7 @@ class Profile:
         own = [f"{name}={getattr(self, name)!r}" for name in usual if getattr(self, name) not in (usual[name], {})]
         return f"Profile({', '.join(own)})"
 
-    def dtype_name(self, output_dtype: str) -> str:
+    def dtype_name(self, output_dtype: OutputDtypeLike) -> str:
         """Return the service's name of `output_dtype`."""
         return self.dtype_names.get(output_dtype, str(output_dtype))
 

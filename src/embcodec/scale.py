@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .dtypes import INTEGERS, OutputDtype, as_output_dtype
+from .dtypes import INTEGERS, OutputDtype, OutputDtypeLike, as_output_dtype
 from .words import unknown
 
-UNIT, PER_VECTOR, RANGES = "unit", "per-vector", "ranges"
+# What stands for a scale by itself, and the kinds of scales.
+ScaleName = Literal["unit", "per-vector"]
+ScaleKind = Literal[ScaleName, "ranges"]
+SCALE_NAMES: tuple[ScaleName, ...] = get_args(ScaleName)
+SCALE_KINDS: tuple[ScaleKind, ...] = get_args(ScaleKind)
+UNIT, PER_VECTOR, RANGES = SCALE_KINDS
 # (a, b) of value = a * code + b, before a row's own scale.
-_AFFINE = {
+_AFFINE: dict[tuple[ScaleKind, OutputDtype], tuple[float, float]] = {
     (UNIT, OutputDtype.INT8): (1 / 127, 0.0),
     (UNIT, OutputDtype.UINT8): (1 / 127.5, -1.0),
     (PER_VECTOR, OutputDtype.INT8): (1.0, 0.0),
@@ -57,14 +63,14 @@ class Scale:
     """
 
     __slots__ = ("_coding", "_identity", "_kind", "_values")
-    _kind: str
+    _kind: ScaleKind
     _values: NDArray[np.float32] | None
     _identity: str | None  # found when asked for: a digest costs more than many a small matrix of codes
     _coding: Coding | None  # likewise
 
-    def __init__(self, kind: str, values: ArrayLike | None = None) -> None:
-        if not isinstance(kind, str) or kind not in (UNIT, PER_VECTOR, RANGES):
-            raise unknown("scale", kind, (UNIT, PER_VECTOR, RANGES))
+    def __init__(self, kind: ScaleKind, values: ArrayLike | None = None) -> None:
+        if not isinstance(kind, str) or kind not in SCALE_KINDS:
+            raise unknown("scale", kind, SCALE_KINDS)
         array = None
         if kind == UNIT:
             if values is not None:
@@ -102,7 +108,7 @@ class Scale:
         return cls(RANGES, ranges)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> ScaleKind:
         """``"unit"``, ``"per-vector"`` or ``"ranges"``."""
         return self._kind
 
@@ -121,7 +127,7 @@ class Scale:
             assert self._identity is not None
         return self._identity
 
-    def affine(self, output_dtype: str, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def affine(self, output_dtype: OutputDtypeLike, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return `a` and `b`, float32 (dimension,), with value = a * code + b (times the row's scale, if per-vector).
 
         Raises
@@ -170,7 +176,7 @@ class Scale:
             assert self._coding is not None
         return self._coding
 
-    def take(self, rows: Any) -> Scale:
+    def take(self, rows: slice | NDArray[Any]) -> Scale:
         """Return the scale of the rows that an index, slice or mask selects."""
         if self._kind != PER_VECTOR:
             return self
@@ -208,6 +214,16 @@ class Scale:
 
 
 UNIT_SCALE = Scale(UNIT)
+
+
+class HasArray(Protocol):
+    """What NumPy can make an array of: its own, and the tensors and frames of others."""
+
+    def __array__(self) -> NDArray[Any]: ...
+
+
+# What `scale=` takes: a name, or ranges (2, dimension). Not ArrayLike, to which any str, a misspelt name too, is one.
+ScaleLike = ScaleName | Scale | HasArray | Sequence[HasArray | Sequence[float]]
 
 
 def measured_scale(scales: NDArray[np.float32]) -> Scale:

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
+from ..dtypes import BASE64_DTYPES, BYTE_ORDERS
 from ..profiles import PROFILES, Profile
 from .common import Words
 
-_FORMS = ("float32", "float64", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2")
 _PACKING = (
-    click.option("--base64-dtype", type=Words(_FORMS), help="Of floats under base64, if not the profile's."),
-    click.option("--byte-order", type=Words(["little", "big"]), help="Of the same, if not the profile's."),
+    click.option("--base64-dtype", type=Words(BASE64_DTYPES), help="Of floats under base64, if not the profile's."),
+    click.option("--byte-order", type=Words(BYTE_ORDERS), help="Of the same, if not the profile's."),
     click.option("--rows", help="Where in a body the list of vectors is, if not where the profile has it: a.b.c"),
     click.option("--item", help="Where in an object of that list its vector is; nothing where the list is of vectors."),
     click.option("--ignore-index", is_flag=True, help="Rows are in the order of the inputs, whatever their index."),

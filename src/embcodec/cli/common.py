@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..dtypes import EncodingFormat, OutputDtype
+from ..dtypes import EncodingFormat, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..words import meant, printable
 
@@ -85,7 +85,7 @@ def example(*lines: str) -> str:
 
 def read_rows(
     path: Path,
-    output_dtype: str | None = None,
+    output_dtype: OutputDtypeName | None = None,
     dimension: int | None = None,
     mmap: bool = False,
     remedy: str = "say --dtype",
@@ -117,7 +117,7 @@ def read_rows(
 
 def read_vectors(
     path: Path,
-    output_dtype: str | None = None,
+    output_dtype: OutputDtypeName | None = None,
     dimension: int | None = None,
     remedy: str = "say --dtype",
     column: str | None = None,

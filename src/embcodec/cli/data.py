@@ -9,10 +9,11 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from ..dtypes import OutputDtype
+from ..dtypes import METRICS, NULLS, EncodingName, Metric, Nulls, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError, DecodeError, StorageError
 from ..profiles import PROFILES
+from ..scale import SCALE_NAMES, ScaleName
 from .bodies import changed_profile, packing_options
 from .common import (
     DTYPES,
@@ -50,15 +51,15 @@ _profile = click.option(
 @click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
 @_profile
 @packing_options
-@click.option("--nulls", type=Words(["error", "nan"]), default="error", show_default=True, help="Null elements.")
+@click.option("--nulls", type=Words(NULLS), default="error", show_default=True, help="Null elements.")
 @as_json
 def decode(
     body: IO[bytes],
     output: Path | None,
-    dtype: str,
+    dtype: OutputDtypeName,
     dimension: int | None,
     profile: str,
-    nulls: Any,
+    nulls: Nulls,
     as_json: bool,
     **packing: Any,
 ) -> None:
@@ -107,7 +108,7 @@ def decode(
 @click.option("--dtype", type=DTYPES, help="Convert to this first; by default as they are.")
 @click.option(
     "--scale",
-    type=Words(["unit", "per-vector"]),
+    type=Words(SCALE_NAMES),
     default="unit",
     show_default=True,
     help="Of int8 and uint8. The body has no room for per-vector scales: they are lost, cosines stay.",
@@ -122,12 +123,12 @@ def decode(
 def encode(
     vectors: Path,
     output: Path | None,
-    dtype: str | None,
-    scale: str,
+    dtype: OutputDtypeName | None,
+    scale: ScaleName,
     dimension: int | None,
-    encoding: str,
+    encoding: EncodingName,
     model: str,
-    from_dtype: str | None,
+    from_dtype: OutputDtypeName | None,
     column: str | None,
     profile: str,
     as_json: bool,
@@ -178,7 +179,9 @@ def encode(
 )
 @column_option
 @as_json
-def info(path: Path, dtype: str | None, dimension: int | None, sample: int, column: str | None, as_json: bool) -> None:
+def info(
+    path: Path, dtype: OutputDtypeName | None, dimension: int | None, sample: int, column: str | None, as_json: bool
+) -> None:
     """Say what the file PATH holds and what each conversion of it would keep, tried on a sample of its rows."""
     from .info import conversions, describe
     from .tables import Column, print_columns
@@ -218,9 +221,7 @@ def info(path: Path, dtype: str | None, dimension: int | None, sample: int, colu
 @click.argument("queries", type=EXISTING)
 @click.argument("corpus", type=EXISTING)
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many a query.")
-@click.option(
-    "--metric", type=Words(["cosine", "dot", "l2", "hamming", "jaccard"]), help="By default as the codes need."
-)
+@click.option("--metric", type=Words(METRICS), help="By default as the codes need.")
 @click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
 @click.option("--corpus-dtype", type=DTYPES, help="What the corpus is, if its file does not say.")
 @click.option("--query-column", help="--column of QUERIES.")
@@ -231,9 +232,9 @@ def search(
     queries: Path,
     corpus: Path,
     k: int,
-    metric: str | None,
-    query_dtype: str | None,
-    corpus_dtype: str | None,
+    metric: Metric | None,
+    query_dtype: OutputDtypeName | None,
+    corpus_dtype: OutputDtypeName | None,
     query_column: str | None,
     corpus_column: str | None,
     threads: int | None,

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import unwarned
-from ..dtypes import OutputDtype
+from ..dtypes import OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
+from ..scale import ScaleName
 
 Floats = NDArray[np.float32]
 Rows = Embeddings | LowBitCodes
 
-_TARGETS: tuple[tuple[str, str, str | None], ...] = (
+_TARGETS: tuple[tuple[str, OutputDtypeName, ScaleName | None], ...] = (
     ("int8 per-vector", "int8", "per-vector"),
     ("int8 unit", "int8", "unit"),
     ("uint8 unit", "uint8", "unit"),

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ..dtypes import EncodingName, OutputDtypeName
 from ..errors import EmbcodecError
 from ..profiles import PROFILES
 from .bodies import changed_profile, packing_options
@@ -61,9 +62,9 @@ def embed(
     texts: IO[str],
     output: Path,
     model: str | None,
-    dtype: str,
+    dtype: OutputDtypeName,
     dimension: int | None,
-    encoding: str | None,
+    encoding: EncodingName | None,
     base_url: str | None,
     api_key_variable: str | None,
     api_key_file: Path | None,
@@ -139,7 +140,7 @@ def embed(
 def batch(
     results: Path,
     output: Path,
-    dtype: str,
+    dtype: OutputDtypeName,
     dimension: int | None,
     ids: Path | None,
     max_failed: int | None,

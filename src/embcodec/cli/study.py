@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..quantizers.lowbit import ROTATIONS
+from ..dtypes import ROTATIONS, RotationName
 from .common import (
     EXISTING,
     OUTPUT,
@@ -71,7 +71,7 @@ def tradeoff(
     k: int,
     target: float,
     sample: int,
-    rotation: str,
+    rotation: RotationName,
     seed: int,
     report: Path | None,
     column: str | None,

@@ -11,6 +11,7 @@ from concurrent import futures
 from contextlib import closing
 from typing import Any, Self
 
+from ..dtypes import EncodingFormatLike, OutputDtypeLike
 from ..profiles import Profile
 from ..wire import EmbeddingResponse, Secret, without_credentials
 from .job import Job, Outcome, Partial, Progress, send
@@ -55,9 +56,9 @@ class _BaseClient:
         self,
         texts: str | Iterable[str],
         model: str,
-        output_dtype: str,
+        output_dtype: OutputDtypeLike,
         output_dimension: int | None,
-        encoding_format: str | None,
+        encoding_format: EncodingFormatLike | None,
         progress: Progress | None,
         resume: Partial | None,
         extra: Mapping[str, Any] | None,
@@ -139,9 +140,9 @@ class Client(_BaseClient):
         texts: str | Iterable[str],
         *,
         model: str,
-        output_dtype: str = "float",
+        output_dtype: OutputDtypeLike = "float",
         output_dimension: int | None = None,
-        encoding_format: str | None = None,
+        encoding_format: EncodingFormatLike | None = None,
         progress: Progress | None = None,
         resume: Partial | None = None,
         extra: Mapping[str, Any] | None = None,
@@ -246,9 +247,9 @@ class AsyncClient(_BaseClient):
         texts: str | Iterable[str] | AsyncIterable[str],
         *,
         model: str,
-        output_dtype: str = "float",
+        output_dtype: OutputDtypeLike = "float",
         output_dimension: int | None = None,
-        encoding_format: str | None = None,
+        encoding_format: EncodingFormatLike | None = None,
         progress: Progress | None = None,
         resume: Partial | None = None,
         extra: Mapping[str, Any] | None = None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -24,10 +24,25 @@ _BLOCK_CHARACTERS = 1 << 18
 _OUTPUT_DTYPES: dict[str, np.dtype[Any]] = {str(name): name.numpy_dtype for name in OutputDtype}
 
 Text = str | bytes | bytearray | memoryview
+Element = TypeVar("Element", bound=np.generic)
 _TEXT = (str, bytes, bytearray, memoryview)
 
 
-def encode_base64(rows: ArrayLike | bytes | bytearray | memoryview) -> list[str] | str:
+@overload
+def encode_base64(rows: bytes | bytearray | memoryview | Sequence[float]) -> str: ...
+
+
+@overload
+def encode_base64(rows: Sequence[Sequence[float] | NDArray[Any]]) -> list[str]: ...
+
+
+@overload
+def encode_base64(rows: ArrayLike) -> list[str] | str: ...
+
+
+def encode_base64(
+    rows: ArrayLike | bytes | bytearray | memoryview | Sequence[Sequence[float] | NDArray[Any]],
+) -> list[str] | str:
     """Write rows as base64 texts (RFC 4648, standard alphabet, with padding).
 
     Parameters
@@ -59,6 +74,61 @@ def encode_base64(rows: ArrayLike | bytes | bytearray | memoryview) -> list[str]
     if values.ndim == 1:
         return str(_base64.encode_rows(values[None, :]).data, "ascii")
     return _encoded_rows(values)
+
+
+@overload
+def decode_base64(
+    text: Text | Iterable[Text],
+    dtype: Literal["float", OutputDtype.FLOAT],
+    *,
+    out: NDArray[np.float32] | None = None,
+    urlsafe: bool = False,
+    padding: bool = True,
+) -> NDArray[np.float32]: ...
+
+
+@overload
+def decode_base64(
+    text: Text | Iterable[Text],
+    dtype: Literal["int8", "binary", OutputDtype.INT8, OutputDtype.BINARY],
+    *,
+    out: NDArray[np.int8] | None = None,
+    urlsafe: bool = False,
+    padding: bool = True,
+) -> NDArray[np.int8]: ...
+
+
+@overload
+def decode_base64(
+    text: Text | Iterable[Text],
+    dtype: Literal["uint8", "ubinary", OutputDtype.UINT8, OutputDtype.UBINARY],
+    *,
+    out: NDArray[np.uint8] | None = None,
+    urlsafe: bool = False,
+    padding: bool = True,
+) -> NDArray[np.uint8]: ...
+
+
+@overload
+def decode_base64(
+    text: Text | Iterable[Text],
+    dtype: type[Element] | np.dtype[Element],
+    *,
+    out: NDArray[Element] | None = None,
+    urlsafe: bool = False,
+    padding: bool = True,
+) -> NDArray[Element]: ...
+
+
+@overload
+def decode_base64(
+    text: Text | Iterable[Text],
+    dtype: DTypeLike,
+    *,
+    out: NDArray[Any] | None = None,
+    urlsafe: bool = False,
+    padding: bool = True,
+) -> NDArray[Any]: ...
 
 
 def decode_base64(

@@ -3,27 +3,66 @@
 from __future__ import annotations
 
 from math import isnan
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._native import bits
 from .._native.core import result_array
-from ..dtypes import BIT_ORDERS, SIGNED_BYTES, as_dimension
+from ..dtypes import BIT_ORDERS, SIGNED_BYTES, BitOrder, SignedBytes, as_dimension
 from ..words import as_real, one_of
 from . import columns
 
 _FLOAT32, _INT8, _UINT8 = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.uint8)
 
 
+@overload
 def pack_bits(
     x: ArrayLike,
     *,
     threshold: float = 0.0,
-    bit_order: str = "msb",
+    bit_order: BitOrder = "msb",
+    signed: Literal[False] = False,
+    signed_bytes: SignedBytes = "offset",
+    threshold_inclusive: bool = False,
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]: ...
+
+
+@overload
+def pack_bits(
+    x: ArrayLike,
+    *,
+    threshold: float = 0.0,
+    bit_order: BitOrder = "msb",
+    signed: Literal[True],
+    signed_bytes: SignedBytes = "offset",
+    threshold_inclusive: bool = False,
+    out: NDArray[np.int8] | None = None,
+) -> NDArray[np.int8]: ...
+
+
+@overload
+def pack_bits(
+    x: ArrayLike,
+    *,
+    threshold: float = 0.0,
+    bit_order: BitOrder = "msb",
+    signed: bool,
+    signed_bytes: SignedBytes = "offset",
+    threshold_inclusive: bool = False,
+    out: NDArray[Any] | None = None,
+) -> NDArray[np.uint8] | NDArray[np.int8]: ...
+
+
+def pack_bits(
+    x: ArrayLike,
+    *,
+    threshold: float = 0.0,
+    bit_order: BitOrder = "msb",
     signed: bool = False,
-    signed_bytes: str = "offset",
+    signed_bytes: SignedBytes = "offset",
     threshold_inclusive: bool = False,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
@@ -81,13 +120,49 @@ def pack_bits(
     return packed
 
 
+@overload
 def unpack_bits(
     codes: ArrayLike,
     dimension: int,
     *,
-    bit_order: str = "msb",
-    signed_bytes: str = "offset",
-    dtype: Any = np.uint8,
+    bit_order: BitOrder = "msb",
+    signed_bytes: SignedBytes = "offset",
+    dtype: type[np.uint8] | Literal["uint8"] = np.uint8,
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]: ...
+
+
+@overload
+def unpack_bits(
+    codes: ArrayLike,
+    dimension: int,
+    *,
+    bit_order: BitOrder = "msb",
+    signed_bytes: SignedBytes = "offset",
+    dtype: type[np.float32] | Literal["float32"],
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]: ...
+
+
+@overload
+def unpack_bits(
+    codes: ArrayLike,
+    dimension: int,
+    *,
+    bit_order: BitOrder = "msb",
+    signed_bytes: SignedBytes = "offset",
+    dtype: DTypeLike,
+    out: NDArray[Any] | None = None,
+) -> NDArray[np.uint8] | NDArray[np.float32]: ...
+
+
+def unpack_bits(
+    codes: ArrayLike,
+    dimension: int,
+    *,
+    bit_order: BitOrder = "msb",
+    signed_bytes: SignedBytes = "offset",
+    dtype: DTypeLike = np.uint8,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Unpack what :func:`pack_bits` packed.

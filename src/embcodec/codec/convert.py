@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dtypes import INTEGERS, BitOrder, OutputDtype, SignedBytes, as_output_dtype
-from ..scale import UNIT, Scale
+from ..scale import UNIT, Scale, ScaleLike
 from . import codes
 from .bits import check_conventions, reversed_bits
 
@@ -41,7 +41,7 @@ def convert(
     rows: Coded,
     float_blocks: Callable[[], Iterable[tuple[slice, NDArray[np.float32]]]],
     output_dtype: str,
-    scale: Any,
+    scale: ScaleLike | None,
     signed_bytes: SignedBytes | None,
     bit_order: BitOrder | None,
 ) -> Coded:

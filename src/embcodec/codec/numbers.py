@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._native import numbers
+from ..dtypes import TextLike
 from ..words import shown
 from .bits import as_array
 
@@ -52,7 +51,7 @@ def format_floats(rows: ArrayLike) -> bytes:
     return numbers.format_rows(values)
 
 
-def parse_floats(text: Any, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+def parse_floats(text: TextLike, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """Read a JSON array of numbers, or an array of such arrays of equal length.
 
     Each number is rounded correctly from its decimal text to float32, once; ``np.float32(float(text))`` rounds twice.

@@ -102,13 +102,13 @@ def _unpack_embeddings(arrays: Tensors, words: Words, dimension: int) -> Embeddi
     elif identity != "none":
         kind = identity.partition(":")[0]
         shape = (None,) if kind == PER_VECTOR else (2, dimension)
-        scale = Scale(kind, checked_array(arrays, "scale", np.float32, shape))
+        scale = Scale(kind, checked_array(arrays, "scale", np.float32, shape))  # type: ignore[arg-type]
         _check_scale(scale)
     if scale is not None and scale.identity != identity:
         raise ValueError(f"the values of the scale are not those of {identity!r}")
     return Embeddings(
         arrays["values"],
-        words["output_dtype"],
+        words["output_dtype"],  # type: ignore[arg-type]
         dimension,
         scale,
         words["signed_bytes"],  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +30,7 @@ from ..containers import (
     write_tensors_to,
     write_vecs,
 )
+from ..dtypes import NamelessFloat, OutputDtypeLike, OutputDtypeName
 from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes
@@ -99,14 +100,42 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
             _write_embeddings(file, embeddings, suffix)
 
 
+@overload
 def load(
     path: str | os.PathLike[str],
     mmap: bool = False,
     *,
-    output_dtype: str | None = None,
+    output_dtype: OutputDtypeLike,
     dimension: int | None = None,
     column: str | None = None,
-    float_dtype: str | None = None,
+    float_dtype: NamelessFloat | None = None,
+    max_bytes: int | None = None,
+    verify: bool | None = None,
+) -> Embeddings: ...
+
+
+@overload
+def load(
+    path: str | os.PathLike[str],
+    mmap: bool = False,
+    *,
+    output_dtype: OutputDtypeLike | None = None,
+    dimension: int | None = None,
+    column: str | None = None,
+    float_dtype: NamelessFloat | None = None,
+    max_bytes: int | None = None,
+    verify: bool | None = None,
+) -> Embeddings | LowBitCodes: ...
+
+
+def load(
+    path: str | os.PathLike[str],
+    mmap: bool = False,
+    *,
+    output_dtype: OutputDtypeLike | None = None,
+    dimension: int | None = None,
+    column: str | None = None,
+    float_dtype: NamelessFloat | None = None,
     max_bytes: int | None = None,
     verify: bool | None = None,
 ) -> Embeddings | LowBitCodes:
@@ -120,7 +149,8 @@ def load(
         as they are touched. A program that cuts the file meanwhile, or a disk that fails, then ends this process
         (SIGBUS): map files only that are replaced, as :func:`save` does it, and not written in place.
     output_dtype, dimension : optional
-        What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere.
+        What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere. With a
+        dtype the result is Embeddings.
     column : str, optional
         Which column of a ``.parquet`` file, array of a ``.npz`` or tensor of a ``.safetensors``. By default the only
         one that can be rows; no name is preferred.
@@ -185,7 +215,7 @@ class _Contents(NamedTuple):
 
 
 def _load(
-    contents: _Contents, suffix: str, output_dtype: str | None, dimension: int | None, column: str | None
+    contents: _Contents, suffix: str, output_dtype: OutputDtypeLike | None, dimension: int | None, column: str | None
 ) -> Embeddings | LowBitCodes:
     tensors, words, others = contents
     if "index" in words and is_packed(words, "codes."):
@@ -201,7 +231,7 @@ def _load(
             raise StorageError(f"the file holds rows of {found.dimension} dimensions, not {dimension}")
         return found
     if suffix in ELEMENTS and output_dtype is None:
-        output_dtype = {"f": "float", "i": "int8", "u": "uint8"}[np.dtype(ELEMENTS[suffix]).kind]
+        output_dtype = _DTYPES_OF_KINDS[np.dtype(ELEMENTS[suffix]).kind]
     values = _matrix(tensors, others, None if suffix == ".parquet" else column)
     if column is None and (scales := tensors.get(SCALES)) is not None and scales.shape == values.shape[:1]:
         check_no_scales(values, str(scales.dtype), f"column={next(n for n, a in tensors.items() if a is values)!r}")
@@ -252,7 +282,7 @@ def _matrix(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], colu
     return next(iter(matrices.values()))
 
 
-def _wrap(values: NDArray[Any], output_dtype: str | None, dimension: int | None) -> Embeddings:
+def _wrap(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimension: int | None) -> Embeddings:
     if output_dtype is None:
         if values.dtype.kind != "f":
             if values.dtype not in (np.int8, np.uint8):
@@ -310,6 +340,7 @@ def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
     return words
 
 
+_DTYPES_OF_KINDS: dict[str, OutputDtypeName] = {"f": "float", "i": "int8", "u": "uint8"}
 _READERS = {
     ".json": "; decode_response(Path(path).read_bytes()) reads a response body",
     ".jsonl": "; decode_batch(path) reads a batch job's output",

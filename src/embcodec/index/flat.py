@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..codec import as_int64
-from ..dtypes import OutputDtype
+from ..dtypes import OutputDtype, Precision
 from ..embeddings import Embeddings, Encoder
 from ..quantizers.lowbit import LowBitCodes
-from ..scan import BoundedResult, SearchResult, as_queries
+from ..scan import BoundedResult, MetricLike, SearchResult, as_queries
 from .arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
 from .files import read_index, write_index
 from .rows import Part, Rows, Snapshot, as_ids
@@ -191,6 +191,22 @@ class FlatIndex:
             better = None if now.rescore_with is None else now.rescore_with.taken(kept)
             self._now = Snapshot(now.codes.taken(kept), better, now.all_ids()[kept], now.next_id)
 
+    @overload
+    def search(
+        self,
+        queries: Embeddings | ArrayLike,
+        k: int,
+        *,
+        rescore_multiplier: float | None = 4,
+        three_stage: bool = False,
+        confidence: float,
+        metric: MetricLike | None = None,
+        mask: ArrayLike | None = None,
+        query_precision: Precision = "int8",
+        threads: int | None = None,
+    ) -> BoundedResult: ...
+
+    @overload
     def search(
         self,
         queries: Embeddings | ArrayLike,
@@ -199,9 +215,23 @@ class FlatIndex:
         rescore_multiplier: float | None = 4,
         three_stage: bool = False,
         confidence: float | None = None,
-        metric: Any = None,
+        metric: MetricLike | None = None,
         mask: ArrayLike | None = None,
-        query_precision: str = "int8",
+        query_precision: Precision = "int8",
+        threads: int | None = None,
+    ) -> SearchResult: ...
+
+    def search(
+        self,
+        queries: Embeddings | ArrayLike,
+        k: int,
+        *,
+        rescore_multiplier: float | None = 4,
+        three_stage: bool = False,
+        confidence: float | None = None,
+        metric: MetricLike | None = None,
+        mask: ArrayLike | None = None,
+        query_precision: Precision = "int8",
         threads: int | None = None,
     ) -> SearchResult:
         """Return the k best rows' ids for each query.

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dtypes import OutputDtype
+from ..dtypes import OutputDtype, Precision
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes, coded_like_rows
 from ..scan import (
     BoundedResult,
     Bounds,
+    MetricLike,
     SearchResult,
     as_count,
     best_of,
@@ -39,9 +40,9 @@ def staged(
     multiplier: float | None,
     three_stage: bool,
     confidence: float | None,
-    metric: Any,
+    metric: MetricLike | None,
     mask: Any,
-    precision: str,
+    precision: Precision,
     threads: int | None,
 ) -> SearchResult:
     """Return the k best rows for each query, as :meth:`FlatIndex.search` has it."""
@@ -69,7 +70,13 @@ def staged(
 
 
 def _best(
-    part: Part, asked: Embeddings, k: int, metric: Any, mask: Any, precision: str, threads: int | None
+    part: Part,
+    asked: Embeddings,
+    k: int,
+    metric: MetricLike | None,
+    mask: Any,
+    precision: Precision,
+    threads: int | None,
 ) -> SearchResult:
     scan = plan(asked, part.rows, metric, precision)
     allowed = restrict(scan, mask)
@@ -83,9 +90,9 @@ def _by_bounds(
     k: int,
     wanted: int,
     confidence: float,
-    metric: Any,
+    metric: MetricLike | None,
     mask: Any,
-    precision: str,
+    precision: Precision,
     threads: int | None,
     *,
     three_stage: bool,
@@ -101,7 +108,13 @@ def _by_bounds(
 
 
 def _through_bits(
-    now: Snapshot, asked: Embeddings, wanted: int, metric: Any, mask: Any, precision: str, threads: int | None
+    now: Snapshot,
+    asked: Embeddings,
+    wanted: int,
+    metric: MetricLike | None,
+    mask: Any,
+    precision: Precision,
+    threads: int | None,
 ) -> NDArray[np.int64]:
     """Return candidates by Hamming distance, narrowed by the float query on the same bits."""
     rows = now.codes.rows

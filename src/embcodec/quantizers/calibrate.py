@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._native import bits
 from ..codec import as_array
+from ..dtypes import CALIBRATION_METHODS, CalibrationMethod
 from ..errors import NotFiniteError
 from ..words import as_real, shown, unknown
 from .quantize import as_float_rows
 
-METHODS = ("minmax", "quantile", "mse")
 _MINMAX_BLOCK_BYTES = 1 << 18  # stays in L2 while it is looked through three times
 _HISTOGRAM_BLOCK_BYTES = 1 << 22  # many rows for each histogram that is fetched
 
@@ -23,7 +23,7 @@ _HISTOGRAM_BLOCK_BYTES = 1 << 22  # many rows for each histogram that is fetched
 def calibrate(
     sample: ArrayLike | Iterable[ArrayLike],
     *,
-    method: Literal["minmax", "quantile", "mse"] = "minmax",
+    method: CalibrationMethod = "minmax",
     quantile: float = 0.999,
 ) -> NDArray[np.float32]:
     """Choose a range for each dimension, for ``quantize(..., scale=ranges)``.
@@ -64,8 +64,8 @@ def calibrate(
     >>> calibrate(batches).tolist()
     [[0.0, 0.0, 0.0], [4.0, 4.0, 4.0]]
     """
-    if not isinstance(method, str) or method not in METHODS:
-        raise unknown("method", method, METHODS)
+    if not isinstance(method, str) or method not in CALIBRATION_METHODS:
+        raise unknown("method", method, CALIBRATION_METHODS)
     if not 0 < as_real(quantile, "quantile") <= 1:
         raise ValueError(f"quantile is above 0 and at most 1, not {quantile!r}")
     if method != "minmax":

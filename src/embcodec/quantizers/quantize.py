@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..codec import as_array, codes
-from ..dtypes import BitOrder, OutputDtype, SignedBytes, as_dimension, as_output_dtype
+from ..dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded, of_floats
 from ..errors import NotFiniteError
+from ..scale import ScaleLike
 
 
 def quantize(
     x: ArrayLike | Embeddings,
-    output_dtype: str,
+    output_dtype: OutputDtypeLike,
     *,
-    scale: Any = None,
+    scale: ScaleLike | None = None,
     signed_bytes: SignedBytes = "offset",
     bit_order: BitOrder = "msb",
     threshold_inclusive: bool = False,
@@ -115,7 +116,15 @@ def dequantize(embeddings: Embeddings | ArrayLike, *, out: NDArray[np.float32] |
     return of_floats(embeddings, "embeddings").to_float(out=out)
 
 
-def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = True) -> Any:
+@overload
+def truncate(x: Embeddings, dimension: int, *, normalize: bool = True) -> Embeddings: ...
+
+
+@overload
+def truncate(x: ArrayLike, dimension: int, *, normalize: bool = True) -> NDArray[np.float32]: ...
+
+
+def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = True) -> NDArray[np.float32] | Embeddings:
     """Keep the first `dimension` dimensions, which models trained for it allow.
 
     Parameters

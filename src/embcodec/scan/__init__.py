@@ -1,7 +1,7 @@
 """Exact search: all rows are scanned, the k best or those beyond a threshold stay."""
 
 from .bounds import BoundedResult, Bounds, rescored_by_bounds
-from .metric import compile_metric
+from .metric import CompiledMetric, MetricLike, compile_metric
 from .plan import plan
 from .range import RangeResult, range_search
 from .rescore import rescore
@@ -11,6 +11,8 @@ from .ways import check_dimensions, way_to
 __all__ = [
     "BoundedResult",
     "Bounds",
+    "CompiledMetric",
+    "MetricLike",
     "RangeResult",
     "SearchResult",
     "as_count",

@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, Protocol, overload
 
-from ..dtypes import OutputDtype, as_output_dtype
+from ..dtypes import Metric, OutputDtype, OutputDtypeLike, as_output_dtype
 from ..words import import_numba, shown
+
+
+class UserMetric(Protocol):
+    """What search takes as a user's metric: what :func:`compile_metric` makes, or a ``numba.cfunc`` that is like it."""
+
+    @property
+    def address(self) -> int:
+        """Of the C function."""
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether it is a distance."""
+
+
+MetricLike = Metric | UserMetric
 
 
 @dataclass(frozen=True)
@@ -30,16 +45,31 @@ class CompiledMetric:
 
     address: int
     lower_is_better: bool
-    function: Any = None
+    function: object = None
     output_dtype: OutputDtype | None = None
 
 
+PairFunction = Callable[[Any, Any], float]
+
+
+@overload
 def compile_metric(
-    function: Callable[[Any, Any], float] | None = None,
+    function: PairFunction, *, output_dtype: OutputDtypeLike = "float", lower_is_better: bool
+) -> CompiledMetric: ...
+
+
+@overload
+def compile_metric(
+    function: None = None, *, output_dtype: OutputDtypeLike = "float", lower_is_better: bool
+) -> Callable[[PairFunction], CompiledMetric]: ...
+
+
+def compile_metric(
+    function: PairFunction | None = None,
     *,
-    output_dtype: str = "float",
+    output_dtype: OutputDtypeLike = "float",
     lower_is_better: bool | None = None,
-) -> Any:
+) -> CompiledMetric | Callable[[PairFunction], CompiledMetric]:
     """Compile ``function(query, row) -> number`` for ``search(..., metric=...)``; also a decorator.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._native import hamming
 from .._native import scan as native
 from .._native.bits import bit_flags
-from ..dtypes import OutputDtype
+from ..dtypes import METRICS, PRECISIONS, Metric, OutputDtype, Precision
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes, LowBitQueries, prepare_queries
@@ -18,9 +18,6 @@ from ..scale import PER_VECTOR, RANGES
 from ..words import either, meant, one_of, shown, unknown
 from .ways import check_dimensions, way_to
 
-Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
-Precision = Literal["int8", "float32"]
-METRICS = ("cosine", "dot", "l2", "hamming", "jaccard")
 _BIT_METRICS = ("hamming", "jaccard")
 
 Floats = NDArray[np.float32]
@@ -33,7 +30,7 @@ _COSTS = {
 }
 
 
-def default_metric(queries: Embeddings, corpus: Embeddings) -> str:
+def default_metric(queries: Embeddings, corpus: Embeddings) -> Metric:
     """Return ``"hamming"`` for bits against bits, else ``"cosine"``."""
     return "hamming" if queries.output_dtype.is_packed and corpus.output_dtype.is_packed else "cosine"
 
@@ -45,7 +42,7 @@ def lower_is_better(metric: Any) -> bool:
     return bool(getattr(metric, "lower_is_better", False))
 
 
-def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, precision: str) -> native.Scan:
+def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, precision: Precision) -> native.Scan:
     """Return the scan that compares `queries` with `corpus`.
 
     Raises
@@ -55,7 +52,7 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
     ValueError
         For an unknown metric or precision, or queries that are not finite.
     """
-    one_of(precision, ("int8", "float32"), "query_precision")
+    one_of(precision, PRECISIONS, "query_precision")
     if isinstance(corpus, LowBitCodes):
         metric = metric or "cosine"
         check_low_bit(queries, corpus, metric)
@@ -111,7 +108,7 @@ def _floats_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native
     return scan
 
 
-def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
+def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: Precision) -> native.Scan:
     """Codes against codes like them; those of ranges, whose dimensions weigh differently, as the floats they are."""
     scale, dtype = corpus.scale, corpus.output_dtype
     assert scale is not None
@@ -142,7 +139,7 @@ def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precisi
     return scan
 
 
-def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: str) -> native.Scan:
+def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: Precision) -> native.Scan:
     ours, rows = queries.values, corpus.values.view(np.uint8)
     if queries.output_dtype is OutputDtype.FLOAT:
         scan = native.Scan(native.DOT_U1, ours, rows)
@@ -178,7 +175,7 @@ def check_low_bit(queries: Embeddings, corpus: LowBitCodes, metric: Any) -> None
         )
 
 
-def low_bit_scan(asked: LowBitQueries, corpus: LowBitCodes, metric: str, precision: str) -> native.Scan:
+def low_bit_scan(asked: LowBitQueries, corpus: LowBitCodes, metric: str, precision: Precision) -> native.Scan:
     """Bits of every plane against floats, scored as cosines are; a query's length is put into its scores at the end."""
     scales: Any = 1.0
     if precision == "float32":

@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native import search as native
 from .._native.scan import Scan
+from ..dtypes import Precision
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
 from ..words import as_real
+from .metric import MetricLike
 from .plan import lower_is_better, plan
 from .search import as_queries, as_rows, final_scores, refuse_overflow, restrict, short_repr
 
@@ -39,9 +41,9 @@ def range_search(
     corpus: Embeddings | LowBitCodes | ArrayLike,
     threshold: float,
     *,
-    metric: Any = None,
+    metric: MetricLike | None = None,
     mask: ArrayLike | None = None,
-    query_precision: str = "int8",
+    query_precision: Precision = "int8",
     threads: int | None = None,
 ) -> RangeResult:
     """Return all rows whose score is better than `threshold`: above it for similarities, below it for distances.

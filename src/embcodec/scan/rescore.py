@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import overload
 
 from numpy.typing import ArrayLike
 
 from ..codec import as_whole
+from ..dtypes import Precision
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
-from .bounds import Bounds, rescored_by_bounds
+from .bounds import BoundedResult, Bounds, rescored_by_bounds
+from .metric import MetricLike
 from .search import SearchResult, as_queries, as_rows, rescored
+
+
+@overload
+def rescore(
+    queries: Embeddings | ArrayLike,
+    candidates: ArrayLike,
+    corpus: Embeddings | LowBitCodes | ArrayLike,
+    k: int,
+    *,
+    metric: MetricLike | None = None,
+    query_precision: Precision = "float32",
+    bounded_by: LowBitCodes,
+    confidence: float = 0.999,
+    threads: int | None = None,
+) -> BoundedResult: ...
+
+
+@overload
+def rescore(
+    queries: Embeddings | ArrayLike,
+    candidates: ArrayLike,
+    corpus: Embeddings | LowBitCodes | ArrayLike,
+    k: int,
+    *,
+    metric: MetricLike | None = None,
+    query_precision: Precision = "float32",
+    bounded_by: LowBitCodes | None = None,
+    confidence: float = 0.999,
+    threads: int | None = None,
+) -> SearchResult: ...
 
 
 def rescore(
@@ -19,8 +51,8 @@ def rescore(
     corpus: Embeddings | LowBitCodes | ArrayLike,
     k: int,
     *,
-    metric: Any = None,
-    query_precision: str = "float32",
+    metric: MetricLike | None = None,
+    query_precision: Precision = "float32",
     bounded_by: LowBitCodes | None = None,
     confidence: float = 0.999,
     threads: int | None = None,

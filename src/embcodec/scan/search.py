@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from .._native import search as native
 from .._native.scan import Scan
 from ..codec import as_array, mask_or_numbers
+from ..dtypes import Precision
 from ..embeddings import Embeddings, of_floats
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes
 from ..words import shown
+from .metric import MetricLike
 from .plan import plan
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
@@ -50,9 +52,9 @@ def search(
     corpus: Embeddings | LowBitCodes | ArrayLike,
     k: int,
     *,
-    metric: Any = None,
+    metric: MetricLike | None = None,
     mask: ArrayLike | None = None,
-    query_precision: str = "int8",
+    query_precision: Precision = "int8",
     threads: int | None = None,
 ) -> SearchResult:
     """Return the k best rows of `corpus` for each query: exact, by a scan of all of them.
@@ -153,8 +155,8 @@ def rescored(
     candidates: NDArray[Any],
     corpus: Embeddings | LowBitCodes,
     k: int,
-    metric: Any,
-    precision: str,
+    metric: MetricLike | None,
+    precision: Precision,
     threads: int | None,
 ) -> SearchResult:
     """Return the k best of each query's candidates (n_queries, c), which are in range."""

@@ -1,7 +1,7 @@
 """What each kind of code keeps and costs: the study, its report, and the demonstration."""
 
-from .corpus import docstring_pairs
-from .demo import run_demo
+from .corpus import Pair, docstring_pairs
+from .demo import DemoResult, run_demo
 from .demo_wire import WireMeasurement
 from .intervals import Estimate
 from .measures import overlap
@@ -12,8 +12,10 @@ from .words import INTERVALS, figures, share
 
 __all__ = [
     "INTERVALS",
+    "DemoResult",
     "Estimate",
     "Measurement",
+    "Pair",
     "Study",
     "WireMeasurement",
     "docstring_pairs",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codec import row_norms, unwarned
-from ..dtypes import OutputDtype
+from ..dtypes import OutputDtype, RotationName
 from ..embeddings import Embeddings
 from ..index import HAMMING_MULTIPLIER
 from ..quantizers import quantize, truncate
@@ -35,7 +35,7 @@ class LowBit:
     seed : int
     """
 
-    def __init__(self, sample: Floats, rotation: str, seed: int) -> None:
+    def __init__(self, sample: Floats, rotation: RotationName, seed: int) -> None:
         LowBitQuantizer(1, rotation=rotation)  # refuses what it does not know
         self.sample, self._rotation, self._seed = sample, rotation, seed
 

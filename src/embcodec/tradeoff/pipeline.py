@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dtypes import OutputDtype
+from ..dtypes import Metric, OutputDtype
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
 from ..scan import rescore, search
@@ -86,7 +86,7 @@ class Pipeline:
     def stages(self, k: int, part: slice = slice(None), threads: int | None = None) -> list[NDArray[Any]]:
         """Return the row numbers that each stage keeps for each query in `part`, best first; k in the last."""
         queries = self.queries[part]
-        metric = "cosine" if queries.output_dtype is OutputDtype.FLOAT else None
+        metric: Metric | None = "cosine" if queries.output_dtype is OutputDtype.FLOAT else None
         own = None if self.own is None else self.own[part]
         others = len(self.codes) - (own is not None)
         wanted = min(k * self.multiplier, others)

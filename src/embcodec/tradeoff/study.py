@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..dtypes import RotationName
 from ..embeddings import Embeddings
 from ..words import as_whole
 from .codes import LowBit, standard_pipelines
@@ -34,13 +35,13 @@ Progress = Callable[[int, int, str], None]
 def study(
     vectors: ArrayLike | Embeddings,
     queries: ArrayLike | Embeddings | None = None,
-    relevant: Sequence[Any] | NDArray[Any] | None = None,
+    relevant: Sequence[ArrayLike] | NDArray[Any] | None = None,
     *,
     dimensions: Sequence[int] | None = None,
     k: int = 10,
     multipliers: Sequence[int] = (4, 10),
     sample: int | None = 50_000,
-    rotation: str = "auto",
+    rotation: RotationName = "auto",
     seed: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -135,7 +136,7 @@ def _doubts(found: Inputs, k: int) -> list[str]:
 def measure(
     pipelines: Sequence[Pipeline],
     truth: NDArray[Any],
-    relevant: Sequence[Any] | NDArray[Any] | None = None,
+    relevant: Sequence[ArrayLike] | NDArray[Any] | None = None,
     *,
     k: int,
     threads: int | None = None,

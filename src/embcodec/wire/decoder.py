@@ -17,7 +17,7 @@ from .._native.floats import PAYLOADS
 from .._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
 from .._native.response_one import OneRow
 from .._native.response_read import read_rows
-from ..dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
+from ..dtypes import INTEGERS, NULLS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded
 from ..errors import DecodeError
 from ..profiles import Profile, resolve_profile
@@ -96,7 +96,7 @@ class Decoder:
     ) -> None:
         self.dtype = as_output_dtype(output_dtype)
         self.profile = resolve_profile(profile)
-        one_of(nulls, ("error", "nan"), "nulls")
+        one_of(nulls, NULLS, "nulls")
         self.nulls_as_nan = nulls == "nan"
         if self.nulls_as_nan and self.dtype is not OutputDtype.FLOAT:
             raise ValueError(f"{self.dtype} codes have no NaN: nulls='nan' is for float")
@@ -227,7 +227,7 @@ class Decoder:
             if looks_like_error(body):
                 raise service_error(body)
             if rows.list_start < 0:
-                raise DecodeError(missing_rows(self.profile, str(self.dtype), document), offset=0)
+                raise DecodeError(missing_rows(self.profile, self.dtype, document), offset=0)
         if values is None:
             if expected_count != 0:
                 raise DecodeError("no embeddings", offset=rows.list_start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .._native import bits as native_bits
 from .._native import floats as native
 from .._native.response_hints import misread_bytes
-from ..dtypes import as_dimension
+from ..dtypes import NULLS, Nulls, TextLike, as_dimension
 from ..embeddings import Embeddings
 from ..errors import DecodeError, NotFiniteError
 from ..profiles import Profile, resolve_profile
@@ -33,12 +33,12 @@ class _Row:
 
 
 def decode_octets(
-    body: Any,
+    body: TextLike,
     metadata: str | bytes | Mapping[str, Any] | None = None,
     *,
     dimension: int | None = None,
     profile: str | Profile = "vllm",
-    nulls: Literal["error", "nan"] = "error",
+    nulls: Nulls = "error",
     expected_count: int | None = None,
 ) -> EmbeddingResponse:
     """Decode the body of an answer of type ``application/octet-stream``, as vLLM sends for ``encoding_format="bytes"``.
@@ -75,7 +75,7 @@ def decode_octets(
     >>> decode_octets(bytes.fromhex("0000803f000000c0"), dimension=1).embeddings.values.tolist()
     [[1.0], [-2.0]]
     """
-    one_of(nulls, ("error", "nan"), "nulls")
+    one_of(nulls, NULLS, "nulls")
     dimension = None if dimension is None else as_dimension(dimension, least=1)
     if expected_count is not None:
         expected_count = as_dimension(expected_count, name="expected_count")

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from operator import index
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from .._native.core import default_threads
 from .._native.floats import PAYLOADS, narrow
 from .._native.response_write import write_rows
-from ..dtypes import EncodingFormat, OutputDtype, as_dimension, as_encoding_format
+from ..dtypes import (
+    EncodingFormat,
+    EncodingFormatLike,
+    Nulls,
+    OutputDtype,
+    OutputDtypeLike,
+    TextLike,
+    as_dimension,
+    as_encoding_format,
+)
 from ..embeddings import Embeddings, of_floats
 from ..profiles import Profile, resolve_profile
 from ..scale import UNIT
@@ -26,12 +35,12 @@ _TAILS = json.JSONEncoder(
 
 
 def decode_response(
-    body: Any,
+    body: TextLike,
     *,
-    output_dtype: str = "float",
+    output_dtype: OutputDtypeLike = "float",
     dimension: int | None = None,
     profile: str | Profile = "mistral",
-    nulls: Literal["error", "nan"] = "error",
+    nulls: Nulls = "error",
     expected_count: int | None = None,
     threads: int | None = None,
 ) -> EmbeddingResponse:
@@ -90,7 +99,7 @@ def encode_response(
     embeddings: Embeddings | ArrayLike,
     *,
     model: str,
-    encoding_format: str = "float",
+    encoding_format: EncodingFormatLike = "float",
     usage: Usage | dict[str, Any] | None = None,
     id: str | None = None,
     profile: str | Profile = "mistral",

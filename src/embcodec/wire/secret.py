@@ -54,7 +54,7 @@ class Secret:
     def __init__(self, value: object, strip: bool = True) -> None:
         self.flaw: str | None = None
         data = b""
-        self.is_text = isinstance(value, str)
+        self.is_text: bool = isinstance(value, str)
         if not isinstance(value, str):
             self.flaw = f"is a str, not a {type(value).__name__}"
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..dtypes import OutputDtype
+from ..dtypes import OutputDtype, OutputDtypeLike
 from ..profiles import PROFILES, Profile
 
 _MOST_KEYS, _KEY_LENGTH = 6, 40
@@ -25,7 +25,7 @@ def no_strings(profile: Profile, output_dtype: OutputDtype) -> str:
     return ""
 
 
-def missing_rows(profile: Profile, output_dtype: str, document: Any) -> str:
+def missing_rows(profile: Profile, output_dtype: OutputDtypeLike, document: Any) -> str:
     """Say where vectors were looked for, what is there, and what reads such a body."""
     path = _path(profile, output_dtype)
     words = "no list of embeddings " + (f"at {'.'.join(path)!r}" if path else "as the body")
@@ -68,7 +68,7 @@ def _said_of_value(document: Any) -> str:
     return "the body is a list, but not of vectors"
 
 
-def _path(profile: Profile, output_dtype: str) -> list[str]:
+def _path(profile: Profile, output_dtype: OutputDtypeLike) -> list[str]:
     rows = profile.rows.replace("{dtype}", profile.dtype_name(output_dtype))
     return rows.split(".") if rows else []
 
@@ -83,7 +83,7 @@ def _walk(body: dict[str, Any], path: list[str]) -> tuple[Any, int]:
     return node, len(path)
 
 
-def _fits(profile: Profile, output_dtype: str, body: dict[str, Any]) -> bool:
+def _fits(profile: Profile, output_dtype: OutputDtypeLike, body: dict[str, Any]) -> bool:
     path = _path(profile, output_dtype)
     node, depth = _walk(body, path)
     if depth != len(path) or not path:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .synonyms import synonym_among
 
 _MOST = 60  # characters of a value that are shown
+
+
+Word = TypeVar("Word", bound=str)
 
 
 def shown(value: Any) -> str:
@@ -28,10 +31,10 @@ def either(choices: Collection[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
-def one_of(value: Any, choices: Collection[str], name: str) -> str:
+def one_of(value: Any, choices: Collection[Word], name: str) -> Word:
     """Return `value`, which is one of a few words; anything else is a ValueError."""
     if isinstance(value, str) and value in choices:
-        return value
+        return value  # type: ignore[return-value]  # a Word, which `in` does not tell checkers
     raise ValueError(f"{name} is {either(choices)}, not {shown(value)}{meant(value, choices)}")
 
 

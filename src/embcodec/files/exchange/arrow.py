@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ...dtypes import BitOrder, SignedBytes
+from ...dtypes import BitOrder, OutputDtypeLike, SignedBytes
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
@@ -55,7 +55,7 @@ def to_arrow(embeddings: Embeddings | ArrayLike) -> Any:
 
 def from_arrow(
     column: Any,
-    output_dtype: str | None = None,
+    output_dtype: OutputDtypeLike | None = None,
     dimension: int | None = None,
     *,
     scale: Scale | None = None,

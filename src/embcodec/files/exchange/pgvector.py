@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...codec import as_int64, parse_floats
-from ...dtypes import OutputDtype
+from ...dtypes import OutputDtype, PgvectorKind
 from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
 from ...words import shown
@@ -27,7 +27,7 @@ _PGVECTOR_MOST = 16_000
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _COPY_TAIL = struct.pack(">h", -1)
 _HEAD = 4
-_ITEMS = {"vector": ">f4", "halfvec": ">f2", "bit": "u1"}
+_ITEMS: dict[PgvectorKind, str] = {"vector": ">f4", "halfvec": ">f2", "bit": "u1"}
 
 
 def to_pgvector(embeddings: Embeddings | ArrayLike, *, half: bool = False) -> list[bytes]:
@@ -78,7 +78,7 @@ def to_pgvector(embeddings: Embeddings | ArrayLike, *, half: bool = False) -> li
     return as_blobs(records)
 
 
-def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: str | None = None) -> Embeddings:
+def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: PgvectorKind | None = None) -> Embeddings:
     """Read rows of pgvector, in its binary form or as text.
 
     Parameters
@@ -140,11 +140,11 @@ def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: str | None = N
         raise StorageError(str(error)) from None
 
 
-def _dimension(kind: str, text: bytes) -> int:
+def _dimension(kind: PgvectorKind, text: bytes) -> int:
     return int.from_bytes(text[:4] if kind == "bit" else text[:2], "big")
 
 
-def _length(kind: str, dimension: int) -> int:
+def _length(kind: PgvectorKind, dimension: int) -> int:
     return _HEAD + (-(-dimension // 8) if kind == "bit" else dimension * np.dtype(_ITEMS[kind]).itemsize)
 
 

@@ -6,12 +6,12 @@ sqlite-vec, little-endian: the values alone; of bits the first dimension is the 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...dtypes import OutputDtype, as_output_dtype
+from ...dtypes import BitOrder, OutputDtype, as_output_dtype
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
@@ -65,7 +65,12 @@ def to_sqlite_vec(embeddings: Embeddings | ArrayLike) -> list[bytes]:
     return as_blobs(rows.values.astype("<f4" if dtype is OutputDtype.FLOAT else np.int8, copy=False))
 
 
-def from_sqlite_vec(blobs: Iterable[bytes], output_dtype: str = "float", *, scale: Scale | None = None) -> Embeddings:
+def from_sqlite_vec(
+    blobs: Iterable[bytes],
+    output_dtype: Literal["float", "int8", "ubinary"] | OutputDtype = "float",
+    *,
+    scale: Scale | None = None,
+) -> Embeddings:
     """Read blobs of sqlite-vec.
 
     Parameters
@@ -95,13 +100,13 @@ def from_sqlite_vec(blobs: Iterable[bytes], output_dtype: str = "float", *, scal
         raise StorageError(f"blobs of {len(texts[0])} bytes are no float32 rows")
     values = np.frombuffer(b"".join(texts), dtype.numpy_dtype.newbyteorder("<")).reshape(len(texts), -1)
     try:
-        order: Any = "lsb" if dtype is OutputDtype.UBINARY else "msb"
+        order: BitOrder = "lsb" if dtype is OutputDtype.UBINARY else "msb"
         return Embeddings(values.copy(), dtype, scale=scale, bit_order=order)
     except ValueError as error:
         raise StorageError(str(error)) from None
 
 
-def to_faiss(embeddings: Embeddings | ArrayLike) -> NDArray[Any]:
+def to_faiss(embeddings: Embeddings | ArrayLike) -> NDArray[np.float32] | NDArray[np.uint8]:
     """Return the array that a Faiss index of the same codes takes.
 
     float32 rows for ``IndexFlat``; packed bytes, the first dimension in the highest bit, for ``IndexBinaryFlat``; for

@@ -3,11 +3,10 @@
 from .codes import LowBitCodes
 from .errors import RowErrors, certain_bounds, errors_of, farthest, fixed_errors, leaning_errors, rounding_of
 from .files import codes_of
-from .quantizer import ROTATIONS, LowBitQuantizer
+from .quantizer import LowBitQuantizer
 from .queries import LowBitQueries, coded_like_rows, prepare_queries
 
 __all__ = [
-    "ROTATIONS",
     "LowBitCodes",
     "LowBitQuantizer",
     "LowBitQueries",

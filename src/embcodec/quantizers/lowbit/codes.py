@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...codec import as_selection
+from ...dtypes import OutputDtypeLike
 from ...embeddings import Embeddings
 from ...errors import CodeMismatchError
+from ...scale import ScaleLike
 from ..quantize import as_float_rows
 from .errors import RowErrors, certain_bounds, errors_of, widest
 from .levels import Floats
@@ -147,7 +149,7 @@ class LowBitCodes:
         """Return the rows that the codes stand for, float32 (n, dimension)."""
         return self.scheme.rows_of(self.bit_planes, self.row_scales())
 
-    def to(self, output_dtype: str, *, scale: Any = None) -> Embeddings:
+    def to(self, output_dtype: OutputDtypeLike, *, scale: ScaleLike | None = None) -> Embeddings:
         """Convert to one of the five dtypes, through the rows that the codes stand for; see :meth:`Embeddings.to`."""
         return Embeddings(self.to_float()).to(output_dtype, scale=scale)
 
@@ -161,7 +163,7 @@ class LowBitCodes:
     def __len__(self) -> int:
         return len(self.bit_planes)
 
-    def __getitem__(self, rows: Any) -> LowBitCodes:
+    def __getitem__(self, rows: slice | ArrayLike) -> LowBitCodes:
         if isinstance(rows, int | np.integer) and not isinstance(rows, bool):
             if not -len(self) <= rows < len(self):
                 raise IndexError(f"row {rows} of {len(self)}")
@@ -183,7 +185,7 @@ class LowBitCodes:
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         return self.bit_planes, self.scales, self.lengths
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"LowBitCodes({len(self)} x {self.dimension} at {self.scheme.bits} bits, {self.nbytes} bytes)"

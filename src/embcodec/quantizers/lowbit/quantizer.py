@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._native import bits as native_bits
+from ...dtypes import CENTERS, ROTATIONS, CenterName, RotationName
 from ...errors import StorageError
 from ...words import as_whole, shown, unknown
 from ..quantize import as_float_rows
@@ -22,8 +23,6 @@ from .rotations import Rotation, learned_blocks, learned_rotation, random_rotati
 from .scheme import LowBitScheme
 from .threads import one_blas_thread, side_by_side
 
-ROTATIONS = ("none", "random", "blocks", "learned", "whitened", "auto")
-CENTERS = ("none", "mean", "auto")
 PLAIN = "plain sign bits"
 _LEARN_ROWS, _FOLDS = 20_000, 4
 _FEWEST_ROWS = 80  # to measure choices with
@@ -81,7 +80,16 @@ class LowBitQuantizer:
     ('random rotation, centred', LowBitCodes(200 x 64 at 2 bits, 4800 bytes))
     """
 
-    def __init__(self, bits: int = 1, *, rotation: str = "auto", center: str = "auto", seed: int = 0) -> None:
+    bits: int
+    rotation: RotationName
+    center: CenterName
+    seed: int
+    choice: str
+    report: dict[str, float]
+
+    def __init__(
+        self, bits: int = 1, *, rotation: RotationName = "auto", center: CenterName = "auto", seed: int = 0
+    ) -> None:
         if not isinstance(bits, int | np.integer) or bits not in (1, 2, 4) or isinstance(bits, bool):
             raise ValueError(f"bits is 1, 2 or 4, not {shown(bits)}")
         for name, value, choices in (("rotation", rotation, ROTATIONS), ("center", center, CENTERS)):
@@ -89,7 +97,7 @@ class LowBitQuantizer:
                 raise unknown(name, value, choices)
         self.bits, self.rotation, self.center, self.seed = bits, rotation, center, as_whole(seed, "seed")
         self.choice = ""
-        self.report: dict[str, float] = {}
+        self.report = {}
         self._scheme: LowBitScheme | None = None
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 from ...errors import DecodeError, ServiceError
 from ..service import service_error
@@ -97,7 +97,7 @@ class BatchErrors(Sequence[BatchLine]):
             return NotImplemented if not isinstance(other, Sequence) else False
         return all(repr(mine) == repr(theirs) for mine, theirs in zip(self, other, strict=True))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"BatchErrors({len(self)} lines)"

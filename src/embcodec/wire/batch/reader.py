@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._native.response_hints import misread
 from ..._native.response_layout import LIST, STRING
-from ...dtypes import EncodingFormat
+from ...dtypes import EncodingFormat, Nulls, OutputDtypeLike
 from ...embeddings import Embeddings, replace_values
 from ...errors import DecodeError
 from ...profiles import Profile
@@ -75,10 +75,10 @@ class BatchResult:
 def iter_batch(
     path: str | os.PathLike[str],
     *,
-    output_dtype: str = "float",
+    output_dtype: OutputDtypeLike = "float",
     dimension: int | None = None,
     profile: str | Profile = "mistral",
-    nulls: Literal["error", "nan"] = "error",
+    nulls: Nulls = "error",
     progress: Progress | None = None,
     max_line_bytes: int = MOST_LINE_BYTES,
 ) -> Iterator[BatchLine]:
@@ -136,10 +136,10 @@ def decode_batch(
     *,
     out: NDArray[Any] | None = None,
     progress: Progress | None = None,
-    output_dtype: str = "float",
+    output_dtype: OutputDtypeLike = "float",
     dimension: int | None = None,
     profile: str | Profile = "mistral",
-    nulls: Literal["error", "nan"] = "error",
+    nulls: Nulls = "error",
     max_line_bytes: int = MOST_LINE_BYTES,
 ) -> BatchResult:
     """Read the output file of a batch job into one matrix.

@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ...containers import replacing
+from ...dtypes import BATCH_STYLES, BatchStyle
 from ...words import one_of, shown
 
 OPENAI_MOST_REQUESTS = 50_000
@@ -21,10 +22,10 @@ def write_batch(
     texts: Iterable[str],
     *,
     model: str | None = None,
-    style: Literal["mistral", "openai"] = "mistral",
+    style: BatchStyle = "mistral",
     custom_ids: Iterable[str | int] | None = None,
     inputs_per_line: int = 1,
-    **fields: Any,
+    **fields: object,
 ) -> int:
     """Write the input file of a batch job; the old file is replaced only once the new one is whole.
 
@@ -64,7 +65,7 @@ def write_batch(
     {"custom_id":"0","body":{"input":["a","b"]}}
     {"custom_id":"1","body":{"input":["c"]}}
     """
-    one_of(style, ("mistral", "openai"), "style")
+    one_of(style, BATCH_STYLES, "style")
     if style == "openai" and model is None:
         raise ValueError("OpenAI's batch files name the model in every line: give model=")
     if isinstance(texts, str):
