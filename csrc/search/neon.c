@@ -1,13 +1,17 @@
-/* From scores to entries, sixteen at a time, and bits to floats. The other slots are element-wise loops of loops.h,
- * of which compilers make NEON, the baseline of AArch64, without being asked: they stay scalar's. */
+/* The scan's slots on NEON. Filters compare sixteen scores at a time and leave at once where none passes. The slots
+ * that are missing here are scalar's: compilers make NEON of the loops of loops.h without being asked, as it is the
+ * baseline of AArch64. */
 #include "loops.h"
 
 #if defined(EC_AARCH64)
 
-/* A bit for each of sixteen masks of 32 bits, the first lowest.
- *     ffffffff 00000000 ffffffff ...   four vectors; their upper halves, then the upper halves of those
- *     ff 00 ff ...                     one vector, a byte a cost
- *     01 00 04 08 00 ...               and: each its bit of a byte; then pairs are added three times                  */
+/* A bit for each of sixteen masks of 32 bits, that of the first mask lowest.
+ *
+ *     ffffffff 00000000 ffffffff ...   four vectors of masks of 32 bits
+ *     ffff 0000 ffff ...               uzp1 of pairs: two vectors, 16 bits a mask
+ *     ff 00 ff ...                     uzp1 again: one vector, a byte a mask
+ *     01 00 04 08 00 ...               and: each byte has its own bit
+ *     0d ...                           pairs of bytes added three times: two bytes of eight bits */
 EC_INLINE uint32_t bits_of_16(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4_t d) {
     const uint8x8_t bit_u8x8 = vcreate_u8(0x8040201008040201u);
     const uint16x8_t ab_u16x8 = vuzp1q_u16(vreinterpretq_u16_u32(a), vreinterpretq_u16_u32(b));
