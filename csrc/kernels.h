@@ -16,7 +16,7 @@ typedef struct ec_steps ec_steps;   /* see quantize/quantize.h */
 typedef struct ec_levels ec_levels; /* see lowbit/lowbit.h */
 
 typedef struct ec_kernels {
-    /* base64: see base64/base64.h */
+    /* base64: see base64/groups.h */
     void (*base64_encode)(const uint8_t *bytes, int64_t n, uint8_t *text);
     int64_t (*base64_decode)(const uint8_t *text, int64_t n, uint8_t *bytes, int32_t flags);
     /* numbers: text[0] is '[' (checked), floats may be unaligned */

@@ -1,7 +1,7 @@
 /* Base64 with AVX2, 24 bytes <-> 32 characters a step (after W. Mula and D. Lemire, arXiv 1704.00605). */
 #include <stdbool.h>
 
-#include "base64.h"
+#include "groups.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2

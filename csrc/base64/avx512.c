@@ -1,5 +1,5 @@
 /* Base64 with AVX-512 VBMI, 48 bytes <-> 64 characters a step (after W. Mula and D. Lemire, arXiv 1910.05109). */
-#include "base64.h"
+#include "groups.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512

@@ -2,7 +2,7 @@
  * 4 characters; everything that is not a whole group of the alphabet ends up here. */
 #include <stdbool.h>
 
-#include "base64.h"
+#include "groups.h"
 
 int64_t ec_base64_encoded_length(int64_t n) {
     if (n < 0 || n > INT64_MAX / 4 * 3 - 3) return -1;

@@ -1,7 +1,7 @@
 /* Base64 with NEON, 48 bytes <-> 64 characters a step: ld3/st4 and ld4/st3 sort the bytes of a group into registers. */
 #include <stdbool.h>
 
-#include "base64.h"
+#include "groups.h"
 
 #if defined(EC_AARCH64)
 

@@ -1,5 +1,5 @@
 /* Sums and sums of squares of rows, and the installer. */
-#include "avx2.h"
+#include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
@@ -68,6 +68,9 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 }
 
 EC_TARGET_END
+
+EC_SLOTS(dot_i8, avx2);
+EC_SLOTS(dot_f32, avx2);
 
 EC_SLOTS(dot, avx2) {
     ec_dot_by_rows(table);

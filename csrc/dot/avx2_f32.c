@@ -1,6 +1,6 @@
 /* float32 dots with vfmadd: in tiles a lane is a row and the dimensions come class by class; in rows a lane is a class.
  * Either way each partial sum meets its products in the order of the specification. */
-#include "avx2.h"
+#include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2

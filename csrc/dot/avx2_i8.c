@@ -1,6 +1,6 @@
 /* int8 dots with vpmaddwd: codes widened to int16, pairs of products added in 32 bits. (vpmaddubsw would take bytes, but
  * its int16 sums saturate: 2 * 255 * 128 is twice their range.) */
-#include "avx2.h"
+#include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2

@@ -1,6 +1,6 @@
 /* float32 dots with vfmadd: a lane is a row and the dimensions come class by class, so that each partial sum
  * meets its products in the order of the specification. */
-#include "avx512.h"
+#include "avx512_panels.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512

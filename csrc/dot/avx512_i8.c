@@ -3,7 +3,7 @@
  * The instruction multiplies unsigned by signed, so rows are stored as v + 128 (their sign bit flipped) and each query
  * brings -128 times its own sum: sum q (v + 128) - 128 sum q = sum q v. Intermediate sums may wrap; the exact result
  * fits int32, so what is left at the end is it. */
-#include "avx512.h"
+#include "avx512_panels.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512

@@ -2,7 +2,7 @@
 #ifndef EC_DOT_AVX512_LINES_H
 #define EC_DOT_AVX512_LINES_H
 
-#include "avx512.h"
+#include "avx512_verbs.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512

@@ -1,5 +1,5 @@
 /* Sums and sums of squares of rows. */
-#include "avx512.h"
+#include "avx512_verbs.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512

@@ -65,6 +65,8 @@ EC_INLINE ec_sums_i32x16 add_group(ec_sums_i32x16 sums, const uint8_t *group, co
 
 #include "neon_slots.h"
 
+EC_SLOTS(dot_f32, neon);
+
 EC_SLOTS(dot, neon) {
     ec_dot_by_rows(table);
     lay_i8(table);

@@ -48,8 +48,4 @@ EC_INLINE float ec_add_classes(const float partial[EC_CLASSES]) {
     return sum;
 }
 
-#if defined(EC_AARCH64)
-EC_SLOTS(dot_f32, neon);
-#endif
-
 #endif

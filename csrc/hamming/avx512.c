@@ -4,7 +4,7 @@
  *     sixteen rows          32 bits of sixteen rows, the next 32, ...
  *     r0: w0 w1 w2 ...      r0 r1 r2 ... r14 r15 | r0 r1 ...
  *     r1: w0 w1 w2 ...  ->  <--- one vector ---->                                                              */
-#include "../dot/avx512.h"
+#include "../dot/avx512_verbs.h"
 #include "hamming.h"
 
 #if defined(EC_X86_64)

@@ -4,7 +4,7 @@
  *     {"custom_id":"a", "response":null, "error":{...}}                                    the error is
  *
  * A file may hold nothing else, so that each should cost no more than an answer does. */
-#include "lines.h"
+#include "failed.h"
 
 typedef struct {
     ec_json_reader reader;
@@ -30,8 +30,9 @@ static int pass_failed_body(failed_line *line) {
         reader->at++;
         if (ec_json_peek(reader) != '}') {
             do
-                if (!pass_key(reader, &key) || is_key(key, line->list) || !ec_json_value(reader, 3, 0)) return 0;
-            while (pass_comma(reader));
+                if (!ec_line_pass_key(reader, &key) || ec_line_is_key(key, line->list) || !ec_json_value(reader, 3, 0))
+                    return 0;
+            while (ec_line_pass_comma(reader));
         }
         if (!ec_json_expect(reader, '}')) return 0;
     }
@@ -43,19 +44,19 @@ static int pass_failed_response(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     json_key key;
     if (line->responses++) return 0;
-    if (ec_json_peek(reader) == 'n') return pass_null(reader);
+    if (ec_json_peek(reader) == 'n') return ec_line_pass_null(reader);
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = ec_line_pass_key(reader, &key);
         if (!passed) return 0;
-        if (is_key(key, "body"))
+        if (ec_line_is_key(key, "body"))
             passed = pass_failed_body(line);
-        else if (is_key(key, "status_code"))
-            passed = !line->statuses++ && pass_count(reader, &line->status);
+        else if (ec_line_is_key(key, "status_code"))
+            passed = !line->statuses++ && ec_line_pass_count(reader, &line->status);
         else
             passed = ec_json_value(reader, 2, 0);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (ec_line_pass_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -64,7 +65,7 @@ static int pass_error(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     int c = ec_json_peek(reader);
     if (line->errors++) return 0;
-    if (c == 'n') return pass_null(reader);
+    if (c == 'n') return ec_line_pass_null(reader);
     line->error_start = reader->at;
     if ((c != '"' && c != '{') || !ec_json_value(reader, 1, 0)) return 0;
     line->error_end = reader->at;
@@ -78,18 +79,19 @@ static int pass_refusal(failed_line *line) {
     json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = ec_line_pass_key(reader, &key);
         if (!passed) return 0;
-        if (is_key(key, "response"))
+        if (ec_line_is_key(key, "response"))
             passed = pass_failed_response(line);
-        else if (is_key(key, "custom_id"))
-            passed = !line->ids++ && (ec_json_peek(reader) == 'n' ? pass_null(reader) : pass_id(reader, &line->id));
-        else if (is_key(key, "error"))
+        else if (ec_line_is_key(key, "custom_id"))
+            passed = !line->ids++ &&
+                     (ec_json_peek(reader) == 'n' ? ec_line_pass_null(reader) : ec_line_pass_id(reader, &line->id));
+        else if (ec_line_is_key(key, "error"))
             passed = pass_error(line);
         else
             passed = ec_json_value(reader, 1, 0);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (ec_line_pass_comma(reader));
     return ec_json_expect(reader, '}') && ec_json_peek(reader) < 0;
 }
 
@@ -175,14 +177,15 @@ static int find_id(failed_line *line) {
     json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = ec_line_pass_key(reader, &key);
         if (!passed) return 0;
-        if (is_key(key, "custom_id"))
-            passed = !line->ids++ && (ec_json_peek(reader) == 'n' ? pass_null(reader) : pass_id(reader, &line->id));
+        if (ec_line_is_key(key, "custom_id"))
+            passed = !line->ids++ &&
+                     (ec_json_peek(reader) == 'n' ? ec_line_pass_null(reader) : ec_line_pass_id(reader, &line->id));
         else
             passed = ec_json_value(reader, 1, EC_ALLOW_NOT_FINITE);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (ec_line_pass_comma(reader));
     return 1;
 }
 
@@ -211,6 +214,6 @@ int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const
         noted = cursor.lists == 1 && cursor.list_start >= 0 && cursor.rows > 0 &&
                 note_broken_row(own, n, whole, format, matrix, capacity, to) && find_id(&line);
     }
-    note_id(&line.id, to);
+    ec_line_note_id(&line.id, to);
     return noted;
 }

@@ -6,7 +6,7 @@
  * in any order. Lines that say why there is no answer, and most that are broken, are noted as failed (failed.c). A line
  * that is anything else is left to the reader that knows all of the grammar and all of the services' ways; so every verb
  * here just returns 0 where it meets what it does not know. */
-#include "lines.h"
+#include "failed.h"
 
 typedef struct {
     ec_json_reader reader;
@@ -32,13 +32,13 @@ static int pass_usage(line_reader *line) {
     line->prompt = line->completion = line->total = 0;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        if (!pass_key(reader, &key)) return 0;
-        int64_t *count = is_key(key, "prompt_tokens")       ? &line->prompt
-                         : is_key(key, "completion_tokens") ? &line->completion
-                         : is_key(key, "total_tokens")      ? &line->total
-                                                            : &ignored;
-        if (count == &ignored ? !ec_json_value(reader, 4, 0) : !pass_count(reader, count)) return 0;
-    } while (pass_comma(reader));
+        if (!ec_line_pass_key(reader, &key)) return 0;
+        int64_t *count = ec_line_is_key(key, "prompt_tokens")       ? &line->prompt
+                         : ec_line_is_key(key, "completion_tokens") ? &line->completion
+                         : ec_line_is_key(key, "total_tokens")      ? &line->total
+                                                                    : &ignored;
+        if (count == &ignored ? !ec_json_value(reader, 4, 0) : !ec_line_pass_count(reader, count)) return 0;
+    } while (ec_line_pass_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -68,7 +68,7 @@ static int pass_rows(line_reader *line) {
         line->in_place += span.index == line->rows;
         line->unindexed += span.index == EC_INDEX_MISSING;
         line->rows++;
-    } while (pass_comma(reader));
+    } while (ec_line_pass_comma(reader));
     return (line->rows == line->in_place || line->rows == line->unindexed) && ec_json_expect(reader, ']');
 }
 
@@ -77,18 +77,19 @@ static int pass_body(line_reader *line) {
     json_key key;
     if (line->has_body++ || !ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = ec_line_pass_key(reader, &key);
         if (!passed) return 0;
-        if (is_key(key, line->list))
+        if (ec_line_is_key(key, line->list))
             passed = pass_rows(line);
-        else if (is_key(key, "usage"))
+        else if (ec_line_is_key(key, "usage"))
             passed = pass_usage(line);
-        else if (is_key(key, "error") || is_key(key, "meta") || is_key(key, "prompt_eval_count"))
+        else if (ec_line_is_key(key, "error") || ec_line_is_key(key, "meta") ||
+                 ec_line_is_key(key, "prompt_eval_count"))
             return 0;
         else
             passed = ec_json_value(reader, 3, 0);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (ec_line_pass_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -98,16 +99,16 @@ static int pass_response(line_reader *line) {
     if (line->has_response++ || !ec_json_expect(reader, '{')) return 0;
     do {
         int64_t status = 200;
-        int passed = pass_key(reader, &key);
+        int passed = ec_line_pass_key(reader, &key);
         if (!passed) return 0;
-        if (is_key(key, "body"))
+        if (ec_line_is_key(key, "body"))
             passed = pass_body(line);
-        else if (is_key(key, "status_code"))
-            passed = pass_count(reader, &status);
+        else if (ec_line_is_key(key, "status_code"))
+            passed = ec_line_pass_count(reader, &status);
         else
             passed = ec_json_value(reader, 2, 0);
         if (!passed || status < 200 || status > 299) return 0;
-    } while (pass_comma(reader));
+    } while (ec_line_pass_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -116,18 +117,18 @@ static int pass_line(line_reader *line) {
     json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = ec_line_pass_key(reader, &key);
         if (!passed) return 0;
-        if (is_key(key, "response"))
+        if (ec_line_is_key(key, "response"))
             passed = pass_response(line);
-        else if (is_key(key, "custom_id"))
-            passed = pass_id(reader, &line->id);
-        else if (is_key(key, "error"))
-            passed = pass_null(reader);
+        else if (ec_line_is_key(key, "custom_id"))
+            passed = ec_line_pass_id(reader, &line->id);
+        else if (ec_line_is_key(key, "error"))
+            passed = ec_line_pass_null(reader);
         else
             passed = ec_json_value(reader, 1, 0);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (ec_line_pass_comma(reader));
     return ec_json_expect(reader, '}') && ec_json_peek(reader) < 0 && line->rows > 0;
 }
 
@@ -147,7 +148,7 @@ static void begin_line(line_reader *line, int64_t start, int64_t end) {
 static int read_answer(line_reader *line, ec_batch_line *one) {
     if (ec_json_peek(&line->reader) >= 0 && (line->format->width == 0 || !pass_line(line))) return 0;
     one->rows = line->rows;
-    note_id(&line->id, one);
+    ec_line_note_id(&line->id, one);
     line->matrix += line->rows * row_bytes_of(line->format);
     line->capacity -= line->rows;
     one->prompt = line->prompt;
@@ -173,7 +174,7 @@ static int note_width(line_reader *line, int64_t start, int64_t end, ec_batch_li
     one->status = line->own.width;
     one->from = line->first - start;
     one->to = 0;
-    note_id(&line->id, one);
+    ec_line_note_id(&line->id, one);
     return noted;
 }
 

@@ -1,6 +1,6 @@
 /* Rounds rows of floats to int8 codes for screening, sixteen elements a step. A row is read twice: for its largest
  * magnitude, from memory, and for its codes, from the first-level cache. */
-#include "../dot/avx512.h"
+#include "../dot/avx512_verbs.h"
 #include "screen.h"
 
 #if defined(EC_X86_64)

@@ -1,6 +1,6 @@
 /* The scan's slots on AVX-512. Filters compare 64 scores at a time into mask registers and compress the entries that
  * pass; without a limit they first find one of their own. The others are loops of loops.h, compiled for AVX-512. */
-#include "../dot/avx512.h"
+#include "../dot/avx512_verbs.h"
 #include "loops.h"
 
 #if defined(EC_X86_64)

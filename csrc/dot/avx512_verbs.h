@@ -1,14 +1,6 @@
-/* Shared by the AVX-512 dots: panels of 32-bit words, where a lane is a row.
- *
- * A word is four int8 or one float32, so both kinds pack alike. Rows are taken by strips of a few vectors of 16; the last
- * strip has as many vectors as its rows fill. Within a strip, word after word, its vectors lie side by side:
- *
- *     rows    r0: w0 w1 w2 ...          panel   w0 of r0..r15 | w0 of r16..r31 | ...
- *             r1: w0 w1 w2 ...                  w1 of r0..r15 | ...
- *
- * so that a tile reads one ascending stream. Lanes past the last row hold zeros. */
-#ifndef EC_DOT_AVX512_H
-#define EC_DOT_AVX512_H
+/* Small verbs that the AVX-512 dots share, some of them with other families, where a lane is a row. */
+#ifndef EC_DOT_AVX512_VERBS_H
+#define EC_DOT_AVX512_VERBS_H
 
 #include "dot.h"
 
@@ -16,21 +8,11 @@
 
 enum { EC_LANES = 16 }; /* rows a vector */
 
-/* Where words go: word 16 i + j of a row is number start[j] + i * step of its strip. */
-typedef struct {
-    int64_t start[16], step;
-} ec_word_order;
-
 EC_TARGET_AVX512
 
 EC_INLINE __mmask16 ec_lanes_below(int64_t n) { return n >= EC_LANES ? 0xffff : (__mmask16)((1u << n) - 1); }
 
 EC_INLINE __mmask64 ec_bytes_below(int64_t n) { return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1; }
-
-/* Vectors of the strip that starts at row `first`. */
-EC_INLINE int ec_strip_vectors(int64_t n_rows, int64_t first, int strip_vectors) {
-    return (int)((ec_min_i64(n_rows - first, strip_vectors * EC_LANES) + EC_LANES - 1) / EC_LANES);
-}
 
 /* The 16 x 16 transpose of 32-bit words, in place: 2 x 2, 4 x 4 within 128-bit lanes, then the lanes themselves. */
 EC_INLINE void ec_transpose_u32x16(__m512i v[16]) {
@@ -120,19 +102,11 @@ enum { EC_ROWS_AHEAD = 8192 };
 
 EC_TARGET_END
 
-void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes, uint8_t flip,
-                              int strip_vectors, const ec_word_order *order, void *panel);
 void ec_dot_i8_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                            uint8_t flip, int32_t *scores, int32_t *sums, int32_t *sumsq);
 void ec_dot_f32_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows,
                             int64_t dimension, float *scores, double *sumsq);
 void ec_sumsq_f32_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);
-EC_SLOTS(dot_i8, avx512);
-EC_SLOTS(dot_f32, avx512);
-EC_SLOTS(dot_rows, avx512);
-EC_SLOTS(dot_sums, avx512);
-EC_SLOTS(dot_few_i8, avx512);
-EC_SLOTS(dot_few_f32, avx512);
 
 #endif
 #endif

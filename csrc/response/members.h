@@ -1,6 +1,6 @@
 /* What the readers of batch lines share: small verbs that return 0 where they meet what they do not know. */
-#ifndef EC_RESPONSE_LINES_H
-#define EC_RESPONSE_LINES_H
+#ifndef EC_RESPONSE_MEMBERS_H
+#define EC_RESPONSE_MEMBERS_H
 
 #include "row.h"
 
@@ -9,12 +9,12 @@ typedef struct {
     int64_t length;
 } json_key;
 
-EC_INLINE int is_key(json_key key, const char *name) {
+EC_INLINE int ec_line_is_key(json_key key, const char *name) {
     return key.length == (int64_t)strlen(name) && memcmp(key.text, name, (size_t)key.length) == 0;
 }
 
 /* Passes a key without escapes, and its colon. */
-EC_INLINE int pass_key(ec_json_reader *reader, json_key *key) {
+EC_INLINE int ec_line_pass_key(ec_json_reader *reader, json_key *key) {
     int32_t escaped;
     if (ec_json_peek(reader) != '"') return 0;
     key->text = reader->text + reader->at + 1;
@@ -23,16 +23,18 @@ EC_INLINE int pass_key(ec_json_reader *reader, json_key *key) {
     return ec_json_expect(reader, ':');
 }
 
-EC_INLINE int pass_comma(ec_json_reader *reader) {
+EC_INLINE int ec_line_pass_comma(ec_json_reader *reader) {
     if (ec_json_peek(reader) != ',') return 0;
     reader->at++;
     return 1;
 }
 
-EC_INLINE int pass_null(ec_json_reader *reader) { return ec_json_peek(reader) == 'n' && ec_json_value(reader, 0, 0); }
+EC_INLINE int ec_line_pass_null(ec_json_reader *reader) {
+    return ec_json_peek(reader) == 'n' && ec_json_value(reader, 0, 0);
+}
 
 /* Passes a whole number of at most 15 digits: thousands of them have a sum. */
-EC_INLINE int pass_count(ec_json_reader *reader, int64_t *count) {
+EC_INLINE int ec_line_pass_count(ec_json_reader *reader, int64_t *count) {
     ec_json_peek(reader);
     int64_t start = reader->at, value = 0;
     if (!ec_json_value(reader, 0, 0) || reader->at - start > 15) return 0;
@@ -54,7 +56,7 @@ typedef struct {
 static const batch_id NO_ID = {-1, -1, 0};
 
 /* Passes a custom_id that is text. */
-EC_INLINE int pass_id(ec_json_reader *reader, batch_id *id) {
+EC_INLINE int ec_line_pass_id(ec_json_reader *reader, batch_id *id) {
     if (ec_json_peek(reader) != '"') return 0;
     id->start = reader->at;
     if (!ec_json_string(reader, &id->escaped)) return 0;
@@ -62,15 +64,10 @@ EC_INLINE int pass_id(ec_json_reader *reader, batch_id *id) {
     return 1;
 }
 
-EC_INLINE void note_id(const batch_id *id, ec_batch_line *line) {
+EC_INLINE void ec_line_note_id(const batch_id *id, ec_batch_line *line) {
     line->id_start = id->start;
     line->id_end = id->end;
     line->id_escaped = id->escaped;
 }
-
-/* Notes why the line text[start, end) is no answer, in the fields of `line` from `kind` on and those of its custom_id;
- * 0 where that is not known. `matrix` has room for `capacity` rows, or where format->width is 0 elements, to try in. */
-int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const char *path,
-                          const ec_row_format *format, void *matrix, int64_t capacity, ec_batch_line *line);
 
 #endif

@@ -1,6 +1,6 @@
-/* Shared by the AVX2 dots. */
-#ifndef EC_DOT_AVX2_H
-#define EC_DOT_AVX2_H
+/* Small verbs that the AVX2 dots share. */
+#ifndef EC_DOT_AVX2_VERBS_H
+#define EC_DOT_AVX2_VERBS_H
 
 #include "strips.h"
 
@@ -28,9 +28,6 @@ EC_INLINE void ask_for(const void *ahead, int64_t n_bytes) {
 }
 
 EC_TARGET_END
-
-EC_SLOTS(dot_i8, avx2);
-EC_SLOTS(dot_f32, avx2);
 
 #endif
 #endif
