@@ -4,10 +4,10 @@
 
 #include "../kernels.h"
 
-/* The 64 characters of RFC 4648, standard alphabet. */
+/* The 64 characters of the standard alphabet of RFC 4648. */
 extern const uint8_t ec_base64_characters[64];
 
-/* The six bits that each byte stands for, or EC_BASE64_BAD: standard alphabet, then URL-safe. */
+/* The six bits that each byte stands for, or EC_BASE64_BAD: in the standard alphabet, then in the URL-safe one. */
 #define EC_BASE64_BAD 0x80
 extern const uint8_t ec_base64_values[2][256];
 

@@ -1,13 +1,11 @@
-/* What the tiers of base64 share: two slots that move whole groups, and the values of the alphabets.
+/* The kernels of base64, as base64.c calls them. Both work on whole groups, 3 bytes <-> 4 characters; padding and
+ * errors are the affair of base64.c.
  *
- * Both slots work on whole groups only, 3 bytes <-> 4 characters; padding and errors belong to base64.c.
- *
- *   encode(bytes, n, text)        n is a multiple of 3; writes n / 3 * 4 characters.
- *   decode(text, n, bytes, flags) n is a multiple of 4. Decodes groups from the left and returns how many characters it
- *                                 took, a multiple of 4: n, or less where a byte outside the alphabet (so also '=')
- *                                 follows; scalar stops at the very group, a tier may stop up to a block before it.
- *                                 Writes within n / 4 * 3 bytes, past what it returns too.
- */
+ *     encode(bytes, n, text)         n is a multiple of 3. Writes n / 3 * 4 characters.
+ *     decode(text, n, bytes, flags)  n is a multiple of 4. Decodes groups from the left and returns the number of
+ *                                    characters taken, a multiple of 4: n, or less where a byte follows that is not in
+ *                                    the alphabet ('=' is not). Scalar stops at the group of this byte, a vector tier
+ *                                    perhaps up to a block before it. All of the n / 4 * 3 bytes may be written. */
 #ifndef EC_BASE64_GROUPS_H
 #define EC_BASE64_GROUPS_H
 

@@ -1,9 +1,11 @@
-/* Base64 in plain C: the specification of both slots, and the code that finishes what wider tiers leave. */
+/* Base64 in plain C: the specification of both kernels, and the code that finishes what vector tiers leave. */
 #include "groups.h"
 
-/*  byte      0         1         2
- *         aaaaaabb  bbbbcccc  ccdddddd
- *  text   00aaaaaa  00bbbbbb  00cccccc  00dddddd   each looked up */
+/* Encodes groups.
+ *
+ *     bytes       0         1         2
+ *              aaaaaabb  bbbbcccc  ccdddddd
+ *     sixes    00aaaaaa  00bbbbbb  00cccccc  00dddddd     each looked up */
 void ec_base64_encode_scalar(const uint8_t *bytes, int64_t n, uint8_t *text) {
     for (int64_t i = 0; i + 3 <= n; i += 3, text += 4) {
         uint32_t group = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2];
@@ -14,6 +16,7 @@ void ec_base64_encode_scalar(const uint8_t *bytes, int64_t n, uint8_t *text) {
     }
 }
 
+/* Decodes groups up to the first one with a byte that is not in the alphabet; returns the characters taken. */
 int64_t ec_base64_decode_scalar(const uint8_t *text, int64_t n, uint8_t *bytes, int32_t flags) {
     const uint8_t *values = ec_base64_table(flags);
     int64_t i = 0;

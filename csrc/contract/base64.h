@@ -2,9 +2,9 @@
  * several errors, the leftmost one is reported, on every tier:
  *
  *     EC_BAD_CHARACTER  a byte that is neither in the alphabet nor '='
- *     EC_BAD_PADDING    a '=' where none may stand; a character of the alphabet where '=' or the end must follow; the end
- *                       of the text where a '=' is missing; the last character before '=', where it sets bits that padding
- *                       cuts off
+ *     EC_BAD_PADDING    a '=' where none may stand; a character of the alphabet where '=' or the end must follow; the
+ *                       end of the text where a '=' is missing; the last character before '=', where it sets bits that
+ *                       padding cuts off
  *     EC_TRUNCATED      the end of the text, after one character of a group of four
  *
  * An error of length (EC_NO_CAPACITY, EC_BAD_LENGTH) is reported only of text that is otherwise well-formed. */

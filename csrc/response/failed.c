@@ -1,23 +1,23 @@
-/* Lines of a batch file that hold no answer: what a service said instead, or what is wrong with them.
+/* Lines of a batch file that hold no answer: notes what the service said instead, or what is wrong with the line.
  *
- *     {"custom_id":"a", "response":{"status_code":429, "body":{...}}, "error":null}       the body is what was said
- *     {"custom_id":"a", "response":null, "error":{...}}                                    the error is
+ *     {"custom_id":"a", "response":{"status_code":429, "body":{...}}, "error":null}       the message is the body
+ *     {"custom_id":"a", "response":null, "error":{...}}                                    the message is the error
  *
- * A file may hold nothing else, so that each should cost no more than an answer does. */
+ * All lines of a file may be such, so that each should cost no more than an answer. */
 #include "failed.h"
 
 typedef struct {
     ec_json_reader reader;
     const char *list; /* the key of the list of rows */
     batch_id id;
-    int64_t status; /* -1: none */
+    int64_t status; /* -1 where there is none */
     int64_t error_start, error_end, body_start, body_end;
     int32_t ids, errors, responses, statuses, bodies;
 } failed_line;
 
-/* ---- what a service said ---- */
+/* ---- refusals: what a service said ---- */
 
-/* Passes a body, which must not have the key of the rows: those are looked at first. */
+/* Passes a body that does not have the key of the rows: such a body may be an answer, which is judged elsewhere. */
 static int pass_failed_body(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     json_key key;
@@ -60,7 +60,7 @@ static int pass_failed_response(failed_line *line) {
     return ec_json_expect(reader, '}');
 }
 
-/* Passes an error that is null, or text or an object with something in it. */
+/* Passes an error: null, or a string or object that is not empty. */
 static int pass_error(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     int c = ec_json_peek(reader);
@@ -107,6 +107,7 @@ static failed_line begin_failed(const uint8_t *text, int64_t start, int64_t end,
     return line;
 }
 
+/* Notes a line with an error, or with a status other than 2xx. */
 static int note_refusal(failed_line *line, int64_t start, ec_batch_line *to) {
     if (!pass_refusal(line)) return 0;
     int refused = line->status >= 0 && (line->status < 200 || line->status > 299);
@@ -120,8 +121,9 @@ static int note_refusal(failed_line *line, int64_t start, ec_batch_line *to) {
     return line->status != 0;
 }
 
-/* ---- what is wrong ---- */
+/* ---- faults: what is wrong ---- */
 
+/* Notes a fault of some kind at an offset in the line. Returns 1. */
 static int note_fault(ec_batch_line *to, int64_t kind, int64_t status, int64_t offset, int64_t row) {
     to->kind = kind;
     to->status = status;
@@ -140,7 +142,8 @@ static ec_response_cursor begin_scan(void) {
     return cursor;
 }
 
-/* Writes the path from a line to its vectors: "response", "body", and the two names. */
+/* Writes the path from a line to its vectors: the keys "response" and "body", then the two names. Returns 0 where there
+ * is no room for it. */
 static int write_path(const char *names, char *path, int64_t room) {
     static const char around[] = "response\0body";
     int64_t first = (int64_t)strlen(names) + 1, length = first + (int64_t)strlen(names + first) + 1;
@@ -150,7 +153,7 @@ static int write_path(const char *names, char *path, int64_t room) {
     return 1;
 }
 
-/* Finds the first row without a vector, or whose list of numbers is broken. */
+/* Notes the first row without a vector, or whose list of numbers is broken. Returns 0 where there is no such row. */
 static int note_broken_row(const uint8_t *text, int64_t n, const char *path, const ec_row_format *format, void *matrix,
                            int64_t capacity, ec_batch_line *to) {
     ec_response_cursor cursor = begin_scan();
@@ -171,7 +174,7 @@ static int note_broken_row(const uint8_t *text, int64_t n, const char *path, con
     return 0;
 }
 
-/* Finds the custom_id of a line that is JSON. */
+/* Finds the custom_id of a line that is known to be JSON. */
 static int find_id(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     json_key key;
@@ -201,10 +204,10 @@ int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const
         const int64_t n = end - start;
         if (!write_path(path, whole, MOST_PATH)) return 0;
         ec_response_cursor cursor = begin_scan();
-        while (cursor.stage != EC_SCAN_DONE) { /* the grammar of the whole is judged first */
+        while (cursor.stage != EC_SCAN_DONE) { /* the grammar of the whole line comes before the contents of its rows */
             ec_result result = ec_response_scan(own, n, whole, &cursor, spans, MOST_SPANS);
             if (result.status == EC_BAD_CHARACTER && (own[result.consumed] == '\v' || own[result.consumed] == '\f'))
-                return 0; /* the line may be blank */
+                return 0; /* other white space than JSON's: the line may be blank */
             if (result.status != EC_OK)
                 return note_fault(to, EC_LINE_BROKEN, result.status, result.consumed,
                                   cursor.stage == EC_SCAN_AT_ROW ? cursor.rows : -1);

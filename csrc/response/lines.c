@@ -1,11 +1,11 @@
-/* Plain lines of a batch file become rows of a matrix.
+/* Reads plain lines of a batch file into rows of a matrix, in one pass over each line:
  *
- *     {"id":..., "custom_id":"a", "response":{"status_code":200, "body":{..., "data":[{"embedding":[...]}], "usage":{...}}},
- *      "error":null}
+ *     {"id":..., "custom_id":"a", "error":null,
+ *      "response":{"status_code":200, "body":{..., "data":[{"embedding":[...]}], "usage":{...}}}}
  *
- * in any order. Lines that say why there is no answer, and most that are broken, are noted as failed (failed.c). A line
- * that is anything else is left to the reader that knows all of the grammar and all of the services' ways; so every verb
- * here just returns 0 where it meets what it does not know. */
+ * with members in any order. Lines that say why there is no answer, and most broken ones, are noted as failed
+ * (failed.c). Any other line is left to the Python reader, which knows all of the grammar and all of the services'
+ * forms: so every verb here simply returns 0 where it meets something that it does not know. */
 #include "failed.h"
 
 typedef struct {
@@ -13,17 +13,17 @@ typedef struct {
     ec_row_path path;
     const char *list; /* the key of the list of rows */
     const ec_row_format *format;
-    ec_row_format own; /* where rows may be of any width: that of the first */
+    ec_row_format own; /* where format->width is 0: the format, with the width of the line's first row */
     uint8_t *matrix;
     int64_t capacity;
-    /* of the line at hand */
+    /* of the line at hand: */
     int64_t rows, in_place, unindexed, first;
     batch_id id;
     int32_t has_response, has_body, has_list;
     int64_t prompt, completion, total;
 } line_reader;
 
-/* ---- from the inside out ---- */
+/* ---- the members, from the inmost object out ---- */
 
 static int pass_usage(line_reader *line) {
     ec_json_reader *reader = &line->reader;
@@ -46,7 +46,8 @@ EC_INLINE int64_t row_bytes_of(const ec_row_format *format) {
     return format->width * (format->type == EC_FLOAT32 ? 4 : 1);
 }
 
-/* Takes the width of a row that is a list for that of all; `capacity` counts elements before, and rows then. */
+/* Sets the width from the line's first row, which is a list. `capacity` counted elements until now and counts rows from
+ * here on. */
 static int learn_width(line_reader *line, const ec_row_span *span) {
     if (span->kind != EC_VECTOR_LIST) return 0;
     line->own.width = ec_response_width(line->reader.text, span, line->format).produced;
@@ -55,6 +56,7 @@ static int learn_width(line_reader *line, const ec_row_span *span) {
     return line->capacity > 0;
 }
 
+/* Passes the list of rows and decodes them. Their indices must be in order, or missing in all. */
 static int pass_rows(line_reader *line) {
     ec_json_reader *reader = &line->reader;
     ec_row_span span;
@@ -134,6 +136,7 @@ static int pass_line(line_reader *line) {
 
 /* ---- the lines ---- */
 
+/* Resets what is known of the line at hand. */
 static void begin_line(line_reader *line, int64_t start, int64_t end) {
     line->reader.at = start;
     line->reader.n = end;
@@ -144,7 +147,7 @@ static void begin_line(line_reader *line, int64_t start, int64_t end) {
     line->prompt = line->completion = line->total = 0;
 }
 
-/* Reads an answer; 0 where the line is none that is plain. */
+/* Reads a line that is an answer, or blank. Returns 0 where it is not plain. */
 static int read_answer(line_reader *line, ec_batch_line *one) {
     if (ec_json_peek(&line->reader) >= 0 && (line->format->width == 0 || !pass_line(line))) return 0;
     one->rows = line->rows;
@@ -157,7 +160,8 @@ static int read_answer(line_reader *line, ec_batch_line *one) {
     return 1;
 }
 
-/* Notes an answer that would be plain if its rows, lists, had the width of those before. */
+/* Notes a line that would be plain but for its rows, lists whose width is not format->width: it is read once more with
+ * any width allowed. */
 static int note_width(line_reader *line, int64_t start, int64_t end, ec_batch_line *one) {
     const ec_row_format *format = line->format;
     const int64_t capacity = line->capacity;
