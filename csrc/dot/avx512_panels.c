@@ -1,10 +1,11 @@
-/* Packs plain rows into panels of 32-bit words. */
+/* Packs plain rows into panels of 32-bit words (avx512_panels.h): transposes of 16 rows by 16 words. */
 #include "avx512_panels.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/* 16 rows of row_bytes, one vector a word, word n at out + n * word_bytes; rows from n_rows on are zeros. */
+/* Packs 16 rows of row_bytes, xored with the flip, one vector a word: word n goes to out + n * word_bytes. Rows from
+ * n_rows on are zeros. */
 EC_INLINE void pack_vector(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes,
                            __m512i flip_u8x64, const ec_word_order *order, int64_t word_bytes, uint8_t *out) {
     for (int64_t d = 0; d < row_bytes; d += 64, out += order->step * word_bytes) {

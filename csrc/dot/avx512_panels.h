@@ -1,12 +1,12 @@
-/* Shared by the AVX-512 dots: panels of 32-bit words, where a lane is a row.
+/* Panels of 32-bit words, where a lane is a row, for the tiles of avx512_i8.c and avx512_f32.c.
  *
- * A word is four int8 or one float32, so both kinds pack alike. Rows are taken by strips of a few vectors of 16; the last
- * strip has as many vectors as its rows fill. Within a strip, word after word, its vectors lie side by side:
+ * A word is four int8 or one float32, so that both pack alike. Rows come in strips of a few vectors of 16 rows; the
+ * last strip has as many vectors as its rows need. Within a strip, word after word, its vectors lie side by side:
  *
  *     rows    r0: w0 w1 w2 ...          panel   w0 of r0..r15 | w0 of r16..r31 | ...
  *             r1: w0 w1 w2 ...                  w1 of r0..r15 | ...
  *
- * so that a tile reads one ascending stream. Lanes past the last row hold zeros. */
+ * so that a tile reads one ascending stream. Lanes behind the last row are 0. */
 #ifndef EC_DOT_AVX512_PANELS_H
 #define EC_DOT_AVX512_PANELS_H
 
@@ -14,14 +14,14 @@
 
 #if defined(EC_X86_64)
 
-/* Where words go: word 16 i + j of a row is number start[j] + i * step of its strip. */
+/* The order of words in a strip: word 16 i + j of a row becomes word start[j] + i * step. */
 typedef struct {
     int64_t start[16], step;
 } ec_word_order;
 
 EC_TARGET_AVX512
 
-/* Vectors of the strip that starts at row `first`. */
+/* The number of vectors of the strip that starts at row `first`. */
 EC_INLINE int ec_strip_vectors(int64_t n_rows, int64_t first, int strip_vectors) {
     return (int)((ec_min_i64(n_rows - first, strip_vectors * EC_LANES) + EC_LANES - 1) / EC_LANES);
 }
