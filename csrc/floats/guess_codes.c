@@ -3,8 +3,8 @@
  *
  *     int8     0x00 0x01 .. and 0xff 0xfe ..    near: 3 of 128 at 1,024 dimensions and unit scale, 32 for a full range
  *     uint8    0x80 0x81 .. and 0x7f 0x7e ..    far, by as much
- *     bits     evenly spread                    64 in the mean, as are codes of evenly spread values: nothing in one row
- *                                               tells these from bits
+ *     bits     evenly spread                    64 in the mean, as are codes of evenly spread values: nothing in one
+ *                                               row tells these from bits
  *
  * For a verdict the mean must be eight standard deviations from that of evenly spread bytes (one such chance in 10^14),
  * and other reasons for it must be ruled out: rows that are alike, values at the ends of their range, values of one
