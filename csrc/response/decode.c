@@ -1,10 +1,9 @@
-/* Decodes the vectors of rows that the scanner has found into rows of a matrix: lists by the number parser, strings by
- * base64. */
+/* Rows of a body become rows of a matrix: lists by the number parser, strings by base64. */
 #include "json.h"
 
 EC_INLINE int64_t element_bytes(const ec_row_format *format) { return format->type == EC_FLOAT32 ? 4 : 1; }
 
-/* Bytes of one element in base64. */
+/* Bytes that one element has under base64. */
 EC_INLINE int64_t payload_bytes(const ec_row_format *format) {
     return format->type == EC_FLOAT32 ? ec_payload_bytes(format->payload) : 1;
 }

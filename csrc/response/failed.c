@@ -217,6 +217,6 @@ int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const
         noted = cursor.lists == 1 && cursor.list_start >= 0 && cursor.rows > 0 &&
                 note_broken_row(own, n, whole, format, matrix, capacity, to) && find_id(&line);
     }
-    ec_line_note_id(&line.id, to);
+    note_id(&line.id, to);
     return noted;
 }

@@ -46,8 +46,7 @@ EC_INLINE int64_t row_bytes_of(const ec_row_format *format) {
     return format->width * (format->type == EC_FLOAT32 ? 4 : 1);
 }
 
-/* Sets the width from the line's first row, which is a list. `capacity` counted elements until now and counts rows from
- * here on. */
+/* Takes the width of a row that is a list for that of all; `capacity` counts elements before, and rows then. */
 static int learn_width(line_reader *line, const ec_row_span *span) {
     if (span->kind != EC_VECTOR_LIST) return 0;
     line->own.width = ec_response_width(line->reader.text, span, line->format).produced;
@@ -151,7 +150,7 @@ static void begin_line(line_reader *line, int64_t start, int64_t end) {
 static int read_answer(line_reader *line, ec_batch_line *one) {
     if (ec_json_peek(&line->reader) >= 0 && (line->format->width == 0 || !pass_line(line))) return 0;
     one->rows = line->rows;
-    ec_line_note_id(&line->id, one);
+    note_id(&line->id, one);
     line->matrix += line->rows * row_bytes_of(line->format);
     line->capacity -= line->rows;
     one->prompt = line->prompt;
@@ -178,7 +177,7 @@ static int note_width(line_reader *line, int64_t start, int64_t end, ec_batch_li
     one->status = line->own.width;
     one->from = line->first - start;
     one->to = 0;
-    ec_line_note_id(&line->id, one);
+    note_id(&line->id, one);
     return noted;
 }
 

@@ -68,7 +68,7 @@ EC_INLINE int ec_line_pass_id(ec_json_reader *reader, batch_id *id) {
     return 1;
 }
 
-EC_INLINE void ec_line_note_id(const batch_id *id, ec_batch_line *line) {
+EC_INLINE void note_id(const batch_id *id, ec_batch_line *line) {
     line->id_start = id->start;
     line->id_end = id->end;
     line->id_escaped = id->escaped;

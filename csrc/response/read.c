@@ -1,5 +1,4 @@
-/* Reads the rows of a body into a matrix in one call: scans and decodes by turns of a few rows, while their text is in
- * the cache. */
+/* Rows from a body to a matrix in one call: scanned and decoded by turns, while their text is in the cache. */
 #include "../kernels.h"
 
 /* Most rows, and bytes of text, of a turn. */

@@ -4,7 +4,6 @@
 
 #include "json.h"
 
-/* Where the vector is in a row, and how earlier rows began. */
 typedef struct {
     const char *keys; /* the keys from a row to its vector, each ended by a zero byte */
     int32_t count;
