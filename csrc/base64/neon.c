@@ -71,7 +71,7 @@ static int64_t decode_neon(const uint8_t *text, int64_t n, uint8_t *bytes, int32
     int64_t i = 0;
     for (; i + 64 <= n; i += 64)
         if (!decode_block(text + i, bytes + i / 4 * 3, low, high)) return i;
-    /* The last step ends where the text does and decodes some groups again. */
+    /* The last step ends where the text ends, and decodes some groups again. */
     if (i < n && !decode_block(text + n - 64, bytes + (n - 64) / 4 * 3, low, high)) return i;
     return n;
 }

@@ -22,7 +22,7 @@ ec_result ec_unpack_bits_u8(const void *packed, int64_t rows, int64_t dimension,
 ec_result ec_unpack_bits_f32(const void *packed, int64_t rows, int64_t dimension, uint32_t flags, void *values,
                              int64_t capacity); /* -1 and +1 */
 
-/* The first NaN or Infinity (EC_NOT_FINITE, `consumed` its offset), or EC_OK. */
+/* Find the first NaN or Infinity: EC_NOT_FINITE with `consumed` its offset, or EC_OK where there is none. */
 ec_result ec_check_finite_f32(const void *values, int64_t count);
 
 #endif

@@ -12,11 +12,11 @@ enum ec_dot_limit {
     EC_DOT_BLOCK = 256,           /* the most rows of a panel */
 };
 
-/* scores[r], float32, of one query with each row. */
+/* Write scores[r], float32: the dot of one query with each row. */
 int32_t ec_dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         void *scores);
 
-/* sums[r]: the sum of squares of each row, in double. */
+/* Write sums[r], double: the sum of the squares of each row. */
 int32_t ec_sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, void *sums);
 
 #endif

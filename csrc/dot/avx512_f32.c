@@ -126,7 +126,7 @@ BLOCKS(2)
 #define ROW(V) {block_##V##x1, block_##V##x2, block_##V##x3, block_##V##x4, block_##V##x5, block_##V##x6}
 static block_function *const BLOCK_OF[STRIP_VECTORS][TILE_QUERIES] = {ROW(1), ROW(2)};
 
-/* Strip by strip, and piece by piece of its classes (which then stays in the first-level cache), all queries. */
+/* Strip by strip, and piece by piece of its classes, which then stay in the first-level cache, for all queries. */
 static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel,
                          int64_t n_rows, int64_t dimension, float *scores, int64_t scores_stride, const void *ahead,
                          int64_t ahead_bytes) {
