@@ -128,13 +128,12 @@ typedef struct {
     int64_t prompt, completion, total; /* tokens */
 } ec_batch_line;
 
-/* Read lines of a batch file from text[0, n) until a line is not complete, `most` lines (ec_batch_line) are read, the
- * rows of the next line exceed `capacity`, or a line is neither plain (an answer without any error, in the usual form,
- * its rows in order) nor plainly failed: that one needs the general reader. `names` are the keys of the list of rows
- * and of a row's vector, each ended by a zero byte. Rows go to `matrix` one after the other; behind the last row of
- * `lines` it may be overwritten. Where format->width is 0 no line is plain, and `capacity` counts elements. In a line
- * that is no JSON the custom_id is not looked for. `produced` is the number of lines, `consumed` the offset where they
- * end; this never fails. */
+/* Read lines of a batch file from text[0, n) until a line is not complete, or neither plain (an answer without any error,
+ * in the usual form, its rows in order) nor plainly failed, `most` lines (ec_batch_line) are read, or the next one's rows
+ * exceed `capacity`. `names`: the keys of the list of rows and of a row's vector, each ended by a zero byte. Rows go one
+ * after the other to `matrix` (behind the last one of `lines` it may be scribbled in). Where format->width is 0 no line is
+ * plain, and `capacity` counts elements. Of a line that is no JSON the custom_id is not looked for. `produced` is the
+ * number of lines, `consumed` where they end; never a failure. */
 ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
                               int64_t capacity, void *lines, int64_t most);
 

@@ -41,8 +41,7 @@ static void pack_long(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     }
 }
 
-/* One call of a counting function: some queries against the rows of the panel from number `first` on, a multiple of
- * 64. */
+/* One call of a counting function: some queries against the rows of the panel from number `first`, 64 i, on. */
 typedef struct {
     const uint8_t *queries, *panel;
     int64_t query_bytes, first, n_rows, width;
@@ -127,9 +126,8 @@ EC_INLINE void count_long(const task *t, const int n_queries) {
  *     r0: b0 b1 b2 ...      r0 r1 r2 ... r63 | r0 r1 ...
  *     r1: b0 b1 b2 ...  ->  <-- one vector -->
  *
- * In rows of 32 bytes, 256 differing bits wrap to a count of 0; whether their first bytes differ tells this from no
- * differing bit. Most counts are compared in registers only; scores are written for a query where one of them is below
- * its limit. */
+ * In rows of 32 bytes, 256 differing bits wrap to a count of 0, which the first bytes tell from no differing bit. Most
+ * counts are compared in registers only; the scores of a query are written where one is below its limit. */
 enum { SHORT_BYTES = 32 };
 
 /* Sixteen bytes of a row; those outside the mask are 0. */
@@ -214,8 +212,7 @@ EC_INLINE unsigned store_near(const __m512i counts_u8x64[GROUPS], uint8_t query,
     return near;
 }
 
-/* The counts of n_queries <= 4 queries with up to 256 rows, in 4 x 4 accumulators, some of which are unused if there
- * are fewer rows. */
+/* The counts of n_queries <= 4 queries with up to 256 rows, in 4 x 4 accumulators; fewer rows leave some unused. */
 EC_INLINE void count_short(const task *t, const int n_queries) {
     const int64_t query_bytes = t->query_bytes, width = t->width;
     const uint8_t *groups[GROUPS];

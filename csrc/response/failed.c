@@ -30,9 +30,8 @@ static int pass_failed_body(failed_line *line) {
         reader->at++;
         if (ec_json_peek(reader) != '}') {
             do
-                if (!ec_line_pass_key(reader, &key) || ec_line_is_key(key, line->list) || !ec_json_value(reader, 3, 0))
-                    return 0;
-            while (ec_line_pass_comma(reader));
+                if (!pass_member_key(reader, &key) || is_key(key, line->list) || !ec_json_value(reader, 3, 0)) return 0;
+            while (pass_member_comma(reader));
         }
         if (!ec_json_expect(reader, '}')) return 0;
     }
@@ -44,19 +43,19 @@ static int pass_failed_response(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     json_key key;
     if (line->responses++) return 0;
-    if (ec_json_peek(reader) == 'n') return ec_line_pass_null(reader);
+    if (ec_json_peek(reader) == 'n') return pass_null(reader);
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = ec_line_pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
-        if (ec_line_is_key(key, "body"))
+        if (is_key(key, "body"))
             passed = pass_failed_body(line);
-        else if (ec_line_is_key(key, "status_code"))
-            passed = !line->statuses++ && ec_line_pass_count(reader, &line->status);
+        else if (is_key(key, "status_code"))
+            passed = !line->statuses++ && pass_count(reader, &line->status);
         else
             passed = ec_json_value(reader, 2, 0);
         if (!passed) return 0;
-    } while (ec_line_pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -65,7 +64,7 @@ static int pass_error(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     int c = ec_json_peek(reader);
     if (line->errors++) return 0;
-    if (c == 'n') return ec_line_pass_null(reader);
+    if (c == 'n') return pass_null(reader);
     line->error_start = reader->at;
     if ((c != '"' && c != '{') || !ec_json_value(reader, 1, 0)) return 0;
     line->error_end = reader->at;
@@ -79,19 +78,18 @@ static int pass_refusal(failed_line *line) {
     json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = ec_line_pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
-        if (ec_line_is_key(key, "response"))
+        if (is_key(key, "response"))
             passed = pass_failed_response(line);
-        else if (ec_line_is_key(key, "custom_id"))
-            passed = !line->ids++ &&
-                     (ec_json_peek(reader) == 'n' ? ec_line_pass_null(reader) : ec_line_pass_id(reader, &line->id));
-        else if (ec_line_is_key(key, "error"))
+        else if (is_key(key, "custom_id"))
+            passed = !line->ids++ && (ec_json_peek(reader) == 'n' ? pass_null(reader) : pass_id(reader, &line->id));
+        else if (is_key(key, "error"))
             passed = pass_error(line);
         else
             passed = ec_json_value(reader, 1, 0);
         if (!passed) return 0;
-    } while (ec_line_pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}') && ec_json_peek(reader) < 0;
 }
 
@@ -180,15 +178,14 @@ static int find_id(failed_line *line) {
     json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = ec_line_pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
-        if (ec_line_is_key(key, "custom_id"))
-            passed = !line->ids++ &&
-                     (ec_json_peek(reader) == 'n' ? ec_line_pass_null(reader) : ec_line_pass_id(reader, &line->id));
+        if (is_key(key, "custom_id"))
+            passed = !line->ids++ && (ec_json_peek(reader) == 'n' ? pass_null(reader) : pass_id(reader, &line->id));
         else
             passed = ec_json_value(reader, 1, EC_ALLOW_NOT_FINITE);
         if (!passed) return 0;
-    } while (ec_line_pass_comma(reader));
+    } while (pass_member_comma(reader));
     return 1;
 }
 

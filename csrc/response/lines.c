@@ -32,13 +32,13 @@ static int pass_usage(line_reader *line) {
     line->prompt = line->completion = line->total = 0;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        if (!ec_line_pass_key(reader, &key)) return 0;
-        int64_t *count = ec_line_is_key(key, "prompt_tokens")       ? &line->prompt
-                         : ec_line_is_key(key, "completion_tokens") ? &line->completion
-                         : ec_line_is_key(key, "total_tokens")      ? &line->total
-                                                                    : &ignored;
-        if (count == &ignored ? !ec_json_value(reader, 4, 0) : !ec_line_pass_count(reader, count)) return 0;
-    } while (ec_line_pass_comma(reader));
+        if (!pass_member_key(reader, &key)) return 0;
+        int64_t *count = is_key(key, "prompt_tokens")       ? &line->prompt
+                         : is_key(key, "completion_tokens") ? &line->completion
+                         : is_key(key, "total_tokens")      ? &line->total
+                                                            : &ignored;
+        if (count == &ignored ? !ec_json_value(reader, 4, 0) : !pass_count(reader, count)) return 0;
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -69,7 +69,7 @@ static int pass_rows(line_reader *line) {
         line->in_place += span.index == line->rows;
         line->unindexed += span.index == EC_INDEX_MISSING;
         line->rows++;
-    } while (ec_line_pass_comma(reader));
+    } while (pass_member_comma(reader));
     return (line->rows == line->in_place || line->rows == line->unindexed) && ec_json_expect(reader, ']');
 }
 
@@ -78,19 +78,18 @@ static int pass_body(line_reader *line) {
     json_key key;
     if (line->has_body++ || !ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = ec_line_pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
-        if (ec_line_is_key(key, line->list))
+        if (is_key(key, line->list))
             passed = pass_rows(line);
-        else if (ec_line_is_key(key, "usage"))
+        else if (is_key(key, "usage"))
             passed = pass_usage(line);
-        else if (ec_line_is_key(key, "error") || ec_line_is_key(key, "meta") ||
-                 ec_line_is_key(key, "prompt_eval_count"))
+        else if (is_key(key, "error") || is_key(key, "meta") || is_key(key, "prompt_eval_count"))
             return 0;
         else
             passed = ec_json_value(reader, 3, 0);
         if (!passed) return 0;
-    } while (ec_line_pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -100,16 +99,16 @@ static int pass_response(line_reader *line) {
     if (line->has_response++ || !ec_json_expect(reader, '{')) return 0;
     do {
         int64_t status = 200;
-        int passed = ec_line_pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
-        if (ec_line_is_key(key, "body"))
+        if (is_key(key, "body"))
             passed = pass_body(line);
-        else if (ec_line_is_key(key, "status_code"))
-            passed = ec_line_pass_count(reader, &status);
+        else if (is_key(key, "status_code"))
+            passed = pass_count(reader, &status);
         else
             passed = ec_json_value(reader, 2, 0);
         if (!passed || status < 200 || status > 299) return 0;
-    } while (ec_line_pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -118,18 +117,18 @@ static int pass_line(line_reader *line) {
     json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = ec_line_pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
-        if (ec_line_is_key(key, "response"))
+        if (is_key(key, "response"))
             passed = pass_response(line);
-        else if (ec_line_is_key(key, "custom_id"))
-            passed = ec_line_pass_id(reader, &line->id);
-        else if (ec_line_is_key(key, "error"))
-            passed = ec_line_pass_null(reader);
+        else if (is_key(key, "custom_id"))
+            passed = pass_id(reader, &line->id);
+        else if (is_key(key, "error"))
+            passed = pass_null(reader);
         else
             passed = ec_json_value(reader, 1, 0);
         if (!passed) return 0;
-    } while (ec_line_pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}') && ec_json_peek(reader) < 0 && line->rows > 0;
 }
 

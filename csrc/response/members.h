@@ -11,12 +11,12 @@ typedef struct {
     int64_t length;
 } json_key;
 
-EC_INLINE int ec_line_is_key(json_key key, const char *name) {
+EC_INLINE int is_key(json_key key, const char *name) {
     return key.length == (int64_t)strlen(name) && memcmp(key.text, name, (size_t)key.length) == 0;
 }
 
 /* Passes a key without escapes, and the colon behind it. */
-EC_INLINE int ec_line_pass_key(ec_json_reader *reader, json_key *key) {
+EC_INLINE int pass_member_key(ec_json_reader *reader, json_key *key) {
     int32_t escaped;
     if (ec_json_peek(reader) != '"') return 0;
     key->text = reader->text + reader->at + 1;
@@ -26,19 +26,17 @@ EC_INLINE int ec_line_pass_key(ec_json_reader *reader, json_key *key) {
 }
 
 /* Passes a comma and returns 1; returns 0, and reports no error, where there is none. */
-EC_INLINE int ec_line_pass_comma(ec_json_reader *reader) {
+EC_INLINE int pass_member_comma(ec_json_reader *reader) {
     if (ec_json_peek(reader) != ',') return 0;
     reader->at++;
     return 1;
 }
 
 /* Passes a null. */
-EC_INLINE int ec_line_pass_null(ec_json_reader *reader) {
-    return ec_json_peek(reader) == 'n' && ec_json_value(reader, 0, 0);
-}
+EC_INLINE int pass_null(ec_json_reader *reader) { return ec_json_peek(reader) == 'n' && ec_json_value(reader, 0, 0); }
 
 /* Passes a whole number of at most 15 digits, so that thousands of them can be added. */
-EC_INLINE int ec_line_pass_count(ec_json_reader *reader, int64_t *count) {
+EC_INLINE int pass_count(ec_json_reader *reader, int64_t *count) {
     ec_json_peek(reader);
     int64_t start = reader->at, value = 0;
     if (!ec_json_value(reader, 0, 0) || reader->at - start > 15) return 0;
@@ -60,7 +58,7 @@ typedef struct {
 static const batch_id NO_ID = {-1, -1, 0};
 
 /* Passes a custom_id that is a string. */
-EC_INLINE int ec_line_pass_id(ec_json_reader *reader, batch_id *id) {
+EC_INLINE int pass_id(ec_json_reader *reader, batch_id *id) {
     if (ec_json_peek(reader) != '"') return 0;
     id->start = reader->at;
     if (!ec_json_string(reader, &id->escaped)) return 0;

@@ -12,7 +12,7 @@ from ..errors import ServiceError
 
 _MESSAGE_CHARS = 2000
 _LABEL_CHARS = 200
-_MESSAGE_PARTS = 4096  # the most containers and texts of a message that are read
+_MESSAGE_PARTS = 4096  # containers and texts of a message that are looked at
 
 
 @dataclass(frozen=True, slots=True)
