@@ -112,12 +112,12 @@ def blocks_of(n_rows: int, row_bytes: int, multiple: int = 1) -> list[slice]:
 
 
 def contiguous(x: Any, dtype: Any) -> NDArray[Any]:
-    """Return `x` as a C-contiguous array of `dtype`: `x` itself if it is one already."""
+    """Return `x` as a C-contiguous array of `dtype`, itself where it already is one."""
     return np.ascontiguousarray(x, dtype=dtype)
 
 
 def result_array(out: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    """Return `out` if a result of `shape` and `dtype` can be written to it, or a new array if it is None."""
+    """Return `out` where it is an array that a result of `shape` and `dtype` can be written to, a new one for None."""
     if out is None:
         return np.empty(shape, dtype)
     if not isinstance(out, np.ndarray) or out.dtype != dtype or out.shape != shape:
