@@ -1,4 +1,5 @@
-/* Which tiers this CPU, under this operating system, can run. A tier is all or nothing. */
+/* Finds the tiers that this CPU can run under this operating system, which must save their registers. A CPU that lacks
+ * one feature of a tier does not have the tier. */
 #include "kernels.h"
 
 #if defined(EC_X86_64)
@@ -21,7 +22,7 @@ static uint64_t enabled_states(void) {
 #define BIT(n) (1u << (n))
 #define HAS(word, mask) (((word) & (mask)) == (mask))
 
-/* Words of cpuid, zero where this CPU has no such leaf, and the registers that the system saves. */
+/* Words of cpuid, 0 where the CPU has no such leaf, and the register states that the operating system saves. */
 typedef struct {
     uint32_t leaf1_c, leaf7_b, leaf7_c, extended_c;
     uint64_t states;
@@ -46,21 +47,21 @@ static features read_features(void) {
     return f;
 }
 
-/* leaf 1 ecx: pclmulqdq 1, fma 12, popcnt 23, avx 28, f16c 29; leaf 7 ebx: bmi1 3, avx2 5, bmi2 8; lzcnt; xmm and ymm are
- * saved */
+/* leaf 1 ecx: pclmulqdq 1, fma 12, popcnt 23, avx 28, f16c 29; leaf 7 ebx: bmi1 3, avx2 5, bmi2 8; leaf 0x80000001 ecx:
+ * lzcnt 5; states 0x06: xmm and ymm */
 static int has_avx2(const features *f) {
     return HAS(f->leaf1_c, BIT(1) | BIT(12) | BIT(23) | BIT(28) | BIT(29)) &&
            HAS(f->leaf7_b, BIT(3) | BIT(5) | BIT(8)) && HAS(f->extended_c, BIT(5)) && HAS(f->states, 0x06);
 }
 
-/* leaf 7 ebx: f 16, dq 17, cd 28, bw 30, vl 31; ecx: vbmi 1, vbmi2 6, gfni 8, vnni 11, bitalg 12, vpopcntdq 14; mask
- * registers and all of zmm are saved */
+/* leaf 7 ebx: f 16, dq 17, cd 28, bw 30, vl 31; ecx: vbmi 1, vbmi2 6, gfni 8, vnni 11, bitalg 12, vpopcntdq 14; states
+ * 0xe0: mask registers and the whole of zmm */
 static int has_avx512(const features *f) {
     return HAS(f->leaf7_b, BIT(16) | BIT(17) | BIT(28) | BIT(30) | BIT(31)) &&
            HAS(f->leaf7_c, BIT(1) | BIT(6) | BIT(8) | BIT(11) | BIT(12) | BIT(14)) && HAS(f->states, 0xe0);
 }
 
-/* Each tier has those below it. */
+/* A tier counts only on top of the tiers below it. */
 uint32_t ec_cpu_tiers(void) {
     const features f = read_features();
     uint32_t tiers = EC_ISA_SCALAR;

@@ -1,5 +1,5 @@
-/* Chooses the kernels: from scalar up, each tier that the machine has and that is not above the wanted one lays its slots
- * over those of the plainer ones. */
+/* Fills the kernel table: ec_isa_select(), called at import, lets scalar and then each tier that the machine has, up to
+ * the wanted one, write its slots over those of the plainer tiers. */
 #include "families.h"
 #include "kernels.h"
 
@@ -22,6 +22,7 @@ EC_FAMILIES(DECLARE)
 static void install(ec_kernels *table, uint32_t tier) {
 #define INSTALL(family) ec_##family##_install(table, tier);
     EC_FAMILIES(INSTALL)
+    /* Lets every family write its slots of one tier into the table. */
 }
 
 uint32_t ec_isa_available(void) { return ec_cpu_tiers(); }

@@ -1,13 +1,14 @@
-/* The contract between the C core and everything above it: a part a family. csrc/ffi_build.py joins the same parts into
- * what cffi parses, following the includes as a compiler does; they hold declarations and no macro but their guards.
+/* The contract between the C core and Python: one part a family. csrc/ffi_build.py joins the same parts, following the
+ * includes as a compiler does, into what cffi parses; therefore they hold declarations only, and no macros but their
+ * guards.
  *
- * Rules of the house:
- * - No allocation, input/output, threads or mutable globals (the kernel table aside). The caller owns every buffer and
- *   passes its capacity; nothing is written past it, nothing read past the given length.
- * - Pointers are to plain bytes and need no alignment. Lengths are int64_t, counted in the unit the name says.
- * - What can fail on its input returns an ec_result; on failure `consumed` is the offset of the offending byte (or
- *   element, where the input is an array), the same on every tier.
- */
+ * Rules that hold for every function:
+ *
+ * - No allocation, input/output or threads, and no mutable global but the kernel table. The caller owns every buffer
+ *   and passes its capacity; nothing is written past it, and nothing is read past the given length.
+ * - Pointers are to plain bytes and need no alignment. Lengths are int64_t, in the unit that the name says.
+ * - Functions that can fail on their input return an ec_result. On failure `consumed` is the offset of the offending
+ *   byte (or element, where the input is an array), and it is the same on every tier. */
 #ifndef EMBCODEC_H
 #define EMBCODEC_H
 

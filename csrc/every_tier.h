@@ -1,7 +1,7 @@
-/* The frame of a family whose kernels are plain loops, of which compilers make vectors of whatever tier they are compiled
- * for. EC_LOOPS names a file that defines them once, as EC_OF_TIER(name), and their slots as EC_SLOTS_OF_TIER(family); it
- * is compiled here for each tier. Scalar's are the specification; on AArch64, whose baseline has vectors, they are also the
- * fast path. */
+/* Compiles a file of plain loops once for each tier, for families whose kernels compilers vectorise well by themselves.
+ * The file is named by EC_LOOPS; it defines its kernels as EC_OF_TIER(name) and their slots as
+ * EC_SLOTS_OF_TIER(family). The scalar copies are the specification, and on AArch64, whose baseline has vectors, also
+ * the fast path. */
 #define EC_OF_TIER(name) name##_scalar
 #define EC_SLOTS_OF_TIER(family) EC_SLOTS(family, scalar)
 #include EC_LOOPS

@@ -1,4 +1,4 @@
-/* Every family of kernels, once. dispatch.c asks each in turn, by its ec_<family>_install(), to lay its slots of a tier. */
+/* The list of all families of kernels. dispatch.c calls the ec_<family>_install() of each. */
 #ifndef EC_FAMILIES_H
 #define EC_FAMILIES_H
 

@@ -1,8 +1,9 @@
-/* The kernel table: one slot a kernel, family by family. Scalar fills every slot; each tier overlays those that it has
- * better code for.
+/* The kernel table: a struct of function pointers, called slots. Public functions call the kernels through ec_active,
+ * the table that ec_isa_select() has filled: scalar fills every slot, and each tier that the machine has replaces those
+ * that it has faster code for.
  *
- * A slot's contract is stated at its scalar twin, which is the specification. Slots do not check capacities or arguments:
- * the public functions of embcodec.h do, once a batch. */
+ * The contract of a slot is the comment at its scalar twin, the specification. Slots do not check arguments or
+ * capacities: the public functions of embcodec.h do, once a batch. */
 #ifndef EC_KERNELS_H
 #define EC_KERNELS_H
 
@@ -16,26 +17,27 @@ typedef struct ec_steps ec_steps;   /* see quantize/quantize.h */
 typedef struct ec_levels ec_levels; /* see lowbit/lowbit.h */
 
 typedef struct ec_kernels {
-    /* base64: see base64/base64.h */
+    /* base64: whole groups, see base64/groups.h */
     void (*base64_encode)(const uint8_t *bytes, int64_t n, uint8_t *text);
     int64_t (*base64_decode)(const uint8_t *text, int64_t n, uint8_t *bytes, int32_t flags);
-    /* numbers: text[0] is '[' (checked), floats may be unaligned */
+    /* numbers: text[0] is '[', already checked; floats may be unaligned */
     ec_result (*floats_parse)(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags);
     ec_result (*integers_parse)(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type);
     int64_t (*floats_format)(const float *values, int64_t n, uint8_t *text);
     int64_t (*integers_format)(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
-    /* bits: one row; flags of enum ec_bits; packing returns whether all values are finite */
+    /* bits: one row; flags are those of enum ec_bits; packing returns whether all values are finite */
     int (*pack_bits_f32)(const void *values, int64_t count, float threshold, uint32_t flags, uint8_t *packed);
     void (*unpack_bits_u8)(const uint8_t *packed, int64_t count, uint32_t flags, uint8_t *values);
     void (*unpack_bits_f32)(const uint8_t *packed, int64_t count, uint32_t flags, void *values);
-    /* quantize: one row or a flat matrix; `flip` is xored into every code; coding returns whether all is finite */
+    /* quantize: one row or a flat matrix; `flip` is xored into every code; quantizing returns whether all values are
+     * finite */
     int (*quantize_affine_f32)(const void *values, int64_t count, float factor, float addend, float low, float high,
                                uint8_t flip, uint8_t *codes);
-    /* values known to be finite, none of them above 127 in magnitude once multiplied; returns max_abs_bits of `next`,
-     * as many values */
+    /* For values that are known to be finite and at most 127 in magnitude once multiplied. Returns max_abs_bits_f32()
+     * of the `count` values at `next`, which it reads meanwhile. */
     uint32_t (*quantize_scaled_f32)(const void *values, int64_t count, float factor, uint8_t flip, uint8_t *codes,
                                     const void *next);
-    /* `count` dimensions of rows that lie `stride` values apart, codes likewise */
+    /* codes `count` dimensions of each row; rows of values lie `stride` values apart, rows of codes `stride` codes */
     int (*quantize_ranges_f32)(const void *values, int64_t stride, int64_t rows, int64_t count, const ec_steps *steps,
                                uint8_t flip, uint8_t *codes);
     uint32_t (*max_abs_bits_f32)(const void *values, int64_t count);
@@ -43,11 +45,11 @@ typedef struct ec_kernels {
     void (*dequantize_unit_f32)(const uint8_t *codes, int64_t count, int32_t is_signed, void *values);
     void (*dequantize_ranges_f32)(const uint8_t *codes, int64_t count, uint8_t flip, const void *first,
                                   const void *step, void *values);
-    /* crc32: the remainder so far, with those bytes behind it */
+    /* crc32: the remainder of some bytes, continued over n more */
     uint32_t (*crc32)(uint32_t remainder, const uint8_t *bytes, int64_t n);
     /* hadamard: count is a power of two */
     void (*hadamard_f32)(void *values, int64_t count);
-    /* lowbit: a panel is (inner, 64); strides in bytes */
+    /* lowbit: a panel is (inner, 64) float32; strides are in bytes */
     void (*lowbit_panel_f32)(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
                              void *out, int64_t out_stride, int32_t add);
     double (*lowbit_code_f32)(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
@@ -59,7 +61,7 @@ typedef struct ec_kernels {
                             const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near);
     void (*hamming_u1_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores);
-    /* dot_u1, and tables, which it looks up */
+    /* dot_u1: rows of bits, in tables that dot_u1_tables makes of a query */
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, void *prepared);
     void (*dot_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
@@ -76,7 +78,7 @@ typedef struct ec_kernels {
                         int64_t ahead_bytes);
     void (*dot_i8_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores);
-    int64_t most_few_i8, most_few_f32; /* queries up to which plain rows beat packed ones */
+    int64_t most_few_i8, most_few_f32; /* the most queries for which plain rows are faster than packed ones */
     void (*dot_i8_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
                        int32_t *sumsq, void *prepared);
@@ -116,19 +118,20 @@ typedef struct ec_kernels {
     ec_square_sums_fn *square_sums;
     ec_inverse_lengths_fn *inverse_lengths;
     ec_l2_terms_fn *l2_terms;
-    /* screen: rows of floats to int8 codes */
-    int64_t screens; /* whether int8 dots are so much cheaper than floats' that screening pays */
+    /* screen: rows of floats to int8 codes, for search/screening.c */
+    int64_t screens; /* whether the tier's int8 dots are so much faster than its float32 dots that screening pays */
     void (*screen_rows)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
                         float *steps, float *errors, float *lengths);
-    /* fold: float queries to codes */
+    /* fold: a float query to int8 codes, for search/queries.c */
     uint32_t (*fold_f32)(const void *values, int64_t dimension, const float *steps, float step, float *folded);
     double (*weigh_f32)(const void *values, int64_t dimension, const float *weights);
     void (*round_f32)(const float *folded, int64_t dimension, double inverse, int8_t *codes);
 } ec_kernels;
 
-/* The kernels in force: written by ec_isa_select() alone, at import and in tests. */
+/* The kernels in force. Only ec_isa_select() writes it: at import, and in tests. */
 extern ec_kernels ec_active;
 
+/* The tiers that this machine can run: a set of enum ec_isa. */
 uint32_t ec_cpu_tiers(void);
 
 #endif

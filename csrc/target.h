@@ -1,4 +1,5 @@
-/* Every question to the compiler is asked here: architecture, target regions, a few portable verbs. */
+/* Everything that depends on the compiler or the architecture: which architecture, regions of a file compiled for one
+ * tier, and small portable verbs. */
 #ifndef EC_TARGET_H
 #define EC_TARGET_H
 
@@ -10,8 +11,8 @@
     "the services' bytes are little-endian and are moved as they are: a big-endian machine needs kernels that swap them"
 #endif
 
-/* Products and sums are rounded one by one, unless a kernel asks for a fused step: for compilers that take no
- * -ffp-contract=off. */
+/* For compilers that do not know -ffp-contract=off: every product and sum is rounded by itself, unless a kernel asks
+ * for a fused multiply-add, so that all tiers give the same bits. */
 #if defined(_MSC_VER) && !defined(__clang__)
 #pragma fp_contract(off)
 #endif
@@ -35,7 +36,7 @@
     "avx2,pclmul,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi," \
     "avx512vbmi2,avx512vnni,avx512bitalg,avx512vpopcntdq,gfni"
 
-/* The dot products of Armv8.2, where the compiler has them for a region, or for all. */
+/* Whether the compiler has the dot products of Armv8.2, for a region or for every file. */
 #if defined(EC_AARCH64) && (!defined(_MSC_VER) || defined(__clang__))
 #if defined(__ARM_FEATURE_DOTPROD) || !defined(__clang__) || __clang_major__ >= 16
 #define EC_HAS_DOTPROD 1
@@ -77,7 +78,7 @@
 #define EC_RESTRICT __restrict
 #endif
 
-/* Trailing zeros and set bits of a word that is not zero (count_ones takes zero too). */
+/* Trailing zeros and leading zeros of a word that is not zero, and the set bits of any word. */
 #if defined(__GNUC__) || defined(__clang__)
 EC_INLINE int ec_trailing_zeros_u64(uint64_t x) { return __builtin_ctzll(x); }
 EC_INLINE int ec_leading_zeros_u64(uint64_t x) { return __builtin_clzll(x); }
@@ -114,7 +115,7 @@ EC_INLINE uint32_t ec_load_u32(const void *p) {
     return x;
 }
 
-/* The high and low halves of a 64 x 64 bit product. */
+/* Returns the low 64 bits of a product of 128 bits and sets *high to the others. */
 EC_INLINE uint64_t ec_multiply_u64(uint64_t a, uint64_t b, uint64_t *high) {
 #if defined(__SIZEOF_INT128__)
     __extension__ typedef unsigned __int128 u128;

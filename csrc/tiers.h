@@ -1,16 +1,17 @@
-/* How a family says which tiers it has. A tier's file ends with the slots that it fills,
+/* How a family of kernels says which tiers it has. The file of a tier ends with the slots that it fills,
  *
  *     EC_SLOTS(base64, avx2) {
  *         table->base64_encode = encode_avx2;
  *         table->base64_decode = decode_avx2;
  *     }
  *
- * and scalar.c, which every family has, with the tiers that have such a file:
+ * and scalar.c, which every family has, ends with the list of the tiers that have such a file:
  *
  *     EC_INSTALL(base64, EC_SCALAR(base64) EC_AVX2(base64) EC_AVX512(base64) EC_NEON(base64))
  *
- * That is ec_base64_install(table, tier). Tiers are laid one over the other, the plainest first, so what a tier does not
- * fill, or a family does not name, it inherits. Of tiers of another architecture nothing is compiled. */
+ * This defines ec_base64_install(table, tier), which dispatch.c calls for one tier after the other, the plainest first.
+ * Slots that a tier does not fill, and tiers that a family does not name, leave the slots of the plainer tiers as they
+ * are. Tiers of another architecture expand to nothing. */
 #ifndef EC_TIERS_H
 #define EC_TIERS_H
 

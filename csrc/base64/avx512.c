@@ -1,15 +1,16 @@
-/* Base64 with AVX-512 VBMI, 48 bytes <-> 64 characters a step (after W. Mula and D. Lemire, arXiv 1910.05109). */
-#include "base64.h"
+/* Base64 with AVX-512 VBMI, 48 bytes <-> 64 characters a step, by the method of W. Mula and D. Lemire (arXiv
+ * 1910.05109): one byte permutation spreads, one looks up all 64 characters. */
+#include "groups.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/*  In each group of 32 bits, bytes as in memory, bits from the high end of each:
+/* Encodes 48 bytes. In each group of 32 bits, bytes as in memory, bits of each from the highest:
  *
- *  bytes           aaaaaabb  bbbbcccc  ccdddddd
- *  spread (vpermb) bbbbcccc  aaaaaabb  ccdddddd  bbbbcccc     bytes 1, 0, 2, 1: as 16-bit words, b and d are whole
- *  vpmultishiftqb  ??aaaaaa  ??bbbbbb  ??cccccc  ??dddddd     from bits 10, 4, 22, 16 of the group
- *  vpermb          the characters: it looks at six bits of an index only */
+ *     bytes           aaaaaabb  bbbbcccc  ccdddddd
+ *     spread (vpermb) bbbbcccc  aaaaaabb  ccdddddd  bbbbcccc     bytes 1, 0, 2, 1: as 16-bit words, b and c are whole
+ *     vpmultishiftqb  ??aaaaaa  ??bbbbbb  ??cccccc  ??dddddd     from bits 10, 4, 22, 16 of the group
+ *     vpermb          the characters: it uses only six bits of an index */
 EC_INLINE __m512i encode_block(__m512i bytes_u8x64) {
     const __m512i spread_u8x64 =
         _mm512_set_epi8(46, 47, 45, 46, 43, 44, 42, 43, 40, 41, 39, 40, 37, 38, 36, 37, 34, 35, 33, 34, 31, 32, 30, 31,
@@ -32,18 +33,21 @@ static void encode_avx512(const uint8_t *bytes, int64_t n, uint8_t *text) {
     }
 }
 
-/*  The values of 64 characters; one outside the alphabet sets the top bit of its byte in `bad`: by the table, or by
- *  itself where it is not ASCII (the look-up sees seven bits). */
+/* The values of 64 characters. A character that is not in the alphabet sets the top bit of its byte in *bad: the
+ * table's value has it or, if the character is not ASCII, the character itself (the look-up uses seven bits). */
 EC_INLINE __m512i decode_values(__m512i text_u8x64, __m512i low_u8x64, __m512i high_u8x64, __m512i *bad_u8x64) {
     __m512i values_u8x64 = _mm512_permutex2var_epi8(low_u8x64, text_u8x64, high_u8x64);
-    *bad_u8x64 = _mm512_ternarylogic_epi32(*bad_u8x64, text_u8x64, values_u8x64, 0xfe); /* or of the three */
+    *bad_u8x64 =
+        _mm512_ternarylogic_epi32(*bad_u8x64, text_u8x64, values_u8x64, 0xfe); /* the bitwise or of all three */
     return values_u8x64;
 }
 
-/*  values       00aaaaaa  00bbbbbb  00cccccc  00dddddd
- *  vpmaddubsw   0000aaaaaabbbbbb    0000ccccccdddddd          a * 64 + b in 16 bits
- *  vpmaddwd     00000000aaaaaabbbbbbccccccdddddd              ab * 4096 + cd in 32 bits
- *  vpermb       aaaaaabb  bbbbcccc  ccdddddd                  bytes 2, 1, 0 of each group, side by side */
+/* Packs the values of 64 characters into 48 bytes.
+ *
+ *     values       00aaaaaa  00bbbbbb  00cccccc  00dddddd
+ *     vpmaddubsw   0000aaaaaabbbbbb    0000ccccccdddddd          a * 64 + b in 16 bits
+ *     vpmaddwd     00000000aaaaaabbbbbbccccccdddddd              ab * 4096 + cd in 32 bits
+ *     vpermb       aaaaaabb  bbbbcccc  ccdddddd                  bytes 2, 1, 0 of each group, side by side */
 EC_INLINE __m512i decode_block(__m512i values_u8x64) {
     const __m512i pack_u8x64 =
         _mm512_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 61, 62, 56, 57, 58, 52, 53, 54, 48, 49, 50,
@@ -58,8 +62,8 @@ static int64_t decode_avx512(const uint8_t *text, int64_t n, uint8_t *bytes, int
     const uint8_t *values = ec_base64_table(flags);
     const __m512i low_u8x64 = _mm512_loadu_si512(values), high_u8x64 = _mm512_loadu_si512(values + 64);
     int64_t i = 0;
-    /* Four steps and one look at `bad`. Each store writes 64 bytes for its 48: the next step overwrites the surplus, so
-     * room for it must follow the fourth. */
+    /* Four steps, then one look at `bad`. Each store writes 64 bytes, 16 more than it has. The next store overwrites
+     * these, so that they must have room behind the fourth. */
     for (; i + 256 + 24 <= n; i += 256, bytes += 192) {
         __m512i bad_u8x64 = _mm512_setzero_si512();
         for (int k = 0; k < 4; k++) {

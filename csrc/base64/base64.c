@@ -1,8 +1,8 @@
-/* Base64 from and to the caller's buffers: lengths, padding, errors, rows. The kernels move whole groups of 3 bytes and
- * 4 characters; everything that is not a whole group of the alphabet ends up here. */
+/* Base64 from and to the caller's buffers: lengths, padding, errors, rows. The kernels take whole groups of 3 bytes and
+ * 4 characters; everything else is done here. */
 #include <stdbool.h>
 
-#include "base64.h"
+#include "groups.h"
 
 int64_t ec_base64_encoded_length(int64_t n) {
     if (n < 0 || n > INT64_MAX / 4 * 3 - 3) return -1;
@@ -44,15 +44,15 @@ static ec_result failure(int32_t status, int64_t offset) {
     return result;
 }
 
-/* A byte that should have been padding, or not been there. */
+/* The error at a byte where '=' or the end must stand: bad padding, unless the byte is not even in the alphabet. */
 static ec_result misplaced(const uint8_t *text, int64_t n, int64_t offset, const uint8_t *values) {
     if (offset == n || text[offset] == '=' || values[text[offset]] != EC_BASE64_BAD)
         return failure(EC_BAD_PADDING, offset);
     return failure(EC_BAD_CHARACTER, offset);
 }
 
-/* Judge the end of a text whose first `done` characters are whole groups of the alphabet: what comes after the last
- * character of the alphabet decides. On success the last 0 to 2 bytes are written to `bytes` (unless it is NULL). */
+/* Judges the end of a text whose first `done` characters are whole groups, by what follows the last character of the
+ * alphabet. On success the last 0 to 2 bytes are written to `bytes`, unless it is NULL. */
 static ec_result finish(const uint8_t *text, int64_t n, int64_t done, uint8_t *bytes, int32_t flags) {
     const uint8_t *values = ec_base64_table(flags);
     int64_t end = done;
@@ -84,7 +84,8 @@ static ec_result finish(const uint8_t *text, int64_t n, int64_t done, uint8_t *b
     return result;
 }
 
-/* Decode what is known to fit: a well-formed text becomes ec_base64_decoded_length() bytes, another at most as many. */
+/* Decodes a text that is known to fit: if it is well-formed, it has ec_base64_decoded_length() bytes, if not, at most
+ * as many. */
 EC_INLINE ec_result decode(const uint8_t *text, int64_t n, uint8_t *bytes, int32_t flags) {
     int64_t whole = n - n % 4;
     if (n > 0 && whole == n && text[n - 1] == '=') whole -= 4;

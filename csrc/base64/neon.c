@@ -1,7 +1,8 @@
-/* Base64 with NEON, 48 bytes <-> 64 characters a step: ld3/st4 and ld4/st3 sort the bytes of a group into registers. */
+/* Base64 with NEON, 48 bytes <-> 64 characters a step: interleaving loads and stores (ld3/st4, ld4/st3) sort the bytes
+ * of the groups into registers. */
 #include <stdbool.h>
 
-#include "base64.h"
+#include "groups.h"
 
 #if defined(EC_AARCH64)
 
@@ -10,8 +11,10 @@ EC_INLINE uint8x16x4_t load_table(const uint8_t *table) {
     return t;
 }
 
-/*  bytes   aaaaaabb  bbbbcccc  ccdddddd       one register each, of sixteen groups
- *  sixes   00aaaaaa  00bbbbbb  00cccccc  00dddddd */
+/* Encodes 48 bytes: byte i of all sixteen groups is in register i.
+ *
+ *     bytes   aaaaaabb  bbbbcccc  ccdddddd
+ *     sixes   00aaaaaa  00bbbbbb  00cccccc  00dddddd */
 EC_INLINE void encode_block(const uint8_t *bytes, uint8_t *text, uint8x16x4_t characters) {
     const uint8x16_t six = vdupq_n_u8(0x3f);
     uint8x16x3_t in = vld3q_u8(bytes);
@@ -31,20 +34,22 @@ static void encode_neon(const uint8_t *bytes, int64_t n, uint8_t *text) {
     const uint8x16x4_t characters = load_table(ec_base64_characters);
     int64_t i = 0;
     for (; i + 48 <= n; i += 48) encode_block(bytes + i, text + i / 3 * 4, characters);
-    /* The last step ends where the text does and writes some characters again. */
+    /* The last step ends where the text ends, and writes some characters again. */
     if (i < n) encode_block(bytes + n - 48, text + (n - 48) / 3 * 4, characters);
 }
 
-/* The values of sixteen characters. A look-up outside its 64 entries gives 0, so `or` joins the two halves of the ASCII
- * table; what is not ASCII gives 0 from both and marks itself in `bad` by its own top bit. */
+/* The values of sixteen characters. A look-up outside its 64 entries gives 0, so that `or` joins the two halves of the
+ * table of ASCII. A character that is not ASCII gives 0 in both, and its own top bit marks it in *bad. */
 EC_INLINE uint8x16_t decode_values(uint8x16_t text, uint8x16x4_t low, uint8x16x4_t high, uint8x16_t *bad) {
     uint8x16_t values = vorrq_u8(vqtbl4q_u8(low, text), vqtbl4q_u8(high, veorq_u8(text, vdupq_n_u8(0x40))));
     *bad = vorrq_u8(*bad, vorrq_u8(text, values));
     return values;
 }
 
-/*  values  00aaaaaa  00bbbbbb  00cccccc  00dddddd       one register each, of sixteen groups
- *  bytes   aaaaaabb  bbbbcccc  ccdddddd */
+/* Decodes 64 characters: character i of all sixteen groups is in register i. Returns whether all are in the alphabet.
+ *
+ *     values  00aaaaaa  00bbbbbb  00cccccc  00dddddd
+ *     bytes   aaaaaabb  bbbbcccc  ccdddddd */
 EC_INLINE bool decode_block(const uint8_t *text, uint8_t *bytes, uint8x16x4_t low, uint8x16x4_t high) {
     uint8x16x4_t in = vld4q_u8(text);
     uint8x16_t bad = vdupq_n_u8(0);
@@ -66,7 +71,7 @@ static int64_t decode_neon(const uint8_t *text, int64_t n, uint8_t *bytes, int32
     int64_t i = 0;
     for (; i + 64 <= n; i += 64)
         if (!decode_block(text + i, bytes + i / 4 * 3, low, high)) return i;
-    /* The last step ends where the text does and decodes some groups again. */
+    /* The last step ends where the text ends, and decodes some groups again. */
     if (i < n && !decode_block(text + n - 64, bytes + (n - 64) / 4 * 3, low, high)) return i;
     return n;
 }

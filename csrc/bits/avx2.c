@@ -1,11 +1,11 @@
-/* Bit packing, 32 compares at a time: narrowed to bytes, put in order, and their top bits gathered.
+/* Bit packing with AVX2, 32 comparisons at a time. Their results are narrowed to bytes and put in order, and the top
+ * bits of these are gathered.
  *
- *     a b c d    four compares, 8 x 32 bits each
+ *     a b c d    four comparisons, 8 x 32 bits each
  *     packs      a0-3 b0-3 c0-3 d0-3 | a4-7 b4-7 c4-7 d4-7      a byte a dimension
  *     vpermd     a0-3 a4-7 b0-3 b4-7 | c0-3 c4-7 d0-3 d4-7
  *     vpshufb    each group of eight reversed, where the first dimension is the highest bit
- *     vpmovmskb  32 bits
- */
+ *     vpmovmskb  32 bits */
 #include "bits.h"
 
 #if defined(EC_X86_64)
@@ -31,7 +31,7 @@ EC_INLINE int pack(const void *values, int64_t count, float threshold, int inclu
             __m256 x = _mm256_loadu_ps((const float *)(const void *)(from + 4 * done + 32 * i));
             set[i] = _mm256_castps_si256(inclusive ? _mm256_cmp_ps(x, threshold_f32x8, _CMP_GE_OQ)
                                                    : _mm256_cmp_ps(x, threshold_f32x8, _CMP_GT_OQ));
-            poison[i] = _mm256_fmadd_ps(x, _mm256_setzero_ps(), poison[i]); /* x * 0: NaN where x is not finite */
+            poison[i] = _mm256_fmadd_ps(x, _mm256_setzero_ps(), poison[i]); /* x * 0 is NaN if x is not finite */
         }
         __m256i set_u8x32 = _mm256_packs_epi16(_mm256_packs_epi32(set[0], set[1]), _mm256_packs_epi32(set[2], set[3]));
         set_u8x32 = _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(set_u8x32, fours), eights);

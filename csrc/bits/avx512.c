@@ -1,18 +1,18 @@
-/* Bit packing with 16 compares an instruction: masks are gathered in words, then bytes are reversed 64 at a time.
+/* Bit packing with AVX-512, 16 comparisons an instruction. Their masks are gathered in words, and then the bits of 64
+ * bytes at a time are reversed.
  *
  *     16 floats > t  ->  16 mask bits  -+
  *     16 floats > t  ->  16 mask bits   |   64 bits, first dimension lowest  ->  each byte's bits reversed (msb)
  *     16 floats > t  ->  16 mask bits   |
- *     16 floats > t  ->  16 mask bits  -+
- */
+ *     16 floats > t  ->  16 mask bits  -+ */
 #include "bits.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-enum { BLOCK = 4096, WORDS = BLOCK / 64 }; /* dimensions of a block: its words stay in L1 */
+enum { BLOCK = 4096, WORDS = BLOCK / 64 }; /* dimensions of a block, whose words stay in the first-level cache */
 
-/* Matrices for gf2p8affineqb: bit i of a byte goes to 7 - i, or stays. */
+/* Matrices for gf2p8affineqb: they move bit i of a byte to 7 - i, or keep it. */
 #define REVERSE_BITS 0x8040201008040201
 #define KEEP_BITS 0x0102040810204080
 
@@ -24,7 +24,8 @@ EC_INLINE __m512i offset_u8x64(uint32_t flags) { return _mm512_set1_epi8((char)(
 
 EC_INLINE uint64_t first_bits(int64_t n) { return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1; }
 
-/* 64 compares, of which `used` count. x * 0 is 0 for every finite x and NaN for all others: `poison` collects it. */
+/* 64 comparisons, of which those in `used` count. x * 0 is NaN for every x that is not finite, and `poison` keeps
+ * it. */
 EC_INLINE uint64_t compare_64(const char *values, uint64_t used, __m512 threshold, int inclusive, __m512 poison[4]) {
     uint64_t word = 0;
     for (int i = 0; i < 4; i++) {
@@ -69,7 +70,7 @@ static int pack_bits_f32_avx512(const void *values, int64_t count, float thresho
                                      : pack(values, count, threshold, 0, flags, packed);
 }
 
-/* The next 64 bits, first dimension lowest. */
+/* The next 64 bits, the first dimension lowest. */
 EC_INLINE uint64_t next_word(const uint8_t *packed, int64_t bytes, __m512i order, __m512i offset) {
     __m128i bits_u8x16 = _mm_maskz_loadu_epi8((__mmask16)(first_bits(bytes) & 0xff), packed);
     bits_u8x16 = _mm_xor_si128(bits_u8x16, _mm512_castsi512_si128(offset));
@@ -92,7 +93,7 @@ EC_INLINE __m512 signs_16(uint64_t word, int i) {
     return _mm512_mask_blend_ps((__mmask16)(word >> 16 * i), _mm512_set1_ps(-1.0f), _mm512_set1_ps(1.0f));
 }
 
-/* Masked stores, which wait where plain ones would not, only at the end. */
+/* Masked stores are used only at the end, since they may stall where plain ones do not. */
 static void unpack_bits_f32_avx512(const uint8_t *packed, int64_t count, uint32_t flags, void *values) {
     const __m512i order = order_u8x64(flags), offset = offset_u8x64(flags);
     char *to = values;

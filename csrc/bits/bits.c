@@ -1,4 +1,4 @@
-/* The public functions of the family: lengths checked, rows walked, kernels called. */
+/* The public functions of the family: they check lengths and call the kernels row by row. */
 #include "bits.h"
 
 static ec_result result(int64_t consumed, int64_t produced, int32_t status) {
@@ -6,7 +6,7 @@ static ec_result result(int64_t consumed, int64_t produced, int32_t status) {
     return r;
 }
 
-/* Rows of whole bytes lie without gaps, so the matrix is one long row. */
+/* Treats rows of whole bytes as one long row, since they lie without gaps. */
 static void join_rows(int64_t *rows, int64_t *dimension) {
     if (*dimension % 8 == 0) {
         *dimension *= *rows;
@@ -14,7 +14,7 @@ static void join_rows(int64_t *rows, int64_t *dimension) {
     }
 }
 
-/* Whether rows * width elements are countable and fit the capacity. */
+/* Whether rows * width elements are valid sizes and fit the capacity. */
 static int fits(int64_t rows, int64_t width, int64_t capacity) {
     return rows >= 0 && width >= 0 && (width == 0 || rows <= capacity / width);
 }

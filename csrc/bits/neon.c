@@ -1,14 +1,14 @@
-/* Bit packing, 64 compares at a time. NEON has no movemask: bytes keep their own bit, and pairs are added three times.
+/* Bit packing with NEON, 64 comparisons at a time. NEON has no movemask: each byte keeps its own bit of a comparison,
+ * and pairs of bytes are added three times.
  *
- *     ff 00 ff ff 00 00 00 ff     a compare, a byte a dimension
+ *     ff 00 ff ff 00 00 00 ff     a comparison, a byte a dimension
  *     80 00 20 10 00 00 00 01     and: the bit that the dimension has in its byte
- *     80    30    00    01        addp, two registers into one; once more: b0 01; once more: b1
- */
+ *     80    30    00    01        addp, two registers into one; once more: b0 01; once more: b1 */
 #include "neon.h"
 
 #if defined(EC_AARCH64)
 
-/* The bit of each of 16 dimensions. */
+/* The bit that each of 16 dimensions has in its byte. */
 EC_INLINE uint8x16_t bits_of_dimensions(uint32_t flags) {
     uint8x8_t eight = vcreate_u8(flags & EC_BITS_LSB ? 0x8040201008040201u : 0x0102040810204080u);
     return vcombine_u8(eight, eight);
@@ -18,7 +18,7 @@ EC_INLINE uint32x4_t compare_4(float32x4_t x, float32x4_t threshold_f32x4, int i
     return inclusive ? vcgeq_f32(x, threshold_f32x4) : vcgtq_f32(x, threshold_f32x4);
 }
 
-/* 16 dimensions as bytes of ones or zeros. */
+/* Sixteen comparisons as bytes of ones or zeros. */
 EC_INLINE uint8x16_t compare_16(const uint8_t *values, float32x4_t threshold_f32x4, int inclusive,
                                 uint32x4_t *largest_u32x4) {
     float32x4_t x[4];

@@ -1,11 +1,11 @@
-/* Bit packing, the specification: eight compares to a byte, padding zero. */
+/* Packing and unpacking of bits in plain C: the specification. Eight comparisons make a byte; unused bits are zero. */
 #include "bits.h"
 
 int ec_pack_bits_f32_scalar(const void *values, int64_t count, float threshold, uint32_t flags, uint8_t *packed) {
     uint32_t largest = 0;
     for (int64_t begin = 0; begin < count; begin += 8) {
         int used = count - begin < 8 ? (int)(count - begin) : 8;
-        unsigned byte = 0; /* the first dimension in bit 0 */
+        unsigned byte = 0; /* the first dimension is bit 0 */
         for (int i = 0; i < used; i++) {
             float x = ec_load_f32_at(values, begin + i);
             uint32_t magnitude = ec_magnitude_at(values, begin + i);

@@ -1,4 +1,4 @@
-/* Which tier's kernels are in force. */
+/* Which tier's kernels are in force, and choosing another. */
 #ifndef EC_CONTRACT_ISA_H
 #define EC_CONTRACT_ISA_H
 
@@ -12,9 +12,9 @@ enum ec_isa {
     EC_ISA_DOTPROD = 16,
 };
 
-uint32_t ec_isa_available(void);        /* a set of enum ec_isa */
+uint32_t ec_isa_available(void);        /* all that this machine can run: a set of enum ec_isa */
 uint32_t ec_isa_active(void);           /* one of them */
-int32_t ec_isa_select(uint32_t tier);   /* 1, or 0 where this machine has no such tier; not thread-safe */
-const char *ec_isa_name(uint32_t tier); /* "scalar", "avx2", ...; "" for what is no tier */
+int32_t ec_isa_select(uint32_t tier);   /* 1, or 0 where this machine lacks the tier; not thread-safe */
+const char *ec_isa_name(uint32_t tier); /* "scalar", "avx2", ...; "" where there is no such tier */
 
 #endif

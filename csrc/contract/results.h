@@ -1,15 +1,16 @@
-/* What functions return, and what they are told about elements. */
+/* What functions of all families return, and the types of elements. */
 #ifndef EC_CONTRACT_RESULTS_H
 #define EC_CONTRACT_RESULTS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+/* Why a function failed. */
 enum ec_status {
     EC_OK = 0,
     EC_BAD_CHARACTER = 1,   /* a byte outside the alphabet or the grammar */
     EC_BAD_PADDING = 2,     /* base64: padding missing, misplaced, or with stray bits */
-    EC_BAD_LENGTH = 3,      /* not the length that the rows must have */
+    EC_BAD_LENGTH = 3,      /* not the length that rows must have */
     EC_TRUNCATED = 4,       /* the text ends too early */
     EC_BAD_NUMBER = 5,      /* not a JSON number */
     EC_NUMBER_TOO_LONG = 6, /* more than EC_MAX_NUMBER bytes */
@@ -23,15 +24,17 @@ enum ec_status {
     EC_NO_CAPACITY = 14,  /* the caller's buffer is too small */
     EC_WRONG_KIND = 15,   /* a JSON value of another kind than wanted */
     EC_DUPLICATE = 16,    /* an index given twice */
-    EC_TRAILING = 17,     /* something follows the end */
-    EC_BAD_ARGUMENT = 18, /* arrays smaller than the numbers beside them say, or numbers out of range */
+    EC_TRAILING = 17,     /* something follows the end of the value */
+    EC_BAD_ARGUMENT = 18, /* an array shorter than the numbers beside it say, or a number out of range */
 };
 
+/* Limits that all readers of JSON share. */
 enum ec_limit {
     EC_MAX_DEPTH = 64,
     EC_MAX_NUMBER = 1024,
 };
 
+/* What a function that can fail on its input returns. */
 typedef struct {
     int64_t consumed; /* on success all of the input used; on failure the offset of the offending byte */
     int64_t produced; /* elements or bytes written */
@@ -45,10 +48,11 @@ enum ec_type {
     EC_UINT8 = 2,
 };
 
-/* An array that may come from a file, with what it has room for: sizes that do not go together are EC_BAD_ARGUMENT. */
+/* An array that may come from a file, with the number of elements that it has room for, so that sizes that do not go
+ * together are found (EC_BAD_ARGUMENT) before anything is read. */
 typedef struct {
     const void *items; /* NULL where there is none */
-    int64_t count;     /* of elements */
+    int64_t count;     /* in elements */
 } ec_array;
 
 #endif

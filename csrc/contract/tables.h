@@ -1,13 +1,16 @@
-/* What float queries bring to rows of bits. */
+/* The tables by which float queries meet rows of bits. */
 #ifndef EC_CONTRACT_TABLES_H
 #define EC_CONTRACT_TABLES_H
 
 #include "results.h"
 
-/* Tables for EC_DOT_U1: queries float32 (n_queries, 8 * width) in the order of the bits, highest bit first; tables
- * ec_dot_u1_tables_bytes(); scales float32 (n_queries,): query . (+-1 of the row) = scale * score with an error of at
- * most scale / 2 for each four dimensions that are not all zero: of d dimensions scale / 2 * ceil(d / 4), up to float32
- * roundings. Returns 1, or 0 where a query is not finite. */
+/* Make tables for EC_DOT_U1 of queries float32 (n_queries, 8 * width), whose values are in the order of the rows' bits,
+ * the highest bit of a byte first. tables: ec_dot_u1_tables_bytes(). With scales float32 (n_queries,)
+ *
+ *     query . (+-1 of the row) = scale * score
+ *
+ * with an error of at most scale / 2 for each four dimensions that are not all zero, so of at most scale / 2 * ceil(d /
+ * 4) for d dimensions, apart from float32 roundings. Returns 1, or 0 where a query is not finite. */
 int64_t ec_dot_u1_tables_bytes(int64_t n_queries, int64_t width);
 int32_t ec_dot_u1_tables(const void *queries, int64_t n_queries, int64_t width, void *tables, void *scales);
 

@@ -1,10 +1,11 @@
-/* Products of polynomials, folded: four vectors of 128 bits are carried 512 bits on, then into one, then reduced.
+/* The CRC-32 by products of polynomials: four vectors of 128 bits are folded onto the next 512 bits again and again,
+ * then into one vector, which is reduced.
  *
  *     | x0 | x1 | x2 | x3 |  a block of 64 bytes
  *       each half times x^(512 +- 32) mod P  +  | y0 | y1 | y2 | y3 |  the next block
  *
- * Gopal and others, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ", Intel 2009; the factors are its own,
- * bit-reflected. */
+ * Method and bit-reflected factors are those of Gopal and others, "Fast CRC Computation for Generic Polynomials Using
+ * PCLMULQDQ", Intel 2009. */
 #include "crc32.h"
 
 #if defined(EC_X86_64)
@@ -17,7 +18,7 @@ EC_INLINE __m128i fold(__m128i x, __m128i factors, __m128i next) {
     return _mm_xor_si128(_mm_xor_si128(low, high), next);
 }
 
-/* The remainder of 128 bits by P, by way of 64 bits and Barrett's quotient. */
+/* The remainder of 128 bits by P: reduced to 64 bits, then by Barrett's method. */
 EC_INLINE uint32_t reduce(__m128i x, __m128i by_128) {
     const __m128i halves = _mm_setr_epi32(~0, 0, ~0, 0);
     const __m128i by_64 = _mm_set_epi64x(0, 0x0163cd6124), barrett = _mm_set_epi64x(0x01f7011641, 0x01db710641);

@@ -1,4 +1,5 @@
-/* The CRC-32 of zlib, PNG and zip: reflected, polynomial 0xedb88320, so that files can be checked by anybody. */
+/* The CRC-32 of zlib, PNG and zip, reflected, with the polynomial 0xedb88320, so that anybody can check files. A
+ * remainder is the checksum with all bits flipped. */
 #ifndef EC_CRC32_H
 #define EC_CRC32_H
 

@@ -1,5 +1,5 @@
-/* The instructions of Armv8 for this very polynomial, eight bytes each. They are part of every machine from Armv8.1 on,
- * and so of those that have the dot products of Armv8.2. */
+/* The CRC-32 by the instructions that Armv8 has for this polynomial, eight bytes each. Every machine from Armv8.1 on
+ * has them, so those with the dot products of Armv8.2 do. */
 #include "crc32.h"
 
 #if defined(EC_HAS_DOTPROD)

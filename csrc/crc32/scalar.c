@@ -1,4 +1,4 @@
-/* Four bits a step, the specification. A remainder is that of the bytes so far, all bits flipped before and after. */
+/* The CRC-32 in plain C, four bits a step: the specification. */
 #include "crc32.h"
 
 uint32_t ec_crc32_scalar(uint32_t remainder, const uint8_t *bytes, int64_t n) {

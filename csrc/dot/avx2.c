@@ -1,10 +1,11 @@
-/* Sums and sums of squares of rows, and the installer. */
-#include "avx2.h"
+/* The AVX2 dots: sums and sums of squares of rows here, and the slots of all files avx2*.c. */
+#include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-/* vpsadbw adds unsigned bytes, so 128 is added to each and taken off at the end. */
+/* sum_i8: vpsadbw adds up unsigned bytes, so 128 is added to each code, and 128 times their number subtracted at the
+ * end. */
 static void sum_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                    int32_t *sums) {
     const __m256i flip_u8x32 = _mm256_set1_epi8((char)(flip ^ 0x80));
@@ -16,7 +17,7 @@ static void sum_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64
             const __m256i codes_u8x32 = _mm256_xor_si256(flip_u8x32, _mm256_loadu_si256((const __m256i *)(row + d)));
             sums_u64x4 = _mm256_add_epi64(sums_u64x4, _mm256_sad_epu8(codes_u8x32, _mm256_setzero_si256()));
         }
-        int32_t sum = sum_i32x8(sums_u64x4) - 128 * (int32_t)d; /* the upper halves are zeros */
+        int32_t sum = sum_i32x8(sums_u64x4) - 128 * (int32_t)d; /* the upper half of each 64-bit sum is 0 */
         for (; d < dimension; d++) sum += (int8_t)(row[d] ^ flip);
         sums[r] = sum;
     }
@@ -42,7 +43,7 @@ static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int
     }
 }
 
-/* Vector i holds partial sums 4 i .. 4 i + 3. */
+/* Vector i holds the partial sums 4 i .. 4 i + 3. */
 static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums) {
     for (int64_t r = 0; r < n_rows; r++) {
         const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
@@ -53,7 +54,7 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
             const __m256d a_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x)), b_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 4));
             const __m256d c_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 8)),
                           e_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 12));
-            p0_f64x4 = _mm256_fmadd_pd(a_f64x4, a_f64x4, p0_f64x4); /* the square is exact: fused or not is the same */
+            p0_f64x4 = _mm256_fmadd_pd(a_f64x4, a_f64x4, p0_f64x4); /* a square is exact, fused or not */
             p1_f64x4 = _mm256_fmadd_pd(b_f64x4, b_f64x4, p1_f64x4);
             p2_f64x4 = _mm256_fmadd_pd(c_f64x4, c_f64x4, p2_f64x4);
             p3_f64x4 = _mm256_fmadd_pd(e_f64x4, e_f64x4, p3_f64x4);
@@ -68,6 +69,9 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 }
 
 EC_TARGET_END
+
+EC_SLOTS(dot_i8, avx2);
+EC_SLOTS(dot_f32, avx2);
 
 EC_SLOTS(dot, avx2) {
     ec_dot_by_rows(table);

@@ -1,13 +1,13 @@
-/* float32 dots with vfmadd: in tiles a lane is a row and the dimensions come class by class; in rows a lane is a class.
- * Either way each partial sum meets its products in the order of the specification. */
-#include "avx2.h"
+/* float32 dots with AVX2. In tiles a lane is a row, and the dimensions come class by class; for plain rows a lane is a
+ * class. Either way each partial sum takes its products in the order of the specification. */
+#include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
 enum {
-    TILE_QUERIES = 6, /* 2 x 6 partial sums, 2 vectors of rows and 1 of a query: 15 of 16 registers; totals in memory */
-    PIECE_BYTES = 24 << 10 /* what a tile takes of a strip at a time: of 32 KB of first-level cache */
+    TILE_QUERIES = 6, /* 2 x 6 partial sums, 2 vectors of rows, 1 of a query: 15 of 16 registers; totals in memory */
+    PIECE_BYTES = 24 << 10 /* bytes of a strip that all queries meet in turn: in the 32 KB of the first-level cache */
 };
 
 static void dot_f32_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
@@ -16,7 +16,7 @@ static void dot_f32_prepare(const void *queries, int64_t n_queries, int64_t dime
 
 EC_INLINE __m256 load_f32x8(const void *p) { return _mm256_loadu_ps((const float *)p); }
 
-/* Lanes 0..n - 1 of a row, the rest zeros. */
+/* Lanes 0 .. n - 1 of a row; the others are 0. */
 EC_INLINE __m256 load_some_f32x8(const uint8_t *p, int64_t n) {
     const __m256i lane_i32x8 = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     if (n >= 8) return load_f32x8(p);
@@ -25,6 +25,7 @@ EC_INLINE __m256 load_some_f32x8(const uint8_t *p, int64_t n) {
                               _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane_i32x8));
 }
 
+/* The 8 x 8 transpose of floats, in place: pairs, fours, then the 128-bit halves. */
 EC_INLINE void transpose_f32x8(__m256 v[8]) {
     __m256 s[8], t[8];
     for (int i = 0; i < 8; i += 2) {
@@ -62,7 +63,7 @@ static void dot_f32_pack(const void *rows, int64_t stride_bytes, int64_t n_rows,
             }
 }
 
-/* Named rather than arrays, and loops written out: compilers then keep all partial sums in registers. */
+/* Named members rather than arrays, and loops written out: only so do compilers keep all partial sums in registers. */
 typedef struct {
     __m256 v0, v1;
 } vectors;
@@ -79,14 +80,15 @@ EC_INLINE void add_partial(float *total, vectors partial) {
     _mm256_storeu_ps(total + 8, _mm256_add_ps(_mm256_loadu_ps(total + 8), partial.v1));
 }
 
-/* Classes [c, end_class) of a strip's 16 rows and n_queries queries: add them to the totals. */
+/* Classes [c, end_class) of a strip's 16 rows for n_queries queries: adds their partial sums to the totals. `query` and
+ * `panel` are at the first of these classes. */
 EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_stride, const float *panel,
                      int64_t dimension, int64_t c, int64_t end_class, float *totals, int64_t totals_stride) {
     const vectors zero = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (; c < end_class; c++) {
         const uint8_t *end = query + ec_class_size(dimension, c) * 4;
         vectors p0 = zero, p1 = zero, p2 = zero, p3 = zero, p4 = zero, p5 = zero;
-        do { /* only classes that are not empty */
+        do { /* no class is empty here */
             const vectors rows = {_mm256_load_ps(panel), _mm256_load_ps(panel + 8)};
             p0 = add_products(p0, rows, query);
             if (n_queries > 1) p1 = add_products(p1, rows, query + query_stride);
@@ -122,7 +124,8 @@ BLOCK(5)
 BLOCK(6)
 static block_function *const BLOCK_OF[TILE_QUERIES] = {block_1, block_2, block_3, block_4, block_5, block_6};
 
-/* One strip by one group of queries, pieces of classes outside it; a ragged strip's totals go by way of the stack. */
+/* A piece of classes of one strip for one group of queries. The totals of a strip with less than 16 rows go by way of
+ * the stack. */
 static void strip_piece(const uint8_t *query, int64_t query_stride, int64_t n_queries, const float *panel,
                         int64_t dimension, int64_t c, int64_t end_class, float *scores, int64_t scores_stride,
                         int64_t n_rows) {
@@ -161,7 +164,7 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
     }
 }
 
-/* ---- one query, plain rows: lanes are partial sums 0..7 and 8..15 ---- */
+/* ---- one query, plain rows: lanes are the partial sums 0..7 and 8..15 ---- */
 
 EC_INLINE vectors add_classes(vectors partial, __m256 low_f32x8, __m256 high_f32x8, const uint8_t *row, int64_t n) {
     partial.v0 = _mm256_fmadd_ps(low_f32x8, load_some_f32x8(row, n), partial.v0);
@@ -176,8 +179,9 @@ EC_INLINE float total(vectors partial) {
     return ec_add_classes(lanes);
 }
 
-/* Four rows share the loads of the query; past the last row it is repeated, and not stored. A lane that has no value in
- * the last step adds a product of zeros, which changes nothing (or -0 to +0, which the total does not see). */
+/* Four rows share the loads of the query. Behind the last row the last one is repeated; its scores are not stored. A
+ * lane without a value in the last step adds a product of zeros, which changes nothing (or turns -0 to +0, which the
+ * total, begun at +0, does not show). */
 static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                          float *scores) {
     const vectors zero = {_mm256_setzero_ps(), _mm256_setzero_ps()};

@@ -1,13 +1,13 @@
-/* int8 dots with vpmaddwd: codes widened to int16, pairs of products added in 32 bits. (vpmaddubsw would take bytes, but
- * its int16 sums saturate: 2 * 255 * 128 is twice their range.) */
-#include "avx2.h"
+/* int8 dots with AVX2: vpmaddwd multiplies codes widened to int16 and adds pairs of products in 32 bits. (vpmaddubsw
+ * takes bytes, but its sums saturate at int16: two products of 255 * 128 are twice that.) */
+#include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
 enum {
-    TILE_QUERIES = 4,  /* 2 x 4 sums, 2 vectors of rows, 1 of a query and 1 of products, of 16 registers */
-    CHUNK_PAIRS = 512, /* most pairs a chunk: 16 KB of a strip, in the first-level cache with four queries' 8 KB */
+    TILE_QUERIES = 4,  /* 2 x 4 sums, 2 vectors of rows, 1 of a query, 1 of products: 12 of 16 registers */
+    CHUNK_PAIRS = 512, /* pairs that all queries meet in turn: 16 KB of a strip, in the first-level cache */
     PAIR_BYTES = 2 * EC_STRIP
 };
 
@@ -15,7 +15,8 @@ static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimen
     ec_widen_queries(queries, n_queries, dimension, prepared);
 }
 
-/* Eight rows of 16 codes to eight vectors, vector i the codes 2 i and 2 i + 1 of each row: an 8 x 8 transpose of int16. */
+/* The 8 x 8 transpose of pairs of codes, in place: of eight rows of 16 codes it makes eight vectors, of which vector i
+ * holds the codes 2 i and 2 i + 1 of each row. */
 EC_INLINE void transpose_u16x8(__m128i v[8]) {
     __m128i s[8], t[8];
     for (int i = 0; i < 4; i++) {
@@ -58,7 +59,7 @@ static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     }
 }
 
-/* Named rather than arrays, and loops written out: compilers then keep all sums in registers. */
+/* Named members rather than arrays, and loops written out: only so do compilers keep all sums in registers. */
 typedef struct {
     __m256i v0, v1;
 } vectors;
@@ -70,6 +71,7 @@ EC_INLINE vectors add_products(vectors sums, vectors rows_i16x16, const uint8_t 
     return sums;
 }
 
+/* Adds a strip's sums to the scores of one query, or sets the scores if `first`. */
 EC_INLINE void put(int32_t *scores, int64_t n_rows, int first, vectors sums) {
     int32_t lanes[EC_STRIP];
     int32_t *at = n_rows < EC_STRIP ? lanes : scores;
@@ -83,7 +85,8 @@ EC_INLINE void put(int32_t *scores, int64_t n_rows, int first, vectors sums) {
     if (n_rows < EC_STRIP) memcpy(scores, lanes, (size_t)n_rows * 4);
 }
 
-/* Add n_pairs pairs of a strip's 16 rows and n_queries queries to the scores, or set them when `first`. */
+/* n_pairs pairs of a strip's 16 rows for n_queries queries: adds their dots to the scores, or sets the scores if
+ * `first`. */
 EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_stride, const uint8_t *panel,
                      int64_t n_pairs, int first, int32_t *scores, int64_t scores_stride, int64_t n_rows) {
     const vectors zero = {_mm256_setzero_si256(), _mm256_setzero_si256()};

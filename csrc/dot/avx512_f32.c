@@ -1,6 +1,6 @@
-/* float32 dots with vfmadd: a lane is a row and the dimensions come class by class, so that each partial sum
- * meets its products in the order of the specification. */
-#include "avx512.h"
+/* Tiles of float32 dots: a lane is a row, and the dimensions come class by class, so that each partial sum takes its
+ * products in the order of the specification. */
+#include "avx512_panels.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
@@ -8,11 +8,11 @@ EC_TARGET_AVX512
 enum {
     STRIP_VECTORS = 2,
     STRIP_ROWS = STRIP_VECTORS * EC_LANES,
-    TILE_QUERIES = 6,       /* 2 x 6 partial sums and as many totals, 2 vectors of rows and 1 of a query: 27 of 32 */
-    PIECE_BYTES = 36 << 10, /* what a tile takes of a strip at a time: of the 48 KB of the first-level cache */
+    TILE_QUERIES = 6, /* 2 x 6 partial sums, as many totals, 2 vectors of rows, 1 of a query: 27 of 32 registers */
+    PIECE_BYTES = 36 << 10, /* bytes of a strip that all queries meet in turn: in the 48 KB of the first-level cache */
 };
 
-/* A prepared query: its values class by class | gap. Queries whose size is a power of two then do not meet in the same
+/* A prepared query: its values class by class | a gap, so that queries of a power of two bytes do not meet in the same
  * cache sets. */
 EC_INLINE int64_t prepared_stride(int64_t dimension) { return ec_round_up(4 * dimension, 64) + 64; }
 
@@ -37,7 +37,7 @@ EC_INLINE float load_f32(const uint8_t *p) {
     return x;
 }
 
-/* Named rather than arrays, and loops written out: compilers then keep all sums in registers. */
+/* Named members rather than arrays, and loops written out: only so do compilers keep all sums in registers. */
 typedef struct {
     __m512 v0, v1;
 } vectors;
@@ -67,8 +67,8 @@ EC_INLINE void put_total(const int n_vectors, float *scores, __mmask16 last_lane
     if (n_vectors > 1) _mm512_mask_storeu_ps(scores + 16, last_lanes, total.v1);
 }
 
-/* Classes [c, end_class) of n_vectors x 16 rows and n_queries queries: add them to the scores, or set those when c is 0.
- * `query` and `panel` are at the first of these classes. */
+/* Classes [c, end_class) of n_vectors x 16 rows for n_queries queries: adds their partial sums to the scores, or sets
+ * the scores if c is 0. `query` and `panel` are at the first of these classes. */
 EC_INLINE void block(const int n_vectors, const int n_queries, const uint8_t *query, int64_t query_stride,
                      const uint8_t *panel, int64_t dimension, int64_t c, int64_t end_class, float *scores,
                      int64_t scores_stride, __mmask16 last_lanes) {
@@ -83,7 +83,7 @@ EC_INLINE void block(const int n_vectors, const int n_queries, const uint8_t *qu
     for (; c < end_class; c++) {
         const uint8_t *end = query + ec_class_size(dimension, c) * 4;
         vectors p0 = zero, p1 = zero, p2 = zero, p3 = zero, p4 = zero, p5 = zero;
-        do { /* only classes that are not empty */
+        do { /* no class is empty here */
             const float *at = (const float *)panel;
             const vectors rows = {_mm512_load_ps(at), _mm512_load_ps(at + (n_vectors > 1 ? 16 : 0))};
             add_products(n_vectors, &p0, rows, query);
@@ -126,7 +126,7 @@ BLOCKS(2)
 #define ROW(V) {block_##V##x1, block_##V##x2, block_##V##x3, block_##V##x4, block_##V##x5, block_##V##x6}
 static block_function *const BLOCK_OF[STRIP_VECTORS][TILE_QUERIES] = {ROW(1), ROW(2)};
 
-/* Strip by strip, and piece by piece of its classes (which then stays in the first-level cache), all queries. */
+/* Strip by strip, and piece by piece of its classes, which then stay in the first-level cache, for all queries. */
 static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel,
                          int64_t n_rows, int64_t dimension, float *scores, int64_t scores_stride, const void *ahead,
                          int64_t ahead_bytes) {

@@ -1,13 +1,13 @@
-/* A few float32 queries against plain rows: six rows by up to four queries at a time, a lane being a partial sum.
+/* A few float32 queries against plain rows: six rows by up to four queries at a time; a lane is a partial sum.
  *
- * To pack a row costs as much as to meet half a dozen queries, so that few are better off without. Six rows (long ones:
- * a piece of them) stay in the first-level cache while all queries go by, and what memory brings in meanwhile is asked
- * for line by line:
+ * Packing a row costs as much as meeting half a dozen queries, so that few queries are faster without it. Six rows, or
+ * a piece of long ones, stay in the first-level cache while all queries meet them, and the next rows are prefetched
+ * line by line:
  *
- *     rows r .. r+5  x  queries 0..3 | 4..7 | 8..11 | 12..15        each step asks for a share of rows r+6 .. r+11
+ *     rows r .. r+5  x  queries 0..3 | 4..7 | 8..11 | 12..15        each step prefetches a share of rows r+6 .. r+11
  *
- * Sums are those of avx512_f32.c to the bit: a lane of a line is a class, moved round by the rows' lead, and every class
- * meets its products in order. */
+ * Scores are those of avx512_f32.c to the bit: a lane of a line is a class, rotated by the lead of the rows, and every
+ * class takes its products in order. */
 #include "avx512_lines.h"
 
 #if defined(EC_X86_64)
@@ -15,21 +15,21 @@ EC_TARGET_AVX512
 
 enum {
     PASS_ROWS = 6,
-    PASS_QUERIES = EC_LINE_GROUP, /* 6 x 4 sums, 4 vectors of queries and 1 of a row: 29 of the 32 registers */
-    PIECE_LINES = 72,             /* most lines of six rows at a time: 27 of the 48 KB of the first-level cache */
+    PASS_QUERIES = EC_LINE_GROUP, /* 6 x 4 sums, 4 vectors of queries, 1 of a row: 29 of 32 registers */
+    PIECE_LINES = 72,             /* most lines of six rows at a time: 27 KB, in the 48 KB of the first-level cache */
     AHEAD = 24 << 10,
-    MOST_QUERIES = 16 /* up to so many this beats packing */
+    MOST_QUERIES = 16 /* the most queries for which this is faster than packing */
 };
 
 typedef struct {
-    const uint8_t *row[PASS_ROWS]; /* their first lines; past the last row it is repeated */
+    const uint8_t *row[PASS_ROWS]; /* their first lines; behind the last row the last one is repeated */
 } pass_rows;
 
 EC_INLINE __m512 load_line(const uint8_t *p, __mmask64 valid) {
     return _mm512_castsi512_ps(~valid ? _mm512_maskz_loadu_epi8(valid, p) : _mm512_loadu_si512(p));
 }
 
-/* One line of six rows with n_queries queries. */
+/* One line of six rows for n_queries queries. */
 EC_INLINE void step(const int n_queries, const pass_rows *rows, const uint8_t *query, int64_t at, __mmask64 valid,
                     ec_touch *touch, __m512 (*dots)[PASS_ROWS]) {
     __m512 query_f32x16[PASS_QUERIES];
@@ -44,8 +44,8 @@ EC_INLINE void step(const int n_queries, const pass_rows *rows, const uint8_t *q
     }
 }
 
-/* Partial sums of six rows with n_queries queries, to partials[6 q + i]; with lines [line, end), of which the first go on
- * from nothing and the last leave class c in lane c. */
+/* The partial sums of six rows for n_queries queries, in partials[6 q + i], from lines [line, end). The first line
+ * begins new sums; behind the last line the lanes are rotated, so that class c is in lane c. */
 EC_INLINE void pass(const int n_queries, const pass_rows *rows, const uint8_t *query, const ec_lines *lines,
                     int64_t line, int64_t end, __m512i rotation_u32x16, ec_touch *touch, __m512i *partials) {
     __m512 dots[PASS_QUERIES][PASS_ROWS];
@@ -69,7 +69,7 @@ EC_INLINE void pass(const int n_queries, const pass_rows *rows, const uint8_t *q
         }
 }
 
-/* As dot_f32_few, for up to MOST_QUERIES. */
+/* Like dot_f32_few(), for up to MOST_QUERIES queries. */
 static void meet_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                      int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared) {
     const ec_lines lines = ec_lines_of(rows, stride_bytes, dimension * 4, 4);

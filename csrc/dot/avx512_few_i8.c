@@ -1,11 +1,11 @@
-/* A few int8 queries against plain rows: four rows by up to four queries at a time, a lane being a part of a row.
+/* A few int8 queries against plain rows: four rows by up to four queries at a time; a lane is a part of a row.
  *
- * To pack a row costs as much as to meet half a dozen queries, so that few are better off without. What memory brings
- * in meanwhile is asked for line by line, a share with each step, so that it never waits for arithmetic:
+ * Packing a row costs as much as meeting half a dozen queries, so that few queries are faster without it. The rows to
+ * come are prefetched line by line, a share with each step, so that memory never waits for arithmetic:
  *
- *     rows r .. r+3  x  queries 0..3 | 4..7 | 8..11 | 12..15        each pass asks for a share of rows ahead
+ *     rows r .. r+3  x  queries 0..3 | 4..7 | 8..11 | 12..15        each pass prefetches a share of the rows ahead
  *
- * The squared lengths that cosines and distances want are counted in the first pass, while a row is in registers. */
+ * The squared lengths that cosines and distances need are counted in the first pass, while a row is in registers. */
 #include "avx512_lines.h"
 
 #if defined(EC_X86_64)
@@ -14,16 +14,17 @@ EC_TARGET_AVX512
 enum {
     PASS_ROWS = 4,
     PASS_QUERIES = EC_LINE_GROUP,
-    AHEAD = 16 << 10, /* bytes: rows of a few passes, in the first-level cache */
-    MOST_QUERIES = 64 /* up to so many this beats packing */
+    AHEAD = 16 << 10, /* bytes: the rows of a few passes, in the first-level cache */
+    MOST_QUERIES = 64 /* the most queries for which this is faster than packing */
 };
 
-/* Sums of four rows. */
+/* Lane sums of four rows: of their dots, and of their codes' sums and (v + 128) v. */
 typedef struct {
     __m512i dots[PASS_QUERIES][PASS_ROWS], sums[PASS_ROWS], products[PASS_ROWS];
 } pass_sums;
 
-/* One line of four rows, flipped to unsigned, with n_queries queries; see avx512_rows.c for the squares. */
+/* One line of four rows, flipped to unsigned, for n_queries queries. The squares are made as in add_line_i8() of
+ * avx512_rows.c. */
 EC_INLINE void step(const int n_queries, const int squares, const uint8_t *const row[PASS_ROWS], const uint8_t *query,
                     int64_t at, __mmask64 valid, __m512i flip_u8x64, ec_touch *touch, pass_sums *to) {
     const __m512i sign_u8x64 = _mm512_set1_epi8((char)0x80), ones_u8x64 = _mm512_set1_epi8(1);
@@ -50,7 +51,8 @@ EC_INLINE void step(const int n_queries, const int squares, const uint8_t *const
     }
 }
 
-/* Four rows with n_queries queries; if `squares`, `sums` and `sumsq`, where there, get those of the rows. */
+/* Four rows for n_queries queries. If `squares`, the sums and sums of squares of the rows are stored, too, where there
+ * is a place for them. */
 EC_INLINE void pass(const int n_queries, const int squares, const uint8_t *const row[PASS_ROWS], const uint8_t *query,
                     const ec_lines *lines, __m512i flip_u8x64, ec_touch *touch, const int32_t *corrections,
                     __mmask8 there, int32_t *scores, int64_t scores_stride, int32_t *sums, int32_t *sumsq) {
@@ -73,7 +75,7 @@ EC_INLINE void pass(const int n_queries, const int squares, const uint8_t *const
         _mm_mask_storeu_epi32(scores + q * scores_stride, there,
                               _mm_add_epi32(dots_i32x4, _mm_set1_epi32(corrections[q])));
     }
-    if (squares) { /* (v + 128) v - 128 v */
+    if (squares) { /* sum v v = sum (v + 128) v - 128 sum v */
         const __m128i sums_i32x4 = ec_sum_lanes_i32x4(to.sums[0], to.sums[1], to.sums[2], to.sums[3]);
         const __m128i products_i32x4 =
             ec_sum_lanes_i32x4(to.products[0], to.products[1], to.products[2], to.products[3]);
@@ -102,7 +104,7 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
         const uint8_t *first = (const uint8_t *)rows + r * stride_bytes, *query = prepared, *row[PASS_ROWS];
         const int64_t n = ec_min_i64(n_rows - r, PASS_ROWS);
         const __mmask8 there = (__mmask8)ec_lanes_below(n);
-        for (int64_t i = 0; i < PASS_ROWS; i++) /* past the last row it is repeated */
+        for (int64_t i = 0; i < PASS_ROWS; i++) /* behind the last row the last one is repeated */
             row[i] = first + (ec_min_i64(i, n - 1) * stride_bytes - lines.lead);
         ec_touch touch = ec_touch_from(first + AHEAD, PASS_ROWS * stride_bytes, PASS_ROWS * dimension, n_steps);
         for (int64_t q = 0; q < n_queries; q += PASS_QUERIES, query += PASS_QUERIES * lines.n_lines * 64) {
@@ -112,7 +114,7 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
          S && sums ? sums + r : NULL, S && sumsq ? sumsq + r : NULL)
             const int squares = (sums != NULL || sumsq != NULL) && q == 0;
             switch (ec_min_i64(n_queries - q, PASS_QUERIES) * 2 + squares) {
-            case 2: PASS(1, 0); break; /* not with squares: a single query goes by rows */
+            case 2: PASS(1, 0); break; /* not with squares: a single query goes to ec_dot_i8_rows_avx512() */
             case 4: PASS(2, 0); break;
             case 5: PASS(2, 1); break;
             case 6: PASS(3, 0); break;

@@ -1,9 +1,9 @@
-/* int8 dots with vpdpbusd: four products a 32-bit lane, added without saturation.
+/* Tiles of int8 dots with vpdpbusd, which adds four products of bytes to each 32-bit lane without saturation.
  *
- * The instruction multiplies unsigned by signed, so rows are stored as v + 128 (their sign bit flipped) and each query
- * brings -128 times its own sum: sum q (v + 128) - 128 sum q = sum q v. Intermediate sums may wrap; the exact result
- * fits int32, so what is left at the end is it. */
-#include "avx512.h"
+ * The instruction multiplies unsigned by signed bytes. So rows are stored as v + 128 (their sign bit flipped), and each
+ * query has a correction of -128 times its own sum: sum q (v + 128) - 128 sum q = sum q v. Intermediate sums may wrap
+ * around; since the exact result fits int32, the final sum is exact. */
+#include "avx512_panels.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
@@ -12,13 +12,13 @@ enum {
     SIGN = 0x80,
     STRIP_VECTORS = 4,
     STRIP_ROWS = STRIP_VECTORS * EC_LANES,
-    TILE_QUERIES = 6, /* 4 x 6 sums, 4 vectors of rows and 1 of a query fill 29 of the 32 registers */
-    QUERY_HEAD = 4,   /* bytes before a prepared query's codes: its correction */
-    CHUNK_WORDS = 144 /* most words a chunk: 64 rows of it are 36 of the 48 KB of the first-level cache */
+    TILE_QUERIES = 6, /* 4 x 6 sums, 4 vectors of rows, 1 of a query: 29 of 32 registers */
+    QUERY_HEAD = 4,   /* bytes of the correction, before the codes of a prepared query */
+    CHUNK_WORDS = 144 /* words that all queries meet in turn: 36 KB of a strip, in the first-level cache */
 };
 
-/* A prepared query: correction (int32) | codes | zeros up to a whole number of words | gap. The codes are aligned to
- * words, and queries whose size is a power of two do not meet in the same cache sets. */
+/* A prepared query: correction (int32) | codes | zeros up to a whole word | a gap. The codes are aligned to words, and
+ * the head keeps queries of a power of two bytes from meeting in the same cache sets. */
 EC_INLINE int64_t prepared_stride(int64_t dimension) { return ec_round_up(QUERY_HEAD + dimension, 64); }
 
 static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
@@ -45,7 +45,7 @@ static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     ec_dot_pack_words_avx512(rows, stride_bytes, n_rows, dimension, flip ^ SIGN, STRIP_VECTORS, &ascending, panel);
 }
 
-/* Named rather than arrays, and loops written out: compilers then keep all 24 sums in registers. */
+/* Named members rather than arrays, and loops written out: only so do compilers keep all 24 sums in registers. */
 typedef struct {
     __m512i v0, v1, v2, v3;
 } vectors;
@@ -68,6 +68,7 @@ EC_INLINE void add_products(const int n_vectors, vectors *sums, vectors rows, co
     if (n_vectors > 3) ec_add_dots_of_4(&sums->v3, rows.v3, codes_i8x64);
 }
 
+/* Adds sixteen sums to the scores, or sets the scores to the sums and the correction if `first`. */
 EC_INLINE void put(int32_t *scores, __mmask16 lanes, int32_t correction, int first, __m512i sums_i32x16) {
     __m512i before_i32x16 = first ? _mm512_set1_epi32(correction) : _mm512_maskz_loadu_epi32(lanes, scores);
     _mm512_mask_storeu_epi32(scores, lanes, _mm512_add_epi32(before_i32x16, sums_i32x16));
@@ -83,7 +84,8 @@ EC_INLINE void put_sums(const int n_vectors, int32_t *scores, __mmask16 last_lan
     if (n_vectors > 3) put(scores + 48, last_lanes, correction, first, sums.v3);
 }
 
-/* Add n_words words of n_vectors x 16 rows and n_queries queries to the scores, or set them when `first`. */
+/* n_words words of n_vectors x 16 rows for n_queries queries: adds their dots to the scores, or sets the scores if
+ * `first`. */
 EC_INLINE void block(const int n_vectors, const int n_queries, const uint8_t *query, int64_t query_stride,
                      const uint8_t *codes, const uint8_t *panel, int64_t n_words, int first, int32_t *scores,
                      int64_t scores_stride, __mmask16 last_lanes) {
@@ -131,7 +133,7 @@ BLOCKS(4)
 #define ROW(V) {block_##V##x1, block_##V##x2, block_##V##x3, block_##V##x4, block_##V##x5, block_##V##x6}
 static block_function *const BLOCK_OF[STRIP_VECTORS][TILE_QUERIES] = {ROW(1), ROW(2), ROW(3), ROW(4)};
 
-/* Strip by strip, and chunk by chunk of its dimensions (which then stays in the first-level cache), all queries. */
+/* Strip by strip, and chunk by chunk of its words, which then stay in the first-level cache, for all queries. */
 static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel, int64_t n_rows,
                         int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,
                         int64_t ahead_bytes) {

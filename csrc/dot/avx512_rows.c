@@ -1,15 +1,16 @@
 /* One query against plain rows, at the speed of memory: rows are read in order, line by line, and nothing is packed.
- * Squared lengths, which cosines and distances want, are counted while a line is in registers. */
+ * The squared lengths that cosines and distances need are counted while a line is in registers. */
 #include "avx512_lines.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-enum { MOST_MOVED = 16 << 10 }; /* bytes of a query that is moved to meet the rows' lead */
+enum { MOST_MOVED = 16 << 10 }; /* the most bytes of a query that is shifted to the lead of the rows */
 
+/* A query, shifted to the lead of the rows. */
 typedef struct {
     ec_lines lines;
-    const uint8_t *query; /* `moved`, or in place where it is too long; its last line wants a mask */
+    const uint8_t *query; /* `moved`, or the caller's where that is too long; its last line needs a mask */
     _Alignas(64) uint8_t moved[MOST_MOVED];
 } moved_query;
 
@@ -20,7 +21,7 @@ static void move_query(moved_query *to, const void *query, const void *rows, int
     if (to->lines.n_lines * 64 <= MOST_MOVED) {
         ec_lines_prepare(&to->lines, query, 1, row_bytes, to->moved);
     } else {
-        to->lines = ec_lines_of(query, 1, row_bytes, element_bytes); /* no lead */
+        to->lines = ec_lines_of(query, 1, row_bytes, element_bytes); /* lead 0 */
         to->query = query;
     }
 }
@@ -33,7 +34,8 @@ typedef struct {
     __m512i dots_i32x16, products_i32x16, sums_i32x16;
 } row_sums;
 
-/* *sums += one line: dots of unsigned rows with the query; if `squares`, (v + 128) v and v, of which v v is made. */
+/* Adds one line to the sums: the products of the row, made unsigned, with the query; if `squares`, also (v + 128) v and
+ * v, from which the sum of v v follows. */
 EC_INLINE void add_line_i8(const int squares, row_sums *sums, __m512i raw_u8x64, __m512i flip_u8x64, __mmask64 valid,
                            __m512i query_i8x64) {
     const __m512i sign_u8x64 = _mm512_set1_epi8((char)0x80), ones_u8x64 = _mm512_set1_epi8(1);
@@ -47,11 +49,11 @@ EC_INLINE void add_line_i8(const int squares, row_sums *sums, __m512i raw_u8x64,
     }
 }
 
-/* Lane sums of one row's products with the query and, if `squares`, those that add_line_i8 makes. */
+/* The lane sums of one row's products with the query and, if `squares`, the others of add_line_i8(). */
 EC_INLINE row_sums sum_row_i8(const int squares, const moved_query *moved, const uint8_t *row, __m512i flip_u8x64) {
     const ec_lines *lines = &moved->lines;
     const __m512i zero = _mm512_setzero_si512();
-    row_sums a = {zero, zero, zero}, b = a; /* two chains */
+    row_sums a = {zero, zero, zero}, b = a; /* two chains of additions, which do not wait for each other */
     row -= lines->lead;
     if (lines->whole) {
         add_line_i8(squares, &a, _mm512_maskz_loadu_epi8(lines->first, row), flip_u8x64, lines->first,
@@ -91,12 +93,12 @@ EC_INLINE void all_rows_i8(const int squares, const moved_query *moved, int32_t 
         const int64_t n = ec_min_i64(n_rows - r, 4);
         const __mmask8 there = (__mmask8)ec_lanes_below(n);
         row_sums row[4];
-        for (int64_t i = 0; i < 4; i++) /* past the last row it is repeated, and not stored */
+        for (int64_t i = 0; i < 4; i++) /* behind the last row the last one is repeated, and not stored */
             row[i] = sum_row_i8(squares, moved, rows + (r + ec_min_i64(i, n - 1)) * stride_bytes, flip_u8x64);
         const __m128i dots_i32x4 =
             ec_sum_lanes_i32x4(row[0].dots_i32x16, row[1].dots_i32x16, row[2].dots_i32x16, row[3].dots_i32x16);
         _mm_mask_storeu_epi32(scores + r, there, _mm_add_epi32(dots_i32x4, correction_i32x4));
-        if (squares) { /* v v = (v + 128) v - 128 v */
+        if (squares) { /* sum v v = sum (v + 128) v - 128 sum v */
             const __m128i sums_i32x4 =
                 ec_sum_lanes_i32x4(row[0].sums_i32x16, row[1].sums_i32x16, row[2].sums_i32x16, row[3].sums_i32x16);
             const __m128i products_i32x4 = ec_sum_lanes_i32x4(row[0].products_i32x16, row[1].products_i32x16,
@@ -125,13 +127,13 @@ static void dot_i8_rows(const void *query, const void *rows, int64_t stride_byte
     ec_dot_i8_rows_avx512(query, rows, stride_bytes, n_rows, dimension, flip, scores, NULL, NULL);
 }
 
-/* ---- float32: a lane is a partial sum, moved round by the lead ---- */
+/* ---- float32: a lane is a partial sum, rotated by the lead ---- */
 
-/* Several rows share the loads of the query, and are as many chains. Rows that lie apart are as many streams, which memory
- * is slower at than at one: so the rows to come are asked for one after the other, a share with each step. */
+/* Several rows share the loads of the query, and are independent chains of additions. But memory delivers one stream
+ * faster than several; so the rows to come are prefetched one after the other, a share with each step. */
 enum {
     MOST_AT_ONCE = 4,
-    LEAST_AHEAD = 16 << 10 /* bytes; at least as many rows as are met at once */
+    LEAST_AHEAD = 16 << 10 /* bytes, if that is more than the rows that are met at once */
 };
 
 typedef struct {
@@ -169,7 +171,7 @@ EC_INLINE void sum_rows_f32(const int n_rows, const int squares, rows_sums *sums
         for (int i = 0; i < n_rows; i++) {
             const float *x = (const float *)(row[i] + at);
             sums->dots_f32x16[i] = _mm512_fmadd_ps(query_f32x16, _mm512_loadu_ps(x), sums->dots_f32x16[i]);
-            if (squares) { /* halves by themselves: to take a vector apart costs more than to read it again */
+            if (squares) { /* each half is read by itself: that costs less than to take a vector apart */
                 ask_ahead(row[i] + at);
                 ec_add_squares(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), &sums->low_f64x8[i], &sums->high_f64x8[i]);
             }
@@ -189,7 +191,7 @@ EC_INLINE void all_rows_f32(const int at_once, const int squares, const moved_qu
         __m512i partials_u32x16[16];
         for (int i = 0; i < 16; i++) partials_u32x16[i] = _mm512_setzero_si512();
         for (int64_t i = 0; i < n; i += at_once) {
-            const uint8_t *row[MOST_AT_ONCE]; /* past the last row it is repeated; those scores are not stored */
+            const uint8_t *row[MOST_AT_ONCE]; /* behind the last row the last one is repeated, and not stored */
             for (int64_t j = 0; j < at_once; j++)
                 row[j] = rows + (ec_min_i64(r + i + j, n_rows - 1) * stride_bytes - lines->lead);
             rows_sums sums;
@@ -219,9 +221,9 @@ static void dot_f32_rows(const void *query, const void *rows, int64_t stride_byt
     ec_dot_f32_rows_avx512(query, rows, stride_bytes, n_rows, dimension, scores, NULL);
 }
 
-/* ---- chosen float32 rows, which lie in the cache: as they lie there ---- */
+/* ---- chosen float32 rows, which are in the cache: read from where they lie ---- */
 
-/* The partial sums of a row, first one first. */
+/* Adds up the partial sums of a row in the order of the specification. */
 EC_INLINE float add_classes(__m512 partials_f32x16) {
     float partials[EC_CLASSES], sum = 0;
     _mm512_storeu_ps(partials, partials_f32x16);

@@ -1,11 +1,11 @@
-/* Sums and sums of squares of rows. */
-#include "avx512.h"
+/* Sums and sums of squares of rows with AVX-512. */
+#include "avx512_verbs.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/* Per lane: sum v of a row, or sum v * v. Both by vpdpbusd, which multiplies unsigned by signed: v * v is
- * (v + 128) * v - 128 * v. The intermediate sums may wrap, what is left at the end fits. */
+/* Lane sums of v, or of v * v, of one row. Both are made by vpdpbusd, which multiplies unsigned by signed bytes: v * v
+ * = (v + 128) * v - 128 * v. Intermediate sums may wrap around; the final sum fits. */
 EC_INLINE __m512i row_sums(const int squares, const uint8_t *row, __m512i flip_u8x64, int64_t dimension) {
     const __m512i ones_u8x64 = _mm512_set1_epi8(1), sign_u8x64 = _mm512_set1_epi8((char)0x80);
     __m512i sums_i32x16 = _mm512_setzero_si512(), products_i32x16 = sums_i32x16;
@@ -34,7 +34,7 @@ EC_INLINE void all_sums(const int squares, const void *rows, int64_t stride_byte
         const int64_t n = ec_min_i64(n_rows - r, 4);
         const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
         __m512i of_row[4];
-        for (int64_t i = 0; i < 4; i++) /* past the last row it is repeated, and not stored */
+        for (int64_t i = 0; i < 4; i++) /* behind the last row the last one is repeated, and not stored */
             of_row[i] = row_sums(squares, row + ec_min_i64(i, n - 1) * stride_bytes, flip_u8x64, dimension);
         _mm_mask_storeu_epi32(sums + r, (__mmask8)ec_lanes_below(n),
                               ec_sum_lanes_i32x4(of_row[0], of_row[1], of_row[2], of_row[3]));
@@ -51,7 +51,7 @@ static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int
     all_sums(1, rows, stride_bytes, n_rows, dimension, flip, sums);
 }
 
-/* Two rows at a time, as one is a chain that waits for itself. */
+/* Two rows at a time, because the sums of one are a chain of dependent additions. */
 void ec_sumsq_f32_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums) {
     const int64_t whole = dimension / 16 * 64;
     for (int64_t r = 0; r < n_rows; r += 2) {

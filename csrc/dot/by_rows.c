@@ -1,5 +1,5 @@
-/* A few queries, and chosen rows, by whatever a tier reads one query and its rows with: for the tiers that have nothing
- * better, among them those that inherit this and have other kernels of rows. */
+/* Slots for a few queries and for chosen rows that call the tier's kernel for one query, for tiers that have nothing
+ * better. They call through the active table, so that a tier that inherits them calls its own kernels of rows. */
 #include "dot.h"
 
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,

@@ -1,12 +1,13 @@
-/* Scratch sizes, and the public functions of the family. */
+/* The public functions of the family, and the sizes of scratch that are enough for every tier. */
 #include "dot.h"
 
-/* Rows are padded to 64 and dimensions to 4 (one group of vpdpbusd) at most; float32 needs no padding of dimensions. */
+/* Rows are padded to a multiple of 64, dimensions to one of 4 (a group of vpdpbusd). float32 needs no padding of
+ * dimensions. */
 int64_t ec_dot_i8_panel_bytes(int64_t n_rows, int64_t dimension) {
     return ec_round_up(n_rows, 64) * ec_round_up(dimension, 4);
 }
 
-/* Two bytes an element (the tiers without int8 products widen), and room for a correction and padding. */
+/* Two bytes an element, because tiers without products of int8 widen them, and room for padding and a correction. */
 int64_t ec_dot_i8_prepared_bytes(int64_t n_queries, int64_t dimension) {
     return n_queries * (2 * ec_round_up(dimension, 64) + 128);
 }
@@ -17,7 +18,8 @@ int64_t ec_dot_f32_prepared_bytes(int64_t n_queries, int64_t dimension) {
     return n_queries * (4 * ec_round_up(dimension, 16) + 64);
 }
 
-/* A panel of about 256 KB: a quarter of a second-level cache, which also holds queries, scores and the rows ahead. */
+/* A panel of about 256 KB, a quarter of a second-level cache of 1 MB, which also holds queries, scores and the next
+ * rows. */
 int64_t ec_dot_block_rows(int64_t row_bytes) {
     int64_t rows = (256 << 10) / (row_bytes < 1 ? 1 : row_bytes) / 64 * 64;
     return rows < 64 ? 64 : rows > EC_DOT_BLOCK ? EC_DOT_BLOCK : rows;

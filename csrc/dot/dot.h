@@ -1,12 +1,12 @@
-/* Shared by the dot tiers: sizes of the scratch, the exact fused multiply-add, the specification's constants.
+/* Shared by the tiers of dense dots: the specification's order of summation, an exact fused multiply-add, small verbs.
  *
- * One block of corpus rows is packed once and met by every query of the batch while it sits in the cache:
+ * A search packs a block of corpus rows once, and every query of the batch meets it while it is in the cache:
  *
  *     rows (plain, row-major)  --pack-->     panel (rows interleaved so that a lane is a row)  \
  *                                                                                               tile --> scores
  *     queries (plain)          --prepare-->  prepared (padded, with corrections)               /
  *
- * The forms of panel and prepared are each tier's own; only their largest sizes are common. */
+ * Each tier has forms of its own for panel and prepared queries; only their largest sizes are common to all. */
 #ifndef EC_DOT_H
 #define EC_DOT_H
 
@@ -19,17 +19,17 @@ EC_INLINE int64_t ec_min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 EC_INLINE int64_t ec_max_i64(int64_t a, int64_t b) { return a < b ? b : a; }
 
-/* Whether the public functions take such sizes. */
+/* Whether the public functions accept such sizes. */
 EC_INLINE int ec_dot_valid(int64_t n_queries, int64_t n_rows, int64_t dimension) {
     return n_queries >= 0 && n_rows >= 0 && dimension >= 1 && dimension <= EC_DOT_MAX_DIMENSION;
 }
 
-/* Most queries that dot_i8_few and dot_f32_few take. */
+/* The most queries that dot_i8_few and dot_f32_few take. */
 enum { EC_DOT_FEW = 64 };
 
-/* float32 dots: dimension d goes to partial sum d mod 16 (see dot_f32 in scalar.c). Tiers that lay a dimension's rows
- * side by side take the dimensions class by class, a class being those of one partial sum; class c has
- * ec_class_size() of them and, in that order, starts at ec_class_start(). */
+/* The classes of dimensions of a float32 dot: dimension d belongs to class d mod 16, and each class has its own partial
+ * sum (see dot_f32 in scalar.c). Tiles, where a lane is a row, take the dimensions class by class. In that order class
+ * c has ec_class_size() dimensions, from position ec_class_start() on. */
 enum { EC_CLASSES = 16 };
 
 EC_INLINE int64_t ec_class_size(int64_t dimension, int64_t c) { return (dimension - c + EC_CLASSES - 1) / EC_CLASSES; }
@@ -38,12 +38,12 @@ EC_INLINE int64_t ec_class_start(int64_t dimension, int64_t c) {
     return c * (dimension / EC_CLASSES) + ec_min_i64(c, dimension % EC_CLASSES);
 }
 
-/* a * b + c rounded once, also without the instruction.
+/* a * b + c, rounded once, with or without the instruction.
  *
- * The product of two float32 is exact in double, their sum with c is rounded, and so is the result: rounding twice goes
- * wrong only where the first rounding lands on the middle between two float32. There (below: or among subnormals, whose
- * middles lie elsewhere) the sum is rounded to odd instead, its last bit set where it is inexact, which keeps enough of
- * what was lost for the last rounding to be the correct one: 53 >= 2 * 24 + 2. */
+ * The product of two float32 is exact in double. Rounding its sum with c to double, and that to float32, gives the
+ * wrong result only where the first rounding ends on the middle between two float32. There (and below: among
+ * subnormals, whose middles lie elsewhere) the sum is rounded to odd instead: its last bit is set where it is inexact.
+ * That keeps enough of what was lost for the second rounding to be right, because 53 >= 2 * 24 + 2. */
 EC_INLINE float ec_fma_f32(float a, float b, float c) {
 #if defined(__FP_FAST_FMAF)
     return __builtin_fmaf(a, b, c);
@@ -62,14 +62,15 @@ EC_INLINE float ec_fma_f32(float a, float b, float c) {
 #endif
 }
 
-/* Sixteen partial sums to one, in the order that halving a vector register gives. */
+/* Adds up sixteen partial sums in the order in which a vector register is halved: 8 and 8, 4 and 4, 2 and 2, 1 and
+ * 1. */
 EC_INLINE double ec_halve_f64x16(double *partial) {
     for (int width = 8; width >= 1; width /= 2)
         for (int i = 0; i < width; i++) partial[i] += partial[i + width];
     return partial[0];
 }
 
-/* Lays the slots of by_rows.c. */
+/* Lays the slots of by_rows.c into the table. */
 void ec_dot_by_rows(ec_kernels *table);
 
 #endif

@@ -1,8 +1,8 @@
-/* int8 dots with sdot of Armv8.2: four products of bytes a lane, added to its 32 bits. In tiles a lane is a row, whose
- * codes lie four by four; the rest of the family, and of every other, is NEON's.
+/* int8 dots with sdot of Armv8.2, which adds four products of bytes to each 32-bit lane. In tiles a lane is a row, with
+ * its codes in groups of four. All other slots are NEON's.
  *
  *     row 0  a0 a1 a2 a3 | a4 ...              group 0: a0..a3 of rows 0 .. 15, 64 bytes; group 1: a4..a7; ...
- *     row 1  b0 b1 b2 b3 | b4 ...              the last group filled up with zeros */
+ *     row 1  b0 b1 b2 b3 | b4 ...              the last group is filled up with zeros */
 #include "neon_i8.h"
 
 #if defined(EC_HAS_DOTPROD)
@@ -10,7 +10,7 @@ EC_TARGET_DOTPROD
 
 enum { GROUP = 4 };
 
-/* Four rows of four groups each to four vectors, vector i the groups i of all rows. */
+/* The 4 x 4 transpose of groups of four codes: vector i becomes group i of all four rows. */
 EC_INLINE void transpose_u32x4(uint32x4_t v[4]) {
     const uint32x4_t a = vtrn1q_u32(v[0], v[1]), b = vtrn2q_u32(v[0], v[1]);
     const uint32x4_t c = vtrn1q_u32(v[2], v[3]), d = vtrn2q_u32(v[2], v[3]);

@@ -1,12 +1,13 @@
-/* Dots and sums for AArch64 with what every such CPU has: int8 by widening products (vmull_s8) whose pairs are added in
- * 32 bits (vpadalq_s16; two products of -128 * -128 fit before that). */
+/* The dots and sums of AArch64, with the instructions that every such CPU has: int8 products are widened to 16 bits
+ * (vmull_s8) and pairs of them added to 32 bits (vpadalq_s16). One product fits 16 bits, even -128 * -128. */
 #include "neon_i8.h"
 
 #if defined(EC_AARCH64)
 
 enum { GROUP = 2 };
 
-/* sums += pairs of products: lane i takes bytes 2 i and 2 i + 1 of the lower halves, then lane i those of the upper. */
+/* Adds pairs of products to the sums: lane i takes bytes 2 i and 2 i + 1 of the lower halves of a and b; add_high()
+ * takes those of the upper halves. */
 EC_INLINE int32x4_t add_low(int32x4_t sums, int8x16_t a, int8x16_t b) {
     return vpadalq_s16(sums, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
 }
@@ -19,9 +20,9 @@ EC_INLINE int32x4_t add_products(int32x4_t sums, int8x16_t a, int8x16_t b) {
     return add_high(add_low(sums, a, b), a, b);
 }
 
-/* Eight rows of 16 codes to eight vectors, vector i the codes 2 i and 2 i + 1 of each row. A round interleaves row i
- * with row i + 4: of a pair's address (row, column), six bits, it makes that address rotated by one; three rounds
- * exchange both. */
+/* The 8 x 8 transpose of pairs of codes: of eight rows of 16 codes it makes eight vectors, of which vector i holds the
+ * codes 2 i and 2 i + 1 of each row. A round interleaves vectors i and i + 4. It rotates the six bits of a pair's
+ * address (row, column) by one, so that three rounds exchange row and column. */
 EC_INLINE void transpose_u16x8(uint16x8_t v[8]) {
     for (int round = 0; round < 3; round++) {
         uint16x8_t mixed[8];
@@ -64,6 +65,8 @@ EC_INLINE ec_sums_i32x16 add_group(ec_sums_i32x16 sums, const uint8_t *group, co
 }
 
 #include "neon_slots.h"
+
+EC_SLOTS(dot_f32, neon);
 
 EC_SLOTS(dot, neon) {
     ec_dot_by_rows(table);

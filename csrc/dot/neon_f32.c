@@ -1,10 +1,10 @@
-/* float32 dots with vfmaq: in tiles a lane is a row and the dimensions come class by class; in rows a lane is a class.
- * Either way each partial sum meets its products in the order of the specification. */
+/* float32 dots with NEON. In tiles a lane is a row, and the dimensions come class by class; for plain rows a lane is a
+ * class. Either way each partial sum takes its products in the order of the specification. */
 #include "strips.h"
 
 #if defined(EC_AARCH64)
 
-enum { TILE_QUERIES = 4 }; /* 4 x 4 partial sums, 4 vectors of rows: 20 of 32 registers; totals in memory */
+enum { TILE_QUERIES = 4 }; /* 4 x 4 partial sums, 4 vectors of rows: 20 of 32 registers; totals are in memory */
 
 static void dot_f32_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
     ec_class_queries(queries, n_queries, dimension, prepared);
@@ -21,7 +21,7 @@ static void dot_f32_pack(const void *rows, int64_t stride_bytes, int64_t n_rows,
                 }
 }
 
-/* Four times four floats: of 16 rows, or of one row's 16 classes. */
+/* Sixteen floats: of 16 rows, or the 16 classes of one row. */
 typedef struct {
     float32x4_t v0, v1, v2, v3;
 } vectors;
@@ -69,7 +69,7 @@ EC_INLINE void add_partial(float *total, vectors partial) {
     store_16(total, sum);
 }
 
-/* Totals of a strip's 16 rows with n_queries queries. */
+/* The totals of a strip's 16 rows for n_queries queries. */
 EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_stride, const uint8_t *panel,
                      int64_t dimension, float totals[TILE_QUERIES][EC_STRIP]) {
     memset(totals, 0, TILE_QUERIES * EC_STRIP * 4);
@@ -111,7 +111,7 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
     }
 }
 
-/* A lane that has no value in the last step adds a product of zeros, which changes no total. */
+/* A lane without a value in the last step adds a product of zeros, which changes no total. */
 static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                          float *scores) {
     for (int64_t r = 0; r < n_rows; r++) {
@@ -132,7 +132,7 @@ static void dot_f32_rows(const void *query, const void *rows, int64_t stride_byt
     }
 }
 
-/* Vector i holds partial sums 2 i and 2 i + 1. */
+/* Vector i holds the partial sums 2 i and 2 i + 1. */
 static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums) {
     for (int64_t r = 0; r < n_rows; r++) {
         const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;

@@ -1,5 +1,5 @@
-/* What the tiers of AArch64 share in int8 dots. Each has its own product of vectors, and its own panel: the codes of
- * sixteen rows in groups of two or four, so that a lane is a row.                                                     */
+/* Shared by the tiers of AArch64 with int8 dots. Each has its own product of vectors and its own panel, the codes of
+ * sixteen rows in groups of two or four, so that a lane is a row. */
 #ifndef EC_DOT_NEON_I8_H
 #define EC_DOT_NEON_I8_H
 
@@ -7,18 +7,18 @@
 
 #if defined(EC_AARCH64)
 
-/* sums += the products of sixteen codes, four to a lane, in any order: integers. */
+/* Adds the products of sixteen codes to the sums, four to a lane, no matter which: integer sums are exact. */
 typedef int32x4_t ec_add_products_fn(int32x4_t sums, int8x16_t a, int8x16_t b);
 
-/* Sums of a strip's 16 rows with one query. */
+/* The sums of a strip's 16 rows for one query. */
 typedef struct {
     int32x4_t v0, v1, v2, v3;
 } ec_sums_i32x16;
 
-/* sums += what a group of codes of 16 rows makes with as many codes of a query. */
+/* Adds to the sums the products of one group of codes of 16 rows with the same codes of a query. */
 typedef ec_sums_i32x16 ec_add_group_fn(ec_sums_i32x16 sums, const uint8_t *group, const uint8_t *codes);
 
-/* Sixteen codes of a row, zeros behind its end, which are flipped where the row is. */
+/* Sixteen codes of a row, flipped; behind the n-th they are 0. */
 EC_INLINE int8x16_t ec_load_i8x16(const uint8_t *p, int64_t n, uint8_t flip) {
     const uint8x16_t flip_u8x16 = vdupq_n_u8(flip);
     if (EC_LIKELY(n >= 16)) return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), flip_u8x16));
@@ -28,7 +28,8 @@ EC_INLINE int8x16_t ec_load_i8x16(const uint8_t *p, int64_t n, uint8_t flip) {
     return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(bytes), flip_u8x16));
 }
 
-/* A prepared query: its codes, zeros up to a multiple of 16 | gap against meeting in the same cache sets. */
+/* A prepared query: its codes | zeros up to a multiple of 16 | a gap, so that queries do not meet in the same cache
+ * sets. */
 EC_INLINE int64_t ec_neon_query_bytes(int64_t dimension) { return ec_round_up(dimension, 64) + 64; }
 
 EC_INLINE void ec_neon_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
@@ -69,7 +70,7 @@ EC_INLINE void ec_neon_block(const int n_queries, const uint8_t *query, int64_t 
     if (n_queries > 3) ec_neon_put(scores + 3 * scores_stride, n_rows, q3);
 }
 
-/* As the scalar twin, of a panel in groups of `size` codes. */
+/* Like the scalar twin, for panels in groups of `size` codes. */
 EC_INLINE void ec_neon_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel,
                             int64_t n_rows, int64_t dimension, const int size, int32_t *scores, int64_t scores_stride,
                             ec_add_group_fn *add_group) {
@@ -91,7 +92,7 @@ EC_INLINE void ec_neon_tile(const void *prepared, int64_t first_query, int64_t n
 
 /* ---- plain rows ---- */
 
-/* Sixteen products of four rows each, or as many as are left. */
+/* Adds sixteen products (or the `left` that there are) of each of four rows with the query. */
 EC_INLINE ec_sums_i32x16 ec_neon_add_rows(ec_sums_i32x16 sums, const uint8_t *const rows[4], const uint8_t *codes,
                                           int64_t d, int64_t left, uint8_t flip, ec_add_products_fn *add_products) {
     const int8x16_t query = ec_load_i8x16(codes + d, left, 0);
@@ -102,7 +103,7 @@ EC_INLINE ec_sums_i32x16 ec_neon_add_rows(ec_sums_i32x16 sums, const uint8_t *co
     return sums;
 }
 
-/* Four rows share the loads of the query; past the last row it is repeated, and not stored. */
+/* Four rows share the loads of the query. Behind the last row the last one is repeated, and not stored. */
 EC_INLINE void ec_neon_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows,
                             int64_t dimension, uint8_t flip, int32_t *scores, ec_add_products_fn *add_products) {
     for (int64_t r = 0; r < n_rows; r += 4) {
@@ -118,7 +119,7 @@ EC_INLINE void ec_neon_rows(const void *query, const void *rows, int64_t stride_
     }
 }
 
-/* The sums of rows' codes, or of their squares. */
+/* The sums of the rows' codes, or of their squares. */
 EC_INLINE void ec_neon_sums(const int squares, const void *rows, int64_t stride_bytes, int64_t n_rows,
                             int64_t dimension, uint8_t flip, int32_t *sums, ec_add_products_fn *add_products) {
     for (int64_t r = 0; r < n_rows; r++) {

@@ -1,5 +1,5 @@
-/* The int8 slots of a tier of AArch64: included by each within its region, behind what it must define, which are
- * dot_i8_pack, add_products, add_group and GROUP, the codes of a group. */
+/* The int8 slots of a tier of AArch64. neon.c and dotprod.c include this within their regions, behind the definitions
+ * of dot_i8_pack, add_products, add_group and GROUP (the codes of a group). */
 
 static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
     ec_neon_prepare(queries, n_queries, dimension, prepared);

@@ -1,20 +1,20 @@
 /* Dots and sums in plain C: the specification of every slot of the family.
  *
- * Common to all slots: rows and queries are plain row-major elements at any alignment, row r at rows + r * stride_bytes
- * (stride_bytes may exceed the row, and may be 0 or negative); queries lie without gaps. 1 <= dimension <=
- * EC_DOT_MAX_DIMENSION, n_rows >= 0, n_queries >= 0. `panel` and `prepared` are scratch of ec_dot_*_panel_bytes() and
- * ec_dot_*_prepared_bytes(), 64-byte aligned; what they hold is understood by the same tier only.
+ * Rows and queries are plain row-major elements at any alignment. Row r is at rows + r * stride_bytes; stride_bytes may
+ * exceed the row, and may be 0 or negative. Queries lie without gaps. 1 <= dimension <= EC_DOT_MAX_DIMENSION, n_rows >=
+ * 0, n_queries >= 0. `panel` and `prepared` are scratch of ec_dot_*_panel_bytes() and ec_dot_*_prepared_bytes() bytes,
+ * 64-byte aligned; only the tier that has filled them can read them.
  *
- * `flip` is 0, or 0x80 for rows of uint8: it is xor-ed into every byte of the rows, which are int8 thereafter, so that
- * a uint8 value v counts as v - 128. Queries are int8 always. */
+ * `flip` is 0, or 0x80 for rows of uint8. It is xored into every byte of a row, which then is int8: a uint8 value v
+ * counts as v - 128. Queries are always int8. */
 #include "dot.h"
 
-/* The element of a flipped byte. */
+/* The element that a byte of a row stands for. */
 static int32_t element(uint8_t byte, uint8_t flip) { return (int8_t)(byte ^ flip); }
 
 /* ---- int8: exact ---- */
 
-/* Pack 0..256 rows for tile: into a panel of ec_dot_i8_panel_bytes(n_rows, dimension). */
+/* Packs 0 .. 256 rows into a panel for the tile. */
 static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                         void *panel) {
     const uint8_t *row = rows;
@@ -23,19 +23,19 @@ static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
         for (int64_t d = 0; d < dimension; d++) out[d] = (int8_t)element(row[d], flip);
 }
 
-/* Bring queries into the form that tile wants: into ec_dot_i8_prepared_bytes(n_queries, dimension). */
+/* Brings queries into the form that the tile takes. */
 static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
     memcpy(prepared, queries, (size_t)(n_queries * dimension));
 }
 
-/* scores[q * scores_stride + r] = exact dot of prepared query first_query + q with packed row r, for 0 <= q < n_queries,
- * 0 <= r < n_rows; nothing else of scores is touched. `panel`, `n_rows` and `dimension` as packed. Any n_queries and
- * first_query are right; the more queries a call, and best multiples of 24, the faster.
+/* scores[q * scores_stride + r] = the exact dot of prepared query first_query + q with packed row r, for 0 <= q <
+ * n_queries and 0 <= r < n_rows; no other score is written. `panel`, `n_rows` and `dimension` are those of the packing.
+ * Any first_query and n_queries will do; many queries a call, best a multiple of 24, are fastest.
  *
- * `ahead`, `ahead_bytes`: memory that will be wanted soon (the next block's rows, or a share of them). A tile may ask
- * the cache for it while it computes; it is not read. NULL, 0 to do without.
+ * `ahead`, `ahead_bytes`: memory that will be read soon, the next block's rows or a share of them, or NULL, 0. A tile
+ * may prefetch it while it computes; it does not read it.
  *
- * |dot| <= 128 * 128 * dimension <= 2^30 at EC_DOT_MAX_DIMENSION; int32 would hold up to 131,071 dimensions. */
+ * |dot| <= 128 * 128 * dimension <= 2^30 at EC_DOT_MAX_DIMENSION; int32 would do up to dimension 131,071. */
 static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel, int64_t n_rows,
                         int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,
                         int64_t ahead_bytes) {
@@ -52,7 +52,7 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
     }
 }
 
-/* scores[r] = exact dot of one plain query with plain row r: the path that reads each row once and packs nothing. */
+/* scores[r] = the exact dot of one plain query with plain row r. Each row is read once, and nothing is packed. */
 static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores) {
     const int8_t *q = query;
@@ -64,7 +64,7 @@ static void dot_i8_rows(const void *query, const void *rows, int64_t stride_byte
     }
 }
 
-/* sums[r] = exact sum of row r. */
+/* sums[r] = the exact sum of row r. */
 static void sum_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                    int32_t *sums) {
     const uint8_t *row = rows;
@@ -75,7 +75,7 @@ static void sum_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64
     }
 }
 
-/* sums[r] = exact sum of squares of row r. */
+/* sums[r] = the exact sum of the squares of row r. */
 static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                      int32_t *sums) {
     const uint8_t *row = rows;
@@ -88,7 +88,7 @@ static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int
 
 /* ---- float32: bit for bit the same on every tier, and by tile and by rows ---- */
 
-/* As dot_i8_pack. */
+/* Like dot_i8_pack(). */
 static void dot_f32_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, void *panel) {
     const uint8_t *row = rows;
     float *out = panel;
@@ -96,17 +96,18 @@ static void dot_f32_pack(const void *rows, int64_t stride_bytes, int64_t n_rows,
         memcpy(out, row, (size_t)dimension * sizeof(float));
 }
 
-/* As dot_i8_prepare. */
+/* Like dot_i8_prepare(). */
 static void dot_f32_prepare(const void *queries, int64_t n_queries, int64_t dimension, void *prepared) {
     memcpy(prepared, queries, (size_t)(n_queries * dimension) * sizeof(float));
 }
 
-/* The order of summation: sixteen partial sums from +0, dimension d into partial d mod 16 by a fused multiply-add,
- * lowest dimension first; then from +0 the partial sums are added, first one first.
+/* The dot of a query with a row, in this order: sixteen partial sums from +0, to which the products of dimension d are
+ * added in partial sum d mod 16 by a fused multiply-add, the lowest dimension first; then, from +0, the sum of the
+ * partial sums, the first one first.
  *
- * With u = 2^-24 the error is at most gamma(n) * sum |q_d r_d|, gamma(n) = n u / (1 - n u), where n = ceil(dimension /
- * 16) + 16 bounds the roundings that a term meets: 80 u at 1,024 dimensions (a single chain would have 1,024 u).
- * Barring underflow and overflow. */
+ * With u = 2^-24 the error is at most gamma(n) * sum |q_d r_d|, gamma(n) = n u / (1 - n u), barring underflow and
+ * overflow. Here n = ceil(dimension / 16) + 16 is the most roundings that a term meets: 80 u at 1,024 dimensions, where
+ * a single chain of sums would have 1,024 u. */
 static float dot_f32(const uint8_t *query, const uint8_t *row, int64_t dimension) {
     float partial[EC_CLASSES] = {0}, sum = 0;
     for (int64_t d = 0; d < dimension; d++) {
@@ -119,7 +120,7 @@ static float dot_f32(const uint8_t *query, const uint8_t *row, int64_t dimension
     return sum;
 }
 
-/* As dot_i8_tile, with scores of float32 by dot_f32. */
+/* Like dot_i8_tile(), with float32 scores by dot_f32(). */
 static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel,
                          int64_t n_rows, int64_t dimension, float *scores, int64_t scores_stride, const void *ahead,
                          int64_t ahead_bytes) {
@@ -131,15 +132,15 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
             scores[q * scores_stride + r] = dot_f32(query, (const uint8_t *)panel + r * dimension * 4, dimension);
 }
 
-/* As dot_i8_rows, with scores of float32 by dot_f32. */
+/* Like dot_i8_rows(), with float32 scores by dot_f32(). */
 static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                          float *scores) {
     for (int64_t r = 0; r < n_rows; r++)
         scores[r] = dot_f32(query, (const uint8_t *)rows + r * stride_bytes, dimension);
 }
 
-/* sums[r] = sum of squares of row r in double: sixteen partial sums, dimension d into partial d mod 16, joined by
- * ec_halve_f64x16. The squares are exact, so the relative error is below (dimension / 16 + 5) * 2^-53. */
+/* sums[r] = the sum of the squares of row r in double: sixteen partial sums, dimension d in partial sum d mod 16, added
+ * up by ec_halve_f64x16(). Squares are exact in double, so the relative error is below (dimension / 16 + 5) * 2^-53. */
 static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums) {
     const uint8_t *row = rows;
     for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
@@ -153,9 +154,9 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     }
 }
 
-/* A few queries (up to EC_DOT_FEW) with plain rows, as dot_i8_rows one by one, to scores[q * scores_stride + r]; where
- * `sums` and `sumsq` are not NULL also what sum_i8 and sumsq_i8 give. `prepared` is scratch of
- * ec_dot_i8_prepared_bytes(). */
+/* The scores of a few queries, up to EC_DOT_FEW, with plain rows: like dot_i8_rows() one query at a time, to scores[q *
+ * scores_stride + r]. Where `sums` and `sumsq` are not NULL, also those of sum_i8() and sumsq_i8(). `prepared` is
+ * scratch of ec_dot_i8_prepared_bytes(). */
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
                        int32_t *sumsq, void *prepared) {
@@ -167,7 +168,7 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
     if (sumsq) sumsq_i8(rows, stride_bytes, n_rows, dimension, flip, sumsq);
 }
 
-/* As dot_i8_few; there are no sums. */
+/* Like dot_i8_few(), without `sums`. */
 static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                         int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared) {
     (void)prepared;
@@ -177,7 +178,7 @@ static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows
     if (sumsq) sumsq_f32(rows, stride_bytes, n_rows, dimension, sumsq);
 }
 
-/* Rows chosen[0 .. n) of many, as dot_f32_rows one by one. */
+/* scores[i] = the dot with row chosen[i], for 0 <= i < n: like dot_f32_rows() one row at a time. */
 static void dot_f32_chosen(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
                            int64_t dimension, float *scores) {
     for (int64_t i = 0; i < n; i++)

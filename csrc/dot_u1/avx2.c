@@ -1,11 +1,12 @@
-/* Tables against bits by vpshufb, 32 look-ups an instruction; a byte's two tables stand in both halves of a register. */
+/* Dots by tables with AVX2: vpshufb makes 32 look-ups an instruction. The table of a nibble stands in both halves of a
+ * register. */
 #include "columns.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-/* 16 x 16 bytes in either half. A round interleaves row i with row i + 8: of an element's address (row, column), eight
- * bits, it makes that address rotated by one; after four rounds rows and columns have changed places. */
+/* The 16 x 16 transpose of bytes in either half, in place. A round interleaves vectors i and i + 8, which rotates the
+ * eight bits of a byte's address (row, column) by one; four rounds exchange row and column. */
 EC_INLINE void transpose_u8x16(__m256i v[16]) {
     for (int round = 0; round < 4; round++) {
         __m256i mixed[16];
@@ -17,7 +18,7 @@ EC_INLINE void transpose_u8x16(__m256i v[16]) {
     }
 }
 
-/* Sixteen bytes of a row, zeros behind its end. */
+/* Sixteen bytes of a row, of which `left` are left; the bytes behind them are 0. */
 EC_INLINE __m128i load_16(const uint8_t *p, int64_t left) {
     if (EC_LIKELY(left >= 16)) return _mm_loadu_si128((const __m128i *)p);
     uint8_t bytes[16] = {0};
@@ -45,7 +46,8 @@ EC_INLINE __m256i load_table(const uint8_t *table) {
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
 }
 
-/* Look-ups of neighbouring rows as 16-bit numbers, low + 256 high: their sums, and those of `high` alone. */
+/* Sums of the look-ups of 32 rows. Those of two neighbouring rows are added as one 16-bit number, low + 256 * high, and
+ * those of `high` once more by themselves, from which both follow. */
 typedef struct {
     __m256i both_u16x16, odd_u16x16;
 } sums_of_32;
@@ -59,7 +61,7 @@ EC_INLINE sums_of_32 add_look_ups(sums_of_32 sums, const uint8_t *table, __m256i
     return sums;
 }
 
-/* totals[r] += the sums, less each look-up's bias. */
+/* Adds to totals[r] the sums of `count` columns, less the bias of their look-ups. */
 EC_INLINE void add_sums(int32_t totals[EC_COLUMN], sums_of_32 sums, int64_t count) {
     uint16_t even[16], odd[16];
     _mm256_storeu_si256((__m256i *)even, _mm256_sub_epi16(sums.both_u16x16, _mm256_slli_epi16(sums.odd_u16x16, 8)));

@@ -1,22 +1,23 @@
-/* Tables against bits by vpermb: 64 look-ups an instruction, a lane of four bytes a row.
+/* Dots by tables with AVX-512: vpermb makes 64 look-ups an instruction, and a lane of four bytes is a row.
  *
  *     two bytes of sixteen rows                 indices, 4 bytes a row: a nibble each, and which of 4 tables
  *     r0: abcdefgh ijklmnop             ->      00abcd 01efgh 10ijkl 11mnop | r1 ...
- *     the 64 bytes of tables of these four nibbles are one vector: vpermb looks all of them up, vpdpbusd adds each
- *     row's four bytes to its sum.                                                                               */
+ *
+ * The 64 bytes of tables for these four nibbles are one vector: vpermb looks all indices up in it, and vpdpbusd adds
+ * the four entries of each row to its sum. */
 #include "dot_u1.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/* 16 x 16 dwords: out[c] = dword c of the sixteen rows. */
+/* The 16 x 16 transpose of 32-bit words: out[c] = word c of the sixteen rows. */
 EC_INLINE void transpose_u32x16(const __m512i *rows, __m512i *out) {
     __m512i a[16], b[16];
     for (int i = 0; i < 16; i += 2) {
         a[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
         a[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
     }
-    for (int g = 0; g < 16; g += 4) { /* b[g + c], lane l: dword 4 l + c of rows g .. g + 3 */
+    for (int g = 0; g < 16; g += 4) { /* lane l of b[g + c]: word 4 l + c of rows g .. g + 3 */
         b[g] = _mm512_unpacklo_epi64(a[g], a[g + 2]);
         b[g + 1] = _mm512_unpackhi_epi64(a[g], a[g + 2]);
         b[g + 2] = _mm512_unpacklo_epi64(a[g + 1], a[g + 3]);
@@ -32,16 +33,17 @@ EC_INLINE void transpose_u32x16(const __m512i *rows, __m512i *out) {
     }
 }
 
-/* Indices of bytes 0 and 1 (half 0) or 2 and 3 (half 1) of every row's dword. */
+/* The indices of bytes 0 and 1 (half 0) or 2 and 3 (half 1) of each row's 32-bit word. */
 EC_INLINE __m512i indices_of(__m512i bytes_u8x64, int half) {
-    /* per 64 bits, two rows: for each index the bit at which its nibble begins */
+    /* in each 64 bits, two rows: for each index the bit at which its nibble begins */
     const __m512i low = _mm512_set1_epi64(0x282c2024080c0004), high = _mm512_set1_epi64(0x383c3034181c1014);
     const __m512i nibble = _mm512_set1_epi32(0x0f0f0f0f), table = _mm512_set1_epi32(0x30201000);
     __m512i shifted = _mm512_multishift_epi64_epi8(half ? high : low, bytes_u8x64);
     return _mm512_ternarylogic_epi32(shifted, nibble, table, 0xea); /* (shifted & nibble) | table */
 }
 
-/* The sixteen rows from r on, chunk at `at`, as columns of dwords; behind the last row, the first once more. */
+/* The 64 bytes from `at` on of the sixteen rows from r on, as columns of 32-bit words. Behind the last row, row r is
+ * repeated. */
 EC_INLINE void load_columns(const uint8_t *rows, int64_t stride_bytes, int64_t r, int64_t n_rows, int64_t width,
                             int64_t at, __m512i *columns) {
     int64_t left = width - at;
@@ -55,7 +57,7 @@ EC_INLINE void load_columns(const uint8_t *rows, int64_t stride_bytes, int64_t r
     transpose_u32x16(in, columns);
 }
 
-/* *sums += the four bytes of each lane. The intrinsic makes some compilers copy every accumulator at every step. */
+/* Adds to each lane of *sums its four bytes. With the intrinsic some compilers copy every accumulator in every step. */
 EC_INLINE void add_fours(__m512i *sums_i32x16, __m512i bytes_u8x64) {
 #if defined(__GNUC__) && !defined(__clang__)
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sums_i32x16) : "v"(bytes_u8x64), "v"(_mm512_set1_epi8(1)));
@@ -64,8 +66,8 @@ EC_INLINE void add_fours(__m512i *sums_i32x16, __m512i bytes_u8x64) {
 #endif
 }
 
-/* As the scalar twin. Panel: for each 64 rows, for each quad (two bytes) 4 x 64 bytes of indices, so that the tile reads
- * one stream; four streams a power of two apart would fight for the same lines of the cache. */
+/* Like the scalar twin. The panel has, for each 64 rows and each quad (two bytes of a row), 4 x 64 bytes of indices, so
+ * that the tile reads one stream: four streams a power of two apart would compete for the same sets of the cache. */
 static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     int64_t quads = ec_quads_u1(width);
     for (int64_t r = 0; r < ec_round_up(n_rows, EC_DOT_U1_LANES); r += 16) {
@@ -83,7 +85,8 @@ static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     }
 }
 
-/* As the scalar twin: four queries side by side, for each quad 4 x 64 bytes; the last n_queries % 4 likewise. */
+/* Like the scalar twin: the tables of four queries side by side, for each quad 4 x 64 bytes. The last n_queries % 4
+ * likewise. */
 static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width, void *prepared) {
     int64_t quads = ec_quads_u1(width);
     for (int64_t q = 0; q < n_queries; q += 4) {
@@ -95,7 +98,8 @@ static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width,
     }
 }
 
-/* Sums of n_queries <= 4 with 64 rows: 4 x 4 accumulators. */
+/* The scores of n_queries <= 4 queries with 64 rows, in 4 x 4 accumulators. The scores of a query are written only
+ * where one is above its limit. */
 EC_INLINE void sum_block(const uint8_t *tables, const int n_queries, const uint8_t *panel, int64_t n_rows,
                          int64_t quads, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
                          uint8_t bit) {
@@ -164,17 +168,17 @@ static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *pan
 /* ---- one query, plain rows ---- */
 
 enum {
-    PIECE_BYTES = 512, /* of a row at a time: its tables, 16 KB in the order below, stay in the first-level cache */
-    CHUNK_BYTES = 32,  /* of each of sixteen rows: eight columns of dwords */
+    PIECE_BYTES = 512, /* of a row at a time: their tables, 16 KB as ordered below, stay in the first-level cache */
+    CHUNK_BYTES = 32,  /* bytes of each of sixteen rows at a time: eight columns of 32-bit words */
     AHEAD = 4096
 };
 
-/* The tables of four bytes in two vectors, those of their high nibbles and those of their low ones, so that a shift and
- * a mask make indices of a column:
+/* Orders the tables of four bytes as two vectors, those of the high nibbles and those of the low ones, so that a shift
+ * and a mask turn a column into indices:
  *
  *     tables, 16 bytes each     h0 l0 h1 l1 | h2 l2 h3 l3     ->     h0 h1 h2 h3 | l0 l1 l2 l3
  *
- * Behind the last byte all tables are biases. */
+ * Behind the last byte all entries are the bias. */
 static void split_tables(const uint8_t *tables, int64_t quads, __m512i *out) {
     const __m512i high_u64x8 = _mm512_setr_epi64(0, 1, 4, 5, 8, 9, 12, 13),
                   low_u64x8 = _mm512_setr_epi64(2, 3, 6, 7, 10, 11, 14, 15);
@@ -186,15 +190,15 @@ static void split_tables(const uint8_t *tables, int64_t quads, __m512i *out) {
     }
 }
 
-/* 32 bytes of a row, or those of a mask. */
+/* The 32 bytes at p; those outside the mask are 0. */
 EC_INLINE __m256i load_half(const uint8_t *p, __mmask32 mask) {
     return ~mask ? _mm256_maskz_loadu_epi8(mask, p) : _mm256_loadu_si256((const __m256i *)p);
 }
 
-/* Columns of 32 bytes of sixteen rows: columns[c], lane: dword c of rows 0..3, 8..11, 4..7, 12..15. The halves of a
- * vector are loaded from rows eight apart, which is one step of the transposition. */
+/* Columns of 32 bytes of sixteen rows: columns[c] has word c of the rows 0..3, 8..11, 4..7, 12..15, in this order. The
+ * two halves of a vector are loaded from rows eight apart, which saves one step of the transpose. */
 EC_INLINE void load_half_columns(const uint8_t *rows, int64_t stride_bytes, __mmask32 mask, __m512i *columns) {
-    const uint8_t *row[4]; /* every fourth: few registers hold where sixteen rows are */
+    const uint8_t *row[4]; /* every fourth: there are not registers enough for sixteen addresses */
     __m512i in[8], quarters[2][4];
 #pragma GCC unroll 4
     for (int g = 0; g < 4; g++) row[g] = rows + 4 * g * stride_bytes;
@@ -203,7 +207,7 @@ EC_INLINE void load_half_columns(const uint8_t *rows, int64_t stride_bytes, __mm
         in[i] = _mm512_inserti64x4(_mm512_castsi256_si512(load_half(row[i / 4] + i % 4 * stride_bytes, mask)),
                                    load_half(row[i / 4 + 2] + i % 4 * stride_bytes, mask), 1);
 #pragma GCC unroll 2
-    for (int g = 0; g < 2; g++) { /* quarters[g][j], lane: dwords j and 4 + j of rows 4 g .. 4 g + 3, and of eight on */
+    for (int g = 0; g < 2; g++) { /* 128-bit lanes: words j, 4 + j of rows 4 g .. 4 g + 3, then of the rows + 8 */
         const __m512i *v = in + 4 * g;
         const __m512i ab_low = _mm512_unpacklo_epi32(v[0], v[1]), ab_high = _mm512_unpackhi_epi32(v[0], v[1]);
         const __m512i cd_low = _mm512_unpacklo_epi32(v[2], v[3]), cd_high = _mm512_unpackhi_epi32(v[2], v[3]);
@@ -219,7 +223,7 @@ EC_INLINE void load_half_columns(const uint8_t *rows, int64_t stride_bytes, __mm
     }
 }
 
-/* sums += the look-ups of n_columns columns. */
+/* Adds the look-ups of n_columns columns to the sums. */
 EC_INLINE void add_columns(const int n_columns, const __m512i *columns, const __m512i *tables, __m512i sums_i32x16[4]) {
     const __m512i nibble = _mm512_set1_epi8(0x0f), table = _mm512_set1_epi32(0x30201000);
 #pragma GCC unroll 8
@@ -233,7 +237,7 @@ EC_INLINE void add_columns(const int n_columns, const __m512i *columns, const __
     }
 }
 
-/* Sixteen rows' look-ups of n_bytes. */
+/* The sums of the look-ups of n_bytes of sixteen rows. */
 EC_INLINE __m512i sum_rows(const uint8_t *rows, int64_t stride_bytes, int64_t n_bytes, const __m512i *tables) {
     const __m512i zero = _mm512_setzero_si512();
     __m512i sums_i32x16[4] = {zero, zero, zero, zero};
@@ -255,7 +259,7 @@ EC_INLINE __m512i sum_rows(const uint8_t *rows, int64_t stride_bytes, int64_t n_
 static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int32_t *scores) {
     __m512i split[PIECE_BYTES / 2];
-    uint8_t last[16 * PIECE_BYTES]; /* the last rows, so that all are sixteen */
+    uint8_t last[16 * PIECE_BYTES]; /* a copy of the last rows, if they are not sixteen */
     for (int64_t at = 0; at < width; at += PIECE_BYTES) {
         const int64_t n_bytes = ec_min_i64(width - at, PIECE_BYTES), n_columns = (n_bytes + 3) / 4;
         split_tables((const uint8_t *)tables + at * 32, ec_quads_u1(n_bytes), split);

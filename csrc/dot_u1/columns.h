@@ -1,9 +1,9 @@
-/* Tables against bits for the tiers that look a byte's nibbles up in registers of sixteen: byte i of 32 rows lies side by
- * side, a lane a row. What the tiers have in common; each has its own way to make columns and to add look-ups.
+/* Shared by AVX2 and NEON, which look nibbles up in registers of sixteen bytes: byte i of 32 rows lies side by side in
+ * a column, so that a lane is a row. Each tier has its own way to make columns and to add look-ups.
  *
  *     rows                     columns
  *     r0: b0 b1 b2 ...         r0 r1 ... r15 | r16 ... r31     byte 0 of all
- *     r1: b0 b1 b2 ...   ->    r0 r1 ... r15 | r16 ... r31     byte 1                                             */
+ *     r1: b0 b1 b2 ...   ->    r0 r1 ... r15 | r16 ... r31     byte 1 */
 #ifndef EC_DOT_U1_COLUMNS_H
 #define EC_DOT_U1_COLUMNS_H
 
@@ -11,19 +11,19 @@
 
 enum {
     EC_COLUMN = 32,
-    EC_PIECE = 128 /* bytes of a row: 256 look-ups of at most 255 fit 16 bits */
+    EC_PIECE = 128 /* bytes of a row whose look-ups are added in 16 bits: 256 of at most 255 */
 };
 
-/* Bytes [at, at + count) of 32 rows from r on as columns; behind the last row, row r once more. */
+/* Makes columns of the bytes [at, at + count) of the 32 rows from r on. Behind the last row, row r is repeated. */
 typedef void ec_load_columns_fn(const uint8_t *rows, int64_t stride_bytes, int64_t r, int64_t n_rows, int64_t width,
                                 int64_t at, int64_t count, uint8_t *columns);
 
-/* totals += the look-ups of `count` <= EC_PIECE columns in the tables of one query or two, query_bytes apart, less the
- * bias of each. */
+/* Adds to the totals the look-ups of `count` <= EC_PIECE columns in the tables of one or two queries, query_bytes
+ * apart, less the bias of each look-up. */
 typedef void ec_add_piece_fn(int n_queries, const uint8_t *tables, int64_t query_bytes, const uint8_t *columns,
                              int64_t count, int32_t totals[2][EC_COLUMN]);
 
-/* As the scalar twin. Panel: for each 32 rows their columns; whole EC_DOT_U1_LANES. */
+/* Like the scalar twin. The panel has the columns of each 32 rows; it is padded to whole EC_DOT_U1_LANES rows. */
 EC_INLINE void ec_pack_columns(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel,
                                ec_load_columns_fn *load_columns) {
     for (int64_t r = 0; r < ec_round_up(n_rows, EC_DOT_U1_LANES); r += EC_COLUMN)

@@ -1,4 +1,4 @@
-/* Scratch sizes. */
+/* The size of scratch that is enough for every tier. */
 #include "dot_u1.h"
 
 int64_t ec_dot_u1_panel_bytes(int64_t n_rows, int64_t width) {

@@ -1,10 +1,10 @@
-/* Tables against bits by tbl, 16 look-ups an instruction. */
+/* Dots by tables with NEON: tbl makes 16 look-ups an instruction. */
 #include "columns.h"
 
 #if defined(EC_AARCH64)
 
-/* 16 x 16 bytes. A round interleaves row i with row i + 8: of an element's address (row, column), eight bits, it makes
- * that address rotated by one; after four rounds rows and columns have changed places. */
+/* The 16 x 16 transpose of bytes, in place. A round interleaves vectors i and i + 8, which rotates the eight bits of a
+ * byte's address (row, column) by one; four rounds exchange row and column. */
 EC_INLINE void transpose_u8x16(uint8x16_t v[16]) {
     for (int round = 0; round < 4; round++) {
         uint8x16_t mixed[16];
@@ -16,7 +16,7 @@ EC_INLINE void transpose_u8x16(uint8x16_t v[16]) {
     }
 }
 
-/* Sixteen bytes of a row, zeros behind its end. */
+/* Sixteen bytes of a row, of which `left` are left; the bytes behind them are 0. */
 EC_INLINE uint8x16_t load_16(const uint8_t *p, int64_t left) {
     if (EC_LIKELY(left >= 16)) return vld1q_u8(p);
     uint8_t bytes[16] = {0};
@@ -39,12 +39,12 @@ static void load_columns(const uint8_t *rows, int64_t stride_bytes, int64_t r, i
         }
 }
 
-/* The look-ups of 32 rows; named rather than an array: compilers then keep all sums in registers. */
+/* Sums of the look-ups of 32 rows. Named members rather than an array: only so do compilers keep them in registers. */
 typedef struct {
     uint16x8_t v0, v1, v2, v3;
 } sums_of_32;
 
-/* Nibbles of 32 rows: high ones of rows 0 .. 15, low ones, and the same of rows 16 .. 31. */
+/* The high and low nibbles of a column of 32 rows: of rows 0 .. 15, then of rows 16 .. 31. */
 typedef struct {
     uint8x16_t high0, low0, high1, low1;
 } nibbles_of_32;
@@ -67,7 +67,7 @@ EC_INLINE sums_of_32 add_look_ups(sums_of_32 sums, const uint8_t *table, nibbles
     return sums;
 }
 
-/* totals[r] += the sums, less each look-up's bias. */
+/* Adds to totals[r] the sums of `count` columns, less the bias of their look-ups. */
 EC_INLINE void add_sums(int32_t totals[EC_COLUMN], sums_of_32 sums, int64_t count) {
     uint16_t lanes[EC_COLUMN];
     vst1q_u16(lanes, sums.v0);

@@ -1,33 +1,34 @@
-/* Tables against bits in plain C, exact given the tables: the specification of every slot of the family.
+/* Dots by tables in plain C, exact for given tables: the specification of every slot of the family.
  *
  * Rows are `width` bytes of packed bits at any alignment, row r at rows + r * stride_bytes; tables are those of
  * ec_dot_u1_tables(). width >= 1, n_rows >= 0, n_queries >= 0. `panel` and `prepared` are scratch of
- * ec_dot_u1_panel_bytes() and ec_dot_u1_tables_bytes(), 64-byte aligned; what they hold is understood by the same tier
- * only. */
+ * ec_dot_u1_panel_bytes() and ec_dot_u1_tables_bytes(), 64-byte aligned; only the tier that has filled them can read
+ * them. */
 #include "dot_u1.h"
 
-/* Bring 0..256 rows into the form that tile wants. */
+/* Packs 0 .. 256 rows into a panel for the tile. */
 static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     const uint8_t *row = rows;
     uint8_t *out = panel;
     for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, out += width) memcpy(out, row, (size_t)width);
 }
 
-/* One query's score: its tables at the row's nibbles, high nibble of a byte first, each less its bias of 128. */
+/* One score: the sum of the entries that the nibbles of a row choose in a query's tables, the high nibble of a byte
+ * first, each less its bias of 128. */
 static int32_t dot_u1(const uint8_t *tables, const uint8_t *row, int64_t width) {
     int32_t sum = 0;
     for (int64_t i = 0; i < width; i++, tables += 32) sum += tables[row[i] >> 4] + tables[16 + (row[i] & 15)] - 2 * 128;
     return sum;
 }
 
-/* Bring the tables of a batch of queries (ec_dot_u1_tables) into the form that tile wants. */
+/* Brings the tables of a batch of queries into the form that the tile takes. */
 static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width, void *prepared) {
     memcpy(prepared, tables, (size_t)(n_queries * 64 * ec_quads_u1(width)));
 }
 
-/* scores[q * scores_stride + r] = sum of the look-ups of packed row r in query q's tables. `prepared` points at a query
- * of the prepared batch whose number is a multiple of 4, and unless n_queries is one too, it reaches to the last. Near,
- * as of hamming_u1_tile, are scores above limits[q]. */
+/* scores[q * scores_stride + r] = the score of packed row r with the tables of query q. `prepared` points at a query of
+ * the prepared batch whose number is a multiple of 4, and n_queries is a multiple of 4, too, unless they are the last
+ * of the batch. near[q] is that of hamming_u1_tile, of scores above limits[q]. */
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
     const uint8_t *table = prepared;
@@ -41,7 +42,7 @@ static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *pan
     }
 }
 
-/* scores[r] = the same of one query's tables with plain row r. */
+/* scores[r] = the score of plain row r with the tables of one query. */
 static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int32_t *scores) {
     const uint8_t *row = rows;

@@ -1,4 +1,4 @@
-/* Floats of other forms: their sizes, and what does not fit. */
+/* The public conversions of the family: they find the element that does not fit, which the kernels only notice. */
 #include "floats.h"
 
 int64_t ec_payload_bytes(int32_t payload) {

@@ -1,4 +1,4 @@
-/* Floats of other forms as plain loops, which every compiler turns into vectors of the tier that calls them.
+/* Conversions between float32 and other forms of floats, as plain loops that are compiled for every tier.
  *
  *               sign | exponent | fraction        bias   the largest finite magnitude
  *     float16     1       5          10             15   0x7bff
@@ -6,7 +6,7 @@
  *     e4m3        1       4           3              7   0x7e: no infinities, all ones are NaN
  *     e5m2        1       5           2             15   0x7b
  *
- * float64 is a form as well, read by rounding. */
+ * float64 is a form, too, and is rounded when it is read. */
 #ifndef EC_FLOATS_H
 #define EC_FLOATS_H
 
@@ -14,7 +14,7 @@
 
 typedef struct {
     int bits, fraction, bias;
-    uint32_t most; /* finite magnitude */
+    uint32_t most; /* the largest finite magnitude, as bits */
 } ec_small_float;
 
 EC_INLINE float ec_float_of_bits(uint32_t bits) {
@@ -33,25 +33,26 @@ EC_INLINE uint32_t ec_swap_u32(uint32_t x) { return x >> 24 | (x >> 8 & 0xff00) 
 
 EC_INLINE uint16_t ec_swap_u16(uint16_t x) { return (uint16_t)(x >> 8 | x << 8); }
 
-/* The bits of the float32 that a code stands for. */
+/* The bits of the float32 that a code of this form stands for. */
 EC_INLINE uint32_t ec_widen(uint32_t code, ec_small_float form) {
     const uint32_t magnitude = code & ((1u << (form.bits - 1)) - 1), sign = code >> (form.bits - 1) << 31;
     const uint32_t shifted = magnitude << (23 - form.fraction);
     const uint32_t normal = shifted + ((uint32_t)(127 - form.bias) << 23);
-    /* a fraction without a leading one: it is put there, and taken off again as a float */
+    /* subnormal: a fraction without a leading one gets one, which is subtracted again as a float */
     const float led = ec_float_of_bits(normal + (1u << 23)), lead = ec_float_of_bits((uint32_t)(128 - form.bias) << 23);
     uint32_t bits = magnitude >> form.fraction ? normal : ec_bits_of_float(led - lead);
     bits = magnitude > form.most ? 0x7f800000u | (shifted & 0x7fffffu) : bits;
     return sign | bits;
 }
 
-/* The code nearest to a float32, of two the even one; `beyond` is set where that is not finite. */
+/* The code of this form nearest to a float32, ties to even. Sets *beyond where the code is not finite. */
 EC_INLINE uint32_t ec_narrow(uint32_t bits, ec_small_float form, uint32_t *beyond) {
     const int cut = 23 - form.fraction;
     const uint32_t magnitude = bits & 0x7fffffffu, sign = bits >> 31 << (form.bits - 1);
     const uint32_t even = (magnitude >> cut & 1) + (1u << (cut - 1)) - 1;
     const uint32_t normal = ((magnitude + even) >> cut) - ((uint32_t)(127 - form.bias) << form.fraction);
-    /* below the normal numbers a sum with a float whose last place is theirs does the rounding */
+    /* below the normal numbers the sum with a float whose last place is that of the form's subnormals does the
+     * rounding */
     const uint32_t last_place = (uint32_t)(127 + 1 - form.bias + cut) << 23;
     const float sum = ec_float_of_bits(magnitude) + ec_float_of_bits(last_place);
     const uint32_t code = magnitude < (uint32_t)(128 - form.bias) << 23 ? ec_bits_of_float(sum) - last_place : normal;
@@ -63,7 +64,7 @@ EC_INLINE uint64_t ec_swap_u64(uint64_t x) {
     return (uint64_t)ec_swap_u32((uint32_t)x) << 32 | ec_swap_u32((uint32_t)(x >> 32));
 }
 
-/* The bits of the float32 nearest to a float64, and those of the float64 that a float32 is. */
+/* The bits of the float32 nearest to a float64, and below, those of the float64 equal to a float32. */
 EC_INLINE uint32_t ec_round_f64(uint64_t bits) {
     double value;
     memcpy(&value, &bits, 8);
@@ -93,7 +94,7 @@ EC_INLINE uint64_t ec_extend_f32(uint32_t bits) {
         memcpy(bytes + 8 * i, &wide, 8);                      \
     }
 
-/* Elements of two bytes and of one. */
+/* Elements of two bytes or of one. */
 #define EC_LOOP_WIDEN(type, swapped, form)                            \
     for (int64_t i = 0; i < count; i++) {                             \
         type code;                                                    \
@@ -142,7 +143,7 @@ EC_INLINE void ec_loop_widen(const uint8_t *EC_RESTRICT bytes, int64_t count, in
     }
 }
 
-/* 0 where a float becomes none that is finite. */
+/* Returns 0 where a float does not become a finite one. */
 EC_INLINE int32_t ec_loop_narrow(const uint8_t *EC_RESTRICT in, int64_t count, int32_t payload,
                                  uint8_t *EC_RESTRICT bytes) {
     uint32_t beyond = 0;
@@ -161,14 +162,14 @@ EC_INLINE int32_t ec_loop_narrow(const uint8_t *EC_RESTRICT in, int64_t count, i
     return !beyond;
 }
 
-/* ---- what bytes read like ---- */
+/* ---- guesses at the form of bytes: guess.c, guess_codes.c ---- */
 
-enum { EC_GUESS_ROWS = 4 /* that are looked at one by one: one of zeros tells nothing */ };
+enum { EC_GUESS_ROWS = 4 /* rows looked at one by one, because a row of zeros tells nothing */ };
 
-/* `asked`, an EC_PAYLOAD of codes, unless rows all but certainly are of other codes. */
+/* Returns `asked`, a payload of codes, unless the rows all but certainly are of other codes; then their payload. */
 int32_t ec_codes_guess(const uint8_t *matrix, int64_t rows, int64_t row_bytes, int32_t asked);
 
-/* Which codes the bytes are likest. */
+/* The payload of codes that the bytes are most like. */
 int32_t ec_codes_nearest(const uint8_t *bytes, int64_t n);
 
 #endif

@@ -1,5 +1,6 @@
-/* What bytes read like. Elements of embeddings are of ordinary size, within some thirty powers of two; bytes of another
- * form have exponents anywhere, so that a row of them all within that window is no chance:
+/* Guesses the form that bytes are in, so that a payload that is not as asked is noticed. Elements of embeddings are of
+ * ordinary size, within some thirty powers of two. Bytes of another form have exponents anywhere, so that a whole row
+ * of them hardly ever lies within that window by chance:
  *
  *     float32   chance of an exponent in the window  34 / 256    float16   14 / 32, below 1
  *     float64                                        34 / 2048   one byte  of 55 / 128
@@ -10,18 +11,18 @@
 
 enum {
     SAMPLE = 256,
-    SHORT_ROW = 64, /* bytes: fewer are looked at together with other rows' */
+    SHORT_ROW = 64, /* bytes: shorter rows are looked at together */
     MANY_BYTES = 1024
 };
 
 typedef struct {
     int32_t payload;
     int bits, fraction;         /* of an element, and of its fraction */
-    uint32_t lowest, highest;   /* exponents of the window */
-    int64_t least, least_aided; /* elements to tell from; where the asked form is out of the question */
+    uint32_t lowest, highest;   /* the exponents of the window */
+    int64_t least, least_aided; /* least elements to judge by; where the asked form is out of the question */
 } form_window;
 
-/* In this order: every pair of bfloat16 reads as a float32 too. */
+/* In this order, because every pair of bfloat16 reads as a float32, too. */
 static const form_window WINDOWS[] = {
     {.payload = EC_PAYLOAD_BFLOAT16,
      .bits = 16,
@@ -94,9 +95,10 @@ static int is_big_endian(int32_t payload) {
            payload == EC_PAYLOAD_BIG_ENDIAN_FLOAT16 || payload == EC_PAYLOAD_BIG_ENDIAN_BFLOAT16;
 }
 
-/* Whether all elements are in the form's window, but for a few zeros and smaller ones, and vary; `both_signs` that an
- * eighth at least has either sign. Where the asked form is out of the question, `aided`, a few may be larger: what was
- * no number as float32 has been made NaN already. */
+/* Whether the elements, read in this form, are those of an embedding: they vary, and all are within the window, but for
+ * a few zeros and smaller ones. With `both_signs` at least an eighth must have either sign. If `aided`, the asked form
+ * is out of the question; then a few may be larger, because values that are no numbers as float32 have been made NaN
+ * already. */
 static int is_natural(const uint8_t *bytes, int64_t n, const form_window *form, int64_t least, int both_signs,
                       int aided) {
     const int64_t count = n / (form->bits / 8);
@@ -129,8 +131,8 @@ static uint32_t word(const uint8_t *bytes, int64_t i) {
 
 #define EXPONENT(power) ((uint32_t)(127 + (power)) << 23)
 
-/* Whether float32 of one vector are such as no embedding has: above 2^72 and below 2^-72 at once, or a quarter of them
- * above 2^112, whose squares no float32 holds. NaN and infinities do not count. */
+/* Whether float32 of one vector are such as no embedding has: some above 2^72 and some below 2^-72, or a quarter above
+ * 2^112, whose squares overflow. NaN and infinities do not count. */
 static int has_extremes(const uint8_t *bytes, int64_t n) {
     int64_t large = 0, small = 0, largest = 0;
     for (int64_t i = 0; i < n / 4; i++) {
@@ -143,14 +145,14 @@ static int has_extremes(const uint8_t *bytes, int64_t n) {
     return (large && small) || largest * 4 > n / 4;
 }
 
-/* Whether the low halves of float64 give them away between float32: halves of values that were float32 once have three
- * bits only, others are huge as often as not. */
+/* Whether float32 are in truth the halves of float64, shown by their low halves: those of values that once were float32
+ * have only three bits, and others are huge as often as not. */
 static int has_low_halves(const uint8_t *bytes, int64_t n) {
     int64_t count = n / 8, bare = 0, telling = 0, strange = 0, huge = 0;
     for (int64_t i = 0; i < count; i++) {
         const uint32_t low = word(bytes, 2 * i), magnitude = low & 0x7fffffffu;
         bare += (low & 0x1fffffffu) == 0;
-        telling += (low & 0x3fffffffu) == 0x20000000u; /* as float32 2^-63 or 2^65 */
+        telling += (low & 0x3fffffffu) == 0x20000000u; /* 2^-63 or 2^65 as float32 */
         huge += magnitude > EXPONENT(40);
         strange += magnitude > EXPONENT(40) || (magnitude && magnitude < EXPONENT(-64));
     }
@@ -158,7 +160,7 @@ static int has_low_halves(const uint8_t *bytes, int64_t n) {
     return huge > 0 && strange * 3 >= count;
 }
 
-/* Whether all bytes read as small codes, or floats below 1, of one byte. */
+/* Whether all bytes read as small codes, or as floats of one byte below 1. */
 static int has_small_bytes(const uint8_t *bytes, int64_t n) {
     int64_t zeros = 0, various = 0;
     if (n < 64) return 0;
@@ -171,7 +173,7 @@ static int has_small_bytes(const uint8_t *bytes, int64_t n) {
     return zeros * 4 <= n && various * 2 >= n;
 }
 
-/* Whether most elements are in the form's window: other forms have half of theirs there. */
+/* Whether most elements are within the window of the form; of bytes in another form half are. */
 static int is_mostly(const uint8_t *bytes, int64_t n, const form_window *form) {
     const int64_t count = n / (form->bits / 8);
     const int big_endian = is_big_endian(form->payload);
@@ -186,7 +188,8 @@ static int is_mostly(const uint8_t *bytes, int64_t n, const form_window *form) {
 
 static int is_codes(int32_t payload) { return payload >= EC_PAYLOAD_INT8; }
 
-/* Among float32 that are no extremes float64 are known by their low halves. */
+/* Whether bytes are in this form, and not as asked. float64 among float32 that have no extremes is known by its low
+ * halves. */
 static int is_form(const uint8_t *bytes, int64_t n, const form_window *form, int32_t asked, int aided) {
     if (form->payload == asked) return 0;
     if (asked == EC_PAYLOAD_BYTES && !aided && form->payload == EC_PAYLOAD_FLOAT64)
@@ -196,14 +199,14 @@ static int is_form(const uint8_t *bytes, int64_t n, const form_window *form, int
 
 static int32_t guess_form(const uint8_t *bytes, int64_t n, int32_t asked, int aided) {
     for (int k = 0; k < WINDOW_COUNT; k++) {
-        const int is_f16 = WINDOWS[k].payload == EC_PAYLOAD_FLOAT16; /* pairs of small bytes read as those, too */
+        const int is_f16 = WINDOWS[k].payload == EC_PAYLOAD_FLOAT16; /* pairs of small bytes read as float16, too */
         if (is_f16 && has_small_bytes(bytes, n)) return asked == EC_PAYLOAD_BYTES ? EC_PAYLOAD_E4M3 : asked;
         if (is_form(bytes, n, &WINDOWS[k], asked, aided)) return WINDOWS[k].payload;
     }
     return aided ? ec_codes_nearest(bytes, n) : asked;
 }
 
-/* Whether bytes have more than eight values: codes need not, but of floats the fractions do. */
+/* Whether bytes have more than eight values: codes may have fewer, but the fractions of floats do not. */
 static int has_many_values(const uint8_t *bytes, int64_t n) {
     uint8_t seen[256] = {0};
     int values = 0;
@@ -223,7 +226,7 @@ static int32_t guess_row(const uint8_t *bytes, int64_t n, int32_t asked) {
     return found != asked && is_codes(asked) && !has_many_values(bytes, n) ? asked : found;
 }
 
-/* Rows of few float32, looked at as one: an eighth beyond all that an embedding has, on either side, is no chance. */
+/* Rows of few float32, looked at as one. An eighth beyond all that an embedding has, on either side, is no chance. */
 static int32_t guess_short_rows(const uint8_t *bytes, int64_t n) {
     int64_t large = 0, small = 0;
     const int64_t count = n / 4;
@@ -241,7 +244,7 @@ int32_t ec_payload_guess(const void *matrix, int64_t rows, int64_t row_bytes, in
     const int64_t n = rows * row_bytes, many = n < MANY_BYTES ? n : MANY_BYTES;
     if (row) *row = 0;
     if (asked == EC_PAYLOAD_NONE) return ec_codes_nearest(bytes, many);
-    if (asked == EC_PAYLOAD_E4M3 || asked == EC_PAYLOAD_E5M2) return asked; /* any bytes may be those */
+    if (asked == EC_PAYLOAD_E4M3 || asked == EC_PAYLOAD_E5M2) return asked; /* any bytes may be these */
     for (int64_t r = 0; r < rows && r < EC_GUESS_ROWS; r++) {
         const int32_t found = guess_row(bytes + r * row_bytes, row_bytes, asked);
         if (found == asked) continue;

@@ -1,4 +1,4 @@
-/* The kernels of the family, of the loops of floats.h: included once a tier by every_tier.h. */
+/* The slots of the family, made of the loops of floats.h: every_tier.h includes this once a tier. */
 
 static void EC_OF_TIER(widen)(const void *bytes, int64_t count, int32_t payload, void *floats) {
     ec_loop_widen(bytes, count, payload, floats);

@@ -1,4 +1,4 @@
-/* The slots of floats. */
+/* Compiles the loops of the family for every tier. */
 #include "floats.h"
 
 #define EC_LOOPS "floats/loops.h"

@@ -1,5 +1,5 @@
-/* A float query on its way to codes, as plain loops, which every compiler turns into vectors of the tier that calls them:
- * the operations are element-wise, each rounded by itself, and a sum has sixteen parts, so that all tiers give the same
+/* Turns float queries into int8 codes for rows of codes (search/queries.c): plain loops, compiled for every tier.
+ * Operations are element-wise, each rounded by itself, and a sum has sixteen parts, so that all tiers give the same
  * bits. */
 #ifndef EC_FOLD_H
 #define EC_FOLD_H
@@ -7,8 +7,8 @@
 #include "../bits/bits.h"
 #include "../dot/dot.h"
 
-/* folded[d] = values[d] * steps[d], or * step where steps are NULL. Returns the bits of the largest magnitude: they are
- * ordered as magnitudes are, with Infinity and NaN above all else. */
+/* folded[d] = values[d] * steps[d], or * step where steps is NULL. Returns the bits of the largest magnitude; they are
+ * ordered as magnitudes are, with Infinity and NaN above all. */
 EC_INLINE uint32_t ec_loop_fold(const void *values, int64_t dimension, const float *steps, float step,
                                 float *EC_RESTRICT folded) {
     uint32_t largest = 0;
@@ -23,8 +23,8 @@ EC_INLINE uint32_t ec_loop_fold(const void *values, int64_t dimension, const flo
     return largest;
 }
 
-/* The sum of values[d] * weights[d], weights NULL standing for ones: products exact in double, sixteen partial sums,
- * dimension d into partial d mod 16. */
+/* The sum of values[d] * weights[d], where weights NULL stands for ones. The products are exact in double; dimension d
+ * goes to partial sum d mod 16. */
 EC_INLINE double ec_loop_weigh(const void *values, int64_t dimension, const float *weights) {
     double partial[16] = {0};
     int64_t d = 0;
@@ -38,8 +38,8 @@ EC_INLINE double ec_loop_weigh(const void *values, int64_t dimension, const floa
     return ec_halve_f64x16(partial);
 }
 
-/* codes[d] = folded[d] * inverse to the nearest integer, halves to even: adding the shifter leaves no room for a
- * fraction. */
+/* codes[d] = folded[d] * inverse, rounded to the nearest integer, ties to even. Adding 1.5 * 2^52 leaves no bits for a
+ * fraction, so that the low byte of the sum is the code. */
 EC_INLINE void ec_loop_round(const float *EC_RESTRICT folded, int64_t dimension, double inverse,
                              int8_t *EC_RESTRICT codes) {
     const double shifter = 0x1.8p52;

@@ -1,4 +1,4 @@
-/* The kernels of the family, of the loops of fold.h: included once a tier by every_tier.h. */
+/* The slots of the family, made of the loops of fold.h: every_tier.h includes this once a tier. */
 
 static uint32_t EC_OF_TIER(fold_f32)(const void *values, int64_t dimension, const float *steps, float step,
                                      float *folded) {

@@ -1,4 +1,4 @@
-/* The slots by which float queries become codes. */
+/* Compiles the loops of the family for every tier. */
 #include "fold.h"
 
 #define EC_LOOPS "fold/loops.h"

@@ -1,10 +1,10 @@
-/* The fast Walsh-Hadamard transform: three rounds within a register, one a pass beyond it. */
+/* The fast Walsh-Hadamard transform with AVX2: three rounds within a register, then one round a pass. */
 #include "hadamard.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-/* One round within a vector; the sign is exact, so the fma rounds as the plain sum does. */
+/* One round within a vector. Multiplying by a sign is exact, so that the fma rounds as a plain sum does. */
 EC_INLINE __m256 round_within(__m256 x, __m256i lanes, __m256 signs) {
     return _mm256_fmadd_ps(x, signs, _mm256_permutevar8x32_ps(x, lanes));
 }

@@ -1,11 +1,11 @@
-/* The fast Walsh-Hadamard transform: rounds within a register by swapped lanes, two rounds a pass beyond it. */
+/* The fast Walsh-Hadamard transform with AVX-512: four rounds within a register, then two rounds a pass. */
 #include "hadamard.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/* One round within a vector: lane i gets x[i] + x[i ^ half] or, in a high half, x[i ^ half] - x[i]. The sign is exact,
- * so the fma rounds as the plain sum does. */
+/* One round within a vector: lane i becomes x[i] + x[i ^ half] or, in the high lanes, x[i ^ half] - x[i]. Multiplying
+ * by a sign is exact, so that the fma rounds as a plain sum does. */
 EC_INLINE __m512 round_within(__m512 x, int half, __mmask16 high) {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     __m512 swapped = _mm512_permutexvar_ps(_mm512_xor_si512(lane, _mm512_set1_epi32(half)), x);

@@ -1,4 +1,4 @@
-/* The fast Walsh-Hadamard transform of `count` floats, a power of two, in place, not normalised. */
+/* The fast Walsh-Hadamard transform of `count` floats, a power of two, in place and not normalised. */
 #ifndef EC_HADAMARD_H
 #define EC_HADAMARD_H
 

@@ -1,28 +1,28 @@
-/* The fast Walsh-Hadamard transform: four rounds within four registers, then two rounds a pass. */
+/* The fast Walsh-Hadamard transform with NEON: four rounds within four registers, then two rounds a pass. */
 #include "../bits/neon.h"
 #include "hadamard.h"
 
 #if defined(EC_AARCH64)
 
-/* Named rather than an array: compilers then keep them in registers. */
+/* Named members rather than an array: only so do compilers keep them in registers. */
 typedef struct {
     float32x4_t a, b, c, d;
 } vectors;
 
-/* A round between a and b, and between c and d. */
+/* One round: between a and b, and between c and d. */
 EC_INLINE vectors round_of_neighbours(vectors x) {
     const vectors y = {vaddq_f32(x.a, x.b), vsubq_f32(x.a, x.b), vaddq_f32(x.c, x.d), vsubq_f32(x.c, x.d)};
     return y;
 }
 
-/* Rounds between a, b, c and d: neighbours, then those two apart. */
+/* Two rounds between a, b, c and d: between neighbours, then between those two apart. */
 EC_INLINE vectors two_rounds(vectors x) {
     x = round_of_neighbours(x);
     const vectors y = {vaddq_f32(x.a, x.c), vaddq_f32(x.b, x.d), vsubq_f32(x.a, x.c), vsubq_f32(x.b, x.d)};
     return y;
 }
 
-/* Four by four lanes, rows and columns exchanged. */
+/* The 4 x 4 transpose. */
 EC_INLINE vectors transpose(vectors x) {
     const float32x4_t ab0 = vtrn1q_f32(x.a, x.b), ab1 = vtrn2q_f32(x.a, x.b);
     const float32x4_t cd0 = vtrn1q_f32(x.c, x.d), cd1 = vtrn2q_f32(x.c, x.d);
@@ -50,7 +50,8 @@ static void hadamard_f32_neon(void *values, int64_t count) {
         ec_hadamard_f32_scalar(values, count);
         return;
     }
-    /* Transposed, neighbours in a register are neighbouring registers; and back. */
+    /* Two rounds between registers, a transpose, which turns neighbours within a register into neighbouring registers,
+     * two rounds more, and back. */
     for (int64_t i = 0; i < count; i += 16)
         store(values, i, 4, two_rounds(transpose(two_rounds(transpose(load(values, i, 4))))));
     int64_t half = 16;

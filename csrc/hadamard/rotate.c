@@ -1,5 +1,6 @@
-/* A random rotation of any dimension: in each round signs, then a Hadamard transform of the first or, in odd rounds, the
- * last power of two dimensions. A round's factors hold the signs, times 1 / sqrt(power) where the transform reaches. */
+/* The public function of the family, for lowbit/: a random rotation in any dimension. In each round the row is
+ * multiplied by signs, and then its first or, in odd rounds, its last `power` dimensions are transformed; the factors
+ * of these are divided by sqrt(power), so that lengths are kept. */
 #include "hadamard.h"
 
 static void multiply(void *values, const void *factors, int64_t count) {

@@ -1,8 +1,8 @@
-/* The fast Walsh-Hadamard transform, the specification: log2(count) rounds of sums and differences, in place.
+/* The fast Walsh-Hadamard transform in plain C, the specification: log2(count) rounds of sums and differences, in
+ * place.
  *
- *     a b c d e f g h      h = 1: pairs        (a+b) (a-b) (c+d) ...
- *                          h = 2: pairs of pairs, and so on
- */
+ *     a b c d e f g h      half = 1: pairs        (a+b) (a-b) (c+d) ...
+ *                          half = 2: pairs of pairs, and so on */
 #include "hadamard.h"
 
 void ec_hadamard_f32_scalar(void *values, int64_t count) {

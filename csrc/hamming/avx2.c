@@ -1,12 +1,13 @@
-/* Bits against bits by vpshufb: the counts of the sixteen nibbles in every half of a register. */
+/* Differing bits with AVX2: vpshufb looks up the number of bits of each nibble in a register of sixteen. Lanes of 64
+ * bits are rows. */
 #include "hamming.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-enum { BYTES_PER_SUM = 31 }; /* counts of up to 8 a byte: 31 * 8 = 248 fit */
+enum { BYTES_PER_SUM = 31 }; /* bytes that are added before they are summed up: 31 counts of up to 8 fit a byte */
 
-/* Set bits of every byte. */
+/* The number of set bits of every byte. */
 EC_INLINE __m256i count_bytes(__m256i bits_u8x32) {
     const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1,
                                             2, 2, 3, 2, 3, 3, 4);
@@ -16,7 +17,8 @@ EC_INLINE __m256i count_bytes(__m256i bits_u8x32) {
     return _mm256_add_epi8(low, high);
 }
 
-/* As the scalar twin. Panel: for each four rows word 0 of all four, word 1, ...; whole EC_HAMMING_LANES. */
+/* Like the scalar twin. The panel has, for each four rows, word 0 of all four, word 1 of all four, and so on; it is
+ * padded with copies of row 0 to whole EC_HAMMING_LANES. */
 static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     int64_t words = ec_words_u1(width), whole = width / 8;
     for (int64_t r = 0; r < ec_round_up(n_rows, EC_HAMMING_LANES); r += 4) {
@@ -29,7 +31,7 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
     }
 }
 
-/* Counts of n_queries <= 2 with 8 rows. */
+/* The counts of n_queries <= 2 queries with 8 rows. */
 EC_INLINE void count_block(const uint64_t *query, int n_queries, const uint64_t *panel, int64_t n_rows, int64_t words,
                            int32_t *scores, int64_t scores_stride) {
     const __m256i zero = _mm256_setzero_si256();

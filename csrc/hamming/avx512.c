@@ -1,25 +1,26 @@
-/* Bits against bits by vpopcntb and vpopcntd, a lane a row: the rows of a block are transposed once, and no sum is
- * horizontal. Lanes of 32 bits hold any count:
+/* Differing bits with AVX-512: vpopcntd and vpopcntb count the bits of each lane, and a lane is a row. Blocks of rows
+ * are transposed once, so that no query needs a sum across lanes. Lanes of 32 bits hold the count of a row of any
+ * length:
  *
  *     sixteen rows          32 bits of sixteen rows, the next 32, ...
  *     r0: w0 w1 w2 ...      r0 r1 r2 ... r14 r15 | r0 r1 ...
- *     r1: w0 w1 w2 ...  ->  <--- one vector ---->                                                              */
-#include "../dot/avx512.h"
+ *     r1: w0 w1 w2 ...  ->  <--- one vector ----> */
+#include "../dot/avx512_verbs.h"
 #include "hamming.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/* Words of 32 bits of a row. */
+/* The number of 32-bit words of a row. */
 EC_INLINE int64_t dwords(int64_t width) { return (width + 3) / 4; }
 
-/* Bytes of a chunk of 64 that lie within the row. */
+/* A bit for each of the 64 bytes from `at` on that lies within the row. */
 static __mmask64 chunk_mask(int64_t width, int64_t at) {
     int64_t left = width - at;
     return left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
 }
 
-/* The panel is padded with empty rows to whole blocks of EC_HAMMING_LANES. */
+/* Packs rows for count_long(), padded with empty rows to whole EC_HAMMING_LANES. */
 static void pack_long(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     const uint8_t *first = rows;
     int64_t words = dwords(width), padded = ec_round_up(n_rows, EC_HAMMING_LANES);
@@ -40,7 +41,7 @@ static void pack_long(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     }
 }
 
-/* Queries against the rows of a panel from number `first` on, a multiple of 64. */
+/* One call of a counting function: some queries against the rows of the panel from number `first`, 64 i, on. */
 typedef struct {
     const uint8_t *queries, *panel;
     int64_t query_bytes, first, n_rows, width;
@@ -50,14 +51,15 @@ typedef struct {
     uint8_t *near;
 } task;
 
+/* Notes that the groups of rows whose bits are set, counted from `first` on, are near query q. */
 EC_INLINE void note_near(const task *t, int q, unsigned groups) {
     t->near[q] |= (uint8_t)(groups << t->first / EC_NEAR_ROWS);
 }
 
-/* Lanes of a vector of which n, maybe less than none, are rows. */
+/* The lanes of a vector that are rows, if n rows are left; n may be negative. */
 EC_INLINE __mmask16 rows_there(int64_t n) { return n > 0 ? ec_lanes_below(n) : 0; }
 
-/* *counts += ones. The intrinsics make some compilers copy every accumulator at every step. */
+/* Adds to each lane of *counts. With the intrinsics some compilers copy every accumulator in every step. */
 EC_INLINE void add_u32x16(__m512i *counts, __m512i ones) {
 #if defined(__GNUC__) && !defined(__clang__)
     __asm__("vpaddd %1, %0, %0" : "+v"(*counts) : "v"(ones));
@@ -74,7 +76,8 @@ EC_INLINE void add_u8x64(__m512i *counts, __m512i ones) {
 #endif
 }
 
-/* Counts of n_queries <= 4 with 64 rows: 4 x 4 accumulators. */
+/* The counts of n_queries <= 4 queries with 64 rows, in 4 x 4 accumulators. The scores of a query are written only
+ * where one is below its limit. */
 EC_INLINE void count_long(const task *t, const int n_queries) {
     const int64_t words = dwords(t->width);
     const uint32_t *panel = (const uint32_t *)t->panel;
@@ -123,14 +126,14 @@ EC_INLINE void count_long(const task *t, const int n_queries) {
  *     r0: b0 b1 b2 ...      r0 r1 r2 ... r63 | r0 r1 ...
  *     r1: b0 b1 b2 ...  ->  <-- one vector -->
  *
- * Of rows of 32 bytes, 256 differing bits count as 0, which the first byte tells from none. Most counts are looked at in
- * registers only: scores are made where one of a query's is below its limit. */
+ * In rows of 32 bytes, 256 differing bits wrap to a count of 0, which the first bytes tell from no differing bit. Most
+ * counts are compared in registers only; the scores of a query are written where one is below its limit. */
 enum { SHORT_BYTES = 32 };
 
-/* Sixteen bytes of a row, zeros behind the mask. */
+/* Sixteen bytes of a row; those outside the mask are 0. */
 EC_INLINE __m128i load_16(const uint8_t *row, __mmask16 mask) { return _mm_maskz_loadu_epi8(mask, row); }
 
-/* Rows i, 16 + i, 32 + i and 48 + i of `last` + 1; behind the last row, the last once more. */
+/* Sixteen bytes of the rows i, 16 + i, 32 + i and 48 + i; behind row number `last` the last one is repeated. */
 EC_INLINE __m512i load_four(const uint8_t *rows, int64_t stride_bytes, int64_t i, int64_t last, __mmask16 mask) {
     __m128i v_u8x16[4];
 #pragma GCC unroll 4
@@ -144,7 +147,8 @@ EC_INLINE __m512i load_four(const uint8_t *rows, int64_t stride_bytes, int64_t i
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
-/* The 16 x 16 transpose of bytes within each quarter: four times the first eight are shuffled into the last. */
+/* The 16 x 16 transpose of bytes within each quarter, in place. A round interleaves vectors i and i + 8, which rotates
+ * the eight bits of a byte's address (row, column) by one; four rounds exchange row and column. */
 EC_INLINE void transpose_u8x16(__m512i v[16]) {
 #pragma GCC unroll 4
     for (int turn = 0; turn < 4; turn++) {
@@ -173,11 +177,11 @@ static void pack_short(const void *rows, int64_t stride_bytes, int64_t n_rows, i
         }
 }
 
-/* What count_short takes at once. */
+/* The rows of one call of count_short(). */
 enum { SHORT_ROWS = 256, GROUPS = SHORT_ROWS / EC_NEAR_ROWS };
 
-/* A query's counts with up to 256 rows, of which one seems to be below the limit: as scores. Returns which groups have
- * such a count. */
+/* Writes one query's counts with up to 256 rows as scores, because one of them seems to be below the limit. Returns a
+ * bit for each group of rows that has such a count. */
 EC_INLINE unsigned store_near(const __m512i counts_u8x64[GROUPS], uint8_t query, const uint8_t *panel,
                               int64_t group_bytes, int64_t n_rows, int32_t limit, int32_t *scores) {
     const __m512i limit_u8x64 = _mm512_set1_epi8((char)(limit < 255 ? limit : 255));
@@ -208,7 +212,7 @@ EC_INLINE unsigned store_near(const __m512i counts_u8x64[GROUPS], uint8_t query,
     return near;
 }
 
-/* Counts of n_queries <= 4 with up to 256 rows: 4 x 4 accumulators, some of them idle where the rows are fewer. */
+/* The counts of n_queries <= 4 queries with up to 256 rows, in 4 x 4 accumulators; fewer rows leave some unused. */
 EC_INLINE void count_short(const task *t, const int n_queries) {
     const int64_t query_bytes = t->query_bytes, width = t->width;
     const uint8_t *groups[GROUPS];
@@ -245,9 +249,9 @@ EC_INLINE void count_short(const task *t, const int n_queries) {
     }
 }
 
-/* ---- either ---- */
+/* ---- rows of any length ---- */
 
-/* As the scalar twin. */
+/* Like the scalar twin: rows of at most 32 bytes are packed by bytes, longer ones by words of 32 bits. */
 static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     if (width <= SHORT_BYTES)
         pack_short(rows, stride_bytes, n_rows, width, panel);
@@ -255,7 +259,7 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
         pack_long(rows, stride_bytes, n_rows, width, panel);
 }
 
-/* Functions of their own, so that compilers keep what is not the loop's out of its registers. */
+/* Functions of their own, so that compilers keep all registers for the loops. */
 static EC_NOINLINE void count_short_4(const task *t) { count_short(t, 4); }
 static EC_NOINLINE void count_short_1(const task *t) { count_short(t, 1); }
 static EC_NOINLINE void count_long_4(const task *t) { count_long(t, 4); }
@@ -289,9 +293,9 @@ static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void 
 
 /* ---- one query, plain rows ---- */
 
-/* The sums of eight vectors of eight lanes, in order. */
+/* The sums of the eight lanes of each of eight vectors, in order. */
 EC_INLINE __m512i sums_u64x8(const __m512i *v) {
-    __m512i pairs[4]; /* lane l: part l of the sums of 2 i and 2 i + 1 */
+    __m512i pairs[4]; /* lane l: part l of the sums of vectors 2 i and 2 i + 1 */
     for (int i = 0; i < 4; i++)
         pairs[i] = _mm512_add_epi64(_mm512_unpacklo_epi64(v[2 * i], v[2 * i + 1]),
                                     _mm512_unpackhi_epi64(v[2 * i], v[2 * i + 1]));
@@ -302,12 +306,12 @@ EC_INLINE __m512i sums_u64x8(const __m512i *v) {
     return _mm512_add_epi64(_mm512_shuffle_i64x2(low, high, 0x88), _mm512_shuffle_i64x2(low, high, 0xdd));
 }
 
-/* Rows of any width. */
+/* One query against rows of any width, eight at a time. */
 static void long_rows(const uint8_t *query, const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                       int32_t *scores) {
     for (int64_t r = 0; r < n_rows; r += 8) {
         const uint8_t *row[8];
-        for (int i = 0; i < 8; i++) /* behind the last row, the first of the eight once more */
+        for (int i = 0; i < 8; i++) /* behind the last row the first of the eight is repeated */
             row[i] = rows + (r + i < n_rows ? r + i : r) * stride_bytes;
         __m512i counts_u64x8[8];
         for (int i = 0; i < 8; i++) counts_u64x8[i] = _mm512_setzero_si512();
@@ -326,13 +330,14 @@ static void long_rows(const uint8_t *query, const uint8_t *rows, int64_t stride_
     }
 }
 
-enum { SHORT_VECTORS = 3, AHEAD = 4096 }; /* 64-bit counts of three vectors fit a byte */
+enum { SHORT_VECTORS = 3, AHEAD = 4096 }; /* the counts of 64 bits of three vectors, 192 in all, fit a byte */
 
-/* Eight rows' vectors of counts below 256 to their sums: counts become bytes, and the bytes of a row neighbours.
+/* The sums of eight vectors of counts below 256. The counts are narrowed to bytes, and the bytes of a row brought
+ * together:
  *
  *     c0 0000000 c1 0000000 | ... of r0 .. r7    ->    c0 c1 of r0, of r1, .. of r7 | c2 c3 of r0, ...    ->    sums */
 EC_INLINE __m512i sums_of_few(const __m512i *v) {
-    const __m512i rows_u8x64 = /* byte b of quadword r: number 16 (b / 2) + 2 r + b % 2 */
+    const __m512i rows_u8x64 = /* byte b of 64-bit lane r: number 16 (b / 2) + 2 r + b % 2 */
         _mm512_add_epi8(_mm512_set1_epi64(0x3130212011100100),
                         _mm512_setr_epi64(0, 0x0202020202020202, 0x0404040404040404, 0x0606060606060606,
                                           0x0808080808080808, 0x0a0a0a0a0a0a0a0a, 0x0c0c0c0c0c0c0c0c,
@@ -347,7 +352,8 @@ EC_INLINE __m512i sums_of_few(const __m512i *v) {
     return _mm512_sad_epu8(_mm512_permutexvar_epi8(rows_u8x64, counts_u8x64), _mm512_setzero_si512());
 }
 
-/* Rows of n_vectors vectors, the last of them those bytes of `mask`; the query stays in registers. */
+/* One query against rows of n_vectors vectors, of which the last has the bytes of `mask`; the query stays in
+ * registers. */
 EC_INLINE void short_rows(const int n_vectors, const uint8_t *query, const uint8_t *rows, int64_t stride_bytes,
                           int64_t n_rows, __mmask64 mask, int32_t *scores) {
     __m512i query_u8x64[SHORT_VECTORS];
@@ -357,7 +363,7 @@ EC_INLINE void short_rows(const int n_vectors, const uint8_t *query, const uint8
         const int64_t n = n_rows - r;
         __m512i counts_u64x8[8];
 #pragma GCC unroll 8
-        for (int i = 0; i < 8; i++) { /* behind the last row, the first of the eight once more */
+        for (int i = 0; i < 8; i++) { /* behind the last row the first of the eight is repeated */
             const uint8_t *row = rows + (i < n ? i : 0) * stride_bytes;
             counts_u64x8[i] = _mm512_setzero_si512();
 #pragma GCC unroll 3

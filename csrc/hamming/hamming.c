@@ -1,4 +1,4 @@
-/* Scratch sizes. */
+/* The sizes of scratch that are enough for every tier. */
 #include "hamming.h"
 
 int64_t ec_hamming_u1_panel_bytes(int64_t n_rows, int64_t width) {

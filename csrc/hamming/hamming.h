@@ -1,22 +1,24 @@
-/* Shared by the tiers that count differing bits, and by those of dot_u1: what they know of rows of bits. */
+/* Shared by the tiers that count differing bits, and by those of dot_u1: words of rows of bits, and which rows are
+ * near. */
 #ifndef EC_HAMMING_H
 #define EC_HAMMING_H
 
 #include "../dot/dot.h"
 
-/* Rows of a panel are padded to a multiple of this many, with zeros; a tile says of as many together whether one of
- * them is near. */
+/* Rows of a panel are padded with zeros to a multiple of EC_HAMMING_LANES. A tile reports for every EC_NEAR_ROWS rows
+ * together whether one of them is near, that is, has a score within the query's limit. */
 enum { EC_HAMMING_LANES = 64, EC_NEAR_ROWS = 64 };
 
-/* How far ahead of what is read memory is asked for: about what is under way at its latency. Rows that lie eight or
- * sixteen side by side are no stream that hardware follows well. Past the end it is a hint like any other: no access. */
+/* How many bytes ahead of its read a row is prefetched: about as many as arrive during one latency of memory. Eight or
+ * sixteen rows read side by side are no stream that the hardware prefetches well. Prefetching past the end of the rows
+ * is harmless. */
 enum { EC_BYTES_AHEAD = 6144 };
 
 /* 64-bit words of a row of `width` bytes. */
 EC_INLINE int64_t ec_words_u1(int64_t width) { return (width + 7) / 8; }
 
-/* near[q] of the tiles that write all scores: bit g is set where one of the rows 64 g .. 64 g + 63 has a score that is
- * below limits[q], or is above it. */
+/* Sets near[q] after a tile that has written all scores: bit g is set where one of the rows 64 g .. 64 g + 63 has a
+ * score below limits[q] or, if `above`, above it. */
 EC_INLINE void ec_find_near(const int32_t *scores, int64_t scores_stride, int64_t n_queries, int64_t n_rows,
                             const int32_t *limits, const int above, uint8_t *near) {
     for (int64_t q = 0; q < n_queries; q++, scores += scores_stride) {
@@ -32,14 +34,14 @@ EC_INLINE void ec_find_near(const int32_t *scores, int64_t scores_stride, int64_
     }
 }
 
-/* The last word of a row, with zeros behind the row's end. */
+/* The last word of a row, of which n bytes are left; the bytes behind them are 0. */
 EC_INLINE uint64_t ec_load_tail_u64(const uint8_t *p, int64_t n) {
     uint64_t x = 0;
     memcpy(&x, p, (size_t)n);
     return x;
 }
 
-/* Word j of a row of `width` bytes, zeros behind its end. */
+/* Word j of a row of `width` bytes; the bytes behind the row's end are 0. */
 EC_INLINE uint64_t ec_row_word(const uint8_t *row, int64_t width, int64_t j) {
     int64_t left = width - 8 * j;
     return left >= 8 ? ec_load_u64(row + 8 * j) : ec_load_tail_u64(row + 8 * j, left);

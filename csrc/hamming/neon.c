@@ -1,11 +1,12 @@
-/* Bits against bits by vcnt, a lane a row: two rows a register. NEON is the baseline: no target region. */
+/* Differing bits with NEON: vcnt counts the bits of each byte. Lanes of 64 bits are rows, two a register. */
 #include "hamming.h"
 
 #if defined(EC_AARCH64)
 
-enum { BYTES_PER_SUM = 31 }; /* counts of up to 8 a byte: 31 * 8 = 248 fit */
+enum { BYTES_PER_SUM = 31 }; /* bytes that are added before they are summed up: 31 counts of up to 8 fit a byte */
 
-/* As the scalar twin. Panel: for each two rows word 0 of both, word 1, ...; whole EC_HAMMING_LANES. */
+/* Like the scalar twin. The panel has, for each two rows, word 0 of both, word 1 of both, and so on; it is padded with
+ * copies of row 0 to whole EC_HAMMING_LANES. */
 static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     int64_t words = ec_words_u1(width);
     for (int64_t r = 0; r < ec_round_up(n_rows, EC_HAMMING_LANES); r++) {
@@ -15,7 +16,7 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
     }
 }
 
-/* Counts of n_queries <= 2 with 8 rows. */
+/* The counts of n_queries <= 2 queries with 8 rows. */
 EC_INLINE void count_block(const uint64_t *query, int n_queries, const uint64_t *panel, int64_t n_rows, int64_t words,
                            int32_t *scores, int64_t scores_stride) {
     uint64x2_t sums_u64x2[2][4];

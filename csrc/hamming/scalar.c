@@ -1,11 +1,12 @@
-/* Bits against bits, exactly, in plain C: the specification of every slot of the family.
+/* The number of bits in which queries and rows of bits differ, in plain C: the specification of every slot of the
+ * family.
  *
  * Rows are `width` bytes of packed bits at any alignment, row r at rows + r * stride_bytes; queries lie without gaps.
- * width >= 1, n_rows >= 0, n_queries >= 0. `panel` and `prepared` are scratch of the ec_*_panel_bytes() and
- * ec_*_prepared_bytes() of contract/scratch.h, 64-byte aligned; what they hold is understood by the same tier only. */
+ * width >= 1, n_rows >= 0, n_queries >= 0. `panel` and `prepared` are scratch of the ec_hamming_u1_*_bytes() of
+ * contract/scratch.h, 64-byte aligned; only the tier that has filled them can read them. */
 #include "hamming.h"
 
-/* Bring 0..256 rows into the form that tile wants. */
+/* Packs 0 .. 256 rows into a panel for the tile. */
 static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     const uint8_t *row = rows;
     uint64_t *out = panel;
@@ -14,7 +15,8 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
         for (int64_t j = 0; j < words; j++) out[j] = ec_row_word(row, width, j);
 }
 
-/* Bring queries into the form that tile wants: whole words, zeros behind the row's end. The same on every tier. */
+/* Brings queries into the form that the tile takes: whole words, 0 behind the end of the query. All tiers use this
+ * one. */
 static void hamming_u1_prepare(const void *queries, int64_t n_queries, int64_t width, void *prepared) {
     const uint8_t *query = queries;
     uint64_t *out = prepared;
@@ -23,8 +25,9 @@ static void hamming_u1_prepare(const void *queries, int64_t n_queries, int64_t w
         for (int64_t j = 0; j < words; j++) out[j] = ec_row_word(query, width, j);
 }
 
-/* scores[q * scores_stride + r] = number of bits in which prepared query q and packed row r differ. Bit g of near[q] is
- * set where one of the rows 64 g .. 64 g + 63 has a score below limits[q]; scores of others need not be written. */
+/* scores[q * scores_stride + r] = the number of bits in which prepared query q and packed row r differ. Bit g of
+ * near[q] is set where one of the rows 64 g .. 64 g + 63 has a score below limits[q]; the scores of groups whose bit is
+ * not set need not be written. */
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                             const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
     int64_t words = ec_words_u1(width);
@@ -41,7 +44,8 @@ static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void 
     }
 }
 
-/* scores[r] = number of bits in which one plain query and plain row r differ: reads each row once, packs nothing. */
+/* scores[r] = the number of bits in which one plain query and plain row r differ. Each row is read once; nothing is
+ * packed. */
 static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores) {
     const uint8_t *row = rows;

@@ -1,12 +1,13 @@
-/* Panels by six rows and 16 sums a tile; codes by counting thresholds, 8 dimensions a step. */
+/* Panels with AVX2 in tiles of six rows by 16 sums; codes, 8 dimensions a step, by counting the thresholds below a
+ * value. */
 #include "lowbit.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-enum { TILE_SUMS = 16 }; /* 12 registers of sums, 2 of the panel and one of a value: 15 of 16 */
+enum { TILE_SUMS = 16 }; /* 12 registers of sums, 2 of the panel, 1 of a value: 15 of 16 */
 
-/* Named rather than arrays: compilers then keep them in registers. */
+/* Named members rather than an array: only so do compilers keep them in registers. */
 typedef struct {
     __m256 a, b;
 } vectors;
@@ -35,7 +36,7 @@ EC_INLINE vectors zeros(void) {
 
 #include "panel.h"
 
-/* Of sixteen entries those at eight places: two look-ups of eight, and bit 3 of a place says which. */
+/* Eight of sixteen entries, by their places: two look-ups of eight, of which bit 3 of a place chooses one. */
 EC_INLINE __m256 look_up(const float *entries, __m256i places) {
     const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(entries), places);
     const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(entries + 8), places);
@@ -46,19 +47,20 @@ EC_INLINE __m256d add_dots(__m256d sums, __m128 x, __m128 level) {
     return _mm256_fmadd_pd(_mm256_cvtps_pd(x), _mm256_cvtps_pd(level), sums); /* the product is exact */
 }
 
-/* Code eight values at `values` in place; bit b of their patterns to the highest bit on of packed[b * width]. */
+/* Codes eight values in place. The byte of plane b, with bit b of each pattern, the first dimension highest, goes to
+ * packed[b * width]. */
 EC_INLINE void code_8(const int bits, const ec_levels *to, const float patterns[16], float *values, __m256 factor,
                       __m256d *low, __m256d *high, uint8_t *packed, int64_t width) {
     const __m256 x = _mm256_loadu_ps(values), scaled = _mm256_mul_ps(x, factor);
     __m256i found = _mm256_setzero_si256();
-    for (int t = 0; t < (1 << bits) - 1; t++) /* a compare gives -1 where it holds */
+    for (int t = 0; t < (1 << bits) - 1; t++) /* a comparison gives -1 where it holds */
         found = _mm256_sub_epi32(
             found, _mm256_castps_si256(_mm256_cmp_ps(scaled, _mm256_broadcast_ss(to->edges + t), _CMP_GT_OQ)));
     const __m256 level = look_up(to->levels, found);
     *low = add_dots(*low, _mm256_castps256_ps128(x), _mm256_castps256_ps128(level));
     *high = add_dots(*high, _mm256_extractf128_ps(x, 1), _mm256_extractf128_ps(level, 1));
     _mm256_storeu_ps(values, level);
-    /* first dimension last: movemask puts that highest */
+    /* reversed, because movemask makes the last lane the highest bit */
     const __m256i backwards = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
     const __m256i pattern = _mm256_castps_si256(_mm256_permutevar8x32_ps(look_up(patterns, found), backwards));
     for (int b = 0; b < bits; b++)
@@ -79,7 +81,7 @@ EC_INLINE double code(const int bits, const ec_levels *to, float *values, int64_
         code_8(bits, to, patterns, values + i, factor_f32x8, &sums[0], &sums[1], packed + i / 8, width);
         code_8(bits, to, patterns, values + i + 8, factor_f32x8, &sums[2], &sums[3], packed + i / 8 + 1, width);
     }
-    for (int half = 0; i < count; i += 8, half = 2) { /* the last bytes, in whole vectors of values and zeros */
+    for (int half = 0; i < count; i += 8, half = 2) { /* the last values, filled up with zeros */
         const int64_t used = ec_min_i64(8, count - i);
         float last[8] = {0};
         uint8_t bytes[4];

@@ -1,12 +1,13 @@
-/* Panels by six rows and 64 sums a tile; codes by a search in a register, 64 dimensions a step. */
+/* Panels with AVX-512 in tiles of six rows by 64 sums; codes, 64 dimensions a step, by a binary search for thresholds
+ * that are all in one register. */
 #include "lowbit.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-enum { TILE_SUMS = 64 }; /* 24 registers of sums, 4 of the panel and one of a value: 29 of 32 */
+enum { TILE_SUMS = 64 }; /* 24 registers of sums, 4 of the panel, 1 of a value: 29 of 32 */
 
-/* Named rather than arrays: compilers then keep them in registers. */
+/* Named members rather than an array: only so do compilers keep them in registers. */
 typedef struct {
     __m512 a, b, c, d;
 } vectors;
@@ -39,7 +40,8 @@ EC_INLINE vectors add_products(vectors sums, const char *value, vectors weights)
 
 #include "panel.h"
 
-/* The number of thresholds below each value, found bit by bit from the highest: is the middle one of those left below? */
+/* The number of thresholds below each value, from its highest bit to its lowest: is the middle one of those left below
+ * the value? */
 EC_INLINE __m512i search(const int bits, __m512 x, __m512 edges) {
     __m512i found = _mm512_setzero_si512();
     for (int half = 1 << bits >> 1; half; half /= 2) {
@@ -50,7 +52,8 @@ EC_INLINE __m512i search(const int bits, __m512 x, __m512 edges) {
     return found;
 }
 
-/* Each byte's bits reversed: the first dimension of eight is the lowest of the mask and the highest of the byte. */
+/* Reverses the bits of each byte: the first of eight dimensions is the lowest bit of a mask and the highest of a packed
+ * byte. */
 EC_INLINE uint64_t reverse_bits(uint64_t masks) {
     const __m128i matrix = _mm_set1_epi64x((long long)0x8040201008040201);
     return (uint64_t)_mm_cvtsi128_si64(_mm_gf2p8affine_epi64_epi8(_mm_cvtsi64_si128((long long)masks), matrix, 0));

@@ -1,4 +1,5 @@
-/* A kernel of codes a number of bits: included by each tier within its region, behind its code(). */
+/* The slot lowbit_code_f32, with a loop for each number of bits: each tier includes this within its region, behind its
+ * code(). */
 
 static double lowbit_code_f32(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
                               int64_t width) {

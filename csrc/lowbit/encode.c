@@ -1,33 +1,34 @@
-/* From rows of floats to bit planes, a block of rows at a time, which stays in cache between the passes over it:
+/* The public functions of the family, which code rows of floats to planes of bits. A block of rows stays in the cache
+ * between the passes over it:
  *
  *     rows --(- center)--> centred --(panels, or factors)--> turned --(levels)--> planes, and the levels themselves
  *                             |                                                              |
  *                             +--> along the directions  ----->  a dot  <-----  along the turned directions
  *
- * With W = I + V diag(g - 1) V^T the rows y = T W x are coded as levels l, while the scale needs the dot of l with
- * T W^-1 x = y + T V diag(1/g - g) V^T x: <y, l>, which coding gives, and a sum over few directions. */
+ * With W = I + V diag(g - 1) V^T, rows y = T W x are coded as levels l, while the scale needs the dot of l with T W^-1
+ * x = y + T V diag(1/g - g) V^T x. That dot is <y, l>, which coding gives, and a sum over a few directions. */
 #include "lowbit.h"
 
 #include <float.h>
 #include <math.h>
 
-/* Floats of a block's rows: with these turned, half of a second-level cache of 1 MB. */
+/* Floats of the rows of a block; together with the turned rows they are half of a second-level cache of 1 MB. */
 enum {
     BLOCK_FLOATS = 1 << 16,
     MOST_ROWS = 192,
-    TILE_ROWS = 6, /* what a tile of panels takes */
+    TILE_ROWS = 6, /* rows of a tile of panels */
     GAP = 16,
-    LEAST_COSINE_PARTS = 20, /* of a row and what its bits say: below a twentieth they say nothing */
+    LEAST_COSINE_PARTS = 20, /* a row whose cosine with what its bits say is below a twentieth has no scale */
 };
 
-#define MOST_DIMENSIONS ((int64_t)1 << 40) /* or directions: with these no size overflows */
+#define MOST_DIMENSIONS ((int64_t)1 << 40) /* or directions: below this no size overflows */
 
-/* A block's arrays, one after the other: rows lie `stride` bytes apart, sixteen floats more than they need, lest rows of
- * a power of two meet in the same cache sets. */
+/* The arrays of a block, one after the other. Rows lie `stride` bytes apart, GAP floats more than they need, so that
+ * rows of a power of two bytes do not meet in the same cache sets. */
 typedef struct {
     int64_t rows, stride, directions_stride;
     char *centred, *turned, *along, *levels_along;
-    char *squares; /* double: of the rows, then of the turned rows */
+    char *squares; /* double: first those of the rows, then of the turned rows */
 } block_arrays;
 
 static int64_t n_panels(int64_t dimension) { return (dimension + EC_PANEL - 1) / EC_PANEL; }
@@ -63,7 +64,7 @@ static int32_t is_long_enough(ec_array array, int64_t a, int64_t b, int64_t c) {
     return !array.items || ec_holds(array.count, a, b, c);
 }
 
-/* Whether the arrays of the map are there that must be, and as long as the numbers beside them say. */
+/* Whether the arrays of the map that must be there are, and have as many elements as the numbers beside them say. */
 static int32_t is_whole(const ec_lowbit_scheme *scheme) {
     const int64_t dimension = scheme->dimension, directions = scheme->directions;
     if (directions && (directions % EC_PANEL || !scheme->panels.items || !scheme->along.items ||
@@ -79,7 +80,7 @@ static int32_t is_whole(const ec_lowbit_scheme *scheme) {
                             is_long_enough(scheme->weights, directions, 1, 1)));
 }
 
-/* The same of the levels and of what the caller brings. */
+/* The same of the levels and of the caller's arrays. */
 static int32_t goes_together(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to) {
     const int64_t bytes = ec_lowbit_scratch_bytes(scheme, rows), bits = scheme->bits;
     if (bytes < 0 || bytes > to->scratch_bytes || (bits != 1 && bits != 2 && bits != 4)) return 0;
@@ -99,7 +100,7 @@ static void take_center(const char *from, const void *center, int64_t count, cha
         for (int64_t i = 0; i < count; i++) ec_store_f32_at(to, i, ec_load_f32_at(from, i) - ec_load_f32_at(center, i));
 }
 
-/* Dots of rows with directions that lie in panels (directions / 64, dimension, 64). */
+/* Dots of n rows with all directions, which lie in panels (directions / 64, dimension, 64). */
 static void project(const ec_lowbit_scheme *scheme, const char *rows, int64_t stride, int64_t n, const void *panels,
                     char *out) {
     for (int64_t d = 0; d < scheme->directions; d += EC_PANEL)
@@ -107,7 +108,7 @@ static void project(const ec_lowbit_scheme *scheme, const char *rows, int64_t st
                                    out + 4 * d, 4 * scheme->directions, 0);
 }
 
-/* Turn the centred rows of a block, in place or to `turned`; return where they are. */
+/* Turns the centred rows of a block, in place or into `turned`; returns where they are. */
 static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int64_t n) {
     const int64_t dimension = scheme->dimension;
     if (scheme->factors.items)
@@ -131,6 +132,7 @@ static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int
     return block->turned;
 }
 
+/* Codes the n rows of a block, and computes their scales and lengths. */
 static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels, const block_arrays *block, int64_t n,
                          uint8_t *packed, char *scales, char *lengths) {
     const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8, directions = scheme->directions;
@@ -160,7 +162,8 @@ static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels
     }
 }
 
-/* Sums of squares are finite just where all values are: a float's square is far from a double's end. */
+/* Finds the first value that is not finite. A sum of squares is finite if and only if all values are, because the
+ * square of a float32 is far from the end of double. */
 static ec_result check_finite(const ec_lowbit_scheme *scheme, const char *values, int64_t n, const double *squares) {
     ec_result result = {0, 0, EC_OK};
     for (int64_t r = 0; r < n && result.status == EC_OK; r++) {

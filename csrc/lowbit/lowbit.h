@@ -1,11 +1,11 @@
-/* One, two and four bits a dimension, and the products before them.
+/* Shared by the tiers of lowbit, which code rows of floats to one, two or four bits a dimension, after products with
+ * matrices.
  *
- * A panel is what 64 results take of each of `inner` values, (inner, 64) float32: a tile of rows meets it value by
- * value, with 64 sums a row in registers.
+ * A panel holds the weights of 64 results for each of `inner` values, (inner, 64) float32. A tile of rows meets it
+ * value by value, with the sums of its results in registers.
  *
  *     row  x0 x1 x2 ...         panel  | w00 .. w0,63 |
- *                                      | w10 .. w1,63 |     sums += x0 * w0*, then x1 * w1*, ...
- */
+ *                                      | w10 .. w1,63 |     sums += x0 * w0*, then x1 * w1*, ... */
 #ifndef EC_LOWBIT_H
 #define EC_LOWBIT_H
 
@@ -14,11 +14,11 @@
 
 enum {
     EC_PANEL = 64,
-    EC_PANEL_PIECE = 128, /* values met before the next tile of rows: 32 KB of panel, in L1 */
+    EC_PANEL_PIECE = 128, /* values that all rows meet in turn: 32 KB of a panel, in the first-level cache */
 };
 
-/* The levels in ascending order and the thresholds between them, the first `n_levels` - 1 of `edges`. The bits of level
- * i are those of patterns[i]. */
+/* The levels in ascending order, and the thresholds between them in the first n_levels - 1 of `edges`. patterns[i] has
+ * the bits of level i. */
 struct ec_levels {
     int32_t bits, n_levels;
     float edges[16], levels[16];

@@ -1,12 +1,13 @@
-/* Panels by six rows and 16 sums a tile; codes by counting thresholds, 16 dimensions a step. */
+/* Panels with NEON in tiles of six rows by 16 sums; codes, 16 dimensions a step, by counting the thresholds below a
+ * value. */
 #include "../bits/neon.h"
 #include "lowbit.h"
 
 #if defined(EC_AARCH64)
 
-enum { TILE_SUMS = 16 }; /* 24 registers of sums, 4 of the panel and one of a value: 29 of 32 */
+enum { TILE_SUMS = 16 }; /* 24 registers of sums, 4 of the panel, 1 of a value: 29 of 32 */
 
-/* Named rather than arrays: compilers then keep them in registers. */
+/* Named members rather than an array: only so do compilers keep them in registers. */
 typedef struct {
     float32x4_t a, b, c, d;
 } vectors;
@@ -39,14 +40,14 @@ EC_INLINE vectors zeros(void) {
 
 #include "panel.h"
 
-/* How many thresholds lie below each of four values: a compare gives -1 where it holds. */
+/* The number of thresholds below each of four values. A comparison gives -1 where it holds. */
 EC_INLINE uint32x4_t count_below(const int bits, const ec_levels *to, float32x4_t scaled) {
     uint32x4_t found = vdupq_n_u32(0);
     for (int t = 0; t < (1 << bits) - 1; t++) found = vsubq_u32(found, vcgtq_f32(scaled, vdupq_n_f32(to->edges[t])));
     return found;
 }
 
-/* The levels at four places: their bytes are 4 * place + 0 .. 3 of the table. */
+/* The levels at four places: bytes 4 * place .. 4 * place + 3 of the table. */
 EC_INLINE float32x4_t levels_at(uint8x16x4_t levels, uint32x4_t places) {
     const uint32x4_t bytes = vaddq_u32(vmulq_n_u32(places, 0x04040404), vdupq_n_u32(0x03020100));
     return vreinterpretq_f32_u8(vqtbl4q_u8(levels, vreinterpretq_u8_u32(bytes)));
@@ -57,7 +58,8 @@ EC_INLINE void add_dots(float64x2_t sums[2], float32x4_t x, float32x4_t level) {
     sums[1] = vfmaq_f64(sums[1], vcvt_high_f64_f32(x), vcvt_high_f64_f32(level));
 }
 
-/* Code sixteen values at `values` in place; bit b of their patterns to the highest bits on of bytes[b]. */
+/* Codes sixteen values in place. The two bytes of plane b, with bit b of each pattern, the first dimension highest, go
+ * to bytes[b]. */
 EC_INLINE void code_16(const int bits, const ec_levels *to, uint8x16x4_t levels, uint8x16_t patterns, char *values,
                        float32x4_t factor, float64x2_t sums[8], uint16_t bytes[4]) {
     uint32x4_t found[4];
@@ -90,7 +92,7 @@ EC_INLINE double code(const int bits, const ec_levels *to, char *values, int64_t
         code_16(bits, to, levels, patterns, values + 4 * i, factor_f32x4, sums, bytes);
         for (int b = 0; b < bits; b++) memcpy(packed + b * width + i / 8, bytes + b, 2);
     }
-    if (i < count) { /* in whole vectors of values and zeros */
+    if (i < count) { /* the last values, filled up with zeros */
         const int64_t used = count - i;
         char last[64] = {0};
         memcpy(last, values + 4 * i, (size_t)used * 4);

@@ -1,7 +1,9 @@
-/* Panels in tiles of six rows and as many sums as a tier's `vectors` hold: included by each tier within its region, behind
- * TILE_SUMS, `vectors` and the verbs zeros, load, store and add_products. */
+/* The slot lowbit_panel_f32, in tiles of six rows by as many sums as the `vectors` of a tier hold. Each tier includes
+ * this within its region, behind TILE_SUMS, `vectors` and the verbs zeros, load, store and add_products. */
 
 enum { TILE_ROWS = 6 };
+/* One tile: the products of `inner` values of n_rows rows with the panel, added to `out` or, unless `add`, stored
+ * there. */
 
 EC_INLINE void tile(const int n_rows, const char *row, int64_t stride, int64_t inner, const char *panel, char *out,
                     int64_t out_stride, int32_t add) {

@@ -1,8 +1,8 @@
-/* Panels and codes, the specification: every tier gives the same bits. */
+/* Panels and codes in plain C: the specification. Every tier gives the same bits. */
 #include "lowbit.h"
 
-/* out[r][0..63] = sum over i of rows[r][i] * panel[i][0..63]: a chain of fused multiply-adds from +0, or from what
- * `out` holds where it is to be added to. Strides in bytes. */
+/* out[r][0..63] = the sum over i of rows[r][i] * panel[i][0..63], as a chain of fused multiply-adds from +0 or, if
+ * `add`, from what `out` holds. Strides are in bytes. */
 static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
                              void *out, int64_t out_stride, int32_t add) {
     for (int64_t r = 0; r < n_rows; r++) {
@@ -17,13 +17,14 @@ static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, i
     }
 }
 
-/* Code one row: each value, times `factor`, becomes the level of as many thresholds as lie below it, in place; bit b of
- * its pattern goes to plane b, `width` bytes from the last one, first dimension highest.
+/* Codes one row, in place: each value becomes a level, that of as many thresholds as lie below the value times
+ * `factor`. Bit b of the level's pattern goes to plane b, the planes lying `width` bytes apart, the first dimension
+ * being the highest bit.
  *
  *     packed  | bits 0 of all dimensions, in whole bytes | bits 1 | ...
  *
- * Returns the sum of value * level in double: sixteen partial sums, dimension d into partial d mod 16, joined by
- * ec_halve_f64x16; the products are exact. */
+ * Returns the sum of value * level in double: products are exact, dimension d goes to partial sum d mod 16, and the
+ * partial sums are added up by ec_halve_f64x16(). */
 static double lowbit_code_f32(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
                               int64_t width) {
     double partial[16] = {0};

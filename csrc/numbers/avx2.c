@@ -1,12 +1,12 @@
-/* Floats with AVX2: masks of 64 bytes from two halves, positions bit by bit, four numbers converted together. The steps
- * are those of avx512_floats.c. */
+/* Arrays of numbers with AVX2. Floats go the way of avx512_floats.c: 64 bytes become masks, in two halves; positions
+ * are taken from the masks bit by bit; four numbers are converted together. */
 #include "batch.h"
 
 #if defined(EC_X86_64)
 
 EC_TARGET_AVX2
 
-/* 64 bytes as two halves, and what they are asked. */
+/* A block as two halves. */
 typedef struct {
     __m256i low_u8x32, high_u8x32;
 } block_u8x64;
@@ -43,11 +43,11 @@ EC_INLINE ec_number_classes classify(const uint8_t *text) {
     return classes;
 }
 
-/* Writes the positions of the set bits, in steps of four, whose number varies less than that of the bits. */
+/* Writes the positions of the set bits, in steps of four: the number of steps varies less than that of the bits. */
 EC_INLINE int32_t store_positions(uint16_t *to, uint64_t chosen, uint32_t base) {
     int32_t count = (int32_t)_mm_popcnt_u64(chosen);
     for (int32_t i = 0; i < count; i += 4) {
-        for (int j = 0; j < 4; j++) { /* no bit left: 64, overwritten by the next block */
+        for (int j = 0; j < 4; j++) { /* 64 if no bit is left; the next block overwrites these */
             to[i + j] = (uint16_t)(base + (uint32_t)_tzcnt_u64(chosen));
             chosen &= chosen - 1;
         }
@@ -77,20 +77,20 @@ static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *i
     index->count = ended;
 }
 
-/* 32 bytes of which the last k are set: WINDOW + k. */
+/* WINDOW + k: 32 bytes of which the last k are set. */
 static const uint8_t WINDOW[64] = {0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
                                    0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
                                    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
                                    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 
-/* 10^-k for a fraction of k digits; 32 stands for a number without a point. */
+/* 10^-k for a fraction of k digits; entry 32 is for numbers without a point. */
 static const double SCALES[33] = {1e-0,  1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8,  1e-9,  1e-10,
                                   1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18, 1e-19, 1e-20, 1e-21,
                                   1e-22, 1e-23, 1e-24, 1e-25, 1e-26, 1e-27, 1e-28, 1e-29, 1e-30, 1e-31, 1.0};
 
 EC_INLINE __m256i window(uint32_t length) { return _mm256_loadu_si256((const __m256i *)(WINDOW + length)); }
 
-/* A number to eight groups of four digits. */
+/* Turns one number into eight groups of four digits: see read_two() in avx512_floats.c. */
 EC_INLINE __m256i read_one(const uint8_t *end, uint32_t fraction, uint32_t digits) {
     __m256i behind_u8x32 = _mm256_loadu_si256((const __m256i *)(end - 32));
     __m256i before_u8x32 = _mm256_loadu_si256((const __m256i *)(end - 33));
@@ -100,7 +100,7 @@ EC_INLINE __m256i read_one(const uint8_t *end, uint32_t fraction, uint32_t digit
     return _mm256_madd_epi16(pairs_u16x16, _mm256_set1_epi32(1 << 16 | 100));
 }
 
-/* Two numbers to groups of sixteen digits: upper a, upper b | lower a, lower b. */
+/* Joins two numbers to groups of sixteen digits: upper a, upper b | lower a, lower b. */
 EC_INLINE __m256i join_two(__m256i a_u32x8, __m256i b_u32x8) {
     __m256i words_u16x16 = _mm256_packus_epi32(a_u32x8, b_u32x8);
     __m256i eights_u32x8 = _mm256_madd_epi16(words_u16x16, _mm256_set1_epi32(1 << 16 | 10000));
@@ -108,7 +108,8 @@ EC_INLINE __m256i join_two(__m256i a_u32x8, __m256i b_u32x8) {
                             _mm256_srli_epi64(eights_u32x8, 32));
 }
 
-/* The nearest doubles of unsigned integers: the halves set into the mantissas of 2^84 and 2^52, and those taken off. */
+/* The nearest doubles of unsigned integers: their halves are put into the mantissas of 2^84 and 2^52, which are then
+ * subtracted. */
 EC_INLINE __m256d to_double(__m256i x_u64x4) {
     const __m256i magic_low = _mm256_set1_epi64x(0x4330000000000000),
                   magic_high = _mm256_set1_epi64x(0x4530000000000000);
@@ -132,7 +133,7 @@ static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)
         for (int j = 0; j < 4; j++) {
             uint32_t first = index->first[i + j], point = index->point[i + j], end = index->end[i + j];
             uint32_t fraction = end - point - 1, digits = end - first - (point < end);
-            fraction = fraction < 32 ? fraction : 32; /* without a point: all ones */
+            fraction = fraction < 32 ? fraction : 32; /* without a point all bytes are ones */
             alone |= (uint32_t)(digits > 32) << j;
             digits = digits < 32 ? digits : 32;
             quads_u32x8[j] = read_one(chunk + end, fraction, digits);
@@ -177,7 +178,7 @@ static ec_result floats_parse_avx2(const uint8_t *text, int64_t n, float *out, i
 
 /* ---- small integers ---- */
 
-/* 32 bits to bytes of all ones or none. */
+/* Spreads 32 bits to bytes of all ones or none. */
 EC_INLINE __m256i spread(uint32_t bits) {
     const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
     const __m256i bit_of = _mm256_set1_epi64x((int64_t)0x8040201008040201);
@@ -194,8 +195,8 @@ EC_INLINE __m256i digits_at(const uint8_t *text) {
     return _mm256_sub_epi8(_mm256_loadu_si256((const __m256i *)text), _mm256_set1_epi8('0'));
 }
 
-/* At every byte of half a block the value of the up to three digits before it, as in avx512_integers.c; bits of `wrong`
- * where there are more of them or the type does not hold it. */
+/* For every byte of half a block, the value of the up to three digits before it, as in avx512_integers.c. Sets bits of
+ * *wrong where there are more digits, or the type does not hold the value. */
 EC_INLINE __m256i values_before(const uint8_t *text, uint32_t negative, int32_t type, uint32_t *wrong) {
     const __m256i nine_u8x32 = _mm256_set1_epi8(9);
     const __m256i tens_table =
@@ -232,7 +233,7 @@ static uint64_t evaluate(const uint8_t *block, uint64_t negative, int32_t type, 
     return wrong_low | (uint64_t)wrong_high << 32;
 }
 
-/* By way of a buffer: eight bytes are written at a time, of which fewer are chosen. */
+/* Packs by way of a buffer, because eight bytes are written at a time, of which fewer may be chosen. */
 static void pack(const uint8_t *values, uint64_t chosen, int64_t count, uint8_t *out) {
     uint8_t packed[BLOCK + 8];
     int filled = 0;
@@ -242,7 +243,7 @@ static void pack(const uint8_t *values, uint64_t chosen, int64_t count, uint8_t 
         memcpy(packed + filled, &taken, 8);
         filled += (int)_mm_popcnt_u64(bytes);
     }
-    if (count > 0) memcpy(out, packed, (size_t)count); /* where there is no room there may be no buffer either */
+    if (count > 0) memcpy(out, packed, (size_t)count); /* there may be no buffer where there is no room */
 }
 
 static int64_t read_integers(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type,

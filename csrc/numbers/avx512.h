@@ -1,4 +1,4 @@
-/* What both AVX-512 readers of numbers do with a block: 64 bytes to masks. */
+/* Shared by the AVX-512 readers of numbers: a block of 64 bytes to masks of its characters. */
 #ifndef EC_NUMBERS_AVX512_H
 #define EC_NUMBERS_AVX512_H
 
@@ -12,7 +12,7 @@ EC_INLINE __mmask64 ec_equal_avx512(__m512i text_u8x64, char c) {
     return _mm512_cmpeq_epi8_mask(text_u8x64, _mm512_set1_epi8(c));
 }
 
-/* The rarer characters: white space but ' ', and those of exponents. */
+/* The rarer characters: white space other than ' ', and those of exponents. */
 EC_INLINE void ec_classify_rest_avx512(__m512i text_u8x64, ec_number_classes *classes) {
     classes->spaces |=
         ec_equal_avx512(text_u8x64, '\n') | ec_equal_avx512(text_u8x64, '\r') | ec_equal_avx512(text_u8x64, '\t');

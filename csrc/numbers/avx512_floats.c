@@ -1,11 +1,12 @@
-/* Floats with AVX-512: positions by vpcompressb, 16 numbers converted together. */
+/* Arrays of floats with AVX-512: vpcompressb writes the positions of numbers, and 16 numbers are converted together, by
+ * multiplications that join digits to groups of 2, 4, 8 and 16. */
 #include "avx512.h"
 
 #if defined(EC_X86_64)
 
 EC_TARGET_AVX512
 
-/* The chosen positions, at most 32, plus `base`, as words to `to`: 64 bytes are written, whatever their number. */
+/* Writes the chosen positions, at most 32, plus `base`, as 16-bit words. 64 bytes are written in any case. */
 EC_INLINE void store_positions(uint16_t *to, __mmask64 chosen, __m512i positions_u8x64, __m512i base_u16x32) {
     __m512i chosen_u8x64 = _mm512_maskz_compress_epi8(chosen, positions_u8x64);
     __m512i chosen_u16x32 = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(chosen_u8x64));
@@ -46,17 +47,18 @@ static const double NEGATIVE_POWERS[32] = {1e-0,  1e-1,  1e-2,  1e-3,  1e-4,  1e
                                            1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17, 1e-18, 1e-19, 1e-20, 1e-21,
                                            1e-22, 1e-23, 1e-24, 1e-25, 1e-26, 1e-27, 1e-28, 1e-29, 1e-30, 1e-31};
 
-/* 32 bytes ending before chunk[end_a], and 32 before chunk[end_b]. */
+/* The 32 bytes before end_a, and the 32 before end_b. */
 EC_INLINE __m512i load_two(const uint8_t *end_a, const uint8_t *end_b) {
     __m256i a_u8x32 = _mm256_loadu_si256((const __m256i *)(end_a - 32));
     __m256i b_u8x32 = _mm256_loadu_si256((const __m256i *)(end_b - 32));
     return _mm512_inserti64x4(_mm512_castsi256_si512(a_u8x32), b_u8x32, 1);
 }
 
-/* Two numbers to two times eight groups of four digits.
- *     fraction: bytes behind the point, digits: bytes to keep, both counted from the end of the number
- *         ...,-1.25     the bytes behind the point come from a load that ends with the number,
- *         ..,-1.25,     those before it from one that ends a byte earlier, over the point */
+/* Turns two numbers into two times eight groups of four digits. `fraction` is the number of bytes behind the point,
+ * `digits` that of the digits to keep, both counted from the end of the number.
+ *
+ *     ...,-1.25     bytes behind the point come from a load that ends with the number,
+ *     ..,-1.25,     bytes before it from one that ends a byte earlier, so that they cover the point */
 EC_INLINE __m512i read_two(const uint8_t *end_a, const uint8_t *end_b, __m512i fraction_u8x64, __m512i digits_u8x64) {
     const __m512i from_end_u8x64 = _mm512_xor_si512(_mm512_and_si512(ec_byte_positions(), _mm512_set1_epi8(31)),
                                                     _mm512_set1_epi8(31)); /* 31, 30 ... 0 twice */
@@ -68,8 +70,9 @@ EC_INLINE __m512i read_two(const uint8_t *end_a, const uint8_t *end_b, __m512i f
     return _mm512_madd_epi16(pairs_u16x32, _mm512_set1_epi32(1 << 16 | 100));
 }
 
-/* Four numbers, of groups of four digits, to groups of sixteen, 64 bits each:
- *     a0 b0 | a1 b1 | ...    upper and lower half of the first of each pair, then of the second */
+/* Joins four numbers, in groups of four digits, to groups of sixteen, 64 bits each:
+ *
+ *     a0 b0 | a1 b1 | ...    the upper and the lower half of the first of each pair, then of the second */
 EC_INLINE __m512i join_four(__m512i ab_u32x16, __m512i cd_u32x16) {
     __m512i words_u16x32 = _mm512_packus_epi32(ab_u32x16, cd_u32x16);
     __m512i eights_u32x16 = _mm512_madd_epi16(words_u16x32, _mm512_set1_epi32(1 << 16 | 10000));
@@ -77,29 +80,32 @@ EC_INLINE __m512i join_four(__m512i ab_u32x16, __m512i cd_u32x16) {
                             _mm512_srli_epi64(eights_u32x16, 32));
 }
 
-/* Eight numbers to float32, signs aside. `unsure`: those too close to the middle between two floats. */
+/* Converts eight numbers to float32, without their signs. Sets `unsure` for those too near the middle between two
+ * floats. */
 EC_INLINE __m256 convert_eight(const uint8_t *chunk, const uint16_t *end, __m512i lengths_u8x64, int half,
                                __m512i scale_u64x8, __mmask8 *unsure) {
     __m512i quads_u32x16[4];
     for (int pair = 0; pair < 4; pair++) {
         int i = 8 * half + 2 * pair;
-        /* Lengths of this pair, each over its half: fractions are bytes 0 to 15 of lengths_u8x64, digits 16 to 31. */
+        /* The lengths of this pair, each over its half: fractions are bytes 0 to 15 of lengths_u8x64, digits bytes 16
+         * to 31. */
         __m512i select_u8x64 = _mm512_inserti64x4(_mm512_set1_epi8((char)i), _mm256_set1_epi8((char)(i + 1)), 1);
         __m512i fraction_u8x64 = _mm512_permutexvar_epi8(select_u8x64, lengths_u8x64);
         __m512i digits_u8x64 =
             _mm512_permutexvar_epi8(_mm512_add_epi8(select_u8x64, _mm512_set1_epi8(16)), lengths_u8x64);
         quads_u32x16[pair] = read_two(chunk + end[i], chunk + end[i + 1], fraction_u8x64, digits_u8x64);
     }
-    __m512i early_u64x8 = join_four(quads_u32x16[0], quads_u32x16[1]); /* of 0 2 | 0 2 | 1 3 | 1 3, upper | lower */
+    __m512i early_u64x8 = join_four(quads_u32x16[0], quads_u32x16[1]); /* 0 2 | 0 2 | 1 3 | 1 3, upper | lower */
     __m512i late_u64x8 = join_four(quads_u32x16[2], quads_u32x16[3]);
     const __m512i upper_of = _mm512_setr_epi64(0, 4, 1, 5, 8, 12, 9, 13);
     const __m512i lower_of = _mm512_setr_epi64(2, 6, 3, 7, 10, 14, 11, 15);
     __m512d upper_f64x8 = _mm512_cvtepu64_pd(_mm512_permutex2var_epi64(early_u64x8, upper_of, late_u64x8));
     __m512d lower_f64x8 = _mm512_cvtepu64_pd(_mm512_permutex2var_epi64(early_u64x8, lower_of, late_u64x8));
 
-    /* Four roundings, each by at most 2^-53 of the value: lower (16 digits can exceed 2^53), the sum, the power of ten and
-     * the product. In all at most 4.1 units in the last place of a double; 8 are allowed for. A float32 keeps 24 of 53
-     * bits, so the double's lower 29 tell how far the middle between two floats is. */
+    /* There are four roundings, each of at most 2^-53 of the value: of the lower half (16 digits can exceed 2^53), the
+     * sum, the power of ten and the product. Together they are at most 4.1 units in the last place of a double; 8 are
+     * allowed for. A float32 keeps 24 of 53 bits, so the lower 29 bits of the double tell how far the middle between
+     * two floats is. */
     __m512d sum_f64x8 = _mm512_fmadd_pd(upper_f64x8, _mm512_set1_pd(1e16), lower_f64x8);
     __m512d small_f64x8 =
         _mm512_permutex2var_pd(_mm512_loadu_pd(NEGATIVE_POWERS), scale_u64x8, _mm512_loadu_pd(NEGATIVE_POWERS + 8));
@@ -126,8 +132,9 @@ static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)
         __m256i end_u16x16 = _mm256_loadu_si256((const __m256i *)(index->end + i));
         __m256i start_u16x16 = _mm256_srli_epi16(first_u16x16, 1);
 
-        /* With a point: end - point - 1 bytes behind it, and one digit less than bytes. Without: 65535 bytes behind, kept
-         * at 64, so that all come from the first load; the scale is 10^(that & 31). */
+        /* With a point, end - point - 1 bytes are behind it, and there is one digit less than bytes. Without a point
+         * this gives 65535 bytes behind it; kept at 64, all bytes come from the first load. The scale is 10^-(that &
+         * 31). */
         __m256i behind_u16x16 = _mm256_sub_epi16(_mm256_sub_epi16(end_u16x16, point_u16x16), _mm256_set1_epi16(1));
         __m256i fraction_u16x16 = _mm256_min_epu16(behind_u16x16, _mm256_set1_epi16(64));
         __mmask16 with_point = _mm256_cmplt_epu16_mask(point_u16x16, end_u16x16);

@@ -1,5 +1,5 @@
-/* Floats to their shortest text with AVX-512: eight at a time by format_scalar.c's method, up to the digits and the
- * length of every text; then one byte shuffle a number, by where its point goes. */
+/* Writes floats as JSON with AVX-512: the digits and the length of eight texts at a time, by the method of
+ * format_scalar.c; then one byte shuffle a number, chosen by where its point goes. */
 #include "avx512.h"
 #include "powers.h"
 
@@ -12,9 +12,12 @@ EC_TARGET_AVX512
 static const uint64_t POWERS[16] = {1,       10,       100,       1000,       10000,     100000,
                                     1000000, 10000000, 100000000, 1000000000, UINT64_MAX};
 
-/* The text of a number with decimal exponent X (d0.d1...d8 * 10^X) from its source
+/* For each decimal exponent X the shuffle that makes the text of d0.d1...d8 * 10^X from its source
+ *
  *     byte   0  1  2  3  4  5  6  7  8  9 10
- *            d1 d2 d3 d4 d5 d6 d7 d8 d0 0  .        d8 and before it trailing zeros are cut off by the length */
+ *            d1 d2 d3 d4 d5 d6 d7 d8 d0 0  .
+ *
+ * Trailing zeros of the digits are cut off by the length of the text. */
 #define LOWEST_POSITIONAL (-4)
 #define HIGHEST_POSITIONAL 8
 static const uint8_t FORMS[HIGHEST_POSITIONAL - LOWEST_POSITIONAL + 1][16] = {
@@ -33,16 +36,16 @@ static const uint8_t FORMS[HIGHEST_POSITIONAL - LOWEST_POSITIONAL + 1][16] = {
     {8, 0, 1, 2, 3, 4, 5, 6, 7, 10, 9, 9, 9, 9, 9, 9}, /* 123456789.0 */
 };
 
-/* What is known of eight numbers before they are written. */
+/* Eight numbers, ready to be written. */
 typedef struct {
     _Alignas(64) uint8_t source[8][16];
     int64_t exponent[8];
-    int64_t significant[8]; /* digits */
-    int64_t length[8];      /* of the positional form, without its sign */
+    int64_t significant[8]; /* number of digits */
+    int64_t length[8];      /* of the form with a point and no exponent, without the sign */
     uint8_t negative, scientific;
 } texts;
 
-/* floor(power * factor / 2^64) with a sticky low bit: format_scalar.c's product_odd. */
+/* floor(power * factor / 2^64), made odd where bits were lost: product_odd() of format_scalar.c. */
 EC_INLINE __m512i product_odd(__m512i power_u64x8, __m512i factor_u64x8) {
     __m512i high_u64x8 = _mm512_mul_epu32(_mm512_srli_epi64(power_u64x8, 32), factor_u64x8);
     __m512i low_u64x8 = _mm512_mul_epu32(power_u64x8, factor_u64x8);
@@ -56,7 +59,7 @@ EC_INLINE __m512i look_up_power(__m512i index_u64x8) {
     return _mm512_permutex2var_epi64(_mm512_loadu_si512(POWERS), index_u64x8, _mm512_loadu_si512(POWERS + 8));
 }
 
-/* Eight digits, as bytes, the first in the lowest, of a number below 10^8. */
+/* The eight digits of a number below 10^8 as bytes, the first in the lowest. */
 EC_INLINE __m512i split_digits(__m512i x_u64x8) {
     __m512i upper_u64x8 = _mm512_srli_epi64(_mm512_mul_epu32(x_u64x8, EIGHT(0xd1b71759)), 45); /* x / 10^4 */
     __m512i lower_u64x8 = _mm512_sub_epi64(x_u64x8, _mm512_mul_epu32(upper_u64x8, EIGHT(10000)));
@@ -69,7 +72,7 @@ EC_INLINE __m512i split_digits(__m512i x_u64x8) {
     return _mm512_or_si512(tens_u16x32, _mm512_slli_epi16(ones_u16x32, 8));
 }
 
-/* Comments are at the scalar twin, shorten(). */
+/* The comments are at the scalar twin, shorten(). */
 EC_INLINE void shorten_eight(__m256i bits_u32x8, texts *out) {
     __m512i bits_u64x8 = _mm512_cvtepu32_epi64(bits_u32x8);
     __m512i fraction_u64x8 = _mm512_and_si512(bits_u64x8, EIGHT(0x7fffff));
@@ -88,7 +91,7 @@ EC_INLINE void shorten_eight(__m256i bits_u32x8, texts *out) {
                                            _mm512_srai_epi64(_mm512_mul_epi32(minus_k_i64x8, EIGHT(217706)), 16));
     __m512i power_u64x8 = _mm512_i64gather_epi64(_mm512_sub_epi64(minus_k_i64x8, EIGHT(EC_POWER_LOWEST)),
                                                  (const long long *)(const void *)ec_powers_of_ten, 8);
-    __mmask8 inexact = _mm512_cmpgt_epu64_mask(minus_k_i64x8, EIGHT(EC_POWER_EXACT)); /* negative ones too */
+    __mmask8 inexact = _mm512_cmpgt_epu64_mask(minus_k_i64x8, EIGHT(EC_POWER_EXACT)); /* unsigned: or negative */
     power_u64x8 = _mm512_mask_add_epi64(power_u64x8, inexact, power_u64x8, EIGHT(1));
 
     __m512i four_u64x8 = _mm512_sllv_epi64(_mm512_slli_epi64(mantissa_u64x8, 2), shift_i64x8);
@@ -110,7 +113,8 @@ EC_INLINE void shorten_eight(__m256i bits_u32x8, texts *out) {
     __m512i four_s_u64x8 = _mm512_slli_epi64(s_u64x8, 2);
     __mmask8 down = _mm512_cmple_epu64_mask(lowest_u64x8, four_s_u64x8);
     __mmask8 up = _mm512_cmple_epu64_mask(_mm512_add_epi64(four_s_u64x8, EIGHT(4)), highest_u64x8);
-    /* Nearest of two that both fit, ties to even: value & 3 above 2, or 2 and s odd. */
+    /* Where both neighbours fit or neither does, the nearest, ties to even: value & 3 is above 2, or it is 2 and s
+     * odd. */
     __m512i quarters_u64x8 = _mm512_and_si512(value_u64x8, EIGHT(3));
     __mmask8 nearer_up =
         _mm512_cmpgt_epu64_mask(_mm512_add_epi64(quarters_u64x8, _mm512_and_si512(s_u64x8, EIGHT(1))), EIGHT(2));
@@ -120,7 +124,7 @@ EC_INLINE void shorten_eight(__m256i bits_u32x8, texts *out) {
     digits_u64x8 = _mm512_mask_mov_epi64(digits_u64x8, use_tens, shorter_u64x8);
     k_i64x8 = _mm512_mask_add_epi64(k_i64x8, use_tens, k_i64x8, EIGHT(1));
 
-    /* To nine digits: count those there are, fill up with zeros. */
+    /* To nine digits: count those there are, and append zeros. */
     __m512i bits_used_u64x8 = _mm512_sub_epi64(EIGHT(64), _mm512_lzcnt_epi64(digits_u64x8));
     __m512i count_u64x8 = _mm512_srli_epi64(_mm512_mul_epu32(bits_used_u64x8, EIGHT(1233)), 12);
     __mmask8 more = _mm512_cmpge_epu64_mask(digits_u64x8, look_up_power(count_u64x8));
@@ -134,7 +138,8 @@ EC_INLINE void shorten_eight(__m256i bits_u32x8, texts *out) {
     __m512i trailing_u64x8 = _mm512_srli_epi64(_mm512_lzcnt_epi64(rest_u8x64), 3);
     __m512i significant_u64x8 = _mm512_sub_epi64(EIGHT(9), trailing_u64x8);
 
-    /* From X = 0 on at least one digit behind the point: max(significant, X + 2) + 1; below, 1 - X + significant. */
+    /* From X = 0 on there is at least one digit behind the point: max(significant, X + 2) + 1; below, 1 - X +
+     * significant. */
     __m512i at_least_i64x8 = _mm512_max_epi64(significant_u64x8, _mm512_add_epi64(point_i64x8, EIGHT(2)));
     __m512i length_u64x8 = _mm512_add_epi64(at_least_i64x8, EIGHT(1));
     __mmask8 below_one = _mm512_cmplt_epi64_mask(point_i64x8, _mm512_setzero_si512());
@@ -168,8 +173,8 @@ static uint8_t *write_scientific(uint8_t *p, const uint8_t *source, int64_t sign
     return p;
 }
 
-/* Writes a number and a comma behind it. 16 bytes are stored behind the sign, and number i begins no later than at
- * 1 + 16 i: never beyond 16 n + 2. */
+/* Writes a number and a comma. 16 bytes are stored behind the sign; number i begins at 1 + 16 i or before, so that no
+ * store reaches beyond 16 n + 2. */
 EC_INLINE uint8_t *write_positional(uint8_t *p, const texts *batch, int i) {
     *p = '-';
     p += batch->negative >> i & 1;
@@ -181,7 +186,7 @@ EC_INLINE uint8_t *write_positional(uint8_t *p, const texts *batch, int i) {
     return p + 1;
 }
 
-/* Writes the first `count` of eight. */
+/* Writes the first `count` of eight numbers. */
 EC_INLINE uint8_t *write_eight(uint8_t *p, const texts *batch, int64_t count) {
     if (EC_LIKELY(count >= 8 && batch->scientific == 0)) {
         for (int i = 0; i < 8; i++) p = write_positional(p, batch, i);
@@ -202,7 +207,7 @@ EC_INLINE uint8_t *write_eight(uint8_t *p, const texts *batch, int64_t count) {
 int64_t ec_floats_format_avx512(const float *values, int64_t n, uint8_t *text) {
     uint8_t *p = text;
     *p++ = '[';
-    for (int64_t at = 0; at < n; at += 16) { /* two chains of eight run side by side */
+    for (int64_t at = 0; at < n; at += 16) { /* two chains of eight, which do not wait for each other */
         uint32_t lanes = n - at < 16 ? (1u << (n - at)) - 1 : 0xffff;
         __m512i bits_u32x16 = _mm512_maskz_loadu_epi32((__mmask16)lanes, values + at);
         const __m512i infinity_u32x16 = _mm512_set1_epi32(0x7f800000);

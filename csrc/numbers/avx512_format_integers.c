@@ -1,17 +1,17 @@
-/* Small integers to text with AVX-512: 64 at a time to digits, every number in a lane of its own with zeros for what it
- * has not, and the lanes pushed together. */
+/* Writes int8 and uint8 as JSON with AVX-512: 64 numbers at a time become digits, each number in a lane of its own,
+ * with zeros where it has no digit, and vpcompressb pushes the bytes that are not zero together. */
 #include "avx512.h"
 
 #if defined(EC_X86_64)
 
 EC_TARGET_AVX512
 
-/* Tens and ones of 0 to 99, as 16 * tens + ones: entry x of 128. */
+/* Tens and ones of 0 to 99, as 16 * tens + ones. */
 #define TEN(t) t, t + 1, t + 2, t + 3, t + 4, t + 5, t + 6, t + 7, t + 8, t + 9
 static const uint8_t PAIRS[128] = {TEN(0x00), TEN(0x10), TEN(0x20), TEN(0x30), TEN(0x40),
                                    TEN(0x50), TEN(0x60), TEN(0x70), TEN(0x80), TEN(0x90)};
 
-/* The bytes that are not zero, pushed together. */
+/* Writes the bytes that are not zero, pushed together; returns where they end. */
 EC_INLINE uint8_t *push(uint8_t *p, __m512i lanes_u8x64, int whole) {
     __mmask64 present = _mm512_test_epi8_mask(lanes_u8x64, lanes_u8x64);
     __m512i text_u8x64 = _mm512_maskz_compress_epi8(present, lanes_u8x64);
@@ -23,8 +23,9 @@ EC_INLINE uint8_t *push(uint8_t *p, __m512i lanes_u8x64, int whole) {
     return p + length;
 }
 
-/* Those of sixteen numbers that are `taken`, in lanes of four bytes. Unsigned ones end in their comma; signed ones need
- * a fifth byte for it, and get eight:
+/* Writes those of sixteen numbers that are `taken`, in lanes of four bytes. Unsigned ones end with their comma; signed
+ * ones need a fifth byte for it, and get eight:
+ *
  *     unsigned   hundreds tens ones ','
  *     signed     '-' hundreds tens ones   ',' 0 0 0 */
 EC_INLINE uint8_t *push_sixteen(uint8_t *p, __m512i lanes_u32x16, uint32_t taken, int is_signed, int whole) {
@@ -40,7 +41,7 @@ EC_INLINE uint8_t *push_sixteen(uint8_t *p, __m512i lanes_u32x16, uint32_t taken
 EC_INLINE uint8_t *write_block(uint8_t *p, __m512i values_u8x64, int64_t count, int is_signed, int whole) {
     const __m512i zero_u8x64 = _mm512_set1_epi8('0'), low_u8x64 = _mm512_set1_epi8(15);
     const __m512i pairs_low_u8x64 = _mm512_loadu_si512(PAIRS), pairs_high_u8x64 = _mm512_loadu_si512(PAIRS + 64);
-    /* Unpacking works within 128 bits: number 16 k + 4 l + i is brought to place 4 k + i of those number l. */
+    /* Unpacking works within 128 bits: number 16 k + 4 l + i goes to place 4 k + i of lane l. */
     const __m512i turned_u32x16 = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     values_u8x64 = _mm512_permutexvar_epi32(turned_u32x16, values_u8x64);
 
@@ -77,7 +78,8 @@ EC_INLINE int64_t format(const uint8_t *values, int64_t n, int is_signed, uint8_
     uint8_t *p = text;
     int64_t i = 0;
     *p++ = '[';
-    /* The numbers before take 5 bytes each at most, as those to come may: room for 72 holds every store of 64 bytes. */
+    /* All numbers are given 5 bytes, those written and those to come, so with 72 left every store of 64 bytes has
+     * room. */
     for (; n - i >= 72; i += 64) p = write_block(p, _mm512_loadu_si512(values + i), 64, is_signed, 1);
     for (; i < n; i += 64) {
         int64_t count = n - i < 64 ? n - i : 64;

@@ -1,18 +1,23 @@
-/* Small integers with AVX-512: all numbers of a 64-byte block at once, none on its own. */
+/* Arrays of small integers with AVX-512: all numbers of a block of 64 bytes at once. */
 #include "avx512.h"
 
 #if defined(EC_X86_64)
 
 EC_TARGET_AVX512
 
-/* At every byte the value of the up to three digits before it; it counts where a number's integer part ends:
+/* Reads from *start on, where an element begins, to the end of the text or the first block that is not plain. Returns
+ * how many numbers it has written, at most `room`, with *start behind the comma of the last one.
+ *
+ * For every byte the value of the up to three digits before it is computed; it counts where a number's integer part
+ * ends:
+ *
  *     text      1 2 3 , - 4 5 , 6
- *     value     . . . 123   . . 45     (ones from the byte before, tens and hundreds from those before it) */
-/* Reads from *start on, where an element begins, to the end of the text or the first block that is not plain. Loads are
- * masked to the text, whose last bracket is taken for a comma:
- *     text      [ 1 , 2 2 ]          loads of the bytes before reach back to the opening bracket, no further
- *     block       1 , 2 2 , . . .    (spaces behind it)
- * Returns the numbers written, `room` or fewer, with *start behind the last one's comma. */
+ *     value     . . . 123   . . 45     ones from the byte before, tens and hundreds from those before it
+ *
+ * Loads are masked to the text, whose last bracket is taken for a comma:
+ *
+ *     text      [ 1 , 2 2 ]          loads of earlier bytes reach back to the opening bracket, no further
+ *     block       1 , 2 2 , . . .    spaces behind it */
 static int64_t read(const uint8_t *text, int64_t n, int64_t *start, uint8_t *out, int64_t room, int32_t type) {
     const __m512i zero_u8x64 = _mm512_set1_epi8('0'), nine_u8x64 = _mm512_set1_epi8(9);
     const __m512i tens_table =
@@ -24,10 +29,10 @@ static int64_t read(const uint8_t *text, int64_t n, int64_t *start, uint8_t *out
     ec_number_carry carry = {0, 0, 0, 0, 0};
     uint64_t negative_carry = 0, bad = 0;
     int64_t at = *start, ended = 0, written = 0;
-    /* Text that goes on behind the array has an earlier bracket, or none: a byte that is not plain either way. */
+    /* If text follows the array, its bracket comes earlier, which is a byte that is not plain. */
     const int64_t last = text[n - 1] == ']' ? n - 1 : n;
     const __m512i closing_u8x64 = _mm512_set1_epi8(last < n ? ',' : 0);
-    /* Of the two, three and four bytes before: no lanes before the text. */
+    /* For the bytes two, three and four before: no lanes before the text. */
     __mmask64 tens_lanes = ~(__mmask64)1, hundreds_lanes = ~(__mmask64)3, thousands_lanes = ~(__mmask64)7;
 
     for (; at <= last && bad == 0; at += BLOCK) {
@@ -46,7 +51,7 @@ static int64_t read(const uint8_t *text, int64_t n, int64_t *start, uint8_t *out
         ec_number_classes classes = ec_classify_avx512(block_u8x64);
         ec_number_marks marks = ec_number_mark(&classes, &carry);
 
-        /* Adding the first digits of negative numbers alone carries to where those numbers' integer parts end. */
+        /* Adding the first digits of negative numbers carries to the bytes behind their integer parts. */
         uint64_t sum = classes.digits + marks.negative, carried = sum + negative_carry;
         uint64_t negative = carried & ~classes.digits;
         negative_carry = (uint64_t)(sum < classes.digits) | (uint64_t)(carried < sum);
@@ -79,7 +84,7 @@ static int64_t read(const uint8_t *text, int64_t n, int64_t *start, uint8_t *out
             point &= sound;
         }
         int64_t values = (int64_t)_mm_popcnt_u64(point);
-        if (EC_UNLIKELY(values > room - written)) { /* scalar finds the number for which there is no room */
+        if (EC_UNLIKELY(values > room - written)) { /* scalar finds the number that has no room */
             bad = 1;
             break;
         }
@@ -99,7 +104,7 @@ static int64_t read(const uint8_t *text, int64_t n, int64_t *start, uint8_t *out
         *start = n;
         return ended;
     }
-    /* Numbers whose commas were not reached are read again: back to the last comma. */
+    /* Numbers whose commas were not reached are read again, so go back to the last comma. */
     while (at > *start && text[at - 1] != ',') at--;
     *start = at;
     return ended;

@@ -1,7 +1,7 @@
-/* How the vector tiers read an array of floats: in chunks, each begun at the start of an element. One pass finds where
- * the chunk's numbers lie, a second converts them in batches; what a batch does not take (exponents, more than 32 digits,
- * a value that may lie halfway between two floats) is converted alone. Where the text is not plain, scalar reads a few
- * elements, to go past it or to name the error. */
+/* How the vector tiers read arrays of numbers: in chunks that begin with an element. For floats one pass finds where
+ * the numbers of the chunk are, and a second one converts them in batches; a number that a batch does not take (with an
+ * exponent, of more than 32 digits, or perhaps halfway between two floats) is converted alone. Where the text is not
+ * plain, scalar reads a few elements, to get past that or to name the error. */
 #ifndef EC_NUMBERS_BATCH_H
 #define EC_NUMBERS_BATCH_H
 
@@ -9,25 +9,25 @@
 
 enum {
     BLOCK = 64,
-    CHUNK = 4096,       /* positions in a chunk fit in 13 bits */
-    COPIED_CHUNK = 512, /* of text whose surroundings must not be read */
+    CHUNK = 4096,       /* positions in a chunk fit 13 bits */
+    COPIED_CHUNK = 512, /* bytes, of text around which nothing may be read */
     MARGIN = 64,        /* bytes before a chunk that may be read */
     ELEMENTS = CHUNK / 2 + BLOCK,
     SCALAR_ELEMENTS = 16,
     COPY_BYTES = MARGIN + COPIED_CHUNK + BLOCK
 };
 
-/* Where the numbers of a chunk are. */
+/* Where the numbers of a chunk are, as offsets in the chunk. */
 typedef struct {
-    uint16_t first[ELEMENTS]; /* AVX-512: twice the position, and 1 more behind a '-' */
+    uint16_t first[ELEMENTS]; /* on AVX-512 twice the offset, and 1 more behind a '-' */
     uint16_t point[ELEMENTS];
     uint16_t end[ELEMENTS];
-    uint16_t alone[ELEMENTS]; /* numbers with exponents */
+    uint16_t alone[ELEMENTS]; /* the numbers that have exponents */
     int32_t count, alone_count;
-    int32_t sound; /* the whole chunk is plain */
+    int32_t sound; /* whether the whole chunk is plain */
 } ec_number_index;
 
-/* Notes the numbers with exponents in a block; `ends` of the chunk's numbers lie before it. */
+/* Notes the numbers with exponents in a block; `ends` is the number of ends before the block. */
 EC_INLINE void ec_index_exponents(ec_number_index *index, uint64_t exponents, uint64_t end, int32_t ends) {
     for (; exponents != 0; exponents &= exponents - 1) {
         uint64_t below = (exponents & (0 - exponents)) - 1;
@@ -37,7 +37,7 @@ EC_INLINE void ec_index_exponents(ec_number_index *index, uint64_t exponents, ui
     }
 }
 
-/* Converts on its own the number from `first`, its first digit, to `end`. 0 where scalar must have its say. */
+/* Converts one number by itself, from its first digit to its end. Returns 0 where scalar must decide. */
 EC_INLINE int ec_number_alone(const uint8_t *chunk, int64_t first, int64_t end, float *out) {
     ec_decimal decimal;
     int64_t start = first - (chunk[first - 1] == '-'), next;
@@ -48,8 +48,8 @@ EC_INLINE int ec_number_alone(const uint8_t *chunk, int64_t first, int64_t end, 
     return 1;
 }
 
-/* A chunk of the text from `at` on, in whole blocks, with MARGIN bytes before it that may be read: the text itself where
- * it allows that, else a copy, filled up with zeros. Of the text at most `longest` bytes. */
+/* Opens a chunk of the text from `at` on: whole blocks, of at most `longest` bytes, with MARGIN bytes before it that
+ * may be read. It is the text itself where that is long enough, else a copy, filled up with zeros. */
 EC_INLINE const uint8_t *ec_chunk_open(const uint8_t *text, int64_t n, int64_t at, int64_t longest,
                                        uint8_t copy[COPY_BYTES], int64_t *length) {
     int64_t left = n - at;
@@ -65,10 +65,12 @@ EC_INLINE const uint8_t *ec_chunk_open(const uint8_t *text, int64_t n, int64_t a
     return copy + MARGIN;
 }
 
-/* Reads an array of floats with a tier's two passes:
+/* Reads an array of floats with the two passes of a tier:
+ *
  *     void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index)
- *     int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)    the numbers done, index->count or fewer;
- *                                                                                 writes no more than index->count */
+ *     int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)
+ *
+ * convert returns how many numbers it has converted, and writes at most index->count. */
 EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags,
                                            void (*index_chunk)(const uint8_t *, int64_t, ec_number_index *),
                                            int32_t (*convert)(const uint8_t *, ec_number_index *, float *)) {
@@ -94,12 +96,13 @@ EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float
     }
 }
 
-/* The one pass over a chunk of integers:
+/* Reads integers from a chunk in one pass:
+ *
  *     uint64_t evaluate(const uint8_t *block, uint64_t negative, int32_t type, uint8_t *values)
- *         at every byte of a block the value of the up to three digits before it, negated where `negative` is set; returns
- *         the bytes at which there are more digits than that or the type does not hold the value
+ *         writes for every byte of a block the value of the up to three digits before it, negated where `negative` is
+ *         set; returns the bytes before which there are more digits, or whose value the type does not hold
  *     void pack(const uint8_t *values, uint64_t chosen, int64_t count, uint8_t *out)
- *         the chosen ones of 64 (there is room for `count`, which is how many they are) */
+ *         writes the `count` chosen ones of 64 values */
 EC_INLINE int64_t ec_integers_read(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type,
                                    int64_t *consumed, ec_number_classes (*classify)(const uint8_t *),
                                    uint64_t (*evaluate)(const uint8_t *, uint64_t, int32_t, uint8_t *),
@@ -111,7 +114,7 @@ EC_INLINE int64_t ec_integers_read(const uint8_t *chunk, int64_t length, uint8_t
         const uint8_t *block = chunk + at;
         ec_number_classes classes = classify(block);
         ec_number_marks marks = ec_number_mark(&classes, &carry);
-        /* Adding a sign's bit to its digits carries it to the byte behind them. */
+        /* Adding the first digit of a negative number to its digits carries to the byte behind them. */
         uint64_t sum = classes.digits + marks.negative, carried = sum + negative_carry;
         uint64_t negative = carried & ~classes.digits;
         negative_carry = (uint64_t)(sum < classes.digits) | (uint64_t)(carried < sum);
@@ -126,7 +129,7 @@ EC_INLINE int64_t ec_integers_read(const uint8_t *chunk, int64_t length, uint8_t
             point &= sound;
         }
         int64_t count = ec_count_ones_u64(point);
-        if (EC_UNLIKELY(count > room - written)) break; /* scalar finds the number for which there is no room */
+        if (EC_UNLIKELY(count > room - written)) break; /* scalar finds the number that has no room */
         pack(values, point, count, out + written);
         written += count;
         ended += ec_count_ones_u64(end);
@@ -138,16 +141,18 @@ EC_INLINE int64_t ec_integers_read(const uint8_t *chunk, int64_t length, uint8_t
             break;
         }
     }
-    /* Numbers whose commas were not reached are read again: back to the last comma. */
+    /* Numbers whose commas were not reached are read again, so go back to the last comma. */
     while (at > 0 && chunk[at - 1] != ',') at--;
     *consumed = at;
     return ended;
 }
 
-/* Reads an array of integers with a tier's one pass:
+/* Reads an array of integers with the pass of a tier:
+ *
  *     int64_t read(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type, int64_t *consumed)
- *         the numbers written, room or fewer, with `consumed` behind the last one's comma; leaves off at the first block
- *         that is not plain */
+ *
+ * returns how many numbers it has written, at most `room`, with *consumed behind the comma of the last one. It stops at
+ * the first block that is not plain. */
 EC_INLINE ec_result ec_integers_parse_chunks(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity,
                                              int32_t type,
                                              int64_t (*read)(const uint8_t *, int64_t, uint8_t *, int64_t, int32_t,
@@ -159,7 +164,7 @@ EC_INLINE ec_result ec_integers_parse_chunks(const uint8_t *text, int64_t n, uin
         int64_t consumed = 0;
         produced += read(chunk, length, out + produced, capacity - produced, type, &consumed);
         at += consumed;
-        if (consumed > 0 && consumed + BLOCK > length) continue; /* plain as far as it went */
+        if (consumed > 0 && consumed + BLOCK > length) continue; /* all of the chunk was plain */
 
         ec_result result = ec_integers_parse_from(text, n, at, out, capacity, produced, type, SCALAR_ELEMENTS);
         if (result.status != EC_OK || text[result.consumed - 1] == ']') return result;

@@ -1,4 +1,5 @@
-/* Number text to a decimal: the JSON grammar, byte by byte. */
+/* Reads the text of a number into a decimal: the JSON grammar, byte by byte, and the digits behind the point eight at a
+ * time. */
 #include "decimal.h"
 #include "digits.h"
 
@@ -10,7 +11,7 @@ static int32_t stop(int32_t status, int64_t *next, int64_t offset) {
     return status;
 }
 
-/* Reads the digits at p, after those in *w (modulo 2^64), and returns where they end. */
+/* Reads the digits at p behind those in *w (modulo 2^64); returns where they end. */
 EC_INLINE const uint8_t *read_digits(const uint8_t *p, const uint8_t *end, uint64_t *w) {
 #if defined(EC_DIGITS_BY_EIGHT)
     static const uint64_t POWERS[9] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
@@ -18,7 +19,7 @@ EC_INLINE const uint8_t *read_digits(const uint8_t *p, const uint8_t *end, uint6
         uint64_t x = ec_digits_load(p), others = ec_digits_others(x);
         int count = others ? ec_trailing_zeros_u64(others) >> 3 : 8;
         if (count == 0) return p;
-        *w = *w * POWERS[count] + ec_digits_value(x << (64 - 8 * count)); /* zeros before the digits */
+        *w = *w * POWERS[count] + ec_digits_value(x << (64 - 8 * count)); /* the shift puts zeros before the digits */
         p += count;
         if (count < 8) return p;
     }
@@ -47,7 +48,7 @@ int32_t ec_decimal_read(const uint8_t *text, int64_t n, int64_t at, ec_decimal *
         while (p < end && ec_is_digit(*p)) w = w * 10 + (uint64_t)(*p++ - '0');
     }
     const uint8_t *point = p;
-    int64_t count = p - digits; /* digits that went into w, leading zeros too */
+    int64_t count = p - digits; /* digits that went into w, leading zeros included */
     if (p < end && *p == '.') {
         p++;
         if (p == end) return stop(EC_TRUNCATED, next, n);
@@ -70,7 +71,7 @@ int32_t ec_decimal_read(const uint8_t *text, int64_t n, int64_t at, ec_decimal *
     }
     if (p - (text + at) > EC_MAX_NUMBER) return stop(EC_NUMBER_TOO_LONG, next, at);
 
-    if (count > KEPT_DIGITS) { /* w may have wrapped: take the first 19 significant digits again */
+    if (count > KEPT_DIGITS) { /* w may have wrapped: read the first 19 significant digits again */
         const uint8_t *q = digits;
         while (q < digits_end && (*q == '0' || *q == '.')) {
             count -= *q == '0';

@@ -1,4 +1,4 @@
-/* Small integers to text: by a table of what stands behind the sign, comma included. */
+/* Writes int8 and uint8 as JSON, by a table of the text behind the sign, comma included. */
 #include "decimal.h"
 
 /* clang-format off */
@@ -14,8 +14,8 @@
 
 static const uint8_t TEXTS[256][4] = {SIXTY_FOUR(0), SIXTY_FOUR(64), SIXTY_FOUR(128), SIXTY_FOUR(192)};
 
-/* A sign and four bytes are stored for every number, the comma its last: what is too much the next number overwrites,
- * and behind the last one there is room, since it takes no more than EC_INTEGER_TEXT. */
+/* Each number stores a sign and four bytes, and the next number overwrites what is too much. Behind the last number
+ * there is room, since it is given EC_INTEGER_TEXT bytes. */
 int64_t ec_integers_format_scalar(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
     uint8_t *p = text;
     *p++ = '[';

@@ -1,5 +1,5 @@
-/* Numbers to JSON text: the shortest decimal that reads back to the same float32, by R. Giulietti's method ("The Schubfach
- * way to render doubles"), float32 throughout in 64-bit integers. */
+/* Writes floats as JSON: the shortest decimal that reads back to the same float32, by the method of R. Giulietti ("The
+ * Schubfach way to render doubles"), for float32 in 64-bit integers. The specification of the slot. */
 #include "decimal.h"
 #include "powers.h"
 
@@ -8,27 +8,29 @@ typedef struct {
     int32_t exponent;
 } shortest;
 
-/* floor(power * factor / 2^64) with a sticky low bit: odd where bits were lost. */
+/* floor(power * factor / 2^64), made odd where bits were lost, so that comparisons with even numbers stay right. */
 EC_INLINE uint32_t product_odd(uint64_t power, uint32_t factor) {
     uint64_t high, low = ec_multiply_u64(power, factor, &high);
     return (uint32_t)high | ((uint32_t)(low >> 32) > 1);
 }
 
-/* The shortest decimal in the rounding interval of a positive finite float32, the nearest to it of those. */
+/* The shortest decimal within the rounding interval of a positive finite float32, and of those the nearest. */
 static shortest shorten(uint32_t bits) {
     uint32_t fraction = bits & 0x7fffffu, biased = bits >> 23;
     uint32_t mantissa = biased ? fraction | 0x800000u : fraction;
     int32_t exponent = biased ? (int32_t)biased - 150 : -149;
     int narrow = fraction == 0 && biased > 1; /* the float below is half as far away */
 
-    /* The value and its neighbours' midpoints in quarters of an ulp, scaled by 10^-k to where an ulp is 1 to 10. */
-    int32_t k = (exponent * 1262611 - (narrow ? 524031 : 0)) >> 22; /* floor(log10(ulp)), of 3/4 ulp where narrow */
+    /* The value, and the middles between it and its neighbours, in quarters of an ulp, multiplied by 10^-k, with which
+     * an ulp is 1 to 10. */
+    int32_t k = (exponent * 1262611 - (narrow ? 524031 : 0)) >> 22; /* floor(log10(ulp)), or of 3/4 ulp if narrow */
     int32_t shift = exponent + ec_power_exponent(-k) + 1;
     uint64_t power = ec_powers_of_ten[-k - EC_POWER_LOWEST] + (k > 0 || k < -EC_POWER_EXACT);
     uint32_t value = product_odd(power, (4 * mantissa) << shift);
     uint32_t below = product_odd(power, (4 * mantissa - 2 + (uint32_t)narrow) << shift);
     uint32_t above = product_odd(power, (4 * mantissa + 2) << shift);
-    uint32_t lowest = below + (mantissa & 1), highest = above - (mantissa & 1); /* the ends round to an even mantissa */
+    uint32_t lowest = below + (mantissa & 1),
+             highest = above - (mantissa & 1); /* the ends count if the mantissa is even */
 
     uint32_t s = value / 4, tens = s / 10;
     shortest result;
@@ -52,7 +54,7 @@ static shortest shorten(uint32_t bits) {
         result.digits = s + (value > middle || (value == middle && (s & 1)));
     }
     result.exponent = k;
-    if (result.digits == 10) { /* 9.8e-45, which is 1e-44 in short */
+    if (result.digits == 10) { /* 9.8e-45, of which the shortest is 1e-44 */
         result.digits = 1;
         result.exponent++;
     }
@@ -82,7 +84,7 @@ static uint8_t *write_float(uint8_t *p, uint32_t bits) {
     }
     shortest x = shorten(bits);
     int count = count_digits(x.digits);
-    int point = count + x.exponent; /* digits before the point, were there no exponent */
+    int point = count + x.exponent; /* the digits before the point if there were no exponent */
     if (point < -3 || point > 9) {  /* 1.2345678e-5 */
         write_digits(p + 1, x.digits, count);
         p[0] = p[1];

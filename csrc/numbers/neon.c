@@ -1,18 +1,21 @@
-/* Small integers with NEON: the value of up to three digits before every byte of a block, and then the bytes that end a
- * number. Bytes are loaded sorted by their place in a group of four, so that what stands one to four bytes before is in
- * another register, and the masks that NEON does not move out of registers are shifted into one another:
+/* Arrays of small integers with NEON: for every byte of a block the value of the up to three digits before it, and then
+ * the values at the bytes that end a number. Interleaving loads sort bytes by their place in a group of four, so that
+ * the byte one to four before is in another register; masks, which NEON does not move out of registers cheaply, are
+ * shifted into one another:
  *
  *     register   0        1        2        3        4        5        6        7
  *     holds      -4,0,..  -3,1,..  -2,2,..  -1,3,..  0,4,..   1,5,..   2,6,..   3,7,.. 63
- *     before the bytes of register 4 stand thousands in 0, hundreds in 1, tens in 2, ones in 3
  *
- * Floats are left to scalar, which reads eight digits at a step: the steps of avx2.c took 155 instructions a number on
- * NEON, scalar's 169, of which none wait for a vector unit. */
+ *     before the bytes of register 4 are thousands in 0, hundreds in 1, tens in 2, ones in 3
+ *
+ * Floats are left to scalar, which reads eight digits at a step: the method of avx2.c takes 155 instructions a number
+ * on NEON, scalar 169, and none of these wait for a vector unit. */
 #include "batch.h"
 
 #if defined(EC_AARCH64)
 
 /* A bit for each of 64 bytes that are ff or 00.
+ *
  *     dddddddd cccccccc bbbbbbbb aaaaaaaa      byte i of the four: the masks of bytes 4 i + 3 .. 4 i of the text
  *     dccccccc baaaaaaa                        sri by 1, twice
  *     dcbaaaaa                                 sri by 2
@@ -29,7 +32,7 @@ EC_INLINE uint64_t equal_of_64(uint8x16x4_t text, char c) {
                       vceqq_u8(text.val[2], wanted_u8x16), vceqq_u8(text.val[3], wanted_u8x16));
 }
 
-/* Digits to their values, other characters to more than 9. */
+/* The values of digits; other characters become more than 9. */
 EC_INLINE uint8x16_t digit_values(uint8x16_t text_u8x16) { return vsubq_u8(text_u8x16, vdupq_n_u8('0')); }
 
 EC_INLINE uint8x16_t are_digits(uint8x16_t values_u8x16) { return vcltq_u8(values_u8x16, vdupq_n_u8(10)); }
@@ -53,7 +56,7 @@ EC_INLINE ec_number_classes classify(const uint8_t *block) {
     return classes;
 }
 
-/* Characters by place. */
+/* The characters of a block and the four before it, by place in a group of four. */
 typedef struct {
     uint8x16_t value[8], is_digit[8], is_minus[8];
 } columns;
@@ -67,19 +70,19 @@ EC_INLINE void load_four(const uint8_t *text, columns *to, int first) {
     }
 }
 
-/* Times 10, or 0 for what is no digit. */
+/* Ten times a digit, 0 for another character. */
 EC_INLINE uint8x16_t tens_of(uint8x16_t value_u8x16) {
     static const uint8_t TENS[16] = {0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 0, 0, 0, 0, 0, 0};
     return vqtbl1q_u8(vld1q_u8(TENS), value_u8x16);
 }
 
-/* Times 100 where that is a byte. */
+/* A hundred times a digit, where that is a byte. */
 EC_INLINE uint8x16_t hundreds_of(uint8x16_t value_u8x16) {
     static const uint8_t HUNDREDS[16] = {0, 100, 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     return vqtbl1q_u8(vld1q_u8(HUNDREDS), value_u8x16);
 }
 
-/* The values before the bytes of register c, negated behind a '-'; *wrong where the type does not hold them. */
+/* The values before the bytes of register c, negated behind a '-'. Sets *wrong where the type does not hold them. */
 EC_INLINE uint8x16_t values_before(const columns *text, int c, uint8x16_t most_u8x16, uint8x16_t most_below_zero_u8x16,
                                    uint8x16_t *wrong) {
     const uint8x16_t has_tens = text->is_digit[c - 2], has_hundreds = vandq_u8(has_tens, text->is_digit[c - 3]);
@@ -95,7 +98,7 @@ EC_INLINE uint8x16_t values_before(const columns *text, int c, uint8x16_t most_u
     return vsubq_u8(veorq_u8(value_u8x16, negative), negative);
 }
 
-/* The registers know of signs themselves: `negative` is not looked at. */
+/* The registers have the signs themselves, so `negative` is not used. */
 static uint64_t evaluate(const uint8_t *block, uint64_t negative, int32_t type, uint8_t *values) {
     const uint8x16_t most_u8x16 = vdupq_n_u8(type == EC_INT8 ? 127 : 255);
     const uint8x16_t most_below_zero_u8x16 = vdupq_n_u8(type == EC_INT8 ? 128 : 0);

@@ -1,4 +1,4 @@
-/* The public functions of the family: arguments checked once, then the kernels in force. */
+/* The public functions of the family: they check the opening of an array and call the kernels in force. */
 #include "decimal.h"
 
 static int32_t check_opening(const uint8_t *text, int64_t n) {
@@ -15,7 +15,7 @@ ec_result ec_floats_parse(const void *text, int64_t n, void *out, int64_t capaci
 
 ec_result ec_integers_parse(const void *text, int64_t n, void *out, int64_t capacity, int32_t type, int32_t flags) {
     int32_t status = check_opening(text, n);
-    (void)flags; /* an integer has no NaN to stand for null */
+    (void)flags; /* an integer cannot stand for null */
     if (status != EC_OK) return ec_number_result(status, 0, 0);
     return ec_active.integers_parse(text, n, out, capacity, type);
 }
@@ -69,7 +69,7 @@ ec_result ec_float_rows_parse(const void *text, int64_t n, void *out, int64_t ca
 int64_t ec_numbers_bound(const void *text, int64_t n) {
     const uint8_t *bytes = text;
     int64_t commas = 0;
-    while (n > 0) { /* 255 rounds of 64 keep the compiler's byte counters from wrapping */
+    while (n > 0) { /* 255 rounds of 64 keep the compiler's counters, which are bytes, from wrapping  */
         int64_t block = n < 16320 ? n : 16320;
         int32_t count = 0;
         for (int64_t i = 0; i < block; i++) count += bytes[i] == ',';

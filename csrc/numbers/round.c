@@ -1,10 +1,10 @@
-/* A decimal to the nearest float32: Eisel and Lemire's method with one 64-bit power, and big integers where that leaves
- * doubt (D. Lemire, "Number parsing at a gigabyte per second", arXiv 2101.11408). Integers throughout: the floating-point
- * environment of the host (rounding mode, flush to zero) has no say. */
+/* Rounds a decimal to the nearest float32 by the method of Eisel and Lemire with one 64-bit power of ten, and by big
+ * integers where that leaves doubt (D. Lemire, "Number parsing at a gigabyte per second", arXiv 2101.11408). All is
+ * integer arithmetic, so that the host's rounding mode and flushing to zero do not matter. */
 #include "decimal.h"
 #include "powers.h"
 
-#define FRACTION_BITS 24 /* of a normal float32, the hidden one included */
+#define FRACTION_BITS 24 /* of a normal float32, with the hidden one */
 #define LOWEST_EXPONENT (-126)
 #define HIGHEST_EXPONENT 127
 
@@ -21,31 +21,32 @@ int32_t ec_decimal_to_float(const ec_decimal *decimal, const uint8_t *number, in
     }
     if (decimal->exponent > EC_POWER_HIGHEST) return 0;
 
-    /* w * 10^q = (w << zeros) * power * 2^(exponent of 10^q - 63 - zeros), the power too small by less than 1, w by less
-     * than 1 where digits were cut. The product's upper word lies below the truth by less than
-     *     1 (power) + 2^zeros (cut: 19 digits, zeros <= 4) + 1 (lower word), doubled by the normalising shift: 36. */
+    /* w * 10^q = (w << zeros) * power * 2^(exponent of 10^q - 63 - zeros), where the power is too small by less than 1,
+     * and w by less than 1 if digits were cut. So the upper word of the product is too small by less than
+     *     1 (power) + 2^zeros (cut: 19 digits, zeros <= 4) + 1 (lower word), doubled by the normalising shift: 36 */
     int32_t q = (int32_t)decimal->exponent;
     int zeros = ec_leading_zeros_u64(w);
     uint64_t high, low = ec_multiply_u64(w << zeros, ec_powers_of_ten[q - EC_POWER_LOWEST], &high);
     int32_t exponent = ec_power_exponent(q) + 64 - zeros; /* of the leading bit */
-    int shift = !(high >> 63);                            /* as likely as not: no branch */
+    int shift = !(high >> 63);                            /* no branch, because both are equally likely */
     high = high << shift | (low >> 63 & (uint64_t)shift);
     low <<= shift;
     exponent -= shift;
     int exact = !decimal->cut && q >= 0 && q <= EC_POWER_EXACT;
     uint64_t slack = decimal->cut ? 36 : 4;
 
-    /* high: 1xxxxxxx xxxxxxxx xxxxxxxx|rrrrrrrr ... r    the upper 24 bits stay (fewer for a subnormal), `drop` go */
+    /* high: 1xxxxxxx xxxxxxxx xxxxxxxx|rrrrrrrr ... r    the upper 24 bits stay (fewer for a subnormal), `drop` bits
+     * go */
     int drop = 64 - FRACTION_BITS;
     if (exponent < LOWEST_EXPONENT) {
         drop += LOWEST_EXPONENT - exponent;
         exponent = LOWEST_EXPONENT;
-        if (drop > 64) { /* under half of the smallest subnormal: 2^-150 and more keeps drop at 64 */
+        if (drop > 64) { /* below half of the least subnormal, 2^-150; from there on drop is 64 */
             if (drop > 65 || high <= UINT64_MAX - slack) {
                 store(out, decimal->negative, 0);
                 return 1;
             }
-            drop = 64; /* within the slack of 2^-150: let every digit decide */
+            drop = 64; /* within the slack of 2^-150: every digit counts */
             high = UINT64_C(1) << 63;
         }
     }
@@ -71,8 +72,8 @@ int32_t ec_decimal_to_float(const ec_decimal *decimal, const uint8_t *number, in
 
 /* ---- the exact comparison ---- */
 
-/* A natural number of up to 4,096 bits, least significant word first. The largest one formed here: 1,024 digits (3,402
- * bits) times 2^150, or 25 bits times 10^1,090 (3,621 bits). */
+/* A natural number of up to 4,096 bits, the least significant word first. The largest ones here have 1,024 digits
+ * (3,402 bits) times 2^150, or 25 bits times 10^1,090 (3,621 bits). */
 #define WORDS 128
 typedef struct {
     uint32_t word[WORDS];
@@ -112,7 +113,7 @@ int32_t ec_decimal_compare_midpoint(const uint8_t *number, int64_t length, uint3
     natural left, right;
     left.used = right.used = 0;
 
-    /* left * 10^power = the number, read in groups of 9 digits. */
+    /* left * 10^power is the number, read in groups of 9 digits. */
     int64_t power = 0, i = *number == '-';
     uint32_t group = 0;
     int grouped = 0, behind_point = 0;
@@ -137,7 +138,7 @@ int32_t ec_decimal_compare_midpoint(const uint8_t *number, int64_t length, uint3
         power += negative ? -written : written;
     }
 
-    /* right = 2 * mantissa + 1, times 2^(exponent - 1); both sides made whole. */
+    /* right is (2 * mantissa + 1) * 2^(exponent - 1). Both sides are multiplied until they are whole. */
     multiply_add(&right, 1, 2 * mantissa + 1);
     if (power >= 0)
         multiply_power_of_ten(&left, power);

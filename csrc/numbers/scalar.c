@@ -1,16 +1,18 @@
-/* JSON arrays of numbers, element by element: what every tier must do, and what finishes an array that a vector tier has
- * left at something out of the ordinary.
+/* JSON arrays of numbers, element by element: the specification of the readers, and the code that finishes an array
+ * where a vector tier has stopped at something unusual.
  *
  * The byte that `consumed` names on failure:
- *     the first byte of the element   EC_NULL_ELEMENT, EC_NOT_FINITE, EC_WRONG_KIND, EC_NUMBER_TOO_LONG, EC_OUT_OF_RANGE,
- *                                     EC_NOT_INTEGRAL, EC_NO_CAPACITY
- *     the first byte that cannot go on  EC_BAD_NUMBER (within a number or glued to it), EC_BAD_CHARACTER (elsewhere)
- *     n                               EC_TRUNCATED
- * An element's grammar, with the separator behind it, comes before its value, and its value before the capacity. */
+ *
+ *     the first byte of the element       EC_NULL_ELEMENT, EC_NOT_FINITE, EC_WRONG_KIND, EC_NUMBER_TOO_LONG,
+ *                                         EC_OUT_OF_RANGE, EC_NOT_INTEGRAL, EC_NO_CAPACITY
+ *     the first byte that cannot follow   EC_BAD_NUMBER (in a number or glued to it), EC_BAD_CHARACTER (elsewhere)
+ *     n                                   EC_TRUNCATED
+ *
+ * The grammar of an element and its separator is judged before its value, and the value before the capacity. */
 #include "decimal.h"
 #include "plain.h"
 
-/* The length of `word` where the text at `at` has it in full; 0 where it differs, -1 where the text ends within it. */
+/* The length of `word` if the text at `at` has it; 0 where the text differs, -1 where it ends within the word. */
 static int64_t match_word(const uint8_t *text, int64_t n, int64_t at, const char *word) {
     int64_t i = 0;
     for (; word[i] != 0; i++) {
@@ -20,7 +22,7 @@ static int64_t match_word(const uint8_t *text, int64_t n, int64_t at, const char
     return i;
 }
 
-/* An element that is no number. EC_OK with *next after it where it may stand for NaN. */
+/* Reads an element that is no number. Returns EC_OK, with *next behind it, where it may stand for NaN. */
 static int32_t read_other(const uint8_t *text, int64_t n, int64_t at, int32_t flags, int64_t *next) {
     static const char *const WORDS[] = {"null", "NaN", "Infinity", "-Infinity"};
     *next = at;
@@ -51,7 +53,7 @@ EC_INLINE int64_t skip_space(const uint8_t *text, int64_t n, int64_t at) {
     return at;
 }
 
-/* What may follow an element: *next after ',' or ']', *last = 1 for the latter. */
+/* Reads what follows an element: sets *next behind the ',' or ']', and *last to 1 if it is ']'. */
 EC_INLINE int32_t read_separator(const uint8_t *text, int64_t n, int64_t at, int64_t *next, int *last) {
     int64_t after = skip_space(text, n, at);
     *next = after;
@@ -64,7 +66,7 @@ EC_INLINE int32_t read_separator(const uint8_t *text, int64_t n, int64_t at, int
 }
 
 EC_INLINE int starts_number(const uint8_t *text, int64_t n, int64_t at) {
-    int64_t behind_sign = at + ((text[at] == '-') & (at + 1 < n)); /* signs cannot be predicted: no branch */
+    int64_t behind_sign = at + ((text[at] == '-') & (at + 1 < n)); /* no branch, because signs cannot be predicted */
     return EC_LIKELY(ec_is_digit(text[behind_sign])) || (text[at] == '-' && text[behind_sign] != 'I');
 }
 
@@ -72,7 +74,7 @@ ec_result ec_floats_parse_from(const uint8_t *text, int64_t n, int64_t at, float
                                int64_t produced, int32_t flags, int64_t limit) {
     static const uint32_t NAN_BITS = 0x7fc00000u;
     int last = 0;
-    if (produced == 0) { /* the only place for an empty array's end */
+    if (produced == 0) { /* only here an array may be empty */
         at = skip_space(text, n, at);
         if (at < n && text[at] == ']') return ec_number_result(EC_OK, at + 1, 0);
     }

@@ -1,4 +1,5 @@
-/* float32 <-> 8-bit codes, 32 at a time, as in avx512.c; what is left over goes to the scalar kernels. */
+/* float32 to 8-bit codes and back with AVX2, 32 at a time, by the method of avx512.c; the scalar kernels finish the
+ * tails. */
 #include "quantize.h"
 
 #if defined(EC_X86_64)
@@ -12,7 +13,8 @@ EC_INLINE void store_8(void *values, int64_t i, __m256 x) {
     _mm256_storeu_ps((float *)(void *)((char *)values + 4 * i), x);
 }
 
-/* 8 int32 of each of four, saturated to int8 or uint8, in order; the least int16 on the way is kept. */
+/* Narrows 4 x 8 int32 with saturation to int8 or uint8, in order. Keeps the least int16 on the way: see
+ * none_saturated(). */
 EC_INLINE __m256i narrow_32(const __m256i codes_i32x8[4], int is_signed, __m256i *least_i16x16) {
     const __m256i fours = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     __m256i low = _mm256_packs_epi32(codes_i32x8[0], codes_i32x8[1]);
@@ -37,7 +39,7 @@ EC_INLINE affine affine_of(float factor, float addend, float low, float high, ui
     return map;
 }
 
-/* What there is to say of the values coded: in haste, the least int16; with care, whether all were finite. */
+/* What is known of the values coded: in haste, the least int16; with care, whether all were finite (`poison`). */
 typedef struct {
     __m256i least_i16x16;
     __m256 poison[4];
@@ -49,7 +51,7 @@ EC_INLINE verdict no_verdict(void) {
     return none;
 }
 
-/* x * 0 is NaN for every x that is not finite: `poison` collects it. */
+/* x * 0 is NaN for every x that is not finite, and `poison` keeps it. */
 EC_INLINE int is_finite(const verdict *v) {
     __m256 all = _mm256_add_ps(_mm256_add_ps(v->poison[0], v->poison[1]), _mm256_add_ps(v->poison[2], v->poison[3]));
     return _mm256_movemask_ps(_mm256_cmp_ps(all, all, _CMP_UNORD_Q)) == 0;
@@ -72,7 +74,7 @@ EC_INLINE void affine_32(const char *values, const affine *map, int is_signed, i
     _mm256_storeu_si256((__m256i *)(void *)codes, _mm256_xor_si256(codes_u8x32, map->flip));
 }
 
-enum { BLOCK = 4096 }; /* values coded in haste, and once more with care where that was too quick */
+enum { BLOCK = 4096 }; /* values coded in haste, and again with care where haste was not enough */
 
 EC_INLINE int affine_block(const char *values, int64_t count, const affine *map, int is_signed, int careful,
                            uint8_t *codes) {
@@ -94,7 +96,7 @@ EC_INLINE int quantize_affine(const char *values, int64_t count, const affine *m
     return finite;
 }
 
-/* A signed map has no addend and the clamp -127 .. 127; an unsigned one 0 .. 255. */
+/* A signed map has no addend and the clamp -127 .. 127; an unsigned one has the clamp 0 .. 255. */
 static int quantize_affine_f32_avx2(const void *values, int64_t count, float factor, float addend, float low,
                                     float high, uint8_t flip, uint8_t *codes) {
     const affine map = affine_of(factor, addend, low, high, flip);
@@ -104,7 +106,7 @@ static int quantize_affine_f32_avx2(const void *values, int64_t count, float fac
     return ec_quantize_affine_f32_scalar(from + 4 * i, count - i, factor, addend, low, high, flip, codes + i) && finite;
 }
 
-/* As in avx512.c: the quotient that division rounds to, wherever the floor depends on it. */
+/* As in avx512.c: the rounded quotient itself wherever the floor depends on it. */
 EC_INLINE __m256 quotient_8(__m256 a, __m256 step, __m256 reciprocal) {
     __m256 quotient = _mm256_mul_ps(a, reciprocal);
     return _mm256_fmadd_ps(_mm256_fnmadd_ps(quotient, step, a), reciprocal, quotient);
@@ -187,7 +189,7 @@ static uint32_t max_abs_bits_f32_avx2(const void *values, int64_t count) {
     return larger(largest_of(&largest), ec_max_abs_bits_f32_scalar(from + 4 * i, count - i));
 }
 
-/* A row is coded, out of L1, while the next one is read, from wherever it lies. */
+/* Codes a row, which is in the first-level cache, while it measures the next one, wherever that lies. */
 static uint32_t quantize_scaled_f32_avx2(const void *values, int64_t count, float factor, uint8_t flip, uint8_t *codes,
                                          const void *next) {
     const affine map = affine_of(factor, 0.0f, -127.0f, 127.0f, flip);
@@ -226,7 +228,7 @@ static void dequantize_unit_f32_avx2(const uint8_t *codes, int64_t count, int32_
     for (; i + 8 <= count; i += 8) {
         __m128i loaded = load_codes(codes + i, 0);
         __m256 code = _mm256_cvtepi32_ps(is_signed ? _mm256_cvtepi8_epi32(loaded) : _mm256_cvtepu8_epi32(loaded));
-        /* The remainder, exact in one fma, corrects the quotient to the rounded one. */
+        /* The remainder, exact in one fma, corrects the quotient to the rounded one: see avx512.c. */
         __m256 quotient = _mm256_mul_ps(code, reciprocal);
         quotient = _mm256_fmadd_ps(_mm256_fnmadd_ps(quotient, divisor, code), reciprocal, quotient);
         store_8(values, i, _mm256_sub_ps(quotient, less));

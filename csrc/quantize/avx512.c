@@ -1,23 +1,25 @@
-/* float32 <-> 8-bit codes, 64 at a time.
+/* float32 to 8-bit codes and back with AVX-512, 64 at a time.
  *
  *     4 x 16 values -> 4 x 16 int32 -> packs: 2 x 32 int16 -> packs: 64 int8, in fours by lanes -> vpermd: in order
  *
- * The packs saturate, so that only the upper clamp is made in float: it keeps a large value from wrapping in the
- * conversion, which turns whatever is too low into the lowest integer by itself. */
+ * The packs saturate, so that clamping costs nothing. But a conversion to int32 turns values that are too large, like
+ * NaN, into the lowest integer. So values are coded in haste first, without a clamp, and where the least int16 shows a
+ * saturation at the low end they are coded once more with care: with an upper clamp in float, and a look for values
+ * that are not finite. */
 #include "quantize.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
 enum {
-    BLOCK = 4096, /* values coded in haste, and once more with care where that was too quick */
-    ROWS = 2      /* rows coded together by ranges: more of them crowd the same sets of L1 */
+    BLOCK = 4096, /* values coded in haste, and again with care where haste was not enough */
+    ROWS = 2      /* rows coded together by ranges: more would compete for the same sets of the first-level cache */
 };
 
 EC_INLINE uint64_t first_bits(int64_t n) { return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1; }
 
-/* Of 64 values or more: where the block after the first one begins. Blocks may overlap, so that the second one begins with
- * a cache line, if so many follow that it pays, and the last one ends where the values do. */
+/* Of 64 values or more: where the second block of 64 begins. Blocks may overlap: the second one begins with a cache
+ * line, if so many follow that this pays, and the last one ends where the values end. */
 EC_INLINE int64_t second_block(const void *values, int64_t count) {
     uintptr_t past = (uintptr_t)values % 64;
     return count >= 512 && past % 4 == 0 && past ? (int64_t)(64 - past) / 4 : 64;
@@ -35,7 +37,8 @@ EC_INLINE void store_64(uint8_t *codes, uint64_t used, __m512i codes_u8x64) {
         _mm512_storeu_si512(codes, codes_u8x64);
 }
 
-/* 16 int32 of each of four, saturated to int8 or uint8, in order; the least int16 on the way is kept. */
+/* Narrows 4 x 16 int32 with saturation to int8 or uint8, in order. Keeps the least int16 on the way: see
+ * none_saturated(). */
 EC_INLINE __m512i narrow_64(const __m512i codes_i32x16[4], int is_signed, __m512i *least_i16x32) {
     const __m512i fours = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i low = _mm512_packs_epi32(codes_i32x16[0], codes_i32x16[1]);
@@ -49,7 +52,7 @@ EC_INLINE int none_saturated(__m512i least_i16x32) {
     return _mm512_cmpeq_epi16_mask(least_i16x32, _mm512_set1_epi16(INT16_MIN)) == 0;
 }
 
-/* x * 0 is NaN for every x that is not finite: `poison` collects it. */
+/* x * 0 is NaN for every x that is not finite, and `poison` keeps it. */
 EC_INLINE int is_finite(__m512 poison) { return _mm512_cmp_ps_mask(poison, poison, _CMP_UNORD_Q) == 0; }
 
 typedef struct {
@@ -63,7 +66,7 @@ EC_INLINE affine affine_of(float factor, float addend, float low, float high, ui
     return map;
 }
 
-/* What there is to say of the values coded: in haste, the least int16; with care, whether all were finite. */
+/* What is known of the values coded: in haste, the least int16; with care, whether all were finite (`poison`). */
 typedef struct {
     __m512i least_i16x32;
     __m512 poison[4];
@@ -92,8 +95,8 @@ EC_INLINE void affine_64(const char *values, uint64_t used, const affine *map, i
     store_64(codes, used, _mm512_xor_si512(codes_u8x64, map->flip));
 }
 
-/* In haste: whether that did, which it does unless something was far too low or not finite. With care: whether all was
- * finite. */
+/* Codes a block. In haste it returns whether the codes are right, which they are unless a value was far too low, too
+ * high or not finite. With care they always are, and it returns whether all values were finite. */
 EC_INLINE int affine_block(const char *values, int64_t count, const affine *map, int is_signed, int careful,
                            uint8_t *codes) {
     const uint64_t all = ~(uint64_t)0;
@@ -114,7 +117,7 @@ EC_INLINE int affine_block(const char *values, int64_t count, const affine *map,
     return is_finite(_mm512_add_ps(_mm512_add_ps(v.poison[0], v.poison[1]), _mm512_add_ps(v.poison[2], v.poison[3])));
 }
 
-/* One value that wants care is seldom alone. */
+/* Codes in haste until that is not enough; a value that needs care is seldom alone. */
 EC_INLINE int quantize_affine(const char *values, int64_t count, const affine *map, int is_signed, uint8_t *codes) {
     int finite = 1, careful = 0;
     for (int64_t n = 0; n < count; n += BLOCK) {
@@ -125,7 +128,7 @@ EC_INLINE int quantize_affine(const char *values, int64_t count, const affine *m
     return finite;
 }
 
-/* A signed map has no addend and the clamp -127 .. 127; an unsigned one 0 .. 255. */
+/* A signed map has no addend and the clamp -127 .. 127; an unsigned one has the clamp 0 .. 255. */
 static int quantize_affine_f32_avx512(const void *values, int64_t count, float factor, float addend, float low,
                                       float high, uint8_t flip, uint8_t *codes) {
     affine map = affine_of(factor, addend, low, high, flip);
@@ -142,7 +145,7 @@ EC_INLINE magnitudes no_magnitudes(void) {
     return none;
 }
 
-/* Magnitudes are ordered as integers, with NaN above Infinity above all else. */
+/* Magnitudes are ordered as their bits are, NaN above Infinity above all others. */
 EC_INLINE void magnitudes_64(const char *values, uint64_t used, magnitudes *largest) {
     for (int i = 0; i < 4; i++) {
         __m512i x = _mm512_castps_si512(load_16(values, used, i));
@@ -175,7 +178,7 @@ static uint32_t max_abs_bits_f32_avx512(const void *values, int64_t count) {
     return largest_of(&largest);
 }
 
-/* 64 values known to be harmless are coded while as many are read. */
+/* Codes 64 values that are known to need no care, and measures 64 values of the next row. */
 EC_INLINE void scaled_64(const char *values, const char *ahead, uint64_t used, const affine *map, magnitudes *largest,
                          uint8_t *codes) {
     verdict ignored = no_verdict();
@@ -183,7 +186,7 @@ EC_INLINE void scaled_64(const char *values, const char *ahead, uint64_t used, c
     affine_64(values, used, map, 1, 0, &ignored, codes);
 }
 
-/* A row is coded, out of L1, while the next one is read, from wherever it lies. */
+/* Codes a row, which is in the first-level cache, while it measures the next one, wherever that lies. */
 static uint32_t quantize_scaled_f32_avx512(const void *values, int64_t count, float factor, uint8_t flip,
                                            uint8_t *codes, const void *next) {
     const uint64_t all = ~(uint64_t)0;
@@ -206,17 +209,18 @@ static uint32_t quantize_scaled_f32_avx512(const void *values, int64_t count, fl
     return largest_of(&largest);
 }
 
-/* The quotient of float32 division without dividing: the remainder, exact in one fma, corrects the product with the
- * reciprocal. Next to a whole number of steps, where the floor decides, the result is the rounded quotient itself: the
- * product is that number or the float below it, so that the remainder is at most half a unit in the last place, and its
- * share of a step is off by less than the quotient is away from where rounding turns. */
+/* The codes of sixteen values by their ranges, without a division. The remainder, exact in one fma, corrects the
+ * product with the reciprocal. Where the floor depends on it, next to a whole number of steps, the result is the
+ * rounded quotient itself: there the product is that number or the float below it, so the remainder is at most half a
+ * unit in the last place, and its share of a step is off by less than the quotient is away from where rounding
+ * turns. */
 EC_INLINE __m512i ranges_16(__m512 x, __m512 low, __m512 step, __m512 reciprocal) {
     __m512 a = _mm512_sub_ps(x, low);
     __m512 quotient = _mm512_mul_ps(a, reciprocal);
     return _mm512_cvttps_epi32(_mm512_fmadd_ps(_mm512_fnmadd_ps(quotient, step, a), reciprocal, quotient));
 }
 
-/* Any values and any steps. */
+/* Codes one row with any values and any steps, by division. */
 static EC_NOINLINE int ranges_with_care(const char *values, int64_t count, const ec_steps *steps, uint8_t flip,
                                         uint8_t *codes) {
     __m512 poison = _mm512_setzero_ps();
@@ -233,7 +237,7 @@ static EC_NOINLINE int ranges_with_care(const char *values, int64_t count, const
     return is_finite(poison);
 }
 
-/* 64 dimensions of a few rows, which share what is known of their dimensions. */
+/* Codes 64 dimensions of a few rows, which share the loads of the ranges. */
 EC_INLINE void ranges_64(const char *values, int64_t stride, int rows, const ec_steps *steps, int64_t at, uint64_t used,
                          __m512i flip_u8x64, __m512i *least_i16x32, uint8_t *codes) {
     __m512i codes_i32x16[ROWS][4];
@@ -286,7 +290,7 @@ EC_INLINE __m128i load_codes(const uint8_t *codes, __mmask16 used, __m128i flip)
     return _mm_xor_si128(loaded, flip);
 }
 
-/* A masked store waits where a plain one would not, even if its mask is full. */
+/* A masked store may stall where a plain one does not, even if its mask is full. */
 EC_INLINE void store_16(char *values, __mmask16 used, __m512 x) {
     if (used == 0xffff)
         _mm512_storeu_ps(values, x);
@@ -294,8 +298,8 @@ EC_INLINE void store_16(char *values, __mmask16 used, __m512 x) {
         _mm512_mask_storeu_ps(values, used, x);
 }
 
-/* code / divisor by the reciprocal: the remainder, exact in one fma, corrects the quotient to the rounded one (true for
- * all 256 codes of both divisors, as the tests walk). */
+/* code / divisor by the reciprocal. The remainder, exact in one fma, corrects the quotient to the rounded one; the
+ * tests show it for all 256 codes and both divisors. */
 EC_INLINE __m512 divide(__m512 code, __m512 divisor, __m512 reciprocal) {
     __m512 quotient = _mm512_mul_ps(code, reciprocal);
     return _mm512_fmadd_ps(_mm512_fnmadd_ps(quotient, divisor, code), reciprocal, quotient);
@@ -330,7 +334,7 @@ EC_INLINE void decode_64(scheme scheme, const meaning *m, const uint8_t *codes, 
     for (int i = 0; i < 64; i += 16) decode_16(scheme, m, codes, at + i, 0xffff, values);
 }
 
-/* Blocks begin with cache lines of the values, except where what is known of the dimensions would lie across them. */
+/* Decodes a row. Blocks begin with cache lines of the values, except for RANGES, whose loads would then cross lines. */
 EC_INLINE void decode(scheme scheme, const meaning *m, const uint8_t *codes, int64_t count, char *values) {
     if (count < 64) {
         for (int64_t i = 0; i < count; i += 16) decode_16(scheme, m, codes, i, used_of_16(count - i), values);

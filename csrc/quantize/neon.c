@@ -1,5 +1,5 @@
-/* float32 <-> 8-bit codes, 16 at a time. A maximum that prefers numbers clamps a NaN as the scalar code does, and since
- * the clamp comes first, narrowing is a choice of bytes, the same for both signs. */
+/* float32 to 8-bit codes and back with NEON, 16 at a time. A maximum that prefers numbers clamps a NaN as the scalar
+ * code does, and since clamping comes first, narrowing just takes the low bytes, for int8 and uint8 alike. */
 #include "../bits/neon.h"
 #include "quantize.h"
 
@@ -37,10 +37,10 @@ static int quantize_affine_f32_neon(const void *values, int64_t count, float fac
            ec_below_infinity(largest_u32x4);
 }
 
-#define ABOVE_CODES 1024.0f /* of which the correction, too, stays above 255 */
+#define ABOVE_CODES 1024.0f /* a quotient at which the correction, too, stays above 255 */
 
-/* As in avx512.c: the quotient that division rounds to, wherever the floor depends on it. The product is kept from
- * Infinity, of which there would be no remainder. */
+/* As in avx512.c: the rounded quotient itself wherever the floor depends on it. The product is kept from Infinity,
+ * which would have no remainder. */
 EC_INLINE float32x4_t quotient_4(float32x4_t a, float32x4_t step_f32x4, float32x4_t reciprocal_f32x4) {
     float32x4_t quotient = vminnmq_f32(vmulq_f32(a, reciprocal_f32x4), vdupq_n_f32(ABOVE_CODES));
     return vfmaq_f32(quotient, vfmsq_f32(a, quotient, step_f32x4), reciprocal_f32x4);
@@ -97,7 +97,7 @@ static uint32_t quantize_scaled_f32_neon(const void *values, int64_t count, floa
     return max_abs_bits_f32_neon(next, count);
 }
 
-/* Four codes of eight as float32. */
+/* The first four of eight codes as float32, and below, the last four. */
 EC_INLINE float32x4_t low_floats_s8(uint8x8_t codes) {
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(codes)))));
 }
@@ -121,7 +121,7 @@ static void dequantize_scaled_f32_neon(const uint8_t *codes, int64_t count, uint
     ec_dequantize_scaled_f32_scalar(codes + i, count - i, flip, scale, (char *)values + 4 * i);
 }
 
-/* The remainder, exact in one fused operation, corrects the quotient to the rounded one. */
+/* The remainder, exact in one fused operation, corrects the quotient to the rounded one: see avx512.c. */
 EC_INLINE float32x4_t divide(float32x4_t code, float32x4_t divisor_f32x4, float32x4_t reciprocal_f32x4) {
     float32x4_t quotient = vmulq_f32(code, reciprocal_f32x4);
     return vfmaq_f32(quotient, vfmsq_f32(code, quotient, divisor_f32x4), reciprocal_f32x4);

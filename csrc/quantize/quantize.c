@@ -1,4 +1,5 @@
-/* The public functions of the family: the three scales, told to the kernels as factors, clamps and flips. */
+/* The public functions of the family: they turn the three kinds of scale into the factors, clamps and flips that the
+ * kernels take, and look for rows that lose much. */
 #include "quantize.h"
 
 #include <float.h>
@@ -15,7 +16,7 @@ static ec_result not_finite(const void *values, int64_t before, int64_t count) {
     return r;
 }
 
-/* Whether a value of a row lies half a step or more beyond -1 .. 1. */
+/* Whether a value of the row lies half a step or more beyond -1 .. 1. */
 static int is_clipped(const char *values, int64_t dimension, float factor) {
     uint32_t bits = ec_active.max_abs_bits_f32(values, dimension);
     float largest;
@@ -23,8 +24,9 @@ static int is_clipped(const char *values, int64_t dimension, float factor) {
     return largest > 1.0f + 0.5f / factor;
 }
 
-/* Whether rounding takes a tenth of a row's squared length, which is then below ten times the dimension / 12 steps squared
- * that rounding takes. A zero row loses none. */
+/* Whether rounding takes a tenth or more of a row's squared length. Rounding takes a twelfth of a squared step a
+ * dimension, so these are rows whose squared length is below ten times dimension / 12 squared steps. A zero row loses
+ * nothing. */
 #define TENTH_OF_TWELVE 1.2
 static int is_short(const char *values, int64_t dimension, float factor) {
     double squares = 0;
@@ -37,10 +39,10 @@ static int is_short(const char *values, int64_t dimension, float factor) {
     return squares > 0 && squares < (double)dimension / (TENTH_OF_TWELVE * factor * factor);
 }
 
-/* Of rows spread over the matrix, the last among them, at least 8 or one in 32: how many may lose much at this scale.
- * Their codes, which are near, clear most: where one is clipped their squares come to 127 * 127 or more, and where a
- * row is too short to less than 5 / 4 a dimension: 10 / 12 for the row, 1 / 12 for rounding, a third to spare
- * for chance. */
+/* Counts the rows that may lose much at this scale, among at least 8 rows or one in 32, spread over the matrix, the
+ * last one included. Sums of squares of their codes, which are in the cache, clear most rows. Where a value is clipped,
+ * the sum is 127 * 127 or more. Where a row is too short, it is less than 5 / 4 a dimension: 10 / 12 for the row, 1 /
+ * 12 for rounding, and a third to spare for chance. */
 static int64_t rows_in_doubt(const char *values, int64_t rows, int64_t dimension, float factor, const uint8_t *codes,
                              uint8_t flip) {
     enum { LEAST = 8, MOST_APART = 32, BLOCK = 32 };
@@ -77,9 +79,9 @@ ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimens
     return done(rows * dimension);
 }
 
-#define SMALLEST 0x1p-149 /* float32 above zero; all subnormal ones are multiples */
+#define SMALLEST 0x1p-149 /* the least float32 above zero, of which all subnormal ones are multiples */
 
-/* A zero row has no scale of its own: it takes the unit scale's. A subnormal scale, of which there are few, is rounded up,
+/* The scale of a row. A zero row takes that of vectors of unit length. A subnormal scale is coarse, and is rounded up,
  * so that no code is above 127. */
 static float scale_of(float max_abs) {
     const float scale = max_abs > 0.0f ? max_abs / 127.0f : 1.0f / 127.0f;
@@ -87,9 +89,9 @@ static float scale_of(float max_abs) {
     return (float)(ceil((double)max_abs / SMALLEST / 127) * SMALLEST);
 }
 
-/* Values at a subnormal scale, of which there is no reciprocal: both are made larger by a power of two, which makes scales
- * of 2^-149 .. 2^-126 normal and keeps their reciprocals finite. What values it makes infinite are far above 127 then, and
- * clamp. */
+/* Codes a row at a subnormal scale, whose reciprocal would overflow. Values and scale are multiplied by 2^64, which
+ * makes scales of 2^-149 .. 2^-126 normal and keeps their reciprocals finite. A value that becomes infinite is far
+ * above 127 steps and is clamped. */
 static void quantize_at_subnormal(const char *values, int64_t count, float scale, uint8_t flip, uint8_t *codes) {
     enum { SOME = 256 };
     const float larger = 0x1p64f, factor = 1.0f / (scale * larger);
@@ -101,8 +103,8 @@ static void quantize_at_subnormal(const char *values, int64_t count, float scale
     }
 }
 
-/* A row's largest magnitude is found two rows ahead, while another is coded: so values come from memory once, and
- * nothing waits for the scale that follows from it. */
+/* Codes rows at the scales that it measures. The largest magnitude of a row is found two rows ahead, while another row
+ * is coded: so values are read from memory once, and nothing waits for the scale that follows from the magnitude. */
 static ec_result measure_and_quantize(const char *values, int64_t rows, int64_t dimension, uint8_t flip, void *scales,
                                       uint8_t *codes) {
     enum { AHEAD = 2 };
@@ -158,7 +160,7 @@ ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t 
     return done(rows * dimension);
 }
 
-/* How many of n codes, 0 .. 255 after flip, are at the ends of their ranges. */
+/* The number of the n codes, 0 .. 255 once flipped, that are at an end of their ranges. */
 static uint32_t codes_at_ends(const uint8_t *codes, int64_t n, uint8_t flip) {
     uint32_t ends = 0;
     for (int64_t i = 0; i < n; i++) ends += (uint8_t)((codes[i] ^ flip) + 1) < 2;
@@ -174,8 +176,9 @@ static uint32_t sum_of_differences(const uint8_t *a, const uint8_t *b, int64_t n
     return sum;
 }
 
-/* Of rows spread over the matrix, the last among them: how many have a tenth of their first codes at the ends of their
- * ranges, or codes that hardly differ from those of the row before, or, of one row alone, from the middle. */
+/* Counts the rows that may lose much with these ranges, among at most 16 rows spread over the matrix, the last one
+ * included: rows with a tenth of their first codes at an end of the range, or with codes that hardly differ from those
+ * of the row before, or, if there is only one row, from the middle. */
 static int64_t rows_out_of_ranges(const uint8_t *codes, int64_t rows, int64_t dimension, uint8_t flip) {
     enum { MOST_ROWS = 16, MOST_CODES = 512, NEAR = 2, ABOUT = 16, PART = 10 };
     int64_t doubtful = 0, n = dimension < MOST_CODES ? dimension : MOST_CODES;
@@ -193,7 +196,7 @@ static int64_t rows_out_of_ranges(const uint8_t *codes, int64_t rows, int64_t di
 
 ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
                                  const void *step, const void *reciprocal, void *codes) {
-    enum { STRIP = 2048 }; /* dimensions: what is known of them, 24 KB, stays in L1 while rows pass by */
+    enum { STRIP = 2048 }; /* dimensions whose ranges, 24 KB, stay in the first-level cache while all rows pass */
     uint8_t flip = type == EC_INT8 ? 0x80 : 0;
     for (int64_t begin = 0; begin < dimension; begin += STRIP) {
         int64_t count = dimension - begin < STRIP ? dimension - begin : STRIP;
@@ -222,7 +225,7 @@ ec_result ec_truncate_f32(const void *values, int64_t stride, int64_t rows, int6
         char *to = (char *)kept + 4 * row * dimension;
         double squares;
         ec_active.sumsq_f32(from, 4 * dimension, 1, dimension, &squares);
-        if (!(squares <= DBL_MAX)) { /* no sum of squares of float32 is as large */
+        if (!(squares <= DBL_MAX)) { /* no sum of squares of float32 is larger */
             ec_result bad = not_finite(from, 0, dimension);
             bad.consumed += row * dimension;
             return bad;

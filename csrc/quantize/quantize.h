@@ -1,10 +1,10 @@
-/* What the kernels of the family share: the scalar ones, which also finish the others' tails. */
+/* Shared by the tiers of quantize: the scalar kernels, which also finish the others' tails. */
 #ifndef EC_QUANTIZE_H
 #define EC_QUANTIZE_H
 
 #include "../bits/bits.h"
 
-/* What ranges code some dimensions with, float32 each; no reciprocals where they do not do for division: see
+/* The ranges of some dimensions, float32 each. reciprocal is NULL where kernels must divide: see
  * contract/quantize.h. */
 struct ec_steps {
     const char *low, *step, *reciprocal;
@@ -12,7 +12,7 @@ struct ec_steps {
 
 int ec_quantize_affine_f32_scalar(const void *values, int64_t count, float factor, float addend, float low, float high,
                                   uint8_t flip, uint8_t *codes);
-/* Dimensions begin .. end of one row. */
+/* Codes the dimensions begin .. end of one row. */
 int ec_quantize_ranges_row_f32_scalar(const void *values, int64_t begin, int64_t end, const ec_steps *steps,
                                       uint8_t flip, uint8_t *codes);
 uint32_t ec_max_abs_bits_f32_scalar(const void *values, int64_t count);

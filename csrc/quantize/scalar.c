@@ -1,9 +1,10 @@
-/* float32 <-> 8-bit codes, the specification. Each operation rounds to float32; clamping comes before the cast. */
+/* float32 to 8-bit codes and back in plain C: the specification. Each operation rounds to float32, and clamping comes
+ * before the conversion to an integer. */
 #include "quantize.h"
 
 #include <math.h>
 
-/* A product too large for float32 is Infinity and clamps; a NaN clamps to anything, and its row is refused. */
+/* Infinity, which may be a product too large for float32, is clamped. A NaN becomes any number: its row is refused. */
 EC_INLINE float clamp(float x, float low, float high) {
     x = x > low ? x : low;
     return x < high ? x : high;
@@ -30,7 +31,7 @@ int ec_quantize_ranges_row_f32_scalar(const void *values, int64_t begin, int64_t
         float code = clamp(above / ec_load_f32_at(steps->step, i), 0.0f, 255.0f);
         uint32_t magnitude = ec_magnitude_at(values, i);
         largest = magnitude > largest ? magnitude : largest;
-        codes[i] = (uint8_t)((uint8_t)(int32_t)code ^ flip); /* the cast is the floor: nothing is below zero */
+        codes[i] = (uint8_t)((uint8_t)(int32_t)code ^ flip); /* the cast rounds down, since nothing is below zero */
     }
     return largest < EC_INFINITY_BITS;
 }

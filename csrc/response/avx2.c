@@ -1,13 +1,15 @@
-/* 32 bytes a step; the tail by a step that overlaps the one before, or, where there is none, from a copy. */
+/* Ends of strings and lists with AVX2, 32 bytes a step. The tail is read by a step that overlaps the one before or, in
+ * a text of less than 32 bytes, from a copy. */
 #include "../kernels.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
+/* A bit for each byte that is '"', '\\', a control character, or not ASCII. */
 EC_INLINE uint32_t string_stops(__m256i chars_u8x32) {
     __m256i quote = _mm256_cmpeq_epi8(chars_u8x32, _mm256_set1_epi8('"'));
     __m256i backslash = _mm256_cmpeq_epi8(chars_u8x32, _mm256_set1_epi8('\\'));
-    __m256i outside = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), chars_u8x32); /* signed: both ends at once */
+    __m256i outside = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), chars_u8x32); /* signed: 0x80 .. are negative */
     return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quote, backslash), outside));
 }
 
@@ -15,7 +17,7 @@ EC_INLINE uint32_t list_stops(__m256i chars_u8x32) {
     return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(chars_u8x32, _mm256_set1_epi8(']')));
 }
 
-/* The first stop within text[at, n), where n - at < 32 and everything before `at` has none; or n. */
+/* The first stop within text[at, n), or n: n - at < 32, and no byte before `at` is a stop. */
 #define TAIL_STOP(stops_of)                                                                     \
     do {                                                                                        \
         if (at == n) return n;                                                                  \

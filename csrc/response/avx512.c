@@ -1,14 +1,14 @@
-/* 64 bytes a step; the tail by a masked load. */
+/* Ends of strings and lists with AVX-512, 64 bytes a step; the tail is read by a masked load. */
 #include "../kernels.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/* Lanes that are '"', '\\', a control character, or not ASCII. */
+/* A bit for each byte that is '"', '\\', a control character, or not ASCII. */
 EC_INLINE uint64_t string_stops(__m512i chars_u8x64) {
     return _mm512_cmpeq_epi8_mask(chars_u8x64, _mm512_set1_epi8('"')) |
            _mm512_cmpeq_epi8_mask(chars_u8x64, _mm512_set1_epi8('\\')) |
-           _mm512_cmplt_epi8_mask(chars_u8x64, _mm512_set1_epi8(0x20)); /* signed: both ends at once */
+           _mm512_cmplt_epi8_mask(chars_u8x64, _mm512_set1_epi8(0x20)); /* signed: 0x80 .. are negative */
 }
 
 EC_INLINE __mmask64 tail_mask(int64_t left) { return (uint64_t)-1 >> (64 - left); }

@@ -13,7 +13,7 @@ EC_INLINE ec_result make_result(int64_t consumed, int64_t produced, int32_t stat
     return result;
 }
 
-/* Stores `count` elements from their base64 bytes into `row` from element `first` on. */
+/* Stores `count` elements, given as their bytes in base64, into `row` from element `first` on. */
 static void store_elements(const ec_row_format *format, const uint8_t *bytes, int64_t first, int64_t count,
                            uint8_t *row) {
     if (format->type == EC_FLOAT32)
@@ -26,8 +26,9 @@ static void store_elements(const ec_row_format *format, const uint8_t *bytes, in
 
 enum { CHUNK_CHARS = 4096, CHUNK_BYTES = CHUNK_CHARS / 4 * 3 };
 
-/* Moves over `count` characters of a string's text and copies them decoded to `chars`, if that is not NULL. An escape
- * that is not ASCII becomes one byte 0x80, which no alphabet has. Returns the new position. */
+/* Passes `count` characters of the text of a string and, unless `chars` is NULL, copies them there decoded. An escape
+ * that is not ASCII becomes the byte 0x80, which is in no alphabet. Returns the new position; *count is the number that
+ * there was. */
 static int64_t pass_characters(const uint8_t *text, int64_t at, int64_t end, int64_t *count, uint8_t *chars) {
     int64_t passed = 0;
     for (; passed < *count && at < end; passed++) {
@@ -41,8 +42,9 @@ static int64_t pass_characters(const uint8_t *text, int64_t at, int64_t end, int
     return at;
 }
 
-/* Any string, chunk by chunk: escapes, other payloads, lengths that are not the row's. Without a row it only counts.
- * `produced` is the number of elements that the whole text has, of which at most format->width are stored. */
+/* Decodes any string, chunk by chunk: with escapes, of other payloads, or of another length than the row's. With row
+ * NULL it only counts. `produced` is the number of elements of the whole text, of which at most format->width are
+ * stored. */
 static ec_result decode_string_chunks(const uint8_t *text, int64_t n, int escaped, const ec_row_format *format,
                                       uint8_t *row) {
     uint8_t plain[CHUNK_CHARS], bytes[CHUNK_BYTES];
@@ -52,7 +54,7 @@ static ec_result decode_string_chunks(const uint8_t *text, int64_t n, int escape
         const uint8_t *chars = escaped ? plain : text + at;
         at = escaped ? pass_characters(text, at, n, &count, plain) : at + count;
         ec_result chunk = ec_base64_decode(chars, count, bytes, CHUNK_BYTES, format->base64_flags);
-        if (chunk.status == EC_OK && at < n && chunk.produced < CHUNK_BYTES) /* padded, but more follows */
+        if (chunk.status == EC_OK && at < n && chunk.produced < CHUNK_BYTES) /* padding within the text */
             chunk.status = EC_BAD_PADDING;
         if (chunk.status != EC_OK)
             return make_result(pass_characters(text, start, n, &chunk.consumed, NULL), elements, chunk.status);
@@ -67,7 +69,8 @@ static ec_result decode_string_chunks(const uint8_t *text, int64_t n, int escape
     return make_result(n, elements, EC_OK);
 }
 
-/* Base64 may hold any bits: refuses values that are not finite, or makes NaN of them all. */
+/* Base64 can hold any bits: refuses a row with values that are not finite, or with EC_NULLS_AS_NAN makes each of them
+ * NaN. */
 static ec_result check_finite(const uint8_t *text, int64_t n, const ec_row_format *format, uint8_t *row) {
     const uint32_t quiet_nan = 0x7fc00000u;
     int64_t i = 0;
@@ -82,6 +85,7 @@ static ec_result check_finite(const uint8_t *text, int64_t n, const ec_row_forma
     return make_result(pass_characters(text, 0, n, &character, NULL), i, EC_NOT_FINITE);
 }
 
+/* Decodes one string. The usual one, without escapes, of the row's own bytes and length, goes straight into the row. */
 static ec_result decode_string(const uint8_t *body, const ec_row_span *span, const ec_row_format *format,
                                uint8_t *row) {
     const uint8_t *text = body + span->start + 1;
@@ -102,6 +106,7 @@ static ec_result decode_string(const uint8_t *body, const ec_row_span *span, con
 
 /* ---- rows ---- */
 
+/* Decodes one list, which must have format->width elements. */
 static ec_result decode_list(const uint8_t *body, const ec_row_span *span, const ec_row_format *format, uint8_t *row) {
     const uint8_t *text = body + span->start;
     int64_t n = span->end - span->start;
@@ -129,6 +134,7 @@ ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, in
     return make_result(count ? spans[count - 1].end : 0, count, EC_OK);
 }
 
+/* Counts the elements of a list by its commas. */
 static ec_result count_list(const uint8_t *text, int64_t start, int64_t end) {
     int64_t at = start + 1;
     while (at < end - 1 && ec_json_is_space(text[at])) at++;
@@ -147,7 +153,7 @@ ec_result ec_response_width(const void *body, const ec_row_span *span, const ec_
     return result;
 }
 
-/* Every cycle of the permutation is walked once, its first row waiting in `scratch`. */
+/* Walks every cycle of the permutation once, keeping its first row in `scratch`. */
 void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *permutation, void *scratch) {
     uint8_t *base = rows;
     int64_t *sources = permutation;

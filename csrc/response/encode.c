@@ -1,11 +1,11 @@
-/* Rows of a matrix become the items of a response's data. */
+/* Writes rows of a matrix as the items of the data of a response, for the server. */
 #include "../kernels.h"
 
 static const char HEAD[] = "{\"object\":\"embedding\",\"embedding\":", MIDDLE[] = ",\"index\":";
 
 enum { HEAD_LENGTH = sizeof HEAD - 1, MIDDLE_LENGTH = sizeof MIDDLE - 1 };
 
-/* Digits that the numbers 0 .. count - 1 have together. */
+/* The number of digits of 0, 1, .. count - 1 together. */
 static int64_t digits_below(int64_t count) {
     int64_t digits = count;
     for (int64_t power = 10; power < count; power *= 10) digits += count - power;
@@ -19,7 +19,7 @@ int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32
     if (count < 0 || width < 0 || count > most || width > most) return -1;
     int64_t row = base64 ? 2 + ec_base64_encoded_length(width * element_bytes(type))
                          : 2 + width * (type == EC_FLOAT32 ? EC_FLOAT_TEXT : EC_INTEGER_TEXT);
-    row += HEAD_LENGTH + MIDDLE_LENGTH + 2; /* with the brace and the comma that follow */
+    row += HEAD_LENGTH + MIDDLE_LENGTH + 2; /* the "}," behind each item */
     if (count && row > most / count) return -1;
     return count * row + digits_below(count);
 }

@@ -1,23 +1,23 @@
-/* Lines of a batch file that hold no answer: what a service said instead, or what is wrong with them.
+/* Lines of a batch file that hold no answer: notes what the service said instead, or what is wrong with the line.
  *
- *     {"custom_id":"a", "response":{"status_code":429, "body":{...}}, "error":null}       the body is what was said
- *     {"custom_id":"a", "response":null, "error":{...}}                                    the error is
+ *     {"custom_id":"a", "response":{"status_code":429, "body":{...}}, "error":null}       the message is the body
+ *     {"custom_id":"a", "response":null, "error":{...}}                                    the message is the error
  *
- * A file may hold nothing else, so that each should cost no more than an answer does. */
-#include "lines.h"
+ * All lines of a file may be such, so that each should cost no more than an answer. */
+#include "failed.h"
 
 typedef struct {
     ec_json_reader reader;
     const char *list; /* the key of the list of rows */
     batch_id id;
-    int64_t status; /* -1: none */
+    int64_t status; /* -1 where there is none */
     int64_t error_start, error_end, body_start, body_end;
     int32_t ids, errors, responses, statuses, bodies;
 } failed_line;
 
-/* ---- what a service said ---- */
+/* ---- refusals: what a service said ---- */
 
-/* Passes a body, which must not have the key of the rows: those are looked at first. */
+/* Passes a body that does not have the key of the rows: such a body may be an answer, which is judged elsewhere. */
 static int pass_failed_body(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     json_key key;
@@ -30,8 +30,8 @@ static int pass_failed_body(failed_line *line) {
         reader->at++;
         if (ec_json_peek(reader) != '}') {
             do
-                if (!pass_key(reader, &key) || is_key(key, line->list) || !ec_json_value(reader, 3, 0)) return 0;
-            while (pass_comma(reader));
+                if (!pass_member_key(reader, &key) || is_key(key, line->list) || !ec_json_value(reader, 3, 0)) return 0;
+            while (pass_member_comma(reader));
         }
         if (!ec_json_expect(reader, '}')) return 0;
     }
@@ -46,7 +46,7 @@ static int pass_failed_response(failed_line *line) {
     if (ec_json_peek(reader) == 'n') return pass_null(reader);
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
         if (is_key(key, "body"))
             passed = pass_failed_body(line);
@@ -55,11 +55,11 @@ static int pass_failed_response(failed_line *line) {
         else
             passed = ec_json_value(reader, 2, 0);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
-/* Passes an error that is null, or text or an object with something in it. */
+/* Passes an error: null, or a string or object that is not empty. */
 static int pass_error(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     int c = ec_json_peek(reader);
@@ -78,7 +78,7 @@ static int pass_refusal(failed_line *line) {
     json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
         if (is_key(key, "response"))
             passed = pass_failed_response(line);
@@ -89,7 +89,7 @@ static int pass_refusal(failed_line *line) {
         else
             passed = ec_json_value(reader, 1, 0);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}') && ec_json_peek(reader) < 0;
 }
 
@@ -105,6 +105,7 @@ static failed_line begin_failed(const uint8_t *text, int64_t start, int64_t end,
     return line;
 }
 
+/* Notes a line with an error, or with a status other than 2xx. */
 static int note_refusal(failed_line *line, int64_t start, ec_batch_line *to) {
     if (!pass_refusal(line)) return 0;
     int refused = line->status >= 0 && (line->status < 200 || line->status > 299);
@@ -118,8 +119,9 @@ static int note_refusal(failed_line *line, int64_t start, ec_batch_line *to) {
     return line->status != 0;
 }
 
-/* ---- what is wrong ---- */
+/* ---- faults: what is wrong ---- */
 
+/* Notes a fault of some kind at an offset in the line. Returns 1. */
 static int note_fault(ec_batch_line *to, int64_t kind, int64_t status, int64_t offset, int64_t row) {
     to->kind = kind;
     to->status = status;
@@ -138,7 +140,8 @@ static ec_response_cursor begin_scan(void) {
     return cursor;
 }
 
-/* Writes the path from a line to its vectors: "response", "body", and the two names. */
+/* Writes the path from a line to its vectors: the keys "response" and "body", then the two names. Returns 0 where there
+ * is no room for it. */
 static int write_path(const char *names, char *path, int64_t room) {
     static const char around[] = "response\0body";
     int64_t first = (int64_t)strlen(names) + 1, length = first + (int64_t)strlen(names + first) + 1;
@@ -148,7 +151,7 @@ static int write_path(const char *names, char *path, int64_t room) {
     return 1;
 }
 
-/* Finds the first row without a vector, or whose list of numbers is broken. */
+/* Notes the first row without a vector, or whose list of numbers is broken. Returns 0 where there is no such row. */
 static int note_broken_row(const uint8_t *text, int64_t n, const char *path, const ec_row_format *format, void *matrix,
                            int64_t capacity, ec_batch_line *to) {
     ec_response_cursor cursor = begin_scan();
@@ -169,20 +172,20 @@ static int note_broken_row(const uint8_t *text, int64_t n, const char *path, con
     return 0;
 }
 
-/* Finds the custom_id of a line that is JSON. */
+/* Finds the custom_id of a line that is known to be JSON. */
 static int find_id(failed_line *line) {
     ec_json_reader *reader = &line->reader;
     json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
         if (is_key(key, "custom_id"))
             passed = !line->ids++ && (ec_json_peek(reader) == 'n' ? pass_null(reader) : pass_id(reader, &line->id));
         else
             passed = ec_json_value(reader, 1, EC_ALLOW_NOT_FINITE);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (pass_member_comma(reader));
     return 1;
 }
 
@@ -198,10 +201,10 @@ int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const
         const int64_t n = end - start;
         if (!write_path(path, whole, MOST_PATH)) return 0;
         ec_response_cursor cursor = begin_scan();
-        while (cursor.stage != EC_SCAN_DONE) { /* the grammar of the whole is judged first */
+        while (cursor.stage != EC_SCAN_DONE) { /* the grammar of the whole line comes before the contents of its rows */
             ec_result result = ec_response_scan(own, n, whole, &cursor, spans, MOST_SPANS);
             if (result.status == EC_BAD_CHARACTER && (own[result.consumed] == '\v' || own[result.consumed] == '\f'))
-                return 0; /* the line may be blank */
+                return 0; /* other white space than JSON's: the line may be blank */
             if (result.status != EC_OK)
                 return note_fault(to, EC_LINE_BROKEN, result.status, result.consumed,
                                   cursor.stage == EC_SCAN_AT_ROW ? cursor.rows : -1);

@@ -1,29 +1,29 @@
-/* Plain lines of a batch file become rows of a matrix.
+/* Reads plain lines of a batch file into rows of a matrix, in one pass over each line:
  *
- *     {"id":..., "custom_id":"a", "response":{"status_code":200, "body":{..., "data":[{"embedding":[...]}], "usage":{...}}},
- *      "error":null}
+ *     {"id":..., "custom_id":"a", "error":null,
+ *      "response":{"status_code":200, "body":{..., "data":[{"embedding":[...]}], "usage":{...}}}}
  *
- * in any order. Lines that say why there is no answer, and most that are broken, are noted as failed (failed.c). A line
- * that is anything else is left to the reader that knows all of the grammar and all of the services' ways; so every verb
- * here just returns 0 where it meets what it does not know. */
-#include "lines.h"
+ * with members in any order. Lines that say why there is no answer, and most broken ones, are noted as failed
+ * (failed.c). Any other line is left to the Python reader, which knows all of the grammar and all of the services'
+ * forms: so every verb here simply returns 0 where it meets something that it does not know. */
+#include "failed.h"
 
 typedef struct {
     ec_json_reader reader;
     ec_row_path path;
     const char *list; /* the key of the list of rows */
     const ec_row_format *format;
-    ec_row_format own; /* where rows may be of any width: that of the first */
+    ec_row_format own; /* where format->width is 0: the format, with the width of the line's first row */
     uint8_t *matrix;
     int64_t capacity;
-    /* of the line at hand */
+    /* of the line at hand: */
     int64_t rows, in_place, unindexed, first;
     batch_id id;
     int32_t has_response, has_body, has_list;
     int64_t prompt, completion, total;
 } line_reader;
 
-/* ---- from the inside out ---- */
+/* ---- the members, from the inmost object out ---- */
 
 static int pass_usage(line_reader *line) {
     ec_json_reader *reader = &line->reader;
@@ -32,13 +32,13 @@ static int pass_usage(line_reader *line) {
     line->prompt = line->completion = line->total = 0;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        if (!pass_key(reader, &key)) return 0;
+        if (!pass_member_key(reader, &key)) return 0;
         int64_t *count = is_key(key, "prompt_tokens")       ? &line->prompt
                          : is_key(key, "completion_tokens") ? &line->completion
                          : is_key(key, "total_tokens")      ? &line->total
                                                             : &ignored;
         if (count == &ignored ? !ec_json_value(reader, 4, 0) : !pass_count(reader, count)) return 0;
-    } while (pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -55,6 +55,7 @@ static int learn_width(line_reader *line, const ec_row_span *span) {
     return line->capacity > 0;
 }
 
+/* Passes the list of rows and decodes them. Their indices must be in order, or missing in all. */
 static int pass_rows(line_reader *line) {
     ec_json_reader *reader = &line->reader;
     ec_row_span span;
@@ -68,7 +69,7 @@ static int pass_rows(line_reader *line) {
         line->in_place += span.index == line->rows;
         line->unindexed += span.index == EC_INDEX_MISSING;
         line->rows++;
-    } while (pass_comma(reader));
+    } while (pass_member_comma(reader));
     return (line->rows == line->in_place || line->rows == line->unindexed) && ec_json_expect(reader, ']');
 }
 
@@ -77,7 +78,7 @@ static int pass_body(line_reader *line) {
     json_key key;
     if (line->has_body++ || !ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
         if (is_key(key, line->list))
             passed = pass_rows(line);
@@ -88,7 +89,7 @@ static int pass_body(line_reader *line) {
         else
             passed = ec_json_value(reader, 3, 0);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -98,7 +99,7 @@ static int pass_response(line_reader *line) {
     if (line->has_response++ || !ec_json_expect(reader, '{')) return 0;
     do {
         int64_t status = 200;
-        int passed = pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
         if (is_key(key, "body"))
             passed = pass_body(line);
@@ -107,7 +108,7 @@ static int pass_response(line_reader *line) {
         else
             passed = ec_json_value(reader, 2, 0);
         if (!passed || status < 200 || status > 299) return 0;
-    } while (pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}');
 }
 
@@ -116,7 +117,7 @@ static int pass_line(line_reader *line) {
     json_key key;
     if (!ec_json_expect(reader, '{')) return 0;
     do {
-        int passed = pass_key(reader, &key);
+        int passed = pass_member_key(reader, &key);
         if (!passed) return 0;
         if (is_key(key, "response"))
             passed = pass_response(line);
@@ -127,12 +128,13 @@ static int pass_line(line_reader *line) {
         else
             passed = ec_json_value(reader, 1, 0);
         if (!passed) return 0;
-    } while (pass_comma(reader));
+    } while (pass_member_comma(reader));
     return ec_json_expect(reader, '}') && ec_json_peek(reader) < 0 && line->rows > 0;
 }
 
 /* ---- the lines ---- */
 
+/* Resets what is known of the line at hand. */
 static void begin_line(line_reader *line, int64_t start, int64_t end) {
     line->reader.at = start;
     line->reader.n = end;
@@ -143,7 +145,7 @@ static void begin_line(line_reader *line, int64_t start, int64_t end) {
     line->prompt = line->completion = line->total = 0;
 }
 
-/* Reads an answer; 0 where the line is none that is plain. */
+/* Reads a line that is an answer, or blank. Returns 0 where it is not plain. */
 static int read_answer(line_reader *line, ec_batch_line *one) {
     if (ec_json_peek(&line->reader) >= 0 && (line->format->width == 0 || !pass_line(line))) return 0;
     one->rows = line->rows;
@@ -156,7 +158,8 @@ static int read_answer(line_reader *line, ec_batch_line *one) {
     return 1;
 }
 
-/* Notes an answer that would be plain if its rows, lists, had the width of those before. */
+/* Notes a line that would be plain but for its rows, lists whose width is not format->width: it is read once more with
+ * any width allowed. */
 static int note_width(line_reader *line, int64_t start, int64_t end, ec_batch_line *one) {
     const ec_row_format *format = line->format;
     const int64_t capacity = line->capacity;

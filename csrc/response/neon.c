@@ -1,13 +1,15 @@
-/* 64 bytes a step, looked at more closely only where there is a stop; the tail by steps of 16, the last of which overlaps
- * the one before or, where there is none, comes from a copy. */
+/* Ends of strings and lists with NEON: 64 bytes a step, and where these have a stop, 16 bytes a step to find it. The
+ * tail is read by a step that overlaps the one before or, in a text of less than 16 bytes, from a copy. */
 #include "../kernels.h"
 
 #if defined(EC_AARCH64)
 
+/* Sets the bytes that are '"', '\\', a control character, or not ASCII. */
 EC_INLINE uint8x16_t string_stops(uint8x16_t chars_u8x16) {
     const uint8x16_t quote = vceqq_u8(chars_u8x16, vdupq_n_u8('"'));
     const uint8x16_t backslash = vceqq_u8(chars_u8x16, vdupq_n_u8('\\'));
-    const uint8x16_t outside = vcltq_s8(vreinterpretq_s8_u8(chars_u8x16), vdupq_n_s8(0x20)); /* signed: both ends */
+    const uint8x16_t outside =
+        vcltq_s8(vreinterpretq_s8_u8(chars_u8x16), vdupq_n_s8(0x20)); /* signed: 0x80 .. are negative */
     return vorrq_u8(vorrq_u8(quote, backslash), outside);
 }
 
@@ -15,7 +17,10 @@ EC_INLINE uint8x16_t list_stops(uint8x16_t chars_u8x16) { return vceqq_u8(chars_
 
 typedef uint8x16_t stops_of(uint8x16_t chars_u8x16);
 
-/* The number of the first byte that is set, or 16. Shifting pairs right and narrowing them leaves four bits a byte. */
+/* The number of the first byte that is set, or 16.
+ *
+ *     ff 00 00 ff ...    sixteen bytes, as 16-bit numbers
+ *     0f f0 ...          shifted right by 4 and narrowed: four bits of each byte, 64 in all */
 EC_INLINE int64_t first_of_16(uint8x16_t set_u8x16) {
     const uint8x8_t nibbles_u8x8 = vshrn_n_u16(vreinterpretq_u16_u8(set_u8x16), 4);
     const uint64_t nibbles = vget_lane_u64(vreinterpret_u64_u8(nibbles_u8x8), 0);

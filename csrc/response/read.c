@@ -1,8 +1,10 @@
 /* Rows from a body to a matrix in one call: scanned and decoded by turns, while their text is in the cache. */
 #include "../kernels.h"
 
+/* Most rows, and bytes of text, of a turn. */
 enum { TURN_ROWS = 64, TURN_TEXT = 1 << 14 };
 
+/* Whether the cursor is where the caller wants it to stop. */
 static int at_end(const ec_response_cursor *cursor, int64_t capacity, int64_t until) {
     if (cursor->stage == EC_SCAN_DONE) return 1;
     return cursor->stage == EC_SCAN_AT_ROW && (cursor->rows >= capacity || (until && cursor->offset >= until));

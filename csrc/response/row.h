@@ -1,21 +1,21 @@
-/* One row of a list of rows: what the scanner of bodies and the reader of batch lines share. */
+/* One row of a list of rows, passed by scan.c for the scanner of bodies and for the readers of batch lines. */
 #ifndef EC_RESPONSE_ROW_H
 #define EC_RESPONSE_ROW_H
 
 #include "json.h"
 
 typedef struct {
-    const char *keys; /* from the row to its vector */
+    const char *keys; /* the keys from a row to its vector, each ended by a zero byte */
     int32_t count;
     int strict;
-    int depth; /* containers around the row */
-    /* Rows begin alike: where an earlier one has text[lead, lead + lead_length) up to its vector, and `lead_index` in
-     * it, a row of the same text needs no reading up to its own:
+    int depth; /* number of containers around the row */
+    /* Rows of one list begin alike. If a row begins with the bytes text[lead, lead + lead_length), those of an earlier
+     * row up to its vector, they need not be read again; lead_index is the index that they hold, if they do:
      *     {"object":"embedding","embedding":[...],"index":4} */
     int64_t lead, lead_length, lead_index;
 } ec_row_path;
 
-/* Passes a row; `span` is what it holds. */
+/* Passes one row and describes it in `span`. */
 int ec_response_pass_row(ec_json_reader *reader, ec_row_path *path, ec_row_span *span);
 
 #endif

@@ -1,13 +1,14 @@
-/* The specification of the response kernels. */
+/* The kernels of the family, which find the end of a string or a list, in plain C: the specification. */
 #include "../kernels.h"
 
 #define BYTES(x) ((uint64_t)0x0101010101010101u * (x))
 #define HIGH_BITS BYTES(0x80)
 
-/* High bit set in every byte that is zero, and perhaps in bytes above the lowest such one. */
+/* Sets the high bit of the lowest byte that is zero, and perhaps of bytes above it, but of none below. */
 static uint64_t zero_bytes(uint64_t x) { return (x - BYTES(1)) & ~x & HIGH_BITS; }
 
-/* The first byte that ends or interrupts a plain JSON string: '"', '\\', a control character, or not ASCII; or n. */
+/* Returns the position of the first byte that ends or interrupts a plain JSON string: '"', '\\', a control character,
+ * or a byte that is not ASCII; n where there is none. */
 static int64_t string_end_scalar(const uint8_t *text, int64_t n) {
     int64_t at = 0;
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -23,7 +24,7 @@ static int64_t string_end_scalar(const uint8_t *text, int64_t n) {
     return at;
 }
 
-/* The first ']', or n. */
+/* Returns the position of the first ']', or n. */
 static int64_t list_end_scalar(const uint8_t *text, int64_t n) {
     const uint8_t *end = n > 0 ? memchr(text, ']', (size_t)n) : NULL;
     return end ? end - text : n;

@@ -1,19 +1,22 @@
-/* Finds the rows of a body: walks the document along the path, and reports where in each row its vector stands. */
+/* Finds the rows of a body: walks the document along the path, and reports where the vector of each row stands. It is a
+ * state machine that stops and goes on at any row (ec_response_cursor), and it is fast because most of a body, the
+ * inside of lists of numbers, is skipped by the kernel list_end and read only by the number parser. */
 #include "row.h"
 
+/* The text of a key. */
 typedef struct {
     const char *text;
     int64_t length;
 } name_t;
 
-/* The key number `k` of a path of keys, each ended by a zero byte. */
+/* Key number k of a path, in which each key ends with a zero byte. */
 static name_t path_key(const char *path, int32_t k) {
     while (k-- > 0) path += strlen(path) + 1;
     name_t name = {path, (int64_t)strlen(path)};
     return name;
 }
 
-/* Passes a key and its colon; the key's text is text[*start, *end). */
+/* Passes a key and the colon behind it; the text of the key is text[*start, *end). */
 static int pass_key(ec_json_reader *reader, int64_t *start, int64_t *end, int32_t *escaped) {
     if (ec_json_peek(reader) != '"') return ec_json_fail(reader, reader->at, EC_BAD_CHARACTER);
     *start = reader->at + 1;
@@ -22,7 +25,8 @@ static int pass_key(ec_json_reader *reader, int64_t *start, int64_t *end, int32_
     return ec_json_expect(reader, ':');
 }
 
-/* After a member or element: 1 and past the comma, or 0 and past the closing bracket; status says if it failed. */
+/* After a member or an element: passes a comma and returns 1, or passes the closing bracket and returns 0. Returns 0
+ * with `status` set where neither follows. */
 static int pass_comma(ec_json_reader *reader, int closing) {
     int c = ec_json_peek(reader);
     if (c == ',' || c == closing) {
@@ -39,10 +43,11 @@ static int begins_alike(const ec_json_reader *reader, const ec_row_path *path) {
            memcmp(reader->text + reader->at, reader->text + path->lead, (size_t)path->lead_length) == 0;
 }
 
+/* Passes a list of numbers. If not strict, up to its first ']' only. */
 static int pass_list(ec_json_reader *reader, const ec_row_path *path, int depth) {
     if (path->strict) return ec_json_value(reader, depth, EC_ALLOW_NOT_FINITE);
     if (depth >= EC_MAX_DEPTH) return ec_json_fail(reader, reader->at, EC_TOO_DEEP);
-    /* A list of numbers ends at the first bracket; whatever else is in there the number parser refuses later. */
+    /* a list of numbers ends at its first ']'; whatever else is in there, the number parser refuses later */
     int64_t at = reader->at + 1;
     at += ec_active.list_end(reader->text + at, reader->n - at);
     if (at >= reader->n) return ec_json_fail(reader, reader->n, EC_TRUNCATED);
@@ -50,6 +55,7 @@ static int pass_list(ec_json_reader *reader, const ec_row_path *path, int depth)
     return 1;
 }
 
+/* Passes the value of the vector's key and describes it in `span`. */
 static int pass_vector(ec_json_reader *reader, const ec_row_path *path, int depth, ec_row_span *span) {
     int c = ec_json_peek(reader);
     if (span->kind != EC_VECTOR_MISSING && !path->strict) return ec_json_fail(reader, reader->at, EC_DUPLICATE);
@@ -70,6 +76,7 @@ static int pass_vector(ec_json_reader *reader, const ec_row_path *path, int dept
     return passed;
 }
 
+/* Passes the value of "index". Indices that are no whole numbers of at most 18 digits are reported as EC_INDEX_BAD. */
 static int pass_index(ec_json_reader *reader, int depth, ec_row_span *span) {
     int c = ec_json_peek(reader);
     int64_t start = reader->at, index = 0;
@@ -86,7 +93,8 @@ static int pass_index(ec_json_reader *reader, int depth, ec_row_span *span) {
 
 static int pass_row_object(ec_json_reader *reader, ec_row_path *path, int32_t level, ec_row_span *span);
 
-/* Passes a member of an object in which the key number `level` of the row's path leads on to the vector. */
+/* Passes a member of the object that key number `level` of the row's path is in; `object` is where the object
+ * begins. */
 static int pass_row_member(ec_json_reader *reader, ec_row_path *path, int32_t level, int64_t object,
                            ec_row_span *span) {
     name_t wanted = path_key(path->keys, level);
@@ -104,7 +112,7 @@ static int pass_row_member(ec_json_reader *reader, ec_row_path *path, int32_t le
             }
             return pass_vector(reader, path, depth, span);
         }
-        span->kind = EC_VECTOR_MISSING; /* of twin objects the last one counts */
+        span->kind = EC_VECTOR_MISSING; /* of objects with the same key the last one counts */
         if (ec_json_peek(reader) == '{') return pass_row_object(reader, path, level + 1, span);
     } else if (level == 0 && ec_json_says(key, end - start, escaped, "index", 5)) {
         return pass_index(reader, depth, span);
@@ -160,10 +168,11 @@ static ec_row_path path_of_rows(const char *path, const ec_response_cursor *curs
 
 /* ---- the way to the rows ---- */
 
-/* Passes, or enters, the value to which the first `level` keys of the path led. */
+/* Passes, or enters, the value that the first `level` keys of the path lead to. */
 static int enter_value(ec_json_reader *reader, ec_response_cursor *cursor, int32_t level) {
     int c = ec_json_peek(reader);
-    cursor->list_start = cursor->list_end = -1; /* whatever a twin of this key held counts no more */
+    cursor->list_start = cursor->list_end =
+        -1; /* if the key is there twice, what its first value held does not count */
     cursor->stage = EC_SCAN_AFTER_VALUE;
     if (level == cursor->rows_keys) {
         if (c != '[' || ++cursor->lists <= cursor->skip_lists) return ec_json_value(reader, level, EC_ALLOW_NOT_FINITE);
@@ -190,7 +199,7 @@ static int pass_member(ec_json_reader *reader, const char *path, ec_response_cur
     return ec_json_value(reader, cursor->level, 0);
 }
 
-/* After a value on the way: the next member, the end of the object, or of the document. */
+/* After a value on the way: passes the next member, or leaves the object or the document. */
 static int leave_value(ec_json_reader *reader, const char *path, ec_response_cursor *cursor) {
     if (cursor->level == 0) {
         if (ec_json_peek(reader) >= 0) return ec_json_fail(reader, reader->at, EC_TRAILING);
@@ -265,22 +274,24 @@ stop:
 
 /* ---- guessing ---- */
 
-/* The beginning that the rows of a list have in common: up to the colon of an object's first key, or one character. */
+/* The bytes with which all rows of a list may be expected to begin: up to the colon behind the first key of an object,
+ * or one character. */
 static int64_t beginning(const uint8_t *text, int64_t n) {
     const int64_t most = 64;
     const uint8_t *colon = text[0] == '{' ? memchr(text, ':', (size_t)(n < most ? n : most)) : NULL;
     return colon ? colon + 1 - text : 1;
 }
 
+/* Whether the token before text[at] is a comma. */
 static int follows_comma(const uint8_t *text, int64_t at) {
     do at--;
-    while (ec_json_is_space(text[at])); /* stops at the list's bracket */
+    while (ec_json_is_space(text[at])); /* ends at the list's bracket at the latest */
     return text[at] == ',';
 }
 
 ec_result ec_response_guess_row(const void *body, int64_t n, const void *path, const ec_response_cursor *cursor,
                                 int64_t from, ec_row_span *span) {
-    const int tries = 4; /* each may read far */
+    const int tries = 4; /* candidates that are read as rows, each perhaps for long */
     ec_result result = {n, 0, EC_OK};
     ec_json_reader first = {body, n, cursor->list_start + 1, EC_OK};
     if (cursor->list_start < 0 || ec_json_peek(&first) < 0 || from <= first.at) return result;

@@ -1,16 +1,17 @@
-/* Rows of floats to int8 codes for screening: a pass for the largest magnitude, from memory, and one for the codes, from
- * the first-level cache. */
-#include "../dot/avx512.h"
+/* Rounds rows of floats to int8 codes for screening, sixteen elements a step. A row is read twice: for its largest
+ * magnitude, from memory, and for its codes, from the first-level cache. */
+#include "../dot/avx512_verbs.h"
 #include "screen.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
+/* Sums of the squares of a row's elements, and of those of what the codes leave of them. */
 
 typedef struct {
     __m512 squares_f32x16, rests_f32x16;
 } lengths_of_row;
 
-/* Sixteen elements: their codes, and what they add to the sums. */
+/* The codes of sixteen elements; adds their squares, and those of what the codes leave, to the sums. */
 EC_INLINE __m128i round_16(__m512 values_f32x16, __m512 step_f32x16, __m512 inverse_f32x16, lengths_of_row *sums) {
     const __m512i codes_i32x16 = _mm512_cvtps_epi32(_mm512_mul_ps(values_f32x16, inverse_f32x16));
     const __m512 rests_f32x16 = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(codes_i32x16), step_f32x16, values_f32x16);
@@ -19,10 +20,12 @@ EC_INLINE __m128i round_16(__m512 values_f32x16, __m512 step_f32x16, __m512 inve
     return _mm512_cvtepi32_epi8(codes_i32x16);
 }
 
+/* The larger of `most` and the magnitudes of sixteen elements, all as bits. */
 EC_INLINE __m512i raise_16(__m512i most_u32x16, __m512i values_u32x16) {
     return _mm512_max_epu32(most_u32x16, _mm512_and_si512(values_u32x16, _mm512_set1_epi32(0x7fffffff)));
 }
 
+/* A bound from above on the length whose square the lanes sum up to. */
 EC_INLINE float length_above(__m512 sums_f32x16) {
     const __m128 sum_f32 = _mm_set_ss(_mm512_reduce_add_ps(sums_f32x16));
     return _mm_cvtss_f32(_mm_sqrt_ss(sum_f32)) * EC_SCREEN_WIDER;

@@ -1,9 +1,10 @@
-/* Rows of floats to int8 codes for screening in plain C: the specification. */
+/* Rounds rows of floats to int8 codes for screening (search/screening.c), in plain C: the specification. */
 #include "screen.h"
 
 #include <math.h>
 
-/* The magnitude of each of 16 elements, as bits, if it is the largest so far. */
+/* most[lane] = the magnitude of the element in each of 16 lanes, as bits, where it is larger. Bits of floats without
+ * their signs are ordered as the floats are. */
 EC_INLINE void raise_i32x16(const uint8_t *elements, int32_t most[16]) {
     int32_t bits[16];
     memcpy(bits, elements, sizeof bits);
@@ -13,8 +14,9 @@ EC_INLINE void raise_i32x16(const uint8_t *elements, int32_t most[16]) {
     }
 }
 
-/* Codes of 16 elements, rounded by adding and taking off what leaves no place for a fraction; squares += theirs, rests +=
- * those of what the codes leave. */
+/* Rounds 16 elements to codes. Adding 1.5 * 2^23 leaves a float no bits for a fraction, so that it is rounded to the
+ * nearest integer, which subtracting it gives. The squares of the elements are added to `squares`, those of what the
+ * codes leave of them to `rests`. */
 EC_INLINE void round_f32x16(const uint8_t *elements, float step, float inverse, uint8_t *codes, float squares[16],
                             float rests[16]) {
     const float integral = 0x1.8p23f;
@@ -30,16 +32,17 @@ EC_INLINE void round_f32x16(const uint8_t *elements, float step, float inverse, 
     memcpy(codes, rounded_i8x16, sizeof rounded_i8x16);
 }
 
-/* A length from above, of sixteen partial sums of squares. */
+/* A bound from above on a length, from sixteen partial sums of squares. */
 EC_INLINE float length_above(const float partial[16]) {
     double sum = 0;
     for (int lane = 0; lane < 16; lane++) sum += partial[lane];
     return (float)sqrt(sum) * EC_SCREEN_WIDER;
 }
 
-/* Rows of floats as int8 codes, rounded to the nearest, without gaps, and the step of each: a row is about step * code.
- * errors and lengths: bounds from above on the length of what that leaves of a row, and of the row. A row with an element
- * that is not finite, or whose largest lies outside EC_SCREEN_LEAST .. EC_SCREEN_MOST, gets the step -1 and no meaning. */
+/* Rounds rows of floats to int8 codes, without gaps, the nearest multiples of a step a row: row r is about steps[r] *
+ * codes. lengths[r] and errors[r] are bounds from above on the length of the row and of what the codes leave of it. A
+ * row with an element that is not finite, or whose largest magnitude lies outside EC_SCREEN_LEAST .. EC_SCREEN_MOST,
+ * gets the step -1, and its other results mean nothing; a row of zeros has the step 0. */
 static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
                         float *steps, float *errors, float *lengths) {
     const int64_t whole = width / 16 * 16;
@@ -67,7 +70,7 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     }
 }
 
-/* A tier sets `screens` where this is so fast that screening pays. */
+/* A tier whose int8 dots are so fast that screening pays sets `screens`. */
 EC_SLOTS(screen, scalar) {
     table->screens = 0;
     table->screen_rows = screen_rows;

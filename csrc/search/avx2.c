@@ -1,10 +1,12 @@
-/* The slots of the scan on AVX2: element-wise loops by the compiler, filters by movemask. */
+/* The scan's slots on AVX2. Filters compare eight scores at a time and turn the result into a mask by movemask; most of
+ * the others are the loops of loops.h, compiled for AVX2. */
 #include "loops.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-/* The chosen of the eight rows from `at` on as entries, in order. */
+/* Appends an entry for each bit of `chosen`: bit i is the row `row` + i, whose key is keys[i]. Returns the new
+ * count. */
 EC_INLINE int64_t append(const uint32_t *keys, uint32_t row, uint32_t chosen, int64_t count, uint64_t *entries) {
     for (; chosen != 0; chosen &= chosen - 1) {
         uint32_t at = (uint32_t)ec_trailing_zeros_u64(chosen);
@@ -28,7 +30,7 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_
     return ec_loop_filter_i32(costs, i, n, count, limit, first_row, mask, entries);
 }
 
-/* ec_cost() of eight rows: the same operations in the same order. */
+/* ec_cost() of the eight rows from r on: the same operations in the same order. */
 EC_INLINE __m256 cost_f32x8(const ec_finish *f, __m256 scores_f32x8, int64_t r) {
     __m256 dots_f32x8 = _mm256_add_ps(scores_f32x8, _mm256_loadu_ps(f->add + r));
     dots_f32x8 = _mm256_mul_ps(dots_f32x8, _mm256_set1_ps(f->query_mul));
@@ -37,9 +39,11 @@ EC_INLINE __m256 cost_f32x8(const ec_finish *f, __m256 scores_f32x8, int64_t r) 
     const __m256 biases_f32x8 = _mm256_mul_ps(_mm256_loadu_ps(f->bias + r), _mm256_set1_ps(f->query_weight));
     costs_f32x8 = _mm256_add_ps(costs_f32x8, biases_f32x8);
     costs_f32x8 = _mm256_add_ps(costs_f32x8, _mm256_set1_ps(f->query_add));
-    return _mm256_max_ps(_mm256_set1_ps(f->lowest), costs_f32x8); /* of NaN and a number: the second, the NaN */
+    return _mm256_max_ps(_mm256_set1_ps(f->lowest),
+                         costs_f32x8); /* of NaN and a number max_ps gives its second operand, the NaN */
 }
 
+/* ec_cost_jaccard() of the eight rows from r on. */
 EC_INLINE __m256 cost_jaccard_f32x8(const ec_finish *f, __m256 differing_f32x8, int64_t r) {
     const __m256 bits_f32x8 = _mm256_add_ps(_mm256_loadu_ps(f->add + r), _mm256_set1_ps(f->query_bias));
     const __m256 union_f32x8 = _mm256_add_ps(bits_f32x8, differing_f32x8), one_f32x8 = _mm256_set1_ps(1);
@@ -48,6 +52,7 @@ EC_INLINE __m256 cost_jaccard_f32x8(const ec_finish *f, __m256 differing_f32x8, 
                          _mm256_blendv_ps(one_f32x8, union_f32x8, some_f32x8));
 }
 
+/* sift_i32 and sift_f32, and of Jaccard costs; inlined with is_float and jaccard constant. */
 EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int jaccard, int64_t n, float limit,
                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
     const __m256 limit_f32x8 = _mm256_set1_ps(limit);
@@ -59,7 +64,7 @@ EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int
         uint32_t better = (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(costs_f32x8, limit_f32x8, _CMP_NGE_UQ));
         if (mask) better &= mask[i / 8];
         if (EC_UNLIKELY(better != 0)) {
-            const __m256i bits_u32x8 = _mm256_castps_si256(costs_f32x8); /* as ec_key_f32 */
+            const __m256i bits_u32x8 = _mm256_castps_si256(costs_f32x8); /* as ec_key_f32() */
             const __m256i flip_u32x8 =
                 _mm256_or_si256(_mm256_srai_epi32(bits_u32x8, 31), _mm256_set1_epi32((int32_t)0x80000000u));
             uint32_t keys[8];
@@ -103,7 +108,7 @@ static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     ec_loop_decode_u1(rows, stride_bytes, n_rows, width, out);
 }
 
-/* Eight values of a row onto their sums of a run. */
+/* Adds the squares of eight values to the partial sums of a run: see ec_loop_square_ranges(). */
 EC_INLINE __m256 add_squares(__m128i codes_i8x8, const float *steps, const float *offsets, __m256 factor_f32x8,
                              __m256 run_f32x8) {
     const __m256 steps_f32x8 = _mm256_mul_ps(factor_f32x8, _mm256_loadu_ps(steps));
@@ -120,7 +125,7 @@ static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows
     const __m128i flip_u8x16 = _mm_set1_epi8((char)flip);
     const __m256 factor_f32x8 = _mm256_set1_ps(factor);
     const uint8_t *row = rows;
-    float last_steps[16] = {0}, last_offsets[16] = {0}; /* behind the last dimension values are 0 */
+    float last_steps[16] = {0}, last_offsets[16] = {0}; /* values are 0 behind the last dimension */
     memcpy(last_steps, steps + whole, (size_t)left * 4);
     memcpy(last_offsets, offsets + whole, (size_t)left * 4);
     for (int64_t r = 0; r < n_rows; r++, row += stride_bytes) {
@@ -156,7 +161,7 @@ static void square_sums(const int32_t *sumsq, const int32_t *sums, int64_t n, in
     ec_loop_square_sums(sumsq, sums, n, width, step, centre, squares);
 }
 
-/* As ec_loop_inverse_lengths, which comparisons keep compilers from turning into vectors. */
+/* Written out because compilers make no vectors of the comparisons in ec_loop_inverse_lengths(). */
 static void inverse_lengths(const double *squares, int64_t n, float *mul) {
     const __m256d least_f64x4 = _mm256_set1_pd(EC_LEAST_LENGTH), most_f64x4 = _mm256_set1_pd(EC_MOST_LENGTH);
     int64_t r = 0;

@@ -1,11 +1,12 @@
-/* The slots of the scan on AVX-512: element-wise loops by the compiler, filters by mask registers. */
-#include "../dot/avx512.h"
+/* The scan's slots on AVX-512. Filters compare 64 scores at a time into mask registers and compress the entries that
+ * pass; without a limit they first find one of their own. The others are loops of loops.h, compiled for AVX-512. */
+#include "../dot/avx512_verbs.h"
 #include "loops.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/* Rows i .. i + 63 that there are and that the mask has. */
+/* A bit for each of the rows i .. i + 63: set where i + bit < n and the mask has the row. */
 EC_INLINE uint64_t rows_at(const uint8_t *mask, int64_t i, int64_t n) {
     int64_t left = n - i;
     uint64_t there = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
@@ -17,7 +18,12 @@ EC_INLINE uint64_t rows_at(const uint8_t *mask, int64_t i, int64_t n) {
     return there;
 }
 
-/* The chosen of sixteen keys as entries, in order; sixteen are written whatever their number. */
+/* Appends an entry for each of sixteen rows whose bit in `chosen` is set, and returns their number. Sixteen entries are
+ * written in any case.
+ *
+ *     keys, rows    k0 k1 k2 ...  r0 r1 r2 ...         sixteen of 32 bits each
+ *     low, high     k0:r0 k1:r1 ... k7:r7  k8:r8 ...   widened, the key shifted up by 32: eight of 64 bits each
+ *     compress      the chosen ones of each half to its front; the second half is stored behind those of the first */
 EC_INLINE int64_t append(__m512i keys_u32x16, uint32_t row, uint32_t chosen, uint64_t *entries) {
     const __m512i step = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i rows_u32x16 = _mm512_add_epi32(_mm512_set1_epi32((int32_t)row), step);
@@ -33,7 +39,8 @@ EC_INLINE int64_t append(__m512i keys_u32x16, uint32_t row, uint32_t chosen, uin
     return n_low + _mm_popcnt_u32(chosen >> 8);
 }
 
-/* The k-th least of 32 keys, k >= 1: the greatest of those that have fewer than k below them. */
+/* The k-th least of 32 keys, k >= 1: the greatest key that has fewer than k keys below it. 32 comparisons of vectors
+ * and no branch on the data. */
 EC_INLINE uint32_t kth_of_32(const __m512i keys_u32x16[2], int64_t k) {
     const __m512i one_u32x16 = _mm512_set1_epi32(1);
     __m512i below_u32x16[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -50,10 +57,12 @@ EC_INLINE uint32_t kth_of_32(const __m512i keys_u32x16[2], int64_t k) {
     return _mm512_reduce_max_epu32(_mm512_max_epu32(first_u32x16, second_u32x16));
 }
 
-/* A first limit, from the least of each of 32 groups of rows: their k-th least has k rows that are not above it. Rows
- * 16 i .. 16 i + 15 count with group (i mod 2); those that do not count have the greatest key. */
+/* A first limit, for k <= 32 and at least 64 rows: the k-th least of the minima of 32 groups of rows, which has k rows
+ * that are not above it. Rows 64 j + 16 g + lane are in group 16 (g mod 2) + lane. Rows that do not count have the
+ * greatest key. */
 EC_INLINE int gives_limit(int64_t k, int64_t n) { return k >= 1 && k <= 32 && n >= 64; }
 
+/* The least limit that the k best of these rows are below. */
 static int32_t first_limit_i32(const int32_t *costs, int64_t n, int64_t k, const uint8_t *mask) {
     const __m512i none_i32x16 = _mm512_set1_epi32(EC_NO_LIMIT_I32);
     __m512i least_i32x16[2] = {none_i32x16, none_i32x16};
@@ -91,7 +100,7 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_
     return count;
 }
 
-/* ec_cost() of sixteen rows: the same operations in the same order. */
+/* ec_cost() of the sixteen rows from r on: the same operations in the same order. */
 EC_INLINE __m512 cost_f32x16(const ec_finish *f, __m512 scores_f32x16, int64_t r) {
     __m512 dots_f32x16 = _mm512_add_ps(scores_f32x16, _mm512_loadu_ps(f->add + r));
     dots_f32x16 = _mm512_mul_ps(dots_f32x16, _mm512_set1_ps(f->query_mul));
@@ -100,9 +109,11 @@ EC_INLINE __m512 cost_f32x16(const ec_finish *f, __m512 scores_f32x16, int64_t r
     const __m512 biases_f32x16 = _mm512_mul_ps(_mm512_loadu_ps(f->bias + r), _mm512_set1_ps(f->query_weight));
     costs_f32x16 = _mm512_add_ps(costs_f32x16, biases_f32x16);
     costs_f32x16 = _mm512_add_ps(costs_f32x16, _mm512_set1_ps(f->query_add));
-    return _mm512_max_ps(_mm512_set1_ps(f->lowest), costs_f32x16); /* of NaN and a number: the second, the NaN */
+    return _mm512_max_ps(_mm512_set1_ps(f->lowest),
+                         costs_f32x16); /* of NaN and a number max_ps gives its second operand, the NaN */
 }
 
+/* ec_cost_jaccard() of the sixteen rows from r on. */
 EC_INLINE __m512 cost_jaccard_f32x16(const ec_finish *f, __m512 differing_f32x16, int64_t r) {
     const __m512 bits_f32x16 = _mm512_add_ps(_mm512_loadu_ps(f->add + r), _mm512_set1_ps(f->query_bias));
     const __m512 union_f32x16 = _mm512_add_ps(bits_f32x16, differing_f32x16);
@@ -111,21 +122,23 @@ EC_INLINE __m512 cost_jaccard_f32x16(const ec_finish *f, __m512 differing_f32x16
                          _mm512_mask_mov_ps(_mm512_set1_ps(1), some, union_f32x16));
 }
 
-EC_INLINE __m512i key_u32x16(__m512 costs_f32x16) { /* as ec_key_f32 */
+EC_INLINE __m512i key_u32x16(__m512 costs_f32x16) { /* as ec_key_f32() */
     const __m512i bits_u32x16 = _mm512_castps_si512(costs_f32x16);
     const __m512i sign = _mm512_set1_epi32((int32_t)0x80000000u);
     return _mm512_xor_si512(bits_u32x16, _mm512_or_si512(_mm512_srai_epi32(bits_u32x16, 31), sign));
 }
 
-/* The kinds of scores. */
+/* The kinds of scores, constants where sift() is inlined. */
 enum { OF_F32, OF_I32, JACCARD };
 
+/* The costs of the sixteen rows from r on. */
 EC_INLINE __m512 costs_at(const ec_finish *f, const void *scores, int kind, int64_t r) {
     __m512 scores_f32x16 = kind == OF_F32 ? _mm512_loadu_ps((const float *)scores + r)
                                           : _mm512_cvtepi32_ps(_mm512_loadu_si512((const int32_t *)scores + r));
     return kind == JACCARD ? cost_jaccard_f32x16(f, scores_f32x16, r) : cost_f32x16(f, scores_f32x16, r);
 }
 
+/* The same limit as first_limit_i32(), of keys of costs. */
 EC_INLINE float first_limit_f32(const ec_finish *f, const void *scores, int kind, int64_t n, int64_t k,
                                 const uint8_t *mask) {
     const __m512i none_u32x16 = _mm512_set1_epi32(-1);
@@ -138,7 +151,8 @@ EC_INLINE float first_limit_f32(const ec_finish *f, const void *scores, int kind
             least_u32x16[g % 2] = _mm512_min_epu32(least_u32x16[g % 2], keys_u32x16);
         }
     }
-    return ec_cost_of_key(kth_of_32(least_u32x16, k) + 1); /* the next float; NaN after infinity and after none */
+    return ec_cost_of_key(kth_of_32(least_u32x16, k) +
+                          1); /* the next float above; NaN, which is no limit, above infinity and where no row counts */
 }
 
 EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int kind, int64_t n, float limit, int64_t k,
@@ -173,8 +187,9 @@ static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, floa
     return sift(f, scores, OF_F32, n, limit, k, first_row, mask, entries);
 }
 
-/* ---- few of many entries ---- */
+/* ---- entries ---- */
 
+/* A mask of the first n of eight lanes. */
 EC_INLINE __mmask8 first_of_8(int64_t n) { return n >= 8 ? 0xff : (__mmask8)((1u << n) - 1); }
 
 static int64_t entries_count(const uint64_t *entries, int64_t n, uint64_t bound) {
@@ -197,7 +212,7 @@ static int64_t entries_count(const uint64_t *entries, int64_t n, uint64_t bound)
 static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) {
     const __m512i bound_u64x8 = _mm512_set1_epi64((int64_t)bound);
     int64_t kept = 0, i = 0;
-    for (; i + 8 <= n; i += 8) { /* kept <= i: written over what was read */
+    for (; i + 8 <= n; i += 8) { /* kept <= i: these entries have been read */
         __m512i some_u64x8 = _mm512_loadu_si512(entries + i);
         __mmask8 within = _mm512_cmple_epu64_mask(some_u64x8, bound_u64x8);
         _mm512_storeu_si512(entries + kept, _mm512_maskz_compress_epi64(within, some_u64x8));
@@ -215,7 +230,8 @@ static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima)
     for (int g = 0; g < 4; g++) _mm512_storeu_si512(minima + 8 * g, least_u64x8[g]);
 }
 
-/* An entry's place is the number of those below it: no branch depends on the data. */
+/* The place of an entry is the number of entries below it, counted by comparisons of vectors without a branch on the
+ * data. */
 static void entries_sort(const uint64_t *entries, int64_t n, uint64_t *sorted) {
     const __m512i one_u64x8 = _mm512_set1_epi64(1);
     for (int64_t i = 0; i < n; i += 8) {
@@ -237,9 +253,11 @@ static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, in
     ec_loop_decode_u1(rows, stride_bytes, n_rows, width, out);
 }
 
+/* Rows whose squares are computed together: they share the loads of steps and offsets, and their sums do not wait for
+ * one another. */
 enum { SQUARED_ROWS = 8 };
 
-/* Sixteen values of each of n rows onto the sums of a run. */
+/* Adds the squares of sixteen values of each of n rows to the partial sums of a run: see ec_loop_square_ranges(). */
 EC_INLINE void add_squares(const int n, const int flips, const uint8_t *codes, int64_t stride_bytes, __mmask16 there,
                            const float *steps, const float *offsets, __m512 factor_f32x16, __m512 *run_f32x16) {
     const __m512 steps_f32x16 = _mm512_mul_ps(factor_f32x16, _mm512_maskz_loadu_ps(there, steps));
@@ -256,8 +274,8 @@ EC_INLINE void add_squares(const int n, const int flips, const uint8_t *codes, i
     }
 }
 
-/* Rows a time, which share the loads of ranges, and whose sums do not wait for each other. Rows `ahead` are asked for
- * meanwhile, as memory would be idle. */
+/* The squared lengths of n rows at once. The rows `ahead` bytes further on are prefetched, since memory would be
+ * idle. */
 EC_INLINE void square_rows(const int n, const int flips, const uint8_t *row, int64_t stride_bytes, int64_t width,
                            const float *steps, const float *offsets, float factor, int64_t ahead, double *squares) {
     const __m512 factor_f32x16 = _mm512_set1_ps(factor);
@@ -273,7 +291,7 @@ EC_INLINE void square_rows(const int n, const int flips, const uint8_t *row, int
         }
         for (; d + 16 <= end; d += 16)
             add_squares(n, flips, row + d, stride_bytes, 0xffff, steps + d, offsets + d, factor_f32x16, run_f32x16);
-        if (d < end) { /* behind the last dimension values are 0 */
+        if (d < end) { /* values are 0 behind the last dimension */
             const __mmask16 there = (__mmask16)((1u << (end - d)) - 1);
             add_squares(n, flips, row + d, stride_bytes, there, steps + d, offsets + d, factor_f32x16, run_f32x16);
             d = end;
@@ -291,7 +309,8 @@ EC_INLINE void square_rows(const int n, const int flips, const uint8_t *row, int
 static void square_ranges(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip,
                           const float *steps, const float *offsets, double *squares) {
     const float factor = ec_ranges_factor(steps, offsets, width);
-    const int64_t ahead = n_rows >= EC_DOT_BLOCK ? n_rows * stride_bytes : 0; /* the block after a whole one */
+    const int64_t ahead =
+        n_rows >= EC_DOT_BLOCK ? n_rows * stride_bytes : 0; /* after a whole block the next one is prefetched */
     const uint8_t *row = rows;
     int64_t r = 0;
     for (; r + SQUARED_ROWS <= n_rows; r += SQUARED_ROWS, row += SQUARED_ROWS * stride_bytes) {
@@ -313,7 +332,7 @@ static void square_sums(const int32_t *sumsq, const int32_t *sums, int64_t n, in
     ec_loop_square_sums(sumsq, sums, n, width, step, centre, squares);
 }
 
-/* As ec_loop_inverse_lengths, which comparisons keep compilers from turning into vectors. */
+/* Written out because compilers make no vectors of the comparisons in ec_loop_inverse_lengths(). */
 static void inverse_lengths(const double *squares, int64_t n, float *mul) {
     const __m512d least_f64x8 = _mm512_set1_pd(EC_LEAST_LENGTH), most_f64x8 = _mm512_set1_pd(EC_MOST_LENGTH);
     for (int64_t r = 0; r < n; r += 8) {

@@ -1,18 +1,21 @@
-/* A block of rows on its way to the kernels: gathered where a selection asks, decoded where the kernel wants floats, and
- * what the rows contribute to their costs. */
+/* For the driver (search.c): a block of rows on its way to the kernels. The rows are gathered where there is a
+ * selection, decoded where codes meet a float kernel, and their terms (what each row contributes to its costs) are
+ * computed. */
 #include "scan.h"
 
 static const uint8_t *row_of(const ec_search_args *args, int64_t row) {
     return (const uint8_t *)args->rows + row * args->row_stride;
 }
 
-/* Whether the mask has any of n rows from bit 0 on. */
+/* Whether any of the first n bits of the mask is set. */
 static int any_bit(const uint8_t *mask, int64_t n) {
     for (int64_t i = 0; i < n / 8; i++)
         if (mask[i]) return 1;
     return n % 8 != 0 && (mask[n / 8] & ((1 << n % 8) - 1)) != 0;
 }
 
+/* Copies the selected rows of the block, without gaps, to scan->gathered. A negative row number, which the mask leaves
+ * out, copies row 0. */
 static void gather(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
     const ec_search_args *args = scan->args;
     uint8_t *out = scan->gathered;
@@ -22,7 +25,8 @@ static void gather(const ec_scan *scan, const int64_t *selection, const ec_block
     }
 }
 
-/* The mask of a selection: leaves out negative rows and repeated ones. `bits` has room for the block. */
+/* Makes the mask of a block of a selection: it leaves out negative row numbers and repeated ones. `bits` has room for a
+ * bit a row of the block. */
 static void mask_selection(const int64_t *selection, const ec_block *block, uint8_t *bits) {
     memset(bits, 0, (size_t)(block->n + 7) / 8);
     for (int64_t i = 0; i < block->n; i++) {
@@ -47,7 +51,7 @@ void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t s
     }
 }
 
-/* scan->squares of the block, known already or counted now. */
+/* Sets scan->squares to the squared lengths of the block's rows: from the caller's row_squares, or counted now. */
 static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
     const double *known = scan->args->row_squares;
     if (known == NULL)
@@ -62,7 +66,8 @@ static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec
         }
 }
 
-/* What is known of the block's rows, or `other` of all where nothing is: in place, or gathered to `out`. */
+/* One float a row of the block: a pointer into `known` where the rows are contiguous; else `out`, filled with the
+ * selected elements of `known`, or with `other` where `known` is NULL. */
 static const float *known_of(const float *known, float other, const int64_t *selection, const ec_block *block,
                              float *out) {
     if (known != NULL && selection == NULL) return known + block->first;

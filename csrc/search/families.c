@@ -1,15 +1,18 @@
-/* Which kernels a family calls, in what sizes, and the scratch that they want. */
+/* For the driver (search.c): which kernels each family calls, the sizes of blocks, batches and tiles that keep their
+ * data in the right cache, and the scratch that they take. */
 #include "screening.h"
 
 enum {
-    PREPARED_TARGET = 2 << 20,  /* bytes of a batch of queries: they are read again for every block */
-    PREPARED_U1 = 512 << 10,    /* of tables: they are read at the speed of arithmetic only from the second level */
-    RESERVOIR_TARGET = 8 << 20, /* bytes of a batch's entries */
-    SCORES_TARGET = 24 << 10,   /* bytes of a tile's scores: with a slice of the panel, a first-level cache */
-    FEW_F32_ROWS = 192,         /* what dot_f32_few takes in whole passes, and filters in whole vectors */
+    PREPARED_TARGET = 2 << 20, /* bytes of a batch of prepared queries, which are read again for every block */
+    PREPARED_U1 =
+        512 << 10, /* the same of tables, which only the second-level cache delivers at the speed of arithmetic */
+    RESERVOIR_TARGET = 8 << 20, /* bytes of the entries of a batch */
+    SCORES_TARGET =
+        24 << 10,       /* bytes of the scores of a tile, which share the first-level cache with a slice of the panel */
+    FEW_F32_ROWS = 192, /* rows a block where dot_f32_few has no remainder, and sift no partial vector */
     BATCH_LEAST = 8,
     BATCH_MOST = 1024,
-    GROUP = 24 /* the kernels' register blocks divide it */
+    GROUP = 24 /* queries a tile, or a multiple: the register blocks of all tile kernels divide it */
 };
 
 int64_t ec_search_query_bytes(const ec_search_args *args) {
@@ -30,6 +33,7 @@ int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries) {
     }
 }
 
+/* Bytes of the panel of a block of n_rows, of the family at hand. */
 static int64_t panel_bytes(const ec_scan *scan, int64_t n_rows) {
     switch (scan->args->family) {
     case EC_HAMMING_U1: return ec_hamming_u1_panel_bytes(n_rows, scan->args->width);
@@ -40,6 +44,7 @@ static int64_t panel_bytes(const ec_scan *scan, int64_t n_rows) {
     }
 }
 
+/* Bytes of n_queries in the prepared form of the family at hand. */
 static int64_t prepared_bytes(const ec_scan *scan, int64_t n_queries) {
     switch (scan->args->family) {
     case EC_HAMMING_U1: return ec_hamming_u1_prepared_bytes(n_queries, scan->args->width);
@@ -74,6 +79,7 @@ void ec_scan_pack(const ec_scan *scan, const ec_block *block) {
     }
 }
 
+/* Asks for `ahead_bytes` bytes from `ahead` on to be brought into the second-level cache. */
 static void prefetch(const void *ahead, int64_t ahead_bytes) {
 #if defined(__GNUC__) || defined(__clang__)
     for (int64_t i = 0; i < ahead_bytes; i += 64) __builtin_prefetch((const char *)ahead + i, 0, 2);
@@ -110,8 +116,8 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
                                scan->block, ahead, ahead_bytes);
         break;
     default:
-        /* A function that Numba compiled leaves at an exception, and nobody hears of it: what it has not written then is
-         * no score. */
+        /* A function that Numba compiled returns at an exception without telling anybody: scores that it has not
+         * written are NaN, which is reported. */
         for (int64_t q = 0; q < n_queries; q++)
             for (int64_t i = 0; i < block->n; i++)
                 memcpy((uint8_t *)scan->scores + (q * scan->block + i) * 4, &quiet_nan, sizeof quiet_nan);
@@ -120,7 +126,8 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
     }
 }
 
-/* Whether the rows' kernels can count squared lengths of the kind that is wanted, and sums. */
+/* Whether the kernels for plain rows can count the squared lengths that the metric needs, as they read the rows; below,
+ * the same of the sums of codes. */
 static int counts_squares(const ec_search_args *args) {
     if (args->metric != EC_COST_COSINE && args->metric != EC_COST_L2) return 0;
     return args->row_squares == NULL && args->decode == EC_DECODE_NONE &&
@@ -131,6 +138,7 @@ static int counts_sums(const ec_search_args *args) {
     return args->family == EC_DOT_I8 && (args->sum_weight != 0 || (args->centre != 0 && counts_squares(args)));
 }
 
+/* Scores of plain queries against plain rows of bits, one query at a time. */
 static void rows_of_bits(const ec_scan *scan, const uint8_t *query, int64_t n_queries, const ec_block *block) {
     const ec_search_args *args = scan->args;
     int32_t *scores = scan->scores;
@@ -178,7 +186,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->block = ec_min_i64(rows, ec_round_up(most < 1 ? 1 : most, 64));
     int64_t wanted = ec_min_i64(ec_reservoir_full(args->k), most < 1 ? 1 : most);
     scan->capacity = wanted + scan->block;
-    /* of floats the int8 codes are read most, a quarter of them: see screening.h */
+    /* of float rows that are screened mostly the int8 codes are read, a quarter of the bytes: see screening.h */
     int64_t target = args->family == EC_DOT_U1 ? PREPARED_U1 : PREPARED_TARGET;
     if (screened) target *= 2;
     int64_t batch = ec_min_i64(target / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
@@ -192,7 +200,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     uint8_t *at = scratch;
     scan->prepared = ec_take(at, &used, prepared_bytes(scan, scan->batch));
     scan->panel = ec_take(at, &used, by_rows ? 0 : panel_bytes(scan, scan->block));
-    /* a last batch of a few may go by rows, all at once */
+    /* the last, smaller batch may be scored by ec_scan_rows(), all its queries at once */
     int64_t most_at_once = ec_min_i64(scan->batch, EC_DOT_FEW);
     scan->scores = ec_take(at, &used, (scan->group > most_at_once ? scan->group : most_at_once) * scan->block * 4);
     int gathers = args->selection != NULL || args->family == EC_USER_TILE;

@@ -1,6 +1,8 @@
-/* The results of several scans to one, and entries to scores and rows. */
+/* The last step of a search, once all threads are done: merges the sorted entries of several scans and turns entries
+ * back into scores and row numbers. */
 #include "loops.h"
 
+/* Writes result i: the score that the entry's key stands for, and the row. */
 static void put(int64_t i, uint64_t entry, int64_t row, int32_t is_integer, float sign, void *scores,
                 int64_t *indices) {
     uint32_t key = (uint32_t)(entry >> 32);
@@ -11,7 +13,8 @@ static void put(int64_t i, uint64_t entry, int64_t row, int32_t is_integer, floa
     indices[i] = row;
 }
 
-/* Among equal keys the earlier part has the lower rows. k_out times n_parts comparisons: parts are few. */
+/* Among equal keys the earlier part wins, whose rows have the lower numbers. Each result takes n_parts comparisons:
+ * there are about as many parts as threads. */
 void ec_search_merge(const void *entries, int64_t n_parts, int64_t n_queries, int64_t k, const void *first_rows,
                      int64_t k_out, int32_t is_integer, float sign, const void *selection, int64_t selection_stride,
                      void *scores, void *indices) {
@@ -19,7 +22,7 @@ void ec_search_merge(const void *entries, int64_t n_parts, int64_t n_queries, in
     const int64_t *from = first_rows, *selected = selection;
     int64_t heads[MOST_PARTS];
     if (n_parts > MOST_PARTS) return;
-    if (n_parts == 1 && k_out == k && selected == NULL) { /* in order already */
+    if (n_parts == 1 && k_out == k && selected == NULL) { /* one part, which is sorted already */
         for (int64_t i = 0; i < n_queries * k; i++) {
             uint64_t entry = ((const uint64_t *)entries)[i];
             int64_t row = entry == UINT64_MAX ? -1 : from[0] + (int64_t)(entry & 0xffffffffu);
@@ -41,7 +44,7 @@ void ec_search_merge(const void *entries, int64_t n_parts, int64_t n_queries, in
                 }
             }
             heads[best]++;
-            int64_t row = -1; /* no row: the query had fewer to choose from */
+            int64_t row = -1; /* -1 where the query had fewer than k_out rows to choose from */
             if (best_entry != UINT64_MAX) row = from[best] + (int64_t)(best_entry & 0xffffffffu);
             if (selected && row >= 0) row = selected[q * selection_stride + row];
             put(q * k_out + i, best_entry, row, is_integer, sign, scores, indices);

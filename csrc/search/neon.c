@@ -1,13 +1,17 @@
-/* From scores to entries, sixteen at a time, and bits to floats. The other slots are element-wise loops of loops.h,
- * of which compilers make NEON, the baseline of AArch64, without being asked: they stay scalar's. */
+/* The scan's slots on NEON. Filters compare sixteen scores at a time and leave at once where none passes. The slots
+ * that are missing here are scalar's: compilers make NEON of the loops of loops.h without being asked, as it is the
+ * baseline of AArch64. */
 #include "loops.h"
 
 #if defined(EC_AARCH64)
 
-/* A bit for each of sixteen masks of 32 bits, the first lowest.
- *     ffffffff 00000000 ffffffff ...   four vectors; their upper halves, then the upper halves of those
- *     ff 00 ff ...                     one vector, a byte a cost
- *     01 00 04 08 00 ...               and: each its bit of a byte; then pairs are added three times                  */
+/* A bit for each of sixteen masks of 32 bits, that of the first mask lowest.
+ *
+ *     ffffffff 00000000 ffffffff ...   four vectors of masks of 32 bits
+ *     ffff 0000 ffff ...               uzp1 of pairs: two vectors, 16 bits a mask
+ *     ff 00 ff ...                     uzp1 again: one vector, a byte a mask
+ *     01 00 04 08 00 ...               and: each byte has its own bit
+ *     0d ...                           pairs of bytes added three times: two bytes of eight bits */
 EC_INLINE uint32_t bits_of_16(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4_t d) {
     const uint8x8_t bit_u8x8 = vcreate_u8(0x8040201008040201u);
     const uint16x8_t ab_u16x8 = vuzp1q_u16(vreinterpretq_u16_u32(a), vreinterpretq_u16_u32(b));
@@ -18,12 +22,12 @@ EC_INLINE uint32_t bits_of_16(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4
     return vgetq_lane_u16(vreinterpretq_u16_u8(sums_u8x16), 0);
 }
 
-/* Whether any of sixteen masks of 32 bits is set. */
+/* Whether any bit is set in sixteen masks of 32 bits. */
 EC_INLINE int any_of_16(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4_t d) {
     return vmaxvq_u32(vorrq_u32(vorrq_u32(a, b), vorrq_u32(c, d))) != 0;
 }
 
-/* Sixteen bits of a mask of rows from row i, a multiple of 8, on. */
+/* The bits of a mask of rows for the sixteen rows from i on; i is a multiple of 8. */
 EC_INLINE uint32_t mask_of_16(const uint8_t *mask, int64_t i) {
     return mask ? (uint32_t)mask[i / 8] | (uint32_t)mask[i / 8 + 1] << 8 : 0xffff;
 }
@@ -47,7 +51,7 @@ static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_
     return ec_loop_filter_i32(costs, i, n, count, limit, first_row, mask, entries);
 }
 
-/* ec_cost() of four rows: the same operations in the same order. */
+/* ec_cost() of the four rows from r on: the same operations in the same order. */
 EC_INLINE float32x4_t cost_f32x4(const ec_finish *f, float32x4_t scores_f32x4, int64_t r) {
     float32x4_t dots_f32x4 = vaddq_f32(scores_f32x4, vld1q_f32(f->add + r));
     dots_f32x4 = vaddq_f32(vmulq_f32(dots_f32x4, vdupq_n_f32(f->query_mul)), vdupq_n_f32(f->query_bias));
@@ -58,7 +62,7 @@ EC_INLINE float32x4_t cost_f32x4(const ec_finish *f, float32x4_t scores_f32x4, i
     return vbslq_f32(vcgtq_f32(lowest_f32x4, costs_f32x4), lowest_f32x4, costs_f32x4); /* NaN stays */
 }
 
-/* Not at or above the limit, so that NaN passes. */
+/* Sets the lanes that are not at or above the limit, so that NaN passes. */
 EC_INLINE uint32x4_t better_f32x4(float32x4_t costs_f32x4, float32x4_t limit_f32x4) {
     return vmvnq_u32(vcgeq_f32(costs_f32x4, limit_f32x4));
 }
@@ -101,7 +105,7 @@ static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, floa
     return sift(f, scores, 1, n, limit, first_row, mask, entries);
 }
 
-/* A byte in every lane, each lane tests its bit. */
+/* Decodes bits to -1 and +1: a byte of the row is put in every lane, and each lane tests its own bit. */
 static void decode_u1(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, float *out) {
     static const uint32_t BITS[8] = {0x80, 0x40, 0x20, 0x10, 8, 4, 2, 1};
     const uint32x4_t high_u32x4 = vld1q_u32(BITS), low_u32x4 = vld1q_u32(BITS + 4);

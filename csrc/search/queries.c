@@ -1,4 +1,6 @@
-/* Queries as they are given, brought into the form that the scan takes, and what each contributes to its costs. */
+/* Brings queries, once a search, into the form that the scan takes, and computes each query's terms: what it
+ * contributes to its costs, metric included. With these the scan makes the costs of any metric with one formula,
+ * ec_cost(). */
 #include <float.h>
 #include <math.h>
 
@@ -6,21 +8,23 @@
 #include "scan.h"
 
 enum {
-    CHUNK = 16,  /* queries summed at a time: the kernels take some rows together */
-    MODERATE = 8 /* binary exponents of queries that are left as they are: EC_LEAST_LENGTH counts on it */
+    CHUNK = 16,  /* queries whose sums are taken together: the kernels take some rows at a time */
+    MODERATE = 8 /* greatest and least binary exponent that moderate() leaves as it is; EC_LEAST_LENGTH counts on it */
 };
 
 typedef struct {
     const ec_search_args *args;
     int64_t dimension;
     uint32_t flags;
-    float *row, *spare; /* of a query on its way */
-    int64_t moderated;  /* queries that could not stay what they were */
+    float *row, *spare; /* room for one query each, on its way to the plain form */
+    int64_t moderated;  /* queries that moderate() has multiplied */
+    /* Of the queries of a chunk: squared lengths of floats; sums of codes, and of their squares. */
     double squares[CHUNK];
-    int32_t sums[CHUNK], squares_i32[CHUNK]; /* of codes */
+    int32_t sums[CHUNK], squares_i32[CHUNK];
 } preparation;
 
-/* How a query meets rows: the dot of what both stand for is mul * raw + bias. */
+/* How a query meets rows: mul * (raw score) + bias is the dot of the two vectors that query and row stand for, and
+ * `square` is the squared length of the query's. */
 typedef struct {
     double mul, bias, square;
     int32_t status;
@@ -35,8 +39,9 @@ static int rows_are_bits(const ec_search_args *args) {
     return args->family == EC_HAMMING_U1 || args->family == EC_DOT_U1 || args->decode == EC_DECODE_U1;
 }
 
-/* A query for a cosine, which its length does not touch, as far from the ends of float32 as can be: multiplied by a power
- * of two, so that products neither overflow nor vanish and every other rounding stays what it was. */
+/* For a cosine, which the length of the query does not change: multiplies the query by a power of two that brings it
+ * away from the ends of float32. Products then neither overflow nor vanish, and the power of two changes no other
+ * rounding. Returns the query as it is, or the multiplied one in p->row, with *square adapted. */
 static const void *moderate(preparation *p, const void *values, uint32_t largest_bits, double *square) {
     int exponent;
     float largest;
@@ -50,7 +55,8 @@ static const void *moderate(preparation *p, const void *values, uint32_t largest
     return p->row;
 }
 
-/* Values in the order of the stored bits, highest first, so that a set bit adds. */
+/* The values in the order of the stored bits, the highest bit of a byte first, and signed such that a set bit adds the
+ * value. Values are 0 behind the last dimension. */
 static const void *in_bit_order(const preparation *p, const void *values) {
     int64_t width = p->args->width;
     if (p->flags == 0 && p->dimension == 8 * width) return values;
@@ -59,12 +65,13 @@ static const void *in_bit_order(const preparation *p, const void *values) {
         int64_t d = i ^ reverse;
         p->spare[i] = d < p->dimension ? ec_load_f32_at(values, d) : 0;
     }
-    /* of byte - 128 the highest bit is stored inverted */
+    /* the highest bit of byte - 128 is the inverse of that of byte */
     for (int64_t i = 0; p->flags & EC_BITS_OFFSET && i < 8 * width; i += 8) p->spare[i] = -p->spare[i];
     return p->spare;
 }
 
-/* The largest sum that tables give: of the row whose every sign is the query's. */
+/* The largest score that tables can give: that of the row whose every bit has the sign of the query's value. Entries
+ * are stored plus 128. */
 static int64_t most_of_tables(const uint8_t *tables, int64_t width) {
     int64_t most = 0;
     for (int64_t p = 0; p < 2 * width; p++) {
@@ -76,8 +83,9 @@ static int64_t most_of_tables(const uint8_t *tables, int64_t width) {
     return most;
 }
 
-/* Onto bits, whose tables are looked up or which are decoded to -1 and +1. A query whose elements are all about as large
- * comes so near to a row of its signs that rounded sums may pass the cosine 1: it is scaled down to it. */
+/* Brings a float query into the form for rows of bits: tables for dot_u1, or floats where the rows are decoded to -1
+ * and +1. For a cosine mul may be reduced: a query whose elements are all about as large is so near to the row of its
+ * signs that its rounded tables could give a cosine above 1. */
 static int32_t meet_bits(const preparation *p, const void *values, void *query, meeting *m) {
     const ec_search_args *args = p->args;
     float scale = 1;
@@ -94,9 +102,9 @@ static int32_t meet_bits(const preparation *p, const void *values, void *query, 
     return EC_OK;
 }
 
-/* A query whose dots with codes are rounded, in a cosine: what its codes stand for, whose own length makes of them the
- * cosine of two vectors, which never leaves -1 .. 1. The length of the query itself would leave its rounding along the
- * row in the score, which is most of what is wrong with the scores of the nearest. */
+/* For a cosine of codes with rounded codes of a query: takes the length of what the query's codes stand for, not of the
+ * query itself. The score is then the cosine of two vectors, never outside -1 .. 1, and the part of the rounding that
+ * lies along the row, most of the error of the nearest rows, cancels. */
 static void meet_as_codes(const preparation *p, const void *query, meeting *m) {
     const double step = p->args->step, centre = p->args->centre;
     int32_t sum, square;
@@ -107,8 +115,12 @@ static void meet_as_codes(const preparation *p, const void *query, meeting *m) {
     m->bias = m->mul * centre * sum;
 }
 
-/* Onto integers that stand for a * code + b: q . (a * code + b) = (a * q) . code + q . b. The b of ranges may be many
- * steps, and is met by the query itself. */
+/* Brings a float query into the form for rows of codes that stand for a * code + b, by
+ *
+ *     q . (a * code + b) = (a * q) . code + q . b
+ *
+ * a * q is rounded to codes of its own, or stays float where the rows are decoded. q . b is computed from q itself: b
+ * may be many steps where each dimension has its range. */
 static int32_t meet_integers(const preparation *p, const void *values, void *query, meeting *m) {
     const ec_search_args *args = p->args;
     const float b = args->centre * args->step;
@@ -127,6 +139,7 @@ static int32_t meet_integers(const preparation *p, const void *values, void *que
     return EC_OK;
 }
 
+/* One float query, number `at` of its chunk. */
 static meeting meet_floats(preparation *p, const void *values, int64_t at, void *query) {
     const ec_search_args *args = p->args;
     meeting m = {.mul = 1, .square = p->squares[at], .status = EC_OK};
@@ -142,7 +155,8 @@ static meeting meet_floats(preparation *p, const void *values, int64_t at, void 
     return m;
 }
 
-/* Codes that stand for scale * (code + centre), rows' codes for step * (code + centre) times a scale of their own. */
+/* One query of codes that stand for scale * (code + centre), number `at` of its chunk. The rows' codes stand for step *
+ * (code + centre), times a scale of the row that the scan multiplies by. */
 static meeting meet_codes(const preparation *p, const uint8_t *values, int64_t at, double scale, uint8_t *query) {
     const double step = p->args->step, centre = p->args->centre;
     const double rest = centre * centre * (double)p->dimension;
@@ -153,7 +167,8 @@ static meeting meet_codes(const preparation *p, const uint8_t *values, int64_t a
     return m;
 }
 
-/* Bits as -1 and +1: the dot is the dimensions less twice those that differ. */
+/* One query of bits that stand for -1 and +1: the dot is the number of dimensions less twice the number of those that
+ * differ, the raw score. For Jaccard the bias is the number of bits set. */
 static meeting meet_signs(const preparation *p, const uint8_t *values) {
     const ec_search_args *args = p->args;
     meeting m = {.mul = -2, .bias = (double)p->dimension, .square = (double)p->dimension, .status = EC_OK};
@@ -165,7 +180,8 @@ static meeting meet_signs(const preparation *p, const uint8_t *values) {
     return m;
 }
 
-/* Fold the metric into a query's terms. Bits are all as long: cosines and distances from them are dots, up to constants. */
+/* Writes the mul, bias and square of query q, with the metric folded in. All rows of bits have the same length, so that
+ * their cosines and distances are dots up to constants. */
 static int32_t put_terms(const preparation *p, int64_t q, const meeting *m, void *terms) {
     const ec_search_args *args = p->args;
     const int bits = rows_are_bits(args);
@@ -175,7 +191,7 @@ static int32_t put_terms(const preparation *p, int64_t q, const meeting *m, void
                inverse = length > 0 ? 1 / length : 0;
         values[0] *= inverse;
         values[1] *= inverse;
-    } else if (args->metric == EC_COST_L2 && bits) { /* minus the squared distance, 2 * dot - both squares */
+    } else if (args->metric == EC_COST_L2 && bits) { /* minus the squared distance: 2 * dot - both squares */
         values[0] *= 2;
         values[1] = 2 * values[1] - (m->square + (double)p->dimension);
     } else if (args->metric == EC_COST_L2) {
@@ -190,7 +206,7 @@ static int32_t put_terms(const preparation *p, int64_t q, const meeting *m, void
 
 int64_t ec_search_queries_scratch_bytes(int64_t dimension) { return 2 * 4 * ec_round_up(dimension, 16); }
 
-/* What is asked of the values of a few queries together. */
+/* Sums of the values of up to CHUNK queries, as the metric needs them. */
 static void sum_chunk(preparation *p, const uint8_t *values, int32_t type, int64_t n) {
     const ec_search_args *args = p->args;
     const uint8_t flip = (uint8_t)args->flip;

@@ -1,4 +1,4 @@
-/* The slots of the scan in plain C: the specification. */
+/* The scan's slots in plain C, the specification: the loops of loops.h, where each has its contract. */
 #include "loops.h"
 
 static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_t k, uint32_t first_row,

@@ -1,4 +1,4 @@
-/* Inside the scan: its scratch, and a block of rows on its way through it. */
+/* Shared by the files of the scan: its state and scratch, and the block of rows at hand. */
 #ifndef EC_SEARCH_SCAN_H
 #define EC_SEARCH_SCAN_H
 
@@ -8,81 +8,91 @@
 
 typedef struct ec_screen ec_screen;
 
+/* One scan's sizes, and its scratch as ec_scan_layout() has laid it out. Indices called slot count queries within the
+ * batch. */
 typedef struct {
     const ec_search_args *args;
-    ec_screen *screen; /* NULL where float rows are not screened: see screening.h */
-    int64_t dimension; /* of float32 kernels: that of the rows once decoded */
-    int64_t block;     /* most rows at a time */
-    int64_t batch;     /* most queries at a time */
-    int64_t group;     /* queries a tile */
-    int64_t capacity;  /* entries of room a query */
+    ec_screen *screen; /* NULL where rows are not screened: see screening.h */
+    int64_t dimension; /* dimension of the rows once decoded, for float32 kernels */
+    int64_t block;     /* rows a block, at most */
+    int64_t batch;     /* queries a batch, at most: those that meet a block while it is in the cache */
+    int64_t group;     /* queries a tile call */
+    int64_t capacity;  /* entries that a query has room for */
 
     void *prepared, *panel, *scores;
     uint8_t *gathered;
     float *decoded;
-    float *add, *mul, *bias; /* of the block's rows: see ec_finish */
+    float *add, *mul, *bias; /* terms of the block's rows: see ec_finish */
     float *scales;
     double *squares;
-    int32_t *sums, *sumsq; /* of their codes */
-    uint8_t *zeros;        /* an empty row of bits */
+    int32_t *sums, *sumsq; /* sums of the codes of each of the block's rows, and of their squares */
+    uint8_t *zeros;        /* a row of bits that are all 0, then the mask of a selection's block */
     uint64_t *entries, *spare;
-    int64_t *counts, *full; /* entries of a query, and how many ask for pruning */
+    int64_t *counts, *full; /* entries that a query has, and how many of them make pruning worth while */
     int32_t *limits_i32;
     float *limits_f32;
-    int32_t *near_limits; /* of raw scores of bits, and what a tile makes of them: see hamming_u1_tile */
+    int32_t *near_limits; /* of raw scores of bits; `near` is what a tile finds within them: see hamming_u1_tile */
     uint8_t *near;
 } ec_scan;
 
-/* Rows of the corpus, or of a selection, on their way. */
+/* A block: rows of the corpus, or of a selection, that all queries of a batch meet while it is in the cache. */
 typedef struct {
-    int64_t first, n;    /* position in the corpus or the selection */
-    const uint8_t *rows; /* as the kernel takes them */
+    int64_t first, n;    /* position of its first row in the corpus or the selection, and its number of rows */
+    const uint8_t *rows; /* rows in the form that the kernel takes */
     int64_t stride;
-    const uint8_t *codes; /* the same before they were decoded: what lengths are counted from */
+    const uint8_t *codes; /* the rows before decoding, from which sums and lengths are counted */
     int64_t codes_stride;
     const uint8_t *mask; /* bit 0 is row `first`; NULL for all */
-    int counted;         /* scan->sums and sumsq hold those of the codes already, or of float32 scan->squares */
+    int counted;         /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
 } ec_block;
 
-/* Take `bytes` of the scratch, in whole cache lines; of none, NULL, only count them. */
+/* Takes `bytes` from the scratch, in whole cache lines, and counts them in *used. With scratch NULL it only counts. */
 EC_INLINE void *ec_take(uint8_t *scratch, int64_t *used, int64_t bytes) {
     void *at = scratch ? scratch + *used : NULL;
     *used += ec_round_up(bytes, 64);
     return at;
 }
 
-/* Choose sizes and lay the scratch out from `scratch` on; return its bytes. With scratch NULL only the bytes count. */
+/* Chooses the sizes and lays the scan out in `scratch`; returns the bytes it takes. With scratch NULL it only sets the
+ * sizes and counts. */
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch);
 
-/* Make block.rows and block.stride for block.first .. + block.n, codes still. 0 where the mask has none of them. */
+/* Sets the rows, codes and mask of the block block.first .. + block.n, not decoded yet. Returns 0 where the mask has
+ * none of these rows. */
 int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *block);
 
-/* Make floats of codes that the kernel takes as such. */
+/* Decodes the block's codes to floats where the kernel takes floats. */
 void ec_block_decode(const ec_scan *scan, ec_block *block);
 
-/* What the block's rows contribute to their costs. Best after the kernels have brought the rows into the cache: they ask
- * for memory ahead of what they read. */
+/* Computes the terms of the block's rows. Best called after the kernels have
+ * brought the rows into the cache, which prefetch as they read. */
 void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block);
 
-/* Squared lengths of n rows by args->lengths; where `counted`, from the codes' sums that are there. */
+/* Squared lengths of n rows, as args->lengths says; where `counted`, from the sums that are in `sums` and `sumsq`
+ * already. */
 void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t stride, int64_t n, int counted,
                       int32_t *sums, int32_t *sumsq, double *squares);
 
-/* Raw scores of queries first .. + n_queries of the prepared batch with the packed block, and in scan->near which may
- * matter. */
+/* ec_scan_prepare() brings a batch of queries into the form of the tile kernel, ec_scan_pack() a block into a panel.
+ * ec_scan_tile() then writes the raw scores of queries first .. + n_queries of the batch with the block to
+ * scan->scores, and to scan->near[i], for each of these queries, a bit for each EC_NEAR_ROWS rows: set where any score
+ * may matter. */
 void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries);
 void ec_scan_pack(const ec_scan *scan, const ec_block *block);
 void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
                   int64_t ahead_bytes);
 
-/* Raw scores of a few plain queries, a block apart; with them the rows' sums and squares, if that is no work of its own. */
+/* The same scores of a few plain queries against plain rows, without preparing and packing. The scores of two queries
+ * lie scan->block apart. Where the kernel can count them along the way, the rows' sums and squares are set too
+ * (block->counted). */
 void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, ec_block *block);
 
-/* Whether a batch of so few queries is better off without packing. */
+/* Whether so few queries are faster with ec_scan_rows() than with tiles. */
 int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries);
 
-/* A limit of raw scores of the families of bits, for scan->near_limits: those that are not below it (Hamming) or above
- * it (tables) have no cost below the limit. Of no limit, or where rows make costs in ways of their own, all are. */
+/* The limit of raw scores for scan->near_limits, of the families of bits: scores that are not below it (Hamming), or
+ * not above it (dots with tables), have no cost below limit_f32, or limit_i32 for raw costs. Where no such limit is
+ * known it is the greatest, or the least, int32: every score may matter. */
 int32_t ec_scan_near_limit(const ec_scan *scan, const ec_finish *f, int32_t limit_i32, float limit_f32);
 
 #endif

@@ -1,34 +1,38 @@
-/* Screening: see screening.h. */
+/* What screening.h declares. The margins below keep screening exact: every rounding that could make a row look worse
+ * than it is widens the bound on its cost. */
 #include "screening.h"
 
 #include <math.h>
 
 enum {
-    LEAST_QUERIES = 6, /* and so many elements of queries, for a row takes some time to round */
+    LEAST_QUERIES = 6, /* rounding rows does not pay for fewer queries, or fewer elements of all of them */
     LEAST_ELEMENTS = 5000,
-    SHARE = 8, /* one row in so many may pass: it costs about as much as ten screened ones */
+    SHARE = 8, /* one row in this many may pass: scoring it in float32 costs about as much as screening ten */
     LONGEST_WAIT = 64
 };
 
-/* What rounding may add to the error of a dot, as a share of |q| |x|. A rounding is off by 2^-24 at most, and there are
- *     dimension / 16 + 16  in the float dot that is stood in for: see dot_f32 in dot/scalar.c
- *     about a dozen        in the integer dot times two steps and the factors of costs, in the steps, and in what is left
- *                          of a value once its code is taken off
- * Of the first twice as many are allowed for, and 48 more; of the others 128. */
+/* What rounding may add to the error of a dot, as a share of |q| |x|. One rounding is off by at most 2^-24. Allowed for
+ * are
+ *
+ *     (dimension / 16 + 64) * 2^-23    at least twice the dimension / 16 + 16 roundings of the float dot: see dot_f32 in
+ *                                      dot/scalar.c
+ *     2^-17 = 128 * 2^-24              about ten times a dozen roundings: of the steps, of x - x' and of q - q', and where
+ *                                      the integer dot meets two steps and the factors of the cost */
 #define ROUNDING_OF_FLOATS 0x1p-23f
 #define ROUNDING_OF_CODES 0x1p-17f
 static float rounding(int64_t dimension) {
     return (float)(dimension / 16 + 64) * ROUNDING_OF_FLOATS + ROUNDING_OF_CODES;
 }
 
-/* How far off a row may be is itself counted in float32, in a dozen roundings: by 2^-20 or so. */
+/* `off`, in ec_screen_terms(), is computed in float32, with about a dozen roundings: the result may be too small by
+ * 2^-20 of itself. */
 #define OFF_WIDER (1 + 0x1p-10f)
 
-/* What rounding may add to what costs are made of beside the dot, as a share of it: a cost and the least cost have some
- * five roundings each that it meets, 2^-24 at most; 64 are allowed for. */
+/* What rounding may add to the parts of a cost beside the dot, as a share of them: the cost and the least cost have
+ * about five roundings each of at most 2^-24. 64 are allowed for. */
 #define ROUNDING_OF_COSTS 0x1p-18f
 
-/* Whether rows are codes, which need no rounding: their dots as floats cost what it takes to decode them besides. */
+/* Whether rows are codes. They need no rounding, but those that pass are decoded before they are scored in float32. */
 static int rows_are_codes(const ec_search_args *args) { return args->decode == EC_DECODE_I8; }
 
 int ec_screen_wanted(const ec_search_args *args, int64_t n_queries) {
@@ -81,7 +85,7 @@ void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries) {
         const float error = screen->lengths[q] > 0 ? screen->errors[q] / screen->lengths[q] : 0;
         const float added = square ? fabsf(square[first + q]) : 0, shift = bias ? fabsf(bias[first + q]) : 0;
         if (!(screen->query_steps[q] >= 0) || !(reach < INFINITY) || !(added < INFINITY) || !(shift < INFINITY) ||
-            (shift != 0 && !rows_are_codes(args))) /* the steps of float rows would be multiplied by it */
+            (shift != 0 && !rows_are_codes(args))) /* it would be multiplied by the steps of float rows */
             screen->able = 0;
         screen->width = reach > screen->width ? reach : screen->width;
         screen->error = error > screen->error ? error : screen->error;
@@ -106,8 +110,9 @@ int ec_screen_now(const ec_scan *scan, int64_t n_queries) {
     return 0;
 }
 
-/* Codes stand for themselves: they have the step 1, no errors, and lengths from their squares. Of a few queries, which
- * take no longer than counting those, the longest that can be serves until too many rows pass. */
+/* Codes of rows stand for themselves: their step is 1, their error 0, and their lengths come from their sums of
+ * squares. For a few queries counting these takes as long as the dots: the greatest length that there can be serves
+ * until too many rows pass. */
 static void pack_codes(const ec_scan *scan, ec_block *block) {
     const ec_search_args *args = scan->args;
     const uint8_t flip = (uint8_t)args->flip;
@@ -125,7 +130,7 @@ static void pack_codes(const ec_scan *scan, ec_block *block) {
         ec_active.dot_i8_pack(block->codes, block->codes_stride, block->n, args->width, flip, screen->panel);
 }
 
-/* Decode of the rows of codes those among the chosen that have not been so yet. */
+/* Decodes the chosen rows of codes that have not been decoded for another query of this block. */
 static void decode_chosen(const ec_scan *scan, const ec_block *block, int64_t n) {
     const ec_search_args *args = scan->args;
     const ec_screen *screen = scan->screen;
@@ -160,7 +165,7 @@ void ec_screen_terms(const ec_scan *scan, const ec_block *block) {
             screen->errors[r] + screen->error * (screen->lengths[r] + screen->errors[r]) + slack * screen->lengths[r];
         const float least = bias - screen->width * fabsf(mul) * off * OFF_WIDER -
                             ROUNDING_OF_COSTS * (fabsf(bias) + screen->constant + fabsf(mul) * screen->shift);
-        const int told = step >= 0 && isfinite(least); /* else it passes, and its score tells more */
+        const int told = step >= 0 && isfinite(least); /* if not, the row passes, and its float32 score decides */
         screen->mul[r] = told ? mul * step : 0;
         screen->bias[r] = told ? least : -INFINITY;
     }

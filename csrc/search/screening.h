@@ -1,14 +1,15 @@
-/* Screening: which float rows can be among a query's best at all, told by their dots as int8, which cost a quarter.
+/* Screening: before rows are scored in float32, their dots as int8 codes, which cost a quarter, tell which rows can be
+ * among a query's best at all. With q and x rounded to q' and x', codes of -127 .. 127 times a step each,
  *
- *     q . x = q' . x' + q . (x - x') + (q - q') . x'          q', x': q and x rounded to 255 steps
+ *     q . x = q' . x' + q . (x - x') + (q - q') . x'
  *
- * The first term is an integer dot times two steps; by Cauchy-Schwarz the others are at most |q| |x - x'| + |q - q'| |x'|,
- * lengths that are counted when x and q are rounded. A row whose cost is not below the limit even when that much better is
- * out; the others, a few in a thousand, are scored as all would have been without screening. So the result is the same,
- * to the bit.
+ * The first term is an integer dot times two steps. By Cauchy-Schwarz the others are at most |q| |x - x'| + |q - q'|
+ * |x'|, lengths that are computed when x and q are rounded. A row is discarded if its cost would not be below the
+ * query's limit even with the dot better by that much. The few rows in a thousand that are left are scored in float32
+ * as all rows would have been, so that the results are the same to the bit.
  *
- * Rows that are int8 codes already, which float queries meet unrounded, are screened in the same way: x' = x, and only what
- * passes is decoded. */
+ * Rows that are int8 codes already and meet float queries are screened too: x' = x, and only rows that pass are
+ * decoded. */
 #ifndef EC_SEARCH_SCREENING_H
 #define EC_SEARCH_SCREENING_H
 
@@ -16,54 +17,56 @@
 #include "scan.h"
 
 struct ec_screen {
-    int able;       /* the queries at hand can be screened */
-    int few;        /* so few that rows need no packing */
-    int ready;      /* every query has a limit */
-    int narrow;     /* the lengths of codes are counted, also for a few queries */
-    int64_t wait;   /* blocks until the next trial, after one in which too many rows passed */
-    int64_t pause;  /* how long to wait the next time */
-    int64_t passed; /* rows that this block's queries let pass */
-    float width;    /* the longest query, times its factor */
+    int able;       /* the batch at hand can be screened */
+    int few;        /* its queries are so few that rows need no packing */
+    int ready;      /* every one of its queries has a limit */
+    int narrow;     /* the lengths of rows of codes are computed even for a few queries */
+    int64_t wait;   /* blocks that are not screened before the next trial, because too many rows have passed */
+    int64_t pause;  /* the next value of `wait` */
+    int64_t passed; /* pairs of a query and a row of this block that have passed */
+    float width;    /* the largest |q| times |mul| of its query */
     float error;    /* the largest |q - q'| / |q| */
-    float constant; /* the largest number that is added to a query's costs */
-    float shift;    /* and to its dots, before what rows multiply them by */
+    float constant; /* the largest |square|, which is added to the costs of a query */
+    float shift;    /* the largest |bias|, which is added to the dots of a query */
 
     int8_t *query_codes, *codes;
-    uint8_t *decoded; /* which of the block's codes have been */
+    uint8_t *decoded; /* whether each row of the block has been decoded */
     float *query_steps, *steps;
-    float *errors, *lengths; /* of queries, then of rows */
-    float *mul, *bias;       /* what the rows contribute to the least cost */
+    float *errors, *lengths; /* of the queries at first, then of the block's rows */
+    float *mul, *bias;       /* of the block's rows: the terms of the least cost that is possible */
     void *prepared, *panel;
-    uint64_t *passing; /* rows of the block that one query let pass, as entries; their numbers, and their dots */
+    uint64_t
+        *passing; /* the rows of the block that one query let pass: as entries, as numbers, and their dots in float32 */
     int32_t *chosen;
     float *scores;
 };
 
-/* Whether so many queries are to be screened, if they can be. */
+/* Whether a batch of so many queries is to be screened, if its values allow it (ec_screen.able). */
 int ec_screen_wanted(const ec_search_args *args, int64_t n_queries);
 
-/* Lay it out from `at` on, NULL for its bytes alone. */
+/* Lays the screen out in memory from `at` on and returns the bytes it takes; with NULL it only counts them. */
 int64_t ec_screen_layout(ec_scan *scan, uint8_t *at);
 
-/* Queries first .. + n of the arguments. */
+/* Rounds the queries first .. + n_queries of the arguments, and decides whether the batch can be screened. */
 void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries);
 
-/* Whether the next block can be screened. */
+/* Whether the next block is to be screened. Counts it off where it is not. */
 int ec_screen_now(const ec_scan *scan, int64_t n_queries);
 
-/* Round a block's rows, or take codes as they are; once scan->mul and scan->bias are known, say how far off they are;
- * count dots with queries first .. + n. */
+/* A screened block goes through these in turn. ec_screen_pack() rounds its rows to codes, or takes codes as they are.
+ * ec_screen_terms() turns the rows' terms, once scan->mul and scan->bias are known, into those of the least possible
+ * cost. ec_screen_tile() writes the integer dots with queries first .. + n_queries of the batch to scan->scores. */
 void ec_screen_pack(const ec_scan *scan, ec_block *block);
 void ec_screen_terms(const ec_scan *scan, const ec_block *block);
 void ec_screen_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
                     int64_t ahead_bytes);
 
-/* The block's rows that may be below the limit, given the query's terms: screen->chosen, and screen->scores, their dots as
- * floats. Returns how many. */
+/* The rows of the block whose least possible cost is below the limit: their numbers to screen->chosen, and their
+ * float32 dots with the query to screen->scores. Returns how many they are. */
 int64_t ec_screen_pass(const ec_scan *scan, ec_finish f, int64_t query, int64_t slot, const ec_block *block,
                        const void *scores, float limit);
 
-/* After a block: whether screening pays. */
+/* After a screened block of `pairs` pairs: decides whether to screen the next ones. */
 void ec_screen_weigh(const ec_scan *scan, int64_t pairs);
 
 #endif

@@ -1,16 +1,21 @@
-/* The scan: batches of queries over blocks of rows, and what is done with their costs. */
+/* The driver of a search: every batch of queries meets the corpus block by block, and the costs that beat a query's
+ * limit become entries. Called from Python for each range of rows that a thread takes. It is fast because a block is
+ * packed once for a whole batch, and because after the first blocks nearly all scores are discarded by a comparison of
+ * vectors. */
 #include <math.h>
 
 #include "screening.h"
 
-/* Where costs go: into the queries' reservoirs, or all that are below their query's limit into a list of hits. */
+/* Where entries go: to the reservoirs of the k best, or, for a range search, to one list of hits for all queries. */
 typedef struct {
     int range;
     uint64_t *hits;
     int32_t *hit_queries;
     int64_t n_hits;
+    /* Element `query` of an array of float32, or NULL where there is no array. */
 } sink;
 
+/* The terms from which ec_cost() makes the costs of a query, with the rows of the block at hand. */
 static const float *term(const void *values, int64_t query) { return values ? (const float *)values + query : NULL; }
 
 static ec_finish finish_of(const ec_scan *scan, int64_t query) {
@@ -40,16 +45,18 @@ static int64_t nan_among(const uint64_t *entries, int64_t n) {
     return -1;
 }
 
-/* The least whole cost that is not below a limit. */
+/* The least integer that is not below the limit: an integer cost is below the one if and only if it is below the
+ * other. */
 static int32_t whole_limit(float limit) {
     return limit <= 0 ? 0 : limit >= (float)INT32_MAX ? INT32_MAX : (int32_t)ceilf(limit);
 }
 
-/* Rows for each of the k best of which it pays to ask a tile which scores are within a limit: before, so many are that
- * the branch on each 64 rows costs more than to write all scores and filter them. */
+/* A tile is given limits once a query has met this many rows for each of the k best. Before that so many rows pass that
+ * a branch on each 64 rows costs more than to write all scores and filter them. */
 enum { ROWS_OF_ONE = 256 };
 
-/* Set the limit of query `slot` of the batch after n_rows rows. */
+/* Sets the limit of query `slot` of the batch, which has met n_rows rows, and the limit of raw scores that follows from
+ * it. */
 static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows, int32_t limit_i32,
                       float limit_f32) {
     const ec_finish f = finish_of(scan, query);
@@ -59,7 +66,8 @@ static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int64_t 
     scan->near_limits[slot] = ec_scan_near_limit(scan, &f, asks ? limit_i32 : EC_NO_LIMIT_I32, asks ? limit_f32 : NAN);
 }
 
-/* Drop most but the k best of query `slot`, which has met n_rows rows, and lower its limit. */
+/* Drops most entries of query `slot` but the k best, and lowers the query's limit to the greatest that is left. The
+ * query has met n_rows rows. */
 static void prune(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows) {
     uint64_t *entries = scan->entries + slot * scan->capacity, last;
     scan->counts[slot] = ec_reservoir_prune(entries, scan->counts[slot], scan->args->k, scan->spare, &last);
@@ -67,12 +75,13 @@ static void prune(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_ro
     set_limit(scan, query, slot, n_rows, (int32_t)(last >> 32), ec_cost_of_key((uint32_t)(last >> 32)));
 }
 
-/* Where the next entries of a query go. */
+/* Where the next entries of query `slot` are written. */
 static uint64_t *fresh_entries(const ec_scan *scan, const sink *to, int64_t slot) {
     return to->range ? to->hits + to->n_hits : scan->entries + slot * scan->capacity + scan->counts[slot];
 }
 
-/* Count n entries of the block that have been put there; `full` of them are worth pruning. */
+/* Counts n entries from the block that are written there already. Where the reservoir then has at least `full` entries
+ * it is pruned. */
 static void note_entries(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block, int64_t n,
                          int64_t full) {
     if (to->range) {
@@ -84,8 +93,9 @@ static void note_entries(const ec_scan *scan, sink *to, int64_t query, int64_t s
     }
 }
 
-/* Turn one query's raw scores with n rows of a block, from row `at` on, a multiple of EC_NEAR_ROWS, into entries.
- * `query` is its number, `slot` its place in the batch. Returns the position of a row whose cost is NaN, or -1. */
+/* Turns the raw scores of one query with n_rows rows of the block, from row `at` (a multiple of EC_NEAR_ROWS) on, into
+ * entries. `query` counts all queries, `slot` those of the batch. Returns the position of a row whose cost is NaN, or
+ * -1. */
 static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block, int64_t at,
                     int64_t n_rows, const int32_t *block_scores) {
     const ec_search_args *args = scan->args;
@@ -112,7 +122,7 @@ static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, 
     return bad;
 }
 
-/* The same of those rows of the block of which the bits of `near` say that they may matter. */
+/* Like keep(), for only the groups of EC_NEAR_ROWS rows whose bit in `near` says that a score may matter. */
 static int64_t keep_near(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block,
                          unsigned near, const int32_t *scores) {
     const unsigned all = (1u << (block->n + EC_NEAR_ROWS - 1) / EC_NEAR_ROWS) - 1;
@@ -126,7 +136,8 @@ static int64_t keep_near(const ec_scan *scan, sink *to, int64_t query, int64_t s
     return worst;
 }
 
-/* As keep(), of a screened block: what passes is scored as all rows would have been. */
+/* Like keep(), for a block whose scores are those of screening: each row that passes is scored in float32, exactly as
+ * it would have been without screening. */
 static int64_t keep_screened(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block,
                              const int32_t *scores) {
     const ec_finish f = finish_of(scan, query);
@@ -140,12 +151,13 @@ static int64_t keep_screened(const ec_scan *scan, sink *to, int64_t query, int64
         if (cost != cost && bad < 0) bad = row;
         if (!(cost >= limit)) fresh[n++] = ec_entry_f32(cost, row);
     }
-    /* a limit that is low spares more work here than pruning costs */
+    /* pruned early: a lower limit spares more float32 scores here than pruning costs */
     note_entries(scan, to, query, slot, block, n, scan->args->k + ec_reservoir_slack(scan->args->k) / 8);
     return bad;
 }
 
-/* One block against a batch of queries. Returns the position of a row of NaN, or -1. */
+/* One block against a batch of queries: decodes or packs it, computes terms and scores, and keeps what passes. Returns
+ * the position of a row of which a cost is NaN, or -1. */
 static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
                     ec_block *block, int64_t rows_left) {
     const ec_search_args *args = scan->args;
@@ -163,7 +175,7 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
     }
     ec_block_terms(scan, selection, block);
     if (screened) ec_screen_terms(scan, block);
-    /* while the kernels compute, the next block's rows may come in: a share of them with every group of queries */
+    /* prefetch the next block meanwhile, a share of it with each group of queries, so that memory is never idle */
     int contiguous = args->selection == NULL && args->row_stride == args->row_bytes;
     int64_t ahead_bytes = contiguous ? ec_min_i64(rows_left, scan->block) * args->row_bytes : 0;
     const uint8_t *ahead = (const uint8_t *)args->rows + (block->first + block->n) * args->row_stride;
@@ -181,7 +193,8 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
             int64_t bad = screened  ? keep_screened(scan, to, query, q + i, block, scores)
                           : by_rows ? keep(scan, to, query, q + i, block, 0, block->n, scores)
                                     : keep_near(scan, to, query, q + i, block, scan->near[i], scores);
-            /* a function that left its call has not written the scores of the queries behind, whatever the row */
+            /* a user's function that raised has written no scores for the queries behind it, whatever the row: the
+             * first query counts */
             if (bad >= 0 && (worst < 0 || (bad < worst && args->family != EC_USER_TILE))) worst = bad;
         }
     }
@@ -189,8 +202,9 @@ static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t 
     return worst;
 }
 
-/* All rows from *row on against queries first .. + n. Stops before a block, for a range where hits might not find room,
- * and where no pairs are left. */
+/* The batch of queries first .. + n against the rows from *row on, block by block. Stops before a block where `left`
+ * pairs of a query and a row are used up, or, for a range search, where its hits might not find room. Returns the row
+ * in the corpus of which a cost is NaN, or -1. */
 static int64_t scan_rows(const ec_scan *scan, sink *to, int64_t first, int64_t n, const int64_t *selection,
                          int64_t *row, int64_t capacity, int64_t *left) {
     const ec_search_args *args = scan->args;
@@ -214,13 +228,13 @@ static const int64_t *selection_of(const ec_search_args *args, int64_t query) {
     return args->selection ? (const int64_t *)args->selection + query * args->selection_stride : NULL;
 }
 
-/* Queries a pass over the rows: one where each has rows of its own. */
+/* The number of queries in the next batch: one, where each query has a selection of its own. */
 static int64_t batch_of(const ec_scan *scan, int64_t first) {
     if (scan->args->selection && scan->args->selection_stride) return 1;
     return ec_min_i64(scan->batch, scan->args->n_queries - first);
 }
 
-/* The finished list of query `slot`, to args->entries. */
+/* Writes the k best of query `slot`, sorted and filled up with UINT64_MAX, to `out`. */
 static void deliver(const ec_scan *scan, int64_t slot, uint64_t *out) {
     int64_t n = scan->counts[slot], k = ec_min_i64(scan->args->k, n);
     if (k) ec_reservoir_deliver(scan->entries + slot * scan->capacity, n, k, scan->spare, out);
@@ -241,7 +255,7 @@ ec_result ec_search(const ec_search_args *args, int64_t most_pairs, void *state,
     ec_result result = {0, 0, EC_OK};
     ec_scan scan;
     sink to;
-    int64_t *at = state, left = most_pairs; /* at: the first query of the batch, and the row, to go on from */
+    int64_t *at = state, left = most_pairs; /* at[0]: the first query of the batch; at[1]: the row to go on from */
     if (args->k < 1) at[0] = args->n_queries;
     memset(&to, 0, sizeof to);
     ec_scan_layout(&scan, args, scratch);

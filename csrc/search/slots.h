@@ -1,20 +1,22 @@
-/* The slots of the scan: from raw scores to the few entries that are kept. Specified at their plain twins in loops.h. */
+/* The types of the scan's slots, which make of a tile's raw scores the few entries that are kept. Their contracts are
+ * at their plain twins in loops.h. */
 #ifndef EC_SEARCH_SLOTS_H
 #define EC_SEARCH_SLOTS_H
 
 #include <stdint.h>
 
-/* What a block's rows and a query contribute to a cost. */
+/* The terms of a query and of a block's rows, from which ec_cost() makes a cost of a raw score. */
 typedef struct {
-    const float *add, *mul, *bias; /* per row: added to the score, times the dot, added to the cost */
+    const float *add, *mul, *bias; /* one float a row: added to the score; times the dot; added to the cost */
     float query_mul, query_bias, query_add;
-    float query_weight; /* times the rows' bias */
-    float lowest;       /* costs are not below it */
-    int32_t jaccard;    /* another formula: add holds the rows' bits, query_bias the query's */
+    float query_weight; /* times the bias of a row */
+    float lowest;       /* costs below it are raised to it */
+    int32_t jaccard;    /* whether the cost is ec_cost_jaccard(): `add` holds the rows' bits, query_bias the query's */
 } ec_finish;
 
-/* Scores and what f holds of rows have room for whole 64s of rows, and so have entries. The limits EC_NO_LIMIT_I32 and
- * NaN let everything pass but for rows that a tier knows not to be among the `k` best of these n; with k = 0 all pass. */
+/* Arrays of scores, of row terms and of entries are padded to whole 64s of rows, which a kernel may read and write.
+ * Under the limits EC_NO_LIMIT_I32 and NaN all rows pass, but a tier may drop rows that it knows not to be among the
+ * `k` best of these n; with k = 0 it may not. */
 enum { EC_NO_LIMIT_I32 = INT32_MAX };
 typedef int64_t ec_filter_i32_fn(const int32_t *costs, int64_t n, int32_t limit, int64_t k, uint32_t first_row,
                                  const uint8_t *mask, uint64_t *entries);
@@ -24,8 +26,8 @@ typedef int64_t ec_sift_f32_fn(const ec_finish *f, const float *scores, int64_t 
                                uint32_t first_row, const uint8_t *mask, uint64_t *entries);
 
 enum {
-    EC_FEW_ENTRIES = 64,  /* as many as entries_sort takes */
-    EC_ENTRY_GROUPS = 32, /* as many as entries_minima makes */
+    EC_FEW_ENTRIES = 64,  /* the most that entries_sort takes */
+    EC_ENTRY_GROUPS = 32, /* the number that entries_minima writes */
 };
 typedef int64_t ec_entries_count_fn(const uint64_t *entries, int64_t n, uint64_t bound);
 typedef int64_t ec_entries_keep_fn(uint64_t *entries, int64_t n, uint64_t bound);

@@ -1,10 +1,11 @@
-/* Tables of a float query, a nibble's sixteen sums in a vector: lane n adds or subtracts by the bits of n. */
+/* The tables of a float query with AVX-512. The sixteen sums of a nibble are one vector: lane n adds a dimension where
+ * its bit of n is set, and subtracts it where not. */
 #include "tables.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
-/* The float at `at`, its sign flipped in the lanes of `minus`. */
+/* The float at `at`, negated in the lanes of `minus`. */
 EC_INLINE __m512 with_signs(const uint8_t *at, __mmask16 minus) {
     const __m512 v_f32x16 = _mm512_castsi512_ps(_mm512_set1_epi32((int32_t)ec_load_u32(at))),
                  sign = _mm512_set1_ps(-0.0f);
@@ -13,8 +14,8 @@ EC_INLINE __m512 with_signs(const uint8_t *at, __mmask16 minus) {
 
 EC_INLINE __m512 magnitudes_of_4(__m512 v_f32x16) {
     __m512 m = _mm512_abs_ps(v_f32x16);
-    m = _mm512_add_ps(m, _mm512_permute_ps(m, 0xb1));    /* the neighbour's */
-    return _mm512_add_ps(m, _mm512_permute_ps(m, 0x4e)); /* the other pair's */
+    m = _mm512_add_ps(m, _mm512_permute_ps(m, 0xb1));    /* the neighbour's magnitude */
+    return _mm512_add_ps(m, _mm512_permute_ps(m, 0x4e)); /* the sum of the other pair */
 }
 
 static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, float *scale) {
@@ -30,8 +31,7 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
     float inverse;
     if (!ec_table_scale(_mm512_reduce_max_epu32(most_u32x16), scale, &inverse)) return 0;
     const __m512 inverse_f32x16 = _mm512_set1_ps(inverse);
-    for (int64_t p = 0; p < 2 * width;
-         p++, floats += 16, out += 16) { /* minus where the bit of the lane's number is clear */
+    for (int64_t p = 0; p < 2 * width; p++, floats += 16, out += 16) { /* minus where the bit of n is clear */
         __m512 first = _mm512_add_ps(with_signs(floats, 0x00ff), with_signs(floats + 4, 0x0f0f));
         __m512 second = _mm512_add_ps(with_signs(floats + 8, 0x3333), with_signs(floats + 12, 0x5555));
         __m512i rounded = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_add_ps(first, second), inverse_f32x16));

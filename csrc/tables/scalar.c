@@ -1,11 +1,13 @@
-/* The tables by which a float query meets sign bits, in plain C: the specification of the slot.
+/* The tables by which a float query meets rows of bits, in plain C: the specification of the slot.
  *
- * query: 8 * width floats in the order of the bits. tables: for every nibble of a row, high nibble of a byte first,
- * sixteen bytes: 128 + the sum of +-v over its four dimensions, in units of the scale. Bit 3 of the index is the first
- * dimension, set for plus. Returns 0, and no tables, where the query is not finite. */
+ * query: 8 * width floats in the order of the bits. tables: for every nibble of a row, the high nibble of a byte first,
+ * sixteen bytes: 128 + the sum of +-v over its four dimensions, in units of the scale. Bit 3 of an entry's number
+ * stands for the first dimension, and a set bit for plus. Returns 0, and writes no tables, where the query is not
+ * finite. */
 #include "tables.h"
 
-/* |v0| + |v1| + |v2| + |v3|: the bits of a float that is not negative order like the float, NaN above all. */
+/* The bits of |v0| + |v1| + |v2| + |v3|. Bits of floats that are not negative are ordered as the floats are, with NaN
+ * above all. */
 static uint32_t magnitude_bits(const float *v) {
     float m[4], sum;
     uint32_t bits[4];
@@ -17,9 +19,9 @@ static uint32_t magnitude_bits(const float *v) {
     return bits[0] & 0x7fffffffu;
 }
 
-/* To the nearest integer, halves to even, for |x| <= 2^22. */
+/* The nearest integer, ties to even, for |x| <= 2^22. */
 static int32_t nearest(float x) {
-    const float shifter = 0x1.8p23f; /* adding it leaves no room for a fraction */
+    const float shifter = 0x1.8p23f; /* adding it leaves no bits for a fraction */
     float shifted = x + shifter;
     int32_t bits;
     memcpy(&bits, &shifted, 4);

@@ -1,4 +1,4 @@
-/* The tables of some queries, and their sizes. */
+/* The public functions of the family: the tables of all queries, and their size. */
 #include "tables.h"
 
 int64_t ec_dot_u1_tables_bytes(int64_t n_queries, int64_t width) { return n_queries * ec_quads_u1(width) * 64; }

@@ -1,4 +1,4 @@
-/* Shared by the tiers that make the tables of dot_u1: how they are scaled, and how they end. */
+/* Shared by the tiers that make the tables of dot_u1: their scale, and how they end. */
 #ifndef EC_TABLES_H
 #define EC_TABLES_H
 
@@ -6,19 +6,19 @@
 
 #include "../dot_u1/dot_u1.h"
 
-/* The scale of a query's tables, and its inverse, of the bits of the largest sum of four magnitudes. 0 where it is not
- * finite. */
+/* The scale of a query's tables, and its inverse, from the bits of the largest sum of four magnitudes. Returns 0 where
+ * that sum is not finite. */
 EC_INLINE int ec_table_scale(uint32_t largest_bits, float *scale, float *inverse) {
     float largest;
     if (largest_bits > 0x7f7fffffu) return 0;
     memcpy(&largest, &largest_bits, 4);
     *scale = largest / 127;
     *inverse = *scale > 0 ? 1 / *scale : 0;
-    if (!(*inverse <= FLT_MAX)) *scale = *inverse = 0; /* all but zero: too small to invert */
+    if (!(*inverse <= FLT_MAX)) *scale = *inverse = 0; /* too small to be inverted: all entries are 0 */
     return 1;
 }
 
-/* What stands for zero behind the last byte of a row of odd width. */
+/* The tables of the byte that is missing behind a row of odd width: each entry is the bias, which stands for 0. */
 EC_INLINE void ec_tables_tail(int64_t width, uint8_t *tables) {
     if (width % 2) memset(tables + width * 32, 128, 32);
 }

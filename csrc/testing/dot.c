@@ -1,4 +1,4 @@
-/* Whole score matrices, and sums of int8, through the kernels in force: see contract/testing.h. */
+/* Whole matrices of scores, and sums of int8, for tests: see contract/testing.h. */
 #include "../contract/testing.h"
 #include "../dot/dot.h"
 

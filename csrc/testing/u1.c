@@ -1,8 +1,8 @@
-/* Scores of the families of bits, through the kernels in force: see contract/testing.h. */
+/* Scores of the families of bits, for tests: see contract/testing.h. */
 #include "../contract/testing.h"
 #include "../dot_u1/dot_u1.h"
 
-enum { GROUP = 64 }; /* queries a tile, a multiple of 4 */
+enum { GROUP = 64 }; /* queries a tile, a multiple of 4  */
 
 int64_t ec_u1_scratch_bytes(int64_t n_queries, int64_t width) {
     return 64 + ec_dot_u1_tables_bytes(n_queries, width) + ec_dot_u1_panel_bytes(EC_DOT_BLOCK, width) +

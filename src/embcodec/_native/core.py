@@ -18,11 +18,11 @@ ffi: Any = _kernels.ffi
 lib: Any = _kernels.lib
 _from_buffer, _NULL = ffi.from_buffer, ffi.NULL
 
-# Every tier that the core knows, of this machine or not, by its name: plainest first, a bit each.
+# Every tier that the core knows, whether this machine can run it or not: its name, plainest first, and its bit.
 _BITS = (1 << i for i in range(32))
 _TIERS = {name: bit for bit in _BITS if (name := ffi.string(lib.ec_isa_name(bit)).decode())}
 
-_BLOCK_BYTES = 1 << 26  # of rows that one call takes: some hundredths of a second, more on the plainest tier
+_BLOCK_BYTES = 1 << 26  # bytes of rows a call: some hundredths of a second, more on the plainest tier
 _MOST_THREADS = 256  # more than any memory can feed
 
 _REASONS = {
@@ -100,9 +100,10 @@ def pointer(array: NDArray[Any]) -> Any:
 
 
 def blocks_of(n_rows: int, row_bytes: int, multiple: int = 1) -> list[slice]:
-    """Return slices of rows that one call each should take: all, or, of many, some, so that signals are heard between.
+    """Return the slices of rows that one call each should take.
 
-    Slices begin at multiples of so many rows.
+    Few rows are one slice. Many rows are several, so that signals are handled between the calls; each slice begins at
+    a multiple of `multiple` rows.
     """
     step = max(_BLOCK_BYTES // max(row_bytes * multiple, 1), 1) * multiple
     if n_rows <= step:
@@ -128,7 +129,7 @@ def result_array(out: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
 
 
 def default_threads(threads: int | None, work_bytes: int) -> int:
-    """Return how many threads to run: as asked, within reason; by default all cores for large work, one for small."""
+    """Return how many threads to run: `threads`, capped; for None all cores for large work, and one for small."""
     if threads is None:
         if work_bytes < 1 << 21:
             return 1

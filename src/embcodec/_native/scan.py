@@ -1,4 +1,4 @@
-"""What a scan compares: queries in the form that the kernels take, rows, and how a raw score becomes a cost."""
+"""A scan, as the C core takes it: queries in the form of the kernels, rows, and how a raw score becomes a cost."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _TYPES = {np.dtype(np.float32): _FLOAT32, np.dtype(np.int8): _INT8, np.dtype(np.
 
 
 class Scan:
-    """Queries, rows and what ``ec_search_args`` has of them. See csrc/contract/search.h.
+    """Queries, rows and the other fields of ``ec_search_args``, whose meanings csrc/contract/search.h states.
 
     Attributes
     ----------
     args : cdata
-        The numbers that are alike for all rows and queries, to be set as they are there. A cost is kept low; a score is
-        ``args.user_sign`` times the cost, int32 for ``COST_RAW``, float32 else.
+        The numbers that are the same for all rows and queries, which the planner sets. A cost is better when it is
+        lower; a score is ``args.user_sign`` times the cost, int32 for ``COST_RAW`` and else float32.
     queries : ndarray
-        As they are given, and after :meth:`meet` in the form of the kernels.
+        As given at first, and after :meth:`meet` in the form of the kernels.
     terms : ndarray of float32, (3, n_queries), or None
         The factor, the bias and the squared length of each query.
     """
@@ -42,12 +42,12 @@ class Scan:
     terms: NDArray[np.float32] | None = None
     row_scales: NDArray[np.float32] | None = None
     row_squares: NDArray[np.float64] | None = None
-    row_biases: NDArray[np.float32] | None = None  # times a query's weight they are added to the dots
+    row_biases: NDArray[np.float32] | None = None  # added to the dots, times the weight of the query
     weights: NDArray[np.float32] | None = None
-    factors: NDArray[np.float32] | None = None  # at the end a query's scores are multiplied by these
-    constants: NDArray[np.float32] | None = None  # and these added
-    least: float | None = None  # and what is below this is brought to it
-    _kept: Any = None  # alive, as args have its address
+    factors: NDArray[np.float32] | None = None  # by which the scores of each query are multiplied at the end
+    constants: NDArray[np.float32] | None = None  # then added to them
+    least: float | None = None  # to which lower scores are then raised
+    _kept: Any = None  # kept alive, because args hold its address
 
     def __init__(self, family: int, queries: NDArray[Any], rows: NDArray[Any], decode: int = DECODE_NONE) -> None:
         self.queries, self.rows = queries, rows
@@ -68,7 +68,7 @@ class Scan:
 
     @property
     def has_user_metric(self) -> bool:
-        """Whether scores are what a user's function gives."""
+        """Whether a user's function computes the scores."""
         return bool(self.args.metric == COST_USER)
 
     @property
@@ -95,7 +95,7 @@ class Scan:
             ``COST_DOT``, ``COST_COSINE``, ``COST_L2`` or ``COST_JACCARD``.
         dimension : int
         scales : ndarray of float32, (n_queries,), optional
-            Of codes.
+            The scales of queries that are codes.
         flags : int
             How the rows' bits lie: see :func:`.bits.bit_flags`.
 
@@ -118,7 +118,7 @@ class Scan:
             )  # fmt: skip
             if changed or not done.produced:
                 break
-            changed = True  # some cannot stay what they are
+            changed = True  # some queries must be multiplied: see ec_search_queries()
         scratches.give(scratch)
         if done.status:
             if done.status == lib.EC_NOT_FINITE:
@@ -129,7 +129,7 @@ class Scan:
         """Return ``ec_search_args`` for positions start .. stop, with addresses in the scan's arrays."""
         args = ffi.new(_ARGUMENTS, self.args[0])
         first = 0 if self.selection is not None else start
-        # past an array's last row lies nothing that is read
+        # kernels read nothing behind the last row
         args.queries, args.rows = pointer(self.queries), pointer(self.rows[first:] if first else self.rows)
         args.n_rows, args.k = stop - start, k
         if self.terms is not None and self.terms.size:
@@ -153,7 +153,7 @@ class Scan:
 
 
 class Scratch:
-    """Scratch buffers handed from call to call, the last one back first: fresh pages cost more than a small search."""
+    """Scratch buffers that calls reuse, the last one used first, because fresh pages cost more than a small search."""
 
     def __init__(self, most: int = 8, most_bytes: int = 32 << 20) -> None:
         self._free: list[NDArray[np.uint8]] = []

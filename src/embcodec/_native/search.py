@@ -1,4 +1,4 @@
-"""The blocked scan: one C call a thread, the merged best."""
+"""Runs a scan on several threads: a part of the rows each, in C, and then merges their results."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .core import blocks_of, default_threads, ffi, lib, pointer
 from .scan import Scan, scratches
 from .threads import Stop, in_turns, run
 
-_MOST_ROWS = (1 << 32) - 2  # an entry names a row in 32 bits
+_MOST_ROWS = (1 << 32) - 2  # an entry has 32 bits for the number of a row
 _MOST_PARTS = 256
-_PART_ROWS = 256  # parts begin at whole blocks, which are also whole bytes of a mask
+_PART_ROWS = 256  # parts begin with a whole block of rows, and so with a whole byte of a mask
 _HITS = 1 << 18
 _OFFSETS, _STATE = ffi.typeof("int64_t[]"), ffi.typeof("int64_t[2]")
 _FIRST_BYTES, _LEAST_BYTES = 1 << 24, 64
@@ -33,7 +33,7 @@ class NotFiniteRowError(ValueError):
 
 
 def split(n: int, parts: int) -> list[tuple[int, int]]:
-    """Return ranges of 0 .. n, about equal, that begin at whole blocks and are not too long for entries."""
+    """Return about equal ranges of 0 .. n, each beginning with a whole block and short enough for entries."""
     if parts == 1 and n <= _MOST_ROWS:
         return [(0, n)]
     parts = max(min(parts, -(-n // _PART_ROWS), _MOST_PARTS), -(-n // (_MOST_ROWS // _PART_ROWS * _PART_ROWS)), 1)
@@ -42,7 +42,7 @@ def split(n: int, parts: int) -> list[tuple[int, int]]:
 
 
 def threads_for(scan: Scan, threads: int | None) -> int:
-    """Return how many threads to run: by default one until a scan takes some hundred microseconds."""
+    """Return how many threads to run: for None one, unless the scan takes some hundred microseconds or more."""
     work = (
         0 if threads is not None else int(scan.n_positions * scan.args.row_bytes * max(len(scan.queries) / 16, 0.125))
     )
@@ -67,7 +67,7 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
     bytes_each = 8 * n_queries * k
     room = scratches.take(len(parts) * bytes_each)
     entries = pointer(room)
-    calls = []  # made before any thread begins: with them ready a thread does little that needs the interpreter
+    calls = []  # made before any thread begins, so that threads hardly need the interpreter
     for part, (start, end) in enumerate(parts):
         args = scan.arguments(k, start, end)
         args.entries = entries + part * bytes_each
@@ -174,7 +174,7 @@ def hits(
 
 
 def squares(scan: Scan, start: int = 0) -> NDArray[np.float64]:
-    """Return the squared lengths of rows `start` .. of a scan, before their scales, that ``row_squares`` wants."""
+    """Return the squared lengths of a scan's rows from `start` on, before their scales: what ``row_squares`` takes."""
     out = np.empty(len(scan.rows) - start, np.float64)
     for block in blocks_of(len(out), int(scan.args.row_bytes), _PART_ROWS):
         args = scan.arguments(0, start + block.start, start + block.stop)
@@ -183,5 +183,5 @@ def squares(scan: Scan, start: int = 0) -> NDArray[np.float64]:
 
 
 def _first_pairs(scan: Scan) -> int:
-    """Return how many pairs of a query and a row take a moment at most, by the slowest kernels of the plainest tier."""
+    """Return a number of pairs of a query and a row that takes only a moment, even with the slowest kernels."""
     return max(_FIRST_BYTES // max(int(scan.args.row_bytes), _LEAST_BYTES), 1)

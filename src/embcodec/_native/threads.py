@@ -1,7 +1,7 @@
-"""Threads that stay: starting one takes longer than a small search, waking one that waits does not.
+"""Threads that are kept: starting a thread takes longer than a small search, waking one that waits does not.
 
-Helpers wait for work in a queue each and hold nothing meanwhile. They are daemons, so that a program ends without them,
-and a forked child, which has none of its parent's threads, begins with none.
+Each helper thread waits for work in a queue of its own, and holds no references meanwhile. Helpers are daemons, so that
+a program can end without them. A forked child, which has none of its parent's threads, begins with no helpers.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Inbox = SimpleQueue[Task]
 _MOST_IDLE = 64
 _ALL = (1 << 63) - 1
 _SHORT, _LONG = 0.02, 0.1  # seconds of a turn
-_idle: list[Inbox] = []  # the last to have worked comes first: its core is awake
+_idle: list[Inbox] = []  # the last one to have worked is taken first, because its core is awake
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)
 
 
 class Stop:
-    """Whether the rest of some tasks is not wanted any more: an exception in one, or an interrupt, has come between."""
+    """Whether the rest of some tasks is no longer wanted, because one raised an exception or the user interrupted."""
 
     wanted = False
 
@@ -37,11 +37,11 @@ def in_turns(call: Callable[[int], object], done: Callable[[], bool], work: int,
     Parameters
     ----------
     call : callable
-        Takes how much to do at most, and goes on where it stopped.
+        Takes how much to do at most, and goes on where the call before stopped.
     done : callable
         Whether nothing is left.
     work, first : int
-        How much there is in all, and for the first turn: where that is all, it is one call.
+        How much there is to do in all, and in the first turn. If the first turn is all, there is only one call.
     stop : Stop
         Looked at after each turn.
     """
@@ -61,8 +61,8 @@ def in_turns(call: Callable[[int], object], done: Callable[[], bool], work: int,
 def run(tasks: Sequence[Task], threads: int, stop: Stop | None = None) -> None:
     """Run every task, the caller's thread being one of at most `threads`, and return when all have ended.
 
-    Callers may be many at once. The first exception, also a KeyboardInterrupt of the caller's, is raised when the tasks
-    under way have ended, which may look at `stop`; those that have not begun are left out then.
+    Several callers may run tasks at once. After an exception, or a KeyboardInterrupt of the caller, no further task is
+    begun; tasks under way may look at `stop`. The first exception is raised once they have ended.
     """
     stop = stop or Stop()
     most = min(threads, len(tasks)) - 1
@@ -72,9 +72,9 @@ def run(tasks: Sequence[Task], threads: int, stop: Stop | None = None) -> None:
         return
     waiting = deque(tasks)
     ended: list[None] = []  # an element for each task that a helper has run
-    left: list[None] = []  # and one for each helper that will take no more
+    left: list[None] = []  # an element for each helper that takes no more tasks
     errors: list[BaseException] = []
-    changed: SimpleQueue[None] = SimpleQueue()  # one more item whenever one of these lists has grown
+    changed: SimpleQueue[None] = SimpleQueue()  # one more item whenever one of the lists above has grown
 
     def help_out() -> None:
         try:
@@ -103,7 +103,7 @@ def run(tasks: Sequence[Task], threads: int, stop: Stop | None = None) -> None:
                 break
             own += 1
             task()
-        # A helper that was not in time for any task is not waited for.
+        # Wait for the tasks, not for helpers: one that came too late for any task is not waited for.
         while len(ended) < len(tasks) - own and not errors:
             changed.get()
     except BaseException as error:
@@ -113,17 +113,17 @@ def run(tasks: Sequence[Task], threads: int, stop: Stop | None = None) -> None:
         try:
             waiting.clear()
             changed.get()
-        except BaseException as error:  # interrupted again: what runs still writes to what the caller will free
+        except BaseException as error:  # interrupted again: tasks still write to memory that the caller frees
             errors.append(error)
     if errors:
         try:
             raise errors[0]
         finally:
-            errors.clear()  # an exception knows this frame, and this frame should not know the exception
+            errors.clear()  # no cycle: the exception refers to this frame
 
 
 def _hire(task: Task) -> bool:
-    """Have a helper run a task; False where the system has no thread to spare."""
+    """Have a helper run a task. Returns False if the system cannot start a thread."""
     try:
         inbox = _idle.pop()
     except IndexError:

@@ -1,4 +1,4 @@
-"""Rescoring that stops once the error bounds of low-bit codes say that no other row can count."""
+"""Rescoring that stops as soon as the error bounds of low-bit codes show that no other row can be among the best."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .search import SearchResult, as_count, rescored, short_repr
 
 Doubles = NDArray[np.float64]
 
-_WIDER, _WIDER_WHITENED, _WIDER_ONE_BIT = 1.25, 1.4, 2.0  # errors of codes without a random rotation: see `rescore`
+_WIDER, _WIDER_WHITENED, _WIDER_ONE_BIT = 1.25, 1.4, 2.0  # factors for codes without a random rotation: see `rescore`
 _BLOCK_QUERIES = 16
 
 
@@ -55,7 +55,7 @@ class BoundedResult(SearchResult):
         rescored: NDArray[np.int64],
         is_final: NDArray[np.bool_],
     ) -> BoundedResult:
-        """Make a pair that carries more."""
+        """Return a pair with two attributes more."""
         result = super().__new__(cls, scores, indices)
         result.rescored, result.is_final = rescored, is_final
         return result
@@ -71,12 +71,12 @@ class BoundedResult(SearchResult):
         return BoundedResult(self.scores, indices, self.rescored, self.is_final)
 
     def first(self) -> BoundedResult:
-        """Return what it says of the first query."""
+        """Return the result of the first query alone."""
         return BoundedResult(self.scores[0], self.indices[0], self.rescored[0], self.is_final[0])
 
 
 class Bounds:
-    """What the exact goodness of rows can be at most: a similarity, or a distance with its sign changed.
+    """Upper bounds on the exact goodness of rows: a similarity, or a distance with its sign changed.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class Bounds:
         self._doubt = (1 - confidence) / (2 * max(len(codes), 1))
         self._part = self._part_of_certain(codes, self._doubt)
         ones = np.ones(len(queries))
-        # Of a query's goodness with rows, by its dots once it has length 1.
+        # Factors from the dots of a query of length 1 to its goodness.
         self._factors = {"cosine": ones, "dot": self._asked.lengths, "l2": 2 * self._asked.lengths}[metric][:, None]
 
     @staticmethod
@@ -117,7 +117,7 @@ class Bounds:
         return min((_WIDER_ONE_BIT if codes.scheme.bits == 1 else wider) * part, 1.0)
 
     def reach(self, candidates: NDArray[np.int64], threads: int | None) -> tuple[NDArray[np.int64], Doubles]:
-        """Return candidates (n_queries, c) by what their goodness is at most, and that; -1 and -inf where none is."""
+        """Return candidates (n_queries, c) by upper bounds on their goodness, and the bounds; -1, -inf for none."""
         count = candidates.shape[1]
         scores, rows = rescored(self.queries, candidates, self.codes, count, self.metric, "float32", threads)
         most = np.where(rows >= 0, self.sign * scores.astype(np.float64), -np.inf)
@@ -131,7 +131,7 @@ class Bounds:
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(most, order, axis=1)
 
     def reach_of_others(self, candidates: NDArray[np.int64], threads: int | None) -> Doubles:
-        """Return what the goodness of rows is at most that `search` placed after all candidates, (n_queries,)."""
+        """Return an upper bound on the goodness of rows that `search` has ranked below all candidates, (n_queries,)."""
         count = candidates.shape[1]
         if not count:
             return np.full(len(candidates), np.inf)
@@ -145,13 +145,13 @@ class Bounds:
         codes, asked = self.codes, self._asked.some(queries)
         bounds = certain_bounds(codes, asked, rows)
         if self._part < 1:
-            # What does not lean on directions is not made smaller by them: stored scales are rounded, too.
+            # Only errors that lean on directions become smaller; the rounding of stored scales does not.
             leaning, squares = leaning_errors(asked, rows), rows.squares
             met = np.maximum(asked.spreads[:, None] * (rows.units > 0), 1.0 * (rows.others > 0)) * np.sqrt(squares)
             fixed = fixed_errors(codes, asked, rows) + 2 * rounding_of(codes) * met
             bounds = np.minimum(self._part * leaning + fixed, bounds)
         lengths, away, missed = asked.lengths[:, None], farthest(codes, rows), codes.unit_error
-        # Rows of unit length may miss it, which shifts a cosine and a distance; both scores are sums in float32.
+        # The length of unit rows may be a little off, which shifts cosines and distances; scores are float32 sums.
         summed = 4 * (min(codes.dimension, 128) + codes.dimension / 128 + 8) * 2.0**-24
         more: dict[str, Doubles] = {
             "dot": summed * lengths * away,
@@ -162,10 +162,11 @@ class Bounds:
         return reach
 
     def _rounding_of_queries(self) -> Doubles:
-        """Return how much better than by its rounded query a row may be estimated, (n_queries,).
+        """Return how much the rounding of a query to tables may raise a row's estimate, (n_queries,).
 
-        A score is a sum over 2 * width groups of four dimensions, each rounded by half a step at most: by width steps
-        in all, and as roundings go by far less (Hoeffding's inequality). Twice: of the worst candidate, of the other.
+        A score is a sum over 2 * width groups of four dimensions, each rounded by at most half a step. So its error is
+        at most width steps, and by Hoeffding's inequality most likely far less. It counts twice: for the worst
+        candidate and for the row that is compared with it.
         """
         scan = low_bit_scan(self._asked, self.codes, self.metric, "int8")
         assert scan.terms is not None
@@ -183,7 +184,7 @@ def rescored_by_bounds(
     *,
     others: int,
 ) -> BoundedResult:
-    """Return the k best of each query's candidates (n_queries, c), scoring those only that may be among them.
+    """Return the k best of each query's candidates (n_queries, c), scoring only those that may be among the k best.
 
     Parameters
     ----------
@@ -217,7 +218,7 @@ def rescored_by_bounds(
         new = rescored(queries[active], chunk, corpus, k, bounds.metric, "float32", threads)
         scores[active], rows[active] = _best_of_both(SearchResult(scores[active], rows[active]), new, bounds.sign)
         scored[active] = end
-        # The k-th best so far only rises: what cannot reach it now never will.
+        # The k-th best score only rises, so a candidate that cannot reach it now never will.
         kth = np.where(rows[:, -1] >= 0, bounds.sign * scores[:, -1], -np.inf)
         needed = ((most >= kth[:, None]) & (order >= 0)).sum(axis=1)
         wanted = np.minimum(needed, 2 * scored)
@@ -231,7 +232,7 @@ def rescored_by_bounds(
 
 
 def _best_of_both(first: SearchResult, second: SearchResult, sign: float) -> SearchResult:
-    """Return the best of both, as many as of the first, ties by the lower row."""
+    """Return the best of both results, as many as the first one has; of equal scores the lower row first."""
     scores = np.concatenate([first.scores, second.scores], axis=1)
     rows = np.concatenate([first.indices, second.indices], axis=1)
     costs = np.where(rows >= 0, -sign * scores, np.inf)

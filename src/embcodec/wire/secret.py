@@ -1,4 +1,4 @@
-"""The key: wrapped at the first line that it enters, unwrapped where a header is written, blotted out elsewhere."""
+"""An API key: wrapped as soon as it comes in, unwrapped only for a header, blotted out of all other text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from ..words import printable
 
-_SHORTEST = 4  # characters of a key that is blotted out of other text: fewer are in any word
+_SHORTEST = 4  # least characters of a key that is blotted out of other text: shorter ones occur in words
 _HTTP_LOGGERS = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 _CREDENTIALS = re.compile(r"^((?:https?:)?/*).*@", re.DOTALL | re.IGNORECASE)  # a password may hold any of :/?#@
 _QUERY = re.compile(r"([?#]).*", re.DOTALL)
@@ -70,12 +70,12 @@ class Secret:
         return value if value is None or isinstance(value, cls) else cls(value, strip)
 
     def __bool__(self) -> bool:
-        """Whether there is anything in it: an empty key stands for none."""
+        """Whether it is not empty: an empty key stands for no key."""
         return bool(self.__masked) or self.flaw is not None
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is nothing in it but white space."""
+        """Whether it is text that is empty, or white space alone."""
         return self.is_text and not self.__masked
 
     def reveal(self) -> str:
@@ -83,7 +83,7 @@ class Secret:
         return bytes(map(xor, self.__masked, self.__mask)).decode("utf-8", "surrogatepass")
 
     def digest(self) -> bytes:
-        """Return what tells it from any other, and does not show it."""
+        """Return a hash that tells it from any other key without showing it."""
         return hashlib.blake2b(self.reveal().encode("utf-8", "surrogatepass")).digest()
 
     def redact(self, text: str) -> str:
@@ -133,7 +133,7 @@ class _Blotter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         try:
             said = record.getMessage()
-        except Exception:  # not ours to tell: the handlers do
+        except Exception:  # the handlers report this
             return True
         clean = printable(_redacted(said, self.keys))
         if clean != said:

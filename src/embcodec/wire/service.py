@@ -131,7 +131,7 @@ def service_error(
 
 
 def _label(value: Any) -> str | None:
-    """Return a type or code of an error; None where there is none, or something that is no word."""
+    """Return the type or code of an error as text; None where there is none, or it is neither text nor a number."""
     return str(value)[:_LABEL_CHARS] if isinstance(value, str | int | float) else None
 
 
@@ -140,9 +140,9 @@ def _http_status(value: Any) -> int | None:
 
 
 def _flatten(said: Any) -> str:
-    """Return the text in a message that may be a list of complaints, each with a place, as far as it is kept.
+    """Return the text of a message, cut off where it is long. It may be a list of complaints, each with a place.
 
-    What a service says may be nested to any depth: nothing here calls itself.
+    A service's message may be nested to any depth, so this function does not call itself.
     """
     words: list[str] = []
     length, waiting = 0, [(said, "")]
@@ -169,7 +169,7 @@ def _flatten(said: Any) -> str:
 
 
 def _as_json(value: Any) -> str:
-    """Return a value's JSON, or its type where it is nested too deep for that."""
+    """Return the JSON of a value, or how many keys it has where it is nested too deeply for that."""
     if not isinstance(value, Mapping):
         return str(value)
     try:

@@ -1,25 +1,12 @@
-/* Shared by the AVX-512 dots: panels of 32-bit words, where a lane is a row.
- *
- * A word is four int8 or one float32, so both kinds pack alike. Rows are taken by strips of a few vectors of 16; the last
- * strip has as many vectors as its rows fill. Within a strip, word after word, its vectors lie side by side:
- *
- *     rows    r0: w0 w1 w2 ...          panel   w0 of r0..r15 | w0 of r16..r31 | ...
- *             r1: w0 w1 w2 ...                  w1 of r0..r15 | ...
- *
- * so that a tile reads one ascending stream. Lanes past the last row hold zeros. */
-#ifndef EC_DOT_AVX512_H
-#define EC_DOT_AVX512_H
+/* Small verbs that the AVX-512 dots share, some of them with search/, screen/ and hamming/. */
+#ifndef EC_DOT_AVX512_VERBS_H
+#define EC_DOT_AVX512_VERBS_H
 
 #include "dot.h"
 
 #if defined(EC_X86_64)
 
-enum { EC_LANES = 16 }; /* rows a vector */
-
-/* Where words go: word 16 i + j of a row is number start[j] + i * step of its strip. */
-typedef struct {
-    int64_t start[16], step;
-} ec_word_order;
+enum { EC_LANES = 16 }; /* rows a vector, in tiles */
 
 EC_TARGET_AVX512
 
@@ -27,12 +14,7 @@ EC_INLINE __mmask16 ec_lanes_below(int64_t n) { return n >= EC_LANES ? 0xffff : 
 
 EC_INLINE __mmask64 ec_bytes_below(int64_t n) { return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1; }
 
-/* Vectors of the strip that starts at row `first`. */
-EC_INLINE int ec_strip_vectors(int64_t n_rows, int64_t first, int strip_vectors) {
-    return (int)((ec_min_i64(n_rows - first, strip_vectors * EC_LANES) + EC_LANES - 1) / EC_LANES);
-}
-
-/* The 16 x 16 transpose of 32-bit words, in place: 2 x 2, 4 x 4 within 128-bit lanes, then the lanes themselves. */
+/* The 16 x 16 transpose of 32-bit words, in place: of pairs, of fours within 128-bit lanes, and of the lanes. */
 EC_INLINE void ec_transpose_u32x16(__m512i v[16]) {
     __m512i t[16];
     for (int i = 0; i < 16; i += 4) {
@@ -43,7 +25,7 @@ EC_INLINE void ec_transpose_u32x16(__m512i v[16]) {
         t[i + 2] = _mm512_unpacklo_epi64(ab_high, cd_high);
         t[i + 3] = _mm512_unpackhi_epi64(ab_high, cd_high);
     }
-    /* t[4 g + j] lane l: word 4 l + j of rows 4 g .. 4 g + 3 */
+    /* now lane l of t[4 g + j] is word 4 l + j of rows 4 g .. 4 g + 3 */
     for (int j = 0; j < 4; j++) {
         __m512i low_even = _mm512_shuffle_i32x4(t[j], t[4 + j], 0x88),
                 low_odd = _mm512_shuffle_i32x4(t[j], t[4 + j], 0xdd);
@@ -56,7 +38,7 @@ EC_INLINE void ec_transpose_u32x16(__m512i v[16]) {
     }
 }
 
-/* Ask the second-level cache for [ahead, ahead + n_bytes), a share a call: the hint of the tile slots. */
+/* Prefetches [ahead, ahead + n_bytes) into the second-level cache, a share a call: the hint of the tile slots. */
 typedef struct {
     const char *next, *end;
     int64_t share;
@@ -72,8 +54,9 @@ EC_INLINE void ec_ahead_step(ec_ahead *a) {
     for (; a->next < end; a->next += 64) _mm_prefetch(a->next, _MM_HINT_T1);
 }
 
-/* *sums += the four products of each lane. GCC's intrinsic converts between vector types on the way, and its register
- * allocator then spills every sum in every step; an operand that is read and written in place has no copy to spill. */
+/* Adds to each lane of *sums its four products of bytes. GCC's intrinsic converts between vector types on the way, and
+ * its register allocator then spills every sum in every step; an operand that is read and written in place is not
+ * copied. */
 EC_INLINE void ec_add_dots_of_4(__m512i *sums_i32x16, __m512i rows_u8x64, __m512i codes_i8x64) {
 #if defined(__GNUC__) && !defined(__clang__)
     __asm__("vpdpbusd %2, %1, %0" : "+v"(*sums_i32x16) : "v"(rows_u8x64), "v"(codes_i8x64));
@@ -82,14 +65,15 @@ EC_INLINE void ec_add_dots_of_4(__m512i *sums_i32x16, __m512i rows_u8x64, __m512
 #endif
 }
 
-/* Sixteen values' squares to partial sums 0..7 and 8..15. A square is exact: fused or not is the same. */
+/* Adds the squares of sixteen values to the partial sums 0..7 and 8..15. A square is exact in double, fused or not. */
 EC_INLINE void ec_add_squares(__m256 low_f32x8, __m256 high_f32x8, __m512d *low_f64x8, __m512d *high_f64x8) {
     const __m512d a_f64x8 = _mm512_cvtps_pd(low_f32x8), b_f64x8 = _mm512_cvtps_pd(high_f32x8);
     *low_f64x8 = _mm512_fmadd_pd(a_f64x8, a_f64x8, *low_f64x8);
     *high_f64x8 = _mm512_fmadd_pd(b_f64x8, b_f64x8, *high_f64x8);
 }
 
-/* As ec_halve_f64x16: 8 and 8, 4 and 4, 2 and 2; partial sums that are moved round by a lead meet the same others. */
+/* Like ec_halve_f64x16(): 8 and 8, 4 and 4, 2 and 2, 1 and 1. Partial sums that are rotated by a lead (avx512_lines.h)
+ * are still added in the same pairs. */
 EC_INLINE double ec_halve_f64x8x2(__m512d low_f64x8, __m512d high_f64x8) {
     const __m512d eight = _mm512_add_pd(low_f64x8, high_f64x8);
     const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
@@ -97,7 +81,7 @@ EC_INLINE double ec_halve_f64x8x2(__m512d low_f64x8, __m512d high_f64x8) {
     return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
 }
 
-/* -128 times the sum of a query: what flipping the rows to unsigned has added. */
+/* -128 times the sum of a query's codes: corrects dots with rows whose codes are stored plus 128. */
 EC_INLINE int32_t ec_correction_i8(const void *query, int64_t dimension) {
     __m512i sums_i32x16 = _mm512_setzero_si512();
     for (int64_t d = 0; d < dimension; d += 64)
@@ -106,7 +90,7 @@ EC_INLINE int32_t ec_correction_i8(const void *query, int64_t dimension) {
     return -128 * _mm512_reduce_add_epi32(sums_i32x16);
 }
 
-/* Four vectors of 16 sums to four sums. */
+/* The sums of the lanes of four vectors. */
 EC_INLINE __m128i ec_sum_lanes_i32x4(__m512i a, __m512i b, __m512i c, __m512i d) {
     __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
     __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
@@ -115,24 +99,16 @@ EC_INLINE __m128i ec_sum_lanes_i32x4(__m512i a, __m512i b, __m512i c, __m512i d)
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-/* How far ahead of the row that is read memory is asked for: about what is under way at a memory's latency. */
+/* How many bytes ahead of its read a row is prefetched: about as many as arrive during one latency of memory. */
 enum { EC_ROWS_AHEAD = 8192 };
 
 EC_TARGET_END
 
-void ec_dot_pack_words_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t row_bytes, uint8_t flip,
-                              int strip_vectors, const ec_word_order *order, void *panel);
 void ec_dot_i8_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                            uint8_t flip, int32_t *scores, int32_t *sums, int32_t *sumsq);
 void ec_dot_f32_rows_avx512(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows,
                             int64_t dimension, float *scores, double *sumsq);
 void ec_sumsq_f32_avx512(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums);
-EC_SLOTS(dot_i8, avx512);
-EC_SLOTS(dot_f32, avx512);
-EC_SLOTS(dot_rows, avx512);
-EC_SLOTS(dot_sums, avx512);
-EC_SLOTS(dot_few_i8, avx512);
-EC_SLOTS(dot_few_f32, avx512);
 
 #endif
 #endif

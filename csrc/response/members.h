@@ -1,9 +1,11 @@
-/* What the readers of batch lines share: small verbs that return 0 where they meet what they do not know. */
-#ifndef EC_RESPONSE_LINES_H
-#define EC_RESPONSE_LINES_H
+/* Shared by the readers of batch lines, lines.c and failed.c: small verbs over the members of a JSON object. They
+ * return 0 where they meet something that they do not know; the line is then left to another reader. */
+#ifndef EC_RESPONSE_MEMBERS_H
+#define EC_RESPONSE_MEMBERS_H
 
 #include "row.h"
 
+/* The text of a key, without its quotes. */
 typedef struct {
     const uint8_t *text;
     int64_t length;
@@ -13,8 +15,8 @@ EC_INLINE int is_key(json_key key, const char *name) {
     return key.length == (int64_t)strlen(name) && memcmp(key.text, name, (size_t)key.length) == 0;
 }
 
-/* Passes a key without escapes, and its colon. */
-EC_INLINE int pass_key(ec_json_reader *reader, json_key *key) {
+/* Passes a key without escapes, and the colon behind it. */
+EC_INLINE int pass_member_key(ec_json_reader *reader, json_key *key) {
     int32_t escaped;
     if (ec_json_peek(reader) != '"') return 0;
     key->text = reader->text + reader->at + 1;
@@ -23,15 +25,17 @@ EC_INLINE int pass_key(ec_json_reader *reader, json_key *key) {
     return ec_json_expect(reader, ':');
 }
 
-EC_INLINE int pass_comma(ec_json_reader *reader) {
+/* Passes a comma and returns 1; returns 0, and reports no error, where there is none. */
+EC_INLINE int pass_member_comma(ec_json_reader *reader) {
     if (ec_json_peek(reader) != ',') return 0;
     reader->at++;
     return 1;
 }
 
+/* Passes a null. */
 EC_INLINE int pass_null(ec_json_reader *reader) { return ec_json_peek(reader) == 'n' && ec_json_value(reader, 0, 0); }
 
-/* Passes a whole number of at most 15 digits: thousands of them have a sum. */
+/* Passes a whole number of at most 15 digits, so that thousands of them can be added. */
 EC_INLINE int pass_count(ec_json_reader *reader, int64_t *count) {
     ec_json_peek(reader);
     int64_t start = reader->at, value = 0;
@@ -45,7 +49,7 @@ EC_INLINE int pass_count(ec_json_reader *reader, int64_t *count) {
     return 1;
 }
 
-/* Where the custom_id of a line is, quotes included; -1 where there is none. */
+/* Where the custom_id of a line stands, quotes included; -1 where there is none. */
 typedef struct {
     int64_t start, end;
     int32_t escaped;
@@ -53,7 +57,7 @@ typedef struct {
 
 static const batch_id NO_ID = {-1, -1, 0};
 
-/* Passes a custom_id that is text. */
+/* Passes a custom_id that is a string. */
 EC_INLINE int pass_id(ec_json_reader *reader, batch_id *id) {
     if (ec_json_peek(reader) != '"') return 0;
     id->start = reader->at;
@@ -67,10 +71,5 @@ EC_INLINE void note_id(const batch_id *id, ec_batch_line *line) {
     line->id_end = id->end;
     line->id_escaped = id->escaped;
 }
-
-/* Notes why the line text[start, end) is no answer, in the fields of `line` from `kind` on and those of its custom_id;
- * 0 where that is not known. `matrix` has room for `capacity` rows, or where format->width is 0 elements, to try in. */
-int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const char *path,
-                          const ec_row_format *format, void *matrix, int64_t capacity, ec_batch_line *line);
 
 #endif
