@@ -32,7 +32,7 @@ from embcodec.tradeoff.intervals import Estimate, PerQuery, gain_interval, overl
 from interval_populations import CHOSEN_ON, K, Searched, populations
 
 COUNTS, TARGETS = (30, 100, 300, 1000), (0.8, 0.9, 0.95, 0.98)
-FEW = 5
+FEW = 10
 """With fewer queries in a sample that lost anything, on average, its losses are a small whole number."""
 LOW, HIGH = 0.94, 0.97
 """What coverage must lie within; that of pipelines of few losses may be more than HIGH."""

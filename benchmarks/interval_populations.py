@@ -83,7 +83,7 @@ def beta_binomial(generator: np.random.Generator, count: int) -> list[Searched]:
     """Return overlaps that no search made, from even to skewed: some queries are harder than others by chance."""
     found = []
     for mean in (0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999):
-        for evenness in (3.0, 8.0, 30.0):
+        for evenness in (8.0, 15.0, 30.0):
             kept = generator.beta(mean * evenness, (1 - mean) * evenness, count)
             values = {"overlap": generator.binomial(K, kept) / K}
             found.append(Searched(f"mean {mean}, a + b = {evenness:.0f}", 1 / (1 - mean), values))

@@ -29,6 +29,7 @@ GAIN_STEP = 0.8
 
 _NORMAL = 1.959963984540054
 _TAIL = 0.025
+_FEW_LOSSES = 5  # so few queries do not tell how much one may lose
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def gain_interval(per_query: PerQuery) -> Estimate:
     >>> print(gain_interval(np.ones(100)))
     1.000 [0.963, 1.000]
     """
-    return mean_interval(per_query, step=GAIN_STEP if (per_query < 1).any() else 1.0)
+    return mean_interval(per_query, step=GAIN_STEP if np.count_nonzero(per_query < 1) >= _FEW_LOSSES else 1.0)
 
 
 def mean_interval(per_query: PerQuery, *, step: float = 1.0) -> Estimate:
@@ -125,7 +126,7 @@ def ratio_interval(per_query: PerQuery, reference: PerQuery) -> Estimate | None:
 
     The interval is Fieller's: all ratios R for which the mean of ``per_query - R * reference`` may be 0, with one query
     more, which lost as much as the worst one did, and most of what queries gain (their root mean square) at least; all
-    of the most that one gains where none lost anything. How many standard errors may lie between is not the same above
+    of the most that one gains where fewer than five lost anything. How many standard errors may lie between is not the same above
     and below: losses are few and heavy, so that their sum is skewed as that of a gamma distribution.
 
     Returns
@@ -145,7 +146,7 @@ def ratio_interval(per_query: PerQuery, reference: PerQuery) -> Estimate | None:
     above, below = float(per_query.mean()), float(reference.mean())
     ratio = above / below
     losses = ratio * reference - per_query
-    if (per_query >= reference).all():
+    if np.count_nonzero(per_query < reference) < _FEW_LOSSES:
         loss = float(reference.max())
     else:
         loss = max(float(losses.max()), GAIN_STEP * math.sqrt(float(reference @ reference) / count))
