@@ -152,6 +152,19 @@ def test_shares_are_covered_where_few_queries_lose_all() -> None:
     assert np.mean(covered) >= 0.93
 
 
+def test_shares_above_one_mirror_those_below() -> None:
+    """Where codes do better than float, it is a gain that a sample may have missed."""
+    reference = np.full(100, 0.5)
+    worse, better = (ratio_interval(reference + 0.5 * sign * (np.arange(100) < 8), reference) for sign in (-1, 1))
+    assert worse is not None
+    assert better is not None
+    assert (better.high - 1, better.low - 1) == pytest.approx((1 - worse.low, 1 - worse.high))
+    none = ratio_interval(reference, reference)
+    assert none is not None
+    assert none.high - 1 == pytest.approx(1 - none.low)
+    assert none.low == pytest.approx(0.025 ** (1 / 100), abs=2e-3)
+
+
 def test_intervals_grow_shorter_with_the_square_root_of_queries() -> None:
     sizes = []
     for count in (400, 1600, 6400):

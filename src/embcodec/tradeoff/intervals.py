@@ -125,9 +125,10 @@ def ratio_interval(per_query: PerQuery, reference: PerQuery) -> Estimate | None:
     """Return mean / reference mean with its 95% interval, both of the same queries, so that what they share cancels.
 
     The interval is Fieller's: all ratios R for which the mean of ``per_query - R * reference`` may be 0, with one query
-    more, which lost as much as the worst one did, and most of what queries gain (their root mean square) at least; all
-    of the most that one gains where fewer than five lost anything. How many standard errors may lie between is not the same above
-    and below: losses are few and heavy, so that their sum is skewed as that of a gamma distribution.
+    more, which lost (or gained, where the ratio is above 1) as much as the most that one did, and most of what queries
+    gain (their root mean square) at least; all of the most that one gains where fewer than five lost anything. How many
+    standard errors may lie between is not the same above and below: losses are few and heavy, so that their sum is
+    skewed as that of a gamma distribution.
 
     Returns
     -------
@@ -145,22 +146,24 @@ def ratio_interval(per_query: PerQuery, reference: PerQuery) -> Estimate | None:
         return None
     above, below = float(per_query.mean()), float(reference.mean())
     ratio = above / below
+    side = 1 if ratio <= 1 else -1  # which way most queries that differ went: the one more goes there, too
     losses = ratio * reference - per_query
-    if np.count_nonzero(per_query < reference) < _FEW_LOSSES:
+    if np.count_nonzero(side * per_query < side * reference) < _FEW_LOSSES:
         loss = float(reference.max())
     else:
-        loss = max(float(losses.max()), GAIN_STEP * math.sqrt(float(reference @ reference) / count))
-    skewness = (float((losses**3).sum()) + loss**3) / (float(losses @ losses) + loss**2) ** 1.5
+        loss = max(float((side * losses).max()), GAIN_STEP * math.sqrt(float(reference @ reference) / count))
+    squares, cubes = float(losses @ losses) + loss**2, float((losses**3).sum())
     from_above, from_below = per_query - above, reference - below
 
-    def end(errors: float, sign: int) -> float | None:
-        factor = (errors / count) ** 2
+    def end(sign: int) -> float | None:
+        one_more = loss if sign == -side or ratio == 1 else -loss
+        factor = (_errors((one_more**3 - sign * cubes) / squares**1.5) / count) ** 2
         a = below**2 - factor * float(from_below @ from_below)
         b = above * below - factor * float(from_above @ from_below)
         c = above**2 - factor * (float(from_above @ from_above) + loss**2)
         return (b + sign * math.sqrt(max(b * b - a * c, 0.0))) / a if a > 0 else None
 
-    low, high = end(_errors(skewness), -1), end(_errors(-skewness), 1)
+    low, high = end(-1), end(1)
     return None if low is None or high is None else Estimate(ratio, max(min(low, ratio), 0.0), max(high, ratio))
 
 
