@@ -60,7 +60,7 @@ lint-c:
 bench: $(VENV)/.test $(VENV)/.peers
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s -o faulthandler_timeout=0 $(if $(HISTORY),--history) $(PYTEST_ARGS)
 
-# Whether the study's 95% intervals hold the truth in 94 to 97 of 100 samples, from 30 queries on: by simulation.
+# Whether the study's 95% intervals hold the truth in 94 to 97 of 100 samples, from 30 queries on, for every pipeline.
 interval-coverage: $(VENV)/.core
 	$(BIN)/python benchmarks/interval_coverage.py
 

@@ -15,7 +15,7 @@ from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings
 from ..errors import DecodeError, ServiceError
 from ..wire import decode_response
-from .intervals import GAIN_STEP, Estimate, mean_interval, overlap_interval
+from .intervals import Estimate, gain_interval, overlap_interval
 from .measures import ndcg, overlap
 from .pipeline import Pipeline, timed
 from .results import Measurement, Study
@@ -110,7 +110,7 @@ def measure_codes(
 ) -> tuple[Estimate, Estimate]:
     """Return overlap and nDCG of a service's codes compared as they came."""
     found = Pipeline(str(codes.output_dtype), codes, queries).run(k)
-    return overlap_interval(overlap(found, truth), k), mean_interval(ndcg(found, relevant), step=GAIN_STEP)
+    return overlap_interval(overlap(found, truth), k), gain_interval(ndcg(found, relevant))
 
 
 def check_same(one: Embeddings, other: Embeddings) -> None:

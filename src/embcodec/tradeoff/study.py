@@ -17,10 +17,9 @@ from .inputs import Inputs, as_dimensions, prepare_inputs
 from .intervals import (
     EXACTLY_ALL,
     FEWEST_QUERIES,
-    GAIN_STEP,
     Estimate,
     PerQuery,
-    mean_interval,
+    gain_interval,
     overlap_interval,
     ratio_interval,
 )
@@ -171,7 +170,7 @@ def measure(
                 code_bytes=pipe.codes.nbytes / len(pipe.codes),
                 rescore_bytes=pipe.rows.nbytes / len(pipe.rows) if pipe.rows is not None else 0.0,
                 overlap=EXACTLY_ALL if number == 0 else overlap_interval(overlap(indices, truth), k),
-                ndcg=mean_interval(gains, step=GAIN_STEP) if gains is not None else None,
+                ndcg=gain_interval(gains) if gains is not None else None,
                 ndcg_kept=_kept(gains, reference, number == 0),
                 one_per_second=speed.one,
                 batch_per_second=speed.batch,

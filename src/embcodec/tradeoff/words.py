@@ -7,8 +7,9 @@ import math
 from .intervals import FEWEST_QUERIES, Estimate
 
 INTERVALS = (
-    f"Intervals are of 95% over queries, and hold from {FEWEST_QUERIES} queries on: Jeffreys' for a mean, with as many "
-    "trials as the variance says, Fieller's for a ratio of means of the same queries. Their ends are rounded outwards."
+    f"Intervals are of 95% over queries, and hold from {FEWEST_QUERIES} queries on: Clopper and Pearson's for a mean, "
+    "with as many trials as the variance says (Korn and Graubard), Fieller's corrected for skewness (Hall) for a ratio "
+    "of means of the same queries; both as if one query more had lost much. Their ends are rounded outwards."
 )
 
 
