@@ -19,8 +19,8 @@ ROOMS: dict[str, str] = {
     "words": "text missing synonyms arguments",
     "": "_version errors dtypes profiles scale",
     "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search quantize lowbit "
-    "response_layout response_hints response_one response_reader response_lines response_fast response_read "
-    "response_write",
+    "response",
+    "_native.response": "layout hints one reader lines fast read write",
     "codec": "tables ids columns bits base64 numbers precision codes convert",
     "embeddings": "",
     "containers": "atomic thrift pages checks arrays npy tensors xvecs",
@@ -34,8 +34,7 @@ ROOMS: dict[str, str] = {
     "index": "rows arguments stages files flat",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request readers guard endpoint routes app",
-    "tradeoff": "intervals words results measures labels figures corpus inputs pipeline codes study demo_wire report "
-    "demo",
+    "tradeoff": "intervals words results measures labels figures corpus inputs pipeline codes study bodies report demo",
     "cli": "words command common bodies tables info serve service study data",
 }
 LOWER = list(ROOMS)

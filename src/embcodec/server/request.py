@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from .._native.response_read import nests_too_deep
+from .._native.response.read import nests_too_deep
 from ..dtypes import EncodingFormat, OutputDtype
 
 MAX_INPUTS = 512

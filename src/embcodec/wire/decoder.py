@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from .._native import core
 from .._native.base64 import NO_PADDING, URLSAFE
 from .._native.floats import PAYLOADS
-from .._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
-from .._native.response_one import OneRow
-from .._native.response_read import read_rows
+from .._native.response.layout import BOM, NO_STRINGS, STRING, Layout, Rows
+from .._native.response.one import OneRow
+from .._native.response.read import read_rows
 from ..dtypes import INTEGERS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded
 from ..errors import DecodeError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._native import bits as native_bits
 from .._native import floats as native
-from .._native.response_hints import misread_bytes
+from .._native.response.hints import misread_bytes
 from ..dtypes import as_dimension
 from ..embeddings import Embeddings
 from ..errors import DecodeError, NotFiniteError

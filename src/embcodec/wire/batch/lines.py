@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import BufferedReader, FileIO
 from typing import Any
 
-from ..._native.response_layout import BOM
+from ..._native.response.layout import BOM
 from ...errors import DecodeError, ServiceError
 from ...words import as_whole
 from ..body import kind_of_bytes

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import ffi, lib, pointer, reason
-from .response_layout import FORMAT, TYPES, Layout
-from .response_reader import words_in_list, words_of_kind, words_of_width
+from ..core import ffi, lib, pointer, reason
+from .layout import FORMAT, TYPES, Layout
+from .reader import words_in_list, words_of_kind, words_of_width
 
 REFUSED: int = lib.EC_LINE_REFUSED
 NO_OBJECT: int = lib.EC_LINE_NO_OBJECT
