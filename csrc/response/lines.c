@@ -42,10 +42,6 @@ static int pass_usage(line_reader *line) {
     return ec_json_expect(reader, '}');
 }
 
-EC_INLINE int64_t row_bytes_of(const ec_row_format *format) {
-    return format->width * (format->type == EC_FLOAT32 ? 4 : 1);
-}
-
 /* Takes the width of a row that is a list for that of all; `capacity` counts elements before, and rows then. */
 static int learn_width(line_reader *line, const ec_row_span *span) {
     if (span->kind != EC_VECTOR_LIST) return 0;
@@ -63,7 +59,7 @@ static int pass_rows(line_reader *line) {
         if (line->rows == line->capacity || !ec_response_pass_row(reader, &line->path, &span)) return 0;
         if (line->rows == 0) line->first = span.start;
         if (line->format->width == 0 && !learn_width(line, &span)) return 0;
-        uint8_t *row = line->matrix + line->rows * row_bytes_of(line->format);
+        uint8_t *row = line->matrix + line->rows * ec_row_bytes(line->format);
         if (ec_response_decode_rows(reader->text, &span, 1, line->format, row).status != EC_OK) return 0;
         line->in_place += span.index == line->rows;
         line->unindexed += span.index == EC_INDEX_MISSING;
@@ -148,7 +144,7 @@ static int read_answer(line_reader *line, ec_batch_line *one) {
     if (ec_json_peek(&line->reader) >= 0 && (line->format->width == 0 || !pass_line(line))) return 0;
     one->rows = line->rows;
     note_id(&line->id, one);
-    line->matrix += line->rows * row_bytes_of(line->format);
+    line->matrix += line->rows * ec_row_bytes(line->format);
     line->capacity -= line->rows;
     one->prompt = line->prompt;
     one->completion = line->completion;
