@@ -11,7 +11,8 @@
 typedef struct {
     ec_json_reader reader;
     ec_row_path path;
-    const char *list; /* the key of the list of rows */
+    const char *list;  /* the key of the list of rows */
+    const char *apart; /* keys that a plain body has not, each ended by a zero byte, and an empty one */
     const ec_row_format *format;
     ec_row_format own; /* where rows may be of any width: that of the first */
     uint8_t *matrix;
@@ -68,6 +69,12 @@ static int pass_rows(line_reader *line) {
     return (line->rows == line->in_place || line->rows == line->unindexed) && ec_json_expect(reader, ']');
 }
 
+static int is_apart(json_key key, const char *names) {
+    for (; *names; names += strlen(names) + 1)
+        if (is_key(key, names)) return 1;
+    return 0;
+}
+
 static int pass_body(line_reader *line) {
     ec_json_reader *reader = &line->reader;
     json_key key;
@@ -79,7 +86,7 @@ static int pass_body(line_reader *line) {
             passed = pass_rows(line);
         else if (is_key(key, "usage"))
             passed = pass_usage(line);
-        else if (is_key(key, "error") || is_key(key, "meta") || is_key(key, "prompt_eval_count"))
+        else if (is_apart(key, line->apart))
             return 0;
         else
             passed = ec_json_value(reader, 3, 0);
@@ -181,6 +188,7 @@ ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, co
     line.reader.text = text;
     line.list = list;
     line.path.keys = list + strlen(list) + 1;
+    line.apart = line.path.keys + strlen(line.path.keys) + 1;
     line.path.count = 1;
     line.path.depth = 4;
     line.format = format;

@@ -3,7 +3,7 @@
 
 enum { MOST_LINES = 16, MOST_ROWS = 24, MOST_WIDTH = 64, MOST_ITEMS = 1000 };
 
-static const char NAMES[] = "data\0embedding";
+static const char NAMES[] = "data\0embedding\0error\0meta\0";
 
 typedef struct {
     ec_batch_line lines[MOST_LINES];

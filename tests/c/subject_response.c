@@ -15,7 +15,7 @@ static void decode(const uint8_t *body, const ec_row_span *spans, int64_t count,
     if (result.status == EC_OK) record(rows, bytes);
 }
 
-static const char PATH[] = "data\0embedding";
+static const char PATH[] = "data\0embedding", NAMES[] = "data\0embedding\0error\0";
 
 static ec_response_cursor new_cursor(int32_t strict) {
     ec_response_cursor cursor;
@@ -37,7 +37,7 @@ static void read_line(const uint8_t *body, int64_t n, const ec_row_format *forma
     memcpy(text + lead + n, behind, sizeof behind - 1);
     ec_batch_line line;
     memset(&line, 0, sizeof line);
-    ec_result result = ec_batch_read_lines(text, length, PATH, format, rows, READ_ROWS, &line, 1);
+    ec_result result = ec_batch_read_lines(text, length, NAMES, format, rows, READ_ROWS, &line, 1);
     record_result(result);
     record(&line, sizeof line);
     HOLDS(result.status == EC_OK && result.produced == (result.consumed > 0));

@@ -23,7 +23,8 @@ _LEAST_LINES, _MOST_LINES = 64, 4096
 class LineReader:
     """Reads lines whose rows have the form of `layout` and `width` elements, or, with a width of 0, failed ones alone.
 
-    `names` are the keys to the rows in a body. With room for no rows, those with broken ones are left.
+    `names` are the keys to the rows in a body, and those that are left to others: see ``ec_batch_read_lines``. With
+    room for no rows, lines with broken ones are left.
     """
 
     def __init__(self, layout: Layout, names: bytes, width: int, scratch_bytes: int) -> None:
