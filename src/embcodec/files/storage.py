@@ -34,7 +34,7 @@ from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes
 from ..scale import UNIT
-from ..words import as_path, meant, one_of
+from ..words import as_path, meant, one_of, parse_words
 from .columns import SCALES, as_tensors, check_no_scales, take_apart
 from .pack import check_width, is_packed, pack, unpack
 from .parquet import read_parquet, write_parquet
@@ -298,12 +298,9 @@ def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> N
 def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
     if array is None:
         return {}
-    try:
-        short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS and is_text(array)
-        words = json.loads(str(array[()])) if short else None
-    except (ValueError, RecursionError):
-        words = None
-    if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
+    short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS and is_text(array)
+    words = parse_words(str(array[()])) if short else None
+    if words is None:
         raise StorageError("the metadata of the .npz file is damaged")
     return words
 
