@@ -29,7 +29,7 @@ ROOMS: dict[str, str] = {
     "wire": "address secret service shapes body decoder octets response batch",
     "wire.batch": "rows writer lines errors plain reader",
     "scan": "metric ways plan search bounds range rescore",
-    "files": "pack columns parquet storage exchange",
+    "files": "kinds pack columns parquet storage exchange",
     "files.exchange": "rows arrow pgvector stores",
     "index": "rows arguments stages files flat",
     "client": "reply settings transport worker order split job client",
