@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from number_text import parse_row
 
 from embcodec import format_floats, parse_floats
-from embcodec._native import core, numbers
+from embcodec._native import core
 
 orjson = pytest.importorskip("orjson")
 simdjson = pytest.importorskip("simdjson")
@@ -65,7 +66,7 @@ def test_read_integers(race: Callable[..., Any], dtype: type, isa: str) -> None:
     parser = simdjson.Parser()
 
     def ours() -> np.ndarray:
-        numbers.parse_row(text, out)
+        parse_row(text, out)
         return out
 
     def with_simdjson() -> np.ndarray:

@@ -134,4 +134,7 @@ extern ec_kernels ec_active;
 /* The tiers that this machine can run: a set of enum ec_isa. */
 uint32_t ec_cpu_tiers(void);
 
+/* Bytes of an element of a matrix; `type` of enum ec_type. */
+EC_INLINE int64_t ec_type_bytes(int32_t type) { return type == EC_FLOAT32 ? 4 : 1; }
+
 #endif

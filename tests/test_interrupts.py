@@ -35,8 +35,9 @@ from embcodec import (
     search,
     truncate,
 )
-from embcodec._native import core, response_fast, response_write
+from embcodec._native import core
 from embcodec._native import search as native
+from embcodec._native.response import fast, write
 from embcodec._native.threads import Stop, in_turns, run
 
 LONG = {
@@ -185,7 +186,7 @@ BODIES["shuffled"] = BODIES["shuffled"].replace(b'"index":x,', b'"index":500,')
 TURNS: dict[str, tuple[str, str, Any]] = {
     **{
         f"decode_response, {name}, {threads}": (
-            "response_fast",
+            "response.fast",
             "ec_response_read_rows",
             partial(decode_response, body, threads=threads),
         )
@@ -194,7 +195,7 @@ TURNS: dict[str, tuple[str, str, Any]] = {
     },
     **{
         f"encode_response, {encoding}, {threads}": (
-            "response_write",
+            "response.write",
             "ec_response_write_rows",
             partial(encode_response, Embeddings(ROWS), model="m", encoding_format=encoding, threads=threads),
         )
@@ -214,12 +215,12 @@ def test_text_by_turns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where, function, call = TURNS[name]
     module = import_module(f"embcodec._native.{where}")
     whole = call()
-    monkeypatch.setattr(response_fast, "_TURN", 1000)
-    monkeypatch.setattr(response_fast, "_LIST_PART", 1 << 12)
-    monkeypatch.setattr(response_fast, "_STRING_PART", 1 << 12)
-    monkeypatch.setattr(response_write, "_TURN", 1000)
-    monkeypatch.setattr(response_write, "_PART", 1 << 12)
-    monkeypatch.setattr(response_write, "_LITTLE", 10)
+    monkeypatch.setattr(fast, "_TURN", 1000)
+    monkeypatch.setattr(fast, "_LIST_PART", 1 << 12)
+    monkeypatch.setattr(fast, "_STRING_PART", 1 << 12)
+    monkeypatch.setattr(write, "_TURN", 1000)
+    monkeypatch.setattr(write, "_PART", 1 << 12)
+    monkeypatch.setattr(write, "_LITTLE", 10)
     monkeypatch.setattr(core, "_BLOCK_BYTES", 1000)
     counting = Counting()
     monkeypatch.setattr(module, "lib", counting)

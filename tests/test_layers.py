@@ -16,11 +16,11 @@ PACKAGE = Path(embcodec.__file__).parent
 # Lower rooms first. A module imports from rooms that stand before its own here, through their faces (their __init__),
 # and in its own from modules that stand before it; a package within a package stands where its name does.
 ROOMS: dict[str, str] = {
-    "words": "text missing synonyms arguments",
+    "words": "text missing objects synonyms arguments",
     "": "_version errors dtypes profiles scale",
     "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search quantize lowbit "
-    "response_layout response_hints response_one response_reader response_lines response_fast response_read "
-    "response_write",
+    "response",
+    "_native.response": "layout hints one reader lines fast read write",
     "codec": "tables ids columns bits base64 numbers precision codes convert",
     "embeddings": "",
     "containers": "atomic thrift pages checks arrays npy tensors xvecs",
@@ -29,13 +29,12 @@ ROOMS: dict[str, str] = {
     "wire": "address secret service shapes body decoder octets response batch",
     "wire.batch": "rows writer lines errors plain reader",
     "scan": "metric ways plan search bounds range rescore",
-    "files": "pack columns parquet storage exchange",
+    "files": "kinds pack columns parquet storage exchange",
     "files.exchange": "rows arrow pgvector stores",
     "index": "rows arguments stages files flat",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request readers guard endpoint routes app",
-    "tradeoff": "intervals words results measures labels figures corpus inputs pipeline codes study demo_wire report "
-    "demo",
+    "tradeoff": "intervals words results measures labels figures corpus inputs pipeline codes study bodies report demo",
     "cli": "words command common bodies tables info serve service study data",
 }
 LOWER = list(ROOMS)

@@ -130,10 +130,10 @@ typedef struct {
 
 /* Read lines of a batch file from text[0, n) until a line is not complete, or neither plain (an answer without any error,
  * in the usual form, its rows in order) nor plainly failed, `most` lines (ec_batch_line) are read, or the next one's rows
- * exceed `capacity`. `names`: the keys of the list of rows and of a row's vector, each ended by a zero byte. Rows go one
- * after the other to `matrix` (behind the last one of `lines` it may be scribbled in). Where format->width is 0 no line is
- * plain, and `capacity` counts elements. Of a line that is no JSON the custom_id is not looked for. `produced` is the
- * number of lines, `consumed` where they end; never a failure. */
+ * exceed `capacity`. `names`: the keys of the list of rows and of a row's vector, those that a plain body has not, and an
+ * empty one, each ended by a zero byte. Rows go one after the other to `matrix` (behind the last one of `lines` it may be
+ * scribbled in). Where format->width is 0 no line is plain, and `capacity` counts elements. Of a line that is no JSON the
+ * custom_id is not looked for. `produced` is the number of lines, `consumed` where they end; never a failure. */
 ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
                               int64_t capacity, void *lines, int64_t most);
 

@@ -1,7 +1,5 @@
 /* Rows of a body become rows of a matrix: lists by the number parser, strings by base64. */
-#include "json.h"
-
-EC_INLINE int64_t element_bytes(const ec_row_format *format) { return format->type == EC_FLOAT32 ? 4 : 1; }
+#include "row.h"
 
 /* Bytes that one element has under base64. */
 EC_INLINE int64_t payload_bytes(const ec_row_format *format) {
@@ -89,7 +87,7 @@ static ec_result check_finite(const uint8_t *text, int64_t n, const ec_row_forma
 static ec_result decode_string(const uint8_t *body, const ec_row_span *span, const ec_row_format *format,
                                uint8_t *row) {
     const uint8_t *text = body + span->start + 1;
-    int64_t n = span->end - span->start - 2, row_bytes = format->width * element_bytes(format);
+    int64_t n = span->end - span->start - 2, row_bytes = ec_row_bytes(format);
     ec_result result;
     if (!span->escaped && format->payload == EC_PAYLOAD_BYTES &&
         ec_base64_decoded_length(text, n, format->base64_flags) == row_bytes) {
@@ -121,7 +119,7 @@ static ec_result decode_list(const uint8_t *body, const ec_row_span *span, const
 
 ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, int64_t count,
                                   const ec_row_format *format, void *rows) {
-    int64_t row_bytes = format->width * element_bytes(format);
+    int64_t row_bytes = ec_row_bytes(format);
     for (int64_t i = 0; i < count; i++) {
         uint8_t *row = (uint8_t *)rows + i * row_bytes;
         ec_result result = make_result(spans[i].start, 0, EC_WRONG_KIND);

@@ -12,12 +12,10 @@ static int64_t digits_below(int64_t count) {
     return digits;
 }
 
-static int64_t element_bytes(int32_t type) { return type == EC_FLOAT32 ? 4 : 1; }
-
 int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32_t base64) {
     const int64_t most = INT64_MAX / 64;
     if (count < 0 || width < 0 || count > most || width > most) return -1;
-    int64_t row = base64 ? 2 + ec_base64_encoded_length(width * element_bytes(type))
+    int64_t row = base64 ? 2 + ec_base64_encoded_length(width * ec_type_bytes(type))
                          : 2 + width * (type == EC_FLOAT32 ? EC_FLOAT_TEXT : EC_INTEGER_TEXT);
     row += HEAD_LENGTH + MIDDLE_LENGTH + 2; /* the "}," behind each item */
     if (count && row > most / count) return -1;
@@ -42,7 +40,7 @@ int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, i
                                int64_t index, void *text) {
     const uint8_t *row = rows;
     uint8_t *to = text;
-    int64_t row_bytes = width * element_bytes(type);
+    int64_t row_bytes = width * ec_type_bytes(type);
     for (int64_t i = 0; i < count; i++, row += row_bytes) {
         to = write_text(to, HEAD, HEAD_LENGTH);
         if (type == EC_FLOAT32 && ec_check_finite_f32(row, width).status != EC_OK) return -1 - i;

@@ -11,7 +11,8 @@
 typedef struct {
     ec_json_reader reader;
     ec_row_path path;
-    const char *list; /* the key of the list of rows */
+    const char *list;  /* the key of the list of rows */
+    const char *apart; /* keys that a plain body has not, each ended by a zero byte, and an empty one */
     const ec_row_format *format;
     ec_row_format own; /* where format->width is 0: the format, with the width of the line's first row */
     uint8_t *matrix;
@@ -42,10 +43,6 @@ static int pass_usage(line_reader *line) {
     return ec_json_expect(reader, '}');
 }
 
-EC_INLINE int64_t row_bytes_of(const ec_row_format *format) {
-    return format->width * (format->type == EC_FLOAT32 ? 4 : 1);
-}
-
 /* Takes the width of a row that is a list for that of all; `capacity` counts elements before, and rows then. */
 static int learn_width(line_reader *line, const ec_row_span *span) {
     if (span->kind != EC_VECTOR_LIST) return 0;
@@ -64,13 +61,19 @@ static int pass_rows(line_reader *line) {
         if (line->rows == line->capacity || !ec_response_pass_row(reader, &line->path, &span)) return 0;
         if (line->rows == 0) line->first = span.start;
         if (line->format->width == 0 && !learn_width(line, &span)) return 0;
-        uint8_t *row = line->matrix + line->rows * row_bytes_of(line->format);
+        uint8_t *row = line->matrix + line->rows * ec_row_bytes(line->format);
         if (ec_response_decode_rows(reader->text, &span, 1, line->format, row).status != EC_OK) return 0;
         line->in_place += span.index == line->rows;
         line->unindexed += span.index == EC_INDEX_MISSING;
         line->rows++;
     } while (pass_member_comma(reader));
     return (line->rows == line->in_place || line->rows == line->unindexed) && ec_json_expect(reader, ']');
+}
+
+static int is_apart(json_key key, const char *names) {
+    for (; *names; names += strlen(names) + 1)
+        if (is_key(key, names)) return 1;
+    return 0;
 }
 
 static int pass_body(line_reader *line) {
@@ -84,7 +87,7 @@ static int pass_body(line_reader *line) {
             passed = pass_rows(line);
         else if (is_key(key, "usage"))
             passed = pass_usage(line);
-        else if (is_key(key, "error") || is_key(key, "meta") || is_key(key, "prompt_eval_count"))
+        else if (is_apart(key, line->apart))
             return 0;
         else
             passed = ec_json_value(reader, 3, 0);
@@ -150,7 +153,7 @@ static int read_answer(line_reader *line, ec_batch_line *one) {
     if (ec_json_peek(&line->reader) >= 0 && (line->format->width == 0 || !pass_line(line))) return 0;
     one->rows = line->rows;
     note_id(&line->id, one);
-    line->matrix += line->rows * row_bytes_of(line->format);
+    line->matrix += line->rows * ec_row_bytes(line->format);
     line->capacity -= line->rows;
     one->prompt = line->prompt;
     one->completion = line->completion;
@@ -188,6 +191,7 @@ ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, co
     line.reader.text = text;
     line.list = list;
     line.path.keys = list + strlen(list) + 1;
+    line.apart = line.path.keys + strlen(line.path.keys) + 1;
     line.path.count = 1;
     line.path.depth = 4;
     line.format = format;

@@ -1,5 +1,5 @@
 /* Rows from a body to a matrix in one call: scanned and decoded by turns, while their text is in the cache. */
-#include "../kernels.h"
+#include "row.h"
 
 /* Most rows, and bytes of text, of a turn. */
 enum { TURN_ROWS = 64, TURN_TEXT = 1 << 14 };
@@ -12,7 +12,7 @@ static int at_end(const ec_response_cursor *cursor, int64_t capacity, int64_t un
 
 ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                                 const ec_row_format *format, void *matrix, void *indices, int64_t capacity) {
-    const int64_t row_bytes = format->width * (format->type == EC_FLOAT32 ? 4 : 1), until = cursor->until;
+    const int64_t row_bytes = ec_row_bytes(format), until = cursor->until;
     ec_row_span spans[TURN_ROWS];
     while (!at_end(cursor, capacity, until)) {
         const ec_response_cursor before = *cursor;

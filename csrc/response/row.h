@@ -4,6 +4,9 @@
 
 #include "json.h"
 
+/* Bytes of a row of the matrix. */
+EC_INLINE int64_t ec_row_bytes(const ec_row_format *format) { return format->width * ec_type_bytes(format->type); }
+
 typedef struct {
     const char *keys; /* the keys from a row to its vector, each ended by a zero byte */
     int32_t count;

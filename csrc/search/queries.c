@@ -227,7 +227,7 @@ ec_result ec_search_queries(const ec_search_args *args, const void *values, int3
         .row = scratch,
         .spare = (float *)scratch + ec_round_up(dimension, 16),
     };
-    int64_t stride = args->family == EC_HAMMING_U1 ? args->width : type == EC_FLOAT32 ? 4 * dimension : dimension;
+    int64_t stride = args->family == EC_HAMMING_U1 ? args->width : dimension * ec_type_bytes(type);
     for (int64_t q = 0; q < args->n_queries; q++) {
         const uint8_t *from = (const uint8_t *)values + q * stride;
         uint8_t *to = queries ? (uint8_t *)queries + q * ec_search_query_bytes(args) : NULL;

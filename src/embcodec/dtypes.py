@@ -105,11 +105,6 @@ class OutputDtype(_Vocabulary):
         """Whether eight dimensions share a byte."""
         return self in PACKED
 
-    @property
-    def is_signed(self) -> bool:
-        """Whether the stored bytes are int8."""
-        return self in (OutputDtype.INT8, OutputDtype.BINARY)
-
     def row_width(self, dimension: int) -> int:
         """Return the number of stored elements of a vector of `dimension` dimensions."""
         return -(-dimension // 8) if self.is_packed else dimension

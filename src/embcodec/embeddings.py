@@ -248,12 +248,7 @@ class Embeddings:
         """Select rows: an integer (one row, kept as a matrix), slice, mask or index array."""
         if isinstance(rows, tuple):
             raise IndexError("Embeddings are indexed by rows only; use .truncate() to cut dimensions")
-        if isinstance(rows, int | np.integer) and not isinstance(rows, bool):
-            if not -len(self) <= rows < len(self):
-                raise IndexError(f"row {rows} of {len(self)}")
-            rows = slice(int(rows), int(rows) + 1 or None)
-        if not isinstance(rows, slice):
-            rows = as_selection(rows)
+        rows = as_selection(rows, len(self))
         scale = self.scale.take(rows) if self.scale else None
         return replace_values(self, self.values[rows], scale=scale)
 

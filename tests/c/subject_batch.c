@@ -3,9 +3,7 @@
 
 enum { MOST_LINES = 16, MOST_ROWS = 24, MOST_WIDTH = 64, MOST_ITEMS = 1000 };
 
-static const char NAMES[] = "data\0embedding";
-
-static int64_t element_bytes(int32_t type) { return type == EC_FLOAT32 ? 4 : 1; }
+static const char NAMES[] = "data\0embedding\0error\0meta\0";
 
 typedef struct {
     ec_batch_line lines[MOST_LINES];
@@ -17,7 +15,7 @@ static batch read_lines(const uint8_t *text, int64_t n, const ec_row_format *for
                         int64_t turn) {
     batch all;
     memset(&all, 0, sizeof all);
-    const int64_t row_bytes = format->width * element_bytes(format->type);
+    const int64_t row_bytes = row_bytes_of(format);
     while (all.found < MOST_LINES) {
         int64_t most = turn < MOST_LINES - all.found ? turn : MOST_LINES - all.found;
         ec_batch_line *lines = all.lines + all.found;
@@ -46,7 +44,7 @@ void subject_lines(const uint8_t *input, int64_t n) {
     const uint8_t *text = place_copy(input + 3, n - 3);
     ec_row_format format = draw_format(input[0]);
     format.width = 1 + input[1] % MOST_WIDTH;
-    const int64_t capacity = 1 + input[2] % MOST_ROWS, row_bytes = format.width * element_bytes(format.type);
+    const int64_t capacity = 1 + input[2] % MOST_ROWS, row_bytes = row_bytes_of(&format);
     uint8_t *whole = place(capacity * row_bytes), *parts = place(capacity * row_bytes);
     batch all = read_lines(text, n - 3, &format, whole, capacity, MOST_LINES);
     record(&all, sizeof all);
@@ -62,7 +60,7 @@ void subject_lines(const uint8_t *input, int64_t n) {
 static void read_items(const uint8_t *items, int64_t n, const ec_row_format *format, const uint8_t *rows,
                        int64_t count) {
     static const char before[] = "{\"data\":[", behind[] = "]}";
-    const int64_t lead = sizeof before - 1, bytes = count * format->width * element_bytes(format->type);
+    const int64_t lead = sizeof before - 1, bytes = count * row_bytes_of(format);
     uint8_t *body = place(lead + n + 1), *back = place(bytes), *indices = place(count * 8);
     memcpy(body, before, (size_t)lead);
     memcpy(body + lead, items, (size_t)n);
@@ -101,7 +99,7 @@ void subject_items(const uint8_t *input, int64_t n) {
     const int32_t base64 = input[0] >> 2 & 1;
     const int64_t index = (int64_t)input[2] << (input[0] & 0x80 ? 40 : 0);
     format.width = 1 + input[1];
-    int64_t row_bytes = format.width * element_bytes(format.type), count = (n - 3) / row_bytes;
+    int64_t row_bytes = row_bytes_of(&format), count = (n - 3) / row_bytes;
     if (count == 0 || count > MOST_ITEMS) return;
     const uint8_t *rows = place_copy(input + 3, count * row_bytes);
     permute(rows, count, row_bytes, input[2]);

@@ -7,7 +7,7 @@ static void decode(const uint8_t *body, const ec_row_span *spans, int64_t count,
     record_result(found);
     if (found.status != EC_OK || found.produced > 1 << 16) return;
     format.width = found.produced;
-    int64_t bytes = count * format.width * (format.type == EC_FLOAT32 ? 4 : 1);
+    int64_t bytes = count * row_bytes_of(&format);
     uint8_t *rows = place(bytes);
     ec_result result = ec_response_decode_rows(body, spans, count, &format, rows);
     record_result(result);
@@ -15,7 +15,7 @@ static void decode(const uint8_t *body, const ec_row_span *spans, int64_t count,
     if (result.status == EC_OK) record(rows, bytes);
 }
 
-static const char PATH[] = "data\0embedding";
+static const char PATH[] = "data\0embedding", NAMES[] = "data\0embedding\0error\0";
 
 static ec_response_cursor new_cursor(int32_t strict) {
     ec_response_cursor cursor;
@@ -30,14 +30,14 @@ static void read_line(const uint8_t *body, int64_t n, const ec_row_format *forma
                       const ec_response_cursor *cursor) {
     static const char before[] = "{\"response\":{\"body\":", behind[] = "}}\n";
     const int64_t lead = sizeof before - 1, length = lead + n + (int64_t)sizeof behind - 1;
-    const int64_t bytes = READ_ROWS * format->width * (format->type == EC_FLOAT32 ? 4 : 1);
+    const int64_t bytes = READ_ROWS * row_bytes_of(format);
     uint8_t *text = place(length), *rows = place(bytes);
     memcpy(text, before, (size_t)lead);
     memcpy(text + lead, body, (size_t)n);
     memcpy(text + lead + n, behind, sizeof behind - 1);
     ec_batch_line line;
     memset(&line, 0, sizeof line);
-    ec_result result = ec_batch_read_lines(text, length, PATH, format, rows, READ_ROWS, &line, 1);
+    ec_result result = ec_batch_read_lines(text, length, NAMES, format, rows, READ_ROWS, &line, 1);
     record_result(result);
     record(&line, sizeof line);
     HOLDS(result.status == EC_OK && result.produced == (result.consumed > 0));
@@ -58,7 +58,7 @@ static void read_rows(const uint8_t *body, int64_t n, ec_row_format format) {
     if (width.status != EC_OK || width.produced > 1 << 12) return;
     format.width = width.produced;
     const ec_response_cursor first = cursor;
-    int64_t bytes = READ_ROWS * format.width * (format.type == EC_FLOAT32 ? 4 : 1);
+    int64_t bytes = READ_ROWS * row_bytes_of(&format);
     uint8_t *whole = place(bytes), *parts = place(bytes), *indices = place(READ_ROWS * 8);
     memset(whole, 0, (size_t)bytes);
     memset(parts, 0, (size_t)bytes);

@@ -23,4 +23,9 @@ subject subject_slots;    /* which slots, flags, sizes, then bytes to draw from 
 /* How rows are to be read, of every type, payload and leniency; the width is left to the subject. */
 ec_row_format draw_format(uint8_t drawn);
 
+/* Bytes of a row of the matrix that rows are read to. */
+static inline int64_t row_bytes_of(const ec_row_format *format) {
+    return format->width * (format->type == EC_FLOAT32 ? 4 : 1);
+}
+
 #endif

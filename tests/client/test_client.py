@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import multiprocessing
 import os
@@ -646,3 +647,14 @@ def test_a_base_url_may_end_where_the_service_embeds(kind: Any, end: str) -> Non
     made = kind(base_url=f"http://127.0.0.1:9/x{end}")
     assert made._settings.url == "http://127.0.0.1:9/x/v1/embeddings"
     assert made._settings.models_url == "http://127.0.0.1:9/x/v1/models"
+
+
+def test_both_clients_take_the_same() -> None:
+    """Arguments, in their order, with defaults and types; but an asynchronous client takes more kinds of iterators."""
+    ours, theirs = (inspect.signature(kind.embed).parameters for kind in (Client, AsyncClient))
+    assert [*ours] == [*theirs]
+    assert all(ours[name] == theirs[name] for name in ours if name != "texts")
+    assert AsyncClient.embed.__doc__
+    assert Client.embed.__doc__
+    assert "an async iterator" in AsyncClient.embed.__doc__
+    assert AsyncClient.embed.__doc__.endswith(Client.embed.__doc__.partition("\n\n")[2])

@@ -19,7 +19,8 @@ from embcodec.containers.atomic import replacing
 from embcodec.containers.tensors import read_tensors, write_tensors
 from embcodec.embeddings import Embeddings
 from embcodec.errors import StorageError
-from embcodec.files.storage import SUFFIXES, load, save
+from embcodec.files.kinds import SUFFIXES
+from embcodec.files.storage import load, save
 from embcodec.scale import Scale
 
 TYPED = (".safetensors", ".npz", ".parquet")

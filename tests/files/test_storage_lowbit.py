@@ -15,8 +15,8 @@ import pytest
 
 from embcodec import CodeMismatchError, Embeddings, LowBitCodes, LowBitQuantizer, StorageError, load, save, search
 from embcodec.containers.tensors import read_tensors, write_tensors
+from embcodec.files.kinds import SUFFIXES
 from embcodec.files.pack import pack, unpack
-from embcodec.files.storage import SUFFIXES
 
 KINDS = [(bits, rotation, center) for bits in (1, 2, 4) for rotation in ("none", "random", "blocks", "learned",
          "whitened") for center in ("none", "mean")]  # fmt: skip

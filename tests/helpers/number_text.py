@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from embcodec._native.core import check, ffi, lib, pointer
 
 OVERFLOW = Fraction(2) ** 128 - Fraction(2) ** 103  # from here on the nearest float32 is infinity
+
+
+def parse_row(text: Any, out: NDArray[Any], *, nulls_as_nan: bool = False) -> tuple[int, int]:
+    """Parse the JSON array at the start of `text` as a row of a body is: into `out`, of float32, int8 or uint8.
+
+    Returns
+    -------
+    consumed, produced : int
+        Bytes of the array with its brackets, and the numbers it holds.
+
+    Raises
+    ------
+    DecodeError
+        At what is no such array, with the offset of the offending byte.
+    """
+    view = ffi.from_buffer(text)
+    flags = lib.EC_NULLS_AS_NAN if nulls_as_nan else 0
+    if out.dtype == np.float32:
+        result = lib.ec_floats_parse(view, len(view), pointer(out), out.size, flags)
+    else:
+        kind = lib.EC_INT8 if out.dtype == np.int8 else lib.EC_UINT8
+        result = lib.ec_integers_parse(view, len(view), pointer(out), out.size, kind, flags)
+    check(result)
+    return int(result.consumed), int(result.produced)
 
 
 def nearest_float32(text: str) -> np.float32 | None:

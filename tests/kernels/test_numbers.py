@@ -9,7 +9,7 @@ import pytest
 from guard import guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from number_text import around_midpoint, nearest_float32, random_number
+from number_text import around_midpoint, nearest_float32, parse_row, random_number
 from shapes import LENGTHS, OFFSETS
 
 from embcodec._native import core, numbers
@@ -75,7 +75,7 @@ def outcome(text: bytes, dtype: type, *, room: int | None = None, nulls: bool = 
     """Return what parsing gives, as something that compares: the numbers' bytes, or the reason and the offset."""
     out = np.zeros(numbers.numbers_bound(text) if room is None else room, dtype)
     try:
-        consumed, produced = numbers.parse_row(text, out, nulls_as_nan=nulls)
+        consumed, produced = parse_row(text, out, nulls_as_nan=nulls)
     except DecodeError as error:
         return error.reason, error.offset
     return consumed, out[:produced].tobytes()
@@ -214,12 +214,12 @@ def test_lengths_and_offsets(isa: str, form: str) -> None:
         for offset in OFFSETS:
             data = np.frombuffer(b"9" * offset + body + b",9", np.uint8)[offset:]
             out = np.full(length + 8, 77, np.float32)
-            assert numbers.parse_row(data, out[:length]) == (len(body), length)
+            assert parse_row(data, out[:length]) == (len(body), length)
             assert out[:length].tolist() == [np.float32(t) for t in texts]
             assert (out[length:] == 77).all()
             if form == "{:d}":
                 small = np.full(length + 8, 77, np.int8)
-                assert numbers.parse_row(data, small[:length]) == (len(body), length)
+                assert parse_row(data, small[:length]) == (len(body), length)
                 assert small[:length].tolist() == integers.tolist()
                 assert (small[length:] == 77).all()
 
@@ -238,20 +238,20 @@ def test_nothing_outside_the_buffers_is_touched(isa: str, side: str) -> None:
                 source[:] = np.frombuffer(data, np.uint8)
                 out = target.view(np.float32)
                 if cut == 0:
-                    assert numbers.parse_row(source, out)[1] == count
+                    assert parse_row(source, out)[1] == count
                     assert np.array_equal(out, floats[:count])
                 else:
                     with pytest.raises(DecodeError, match="ends too early"):
-                        numbers.parse_row(source, out)
+                        parse_row(source, out)
             data = integer_text[: max(1, len(integer_text) - cut)]
             with guarded(len(data), side) as source, guarded(count, side) as target:  # type: ignore[arg-type]
                 source[:] = np.frombuffer(data, np.uint8)
                 if cut == 0:
-                    assert numbers.parse_row(source, target.view(np.int8))[1] == count
+                    assert parse_row(source, target.view(np.int8))[1] == count
                     assert np.array_equal(target.view(np.int8), integers)
                 else:
                     with pytest.raises(DecodeError):
-                        numbers.parse_row(source, target.view(np.int8))
+                        parse_row(source, target.view(np.int8))
         with guarded(4 * count, side) as values, guarded(16 * count + 2, side) as target:  # type: ignore[arg-type]
             values.view(np.float32)[:] = floats[:count]
             written = core.lib.ec_floats_format(core.pointer(values), count, core.pointer(target))
@@ -266,24 +266,24 @@ def test_capacity_is_kept(isa: str) -> None:
     text = array_of([f"{i}.5" for i in range(300)])
     for room in (0, 1, 15, 16, 17, 100, 299):
         with pytest.raises(DecodeError) as caught:
-            numbers.parse_row(text, np.empty(room, np.float32))
+            parse_row(text, np.empty(room, np.float32))
         assert text[: caught.value.offset].count(b",") == room
     integers = array_of([str(i % 100) for i in range(300)])
     for room in (0, 1, 15, 63, 64, 65, 299):
         with pytest.raises(DecodeError) as caught:
-            numbers.parse_row(integers, np.empty(room, np.uint8))
+            parse_row(integers, np.empty(room, np.uint8))
         assert integers[: caught.value.offset].count(b",") == room
 
 
 def test_nulls_become_nan_on_request(isa: str) -> None:
     parts = ["0.5", "null", "NaN", "Infinity", "-Infinity", "1e400", "-1e39", "-0.0"] * 20
     out = np.empty(len(parts), np.float32)
-    numbers.parse_row(array_of(parts), out, nulls_as_nan=True)
+    parse_row(array_of(parts), out, nulls_as_nan=True)
     for column, part in enumerate(parts[:8]):
         values = out[column::8]
         assert (values == float(part)).all() if part in ("0.5", "-0.0") else np.isnan(values).all()
     with pytest.raises(DecodeError, match="null"):
-        numbers.parse_row(b"[1,null]", np.empty(2, np.int8), nulls_as_nan=True)
+        parse_row(b"[1,null]", np.empty(2, np.int8), nulls_as_nan=True)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8])
@@ -294,25 +294,25 @@ def test_integers(isa: str, dtype: type) -> None:
         texts = [form.format(x) if x else "0e7" for x in everything.tolist()]
         for separator in SEPARATORS:
             out = np.zeros(256, dtype)
-            numbers.parse_row(array_of(texts, separator), out)
+            parse_row(array_of(texts, separator), out)
             assert np.array_equal(out, everything)
     for text in (str(info.min - 1), str(info.max + 1), "1000", "99999999999", "1e3", "12345678901234567890123"):
         for lead in (0, 30):
             with pytest.raises(DecodeError, match="range") as caught:
-                numbers.parse_row(b"[" + b"7," * lead + text.encode() + b",3]", np.empty(99, dtype))
+                parse_row(b"[" + b"7," * lead + text.encode() + b",3]", np.empty(99, dtype))
             assert caught.value.offset == 1 + 2 * lead
     for text in ("1.5", "1e-1", "0.0001", "100.00000000000000000000000001", "12345e-4"):
         with pytest.raises(DecodeError, match="fraction"):
-            numbers.parse_row(f"[1,2,{text}]".encode(), np.empty(3, dtype))
+            parse_row(f"[1,2,{text}]".encode(), np.empty(3, dtype))
     assert numbers.format_row(everything) == str(everything.tolist()).replace(" ", "").encode()
 
 
 def test_minus_zero_is_zero_for_integers(isa: str) -> None:
     out = np.ones(3, np.uint8)
-    numbers.parse_row(b"[-0,-0.0,-0e5]", out)
+    parse_row(b"[-0,-0.0,-0e5]", out)
     assert out.tolist() == [0, 0, 0]
     with pytest.raises(DecodeError, match="range"):
-        numbers.parse_row(b"[3,4,-1]", out)
+        parse_row(b"[3,4,-1]", out)
 
 
 def digits_of(text: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embcodec import Embeddings, Profile, ServiceError, decode_response, encode_response
-from embcodec._native import response_fast
+from embcodec._native.response import fast
 from embcodec.errors import DecodeError
 
 BARE = Profile("bare", rows="", item=None)
@@ -21,8 +21,8 @@ ITEMS = Profile("items")
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few hundred bytes be worth several threads."""
-    monkeypatch.setattr(response_fast, "_LIST_PART", 40)
-    monkeypatch.setattr(response_fast, "_STRING_PART", 40)
+    monkeypatch.setattr(fast, "_LIST_PART", 40)
+    monkeypatch.setattr(fast, "_STRING_PART", 40)
 
 
 def outcome(body: bytes, threads: int, **options: Any) -> Any:
@@ -134,15 +134,15 @@ def test_mutated_bodies(data: st.DataObject) -> None:
         piece = data.draw(st.sampled_from(PIECES))
         body[at : at + data.draw(st.integers(0, 2))] = piece
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(response_fast, "_LIST_PART", 40)
-        patch.setattr(response_fast, "_STRING_PART", 40)
+        patch.setattr(fast, "_LIST_PART", 40)
+        patch.setattr(fast, "_STRING_PART", 40)
         same_in_all(bytes(body))
 
 
 def test_parts_are_taken_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[int] = set()
     both = threading.Event()
-    take = response_fast._Parts.take
+    take = fast._Parts.take
 
     def noting(self: Any) -> Any:
         part = take(self)
@@ -152,7 +152,7 @@ def test_parts_are_taken_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> 
         both.wait(10)
         return part
 
-    monkeypatch.setattr(response_fast._Parts, "take", noting)
+    monkeypatch.setattr(fast._Parts, "take", noting)
     x = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
     answer = decode_response(encode_response(Embeddings(x), model="m"), threads=2)
     np.testing.assert_array_equal(answer.embeddings.values, x)

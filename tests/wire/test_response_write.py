@@ -14,8 +14,9 @@ import pytest
 from guard import guarded
 
 from embcodec import Embeddings, Usage, decode_response, encode_response
-from embcodec._native import core, response_write
+from embcodec._native import core
 from embcodec._native.growing import GrowingBytes
+from embcodec._native.response import write
 
 RNG = np.random.default_rng(5)
 MATRICES: dict[str, Embeddings] = {
@@ -47,20 +48,20 @@ def test_threads_and_guesses_change_nothing(
             for item in json.loads(want)["data"]
         ] == plain(rows)
     for part in (1, 2000):
-        monkeypatch.setattr(response_write, "_PART", part)
-        monkeypatch.setattr(response_write, "_FLOAT_THREADS", 9)
+        monkeypatch.setattr(write, "_PART", part)
+        monkeypatch.setattr(write, "_FLOAT_THREADS", 9)
         for small in (0, 1 << 20):
-            monkeypatch.setattr(response_write, "_SMALL", small)
+            monkeypatch.setattr(write, "_SMALL", small)
             for sample in (1, 8):
-                monkeypatch.setattr(response_write, "_SAMPLE", sample)
+                monkeypatch.setattr(write, "_SAMPLE", sample)
                 for threads in (1, 2, 3, 7):
                     assert encode_response(rows, model="m", encoding_format=encoding, threads=threads) == want
 
 
 def test_the_first_bad_row_is_named(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response_write, "_PART", 1)
-    monkeypatch.setattr(response_write, "_FLOAT_THREADS", 9)
-    monkeypatch.setattr(response_write, "_SMALL", 0)
+    monkeypatch.setattr(write, "_PART", 1)
+    monkeypatch.setattr(write, "_FLOAT_THREADS", 9)
+    monkeypatch.setattr(write, "_SMALL", 0)
     rows = MATRICES["floats"].values.copy()
     for bad in (89, 60, 45, 44, 1, 0):
         rows[bad, 7] = np.nan

@@ -111,11 +111,6 @@ def blocks_of(n_rows: int, row_bytes: int, multiple: int = 1) -> list[slice]:
     return [slice(begin, min(begin + step, n_rows)) for begin in range(0, n_rows, step)]
 
 
-def contiguous(x: Any, dtype: Any) -> NDArray[Any]:
-    """Return `x` as a C-contiguous array of `dtype`, itself where it already is one."""
-    return np.ascontiguousarray(x, dtype=dtype)
-
-
 def result_array(out: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     """Return `out` where it is an array that a result of `shape` and `dtype` can be written to, a new one for None."""
     if out is None:

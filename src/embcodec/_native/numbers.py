@@ -20,30 +20,6 @@ def numbers_bound(text: Any) -> int:
     return int(lib.ec_numbers_bound(view, len(view)))
 
 
-def parse_row(text: Any, out: NDArray[Any], *, nulls_as_nan: bool = False) -> tuple[int, int]:
-    """Parse the JSON array at the start of `text` into `out`, a contiguous float32, int8 or uint8 array.
-
-    Returns
-    -------
-    consumed, produced : int
-        Bytes of the array with its brackets, and the numbers it holds.
-
-    Raises
-    ------
-    DecodeError
-        At what is no such array, with the offset of the offending byte.
-    """
-    view = ffi.from_buffer(text)
-    flags = lib.EC_NULLS_AS_NAN if nulls_as_nan else 0
-    if out.dtype == np.float32:
-        result = lib.ec_floats_parse(view, len(view), pointer(out), out.size, flags)
-    else:
-        kind = _INTEGER_TYPES[out.dtype]
-        result = lib.ec_integers_parse(view, len(view), pointer(out), out.size, kind, flags)
-    check(result)
-    return int(result.consumed), int(result.produced)
-
-
 def parse_rows(text: Any, out: NDArray[np.float32], *, nulls_as_nan: bool = False) -> tuple[int, ...]:
     """Parse a JSON array of numbers, or of such arrays, into the flat `out` and return the shape.
 

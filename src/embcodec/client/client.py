@@ -6,10 +6,10 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from concurrent import futures
 from contextlib import closing
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from ..dtypes import EncodingFormatLike, OutputDtypeLike
 from ..profiles import Profile
@@ -20,6 +20,8 @@ from .settings import Settings, make_settings
 from .split import Batch
 from .transport import Transport
 from .worker import Worker
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _STARTING = threading.Lock()  # held while a client gets or gives up its worker
 
@@ -52,26 +54,8 @@ class _BaseClient:
             retry_seconds=retry_seconds,
         )
 
-    def _job(
-        self,
-        texts: str | Iterable[str],
-        model: str,
-        output_dtype: OutputDtypeLike,
-        output_dimension: int | None,
-        encoding_format: EncodingFormatLike | None,
-        progress: Progress | None,
-        resume: Partial | None,
-        extra: Mapping[str, Any] | None,
-    ) -> Job:
-        order = make_order(
-            self._settings,
-            model=model,
-            output_dtype=output_dtype,
-            output_dimension=output_dimension,
-            encoding_format=encoding_format,
-            extra=extra,
-        )
-        return Job(texts, order, progress, resume)
+    def _job(self, texts: str | Iterable[str], progress: Progress | None, resume: Partial | None, **asked: Any) -> Job:
+        return Job(texts, make_order(self._settings, **asked), progress, resume)
 
     def __repr__(self) -> str:
         settings = getattr(self, "_settings", None)
@@ -189,7 +173,16 @@ class Client(_BaseClient):
         Each names the failed texts in a note and carries ``partial``: what the other requests gave. So do an
         interruption from the keyboard and, of an :class:`AsyncClient`, a cancellation.
         """
-        job = self._job(texts, model, output_dtype, output_dimension, encoding_format, progress, resume, extra)
+        job = self._job(
+            texts,
+            progress,
+            resume,
+            model=model,
+            output_dtype=output_dtype,
+            output_dimension=output_dimension,
+            encoding_format=encoding_format,
+            extra=extra,
+        )
 
         def start(batch: Batch) -> futures.Future[list[Outcome]]:
             worker = self._working()
@@ -222,6 +215,18 @@ class Client(_BaseClient):
             return self._worker
 
 
+def _documented_as(home: Callable[..., Any]) -> Callable[[F], F]:
+    """Put all but the first paragraph of another method's documentation behind that of a method."""
+
+    def documented(method: F) -> F:
+        first, text = method.__doc__, home.__doc__
+        if first and text:  # python -OO has neither
+            method.__doc__ = f"{first}\n\n{text.split(chr(10) * 2, 1)[1]}"
+        return method
+
+    return documented
+
+
 class AsyncClient(_BaseClient):
     """As :class:`Client`, for asyncio: the same arguments, ``await client.embed(...)``, ``async with``.
 
@@ -242,6 +247,7 @@ class AsyncClient(_BaseClient):
     _transport: Transport | None = None
     _loop: asyncio.AbstractEventLoop | None = None
 
+    @_documented_as(Client.embed)
     async def embed(
         self,
         texts: str | Iterable[str] | AsyncIterable[str],
@@ -257,7 +263,16 @@ class AsyncClient(_BaseClient):
         """Embed any number of texts, as :meth:`Client.embed` does; an async iterator is read to its end first."""
         if isinstance(texts, AsyncIterable):
             texts = [text async for text in texts]
-        job = self._job(texts, model, output_dtype, output_dimension, encoding_format, progress, resume, extra)
+        job = self._job(
+            texts,
+            progress,
+            resume,
+            model=model,
+            output_dtype=output_dtype,
+            output_dimension=output_dimension,
+            encoding_format=encoding_format,
+            extra=extra,
+        )
         transport = self._transport_of(asyncio.get_running_loop())
 
         def start(batch: Batch) -> asyncio.Task[list[Outcome]]:

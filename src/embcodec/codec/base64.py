@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .._native import base64 as _base64
 from .._native.core import lib, reason, result_array
 from .._native.floats import CODES, form_of
-from .._native.response_hints import misread_bytes
+from .._native.response.hints import misread_bytes
 from ..dtypes import OutputDtype
 from ..errors import DecodeError
 from ..words import shown

@@ -88,8 +88,18 @@ def mask_or_numbers(chosen: Any, name: str) -> NDArray[Any] | None:
     return array if array.dtype.kind in "biu" else None
 
 
-def as_selection(rows: Any) -> NDArray[Any]:
-    """Return a mask, or a list of rows, as an array that indexes; anything else is an IndexError."""
+def as_selection(rows: Any, count: int) -> slice | NDArray[Any]:
+    """Return what ``codes[rows]`` selects of `count` rows as a slice, or as an array that indexes.
+
+    A number selects one row, which stays one of a matrix; anything that is no number, slice, mask or list of numbers is
+    an IndexError.
+    """
+    if isinstance(rows, slice):
+        return rows
+    if isinstance(rows, int | np.integer) and not isinstance(rows, bool):
+        if not -count <= rows < count:
+            raise IndexError(f"row {rows} of {count}")
+        return slice(int(rows), int(rows) + 1 or None)
     array = mask_or_numbers(rows, "row number")
     if array is None or array.ndim != 1:
         raise IndexError(f"rows are chosen by a number, a slice, a mask or a list of numbers, not by {shown(rows)}")

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from .._native.floats import PAYLOADS
 from ..errors import StorageError
+from ..words import is_words, without_twins
 from .arrays import as_bytes, mapped, read_array, widened
 from .atomic import replacing
 from .checks import check_shape, checksum_of, text_checksum
@@ -196,13 +197,13 @@ def _read_header(file: IO[bytes], size: int) -> tuple[int, dict[str, _Entry], di
             f"a .safetensors header of {length} bytes in a file of {size} (at most {MAX_HEADER} are read)"
         )
     try:
-        header = json.loads(file.read(length), object_pairs_hook=_without_duplicates)
+        header = json.loads(file.read(length), object_pairs_hook=without_twins)
     except (ValueError, RecursionError) as error:
         raise StorageError(f"the .safetensors header is damaged: {error}") from None
     if not isinstance(header, dict):
         raise StorageError("the .safetensors header is not an object")
     metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+    if not is_words(metadata):
         raise StorageError("the .safetensors metadata is not a map of texts")
     expected = metadata.pop(_HEADER_CHECKSUM, None)
     if (expected is None) != (_DATA_CHECKSUM not in metadata):
@@ -244,10 +245,3 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
 def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:
     plain = {key: value for key, value in metadata.items() if key != _HEADER_CHECKSUM}
     return text_checksum([plain, entries])
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name is given twice")
-    return found

@@ -1,6 +1,7 @@
 """Embeddings in files: what a matrix means travels with it."""
 
+from .kinds import check_suffix
 from .pack import is_packed, pack, unpack
-from .storage import check_suffix, load, save
+from .storage import load, save
 
 __all__ = ["check_suffix", "is_packed", "load", "pack", "save", "unpack"]

@@ -24,6 +24,7 @@ from ..codec import ARROW_NAME, holds_rows, of_arrow, one_chunk
 from ..embeddings import Embeddings
 from ..errors import StorageError
 from ..scale import PER_VECTOR, UNIT
+from ..words import parse_words
 from .pack import Tensors, Words, pack
 
 COLUMN, SCALES, KEY = "embedding", "scale", b"embcodec"
@@ -242,10 +243,7 @@ def _was_own(field: Any) -> bool:
 
 
 def _parsed(text: bytes) -> Words:
-    try:
-        words = json.loads(text)
-    except (ValueError, RecursionError):
-        words = None
-    if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
+    words = parse_words(text)
+    if words is None:
         raise StorageError("the metadata of embcodec in the Arrow schema is damaged")
     return words

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import IO, Any, NamedTuple, overload
 
 import numpy as np
@@ -35,17 +34,11 @@ from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes
 from ..scale import UNIT
-from ..words import as_path, meant, one_of
+from ..words import one_of, parse_words
 from .columns import SCALES, as_tensors, check_no_scales, take_apart
+from .kinds import LOW_BIT, MATRIX, ROWS, TYPED, check_suffix
 from .pack import check_width, is_packed, pack, unpack
 from .parquet import read_parquet, write_parquet
-
-_TYPED = (".safetensors", ".npz", ".parquet")
-_LOW_BIT = (".safetensors", ".npz")
-_MATRIX = (".fbin", ".u8bin", ".i8bin")
-_ROWS = (".fvecs", ".bvecs")
-SUFFIXES = (*_TYPED, ".npy", *_MATRIX, *_ROWS)
-"""The kinds of files, by their names' ends."""
 
 
 def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | ArrayLike) -> None:
@@ -83,12 +76,12 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
     if not isinstance(embeddings, LowBitCodes):
         embeddings = of_floats(embeddings, "embeddings")
     check_width(embeddings)
-    if isinstance(embeddings, LowBitCodes) and suffix not in _LOW_BIT:
+    if isinstance(embeddings, LowBitCodes) and suffix not in LOW_BIT:
         raise StorageError(
             f"a {suffix} file has no room for the rotation and the scales of low-bit codes; use .safetensors, or save "
             "what they stand for: codes.to('float')"
         )
-    if isinstance(embeddings, Embeddings) and suffix not in _TYPED:
+    if isinstance(embeddings, Embeddings) and suffix not in TYPED:
         _check_bare(embeddings, suffix)
     with replacing(path) as file:
         if suffix == ".safetensors":
@@ -184,9 +177,9 @@ def load(
     suffix = check_suffix(path)
     try:
         check_max_bytes(max_bytes)
-        if mmap and suffix in (".npz", ".parquet", *_ROWS):
+        if mmap and suffix in (".npz", ".parquet", *ROWS):
             raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
-        if column is not None and suffix not in _TYPED:
+        if column is not None and suffix not in TYPED:
             raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
         if float_dtype is not None and suffix not in (".npy", ".npz"):
             raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
@@ -252,7 +245,7 @@ def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> _Contents
             return _Contents(*read_tensors_and_others(path, mmap=how.mmap, verify=how.verify))
         if suffix == ".npy":
             return _Contents({"values": read_npy(file, size, mmap=how.mmap, float_dtype=how.float_dtype)}, {}, {})
-        if suffix in _MATRIX:
+        if suffix in MATRIX:
             return _Contents({"values": read_bin(file, size, suffix, mmap=how.mmap)}, {}, {})
         return _Contents({"values": read_vecs(file, size, suffix)}, {}, {})
 
@@ -321,7 +314,7 @@ def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> N
         write_parquet(file, *take_apart(embeddings))
     elif suffix == ".npy":
         write_npy(file, embeddings.values)
-    elif suffix in _MATRIX:
+    elif suffix in MATRIX:
         write_bin(file, embeddings.values, suffix)
     else:
         write_vecs(file, embeddings.values, suffix)
@@ -330,28 +323,11 @@ def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> N
 def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
     if array is None:
         return {}
-    try:
-        short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS and is_text(array)
-        words = json.loads(str(array[()])) if short else None
-    except (ValueError, RecursionError):
-        words = None
-    if not isinstance(words, dict) or not all(isinstance(value, str) for value in words.values()):
+    short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS and is_text(array)
+    words = parse_words(str(array[()])) if short else None
+    if words is None:
         raise StorageError("the metadata of the .npz file is damaged")
     return words
 
 
 _DTYPES_OF_KINDS: dict[str, OutputDtypeName] = {"f": "float", "i": "int8", "u": "uint8"}
-_READERS = {
-    ".json": "; decode_response(Path(path).read_bytes()) reads a response body",
-    ".jsonl": "; decode_batch(path) reads a batch job's output",
-    ".txt": "; Client.embed asks a service for the embeddings of texts",
-}
-
-
-def check_suffix(path: str | os.PathLike[str]) -> str:
-    """Return the suffix of a path, in lower case; StorageError if no file of embeddings has it."""
-    suffix = Path(as_path(path)).suffix.lower()
-    if suffix not in SUFFIXES:
-        way = _READERS.get(suffix) or meant(suffix, SUFFIXES)
-        raise StorageError(f"{Path(path).name!r}: unknown kind of file; known are {', '.join(SUFFIXES)}{way}")
-    return suffix

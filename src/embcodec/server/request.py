@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from .._native.response_read import nests_too_deep
+from .._native.response.read import nests_too_deep
 from ..dtypes import EncodingFormat, OutputDtype
+from ..words import without_twins
 
 MAX_INPUTS = 512
 MAX_TOKENS = 16_384
@@ -143,22 +144,11 @@ def _parse_object(body: bytes) -> dict[str, Any]:
     return fields
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise ValueError(f"the name {name!r} is given twice")
-            seen.add(name)
-    return fields
-
-
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-_STRICT = json.JSONDecoder(object_pairs_hook=_without_repetition, parse_constant=_no_constant)
+_STRICT = json.JSONDecoder(object_pairs_hook=without_twins, parse_constant=_no_constant)
 
 
 def _parse_input(value: Any) -> list[str]:

@@ -1,8 +1,8 @@
 """What each kind of code keeps and costs: the study, its report, and the demonstration."""
 
+from .bodies import WireMeasurement
 from .corpus import Pair, docstring_pairs
 from .demo import DemoResult, run_demo
-from .demo_wire import WireMeasurement
 from .intervals import Estimate
 from .measures import overlap
 from .report import write_report

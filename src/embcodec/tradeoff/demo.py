@@ -17,8 +17,8 @@ from .._native.core import active_isa
 from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings
 from ..scan import search
+from .bodies import WireMeasurement, as_studied, check_same, measure_body, measure_codes
 from .corpus import docstring_pairs
-from .demo_wire import WireMeasurement, as_studied, check_same, measure_body, measure_codes
 from .report import write_report
 from .results import Study
 from .study import Progress, study

@@ -17,7 +17,7 @@ from .results import Measurement, Study
 from .words import figures as digits
 
 if TYPE_CHECKING:
-    from .demo_wire import WireMeasurement
+    from .bodies import WireMeasurement
 
 
 def write_report(

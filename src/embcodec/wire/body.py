@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-from .._native.response_layout import BOM
+from .._native.response.layout import BOM
 from ..errors import DecodeError
 
 _HEADS = (

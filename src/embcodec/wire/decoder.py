@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from .._native import core
 from .._native.base64 import NO_PADDING, URLSAFE
 from .._native.floats import PAYLOADS
-from .._native.response_layout import BOM, NO_STRINGS, STRING, Layout, Rows
-from .._native.response_one import OneRow
-from .._native.response_read import read_rows
+from .._native.response.layout import BOM, NO_STRINGS, STRING, Layout, Rows
+from .._native.response.one import OneRow
+from .._native.response.read import read_rows
 from ..dtypes import INTEGERS, NULLS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded
 from ..errors import DecodeError
@@ -24,7 +24,7 @@ from ..profiles import Profile, resolve_profile
 from ..scale import UNIT_SCALE
 from ..words import one_of
 from .body import as_bytes, as_text, what_came
-from .service import Usage, looks_like_error, service_error
+from .service import ERROR, SAYS_MORE, USAGE, Usage, looks_like_error, service_error
 from .shapes import missing_rows, no_strings
 
 MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
@@ -61,6 +61,21 @@ class EmbeddingResponse:
 
     def __len__(self) -> int:
         return len(self.embeddings)
+
+
+def answer_of(
+    embeddings: Embeddings, body: dict[str, Any], encoding_format: EncodingFormat | None
+) -> EmbeddingResponse:
+    """Put an answer together from vectors and what stands around them."""
+    said, usage = body.get, body.get(USAGE)
+    return EmbeddingResponse(
+        embeddings,
+        as_text(said("model")),
+        Usage.from_envelope(body),
+        as_text(said("id")),
+        encoding_format,
+        usage if isinstance(usage, dict) else None,
+    )
 
 
 class Decoder:
@@ -199,15 +214,17 @@ class Decoder:
         )
 
     def plain_names(self) -> bytes | None:
-        """Return the keys of the list and of a vector, each ended by a zero byte, where it is one of either kind.
+        """Return the keys of the list and of a vector, where it is one of either kind, and those of no plain body.
+
+        Each is ended by a zero byte, all by an empty one.
 
         None, too, where the codes of a row need a second look.
         """
         rows, item = self.profile.rows, self.profile.item
-        special = rows in ("", "usage", "error", "meta", "prompt_eval_count")
+        special = rows in ("", USAGE, *SAYS_MORE)
         if not self._plain or item is None or special or any(c in rows + item for c in ".{\0"):
             return None
-        return f"{rows}\0{item}\0".encode()
+        return "".join(f"{key}\0" for key in (rows, item, *SAYS_MORE, "")).encode()
 
     def _read_any(self, source: Any, n: int, prefix: str, workers: int) -> Rows:
         """Read the rows of any document, and expect others of this prefix to be like it."""
@@ -223,7 +240,7 @@ class Decoder:
         """Put an answer together from what :meth:`read` found; `document` is what stands around the rows."""
         values, dimension = rows.values, self.dimension
         body = document if isinstance(document, dict) else {}
-        if values is None or "error" in body:
+        if values is None or ERROR in body:
             if looks_like_error(body):
                 raise service_error(body)
             if rows.list_start < 0:
@@ -236,15 +253,7 @@ class Decoder:
         if expected_count is not None and len(values) != expected_count:
             words = f"{len(values)} embeddings came where {expected_count} were asked for"
             raise DecodeError(words, offset=rows.list_start)
-        usage = body.get("usage")
-        return EmbeddingResponse(
-            self.typed(values, dimension),
-            as_text(body.get("model")),
-            Usage.from_envelope(body),
-            as_text(body.get("id")),
-            _BASE64 if rows.kind == STRING else _FLOAT,
-            usage if isinstance(usage, dict) else None,
-        )
+        return answer_of(self.typed(values, dimension), body, _BASE64 if rows.kind == STRING else _FLOAT)
 
     def typed(self, values: NDArray[Any], dimension: int | None) -> Embeddings:
         """Say what the codes mean; bits set behind the last dimension are refused."""

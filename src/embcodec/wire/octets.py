@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from .._native import bits as native_bits
 from .._native import floats as native
-from .._native.response_hints import misread_bytes
+from .._native.response.hints import misread_bytes
 from ..dtypes import NULLS, Nulls, TextLike, as_dimension
 from ..embeddings import Embeddings
 from ..errors import DecodeError, NotFiniteError
 from ..profiles import Profile, resolve_profile
 from ..words import one_of
-from .body import as_bytes, as_text
-from .decoder import EmbeddingResponse
-from .service import Usage
+from .body import as_bytes
+from .decoder import EmbeddingResponse, answer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +100,7 @@ def decode_octets(
         if wrong:
             raise DecodeError(_way(wrong[1]), offset=rows[wrong[0]].start, row=wrong[0])
     _check(values, rows, nulls == "nan")
-    usage = about.get("usage")
-    return EmbeddingResponse(
-        Embeddings(values),
-        as_text(about.get("model")),
-        Usage.from_envelope(dict(about)),
-        as_text(about.get("id")),
-        None,
-        usage if isinstance(usage, dict) else None,
-    )
+    return answer_of(Embeddings(values), dict(about), None)
 
 
 def _way(words: str) -> str:

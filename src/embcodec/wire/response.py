@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native.core import default_threads
 from .._native.floats import PAYLOADS, narrow
-from .._native.response_write import write_rows
+from .._native.response.write import write_rows
 from ..dtypes import (
     EncodingFormat,
     EncodingFormatLike,

@@ -13,6 +13,9 @@ from ..errors import ServiceError
 _MESSAGE_CHARS = 2000
 _LABEL_CHARS = 200
 _MESSAGE_PARTS = 4096  # containers and texts of a message that are looked at
+USAGE, ERROR = "usage", "error"  # what bodies have besides rows
+_META, _COUNT = "meta", "prompt_eval_count"
+SAYS_MORE = (ERROR, _META, _COUNT)  # what only this module reads; the reader of plain lines knows OpenAI's usage, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +44,15 @@ class Usage:
     @classmethod
     def from_envelope(cls, envelope: dict[str, Any]) -> Usage:
         """Return the counts in a body's ``usage``, or in Cohere's ``meta``; what is missing is 0."""
-        usage = envelope.get("usage")
+        usage = envelope.get(USAGE)
         if isinstance(usage, dict):
             said = usage.get
             prompt, completion = _count(said("prompt_tokens", 0)), _count(said("completion_tokens", 0))
             return cls(prompt, completion, _count(said("total_tokens", 0)) or prompt + completion)
-        meta = envelope.get("meta")
+        meta = envelope.get(_META)
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
         prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0
-        prompt = prompt or _count(envelope.get("prompt_eval_count"))
+        prompt = prompt or _count(envelope.get(_COUNT))
         return cls(prompt, 0, prompt)
 
 
@@ -63,7 +66,7 @@ def looks_like_error(envelope: Any) -> bool:
     """Tell whether a body without vectors, parsed, is a service's error."""
     if not isinstance(envelope, Mapping):
         return False
-    if envelope.get("error") or envelope.get("object") == "error" or envelope.get("detail"):
+    if envelope.get(ERROR) or envelope.get("object") == "error" or envelope.get("detail"):
         return True
     return bool(envelope.get("message")) and "data" not in envelope
 
@@ -108,8 +111,8 @@ def service_error(
         except (ValueError, RecursionError):  # no JSON, or nested deeper than the parser goes
             fields = {}
     inner = fields
-    if isinstance(fields, Mapping) and isinstance(fields.get("error"), Mapping):
-        inner = fields["error"]
+    if isinstance(fields, Mapping) and isinstance(fields.get(ERROR), Mapping):
+        inner = fields[ERROR]
     if not isinstance(inner, Mapping):
         inner = {"message": inner}
     said = next((inner[key] for key in ("message", "detail", "error", "msg") if inner.get(key)), None)
@@ -128,6 +131,11 @@ def service_error(
         code=_label(code),
         retry_after=retry_after(headers or {}),
     )
+
+
+def refusal(said: Any, status: int | None) -> ServiceError:
+    """Read what a line of a batch file says instead of an answer: an object, or some other JSON."""
+    return service_error(said if isinstance(said, dict) else {ERROR: said}, status)
 
 
 def _label(value: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from .arguments import as_path, as_real, as_whole, closest, either, meant, one_of, shown, unknown
 from .missing import import_numba, needs_package
+from .objects import is_words, parse_words, without_twins
 from .text import printable
 
 __all__ = [
@@ -11,10 +12,13 @@ __all__ = [
     "closest",
     "either",
     "import_numba",
+    "is_words",
     "meant",
     "needs_package",
     "one_of",
+    "parse_words",
     "printable",
     "shown",
     "unknown",
+    "without_twins",
 ]

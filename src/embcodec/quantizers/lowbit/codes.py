@@ -164,12 +164,7 @@ class LowBitCodes:
         return len(self.bit_planes)
 
     def __getitem__(self, rows: slice | ArrayLike) -> LowBitCodes:
-        if isinstance(rows, int | np.integer) and not isinstance(rows, bool):
-            if not -len(self) <= rows < len(self):
-                raise IndexError(f"row {rows} of {len(self)}")
-            rows = slice(int(rows), int(rows) + 1 or None)
-        if not isinstance(rows, slice):
-            rows = as_selection(rows)
+        rows = as_selection(rows, len(self))
         planes, scales, lengths = (
             np.ascontiguousarray(part[rows]) for part in (self.bit_planes, self.scales, self.lengths)
         )

@@ -13,6 +13,14 @@ from .scheme import LowBitScheme
 
 Doubles = NDArray[np.float64]
 
+_FLOAT32 = 2.0**-24  # a rounding to float32, of the number's size
+_STEPS = 20
+"""Roundings that a dot goes through besides those of sums: 15, and some to spare. A query's: to unit length, of its
+share, of that times the center, of their difference, times a bit's weight. A row's: the scale, of two factors, and the
+bias, of three. The estimate's: scaled, share times bias, two sums, times the query's length."""
+_DEVIATIONS = 4.0
+"""Of sums of n roundings, each as likely up as down: off by more than 4 sqrt(n) of them is one of 1,500, in any one sum
+(Hoeffding's inequality), and the lengths of mapped rows add the errors of hundreds, which even out."""
 _BLOCK_ROWS = 1 << 16
 _BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 
@@ -115,7 +123,15 @@ def widest(codes: Coded) -> RowErrors:
 
 def certain_bounds(codes: Coded, asked: LowBitQueries, rows: RowErrors) -> Doubles:
     """Return how far dots of queries brought to length 1 with rows can be off, (m, n)."""
-    return leaning_errors(asked, rows) * (1 + 1e-5) + fixed_errors(codes, asked, rows)
+    return leaning_errors(asked, rows) * (1 + arithmetic_of(codes)) + fixed_errors(codes, asked, rows)
+
+
+def arithmetic_of(codes: Coded) -> float:
+    """Return how far arithmetic in float32 may put off a dot of vectors of length 1, and the length of a mapped one.
+
+    The longest sums are those over all bits of a row; a learned rotation sums over all dimensions, the others less.
+    """
+    return (_STEPS + _DEVIATIONS * float(np.sqrt(codes.scheme.bits * codes.dimension))) * _FLOAT32
 
 
 def leaning_errors(asked: LowBitQueries, rows: RowErrors) -> Doubles:
@@ -127,7 +143,7 @@ def leaning_errors(asked: LowBitQueries, rows: RowErrors) -> Doubles:
 def fixed_errors(codes: Coded, asked: LowBitQueries, rows: RowErrors) -> Doubles:
     """Return the part that is not, with float32 roundings, (m, n)."""
     shares = np.abs(asked.shares.astype(np.float64))[:, None]
-    errors: Doubles = shares * rows.shared + 1e-6 * np.maximum(1.0, farthest(codes, rows))
+    errors: Doubles = shares * rows.shared + arithmetic_of(codes) * np.maximum(1.0, farthest(codes, rows))
     return errors
 
 

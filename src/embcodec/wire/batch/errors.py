@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, overload
 
 from ...errors import DecodeError, ServiceError
-from ..service import service_error
+from ..service import refusal
 from .lines import BatchLine
 
 _NONE = -1
@@ -17,8 +17,7 @@ _MOST_KEPT = 1024  # bytes of JSON that wait to be parsed: a message is not much
 
 def _refusal(said: bytes | None, status: int | None) -> ServiceError:
     """Read what a service said, as JSON."""
-    value = None if said is None else json.loads(said)
-    return service_error(value if isinstance(value, dict) else {"error": value}, status)
+    return refusal(None if said is None else json.loads(said), status)
 
 
 class BatchErrors(Sequence[BatchLine]):

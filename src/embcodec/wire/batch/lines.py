@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from io import BufferedReader, FileIO
 from typing import Any
 
-from ..._native.response_layout import BOM
+from ..._native.response.layout import BOM
 from ...errors import DecodeError, ServiceError
 from ...words import as_whole
 from ..body import kind_of_bytes
 from ..decoder import Decoder, EmbeddingResponse
-from ..service import service_error
+from ..service import refusal
 
 MOST_LINE_BYTES = 1 << 28  # 2,048 texts of 4,096 dimensions as text take 180 MB
 BUFFER = 1 << 19  # bytes of a file: a part of L2
@@ -108,8 +108,7 @@ def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> Bat
         if not said and status is None and rows.list_start < 0 and not body:
             raise DecodeError(_nothing(document), offset=0)
         if said or status is not None:
-            error = service_error(said if isinstance(said, dict) else {"error": said}, status)
-            return BatchLine(number, custom_id, error=error)
+            return BatchLine(number, custom_id, error=refusal(said, status))
         return BatchLine(number, custom_id, decoder.answer(rows, body))
     except DecodeError as error:
         placed = DecodeError(error.reason, offset=error.offset, row=error.row, line=number)

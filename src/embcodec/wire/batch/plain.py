@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._native.response_hints import misread
-from ..._native.response_layout import LIST
-from ..._native.response_lines import KIND, NO_OBJECT, REFUSED, TOKENS, WIDTH, LineReader, is_no_json
+from ..._native.response.hints import misread
+from ..._native.response.layout import LIST
+from ..._native.response.lines import KIND, NO_OBJECT, REFUSED, TOKENS, WIDTH, LineReader, is_no_json
 from ...embeddings import Embeddings
 from ..decoder import Decoder
 from ..service import Usage

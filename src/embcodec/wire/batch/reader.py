@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._native.response_hints import misread
-from ..._native.response_layout import LIST, STRING
+from ..._native.response.hints import misread
+from ..._native.response.layout import LIST, STRING
 from ...dtypes import EncodingFormat, Nulls, OutputDtypeLike
 from ...embeddings import Embeddings, replace_values
 from ...errors import DecodeError

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .core import ffi, lib
-from .response_layout import CURSOR, SPAN, STRING, Rows
-from .response_reader import SLACK_BYTES, Reader
-from .threads import Stop, run
+from ..core import ffi, lib
+from ..threads import Stop, run
+from .layout import CURSOR, SPAN, STRING, Rows
+from .reader import SLACK_BYTES, Reader
 
 # Text of the smallest part, and text left that is worth a second thread: base64 takes a fifth of the time.
 _LIST_PART, _STRING_PART = 1 << 17, 1 << 19

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import ffi, lib
-from .floats import BYTES, form_of
-from .response_hints import misread
-from .response_layout import CURSOR, FORMAT, STRING, TYPES, Layout, Rows
+from ..core import ffi, lib
+from ..floats import BYTES, form_of
+from .hints import misread
+from .layout import CURSOR, FORMAT, STRING, TYPES, Layout, Rows
 
 _from_buffer, _empty, _read = ffi.from_buffer, np.empty, lib.ec_response_read_rows
 _guess, _guess_listed, _NULL = lib.ec_payload_guess, lib.ec_payload_guess_listed, ffi.NULL

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import ffi, lib
+from ..core import ffi, lib
 
 LIST: int = lib.EC_VECTOR_LIST
 STRING: int = lib.EC_VECTOR_STRING

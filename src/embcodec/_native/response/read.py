@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DecodeError
-from .core import ffi, lib, reason
-from .response_fast import FastReader, Retry
-from .response_hints import misread, not_finite
-from .response_layout import STRING, Layout, Rows
-from .response_reader import Reader
+from ...errors import DecodeError
+from ..core import ffi, lib, reason
+from .fast import FastReader, Retry
+from .hints import misread, not_finite
+from .layout import STRING, Layout, Rows
+from .reader import Reader
 
 _SPANS = ffi.typeof("ec_row_span[]")
 _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind", "i4"), ("escaped", "i4")])

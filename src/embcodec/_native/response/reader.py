@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import ffi, lib, pointer, reason
-from .floats import item_bytes
-from .response_hints import is_hexadecimal, misread, other_length
-from .response_layout import CURSOR, FORMAT, LIST, NO_STRINGS, STRING, TYPES, Layout
+from ..core import ffi, lib, pointer, reason
+from ..floats import item_bytes
+from .hints import is_hexadecimal, misread, other_length
+from .layout import CURSOR, FORMAT, LIST, NO_STRINGS, STRING, TYPES, Layout
 
 IN_ORDER = "; where rows are in the order of the inputs all the same, ignore_index=True in the profile keeps that"
 UNEVEN = "the bytes of this row are no whole number of elements"

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import ffi, lib, pointer, reason
-from .response_layout import FORMAT, TYPES, Layout
-from .response_reader import words_in_list, words_of_kind, words_of_width
+from ..core import ffi, lib, pointer, reason
+from .layout import FORMAT, TYPES, Layout
+from .reader import words_in_list, words_of_kind, words_of_width
 
 REFUSED: int = lib.EC_LINE_REFUSED
 NO_OBJECT: int = lib.EC_LINE_NO_OBJECT
@@ -23,7 +23,8 @@ _LEAST_LINES, _MOST_LINES = 64, 4096
 class LineReader:
     """Reads lines whose rows have the form of `layout` and `width` elements, or, with a width of 0, failed ones alone.
 
-    `names` are the keys to the rows in a body. With room for no rows, those with broken ones are left.
+    `names` are the keys to the rows in a body, and those that are left to others: see ``ec_batch_read_lines``. With
+    room for no rows, lines with broken ones are left.
     """
 
     def __init__(self, layout: Layout, names: bytes, width: int, scratch_bytes: int) -> None:

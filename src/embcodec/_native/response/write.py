@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import ffi, lib, pointer
-from .growing import GrowingBytes
-from .response_layout import TYPES
-from .threads import Stop, run
+from ..core import ffi, lib, pointer
+from ..growing import GrowingBytes
+from ..threads import Stop, run
+from .layout import TYPES
 
 _SLACK = 1 << 18  # bytes more than the estimate
 _SAMPLE = 8  # rows whose text tells the length of all

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import floats
-from .response_layout import LIST, STRING, Layout
+from .. import floats
+from .layout import LIST, STRING, Layout
 
 _HEXADECIMAL = re.compile(rb"[0-9a-f]{32,}|[0-9A-F]{32,}")
 _NAMES = {payload: (dtype, order) for (dtype, order), payload in reversed(floats.PAYLOADS.items())}

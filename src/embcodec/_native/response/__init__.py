@@ -1,0 +1,1 @@
+"""Bodies of services: rows out of JSON, and into it."""
