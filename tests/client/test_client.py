@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from clients import by_client, embed, short_waits
 from hostile import HostileServer, Reply, answer, echo, hostile_server, http, silence, then_reset, zipped
+from service import TEXTS, codes
 
 from embcodec import PROFILES, DecodeError, EmbeddingResponse, ServiceError, TransportError
 from embcodec.client.client import AsyncClient, Client
@@ -48,8 +49,6 @@ def server() -> Iterator[RunningServer]:
 @pytest.mark.parametrize("encoding", ["float", "base64", None])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_round_trip(embed: Any, server: RunningServer, dtype: str, encoding: Any, dimension: int | None) -> None:
-    from test_server import TEXTS, codes
-
     found = embed(
         server.base_url, TEXTS, model=MODEL, output_dtype=dtype, encoding_format=encoding, output_dimension=dimension
     )

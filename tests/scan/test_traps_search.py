@@ -147,9 +147,9 @@ def test_a_metric_that_raises_gives_no_scores() -> None:
     x = np.array([[-1.0, 0.0], [1.0, 0.0], [-2.0, 0.0]], np.float32)
     for _ in range(2):  # the second finds scores of the first in its memory
         assert search(x, x[[0, 2]], 2, metric=metric).scores[0].tolist() == [-1, -1]
-        with pytest.raises(ValueError, match="row 1 has NaN"):
+        with pytest.raises(ValueError, match="row 1 has no score"):
             search(x[:1], x, 2, metric=metric)
-        with pytest.raises(ValueError, match="row 1 has NaN"):
+        with pytest.raises(ValueError, match="row 1 has no score"):
             range_search(x[:1], x, 2, metric=metric)
 
 

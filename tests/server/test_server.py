@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from service import TEXTS, codes
 
 from embcodec.server import app as server_module
 from embcodec.server.app import Endpoint, RunningServer, running_server
@@ -24,21 +25,8 @@ from embcodec.server.request import MAX_BODY_BYTES, RefusalError, count_tokens, 
 
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates anew would take longer than the request
 MODEL = "hash-100"  # a dimension that is no multiple of eight
-TEXTS = ["first text", "second, longer text", "", "Ünïcode: 漢字 🦆", "first text"]
 DTYPES = ("float", "int8", "uint8", "binary", "ubinary")
 NUMPY = dict(zip(DTYPES, ("<f4", "i1", "u1", "i1", "u1"), strict=True))
-
-
-def codes(x: np.ndarray, dtype: str) -> np.ndarray:
-    """The published formulas, in NumPy."""
-    if dtype == "float":
-        return x
-    if dtype == "int8":
-        return np.clip(np.round(127 * x), -127, 127).astype(np.int8)
-    if dtype == "uint8":
-        return np.clip(np.round(np.float32(127.5) * x + np.float32(127.5)), 0, 255).astype(np.uint8)
-    bits = np.packbits(x > 0, axis=1)
-    return bits if dtype == "ubinary" else (bits.astype(np.int16) - 128).astype(np.int8)
 
 
 def test_formulas_give_the_vendors_golden_row() -> None:
