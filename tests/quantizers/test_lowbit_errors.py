@@ -40,8 +40,8 @@ def test_the_worst_query_of_a_row_keeps_to_its_bound(bits: int, dimension: int, 
     codes = LowBitQuantizer(bits, rotation="none", center=center).fit(x).encode(x)
     parts = parts_of_bounds(x, codes, unit(missed(x, codes)))
     assert parts.max() <= 1
-    assert parts.max() >= 0.975
-    assert np.median(parts) >= 0.95
+    assert parts.max() >= 0.97
+    assert np.median(parts) >= 0.9
 
 
 @pytest.mark.parametrize("dimension", [2, 3, 5, 7, 8, 13, 40])
