@@ -186,6 +186,19 @@ def test_octets_touch_without_sharing_and_may_leave_gaps() -> None:
         assert (caught.value.row, caught.value.offset) == (row, offset)
 
 
+def test_rows_that_stand_apart_are_read_where_they_stand() -> None:
+    """Evenly or not: by their own starts, and not by that of the first row."""
+    body = np.arange(12, dtype="<f4").tobytes()
+    for starts in ((0, 8, 24), (0, 16, 32), (8, 16, 24), (4, 24, 36), (8, 16, 32), (8, 24, 32)):
+        items = [
+            {"index": i, "embed_dtype": "float32", "endianness": "native", "start": start, "end": start + 8}
+            | {"shape": [2]}
+            for i, start in enumerate(starts)
+        ]
+        found = decode_octets(body, {"data": items}).embeddings.values
+        assert found.tolist() == [[start / 4, start / 4 + 1] for start in starts]
+
+
 def test_where_octets_are_wrong_is_said() -> None:
     """The number of the row, and the byte, as far as there is one."""
     body = np.array([[1, 2], [3, np.nan], [5, 6]], "<f4").tobytes()
