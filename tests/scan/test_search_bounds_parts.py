@@ -11,6 +11,7 @@ from embcodec import Embeddings, LowBitCodes, LowBitQuantizer, rescore, search
 from embcodec.quantizers.lowbit.errors import errors_of, farthest
 from embcodec.quantizers.lowbit.queries import prepare_queries
 from embcodec.scan.bounds import Bounds
+from embcodec.scan.plan import low_bit_scan
 
 
 def unit(n: int, dimension: int, seed: int = 0) -> np.ndarray:
@@ -42,14 +43,10 @@ def test_the_part_of_a_certain_bound_that_an_error_is_taken_for(bits: int, rotat
 def test_errors_of_learned_and_whitened_codes_are_taken_for_wider_ones() -> None:
     x = unit(200, 96)
     t = math.sqrt(2 * math.log(2 * 200 / (1 - 0.9)) / 95)
-    fits = {
-        (1, None): LowBitQuantizer(1, rotation="learned").fit(x),
-        (4, None): LowBitQuantizer(4, rotation="learned").fit(x),
-    }
-    for (bits, _), fitted in fits.items():
-        gains = fitted.scheme.rotation.gains
-        wider = 2.0 if bits == 1 else 1.25 if gains is None else 1.4
-        assert Bounds(fitted.encode(x), Embeddings(x[:2]), "dot", 0.9)._part == pytest.approx(min(wider * t, 1))
+    for bits, rotation, wider in ((1, "learned", 2), (4, "learned", 1.25), (1, "whitened", 2), (4, "whitened", 1.4)):
+        fitted = LowBitQuantizer(bits, rotation=rotation).fit(x)
+        assert (fitted.scheme.rotation.gains is not None) == (rotation == "whitened")
+        assert Bounds(fitted.encode(x), Embeddings(x[:2]), "dot", 0.9)._part == pytest.approx(wider * t)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
@@ -89,23 +86,43 @@ def test_bounds_are_the_sum_of_their_parts(bits: int, center: str, confidence: f
 
 @pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
 @pytest.mark.parametrize(("bits", "center"), [(1, "mean"), (2, "none"), (4, "mean")])
-def test_rounded_queries_move_no_score_by_more_than_is_allowed_for(bits: int, center: str, metric: str) -> None:
-    """With certainty half of it a score: the rest is for that of the other row."""
+def test_what_rounded_queries_are_allowed_to_move(bits: int, center: str, metric: str) -> None:
+    """A score is a sum of 2 * width rounded parts, each off by half a step; so is that of the other row."""
     codes = coded(bits, "none", center=center)
     queries = unit(20, 96, seed=3) * np.float32(3)
-    allowed = Bounds(codes, Embeddings(queries), metric, 1)._rounding_of_queries()
-    assert allowed.shape == (20,)
+    bounds = Bounds(codes, Embeddings(queries), metric, 1)
     scores = []
     for precision in ("int8", "float32"):
         found = search(queries, codes, 64, metric=metric, query_precision=precision)
         scores.append(np.take_along_axis(found.scores, np.argsort(found.indices, axis=1), 1).astype(np.float64))
     moved = np.abs(scores[0] - scores[1]).max(axis=1)
-    assert (moved <= allowed / 2 + 1e-6).all()
-    assert (moved >= allowed / 40).all()  # and by no part of it that is out of proportion
+    asked = prepare_queries(codes.scheme, queries)
+    width, terms = bits * 12 + 1, low_bit_scan(asked, codes, metric, "int8").terms
+    assert terms is not None
+    steps = terms[0] * codes.widest.scales * {"cosine": 1, "dot": asked.lengths, "l2": 2 * asked.lengths}[metric]
+    assert (moved <= width * steps).all()
+    np.testing.assert_allclose(bounds._rounding_of_queries(), 2 * width * steps, rtol=1e-6)
     likely = Bounds(codes, Embeddings(queries), metric, 0.9)._rounding_of_queries()
-    width = 2 * (bits * 12 + 1) / 2
-    part = math.sqrt(width * math.log(2 * 64 / (1 - 0.9))) / width
-    np.testing.assert_allclose(likely / allowed, min(part, 1), rtol=0.02)
+    roundings = math.sqrt(width * math.log(2 * 64 / (1 - 0.9)))
+    np.testing.assert_allclose(likely, 2 * min(roundings, width) * steps, rtol=1e-6)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
+def test_the_reach_of_rows_behind_all_candidates(metric: str) -> None:
+    """The worst candidate's score by rounded queries, the widest row's bound, and what rounding moves."""
+    codes, queries = coded(2, "random"), unit(5, 96, seed=3)
+    bounds = Bounds(codes, Embeddings(queries), metric, 0.99)
+    candidates = search(queries, codes, 9, metric=metric).indices
+    found = rescore(queries, candidates, codes, 9, metric=metric, query_precision="int8")
+    worst = found.scores[:, -1].astype(np.float64) * (-1 if metric == "l2" else 1)
+    expected = worst + bounds._bounds(slice(None), codes.widest)[:, 0] + bounds._rounding_of_queries()
+    np.testing.assert_array_equal(bounds.reach_of_others(candidates, None), expected)
+    candidates[0, 3:] = -1  # none there: the others count
+    assert bounds.reach_of_others(candidates, None)[0] == pytest.approx(
+        expected[0] + abs(worst[0] - found.scores[0, 2] * (-1 if metric == "l2" else 1))
+    )
+    assert np.isposinf(bounds.reach_of_others(np.empty((5, 0), np.int64), None)).all()
+    assert np.isposinf(bounds.reach_of_others(np.full((5, 2), -1), None)).all()
 
 
 def test_a_bound_reaches_the_scores_of_blocks_of_queries_alike() -> None:
