@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from embcodec import (
     quantize,
     save,
 )
+from embcodec.containers import read_tensors, write_tensors
 
 X = np.eye(4, 8, dtype=np.float32) + np.float32(0.25)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
@@ -85,6 +87,7 @@ def test_the_ends_of_what_an_index_takes() -> None:
     assert index.add(X[:2]).tolist() == [4, 5]
     index.remove(index.ids)
     assert len(index) == 0
+    assert index.search(X, 3).indices.shape == (4, 0)
     assert index.add(X[:1]).tolist() == [6]
     assert FlatIndex(INT8, rescore_with=X).search(X, 1, rescore_multiplier=1).indices.ravel().tolist() == [0, 1, 2, 3]
     assert FlatIndex(BITS, rescore_with=BITS).search(BITS, 1, rescore_multiplier=1).indices.shape == (4, 1)
@@ -102,3 +105,52 @@ def test_joined_rows_have_the_greater_missed_length_and_all_scales() -> None:
     scaled.add(X * np.float32(2))
     assert scaled.codes.scale is not None
     np.testing.assert_allclose(scaled.codes.to_float(), np.concatenate([X, 2 * X]), atol=0.01)
+
+
+def test_only_what_the_bounds_prove_is_said_to_be_final() -> None:
+    """One bit a dimension proves nothing of the other rows; where a mask leaves no others, nothing is to be proven."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((300, 32)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    index = FlatIndex(rows, quantizer=LowBitQuantizer(1, rotation="random").fit(rows), rescore_with=rows)
+    asked = rng.standard_normal((20, 32)).astype(np.float32)
+    found = index.search(asked, 5, rescore_multiplier=1, confidence=0.99)
+    assert not found.is_final.any()
+    assert index.search(asked, 5, rescore_multiplier=60, confidence=0.99).is_final.all()
+    assert index.search(asked, 5, rescore_multiplier=100, confidence=0.99).is_final.all()
+    few = index.search(asked, 5, rescore_multiplier=2, confidence=0.99, mask=np.arange(9))
+    assert few.is_final.all()
+    assert not index.search(asked, 5, rescore_multiplier=2, confidence=0.99, mask=np.arange(290)).is_final.any()
+
+
+@pytest.mark.parametrize(
+    ("tensors", "words", "complaint"),
+    [
+        ({"ids": np.arange(4, dtype=np.int32)}, {}, "the index contradicts itself: ids of int32, not int64"),
+        ({"ids": np.arange(4, dtype=np.uint64)}, {}, "the index contradicts itself: ids of uint64, not int64"),
+        ({"ids": np.arange(3)}, {}, "the index contradicts itself: ids have shape (4,), not (3,)"),
+        ({"ids": np.array([1, 2, 3, 1])}, {}, "the index contradicts itself: an id is given twice: 1"),
+        ({"ids": np.arange(4) + 7}, {}, "the index contradicts itself: its next id is taken"),
+        ({}, {"next_id": "9"}, "the index contradicts itself: its next id is taken"),
+        ({}, {"next_id": "x"}, "the index contradicts itself: "),
+        ({}, {"next_id": None}, "the index lacks its next id"),
+        ({}, {"index": "embcodec index 2"}, "not an index of format 'embcodec index 1'"),
+        ({"ids": None}, {}, "the index contradicts itself: 4 rows without ids, and 10 for the next"),
+        ({"ids": None}, {"next_id": "4"}, ""),
+        ({"ids": np.arange(4) + 6}, {}, ""),
+    ],
+)
+def test_files_that_contradict_themselves(
+    tmp_path: Path, tensors: dict[str, Any], words: dict[str, Any], complaint: str
+) -> None:
+    path = tmp_path / "index.safetensors"
+    FlatIndex(X, ids=[3, 5, 7, 9]).save(path)
+    found, said = read_tensors(path)
+    changed = {name: value for name, value in {**found, **tensors}.items() if value is not None}
+    write_tensors(path, changed, {name: text for name, text in {**said, **words}.items() if text is not None})
+    if not complaint:
+        assert len(FlatIndex.load(path)) == 4
+        return
+    with pytest.raises(StorageError) as caught:
+        FlatIndex.load(path)
+    assert str(caught.value).startswith(f"{path}: {complaint}")
