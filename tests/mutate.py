@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 import traceback
+import types
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -66,7 +67,7 @@ class Tree:
             os.utime(self.folder / path, (self.clock, self.clock))  # what is compiled and kept goes by size and second
             return True
         compiler = {"CC": "ccache gcc", "CCACHE_BASEDIR": str(self.folder)} if shutil.which("ccache") else {}
-        command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+        command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace", "--force"]
         return not subprocess.run(command, cwd=self.folder, env=os.environ | compiler, capture_output=True).returncode
 
     def tests(self, arguments: list[str], seconds: float = 3600, **variables: str) -> str:
@@ -74,27 +75,16 @@ class Tree:
         said = self.folder / "said"
         if not (pid := os.fork()):
             os.setsid()
+            sys.modules["__main__"] = types.ModuleType("__main__")  # processes that tests spawn import the main module
             os.chdir(self.folder)
             with open(said, "wb") as file:
                 os.dup2(file.fileno(), 1), os.dup2(file.fileno(), 2)
-            sys.path[:0] = [str(self.folder / "src"), str(self.folder / "tests/helpers")]
-            os.environ |= {"PYTHONPATH": os.pathsep.join(sys.path[:2]), **variables}
-            quiet = [
-                "-q",
-                "--no-header",
-                "--tb=no",
-                "-W",
-                "ignore::pytest.PytestAssertRewriteWarning",
-                "-p",
-                "mutate",
-                "-p",
-                "no:benchmark",
-                "-p",
-                "no:cacheprovider",
-            ]
+            sys.path[:0] = [str(self.folder / part) for part in ("src", "tests/helpers", "")]
+            os.environ |= {"PYTHONPATH": os.pathsep.join(sys.path[:3]), **variables}
+            quiet = "-q --no-header --tb=no -W ignore::pytest.PytestAssertRewriteWarning -p reached -p no:cacheprovider"
             code: int = 99
             try:
-                code = sys.modules["pytest"].main([*quiet, *arguments])
+                code = sys.modules["pytest"].main([*quiet.split(), "-p", "no:benchmark", *arguments])
             except BaseException:
                 traceback.print_exc()
             finally:

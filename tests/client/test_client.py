@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from clients import by_client, embed, short_waits
 from hostile import HostileServer, Reply, answer, echo, hostile_server, http, silence, then_reset, zipped
-from service import TEXTS, codes
+from rows import TEXTS, codes
 
 from embcodec import PROFILES, DecodeError, EmbeddingResponse, ServiceError, TransportError
 from embcodec.client.client import AsyncClient, Client

@@ -8,9 +8,8 @@ import io
 import logging
 import pickle
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from click.testing import CliRunner
 from clients import embed, short_waits
 from hostile import Reply, answer, hostile_server, http, silence
 from paths import TESTS
+from secrets_seen import pieces
 
 from embcodec import EmbcodecError
 from embcodec.cli.command import main
@@ -30,27 +30,6 @@ __all__ = ["embed", "short_waits"]
 KEY = "sk-the/key+of=the-house~0123456789"
 IN_ADDRESSES = KEY.replace("/", "-")  # as it is, a slash ends what an address may have before its host
 KINDS = pytest.mark.parametrize("kind", [Client, AsyncClient])
-
-
-def pieces(value: Any, depth: int = 4) -> Iterator[str]:
-    """Yield all text that a report could print of `value`: its repr, and those of its attributes and items."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, bytes | bytearray):
-        yield bytes(value).decode("latin-1")
-    if depth == 0 or isinstance(value, ModuleType | FunctionType | type | str | bytes | int | float):
-        return
-    yield repr(value)
-    if isinstance(value, dict):
-        inside = [*value.keys(), *value.values()]
-    elif isinstance(value, list | tuple | set | frozenset):
-        inside = list(value)
-    else:
-        slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-        names = [f"_{type(value).__name__.lstrip('_')}{name}" if name.startswith("__") else name for name in slots]
-        inside = [getattr(value, name, None) for name in [*getattr(value, "__dict__", ()), *names]]
-    for one in inside:
-        yield from pieces(one, depth - 1)
 
 
 def assert_hidden(error: BaseException) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from embcodec import Embeddings, Scale
 
 BITS = ("binary", "ubinary")
+TEXTS = ["first text", "second, longer text", "", "Ünïcode: 漢字 🦆", "first text"]
 
 
 def make(rng: np.random.Generator, n: int, dimension: int, dtype: str, scale: str = "unit", **order: str) -> Embeddings:
@@ -40,3 +41,15 @@ def sample(dtype: str, rows: int = 5, dimension: int = 37, seed: int = 0) -> Emb
         return Embeddings(rng.integers(info.min, info.max + 1, (rows, dimension)).astype(kind), dtype)
     packed = np.packbits(rng.random((rows, dimension)) > 0.5, axis=1)
     return Embeddings(packed if dtype == "ubinary" else (packed ^ 0x80).view(np.int8), dtype, dimension)
+
+
+def codes(x: np.ndarray, dtype: str) -> np.ndarray:
+    """The published formulas, in NumPy."""
+    if dtype == "float":
+        return x
+    if dtype == "int8":
+        return np.clip(np.round(127 * x), -127, 127).astype(np.int8)
+    if dtype == "uint8":
+        return np.clip(np.round(np.float32(127.5) * x + np.float32(127.5)), 0, 255).astype(np.uint8)
+    bits = np.packbits(x > 0, axis=1)
+    return bits if dtype == "ubinary" else (bits.astype(np.int16) - 128).astype(np.int8)

@@ -484,7 +484,7 @@ def test_refusals() -> None:
             fitted.fit,
             fitted.encode,
             lambda some: fitted.encode(some.astype(np.float64)),
-            fitted.scheme.encode_raw,
+            lambda some: LowBitCodes.of(some, fitted.scheme),
             lambda some: LowBitQuantizer(1).fit(x, queries=some),
         ):
             with pytest.raises(NotFiniteError, match=f"row 3, column 2 is {value}"):

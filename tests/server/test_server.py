@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from service import TEXTS, codes
+from rows import TEXTS, codes
 
 from embcodec.server import app as server_module
 from embcodec.server.app import Endpoint, RunningServer, running_server

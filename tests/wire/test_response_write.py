@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import re
 import subprocess
 import sys
 import tracemalloc
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from guard import guarded
 
-from embcodec import Embeddings, Profile, Usage, decode_response, encode_response
+from embcodec import Embeddings, Usage, decode_response, encode_response
 from embcodec._native import core, response_write
 from embcodec._native.growing import GrowingBytes
 
@@ -90,7 +89,7 @@ def test_memory_is_the_text_and_at_most_a_megabyte(dtype: str, encoding: str, th
 
 RESIDENT = """
 import sys, numpy as np
-from embcodec import Embeddings, Profile, Usage, decode_response, encode_response
+from embcodec import Embeddings, Usage, decode_response, encode_response
 def highest():
     for line in open("/proc/self/status"):
         if line.startswith("VmHWM"):
@@ -148,34 +147,8 @@ def test_scales_that_a_body_has_no_room_for(dtype: str, encoding: str) -> None:
             assert answer.embeddings == way_out
 
 
-def test_what_a_service_has_no_base64_of_is_not_written() -> None:
-    floats, codes = Embeddings(np.ones((1, 8), np.float32)), Embeddings(np.ones((1, 8), np.int8), "int8")
-    for rows, profile, words in (
-        (floats, "vespa", "'vespa' has no base64 of float: send lists"),
-        (codes, "vespa", "'vespa' has no base64 of int8: send lists"),
-        (floats, "perplexity", "'perplexity' has no base64 of float: send lists"),
-        (codes, "openai", "base64 of 'openai' carries float32, not int8 codes: send them as lists"),
-        (
-            floats,
-            Profile("u", base64_urlsafe=True),
-            "URL-safe base64, as 'u' has it, is read but not written: send lists",
-        ),
-    ):
-        with pytest.raises(ValueError, match=re.escape(words)):
-            encode_response(rows, model="m", encoding_format="base64", profile=profile)
-        assert json.loads(encode_response(rows, model="m", encoding_format="float", profile=profile))["data"] == plain(
-            rows
-        )
-    with pytest.raises(TypeError, match="model is the name of a model, a str, not"):
-        encode_response(floats, model=5)  # type: ignore[arg-type]
-
-
-def test_what_stands_around_the_rows() -> None:
-    rows = Embeddings(np.ones((1, 2), np.float32))
-    whole = json.loads(encode_response(rows, model="mü", usage=Usage(1, 2, 3), id="x"))
-    counts = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
-    assert whole == {"id": "x", "object": "list", "model": "mü", "data": plain(rows), "usage": counts}
-    bare = json.loads(encode_response(rows, model="m"))
-    assert bare["id"] == "0"
-    assert bare["usage"] == dict.fromkeys(counts, 0)
-    assert json.loads(encode_response(rows, model="m", usage={"x": 1}))["usage"] == {"x": 1}
+def test_counts_of_tokens_may_be_numbers_of_numpy() -> None:
+    body = encode_response(np.eye(1, dtype=np.float32), model="m", usage=Usage(*np.array([3, 0, 4])))
+    assert json.loads(body)["usage"] == {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 4}
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        encode_response(np.eye(1, dtype=np.float32), model="m", usage={"total_tokens": object()})
