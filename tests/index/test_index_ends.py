@@ -154,3 +154,16 @@ def test_files_that_contradict_themselves(
     with pytest.raises(StorageError) as caught:
         FlatIndex.load(path)
     assert str(caught.value).startswith(f"{path}: {complaint}")
+
+
+@pytest.mark.parametrize("ids", [None, []])
+def test_nothing_is_counted_for_nothing(tmp_path: Path, ids: Any) -> None:
+    """Ids begin with 0, also of an index that was stored empty, or to which no rows were added."""
+    none, path = np.empty((0, 8), np.float32), tmp_path / "index.safetensors"
+    index = FlatIndex(none, ids=ids)
+    assert index.add(none).tolist() == []
+    index.save(path)
+    index = FlatIndex.load(path)
+    assert index.add(none).tolist() == []
+    assert index.add(X).tolist() == [0, 1, 2, 3]
+    assert index.add(X[:1]).tolist() == [4]
