@@ -35,6 +35,7 @@ from mutants import Mutant, c_mutants, python_mutants
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("wire", "scan", "quantizers", "index", "client")
+ALSO = {"quantizers": ("tests/files/test_storage_lowbit.py",)}  # what reads and writes codes is tested where files are
 FAMILIES = {
     "response": ("tests/wire/",),
     "search": ("tests/scan/",),
@@ -105,7 +106,7 @@ def files_and_tests(room: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     for family, tests in FAMILIES.items() if room == "c" else ():
         yield from ((str(path), tests) for path in Path("csrc", family).glob("*.[ch]") if path.name not in TIERS)
     for path in Path("src/embcodec", room).glob("**/*.py") if room != "c" else ():
-        yield str(path), (f"tests/{room}/", f"src/embcodec/{room}/")
+        yield str(path), (f"tests/{room}/", f"src/embcodec/{room}/", *ALSO.get(room, ()))
 
 
 def outcome_of(mutant: Mutant) -> tuple[str, str, int]:
