@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import NotFiniteError, calibrate, quantize, truncate
+from embcodec import Embeddings, NotFiniteError, calibrate, quantize, truncate
 from embcodec.quantizers import calibrate_jit as jit
 from embcodec.quantizers.lowbit.levels import levels_of
 
@@ -160,6 +160,10 @@ def test_what_is_refused(call: Any, kind: type[Exception], words: str) -> None:
 def test_the_ends_of_what_is_taken() -> None:
     assert truncate([3.0, 4.0], 2, normalize=False).tolist() == [3, 4]
     assert truncate([[3.0, 4.0]], 1).tolist() == [[1]]
+    cut = truncate(Embeddings([[3.0, 4.0, 5.0]]), 2)
+    assert isinstance(cut, Embeddings)
+    np.testing.assert_allclose(cut.values, [[0.6, 0.8]], rtol=1e-6)
+    assert truncate(Embeddings([[3.0, 4.0, 5.0]]), 2, normalize=False).values.tolist() == [[3, 4]]
     assert calibrate([[1.0], [2.0]], quantile=1).tolist() == [[1], [2]]
     big = np.zeros((300_000, 1), np.float32)
     big[-1] = np.nan  # in a later block: the number is that in the whole sample

@@ -81,3 +81,10 @@ def test_bounds_have_room_for_float32(bits: int) -> None:
     assert rounding_of(codes) >= (np.finfo(np.float16).eps / 2 if bits == 1 else 2 * np.finfo(np.float32).eps)
     most = np.maximum(asked.spreads[:, None] * rows.units, rows.others)
     np.testing.assert_allclose(bounds - most, 1e-5 * most + 1e-6 * np.maximum(1, lengths), rtol=1e-9)
+
+
+def test_the_widest_of_rows_is_the_largest_of_each_of_their_errors() -> None:
+    x = unit(np.random.default_rng(0).standard_normal((50, 24)))
+    codes = LowBitQuantizer(1, rotation="none", center="mean").fit(x).encode(np.concatenate([x, 2 * x[:9]]))
+    assert codes.widest == tuple(float(part.max()) for part in errors_of(codes))
+    assert min(codes.widest) > 0

@@ -264,6 +264,16 @@ def test_the_ends_of_what_is_taken() -> None:
         assert rescore(X, [[0]] * 4, X, 1, bounded_by=LOW, confidence=confidence).indices.tolist() == [[0]] * 4
 
 
+def test_what_numba_lacks_is_the_first_line_that_says_something() -> None:
+    from embcodec.scan.metric import _reason
+
+    report = "Failed in nopython mode\n\n  File x\nDuring: y\n  Unknown attribute 'z' \nmore"
+    assert _reason(report) == "Unknown attribute 'z'"
+    assert _reason("During: y\nFile x") == "During: y"
+    assert _reason(" \n") == "it does not say why"
+    assert _reason("x" * 300) == "x" * 200
+
+
 def test_results_are_shown_by_their_fields() -> None:
     found = rescore(X, [[0, 1]] * 4, X, 1, bounded_by=LOW)
     shown = repr(found)
