@@ -10,11 +10,11 @@ PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
 .PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks test-tiers asan-core test-asan coverage \
-    dist clean
+    mutants dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | test-tiers | test-asan | coverage | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | test-tiers | test-asan | coverage | mutants | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -100,6 +100,14 @@ coverage: $(VENV)/.test $(VENV)/.coverage
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage json -q -o $(COVERED)/coverage.json
 	$(BIN)/python tests/helpers/uncovered.py $(COVERED)
+
+# Lines of a room broken on purpose: how many of the breaks its tests notice. ROOM=c takes the portable C files.
+ROOM ?= wire
+COUNT ?= 40
+SEED ?= 1
+mutants: $(VENV)/.test $(VENV)/.coverage
+	$(PIP) install -q 'setuptools>=77' 'cffi>=1.17'
+	$(BIN)/python tests/mutate.py $(ROOM) --count $(COUNT) --seed $(SEED)
 
 # The SDKs of others, newest releases, against the server; those for Node where npm is.
 SDKS := build/sdks

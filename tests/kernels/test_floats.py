@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from embcodec import DecodeError, Embeddings, Profile, decode_octets, decode_response, encode_response
+from embcodec import DecodeError, Embeddings, Profile, decode_response, encode_response
 from embcodec._native import floats as native
 from embcodec._native.core import available_isas, forced_isa
 from embcodec._native.floats import PAYLOADS
@@ -180,116 +178,6 @@ def test_urlsafe_and_unpadded_base64_only_where_the_profile_says_so(isa: str) ->
             decode_response(body % sent, profile=profile)
     with pytest.raises(ValueError, match="URL-safe"):
         encode_response(Embeddings(x[None]), model="m", encoding_format="base64", profile=urlsafe)
-
-
-def octets(x: NDArray[np.float32], form: str, order: str, **changes: Any) -> tuple[bytes, str]:
-    """A body as vLLM sends it, and its header."""
-    payload = native.narrow(x, PAYLOADS[form, "big" if order == "big" else "little"])
-    size = payload.shape[1]
-    items = [
-        {"index": i, "embed_dtype": form, "endianness": order, "start": i * size, "end": (i + 1) * size}
-        | {"shape": [x.shape[1]]}
-        for i in range(len(x))
-    ]
-    items[-1] |= changes
-    usage = {"prompt_tokens": 7, "total_tokens": 7}
-    return payload.tobytes(), json.dumps({"id": "i", "created": 1, "model": "m", "data": items, "usage": usage})
-
-
-@pytest.mark.parametrize("order", ["native", "little", "big"])
-@pytest.mark.parametrize("form", ["float32", *FORMS])
-def test_octets(isa: str, form: str, order: str) -> None:
-    x = np.round(np.random.default_rng(1).standard_normal((9, 33)) * 4).astype(np.float32) / 4
-    body, header = octets(x, form, order)
-    want = decode_octets(body, header)
-    if form != "fp8_e5m2":
-        assert np.array_equal(want.embeddings.values, x)
-    assert (want.model, want.id, want.usage.total_tokens, want.encoding_format) == ("m", "i", 7, None)
-    assert want.embeddings.values.flags.writeable
-    shuffled = json.loads(header)
-    shuffled["data"].reverse()
-    again = decode_octets(memoryview(body), shuffled, dimension=33, expected_count=9)
-    assert again.embeddings == want.embeddings
-    profile = Profile("bare", base64_dtype=form, byte_order="big" if order == "big" else "little")  # type: ignore[arg-type]
-    for told in ({"dimension": 33}, {"expected_count": 9}, {"dimension": 33, "expected_count": 9}):
-        assert decode_octets(bytearray(body), profile=profile, **told).embeddings == want.embeddings
-
-
-def test_octets_in_another_order_than_their_indices(isa: str) -> None:
-    body = np.array([1, 2, 3, 4, 5, 6], "<f4").tobytes()
-    item = {"embed_dtype": "float32", "endianness": "little", "shape": [1, 2]}
-    places = [(0, 16, 24), (1, 0, 8), (2, 8, 16)]
-    header = {"data": [item | {"index": i, "start": start, "end": end} for i, start, end in places]}
-    assert decode_octets(body, header).embeddings.values.tolist() == [[5, 6], [1, 2], [3, 4]]
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"index": 0}, "twice"),
-        ({"index": 3}, "among 3"),
-        ({"index": -1}, "among 3"),
-        ({"index": True}, "among 3"),
-        ({"index": None}, "among 3"),
-        ({"start": 17}, "15 bytes where 4 float32 take 16"),
-        ({"end": 49}, "of a body of 48"),
-        ({"start": -4}, "of a body of 48"),
-        ({"start": 1e1}, "of a body of 48"),
-        ({"end": 32}, "0 bytes"),
-        ({"shape": []}, "no shape"),
-        ({"shape": None}, "no shape"),
-        ({"shape": [2, 2]}, "not one vector"),
-        ({"shape": [0]}, "not one vector"),
-        ({"shape": [2], "end": 40}, "2 dimensions where 4 are wanted"),
-        ({"embed_dtype": "float80"}, "unknown embed_dtype"),
-        ({"endianness": ["big"]}, "unknown embed_dtype"),
-    ],
-)
-def test_octets_that_contradict_their_header(changes: dict[str, Any], words: str) -> None:
-    body, header = octets(np.ones((3, 4), np.float32), "float32", "little", **changes)
-    changed = json.loads(header)
-    if changes.get("start") == 17:
-        changed["data"][-1]["end"] = 32
-    with pytest.raises(DecodeError, match=words):
-        decode_octets(body, changed)
-
-
-def test_octets_are_checked() -> None:
-    body, header = octets(np.ones((3, 4), np.float32), "float32", "little")
-    for bad, words in (
-        ({"expected_count": 2}, "3 embeddings came where 2"),
-        ({"dimension": 5}, "4 dimensions where 5"),
-    ):
-        with pytest.raises(DecodeError, match=words):
-            decode_octets(body, header, **bad)
-    with pytest.raises(DecodeError, match="no rows of 5"):
-        decode_octets(body, dimension=5)
-    with pytest.raises(ValueError, match="must be given"):
-        decode_octets(body)
-    with pytest.raises(DecodeError, match="no embeddings"):
-        decode_octets(b"", dimension=4)
-    assert decode_octets(b"", dimension=4, expected_count=0).embeddings.values.shape == (0, 4)
-    for text in ("", "[]", "{", "[" * 100_000, '{"data": 1}', '{"data": [1]}'):
-        with pytest.raises(DecodeError):
-            decode_octets(body, text)
-    nan = np.array([1, np.nan, 3, np.inf], "<f4").tobytes()
-    with pytest.raises(DecodeError) as caught:
-        decode_octets(nan, dimension=2)
-    assert (caught.value.row, caught.value.offset) == (0, 4)
-    np.testing.assert_array_equal(
-        decode_octets(nan, dimension=2, nulls="nan").embeddings.values, [[1, np.nan], [3, np.nan]]
-    )
-
-
-@given(st.binary(max_size=200), st.recursive(st.none() | st.integers() | st.text(max_size=9), st.lists, max_leaves=9))
-def test_any_octets_and_header_end_in_a_typed_error(body: bytes, thing: Any) -> None:
-    item = {"index": 0, "embed_dtype": "float16", "endianness": "little", "start": 0, "end": len(body)}
-    for header in (thing, {"data": thing}, {"data": [thing]}, {"data": [item | {"shape": thing}]}):
-        try:
-            decode_octets(body, json.dumps(header))
-        except DecodeError:
-            continue
-        assert isinstance(header, dict)
 
 
 def test_all_tiers_give_the_same_bytes() -> None:

@@ -288,6 +288,9 @@ def test_failed_lines_take_little_memory(tmp_path: Path) -> None:
     assert (found.errors[0].error.status, str(found.errors[0].error)) == (429, "quota [429, q]")
     assert found.errors == list(found.errors)
     assert found.errors != []
+    assert found.errors != 7
+    assert found.errors != list(found.errors)[::-1]
+    assert repr(found.errors) == "BatchErrors(1400 lines)"
     assert len(repr(found)) < 200
     assert pickle.loads(pickle.dumps(found)).errors == found.errors
 
@@ -317,7 +320,16 @@ def test_an_id_answered_over_and_over_is_read_once_each(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('{"recordId": "a", "modelInput": {}, "modelOutput": {"embedding": [1]}}', "the line has the keys 'recordId'"),
+        (
+            '{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7}',
+            "the line has the keys 'a', 'b', 'c', 'd', 'e', 'f' (line",
+        ),
+        (f'{{"{"k" * 50}": 1}}', f"the line has the keys '{'k' * 40}' (line"),
         ('{"custom_id": "a", "body": {"input": ["x"]}}', "a request, as in the job's input file"),
+        ('{"custom_id": "a", "body": {"texts": ["x"]}}', "the line has the keys 'custom_id', 'body' (line"),
+        ('{"body": "input"}', "the line has the keys 'body' (line"),
+        ('{"data": 7}', "the line has the keys 'data' (line"),
+        ('{"embeddings": [[1]]}', "a body by itself, which decode_response reads"),
         ('{"data": [{"embedding": [1]}], "model": "m"}', "a body by itself, which decode_response reads"),
     ],
 )
@@ -340,8 +352,16 @@ def test_files_that_hold_no_lines(tmp_path: Path) -> None:
         for found in (list(iter_batch(path)), list(decode_batch(path).errors)):
             assert len(found) == 1
             assert words in str(found[0].error)
+            assert str(found[0].error).endswith("(line 1, byte 0)")
     with pytest.raises(TypeError, match="path is the path of a file"):
         decode_batch({"data": []})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("texts", ["one text", b"one", {"a": 1}, 7, None, str])
+def test_texts_are_several_strings(tmp_path: Path, texts: Any) -> None:
+    with pytest.raises(TypeError, match=r"texts are several strings, (not one|as a list, not )"):
+        write_batch(tmp_path / "in.jsonl", texts)
+    assert not list(tmp_path.iterdir())
 
 
 def test_ids_and_fields_are_written_as_services_want_them(tmp_path: Path) -> None:

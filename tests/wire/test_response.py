@@ -268,7 +268,9 @@ def test_rows_that_begin_alike(isa: str, rows: str, want: list[float]) -> None:
 @pytest.mark.parametrize(
     ("rows", "row", "words"),
     [
-        ('{"index":0,"embedding":[1]},{"index":0,"embedding":[2]}', 1, "again"),
+        ('{"index":0,"embedding":[1]},{"index":0,"embedding":[2]}', 1, "index 0 again"),
+        ('{"index":1,"embedding":[1]},{"index":1,"embedding":[2]}', 1, "index 1 again"),
+        ('{"index":2,"embedding":[1]},{"index":2,"embedding":[2]},{"embedding":[3],"index":0}', 1, "index 2 again"),
         ('{"embedding":[1]},{"embedding":}', None, "wanted|another|character"),
         ('{"embedding":[1]},{"embedding":null}', 1, "null"),
         ('{"embedding":[1]},{"embedding":[2]', None, "character"),
@@ -278,6 +280,31 @@ def test_faults_behind_the_same_beginning(isa: str, rows: str, row: int | None, 
     with pytest.raises(DecodeError, match=words) as caught:
         decode_response(f'{{"data":[{rows}]}}')
     assert row is None or caught.value.row == row
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        ("1" + 17 * "0", "an index beyond the 2 rows"),
+        (18 * "9", "an index beyond the 2 rows"),
+        ("1" + 18 * "0", "an index that is no position"),
+        (19 * "9", "an index that is no position"),
+        (str(2**63), "an index that is no position"),
+        (str(2**64), "an index that is no position"),  # 0, were it counted in 64 bits
+        (str(2**64 + 1), "an index that is no position"),
+        ("1.0", "an index that is no position"),
+        ("1e0", "an index that is no position"),
+        ("-1", "an index that is no position"),
+        ("-2", "an index that is no position"),
+        ('"1"', "an index that is no position"),
+        ("true", "an index that is no position"),
+        ("/", "number|character|value"),
+    ],
+)
+def test_an_index_is_a_whole_number_of_at_most_18_digits(isa: str, index: str, words: str) -> None:
+    for other in ("0", "1"):
+        with pytest.raises(DecodeError, match=words):
+            decode_response(f'{{"data":[{{"index":{other},"embedding":[1]}},{{"index":{index},"embedding":[2]}}]}}')
 
 
 @pytest.mark.parametrize(

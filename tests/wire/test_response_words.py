@@ -20,11 +20,12 @@ from embcodec import (
     Embeddings,
     Profile,
     ServiceError,
+    Usage,
     decode_octets,
     decode_response,
     encode_response,
 )
-from embcodec.wire.service import service_error
+from embcodec.wire.service import looks_like_error, service_error
 
 BODY = b'{"data":[{"index":0,"embedding":[1,2]}],"model":"m"}'
 
@@ -207,21 +208,98 @@ def test_complaints_keep_their_places() -> None:
     assert service_error(body, 422).message == "body.input: Field required; and more; x"
 
 
-def test_octets_that_share_bytes() -> None:
-    """A small body whose header says the same place again and again would become a thousand times as large."""
-    place = {"embed_dtype": "float32", "endianness": "little", "start": 0, "end": 40_000, "shape": [10_000]}
-    metadata = {"data": [{**place, "index": index} for index in range(3_000)]}
-    tracemalloc.start()
-    with pytest.raises(DecodeError, match="bytes that two embeddings share") as caught:
-        decode_octets(bytes(40_000), metadata)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert caught.value.row == 1
-    assert peak < 5e6
-    apart = [{**place, "index": i, "start": 8 * (1 - i), "end": 8 * (2 - i), "shape": [2]} for i in range(2)]
-    values = np.arange(4, dtype=np.float32)
-    found = decode_octets(values.tobytes(), {"data": apart}).embeddings.values
-    np.testing.assert_array_equal(found, [[2, 3], [0, 1]])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("[]", "no list of embeddings at 'data': the body is an empty list"),
+        ("null", "no list of embeddings at 'data': the body is null"),
+        ("7", "no list of embeddings at 'data': the body is one int"),
+        ("{}", "no list of embeddings at 'data': the body is empty, {}"),
+        ('"[1]"', "no list of embeddings at 'data': the body is JSON within a JSON string: decode_response"),
+        ("[1, 2]", "no list of embeddings at 'data': the body is a single vector, in no list: Embeddings"),
+        ('["a"]', "no list of embeddings at 'data': the body is a list, but not of vectors"),
+        ('[{"a.b": [1]}]', "no list of embeddings at 'data': the body is a list, but not of vectors"),
+        (
+            '[{"a": {"b": {"c": [1]}}}]',
+            "the body is itself the list: dataclasses.replace(profile, rows='', item='a.b.c')",
+        ),
+        ('[{"a": {"b": {"c": {"d": [1]}}}}]', "the body is a list, but not of vectors"),
+        ('{"x": {"y": {"z": [[1]]}}}', "replace(profile, rows='x.y.z', item=None) reads such a body"),
+        ('{"x": {"y": {"z": {"a": [[1]]}}}}', "no list of embeddings at 'data': the body has the keys 'x'"),
+        ('{"x.y": [[1]]}', "no list of embeddings at 'data': the body has the keys 'x.y'"),
+        ('{"x.y": {"z": [[1]]}}', "no list of embeddings at 'data': the body has the keys 'x.y'"),
+        ('{"a": 0, "x": {"y": {"z": [1]}}}', "a single vector, in no list, is at 'x.y.z'"),
+        ('{"x": {"y": {"z": {"a": [1]}}}}', "no list of embeddings at 'data': the body has the keys 'x'"),
+        ('{"x": "AAAAAAAAAAAAAAAA"}', "a single vector, in no list, is at 'x'"),
+        ('{"x": "AAAAAAAAAAAAAA=="}', "a single vector, in no list, is at 'x'"),
+        ('{"x": "AAAAAAAAAAAA"}', "no list of embeddings at 'data': the body has the keys 'x'"),
+        ('{"x": "AAAAAAAAAAAAAAAAA"}', "no list of embeddings at 'data': the body has the keys 'x'"),
+        ('{"x": "AAAAAAAA AAAAAAA"}', "no list of embeddings at 'data': the body has the keys 'x'"),
+        ('{"x": [true]}', "no list of embeddings at 'data': the body has the keys 'x'"),
+        ('{"x": []}', "no list of embeddings at 'data': the body has the keys 'x'"),
+        ('{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1}', "the body has the keys '1', '2', '3', '4', '5', '6'"),
+        ('{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1}', "the keys '1', '2', '3', '4', '5', '6' and 1 more"),
+        ('{"data": {}}', "no list of embeddings at 'data': 'data' has no keys"),
+        ('{"data": {"k": 1}}', "no list of embeddings at 'data': 'data' has the keys 'k'"),
+        ('{"custom_id": "a", "x": 1}', "a line of a batch file, which decode_batch(path) reads"),
+    ],
+)
+def test_what_is_said_of_a_body_without_rows_where_they_should_be(body: str, words: str) -> None:
+    said = refusal(body)
+    assert words in said
+    if words.startswith("no list"):
+        assert said.startswith(words)
+    if "the keys" in words:
+        assert said.endswith(words)
+
+
+def test_where_rows_were_looked_for_is_said_in_the_words_of_the_profile() -> None:
+    assert refusal("{}", profile=replace(PROFILES["mistral"], rows="")).startswith(
+        "no list of embeddings as the body: "
+    )
+    words = "no list of embeddings at 'embeddings.int8': 'embeddings' has the keys 'float'"
+    assert refusal('{"embeddings": {"float": 1}}', profile="cohere", output_dtype="int8") == words
+    assert "as with profile='mistral'" in refusal('{"data": [{"embedding": [1]}]}', profile="cohere")
+
+
+def test_objects_among_complaints_are_shown_as_json() -> None:
+    """As the service spells them; of what cannot be said in JSON again, how many keys there are."""
+    assert service_error({"message": {"größe": [1, None]}}).message == '{"größe": [1, null]}'
+    assert service_error({"message": [1, {"x": "ü"}, True, None, ""]}).message == '1; {"x": "ü"}; True'
+    deep: Any = {}
+    for _ in range(100_000):
+        deep = {"x": deep}
+    assert service_error({"message": {"a": deep, "b": 1}}).message == "an object of 2 keys"
+    while deep:  # freed without recursion
+        deep = deep["x"]
+
+
+@pytest.mark.parametrize(
+    ("envelope", "answer"),
+    [
+        ({"error": "e"}, True),
+        ({"error": ""}, False),
+        ({"object": "error"}, True),
+        ({"object": "list"}, False),
+        ({"detail": []}, False),
+        ({"detail": [1]}, True),
+        ({"message": "m"}, True),
+        ({"message": ""}, False),
+        ({"message": "m", "data": []}, False),
+        ({}, False),
+        ([], False),
+        ("error", False),
+        (None, False),
+    ],
+)
+def test_what_looks_like_an_error(envelope: Any, answer: bool) -> None:
+    assert looks_like_error(envelope) is answer
+
+
+def test_usages_add_up_with_usages_only() -> None:
+    assert Usage(1, 2, 3) + Usage(10, 20, 30) == Usage(11, 22, 33)
+    with pytest.raises(TypeError):
+        Usage(1, 2, 3) + 1  # type: ignore[operator]
 
 
 def test_text_around_the_vectors_is_bounded() -> None:

@@ -136,10 +136,8 @@ class Snapshot:
         return np.arange(len(self), dtype=np.int64) if self.ids is None else self.ids
 
     def names(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the ids of rows; -1 stays."""
-        if self.ids is None or not len(self.ids):
-            return rows
-        return np.where(rows < 0, -1, self.ids[rows])
+        """Return the ids of rows."""
+        return rows if self.ids is None else self.ids[rows]
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids; -1 for those that are not there."""

@@ -1,0 +1,86 @@
+"""How choices of low-bit codes are measured: queries of four kinds, the nearest rows found, what is beyond doubt."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from embcodec.quantizers.lowbit.measure import DEPTHS, Trial, some_rows
+
+
+def rows(n: int, dimension: int = 12) -> np.ndarray:
+    rng = np.random.default_rng(n)
+    return np.asarray((rng.standard_normal((n, dimension)) + 1) * rng.uniform(0.5, 2, (n, 1)), np.float32)
+
+
+def test_rows_ask_in_four_kinds_of_their_own_lengths() -> None:
+    x = rows(200)
+    trial = Trial(x, None, seed=3)
+    order = np.random.default_rng(3)
+    own = order.permutation(200)
+    asking, mean = x[own].astype(np.float64), x.mean(axis=0, dtype=np.float64)
+    less = asking - 0.5 * mean
+    kinds = [asking, less]
+    for kind in (asking, less):
+        kinds.append(kind + 0.7 * (asking[order.permutation(200)] - mean))
+    lengths = np.linalg.norm(asking, axis=1, keepdims=True)
+    expected = np.concatenate([kind / np.linalg.norm(kind, axis=1, keepdims=True) * lengths for kind in kinds])
+    np.testing.assert_allclose(trial.queries, expected, atol=1e-5)
+    assert np.array_equal(trial.queries[:200], x[own])
+    assert trial._kinds == 4
+    exact = trial.queries @ x.T
+    assert (trial.overlaps(exact.copy()) == 1).all()
+    assert trial.overlaps(exact.copy()).shape == (3, 800)  # 80 of 200 rows are too many
+    worst = trial.overlaps(-exact)
+    assert worst.mean() < 0.01
+
+
+def test_overlaps_are_the_shares_of_the_nearest_that_are_found() -> None:
+    x, queries = rows(400), rows(30)
+    trial = Trial(x, queries, seed=0)
+    assert trial._kinds == 1
+    assert np.array_equal(trial.queries, queries)
+    estimates = (queries @ x.T + np.random.default_rng(0).normal(0, 3, (30, 400))).astype(np.float32)
+    exact, found = np.argsort(-(queries @ x.T), axis=1), np.argsort(-estimates, axis=1)
+    shares = [[len({*a[:k]} & {*b[:k]}) / k for a, b in zip(exact, found, strict=True)] for k in DEPTHS]
+    np.testing.assert_allclose(trial.overlaps(estimates.copy()), shares)
+
+
+def test_some_rows_are_drawn_in_their_order() -> None:
+    x = np.arange(50, dtype=np.float32)[:, None]
+    assert some_rows(x, 50, 0) is x
+    some = some_rows(x, 20, 0)[:, 0]
+    assert len(some) == 20
+    assert (np.diff(some) > 0).all()
+    assert not np.array_equal(some, some_rows(x, 20, 1)[:, 0])
+
+
+@pytest.mark.parametrize("choices", [2, 3, 6])
+def test_a_choice_is_better_beyond_a_doubt_that_all_choices_share(choices: int) -> None:
+    """By as many standard errors as one choice in a thousand exceeds, or of several any of them."""
+    trial = Trial.__new__(Trial)
+    trial._kinds = 2
+    needed = NormalDist().inv_cdf(1 - 1e-3 / (choices - 1))
+    spread = np.tile([-1.0, 1.0], 50)
+    error = spread.std(ddof=1) / np.sqrt(100)
+
+    def best(*gains: float, preferred: str = "none", doubtful: bool = True) -> str:
+        """Name the best where the second and the third choice gain so many errors, in both kinds of queries."""
+        found = {f"c{i}": np.zeros((1, 200)) for i in range(choices)}
+        for i, gain in enumerate(gains, start=1):
+            found[f"c{i}"] = np.tile(spread + gain * error, 2)[None]
+        return trial.best_of(found, preferred, doubtful=doubtful)
+
+    assert best(needed - 0.01) == "c0"
+    assert best(needed + 0.01) == "c1"
+    assert best(-needed - 0.01) == "c0"
+    assert best(0.0, preferred="c1") == "c0"
+    assert best(0.0, preferred="c1", doubtful=False) == "c1"
+    assert best(-0.01, preferred="c1", doubtful=False) == "c0"
+    assert best(needed + 0.01, preferred="c1") == "c1"
+    if choices > 2:
+        assert best(needed + 1, needed + 2) == "c2"
+        assert best(needed + 2, needed + 1) == "c1"
+        assert best(needed + 2, needed - 0.01) == "c1"
