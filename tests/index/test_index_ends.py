@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from embcodec import (
+    CodeMismatchError,
     FlatIndex,
     LowBitQuantizer,
     NotFiniteError,
@@ -179,3 +180,12 @@ def test_arguments_of_an_index_are_named() -> None:
     with pytest.raises(TypeError) as caught:
         FlatIndex(X[:0], ids="")
     assert "look the result's indices up" not in str(caught.value)
+
+
+def test_rows_that_rescore_join_their_like_only() -> None:
+    index = FlatIndex(INT8, rescore_with=X)
+    with pytest.raises(CodeMismatchError, match="does not join Embeddings"):
+        index.add(INT8, rescore_with=INT8)
+    assert len(index) == 4
+    with pytest.raises(CodeMismatchError, match="queries have 7 dimensions, the index 8"):
+        index.search(X[:, :7], 1)
