@@ -12,8 +12,7 @@ from clients import short_waits
 from hostile import hostile_server, http
 
 from embcodec import PROFILES, EmbcodecError, ServiceError
-from embcodec.client.client import Client
-from embcodec.client.job import Outcome, send
+from embcodec.client.job import Job, Outcome, send
 from embcodec.client.order import make_order
 from embcodec.client.settings import Settings, make_settings
 from embcodec.client.split import split_texts
@@ -209,8 +208,15 @@ def test_a_job_that_has_failed_stops_the_retries_of_its_requests(failure: str | 
     profile = replace(PROFILES["mistral"], max_inputs=1)
 
     async def answers(base_url: str) -> list[Outcome]:
-        client = Client(base_url=base_url, profile=profile, max_retries=2)
-        job = client._job(["a", "b"], "m", "float", None, None, None, None, None)
+        order = make_order(
+            settings_of(profile, base_url),
+            model="m",
+            output_dtype="float",
+            output_dimension=None,
+            encoding_format=None,
+            extra=None,
+        )
+        job = Job(["a", "b"], order, None, None)
         first, second = split_texts(["a", "b"], job.order)
         assert not job.halted()
         if failure == "a request":

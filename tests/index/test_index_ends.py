@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from embcodec import (
+    CodeMismatchError,
     FlatIndex,
     LowBitQuantizer,
     NotFiniteError,
@@ -37,6 +38,9 @@ def test_an_index_holds_no_rows_that_are_not_finite() -> None:
     for rows, better in ((X * np.inf, None), (INT8, X * np.inf)):
         with pytest.raises(NotFiniteError, match="row 0, column 0 is inf"):
             index.add(rows, rescore_with=better)
+    for call in (lambda: FlatIndex(np.eye(2, dtype=int)), lambda: index.add(np.eye(8, dtype=int))):
+        with pytest.raises(TypeError, match=r"^codes "):
+            call()
     assert len(index) == 4
 
 
@@ -167,3 +171,21 @@ def test_nothing_is_counted_for_nothing(tmp_path: Path, ids: Any) -> None:
     assert index.add(none).tolist() == []
     assert index.add(X).tolist() == [0, 1, 2, 3]
     assert index.add(X[:1]).tolist() == [4]
+
+
+def test_arguments_of_an_index_are_named() -> None:
+    index = FlatIndex(INT8, rescore_with=X)
+    with pytest.raises(TypeError, match=r"^rescore_multiplier is a number, not 'a'$"):
+        index.search(X, 1, rescore_multiplier="a")  # type: ignore[arg-type]
+    with pytest.raises(TypeError) as caught:
+        FlatIndex(X[:0], ids="")
+    assert "look the result's indices up" not in str(caught.value)
+
+
+def test_rows_that_rescore_join_their_like_only() -> None:
+    index = FlatIndex(INT8, rescore_with=X)
+    with pytest.raises(CodeMismatchError, match="does not join Embeddings"):
+        index.add(INT8, rescore_with=INT8)
+    assert len(index) == 4
+    with pytest.raises(CodeMismatchError, match="queries have 7 dimensions, the index 8"):
+        index.search(X[:, :7], 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from embcodec import Embeddings, LowBitCodes, LowBitQuantizer, rescore, search
-from embcodec.quantizers.lowbit.errors import errors_of, farthest
+from embcodec.quantizers.lowbit.errors import certain_bounds, errors_of, farthest, fixed_errors
 from embcodec.quantizers.lowbit.queries import prepare_queries
 from embcodec.scan.bounds import Bounds
 from embcodec.scan.plan import low_bit_scan
@@ -65,14 +65,16 @@ def test_bounds_are_the_sum_of_their_parts(bits: int, center: str, confidence: f
     asked, rows = prepare_queries(codes.scheme, queries), errors_of(codes)
     rounding, away = (2.0**-11 if bits == 1 else 2.0**-22), farthest(codes, rows)
     summed = 4 * (96 + 96 / 128 + 8) * 2.0**-24
+    certain, fixes = certain_bounds(codes, asked, rows), fixed_errors(codes, asked, rows)
     found = bounds._bounds(slice(None), rows)
     assert found.shape == (3, 64)
     for q in range(3):
         length, spread, share = asked.lengths[q], asked.spreads[q], abs(float(asked.shares[q]))
         for r in range(64):
             leaning = max(spread * rows.units[r], rows.others[r])
-            fixed = share * rows.shared[r] + 1e-6 * max(1.0, away[r])
-            bound = leaning * (1 + 1e-5) + fixed
+            fixed, bound = fixes[q, r], certain[q, r]
+            assert fixed >= share * rows.shared[r] + 0.99e-6 * max(1.0, away[r])
+            assert bound >= leaning + fixed
             if confidence < 1:
                 met = (spread if rows.units[r] > 0 else 1.0) * math.sqrt(rows.squares[r])
                 bound = min(bound, bounds._part * leaning + fixed + 2 * rounding * met)

@@ -346,13 +346,19 @@ def test_files_that_hold_no_lines(tmp_path: Path) -> None:
     for data, words in (
         (gzip.compress(text, mtime=0), "gzip"),
         (text.decode().encode("utf-16"), "UTF-16"),
-        (b"PK\x03\x04", "zip"),
+        (b"PK\x03\x04", "the file is a zip archive ("),
     ):
         path.write_bytes(data)
         for found in (list(iter_batch(path)), list(decode_batch(path).errors)):
             assert len(found) == 1
             assert words in str(found[0].error)
             assert str(found[0].error).endswith("(line 1, byte 0)")
+    path.write_bytes(b"")
+    assert list(iter_batch(path)) == []
+    for data in (b"<html>\n", b"data: {}\n", b"\xef\xbb\xbf\x1f\x8b\n"):  # text, whose lines are each refused
+        path.write_bytes(data)
+        (line_,) = iter_batch(path)
+        assert "the file is" not in str(line_.error)
     with pytest.raises(TypeError, match="path is the path of a file"):
         decode_batch({"data": []})  # type: ignore[arg-type]
 

@@ -255,3 +255,12 @@ def test_what_the_header_says_of_the_answer() -> None:
     assert (found.usage.prompt_tokens, found.usage.total_tokens) == (3, 5)
     found = decode_octets(bytes(4), {"data": [item], "model": 1, "usage": 7})
     assert (found.model, found.id, found.raw_usage, found.usage.total_tokens) == (None, None, None, 0)
+
+
+def test_octets_of_another_dtype_name_the_row_that_gives_them_away() -> None:
+    rows = np.random.default_rng(0).standard_normal((40, 96))
+    body = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype("<f8").tobytes()
+    with pytest.raises(DecodeError) as caught:
+        decode_octets(body, dimension=192)
+    assert caught.value.row == 0
+    assert caught.value.offset == 0

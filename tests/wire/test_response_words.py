@@ -25,6 +25,7 @@ from embcodec import (
     decode_response,
     encode_response,
 )
+from embcodec.wire.body import kind_of_bytes
 from embcodec.wire.service import looks_like_error, service_error
 
 BODY = b'{"data":[{"index":0,"embedding":[1,2]}],"model":"m"}'
@@ -294,6 +295,42 @@ def test_objects_among_complaints_are_shown_as_json() -> None:
 )
 def test_what_looks_like_an_error(envelope: Any, answer: bool) -> None:
     assert looks_like_error(envelope) is answer
+
+
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [
+        (0, 0),
+        (7, 7),
+        (7.9, 7),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, 0),
+        (2.0**63, 0),
+        (-1, 0),
+        (-0.5, 0),
+        ("7", 0),
+        (None, 0),
+        (float("nan"), 0),
+    ],
+)
+def test_tokens_are_counted_as_far_as_they_can_be(said: Any, count: int) -> None:
+    assert Usage.from_envelope({"usage": {"prompt_tokens": said}}) == Usage(count, 0, count)
+    assert Usage.from_envelope({"usage": {"completion_tokens": 2, "total_tokens": said}}) == Usage(0, 2, count or 2)
+    assert Usage.from_envelope({"meta": {"billed_units": {"input_tokens": said}}}) == Usage(count, 0, count)
+    assert Usage.from_envelope({"prompt_eval_count": said}) == Usage(count, 0, count)
+
+
+def test_an_empty_message_is_no_line_and_a_long_one_is_cut() -> None:
+    assert service_error({"message": "x" * 2000}).message == "x" * 2000
+    assert service_error({"message": "x" * 2001}).message == "x" * 2000 + "…"
+    for text, kind in (
+        (b"\0{\0}", "'utf-16-be'"),
+        (b"{\0}\0", "'utf-16-le'"),
+        (b"{}1\0", "'utf-16-le'"),
+        (b"\0" * 4, "no"),
+    ):
+        assert kind in kind_of_bytes(text)
+    assert kind_of_bytes(b"") == "empty"
 
 
 def test_usages_add_up_with_usages_only() -> None:
