@@ -184,7 +184,16 @@ def test_an_interruption_from_the_keyboard_keeps_what_was_answered() -> None:
 
 def test_what_has_ended_when_a_course_is_left_is_kept() -> None:
     client = Client(base_url="http://127.0.0.1:1", profile=ONE_BY_ONE, concurrency=3)
-    job = client._job(["a", "b", "c"], "m", "float", None, None, None, None, None)
+    job = client._job(
+        ["a", "b", "c"],
+        None,
+        None,
+        model="m",
+        output_dtype="float",
+        output_dimension=None,
+        encoding_format=None,
+        extra=None,
+    )
     sent: list[tuple[Batch, Future[list[Outcome]]]] = []
 
     def start(batch: Batch) -> Future[list[Outcome]]:

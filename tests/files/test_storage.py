@@ -413,7 +413,8 @@ def test_errors_name_the_file_and_what_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "one.npy"
     np.save(path, np.zeros(7, np.float32))
     with pytest.raises(
-        StorageError, match=rf"^{re.escape(str(path))}: one matrix, .* the file holds values of shape \(7,\)$"
+        StorageError,
+        match=rf"^{re.escape(str(path))}: one matrix, .* the file holds values of shape \(7,\); one row by itself is saved as row\[None\]$",
     ):
         load(path)
     save(path, np.zeros((2, 7)))

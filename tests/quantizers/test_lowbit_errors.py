@@ -93,3 +93,20 @@ def test_the_widest_of_rows_is_the_largest_of_each_of_their_errors() -> None:
     codes = LowBitQuantizer(1, rotation="none", center="mean").fit(x).encode(np.concatenate([x, 2 * x[:9]]))
     assert codes.widest == tuple(float(part.max()) for part in errors_of(codes))
     assert min(codes.widest) > 0
+
+
+@pytest.mark.parametrize("factor", [1e-4, 3e-5, 1e-6, 1.3e-7, 3e-8])
+@pytest.mark.parametrize("longest", [1.0, 1e6])
+def test_rows_far_shorter_than_the_sample_are_off_by_whole_steps_of_what_is_stored(
+    factor: float, longest: float
+) -> None:
+    rng = np.random.default_rng(5)
+    sample = rng.standard_normal((500, 64)) * longest
+    quantizer = LowBitQuantizer(bits=1, rotation="none").fit(sample.astype(np.float32))
+    rows = (rng.standard_normal((100, 64)) * (longest * factor)).astype(np.float32)
+    rows[:50] = np.abs(rows[:50]).mean(axis=1, keepdims=True) * np.sign(rows[:50])  # which the bits say exactly
+    codes = quantizer.encode(rows)
+    rests = rows.astype(np.float64) - codes.to_float()
+    queries = (rests / np.maximum(np.linalg.norm(rests, axis=1, keepdims=True), 1e-300)).astype(np.float32)
+    errors = np.abs(codes.estimate(queries) - queries.astype(np.float64) @ rows.T.astype(np.float64))
+    assert (errors <= codes.error_bounds(queries)).all()

@@ -107,8 +107,15 @@ def errors_of(codes: Coded) -> RowErrors:
     # |r - s l|^2, with the parts as far off as rounding may have put them.
     rests = squares - 2 * scales * dots + scales**2 * levels + 6 * rounding * (squares + scales * dots)
     errors = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(levels)
+    # Rows so much shorter than the sample that what is stored of them is subnormal are off by a step, not by a share:
+    # no more is said of what their codes leave out than that it is not longer than the row and the code together.
+    stored, unit = np.finfo(codes.scales.dtype), codes.scheme.scale_unit * np.sqrt(codes.dimension)
+    lengths, step = np.sqrt(squares), float(stored.smallest_subnormal) * unit
+    are_tiny = (codes.scales < stored.smallest_normal) | (lengths < float(stored.smallest_normal) * unit)
+    errors = np.where(are_tiny, lengths + step + scales * np.sqrt(levels), errors)
     # Unit rows may miss unit length by the tolerance, as far as float16 inputs do.
-    shared = np.where(are_unit, 1.5 * rounding * squares + codes.unit_error, 0.0)
+    lost = 1.5 * rounding * squares + np.where(are_tiny, step * (step + 2 * lengths), 0.0)
+    shared = np.where(are_unit, lost + codes.unit_error, 0.0)
     return RowErrors(np.where(are_unit, errors, 0.0), np.where(are_unit, 0.0, errors), shared, squares, scales)
 
 
