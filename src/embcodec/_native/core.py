@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _kernels
+from .._kernels import ffi as ffi
+from .._kernels import lib as lib
 from ..errors import DecodeError
 from ..words import shown
 
-ffi: Any = _kernels.ffi
-lib: Any = _kernels.lib
 _from_buffer, _NULL = ffi.from_buffer, ffi.NULL
 
 # Every tier that the core knows, whether this machine can run it or not: its name, plainest first, and its bit.
