@@ -84,7 +84,8 @@ if TYPE_CHECKING:
         write_pgcopy,
     )
     from .index import FlatIndex
-    from .quantizers.lowbit import LowBitCodes, LowBitQuantizer
+    from .quantizers.fitting import LowBitQuantizer
+    from .quantizers.lowbit import LowBitCodes
     from .scan import compile_metric
     from .tradeoff import Study, docstring_pairs, run_demo
     from .tradeoff.study import study
@@ -106,7 +107,7 @@ _LAZY: dict[str, str] = {
     "write_pgcopy": "files.exchange",
     "FlatIndex": "index",
     "LowBitCodes": "quantizers.lowbit",
-    "LowBitQuantizer": "quantizers.lowbit",
+    "LowBitQuantizer": "quantizers.fitting",
     "compile_metric": "scan",
     "Study": "tradeoff",
     "docstring_pairs": "tradeoff",

@@ -9,8 +9,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from embcodec import LowBitQuantizer
+from embcodec.quantizers.fitting.threads import one_blas_thread, side_by_side
 from embcodec.quantizers.lowbit import rotations
-from embcodec.quantizers.lowbit.threads import one_blas_thread, side_by_side
 
 
 def blas_threads() -> set[int]:

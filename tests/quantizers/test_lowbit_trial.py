@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from embcodec.quantizers.lowbit.measure import DEPTHS, Trial, some_rows
+from embcodec.quantizers.fitting.measure import DEPTHS, Trial, some_rows
 
 
 def rows(n: int, dimension: int = 12) -> np.ndarray:

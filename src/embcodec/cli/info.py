@@ -120,7 +120,7 @@ def conversions(rows: Rows, sample: int) -> tuple[list[dict[str, Any]], str | No
 
 
 def _low_bit(sample: Floats) -> Iterator[tuple[str, Callable[[Floats], Rows]]]:
-    from ..quantizers.lowbit import LowBitQuantizer
+    from ..quantizers.fitting import LowBitQuantizer
 
     for bits in (4, 2, 1):
         quantizer = LowBitQuantizer(bits, rotation="none").fit(sample)

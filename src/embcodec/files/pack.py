@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ..containers import checked_array, whole_number
 from ..embeddings import Embeddings
 from ..errors import StorageError
-from ..quantizers.lowbit import LowBitCodes, codes_of
+from ..quantizers.fitting import codes_of
+from ..quantizers.lowbit import LowBitCodes
 from ..scale import PER_VECTOR, UNIT, Scale
 
 FORMAT = "embcodec 1"

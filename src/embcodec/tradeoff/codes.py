@@ -15,7 +15,7 @@ from ..dtypes import OutputDtype, RotationName
 from ..embeddings import Embeddings
 from ..index import HAMMING_MULTIPLIER
 from ..quantizers import quantize, truncate
-from ..quantizers.lowbit import LowBitQuantizer
+from ..quantizers.fitting import LowBitQuantizer
 from .pipeline import Pipeline, timed
 from .words import seconds as in_seconds
 

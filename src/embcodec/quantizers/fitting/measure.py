@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...codec import row_norms
-from .levels import Floats
+from ..lowbit.levels import Floats
 
 DEPTHS = (10, 20, 40, 80)
 """Overlaps are measured with so many neighbours: the mean of all has a third of the noise of the first alone."""

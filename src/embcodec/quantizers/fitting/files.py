@@ -21,9 +21,9 @@ from ...containers import (
 )
 from ...errors import StorageError
 from ...words import as_path
-from .codes import LowBitCodes
-from .rotations import Rotation
-from .scheme import LowBitScheme
+from ..lowbit.codes import LowBitCodes
+from ..lowbit.rotations import Rotation
+from ..lowbit.scheme import LowBitScheme
 
 FORMAT = "embcodec quantizer 1"
 

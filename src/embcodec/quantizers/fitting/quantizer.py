@@ -14,13 +14,13 @@ from ..._native import bits as native_bits
 from ...dtypes import CENTERS, ROTATIONS, CenterName, RotationName
 from ...errors import StorageError
 from ...words import as_whole, shown, unknown
+from ..lowbit.codes import LowBitCodes
+from ..lowbit.levels import Floats, Levels, levels_of
+from ..lowbit.rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
+from ..lowbit.scheme import LowBitScheme
 from ..quantize import as_float_rows
-from .codes import LowBitCodes
 from .files import Fitted, read_quantizer, write_quantizer
-from .levels import Floats, Levels, levels_of
 from .measure import Trial, some_rows
-from .rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
-from .scheme import LowBitScheme
 from .threads import one_blas_thread, side_by_side
 
 PLAIN = "plain sign bits"
