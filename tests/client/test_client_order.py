@@ -16,7 +16,7 @@ from embcodec.client.order import Order, is_too_large, make_order, merge
 from embcodec.client.reply import Reply
 from embcodec.client.settings import make_settings
 from embcodec.client.split import halves, split_texts
-from embcodec.wire import Secret
+from embcodec.wire.http import Secret
 
 KEY = "sk-order-1234"
 

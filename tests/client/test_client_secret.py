@@ -23,7 +23,7 @@ from secrets_seen import pieces
 from embcodec import EmbcodecError
 from embcodec.cli.command import main
 from embcodec.client.client import AsyncClient, Client
-from embcodec.wire.secret import Secret, without_credentials
+from embcodec.wire.http.secret import Secret, without_credentials
 
 __all__ = ["embed", "short_waits"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from embcodec import PROFILES
 from embcodec.client.settings import Settings, make_settings
-from embcodec.wire import Secret
+from embcodec.wire.http import Secret
 
 
 def settings_of(base_url: Any, profile: Any = "mistral", key: str | None = None, **changes: Any) -> Settings:

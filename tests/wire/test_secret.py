@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from embcodec.wire import Secret
-from embcodec.wire.secret import _BLOTTER, keep_out_of_logs, without_credentials
+from embcodec.wire.http import Secret
+from embcodec.wire.http.secret import _BLOTTER, keep_out_of_logs, without_credentials
 
 KEY = "sk/ab+cd="
 

@@ -14,14 +14,14 @@ import click
 from .common import EXISTING, as_json, example
 
 if TYPE_CHECKING:
-    from ..wire import Secret
+    from ..wire.http import Secret
 
 _KEY_VARIABLE = "EMBCODEC_API_KEY"
 
 
 def _wrapped(value: str) -> Secret:
     """Wrap a key before any command sees it."""
-    from ..wire import Secret
+    from ..wire.http import Secret
 
     return Secret(value)
 
@@ -125,7 +125,7 @@ def _key(given: Secret | None, file: Path | None) -> Secret | None:
 
     No variable of a frame holds it as text.
     """
-    from ..wire import Secret
+    from ..wire.http import Secret
 
     if given is not None and file is not None:
         raise click.UsageError("give --api-key or --api-key-file, not both")

@@ -31,8 +31,8 @@ from .words import in_options, words_of
 
 if TYPE_CHECKING:
     from ..client import Client, Partial
-    from ..wire import Secret
     from ..wire.batch import BatchLine
+    from ..wire.http import Secret
 
 _MOST_TOLD = 10  # failures, and reasons for them
 _profile = click.option(
@@ -224,7 +224,7 @@ def _save_answered(partial: Partial | None, output: Path) -> None:
 
 def _key(variable: str | None, file: Path | None) -> Secret | None:
     """Return the key that the options lead to, if they do; no variable of a frame ever holds it as text."""
-    from ..wire import Secret
+    from ..wire.http import Secret
 
     if variable is not None and file is not None:
         raise click.UsageError("the key comes from --api-key-variable or from --api-key-file, not from both")

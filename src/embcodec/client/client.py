@@ -13,7 +13,8 @@ from typing import Any, Self, TypeVar
 
 from ..dtypes import EncodingFormatLike, OutputDtypeLike
 from ..profiles import Profile
-from ..wire import EmbeddingResponse, Secret, without_credentials
+from ..wire import EmbeddingResponse
+from ..wire.http import Secret, without_credentials
 from .job import Job, Outcome, Partial, Progress, send
 from .order import make_order
 from .settings import Settings, make_settings

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..profiles import Profile, resolve_profile
-from ..wire import Secret, is_loopback, keep_out_of_logs
+from ..wire.http import Secret, is_loopback, keep_out_of_logs
 from ..words import as_real, as_whole
 
 _LOG = logging.getLogger("embcodec.client")

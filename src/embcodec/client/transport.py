@@ -19,7 +19,7 @@ import stamina
 
 from .._version import __version__
 from ..errors import EmbcodecError, ServiceError, TransportError
-from ..wire import Secret
+from ..wire.http import Secret
 from .reply import Reply, UnreadableError, read_reply
 from .settings import Settings
 

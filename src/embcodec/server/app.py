@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..wire import Secret, is_loopback
+from ..wire.http import Secret, is_loopback
 from .endpoint import Endpoint
 from .limits import Limits
 from .model import DEFAULT_MODEL, EmbeddingModel, missing_extra

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from ..wire import Secret, is_loopback
+from ..wire.http import Secret, is_loopback
 from .request import RefusalError
 
 _NAME = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-fA-F:.]+(%\w+)?\]?(:\d+)?")

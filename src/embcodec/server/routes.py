@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ..wire import Secret
+from ..wire.http import Secret
 from .endpoint import Endpoint
 from .guard import Guard, check_json
 from .limits import Budget, Limits, Reservation

@@ -14,7 +14,7 @@ from typing import Any, Never
 from urllib.parse import quote, urlsplit
 from weakref import WeakSet
 
-from ..words import printable
+from ...words import printable
 
 _SHORTEST = 4  # least characters of a key that is blotted out of other text: shorter ones occur in words
 _HTTP_LOGGERS = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
