@@ -254,3 +254,18 @@ def test_searches_while_another_thread_changes_the_index() -> None:
         looker.join()
     assert not errors, errors[0]
     assert len(index) == 200 + 20 * 25
+
+
+def test_a_mapped_index_is_compared_with_its_checksum_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "index.safetensors"
+    rows = np.random.default_rng(0).standard_normal((40, 8)).astype(np.float32)
+    FlatIndex(rows).save(path)
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    assert len(FlatIndex.load(path, mmap=True)) == 40
+    assert len(FlatIndex.load(path, verify=False)) == 40
+    asked: tuple[dict[str, Any], ...] = ({}, {"verify": True}, {"mmap": True, "verify": True})
+    for options in asked:
+        with pytest.raises(StorageError, match="checksum"):
+            FlatIndex.load(path, **options)

@@ -372,3 +372,8 @@ def test_floats_of_another_form_and_the_dimension_asked_for_are(form: str, size:
     with pytest.raises(DecodeError, match=f"; {size} bytes a dimension are base64_dtype=.*'{form}'"):
         decode_response(body, dimension=256)
     assert decode_response(body, dimension=256, profile=profile).embeddings.dimension == 256
+
+
+def test_an_argument_that_is_no_known_word_is_called_by_its_name() -> None:
+    with pytest.raises(ValueError, match=r"^nulls is 'error' or 'nan', not 'zero'"):
+        decode_response(BODY, nulls="zero")  # type: ignore[arg-type]
