@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from embcodec import PROFILES, DecodeError, EmbeddingResponse, Embeddings, ServiceError, TransportError, Usage
-from embcodec.client.order import Order, is_too_large, make_order, merge
+from embcodec.client.job import Job
+from embcodec.client.order import Order, _redacted, is_too_large, make_order, merge
 from embcodec.client.reply import Reply
 from embcodec.client.settings import make_settings
 from embcodec.client.split import halves, split_texts
@@ -128,6 +129,20 @@ def test_a_key_that_a_service_repeats_is_blotted_out_of_every_part() -> None:
     assert isinstance(found, DecodeError)
     assert KEY not in str(found)
     assert found.row == 0
+
+
+def test_notes_of_an_error_are_kept_and_blotted() -> None:
+    error = ServiceError(f"bad {KEY}", status=400)
+    error.add_note(f"asked with {KEY}")
+    found = _redacted(error, order_of(api_key=KEY).settings)
+    assert (str(found), found.__notes__) == ("bad [key] [400]", ["asked with [key]"])
+
+
+def test_a_service_is_asked_for_its_models_once() -> None:
+    job = Job(["a", "b"], order_of(), None, None)
+    lacking = ServiceError("no model m-1", status=400)
+    assert not job.wants_models(ServiceError("no", status=400))
+    assert [job.wants_models(lacking), job.wants_models(lacking)] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -251,13 +266,21 @@ def test_answers_are_put_together() -> None:
     def answer(values: Any, usage: Usage, raw: Any, **more: Any) -> EmbeddingResponse:
         return EmbeddingResponse(Embeddings(np.float32(values)), usage=usage, raw_usage=raw, **more)
 
-    first = answer([[1, 2]], Usage(1, 0, 1), {"a": 1, "b": "x", "c": True, "e": None}, model="m", id="i")
-    second = answer([[3, 4], [5, 6]], Usage(2, 1, 3), {"a": 2.5, "b": "y", "d": 4, "c": 1, "e": 5}, model="n", id="j")
+    first = answer(
+        [[1, 2]], Usage(1, 0, 1), {"a": 1, "b": "x", "c": True, "e": None, "f": 6, "g": 7}, model="m", id="i"
+    )
+    second = answer(
+        [[3, 4], [5, 6]],
+        Usage(2, 1, 3),
+        {"a": 2.5, "b": "y", "d": 4, "c": 1, "e": 5, "f": "z", "g": True},
+        model="n",
+        id="j",
+    )
     whole = merge([first, second, answer([[7, 8]], Usage(), None)], [0, 1, 3])
     assert whole.embeddings.values.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]]
     assert (whole.model, whole.id, whole.encoding_format) == ("m", "i", "float")
     assert whole.usage == Usage(3, 1, 4)
-    assert whole.raw_usage == {"a": 3.5, "b": "x", "c": 2, "d": 4, "e": 5}
+    assert whole.raw_usage == {"a": 3.5, "b": "x", "c": 2, "d": 4, "e": 5, "f": 6, "g": 7}
     assert merge([first], [0]) is first
     bare = answer([[1, 2]], Usage(), None)
     assert merge([bare, bare], [0, 1]).raw_usage is None
