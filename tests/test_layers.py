@@ -31,7 +31,7 @@ ROOMS: dict[str, str] = {
     "wire.http": "address secret",
     "wire.batch": "rows writer lines errors plain reader",
     "scan": "metric ways plan search bounds range rescore",
-    "files": "kinds pack columns parquet storage exchange",
+    "files": "kinds pack bare columns parquet storage exchange",
     "files.exchange": "rows arrow pgvector stores",
     "index": "rows arguments stages files flat",
     "client": "reply settings transport worker order split job client",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from typing import IO, Any, NamedTuple, overload
 
 import numpy as np
@@ -33,8 +32,8 @@ from ..dtypes import NamelessFloat, OutputDtypeLike, OutputDtypeName
 from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes
-from ..scale import UNIT
 from ..words import one_of, parse_words
+from .bare import check_bare, matrix_of, rows_of
 from .columns import SCALES, as_tensors, check_no_scales, take_apart
 from .kinds import LOW_BIT, MATRIX, ROWS, TYPED, check_suffix
 from .pack import check_width, is_packed, pack, unpack
@@ -82,7 +81,7 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
             "what they stand for: codes.to('float')"
         )
     if isinstance(embeddings, Embeddings) and suffix not in TYPED:
-        _check_bare(embeddings, suffix)
+        check_bare(embeddings, suffix)
     with replacing(path) as file:
         if suffix == ".safetensors":
             write_tensors_to(file, *pack(embeddings))
@@ -225,10 +224,10 @@ def _load(
         return found
     if suffix in ELEMENTS and output_dtype is None:
         output_dtype = _DTYPES_OF_KINDS[np.dtype(ELEMENTS[suffix]).kind]
-    values = _matrix(tensors, others, None if suffix == ".parquet" else column)
+    values = matrix_of(tensors, others, None if suffix == ".parquet" else column)
     if column is None and (scales := tensors.get(SCALES)) is not None and scales.shape == values.shape[:1]:
         check_no_scales(values, str(scales.dtype), f"column={next(n for n, a in tensors.items() if a is values)!r}")
-    return _wrap(values, output_dtype, dimension)
+    return rows_of(values, output_dtype, dimension)
 
 
 def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> _Contents:
@@ -248,65 +247,6 @@ def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> _Contents
         if suffix in MATRIX:
             return _Contents({"values": read_bin(file, size, suffix, mmap=how.mmap)}, {}, {})
         return _Contents({"values": read_vecs(file, size, suffix)}, {}, {})
-
-
-def _matrix(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], column: str | None) -> NDArray[Any]:
-    """Return the array that is called `column`, or the only one that can be rows."""
-    listing = [f"{name} of shape {array.shape}" for name, array in tensors.items()]
-    listing += [f"{name} ({what})" for name, what in others.items()]
-    holds = ", ".join(listing) or "nothing"
-    if column is not None:
-        if column in others:
-            raise StorageError(f"{column!r} has {others[column]}")
-        if column not in tensors:
-            raise StorageError(f"no array {column!r}; the file holds {holds}")
-        if tensors[column].ndim != 2:
-            shape = tensors[column].shape
-            raise StorageError(f"one matrix, rows by dimensions, is wanted; column {column!r} is of shape {shape}")
-        return tensors[column]
-    matrices = {name: array for name, array in tensors.items() if array.ndim == 2}
-    if len(matrices) > 1:  # of several, those that no rows can be are something else
-        matrices = {n: array for n, array in matrices.items() if array.dtype.kind == "f" or array.dtype.itemsize == 1}
-    if len(matrices) != 1:
-        choice = f"; name one, as column={next(iter(matrices))!r}" if matrices else ""
-        if [array.ndim for array in tensors.values()] == [1]:
-            choice = "; one row by itself is saved as row[None]"
-        raise StorageError(f"one matrix, rows by dimensions, is wanted; the file holds {holds}{choice}")
-    return next(iter(matrices.values()))
-
-
-def _wrap(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimension: int | None) -> Embeddings:
-    if output_dtype is None:
-        if values.dtype.kind != "f":
-            if values.dtype not in (np.int8, np.uint8):
-                raise StorageError(
-                    f"{values.dtype} rows are no codes as they are: save them .astype(np.int8) or .astype(np.uint8) if "
-                    "they are codes, .astype(np.float32) if the numbers are the values themselves"
-                )
-            own = "int8 or binary" if values.dtype == np.int8 else "uint8 or ubinary"
-            raise StorageError(f"{values.dtype} rows can be {own}: say output_dtype=...")
-        output_dtype = "float"
-    try:
-        rows = Embeddings(values, output_dtype, dimension)
-    except (ValueError, TypeError) as error:
-        raise StorageError(str(error)) from None
-    check_width(rows)
-    return rows
-
-
-def _check_bare(embeddings: Embeddings, suffix: str) -> None:
-    if embeddings.scale is not None and embeddings.scale.kind != UNIT:
-        raise StorageError(f"a {suffix} file has no room for the {embeddings.scale.kind} scale; use .safetensors")
-    if suffix in ELEMENTS:
-        if embeddings.output_dtype.is_packed:
-            raise StorageError(f"a {suffix} file holds numbers, not {embeddings.output_dtype} bits; use .safetensors")
-        if embeddings.values.dtype != np.dtype(ELEMENTS[suffix]):
-            raise StorageError(f"a {suffix} file does not hold {embeddings.output_dtype} rows; use .safetensors")
-    elif embeddings.output_dtype.is_packed and (embeddings.bit_order, embeddings.signed_bytes) != (
-        "msb",
-        "offset",
-    ):
-        raise StorageError(f"a {suffix} file cannot say how bits are packed; use .safetensors")
 
 
 def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> None:

@@ -1,0 +1,77 @@
+"""Bare rows: files that hold numbers and say nothing of what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..containers import ELEMENTS
+from ..dtypes import OutputDtypeLike
+from ..embeddings import Embeddings
+from ..errors import StorageError
+from ..scale import UNIT
+from .pack import check_width
+
+
+def matrix_of(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], column: str | None) -> NDArray[Any]:
+    """Return the array that is called `column`, or the only one that can be rows."""
+    listing = [f"{name} of shape {array.shape}" for name, array in tensors.items()]
+    listing += [f"{name} ({what})" for name, what in others.items()]
+    holds = ", ".join(listing) or "nothing"
+    if column is not None:
+        if column in others:
+            raise StorageError(f"{column!r} has {others[column]}")
+        if column not in tensors:
+            raise StorageError(f"no array {column!r}; the file holds {holds}")
+        if tensors[column].ndim != 2:
+            shape = tensors[column].shape
+            raise StorageError(f"one matrix, rows by dimensions, is wanted; column {column!r} is of shape {shape}")
+        return tensors[column]
+    matrices = {name: array for name, array in tensors.items() if array.ndim == 2}
+    if len(matrices) > 1:  # of several, those that no rows can be are something else
+        matrices = {n: array for n, array in matrices.items() if array.dtype.kind == "f" or array.dtype.itemsize == 1}
+    if len(matrices) != 1:
+        choice = f"; name one, as column={next(iter(matrices))!r}" if matrices else ""
+        if [array.ndim for array in tensors.values()] == [1]:
+            choice = "; one row by itself is saved as row[None]"
+        raise StorageError(f"one matrix, rows by dimensions, is wanted; the file holds {holds}{choice}")
+    return next(iter(matrices.values()))
+
+
+def rows_of(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimension: int | None) -> Embeddings:
+    """Return an array as rows of what it is said to be; bare integers, of which nothing is said, are refused."""
+    if output_dtype is None:
+        if values.dtype.kind != "f":
+            if values.dtype not in (np.int8, np.uint8):
+                raise StorageError(
+                    f"{values.dtype} rows are no codes as they are: save them .astype(np.int8) or .astype(np.uint8) if "
+                    "they are codes, .astype(np.float32) if the numbers are the values themselves"
+                )
+            own = "int8 or binary" if values.dtype == np.int8 else "uint8 or ubinary"
+            raise StorageError(f"{values.dtype} rows can be {own}: say output_dtype=...")
+        output_dtype = "float"
+    try:
+        rows = Embeddings(values, output_dtype, dimension)
+    except (ValueError, TypeError) as error:
+        raise StorageError(str(error)) from None
+    check_width(rows)
+    return rows
+
+
+def check_bare(embeddings: Embeddings, suffix: str) -> None:
+    """Refuse rows whose meaning such a file has no room for."""
+    if embeddings.scale is not None and embeddings.scale.kind != UNIT:
+        raise StorageError(f"a {suffix} file has no room for the {embeddings.scale.kind} scale; use .safetensors")
+    if suffix in ELEMENTS:
+        if embeddings.output_dtype.is_packed:
+            raise StorageError(f"a {suffix} file holds numbers, not {embeddings.output_dtype} bits; use .safetensors")
+        if embeddings.values.dtype != np.dtype(ELEMENTS[suffix]):
+            raise StorageError(f"a {suffix} file does not hold {embeddings.output_dtype} rows; use .safetensors")
+    elif embeddings.output_dtype.is_packed and (embeddings.bit_order, embeddings.signed_bytes) != (
+        "msb",
+        "offset",
+    ):
+        raise StorageError(f"a {suffix} file cannot say how bits are packed; use .safetensors")
