@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ways_out_columns
+import ways_out_parts
 
 import embcodec as ec
 from embcodec import CodeMismatchError, DecodeError, Embeddings, Scale, StorageError, quantize, truncate
@@ -565,6 +566,7 @@ CASES: dict[str, Case] = {
         (lambda p: ec.study(X, X[:3], [[0], [1], [2]], k=2, rotation="none"),),
     ),
     **ways_out_columns.CASES,
+    **ways_out_parts.CASES,
 }
 
 

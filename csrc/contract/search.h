@@ -142,4 +142,11 @@ void ec_search_merge(const void *entries, int64_t n_parts, int64_t n_queries, in
                      int64_t k_out, int32_t is_integer, float sign, const void *selection, int64_t selection_stride,
                      void *scores, void *indices);
 
+/* Sort the results of one more search over other rows, scores and ids (n_queries, k), best first, into the k_out best
+ * of each query so far. scores are int32 if `is_integer`, else float32; ids int64, negative where a query had fewer
+ * than k results. A score times `sign` is better when lower; ties go to the lower id. The output must hold ids of -1
+ * before the first part comes. Returns a query that has a score that is NaN, or -1. */
+int64_t ec_merge_results(const void *part_scores, const void *part_ids, int64_t n_queries, int64_t k, int64_t k_out,
+                         int32_t is_integer, float sign, void *scores, void *ids);
+
 #endif

@@ -29,7 +29,10 @@ Floats and codes
 Search, exact
     search              the k nearest, a SearchResult; range_search: all beyond a threshold, a RangeResult
     rescore             the best of given rows; bounded_by=: no more than may count, a BoundedResult
+    prepare             queries for many searches: PreparedQueries
+    merge_topk          the best of several searches over different rows, ties by id
     FlatIndex           add, remove, ids, masks, rescoring, files
+    Collection          the same in a folder of files, which grows; concat joins rows
     compile_metric      your own metric, by Numba
     study, Study        what each way of coding and searching keeps and costs, on your own vectors
 Files and stores
@@ -66,7 +69,17 @@ from .errors import (
 from .profiles import PROFILES, Profile
 from .quantizers import calibrate, dequantize, quantize, truncate
 from .scale import Scale
-from .scan import BoundedResult, RangeResult, SearchResult, range_search, rescore, search
+from .scan import (
+    BoundedResult,
+    PreparedQueries,
+    RangeResult,
+    SearchResult,
+    merge_topk,
+    prepare,
+    range_search,
+    rescore,
+    search,
+)
 from .wire import EmbeddingResponse, Usage, decode_response, encode_response, service_error
 
 # Names of modules that are heavier than a decoder needs: imported when first asked for, here for type checkers, too.
@@ -84,8 +97,9 @@ if TYPE_CHECKING:
         write_pgcopy,
     )
     from .index import FlatIndex
+    from .index.collection import Collection
     from .quantizers.fitting import LowBitQuantizer
-    from .quantizers.lowbit import LowBitCodes
+    from .quantizers.lowbit import LowBitCodes, concat
     from .scan import compile_metric
     from .tradeoff import Study, docstring_pairs, run_demo
     from .tradeoff.study import study
@@ -106,6 +120,8 @@ _LAZY: dict[str, str] = {
     "to_sqlite_vec": "files.exchange",
     "write_pgcopy": "files.exchange",
     "FlatIndex": "index",
+    "Collection": "index.collection",
+    "concat": "quantizers.lowbit",
     "LowBitCodes": "quantizers.lowbit",
     "LowBitQuantizer": "quantizers.fitting",
     "compile_metric": "scan",
@@ -129,6 +145,7 @@ __all__ = [
     "BoundedResult",
     "Client",
     "CodeMismatchError",
+    "Collection",
     "DecodeError",
     "EmbcodecError",
     "EmbeddingResponse",
@@ -140,6 +157,7 @@ __all__ = [
     "NotFiniteError",
     "OutputDtype",
     "PrecisionWarning",
+    "PreparedQueries",
     "Profile",
     "RangeResult",
     "Scale",
@@ -151,6 +169,7 @@ __all__ = [
     "Usage",
     "calibrate",
     "compile_metric",
+    "concat",
     "decode_base64",
     "decode_batch",
     "decode_octets",
@@ -165,8 +184,10 @@ __all__ = [
     "from_sqlite_vec",
     "iter_batch",
     "load",
+    "merge_topk",
     "pack_bits",
     "parse_floats",
+    "prepare",
     "quantize",
     "range_search",
     "rescore",

@@ -18,6 +18,7 @@ from embcodec import (
     BoundedResult,
     Client,
     CodeMismatchError,
+    Collection,
     DecodeError,
     EmbcodecError,
     EmbeddingResponse,
@@ -29,6 +30,7 @@ from embcodec import (
     NotFiniteError,
     OutputDtype,
     PrecisionWarning,
+    PreparedQueries,
     Profile,
     RangeResult,
     Scale,
@@ -40,6 +42,7 @@ from embcodec import (
     Usage,
     calibrate,
     compile_metric,
+    concat,
     decode_base64,
     decode_batch,
     decode_octets,
@@ -54,8 +57,10 @@ from embcodec import (
     from_sqlite_vec,
     iter_batch,
     load,
+    merge_topk,
     pack_bits,
     parse_floats,
+    prepare,
     quantize,
     range_search,
     rescore,
@@ -209,6 +214,16 @@ def searches(x: Floats, rows: Embeddings, coded: LowBitCodes, metric: CompiledMe
     assert_type(index.search(x, 10), SearchResult)
     assert_type(index.search(x, 10, confidence=0.99, rescore_multiplier=8), BoundedResult)
     assert_type(index.search(x, 10, confidence=part), SearchResult)
+    asked = prepare(x, rows, metric="dot")
+    assert_type(asked, PreparedQueries)
+    assert_type(merge_topk([search(asked, rows, 10), (scores, indices)], 10, metric=asked.metric), SearchResult)
+    assert_type(concat([rows, rows]), Embeddings)
+    assert_type(concat([coded, coded]), LowBitCodes)
+    assert_type(concat([rows, x]), Embeddings | LowBitCodes)
+    kept = Collection.create("vectors", like=rows, rescore_with=x)
+    assert_type(kept.append(x, ids=[3]), NDArray[np.int64])
+    assert_type(kept.search(x, 10, rescore_multiplier=2), SearchResult)
+    assert_type(kept.info().rows, int)
     assert_type(FlatIndex.load("index.safetensors", mmap=True), FlatIndex)
 
 

@@ -125,6 +125,29 @@ class Scan:
                 raise ValueError(f"query {done.consumed} has NaN or infinite values")
             raise ValueError("queries are too large for float32")
 
+    def over(self, rows: NDArray[Any]) -> Scan:
+        """Return a scan of other rows of the same kind for the same queries, without what is said of single rows."""
+        other = Scan.__new__(Scan)
+        other.__dict__.update(self.__dict__, rows=rows, args=ffi.new(_ARGUMENTS, self.args[0]))
+        for single in ("mask", "selection", "row_scales", "row_squares", "row_biases"):
+            other.__dict__.pop(single, None)
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        args = ffi.new(_ARGUMENTS, self.args[0])
+        args.steps, args.offsets, args.tile = ffi.NULL, ffi.NULL, ffi.NULL  # addresses are of a process
+        return {**state, "args": bytes(ffi.buffer(args))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.args = ffi.new(_ARGUMENTS)
+        ffi.buffer(self.args)[:] = state["args"]
+        if self.has_user_metric:
+            self.set_tile(self._kept)
+        elif self._kept is not None:
+            self.set_ranges(*self._kept)
+
     def arguments(self, k: int, start: int, stop: int) -> Any:
         """Return ``ec_search_args`` for positions start .. stop, with addresses in the scan's arrays."""
         args = ffi.new(_ARGUMENTS, self.args[0])

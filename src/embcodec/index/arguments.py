@@ -12,11 +12,11 @@ from ..codec import codes as code_arrays
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings, Encoder, replace_values
 from ..errors import CodeMismatchError
-from ..quantizers.lowbit import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes, Rows
 from ..scale import PER_VECTOR
 from ..scan import as_embeddings, as_mask, way_to
 from ..words import shown
-from .rows import Rows, Snapshot
+from .rows import Snapshot
 
 
 def finite_rows(rows: Rows | ArrayLike, name: str) -> Rows:
@@ -87,6 +87,21 @@ def like(given: Rows, rows: Rows) -> Rows:
     if given.dimension != rows.dimension:
         raise CodeMismatchError(f"{given!r} does not join {rows!r}: {_all_dimensions(given, rows)}")
     return LowBitCodes.of(given.values, rows.scheme) if isinstance(rows, LowBitCodes) else encoded(given, rows)
+
+
+def given_to_rescore(given: Rows, rescore_with: Any, rows: Rows | None, holder: str) -> Rows | None:
+    """Return what rescores the rows `given`, like `rows`, which a holder (an index) rescores with, if it does."""
+    if rows is None:
+        if rescore_with is not None:
+            raise ValueError(f"this {holder} has no rows to rescore with")
+        return None
+    if rescore_with is not None:
+        source = finite_rows(rescore_with, "rescore_with")
+    elif isinstance(given, Embeddings) and given.output_dtype is OutputDtype.FLOAT:
+        source = given
+    else:
+        raise ValueError(f"this {holder} rescores: give rescore_with too, or floats as codes")
+    return like(source, rows)
 
 
 def encoded(given: Embeddings, rows: Embeddings) -> Embeddings:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..codec import as_int64
-from ..dtypes import OutputDtype, Precision
+from ..dtypes import Precision
 from ..embeddings import Embeddings, Encoder
-from ..quantizers.lowbit import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes, Rows
 from ..scan import BoundedResult, MetricLike, SearchResult, as_queries
-from .arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
+from .arguments import check_alike, check_joins, finite_rows, given_to_rescore, like, quantized, rows_of_mask
 from .files import read_index, write_index
-from .rows import Part, Rows, Snapshot, as_ids
+from .rows import Part, Snapshot, as_ids
 from .stages import staged
 
 
@@ -133,17 +133,8 @@ class FlatIndex:
         with self._lock:
             now = self._now
             rows = like(given, now.codes.rows)
-            better = None
-            if now.rescore_with is not None:
-                if rescore_with is not None:
-                    source = finite_rows(rescore_with, "rescore_with")
-                elif isinstance(given, Embeddings) and given.output_dtype is OutputDtype.FLOAT:
-                    source = given
-                else:
-                    raise ValueError("this index rescores: give rescore_with too, or floats as codes")
-                better = like(source, now.rescore_with.rows)
-            elif rescore_with is not None:
-                raise ValueError("this index has no rows to rescore with")
+            held = None if now.rescore_with is None else now.rescore_with.rows
+            better = given_to_rescore(given, rescore_with, held, "index")
             check_alike(rows, better)
             named, all_ids = self._name(now, len(rows), ids)
             check_joins(now.codes.rows, rows)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,7 @@ from numpy.typing import NDArray
 from .._native import scan as native
 from .._native.search import squares
 from ..codec import as_int64
-from ..embeddings import Embeddings, replace_values
-from ..quantizers.lowbit import LowBitCodes
-from ..scale import PER_VECTOR, Scale
-
-Rows = Embeddings | LowBitCodes
+from ..quantizers.lowbit import Rows, arrays_of, joined
 
 
 class Growing:
@@ -47,17 +42,17 @@ class Part:
 
     def __init__(self, rows: Rows) -> None:
         self.rows: Rows = rows
-        self._growing = [Growing(array) for array in _arrays(rows)]
+        self._growing = [Growing(array) for array in arrays_of(rows)]
         self._squares: NDArray[np.float64] = np.empty(0, np.float64)
 
     def appended(self, more: Rows) -> Part:
         """Return a part with `more` rows, which mean the same; it shares the former ones' memory."""
         for growing in self._growing:
             growing.reserve(len(more))
-        arrays = [growing.append(array) for growing, array in zip(self._growing, _arrays(more), strict=True)]
+        arrays = [growing.append(array) for growing, array in zip(self._growing, arrays_of(more), strict=True)]
         part = Part.__new__(Part)
         part._growing = self._growing
-        part.rows = _joined(self.rows, more, arrays)
+        part.rows = joined([self.rows, more], arrays)
         part._squares = self._squares
         return part
 
@@ -78,34 +73,6 @@ class Part:
             known = np.concatenate([known, tail])
             self._squares = known
         scan.row_squares = known
-
-
-def _arrays(rows: Rows) -> tuple[NDArray[Any], ...]:
-    if isinstance(rows, LowBitCodes):
-        return rows.bit_planes, rows.scales, rows.lengths
-    return (rows.values,)
-
-
-def _joined(rows: Rows, more: Rows, arrays: Sequence[NDArray[Any]]) -> Rows:
-    """Return `rows` and `more`, of which `arrays` are the arrays."""
-    if isinstance(rows, LowBitCodes):
-        assert isinstance(more, LowBitCodes)
-        planes, scales, lengths = arrays
-        return replace(
-            rows,
-            bit_planes=planes,
-            scales=scales,
-            lengths=lengths,
-            unit_error=max(rows.unit_error, more.unit_error),
-        )
-    assert isinstance(more, Embeddings)
-    scale = rows.scale
-    if scale is not None and scale.kind == PER_VECTOR:
-        assert scale.values is not None
-        assert more.scale is not None
-        assert more.scale.values is not None
-        scale = Scale.per_vector(np.concatenate([scale.values, more.scale.values]))
-    return replace_values(rows, arrays[0], scale=scale)
 
 
 @dataclass(frozen=True)

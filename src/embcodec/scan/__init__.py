@@ -1,11 +1,24 @@
 """Exact search: all rows are scanned, the k best or those beyond a threshold stay."""
 
 from .bounds import BoundedResult, Bounds, rescored_by_bounds
+from .merge import merge_topk
 from .metric import CompiledMetric, MetricLike, compile_metric
 from .plan import plan
+from .prepared import PreparedQueries
 from .range import RangeResult, range_search
 from .rescore import rescore
-from .search import SearchResult, as_count, as_embeddings, as_mask, as_queries, best_of, rescored, restrict, search
+from .search import (
+    SearchResult,
+    as_count,
+    as_embeddings,
+    as_mask,
+    as_queries,
+    best_of,
+    prepare,
+    rescored,
+    restrict,
+    search,
+)
 from .ways import check_dimensions, way_to
 
 __all__ = [
@@ -13,6 +26,7 @@ __all__ = [
     "Bounds",
     "CompiledMetric",
     "MetricLike",
+    "PreparedQueries",
     "RangeResult",
     "SearchResult",
     "as_count",
@@ -22,7 +36,9 @@ __all__ = [
     "best_of",
     "check_dimensions",
     "compile_metric",
+    "merge_topk",
     "plan",
+    "prepare",
     "range_search",
     "rescore",
     "rescored",

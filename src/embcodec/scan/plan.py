@@ -42,6 +42,17 @@ def lower_is_better(metric: Any) -> bool:
     return bool(getattr(metric, "lower_is_better", False))
 
 
+def check_metric(metric: Any) -> Any:
+    """Return the name of a metric or a compiled one; ValueError or TypeError for anything else."""
+    if isinstance(metric, str):
+        if metric not in METRICS:
+            raise unknown("metric", metric, METRICS, more=", or a compiled function")
+        return metric
+    from . import metric as jit
+
+    return jit.as_metric(metric)
+
+
 def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, precision: Precision) -> native.Scan:
     """Return the scan that compares `queries` with `corpus`.
 
@@ -57,13 +68,7 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
         metric = metric or "cosine"
         check_low_bit(queries, corpus, metric)
         return low_bit_scan(prepare_queries(corpus.scheme, queries.values), corpus, metric, precision)
-    metric = default_metric(queries, corpus) if metric is None else metric
-    if isinstance(metric, str) and metric not in METRICS:
-        raise unknown("metric", metric, METRICS, more=", or a compiled function")
-    if not isinstance(metric, str):
-        from . import metric as jit
-
-        metric = jit.as_metric(metric)
+    metric = check_metric(default_metric(queries, corpus) if metric is None else metric)
     _check_pair(queries, corpus, metric)
     if not isinstance(metric, str):
         return _user_plan(queries, corpus, metric)
@@ -167,6 +172,11 @@ def check_low_bit(queries: Embeddings, corpus: LowBitCodes, metric: Any) -> None
     low = ("cosine", "dot", "l2")
     if not isinstance(metric, str) or metric not in low:
         raise CodeMismatchError(f"low-bit codes compare by {either(low)}, not {shown(metric)}{meant(metric, low)}")
+    check_unit(corpus, metric)
+
+
+def check_unit(corpus: LowBitCodes, metric: Any) -> None:
+    """Refuse metrics for which the rows of low-bit codes had to be of unit length."""
     if metric != "dot" and not corpus.is_unit:
         row = int(corpus.are_unit.argmin())
         raise CodeMismatchError(

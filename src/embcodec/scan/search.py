@@ -17,6 +17,7 @@ from ..quantizers.lowbit import LowBitCodes
 from ..words import shown
 from .metric import MetricLike
 from .plan import plan
+from .prepared import PreparedQueries, prepared
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
 _SPARSE = 8
@@ -48,7 +49,7 @@ def short_repr(result: Any, *others: str) -> str:
 
 
 def search(
-    queries: Embeddings | ArrayLike,
+    queries: Embeddings | PreparedQueries | ArrayLike,
     corpus: Embeddings | LowBitCodes | ArrayLike,
     k: int,
     *,
@@ -62,7 +63,8 @@ def search(
     Parameters
     ----------
     queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
-        The same codes as the corpus, or floats, which meet any codes.
+        The same codes as the corpus, or floats, which meet any codes; or what :func:`prepare` made of them, which knows
+        metric and precision.
     corpus : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
         May be memory-mapped; it is read once a batch of up to 1,024 queries.
     k : int
@@ -120,11 +122,53 @@ def search(
     ([2, 0], [1.0, 0.725])
     """
     rows = as_rows(corpus)
-    asked, single = as_queries(queries)
-    scan = plan(asked, rows, metric, query_precision)
+    if isinstance(queries, PreparedQueries):
+        scan, single = queries.over(rows, metric), queries.single
+    else:
+        asked, single = as_queries(queries)
+        scan = plan(asked, rows, metric, query_precision)
     allowed = restrict(scan, mask)
     result = best_of(scan, min(as_count(k), allowed), threads)
     return SearchResult(result.scores[0], result.indices[0]) if single else result
+
+
+def prepare(
+    queries: Embeddings | ArrayLike,
+    like: Embeddings | LowBitCodes | ArrayLike,
+    *,
+    metric: MetricLike | None = None,
+    query_precision: Precision = "int8",
+) -> PreparedQueries:
+    """Return queries as they meet rows like `like`, once for any number of searches.
+
+    What a search does to its queries (rounding, turning, tables of sums) is then done once, not for each shard of a
+    corpus. The result can be pickled; it is as large as the queries are in that form, whatever `like` is.
+
+    Parameters
+    ----------
+    queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
+    like : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
+        Rows of the kind to be searched: dtype, dimension, scale and order of bits, or scheme, count; rows may be none.
+    metric, query_precision
+        As in :func:`search`.
+
+    Raises
+    ------
+    CodeMismatchError, TypeError, ValueError
+        As :func:`search` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import merge_topk, prepare, quantize, search
+    >>> rows = quantize(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], np.float32), "int8")
+    >>> asked = prepare(np.array([0.8, 0.6], np.float32), rows)
+    >>> parts = [search(asked, rows[:2], 1), search(asked, rows[2:], 1)]
+    >>> [part.indices.tolist() for part in parts]
+    [[1], [0]]
+    """
+    asked, single = as_queries(queries)
+    return prepared(asked, as_rows(like), metric, query_precision, single=single)
 
 
 def best_of(scan: Scan, k: int, threads: int | None) -> SearchResult:

@@ -2,17 +2,22 @@
 
 from .codes import LowBitCodes
 from .errors import RowErrors, certain_bounds, errors_of, farthest, fixed_errors, leaning_errors, rounding_of
+from .joined import Rows, arrays_of, concat, joined
 from .queries import LowBitQueries, coded_like_rows, prepare_queries
 
 __all__ = [
     "LowBitCodes",
     "LowBitQueries",
     "RowErrors",
+    "Rows",
+    "arrays_of",
     "certain_bounds",
     "coded_like_rows",
+    "concat",
     "errors_of",
     "farthest",
     "fixed_errors",
+    "joined",
     "leaning_errors",
     "prepare_queries",
     "rounding_of",

@@ -1,0 +1,407 @@
+"""A collection: a folder of files of rows that grows, shrinks and is searched while it does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...codec import as_int64
+from ...dtypes import Precision
+from ...embeddings import Embeddings
+from ...errors import StorageError
+from ...quantizers.lowbit import LowBitCodes, Rows, concat
+from ...scan import MetricLike, SearchResult
+from ...words import as_path, as_real
+from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
+from ..files import read_index, write_index
+from ..rows import Part, Snapshot, as_ids
+from .best import best_of_all
+from .lock import NAME as LOCK
+from .lock import writing
+from .manifest import LIKE, Manifest, Shard, is_file_of_rows, read_manifest, write_manifest
+from .shards import Kind, OpenShard, write_removed, write_shard
+
+SHARD_BYTES = 1 << 28
+"""How large the files are that :meth:`Collection.compact` makes."""
+
+
+class CollectionInfo(NamedTuple):
+    """What a collection holds.
+
+    Attributes
+    ----------
+    rows, removed_rows, shards : int
+        Rows that count, those that :meth:`Collection.compact` will drop, and files.
+    nbytes : int
+        Of all files.
+    generation : int
+        How often it was changed.
+    codes, rescore_with : str
+        What kind of rows they are; the second is "none" where none are kept.
+    """
+
+    rows: int
+    removed_rows: int
+    shards: int
+    nbytes: int
+    generation: int
+    codes: str
+    rescore_with: str
+
+
+class Collection:
+    """Rows in a folder: appended without writing the others again, searched from mapped files in bounded memory.
+
+    One process writes at a time, any number read: a search sees the collection as it was when it was opened, last
+    changed through this object, or refreshed. A crash at any moment leaves it as it was before the change under way, or
+    after it; what :meth:`append` returned for stays. The folder's format is described in the documentation.
+
+    Made by :meth:`create` and :meth:`open`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from embcodec import Collection, quantize
+    >>> x = np.array([[0.9, -0.1], [0.8, 0.6], [-1.0, 0.2]], np.float32)
+    >>> folder = tempfile.mkdtemp() + "/vectors"
+    >>> vectors = Collection.create(folder, like=quantize(x, "int8", scale="per-vector"), rescore_with=x)
+    >>> vectors.append(x).tolist(), vectors.append(x[:1] / 2, ids=[70]).tolist()
+    ([0, 1, 2], [70])
+    >>> vectors.remove([1])
+    >>> Collection.open(folder).search(np.array([1.0, 0.0], np.float32), 2).indices.tolist()
+    [0, 70]
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 10.0) -> None:
+        self._folder, self._timeout = Path(as_path(path)), as_real(lock_timeout, "lock_timeout")
+        self._now = read_manifest(self._folder)
+        kinds = read_index(self._folder / LIKE)
+        better = None if kinds.rescore_with is None else kinds.rescore_with.rows
+        self._kind = Kind(kinds.codes.rows, better)
+        self._open: dict[Shard, OpenShard] = {}
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        like: Rows | ArrayLike,
+        rescore_with: Rows | ArrayLike | None = None,
+        lock_timeout: float = 10.0,
+    ) -> Collection:
+        """Make an empty collection.
+
+        Parameters
+        ----------
+        path : path-like
+            A folder that is not there yet, or is empty.
+        like : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
+            Of the kind that its rows will be: dtype, dimension, scale and order of bits, or scheme. Rows are not kept.
+        rescore_with : optional
+            Likewise, where better rows are to be kept beside the codes.
+        lock_timeout : float
+            Seconds for which a change waits for another writer.
+
+        Raises
+        ------
+        StorageError
+            Where the folder holds something.
+        """
+        folder = Path(as_path(path))
+        codes = finite_rows(like, "like")[:0]
+        better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")[:0]
+        check_alike(codes, better)
+        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder, as_real(lock_timeout, "lock_timeout")):
+            if set(os.listdir(folder)) - {LOCK, LIKE}:
+                raise StorageError(f"{folder} holds something: Collection.open(path) opens a collection")
+            write_index(folder / LIKE, Snapshot(Part(codes), None if better is None else Part(better), None, 0))
+            write_manifest(folder, Manifest())
+        return cls(folder, lock_timeout=lock_timeout)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, lock_timeout: float = 10.0) -> Collection:
+        """Open a collection; its files are mapped when they are first searched.
+
+        Raises
+        ------
+        StorageError
+            Where there is none, or it is damaged.
+        """
+        return cls(path, lock_timeout=lock_timeout)
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+    def __repr__(self) -> str:
+        better = f", rescored with {_words(self._kind.rescore_with)}" if self._kind.rescore_with is not None else ""
+        files = len(self._now.shards)
+        return f"Collection({len(self):,} rows in {files} file{'s' * (files != 1)}, {_words(self._kind.codes)}{better})"
+
+    def __getstate__(self) -> tuple[str, float]:
+        return os.fspath(self._folder.resolve()), self._timeout
+
+    def __setstate__(self, state: tuple[str, float]) -> None:
+        self.__init__(state[0], lock_timeout=state[1])  # type: ignore[misc]
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The ids of all rows that count, ascending within each file, (n,)."""
+        return np.concatenate([np.empty(0, np.int64), *(shard.kept_ids() for shard in self._shards())])
+
+    def info(self) -> CollectionInfo:
+        """Return how large the collection is, and what it holds."""
+        now, folder = self._now, self._folder
+        sizes = sum((folder / name).stat().st_size for name in (*now.files, LIKE) if (folder / name).exists())
+        gone = sum(shard.removed_rows for shard in now.shards)
+        kinds = _words(self._kind.codes), _words(self._kind.rescore_with)
+        return CollectionInfo(len(now), gone, len(now.shards), sizes, now.generation, *kinds)
+
+    def refresh(self) -> None:
+        """See what other processes have changed since."""
+        self._now = read_manifest(self._folder)
+        self._open = {shard: self._open[shard] for shard in self._now.shards if shard in self._open}
+
+    def append(
+        self,
+        rows: Rows | ArrayLike,
+        *,
+        rescore_with: Rows | ArrayLike | None = None,
+        ids: ArrayLike | None = None,
+    ) -> NDArray[np.int64]:
+        """Add rows, in a file of their own; return their ids once they are on the disk.
+
+        Parameters
+        ----------
+        rows : Embeddings, LowBitCodes or array-like of floats, (m, dimension)
+            Like those of the collection, or floats, which are coded as they are, for both kinds of rows.
+        rescore_with : optional
+            Better rows, where the collection keeps such; not needed where `rows` are floats.
+        ids : array-like of int, optional
+            Not negative, each once; by default the numbers after the greatest so far.
+
+        Raises
+        ------
+        CodeMismatchError, ValueError, StorageError, OSError
+            The collection is then as it was.
+        """
+        given = finite_rows(rows, "rows")
+        codes = like(given, self._kind.codes)
+        better = given_to_rescore(given, rescore_with, self._kind.rescore_with, "collection")
+        check_alike(codes, better)
+        check_joins(self._kind.codes, codes)
+        if better is not None and self._kind.rescore_with is not None:
+            check_joins(self._kind.rescore_with, better)
+        if not len(codes):
+            return np.empty(0, np.int64) if ids is None else as_ids(ids, 0)
+        with self._changing() as now:
+            if now.shards:
+                check_joins(self._shard(now.shards[0]).codes.rows, codes)
+            named = self._named(now, len(codes), ids)
+            ascending = named
+            if (np.diff(named) < 0).any():
+                order = np.argsort(named, kind="stable")
+                codes, better, ascending = codes[order], None if better is None else better[order], named[order]
+            shard = self._write(now, codes, better, ascending)
+            next_id = max(now.next_id, shard.greatest + 1)
+            self._replace(now.changed(shards=(*now.shards, shard), next_file=now.next_file + 1, next_id=next_id))
+        return named
+
+    def remove(self, ids: ArrayLike) -> None:
+        """Remove the rows of these ids; their space is freed by :meth:`compact`.
+
+        Raises
+        ------
+        KeyError
+            Where an id is not in the collection, which is then as it was.
+        """
+        asked = np.unique(as_int64([ids] if isinstance(ids, int | np.integer) else ids))
+        with self._changing() as now:
+            shards, missing = [], asked
+            for number, shard in enumerate(now.shards):
+                rows = self._rows_in(shard, asked)
+                missing = np.setdiff1d(missing, asked[rows >= 0], assume_unique=True)
+                shards.append((number, shard, rows[rows >= 0]))
+            if len(missing):
+                raise KeyError(f"id {int(missing[0])} is not in the collection")
+            if not len(asked):
+                return
+            kept = []
+            for number, shard, rows in shards:
+                gone = shard.removed_rows + len(rows)
+                if not len(rows):
+                    kept.append(shard)
+                elif gone < shard.rows:
+                    removed = np.zeros(shard.rows, np.bool_)
+                    live = self._shard(shard).live
+                    removed[:] = False if live is None else ~live
+                    removed[rows] = True
+                    name = f"removed-{now.generation + 1:08d}-{number:08d}.npy"
+                    write_removed(self._folder / name, removed)
+                    kept.append(shard.without(name, gone))
+            self._replace(now.changed(shards=tuple(kept)))
+
+    def compact(self, *, shard_bytes: int = SHARD_BYTES) -> None:
+        """Join small files, and drop rows that were removed.
+
+        Searches meanwhile, here and in other processes, are not disturbed. Memory is bounded by about three times
+        `shard_bytes`, and by the largest file.
+        """
+        with self._changing() as now:
+            shards, next_file = [], now.next_file
+            for group in _groups(now.shards, shard_bytes / self._row_bytes()):
+                if len(group) == 1 and group[0].removed is None:
+                    shards.append(group[0])
+                    continue
+                parts = [self._shard(shard).kept() for shard in group]
+                ids = np.concatenate([part[2] for part in parts])
+                order = np.argsort(ids, kind="stable")
+                codes = concat([part[0] for part in parts])[order]
+                betters = [part[1] for part in parts if part[1] is not None]
+                better = concat(betters)[order] if betters else None
+                shards.append(self._write(now.changed(next_file=next_file), codes, better, ids[order]))
+                next_file += 1
+            if next_file > now.next_file:
+                self._replace(now.changed(shards=tuple(shards), next_file=next_file))
+
+    def search(
+        self,
+        queries: Embeddings | ArrayLike,
+        k: int,
+        *,
+        rescore_multiplier: float | None = 4,
+        metric: MetricLike | None = None,
+        mask: ArrayLike | None = None,
+        query_precision: Precision = "int8",
+        threads: int | None = None,
+    ) -> SearchResult:
+        """Return the k best rows' ids for each query: what one search over all rows would find, ties by id.
+
+        Parameters
+        ----------
+        queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
+        k : int
+        rescore_multiplier : float, optional
+            Of how many times k candidates by the codes the k best by the better rows are returned, where the collection
+            has such; None: return what the codes say.
+        metric, query_precision, threads
+            As in :func:`embcodec.search`; hamming and jaccard are not rescored.
+        mask : array-like of int, optional
+            The ids that count, each once.
+
+        Returns
+        -------
+        SearchResult
+            `indices` are ids.
+        """
+        try:
+            return self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads)
+        except FileNotFoundError:  # compacted by another process before these files were mapped
+            self.refresh()
+            return self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads)
+
+    def _search(
+        self,
+        queries: Embeddings | ArrayLike,
+        k: int,
+        multiplier: float | None,
+        metric: MetricLike | None,
+        mask: ArrayLike | None,
+        precision: Precision,
+        threads: int | None,
+    ) -> SearchResult:
+        now = self._now
+        return best_of_all(
+            [self._shard(shard) for shard in now.shards],
+            self._kind,
+            len(now),
+            queries,
+            k,
+            multiplier=multiplier,
+            metric=metric,
+            mask=mask,
+            precision=precision,
+            threads=threads,
+        )
+
+    def _named(self, now: Manifest, count: int, ids: ArrayLike | None) -> NDArray[np.int64]:
+        """Return the ids of `count` new rows, none of which is taken."""
+        if ids is None:
+            if now.next_id + count >= 2**63:
+                raise ValueError(f"no whole numbers are left after id {now.next_id - 1}: give the new rows ids")
+            return np.arange(now.next_id, now.next_id + count, dtype=np.int64)
+        named = as_ids(ids, count)
+        for shard in now.shards:
+            taken = named[self._rows_in(shard, named) >= 0]
+            if len(taken):
+                raise ValueError(f"id {int(taken[0])} is in the collection already")
+        return named
+
+    def _rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of ids in a shard, whose file is read only where some may be there."""
+        if not ((ids >= shard.least) & (ids <= shard.greatest)).any():
+            return np.full(len(ids), -1, np.int64)
+        return self._shard(shard).rows_of(ids)
+
+    def _shards(self) -> list[OpenShard]:
+        return [self._shard(shard) for shard in self._now.shards]
+
+    def _shard(self, shard: Shard) -> OpenShard:
+        found = self._open.get(shard)
+        if found is None:
+            found = self._open[shard] = OpenShard(self._folder, shard, self._kind)
+        return found
+
+    def _row_bytes(self) -> float:
+        live = [shard for shard in self._now.shards if shard in self._open]
+        sizes = [(self._folder / shard.file).stat().st_size / shard.rows for shard in live or self._now.shards]
+        return max(sizes, default=1.0)
+
+    def _write(self, now: Manifest, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> Shard:
+        name = f"rows-{now.next_file:08d}.safetensors"
+        write_shard(self._folder / name, codes, better, ids)
+        return Shard(name, len(ids), int(ids[0]), int(ids[-1]))
+
+    @contextmanager
+    def _changing(self) -> Iterator[Manifest]:
+        """Hold the lock, and see the newest state."""
+        with writing(self._folder, self._timeout):
+            self.refresh()
+            yield self._now
+
+    def _replace(self, manifest: Manifest) -> None:
+        """Make a manifest the one that counts, and remove the files that no longer do."""
+        write_manifest(self._folder, manifest)
+        self._now = manifest
+        self._open = {shard: self._open[shard] for shard in manifest.shards if shard in self._open}
+        for name in os.listdir(self._folder):
+            if is_file_of_rows(name) and name not in manifest.files:
+                with suppress(OSError):  # where it is mapped and cannot be removed, the next change tries again
+                    os.unlink(self._folder / name)
+
+
+def _groups(shards: tuple[Shard, ...], most_rows: float) -> list[list[Shard]]:
+    """Return neighbouring shards in groups, of which each becomes one of about `most_rows` rows."""
+    groups: list[list[Shard]] = []
+    for shard in shards:
+        if groups and sum(other.live for other in groups[-1]) + shard.live <= most_rows:
+            groups[-1].append(shard)
+        else:
+            groups.append([shard])
+    return groups
+
+
+def _words(rows: Rows | None) -> str:
+    if rows is None:
+        return "none"
+    if isinstance(rows, LowBitCodes):
+        return f"{rows.scheme.bits} bits x {rows.dimension}"
+    scale = "" if rows.scale is None or rows.scale.identity == "unit" else f" ({rows.scale.identity})"
+    return f"{rows.output_dtype} x {rows.dimension}{scale}"

@@ -1,0 +1,166 @@
+"""Files of rows: written once, then only read, mapped into memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...containers import read_npy, read_tensors, replacing, write_npy, write_tensors
+from ...errors import StorageError
+from ...files import pack, unpack
+from ...quantizers.lowbit import LowBitCodes, Rows
+from ...scan import PreparedQueries, SearchResult, best_of, restrict
+from ..files import FORMAT as INDEX_FORMAT
+from ..rows import Part
+from .manifest import Shard
+
+_OF_ROWS = ("bit_planes", "scales", "lengths")  # of low-bit codes; the rest is the scheme's, and in the file of LIKE
+
+
+class Kind(NamedTuple):
+    """What the rows of a collection are: codes and what they are rescored with, of no rows."""
+
+    codes: Rows
+    rescore_with: Rows | None
+
+
+def write_shard(path: Path, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
+    """Write rows, whose ids ascend, to a file of their own."""
+    tensors, words = _packed(codes, "codes.")
+    if better is not None:
+        more_tensors, more_words = _packed(better, "rescore_with.")
+        tensors, words = {**tensors, **more_tensors}, {**words, **more_words}
+    next_id = str(int(ids[-1]) + 1)
+    write_tensors(path, {**tensors, "ids": ids}, {**words, "index": INDEX_FORMAT, "next_id": next_id})
+
+
+def write_removed(path: Path, removed: NDArray[np.bool_]) -> None:
+    """Write which rows of a shard are gone."""
+    with replacing(path) as file:
+        write_npy(file, np.packbits(removed, bitorder="little"))
+
+
+def _packed(rows: Rows, prefix: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return what `pack` does, without the scheme of low-bit codes: it would outweigh a few rows."""
+    tensors, words = pack(rows, prefix)
+    if isinstance(rows, LowBitCodes):
+        tensors = {prefix + name: tensors[prefix + name] for name in _OF_ROWS}
+    return tensors, words
+
+
+class OpenShard:
+    """The rows of one file, mapped.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, (n,)
+        Ascending.
+    live : ndarray of bool, (n,), or None
+        Which rows count; None where all do.
+    """
+
+    def __init__(self, folder: Path, shard: Shard, kind: Kind, *, verify: bool = False) -> None:
+        path = folder / shard.file
+        try:
+            tensors, words = read_tensors(path, mmap=True, verify=verify)
+            if words.get("index") != INDEX_FORMAT:
+                raise StorageError("not a file of a collection's rows")
+            codes = _unpacked(tensors, words, "codes.", kind.codes)
+            better = None
+            if kind.rescore_with is not None:
+                better = _unpacked(tensors, words, "rescore_with.", kind.rescore_with)
+            ids = tensors.get("ids")
+            if ids is None or ids.dtype != np.int64 or ids.shape != (shard.rows,):
+                raise StorageError(f"its ids are not {shard.rows} whole numbers")
+            if len(codes) != shard.rows or (better is not None and len(better) != shard.rows):
+                raise StorageError(f"it has {len(codes)} rows, not {shard.rows}")
+            if int(ids[0]) != shard.least or int(ids[-1]) != shard.greatest:
+                raise StorageError("its ids are not those that the collection says")
+        except StorageError as error:
+            raise StorageError(f"{path}: {error}") from None
+        self.ids: NDArray[np.int64] = ids
+        self.live = None if shard.removed is None else _read_live(folder / shard.removed, shard)
+        self.codes, self.rescore_with = Part(codes), None if better is None else Part(better)
+
+    def best(self, asked: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None) -> SearchResult:
+        """Return the k best rows that count, by their codes, with ids; of a mask of ids only those."""
+        scan = asked.over(self.codes.rows)
+        allowed = restrict(scan, self._allowed(mask))
+        self.codes.give_squares(scan)
+        found = best_of(scan, min(k, allowed), threads)
+        return SearchResult(found.scores, self._names(found.indices))
+
+    def rescored(
+        self, asked: PreparedQueries, candidates: NDArray[np.int64], k: int, threads: int | None
+    ) -> SearchResult:
+        """Return the k best of each query's candidates (ids) that are here, by the rows to rescore with."""
+        assert self.rescore_with is not None
+        scan = asked.over(self.rescore_with.rows)
+        scan.selection = np.sort(self.rows_of(candidates), axis=1)
+        found = best_of(scan, min(k, candidates.shape[1]), threads)
+        return SearchResult(found.scores, self._names(found.indices))
+
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of ids, of any shape; -1 for those that are not here or gone."""
+        rows = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        there = self.ids[rows] == ids
+        if self.live is not None:
+            there &= self.live[rows]
+        return np.where(there, rows, -1)
+
+    def kept(self) -> tuple[Rows, Rows | None, NDArray[np.int64]]:
+        """Return the rows that count."""
+        better = None if self.rescore_with is None else self.rescore_with.rows
+        if self.live is None:
+            return self.codes.rows, better, self.ids
+        return self.codes.rows[self.live], None if better is None else better[self.live], self.ids[self.live]
+
+    def kept_ids(self) -> NDArray[np.int64]:
+        """Return the ids of the rows that count."""
+        return self.ids if self.live is None else self.ids[self.live]
+
+    def _allowed(self, mask: NDArray[np.int64] | None) -> Any:
+        if mask is None:
+            return self.live
+        rows = self.rows_of(mask)
+        return rows[rows >= 0]
+
+    def _names(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.where(rows >= 0, self.ids[rows], -1)
+
+
+def _unpacked(tensors: Any, words: Any, prefix: str, like: Rows) -> Rows:
+    if not isinstance(like, LowBitCodes):
+        rows = unpack(tensors, words, prefix)
+        if isinstance(rows, LowBitCodes) or rows.meaning != like.meaning:
+            raise StorageError(f"{rows!r} are not like the collection's {like!r}")
+        return rows
+    try:
+        planes, scales, lengths = (tensors[prefix + name] for name in _OF_ROWS)
+        identity, unit_error = words[prefix + "low_bit"], float.fromhex(words[prefix + "unit_error"])
+    except (KeyError, ValueError) as error:
+        raise StorageError(f"the file lacks {error}") from None
+    n = len(planes)
+    fits = planes.dtype == np.uint8 and planes.shape == (n, like.bit_planes.shape[1])
+    fits &= all(array.dtype == like.scales.dtype and array.shape == (n,) for array in (scales, lengths))
+    if identity != like.scheme.identity or not fits or not 0 <= unit_error <= 1:
+        raise StorageError(f"its codes are not like the collection's {like!r}")
+    return replace(like, bit_planes=planes, scales=scales, lengths=lengths, unit_error=unit_error)
+
+
+def _read_live(path: Path, shard: Shard) -> NDArray[np.bool_]:
+    try:
+        with open(path, "rb") as file:
+            bits = read_npy(file, path.stat().st_size)
+    except StorageError as error:
+        raise StorageError(f"{path}: {error}") from None
+    if bits.dtype != np.uint8 or bits.shape != (-(-shard.rows // 8),):
+        raise StorageError(f"{path}: not {shard.rows} bits")
+    removed = np.unpackbits(bits, count=shard.rows, bitorder="little").astype(np.bool_)
+    if np.count_nonzero(removed) != shard.removed_rows:
+        raise StorageError(f"{path}: {np.count_nonzero(removed)} rows are gone, not {shard.removed_rows}")
+    return ~removed

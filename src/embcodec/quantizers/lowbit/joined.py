@@ -1,0 +1,89 @@
+"""Rows of one meaning, joined: what :func:`embcodec.concat` does, and an index that grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...embeddings import Embeddings, of_floats, replace_values
+from ...errors import CodeMismatchError
+from ...scale import PER_VECTOR, Scale
+from .codes import LowBitCodes
+
+Rows = Embeddings | LowBitCodes
+
+
+def arrays_of(rows: Rows) -> tuple[NDArray[Any], ...]:
+    """Return the arrays of rows that have one element, or row, for each."""
+    if isinstance(rows, LowBitCodes):
+        return rows.bit_planes, rows.scales, rows.lengths
+    return (rows.values,)
+
+
+def joined(parts: Sequence[Rows], arrays: Sequence[NDArray[Any]]) -> Rows:
+    """Return the rows of all parts, which mean the same, and of which `arrays` are the arrays."""
+    first = parts[0]
+    if isinstance(first, LowBitCodes):
+        planes, scales, lengths = arrays
+        unit_error = max(part.unit_error for part in parts if isinstance(part, LowBitCodes))
+        return replace(first, bit_planes=planes, scales=scales, lengths=lengths, unit_error=unit_error)
+    scale = first.scale
+    if scale is not None and scale.kind == PER_VECTOR:
+        scales_of = [part.scale.values for part in parts if isinstance(part, Embeddings) and part.scale is not None]
+        scale = Scale.per_vector(np.concatenate([values for values in scales_of if values is not None]))
+    return replace_values(first, arrays[0], scale=scale)
+
+
+@overload
+def concat(parts: Iterable[LowBitCodes]) -> LowBitCodes: ...
+
+
+@overload
+def concat(parts: Iterable[Embeddings]) -> Embeddings: ...
+
+
+@overload
+def concat(parts: Iterable[Rows | ArrayLike]) -> Rows: ...
+
+
+def concat(parts: Iterable[Rows | ArrayLike]) -> Rows:
+    """Return the rows of several matrices as one.
+
+    Parameters
+    ----------
+    parts : iterable of Embeddings, of LowBitCodes, or of array-like of floats
+        All of one meaning: dtype, dimension, scale and orders of bytes and bits, or scheme. Scales that belong to rows
+        are joined as they are.
+
+    Raises
+    ------
+    CodeMismatchError
+        Where a part means something else than the first.
+    ValueError
+        For no parts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import concat, quantize
+    >>> x = np.array([[0.5, -1.0], [0.25, 0.5], [3.0, 1.0]], np.float32)
+    >>> concat([quantize(x[:1], "int8", scale="per-vector"), quantize(x[1:], "int8", scale="per-vector")])
+    Embeddings(3 x 2 int8, per-vector, 18 bytes)
+    """
+    found = [part if isinstance(part, LowBitCodes) else of_floats(part, f"part {i}") for i, part in enumerate(parts)]
+    if not found:
+        raise ValueError("there are no parts to join")
+    first = _kind(found[0])
+    for number, part in enumerate(found):
+        if _kind(part) != first:
+            raise CodeMismatchError(f"part {number}, {part!r}, does not join {found[0]!r}", "parts of one meaning")
+    columns = zip(*(arrays_of(part) for part in found), strict=True)
+    return joined(found, [np.concatenate(column) for column in columns])
+
+
+def _kind(rows: Rows) -> Any:
+    return rows.scheme.identity if isinstance(rows, LowBitCodes) else rows.meaning

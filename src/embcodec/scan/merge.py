@@ -1,0 +1,83 @@
+"""Results of searches over parts of a corpus, merged into those of a search over all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._native.merge import Best
+from ..codec import as_int64
+from .metric import MetricLike
+from .plan import check_metric, lower_is_better
+from .search import SearchResult, as_count
+
+
+def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: MetricLike) -> SearchResult:
+    """Return the k best of each query among the results of searches over different rows.
+
+    Merging is exact: the k best of all rows are among the k best of each part, so that the result is that of one search
+    over all rows, with ties by id. It is associative: parts may be merged in any order, and merged results again.
+
+    Parameters
+    ----------
+    parts : iterable of SearchResult, or of pairs of scores and ids, (n_queries, k_part) or (k_part,)
+        One at a time is asked for. Each query's best come first. Ids count over all parts: the rows' ids, or the rows
+        of a part plus the number of rows before it. They are negative where a query had fewer results.
+    k : int
+        How many; clipped to how many all parts have together.
+    metric : str or compiled function
+        That of the searches; it says whether lower scores are better.
+
+    Returns
+    -------
+    SearchResult
+        Best first, ties by the lower id; 1-D where the parts are.
+
+    Raises
+    ------
+    ValueError
+        For no parts, parts of different numbers of queries or types of scores, scores that are NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from embcodec import merge_topk, search
+    >>> corpus = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.6, 0.5]], np.float32)
+    >>> first, second = search([1.0, 1.1], corpus[:2], 2), search([1.0, 1.1], corpus[2:], 2)
+    >>> merge_topk([first, (second.scores, second.indices + 2)], 2, metric="cosine").indices.tolist()
+    [2, 3]
+    """
+    check_metric(metric)
+    wanted, best, total, single = as_count(k), None, 0, False
+    for number, (scores, ids) in enumerate(parts):
+        part_scores, part_ids = _as_result(scores, ids, number)
+        if best is None:
+            single = part_scores.ndim == 1
+            n_queries = 1 if single else len(part_scores)
+            best = Best(n_queries, wanted, part_scores.dtype, lower_is_better=lower_is_better(metric))
+            shape = part_scores.shape[:-1]
+        if part_scores.shape[:-1] != shape:
+            raise ValueError(f"part {number} has results of shape {part_scores.shape}, others for queries {shape}")
+        if part_scores.dtype != best.scores.dtype:
+            raise ValueError(f"part {number} has scores of {part_scores.dtype}, others of {best.scores.dtype}")
+        best.merge(np.atleast_2d(part_scores), np.atleast_2d(part_ids))
+        total += part_scores.shape[-1]
+    if best is None:
+        raise ValueError("there are no parts to merge")
+    found, ids = (np.ascontiguousarray(array[:, : min(wanted, total)]) for array in (best.scores, best.ids))
+    return SearchResult(found[0], ids[0]) if single else SearchResult(found, ids)
+
+
+def _as_result(scores: ArrayLike, ids: ArrayLike, number: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the scores and ids of a part as arrays that can be merged."""
+    found = np.asarray(scores)
+    if found.dtype not in (np.float32, np.int32):
+        raise ValueError(f"scores are float32, or int32 for hamming; those of part {number} are {found.dtype}")
+    shape = np.shape(ids)
+    named = as_int64(np.reshape(np.asarray(ids), -1)).reshape(shape)
+    if found.ndim not in (1, 2) or named.shape != found.shape:
+        raise ValueError(f"part {number} has scores of shape {found.shape} and ids of shape {named.shape}")
+    return np.ascontiguousarray(found), np.ascontiguousarray(named)

@@ -1,0 +1,105 @@
+"""Queries in the form in which they meet rows of one kind, for searches of many parts of a corpus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._native.scan import Scan
+from ..dtypes import Metric, Precision
+from ..embeddings import Embeddings
+from ..errors import CodeMismatchError
+from ..quantizers.lowbit import LowBitCodes
+from ..scale import PER_VECTOR
+from ..words import shown
+from .metric import CompiledMetric, MetricLike
+from .plan import check_unit, default_metric, plan
+
+
+class PreparedQueries:
+    """What :func:`prepare` makes of queries; :func:`search` takes it in their place. It can be pickled.
+
+    Attributes
+    ----------
+    metric : str or compiled function
+        By which the searches compare.
+    single : bool
+        Whether it was one vector, so that results are 1-D.
+    """
+
+    metric: Metric | CompiledMetric
+    single: bool
+
+    def __init__(self, scan: Scan, kind: object, metric: Metric | CompiledMetric, *, single: bool) -> None:
+        self._scan, self._kind, self.metric, self.single = scan, kind, metric, single
+
+    def __len__(self) -> int:
+        return len(self._scan.queries)
+
+    def __repr__(self) -> str:
+        name = self.metric if isinstance(self.metric, str) else repr(self.metric)
+        return f"PreparedQueries({len(self)}, {name}, for {_words(self._kind)})"
+
+    def nothing(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Return the scores and rows of a search among no rows, (n_queries, 0)."""
+        shape = len(self), 0
+        return np.empty(shape, np.int32 if self._scan.is_integer else np.float32), np.empty(shape, np.int64)
+
+    def over(self, rows: Embeddings | LowBitCodes, metric: MetricLike | None = None) -> Scan:
+        """Return the scan that compares the queries with rows.
+
+        Raises
+        ------
+        CodeMismatchError
+            Where the rows, or the metric, are others than those that the queries were prepared for.
+        """
+        if metric not in (None, self.metric):
+            raise CodeMismatchError(
+                f"these queries were prepared for {shown(self.metric)}, not {shown(metric)}", f"prepare(..., {metric=})"
+            )
+        if _kind_of(rows) != self._kind:
+            raise CodeMismatchError(
+                f"queries prepared for {_words(self._kind)} do not meet {rows!r}", "prepare(queries, rows)"
+            )
+        scan = self._scan.over(_array_of(rows, self.metric))
+        if isinstance(rows, LowBitCodes):
+            check_unit(rows, self.metric)
+            scan.row_scales, scan.row_biases = rows.for_scans
+        elif rows.scale is not None and rows.scale.kind == PER_VECTOR and not scan.has_user_metric:
+            scan.row_scales = rows.scale.values
+        return scan
+
+
+def prepared(
+    queries: Embeddings, like: Embeddings | LowBitCodes, metric: Any, precision: Precision, *, single: bool
+) -> PreparedQueries:
+    """Return queries as they meet rows like `like`."""
+    if isinstance(like, LowBitCodes):
+        metric = "cosine" if metric is None else metric
+    elif metric is None:
+        metric = default_metric(queries, like)
+    none = like[:0]
+    scan = plan(queries, none, metric, precision)
+    return PreparedQueries(scan.over(_array_of(none, metric)), _kind_of(none), metric, single=single)
+
+
+def _kind_of(rows: Embeddings | LowBitCodes) -> Any:
+    return rows.scheme.identity if isinstance(rows, LowBitCodes) else rows.meaning
+
+
+def _words(kind: Any) -> str:
+    if isinstance(kind, str):
+        return f"codes of {kind}"
+    dtype, dimension, identity, *_ = kind
+    return f"{dtype} rows of {dimension} dimensions" + (f", {identity}" if identity not in (None, "unit") else "")
+
+
+def _array_of(rows: Embeddings | LowBitCodes, metric: Any) -> NDArray[Any]:
+    """Return rows as a scan by this metric takes them: see the planners in :mod:`.plan`."""
+    if isinstance(rows, LowBitCodes):
+        return rows.bit_planes
+    if not rows.output_dtype.is_packed or not isinstance(metric, str):
+        return rows.values
+    return rows.packed_bytes() if metric == "jaccard" else rows.values.view(np.uint8)

@@ -1,0 +1,61 @@
+"""Ways out that errors of prepared queries, merged results and collections name: see test_ways_out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import embcodec as ec
+from embcodec import quantize
+
+X = np.eye(6, dtype=np.float32)
+CODES = quantize(X, "int8")
+
+
+def collection(folder: Path, name: str = "vectors", **options: Any) -> ec.Collection:
+    """Return a new collection with the rows of X."""
+    made = ec.Collection.create(folder / name, like=X, **options)
+    made.append(X)
+    return made
+
+
+def beside_another_writer(folder: Path, timeout: float) -> None:
+    """Append to a collection that another writer lets go of, or does not."""
+    held = collection(folder, f"held{timeout}")
+    with held._changing():
+        ec.Collection.open(folder / f"held{timeout}", lock_timeout=timeout).append(X)
+
+
+CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], object], ...]]] = {
+    "an id of a mask twice": (
+        lambda p: collection(p).search(X, 1, mask=[1, 1]),
+        "name each once",
+        (lambda p: collection(p).search(X, 1, mask=[1, 2]),),
+    ),
+    "a collection made twice": (
+        lambda p: [collection(p), collection(p)],
+        r"Collection.open\(path\)",
+        (lambda p: [collection(p), ec.Collection.open(p / "vectors")],),
+    ),
+    "another writer": (
+        lambda p: beside_another_writer(p, 0.0),
+        "try again, or wait longer with lock_timeout=",
+        (
+            lambda p: collection(p).append(X),
+            lambda p: ec.Collection.open(collection(p, "again")._folder, lock_timeout=5).append(X),
+        ),
+    ),
+    "prepared for another metric": (
+        lambda p: ec.search(ec.prepare(X, CODES), CODES, 1, metric="dot"),
+        "metric='dot'",
+        (lambda p: ec.search(ec.prepare(X, CODES, metric="dot"), CODES, 1, metric="dot"),),
+    ),
+    "prepared for other rows": (
+        lambda p: ec.search(ec.prepare(X, CODES), quantize(X, "uint8"), 1),
+        r"prepare\(queries, rows\)",
+        (lambda p: ec.search(ec.prepare(X, quantize(X, "uint8")), quantize(X, "uint8"), 1),),
+    ),
+}

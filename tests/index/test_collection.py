@@ -1,0 +1,209 @@
+"""Collections: what one search over all rows finds, whatever was appended, removed, compacted, or killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embcodec import CodeMismatchError, Collection, FlatIndex, LowBitQuantizer, StorageError, quantize, search
+
+
+def floats(n: int, dimension: int = 24, seed: int = 0) -> np.ndarray:
+    x = np.random.default_rng(seed).standard_normal((n, dimension)).astype(np.float32)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+X, Q = floats(300), floats(5, seed=1)
+
+
+def rows_of(x: np.ndarray, kind: str) -> object:
+    if kind[0] == "b" and kind[1:].isdigit():
+        return LowBitQuantizer(int(kind[1:]), rotation="none").fit(x).encode(x)
+    dtype, _, scale = kind.partition("/")
+    return quantize(x, dtype, scale=np.stack([x.min(0), x.max(0)]) if scale == "ranges" else scale or "unit")
+
+
+KINDS = ("float", "int8", "int8/per-vector", "uint8/ranges", "binary", "ubinary", "b1", "b4")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shards", [1, 3, 20])
+def test_every_split_is_the_whole(tmp_path: Path, kind: str, shards: int) -> None:
+    x = X.copy()
+    x[200:260] = x[:60]  # ties between shards
+    rows = rows_of(x, kind)
+    ids = np.random.default_rng(2).permutation(300) * 3
+    collection = Collection.create(tmp_path / "c", like=rows)
+    for part in np.array_split(np.arange(300), shards):
+        assert collection.append(rows[part], ids=ids[part]).tolist() == ids[part].tolist()
+    by_id = np.argsort(ids)
+    for metric in ("cosine", "dot", "l2"):
+        expected = search(Q, rows[by_id], 80, metric=metric)
+        for opened in (collection, Collection.open(tmp_path / "c"), pickle.loads(pickle.dumps(collection))):
+            found = opened.search(Q, 80, metric=metric)
+            np.testing.assert_array_equal(found.indices, ids[by_id][expected.indices])
+            np.testing.assert_array_equal(found.scores, expected.scores)
+    collection.compact()
+    np.testing.assert_array_equal(collection.search(Q, 80, metric="l2").indices, found.indices)
+    assert (collection.info().shards, len(collection)) == (1, 300)
+
+
+@pytest.mark.parametrize("kind", ["ubinary", "b1", "int8"])
+def test_rescoring_chooses_among_all_shards(tmp_path: Path, kind: str) -> None:
+    rows = rows_of(X, kind)
+    index = FlatIndex(rows, rescore_with=X)
+    collection = Collection.create(tmp_path / "c", like=rows, rescore_with=X)
+    for start in range(0, 300, 70):
+        collection.append(rows[start : start + 70], rescore_with=X[start : start + 70])
+    for multiplier in (1, 2, 4.5, None):
+        found = collection.search(Q, 7, rescore_multiplier=multiplier)
+        expected = index.search(Q, 7, rescore_multiplier=multiplier)
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_array_equal(found.scores, expected.scores)
+    assert collection.search(Q[0], 3).indices.shape == (3,)
+
+
+def test_changes(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    collection = Collection.create(folder, like=rows_of(X, "int8"), rescore_with=X)
+    assert collection.search(Q, 3).indices.shape == (5, 0)
+    assert collection.append(X[:100]).tolist() == list(range(100))
+    assert collection.append(X[100:140], ids=np.arange(500, 460, -1)).tolist() == list(range(500, 460, -1))
+    assert collection.append(X[140:150]).tolist() == list(range(501, 511))
+    reader = Collection.open(folder)
+    before = reader.search(Q, 20).indices
+    collection.remove([3, 480, 505, 506])
+    collection.remove(480 - 1)
+    assert collection.remove(list(range(501, 505)) + list(range(507, 511))) is None  # the whole of a file
+    assert len(collection) == 137
+    assert len(os.listdir(folder / ".")) == 2 + 1 + 2 + 2  # like, lock; manifest; rows; removals
+    gone = {3, 479, 480, *range(501, 511)}
+    found = collection.search(Q, 137).indices
+    assert all(set(row) == set(collection.ids.tolist()) for row in found.tolist())
+    assert not gone & set(collection.ids.tolist())
+    np.testing.assert_array_equal(reader.search(Q, 20).indices, before)  # as it was when it was opened
+    reader.refresh()
+    np.testing.assert_array_equal(reader.search(Q, 137).indices, found)
+    with pytest.raises(KeyError, match="id 3 is not"):
+        collection.remove([4, 3])
+    assert 4 in collection.ids
+    with pytest.raises(ValueError, match="id 470 is in the collection already"):
+        collection.append(X[:2], ids=[600, 470])
+    assert collection.append(X[:1]).tolist() == [511]
+    collection.compact()
+    assert len(os.listdir(folder)) == 4
+    np.testing.assert_array_equal(collection.search(Q, 137, mask=found[0]).indices, found)
+    assert collection.append(X[:1], ids=[480]).tolist() == [480]  # free again
+    with pytest.raises(ValueError, match="names id 479"):
+        collection.search(Q, 2, mask=[480, 479])
+
+
+def test_a_reader_whose_files_were_compacted_sees_the_new_ones(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path / "c", like=X)
+    for start in range(0, 300, 100):
+        collection.append(X[start : start + 100])
+    late = Collection.open(tmp_path / "c")
+    collection.compact()
+    np.testing.assert_array_equal(late.search(Q, 9).indices, search(Q, X, 9).indices)
+
+
+def test_refusals(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path / "c", like=rows_of(X, "int8"))
+    with pytest.raises(StorageError, match="holds something"):
+        Collection.create(tmp_path / "c", like=X)
+    with pytest.raises(StorageError, match="is no collection"):
+        Collection.open(tmp_path)
+    with pytest.raises(CodeMismatchError, match="does not join"):
+        collection.append(rows_of(X, "uint8"))
+    with pytest.raises(ValueError, match="NaN"):
+        collection.append(X * np.nan)
+    with pytest.raises(ValueError, match="an id is given twice"):
+        collection.append(X[:2], ids=[1, 1])
+    assert len(collection) == 0
+
+
+def test_a_second_writer_is_refused_or_waits(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path / "c", like=X, lock_timeout=0)
+    other = Collection.open(tmp_path / "c", lock_timeout=30)
+    with collection._changing():
+        with pytest.raises(StorageError, match="another process or thread"):
+            Collection.open(tmp_path / "c", lock_timeout=0).append(X)
+        thread = threading.Thread(target=other.append, args=(X[:10],))
+        thread.start()
+    thread.join()
+    collection.refresh()
+    assert len(collection) == 10
+
+
+def test_damage_is_found(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path / "c", like=X)
+    collection.append(X[:50])
+    collection.remove([7])
+    path = tmp_path / "c" / "collection.json"
+    whole = path.read_text()
+    for old, new in (('"rows": 50', '"rows": 51'), ("rows-0", "../rows-0"), ('"next_id": 50', '"next_id": 5')):
+        path.write_text(whole.replace(old, new))
+        with pytest.raises(StorageError, match="is damaged"):
+            Collection.open(tmp_path / "c")
+    for cut in range(0, len(whole) - 1, 7):
+        path.write_text(whole[:cut])
+        with pytest.raises(StorageError, match="is damaged"):
+            Collection.open(tmp_path / "c")
+    path.write_text(whole)
+    entry = json.loads(whole)["shards"][0]
+    for name in (entry["file"], entry["removed"]):
+        file = tmp_path / "c" / name
+        data = file.read_bytes()
+        file.write_bytes(data[:-9])
+        with pytest.raises(StorageError, match=name):
+            Collection.open(tmp_path / "c").search(Q, 1)
+        file.write_bytes(data)
+
+
+WRITER = """
+import sys
+import numpy as np
+from embcodec import Collection
+collection = Collection.open(sys.argv[1])
+x = np.ones((40, 8), np.float32)
+while True:
+    ids = collection.append(x)
+    print("in", ids[0], ids[-1], flush=True)
+    collection.remove(ids[::2])
+    print("out", ids[0], ids[-1], flush=True)
+    if len(collection._now.shards) > 5:
+        collection.compact()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are killed as on POSIX")
+def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
+    Collection.create(tmp_path / "c", like=np.empty((0, 8), np.float32))
+    rng, known = np.random.default_rng(0), {}
+    for _ in range(3):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / "c"], stdout=subprocess.PIPE, text=True)
+        lines = [writer.stdout.readline() for _ in range(int(rng.integers(1, 30)))]
+        writer.send_signal(signal.SIGKILL)
+        for line in lines + writer.stdout.readlines():
+            if line.endswith("\n"):
+                word, first, last = line.split()
+                known[int(first), int(last)] = word
+        writer.stdout.close()
+        writer.wait()
+        ids = set(Collection.open(tmp_path / "c").ids.tolist())
+        for (first, last), word in known.items():
+            odd = set(range(first + 1, last + 1, 2))
+            assert odd <= ids
+            if word == "out":
+                assert not set(range(first, last + 1, 2)) & ids
+        collection = Collection.open(tmp_path / "c")
+        assert set(collection.search(np.ones(8, np.float32), len(collection)).indices.tolist()) == ids

@@ -1,0 +1,148 @@
+"""Results of parts, merged: those of one search over all rows, however the rows were split."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embcodec import (
+    CodeMismatchError,
+    Embeddings,
+    LowBitQuantizer,
+    SearchResult,
+    concat,
+    merge_topk,
+    prepare,
+    quantize,
+    search,
+)
+
+
+def floats(n: int, dimension: int = 24, seed: int = 0) -> np.ndarray:
+    x = np.random.default_rng(seed).standard_normal((n, dimension)).astype(np.float32)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def rows_of(x: np.ndarray, kind: str) -> object:
+    if kind[0] == "b" and kind[1:].isdigit():
+        return LowBitQuantizer(int(kind[1:]), rotation="none").fit(x).encode(x)
+    dtype, _, scale = kind.partition("/")
+    return quantize(x, dtype, scale=np.stack([x.min(0), x.max(0)]) if scale == "ranges" else scale or "unit")
+
+
+KINDS = ("float", "int8", "int8/per-vector", "uint8/ranges", "binary", "ubinary", "b1", "b2", "b4")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
+def test_parts_are_the_whole(kind: str, metric: str) -> None:
+    x, q = floats(230), floats(6, seed=1) * np.float32(3)
+    x[100:160] = x[40:100]  # ties across parts
+    rows = rows_of(x, kind)
+    expected = search(q, rows, 90, metric=metric)
+    asked = pickle.loads(pickle.dumps(prepare(q, rows, metric=metric)))
+    edges = [0, 1, 40, 41, 150, 230]
+    parts = []
+    for start, stop in pairwise(edges):
+        found = search(asked, rows[start:stop], 90)
+        parts.append(SearchResult(found.scores, found.indices + start))
+    for order in (parts, parts[::-1], [merge_topk(parts[:2], 90, metric=metric), *parts[2:]]):
+        merged = merge_topk(order, 90, metric=metric)
+        np.testing.assert_array_equal(merged.indices, expected.indices)
+        np.testing.assert_array_equal(merged.scores, expected.scores)
+
+
+@pytest.mark.parametrize("metric", ["hamming", "jaccard"])
+def test_bits(metric: str) -> None:
+    bits = quantize(floats(300), "binary")
+    asked = prepare(bits[:5], bits, metric=metric)
+    parts = [search(asked, bits[a : a + 75], 10) for a in range(0, 300, 75)]
+    parts = [SearchResult(part.scores, part.indices + 75 * i) for i, part in enumerate(parts)]
+    merged, expected = merge_topk(iter(parts), 10, metric=metric), search(bits[:5], bits, 10, metric=metric)
+    np.testing.assert_array_equal(merged.indices, expected.indices)
+    np.testing.assert_array_equal(merged.scores, expected.scores)
+    assert merged.scores.dtype == expected.scores.dtype
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), lower=st.booleans(), integer=st.booleans())
+def test_against_a_sort(data: st.DataObject, lower: bool, integer: bool) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    n_queries, k = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 9))
+    parts, everything = [], [[] for _ in range(n_queries)]
+    for part in range(data.draw(st.integers(1, 6))):
+        width = data.draw(st.integers(0, 7))
+        scores = np.sort(rng.integers(0, 4, (n_queries, width)), axis=1)
+        scores = (scores if lower else scores[:, ::-1]).astype(np.int32 if integer else np.float32)
+        ids = rng.permuted(np.tile(np.arange(width) * 7 + part, (n_queries, 1)), axis=1)
+        missing = data.draw(st.integers(0, width))
+        ids[:, width - missing :] = -1
+        if not integer:
+            scores[:, width - missing :] = np.nan
+        for q in range(n_queries):
+            pairs = zip(scores[q, : width - missing], ids[q, : width - missing], strict=True)
+            everything[q].extend((float(s) if lower else -float(s), int(i)) for s, i in pairs)
+        parts.append((scores, ids))
+    merged = merge_topk(parts, k, metric="hamming" if lower else "cosine")
+    assert merged.indices.shape == (n_queries, min(k, sum(part[0].shape[1] for part in parts)))
+    for q in range(n_queries):
+        found = [i for i in merged.indices[q].tolist() if i >= 0]
+        assert found == [i for _, i in sorted(everything[q])][:k]
+        assert (merged.indices[q][len(found) :] == -1).all()
+
+
+def test_one_vector_and_refusals() -> None:
+    x = floats(20)
+    one = search(x[3], x, 4)
+    merged = merge_topk([one], 2, metric="cosine")
+    assert merged.indices.tolist() == one.indices[:2].tolist()
+    two = search(x[:2], x, 4)
+    for parts, words in (
+        ([], "no parts"),
+        ([one, two], "part 1 has results of shape"),
+        ([two, (two.scores.astype(np.int32), two.indices)], "part 1 has scores of int32"),
+        ([(two.scores.astype(float), two.indices)], "those of part 0 are float64"),
+        ([(two.scores, two.indices[:, :1])], "ids of shape"),
+        ([two, (two.scores * np.nan, two.indices)], "query 0 has a score that is not a number"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            merge_topk(parts, 2, metric="cosine")
+    with pytest.raises(ValueError, match="cosine"):
+        merge_topk([two], 2, metric="cosin")
+
+
+def test_prepared_queries_know_what_they_are_for() -> None:
+    x = floats(20)
+    codes = quantize(x, "int8")
+    asked = prepare(x[:2], codes)
+    assert repr(asked) == "PreparedQueries(2, cosine, for int8 rows of 24 dimensions)"
+    assert len(asked) == 2
+    with pytest.raises(CodeMismatchError, match="do not meet"):
+        search(asked, quantize(x, "uint8"), 1)
+    with pytest.raises(CodeMismatchError, match="prepared for 'cosine', not 'dot'"):
+        search(asked, codes, 1, metric="dot")
+    single = search(prepare(x[0], codes), codes, 3)
+    assert single.indices.tolist() == search(x[0], codes, 3).indices.tolist()
+
+
+def test_prepared_low_bit_queries_leave_the_scheme_behind() -> None:
+    x = floats(400, 128)
+    codes = LowBitQuantizer(1, rotation="learned").fit(x).encode(x)
+    assert 4 * len(pickle.dumps(prepare(x[:1], codes))) < len(pickle.dumps(codes[:0]))
+
+
+def test_concat() -> None:
+    x = floats(30)
+    for kind in KINDS:
+        rows = rows_of(x, kind)
+        assert concat([rows[:7], rows[7:7], rows[7:]]) == rows
+    assert concat([x[:3], Embeddings(x[3:])]) == Embeddings(x)
+    with pytest.raises(CodeMismatchError, match="part 1"):
+        concat([quantize(x, "int8"), quantize(x, "uint8")])
+    with pytest.raises(ValueError, match="no parts"):
+        concat([])
