@@ -34,7 +34,7 @@ ROOMS: dict[str, str] = {
     "files": "kinds pack bare columns parquet storage exchange",
     "files.exchange": "rows arrow pgvector stores",
     "index": "rows arguments stages files flat collection",
-    "index.collection": "lock manifest shards best collection",
+    "index.collection": "lock manifest shards folder best spread collection",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request readers guard endpoint routes app",
     "tradeoff": "intervals words results measures labels figures corpus inputs pipeline codes study bodies report demo",

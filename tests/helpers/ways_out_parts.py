@@ -25,7 +25,7 @@ def collection(folder: Path, name: str = "vectors", **options: Any) -> ec.Collec
 def beside_another_writer(folder: Path, timeout: float) -> None:
     """Append to a collection that another writer lets go of, or does not."""
     held = collection(folder, f"held{timeout}")
-    with held._changing():
+    with held._folder.changing():
         ec.Collection.open(folder / f"held{timeout}", lock_timeout=timeout).append(X)
 
 
@@ -45,7 +45,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], obj
         "try again, or wait longer with lock_timeout=",
         (
             lambda p: collection(p).append(X),
-            lambda p: ec.Collection.open(collection(p, "again")._folder, lock_timeout=5).append(X),
+            lambda p: ec.Collection.open(collection(p, "again")._folder.path, lock_timeout=5).append(X),
         ),
     ),
     "prepared for another metric": (

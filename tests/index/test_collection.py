@@ -134,7 +134,7 @@ def test_refusals(tmp_path: Path) -> None:
 def test_a_second_writer_is_refused_or_waits(tmp_path: Path) -> None:
     collection = Collection.create(tmp_path / "c", like=X, lock_timeout=0)
     other = Collection.open(tmp_path / "c", lock_timeout=30)
-    with collection._changing():
+    with collection._folder.changing():
         with pytest.raises(StorageError, match="another process or thread"):
             Collection.open(tmp_path / "c", lock_timeout=0).append(X)
         thread = threading.Thread(target=other.append, args=(X[:10],))
@@ -180,7 +180,7 @@ while True:
     print("in", ids[0], ids[-1], flush=True)
     collection.remove(ids[::2])
     print("out", ids[0], ids[-1], flush=True)
-    if len(collection._now.shards) > 5:
+    if len(collection._folder.now.shards) > 5:
         collection.compact()
 """
 

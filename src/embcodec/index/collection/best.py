@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,14 +12,66 @@ from numpy.typing import ArrayLike, NDArray
 from ...codec import as_int64
 from ...dtypes import Precision
 from ...embeddings import Embeddings
-from ...scan import MetricLike, SearchResult, as_count, as_queries, check_dimensions, merge_topk, prepare
+from ...scan import (
+    MetricLike,
+    PreparedQueries,
+    SearchResult,
+    as_count,
+    as_queries,
+    check_dimensions,
+    merge_topk,
+    prepare,
+)
 from ...words import as_real
 from ..arguments import for_both
 from .shards import Kind, OpenShard
 
 
+class Parts(Protocol):
+    """Where the parts of a search run; each gives back results that are yet to be merged."""
+
+    def best(
+        self, scan: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None
+    ) -> Iterable[SearchResult]:
+        """Yield the k best rows by their codes, of some files at a time."""
+
+    def rescored(
+        self, scan: PreparedQueries, candidates: NDArray[np.int64], k: int, threads: int | None
+    ) -> Iterable[SearchResult]:
+        """Yield the k best of each query's candidates by the better rows, of some files at a time."""
+
+    def are_there(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which ids are those of rows that count."""
+
+
+class Here:
+    """The parts of a search one after the other in this process."""
+
+    def __init__(self, shards: Sequence[OpenShard]) -> None:
+        self._shards = shards
+
+    def best(
+        self, scan: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None
+    ) -> Iterator[SearchResult]:
+        """Yield the results of a file at a time."""
+        return (shard.best(scan, k, mask, threads) for shard in self._shards)
+
+    def rescored(
+        self, scan: PreparedQueries, candidates: NDArray[np.int64], k: int, threads: int | None
+    ) -> Iterator[SearchResult]:
+        """Yield the results of a file at a time."""
+        return (shard.rescored(scan, candidates, k, threads) for shard in self._shards)
+
+    def are_there(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which ids are those of rows that count."""
+        there = np.zeros(len(ids), np.bool_)
+        for shard in self._shards:
+            there |= shard.rows_of(ids) >= 0
+        return there
+
+
 def best_of_all(
-    shards: Sequence[OpenShard],
+    parts: Parts,
     kind: Kind,
     n_rows: int,
     queries: Embeddings | ArrayLike,
@@ -36,20 +90,23 @@ def best_of_all(
     if multiplier is None or metric in ("hamming", "jaccard"):
         better = None
     first, final = (asked, asked) if better is None else for_both(asked, better)
-    chosen = _ids_of_mask(shards, mask)
+    chosen = _ids_of_mask(parts, mask)
     k = min(as_count(k), n_rows if chosen is None else len(chosen))
     wanted = k if better is None else _times(k, multiplier)
     scan = prepare(first, kind.codes, metric=metric, query_precision=precision)
-    parts = (shard.best(scan, wanted, chosen, threads) for shard in shards)
-    found = merge_topk([scan.nothing(), *parts], wanted, metric=scan.metric)
+    found = merged(scan, parts.best(scan, wanted, chosen, threads), wanted)
     if better is not None:
         scan = prepare(final, better, metric=metric, query_precision="float32")
-        parts = (shard.rescored(scan, found.indices, k, threads) for shard in shards)
-        found = merge_topk([scan.nothing(), *parts], k, metric=scan.metric)
+        found = merged(scan, parts.rescored(scan, found.indices, k, threads), k)
     return SearchResult(found.scores[0], found.indices[0]) if single else found
 
 
-def _ids_of_mask(shards: Sequence[OpenShard], mask: ArrayLike | None) -> NDArray[np.int64] | None:
+def merged(scan: PreparedQueries, parts: Iterable[SearchResult], k: int) -> SearchResult:
+    """Return the k best of each query among the results of parts, of which there may be none."""
+    return merge_topk(chain([scan.nothing()], parts), k, metric=scan.metric)
+
+
+def _ids_of_mask(parts: Parts, mask: ArrayLike | None) -> NDArray[np.int64] | None:
     """Return the ids of a mask, ascending; ValueError where one is given twice or is not there."""
     if mask is None:
         return None
@@ -57,9 +114,7 @@ def _ids_of_mask(shards: Sequence[OpenShard], mask: ArrayLike | None) -> NDArray
     chosen = np.unique(given)
     if len(chosen) < len(given):
         raise ValueError("mask repeats ids: name each once")
-    there = np.zeros(len(chosen), np.bool_)
-    for shard in shards:
-        there |= shard.rows_of(chosen) >= 0
+    there = parts.are_there(chosen)
     if not there.all():
         raise ValueError(f"mask names id {int(chosen[~there][0])}, which is not in the collection")
     return chosen

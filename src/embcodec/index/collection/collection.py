@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,13 +17,15 @@ from ...quantizers.lowbit import LowBitCodes, Rows, concat
 from ...scan import MetricLike, SearchResult
 from ...words import as_path, as_real
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
-from ..files import read_index, write_index
+from ..files import write_index
 from ..rows import Part, Snapshot, as_ids
-from .best import best_of_all
+from .best import Here, best_of_all
+from .folder import Folder
 from .lock import NAME as LOCK
 from .lock import writing
-from .manifest import LIKE, Manifest, Shard, is_file_of_rows, read_manifest, write_manifest
-from .shards import Kind, OpenShard, write_removed, write_shard
+from .manifest import LIKE, Manifest, Shard, write_manifest
+from .shards import write_removed
+from .spread import Spread
 
 SHARD_BYTES = 1 << 28
 """How large the files are that :meth:`Collection.compact` makes."""
@@ -80,12 +80,7 @@ class Collection:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 10.0) -> None:
-        self._folder, self._timeout = Path(as_path(path)), as_real(lock_timeout, "lock_timeout")
-        self._now = read_manifest(self._folder)
-        kinds = read_index(self._folder / LIKE)
-        better = None if kinds.rescore_with is None else kinds.rescore_with.rows
-        self._kind = Kind(kinds.codes.rows, better)
-        self._open: dict[Shard, OpenShard] = {}
+        self._folder = Folder(Path(as_path(path)), as_real(lock_timeout, "lock_timeout"))
 
     @classmethod
     def create(
@@ -138,15 +133,15 @@ class Collection:
         return cls(path, lock_timeout=lock_timeout)
 
     def __len__(self) -> int:
-        return len(self._now)
+        return len(self._folder.now)
 
     def __repr__(self) -> str:
-        better = f", rescored with {_words(self._kind.rescore_with)}" if self._kind.rescore_with is not None else ""
-        files = len(self._now.shards)
-        return f"Collection({len(self):,} rows in {files} file{'s' * (files != 1)}, {_words(self._kind.codes)}{better})"
+        kind, files = self._folder.kind, len(self._folder.now.shards)
+        better = "" if kind.rescore_with is None else f", rescored with {_words(kind.rescore_with)}"
+        return f"Collection({len(self):,} rows in {files} file{'s' * (files != 1)}, {_words(kind.codes)}{better})"
 
     def __getstate__(self) -> tuple[str, float]:
-        return os.fspath(self._folder.resolve()), self._timeout
+        return os.fspath(self._folder.path.resolve()), self._folder.timeout
 
     def __setstate__(self, state: tuple[str, float]) -> None:
         self.__init__(state[0], lock_timeout=state[1])  # type: ignore[misc]
@@ -154,20 +149,18 @@ class Collection:
     @property
     def ids(self) -> NDArray[np.int64]:
         """The ids of all rows that count, ascending within each file, (n,)."""
-        return np.concatenate([np.empty(0, np.int64), *(shard.kept_ids() for shard in self._shards())])
+        return np.concatenate([np.empty(0, np.int64), *(shard.kept_ids() for shard in self._folder.shards())])
 
     def info(self) -> CollectionInfo:
         """Return how large the collection is, and what it holds."""
-        now, folder = self._now, self._folder
-        sizes = sum((folder / name).stat().st_size for name in (*now.files, LIKE) if (folder / name).exists())
+        sizes, now = sum(self._folder.sizes().values()), self._folder.now
         gone = sum(shard.removed_rows for shard in now.shards)
-        kinds = _words(self._kind.codes), _words(self._kind.rescore_with)
+        kinds = _words(self._folder.kind.codes), _words(self._folder.kind.rescore_with)
         return CollectionInfo(len(now), gone, len(now.shards), sizes, now.generation, *kinds)
 
     def refresh(self) -> None:
         """See what other processes have changed since."""
-        self._now = read_manifest(self._folder)
-        self._open = {shard: self._open[shard] for shard in self._now.shards if shard in self._open}
+        self._folder.refresh()
 
     def append(
         self,
@@ -193,25 +186,25 @@ class Collection:
             The collection is then as it was.
         """
         given = finite_rows(rows, "rows")
-        codes = like(given, self._kind.codes)
-        better = given_to_rescore(given, rescore_with, self._kind.rescore_with, "collection")
+        codes = like(given, self._folder.kind.codes)
+        better = given_to_rescore(given, rescore_with, self._folder.kind.rescore_with, "collection")
         check_alike(codes, better)
-        check_joins(self._kind.codes, codes)
-        if better is not None and self._kind.rescore_with is not None:
-            check_joins(self._kind.rescore_with, better)
+        check_joins(self._folder.kind.codes, codes)
+        if better is not None and self._folder.kind.rescore_with is not None:
+            check_joins(self._folder.kind.rescore_with, better)
         if not len(codes):
             return np.empty(0, np.int64) if ids is None else as_ids(ids, 0)
-        with self._changing() as now:
+        with self._folder.changing() as now:
             if now.shards:
-                check_joins(self._shard(now.shards[0]).codes.rows, codes)
+                check_joins(self._folder.shard(now.shards[0]).codes.rows, codes)
             named = self._named(now, len(codes), ids)
             ascending = named
             if (np.diff(named) < 0).any():
                 order = np.argsort(named, kind="stable")
                 codes, better, ascending = codes[order], None if better is None else better[order], named[order]
-            shard = self._write(now, codes, better, ascending)
+            shard = self._folder.write(now.next_file, codes, better, ascending)
             next_id = max(now.next_id, shard.greatest + 1)
-            self._replace(now.changed(shards=(*now.shards, shard), next_file=now.next_file + 1, next_id=next_id))
+            self._folder.replace(now.changed(shards=(*now.shards, shard), next_file=now.next_file + 1, next_id=next_id))
         return named
 
     def remove(self, ids: ArrayLike) -> None:
@@ -223,10 +216,10 @@ class Collection:
             Where an id is not in the collection, which is then as it was.
         """
         asked = np.unique(as_int64([ids] if isinstance(ids, int | np.integer) else ids))
-        with self._changing() as now:
+        with self._folder.changing() as now:
             shards, missing = [], asked
             for number, shard in enumerate(now.shards):
-                rows = self._rows_in(shard, asked)
+                rows = self._folder.rows_in(shard, asked)
                 missing = np.setdiff1d(missing, asked[rows >= 0], assume_unique=True)
                 shards.append((number, shard, rows[rows >= 0]))
             if len(missing):
@@ -240,13 +233,13 @@ class Collection:
                     kept.append(shard)
                 elif gone < shard.rows:
                     removed = np.zeros(shard.rows, np.bool_)
-                    live = self._shard(shard).live
+                    live = self._folder.shard(shard).live
                     removed[:] = False if live is None else ~live
                     removed[rows] = True
                     name = f"removed-{now.generation + 1:08d}-{number:08d}.npy"
-                    write_removed(self._folder / name, removed)
+                    write_removed(self._folder.path / name, removed)
                     kept.append(shard.without(name, gone))
-            self._replace(now.changed(shards=tuple(kept)))
+            self._folder.replace(now.changed(shards=tuple(kept)))
 
     def compact(self, *, shard_bytes: int = SHARD_BYTES) -> None:
         """Join small files, and drop rows that were removed.
@@ -254,22 +247,23 @@ class Collection:
         Searches meanwhile, here and in other processes, are not disturbed. Memory is bounded by about three times
         `shard_bytes`, and by the largest file.
         """
-        with self._changing() as now:
+        with self._folder.changing() as now:
             shards, next_file = [], now.next_file
-            for group in _groups(now.shards, shard_bytes / self._row_bytes()):
+            row_bytes = sum(self._folder.sizes().values()) / max(sum(shard.rows for shard in now.shards), 1)
+            for group in _groups(now.shards, shard_bytes / max(row_bytes, 1)):
                 if len(group) == 1 and group[0].removed is None:
                     shards.append(group[0])
                     continue
-                parts = [self._shard(shard).kept() for shard in group]
+                parts = [self._folder.shard(shard).kept() for shard in group]
                 ids = np.concatenate([part[2] for part in parts])
                 order = np.argsort(ids, kind="stable")
                 codes = concat([part[0] for part in parts])[order]
                 betters = [part[1] for part in parts if part[1] is not None]
                 better = concat(betters)[order] if betters else None
-                shards.append(self._write(now.changed(next_file=next_file), codes, better, ids[order]))
+                shards.append(self._folder.write(next_file, codes, better, ids[order]))
                 next_file += 1
             if next_file > now.next_file:
-                self._replace(now.changed(shards=tuple(shards), next_file=next_file))
+                self._folder.replace(now.changed(shards=tuple(shards), next_file=next_file))
 
     def search(
         self,
@@ -281,6 +275,7 @@ class Collection:
         mask: ArrayLike | None = None,
         query_precision: Precision = "int8",
         threads: int | None = None,
+        scheduler: Any = None,
     ) -> SearchResult:
         """Return the k best rows' ids for each query: what one search over all rows would find, ties by id.
 
@@ -295,6 +290,9 @@ class Collection:
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of int, optional
             The ids that count, each once.
+        scheduler : dask.distributed.Client, optional
+            Run the search on the workers of its cluster, which see the folder under the same path; `threads` are then
+            those of one task, 1 by default. The result is the same.
 
         Returns
         -------
@@ -302,10 +300,10 @@ class Collection:
             `indices` are ids.
         """
         try:
-            return self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads)
+            return self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads, scheduler)
         except FileNotFoundError:  # compacted by another process before these files were mapped
             self.refresh()
-            return self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads)
+            return self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads, scheduler)
 
     def _search(
         self,
@@ -316,11 +314,15 @@ class Collection:
         mask: ArrayLike | None,
         precision: Precision,
         threads: int | None,
+        scheduler: Any,
     ) -> SearchResult:
-        now = self._now
+        folder = self._folder
+        now = folder.now
+        here = Here(folder.shards())
+        parts = here if scheduler is None else Spread(scheduler, folder.path, here, now.shards)
         return best_of_all(
-            [self._shard(shard) for shard in now.shards],
-            self._kind,
+            parts,
+            folder.kind,
             len(now),
             queries,
             k,
@@ -339,52 +341,10 @@ class Collection:
             return np.arange(now.next_id, now.next_id + count, dtype=np.int64)
         named = as_ids(ids, count)
         for shard in now.shards:
-            taken = named[self._rows_in(shard, named) >= 0]
+            taken = named[self._folder.rows_in(shard, named) >= 0]
             if len(taken):
                 raise ValueError(f"id {int(taken[0])} is in the collection already")
         return named
-
-    def _rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the rows of ids in a shard, whose file is read only where some may be there."""
-        if not ((ids >= shard.least) & (ids <= shard.greatest)).any():
-            return np.full(len(ids), -1, np.int64)
-        return self._shard(shard).rows_of(ids)
-
-    def _shards(self) -> list[OpenShard]:
-        return [self._shard(shard) for shard in self._now.shards]
-
-    def _shard(self, shard: Shard) -> OpenShard:
-        found = self._open.get(shard)
-        if found is None:
-            found = self._open[shard] = OpenShard(self._folder, shard, self._kind)
-        return found
-
-    def _row_bytes(self) -> float:
-        live = [shard for shard in self._now.shards if shard in self._open]
-        sizes = [(self._folder / shard.file).stat().st_size / shard.rows for shard in live or self._now.shards]
-        return max(sizes, default=1.0)
-
-    def _write(self, now: Manifest, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> Shard:
-        name = f"rows-{now.next_file:08d}.safetensors"
-        write_shard(self._folder / name, codes, better, ids)
-        return Shard(name, len(ids), int(ids[0]), int(ids[-1]))
-
-    @contextmanager
-    def _changing(self) -> Iterator[Manifest]:
-        """Hold the lock, and see the newest state."""
-        with writing(self._folder, self._timeout):
-            self.refresh()
-            yield self._now
-
-    def _replace(self, manifest: Manifest) -> None:
-        """Make a manifest the one that counts, and remove the files that no longer do."""
-        write_manifest(self._folder, manifest)
-        self._now = manifest
-        self._open = {shard: self._open[shard] for shard in manifest.shards if shard in self._open}
-        for name in os.listdir(self._folder):
-            if is_file_of_rows(name) and name not in manifest.files:
-                with suppress(OSError):  # where it is mapped and cannot be removed, the next change tries again
-                    os.unlink(self._folder / name)
 
 
 def _groups(shards: tuple[Shard, ...], most_rows: float) -> list[list[Shard]]:

@@ -1,0 +1,91 @@
+"""The folder of a collection as one process sees it: a manifest, and the files of rows that are open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...quantizers.lowbit import Rows
+from ..files import read_index
+from .lock import writing
+from .manifest import LIKE, Manifest, Shard, is_file_of_rows, read_manifest, write_manifest
+from .shards import Kind, OpenShard, write_shard
+
+
+class Folder:
+    """What is in a folder; it changes by :meth:`refresh` and :meth:`replace` only.
+
+    Attributes
+    ----------
+    path : Path
+    timeout : float
+        Seconds for which a change waits for another writer.
+    now : Manifest
+    kind : Kind
+    """
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        self.path, self.timeout = path, timeout
+        self.now = read_manifest(path)
+        kinds = read_index(path / LIKE)
+        self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
+        self._open: dict[Shard, OpenShard] = {}
+
+    def refresh(self) -> None:
+        """See the newest state."""
+        self._show(read_manifest(self.path))
+
+    def shard(self, shard: Shard) -> OpenShard:
+        """Return a file of rows, mapped when it is first asked for."""
+        found = self._open.get(shard)
+        if found is None:
+            found = self._open[shard] = OpenShard(self.path, shard, self.kind)
+        return found
+
+    def shards(self) -> list[OpenShard]:
+        """Return all files of rows that count now."""
+        return [self.shard(shard) for shard in self.now.shards]
+
+    def rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of ids in a shard, whose file is read only where some may be there; -1 for others."""
+        if not ((ids >= shard.least) & (ids <= shard.greatest)).any():
+            return np.full(len(ids), -1, np.int64)
+        return self.shard(shard).rows_of(ids)
+
+    @contextmanager
+    def changing(self) -> Iterator[Manifest]:
+        """Hold the lock, and see the newest state."""
+        with writing(self.path, self.timeout):
+            self.refresh()
+            yield self.now
+
+    def write(self, number: int, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> Shard:
+        """Write rows, whose ids ascend, to the file of that number, which no manifest names yet."""
+        name = f"rows-{number:08d}.safetensors"
+        write_shard(self.path / name, codes, better, ids)
+        return Shard(name, len(ids), int(ids[0]), int(ids[-1]))
+
+    def replace(self, manifest: Manifest) -> None:
+        """Make a manifest the one that counts, and remove the files that no longer do."""
+        write_manifest(self.path, manifest)
+        self._show(manifest)
+        for name in os.listdir(self.path):
+            if is_file_of_rows(name) and name not in manifest.files:
+                with suppress(OSError):  # where it is mapped and cannot be removed, the next change tries again
+                    os.unlink(self.path / name)
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of the files that count."""
+        with suppress(FileNotFoundError):  # compacted by another process
+            return {name: (self.path / name).stat().st_size for name in (*self.now.files, LIKE)}
+        self.refresh()
+        return self.sizes()
+
+    def _show(self, manifest: Manifest) -> None:
+        self.now = manifest
+        self._open = {shard: self._open[shard] for shard in manifest.shards if shard in self._open}
