@@ -18,7 +18,7 @@ from embcodec import FlatIndex, LowBitQuantizer, Scale, decode_response, load, q
 from embcodec.embeddings import Embeddings
 from embcodec.errors import StorageError
 from embcodec.files.columns import extension_type
-from embcodec.files.exchange.stores import (
+from embcodec.files.exchange import (
     from_arrow,
     from_pgvector,
     from_sqlite_vec,

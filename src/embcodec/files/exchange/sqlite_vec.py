@@ -1,6 +1,6 @@
-"""Rows in the forms of other systems: sqlite-vec and Faiss here, pgvector and Arrow in modules of their own.
+"""Rows as blobs of sqlite-vec, and back.
 
-sqlite-vec, little-endian: the values alone; of bits the first dimension is the lowest bit, and d is a multiple of 8.
+Little-endian: the values alone; of bits the first dimension is the lowest bit, and d is a multiple of 8.
 """
 
 from __future__ import annotations
@@ -9,26 +9,13 @@ from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...dtypes import BitOrder, OutputDtype, as_output_dtype
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from .arrow import from_arrow, to_arrow
-from .pgvector import from_pgvector, to_pgvector, write_pgcopy
 from .rows import as_blobs, checked_blobs, packed_bytes, refuse_scale, sendable
-
-__all__ = [
-    "from_arrow",
-    "from_pgvector",
-    "from_sqlite_vec",
-    "to_arrow",
-    "to_faiss",
-    "to_pgvector",
-    "to_sqlite_vec",
-    "write_pgcopy",
-]
 
 
 def to_sqlite_vec(embeddings: Embeddings | ArrayLike) -> list[bytes]:
@@ -104,41 +91,3 @@ def from_sqlite_vec(
         return Embeddings(values.copy(), dtype, scale=scale, bit_order=order)
     except ValueError as error:
         raise StorageError(str(error)) from None
-
-
-def to_faiss(embeddings: Embeddings | ArrayLike) -> NDArray[np.float32] | NDArray[np.uint8]:
-    """Return the array that a Faiss index of the same codes takes.
-
-    float32 rows for ``IndexFlat``; packed bytes, the first dimension in the highest bit, for ``IndexBinaryFlat``; for
-    int8 and uint8 the bytes that ``QT_8bit_direct_signed`` (code + 128) and ``QT_8bit_direct`` store, as
-    ``add_sa_codes`` takes them. Faiss scores the codes themselves: an inner product of uint8 is not that of the values.
-
-    Parameters
-    ----------
-    embeddings : Embeddings or array-like of floats, (n, dimension)
-
-    Returns
-    -------
-    ndarray, float32 (n, dimension) or uint8 (n, width)
-        Of floats the rows themselves, not a copy.
-
-    Raises
-    ------
-    StorageError
-        For integers with per-vector scales or ranges, which Faiss would leave out of its scores, and bits whose
-        dimension is not a multiple of 8.
-    TypeError
-        For bare integers, whose meaning is unknown.
-    """
-    rows = sendable(embeddings, "Faiss")
-    if rows.output_dtype.is_packed:
-        if rows.dimension % 8:
-            raise StorageError(
-                f"Faiss has whole bytes of bits, and {rows.dimension} is not a multiple of 8: where only Hamming "
-                "distances matter, rows.packed_bytes() has them padded with zeros"
-            )
-        return packed_bytes(rows, "msb")
-    refuse_scale(rows, "Faiss", f"Embeddings(codes, '{rows.output_dtype}', scale=...)")
-    if rows.output_dtype is OutputDtype.INT8:
-        return rows.values.view(np.uint8) ^ np.uint8(0x80)
-    return rows.values
