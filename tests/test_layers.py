@@ -21,7 +21,7 @@ ROOMS: dict[str, str] = {
     "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search quantize lowbit "
     "response",
     "_native.response": "layout hints one reader lines fast read write",
-    "codec": "tables ids columns bits base64 numbers precision codes convert",
+    "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
     "embeddings": "",
     "containers": "atomic thrift pages checks arrays npy tensors xvecs",
     "quantizers": "quantize calibrate_jit calibrate lowbit fitting",
@@ -32,7 +32,7 @@ ROOMS: dict[str, str] = {
     "wire.batch": "rows writer lines errors plain reader",
     "scan": "metric ways plan search bounds range rescore",
     "files": "kinds pack bare columns parquet storage exchange",
-    "files.exchange": "rows arrow faiss sqlite_vec pgvector pgcolumns pgwrite pgstream pgfields pgread",
+    "files.exchange": "rows arrow dlpack faiss sqlite_vec pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments stages files flat",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request readers guard endpoint routes app",

@@ -52,7 +52,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__ as __version__
 from .codec import decode_base64, encode_base64, format_floats, pack_bits, parse_floats, unpack_bits
 from .dtypes import EncodingFormat, OutputDtype
-from .embeddings import Embeddings
+from .embeddings import Embeddings, make_columns_by
 from .errors import (
     CodeMismatchError,
     DecodeError,
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from .files.exchange import (
         CopiedRows,
         from_arrow,
+        from_dlpack,
         from_faiss,
         from_pgvector,
         from_sqlite_vec,
@@ -103,6 +104,7 @@ _LAZY: dict[str, str] = {
     "save": "files",
     "CopiedRows": "files.exchange",
     "from_arrow": "files.exchange",
+    "from_dlpack": "files.exchange",
     "from_faiss": "files.exchange",
     "from_pgvector": "files.exchange",
     "from_sqlite_vec": "files.exchange",
@@ -170,6 +172,7 @@ __all__ = [
     "encode_response",
     "format_floats",
     "from_arrow",
+    "from_dlpack",
     "from_faiss",
     "from_pgvector",
     "from_sqlite_vec",
@@ -196,6 +199,8 @@ __all__ = [
     "write_batch",
     "write_pgcopy",
 ]
+
+make_columns_by(lambda rows: import_module(".files.exchange", __name__).to_arrow(rows))
 
 # What type checkers are not to see: to them each name above is one that is imported, and no other is there.
 if not TYPE_CHECKING:

@@ -37,8 +37,14 @@ FIXED: dict[str, np.dtype[Any]] = {
 """What fields of one length hold; dates and times are counted from the year 2000 on, in days and microseconds."""
 _TIMES = {"date": np.datetime64("2000-01-01", "D"), "timestamp": np.datetime64("2000-01-01", "us")}
 _TIME_NUMBERS = {"date": "integer", "timestamp": "bigint"}
-_BY_NUMPY: dict[str, PgColumnType] = {"?": "boolean", "b": "smallint", "B": "smallint", "h": "smallint", "H": "integer", "i": "integer",
-             "I": "bigint", "e": "real", "f": "real", "d": "double precision"}  # fmt: skip
+_BY_NUMPY: dict[str, PgColumnType] = {
+    **dict.fromkeys("?", "boolean"),
+    **dict.fromkeys("bBh", "smallint"),
+    **dict.fromkeys("Hi", "integer"),
+    **dict.fromkeys("IlqLQ", "bigint"),
+    **dict.fromkeys("ef", "real"),
+    "d": "double precision",
+}
 _BY_PYTHON: dict[type, PgColumnType] = {
     bool: "boolean",
     int: "bigint",

@@ -27,7 +27,7 @@ from .rows import as_blobs
 
 COPY_HEAD = b"PGCOPY\n\xff\r\n\0"
 COPY_TAIL = struct.pack(">h", -1)
-_BLOCK_BYTES = 1 << 18  # of records in the making: they stay in the second-level cache
+_BLOCK_BYTES = 1 << 16  # of records in the making: they stay in the second-level cache
 
 
 def write_pgcopy(
@@ -129,7 +129,7 @@ class _Records:
         self._fields.append((slice(begin, len(self.record)), column))
 
     def of_rows(self, rows: slice) -> NDArray[np.uint8]:
-        """Return the records of some rows, (n, bytes), good until the next call: no call has more rows than the first."""
+        """Return the records of some rows, (n, bytes), until the next call; none has more rows than the first."""
         count = rows.stop - rows.start
         if not len(self._made):
             self._made = np.tile(np.frombuffer(self.record, np.uint8), (count, 1))
