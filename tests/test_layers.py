@@ -32,7 +32,8 @@ ROOMS: dict[str, str] = {
     "wire.batch": "rows writer lines errors plain reader",
     "scan": "metric ways plan search bounds range rescore",
     "files": "kinds pack bare columns parquet storage exchange",
-    "files.exchange": "rows arrow dlpack faiss sqlite_vec pgvector pgcolumns pgwrite pgstream pgfields pgread",
+    "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
+    "pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments stages files flat",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request readers guard endpoint routes app",

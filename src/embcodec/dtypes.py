@@ -51,6 +51,8 @@ Precision = Literal["int8", "float32"]
 # Of batch files; of pgvector's columns.
 BatchStyle = Literal["mistral", "openai"]
 PgvectorKind = Literal["vector", "halfvec", "bit"]
+# The elements of floats that stores keep.
+StoredFloat = Literal["float32", "float16", "bfloat16"]
 # What ids, and columns beside vectors, are in PostgreSQL; timestamp is timestamptz too, and text every kind of it.
 PgIdType = Literal["smallint", "integer", "bigint", "text", "uuid"]
 PgColumnType = PgIdType | Literal["boolean", "real", "double precision", "bytea", "json", "jsonb", "date", "timestamp"]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from io import TextIOBase
 from itertools import chain
 from typing import IO, Any
 
@@ -20,10 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...dtypes import PgColumnType, PgIdType
 from ...embeddings import Embeddings
-from ...words import one_of, shown
+from ...words import one_of
 from .pgcolumns import ID_TYPES, Column, as_column
 from .pgvector import sent_vectors, vector_bytes, write_vectors
-from .rows import as_blobs
+from .rows import as_blobs, check_writable
 
 COPY_HEAD = b"PGCOPY\n\xff\r\n\0"
 COPY_TAIL = struct.pack(">h", -1)
@@ -80,9 +79,7 @@ def write_pgcopy(
     >>> read_pgcopy(io.BytesIO(file.getvalue()), {"id": "text", "embedding": "vector", "year": "bigint"}).columns
     {'id': ['a'], 'year': array([2024])}
     """
-    given: Any = file
-    if not callable(getattr(given, "write", None)) or isinstance(given, TextIOBase):
-        raise TypeError(f"file is one open for bytes, as open(path, 'wb') is, not {shown(given)}")
+    check_writable(file)
     vectors = _vectors(embeddings, half)
     one_of(id_type, ID_TYPES, "id_type")
     before = [] if ids is None else [as_column(ids, "id", id_type, nulls=False)]

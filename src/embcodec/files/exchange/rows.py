@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import TextIOBase
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ...embeddings import Embeddings, of_floats
 from ...errors import NotFiniteError, StorageError
 from ...quantizers.lowbit import LowBitCodes
 from ...scale import UNIT
+from ...words import shown
 
 _BLOCK_ROWS = 256
 _HALF_OVERFLOWS = np.float32(65520)  # and what is larger becomes an infinity of float16
@@ -33,6 +35,12 @@ def refuse_scale(rows: Embeddings, store: str, way_back: str) -> None:
             f"{store} has no room for the {rows.scale.kind} scale: send the values, rows.to('float'); or the bare "
             f"codes, Embeddings(rows.values, '{rows.output_dtype}'), and keep rows.scale for {way_back}"
         )
+
+
+def check_writable(file: Any) -> None:
+    """Refuse what is not open for bytes."""
+    if not callable(getattr(file, "write", None)) or isinstance(file, TextIOBase):
+        raise TypeError(f"file is one open for bytes, as open(path, 'wb') is, not {shown(file)}")
 
 
 def check_finite(values: NDArray[np.float32], store: str) -> None:

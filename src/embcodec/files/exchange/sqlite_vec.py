@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from ...dtypes import BitOrder, OutputDtype, as_output_dtype
+from ...dtypes import OutputDtype, as_output_dtype
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from .rows import as_blobs, checked_blobs, packed_bytes, refuse_scale, sendable
+from .blobs import rows_of_blobs, sent_rows, stored_bytes
+from .rows import as_blobs, checked_blobs
+
+_HELD = ("float", "int8", "bits")
 
 
 def to_sqlite_vec(embeddings: Embeddings | ArrayLike) -> list[bytes]:
@@ -38,18 +40,8 @@ def to_sqlite_vec(embeddings: Embeddings | ArrayLike) -> list[bytes]:
     >>> to_sqlite_vec([[1.0, -2.0]])[0].hex()
     '0000803f000000c0'
     """
-    rows = sendable(embeddings, "sqlite-vec")
-    dtype = rows.output_dtype
-    if not rows.dimension:
-        raise StorageError("sqlite-vec has no rows of 0 dimensions")
-    if dtype.is_packed:
-        if rows.dimension % 8:
-            raise StorageError(f"sqlite-vec packs whole bytes of bits; {rows.dimension} is not a multiple of 8")
-        return as_blobs(packed_bytes(rows, "lsb"))
-    if dtype is OutputDtype.UINT8:
-        raise StorageError("sqlite-vec has no uint8: use .to('int8')")
-    refuse_scale(rows, "sqlite-vec", "from_sqlite_vec(blobs, 'int8', scale=...)")
-    return as_blobs(rows.values.astype("<f4" if dtype is OutputDtype.FLOAT else np.int8, copy=False))
+    rows = sent_rows(embeddings, "sqlite-vec", _HELD, "from_sqlite_vec")
+    return as_blobs(stored_bytes(rows, "sqlite-vec", bit_order="lsb"))
 
 
 def from_sqlite_vec(
@@ -77,17 +69,5 @@ def from_sqlite_vec(
     dtype = as_output_dtype(output_dtype)
     if dtype not in (OutputDtype.FLOAT, OutputDtype.INT8, OutputDtype.UBINARY):
         raise StorageError(f"sqlite-vec has no {dtype}")
-    texts = checked_blobs(blobs, "from_sqlite_vec")
-    for number, text in enumerate(texts):
-        if len(text) != len(texts[0]):
-            raise StorageError(f"blob {number} has {len(text)} bytes, blob 0 has {len(texts[0])}")
-    if not texts[0]:
-        raise StorageError("blobs of no bytes")
-    if len(texts[0]) % dtype.numpy_dtype.itemsize:
-        raise StorageError(f"blobs of {len(texts[0])} bytes are no float32 rows")
-    values = np.frombuffer(b"".join(texts), dtype.numpy_dtype.newbyteorder("<")).reshape(len(texts), -1)
-    try:
-        order: BitOrder = "lsb" if dtype is OutputDtype.UBINARY else "msb"
-        return Embeddings(values.copy(), dtype, scale=scale, bit_order=order)
-    except ValueError as error:
-        raise StorageError(str(error)) from None
+    blobs = checked_blobs(blobs, "from_sqlite_vec")
+    return rows_of_blobs(blobs, dtype, scale=scale, bit_order="lsb" if dtype.is_packed else "msb")
