@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...codec import as_array, as_int64
 from ...dtypes import PgColumnType, PgIdType
 from ...words import one_of, shown
-from .rows import as_bytes
+from .rows import as_blobs, as_bytes
 
 ID_TYPES: tuple[PgIdType, ...] = get_args(PgIdType)
 COLUMN_TYPES: tuple[PgColumnType, ...] = (*ID_TYPES, "boolean", "real", "double precision", "bytea", "json", "jsonb",
@@ -95,8 +95,7 @@ def as_column(values: Any, name: str, pg_type: PgColumnType | None, *, nulls: bo
         numbers = _fixed(kept, name, pg_type)
         if not missing:
             return Column(len(numbers), numbers.itemsize, lambda rows, out: np.copyto(out, as_bytes(numbers[rows])))
-        size = _LENGTH.pack(numbers.itemsize)
-        found = [size + number.tobytes() for number in numbers]
+        found = [_with_length(blob) for blob in as_blobs(numbers)]
     else:
         found = [_with_length(_variable(value, f"{name} {row}", pg_type)) for row, value in enumerate(kept)]
     for row in missing:
