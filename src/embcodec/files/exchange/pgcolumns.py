@@ -57,8 +57,18 @@ _BY_PYTHON: dict[type, PgColumnType] = {
     datetime: "timestamp",
     date: "date",
 }
+_NONE: dict[PgColumnType, Any] = {
+    **dict.fromkeys(("smallint", "integer", "bigint"), 0),
+    **dict.fromkeys(("real", "double precision"), 0.0),
+    **dict.fromkeys(("json", "jsonb"), 0),
+    "boolean": False,
+    "text": "",
+    "bytea": b"",
+    "uuid": UUID(int=0),
+    "date": date(2000, 1, 1),
+    "timestamp": datetime(2000, 1, 1),
+}
 _WHOLE = ("smallint", "integer", "bigint")
-_FLOATS = ("real", "double precision")
 _NULL = struct.pack(">i", -1)
 _LENGTH = struct.Struct(">i")
 
@@ -85,21 +95,22 @@ def as_column(values: Any, name: str, pg_type: PgColumnType | None, *, nulls: bo
     """
     if pg_type is not None:
         one_of(pg_type, COLUMN_TYPES, "a column's type")
-    given = values if hasattr(values, "dtype") else _as_list(values, name)
-    missing = [row for row, value in enumerate(given) if _is_missing(value)] if not _is_plain(given) else []
+    given, missing = _told_apart(values, name)
     if missing and not nulls:
         raise TypeError(f"{name} {missing[0]} is missing ({given[missing[0]]})")
-    kept = given if not missing else [value for value in given if not _is_missing(value)]
-    pg_type = pg_type or _type_of(kept, name)
+    pg_type = pg_type or _type_of(given, set(missing), name)
+    if missing:  # something in the place of each keeps the rows' numbers
+        gone = set(missing)
+        given = [_NONE[pg_type] if row in gone else value for row, value in enumerate(given)]
     if pg_type in FIXED:
-        numbers = _fixed(kept, name, pg_type)
+        numbers = _fixed(given, name, pg_type)
         if not missing:
             return Column(len(numbers), numbers.itemsize, lambda rows, out: np.copyto(out, as_bytes(numbers[rows])))
         found = [_with_length(blob) for blob in as_blobs(numbers)]
     else:
-        found = [_with_length(_variable(value, f"{name} {row}", pg_type)) for row, value in enumerate(kept)]
+        found = [_with_length(_variable(value, f"{name} {row}", pg_type)) for row, value in enumerate(given)]
     for row in missing:
-        found.insert(row, _NULL)
+        found[row] = _NULL
     return Column(len(found), fields=found)
 
 
@@ -119,8 +130,19 @@ def read_fixed(values: NDArray[Any], pg_type: str) -> Any:
 
 
 def reader_of(pg_type: str) -> Callable[[bytes], Any]:
-    """Return what makes a value of a field's bytes; a ValueError where they are none."""
-    return _READERS[pg_type] if pg_type in _READERS else lambda field: _number(field, pg_type)
+    """Return what makes a value of a field of any length, with a ValueError where its bytes are none."""
+    return _READERS[pg_type]
+
+
+def _told_apart(values: Any, name: str) -> tuple[Any, list[int]]:
+    """Return values that can be gone through, and which of them are missing: to pandas NaN is, to others it is none."""
+    given = values if hasattr(values, "dtype") else _as_list(values, name)
+    if isinstance(given, np.ndarray) and given.dtype.kind in "biufUS":
+        return given, []
+    if hasattr(given, "isna"):
+        found = np.flatnonzero(np.asarray(given.isna())).tolist()
+        return list(given) if found else given, found
+    return given, [row for row, value in enumerate(given) if _is_missing(value)]
 
 
 def _as_list(values: Any, name: str) -> list[Any]:
@@ -131,33 +153,28 @@ def _as_list(values: Any, name: str) -> list[Any]:
     return list(values)
 
 
-def _is_plain(values: Any) -> bool:
-    """Whether an array holds nothing that is missing."""
-    return isinstance(values, np.ndarray) and values.dtype.kind in "biufUS"
-
-
 def _is_missing(value: Any) -> bool:
     if isinstance(value, np.datetime64):
         return bool(np.isnat(value))
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _type_of(values: Any, name: str) -> PgColumnType:
-    """Return the type whose columns hold such values."""
-    dtype = getattr(values, "dtype", None)
-    known = _BY_NUMPY.get(getattr(dtype, "char", ""))
+def _type_of(values: Any, missing: set[int], name: str) -> PgColumnType:
+    """Return the type whose columns hold such values: that of the array, or of the first that is not missing."""
+    known = _BY_NUMPY.get(getattr(getattr(values, "dtype", None), "char", ""))
     if known is not None:
         return known
-    for value in values:
-        kinds = [_BY_PYTHON[kind] for kind in type(value).__mro__ if kind in _BY_PYTHON]
-        if isinstance(value, np.datetime64):
-            return "date" if np.datetime_data(value)[0] == "D" else "timestamp"
-        if isinstance(value, np.number) and value.dtype.kind in "fiu":
-            return _BY_NUMPY.get(value.dtype.char, "bigint")
-        if not kinds:
-            raise TypeError(f"{name} holds a {type(value).__name__}, which no column of PostgreSQL's takes as it is")
-        return kinds[0]
-    return "text"
+    value = next((value for row, value in enumerate(values) if row not in missing), None)
+    if value is None:
+        return "text"
+    if isinstance(value, np.datetime64):
+        return "date" if np.datetime_data(value)[0] == "D" else "timestamp"
+    if isinstance(value, np.generic) and value.dtype.char in _BY_NUMPY:
+        return _BY_NUMPY[value.dtype.char]
+    kinds = [_BY_PYTHON[kind] for kind in type(value).__mro__ if kind in _BY_PYTHON]
+    if not kinds:
+        raise TypeError(f"{name} holds a {type(value).__name__}, which no column of PostgreSQL's takes as it is")
+    return kinds[0]
 
 
 def _fixed(values: Any, name: str, pg_type: str) -> NDArray[Any]:
@@ -244,13 +261,6 @@ def _json(field: bytes) -> Any:
         return json.loads(field)
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
-
-
-def _number(field: bytes, pg_type: str) -> Any:
-    dtype = FIXED[pg_type]
-    if len(field) != dtype.itemsize:
-        raise ValueError(f"{len(field)} bytes, not {dtype.itemsize}")
-    return read_fixed(np.frombuffer(field, dtype), pg_type)[0]
 
 
 _READERS: dict[str, Callable[[bytes], Any]] = {"text": _text, "bytea": bytes, "json": _json, "jsonb": _jsonb}
