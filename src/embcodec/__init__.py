@@ -56,7 +56,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__ as __version__
 from .codec import decode_base64, encode_base64, format_floats, pack_bits, parse_floats, unpack_bits
 from .dtypes import EncodingFormat, OutputDtype
-from .embeddings import Embeddings, make_columns_by
+from .embeddings import Embeddings
 from .errors import (
     CodeMismatchError,
     DecodeError,
@@ -243,7 +243,10 @@ __all__ = [
     "write_vespa",
 ]
 
-make_columns_by(lambda rows: import_module(".files.exchange", __name__).to_arrow(rows))
+# How rows become columns is known in a room above theirs, which only those who ask for it enter.
+import_module(".embeddings", __name__).make_columns_by(
+    lambda rows: import_module(".files.exchange", __name__).to_arrow(rows)
+)
 
 # What type checkers are not to see: to them each name above is one that is imported, and no other is there.
 if not TYPE_CHECKING:

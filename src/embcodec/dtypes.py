@@ -19,10 +19,13 @@ _FEW_BITS = re.compile(r"u?(int|i|q|nf|fp|b)?[124][-_ ]?(bits?)?")
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # which every checker has
+    from typing_extensions import CapsuleType as CapsuleType
 elif sys.version_info >= (3, 12):
     from collections.abc import Buffer
 else:
     Buffer = bytes | bytearray | memoryview
+if not TYPE_CHECKING:
+    CapsuleType = object  # of Python's own since 3.13
 
 # Text as it comes from a file or a service.
 TextLike = str | Buffer

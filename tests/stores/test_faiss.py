@@ -119,6 +119,20 @@ def test_ids() -> None:
     assert from_faiss(flat, with_ids=True)[1].tolist() == list(range(ROWS))
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_an_index_that_nobody_else_holds_lives_until_it_is_read(deep: bool) -> None:
+    def made() -> Any:
+        inner = faiss.IndexHNSWFlat(DIMENSION, 8) if deep else faiss.IndexFlatL2(DIMENSION)
+        index = faiss.IndexIDMap(inner)
+        index.add_with_ids(X, IDS)
+        return faiss.deserialize_index(faiss.serialize_index(index))
+
+    for _ in range(20):
+        rows, ids = from_faiss(made(), with_ids=True)
+        assert rows == FLOATS
+        assert ids.tolist() == IDS.tolist()
+
+
 def test_graphs_keep_rows_below_them() -> None:
     index = faiss.IndexHNSWFlat(DIMENSION, 8)
     index.add(X)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 from ...codec import is_tensor, of_dlpack
-from ...dtypes import BitOrder, OutputDtypeLike, SignedBytes
+from ...dtypes import BitOrder, CapsuleType, OutputDtypeLike, SignedBytes
 from ...embeddings import Embeddings
 from ...scale import Scale
 
 
+class SupportsDlpack(Protocol):
+    """A tensor of a library that knows DLPack."""
+
+    def __dlpack__(self) -> CapsuleType:
+        """Return the tensor in DLPack's struct."""
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Return where it lies."""
+
+
 def from_dlpack(
-    tensor: Any,
+    tensor: SupportsDlpack,
     output_dtype: OutputDtypeLike = "float",
     dimension: int | None = None,
     *,

@@ -108,13 +108,13 @@ def from_faiss(
         raise StorageError(needs_package("reading an index", "faiss-cpu", "")) from None
     if not isinstance(index, faiss.Index | faiss.IndexBinary):
         raise TypeError(f"from_faiss reads an index of Faiss, not a {type(index).__name__}")
-    ids = None
+    ids, inner = None, index  # `index` stays, for what is within it ends with it
     if isinstance(index, faiss.IndexIDMap | faiss.IndexBinaryIDMap):
         if not with_ids:
             raise StorageError("the index has ids of its own: from_faiss(index, with_ids=True) returns them, too")
         ids = faiss.vector_to_array(index.id_map).astype(np.int64)
-        index = index.index
-    rows = _rows_of(index, scale, faiss)
+        inner = index.index
+    rows = _rows_of(inner, scale, faiss)
     return (rows, np.arange(len(rows)) if ids is None else ids) if with_ids else rows
 
 
