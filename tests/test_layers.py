@@ -21,7 +21,7 @@ ROOMS: dict[str, str] = {
     "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search merge quantize "
     "lowbit response",
     "_native.response": "layout hints one reader lines fast read write",
-    "codec": "tables ids columns bits base64 numbers precision codes convert",
+    "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
     "embeddings": "",
     "containers": "atomic thrift pages checks arrays npy tensors xvecs",
     "quantizers": "quantize calibrate_jit calibrate lowbit fitting",
@@ -32,7 +32,8 @@ ROOMS: dict[str, str] = {
     "wire.batch": "rows writer lines errors plain reader",
     "scan": "metric ways plan prepared search merge bounds range rescore",
     "files": "kinds pack bare columns parquet storage exchange",
-    "files.exchange": "rows arrow pgvector stores",
+    "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
+    "pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments stages files flat collection",
     "index.collection": "lock manifest shards folder best spread collection",
     "client": "reply settings transport worker order split job client",

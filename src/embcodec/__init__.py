@@ -37,7 +37,11 @@ Search, exact
     study, Study        what each way of coding and searching keeps and costs, on your own vectors
 Files and stores
     save, load                      nine kinds of file
-    to_arrow, to_faiss, to_pgvector, to_sqlite_vec, write_pgcopy; from_arrow, from_pgvector, from_sqlite_vec
+    to_arrow, to_faiss, to_pgvector, to_sqlite_vec, to_elasticsearch, to_milvus, to_qdrant, to_redis, to_s3_vectors,
+    to_vespa                        rows as stores take them
+    from_arrow, from_faiss, from_pgvector, from_sqlite_vec, from_elasticsearch, from_milvus, from_qdrant, from_redis,
+    from_s3_vectors, from_vespa, from_dlpack    rows as they show them
+    write_pgcopy, write_vespa       tables to load; read_pgcopy, iter_pgcopy give CopiedRows
 Services
     Client, AsyncClient             texts to embeddings, split, retried and put in order
     run_demo, docstring_pairs       what ``embcodec demo`` does, and the texts that it takes
@@ -87,14 +91,32 @@ if TYPE_CHECKING:
     from .client import AsyncClient, Client
     from .files import load, save
     from .files.exchange import (
+        CopiedRows,
         from_arrow,
+        from_dlpack,
+        from_elasticsearch,
+        from_faiss,
+        from_milvus,
         from_pgvector,
+        from_qdrant,
+        from_redis,
+        from_s3_vectors,
         from_sqlite_vec,
+        from_vespa,
+        iter_pgcopy,
+        read_pgcopy,
         to_arrow,
+        to_elasticsearch,
         to_faiss,
+        to_milvus,
         to_pgvector,
+        to_qdrant,
+        to_redis,
+        to_s3_vectors,
         to_sqlite_vec,
+        to_vespa,
         write_pgcopy,
+        write_vespa,
     )
     from .index import FlatIndex
     from .index.collection import Collection
@@ -111,14 +133,32 @@ _LAZY: dict[str, str] = {
     "Client": "client",
     "load": "files",
     "save": "files",
+    "CopiedRows": "files.exchange",
     "from_arrow": "files.exchange",
+    "from_dlpack": "files.exchange",
+    "from_elasticsearch": "files.exchange",
+    "from_faiss": "files.exchange",
+    "from_milvus": "files.exchange",
     "from_pgvector": "files.exchange",
+    "from_qdrant": "files.exchange",
+    "from_redis": "files.exchange",
+    "from_s3_vectors": "files.exchange",
     "from_sqlite_vec": "files.exchange",
+    "from_vespa": "files.exchange",
+    "iter_pgcopy": "files.exchange",
+    "read_pgcopy": "files.exchange",
     "to_arrow": "files.exchange",
+    "to_elasticsearch": "files.exchange",
     "to_faiss": "files.exchange",
+    "to_milvus": "files.exchange",
     "to_pgvector": "files.exchange",
+    "to_qdrant": "files.exchange",
+    "to_redis": "files.exchange",
+    "to_s3_vectors": "files.exchange",
     "to_sqlite_vec": "files.exchange",
+    "to_vespa": "files.exchange",
     "write_pgcopy": "files.exchange",
+    "write_vespa": "files.exchange",
     "FlatIndex": "index",
     "Collection": "index.collection",
     "concat": "quantizers.lowbit",
@@ -146,6 +186,7 @@ __all__ = [
     "Client",
     "CodeMismatchError",
     "Collection",
+    "CopiedRows",
     "DecodeError",
     "EmbcodecError",
     "EmbeddingResponse",
@@ -180,9 +221,18 @@ __all__ = [
     "encode_response",
     "format_floats",
     "from_arrow",
+    "from_dlpack",
+    "from_elasticsearch",
+    "from_faiss",
+    "from_milvus",
     "from_pgvector",
+    "from_qdrant",
+    "from_redis",
+    "from_s3_vectors",
     "from_sqlite_vec",
+    "from_vespa",
     "iter_batch",
+    "iter_pgcopy",
     "load",
     "merge_topk",
     "pack_bits",
@@ -190,6 +240,7 @@ __all__ = [
     "prepare",
     "quantize",
     "range_search",
+    "read_pgcopy",
     "rescore",
     "run_demo",
     "save",
@@ -197,14 +248,26 @@ __all__ = [
     "service_error",
     "study",
     "to_arrow",
+    "to_elasticsearch",
     "to_faiss",
+    "to_milvus",
     "to_pgvector",
+    "to_qdrant",
+    "to_redis",
+    "to_s3_vectors",
     "to_sqlite_vec",
+    "to_vespa",
     "truncate",
     "unpack_bits",
     "write_batch",
     "write_pgcopy",
+    "write_vespa",
 ]
+
+# How rows become columns is known in a room above theirs, which only those who ask for it enter.
+import_module(".embeddings", __name__).make_columns_by(
+    lambda rows: import_module(".files.exchange", __name__).to_arrow(rows)
+)
 
 # What type checkers are not to see: to them each name above is one that is imported, and no other is there.
 if not TYPE_CHECKING:

@@ -19,10 +19,13 @@ _FEW_BITS = re.compile(r"u?(int|i|q|nf|fp|b)?[124][-_ ]?(bits?)?")
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # which every checker has
+    from typing_extensions import CapsuleType as CapsuleType
 elif sys.version_info >= (3, 12):
     from collections.abc import Buffer
 else:
     Buffer = bytes | bytearray | memoryview
+if not TYPE_CHECKING:
+    CapsuleType = object  # of Python's own since 3.13
 
 # Text as it comes from a file or a service.
 TextLike = str | Buffer
@@ -51,6 +54,11 @@ Precision = Literal["int8", "float32"]
 # Of batch files; of pgvector's columns.
 BatchStyle = Literal["mistral", "openai"]
 PgvectorKind = Literal["vector", "halfvec", "bit"]
+# The elements of floats that stores keep.
+StoredFloat = Literal["float32", "float16", "bfloat16"]
+# What ids, and columns beside vectors, are in PostgreSQL; timestamp is timestamptz too, and text every kind of it.
+PgIdType = Literal["smallint", "integer", "bigint", "text", "uuid"]
+PgColumnType = PgIdType | Literal["boolean", "real", "double precision", "bytea", "json", "jsonb", "date", "timestamp"]
 
 SIGNED_BYTES: tuple[SignedBytes, ...] = get_args(SignedBytes)
 BIT_ORDERS: tuple[BitOrder, ...] = get_args(BitOrder)

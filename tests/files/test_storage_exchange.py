@@ -18,7 +18,7 @@ from embcodec import FlatIndex, LowBitQuantizer, Scale, decode_response, load, q
 from embcodec.embeddings import Embeddings
 from embcodec.errors import StorageError
 from embcodec.files.columns import extension_type
-from embcodec.files.exchange.stores import (
+from embcodec.files.exchange import (
     from_arrow,
     from_pgvector,
     from_sqlite_vec,
@@ -303,8 +303,8 @@ def test_polars_keeps_the_arrow_type() -> None:
         if rows.output_dtype != "float":
             with pytest.raises(TypeError, match=r"from_arrow\(column.to_arrow\(\)\) reads it"):
                 Embeddings(frame["e"], rows.output_dtype)
-    with pytest.raises(TypeError, match=r"pass .to_arrow\(\)"):
-        from_arrow(frame)
+        for given in (frame[::-1], frame["e"][::-1]):
+            assert from_arrow(given) == rows[::-1]
 
 
 @pytest.mark.parametrize("scale", ["per-vector", "ranges"])

@@ -14,6 +14,7 @@ import numpy as np
 import pandas
 import polars
 import pyarrow
+import ways_out_stores
 
 import embcodec as ec
 from embcodec import Embeddings, FlatIndex, Scale, quantize
@@ -55,6 +56,7 @@ def _own(path: Path, rows: Any = FLOATS, suffix: str = ".safetensors") -> Path:
 
 Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
 CASES: dict[str, Case] = {
+    **ways_out_stores.CASES,
     "numbers that are objects": (
         lambda p: quantize(OBJECTS, "int8"),
         r"x\.astype\(np\.float32\) makes numbers of them, of a list np\.asarray\(x, np\.float32\)",

@@ -19,6 +19,7 @@ from embcodec import (
     Client,
     CodeMismatchError,
     Collection,
+    CopiedRows,
     DecodeError,
     EmbcodecError,
     EmbeddingResponse,
@@ -53,9 +54,18 @@ from embcodec import (
     encode_response,
     format_floats,
     from_arrow,
+    from_dlpack,
+    from_elasticsearch,
+    from_faiss,
+    from_milvus,
     from_pgvector,
+    from_qdrant,
+    from_redis,
+    from_s3_vectors,
     from_sqlite_vec,
+    from_vespa,
     iter_batch,
+    iter_pgcopy,
     load,
     merge_topk,
     pack_bits,
@@ -63,6 +73,7 @@ from embcodec import (
     prepare,
     quantize,
     range_search,
+    read_pgcopy,
     rescore,
     run_demo,
     save,
@@ -70,13 +81,20 @@ from embcodec import (
     service_error,
     study,
     to_arrow,
+    to_elasticsearch,
     to_faiss,
+    to_milvus,
     to_pgvector,
+    to_qdrant,
+    to_redis,
+    to_s3_vectors,
     to_sqlite_vec,
+    to_vespa,
     truncate,
     unpack_bits,
     write_batch,
     write_pgcopy,
+    write_vespa,
 )
 from embcodec.dtypes import Base64Dtype, Base64Payload, BitOrder, ByteOrder, SignedBytes
 from embcodec.scale import ScaleKind
@@ -279,6 +297,36 @@ def files(rows: Embeddings, path: Path) -> None:
     assert_type(from_sqlite_vec([b""], "ubinary"), Embeddings)
     with open(path, "wb") as file:
         write_pgcopy(file, rows, [1])
+        write_pgcopy(file, rows, ["a"], id_type="text", columns={"year": [1]}, types={"year": "integer"})
+        write_vespa(file, rows, ["a"], namespace="n", document_type="t", fields={"year": [1]})
+
+
+def stores(rows: Embeddings, path: Path, x: Floats) -> None:
+    assert_type(to_pgvector(rows, text=True), list[str])
+    assert_type(from_faiss(path), Embeddings)
+    assert_type(from_faiss(path, with_ids=True), tuple[Embeddings, NDArray[np.int64]])
+    assert_type(from_dlpack(x, "float"), Embeddings)
+    assert_type(from_dlpack(rows), Embeddings)
+    np.from_dlpack(rows)
+    with open(path, "rb") as file:
+        copied = read_pgcopy(file, {"id": "uuid", "embedding": "halfvec", "year": None})
+        assert_type(copied, CopiedRows)
+        assert_type(copied.embeddings, Embeddings)
+        assert_type(copied.columns, dict[str, Any])
+        assert_type(iter_pgcopy([b""], batch_rows=8), Iterator[CopiedRows])
+    assert_type(to_elasticsearch(rows), list[str])
+    assert_type(from_elasticsearch(["AAAA"], "int8"), Embeddings)
+    assert_type(from_elasticsearch([[1.0]]), Embeddings)
+    assert_type(to_vespa(rows, float_dtype="bfloat16"), list[str])
+    assert_type(from_vespa([{"values": "00"}], "ubinary"), Embeddings)
+    assert_type(to_milvus(rows, float_dtype="float16"), list[NDArray[Any]] | list[bytes])
+    assert_type(from_milvus([b""], float_dtype="float16"), Embeddings)
+    assert_type(to_qdrant(rows), Floats | NDArray[np.uint8])
+    assert_type(from_qdrant([[1.0]], "uint8"), Embeddings)
+    assert_type(to_redis(rows, float_dtype="bfloat16"), list[bytes])
+    assert_type(from_redis([b""], "int8"), Embeddings)
+    assert_type(to_s3_vectors(rows, ["a"], [None]), Iterator[list[dict[str, Any]]])
+    assert_type(from_s3_vectors([{}]), tuple[Embeddings, list[str]])
 
 
 def services(client: Client, texts: list[str]) -> None:

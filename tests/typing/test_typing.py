@@ -25,7 +25,10 @@ HERE = Path(__file__).parent
 
 # Where nothing better than Any can be said, and why.
 ANY = {
+    "CopiedRows.ids.return": "an array or a list, as the column is",
+    "Embeddings.__dlpack__.options": "NumPy's, and those of DLPack's to come",
     "EmbcodecError.partial": "what a client has got by then, of a class that stands above errors",
+    "from_faiss.index": "of Faiss, an optional package without types",
     "from_arrow.column": "of pyarrow, an optional package without types",
     "to_arrow.return": "of pyarrow, an optional package without types",
 }

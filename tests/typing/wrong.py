@@ -23,6 +23,7 @@ from embcodec import (
     decode_response,
     encode_response,
     from_arrow,
+    from_dlpack,
     from_pgvector,
     from_sqlite_vec,
     iter_batch,
@@ -31,10 +32,12 @@ from embcodec import (
     parse_floats,
     quantize,
     range_search,
+    read_pgcopy,
     rescore,
     search,
     study,
     to_arrow,
+    to_redis,
     truncate,
     unpack_bits,
     write_batch,
@@ -83,6 +86,9 @@ def other_words(x: Floats, rows: Embeddings, path: Path, text: str) -> None:
     encode_response(rows, model="m", encoding_format="b64")  # type: ignore[arg-type]  # pyright: ignore
     write_batch(path, ["a"], style="cohere")  # type: ignore[arg-type]  # pyright: ignore
     from_pgvector([b""], kind="half")  # type: ignore[arg-type]  # pyright: ignore
+    to_redis(rows, float_dtype="float64")  # type: ignore[arg-type]  # pyright: ignore
+    read_pgcopy([b""], {"id": "int8", "e": None})  # type: ignore[dict-item]  # pyright: ignore
+    from_dlpack([[1.0]])  # type: ignore[arg-type]  # pyright: ignore
     Profile("mine", base64_payload="bytes")  # type: ignore[arg-type]  # pyright: ignore
     Profile("mine", base64_dtype="f16")  # type: ignore[arg-type]  # pyright: ignore
     Profile("mine", byte_order="network")  # type: ignore[arg-type]  # pyright: ignore

@@ -4,10 +4,11 @@ from .base64 import decode_base64, encode_base64
 from .bits import as_array, check_conventions, check_padding, pack_bits, reversed_bits, unpack_bits
 from .codes import row_norms
 from .convert import Coded, convert
+from .dlpack import is_tensor, of_dlpack
 from .ids import as_int64, as_selection, as_whole, mask_or_numbers
 from .numbers import format_floats, parse_floats
 from .precision import unwarned
-from .tables import ARROW_NAME, holds_rows, of_arrow, one_chunk
+from .tables import ARROW_NAME, holds_rows, imported, is_arrow, of_arrow, one_chunk
 
 __all__ = [
     "ARROW_NAME",
@@ -23,8 +24,12 @@ __all__ = [
     "encode_base64",
     "format_floats",
     "holds_rows",
+    "imported",
+    "is_arrow",
+    "is_tensor",
     "mask_or_numbers",
     "of_arrow",
+    "of_dlpack",
     "one_chunk",
     "pack_bits",
     "parse_floats",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .tables import reader_of
+from .dlpack import is_tensor, of_dlpack
+from .tables import is_arrow, of_capsule, reader_of
 
 MASKED = "masked values have no code: fill them first, with .filled(value)"
 JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that are JSON arrays"
@@ -40,13 +41,22 @@ def to_array(x: Any, *, as_they_are: bool = False) -> NDArray[Any]:
         kinds = set(map(type, x)) - _PLAIN
         array = stack(x) if kinds and any(map(_is_row, kinds)) else _plain(x)
     else:
-        reader = reader_of(x)
+        reader = reader_of(x) or _foreign_reader(x)
         array = _plain(x) if reader is None else reader(x)
     if array.dtype == object:
         array = _of_objects(array, as_they_are)
     if array.dtype.kind == "V" and not as_they_are and is_short_float(array.dtype):
         array = array.astype(np.float32)
     return array
+
+
+def _foreign_reader(x: Any) -> Callable[[Any], NDArray[Any]] | None:
+    """Return what reads an object that NumPy does not, by a protocol of tensors or columns."""
+    if hasattr(x, "__array__"):
+        return None
+    if is_arrow(x):
+        return of_capsule
+    return of_dlpack if is_tensor(x) else None
 
 
 def is_short_float(dtype: np.dtype[Any]) -> bool:
@@ -94,6 +104,8 @@ def _plain(x: Any) -> NDArray[Any]:
     except UserWarning as warning:  # where warnings are errors: NumPy gives one for each masked element
         raise TypeError(f"{MASKED} ({warning})") from None
     except (TypeError, RuntimeError) as error:  # tensors that are on a device, need gradients, or have other types
+        if is_tensor(x) and not isinstance(x, np.ndarray):
+            return of_dlpack(x)
         raise TypeError(f"a {type(x).__name__} does not become an array: {error}") from None
     if array.dtype == object and array.ndim == 0:
         ways = {"embeddings": "pass .embeddings", "save": "its own .save(path) writes it"}

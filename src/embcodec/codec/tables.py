@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..words import needs_package
+
 ARROW_NAME = "embcodec.embeddings"
 """The name of the Arrow extension type of codes, which :func:`embcodec.to_arrow` makes."""
 
@@ -62,6 +64,36 @@ def of_arrow(column: Any) -> NDArray[Any]:
     if flat.null_count:
         raise ValueError(f"row {int(np.argmax(flat.is_null())) // width} holds a null, not numbers")
     return _numbers_of_arrow(flat, nested=True).reshape(len(column), width)
+
+
+def is_arrow(x: object) -> bool:
+    """Whether an object is a column or a table by Arrow's PyCapsule interface."""
+    return hasattr(x, "__arrow_c_array__") or hasattr(x, "__arrow_c_stream__")
+
+
+def of_capsule(x: Any) -> NDArray[Any]:
+    """Return what has Arrow's PyCapsule interface as an array, as :func:`of_arrow` does a column of pyarrow's."""
+    return of_arrow(imported(x))
+
+
+def imported(x: Any) -> Any:
+    """Return what has Arrow's PyCapsule interface as pyarrow's own, over the same memory: a column or a table.
+
+    Raises
+    ------
+    TypeError
+        Where pyarrow is not installed.
+    """
+    try:
+        import pyarrow
+    except ImportError:
+        raise TypeError(needs_package(f"reading a {type(x).__name__}", "pyarrow", "files")) from None
+    if hasattr(x, "__arrow_c_array__"):
+        column = pyarrow.array(x)
+        is_table = pyarrow.types.is_struct(column.type)
+        return pyarrow.RecordBatch.from_struct_array(column) if is_table else column
+    column = pyarrow.chunked_array(x)
+    return pyarrow.Table.from_struct_array(column) if pyarrow.types.is_struct(column.type) else column
 
 
 def one_chunk(column: Any) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ...dtypes import BitOrder, OutputDtypeLike, SignedBytes
+from ...codec import imported, is_arrow
+from ...dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
@@ -26,20 +27,24 @@ from ..pack import unpack
 from .rows import sendable
 
 
-def to_arrow(embeddings: Embeddings | ArrayLike) -> Any:
+def to_arrow(embeddings: Embeddings | ArrayLike, *, tensors: bool = False) -> Any:
     """Return rows as an Arrow array over the same memory.
+
+    Libraries that know Arrow's PyCapsule interface take :class:`Embeddings` themselves, in this form.
 
     Parameters
     ----------
     embeddings : Embeddings or array-like of floats, (n, dimension)
+    tensors : bool
+        Floats as ``arrow.fixed_shape_tensor``, instead of lists.
 
     Returns
     -------
     pyarrow.FixedSizeListArray or pyarrow.ExtensionArray
-        Of floats plain lists. Codes have an extension type, ``embcodec.embeddings``, that says their dtype, dimension,
-        scale, byte and bit order, through parquet and IPC files too; per-vector scales go with their rows through
-        slices, filters and sorts. ``.storage`` is what other tools can read of it: a fixed-size list, or, where that
-        alone would be misunderstood, a struct with the list as ``codes``.
+        Of floats plain lists, or tensors. Codes have an extension type, ``embcodec.embeddings``, that says their dtype,
+        dimension, scale, byte and bit order, through parquet and IPC files too; per-vector scales go with their rows
+        through slices, filters and sorts. ``.storage`` is what other tools can read of it: a fixed-size list, or, where
+        that alone would be misunderstood, a struct with the list as ``codes``.
 
     Raises
     ------
@@ -49,8 +54,14 @@ def to_arrow(embeddings: Embeddings | ArrayLike) -> Any:
         For bare integers, whose meaning is unknown.
     """
     rows = sendable(embeddings, "Arrow")
-    _need_pyarrow()
-    return typed_column(rows)
+    pyarrow = _need_pyarrow()
+    column = typed_column(rows)
+    if not tensors:
+        return column
+    if rows.output_dtype is not OutputDtype.FLOAT:
+        raise ValueError("tensors=True is for floats: codes have a type of their own")
+    kind = pyarrow.fixed_shape_tensor(pyarrow.float32(), [rows.dimension])
+    return pyarrow.ExtensionArray.from_storage(kind, column)
 
 
 def from_arrow(
@@ -63,14 +74,15 @@ def from_arrow(
     bit_order: BitOrder | None = None,
     name: str | None = None,
 ) -> Embeddings:
-    """Read a pyarrow column of lists: what :func:`to_arrow` makes, or a table has.
+    """Read an Arrow column of lists: what :func:`to_arrow` makes, or a table has.
 
     Fixed-size lists of the codes' own type in one chunk are not copied; the rows are then read-only.
 
     Parameters
     ----------
-    column : pyarrow.Array, ChunkedArray, Table or RecordBatch
-        Lists of any kind, vectors as tensors, or what :func:`to_arrow` makes; or a table with such a column.
+    column : pyarrow.Array, ChunkedArray, Table or RecordBatch, or object with Arrow's PyCapsule interface
+        As frames and series of polars and pandas, relations of DuckDB and arrays of nanoarrow are. Lists of any kind,
+        vectors as tensors, or what :func:`to_arrow` makes; or a table with such a column.
     output_dtype, dimension, scale, signed_bytes, bit_order
         What the numbers are, where the column's type does not say it: as for :class:`Embeddings`, floats by default.
     name : str, optional
@@ -82,7 +94,7 @@ def from_arrow(
         For nulls, lists of different lengths, numbers that are no such codes, a column whose type says something else
         than is asked for, or a table without one such column.
     TypeError
-        For what is not of pyarrow.
+        For what is not of Arrow.
 
     Examples
     --------
@@ -96,10 +108,10 @@ def from_arrow(
     extension_type()
     asked = output_dtype, dimension, scale, signed_bytes, bit_order
     if not isinstance(column, pyarrow.Array | pyarrow.ChunkedArray | pyarrow.Table | pyarrow.RecordBatch):
-        way_out = (
-            "pass .to_arrow()" if hasattr(column, "to_arrow") else "Embeddings(rows) takes arrays and other columns"
-        )
-        raise TypeError(f"from_arrow reads pyarrow's arrays and tables, not a {type(column).__name__}: {way_out}")
+        if not is_arrow(column):
+            way_out = "Embeddings(rows) takes arrays and other columns"
+            raise TypeError(f"from_arrow reads Arrow's arrays and tables, not a {type(column).__name__}: {way_out}")
+        column = _of_capsule(column)
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name is a column's, not a {type(name).__name__}")
     try:
@@ -112,6 +124,13 @@ def from_arrow(
         raise
     except (TypeError, ValueError, pyarrow.ArrowException) as error:
         raise StorageError(str(error)) from None
+
+
+def _of_capsule(column: Any) -> Any:
+    try:
+        return imported(column)
+    except (TypeError, ValueError, OSError) as error:
+        raise StorageError(f"a {type(column).__name__} is not read as Arrow: {error}") from None
 
 
 def _of_table(table: Any, name: str | None, asked: tuple[Any, ...]) -> Embeddings:

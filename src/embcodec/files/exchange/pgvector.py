@@ -10,34 +10,46 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from io import TextIOBase
-from typing import IO, Any
+from typing import Any, Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ...codec import as_int64, parse_floats
+from ..._native.floats import PAYLOADS, narrow
+from ...codec import format_floats, parse_floats
 from ...dtypes import OutputDtype, PgvectorKind
 from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
-from ...words import shown
-from .rows import as_blob, as_blobs, as_sequence, packed_bytes, sendable
+from .rows import as_blob, as_blobs, as_sequence, check_finite, check_halves, packed_bytes, sendable
 
 _PGVECTOR_MOST = 16_000
-_COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
-_COPY_TAIL = struct.pack(">h", -1)
 _HEAD = 4
+MOST_BYTES = 83_886_080 // 8 + _HEAD  # of a field: PostgreSQL's longest bit(n)
 _ITEMS: dict[PgvectorKind, str] = {"vector": ">f4", "halfvec": ">f2", "bit": "u1"}
 
 
-def to_pgvector(embeddings: Embeddings | ArrayLike, *, half: bool = False) -> list[bytes]:
-    """Return each row as pgvector's binary protocol sends it: ``vector`` (``halfvec`` if `half`), bits as ``bit(d)``.
+@overload
+def to_pgvector(
+    embeddings: Embeddings | ArrayLike, *, half: bool = False, text: Literal[False] = False
+) -> list[bytes]: ...
+
+
+@overload
+def to_pgvector(embeddings: Embeddings | ArrayLike, *, half: bool = False, text: Literal[True]) -> list[str]: ...
+
+
+def to_pgvector(
+    embeddings: Embeddings | ArrayLike, *, half: bool = False, text: bool = False
+) -> list[bytes] | list[str]:
+    """Return each row as pgvector takes it: ``vector`` (``halfvec`` if `half`), bits as ``bit(d)``.
 
     Parameters
     ----------
     embeddings : Embeddings or array-like of floats, (n, dimension)
     half : bool
         As ``halfvec``: values are rounded to float16.
+    text : bool
+        As text, ``'[1.0,-2.0]'`` and of bits ``'0101'``, which any driver sends; else in the binary protocol's form.
 
     Raises
     ------
@@ -51,31 +63,58 @@ def to_pgvector(embeddings: Embeddings | ArrayLike, *, half: bool = False) -> li
     --------
     >>> to_pgvector([[1.0, -2.0]])[0].hex()
     '000200003f800000c0000000'
+    >>> to_pgvector([[1.0, -2.0]], text=True)
+    ['[1.0,-2.0]']
     """
-    sent = sendable(embeddings, "pgvector")
-    rows, dimension = len(sent), sent.dimension
-    if sent.output_dtype.is_packed:
+    rows, kind = sent_vectors(embeddings, half)
+    if not text:
+        made = np.empty((len(rows), vector_bytes(kind, rows.dimension)), np.uint8)
+        write_vectors(rows, kind, made)
+        return as_blobs(made)
+    if kind == "bit":
+        bits = np.unpackbits(packed_bytes(rows, "msb"), axis=1, count=rows.dimension)
+        return [str(row, "ascii") for row in as_blobs(bits + np.uint8(ord("0")))]
+    values = rows.values.astype(np.float16).astype(np.float32) if kind == "halfvec" else rows.values
+    return [f"[{row}]" for row in str(format_floats(values), "ascii")[2:-2].split("],[")] if len(values) else []
+
+
+def sent_vectors(embeddings: Any, half: bool) -> tuple[Embeddings, PgvectorKind]:
+    """Return rows that pgvector holds, and their type there; others are refused as :func:`to_pgvector` says."""
+    rows = sendable(embeddings, "pgvector")
+    if rows.output_dtype.is_packed:
         if half:
             raise ValueError("half=True is for floats: bits become bit(d)")
-        if not dimension:
+        if not rows.dimension:
             raise StorageError("pgvector has no rows of 0 dimensions")
-        packed = packed_bytes(sent, "msb")
-        record = np.dtype([("d", ">i4"), ("bytes", "u1", (packed.shape[1],))])
-        records = np.empty(rows, record)
-        records["d"], records["bytes"] = dimension, packed
-        return as_blobs(records)
-    if sent.output_dtype is not OutputDtype.FLOAT:
-        raise StorageError(f"pgvector has no {sent.output_dtype}: send Embeddings(rows.to_float())")
-    if not 1 <= dimension <= _PGVECTOR_MOST:
-        raise StorageError(f"pgvector stores 1 to {_PGVECTOR_MOST} dimensions, not {dimension}")
-    with np.errstate(over="ignore"):
-        values = sent.values.astype(">f2" if half else ">f4")
-    if not np.isfinite(values).all():
-        row = int((~np.isfinite(values)).any(axis=1).argmax())
-        raise StorageError(f"row {row} has NaN, Infinity or a value too large: pgvector refuses them")
-    records = np.zeros(rows, np.dtype([("d", ">i2"), ("unused", ">i2"), ("values", values.dtype, (dimension,))]))
-    records["d"], records["values"] = dimension, values
-    return as_blobs(records)
+        return rows, "bit"
+    if rows.output_dtype is not OutputDtype.FLOAT:
+        raise StorageError(f"pgvector has no {rows.output_dtype}: send Embeddings(rows.to_float())")
+    if not 1 <= rows.dimension <= _PGVECTOR_MOST:
+        raise StorageError(f"pgvector stores 1 to {_PGVECTOR_MOST} dimensions, not {rows.dimension}")
+    if half:
+        check_halves(rows.values, "pgvector")
+    else:
+        check_finite(rows.values, "pgvector")
+    return rows, "halfvec" if half else "vector"
+
+
+def vector_bytes(kind: PgvectorKind, dimension: int) -> int:
+    """Return how long a row is in the binary protocol."""
+    return _HEAD + (-(-dimension // 8) if kind == "bit" else dimension * np.dtype(_ITEMS[kind]).itemsize)
+
+
+def write_vectors(rows: Embeddings, kind: PgvectorKind, out: NDArray[np.uint8]) -> None:
+    """Write what the binary protocol has of each row, into `out` (n, bytes), whose rows may lie apart."""
+    head, values = out[:, :_HEAD], out[:, _HEAD:]
+    if kind == "bit":
+        head[:] = np.frombuffer(struct.pack(">i", rows.dimension), np.uint8)
+        values[:] = packed_bytes(rows, "msb")
+        return
+    head[:] = np.frombuffer(struct.pack(">hh", rows.dimension, 0), np.uint8)
+    if kind == "halfvec":
+        values[:] = narrow(rows.values, PAYLOADS["float16", "big"])
+    else:
+        values.view(">f4")[:] = rows.values
 
 
 def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: PgvectorKind | None = None) -> Embeddings:
@@ -114,24 +153,42 @@ def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: PgvectorKind |
     if isinstance(given[0], str):
         return _of_text(given, kind)
     texts = [_blob(row, number) for number, row in enumerate(given)]
-    if len(texts[0]) < _HEAD:
-        raise StorageError("row 0 is too short")
-    if kind is None:
-        kind = next((name for name in _ITEMS if len(texts[0]) == _length(name, _dimension(name, texts[0]))), None)
-        if kind is None:
-            raise StorageError(f"row 0, of {len(texts[0])} bytes, is no vector, halfvec or bit of the binary protocol")
-    dimension = _dimension(kind, texts[0])
-    head, length = texts[0][:_HEAD], _length(kind, dimension)
+    kind = kind or kind_of(texts[0], "row 0")
+    head = checked_head(texts[0], kind, "row 0")
     for number, text in enumerate(texts):
-        if len(text) != length or text[:_HEAD] != head:
-            other = next((name for name in _ITEMS if len(text) == _length(name, _dimension(name, text))), kind)
-            known = "" if other == kind else f", but has the length of a {other}: say kind={other!r}"
-            raise StorageError(f"row {number} is not {dimension} dimensions of a {kind}{known}")
-    if not dimension:
-        raise StorageError("rows of 0 dimensions")
-    if kind != "bit" and texts[0][2:4] != b"\0\0":
-        raise StorageError("the unused field of a vector is not 0")
-    values = np.frombuffer(b"".join(text[_HEAD:] for text in texts), _ITEMS[kind]).reshape(len(texts), -1)
+        if len(text) != len(texts[0]) or text[:_HEAD] != head:
+            raise StorageError(
+                f"row {number} is not {_dimension(kind, head)} dimensions of a {kind}{_known(text, kind)}"
+            )
+    return decoded(b"".join(texts), kind, len(texts))
+
+
+def kind_of(field: bytes, place: str) -> PgvectorKind:
+    """Return what a field of the binary protocol is by its length, which no two kinds share."""
+    found = next((kind for kind in _ITEMS if vector_bytes(kind, _dimension(kind, field)) == len(field)), None)
+    if found is None:
+        raise StorageError(f"{place}, of {len(field)} bytes, is no vector, halfvec or bit of the binary protocol")
+    return found
+
+
+def checked_head(field: bytes, kind: PgvectorKind, place: str) -> bytes:
+    """Return the bytes before the values, of a field that is as long as they say."""
+    head = field[:_HEAD]
+    if len(field) != vector_bytes(kind, _dimension(kind, head)):
+        raise StorageError(f"{place} is not {_dimension(kind, head)} dimensions of a {kind}{_known(field, kind)}")
+    if not _dimension(kind, head):
+        raise StorageError(f"{place} is of 0 dimensions")
+    if kind != "bit" and head[2:4] != b"\0\0":
+        raise StorageError(f"{place}: the unused field of a vector is not 0")
+    return head
+
+
+def decoded(fields: bytes | bytearray, kind: PgvectorKind, count: int) -> Embeddings:
+    """Return the rows of fields that have one head and lie one after the other."""
+    dimension = _dimension(kind, fields[:_HEAD])
+    width = dimension if kind != "bit" else -(-dimension // 8)
+    record = np.dtype([("head", "V4"), ("values", _ITEMS[kind], (width,))])
+    values = np.frombuffer(fields, record, count)["values"]
     try:
         if kind == "bit":
             return Embeddings(values.copy(), "ubinary", dimension)
@@ -140,12 +197,13 @@ def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: PgvectorKind |
         raise StorageError(str(error)) from None
 
 
-def _dimension(kind: PgvectorKind, text: bytes) -> int:
-    return int.from_bytes(text[:4] if kind == "bit" else text[:2], "big")
+def _known(field: bytes, kind: PgvectorKind) -> str:
+    other = next((name for name in _ITEMS if len(field) == vector_bytes(name, _dimension(name, field))), kind)
+    return "" if other == kind else f", but has the length of a {other}: say kind={other!r}"
 
 
-def _length(kind: PgvectorKind, dimension: int) -> int:
-    return _HEAD + (-(-dimension // 8) if kind == "bit" else dimension * np.dtype(_ITEMS[kind]).itemsize)
+def _dimension(kind: PgvectorKind, field: bytes | bytearray) -> int:
+    return int.from_bytes(field[:4] if kind == "bit" else field[:2], "big")
 
 
 def _blob(row: Any, number: int) -> bytes:
@@ -195,43 +253,3 @@ def _first_bad(rows: list[str]) -> str | None:
         except DecodeError as error:
             return f"row {number} is {row[:40]!r}: {error.reason} (character {error.offset})"
     return None
-
-
-def write_pgcopy(
-    file: IO[bytes], embeddings: Embeddings | ArrayLike, ids: ArrayLike | None = None, *, half: bool = False
-) -> None:
-    """Write rows as PostgreSQL's ``COPY table (id, embedding) FROM STDIN (FORMAT binary)`` reads them.
-
-    Nothing is written where rows or ids are refused.
-
-    Parameters
-    ----------
-    file : binary file
-    embeddings : Embeddings or array-like of floats, (n, dimension)
-    ids : array-like of int, (n,), optional
-        For a bigint column before the vector; without it, only the vector is written.
-    half : bool
-        As ``halfvec``.
-
-    Raises
-    ------
-    StorageError
-        As :func:`to_pgvector` does.
-    TypeError, ValueError
-        For a file that is not open for bytes; for ids that are no whole numbers of 64 bits, with their row, or not
-        one a row.
-    """
-    given: Any = file
-    if not callable(getattr(given, "write", None)) or isinstance(given, TextIOBase):
-        raise TypeError(f"file is one open for bytes, as open(path, 'wb') is, not {shown(given)}")
-    rows = to_pgvector(embeddings, half=half)
-    numbers = None if ids is None else as_int64(ids).tolist()
-    if numbers is not None and len(numbers) != len(rows):
-        raise ValueError(f"{len(numbers)} ids for {len(rows)} rows")
-    file.write(_COPY_HEAD)
-    for number, row in enumerate(rows):
-        if numbers is None:
-            file.write(struct.pack(">hi", 1, len(row)) + row)
-        else:
-            file.write(struct.pack(">hiqi", 2, 8, numbers[number], len(row)) + row)
-    file.write(_COPY_TAIL)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import TextIOBase
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._native.bits import require_finite
 from ...codec import reversed_bits
 from ...embeddings import Embeddings, of_floats
-from ...errors import StorageError
+from ...errors import NotFiniteError, StorageError
 from ...quantizers.lowbit import LowBitCodes
 from ...scale import UNIT
+from ...words import shown
+
+_BLOCK_ROWS = 256
+_HALF_OVERFLOWS = np.float32(65520)  # and what is larger becomes an infinity of float16
 
 
 def sendable(rows: Any, store: str) -> Embeddings:
@@ -31,10 +37,43 @@ def refuse_scale(rows: Embeddings, store: str, way_back: str) -> None:
         )
 
 
+def check_writable(file: Any) -> None:
+    """Refuse what is not open for bytes."""
+    if not callable(getattr(file, "write", None)) or isinstance(file, TextIOBase):
+        raise TypeError(f"file is one open for bytes, as open(path, 'wb') is, not {shown(file)}")
+
+
+def check_finite(values: NDArray[np.float32], store: str) -> None:
+    """Refuse NaN and Infinity, which `store` does not hold; of float32 (n, dimension)."""
+    try:
+        require_finite(values)
+    except NotFiniteError as error:
+        place = f"row {error.row}, column {error.column} is {error.value}"
+        raise StorageError(f"{place}: {store} holds no NaN and no Infinity") from None
+
+
+def check_halves(values: NDArray[np.float32], store: str) -> None:
+    """Refuse what float16 does not hold: NaN, Infinity and what rounds to one."""
+    check_finite(values, store)
+    for begin in range(0, len(values), _BLOCK_ROWS):
+        block = np.abs(values[begin : begin + _BLOCK_ROWS])
+        if block.size and block.max() >= _HALF_OVERFLOWS:
+            row, column = divmod(int((block >= _HALF_OVERFLOWS).argmax()), block.shape[1])
+            row += begin
+            raise StorageError(f"row {row}, column {column} is {values[row, column]}: too large for a float16")
+
+
 def packed_bytes(rows: Embeddings, bit_order: str) -> NDArray[np.uint8]:
     """Return packed rows as plain bytes whose bits lie in `bit_order`."""
     packed = rows.packed_bytes()
     return packed if rows.bit_order == bit_order else reversed_bits(packed)
+
+
+def as_bytes(rows: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the bytes of each row, uint8 (n, bytes); a view where they lie together."""
+    rows = np.ascontiguousarray(rows)
+    size = rows.dtype.itemsize * int(np.prod(rows.shape[1:]))
+    return rows.reshape(-1).view(np.uint8).reshape(len(rows), size)
 
 
 def as_blobs(rows: NDArray[Any]) -> list[bytes]:

@@ -1,0 +1,193 @@
+"""Rows as the bytes, the hexadecimal text or the numbers that stores keep of them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._native.floats import PAYLOADS, item_bytes, narrow, widen
+from ...codec import as_array
+from ...dtypes import (
+    INTEGERS,
+    BitOrder,
+    ByteOrder,
+    OutputDtype,
+    OutputDtypeLike,
+    SignedBytes,
+    StoredFloat,
+    as_output_dtype,
+)
+from ...embeddings import Embeddings
+from ...errors import StorageError
+from ...scale import Scale
+from ...words import one_of
+from .rows import check_finite, check_halves, packed_bytes, refuse_scale, sendable
+
+FLOATS: tuple[StoredFloat, ...] = get_args(StoredFloat)
+
+
+def sent_rows(rows: Any, store: str, dtypes: Iterable[str], reader: str, *, whole_bytes: bool = True) -> Embeddings:
+    """Return rows of the `dtypes` that a store holds, ``"bits"`` for both of bits; others are refused with a way out.
+
+    Parameters
+    ----------
+    rows : Embeddings or array-like of floats
+    store : str
+        What errors call it.
+    dtypes : iterable of str
+    reader : str
+        What reads codes back, and takes their scale again.
+    whole_bytes : bool
+        Whether bits have to fill their bytes.
+    """
+    found, held = sendable(rows, store), tuple(dtypes)
+    dtype = found.output_dtype
+    if not found.dimension:
+        raise StorageError(f"{store} has no rows of 0 dimensions")
+    if dtype.is_packed and "bits" in held:
+        if whole_bytes and found.dimension % 8:
+            raise StorageError(f"{store} packs whole bytes of bits; {found.dimension} is not a multiple of 8")
+        return found
+    if dtype not in held:
+        others = [name for name in ("int8", "uint8") if name in held and dtype in INTEGERS]
+        way = [*others, "float"][0]
+        raise StorageError(f"{store} has no {dtype}: use .to({way!r})")
+    refuse_scale(found, store, f"{reader}(rows, '{dtype}', scale=...)")
+    return found
+
+
+def stored_bytes(
+    rows: Embeddings,
+    store: str,
+    *,
+    float_dtype: StoredFloat = "float32",
+    byte_order: ByteOrder = "little",
+    bit_order: BitOrder = "msb",
+) -> NDArray[np.uint8]:
+    """Return the bytes of rows, uint8 (n, bytes): floats in another form, codes as they are, bits in that order.
+
+    Raises
+    ------
+    StorageError
+        For NaN, Infinity and what overflows the form; it names the row and the column.
+    ValueError
+        For a `float_dtype` that is unknown, or given for codes.
+    """
+    one_of(float_dtype, FLOATS, "float_dtype")
+    if rows.output_dtype is not OutputDtype.FLOAT:
+        if float_dtype != "float32":
+            raise ValueError(f"float_dtype={float_dtype!r} is for floats, not {rows.output_dtype}")
+        return packed_bytes(rows, bit_order) if rows.output_dtype.is_packed else rows.values.view(np.uint8)
+    if float_dtype == "float16":
+        check_halves(rows.values, store)
+    else:
+        check_finite(rows.values, store)
+    try:
+        return narrow(rows.values, PAYLOADS[float_dtype, byte_order])
+    except ValueError as error:  # what rounds to an infinity of bfloat16
+        raise StorageError(str(error)) from None
+
+
+def rows_of_blobs(
+    blobs: list[bytes],
+    output_dtype: OutputDtypeLike,
+    dimension: int | None = None,
+    *,
+    float_dtype: StoredFloat = "float32",
+    byte_order: ByteOrder = "little",
+    scale: Scale | None = None,
+    signed_bytes: SignedBytes = "offset",
+    bit_order: BitOrder = "msb",
+) -> Embeddings:
+    """Return the rows whose bytes those are, one blob at least; what does not fit is a StorageError with its row."""
+    dtype = as_output_dtype(output_dtype)
+    one_of(float_dtype, FLOATS, "float_dtype")
+    for number, blob in enumerate(blobs):
+        if len(blob) != len(blobs[0]):
+            raise StorageError(f"blob {number} has {len(blob)} bytes, blob 0 has {len(blobs[0])}")
+    if not blobs[0]:
+        raise StorageError("blobs of no bytes")
+    payload = PAYLOADS[float_dtype, byte_order]
+    width, left = divmod(len(blobs[0]), item_bytes(payload) if dtype is OutputDtype.FLOAT else 1)
+    if left:
+        raise StorageError(f"blobs of {len(blobs[0])} bytes are no {float_dtype} rows")
+    values = np.empty((len(blobs), width), dtype.numpy_dtype)
+    if dtype is OutputDtype.FLOAT:
+        widen(b"".join(blobs), 0, payload, values)
+    else:
+        values[:] = np.frombuffer(b"".join(blobs), dtype.numpy_dtype).reshape(values.shape)
+    try:
+        return Embeddings(values, dtype, dimension, scale, signed_bytes, bit_order)
+    except ValueError as error:
+        raise StorageError(str(error)) from None
+
+
+def as_hex(rows: NDArray[np.uint8]) -> list[str]:
+    """Return the bytes of each row in hexadecimal digits."""
+    text, width = rows.tobytes().hex(), 2 * rows.shape[1]
+    return [text[begin : begin + width] for begin in range(0, len(text), width)]
+
+
+def of_hex(text: str, number: int) -> bytes:
+    """Return the bytes that hexadecimal digits stand for; anything else is a StorageError that names the row."""
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if 2 * len(found) != len(text):  # with spaces between the digits, which bytes.fromhex skips
+        raise StorageError(f"row {number} is {text[:40]!r}, not hexadecimal digits, two a byte")
+    return found
+
+
+def rows_of_numbers(
+    rows: list[Any],
+    output_dtype: OutputDtypeLike,
+    dimension: int | None = None,
+    *,
+    scale: Scale | None = None,
+    signed_bytes: SignedBytes = "offset",
+    bit_order: BitOrder = "msb",
+) -> Embeddings:
+    """Return rows that a store shows as lists of numbers; codes may come as floats, but whole ones of their type."""
+    dtype = as_output_dtype(output_dtype)
+    try:
+        values = as_array(rows)
+        if dtype is not OutputDtype.FLOAT:
+            values = _as_codes(values, dtype)
+        elif values.dtype.kind in "iu":
+            values = values.astype(np.float32)
+        return Embeddings(values, dtype, dimension, scale, signed_bytes, bit_order)
+    except (TypeError, ValueError) as error:
+        raise StorageError(str(error)) from None
+
+
+def rows_of_signed(rows: list[Any], dtype: OutputDtype, scale: Scale | None) -> Embeddings:
+    """Return rows of a store whose bytes are signed, bits among them, as lists of numbers."""
+    if dtype is not OutputDtype.UBINARY:
+        return rows_of_numbers(rows, dtype, scale=scale, signed_bytes="twos-complement")
+    return rows_of_numbers(rows, OutputDtype.BINARY, signed_bytes="twos-complement").to("ubinary")
+
+
+def check_kind(rows: list[Any], kind: type) -> None:
+    """Refuse rows of which some are of a `kind`, as the first one is, and others not."""
+    for number, row in enumerate(rows):
+        if not isinstance(row, kind):
+            raise StorageError(f"row {number} is {type(row).__name__}, row 0 is {type(rows[0]).__name__}")
+
+
+def _as_codes(values: NDArray[Any], dtype: OutputDtype) -> NDArray[Any]:
+    """Return numbers as codes, where each of them is one."""
+    if values.dtype == dtype.numpy_dtype or values.dtype.kind not in "iuf" or values.ndim != 2:
+        return values
+    limits = np.iinfo(dtype.numpy_dtype.char)
+    wrong = ~((values >= limits.min) & (values <= limits.max))
+    if values.dtype.kind == "f":
+        wrong |= values != np.rint(values)
+    if wrong.any():
+        row, column = map(int, np.argwhere(wrong)[0])
+        place = f"row {row}, column {column} is {values[row, column]}"
+        raise ValueError(f"{place}: {dtype} codes are whole numbers of {limits.min} .. {limits.max}")
+    return values.astype(dtype.numpy_dtype)

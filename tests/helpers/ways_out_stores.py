@@ -1,0 +1,159 @@
+"""Ways out of what tensors and stores are given and give: cases of ``test_ways_out``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+import embcodec as ec
+from embcodec import Embeddings, quantize
+
+X = np.random.default_rng(1).standard_normal((40, 16)).astype(np.float32)
+X /= np.linalg.norm(X, axis=1, keepdims=True)
+INT8 = quantize(X, "int8")
+
+
+class Tensor:
+    """A tensor on a device, that goes to the processor's memory by ``cpu()``."""
+
+    def __init__(self, device: int = 2) -> None:
+        self.device = device
+
+    def cpu(self) -> Tensor:
+        return Tensor(1)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return X.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.device, 0
+
+
+def copied(*args: Any, **options: Any) -> io.BytesIO:
+    file = io.BytesIO()
+    ec.write_pgcopy(file, X, *args, **options)
+    return io.BytesIO(file.getvalue())
+
+
+def _read_from_file(path: Path) -> Any:
+    (path / "items.copy").write_bytes(copied().getvalue())
+    with (path / "items.copy").open("rb") as file:
+        return ec.read_pgcopy(file)
+
+
+def _filled(index: Any) -> Any:
+    index.train(X)
+    index.add(X)
+    return index
+
+
+def _with_ids() -> Any:
+    index = faiss.IndexIDMap(faiss.IndexFlatL2(16))
+    index.add_with_ids(X, np.arange(40))
+    return index
+
+
+QUANTIZED = _filled(faiss.IndexScalarQuantizer(16, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2))
+PRODUCTS = _filled(faiss.IndexPQ(16, 4, 4))
+FEED = {"namespace": "shop", "document_type": "item"}
+NAMES = [str(row) for row in range(40)]
+
+Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
+CASES: dict[str, Case] = {
+    "a tensor on a device": (
+        lambda p: ec.from_dlpack(Tensor()),
+        r"is on another device \(DLPack's 2\): pass it from there, as x\.cpu\(\)",
+        (lambda p: ec.from_dlpack(Tensor().cpu()),),
+    ),
+    "codes as a tensor": (
+        lambda p: np.from_dlpack(INT8),
+        r"use \.values or \.to_float\(\)",
+        (lambda p: np.from_dlpack(INT8.values), lambda p: np.from_dlpack(INT8.to_float())),
+    ),
+    "codes as tensors of Arrow": (
+        lambda p: ec.to_arrow(INT8, tensors=True),
+        "tensors=True is for floats: codes have a type of their own",
+        (lambda p: ec.to_arrow(INT8), lambda p: ec.to_arrow(INT8.to("float"), tensors=True)),
+    ),
+    "short floats of codes": (
+        lambda p: ec.to_redis(INT8, float_dtype="float16"),
+        "float_dtype='float16' is for floats, not int8",
+        (lambda p: ec.to_redis(INT8), lambda p: ec.to_redis(INT8.to("float"), float_dtype="float16")),
+    ),
+    "uint8 for Elasticsearch": (
+        lambda p: ec.to_elasticsearch(quantize(X, "uint8")),
+        r"use \.to\('int8'\)",
+        (lambda p: ec.to_elasticsearch(quantize(X, "uint8").to("int8")),),
+    ),
+    "bits for Qdrant": (
+        lambda p: ec.to_qdrant(quantize(X, "ubinary")),
+        r"use \.to\('float'\)",
+        (lambda p: ec.to_qdrant(quantize(X, "ubinary").to("float")),),
+    ),
+    "an index of other codes": (
+        lambda p: ec.from_faiss(PRODUCTS),
+        r"Embeddings\(index\.reconstruct_n\(0, index\.ntotal\)\) has what they decode to",
+        (lambda p: Embeddings(PRODUCTS.reconstruct_n(0, PRODUCTS.ntotal)),),
+    ),
+    "a scale of an index that has one": (
+        lambda p: ec.from_faiss(QUANTIZED, scale=ec.Scale.unit()),
+        "knows the scale of its codes: leave out scale=",
+        (lambda p: ec.from_faiss(QUANTIZED),),
+    ),
+    "an index with ids": (
+        lambda p: ec.from_faiss(_with_ids()),
+        r"from_faiss\(index, with_ids=True\) returns them, too",
+        (lambda p: ec.from_faiss(_with_ids(), with_ids=True),),
+    ),
+    "a copy of three columns": (
+        lambda p: ec.read_pgcopy(copied(NAMES, id_type="text", columns={"a": NAMES})),
+        r"row 0 has 3 fields: say what they are, columns=\{'id': 'bigint', 'embedding': 'vector', \.\.\.\}",
+        (
+            lambda p: ec.read_pgcopy(
+                copied(range(40), columns={"a": NAMES}), columns={"id": "bigint", "embedding": "vector", "a": "text"}
+            ),
+        ),
+    ),
+    "a copy of other ids": (
+        lambda p: ec.read_pgcopy(copied([f"{0:032x}"] * 40, id_type="uuid")),
+        r"has 16 bytes, and a bigint 8: say columns=\{'id': 'uuid', 'embedding': 'vector'\}",
+        (
+            lambda p: ec.read_pgcopy(
+                copied([f"{0:032x}"] * 40, id_type="uuid"), columns={"id": "uuid", "embedding": "vector"}
+            ),
+        ),
+    ),
+    "the bytes of a copy": (
+        lambda p: ec.read_pgcopy(copied().getvalue()),
+        r"file is one open for bytes, as open\(path, 'rb'\) is, not a bytes: pass io\.BytesIO\(data\)",
+        (lambda p: ec.read_pgcopy(io.BytesIO(copied().getvalue())),),
+    ),
+    "a copy that is no file": (
+        lambda p: ec.read_pgcopy(p / "items.copy"),  # type: ignore[arg-type]
+        r"file is one open for bytes, as open\(path, 'rb'\) is, not ",
+        (_read_from_file,),
+    ),
+    "records without vectors": (
+        lambda p: ec.from_qdrant([None]),  # type: ignore[list-item]
+        "ask for them, with_vectors=True",
+        (lambda p: ec.from_qdrant([[0.5, 1.0]]),),
+    ),
+    "two fields of a name": (
+        lambda p: ec.write_vespa(io.BytesIO(), X, NAMES, **FEED, fields={"embedding": NAMES}),
+        "'embedding' is the field of the vectors: name one of the two otherwise",
+        (
+            lambda p: ec.write_vespa(io.BytesIO(), X, NAMES, **FEED, fields={"title": NAMES}),
+            lambda p: ec.write_vespa(io.BytesIO(), X, NAMES, **FEED, field="vector", fields={"embedding": NAMES}),
+        ),
+    ),
+    "tensors in the long form": (
+        lambda p: ec.from_vespa([{"cells": []}]),
+        "format.tensors=short-value shows them",
+        (lambda p: ec.from_vespa([{"values": [0.5, 1.0]}]),),
+    ),
+}
