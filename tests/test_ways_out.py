@@ -418,6 +418,11 @@ CASES: dict[str, Case] = {
         r"compile_metric\(function, lower_is_better=\.\.\.\) or a numba\.cfunc",
         (lambda p: ec.search(X, X, 1, metric=_compiled()),),
     ),
+    "a metric that no name finds": (
+        lambda p: pickle.dumps(ec.compile_metric(lambda query, row: query[0], lower_is_better=True)),
+        r"define it at the top of a module, or call compile_metric\(\.\.\., lower_is_better=True\) in each process",
+        (lambda p: pickle.dumps(_compiled()), lambda p: _compiled()),
+    ),
     "a metric of other rows": (
         lambda p: ec.search(KINDS["int8 unit"], KINDS["int8 unit"], 1, metric=_compiled()),
         r"use compile_metric\(\.\.\., output_dtype='int8'\)",

@@ -69,6 +69,15 @@ class _BaseClient:
         """Pickle everything but the key: a copy looks for its own in the environment."""
         return _rebuild, (type(self), self._settings.arguments())
 
+    def __copy__(self) -> Self:
+        """Return a client with the same settings, the key among them, and connections of its own."""
+        made = type(self).__new__(type(self))
+        made._settings = self._settings
+        return made
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self.__copy__()
+
 
 def _rebuild(kind: type[Any], arguments: dict[str, Any]) -> Any:
     return kind(**arguments)

@@ -24,6 +24,8 @@ class FlatIndex:
     """Exact search over codes in memory or in a mapped file, with rows to rescore the best, and ids.
 
     Any number of threads may search while one adds or removes: each search sees the index as it was when it began.
+    Pickled and copied it takes its rows along, also those of a mapped file: a process that has the file maps it itself,
+    by :meth:`load`, and shares its pages.
 
     Parameters
     ----------
@@ -81,6 +83,18 @@ class FlatIndex:
         now = self._now
         better = f", rescored with {now.rescore_with.rows!r}" if now.rescore_with else ""
         return f"FlatIndex({now.codes.rows!r}{better})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled or copied: the rows themselves, also those of a mapped file."""
+        now = self._now
+        held = now.codes.rows, None if now.rescore_with is None else now.rescore_with.rows, now.ids, now.next_id
+        return {**{name: value for name, value in vars(self).items() if name != "_lock"}, "_now": held}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        codes, better, ids, next_id = state["_now"]
+        vars(self).update(state)
+        self._lock = threading.Lock()
+        self._now = Snapshot(Part(codes), None if better is None else Part(better), ids, next_id)
 
     @property
     def codes(self) -> Rows:

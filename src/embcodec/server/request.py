@@ -8,6 +8,7 @@ from typing import Any
 
 from .._native.response.read import nests_too_deep
 from ..dtypes import EncodingFormat, OutputDtype
+from ..errors import rebuild_error
 from ..words import without_twins
 
 MAX_INPUTS = 512
@@ -33,6 +34,9 @@ class RefusalError(Exception):
     def __init__(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
         self.status, self.body, self.headers = status, body, headers or {}
         super().__init__(f"{status}: {body}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild_error, (type(self), self.args, self.__dict__.copy())
 
     @classmethod
     def invalid(cls, kind: str, path: tuple[str | int, ...], message: str, value: Any, **context: Any) -> RefusalError:
