@@ -35,7 +35,7 @@ ROOMS: dict[str, str] = {
     "files.exchange": "rows arrow pgvector stores",
     "index": "rows arguments stages files flat",
     "client": "reply settings transport worker order split job client",
-    "server": "limits model workers connection process request readers guard endpoint routes app",
+    "server": "limits model workers connection process request tokens readers guard endpoint openapi page routes app",
     "tradeoff": "intervals words results measures labels figures corpus inputs pipeline codes study bodies report demo",
     "cli": "words command common bodies tables info serve service study data",
 }

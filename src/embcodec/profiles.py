@@ -295,7 +295,6 @@ _ALL = (
 )
 
 
-
 class _Known(Mapping[str, Profile]):
     """Read-only, and pickled by its name, which a mapping proxy cannot be."""
 
