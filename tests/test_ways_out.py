@@ -606,6 +606,7 @@ ELSEWHERE = (
     "text is base64, a str or bytes, or a list of such",  # allowed types, all of them tested
     "known are",
     "is no host: say a name",  # test_server_hostile
+    "is no origin: say scheme and host",  # test_server_wide
     "base64 and list of",  # what the demo checks of itself
     "and nothing that says what they are to each other",  # test_storage_foreign
 )

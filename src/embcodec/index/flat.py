@@ -14,6 +14,7 @@ from ..dtypes import OutputDtype, Precision
 from ..embeddings import Embeddings, Encoder
 from ..quantizers.lowbit import LowBitCodes
 from ..scan import BoundedResult, MetricLike, SearchResult, as_queries
+from ..words import html_table
 from .arguments import check_alike, check_joins, finite_rows, like, quantized, rows_of_mask
 from .files import read_index, write_index
 from .rows import Part, Rows, Snapshot, as_ids
@@ -83,6 +84,14 @@ class FlatIndex:
         now = self._now
         better = f", rescored with {now.rescore_with.rows!r}" if now.rescore_with else ""
         return f"FlatIndex({now.codes.rows!r}{better})"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show."""
+        ids = self.ids
+        named = f"{ids.min():,} .. {ids.max():,}" if len(ids) else "none"
+        facts = [("rows", f"{len(self):,}"), ("ids", named), ("codes", repr(self.codes))]
+        facts += [] if self.rescore_with is None else [("rescored with", repr(self.rescore_with))]
+        return html_table("FlatIndex", [*facts, ("bytes", f"{self.nbytes:,}")])
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled or copied: the rows themselves, also those of a mapped file."""

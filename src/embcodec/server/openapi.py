@@ -153,7 +153,7 @@ def _request(endpoint: Endpoint) -> Schema:
         "description": "The first dimensions, kept as they are; by default all that the model has.",
     }
     fields: Schema = {
-        "model": {"type": "string", "description": f"{endpoint.known_models}."},
+        "model": {"type": "string", "description": f"{endpoint.known_models[:1].upper()}{endpoint.known_models[1:]}."},
         "input": {
             "description": f"One text or up to {allowed.inputs:,}; {allowed.input_tokens:,} tokens each and "
             f"{allowed.tokens:,} together, a token for every four bytes.",
