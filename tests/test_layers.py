@@ -38,6 +38,7 @@ ROOMS: dict[str, str] = {
     "server": "limits model workers connection process request tokens readers guard endpoint openapi page routes app",
     "tradeoff": "intervals words recipe measurement results measures labels figures corpus inputs pipeline codes study "
     "bodies report demo",
+    "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
     "cli": "words command common bodies tables info serve service study data",
 }
 LOWER = list(ROOMS)

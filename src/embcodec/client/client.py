@@ -55,6 +55,16 @@ class _BaseClient:
             retry_seconds=retry_seconds,
         )
 
+    @property
+    def profile(self) -> Profile:
+        """How the service writes requests and packs answers."""
+        return self._settings.profile
+
+    @property
+    def url(self) -> str:
+        """Where requests go."""
+        return self._settings.url
+
     def _job(self, texts: str | Iterable[str], progress: Progress | None, resume: Partial | None, **asked: Any) -> Job:
         return Job(texts, make_order(self._settings, **asked), progress, resume)
 
