@@ -9,12 +9,12 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks test-stores test-tiers asan-core test-asan coverage \
+.PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks test-stores test-adapters test-tiers asan-core test-asan coverage \
     mutants dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | test-stores | test-tiers | test-asan | coverage | mutants | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | test-stores | test-adapters | test-tiers | test-asan | coverage | mutants | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -122,6 +122,15 @@ test-sdks: $(VENV)/.core
 # The stores themselves: whom they find nearest among what is sent, and what comes back. None of them may be missing.
 test-stores: $(VENV)/.test $(VENV)/.stores
 	EMBCODEC_TEST_STORES=1 $(BIN)/python -m pytest tests/stores -p no:benchmark $(PYTEST_ARGS)
+
+# The adapters on the packages that they are for, in an environment of their own: they bring much that nothing else needs.
+ADAPTERS := build/adapters
+test-adapters: $(VENV)/.core
+	@test -x $(ADAPTERS)/bin/python || $(PYTHON) -m venv $(ADAPTERS)
+	$(ADAPTERS)/bin/python -m pip --disable-pip-version-check install -q --upgrade 'pip>=25.1'
+	$(ADAPTERS)/bin/python -m pip --disable-pip-version-check install -q --editable '.[server,tokens]' --group adapters
+	$(ADAPTERS)/bin/python -m pytest -q -n auto --maxprocesses 8 -p no:benchmark tests/adapters src/embcodec/adapters \
+	    tests/server/test_server_wide.py $(PYTEST_ARGS)
 
 exhaustive:
 	$(MAKE) -C tests/exhaustive

@@ -419,6 +419,11 @@ CASES: dict[str, Case] = {
         r"compile_metric\(function, lower_is_better=\.\.\.\) or a numba\.cfunc",
         (lambda p: ec.search(X, X, 1, metric=_compiled()),),
     ),
+    "a metric that no name finds": (
+        lambda p: pickle.dumps(ec.compile_metric(lambda query, row: query[0], lower_is_better=True)),
+        r"define it at the top of a module, or call compile_metric\(\.\.\., lower_is_better=True\) in each process",
+        (lambda p: pickle.dumps(_compiled()), lambda p: _compiled()),
+    ),
     "a metric of other rows": (
         lambda p: ec.search(KINDS["int8 unit"], KINDS["int8 unit"], 1, metric=_compiled()),
         r"use compile_metric\(\.\.\., output_dtype='int8'\)",
@@ -603,6 +608,7 @@ ELSEWHERE = (
     "text is base64, a str or bytes, or a list of such",  # allowed types, all of them tested
     "known are",
     "is no host: say a name",  # test_server_hostile
+    "is no origin: say scheme and host",  # test_server_wide
     "base64 and list of",  # what the demo checks of itself
     "and nothing that says what they are to each other",  # test_storage_foreign
 )

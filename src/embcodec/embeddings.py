@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .codec import Coded, as_array, as_selection, check_conventions, check_padding, codes, convert
 from .dtypes import BitOrder, CapsuleType, OutputDtype, OutputDtypeLike, SignedBytes, as_dimension, as_output_dtype
 from .scale import PER_VECTOR, Scale, ScaleLike, fit_scale
+from .words import html_table
 
 _BLOCK_BYTES = 1 << 22  # of values on their way from codes to codes: few enough to stay near, many for a call
 
@@ -272,6 +273,18 @@ class Embeddings:
     def __repr__(self) -> str:
         scale = f", {self.scale.identity}" if self.scale and self.scale.identity != "unit" else ""
         return f"Embeddings({len(self)} x {self.dimension} {self.output_dtype}{scale}, {self.nbytes} bytes)"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show."""
+        facts = [
+            ("rows", f"{len(self):,}"),
+            ("dimensions", f"{self.dimension:,}"),
+            ("output_dtype", self.output_dtype),
+            ("bytes", f"{self.nbytes:,}"),
+        ]
+        facts += [("scale", self.scale.identity)] if self.scale else []
+        facts += [("bit_order", self.bit_order)] if self.output_dtype.is_packed else []
+        return html_table("Embeddings", facts)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if self.output_dtype is not OutputDtype.FLOAT:

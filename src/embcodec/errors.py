@@ -23,6 +23,10 @@ class EmbcodecError(Exception):
         """Return the message, its control characters as escapes: part of it may come from a service or a file."""
         return printable(super().__str__())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the message and every attribute, notes included, of whatever class: constructors are not called."""
+        return rebuild_error, (type(self), self.args, self.__dict__.copy())
+
 
 class DecodeError(EmbcodecError, ValueError):
     """A payload is malformed or contradicts itself.
@@ -53,10 +57,6 @@ class DecodeError(EmbcodecError, ValueError):
         ]
         super().__init__(f"{reason} ({', '.join(places)})" if places else reason)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        state = {"offset": self.offset, "row": self.row, "line": self.line}
-        return _rebuild, (type(self), (self.reason,), state)
-
 
 class CodeMismatchError(EmbcodecError, ValueError):
     """Two sets of codes cannot meet: other dtypes, dimensions, scales, byte or bit orders.
@@ -76,9 +76,6 @@ class CodeMismatchError(EmbcodecError, ValueError):
         self.reason, self.way = reason, way
         super().__init__(reason if way is None else f"{reason}: use {way}")
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.reason, self.way)
-
 
 class NotFiniteError(EmbcodecError, ValueError):
     """A NaN, an infinity or a number beyond float32 where a code is to be made of it.
@@ -97,9 +94,6 @@ class NotFiniteError(EmbcodecError, ValueError):
         self.row, self.column, self.value = row, column, value
         words = "beyond float32, whose largest is 3.4e38" if isfinite(value) else "NaN and Infinity have no code"
         super().__init__(f"row {row}, column {column} is {value}: {words}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.row, self.column, self.value)
 
 
 class PrecisionWarning(UserWarning):
@@ -146,15 +140,6 @@ class ServiceError(EmbcodecError):
         labels = [str(part) for part in (status, type, code) if part is not None]
         super().__init__(f"{message} [{', '.join(labels)}]" if labels else message)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        state = {
-            "status": self.status,
-            "type": self.type,
-            "code": self.code,
-            "retry_after": self.retry_after,
-        }
-        return _rebuild, (type(self), (self.message,), state)
-
 
 class TransportError(EmbcodecError):
     """No usable answer came from the service: connection, time-out, redirect, oversized or cut reply.
@@ -173,9 +158,10 @@ class TransportError(EmbcodecError):
         self.message, self.transient = printable(message), transient
         super().__init__(message)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), (self.message,), {"transient": self.transient})
 
-
-def _rebuild(kind: type[Any], arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    return kind(*arguments, **keywords)
+def rebuild_error(kind: type[Exception], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
+    """Return an error as it was pickled."""
+    error = kind.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(attributes)
+    return error

@@ -9,7 +9,7 @@ Where a fact is from stands in the profile's `source`; each is tested with a bod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import get_args
@@ -294,7 +294,30 @@ _ALL = (
     ),
 )
 
-PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in _ALL})
+
+class _Known(Mapping[str, Profile]):
+    """Read-only, and pickled by its name, which a mapping proxy cannot be."""
+
+    def __init__(self, profiles: Iterable[Profile]) -> None:
+        self._by_name = {profile.name: profile for profile in profiles}
+
+    def __getitem__(self, name: str) -> Profile:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __repr__(self) -> str:
+        return f"PROFILES({', '.join(self)})"
+
+    def __reduce__(self) -> str:
+        return "PROFILES"
+
+
+PROFILES: Mapping[str, Profile] = _Known(_ALL)
 """The known services by name."""
 
 

@@ -36,7 +36,7 @@ from embcodec.server.connection import Connection, PoliteTransport, Stage
 from embcodec.server.guard import Guard
 from embcodec.server.limits import Budget
 from embcodec.server.process import CalmFilter, Server
-from embcodec.server.request import MAX_BODY_BYTES, RefusalError, parse_request
+from embcodec.server.request import STRICT, RefusalError, parse_request
 from embcodec.server.workers import Workers
 from embcodec.words.text import printable
 
@@ -207,7 +207,7 @@ def test_a_refusal_of_too_large_a_body_can_be_read_by_who_sends_it_whole_first(
     calm: RunningServer, chunked: bool
 ) -> None:
     body = b" " * (8 << 20)
-    assert len(body) > MAX_BODY_BYTES
+    assert len(body) > STRICT.body_bytes
     if chunked:
         pieces = b"100000\r\n" + body[: 1 << 20] + b"\r\n"
         sent = request(pieces * 8 + b"0\r\n\r\n", "transfer-encoding: chunked")
@@ -216,12 +216,12 @@ def test_a_refusal_of_too_large_a_body_can_be_read_by_who_sends_it_whole_first(
         sent = request(body)
     status, said = answered(calm, sent)
     assert (status, said["type"]) == (413, "invalid_request_error")
-    assert str(MAX_BODY_BYTES) in said["message"]
+    assert str(STRICT.body_bytes) in said["message"]
 
 
 def test_too_large_a_body_that_waits_to_be_asked_for_is_not(calm: RunningServer) -> None:
     with connect(calm) as connection:
-        connection.sendall(request(b"", "expect: 100-continue", length=MAX_BODY_BYTES + 1))
+        connection.sendall(request(b"", "expect: 100-continue", length=STRICT.body_bytes + 1))
         connection.shutdown(socket.SHUT_WR)
         assert heard(connection).startswith(b"HTTP/1.1 413 ")
 
@@ -444,8 +444,8 @@ def test_odd_requests_are_never_failures(calm: RunningServer, sent: bytes) -> No
 
 
 def test_a_body_of_many_small_values_is_refused_before_each_is_an_object() -> None:
-    body = b'{"model": "m", "input": [' + b"[]," * (MAX_BODY_BYTES // 3 - 20) + b"[]]}"
-    assert len(body) <= MAX_BODY_BYTES
+    body = b'{"model": "m", "input": [' + b"[]," * (STRICT.body_bytes // 3 - 20) + b"[]]}"
+    assert len(body) <= STRICT.body_bytes
     tracemalloc.start()
     try:
         with pytest.raises(RefusalError, match="Too many values"):

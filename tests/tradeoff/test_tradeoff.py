@@ -22,9 +22,9 @@ from embcodec.tradeoff.intervals import (
     queries_for,
     ratio_interval,
 )
+from embcodec.tradeoff.measurement import Stage
 from embcodec.tradeoff.measures import collapse_warnings, ndcg, overlap, pareto
 from embcodec.tradeoff.pipeline import Pipeline, rates
-from embcodec.tradeoff.results import Stage
 from embcodec.tradeoff.study import study
 from embcodec.tradeoff.words import figures, share
 from embcodec.tradeoff.words import seconds as in_seconds
@@ -251,7 +251,10 @@ def test_recommendation_is_the_cheapest_that_surely_reaches_the_target() -> None
             cost = (lambda m: m.code_bytes) if on_disk else (lambda m: m.total_bytes)
             assert all(cost(m) >= cost(chosen) for m in found.measurements if m.overlap.low >= target)
             alike = [m for m in found.measurements if m.overlap.low >= target and m.total_bytes == chosen.total_bytes]
-            assert all(m.overlap.mean <= chosen.overlap.mean for m in alike if cost(m) == cost(chosen))
+            alike = [m for m in alike if cost(m) == cost(chosen)]
+            assert all(m.recipe.stores >= chosen.recipe.stores for m in alike)
+            alike = [m for m in alike if m.recipe.stores == chosen.recipe.stores]
+            assert all(m.overlap.mean <= chosen.overlap.mean for m in alike)
     assert "keep float" in found.advise(1.0)[0]
     assert "68 bytes a vector instead of 256" in found.advise(0.98)[0]
     with pytest.raises(ValueError, match="0 to 1"):

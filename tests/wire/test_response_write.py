@@ -153,3 +153,18 @@ def test_counts_of_tokens_may_be_numbers_of_numpy() -> None:
     assert json.loads(body)["usage"] == {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 4}
     with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
         encode_response(np.eye(1, dtype=np.float32), model="m", usage={"total_tokens": object()})
+
+
+def test_types_that_others_set_on_functions_of_python_are_not_ours() -> None:
+    """As fsspec does, which datasets and many others import: to ctypes one function of Python's is one object."""
+    import ctypes
+
+    shared = ctypes.pythonapi.PyBytes_FromStringAndSize
+    former = shared.argtypes, shared.restype
+    shared.argtypes, shared.restype = (ctypes.c_char_p, ctypes.c_long), ctypes.py_object
+    try:
+        body = encode_response(np.ones((2, 2), np.float32), model="m")
+        assert shared.restype is ctypes.py_object
+    finally:
+        shared.argtypes, shared.restype = former
+    assert decode_response(body).embeddings.values.tolist() == [[1.0, 1.0], [1.0, 1.0]]

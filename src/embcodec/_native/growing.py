@@ -7,15 +7,12 @@ from typing import Any
 
 from .core import ffi
 
-_api = ctypes.pythonapi
-_new = _api.PyBytes_FromStringAndSize
-_new.argtypes, _new.restype = (ctypes.c_void_p, ctypes.c_ssize_t), ctypes.c_void_p
-_address = _api.PyBytes_AsString
-_address.argtypes, _address.restype = (ctypes.c_void_p,), ctypes.c_void_p
-_resize = _api._PyBytes_Resize
-_resize.argtypes, _resize.restype = (ctypes.POINTER(ctypes.c_void_p), ctypes.c_ssize_t), ctypes.c_int
-_release = _api.Py_DecRef
-_release.argtypes, _release.restype = (ctypes.c_void_p,), None
+# Function objects of our own: those of ctypes.pythonapi are everyone's, and others (fsspec) set their types on them.
+_OBJECT, _SIZE = ctypes.c_void_p, ctypes.c_ssize_t
+_new = ctypes.PYFUNCTYPE(_OBJECT, _OBJECT, _SIZE)(("PyBytes_FromStringAndSize", ctypes.pythonapi))
+_address = ctypes.PYFUNCTYPE(_OBJECT, _OBJECT)(("PyBytes_AsString", ctypes.pythonapi))
+_resize = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.POINTER(_OBJECT), _SIZE)(("_PyBytes_Resize", ctypes.pythonapi))
+_release = ctypes.PYFUNCTYPE(None, _OBJECT)(("Py_DecRef", ctypes.pythonapi))
 
 
 class GrowingBytes:

@@ -57,7 +57,18 @@ def _limits(command: Any) -> Any:
 @click.option(
     "--model", "models", multiple=True, default=("universal-sentence-encoder",), show_default=True, help="Repeatable."
 )
-@click.option("--lenient", is_flag=True, help="Tolerate OpenAI's further fields instead of answering 422.")
+@click.option(
+    "--lenient",
+    is_flag=True,
+    help="Take what OpenAI takes: further fields, token ids, 2048 inputs; refuse in its form.",
+)
+@click.option(
+    "--alias",
+    "aliases",
+    multiple=True,
+    metavar="NAME=MODEL",
+    help="A further name of a model, such as text-embedding-3-small=universal-sentence-encoder. Repeatable.",
+)
 @click.option(
     "--api-key-file",
     type=EXISTING,
@@ -76,6 +87,13 @@ def _limits(command: Any) -> Any:
     metavar="NAME",
     help="A name to be called by, and whose pages may ask, beside this machine's own; * for any. Repeatable.",
 )
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Pages that browsers let ask from anywhere, such as https://app.example.com; * for all. Repeatable.",
+)
 @_limits
 @as_json
 def serve(
@@ -83,13 +101,15 @@ def serve(
     port: int,
     models: tuple[str, ...],
     lenient: bool,
+    aliases: tuple[str, ...],
     api_key_file: Path | None,
     api_key: Secret | None,
     allow_hosts: tuple[str, ...],
+    cors_origins: tuple[str, ...],
     as_json: bool,
     **limits: Any,
 ) -> None:
-    """Serve POST /v1/embeddings, GET /v1/models and /health with an embedded model.
+    """Serve POST /v1/embeddings, GET /v1/models and /health with an embedded model; a page at /docs says the rest.
 
     With --json a first line on standard output says where (with --port 0, on which free port); requests are not logged.
 
@@ -114,10 +134,23 @@ def serve(
         lenient=lenient,
         api_key=key,
         allow_hosts=allow_hosts,
+        cors_origins=cors_origins,
+        aliases=_aliases(aliases),
         limits=granted,
         log_level="warning" if as_json else "info",
         announce=announce if as_json else None,
     )
+
+
+def _aliases(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return the models that further names stand for."""
+    found = {}
+    for pair in pairs:
+        alias, equals, model = pair.partition("=")
+        if not (alias and equals and model):
+            raise click.UsageError(f"--alias is a name, =, and a model, such as --alias mine={pair or 'hash-256'}")
+        found[alias] = model
+    return found
 
 
 def _key(given: Secret | None, file: Path | None) -> Secret | None:

@@ -55,6 +55,16 @@ class _BaseClient:
             retry_seconds=retry_seconds,
         )
 
+    @property
+    def profile(self) -> Profile:
+        """How the service writes requests and packs answers."""
+        return self._settings.profile
+
+    @property
+    def url(self) -> str:
+        """Where requests go."""
+        return self._settings.url
+
     def _job(self, texts: str | Iterable[str], progress: Progress | None, resume: Partial | None, **asked: Any) -> Job:
         return Job(texts, make_order(self._settings, **asked), progress, resume)
 
@@ -68,6 +78,15 @@ class _BaseClient:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle everything but the key: a copy looks for its own in the environment."""
         return _rebuild, (type(self), self._settings.arguments())
+
+    def __copy__(self) -> Self:
+        """Return a client with the same settings, the key among them, and connections of its own."""
+        made = type(self).__new__(type(self))
+        made._settings = self._settings
+        return made
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self.__copy__()
 
 
 def _rebuild(kind: type[Any], arguments: dict[str, Any]) -> Any:

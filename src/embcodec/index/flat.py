@@ -14,6 +14,7 @@ from ..dtypes import Precision
 from ..embeddings import Embeddings, Encoder
 from ..quantizers.lowbit import LowBitCodes, Rows
 from ..scan import BoundedResult, MetricLike, SearchResult, as_queries
+from ..words import html_table
 from .arguments import check_alike, check_joins, finite_rows, given_to_rescore, like, quantized, rows_of_mask
 from .files import read_index, write_index
 from .rows import Part, Snapshot, as_ids
@@ -24,6 +25,8 @@ class FlatIndex:
     """Exact search over codes in memory or in a mapped file, with rows to rescore the best, and ids.
 
     Any number of threads may search while one adds or removes: each search sees the index as it was when it began.
+    Pickled and copied it takes its rows along, also those of a mapped file: a process that has the file maps it itself,
+    by :meth:`load`, and shares its pages.
 
     Parameters
     ----------
@@ -81,6 +84,26 @@ class FlatIndex:
         now = self._now
         better = f", rescored with {now.rescore_with.rows!r}" if now.rescore_with else ""
         return f"FlatIndex({now.codes.rows!r}{better})"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show."""
+        ids = self.ids
+        named = f"{ids.min():,} .. {ids.max():,}" if len(ids) else "none"
+        facts = [("rows", f"{len(self):,}"), ("ids", named), ("codes", repr(self.codes))]
+        facts += [] if self.rescore_with is None else [("rescored with", repr(self.rescore_with))]
+        return html_table("FlatIndex", [*facts, ("bytes", f"{self.nbytes:,}")])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled or copied: the rows themselves, also those of a mapped file."""
+        now = self._now
+        held = now.codes.rows, None if now.rescore_with is None else now.rescore_with.rows, now.ids, now.next_id
+        return {**{name: value for name, value in vars(self).items() if name != "_lock"}, "_now": held}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        codes, better, ids, next_id = state["_now"]
+        vars(self).update(state)
+        self._lock = threading.Lock()
+        self._now = Snapshot(Part(codes), None if better is None else Part(better), ids, next_id)
 
     @property
     def codes(self) -> Rows:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import import_module
 from types import FunctionType
 from typing import Any, Protocol, overload
 
-from ..dtypes import Metric, OutputDtype, OutputDtypeLike, as_output_dtype
+from ..dtypes import Metric, OutputDtype, OutputDtypeLike, OutputDtypeName, as_output_dtype
 from ..words import import_numba, shown
 
 
@@ -41,12 +44,62 @@ class CompiledMetric:
         What owns the code.
     output_dtype : str or None
         What it compares; None where that is not known.
+    source : function or None
+        What was compiled. Of a pickled metric its name travels alone: it is compiled anew where it arrives.
     """
 
     address: int
     lower_is_better: bool
-    function: object = None
+    function: object = field(default=None, repr=False)
     output_dtype: OutputDtype | None = None
+    source: FunctionType | None = field(default=None, repr=False, compare=False)
+
+    def __copy__(self) -> CompiledMetric:
+        return self
+
+    def __deepcopy__(self, memo: object) -> CompiledMetric:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the name of what was compiled: an address means nothing to another process.
+
+        Raises
+        ------
+        TypeError
+            Where no module has it by a name.
+        """
+        source = self.source
+        if source is None or self.output_dtype is None:
+            raise TypeError(
+                "a numba.cfunc, which is machine code of this process, is not pickled: make the metric in each process"
+            )
+        module, name = source.__module__, source.__qualname__
+        found = _named(module, name)
+        if found is not self and getattr(found, "py_func", found) is not source:
+            raise TypeError(
+                f"a metric is pickled by the name of its function, and none finds {shown(name)}: define it at the top "
+                f"of a module, or call compile_metric(..., lower_is_better={self.lower_is_better}) in each process"
+            )
+        return _compiled_by_name, (module, name, str(self.output_dtype), self.lower_is_better)
+
+
+def _named(module: str, name: str) -> object:
+    """Return what a module has by a name, None where it has nothing."""
+    found: object = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _compiled_by_name(module: str, name: str, output_dtype: OutputDtypeName, lower_is_better: bool) -> CompiledMetric:
+    """Return the metric that was pickled, compiled once a process."""
+    import_module(module)
+    found: Any = _named(module, name)
+    if isinstance(found, CompiledMetric):
+        return found
+    function: PairFunction = found
+    return compile_metric(function, output_dtype=output_dtype, lower_is_better=lower_is_better)
 
 
 PairFunction = Callable[[Any, Any], float]
@@ -151,7 +204,7 @@ def compile_metric(
             f"Numba cannot compile {shown(function.__name__)} for a query and a row, two 1-D arrays of "
             f"{dtype.numpy_dtype}: {_reason(str(error))}"
         ) from error
-    return CompiledMetric(int(compiled.address), lower_is_better, compiled, dtype)
+    return CompiledMetric(int(compiled.address), lower_is_better, compiled, dtype, function)
 
 
 def _reason(text: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from ..wire.http import Secret, is_loopback
 from .endpoint import Endpoint
 from .limits import Limits
 from .model import DEFAULT_MODEL, EmbeddingModel, missing_extra
+from .tokens import Detokenize
 
 try:
     from .process import Server, listen, log_config
@@ -33,8 +34,10 @@ def serve(
     lenient: bool = False,
     api_key: str | Secret | None = None,
     allow_hosts: Iterable[str] = (),
+    cors_origins: Iterable[str] = (),
     limits: Limits | None = None,
     cache_size: int = 65_536,
+    aliases: Mapping[str, str] | None = None,
     log_level: str = "info",
     announce: Callable[[str], None] | None = None,
 ) -> None:
@@ -44,13 +47,15 @@ def serve(
     ----------
     host, port : str, int
         Loopback unless told; another host without `api_key` draws a warning in the log.
-    models, lenient, cache_size
+    models, lenient, cache_size, aliases
         As :class:`Endpoint` has them.
     api_key : str or Secret, optional
         Bearer token that requests must carry.
     allow_hosts : iterable of str
         Names that requests may call the server by, and whose pages may ask it, beside those of this machine; ``"*"``
         for any. A server beyond loopback is called by any name unless some are given.
+    cors_origins : iterable of str
+        Origins of pages that browsers let ask the server, such as ``https://app.example.com``; ``"*"`` for any.
     limits : Limits, optional
         Seconds, connections and bytes that clients are granted.
     log_level : str
@@ -72,9 +77,10 @@ def serve(
     sockets = listen(host, port)
     try:
         app = create_app(
-            Endpoint(models, lenient=lenient, cache_size=cache_size),
+            Endpoint(models, lenient=lenient, cache_size=cache_size, aliases=aliases),
             api_key=api_key,
             allow_hosts=(*names, host) if is_local or names else None,
+            cors_origins=cors_origins,
             limits=granted,
         )
         server = Server(app, granted, log_config=log_config(log_level), log_level=log_level)
@@ -118,8 +124,11 @@ def running_server(
     lenient: bool = False,
     api_key: str | Secret | None = None,
     allow_hosts: Iterable[str] = (),
+    cors_origins: Iterable[str] = (),
     limits: Limits | None = None,
     cache_size: int = 65_536,
+    aliases: Mapping[str, str] | None = None,
+    detokenize: Detokenize | None = None,
 ) -> Iterator[RunningServer]:
     """Run a server on loopback in a thread, on a free port by default, and stop it in the end.
 
@@ -136,8 +145,8 @@ def running_server(
     """
     api_key = Secret.wrap(api_key, strip=False)
     granted = limits or Limits(stop_seconds=5)
-    endpoint = Endpoint(models, lenient=lenient, cache_size=cache_size)
-    app = create_app(endpoint, api_key=api_key, allow_hosts=allow_hosts, limits=granted)
+    endpoint = Endpoint(models, lenient=lenient, cache_size=cache_size, aliases=aliases, detokenize=detokenize)
+    app = create_app(endpoint, api_key=api_key, allow_hosts=allow_hosts, cors_origins=cors_origins, limits=granted)
     server = Server(app, granted, log_config=None, log_level="warning")
     (listener,) = listen("127.0.0.1", port)
     thread = threading.Thread(target=server.run, args=([listener],), name="embcodec-server", daemon=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..dtypes import OutputDtype
 from ..quantizers import quantize
 from ..wire import encode_response
+from ..words import shown
 from .model import DEFAULT_MODEL, CachedModel, EmbeddingModel, load_model
 from .request import EmbeddingRequest, RefusalError, parse_request
+from .tokens import Detokenize, OpenAITokens, texts_of
 
 _MOST_NAMED = 20  # models in an answer that lists them
 
@@ -25,9 +27,19 @@ class Endpoint:
     models : sequence of str or EmbeddingModel
         Names for :func:`load_model`, or objects with ``name``, ``dimension`` and ``encode``.
     lenient : bool
-        Take OpenAI's ``dimensions``, pass over its ``user`` and every other unknown field.
+        Take what OpenAI's route takes: ``dimensions``, token ids, 2,048 inputs; pass over its ``user`` and every other
+        unknown field; put refusals in its form too.
     cache_size : int
         Most vectors kept for each model.
+    aliases : mapping of str to str
+        Further names of models, as ``{"text-embedding-3-small": "universal-sentence-encoder"}``.
+    detokenize : callable, optional
+        Makes the text of a list of token ids; by default as OpenAI's embedding models have them, by tiktoken.
+
+    Raises
+    ------
+    ValueError
+        Where there is no model, a model is unknown, or an alias is one or leads to none.
     """
 
     def __init__(
@@ -36,6 +48,8 @@ class Endpoint:
         *,
         lenient: bool = False,
         cache_size: int = 65_536,
+        aliases: Mapping[str, str] | None = None,
+        detokenize: Detokenize | None = None,
     ) -> None:
         if isinstance(models, str):
             models = (models,)
@@ -43,7 +57,13 @@ class Endpoint:
         if not loaded:
             raise ValueError("a server needs at least one model")
         self.models = {model.name: CachedModel(model, cache_size) for model in loaded}
+        self.aliases = dict(aliases or {})
+        for alias, name in self.aliases.items():
+            if alias in self.models or name not in self.models:
+                wrong = "is a model itself" if alias in self.models else f"stands for {shown(name)}, which is none"
+                raise ValueError(f"the alias {shown(alias)} {wrong}: {self.known_models}")
         self.lenient = lenient
+        self._detokenize: Detokenize = detokenize or OpenAITokens()
         self.created = int(time.time())
 
     def read(self, body: bytes) -> EmbeddingRequest:
@@ -55,7 +75,7 @@ class Endpoint:
             Where the request is not served.
         """
         request = parse_request(body, lenient=self.lenient)
-        model = self.models.get(request.model)
+        model = self.find(request.model)
         if model is None:
             message = f"Invalid model: {request.model[:200]}; {self.known_models}"
             raise RefusalError.error(message, "invalid_model", "1500")
@@ -67,9 +87,19 @@ class Endpoint:
         return replace(request, dimension=dimension)
 
     def answer(self, request: EmbeddingRequest) -> bytes:
-        """Return the answer to a request that was read."""
+        """Return the answer to a request that was read.
+
+        Raises
+        ------
+        RefusalError
+            Where its token ids cannot be read.
+        """
+        model = self.find(request.model)
+        assert model is not None
+        ids = request.token_ids
+        texts = request.texts if ids is None else texts_of(ids, self._detokenize)
         # The first dimensions are kept as they are: the service does not bring them back to unit length.
-        rows = self.models[request.model].encode(request.texts)[:, : request.dimension]
+        rows = model.encode(texts)[:, : request.dimension]
         usage = {"prompt_tokens": request.tokens, "completion_tokens": 0, "total_tokens": request.tokens}
         return encode_response(
             quantize(rows, request.output_dtype),
@@ -89,17 +119,30 @@ class Endpoint:
         """
         return self.answer(self.read(body))
 
+    def find(self, name: str) -> CachedModel | None:
+        """Return the model of a name or an alias."""
+        return self.models.get(self.aliases.get(name, name))
+
     @property
     def known_models(self) -> str:
         """The models by name, as a refusal of another says them."""
-        names = list(self.models)
+        names = [*self.models, *self.aliases]
         more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         return f"this server has {', '.join(names[:_MOST_NAMED])}{more}"
 
-    def describe(self, model: CachedModel) -> dict[str, Any]:
-        """Return the card of `model` in the list of models."""
+    def cards(self) -> list[dict[str, Any]]:
+        """Return the cards of all models, and of their aliases."""
+        names = [*self.models, *self.aliases]
+        return [card for name in names if (card := self.card(name)) is not None]
+
+    def card(self, name: str) -> dict[str, Any] | None:
+        """Return the card of a model in the list of models; of an alias it names the model as its ``root``."""
+        model = self.find(name)
+        if model is None:
+            return None
         return {
-            "id": model.name,
+            "id": name,
+            **({} if name == model.name else {"root": model.name}),
             "object": "model",
             "type": "base",
             "created": self.created,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from ..wire.http import Secret, is_loopback
+from ..words import shown
 from .request import RefusalError
 
 _NAME = re.compile(r"[\w.-]+(:\d+)?|\[?[0-9a-fA-F:.]+(%\w+)?\]?(:\d+)?")
@@ -28,6 +29,8 @@ class Guard:
         ``Host`` is not looked at, and pages may come from the host that they ask.
     api_key : str or Secret, optional
         Bearer token to demand; only its digest is kept.
+    cors_origins : iterable of str
+        Origins of pages, as :func:`checked_origin` returns them, that may ask from anywhere; ``"*"`` for all.
 
     Raises
     ------
@@ -35,9 +38,15 @@ class Guard:
         Where a name is no host's name, or the key is empty or has characters that no header may carry.
     """
 
-    def __init__(self, allow_hosts: Iterable[str] | None = None, api_key: str | Secret | None = None) -> None:
+    def __init__(
+        self,
+        allow_hosts: Iterable[str] | None = None,
+        api_key: str | Secret | None = None,
+        cors_origins: Iterable[str] = (),
+    ) -> None:
         key = api_key = Secret.wrap(api_key, strip=False)
         self._hosts = None if allow_hosts is None else frozenset(_checked(name) for name in allow_hosts)
+        self._origins = frozenset(cors_origins)
         self._key = None
         if key is not None:
             if not key.is_text:
@@ -47,6 +56,11 @@ class Guard:
             if key.flaw is not None:
                 raise ValueError(f"api_key {key.flaw}")
             self._key = key.digest()
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether requests must carry a key."""
+        return self._key is not None
 
     def admit(self, headers: Headers) -> None:
         """Let a request pass that comes from where it may.
@@ -62,12 +76,15 @@ class Guard:
             message = "this server is not served by that name: start it with --allow-host and the name, if it should be"
             raise RefusalError(403, {"detail": message})
         origin = headers.get("origin")
-        if origin is None:
+        if origin is None or origin in self._origins or "*" in self._origins:
             return
         page = _host_of(origin)
         is_own = page is not None and page == name
         if not is_own and not self._is_known(page, any_name=False):
-            message = "pages of other sites may not ask this server: start it with --allow-host and the page's host"
+            message = (
+                "pages of other sites may not ask this server: start it with --cors-origin and the page's origin, or, "
+                "where a proxy makes both one site, with --allow-host and the page's host"
+            )
             raise RefusalError(403, {"detail": message})
 
     def authorize(self, headers: Headers) -> None:
@@ -113,6 +130,34 @@ def check_json(headers: Headers) -> None:
     if coding != "identity":
         message = f"the body is taken as it is: send it without content-encoding {coding[:100]!r}"
         raise RefusalError.error(message, "invalid_request_error", status=415)
+
+
+def checked_origin(origin: str) -> str:
+    """Return a page's origin as browsers say it, ``*`` and ``null`` (pages of files) as they are.
+
+    Raises
+    ------
+    ValueError
+        Where it is none.
+
+    Examples
+    --------
+    >>> checked_origin("HTTPS://App.example.com:443/"), checked_origin("http://localhost:3000")
+    ('https://app.example.com', 'http://localhost:3000')
+    """
+    if origin in ("*", "null"):
+        return origin
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_bare:
+        raise ValueError(f"{shown(origin)} is no origin: say scheme and host, such as https://app.example.com, or *")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + ("" if port in (None, usual) else f":{port}")
 
 
 def _host_of(address: str) -> str | None:

@@ -61,8 +61,11 @@ def fit_reader(request: EmbeddingRequest, headers: Mapping[str, str]) -> Embeddi
     raise RefusalError.invalid("value_error", ("encoding_format",), message, "base64")
 
 
-def fit_refusal(body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return the body of a refusal with what its client shows of it.
+_CODES = {"1500": "model_not_found"}  # of the service's codes, those that OpenAI has a word for
+
+
+def fit_refusal(body: dict[str, Any], headers: Mapping[str, str], *, lenient: bool = False) -> dict[str, Any]:
+    """Return the body of a refusal with what its client shows of it; of a `lenient` server, in OpenAI's form as well.
 
     Examples
     --------
@@ -70,15 +73,17 @@ def fit_refusal(body: dict[str, Any], headers: Mapping[str, str]) -> dict[str, A
     'Unauthorized'
     """
     language = _openai_language(headers)
-    if "ai-sdk/" not in headers.get("user-agent", "") and language is None:
+    if not lenient and "ai-sdk/" not in headers.get("user-agent", "") and language is None:
         return body
     detail = body.get("message", body.get("detail"))
+    param = None
     if isinstance(detail, list):
+        param = ".".join(map(str, detail[0]["loc"][1:])) or None
         detail = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in detail)
-    if language == "python":
+    if language == "python" and not lenient:
         return {**body, "message": detail}
     kind, code = body.get("type", "invalid_request_error"), body.get("code")
-    return {**body, "error": {"message": detail, "type": kind, "param": None, "code": code}}
+    return {**body, "error": {"message": detail, "type": kind, "param": param, "code": _CODES.get(str(code), code)}}
 
 
 def _openai_language(headers: Mapping[str, str]) -> str | None:

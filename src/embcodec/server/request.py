@@ -8,14 +8,30 @@ from typing import Any
 
 from .._native.response.read import nests_too_deep
 from ..dtypes import EncodingFormat, OutputDtype
+from ..errors import rebuild_error
 from ..words import without_twins
 
-MAX_INPUTS = 512
-MAX_TOKENS = 16_384
-MAX_INPUT_TOKENS = 8_192
-MAX_BODY_BYTES = 1 << 20  # all tokens as escapes, six bytes each, take 0.4 MiB: the rest is for metadata
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How much a request may hold."""
+
+    inputs: int
+    tokens: int  # of all inputs
+    input_tokens: int  # of each
+    body_bytes: int
+
+    @property
+    def commas(self) -> int:
+        """Most commas: one in a text is a byte of it; the last are metadata's."""
+        return 4 * self.tokens + 2 * self.inputs + 4096
+
+
+# All tokens as escapes, six bytes each of four, take 0.4 MiB: the rest is for metadata.
+STRICT = Allowance(inputs=512, tokens=16_384, input_tokens=8_192, body_bytes=1 << 20)
+# OpenAI's; all tokens as escapes take 6.9 MiB.
+LENIENT = Allowance(inputs=2_048, tokens=300_000, input_tokens=8_192, body_bytes=8 << 20)
 _ECHO_CHARACTERS = 200  # of an offending value in an error
-_MOST_COMMAS = 4 * MAX_TOKENS + 2 * MAX_INPUTS + 4096  # a comma in a text is a byte of it; the last are metadata's
 
 
 class RefusalError(Exception):
@@ -34,6 +50,9 @@ class RefusalError(Exception):
         self.status, self.body, self.headers = status, body, headers or {}
         super().__init__(f"{status}: {body}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild_error, (type(self), self.args, self.__dict__.copy())
+
     @classmethod
     def invalid(cls, kind: str, path: tuple[str | int, ...], message: str, value: Any, **context: Any) -> RefusalError:
         """Return the 422 of a field that fails validation: a ``detail`` list with its place."""
@@ -51,7 +70,10 @@ class RefusalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRequest:
-    """A request that is well formed; `dimension` is None for all the model has."""
+    """A request that is well formed; `dimension` is None for all the model has.
+
+    Its inputs are texts, or else lists of token ids.
+    """
 
     model: str
     texts: list[str]
@@ -59,6 +81,12 @@ class EmbeddingRequest:
     dimension: int | None
     encoding_format: EncodingFormat
     tokens: int
+    token_ids: list[list[int]] | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of inputs."""
+        return len(self.texts if self.token_ids is None else self.token_ids)
 
 
 def count_tokens(text: str) -> int:
@@ -82,15 +110,16 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
     body : bytes
         JSON object.
     lenient : bool
-        Take OpenAI's ``dimensions`` for ``output_dimension``, null for a default ``output_dtype``, and pass over every
-        other unknown field (``user``).
+        Take OpenAI's ``dimensions`` for ``output_dimension``, lists of token ids for texts, as many inputs and tokens
+        as OpenAI does, and pass over every other unknown field (``user``).
 
     Raises
     ------
     RefusalError
         422 for what is malformed, 400 with code "3210" for more inputs or tokens than the limits.
     """
-    fields = _parse_object(body)
+    allowed = LENIENT if lenient else STRICT
+    fields = _parse_object(body, allowed)
     known = {"model", "input", "encoding_format", "output_dimension", "output_dtype", "metadata"}
     for name in () if lenient else fields:
         if name not in known:
@@ -106,29 +135,26 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
     if metadata is not None and not isinstance(metadata, dict):
         raise RefusalError.invalid("dict_type", ("metadata",), "Input should be a valid dictionary", metadata)
     name = "dimensions" if lenient and fields.get("output_dimension") is None else "output_dimension"
-    encoding = fields.get("encoding_format")
-    if encoding is None:  # absent or null
-        encoding = "float"
-    dtype = fields.get("output_dtype", "float")
-    if dtype is None and lenient:
-        dtype = "float"
-    texts = _parse_input(fields["input"])
+    token_ids = _parse_token_ids(fields["input"]) if lenient else None
+    texts = [] if token_ids is not None else _parse_input(fields["input"], lenient=lenient)
+    counts = [count_tokens(text) for text in texts] if token_ids is None else [len(ids) for ids in token_ids]
     return EmbeddingRequest(
         model=model,
         texts=texts,
-        output_dtype=_parse_choice(OutputDtype, "output_dtype", dtype),
+        output_dtype=_parse_choice(OutputDtype, "output_dtype", fields.get("output_dtype")),
         dimension=_parse_dimension(name, fields.get(name)),
-        encoding_format=_parse_choice(EncodingFormat, "encoding_format", encoding),
-        tokens=_check_limits(texts),
+        encoding_format=_parse_choice(EncodingFormat, "encoding_format", fields.get("encoding_format")),
+        tokens=_check_limits(counts, allowed),
+        token_ids=token_ids,
     )
 
 
-def _parse_object(body: bytes) -> dict[str, Any]:
+def _parse_object(body: bytes, allowed: Allowance) -> dict[str, Any]:
     """Read JSON as its standard has it: UTF-8, no NaN, no name twice in an object."""
-    if body.count(b",") > _MOST_COMMAS:  # known before each value is an object of its own
+    if body.count(b",") > allowed.commas:  # known before each value is an object of its own
         raise _too_many(
             "Too many values in request, split into more batches. "
-            f"Max is {MAX_INPUTS} inputs and {MAX_TOKENS} tokens, as strings"
+            f"Max is {allowed.inputs} inputs and {allowed.tokens} tokens, as strings"
         )
     try:
         if nests_too_deep(body):  # a parser that recurses to its limit takes collectors and callbacks down with it
@@ -151,7 +177,34 @@ def _no_constant(name: str) -> Any:
 _STRICT = json.JSONDecoder(object_pairs_hook=without_twins, parse_constant=_no_constant)
 
 
-def _parse_input(value: Any) -> list[str]:
+def _parse_token_ids(value: Any) -> list[list[int]] | None:
+    """Return the lists of token ids that an input is, or None where it begins with something else."""
+    if not isinstance(value, list) or not value:
+        return None
+    if _is_id(value[0]):
+        value, alone = [value], True
+    elif isinstance(value[0], list) and value[0] and _is_id(value[0][0]):
+        alone = False
+    else:
+        return None
+    for position, ids in enumerate(value):
+        place: tuple[str | int, ...] = ("input",) if alone else ("input", position)
+        if not isinstance(ids, list) or not ids:
+            message = "Input should be a list of at least one token id, as those before it are"
+            raise RefusalError.invalid("list_type", place, message, ids)
+        for number, token in enumerate(ids):
+            if not _is_id(token):
+                message = "Input should be a token id, a whole number of 0 or more"
+                raise RefusalError.invalid("int_type", (*place, number), message, token)
+    token_ids: list[list[int]] = value
+    return token_ids
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _parse_input(value: Any, *, lenient: bool) -> list[str]:
     texts = value if isinstance(value, list) else [value]
     if not texts:
         raise RefusalError.invalid("too_short", ("input",), "List should have at least 1 item", value)
@@ -160,6 +213,7 @@ def _parse_input(value: Any) -> list[str]:
         if not isinstance(text, str):
             is_tokens = isinstance(text, int) or (isinstance(text, list) and all(isinstance(x, int) for x in text))
             hint = ": token ids are not taken, send the text" if is_tokens and isinstance(value, list) else ""
+            hint = "" if lenient else hint
             raise RefusalError.invalid("string_type", path, f"Input should be a valid string{hint}", text)
         try:
             text.encode()
@@ -168,15 +222,17 @@ def _parse_input(value: Any) -> list[str]:
     return texts
 
 
-def _check_limits(texts: list[str]) -> int:
-    if len(texts) > MAX_INPUTS:
-        raise _too_many(f"Too many inputs in request, split into more batches. Max is {MAX_INPUTS} got {len(texts)}")
-    counts = [count_tokens(text) for text in texts]
-    if max(counts) > MAX_INPUT_TOKENS:
+def _check_limits(counts: list[int], allowed: Allowance) -> int:
+    """Return the tokens of all inputs, of which `counts` are those of each."""
+    if len(counts) > allowed.inputs:
+        raise _too_many(
+            f"Too many inputs in request, split into more batches. Max is {allowed.inputs} got {len(counts)}"
+        )
+    if max(counts) > allowed.input_tokens:
         row = counts.index(max(counts))
-        raise _too_many(f"Input {row} has {counts[row]} tokens. Max is {MAX_INPUT_TOKENS}")
-    if sum(counts) > MAX_TOKENS:
-        raise _too_many(f"Too many tokens overall, split into more batches. Max is {MAX_TOKENS} got {sum(counts)}")
+        raise _too_many(f"Input {row} has {counts[row]} tokens. Max is {allowed.input_tokens}")
+    if sum(counts) > allowed.tokens:
+        raise _too_many(f"Too many tokens overall, split into more batches. Max is {allowed.tokens} got {sum(counts)}")
     return sum(counts)
 
 
@@ -185,6 +241,8 @@ def _too_many(message: str) -> RefusalError:
 
 
 def _parse_choice(vocabulary: Any, name: str, value: Any) -> Any:
+    if value is None:  # absent, or null, which SDKs send for what they were not told
+        value = "float"
     known = [str(member) for member in vocabulary]
     if not isinstance(value, str) or value not in known:
         expected = ", ".join(repr(member) for member in known)

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,10 +19,12 @@ from starlette.types import Receive, Scope, Send
 
 from ..wire.http import Secret
 from .endpoint import Endpoint
-from .guard import Guard, check_json
+from .guard import Guard, check_json, checked_origin
 from .limits import Budget, Limits, Reservation
+from .openapi import describe
+from .page import PAGE_POLICY, write_page
 from .readers import fit_reader, fit_refusal
-from .request import MAX_BODY_BYTES, EmbeddingRequest, RefusalError
+from .request import LENIENT, STRICT, EmbeddingRequest, RefusalError
 from .workers import Workers
 
 T = TypeVar("T")
@@ -30,6 +34,7 @@ _VALUE_BYTES = 32  # held for one number of an answer: the row's, the code, its 
 _INLINE = 1 << 15  # bytes of a body that are parsed sooner than handed to a thread
 _WAIT_SECONDS = 5.0  # for room for a body
 _PIECE = 1 << 17  # bytes of an answer that are sent at once: what is not taken waits here, not in the socket's buffer
+_PREFLIGHT_SECONDS = 600  # that a browser need not ask again whether a page may ask
 _UNREAD = frozenset({401, 403, 413, 415, 503})  # said before the body is read: the connection ends with them
 
 
@@ -47,9 +52,10 @@ class _Routes:
         return await _unless_gone(request, self._answer(asked))
 
     async def _read(self, request: Request) -> EmbeddingRequest:
-        announced = int(request.headers.get("content-length", MAX_BODY_BYTES))
-        if announced > MAX_BODY_BYTES:
-            raise _too_large()
+        most = (LENIENT if self.endpoint.lenient else STRICT).body_bytes
+        announced = int(request.headers.get("content-length", most))
+        if announced > most:
+            raise _too_large(most)
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
                 held = await self.budget.reserve(_BODY_WEIGHT * announced)
@@ -59,7 +65,7 @@ class _Routes:
             refusal.headers["retry-after"] = "1"
             raise refusal from None
         try:
-            body = await _read_body(request)
+            body = await _read_body(request, most)
             if len(body) <= _INLINE:
                 return self.endpoint.read(body)
             return await self.workers.run(self.endpoint.read, body)
@@ -67,7 +73,7 @@ class _Routes:
             held.keep(0)
 
     async def _answer(self, asked: EmbeddingRequest) -> Response:
-        held = await self.budget.reserve(_VALUE_BYTES * len(asked.texts) * (asked.dimension or 1))
+        held = await self.budget.reserve(_VALUE_BYTES * asked.count * (asked.dimension or 1))
         try:
             body = await self.workers.run(self.endpoint.answer, asked)
         except BaseException:
@@ -78,15 +84,23 @@ class _Routes:
 
     async def models(self, request: Request) -> Response:
         self.admit(request)
-        cards = [self.endpoint.describe(model) for model in self.endpoint.models.values()]
-        return _json({"object": "list", "data": cards})
+        return _json({"object": "list", "data": self.endpoint.cards()})
 
     async def model(self, request: Request) -> Response:
         self.admit(request)
-        model = self.endpoint.models.get(request.path_params["name"])
-        if model is None:
+        card = self.endpoint.card(request.path_params["name"])
+        if card is None:
             raise HTTPException(404, f"Not Found: {self.endpoint.known_models}")
-        return _json(self.endpoint.describe(model))
+        return _json(card)
+
+    async def openapi(self, request: Request) -> Response:
+        self.guard.admit(request.headers)
+        return _json(describe(self.endpoint, needs_key=self.guard.needs_key))
+
+    async def docs(self, request: Request) -> Response:
+        self.guard.admit(request.headers)
+        page = write_page(describe(self.endpoint, needs_key=self.guard.needs_key))
+        return Response(page, 200, {"content-security-policy": PAGE_POLICY}, "text/html")
 
     async def health(self, request: Request) -> Response:
         self.guard.admit(request.headers)
@@ -132,18 +146,18 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
         gone.cancel()
 
 
-async def _read_body(request: Request) -> bytes:
+async def _read_body(request: Request, most: int) -> bytes:
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
-        if size > MAX_BODY_BYTES:
-            raise _too_large()
+        if size > most:
+            raise _too_large(most)
         pieces.append(piece)
     return b"".join(pieces)
 
 
-def _too_large() -> RefusalError:
-    message = f"Request body is larger than {MAX_BODY_BYTES} bytes: split it into more requests"
+def _too_large(most: int) -> RefusalError:
+    message = f"Request body is larger than {most} bytes: split it into more requests"
     return RefusalError.error(message, "invalid_request_error", status=413)
 
 
@@ -151,15 +165,19 @@ def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = N
     return Response(json.dumps(content), status, headers, "application/json")
 
 
+def _fitted(body: dict[str, Any], request: Request) -> dict[str, Any]:
+    return fit_refusal(body, request.headers, lenient=request.app.state.lenient)
+
+
 async def _on_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusalError)
     close = {"connection": "close"} if error.status in _UNREAD else {}
-    return _json(fit_refusal(error.body, request.headers), error.status, {**error.headers, **close})
+    return _json(_fitted(error.body, request), error.status, {**error.headers, **close})
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _json(fit_refusal({"detail": error.detail}, request.headers), error.status_code, error.headers)
+    return _json(_fitted({"detail": error.detail}, request), error.status_code, error.headers)
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:
@@ -168,7 +186,7 @@ async def _on_disconnect(request: Request, error: Exception) -> Response:
 
 async def _on_failure(request: Request, error: Exception) -> Response:
     body = RefusalError.error("Internal server error", "internal_server_error", status=500).body
-    return _json(fit_refusal(body, request.headers), 500)
+    return _json(_fitted(body, request), 500)
 
 
 def create_app(
@@ -176,6 +194,7 @@ def create_app(
     *,
     api_key: str | Secret | None = None,
     allow_hosts: Iterable[str] | None = None,
+    cors_origins: Iterable[str] = (),
     limits: Limits | None = None,
 ) -> Starlette:
     """Return the ASGI application over `endpoint`.
@@ -187,18 +206,32 @@ def create_app(
         Bearer token that requests must carry.
     allow_hosts : iterable of str, optional
         Names that requests may call the server by, beside those of this machine; by default any.
+    cors_origins : iterable of str
+        Origins of pages, such as ``https://app.example.com``, that browsers let ask the server; ``"*"`` for any.
     limits : Limits, optional
         Its ``bytes_in_flight``; the clocks are those of the server that runs the application.
     """
     api_key = Secret.wrap(api_key, strip=False)
-    guard = Guard(allow_hosts, api_key)
+    origins = [checked_origin(origin) for origin in cors_origins]
+    guard = Guard(allow_hosts, api_key, origins)
     routes = _Routes(endpoint, guard, Budget((limits or Limits()).bytes_in_flight))
-    return Starlette(
+    sharing = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=["retry-after"],
+        max_age=_PREFLIGHT_SECONDS,
+    )
+    app = Starlette(
+        middleware=[sharing] if origins else [],
         routes=[
             Route("/v1/embeddings", routes.embeddings, methods=["POST"]),
             Route("/v1/models", routes.models, methods=["GET"]),
             Route("/v1/models/{name:path}", routes.model, methods=["GET"]),
             Route("/health", routes.health, methods=["GET"]),
+            Route("/openapi.json", routes.openapi, methods=["GET"]),
+            Route("/docs", routes.docs, methods=["GET"]),
         ],
         exception_handlers={
             RefusalError: _on_refusal,
@@ -207,3 +240,5 @@ def create_app(
             Exception: _on_failure,
         },
     )
+    app.state.lenient = endpoint.lenient
+    return app

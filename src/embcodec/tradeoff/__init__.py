@@ -4,9 +4,10 @@ from .bodies import WireMeasurement
 from .corpus import Pair, docstring_pairs
 from .demo import DemoResult, run_demo
 from .intervals import Estimate
+from .measurement import Measurement
 from .measures import overlap
 from .report import write_report
-from .results import Measurement, Study
+from .results import Study
 from .study import study
 from .words import INTERVALS, figures, share
 

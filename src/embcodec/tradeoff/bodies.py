@@ -16,9 +16,10 @@ from ..embeddings import Embeddings
 from ..errors import DecodeError, ServiceError
 from ..wire import decode_response
 from .intervals import Estimate, gain_interval, overlap_interval
+from .measurement import Measurement
 from .measures import ndcg, overlap
 from .pipeline import Pipeline, timed
-from .results import Measurement, Study
+from .results import Study
 
 _BODY_ROWS = 256
 _STUDIED_AS = {

@@ -65,7 +65,7 @@ class LowBit:
             codes, seconds = timed(partial(quantizer.encode, unit))
             note = f"{quantizer.choice}, fitted in {in_seconds(fitted)}"
             label = f"{bits} bit{'s' * (bits > 1)}"
-            yield Pipeline(label, codes, queries, encode_seconds=seconds, note=note)
+            yield Pipeline(label, codes, queries, encode_seconds=seconds, note=note, quantizer=quantizer)
 
 
 def standard_pipelines(

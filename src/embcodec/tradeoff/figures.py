@@ -14,7 +14,7 @@ from ..words import needs_package
 from .labels import Label, place_labels
 
 if TYPE_CHECKING:
-    from .results import Measurement
+    from .measurement import Measurement
 
 # Colours that stand for the page's own (CSS variables), put in their place once the drawing is text.
 _INK, _MUTED, _GRID, _PAGE = "#010101", "#010102", "#010103", "#010104"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..dtypes import Metric, OutputDtype
 from ..embeddings import Embeddings
+from ..quantizers.fitting import LowBitQuantizer
 from ..quantizers.lowbit import LowBitCodes
+from ..scale import ScaleName
 from ..scan import rescore, search
+from .recipe import Recipe
 
 T = TypeVar("T")
 _BUDGET = 0.05
@@ -45,6 +48,8 @@ class Pipeline:
         How they were fitted, if they were.
     own : ndarray of int64, (n_queries,), or None
         The row that each query is itself, which is not found; -1: none.
+    quantizer : LowBitQuantizer or None
+        What made low-bit codes.
     """
 
     label: str
@@ -58,11 +63,27 @@ class Pipeline:
     again_multiplier: int = 1
     note: str = ""
     own: NDArray[np.int64] | None = None
+    quantizer: LowBitQuantizer | None = None
 
     @property
     def kind(self) -> str:
         """The dtype of the codes that are scanned."""
         return f"{self.codes.scheme.bits}-bit" if isinstance(self.codes, LowBitCodes) else str(self.codes.output_dtype)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the same is done with other rows."""
+        codes = self.codes if isinstance(self.codes, Embeddings) else None
+        return Recipe(
+            None if codes is None else codes.output_dtype.value,
+            self.codes.dimension,
+            scale=None if codes is None or codes.scale is None else cast(ScaleName, codes.scale.kind),
+            quantizer=self.quantizer,
+            rescored_with=None if self.rows is None else self.rows.output_dtype.value,
+            multiplier=self.multiplier,
+            coded_queries=self.queries.output_dtype is not OutputDtype.FLOAT,
+            three_stage=self.again is not None,
+        )
 
     def rescored(self, rows: Embeddings, exact: Embeddings, multiplier: int) -> Pipeline:
         """Return this pipeline with a last stage."""

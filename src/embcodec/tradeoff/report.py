@@ -13,7 +13,8 @@ from ..containers import replacing
 from ..errors import EmbcodecError
 from .figures import bars, cost_and_quality, intervals, shown
 from .intervals import Estimate
-from .results import Measurement, Study
+from .measurement import Measurement
+from .results import Study
 from .words import figures as digits
 
 if TYPE_CHECKING:

@@ -2,83 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
-from .intervals import FEWEST_QUERIES, Estimate, queries_for
+from ..words import html_table, needs_package
+from .intervals import FEWEST_QUERIES, queries_for
+from .measurement import Measurement, as_plain, as_row
 from .words import counted, figures, next_step, percents, share
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What an earlier stage of a search hands on.
-
-    Attributes
-    ----------
-    candidates : int
-        Rows a query.
-    recall : Estimate
-        Part of the k nearest by exact float32 search that is among them: no later stage can find more.
-    """
-
-    candidates: int
-    recall: Estimate
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One way to store and search the vectors, measured.
-
-    Attributes
-    ----------
-    label : str
-        In words: ``int8 per-vector``, ``bits, float query, then int8 x4``.
-    output_dtype, dimension : str, int
-        Of the codes that are scanned.
-    rescored_with : str or None
-        The dtype of the rows that candidates are scored with again, `rescore_multiplier` times k of them.
-    code_bytes, rescore_bytes : float
-        Bytes a vector that are scanned (scales included), and that are kept for rescoring.
-    overlap : Estimate
-        Part of the k nearest by exact float32 search at full dimension that is found.
-    ndcg, ndcg_kept : Estimate or None
-        nDCG@k against the known answers, and its ratio to that of float32 search.
-    one_per_second, batch_per_second : float
-        Queries a second, asked one by one and all at once.
-    of_limit : float
-        What merely reading the codes takes, by what one query takes; 1 is the speed of reading.
-    encoded_per_second : float or None
-        Vectors a second from float32 to these codes.
-    stages : tuple of Stage
-        The stages before the last, first to scan.
-    note : str
-        How the codes were fitted, if they were.
-    on_front : bool
-        No other measurement takes fewer bytes and finds more.
-    """
-
-    label: str
-    output_dtype: str
-    dimension: int
-    rescored_with: str | None
-    rescore_multiplier: int
-    code_bytes: float
-    rescore_bytes: float
-    overlap: Estimate
-    ndcg: Estimate | None
-    ndcg_kept: Estimate | None
-    one_per_second: float
-    batch_per_second: float
-    of_limit: float
-    encoded_per_second: float | None
-    stages: tuple[Stage, ...] = ()
-    note: str = ""
-    on_front: bool = False
-
-    @property
-    def total_bytes(self) -> float:
-        """Bytes a vector, of codes and of rows for rescoring together."""
-        return self.code_bytes + self.rescore_bytes
 
 
 @dataclass(frozen=True)
@@ -116,8 +47,9 @@ class Study:
         """Return the measurement with the fewest bytes whose overlap is at least `target`, or None.
 
         The lower end of the interval must reach the target, not the mean alone. Among those of as many bytes the one
-        that finds most is taken, then the fastest, then the one of fewest stages. Of fewer than 30 queries nothing
-        follows, so that there is none.
+        whose codes most stores take as they are is taken (floats, then bits, int8 and uint8 of the unit scale; none
+        takes per-vector scales and low-bit codes), then the one that finds most, then the fastest, then the one of
+        fewest stages. Of fewer than 30 queries nothing follows, so that there is none.
 
         Parameters
         ----------
@@ -125,6 +57,22 @@ class Study:
             Part of the exact float32 neighbours to be found, 0 to 1.
         rescoring_on_disk : bool
             Count only the bytes that are scanned; rows for rescoring are gathered from a mapped file.
+
+        Examples
+        --------
+        >>> import numpy as np, embcodec
+        >>> x = np.random.default_rng(0).standard_normal((400, 32), dtype=np.float32)
+        >>> best = embcodec.study(x, dimensions=[32], multipliers=[4], rotation="none").recommend(0.9)
+        >>> best.label, best.encode(x)
+        ('int8 unit', Embeddings(400 x 32 int8, 12800 bytes))
+        >>> best.search(best.index(x), x[:2], k=1).indices.tolist()
+        [[0], [1]]
+        >>> print(best.code)
+        import embcodec
+        <BLANKLINE>
+        rows = embcodec.truncate(vectors, 32)
+        codes = embcodec.quantize(rows, "int8", scale="unit")
+        ...
         """
         if not 0 <= target <= 1:
             raise ValueError(f"the target is a part of float's recall, 0 to 1, not {target}")
@@ -137,6 +85,7 @@ class Study:
             key=lambda m: (
                 m.code_bytes if rescoring_on_disk else m.total_bytes,
                 m.total_bytes,
+                (0, 0) if m.recipe is None else m.recipe.stores,
                 -m.overlap.mean,
                 -m.one_per_second,
                 len(m.stages),
@@ -146,6 +95,39 @@ class Study:
     def advise(self, target: float = 0.98) -> list[str]:
         """Return the recommendation in plain sentences; parentheses hold 95% intervals."""
         return _advise(self, target)
+
+    def to_frame(self) -> Any:
+        """Return the measurements as a pandas DataFrame, a row each: plain columns, intervals by their two ends.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Where pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ModuleNotFoundError as error:
+            words = needs_package("Study.to_frame", "pandas", "pip install pandas")
+            raise ModuleNotFoundError(words, name=error.name) from None
+        return pandas.DataFrame([as_row(found) for found in self.measurements])
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: the ways that no other betters, and the recommendation."""
+        best = self.recommend()
+        header = ("", "how", "dimensions", "bytes", f"overlap@{self.k}, 95%", "queries/s")
+        rows = [
+            (
+                "\u2713" if m is best else "",
+                m.label,
+                m.dimension,
+                f"{m.total_bytes:,.0f}",
+                percents(m.overlap),
+                f"{m.one_per_second:,.0f}",
+            )
+            for m in sorted(self.measurements, key=lambda m: (m.total_bytes, -m.overlap.mean))
+            if m.on_front or m is best
+        ]
+        return html_table(repr(self), rows, header)
 
     def to_dict(self, target: float = 0.98) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""
@@ -158,7 +140,7 @@ class Study:
             "low_bit_fitted_to": self.fitted_to,
             "target": target,
             "warnings": self.warnings,
-            "measurements": [{**asdict(found), "total_bytes": found.total_bytes} for found in self.measurements],
+            "measurements": [as_plain(found) for found in self.measurements],
             "recommended": _label(self.recommend(target)),
             "recommended_with_rescoring_on_disk": _label(self.recommend(target, rescoring_on_disk=True)),
             "advice": self.advise(target),

@@ -23,9 +23,10 @@ from .intervals import (
     overlap_interval,
     ratio_interval,
 )
+from .measurement import Measurement, Stage
 from .measures import collapse_warnings, ndcg, overlap, pareto
 from .pipeline import Pipeline, rates
-from .results import Measurement, Stage, Study
+from .results import Study
 from .words import counted, next_step
 
 Progress = Callable[[int, int, str], None]
@@ -178,6 +179,8 @@ def measure(
                 encoded_per_second=len(pipe.codes) / pipe.encode_seconds if pipe.encode_seconds else None,
                 stages=tuple(Stage(kept.shape[1], overlap_interval(overlap(kept, truth), k)) for kept in former),
                 note=pipe.note,
+                recipe=pipe.recipe,
+                k=k,
             )
         )
     front = pareto([m.total_bytes for m in found], [m.overlap.mean for m in found])

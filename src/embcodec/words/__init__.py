@@ -1,6 +1,7 @@
 """Words: of arguments, as they are meant or refused, and of messages, fit for a terminal."""
 
 from .arguments import as_path, as_real, as_whole, closest, either, meant, one_of, shown, unknown
+from .html import html_table
 from .missing import import_numba, needs_package
 from .objects import is_words, parse_words, without_twins
 from .text import printable
@@ -11,6 +12,7 @@ __all__ = [
     "as_whole",
     "closest",
     "either",
+    "html_table",
     "import_numba",
     "is_words",
     "meant",

@@ -1,0 +1,153 @@
+"""A measured way to store and search, carried out: the codes of any rows, their index, a search, the code to paste."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..dtypes import OutputDtypeName
+from ..embeddings import Embeddings
+from ..index import FlatIndex
+from ..quantizers import quantize, truncate
+from ..quantizers.lowbit import LowBitCodes
+from ..scale import ScaleName
+from ..scan import SearchResult, rescore, search
+from ..words import as_whole
+
+if TYPE_CHECKING:
+    from ..quantizers.fitting import LowBitQuantizer
+
+_STORES = ("float", "ubinary", "binary", "int8", "uint8")
+"""What stores take as it is, most of them first; per-vector scales and low-bit codes none does."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How rows are coded and searched.
+
+    Attributes
+    ----------
+    output_dtype : str or None
+        Of the codes that are scanned; None where a quantizer makes them.
+    dimension : int
+        Rows and queries are cut to it, and brought to unit length.
+    scale : {"unit", "per-vector"} or None
+        Of integers.
+    quantizer : LowBitQuantizer or None
+        As it was fitted by the study.
+    rescored_with : {"int8", "float"} or None
+        The rows that score candidates again; int8 with per-vector scales.
+    multiplier : int
+        So many times k candidates are scored again.
+    coded_queries : bool
+        Whether codes are scanned with queries coded like them, not with floats.
+    three_stage : bool
+        Whether the float query on the same bits comes between.
+    """
+
+    output_dtype: OutputDtypeName | None
+    dimension: int
+    scale: ScaleName | None = None
+    quantizer: LowBitQuantizer | None = None
+    rescored_with: OutputDtypeName | None = None
+    multiplier: int = 1
+    coded_queries: bool = False
+    three_stage: bool = False
+
+    @property
+    def stores(self) -> tuple[int, int]:
+        """How few stores take its codes, and its rows for rescoring: the less, the more do."""
+        codes = _rank(self.output_dtype, self.scale)
+        return codes, 0 if self.rescored_with is None else _rank(self.rescored_with, "per-vector")
+
+    def encode(self, x: ArrayLike | Embeddings) -> Embeddings | LowBitCodes:
+        """Return the codes of rows that are scanned."""
+        return self._coded(self._cut(x))
+
+    def index(self, x: ArrayLike | Embeddings, ids: ArrayLike | None) -> FlatIndex:
+        """Return an index of rows."""
+        rows = self._cut(x)
+        return FlatIndex(self._coded(rows), rescore_with=self._finer(rows), ids=ids)
+
+    def search(self, index: FlatIndex, queries: ArrayLike | Embeddings, k: int, threads: int | None) -> SearchResult:
+        """Return the k best ids of each query, by the stages that were measured; 1-D for one vector."""
+        asked = self._cut(queries)
+        found = self._found(index, np.atleast_2d(asked), k, threads)
+        return SearchResult(found.scores[0], found.indices[0]) if asked.ndim == 1 else found
+
+    def _found(self, index: FlatIndex, asked: NDArray[np.float32], k: int, threads: int | None) -> SearchResult:
+        better = index.rescore_with
+        if not self.coded_queries or self.three_stage:
+            again = None if better is None else self.multiplier
+            return index.search(
+                asked, k, metric="cosine", rescore_multiplier=again, three_stage=self.three_stage, threads=threads
+            )
+        coded = self._coded(asked)
+        assert isinstance(coded, Embeddings)
+        if better is None:
+            return index.search(coded, k, rescore_multiplier=None, threads=threads)
+        first = search(coded, index.codes, as_whole(k, "k", 1) * self.multiplier, threads=threads).indices
+        found = rescore(asked, first, better, k, metric="cosine", threads=threads)
+        return SearchResult(found.scores, index.ids[found.indices])
+
+    def _cut(self, x: ArrayLike | Embeddings) -> NDArray[np.float32]:
+        return truncate(x.to_float() if isinstance(x, Embeddings) else x, self.dimension)
+
+    def _coded(self, rows: NDArray[np.float32]) -> Embeddings | LowBitCodes:
+        if self.quantizer is not None:
+            return self.quantizer.encode(rows)
+        assert self.output_dtype is not None
+        return _quantized(rows, self.output_dtype, self.scale)
+
+    def _finer(self, rows: NDArray[np.float32]) -> Embeddings | None:
+        return None if self.rescored_with is None else _quantized(rows, self.rescored_with, "per-vector")
+
+    def code(self, k: int) -> str:
+        """Return Python that does it with `vectors` and `queries`, two matrices of floats."""
+        lines = ["import embcodec", "", f"rows = embcodec.truncate(vectors, {self.dimension})"]
+        coding = [self._line("codes", "rows")]
+        if self.quantizer is not None:
+            made = self.quantizer
+            wishes = f"{made.bits}, rotation={made.rotation!r}, center={made.center!r}, seed={made.seed}"
+            coding = [f"quantizer = embcodec.LowBitQuantizer({wishes}).fit(rows)", "codes = quantizer.encode(rows)"]
+        finer = "" if self.rescored_with is None else ", rescore_with=finer"
+        if finer:
+            coding.append("finer = " + _call("rows", self.rescored_with, "per-vector"))
+        lines += [*coding, f"index = embcodec.FlatIndex(codes{finer})", 'index.save("index.safetensors")', ""]
+        lines.append(f"asked = embcodec.truncate(queries, {self.dimension})")
+        wishes = f'k={k}, metric="cosine"' + (f", rescore_multiplier={self.multiplier}" if finer else "")
+        if not self.coded_queries or self.three_stage:
+            lines.append(f"result = index.search(asked, {wishes}{', three_stage=True' if self.three_stage else ''})")
+        elif not finer:
+            lines += [self._line("coded", "asked"), f"result = index.search(coded, k={k})"]
+        else:
+            lines += [
+                self._line("coded", "asked"),
+                f"first = embcodec.search(coded, codes, k={k * self.multiplier}).indices",
+                f'result = embcodec.rescore(asked, first, finer, k={k}, metric="cosine")',
+            ]
+        return "\n".join(lines) + "\n"
+
+    def _line(self, name: str, rows: str) -> str:
+        return f"{name} = {_call(rows, self.output_dtype, self.scale)}"
+
+
+def _rank(output_dtype: str | None, scale: str | None) -> int:
+    is_taken = output_dtype is not None and (scale != "per-vector" or output_dtype not in ("int8", "uint8"))
+    return _STORES.index(str(output_dtype)) if is_taken else len(_STORES) + (output_dtype is None)
+
+
+def _quantized(rows: NDArray[np.float32], output_dtype: OutputDtypeName, scale: ScaleName | None) -> Embeddings:
+    if output_dtype in ("int8", "uint8"):
+        return quantize(rows, output_dtype, scale=scale or "unit")
+    return Embeddings(rows) if output_dtype == "float" else quantize(rows, output_dtype)
+
+
+def _call(rows: str, output_dtype: str | None, scale: str | None) -> str:
+    if output_dtype == "float":
+        return f"embcodec.Embeddings({rows})"
+    with_scale = f', scale="{scale}"' if output_dtype in ("int8", "uint8") else ""
+    return f'embcodec.quantize({rows}, "{output_dtype}"{with_scale})'
