@@ -17,7 +17,7 @@ PACKAGE = Path(embcodec.__file__).parent
 # and in its own from modules that stand before it; a package within a package stands where its name does.
 ROOMS: dict[str, str] = {
     "words": "text missing objects synonyms arguments",
-    "": "_version errors dtypes profiles scale",
+    "": "_version errors dtypes profile profiles scale",
     "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search quantize lowbit "
     "response",
     "_native.response": "layout hints one reader lines fast read write",

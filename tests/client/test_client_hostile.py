@@ -159,7 +159,7 @@ REPLIES: dict[str, tuple[Reply, type[EmbcodecError], str]] = {
     "no vector": (data({"index": 0}, {"index": 1}), DecodeError, ""),
     "vector is null": (http(answer([1, 2], None)), DecodeError, ""),
     "vector is an object": (http(answer([1, 2], {"float": [1, 2]})), DecodeError, ""),
-    "vector of vectors": (http(answer([[1, 2]], [[3, 4]])), DecodeError, ""),
+    "vector of vectors": (http(answer([[1, 2], [1, 2]], [[3, 4]])), DecodeError, ""),
     "empty vectors": (http(answer([], [])), DecodeError, ""),
     "rows are numbers": (data(1, 2), DecodeError, ""),
     "some lists, some base64": (http(answer([1, 2], "AACAPw==")), DecodeError, ""),
