@@ -52,9 +52,9 @@ class Usage:
         """Return the counts in a body's ``usage``, or where Cohere, Gemini, Ollama and Titan have theirs; else 0."""
         usage = envelope.get(USAGE)
         if isinstance(usage, dict):
-            count = usage.get
-            prompt, completion = _count(count("prompt_tokens", 0)), _count(count("completion_tokens", 0))
-            return cls(prompt, completion, _count(count("total_tokens", 0)) or prompt + completion)
+            of = usage.get
+            prompt, completion = _count(of("prompt_tokens", 0)), _count(of("completion_tokens", 0))
+            return cls(prompt, completion, _count(of("total_tokens", 0)) or prompt + completion)
         meta = envelope.get(_META)
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
         prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0
