@@ -17,7 +17,7 @@ PACKAGE = Path(embcodec.__file__).parent
 # and in its own from modules that stand before it; a package within a package stands where its name does.
 ROOMS: dict[str, str] = {
     "words": "text html missing objects synonyms arguments",
-    "": "_version errors dtypes profiles scale",
+    "": "_version errors dtypes profile profiles scale",
     "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search merge quantize "
     "lowbit response",
     "_native.response": "layout hints one reader lines fast read write",
@@ -27,9 +27,9 @@ ROOMS: dict[str, str] = {
     "quantizers": "quantize calibrate_jit calibrate lowbit fitting",
     "quantizers.lowbit": "levels rotations scheme queries errors codes joined",
     "quantizers.fitting": "threads measure files quantizer",
-    "wire": "http service shapes body decoder octets response batch",
+    "wire": "http codings service shapes body decoder octets response batch",
     "wire.http": "address secret",
-    "wire.batch": "rows writer lines errors plain reader",
+    "wire.batch": "rows writer source lines forms errors plain reader",
     "scan": "metric ways plan prepared search merge bounds range rescore",
     "files": "kinds pack bare columns parquet storage exchange",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
@@ -38,8 +38,8 @@ ROOMS: dict[str, str] = {
     "index.collection": "lock manifest shards folder best spread collection",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request tokens readers guard endpoint openapi page routes app",
-    "tradeoff": "intervals words recipe measurement results measures labels figures corpus inputs pipeline codes study "
-    "bodies report demo",
+    "tradeoff": "intervals words recipe measurement results measures labels figures corpus inputs pipeline codes "
+    "study bodies report demo",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
     "cli": "words command common bodies tables info serve service study data",
 }

@@ -473,6 +473,26 @@ CASES: dict[str, Case] = {
         r"dataclasses\.replace\(profile, rows='', item=None\) reads it",
         (lambda p: ec.decode_response(b"[[1, 2]]", profile=replace(ec.PROFILES["mistral"], rows="", item=None)),),
     ),
+    "a service that the client cannot ask": (
+        lambda p: ec.Client(profile="vertex"),
+        r"reads bodies, and asks for none: .* read what it answers by decode_response\(body, profile='vertex'\)",
+        (lambda p: ec.decode_response(b'{"predictions": [{"embeddings": {"values": [1]}}]}', profile="vertex"),),
+    ),
+    "a service of many addresses": (
+        lambda p: ec.Client(profile="azure"),
+        r"pass yours, as base_url='https://NAME\.openai\.azure\.com'",
+        (lambda p: ec.Client(profile="azure", base_url="https://NAME.openai.azure.com"),),
+    ),
+    "a vector alone": (
+        lambda p: ec.decode_response(b'{"embedding": [1, 2]}'),
+        r"profile='ollama' or dataclasses\.replace\(profile, rows='embedding', item=None\) reads it",
+        (
+            lambda p: ec.decode_response(b'{"embedding": [1, 2]}', profile="ollama"),
+            lambda p: ec.decode_response(
+                b'{"embedding": [1, 2]}', profile=replace(ec.PROFILES["mistral"], rows="embedding", item=None)
+            ),
+        ),
+    ),
     "a batch without a model": (
         lambda p: ec.write_batch(p / "in.jsonl", ["a"], style="openai"),
         "give model=",

@@ -1,7 +1,8 @@
 /* Bodies of embeddings responses: JSON to matrices and back. A cursor reads a body and stops at every row that it
  * finds, so that rows can be decoded block by block, by one thread or several, while their text is still in the cache.
  * `path` names the way to the vectors as keys, each ended by a zero byte: first `rows_keys` keys from the document to
- * the list of rows, then `item_keys` keys from a row to its vector. */
+ * the list of rows, then `item_keys` keys from a row to its vector. One row may stand in the place of the list. A vector
+ * is a list of numbers, base64, such a list in one of its own ([[0.5, -1]]), or the text of one ("[0.5, -1]"). */
 #ifndef EC_CONTRACT_RESPONSE_H
 #define EC_CONTRACT_RESPONSE_H
 
@@ -46,6 +47,7 @@ enum ec_scan_stage {
     EC_SCAN_AT_ROW = 4,
     EC_SCAN_AFTER_ROW = 5,
     EC_SCAN_DONE = 6,
+    EC_SCAN_ROW_ALONE = 7, /* one row in the place of a list of rows */
 };
 
 /* A reader's position, to be kept from call to call. All zero at first, but for what the caller sets. */

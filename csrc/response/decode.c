@@ -113,6 +113,8 @@ static ec_result decode_list(const uint8_t *body, const ec_row_span *span, const
                            : ec_integers_parse(text, n, row, format->width, format->type, format->number_flags);
     if (result.status == EC_NO_CAPACITY || (result.status == EC_OK && result.produced != format->width))
         result = make_result(0, result.produced, EC_BAD_LENGTH);
+    if (result.status == EC_OK && result.consumed != n) /* of text, as "[1][2]" */
+        result.status = EC_TRAILING;
     result.consumed += span->start;
     return result;
 }

@@ -44,8 +44,8 @@ static int begins_alike(const ec_json_reader *reader, const ec_row_path *path) {
 }
 
 /* Passes a list of numbers. If not strict, up to its first ']' only. */
-static int pass_list(ec_json_reader *reader, const ec_row_path *path, int depth) {
-    if (path->strict) return ec_json_value(reader, depth, EC_ALLOW_NOT_FINITE);
+static int pass_list(ec_json_reader *reader, int strict, int depth) {
+    if (strict) return ec_json_value(reader, depth, EC_ALLOW_NOT_FINITE);
     if (depth >= EC_MAX_DEPTH) return ec_json_fail(reader, reader->at, EC_TOO_DEEP);
     /* a list of numbers ends at its first ']'; whatever else is in there, the number parser refuses later */
     int64_t at = reader->at + 1;
@@ -55,7 +55,24 @@ static int pass_list(ec_json_reader *reader, const ec_row_path *path, int depth)
     return 1;
 }
 
-/* Passes the value of the vector's key and describes it in `span`. */
+/* Passes a list that holds one list and nothing else, as [[0.5, -1]]: the vector is the inner one. Returns 0, without a
+ * failure, where it holds anything else. */
+static int pass_nested_list(ec_json_reader *reader, int strict, int depth, ec_row_span *span) {
+    ec_json_reader inner = *reader;
+    inner.at++;
+    if (ec_json_peek(&inner) != '[') return 0;
+    int64_t start = inner.at, end;
+    if (!pass_list(&inner, strict, depth + 1)) return 0;
+    end = inner.at;
+    if (!ec_json_expect(&inner, ']')) return 0;
+    reader->at = inner.at;
+    span->start = start;
+    span->end = end;
+    return 1;
+}
+
+/* Passes the value of the vector's key and describes it in `span`. Text that is a list of numbers, as "[0.5, -1]", is
+ * that list. */
 static int pass_vector(ec_json_reader *reader, const ec_row_path *path, int depth, ec_row_span *span) {
     int c = ec_json_peek(reader);
     if (span->kind != EC_VECTOR_MISSING && !path->strict) return ec_json_fail(reader, reader->at, EC_DUPLICATE);
@@ -64,10 +81,17 @@ static int pass_vector(ec_json_reader *reader, const ec_row_path *path, int dept
     int passed;
     if (c == '[') {
         span->kind = EC_VECTOR_LIST;
-        passed = pass_list(reader, path, depth);
+        if (EC_UNLIKELY(pass_nested_list(reader, path->strict, depth, span))) return 1;
+        passed = pass_list(reader, path->strict, depth);
     } else if (c == '"') {
         span->kind = EC_VECTOR_STRING;
         passed = ec_json_string(reader, &span->escaped);
+        if (passed && !span->escaped && reader->text[span->start + 1] == '[' && reader->text[reader->at - 2] == ']') {
+            span->kind = EC_VECTOR_LIST;
+            span->start++;
+            span->end = reader->at - 1;
+            return 1;
+        }
     } else {
         span->kind = c == 'n' ? EC_VECTOR_NULL : EC_VECTOR_OTHER;
         passed = ec_json_value(reader, depth, 0);
@@ -168,17 +192,36 @@ static ec_row_path path_of_rows(const char *path, const ec_response_cursor *curs
 
 /* ---- the way to the rows ---- */
 
+/* Whether the value where a list of rows is wanted is one row by itself: a vector, or an object with one. */
+static int is_row_alone(ec_json_reader reader, const char *path, const ec_response_cursor *cursor, int c) {
+    if (c == '"') return cursor->item_keys == 0 && cursor->rows_keys > 0;
+    if (c == '[') {
+        reader.at++;
+        c = ec_json_peek(&reader);
+        return cursor->item_keys == 0 && (c == '-' || (c >= '0' && c <= '9') || c == 'N' || c == 'I');
+    }
+    if (c != '{' || cursor->item_keys == 0) return 0;
+    ec_row_path row = path_of_rows(path, cursor);
+    ec_row_span span;
+    row.depth--;
+    ec_response_pass_row(&reader, &row, &span);
+    return span.kind != EC_VECTOR_MISSING;
+}
+
 /* Passes, or enters, the value that the first `level` keys of the path lead to. */
-static int enter_value(ec_json_reader *reader, ec_response_cursor *cursor, int32_t level) {
+static int enter_value(ec_json_reader *reader, const char *path, ec_response_cursor *cursor, int32_t level) {
     int c = ec_json_peek(reader);
     cursor->list_start = cursor->list_end =
         -1; /* if the key is there twice, what its first value held does not count */
     cursor->stage = EC_SCAN_AFTER_VALUE;
     if (level == cursor->rows_keys) {
-        if (c != '[' || ++cursor->lists <= cursor->skip_lists) return ec_json_value(reader, level, EC_ALLOW_NOT_FINITE);
-        cursor->list_start = reader->at++;
+        int alone = is_row_alone(*reader, path, cursor, c);
+        if ((c != '[' && !alone) || ++cursor->lists <= cursor->skip_lists)
+            return ec_json_value(reader, level, EC_ALLOW_NOT_FINITE);
+        cursor->list_start = reader->at;
+        if (!alone) reader->at++;
         cursor->rows = cursor->in_place = cursor->unindexed = 0;
-        cursor->stage = EC_SCAN_FIRST_ROW;
+        cursor->stage = alone ? EC_SCAN_ROW_ALONE : EC_SCAN_FIRST_ROW;
         return 1;
     }
     if (c != '{') return ec_json_value(reader, level, 0);
@@ -194,7 +237,7 @@ static int pass_member(ec_json_reader *reader, const char *path, ec_response_cur
     name_t wanted = path_key(path, cursor->level - 1);
     if (!pass_key(reader, &start, &end, &escaped)) return 0;
     if (ec_json_says(reader->text + start, end - start, escaped, wanted.text, wanted.length))
-        return enter_value(reader, cursor, cursor->level);
+        return enter_value(reader, path, cursor, cursor->level);
     cursor->stage = EC_SCAN_AFTER_VALUE;
     return ec_json_value(reader, cursor->level, 0);
 }
@@ -209,6 +252,13 @@ static int leave_value(ec_json_reader *reader, const char *path, ec_response_cur
     if (pass_comma(reader, '}')) return pass_member(reader, path, cursor);
     cursor->level--;
     return reader->status == EC_OK;
+}
+
+static void note_row(ec_response_cursor *cursor, const ec_row_span *span) {
+    if (cursor->rows == 0) cursor->kind = span->kind;
+    cursor->in_place += span->index == cursor->rows;
+    cursor->unindexed += span->index == EC_INDEX_MISSING;
+    cursor->rows++;
 }
 
 static int end_list(ec_json_reader *reader, ec_response_cursor *cursor) {
@@ -227,7 +277,7 @@ ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_res
         switch (cursor->stage) {
         case EC_SCAN_BEGIN:
             if (n >= 3 && memcmp(reader.text, "\xef\xbb\xbf", 3) == 0) reader.at = 3; /* a byte order mark */
-            passed = enter_value(&reader, cursor, 0);
+            passed = enter_value(&reader, path, cursor, 0);
             break;
         case EC_SCAN_FIRST_KEY:
             if (ec_json_peek(&reader) != '}') {
@@ -258,11 +308,15 @@ ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_res
             passed = ec_response_pass_row(&reader, &rows, &spans[found]);
             if (!passed) break;
             cursor->stage = EC_SCAN_AFTER_ROW;
-            if (cursor->rows == 0) cursor->kind = spans[found].kind;
-            cursor->in_place += spans[found].index == cursor->rows;
-            cursor->unindexed += spans[found].index == EC_INDEX_MISSING;
-            cursor->rows++;
-            found++;
+            note_row(cursor, &spans[found++]);
+            break;
+        case EC_SCAN_ROW_ALONE:
+            if (found == capacity) goto stop;
+            rows.depth = cursor->rows_keys;
+            passed = ec_response_pass_row(&reader, &rows, &spans[found]);
+            if (!passed) break;
+            note_row(cursor, &spans[found++]);
+            passed = end_list(&reader, cursor);
             break;
         }
     }

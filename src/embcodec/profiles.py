@@ -1,143 +1,21 @@
-"""How services pack vectors: data, no code. A user's own profile is ``dataclasses.replace(PROFILES[...], ...)``.
+"""The services that are known. A user's own profile is ``dataclasses.replace(PROFILES[...], ...)``.
 
 Where a fact is from stands in the profile's `source`; each is tested with a body written by hand from its formulas.
 
-"ollama" and "tei" are those servers' OpenAI-compatible routes, ``/v1/embeddings``. Their native ones answer otherwise:
-``replace(PROFILES["ollama"], rows="embeddings", item=None, path="/api/embed")`` reads Ollama's, and
-``replace(PROFILES["tei"], rows="", item=None, path="/embed", input_field="inputs")`` TEI's.
+"gemini", "llama.cpp", "ollama" and "tei" are asked by those services' OpenAI-compatible routes; what their native ones
+answer is read as well. To ask Ollama's is ``replace(PROFILES["ollama"], path="/api/embed", encoding_field=None)``, and
+TEI's ``replace(PROFILES["tei"], path="/embed", input_field="inputs", encoding_field=None)``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import get_args
 
-from .dtypes import Base64Dtype, Base64Payload, BitOrder, ByteOrder, OutputDtypeLike, SignedBytes
+from .profile import Profile
 from .words import meant, shown
 
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "base64_payload": get_args(Base64Payload),
-    "base64_dtype": get_args(Base64Dtype),
-    "byte_order": get_args(ByteOrder),
-    "signed_bytes": get_args(SignedBytes),
-    "bit_order": get_args(BitOrder),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How one service writes requests and packs answers.
-
-    Attributes
-    ----------
-    name : str
-        Key in :data:`PROFILES`.
-    rows : str
-        Where the vectors are in the body: ``"data"`` (objects in a list), or a dotted path to a list of bare
-        vectors, in which ``{dtype}`` stands for the service's name of the dtype (``"embeddings.{dtype}"``).
-        ``""`` is a body that is itself the list.
-    item : str or None
-        The key of the vector in each object of `rows`, or a dotted path; None where the rows are bare vectors.
-    ignore_index : bool
-        Whether rows are in the order of the inputs whatever their ``index`` says: some gateways repeat it.
-    base64_payload : {"codes", "float32", "none"}
-        What base64 text carries where the dtype is not float: the codes' own bytes, or float32 always. ``"none"``:
-        the service writes no base64 at all, and text is no vector.
-    base64_dtype : {"float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2", "float64"}
-        The element type of floats under base64, and of those that come as bare bytes.
-    has_floats : bool
-        Whether the service sends floats; else `output_dtype` must say which codes it was asked for.
-    byte_order : {"little", "big"}
-        Of the same floats.
-    base64_urlsafe, base64_padding : bool
-        Whether base64 has "-" and "_" instead of "+" and "/"; whether its final "=" are required.
-    signed_bytes : {"offset", "twos-complement"}
-        How a packed byte becomes int8 in ``binary``: byte - 128, or the byte's own bits seen as int8.
-    bit_order : {"msb", "lsb"}
-        Which bit of a byte is the first dimension.
-    threshold_inclusive : bool
-        Whether the service sets a bit for x >= 0 (True) or for x > 0 (False).
-    base_url, path : str
-        Where requests go.
-    api_key_variable : str
-        The environment variable with the key.
-    dtype_field, dimension_field, encoding_field : str or None
-        Names of the request's fields; None where the service has no such field.
-    dtype_as_list : bool
-        Whether the dtype travels as a list.
-    input_field : str
-        Name of the field with the texts.
-    dtype_names : mapping
-        The service's names of dtypes where they differ from ours.
-    max_inputs : int
-        Most texts in a request.
-    max_tokens : int or None
-        Most tokens in a request, by the model that takes fewest; None where no limit is known.
-    idempotency_header : str or None
-        The header by which a service, or a gateway before it, knows a request that is sent again and does not charge
-        it twice; None where there is no word of one.
-    default_model : str or None
-        What the command line asks for unless it is told.
-    source : str
-        Where these facts are from.
-    """
-
-    name: str
-    rows: str = "data"
-    item: str | None = "embedding"
-    base64_payload: Base64Payload = "codes"
-    base64_dtype: Base64Dtype = "float32"
-    byte_order: ByteOrder = "little"
-    base64_urlsafe: bool = False
-    base64_padding: bool = True
-    signed_bytes: SignedBytes = "offset"
-    bit_order: BitOrder = "msb"
-    threshold_inclusive: bool = False
-    base_url: str = "https://api.mistral.ai"
-    path: str = "/v1/embeddings"
-    api_key_variable: str = "MISTRAL_API_KEY"
-    dtype_field: str | None = "output_dtype"
-    dtype_as_list: bool = False
-    dimension_field: str | None = "output_dimension"
-    encoding_field: str | None = "encoding_format"
-    input_field: str = "input"
-    dtype_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    max_inputs: int = 512
-    max_tokens: int | None = None
-    idempotency_header: str | None = None
-    default_model: str | None = None
-    has_floats: bool = True
-    ignore_index: bool = False
-    source: str = field(default="", repr=False)
-
-    def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"{name} is one of {', '.join(map(repr, choices))}, not {getattr(self, name)!r}"
-                    f"{meant(getattr(self, name), choices)}"
-                )
-
-    def __repr__(self) -> str:
-        """Return the name and what is not as with other profiles."""
-        usual = {name: field.default for name, field in self.__dataclass_fields__.items() if field.repr}
-        own = [f"{name}={getattr(self, name)!r}" for name in usual if getattr(self, name) not in (usual[name], {})]
-        return f"Profile({', '.join(own)})"
-
-    def dtype_name(self, output_dtype: OutputDtypeLike) -> str:
-        """Return the service's name of `output_dtype`."""
-        return self.dtype_names.get(output_dtype, str(output_dtype))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        values = [getattr(self, name) for name in self.__dataclass_fields__]
-        return _rebuild, tuple(dict(v) if isinstance(v, Mapping) else v for v in values)
-
-
-def _rebuild(*values: object) -> Profile:
-    return Profile(*values)  # type: ignore[arg-type]
-
+__all__ = ["PROFILES", "Profile", "resolve_profile"]
 
 _ALL = (
     Profile(
@@ -179,6 +57,7 @@ _ALL = (
         encoding_field=None,
         input_field="texts",
         max_inputs=96,
+        others=(("embeddings", None),),  # of /v1/embed, without embedding_types
         source="docs.cohere.com/reference/embed",
     ),
     Profile(
@@ -200,6 +79,7 @@ _ALL = (
         dtype_field=None,
         dimension_field="dimensions",
         max_inputs=32,
+        others=(("", None),),  # /embed
         source="huggingface.github.io/text-embeddings-inference; router --max-client-batch-size",
     ),
     Profile(
@@ -210,7 +90,8 @@ _ALL = (
         dtype_field=None,
         dimension_field="dimensions",
         max_inputs=512,
-        source="ollama, openai/openai.go and openai/openai_encoding_format_test.go",
+        others=(("embeddings", None), ("embedding", None)),  # /api/embed, /api/embeddings
+        source="ollama, openai/openai.go, openai/openai_encoding_format_test.go and docs/api.md",
     ),
     Profile(
         "llama.cpp",
@@ -220,6 +101,7 @@ _ALL = (
         dtype_field=None,
         dimension_field=None,
         max_inputs=512,
+        others=(("", "embedding"),),  # /embedding
         source="llama.cpp, tools/server/README.md, POST /v1/embeddings",
     ),
     Profile(
@@ -269,6 +151,100 @@ _ALL = (
         encoding_field=None,
         max_inputs=256,
         source="mixedbread.com/api-reference/endpoints/embeddings/create-embeddings",
+    ),
+    Profile(
+        "azure",  # the v1 route, which takes the key as a bearer token
+        base64_payload="float32",
+        base_url="",
+        path="/openai/v1/embeddings",
+        api_key_variable="AZURE_OPENAI_API_KEY",
+        dtype_field=None,
+        dimension_field="dimensions",
+        max_inputs=2048,
+        max_tokens=300_000,
+        source="learn.microsoft.com, Azure OpenAI v1 API, embeddings",
+    ),
+    Profile(
+        "gemini",  # asked by its OpenAI-compatible route; bodies of embedContent and batchEmbedContents are read, too
+        others=(("embeddings", "values"), ("embedding", "values")),
+        base64_payload="float32",
+        base_url="https://generativelanguage.googleapis.com",
+        path="/v1beta/openai/embeddings",
+        api_key_variable="GEMINI_API_KEY",
+        dtype_field=None,
+        dimension_field="dimensions",
+        encoding_field=None,
+        max_inputs=100,
+        source="ai.google.dev/api/embeddings and ai.google.dev/gemini-api/docs/openai",
+    ),
+    Profile(
+        "vertex",
+        rows="predictions",
+        item="embeddings.values",
+        others=(("embedding", "values"),),  # of embedContent, by which the newer models answer
+        base64_payload="none",
+        row_tokens="token_count",
+        base_url="https://aiplatform.googleapis.com",
+        path="",
+        api_key_variable="GOOGLE_ACCESS_TOKEN",
+        dtype_field=None,
+        dimension_field="outputDimensionality",
+        encoding_field=None,
+        input_field="instances",
+        has_requests=False,
+        source="cloud.google.com/vertex-ai, text embeddings API and batch text embeddings",
+    ),
+    Profile(
+        "bedrock-titan",  # one text a request; bits are numbers, 0 or 1
+        rows="embeddingsByType.{dtype}",
+        item=None,
+        others=(("embedding", None),),  # of the first version
+        base64_payload="none",
+        bits_as_numbers=True,
+        base_url="https://bedrock-runtime.us-east-1.amazonaws.com",
+        path="",
+        api_key_variable="AWS_BEARER_TOKEN_BEDROCK",
+        dtype_field="embeddingTypes",
+        dtype_as_list=True,
+        dtype_names=MappingProxyType({"ubinary": "binary"}),
+        dimension_field="dimensions",
+        encoding_field=None,
+        input_field="inputText",
+        max_inputs=1,
+        has_requests=False,
+        source="docs.aws.amazon.com/bedrock, Amazon Titan Embeddings Text; AWS blog on its binary embeddings",
+    ),
+    Profile(
+        "bedrock-cohere",  # Cohere's bodies: those of /v1/embed where no embedding_types were asked for
+        rows="embeddings.{dtype}",
+        item=None,
+        others=(("embeddings", None),),
+        base64_payload="float32",
+        base_url="https://bedrock-runtime.us-east-1.amazonaws.com",
+        path="",
+        api_key_variable="AWS_BEARER_TOKEN_BEDROCK",
+        dtype_field="embedding_types",
+        dtype_as_list=True,
+        encoding_field=None,
+        input_field="texts",
+        max_inputs=96,
+        has_requests=False,
+        source="docs.aws.amazon.com/bedrock, Cohere Embed models; docs.cohere.com/reference/embed",
+    ),
+    Profile(
+        "huggingface",  # feature extraction: a list of vectors, or one for one text; one a token is refused
+        rows="",
+        item=None,
+        base64_payload="none",
+        base_url="https://router.huggingface.co",
+        path="",
+        api_key_variable="HF_TOKEN",
+        dtype_field=None,
+        dimension_field=None,
+        encoding_field=None,
+        input_field="inputs",
+        has_requests=False,
+        source="huggingface.co/docs/inference-providers, feature extraction",
     ),
     Profile(
         "sentence-transformers",

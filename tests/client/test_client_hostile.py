@@ -103,7 +103,12 @@ REPLIES: dict[str, tuple[Reply, type[EmbcodecError], str]] = {
         TransportError,
         "content-encoding gzip, gzip, though only gzip was asked for, and once",
     ),
-    "encoding nobody asked for": (http(b"\x1b\x07", content_encoding="br"), TransportError, "content-encoding br"),
+    "encoding nobody asked for": (http(b"\x1b\x07", content_encoding="br"), TransportError, ""),
+    "encoding that is not read": (
+        http(b"\x1b", content_encoding="deflate"),
+        TransportError,
+        "content-encoding deflate",
+    ),
     "error in an encoding nobody asked for": (http(b"\x1b\x07", 404, content_encoding="zstd"), ServiceError, "404"),
     "error larger than any": (http(b"no" * 2_000_000, 400), ServiceError, "400"),
     # what is not an answer
@@ -159,7 +164,7 @@ REPLIES: dict[str, tuple[Reply, type[EmbcodecError], str]] = {
     "no vector": (data({"index": 0}, {"index": 1}), DecodeError, ""),
     "vector is null": (http(answer([1, 2], None)), DecodeError, ""),
     "vector is an object": (http(answer([1, 2], {"float": [1, 2]})), DecodeError, ""),
-    "vector of vectors": (http(answer([[1, 2]], [[3, 4]])), DecodeError, ""),
+    "vector of vectors": (http(answer([[1, 2], [1, 2]], [[3, 4]])), DecodeError, ""),
     "empty vectors": (http(answer([], [])), DecodeError, ""),
     "rows are numbers": (data(1, 2), DecodeError, ""),
     "some lists, some base64": (http(answer([1, 2], "AACAPw==")), DecodeError, ""),

@@ -17,12 +17,13 @@ from click.testing import CliRunner
 from clients import embed, short_waits
 from hostile import HostileServer, Received, Reply, answer, echo, hostile_server, http, then_reset
 
-from embcodec import PROFILES, EmbcodecError, ServiceError, TransportError
+from embcodec import PROFILES, Client, EmbcodecError, ServiceError, TransportError
 from embcodec.cli.command import main
 from embcodec.client import transport as client_transport
-from embcodec.client.reply import _PIECE, UnreadableError, read_reply
+from embcodec.client.reply import UnreadableError, read_reply
 from embcodec.client.transport import _retry_rule
 from embcodec.server.app import running_server
+from embcodec.wire.codings import PIECE as _PIECE
 from embcodec.words.text import printable
 
 __all__ = ["embed", "short_waits"]
@@ -287,23 +288,75 @@ def test_a_list_of_models_is_short_and_keeps_the_key(embed: Any) -> None:
 NO_BASE64 = http({"object": "error", "message": "base64 encoding is not currently supported", "code": 400}, 400)
 
 
-def test_a_service_without_base64_is_asked_for_lists_by_the_words_it_is_told(embed: Any, tmp_path: Path) -> None:
-    def without_base64(connection: socket.socket, server: HostileServer, request: Received) -> None:
-        if "encoding_format" in request.json:
-            connection.sendall(NO_BASE64)
-        else:
-            echo(connection, server, request)
+def without_base64(connection: socket.socket, server: HostileServer, request: Received) -> None:
+    if "encoding_format" in request.json:
+        connection.sendall(NO_BASE64)
+    else:
+        echo(connection, server, request)
 
+
+def test_a_service_without_base64_is_asked_for_lists_by_the_words_it_is_told(embed: Any, tmp_path: Path) -> None:
     with hostile_server(without_base64) as server:
         with pytest.raises(ServiceError, match="encoding_format='float' asks for lists"):
-            embed(server.base_url, ["a"])
+            embed(server.base_url, ["a"], encoding_format="base64")
         assert len(embed(server.base_url, ["a"], encoding_format="float")) == 1
         options = ("embed", "-", "-o", tmp_path / "x.npy", "--base-url", server.base_url)
-        assert "--encoding float asks for lists" in run(*options).stderr
+        assert "--encoding float asks for lists" in run(*options, "--encoding", "base64").stderr
         assert run(*options, "--encoding", "float").exit_code == 0
     with hostile_server(NO_BASE64) as server, pytest.raises(ServiceError) as caught:
         embed(server.base_url, ["a"], encoding_format="float")
     assert "asks for lists" not in str(caught.value)
+
+
+def test_a_service_that_refuses_base64_which_nobody_chose_is_asked_for_lists(
+    embed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    profile = replace(PROFILES["openai"], max_inputs=2)
+    texts = [f"text {i}" for i in range(9)]
+    with hostile_server(without_base64) as server:
+        found = embed(server.base_url, texts, client={"profile": profile, "concurrency": 1})
+        assert len(found) == 9
+        refused = [request for request in server.received if "encoding_format" in request.json]
+        assert (len(refused), len(server.received)) == (1, 6)  # of all requests the first alone
+    said = [record.getMessage() for record in caplog.records if record.name == "embcodec.client"]
+    assert [text for text in said if "refuses base64" in text] == said
+    assert len(said) == 1
+    with hostile_server(NO_BASE64) as server:  # refused whatever is asked
+        with pytest.raises(ServiceError, match="base64 encoding is not currently supported"):
+            embed(server.base_url, ["a"])
+        assert len(server.received) == 2
+    with hostile_server(http({"message": "no such model"}, 400)) as server:
+        with pytest.raises(ServiceError, match="no such model"):
+            embed(server.base_url, ["a"])
+        assert len(server.received) == 1
+
+
+def test_a_client_remembers_that_a_service_has_no_base64() -> None:
+    with hostile_server(without_base64) as server, Client(base_url=server.base_url) as client:
+        for _ in range(3):
+            assert len(client.embed(["a", "b"], model="m")) == 2
+        assert ["encoding_format" in request.json for request in server.received] == [True, False, False, False]
+        with pytest.raises(ServiceError):
+            client.embed(["c"], model="m", encoding_format="base64")  # chosen: asked for all the same
+
+
+@pytest.mark.parametrize("coding", ["zstd", "br"])
+def test_codings_that_nobody_asked_for_are_read_where_their_packages_are(coding: str) -> None:
+    if coding == "zstd":
+        packed = pytest.importorskip("backports.zstd").compress(b"[1]" * 99)
+        bomb = pytest.importorskip("backports.zstd").compress(bytes(5 * MIB))
+    else:
+        brotli = pytest.importorskip("brotli", minversion="1.2")
+        packed, bomb = brotli.compress(b"[1]" * 99), brotli.compress(bytes(5 * MIB))
+    read = asyncio.run(read_reply(response(packed, content_encoding=coding), 1000))
+    assert read.body == b"[1]" * 99
+    with pytest.raises(UnreadableError, match="larger than 1000 bytes"):
+        asyncio.run(read_reply(response(bomb, content_encoding=coding), 1000))
+    with pytest.raises(UnreadableError, match="broke off after") as caught:
+        asyncio.run(read_reply(response(packed[:-4], content_encoding=coding), 1000))
+    assert caught.value.transient
+    with pytest.raises(UnreadableError, match="cannot be unzipped"):
+        asyncio.run(read_reply(response(packed + b"more", content_encoding=coding), 1000))
 
 
 def test_a_profile_without_a_usual_model_wants_one(tmp_path: Path) -> None:

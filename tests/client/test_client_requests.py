@@ -11,7 +11,7 @@ import pytest
 from clients import short_waits
 from hostile import hostile_server, http
 
-from embcodec import PROFILES, EmbcodecError, ServiceError
+from embcodec import PROFILES, Client, EmbcodecError, ServiceError
 from embcodec.client.job import Job, Outcome, send
 from embcodec.client.order import make_order
 from embcodec.client.settings import Settings, make_settings
@@ -115,6 +115,15 @@ SERVICES: dict[str, tuple[str, str, dict[str, Any] | None, str | None, str | Non
         512,
         None,
     ),
+    "gemini": (
+        "https://generativelanguage.googleapis.com/v1beta/openai/embeddings",
+        "GEMINI_API_KEY",
+        None,
+        "dimensions",
+        None,
+        100,
+        None,
+    ),
     "mixedbread": (
         "https://api.mixedbread.com/v1/embeddings",
         "MXBAI_API_KEY",
@@ -179,7 +188,29 @@ def test_a_service_is_asked_in_its_own_words(name: str) -> None:
 
 def test_every_service_that_embeds_is_looked_at() -> None:
     """The others only hold vectors, or name no fields of their own."""
-    assert PROFILES.keys() - SERVICES.keys() == {"sentence-transformers", "elasticsearch", "vespa"}
+    without = {name for name, profile in PROFILES.items() if not (profile.has_requests and profile.base_url)}
+    assert PROFILES.keys() - SERVICES.keys() - without == {"sentence-transformers", "elasticsearch", "vespa"}
+    assert without == {"azure", "bedrock-cohere", "bedrock-titan", "huggingface", "vertex"}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, profile in PROFILES.items() if not profile.has_requests))
+def test_a_service_that_no_field_can_ask_is_read_only(name: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"reads bodies, and asks for none: .*decode_response\(body, profile='{name}'\)"
+    ):
+        Client(profile=name)
+
+
+def test_a_customer_has_an_address_of_their_own() -> None:
+    with pytest.raises(ValueError, match=r"pass yours, as base_url='https://NAME\.openai\.azure\.com'"):
+        Client(profile="azure")
+    for base in (
+        "https://n.openai.azure.com",
+        "https://n.openai.azure.com/openai/",
+        "https://n.openai.azure.com/openai/v1",
+    ):
+        assert settings_of("azure", base).url == "https://n.openai.azure.com/openai/v1/embeddings"
+    assert settings_of("azure", base).key is None  # a key in the environment goes to the profile's own host only
 
 
 # what is tried again

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import pickle
 import tracemalloc
@@ -319,7 +318,8 @@ def test_an_id_answered_over_and_over_is_read_once_each(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"recordId": "a", "modelInput": {}, "modelOutput": {"embedding": [1]}}', "the line has the keys 'recordId'"),
+        ('{"recordId": "a", "modelInput": {"inputText": "x"}}', "a request, as in the job's input file"),
+        ('{"recordId": "a", "modelOutput": {"vector": [1]}}', "no list of embeddings at 'data'"),
         (
             '{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7}',
             "the line has the keys 'a', 'b', 'c', 'd', 'e', 'f' (line",
@@ -329,8 +329,9 @@ def test_an_id_answered_over_and_over_is_read_once_each(tmp_path: Path) -> None:
         ('{"custom_id": "a", "body": {"texts": ["x"]}}', "the line has the keys 'custom_id', 'body' (line"),
         ('{"body": "input"}', "the line has the keys 'body' (line"),
         ('{"data": 7}', "the line has the keys 'data' (line"),
-        ('{"embeddings": [[1]]}', "a body by itself, which decode_response reads"),
-        ('{"data": [{"embedding": [1]}], "model": "m"}', "a body by itself, which decode_response reads"),
+        ('{"embeddings": [[1]]}', "profile='cohere' or dataclasses.replace(profile, rows='embeddings', item=None)"),
+        ('{"data": [{"vec": [1]}], "model": "m"}', "no 'embedding' in this row (line 1, row 0"),
+        ('["a"]', "not an object"),
     ],
 )
 def test_lines_of_other_kinds(tmp_path: Path, text: str, words: str) -> None:
@@ -342,12 +343,7 @@ def test_lines_of_other_kinds(tmp_path: Path, text: str, words: str) -> None:
 
 def test_files_that_hold_no_lines(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    text = b"\n".join(line(str(i), rows(i)) for i in range(3))
-    for data, words in (
-        (gzip.compress(text, mtime=0), "gzip"),
-        (text.decode().encode("utf-16"), "UTF-16"),
-        (b"PK\x03\x04", "the file is a zip archive ("),
-    ):
+    for data, words in ((b"PK\x03\x04", "the file is a zip archive ("),):
         path.write_bytes(data)
         for found in (list(iter_batch(path)), list(decode_batch(path).errors)):
             assert len(found) == 1

@@ -194,7 +194,8 @@ def test_every_profile_decodes_its_own_lists(isa: str) -> None:
     for name, profile in PROFILES.items():
         vectors: Any = [[0.5, -2.0], [1.0, 3.0]]
         if profile.item:
-            vectors = [{profile.item: vector, "index": i} for i, vector in enumerate(vectors)]
+            first, *rest = profile.item.split(".")
+            vectors = [{first: {rest[0]: vector} if rest else vector, "index": i} for i, vector in enumerate(vectors)]
         document: Any = vectors
         for key in reversed(profile.rows.replace("{dtype}", profile.dtype_name("float")).split(".")):
             document = {key: document} if key else document
@@ -313,8 +314,8 @@ def test_an_index_is_a_whole_number_of_at_most_18_digits(isa: str, index: str, w
         ('{"embeddings":{"float":[[1]]}}', "mistral", "the body has the keys 'embeddings', as with profile='cohere'"),
         ('{"data":[{"embedding":[1]}],"id":1}', "cohere", "at 'embeddings.float': .* 'data', 'id', .*'mistral'"),
         ('{"embeddings":{"int8":[[1]]}}', "cohere", "'embeddings' has the keys 'int8'"),
-        ('{"embeddings":[[1,2]]}', "ollama", r"replace\(profile, rows='embeddings', item=None\)"),
-        ("[[1,2]]", "tei", "rows='', item=None"),
+        ('{"embeddings":[[1,2]]}', "openai", r"profile='cohere' or dataclasses.replace\(profile, rows='embeddings'"),
+        ("[[1,2]]", "openai", r"profile='tei' or dataclasses.replace\(profile, rows='', item=None\) reads it"),
         (f'{{"{"x" * 99}":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7}}', "mistral", f"'{'x' * 40}', .* and 1 more$"),
     ],
 )

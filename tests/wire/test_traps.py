@@ -131,7 +131,7 @@ def test_3_ragged_rows_name_the_row(isa: str) -> None:
     assert caught.value.row == 700
 
 
-@pytest.mark.parametrize("vector", ['"x"', "null", "3", "true", "{}", "[[1]]", '["1"]', "[true]"])
+@pytest.mark.parametrize("vector", ['"x"', "null", "3", "true", "{}", "[[1],[2]]", '["1"]', "[true]"])
 def test_3_what_is_no_vector_is_refused(isa: str, vector: str) -> None:
     for rows in ((vector,), ("[1]", vector)):
         with pytest.raises(DecodeError) as caught:

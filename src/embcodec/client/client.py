@@ -166,7 +166,8 @@ class Client(_BaseClient):
         encoding_format : {"float", "base64"}, optional
             What to ask for; whichever arrives is decoded, and the log says so where it is the other. By default base64
             for floats, and for codes where `output_dimension` fixes their length (what base64 of codes carries is not
-            documented everywhere); else lists.
+            documented everywhere); else lists. A service that refuses base64 which nobody chose is asked for lists
+            from then on, and the log says so.
         progress : callable, optional
             Called in this thread with the number of texts answered and the number of all (None for an iterator).
         resume : Partial, optional

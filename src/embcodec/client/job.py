@@ -13,7 +13,7 @@ from ..embeddings import Embeddings
 from ..errors import ServiceError, TransportError
 from ..wire import EmbeddingResponse
 from .order import Order, is_too_large, merge
-from .split import Batch, halves, split_texts
+from .split import Batch, halves, recast, split_texts
 from .transport import Transport
 
 Progress = Callable[[int, int | None], object]
@@ -101,6 +101,11 @@ class Job:
     def remember(self, batch: Batch, answer: EmbeddingResponse) -> None:
         """Keep an answer at the moment that it comes: whatever happens next, it has been paid for."""
         self._known[batch.digest] = answer
+
+    def in_lists(self, batch: Batch) -> Batch:
+        """Return the request that asks for lists, as all do from here on."""
+        self.order = self.order.with_lists()
+        return recast(batch, self.order)
 
     def wants_models(self, error: Exception) -> bool:
         """Whether to ask the service for its models, once: it says that it has not the one asked for."""
@@ -238,6 +243,8 @@ class Job:
 async def send(transport: Transport, job: Job, batch: Batch) -> list[Outcome]:
     """Send a batch, in halves where the service finds it too large, and return what became of its parts."""
     count = len(batch.texts)
+    if transport.lists_only and not job.order.explicit_encoding:
+        batch = job.in_lists(batch)
     if (known := job.recall(batch)) is not None:
         return [Outcome(batch, known)]
     try:
@@ -250,6 +257,9 @@ async def send(transport: Transport, job: Job, batch: Batch) -> list[Outcome]:
         job.remember(batch, answer)
         return [Outcome(batch, answer)]
     except Exception as error:
+        if job.order.refuses_base64(error) and job.in_lists(batch).body != batch.body:
+            transport.fall_back_to_lists()
+            return await send(transport, job, batch)
         if count == 1 or not is_too_large(error):
             return [Outcome(batch, error=await _with_models(error, transport, job))]
     outcomes: list[Outcome] = []

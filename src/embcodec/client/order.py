@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from .settings import Settings
 _LOG = logging.getLogger("embcodec.client")
 _TOO_LARGE = frozenset({"3210", "max_tokens_per_request"})
 _NOT_UNDERSTOOD = frozenset({400, 404, 422})  # of a request that asks for what a service does not have
+_NO_SUCH_ENCODING = _NOT_UNDERSTOOD | {415, 501}
 _MOST_MODELS = 20  # named in a message
 _CAP_BASE, _CAP_TEXT = 1 << 20, 1 << 19  # bytes of an answer: 16,384 dimensions at 32 bytes a text, and room
 
@@ -29,7 +30,8 @@ class Order:
     """Model, dtype, dimension and encoding of a call, in the words of its profile.
 
     `encoding_format` None asks for base64 where that is safe: for floats, and for codes where `output_dimension` tells
-    their length, so that a payload which carries something else is noticed.
+    their length, so that a payload which carries something else is noticed; a service that refuses it is asked for
+    lists.
     """
 
     settings: Settings
@@ -108,6 +110,20 @@ class Order:
                 f"to send it to {self.settings.host}, pass it as api_key"
             )
         return error
+
+    def refuses_base64(self, error: Exception) -> bool:
+        """Whether a service says that it has no base64, and lists may be asked for instead: nobody chose base64."""
+        if self.explicit_encoding or not isinstance(error, ServiceError) or error.status not in _NO_SUCH_ENCODING:
+            return False
+        said = error.message.lower()
+        return "base64" in said or "encoding_format" in said or "encoding format" in said
+
+    def with_lists(self) -> Order:
+        """Return the order that asks for lists."""
+        if self.encoding_format is EncodingFormat.FLOAT:
+            return self
+        fields = {name: value for name, value in self.fields.items() if name != self.settings.profile.encoding_field}
+        return replace(self, encoding_format=EncodingFormat.FLOAT, fields=fields)
 
     def lacks_model(self, error: Exception) -> bool:
         """Whether a service says that it has no such model."""

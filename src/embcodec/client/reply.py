@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import httpx2
 
-_PIECE = 1 << 18  # bytes unzipped at a time, a fraction of a millisecond: then others, and the clock, have their turn
-_GZIP = zlib.MAX_WBITS | 16
+from ..wire import CODINGS, CodingError, Inflater
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +56,16 @@ async def read_reply(response: httpx2.Response, cap: int) -> Reply:
     Raises
     ------
     UnreadableError
-        Where a good answer is larger, cut short, or in another coding than gzip. Of an error the status says enough:
-        its body is what could be read.
+        Where a good answer is larger, cut short, or in a coding that is not read here. Of an error the status says
+        enough: its body is what could be read.
     """
     status, headers = response.status_code, response.headers
     pieces: list[bytes] = []
     try:
         await _read(response, cap, pieces)
-    except UnreadableError:
+    except (UnreadableError, CodingError) as error:
         if 200 <= status < 300:
-            raise
+            raise UnreadableError(str(error), transient=getattr(error, "transient", False)) from None
     is_framed = "content-length" in headers or "transfer-encoding" in headers
     return Reply(status, headers, b"".join(pieces), is_framed)
 
@@ -93,46 +91,19 @@ async def _read(response: httpx2.Response, cap: int, pieces: list[bytes]) -> Non
         raise UnreadableError(f"broke off after {received} bytes", transient=True)
 
 
-class _Gzip:
-    """Undoes gzip, whose data may be several members one after the other, as ``cat a.gz b.gz`` makes them."""
-
-    def __init__(self) -> None:
-        self.inflate = zlib.decompressobj(_GZIP)
-        self.members = 0  # that have ended
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether a member has ended just here."""
-        return self.inflate.eof
-
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        """Yield what `data` goes on with, in pieces of bounded size, at least one."""
-        try:
-            while True:
-                if self.inflate.eof:
-                    data = data.lstrip(b"\0")  # which may fill up a block
-                    if not data:
-                        break
-                    self.inflate = zlib.decompressobj(_GZIP)
-                    self.members += 1
-                yield self.inflate.decompress(data, _PIECE)
-                data = self.inflate.unused_data if self.inflate.eof else self.inflate.unconsumed_tail
-                if not data:
-                    return
-            yield b""
-        except zlib.error as error:
-            where = f" after its {self.members}. gzip member" if self.members else ""
-            raise UnreadableError(f"cannot be unzipped{where}: {error}") from None
-
-
-def _inflater(headers: httpx2.Headers) -> _Gzip | None:
+def _inflater(headers: httpx2.Headers) -> Inflater | None:
     """Return what undoes the coding of a body, None where it has none."""
     listed = (value.strip().lower() for value in headers.get_list("content-encoding", split_commas=True))
     codings = [coding for coding in listed if coding not in ("", "identity")]
     if not codings:
         return None
-    if codings not in (["gzip"], ["x-gzip"]):
+    if len(codings) > 1 or codings[0] not in CODINGS:
         raise UnreadableError(
             f"has the content-encoding {', '.join(codings)[:100]}, though only gzip was asked for, and once"
         )
-    return _Gzip()
+    try:
+        return CODINGS[codings[0]]()
+    except CodingError as error:
+        raise UnreadableError(
+            f"has the content-encoding {codings[0]}, though only gzip was asked for: {error}"
+        ) from None

@@ -77,6 +77,16 @@ def make_settings(
     profile's own host: whoever sets another `base_url` must hand over a key knowingly.
     """
     known = resolve_profile(profile)
+    if not known.has_requests:
+        raise ValueError(
+            f"profile {known.name!r} reads bodies, and asks for none: send its requests with the vendor's SDK, and "
+            f"read what it answers by decode_response(body, profile={known.name!r})"
+        )
+    if base_url is None and not known.base_url:
+        raise ValueError(
+            f"base_url is each customer's own where the profile is {known.name!r}: pass yours, "
+            "as base_url='https://NAME.openai.azure.com'"
+        )
     base = known.base_url if base_url is None else base_url
     if not isinstance(base, str):
         raise TypeError(f"base_url is an address, a str, not a {type(base).__name__}")
@@ -84,14 +94,15 @@ def make_settings(
     if not timeout > 0 or not retry_seconds >= 0:
         raise ValueError("timeout must be above 0 and retry_seconds not below")
     max_retries, concurrency = as_whole(max_retries, "max_retries"), as_whole(concurrency, "concurrency", 1)
-    own_host = _origin(base) == _origin(known.base_url)
-    key, origin = api_key, "api_key"
+    origin = _origin(base)
+    own_host = bool(known.base_url) and origin == _origin(known.base_url)
+    key, place = api_key, "api_key"
     if key is None and own_host:
-        origin = known.api_key_variable
-        key = Secret.wrap(os.environ.get(origin))
+        place = known.api_key_variable
+        key = Secret.wrap(os.environ.get(place))
     if key:
         if key.flaw is not None:
-            raise ValueError(f"the key in {origin} {key.flaw}")
+            raise ValueError(f"the key in {place} {key.flaw}")
         keep_out_of_logs(key)
     parts = urlsplit(base)
     if key and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
@@ -139,7 +150,8 @@ def _with_scheme(url: str) -> str:
 
 
 def _join(base_url: str, path: str) -> str:
-    """Return the address of `path`; a base that ends with its version (``/v1``) or with all of it is one as well."""
+    """Return the address of `path`; a base that ends with the beginning of it (``/v1``) or all of it is one as well."""
     base = base_url.rstrip("/").removesuffix(path).removesuffix("/embeddings").rstrip("/")
-    version = "/" + path.lstrip("/").partition("/")[0]
-    return base.removesuffix(version) + path
+    parts = path.strip("/").split("/")
+    beginnings = ["/" + "/".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    return base.removesuffix(next((start for start in beginnings if base.endswith(start)), "")) + path

@@ -59,6 +59,11 @@ def _utf8_length(text: Any, position: int) -> int:
         raise ValueError(f"text {position} has a lone surrogate: it is no Unicode text") from None
 
 
+def recast(batch: Batch, order: Order) -> Batch:
+    """Return the request for the same texts in the words of another order."""
+    return _make_batch(batch.rows.start, batch.texts, order)
+
+
 def halves(batch: Batch, order: Order) -> tuple[Batch, Batch]:
     """Return two requests for what was one."""
     start, middle = batch.rows.start, len(batch.texts) // 2

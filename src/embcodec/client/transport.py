@@ -25,6 +25,7 @@ from .settings import Settings
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger("embcodec.client")
 # stamina logs retries; a bare "stamina.retry_scheduled" tells nothing to a program that has not set logging up.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
@@ -55,10 +56,16 @@ class Transport:
     """Connections to one service; to be used in one event loop.
 
     Redirects are not followed: whoever answers with one is not the host that the key was meant for.
+
+    Attributes
+    ----------
+    lists_only : bool
+        Whether the service has refused base64: it is asked for lists from then on.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.lists_only = False
         self._http = httpx2.AsyncClient(
             auth=_Bearer(settings.key) if settings.key else None,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # what a service sets is not told to it again
@@ -78,6 +85,14 @@ class Transport:
     async def close(self) -> None:
         """End all connections."""
         await self._http.aclose()
+
+    def fall_back_to_lists(self) -> None:
+        """Remember, and say in the log once, that the service has no base64."""
+        if not self.lists_only:
+            self.lists_only = True
+            _LOG.warning(
+                "%s refuses base64 and is asked for lists: encoding_format='float' asks at once", self._settings.host
+            )
 
     async def post(
         self, body: bytes, interpret: Callable[[Reply], T | EmbcodecError], *, cap: int, halted: Callable[[], bool]

@@ -3,6 +3,7 @@
 from .atomic import replacing
 from .checks import (
     MOST_WORDS,
+    allowed_bytes,
     check_decoded,
     check_max_bytes,
     check_seal,
@@ -24,6 +25,7 @@ __all__ = [
     "FLOAT_DTYPES",
     "MOST_WORDS",
     "Footer",
+    "allowed_bytes",
     "check_decoded",
     "check_max_bytes",
     "check_seal",

@@ -26,6 +26,11 @@ MOST_WORDS = 1 << 16
 _ROWS, _WORDS_CHECKSUM, _DATA_CHECKSUM = "rows", "words_checksum", "data_checksum"
 
 
+def allowed_bytes(stored: int, max_bytes: int | None) -> int:
+    """Return how many bytes what is stored in `stored` of them may come to: `max_bytes`, where that is said."""
+    return max(FREE_BYTES, MOST_EXPANSION * stored) if max_bytes is None else max_bytes
+
+
 def check_decoded(decoded: int, stored: int, max_bytes: int | None, what: str) -> None:
     """Refuse what would take more memory than a file of `stored` bytes may ask for, before it is taken.
 
@@ -34,7 +39,7 @@ def check_decoded(decoded: int, stored: int, max_bytes: int | None, what: str) -
     StorageError
         It names the `max_bytes` that lets the file through.
     """
-    allowed = max(FREE_BYTES, MOST_EXPANSION * stored) if max_bytes is None else max_bytes
+    allowed = allowed_bytes(stored, max_bytes)
     if decoded > allowed:
         usual = f" (the larger of {FREE_BYTES >> 20} MiB and {MOST_EXPANSION} times its size)" * (max_bytes is None)
         raise StorageError(

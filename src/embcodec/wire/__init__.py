@@ -1,12 +1,16 @@
 """What services send and are sent: bodies and their errors."""
 
+from .codings import CODINGS, CodingError, Inflater
 from .decoder import EmbeddingResponse
 from .octets import decode_octets
 from .response import decode_response, encode_response
 from .service import Usage, service_error
 
 __all__ = [
+    "CODINGS",
+    "CodingError",
     "EmbeddingResponse",
+    "Inflater",
     "Usage",
     "decode_octets",
     "decode_response",

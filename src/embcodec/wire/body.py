@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import Any
@@ -16,8 +17,6 @@ _HEADS = (
     (b"PK\x03\x04", "a zip archive"),
     (b"\x93NUMPY", "a .npy file: embcodec.load reads it"),
     (b"PAR1", "a parquet file: embcodec.load reads it"),
-    (b"\xff\xfe", "UTF-16: give it as text, body.decode('utf-16')"),
-    (b"\xfe\xff", "UTF-16: give it as text, body.decode('utf-16')"),
     (b"data:", "a stream of events"),
 )
 _NO_JSON = "no JSON"
@@ -41,6 +40,17 @@ def as_bytes(body: Any) -> bytes | memoryview:
     except (TypeError, ValueError):
         pass
     raise TypeError(f"a body is bytes, a contiguous buffer or str, not {_kind(body)}")
+
+
+def in_utf8(text: bytes | memoryview) -> bytes | None:
+    """Return text in UTF-16 or UTF-32, with a byte order mark or without, as UTF-8; None for what is neither."""
+    encoding = json.detect_encoding(bytes(text[:4]))
+    if encoding.startswith("utf-8"):
+        return None
+    try:
+        return str(text, encoding).encode()
+    except UnicodeError:
+        return None
 
 
 def _kind(body: Any) -> str:
@@ -84,8 +94,8 @@ def what_came(error: DecodeError, text: bytes | memoryview, body: Any = None) ->
 def kind_of_bytes(start: bytes) -> str:
     """Return what something begins like that is no JSON."""
     came = next((kind for head, kind in _HEADS if start.startswith(head)), None)
-    if came is None and b"\0" in start[:4] and start[:4].strip(b"\0"):
-        came = f"UTF-16: give it as text, body.decode('utf-16-{'be' if start[0] == 0 else 'le'}')"
+    if came is None and not json.detect_encoding(start).startswith("utf-8"):
+        came = "UTF-16 or UTF-32, and damaged"
     return came or (_NO_JSON if start else "empty")
 
 

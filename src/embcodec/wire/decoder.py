@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import NoneType
@@ -17,13 +18,14 @@ from .._native.floats import PAYLOADS
 from .._native.response.layout import BOM, NO_STRINGS, STRING, Layout, Rows
 from .._native.response.one import OneRow
 from .._native.response.read import read_rows
+from ..codec import pack_bits
 from ..dtypes import INTEGERS, NULLS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded
 from ..errors import DecodeError
 from ..profiles import Profile, resolve_profile
 from ..scale import UNIT_SCALE
 from ..words import one_of
-from .body import as_bytes, as_text, what_came
+from .body import as_bytes, as_text, in_utf8, what_came
 from .service import ERROR, SAYS_MORE, USAGE, Usage, looks_like_error, service_error
 from .shapes import missing_rows, no_strings
 
@@ -64,14 +66,14 @@ class EmbeddingResponse:
 
 
 def answer_of(
-    embeddings: Embeddings, body: dict[str, Any], encoding_format: EncodingFormat | None
+    embeddings: Embeddings, body: dict[str, Any], encoding_format: EncodingFormat | None, tokens: int = 0
 ) -> EmbeddingResponse:
-    """Put an answer together from vectors and what stands around them."""
+    """Put an answer together from vectors, what stands around them, and the tokens that are counted row by row."""
     said, usage = body.get, body.get(USAGE)
     return EmbeddingResponse(
         embeddings,
         as_text(said("model")),
-        Usage.from_envelope(body),
+        Usage.from_envelope(body) if not tokens else Usage(tokens, 0, tokens),
         as_text(said("id")),
         encoding_format,
         usage if isinstance(usage, dict) else None,
@@ -89,9 +91,11 @@ class Decoder:
     """
 
     __slots__ = (
+        "_counts",
         "_layouts",
         "_one_row",
         "_plain",
+        "_unpacked",
         "base64_flags",
         "dimension",
         "dtype",
@@ -116,7 +120,10 @@ class Decoder:
         if self.nulls_as_nan and self.dtype is not OutputDtype.FLOAT:
             raise ValueError(f"{self.dtype} codes have no NaN: nulls='nan' is for float")
         self.dimension = None if dimension is None else as_dimension(dimension, least=1)
+        self._unpacked = self.profile.bits_as_numbers and self.dtype.is_packed
         self.width = None if self.dimension is None else self.dtype.row_width(self.dimension)
+        if self._unpacked:
+            self.width = self.dimension
         urlsafe, padding = self.profile.base64_urlsafe, self.profile.base64_padding
         self.base64_flags = (URLSAFE if urlsafe else 0) | (0 if padding else NO_PADDING)
         if self.dtype is OutputDtype.FLOAT:
@@ -128,6 +135,10 @@ class Decoder:
         self.scale = UNIT_SCALE if self.dtype in INTEGERS else None
         # Whether rows of whole bytes make Embeddings that need no second look.
         self._plain = not (self.dtype.is_packed and self.dimension is not None and self.dimension % 8)
+        if self._unpacked:
+            self._plain = False
+        name = self.profile.row_tokens
+        self._counts = None if name is None else re.compile(rb'"%s"\s*:\s*(\d{1,15})\b' % re.escape(name.encode()))
         self._one_row: dict[str, OneRow] = {}
         self._layouts: dict[tuple[str, str], Layout] = {}
 
@@ -137,9 +148,12 @@ class Decoder:
         try:
             rows, document = self.read(text, threads=threads)
         except DecodeError as error:
+            recoded = in_utf8(text)
             failure = what_came(error, text, body)
         else:
             return self.answer(rows, document, expected_count)
+        if recoded is not None:
+            return self.decode(recoded, expected_count, threads)
         try:
             raise failure  # out here, without a chain
         finally:
@@ -176,6 +190,9 @@ class Decoder:
             around = b"[]".join((text[: rows.list_start], text[rows.list_end :]))
         if len(around) > MAX_AROUND:
             raise DecodeError(f"more than {MAX_AROUND >> 20} MiB of text besides the list of embeddings", offset=0)
+        if self._counts is not None and rows.list_start >= 0:
+            found = self._counts.finditer(memoryview(text)[rows.list_start : rows.list_end])
+            rows.tokens = sum(int(count[1]) for count in found)
         # The scanner has checked all of this text, its UTF-8 too, so that nothing can follow the value.
         if around.startswith(b"{"):
             document = _parse(around.decode(), 0)[0]
@@ -183,22 +200,24 @@ class Decoder:
             document = json.loads(around.removeprefix(BOM).decode())
         return rows, document
 
-    def layout(self, prefix: str = "", name: str | None = None) -> Layout:
+    def layout(self, prefix: str = "", name: str | None = None, place: tuple[str, str | None] | None = None) -> Layout:
         """Return where the vectors of a document are, and how they are written.
 
-        `name` is what the service calls the dtype there.
+        `name` is what the service calls the dtype there; `place` is another one than the profile's own.
         """
         profile = self.profile
         name = profile.dtype_name(self.dtype) if name is None else name
-        known = self._layouts.get((prefix, name))
+        rows, item = (profile.rows, profile.item) if place is None else place
+        path = ".".join(part for part in (prefix.removesuffix("."), rows) if part)
+        known = self._layouts.get((f"{path}\0{item}", name))
         if known is None:
-            known = self._layouts[prefix, name] = self._make_layout(prefix + profile.rows, name)
+            known = self._layouts[f"{path}\0{item}", name] = self._make_layout(path, item, name)
         return known
 
-    def _make_layout(self, path: str, name: str) -> Layout:
+    def _make_layout(self, path: str, item_path: str | None, name: str) -> Layout:
         profile = self.profile
-        rows = path.removesuffix(".").replace("{dtype}", name).split(".") if path else []
-        item = profile.item.replace("{dtype}", name).split(".") if profile.item else []
+        rows = path.replace("{dtype}", name).split(".") if path else []
+        item = item_path.replace("{dtype}", name).split(".") if item_path else []
         return Layout(
             "".join(key + "\0" for key in (*rows, *item)).encode(),
             len(rows),
@@ -209,7 +228,7 @@ class Decoder:
             self.base64_flags,
             profile.ignore_index,
             no_strings(profile, self.dtype),
-            self.dtype.is_packed,
+            self.dtype.is_packed and not self._unpacked,
             self.dimension is not None,
         )
 
@@ -233,6 +252,10 @@ class Decoder:
         if rows.list_start < 0 and self.payload != NO_STRINGS and "{dtype}" in self.profile.rows:
             layout = self.layout(prefix, "base64")
             rows = read_rows(source, n, layout, self.width, workers)
+        for place in self.profile.others if self.dtype is OutputDtype.FLOAT else ():
+            if rows.list_start < 0:
+                layout = self.layout(prefix, place=place)
+                rows = read_rows(source, n, layout, self.width, workers)
         self._one_row.setdefault(prefix, OneRow(layout)).expect(rows)
         return rows
 
@@ -253,7 +276,8 @@ class Decoder:
         if expected_count is not None and len(values) != expected_count:
             words = f"{len(values)} embeddings came where {expected_count} were asked for"
             raise DecodeError(words, offset=rows.list_start)
-        return answer_of(self.typed(values, dimension), body, _BASE64 if rows.kind == STRING else _FLOAT)
+        encoding = _BASE64 if rows.kind == STRING else _FLOAT
+        return answer_of(self.typed(values, dimension), body, encoding, rows.tokens)
 
     def typed(self, values: NDArray[Any], dimension: int | None) -> Embeddings:
         """Say what the codes mean; bits set behind the last dimension are refused."""
@@ -261,6 +285,8 @@ class Decoder:
             if dimension is None:
                 dimension = values.shape[1] * 8 if self.dtype.is_packed else values.shape[1]
             return coded(values, self.dtype, dimension, self.scale, self.profile.signed_bytes, self.profile.bit_order)
+        if self._unpacked:
+            values, dimension = self._packed(values), values.shape[1]
         try:
             return Embeddings(
                 values,
@@ -271,6 +297,15 @@ class Decoder:
             )
         except ValueError as error:
             raise DecodeError(str(error)) from None
+
+    def _packed(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return rows of 0 and 1 as bits, eight a byte."""
+        wrong = (values != 0) & (values != 1)
+        if wrong.any():
+            row = int(wrong.any(axis=1).argmax())
+            raise DecodeError(f"{values[row][wrong[row]][0]} where a bit, 0 or 1, is wanted", row=row)
+        profile, signed = self.profile, self.dtype is OutputDtype.BINARY
+        return pack_bits(values, bit_order=profile.bit_order, signed=signed, signed_bytes=profile.signed_bytes)
 
 
 _kept = lru_cache(maxsize=64, typed=True)(Decoder)

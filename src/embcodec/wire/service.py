@@ -14,8 +14,14 @@ _MESSAGE_CHARS = 2000
 _LABEL_CHARS = 200
 _MESSAGE_PARTS = 4096  # containers and texts of a message that are looked at
 USAGE, ERROR = "usage", "error"  # what bodies have besides rows
-_META, _COUNT = "meta", "prompt_eval_count"
-SAYS_MORE = (ERROR, _META, _COUNT)  # what only this module reads; the reader of plain lines knows OpenAI's usage, too
+_META, _METADATA = "meta", "usageMetadata"
+_COUNTS = ("prompt_eval_count", "inputTextTokenCount")  # Ollama's, Titan's
+SAYS_MORE = (
+    ERROR,
+    _META,
+    _METADATA,
+    *_COUNTS,
+)  # what only this module reads; the reader of plain lines knows OpenAI's usage, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +49,19 @@ class Usage:
 
     @classmethod
     def from_envelope(cls, envelope: dict[str, Any]) -> Usage:
-        """Return the counts in a body's ``usage``, or in Cohere's ``meta``; what is missing is 0."""
+        """Return the counts in a body's ``usage``, or where Cohere, Gemini, Ollama and Titan have theirs; else 0."""
         usage = envelope.get(USAGE)
         if isinstance(usage, dict):
-            said = usage.get
-            prompt, completion = _count(said("prompt_tokens", 0)), _count(said("completion_tokens", 0))
-            return cls(prompt, completion, _count(said("total_tokens", 0)) or prompt + completion)
+            of = usage.get
+            prompt, completion = _count(of("prompt_tokens", 0)), _count(of("completion_tokens", 0))
+            return cls(prompt, completion, _count(of("total_tokens", 0)) or prompt + completion)
         meta = envelope.get(_META)
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
         prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0
-        prompt = prompt or _count(envelope.get(_COUNT))
+        said = envelope.get(_METADATA)
+        if isinstance(said, dict):
+            prompt = prompt or _count(said.get("promptTokenCount")) or _count(said.get("totalTokenCount"))
+        prompt = prompt or next((count for name in _COUNTS if (count := _count(envelope.get(name)))), 0)
         return cls(prompt, 0, prompt)
 
 
@@ -115,11 +124,11 @@ def service_error(
         inner = fields[ERROR]
     if not isinstance(inner, Mapping):
         inner = {"message": inner}
-    said = next((inner[key] for key in ("message", "detail", "error", "msg") if inner.get(key)), None)
+    said = next((inner[key] for key in ("message", "detail", "error", "msg", "errorMessage") if inner.get(key)), None)
     message = _flatten(said) or text.strip() or "the service gave no reason"
     if len(message) > _MESSAGE_CHARS:
         message = message[:_MESSAGE_CHARS] + "…"
-    code = inner.get("code")
+    code = inner.get("code", inner.get("errorCode"))
     if status is None:
         candidates = (inner.get("raw_status_code"), code, inner.get("status"), inner.get("status_code"))
         status = next((number for number in map(_http_status, candidates) if number), None)

@@ -46,11 +46,20 @@ def missing_rows(profile: Profile, output_dtype: OutputDtypeLike, document: Any)
         return f"{words}: a line of a batch file, which decode_batch(path) reads"
     place = _rows_elsewhere(document)
     if place is not None:
-        return f"{words}; dataclasses.replace(profile, rows={place[0]!r}, item={place[1]!r}) reads such a body"
+        return f"{words}; {_reader_of(*place)} reads such a body"
     alone = _vector_alone(document)
     if alone:
-        return f"{words}: a single vector, in no list, is at {alone!r}; Embeddings([numbers]) takes it, once parsed"
+        return f"{words}: a single vector, in no list, is at {alone!r}; {_reader_of(alone, None)} reads it"
     return words
+
+
+def _reader_of(rows: str, item: str | None) -> str:
+    """Return what to pass to have vectors read from a place: the profiles that look there, and one made for it."""
+    names = [name for name, known in PROFILES.items() if (rows, item) in known.others]
+    if item is None and "." in rows:  # the vector of an object that stands alone
+        names += [name for name, known in PROFILES.items() if tuple(rows.split(".", 1)) in known.others]
+    made = f"dataclasses.replace(profile, rows={rows!r}, item={item!r})"
+    return f"profile={names[0]!r} or {made}" if names else made
 
 
 def _said_of_value(document: Any) -> str:
@@ -62,9 +71,9 @@ def _said_of_value(document: Any) -> str:
         return "the body is an empty list"
     place = _item_of(document)
     if place is not None:
-        return f"the body is itself the list: dataclasses.replace(profile, rows='', item={place[0]!r}) reads it"
+        return f"the body is itself the list: {_reader_of('', place[0])} reads it"
     if isinstance(document[0], int | float):
-        return "the body is a single vector, in no list: Embeddings([json.loads(body)]) takes it"
+        return f"the body is a single vector, in no list: {_reader_of('', None)} reads it"
     return "the body is a list, but not of vectors"
 
 
@@ -88,7 +97,7 @@ def _fits(profile: Profile, output_dtype: OutputDtypeLike, body: dict[str, Any])
     node, depth = _walk(body, path)
     if depth != len(path) or not path:
         return False
-    place = _item_of(node)
+    place = _item_of(node if profile.item is not None or not _is_vector(node) else [node])
     return place is not None and place[0] == profile.item
 
 

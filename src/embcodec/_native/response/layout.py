@@ -64,11 +64,13 @@ class Layout:
 class Rows:
     """What was found in a document.
 
-    `values` is None where the document has no list of rows, or an empty one. `list_start`, `list_end` span the list
-    (-1: there is none); `kind` is the first vector's.
+    `values` is None where the document has no list of rows, or an empty one. `list_start`, `list_end` span the list, or
+    the row that stands alone (-1: there is none); `kind` is the first vector's, `tokens` the sum of the rows' counts,
+    where they have such.
     """
 
     values: NDArray[Any] | None
     list_start: int
     list_end: int
     kind: int = 0
+    tokens: int = 0

@@ -15,6 +15,7 @@ from .reader import Reader
 
 _SPANS = ffi.typeof("ec_row_span[]")
 _SPAN_DTYPE = np.dtype([("start", "i8"), ("end", "i8"), ("index", "i8"), ("kind", "i4"), ("escaped", "i4")])
+_AT_A_ROW = (lib.EC_SCAN_AT_ROW, lib.EC_SCAN_ROW_ALONE)
 _BLOCK = 64  # rows scanned, and then decoded
 
 
@@ -68,7 +69,7 @@ class StrictReader(Reader):
         cursor = self.cursor
         result = lib.ec_response_scan(self.body, self.n, self.layout.path, cursor, self.spans, capacity)
         if result.status:
-            row = cursor.rows if cursor.stage == lib.EC_SCAN_AT_ROW else None
+            row = cursor.rows if cursor.stage in _AT_A_ROW else None
             self.fail(result.status, result.consumed, row)
         return int(result.produced)
 

@@ -18,7 +18,8 @@ CODES_MAY_BE = ": if they are codes, output_dtype='int8' or the like is to be sa
 _TEXT_SAMPLE = 64
 _TEXT_READ = 2048  # characters of base64 that tell what their bytes are
 _KINDS = {
-    b"[": "a list within the list of numbers: the vector is nested one level deeper, as one vector a token is",
+    b"[": "a list within the list of numbers: the vector is nested one level deeper, as one vector a token is: have "
+    "the service pool them, as llama-server --pooling mean does",
     b"{": "an object among the numbers of a vector",
     b'"': "text among the numbers of a vector",
     b"t": "true among the numbers of a vector",

@@ -17,7 +17,8 @@ from ...embeddings import Embeddings
 from ..decoder import Decoder
 from ..service import Usage
 from .errors import BatchErrors
-from .lines import NOT_AN_OBJECT, custom_id_of_text, words_of_dimension, words_of_twin
+from .forms import custom_id_of_text, is_other_form
+from .lines import NOT_AN_OBJECT, words_of_dimension, words_of_twin
 
 _SCRATCH = 1 << 18  # bytes of rows at once: a part of L2
 _MOST_LINES = 1 << 20
@@ -76,10 +77,13 @@ class PlainLines:
             self.most = 1
             return None
         self.most = min(2 * self.most, _MOST_LINES)
+        failed = found[:, KIND].nonzero()[0]
+        if (other := self._of_other_form(text, offset, found, failed)) is not None:
+            found, failed = found[:other], failed[failed < other]
+            values = values[: int(found[:, 1].sum())]
         if not len(found):
             return None
         lines = found[:, :KIND].tolist()
-        failed = found[:, KIND].nonzero()[0]
         faults = dict(zip(failed.tolist(), found[failed, KIND:TOKENS].tolist(), strict=True))
         ids: list[str | None] = []
         twins: list[int] = []
@@ -106,6 +110,17 @@ class PlainLines:
             values = values[np.repeat(answers, found[:, 1])]
             found = found[answers]
         return Answers([start + line[0] for line in lines], values, ids, Usage(*found[:, TOKENS:].sum(0).tolist()))
+
+    @staticmethod
+    def _of_other_form(text: bytes, offset: int, found: NDArray[Any], failed: NDArray[Any]) -> int | None:
+        """Return the first failed line that may be one of another form, in which other keys say what it is."""
+        for place in failed.tolist():
+            if found[place, 3] >= 0 or found[place, KIND] not in (REFUSED, NO_OBJECT):
+                continue
+            begin = offset + (int(found[place - 1, 0]) if place else 0)
+            if is_other_form(text[begin : offset + int(found[place, 0])]):
+                return int(place)
+        return None
 
     def _note(
         self, number: int, line: bytes, custom_id: str | None, kind: int, status: int, begin: int, end: int

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,18 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._native.response.hints import misread
-from ..._native.response.layout import LIST, STRING
+from ..._native.response.layout import BOM, LIST, STRING
 from ...dtypes import EncodingFormat, Nulls, OutputDtypeLike
 from ...embeddings import Embeddings, replace_values
 from ...errors import DecodeError
 from ...profiles import Profile
-from ...words import as_path
+from ..body import kind_of_bytes
 from ..decoder import Decoder
 from ..service import Usage
 from .errors import BatchErrors
-from .lines import BUFFER, MOST_LINE_BYTES, BatchLine, LineFile, line_of, words_of_dimension, words_of_twin
+from .forms import USUAL, LineDecoder, is_other_form
+from .lines import MOST_LINE_BYTES, BatchLine, words_of_dimension, words_of_twin
 from .plain import PlainLines
 from .rows import GrowingRows
+from .source import BUFFER, Lines, Source
 
 Progress = Callable[[int, int], object]
 
@@ -73,7 +75,7 @@ class BatchResult:
 
 
 def iter_batch(
-    path: str | os.PathLike[str],
+    path: Lines,
     *,
     output_dtype: OutputDtypeLike = "float",
     dimension: int | None = None,
@@ -81,21 +83,28 @@ def iter_batch(
     nulls: Nulls = "error",
     progress: Progress | None = None,
     max_line_bytes: int = MOST_LINE_BYTES,
+    max_bytes: int | None = None,
 ) -> Iterator[BatchLine]:
     r"""Read the output file of a batch job, line by line.
 
-    Mistral's and OpenAI's files are alike. Lines may stand in any order; blank ones are passed over; a line that
-    cannot be read, a last one cut short included, is an error among the data.
+    Mistral's and OpenAI's files are alike; the lines of Bedrock's, Gemini's and Vertex AI's jobs are read as well, by
+    their own profiles where `profile` finds nothing in them, and so are bare bodies, a line each, and pairs of a
+    request and its answer. Lines may stand in any order; blank ones are passed over; a line that cannot be read, a last
+    one cut short included, is an error among the data.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or binary file
+        The file, or a stream such as ``sys.stdin.buffer``. It may be zipped (gzip, zstd) and in UTF-8 or UTF-16.
     output_dtype, dimension, profile, nulls
         As for :func:`~embcodec.decode_response`.
     progress : callable, optional
-        Called with the bytes read and the bytes there are, as lines are read.
+        Called with the bytes read and the bytes there are (0 of a stream, which does not tell), as lines are read.
     max_line_bytes : int
         A longer line is an error among the data, and never in memory.
+    max_bytes : int, optional
+        What a zipped file may come to: where it is more, the lines behind are an error among the data. By default the
+        larger of 64 MiB and 64 times what is read of the file.
 
     Yields
     ------
@@ -113,26 +122,35 @@ def iter_batch(
     1 a Embeddings(1 x 2 float, 8 bytes) None
     2 b None too long
     """
-    decoder = Decoder(output_dtype, dimension, profile, nulls)
-    path = as_path(path)
-    lines = LineFile(path, max_line_bytes)
-    total, number = os.path.getsize(path), 0
-    with lines as file:
-        foreign = lines.foreign()
+    decoder = LineDecoder(Decoder(output_dtype, dimension, profile, nulls), max_line_bytes)
+    source, number = Source(path, max_line_bytes, max_bytes), 0
+    with closing(source):
+        foreign = source_of_no_lines(source)
         if foreign is not None:
             yield foreign
             return
-        while (text := lines.read()) != b"":
+        while (text := source.read()) != b"":
             number += 1
             if progress is not None:
-                progress(file.tell(), total)
-            line = line_of(decoder, number, text, max_line_bytes)
+                progress(source.done(source.file.tell()), source.total)
+            line = decoder.line(number, text)
             if line is not None:
                 yield line
+        if source.fault:
+            yield BatchLine(number + 1, None, error=DecodeError(source.fault, line=number + 1))
+
+
+def source_of_no_lines(source: Source) -> BatchLine | None:
+    """Return an error for a file that holds no text in UTF-8, so that its lines mean nothing."""
+    start = source.file.peek(8)[:8]
+    kind = kind_of_bytes(start)
+    if source.fault or start.startswith(BOM) or kind in ("no JSON", "empty", "HTML or XML", "a stream of events"):
+        return None
+    return BatchLine(1, None, error=DecodeError(f"no lines of JSON: the file is {kind}", offset=0, line=1))
 
 
 def decode_batch(
-    path: str | os.PathLike[str],
+    path: Lines,
     *,
     out: NDArray[Any] | None = None,
     progress: Progress | None = None,
@@ -141,21 +159,26 @@ def decode_batch(
     profile: str | Profile = "mistral",
     nulls: Nulls = "error",
     max_line_bytes: int = MOST_LINE_BYTES,
+    max_bytes: int | None = None,
 ) -> BatchResult:
     """Read the output file of a batch job into one matrix.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or binary file
+        As for :func:`iter_batch`.
     out : ndarray, optional
         Where to put the rows, C-contiguous (n, width) of the dtype's elements, with room for all of them: a
         ``numpy.memmap`` keeps even the result out of memory. By default a new array.
     progress : callable, optional
-        Called with the bytes read and the bytes there are, as lines are read.
+        Called with the bytes read and the bytes there are (0 of a stream, which does not tell), as lines are read.
     output_dtype, dimension, profile, nulls
         As for :func:`~embcodec.decode_response`; the first answer settles a dimension that is not given.
     max_line_bytes : int
         A longer line is an error among the data, and never in memory.
+    max_bytes : int, optional
+        What a zipped file may come to: where it is more, the lines behind are an error among the data. By default the
+        larger of 64 MiB and 64 times what is read of the file.
 
     Returns
     -------
@@ -170,6 +193,7 @@ def decode_batch(
         Where the rows of no line tell, but all of them together do, that they are of another dtype.
     """
     decoder = Decoder(output_dtype, dimension, profile, nulls)
+    reader = LineDecoder(decoder, max_line_bytes)
     rows = GrowingRows(out)
     ids: list[str | None] = []
     answered: dict[str | None, int] = {}  # the line of every id
@@ -177,32 +201,33 @@ def decode_batch(
     usage = Usage()
     first: Embeddings | None = None
     kind = LIST  # of the first answer's vectors
-    path = as_path(path)
-    lines = LineFile(path, max_line_bytes)
+    source, number = Source(path, max_line_bytes, max_bytes), 0
     many = max_line_bytes >= BUFFER  # the lines that PlainLines reads are no longer
-    plain = PlainLines.like(decoder, errors) if many else None
-    total, number = os.path.getsize(path), 0
-    with lines as file:
-        foreign = lines.foreign()
+    plain: PlainLines | None = None
+    with closing(source):
+        file, total = source.file, source.total
+        foreign = source_of_no_lines(source)
         if foreign is not None:
             errors.append(foreign)
+        elif many and not is_other_form(file.peek().partition(b"\n")[0]):
+            plain = PlainLines.like(decoder, errors)
         while foreign is None:
             while plain is not None and (found := plain.read(file, number, answered)) is not None:
                 if progress is not None:
                     for end in found.ends:
-                        progress(end, total)
+                        progress(source.done(end), total)
                 number += len(found.ends)
                 if found.custom_ids:
-                    rows.add(found.values, file.tell() / max(total, 1))
+                    rows.add(found.values, source.part)
                 ids += found.custom_ids
                 usage += found.usage
-            text = lines.read()
+            text = source.read()
             if text == b"":
                 break
             number += 1
             if progress is not None:
-                progress(file.tell(), total)
-            line = line_of(decoder, number, text, max_line_bytes)
+                progress(source.done(file.tell()), total)
+            line = reader.line(number, text)
             if line is None:
                 continue
             if line.response is None:
@@ -217,14 +242,16 @@ def decode_batch(
             if words:
                 errors.append(BatchLine(number, line.custom_id, error=DecodeError(words, line=number)))
                 continue
-            rows.add(matrix.values, file.tell() / max(total, 1))
+            rows.add(matrix.values, source.part)
             if first is None:
                 first = matrix
                 kind = STRING if line.response.encoding_format is EncodingFormat.BASE64 else LIST
-                if many:
+                if many and reader.form is USUAL:
                     plain = PlainLines.like(decoder, errors, matrix, kind)
             ids += [line.custom_id] * len(matrix)
             usage += line.response.usage
+        if source.fault:
+            errors.append_fault(number + 1, None, source.fault)
     if first is None:
         empty = np.empty((0, decoder.width or 0), decoder.dtype.numpy_dtype)
         return BatchResult(ids, decoder.typed(empty, decoder.dimension or 0), errors, usage)

@@ -1,0 +1,186 @@
+"""Where lines come from: files and streams, zipped or not, in UTF-8 or UTF-16, as one reader of plain bytes."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+from collections.abc import Iterator
+from io import BufferedReader, FileIO, RawIOBase, UnsupportedOperation
+from typing import IO, Any
+
+from ...containers import allowed_bytes
+from ...words import as_path, as_whole, shown
+from ..codings import CODINGS, CodingError
+
+BUFFER = 1 << 19  # bytes of a file: a part of L2
+_LONG = 1 << 20  # bytes of a line that is measured before it is read
+_ZIPPED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_READ = 1 << 16
+
+Lines = str | os.PathLike[str] | IO[bytes]
+"""What batch files are read from: a path, or a file open in binary mode."""
+
+
+class Pieces(RawIOBase):
+    """A stream of pieces of bytes, which goes forward only. Where one cannot be had it ends, and keeps the fault."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces, self.left, self.at = pieces, memoryview(b""), 0
+        self.fault: CodingError | None = None
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True: within what a reader has in its buffer it can move, and asks no more than this."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes were given."""
+        return self.at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Refuse."""
+        raise UnsupportedOperation("such a stream goes forward only")
+
+    def readinto(self, target: Any) -> int:
+        """Give some bytes; none at the end, or where there is a fault."""
+        try:
+            while not self.left:
+                self.left = memoryview(next(self.pieces))
+        except StopIteration:
+            return 0
+        except CodingError as error:
+            self.fault = error
+            return 0
+        taken = min(len(target), len(self.left))
+        target[:taken] = self.left[:taken]
+        self.left = self.left[taken:]
+        self.at += taken
+        return taken
+
+
+class Source:
+    """Lines of a file that is open.
+
+    Parameters
+    ----------
+    lines : path-like or binary file
+    most : int
+        Bytes that a line may have.
+    max_bytes : int, optional
+        What a zipped file may come to; by default what is allowed any file.
+    """
+
+    def __init__(self, lines: Lines, most: int, max_bytes: int | None = None) -> None:
+        self.most, self.max_bytes = as_whole(most, "max_line_bytes", 1), max_bytes
+        self.layers: list[Pieces] = []
+        self.taken = 0  # bytes of a stream
+        if hasattr(lines, "read") and not isinstance(lines, str | os.PathLike):
+            self.owned, self.total = None, 0
+            self.file = self._layer(self._read_on(lines))
+        else:
+            path = as_path(lines)
+            self.owned = self.file = BufferedReader(FileIO(path), BUFFER)
+            self.total = os.path.getsize(path)
+        self._undo()
+
+    def _undo(self) -> None:
+        """Put what undoes a coding, and another encoding than UTF-8, before the file."""
+        coding = next((name for magic, name in _ZIPPED.items() if self.file.peek(8).startswith(magic)), None)
+        if coding is not None:
+            self.file = self._layer(self._unzipped(self.file, coding))
+        encoding = json.detect_encoding(self.file.peek(4)[:4])
+        if not encoding.startswith("utf-8"):
+            self.file = self._layer(self._recoded(self.file, encoding))
+
+    def _layer(self, pieces: Iterator[bytes]) -> BufferedReader[Any]:
+        self.layers.append(Pieces(pieces))
+        return BufferedReader(self.layers[-1], BUFFER)
+
+    def _read_on(self, lines: IO[bytes]) -> Iterator[bytes]:
+        while data := lines.read(_READ):
+            if not isinstance(data, bytes | bytearray | memoryview):
+                raise TypeError(f"a file of lines is open in binary mode, but reads {shown(data)}: open(path, 'rb')")
+            self.taken += len(data)
+            yield bytes(data)
+
+    def _unzipped(self, file: BufferedReader[Any], coding: str) -> Iterator[bytes]:
+        inflater = CODINGS[coding]()
+        taken = given = 0
+        while data := file.read1(_READ):
+            taken += len(data)
+            for piece in inflater.pieces(data):
+                given += len(piece)
+                if given > allowed_bytes(taken, self.max_bytes):
+                    raise CodingError(
+                        f"comes to more than {given:,} bytes from {taken:,} of {coding}, more than are taken without a "
+                        "word: if you trust it, pass max_bytes= of what it may come to"
+                    )
+                yield piece
+        if not inflater.is_whole:
+            raise CodingError(f"broke off after {taken:,} bytes of {coding}")
+
+    def _recoded(self, file: BufferedReader[Any], encoding: str) -> Iterator[bytes]:
+        decoder, taken = codecs.getincrementaldecoder(encoding)(), 0
+        while True:
+            data = file.read1(_READ)
+            try:
+                yield decoder.decode(data, final=not data).encode()
+            except UnicodeError as error:
+                words = f"is not {encoding.upper()} near byte {taken + getattr(error, 'start', 0):,}: {error.reason}"  # type: ignore[attr-defined]
+                raise CodingError(words) from None
+            taken += len(data)
+            if not data:
+                return
+
+    @property
+    def fault(self) -> str:
+        """Why the lines ended before the file did; nothing where they did not."""
+        return next((f"the file {layer.fault}" for layer in self.layers if layer.fault is not None), "")
+
+    def close(self) -> None:
+        """Close the file, unless the caller opened it."""
+        if self.owned is not None:
+            self.owned.close()
+
+    def done(self, position: int) -> int:
+        """Return how many bytes of the file itself have been read when its lines have been up to `position`."""
+        if not self.layers:
+            return position
+        return self.taken if self.owned is None else self.owned.tell()
+
+    @property
+    def part(self) -> float:
+        """What part of the file has been read; a guess of a stream."""
+        return self.done(self.file.tell()) / self.total if self.total else 0.5
+
+    def read(self) -> bytes | bytearray | None:
+        """Return the next line, nothing at the end; None for one that is too long, and never is in memory."""
+        file = self.file
+        text = file.readline(_LONG)
+        length = len(text)
+        if length < _LONG or text.endswith(b"\n"):
+            if self.layers and not text.endswith(b"\n") and self.fault:
+                return b""  # what is left of a line of which the rest cannot be had
+            return text if length <= self.most else None
+        kept = bytearray(text) if self.layers else None
+        start = file.tell() - length
+        while text and not text.endswith(b"\n"):
+            text = file.readline(_LONG)
+            length += len(text)
+            if kept is not None and length <= self.most:
+                kept += text
+            elif kept:
+                kept.clear()
+        if self.layers and not text and self.fault:
+            return b""
+        del text
+        if length > self.most:
+            return None
+        if kept is not None:
+            return kept
+        file.seek(start)
+        return file.read(length)

@@ -1,0 +1,163 @@
+"""Compressed bytes, undone piece by piece: what comes over HTTP, and files of lines.
+
+A few bytes may stand for gigabytes: no piece is larger than a quarter of a mebibyte (of Brotli, whose bound is a soft
+one, than one), and who takes them counts.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from ..words import needs_package
+
+PIECE = 1 << 18  # bytes of a piece: to undo it takes a fraction of a millisecond
+_GZIP = zlib.MAX_WBITS | 16
+_EXTRA = "compression"
+
+
+class CodingError(Exception):
+    """Bytes that are not what their coding says, or whose coding needs a package that is not installed."""
+
+
+class Inflater:
+    """Undoes a coding whose data may be several members one after the other, as ``cat a.gz b.gz`` makes them."""
+
+    name: str
+    faults: tuple[type[Exception], ...]
+
+    def __init__(self) -> None:
+        self.members = 0  # that have ended
+        self.inside: Any = self.begin()
+
+    def begin(self) -> Any:
+        """Return what undoes one member."""
+        raise NotImplementedError
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a member has ended just here."""
+        return bool(self.inside.eof)
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Yield what `data` goes on with, in pieces of bounded size, at least one.
+
+        Raises
+        ------
+        CodingError
+            Where the data is damaged.
+        """
+        try:
+            while True:
+                if self.is_whole:
+                    data = self.between(data)
+                    if not data:
+                        break
+                    self.inside = self.begin()
+                    self.members += 1
+                piece, data, is_done = self.step(data)
+                yield piece
+                if is_done:
+                    return
+            yield b""
+        except self.faults as error:
+            where = f" after its {self.members}. {self.name} member" if self.members else ""
+            raise CodingError(f"cannot be unzipped{where}: {error}") from None
+
+    def between(self, data: bytes) -> bytes:
+        """Return what follows a member's end, without what may fill up a block there."""
+        return data
+
+    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
+        """Return a piece, the data that is left, and whether nothing more comes of it."""
+        raise NotImplementedError
+
+
+class Gzip(Inflater):
+    """Undoes gzip."""
+
+    name, faults = "gzip", (zlib.error,)
+
+    def begin(self) -> Any:
+        """Return a new decompressor."""
+        return zlib.decompressobj(_GZIP)
+
+    def between(self, data: bytes) -> bytes:
+        """Pass over zeros."""
+        return data.lstrip(b"\0")
+
+    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
+        """Return a piece, what is left, and whether that is all."""
+        piece = self.inside.decompress(data, PIECE)
+        data = self.inside.unused_data if self.inside.eof else self.inside.unconsumed_tail
+        return piece, data, not data
+
+
+class Zstd(Inflater):
+    """Undoes zstd: by the standard library from Python 3.14 on, else by its backport."""
+
+    name = "zstd"
+
+    def __init__(self) -> None:
+        module = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+        try:
+            self.zstd = import_module(module)
+        except ImportError:
+            raise CodingError(needs_package("zstd", module, _EXTRA)) from None
+        self.faults = (self.zstd.ZstdError,)
+        super().__init__()
+
+    def begin(self) -> Any:
+        """Return a new decompressor."""
+        return self.zstd.ZstdDecompressor()
+
+    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
+        """Return a piece, what is left, and whether that is all."""
+        piece = self.inside.decompress(data, PIECE)
+        if self.inside.eof:
+            data = self.inside.unused_data
+            return piece, data, not data
+        return piece, b"", self.inside.needs_input
+
+
+class Brotli(Inflater):
+    """Undoes Brotli, of which one stream is all there is."""
+
+    name = "br"
+
+    def __init__(self) -> None:
+        try:
+            self.brotli = import_module("brotli")
+        except ImportError:
+            raise CodingError(needs_package("br", "brotli", _EXTRA)) from None
+        if not hasattr(self.brotli.Decompressor, "can_accept_more_data"):
+            raise CodingError("br needs brotli 1.2 or later, whose output is bounded: pip install -U brotli")
+        self.faults = (self.brotli.error,)
+        super().__init__()
+
+    def begin(self) -> Any:
+        """Return a new decompressor."""
+        return self.brotli.Decompressor()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the stream has ended just here."""
+        return bool(self.inside.is_finished())
+
+    def between(self, data: bytes) -> bytes:
+        """Refuse what follows."""
+        if data:
+            raise CodingError("cannot be unzipped: bytes follow the end of its br stream")
+        return data
+
+    def step(self, data: bytes) -> tuple[bytes, bytes, bool]:
+        """Return a piece, what is left, and whether that is all."""
+        piece = self.inside.process(data, output_buffer_limit=PIECE >> 2)
+        return piece, b"", self.is_whole or self.inside.can_accept_more_data()
+
+
+CODINGS: dict[str, type[Inflater]] = {"gzip": Gzip, "x-gzip": Gzip, "zstd": Zstd, "br": Brotli}
+"""By the names that HTTP has for them."""
