@@ -134,6 +134,10 @@ extern ec_kernels ec_active;
 /* The tiers that this machine can run: a set of enum ec_isa. */
 uint32_t ec_cpu_tiers(void);
 
+/* Whether vpdpbusd has its VEX form here, on a machine with the tier avxvnni. Where not, the tier uses the EVEX
+ * form. */
+int ec_cpu_has_vex_dots(void);
+
 /* Bytes of an element of a matrix; `type` of enum ec_type. */
 EC_INLINE int64_t ec_type_bytes(int32_t type) { return type == EC_FLOAT32 ? 4 : 1; }
 

@@ -204,4 +204,4 @@ EC_SLOTS(dot, scalar) {
     table->sumsq_f32 = sumsq_f32;
 }
 
-EC_INSTALL(dot, EC_SCALAR(dot) EC_AVX2(dot) EC_AVX512(dot) EC_NEON(dot) EC_DOTPROD(dot))
+EC_INSTALL(dot, EC_SCALAR(dot) EC_AVX2(dot) EC_AVXVNNI(dot) EC_AVX512(dot) EC_NEON(dot) EC_DOTPROD(dot))
