@@ -78,6 +78,8 @@ typedef struct ec_kernels {
                         int64_t ahead_bytes);
     void (*dot_i8_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores);
+    int64_t
+        tile_queries; /* a tile takes this many queries best, or a multiple: register blocks of the tiles divide it */
     int64_t most_few_i8, most_few_f32; /* the most queries for which plain rows are faster than packed ones */
     void (*dot_i8_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,

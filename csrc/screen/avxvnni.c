@@ -76,7 +76,7 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
         lengths_of_row sums[2] = {{zero_f32x8, zero_f32x8}, {zero_f32x8, zero_f32x8}};
         float last[STEP] = {0}, step, inverse;
         int8_t last_codes[STEP];
-        memcpy(last, values + whole, (size_t)left * sizeof *last);
+        memcpy(last, row + 4 * whole, (size_t)left * 4);
         for (int64_t d = 0; d < whole; d += STEP) raise_32(most_u32x8, values + d);
         raise_32(most_u32x8, last);
         if (!ec_screen_step(largest_of(most_u32x8), &step, &inverse)) {

@@ -45,6 +45,7 @@ static const struct {
     SLOT(dot_i8_prepare, "dot"),
     SLOT(dot_i8_tile, "dot"),
     SLOT(dot_i8_rows, "dot"),
+    SLOT(tile_queries, NULL),
     SLOT(most_few_i8, NULL),
     SLOT(most_few_f32, NULL),
     SLOT(dot_i8_few, "slots"),
