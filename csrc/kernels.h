@@ -61,6 +61,7 @@ typedef struct ec_kernels {
                             const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near);
     void (*hamming_u1_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores);
+    int64_t hamming_u1_spread; /* bytes that a byte of a long row becomes in the tile's panel: see amx_near.h */
     /* dot_u1: rows of bits, in tables that dot_u1_tables makes of a query */
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, void *prepared);
@@ -68,6 +69,7 @@ typedef struct ec_kernels {
                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near);
     void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int32_t *scores);
+    int64_t dot_u1_spread;
     int32_t (*dot_u1_tables)(const void *query, int64_t width, void *tables, float *scale);
     /* dot */
     void (*dot_i8_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,

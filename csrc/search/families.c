@@ -178,6 +178,8 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     const int screened = ec_screen_wanted(args, args->n_queries);
     int64_t panel_row =
         args->family == EC_DOT_F32 && !(screened && args->decode) ? 4 * scan->dimension : args->row_bytes;
+    if (args->family == EC_HAMMING_U1) panel_row *= ec_hamming_spread(args->width);
+    if (args->family == EC_DOT_U1) panel_row *= ec_active.dot_u1_spread;
     int64_t rows = ec_dot_block_rows(panel_row);
     if (args->selection == NULL && args->decode == EC_DECODE_NONE && ec_scan_by_rows(args, args->n_queries))
         rows = args->family == EC_DOT_F32 && args->n_queries > 1 ? FEW_F32_ROWS

@@ -36,6 +36,8 @@ static const struct {
     SLOT(hamming_u1_prepare, "hamming"),
     SLOT(hamming_u1_tile, "hamming"),
     SLOT(hamming_u1_rows, "hamming"),
+    SLOT(hamming_u1_spread, NULL),
+    SLOT(dot_u1_spread, NULL),
     SLOT(dot_u1_tables, "hamming"),
     SLOT(dot_u1_pack, "hamming"),
     SLOT(dot_u1_prepare, "hamming"),
