@@ -7,7 +7,8 @@ EC_TARGET_AVX512
 
 enum {
     HEAD = 64,         /* bytes of a batch of prepared queries before the first: how many they are */
-    TILE_QUERIES = 32, /* of a call, or a multiple: two tiles */
+    PAIR = 32,         /* queries of two tiles */
+    TILE_QUERIES = 48, /* of a call, or a multiple: three tiles, and whole blocks of the kernels of AVX-512 */
     /* Up to so many queries four rows at a time (avx512_few_i8.c) take fewer cycles than copies and a tile that is
      * mostly empty: 8 cycles a query and row at 1,024 dimensions, where the tile takes 16 and the copy 20. */
     MOST_QUERIES = 4
@@ -52,7 +53,8 @@ static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     }
 }
 
-/* The scores of queries from `from` to `until` - 1 of a group of 16, of up to 16 rows; `scores` is those of query 0. */
+/* The scores of queries from `from` to `until` - 1 of a group of 16, of up to 16 rows; `scores` begins with those of
+ * query `from`. */
 EC_INLINE void put_scores(const int32_t sums[EC_TILE][EC_TILE], int64_t n_rows, int64_t from, int64_t until,
                           int32_t *scores, int64_t scores_stride) {
     const __mmask16 there = ec_lanes_below(n_rows);
@@ -61,16 +63,18 @@ EC_INLINE void put_scores(const int32_t sums[EC_TILE][EC_TILE], int64_t n_rows, 
     ec_transpose_u32x16(of_query);
     if (EC_LIKELY(from == 0 && until == EC_TILE && n_rows >= EC_TILE))
 #pragma GCC unroll 16
-        for (int q = 0; q < EC_TILE; q++) _mm512_storeu_si512(scores + q * scores_stride, of_query[q]);
+        for (int q = 0; q < EC_TILE; q++)
+            _mm512_storeu_si512(scores + q * scores_stride, of_query[q]); /* `from` is 0 */
     else
-        for (int64_t q = from; q < until; q++) _mm512_mask_storeu_epi32(scores + q * scores_stride, there, of_query[q]);
+        for (int64_t q = from; q < until; q++)
+            _mm512_mask_storeu_epi32(scores + (q - from) * scores_stride, there, of_query[q]);
 }
 
 static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel, int64_t n_rows,
                         int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,
                         int64_t ahead_bytes) {
     const int64_t end_query = first_query + n_queries, first_group = first_query / EC_TILE * EC_TILE;
-    const int64_t n_pairs = (end_query - first_group + TILE_QUERIES - 1) / TILE_QUERIES;
+    const int64_t n_pairs = (end_query - first_group + PAIR - 1) / PAIR;
     const int64_t n_steps = ec_amx_steps(dimension), stride = ec_amx_stride(dimension);
     ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, n_pairs * ec_amx_shares(n_rows, n_steps) + 1);
     _Alignas(64) ec_amx_table sums;
@@ -78,14 +82,14 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
     int64_t n_prepared;
     memcpy(&n_prepared, prepared, sizeof n_prepared);
     ec_tiles_begin(&tiles);
-    for (int64_t group = first_group; group < end_query; group += TILE_QUERIES)
+    for (int64_t group = first_group; group < end_query; group += PAIR)
         for (int64_t r = 0; r < n_rows; r += EC_AMX_ROWS) {
             ec_amx_task task = {.rows = (const uint8_t *)panel + r * stride,
                                 .row_stride = stride,
                                 .n_rows = ec_min_i64(n_rows - r, EC_AMX_ROWS),
                                 .n_steps = n_steps,
                                 .ahead = &hint};
-            for (int64_t q = group; q < ec_min_i64(end_query, group + TILE_QUERIES); q += EC_TILE) {
+            for (int64_t q = group; q < ec_min_i64(end_query, group + PAIR); q += EC_TILE) {
                 task.queries[task.n_groups] = (const uint8_t *)prepared + HEAD + q * query_bytes(dimension);
                 task.word_bytes[task.n_groups++] = 4 * ec_min_i64(n_prepared - q, EC_TILE);
             }
@@ -94,8 +98,8 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
                 const int64_t q = group + g * EC_TILE, from = ec_max_i64(first_query - q, 0);
                 for (int64_t i = 0; i < task.n_rows; i += EC_TILE)
                     put_scores((const int32_t (*)[EC_TILE])sums[g][i], task.n_rows - i, from,
-                               ec_min_i64(end_query - q, EC_TILE), scores + (q - first_query) * scores_stride + r + i,
-                               scores_stride);
+                               ec_min_i64(end_query - q, EC_TILE),
+                               scores + (q + from - first_query) * scores_stride + r + i, scores_stride);
             }
         }
     ec_tiles_end(&tiles);
