@@ -76,10 +76,10 @@ WITH_ASAN = PYTHONPATH=build/asan/lib LD_PRELOAD="$(foreach library,libasan.so l
     ASAN_OPTIONS=detect_leaks=0 $(BIN)/python
 asan-core: $(VENV)/.test
 	$(PIP) install -q 'setuptools>=77' 'cffi>=1.17'
-	CFLAGS="$(ASAN) -fno-omit-frame-pointer -g1" LDFLAGS="$(ASAN)" \
+	CFLAGS="$(ASAN) -fno-omit-frame-pointer -g1 -DEC_AMX_STAND_IN" LDFLAGS="$(ASAN)" \
 	    $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
 
-# The tests of the kernels: every tier, the threads, the searches.
+# The tests of the kernels: every tier (AMX by its stand-in), the threads, the searches.
 ASAN_TESTS ?= tests/kernels tests/test_hostile_input.py $(patsubst %,tests/%.py,wire/test_batch_plain wire/test_response \
     wire/test_response_hostile wire/test_response_one wire/test_traps quantizers/test_lowbit quantizers/test_lowbit_files \
     quantizers/test_quantize scan/test_search scan/test_search_near scan/test_search_queries scan/test_search_screen \

@@ -1,8 +1,15 @@
 /* Finds the tiers that this CPU can run under this operating system, which must save their registers. A CPU that lacks
  * one feature of a tier does not have the tier. */
+#if defined(__linux__)
+#define _DEFAULT_SOURCE /* syscall() */
+#endif
 #include "kernels.h"
 
 #if defined(EC_X86_64)
+#if defined(EC_HAS_AMX) && !defined(EC_AMX_STAND_IN)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]) { __cpuidex((int *)out, (int)leaf, (int)subleaf); }
@@ -24,7 +31,7 @@ static uint64_t enabled_states(void) {
 
 /* Words of cpuid, 0 where the CPU has no such leaf, and the register states that the operating system saves. */
 typedef struct {
-    uint32_t leaf1_c, leaf7_b, leaf7_c, extended_c;
+    uint32_t leaf1_c, leaf7_b, leaf7_c, leaf7_d, leaf7_1_a, extended_c;
     uint64_t states;
 } features;
 
@@ -38,6 +45,11 @@ static features read_features(void) {
     cpuid(7, 0, r);
     f.leaf7_b = r[1];
     f.leaf7_c = r[2];
+    f.leaf7_d = r[3];
+    if (r[0] >= 1) { /* the highest subleaf */
+        cpuid(7, 1, r);
+        f.leaf7_1_a = r[0];
+    }
     cpuid(0x80000000u, 0, r);
     if (r[0] >= 0x80000001u) {
         cpuid(0x80000001u, 0, r);
@@ -61,14 +73,50 @@ static int has_avx512(const features *f) {
            HAS(f->leaf7_c, BIT(1) | BIT(6) | BIT(8) | BIT(11) | BIT(12) | BIT(14)) && HAS(f->states, 0xe0);
 }
 
-/* A tier counts only on top of the tiers below it. */
+/* leaf 7, 1 eax: avx-vnni 4 */
+static int has_vex_dots(const features *f) { return HAS(f->leaf7_1_a, BIT(4)); }
+
+int ec_cpu_has_vex_dots(void) {
+    const features f = read_features();
+    return has_vex_dots(&f);
+}
+
+/* 256-bit vpdpbusd in either form; the EVEX form, of vl 31 and vnni 11, needs the registers of AVX-512 saved. */
+static int has_avxvnni(const features *f) {
+#if defined(EC_HAS_AVXVNNI)
+    return has_vex_dots(f) || (HAS(f->leaf7_b, BIT(16) | BIT(31)) && HAS(f->leaf7_c, BIT(11)) && HAS(f->states, 0xe0));
+#else
+    (void)f;
+    return 0;
+#endif
+}
+
+/* leaf 7 edx: amx-tile 24, amx-int8 25; states 0x60000: the tiles' configuration and the tiles. Linux keeps the 8 KB of
+ * tiles only of processes that have asked: before that an instruction that touches them is a fault. */
+static int has_amx(const features *f) {
+#if defined(EC_AMX_STAND_IN)
+    (void)f;
+    return 1;
+#elif defined(EC_HAS_AMX)
+    enum { REQUEST_PERMISSION = 0x1023, TILES = 18 }; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
+    return HAS(f->leaf7_d, BIT(24) | BIT(25)) && HAS(f->states, 0x60000) &&
+           syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILES) == 0;
+#else
+    (void)f;
+    return 0;
+#endif
+}
+
+/* A tier counts only on top of the tiers that it inherits from. */
 uint32_t ec_cpu_tiers(void) {
     const features f = read_features();
     uint32_t tiers = EC_ISA_SCALAR;
     if (!has_avx2(&f)) return tiers;
     tiers |= EC_ISA_AVX2;
+    if (has_avxvnni(&f)) tiers |= EC_ISA_AVXVNNI;
     if (!has_avx512(&f)) return tiers;
-    return tiers | EC_ISA_AVX512;
+    tiers |= EC_ISA_AVX512;
+    return has_amx(&f) ? tiers | EC_ISA_AMX : tiers;
 }
 
 #elif defined(EC_AARCH64)

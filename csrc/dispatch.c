@@ -12,7 +12,8 @@ static const struct {
     uint32_t tier;
 } TIERS[] = {
     {.name = "scalar", .tier = EC_ISA_SCALAR},   {.name = "avx2", .tier = EC_ISA_AVX2},
-    {.name = "avx512", .tier = EC_ISA_AVX512},   {.name = "neon", .tier = EC_ISA_NEON},
+    {.name = "avxvnni", .tier = EC_ISA_AVXVNNI}, {.name = "avx512", .tier = EC_ISA_AVX512},
+    {.name = "amx", .tier = EC_ISA_AMX},         {.name = "neon", .tier = EC_ISA_NEON},
     {.name = "dotprod", .tier = EC_ISA_DOTPROD},
 };
 
@@ -25,12 +26,17 @@ static void install(ec_kernels *table, uint32_t tier) {
     /* Lets every family write its slots of one tier into the table. */
 }
 
-uint32_t ec_isa_available(void) { return ec_cpu_tiers(); }
+/* What the machine has, asked for once: a permission of the operating system may hang on it. */
+uint32_t ec_isa_available(void) {
+    static uint32_t available = 0;
+    if (available == 0) available = ec_cpu_tiers();
+    return available;
+}
 
 uint32_t ec_isa_active(void) { return selected; }
 
 int32_t ec_isa_select(uint32_t tier) {
-    const uint32_t available = ec_cpu_tiers();
+    const uint32_t available = ec_isa_available();
     if (tier == 0 || (tier & (tier - 1)) != 0 || (tier & available) == 0) return 0;
     ec_kernels table;
     memset(&table, 0, sizeof table);

@@ -61,6 +61,7 @@ typedef struct ec_kernels {
                             const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near);
     void (*hamming_u1_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores);
+    int64_t hamming_u1_spread; /* bytes that a byte of a long row becomes in the tile's panel: see amx_near.h */
     /* dot_u1: rows of bits, in tables that dot_u1_tables makes of a query */
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, void *prepared);
@@ -68,6 +69,7 @@ typedef struct ec_kernels {
                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near);
     void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int32_t *scores);
+    int64_t dot_u1_spread;
     int32_t (*dot_u1_tables)(const void *query, int64_t width, void *tables, float *scale);
     /* dot */
     void (*dot_i8_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
@@ -78,6 +80,8 @@ typedef struct ec_kernels {
                         int64_t ahead_bytes);
     void (*dot_i8_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores);
+    int64_t
+        tile_queries; /* a tile takes this many queries best, or a multiple: register blocks of the tiles divide it */
     int64_t most_few_i8, most_few_f32; /* the most queries for which plain rows are faster than packed ones */
     void (*dot_i8_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
@@ -133,6 +137,10 @@ extern ec_kernels ec_active;
 
 /* The tiers that this machine can run: a set of enum ec_isa. */
 uint32_t ec_cpu_tiers(void);
+
+/* Whether vpdpbusd has its VEX form here, on a machine with the tier avxvnni. Where not, the tier uses the EVEX
+ * form. */
+int ec_cpu_has_vex_dots(void);
 
 /* Bytes of an element of a matrix; `type` of enum ec_type. */
 EC_INLINE int64_t ec_type_bytes(int32_t type) { return type == EC_FLOAT32 ? 4 : 1; }

@@ -36,6 +36,20 @@
     "avx2,pclmul,fma,f16c,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx512vbmi," \
     "avx512vbmi2,avx512vnni,avx512bitalg,avx512vpopcntdq,gfni"
 
+/* Whether the compiler has the VEX form of vpdpbusd. The EVEX form, of AVX-512, is in no file but those of the tier
+ * avxvnni, and is written in the words of the assembler, so that a region of AVX2 keeps the registers of AVX2. */
+#if defined(EC_X86_64) && ((defined(_MSC_VER) && !defined(__clang__) && _MSC_VER >= 1930) || \
+                           (defined(__clang__) && __clang_major__ >= 12) || (!defined(__clang__) && __GNUC__ >= 11))
+#define EC_HAS_AVXVNNI 1
+#endif
+#define EC_AVXVNNI_FEATURES "avx2,pclmul,fma,f16c,bmi,bmi2,lzcnt,popcnt,avxvnni"
+
+/* Whether the tier amx is built: where the assembler has the tiles' instructions and the operating system is known to
+ * give the tiles to whoever asks. With EC_AMX_STAND_IN, for tests, plain C stands in for them: see dot/amx_tiles.h. */
+#if defined(EC_X86_64) && (defined(EC_AMX_STAND_IN) || (defined(__linux__) && defined(EC_HAS_AVXVNNI)))
+#define EC_HAS_AMX 1
+#endif
+
 /* Whether the compiler has the dot products of Armv8.2, for a region or for every file. */
 #if defined(EC_AARCH64) && (!defined(_MSC_VER) || defined(__clang__))
 #if defined(__ARM_FEATURE_DOTPROD) || !defined(__clang__) || __clang_major__ >= 16
@@ -61,6 +75,7 @@
 #endif
 
 #define EC_TARGET_AVX2 EC_TARGET_REGION(EC_AVX2_FEATURES)
+#define EC_TARGET_AVXVNNI EC_TARGET_REGION(EC_AVXVNNI_FEATURES)
 #define EC_TARGET_AVX512 EC_TARGET_REGION(EC_AVX512_FEATURES)
 #define EC_TARGET_DOTPROD EC_TARGET_REGION(EC_DOTPROD_FEATURES)
 

@@ -44,6 +44,18 @@
 #define EC_AVX512(family)
 #endif
 
+#if defined(EC_HAS_AVXVNNI)
+#define EC_AVXVNNI(family) EC_LAY(EC_ISA_AVXVNNI, family, avxvnni)
+#else
+#define EC_AVXVNNI(family)
+#endif
+
+#if defined(EC_HAS_AMX)
+#define EC_AMX(family) EC_LAY(EC_ISA_AMX, family, amx)
+#else
+#define EC_AMX(family)
+#endif
+
 #if defined(EC_AARCH64)
 #define EC_NEON(family) EC_LAY(EC_ISA_NEON, family, neon)
 #else

@@ -42,7 +42,7 @@ FAMILIES = {
     "quantize": ("tests/quantizers/test_quantize.py", "tests/quantizers/test_precision.py"),
     "lowbit": ("tests/quantizers/test_lowbit", "tests/scan/test_search_lowbit.py"),
 }
-TIERS = ("avx2.c", "avx512.c", "neon.c")  # compared with scalar, which is the specification
+TIERS = ("avx2.c", "avxvnni.c", "avx512.c", "amx.c", "neon.c")  # compared with scalar, which is the specification
 LOADED = ("numpy", "pytest", "hypothesis", "_hypothesis_pytestplugin", "numba", "httpx2", "stamina", "pyarrow", "rich")
 
 

@@ -7,9 +7,11 @@
 enum ec_isa {
     EC_ISA_SCALAR = 1,
     EC_ISA_AVX2 = 2,
-    EC_ISA_AVX512 = 4,
-    EC_ISA_NEON = 8,
-    EC_ISA_DOTPROD = 16,
+    EC_ISA_AVXVNNI = 4,
+    EC_ISA_AVX512 = 8,
+    EC_ISA_AMX = 16,
+    EC_ISA_NEON = 32,
+    EC_ISA_DOTPROD = 64,
 };
 
 uint32_t ec_isa_available(void);        /* all that this machine can run: a set of enum ec_isa */

@@ -1,5 +1,5 @@
 /* Bytes of scratch, to be 64-byte aligned, for a panel of n_rows <= EC_DOT_BLOCK and for prepared queries: enough for
- * every tier. The scan asks for them, and tests do by way of testing.h. */
+ * the tier in force. The scan asks for them, and tests do by way of testing.h. */
 #ifndef EC_CONTRACT_SCRATCH_H
 #define EC_CONTRACT_SCRATCH_H
 

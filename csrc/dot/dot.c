@@ -1,10 +1,10 @@
 /* The public functions of the family, and the sizes of scratch that are enough for every tier. */
 #include "dot.h"
 
-/* Rows are padded to a multiple of 64, dimensions to one of 4 (a group of vpdpbusd). float32 needs no padding of
- * dimensions. */
+/* Rows are padded to a multiple of 64, dimensions to one of 64 and a gap (a row of an AMX tile). float32 needs no
+ * padding of dimensions. */
 int64_t ec_dot_i8_panel_bytes(int64_t n_rows, int64_t dimension) {
-    return ec_round_up(n_rows, 64) * ec_round_up(dimension, 4);
+    return ec_round_up(n_rows, 64) * (ec_round_up(dimension, 64) + 64);
 }
 
 /* Two bytes an element, because tiers without products of int8 widen them, and room for padding and a correction. */

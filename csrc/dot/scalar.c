@@ -190,6 +190,7 @@ EC_SLOTS(dot, scalar) {
     table->dot_i8_prepare = dot_i8_prepare;
     table->dot_i8_tile = dot_i8_tile;
     table->dot_i8_rows = dot_i8_rows;
+    table->tile_queries = 24;
     table->most_few_i8 = 8;
     table->most_few_f32 = 4;
     table->dot_i8_few = dot_i8_few;
@@ -204,4 +205,4 @@ EC_SLOTS(dot, scalar) {
     table->sumsq_f32 = sumsq_f32;
 }
 
-EC_INSTALL(dot, EC_SCALAR(dot) EC_AVX2(dot) EC_AVX512(dot) EC_NEON(dot) EC_DOTPROD(dot))
+EC_INSTALL(dot, EC_SCALAR(dot) EC_AVX2(dot) EC_AVXVNNI(dot) EC_AVX512(dot) EC_AMX(dot) EC_NEON(dot) EC_DOTPROD(dot))

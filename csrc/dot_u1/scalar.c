@@ -27,8 +27,8 @@ static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width,
 }
 
 /* scores[q * scores_stride + r] = the score of packed row r with the tables of query q. `prepared` points at a query of
- * the prepared batch whose number is a multiple of 4, and n_queries is a multiple of 4, too, unless they are the last
- * of the batch. near[q] is that of hamming_u1_tile, of scores above limits[q]. */
+ * the prepared batch whose number is a multiple of 4, and of 16 where tile_queries is, and n_queries is such a multiple,
+ * too, unless they are the last of the batch. The tables are odd: entry 15 - n less its bias is minus entry n less its. near[q] is that of hamming_u1_tile, of scores above limits[q]. */
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
     const uint8_t *table = prepared;
@@ -54,6 +54,7 @@ EC_SLOTS(dot_u1, scalar) {
     table->dot_u1_prepare = dot_u1_prepare;
     table->dot_u1_tile = dot_u1_tile;
     table->dot_u1_rows = dot_u1_rows;
+    table->dot_u1_spread = 1;
 }
 
-EC_INSTALL(dot_u1, EC_SCALAR(dot_u1) EC_AVX2(dot_u1) EC_AVX512(dot_u1) EC_NEON(dot_u1))
+EC_INSTALL(dot_u1, EC_SCALAR(dot_u1) EC_AVX2(dot_u1) EC_AVX512(dot_u1) EC_AMX(dot_u1) EC_NEON(dot_u1))

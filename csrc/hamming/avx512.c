@@ -128,7 +128,7 @@ EC_INLINE void count_long(const task *t, const int n_queries) {
  *
  * In rows of 32 bytes, 256 differing bits wrap to a count of 0, which the first bytes tell from no differing bit. Most
  * counts are compared in registers only; the scores of a query are written where one is below its limit. */
-enum { SHORT_BYTES = 32 };
+enum { SHORT_BYTES = EC_HAMMING_SHORT };
 
 /* Sixteen bytes of a row; those outside the mask are 0. */
 EC_INLINE __m128i load_16(const uint8_t *row, __mmask16 mask) { return _mm_maskz_loadu_epi8(mask, row); }

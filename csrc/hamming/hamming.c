@@ -1,8 +1,11 @@
-/* The sizes of scratch that are enough for every tier. */
+/* The sizes of scratch that are enough for the tier in force. */
 #include "hamming.h"
 
 int64_t ec_hamming_u1_panel_bytes(int64_t n_rows, int64_t width) {
-    return ec_round_up(n_rows, EC_HAMMING_LANES) * ec_words_u1(width) * 8;
+    return ec_round_up(n_rows, EC_HAMMING_LANES) * ec_words_u1(width) * 8 +
+           ec_spread_bytes(n_rows, ec_words_u1(width) * 8, ec_hamming_spread(width));
 }
 
-int64_t ec_hamming_u1_prepared_bytes(int64_t n_queries, int64_t width) { return n_queries * ec_words_u1(width) * 8; }
+int64_t ec_hamming_u1_prepared_bytes(int64_t n_queries, int64_t width) {
+    return n_queries * ec_words_u1(width) * 8 * ec_hamming_spread(width);
+}

@@ -17,6 +17,19 @@ enum { EC_BYTES_AHEAD = 6144 };
 /* 64-bit words of a row of `width` bytes. */
 EC_INLINE int64_t ec_words_u1(int64_t width) { return (width + 7) / 8; }
 
+/* Rows of at most this many bytes are packed by bytes, not spread. */
+enum { EC_HAMMING_SHORT = 32 };
+
+/* How many bytes a byte of a row becomes where the tier in force spreads rows, and queries, over bytes. */
+EC_INLINE int64_t ec_hamming_spread(int64_t width) {
+    return width > EC_HAMMING_SHORT ? ec_active.hamming_u1_spread : 1;
+}
+
+/* Bytes of a panel's rows once they are spread, of n_rows in whole 64s, and of what goes with them. */
+EC_INLINE int64_t ec_spread_bytes(int64_t n_rows, int64_t row_bytes, int64_t spread) {
+    return spread > 1 ? 64 + ec_round_up(n_rows, 64) * (ec_round_up(row_bytes * spread, 64) + 64) : 0;
+}
+
 /* Sets near[q] after a tile that has written all scores: bit g is set where one of the rows 64 g .. 64 g + 63 has a
  * score below limits[q] or, if `above`, above it. */
 EC_INLINE void ec_find_near(const int32_t *scores, int64_t scores_stride, int64_t n_queries, int64_t n_rows,

@@ -25,7 +25,8 @@ static void hamming_u1_prepare(const void *queries, int64_t n_queries, int64_t w
         for (int64_t j = 0; j < words; j++) out[j] = ec_row_word(query, width, j);
 }
 
-/* scores[q * scores_stride + r] = the number of bits in which prepared query q and packed row r differ. Bit g of
+/* scores[q * scores_stride + r] = the number of bits in which prepared query q and packed row r differ. `prepared` and
+ * n_queries are as for dot_u1_tile. Bit g of
  * near[q] is set where one of the rows 64 g .. 64 g + 63 has a score below limits[q]; the scores of groups whose bit is
  * not set need not be written. */
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
@@ -63,6 +64,7 @@ EC_SLOTS(hamming, scalar) {
     table->hamming_u1_prepare = hamming_u1_prepare;
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
+    table->hamming_u1_spread = 1;
 }
 
-EC_INSTALL(hamming, EC_SCALAR(hamming) EC_AVX2(hamming) EC_AVX512(hamming) EC_NEON(hamming))
+EC_INSTALL(hamming, EC_SCALAR(hamming) EC_AVX2(hamming) EC_AVX512(hamming) EC_AMX(hamming) EC_NEON(hamming))

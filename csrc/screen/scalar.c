@@ -76,4 +76,4 @@ EC_SLOTS(screen, scalar) {
     table->screen_rows = screen_rows;
 }
 
-EC_INSTALL(screen, EC_SCALAR(screen) EC_AVX512(screen))
+EC_INSTALL(screen, EC_SCALAR(screen) EC_AVXVNNI(screen) EC_AVX512(screen))

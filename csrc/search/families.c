@@ -11,8 +11,7 @@ enum {
         24 << 10,       /* bytes of the scores of a tile, which share the first-level cache with a slice of the panel */
     FEW_F32_ROWS = 192, /* rows a block where dot_f32_few has no remainder, and sift no partial vector */
     BATCH_LEAST = 8,
-    BATCH_MOST = 1024,
-    GROUP = 24 /* queries a tile, or a multiple: the register blocks of all tile kernels divide it */
+    BATCH_MOST = 1024
 };
 
 int64_t ec_search_query_bytes(const ec_search_args *args) {
@@ -179,6 +178,8 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     const int screened = ec_screen_wanted(args, args->n_queries);
     int64_t panel_row =
         args->family == EC_DOT_F32 && !(screened && args->decode) ? 4 * scan->dimension : args->row_bytes;
+    if (args->family == EC_HAMMING_U1) panel_row *= ec_hamming_spread(args->width);
+    if (args->family == EC_DOT_U1) panel_row *= ec_active.dot_u1_spread;
     int64_t rows = ec_dot_block_rows(panel_row);
     if (args->selection == NULL && args->decode == EC_DECODE_NONE && ec_scan_by_rows(args, args->n_queries))
         rows = args->family == EC_DOT_F32 && args->n_queries > 1 ? FEW_F32_ROWS
@@ -193,7 +194,8 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->batch = clamp(clamp(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
     if (args->selection && args->selection_stride) scan->batch = 1;
     int by_rows = ec_scan_by_rows(args, scan->batch);
-    scan->group = by_rows ? scan->batch : clamp(SCORES_TARGET / (4 * scan->block) / GROUP * GROUP, GROUP, 4 * GROUP);
+    const int64_t some = ec_active.tile_queries;
+    scan->group = by_rows ? scan->batch : clamp(SCORES_TARGET / (4 * scan->block) / some * some, some, 4 * some);
     scan->group = ec_min_i64(scan->group, scan->batch);
 
     int64_t used = 0;

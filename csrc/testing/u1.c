@@ -2,10 +2,15 @@
 #include "../contract/testing.h"
 #include "../dot_u1/dot_u1.h"
 
-enum { GROUP = 64 }; /* queries a tile, a multiple of 4  */
+enum { GROUP = 64 }; /* queries a tile, a multiple of what any tier wants  */
+
+/* Of either family. */
+static int64_t prepared_bytes(int64_t n_queries, int64_t width) {
+    return ec_max_i64(ec_dot_u1_tables_bytes(n_queries, width), ec_hamming_u1_prepared_bytes(n_queries, width));
+}
 
 int64_t ec_u1_scratch_bytes(int64_t n_queries, int64_t width) {
-    return 64 + ec_dot_u1_tables_bytes(n_queries, width) + ec_dot_u1_panel_bytes(EC_DOT_BLOCK, width) +
+    return 64 + prepared_bytes(n_queries, width) + ec_dot_u1_panel_bytes(EC_DOT_BLOCK, width) +
            ec_hamming_u1_panel_bytes(EC_DOT_BLOCK, width);
 }
 
@@ -26,7 +31,7 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
         return 1;
     }
     uint8_t *prepared = (uint8_t *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
-    uint8_t *panel = prepared + ec_dot_u1_tables_bytes(n_queries, width);
+    uint8_t *panel = prepared + prepared_bytes(n_queries, width);
     if (hamming)
         ec_active.hamming_u1_prepare(queries, n_queries, width, prepared);
     else
@@ -45,8 +50,8 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
             int64_t some = ec_min_i64(GROUP, n_queries - q);
             int32_t *out = (int32_t *)scores + q * n_rows + r;
             if (hamming)
-                ec_active.hamming_u1_tile(prepared + q * ec_words_u1(width) * 8, some, panel, n, width, limits, out,
-                                          n_rows, near);
+                ec_active.hamming_u1_tile(prepared + ec_hamming_u1_prepared_bytes(q, width), some, panel, n, width,
+                                          limits, out, n_rows, near);
             else
                 ec_active.dot_u1_tile(prepared + q * query_bytes, some, panel, n, width, limits, out, n_rows, near);
         }

@@ -4,7 +4,14 @@
 #include "contract/testing.h"
 #include "subjects.h"
 
-static void *aligned(uint8_t *scratch) { return scratch + (64 - (uintptr_t)scratch % 64) % 64; }
+/* Scratch, whose size hangs on the tier, too large to be placed; ASan guards it. Good until the next is made. */
+static void *make_scratch(int64_t bytes) {
+    static void *scratch;
+    free(scratch);
+    scratch = aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
+    if (!scratch) abort();
+    return scratch;
+}
 
 static uint8_t *place_floats(int64_t count, float value) {
     uint8_t *values = place(count * 4);
@@ -19,9 +26,7 @@ typedef struct {
 
 static void bit_scores(const problem *p, int32_t family, int32_t by_rows) {
     uint8_t *scores = place(p->n_queries * p->n_rows * 4);
-    int64_t bytes = ec_u1_scratch_bytes(p->n_queries, p->width);
-    if (bytes + 64 > MOST_BYTES) return;
-    void *scratch = aligned(place(bytes + 64));
+    void *scratch = make_scratch(ec_u1_scratch_bytes(p->n_queries, p->width));
     const void *left = p->queries;
     if (family == EC_DOT_U1) { /* tables, here of floats made from the query's bytes */
         int64_t tables_bytes = ec_dot_u1_tables_bytes(p->n_queries, p->width);
@@ -87,11 +92,7 @@ static void best(const problem *p, int32_t family, int32_t metric, int32_t flip,
     args.k = k;
     uint8_t *entries = place(p->n_queries * k * 8);
     args.entries = entries;
-    int64_t bytes = ec_search_scratch_bytes(&args);
-    static void *scratch; /* too large to be placed; ASan guards it */
-    free(scratch);
-    scratch = aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
-    if (!scratch) return;
+    void *scratch = make_scratch(ec_search_scratch_bytes(&args));
     int64_t state[2] = {0, 0}, most_pairs = p->queries[0] & 1 ? INT64_MAX : 1; /* all at once, or block by block */
     ec_result result = {0, 0, EC_OK};
     while (result.status == EC_OK && state[0] < args.n_queries) result = ec_search(&args, most_pairs, state, scratch);

@@ -258,8 +258,12 @@ static void near_u1(source *from, int64_t n_queries, int64_t count, int64_t widt
             const int byte = count > 0 ? row[i] : 0, other = kind & 2 ? draw(from) & 1 : 0;
             queries[q * width + i] = (uint8_t)(byte ^ other ^ (kind & 1 ? 0xff : 0));
         }
-        for (int64_t i = 0; !hamming && i < quads * 64; i++)
-            queries[q * quads * 64 + i] = (uint8_t)(i < width * 32 ? 1 + draw(from) % 255 : 128);
+        for (int64_t i = 0; !hamming && i < quads * 64; i += 16) /* sums of +-v: with other signs, minus the sum */
+            for (int n = 8; n < 16; n++) {
+                const int entry = i < width * 32 ? 1 + draw(from) % 255 : 128;
+                queries[q * quads * 64 + i + n] = (uint8_t)entry;
+                queries[q * quads * 64 + i + 15 - n] = (uint8_t)(256 - entry);
+            }
         const int32_t some = hamming ? (int32_t)(draw(from) * width * 8 / 255) : (draw(from) - 128) * 20;
         const int32_t odd = hamming ? 257 - (kind >> 6) : 0, all = hamming ? INT32_MAX : INT32_MIN;
         limits[q] = kind & 4 ? some : kind & 8 ? odd : all;
@@ -327,7 +331,7 @@ void subject_slots(const uint8_t *input, int64_t n) {
     case 3: square_ranges(&from, count, width, flags); break;
     case 4: lengths(&from, count, width, flags); break;
     case 5: few_i8(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags); break;
-    case 6: near_u1(&from, 1 + flags / 16, count, input[3] % 2 ? 1 + width % 34 : width, flags); break;
+    case 6: near_u1(&from, 1 + flags / 16 * 3, count, input[3] % 2 ? 1 + width % 34 : width, flags); break;
     case 7: fold(&from, count + 1, flags); break;
     case 8: chosen_f32(&from, 1 + flags, count, width); break;
     case 9: screen(&from, count, width, flags); break;
