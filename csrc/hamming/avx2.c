@@ -43,6 +43,16 @@ EC_INLINE void widen(totals *to, const int first, __m256i low_u8x32, __m256i hig
     for (int i = 0; i < 4; i++) to->v_u16x16[i] = first ? v_u16x16[i] : _mm256_add_epi16(to->v_u16x16[i], v_u16x16[i]);
 }
 
+/* Adds to each lane of *counts. With the intrinsics GCC adds look-ups to one another first and has no registers left for
+ * all counts. */
+EC_INLINE void add_u8x32(__m256i *counts, __m256i ones) {
+#if defined(__GNUC__) && !defined(__clang__)
+    __asm__("vpaddb %1, %0, %0" : "+x"(*counts) : "x"(ones));
+#else
+    *counts = _mm256_add_epi8(*counts, ones);
+#endif
+}
+
 /* Counts `count` <= PIECE bytes of 64 rows for n_queries <= TILE_QUERIES. */
 EC_INLINE void count_64(const int n_queries, const uint8_t *query, int64_t query_bytes, const uint8_t *panel,
                         int64_t group_bytes, int64_t count, totals *to) {
@@ -61,8 +71,8 @@ EC_INLINE void count_64(const int n_queries, const uint8_t *query, int64_t query
 #pragma GCC unroll 4
                 for (int q = 0; q < n_queries; q++) {
                     const __m256i table = load_table(TABLES[query[q * query_bytes]] + 16 * n);
-                    low_u8x32[q] = _mm256_add_epi8(low_u8x32[q], _mm256_shuffle_epi8(table, first_u8x32));
-                    high_u8x32[q] = _mm256_add_epi8(high_u8x32[q], _mm256_shuffle_epi8(table, second_u8x32));
+                    add_u8x32(&low_u8x32[q], _mm256_shuffle_epi8(table, first_u8x32));
+                    add_u8x32(&high_u8x32[q], _mm256_shuffle_epi8(table, second_u8x32));
                 }
             }
         }
