@@ -10,27 +10,40 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# 512-bit instructions a comparison of 1,024 dimensions takes at least, by the kind that bounds it.
-INSTRUCTIONS = {
-    "hamming": {"vpxorq": 48 / 8},  # xor, count and add of 16 words; eight rows a vector; any of the vector ports
-    "bits": {"vpermb": 64 / 16, "vpdpbusd": 64 / 16},
-    "int8": {"vpdpbusd": 16},
-    "float": {"vfmadd": 64},
-    "screened float": {"vpdpbusd": 16},  # the rows that pass are few
+from embcodec._native import core
+
+# Vector instructions that a comparison of 1,024 dimensions takes at least, by the kind that bounds it, for the widths
+# of vectors that ceilings.c knows. "vpaddd" stands for all that any vector port can do.
+INSTRUCTIONS: dict[str, dict[str, dict[str, float]]] = {
+    "avx512": {
+        "hamming": {"vpxorq": 48 / 8},  # xor, count and add of 16 words; eight rows a vector; any of the vector ports
+        "bits": {"vpermb": 64 / 16, "vpdpbusd": 64 / 16},
+        "int8": {"vpdpbusd": 16},
+        "float": {"vfmadd": 64},
+        "screened float": {"vpdpbusd": 16},  # the rows that pass are few
+    },
+    "avx2": {
+        "hamming": {"vpshufb": 256 / 32, "vpaddd": 512 / 32},  # 256 nibbles: a look-up and a sum of 32 rows each
+        "one hamming": {"vpshufb": 8, "vpaddd": 32},  # four vectors: both nibbles of all bytes; no table of a query
+        "bits": {"vpshufb": 256 / 32, "vpaddd": 1024 / 32},  # a look-up, and sums in 16 bits of odd and even rows
+        "int8": {"vpmaddwd": 64, "vpaddd": 128},
+        "float": {"vfmadd": 128},
+        "screened float": {"vpmaddwd": 64, "vpaddd": 128},
+    },
 }
 
 
 @cache
-def ceilings() -> dict[str, Any]:
-    """Compile and run ceilings.c; empty where there is no compiler or no AVX-512."""
+def ceilings(width: str) -> dict[str, Any]:
+    """Compile and run ceilings.c for vectors of this width; empty where there is no compiler."""
     source = Path(__file__).with_name("ceilings.c")
     compiler = shutil.which("gcc")
-    if compiler is None or "avx512_vpopcntdq" not in Path("/proc/cpuinfo").read_text():
+    if compiler is None:
         return {}
     program = Path(os.environ.get("TMPDIR", "/tmp"), f"embcodec-ceilings-{os.getpid()}")
     subprocess.run([compiler, "-O2", "-std=gnu11", "-pthread", "-o", program, source], check=True)
     try:
-        return json.loads(subprocess.run([program], check=True, capture_output=True).stdout)
+        return json.loads(subprocess.run([program, width], check=True, capture_output=True).stdout)
     finally:
         program.unlink()
 
@@ -40,7 +53,8 @@ def limit(kind: str, rows: int, row_bytes: int, n_queries: int, threads: int = 1
 
     Memory is that of ceilings.c, which like NumPy's large arrays lies in huge pages where the system gives them.
     """
-    known = ceilings()
+    width = core.active_isa()
+    known = ceilings(width) if width in INSTRUCTIONS else {}
     if not known:
         return None
     corpus = rows * row_bytes
@@ -48,6 +62,9 @@ def limit(kind: str, rows: int, row_bytes: int, n_queries: int, threads: int = 1
     read = known["read_GB_per_s" if threads == 1 else "read_GB_per_s_two_threads"][level] * 1e9
     whose = level if threads == 1 else f"{level}, two threads: {read / known['read_GB_per_s'][level] / 1e9:.2f}x one"
     bounds = [(f"read bandwidth ({whose})", read / row_bytes * n_queries)]
+    counts = INSTRUCTIONS[width][kind]
+    if n_queries == 1:
+        counts = INSTRUCTIONS[width].get(f"one {kind}", counts)
     ports = known["instructions_G_per_s"]
-    bounds += [(name, ports[name] * 1e9 / count * threads) for name, count in INSTRUCTIONS[kind].items()]
+    bounds += [(name, ports[name] * 1e9 / count * threads) for name, count in counts.items()]
     return min(bounds, key=lambda bound: bound[1])

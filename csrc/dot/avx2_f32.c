@@ -28,38 +28,66 @@ EC_INLINE __m256 load_some_f32x8(const uint8_t *p, int64_t n) {
 /* The 8 x 8 transpose of floats, in place: pairs, fours, then the 128-bit halves. */
 EC_INLINE void transpose_f32x8(__m256 v[8]) {
     __m256 s[8], t[8];
+#pragma GCC unroll 4
     for (int i = 0; i < 8; i += 2) {
         s[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
         s[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
     }
+#pragma GCC unroll 2
     for (int i = 0; i < 8; i += 4)
+#pragma GCC unroll 2
         for (int h = 0; h < 2; h++) {
             t[i + 2 * h] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0x44);
             t[i + 2 * h + 1] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0xee);
         }
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         v[i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x20);
         v[4 + i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x31);
     }
 }
 
+/* Where class c begins in a strip. The lines of a class begin one further on than a power of two would have it: else
+ * those of all classes would meet in the same sets of the first-level cache as they are written. */
+EC_INLINE int64_t class_at(int64_t dimension, int64_t c) { return (ec_class_start(dimension, c) + c) * EC_STRIP; }
+
+EC_INLINE int64_t strip_floats(int64_t dimension) { return (dimension + EC_CLASSES) * EC_STRIP; }
+
+/* Packs n <= EC_CLASSES dimensions of eight rows, of which there are n_rows; the others are 0. Whole lines of the rows
+ * are read, since rows often lie so that only a few of their lines fit the first-level cache. */
+EC_INLINE void pack_step(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, int64_t n, const int64_t *class_of,
+                         float *out) {
+    __m256 low[8], high[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) {
+        const uint8_t *row = rows + (i < n_rows ? i * stride_bytes : 0);
+        low[i] = load_some_f32x8(row, i < n_rows ? n : 0);
+        high[i] = load_some_f32x8(row + 32, i < n_rows ? n - 8 : 0);
+    }
+    transpose_f32x8(low);
+    transpose_f32x8(high);
+#pragma GCC unroll 16
+    for (int c = 0; c < EC_CLASSES; c++) {
+        if (n < EC_CLASSES && c >= n) break;
+        _mm256_store_ps(out + class_of[c], c < 8 ? low[c] : high[c - 8]);
+    }
+}
+
 static void dot_f32_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, void *panel) {
-    int64_t start[EC_CLASSES];
-    for (int c = 0; c < EC_CLASSES; c++) start[c] = ec_class_start(dimension, c) * EC_STRIP;
+    const int64_t whole = dimension / EC_CLASSES * EC_CLASSES;
+    int64_t class_of[EC_CLASSES];
+    for (int c = 0; c < EC_CLASSES; c++) class_of[c] = class_at(dimension, c);
     float *strip = panel;
-    for (int64_t first = 0; first < n_rows; first += EC_STRIP, strip += dimension * EC_STRIP)
-        for (int64_t d = 0; d < dimension; d += 8)
+    for (int64_t r = 0; r < n_rows; r += EC_STRIP, strip += strip_floats(dimension))
+        for (int64_t d = 0; d < dimension; d += EC_CLASSES)
             for (int half = 0; half < EC_STRIP; half += 8) {
-                const int64_t n = ec_min_i64(dimension - d, 8);
-                __m256 values[8];
-                for (int i = 0; i < 8; i++) {
-                    const int64_t r = first + half + i;
-                    values[i] = load_some_f32x8((const uint8_t *)rows + (r < n_rows ? r * stride_bytes : 0) + d * 4,
-                                                r < n_rows ? n : 0);
-                }
-                transpose_f32x8(values);
-                for (int64_t i = 0; i < n; i++)
-                    _mm256_store_ps(strip + start[(d + i) % EC_CLASSES] + d / EC_CLASSES * EC_STRIP + half, values[i]);
+                const uint8_t *row = (const uint8_t *)rows + (r + half) * stride_bytes + d * 4;
+                float *out = strip + d / EC_CLASSES * EC_STRIP + half;
+                const int64_t n = n_rows - r - half;
+                if (n >= 8 && d < whole)
+                    pack_step(row, stride_bytes, 8, EC_CLASSES, class_of, out);
+                else
+                    pack_step(n > 0 ? row : rows, stride_bytes, n, dimension - d, class_of, out);
             }
 }
 
@@ -99,6 +127,7 @@ EC_INLINE void block(const int n_queries, const uint8_t *query, int64_t query_st
             query += 4;
             panel += EC_STRIP;
         } while (query < end);
+        panel += EC_STRIP; /* see class_at() */
         add_partial(totals, p0);
         if (n_queries > 1) add_partial(totals + totals_stride, p1);
         if (n_queries > 2) add_partial(totals + 2 * totals_stride, p2);
@@ -150,16 +179,21 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
     const int64_t query_stride = ec_classed_query_bytes(dimension), n_classes = ec_min_i64(dimension, EC_CLASSES);
     const int64_t fit = PIECE_BYTES / (ec_class_size(dimension, 0) * EC_STRIP * 4), piece = fit < 1 ? 1 : fit;
     const uint8_t *queries = (const uint8_t *)prepared + first_query * query_stride;
-    ask_for(ahead, ahead_bytes);
+    const int64_t n_pieces = (n_classes + piece - 1) / piece;
+    ec_ahead soon =
+        ec_ahead_of(ahead, ahead_bytes,
+                    (n_rows + EC_STRIP - 1) / EC_STRIP * n_pieces * ((n_queries + TILE_QUERIES - 1) / TILE_QUERIES));
     for (int64_t r = 0; r < n_rows; r += EC_STRIP) {
-        const float *strip = (const float *)panel + r * dimension;
+        const float *strip = (const float *)panel + r / EC_STRIP * strip_floats(dimension);
         for (int64_t c = 0; c < n_classes; c += piece) {
             const int64_t start = ec_class_start(dimension, c);
-            for (int64_t q = 0; q < n_queries; q += TILE_QUERIES)
+            for (int64_t q = 0; q < n_queries; q += TILE_QUERIES) {
+                ec_ahead_step(&soon);
                 strip_piece(queries + q * query_stride + start * 4, query_stride,
-                            ec_min_i64(n_queries - q, TILE_QUERIES), strip + start * EC_STRIP, dimension, c,
+                            ec_min_i64(n_queries - q, TILE_QUERIES), strip + class_at(dimension, c), dimension, c,
                             ec_min_i64(c + piece, n_classes), scores + q * scores_stride + r, scores_stride,
                             ec_min_i64(n_rows - r, EC_STRIP));
+            }
         }
     }
 }

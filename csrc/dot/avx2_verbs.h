@@ -15,6 +15,16 @@ EC_INLINE __m128i load_16(const uint8_t *p, int64_t n) {
     return _mm_loadu_si128((const __m128i *)bytes);
 }
 
+/* Adds to each lane of *sums. With the intrinsics GCC adds products to one another first and has no registers left for
+ * all sums. */
+EC_INLINE void ec_add_i32x8(__m256i *sums, __m256i products) {
+#if defined(__GNUC__) && !defined(__clang__)
+    __asm__("vpaddd %1, %0, %0" : "+x"(*sums) : "x"(products));
+#else
+    *sums = _mm256_add_epi32(*sums, products);
+#endif
+}
+
 /* The sum of eight lanes. */
 EC_INLINE int32_t sum_i32x8(__m256i x) {
     __m128i half = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
@@ -23,9 +33,20 @@ EC_INLINE int32_t sum_i32x8(__m256i x) {
     return _mm_cvtsi128_si32(half);
 }
 
-/* Prefetches into the second-level cache: the hint of the tile slots. */
-EC_INLINE void ask_for(const void *ahead, int64_t n_bytes) {
-    for (int64_t i = 0; i < n_bytes; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T1);
+/* Prefetches memory into the second-level cache, a share a call, so that neither memory nor arithmetic waits. */
+typedef struct {
+    const char *next, *end;
+    int64_t share;
+} ec_ahead;
+
+EC_INLINE ec_ahead ec_ahead_of(const void *ahead, int64_t n_bytes, int64_t n_calls) {
+    ec_ahead a = {ahead, (const char *)ahead + n_bytes, ec_round_up(n_bytes / n_calls + 1, 64)};
+    return a;
+}
+
+EC_INLINE void ec_ahead_step(ec_ahead *a) {
+    const char *end = a->end - a->next > a->share ? a->next + a->share : a->end;
+    for (; a->next < end; a->next += 64) _mm_prefetch(a->next, _MM_HINT_T1);
 }
 
 EC_TARGET_END

@@ -1,18 +1,21 @@
 /* The public functions of the family, and the sizes of scratch that are enough for every tier. */
 #include "dot.h"
 
-/* Rows are padded to a multiple of 64, dimensions to one of 64 and a gap (a row of an AMX tile). float32 needs no
- * padding of dimensions. */
+/* Rows are padded to a multiple of 64. int8 has two bytes an element, because tiers without products of int8 widen them,
+ * with dimensions padded to one of 4 (a group of vpdpbusd); or one byte, with dimensions padded to one of 64 and a gap
+ * (a row of an AMX tile). float32 needs no padding of dimensions, but AVX2 has a gap behind each of its EC_CLASSES. */
 int64_t ec_dot_i8_panel_bytes(int64_t n_rows, int64_t dimension) {
-    return ec_round_up(n_rows, 64) * (ec_round_up(dimension, 64) + 64);
+    return ec_round_up(n_rows, 64) * ec_max_i64(2 * ec_round_up(dimension, 4), ec_round_up(dimension, 64) + 64);
 }
 
-/* Two bytes an element, because tiers without products of int8 widen them, and room for padding and a correction. */
+/* Two bytes an element, and room for padding and a correction. */
 int64_t ec_dot_i8_prepared_bytes(int64_t n_queries, int64_t dimension) {
     return n_queries * (2 * ec_round_up(dimension, 64) + 128);
 }
 
-int64_t ec_dot_f32_panel_bytes(int64_t n_rows, int64_t dimension) { return ec_round_up(n_rows, 64) * dimension * 4; }
+int64_t ec_dot_f32_panel_bytes(int64_t n_rows, int64_t dimension) {
+    return ec_round_up(n_rows, 64) * (dimension + EC_CLASSES) * 4;
+}
 
 int64_t ec_dot_f32_prepared_bytes(int64_t n_queries, int64_t dimension) {
     return n_queries * (4 * ec_round_up(dimension, 16) + 64);

@@ -1,8 +1,9 @@
 /* The sizes of scratch that are enough for the tier in force. */
 #include "hamming.h"
 
+/* Two bytes a byte of a row, because AVX2 packs nibbles; or whole words. */
 int64_t ec_hamming_u1_panel_bytes(int64_t n_rows, int64_t width) {
-    return ec_round_up(n_rows, EC_HAMMING_LANES) * ec_words_u1(width) * 8 +
+    return ec_round_up(n_rows, EC_HAMMING_LANES) * ec_max_i64(ec_words_u1(width) * 8, 2 * width) +
            ec_spread_bytes(n_rows, ec_words_u1(width) * 8, ec_hamming_spread(width));
 }
 

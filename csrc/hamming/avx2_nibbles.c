@@ -1,0 +1,79 @@
+#include "avx2_nibbles.h"
+
+#if defined(EC_X86_64)
+EC_TARGET_AVX2
+
+enum { STEP = 16 }; /* bytes of a row that are transposed at once */
+
+/* The 16 x 16 transpose of bytes in either half, in place. A round interleaves vectors i and i + 8, which rotates the
+ * eight bits of a byte's address (row, column) by one; four rounds exchange row and column. */
+EC_INLINE void transpose_u8x16(__m256i v[STEP]) {
+#pragma GCC unroll 4
+    for (int round = 0; round < 4; round++) {
+        __m256i mixed[STEP];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) {
+            mixed[2 * i] = _mm256_unpacklo_epi8(v[i], v[i + 8]);
+            mixed[2 * i + 1] = _mm256_unpackhi_epi8(v[i], v[i + 8]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < STEP; i++) v[i] = mixed[i];
+    }
+}
+
+/* Makes the nibbles of STEP bytes of 32 rows, of which there are n_rows; rows behind them are `spare`. */
+EC_INLINE void pack_step(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, const uint8_t *spare,
+                         uint8_t *panel) {
+    const __m256i nibble_u8x32 = _mm256_set1_epi8(15);
+    __m256i v_u8x32[STEP];
+#pragma GCC unroll 16
+    for (int i = 0; i < STEP; i++) {
+        const uint8_t *low = i < n_rows ? rows + i * stride_bytes : spare;
+        const uint8_t *high = i + STEP < n_rows ? rows + (i + STEP) * stride_bytes : spare;
+        const __m128i low_u8x16 = _mm_loadu_si128((const __m128i *)low);
+        v_u8x32[i] =
+            _mm256_inserti128_si256(_mm256_castsi128_si256(low_u8x16), _mm_loadu_si128((const __m128i *)high), 1);
+    }
+    transpose_u8x16(v_u8x32);
+#pragma GCC unroll 16
+    for (int i = 0; i < STEP; i++) {
+        const __m256i high_u8x32 = _mm256_and_si256(_mm256_srli_epi16(v_u8x32[i], 4), nibble_u8x32);
+        _mm256_store_si256((__m256i *)(panel + i * EC_NIBBLE_BYTES), high_u8x32);
+        _mm256_store_si256((__m256i *)(panel + i * EC_NIBBLE_BYTES + EC_NIBBLE_ROWS),
+                           _mm256_and_si256(v_u8x32[i], nibble_u8x32));
+    }
+}
+
+/* Like pack_step(), for rows of less than STEP bytes. */
+static void pack_short(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, const uint8_t *spare, int64_t width,
+                       uint8_t *panel) {
+    uint8_t copies[EC_NIBBLE_ROWS][STEP] = {{0}}, wide[STEP * EC_NIBBLE_BYTES + EC_NIBBLE_ROWS];
+    uint8_t *aligned = wide + (-(uintptr_t)wide & (EC_NIBBLE_ROWS - 1));
+    for (int64_t i = 0; i < EC_NIBBLE_ROWS; i++)
+        memcpy(copies[i], i < n_rows ? rows + i * stride_bytes : spare, (size_t)width);
+    pack_step(copies[0], STEP, EC_NIBBLE_ROWS, copies[0], aligned);
+    memcpy(panel, aligned, (size_t)(width * EC_NIBBLE_BYTES));
+}
+
+/* The last step of a row begins where it ends with the row: some of its bytes are packed a second time. */
+void ec_pack_nibbles_avx2(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+    for (int64_t r = 0; r < ec_round_up(n_rows, EC_NEAR_ROWS); r += EC_NIBBLE_ROWS) {
+        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
+        const uint8_t *spare = (const uint8_t *)rows + r / EC_NEAR_ROWS * EC_NEAR_ROWS * stride_bytes;
+        uint8_t *out = (uint8_t *)panel + 2 * r * width;
+        if (width < STEP) {
+            pack_short(row, stride_bytes, n_rows - r, spare, width, out);
+            continue;
+        }
+        for (int64_t i = 0; i < width; i += STEP) {
+            const int64_t at = ec_min_i64(i, width - STEP);
+            if (n_rows - r >= EC_NIBBLE_ROWS)
+                pack_step(row + at, stride_bytes, EC_NIBBLE_ROWS, spare + at, out + at * EC_NIBBLE_BYTES);
+            else
+                pack_step(row + at, stride_bytes, n_rows - r, spare + at, out + at * EC_NIBBLE_BYTES);
+        }
+    }
+}
+
+EC_TARGET_END
+#endif
