@@ -29,6 +29,7 @@ CODES = [
     embcodec.quantize(VECTORS, "ubinary"),
     embcodec.quantize(VECTORS, "binary"),
 ]
+COPIED = {"id": "bigint", "embedding": None, "title": "text", "price": "real", "meta": "jsonb"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,10 @@ def use_index(path: Path) -> None:
 
 def use_batch(path: Path) -> object:
     return [type(item).__name__ + str(getattr(item, "message", ""))[:40] for item in embcodec.iter_batch(path)]
+
+
+def use_copy(data: bytes) -> None:
+    use_rows(embcodec.read_pgcopy(io.BytesIO(data), COPIED).embeddings)
 
 
 def use_octets(data: bytes) -> None:
@@ -205,6 +210,16 @@ def batch_seeds() -> list[bytes]:
     return [b"".join(lines), lines[1], b"\n".join(lines)]
 
 
+def copy_seeds() -> list[bytes]:
+    seeds = []
+    for rows in (CODES[0], CODES[3]):
+        file = io.BytesIO()
+        beside = {"title": ["a", None] * 20, "price": np.ones(40, np.float32), "meta": [{"a": 1}] * 40}
+        embcodec.write_pgcopy(file, rows, range(40), columns=beside)
+        seeds.append(file.getvalue())
+    return seeds
+
+
 def octets_seeds() -> list[bytes]:
     def one(dtype: str, width: int) -> bytes:
         rows = [
@@ -270,6 +285,7 @@ ZIP, SAFETENSORS = Parts(open_zip, seal_zip), Parts(open_safetensors, seal_safet
 SURFACES: dict[str, Surface] = {
     "body": Surface(body_seeds, use_body),
     "batch": Surface(batch_seeds, in_file(".jsonl", use_batch)),
+    "copy": Surface(copy_seeds, use_copy),
     "octets": Surface(octets_seeds, use_octets),
     "request": Surface(request_seeds, use_request),
     "arguments": Surface(

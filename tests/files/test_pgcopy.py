@@ -25,6 +25,7 @@ from embcodec import (
     to_pgvector,
     write_pgcopy,
 )
+from embcodec.files.exchange import pgwrite
 
 HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TAIL = b"\xff\xff"
@@ -56,9 +57,13 @@ def one_by_one(ids: Any, vectors: list[bytes], others: list[list[Any]]) -> bytes
     return text + TAIL
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 63, 64, 65, 700])  # a block has some 600 of these rows
+@pytest.mark.parametrize("block_bytes", [1, 1 << 13, 1 << 19])
+@pytest.mark.parametrize("count", [0, 1, 2, 77, 78, 79, 700])  # 78 rows of 24 floats and an id are some 8 KiB
 @pytest.mark.parametrize("kind", ["vector", "halfvec", "bit"])
-def test_blocks_are_what_a_row_at_a_time_makes(kind: str, count: int) -> None:
+def test_blocks_are_what_a_row_at_a_time_makes(
+    kind: str, count: int, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pgwrite, "_BLOCK_BYTES", block_bytes)
     rows = (BITS if kind == "bit" else FLOATS)[:count]
     half = kind == "halfvec"
     vectors = to_pgvector(rows, half=half)

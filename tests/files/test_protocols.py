@@ -175,6 +175,10 @@ def test_short_floats_of_what_numpy_would_not_convert() -> None:
 
     short = X.astype(ml_dtypes.bfloat16)
     assert np.array_equal(Embeddings(Torch(short.view(np.uint16), 4)).values, short.astype(np.float32))
+    with pytest.raises(TypeError, match="a Torch does not become an array: Got unsupported ScalarType"):
+        Embeddings(Torch(short.view(np.uint16), 3))
+    with pytest.raises(TypeError, match=r"int8 codes do not become an array silently: use \.values or \.to_float\(\)"):
+        Embeddings(CODES["int8"])
 
 
 def test_tensors_that_cannot_be_read() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from embcodec import FlatIndex, LowBitQuantizer, Scale, decode_response, load, quantize, save, search
+from embcodec.codec import one_chunk
 from embcodec.embeddings import Embeddings
 from embcodec.errors import StorageError
 from embcodec.files.columns import extension_type
@@ -157,6 +158,27 @@ def test_columns_of_tables() -> None:
     with pytest.raises(ValueError, match="row 0 has 3 numbers, row 1 has 2"):
         Embeddings(pyarrow.array([lists[0], [1.0, 2.0]], kinds[0]))
     assert len(Embeddings(pyarrow.array([], kinds[1]))) == 0
+
+
+def test_lists_of_more_numbers_than_offsets_count() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+
+    class Long:
+        """A column of chunks as pyarrow has it beyond 2^31 numbers, which would take their gigabytes."""
+
+        def __init__(self, column: Any) -> None:
+            self.column = column
+            self.chunks, self.num_chunks, self.type, self.cast = column.chunks, 2, column.type, column.cast
+
+        def combine_chunks(self) -> Any:
+            raise pyarrow.ArrowInvalid("offset overflow while concatenating arrays")
+
+    lists = FLOATS.values.tolist()
+    combined = one_chunk(Long(pyarrow.chunked_array([lists[:1], lists[1:]], pyarrow.list_(pyarrow.float32()))))
+    assert combined.type == pyarrow.large_list(pyarrow.float32())
+    assert from_arrow(combined) == FLOATS
+    with pytest.raises(pyarrow.ArrowInvalid):
+        one_chunk(Long(pyarrow.chunked_array([["a"], ["b"]])))
 
 
 def test_object_arrays_of_rows() -> None:

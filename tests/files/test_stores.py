@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import struct
@@ -31,6 +32,7 @@ from embcodec import (
     to_vespa,
     write_vespa,
 )
+from embcodec.files.exchange import elasticsearch
 
 X = np.random.default_rng(0).standard_normal((9, 16)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
@@ -141,6 +143,16 @@ def test_elasticsearch() -> None:
     assert from_elasticsearch(to_elasticsearch(INT8), "int8", scale=scale) == Embeddings(
         INT8.values, "int8", scale=scale
     )
+
+
+@pytest.mark.parametrize("block_bytes", [1, 200, 1 << 19])
+def test_blocks_of_texts(block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elasticsearch, "_BLOCK_BYTES", block_bytes)
+    assert to_elasticsearch(FLOATS) == [base64.b64encode(row.astype(">f4").tobytes()).decode() for row in X]
+    x = X.copy()
+    x[7, 3] = np.nan
+    with pytest.raises(StorageError, match="row 7, column 3 is nan"):
+        to_elasticsearch(x)
 
 
 def test_vespa() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -104,8 +105,9 @@ def _plain(x: Any) -> NDArray[Any]:
     except UserWarning as warning:  # where warnings are errors: NumPy gives one for each masked element
         raise TypeError(f"{MASKED} ({warning})") from None
     except (TypeError, RuntimeError) as error:  # tensors that are on a device, need gradients, or have other types
-        if is_tensor(x) and not isinstance(x, np.ndarray):
-            return of_dlpack(x)
+        if is_tensor(x):  # as bfloat16 of PyTorch's, which has no array of it
+            with suppress(TypeError):
+                return of_dlpack(x)
         raise TypeError(f"a {type(x).__name__} does not become an array: {error}") from None
     if array.dtype == object and array.ndim == 0:
         ways = {"embeddings": "pass .embeddings", "save": "its own .save(path) writes it"}

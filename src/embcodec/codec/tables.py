@@ -98,9 +98,19 @@ def imported(x: Any) -> Any:
 
 def one_chunk(column: Any) -> Any:
     """Return a column of any chunks as one array; itself where it is one."""
+    import pyarrow
+
     if not hasattr(column, "chunks"):
         return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    try:
+        return column.combine_chunks()
+    except pyarrow.ArrowInvalid:
+        if not pyarrow.types.is_list(column.type):
+            raise
+        # together the lists have more numbers than their offsets of 32 bits count
+        return column.cast(pyarrow.large_list(column.type.value_type)).combine_chunks()
 
 
 def holds_rows(kind: Any) -> bool:

@@ -81,13 +81,12 @@ def stored_bytes(
         if float_dtype != "float32":
             raise ValueError(f"float_dtype={float_dtype!r} is for floats, not {rows.output_dtype}")
         return packed_bytes(rows, bit_order) if rows.output_dtype.is_packed else rows.values.view(np.uint8)
-    if float_dtype == "float16":
-        check_halves(rows.values, store)
-    else:
-        check_finite(rows.values, store)
     try:
         return narrow(rows.values, PAYLOADS[float_dtype, byte_order])
-    except ValueError as error:  # what rounds to an infinity of bfloat16
+    except ValueError as error:  # which the checks name more closely, but for what rounds to an infinity of bfloat16
+        check_finite(rows.values, store)
+        if float_dtype == "float16":
+            check_halves(rows.values, store)
         raise StorageError(str(error)) from None
 
 

@@ -18,11 +18,11 @@ from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
 from ...scale import Scale
 from .blobs import as_hex, check_kind, of_hex, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
-from .rows import as_sequence
+from .rows import as_sequence, check_finite
 
 _HELD = ("float", "int8", "bits")
 _MOST = 4096  # dimensions, of bits bytes
-_BLOCK_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 19
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -59,8 +59,12 @@ def to_elasticsearch(embeddings: Embeddings | ArrayLike) -> list[str]:
         return as_hex(stored_bytes(rows, "Elasticsearch"))
     texts: list[str] = []
     step = max(1, _BLOCK_BYTES // (4 * rows.dimension))
-    for begin in range(0, len(rows), step):
-        texts += encode_base64(stored_bytes(rows[begin : begin + step], "Elasticsearch", byte_order="big"))
+    try:
+        for begin in range(0, len(rows), step):
+            texts += encode_base64(stored_bytes(rows[begin : begin + step], "Elasticsearch", byte_order="big"))
+    except StorageError:
+        check_finite(rows.values, "Elasticsearch")  # which numbers the rows from the first on
+        raise
     return texts
 
 

@@ -26,7 +26,7 @@ from .rows import as_blobs, check_writable
 
 COPY_HEAD = b"PGCOPY\n\xff\r\n\0"
 COPY_TAIL = struct.pack(">h", -1)
-_BLOCK_BYTES = 1 << 16  # of records in the making: they stay in the second-level cache
+_BLOCK_BYTES = 1 << 19  # of records in the making: they stay in the second-level cache
 
 
 def write_pgcopy(
