@@ -109,7 +109,8 @@ class Tree:
 
 def files_and_tests(room: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     for family, tests in FAMILIES.items() if room == "c" else ():
-        yield from ((str(path), tests) for path in Path("csrc", family).glob("*.[ch]") if not path.name.startswith(TIERS))
+        files = Path("csrc", family).glob("*.[ch]")
+        yield from ((str(path), tests) for path in files if not path.name.startswith(TIERS))
     for path in Path("src/embcodec", room).glob("**/*.py") if room != "c" else ():
         yield str(path), (f"tests/{room}/", f"src/embcodec/{room}/", *ALSO.get(room, ()))
 
