@@ -193,7 +193,7 @@ def test_ranges_of_rows_like_these_pass_without_a_word(dimension: int, dtype: st
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])
 def test_ranges_are_doubted_from_their_borders_on(dtype: Any) -> None:
-    """More than a tenth of a row at an end; neighbours less than 2 apart a code; one row less than 16 off the middle."""
+    """More than a tenth of a row at an end; neighbours less than 2 apart a code; one row not 16 off the middle."""
     n = 40
 
     def doubted(*rows: Any) -> bool:
