@@ -2,7 +2,7 @@
 
 python tests/mutate.py ROOM [--count 40] [--seed 1] [--jobs 2]
 
-A room is a package of src/embcodec (wire, scan, quantizers, index, client) or `c`, the portable files of four families.
+A room is a package of src/embcodec (wire, scan, quantizers, index, client) or `c`, the portable files of nine families.
 Everything happens in copies of the tree. The room's tests run once to see which lines each of them reaches and how long
 it takes. A break is then put before the tests that reach its line, quickest first, until one fails. Of what survives,
 a test is missing, or the line does nothing, or the break changes nothing that can be seen: that is for the reader.
@@ -41,8 +41,13 @@ FAMILIES = {
     "search": ("tests/scan/",),
     "quantize": ("tests/quantizers/test_quantize.py", "tests/quantizers/test_precision.py"),
     "lowbit": ("tests/quantizers/test_lowbit", "tests/scan/test_search_lowbit.py"),
+    "numbers": ("tests/kernels/test_numbers.py", "tests/kernels/test_plain_numbers.py"),
+    "dot": ("tests/kernels/test_dot.py", "tests/scan/"),
+    "hamming": ("tests/kernels/test_hamming.py", "tests/scan/"),
+    "floats": ("tests/kernels/test_floats.py", "tests/wire/"),
+    "base64": ("tests/kernels/test_base64.py", "tests/wire/test_octets.py"),
 }
-TIERS = ("avx2.c", "avxvnni.c", "avx512.c", "amx.c", "neon.c")  # compared with scalar, which is the specification
+TIERS = ("avx", "amx", "neon", "dotprod")  # compared with scalar, which is the specification
 LOADED = ("numpy", "pytest", "hypothesis", "_hypothesis_pytestplugin", "numba", "httpx2", "stamina", "pyarrow", "rich")
 
 
@@ -104,7 +109,8 @@ class Tree:
 
 def files_and_tests(room: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     for family, tests in FAMILIES.items() if room == "c" else ():
-        yield from ((str(path), tests) for path in Path("csrc", family).glob("*.[ch]") if path.name not in TIERS)
+        files = Path("csrc", family).glob("*.[ch]")
+        yield from ((str(path), tests) for path in files if not path.name.startswith(TIERS))
     for path in Path("src/embcodec", room).glob("**/*.py") if room != "c" else ():
         yield str(path), (f"tests/{room}/", f"src/embcodec/{room}/", *ALSO.get(room, ()))
 

@@ -380,3 +380,12 @@ def test_shapes_and_out(isa: str) -> None:
         parse_floats("[1]", out=np.zeros(1))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="dimensions"):
         format_floats(np.zeros((1, 1, 1)))
+
+
+def test_numbers_below_half_of_the_least_subnormal_are_zeros_with_their_sign(isa: str) -> None:
+    """2^-150 is about 7.0065e-46: what is below it rounds to zero, what is above it to 2^-149."""
+    texts = ["1e-46", "7.006e-46", "7.007e-46", "3.5e-46", "1e-60", "1e-400", "0." + "0" * 45 + "7006e0"]
+    want = np.array([0, 0, 2.0**-149, 0, 0, 0, 0], np.float32)
+    found = parse_floats(f"[{', '.join(texts)}, {', '.join('-' + text for text in texts)}]".encode())
+    np.testing.assert_array_equal(found, np.concatenate([want, -want]))
+    np.testing.assert_array_equal(np.signbit(found), [False] * len(want) + [True] * len(want))

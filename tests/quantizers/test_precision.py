@@ -11,6 +11,7 @@ import pytest
 
 import embcodec as ec
 from embcodec import Embeddings, PrecisionWarning, Scale, quantize
+from embcodec._native.quantize import quantize_ranges
 from embcodec.codec.precision import loss, unwarned
 
 
@@ -188,3 +189,27 @@ def test_ranges_of_rows_like_these_pass_without_a_word(dimension: int, dtype: st
         quantize(rows, dtype, scale=ec.calibrate(known, method="quantile", quantile=0.95))
     for constant in (np.zeros((9, dimension), np.float32), np.repeat(sample[:1], 9, axis=0)):
         quantize(constant, dtype, scale=ec.calibrate(constant))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+def test_ranges_are_doubted_from_their_borders_on(dtype: Any) -> None:
+    """More than a tenth of a row at an end; neighbours less than 2 apart a code; one row not 16 off the middle."""
+    n = 40
+
+    def doubted(*rows: Any) -> bool:
+        told: list[Any] = []
+        x = np.array([np.resize(row, n) for row in rows], np.float32)
+        low, step = np.zeros(n, np.float32), np.ones(n, np.float32)
+        codes = quantize_ranges(x, dtype, low, step, step, None, lambda *of: told.append(of))
+        np.testing.assert_array_equal(codes, x - (128 if dtype is np.int8 else 0))
+        return bool(told)
+
+    plain, other = [60.0, 200.0], [180.0, 90.0]
+    assert not doubted(plain, other)
+    for end in (0.0, 255.0):
+        assert not doubted(plain, [end] * (n // 10) + other * 18)
+        assert doubted(plain, [end] * (n // 10 + 1) + other[:1] * 35)
+    assert not doubted(plain, [62.0, 198.0])
+    assert doubted(plain, [61.0] + [198.0, 62.0] * 20)
+    assert not doubted([144.0, 112.0])
+    assert doubted([143.0] + [112.0, 144.0] * 20)

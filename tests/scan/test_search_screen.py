@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from embcodec import range_search, search
+from embcodec import Embeddings, range_search, search
 from embcodec._native.core import available_isas, forced_isa
 
 Floats = NDArray[np.float32]
@@ -125,3 +125,28 @@ def test_any_rows_on_the_fastest_tier(data: st.DataObject) -> None:
     queries = x[rng.integers(0, n, 70)] + data.draw(st.sampled_from([0, 0.01])) * x[rng.integers(0, n, 70)]
     options = {"k": data.draw(st.integers(1, 50)), "metric": data.draw(st.sampled_from(METRICS))}
     assert_same(queries, x, **options)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1, 1e3])
+@pytest.mark.parametrize("n_queries", [1, 3, N_QUERIES])
+@pytest.mark.parametrize("codes", [False, True])
+def test_what_rounding_a_query_hides_is_found(codes: bool, n_queries: int, size: float) -> None:
+    """One element takes all of int8's range, and the others, just below half a step, are 0 once they are rounded.
+
+    By these codes the first rows are best. The row that is best indeed has its length where the query has none left,
+    and only the bound on the query's error, which must not depend on the query's size, lets it pass.
+    """
+    dimension = 1025
+    query = np.full((n_queries, dimension), 0.49 * size, np.float32)
+    query[:, 0] = 127 * size
+    rows = np.zeros((N_ROWS, dimension), np.float32)
+    rows[:, 0] = np.arange(N_ROWS) % 50  # far behind the first ones, so that nearly all are told apart
+    rows[:40, 0] = 127
+    rows[1400] = 127
+    rows[1400, 0] = 1
+    corpus = Embeddings(rows.astype(np.int8), "int8", dimension) if codes else rows
+    for metric in METRICS:
+        assert_same(query, corpus, k=2, metric=metric, query_precision="float32")
+    with forced_isa(FASTEST):
+        best = search(query, corpus, 2, metric="dot", query_precision="float32").indices
+    assert (best[:, 0] == 1400).all()

@@ -13,6 +13,7 @@ from rows import make
 from embcodec import Embeddings, range_search, rescore, search
 from embcodec._native import core
 from embcodec._native import scan as native
+from embcodec._native.search import squares, top_k
 
 N, DIMENSION = 3000, 40
 ORDERS = ("as it comes", "best first", "best last", "all alike", "few scores")
@@ -142,7 +143,6 @@ def test_no_matrix_of_scores_is_made() -> None:
 def test_lengths_of_ranges_are_the_same_to_the_bit(isa: str, dtype: str) -> None:
     """Squared lengths of rows by a range a dimension: float32 sums of eight, joined in float64, within their bound."""
     from embcodec._native import core
-    from embcodec._native.search import squares
 
     rng = np.random.default_rng(20)
     for dimension in (1, 3, 15, 16, 17, 31, 33, 64, 100, 127, 128, 129, 145, 1000):
@@ -160,3 +160,23 @@ def test_lengths_of_ranges_are_the_same_to_the_bit(isa: str, dtype: str) -> None
         for exponent in (-110, -60, 60, 120):  # far beyond where a float32's square is one
             scan.set_ranges(np.ldexp(steps, exponent), np.ldexp(offsets, exponent))
             assert np.array_equal(squares(scan), np.ldexp(found, 2 * exponent))
+
+
+@pytest.mark.parametrize("family", [native.DOT_F32, native.DOT_I8])
+@pytest.mark.parametrize("selects", [False, True])
+def test_rows_may_lie_further_apart_than_they_are_long(isa: str, selects: bool, family: int) -> None:
+    """The contract has a stride beside the bytes of a row: what lies between rows is neither read as one nor scored."""
+    rng = np.random.default_rng(34)
+    wide = rng.integers(-127, 128, (900, 48)).astype(np.int8 if family == native.DOT_I8 else np.float32)
+    queries = rng.standard_normal((3, 24)).astype(np.float32)
+    selection = rng.permutation(900)[:500] if selects else None
+    outcomes = []
+    for rows in (wide, wide[:, :24].copy()):
+        scan = native.Scan(family, queries, rows)
+        scan.args.width, scan.args.row_bytes = 24, 24 * rows.itemsize
+        scan.args.lengths = native.LENGTH_I8 if family == native.DOT_I8 else native.LENGTH_F32
+        scan.meet(native.COST_L2, 24)
+        scan.selection = selection
+        outcomes.append(top_k(scan, 20, 1))
+    for one, other in zip(*outcomes, strict=True):
+        np.testing.assert_array_equal(one, other)

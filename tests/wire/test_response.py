@@ -360,3 +360,23 @@ def test_bits_are_sent_as_the_profile_has_them(dtype: str, bit_order: Any, signe
     for given in (quantize(x, dtype), quantize(x, dtype, bit_order="lsb", signed_bytes="twos-complement")):
         body = encode_response(given, model="m", profile=service)
         assert [item["embedding"] for item in json.loads(body)["data"]] == wanted.tolist()
+
+
+@pytest.mark.parametrize("key", ["é", "ü\u07ff", "\u0800", "€", "\uffff", "😀"])
+def test_keys_are_compared_by_what_their_escapes_mean(isa: str, key: str) -> None:
+    """Code points whose UTF-8 takes two, three and four bytes, escaped in a body or not, in the keys of a profile."""
+    profile = replace(PROFILES["mistral"], rows=f"x{key}", item=f"{key}y")
+    body = {f"x{key}": [{f"{key}y": [1, 2], "index": 0}, {f"{key}y": [3, 4], "index": 1}]}
+    for ascii_only in (False, True):
+        text = json.dumps(body, ensure_ascii=ascii_only)
+        assert decode_response(text, profile=profile).embeddings.values.tolist() == [[1, 2], [3, 4]]
+        with pytest.raises(DecodeError, match="no list of embeddings"):
+            decode_response(text, profile=replace(profile, rows=f"x{chr(ord(key[-1]) - 1)}"))
+
+
+@pytest.mark.parametrize("row", ["{}", "{ }", '{"index": 1}'])
+def test_a_row_without_members_has_no_vector(isa: str, row: str) -> None:
+    body = f'{{"data": [{{"embedding": [1]}}, {row}]}}'
+    with pytest.raises(DecodeError, match="no 'embedding' in this row") as error:
+        decode_response(body)
+    assert (error.value.row, error.value.offset) == (1, body.index(row))

@@ -1,4 +1,8 @@
-"""How queries meet a corpus: which kernel, in what form, and how its raw scores become costs."""
+"""How queries meet a corpus: which kernel compares them, in what form, and how its raw scores become costs.
+
+search(), range_search() and rescore() begin with :func:`plan`, whose scan the C core then runs over the rows. A cost is
+better when it is lower, whatever the metric; scores are the costs with the sign that users expect.
+"""
 
 from __future__ import annotations
 
@@ -83,6 +87,7 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
 
 
 def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
+    """Refuse pairs that mean nothing, with the way out: only like meets like, and floats meet all."""
     ours, theirs = queries.output_dtype, corpus.output_dtype
     check_dimensions(queries, corpus)
     if not 1 <= corpus.dimension <= native.MAX_DIMENSION:
@@ -107,6 +112,7 @@ def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
 
 
 def _floats_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native.Scan:
+    """Return the scan of float32 rows by float32 queries."""
     scan = native.Scan(native.DOT_F32, queries.values, corpus.values)
     scan.meet(_COSTS[metric], corpus.dimension)
     scan.args.lengths = native.LENGTH_NONE if metric == "dot" else native.LENGTH_F32
@@ -114,10 +120,14 @@ def _floats_plan(queries: Embeddings, corpus: Embeddings, metric: str) -> native
 
 
 def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: Precision) -> native.Scan:
-    """Codes against codes like them; those of ranges, whose dimensions weigh differently, as the floats they are."""
+    """Return the scan of int8 or uint8 rows, by floats or by codes like them.
+
+    Codes meet codes by their integer dots, which are exact. With ranges that would not do: a code is worth another step
+    in each dimension, so that such queries are decoded and meet the rows as floats.
+    """
     scale, dtype = corpus.scale, corpus.output_dtype
     assert scale is not None
-    floats, own = None, None
+    floats, own = None, None  # queries as floats, if they meet so; the scale of queries that meet as codes
     if queries.output_dtype is OutputDtype.FLOAT:
         floats = queries.values
     elif scale.kind == RANGES:
@@ -138,13 +148,16 @@ def _integers_plan(queries: Embeddings, corpus: Embeddings, metric: str, precisi
         scan.row_scales = scale.values
     scan.meet(_COSTS[metric], corpus.dimension, scales=None if own is None else own.values)
     if floats is None:
+        # A value is step * (code + centre), and the product of two such holds centre times the sum of the row's codes,
+        # which the kernel adds for each row. What depends on the query alone is in the terms that meet() has found.
         scan.args.sum_weight = scan.args.centre
-    if metric == "dot":
+    if metric == "dot":  # which needs no lengths of rows
         scan.args.lengths = native.LENGTH_NONE
     return scan
 
 
 def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: Precision) -> native.Scan:
+    """Return the scan of packed bits, by floats or by bits like them."""
     ours, rows = queries.values, corpus.values.view(np.uint8)
     if queries.output_dtype is OutputDtype.FLOAT:
         scan = native.Scan(native.DOT_U1, ours, rows)
@@ -159,7 +172,9 @@ def _bits_plan(queries: Embeddings, corpus: Embeddings, metric: str, precision: 
         return scan
     offset = corpus.output_dtype is OutputDtype.BINARY and corpus.signed_bytes == "offset"
     scan.meet(_COSTS[metric], corpus.dimension, flags=bit_flags(corpus.bit_order, offset=offset))
-    if metric != "jaccard":  # all rows are as long: the terms hold what makes a dot a cosine or a distance
+    if metric != "jaccard":
+        # Rows of -1 and 1 all have the length sqrt(dimension). meet() has put it into the terms of the queries, so that
+        # what is left for each row is a dot, for a cosine and a distance too.
         scan.args.metric = native.COST_DOT
     return scan
 
@@ -186,7 +201,11 @@ def check_unit(corpus: LowBitCodes, metric: Any) -> None:
 
 
 def low_bit_scan(asked: LowBitQueries, corpus: LowBitCodes, metric: str, precision: Precision) -> native.Scan:
-    """Bits of every plane against floats, scored as cosines are; a query's length is put into its scores at the end."""
+    """Return the scan of low-bit codes, bits in one or several planes, by floats.
+
+    All metrics are scanned as cosines, of queries brought to unit length and centred by :func:`prepare_queries`. What a
+    query's length makes of its scores is put in at the end: a factor, a constant, for distances a least score of 0.
+    """
     scales: Any = 1.0
     if precision == "float32":
         scan = native.Scan(native.DOT_F32, asked.values, corpus.bit_planes, native.DECODE_U1)
@@ -197,7 +216,7 @@ def low_bit_scan(asked: LowBitQueries, corpus: LowBitCodes, metric: str, precisi
     scan.terms[0], scan.terms[2] = scales, 0.0 - asked.along
     scan.row_scales, scan.row_biases = corpus.for_scans
     scan.weights = None if scan.row_biases is None else asked.shares
-    scan.args.bounded = metric != "dot"  # unit rows and queries
+    scan.args.bounded = metric != "dot"  # rows are of unit length, as queries are here: no score passes 1
     if metric != "cosine":
         factors, constants = asked.lengths, np.zeros(len(asked.lengths))
         if metric == "l2":
@@ -209,13 +228,15 @@ def low_bit_scan(asked: LowBitQueries, corpus: LowBitCodes, metric: str, precisi
 
 
 def _user_plan(queries: Embeddings, corpus: Embeddings, metric: Any) -> native.Scan:
+    """Return the scan by a compiled function, which is called with blocks of rows as they are stored."""
     if metric.output_dtype not in (None, queries.output_dtype):
         raise CodeMismatchError(
             f"this metric was compiled for {metric.output_dtype} rows, not {queries.output_dtype}",
             f"compile_metric(..., output_dtype={str(queries.output_dtype)!r})",
         )
     if queries.output_dtype is OutputDtype.FLOAT:
-        native.Scan(native.DOT_F32, queries.values, corpus.values).meet(native.COST_DOT, corpus.dimension)  # finite?
+        # Only for its error: a user's function does not refuse NaN and infinities in queries, as meet() does.
+        native.Scan(native.DOT_F32, queries.values, corpus.values).meet(native.COST_DOT, corpus.dimension)
     scan = native.Scan(native.USER_TILE, queries.values, corpus.values)
     scan.set_tile(metric)
     scan.args.user_sign = 1.0 if metric.lower_is_better else -1.0

@@ -85,8 +85,10 @@ def range_search(
 def _raw_thresholds(scan: Scan, threshold: float, below: bool) -> NDArray[np.float32]:
     """Return for each query the greatest raw score whose final score is not better than the threshold.
 
-    A final score is a raw one, times a factor, plus a constant, each step rounded: it never turns back, so that halving
-    the range of float32 numbers (counted as integers, in their order) finds the place where it passes the threshold.
+    The kernel compares raw scores. Scans of low-bit codes have a factor and a constant for each query, which are
+    applied to raw scores afterwards, each step rounded. To undo them for the threshold would round otherwise, and rows
+    at the border would be taken or left wrongly. But the better a raw score, the better the final one, or the same: so
+    the border is searched for among all float32 numbers, counted as integers in their order, by halving the range.
     """
     count = len(scan.queries)
     most = int(np.float32(np.inf).view(np.int32))
@@ -101,5 +103,8 @@ def _raw_thresholds(scan: Scan, threshold: float, below: bool) -> NDArray[np.flo
 
 
 def _float_of(places: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the float32 numbers at places in their order: 0 is 0.0, -1 and 1 are the least on either side."""
+    """Return float32 numbers by their place in the order of all of them: 0 is 0.0, 1 the least above it, -1 below it.
+
+    The bits of a positive float32, read as an integer, are its place.
+    """
     return np.copysign(np.abs(places).astype(np.int32).view(np.float32), places.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Rescoring: exact scores of candidates, of all or of those that may still count."""
+"""Rescoring: exact scores of given rows, of all of them or, by error bounds, of those that may be among the best."""
 
 from __future__ import annotations
 

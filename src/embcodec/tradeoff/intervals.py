@@ -27,9 +27,13 @@ FEWEST_QUERIES = 30
 GAIN_STEP = 0.8
 """What a query loses at once in nDCG or reciprocal rank: most of its gain, since few rows answer it."""
 
+SHARE_STEP = 0.7
+"""The same for a share of a reference, as a part of what queries gain that gain anything: their root mean square."""
+
 _NORMAL = 1.959963984540054
 _TAIL = 0.025
-_FEW_LOSSES = 5  # so few queries do not tell how much one may lose
+_FEW_LOSSES = 5  # fewer queries do not tell how much one may lose of a mean
+_FEWEST_OF_A_SHARE = 3  # nor these how much of a share; those that lose next to nothing do not count
 
 
 @dataclass(frozen=True)
@@ -125,10 +129,11 @@ def ratio_interval(per_query: PerQuery, reference: PerQuery) -> Estimate | None:
     """Return mean / reference mean with its 95% interval, both of the same queries, so that what they share cancels.
 
     The interval is Fieller's: all ratios R for which the mean of ``per_query - R * reference`` may be 0, with one query
-    more, which lost (or gained, where the ratio is above 1) as much as the most that one did, and most of what queries
-    gain (their root mean square) at least; all of the most that one gains where fewer than five lost anything. How many
-    standard errors may lie between is not the same above and below: losses are few and heavy, so that their sum is
-    skewed as that of a gamma distribution.
+    more. For the lower end that one lost, whatever the others did: losses of some queries and gains of others may
+    cancel, and a sample that missed the rare heavy losses shows a ratio above 1. For the upper end it gained if with it
+    the others would have gained together, and else it lost too. How much is in `_one_more`. How many standard errors
+    may lie between is not the same above and below: losses are few and heavy, so that their sum is skewed as that of a
+    gamma distribution.
 
     Returns
     -------
@@ -139,32 +144,40 @@ def ratio_interval(per_query: PerQuery, reference: PerQuery) -> Estimate | None:
     --------
     >>> reference = np.linspace(0.5, 1.0, 100)
     >>> print(ratio_interval(0.9 * reference, reference))
-    0.900 [0.870, 0.909]
+    0.900 [0.873, 0.908]
     """
     count = len(per_query)
     if count < 2 or not reference.any():
         return None
     above, below = float(per_query.mean()), float(reference.mean())
     ratio = above / below
-    side = 1 if ratio <= 1 else -1  # which way most queries that differ went: the one more goes there, too
+    differences = reference - per_query
     losses = ratio * reference - per_query
-    if np.count_nonzero(side * per_query < side * reference) < _FEW_LOSSES:
-        loss = float(reference.max())
-    else:
-        loss = max(float((side * losses).max()), GAIN_STEP * math.sqrt(float(reference @ reference) / count))
-    squares, cubes = float(losses @ losses) + loss**2, float((losses**3).sum())
+    squares, cubes = float(losses @ losses), float((losses**3).sum())
     from_above, from_below = per_query - above, reference - below
 
-    def end(sign: int) -> float | None:
-        one_more = loss if sign == -side or ratio == 1 else -loss
-        factor = (_errors((one_more**3 - sign * cubes) / squares**1.5) / count) ** 2
+    def end(sign: int, one_more: float) -> float | None:
+        factor = (_errors((one_more**3 - sign * cubes) / (squares + one_more**2) ** 1.5) / count) ** 2
         a = below**2 - factor * float(from_below @ from_below)
         b = above * below - factor * float(from_above @ from_below)
-        c = above**2 - factor * (float(from_above @ from_above) + loss**2)
+        c = above**2 - factor * (float(from_above @ from_above) + one_more**2)
         return (b + sign * math.sqrt(max(b * b - a * c, 0.0))) / a if a > 0 else None
 
-    low, high = end(-1), end(1)
+    lost, gained = _one_more(losses, differences, reference), _one_more(-losses, -differences, reference)
+    low, high = end(-1, lost), end(1, gained if float(differences.sum()) < gained else -lost)
     return None if low is None or high is None else Estimate(ratio, max(min(low, ratio), 0.0), max(high, ratio))
+
+
+def _one_more(losses: PerQuery, differences: PerQuery, reference: PerQuery) -> float:
+    """Return how much a query more would lose: as much as the most that one did, and `SHARE_STEP` at least.
+
+    All of the most that one gains where fewer than three lost anything to speak of: a place further down, which costs
+    little, does not tell what it costs to be lost. Queries that gain nothing have nothing to lose and do not count.
+    """
+    step = SHARE_STEP * math.sqrt(float(reference @ reference) / np.count_nonzero(reference))
+    if np.count_nonzero(differences >= step / 10) < _FEWEST_OF_A_SHARE:
+        return float(reference.max())
+    return max(float(losses.max()), step)
 
 
 def queries_for(target: float, k: int) -> int | None:

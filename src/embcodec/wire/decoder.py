@@ -31,7 +31,9 @@ from .shapes import missing_rows, no_strings
 
 MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
 _FLOAT, _BASE64 = EncodingFormat.FLOAT, EncodingFormat.BASE64
-_parse: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # what json.loads calls, without what it does around it
+# json.loads() ends up in this function. Calling it here leaves out what json.loads() checks first, which for a body of
+# one vector takes as long as the parsing itself; the scanner has checked all of it before.
+_parse: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class EmbeddingResponse:
 def answer_of(
     embeddings: Embeddings, body: dict[str, Any], encoding_format: EncodingFormat | None, tokens: int = 0
 ) -> EmbeddingResponse:
-    """Put an answer together from vectors, what stands around them, and the tokens that are counted row by row."""
+    """Put an answer together from decoded vectors, the other members of their body, and the tokens counted row by row."""
     said, usage = body.get, body.get(USAGE)
     return EmbeddingResponse(
         embeddings,
@@ -133,7 +135,8 @@ class Decoder:
         if no_strings(self.profile, self.dtype):
             self.payload = NO_STRINGS
         self.scale = UNIT_SCALE if self.dtype in INTEGERS else None
-        # Whether rows of whole bytes make Embeddings that need no second look.
+        # Whether rows of the right width are valid as they are. Only bits may not be: where the dimension is no
+        # multiple of 8, those behind the last dimension must be 0, which Embeddings() checks.
         self._plain = not (self.dtype.is_packed and self.dimension is not None and self.dimension % 8)
         if self._unpacked:
             self._plain = False
@@ -155,25 +158,27 @@ class Decoder:
         if recoded is not None:
             return self.decode(recoded, expected_count, threads)
         try:
-            raise failure  # out here, without a chain
+            raise failure  # not in the except block above, where Python would print both errors, one "during" the other
         finally:
-            del failure  # it holds this frame, and the frame it: a cycle would keep the body past the caller's handling
+            # The error's traceback refers to this frame, whose variable refers to the error. Left alone, this circle
+            # would keep the body in memory until the garbage collector comes by.
+            del failure
 
     def read(self, text: bytes | memoryview, prefix: str = "", threads: int | None = 1) -> tuple[Rows, Any]:
-        """Read a document: its rows as a matrix, and what stands around them, parsed.
+        """Read a document: its rows into a matrix by C, and all the rest of it into Python objects.
 
         Parameters
         ----------
         text : bytes or memoryview of bytes
         prefix : str
-            Where in the document the body is: keys, each ended by a point.
+            The keys that lead to the body, each followed by a point: ``"response.body."`` for a line of a batch file.
         threads : int or None
 
         Returns
         -------
         rows : Rows
         document : object
-            With an empty list for that of the rows; a dict where the document is an object.
+            The document as json.loads() would return it, with an empty list in place of the list of rows.
         """
         n = len(text)
         workers = core.default_threads(threads, n)
@@ -193,7 +198,7 @@ class Decoder:
         if self._counts is not None and rows.list_start >= 0:
             found = self._counts.finditer(memoryview(text)[rows.list_start : rows.list_end])
             rows.tokens = sum(int(count[1]) for count in found)
-        # The scanner has checked all of this text, its UTF-8 too, so that nothing can follow the value.
+        # The scanner has checked the whole text, its UTF-8 too: nothing here can fail, and nothing follows the value.
         if around.startswith(b"{"):
             document = _parse(around.decode(), 0)[0]
         else:
@@ -201,9 +206,10 @@ class Decoder:
         return rows, document
 
     def layout(self, prefix: str = "", name: str | None = None, place: tuple[str, str | None] | None = None) -> Layout:
-        """Return where the vectors of a document are, and how they are written.
+        """Return where the vectors of a document are, and how they are written: what the readers in C ask for.
 
-        `name` is what the service calls the dtype there; `place` is another one than the profile's own.
+        `name` is what the service calls the dtype, which is a key on the way to the vectors with some services; by
+        default the profile's name for this dtype. `place` is another one than the profile's own.
         """
         profile = self.profile
         name = profile.dtype_name(self.dtype) if name is None else name
@@ -233,11 +239,13 @@ class Decoder:
         )
 
     def plain_names(self) -> bytes | None:
-        """Return the keys of the list and of a vector, where it is one of either kind, and those of no plain body.
+        """Return the keys by which the reader of batch files in C recognises a line that it may read by itself.
 
-        Each is ended by a zero byte, all by an empty one.
+        These are the key of the list of rows and that of a row's vector, then the keys whose presence makes a body one
+        for the reader of single lines. Each is followed by a zero byte, and the last one by another.
 
-        None, too, where the codes of a row need a second look.
+        None where that reader cannot do it: where a path has more than one key or depends on the dtype, where a key of
+        the path has a meaning of its own, or where rows have to be checked after they are read.
         """
         rows, item = self.profile.rows, self.profile.item
         special = rows in ("", USAGE, *SAYS_MORE)
@@ -246,7 +254,7 @@ class Decoder:
         return "".join(f"{key}\0" for key in (rows, item, *SAYS_MORE, "")).encode()
 
     def _read_any(self, source: Any, n: int, prefix: str, workers: int) -> Rows:
-        """Read the rows of any document, and expect others of this prefix to be like it."""
+        """Read the rows of any document by the general passes; if there is one, the next is tried as one like it."""
         layout = self.layout(prefix)
         rows = read_rows(source, n, layout, self.width, workers)
         if rows.list_start < 0 and self.payload != NO_STRINGS and "{dtype}" in self.profile.rows:
@@ -260,7 +268,7 @@ class Decoder:
         return rows
 
     def answer(self, rows: Rows, document: Any, expected_count: int | None = None) -> EmbeddingResponse:
-        """Put an answer together from what :meth:`read` found; `document` is what stands around the rows."""
+        """Put an answer together from what :meth:`read` returned, or raise what is wrong with it."""
         values, dimension = rows.values, self.dimension
         body = document if isinstance(document, dict) else {}
         if values is None or ERROR in body:
@@ -280,8 +288,8 @@ class Decoder:
         return answer_of(self.typed(values, dimension), body, encoding, rows.tokens)
 
     def typed(self, values: NDArray[Any], dimension: int | None) -> Embeddings:
-        """Say what the codes mean; bits set behind the last dimension are refused."""
-        if self._plain:  # the width is that of the dimension: the rows were read so
+        """Make Embeddings of the rows that were read; bits set behind the last dimension are refused."""
+        if self._plain:  # nothing left to check: rows of another width than the dimension's were refused while reading
             if dimension is None:
                 dimension = values.shape[1] * 8 if self.dtype.is_packed else values.shape[1]
             return coded(values, self.dtype, dimension, self.scale, self.profile.signed_bytes, self.profile.bit_order)
@@ -312,7 +320,11 @@ _kept = lru_cache(maxsize=64, typed=True)(Decoder)
 
 
 def decoder_for(output_dtype: str, dimension: int | None, profile: str | Profile, nulls: str) -> Decoder:
-    """Return a decoder for requests of this kind: the one of the call before, where the profile goes by its name."""
+    """Return a decoder for requests of this kind, one that an earlier call made if there is any.
+
+    Decoders are kept by their arguments where these are of the usual types, the profile a name. Others may not be
+    hashable: Decoder() takes them, or says what is wrong with them.
+    """
     if (
         type(profile) is str
         and type(output_dtype) in (str, OutputDtype)

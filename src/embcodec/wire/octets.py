@@ -1,4 +1,4 @@
-"""Answers that are no JSON: the vectors' bare bytes, with what they are in a header."""
+"""Answers that are not JSON: the body is the vectors' bytes, and a header says where each is and of what type."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def decode_octets(
             raise DecodeError(f"{row.width} dimensions where {width} are wanted", offset=row.start, row=number)
     values = np.empty((len(rows), width), np.float32)
     _fill(values, text, rows)
-    if metadata is None and rows:  # else the service has said what they are
+    if metadata is None and rows:  # with metadata, the service itself has said what type the bytes are
         wrong = misread_bytes(values, rows[0].payload)
         if wrong:
             raise DecodeError(_way(wrong[1]), offset=rows[wrong[0]].start, row=wrong[0])
@@ -104,7 +104,10 @@ def decode_octets(
 
 
 def _way(words: str) -> str:
-    """Return words about another dtype with what reads codes here, where no output dtype is asked for."""
+    """Reword the advice of misread_bytes(), which is to give decode_response() another output dtype.
+
+    decode_octets() has no such argument. Bytes that look like codes are read by NumPy.
+    """
     what, colon, ways = words.partition(": say output_dtype=")
     if not colon:
         return words
@@ -125,6 +128,7 @@ def _parsed(metadata: str | bytes) -> Mapping[str, Any]:
 
 
 def _rows_in_order(n: int, dimension: int | None, profile: Profile, expected_count: int | None) -> list[_Row]:
+    """Return the rows of a body of n bytes without metadata: equally long, one behind the other."""
     payload = native.PAYLOADS[profile.base64_dtype, profile.byte_order]
     size = native.item_bytes(payload)
     if dimension is None:
@@ -160,6 +164,7 @@ def _rows_of(about: Mapping[str, Any], n: int) -> list[_Row]:
 
 
 def _row_of(item: Mapping[str, Any], index: int, n: int) -> _Row:
+    """Return the row that an item of the metadata describes: one vector, within the n bytes of the body."""
     order = item.get("endianness", "little")
     form = item.get("embed_dtype"), "little" if order == "native" else order
     if not all(isinstance(word, str) for word in form) or form not in native.PAYLOADS:
@@ -179,6 +184,7 @@ def _row_of(item: Mapping[str, Any], index: int, n: int) -> _Row:
 
 
 def _fill(values: NDArray[np.float32], text: bytes | memoryview, rows: list[_Row]) -> None:
+    """Convert all rows to float32: in one call where they follow each other and are of one type, as vLLM sends them."""
     if not rows:
         return
     first = rows[0]
@@ -191,6 +197,7 @@ def _fill(values: NDArray[np.float32], text: bytes | memoryview, rows: list[_Row
 
 
 def _check(values: NDArray[np.float32], rows: list[_Row], nulls_as_nan: bool) -> None:
+    """Refuse NaN and infinities, naming row and byte, or make all of them NaN."""
     try:
         native_bits.require_finite(values)
     except NotFiniteError as error:

@@ -28,10 +28,10 @@ from ..words import shown
 from .decoder import EmbeddingResponse, decoder_for
 from .service import Usage
 
-_HEADS = json.JSONEncoder(separators=(",", ":"))  # made once: making one takes as long as using it
-_TAILS = json.JSONEncoder(
-    separators=(",", ":"), allow_nan=False, default=index
-)  # counts by NumPy are whole numbers too
+# These encode what stands before and behind the rows. They are made once, since making one takes as long as using it.
+# Counts of tokens may be NumPy's whole numbers, which operator.index() turns into Python's.
+_HEADS = json.JSONEncoder(separators=(",", ":"))
+_TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=index)
 
 
 def decode_response(
@@ -161,7 +161,10 @@ def encode_response(
 
 
 def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile) -> NDArray[Any]:
-    """Return the matrix whose numbers, or bytes, the profile sends for these embeddings."""
+    """Return the matrix to write: its elements as the numbers of lists, or its bytes as base64.
+
+    Raises ValueError where the profile's service has no such form for these codes.
+    """
     dtype, scale = embeddings.output_dtype, embeddings.scale
     if scale is not None and scale.kind != UNIT:
         raise ValueError(

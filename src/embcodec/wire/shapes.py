@@ -1,4 +1,7 @@
-"""What is said of a body whose vectors lie elsewhere than the profile says: key names, and nothing else of its text."""
+"""Words for a body in which no vectors are where the profile has them: what is there, and what would read it.
+
+Of the body's text only names of keys get into the words: the rest may be private.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from ..profiles import PROFILES, Profile
 
 _MOST_KEYS, _KEY_LENGTH = 6, 40
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
-_DEPTH = 3  # keys to a list of rows elsewhere, or from its objects to their vectors
+_DEPTH = 3  # the search for vectors elsewhere goes this many keys deep to a list of rows, and in a row to its vector
 
 
 def no_strings(profile: Profile, output_dtype: OutputDtype) -> str:
-    """Say why text cannot be a vector of this service; nothing where it can."""
+    """Say why a string cannot be a vector of this service and dtype; an empty text where it can, as base64."""
     if profile.base64_payload == "none":
         return f"text where a vector is wanted: {profile.name!r} writes no base64; numbers in hexadecimal are not read"
     if output_dtype is OutputDtype.FLOAT and not profile.has_floats:
@@ -63,6 +66,7 @@ def _reader_of(rows: str, item: str | None) -> str:
 
 
 def _said_of_value(document: Any) -> str:
+    """Say what a body is that is no JSON object."""
     if isinstance(document, str):
         return "the body is JSON within a JSON string: decode_response(json.loads(body)) reads it"
     if not isinstance(document, list):
@@ -78,12 +82,13 @@ def _said_of_value(document: Any) -> str:
 
 
 def _path(profile: Profile, output_dtype: OutputDtypeLike) -> list[str]:
+    """Return the keys that lead to a profile's list of rows; none where the body itself is the list."""
     rows = profile.rows.replace("{dtype}", profile.dtype_name(output_dtype))
     return rows.split(".") if rows else []
 
 
 def _walk(body: dict[str, Any], path: list[str]) -> tuple[Any, int]:
-    """Return the deepest object on a path and how many keys lead to it; what the whole path leads to, if there is."""
+    """Follow a path as far as it goes: return the object or list where it ends, and how many of its keys were there."""
     node: Any = body
     for depth, key in enumerate(path):
         if not isinstance(node, dict) or key not in node or not isinstance(node[key], dict | list):
@@ -93,6 +98,7 @@ def _walk(body: dict[str, Any], path: list[str]) -> tuple[Any, int]:
 
 
 def _fits(profile: Profile, output_dtype: OutputDtypeLike, body: dict[str, Any]) -> bool:
+    """Whether another profile would find rows in this body, in a list of its own and with its key for a vector."""
     path = _path(profile, output_dtype)
     node, depth = _walk(body, path)
     if depth != len(path) or not path:
@@ -102,7 +108,11 @@ def _fits(profile: Profile, output_dtype: OutputDtypeLike, body: dict[str, Any])
 
 
 def _rows_elsewhere(body: dict[str, Any]) -> tuple[str, str | None] | None:
-    """Return the dotted path to a list of vectors, or of objects with one, and the path from such to its vector."""
+    """Look for a list of rows anywhere near the top: return the path to it, and the path from a row to its vector.
+
+    Both are keys joined by points, as a profile has them in `rows` and `item`. All objects of a depth are looked at
+    before the next depth, at most 64 of each. A key with a point in it could not be named so, and is passed over.
+    """
     level: list[tuple[str, Any]] = [("", body)]
     for _ in range(_DEPTH):
         below = []
@@ -118,7 +128,10 @@ def _rows_elsewhere(body: dict[str, Any]) -> tuple[str, str | None] | None:
 
 
 def _item_of(value: Any) -> tuple[str | None] | None:
-    """Return the path from a row of a list to its vector, None where the rows are bare; None for no such list."""
+    """Return the path from a row of a list to its vector, judged by the first row, in a tuple of one.
+
+    The tuple holds None where the rows are the vectors themselves; None instead of a tuple means no list of rows.
+    """
     if not isinstance(value, list) or not value:
         return None
     row = value[0]
@@ -138,7 +151,7 @@ def _item_of(value: Any) -> tuple[str | None] | None:
 
 
 def _vector_alone(body: dict[str, Any]) -> str:
-    """Return the dotted path to a list of numbers; nothing where there is none."""
+    """Return the path to a vector that is in no list, keys joined by points; an empty text where there is none."""
     node: Any = body
     path: list[str] = []
     for _ in range(_DEPTH):
