@@ -23,7 +23,7 @@ ROOMS: dict[str, str] = {
     "_native.response": "layout hints one reader lines fast read write",
     "codec": "tables ids columns bits base64 numbers precision codes convert",
     "embeddings": "",
-    "containers": "atomic thrift pages checks arrays npy tensors xvecs",
+    "containers": "atomic thrift pages checks arrays npy tensors xvecs hdf5",
     "quantizers": "quantize calibrate_jit calibrate lowbit fitting",
     "quantizers.lowbit": "levels rotations scheme queries errors codes",
     "quantizers.fitting": "threads measure files quantizer",
@@ -31,13 +31,13 @@ ROOMS: dict[str, str] = {
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
     "scan": "metric ways plan search bounds range rescore",
-    "files": "kinds pack bare columns parquet storage exchange",
+    "files": "kinds pack bare columns parquet storage ids exchange",
     "files.exchange": "rows arrow pgvector stores",
     "index": "rows arguments stages files flat",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request readers guard endpoint routes app",
     "tradeoff": "intervals words results measures labels figures corpus inputs pipeline codes study bodies report demo",
-    "cli": "words command common bodies tables info serve service study data",
+    "cli": "words command common bodies tables info serve service study search data",
 }
 LOWER = list(ROOMS)
 

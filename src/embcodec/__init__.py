@@ -33,7 +33,7 @@ Search, exact
     compile_metric      your own metric, by Numba
     study, Study        what each way of coding and searching keeps and costs, on your own vectors
 Files and stores
-    save, load                      nine kinds of file
+    save, load, load_ids            eleven kinds of file; the numbers of rows in a ground truth
     to_arrow, to_faiss, to_pgvector, to_sqlite_vec, write_pgcopy; from_arrow, from_pgvector, from_sqlite_vec
 Services
     Client, AsyncClient             texts to embeddings, split, retried and put in order
@@ -72,7 +72,7 @@ from .wire import EmbeddingResponse, Usage, decode_response, encode_response, se
 # Names of modules that are heavier than a decoder needs: imported when first asked for, here for type checkers, too.
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
-    from .files import load, save
+    from .files import load, load_ids, save
     from .files.exchange import (
         from_arrow,
         from_pgvector,
@@ -96,6 +96,7 @@ _LAZY: dict[str, str] = {
     "AsyncClient": "client",
     "Client": "client",
     "load": "files",
+    "load_ids": "files",
     "save": "files",
     "from_arrow": "files.exchange",
     "from_pgvector": "files.exchange",
@@ -165,6 +166,7 @@ __all__ = [
     "from_sqlite_vec",
     "iter_batch",
     "load",
+    "load_ids",
     "pack_bits",
     "parse_floats",
     "quantize",

@@ -325,8 +325,8 @@ def test_a_service_that_refuses_base64_which_nobody_chose_is_asked_for_lists(
         with pytest.raises(ServiceError, match="base64 encoding is not currently supported"):
             embed(server.base_url, ["a"])
         assert len(server.received) == 2
-    with hostile_server(http({"message": "no such model"}, 400)) as server:
-        with pytest.raises(ServiceError, match="no such model"):
+    with hostile_server(http({"message": "the text is too long"}, 400)) as server:
+        with pytest.raises(ServiceError, match="the text is too long"):
             embed(server.base_url, ["a"])
         assert len(server.received) == 1
 
