@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -257,6 +258,21 @@ CASES: dict[str, Case] = {
         lambda p: ec.load(_saved(p, X > 0), output_dtype="int8"),
         "are bits, not int8: say output_dtype='ubinary' or 'binary'",
         tuple(lambda p, dtype=dtype: ec.load(_saved(p, X > 0), output_dtype=dtype) for dtype in ("ubinary", "binary")),
+    ),
+    "fp8 that its file names": (
+        lambda p: ec.load(_saved(p, X.astype(ml_dtypes.float8_e5m2)), float_dtype="fp8_e4m3"),
+        "as the header says: leave out float_dtype='fp8_e4m3'",
+        (lambda p: ec.load(_saved(p, X.astype(ml_dtypes.float8_e5m2))),),
+    ),
+    "a column of one array": (
+        lambda p: ec.load_ids(_truth(p), column="a"),
+        "without columns: leave out column='a'",
+        (lambda p: ec.load_ids(_truth(p)),),
+    ),
+    "a file of lines open for text": (
+        lambda p: ec.decode_batch(_zipped(p).open(encoding="latin-1")),  # type: ignore[arg-type]
+        r"open in binary mode, but reads .*: open\(path, 'rb'\)",
+        (lambda p: ec.decode_batch(io.BytesIO(_zipped(p).read_bytes())),),
     ),
     "a file of row numbers": (
         lambda p: ec.load(p / "x.ibin"),

@@ -41,7 +41,7 @@ _PHRASES = (
     (r"\bdecode_response\b", "embcodec decode"),
 )
 _ARGUMENT = re.compile(r"""\b([a-z][a-z0-9_]*)=(?:"([^"]*)"|'([^']*)'|(\.\.\.|[\w.-]*\w)|)""")
-_VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet"}
+_VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet", b"\x89HDF": ".hdf5"}
 _HEAD = 1 << 16
 MAX_BYTES = "EMBCODEC_MAX_BYTES"
 """The environment variable that says how much memory a file may ask for."""

@@ -32,8 +32,9 @@ def matrix_of(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], co
             raise StorageError(f"one matrix, rows by dimensions, is wanted; column {column!r} is of shape {shape}")
         return tensors[column]
     matrices = {name: array for name, array in tensors.items() if array.ndim == 2}
-    if len(matrices) > 1:  # of several, those that no rows can be are something else
-        matrices = {n: array for n, array in matrices.items() if array.dtype.kind == "f" or array.dtype.itemsize == 1}
+    if len(matrices) > 1:  # of several, those that no rows can be are something else, and booleans a mask
+        rows = {n: array for n, array in matrices.items() if array.dtype.kind == "f" or array.dtype.itemsize == 1}
+        matrices = {n: array for n, array in rows.items() if array.dtype != np.bool_} or rows
     if len(matrices) != 1:
         choice = f"; name one, as column={next(iter(matrices))!r}" if matrices else ""
         if [array.ndim for array in tensors.values()] == [1]:
