@@ -315,9 +315,9 @@ def test_ids_keep_their_values() -> None:
 
 
 def test_numbers_of_pythons_own_are_taken_for_what_they_are() -> None:
-    tenth, near = Decimal("0.1"), Decimal("1.00000017881393432617187500001")  # which rounded twice is another float32
+    tenth, near = Decimal("0.1"), Decimal("1.00000005960464477539062500001")  # which rounded twice is another float32
     rows = [[tenth, near], [Decimal(2), Decimal("-1e-7")]]
-    values = [[np.float32(0.1), np.nextafter(np.float32(1.0000001), np.float32(2))], [2, np.float32(-1e-7)]]
+    values = [[np.float32(0.1), np.nextafter(np.float32(1), np.float32(2))], [2, np.float32(-1e-7)]]
     import pandas
     import polars
 

@@ -47,6 +47,7 @@ def test_every_kind_of_ground_truth(tmp_path: Path) -> None:
     ("name", "data", "words"),
     [
         ("a.ibin", HEADER + IDS.tobytes()[:-1], r"2 x 3 int32 are 32 bytes, or 56 with their distances, not 31"),
+        ("a.ibin", HEADER + IDS.tobytes() + b"x", "or 56 with their distances, not 33"),
         ("a.ibin", b"1234567", "begins with 8 bytes of header; this one has 7"),
         ("a.ibin", struct.pack("<II", 1 << 31, 1 << 31), "int32 are"),
         ("a.ivecs", struct.pack("<ii", 2, 1), "rows of 2 dimensions take 12 bytes"),
