@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -152,8 +151,10 @@ def _of_numbers(array: NDArray[Any]) -> NDArray[Any]:
         native.parse_rows(text, values)
         return values.reshape(array.shape)
     if kinds and all(issubclass(kind, numbers.Integral) for kind in kinds):
-        with suppress(OverflowError):
+        try:
             return array.astype(np.int64)
+        except OverflowError:
+            pass
     return array.astype(np.float64)
 
 

@@ -143,19 +143,6 @@ def search(
     return SearchResult(result.scores[0], result.indices[0]) if single else result
 
 
-def _in_steps(
-    queries: Embeddings | ArrayLike, progress: Progress, find: Callable[[Embeddings], SearchResult]
-) -> SearchResult:
-    """Search for some queries at a time, and tell how far it is; a score depends on its own query alone."""
-    asked, single = as_queries(queries)
-    total, parts = len(asked), []
-    for start in range(0, max(total, 1), _STEP):
-        parts.append(find(asked[start : start + _STEP]))
-        progress(min(start + _STEP, total), total)
-    scores, indices = (np.concatenate(found) for found in zip(*parts, strict=True))
-    return SearchResult(scores[0], indices[0]) if single else SearchResult(scores, indices)
-
-
 def best_of(scan: Scan, k: int, threads: int | None) -> SearchResult:
     """Return the k best of a scan."""
     scores, indices = native.top_k(scan, k, threads)
@@ -269,3 +256,16 @@ def restrict(scan: Scan, mask: Any) -> int:
             return len(chosen)
     scan.selection = np.ascontiguousarray(chosen, dtype=np.int64)
     return len(chosen)
+
+
+def _in_steps(
+    queries: Embeddings | ArrayLike, progress: Progress, find: Callable[[Embeddings], SearchResult]
+) -> SearchResult:
+    """Search for some queries at a time, and tell how far it is; a score depends on its own query alone."""
+    asked, single = as_queries(queries)
+    total, parts = len(asked), []
+    for start in range(0, max(total, 1), _STEP):
+        parts.append(find(asked[start : start + _STEP]))
+        progress(min(start + _STEP, total), total)
+    scores, indices = (np.concatenate(found) for found in zip(*parts, strict=True))
+    return SearchResult(scores[0], indices[0]) if single else SearchResult(scores, indices)
