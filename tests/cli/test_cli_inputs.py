@@ -77,3 +77,9 @@ def test_embed_reads_answers_of_another_shape(tmp_path: Path) -> None:
         refused = run(*options, text="a")
         assert "--rows 'result' --item vec" in refused.stderr
         assert run(*options, "--rows", "result", "--item", "vec", text="a").exit_code == 0
+
+
+def test_decode_reads_utf16(tmp_path: Path) -> None:
+    path = tmp_path / "body.json"
+    path.write_text('{"data": [{"embedding": [1, 2]}]}', encoding="utf-16")
+    assert run_json("decode", path)["embeddings"] == [[1, 2]]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from embcodec import Embeddings, StorageError, load, load_ids, pack_bits, save
 
@@ -106,3 +109,16 @@ def test_damaged_files_are_refused(benchmark: Path) -> None:
             load(benchmark)
     with pytest.raises(FileNotFoundError):
         load(benchmark.with_name("gone.hdf5"))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+def test_any_damage_is_refused_or_harmless(benchmark: Path, changes: list[tuple[float, int]]) -> None:
+    data = bytearray(benchmark.read_bytes())
+    for place, byte in changes:
+        data[int(place * len(data))] = byte
+    path = benchmark.with_name("damaged.hdf5")
+    path.write_bytes(data)
+    for column in ("train", "test", "group/inner"):
+        with suppress(StorageError):
+            load(path, column=column)
