@@ -1,11 +1,14 @@
 """What takes bytes from outside through Python: for each, sound inputs to start from, and how it is used.
 
+HDF5 is not among them: what reads its bytes is another library's.
+
 `run` may raise what the library says it raises (`EmbcodecError`; for a request `RefusalError`). Whatever else it raises
 is a finding, as is a crash of the process or a report of the sanitizers.
 """
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tempfile
@@ -207,7 +210,25 @@ def batch_seeds() -> list[bytes]:
     good = {"custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None}
     bad = {"custom_id": "b", "response": None, "error": {"message": "no"}}
     lines = [json.dumps(line).encode() + b"\n" for line in (good, bad, good)]
-    return [b"".join(lines), lines[1], b"\n".join(lines)]
+    others = (
+        {
+            "recordId": "a",
+            "modelInput": {},
+            "modelOutput": {"embedding": [1, 2], "embeddingsByType": {"float": [1, 2]}},
+        },
+        {"recordId": "b", "error": {"errorCode": 400, "errorMessage": "no"}},
+        {"key": "a", "response": {"embedding": {"values": [1, 2]}}},
+        {
+            "instance": {},
+            "predictions": [{"embeddings": {"values": [1], "statistics": {"token_count": 1}}}],
+            "status": "",
+        },
+        [{"input": "x"}, body, {"row_id": 1}],
+        body,
+    )
+    forms = b"\n".join(json.dumps(line).encode() for line in others)
+    whole = b"".join(lines)
+    return [whole, lines[1], b"\n".join(lines), forms, gzip.compress(whole), whole.decode().encode("utf-16")]
 
 
 def copy_seeds() -> list[bytes]:
@@ -237,6 +258,12 @@ def body_seeds() -> list[bytes]:
     bodies += [embcodec.encode_response(CODES[0][:2], model="m", encoding_format="base64")]
     bodies += [
         b'{"embeddings": {"float": [[1, 2]]}}',
+        b'{"data": [{"embedding": [[1, 2]]}, {"embedding": "[1, 2]"}]}',
+        b'{"embedding": [1, 2], "embeddingsByType": {"binary": [0, 1]}}',
+        b'{"embedding": {"values": [1, 2]}, "usageMetadata": {"promptTokenCount": 1}}',
+        b'{"predictions": [{"embeddings": {"values": [1], "statistics": {"token_count": 1}}}]}',
+        b"[1, 2]",
+        '{"embedding": [1]}'.encode("utf-16"),
         b'{"error": {"message": "no", "code": 3}}',
         b'{"detail": [{"loc": []}]}',
     ]
@@ -296,6 +323,7 @@ SURFACES: dict[str, Surface] = {
     "npz": Surface(files(".npz"), in_file(".npz", use_loaded), parts=ZIP),
     "parquet": Surface(files(".parquet"), in_file(".parquet", use_loaded)),
     "fvecs": Surface(files(".fvecs"), in_file(".fvecs", use_loaded)),
+    "ibin": Surface(lambda: [bytes([2, 0, 0, 0, 1, 0, 0, 0]) + bytes(8)], in_file(".ibin", embcodec.load_ids)),
     "fbin": Surface(files(".fbin"), in_file(".fbin", use_loaded)),
     "codes": Surface(low_bit_seeds, in_file(".npz", use_loaded), parts=ZIP),
     "quantizer": Surface(quantizer_seeds, in_file(".npz", use_quantizer), parts=ZIP),

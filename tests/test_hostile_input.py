@@ -48,7 +48,7 @@ NO_NUMBERS = {
     "text": np.array([["1", "2"], ["3", "4"]]),
     "dates": np.array([["2020-01-01", "2020-01-02"]], "M8[D]"),
     "complex": np.ones((2, 2), np.complex64),
-    "objects": np.array([[1.0, 2.0]], object),
+    "objects": np.array([[1.0, {}]], object),
     "records": np.zeros(3, [("a", "f4")]),
     "nothing": None,
     "a mapping": {"a": 1},

@@ -23,7 +23,7 @@ ROOMS: dict[str, str] = {
     "_native.response": "layout hints one reader lines fast read write",
     "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
     "embeddings": "",
-    "containers": "atomic thrift pages checks arrays npy tensors xvecs",
+    "containers": "atomic thrift pages checks arrays npy tensors xvecs hdf5",
     "quantizers": "quantize calibrate_jit calibrate lowbit fitting",
     "quantizers.lowbit": "levels rotations scheme queries errors codes joined",
     "quantizers.fitting": "threads measure files quantizer",
@@ -31,7 +31,7 @@ ROOMS: dict[str, str] = {
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
     "scan": "metric ways plan prepared search merge bounds range rescore",
-    "files": "kinds pack bare columns parquet storage exchange",
+    "files": "kinds pack bare columns parquet storage ids exchange",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments stages files flat collection",
@@ -41,7 +41,7 @@ ROOMS: dict[str, str] = {
     "tradeoff": "intervals words recipe measurement results measures labels figures corpus inputs pipeline codes "
     "study bodies report demo",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
-    "cli": "words command common bodies tables info serve service study data",
+    "cli": "words command common bodies tables info serve service study search data",
 }
 LOWER = list(ROOMS)
 

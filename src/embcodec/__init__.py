@@ -42,6 +42,8 @@ Files and stores
     from_arrow, from_faiss, from_pgvector, from_sqlite_vec, from_elasticsearch, from_milvus, from_qdrant, from_redis,
     from_s3_vectors, from_vespa, from_dlpack    rows as they show them
     write_pgcopy, write_vespa       tables to load; read_pgcopy, iter_pgcopy give CopiedRows
+    save, load, load_ids            eleven kinds of file; the numbers of rows in a ground truth
+    to_arrow, to_faiss, to_pgvector, to_sqlite_vec, write_pgcopy; from_arrow, from_pgvector, from_sqlite_vec
 Services
     Client, AsyncClient             texts to embeddings, split, retried and put in order
     run_demo, docstring_pairs       what ``embcodec demo`` does, and the texts that it takes
@@ -89,7 +91,7 @@ from .wire import EmbeddingResponse, Usage, decode_response, encode_response, se
 # Names of modules that are heavier than a decoder needs: imported when first asked for, here for type checkers, too.
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
-    from .files import load, save
+    from .files import load, load_ids, save
     from .files.exchange import (
         CopiedRows,
         from_arrow,
@@ -132,6 +134,7 @@ _LAZY: dict[str, str] = {
     "AsyncClient": "client",
     "Client": "client",
     "load": "files",
+    "load_ids": "files",
     "save": "files",
     "CopiedRows": "files.exchange",
     "from_arrow": "files.exchange",
@@ -234,6 +237,7 @@ __all__ = [
     "iter_batch",
     "iter_pgcopy",
     "load",
+    "load_ids",
     "merge_topk",
     "pack_bits",
     "parse_floats",

@@ -106,6 +106,16 @@ class Embeddings:
             check_padding(self._coded().plain(array[:, -1:]), dimension, bit_order)
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and the elements of each, as ``values.shape``: of packed bits eight dimensions are one."""
+        return self.values.shape[0], self.values.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The elements' NumPy dtype, as ``values.dtype``; what they mean is `output_dtype`."""
+        return self.values.dtype
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the codes, per-vector scales included."""
         extra = self.scale.values.nbytes if self.scale is not None and self.scale.values is not None else 0

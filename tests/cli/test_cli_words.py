@@ -62,7 +62,6 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("decode one.jsonl", "`embcodec batch one.jsonl -o"),
         ("decode floats.npy", "floats.npy holds vectors, not a body: `embcodec info floats.npy`"),
         ("decode msb.safetensors", "holds vectors, not a body: `embcodec info msb.safetensors`"),
-        ("decode utf16.json", "is UTF-16, not UTF-8: `iconv -f UTF-16 -t UTF-8`"),
         ("info utf16.txt", "is UTF-16, not UTF-8: `iconv -f UTF-16 -t UTF-8`"),
         ("embed utf16.txt -o x.npy --base-url http://127.0.0.1:9", "is UTF-16, not UTF-8: `iconv"),
         ("embed latin.txt -o x.npy --base-url http://127.0.0.1:9", "is not UTF-8 (byte 3): `iconv"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import random
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -325,8 +326,8 @@ def test_a_service_that_refuses_base64_which_nobody_chose_is_asked_for_lists(
         with pytest.raises(ServiceError, match="base64 encoding is not currently supported"):
             embed(server.base_url, ["a"])
         assert len(server.received) == 2
-    with hostile_server(http({"message": "no such model"}, 400)) as server:
-        with pytest.raises(ServiceError, match="no such model"):
+    with hostile_server(http({"message": "the text is too long"}, 400)) as server:
+        with pytest.raises(ServiceError, match="the text is too long"):
             embed(server.base_url, ["a"])
         assert len(server.received) == 1
 
@@ -338,6 +339,17 @@ def test_a_client_remembers_that_a_service_has_no_base64() -> None:
         assert ["encoding_format" in request.json for request in server.received] == [True, False, False, False]
         with pytest.raises(ServiceError):
             client.embed(["c"], model="m", encoding_format="base64")  # chosen: asked for all the same
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("kind", ["text/plain", "text/json; charset=x", "application/json", "text/html"])
+def test_json_is_read_under_any_label_and_encoding(encoding: str, kind: str) -> None:
+    body = "\n " + json.dumps(answer([1, 2]))
+    with (
+        hostile_server(http(body.encode(encoding), content_type=kind)) as server,
+        Client(base_url=server.base_url) as made,
+    ):
+        assert made.embed(["a"], model="m").embeddings.values.tolist() == [[1, 2]]
 
 
 @pytest.mark.parametrize("coding", ["zstd", "br"])

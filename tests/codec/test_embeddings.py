@@ -285,3 +285,9 @@ def test_bits_change_their_order_and_bytes(dtype: str, bit_order: str, dimension
         given.to("binary", bit_order="big")  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="signed_bytes is 'offset' or"):
         given.to("binary", signed_bytes="ones")  # type: ignore[call-overload]
+
+
+def test_shape_and_dtype_are_those_of_the_values() -> None:
+    for dtype, shape, kind in (("float", (3, 12), np.float32), ("int8", (3, 12), np.int8), ("binary", (3, 2), np.int8)):
+        rows = quantize(np.ones((3, 12), np.float32) / 4, dtype) if dtype != "float" else Embeddings(np.ones((3, 12)))
+        assert (rows.shape, rows.dtype) == (rows.values.shape, rows.values.dtype) == (shape, np.dtype(kind))

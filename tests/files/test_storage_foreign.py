@@ -60,7 +60,8 @@ def test_safetensors_of_other_floats(tmp_path: Path, kind: str, mmap: bool) -> N
 
 def test_safetensors_of_more_than_a_matrix(tmp_path: Path) -> None:
     others: dict[str, tuple[str, list[int], bytes]] = {
-        "flags": ("BOOL", [2, 3], b"\1\0\1\0\1\1"),
+        "flags": ("F6", [2, 3], b"\1\0\1\0\1\1"),
+        "mask": ("BOOL", [2, 3], b"\1\0\1\0\1\1"),
         "wave": ("C64", [1, 2], bytes(16)),
         "four": ("F4", [2, 4], bytes(4)),
         "ids": ("I64", [2, 1], np.arange(2).tobytes()),
@@ -72,15 +73,16 @@ def test_safetensors_of_more_than_a_matrix(tmp_path: Path) -> None:
         assert load(path, mmap=mmap) == load(path, mmap=mmap, column="embeddings") == Embeddings(ROWS)
         for name, words in (
             ("four", "'four' has elements of F4"),
-            ("flags", "'flags' has elements of BOOL"),
+            ("flags", "'flags' has elements of F6"),
             ("bias", r"column 'bias' is of shape \(3,\)"),
             ("ids", "int64 rows are no codes"),
             ("rows", r"no array 'rows'; the file holds .*embeddings of shape \(2, 3\)"),
         ):
             with pytest.raises(StorageError, match=words):
                 load(path, mmap=mmap, column=name)
+        assert load(path, mmap=mmap, column="mask").to_float().tolist() == [[1, -1, 1], [-1, 1, 1]]
     write_safetensors(path, **{name: others[name] for name in ("four", "flags")})
-    with pytest.raises(StorageError, match=r"the file holds four \(elements of F4.*flags \(elements of BOOL"):
+    with pytest.raises(StorageError, match=r"the file holds four \(elements of F4.*flags \(elements of F6"):
         load(path)
     write_safetensors(path, train=("BF16", [2, 3], bfloat16(ROWS).tobytes()), test=("F32", [1, 3], ROWS[:1].tobytes()))
     with pytest.raises(StorageError, match=r"train of shape .*test of shape .*name one, as column='train'"):
@@ -147,8 +149,10 @@ def test_nameless_floats_of_numpy_files(tmp_path: Path) -> None:
         load(path)
     assert load(path, float_dtype="fp8_e4m3") == Embeddings(ROWS)
     np.save(path, ROWS.astype(ml_dtypes.float8_e5m2))
-    with pytest.raises(StorageError, match=r"float8_e5m2.*\.astype\(np.float32\)"):
-        load(path)
+    for mmap in (False, True):  # whose header says what they are
+        assert load(path, mmap) == load(path, mmap, float_dtype="fp8_e5m2") == Embeddings(ROWS)
+    with pytest.raises(StorageError, match="elements of fp8_e5m2, as the header says: leave out float_dtype"):
+        load(path, float_dtype="fp8_e4m3")
     np.savez(tmp_path / "a.npz", x=ROWS.astype(ml_dtypes.bfloat16), y=np.arange(2))
     with pytest.raises(StorageError, match=r"holds y of shape .*, x .*float_dtype='bfloat16'"):
         load(tmp_path / "a.npz")
@@ -163,13 +167,25 @@ def test_nameless_floats_of_numpy_files(tmp_path: Path) -> None:
         load(tmp_path / "a.fbin", float_dtype="bfloat16")
 
 
-def test_booleans_in_a_file_are_sent_to_pack_bits(tmp_path: Path) -> None:
-    bools = np.array([[True, False, True, True, False, False, False, True]])
-    np.save(tmp_path / "a.npy", bools)
-    with pytest.raises(StorageError, match=r"bool: save pack_bits\(x\) of them, .* output_dtype='ubinary'"):
+def test_booleans_in_a_file_are_bits(tmp_path: Path) -> None:
+    parquet, pyarrow = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow")
+    bools = np.array([[True, False, True, True, False, False, False, True, True], [False] * 9])
+    for array in (bools, np.asfortranarray(bools)):
+        np.save(tmp_path / "a.npy", array)
+        np.savez(tmp_path / "a.npz", array)
+        parquet.write_table(pyarrow.table({"e": pyarrow.array(bools.tolist())}), tmp_path / "a.parquet")
+        for name in ("a.npy", "a.npz", "a.parquet"):
+            found = load(tmp_path / name)
+            assert found == Embeddings(pack_bits(bools), "ubinary", 9)
+            assert load(tmp_path / name, output_dtype="binary", dimension=9) == found.to("binary")
+            with pytest.raises(StorageError, match="are bits, not float: say output_dtype='ubinary' or 'binary'"):
+                load(tmp_path / name, output_dtype="float")
+            with pytest.raises(StorageError, match="rows of 9 booleans, not of 8 dimensions"):
+                load(tmp_path / name, output_dtype="ubinary", dimension=8)
+    assert load(tmp_path / "a.npy", mmap=True) == found
+    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-1] + b"\2")
+    with pytest.raises(StorageError, match="row 1 has a boolean that is neither 0 nor 1"):
         load(tmp_path / "a.npy")
-    np.save(tmp_path / "a.npy", pack_bits(bools))
-    assert np.array_equal(load(tmp_path / "a.npy", output_dtype="ubinary").to_float() > 0, bools)
 
 
 def test_parquet_says_what_its_columns_are(tmp_path: Path) -> None:

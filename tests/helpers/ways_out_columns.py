@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ X = np.random.default_rng(1).standard_normal((4, 12)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
 FLOATS, BITS, EACH = Embeddings(X), quantize(X, "ubinary"), quantize(X, "int8", scale="per-vector")
 LOW_BIT = ec.LowBitQuantizer(2, rotation="none").fit(X)
-OBJECTS = X.astype(object)
 TABLE = pyarrow.table({"embedding": list(X)})
 FRAME = pandas.DataFrame({"id": range(4), "embedding": list(X)})
 MISSING = pandas.Series([1.0, None], dtype="Float64")
@@ -49,6 +49,16 @@ def _saved(path: Path, array: Any) -> Path:
     return path / "x.npy"
 
 
+def _truth(path: Path) -> Path:
+    (path / "x.ibin").write_bytes(np.array([1, 2, 7, 3], "<i4").tobytes())
+    return path / "x.ibin"
+
+
+def _zipped(path: Path) -> Path:
+    (path / "x.jsonl.gz").write_bytes(gzip.compress(b'{"data": [{"embedding": [1]}]}'))
+    return path / "x.jsonl.gz"
+
+
 def _own(path: Path, rows: Any = FLOATS, suffix: str = ".safetensors") -> Path:
     ec.save(path / f"x{suffix}", rows)
     return path / f"x{suffix}"
@@ -57,14 +67,6 @@ def _own(path: Path, rows: Any = FLOATS, suffix: str = ".safetensors") -> Path:
 Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
 CASES: dict[str, Case] = {
     **ways_out_stores.CASES,
-    "numbers that are objects": (
-        lambda p: quantize(OBJECTS, "int8"),
-        r"x\.astype\(np\.float32\) makes numbers of them, of a list np\.asarray\(x, np\.float32\)",
-        (
-            lambda p: quantize(OBJECTS.astype(np.float32), "int8"),
-            lambda p: quantize(np.asarray([[Decimal("0.6"), Decimal("0.8")]], np.float32), "int8"),
-        ),
-    ),
     "rows that are text": (
         lambda p: quantize(pandas.Series(TEXTS, dtype=object), "int8"),
         r"text, not numbers: element 0 is a str: embcodec\.parse_floats\('\[' \+ ','\.join\(texts\) \+ '\]'\)",
@@ -249,19 +251,39 @@ CASES: dict[str, Case] = {
         "say what they are, float_dtype='bfloat16'",
         (lambda p: ec.load(_saved(p, X.astype(ml_dtypes.bfloat16)), float_dtype="bfloat16"),),
     ),
-    "floats that NumPy cannot read": (
-        lambda p: ec.load(_saved(p, X.astype(ml_dtypes.float8_e5m2))),
-        r"save them \.astype\(np\.float32\)",
-        (lambda p: ec.load(_saved(p, X.astype(ml_dtypes.float8_e5m2).astype(np.float32))),),
-    ),
     "a file of objects": (
-        lambda p: ec.load(_saved(p, OBJECTS)),
+        lambda p: ec.load(_saved(p, X.astype(object))),
         r"save them as numbers, \.astype\(np\.float32\)",
-        (lambda p: ec.load(_saved(p, OBJECTS.astype(np.float32))),),
+        (lambda p: ec.load(_saved(p, X.astype(object).astype(np.float32))),),
     ),
     "a file of booleans": (
-        lambda p: ec.load(_saved(p, X > 0)),
-        r"save pack_bits\(x\) of them, which load reads as output_dtype='ubinary'",
-        (lambda p: ec.load(_saved(p, ec.pack_bits(X > 0)), output_dtype="ubinary"),),
+        lambda p: ec.load(_saved(p, X > 0), output_dtype="int8"),
+        "are bits, not int8: say output_dtype='ubinary' or 'binary'",
+        tuple(lambda p, dtype=dtype: ec.load(_saved(p, X > 0), output_dtype=dtype) for dtype in ("ubinary", "binary")),
+    ),
+    "fp8 that its file names": (
+        lambda p: ec.load(_saved(p, X.astype(ml_dtypes.float8_e5m2)), float_dtype="fp8_e4m3"),
+        "as the header says: leave out float_dtype='fp8_e4m3'",
+        (lambda p: ec.load(_saved(p, X.astype(ml_dtypes.float8_e5m2))),),
+    ),
+    "a column of one array": (
+        lambda p: ec.load_ids(_truth(p), column="a"),
+        "without columns: leave out column='a'",
+        (lambda p: ec.load_ids(_truth(p)),),
+    ),
+    "a file of lines open for text": (
+        lambda p: ec.decode_batch(io.StringIO("{}")),  # type: ignore[arg-type]
+        r"open in binary mode, but reads .*: open\(path, 'rb'\)",
+        (lambda p: ec.decode_batch(io.BytesIO(_zipped(p).read_bytes())),),
+    ),
+    "a file of row numbers": (
+        lambda p: ec.load(p / "x.ibin"),
+        r"load_ids\(path\) reads the numbers of rows",
+        (lambda p: ec.load_ids(_truth(p)),),
+    ),
+    "a zipped batch file": (
+        lambda p: ec.load(p / "x.jsonl.gz"),
+        r"decode_batch\(path\) reads a batch job's output",
+        (lambda p: ec.decode_batch(_zipped(p)),),
     ),
 }

@@ -300,3 +300,22 @@ def test_bounds_begin_with_the_best_quarter_more_than_are_wanted() -> None:
         found = rescore(x[:1], np.arange(400)[None], x, k, bounded_by=codes)
         assert found.rescored[0] == first
         assert found.indices[0].tolist() == list(range(k))
+
+
+@pytest.mark.parametrize("count", [0, 1, 1024, 2500])
+def test_progress_is_told_and_changes_nothing(count: int) -> None:
+    x = np.random.default_rng(count).standard_normal((count + 60, 12)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    seen: list[tuple[int, int]] = []
+    for corpus in (x[:60], quantize(x[:60], "int8"), quantize(x[:60], "ubinary")):
+        asked = {"k": 3, "mask": np.arange(60) % 5 > 0}
+        found = search(x[60:], corpus, **asked, progress=lambda *at: seen.append(at))
+        plain = search(x[60:], corpus, **asked)
+        np.testing.assert_array_equal(found.scores, plain.scores)
+        np.testing.assert_array_equal(found.indices, plain.indices)
+        assert (found.scores.dtype, found.scores.shape) == (plain.scores.dtype, plain.scores.shape)
+        assert seen[-1] == (count, count)
+    steps = [(min(done, count), count) for done in range(1024, max(count, 1) + 1024, 1024)]
+    assert seen == 3 * steps
+    one = search(x[0], x[:60], 2, progress=lambda *at: None)
+    assert one.indices.tolist() == search(x[0], x[:60], 2).indices.tolist()

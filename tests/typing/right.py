@@ -67,6 +67,7 @@ from embcodec import (
     iter_batch,
     iter_pgcopy,
     load,
+    load_ids,
     merge_topk,
     pack_bits,
     parse_floats,
@@ -285,6 +286,7 @@ def bodies(path: Path, lines: Callable[[int, int], None]) -> None:
 def files(rows: Embeddings, path: Path) -> None:
     save(path, rows)
     assert_type(load(path, mmap=True), Embeddings | LowBitCodes)
+    assert_type(load_ids(path, column="neighbors"), NDArray[np.int64])
     assert_type(load(path, float_dtype="bfloat16"), Embeddings | LowBitCodes)
     assert_type(load(path, output_dtype="int8"), Embeddings)
     assert_type(to_arrow(rows), Any)

@@ -17,7 +17,7 @@ import pytest
 from paths import ROOT
 
 import embcodec
-from embcodec import dtypes, profiles
+from embcodec import dtypes, profile
 from embcodec.containers import FLOAT_DTYPES
 from embcodec.files.exchange import pgvector
 
@@ -164,7 +164,7 @@ def test_each_choice_of_a_profile_is_held_to() -> None:
         for name, hint in typing.get_type_hints(embcodec.Profile).items()
         if typing.get_origin(hint) is typing.Literal
     }
-    assert literal == set(profiles._CHOICES)
+    assert literal == set(profile._CHOICES)
     for name in literal:
         with pytest.raises(ValueError, match=f"^{name} is one of "):
             embcodec.Profile("mine", **{name: "no such word"})

@@ -20,7 +20,7 @@ _COMMANDS = {
     "decode": ("data", "Read the vectors out of a response body."),
     "encode": ("data", "Write vectors as the response body that a service would send."),
     "info": ("data", "Say what a file holds and what each conversion of it would keep."),
-    "search": ("data", "Find the nearest rows of a file, exactly."),
+    "search": ("search", "Find the nearest rows of a file, exactly."),
     "tradeoff": ("study", "Measure what each dtype keeps and costs on your own vectors."),
     "embed": ("service", "Embed lines of text through a service."),
     "batch": ("service", "Decode the results of a batch job."),

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..dtypes import EncodingFormat, OutputDtype, OutputDtypeName
+from ..dtypes import EncodingFormat, NamelessFloat, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..words import meant, printable
+from .words import MAX_BYTES
 
 if TYPE_CHECKING:
     from ..quantizers.lowbit import LowBitCodes
@@ -69,18 +70,35 @@ class _VectorsFile(_OutputFile):
         return path
 
 
-_MAX_BYTES = "EMBCODEC_MAX_BYTES"
 OUTPUT = _OutputFile(dir_okay=False, path_type=Path)
 VECTORS_OUTPUT = _VectorsFile(dir_okay=False, path_type=Path)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-column_option = click.option("--column", help="Of a file with several: a column, an array or a tensor.")
+FLOAT_DTYPES = Words(["bfloat16", "fp8_e4m3", "fp8_e5m2"])
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Threads; by default as the work needs.")
+
+
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what of a file is read."""
+    for option in (
+        click.option("--float-dtype", type=FLOAT_DTYPES, help="What the nameless elements of a .npy or .npz are."),
+        click.option("--column", "--member", help="Of a file with several: a column, an array, a dataset or a tensor."),
+    ):
+        command = option(command)
+    return command
 
 
 def example(*lines: str) -> str:
     """Return an epilog that shows how a command is called."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def max_bytes() -> int | None:
+    """Return what the environment's ``EMBCODECMAX_BYTES`` lets a file ask for, if it says."""
+    limit = os.environ.get(MAX_BYTES, "")
+    if limit and not (limit.isascii() and limit.isdecimal()):
+        raise click.UsageError(f"{MAX_BYTES} is a number of bytes, not {limit!r}")
+    return int(limit) if limit else None
 
 
 def read_rows(
@@ -91,27 +109,33 @@ def read_rows(
     remedy: str = "say --dtype",
     column: str | None = None,
     column_option: str = "--column",
+    float_dtype: NamelessFloat | None = None,
 ) -> Embeddings | LowBitCodes:
     """Load a file; where it leaves its dtype open, the error gives the command's `remedy`.
 
-    The environment's ``EMBCODEC_MAX_BYTES`` is how much memory it may ask for.
+    The environment's ``EMBCODECMAX_BYTES`` is how much memory it may ask for.
     """
     from ..errors import StorageError
     from ..files import load
     from .words import reader_of_file
 
-    limit = os.environ.get(_MAX_BYTES, "")
-    if limit and not (limit.isascii() and limit.isdecimal()):
-        raise click.UsageError(f"{_MAX_BYTES} is a number of bytes, not {limit!r}")
-    max_bytes = int(limit) if limit else None
     try:
-        return load(path, mmap, output_dtype=output_dtype, dimension=dimension, column=column, max_bytes=max_bytes)
+        return load(
+            path,
+            mmap,
+            output_dtype=output_dtype,
+            dimension=dimension,
+            column=column,
+            float_dtype=float_dtype,
+            max_bytes=max_bytes(),
+        )
     except StorageError as error:
         other = reader_of_file(path)
         if other is not None and " vectors, " not in other:
             raise StorageError(other) from None
-        words = str(error).replace("say output_dtype=...", remedy).replace("pass max_bytes=", f"set {_MAX_BYTES}=")
+        words = str(error).replace("say output_dtype=...", remedy).replace("pass max_bytes=", f"set {MAX_BYTES}=")
         words = words.replace("; name one", f": say {column_option}").replace("column=", f"{column_option} ")
+        words = words.replace("float_dtype=", f"{column_option.removesuffix('column')}float-dtype ")
         raise StorageError(words) from None
 
 
@@ -122,11 +146,20 @@ def read_vectors(
     remedy: str = "say --dtype",
     column: str | None = None,
     column_option: str = "--column",
+    float_dtype: NamelessFloat | None = None,
 ) -> Embeddings:
     """Load a file of one of the five dtypes; see :func:`read_rows`."""
     from ..errors import StorageError
 
-    rows = read_rows(path, output_dtype, dimension, remedy=remedy, column=column, column_option=column_option)
+    rows = read_rows(
+        path,
+        output_dtype,
+        dimension,
+        remedy=remedy,
+        column=column,
+        column_option=column_option,
+        float_dtype=float_dtype,
+    )
     if not isinstance(rows, Embeddings):
         raise StorageError(
             f"{path} holds {rows.scheme.bits}-bit codes, which are searched (the CORPUS of `embcodec search`) but not "

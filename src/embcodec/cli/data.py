@@ -1,17 +1,17 @@
-"""``decode``, ``encode``, ``info``, ``search``: files in, files or tables out, no network."""
+"""``decode``, ``encode``, ``info``: files in, files or tables out, no network."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import click
 import numpy as np
 
-from ..dtypes import METRICS, NULLS, EncodingName, Metric, Nulls, OutputDtype, OutputDtypeName
+from ..dtypes import NULLS, EncodingName, NamelessFloat, Nulls, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
-from ..errors import CodeMismatchError, DecodeError, StorageError
+from ..errors import DecodeError, StorageError
 from ..profiles import PROFILES
 from ..scale import SCALE_NAMES, ScaleName
 from .bodies import changed_profile, packing_options
@@ -23,18 +23,14 @@ from .common import (
     VECTORS_OUTPUT,
     Words,
     as_json,
-    column_option,
     example,
     print_json,
     read_rows,
     read_vectors,
     say,
-    threads_option,
+    table_options,
 )
 from .words import reader_of
-
-if TYPE_CHECKING:
-    from ..quantizers.lowbit import LowBitCodes
 
 _SENT = {"float": "lists of numbers", "base64": "base64"}
 _profile = click.option(
@@ -117,7 +113,7 @@ def decode(
 @click.option("--encoding", type=ENCODINGS, default="float", show_default=True, help="Lists of numbers, or base64.")
 @click.option("--model", default="embcodec", show_default=True, help="The model's name in the body.")
 @click.option("--from-dtype", type=DTYPES, help="What the file holds, if it does not say.")
-@column_option
+@table_options
 @_profile
 @as_json
 def encode(
@@ -130,6 +126,7 @@ def encode(
     model: str,
     from_dtype: OutputDtypeName | None,
     column: str | None,
+    float_dtype: NamelessFloat | None,
     profile: str,
     as_json: bool,
 ) -> None:
@@ -145,7 +142,7 @@ def encode(
 
     if scale != "unit" and dtype not in ("int8", "uint8"):
         raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
-    rows = read_vectors(vectors, from_dtype, remedy="say --from-dtype", column=column)
+    rows = read_vectors(vectors, from_dtype, remedy="say --from-dtype", column=column, float_dtype=float_dtype)
     if dimension is not None:
         rows = rows.truncate(dimension)
     if dtype is not None:
@@ -177,17 +174,23 @@ def encode(
 @click.option(
     "--sample", type=click.IntRange(min=20), default=2000, show_default=True, help="Rows to try conversions on."
 )
-@column_option
+@table_options
 @as_json
 def info(
-    path: Path, dtype: OutputDtypeName | None, dimension: int | None, sample: int, column: str | None, as_json: bool
+    path: Path,
+    dtype: OutputDtypeName | None,
+    dimension: int | None,
+    sample: int,
+    column: str | None,
+    float_dtype: NamelessFloat | None,
+    as_json: bool,
 ) -> None:
     """Say what the file PATH holds and what each conversion of it would keep, tried on a sample of its rows."""
     from .info import conversions, describe
     from .tables import Column, print_columns
 
     mapped = path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
-    rows = read_rows(path, dtype, dimension, mmap=mapped, column=column)
+    rows = read_rows(path, dtype, dimension, mmap=mapped, column=column, float_dtype=float_dtype)
     facts = describe(path, rows)
     tried, omitted = conversions(rows, sample)
     if as_json:
@@ -215,70 +218,6 @@ def info(
             click.echo("The codes of 1, 2 and 4 bits were fitted to the rows that they are tried on.")
     if omitted is not None:
         say(f"{'Low-bit codes' if tried else chr(10) + 'Conversions'} were not tried: {omitted}.")
-
-
-@click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
-@click.argument("queries", type=EXISTING)
-@click.argument("corpus", type=EXISTING)
-@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many a query.")
-@click.option("--metric", type=Words(METRICS), help="By default as the codes need.")
-@click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
-@click.option("--corpus-dtype", type=DTYPES, help="What the corpus is, if its file does not say.")
-@click.option("--query-column", help="--column of QUERIES.")
-@click.option("--corpus-column", help="--column of CORPUS.")
-@threads_option
-@as_json
-def search(
-    queries: Path,
-    corpus: Path,
-    k: int,
-    metric: Metric | None,
-    query_dtype: OutputDtypeName | None,
-    corpus_dtype: OutputDtypeName | None,
-    query_column: str | None,
-    corpus_column: str | None,
-    threads: int | None,
-    as_json: bool,
-) -> None:
-    """Find the rows of CORPUS nearest to each row of QUERIES, exactly.
-
-    Both files hold the same codes, or the queries are floats, which meet any, low-bit codes among them. One line a
-    query: its row, then the rows of CORPUS, best first, each with its score.
-    """
-    asked = read_vectors(
-        queries, query_dtype, remedy="say --query-dtype", column=query_column, column_option="--query-column"
-    )
-    rows = read_rows(
-        corpus, corpus_dtype, remedy="say --corpus-dtype", column=corpus_column, column_option="--corpus-column"
-    )
-    from ..scan import search as find
-
-    try:
-        found = find(asked, rows, k, metric=metric, threads=threads)
-    except CodeMismatchError as error:
-        way = None if error.way is None else _way_to_meet(queries, asked, corpus, rows)
-        raise CodeMismatchError(error.reason, way) from None
-    if as_json:
-        print_json({"k": found.indices.shape[1], "indices": found.indices.tolist(), "scores": found.scores.tolist()})
-        return
-    for number, (indices, scores) in enumerate(zip(found.indices, found.scores, strict=True)):
-        nearest = "  ".join(f"{row} ({score:.4g})" for row, score in zip(indices, scores, strict=True))
-        click.echo(f"{number}: {nearest}")
-
-
-def _way_to_meet(queries: Path, asked: Embeddings, corpus: Path, rows: Embeddings | LowBitCodes) -> str:
-    """Return what brings two files together."""
-    if asked.dimension != rows.dimension:
-        longer = queries if asked.dimension > rows.dimension else corpus
-        shorter = min(asked.dimension, rows.dimension)
-        return f"the same number in both: {_made_floats(longer, f' --dimension {shorter}')}"
-    if asked.output_dtype is OutputDtype.FLOAT:
-        return "--metric cosine, dot or l2"
-    return f"floats, which meet any codes: {_made_floats(queries)}"
-
-
-def _made_floats(path: Path, options: str = "") -> str:
-    return f"`embcodec encode {path}{options} --dtype float | embcodec decode - -o floats.safetensors`"
 
 
 def _json_rows(found: Embeddings) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 
 from ..dtypes import EncodingName, OutputDtypeName
 from ..errors import EmbcodecError
-from ..profiles import PROFILES
+from ..profiles import PROFILES, Profile
 from .bodies import changed_profile, packing_options
 from .common import (
     DTYPES,
@@ -23,6 +24,7 @@ from .common import (
     Words,
     as_json,
     example,
+    max_bytes,
     print_json,
     progress_bar,
     say,
@@ -57,6 +59,7 @@ _profile = click.option(
 )
 @click.option("--api-key-file", type=EXISTING, help="A file with the key and nothing else.")
 @_profile
+@packing_options
 @as_json
 def embed(
     texts: IO[str],
@@ -70,6 +73,7 @@ def embed(
     api_key_file: Path | None,
     profile: str,
     as_json: bool,
+    **packing: Any,
 ) -> None:
     """Embed the lines of TEXTS (a file, or - for standard input) through a service, and save the vectors.
 
@@ -80,7 +84,7 @@ def embed(
     """
     from ..files import save
 
-    client = _client(_key(api_key_variable, api_key_file), base_url, profile)
+    client = _client(_key(api_key_variable, api_key_file), base_url, changed_profile(profile, **packing))
     model = model or PROFILES[profile].default_model
     if model is None:
         raise click.UsageError(f"say --model: no model of {profile} goes without saying")
@@ -121,7 +125,7 @@ def embed(
 
 
 @click.command(epilog=example("embcodec batch output.jsonl --dtype int8 -o vectors.safetensors"))
-@click.argument("results", type=EXISTING)
+@click.argument("results", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option(
     "-o", "--output", type=VECTORS_OUTPUT, required=True, help="Where to save; the suffix says the kind of file."
 )
@@ -148,7 +152,9 @@ def batch(
     as_json: bool,
     **packing: Any,
 ) -> None:
-    """Decode the RESULTS of a batch job (JSONL) into one file of vectors.
+    """Decode the RESULTS of a batch job (JSONL; a file, or - for standard input) into one file of vectors.
+
+    They may be zipped (.gz, .zst), and the lines be those of Mistral, OpenAI, Bedrock, Gemini or Vertex AI, or bodies.
 
     The first lines that failed are told on standard error, all of them counted by reason. The rows of the others are
     saved in any case; the exit status is 1 if there are none, or more failures than --max-failed.
@@ -161,9 +167,15 @@ def batch(
     from ..wire.batch import decode_batch
 
     with progress_bar("decoding") as report:
-        told = (lambda done, total: report(done, total, "decoding")) if report else None
-        service = changed_profile(profile, **packing)
-        found = decode_batch(results, output_dtype=dtype, dimension=dimension, profile=service, progress=told)
+        told = (lambda done, total: report(done, total or done, "decoding")) if report is not None else None
+        found = decode_batch(
+            sys.stdin.buffer if str(results) == "-" else results,
+            output_dtype=dtype,
+            dimension=dimension,
+            profile=changed_profile(profile, **packing),
+            progress=told,
+            max_bytes=max_bytes(),
+        )
     if not len(found.embeddings):
         _tell_failures(found.errors)
         raise ValueError(f"{results}: no line holds vectors ({len(found.errors)} failed)")
@@ -241,7 +253,7 @@ def _key(variable: str | None, file: Path | None) -> Secret | None:
     return key
 
 
-def _client(api_key: Secret | None, base_url: str | None, profile: str) -> Client:
+def _client(api_key: Secret | None, base_url: str | None, profile: Profile) -> Client:
     """Return a client; a malformed address is bad usage, and so is a service without the key that it will want."""
     from ..client import Client
 

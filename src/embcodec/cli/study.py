@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..dtypes import ROTATIONS, RotationName
+from ..dtypes import ROTATIONS, NamelessFloat, RotationName
 from .common import (
     EXISTING,
     OUTPUT,
     Words,
     as_json,
-    column_option,
     example,
+    max_bytes,
     print_json,
     progress_bar,
     read_vectors,
     say,
+    table_options,
     threads_option,
 )
 
@@ -42,7 +43,11 @@ _FLOATS = "pass the floats that they were made of"
 @click.command(epilog=example("embcodec tradeoff vectors.npy --queries queries.npy --target 0.95 --report report.html"))
 @click.argument("vectors", type=EXISTING)
 @click.option("--queries", type=EXISTING, help="Query vectors; by default rows are held out.")
-@click.option("--relevant", type=EXISTING, help="A .npy of the row (or rows, -1 for none) that answer each query.")
+@click.option(
+    "--relevant",
+    type=EXISTING,
+    help="A .npy, .ibin, .ivecs or .hdf5 of the row (or rows, -1 for none) that answer each query.",
+)
 @click.option(
     "--dimension", "dimensions", type=click.IntRange(min=1), multiple=True, help="Also cut to this; repeatable."
 )
@@ -60,7 +65,8 @@ _FLOATS = "pass the floats that they were made of"
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample and the held-out rows.")
 @click.option("--report", type=OUTPUT, help="Write an HTML report here.")
-@column_option
+@click.option("--query-column", "--query-member", help="Which column of the queries; by default as --column says.")
+@table_options
 @threads_option
 @as_json
 def tradeoff(
@@ -74,13 +80,19 @@ def tradeoff(
     rotation: RotationName,
     seed: int,
     report: Path | None,
+    query_column: str | None,
     column: str | None,
+    float_dtype: NamelessFloat | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Measure what each dtype, dimension and rescoring keeps of exact float search on VECTORS, and what it costs."""
-    rows = read_vectors(vectors, remedy=_FLOATS, column=column)
-    asked = read_vectors(queries, remedy=_FLOATS, column=column) if queries is not None else None
+    rows = read_vectors(vectors, remedy=_FLOATS, column=column, float_dtype=float_dtype)
+    asked = None
+    if queries is not None:
+        named = query_column or column
+        option = "--query-column" if query_column else "--column"
+        asked = read_vectors(queries, remedy=_FLOATS, column=named, column_option=option, float_dtype=float_dtype)
     from ..tradeoff import study
     from .tables import print_study
 
@@ -154,13 +166,9 @@ def _print_advice(advice: Sequence[str], warnings: Sequence[str]) -> None:
 def _read_relevant(path: Path) -> list[Any]:
     import numpy as np
 
-    from ..containers import read_npy
-    from ..errors import StorageError
+    from ..files import load_ids
 
-    with path.open("rb") as file:
-        rows = read_npy(file, path.stat().st_size)
-    if rows.dtype.kind not in "iu" or rows.ndim not in (1, 2):
-        raise StorageError(f"{path}: row numbers are integers, one or several a query, not {rows.dtype} {rows.shape}")
+    rows = load_ids(path, max_bytes=max_bytes())
     return [np.atleast_1d(row)[np.atleast_1d(row) >= 0] for row in rows]
 
 

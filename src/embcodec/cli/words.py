@@ -23,6 +23,7 @@ _OPTIONS = {
     "model": "--model",
     "base_url": "--base-url",
     "column": "--column",
+    "float_dtype": "--float-dtype",
     "base64_dtype": "--base64-dtype",
     "byte_order": "--byte-order",
     "rows": "--rows",
@@ -40,13 +41,16 @@ _PHRASES = (
     (r"\bdecode_response\b", "embcodec decode"),
 )
 _ARGUMENT = re.compile(r"""\b([a-z][a-z0-9_]*)=(?:"([^"]*)"|'([^']*)'|(\.\.\.|[\w.-]*\w)|)""")
-_VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet"}
+_VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet", b"\x89HDF": ".hdf5"}
 _HEAD = 1 << 16
+MAX_BYTES = "EMBCODEC_MAX_BYTES"
+"""The environment variable that says how much memory a file may ask for."""
 
 
 def in_options(text: str, command: click.Command | None) -> str:
     """Return `text` with the options of `command` in the place of arguments: ``--nulls nan`` for ``nulls='nan'``."""
     text = text.replace("Client.embed asks", "embcodec embed asks")
+    text = text.replace("pass max_bytes= of", f"set {MAX_BYTES}= to")
     known = {option for parameter in command.params for option in parameter.opts} if command is not None else set()
     for phrase, words in _PHRASES if "--base64-dtype" in known else ():
         text = re.sub(phrase, words, text)

@@ -74,7 +74,7 @@ class Order:
             raise self._explain(_error_of(reply))
         kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
         is_page = kind.startswith("text/") or kind.endswith(("html", "xml"))
-        if is_page and reply.body.lstrip()[:1] not in (b"{", b"["):  # JSON is read under whatever name
+        if is_page and not _begins_as_json(reply.body):  # which is read under whatever name
             beginning = reply.body[:80].decode(errors="replace")
             raise TransportError(f"{host} answered with {kind}, not with JSON: {beginning!r}")
         try:
@@ -250,6 +250,13 @@ def _sum_counts(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
             elif total.get(name) is None:
                 total[name] = value
     return total if usages else None
+
+
+def _begins_as_json(body: bytes) -> bool:
+    """Whether a body may be JSON by its first character, in any encoding of Unicode."""
+    start = body[:64]
+    text = start.decode(json.detect_encoding(start), "ignore")
+    return text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
 
 
 def _error_of(reply: Reply) -> ServiceError:

@@ -104,6 +104,4 @@ def _inflater(headers: httpx2.Headers) -> Inflater | None:
     try:
         return CODINGS[codings[0]]()
     except CodingError as error:
-        raise UnreadableError(
-            f"has the content-encoding {codings[0]}, though only gzip was asked for: {error}"
-        ) from None
+        raise UnreadableError(f"{error} (its content-encoding; gzip was asked for)") from None

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._native import numbers as native
 from .dlpack import is_tensor, of_dlpack
 from .tables import is_arrow, of_capsule, reader_of
 
 MASKED = "masked values have no code: fill them first, with .filled(value)"
 JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that are JSON arrays"
+
+_LARGE = 10**38  # what is smaller is a float32
 
 # Rows that np.asarray takes for what they are. Others may hide values, or have nulls, and are read one by one.
 _PLAIN = {list, tuple, int, float, bool, str, np.ndarray, np.float64, np.float32, np.float16, np.int64, np.int32}
@@ -132,7 +135,7 @@ def _holds_masked(x: Any) -> bool:
 
 
 def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
-    """Return the matrix of an array of rows; an array of bare objects, be they numbers, is an error."""
+    """Return the matrix of an array of rows, or the numbers of one of Python's own numbers; else an error."""
     if array.ndim == 1 and (not len(array) or array[0] is None or any(map(_is_row, set(map(type, array))))):
         return stack(array)
     if as_they_are:
@@ -150,10 +153,28 @@ def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
             if _is_row(type(value)) and array.ndim > 1:
                 raise TypeError(f"{words}a row by itself: pass the column of rows alone, as frame['embedding']")
             raise TypeError(f"{words}a {type(value).__name__}")
-    raise TypeError(
-        "the array holds objects, not numbers: x.astype(np.float32) makes numbers of them, of a list "
-        "np.asarray(x, np.float32)"
-    )
+    return _of_numbers(array)
+
+
+def _of_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of Python's numbers as one of NumPy's; decimals are rounded once, to float32."""
+    kinds = set(map(type, array.flat))
+    if any(issubclass(kind, Decimal) for kind in kinds) and all(map(_is_small, array.flat)):
+        text = f"[{','.join(map(str, array.flat))}]".encode()
+        values = np.empty(array.size, np.float32)
+        native.parse_rows(text, values)
+        return values.reshape(array.shape)
+    if kinds and all(issubclass(kind, numbers.Integral) for kind in kinds):
+        try:
+            return array.astype(np.int64)
+        except OverflowError:
+            pass
+    return array.astype(np.float64)
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a number is finite, and within float32 for sure."""
+    return not (isinstance(value, Decimal) and value.is_nan()) and bool(-_LARGE < value < _LARGE)
 
 
 def _is_row(kind: type) -> bool:

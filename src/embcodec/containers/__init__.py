@@ -15,10 +15,11 @@ from .checks import (
     sealed,
     whole_number,
 )
+from .hdf5 import open_hdf5
 from .npy import FLOAT_DTYPES, read_npy, read_npz, write_npy, write_npz
 from .pages import Footer, decoded_bytes, read_footer
 from .tensors import read_tensors, read_tensors_and_others, write_tensors, write_tensors_to
-from .xvecs import ELEMENTS, read_bin, read_vecs, write_bin, write_vecs
+from .xvecs import ELEMENTS, read_bin, read_ids, read_vecs, write_bin, write_vecs
 
 __all__ = [
     "ELEMENTS",
@@ -35,8 +36,10 @@ __all__ = [
     "drop_seal",
     "flag",
     "is_text",
+    "open_hdf5",
     "read_bin",
     "read_footer",
+    "read_ids",
     "read_npy",
     "read_npz",
     "read_tensors",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import warnings
@@ -20,6 +21,8 @@ from .arrays import mapped, read_array, widened
 from .checks import check_decoded, check_shape
 
 _MAX_MEMBERS = 64
+_MAX_HEADER = 1 << 16
+_E5M2 = b"'<f1'"  # as ml_dtypes calls float8_e5m2, which NumPy cannot read
 
 FLOAT_DTYPES = {"bfloat16": 2, "fp8_e4m3": 1, "fp8_e5m2": 1}
 """Floats that NumPy writes without a name, and their bytes."""
@@ -53,7 +56,11 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False, float_dtype: str
     UnreadError
         A StorageError: the elements are not plain numbers or text.
     """
-    dtype, shape, fortran = _read_npy_header(file)
+    dtype, shape, fortran, named = _read_npy_header(file)
+    if named is not None:
+        if float_dtype not in (None, named):
+            raise UnreadError(f"elements of {named}, as the header says: leave out float_dtype={float_dtype!r}")
+        float_dtype = named
     if dtype.kind == "V":
         _check_nameless(dtype, float_dtype)
     elif float_dtype is not None and dtype.kind != "U":
@@ -72,33 +79,32 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False, float_dtype: str
     return array.T if fortran else array
 
 
-def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
-    readers = {b"\1\0": npy.read_array_header_1_0, b"\2\0": npy.read_array_header_2_0}
+def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool, str | None]:
+    """Return dtype, shape and order, and of elements that NumPy cannot name, but their writer could, what they are."""
+    readers = {b"\1\0": (2, npy.read_array_header_1_0), b"\2\0": (4, npy.read_array_header_2_0)}
+    named = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a header that needs a lenient reading is a damaged one
             if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
                 raise ValueError("it does not begin as one")
-            read_header = readers.get(file.read(2))
+            size, read_header = readers.get(file.read(2), (0, None))
             if read_header is None:
                 raise ValueError("it is of a version that is not known")
-            shape, fortran, dtype = read_header(file)
+            start = file.read(size)
+            header = file.read(min(int.from_bytes(start, "little"), _MAX_HEADER))
+            if _E5M2 in header:
+                header, named = header.replace(_E5M2, b"'|V1'", 1), "fp8_e5m2"
+            shape, fortran, dtype = read_header(io.BytesIO(start + header))
     except ValueError as error:
-        if "'<f1'" in str(error):
-            raise UnreadError(
-                "elements of '<f1', as ml_dtypes writes float8_e5m2, which NumPy cannot read: save them "
-                ".astype(np.float32)"
-            ) from None
         raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
     except Exception as error:  # the reader evaluates a Python literal: whatever that raises means damage
         raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None
     if dtype.hasobject:
         raise UnreadError("objects, which are pickled, and never read: save them as numbers, .astype(np.float32)")
-    if dtype == np.bool_:
-        raise UnreadError("elements of bool: save pack_bits(x) of them, which load reads as output_dtype='ubinary'")
-    if dtype.kind not in "fiuUV" or dtype.itemsize == 0 or dtype.fields is not None or dtype.subdtype is not None:
+    if dtype.kind not in "bfiuUV" or dtype.itemsize == 0 or dtype.fields is not None or dtype.subdtype is not None:
         raise UnreadError(f"elements of {dtype}: only plain numbers are read")
-    return dtype, tuple(shape), fortran
+    return dtype, tuple(shape), fortran, named
 
 
 def _check_nameless(dtype: np.dtype[Any], float_dtype: str | None) -> None:

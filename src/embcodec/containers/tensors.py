@@ -45,6 +45,7 @@ _DTYPES = {
     "U32": "<u4",
     "U16": "<u2",
     "U8": "|u1",
+    "BOOL": "|b1",
 }
 _NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
 _WIDENED = {

@@ -5,6 +5,9 @@
     .fbin    | u32 n | u32 d | n * d values |                 one header, then a matrix
     .fvecs   | i32 d | d values | i32 d | d values | ...      every row says its dimension
 
+Of ground truth ``.ibin`` and ``.ivecs`` hold the numbers of rows, int32, in the same two forms; behind the numbers of a
+``.ibin`` there may be as many float32 distances.
+
 All little-endian. They hold values and nothing of what these mean, and no checksum. A file cut between two
 rows is a shorter .fvecs file: only a cut within a row can be seen.
 """
@@ -22,6 +25,7 @@ from .arrays import as_bytes, mapped, read_array
 
 ELEMENTS = {".fbin": "<f4", ".u8bin": "|u1", ".i8bin": "|i1", ".fvecs": "<f4", ".bvecs": "|u1"}
 """The element type that each suffix stands for."""
+_ALL = {**ELEMENTS, ".ivecs": "<i4"}
 
 
 def write_bin(file: IO[bytes], array: NDArray[Any], suffix: str) -> None:
@@ -83,14 +87,14 @@ def read_vecs(file: IO[bytes], size: int, suffix: str) -> NDArray[Any]:
     (dimension,) = struct.unpack("<i", header)
     if dimension <= 0:
         raise StorageError(f"row 0 announces {dimension} dimensions")
-    width = 4 + dimension * np.dtype(ELEMENTS[suffix]).itemsize
+    width = 4 + dimension * np.dtype(_ALL[suffix]).itemsize
     rows, rest = divmod(size, width)
     if rest:
         raise StorageError(f"rows of {dimension} dimensions take {width} bytes; {size} is not a multiple")
     if width >= 1 << 31:
         raise StorageError(f"rows of {dimension} dimensions take {width} bytes; up to {(1 << 31) - 1} are read")
     record = _record(dimension, suffix)
-    array = np.empty((rows, dimension), ELEMENTS[suffix])
+    array = np.empty((rows, dimension), _ALL[suffix])
     file.seek(0)
     block = max(1, (1 << 22) // width)
     for start in range(0, rows, block):
@@ -103,5 +107,25 @@ def read_vecs(file: IO[bytes], size: int, suffix: str) -> NDArray[Any]:
     return array
 
 
+def read_ids(file: IO[bytes], size: int, suffix: str) -> NDArray[np.int32]:
+    """Read the numbers of rows of a ground truth, (queries, k), from a ``.ibin`` or ``.ivecs`` file of `size` bytes.
+
+    Raises
+    ------
+    StorageError
+        Where header and size do not agree.
+    """
+    if suffix == ".ivecs":
+        return read_vecs(file, size, suffix)
+    header = file.read(8)
+    if len(header) < 8:
+        raise StorageError(f"a {suffix} file begins with 8 bytes of header; this one has {len(header)}")
+    rows, k = struct.unpack("<II", header)
+    alone, both = 8 + 4 * rows * k, 8 + 8 * rows * k  # with the distances
+    if size not in (alone, both):
+        raise StorageError(f"{rows} x {k} int32 are {alone} bytes, or {both} with their distances, not {size}")
+    return read_array(file, (rows, k), np.dtype("<i4"))
+
+
 def _record(dimension: int, suffix: str) -> np.dtype[Any]:
-    return np.dtype([("dimension", "<i4"), ("values", ELEMENTS[suffix], (dimension,))])
+    return np.dtype([("dimension", "<i4"), ("values", _ALL[suffix], (dimension,))])

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..codec import pack_bits
 from ..containers import ELEMENTS
-from ..dtypes import OutputDtypeLike
+from ..dtypes import OutputDtype, OutputDtypeLike, as_output_dtype
 from ..embeddings import Embeddings
 from ..errors import StorageError
 from ..scale import UNIT
@@ -31,8 +32,9 @@ def matrix_of(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], co
             raise StorageError(f"one matrix, rows by dimensions, is wanted; column {column!r} is of shape {shape}")
         return tensors[column]
     matrices = {name: array for name, array in tensors.items() if array.ndim == 2}
-    if len(matrices) > 1:  # of several, those that no rows can be are something else
-        matrices = {n: array for n, array in matrices.items() if array.dtype.kind == "f" or array.dtype.itemsize == 1}
+    if len(matrices) > 1:  # of several, those that no rows can be are something else, and booleans a mask
+        rows = {n: array for n, array in matrices.items() if array.dtype.kind == "f" or array.dtype.itemsize == 1}
+        matrices = {n: array for n, array in rows.items() if array.dtype != np.bool_} or rows
     if len(matrices) != 1:
         choice = f"; name one, as column={next(iter(matrices))!r}" if matrices else ""
         if [array.ndim for array in tensors.values()] == [1]:
@@ -42,7 +44,12 @@ def matrix_of(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], co
 
 
 def rows_of(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimension: int | None) -> Embeddings:
-    """Return an array as rows of what it is said to be; bare integers, of which nothing is said, are refused."""
+    """Return an array as rows of what it is said to be; bare integers, of which nothing is said, are refused.
+
+    Booleans are bits: packed, they are ``ubinary`` unless ``binary`` is said.
+    """
+    if values.dtype == np.bool_:
+        return _bits(values, output_dtype, dimension)
     if output_dtype is None:
         if values.dtype.kind != "f":
             if values.dtype not in (np.int8, np.uint8):
@@ -57,6 +64,22 @@ def rows_of(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimensio
         rows = Embeddings(values, output_dtype, dimension)
     except (ValueError, TypeError) as error:
         raise StorageError(str(error)) from None
+    check_width(rows)
+    return rows
+
+
+def _bits(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimension: int | None) -> Embeddings:
+    dtype = as_output_dtype("ubinary" if output_dtype is None else output_dtype)
+    if not dtype.is_packed:
+        raise StorageError(f"rows of booleans are bits, not {dtype}: say output_dtype='ubinary' or 'binary'")
+    if dimension not in (None, values.shape[1]):
+        raise StorageError(f"rows of {values.shape[1]} booleans, not of {dimension} dimensions")
+    stored = np.ascontiguousarray(values).view(np.uint8)
+    if stored.max(initial=0) > 1:
+        row = int((stored > 1).any(axis=1).argmax())
+        raise StorageError(f"row {row} has a boolean that is neither 0 nor 1: the data is damaged")
+    packed = pack_bits(stored, signed=dtype is OutputDtype.BINARY)
+    rows = Embeddings(packed, dtype, values.shape[1])
     check_width(rows)
     return rows
 

@@ -16,6 +16,7 @@ from ..containers import (
     check_decoded,
     check_max_bytes,
     is_text,
+    open_hdf5,
     read_bin,
     read_npy,
     read_npz,
@@ -35,7 +36,7 @@ from ..quantizers.lowbit import LowBitCodes
 from ..words import one_of, parse_words
 from .bare import check_bare, matrix_of, rows_of
 from .columns import SCALES, as_tensors, check_no_scales, take_apart
-from .kinds import LOW_BIT, MATRIX, ROWS, TYPED, check_suffix
+from .kinds import HDF5, LOW_BIT, MATRIX, ROWS, TYPED, check_suffix
 from .pack import check_width, is_packed, pack, unpack
 from .parquet import read_parquet, write_parquet
 
@@ -144,8 +145,9 @@ def load(
         What the rows are, where the file does not say it: integers in a ``.npy`` or in a file from elsewhere. With a
         dtype the result is Embeddings.
     column : str, optional
-        Which column of a ``.parquet`` file, array of a ``.npz`` or tensor of a ``.safetensors``. By default the only
-        one that can be rows; no name is preferred.
+        Which column of a ``.parquet`` file, array of a ``.npz``, tensor of a ``.safetensors`` or dataset of a
+        ``.hdf5``. By default the only one that can be rows; no name is preferred, but of ann-benchmarks' files
+        ``train``, which is the corpus.
     float_dtype : {"bfloat16", "fp8_e4m3", "fp8_e5m2"}, optional
         What the nameless elements of a ``.npy`` or ``.npz`` are: NumPy writes the floats of ml_dtypes as bare bytes.
     max_bytes : int, optional
@@ -173,12 +175,12 @@ def load(
         one_of(float_dtype, FLOAT_DTYPES, "float_dtype")
     if column is not None and not isinstance(column, str):
         raise TypeError(f"column is a name, not a {type(column).__name__}")
-    suffix = check_suffix(path)
+    suffix = check_suffix(path, reading=True)
     try:
         check_max_bytes(max_bytes)
-        if mmap and suffix in (".npz", ".parquet", *ROWS):
+        if mmap and suffix in (".npz", ".parquet", *ROWS, *HDF5):
             raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
-        if column is not None and suffix not in TYPED:
+        if column is not None and suffix not in (*TYPED, *HDF5):
             raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
         if float_dtype is not None and suffix not in (".npy", ".npz"):
             raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
@@ -231,6 +233,8 @@ def _load(
 
 
 def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> _Contents:
+    if suffix in HDF5:
+        return _read_hdf5(path, how)
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if suffix == ".npz":
@@ -249,6 +253,16 @@ def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> _Contents
         return _Contents({"values": read_vecs(file, size, suffix)}, {}, {})
 
 
+def _read_hdf5(path: str | os.PathLike[str], how: _Reading) -> _Contents:
+    with open_hdf5(path) as file:
+        sets, column = file.datasets, how.column
+        if column is None and sets.keys() >= _ANN_BENCHMARKS:
+            column = "train"
+        chosen = matrix_of(sets, file.others, column)
+        name = next(name for name, dataset in sets.items() if dataset is chosen)
+        return _Contents({name: file.read(name, how.max_bytes)}, {}, {})
+
+
 def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> None:
     if suffix == ".parquet":
         write_parquet(file, *take_apart(embeddings))
@@ -258,6 +272,9 @@ def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> N
         write_bin(file, embeddings.values, suffix)
     else:
         write_vecs(file, embeddings.values, suffix)
+
+
+_ANN_BENCHMARKS = {"train", "test", "neighbors"}
 
 
 def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:

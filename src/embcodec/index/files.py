@@ -41,6 +41,14 @@ def read_index(path: str | os.PathLike[str], *, mmap: bool = False, verify: bool
         raise StorageError(f"{os.fspath(path)}: {error}") from None
 
 
+def holds_index(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is an index, by what its header says; other files, damaged ones too, are none."""
+    if not as_path(path).endswith(".safetensors"):
+        return False
+    with open(path, "rb") as file:
+        return b'"index":"embcodec index' in file.read(1 << 16)
+
+
 def _unpacked(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], *, whole: bool) -> Snapshot:
     if words.get("index") != FORMAT:
         way = ": embcodec.load(path) reads it" if is_packed(words) else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +20,9 @@ from ..words import shown
 from .metric import MetricLike
 from .plan import plan
 from .prepared import PreparedQueries, prepared
+
+Progress = Callable[[int, int], object]
+_STEP = 1024  # queries between two words on how far a search is: as many as one pass over the corpus answers
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
 _SPARSE = 8
@@ -57,6 +62,7 @@ def search(
     mask: ArrayLike | None = None,
     query_precision: Precision = "int8",
     threads: int | None = None,
+    progress: Progress | None = None,
 ) -> SearchResult:
     """Return the k best rows of `corpus` for each query: exact, by a scan of all of them.
 
@@ -89,6 +95,8 @@ def search(
         ``"float32"``: not rounded.
     threads : int, optional
         By default one for small work and all cores for large. The result does not depend on it.
+    progress : callable, optional
+        Called with the number of queries answered and of all, after each 1,024.
 
     Returns
     -------
@@ -121,6 +129,14 @@ def search(
     >>> indices.tolist(), scores.astype(float).round(3).tolist()
     ([2, 0], [1.0, 0.725])
     """
+    if progress is not None and not isinstance(queries, PreparedQueries):
+        return _in_steps(
+            queries,
+            progress,
+            partial(
+                search, corpus=corpus, k=k, metric=metric, mask=mask, query_precision=query_precision, threads=threads
+            ),
+        )
     rows = as_rows(corpus)
     if isinstance(queries, PreparedQueries):
         scan, single = queries.over(rows, metric), queries.single
@@ -129,6 +145,8 @@ def search(
         scan = plan(asked, rows, metric, query_precision)
     allowed = restrict(scan, mask)
     result = best_of(scan, min(as_count(k), allowed), threads)
+    if progress is not None:
+        progress(len(scan.queries), len(scan.queries))
     return SearchResult(result.scores[0], result.indices[0]) if single else result
 
 
@@ -284,3 +302,16 @@ def restrict(scan: Scan, mask: Any) -> int:
             return len(chosen)
     scan.selection = np.ascontiguousarray(chosen, dtype=np.int64)
     return len(chosen)
+
+
+def _in_steps(
+    queries: Embeddings | ArrayLike, progress: Progress, find: Callable[[Embeddings], SearchResult]
+) -> SearchResult:
+    """Search for some queries at a time, and tell how far it is; a score depends on its own query alone."""
+    asked, single = as_queries(queries)
+    total, parts = len(asked), []
+    for start in range(0, max(total, 1), _STEP):
+        parts.append(find(asked[start : start + _STEP]))
+        progress(min(start + _STEP, total), total)
+    scores, indices = (np.concatenate(found) for found in zip(*parts, strict=True))
+    return SearchResult(scores[0], indices[0]) if single else SearchResult(scores, indices)

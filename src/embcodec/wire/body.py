@@ -17,6 +17,7 @@ _HEADS = (
     (b"PK\x03\x04", "a zip archive"),
     (b"\x93NUMPY", "a .npy file: embcodec.load reads it"),
     (b"PAR1", "a parquet file: embcodec.load reads it"),
+    (b"\x89HDF", "an HDF5 file: embcodec.load reads it"),
     (b"data:", "a stream of events"),
 )
 _NO_JSON = "no JSON"

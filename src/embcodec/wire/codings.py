@@ -106,7 +106,7 @@ class Zstd(Inflater):
         try:
             self.zstd = import_module(module)
         except ImportError:
-            raise CodingError(needs_package("zstd", module, _EXTRA)) from None
+            raise CodingError(f"is in zstd: {needs_package('to undo it', module, _EXTRA)}") from None
         self.faults = (self.zstd.ZstdError,)
         super().__init__()
 
@@ -132,9 +132,9 @@ class Brotli(Inflater):
         try:
             self.brotli = import_module("brotli")
         except ImportError:
-            raise CodingError(needs_package("br", "brotli", _EXTRA)) from None
+            raise CodingError(f"is in br: {needs_package('to undo it', 'brotli', _EXTRA)}") from None
         if not hasattr(self.brotli.Decompressor, "can_accept_more_data"):
-            raise CodingError("br needs brotli 1.2 or later, whose output is bounded: pip install -U brotli")
+            raise CodingError("is in br: to undo it within bounds needs brotli 1.2 or later: pip install -U brotli")
         self.faults = (self.brotli.error,)
         super().__init__()
 

@@ -70,7 +70,7 @@ class EmbeddingResponse:
 def answer_of(
     embeddings: Embeddings, body: dict[str, Any], encoding_format: EncodingFormat | None, tokens: int = 0
 ) -> EmbeddingResponse:
-    """Put an answer together from decoded vectors, the other members of their body, and the tokens counted row by row."""
+    """Put an answer together from decoded vectors, the members around them, and the tokens counted row by row."""
     said, usage = body.get, body.get(USAGE)
     return EmbeddingResponse(
         embeddings,

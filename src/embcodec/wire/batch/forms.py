@@ -17,7 +17,7 @@ from ..service import looks_like_error, refusal
 from ..shapes import missing_rows
 from .lines import NOT_AN_OBJECT, BatchLine
 
-_LONG = 1 << 20  # bytes of a line that is not parsed as a whole for its id
+_LONG, _HEAD = 1 << 20, 1 << 12  # bytes of a line that is not parsed as a whole, and of its beginning
 _HEAD_ID = re.compile(rb'\s*\{\s*(?:"id"\s*:\s*"[^"\\]*"\s*,\s*)?"custom_id"\s*:\s*("(?:[^"\\]|\\.)*")')
 _scan: Any = json.JSONDecoder().raw_decode
 _space = re.compile(r"[ \t\r\n]*").match
@@ -49,6 +49,15 @@ def _form_of(document: dict[str, Any]) -> Form:
     if "custom_id" in document or "response" in document or set(document) <= {"id", "error"}:
         return USUAL
     return _BARE
+
+
+def _form_of_head(head: bytes) -> Form:
+    """Return the form of a long line by the keys near its beginning."""
+    if b'"recordId"' in head or b'"modelOutput"' in head:
+        return _BEDROCK
+    if b'"custom_id"' in head or (b'"response"' in head and b'"key"' not in head):
+        return USUAL
+    return _GEMINI if b'"response"' in head else _BARE
 
 
 class LineDecoder:
@@ -97,6 +106,11 @@ class LineDecoder:
 
     def _read(self, text: memoryview) -> tuple[Rows, Any, Decoder, Form]:
         """Return the rows of a line, the line without them, whose they are, and the line's form."""
+        if len(text) > _LONG:  # which by a wrong form would be parsed as a whole, rows and all
+            head = bytes(text[:_HEAD]).lstrip()
+            if head.startswith(b"[{") and b'"input"' in head:
+                return self._read_pair(text)
+            self.form = _form_of_head(head)
         rows, document = self.decoder.read(text, self.form.prefix)
         if isinstance(document, list):
             return self._read_list(text, document)

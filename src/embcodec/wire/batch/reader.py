@@ -20,7 +20,7 @@ from ..body import kind_of_bytes
 from ..decoder import Decoder
 from ..service import Usage
 from .errors import BatchErrors
-from .forms import USUAL, LineDecoder, is_other_form
+from .forms import USUAL, LineDecoder
 from .lines import MOST_LINE_BYTES, BatchLine, words_of_dimension, words_of_twin
 from .plain import PlainLines
 from .rows import GrowingRows
@@ -142,7 +142,7 @@ def iter_batch(
 
 def source_of_no_lines(source: Source) -> BatchLine | None:
     """Return an error for a file that holds no text in UTF-8, so that its lines mean nothing."""
-    start = source.file.peek(8)[:8]
+    start = source.head
     kind = kind_of_bytes(start)
     if source.fault or start.startswith(BOM) or kind in ("no JSON", "empty", "HTML or XML", "a stream of events"):
         return None
@@ -209,7 +209,7 @@ def decode_batch(
         foreign = source_of_no_lines(source)
         if foreign is not None:
             errors.append(foreign)
-        elif many and not is_other_form(file.peek().partition(b"\n")[0]):
+        elif many:
             plain = PlainLines.like(decoder, errors)
         while foreign is None:
             while plain is not None and (found := plain.read(file, number, answered)) is not None:

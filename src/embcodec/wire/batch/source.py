@@ -16,7 +16,7 @@ from ..codings import CODINGS, CodingError
 BUFFER = 1 << 19  # bytes of a file: a part of L2
 _LONG = 1 << 20  # bytes of a line that is measured before it is read
 _ZIPPED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-_READ = 1 << 16
+_READ, _HEAD = 1 << 16, 8
 
 Lines = str | os.PathLike[str] | IO[bytes]
 """What batch files are read from: a path, or a file open in binary mode."""
@@ -28,6 +28,21 @@ class Pieces(RawIOBase):
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self.pieces, self.left, self.at = pieces, memoryview(b""), 0
         self.fault: CodingError | None = None
+
+    def head(self) -> bytes:
+        """Return the first bytes, and leave them there."""
+        self._fill(_HEAD)
+        return bytes(self.left[:_HEAD])
+
+    def _fill(self, least: int = 1) -> None:
+        try:
+            while len(self.left) < least:
+                piece = next(self.pieces)
+                self.left = memoryview(bytes(self.left) + piece if self.left else piece)
+        except StopIteration:
+            pass
+        except CodingError as error:
+            self.fault = error
 
     def readable(self) -> bool:
         """Return True."""
@@ -47,19 +62,21 @@ class Pieces(RawIOBase):
 
     def readinto(self, target: Any) -> int:
         """Give some bytes; none at the end, or where there is a fault."""
-        try:
-            while not self.left:
-                self.left = memoryview(next(self.pieces))
-        except StopIteration:
-            return 0
-        except CodingError as error:
-            self.fault = error
-            return 0
+        self._fill()
         taken = min(len(target), len(self.left))
         target[:taken] = self.left[:taken]
         self.left = self.left[taken:]
         self.at += taken
         return taken
+
+
+def _head(raw: FileIO | Pieces) -> bytes:
+    """Return the first bytes of a file, of which nothing has been read, and leave them there."""
+    if isinstance(raw, Pieces):
+        return raw.head()
+    start = raw.read(_HEAD) or b""
+    raw.seek(0)
+    return start
 
 
 class Source:
@@ -78,39 +95,40 @@ class Source:
         self.most, self.max_bytes = as_whole(most, "max_line_bytes", 1), max_bytes
         self.layers: list[Pieces] = []
         self.taken = 0  # bytes of a stream
+        self.owned: FileIO | None = None
+        self.total = 0
+        raw: FileIO | Pieces
         if hasattr(lines, "read") and not isinstance(lines, str | os.PathLike):
-            self.owned, self.total = None, 0
-            self.file = self._layer(self._read_on(lines))
+            raw = self._layer(self._read_on(lines))
         else:
-            path = as_path(lines)
-            self.owned = self.file = BufferedReader(FileIO(path), BUFFER)
-            self.total = os.path.getsize(path)
-        self._undo()
-
-    def _undo(self) -> None:
-        """Put what undoes a coding, and another encoding than UTF-8, before the file."""
-        coding = next((name for magic, name in _ZIPPED.items() if self.file.peek(8).startswith(magic)), None)
+            raw = self.owned = FileIO(as_path(lines))
+            self.total = os.fstat(raw.fileno()).st_size
+            if not raw.seekable():
+                raw = self._layer(self._read_on(raw))
+        coding = next((name for magic, name in _ZIPPED.items() if _head(raw).startswith(magic)), None)
         if coding is not None:
-            self.file = self._layer(self._unzipped(self.file, coding))
-        encoding = json.detect_encoding(self.file.peek(4)[:4])
+            raw = self._layer(self._unzipped(raw, coding))
+        encoding = json.detect_encoding(_head(raw)[:4])
         if not encoding.startswith("utf-8"):
-            self.file = self._layer(self._recoded(self.file, encoding))
+            raw = self._layer(self._recoded(raw, encoding))
+        self.head = _head(raw)
+        self.file: BufferedReader[Any] = BufferedReader(raw, BUFFER)
 
-    def _layer(self, pieces: Iterator[bytes]) -> BufferedReader[Any]:
+    def _layer(self, pieces: Iterator[bytes]) -> Pieces:
         self.layers.append(Pieces(pieces))
-        return BufferedReader(self.layers[-1], BUFFER)
+        return self.layers[-1]
 
-    def _read_on(self, lines: IO[bytes]) -> Iterator[bytes]:
+    def _read_on(self, lines: IO[bytes] | FileIO) -> Iterator[bytes]:
         while data := lines.read(_READ):
             if not isinstance(data, bytes | bytearray | memoryview):
                 raise TypeError(f"a file of lines is open in binary mode, but reads {shown(data)}: open(path, 'rb')")
             self.taken += len(data)
             yield bytes(data)
 
-    def _unzipped(self, file: BufferedReader[Any], coding: str) -> Iterator[bytes]:
+    def _unzipped(self, file: FileIO | Pieces, coding: str) -> Iterator[bytes]:
         inflater = CODINGS[coding]()
         taken = given = 0
-        while data := file.read1(_READ):
+        while data := file.read(_READ):
             taken += len(data)
             for piece in inflater.pieces(data):
                 given += len(piece)
@@ -123,10 +141,10 @@ class Source:
         if not inflater.is_whole:
             raise CodingError(f"broke off after {taken:,} bytes of {coding}")
 
-    def _recoded(self, file: BufferedReader[Any], encoding: str) -> Iterator[bytes]:
+    def _recoded(self, file: FileIO | Pieces, encoding: str) -> Iterator[bytes]:
         decoder, taken = codecs.getincrementaldecoder(encoding)(), 0
         while True:
-            data = file.read1(_READ)
+            data = file.read(_READ)
             try:
                 yield decoder.decode(data, final=not data).encode()
             except UnicodeError as error:
@@ -150,7 +168,7 @@ class Source:
         """Return how many bytes of the file itself have been read when its lines have been up to `position`."""
         if not self.layers:
             return position
-        return self.taken if self.owned is None else self.owned.tell()
+        return self.taken if self.owned is None or not self.total else self.owned.tell()
 
     @property
     def part(self) -> float:

@@ -1,0 +1,85 @@
+"""What commands read: standard input, zipped files, saved indexes, one column or array of several."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import run, run_json
+from hostile import hostile_server, http
+
+from embcodec import FlatIndex, load, quantize
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    x = np.random.default_rng(3).standard_normal((400, 32), dtype=np.float32)
+    np.save(tmp_path / "vectors.npy", x / np.linalg.norm(x, axis=1, keepdims=True))
+    return tmp_path / "vectors.npy"
+
+
+def test_search_of_a_saved_index(vectors: Path, tmp_path: Path) -> None:
+    path, rows = tmp_path / "index.safetensors", load(vectors)
+    index = FlatIndex(quantize(rows, "ubinary"), rescore_with=rows, ids=np.arange(len(rows)) + 1000)
+    index.save(path)
+    found = run_json("search", vectors, path, "-k", 3)
+    expected = index.search(rows, 3)
+    assert found["indices"] == expected.indices.tolist()
+    np.testing.assert_array_equal(np.float32(found["scores"]), expected.scores)
+    assert [row[0] for row in found["indices"]] == [1000 + row for row in range(len(rows))]
+    refused = run("search", vectors, path, "--corpus-dtype", "ubinary")
+    assert (refused.exit_code, "leave out the --corpus- options" in refused.stderr) == (2, True)
+
+
+def test_batch_reads_standard_input(tmp_path: Path) -> None:
+    line = b'{"custom_id":"a","response":{"status_code":200,"body":{"data":[{"embedding":[1,2]}]}},"error":null}\n'
+    for data in (line, gzip.compress(line), line.decode().encode("utf-16")):
+        done = run("batch", "-", "-o", tmp_path / "out.npy", text=data)
+        assert done.exit_code == 0, done.output
+        assert load(tmp_path / "out.npy").values.tolist() == [[1, 2]]
+    (tmp_path / "out.jsonl.gz").write_bytes(gzip.compress(line))
+    assert run("batch", tmp_path / "out.jsonl.gz", "-o", tmp_path / "out.npy").exit_code == 0
+    bomb = gzip.compress(line + b" " * (80 << 20))
+    done = run("batch", "-", "-o", tmp_path / "out.npy", text=bomb)
+    assert "set EMBCODEC_MAX_BYTES" in done.stderr
+
+
+def test_a_column_or_a_dtype_of_what_has_several(tmp_path: Path) -> None:
+    x = np.random.default_rng(1).standard_normal((400, 8)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", train=x, test=x[:5])
+    path = tmp_path / "a.npz"
+    assert "say --column" in run("info", path).stderr
+    for option in ("--column", "--member"):
+        assert run_json("info", path, option, "test")["rows"] == 5
+        assert run("encode", path, option, "test").exit_code == 0
+    assert (
+        run_json("tradeoff", path, "--column", "train", "--queries", path, "--query-column", "test", "-k", 3)["queries"]
+        == 5
+    )
+    found = run_json("search", path, path, "--query-member", "test", "--corpus-column", "train", "-k", 1)
+    assert found["indices"] == [[0], [1], [2], [3], [4]]
+    half = (x.view(np.uint32) >> 16).astype(np.uint16).view("V2")
+    np.save(tmp_path / "half.npy", half)
+    for arguments in (("info", tmp_path / "half.npy"), ("encode", tmp_path / "half.npy")):
+        assert "--float-dtype 'bfloat16'" in run(*arguments).stderr
+        assert run(*arguments, "--float-dtype", "bfloat16").exit_code == 0
+    asked = ("search", tmp_path / "half.npy", tmp_path / "half.npy", "-k", "1")
+    assert "--query-float-dtype" in run(*asked).stderr
+    assert "--corpus-float-dtype" in run(*asked, "--query-float-dtype", "bfloat16").stderr
+    assert run(*asked, "--query-float-dtype", "bfloat16", "--corpus-float-dtype", "bfloat16").exit_code == 0
+
+
+def test_embed_reads_answers_of_another_shape(tmp_path: Path) -> None:
+    with hostile_server(http({"result": [{"vec": [1, 2]}]})) as server:
+        options = ("embed", "-", "-o", tmp_path / "x.npy", "--base-url", server.base_url)
+        refused = run(*options, text="a")
+        assert "--rows 'result' --item vec" in refused.stderr
+        assert run(*options, "--rows", "result", "--item", "vec", text="a").exit_code == 0
+
+
+def test_decode_reads_utf16(tmp_path: Path) -> None:
+    path = tmp_path / "body.json"
+    path.write_text('{"data": [{"embedding": [1, 2]}]}', encoding="utf-16")
+    assert run_json("decode", path)["embeddings"] == [[1, 2]]
