@@ -96,7 +96,7 @@ def search(
     threads : int, optional
         By default one for small work and all cores for large. The result does not depend on it.
     progress : callable, optional
-        Called with the number of queries answered and of all, after each 1,024.
+        Called with the number of queries answered and of all, after each 1,024 (after all that were prepared).
 
     Returns
     -------
