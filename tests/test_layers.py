@@ -16,7 +16,7 @@ PACKAGE = Path(embcodec.__file__).parent
 # Lower rooms first. A module imports from rooms that stand before its own here, through their faces (their __init__),
 # and in its own from modules that stand before it; a package within a package stands where its name does.
 ROOMS: dict[str, str] = {
-    "words": "text html missing objects synonyms arguments",
+    "words": "text html missing objects synonyms arguments progress",
     "": "_version errors dtypes profiles scale",
     "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search quantize lowbit "
     "response",

@@ -218,7 +218,9 @@ def test_the_description_names_what_is_served(wide: RunningServer) -> None:
     document = httpx2.get(wide.base_url + "/openapi.json").json()
     app = create_app(wide.endpoint)
     served = {re.sub(r"{name:path}", "{model}", route.path) for route in app.routes}
-    assert {*document["paths"], "/openapi.json", "/docs"} == served
+    assert {*document["paths"], "/openapi.json", "/docs", "/v2/embed"} == served
+    refused = httpx2.post(wide.base_url + "/v2/embed", json={})
+    assert (refused.status_code, "Cohere" in refused.json()["error"]["message"]) == (404, True)
     fields = document["components"]["schemas"]["EmbeddingRequest"]["properties"]
     assert rows(post(wide, **{name: None for name in fields if name not in ("model", "input")})).shape == (1, 64)
     for name in ("output_dtype", "encoding_format"):

@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 # Where nothing better than Any can be said, and why.
 ANY = {
     "EmbcodecError.partial": "what a client has got by then, of a class that stands above errors",
+    "Study.to_frame.return": "of pandas, an optional package without types",
     "from_arrow.column": "of pyarrow, an optional package without types",
     "to_arrow.return": "of pyarrow, an optional package without types",
 }

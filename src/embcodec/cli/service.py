@@ -13,6 +13,7 @@ import click
 from ..dtypes import EncodingName, OutputDtypeName
 from ..errors import EmbcodecError
 from ..profiles import PROFILES
+from ..words import progress_bar
 from .bodies import changed_profile, packing_options
 from .common import (
     DTYPES,
@@ -24,7 +25,6 @@ from .common import (
     as_json,
     example,
     print_json,
-    progress_bar,
     say,
 )
 from .words import in_options, words_of

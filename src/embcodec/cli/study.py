@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..dtypes import ROTATIONS, RotationName
+from ..words import progress_bar
 from .common import (
     EXISTING,
     OUTPUT,
@@ -18,7 +19,6 @@ from .common import (
     column_option,
     example,
     print_json,
-    progress_bar,
     read_vectors,
     say,
     threads_option,

@@ -31,6 +31,10 @@ class Allowance:
 STRICT = Allowance(inputs=512, tokens=16_384, input_tokens=8_192, body_bytes=1 << 20)
 # OpenAI's; all tokens as escapes take 6.9 MiB.
 LENIENT = Allowance(inputs=2_048, tokens=300_000, input_tokens=8_192, body_bytes=8 << 20)
+_NO_TOKENS = (
+    ": token ids are not taken, send the text (LangChain: check_embedding_ctx_length=False), or start the server with "
+    "--lenient"
+)
 _ECHO_CHARACTERS = 200  # of an offending value in an error
 
 
@@ -212,8 +216,7 @@ def _parse_input(value: Any, *, lenient: bool) -> list[str]:
         path = ("input", position) if isinstance(value, list) else ("input",)
         if not isinstance(text, str):
             is_tokens = isinstance(text, int) or (isinstance(text, list) and all(isinstance(x, int) for x in text))
-            hint = ": token ids are not taken, send the text" if is_tokens and isinstance(value, list) else ""
-            hint = "" if lenient else hint
+            hint = _NO_TOKENS if is_tokens and isinstance(value, list) and not lenient else ""
             raise RefusalError.invalid("string_type", path, f"Input should be a valid string{hint}", text)
         try:
             text.encode()

@@ -102,6 +102,14 @@ class _Routes:
         page = write_page(describe(self.endpoint, needs_key=self.guard.needs_key))
         return Response(page, 200, {"content-security-policy": PAGE_POLICY}, "text/html")
 
+    async def of_cohere(self, request: Request) -> Response:
+        self.guard.admit(request.headers)
+        message = (
+            "Not Found: this server speaks Mistral's route, and with --lenient OpenAI's, POST /v1/embeddings; Cohere's "
+            "/v2/embed it does not"
+        )
+        raise HTTPException(404, message)
+
     async def health(self, request: Request) -> Response:
         self.guard.admit(request.headers)
         return _json({"status": "ok", "models": list(self.endpoint.models)})
@@ -230,6 +238,7 @@ def create_app(
             Route("/v1/models", routes.models, methods=["GET"]),
             Route("/v1/models/{name:path}", routes.model, methods=["GET"]),
             Route("/health", routes.health, methods=["GET"]),
+            Route("/v2/embed", routes.of_cohere, methods=["POST"]),
             Route("/openapi.json", routes.openapi, methods=["GET"]),
             Route("/docs", routes.docs, methods=["GET"]),
         ],

@@ -16,7 +16,7 @@ from ...dtypes import EncodingFormat, Nulls, OutputDtypeLike
 from ...embeddings import Embeddings, replace_values
 from ...errors import DecodeError
 from ...profiles import Profile
-from ...words import as_path
+from ...words import as_path, shows_progress
 from ..decoder import Decoder
 from ..service import Usage
 from .errors import BatchErrors
@@ -72,6 +72,7 @@ class BatchResult:
         return self.embeddings[np.array(found, np.intp)]
 
 
+@shows_progress("reading")
 def iter_batch(
     path: str | os.PathLike[str],
     *,
@@ -79,7 +80,7 @@ def iter_batch(
     dimension: int | None = None,
     profile: str | Profile = "mistral",
     nulls: Nulls = "error",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     max_line_bytes: int = MOST_LINE_BYTES,
 ) -> Iterator[BatchLine]:
     r"""Read the output file of a batch job, line by line.
@@ -92,8 +93,8 @@ def iter_batch(
     path : path-like
     output_dtype, dimension, profile, nulls
         As for :func:`~embcodec.decode_response`.
-    progress : callable, optional
-        Called with the bytes read and the bytes there are, as lines are read.
+    progress : callable or True, optional
+        Called with the bytes read and the bytes there are, as lines are read. True: a bar, as a client's.
     max_line_bytes : int
         A longer line is an error among the data, and never in memory.
 
@@ -124,18 +125,19 @@ def iter_batch(
             return
         while (text := lines.read()) != b"":
             number += 1
-            if progress is not None:
+            if callable(progress):
                 progress(file.tell(), total)
             line = line_of(decoder, number, text, max_line_bytes)
             if line is not None:
                 yield line
 
 
+@shows_progress("decoding")
 def decode_batch(
     path: str | os.PathLike[str],
     *,
     out: NDArray[Any] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     output_dtype: OutputDtypeLike = "float",
     dimension: int | None = None,
     profile: str | Profile = "mistral",
@@ -150,8 +152,8 @@ def decode_batch(
     out : ndarray, optional
         Where to put the rows, C-contiguous (n, width) of the dtype's elements, with room for all of them: a
         ``numpy.memmap`` keeps even the result out of memory. By default a new array.
-    progress : callable, optional
-        Called with the bytes read and the bytes there are, as lines are read.
+    progress : callable or True, optional
+        Called with the bytes read and the bytes there are, as lines are read. True: a bar, as a client's.
     output_dtype, dimension, profile, nulls
         As for :func:`~embcodec.decode_response`; the first answer settles a dimension that is not given.
     max_line_bytes : int
@@ -188,7 +190,7 @@ def decode_batch(
             errors.append(foreign)
         while foreign is None:
             while plain is not None and (found := plain.read(file, number, answered)) is not None:
-                if progress is not None:
+                if callable(progress):
                     for end in found.ends:
                         progress(end, total)
                 number += len(found.ends)
@@ -200,7 +202,7 @@ def decode_batch(
             if text == b"":
                 break
             number += 1
-            if progress is not None:
+            if callable(progress):
                 progress(file.tell(), total)
             line = line_of(decoder, number, text, max_line_bytes)
             if line is None:
