@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ways_out_adapters
 import ways_out_columns
 
 import embcodec as ec
@@ -570,6 +571,7 @@ CASES: dict[str, Case] = {
         (lambda p: ec.study(X, X[:3], [[0], [1], [2]], k=2, rotation="none"),),
     ),
     **ways_out_columns.CASES,
+    **ways_out_adapters.CASES,
 }
 
 
