@@ -35,7 +35,8 @@ ROOMS: dict[str, str] = {
     "files.exchange": "rows arrow pgvector stores",
     "index": "rows arguments stages files flat",
     "client": "reply settings transport worker order split job client",
-    "server": "limits model workers connection process request tokens readers guard endpoint openapi page routes app",
+    "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
+    "routes app",
     "tradeoff": "intervals words recipe measurement results measures labels figures corpus inputs pipeline codes study "
     "bodies report demo",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",

@@ -37,7 +37,7 @@ ENCODINGS = (None, "float", "base64")
 def judge(said: dict[str, Any]) -> str:
     """Return the verdict on one answer."""
     if said["dtype"] is None:  # a model that is not there: the error lists those that are
-        before = ("extra_forbidden", "token ids are not taken", "Cohere's /v2/embed it does not")
+        before = ("extra_forbidden", "token ids are not taken")
         if any(words in said.get("error", "") for words in before):  # refused before the model is looked for
             return "refused"
         return "listed" if MODEL in said.get("error", "") else "WRONG"

@@ -122,8 +122,11 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
     RefusalError
         422 for what is malformed, 400 with code "3210" for more inputs or tokens than the limits.
     """
-    allowed = LENIENT if lenient else STRICT
-    fields = _parse_object(body, allowed)
+    return request_of(parse_object(body, LENIENT if lenient else STRICT), lenient=lenient)
+
+
+def request_of(fields: dict[str, Any], *, lenient: bool) -> EmbeddingRequest:
+    """Return what the fields of a body ask for; see :func:`parse_request`."""
     known = {"model", "input", "encoding_format", "output_dimension", "output_dtype", "metadata"}
     for name in () if lenient else fields:
         if name not in known:
@@ -148,12 +151,12 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
         output_dtype=_parse_choice(OutputDtype, "output_dtype", fields.get("output_dtype")),
         dimension=_parse_dimension(name, fields.get(name)),
         encoding_format=_parse_choice(EncodingFormat, "encoding_format", fields.get("encoding_format")),
-        tokens=_check_limits(counts, allowed),
+        tokens=_check_limits(counts, LENIENT if lenient else STRICT),
         token_ids=token_ids,
     )
 
 
-def _parse_object(body: bytes, allowed: Allowance) -> dict[str, Any]:
+def parse_object(body: bytes, allowed: Allowance) -> dict[str, Any]:
     """Read JSON as its standard has it: UTF-8, no NaN, no name twice in an object."""
     if body.count(b",") > allowed.commas:  # known before each value is an object of its own
         raise _too_many(
