@@ -9,12 +9,12 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks test-stores test-adapters test-tiers asan-core test-asan coverage \
+.PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks sdk-table test-stores test-adapters test-tiers asan-core test-asan coverage \
     mutants dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | test-stores | test-adapters | test-tiers | test-asan | coverage | mutants | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | sdk-table | test-stores | test-adapters | test-tiers | test-asan | coverage | mutants | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -117,7 +117,11 @@ test-sdks: $(VENV)/.core
 	@mkdir -p $(SDKS)/node && cp tests/sdks/package.json tests/sdks/ask.mjs $(SDKS)/node
 	@if command -v npm >/dev/null; then cd $(SDKS)/node && npm install --no-audit --no-fund --silent; \
 	    else echo "test-sdks: no npm here, those for Node are skipped"; fi
-	$(BIN)/python tests/sdks/run.py $(SDKS)/venv/bin/python $$(command -v npm >/dev/null && echo $(SDKS)/node)
+	$(BIN)/python tests/sdks/run.py $(SDK_PAGE) $(SDKS)/venv/bin/python $$(command -v npm >/dev/null && echo $(SDKS)/node)
+
+# The same, and its tables into the page of the documentation.
+sdk-table:
+	$(MAKE) test-sdks SDK_PAGE='--page docs/reference/sdks.md'
 
 # The stores themselves: whom they find nearest among what is sent, and what comes back. None of them may be missing.
 test-stores: $(VENV)/.test $(VENV)/.stores

@@ -16,7 +16,7 @@ PACKAGE = Path(embcodec.__file__).parent
 # Lower rooms first. A module imports from rooms that stand before its own here, through their faces (their __init__),
 # and in its own from modules that stand before it; a package within a package stands where its name does.
 ROOMS: dict[str, str] = {
-    "words": "text html missing objects synonyms arguments",
+    "words": "text html missing objects synonyms arguments progress",
     "": "_version errors dtypes profile profiles scale",
     "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search merge quantize "
     "lowbit response",
@@ -37,7 +37,8 @@ ROOMS: dict[str, str] = {
     "index": "rows arguments stages files flat collection",
     "index.collection": "lock manifest shards folder best spread collection",
     "client": "reply settings transport worker order split job client",
-    "server": "limits model workers connection process request tokens readers guard endpoint openapi page routes app",
+    "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
+    "routes app",
     "tradeoff": "intervals words recipe measurement results measures labels figures corpus inputs pipeline codes "
     "study bodies report demo",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ways_out_adapters
 import ways_out_columns
 import ways_out_parts
 
@@ -592,6 +593,7 @@ CASES: dict[str, Case] = {
     ),
     **ways_out_columns.CASES,
     **ways_out_parts.CASES,
+    **ways_out_adapters.CASES,
 }
 
 

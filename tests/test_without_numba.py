@@ -58,6 +58,8 @@ for module in pkgutil.walk_packages(embcodec.__path__, "embcodec."):
     try:
         import_module(module.name)
     except ModuleNotFoundError as error:
+        if module.name.startswith("embcodec.adapters.") and error.name != "numba":
+            continue  # the library that it is for is not here
         assert error.name == "numba"
         print(module.name)
 """

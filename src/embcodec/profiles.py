@@ -17,6 +17,29 @@ from .words import meant, shown
 
 __all__ = ["PROFILES", "Profile", "resolve_profile"]
 
+
+class _Known(Mapping[str, Profile]):
+    """Read-only, and pickled by its name, which a mapping proxy cannot be."""
+
+    def __init__(self, profiles: Iterable[Profile]) -> None:
+        self._by_name = {profile.name: profile for profile in profiles}
+
+    def __getitem__(self, name: str) -> Profile:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __repr__(self) -> str:
+        return f"PROFILES({', '.join(self)})"
+
+    def __reduce__(self) -> str:
+        return "PROFILES"
+
+
 _ALL = (
     Profile(
         "mistral",
@@ -269,29 +292,6 @@ _ALL = (
         source="docs.vespa.ai, the document JSON format: tensors of int8, pack_bits",
     ),
 )
-
-
-class _Known(Mapping[str, Profile]):
-    """Read-only, and pickled by its name, which a mapping proxy cannot be."""
-
-    def __init__(self, profiles: Iterable[Profile]) -> None:
-        self._by_name = {profile.name: profile for profile in profiles}
-
-    def __getitem__(self, name: str) -> Profile:
-        return self._by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_name)
-
-    def __len__(self) -> int:
-        return len(self._by_name)
-
-    def __repr__(self) -> str:
-        return f"PROFILES({', '.join(self)})"
-
-    def __reduce__(self) -> str:
-        return "PROFILES"
-
 
 PROFILES: Mapping[str, Profile] = _Known(_ALL)
 """The known services by name."""

@@ -92,6 +92,26 @@ def sdks(base_url: str, model: str, key: str) -> Iterator[tuple[str, Callable[[]
             model_kwargs=wishes(dtype, encoding),
         ).embed_documents(TEXTS)
 
+    def langchain_by_default() -> Ask:
+        from langchain_openai import OpenAIEmbeddings  # which sends token ids by itself
+
+        return lambda dtype, encoding: OpenAIEmbeddings(
+            model=model, base_url=v1, api_key=key, max_retries=0, model_kwargs=wishes(dtype, encoding)
+        ).embed_documents(TEXTS)
+
+    def cohere() -> Ask:
+        import cohere
+
+        client = cohere.ClientV2(key, base_url=base_url, max_retries=0)
+
+        def ask(dtype: str, encoding: str | None) -> Any:
+            if encoding is not None:
+                return None
+            made = client.embed(model=model, texts=TEXTS, input_type="search_document", embedding_types=[dtype])
+            return getattr(made.embeddings, f"{dtype}_" if dtype == "float" else dtype)
+
+        return ask
+
     def llama_index() -> Ask:
         from llama_index.embeddings.openai import OpenAIEmbedding
 
@@ -140,7 +160,9 @@ def sdks(base_url: str, model: str, key: str) -> Iterator[tuple[str, Callable[[]
         "litellm openai/": lambda: litellm("openai"),
         "litellm mistral/": lambda: litellm("mistral"),
         "litellm hosted_vllm/": lambda: litellm("hosted_vllm"),
-        "langchain-openai": langchain,
+        "langchain-openai": langchain_by_default,
+        "langchain-openai, no tokens": langchain,
+        "cohere, v2": cohere,
         "llama-index": llama_index,
         "haystack": haystack,
         "voyageai": voyageai,

@@ -371,6 +371,12 @@ def test_serve_warns_when_it_is_open_to_the_network(
     server_module.serve(models=[MODEL], host="0.0.0.0", port=0)
     assert "without an API key" in caplog.text
     assert listened[-1][0] == "0.0.0.0"
+    caplog.clear()
+    for key, origins in (("key", ["*"]), (None, ["https://app.example.com"])):
+        server_module.serve(models=[MODEL], port=0, api_key=key, cors_origins=origins, log_level="warning")
+    assert not caplog.records
+    server_module.serve(models=[MODEL], port=0, cors_origins=iter(["*"]), log_level="warning")
+    assert "pages of any site can use the model" in caplog.text
 
 
 def test_unknown_models_and_empty_arguments() -> None:

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from embcodec import decode_base64
+from embcodec import Client, OutputDtype, decode_base64, quantize
 from embcodec.cli import main
 from embcodec.server import Endpoint, RunningServer, create_app, running_server
 from embcodec.server.guard import Guard, checked_origin
 from embcodec.server.model import HashModel
 from embcodec.server.openapi import describe
-from embcodec.server.request import LENIENT, STRICT, RefusalError, parse_request
+from embcodec.server.request import LENIENT, STRICT, RefusalError, count_tokens, parse_request
 from embcodec.server.tokens import OpenAITokens
 
 MODEL = "hash-64"
@@ -201,6 +201,60 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
         create_app(Endpoint([MODEL]), cors_origins=[origin])
 
 
+def of_cohere(server: RunningServer, headers: dict[str, str] | None = None, **fields: Any) -> httpx2.Response:
+    asked = {"model": MODEL, "texts": TEXTS, "input_type": "search_document", **fields}
+    return httpx2.post(server.base_url + "/v2/embed", json=asked, headers=headers)
+
+
+def test_coheres_route_gives_every_type_at_once(wide: RunningServer) -> None:
+    types = ["float", "int8", "uint8", "binary", "ubinary", "base64"]
+    said = of_cohere(wide, embedding_types=types, output_dimension=20, truncate="END").json()
+    floats = HashModel(64).encode(TEXTS)[:, :20]
+    for kind in types[:-1]:
+        want = quantize(floats, kind).values
+        np.testing.assert_array_equal(np.array(said["embeddings"][kind], want.dtype), want)
+        assert all(type(value) is (float if kind == "float" else int) for value in said["embeddings"][kind][0])
+    np.testing.assert_array_equal(decode_base64(said["embeddings"]["base64"], "float"), floats)
+    assert [*said["embeddings"]] == types
+    assert (said["texts"], said["response_type"]) == (TEXTS, "embeddings_by_type")
+    assert said["meta"]["billed_units"]["input_tokens"] == sum(map(count_tokens, TEXTS))
+    assert [*of_cohere(wide, embedding_types=None).json()["embeddings"]] == ["float"]
+
+
+@pytest.mark.parametrize("dtype", list(OutputDtype))
+def test_the_client_reads_coheres_route(dtype: OutputDtype) -> None:
+    with (
+        running_server([MODEL], api_key="right-key") as server,
+        Client(profile="cohere", base_url=server.base_url, api_key="right-key") as client,
+    ):
+        extra = {"input_type": "search_query"}
+        found = client.embed(TEXTS, model=MODEL, output_dtype=dtype, extra=extra).embeddings
+        np.testing.assert_array_equal(found.values, quantize(HashModel(64).encode(TEXTS), dtype).values)
+        assert of_cohere(server).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"texts": ["a", 1]}, 422, "'texts', 1"),
+        ({"texts": "a"}, 422, "a valid list"),
+        ({"texts": []}, 422, "at least 1 item"),
+        ({"images": ["data:"]}, 422, "texts are embedded here"),
+        ({"embedding_types": ["int4"]}, 422, "a list of float, int8"),
+        ({"embedding_types": "float"}, 422, "a list of float, int8"),
+        ({"output_dimension": 65}, 422, "less than or equal to 64"),
+        ({"model": "embed-v4"}, 400, "this server has hash-64"),
+        ({"texts": ["x"] * 513}, 400, "Max is 512"),
+    ],
+)
+def test_coheres_route_refuses_in_words(wide: RunningServer, fields: dict[str, Any], status: int, words: str) -> None:
+    refused = of_cohere(wide, **fields)
+    assert refused.status_code == status
+    assert words in str(refused.json())
+    assert of_cohere(wide, {"host": "evil.example"}).status_code == 403
+    assert of_cohere(wide, {"content-type": "text/plain"}).status_code == 415
+
+
 def documents() -> Iterator[Any]:
     for lenient in (False, True):
         for needs_key in (False, True):
@@ -241,6 +295,8 @@ def test_answers_are_as_described(wide: RunningServer) -> None:
 
     for encoding in ("float", "base64"):
         check("EmbeddingResponse", post(wide, encoding_format=encoding).json())
+    asked = {"model": MODEL, "texts": ["x"], "embedding_types": ["int8", "base64"]}
+    check("EmbeddingsByType", httpx2.post(wide.base_url + "/v2/embed", json=asked).json())
     check("ModelList", httpx2.get(wide.base_url + "/v1/models").json())
     check("Health", httpx2.get(wide.base_url + "/health").json())
     for refused in (post(wide, model="none"), post(wide, input=1), httpx2.get(wide.base_url + "/none")):

@@ -99,7 +99,7 @@ class CodeTransformer(TransformerMixin, BaseEstimator):
     def _rows(self, X: Any, *, reset: bool) -> NDArray[np.float32]:
         rows = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], order="C")
         if np.abs(rows).max(initial=0) > np.finfo(np.float32).max:
-            raise ValueError("Input contains a value too large for dtype('float32').")
+            raise ValueError("Input contains a value too large for float32.")
         return np.ascontiguousarray(rows, np.float32)
 
     def __sklearn_tags__(self) -> Any:

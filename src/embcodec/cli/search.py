@@ -10,6 +10,7 @@ import click
 from ..dtypes import METRICS, Metric, NamelessFloat, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
+from ..words import progress_bar
 from .common import (
     DTYPES,
     EXISTING,
@@ -18,7 +19,6 @@ from .common import (
     as_json,
     example,
     print_json,
-    progress_bar,
     read_rows,
     read_vectors,
     threads_option,

@@ -14,6 +14,7 @@ import click
 from ..dtypes import EncodingName, OutputDtypeName
 from ..errors import EmbcodecError
 from ..profiles import PROFILES, Profile
+from ..words import progress_bar
 from .bodies import changed_profile, packing_options
 from .common import (
     DTYPES,
@@ -26,7 +27,6 @@ from .common import (
     example,
     max_bytes,
     print_json,
-    progress_bar,
     say,
 )
 from .words import in_options, words_of

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..dtypes import ROTATIONS, NamelessFloat, RotationName
+from ..words import progress_bar
 from .common import (
     EXISTING,
     OUTPUT,
@@ -18,7 +19,6 @@ from .common import (
     example,
     max_bytes,
     print_json,
-    progress_bar,
     read_vectors,
     say,
     table_options,

@@ -15,6 +15,7 @@ from ..dtypes import EncodingFormatLike, OutputDtypeLike
 from ..profiles import Profile
 from ..wire import EmbeddingResponse
 from ..wire.http import Secret, without_credentials
+from ..words import shows_progress
 from .job import Job, Outcome, Partial, Progress, send
 from .order import make_order
 from .settings import Settings, make_settings
@@ -89,6 +90,10 @@ class _BaseClient:
         return self.__copy__()
 
 
+def _told(progress: Progress | bool | None) -> Progress | None:
+    return None if isinstance(progress, bool) else progress  # the decorator has made a function of True
+
+
 def _rebuild(kind: type[Any], arguments: dict[str, Any]) -> Any:
     return kind(**arguments)
 
@@ -139,6 +144,7 @@ class Client(_BaseClient):
 
     _worker: Worker | None = None
 
+    @shows_progress("embedding")
     def embed(
         self,
         texts: str | Iterable[str],
@@ -147,7 +153,7 @@ class Client(_BaseClient):
         output_dtype: OutputDtypeLike = "float",
         output_dimension: int | None = None,
         encoding_format: EncodingFormatLike | None = None,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         resume: Partial | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> EmbeddingResponse:
@@ -168,8 +174,9 @@ class Client(_BaseClient):
             for floats, and for codes where `output_dimension` fixes their length (what base64 of codes carries is not
             documented everywhere); else lists. A service that refuses base64 which nobody chose is asked for lists
             from then on, and the log says so.
-        progress : callable, optional
-            Called in this thread with the number of texts answered and the number of all (None for an iterator).
+        progress : callable or True, optional
+            Called in this thread with the number of texts answered and the number of all (None for an iterator). True:
+            a bar on standard error, where that is a terminal, or in a notebook.
         resume : Partial, optional
             ``error.partial`` of a call with the same texts that failed: what it has is not asked for again.
         extra : mapping, optional
@@ -196,7 +203,7 @@ class Client(_BaseClient):
         """
         job = self._job(
             texts,
-            progress,
+            _told(progress),
             resume,
             model=model,
             output_dtype=output_dtype,
@@ -269,6 +276,7 @@ class AsyncClient(_BaseClient):
     _loop: asyncio.AbstractEventLoop | None = None
 
     @_documented_as(Client.embed)
+    @shows_progress("embedding")
     async def embed(
         self,
         texts: str | Iterable[str] | AsyncIterable[str],
@@ -277,7 +285,7 @@ class AsyncClient(_BaseClient):
         output_dtype: OutputDtypeLike = "float",
         output_dimension: int | None = None,
         encoding_format: EncodingFormatLike | None = None,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         resume: Partial | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> EmbeddingResponse:
@@ -286,7 +294,7 @@ class AsyncClient(_BaseClient):
             texts = [text async for text in texts]
         job = self._job(
             texts,
-            progress,
+            _told(progress),
             resume,
             model=model,
             output_dtype=output_dtype,

@@ -16,7 +16,7 @@ from ..dtypes import Precision
 from ..embeddings import Embeddings, of_floats
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes
-from ..words import shown
+from ..words import shown, shows_progress
 from .metric import MetricLike
 from .plan import plan
 from .prepared import PreparedQueries, prepared
@@ -62,7 +62,7 @@ def search(
     mask: ArrayLike | None = None,
     query_precision: Precision = "int8",
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> SearchResult:
     """Return the k best rows of `corpus` for each query: exact, by a scan of all of them.
 
@@ -95,8 +95,9 @@ def search(
         ``"float32"``: not rounded.
     threads : int, optional
         By default one for small work and all cores for large. The result does not depend on it.
-    progress : callable, optional
+    progress : callable or True, optional
         Called with the number of queries answered and of all, after each 1,024 (after all that were prepared).
+        True: a bar on standard error, where that is a terminal, or in a notebook.
 
     Returns
     -------
@@ -132,10 +133,10 @@ def search(
     if progress is not None and not isinstance(queries, PreparedQueries):
         return _in_steps(
             queries,
-            progress,
             partial(
                 search, corpus=corpus, k=k, metric=metric, mask=mask, query_precision=query_precision, threads=threads
             ),
+            progress=progress,
         )
     rows = as_rows(corpus)
     if isinstance(queries, PreparedQueries):
@@ -145,7 +146,7 @@ def search(
         scan = plan(asked, rows, metric, query_precision)
     allowed = restrict(scan, mask)
     result = best_of(scan, min(as_count(k), allowed), threads)
-    if progress is not None:
+    if callable(progress):
         progress(len(scan.queries), len(scan.queries))
     return SearchResult(result.scores[0], result.indices[0]) if single else result
 
@@ -304,14 +305,16 @@ def restrict(scan: Scan, mask: Any) -> int:
     return len(chosen)
 
 
+@shows_progress("searching")
 def _in_steps(
-    queries: Embeddings | ArrayLike, progress: Progress, find: Callable[[Embeddings], SearchResult]
+    queries: Embeddings | ArrayLike, find: Callable[[Embeddings], SearchResult], *, progress: Progress | bool | None
 ) -> SearchResult:
     """Search for some queries at a time, and tell how far it is; a score depends on its own query alone."""
     asked, single = as_queries(queries)
     total, parts = len(asked), []
     for start in range(0, max(total, 1), _STEP):
         parts.append(find(asked[start : start + _STEP]))
-        progress(min(start + _STEP, total), total)
+        if callable(progress):
+            progress(min(start + _STEP, total), total)
     scores, indices = (np.concatenate(found) for found in zip(*parts, strict=True))
     return SearchResult(scores[0], indices[0]) if single else SearchResult(scores, indices)

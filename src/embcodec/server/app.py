@@ -73,19 +73,21 @@ def serve(
     api_key = Secret.wrap(api_key, strip=False)
     granted = limits or Limits()
     is_local = is_loopback(host)
-    names = tuple(allow_hosts)
+    names, origins = tuple(allow_hosts), tuple(cors_origins)
     sockets = listen(host, port)
     try:
         app = create_app(
             Endpoint(models, lenient=lenient, cache_size=cache_size, aliases=aliases),
             api_key=api_key,
             allow_hosts=(*names, host) if is_local or names else None,
-            cors_origins=cors_origins,
+            cors_origins=origins,
             limits=granted,
         )
         server = Server(app, granted, log_config=log_config(log_level), log_level=log_level)
         if api_key is None and not is_local:
             _LOG.warning("serving on %s without an API key: whoever reaches this port can use the model", host)
+        if api_key is None and "*" in origins:
+            _LOG.warning("pages of any site can use the model: name their origins, or set an API key")
         address = _address(host, sockets[0])
         _LOG.info("serving on %s (Ctrl-C stops it)", address)
         if announce is not None:

@@ -8,10 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..dtypes import OutputDtype
 from ..quantizers import quantize
 from ..wire import encode_response
 from ..words import shown
+from .cohere import CohereRequest, parse_cohere, write_cohere
 from .model import DEFAULT_MODEL, CachedModel, EmbeddingModel, load_model
 from .request import EmbeddingRequest, RefusalError, parse_request
 from .tokens import Detokenize, OpenAITokens, texts_of
@@ -74,7 +78,15 @@ class Endpoint:
         RefusalError
             Where the request is not served.
         """
-        request = parse_request(body, lenient=self.lenient)
+        return self._fitted(parse_request(body, lenient=self.lenient))
+
+    def read_cohere(self, body: bytes) -> CohereRequest:
+        """Return what a body of Cohere's route asks for; RefusalError as :meth:`read`."""
+        asked = parse_cohere(body)
+        return replace(asked, request=self._fitted(asked.request))
+
+    def _fitted(self, request: EmbeddingRequest) -> EmbeddingRequest:
+        """Return the request with the dimension that its answer will have."""
         model = self.find(request.model)
         if model is None:
             message = f"Invalid model: {request.model[:200]}; {self.known_models}"
@@ -94,12 +106,8 @@ class Endpoint:
         RefusalError
             Where its token ids cannot be read.
         """
-        model = self.find(request.model)
-        assert model is not None
         ids = request.token_ids
-        texts = request.texts if ids is None else texts_of(ids, self._detokenize)
-        # The first dimensions are kept as they are: the service does not bring them back to unit length.
-        rows = model.encode(texts)[:, : request.dimension]
+        rows = self._rows(request, request.texts if ids is None else texts_of(ids, self._detokenize))
         usage = {"prompt_tokens": request.tokens, "completion_tokens": 0, "total_tokens": request.tokens}
         return encode_response(
             quantize(rows, request.output_dtype),
@@ -108,6 +116,17 @@ class Endpoint:
             usage={**usage, "prompt_audio_seconds": None},
             id=uuid.uuid4().hex,
         )
+
+    def answer_cohere(self, asked: CohereRequest) -> bytes:
+        """Return the answer to a request of Cohere's route that was read."""
+        texts = asked.request.texts
+        return write_cohere(self._rows(asked.request, texts), texts, asked)
+
+    def _rows(self, request: EmbeddingRequest, texts: list[str]) -> NDArray[np.float32]:
+        model = self.find(request.model)
+        assert model is not None
+        # The first dimensions are kept as they are: the service does not bring them back to unit length.
+        return np.ascontiguousarray(model.encode(texts)[:, : request.dimension])
 
     def embed(self, body: bytes) -> bytes:
         """Answer a request body.

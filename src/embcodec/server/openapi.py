@@ -6,6 +6,7 @@ from typing import Any
 
 from .._version import __version__
 from ..dtypes import EncodingFormat, OutputDtype
+from .cohere import FIELDS, TYPES
 from .endpoint import Endpoint
 from .request import LENIENT, STRICT
 
@@ -18,7 +19,7 @@ def describe(endpoint: Endpoint, *, needs_key: bool) -> Schema:
     Examples
     --------
     >>> list(describe(Endpoint(["hash-256"]), needs_key=False)["paths"])
-    ['/v1/embeddings', '/v1/models', '/v1/models/{model}', '/health']
+    ['/v1/embeddings', '/v2/embed', '/v1/models', '/v1/models/{model}', '/health']
     """
     guarded = {"401": _refusal("The key is missing or wrong")} if needs_key else {}
     document: Schema = {
@@ -32,6 +33,7 @@ def describe(endpoint: Endpoint, *, needs_key: bool) -> Schema:
         "servers": [{"url": "/"}],
         "paths": {
             "/v1/embeddings": {"post": _embeddings(endpoint, guarded)},
+            "/v2/embed": {"post": _cohere(endpoint, guarded)},
             "/v1/models": {"get": _get("listModels", "The models", "ModelList", guarded)},
             "/v1/models/{model}": {
                 "parameters": [{"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}],
@@ -62,6 +64,32 @@ def _embeddings(endpoint: Endpoint, guarded: Schema) -> Schema:
             "422": _refusal("A field is not what it should be"),
             "503": _refusal("Too much at once: try again in a second"),
             **guarded,
+        },
+    }
+
+
+def _cohere(endpoint: Endpoint, guarded: Schema) -> Schema:
+    texts = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": STRICT.inputs}
+    known: Schema = {"type": "array", "items": {"enum": list(TYPES)}}
+    schema = {
+        "type": "object",
+        "required": ["model", "texts"],
+        "properties": {
+            **{name: {} for name in FIELDS},  # those that are passed over
+            "model": {"type": "string"},
+            "texts": texts,
+            "embedding_types": known,
+            "output_dimension": _request(endpoint)["properties"]["output_dimension"],
+        },
+    }
+    return {
+        **_embeddings(endpoint, guarded),
+        "operationId": "embed",
+        "summary": "The same, as Cohere has it",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {
+            **_embeddings(endpoint, guarded)["responses"],
+            "200": _answer("The embeddings by their type", "EmbeddingsByType"),
         },
     }
 
@@ -108,6 +136,16 @@ def _schemas(endpoint: Endpoint) -> Schema:
                 },
             }
         ),
+        "EmbeddingsByType": {
+            "type": "object",
+            "required": ["id", "embeddings", "texts"],
+            "properties": {
+                "id": text,
+                "embeddings": {"type": "object", "properties": {kind: {"type": "array"} for kind in TYPES}},
+                "texts": {"type": "array", "items": text},
+                "meta": {"type": "object"},
+            },
+        },
         "Usage": _object({"prompt_tokens": number, "completion_tokens": number, "total_tokens": number}),
         "Model": _object(
             {

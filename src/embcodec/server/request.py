@@ -31,6 +31,10 @@ class Allowance:
 STRICT = Allowance(inputs=512, tokens=16_384, input_tokens=8_192, body_bytes=1 << 20)
 # OpenAI's; all tokens as escapes take 6.9 MiB.
 LENIENT = Allowance(inputs=2_048, tokens=300_000, input_tokens=8_192, body_bytes=8 << 20)
+_NO_TOKENS = (
+    ": token ids are not taken, send the text (LangChain: check_embedding_ctx_length=False), or start the server with "
+    "--lenient"
+)
 _ECHO_CHARACTERS = 200  # of an offending value in an error
 
 
@@ -118,8 +122,11 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
     RefusalError
         422 for what is malformed, 400 with code "3210" for more inputs or tokens than the limits.
     """
-    allowed = LENIENT if lenient else STRICT
-    fields = _parse_object(body, allowed)
+    return request_of(parse_object(body, LENIENT if lenient else STRICT), lenient=lenient)
+
+
+def request_of(fields: dict[str, Any], *, lenient: bool) -> EmbeddingRequest:
+    """Return what the fields of a body ask for; see :func:`parse_request`."""
     known = {"model", "input", "encoding_format", "output_dimension", "output_dtype", "metadata"}
     for name in () if lenient else fields:
         if name not in known:
@@ -144,12 +151,12 @@ def parse_request(body: bytes, *, lenient: bool = False) -> EmbeddingRequest:
         output_dtype=_parse_choice(OutputDtype, "output_dtype", fields.get("output_dtype")),
         dimension=_parse_dimension(name, fields.get(name)),
         encoding_format=_parse_choice(EncodingFormat, "encoding_format", fields.get("encoding_format")),
-        tokens=_check_limits(counts, allowed),
+        tokens=_check_limits(counts, LENIENT if lenient else STRICT),
         token_ids=token_ids,
     )
 
 
-def _parse_object(body: bytes, allowed: Allowance) -> dict[str, Any]:
+def parse_object(body: bytes, allowed: Allowance) -> dict[str, Any]:
     """Read JSON as its standard has it: UTF-8, no NaN, no name twice in an object."""
     if body.count(b",") > allowed.commas:  # known before each value is an object of its own
         raise _too_many(
@@ -212,8 +219,7 @@ def _parse_input(value: Any, *, lenient: bool) -> list[str]:
         path = ("input", position) if isinstance(value, list) else ("input",)
         if not isinstance(text, str):
             is_tokens = isinstance(text, int) or (isinstance(text, list) and all(isinstance(x, int) for x in text))
-            hint = ": token ids are not taken, send the text" if is_tokens and isinstance(value, list) else ""
-            hint = "" if lenient else hint
+            hint = _NO_TOKENS if is_tokens and isinstance(value, list) and not lenient else ""
             raise RefusalError.invalid("string_type", path, f"Input should be a valid string{hint}", text)
         try:
             text.encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -48,10 +48,16 @@ class _Routes:
     async def embeddings(self, request: Request) -> Response:
         self.admit(request)
         check_json(request.headers)
-        asked = fit_reader(await self._read(request), request.headers)
-        return await _unless_gone(request, self._answer(asked))
+        asked = fit_reader(await self._read(request, self.endpoint.read), request.headers)
+        return await _unless_gone(request, self._answer(asked, self.endpoint.answer, asked))
 
-    async def _read(self, request: Request) -> EmbeddingRequest:
+    async def cohere(self, request: Request) -> Response:
+        self.admit(request)
+        check_json(request.headers)
+        asked = await self._read(request, self.endpoint.read_cohere)
+        return await _unless_gone(request, self._answer(asked.request, self.endpoint.answer_cohere, asked))
+
+    async def _read(self, request: Request, parse: Callable[[bytes], T]) -> T:
         most = (LENIENT if self.endpoint.lenient else STRICT).body_bytes
         announced = int(request.headers.get("content-length", most))
         if announced > most:
@@ -67,15 +73,15 @@ class _Routes:
         try:
             body = await _read_body(request, most)
             if len(body) <= _INLINE:
-                return self.endpoint.read(body)
-            return await self.workers.run(self.endpoint.read, body)
+                return parse(body)
+            return await self.workers.run(parse, body)
         finally:
             held.keep(0)
 
-    async def _answer(self, asked: EmbeddingRequest) -> Response:
+    async def _answer(self, asked: EmbeddingRequest, answer: Callable[[T], bytes], given: T) -> Response:
         held = await self.budget.reserve(_VALUE_BYTES * asked.count * (asked.dimension or 1))
         try:
-            body = await self.workers.run(self.endpoint.answer, asked)
+            body = await self.workers.run(answer, given)
         except BaseException:
             held.keep(0)
             raise
@@ -230,6 +236,7 @@ def create_app(
             Route("/v1/models", routes.models, methods=["GET"]),
             Route("/v1/models/{name:path}", routes.model, methods=["GET"]),
             Route("/health", routes.health, methods=["GET"]),
+            Route("/v2/embed", routes.cohere, methods=["POST"]),
             Route("/openapi.json", routes.openapi, methods=["GET"]),
             Route("/docs", routes.docs, methods=["GET"]),
         ],

@@ -17,6 +17,7 @@ from .._native.core import active_isa
 from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings
 from ..scan import search
+from ..words import shows_progress
 from .bodies import WireMeasurement, as_studied, check_same, measure_body, measure_codes
 from .corpus import docstring_pairs
 from .report import write_report
@@ -87,6 +88,7 @@ class DemoResult:
         }
 
 
+@shows_progress("starting")
 def run_demo(
     *,
     documents: int = 2000,
@@ -94,7 +96,7 @@ def run_demo(
     model: str = "universal-sentence-encoder",
     report: str | os.PathLike[str] = "embcodec-demo/report.html",
     target: float = 0.98,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> DemoResult:
     """Embed docstrings through a local server in every dtype and encoding, measure, and write a report.
 
@@ -108,8 +110,8 @@ def run_demo(
         Its folder is made if need be.
     target : float
         Part of float's neighbours that a recommended code must find.
-    progress : callable, optional
-        Called with (done, total, label).
+    progress : callable or True, optional
+        Called with (done, total, label). True: a bar on standard error, where that is a terminal, or in a notebook.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def run_demo(
     started = time.perf_counter()
     report = Path(report)
     report.parent.mkdir(parents=True, exist_ok=True)
-    tell = progress or (lambda done, total, label: None)
+    tell = progress if callable(progress) else (lambda done, total, label: None)
     if not 1 <= queries <= documents:
         raise ValueError(f"{queries} queries cannot each have one of {documents} documents to find")
     tell(0, 1, "reading docstrings")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dtypes import RotationName
 from ..embeddings import Embeddings
-from ..words import as_whole
+from ..words import as_whole, shows_progress
 from .codes import LowBit, standard_pipelines
 from .inputs import Inputs, as_dimensions, prepare_inputs
 from .intervals import (
@@ -32,6 +32,7 @@ from .words import counted, next_step
 Progress = Callable[[int, int, str], None]
 
 
+@shows_progress("measuring")
 def study(
     vectors: ArrayLike | Embeddings,
     queries: ArrayLike | Embeddings | None = None,
@@ -44,7 +45,7 @@ def study(
     rotation: RotationName = "auto",
     seed: int = 0,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Study:
     """Measure what every kind of code keeps of exact float32 search on these vectors, and what it costs.
 
@@ -71,8 +72,8 @@ def study(
         with their cube: above 1,024 "auto" is "random".
     threads : int, optional
         For searching.
-    progress : callable, optional
-        Called with (done, total, label).
+    progress : callable or True, optional
+        Called with (done, total, label). True: a bar on standard error, where that is a terminal, or in a notebook.
 
     Returns
     -------
@@ -91,6 +92,7 @@ def study(
     >>> found.measurements[0].label, found.measurements[0].overlap.mean
     ('float', 1.0)
     """
+    told = None if isinstance(progress, bool) else progress  # the decorator has made a function of True
     k, cut_to = as_whole(k, "k", 1), set() if dimensions is None else as_dimensions(dimensions)
     found = prepare_inputs(vectors, queries, relevant, k=k, sample=sample, generator=np.random.default_rng(seed))
     rows, asked, others = found.rows, found.queries, found.others
@@ -103,11 +105,11 @@ def study(
     low_bit = LowBit(rows if others is None else others, rotation, seed)
     pipelines: list[Pipeline] = []
     for number, size in enumerate(wanted):
-        if progress is not None:
-            progress(number, len(wanted), f"coding at {size} dimensions")
+        if told is not None:
+            told(number, len(wanted), f"coding at {size} dimensions")
         pipelines += standard_pipelines(rows, asked, size, multipliers, low_bit)
     pipelines = [replace(pipe, own=found.own) for pipe in pipelines]
-    measurements = measure(pipelines, truth, found.relevant, k=k, threads=threads, progress=progress)
+    measurements = measure(pipelines, truth, found.relevant, k=k, threads=threads, progress=told)
     warnings = found.warnings + collapse_warnings(rows) + _doubts(found, k) + low_bit.warnings(rows)
     fitted_to = f"{len(low_bit.sample):,} rows that {'are searched too' if others is None else 'are not searched'}"
     return Study(measurements, len(rows), full, len(asked), k, found.held_out, warnings, fitted_to)

@@ -4,6 +4,7 @@ from .arguments import as_path, as_real, as_whole, closest, either, meant, one_o
 from .html import html_table
 from .missing import import_numba, needs_package
 from .objects import is_words, parse_words, without_twins
+from .progress import progress_bar, shows_progress
 from .text import printable
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "one_of",
     "parse_words",
     "printable",
+    "progress_bar",
     "shown",
+    "shows_progress",
     "unknown",
     "without_twins",
 ]

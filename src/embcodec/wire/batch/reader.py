@@ -16,6 +16,7 @@ from ...dtypes import EncodingFormat, Nulls, OutputDtypeLike
 from ...embeddings import Embeddings, replace_values
 from ...errors import DecodeError
 from ...profiles import Profile
+from ...words import shows_progress
 from ..body import kind_of_bytes
 from ..decoder import Decoder
 from ..service import Usage
@@ -74,6 +75,7 @@ class BatchResult:
         return self.embeddings[np.array(found, np.intp)]
 
 
+@shows_progress("reading")
 def iter_batch(
     path: Lines,
     *,
@@ -81,7 +83,7 @@ def iter_batch(
     dimension: int | None = None,
     profile: str | Profile = "mistral",
     nulls: Nulls = "error",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     max_line_bytes: int = MOST_LINE_BYTES,
     max_bytes: int | None = None,
 ) -> Iterator[BatchLine]:
@@ -98,8 +100,9 @@ def iter_batch(
         The file, or a stream such as ``sys.stdin.buffer``. It may be zipped (gzip, zstd) and in UTF-8 or UTF-16.
     output_dtype, dimension, profile, nulls
         As for :func:`~embcodec.decode_response`.
-    progress : callable, optional
+    progress : callable or True, optional
         Called with the bytes read and the bytes there are (0 of a stream, which does not tell), as lines are read.
+        True: a bar, as a client's.
     max_line_bytes : int
         A longer line is an error among the data, and never in memory.
     max_bytes : int, optional
@@ -131,7 +134,7 @@ def iter_batch(
             return
         while (text := source.read()) != b"":
             number += 1
-            if progress is not None:
+            if callable(progress):
                 progress(source.done(source.file.tell()), source.total)
             line = decoder.line(number, text)
             if line is not None:
@@ -149,11 +152,12 @@ def source_of_no_lines(source: Source) -> BatchLine | None:
     return BatchLine(1, None, error=DecodeError(f"no lines of JSON: the file is {kind}", offset=0, line=1))
 
 
+@shows_progress("decoding")
 def decode_batch(
     path: Lines,
     *,
     out: NDArray[Any] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     output_dtype: OutputDtypeLike = "float",
     dimension: int | None = None,
     profile: str | Profile = "mistral",
@@ -170,8 +174,9 @@ def decode_batch(
     out : ndarray, optional
         Where to put the rows, C-contiguous (n, width) of the dtype's elements, with room for all of them: a
         ``numpy.memmap`` keeps even the result out of memory. By default a new array.
-    progress : callable, optional
+    progress : callable or True, optional
         Called with the bytes read and the bytes there are (0 of a stream, which does not tell), as lines are read.
+        True: a bar, as a client's.
     output_dtype, dimension, profile, nulls
         As for :func:`~embcodec.decode_response`; the first answer settles a dimension that is not given.
     max_line_bytes : int
@@ -213,7 +218,7 @@ def decode_batch(
             plain = PlainLines.like(decoder, errors)
         while foreign is None:
             while plain is not None and (found := plain.read(file, number, answered)) is not None:
-                if progress is not None:
+                if callable(progress):
                     for end in found.ends:
                         progress(source.done(end), total)
                 number += len(found.ends)
@@ -225,7 +230,7 @@ def decode_batch(
             if text == b"":
                 break
             number += 1
-            if progress is not None:
+            if callable(progress):
                 progress(source.done(file.tell()), total)
             line = reader.line(number, text)
             if line is None:

@@ -1,0 +1,38 @@
+"""Ways out of what adapters are given: cases of ``test_ways_out``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+
+import embcodec.adapters.polars
+from embcodec import to_arrow
+from embcodec.adapters import from_sentence_transformers
+
+FLOATS = np.array([[0.6, -0.8], [0.0, 1.0]], np.float32)
+RANGES = np.array([[-1.0, -1.0], [1.0, 1.0]], np.float32)
+CODES = np.zeros((2, 2), np.int8)
+COLUMN = polars.Series("vector", FLOATS)
+
+Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
+CASES: dict[str, Case] = {
+    "a column of codes with scales": (
+        lambda p: COLUMN.embcodec.to("int8", scale="per-vector"),
+        r"no room for per-vector scales, as to_arrow\(rows\) has",
+        (lambda p: to_arrow(embcodec.quantize(FLOATS, "int8", scale="per-vector")),),
+    ),
+    "numbers or bits of sentence-transformers": (
+        lambda p: from_sentence_transformers(CODES),
+        "say precision='int8' or what was asked for",
+        (lambda p: from_sentence_transformers(CODES, precision="int8", ranges=RANGES),),
+    ),
+    "codes of sentence-transformers without ranges": (
+        lambda p: from_sentence_transformers(CODES, "int8"),
+        r"quantize_embeddings\(floats, precision, ranges=ranges\) and pass ranges=ranges here too",
+        (lambda p: from_sentence_transformers(CODES, "int8", ranges=RANGES),),
+    ),
+}
