@@ -83,7 +83,6 @@ EC_SLOTS(dot_kernels, evex);
 EC_SLOTS(dot, avxvnni) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
-    table->dot_f32_chosen = ec_dot_f32_chosen_avxvnni;
     if (ec_cpu_has_vex_dots())
         ec_slots_dot_kernels_vex(table);
     else

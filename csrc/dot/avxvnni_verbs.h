@@ -25,9 +25,6 @@ EC_INLINE int64_t ec_vnni_query_bytes(int64_t dimension) { return ec_round_up(EC
 /* -128 times the sum of a query's codes. */
 int32_t ec_vnni_correction(const void *query, int64_t dimension);
 
-void ec_dot_f32_chosen_avxvnni(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen,
-                               int64_t n, int64_t dimension, float *scores);
-
 EC_TARGET_AVX2
 
 EC_INLINE __m256i ec_load_32(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
