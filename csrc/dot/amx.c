@@ -9,9 +9,9 @@ enum {
     HEAD = 64,         /* bytes of a batch of prepared queries before the first: how many they are */
     PAIR = 32,         /* queries of two tiles */
     TILE_QUERIES = 48, /* of a call, or a multiple: three tiles, and whole blocks of the kernels of AVX-512 */
-    /* Up to so many queries four rows at a time (avx512_few_i8.c) take fewer cycles than copies and a tile that is
-     * mostly empty: 8 cycles a query and row at 1,024 dimensions, where the tile takes 16 and the copy 20. */
-    MOST_QUERIES = 4
+    /* Up to so many queries four rows at a time (avx512_few_i8.c) take no more cycles: by count, at 1,024 dimensions, 8 a
+     * query and row, where a tile takes 16, the copy 20 and, where lengths are wanted, a pass of its own for them 40. */
+    MOST_QUERIES = 8
 };
 
 EC_INLINE int64_t query_bytes(int64_t dimension) { return ec_round_up(dimension, 64); }

@@ -212,6 +212,40 @@ EC_INLINE void pair_of_rows(const int n_queries, const uint8_t *const row[2], co
         for (int64_t i = 0; i < n_rows; i++) scores[q * scores_stride + i] = dots[i][q] + corrections[q];
 }
 
+/* The sums of the rows' codes, and of their squares, each where there is a place for them. v * v = (v + 128) * v - 128 *
+ * v, both by vpdpbusd. */
+static void count_sums(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                       int32_t *sums, int32_t *sumsq) {
+    const __m256i flip_u8x32 = _mm256_set1_epi8((char)(flip ^ 0x80)), sign_u8x32 = _mm256_set1_epi8((char)0x80);
+    const __m256i ones_u8x32 = _mm256_set1_epi8(1), zero = _mm256_setzero_si256();
+    for (int64_t r = 0; r < n_rows; r++) {
+        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
+        __m256i products_i32x8 = zero, sums_i32x8 = zero;
+        int64_t d = 0;
+        for (; d + 32 <= dimension; d += 32) {
+            const __m256i codes_u8x32 = _mm256_xor_si256(flip_u8x32, ec_load_32(row + d));
+            const __m256i codes_i8x32 = _mm256_xor_si256(sign_u8x32, codes_u8x32);
+            add_dots_of_4(&products_i32x8, codes_u8x32, codes_i8x32);
+            add_dots_of_4(&sums_i32x8, ones_u8x32, codes_i8x32);
+        }
+        int32_t both[4];
+        _mm_storeu_si128((__m128i *)(void *)both, ec_sum_lanes_of_4(sums_i32x8, products_i32x8, zero, zero));
+        both[1] -= 128 * both[0];
+        for (; d < dimension; d++) {
+            const int32_t code = (int8_t)(row[d] ^ flip);
+            both[0] += code;
+            both[1] += code * code;
+        }
+        if (sums) sums[r] = both[0];
+        if (sumsq) sumsq[r] = both[1];
+    }
+}
+
+static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                     int32_t *sums) {
+    count_sums(rows, stride_bytes, n_rows, dimension, flip, NULL, sums);
+}
+
 /* Packing costs as much as a few dots a row; up to MOST_QUERIES queries are faster without. Where the sums of the rows'
  * codes or of their squares are asked for, they are counted while the rows are in the first-level cache. */
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
@@ -245,33 +279,8 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
 #undef PAIR
             }
         }
-        if (sums) ec_active.sum_i8(some, stride_bytes, n, dimension, flip, sums + r);
-        if (sumsq) ec_active.sumsq_i8(some, stride_bytes, n, dimension, flip, sumsq + r);
-    }
-}
-
-/* v * v = (v + 128) * v - 128 * v, both by vpdpbusd. */
-static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
-                     int32_t *sums) {
-    const __m256i flip_u8x32 = _mm256_set1_epi8((char)(flip ^ 0x80)), sign_u8x32 = _mm256_set1_epi8((char)0x80);
-    const __m256i ones_u8x32 = _mm256_set1_epi8(1), zero = _mm256_setzero_si256();
-    for (int64_t r = 0; r < n_rows; r++) {
-        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
-        __m256i products_i32x8 = zero, sums_i32x8 = zero;
-        int64_t d = 0;
-        for (; d + 32 <= dimension; d += 32) {
-            const __m256i codes_u8x32 = _mm256_xor_si256(flip_u8x32, ec_load_32(row + d));
-            const __m256i codes_i8x32 = _mm256_xor_si256(sign_u8x32, codes_u8x32);
-            add_dots_of_4(&products_i32x8, codes_u8x32, codes_i8x32);
-            add_dots_of_4(&sums_i32x8, ones_u8x32, codes_i8x32);
-        }
-        int32_t sum = _mm_cvtsi128_si32(
-            ec_sum_lanes_of_4(_mm256_sub_epi32(products_i32x8, _mm256_slli_epi32(sums_i32x8, 7)), zero, zero, zero));
-        for (; d < dimension; d++) {
-            const int32_t code = (int8_t)(row[d] ^ flip);
-            sum += code * code;
-        }
-        sums[r] = sum;
+        if (sums || sumsq)
+            count_sums(some, stride_bytes, n, dimension, flip, sums ? sums + r : NULL, sumsq ? sumsq + r : NULL);
     }
 }
 

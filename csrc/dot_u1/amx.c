@@ -8,7 +8,7 @@
  *     nibble 0101     0 0 -1 0 0 0 0 0
  *
  * A byte of a row so becomes 16 bytes. A product, 16 cycles for 256 pairs, takes four bytes of a row, for which vpermb
- * and vpdpbusd take 64. */
+ * and vpdpbusd take 32. */
 #include "../hamming/amx_near.h"
 #include "dot_u1.h"
 

@@ -1,8 +1,8 @@
 /* Differing bits by tiles. A bit becomes the byte +1 or -1; equal bits have the product 1, others -1, so that the dot of
  * two rows of n bits is n - 2 * (bits that differ). Bits behind the end of a row are 0 in rows and queries, and equal.
  *
- * A word of 64 bits becomes the 64 bytes of one product: 16 cycles for 256 pairs, where vpopcntd takes 64. Rows of at
- * most 32 bytes, which avx512 packs by bytes, leave tiles half empty and stay with avx512. */
+ * A word of 64 bits becomes the 64 bytes of one product: 16 cycles for 256 pairs, where xor, count and sum take 48. Rows
+ * of at most 32 bytes, which avx512 packs by bytes, leave tiles half empty and stay with avx512. */
 #include "amx_near.h"
 
 #if defined(EC_HAS_AMX)

@@ -85,7 +85,7 @@ static void permute(const uint8_t *rows, int64_t count, int64_t row_bytes, uint8
         sources[other] = i;
     }
     memcpy(moved, rows, (size_t)(count * row_bytes));
-    memcpy(lost, sources, sizeof lost);
+    memcpy(lost, sources, (size_t)count * sizeof *lost);
     ec_response_permute_rows(moved, count, row_bytes, lost, scratch);
     for (int64_t i = 0; i < count; i++)
         HOLDS(memcmp(moved + i * row_bytes, rows + sources[i] * row_bytes, (size_t)row_bytes) == 0);

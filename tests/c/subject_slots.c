@@ -202,6 +202,20 @@ static void few_i8(source *from, int64_t n_queries, int64_t count, int64_t width
     if (flags & 8) record(sumsq, count * 4);
 }
 
+/* A tile of any of the prepared queries, of rows of few and of many dimensions. */
+static void some_i8(source *from, int64_t n_queries, int64_t count, int64_t dimension, uint8_t flags) {
+    const rows_of_bytes rows = place_rows(from, count, dimension, flags);
+    const rows_of_bytes queries = place_rows(from, n_queries, dimension, 0);
+    const int64_t first = draw(from) % n_queries, n = 1 + draw(from) % (n_queries - first), stride = count + flags % 3;
+    void *prepared = place_scratch(ec_dot_i8_prepared_bytes(n_queries, dimension));
+    void *panel = place_scratch(ec_dot_i8_panel_bytes(count, dimension));
+    int32_t *scores = (int32_t *)(void *)place(n * stride * 4);
+    ec_active.dot_i8_prepare(queries.first, n_queries, dimension, prepared);
+    ec_active.dot_i8_pack(rows.first, rows.stride, count, dimension, flags & 4 ? 0x80 : 0, panel);
+    ec_active.dot_i8_tile(prepared, first, n, panel, count, dimension, scores, stride, NULL, 0);
+    for (int64_t q = 0; q < n; q++) record(scores + q * stride, count * 4);
+}
+
 /* Of lengths of all sizes, NaN and infinity among them; and what they become. */
 static void lengths(source *from, int64_t count, int64_t width, uint8_t flags) {
     int32_t *sums = (int32_t *)(void *)place(count * 4), *sumsq = (int32_t *)(void *)place(count * 4);
@@ -324,7 +338,7 @@ void subject_slots(const uint8_t *input, int64_t n) {
     source from = {input + HEADER, n - HEADER, 0};
     uint8_t flags = input[1];
     int64_t count = input[2], width = 1 + input[3] % 150;
-    switch (input[0] % 11) {
+    switch (input[0] % 12) {
     case 0: sift(&from, count * 3, flags); break;
     case 1: few_of_many(&from, count * 3, flags); break;
     case 2: decode(&from, count, width, flags); break;
@@ -335,6 +349,7 @@ void subject_slots(const uint8_t *input, int64_t n) {
     case 7: fold(&from, count + 1, flags); break;
     case 8: chosen_f32(&from, 1 + flags, count, width); break;
     case 9: screen(&from, count, width, flags); break;
+    case 10: some_i8(&from, 1 + flags / 16 * 3, count % 50, flags & 8 ? width * 15 : width, flags); break;
     default: few_f32(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags);
     }
 }

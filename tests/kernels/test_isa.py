@@ -41,3 +41,9 @@ def test_forced_tier_is_restored() -> None:
     with core.forced_isa("scalar"):
         assert core.active_isa() == "scalar"
     assert core.active_isa() == before
+
+
+def test_the_last_known_tier_that_the_machine_has_is_taken() -> None:
+    with pytest.raises(ValueError, match="known are scalar, avx2, avxvnni, avx512, amx, neon, dotprod"):
+        core.select_isa("sse9")
+    assert run("").stdout.strip() == core.available_isas()[-1]
