@@ -71,12 +71,16 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 EC_TARGET_END
 
 EC_SLOTS(dot_i8, avx2);
+EC_SLOTS(dot_rows_i8, avx2);
 EC_SLOTS(dot_f32, avx2);
+EC_SLOTS(dot_rows_f32, avx2);
 
 EC_SLOTS(dot, avx2) {
     ec_dot_by_rows(table);
     ec_slots_dot_i8_avx2(table);
+    ec_slots_dot_rows_i8_avx2(table);
     ec_slots_dot_f32_avx2(table);
+    ec_slots_dot_rows_f32_avx2(table);
     table->sum_i8 = sum_i8;
     table->sumsq_i8 = sumsq_i8;
     table->sumsq_f32 = sumsq_f32;
