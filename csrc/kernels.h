@@ -119,7 +119,7 @@ typedef struct ec_kernels {
     ec_inverse_lengths_fn *inverse_lengths;
     ec_l2_terms_fn *l2_terms;
     /* screen: rows of floats to int8 codes, for search/screening.c */
-    int64_t screens; /* whether the tier's int8 dots are so much faster than its float32 dots that screening pays */
+    int64_t screens; /* the least queries for which the tier's int8 dots are so fast that screening pays; 0 for none */
     void (*screen_rows)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
                         float *steps, float *errors, float *lengths);
     /* fold: a float query to int8 codes, for search/queries.c */

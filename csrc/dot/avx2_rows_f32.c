@@ -98,6 +98,12 @@ static EC_NOINLINE void pass_4_by_1(const uint8_t *const *row, const uint8_t *qu
     pass(4, 1, row, query, n, ROWS_AHEAD, 1, sums);
 }
 
+static EC_NOINLINE void pass_4_chosen(const uint8_t *const *row, const uint8_t *query, int64_t n, partial_sums *sums) {
+    pass(4, 1, row, query, n, 0, 1, sums);
+}
+
+typedef void pass_of_four(const uint8_t *const *row, const uint8_t *query, int64_t n, partial_sums *sums);
+
 /* Adds up the partial sums of eight rows in the order of the specification. */
 EC_INLINE __m256 totals(const partial_sums *sums) {
     __m256 total_f32x8 = _mm256_setzero_ps();
@@ -163,19 +169,43 @@ static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows
     if (sumsq) ec_active.sumsq_f32(rows, stride_bytes, n_rows, dimension, sumsq);
 }
 
-/* One query, which needs no other form: eight rows a turn. */
+/* ---- one query, which needs no other form: up to eight rows a turn ---- */
+
+enum { TURN_ROWS = 8 };
+
+/* The scores of n rows: behind the last one the row of another is repeated. */
+EC_INLINE void meet_rows(pass_of_four *pass, const uint8_t *query, const uint8_t *const row[TURN_ROWS], int64_t n,
+                         int64_t dimension, float *scores) {
+    partial_sums sums[TURN_ROWS];
+    float all[TURN_ROWS];
+    pass(row, query, dimension, sums);
+    if (n > MOST_ROWS)
+        pass(row + MOST_ROWS, query, dimension, sums + MOST_ROWS);
+    else
+        memcpy(sums + MOST_ROWS, sums, MOST_ROWS * sizeof *sums);
+    _mm256_storeu_ps(all, totals(sums));
+    memcpy(scores, all, (size_t)n * 4);
+}
+
 static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                          float *scores) {
-    for (int64_t r = 0; r < n_rows; r += 8) {
-        const int64_t n = ec_min_i64(n_rows - r, 8);
-        const uint8_t *row[8];
-        partial_sums sums[8];
-        float all[8];
-        for (int64_t i = 0; i < 8; i++) row[i] = (const uint8_t *)rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
-        pass_4_by_1(row, query, dimension, sums);
-        pass_4_by_1(row + 4, query, dimension, sums + 4);
-        _mm256_storeu_ps(all, totals(sums));
-        memcpy(scores + r, all, (size_t)n * 4);
+    for (int64_t r = 0; r < n_rows; r += TURN_ROWS) {
+        const int64_t n = ec_min_i64(n_rows - r, TURN_ROWS);
+        const uint8_t *row[TURN_ROWS];
+        for (int64_t i = 0; i < TURN_ROWS; i++)
+            row[i] = (const uint8_t *)rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
+        meet_rows(pass_4_by_1, query, row, n, dimension, scores + r);
+    }
+}
+
+/* Chosen rows are in the cache. */
+static void dot_f32_chosen(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
+                           int64_t dimension, float *scores) {
+    for (int64_t i = 0; i < n; i += TURN_ROWS) {
+        const uint8_t *row[TURN_ROWS];
+        for (int64_t j = 0; j < TURN_ROWS; j++)
+            row[j] = (const uint8_t *)rows + chosen[ec_min_i64(i + j, n - 1)] * stride_bytes;
+        meet_rows(pass_4_chosen, query, row, ec_min_i64(n - i, TURN_ROWS), dimension, scores + i);
     }
 }
 
@@ -183,6 +213,7 @@ EC_SLOTS(dot_rows_f32, avx2) {
     table->most_few_f32 = MOST_QUERIES;
     table->dot_f32_few = dot_f32_few;
     table->dot_f32_rows = dot_f32_rows;
+    table->dot_f32_chosen = dot_f32_chosen;
 }
 
 EC_TARGET_END
