@@ -133,7 +133,8 @@ static void pair_queries(const uint8_t *queries, int64_t n_queries, int64_t dime
 
 /* The scores of up to MOST_QUERIES queries. */
 static void meet_few(const uint8_t *queries, int64_t n_queries, const uint8_t *rows, int64_t stride_bytes,
-                     int64_t n_rows, int64_t dimension, float *scores, int64_t scores_stride, uint8_t *prepared) {
+                     int64_t n_rows, int64_t dimension, float *scores, int64_t scores_stride, double *sumsq,
+                     uint8_t *prepared) {
     partial_sums sums[MOST_QUERIES * PASS_ROWS + 8];
     float all[MOST_QUERIES * PASS_ROWS + 8];
     const int64_t query_bytes = ec_round_up(dimension, EC_CLASSES) * 4;
@@ -158,15 +159,8 @@ static void meet_few(const uint8_t *queries, int64_t n_queries, const uint8_t *r
         for (int64_t i = 0; i < n_queries * PASS_ROWS; i += 8) _mm256_storeu_ps(all + i, totals(sums + i));
         for (int64_t q = 0; q < n_queries; q++)
             memcpy(scores + q * scores_stride + r, all + q * PASS_ROWS, (size_t)n * 4);
+        if (sumsq) ec_active.sumsq_f32(first, stride_bytes, n, dimension, sumsq + r);
     }
-}
-
-static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                        int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared) {
-    for (int64_t q = 0; q < n_queries; q += MOST_QUERIES)
-        meet_few((const uint8_t *)queries + q * dimension * 4, ec_min_i64(n_queries - q, MOST_QUERIES), rows,
-                 stride_bytes, n_rows, dimension, scores + q * scores_stride, scores_stride, prepared);
-    if (sumsq) ec_active.sumsq_f32(rows, stride_bytes, n_rows, dimension, sumsq);
 }
 
 /* ---- one query, which needs no other form: up to eight rows a turn ---- */
@@ -187,15 +181,22 @@ EC_INLINE void meet_rows(pass_of_four *pass, const uint8_t *query, const uint8_t
     memcpy(scores, all, (size_t)n * 4);
 }
 
-static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                         float *scores) {
+/* Like dot_f32_rows(); also the sums of squares, unless NULL, of rows that are in the cache by then. */
+static void meet_one(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                     float *scores, double *sumsq) {
     for (int64_t r = 0; r < n_rows; r += TURN_ROWS) {
         const int64_t n = ec_min_i64(n_rows - r, TURN_ROWS);
         const uint8_t *row[TURN_ROWS];
         for (int64_t i = 0; i < TURN_ROWS; i++)
             row[i] = (const uint8_t *)rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
         meet_rows(pass_4_by_1, query, row, n, dimension, scores + r);
+        if (sumsq) ec_active.sumsq_f32(row[0], stride_bytes, n, dimension, sumsq + r);
     }
+}
+
+static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                         float *scores) {
+    meet_one(query, rows, stride_bytes, n_rows, dimension, scores, NULL);
 }
 
 /* Chosen rows are in the cache. */
@@ -206,6 +207,19 @@ static void dot_f32_chosen(const void *query, const void *rows, int64_t stride_b
         for (int64_t j = 0; j < TURN_ROWS; j++)
             row[j] = (const uint8_t *)rows + chosen[ec_min_i64(i + j, n - 1)] * stride_bytes;
         meet_rows(pass_4_chosen, query, row, ec_min_i64(n - i, TURN_ROWS), dimension, scores + i);
+    }
+}
+
+static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                        int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared) {
+    for (int64_t q = 0; q < n_queries; q += MOST_QUERIES, sumsq = NULL) {
+        const uint8_t *first = (const uint8_t *)queries + q * dimension * 4;
+        const int64_t n = ec_min_i64(n_queries - q, MOST_QUERIES);
+        float *out = scores + q * scores_stride;
+        if (n == 1)
+            meet_one(first, rows, stride_bytes, n_rows, dimension, out, sumsq);
+        else
+            meet_few(first, n, rows, stride_bytes, n_rows, dimension, out, scores_stride, sumsq, prepared);
     }
 }
 

@@ -128,7 +128,7 @@ EC_INLINE int64_t next_pass(int64_t left) {
 
 static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *rows, int64_t stride_bytes,
                      int64_t n_rows, int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride,
-                     uint8_t *prepared) {
+                     int32_t *sums_of, int32_t *sumsq_of, uint8_t *prepared) {
     const int64_t query_stride = ec_wide_query_bytes(dimension);
     const int64_t block = ec_max_i64(BLOCK_BYTES / dimension / PASS_ROWS, 1) * PASS_ROWS;
     const int64_t n_calls = (n_queries + PASS_QUERIES - 1) / PASS_QUERIES * (block / PASS_ROWS);
@@ -161,64 +161,112 @@ static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *ro
                 }
             }
         }
+        const uint8_t *row = rows + first * stride_bytes;
+        if (sums_of) ec_active.sum_i8(row, stride_bytes, end - first, dimension, flip, sums_of + first);
+        if (sumsq_of) ec_active.sumsq_i8(row, stride_bytes, end - first, dimension, flip, sumsq_of + first);
     }
-}
-
-static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
-                       int32_t *sumsq, void *prepared) {
-    for (int64_t q = 0; q < n_queries; q += MOST_QUERIES)
-        meet_few((const int8_t *)queries + q * dimension, ec_min_i64(n_queries - q, MOST_QUERIES), rows, stride_bytes,
-                 n_rows, dimension, flip, scores + q * scores_stride, scores_stride, prepared);
-    if (sums) ec_active.sum_i8(rows, stride_bytes, n_rows, dimension, flip, sums);
-    if (sumsq) ec_active.sumsq_i8(rows, stride_bytes, n_rows, dimension, flip, sumsq);
 }
 
 /* ---- one query, which stays int8: four rows at a time ---- */
 
 enum { ROWS_AT_ONCE = 4 };
 
-/* The dots of four rows with one query. */
-EC_INLINE __m128i one_query(const int flips, const uint8_t *const row[ROWS_AT_ONCE], const uint8_t *query,
-                            int64_t dimension, __m128i last_i8x16) {
-    const int64_t whole = dimension / STEP * STEP;
-    __m256i dots[ROWS_AT_ONCE];
+/* What is counted of four rows: their dots with a query and, where asked for, sums of their codes and of the squares. */
+typedef struct {
+    __m256i dots[ROWS_AT_ONCE], sums[ROWS_AT_ONCE], squares[ROWS_AT_ONCE];
+} counts_of_4;
+
+/* Sixteen codes of four rows. */
+EC_INLINE void meet_step(const int squares, const int sums, const __m256i rows_i16x16[ROWS_AT_ONCE],
+                         __m256i codes_i16x16, counts_of_4 *to) {
 #pragma GCC unroll 4
-    for (int i = 0; i < ROWS_AT_ONCE; i++) dots[i] = _mm256_setzero_si256();
+    for (int i = 0; i < ROWS_AT_ONCE; i++) {
+        add_products(&to->dots[i], rows_i16x16[i], codes_i16x16);
+        if (squares) add_products(&to->squares[i], rows_i16x16[i], rows_i16x16[i]);
+        if (sums) add_products(&to->sums[i], rows_i16x16[i], _mm256_set1_epi16(1));
+    }
+}
+
+/* The counts of four rows with one query. In the last step, lanes that have been met before, or lie behind a row of less
+ * than a step, are masked. */
+EC_INLINE counts_of_4 one_query(const int squares, const int sums, const uint8_t *const row[ROWS_AT_ONCE],
+                                const uint8_t *query, int64_t dimension, uint8_t flip, __m128i last_i8x16,
+                                __m128i mask_u8x16) {
+    const __m128i flip_u8x16 = _mm_set1_epi8((char)flip);
+    const int64_t whole = dimension / STEP * STEP;
+    __m256i rows_i16x16[ROWS_AT_ONCE];
+    counts_of_4 to;
+#pragma GCC unroll 4
+    for (int i = 0; i < ROWS_AT_ONCE; i++) to.dots[i] = to.sums[i] = to.squares[i] = _mm256_setzero_si256();
     for (int64_t d = 0; d < whole; d += STEP) {
-        const __m256i codes_i16x16 = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(query + d)));
 #pragma GCC unroll 4
         for (int i = 0; i < ROWS_AT_ONCE; i++)
-            add_products(&dots[i], widen(_mm_loadu_si128((const __m128i *)(row[i] + d)), flips), codes_i16x16);
+            rows_i16x16[i] =
+                _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, _mm_loadu_si128((const __m128i *)(row[i] + d))));
+        meet_step(squares, sums, rows_i16x16, _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(query + d))), &to);
         if (d % 64 == 0) /* in the order of memory, not of the four rows, with which memory is half as fast */
 #pragma GCC unroll 4
             for (int i = 0; i < ROWS_AT_ONCE; i++)
                 _mm_prefetch((const char *)row[0] + 4 * d + 64 * i + ROWS_AHEAD, _MM_HINT_T0);
     }
-    if (whole < dimension)
-#pragma GCC unroll 4
+    if (whole < dimension) {
         for (int i = 0; i < ROWS_AT_ONCE; i++)
-            add_products(&dots[i], widen(load_last(row[i], dimension), flips), _mm256_cvtepi8_epi16(last_i8x16));
-    return sum_lanes_i32x4(dots[0], dots[1], dots[2], dots[3]);
+            rows_i16x16[i] = _mm256_cvtepi8_epi16(
+                _mm_and_si128(mask_u8x16, _mm_xor_si128(flip_u8x16, load_last(row[i], dimension))));
+        meet_step(squares, sums, rows_i16x16, _mm256_cvtepi8_epi16(last_i8x16), &to);
+    }
+    return to;
+}
+
+/* Writes what four lanes have of n rows. */
+EC_INLINE void put(const __m256i of_row[ROWS_AT_ONCE], int64_t n, int32_t *to) {
+    int32_t lanes[ROWS_AT_ONCE];
+    _mm_storeu_si128((__m128i *)lanes, sum_lanes_i32x4(of_row[0], of_row[1], of_row[2], of_row[3]));
+    memcpy(to, lanes, (size_t)n * 4);
+}
+
+/* Like dot_i8_rows(); also sums and sums of squares where they are asked for. */
+EC_INLINE void meet_one(const int squares, const int sums, const void *query, const void *rows, int64_t stride_bytes,
+                        int64_t n_rows, int64_t dimension, uint8_t flip, int32_t *scores, int32_t *sums_of,
+                        int32_t *sumsq_of) {
+    const int64_t whole = dimension / STEP * STEP, left = dimension - whole, at = whole ? STEP - left : 0;
+    uint8_t last[STEP] = {0}, mask[STEP] = {0};
+    memcpy(last + at, (const uint8_t *)query + whole, (size_t)left);
+    memset(mask + at, 0xff, (size_t)left);
+    const __m128i last_i8x16 = _mm_loadu_si128((const __m128i *)last);
+    const __m128i mask_u8x16 = _mm_loadu_si128((const __m128i *)mask);
+    for (int64_t r = 0; r < n_rows; r += ROWS_AT_ONCE) {
+        const int64_t n = ec_min_i64(n_rows - r, ROWS_AT_ONCE);
+        const uint8_t *row[ROWS_AT_ONCE];
+        for (int64_t i = 0; i < ROWS_AT_ONCE; i++) /* behind the last row the last one is repeated */
+            row[i] = (const uint8_t *)rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
+        const counts_of_4 counts = one_query(squares, sums, row, query, dimension, flip, last_i8x16, mask_u8x16);
+        put(counts.dots, n, scores + r);
+        if (sums && sums_of) put(counts.sums, n, sums_of + r);
+        if (squares && sumsq_of) put(counts.squares, n, sumsq_of + r);
+    }
 }
 
 static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores) {
-    const int64_t whole = dimension / STEP * STEP, left = dimension - whole;
-    uint8_t last[STEP] = {0};
-    memcpy(last + (whole ? STEP - left : 0), (const uint8_t *)query + whole, (size_t)left);
-    const __m128i last_i8x16 = _mm_loadu_si128((const __m128i *)last);
-    const __m128i correction_i32x4 = _mm_set1_epi32(correction(query, dimension, flip));
-    for (int64_t r = 0; r < n_rows; r += ROWS_AT_ONCE) {
-        const int64_t n = ec_min_i64(n_rows - r, ROWS_AT_ONCE);
-        const uint8_t *row[ROWS_AT_ONCE];
-        int32_t dots[ROWS_AT_ONCE];
-        for (int64_t i = 0; i < ROWS_AT_ONCE; i++) /* behind the last row the last one is repeated */
-            row[i] = (const uint8_t *)rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
-        const __m128i dots_i32x4 =
-            flip ? one_query(1, row, query, dimension, last_i8x16) : one_query(0, row, query, dimension, last_i8x16);
-        _mm_storeu_si128((__m128i *)dots, _mm_add_epi32(dots_i32x4, correction_i32x4));
-        memcpy(scores + r, dots, (size_t)n * 4);
+    meet_one(0, 0, query, rows, stride_bytes, n_rows, dimension, flip, scores, NULL, NULL);
+}
+
+static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                       int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
+                       int32_t *sumsq, void *prepared) {
+    for (int64_t q = 0; q < n_queries; q += MOST_QUERIES, sums = sumsq = NULL) {
+        const int8_t *first = (const int8_t *)queries + q * dimension;
+        const int64_t n = ec_min_i64(n_queries - q, MOST_QUERIES);
+        int32_t *out = scores + q * scores_stride;
+        if (n > 1)
+            meet_few(first, n, rows, stride_bytes, n_rows, dimension, flip, out, scores_stride, sums, sumsq, prepared);
+        else if (sums)
+            meet_one(1, 1, first, rows, stride_bytes, n_rows, dimension, flip, out, sums, sumsq);
+        else if (sumsq)
+            meet_one(1, 0, first, rows, stride_bytes, n_rows, dimension, flip, out, NULL, sumsq);
+        else
+            dot_i8_rows(first, rows, stride_bytes, n_rows, dimension, flip, out);
     }
 }
 
