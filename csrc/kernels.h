@@ -79,6 +79,7 @@ typedef struct ec_kernels {
     void (*dot_i8_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores);
     int64_t most_few_i8, most_few_f32; /* the most queries for which plain rows are faster than packed ones */
+    int64_t most_few_short_i8;         /* the same of rows of less than EC_DOT_SHORT codes */
     void (*dot_i8_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
                        int32_t *sumsq, void *prepared);

@@ -4,7 +4,7 @@
  * Packing a row costs as much as meeting half a dozen queries. Here three rows, in the first-level cache, meet two
  * queries at a time, which lie side by side so that they are one stream from the second-level cache:
  *
- *     rows r .. r+2  x  queries 0, 1 | 2, 3 | ...        each pass prefetches a share of the rows ahead */
+ *     rows r .. r+2  x  queries 0, 1 | 2, 3 | ...        the first pass prefetches the rows to come */
 #include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
@@ -57,7 +57,9 @@ EC_INLINE void pass(const int n_rows, const int n_queries, const uint8_t *const 
 #pragma GCC unroll 4
             for (int i = 0; i < n_rows; i++) {
                 const __m256 row_f32x8 = load_once(row[i] + d * 4 + h * 32);
-                if (ahead && h == 0) _mm_prefetch((const char *)row[0] + n_rows * d * 4 + i * 64 + ahead, _MM_HINT_T0);
+                const char *const soon = (const char *)row[0] + n_rows * d * 4 + i * 64 + ahead;
+                if (ahead && h == 0 && n_rows == PASS_ROWS) _mm_prefetch(soon, _MM_HINT_T1);
+                if (ahead && h == 0 && n_rows != PASS_ROWS) _mm_prefetch(soon, _MM_HINT_T0);
 #pragma GCC unroll 2
                 for (int q = 0; q < n_queries; q++)
                     partial[q][i][h] = _mm256_fmadd_ps(query_f32x8[q], row_f32x8, partial[q][i][h]);
@@ -84,14 +86,18 @@ EC_INLINE void pass(const int n_rows, const int n_queries, const uint8_t *const 
             for (int h = 0; h < 2; h++) sums[q * PASS_ROWS + i].v[h] = partial[q][i][h];
 }
 
-static EC_NOINLINE void pass_3_by_1(const uint8_t *const *row, const uint8_t *query, int64_t n, int first,
-                                    partial_sums *sums) {
+static EC_NOINLINE void pass_3_by_1(const uint8_t *const *row, const uint8_t *query, int64_t n, int64_t ahead,
+                                    int first, partial_sums *sums) {
+    (void)ahead; /* the query is the last of several */
     pass(3, 1, row, query, n, 0, first, sums);
 }
 
-static EC_NOINLINE void pass_3_by_2(const uint8_t *const *row, const uint8_t *query, int64_t n, int first,
-                                    partial_sums *sums) {
-    pass(3, 2, row, query, n, 0, first, sums);
+static EC_NOINLINE void pass_3_by_2(const uint8_t *const *row, const uint8_t *query, int64_t n, int64_t ahead,
+                                    int first, partial_sums *sums) {
+    if (ahead)
+        pass(3, 2, row, query, n, ahead, first, sums);
+    else
+        pass(3, 2, row, query, n, 0, first, sums);
 }
 
 static EC_NOINLINE void pass_4_by_1(const uint8_t *const *row, const uint8_t *query, int64_t n, partial_sums *sums) {
@@ -138,22 +144,21 @@ static void meet_few(const uint8_t *queries, int64_t n_queries, const uint8_t *r
     partial_sums sums[MOST_QUERIES * PASS_ROWS + 8];
     float all[MOST_QUERIES * PASS_ROWS + 8];
     const int64_t query_bytes = ec_round_up(dimension, EC_CLASSES) * 4;
-    const int64_t n_calls = (n_queries + PASS_QUERIES - 1) / PASS_QUERIES * ((dimension + PIECE - 1) / PIECE);
     pair_queries(queries, n_queries, dimension, prepared);
     memset(sums, 0, sizeof sums);
     for (int64_t r = 0; r < n_rows; r += PASS_ROWS) {
         const uint8_t *first = rows + r * stride_bytes;
         const int64_t n = ec_min_i64(n_rows - r, PASS_ROWS);
-        ec_ahead soon = ec_ahead_of(first + AHEAD, PASS_ROWS * dimension * 4, n_calls);
         for (int64_t d = 0; d < dimension; d += PIECE) {
             const uint8_t *row[PASS_ROWS];
             for (int64_t i = 0; i < PASS_ROWS; i++) /* behind the last row the last one is repeated */
                 row[i] = first + ec_min_i64(i, n - 1) * stride_bytes + d * 4;
             for (int64_t q = 0; q < n_queries; q += PASS_QUERIES) {
                 const int64_t some = ec_min_i64(n_queries - q, PASS_QUERIES);
-                ec_ahead_step(&soon);
+                const int64_t ahead = q == 0 ? AHEAD + (PASS_ROWS - 1) * d * 4 : 0;
                 (some == 1 ? pass_3_by_1 : pass_3_by_2)(row, prepared + q * query_bytes + some * d * 4,
-                                                        ec_min_i64(dimension - d, PIECE), d == 0, sums + q * PASS_ROWS);
+                                                        ec_min_i64(dimension - d, PIECE), ahead, d == 0,
+                                                        sums + q * PASS_ROWS);
             }
         }
         for (int64_t i = 0; i < n_queries * PASS_ROWS; i += 8) _mm256_storeu_ps(all + i, totals(sums + i));

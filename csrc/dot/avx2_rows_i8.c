@@ -2,7 +2,7 @@
  * lane is a part of a row.
  *
  * Packing a row costs as much as meeting three queries. Here a block of rows, in the first-level cache, meets a group of
- * queries after the other, and each pass prefetches a share of the rows to come. */
+ * queries after the other, and the first pass prefetches the rows to come. */
 #include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
@@ -15,7 +15,8 @@ enum {
     BLOCK_BYTES = 16 << 10,
     AHEAD = 16 << 10,
     ROWS_AHEAD = 8192, /* of one query */
-    MOST_QUERIES = 12  /* the most queries for which this is faster than packing */
+    MOST_QUERIES = 16, /* the most queries for which this is faster than packing */
+    MOST_SHORT = 11    /* the same of short rows, whose lanes cost more to add up */
 };
 
 /* Adds to each lane of *sums its two products. With the intrinsics GCC has no registers left for all sums. */
@@ -57,14 +58,17 @@ EC_INLINE __m128i load_last(const uint8_t *row, int64_t dimension) {
     return dimension < STEP ? load_16(row, dimension) : _mm_loadu_si128((const __m128i *)(row + dimension - STEP));
 }
 
-/* The dots of two rows with n_queries queries. */
+/* The dots of two rows with n_queries queries. Meanwhile as many bytes are
+ * prefetched from `ahead` on as are read of the rows. */
 EC_INLINE void pass(const int n_queries, const int flips, const uint8_t *row0, const uint8_t *row1,
-                    const uint8_t *query, int64_t query_stride, int64_t dimension, __m256i sums[][PASS_ROWS]) {
+                    const uint8_t *query, int64_t query_stride, int64_t dimension, const uint8_t *ahead,
+                    __m256i sums[][PASS_ROWS]) {
     const int64_t whole = dimension / STEP * STEP;
     __m256i dots[PASS_QUERIES][PASS_ROWS];
 #pragma GCC unroll 5
     for (int q = 0; q < n_queries; q++) dots[q][0] = dots[q][1] = _mm256_setzero_si256();
     for (int64_t d = 0; d < whole; d += STEP) {
+        if (d % 32 == 0) _mm_prefetch((const char *)ahead + PASS_ROWS * d, _MM_HINT_T1);
         const __m256i first_i16x16 = widen(_mm_loadu_si128((const __m128i *)(row0 + d)), flips);
         const __m256i second_i16x16 = widen(_mm_loadu_si128((const __m128i *)(row1 + d)), flips);
 #pragma GCC unroll 5
@@ -92,16 +96,18 @@ EC_INLINE void pass(const int n_queries, const int flips, const uint8_t *row0, c
 }
 
 typedef void pass_function(const uint8_t *row0, const uint8_t *row1, const uint8_t *query, int64_t query_stride,
-                           int64_t dimension, __m256i sums[][PASS_ROWS]);
+                           int64_t dimension, const uint8_t *ahead, __m256i sums[][PASS_ROWS]);
 
-#define PASS(Q)                                                                                                    \
-    static EC_NOINLINE void pass_##Q(const uint8_t *row0, const uint8_t *row1, const uint8_t *query,               \
-                                     int64_t query_stride, int64_t dimension, __m256i sums[][PASS_ROWS]) {         \
-        pass(Q, 0, row0, row1, query, query_stride, dimension, sums);                                              \
-    }                                                                                                              \
-    static EC_NOINLINE void pass_##Q##_flips(const uint8_t *row0, const uint8_t *row1, const uint8_t *query,       \
-                                             int64_t query_stride, int64_t dimension, __m256i sums[][PASS_ROWS]) { \
-        pass(Q, 1, row0, row1, query, query_stride, dimension, sums);                                              \
+#define PASS(Q)                                                                                              \
+    static EC_NOINLINE void pass_##Q(const uint8_t *row0, const uint8_t *row1, const uint8_t *query,         \
+                                     int64_t query_stride, int64_t dimension, const uint8_t *ahead,          \
+                                     __m256i sums[][PASS_ROWS]) {                                            \
+        pass(Q, 0, row0, row1, query, query_stride, dimension, ahead, sums);                                 \
+    }                                                                                                        \
+    static EC_NOINLINE void pass_##Q##_flips(const uint8_t *row0, const uint8_t *row1, const uint8_t *query, \
+                                             int64_t query_stride, int64_t dimension, const uint8_t *ahead,  \
+                                             __m256i sums[][PASS_ROWS]) {                                    \
+        pass(Q, 1, row0, row1, query, query_stride, dimension, ahead, sums);                                 \
     }
 PASS(1)
 PASS(2)
@@ -131,7 +137,6 @@ static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *ro
                      int32_t *sums_of, int32_t *sumsq_of, uint8_t *prepared) {
     const int64_t query_stride = ec_wide_query_bytes(dimension);
     const int64_t block = ec_max_i64(BLOCK_BYTES / dimension / PASS_ROWS, 1) * PASS_ROWS;
-    const int64_t n_calls = (n_queries + PASS_QUERIES - 1) / PASS_QUERIES * (block / PASS_ROWS);
     int32_t corrections[MOST_QUERIES];
     for (int64_t q = 0; q < n_queries; q++) {
         widen_query(queries + q * dimension, dimension, (int16_t *)(void *)(prepared + q * query_stride));
@@ -139,7 +144,6 @@ static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *ro
     }
     for (int64_t first = 0; first < n_rows; first += block) {
         const int64_t end = ec_min_i64(first + block, n_rows);
-        ec_ahead soon = ec_ahead_of(rows + first * stride_bytes + AHEAD, block * dimension, n_calls);
         for (int64_t q = 0, n; q < n_queries; q += n) {
             n = next_pass(n_queries - q);
             pass_function *const meet = PASS_OF[flip != 0][n - 1];
@@ -147,9 +151,9 @@ static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *ro
                 __m256i sums[PASS_QUERIES + 1][PASS_ROWS];
                 int32_t dots[PASS_QUERIES + 1][PASS_ROWS];
                 const uint8_t *row = rows + r * stride_bytes;
-                ec_ahead_step(&soon);
+                const uint8_t *ahead = q == 0 ? row + AHEAD : row; /* only the first pass finds rows in memory */
                 meet(row, r + 1 < end ? row + stride_bytes : row, prepared + q * query_stride, query_stride, dimension,
-                     sums);
+                     ahead, sums);
                 for (int64_t i = n; i < PASS_QUERIES + 1 && i % 2; i++) sums[i][0] = sums[i][1] = sums[0][0];
                 for (int64_t i = 0; i < n; i += 2)
                     _mm_storeu_si128((__m128i *)dots[i],
@@ -272,6 +276,7 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
 
 EC_SLOTS(dot_rows_i8, avx2) {
     table->most_few_i8 = MOST_QUERIES;
+    table->most_few_short_i8 = MOST_SHORT;
     table->dot_i8_few = dot_i8_few;
     table->dot_i8_rows = dot_i8_rows;
 }
