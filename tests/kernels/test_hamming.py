@@ -57,15 +57,15 @@ def test_all_scores(isa: str, family: int, width: int, by_rows: bool) -> None:
 
 
 @pytest.mark.parametrize("by_rows", [False, True])
-@pytest.mark.parametrize("width", [128, 129, 400, 1000])
+@pytest.mark.parametrize("width", [31, 32, 128, 129, 400, 1000, 8184, 8185, 17000])
 def test_extreme_values_do_not_overflow(isa: str, width: int, by_rows: bool) -> None:
     rng = np.random.default_rng(0)
     for byte in (0, 255):
         rows = np.full((40, width), byte, np.uint8)
-        flipped = u1_scores(native.HAMMING_U1, np.full((3, width), 255 - byte, np.uint8), rows, by_rows=by_rows)
+        flipped = u1_scores(native.HAMMING_U1, np.full((5, width), 255 - byte, np.uint8), rows, by_rows=by_rows)
         assert (flipped == 8 * width).all()
         for extreme in (-1, 1):
-            tables = queries_for(native.DOT_U1, rng, 3, width, extreme)
+            tables = queries_for(native.DOT_U1, rng, 5, width, extreme)
             found = u1_scores(native.DOT_U1, tables, rows, by_rows=by_rows)
             assert (found == extreme * 127 * 2 * width).all()
 
