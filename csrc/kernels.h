@@ -83,6 +83,7 @@ typedef struct ec_kernels {
     int64_t
         tile_queries; /* a tile takes this many queries best, or a multiple: register blocks of the tiles divide it */
     int64_t most_few_i8, most_few_f32; /* the most queries for which plain rows are faster than packed ones */
+    int64_t most_few_short_i8;         /* the same of rows of less than EC_DOT_SHORT codes */
     void (*dot_i8_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
                        int32_t *sumsq, void *prepared);
@@ -123,7 +124,7 @@ typedef struct ec_kernels {
     ec_inverse_lengths_fn *inverse_lengths;
     ec_l2_terms_fn *l2_terms;
     /* screen: rows of floats to int8 codes, for search/screening.c */
-    int64_t screens; /* whether the tier's int8 dots are so much faster than its float32 dots that screening pays */
+    int64_t screens; /* the least queries for which the tier's int8 dots are so fast that screening pays; 0 for none */
     void (*screen_rows)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
                         float *steps, float *errors, float *lengths);
     /* fold: a float query to int8 codes, for search/queries.c */

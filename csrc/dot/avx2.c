@@ -43,40 +43,53 @@ static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int
     }
 }
 
-/* Vector i holds the partial sums 4 i .. 4 i + 3. */
+/* Adds to the partial sums 4 i .. 4 i + 3 in vector i. A square is exact, fused or not. */
+EC_INLINE void add_squares(__m256 low_f32x8, __m256 high_f32x8, __m256d partial_f64x4[4]) {
+    const __m256d x_f64x4[4] = {
+        _mm256_cvtps_pd(_mm256_castps256_ps128(low_f32x8)), _mm256_cvtps_pd(_mm256_extractf128_ps(low_f32x8, 1)),
+        _mm256_cvtps_pd(_mm256_castps256_ps128(high_f32x8)), _mm256_cvtps_pd(_mm256_extractf128_ps(high_f32x8, 1))};
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) partial_f64x4[i] = _mm256_fmadd_pd(x_f64x4[i], x_f64x4[i], partial_f64x4[i]);
+}
+
+/* Two rows at a time, because the sums of one are chains of dependent additions. Behind the last row it is repeated. */
 static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums) {
-    for (int64_t r = 0; r < n_rows; r++) {
-        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
-        __m256d p0_f64x4 = _mm256_setzero_pd(), p1_f64x4 = p0_f64x4, p2_f64x4 = p0_f64x4, p3_f64x4 = p0_f64x4;
-        for (int64_t d = 0; d < dimension; d += 16) {
-            float x[16] = {0};
-            memcpy(x, row + d * 4, (size_t)(dimension - d >= 16 ? 64 : (dimension - d) * 4));
-            const __m256d a_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x)), b_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 4));
-            const __m256d c_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 8)),
-                          e_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps(x + 12));
-            p0_f64x4 = _mm256_fmadd_pd(a_f64x4, a_f64x4, p0_f64x4); /* a square is exact, fused or not */
-            p1_f64x4 = _mm256_fmadd_pd(b_f64x4, b_f64x4, p1_f64x4);
-            p2_f64x4 = _mm256_fmadd_pd(c_f64x4, c_f64x4, p2_f64x4);
-            p3_f64x4 = _mm256_fmadd_pd(e_f64x4, e_f64x4, p3_f64x4);
+    const int64_t whole = dimension / 16 * 16, left = dimension - whole;
+    for (int64_t r = 0; r < n_rows; r += 2) {
+        const int64_t n = ec_min_i64(n_rows - r, 2);
+        const uint8_t *row[2] = {(const uint8_t *)rows + r * stride_bytes,
+                                 (const uint8_t *)rows + (r + n - 1) * stride_bytes};
+        const __m256d zero = _mm256_setzero_pd();
+        __m256d partial_f64x4[2][4] = {{zero, zero, zero, zero}, {zero, zero, zero, zero}};
+        for (int64_t d = 0; d < whole; d += 16)
+#pragma GCC unroll 2
+            for (int i = 0; i < 2; i++)
+                add_squares(load_f32x8(row[i] + d * 4), load_f32x8(row[i] + d * 4 + 32), partial_f64x4[i]);
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; i++)
+            add_squares(load_some_f32x8(row[i] + whole * 4, left), load_some_f32x8(row[i] + whole * 4 + 32, left - 8),
+                        partial_f64x4[i]);
+        for (int64_t i = 0; i < n; i++) {
+            double partial[16];
+            for (int v = 0; v < 4; v++) _mm256_storeu_pd(partial + 4 * v, partial_f64x4[i][v]);
+            sums[r + i] = ec_halve_f64x16(partial);
         }
-        double partial[16];
-        _mm256_storeu_pd(partial, p0_f64x4);
-        _mm256_storeu_pd(partial + 4, p1_f64x4);
-        _mm256_storeu_pd(partial + 8, p2_f64x4);
-        _mm256_storeu_pd(partial + 12, p3_f64x4);
-        sums[r] = ec_halve_f64x16(partial);
     }
 }
 
 EC_TARGET_END
 
 EC_SLOTS(dot_i8, avx2);
+EC_SLOTS(dot_rows_i8, avx2);
 EC_SLOTS(dot_f32, avx2);
+EC_SLOTS(dot_rows_f32, avx2);
 
 EC_SLOTS(dot, avx2) {
     ec_dot_by_rows(table);
     ec_slots_dot_i8_avx2(table);
+    ec_slots_dot_rows_i8_avx2(table);
     ec_slots_dot_f32_avx2(table);
+    ec_slots_dot_rows_f32_avx2(table);
     table->sum_i8 = sum_i8;
     table->sumsq_i8 = sumsq_i8;
     table->sumsq_f32 = sumsq_f32;

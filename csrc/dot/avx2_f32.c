@@ -14,39 +14,6 @@ static void dot_f32_prepare(const void *queries, int64_t n_queries, int64_t dime
     ec_class_queries(queries, n_queries, dimension, prepared);
 }
 
-EC_INLINE __m256 load_f32x8(const void *p) { return _mm256_loadu_ps((const float *)p); }
-
-/* Lanes 0 .. n - 1 of a row; the others are 0. */
-EC_INLINE __m256 load_some_f32x8(const uint8_t *p, int64_t n) {
-    const __m256i lane_i32x8 = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    if (n >= 8) return load_f32x8(p);
-    if (n <= 0) return _mm256_setzero_ps();
-    return _mm256_maskload_ps((const float *)(const void *)p,
-                              _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane_i32x8));
-}
-
-/* The 8 x 8 transpose of floats, in place: pairs, fours, then the 128-bit halves. */
-EC_INLINE void transpose_f32x8(__m256 v[8]) {
-    __m256 s[8], t[8];
-#pragma GCC unroll 4
-    for (int i = 0; i < 8; i += 2) {
-        s[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
-        s[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
-    }
-#pragma GCC unroll 2
-    for (int i = 0; i < 8; i += 4)
-#pragma GCC unroll 2
-        for (int h = 0; h < 2; h++) {
-            t[i + 2 * h] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0x44);
-            t[i + 2 * h + 1] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0xee);
-        }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        v[i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x20);
-        v[4 + i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x31);
-    }
-}
-
 /* Where class c begins in a strip. The lines of a class begin one further on than a power of two would have it: else
  * those of all classes would meet in the same sets of the first-level cache as they are written. */
 EC_INLINE int64_t class_at(int64_t dimension, int64_t c) { return (ec_class_start(dimension, c) + c) * EC_STRIP; }
@@ -198,59 +165,10 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
     }
 }
 
-/* ---- one query, plain rows: lanes are the partial sums 0..7 and 8..15 ---- */
-
-EC_INLINE vectors add_classes(vectors partial, __m256 low_f32x8, __m256 high_f32x8, const uint8_t *row, int64_t n) {
-    partial.v0 = _mm256_fmadd_ps(low_f32x8, load_some_f32x8(row, n), partial.v0);
-    partial.v1 = _mm256_fmadd_ps(high_f32x8, load_some_f32x8(row + 32, n - 8), partial.v1);
-    return partial;
-}
-
-EC_INLINE float total(vectors partial) {
-    float lanes[EC_CLASSES];
-    _mm256_storeu_ps(lanes, partial.v0);
-    _mm256_storeu_ps(lanes + 8, partial.v1);
-    return ec_add_classes(lanes);
-}
-
-/* Four rows share the loads of the query. Behind the last row the last one is repeated; its scores are not stored. A
- * lane without a value in the last step adds a product of zeros, which changes nothing (or turns -0 to +0, which the
- * total, begun at +0, does not show). */
-static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                         float *scores) {
-    const vectors zero = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-    for (int64_t r = 0; r < n_rows; r += 4) {
-        const int64_t n = ec_min_i64(n_rows - r, 4);
-        const uint8_t *row0 = (const uint8_t *)rows + r * stride_bytes, *row1 = n > 1 ? row0 + stride_bytes : row0;
-        const uint8_t *row2 = n > 2 ? row1 + stride_bytes : row1, *row3 = n > 3 ? row2 + stride_bytes : row2;
-        const uint8_t *at = query;
-        vectors p0 = zero, p1 = zero, p2 = zero, p3 = zero;
-        int64_t d = 0;
-        for (; d + 16 <= dimension; d += 16) {
-            const __m256 low_f32x8 = load_f32x8(at + d * 4), high_f32x8 = load_f32x8(at + d * 4 + 32);
-            p0 = add_classes(p0, low_f32x8, high_f32x8, row0 + d * 4, 16);
-            p1 = add_classes(p1, low_f32x8, high_f32x8, row1 + d * 4, 16);
-            p2 = add_classes(p2, low_f32x8, high_f32x8, row2 + d * 4, 16);
-            p3 = add_classes(p3, low_f32x8, high_f32x8, row3 + d * 4, 16);
-        }
-        if (d < dimension) {
-            const __m256 low_f32x8 = load_some_f32x8(at + d * 4, dimension - d);
-            const __m256 high_f32x8 = load_some_f32x8(at + d * 4 + 32, dimension - d - 8);
-            p0 = add_classes(p0, low_f32x8, high_f32x8, row0 + d * 4, dimension - d);
-            p1 = add_classes(p1, low_f32x8, high_f32x8, row1 + d * 4, dimension - d);
-            p2 = add_classes(p2, low_f32x8, high_f32x8, row2 + d * 4, dimension - d);
-            p3 = add_classes(p3, low_f32x8, high_f32x8, row3 + d * 4, dimension - d);
-        }
-        const float totals[4] = {total(p0), total(p1), total(p2), total(p3)};
-        memcpy(scores + r, totals, (size_t)n * 4);
-    }
-}
-
 EC_SLOTS(dot_f32, avx2) {
     table->dot_f32_pack = dot_f32_pack;
     table->dot_f32_prepare = dot_f32_prepare;
     table->dot_f32_tile = dot_f32_tile;
-    table->dot_f32_rows = dot_f32_rows;
 }
 
 EC_TARGET_END

@@ -181,42 +181,10 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
     }
 }
 
-/* ---- one query, plain rows ---- */
-
-EC_INLINE __m256i products(__m128i row_i8x16, __m128i flip_u8x16, __m128i codes_i8x16) {
-    return _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_xor_si128(row_i8x16, flip_u8x16)),
-                             _mm256_cvtepi8_epi16(codes_i8x16));
-}
-
-static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                        uint8_t flip, int32_t *scores) {
-    const __m128i flip_u8x16 = _mm_set1_epi8((char)flip);
-    const uint8_t *codes = query;
-    const int64_t whole = dimension / 16 * 16;
-    const __m128i rest_i8x16 = load_16(codes + whole, dimension - whole);
-    for (int64_t r = 0; r < n_rows; r++) {
-        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
-        __m256i a_i32x8 = _mm256_setzero_si256(), b_i32x8 = a_i32x8;
-        int64_t d = 0;
-        for (; d + 32 <= whole; d += 32) {
-            a_i32x8 = _mm256_add_epi32(a_i32x8, products(load_16(row + d, 16), flip_u8x16, load_16(codes + d, 16)));
-            b_i32x8 =
-                _mm256_add_epi32(b_i32x8, products(load_16(row + d + 16, 16), flip_u8x16, load_16(codes + d + 16, 16)));
-        }
-        if (d < whole)
-            a_i32x8 = _mm256_add_epi32(a_i32x8, products(load_16(row + d, 16), flip_u8x16, load_16(codes + d, 16)));
-        if (whole < dimension)
-            b_i32x8 =
-                _mm256_add_epi32(b_i32x8, products(load_16(row + whole, dimension - whole), flip_u8x16, rest_i8x16));
-        scores[r] = sum_i32x8(_mm256_add_epi32(a_i32x8, b_i32x8));
-    }
-}
-
 EC_SLOTS(dot_i8, avx2) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
     table->dot_i8_tile = dot_i8_tile;
-    table->dot_i8_rows = dot_i8_rows;
 }
 
 EC_TARGET_END

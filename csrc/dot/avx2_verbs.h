@@ -15,16 +15,6 @@ EC_INLINE __m128i load_16(const uint8_t *p, int64_t n) {
     return _mm_loadu_si128((const __m128i *)bytes);
 }
 
-/* Adds to each lane of *sums. With the intrinsics GCC adds products to one another first and has no registers left for
- * all sums. */
-EC_INLINE void ec_add_i32x8(__m256i *sums, __m256i products) {
-#if defined(__GNUC__) && !defined(__clang__)
-    __asm__("vpaddd %1, %0, %0" : "+x"(*sums) : "x"(products));
-#else
-    *sums = _mm256_add_epi32(*sums, products);
-#endif
-}
-
 /* The sum of eight lanes. */
 EC_INLINE int32_t sum_i32x8(__m256i x) {
     __m128i half = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
@@ -47,6 +37,39 @@ EC_INLINE ec_ahead ec_ahead_of(const void *ahead, int64_t n_bytes, int64_t n_cal
 EC_INLINE void ec_ahead_step(ec_ahead *a) {
     const char *end = a->end - a->next > a->share ? a->next + a->share : a->end;
     for (; a->next < end; a->next += 64) _mm_prefetch(a->next, _MM_HINT_T1);
+}
+
+EC_INLINE __m256 load_f32x8(const void *p) { return _mm256_loadu_ps((const float *)p); }
+
+/* Lanes 0 .. n - 1 of a row; the others are 0. */
+EC_INLINE __m256 load_some_f32x8(const uint8_t *p, int64_t n) {
+    const __m256i lane_i32x8 = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    if (n >= 8) return load_f32x8(p);
+    if (n <= 0) return _mm256_setzero_ps();
+    return _mm256_maskload_ps((const float *)(const void *)p,
+                              _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane_i32x8));
+}
+
+/* The 8 x 8 transpose of floats, in place: pairs, fours, then the 128-bit halves. */
+EC_INLINE void transpose_f32x8(__m256 v[8]) {
+    __m256 s[8], t[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+        s[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+        s[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4)
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++) {
+            t[i + 2 * h] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0x44);
+            t[i + 2 * h + 1] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0xee);
+        }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        v[i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x20);
+        v[4 + i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x31);
+    }
 }
 
 EC_TARGET_END

@@ -129,6 +129,7 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
 
 EC_SLOTS(dot_few_i8, avx512) {
     table->most_few_i8 = MOST_QUERIES;
+    table->most_few_short_i8 = MOST_QUERIES;
     table->dot_i8_few = dot_i8_few;
 }
 

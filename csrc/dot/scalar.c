@@ -192,6 +192,7 @@ EC_SLOTS(dot, scalar) {
     table->dot_i8_rows = dot_i8_rows;
     table->tile_queries = 24;
     table->most_few_i8 = 8;
+    table->most_few_short_i8 = 8;
     table->most_few_f32 = 4;
     table->dot_i8_few = dot_i8_few;
     table->sum_i8 = sum_i8;

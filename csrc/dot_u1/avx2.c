@@ -1,50 +1,17 @@
-/* Dots by tables with AVX2: vpshufb makes 32 look-ups an instruction. The table of a nibble stands in both halves of a
- * register. */
-#include "columns.h"
+/* Dots by tables with AVX2: vpshufb makes 32 look-ups an instruction, in panels of nibbles (hamming/avx2_nibbles.h),
+ * where a lane is a row. The table of a nibble stands in both halves of a register. */
+#include "../hamming/avx2_nibbles.h"
+#include "dot_u1.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-/* The 16 x 16 transpose of bytes in either half, in place. A round interleaves vectors i and i + 8, which rotates the
- * eight bits of a byte's address (row, column) by one; four rounds exchange row and column. */
-EC_INLINE void transpose_u8x16(__m256i v[16]) {
-    for (int round = 0; round < 4; round++) {
-        __m256i mixed[16];
-        for (int i = 0; i < 8; i++) {
-            mixed[2 * i] = _mm256_unpacklo_epi8(v[i], v[i + 8]);
-            mixed[2 * i + 1] = _mm256_unpackhi_epi8(v[i], v[i + 8]);
-        }
-        for (int i = 0; i < 16; i++) v[i] = mixed[i];
-    }
-}
-
-/* Sixteen bytes of a row, of which `left` are left; the bytes behind them are 0. */
-EC_INLINE __m128i load_16(const uint8_t *p, int64_t left) {
-    if (EC_LIKELY(left >= 16)) return _mm_loadu_si128((const __m128i *)p);
-    uint8_t bytes[16] = {0};
-    memcpy(bytes, p, (size_t)left);
-    return _mm_loadu_si128((const __m128i *)bytes);
-}
-
-static void load_columns(const uint8_t *rows, int64_t stride_bytes, int64_t r, int64_t n_rows, int64_t width,
-                         int64_t at, int64_t count, uint8_t *columns) {
-    for (int64_t i = at; i < at + count; i += 16) {
-        __m256i v[16];
-        for (int k = 0; k < 16; k++) {
-            const uint8_t *low = rows + (r + k < n_rows ? r + k : r) * stride_bytes + i;
-            const uint8_t *high = rows + (r + 16 + k < n_rows ? r + 16 + k : r) * stride_bytes + i;
-            v[k] =
-                _mm256_inserti128_si256(_mm256_castsi128_si256(load_16(low, width - i)), load_16(high, width - i), 1);
-        }
-        transpose_u8x16(v);
-        for (int k = 0; k < 16 && i + k < at + count; k++)
-            _mm256_storeu_si256((__m256i *)(columns + (i - at + k) * EC_COLUMN), v[k]);
-    }
-}
-
-EC_INLINE __m256i load_table(const uint8_t *table) {
-    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
-}
+enum {
+    TILE_QUERIES = 2, /* by 64 rows: 8 sums, 2 vectors of nibbles, 1 table, 1 look-up: 12 of 16 registers */
+    PIECE = 128,      /* bytes of a row whose look-ups are added in 16 bits: 256 of at most 255 */
+    GROUP = EC_NEAR_ROWS,
+    GROUP_BYTES = 2 * GROUP /* of a panel, for each byte of a group of rows */
+};
 
 /* Sums of the look-ups of 32 rows. Those of two neighbouring rows are added as one 16-bit number, low + 256 * high, and
  * those of `high` once more by themselves, from which both follow. */
@@ -52,64 +19,141 @@ typedef struct {
     __m256i both_u16x16, odd_u16x16;
 } sums_of_32;
 
-EC_INLINE sums_of_32 add_look_ups(sums_of_32 sums, const uint8_t *table, __m256i high_nibbles, __m256i low_nibbles) {
-    __m256i a = _mm256_shuffle_epi8(load_table(table), high_nibbles);
-    __m256i b = _mm256_shuffle_epi8(load_table(table + 16), low_nibbles);
-    sums.both_u16x16 = _mm256_add_epi16(sums.both_u16x16, _mm256_add_epi16(a, b));
-    sums.odd_u16x16 =
-        _mm256_add_epi16(sums.odd_u16x16, _mm256_add_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8)));
-    return sums;
+EC_INLINE __m256i load_table(const uint8_t *table) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table));
 }
 
-/* Adds to totals[r] the sums of `count` columns, less the bias of their look-ups. */
-EC_INLINE void add_sums(int32_t totals[EC_COLUMN], sums_of_32 sums, int64_t count) {
-    uint16_t even[16], odd[16];
-    _mm256_storeu_si256((__m256i *)even, _mm256_sub_epi16(sums.both_u16x16, _mm256_slli_epi16(sums.odd_u16x16, 8)));
-    _mm256_storeu_si256((__m256i *)odd, sums.odd_u16x16);
-    for (int r = 0; r < 16; r++) {
-        totals[2 * r] += even[r] - (int32_t)(256 * count);
-        totals[2 * r + 1] += odd[r] - (int32_t)(256 * count);
+/* Adds to each lane of *sums. With the intrinsics GCC adds look-ups to one another first and has no registers left. */
+EC_INLINE void add_u16x16(__m256i *sums, __m256i more) {
+#if defined(__GNUC__) && !defined(__clang__)
+    __asm__("vpaddw %1, %0, %0" : "+x"(*sums) : "x"(more));
+#else
+    *sums = _mm256_add_epi16(*sums, more);
+#endif
+}
+
+EC_INLINE void add_look_ups(sums_of_32 *sums, __m256i table, __m256i nibbles_u8x32) {
+    const __m256i found_u8x32 = _mm256_shuffle_epi8(table, nibbles_u8x32);
+    add_u16x16(&sums->both_u16x16, found_u8x32);
+    add_u16x16(&sums->odd_u16x16, _mm256_srli_epi16(found_u8x32, 8));
+}
+
+/* Adds to the totals, in the order of rows, the sums of `count` bytes, less the bias of their look-ups; or sets the
+ * totals if `first`. */
+EC_INLINE void add_sums(int32_t totals[EC_NIBBLE_ROWS], int first, sums_of_32 sums, int64_t count) {
+    const __m256i bias_i32x8 = _mm256_set1_epi32((int32_t)(256 * count));
+    const __m256i even_u16x16 = _mm256_sub_epi16(sums.both_u16x16, _mm256_slli_epi16(sums.odd_u16x16, 8));
+    const __m256i v_u16x16[2] = {_mm256_unpacklo_epi16(even_u16x16, sums.odd_u16x16),
+                                 _mm256_unpackhi_epi16(even_u16x16, sums.odd_u16x16)};
+    for (int i = 0; i < 4; i++) { /* rows 0 .. 7 and 16 .. 23 are in the first vector */
+        const __m256i from_u16x16 = v_u16x16[i % 2];
+        const __m128i eight_u16x8 =
+            i < 2 ? _mm256_castsi256_si128(from_u16x16) : _mm256_extracti128_si256(from_u16x16, 1);
+        const __m256i some_i32x8 = _mm256_sub_epi32(_mm256_cvtepu16_epi32(eight_u16x8), bias_i32x8);
+        __m256i *to = (__m256i *)(void *)(totals + 8 * i);
+        _mm256_storeu_si256(to, first ? some_i32x8 : _mm256_add_epi32(some_i32x8, _mm256_loadu_si256(to)));
     }
 }
 
-EC_INLINE void add_some(int n_queries, const uint8_t *tables, int64_t query_bytes, const uint8_t *columns,
-                        int64_t count, int32_t totals[2][EC_COLUMN]) {
-    const __m256i nibble = _mm256_set1_epi8(15);
+/* Adds to the totals of a group of rows the look-ups of `count` <= PIECE bytes for n_queries <= TILE_QUERIES. */
+EC_INLINE void look_up(const int n_queries, const uint8_t *tables, int64_t query_bytes, const uint8_t *panel,
+                       int64_t half_bytes, int64_t count, int first, int32_t totals[][GROUP]) {
     const sums_of_32 zero = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-    sums_of_32 sums = zero, other_sums = zero;
-    for (int64_t i = 0; i < count; i++) {
-        __m256i bytes_u8x32 = _mm256_loadu_si256((const __m256i *)(columns + EC_COLUMN * i));
-        __m256i high_nibbles = _mm256_and_si256(_mm256_srli_epi16(bytes_u8x32, 4), nibble);
-        __m256i low_nibbles = _mm256_and_si256(bytes_u8x32, nibble);
-        sums = add_look_ups(sums, tables + 32 * i, high_nibbles, low_nibbles);
-        if (n_queries > 1)
-            other_sums = add_look_ups(other_sums, tables + query_bytes + 32 * i, high_nibbles, low_nibbles);
+    sums_of_32 low[TILE_QUERIES] = {zero, zero}, high[TILE_QUERIES] = {zero, zero};
+    for (int64_t i = 0; i < 2 * count; i++) {
+        const __m256i low_u8x32 = _mm256_load_si256((const __m256i *)(panel + i * EC_NIBBLE_ROWS));
+        const __m256i high_u8x32 = _mm256_load_si256((const __m256i *)(panel + half_bytes + i * EC_NIBBLE_ROWS));
+#pragma GCC unroll 2
+        for (int q = 0; q < n_queries; q++) {
+            const __m256i table = load_table(tables + q * query_bytes + 16 * i);
+            add_look_ups(&low[q], table, low_u8x32);
+            add_look_ups(&high[q], table, high_u8x32);
+        }
     }
-    add_sums(totals[0], sums, count);
-    if (n_queries > 1) add_sums(totals[1], other_sums, count);
+#pragma GCC unroll 2
+    for (int q = 0; q < n_queries; q++) {
+        add_sums(totals[q], first, low[q], count);
+        add_sums(totals[q] + EC_NIBBLE_ROWS, first, high[q], count);
+    }
 }
 
-static void add_piece(int n_queries, const uint8_t *tables, int64_t query_bytes, const uint8_t *columns, int64_t count,
-                      int32_t totals[2][EC_COLUMN]) {
-    if (n_queries == 1)
-        add_some(1, tables, query_bytes, columns, count, totals);
-    else
-        add_some(2, tables, query_bytes, columns, count, totals);
+static EC_NOINLINE void look_up_1(const uint8_t *tables, int64_t query_bytes, const uint8_t *panel, int64_t half_bytes,
+                                  int64_t count, int first, int32_t totals[][GROUP]) {
+    look_up(1, tables, query_bytes, panel, half_bytes, count, first, totals);
+}
+
+static EC_NOINLINE void look_up_2(const uint8_t *tables, int64_t query_bytes, const uint8_t *panel, int64_t half_bytes,
+                                  int64_t count, int first, int32_t totals[][GROUP]) {
+    look_up(2, tables, query_bytes, panel, half_bytes, count, first, totals);
+}
+
+/* Whether one of a group's totals is above the limit. */
+EC_INLINE int any_above(const int32_t totals[GROUP], int32_t limit) {
+    __m256i most_i32x8 = _mm256_loadu_si256((const __m256i *)(const void *)totals);
+#pragma GCC unroll 8
+    for (int i = 8; i < GROUP; i += 8)
+        most_i32x8 = _mm256_max_epi32(most_i32x8, _mm256_loadu_si256((const __m256i *)(const void *)(totals + i)));
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi32(most_i32x8, _mm256_set1_epi32(limit))) != 0;
 }
 
 static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
-    ec_pack_columns(rows, stride_bytes, n_rows, width, panel, load_columns);
+    ec_pack_nibbles_avx2(rows, stride_bytes, n_rows, width, panel);
 }
 
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
-    ec_tile_columns(prepared, n_queries, panel, n_rows, width, scores, scores_stride, add_piece);
-    ec_find_near(scores, scores_stride, n_queries, n_rows, limits, 1, near);
+    const int64_t query_bytes = 64 * ec_quads_u1(width), half_bytes = width * EC_NIBBLE_BYTES;
+    memset(near, 0, (size_t)n_queries);
+    for (int64_t r = 0; r < n_rows; r += GROUP)
+        for (int64_t q = 0; q < n_queries; q += TILE_QUERIES) {
+            const int64_t n = ec_min_i64(n_queries - q, TILE_QUERIES), some = ec_min_i64(n_rows - r, GROUP);
+            int32_t totals[TILE_QUERIES][GROUP];
+            for (int64_t at = 0; at < width; at += PIECE)
+                (n == 1 ? look_up_1 : look_up_2)((const uint8_t *)prepared + q * query_bytes + 32 * at, query_bytes,
+                                                 (const uint8_t *)panel + r * 2 * width + at * EC_NIBBLE_BYTES,
+                                                 half_bytes, ec_min_i64(width - at, PIECE), at == 0, totals);
+            for (int64_t i = 0; i < n; i++) {
+                if (EC_LIKELY(!any_above(totals[i], limits[q + i]))) continue;
+                near[q + i] |= (uint8_t)(1 << r / GROUP);
+                memcpy(scores + (q + i) * scores_stride + r, totals[i], (size_t)some * sizeof *scores);
+            }
+        }
 }
 
+/* ---- one query, plain rows ---- */
+
+/* Adds the look-ups of `count` <= PIECE bytes of 32 rows; prefetches half a line of what lies from `ahead` on for each
+ * nibble, which is half as many bytes as the rows have there. */
+EC_INLINE sums_of_32 look_up_32(const uint8_t *tables, const uint8_t *panel, int64_t count, const uint8_t *ahead) {
+    sums_of_32 sums[2] = {{_mm256_setzero_si256(), _mm256_setzero_si256()},
+                          {_mm256_setzero_si256(), _mm256_setzero_si256()}};
+    for (int64_t i = 0; i < count; i++, tables += 32, panel += EC_NIBBLE_BYTES) {
+        if (i % 2 == 0) _mm_prefetch((const char *)ahead + EC_NIBBLE_ROWS * i, _MM_HINT_T0);
+        add_look_ups(&sums[0], load_table(tables), _mm256_load_si256((const __m256i *)panel));
+        add_look_ups(&sums[1], load_table(tables + 16), _mm256_load_si256((const __m256i *)(panel + EC_NIBBLE_ROWS)));
+    }
+    sums[0].both_u16x16 = _mm256_add_epi16(sums[0].both_u16x16, sums[1].both_u16x16);
+    sums[0].odd_u16x16 = _mm256_add_epi16(sums[0].odd_u16x16, sums[1].odd_u16x16);
+    return sums[0];
+}
+
+/* 32 rows are packed, a piece of their bytes at a time, into room that stays in the first-level cache together with the
+ * rows, those to come and the tables. */
 static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int32_t *scores) {
-    ec_rows_columns(tables, rows, stride_bytes, n_rows, width, scores, load_columns, add_piece);
+    uint8_t wide[PIECE * EC_NIBBLE_BYTES + EC_NIBBLE_ROWS];
+    uint8_t *panel = wide + (-(uintptr_t)wide & (EC_NIBBLE_ROWS - 1));
+    for (int64_t r = 0; r < n_rows; r += EC_NIBBLE_ROWS) {
+        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes, *ahead = row + EC_BYTES_AHEAD;
+        int32_t totals[EC_NIBBLE_ROWS];
+        for (int64_t at = 0; at < width; at += PIECE) {
+            const int64_t count = ec_min_i64(width - at, PIECE);
+            ec_pack_32_nibbles_avx2(row + at, stride_bytes, n_rows - r, row + at, count, panel);
+            add_sums(totals, at == 0,
+                     look_up_32((const uint8_t *)tables + 32 * at, panel, count, ahead + EC_NIBBLE_ROWS * at), count);
+        }
+        memcpy(scores + r, totals, (size_t)ec_min_i64(n_rows - r, EC_NIBBLE_ROWS) * sizeof *scores);
+    }
 }
 
 EC_TARGET_END

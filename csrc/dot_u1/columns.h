@@ -1,5 +1,5 @@
-/* Shared by AVX2 and NEON, which look nibbles up in registers of sixteen bytes: byte i of 32 rows lies side by side in
- * a column, so that a lane is a row. Each tier has its own way to make columns and to add look-ups.
+/* For NEON, which looks nibbles up in registers of sixteen bytes: byte i of 32 rows lies side by side in a column, so
+ * that a lane is a row. The tier has its own way to make columns and to add look-ups.
  *
  *     rows                     columns
  *     r0: b0 b1 b2 ...         r0 r1 ... r15 | r16 ... r31     byte 0 of all

@@ -56,23 +56,26 @@ static void pack_short(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows
 }
 
 /* The last step of a row begins where it ends with the row: some of its bytes are packed a second time. */
-void ec_pack_nibbles_avx2(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
-    for (int64_t r = 0; r < ec_round_up(n_rows, EC_NEAR_ROWS); r += EC_NIBBLE_ROWS) {
-        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
-        const uint8_t *spare = (const uint8_t *)rows + r / EC_NEAR_ROWS * EC_NEAR_ROWS * stride_bytes;
-        uint8_t *out = (uint8_t *)panel + 2 * r * width;
-        if (width < STEP) {
-            pack_short(row, stride_bytes, n_rows - r, spare, width, out);
-            continue;
-        }
-        for (int64_t i = 0; i < width; i += STEP) {
-            const int64_t at = ec_min_i64(i, width - STEP);
-            if (n_rows - r >= EC_NIBBLE_ROWS)
-                pack_step(row + at, stride_bytes, EC_NIBBLE_ROWS, spare + at, out + at * EC_NIBBLE_BYTES);
-            else
-                pack_step(row + at, stride_bytes, n_rows - r, spare + at, out + at * EC_NIBBLE_BYTES);
-        }
+void ec_pack_32_nibbles_avx2(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, const uint8_t *spare,
+                             int64_t width, uint8_t *panel) {
+    if (width < STEP) {
+        pack_short(rows, stride_bytes, n_rows, spare, width, panel);
+        return;
     }
+    for (int64_t i = 0; i < width; i += STEP) {
+        const int64_t at = ec_min_i64(i, width - STEP);
+        if (n_rows >= EC_NIBBLE_ROWS)
+            pack_step(rows + at, stride_bytes, EC_NIBBLE_ROWS, spare + at, panel + at * EC_NIBBLE_BYTES);
+        else
+            pack_step(rows + at, stride_bytes, n_rows, spare + at, panel + at * EC_NIBBLE_BYTES);
+    }
+}
+
+void ec_pack_nibbles_avx2(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+    for (int64_t r = 0; r < ec_round_up(n_rows, EC_NEAR_ROWS); r += EC_NIBBLE_ROWS)
+        ec_pack_32_nibbles_avx2((const uint8_t *)rows + r * stride_bytes, stride_bytes, n_rows - r,
+                                (const uint8_t *)rows + r / EC_NEAR_ROWS * EC_NEAR_ROWS * stride_bytes, width,
+                                (uint8_t *)panel + 2 * r * width);
 }
 
 EC_TARGET_END

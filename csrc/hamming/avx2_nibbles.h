@@ -15,6 +15,10 @@ enum {
     EC_NIBBLE_BYTES = 2 * EC_NIBBLE_ROWS /* of a panel, for each byte of 32 rows */
 };
 
+/* Packs 32 rows; those from n_rows on, which may be negative, are copies of the row `spare`. */
+void ec_pack_32_nibbles_avx2(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, const uint8_t *spare,
+                             int64_t width, uint8_t *panel);
+
 /* Makes a panel of whole EC_NEAR_ROWS rows; behind the last row, the first of its EC_NEAR_ROWS is repeated. */
 void ec_pack_nibbles_avx2(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
 

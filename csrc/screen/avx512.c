@@ -81,7 +81,7 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
 EC_TARGET_END
 
 EC_SLOTS(screen, avx512) {
-    table->screens = 1;
+    table->screens = 6;
     table->screen_rows = screen_rows;
 }
 #endif

@@ -70,10 +70,10 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     }
 }
 
-/* A tier whose int8 dots are so fast that screening pays sets `screens`. */
+/* A tier whose int8 dots are so fast that screening pays says from how many queries on. */
 EC_SLOTS(screen, scalar) {
     table->screens = 0;
     table->screen_rows = screen_rows;
 }
 
-EC_INSTALL(screen, EC_SCALAR(screen) EC_AVXVNNI(screen) EC_AVX512(screen))
+EC_INSTALL(screen, EC_SCALAR(screen) EC_AVX2(screen) EC_AVXVNNI(screen) EC_AVX512(screen))

@@ -1,5 +1,5 @@
-/* The scan's slots on AVX2. Filters compare eight scores at a time and turn the result into a mask by movemask; most of
- * the others are the loops of loops.h, compiled for AVX2. */
+/* The scan's slots on AVX2. Filters compare eight scores at a time and turn the result into a mask by movemask; without
+ * a limit they first find one of their own. Most of the others are the loops of loops.h, compiled for AVX2. */
 #include "loops.h"
 
 #if defined(EC_X86_64)
@@ -15,19 +15,75 @@ EC_INLINE int64_t append(const uint32_t *keys, uint32_t row, uint32_t chosen, in
     return count;
 }
 
+/* A bit for each of the rows i .. i + 7 that counts: those below n, and those of the mask. */
+EC_INLINE uint32_t rows_at(const uint8_t *mask, int64_t i, int64_t n) {
+    const uint32_t there = n - i >= 8 ? 255 : (1u << (n - i)) - 1;
+    return mask ? there & mask[i / 8] : there;
+}
+
+/* Lanes of all ones where the bit is set. */
+EC_INLINE __m256i lanes_of(uint32_t bits) {
+    const __m256i bit_u32x8 = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int32_t)bits), bit_u32x8), bit_u32x8);
+}
+
+/* A first limit, for k <= 32 and at least 64 rows: the k-th least of the minima of 32 groups of rows, which has k rows
+ * that are not above it. Rows 32 j + 8 g + lane are in group 8 g + lane. Rows that do not count have the greatest
+ * key. */
+enum { GROUP_VECTORS = 4, GROUPS = 8 * GROUP_VECTORS };
+
+EC_INLINE int gives_limit(int64_t k, int64_t n) { return k >= 1 && k <= GROUPS && n >= 64; }
+
+/* The k-th least of 32 signed keys: the greatest key that has fewer than k keys below it. No branch on the data. */
+static int32_t kth_of_groups(const __m256i keys_i32x8[GROUP_VECTORS], int64_t k) {
+    const __m256i k_i32x8 = _mm256_set1_epi32((int32_t)k);
+    __m256i below_i32x8[GROUP_VECTORS], most_i32x8 = _mm256_set1_epi32(INT32_MIN);
+    int32_t keys[GROUPS], lanes[8], most = INT32_MIN;
+    for (int g = 0; g < GROUP_VECTORS; g++) {
+        _mm256_storeu_si256((__m256i *)(keys + 8 * g), keys_i32x8[g]);
+        below_i32x8[g] = _mm256_setzero_si256();
+    }
+    for (int j = 0; j < GROUPS; j++)
+        for (int g = 0; g < GROUP_VECTORS; g++) /* a comparison that holds is -1 */
+            below_i32x8[g] =
+                _mm256_sub_epi32(below_i32x8[g], _mm256_cmpgt_epi32(keys_i32x8[g], _mm256_set1_epi32(keys[j])));
+    for (int g = 0; g < GROUP_VECTORS; g++) {
+        const __m256i fits_i32x8 = _mm256_cmpgt_epi32(k_i32x8, below_i32x8[g]);
+        most_i32x8 = _mm256_blendv_epi8(most_i32x8, _mm256_max_epi32(most_i32x8, keys_i32x8[g]), fits_i32x8);
+    }
+    _mm256_storeu_si256((__m256i *)lanes, most_i32x8);
+    for (int i = 0; i < 8; i++) most = lanes[i] > most ? lanes[i] : most;
+    return most;
+}
+
+/* The least limit that the k best of these rows are below. */
+static int32_t first_limit_i32(const int32_t *costs, int64_t n, int64_t k, const uint8_t *mask) {
+    const __m256i none_i32x8 = _mm256_set1_epi32(EC_NO_LIMIT_I32);
+    __m256i least_i32x8[GROUP_VECTORS] = {none_i32x8, none_i32x8, none_i32x8, none_i32x8};
+    for (int64_t i = 0; i < n; i += GROUPS)
+        for (int g = 0; g < GROUP_VECTORS && i + 8 * g < n; g++) {
+            const __m256i costs_i32x8 = _mm256_loadu_si256((const __m256i *)(costs + i + 8 * g));
+            const __m256i some_i32x8 =
+                _mm256_blendv_epi8(none_i32x8, costs_i32x8, lanes_of(rows_at(mask, i + 8 * g, n)));
+            least_i32x8[g] = _mm256_min_epi32(least_i32x8[g], some_i32x8);
+        }
+    const int32_t kth = kth_of_groups(least_i32x8, k);
+    return kth < EC_NO_LIMIT_I32 ? kth + 1 : kth;
+}
+
 static int64_t filter_i32(const int32_t *costs, int64_t n, int32_t limit, int64_t k, uint32_t first_row,
                           const uint8_t *mask, uint64_t *entries) {
-    (void)k;
+    if (limit == EC_NO_LIMIT_I32 && gives_limit(k, n)) limit = first_limit_i32(costs, n, k, mask);
     const __m256i limit_i32x8 = _mm256_set1_epi32(limit);
-    int64_t count = 0, i = 0;
-    for (; i + 8 <= n; i += 8) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += 8) {
         __m256i better_i32x8 = _mm256_cmpgt_epi32(limit_i32x8, _mm256_loadu_si256((const __m256i *)(costs + i)));
         uint32_t better = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(better_i32x8));
-        if (mask) better &= mask[i / 8];
         if (EC_UNLIKELY(better != 0))
-            count = append((const uint32_t *)costs + i, first_row + (uint32_t)i, better, count, entries);
+            count = append((const uint32_t *)costs + i, first_row + (uint32_t)i, better & rows_at(mask, i, n), count,
+                           entries);
     }
-    return ec_loop_filter_i32(costs, i, n, count, limit, first_row, mask, entries);
+    return count;
 }
 
 /* ec_cost() of the eight rows from r on: the same operations in the same order. */
@@ -52,40 +108,64 @@ EC_INLINE __m256 cost_jaccard_f32x8(const ec_finish *f, __m256 differing_f32x8, 
                          _mm256_blendv_ps(one_f32x8, union_f32x8, some_f32x8));
 }
 
-/* sift_i32 and sift_f32, and of Jaccard costs; inlined with is_float and jaccard constant. */
-EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int is_float, int jaccard, int64_t n, float limit,
+EC_INLINE __m256i key_u32x8(__m256 costs_f32x8) { /* as ec_key_f32() */
+    const __m256i bits_u32x8 = _mm256_castps_si256(costs_f32x8), sign = _mm256_set1_epi32((int32_t)0x80000000u);
+    return _mm256_xor_si256(bits_u32x8, _mm256_or_si256(_mm256_srai_epi32(bits_u32x8, 31), sign));
+}
+
+/* The kinds of scores, constants where sift() is inlined. */
+enum { OF_F32, OF_I32, JACCARD };
+
+/* The costs of the eight rows from r on. */
+EC_INLINE __m256 costs_at(const ec_finish *f, const void *scores, int kind, int64_t r) {
+    __m256 scores_f32x8 = kind == OF_F32
+                              ? _mm256_loadu_ps((const float *)scores + r)
+                              : _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)((const int32_t *)scores + r)));
+    return kind == JACCARD ? cost_jaccard_f32x8(f, scores_f32x8, r) : cost_f32x8(f, scores_f32x8, r);
+}
+
+/* The same limit as first_limit_i32(), of keys of costs, which are compared as signed integers. */
+EC_INLINE float first_limit_f32(const ec_finish *f, const void *scores, int kind, int64_t n, int64_t k,
+                                const uint8_t *mask) {
+    const __m256i none_i32x8 = _mm256_set1_epi32(INT32_MAX), sign = _mm256_set1_epi32((int32_t)0x80000000u);
+    __m256i least_i32x8[GROUP_VECTORS] = {none_i32x8, none_i32x8, none_i32x8, none_i32x8};
+    for (int64_t i = 0; i < n; i += GROUPS)
+        for (int g = 0; g < GROUP_VECTORS && i + 8 * g < n; g++) {
+            const __m256i keys_i32x8 = _mm256_xor_si256(key_u32x8(costs_at(f, scores, kind, i + 8 * g)), sign);
+            const __m256i some_i32x8 =
+                _mm256_blendv_epi8(none_i32x8, keys_i32x8, lanes_of(rows_at(mask, i + 8 * g, n)));
+            least_i32x8[g] = _mm256_min_epi32(least_i32x8[g], some_i32x8);
+        }
+    /* the next float above; NaN, which is no limit, above infinity and where no row counts */
+    return ec_cost_of_key(((uint32_t)kth_of_groups(least_i32x8, k) ^ 0x80000000u) + 1);
+}
+
+EC_INLINE int64_t sift(const ec_finish *f, const void *scores, int kind, int64_t n, float limit, int64_t k,
                        uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
+    if (limit != limit && gives_limit(k, n)) limit = first_limit_f32(f, scores, kind, n, k, mask);
     const __m256 limit_f32x8 = _mm256_set1_ps(limit);
-    int64_t count = 0, i = 0;
-    for (; i + 8 <= n; i += 8) {
-        __m256 costs_f32x8 = is_float ? _mm256_loadu_ps((const float *)scores + i)
-                                      : _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)scores + i / 8));
-        costs_f32x8 = jaccard ? cost_jaccard_f32x8(f, costs_f32x8, i) : cost_f32x8(f, costs_f32x8, i);
-        uint32_t better = (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(costs_f32x8, limit_f32x8, _CMP_NGE_UQ));
-        if (mask) better &= mask[i / 8];
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += 8) {
+        const __m256 costs_f32x8 = costs_at(f, scores, kind, i);
+        const uint32_t better = (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(costs_f32x8, limit_f32x8, _CMP_NGE_UQ));
         if (EC_UNLIKELY(better != 0)) {
-            const __m256i bits_u32x8 = _mm256_castps_si256(costs_f32x8); /* as ec_key_f32() */
-            const __m256i flip_u32x8 =
-                _mm256_or_si256(_mm256_srai_epi32(bits_u32x8, 31), _mm256_set1_epi32((int32_t)0x80000000u));
             uint32_t keys[8];
-            _mm256_storeu_si256((__m256i *)keys, _mm256_xor_si256(bits_u32x8, flip_u32x8));
-            count = append(keys, first_row + (uint32_t)i, better, count, entries);
+            _mm256_storeu_si256((__m256i *)keys, key_u32x8(costs_f32x8));
+            count = append(keys, first_row + (uint32_t)i, better & rows_at(mask, i, n), count, entries);
         }
     }
-    return ec_loop_sift(is_float ? ec_cost_f32 : ec_cost_i32, f, scores, i, n, count, limit, first_row, mask, entries);
+    return count;
 }
 
 static int64_t sift_i32(const ec_finish *f, const int32_t *scores, int64_t n, float limit, int64_t k,
                         uint32_t first_row, const uint8_t *mask, uint64_t *entries) {
-    (void)k;
-    return f->jaccard ? sift(f, scores, 0, 1, n, limit, first_row, mask, entries)
-                      : sift(f, scores, 0, 0, n, limit, first_row, mask, entries);
+    return f->jaccard ? sift(f, scores, JACCARD, n, limit, k, first_row, mask, entries)
+                      : sift(f, scores, OF_I32, n, limit, k, first_row, mask, entries);
 }
 
 static int64_t sift_f32(const ec_finish *f, const float *scores, int64_t n, float limit, int64_t k, uint32_t first_row,
                         const uint8_t *mask, uint64_t *entries) {
-    (void)k;
-    return sift(f, scores, 1, 0, n, limit, first_row, mask, entries);
+    return sift(f, scores, OF_F32, n, limit, k, first_row, mask, entries);
 }
 
 static int64_t entries_count(const uint64_t *entries, int64_t n, uint64_t bound) {
@@ -98,7 +178,23 @@ static int64_t entries_keep(uint64_t *entries, int64_t n, uint64_t bound) {
 
 static void entries_minima(const uint64_t *entries, int64_t n, uint64_t *minima) { ec_loop_minima(entries, n, minima); }
 
-static void entries_sort(const uint64_t *entries, int64_t n, uint64_t *sorted) { ec_loop_sort(entries, n, sorted); }
+/* The place of an entry is the number of entries below it, counted by comparisons of vectors without a branch on the
+ * data. These are signed: with their highest bit flipped, entries have the order that they have unsigned. */
+static void entries_sort(const uint64_t *entries, int64_t n, uint64_t *sorted) {
+    const uint64_t sign = (uint64_t)1 << 63;
+    uint64_t flipped[EC_FEW_ENTRIES + 4];
+    for (int64_t i = 0; i < n + 3; i++) flipped[i] = i < n ? entries[i] ^ sign : sign - 1;
+    for (int64_t i = 0; i < n; i += 4) {
+        const __m256i some_i64x4 = _mm256_loadu_si256((const __m256i *)(flipped + i));
+        __m256i places_i64x4 = _mm256_setzero_si256();
+        int64_t places[4];
+        for (int64_t j = 0; j < n; j++) /* a comparison that holds is -1 */
+            places_i64x4 =
+                _mm256_sub_epi64(places_i64x4, _mm256_cmpgt_epi64(some_i64x4, _mm256_set1_epi64x((int64_t)flipped[j])));
+        _mm256_storeu_si256((__m256i *)places, places_i64x4);
+        for (int64_t l = 0; l < 4 && i + l < n; l++) sorted[places[l]] = entries[i + l];
+    }
+}
 
 static void decode_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, uint8_t flip, float *out) {
     ec_loop_decode_i8(rows, stride_bytes, n_rows, width, flip, out);

@@ -26,7 +26,8 @@ int64_t ec_search_query_bytes(const ec_search_args *args) {
 int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries) {
     switch (args->family) {
     case EC_USER_TILE: return 0;
-    case EC_DOT_I8: return n_queries <= ec_active.most_few_i8;
+    case EC_DOT_I8:
+        return n_queries <= (args->width < EC_DOT_SHORT ? ec_active.most_few_short_i8 : ec_active.most_few_i8);
     case EC_DOT_F32: return n_queries <= ec_active.most_few_f32;
     default: return n_queries <= 2;
     }

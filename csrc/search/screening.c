@@ -5,8 +5,7 @@
 #include <math.h>
 
 enum {
-    LEAST_QUERIES = 6, /* rounding rows does not pay for fewer queries, or fewer elements of all of them */
-    LEAST_ELEMENTS = 5000,
+    LEAST_ELEMENTS = 5000, /* rounding rows does not pay for fewer elements of all queries, and for few queries */
     SHARE = 8, /* one row in this many may pass: scoring it in float32 costs about as much as screening ten */
     LONGEST_WAIT = 64
 };
@@ -39,7 +38,7 @@ int ec_screen_wanted(const ec_search_args *args, int64_t n_queries) {
     const int known = args->metric == EC_COST_DOT || args->metric == EC_COST_COSINE || args->metric == EC_COST_L2;
     if (!known || args->family != EC_DOT_F32 || args->width > EC_DOT_MAX_DIMENSION || args->weight) return 0;
     if (rows_are_codes(args)) return 1;
-    return ec_active.screens && args->decode == EC_DECODE_NONE && n_queries >= LEAST_QUERIES &&
+    return ec_active.screens && args->decode == EC_DECODE_NONE && n_queries >= ec_active.screens &&
            n_queries * args->width >= LEAST_ELEMENTS;
 }
 

@@ -50,6 +50,7 @@ static const struct {
     SLOT(tile_queries, NULL),
     SLOT(most_few_i8, NULL),
     SLOT(most_few_f32, NULL),
+    SLOT(most_few_short_i8, NULL),
     SLOT(dot_i8_few, "slots"),
     SLOT(sum_i8, "dot"),
     SLOT(sumsq_i8, "dot"),

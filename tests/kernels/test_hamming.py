@@ -60,7 +60,7 @@ def test_all_scores(isa: str, family: int, width: int, by_rows: bool) -> None:
 
 
 @pytest.mark.parametrize("by_rows", [False, True])
-@pytest.mark.parametrize("width", [128, 129, 400, 1000])
+@pytest.mark.parametrize("width", [31, 32, 128, 129, 400, 1000, 8184, 8185, 17000])
 def test_extreme_values_do_not_overflow(isa: str, width: int, by_rows: bool) -> None:
     for byte in (0, 255):
         rows = np.full((40, width), byte, np.uint8)
