@@ -259,15 +259,15 @@ def test_turns_grow_and_shrink(monkeypatch: pytest.MonkeyPatch) -> None:
         left[0] -= most
         clock[0] += 0.0009 * most
 
-    in_turns(call, lambda: left[0] <= 0, 1000, 10, Stop())
+    in_turns(call, lambda: left[0] <= 0, 1000, 10)
     assert asked == [10, 40, 40, 40, *[40] * (len(asked) - 4)]
     asked.clear()
     left[0] = 1000
-    in_turns(call, lambda: left[0] <= 0, 1000, 400, Stop())
+    in_turns(call, lambda: left[0] <= 0, 1000, 400)
     assert asked == [400, 200, 100, 100, 100, 100]
     asked.clear()
     left[0] = 9
-    in_turns(call, lambda: left[0] <= 0, 9, 10, Stop())  # small work is one call
+    in_turns(call, lambda: left[0] <= 0, 9, 10)  # small work is one call
     assert len(asked) == 1
 
 

@@ -220,6 +220,9 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->full = ec_take(at, &used, scan->batch * 8);
     scan->limits_i32 = ec_take(at, &used, scan->batch * 4);
     scan->limits_f32 = ec_take(at, &used, scan->batch * 4);
+    scan->bounds = ec_take(at, &used, scan->batch * 8);
+    scan->equal = ec_take(at, &used, scan->batch);
+    scan->shared = NULL;
     scan->near_limits = ec_take(at, &used, scan->batch * 4);
     scan->near = ec_take(at, &used, scan->group);
     scan->screen = NULL;

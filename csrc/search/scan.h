@@ -3,6 +3,7 @@
 #define EC_SEARCH_SCAN_H
 
 #include "../dot_u1/dot_u1.h"
+#include "../pool/atomic.h"
 #include "loops.h"
 #include "reservoir.h"
 
@@ -31,6 +32,10 @@ typedef struct {
     int64_t *counts, *full; /* entries that a query has, and how many of them make pruning worth while */
     int32_t *limits_i32;
     float *limits_f32;
+    uint64_t *bounds; /* the entry that gave a query its limits, and whether these let costs equal to it pass */
+    uint8_t *equal;
+    ec_atomic_u64 *shared; /* where threads share the work: of each query an entry that is not below the k-th best of
+                              those of all threads so far. Else NULL */
     int32_t *near_limits; /* of raw scores of bits; `near` is what a tile finds within them: see hamming_u1_tile */
     uint8_t *near;
 } ec_scan;
