@@ -108,13 +108,14 @@ def pointer(array: NDArray[Any]) -> Any:
     return _from_buffer(array) if array.size else _NULL
 
 
-def blocks_of(n_rows: int, row_bytes: int, multiple: int = 1) -> list[slice]:
+def blocks_of(n_rows: int, row_bytes: int, multiple: int = 1, most_bytes: int | None = None) -> list[slice]:
     """Return the slices of rows that one call each should take.
 
     Few rows are one slice. Many rows are several, so that signals are handled between the calls; each slice begins at
-    a multiple of `multiple` rows.
+    a multiple of `multiple` rows, and has at most so many bytes, or one such multiple.
     """
-    step = max(_BLOCK_BYTES // max(row_bytes * multiple, 1), 1) * multiple
+    bytes_each = _BLOCK_BYTES if most_bytes is None else min(most_bytes, _BLOCK_BYTES)
+    step = max(bytes_each // max(row_bytes * multiple, 1), 1) * multiple
     if n_rows <= step:
         return [slice(0, n_rows)]
     return [slice(begin, min(begin + step, n_rows)) for begin in range(0, n_rows, step)]

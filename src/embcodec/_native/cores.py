@@ -49,7 +49,7 @@ def quota() -> int:
         return 0
     shares = []
     for line in lines:
-        number, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if number == "0" and not controllers:
             shares += [_share_of(folder / "cpu.max") for folder in _upwards(_GROUPS, path)]
         elif "cpu" in controllers.split(","):

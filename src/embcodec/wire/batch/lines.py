@@ -83,20 +83,20 @@ class LineFile:
         return file.read(length)
 
 
-def line_of(decoder: Decoder, number: int, text: bytes | None, most: int) -> BatchLine | None:
+def line_of(decoder: Decoder, number: int, text: bytes | None, most: int, threads: int | None = 1) -> BatchLine | None:
     """Return what a line holds; None for a blank one."""
     if text is None:
         words = f"more than {most} bytes: max_line_bytes raises the cap"
         return BatchLine(number, None, error=DecodeError(words, line=number))
     if text.isspace():
         return None
-    return _decode_line(decoder, number, memoryview(text)[:-1] if text.endswith(b"\n") else text)
+    return _decode_line(decoder, number, memoryview(text)[:-1] if text.endswith(b"\n") else text, threads)
 
 
-def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview) -> BatchLine:
+def _decode_line(decoder: Decoder, number: int, text: bytes | memoryview, threads: int | None) -> BatchLine:
     custom_id = None
     try:
-        rows, document = decoder.read(text, "response.body.")
+        rows, document = decoder.read(text, "response.body.", threads)
         if not isinstance(document, dict):
             raise DecodeError(NOT_AN_OBJECT, offset=0)
         custom_id = _custom_id(document)

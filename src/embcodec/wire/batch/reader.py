@@ -141,6 +141,7 @@ def decode_batch(
     profile: str | Profile = "mistral",
     nulls: Nulls = "error",
     max_line_bytes: int = MOST_LINE_BYTES,
+    threads: int | None = None,
 ) -> BatchResult:
     """Read the output file of a batch job into one matrix.
 
@@ -156,6 +157,8 @@ def decode_batch(
         As for :func:`~embcodec.decode_response`; the first answer settles a dimension that is not given.
     max_line_bytes : int
         A longer line is an error among the data, and never in memory.
+    threads : int, optional
+        By default one for short lines and more for lines of many vectors. The result does not depend on it.
 
     Returns
     -------
@@ -202,7 +205,7 @@ def decode_batch(
             number += 1
             if progress is not None:
                 progress(file.tell(), total)
-            line = line_of(decoder, number, text, max_line_bytes)
+            line = line_of(decoder, number, text, max_line_bytes, threads)
             if line is None:
                 continue
             if line.response is None:
