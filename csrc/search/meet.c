@@ -128,10 +128,9 @@ static uint64_t *fresh_entries(const ec_scan *scan, const ec_sink *to, int64_t s
  * entries it is pruned. */
 static void note_entries(const ec_scan *scan, ec_sink *to, int64_t query, int64_t slot, int64_t next_row, int64_t n,
                          int64_t full) {
-    if (to->range) {
-        for (int64_t i = 0; i < n; i++) to->hit_queries[to->n_hits + i] = (int32_t)query;
-        to->n_hits += n;
-    } else {
+    for (int64_t i = 0; to->range && i < n; i++) to->hit_queries[to->n_hits + i] = (int32_t)query;
+    to->n_hits += n;
+    if (!to->range) {
         scan->counts[slot] += n;
         if (scan->counts[slot] >= full) prune(scan, query, slot, next_row);
     }

@@ -9,7 +9,7 @@ typedef struct {
     int range;
     uint64_t *hits;
     int32_t *hit_queries;
-    int64_t n_hits;
+    int64_t n_hits; /* or entries */
 } ec_sink;
 
 /* A batch, the queries first_query .. + n_queries, begins with empty reservoirs and no limits. */

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from embcodec import Embeddings, LowBitQuantizer, quantize, range_search, rescore, search
 from embcodec._native import core
 from embcodec._native import search as native
+from embcodec._native.core import pointer
+from embcodec._native.scan import scratches
 from embcodec.scan.plan import plan
 
 THREADS = (1, 2, 3, 7, 16)
@@ -111,10 +113,10 @@ def test_the_first_row_that_has_no_score_is_named(threads: int) -> None:
             with pytest.raises(ValueError, match=f"row {bad} has NaN"):
                 search(np.ones((n_queries, WIDTH), np.float32), x, 5, threads=threads)
     x = np.ones((40_000, WIDTH), np.float32)
-    x[300::250, 3] = np.nan  # in every block but the first
+    x[20_300::250, 3] = np.nan  # in every block from there on, which several threads are at by then
     for _ in range(20):
-        with pytest.raises(ValueError, match="row 300 has NaN"):
-            search(np.ones((3, WIDTH), np.float32), x, 5, threads=threads)
+        with pytest.raises(ValueError, match="row 20300 has NaN"):
+            search(np.ones((20, WIDTH), np.float32), x, 5, threads=threads)
 
 
 def test_turns_of_several_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +151,30 @@ def test_a_hit_list_without_room_is_emptied(monkeypatch: pytest.MonkeyPatch) -> 
     want = as_bytes(range_search(queries, x, -100.0, metric="dot", threads=1))
     for threads in THREADS:
         assert as_bytes(range_search(queries, x, -100.0, metric="dot", threads=threads)) == want
+
+
+def entries_of(x: Any, k: int, seats: list[int], blocks: list[int]) -> list[int]:
+    """Return how many entries blocks of 256 rows give, met in this order, each from one of two seats."""
+    scan = plan(Embeddings(np.zeros((1, WIDTH), np.float32) + 1), Embeddings(x), "l2", "int8")
+    args = scan.arguments(k, 0, len(x))
+    scratch = scratches.take(2 * core.lib.ec_search_scratch_bytes(args, 1))
+    counts = np.zeros(len(blocks), np.int64)
+    order = np.array([seats, blocks], np.int64)
+    assert core.lib.ec_search_in_turn(args, pointer(order), len(blocks), pointer(counts), pointer(scratch))
+    return [int(count) for count in counts]
+
+
+def test_what_one_thread_has_found_limits_the_others(isa: str) -> None:
+    block = core.lib.ec_dot_block_rows(4 * WIDTH)
+    x = np.ones((12 * block, WIDTH), np.float32) * np.repeat(np.arange(12) + 2, block)[:, None].astype(np.float32)
+    first, *others = entries_of(x, 10, [0, 1, 1, 0, 1], [0, 1, 2, 3, 4])  # the best come first
+    assert first >= 10
+    assert others == [0, 0, 0, 0]
+    x[:] = 2
+    ahead, behind, *others = entries_of(x, 10, [0, 1, 1, 0], [5, 2, 7, 8])  # all are equal
+    assert ahead >= 10
+    assert behind >= 10, "rows before those found are better than they"
+    assert others == [0, 0]
 
 
 def test_small_searches_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
