@@ -94,7 +94,8 @@ static void prune(const ec_scan *scan, int64_t query, int64_t slot, int64_t next
     limit_by(scan, query, slot, last, next_row);
 }
 
-void ec_meet_heed(const ec_scan *scan, int64_t first_query, int64_t n_queries, int64_t row) {
+/* Takes over what other threads have found to be out of reach by now, for rows from `row` on. */
+static void heed(const ec_scan *scan, int64_t first_query, int64_t n_queries, int64_t row) {
     for (int64_t slot = 0; slot < n_queries; slot++) {
         const uint64_t bound = ec_atomic_relaxed_u64(&scan->shared[slot]);
         const int known = bound >= scan->bounds[slot], stricter = scan->equal[slot] && (int64_t)(uint32_t)bound < row;
@@ -203,6 +204,7 @@ static int64_t keep_screened(const ec_scan *scan, ec_sink *to, int64_t query, in
 int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
                 ec_block *block, int64_t rows_left) {
     const ec_search_args *args = scan->args;
+    if (scan->shared) heed(scan, first_query, n_queries, block->first);
     const int screened = ec_screen_now(scan, n_queries), by_rows = !screened && ec_scan_by_rows(args, n_queries);
     const int64_t group = by_rows ? n_queries : scan->group;
     int64_t worst = -1;

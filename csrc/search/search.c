@@ -167,7 +167,6 @@ static int meet_share(const team *t, const ec_scan *scan, ec_sink *to, seat *at)
         const int some = ec_block_fetch(scan, selection, &block);
         done += some ? at->n * block.n : block.n;
         if (!some) continue;
-        if (scan->shared) ec_meet_heed(scan, at->first, at->n, at->row);
         const int64_t bad = ec_meet(scan, to, at->first, at->n, selection, &block, at->end - at->row - block.n);
         if (bad >= 0) ec_atomic_lower_u64(&t->shared->bad, place_of(at->first, bad));
     }

@@ -24,7 +24,6 @@ int32_t ec_search_in_turn(const ec_search_args *args, const void *order, int64_t
         ec_block block = {first, ec_min_i64(at->block, args->n_rows - first), NULL, 0, NULL, 0, NULL, 0};
         ec_sink to = {0, NULL, NULL, 0};
         if (block.n < 1 || !ec_block_fetch(at, NULL, &block)) return 0;
-        ec_meet_heed(at, 0, queries, first);
         if (ec_meet(at, &to, 0, queries, NULL, &block, 0) >= 0) return 0;
         ((int64_t *)counts)[i] = to.n_hits;
     }

@@ -175,6 +175,8 @@ def test_what_one_thread_has_found_limits_the_others(isa: str) -> None:
     assert ahead >= 10
     assert behind >= 10, "rows before those found are better than they"
     assert others == [0, 0]
+    x[2 * block : 3 * block] = 3
+    assert entries_of(x, 10, [0, 1, 1], [5, 2, 7])[1:] == [0, 0]
 
 
 def test_small_searches_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
