@@ -47,6 +47,10 @@ FUNCTIONS: dict[str, Callable[[], Any]] = {
     "search bits": lambda: ec.search(BITS[:20], BITS, 5, mask=np.arange(600) % 3 == 0),
     "range_search": lambda: ec.range_search(X[:20], BITS, 0.3, threads=2),
     "rescore": lambda: ec.rescore(X[:20], NEAREST, INTEGERS, 3),
+    "search on threads": lambda: ec.search(X[:20], INTEGERS, 5, threads=3),
+    "rescore on threads": lambda: ec.rescore(X[:20], NEAREST, INTEGERS, 3, threads=3),
+    "quantize on threads": lambda: ec.quantize(X, "int8", scale="per-vector", threads=3),
+    "format_floats on threads": lambda: ec.format_floats(X, threads=2),
     "FlatIndex.search": lambda: INDEX.search(X[:20], 5),
 }
 
