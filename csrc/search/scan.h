@@ -36,7 +36,7 @@ typedef struct {
     uint8_t *equal;
     ec_atomic_u64 *shared; /* where threads share the work: of each query an entry that is not below the k-th best of
                               those of all threads so far. Else NULL */
-    int32_t *near_limits; /* of raw scores of bits; `near` is what a tile finds within them: see hamming_u1_tile */
+    int32_t *near_limits;  /* of raw scores of bits; `near` is what a tile finds within them: see hamming_u1_tile */
     uint8_t *near;
 } ec_scan;
 

@@ -16,16 +16,16 @@
 #include "screening.h"
 
 enum {
-    SHARES = 16,       /* that a thread takes of a batch, about: so the last to end is not much later than the first */
-    MOST_BLOCKS = 64,  /* blocks of a share */
-    LOOKS = 8,         /* times that a thread counts off what it has done in a turn */
+    SHARES = 16,        /* that a thread takes of a batch, about: so the last to end is not much later than the first */
+    MOST_BLOCKS = 64,   /* blocks of a share */
+    LOOKS = 8,          /* times that a thread counts off what it has done in a turn */
     APART_QUERIES = 32, /* a thread, that are worth batches of their own where rows are few */
     MANY_ENTRIES = 1 << 14 /* that are worth several threads to bring them together */
 };
 
 /* What threads share; behind it the shared limits, then the seats. */
 typedef struct {
-    ec_atomic_i64 next;  /* the row, or the query, that the next share begins with */
+    ec_atomic_i64 next; /* the row, or the query, that the next share begins with */
     uint8_t apart[EC_POOL_LINE];
     ec_atomic_i64 left;  /* pairs of a query and a row until the turn ends */
     ec_atomic_u64 bad;   /* first query << 32 | row of the first block with a cost of NaN; UINT64_MAX: none */
@@ -33,9 +33,9 @@ typedef struct {
 } shared;
 
 typedef struct {
-    int64_t first, n;   /* the share under way: a batch of queries, */
-    int64_t row, end;   /* and the rows that it is still to meet */
-    int64_t batch;      /* the first query of the batch that the reservoirs are of, or -1 */
+    int64_t first, n; /* the share under way: a batch of queries, */
+    int64_t row, end; /* and the rows that it is still to meet */
+    int64_t batch;    /* the first query of the batch that the reservoirs are of, or -1 */
     int64_t n_hits;
     ec_scan scan;
     uint8_t *scratch; /* of the scan */
@@ -53,10 +53,10 @@ typedef struct {
     ec_atomic_u64 *bounds; /* NULL where threads share no limits */
     seat *seats;
     int32_t n_seats;
-    int32_t by_batch;              /* whether shares are batches with all rows */
-    int64_t first, batch, n_rows;  /* of the batch that all are at; queries of a batch; rows of all shares together */
-    int64_t step;                  /* queries or rows of a share */
-    int64_t quota;                 /* pairs after which a seat counts off what it has done */
+    int32_t by_batch;             /* whether shares are batches with all rows */
+    int64_t first, batch, n_rows; /* of the batch that all are at; queries of a batch; rows of all shares together */
+    int64_t step;                 /* queries or rows of a share */
+    int64_t quota;                /* pairs after which a seat counts off what it has done */
 } team;
 
 static int64_t rows_of(const ec_search_args *args) { return args->selection ? args->n_selected : args->n_rows; }
@@ -189,9 +189,7 @@ static void fill_up(uint64_t *out, int64_t n, int64_t k) {
     for (; n < k; n++) out[n] = UINT64_MAX;
 }
 
-static uint64_t *results_of(const team *t, int64_t query) {
-    return (uint64_t *)t->args->entries + query * t->args->k;
-}
+static uint64_t *results_of(const team *t, int64_t query) { return (uint64_t *)t->args->entries + query * t->args->k; }
 
 /* Brings the batch of a seat's share into the form of the kernels, and sets its limits where it begins. */
 static void sit_down(const team *t, const ec_sink *to, seat *at) {

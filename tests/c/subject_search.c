@@ -95,8 +95,8 @@ static void best(const problem *p, int32_t family, int32_t metric, int32_t flip,
     if (!scratch) return;
     int64_t state[2] = {0, 0}, most_pairs = p->queries[0] & 1 ? INT64_MAX : 1; /* all at once, or block by block */
     ec_result result = {0, 0, EC_OK};
-    while (result.status == EC_OK && state[0] < args.n_queries) result =
-            ec_search(&args, threads, most_pairs, state, scratch);
+    while (result.status == EC_OK && state[0] < args.n_queries)
+        result = ec_search(&args, threads, most_pairs, state, scratch);
     record_result(result);
     record(entries, p->n_queries * k * 8);
 }

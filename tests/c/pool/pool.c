@@ -16,12 +16,12 @@
 
 static int wrong;
 
-#define CHECK(claim)                                                             \
-    do {                                                                         \
-        if (!(claim)) {                                                          \
+#define CHECK(claim)                                                            \
+    do {                                                                        \
+        if (!(claim)) {                                                         \
             fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #claim); \
-            __atomic_store_n(&wrong, 1, __ATOMIC_RELAXED);                       \
-        }                                                                        \
+            __atomic_store_n(&wrong, 1, __ATOMIC_RELAXED);                      \
+        }                                                                       \
     } while (0)
 
 enum { MOST_BLOCKS = 1000, CALLERS = 8 };
