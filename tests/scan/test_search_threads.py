@@ -16,6 +16,7 @@ from embcodec._native import core
 from embcodec._native import search as native
 from embcodec._native.core import pointer
 from embcodec._native.scan import scratches
+from embcodec.scan.metric import compile_metric
 from embcodec.scan.plan import plan
 
 THREADS = (1, 2, 3, 7, 16)
@@ -198,6 +199,24 @@ def test_small_searches_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> None
     assert chosen(100_000, 256) == 16
     assert chosen(100, 1, "float") == 1
     assert chosen(50_000, 1, "float") > 1
+
+
+def test_a_compiled_metric_on_threads_that_python_does_not_know() -> None:
+    pytest.importorskip("numba")
+
+    @compile_metric(output_dtype="float", lower_is_better=True)
+    def first_of(query: Any, row: Any) -> float:
+        if row[0] > 100:
+            raise ValueError("too large")
+        return abs(query[0] - row[0]) + abs(query[1] - row[1])  # type: ignore[no-any-return]
+
+    x = few_values(np.random.default_rng(2), 20_000)
+    want = as_bytes(search(x[:3], x, 30, metric=first_of, threads=1))
+    for threads in THREADS[1:]:
+        assert as_bytes(search(x[:3], x, 30, metric=first_of, threads=threads)) == want
+    x[15_000:] = 200
+    with pytest.raises(ValueError, match="row 15000 has no score"):
+        search(x[:3], x, 30, metric=first_of, threads=7)
 
 
 def test_threads_are_a_whole_number() -> None:
