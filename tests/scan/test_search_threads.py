@@ -201,6 +201,7 @@ def test_small_searches_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> None
     assert chosen(50_000, 1, "float") > 1
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_compiled_metric_on_threads_that_python_does_not_know() -> None:
     pytest.importorskip("numba")
 
