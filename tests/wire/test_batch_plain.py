@@ -53,9 +53,9 @@ def generally(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     numbers: list[int] = []
     decode: Callable[..., Any] = batch_lines._decode_line
 
-    def noting(decoder: Any, number: int, text: Any) -> Any:
+    def noting(decoder: Any, number: int, text: Any, threads: Any) -> Any:
         numbers.append(number)
-        return decode(decoder, number, text)
+        return decode(decoder, number, text, threads)
 
     monkeypatch.setattr(batch_lines, "_decode_line", noting)
     return numbers
