@@ -51,6 +51,8 @@ typedef struct {
     int counted;         /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
 } ec_block;
 
+EC_INLINE int64_t ec_clamp_i64(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
+
 /* Takes `bytes` from the scratch, in whole cache lines, and counts them in *used. With scratch NULL it only counts. */
 EC_INLINE void *ec_take(uint8_t *scratch, int64_t *used, int64_t bytes) {
     void *at = scratch ? scratch + *used : NULL;

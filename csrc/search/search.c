@@ -63,8 +63,6 @@ static int64_t rows_of(const ec_search_args *args) { return args->selection ? ar
 
 static int has_own_rows(const ec_search_args *args) { return args->selection && args->selection_stride; }
 
-static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
-
 /* Chooses how the work is shared, and lays everything out in `scratch`. Returns the bytes it takes; with scratch NULL it
  * only counts them. */
 static int64_t layout(team *t, const ec_search_args *args, int32_t threads, void *scratch) {
@@ -74,18 +72,18 @@ static int64_t layout(team *t, const ec_search_args *args, int32_t threads, void
     t->args = args;
     t->n_rows = rows_of(args);
     const int64_t scan_bytes = ec_scan_layout(&scan, args, NULL), blocks = (t->n_rows + scan.block - 1) / scan.block;
-    const int64_t seats = clamp(threads, 1, EC_POOL_MOST);
+    const int64_t seats = ec_clamp_i64(threads, 1, EC_POOL_MOST);
     t->batch = scan.batch;
     t->by_batch = has_own_rows(args) || ec_min_i64(seats, blocks) <= 1 ||
                   (blocks < 4 * seats && args->n_queries >= APART_QUERIES * seats);
     if (t->by_batch) {
-        t->n_seats = (int32_t)clamp(seats, 1, args->n_queries < 1 ? 1 : args->n_queries);
+        t->n_seats = (int32_t)ec_clamp_i64(seats, 1, args->n_queries < 1 ? 1 : args->n_queries);
         if (blocks <= 1 && !has_own_rows(args) && args->n_queries < APART_QUERIES * seats) t->n_seats = 1;
-        if (t->n_seats > 1) t->batch = clamp(args->n_queries / (2 * t->n_seats), 1, scan.batch);
+        if (t->n_seats > 1) t->batch = ec_clamp_i64(args->n_queries / (2 * t->n_seats), 1, scan.batch);
         t->step = t->batch;
     } else {
         t->n_seats = (int32_t)ec_min_i64(seats, blocks);
-        t->step = clamp(blocks / (SHARES * t->n_seats), 1, MOST_BLOCKS) * scan.block;
+        t->step = ec_clamp_i64(blocks / (SHARES * t->n_seats), 1, MOST_BLOCKS) * scan.block;
     }
     const int64_t room = t->by_batch ? 0 : 8 * (scan.capacity + 2 * args->k);
     t->shared = ec_take(scratch, &used, sizeof *t->shared);
@@ -253,7 +251,7 @@ static int64_t merge(const uint64_t *a, int64_t n_a, const uint64_t *b, int64_t 
 }
 
 /* Brings together what all seats have found for a query of the batch. */
-static void gather(const team *t, int64_t slot, uint64_t *room) {
+static void bring_together(const team *t, int64_t slot, uint64_t *room) {
     const int64_t k = t->args->k;
     uint64_t *out = results_of(t, t->first + slot), *found = room, *merged = room + k, *spare = room + 2 * k;
     int64_t n = 0;
@@ -268,18 +266,19 @@ static void gather(const team *t, int64_t slot, uint64_t *room) {
     fill_up(out, n, k);
 }
 
-static void gather_some(void *of, int32_t thread) {
+static void bring_some_together(void *of, int32_t thread) {
     const team *t = of;
     const int64_t n = ec_min_i64(t->batch, t->args->n_queries - t->first);
-    for (int64_t slot; (slot = ec_atomic_add_i64(&t->shared->next, 1)) < n;) gather(t, slot, t->seats[thread].room);
+    for (int64_t slot; (slot = ec_atomic_add_i64(&t->shared->next, 1)) < n;)
+        bring_together(t, slot, t->seats[thread].room);
 }
 
 /* Brings the results of a batch together, on several threads where they are many. */
-static void gather_all(team *t) {
+static void bring_all_together(team *t) {
     const int64_t n = ec_min_i64(t->batch, t->args->n_queries - t->first);
     const int many = n * t->n_seats * t->args->k >= MANY_ENTRIES;
     ec_atomic_store_i64(&t->shared->next, 0);
-    ec_pool_each(many ? t->n_seats : 1, gather_some, t);
+    ec_pool_each(many ? t->n_seats : 1, bring_some_together, t);
 }
 
 /* Lets the team work. Returns whether it has come to the end of its shares: all of them, or those before a block with a
@@ -310,7 +309,7 @@ static ec_result take_turn(team *t, int64_t most_pairs, int64_t *state) {
             return result;
         }
         const int64_t n = t->by_batch ? t->args->n_queries : ec_min_i64(t->batch, t->args->n_queries - t->first);
-        if (!t->by_batch && !t->limits) gather_all(t);
+        if (!t->by_batch && !t->limits) bring_all_together(t);
         state[0] += n;
         result.produced += n;
         begin(t, state[0]);
