@@ -135,6 +135,29 @@ def test_a_process_that_has_computed_may_fork() -> None:
     assert not _in_a_child()
 
 
+def _search_in_a_child() -> bool:
+    return bool(plain(ec.search(X[:20], X, 5, threads=3)) == WANTED["search floats"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_may_fork_while_its_threads_search() -> None:
+    done = threading.Event()
+
+    def search() -> None:
+        while not done.is_set():
+            ec.search(X, X, 5, threads=3)
+
+    with ThreadPoolExecutor(2) as pool:
+        others = [pool.submit(search) for _ in range(2)]
+        with multiprocessing.get_context("fork").Pool(2) as children:
+            found = [children.apply_async(_search_in_a_child).get(60) for _ in range(4)]
+        done.set()
+        for other in others:
+            other.result()
+    assert found == [True] * 4
+
+
 def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
