@@ -9,7 +9,4 @@
  * 256 threads. */
 int64_t ec_pool_hand_over(int32_t threads);
 
-/* How many helpers there are. */
-int32_t ec_pool_born(void);
-
 #endif

@@ -46,4 +46,7 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
  * scratch: twice that of ec_search() on one thread. */
 int32_t ec_search_in_turn(const ec_search_args *args, const void *order, int64_t n, void *counts, void *scratch);
 
+/* How many threads the pool has started. */
+int32_t ec_pool_born(void);
+
 #endif

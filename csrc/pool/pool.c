@@ -1,7 +1,8 @@
 /* Handing work to the threads that are kept, and back. What an operating system does for it is in os.h. */
 #include "pool.h"
 
-#include "../embcodec.h"
+#include "../contract/pool.h"
+#include "../contract/testing.h"
 #include "os.h"
 
 /* A thread that waits looks at a word for so long before it sleeps: about what it takes to wake one that sleeps. */

@@ -5,7 +5,8 @@
 #define _GNU_SOURCE
 #include "pool/pool.h"
 
-#include "embcodec.h"
+#include "contract/pool.h"
+#include "contract/testing.h"
 
 #include <pthread.h>
 #include <stdio.h>
