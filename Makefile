@@ -64,7 +64,8 @@ bench: $(VENV)/.test $(VENV)/.peers
 interval-coverage: $(VENV)/.core
 	$(BIN)/python benchmarks/interval_coverage.py
 
-# Tiers against the scalar specification in plain C under the sanitizers; NEON under qemu where it is installed.
+# Tiers against the scalar specification in plain C under the sanitizers; NEON under qemu where it is installed; the pool
+# of threads under the sanitizer of threads.
 test-tiers:
 	$(MAKE) -C tests/c
 

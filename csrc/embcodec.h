@@ -4,8 +4,9 @@
  *
  * Rules that hold for every function:
  *
- * - No allocation, input/output or threads, and no mutable global but the kernel table. The caller owns every buffer
- *   and passes its capacity; nothing is written past it, and nothing is read past the given length.
+ * - No allocation or input/output, no mutable global but the kernel table and the pool of threads, and no threads but
+ *   where `threads` is an argument. The caller owns every buffer and passes its capacity; nothing is written past it, and
+ *   nothing is read past the given length.
  * - Pointers are to plain bytes and need no alignment. Lengths are int64_t, in the unit that the name says.
  * - Functions that can fail on their input return an ec_result. On failure `consumed` is the offset of the offending
  *   byte (or element, where the input is an array), and it is the same on every tier. */
@@ -21,6 +22,7 @@
 #include "contract/isa.h"
 #include "contract/lowbit.h"
 #include "contract/numbers.h"
+#include "contract/pool.h"
 #include "contract/quantize.h"
 #include "contract/response.h"
 #include "contract/search.h"

@@ -40,10 +40,12 @@ def sources() -> list[str]:
 
 
 if sys.platform == "win32":
-    compile_args = ["/O2", "/std:c11", "/W3"]
+    compile_args, link_args = ["/O2", "/std:c11", "/W3"], []
 else:
     # -ffp-contract=off: a fused multiply-add happens only where a kernel asks for it, so tiers agree.
     compile_args = ["-std=c11", "-O3", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno"]
+    compile_args.append("-pthread")
+    link_args = ["-pthread"]
 
 ffi = FFI()
 _seen: set[Path] = set()
@@ -56,4 +58,5 @@ ffi.set_source(
     include_dirs=["csrc"],
     depends=sorted(str(path.relative_to(ROOT.parent)) for path in ROOT.rglob("*.h")),
     extra_compile_args=compile_args,
+    extra_link_args=link_args,
 )

@@ -47,6 +47,10 @@ FUNCTIONS: dict[str, Callable[[], Any]] = {
     "search bits": lambda: ec.search(BITS[:20], BITS, 5, mask=np.arange(600) % 3 == 0),
     "range_search": lambda: ec.range_search(X[:20], BITS, 0.3, threads=2),
     "rescore": lambda: ec.rescore(X[:20], NEAREST, INTEGERS, 3),
+    "search on threads": lambda: ec.search(X[:20], INTEGERS, 5, threads=3),
+    "rescore on threads": lambda: ec.rescore(X[:20], NEAREST, INTEGERS, 3, threads=3),
+    "quantize on threads": lambda: ec.quantize(X, "int8", scale="per-vector", threads=3),
+    "format_floats on threads": lambda: ec.format_floats(X, threads=2),
     "FlatIndex.search": lambda: INDEX.search(X[:20], 5),
 }
 
@@ -129,6 +133,29 @@ def test_a_process_that_has_computed_may_fork() -> None:
         for child in [pool.apply_async(_in_a_child) for _ in range(2)]:
             assert child.get(60) == []
     assert not _in_a_child()
+
+
+def _search_in_a_child() -> bool:
+    return bool(plain(ec.search(X[:20], X, 5, threads=3)) == WANTED["search floats"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_may_fork_while_its_threads_search() -> None:
+    done = threading.Event()
+
+    def search() -> None:
+        while not done.is_set():
+            ec.search(X, X, 5, threads=3)
+
+    with ThreadPoolExecutor(2) as pool:
+        others = [pool.submit(search) for _ in range(2)]
+        with multiprocessing.get_context("fork").Pool(2) as children:
+            found = [children.apply_async(_search_in_a_child).get(60) for _ in range(4)]
+        done.set()
+        for other in others:
+            other.result()
+    assert found == [True] * 4
 
 
 def _resident_bytes() -> int:

@@ -18,8 +18,8 @@ PACKAGE = Path(embcodec.__file__).parent
 ROOMS: dict[str, str] = {
     "words": "text html missing objects synonyms arguments progress",
     "": "_version errors dtypes profile profiles scale",
-    "_native": "threads core sums checksum numbers growing bits hamming base64 floats scan search merge quantize "
-    "lowbit response",
+    "_native": "threads cores core blocks sums checksum numbers growing bits hamming base64 floats scan search "
+    "merge quantize lowbit response",
     "_native.response": "layout hints one reader lines fast read write",
     "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
     "embeddings": "",

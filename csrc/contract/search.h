@@ -92,8 +92,8 @@ typedef struct {
     void *entries; /* uint64 (n_queries, k), sorted, filled up with UINT64_MAX */
 } ec_search_args;
 
-/* Bytes of scratch, to be 64-byte aligned, that ec_search() and ec_range_search() need. */
-int64_t ec_search_scratch_bytes(const ec_search_args *args);
+/* Bytes of scratch, to be 64-byte aligned, that ec_search() and ec_range_search() need on so many threads. */
+int64_t ec_search_scratch_bytes(const ec_search_args *args, int32_t threads);
 
 /* Bring queries (n_queries, dimension) into the plain form of the family, and find the terms that they contribute to
  * costs. `args` says what the rows and the metric are; its queries and terms are not read.
@@ -116,20 +116,21 @@ int64_t ec_search_query_bytes(const ec_search_args *args); /* bytes of one query
 ec_result ec_search_queries(const ec_search_args *args, const void *values, int32_t type, int64_t dimension,
                             const void *scales, uint32_t flags, void *queries, void *terms, void *scratch);
 
-/* Fill the entries. The number of a row in an entry counts within rows, or within the selection. On EC_NOT_FINITE
- * `consumed` is a row of which a score was NaN, of the first block that has one.
+/* Fill the entries, on at most `threads` threads. The number of a row in an entry counts within rows, or within the
+ * selection. On EC_NOT_FINITE `consumed` is a row of which a score was NaN, of the first block that has one.
  *
- * So that the caller can look for signals, a scan stops before the next block once `most_pairs` pairs of a query and a
- * row have met, and goes on there when it is called again with the same state and scratch. `state` is int64[2]: both 0
- * at first; state[0] = n_queries when all is done. */
-ec_result ec_search(const ec_search_args *args, int64_t most_pairs, void *state, void *scratch);
+ * So that the caller can look for signals, a scan stops before the next block once about `most_pairs` pairs of a query
+ * and a row have met, and goes on there when it is called again with the same arguments, threads, state and scratch.
+ * `state` is int64[2]: both 0 at first; state[0] = n_queries when all is done. */
+ec_result ec_search(const ec_search_args *args, int32_t threads, int64_t most_pairs, void *state, void *scratch);
 
-/* Find every row whose cost is below its query's limit, float32 (n_queries,). Hits, in no order, are appended to
- * `entries`, and their queries to `queries` (int32); `produced` is their number. The scan stops as ec_search() does,
- * and also where fewer than ec_range_reserve(args) places are left: call it again with empty arrays. */
+/* Find every row whose cost is below its query's limit, float32 (n_queries,). Hits, in no order, are written to
+ * `entries`, (threads, capacity), and their queries to `queries` (int32); counts (int64) says how many there are in each
+ * row of these. The scan stops as ec_search() does, and also where a row has fewer than ec_range_reserve(args) places
+ * left: call it again, and it writes from their beginning on. */
 int64_t ec_range_reserve(const ec_search_args *args);
-ec_result ec_range_search(const ec_search_args *args, const void *limits, void *entries, void *queries,
-                          int64_t capacity, int64_t most_pairs, void *state, void *scratch);
+ec_result ec_range_search(const ec_search_args *args, const void *limits, int32_t threads, void *entries, void *queries,
+                          int64_t capacity, void *counts, int64_t most_pairs, void *state, void *scratch);
 
 /* Write the squared lengths that row_squares takes, double (n_rows,), as args->lengths says. Returns 1. */
 int32_t ec_search_squares(const ec_search_args *args, void *squares);

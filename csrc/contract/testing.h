@@ -41,4 +41,12 @@ int64_t ec_u1_scratch_bytes(int64_t n_queries, int64_t width);
 int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes,
                      int64_t n_rows, int64_t width, int32_t by_rows, void *scratch, void *scores);
 
+/* Let two threads' seats of a search of one batch meet blocks in a given order: `order` is int64 (2, n), the seat of
+ * each block, 0 or 1, and its number; those of a seat ascend. counts (int64) become how many entries each block gave.
+ * scratch: twice that of ec_search() on one thread. */
+int32_t ec_search_in_turn(const ec_search_args *args, const void *order, int64_t n, void *counts, void *scratch);
+
+/* How many threads the pool has started. */
+int32_t ec_pool_born(void);
+
 #endif

@@ -170,8 +170,6 @@ void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, e
     }
 }
 
-static int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
-
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch) {
     int64_t most = args->selection ? args->n_selected : args->n_rows;
     scan->args = args;
@@ -192,11 +190,13 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     int64_t target = args->family == EC_DOT_U1 ? PREPARED_U1 : PREPARED_TARGET;
     if (screened) target *= 2;
     int64_t batch = ec_min_i64(target / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
-    scan->batch = clamp(clamp(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
+    scan->batch =
+        ec_clamp_i64(ec_clamp_i64(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
     if (args->selection && args->selection_stride) scan->batch = 1;
     int by_rows = ec_scan_by_rows(args, scan->batch);
     const int64_t some = ec_active.tile_queries;
-    scan->group = by_rows ? scan->batch : clamp(SCORES_TARGET / (4 * scan->block) / some * some, some, 4 * some);
+    scan->group =
+        by_rows ? scan->batch : ec_clamp_i64(SCORES_TARGET / (4 * scan->block) / some * some, some, 4 * some);
     scan->group = ec_min_i64(scan->group, scan->batch);
 
     int64_t used = 0;
@@ -223,6 +223,9 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->full = ec_take(at, &used, scan->batch * 8);
     scan->limits_i32 = ec_take(at, &used, scan->batch * 4);
     scan->limits_f32 = ec_take(at, &used, scan->batch * 4);
+    scan->bounds = ec_take(at, &used, scan->batch * 8);
+    scan->equal = ec_take(at, &used, scan->batch);
+    scan->shared = NULL;
     scan->near_limits = ec_take(at, &used, scan->batch * 4);
     scan->near = ec_take(at, &used, scan->group);
     scan->screen = NULL;

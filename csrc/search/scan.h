@@ -3,6 +3,7 @@
 #define EC_SEARCH_SCAN_H
 
 #include "../dot_u1/dot_u1.h"
+#include "../pool/atomic.h"
 #include "loops.h"
 #include "reservoir.h"
 
@@ -31,7 +32,11 @@ typedef struct {
     int64_t *counts, *full; /* entries that a query has, and how many of them make pruning worth while */
     int32_t *limits_i32;
     float *limits_f32;
-    int32_t *near_limits; /* of raw scores of bits; `near` is what a tile finds within them: see hamming_u1_tile */
+    uint64_t *bounds; /* the entry that gave a query its limits, and whether these let costs equal to it pass */
+    uint8_t *equal;
+    ec_atomic_u64 *shared; /* where threads share the work: of each query an entry that is not below the k-th best of
+                              those of all threads so far. Else NULL */
+    int32_t *near_limits;  /* of raw scores of bits; `near` is what a tile finds within them: see hamming_u1_tile */
     uint8_t *near;
 } ec_scan;
 
@@ -45,6 +50,8 @@ typedef struct {
     const uint8_t *mask; /* bit 0 is row `first`; NULL for all */
     int counted;         /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
 } ec_block;
+
+EC_INLINE int64_t ec_clamp_i64(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
 /* Takes `bytes` from the scratch, in whole cache lines, and counts them in *used. With scratch NULL it only counts. */
 EC_INLINE void *ec_take(uint8_t *scratch, int64_t *used, int64_t bytes) {

@@ -1,281 +1,332 @@
-/* The driver of a search: every batch of queries meets the corpus block by block, and the costs that beat a query's
- * limit become entries. Called from Python for each range of rows that a thread takes. It is fast because a block is
- * packed once for a whole batch, and because after the first blocks nearly all scores are discarded by a comparison of
- * vectors. */
-#include <math.h>
-
+/* The driver of a search: batches of queries meet the corpus block by block, on one thread or several. Called from
+ * Python until all is done, in turns, so that signals are handled between them.
+ *
+ * Threads take shares of the work one after another. A share is a run of blocks that a batch meets, all threads being
+ * at the same batch; or, where rows are few for so many threads or each query has rows of its own, a batch that meets
+ * all rows. What is found in the first way is brought together when the batch has met all rows:
+ *
+ *     blocks      0 1 2 3 4 5 6 7 8 ...            batches     0 1 2 3 4 5 ...
+ *     seat 0      ###     ###     # -.             seat 0      #   # #
+ *     seat 1          ###     ###   -+- merge      seat 1        #     #         each delivered as it is done
+ *
+ * A thread works from a seat, which keeps the share under way and its reservoirs from turn to turn; a seat whose thread
+ * does not come in the next turn is taken by another. */
+#include "../pool/pool.h"
+#include "meet.h"
 #include "screening.h"
 
-/* Where entries go: to the reservoirs of the k best, or, for a range search, to one list of hits for all queries. */
+enum {
+    SHARES = 16,        /* that a thread takes of a batch, about: so the last to end is not much later than the first */
+    MOST_BLOCKS = 64,   /* blocks of a share */
+    LOOKS = 8,          /* times that a thread counts off what it has done in a turn */
+    APART_QUERIES = 32, /* a thread, that are worth batches of their own where rows are few */
+    MANY_ENTRIES = 1 << 14 /* that are worth several threads to bring them together */
+};
+
+/* What threads share; behind it the shared limits, then the seats. */
 typedef struct {
-    int range;
+    ec_atomic_i64 next; /* the row, or the query, that the next share begins with */
+    uint8_t apart[EC_POOL_LINE];
+    ec_atomic_i64 left;  /* pairs of a query and a row until the turn ends */
+    ec_atomic_u64 bad;   /* first query << 32 | row of the first block with a cost of NaN; UINT64_MAX: none */
+    ec_atomic_u32 seats; /* taken in this turn */
+} shared;
+
+typedef struct {
+    int64_t first, n; /* the share under way: a batch of queries, */
+    int64_t row, end; /* and the rows that it is still to meet */
+    int64_t batch;    /* the first query of the batch that the reservoirs are of, or -1 */
+    int64_t n_hits;
+    ec_scan scan;
+    uint8_t *scratch; /* of the scan */
+    uint64_t *room;   /* for a reservoir and 2 k entries, for who brings results together */
+    uint8_t apart[EC_POOL_LINE];
+} seat;
+
+typedef struct {
+    const ec_search_args *args;
+    const void *limits; /* of a range search */
     uint64_t *hits;
     int32_t *hit_queries;
-    int64_t n_hits;
-    /* Element `query` of an array of float32, or NULL where there is no array. */
-} sink;
+    int64_t capacity; /* hits that a seat has room for */
+    shared *shared;
+    ec_atomic_u64 *bounds; /* NULL where threads share no limits */
+    seat *seats;
+    int32_t n_seats;
+    int32_t by_batch;             /* whether shares are batches with all rows */
+    int64_t first, batch, n_rows; /* of the batch that all are at; queries of a batch; rows of all shares together */
+    int64_t step;                 /* queries or rows of a share */
+    int64_t quota;                /* pairs after which a seat counts off what it has done */
+} team;
 
-/* The terms from which ec_cost() makes the costs of a query, with the rows of the block at hand. */
-static const float *term(const void *values, int64_t query) { return values ? (const float *)values + query : NULL; }
+static int64_t rows_of(const ec_search_args *args) { return args->selection ? args->n_selected : args->n_rows; }
 
-static ec_finish finish_of(const ec_scan *scan, int64_t query) {
-    const ec_search_args *args = scan->args;
-    const float *mul = term(args->mul, query), *bias = term(args->bias, query), *square = term(args->square, query);
-    const float *weight = term(args->weight, query);
-    ec_finish f = {
-        .add = scan->add,
-        .mul = scan->mul,
-        .bias = scan->bias,
-        .query_mul = mul ? *mul : 1.0f,
-        .query_bias = bias ? *bias : 0.0f,
-        .query_add = square ? *square : 0.0f,
-        .query_weight = weight ? *weight : 1.0f,
-        .lowest = args->metric == EC_COST_L2 ? 0.0f
-                  : args->bounded            ? -1.0f
-                                             : -INFINITY,
-        .jaccard = args->metric == EC_COST_JACCARD,
-    };
-    return f;
-}
+static int has_own_rows(const ec_search_args *args) { return args->selection && args->selection_stride; }
 
-/* The first row among fresh entries whose cost is NaN, or -1. */
-static int64_t nan_among(const uint64_t *entries, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        if (ec_key_is_nan((uint32_t)(entries[i] >> 32))) return (int64_t)(entries[i] & 0xffffffffu);
-    return -1;
-}
-
-/* The least integer that is not below the limit: an integer cost is below the one if and only if it is below the
- * other. */
-static int32_t whole_limit(float limit) {
-    return limit <= 0 ? 0 : limit >= (float)INT32_MAX ? INT32_MAX : (int32_t)ceilf(limit);
-}
-
-/* A tile is given limits once a query has met this many rows for each of the k best. Before that so many rows pass that
- * a branch on each 64 rows costs more than to write all scores and filter them. */
-enum { ROWS_OF_ONE = 256 };
-
-/* Sets the limit of query `slot` of the batch, which has met n_rows rows, and the limit of raw scores that follows from
- * it. */
-static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows, int32_t limit_i32,
-                      float limit_f32) {
-    const ec_finish f = finish_of(scan, query);
-    const int asks = n_rows / ROWS_OF_ONE >= scan->args->k;
-    scan->limits_i32[slot] = limit_i32;
-    scan->limits_f32[slot] = limit_f32;
-    scan->near_limits[slot] = ec_scan_near_limit(scan, &f, asks ? limit_i32 : EC_NO_LIMIT_I32, asks ? limit_f32 : NAN);
-}
-
-/* Drops most entries of query `slot` but the k best, and lowers the query's limit to the greatest that is left. The
- * query has met n_rows rows. */
-static void prune(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows) {
-    uint64_t *entries = scan->entries + slot * scan->capacity, last;
-    scan->counts[slot] = ec_reservoir_prune(entries, scan->counts[slot], scan->args->k, scan->spare, &last);
-    scan->full[slot] = ec_reservoir_full(scan->args->k);
-    set_limit(scan, query, slot, n_rows, (int32_t)(last >> 32), ec_cost_of_key((uint32_t)(last >> 32)));
-}
-
-/* Where the next entries of query `slot` are written. */
-static uint64_t *fresh_entries(const ec_scan *scan, const sink *to, int64_t slot) {
-    return to->range ? to->hits + to->n_hits : scan->entries + slot * scan->capacity + scan->counts[slot];
-}
-
-/* Counts n entries from the block that are written there already. Where the reservoir then has at least `full` entries
- * it is pruned. */
-static void note_entries(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block, int64_t n,
-                         int64_t full) {
-    if (to->range) {
-        for (int64_t i = 0; i < n; i++) to->hit_queries[to->n_hits + i] = (int32_t)query;
-        to->n_hits += n;
+/* Chooses how the work is shared, and lays everything out in `scratch`. Returns the bytes it takes; with scratch NULL it
+ * only counts them. */
+static int64_t layout(team *t, const ec_search_args *args, int32_t threads, void *scratch) {
+    ec_scan scan;
+    int64_t used = 0;
+    memset(t, 0, sizeof *t);
+    t->args = args;
+    t->n_rows = rows_of(args);
+    const int64_t scan_bytes = ec_scan_layout(&scan, args, NULL), blocks = (t->n_rows + scan.block - 1) / scan.block;
+    const int64_t seats = ec_clamp_i64(threads, 1, EC_POOL_MOST);
+    t->batch = scan.batch;
+    t->by_batch = has_own_rows(args) || ec_min_i64(seats, blocks) <= 1 ||
+                  (blocks < 4 * seats && args->n_queries >= APART_QUERIES * seats);
+    if (t->by_batch) {
+        t->n_seats = (int32_t)ec_clamp_i64(seats, 1, args->n_queries < 1 ? 1 : args->n_queries);
+        if (blocks <= 1 && !has_own_rows(args) && args->n_queries < APART_QUERIES * seats) t->n_seats = 1;
+        if (t->n_seats > 1) t->batch = ec_clamp_i64(args->n_queries / (2 * t->n_seats), 1, scan.batch);
+        t->step = t->batch;
     } else {
-        scan->counts[slot] += n;
-        if (scan->counts[slot] >= full) prune(scan, query, slot, block->first + block->n);
+        t->n_seats = (int32_t)ec_min_i64(seats, blocks);
+        t->step = ec_clamp_i64(blocks / (SHARES * t->n_seats), 1, MOST_BLOCKS) * scan.block;
     }
+    const int64_t room = t->by_batch ? 0 : 8 * (scan.capacity + 2 * args->k);
+    t->shared = ec_take(scratch, &used, sizeof *t->shared);
+    t->bounds = ec_take(scratch, &used, t->by_batch ? 0 : 8 * t->batch);
+    t->seats = ec_take(scratch, &used, t->n_seats * (int64_t)sizeof *t->seats);
+    if (t->by_batch) t->bounds = NULL;
+    for (int32_t s = 0; s < t->n_seats; s++) {
+        uint8_t *at = ec_take(scratch, &used, ec_round_up(scan_bytes, 64) + ec_round_up(room, 64) + EC_POOL_LINE);
+        if (scratch == NULL) continue;
+        t->seats[s].scratch = at;
+        t->seats[s].room = (uint64_t *)(at + ec_round_up(scan_bytes, 64));
+    }
+    return used;
 }
 
-/* Turns the raw scores of one query with n_rows rows of the block, from row `at` (a multiple of EC_NEAR_ROWS) on, into
- * entries. `query` counts all queries, `slot` those of the batch. Returns the position of a row whose cost is NaN, or
- * -1. */
-static int64_t keep(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block, int64_t at,
-                    int64_t n_rows, const int32_t *block_scores) {
-    const ec_search_args *args = scan->args;
-    const void *scores = block_scores + at;
-    const uint8_t *mask = block->mask ? block->mask + at / 8 : NULL;
-    uint32_t first = (uint32_t)(block->first + at);
-    uint64_t *fresh = fresh_entries(scan, to, slot);
-    int64_t n, bad = -1, k = to->range ? 0 : args->k;
-    if (args->metric == EC_COST_RAW) {
-        n = ec_active.filter_i32(scores, n_rows, scan->limits_i32[slot], k, first, mask, fresh);
-    } else {
-        ec_finish f = finish_of(scan, query);
-        float limit = scan->limits_f32[slot];
-        f.add += at;
-        f.mul += at;
-        f.bias += at;
-        if (args->family == EC_DOT_F32 || args->family == EC_USER_TILE)
-            n = ec_active.sift_f32(&f, scores, n_rows, limit, k, first, mask, fresh);
-        else
-            n = ec_active.sift_i32(&f, scores, n_rows, limit, k, first, mask, fresh);
-        if (n) bad = nan_among(fresh, n);
-    }
-    note_entries(scan, to, query, slot, block, n, scan->full[slot]);
-    return bad;
+/* The team's shares of a batch, or of all batches, begin. */
+static void begin(team *t, int64_t first) {
+    t->first = first;
+    ec_atomic_store_i64(&t->shared->next, 0);
+    for (int64_t q = 0; t->bounds && q < t->batch; q++) t->bounds[q].value = UINT64_MAX;
 }
 
-/* Like keep(), for only the groups of EC_NEAR_ROWS rows whose bit in `near` says that a score may matter. */
-static int64_t keep_near(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block,
-                         unsigned near, const int32_t *scores) {
-    const unsigned all = (1u << (block->n + EC_NEAR_ROWS - 1) / EC_NEAR_ROWS) - 1;
-    if ((near & all) == all) return keep(scan, to, query, slot, block, 0, block->n, scores);
-    int64_t worst = -1;
-    for (; near != 0; near &= near - 1) {
-        const int64_t at = ec_trailing_zeros_u64(near) * EC_NEAR_ROWS, n = ec_min_i64(block->n - at, EC_NEAR_ROWS);
-        const int64_t bad = keep(scan, to, query, slot, block, at, n, scores);
-        if (bad >= 0 && worst < 0) worst = bad;
-    }
-    return worst;
-}
-
-/* Like keep(), for a block whose scores are those of screening: each row that passes is scored in float32, exactly as
- * it would have been without screening. */
-static int64_t keep_screened(const ec_scan *scan, sink *to, int64_t query, int64_t slot, const ec_block *block,
-                             const int32_t *scores) {
-    const ec_finish f = finish_of(scan, query);
-    const ec_screen *screen = scan->screen;
-    const float limit = scan->limits_f32[slot];
-    uint64_t *fresh = fresh_entries(scan, to, slot);
-    int64_t n = 0, bad = -1, passing = ec_screen_pass(scan, f, query, slot, block, scores, limit);
-    for (int64_t i = 0; i < passing; i++) {
-        const uint32_t row = (uint32_t)(block->first + screen->chosen[i]);
-        const float cost = ec_cost(&f, screen->scores[i], screen->chosen[i]);
-        if (cost != cost && bad < 0) bad = row;
-        if (!(cost >= limit)) fresh[n++] = ec_entry_f32(cost, row);
-    }
-    /* pruned early: a lower limit spares more float32 scores here than pruning costs */
-    note_entries(scan, to, query, slot, block, n, scan->args->k + ec_reservoir_slack(scan->args->k) / 8);
-    return bad;
-}
-
-/* One block against a batch of queries: decodes or packs it, computes terms and scores, and keeps what passes. Returns
- * the position of a row of which a cost is NaN, or -1. */
-static int64_t meet(const ec_scan *scan, sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
-                    ec_block *block, int64_t rows_left) {
-    const ec_search_args *args = scan->args;
-    const int screened = ec_screen_now(scan, n_queries), by_rows = !screened && ec_scan_by_rows(args, n_queries);
-    const int64_t group = by_rows ? n_queries : scan->group;
-    int64_t worst = -1;
-    if (!screened) ec_block_decode(scan, block);
-    if (by_rows) {
-        const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_search_query_bytes(args);
-        ec_scan_rows(scan, query, n_queries, block);
-    } else if (screened) {
-        ec_screen_pack(scan, block);
-    } else {
-        ec_scan_pack(scan, block);
-    }
-    ec_block_terms(scan, selection, block);
-    if (screened) ec_screen_terms(scan, block);
-    /* prefetch the next block meanwhile, a share of it with each group of queries, so that memory is never idle */
-    int contiguous = args->selection == NULL && args->row_stride == args->row_bytes;
-    int64_t ahead_bytes = contiguous ? ec_min_i64(rows_left, scan->block) * args->row_bytes : 0;
-    const uint8_t *ahead = (const uint8_t *)args->rows + (block->first + block->n) * args->row_stride;
-    for (int64_t q = 0; q < n_queries; q += group) {
-        int64_t n = ec_min_i64(group, n_queries - q);
-        int64_t from = ahead_bytes * q / n_queries, until = ahead_bytes * (q + n) / n_queries;
-        if (screened)
-            ec_screen_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
-        else if (!by_rows)
-            ec_scan_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
-        for (int64_t i = 0; i < n; i++) {
-            if (!screened && !by_rows && scan->near[i] == 0) continue;
-            const int32_t *scores = (const int32_t *)scan->scores + i * scan->block;
-            const int64_t query = first_query + q + i;
-            int64_t bad = screened  ? keep_screened(scan, to, query, q + i, block, scores)
-                          : by_rows ? keep(scan, to, query, q + i, block, 0, block->n, scores)
-                                    : keep_near(scan, to, query, q + i, block, scan->near[i], scores);
-            /* a user's function that raised has written no scores for the queries behind it, whatever the row: the
-             * first query counts */
-            if (bad >= 0 && (worst < 0 || (bad < worst && args->family != EC_USER_TILE))) worst = bad;
+/* Goes on with the work that `state` stands for, and gives it the numbers of the turn. */
+static void take_up(team *t, int64_t most_pairs, int64_t *state) {
+    if (state[1] == 0) {
+        t->shared->bad.value = UINT64_MAX;
+        for (int32_t s = 0; s < t->n_seats; s++) {
+            seat *at = &t->seats[s];
+            at->row = at->end = 0;
+            at->batch = -1;
         }
+        begin(t, 0);
+        state[1] = 1;
     }
-    if (screened) ec_screen_weigh(scan, n_queries * block->n);
-    return worst;
+    t->first = t->by_batch ? 0 : state[0];
+    for (int32_t s = 0; s < t->n_seats; s++) t->seats[s].n_hits = 0;
+    t->quota = most_pairs / (LOOKS * t->n_seats);
+    ec_atomic_store_i64(&t->shared->left, most_pairs);
 }
 
-/* The batch of queries first .. + n against the rows from *row on, block by block. Stops before a block where `left`
- * pairs of a query and a row are used up, or, for a range search, where its hits might not find room. Returns the row
- * in the corpus of which a cost is NaN, or -1. */
-static int64_t scan_rows(const ec_scan *scan, sink *to, int64_t first, int64_t n, const int64_t *selection,
-                         int64_t *row, int64_t capacity, int64_t *left) {
-    const ec_search_args *args = scan->args;
-    int64_t n_rows = selection ? args->n_selected : args->n_rows;
-    if (!ec_scan_by_rows(args, n))
-        ec_scan_prepare(scan, (const uint8_t *)args->queries + first * ec_search_query_bytes(args), n);
-    if (scan->screen) ec_screen_prepare(scan, first, n);
-    for (; *row < n_rows && *left > 0; *row += scan->block) {
-        ec_block block = {*row, ec_min_i64(scan->block, n_rows - *row), NULL, 0, NULL, 0, NULL, 0};
-        if (to->range && capacity - to->n_hits < n * scan->block) return -1;
-        const int some = ec_block_fetch(scan, selection, &block);
-        *left -= some ? n * block.n : block.n;
-        if (!some) continue;
-        int64_t bad = meet(scan, to, first, n, selection, &block, n_rows - *row - block.n);
-        if (bad >= 0) return selection ? selection[bad] : bad;
-    }
-    return -1;
+/* Takes the next share. Returns 0 where none is left. */
+static int take(const team *t, seat *at) {
+    const int64_t next = ec_atomic_add_i64(&t->shared->next, t->step);
+    if (next >= (t->by_batch ? t->args->n_queries : t->n_rows)) return 0;
+    at->first = t->by_batch ? next : t->first;
+    at->n = ec_min_i64(t->batch, t->args->n_queries - at->first);
+    at->row = t->by_batch ? 0 : next;
+    at->end = t->by_batch ? t->n_rows : ec_min_i64(next + t->step, t->n_rows);
+    return 1;
 }
 
 static const int64_t *selection_of(const ec_search_args *args, int64_t query) {
     return args->selection ? (const int64_t *)args->selection + query * args->selection_stride : NULL;
 }
 
-/* The number of queries in the next batch: one, where each query has a selection of its own. */
-static int64_t batch_of(const ec_scan *scan, int64_t first) {
-    if (scan->args->selection && scan->args->selection_stride) return 1;
-    return ec_min_i64(scan->batch, scan->args->n_queries - first);
-}
+/* The place of a block in the order in which one thread would meet all of them. */
+static uint64_t place_of(int64_t first_query, int64_t row) { return (uint64_t)first_query << 32 | (uint32_t)row; }
 
-/* Writes the k best of query `slot`, sorted and filled up with UINT64_MAX, to `out`. */
-static void deliver(const ec_scan *scan, int64_t slot, uint64_t *out) {
-    int64_t n = scan->counts[slot], k = ec_min_i64(scan->args->k, n);
-    if (k) ec_reservoir_deliver(scan->entries + slot * scan->capacity, n, k, scan->spare, out);
-    for (int64_t i = k; i < scan->args->k; i++) out[i] = UINT64_MAX;
-}
-
-int64_t ec_search_scratch_bytes(const ec_search_args *args) {
-    ec_scan scan;
-    return ec_scan_layout(&scan, args, NULL);
-}
-
-static ec_result bad_row(int64_t row) {
-    ec_result result = {row, 0, EC_NOT_FINITE};
-    return result;
-}
-
-ec_result ec_search(const ec_search_args *args, int64_t most_pairs, void *state, void *scratch) {
-    ec_result result = {0, 0, EC_OK};
-    ec_scan scan;
-    sink to;
-    int64_t *at = state, left = most_pairs; /* at[0]: the first query of the batch; at[1]: the row to go on from */
-    if (args->k < 1) at[0] = args->n_queries;
-    memset(&to, 0, sizeof to);
-    ec_scan_layout(&scan, args, scratch);
-    while (at[0] < args->n_queries && left > 0) {
-        const int64_t first = at[0], n = batch_of(&scan, first),
-                      n_rows = args->selection ? args->n_selected : args->n_rows;
-        for (int64_t q = 0; q < n && at[1] == 0; q++) {
-            scan.counts[q] = 0;
-            scan.full[q] = ec_reservoir_first(args->k);
-            set_limit(&scan, first + q, q, 0, EC_NO_LIMIT_I32, NAN);
+/* Lets the batch meet the rows of the share. Returns 0 where the turn ends before, or, for a range search, hits might
+ * not find room. Blocks behind one with a cost of NaN are left out. */
+static int meet_share(const team *t, const ec_scan *scan, ec_sink *to, seat *at) {
+    const int64_t *selection = selection_of(t->args, at->first);
+    int64_t done = 0;
+    int goes_on = 1;
+    for (; at->row < at->end; at->row += scan->block) {
+        ec_block block = {at->row, ec_min_i64(scan->block, at->end - at->row), NULL, 0, NULL, 0, NULL, 0};
+        if (done > t->quota || ec_atomic_load_i64(&t->shared->left) <= 0) {
+            ec_atomic_add_i64(&t->shared->left, -done);
+            done = 0;
+            if (ec_atomic_load_i64(&t->shared->left) <= 0) goes_on = 0;
         }
-        int64_t bad = scan_rows(&scan, &to, first, n, selection_of(args, first), &at[1], 0, &left);
-        if (bad >= 0) return bad_row(bad);
-        if (at[1] < n_rows) break;
-        for (int64_t q = 0; q < n; q++) deliver(&scan, q, (uint64_t *)args->entries + (first + q) * args->k);
+        if (to->range && t->capacity - to->n_hits < at->n * scan->block) {
+            ec_atomic_store_i64(&t->shared->left, 0); /* the caller makes room */
+            goes_on = 0;
+        }
+        if (!goes_on) break;
+        if (place_of(at->first, at->row) > ec_atomic_relaxed_u64(&t->shared->bad)) at->row = at->end;
+        if (at->row >= at->end) break;
+        const int some = ec_block_fetch(scan, selection, &block);
+        done += some ? at->n * block.n : block.n;
+        if (!some) continue;
+        const int64_t bad = ec_meet(scan, to, at->first, at->n, selection, &block, at->end - at->row - block.n);
+        if (bad >= 0) ec_atomic_lower_u64(&t->shared->bad, place_of(at->first, bad));
+    }
+    ec_atomic_add_i64(&t->shared->left, -done);
+    return goes_on;
+}
+
+/* Writes the k best of a seat's reservoir of one query, sorted, to `out`, and returns how many they are. `spare` has
+ * room for a reservoir. */
+static int64_t deliver(const ec_scan *scan, int64_t slot, uint64_t *spare, uint64_t *out) {
+    uint64_t *entries = scan->entries + slot * scan->capacity;
+    int64_t n = scan->counts[slot];
+    if (scan->shared) n = ec_active.entries_keep(entries, n, ec_atomic_relaxed_u64(&scan->shared[slot]));
+    const int64_t k = ec_min_i64(scan->args->k, n);
+    if (k) ec_reservoir_deliver(entries, n, k, spare, out);
+    return k;
+}
+
+static void fill_up(uint64_t *out, int64_t n, int64_t k) {
+    for (; n < k; n++) out[n] = UINT64_MAX;
+}
+
+static uint64_t *results_of(const team *t, int64_t query) { return (uint64_t *)t->args->entries + query * t->args->k; }
+
+/* Brings the batch of a seat's share into the form of the kernels, and sets its limits where it begins. */
+static void sit_down(const team *t, const ec_sink *to, seat *at) {
+    const ec_search_args *args = t->args;
+    ec_scan *scan = &at->scan;
+    if (!ec_scan_by_rows(args, at->n))
+        ec_scan_prepare(scan, (const uint8_t *)args->queries + at->first * ec_search_query_bytes(args), at->n);
+    if (scan->screen) ec_screen_prepare(scan, at->first, at->n);
+    if (to->range)
+        ec_meet_within(scan, t->limits, at->first, at->n);
+    else if (at->batch != at->first)
+        ec_meet_begin(scan, at->first, at->n);
+    at->batch = at->first;
+}
+
+/* Works from a seat until no share is left. Returns 0 where the turn ends before. */
+static int work_from(const team *t, ec_sink *to, seat *at) {
+    int64_t prepared = -1;
+    if (at->row >= at->end && !take(t, at)) return 1;
+    ec_scan_layout(&at->scan, t->args, at->scratch);
+    at->scan.batch = t->batch;
+    at->scan.group = ec_min_i64(at->scan.group, t->batch);
+    at->scan.shared = t->bounds;
+    do {
+        if (prepared != at->first) sit_down(t, to, at);
+        prepared = at->first;
+        if (!meet_share(t, &at->scan, to, at)) return 0;
+        for (int64_t q = 0; t->by_batch && !to->range && q < at->n; q++) {
+            uint64_t *out = results_of(t, at->first + q);
+            fill_up(out, deliver(&at->scan, q, at->scan.spare, out), t->args->k);
+        }
+    } while (take(t, at));
+    return 1;
+}
+
+/* What each thread of a turn does. */
+static void work(void *of, int32_t thread) {
+    const team *t = of;
+    (void)thread;
+    for (uint32_t s; (s = ec_atomic_add(&t->shared->seats, 1)) < (uint32_t)t->n_seats;) {
+        seat *at = &t->seats[s];
+        ec_sink to = {t->limits != NULL, NULL, NULL, at->n_hits};
+        if (to.range) to.hits = t->hits + s * t->capacity;
+        if (to.range) to.hit_queries = t->hit_queries + s * t->capacity;
+        const int ended = work_from(t, &to, at);
+        at->n_hits = to.n_hits;
+        if (!ended) return;
+    }
+}
+
+/* Merges two sorted lists of entries; writes k at most and returns how many. */
+static int64_t merge(const uint64_t *a, int64_t n_a, const uint64_t *b, int64_t n_b, int64_t k, uint64_t *out) {
+    int64_t i = 0, j = 0;
+    for (; i + j < k && (i < n_a || j < n_b);) {
+        const int first = j == n_b || (i < n_a && a[i] < b[j]);
+        out[i + j] = first ? a[i] : b[j];
+        i += first;
+        j += !first;
+    }
+    return i + j;
+}
+
+/* Brings together what all seats have found for a query of the batch. */
+static void bring_together(const team *t, int64_t slot, uint64_t *room) {
+    const int64_t k = t->args->k;
+    uint64_t *out = results_of(t, t->first + slot), *found = room, *merged = room + k, *spare = room + 2 * k;
+    int64_t n = 0;
+    for (int32_t s = 0; s < t->n_seats; s++) {
+        const seat *at = &t->seats[s];
+        if (at->batch != t->first) continue; /* no thread came here */
+        const int64_t more = deliver(&at->scan, slot, spare, found);
+        if (more == 0) continue;
+        n = merge(out, n, found, more, k, merged);
+        memcpy(out, merged, (size_t)n * sizeof *out);
+    }
+    fill_up(out, n, k);
+}
+
+static void bring_some_together(void *of, int32_t thread) {
+    const team *t = of;
+    const int64_t n = ec_min_i64(t->batch, t->args->n_queries - t->first);
+    for (int64_t slot; (slot = ec_atomic_add_i64(&t->shared->next, 1)) < n;)
+        bring_together(t, slot, t->seats[thread].room);
+}
+
+/* Brings the results of a batch together, on several threads where they are many. */
+static void bring_all_together(team *t) {
+    const int64_t n = ec_min_i64(t->batch, t->args->n_queries - t->first);
+    const int many = n * t->n_seats * t->args->k >= MANY_ENTRIES;
+    ec_atomic_store_i64(&t->shared->next, 0);
+    ec_pool_each(many ? t->n_seats : 1, bring_some_together, t);
+}
+
+/* Lets the team work. Returns whether it has come to the end of its shares: all of them, or those before a block with a
+ * cost of NaN. */
+static int go_on(team *t) {
+    int ended = 1;
+    ec_atomic_store(&t->shared->seats, 0);
+    ec_pool_each(t->n_seats, work, t);
+    const uint64_t bad = ec_atomic_relaxed_u64(&t->shared->bad);
+    for (int32_t s = 0; s < t->n_seats; s++) {
+        const seat *at = &t->seats[s];
+        if (at->row < at->end && place_of(at->first, at->row) < bad) ended = 0;
+    }
+    const int64_t next = ec_atomic_load_i64(&t->shared->next);
+    return ended && (bad != UINT64_MAX || next >= (t->by_batch ? t->args->n_queries : t->n_rows));
+}
+
+/* Works until all is done or the turn ends. */
+static ec_result take_turn(team *t, int64_t most_pairs, int64_t *state) {
+    ec_result result = {0, 0, EC_OK};
+    take_up(t, most_pairs, state);
+    while (state[0] < t->args->n_queries && ec_atomic_load_i64(&t->shared->left) > 0 && go_on(t)) {
+        const uint64_t bad = ec_atomic_relaxed_u64(&t->shared->bad);
+        const int64_t *selection = selection_of(t->args, (int64_t)(bad >> 32)), row = bad & UINT32_MAX;
+        if (bad != UINT64_MAX) {
+            result.consumed = selection ? selection[row] : row;
+            result.status = EC_NOT_FINITE;
+            return result;
+        }
+        const int64_t n = t->by_batch ? t->args->n_queries : ec_min_i64(t->batch, t->args->n_queries - t->first);
+        if (!t->by_batch && !t->limits) bring_all_together(t);
+        state[0] += n;
         result.produced += n;
-        at[0] += n;
-        at[1] = 0;
+        begin(t, state[0]);
     }
     return result;
+}
+
+int64_t ec_search_scratch_bytes(const ec_search_args *args, int32_t threads) {
+    team t;
+    return layout(&t, args, threads, NULL);
+}
+
+ec_result ec_search(const ec_search_args *args, int32_t threads, int64_t most_pairs, void *state, void *scratch) {
+    team t;
+    if (args->k < 1) ((int64_t *)state)[0] = args->n_queries;
+    layout(&t, args, threads, scratch);
+    return take_turn(&t, most_pairs, state);
 }
 
 int64_t ec_range_reserve(const ec_search_args *args) {
@@ -284,26 +335,17 @@ int64_t ec_range_reserve(const ec_search_args *args) {
     return scan.batch * scan.block;
 }
 
-ec_result ec_range_search(const ec_search_args *args, const void *limits, void *entries, void *queries,
-                          int64_t capacity, int64_t most_pairs, void *state, void *scratch) {
-    ec_result result = {0, 0, EC_OK};
-    ec_scan scan;
-    ec_scan_layout(&scan, args, scratch);
-    sink to = {1, entries, queries, 0};
-    int64_t *at = state, left = most_pairs;
-    while (at[0] < args->n_queries && left > 0) {
-        int64_t n = batch_of(&scan, at[0]), n_rows = args->selection ? args->n_selected : args->n_rows;
-        for (int64_t q = 0; q < n; q++) {
-            float limit = *term(limits, at[0] + q);
-            set_limit(&scan, at[0] + q, q, INT64_MAX, whole_limit(limit), limit);
-        }
-        int64_t bad = scan_rows(&scan, &to, at[0], n, selection_of(args, at[0]), &at[1], capacity, &left);
-        if (bad >= 0) return bad_row(bad);
-        if (at[1] < n_rows) break;
-        at[0] += n;
-        at[1] = 0;
-    }
-    result.produced = to.n_hits;
+ec_result ec_range_search(const ec_search_args *args, const void *limits, int32_t threads, void *entries, void *queries,
+                          int64_t capacity, void *counts, int64_t most_pairs, void *state, void *scratch) {
+    team t;
+    layout(&t, args, threads, scratch);
+    t.limits = limits;
+    t.hits = entries;
+    t.hit_queries = queries;
+    t.capacity = capacity;
+    t.bounds = NULL;
+    ec_result result = take_turn(&t, most_pairs, state);
+    for (int32_t s = 0; s < threads; s++) ((int64_t *)counts)[s] = s < t.n_seats ? t.seats[s].n_hits : 0;
     return result;
 }
 

@@ -130,12 +130,13 @@ class Embeddings:
             raise ValueError(f"{self.output_dtype} rows are not packed bits")
         return self._coded().plain(self.values)
 
-    def to_float(self, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def to_float(self, *, out: NDArray[np.float32] | None = None, threads: int | None = None) -> NDArray[np.float32]:
         """Return the values that the codes stand for, float32 (n, dimension); for bits -1 and +1.
 
-        The array is a copy, also for float rows; with `out`, C-contiguous and of that shape, it is that array.
+        The array is a copy, also for float rows; with `out`, C-contiguous and of that shape, it is that array. By
+        default one thread decodes little and more decode much: the values do not depend on it.
         """
-        return self._coded().floats(out)
+        return self._coded().floats(out, threads)
 
     @overload
     def to(

@@ -20,7 +20,7 @@ def histograms(batches: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.nd
     for at in range(1, len(batches) + 1):
         so_far = np.concatenate(batches[:at]).astype(np.float64)
         jit.widen(lows, widths, counts, so_far.min(0), so_far.max(0))
-        jit.count(batches[at - 1], lows, widths, counts)
+        jit.count(batches[at - 1], lows, widths, counts, 0, len(lows))
     return lows, widths, counts
 
 

@@ -49,7 +49,6 @@ def test_threads_and_guesses_change_nothing(
         ] == plain(rows)
     for part in (1, 2000):
         monkeypatch.setattr(write, "_PART", part)
-        monkeypatch.setattr(write, "_FLOAT_THREADS", 9)
         for small in (0, 1 << 20):
             monkeypatch.setattr(write, "_SMALL", small)
             for sample in (1, 8):
@@ -60,7 +59,6 @@ def test_threads_and_guesses_change_nothing(
 
 def test_the_first_bad_row_is_named(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "_PART", 1)
-    monkeypatch.setattr(write, "_FLOAT_THREADS", 9)
     monkeypatch.setattr(write, "_SMALL", 0)
     rows = MATRICES["floats"].values.copy()
     for bad in (89, 60, 45, 44, 1, 0):

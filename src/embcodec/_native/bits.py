@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from ..dtypes import BIT_ORDERS
 from ..errors import NotFiniteError
 from ..words import one_of
+from .blocks import each_block
 from .core import blocks_of, check, lib, pointer, result_array
 
+_PACE = 0.05  # nanoseconds a byte of floats: memory's
 _LSB, _OFFSET, _INCLUSIVE, _FINITE = map(
     int, (lib.EC_BITS_LSB, lib.EC_BITS_OFFSET, lib.EC_BITS_INCLUSIVE, lib.EC_BITS_FINITE)
 )
@@ -28,25 +30,38 @@ def bit_flags(bit_order: str, *, offset: bool, inclusive: bool = False, finite: 
 
 
 def pack_bits_f32(
-    x: NDArray[np.float32], threshold: float, flags: int, dtype: Any = np.uint8, out: Any = None
+    x: NDArray[np.float32],
+    threshold: float,
+    flags: int,
+    dtype: Any = np.uint8,
+    out: Any = None,
+    threads: int | None = 1,
 ) -> NDArray[Any]:
     """Return `x` (n, dimension), C-contiguous, as packed bytes (n, ceil(dimension / 8)), seen as `dtype`."""
     rows, dimension = x.shape
     packed = result_array(out, (rows, -(-dimension // 8)), dtype)
-    for block in blocks_of(rows, 4 * dimension):
+
+    def pack(block: slice) -> None:
         some, into = x[block], packed[block]
         done = lib.ec_pack_bits_f32(pointer(some), len(some), dimension, threshold, flags, pointer(into), into.size)
         check_finite_result(done, x, block.start)
+
+    each_block(pack, rows, 4 * dimension, threads, _PACE)
     return packed
 
 
-def unpack_bits(packed: NDArray[Any], dimension: int, flags: int, dtype: Any, out: Any = None) -> NDArray[Any]:
+def unpack_bits(
+    packed: NDArray[Any], dimension: int, flags: int, dtype: Any, out: Any = None, threads: int | None = 1
+) -> NDArray[Any]:
     """Return packed rows as uint8 0 and 1, or as float32 -1 and +1, shape (n, dimension)."""
     values = result_array(out, (len(packed), dimension), dtype)
     unpack = lib.ec_unpack_bits_u8 if values.dtype == np.uint8 else lib.ec_unpack_bits_f32
-    for block in blocks_of(len(packed), values.itemsize * dimension):
+
+    def decode(block: slice) -> None:
         some, into = packed[block], values[block]
         check(unpack(pointer(some), len(some), dimension, flags, pointer(into), into.size))
+
+    each_block(decode, len(packed), values.itemsize * dimension, threads, _PACE)
     return values
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from .._kernels import ffi as ffi
 from .._kernels import lib as lib
 from ..errors import DecodeError
 from ..words import shown
+from .cores import allowed
 
 _from_buffer, _NULL = ffi.from_buffer, ffi.NULL
 
@@ -23,6 +25,14 @@ _TIERS = {name: bit for bit in _BITS if (name := ffi.string(lib.ec_isa_name(bit)
 
 _BLOCK_BYTES = 1 << 26  # bytes of rows a call: some hundredths of a second, more on the plainest tier
 _MOST_THREADS = 256  # more than any memory can feed
+
+# Two threads are begun for work that takes so many times as long as handing it over, and each more for half of that.
+_WORTH, _SHARE = 8, 4
+_LEAST_HAND_OVER = 8e3  # nanoseconds; of threads that sleep, when the machine has nothing else to do
+_TRIES = 9
+
+PYTHON_HAND_OVER = 5e4
+"""Nanoseconds after which a thread that needs the interpreter works."""
 
 _REASONS = {
     lib.EC_BAD_CHARACTER: "unexpected character",
@@ -98,13 +108,14 @@ def pointer(array: NDArray[Any]) -> Any:
     return _from_buffer(array) if array.size else _NULL
 
 
-def blocks_of(n_rows: int, row_bytes: int, multiple: int = 1) -> list[slice]:
+def blocks_of(n_rows: int, row_bytes: int, multiple: int = 1, most_bytes: int | None = None) -> list[slice]:
     """Return the slices of rows that one call each should take.
 
     Few rows are one slice. Many rows are several, so that signals are handled between the calls; each slice begins at
-    a multiple of `multiple` rows.
+    a multiple of `multiple` rows, and has at most so many bytes, or one such multiple.
     """
-    step = max(_BLOCK_BYTES // max(row_bytes * multiple, 1), 1) * multiple
+    bytes_each = _BLOCK_BYTES if most_bytes is None else min(most_bytes, _BLOCK_BYTES)
+    step = max(bytes_each // max(row_bytes * multiple, 1), 1) * multiple
     if n_rows <= step:
         return [slice(0, n_rows)]
     return [slice(begin, min(begin + step, n_rows)) for begin in range(0, n_rows, step)]
@@ -122,17 +133,37 @@ def result_array(out: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     return out
 
 
-def default_threads(threads: int | None, work_bytes: int) -> int:
-    """Return how many threads to run: `threads`, capped; for None all cores for large work, and one for small."""
+def default_threads(threads: int | None, nanoseconds: float, hand_over: float | None = None) -> int:
+    """Return how many threads to run: `threads`, capped; for None as many as are sure to pay.
+
+    Parameters
+    ----------
+    threads : int or None
+    nanoseconds : float
+        About what the work takes one thread, rather less than more.
+    hand_over : float, optional
+        The nanoseconds after which another thread works; by default what the core's own take.
+    """
     if threads is None:
-        if work_bytes < 1 << 21:
+        if nanoseconds < _WORTH * max(hand_over or 0, _LEAST_HAND_OVER):
             return 1
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+        most = allowed()
+        if most == 1:
+            return 1
+        cost = hand_over or _core_hand_over()
+        return 1 if nanoseconds < _WORTH * cost else min(most, 1 + int(nanoseconds / (_SHARE * cost)), _MOST_THREADS)
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
         raise TypeError(f"threads is a whole number, not {shown(threads)}")
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
     return min(int(threads), _MOST_THREADS)
+
+
+@cache
+def _core_hand_over() -> float:
+    """Return what it takes to wake a thread of the core and to hear of it, in nanoseconds, as measured now."""
+    measured = sorted(lib.ec_pool_hand_over(2) for _ in range(_TRIES))
+    return float(max(measured[_TRIES // 2], _LEAST_HAND_OVER))
 
 
 def _choose_at_import() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import blocks_of, check, ffi, lib, pointer
+from .blocks import each_block
+from .core import check, ffi, lib, pointer
 
 _TEXT_TIME = 16  # text takes so many times as long as bytes that are moved
+_PACE = 0.1  # nanoseconds for a byte times that
 _INTEGER_TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
@@ -35,7 +37,7 @@ def parse_rows(text: Any, out: NDArray[np.float32], *, nulls_as_nan: bool = Fals
     return (int(shape[1]),) if shape[0] < 0 else (int(shape[0]), int(shape[1]))
 
 
-def format_row(values: NDArray[Any]) -> bytes:
+def format_row(values: NDArray[Any], threads: int | None = 1) -> bytes:
     """Return the JSON array of a contiguous float32, int8 or uint8 vector.
 
     Raises
@@ -45,15 +47,18 @@ def format_row(values: NDArray[Any]) -> bytes:
     """
     if values.dtype == np.float32:
         return _format_blocks(
-            values, lib.EC_FLOAT_TEXT, lambda some, text: lib.ec_floats_format(pointer(some), some.size, text)
+            values, lib.EC_FLOAT_TEXT, threads, lambda some, text: lib.ec_floats_format(pointer(some), some.size, text)
         )
     kind = _INTEGER_TYPES[values.dtype]
     return _format_blocks(
-        values, lib.EC_INTEGER_TEXT, lambda some, text: lib.ec_integers_format(pointer(some), some.size, kind, text)
+        values,
+        lib.EC_INTEGER_TEXT,
+        threads,
+        lambda some, text: lib.ec_integers_format(pointer(some), some.size, kind, text),
     )
 
 
-def format_rows(values: NDArray[np.float32]) -> bytes:
+def format_rows(values: NDArray[np.float32], threads: int | None = 1) -> bytes:
     """Return the JSON array of arrays of a contiguous float32 matrix.
 
     Raises
@@ -64,22 +69,31 @@ def format_rows(values: NDArray[np.float32]) -> bytes:
     return _format_blocks(
         values,
         values.shape[1] * lib.EC_FLOAT_TEXT + 3,
+        threads,
         lambda some, text: lib.ec_float_rows_format(pointer(some), *some.shape, text),
     )
 
 
-def _format_blocks(values: NDArray[Any], most: int, write: Callable[[NDArray[Any], Any], int]) -> bytes:
-    """Return the JSON array of `values`, block by block; an element, or a row, takes at most so many bytes of text."""
-    text = np.empty(len(values) * most + 2, np.uint8)
-    end = 0
-    for block in blocks_of(len(values), _TEXT_TIME * values.nbytes // max(len(values), 1)):
-        at = max(end - 1, 0)  # the array goes on where it was closed
-        written = write(values[block], ffi.from_buffer(text) + at)
-        if written < 0:
-            where = np.unravel_index(-1 - written + values[: block.start].size, values.shape)
+def _format_blocks(
+    values: NDArray[Any], most: int, threads: int | None, write: Callable[[NDArray[Any], Any], int]
+) -> bytes:
+    """Return the JSON array of `values`, block by block; an element, or a row, takes at most so many bytes of text.
+
+    Blocks are arrays of their own, written where the longest text before them would end, and then joined by commas.
+    """
+    text = np.empty((len(values) + 1) * (most + 2), np.uint8)
+    written: dict[int, int] = {}  # where each block begins: how long its text is
+
+    def put(block: slice) -> None:
+        length = write(values[block], ffi.from_buffer(text) + block.start * (most + 2))
+        if length < 0:
+            where = np.unravel_index(-1 - length + values[: block.start].size, values.shape)
             index = ", ".join(str(int(i)) for i in where)
             raise ValueError(f"JSON has no text for {values[where]} (at [{index}])")
-        if at:
-            text[at] = ord(",")
-        end = at + written
-    return text[:end].tobytes()
+        written[block.start] = length
+
+    each_block(put, len(values), _TEXT_TIME * values.nbytes // max(len(values), 1), threads, _PACE)
+    if len(written) == 1:
+        return text[: written[0]].tobytes()
+    inner = [text[start * (most + 2) + 1 :][: length - 2].data for start, length in sorted(written.items())]
+    return b"".join((b"[", b",".join(inner), b"]"))

@@ -9,42 +9,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bits import check_finite_result
-from .core import blocks_of, check, ffi, lib, pointer, result_array
+from .blocks import each_block
+from .core import check, ffi, lib, pointer, result_array
 
+_PACE = 0.05  # nanoseconds a byte of floats: memory's
 _TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
 def quantize_unit(
-    x: NDArray[np.float32], dtype: Any, out: Any, doubt: Callable[[NDArray[np.float32], NDArray[Any]], None]
+    x: NDArray[np.float32],
+    dtype: Any,
+    out: Any,
+    doubt: Callable[[NDArray[np.float32], NDArray[Any]], None],
+    threads: int | None = 1,
 ) -> NDArray[Any]:
     """Return the codes of the services' fixed scale; where it may not suit these rows, `doubt` is told of both."""
     codes = result_array(out, x.shape, dtype)
-    doubts = 0
-    for block in blocks_of(len(x), 4 * x.shape[1]):
+    doubts: list[int] = []
+
+    def code(block: slice) -> None:
         some = x[block]
         done = lib.ec_quantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(codes[block]))
         check_finite_result(done, x, block.start)
-        doubts += done.produced
-    if doubts:
+        doubts.append(done.produced)
+
+    each_block(code, len(x), 4 * x.shape[1], threads, _PACE)
+    if any(doubts):
         doubt(x, codes)
     return codes
 
 
 def quantize_per_vector(
-    x: NDArray[np.float32], dtype: Any, scales: NDArray[np.float32] | None = None, out: Any = None
+    x: NDArray[np.float32],
+    dtype: Any,
+    scales: NDArray[np.float32] | None = None,
+    out: Any = None,
+    threads: int | None = 1,
 ) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Return codes and one scale a row, measured or as given."""
     codes = result_array(out, x.shape, dtype)
     measure = scales is None
-    if scales is None:
-        scales = np.empty(len(x), np.float32)
-    for block in blocks_of(len(x), 4 * x.shape[1]):
+    steps = np.empty(len(x), np.float32) if scales is None else scales
+
+    def code(block: slice) -> None:
         some = x[block]
         done = lib.ec_quantize_per_vector_f32(
-            pointer(some), *some.shape, _TYPES[codes.dtype], measure, pointer(scales[block]), pointer(codes[block])
+            pointer(some), *some.shape, _TYPES[codes.dtype], measure, pointer(steps[block]), pointer(codes[block])
         )
         check_finite_result(done, x, block.start)
-    return codes, scales
+
+    each_block(code, len(x), 4 * x.shape[1], threads, _PACE)
+    return codes, steps
 
 
 def quantize_ranges(
@@ -55,22 +70,26 @@ def quantize_ranges(
     reciprocal: NDArray[np.float32] | None,
     out: Any,
     doubt: Callable[[NDArray[np.float32], NDArray[Any]], None],
+    threads: int | None = 1,
 ) -> NDArray[Any]:
     """Return the codes of one range a dimension; `low`, `step` and 1 / `step`, or None, are float32 (dimension,).
 
     Where the ranges may not suit these rows, `doubt` is told of both.
     """
     codes = result_array(out, x.shape, dtype)
-    doubts = 0
+    doubts: list[int] = []
     inverse = ffi.NULL if reciprocal is None else pointer(reciprocal)
-    for block in blocks_of(len(x), 4 * x.shape[1]):
+
+    def code(block: slice) -> None:
         some, into = x[block], codes[block]
         done = lib.ec_quantize_ranges_f32(
             pointer(some), *some.shape, _TYPES[codes.dtype], pointer(low), pointer(step), inverse, pointer(into)
         )
         check_finite_result(done, x, block.start)
-        doubts += done.produced
-    if doubts:
+        doubts.append(done.produced)
+
+    each_block(code, len(x), 4 * x.shape[1], threads, _PACE)
+    if any(doubts):
         doubt(x, codes)
     return codes
 
@@ -78,43 +97,61 @@ def quantize_ranges(
 def truncate_to_unit(x: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
     """Return the first `dimension`, from 1 to sums.MAX_DIMENSION, of rows (n, d) as rows of unit length."""
     kept = np.empty((len(x), dimension), np.float32)
-    for block in blocks_of(len(x), 4 * x.shape[1]):
+
+    def cut(block: slice) -> None:
         some = x[block]
         done = lib.ec_truncate_f32(pointer(some), x.shape[1], len(some), dimension, pointer(kept[block]))
         check_finite_result(done, x[:, :dimension], block.start)
+
+    each_block(cut, len(x), 4 * x.shape[1], 1, _PACE)
     return kept
 
 
-def dequantize_unit(codes: NDArray[Any], out: Any = None) -> NDArray[np.float32]:
+def dequantize_unit(codes: NDArray[Any], out: Any = None, threads: int | None = 1) -> NDArray[np.float32]:
     """Return the values of the services' fixed scale."""
     values = result_array(out, codes.shape, np.float32)
-    for block in blocks_of(len(codes), 4 * codes.shape[1]):
+
+    def decode(block: slice) -> None:
         some = codes[block]
         check(lib.ec_dequantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(values[block])))
+
+    each_block(decode, len(codes), 4 * codes.shape[1], threads, _PACE)
     return values
 
 
-def dequantize_per_vector(codes: NDArray[Any], scales: NDArray[np.float32], out: Any = None) -> NDArray[np.float32]:
+def dequantize_per_vector(
+    codes: NDArray[Any], scales: NDArray[np.float32], out: Any = None, threads: int | None = 1
+) -> NDArray[np.float32]:
     """Return the values of codes with one scale a row."""
     values = result_array(out, codes.shape, np.float32)
-    for block in blocks_of(len(codes), 4 * codes.shape[1]):
+
+    def decode(block: slice) -> None:
         some = codes[block]
         done = lib.ec_dequantize_per_vector_f32(
             pointer(some), *some.shape, _TYPES[codes.dtype], pointer(scales[block]), pointer(values[block])
         )
         check(done)
+
+    each_block(decode, len(codes), 4 * codes.shape[1], threads, _PACE)
     return values
 
 
 def dequantize_ranges(
-    codes: NDArray[Any], first: NDArray[np.float32], step: NDArray[np.float32], out: Any = None
+    codes: NDArray[Any],
+    first: NDArray[np.float32],
+    step: NDArray[np.float32],
+    out: Any = None,
+    threads: int | None = 1,
 ) -> NDArray[np.float32]:
     """Return the values of codes with one range a dimension: code (int8: + 128) * step + first."""
     values = result_array(out, codes.shape, np.float32)
-    for block in blocks_of(len(codes), 4 * codes.shape[1]):
+
+    def decode(block: slice) -> None:
         some = codes[block]
         done = lib.ec_dequantize_ranges_f32(
             pointer(some), *some.shape, _TYPES[codes.dtype], pointer(first), pointer(step), pointer(values[block])
         )
         check(done)
+
+    each_block(decode, len(codes), 4 * codes.shape[1], threads, _PACE)
     return values

@@ -178,7 +178,7 @@ class Scan:
 class Scratch:
     """Scratch buffers that calls reuse, the last one used first, because fresh pages cost more than a small search."""
 
-    def __init__(self, most: int = 8, most_bytes: int = 32 << 20) -> None:
+    def __init__(self, most: int = 8, most_bytes: int = 128 << 20) -> None:
         self._free: list[NDArray[np.uint8]] = []
         self._most, self._most_bytes = most, most_bytes
 
@@ -196,8 +196,9 @@ class Scratch:
 
     def give(self, buffer: NDArray[np.uint8]) -> None:
         """Take a buffer back."""
-        if len(self._free) < self._most and len(buffer) <= self._most_bytes:
-            self._free.append(buffer)
+        free = self._free
+        if len(free) < self._most and len(buffer) + sum(map(len, free)) <= self._most_bytes:
+            free.append(buffer)
 
 
 scratches = Scratch()

@@ -1,4 +1,4 @@
-"""Runs a scan on several threads: a part of the rows each, in C, and then merges their results."""
+"""Runs a scan in turns, between which signals are handled, and turns what it finds into scores and rows."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import blocks_of, default_threads, ffi, lib, pointer
-from .scan import Scan, scratches
-from .threads import Stop, in_turns, run
+from .scan import DOT_F32, DOT_I8, DOT_U1, HAMMING_U1, USER_TILE, Scan, scratches
+from .threads import in_turns
 
 _MOST_ROWS = (1 << 32) - 2  # an entry has 32 bits for the number of a row
-_MOST_PARTS = 256
-_PART_ROWS = 256  # parts begin with a whole block of rows, and so with a whole byte of a mask
+_PART_ROWS = 256  # a whole block of rows, and so whole bytes of a mask
 _HITS = 1 << 18
 _OFFSETS, _STATE = ffi.typeof("int64_t[]"), ffi.typeof("int64_t[2]")
 _FIRST_BYTES, _LEAST_BYTES = 1 << 24, 64
+
+# Nanoseconds a byte of rows, on the fastest core known: to read it, to gather it, and to meet one of many queries.
+_READ, _GATHERED = 1 / 32, 1 / 16
+_PACE = {HAMMING_U1: 0.0085, DOT_U1: 0.0105, DOT_I8: 0.0032, DOT_F32: 0.0008, USER_TILE: 0.1}
 
 
 class NotFiniteRowError(ValueError):
@@ -32,21 +35,19 @@ class NotFiniteRowError(ValueError):
         super().__init__(f"row {row} {words}")
 
 
-def split(n: int, parts: int) -> list[tuple[int, int]]:
-    """Return about equal ranges of 0 .. n, each beginning with a whole block and short enough for entries."""
-    if parts == 1 and n <= _MOST_ROWS:
-        return [(0, n)]
-    parts = max(min(parts, -(-n // _PART_ROWS), _MOST_PARTS), -(-n // (_MOST_ROWS // _PART_ROWS * _PART_ROWS)), 1)
-    step = max(-(-n // (parts * _PART_ROWS)) * _PART_ROWS, _PART_ROWS)
-    return [(start, min(start + step, n)) for start in range(0, n, step)] or [(0, 0)]
+def split(n: int) -> list[tuple[int, int]]:
+    """Return ranges of 0 .. n that are short enough for entries, each beginning with a whole block."""
+    step = _MOST_ROWS // _PART_ROWS * _PART_ROWS
+    return [(start, min(start + step, n)) for start in range(0, n, step)] if n > _MOST_ROWS else [(0, n)]
 
 
 def threads_for(scan: Scan, threads: int | None) -> int:
-    """Return how many threads to run: for None one, unless the scan takes some hundred microseconds or more."""
-    work = (
-        0 if threads is not None else int(scan.n_positions * scan.args.row_bytes * max(len(scan.queries) / 16, 0.125))
-    )
-    return default_threads(threads, work)
+    """Return how many threads to run: for None as many as the scan is sure to be faster with."""
+    size = scan.n_positions * int(scan.args.row_bytes)
+    if scan.per_query:
+        return default_threads(threads, size * len(scan.queries) * _GATHERED)
+    pace = max(len(scan.queries) * _PACE[scan.args.family], _GATHERED if scan.selection is not None else _READ)
+    return default_threads(threads, size * pace)
 
 
 def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -63,36 +64,14 @@ def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArra
     if k == 0 or n_queries == 0:
         return scores, indices
     threads = threads_for(scan, threads)
-    parts = split(scan.n_positions, 1 if scan.per_query else threads)
+    parts = split(scan.n_positions)
     bytes_each = 8 * n_queries * k
     room = scratches.take(len(parts) * bytes_each)
     entries = pointer(room)
-    calls = []  # made before any thread begins, so that threads hardly need the interpreter
     for part, (start, end) in enumerate(parts):
         args = scan.arguments(k, start, end)
         args.entries = entries + part * bytes_each
-        calls.append((args, ffi.new(_STATE), scratches.take(lib.ec_search_scratch_bytes(args))))
-    results: list[Any] = [None] * len(parts)
-    stop, first = Stop(), _first_pairs(scan)
-
-    def search(part: int) -> None:
-        args, state, scratch = calls[part]
-        address, (start, end) = pointer(scratch), parts[part]
-
-        def some(most: int) -> None:
-            results[part] = lib.ec_search(args, most, state, address)
-
-        def done() -> bool:
-            return bool(state[0] == n_queries or (results[part] is not None and results[part].status))
-
-        in_turns(some, done, (end - start) * n_queries, first, stop)
-
-    run([partial(search, part) for part in range(len(parts))], threads, stop)
-    for _, _, scratch in calls:
-        scratches.give(scratch)
-    for result, (start, _) in zip(results, parts, strict=True):
-        if result.status:
-            raise NotFiniteRowError(result.consumed + (start if selection is None else 0), scan.has_user_metric)
+        _scan(scan, args, start, threads, partial(lib.ec_search, args, threads))
     starts = ffi.new(_OFFSETS, [start for start, _ in parts])
     chosen, stride = ffi.NULL if selection is None else pointer(selection), scan.n_positions if scan.per_query else 0
     lib.ec_search_merge(
@@ -115,47 +94,26 @@ def hits(
     """
     n_queries = len(scan.queries)
     threads = threads_for(scan, threads)
-    parts = split(scan.n_positions, threads)
-    stop, first = Stop(), _first_pairs(scan)
     costs = thresholds * np.float32(scan.args.user_sign)
-    found: list[list[tuple[NDArray[np.uint64], NDArray[np.int32]]]] = [[] for _ in parts]
-    failures: list[int] = []
+    pieces: list[tuple[NDArray[np.uint64], NDArray[np.int32], int]] = []  # entries, their queries, their first row
+    for start, end in split(scan.n_positions):
+        args = scan.arguments(1, start, end)
+        capacity = max(_HITS, lib.ec_range_reserve(args))
+        found, whose = np.empty((threads, capacity), np.uint64), np.empty((threads, capacity), np.int32)
+        counts = np.zeros(threads, np.int64)
 
-    def task(part: int) -> Callable[[], None]:
-        start, end = parts[part]
+        def keep(found: Any = found, whose: Any = whose, counts: Any = counts, start: int = start) -> None:
+            for i in np.flatnonzero(counts):
+                pieces.append((found[i, : counts[i]].copy(), whose[i, : counts[i]].copy(), start))
 
-        def scan_part() -> None:
-            args = scan.arguments(1, start, end)
-            capacity = max(_HITS, lib.ec_range_reserve(args))
-            buffer = scratches.take(lib.ec_search_scratch_bytes(args))
-            entries, queries = np.empty(capacity, np.uint64), np.empty(capacity, np.int32)
-            state, failed = ffi.new(_STATE), [False]
-
-            def some(most: int) -> None:
-                result = lib.ec_range_search(
-                    args, pointer(costs), pointer(entries), pointer(queries), capacity, most, state, pointer(buffer)
-                )
-                if result.status != lib.EC_OK:
-                    failures.append(result.consumed + (start if scan.selection is None else 0))
-                    failed[0] = True
-                elif result.produced:
-                    found[part].append((entries[: result.produced].copy(), queries[: result.produced].copy()))
-
-            def done() -> bool:
-                return bool(failed[0] or state[0] == n_queries)
-
-            in_turns(some, done, (end - start) * n_queries, first, stop)
-            scratches.give(buffer)
-
-        return scan_part
-
-    run([task(part) for part in range(len(parts))], threads, stop)
-    if failures:
-        raise NotFiniteRowError(min(failures), scan.has_user_metric)
-    pieces = [(part, *piece) for part, some in enumerate(found) for piece in some]
-    entries = np.concatenate([np.empty(0, np.uint64), *(piece[1] for piece in pieces)])
-    queries = np.concatenate([np.empty(0, np.int32), *(piece[2] for piece in pieces)])
-    starts = [np.full(len(piece[1]), parts[piece[0]][0], np.int64) for piece in pieces]
+        search = partial(
+            lib.ec_range_search, args, pointer(costs), threads, pointer(found), pointer(whose), capacity,
+            pointer(counts),
+        )  # fmt: skip
+        _scan(scan, args, start, threads, search, keep)
+    entries = np.concatenate([np.empty(0, np.uint64), *(piece[0] for piece in pieces)])
+    queries = np.concatenate([np.empty(0, np.int32), *(piece[1] for piece in pieces)])
+    starts = [np.full(len(piece[0]), piece[2], np.int64) for piece in pieces]
     rows = np.concatenate([np.empty(0, np.int64), *starts]) + (entries & np.uint64(0xFFFFFFFF)).astype(np.int64)
     order = np.lexsort((rows, entries >> np.uint64(32), queries))
     if scan.selection is not None:
@@ -171,6 +129,32 @@ def hits(
             pointer(scores), pointer(indices),
         )  # fmt: skip
     return limits, scores, rows[order]
+
+
+def _scan(
+    scan: Scan,
+    args: Any,
+    start: int,
+    threads: int,
+    search: Callable[[int, Any, Any], Any],
+    keep: Callable[[], None] | None = None,
+) -> None:
+    """Run a search, ``search(most_pairs, state, scratch)``, of the rows from `start` on, and `keep` after each turn."""
+    n_queries, state = len(scan.queries), ffi.new(_STATE)
+    scratch = scratches.take(lib.ec_search_scratch_bytes(args, threads))
+    address = pointer(scratch)
+
+    def turn(most: int) -> None:
+        result = search(most, state, address)
+        if result.status:
+            row = result.consumed + (start if scan.selection is None else 0)
+            raise NotFiniteRowError(row, scan.has_user_metric)
+        if keep is not None:
+            keep()
+
+    n_rows = args.n_rows if scan.selection is None else args.n_selected
+    in_turns(turn, lambda: bool(state[0] == n_queries), n_rows * n_queries, threads * _first_pairs(scan))
+    scratches.give(scratch)
 
 
 def squares(scan: Scan, start: int = 0) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ class Stop:
     wanted = False
 
 
-def in_turns(call: Callable[[int], object], done: Callable[[], bool], work: int, first: int, stop: Stop) -> None:
+def in_turns(call: Callable[[int], object], done: Callable[[], bool], work: int, first: int) -> None:
     """Make a long call in turns of about a twentieth of a second, between which signals are handled.
 
     Parameters
@@ -42,13 +42,11 @@ def in_turns(call: Callable[[int], object], done: Callable[[], bool], work: int,
         Whether nothing is left.
     work, first : int
         How much there is to do in all, and in the first turn. If the first turn is all, there is only one call.
-    stop : Stop
-        Looked at after each turn.
     """
     if work <= first:
         call(_ALL)
         first = _ALL
-    while not (done() or stop.wanted):
+    while not done():
         begun = time.perf_counter()
         call(first)
         took = time.perf_counter() - begun

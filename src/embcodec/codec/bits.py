@@ -27,6 +27,7 @@ def pack_bits(
     signed_bytes: SignedBytes = "offset",
     threshold_inclusive: bool = False,
     out: NDArray[np.uint8] | None = None,
+    threads: int | None = None,
 ) -> NDArray[np.uint8]: ...
 
 
@@ -40,6 +41,7 @@ def pack_bits(
     signed_bytes: SignedBytes = "offset",
     threshold_inclusive: bool = False,
     out: NDArray[np.int8] | None = None,
+    threads: int | None = None,
 ) -> NDArray[np.int8]: ...
 
 
@@ -53,6 +55,7 @@ def pack_bits(
     signed_bytes: SignedBytes = "offset",
     threshold_inclusive: bool = False,
     out: NDArray[Any] | None = None,
+    threads: int | None = None,
 ) -> NDArray[np.uint8] | NDArray[np.int8]: ...
 
 
@@ -65,6 +68,7 @@ def pack_bits(
     signed_bytes: SignedBytes = "offset",
     threshold_inclusive: bool = False,
     out: NDArray[Any] | None = None,
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """Pack one bit a dimension: set where ``x > threshold``.
 
@@ -84,6 +88,8 @@ def pack_bits(
         Set bits for ``x >= threshold``.
     out : ndarray, optional
         What to write to and return, C-contiguous, of the result's dtype and shape.
+    threads : int, optional
+        By default one for small work and more for large. The result does not depend on it.
 
     Returns
     -------
@@ -113,10 +119,10 @@ def pack_bits(
     array = np.ascontiguousarray(array, _FLOAT32)
     dtype = _INT8 if signed else _UINT8
     if array.ndim == 2:
-        return bits.pack_bits_f32(array, threshold, flags, dtype, out)
+        return bits.pack_bits_f32(array, threshold, flags, dtype, out, threads)
     if out is not None:
         out = result_array(out, (-(-len(array) // 8),), dtype)[None]
-    packed: NDArray[Any] = bits.pack_bits_f32(array[None], threshold, flags, dtype, out)[0]
+    packed: NDArray[Any] = bits.pack_bits_f32(array[None], threshold, flags, dtype, out, threads)[0]
     return packed
 
 
@@ -129,6 +135,7 @@ def unpack_bits(
     signed_bytes: SignedBytes = "offset",
     dtype: type[np.uint8] | Literal["uint8"] = np.uint8,
     out: NDArray[np.uint8] | None = None,
+    threads: int | None = None,
 ) -> NDArray[np.uint8]: ...
 
 
@@ -141,6 +148,7 @@ def unpack_bits(
     signed_bytes: SignedBytes = "offset",
     dtype: type[np.float32] | Literal["float32"],
     out: NDArray[np.float32] | None = None,
+    threads: int | None = None,
 ) -> NDArray[np.float32]: ...
 
 
@@ -153,6 +161,7 @@ def unpack_bits(
     signed_bytes: SignedBytes = "offset",
     dtype: DTypeLike,
     out: NDArray[Any] | None = None,
+    threads: int | None = None,
 ) -> NDArray[np.uint8] | NDArray[np.float32]: ...
 
 
@@ -164,6 +173,7 @@ def unpack_bits(
     signed_bytes: SignedBytes = "offset",
     dtype: DTypeLike = np.uint8,
     out: NDArray[Any] | None = None,
+    threads: int | None = None,
 ) -> NDArray[Any]:
     """Unpack what :func:`pack_bits` packed.
 
@@ -178,6 +188,8 @@ def unpack_bits(
         uint8 gives 0 and 1, float32 gives -1 and +1.
     out : ndarray, optional
         What to write to and return, C-contiguous, of the result's dtype and shape.
+    threads : int, optional
+        By default one for small work and more for large. The result does not depend on it.
 
     Returns
     -------
@@ -215,7 +227,7 @@ def unpack_bits(
         check_padding(last ^ np.uint8(0x80) if offset else last, dimension, bit_order)
     if out is not None and one:
         out = result_array(out, (dimension,), dtype)[None]
-    values = bits.unpack_bits(np.ascontiguousarray(array), dimension, flags, dtype, out)
+    values = bits.unpack_bits(np.ascontiguousarray(array), dimension, flags, dtype, out, threads)
     return values[0] if one else values
 
 

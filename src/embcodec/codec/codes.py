@@ -87,6 +87,7 @@ def encode_values(
     bit_order: str = "msb",
     threshold_inclusive: bool = False,
     out: Any = None,
+    threads: int | None = 1,
 ) -> tuple[NDArray[Any], Scale | None]:
     """Return the codes of `x` (n, dimension), C-contiguous, in `out` where that is given, and the scale they have.
 
@@ -103,39 +104,42 @@ def encode_values(
         Where the unit scale clips rows, or rounds them to little, for they are not of unit length, or ranges do.
     """
     if dtype in INTEGERS:
-        return _integers(x, dtype.numpy_dtype, scale, out)
+        return _integers(x, dtype.numpy_dtype, scale, out, threads)
     if not (scale is None or (isinstance(scale, str) and scale == UNIT)):
         raise ValueError(f"{dtype} rows have no scale")
     if dtype in PACKED:
         check_conventions(signed_bytes, bit_order)
         offset = signed_bytes == "offset" and dtype is OutputDtype.BINARY
         flags = bits.bit_flags(bit_order, offset=offset, inclusive=threshold_inclusive, finite=True)
-        return bits.pack_bits_f32(x, 0.0, flags, dtype.numpy_dtype, out), None
+        return bits.pack_bits_f32(x, 0.0, flags, dtype.numpy_dtype, out, threads), None
     bits.require_finite(x)
     if out is not None:
         np.copyto(result_array(out, x.shape, np.float32), x)
     return x if out is None else out, None
 
 
-def _integers(x: NDArray[np.float32], dtype: Any, scale: Any, out: Any) -> tuple[NDArray[Any], Scale]:
+def _integers(
+    x: NDArray[np.float32], dtype: Any, scale: Any, out: Any, threads: int | None
+) -> tuple[NDArray[Any], Scale]:
     if scale is None:
-        return quantize.quantize_unit(x, dtype, out, warn_of_loss), UNIT_SCALE
+        return quantize.quantize_unit(x, dtype, out, warn_of_loss, threads), UNIT_SCALE
     if isinstance(scale, str) and scale == PER_VECTOR:
-        codes, scales = quantize.quantize_per_vector(x, dtype, out=out)
+        codes, scales = quantize.quantize_per_vector(x, dtype, out=out, threads=threads)
         return codes, measured_scale(scales)
     scale = as_scale(scale)
     if scale.kind == UNIT:
-        return quantize.quantize_unit(x, dtype, out, warn_of_loss), scale
+        return quantize.quantize_unit(x, dtype, out, warn_of_loss, threads), scale
     if scale.kind == PER_VECTOR:
         if len(scale.values) != len(x):
             raise ValueError(f"a per-vector scale for {len(scale.values)} rows does not fit {len(x)}")
-        return quantize.quantize_per_vector(x, dtype, scale.values, out)[0], scale
+        return quantize.quantize_per_vector(x, dtype, scale.values, out, threads)[0], scale
     coding = scale.coding(x.shape[1])
     ranges = scale.values
     assert ranges is not None
     codes = quantize.quantize_ranges(
-        x, dtype, coding.low, coding.divisor, coding.reciprocal, out, lambda x, codes: warn_of_ranges(x, codes, ranges)
-    )
+        x, dtype, coding.low, coding.divisor, coding.reciprocal, out,
+        lambda x, codes: warn_of_ranges(x, codes, ranges), threads,
+    )  # fmt: skip
     return codes, scale
 
 
@@ -174,6 +178,7 @@ def decode_values(
     signed_bytes: str = "offset",
     bit_order: str = "msb",
     out: Any = None,
+    threads: int | None = 1,
 ) -> NDArray[np.float32]:
     """Return what codes stand for, float32 (n, dimension), in `out` or a new array; bits are -1 and +1."""
     if dtype is OutputDtype.FLOAT:
@@ -183,14 +188,14 @@ def decode_values(
     values = np.ascontiguousarray(values)
     if dtype.is_packed:
         offset = dtype is OutputDtype.BINARY and signed_bytes == "offset"
-        return bits.unpack_bits(values, dimension, bits.bit_flags(bit_order, offset=offset), np.float32, out)
+        return bits.unpack_bits(values, dimension, bits.bit_flags(bit_order, offset=offset), np.float32, out, threads)
     if scale is None or scale.kind == UNIT:
-        return quantize.dequantize_unit(values, out)
+        return quantize.dequantize_unit(values, out, threads)
     if scale.kind == PER_VECTOR:
         assert scale.values is not None
-        return quantize.dequantize_per_vector(values, scale.values, out)
+        return quantize.dequantize_per_vector(values, scale.values, out, threads)
     first, step = scale.first_and_step(dimension)
-    return quantize.dequantize_ranges(values, first, step, out)
+    return quantize.dequantize_ranges(values, first, step, out, threads)
 
 
 def truncate_values(x: NDArray[np.float32], dimension: int, normalize: bool) -> NDArray[np.float32]:

@@ -31,10 +31,10 @@ class Coded(NamedTuple):
             return plain ^ np.uint8(0x80)
         return plain
 
-    def floats(self, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def floats(self, out: NDArray[np.float32] | None = None, threads: int | None = 1) -> NDArray[np.float32]:
         """Return what the codes stand for, float32 (n, dimension)."""
         values, dtype, dimension, scale, signed_bytes, bit_order = self
-        return codes.decode_values(values, dtype, dimension, scale, signed_bytes, bit_order, out)
+        return codes.decode_values(values, dtype, dimension, scale, signed_bytes, bit_order, out, threads)
 
 
 def convert(

@@ -11,7 +11,7 @@ from ..words import shown
 from .bits import as_array
 
 
-def format_floats(rows: ArrayLike) -> bytes:
+def format_floats(rows: ArrayLike, *, threads: int | None = None) -> bytes:
     """Write floats as JSON: a vector as an array of numbers, a matrix as an array of such arrays.
 
     Each number is the shortest text that reads back to the same float32: positional from 1e-4 to below 1e9, always with
@@ -21,6 +21,8 @@ def format_floats(rows: ArrayLike) -> bytes:
     ----------
     rows : array_like of float, shape (dimension,) or (n, dimension)
         Converted to float32.
+    threads : int, optional
+        By default one for few numbers and more for many. The text does not depend on it.
 
     Returns
     -------
@@ -45,10 +47,10 @@ def format_floats(rows: ArrayLike) -> bytes:
     with np.errstate(over="ignore"):  # what overflows float32 is refused as the infinity that it becomes
         values = array.astype(np.float32, order="C", copy=False)
     if values.ndim == 1:
-        return numbers.format_row(values)
+        return numbers.format_row(values, threads)
     if values.ndim != 2:
         raise ValueError(f"a vector or a matrix is wanted, not {values.ndim} dimensions")
-    return numbers.format_rows(values)
+    return numbers.format_rows(values, threads)
 
 
 def parse_floats(text: TextLike, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from functools import partial
+from itertools import chain, islice, starmap
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._native import bits
+from .._native.blocks import each_block
 from ..codec import as_array
 from ..dtypes import CALIBRATION_METHODS, CalibrationMethod
 from ..errors import NotFiniteError
@@ -18,6 +20,9 @@ from .quantize import as_float_rows
 
 _MINMAX_BLOCK_BYTES = 1 << 18  # stays in L2 while it is looked through three times
 _HISTOGRAM_BLOCK_BYTES = 1 << 22  # many rows for each histogram that is fetched
+_GROUP = 64  # blocks that are looked through before others are asked for
+_STRIPE = 32  # dimensions whose histograms one thread counts, at least
+_MINMAX_PACE, _HISTOGRAM_PACE = 0.2, 1.0  # nanoseconds a byte
 
 
 def calibrate(
@@ -25,6 +30,7 @@ def calibrate(
     *,
     method: CalibrationMethod = "minmax",
     quantile: float = 0.999,
+    threads: int | None = None,
 ) -> NDArray[np.float32]:
     """Choose a range for each dimension, for ``quantize(..., scale=ranges)``.
 
@@ -40,6 +46,8 @@ def calibrate(
           weighed against each other, to within 1/128 of the spread at each end.
     quantile : float
         Part of the values inside the range, above 0 and at most 1.
+    threads : int, optional
+        By default one for small batches and more for large ones. The ranges do not depend on it.
 
     Returns
     -------
@@ -70,22 +78,21 @@ def calibrate(
         raise ValueError(f"quantile is above 0 and at most 1, not {quantile!r}")
     if method != "minmax":
         from . import calibrate_jit as jit  # where that cannot be had, no batch of the sample is used up
-    blocks = _blocks(sample, _MINMAX_BLOCK_BYTES if method == "minmax" else _HISTOGRAM_BLOCK_BYTES)
+    if method == "minmax":
+        return _minmax(_blocks(sample, _MINMAX_BLOCK_BYTES), threads)
+    blocks = starmap(_checked, _blocks(sample, _HISTOGRAM_BLOCK_BYTES))
     first = next(blocks, None)
     if first is None:
-        raise ValueError("the sample is empty")
+        raise _empty()
     low, high = first.min(axis=0), first.max(axis=0)
-    if method == "minmax":
-        for block in blocks:
-            _stretch(low, high, block)
-        return np.vstack([low, high])
     dimension = first.shape[1]
     lows, widths = np.full(dimension, np.nan), np.zeros(dimension)
     counts = np.zeros((dimension, jit.BINS), np.int64)
     for block in chain([first], blocks):
         _stretch(low, high, block)
         jit.widen(lows, widths, counts, low.astype(np.float64), high.astype(np.float64))
-        jit.count(block, lows, widths, counts)
+        counting = partial(_count, jit.count, block, lows, widths, counts)
+        each_block(counting, dimension, 4 * len(block), threads, _HISTOGRAM_PACE, multiple=_STRIPE)
     ranges = np.empty((2, dimension))
     minima, maxima = low.astype(np.float64), high.astype(np.float64)
     if method == "quantile":
@@ -95,13 +102,52 @@ def calibrate(
     return ranges.astype(np.float32)
 
 
+def _minmax(blocks: Iterator[tuple[int, NDArray[Any]]], threads: int | None) -> NDArray[np.float32]:
+    ends: NDArray[np.float32] | None = None
+    while group := list(islice(blocks, _GROUP)):
+        found = np.empty((2, len(group), group[0][1].shape[1]), np.float32)
+
+        def look(some: slice, group: Any = group, found: Any = found) -> None:
+            for i in range(some.start, some.stop):
+                block = _checked(*group[i])
+                block.min(axis=0, out=found[0, i])
+                block.max(axis=0, out=found[1, i])
+
+        each_block(look, len(group), _MINMAX_BLOCK_BYTES, threads, _MINMAX_PACE)
+        stretched = np.vstack([found[0].min(axis=0), found[1].max(axis=0)])
+        if ends is not None:
+            _stretch(stretched[0], stretched[1], ends)
+        ends = stretched
+    if ends is None:
+        raise _empty()
+    return ends
+
+
+def _empty() -> ValueError:
+    return ValueError("the sample is empty")
+
+
+def _count(count: Any, block: Any, lows: Any, widths: Any, counts: Any, dimensions: slice) -> None:
+    count(block, lows, widths, counts, dimensions.start, dimensions.stop)
+
+
 def _stretch(low: NDArray[np.float32], high: NDArray[np.float32], block: NDArray[np.float32]) -> None:
     np.minimum(low, block.min(axis=0), out=low)
     np.maximum(high, block.max(axis=0), out=high)
 
 
-def _blocks(sample: Any, block_bytes: int) -> Iterator[NDArray[np.float32]]:
-    """Yield float32 blocks of bounded size, checked; rows of an array, or of each batch."""
+def _checked(first_row: int, rows: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a block of a sample, from a row on, as float32; NotFiniteError names the row in the sample."""
+    block = as_float_rows(rows)
+    try:
+        bits.require_finite(block)
+    except NotFiniteError as error:
+        raise NotFiniteError(first_row + error.row, error.column, error.value) from None
+    return block
+
+
+def _blocks(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield blocks of bounded size, of an array or of each batch, and the row of the sample that each begins with."""
     batches = [sample] if hasattr(sample, "__array__") or isinstance(sample, list | tuple | memoryview) else sample
     if not isinstance(batches, Iterable) or isinstance(batches, str | bytes | dict):
         raise TypeError(f"a sample is an array of floats (n, dimension) or an iterable of such, not {shown(sample)}")
@@ -115,10 +161,5 @@ def _blocks(sample: Any, block_bytes: int) -> Iterator[NDArray[np.float32]]:
         dimension = int(rows.shape[1])
         step = max(1, block_bytes // max(4 * dimension, 1))
         for begin in range(0, len(rows), step):
-            block = as_float_rows(rows[begin : begin + step])
-            try:
-                bits.require_finite(block)
-            except NotFiniteError as error:
-                raise NotFiniteError(before + begin + error.row, error.column, error.value) from None
-            yield block
+            yield before + begin, rows[begin : begin + step]
         before += len(rows)

@@ -77,20 +77,20 @@ def widen(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any) -> None
 
 @_despite_the_cache
 @_compiled
-def count(x: Any, lows: Any, widths: Any, counts: Any) -> None:
-    """Count the rows of `x` (n, dimension) into histograms that cover them.
+def count(x: Any, lows: Any, widths: Any, counts: Any, first_dimension: int, last: int) -> None:
+    """Count the rows of `x` (n, dimension) into histograms that cover them, for dimensions first_dimension .. last - 1.
 
     Tile by tile: first the bins of all its values, row by row, in vectors; then one dimension after another, so that
     its histogram is the only one at work.
     """
-    rows, dimension = x.shape
+    rows = x.shape[0]
     bins = np.empty((_STRETCH, _STRIPE), np.int32)
-    per_width = np.zeros(dimension)
-    for d in range(dimension):
+    per_width = np.zeros(last)
+    for d in range(first_dimension, last):
         if widths[d] > 0.0:
             per_width[d] = 1.0 / widths[d]
-    for begin in range(0, dimension, _STRIPE):
-        wide = min(_STRIPE, dimension - begin)
+    for begin in range(first_dimension, last, _STRIPE):
+        wide = min(_STRIPE, last - begin)
         low, inverse = lows[begin : begin + wide], per_width[begin : begin + wide]
         for first in range(0, rows, _STRETCH):
             tall = min(_STRETCH, rows - first)

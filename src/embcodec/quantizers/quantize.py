@@ -23,6 +23,7 @@ def quantize(
     bit_order: BitOrder = "msb",
     threshold_inclusive: bool = False,
     out: NDArray[Any] | None = None,
+    threads: int | None = None,
 ) -> Embeddings:
     """Turn rows of floats into codes.
 
@@ -49,6 +50,8 @@ def quantize(
         What to write the codes to, C-contiguous, of their dtype and shape (n, width): it becomes the result's
         ``values``. Batch after batch into the same array spares the cost of fresh memory. After an error its content
         is undefined.
+    threads : int, optional
+        By default one for small work and more for large. The codes do not depend on it.
 
     Returns
     -------
@@ -85,7 +88,9 @@ def quantize(
     dtype = as_output_dtype(output_dtype)
     rows = as_float_rows(x, integers=False)
     try:
-        values, made = codes.encode_values(rows, dtype, scale, signed_bytes, bit_order, threshold_inclusive, out)
+        values, made = codes.encode_values(
+            rows, dtype, scale, signed_bytes, bit_order, threshold_inclusive, out, threads
+        )
     except NotFiniteError as error:
         if isinstance(x, Embeddings):
             raise
@@ -94,7 +99,9 @@ def quantize(
     return coded(values, dtype, rows.shape[1], made, signed_bytes, bit_order)
 
 
-def dequantize(embeddings: Embeddings | ArrayLike, *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+def dequantize(
+    embeddings: Embeddings | ArrayLike, *, out: NDArray[np.float32] | None = None, threads: int | None = None
+) -> NDArray[np.float32]:
     """Return the values that codes stand for.
 
     Parameters
@@ -102,6 +109,8 @@ def dequantize(embeddings: Embeddings | ArrayLike, *, out: NDArray[np.float32] |
     embeddings : Embeddings or array-like of floats, (n, dimension)
     out : ndarray, float32, shape (n, dimension), C-contiguous, optional
         What to write to, instead of a new array.
+    threads : int, optional
+        By default one for small work and more for large. The values do not depend on it.
 
     Returns
     -------
@@ -113,7 +122,7 @@ def dequantize(embeddings: Embeddings | ArrayLike, *, out: NDArray[np.float32] |
     >>> dequantize(quantize([[0.5, -1.0]], "int8")).tolist()
     [[0.50393..., -1.0]]
     """
-    return of_floats(embeddings, "embeddings").to_float(out=out)
+    return of_floats(embeddings, "embeddings").to_float(out=out, threads=threads)
 
 
 @overload

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from .._native.core import default_threads
+from .._native.core import PYTHON_HAND_OVER, default_threads
 from .._native.floats import PAYLOADS, narrow
 from .._native.response.write import write_rows
 from ..dtypes import (
@@ -32,6 +32,8 @@ from .service import Usage
 # Counts of tokens may be NumPy's whole numbers, which operator.index() turns into Python's.
 _HEADS = json.JSONEncoder(separators=(",", ":"))
 _TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=index)
+
+_PACES = (0.1, 2.0)  # nanoseconds a byte of a matrix that is written as base64, or as the text of floats
 
 
 def decode_response(
@@ -156,7 +158,8 @@ def encode_response(
     start = {"id": "0" if id is None else id, "object": "list", "model": model}
     head = _HEADS.encode(start)[:-1] + ',"data":'
     tail = ',"usage":' + _TAILS.encode(usage) + "}"
-    workers = default_threads(threads, values.nbytes)
+    pace = _PACES[encoding is EncodingFormat.FLOAT and values.dtype.kind == "f"]
+    workers = default_threads(threads, values.nbytes * pace, PYTHON_HAND_OVER)
     return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail.encode(), workers)
 
 

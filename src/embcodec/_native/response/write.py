@@ -23,7 +23,6 @@ _LITTLE = 1 << 16  # bytes of a text that is written aside and copied
 _SMALL = 1 << 20  # of a text that is not worth an estimate
 _TURN = 1 << 22  # bytes of a matrix that one call writes, so that signals are heard between
 _PART = 1 << 21  # bytes of a matrix that are worth a thread
-_FLOAT_THREADS = 1  # that write float text: two measured no faster
 _NOT_FINITE = "row {} has a value that is not finite: JSON has no such numbers"
 
 
@@ -46,8 +45,6 @@ def write_rows(values: NDArray[Any], base64: bool, head: bytes, tail: bytes, thr
         if written < 0:
             raise ValueError(_NOT_FINITE.format(-1 - written))
         return b"".join((head, b"[", memoryview(scratch)[: max(written - 1, 0)], b"]", tail))
-    if values.dtype.kind == "f" and not base64:
-        threads = min(threads, _FLOAT_THREADS)
     threads = min(threads, max(values.nbytes // _PART, 1))
     writer = _Writer(values, base64, len(head) + 1, len(tail) + 1, threads)
     end = writer.write()

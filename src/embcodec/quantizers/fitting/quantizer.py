@@ -136,20 +136,23 @@ class LowBitQuantizer:
             self.choice, self._scheme = best, self._fitted(x, best)
         return self
 
-    def encode(self, x: ArrayLike) -> LowBitCodes:
-        """Return the codes of rows (n, dimension); NaN, infinities and other dimensions are refused (ValueError)."""
+    def encode(self, x: ArrayLike, *, threads: int | None = None) -> LowBitCodes:
+        """Return the codes of rows (n, dimension); NaN, infinities and other dimensions are refused (ValueError).
+
+        By default one thread codes few rows and more code many: the codes do not depend on it.
+        """
         rows: NDArray[Any] = x if _is_float_matrix(x) else as_float_rows(x)
         if rows.shape[1] != self.scheme.dimension:
             raise ValueError(f"rows have {rows.shape[1]} dimensions, the quantizer {self.scheme.dimension}")
-        return LowBitCodes.of(rows, self.scheme)
+        return LowBitCodes.of(rows, self.scheme, threads)
 
-    def decode(self, codes: LowBitCodes) -> Floats:
-        """Return the rows that codes stand for, float32 (n, dimension)."""
+    def decode(self, codes: LowBitCodes, *, threads: int | None = None) -> Floats:
+        """Return the rows that codes stand for, float32 (n, dimension), whatever the number of threads."""
         if not isinstance(codes, LowBitCodes):
             raise TypeError(f"codes are LowBitCodes, not {shown(codes)}")
         if codes.scheme.identity != self.scheme.identity:
             raise ValueError(f"these codes were made by {codes.scheme.identity}, not {self.scheme.identity}")
-        return codes.to_float()
+        return codes.to_float(threads=threads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted quantizer to an ``.npz`` file, as :func:`embcodec.save` writes: whole, or not at all."""

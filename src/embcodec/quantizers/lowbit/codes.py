@@ -52,9 +52,9 @@ class LowBitCodes:
     unit_error: float = 0.0
 
     @classmethod
-    def of(cls, x: NDArray[Any], scheme: LowBitScheme) -> LowBitCodes:
+    def of(cls, x: NDArray[Any], scheme: LowBitScheme, threads: int | None = 1) -> LowBitCodes:
         """Return the codes of rows (n, dimension) of floats; NotFiniteError names the first that is not finite."""
-        planes, scales, lengths, squares = scheme.encode_raw(x)
+        planes, scales, lengths, squares = scheme.encode_raw(x, threads)
         small = np.float16 if scheme.bits == 1 else np.float32
         with np.errstate(over="ignore"):
             stored = (scales / np.float32(scheme.scale_unit)).astype(small)
@@ -145,9 +145,9 @@ class LowBitCodes:
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # without what can be found again
 
-    def to_float(self) -> Floats:
-        """Return the rows that the codes stand for, float32 (n, dimension)."""
-        return self.scheme.rows_of(self.bit_planes, self.row_scales())
+    def to_float(self, *, threads: int | None = None) -> Floats:
+        """Return the rows that the codes stand for, float32 (n, dimension), whatever the number of threads."""
+        return self.scheme.rows_of(self.bit_planes, self.row_scales(), threads)
 
     def to(self, output_dtype: OutputDtypeLike, *, scale: ScaleLike | None = None) -> Embeddings:
         """Convert to one of the five dtypes, through the rows that the codes stand for; see :meth:`Embeddings.to`."""

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from ..._native import bits as native_bits
 from ..._native import lowbit as native
 from ..._native import sums as native_sums
+from ..._native.blocks import each_block
 from ...errors import NotFiniteError
 from ..quantize import as_float_rows
 from .levels import Floats, Levels, levels_of
 from .rotations import Rotation
 
 _BLOCK_BYTES = 1 << 22  # of float rows handled at a time
+_PACE = 0.3  # nanoseconds a byte of these, at least
 
 
 def signs_of(planes: NDArray[np.uint8]) -> Floats:
@@ -77,22 +79,24 @@ class LowBitScheme:
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
 
-    def encode_raw(self, x: NDArray[Any]) -> tuple[NDArray[np.uint8], Floats, Floats, NDArray[np.float64]]:
+    def encode_raw(
+        self, x: NDArray[Any], threads: int | None = 1
+    ) -> tuple[NDArray[np.uint8], Floats, Floats, NDArray[np.float64]]:
         """Return the bit planes, unbiased scales and lengths of centred rows, and the squared lengths of the rows.
 
         Rows of another type than float32 are converted a block at a time; all are read once.
         """
         planes = np.empty((len(x), self.bits * -(-self.dimension // 8)), np.uint8)
         scales, lengths, squares = np.empty(len(x), np.float32), np.empty(len(x), np.float32), np.empty(len(x))
-        step = max(1, _BLOCK_BYTES // (4 * self.dimension))
-        for begin in range(0, len(x), step):
-            block = slice(begin, begin + step)
+        coder = self._coder  # made before threads ask for it
+
+        def code(block: slice) -> None:
             try:
-                self._coder.encode(
-                    as_float_rows(x[block]), planes[block], scales[block], lengths[block], squares[block]
-                )
+                coder.encode(as_float_rows(x[block]), planes[block], scales[block], lengths[block], squares[block])
             except NotFiniteError as error:
-                raise NotFiniteError(begin + error.row, error.column, error.value) from None
+                raise NotFiniteError(block.start + error.row, error.column, error.value) from None
+
+        each_block(code, len(x), 4 * self.dimension, threads, _PACE, block_bytes=_BLOCK_BYTES)
         return planes, scales, lengths, squares
 
     def values_of(self, planes: NDArray[np.uint8]) -> Floats:
@@ -105,10 +109,20 @@ class LowBitScheme:
             values += weight * native_bits.unpack_bits(packed, self.dimension, flags, np.float32)
         return values
 
-    def rows_of(self, planes: NDArray[np.uint8], scales: Floats) -> Floats:
-        """Return the rows that bit planes with their scales stand for, float32 (n, dimension)."""
-        values = self.rotation.undo(self.values_of(planes) * scales[:, None])
-        return values if self.center is None else values + self.center
+    def rows_of(self, planes: NDArray[np.uint8], scales: Floats, threads: int | None = 1) -> Floats:
+        """Return the rows that bit planes with their scales stand for, float32 (n, dimension).
+
+        By blocks that are the same on any number of threads, because a product of matrices may depend on their size.
+        """
+        rows = np.empty((len(planes), self.dimension), np.float32)
+
+        def decode(block: slice) -> None:
+            rows[block] = self.rotation.undo(self.values_of(planes[block]) * scales[block, None])
+            if self.center is not None:
+                rows[block] += self.center
+
+        each_block(decode, len(planes), 4 * self.dimension, threads, _PACE, block_bytes=_BLOCK_BYTES)
+        return rows
 
     def turn_queries(self, x: Floats) -> Floats:
         """Return queries (m, dimension) as they meet turned rows: each the same, whatever others there are."""

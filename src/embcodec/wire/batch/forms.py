@@ -69,10 +69,12 @@ class LineDecoder:
         Of the profile that was asked for, which is tried before those of the lines' form.
     most : int
         Bytes that a line may have.
+    threads : int or None
+        For a line; by default by its length.
     """
 
-    def __init__(self, decoder: Decoder, most: int) -> None:
-        self.decoder, self.most, self.form = decoder, most, USUAL
+    def __init__(self, decoder: Decoder, most: int, threads: int | None = 1) -> None:
+        self.decoder, self.most, self.form, self._threads = decoder, most, USUAL, threads
         self.others: dict[str, Decoder] = {}
 
     def line(self, number: int, text: bytes | bytearray | None) -> BatchLine | None:
@@ -111,7 +113,7 @@ class LineDecoder:
             if head.startswith(b"[{") and b'"input"' in head:
                 return self._read_pair(text)
             self.form = _form_of_head(head)
-        rows, document = self.decoder.read(text, self.form.prefix)
+        rows, document = self.decoder.read(text, self.form.prefix, self._threads)
         if isinstance(document, list):
             return self._read_list(text, document)
         if not isinstance(document, dict):
@@ -119,12 +121,12 @@ class LineDecoder:
         form = _form_of(document)
         if form is not self.form:
             self.form = form
-            rows, document = self.decoder.read(text, form.prefix)
+            rows, document = self.decoder.read(text, form.prefix, self._threads)
         if rows.list_start >= 0:
             return rows, document, self.decoder, form
         for name in form.profiles:
             other = self._other(name)
-            found, around = other.read(text, form.prefix)
+            found, around = other.read(text, form.prefix, self._threads)
             if found.list_start >= 0:
                 return found, around, other, form
         return rows, document, self.decoder, form
@@ -140,7 +142,7 @@ class LineDecoder:
         """Read a line that is a list: ``[request, answer]``, as scripts write that ask in parallel, or a bare body."""
         if len(document) >= 2 and isinstance(document[0], dict) and "input" in document[0]:
             return self._read_pair(text)
-        rows, _ = self.decoder.read(text, "")
+        rows, _ = self.decoder.read(text, "", self._threads)
         if rows.list_start < 0:
             raise DecodeError(NOT_AN_OBJECT, offset=0)
         self.form = _BARE

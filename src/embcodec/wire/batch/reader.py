@@ -164,6 +164,7 @@ def decode_batch(
     nulls: Nulls = "error",
     max_line_bytes: int = MOST_LINE_BYTES,
     max_bytes: int | None = None,
+    threads: int | None = None,
 ) -> BatchResult:
     """Read the output file of a batch job into one matrix.
 
@@ -184,6 +185,8 @@ def decode_batch(
     max_bytes : int, optional
         What a zipped file may come to: where it is more, the lines behind are an error among the data. By default the
         larger of 64 MiB and 64 times what is read of the file.
+    threads : int, optional
+        By default one for short lines and more for lines of many vectors. The result does not depend on it.
 
     Returns
     -------
@@ -198,7 +201,7 @@ def decode_batch(
         Where the rows of no line tell, but all of them together do, that they are of another dtype.
     """
     decoder = Decoder(output_dtype, dimension, profile, nulls)
-    reader = LineDecoder(decoder, max_line_bytes)
+    reader = LineDecoder(decoder, max_line_bytes, threads)
     rows = GrowingRows(out)
     ids: list[str | None] = []
     answered: dict[str | None, int] = {}  # the line of every id

@@ -1,0 +1,190 @@
+/* Handing work to the threads that are kept, and back. What an operating system does for it is in os.h. */
+#include "pool.h"
+
+#include "../contract/pool.h"
+#include "../contract/testing.h"
+#include "os.h"
+
+/* A thread that waits looks at a word for so long before it sleeps: about what it takes to wake one that sleeps. */
+enum { SPIN_NS = 20000, LOOKS = 32 };
+
+enum { WAKES = 2 }; /* helpers that a helper wakes: all are awake after the logarithm of their number */
+
+/* A helper's word. It goes
+ *
+ *     IDLE --> GIVEN --helper--> BUSY --helper--> DONE --caller--> IDLE
+ *                `--caller, who takes the work back--> IDLE
+ *
+ * From when it leaves the list of idle helpers until it is back there, a helper belongs to one caller. */
+enum { IDLE, GIVEN, BUSY, DONE };
+
+typedef struct helper helper;
+
+typedef struct {
+    ec_pool_work *work;
+    void *context;
+    helper *const *hired;
+    uint32_t n_hired;
+    ec_atomic_u32 n_given;
+} job;
+
+struct helper {
+    ec_atomic_u32 word;
+    ec_atomic_u32 sleeps, caller_sleeps; /* until the word is GIVEN, or DONE */
+    job *given;
+    int32_t thread;
+    helper *next; /* of the idle ones */
+    ec_os_place place;
+    uint8_t apart[EC_POOL_LINE]; /* from the next one's word */
+};
+
+static helper helpers[EC_POOL_MOST];
+static int born;     /* of them that have a thread */
+static helper *idle; /* the last one to have worked is taken first, because its core is awake */
+static int cores;
+
+void ec_pool_forget(void) {
+    born = 0;
+    idle = NULL;
+}
+
+/* Waits until the word is `wanted`: awake for a moment if `spin`, then asleep. */
+static void await(helper *of, uint32_t wanted, ec_atomic_u32 *sleeps, int spin) {
+    if (spin) {
+        const int64_t until = ec_os_nanoseconds() + SPIN_NS;
+        do {
+            for (int i = 0; i < LOOKS; i++) {
+                if (ec_atomic_load(&of->word) == wanted) return;
+                ec_pause();
+            }
+        } while (ec_os_nanoseconds() < until);
+    }
+    ec_atomic_store(sleeps, 1);
+    ec_os_sleep(&of->place, &of->word, wanted);
+    ec_atomic_store(sleeps, 0);
+}
+
+/* Changes the word, and wakes who sleeps until it does. Either this sees that it sleeps, or it sees the new word before
+ * it does: all threads see these in one order. */
+static void tell(helper *to, uint32_t value, ec_atomic_u32 *sleeps) {
+    ec_atomic_store(&to->word, value);
+    if (ec_atomic_load(sleeps)) ec_os_wake(&to->place);
+}
+
+/* Gives the work to `most` more of the hired helpers, each of which is told once. */
+static void give(job *to_do, uint32_t most) {
+    for (uint32_t i = 0; i < most; i++) {
+        const uint32_t next = ec_atomic_add(&to_do->n_given, 1);
+        if (next >= to_do->n_hired) return;
+        tell(to_do->hired[next], GIVEN, &to_do->hired[next]->sleeps);
+    }
+}
+
+/* A helper's life. After work it stays awake for a moment if the work before that came as soon: so it does while
+ * searches follow each other, and otherwise sleeps. */
+void ec_pool_serve(void *self) {
+    helper *me = self;
+    int spin = 0;
+    for (;;) {
+        const int64_t free = ec_os_nanoseconds();
+        await(me, GIVEN, &me->sleeps, spin);
+        spin = cores > 1 && ec_os_nanoseconds() - free < 2 * SPIN_NS;
+        if (!ec_atomic_swap(&me->word, GIVEN, BUSY)) continue; /* taken back */
+        give(me->given, WAKES);
+        me->given->work(me->given->context, me->thread);
+        tell(me, DONE, &me->caller_sleeps);
+    }
+}
+
+/* Takes up to n idle helpers, and starts some where too few are idle. Returns how many there are. */
+static uint32_t hire(helper **hired, int32_t n) {
+    uint32_t found = 0;
+    ec_os_watch();
+    ec_os_lock();
+    if (cores == 0) cores = ec_os_cores();
+    for (; (int32_t)found < n && idle != NULL; idle = idle->next) hired[found++] = idle;
+    for (; (int32_t)found < n && born < EC_POOL_MOST; born++) {
+        helper *new = &helpers[born];
+        memset(new, 0, sizeof *new);
+        ec_os_place_init(&new->place);
+        if (!ec_os_start(new)) break;
+        hired[found++] = new;
+    }
+    ec_os_unlock();
+    return found;
+}
+
+static void give_back(helper **hired, uint32_t n) {
+    ec_os_lock();
+    for (uint32_t i = n; i-- > 0;) { /* the first, which began first, comes first again */
+        hired[i]->next = idle;
+        idle = hired[i];
+    }
+    ec_os_unlock();
+}
+
+void ec_pool_each(int32_t threads, ec_pool_work *work, void *context) {
+    helper *hired[EC_POOL_MOST];
+    const int32_t most = threads < EC_POOL_MOST ? threads : EC_POOL_MOST;
+    const uint32_t n = most > 1 ? hire(hired, most - 1) : 0;
+    job to_do = {work, context, hired, n, {0}};
+    for (uint32_t i = 0; i < n; i++) {
+        hired[i]->given = &to_do;
+        hired[i]->thread = (int32_t)i + 1;
+    }
+    give(&to_do, n);
+    work(context, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        if (ec_atomic_swap(&hired[i]->word, GIVEN, IDLE)) continue;
+        await(hired[i], DONE, &hired[i]->caller_sleeps, cores > 1);
+        ec_atomic_store(&hired[i]->word, IDLE);
+    }
+    if (n) give_back(hired, n);
+}
+
+typedef struct {
+    ec_pool_block *block;
+    void *context;
+    int64_t n;
+    ec_atomic_i64 next;
+} blocks;
+
+static void take_blocks(void *of, int32_t thread) {
+    blocks *these = of;
+    (void)thread;
+    for (int64_t b; (b = ec_atomic_add_i64(&these->next, 1)) < these->n;) these->block(these->context, b);
+}
+
+void ec_pool_run(int32_t threads, int64_t n_blocks, ec_pool_block *block, void *context) {
+    blocks these = {block, context, n_blocks, {0}};
+    if (n_blocks < threads) threads = (int32_t)n_blocks;
+    if (n_blocks > 0) ec_pool_each(threads, take_blocks, &these);
+}
+
+enum { LONGEST_NS = 1000000 };
+
+typedef struct {
+    uint32_t wanted;
+    ec_atomic_u32 there;
+} meeting;
+
+/* The caller waits for the helpers, but not for those that the system does not give. */
+static void meet(void *of, int32_t thread) {
+    meeting *this = of;
+    ec_atomic_add(&this->there, 1);
+    if (thread != 0) return;
+    for (const int64_t until = ec_os_nanoseconds() + LONGEST_NS; ec_os_nanoseconds() < until;)
+        for (int i = 0; i < LOOKS; i++) {
+            if (ec_atomic_load(&this->there) == this->wanted) return;
+            ec_pause();
+        }
+}
+
+int64_t ec_pool_hand_over(int32_t threads) {
+    meeting this = {(uint32_t)threads, {0}};
+    const int64_t begun = ec_os_nanoseconds();
+    ec_pool_each(threads, meet, &this);
+    return ec_os_nanoseconds() - begun;
+}
+
+int32_t ec_pool_born(void) { return born; }

@@ -1,0 +1,63 @@
+"""Rows by blocks, on one thread or several: the calls for the core are the same, whoever makes them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from . import core
+from .threads import Stop, run
+
+_LEAST_BYTES = 1 << 18  # of a block: less is not worth a call
+_BLOCKS = 4  # for each thread, so that all end at about the same time
+
+
+def each_block(
+    call: Callable[[slice], None],
+    n_rows: int,
+    row_bytes: int,
+    threads: int | None,
+    pace: float,
+    *,
+    multiple: int = 1,
+    block_bytes: int | None = None,
+) -> None:
+    """Call for every block of rows.
+
+    Parameters
+    ----------
+    call : callable
+        Takes the slice of a block. What it raises is what it would raise on one thread: that of the first block.
+    n_rows, row_bytes : int
+    threads : int or None
+    pace : float
+        Nanoseconds that a byte of rows takes on a fast core, from which the default number of threads follows.
+    multiple : int
+        Of rows, with which blocks begin.
+    block_bytes : int, optional
+        How many bytes a block has whatever the threads, where results hang on it.
+    """
+    threads = core.default_threads(threads, n_rows * row_bytes * pace, core.PYTHON_HAND_OVER)
+    if threads == 1:
+        for block in core.blocks_of(n_rows, row_bytes, multiple, block_bytes):
+            call(block)
+        return
+    share = block_bytes or max(n_rows * row_bytes // (_BLOCKS * threads), _LEAST_BYTES)
+    waiting = deque(core.blocks_of(n_rows, row_bytes, multiple, share))
+    failed: list[tuple[int, ValueError]] = []
+    stop = Stop()
+
+    def work() -> None:
+        while waiting and not failed and not stop.wanted:  # those before a failed one have been taken before it
+            try:
+                block = waiting.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            try:
+                call(block)
+            except ValueError as error:
+                failed.append((block.start, error))
+
+    run([work] * min(threads, len(waiting)), threads, stop)
+    if failed:
+        raise min(failed, key=lambda one: one[0])[1]

@@ -1,0 +1,140 @@
+/* The pool of threads, under the sanitizer of threads: every block once, what was written seen, callers beside each
+ * other and within each other, children of forks, threads that the system does not give.
+ *
+ *     pool ROUNDS      returns 1, and says why, where something is wrong */
+#define _GNU_SOURCE
+#include "pool/pool.h"
+
+#include "contract/pool.h"
+#include "contract/testing.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int wrong;
+
+#define CHECK(claim)                                                            \
+    do {                                                                        \
+        if (!(claim)) {                                                         \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #claim); \
+            __atomic_store_n(&wrong, 1, __ATOMIC_RELAXED);                      \
+        }                                                                       \
+    } while (0)
+
+enum { MOST_BLOCKS = 1000, CALLERS = 8 };
+
+/* Plain numbers, which one thread alone may write: the sanitizer sees where two do, or where the caller does not wait. */
+typedef struct {
+    int64_t met[MOST_BLOCKS];
+    int inner;
+} blocks;
+
+static void count(void *of, int64_t block) { ((blocks *)of)->met[block]++; }
+
+static void count_within(void *of, int64_t block) {
+    blocks *these = of;
+    blocks inner = {{0}, 0};
+    if (these->inner) ec_pool_run(3, 7, count, &inner);
+    for (int i = 0; these->inner && i < 7; i++) CHECK(inner.met[i] == 1);
+    these->met[block]++;
+}
+
+static void every_block_once(int threads, int n_blocks, int inner) {
+    blocks these = {{0}, inner};
+    ec_pool_run(threads, n_blocks, count_within, &these);
+    for (int i = 0; i < n_blocks; i++) CHECK(these.met[i] == 1);
+}
+
+typedef struct {
+    int32_t threads;
+    int64_t begun[64];
+} each;
+
+static void note(void *of, int32_t thread) {
+    each *these = of;
+    CHECK(thread >= 0 && thread < these->threads);
+    these->begun[thread]++;
+}
+
+static void a_number_each(int threads) {
+    each these = {threads, {0}};
+    ec_pool_each(threads, note, &these);
+    CHECK(these.begun[0] == 1);
+    for (int i = 0; i < threads; i++) CHECK(these.begun[i] <= 1);
+}
+
+static void *caller(void *rounds) {
+    static const int THREADS[] = {1, 2, 3, 7, 16};
+    for (int i = 0; i < *(const int *)rounds; i++) {
+        every_block_once(THREADS[i % 5], i % 11 == 0 ? MOST_BLOCKS : i % 23, i % 13 == 0);
+        a_number_each(THREADS[i % 5]);
+        if (i % 50 == 0) usleep(300); /* so that helpers fall asleep */
+    }
+    return NULL;
+}
+
+static void callers(int n, int rounds) {
+    pthread_t threads[CALLERS];
+    for (int i = 0; i < n; i++) CHECK(pthread_create(&threads[i], NULL, caller, &rounds) == 0);
+    for (int i = 0; i < n; i++) pthread_join(threads[i], NULL);
+}
+
+static void children(int rounds) {
+    int status;
+    for (int i = 0; i < 3; i++) {
+        const pid_t child = fork();
+        if (child == 0) {
+            CHECK(ec_pool_born() == 0);
+            caller(&rounds);
+            CHECK(ec_pool_born() > 0);
+            fflush(NULL);
+            _exit(wrong);
+        }
+        CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
+/* In a child that gets no helpers, because their stacks have no room: before there is any whose stack it could take. */
+static void without_threads(void) {
+    int status;
+    const pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_AS, &none);
+        every_block_once(8, 100, 0);
+        CHECK(ec_pool_born() == 0);
+        _exit(wrong);
+    }
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* A child of a process whose other threads have work under way. */
+static void *fork_meanwhile(void *rounds) {
+    children(*(int *)rounds / 4);
+    return NULL;
+}
+
+int main(int n_arguments, char **arguments) {
+    int rounds = n_arguments > 1 ? atoi(arguments[1]) : 500;
+    pthread_t beside;
+#if !defined(__SANITIZE_THREAD__)
+    without_threads(); /* the sanitizer needs memory itself */
+#else
+    (void)without_threads;
+#endif
+    for (int i = 0; i < rounds; i++) every_block_once(1 + i % 5, 40, 0);
+    CHECK(ec_pool_born() == 4); /* besides the caller */
+    callers(CALLERS, rounds);
+    CHECK(ec_pool_born() <= 256);
+    for (int threads = 1; threads <= 16; threads++) CHECK(ec_pool_hand_over(threads) > 0);
+    children(rounds);
+    CHECK(pthread_create(&beside, NULL, fork_meanwhile, &rounds) == 0);
+    callers(3, rounds / 2);
+    pthread_join(beside, NULL);
+    printf("pool: %d rounds, %s\n", rounds, wrong ? "wrong" : "right");
+    return wrong;
+}
