@@ -21,6 +21,7 @@
 #include "contract/isa.h"
 #include "contract/lowbit.h"
 #include "contract/numbers.h"
+#include "contract/principal.h"
 #include "contract/quantize.h"
 #include "contract/response.h"
 #include "contract/search.h"

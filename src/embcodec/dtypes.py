@@ -43,7 +43,8 @@ Nulls = Literal["error", "nan"]
 NamelessFloat = Literal["bfloat16", "fp8_e4m3", "fp8_e5m2"]
 # How ranges are calibrated, and low-bit codes fitted.
 CalibrationMethod = Literal["minmax", "quantile", "mse"]
-RotationName = Literal["none", "random", "blocks", "learned", "whitened", "auto"]
+ShapingName = Literal["auto", "none"]
+RotationName = Literal["none", "random", "blocks", "learned", "whitened", "principal", "auto"]
 CenterName = Literal["none", "mean", "auto"]
 # What a search compares by, and how float queries meet codes in it.
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
@@ -56,6 +57,7 @@ SIGNED_BYTES: tuple[SignedBytes, ...] = get_args(SignedBytes)
 BIT_ORDERS: tuple[BitOrder, ...] = get_args(BitOrder)
 NULLS: tuple[Nulls, ...] = get_args(Nulls)
 CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
+SHAPINGS: tuple[ShapingName, ...] = get_args(ShapingName)
 ROTATIONS: tuple[RotationName, ...] = get_args(RotationName)
 CENTERS: tuple[CenterName, ...] = get_args(CenterName)
 METRICS: tuple[Metric, ...] = get_args(Metric)

@@ -129,7 +129,7 @@ def read_vectors(
     rows = read_rows(path, output_dtype, dimension, remedy=remedy, column=column, column_option=column_option)
     if not isinstance(rows, Embeddings):
         raise StorageError(
-            f"{path} holds {rows.scheme.bits}-bit codes, which are searched (the CORPUS of `embcodec search`) but not "
+            f"{path} holds {rows.scheme.label} codes, which are searched (the CORPUS of `embcodec search`) but not "
             "sent or asked with: use the floats that they were made of"
         )
     return rows

@@ -97,6 +97,7 @@ def _joined(rows: Rows, more: Rows, arrays: Sequence[NDArray[Any]]) -> Rows:
             scales=scales,
             lengths=lengths,
             unit_error=max(rows.unit_error, more.unit_error),
+            code_error=max(rows.code_error, more.code_error),
         )
     assert isinstance(more, Embeddings)
     scale = rows.scale

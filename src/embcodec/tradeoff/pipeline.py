@@ -62,7 +62,7 @@ class Pipeline:
     @property
     def kind(self) -> str:
         """The dtype of the codes that are scanned."""
-        return f"{self.codes.scheme.bits}-bit" if isinstance(self.codes, LowBitCodes) else str(self.codes.output_dtype)
+        return self.codes.scheme.label if isinstance(self.codes, LowBitCodes) else str(self.codes.output_dtype)
 
     def rescored(self, rows: Embeddings, exact: Embeddings, multiplier: int) -> Pipeline:
         """Return this pipeline with a last stage."""
