@@ -61,7 +61,7 @@ typedef struct ec_kernels {
     void (*principal_weigh_f32)(const float *values, const float *weights, int64_t count, float *weighted);
     /* shape: the levels of a row, changed so that its error is less where queries reach */
     int64_t (*shape_pass_f32)(const ec_levels *to, const ec_shape *by, const float *values, float factor, float scale,
-                              float *levels, float *error);
+                              float *levels, float *error, int64_t begin, int64_t end);
     void (*shape_errors_f32)(const float *levels, float scale, const float *values, float factor, int64_t count,
                              float *errors);
     /* hamming */

@@ -159,25 +159,30 @@ static void shape(const ec_lowbit_scheme *scheme, const ec_levels *levels, const
                          .inverses = scheme->inverses.items,
                          .rest = scheme->rest};
     char *errors = turned == block->centred ? block->turned : block->centred;
-    float scales[MOST_ROWS];
+    float scales[MOST_ROWS], factors[MOST_ROWS];
     for (int64_t r = 0; r < n; r++) {
         const float *row = (const float *)(void *)(turned + r * block->stride);
         const float *coded = (const float *)(void *)(block->levels + r * block->stride);
         const double dot = ec_active.weigh_f32(row, dimension, coded);
-        const float factor = factor_of(dimension, dots[r]);
-        scales[r] = dot > 0 ? (float)((double)dimension / (factor * dot)) : 0;
-        ec_active.shape_errors_f32(coded, scales[r], row, factor, dimension,
+        factors[r] = factor_of(dimension, dots[r]);
+        scales[r] = dot > 0 ? (float)((double)dimension / (factors[r] * dot)) : 0;
+        ec_active.shape_errors_f32(coded, scales[r], row, factors[r], dimension,
                                    (float *)(void *)(errors + r * block->stride));
     }
     project(scheme, errors, block->stride, n, scheme->shaping.items, scheme->shapes, block->errors_along);
+    for (int pass = 0; pass < SHAPING_PASSES; pass++)
+        for (int64_t begin = 0; begin < dimension; begin += EC_SHAPED_AT_ONCE)
+            for (int64_t r = 0; r < n; r++) {
+                if (!(scales[r] > 0)) continue;
+                const float *row = (const float *)(void *)(turned + r * block->stride);
+                float *coded = (float *)(void *)(block->levels + r * block->stride);
+                float *error = (float *)(void *)(block->errors_along + r * block->shapes_stride);
+                ec_active.shape_pass_f32(levels, &by, row, factors[r], scales[r], coded, error, begin,
+                                         ec_min_i64(begin + EC_SHAPED_AT_ONCE, dimension));
+            }
     for (int64_t r = 0; r < n; r++) {
         const float *row = (const float *)(void *)(turned + r * block->stride);
         float *coded = (float *)(void *)(block->levels + r * block->stride);
-        float *error = (float *)(void *)(block->errors_along + r * block->shapes_stride);
-        int64_t changed = scales[r] > 0;
-        for (int pass = 0; pass < SHAPING_PASSES && changed; pass++)
-            changed =
-                ec_active.shape_pass_f32(levels, &by, row, factor_of(dimension, dots[r]), scales[r], coded, error);
         dots[r] = ec_active.weigh_f32(row, dimension, coded);
         ec_active.lowbit_code_f32(levels, coded, dimension, 1, packed + r * scheme->bits * width, width);
     }

@@ -1,4 +1,4 @@
-/* The slots of the family, plain loops: every_tier.h includes this once a tier. Operations are element-wise, each
+/* The slots of the family, plain loops, to be included once a tier. Operations are element-wise, each
  * rounded by itself, and a sum has sixteen parts, so that all tiers give the same bits. */
 
 /* The dot of a direction's entries with what the error has along all directions. */
@@ -14,13 +14,13 @@ EC_INLINE float EC_OF_TIER(along)(const ec_shape *by, int64_t j, const float *EC
     return sums[0];
 }
 
-/* One pass over a row. `values` times `factor` are its z, `levels` its l, which are changed, `error` (directions,) is
+/* Goes over the dimensions begin .. end of a row. `values` times `factor` are its z, `levels` its l, which are changed, `error` (directions,) is
  * V^T e and follows them. Returns how many changed. */
 static int64_t EC_OF_TIER(shape_pass_f32)(const ec_levels *to, const ec_shape *by, const float *values, float factor,
-                                          float scale, float *levels, float *error) {
+                                          float scale, float *levels, float *error, int64_t begin, int64_t end) {
     int64_t changed = 0;
     const float inverse = 1 / scale;
-    for (int64_t j = 0; j < by->dimension; j++) {
+    for (int64_t j = begin; j < end; j++) {
         const float gradient = by->rest * (scale * levels[j] - factor * values[j]) + EC_OF_TIER(along)(by, j, error);
         const float wanted = levels[j] - gradient * by->inverses[j] * inverse;
         int32_t nearest = 0;
@@ -44,7 +44,9 @@ static void EC_OF_TIER(shape_errors_f32)(const float *levels, float scale, const
     for (int64_t i = 0; i < count; i++) errors[i] = scale * levels[i] - factor * values[i];
 }
 
+#if defined(EC_SLOTS_OF_TIER)
 EC_SLOTS_OF_TIER(shape) {
     table->shape_pass_f32 = EC_OF_TIER(shape_pass_f32);
     table->shape_errors_f32 = EC_OF_TIER(shape_errors_f32);
 }
+#endif

@@ -6,7 +6,10 @@
 
 #include "../lowbit/lowbit.h"
 
-enum { EC_SUMS = 16 };
+enum {
+    EC_SUMS = 16,
+    EC_SHAPED_AT_ONCE = 32, /* dimensions that all rows meet in turn: 16 KB of V, in the first-level cache */
+};
 
 struct ec_shape {
     int64_t dimension, directions; /* a multiple of 64 */
