@@ -15,6 +15,7 @@ DIRECTIONS = 128
 
 _SHARE = 0.5
 """Of the queries' second moments in the weights, the others being all alike: rows meet other queries, too."""
+_ROUNDS = 3  # of the iteration for the directions
 
 
 class Shaping(NamedTuple):
@@ -50,12 +51,22 @@ def shaping_for(queries: Floats) -> Shaping | None:
     moments have their own, the rest their mean.
     """
     count, dimension = queries.shape
-    moments = (queries.T @ queries).astype(np.float64)
-    trace = float(np.trace(moments))
+    moments = queries.T @ queries
+    trace = float(np.trace(moments, dtype=np.float64))
     if not 0 < trace < np.inf:
         return None
-    values, vectors = np.linalg.eigh(moments * (dimension / trace))
     kept = min(DIRECTIONS, dimension, count)
-    rest = float(np.maximum(values[: dimension - kept], 0).mean()) if kept < dimension else 0.0
-    weights = np.sqrt(_SHARE * np.maximum(values[dimension - kept :] - rest, 0))
-    return Shaping((vectors[:, dimension - kept :] * weights).astype(np.float32), _SHARE * rest + 1 - _SHARE)
+    values, vectors = _greatest(moments * np.float32(dimension / trace), kept)
+    rest = max(dimension - float(values.sum()), 0.0) / (dimension - kept) if kept < dimension else 0.0
+    weights = np.sqrt(_SHARE * np.maximum(values - rest, 0))
+    return Shaping((vectors * weights).astype(np.float32), _SHARE * rest + 1 - _SHARE)
+
+
+def _greatest(moments: Floats, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the greatest moments and their directions, nearly: by iteration, in a tenth of the time of all of them."""
+    towards = moments[:, np.argsort(-np.diagonal(moments), kind="stable")[:count]]
+    for _ in range(_ROUNDS):
+        towards = moments @ np.linalg.qr(towards)[0]
+    basis = np.linalg.qr(towards.astype(np.float64))[0]
+    values, vectors = np.linalg.eigh(basis.T @ moments @ basis)
+    return values, basis @ vectors
