@@ -35,15 +35,14 @@ class PrincipalCoder:
         for name, part in self._kept.items():
             setattr(self._scheme, name, array_of(part, np.uint8 if name in _BYTES else np.float32)[0])
 
-    def encode(
-        self, x: Floats, planes: NDArray[np.uint8], cosines: Floats, lengths: Floats, squares: NDArray[np.float64]
-    ) -> None:
-        """Code rows (n, dimension): fill planes, cosines with what they stand for, lengths, squared rows, (n,) each.
+    def encode(self, x: Floats, cosines: Floats, lengths: Floats, squares: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return planes of rows (n, dimension); fill cosines with what they stand for, lengths, squares, (n,) each.
 
         Raises
         ------
         NotFiniteError
         """
+        planes = np.empty((len(x), max(int(lib.ec_principal_row_bytes(self._scheme)), 0)), np.uint8)
         scratch = lines(max(int(lib.ec_principal_scratch_bytes(self._scheme, len(x))), 0))
         to = ffi.new("ec_lowbit_rows *")
         to.values, to.values_count = pointer(x), x.size
@@ -52,6 +51,7 @@ class PrincipalCoder:
         to.scales, to.lengths, to.squares = pointer(cosines), pointer(lengths), pointer(squares)
         to.capacity = min(len(cosines), len(lengths), len(squares))
         check_finite_result(lib.ec_principal_encode_f32(self._scheme, len(x), to), x)
+        return planes
 
     def squares(self, planes: NDArray[np.uint8], values: Floats) -> NDArray[np.float64]:
         """Return the squared lengths of what planes (n, bytes) stand for, by the level of each pattern (510,)."""

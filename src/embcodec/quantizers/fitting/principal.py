@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..._native.principal import GROUP
 from ..lowbit.levels import Floats, levels_of
 from ..lowbit.principal import MOST_BITS, PrincipalScheme
+from ..lowbit.shaping import shrinkage
 
 LENGTH_BYTES = 2
 """Of a row, for its length without the center: a float16."""
@@ -33,7 +34,7 @@ def principal_scheme(x: Floats, row_bytes: int, center: Floats | None) -> Princi
     """Return the scheme of so many bytes a row, with the length of the row, fitted to the rows of `x`.
 
     Rows count by their directions, whatever their lengths. Of few rows the second moments are shrunk towards a multiple
-    of the identity, by what is the best for Gaussian ones (Chen et al. 2010, "oracle approximating").
+    of the identity: what such a sample does not say, is not learned.
     """
     dimension = x.shape[1]
     rests = x if center is None else x - center
@@ -42,7 +43,9 @@ def principal_scheme(x: Floats, row_bytes: int, center: Floats | None) -> Princi
     typical = float(np.median(lengths[kept])) if kept.any() else 1.0
     rests = rests[kept] / lengths[kept, None].astype(np.float32)
     moments = (rests.T @ rests).astype(np.float64) / max(len(rests), 1)
-    values, vectors = np.linalg.eigh(_shrunk(moments, len(rests)))
+    share = shrinkage(moments, len(rests))
+    moments = (1 - share) * moments + share * np.trace(moments) / dimension * np.eye(dimension)
+    values, vectors = np.linalg.eigh(moments)
     values = np.maximum(values[::-1], max(values.mean(), np.finfo(np.float32).tiny) * _LEAST)
     groups = -(-dimension // GROUP)
     variances = np.zeros(groups * GROUP)
@@ -127,11 +130,3 @@ def _error(variances: NDArray[np.float64], order: NDArray[np.int64], count: int)
     left = float((variances.reshape(-1, GROUP) ** 2).sum(axis=1) @ np.take(_ERRORS, bits))
     step = _copies(_reaches(variances, bits[bits > 0].astype(np.uint8)), count)[1] / _TABLE_STEPS
     return left + 2 * len(order) * step**2 / 12
-
-
-def _shrunk(moments: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    dimension, trace, square = len(moments), np.trace(moments), float((moments**2).sum())
-    over = (count + 1 - 2 / dimension) * (square - trace**2 / dimension)
-    share = min(1.0, ((1 - 2 / dimension) * square + trace**2) / over) if over > 0 else 1.0
-    shrunk: NDArray[np.float64] = (1 - share) * moments + share * trace / dimension * np.eye(dimension)
-    return shrunk

@@ -136,9 +136,8 @@ class PrincipalScheme:
         step = max(1, _BLOCK_BYTES // (4 * self.dimension))
         for begin in range(0, len(x), step):
             block = slice(begin, begin + step)
-            some = np.empty((len(planes[block]), own), np.uint8)
             try:
-                self._coder.encode(as_float_rows(x[block]), some, cosines[block], lengths[block], squares[block])
+                some = self._coder.encode(as_float_rows(x[block]), cosines[block], lengths[block], squares[block])
             except NotFiniteError as error:
                 raise NotFiniteError(begin + error.row, error.column, error.value) from None
             planes[block, :own], planes[block, own:] = some, some[:, self.copies]

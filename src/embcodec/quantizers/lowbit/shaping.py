@@ -47,8 +47,8 @@ class Shaping(NamedTuple):
 def shaping_for(queries: Floats) -> Shaping | None:
     """Return the weights that queries (n, dimension) want, turned as rows are; None where they say nothing.
 
-    Their second moments, of trace d, count half, the identity the other half; of the directions those with the greatest
-    moments have their own, the rest their mean.
+    Their second moments, of trace d, count half, or less where they are those of few, the identity the rest; of the
+    directions those with the greatest moments have their own, the others their mean.
     """
     count, dimension = queries.shape
     moments = queries.T @ queries
@@ -57,9 +57,21 @@ def shaping_for(queries: Floats) -> Shaping | None:
         return None
     kept = min(DIRECTIONS, dimension, count)
     values, vectors = _greatest(moments * np.float32(dimension / trace), kept)
+    share = _SHARE * (1 - shrinkage(moments, count))
     rest = max(dimension - float(values.sum()), 0.0) / (dimension - kept) if kept < dimension else 0.0
-    weights = np.sqrt(_SHARE * np.maximum(values - rest, 0))
-    return Shaping((vectors * weights).astype(np.float32), _SHARE * rest + 1 - _SHARE)
+    weights = np.sqrt(share * np.maximum(values - rest, 0))
+    return Shaping((vectors * weights).astype(np.float32), share * rest + 1 - share)
+
+
+def shrinkage(moments: NDArray[Any], count: int) -> float:
+    """Return how far second moments of `count` rows are best moved towards a multiple of the identity, 0 .. 1.
+
+    For Gaussian rows, by Chen et al. 2010 ("oracle approximating"): 0.06 for 2,000 rows of 512 dimensions, 0.6 for 100.
+    """
+    dimension, trace = len(moments), float(np.trace(moments, dtype=np.float64))
+    square = float(np.einsum("ij,ij->", moments, moments, dtype=np.float64))
+    over = (count + 1 - 2 / dimension) * (square - trace**2 / dimension)
+    return min(1.0, ((1 - 2 / dimension) * square + trace**2) / over) if over > 0 else 1.0
 
 
 def _greatest(moments: Floats, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
