@@ -26,7 +26,7 @@ ROOMS: dict[str, str] = {
     "containers": "atomic thrift pages checks arrays npy tensors xvecs",
     "quantizers": "quantize calibrate_jit calibrate lowbit fitting",
     "quantizers.lowbit": "levels rotations shaping scheme principal queries errors codes",
-    "quantizers.fitting": "threads measure principal principal_files files quantizer",
+    "quantizers.fitting": "threads measure principal principal_files files choices quantizer",
     "wire": "http service shapes body decoder octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer lines errors plain reader",

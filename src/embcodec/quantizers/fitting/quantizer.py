@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -15,30 +13,27 @@ from ...dtypes import CENTERS, ROTATIONS, SHAPINGS, CenterName, RotationName, Sh
 from ...errors import StorageError
 from ...words import as_whole, shown, unknown
 from ..lowbit.codes import LowBitCodes
-from ..lowbit.levels import Floats, Levels, levels_of
+from ..lowbit.levels import Floats
 from ..lowbit.principal import MOST_BITS, PrincipalScheme
-from ..lowbit.rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
 from ..lowbit.scheme import LowBitScheme
-from ..lowbit.shaping import shaping_for
 from ..quantize import as_float_rows
+from .choices import (
+    PLAIN,
+    PRINCIPAL,
+    WHITENED,
+    WHOLE_BITS,
+    can_be_learned,
+    choices_of,
+    fitted_scheme,
+    rows_to_learn_from,
+)
 from .files import Fitted, read_quantizer, write_quantizer
-from .measure import Trial, some_rows
-from .principal import LENGTH_BYTES, most_bytes, principal_scheme
+from .measure import Trial
+from .principal import LENGTH_BYTES, most_bytes
 from .threads import one_blas_thread, side_by_side
 
-PLAIN = "plain sign bits"
-PRINCIPAL = "principal"
-_WHOLE = (1, 2, 4)  # bits that each dimension can have alike
-_LEARN_ROWS, _FOLDS = 20_000, 4
-_SHAPED_BY = 2_000  # rows, as they would ask: 500 say nearly as much
+_FOLDS = 4
 _FEWEST_ROWS = 80  # to measure choices with
-_WHITENED = "whitened, blocks of rotations"
-_LEAST_ROWS = {"blocks": 0.5, "learned": 4.0, "whitened": 0.5}  # a dimension, for a choice to be measured
-_LEARNED: dict[str, Callable[[Floats, Levels], Rotation]] = {
-    "blocks": learned_blocks,
-    "learned": learned_rotation,
-    "whitened": whitened,
-}
 
 
 class LowBitQuantizer:
@@ -135,7 +130,7 @@ class LowBitQuantizer:
         for name, value, choices in named:
             if not isinstance(value, str) or value not in choices:
                 raise unknown(name, value, choices)
-        if (bytes_per_vector is not None or bits not in _WHOLE) and rotation not in ("auto", PRINCIPAL):
+        if (bytes_per_vector is not None or bits not in WHOLE_BITS) and rotation not in ("auto", PRINCIPAL):
             raise ValueError(
                 f"rotation {rotation!r} has 1, 2 or 4 bits a dimension alike; other sizes want rotation='principal'"
             )
@@ -180,7 +175,7 @@ class LowBitQuantizer:
         self._check_bytes(x.shape[1])
         choices = self._choices()
         best = choices[0] if len(choices) == 1 else self._measure(x, asked, choices)
-        with one_blas_thread(min(len(x), _LEARN_ROWS) * x.shape[1] ** 2):
+        with one_blas_thread(rows_to_learn_from(x) * x.shape[1] ** 2):
             self.choice, self._scheme = best, self._fitted(x, best)
         return self
 
@@ -242,23 +237,13 @@ class LowBitQuantizer:
         return f"LowBitQuantizer({size}, rotation={self.rotation!r}, center={self.center!r}{fitted})"
 
     def _choices(self) -> list[str]:
-        alike = self.bytes_per_vector is None and self.bits in _WHOLE
-        if self.rotation == PRINCIPAL or not alike:
-            return [_name(PRINCIPAL, "none" if self.center == "none" else "mean")]
-        rotations = [each for each in ROTATIONS if each not in ("auto", PRINCIPAL)]
-        rotations = rotations if self.rotation == "auto" else [self.rotation]
-        centers = ("none", "mean") if self.center == "auto" else (self.center,)
-        plain = [PLAIN] if self.bits == 1 and "none" in centers else []
-        plain = plain if self.rotation == "auto" else []
-        choices = plain + [_name(rotation, center) for rotation in rotations for center in centers]
-        if self.rotation == "auto":
-            choices.append(_name(PRINCIPAL, centers[-1]))
-        return choices
+        alike = self.bytes_per_vector is None and self.bits in WHOLE_BITS
+        return choices_of(self.rotation, self.center, self.bits, alike=alike)
 
     def _row_bytes(self, dimension: int) -> int:
         if self.bytes_per_vector is not None:
             return self.bytes_per_vector
-        if self.bits in _WHOLE:
+        if self.bits in WHOLE_BITS:
             return int(self.bits) * -(-dimension // 8) + LENGTH_BYTES
         return max(1, round(self.bits * dimension / 8)) + LENGTH_BYTES
 
@@ -268,27 +253,7 @@ class LowBitQuantizer:
             raise ValueError(f"{wanted} bytes a vector are more than {dimension} dimensions can use, which is {most}")
 
     def _fitted(self, x: Floats, choice: str) -> LowBitScheme | PrincipalScheme:
-        dimension = x.shape[1]
-        center = x.mean(axis=0, dtype=np.float64).astype(np.float32) if "centred" in choice else None
-        some = some_rows(x, _LEARN_ROWS, self.seed)
-        if _kind(choice) == PRINCIPAL:
-            return principal_scheme(some, self._row_bytes(dimension), center)
-        some = some if center is None else some - center
-        name, bits = _kind(choice), int(self.bits)
-        levels = levels_of(bits)
-        if name == "random":
-            rotation = random_rotation(dimension, self.seed)
-        elif name in _LEARNED:
-            rotation = _LEARNED[name](some, levels)
-        else:
-            rotation = Rotation()
-        scheme = LowBitScheme(bits, dimension, rotation, center, choice != PLAIN)
-        if self.shaping != "none" and scheme.scaled:
-            rests = some if len(some) <= _SHAPED_BY else some[:: len(some) // _SHAPED_BY]
-            scheme = replace(scheme, shaping=shaping_for(scheme.turn_queries(rests)))
-        scales = scheme.encode_raw(some_rows(x, 1000, self.seed))[1]
-        typical = float(np.median(scales[scales > 0])) if (scales > 0).any() else 1.0
-        return replace(scheme, scale_unit=max(typical, float(np.finfo(np.float32).tiny)))
+        return fitted_scheme(x, choice, self.bits, self._row_bytes(x.shape[1]), self.shaping, self.seed)
 
     def _measure(self, x: Floats, queries: Floats | None, choices: list[str]) -> str:
         """Return the best of `choices`; the first one unless others are better beyond doubt.
@@ -301,7 +266,7 @@ class LowBitQuantizer:
         part = np.random.default_rng(self.seed).permutation(len(trial.rows)) % _FOLDS
         if len(choices) > 2:  # of too few rows some would be learned by heart
             rows_a_dimension = len(trial.rows) / x.shape[1]
-            choices = [choice for choice in choices if rows_a_dimension >= _LEAST_ROWS.get(_kind(choice), 0)]
+            choices = [choice for choice in choices if can_be_learned(choice, rows_a_dimension)]
 
         def measured(choice: str) -> NDArray[np.float64]:
             return trial.overlaps(self._estimates(trial.queries, trial.rows, part, choice))
@@ -309,7 +274,7 @@ class LowBitQuantizer:
         with one_blas_thread():
             overlaps = dict(zip(choices, side_by_side(measured, choices), strict=True))
         self.report = {choice: float(found[0].mean()) for choice, found in overlaps.items()}
-        return trial.best_of(overlaps, _WHITENED, doubtful=PLAIN in overlaps)
+        return trial.best_of(overlaps, WHITENED, doubtful=PLAIN in overlaps)
 
     def _estimates(self, queries: Floats, x: Floats, part: NDArray[np.int64], choice: str) -> Floats:
         """Return the dots of queries with rows that are coded by what is fitted to other parts, (m, n)."""
@@ -329,14 +294,3 @@ def _is_float_matrix(x: Any) -> TypeGuard[NDArray[Any]]:
     """Whether `x` can be converted block by block, as large files want it."""
     plain = isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray)
     return bool(plain and x.ndim == 2 and x.dtype.kind == "f")
-
-
-def _name(rotation: str, center: str) -> str:
-    names = {"none": "no rotation", "blocks": "blocks of rotations", "whitened": _WHITENED}
-    names[PRINCIPAL] = "principal directions"
-    turned = names.get(rotation, f"{rotation} rotation")
-    return turned + (", centred" if center == "mean" else "")
-
-
-def _kind(choice: str) -> str:
-    return choice.replace(",", "").partition(" ")[0]

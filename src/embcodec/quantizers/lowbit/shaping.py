@@ -50,6 +50,7 @@ def shaping_for(queries: Floats) -> Shaping | None:
     Their second moments, of trace d, count half, or less where they are those of few, the identity the rest; of the
     directions those with the greatest moments have their own, the others their mean.
     """
+    queries = queries[queries.any(axis=1)]  # a row of zeros asks nothing
     count, dimension = queries.shape
     moments = queries.T @ queries
     trace = float(np.trace(moments, dtype=np.float64))
