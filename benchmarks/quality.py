@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,18 +81,22 @@ def overlap(found: Answer, exact: Answer) -> float:
     return float(np.mean([len(np.intersect1d(*pair)) for pair in zip(found, exact, strict=True)]) / K)
 
 
-def ours(vectors: Vectors, sizes: list[int]) -> Iterator[tuple[str, Callable[[Floats], object]]]:
-    """Yield labels and what fits and returns an encoder's codes of rows."""
-    whole = {8 * size / vectors.dimension: size for size in sizes}
-    yield "int8, a scale a vector", lambda _: lambda x: quantize(x, "int8", scale="per-vector")
-    yield "sign bits", lambda _: lambda x: quantize(x, "ubinary")
+def ours(sizes: list[int]) -> Iterator[tuple[str, Callable[[Floats], Callable[[Floats], Any]]]]:
+    """Yield labels and what fits to rows and returns what encodes others."""
+    yield "int8, a scale a vector", lambda _: partial(quantize, output_dtype="int8", scale="per-vector")
+    yield "sign bits, float query", lambda _: partial(quantize, output_dtype="ubinary")
     for bits in (1, 2, 4):
-        if bits in whole:
-            yield f"bits={bits}", lambda fit, bits=bits: LowBitQuantizer(bits).fit(fit).encode
+        for shaping in ("none", "auto"):
+            quantizer = LowBitQuantizer(bits, rotation="whitened", shaping=shaping)
+            shaped = "" if shaping == "none" else ", shaped"
+            yield f"{bits} bit{'s' * (bits > 1)}{shaped}", lambda fit, made=quantizer: made.fit(fit).encode
+    for size in sizes:
+        quantizer = LowBitQuantizer(bytes_per_vector=size)
+        yield f"bytes_per_vector={size}", lambda fit, made=quantizer: made.fit(fit).encode
 
 
 def measured_ours(vectors: Vectors, sizes: list[int], exact: Answer) -> Iterator[Kept]:
-    for label, fitted in ours(vectors, sizes):
+    for label, fitted in ours(sizes):
         began = time.perf_counter()
         encode = fitted(vectors.fit)
         fit_seconds, began = time.perf_counter() - began, time.perf_counter()

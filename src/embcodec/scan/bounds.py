@@ -29,7 +29,7 @@ from .search import SearchResult, as_count, rescored, short_repr
 Doubles = NDArray[np.float64]
 
 _WIDER, _WIDER_WHITENED, _WIDER_ONE_BIT = 1.25, 1.4, 2.0  # factors for codes without a random rotation: see `rescore`
-_WIDER_PRINCIPAL = 1.25
+_WIDER_PRINCIPAL = 2.0
 _BLOCK_QUERIES = 16
 
 
