@@ -1,4 +1,4 @@
-/* Floats to codes of one, two or four bits a dimension, for corpora that are searched by their bits first. */
+/* Floats to codes of one to four bits a dimension, for corpora that are searched by their bits first. */
 #ifndef EC_CONTRACT_LOWBIT_H
 #define EC_CONTRACT_LOWBIT_H
 
@@ -9,7 +9,7 @@
  * the last result. */
 typedef struct {
     int64_t dimension;
-    int32_t bits;        /* 1, 2 or 4 */
+    int32_t bits;        /* 1, 2, 3 or 4 */
     int32_t dense;       /* whether a panel takes all dimensions, or only the 64 of its results */
     ec_array levels;     /* (2^bits,), ascending, for values of unit variance */
     ec_array thresholds; /* (2^bits - 1,), between them */

@@ -71,7 +71,7 @@ class _Vocabulary(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:
         few_bits = cls.__name__ == "OutputDtype" and isinstance(value, str) and _FEW_BITS.fullmatch(value.lower())
-        remedy = "LowBitQuantizer makes codes of one, two and four bits" if few_bits else None
+        remedy = "LowBitQuantizer makes codes of 1 to 8 bits" if few_bits else None
         raise unknown(cls.__name__, value, list(cls), remedy=remedy)
 
 

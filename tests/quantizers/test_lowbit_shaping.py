@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kept import overlap, real_set, varied
 
-from embcodec import LowBitQuantizer, save
+from embcodec import LowBitCodes, LowBitQuantizer, StorageError, load, save
 from embcodec.containers import read_npz, write_npz
 from embcodec.quantizers.lowbit import LowBitScheme
 from embcodec.quantizers.lowbit.shaping import Shaping, shaping_for, shrinkage
@@ -134,11 +134,31 @@ def test_quantizer_files_hold_what_the_encoder_needs(tmp_path: Path) -> None:
     assert scheme_of(former).identity == scheme_of(quantizer).identity
 
 
-def test_files_of_codes_stay_as_they_were(tmp_path: Path) -> None:
-    x, names = varied(60, 48), []
-    for shaping in ("none", "auto"):
-        quantizer = LowBitQuantizer(1, rotation="blocks", center="mean", shaping=shaping).fit(x)
-        save(tmp_path / f"{shaping}.npz", quantizer.encode(x))
-        with open(tmp_path / f"{shaping}.npz", "rb") as file:
-            names.append(sorted(read_npz(file)[0]))
-    assert names[0] == names[1]
+def test_files_of_codes_can_be_added_to_and_are_read_without_shaping(tmp_path: Path) -> None:
+    x, more = varied(60, 48), varied(40, 48, 3)
+    codes = LowBitQuantizer(1, rotation="blocks", center="mean").fit(x).encode(x)
+    save(tmp_path / "codes.npz", codes)
+    back = load(tmp_path / "codes.npz")
+    assert isinstance(back, LowBitCodes)
+    assert back == codes
+    assert LowBitCodes.of(more, back.scheme) == LowBitCodes.of(more, codes.scheme)
+    assert isinstance(codes.scheme, LowBitScheme)
+    unshaped = replace(codes, scheme=replace(codes.scheme, shaping=None))
+    save(tmp_path / "former.npz", unshaped)
+    assert load(tmp_path / "former.npz") == codes
+    assert LowBitCodes.of(more, unshaped.scheme) != LowBitCodes.of(more, codes.scheme)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("shaping_directions", np.zeros((47, 3), np.float32)), ("shaping_directions", np.zeros((48, 49), np.float32)),
+     ("shaping_directions", np.full((48, 2), np.nan, np.float32)), ("shaping_rest", np.zeros(1, np.float32))],
+)  # fmt: skip
+def test_damaged_shaping_is_refused(tmp_path: Path, name: str, value: np.ndarray) -> None:
+    LowBitQuantizer(1, rotation="none", center="mean").fit(varied(60, 48)).save(tmp_path / "quantizer.npz")
+    with open(tmp_path / "quantizer.npz", "rb") as file:
+        arrays = dict(read_npz(file)[0])
+    with open(tmp_path / "damaged.npz", "wb") as file:
+        write_npz(file, {**arrays, name: value})
+    with pytest.raises(StorageError, match="shaping"):
+        LowBitQuantizer.load(tmp_path / "damaged.npz")

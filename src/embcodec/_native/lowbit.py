@@ -1,4 +1,4 @@
-"""Random rotations and codes of one, two and four bits. Arrays are C-contiguous float32, (n, dimension)."""
+"""Random rotations and codes of one to four bits. Arrays are C-contiguous float32, (n, dimension)."""
 
 from __future__ import annotations
 

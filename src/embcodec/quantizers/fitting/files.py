@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,7 +82,8 @@ def scheme_of(
     if rotation.gains is not None and rotation.gains.min(initial=1) < 1 / _GAIN:
         raise ValueError(f"a gain of {rotation.gains.min()}")
     center = checked_array(arrays, "center", np.float32, (dimension,)) if "center" in arrays else None
-    return LowBitScheme(bits, dimension, rotation, center, scaled, scale_unit)
+    shaping = _shaping(arrays, dimension) if "shaping_directions" in arrays else None
+    return LowBitScheme(bits, dimension, rotation, center, scaled, scale_unit, shaping)
 
 
 def _part(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> NDArray[Any] | None:
@@ -149,6 +149,9 @@ def scheme_arrays(scheme: LowBitScheme | PrincipalScheme) -> dict[str, NDArray[A
     if isinstance(scheme, PrincipalScheme):
         return arrays_of(scheme)
     learned = {"center": scheme.center, **scheme.rotation._asdict()}
+    if scheme.shaping is not None:
+        learned |= {"shaping_directions": scheme.shaping.directions}
+        learned |= {"shaping_rest": np.array([scheme.shaping.rest], np.float32)}
     return {name: array for name, array in learned.items() if array is not None}
 
 
@@ -166,8 +169,6 @@ def write_quantizer(path: str | os.PathLike[str], fitted: Fitted) -> None:
     }
     arrays |= scheme_arrays(scheme)
     arrays["shaping"] = np.array([settings["shaping"]])
-    if isinstance(scheme, LowBitScheme) and scheme.shaping is not None:
-        arrays |= {"shaping_directions": scheme.shaping.directions, "shaping_rest": np.array(scheme.shaping.rest)}
     with replacing(as_path(path)) as file:
         write_npz(file, arrays)
 
@@ -193,7 +194,7 @@ def read_quantizer(path: str | os.PathLike[str], max_bytes: int | None = None) -
 
 
 def _shaping(arrays: Arrays, dimension: int) -> Shaping:
-    rest = float(checked_array(arrays, "shaping_rest", np.float64, (), least=_LEAST_REST, most=1.0))
+    rest = float(checked_array(arrays, "shaping_rest", np.float32, (1,), least=_LEAST_REST, most=1.0)[0])
     most = dimension**0.5
     directions = checked_array(arrays, "shaping_directions", np.float32, (dimension, None), least=-most, most=most)
     if directions.shape[1] > dimension:
@@ -219,8 +220,6 @@ def _fitted(arrays: Arrays) -> Fitted:
     asked = checked_array(arrays, "size", np.float64, (2,), least=0).tolist() if "size" in arrays else (bits, 0)
     size = {"bits": int(asked[0]) if asked[0] == int(asked[0]) else asked[0], "bytes_per_vector": int(asked[1]) or None}
     shaping, *_ = checked_texts(arrays, "shaping", 1) if "shaping" in arrays else ["none"]
-    if isinstance(scheme, LowBitScheme) and "shaping_directions" in arrays:
-        scheme = replace(scheme, shaping=_shaping(arrays, dimension))
     return Fitted(
         {**size, "shaping": shaping, "rotation": rotation, "center": center, "seed": seed},
         choice,

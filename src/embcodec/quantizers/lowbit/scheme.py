@@ -42,8 +42,7 @@ class LowBitScheme:
     scale_unit : float
         The sample's typical scale; stored scales are multiples of it, so that they fit float16.
     shaping : Shaping or None
-        By which errors levels are chosen: only the encoder needs it, so that it is no part of the identity, nor of the
-        files of codes.
+        By which errors levels are chosen: only the encoder needs it, so that it is no part of the identity.
     """
 
     bits: int

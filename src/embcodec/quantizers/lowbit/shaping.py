@@ -61,7 +61,7 @@ def shaping_for(queries: Floats) -> Shaping | None:
     share = _SHARE * (1 - shrinkage(moments, count))
     rest = max(dimension - float(values.sum()), 0.0) / (dimension - kept) if kept < dimension else 0.0
     weights = np.sqrt(share * np.maximum(values - rest, 0))
-    return Shaping((vectors * weights).astype(np.float32), share * rest + 1 - share)
+    return Shaping((vectors * weights).astype(np.float32), float(np.float32(share * rest + 1 - share)))
 
 
 def shrinkage(moments: NDArray[Any], count: int) -> float:
