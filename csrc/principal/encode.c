@@ -83,8 +83,9 @@ static void place(block_arrays *block, char *scratch) {
 int64_t ec_principal_scratch_bytes(const ec_principal_scheme *scheme, int64_t rows) {
     if (rows < 0 || !is_whole(scheme)) return -1;
     const block_arrays block = lay_out(scheme, rows);
-    return block.rows * (8 + block.stride + block.along_stride) + 2 * block.along_stride +
-           EC_MOST_BITS * scheme->groups;
+    const int64_t bytes =
+        block.rows * (8 + block.stride + block.along_stride) + 2 * block.along_stride + EC_MOST_BITS * scheme->groups;
+    return (bytes + 63) / 64 * 64; /* so that what follows is aligned as this is */
 }
 
 static void fill_tables(const ec_principal_scheme *scheme, tables *to) {
