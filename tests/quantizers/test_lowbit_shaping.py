@@ -12,7 +12,7 @@ from kept import overlap, real_set, varied
 from embcodec import LowBitCodes, LowBitQuantizer, StorageError, load, save
 from embcodec.containers import read_npz, write_npz
 from embcodec.quantizers.lowbit import LowBitScheme
-from embcodec.quantizers.lowbit.shaping import Shaping, shaping_for, shrinkage
+from embcodec.quantizers.lowbit.shaping import Shaping, shaping_for, shrinkage, shrinkage_of
 
 
 def scheme_of(quantizer: LowBitQuantizer) -> LowBitScheme:
@@ -107,11 +107,13 @@ def test_few_rows_weigh_little() -> None:
     many, few = (shrinkage(part.T @ part, len(part)) for part in (gaussian, gaussian[:20]))
     assert many < 0.02 < 0.2 < few
     assert shrinkage(np.eye(5), 10) == 1
-    shaping = shaping_for(gaussian[:20])
+    assert shrinkage_of(gaussian[:20]) == few == shrinkage_of(np.concatenate([gaussian[:20], 0 * gaussian[:9]]))
+    shaping = shaping_for(gaussian[:20], few)
     assert shaping is not None
     assert shaping.directions.shape == (96, 20)
     assert shaping.rest > 0.5
-    assert shaping_for(np.zeros((9, 4), np.float32)) is None
+    assert shaping_for(np.zeros((9, 4), np.float32), 0.0) is None
+    assert shaping_for(gaussian, 1.0).directions.max() == 0  # type: ignore[union-attr]
 
 
 def test_quantizer_files_hold_what_the_encoder_needs(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ..lowbit.levels import Floats, Levels, levels_of
 from ..lowbit.principal import PrincipalScheme
 from ..lowbit.rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
 from ..lowbit.scheme import LowBitScheme
-from ..lowbit.shaping import shaping_for
+from ..lowbit.shaping import shaping_for, shrinkage_of
 from .measure import some_rows
 from .principal import principal_scheme
 
@@ -75,7 +75,7 @@ def fitted_scheme(
     scheme = LowBitScheme(int(bits), dimension, rotation, center, choice != PLAIN)
     if shaping != "none" and scheme.scaled:
         rests = some if len(some) <= _SHAPED_BY else some[:: len(some) // _SHAPED_BY]
-        scheme = replace(scheme, shaping=shaping_for(scheme.turn_queries(rests)))
+        scheme = replace(scheme, shaping=shaping_for(scheme.turn_queries(rests), shrinkage_of(rests)))
     scales = scheme.encode_raw(some_rows(x, 1000, seed))[1]
     typical = float(np.median(scales[scales > 0])) if (scales > 0).any() else 1.0
     return replace(scheme, scale_unit=max(typical, float(np.finfo(np.float32).tiny)))

@@ -44,8 +44,11 @@ class Shaping(NamedTuple):
         }
 
 
-def shaping_for(queries: Floats) -> Shaping | None:
+def shaping_for(queries: Floats, shrunk: float) -> Shaping | None:
     """Return the weights that queries (n, dimension) want, turned as rows are; None where they say nothing.
+
+    `shrunk` is the :func:`shrinkage` of their moments before they were turned: a whitening, which is of the same
+    sample, makes more of its chance.
 
     Their second moments, of trace d, count half, or less where they are those of few, the identity the rest; of the
     directions those with the greatest moments have their own, the others their mean.
@@ -58,7 +61,7 @@ def shaping_for(queries: Floats) -> Shaping | None:
         return None
     kept = min(DIRECTIONS, dimension, count)
     values, vectors = _greatest(moments * np.float32(dimension / trace), kept)
-    share = _SHARE * (1 - shrinkage(moments, count))
+    share = _SHARE * (1 - shrunk)
     rest = max(dimension - float(values.sum()), 0.0) / (dimension - kept) if kept < dimension else 0.0
     weights = np.sqrt(share * np.maximum(values - rest, 0))
     return Shaping((vectors * weights).astype(np.float32), float(np.float32(share * rest + 1 - share)))
@@ -73,6 +76,12 @@ def shrinkage(moments: NDArray[Any], count: int) -> float:
     square = float(np.einsum("ij,ij->", moments, moments, dtype=np.float64))
     over = (count + 1 - 2 / dimension) * (square - trace**2 / dimension)
     return min(1.0, ((1 - 2 / dimension) * square + trace**2) / over) if over > 0 else 1.0
+
+
+def shrinkage_of(rows: Floats) -> float:
+    """Return the shrinkage of the second moments of rows, of which those of zeros say nothing."""
+    kept = rows[rows.any(axis=1)]
+    return shrinkage(kept.T @ kept, len(kept))
 
 
 def _greatest(moments: Floats, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
