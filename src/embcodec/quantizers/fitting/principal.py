@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 
 from ..._native.principal import GROUP
 from ..lowbit.levels import Floats, levels_of
-from ..lowbit.principal import MOST_BITS, PrincipalScheme
+from ..lowbit.principal import LENGTH_BYTES, MOST_BITS, PrincipalScheme
 from ..lowbit.shaping import shrinkage
-
-LENGTH_BYTES = 2
-"""Of a row, for its length without the center: a float16."""
 
 _POWER = 1.25
 """Of directions' variances, by which bits go to them. At 1 the rows' mean square error would be least; but queries

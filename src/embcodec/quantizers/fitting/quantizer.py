@@ -14,7 +14,7 @@ from ...errors import StorageError
 from ...words import as_whole, shown, unknown
 from ..lowbit.codes import LowBitCodes
 from ..lowbit.levels import Floats
-from ..lowbit.principal import MOST_BITS, PrincipalScheme
+from ..lowbit.principal import LENGTH_BYTES, MOST_BITS, PrincipalScheme
 from ..lowbit.scheme import LowBitScheme
 from ..quantize import as_float_rows
 from .choices import (
@@ -29,7 +29,7 @@ from .choices import (
 )
 from .files import Fitted, read_quantizer, write_quantizer
 from .measure import Trial
-from .principal import LENGTH_BYTES, most_bytes
+from .principal import most_bytes
 from .threads import one_blas_thread, side_by_side
 
 _FOLDS = 4

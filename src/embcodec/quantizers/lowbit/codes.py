@@ -17,7 +17,7 @@ from ...scale import ScaleLike
 from ..quantize import as_float_rows
 from .errors import RowErrors, certain_bounds, error_by_cosines, errors_of, widest
 from .levels import Floats
-from .principal import PrincipalScheme
+from .principal import LENGTH_BYTES, PrincipalScheme
 from .queries import prepare_queries
 from .scheme import LowBitScheme, signs_of
 
@@ -203,5 +203,9 @@ class LowBitCodes:
 
     def __repr__(self) -> str:
         scheme = self.scheme
-        amount = f"in {scheme.row_bytes} bytes" if isinstance(scheme, PrincipalScheme) else f"at {scheme.bits} bits"
+        amount = (
+            f"in {scheme.row_bytes + LENGTH_BYTES} bytes"
+            if isinstance(scheme, PrincipalScheme)
+            else f"at {scheme.bits} bits"
+        )
         return f"LowBitCodes({len(self)} x {self.dimension} {amount}, {self.nbytes} bytes)"

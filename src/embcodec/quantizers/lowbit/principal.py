@@ -19,6 +19,9 @@ from .levels import MOST_SEARCHED, Floats, levels_of
 from .scheme import signs_of
 
 MOST_BITS = 8
+LENGTH_BYTES = 2
+"""Of a row, for its length without the center: a float16."""
+
 _BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 
 
@@ -75,7 +78,7 @@ class PrincipalScheme:
     @property
     def label(self) -> str:
         """What codes are called."""
-        return f"{self.row_bytes}-byte"
+        return f"{self.row_bytes + LENGTH_BYTES}-byte"
 
     @cached_property
     def identity(self) -> str:
@@ -86,7 +89,7 @@ class PrincipalScheme:
             part = getattr(self, name)
             if part is not None:
                 digest.update(name.encode() + part.astype("<f4").tobytes())
-        return f"principal{self.row_bytes}:{digest.hexdigest()[:16]}"
+        return f"principal{self.row_bytes + LENGTH_BYTES}:{digest.hexdigest()[:16]}"
 
     @cached_property
     def _coder(self) -> native.PrincipalCoder:
