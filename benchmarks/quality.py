@@ -87,7 +87,7 @@ def ours(sizes: list[int]) -> Iterator[tuple[str, Callable[[Floats], Callable[[F
     yield "sign bits, float query", lambda _: partial(quantize, output_dtype="ubinary")
     for bits in (1, 2, 4):
         for shaping in ("none", "auto"):
-            quantizer = LowBitQuantizer(bits, rotation="whitened", shaping=shaping)
+            quantizer = LowBitQuantizer(bits, rotation="whitened", center="mean", shaping=shaping)
             shaped = "" if shaping == "none" else ", shaped"
             yield f"{bits} bit{'s' * (bits > 1)}{shaped}", lambda fit, made=quantizer: made.fit(fit).encode
     for size in sizes:
@@ -111,8 +111,6 @@ def peers(dimension: int, size: int) -> Iterator[tuple[str, str, int]]:
     padded = -(-dimension // size) * size
     if size <= dimension:
         yield "PQ", f"PQ{size}x8", padded
-    if size <= 64:  # of more parts it is fitted in minutes
-        yield "OPQ", f"OPQ{size},PQ{size}x8", padded
     for bits in (4, 6, 8):
         if size == bits * dimension // 8:
             yield f"SQ{bits}", f"SQ{bits}", dimension
@@ -132,7 +130,7 @@ def measured_peers(vectors: Vectors, sizes: list[int], exact: Answer) -> Iterato
             fit, rows, queries = (np.pad(part, ((0, 0), (0, dimension - part.shape[1]))) for part in vectors)
             try:
                 index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
-                _hurry(index, faiss)
+                _quiet(index, faiss)
                 began = time.perf_counter()
                 index.train(fit)
                 fit_seconds, began = time.perf_counter() - began, time.perf_counter()
@@ -145,18 +143,11 @@ def measured_peers(vectors: Vectors, sizes: list[int], exact: Answer) -> Iterato
             yield Kept("Faiss", label, row_bytes, overlap(found, exact), fit_seconds, encode_seconds)
 
 
-def _hurry(index: Any, faiss: Any) -> None:
-    """Let OPQ turn ten times instead of fifty, and PQ not warn of a sample that is as small for all."""
-    if isinstance(index, faiss.IndexPreTransform):
-        chain = index.chain
-        for place in range(chain.size()):
-            transform = faiss.downcast_VectorTransform(chain.at(place))
-            if isinstance(transform, faiss.OPQMatrix):
-                transform.niter = 10
-    else:
-        index = faiss.downcast_index(index)
-        if isinstance(index, faiss.IndexPQ):
-            index.pq.cp.min_points_per_centroid = 1
+def _quiet(index: Any, faiss: Any) -> None:
+    """Let PQ not warn of a sample that is as small for all."""
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexPQ):
+        index.pq.cp.min_points_per_centroid = 1
 
 
 def table(vectors: Vectors, sizes: list[int]) -> Iterator[str]:
