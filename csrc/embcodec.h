@@ -23,6 +23,7 @@
 #include "contract/lowbit.h"
 #include "contract/numbers.h"
 #include "contract/pool.h"
+#include "contract/principal.h"
 #include "contract/quantize.h"
 #include "contract/response.h"
 #include "contract/search.h"

@@ -15,10 +15,12 @@
     X(hamming)         \
     X(lowbit)          \
     X(numbers)         \
+    X(principal)       \
     X(quantize)        \
     X(response)        \
     X(screen)          \
     X(search)          \
+    X(shape)           \
     X(tables)
 /* clang-format on */
 

@@ -15,6 +15,7 @@
 
 typedef struct ec_steps ec_steps;   /* see quantize/quantize.h */
 typedef struct ec_levels ec_levels; /* see lowbit/lowbit.h */
+typedef struct ec_shape ec_shape;   /* see shape/shape.h */
 
 typedef struct ec_kernels {
     /* base64: whole groups, see base64/groups.h */
@@ -54,6 +55,15 @@ typedef struct ec_kernels {
                              void *out, int64_t out_stride, int32_t add);
     double (*lowbit_code_f32)(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
                               int64_t width);
+    /* principal: counts are multiples of 8 */
+    void (*principal_steps_f32)(float *values, int64_t count, float factor, int32_t bits, float step, uint8_t *packed,
+                                int64_t width);
+    void (*principal_weigh_f32)(const float *values, const float *weights, int64_t count, float *weighted);
+    /* shape: the levels of a row, changed so that its error is less where queries reach */
+    int64_t (*shape_pass_f32)(const ec_levels *to, const ec_shape *by, const float *values, float factor, float scale,
+                              float *levels, float *error, int64_t begin, int64_t end);
+    void (*shape_errors_f32)(const float *levels, float scale, const float *values, float factor, int64_t count,
+                             float *errors);
     /* hamming */
     void (*hamming_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*hamming_u1_prepare)(const void *queries, int64_t n_queries, int64_t width, void *prepared);

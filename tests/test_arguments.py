@@ -154,7 +154,7 @@ TAKERS: dict[str, tuple[Take, str, Collection[str]]] = {
         "confidence is",
         ("None",),
     ),
-    "LowBitQuantizer": (ec.LowBitQuantizer, "bits is 1, 2 or 4", ()),
+    "LowBitQuantizer": (ec.LowBitQuantizer, "bits is above 0 and at most 8", ("a whole number", "a real number")),
     "LowBitQuantizer, rotation": (lambda v: ec.LowBitQuantizer(1, rotation=v), "unknown rotation .* 'random'", ()),
     "LowBitQuantizer, center": (lambda v: ec.LowBitQuantizer(1, center=v), "unknown center .* 'mean'", ()),
     "LowBitQuantizer.fit": (ec.LowBitQuantizer(1, rotation="none").fit, ROWS, ("a list of whole numbers",)),
@@ -254,7 +254,7 @@ def test_what_is_meant_is_taken(taker: str) -> None:
             }.items()
         ),
         *(
-            (lambda word=word: quantize(X, word), "LowBitQuantizer makes codes of one, two and four bits$")
+            (lambda word=word: quantize(X, word), "LowBitQuantizer makes codes of 1 to 8 bits$")
             for word in ("int4", "uint4", "int2", "4bit", "4-bit", "nf4")
         ),
         *(
@@ -284,7 +284,7 @@ def test_what_is_meant_is_taken(taker: str) -> None:
         (lambda: ec.search(X, X, 1, query_precision="fp32"), "did you mean 'float32'"),
         (lambda: ec.calibrate(X, method="percentile"), "did you mean 'quantile'"),  # type: ignore[arg-type]
         (lambda: ec.calibrate(X, method="min-max"), "did you mean 'minmax'"),  # type: ignore[arg-type]
-        (lambda: ec.LowBitQuantizer(1, rotation="pca"), "did you mean 'whitened'"),
+        (lambda: ec.LowBitQuantizer(1, rotation="pca"), "did you mean 'principal'"),
         (lambda: ec.decode_response(BODY, nulls="raise"), "did you mean 'error'"),  # type: ignore[arg-type]
         (lambda: ec.decode_response(BODY, nulls="ignore"), "did you mean 'nan'"),  # type: ignore[arg-type]
         (lambda: ec.decode_response(BODY, profile="mistralai"), "did you mean 'mistral'"),

@@ -283,6 +283,19 @@ CASES: dict[str, Case] = {
         r"call \.fit\(sample\) first",
         (lambda p: ec.LowBitQuantizer(1, rotation="none").fit(X).encode(X),),
     ),
+    "bits and bytes": (
+        lambda p: ec.LowBitQuantizer(2, bytes_per_vector=6),
+        "give one of them",
+        (lambda p: ec.LowBitQuantizer(2), lambda p: ec.LowBitQuantizer(bytes_per_vector=6).fit(X)),
+    ),
+    "bits that no rotation has": (
+        lambda p: ec.LowBitQuantizer(3, rotation="random"),
+        "other sizes want rotation='principal'",
+        (
+            lambda p: ec.LowBitQuantizer(3, rotation="principal").fit(X),
+            lambda p: ec.LowBitQuantizer(2, rotation="random"),
+        ),
+    ),
     "bits of another order": (
         lambda p: ec.search(KINDS["ubinary msb"], KINDS["ubinary lsb"], 1),
         r"use quantize\(queries, .*\), or, to ask with floats, queries\.to_float\(\)",

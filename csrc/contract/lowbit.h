@@ -1,4 +1,4 @@
-/* Floats to codes of one, two or four bits a dimension, for corpora that are searched by their bits first. */
+/* Floats to codes of one to four bits a dimension, for corpora that are searched by their bits first. */
 #ifndef EC_CONTRACT_LOWBIT_H
 #define EC_CONTRACT_LOWBIT_H
 
@@ -9,7 +9,7 @@
  * the last result. */
 typedef struct {
     int64_t dimension;
-    int32_t bits;        /* 1, 2 or 4 */
+    int32_t bits;        /* 1, 2, 3 or 4 */
     int32_t dense;       /* whether a panel takes all dimensions, or only the 64 of its results */
     ec_array levels;     /* (2^bits,), ascending, for values of unit variance */
     ec_array thresholds; /* (2^bits - 1,), between them */
@@ -23,6 +23,10 @@ typedef struct {
     ec_array turned;    /* of the same shape: T V */
     ec_array added;     /* (ceil(dimension / 64), directions, 64): diag(gains - 1) (T V)^T */
     ec_array weights;   /* (directions,): 1 / gains - gains */
+    int64_t shapes;     /* a multiple of 64; 0: levels are the nearest, without the arrays below */
+    ec_array shaping;   /* (shapes / 64, dimension, 64): V */
+    ec_array inverses;  /* (dimension,): 1 / (m + |V_j|^2), V_j being the entries of dimension j */
+    float rest;         /* m */
 } ec_lowbit_scheme;
 
 /* The values that coding reads and the arrays that it fills; `capacity` is the number of rows that scales, lengths and
@@ -45,7 +49,10 @@ int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
  *
  *     r = x - center
  *     y = T (I + V diag(gains - 1) V^T) r
- *     l = the levels of y sqrt(dimension) / |y|, by the thresholds
+ *     l = the levels of z = y sqrt(dimension) / |y|, by the thresholds
+ *
+ * With shaping the levels then change, one after the other and all twice, to those that make m |e|^2 + |V^T e|^2 least,
+ * e = s l - z being a row's error and s |z|^2 / <z, l>, of the nearest levels.
  *
  * `packed` is (rows, bits * ceil(dimension / 8)): a plane of bits for each bit of a code, the first dimension highest.
  * `lengths` are |r|, and `scales` |r|^2 / <T (I + V diag(1 / gains - 1) V^T) r, l>: 0 where that dot is not positive

@@ -7,6 +7,7 @@
  *
  * With W = I + V diag(g - 1) V^T, rows y = T W x are coded as levels l, while the scale needs the dot of l with T W^-1
  * x = y + T V diag(1/g - g) V^T x. That dot is <y, l>, which coding gives, and a sum over a few directions. */
+#include "../shape/shape.h"
 #include "lowbit.h"
 
 #include <float.h>
@@ -18,6 +19,7 @@ enum {
     MOST_ROWS = 192,
     TILE_ROWS = 6, /* rows of a tile of panels */
     GAP = 16,
+    SHAPING_PASSES = 2,
     LEAST_COSINE_PARTS = 20, /* a row whose cosine with what its bits say is below a twentieth has no scale */
 };
 
@@ -26,9 +28,10 @@ enum {
 /* The arrays of a block, one after the other. Rows lie `stride` bytes apart, GAP floats more than they need, so that
  * rows of a power of two bytes do not meet in the same cache sets. */
 typedef struct {
-    int64_t rows, stride, directions_stride;
+    int64_t rows, stride, directions_stride, shapes_stride;
     char *centred, *turned, *along, *levels_along;
-    char *squares; /* double: first those of the rows, then of the turned rows */
+    char *levels, *errors_along; /* for shaping */
+    char *squares;               /* double: first those of the rows, then of the turned rows */
 } block_arrays;
 
 static int64_t n_panels(int64_t dimension) { return (dimension + EC_PANEL - 1) / EC_PANEL; }
@@ -41,6 +44,7 @@ static block_arrays lay_out(const ec_lowbit_scheme *scheme, int64_t rows) {
     block.rows = ec_min_i64(block.rows, rows);
     block.stride = 4 * floats;
     block.directions_stride = 4 * scheme->directions;
+    block.shapes_stride = 4 * scheme->shapes;
     return block;
 }
 
@@ -49,15 +53,18 @@ static void place(block_arrays *block, char *scratch) {
     block->turned = block->centred + block->rows * block->stride;
     block->along = block->turned + block->rows * block->stride;
     block->levels_along = block->along + block->rows * block->directions_stride;
-    block->squares = block->levels_along + block->rows * block->directions_stride;
+    block->levels = block->levels_along + block->rows * block->directions_stride;
+    block->errors_along = block->levels + (block->shapes_stride ? block->rows * block->stride : 0);
+    block->squares = block->errors_along + block->rows * block->shapes_stride;
 }
 
 int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows) {
     if (rows < 0 || scheme->dimension < 1 || scheme->dimension > MOST_DIMENSIONS || scheme->directions < 0 ||
-        scheme->directions > MOST_DIMENSIONS)
+        scheme->directions > MOST_DIMENSIONS || scheme->shapes < 0 || scheme->shapes > MOST_DIMENSIONS)
         return -1;
     const block_arrays block = lay_out(scheme, rows);
-    return block.rows * (2 * block.stride + 2 * block.directions_stride + 2 * 8);
+    const int64_t shaping = scheme->shapes ? block.stride + block.shapes_stride : 0;
+    return block.rows * (2 * block.stride + 2 * block.directions_stride + shaping + 2 * 8);
 }
 
 static int32_t is_long_enough(ec_array array, int64_t a, int64_t b, int64_t c) {
@@ -70,10 +77,13 @@ static int32_t is_whole(const ec_lowbit_scheme *scheme) {
     if (directions && (directions % EC_PANEL || !scheme->panels.items || !scheme->along.items ||
                        !scheme->turned.items || !scheme->added.items || !scheme->weights.items))
         return 0;
+    if (scheme->shapes && (scheme->shapes % EC_PANEL || !scheme->shaping.items || !scheme->inverses.items)) return 0;
     const int64_t panels = n_panels(dimension);
     return is_long_enough(scheme->center, dimension, 1, 1) &&
            is_long_enough(scheme->factors, scheme->rounds, dimension, 1) &&
            is_long_enough(scheme->panels, panels, scheme->dense ? dimension : EC_PANEL, EC_PANEL) &&
+           (!scheme->shapes || (is_long_enough(scheme->shaping, scheme->shapes, dimension, 1) &&
+                                is_long_enough(scheme->inverses, dimension, 1, 1))) &&
            (!directions || (is_long_enough(scheme->along, directions, dimension, 1) &&
                             is_long_enough(scheme->turned, directions, dimension, 1) &&
                             is_long_enough(scheme->added, panels, directions, EC_PANEL) &&
@@ -83,7 +93,7 @@ static int32_t is_whole(const ec_lowbit_scheme *scheme) {
 /* The same of the levels and of the caller's arrays. */
 static int32_t goes_together(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to) {
     const int64_t bytes = ec_lowbit_scratch_bytes(scheme, rows), bits = scheme->bits;
-    if (bytes < 0 || bytes > to->scratch_bytes || (bits != 1 && bits != 2 && bits != 4)) return 0;
+    if (bytes < 0 || bytes > to->scratch_bytes || (bits < 1 || bits > 4)) return 0;
     if (!scheme->levels.items || !scheme->thresholds.items || !scheme->patterns.items) return 0;
     if (!ec_holds(to->values_count, rows, scheme->dimension, 1) || rows > to->capacity ||
         !ec_holds(to->packed_bytes, rows, (scheme->dimension + 7) / 8, bits))
@@ -100,12 +110,12 @@ static void take_center(const char *from, const void *center, int64_t count, cha
         for (int64_t i = 0; i < count; i++) ec_store_f32_at(to, i, ec_load_f32_at(from, i) - ec_load_f32_at(center, i));
 }
 
-/* Dots of n rows with all directions, which lie in panels (directions / 64, dimension, 64). */
+/* Dots of n rows with as many directions, which lie in panels (directions / 64, dimension, 64). */
 static void project(const ec_lowbit_scheme *scheme, const char *rows, int64_t stride, int64_t n, const void *panels,
-                    char *out) {
-    for (int64_t d = 0; d < scheme->directions; d += EC_PANEL)
+                    int64_t directions, char *out) {
+    for (int64_t d = 0; d < directions; d += EC_PANEL)
         ec_active.lowbit_panel_f32(rows, stride, n, scheme->dimension, (const char *)panels + 4 * d * scheme->dimension,
-                                   out + 4 * d, 4 * scheme->directions, 0);
+                                   out + 4 * d, 4 * directions, 0);
 }
 
 /* Turns the centred rows of a block, in place or into `turned`; returns where they are. */
@@ -116,7 +126,8 @@ static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int
             ec_rotate_f32(block->centred + r * block->stride, dimension, 1, dimension, scheme->factors, scheme->rounds,
                           0);
     if (!scheme->panels.items) return block->centred;
-    if (scheme->directions) project(scheme, block->centred, block->stride, n, scheme->along.items, block->along);
+    if (scheme->directions)
+        project(scheme, block->centred, block->stride, n, scheme->along.items, scheme->directions, block->along);
     const char *panel = scheme->panels.items, *added = scheme->added.items;
     for (int64_t begin = 0; begin < dimension; begin += EC_PANEL) {
         const int64_t own = ec_min_i64(EC_PANEL, dimension - begin);
@@ -132,6 +143,51 @@ static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int
     return block->turned;
 }
 
+static float factor_of(int64_t dimension, double square) {
+    return square > 0 ? (float)sqrt((double)dimension / square) : 0;
+}
+
+/* Changes the levels of the n turned rows of a block, which lie in block->levels. `dots` has the rows' squared lengths
+ * and takes their dots with their levels. Errors lie where the rows were before they were turned, or would have been
+ * turned to. */
+static void shape(const ec_lowbit_scheme *scheme, const ec_levels *levels, const block_arrays *block, char *turned,
+                  int64_t n, uint8_t *packed, double *dots) {
+    const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8;
+    const ec_shape by = {.dimension = dimension,
+                         .directions = scheme->shapes,
+                         .panels = scheme->shaping.items,
+                         .inverses = scheme->inverses.items,
+                         .rest = scheme->rest};
+    char *errors = turned == block->centred ? block->turned : block->centred;
+    float scales[MOST_ROWS], factors[MOST_ROWS];
+    for (int64_t r = 0; r < n; r++) {
+        const float *row = (const float *)(void *)(turned + r * block->stride);
+        const float *coded = (const float *)(void *)(block->levels + r * block->stride);
+        const double dot = ec_active.weigh_f32(row, dimension, coded);
+        factors[r] = factor_of(dimension, dots[r]);
+        scales[r] = dot > 0 ? (float)((double)dimension / (factors[r] * dot)) : 0;
+        ec_active.shape_errors_f32(coded, scales[r], row, factors[r], dimension,
+                                   (float *)(void *)(errors + r * block->stride));
+    }
+    project(scheme, errors, block->stride, n, scheme->shaping.items, scheme->shapes, block->errors_along);
+    for (int pass = 0; pass < SHAPING_PASSES; pass++)
+        for (int64_t begin = 0; begin < dimension; begin += EC_SHAPED_AT_ONCE)
+            for (int64_t r = 0; r < n; r++) {
+                if (!(scales[r] > 0)) continue;
+                const float *row = (const float *)(void *)(turned + r * block->stride);
+                float *coded = (float *)(void *)(block->levels + r * block->stride);
+                float *error = (float *)(void *)(block->errors_along + r * block->shapes_stride);
+                ec_active.shape_pass_f32(levels, &by, row, factors[r], scales[r], coded, error, begin,
+                                         ec_min_i64(begin + EC_SHAPED_AT_ONCE, dimension));
+            }
+    for (int64_t r = 0; r < n; r++) {
+        const float *row = (const float *)(void *)(turned + r * block->stride);
+        float *coded = (float *)(void *)(block->levels + r * block->stride);
+        dots[r] = ec_active.weigh_f32(row, dimension, coded);
+        ec_active.lowbit_code_f32(levels, coded, dimension, 1, packed + r * scheme->bits * width, width);
+    }
+}
+
 /* Codes the n rows of a block, and computes their scales and lengths. */
 static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels, const block_arrays *block, int64_t n,
                          uint8_t *packed, char *scales, char *lengths) {
@@ -140,13 +196,17 @@ static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels
     if (directions) ec_active.sumsq_f32(block->centred, block->stride, n, dimension, squares);
     char *turned = turn(scheme, block, n);
     ec_active.sumsq_f32(turned, block->stride, n, dimension, dots);
+    char *coded = scheme->shapes ? block->levels : turned;
     for (int64_t r = 0; r < n; r++) {
         if (!directions) squares[r] = dots[r];
-        const float factor = dots[r] > 0 ? (float)sqrt((double)dimension / dots[r]) : 0;
-        dots[r] = ec_active.lowbit_code_f32(levels, turned + r * block->stride, dimension, factor,
-                                            packed + r * scheme->bits * width, width);
+        if (scheme->shapes) memcpy(coded + r * block->stride, turned + r * block->stride, (size_t)dimension * 4);
+        const float factor = factor_of(dimension, dots[r]);
+        const double dot = ec_active.lowbit_code_f32(levels, coded + r * block->stride, dimension, factor,
+                                                     packed + r * scheme->bits * width, width);
+        if (!scheme->shapes) dots[r] = dot;
     }
-    if (directions) project(scheme, turned, block->stride, n, scheme->turned.items, block->levels_along);
+    if (scheme->shapes) shape(scheme, levels, block, turned, n, packed, dots);
+    if (directions) project(scheme, coded, block->stride, n, scheme->turned.items, directions, block->levels_along);
     for (int64_t r = 0; r < n; r++) {
         double least = 0;
         if (directions) {

@@ -25,7 +25,7 @@ Floats and codes
     quantize, dequantize            to codes and back
     calibrate                       a range for each dimension, from a sample, for scale=
     truncate                        the first dimensions, at unit length
-    LowBitQuantizer, LowBitCodes    codes of one, two and four bits
+    LowBitQuantizer, LowBitCodes    codes of few bits, or bytes, a vector
 Search, exact
     search              the k nearest, a SearchResult; range_search: all beyond a threshold, a RangeResult
     rescore             the best of given rows; bounded_by=: no more than may count, a BoundedResult

@@ -46,7 +46,8 @@ Nulls = Literal["error", "nan"]
 NamelessFloat = Literal["bfloat16", "fp8_e4m3", "fp8_e5m2"]
 # How ranges are calibrated, and low-bit codes fitted.
 CalibrationMethod = Literal["minmax", "quantile", "mse"]
-RotationName = Literal["none", "random", "blocks", "learned", "whitened", "auto"]
+ShapingName = Literal["auto", "none"]
+RotationName = Literal["none", "random", "blocks", "learned", "whitened", "principal", "auto"]
 CenterName = Literal["none", "mean", "auto"]
 # What a search compares by, and how float queries meet codes in it.
 Metric = Literal["cosine", "dot", "l2", "hamming", "jaccard"]
@@ -64,6 +65,7 @@ SIGNED_BYTES: tuple[SignedBytes, ...] = get_args(SignedBytes)
 BIT_ORDERS: tuple[BitOrder, ...] = get_args(BitOrder)
 NULLS: tuple[Nulls, ...] = get_args(Nulls)
 CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
+SHAPINGS: tuple[ShapingName, ...] = get_args(ShapingName)
 ROTATIONS: tuple[RotationName, ...] = get_args(RotationName)
 CENTERS: tuple[CenterName, ...] = get_args(CenterName)
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -77,7 +79,7 @@ class _Vocabulary(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:
         few_bits = cls.__name__ == "OutputDtype" and isinstance(value, str) and _FEW_BITS.fullmatch(value.lower())
-        remedy = "LowBitQuantizer makes codes of one, two and four bits" if few_bits else None
+        remedy = "LowBitQuantizer makes codes of 1 to 8 bits" if few_bits else None
         raise unknown(cls.__name__, value, list(cls), remedy=remedy)
 
 

@@ -145,7 +145,7 @@ static void shorten_one(ec_lowbit_scheme scheme, int64_t rows, ec_lowbit_rows to
     case 2: scheme.patterns.count--; break;
     case 3: scheme.dimension = INT64_MAX; break;
     case 4: rows = INT64_MAX; break;
-    case 5: scheme.bits = 3; break;
+    case 5: scheme.bits = 5; break;
     case 6: to.values_count--; break;
     case 7: to.packed_bytes--; break;
     case 8: to.scratch_bytes--; break;
@@ -157,6 +157,8 @@ static void shorten_one(ec_lowbit_scheme scheme, int64_t rows, ec_lowbit_rows to
             scheme.factors.count = scheme.rounds * dimension - 1;
         else if (scheme.panels.items && which == 10)
             scheme.panels.count = 64 * blocks * (scheme.dense ? dimension : 64) - 1;
+        else if (scheme.shapes && which == 12)
+            scheme.shaping.count = scheme.shapes * dimension - 1;
         else if (directions && which == 11)
             scheme.along.count = directions * dimension - 1;
         else if (directions)
@@ -165,6 +167,56 @@ static void shorten_one(ec_lowbit_scheme scheme, int64_t rows, ec_lowbit_rows to
             return;
     }
     HOLDS(ec_lowbit_encode_f32(&scheme, rows, &to).status == EC_BAD_ARGUMENT);
+}
+
+/* Codes of the same rows in principal directions, whose bits fall from what the input says. */
+static void record_principal(const matrix *m, int first_bits, ec_array weights) {
+    const int64_t groups = (m->dimension + 7) / 8;
+    ec_principal_scheme scheme = {.dimension = m->dimension, .groups = groups, .panels = weights};
+    float levels[30], thresholds[26], steps[4] = {0.19f, 0.1f, 0.06f, 0.03f}, values[510];
+    uint8_t patterns[30], *bits = place(groups), *variances = place(32 * groups);
+    for (int b = 1, l = 0, t = 0; b <= 4; b++)
+        for (int i = 0; i < 1 << b; i++, l++) {
+            levels[l] = 0.4f * (float)(2 * i - (1 << b) + 1);
+            patterns[l] = (uint8_t)i;
+            if (i) thresholds[t++] = (levels[l - 1] + levels[l]) / 2;
+        }
+    for (int i = 0; i < 510; i++) values[i] = (float)(i % 7) - 3;
+    for (int64_t g = 0; g < groups; g++) bits[g] = (uint8_t)(g < first_bits ? first_bits - g : 1);
+    const float half = 0.5f;
+    for (int64_t i = 0; i < 8 * groups; i++) memcpy(variances + 4 * i, &half, 4);
+    scheme.bits = (ec_array){bits, groups};
+    scheme.variances = (ec_array){variances, 8 * groups};
+    scheme.levels = (ec_array){levels, 30};
+    scheme.patterns = (ec_array){patterns, 30};
+    scheme.thresholds = (ec_array){thresholds, 26};
+    scheme.steps = (ec_array){steps, 4};
+    const int64_t bytes = m->rows * ec_principal_row_bytes(&scheme);
+    ec_lowbit_rows to = {.values = m->values, .values_count = m->count, .packed_bytes = bytes, .capacity = m->rows};
+    to.scratch_bytes = ec_principal_scratch_bytes(&scheme, m->rows);
+    if (to.scratch_bytes > MOST_BYTES || bytes > MOST_BYTES) return;
+    uint8_t *planes = place(bytes), *scales = place(4 * m->rows), *lengths = place(4 * m->rows);
+    double *squares = (double *)(void *)place(8 * m->rows);
+    to.scratch = place(to.scratch_bytes);
+    to.packed = planes;
+    to.scales = scales;
+    to.lengths = lengths;
+    to.squares = squares;
+    ec_lowbit_rows less = to;
+    less.packed_bytes--;
+    HOLDS(ec_principal_encode_f32(&scheme, m->rows, &less).status == EC_BAD_ARGUMENT);
+    const ec_result result = ec_principal_encode_f32(&scheme, m->rows, &to);
+    record_result(result);
+    if (result.status != EC_OK) return;
+    record(planes, bytes);
+    record_floats(scales, m->rows);
+    record_floats(lengths, m->rows);
+    const ec_array by_pattern = {values, 510}, short_of_one = {planes, bytes - 1}, packed = {planes, bytes};
+    HOLDS(ec_principal_squares(&scheme, by_pattern, short_of_one, m->rows, squares, m->rows).status == EC_BAD_ARGUMENT);
+    HOLDS(ec_principal_squares(&scheme, by_pattern, packed, m->rows, squares, m->rows).status == EC_OK);
+    record((const uint8_t *)squares, 8 * m->rows);
+    bits[0] = 9;
+    HOLDS(ec_principal_row_bytes(&scheme) == -1);
 }
 
 void subject_lowbit(const uint8_t *input, int64_t n) {
@@ -206,6 +258,12 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
         scheme.directions = directions;
         scheme.along = scheme.turned = scheme.added = scheme.weights = whole;
     }
+    if (input[0] & 128) {
+        scheme.shapes = 64;
+        scheme.shaping = scheme.inverses = whole;
+        scheme.rest = 0.5f;
+    }
+    if (m.rows) record_principal(&m, 1 + input[0] % 8, whole);
     ec_lowbit_rows to = {0};
     to.values = m.values;
     to.values_count = m.count;
@@ -229,7 +287,7 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
     record(planes, bits * bytes);
     record_floats(scales, m.rows);
     record_floats(lengths, m.rows);
-    if (bits == 1 && map == 0 && moderate(m.values, m.count)) { /* a plane of signs */
+    if (bits == 1 && map == 0 && !scheme.shapes && moderate(m.values, m.count)) { /* a plane of signs */
         uint8_t *signs = place(bytes);
         HOLDS(ec_pack_bits_f32(m.values, m.rows, m.dimension, 0.0f, 0, signs, bytes).status == EC_OK);
         HOLDS(memcmp(planes, signs, (size_t)bytes) == 0);

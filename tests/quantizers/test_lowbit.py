@@ -464,7 +464,7 @@ def test_refusals() -> None:
     x = rows(50, 16)
     fitted = LowBitQuantizer(1, rotation="random", center="mean").fit(x)
     codes = fitted.encode(x)
-    for arguments in ({"bits": 3}, {"rotation": "spin"}, {"center": "median"}):
+    for arguments in ({"bits": 9}, {"rotation": "spin"}, {"center": "median"}):
         with pytest.raises(ValueError, match=r"bits is|unknown"):
             LowBitQuantizer(**arguments)
     with pytest.raises(ValueError, match="not fitted"):

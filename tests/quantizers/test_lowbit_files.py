@@ -111,7 +111,7 @@ PARTS: list[tuple[str, dict[str, Any]]] = [
     ("panels", {"rotation": Rotation(blocks=np.zeros((1, 64, 64), np.float32))}),
     ("panels of a matrix", {"rotation": Rotation(matrix=np.zeros((D - 1, D), np.float32))}),
     ("fewer columns", {"rotation": Rotation(matrix=np.zeros((D, D - 20), np.float32))}),
-    ("bits", {"bits": 3}),
+    ("bits", {"bits": 5}),
 ]
 
 

@@ -160,6 +160,7 @@ def test_parts_of_a_rotation_go_together(parts: tuple[str, ...], words: str) -> 
                 "blocks of rotations",
                 "learned rotation",
                 "whitened, blocks of rotations",
+                "principal directions",
             ],
         ),
         (
@@ -172,6 +173,7 @@ def test_parts_of_a_rotation_go_together(parts: tuple[str, ...], words: str) -> 
                 "blocks of rotations, centred",
                 "learned rotation, centred",
                 "whitened, blocks of rotations, centred",
+                "principal directions, centred",
             ],
         ),
     ],
@@ -205,10 +207,10 @@ def test_how_a_quantizer_is_shown() -> None:
     ("n", "dimension", "tried"),
     [
         (79, 20, ""),
-        (80, 20, "plain no random blocks learned whitened,"),
-        (81, 21, "plain no random blocks whitened,"),
-        (83, 168, "plain no random"),
-        (84, 168, "plain no random blocks whitened,"),
+        (80, 20, "plain no random blocks learned whitened, principal"),
+        (81, 21, "plain no random blocks whitened, principal"),
+        (83, 168, "plain no random principal"),
+        (84, 168, "plain no random blocks whitened, principal"),
     ],
 )
 def test_what_so_few_rows_cannot_teach_is_not_tried(n: int, dimension: int, tried: str) -> None:

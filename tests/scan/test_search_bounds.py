@@ -101,8 +101,11 @@ def test_how_many_rows_are_scored(capsys: pytest.CaptureFixture[str]) -> None:
         print("", *lines, sep="\n  ")
 
 
-@pytest.mark.parametrize(("rotation", "center"), [("random", "none"), ("random", "mean"), ("learned", "mean"),
-                                                   ("none", "none"), ("none", "mean")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rotation", "center"),
+    [("random", "none"), ("random", "mean"), ("learned", "mean"), ("none", "none"), ("none", "mean"),
+     ("principal", "mean")],
+)  # fmt: skip
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_bounds_hold_as_often_as_they_say(bits: int, rotation: str, center: str) -> None:
     """No row's exact score is above its reach, but for a part of the queries that the confidence allows."""

@@ -1,4 +1,4 @@
-"""Random rotations and codes of one, two and four bits. Arrays are C-contiguous float32, (n, dimension)."""
+"""Random rotations and codes of one to four bits. Arrays are C-contiguous float32, (n, dimension)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rotation_factors(dimension: int, rounds: int, seed: int) -> Floats:
 
 def rotate(x: Floats, factors: Floats, *, inverse: bool = False) -> None:
     """Rotate the rows of `x`, float32, in place; ValueError where the factors are too few."""
-    check(lib.ec_rotate_f32(pointer(x), x.size, *x.shape, _array(factors, np.float32)[0], len(factors), inverse))
+    check(lib.ec_rotate_f32(pointer(x), x.size, *x.shape, array_of(factors, np.float32)[0], len(factors), inverse))
 
 
 def panels_of(matrix: Floats) -> Floats:
@@ -55,14 +55,14 @@ class Coder:
         Other arrays and numbers by the names of the structure's members.
     """
 
-    def __init__(self, dimension: int, bits: int, center: Floats | None = None, **parts: NDArray[Any] | int) -> None:
+    def __init__(self, dimension: int, bits: int, center: Floats | None = None, **parts: NDArray[Any] | float) -> None:
         if center is not None:
             parts["center"] = center
-        self._kept = {name: _aligned(part) for name, part in parts.items() if isinstance(part, np.ndarray)}
+        self._kept = {name: aligned(part) for name, part in parts.items() if isinstance(part, np.ndarray)}
         self._scheme = ffi.new("ec_lowbit_scheme *", {"dimension": dimension, "bits": bits})  # all others zero
         for name, part in parts.items():
             dtype = np.uint8 if name == "patterns" else np.float32
-            setattr(self._scheme, name, part if isinstance(part, int) else _array(self._kept[name], dtype)[0])
+            setattr(self._scheme, name, array_of(self._kept[name], dtype)[0] if isinstance(part, np.ndarray) else part)
 
     def encode(
         self, x: Floats, planes: NDArray[np.uint8], scales: Floats, lengths: Floats, squares: NDArray[np.float64]
@@ -73,7 +73,7 @@ class Coder:
         ------
         NotFiniteError
         """
-        scratch = _lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
+        scratch = lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
         to = ffi.new("ec_lowbit_rows *")
         to.values, to.values_count = pointer(x), x.size
         to.scratch, to.scratch_bytes = pointer(scratch), scratch.nbytes
@@ -84,27 +84,28 @@ class Coder:
 
     def turn(self, x: Floats) -> Floats:
         """Return rows as they are before they are coded, (n, dimension): less the center, stretched and turned."""
-        turned, scratch = np.empty_like(x), _lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
+        turned, scratch = np.empty_like(x), lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
         room, to = (pointer(scratch), scratch.nbytes), (pointer(turned), turned.size)
-        check_finite_result(lib.ec_lowbit_turn_f32(self._scheme, _array(x, np.float32)[0], len(x), *room, *to), x)
+        check_finite_result(lib.ec_lowbit_turn_f32(self._scheme, array_of(x, np.float32)[0], len(x), *room, *to), x)
         return turned
 
 
-def _array(array: NDArray[Any], dtype: Any) -> Any:
+def array_of(array: NDArray[Any], dtype: Any) -> Any:
     """Return an ``ec_array``, as the first of one; it does not keep `array` alive."""
     if array.dtype != dtype:
         raise TypeError(f"an array of {np.dtype(dtype)} is wanted, not of {array.dtype}")
     return ffi.new("ec_array *", {"items": pointer(array), "count": array.size})
 
 
-def _lines(n_bytes: int) -> NDArray[np.uint8]:
+def lines(n_bytes: int) -> NDArray[np.uint8]:
     """Return so many bytes from the beginning of a cache line on."""
     memory = np.empty(n_bytes + _LINE, np.uint8)
     begin = -memory.ctypes.data % _LINE
     return memory[begin : begin + n_bytes]
 
 
-def _aligned(array: NDArray[Any]) -> NDArray[Any]:
-    copy = _lines(array.nbytes).view(array.dtype).reshape(array.shape)
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy that begins with a cache line."""
+    copy = lines(array.nbytes).view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy

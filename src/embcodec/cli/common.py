@@ -160,7 +160,7 @@ def read_vectors(
     )
     if not isinstance(rows, Embeddings):
         raise StorageError(
-            f"{path} holds {rows.scheme.bits}-bit codes, which are searched (the CORPUS of `embcodec search`) but not "
+            f"{path} holds {rows.scheme.label} codes, which are searched (the CORPUS of `embcodec search`) but not "
             "sent or asked with: use the floats that they were made of"
         )
     return rows

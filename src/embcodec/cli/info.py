@@ -68,9 +68,9 @@ def _of_embeddings(rows: Embeddings) -> dict[str, Any]:
 
 def _of_low_bit(rows: LowBitCodes) -> dict[str, Any]:
     return {
-        "output_dtype": f"{rows.scheme.bits}-bit",
+        "output_dtype": rows.scheme.label,
         "scale": rows.scheme.identity,
-        "rotation": rows.scheme.rotation.kind,
+        "rotation": rows.scheme.kind,
         "center": "mean" if rows.scheme.center is not None else "none",
         "unit_length": "yes" if rows.is_unit else "no, so they compare by dot only",
     }

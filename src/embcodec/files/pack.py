@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..containers import checked_array, whole_number
 from ..embeddings import Embeddings
 from ..errors import StorageError
-from ..quantizers.fitting import codes_of
-from ..quantizers.lowbit import LowBitCodes
+from ..quantizers.fitting import codes_of, scheme_arrays
+from ..quantizers.lowbit import LowBitCodes, PrincipalScheme
 from ..scale import PER_VECTOR, UNIT, Scale
 
 FORMAT = "embcodec 1"
@@ -21,7 +21,6 @@ Tensors = dict[str, NDArray[Any]]
 Words = dict[str, str]
 
 _LARGEST_SCALE = np.float32(np.finfo(np.float32).max / 127)  # what is measured is no larger
-_LOW_BIT_ARRAYS = ("bit_planes", "scales", "lengths")
 
 
 def pack(rows: Embeddings | LowBitCodes, prefix: str = "") -> tuple[Tensors, Words]:
@@ -31,12 +30,12 @@ def pack(rows: Embeddings | LowBitCodes, prefix: str = "") -> tuple[Tensors, Wor
     -------
     tensors : dict
         ``values``, and ``scale`` where the scale has values. Of low-bit codes ``bit_planes``, ``scales``, ``lengths``
-        and what their scheme has of ``center`` and the parts of its :class:`Rotation`: they can be read, and added to,
-        without the quantizer.
+        and what their scheme has of ``center`` and the parts of its :class:`Rotation`, or its directions and their
+        bits: they can be read, and added to, without the quantizer.
     words : dict of str to str
         ``format``, ``dimension``; ``output_dtype``, ``scale`` (its identity), ``signed_bytes`` and ``bit_order``; or,
         of low-bit codes, ``low_bit`` (their scheme's identity), ``bits``, ``scaled``, ``scale_unit``, ``is_unit`` and
-        ``unit_error``.
+        ``unit_error``; in principal directions also ``code_error``, and 0 for ``bits``.
     """
     check_width(rows)
     tensors, words = _pack_low_bit(rows) if isinstance(rows, LowBitCodes) else _pack_embeddings(rows)
@@ -126,14 +125,14 @@ def _check_scale(scale: Scale) -> None:
 
 def _pack_low_bit(rows: LowBitCodes) -> tuple[Tensors, Words]:
     scheme = rows.scheme
-    tensors = {name: getattr(rows, name) for name in _LOW_BIT_ARRAYS}
-    learned = {"center": scheme.center, **scheme.rotation._asdict()}
-    tensors.update({name: array for name, array in learned.items() if array is not None})
-    return tensors, {
+    words = {
         "low_bit": scheme.identity,
-        "bits": str(scheme.bits),
+        "bits": "0" if isinstance(scheme, PrincipalScheme) else str(scheme.bits),
         "scaled": str(int(scheme.scaled)),
         "scale_unit": float(scheme.scale_unit).hex(),
         "is_unit": str(int(rows.is_unit)),
         "unit_error": float(rows.unit_error).hex(),
     }
+    if isinstance(scheme, PrincipalScheme):
+        words["code_error"] = float(rows.code_error).hex()
+    return {**rows.stored, **scheme_arrays(scheme)}, words

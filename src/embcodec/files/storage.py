@@ -218,7 +218,7 @@ def _load(
         if column not in (None, "values") and suffix != ".parquet":
             raise StorageError(f"embcodec wrote the file for one matrix: leave out column={column!r}")
         found = unpack(tensors, words)
-        kind = f"{found.scheme.bits}-bit" if isinstance(found, LowBitCodes) else found.output_dtype
+        kind = found.scheme.label if isinstance(found, LowBitCodes) else found.output_dtype
         if (output_dtype or kind) != kind:
             raise StorageError(f"the file holds {kind} rows, not {output_dtype}")
         if dimension is not None and dimension != found.dimension:

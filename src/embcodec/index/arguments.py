@@ -135,7 +135,7 @@ def for_both(asked: Embeddings, better: Rows) -> tuple[Embeddings, Embeddings]:
         return asked, asked
     if isinstance(better, Embeddings) and asked.meaning == better.meaning:
         return Embeddings(asked.to_float()), asked
-    kind = f"{better.scheme.bits}-bit" if isinstance(better, LowBitCodes) else better.output_dtype
+    kind = better.scheme.label if isinstance(better, LowBitCodes) else better.output_dtype
     raise CodeMismatchError(
         f"{asked.output_dtype} queries cannot be rescored with {kind} rows: pass floats, or rescore_multiplier=None to "
         "search the codes alone"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..dtypes import OutputDtype, Precision
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
-from ..quantizers.lowbit import LowBitCodes, coded_like_rows
+from ..quantizers.lowbit import LowBitCodes, LowBitScheme, coded_like_rows
 from ..scan import (
     BoundedResult,
     Bounds,
@@ -120,17 +120,18 @@ def _through_bits(
     rows = now.codes.rows
     if asked.output_dtype is not OutputDtype.FLOAT or not _is_one_bit(rows):
         raise CodeMismatchError(f"three stages need float queries and one bit a dimension, not {asked!r} and {rows!r}")
-    if isinstance(rows, LowBitCodes):
+    if isinstance(rows, LowBitCodes) and isinstance(rows.scheme, LowBitScheme):
         signs, bits = (
             Embeddings(planes, "ubinary", rows.dimension)
             for planes in (coded_like_rows(rows.scheme, asked.values), rows.bit_planes)
         )
         part = Part(bits)
     else:
+        assert isinstance(rows, Embeddings)
         signs, part = encoded(asked, rows), now.codes
     found = _best(part, signs, wanted * HAMMING_MULTIPLIER, "hamming", mask, precision, threads)
     return rescored(asked, found.indices, rows, wanted, metric, precision, threads).indices
 
 
 def _is_one_bit(rows: Embeddings | LowBitCodes) -> bool:
-    return rows.scheme.bits == 1 if isinstance(rows, LowBitCodes) else rows.output_dtype.is_packed
+    return rows.scheme.is_one_bit if isinstance(rows, LowBitCodes) else rows.output_dtype.is_packed

@@ -12,6 +12,7 @@ from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import (
     LowBitCodes,
+    PrincipalScheme,
     RowErrors,
     certain_bounds,
     errors_of,
@@ -28,6 +29,7 @@ from .search import SearchResult, as_count, rescored, short_repr
 Doubles = NDArray[np.float64]
 
 _WIDER, _WIDER_WHITENED, _WIDER_ONE_BIT = 1.25, 1.4, 2.0  # factors for codes without a random rotation: see `rescore`
+_WIDER_PRINCIPAL = 2.0
 _BLOCK_QUERIES = 16
 
 
@@ -110,6 +112,8 @@ class Bounds:
         if doubt <= 0 or not codes.scheme.scaled or codes.dimension < 2:
             return 1.0
         part = float(np.sqrt(2 * np.log(1 / doubt) / (codes.dimension - 1)))
+        if isinstance(codes.scheme, PrincipalScheme):
+            return min(_WIDER_PRINCIPAL * part, 1.0)
         rotation = codes.scheme.rotation
         if rotation.factors is not None:
             return min(part, 1.0)

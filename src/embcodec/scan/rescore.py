@@ -79,8 +79,9 @@ def rescore(
         exceeds t times the certain bound with a probability of at most exp(-t^2 (dimension - 1) / 2). That is so by
         construction for a random rotation; for learned ones and none, whose errors lean on the data's, the bound is
         doubled at one bit, and at more widened by a quarter, or 1.4 times where rows are whitened (on real vectors they
-        spread by up to 1.92, 1.14 and 1.36 of a random direction's). Codes without scales ("plain sign bits") have
-        certain bounds only.
+        spread by up to 1.92, 1.14 and 1.36 of a random direction's, and less where levels are shaped). In principal
+        directions it is doubled, too: errors spread like those of a random direction, but a few lie farther out. Codes
+        without scales ("plain sign bits") have certain bounds only.
 
     Returns
     -------

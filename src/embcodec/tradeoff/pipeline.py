@@ -68,7 +68,7 @@ class Pipeline:
     @property
     def kind(self) -> str:
         """The dtype of the codes that are scanned."""
-        return f"{self.codes.scheme.bits}-bit" if isinstance(self.codes, LowBitCodes) else str(self.codes.output_dtype)
+        return self.codes.scheme.label if isinstance(self.codes, LowBitCodes) else str(self.codes.output_dtype)
 
     @property
     def recipe(self) -> Recipe:

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from ...containers import read_npy, read_tensors, replacing, write_npy, write_tensors
 from ...errors import StorageError
 from ...files import pack, unpack
-from ...quantizers.lowbit import LowBitCodes, Rows
+from ...quantizers.lowbit import LowBitCodes, PrincipalScheme, Rows
 from ...scan import PreparedQueries, SearchResult, best_of, restrict
 from ..files import FORMAT as INDEX_FORMAT
 from ..rows import Part
 from .manifest import Shard
-
-_OF_ROWS = ("bit_planes", "scales", "lengths")  # of low-bit codes; the rest is the scheme's, and in the file of LIKE
 
 
 class Kind(NamedTuple):
@@ -48,7 +46,7 @@ def _packed(rows: Rows, prefix: str) -> tuple[dict[str, NDArray[Any]], dict[str,
     """Return what `pack` does, without the scheme of low-bit codes: it would outweigh a few rows."""
     tensors, words = pack(rows, prefix)
     if isinstance(rows, LowBitCodes):
-        tensors = {prefix + name: tensors[prefix + name] for name in _OF_ROWS}
+        tensors = {prefix + name: array for name, array in rows.stored.items()}
     return tensors, words
 
 
@@ -140,16 +138,20 @@ def _unpacked(tensors: Any, words: Any, prefix: str, like: Rows) -> Rows:
             raise StorageError(f"{rows!r} are not like the collection's {like!r}")
         return rows
     try:
-        planes, scales, lengths = (tensors[prefix + name] for name in _OF_ROWS)
+        stored = {name: tensors[prefix + name] for name in like.stored}
         identity, unit_error = words[prefix + "low_bit"], float.fromhex(words[prefix + "unit_error"])
+        code_error = float.fromhex(words.get(prefix + "code_error", "0x0p+0"))
     except (KeyError, ValueError) as error:
         raise StorageError(f"the file lacks {error}") from None
-    n = len(planes)
-    fits = planes.dtype == np.uint8 and planes.shape == (n, like.bit_planes.shape[1])
-    fits &= all(array.dtype == like.scales.dtype and array.shape == (n,) for array in (scales, lengths))
-    if identity != like.scheme.identity or not fits or not 0 <= unit_error <= 1:
+    if identity != like.scheme.identity or not (0 <= unit_error <= 1 and 0 <= code_error <= 1):
         raise StorageError(f"its codes are not like the collection's {like!r}")
-    return replace(like, bit_planes=planes, scales=scales, lengths=lengths, unit_error=unit_error)
+    for name, array in stored.items():
+        usual = like.stored[name]
+        if array.dtype != usual.dtype or array.shape != (len(stored["bit_planes"]), *usual.shape[1:]):
+            raise StorageError(f"its {name} are not like those of the collection's {like!r}")
+    if isinstance(like.scheme, PrincipalScheme):  # whose scales follow from the planes
+        stored["scales"] = like.scheme.scales_of(stored["bit_planes"]).astype(like.scales.dtype)
+    return replace(like, unit_error=unit_error, code_error=code_error, **stored)
 
 
 def _read_live(path: Path, shard: Shard) -> NDArray[np.bool_]:

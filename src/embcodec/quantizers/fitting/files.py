@@ -22,8 +22,11 @@ from ...containers import (
 from ...errors import StorageError
 from ...words import as_path
 from ..lowbit.codes import LowBitCodes
+from ..lowbit.principal import PrincipalScheme
 from ..lowbit.rotations import Rotation
 from ..lowbit.scheme import LowBitScheme
+from ..lowbit.shaping import Shaping
+from .principal_files import arrays_of, is_principal, principal_codes_of, principal_scheme_of
 
 FORMAT = "embcodec quantizer 1"
 
@@ -39,6 +42,7 @@ _SCALE = (
 _WHITENED_SCALE = 20.0  # over sqrt(d), times |r|: of a whitened row, see csrc/lowbit/encode.c
 _HALF = 2.0**-24  # the smallest float16
 _ENTRY = 1.01  # of what is orthogonal, and of signs: 1, and what rounding adds
+_LEAST_REST = 0.01  # of the weights of errors, which is a half at least
 _GAIN = 1e4  # of a partial whitening: within a few, and so are their reciprocals
 
 
@@ -48,10 +52,12 @@ class Fitted(NamedTuple):
     settings: dict[str, Any]  # what the constructor takes
     choice: str
     report: dict[str, float]
-    scheme: LowBitScheme
+    scheme: LowBitScheme | PrincipalScheme
 
 
-def scheme_of(arrays: Arrays, bits: int, dimension: int, scaled: bool, scale_unit: float) -> LowBitScheme:
+def scheme_of(
+    arrays: Arrays, bits: int, dimension: int, scaled: bool, scale_unit: float
+) -> LowBitScheme | PrincipalScheme:
     """Return the scheme whose center and parts of a rotation are among `arrays`.
 
     Raises
@@ -59,12 +65,14 @@ def scheme_of(arrays: Arrays, bits: int, dimension: int, scaled: bool, scale_uni
     ValueError
         Where a number is out of range, or an array has another dtype or shape, or values that cannot be.
     """
-    if bits not in (1, 2, 4):
+    if bits not in (1, 2, 4) and not is_principal(arrays):
         raise ValueError(f"codes of {bits!r} bits")
     if not 1 <= dimension <= _MOST_DIMENSION:
         raise ValueError(f"a dimension of {dimension}")
     if not _SMALLEST <= scale_unit <= _LARGEST:
         raise ValueError(f"a scale of {scale_unit}, which is no normal float32 above 0")
+    if is_principal(arrays):
+        return principal_scheme_of(arrays, dimension, scale_unit)
     Rotation.refuse_former(arrays)
     parts = {name: _part(arrays, name, shape) for name, shape in Rotation.shapes(dimension).items()}
     rotation = Rotation(**parts)
@@ -74,7 +82,8 @@ def scheme_of(arrays: Arrays, bits: int, dimension: int, scaled: bool, scale_uni
     if rotation.gains is not None and rotation.gains.min(initial=1) < 1 / _GAIN:
         raise ValueError(f"a gain of {rotation.gains.min()}")
     center = checked_array(arrays, "center", np.float32, (dimension,)) if "center" in arrays else None
-    return LowBitScheme(bits, dimension, rotation, center, scaled, scale_unit)
+    shaping = _shaping(arrays, dimension) if "shaping_directions" in arrays else None
+    return LowBitScheme(bits, dimension, rotation, center, scaled, scale_unit, shaping)
 
 
 def _part(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> NDArray[Any] | None:
@@ -100,6 +109,9 @@ def codes_of(arrays: Arrays, words: Mapping[str, str]) -> LowBitCodes:
     unit_error = float.fromhex(words["unit_error"])
     if not 0 <= unit_error <= _LONGEST_UNIT_ERROR:
         raise ValueError(f"a unit error of {unit_error}, which is not 0 .. {_LONGEST_UNIT_ERROR}")
+    if isinstance(scheme, PrincipalScheme):
+        codes = principal_codes_of(arrays, words, scheme, unit_error, _longest_unit(scheme))
+        return _checked_is_unit(codes, words, is_unit)
     small = np.float16 if bits == 1 else np.float32
     planes = arrays["bit_planes"]
     if planes.dtype != np.uint8 or planes.ndim != 2 or planes.shape[1] != bits * -(-dimension // 8):
@@ -108,33 +120,55 @@ def codes_of(arrays: Arrays, words: Mapping[str, str]) -> LowBitCodes:
     scales = checked_array(arrays, "scales", small, (len(planes),), least=0, most=longest)
     most = longest / dimension**0.5
     lengths = checked_array(arrays, "lengths", small, (len(planes),), least=-most, most=most)
-    apart = 0.0 if scheme.center is None else float(np.linalg.norm(scheme.center.astype(np.float64)))
-    unit_most = _UNIT * (1 + apart) / scheme.scale_unit / dimension**0.5
+    unit_most = _longest_unit(scheme)
     if (lengths > unit_most).any():  # a negative length is that of a row that had not unit length
         row = int((lengths > unit_most).argmax())
         raise ValueError(f"lengths that are out of range: {lengths[row]} at [{row}], of a row of unit length")
     apart_from_length = scales > max(_SCALE * dimension, _WHITENED_SCALE) * (np.abs(lengths.astype(np.float64)) + _HALF)
     if apart_from_length.any():
         raise ValueError(f"the scale and the length of row {int(apart_from_length.argmax())} do not go together")
-    codes = LowBitCodes(np.ascontiguousarray(planes), scales, lengths, scheme, unit_error)
+    return _checked_is_unit(
+        LowBitCodes(np.ascontiguousarray(planes), scales, lengths, scheme, unit_error), words, is_unit
+    )
+
+
+def _longest_unit(scheme: LowBitScheme | PrincipalScheme) -> float:
+    """Return the most that can be stored as the length of a row of unit length."""
+    apart = 0.0 if scheme.center is None else float(np.linalg.norm(scheme.center.astype(np.float64)))
+    return float(_UNIT * (1 + apart) / scheme.scale_unit / scheme.dimension**0.5)
+
+
+def _checked_is_unit(codes: LowBitCodes, words: Mapping[str, str], is_unit: bool) -> LowBitCodes:
     if codes.is_unit is not is_unit:
         raise ValueError(f"is_unit {words['is_unit']}, which the signs of the lengths contradict")
     return codes
 
 
+def scheme_arrays(scheme: LowBitScheme | PrincipalScheme) -> dict[str, NDArray[Any]]:
+    """Return what files hold of what a scheme has learned, by name."""
+    if isinstance(scheme, PrincipalScheme):
+        return arrays_of(scheme)
+    learned = {"center": scheme.center, **scheme.rotation._asdict()}
+    if scheme.shaping is not None:
+        learned |= {"shaping_directions": scheme.shaping.directions}
+        learned |= {"shaping_rest": np.array([scheme.shaping.rest], np.float32)}
+    return {name: array for name, array in learned.items() if array is not None}
+
+
 def write_quantizer(path: str | os.PathLike[str], fitted: Fitted) -> None:
     """Write a fitted quantizer to an ``.npz`` file, atomically."""
     scheme, settings = fitted.scheme, fitted.settings
+    bits = 0 if isinstance(scheme, PrincipalScheme) else scheme.bits
     arrays: dict[str, NDArray[Any]] = {
         "format": np.array([FORMAT, scheme.identity]),
-        "settings": np.array([scheme.bits, settings["seed"], scheme.dimension, scheme.scaled], np.int64),
+        "settings": np.array([bits, settings["seed"], scheme.dimension, scheme.scaled], np.int64),
+        "size": np.array([settings["bits"], settings["bytes_per_vector"] or 0], np.float64),
         "names": np.array([settings["rotation"], settings["center"], fitted.choice, *fitted.report]),
         "report": np.array(list(fitted.report.values()), np.float64),
         "scale_unit": np.array(scheme.scale_unit, np.float64),
     }
-    for name, part in (("center", scheme.center), *scheme.rotation._asdict().items()):
-        if part is not None:
-            arrays[name] = part
+    arrays |= scheme_arrays(scheme)
+    arrays["shaping"] = np.array([settings["shaping"]])
     with replacing(as_path(path)) as file:
         write_npz(file, arrays)
 
@@ -159,6 +193,15 @@ def read_quantizer(path: str | os.PathLike[str], max_bytes: int | None = None) -
         raise StorageError(f"{path} holds no low-bit quantizer: {error}") from None
 
 
+def _shaping(arrays: Arrays, dimension: int) -> Shaping:
+    rest = float(checked_array(arrays, "shaping_rest", np.float32, (1,), least=_LEAST_REST, most=1.0)[0])
+    most = dimension**0.5
+    directions = checked_array(arrays, "shaping_directions", np.float32, (dimension, None), least=-most, most=most)
+    if directions.shape[1] > dimension:
+        raise ValueError(f"{directions.shape[1]} directions of shaping in {dimension} dimensions")
+    return Shaping(directions, rest)
+
+
 def _fitted(arrays: Arrays) -> Fitted:
     settings = checked_array(arrays, "settings", np.int64, (4,))
     bits, seed, dimension, scaled = settings.tolist()
@@ -174,8 +217,11 @@ def _fitted(arrays: Arrays) -> Fitted:
             raise ValueError(f"it is of another format than {FORMAT!r}")
         if identity != scheme.identity:
             raise ValueError(f"what it holds is not {identity[:40]!r}")
+    asked = checked_array(arrays, "size", np.float64, (2,), least=0).tolist() if "size" in arrays else (bits, 0)
+    size = {"bits": int(asked[0]) if asked[0] == int(asked[0]) else asked[0], "bytes_per_vector": int(asked[1]) or None}
+    shaping, *_ = checked_texts(arrays, "shaping", 1) if "shaping" in arrays else ["none"]
     return Fitted(
-        {"bits": bits, "rotation": rotation, "center": center, "seed": seed},
+        {**size, "shaping": shaping, "rotation": rotation, "center": center, "seed": seed},
         choice,
         dict(zip(measured, report.tolist(), strict=True)),
         scheme,

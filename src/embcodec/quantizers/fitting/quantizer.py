@@ -1,53 +1,63 @@
-"""Codes of one, two and four bits a dimension that keep more than sign bits do."""
+"""Codes of few bits a dimension that keep more than sign bits do."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._native import bits as native_bits
-from ...dtypes import CENTERS, ROTATIONS, CenterName, RotationName
+from ...dtypes import CENTERS, ROTATIONS, SHAPINGS, CenterName, RotationName, ShapingName
 from ...errors import StorageError
 from ...words import as_whole, shown, unknown
 from ..lowbit.codes import LowBitCodes
-from ..lowbit.levels import Floats, Levels, levels_of
-from ..lowbit.rotations import Rotation, learned_blocks, learned_rotation, random_rotation, whitened
+from ..lowbit.levels import Floats
+from ..lowbit.principal import LENGTH_BYTES, MOST_BITS, PrincipalScheme
 from ..lowbit.scheme import LowBitScheme
 from ..quantize import as_float_rows
+from .choices import (
+    PLAIN,
+    PRINCIPAL,
+    WHITENED,
+    WHOLE_BITS,
+    can_be_learned,
+    choices_of,
+    fitted_scheme,
+    rows_to_learn_from,
+)
 from .files import Fitted, read_quantizer, write_quantizer
-from .measure import Trial, some_rows
+from .measure import Trial
+from .principal import most_bytes
 from .threads import one_blas_thread, side_by_side
 
-PLAIN = "plain sign bits"
-_LEARN_ROWS, _FOLDS = 20_000, 4
+_FOLDS = 4
 _FEWEST_ROWS = 80  # to measure choices with
-_WHITENED = "whitened, blocks of rotations"
-_LEAST_ROWS = {"blocks": 0.5, "learned": 4.0, "whitened": 0.5}  # a dimension, for a choice to be measured
-_LEARNED: dict[str, Callable[[Floats, Levels], Rotation]] = {
-    "blocks": learned_blocks,
-    "learned": learned_rotation,
-    "whitened": whitened,
-}
 
 
 class LowBitQuantizer:
-    """One, two or four bits a dimension, with rotation, centring and one unbiased scale a vector.
+    """Few bits a dimension, rotated and centred, with one unbiased scale a vector; or so many bytes a vector.
 
     Parameters
     ----------
-    bits : {1, 2, 4}
-    rotation : {"none", "random", "blocks", "learned", "whitened", "auto"}
+    bits : float
+        1, 2 or 4 bits a dimension, or with directions of their own any number above 0 and up to 8.
+    bytes_per_vector : int, optional
+        All bytes of a row, instead of `bits`: from 3 to what 8 bits a dimension take. Bits go where they tell most.
+    rotation : {"none", "random", "blocks", "learned", "whitened", "principal", "auto"}
         "random": signs and Hadamard transforms, fast. "blocks": iterative quantization of 64 dimensions at a time on
         the sample, fast. "learned": of all dimensions, the slowest to fit and to encode (a whole matrix product, at
         1,024 dimensions ten times the cost of "blocks"); it gains most on the sample itself and wants many times more
         rows than dimensions. "whitened": a partial whitening, which queries take back, and blocks after it: the most
-        accurate for rows that were not in the sample, at four times the cost of "blocks". "auto" measures them on rows
-        that they were not fitted to.
+        accurate for rows that were not in the sample, at four times the cost of "blocks". "principal": the directions
+        in which rows vary most, each eight of them with as many bits as pay; it keeps most at every size, wants a few
+        hundred rows, and encodes at the cost of "learned" or less. It is the only one of other numbers of bits, and of
+        bytes. "auto" measures them on rows that they were not fitted to.
+    shaping : {"auto", "none"}
+        Whether levels are chosen for what they err by together, in the directions in which queries reach, rather than
+        each by itself: codes of the same form that keep 1 to 6 points more. Principal directions have nothing to gain
+        by it: along them errors do not mix.
     center : {"none", "mean", "auto"}
         Whether the sample's mean is taken off first, which rescues models whose vectors share a large mean.
     seed : int
@@ -72,36 +82,68 @@ class LowBitQuantizer:
     2405.12497). A row takes bits * ceil(dimension / 8) bytes, and for its scale and length 4 (one bit) or 8 (two and
     four).
 
+    In principal directions u, of deviation d, levels are those nearest to <r, u> / (|r| d), and <q, r> is estimated as
+    |r| times the dot of q with what the levels stand for, brought to length 1: 2 bytes for the length are all that a
+    row takes besides its bits.
+
     Examples
     --------
     >>> sample = np.random.default_rng(0).standard_normal((200, 64)).astype(np.float32)
     >>> quantizer = LowBitQuantizer(2, rotation="random", center="mean").fit(sample)
     >>> quantizer.choice, quantizer.encode(sample)
     ('random rotation, centred', LowBitCodes(200 x 64 at 2 bits, 4800 bytes))
+
+    So many bytes a vector:
+
+    >>> LowBitQuantizer(bytes_per_vector=12).fit(sample).encode(sample)
+    LowBitCodes(200 x 64 in 12 bytes, 2400 bytes)
     """
 
-    bits: int
+    bits: float
+    bytes_per_vector: int | None
     rotation: RotationName
+    shaping: ShapingName
     center: CenterName
     seed: int
     choice: str
     report: dict[str, float]
 
     def __init__(
-        self, bits: int = 1, *, rotation: RotationName = "auto", center: CenterName = "auto", seed: int = 0
+        self,
+        bits: float = 1,
+        *,
+        bytes_per_vector: int | None = None,
+        rotation: RotationName = "auto",
+        shaping: ShapingName = "auto",
+        center: CenterName = "auto",
+        seed: int = 0,
     ) -> None:
-        if not isinstance(bits, int | np.integer) or bits not in (1, 2, 4) or isinstance(bits, bool):
-            raise ValueError(f"bits is 1, 2 or 4, not {shown(bits)}")
-        for name, value, choices in (("rotation", rotation, ROTATIONS), ("center", center, CENTERS)):
+        if isinstance(bits, bool) or not isinstance(bits, int | float | np.number) or not 0 < bits <= MOST_BITS:
+            raise ValueError(f"bits is above 0 and at most {MOST_BITS}, not {shown(bits)}")
+        if bytes_per_vector is not None:
+            bytes_per_vector = as_whole(bytes_per_vector, "bytes_per_vector")
+            if bits != 1:
+                raise ValueError("bits or bytes_per_vector say how large codes are: give one of them")
+            if bytes_per_vector <= LENGTH_BYTES:
+                raise ValueError(f"bytes_per_vector is {LENGTH_BYTES + 1} or more, not {bytes_per_vector}")
+        named = (("rotation", rotation, ROTATIONS), ("shaping", shaping, SHAPINGS), ("center", center, CENTERS))
+        for name, value, choices in named:
             if not isinstance(value, str) or value not in choices:
                 raise unknown(name, value, choices)
-        self.bits, self.rotation, self.center, self.seed = bits, rotation, center, as_whole(seed, "seed")
+        if (bytes_per_vector is not None or bits not in WHOLE_BITS) and rotation not in ("auto", PRINCIPAL):
+            raise ValueError(
+                f"rotation {rotation!r} has 1, 2 or 4 bits a dimension alike; other sizes want rotation='principal'"
+            )
+        self.bits = int(bits) if bits == int(bits) else float(bits)
+        self.bytes_per_vector, self.rotation = bytes_per_vector, rotation
+        self.shaping, self.center = shaping, center
+        self.seed = as_whole(seed, "seed")
         self.choice = ""
         self.report = {}
-        self._scheme: LowBitScheme | None = None
+        self._scheme: LowBitScheme | PrincipalScheme | None = None
 
     @property
-    def scheme(self) -> LowBitScheme:
+    def scheme(self) -> LowBitScheme | PrincipalScheme:
         """What was fitted."""
         if self._scheme is None:
             raise ValueError("the quantizer is not fitted: call .fit(sample) first")
@@ -130,9 +172,10 @@ class LowBitQuantizer:
         asked = None if queries is None else as_float_rows(queries)
         if asked is not None:
             native_bits.require_finite(asked)
+        self._check_bytes(x.shape[1])
         choices = self._choices()
         best = choices[0] if len(choices) == 1 else self._measure(x, asked, choices)
-        with one_blas_thread(min(len(x), _LEARN_ROWS) * x.shape[1] ** 2):
+        with one_blas_thread(rows_to_learn_from(x) * x.shape[1] ** 2):
             self.choice, self._scheme = best, self._fitted(x, best)
         return self
 
@@ -156,7 +199,14 @@ class LowBitQuantizer:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted quantizer to an ``.npz`` file, as :func:`embcodec.save` writes: whole, or not at all."""
-        settings = {"bits": self.bits, "rotation": self.rotation, "center": self.center, "seed": self.seed}
+        settings = {
+            "bits": self.bits,
+            "bytes_per_vector": self.bytes_per_vector,
+            "rotation": self.rotation,
+            "shaping": self.shaping,
+            "center": self.center,
+            "seed": self.seed,
+        }
         write_quantizer(path, Fitted(settings, self.choice, self.report, self.scheme))
 
     @classmethod
@@ -186,31 +236,27 @@ class LowBitQuantizer:
 
     def __repr__(self) -> str:
         fitted = f": {self.choice}" if self._scheme else ", not fitted"
-        return f"LowBitQuantizer(bits={self.bits}, rotation={self.rotation!r}, center={self.center!r}{fitted})"
+        size = f"bits={self.bits}" if self.bytes_per_vector is None else f"bytes_per_vector={self.bytes_per_vector}"
+        return f"LowBitQuantizer({size}, rotation={self.rotation!r}, center={self.center!r}{fitted})"
 
     def _choices(self) -> list[str]:
-        rotations = ROTATIONS[:-1] if self.rotation == "auto" else (self.rotation,)
-        centers = ("none", "mean") if self.center == "auto" else (self.center,)
-        plain = [PLAIN] if self.bits == 1 and "none" in rotations and "none" in centers else []
-        plain = plain if self.rotation == "auto" else []
-        return plain + [_name(rotation, center) for rotation in rotations for center in centers]
+        alike = self.bytes_per_vector is None and self.bits in WHOLE_BITS
+        return choices_of(self.rotation, self.center, self.bits, alike=alike)
 
-    def _fitted(self, x: Floats, choice: str) -> LowBitScheme:
-        dimension = x.shape[1]
-        center = x.mean(axis=0, dtype=np.float64).astype(np.float32) if "centred" in choice else None
-        some = some_rows(x, _LEARN_ROWS, self.seed)
-        some = some if center is None else some - center
-        name, levels = _kind(choice), levels_of(self.bits)
-        if name == "random":
-            rotation = random_rotation(dimension, self.seed)
-        elif name in _LEARNED:
-            rotation = _LEARNED[name](some, levels)
-        else:
-            rotation = Rotation()
-        scheme = LowBitScheme(self.bits, dimension, rotation, center, choice != PLAIN)
-        scales = scheme.encode_raw(some_rows(x, 1000, self.seed))[1]
-        typical = float(np.median(scales[scales > 0])) if (scales > 0).any() else 1.0
-        return replace(scheme, scale_unit=max(typical, float(np.finfo(np.float32).tiny)))
+    def _row_bytes(self, dimension: int) -> int:
+        if self.bytes_per_vector is not None:
+            return self.bytes_per_vector
+        if self.bits in WHOLE_BITS:
+            return int(self.bits) * -(-dimension // 8) + LENGTH_BYTES
+        return max(1, round(self.bits * dimension / 8)) + LENGTH_BYTES
+
+    def _check_bytes(self, dimension: int) -> None:
+        wanted, most = self._row_bytes(dimension), most_bytes(dimension)
+        if wanted > most:
+            raise ValueError(f"{wanted} bytes a vector are more than {dimension} dimensions can use, which is {most}")
+
+    def _fitted(self, x: Floats, choice: str) -> LowBitScheme | PrincipalScheme:
+        return fitted_scheme(x, choice, self.bits, self._row_bytes(x.shape[1]), self.shaping, self.seed)
 
     def _measure(self, x: Floats, queries: Floats | None, choices: list[str]) -> str:
         """Return the best of `choices`; the first one unless others are better beyond doubt.
@@ -223,7 +269,7 @@ class LowBitQuantizer:
         part = np.random.default_rng(self.seed).permutation(len(trial.rows)) % _FOLDS
         if len(choices) > 2:  # of too few rows some would be learned by heart
             rows_a_dimension = len(trial.rows) / x.shape[1]
-            choices = [choice for choice in choices if rows_a_dimension >= _LEAST_ROWS.get(_kind(choice), 0)]
+            choices = [choice for choice in choices if can_be_learned(choice, rows_a_dimension)]
 
         def measured(choice: str) -> NDArray[np.float64]:
             return trial.overlaps(self._estimates(trial.queries, trial.rows, part, choice))
@@ -231,7 +277,7 @@ class LowBitQuantizer:
         with one_blas_thread():
             overlaps = dict(zip(choices, side_by_side(measured, choices), strict=True))
         self.report = {choice: float(found[0].mean()) for choice, found in overlaps.items()}
-        return trial.best_of(overlaps, _WHITENED, doubtful=PLAIN in overlaps)
+        return trial.best_of(overlaps, WHITENED, doubtful=PLAIN in overlaps)
 
     def _estimates(self, queries: Floats, x: Floats, part: NDArray[np.int64], choice: str) -> Floats:
         """Return the dots of queries with rows that are coded by what is fitted to other parts, (m, n)."""
@@ -251,13 +297,3 @@ def _is_float_matrix(x: Any) -> TypeGuard[NDArray[Any]]:
     """Whether `x` can be converted block by block, as large files want it."""
     plain = isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray)
     return bool(plain and x.ndim == 2 and x.dtype.kind == "f")
-
-
-def _name(rotation: str, center: str) -> str:
-    names = {"none": "no rotation", "blocks": "blocks of rotations", "whitened": _WHITENED}
-    turned = names.get(rotation, f"{rotation} rotation")
-    return turned + (", centred" if center == "mean" else "")
-
-
-def _kind(choice: str) -> str:
-    return choice.replace(",", "").partition(" ")[0]

@@ -1,13 +1,17 @@
-"""Codes of one, two and four bits: how they are made, read, asked, and how far off they may be."""
+"""Codes of few bits a dimension: how they are made, read, asked, and how far off they may be."""
 
 from .codes import LowBitCodes
 from .errors import RowErrors, certain_bounds, errors_of, farthest, fixed_errors, leaning_errors, rounding_of
 from .joined import Rows, arrays_of, concat, joined
+from .principal import PrincipalScheme
 from .queries import LowBitQueries, coded_like_rows, prepare_queries
+from .scheme import LowBitScheme
 
 __all__ = [
     "LowBitCodes",
     "LowBitQueries",
+    "LowBitScheme",
+    "PrincipalScheme",
     "RowErrors",
     "Rows",
     "arrays_of",

@@ -1,8 +1,8 @@
-"""Codes of one, two and four bits a dimension."""
+"""Codes of few bits a dimension."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, NoReturn
 
@@ -15,8 +15,9 @@ from ...embeddings import Embeddings
 from ...errors import CodeMismatchError
 from ...scale import ScaleLike
 from ..quantize import as_float_rows
-from .errors import RowErrors, certain_bounds, errors_of, widest
+from .errors import RowErrors, certain_bounds, error_by_cosines, errors_of, widest
 from .levels import Floats
+from .principal import LENGTH_BYTES, PrincipalScheme
 from .queries import prepare_queries
 from .scheme import LowBitScheme, signs_of
 
@@ -36,28 +37,36 @@ class LowBitCodes:
     bit_planes : ndarray of uint8, (n, bits * ceil(dimension / 8))
         A row is its planes, one after the other, first dimension in the highest bit.
     scales : ndarray of float16 (one bit) or float32, (n,)
-        In the scheme's `scale_unit`.
-    lengths : ndarray like scales, (n,)
+        In the scheme's `scale_unit`. Of codes in principal directions one over the length of what the planes stand
+        for, which follows from these and takes no place in files.
+    lengths : ndarray like scales, or float16 in principal directions, (n,)
         Of the rows, centred; in `scale_unit` times the root of the dimension. Negative (or -0) for a row that had not
         unit length, within 1 %, before it was centred.
-    scheme : LowBitScheme
+    scheme : LowBitScheme or PrincipalScheme
     unit_error : float
         How far half the squared length of a row that had is from 1/2 at most.
+    code_error : float
+        Of codes in principal directions: what they leave out of any row, centred, as a share of its length, at most.
     """
 
     bit_planes: NDArray[np.uint8]
     scales: NDArray[Any]
     lengths: NDArray[Any]
-    scheme: LowBitScheme
+    scheme: LowBitScheme | PrincipalScheme
     unit_error: float = 0.0
+    code_error: float = 0.0
 
     @classmethod
-    def of(cls, x: NDArray[Any], scheme: LowBitScheme, threads: int | None = 1) -> LowBitCodes:
+    def of(cls, x: NDArray[Any], scheme: LowBitScheme | PrincipalScheme, threads: int | None = 1) -> LowBitCodes:
         """Return the codes of rows (n, dimension) of floats; NotFiniteError names the first that is not finite."""
         planes, scales, lengths, squares = scheme.encode_raw(x, threads)
-        small = np.float16 if scheme.bits == 1 else np.float32
+        small, code_error = np.float16 if scheme.is_one_bit else np.float32, 0.0
         with np.errstate(over="ignore"):
-            stored = (scales / np.float32(scheme.scale_unit)).astype(small)
+            if isinstance(scheme, PrincipalScheme):
+                small, code_error = np.float16, error_by_cosines(scales[lengths > 0])
+                stored = scheme.scales_of(planes)
+            else:
+                stored = (scales / np.float32(scheme.scale_unit)).astype(small)
             kept = (lengths / np.float32(scheme.scale_unit * np.sqrt(scheme.dimension))).astype(small)
         finite = np.isfinite(stored) & np.isfinite(kept)
         if not finite.all():
@@ -65,7 +74,7 @@ class LowBitCodes:
             raise ValueError(f"row {row} is thousands of times longer than the sample's: its scale cannot be stored")
         are_unit = np.abs(np.sqrt(squares) - 1) <= _UNIT_TOLERANCE
         unit_error = float(np.abs(squares - 1).max(initial=0, where=are_unit) / 2)
-        return cls(planes, stored, np.where(are_unit, kept, np.negative(kept)), scheme, unit_error)
+        return cls(planes, stored, np.where(are_unit, kept, np.negative(kept)), scheme, unit_error, code_error)
 
     @property
     def dimension(self) -> int:
@@ -74,8 +83,16 @@ class LowBitCodes:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the codes with scales and lengths."""
-        return int(self.bit_planes.nbytes + self.scales.nbytes + self.lengths.nbytes)
+        """Bytes of the codes with what is stored of scales and lengths."""
+        return sum(int(array.nbytes) for array in self.stored.values())
+
+    @property
+    def stored(self) -> dict[str, NDArray[Any]]:
+        """The arrays that files hold, by name: without what follows from them."""
+        arrays = {"bit_planes": self.bit_planes, "scales": self.scales, "lengths": self.lengths}
+        if isinstance(self.scheme, PrincipalScheme):
+            del arrays["scales"]
+        return arrays
 
     @cached_property
     def are_unit(self) -> NDArray[np.bool_]:
@@ -90,6 +107,8 @@ class LowBitCodes:
 
     def row_scales(self) -> Floats:
         """Return the factor of each row's dots, float32 (n,)."""
+        if isinstance(self.scheme, PrincipalScheme):
+            return (self.scales * np.sqrt(self.row_squares())).astype(np.float32)
         unit = np.float32(self.scheme.scale_unit)
         return self.scales.astype(np.float32) * unit if self.scheme.scaled else np.full(len(self), unit)
 
@@ -168,7 +187,7 @@ class LowBitCodes:
         planes, scales, lengths = (
             np.ascontiguousarray(part[rows]) for part in (self.bit_planes, self.scales, self.lengths)
         )
-        return LowBitCodes(planes, scales, lengths, self.scheme, self.unit_error)
+        return replace(self, bit_planes=planes, scales=scales, lengths=lengths)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LowBitCodes):
@@ -183,4 +202,10 @@ class LowBitCodes:
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"LowBitCodes({len(self)} x {self.dimension} at {self.scheme.bits} bits, {self.nbytes} bytes)"
+        scheme = self.scheme
+        amount = (
+            f"in {scheme.row_bytes + LENGTH_BYTES} bytes"
+            if isinstance(scheme, PrincipalScheme)
+            else f"at {scheme.bits} bits"
+        )
+        return f"LowBitCodes({len(self)} x {self.dimension} {amount}, {self.nbytes} bytes)"

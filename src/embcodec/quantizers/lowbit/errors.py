@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...codec import row_norms
+from .principal import PrincipalScheme
 from .queries import LowBitQueries
 from .scheme import LowBitScheme
 
@@ -35,7 +36,11 @@ class Coded(Protocol):
     @property
     def scales(self) -> NDArray[Any]: ...
     @property
-    def scheme(self) -> LowBitScheme: ...
+    def lengths(self) -> NDArray[Any]: ...
+    @property
+    def scheme(self) -> LowBitScheme | PrincipalScheme: ...
+    @property
+    def code_error(self) -> float: ...
     @property
     def unit_error(self) -> float: ...
     @property
@@ -50,27 +55,34 @@ class Coded(Protocol):
 
 def rounding_of(codes: Coded) -> float:
     """Return the relative error of stored scales and lengths."""
-    return 2.0**-11 if codes.scales.dtype == np.float16 else 2.0**-22
+    return 2.0**-11 if codes.lengths.dtype == np.float16 else 2.0**-22
 
 
-def level_squares(codes: Coded) -> Doubles:
+def error_by_cosines(cosines: NDArray[np.float32]) -> float:
+    """Return the most that codes leave out of rows, as a share of their length, by rows' cosines with their codes."""
+    if not len(cosines):
+        return 0.0
+    return float(np.sqrt(max(2 * (1 - float(cosines.min()) + 2 * _FLOAT32), 0.0)))
+
+
+def level_squares(codes: Coded, scheme: LowBitScheme) -> Doubles:
     """Return the squared lengths of what rows' levels stand for: from how often signs agree.
 
     Those of whitened rows also from their dots with the directions in which queries are stretched.
     """
-    weights, width = codes.scheme.levels.weights.astype(np.float64), -(-codes.dimension // 8)
+    weights, width = scheme.levels.weights.astype(np.float64), -(-codes.dimension // 8)
     squares = np.full(len(codes), codes.dimension * float(weights @ weights))
-    planes = codes.bit_planes.reshape(len(codes), codes.scheme.bits, width)
-    for i in range(codes.scheme.bits):
+    planes = codes.bit_planes.reshape(len(codes), scheme.bits, width)
+    for i in range(scheme.bits):
         for j in range(i):
             differing = np.unpackbits(planes[:, i] ^ planes[:, j], axis=1).sum(axis=1, dtype=np.int64)
             squares += 2 * weights[i] * weights[j] * (codes.dimension - 2 * differing)
-    directions, gains = codes.scheme.rotation.turned_directions, codes.scheme.rotation.gains
+    directions, gains = scheme.rotation.turned_directions, scheme.rotation.gains
     if gains is not None:
         step = max(1, _BLOCK_BYTES // (4 * codes.dimension))
         for begin in range(0, len(codes), step):
             block = slice(begin, begin + step)
-            along = codes.scheme.values_of(codes.bit_planes[block]) @ directions()
+            along = scheme.values_of(codes.bit_planes[block]) @ directions()
             squares[block] += np.square(along, dtype=np.float64) @ (1 / gains.astype(np.float64) ** 2 - 1)
     return squares
 
@@ -101,22 +113,34 @@ def errors_of(codes: Coded) -> RowErrors:
     """Return the errors of each row."""
     rounding = rounding_of(codes)
     scales, squares, are_unit = codes.row_scales().astype(np.float64), codes.row_squares(), codes.are_unit
-    unbiased = codes.scales.astype(np.float64) * codes.scheme.scale_unit
-    dots = np.divide(squares, unbiased, out=np.zeros_like(squares), where=unbiased > 0)
-    levels = level_squares(codes)
-    # |r - s l|^2, with the parts as far off as rounding may have put them.
-    rests = squares - 2 * scales * dots + scales**2 * levels + 6 * rounding * (squares + scales * dots)
-    errors = np.sqrt(np.maximum(rests, 0)) + rounding * scales * np.sqrt(levels)
     # Rows so much shorter than the sample that what is stored of them is subnormal are off by a step, not by a share:
     # no more is said of what their codes leave out than that it is not longer than the row and the code together.
-    stored, unit = np.finfo(codes.scales.dtype), codes.scheme.scale_unit * np.sqrt(codes.dimension)
+    stored, unit = np.finfo(codes.lengths.dtype), codes.scheme.scale_unit * np.sqrt(codes.dimension)
     lengths, step = np.sqrt(squares), float(stored.smallest_subnormal) * unit
-    are_tiny = (codes.scales < stored.smallest_normal) | (lengths < float(stored.smallest_normal) * unit)
-    errors = np.where(are_tiny, lengths + step + scales * np.sqrt(levels), errors)
+    are_tiny = lengths < float(stored.smallest_normal) * unit
+    if isinstance(codes.scheme, PrincipalScheme):
+        reached = lengths  # what a code stands for is as long as its row
+        errors = (codes.code_error + rounding) * (1 + 2 * rounding) * lengths
+    else:
+        reached, errors = _scaled_errors(codes, codes.scheme, scales, squares)
+        are_tiny |= codes.scales < stored.smallest_normal
+    errors = np.where(are_tiny, lengths + step + reached, errors)
     # Unit rows may miss unit length by the tolerance, as far as float16 inputs do.
     lost = 1.5 * rounding * squares + np.where(are_tiny, step * (step + 2 * lengths), 0.0)
     shared = np.where(are_unit, lost + codes.unit_error, 0.0)
     return RowErrors(np.where(are_unit, errors, 0.0), np.where(are_unit, 0.0, errors), shared, squares, scales)
+
+
+def _scaled_errors(codes: Coded, scheme: LowBitScheme, scales: Doubles, squares: Doubles) -> tuple[Doubles, Doubles]:
+    """Return the lengths of what scaled levels stand for, and of what they leave out."""
+    rounding = rounding_of(codes)
+    unbiased = codes.scales.astype(np.float64) * scheme.scale_unit
+    dots = np.divide(squares, unbiased, out=np.zeros_like(squares), where=unbiased > 0)
+    levels = level_squares(codes, scheme)
+    # |r - s l|^2, with the parts as far off as rounding may have put them.
+    rests = squares - 2 * scales * dots + scales**2 * levels + 6 * rounding * (squares + scales * dots)
+    reached = scales * np.sqrt(levels)
+    return reached, np.sqrt(np.maximum(rests, 0)) + rounding * reached
 
 
 def widest(codes: Coded) -> RowErrors:

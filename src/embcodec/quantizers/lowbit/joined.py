@@ -30,7 +30,15 @@ def joined(parts: Sequence[Rows], arrays: Sequence[NDArray[Any]]) -> Rows:
     if isinstance(first, LowBitCodes):
         planes, scales, lengths = arrays
         unit_error = max(part.unit_error for part in parts if isinstance(part, LowBitCodes))
-        return replace(first, bit_planes=planes, scales=scales, lengths=lengths, unit_error=unit_error)
+        code_error = max(part.code_error for part in parts if isinstance(part, LowBitCodes))
+        return replace(
+            first,
+            bit_planes=planes,
+            scales=scales,
+            lengths=lengths,
+            unit_error=unit_error,
+            code_error=code_error,
+        )
     scale = first.scale
     if scale is not None and scale.kind == PER_VECTOR:
         scales_of = [part.scale.values for part in parts if isinstance(part, Embeddings) and part.scale is not None]

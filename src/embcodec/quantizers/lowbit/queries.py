@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...codec import row_norms
 from .levels import Floats
+from .principal import PrincipalScheme
 from .scheme import LowBitScheme
 
 Doubles = NDArray[np.float64]
@@ -21,7 +22,7 @@ class LowBitQueries(NamedTuple):
 
     Attributes
     ----------
-    values : ndarray of float32, (m, bits * 8 * ceil(dimension / 8))
+    values : ndarray of float32, (m, 8 * bytes of a row)
         The turned e - u c times the weight of each bit, in the order of the bits, highest first.
     lengths : ndarray of float64, (m,)
     shares : ndarray of float32, (m,)
@@ -44,7 +45,7 @@ class LowBitQueries(NamedTuple):
         return LowBitQueries(values[queries], lengths[queries], shares[queries], along[queries], spreads[queries])
 
 
-def prepare_queries(scheme: LowBitScheme, queries: Floats) -> LowBitQueries:
+def prepare_queries(scheme: LowBitScheme | PrincipalScheme, queries: Floats) -> LowBitQueries:
     """Return what queries (m, dimension) become; each by itself, whatever others there are.
 
     Raises
@@ -55,13 +56,7 @@ def prepare_queries(scheme: LowBitScheme, queries: Floats) -> LowBitQueries:
     units, lengths = of_unit_length(queries)
     shares, along = _shares(units, scheme.center)
     rests = without_center(units, shares, scheme.center)
-    turned = scheme.turn_queries(rests)
-    width = -(-scheme.dimension // 8)
-    values = np.zeros((len(queries), scheme.bits, 8 * width), np.float32)
-    values[:, :, : scheme.dimension] = turned[:, None] * scheme.levels.weights[:, None]
-    return LowBitQueries(
-        values.reshape(len(queries), scheme.bits * 8 * width), lengths, shares, along, row_norms(rests)
-    )
+    return LowBitQueries(scheme.for_planes(rests), lengths, shares, along, row_norms(rests))
 
 
 def of_unit_length(queries: Floats) -> tuple[Floats, Doubles]:

@@ -18,6 +18,7 @@ from ...errors import NotFiniteError
 from ..quantize import as_float_rows
 from .levels import Floats, Levels, levels_of
 from .rotations import Rotation
+from .shaping import Shaping
 
 _BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 _PACE = 0.3  # nanoseconds a byte of these, at least
@@ -42,6 +43,8 @@ class LowBitScheme:
         Whether each row has a scale of its own; without, all have `scale_unit`.
     scale_unit : float
         The sample's typical scale; stored scales are multiples of it, so that they fit float16.
+    shaping : Shaping or None
+        By which errors levels are chosen: only the encoder needs it, so that it is no part of the identity.
     """
 
     bits: int
@@ -50,11 +53,27 @@ class LowBitScheme:
     center: Floats | None = None
     scaled: bool = True
     scale_unit: float = 1.0
+    shaping: Shaping | None = None
 
     @property
     def levels(self) -> Levels:
         """The levels of a dimension."""
         return levels_of(self.bits)
+
+    @property
+    def kind(self) -> str:
+        """What its rotation is."""
+        return self.rotation.kind
+
+    @property
+    def label(self) -> str:
+        """What codes are called."""
+        return f"{self.bits}-bit"
+
+    @property
+    def is_one_bit(self) -> bool:
+        """Whether rows are one plane of bits, whose Hamming distances mean something."""
+        return self.bits == 1
 
     @cached_property
     def identity(self) -> str:
@@ -67,8 +86,11 @@ class LowBitScheme:
 
     @cached_property
     def _coder(self) -> native.Coder:
-        levels, parts = self.levels, self.rotation.parts_for_coding(self.dimension)
+        levels = self.levels
+        parts: dict[str, NDArray[Any] | float] = {**self.rotation.parts_for_coding(self.dimension)}
         parts |= {"levels": levels.levels, "thresholds": levels.thresholds, "patterns": levels.patterns}
+        if self.shaping is not None:
+            parts |= self.shaping.parts_for_coding()
         return native.Coder(self.dimension, self.bits, self.center, **parts)
 
     @cached_property
@@ -127,6 +149,13 @@ class LowBitScheme:
     def turn_queries(self, x: Floats) -> Floats:
         """Return queries (m, dimension) as they meet turned rows: each the same, whatever others there are."""
         return self._query_coder.turn(np.ascontiguousarray(x))
+
+    def for_planes(self, rests: Floats) -> Floats:
+        """Return queries (m, dimension) as they meet the planes, float32 (m, bits * 8 * ceil(dimension / 8))."""
+        width = 8 * -(-self.dimension // 8)
+        values = np.zeros((len(rests), self.bits, width), np.float32)
+        values[:, :, : self.dimension] = self.turn_queries(rests)[:, None] * self.levels.weights[:, None]
+        return values.reshape(len(rests), self.bits * width)
 
     def center_along(self, planes: NDArray[np.uint8]) -> Floats:
         """Return the dots of the center with what bit planes stand for, before the rows' scales, float32 (n,)."""

@@ -1,0 +1,42 @@
+/* Floats to codes in principal directions, with more bits where rows vary more. */
+#ifndef EC_CONTRACT_PRINCIPAL_H
+#define EC_CONTRACT_PRINCIPAL_H
+
+#include "lowbit.h"
+#include "results.h"
+
+/* The map by which rows become codes. Directions go in groups of eight, the first being those in which rows vary most,
+ * and each group has a number of bits, which never rises. Plane p has bit p of as many groups as have it, so that a
+ * byte is one bit of a group:
+ *
+ *     bits    3  3  2  1  1
+ *     planes  | g0 g1 g2 g3 g4 | g0 g1 g2 | g0 g1 |     a row of 10 bytes
+ *
+ * Arrays are float32 unless said otherwise. */
+typedef struct {
+    int64_t dimension, groups;
+    ec_array bits;      /* uint8 (groups,), 1 .. 8 */
+    ec_array center;    /* (dimension,), or none */
+    ec_array panels;    /* (ceil(groups / 8), dimension, 64): directions over their deviations, zeros behind the last */
+    ec_array variances; /* (8 * groups,): squared deviations, of rows of length 1 */
+    ec_array levels;    /* (30,): those of 1, 2, 3 and 4 bits, each ascending */
+    ec_array patterns;  /* uint8 (30,): their bits */
+    ec_array thresholds; /* (26,): between the levels of 1, 2, 3 and 4 bits */
+    ec_array steps;      /* (4,): the distance of levels of 5, 6, 7 and 8 bits, whose patterns are their numbers */
+} ec_principal_scheme;
+
+/* Bytes of the planes of a row, and of scratch for so many rows; -1 for a scheme that does not go together. */
+int64_t ec_principal_row_bytes(const ec_principal_scheme *scheme);
+int64_t ec_principal_scratch_bytes(const ec_principal_scheme *scheme, int64_t rows);
+
+/* Code rows x: with r = x - center, the levels l nearest to r panels / |r|. `packed` is (rows, row_bytes); `lengths` are
+ * |r|, `squares` |x|^2, and `scales` the cosine of r with what the levels stand for, 0 for a row of zeros. Failures are
+ * those of ec_lowbit_encode_f32(). */
+ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t rows, const ec_lowbit_rows *to);
+
+/* The squared lengths of what the planes of each row stand for, double (rows,). `values` is (510,): the level of each
+ * pattern of 1, 2, .. 8 bits. EC_BAD_ARGUMENT where an array is too short. */
+ec_result ec_principal_squares(const ec_principal_scheme *scheme, ec_array values, ec_array packed, int64_t rows,
+                               void *squares, int64_t capacity);
+
+#endif

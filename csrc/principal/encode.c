@@ -1,0 +1,236 @@
+/* The public functions of the family, which code rows of floats to bits of principal directions, a block of rows at a
+ * time:
+ *
+ *     rows --(- center)--> centred --(panels)--> along the directions --(levels)--> planes, and the levels themselves */
+#include "principal.h"
+
+#include <float.h>
+#include <math.h>
+
+enum {
+    BLOCK_FLOATS = 1 << 16, /* of the centred rows, or of their values along the directions */
+    MOST_ROWS = 192,
+    GAP = 16, /* so that rows of a power of two bytes do not meet in the same cache sets */
+    LEVELS = 30,
+    THRESHOLDS = 26,
+    STEPS = 4,
+    VALUES = 510,
+};
+
+#define MOST_DIMENSIONS ((int64_t)1 << 40) /* below this no size overflows */
+
+/* The arrays of a block, one after the other; strides in bytes. */
+typedef struct {
+    int64_t rows, stride, along_stride;
+    char *centred, *along, *copy, *weighted, *planes, *squares;
+} block_arrays;
+
+/* The levels of 1 to 4 bits, and where the planes of a row begin. */
+typedef struct {
+    ec_levels levels[EC_SEARCHED_BITS + 1];
+    int64_t begins[EC_MOST_BITS];
+} tables;
+
+static int64_t n_panels(int64_t groups) { return (groups * EC_GROUP + EC_PANEL - 1) / EC_PANEL; }
+
+/* Whether the arrays have as many elements as the numbers beside them say, and bits are 1 .. 8 and never rise. */
+static int32_t is_whole(const ec_principal_scheme *scheme) {
+    const int64_t dimension = scheme->dimension, groups = scheme->groups;
+    if (dimension < 1 || dimension > MOST_DIMENSIONS || groups < 1 || groups > MOST_DIMENSIONS) return 0;
+    if (!scheme->bits.items || !ec_holds(scheme->bits.count, groups, 1, 1)) return 0;
+    if (!scheme->variances.items || !ec_holds(scheme->variances.count, EC_GROUP, groups, 1)) return 0;
+    const uint8_t *bits = scheme->bits.items;
+    for (int64_t g = 0, most = EC_MOST_BITS; g < groups; most = bits[g++])
+        if (bits[g] < 1 || bits[g] > most) return 0;
+    return 1;
+}
+
+static int32_t can_code(const ec_principal_scheme *scheme) {
+    return is_whole(scheme) && scheme->panels.items && scheme->levels.items && scheme->patterns.items &&
+           scheme->thresholds.items && scheme->steps.items &&
+           ec_holds(scheme->panels.count, n_panels(scheme->groups), scheme->dimension, EC_PANEL) &&
+           (!scheme->center.items || ec_holds(scheme->center.count, scheme->dimension, 1, 1)) &&
+           scheme->levels.count >= LEVELS && scheme->patterns.count >= LEVELS &&
+           scheme->thresholds.count >= THRESHOLDS && scheme->steps.count >= STEPS;
+}
+
+int64_t ec_principal_row_bytes(const ec_principal_scheme *scheme) {
+    if (!is_whole(scheme)) return -1;
+    int64_t bytes = 0;
+    for (int64_t g = 0; g < scheme->groups; g++) bytes += ((const uint8_t *)scheme->bits.items)[g];
+    return bytes;
+}
+
+static block_arrays lay_out(const ec_principal_scheme *scheme, int64_t rows) {
+    block_arrays block = {0};
+    block.stride = 4 * (scheme->dimension + GAP);
+    block.along_stride = 4 * (EC_PANEL * n_panels(scheme->groups) + GAP);
+    const int64_t longest = block.stride > block.along_stride ? block.stride : block.along_stride;
+    const int64_t fitting = 4 * BLOCK_FLOATS / longest;
+    block.rows = ec_min_i64(ec_min_i64(fitting < 6 ? 6 : fitting, MOST_ROWS), rows);
+    return block;
+}
+
+static void place(block_arrays *block, char *scratch) {
+    block->squares = scratch; /* double: of the centred rows */
+    block->centred = block->squares + 8 * block->rows;
+    block->along = block->centred + block->rows * block->stride;
+    block->copy = block->along + block->rows * block->along_stride;
+    block->weighted = block->copy + block->along_stride;
+    block->planes = block->weighted + block->along_stride; /* of one number of bits, before they go to their places */
+}
+
+int64_t ec_principal_scratch_bytes(const ec_principal_scheme *scheme, int64_t rows) {
+    if (rows < 0 || !is_whole(scheme)) return -1;
+    const block_arrays block = lay_out(scheme, rows);
+    const int64_t bytes =
+        block.rows * (8 + block.stride + block.along_stride) + 2 * block.along_stride + EC_MOST_BITS * scheme->groups;
+    return (bytes + 63) / 64 * 64; /* so that what follows is aligned as this is */
+}
+
+static void fill_tables(const ec_principal_scheme *scheme, tables *to) {
+    const uint8_t *bits = scheme->bits.items;
+    int64_t begin = 0, groups = scheme->groups;
+    for (int p = 0; p < EC_MOST_BITS; p++) {
+        while (groups > 0 && bits[groups - 1] <= p) groups--;
+        to->begins[p] = begin;
+        begin += groups;
+    }
+    if (!scheme->levels.items) return;
+    const float *levels = scheme->levels.items, *edges = scheme->thresholds.items;
+    const uint8_t *patterns = scheme->patterns.items;
+    for (int32_t b = 1; b <= EC_SEARCHED_BITS; b++) {
+        ec_levels *one = &to->levels[b];
+        memset(one, 0, sizeof *one);
+        one->bits = b;
+        one->n_levels = 1 << b;
+        memcpy(one->levels, levels, (size_t)one->n_levels * 4);
+        memcpy(one->edges, edges, (size_t)(one->n_levels - 1) * 4);
+        memcpy(one->patterns, patterns, (size_t)one->n_levels);
+        levels += one->n_levels;
+        edges += one->n_levels - 1;
+        patterns += one->n_levels;
+    }
+}
+
+/* Codes one row in place, group after group of the same number of bits. */
+static void code_row(const ec_principal_scheme *scheme, const tables *by, char *values, float factor, uint8_t *planes,
+                     uint8_t *packed) {
+    const uint8_t *bits = scheme->bits.items;
+    for (int64_t g = 0, end; g < scheme->groups; g = end) {
+        const int32_t b = bits[g];
+        for (end = g; end < scheme->groups && bits[end] == b; end++) {
+        }
+        char *first = values + 4 * EC_GROUP * g;
+        if (b <= EC_SEARCHED_BITS)
+            ec_active.lowbit_code_f32(&by->levels[b], first, EC_GROUP * (end - g), factor, planes, end - g);
+        else
+            ec_active.principal_steps_f32((float *)(void *)first, EC_GROUP * (end - g), factor, b,
+                                          ((const float *)scheme->steps.items)[b - EC_SEARCHED_BITS - 1], planes,
+                                          end - g);
+        for (int32_t p = 0; p < b; p++) memcpy(packed + by->begins[p] + g, planes + p * (end - g), (size_t)(end - g));
+    }
+}
+
+/* Codes the n rows of a block, and computes their cosines with what the codes stand for, and their lengths. */
+static void encode_block(const ec_principal_scheme *scheme, const tables *by, const block_arrays *block, int64_t n,
+                         uint8_t *packed, int64_t row_bytes, char *cosines, char *lengths) {
+    const int64_t count = EC_GROUP * scheme->groups;
+    double *squares = (double *)(void *)block->squares;
+    ec_active.sumsq_f32(block->centred, block->stride, n, scheme->dimension, squares);
+    for (int64_t p = 0; p < n_panels(scheme->groups); p++)
+        ec_active.lowbit_panel_f32(block->centred, block->stride, n, scheme->dimension,
+                                   (const char *)scheme->panels.items + 4 * EC_PANEL * p * scheme->dimension,
+                                   block->along + 4 * EC_PANEL * p, block->along_stride, 0);
+    for (int64_t r = 0; r < n; r++) {
+        char *values = block->along + r * block->along_stride;
+        const double length = sqrt(squares[r]);
+        memcpy(block->copy, values, (size_t)count * 4);
+        code_row(scheme, by, values, length > 0 ? (float)(1 / length) : 0, (uint8_t *)block->planes,
+                 packed + r * row_bytes);
+        float *levels = (float *)(void *)values, *weighted = (float *)(void *)block->weighted;
+        ec_active.principal_weigh_f32(levels, scheme->variances.items, count, weighted);
+        const double dot = ec_active.weigh_f32(block->copy, count, weighted);
+        const double square = ec_active.weigh_f32(levels, count, weighted);
+        ec_store_f32_at(cosines, r, (float)(length > 0 && square > 0 ? dot / (length * sqrt(square)) : 0));
+        ec_store_f32_at(lengths, r, (float)length);
+    }
+}
+
+/* Finds the first value that is not finite: a sum of squares in double is finite if and only if all values are. */
+static ec_result check_finite(const char *values, int64_t dimension, int64_t n, const double *squares) {
+    ec_result result = {0, 0, EC_OK};
+    for (int64_t r = 0; r < n && result.status == EC_OK; r++) {
+        if (squares[r] <= DBL_MAX) continue;
+        result = ec_check_finite_f32(values + 4 * r * dimension, dimension);
+        result.consumed += r * dimension;
+    }
+    return result;
+}
+
+ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t rows, const ec_lowbit_rows *to) {
+    ec_result result = {0, 0, EC_OK};
+    const int64_t dimension = scheme->dimension, bytes = ec_principal_scratch_bytes(scheme, rows);
+    const int64_t row_bytes = ec_principal_row_bytes(scheme);
+    if (bytes < 0 || bytes > to->scratch_bytes || !can_code(scheme) ||
+        !ec_holds(to->values_count, rows, dimension, 1) || rows > to->capacity ||
+        !ec_holds(to->packed_bytes, rows, row_bytes, 1))
+        result.status = EC_BAD_ARGUMENT;
+    if (result.status != EC_OK || rows == 0) return result;
+    block_arrays block = lay_out(scheme, rows);
+    place(&block, to->scratch);
+    tables by;
+    fill_tables(scheme, &by);
+    for (int64_t begin = 0; begin < rows; begin += block.rows) {
+        const int64_t n = ec_min_i64(block.rows, rows - begin);
+        const char *from = (const char *)to->values + 4 * begin * dimension, *center = scheme->center.items;
+        double *raw = (double *)to->squares + begin;
+        ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
+        result = check_finite(from, dimension, n, raw);
+        if (result.status != EC_OK) {
+            result.consumed += begin * dimension;
+            return result;
+        }
+        for (int64_t r = 0; r < n; r++)
+            for (int64_t i = 0; i < dimension; i++)
+                ec_store_f32_at(block.centred + r * block.stride, i,
+                                ec_load_f32_at(from, r * dimension + i) - (center ? ec_load_f32_at(center, i) : 0));
+        encode_block(scheme, &by, &block, n, (uint8_t *)to->packed + begin * row_bytes, row_bytes,
+                     (char *)to->scales + 4 * begin, (char *)to->lengths + 4 * begin);
+    }
+    result.consumed = 4 * rows * dimension;
+    result.produced = rows;
+    return result;
+}
+
+ec_result ec_principal_squares(const ec_principal_scheme *scheme, ec_array values, ec_array packed, int64_t rows,
+                               void *squares, int64_t capacity) {
+    ec_result result = {0, 0, EC_OK};
+    const int64_t row_bytes = ec_principal_row_bytes(scheme);
+    if (row_bytes < 0 || rows < 0 || values.count < VALUES || !ec_holds(packed.count, rows, row_bytes, 1) ||
+        rows > capacity)
+        result.status = EC_BAD_ARGUMENT;
+    if (result.status != EC_OK) return result;
+    const uint8_t *bits = scheme->bits.items, *row = packed.items;
+    const float *variances = scheme->variances.items, *levels = values.items;
+    tables by;
+    fill_tables(scheme, &by);
+    for (int64_t r = 0; r < rows; r++, row += row_bytes) {
+        double sums[EC_GROUP] = {0};
+        for (int64_t g = 0; g < scheme->groups; g++) {
+            const float *of_pattern = levels + (1 << bits[g]) - 2;
+            uint64_t planes = 0;
+            for (int p = 0; p < bits[g]; p++) planes |= (uint64_t)row[by.begins[p] + g] << 8 * p;
+            uint64_t patterns = ec_transpose_bits_u64(planes); /* the first direction's in the highest byte */
+            for (int i = 0; i < EC_GROUP; i++, patterns <<= 8) {
+                const double level = of_pattern[patterns >> 56];
+                sums[i] += level * level * variances[EC_GROUP * g + i];
+            }
+        }
+        for (int i = 4; i > 0; i /= 2)
+            for (int j = 0; j < i; j++) sums[j] += sums[i + j];
+        ((double *)squares)[r] = sums[0];
+    }
+    result.produced = rows;
+    return result;
+}

@@ -1,0 +1,60 @@
+"""Codes in principal directions. Arrays are C-contiguous float32 unless said otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bits import check_finite_result
+from .core import check, ffi, lib, pointer
+from .lowbit import aligned, array_of, lines
+
+Floats = NDArray[np.float32]
+
+GROUP = 8
+"""Directions that share a number of bits: a byte has one bit of each."""
+
+_BYTES = ("bits", "patterns")
+
+
+class PrincipalCoder:
+    """What the C core needs to code rows, with the arrays kept alive: ``ec_principal_scheme``.
+
+    Parameters
+    ----------
+    dimension : int
+    parts
+        Arrays by the names of the structure's members.
+    """
+
+    def __init__(self, dimension: int, **parts: NDArray[Any]) -> None:
+        self._kept = {name: aligned(part) for name, part in parts.items()}
+        self._scheme = ffi.new("ec_principal_scheme *", {"dimension": dimension, "groups": len(parts["bits"])})
+        for name, part in self._kept.items():
+            setattr(self._scheme, name, array_of(part, np.uint8 if name in _BYTES else np.float32)[0])
+
+    def encode(self, x: Floats, cosines: Floats, lengths: Floats, squares: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return planes of rows (n, dimension); fill cosines with what they stand for, lengths, squares, (n,) each.
+
+        Raises
+        ------
+        NotFiniteError
+        """
+        planes = np.empty((len(x), max(int(lib.ec_principal_row_bytes(self._scheme)), 0)), np.uint8)
+        scratch = lines(max(int(lib.ec_principal_scratch_bytes(self._scheme, len(x))), 0))
+        to = ffi.new("ec_lowbit_rows *")
+        to.values, to.values_count = pointer(x), x.size
+        to.scratch, to.scratch_bytes = pointer(scratch), scratch.nbytes
+        to.packed, to.packed_bytes = pointer(planes), planes.nbytes
+        to.scales, to.lengths, to.squares = pointer(cosines), pointer(lengths), pointer(squares)
+        to.capacity = min(len(cosines), len(lengths), len(squares))
+        check_finite_result(lib.ec_principal_encode_f32(self._scheme, len(x), to), x)
+        return planes
+
+    def squares(self, planes: NDArray[np.uint8], values: Floats) -> NDArray[np.float64]:
+        """Return the squared lengths of what planes (n, bytes) stand for, by the level of each pattern (510,)."""
+        found, levels, packed = np.empty(len(planes)), array_of(values, np.float32), array_of(planes, np.uint8)
+        check(lib.ec_principal_squares(self._scheme, levels[0], packed[0], len(planes), pointer(found), len(found)))
+        return found

@@ -1,0 +1,82 @@
+"""Schemes of principal directions, and their codes, out of a file's arrays: only of such as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._native.principal import GROUP
+from ...containers import checked_array
+from ..lowbit.codes import LowBitCodes
+from ..lowbit.principal import MOST_BITS, PrincipalScheme
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_ENTRY = 1.01  # of what is orthonormal, and of a direction's share: 1, and what rounding adds
+_MOST_LEFT_OUT = 2.01  # of a row's length: what its code stands for is as long, and may point away
+
+
+def arrays_of(scheme: PrincipalScheme) -> dict[str, NDArray[Any]]:
+    """Return what a file holds of a scheme, by name."""
+    arrays: dict[str, NDArray[Any]] = {
+        "principal_directions": scheme.directions,
+        "deviations": scheme.deviations,
+        "allocation": scheme.allocation,
+        "copies": scheme.copies,
+    }
+    if scheme.center is not None:
+        arrays["center"] = scheme.center
+    return arrays
+
+
+def is_principal(arrays: Arrays) -> bool:
+    """Whether a file's arrays are those of principal directions."""
+    return "allocation" in arrays
+
+
+def principal_scheme_of(arrays: Arrays, dimension: int, scale_unit: float) -> PrincipalScheme:
+    """Return the scheme that is among `arrays`; the numbers have been checked.
+
+    Raises
+    ------
+    KeyError, ValueError
+        Where an array is missing, or has another dtype or shape, or values that cannot be.
+    """
+    allocation = checked_array(arrays, "allocation", np.uint8, (None,))
+    groups = len(allocation)
+    if not 1 <= groups <= -(-dimension // GROUP):
+        raise ValueError(f"{groups} groups of eight directions in {dimension} dimensions")
+    if allocation.min() < 1 or allocation.max() > MOST_BITS or (np.diff(allocation.astype(np.int64)) > 0).any():
+        raise ValueError(f"an allocation of bits that are not {MOST_BITS} .. 1, falling")
+    copies = checked_array(arrays, "copies", np.int64, (None,))
+    own = int(allocation.sum(dtype=np.int64))
+    if len(copies) > own or copies.min(initial=0) < 0 or copies.max(initial=0) >= own:
+        raise ValueError(f"copies of bytes that are not among {own}")
+    shape = (dimension, GROUP * groups)
+    directions = checked_array(arrays, "principal_directions", np.float32, shape, least=-_ENTRY, most=_ENTRY)
+    deviations = checked_array(arrays, "deviations", np.float32, shape[1:], least=0, most=_ENTRY)
+    if not deviations[0] > 0:
+        raise ValueError("deviations that begin with 0")
+    center = checked_array(arrays, "center", np.float32, (dimension,)) if "center" in arrays else None
+    return PrincipalScheme(dimension, directions, deviations, allocation, copies, center, scale_unit)
+
+
+def principal_codes_of(
+    arrays: Arrays, words: Mapping[str, str], scheme: PrincipalScheme, unit_error: float, longest: float
+) -> LowBitCodes:
+    """Return the codes of a scheme, of which a row of unit length has none longer than `longest`."""
+    code_error = float.fromhex(words["code_error"])
+    if not 0 <= code_error <= _MOST_LEFT_OUT:
+        raise ValueError(f"a code error of {code_error}, which is not 0 .. {_MOST_LEFT_OUT}")
+    planes = arrays["bit_planes"]
+    if planes.dtype != np.uint8 or planes.ndim != 2 or planes.shape[1] != scheme.row_bytes:
+        raise ValueError(f"bit planes of {planes.dtype} {planes.shape} for {scheme.row_bytes} bytes a row")
+    lengths = checked_array(arrays, "lengths", np.float16, (len(planes),))
+    if (lengths > longest).any():  # a negative length is that of a row that had not unit length
+        row = int((lengths > longest).argmax())
+        raise ValueError(f"lengths that are out of range: {lengths[row]} at [{row}], of a row of unit length")
+    planes = np.ascontiguousarray(planes)
+    return LowBitCodes(planes, scheme.scales_of(planes), lengths, scheme, unit_error, code_error)

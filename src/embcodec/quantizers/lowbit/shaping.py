@@ -1,0 +1,94 @@
+"""What errors of codes weigh: more in directions in which queries reach further."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._native import lowbit as native
+from .levels import Floats
+
+DIRECTIONS = 128
+"""As many as weigh more than the rest; all of them gain a tenth of a point more."""
+
+_SHARE = 0.5
+"""Of the queries' second moments in the weights, the others being all alike: rows meet other queries, too."""
+_ROUNDS = 3  # of the iteration for the directions
+
+
+class Shaping(NamedTuple):
+    """The weights m I + V V^T of errors in the space in which rows are coded.
+
+    Attributes
+    ----------
+    directions : ndarray, (dimension, k)
+        V.
+    rest : float
+        m, above 0.
+    """
+
+    directions: Floats
+    rest: float
+
+    def parts_for_coding(self) -> dict[str, NDArray[Any] | float]:
+        """Return what :class:`~embcodec._native.lowbit.Coder` takes of it."""
+        panels = native.panels_of(self.directions)
+        curvature = self.rest + np.einsum("ij,ij->i", self.directions, self.directions)
+        return {
+            "shapes": len(panels) * native.PANEL,
+            "shaping": panels,
+            "inverses": (1 / curvature).astype(np.float32),
+            "rest": self.rest,
+        }
+
+
+def shaping_for(queries: Floats, shrunk: float) -> Shaping | None:
+    """Return the weights that queries (n, dimension) want, turned as rows are; None where they say nothing.
+
+    `shrunk` is the :func:`shrinkage` of their moments before they were turned: a whitening, which is of the same
+    sample, makes more of its chance.
+
+    Their second moments, of trace d, count half, or less where they are those of few, the identity the rest; of the
+    directions those with the greatest moments have their own, the others their mean.
+    """
+    queries = queries[queries.any(axis=1)]  # a row of zeros asks nothing
+    count, dimension = queries.shape
+    moments = queries.T @ queries
+    trace = float(np.trace(moments, dtype=np.float64))
+    if not 0 < trace < np.inf:
+        return None
+    kept = min(DIRECTIONS, dimension, count)
+    values, vectors = _greatest(moments * np.float32(dimension / trace), kept)
+    share = _SHARE * (1 - shrunk)
+    rest = max(dimension - float(values.sum()), 0.0) / (dimension - kept) if kept < dimension else 0.0
+    weights = np.sqrt(share * np.maximum(values - rest, 0))
+    return Shaping((vectors * weights).astype(np.float32), float(np.float32(share * rest + 1 - share)))
+
+
+def shrinkage(moments: NDArray[Any], count: int) -> float:
+    """Return how far second moments of `count` rows are best moved towards a multiple of the identity, 0 .. 1.
+
+    For Gaussian rows, by Chen et al. 2010 ("oracle approximating"): 0.06 for 2,000 rows of 512 dimensions, 0.6 for 100.
+    """
+    dimension, trace = len(moments), float(np.trace(moments, dtype=np.float64))
+    square = float(np.einsum("ij,ij->", moments, moments, dtype=np.float64))
+    over = (count + 1 - 2 / dimension) * (square - trace**2 / dimension)
+    return min(1.0, ((1 - 2 / dimension) * square + trace**2) / over) if over > 0 else 1.0
+
+
+def shrinkage_of(rows: Floats) -> float:
+    """Return the shrinkage of the second moments of rows, of which those of zeros say nothing."""
+    kept = rows[rows.any(axis=1)]
+    return shrinkage(kept.T @ kept, len(kept))
+
+
+def _greatest(moments: Floats, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the greatest moments and their directions, nearly: by iteration, in a tenth of the time of all of them."""
+    towards = moments[:, np.argsort(-np.diagonal(moments), kind="stable")[:count]]
+    for _ in range(_ROUNDS):
+        towards = moments @ np.linalg.qr(towards)[0]
+    basis = np.linalg.qr(towards.astype(np.float64))[0]
+    values, vectors = np.linalg.eigh(basis.T @ moments @ basis)
+    return values, basis @ vectors

@@ -1,0 +1,258 @@
+"""Codes in principal directions: their bytes against plain NumPy, what they keep, their bounds, and their files."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kept import overlap, real_set, unit, varied
+
+from embcodec import FlatIndex, LowBitCodes, LowBitQuantizer, StorageError, load, save, search
+from embcodec.containers import read_npz, write_npz
+from embcodec.quantizers.fitting.principal import allocated, most_bytes
+from embcodec.quantizers.lowbit import PrincipalScheme, prepare_queries
+from embcodec.quantizers.lowbit.levels import levels_of
+
+
+def scheme_of(quantizer: LowBitQuantizer) -> PrincipalScheme:
+    assert isinstance(quantizer.scheme, PrincipalScheme)
+    return quantizer.scheme
+
+
+def levels_by_numpy(scheme: PrincipalScheme, x: np.ndarray) -> np.ndarray:
+    rests = x.astype(np.float64) - (0 if scheme.center is None else scheme.center)
+    directions = rests / np.linalg.norm(rests, axis=1, keepdims=True)
+    along = directions @ scheme.directions.astype(np.float64)
+    bits = np.repeat(scheme.allocation, 8)
+    coded = np.zeros_like(along)
+    for column, (count, deviation) in enumerate(zip(bits, scheme.deviations, strict=True)):
+        levels = levels_of(int(count))
+        if deviation > 0:
+            coded[:, column] = levels.levels[np.searchsorted(levels.thresholds, along[:, column] / deviation)]
+    return coded * scheme.deviations
+
+
+@pytest.mark.parametrize(("dimension", "size"), [(3, 5), (8, 6), (20, 9), (64, 40), (100, 80), (130, 132)])
+def test_planes_are_the_nearest_levels_on_every_tier(isa: str, dimension: int, size: int) -> None:
+    x = varied(300, dimension)
+    quantizer = LowBitQuantizer(bytes_per_vector=size).fit(x)
+    scheme, codes = scheme_of(quantizer), quantizer.encode(x)
+    assert codes.nbytes == size * len(x)
+    assert len(set(scheme.allocation.tolist())) > (size > 9)
+    wanted, found = levels_by_numpy(scheme, x), scheme.values_of(codes.bit_planes)
+    differing = np.abs(wanted - found) > 1e-5  # next to a threshold
+    assert differing.mean() < 1e-3
+    np.testing.assert_allclose(codes.scales, 1 / np.linalg.norm(found.astype(np.float64), axis=1), rtol=1e-5)
+    own = int(scheme.allocation.sum())
+    assert np.array_equal(codes.bit_planes[:, own:], codes.bit_planes[:, scheme.copies])
+
+
+def test_all_tiers_make_the_same_codes(isa: str) -> None:
+    x = varied(333, 130)
+    for size in (5, 40, 120):
+        quantizer = LowBitQuantizer(bytes_per_vector=size, seed=1).fit(x)
+        codes = quantizer.encode(x)
+        first = _first.setdefault(size, (quantizer, codes))
+        assert first[0].encode(x) == first[1]
+        assert first[1].code_error == first[0].encode(x).code_error
+
+
+_first: dict[int, tuple[LowBitQuantizer, LowBitCodes]] = {}
+
+
+@pytest.mark.parametrize(
+    ("size", "least"), [(32, 0.74), (64, 0.845), (96, 0.885), (128, 0.905), (192, 0.935), (256, 0.955)]
+)
+def test_what_they_keep_of_real_rows(size: int, least: float) -> None:
+    fit, x, queries = real_set()
+    codes = LowBitQuantizer(bytes_per_vector=size).fit(fit).encode(x)
+    assert codes.nbytes == size * len(x)
+    assert overlap(codes, x, queries) >= least
+
+
+def test_few_rows_teach_little_and_do_no_harm() -> None:
+    fit, x, queries = real_set()
+    plain = LowBitQuantizer(1, rotation="none", center="mean", shaping="none")
+    for count, least in ((12, 0.62), (100, 0.74), (400, 0.81)):
+        kept = overlap(LowBitQuantizer(bytes_per_vector=66).fit(fit[:count]).encode(x), x, queries)
+        assert kept >= least
+    assert kept >= overlap(plain.fit(fit[:count]).encode(x), x, queries)
+
+
+def test_bytes_follow_bits() -> None:
+    x = varied(200, 100)
+    for bits, own in ((0.5, 6), (1, 13), (1.5, 19), (2, 26), (3, 38), (4, 52), (5, 62), (7.5, 94), (8, 100)):
+        codes = LowBitQuantizer(bits, rotation="principal").fit(x).encode(x)
+        assert (codes.bit_planes.shape[1], codes.nbytes) == (own, (own + 2) * len(x))
+    assert LowBitQuantizer(3).fit(x).choice == "principal directions, centred"
+    assert LowBitQuantizer(3, center="none").fit(x).choice == "principal directions"
+
+
+def test_where_bytes_go() -> None:
+    alike = allocated(np.ones(64), 16)
+    assert alike.bits.tolist() == [2] * 8
+    assert len(alike.copies) == 0
+    falling = allocated(np.geomspace(1, 1e-4, 64), 16)
+    assert falling.bits.tolist() == sorted(falling.bits.tolist(), reverse=True)
+    assert falling.bits[0] > 2
+    assert falling.bits.sum() + len(falling.copies) == 16
+    assert set(falling.copies.tolist()) <= set(range(int(falling.bits.sum())))
+
+
+def test_copies_make_tables_finer() -> None:
+    """What a search by tables loses against exact scores of the same codes."""
+    fit, x, queries = real_set()
+    quantizer = LowBitQuantizer(bytes_per_vector=256).fit(fit)
+    scheme, codes = scheme_of(quantizer), quantizer.encode(x)
+    assert len(scheme.copies) >= 4
+    exact = search(queries, x, 10, metric="cosine").indices
+    by_floats = search(queries, codes, 10, query_precision="float32").indices
+    lost = np.mean([len(np.intersect1d(*pair)) for pair in zip(by_floats, exact, strict=True)]) / 10
+    assert lost - overlap(codes, x, queries) <= 0.012
+
+
+@pytest.mark.parametrize("center", ["none", "mean"])
+@pytest.mark.parametrize("size", [5, 12, 40, 66])
+def test_certain_bounds_hold_for_the_worst_query_of_each_row(size: int, center: str) -> None:
+    x = varied(60, 64)
+    x[::3] *= 2.5
+    quantizer = LowBitQuantizer(bytes_per_vector=size, center=center).fit(varied(300, 64, 1))
+    codes = quantizer.encode(x)
+    missed = x - quantizer.decode(codes)
+    parts = np.empty(len(x))
+    for row, query in enumerate(unit(missed)):
+        one = codes[row : row + 1]
+        error = abs(float(query.astype(np.float64) @ x[row]) - float(one.estimate(query[None])[0, 0]))
+        parts[row] = error / one.error_bounds(query[None])[0, 0]
+    assert parts.max() <= 1
+    assert parts.max() >= 0.5
+
+
+def test_a_million_pairs_keep_to_their_bounds() -> None:
+    fit, x, queries = real_set()
+    exact = queries.astype(np.float64) @ x.T.astype(np.float64)
+    for size in (24, 128, 400):
+        codes = LowBitQuantizer(bytes_per_vector=size).fit(fit).encode(x)
+        assert (np.abs(codes.estimate(queries) - exact) <= codes.error_bounds(queries)).all()
+
+
+def test_scores_are_those_of_estimates_and_of_rows_alone() -> None:
+    fit, x, queries = real_set()
+    codes = LowBitQuantizer(bytes_per_vector=48).fit(fit).encode(x)
+    estimates = codes.estimate(queries[:20])
+    found = search(queries[:20], codes, 30, query_precision="float32")
+    np.testing.assert_allclose(np.take_along_axis(estimates, found.indices, 1), found.scores, atol=2e-6)
+    for row in found.indices[3, :5]:
+        one = search(queries[3:4], codes[row : row + 1], 1, query_precision="float32")
+        place = found.indices[3].tolist().index(row)
+        assert one.scores[0, 0] == found.scores[3, place]
+
+
+def test_rows_of_any_length_compare_by_dot() -> None:
+    fit, x, queries = real_set()
+    longer = x * np.linspace(0.2, 7, len(x), dtype=np.float32)[:, None]
+    codes = LowBitQuantizer(bytes_per_vector=130).fit(fit).encode(longer)
+    assert not codes.is_unit
+    exact = queries @ longer.T
+    assert np.corrcoef(codes.estimate(queries).ravel(), exact.ravel())[0, 1] > 0.98
+    assert (np.abs(codes.estimate(queries) - exact) <= codes.error_bounds(queries)).all()
+
+
+def test_zeros_and_rows_like_the_center() -> None:
+    x = varied(100, 24)
+    quantizer = LowBitQuantizer(bytes_per_vector=10, center="none").fit(x)
+    codes = quantizer.encode(np.zeros((3, 24), np.float32))
+    assert not codes.estimate(x).any()
+    same = LowBitQuantizer(bytes_per_vector=10).fit(np.ones((50, 24), np.float32) / np.float32(24**0.5))
+    assert np.allclose(same.encode(np.ones((2, 24), np.float32) / np.float32(24**0.5)).to_float(), 24**-0.5, atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_files(tmp_path: Path, suffix: str) -> None:
+    x = varied(120, 70)
+    quantizer = LowBitQuantizer(bytes_per_vector=30).fit(x)
+    codes = quantizer.encode(x)
+    save(tmp_path / f"codes{suffix}", codes)
+    back = load(tmp_path / f"codes{suffix}")
+    assert isinstance(back, LowBitCodes)
+    assert back == codes
+    assert back.code_error == codes.code_error > 0
+    assert np.array_equal(back.estimate(x[:5]), codes.estimate(x[:5]))
+    quantizer.save(tmp_path / "quantizer.npz")
+    again = LowBitQuantizer.load(tmp_path / "quantizer.npz")
+    assert repr(again) == repr(quantizer)
+    assert again.bytes_per_vector == 30
+    assert again.encode(x) == codes
+    assert pickle.loads(pickle.dumps(codes)) == codes
+    halves = LowBitQuantizer(2.5).fit(x)
+    halves.save(tmp_path / "halves.npz")
+    assert LowBitQuantizer.load(tmp_path / "halves.npz").bits == 2.5
+
+
+def test_an_index_grows_and_comes_back(tmp_path: Path) -> None:
+    x = varied(200, 40)
+    quantizer = LowBitQuantizer(bytes_per_vector=22).fit(x)
+    index = FlatIndex(quantizer.encode(x[:100]), rescore_with=x[:100])
+    index.add(x[100:], rescore_with=x[100:])
+    assert isinstance(index.codes, LowBitCodes)
+    assert index.codes == quantizer.encode(x)
+    assert index.codes.code_error >= quantizer.encode(x[100:]).code_error
+    exact = search(x[:9], x, 3, metric="cosine").indices
+    assert np.array_equal(index.search(x[:9], 3, rescore_multiplier=20).indices, exact)
+    found = index.search(x[:9], 3, rescore_multiplier=60, confidence=1.0)
+    assert np.array_equal(found.indices[found.is_final], exact[found.is_final])
+    index.save(tmp_path / "index.safetensors")
+    assert np.array_equal(FlatIndex.load(tmp_path / "index.safetensors").search(x[:9], 3).indices[:, 0], exact[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("allocation", np.array([1, 2], np.uint8), "an allocation of bits that are not 8 .. 1, falling"),
+        ("allocation", np.array([9, 2], np.uint8), "an allocation of bits that are not 8 .. 1, falling"),
+        ("allocation", np.array([], np.uint8), "0 groups of eight directions in 40 dimensions"),
+        ("allocation", np.ones(6, np.uint8), "6 groups of eight directions in 40 dimensions"),
+        ("copies", np.array([1000], np.int64), "copies of bytes that are not among"),
+        ("copies", np.array([-1], np.int64), "copies of bytes that are not among"),
+        ("deviations", np.zeros(40, np.float32), "deviations"),
+        ("principal_directions", np.full((40, 40), 3, np.float32), "principal_directions"),
+    ],
+)
+def test_damaged_schemes_are_refused(tmp_path: Path, name: str, value: np.ndarray, message: str) -> None:
+    x = varied(100, 40)
+    LowBitQuantizer(bytes_per_vector=20).fit(x).save(tmp_path / "quantizer.npz")
+    with open(tmp_path / "quantizer.npz", "rb") as file:
+        arrays = dict(read_npz(file)[0])
+    with open(tmp_path / "damaged.npz", "wb") as file:
+        write_npz(file, {**arrays, name: value})
+    with pytest.raises(StorageError, match=message):
+        LowBitQuantizer.load(tmp_path / "damaged.npz")
+
+
+def test_refusals() -> None:
+    x = varied(50, 16)
+    with pytest.raises(ValueError, match="19 bytes a vector are more than 16 dimensions can use, which is 18"):
+        LowBitQuantizer(bytes_per_vector=19).fit(x)
+    assert most_bytes(16) == 18
+    with pytest.raises(ValueError, match="bytes_per_vector is 3 or more, not 2"):
+        LowBitQuantizer(bytes_per_vector=2)
+    with pytest.raises(ValueError, match="give one of them"):
+        LowBitQuantizer(2, bytes_per_vector=20)
+    with pytest.raises(ValueError, match="rotation 'blocks' has 1, 2 or 4 bits a dimension alike"):
+        LowBitQuantizer(3, rotation="blocks")
+    for bits in (0, 9, -1, True, float("nan"), "2"):
+        with pytest.raises(ValueError, match="bits is above 0 and at most 8"):
+            LowBitQuantizer(bits)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="bytes_per_vector is a whole number"):
+        LowBitQuantizer(bytes_per_vector=2.5)  # type: ignore[arg-type]
+
+
+def test_queries_share_what_copied_bytes_count() -> None:
+    x = varied(300, 64)
+    scheme = scheme_of(LowBitQuantizer(bytes_per_vector=66).fit(x))
+    values = prepare_queries(scheme, x[:1]).values.reshape(-1, 8)
+    own = int(scheme.allocation.sum())
+    assert len(scheme.copies)
+    assert np.array_equal(values[own:], values[scheme.copies])
