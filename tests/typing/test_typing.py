@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 
 # Where nothing better than Any can be said, and why.
 ANY = {
+    "Collection.search.scheduler": "of dask, an optional package",
     "CopiedRows.ids.return": "an array or a list, as the column is",
     "Embeddings.__dlpack__.options": "NumPy's, and those of DLPack's to come",
     "EmbcodecError.partial": "what a client has got by then, of a class that stands above errors",

@@ -39,7 +39,7 @@ class PreparedQueries:
         return len(self._scan.queries)
 
     def __repr__(self) -> str:
-        name = self.metric if isinstance(self.metric, str) else repr(self.metric)
+        name = self.metric if isinstance(self.metric, str) else "a compiled metric"
         return f"PreparedQueries({len(self)}, {name}, for {_words(self._kind)})"
 
     def nothing(self) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from functools import lru_cache
@@ -20,7 +21,8 @@ from .manifest import LIKE, Shard
 
 _TASKS_A_THREAD = 4  # few enough to cost little, enough to even out files and workers of different speeds
 _FAN = 8  # results that one task merges
-_TRIES = 3  # where workers are lost; tasks of a lost worker are run again by the scheduler
+_PAUSE = 0.1  # seconds before the second try
+_TRIES = 5  # where workers are lost; tasks of a lost worker are run again by the scheduler
 
 
 class Spread:
@@ -68,9 +70,15 @@ class Spread:
             try:
                 yield self._tree(task, scan, k, ids, 1 if threads is None else threads)
                 return
-            except CancelledError:  # all workers that had the queries are gone
+            except FileNotFoundError:  # compacted: the caller looks again
+                raise
+            except (
+                CancelledError,
+                OSError,
+            ):  # workers are gone, all that had the queries, or one while it was sent them
                 if tries == _TRIES - 1:
                     raise
+                time.sleep(_PAUSE * 2**tries)
 
     def _tree(self, task: Any, scan: PreparedQueries, k: int, ids: Any, threads: int) -> SearchResult:
         submit = self._scheduler.submit
