@@ -15,7 +15,7 @@ import pytest
 
 from embcodec import Collection, LowBitQuantizer, quantize
 
-distributed = pytest.importorskip("distributed")
+dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
 
 X = np.random.default_rng(0).standard_normal((400, 24)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
@@ -25,11 +25,13 @@ Q = X[:9] + np.float32(0.01)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two workers in processes of their own, on loopback."""
+    waits = {"distributed.comm.timeouts.connect": "3s"}  # for those killed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with (
+            dask.config.set(waits),
             distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+                n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0", silence_logs=50
             ) as local,
             distributed.Client(local) as client,
         ):
