@@ -4,10 +4,12 @@ from .codes import LowBitCodes
 from .errors import RowErrors, certain_bounds, errors_of, farthest, fixed_errors, leaning_errors, rounding_of
 from .joined import Rows, arrays_of, concat, joined
 from .queries import LowBitQueries, coded_like_rows, prepare_queries
+from .scheme import LowBitScheme
 
 __all__ = [
     "LowBitCodes",
     "LowBitQueries",
+    "LowBitScheme",
     "RowErrors",
     "Rows",
     "arrays_of",
