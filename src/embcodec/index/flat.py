@@ -307,7 +307,9 @@ class FlatIndex:
         result: SearchResult
         if exact:
             if rescore_multiplier != 4 or three_stage or confidence is not None:
-                raise ValueError("exact=True finds its own candidates: leave out rescore_multiplier, three_stage and confidence")
+                raise ValueError(
+                    "exact=True finds its own candidates: leave out rescore_multiplier, three_stage and confidence"
+                )
             result = exhaustive(now, asked, k, metric=metric, mask=rows, threads=threads)
         else:
             result = staged(

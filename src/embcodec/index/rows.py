@@ -14,7 +14,7 @@ from .._native.search import squares
 from ..codec import as_int64
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import Rows, arrays_of, joined
-from ..scan import RowTerms, residuals, row_terms
+from ..scan import RowTerms, residuals_of, row_terms
 
 
 class Growing:
@@ -91,7 +91,7 @@ class Part:
         """Return what bounds on the scores of these rows' floats take; what the codes leave out is measured once."""
         known = self.residuals
         if len(known) < len(self.rows):  # two threads may both measure: they find the same
-            known = np.concatenate([known, residuals(self.rows, floats, len(known))])
+            known = np.concatenate([known, residuals_of(self.rows, floats, len(known))])
             self.residuals = known
         if metric not in self._terms:
             kind = "cosine" if metric == "cosine" else "dot"  # which distances share

@@ -9,7 +9,7 @@ from .plan import plan
 from .prepared import PreparedQueries
 from .range import RangeResult, range_search
 from .rescore import rescore
-from .residuals import residuals
+from .residuals import residuals_of
 from .search import (
     SearchResult,
     as_count,
@@ -48,7 +48,7 @@ __all__ = [
     "rescore",
     "rescored",
     "rescored_by_bounds",
-    "residuals",
+    "residuals_of",
     "restrict",
     "row_terms",
     "search",

@@ -230,6 +230,8 @@ def best_by_bounds(
     k: int,
     metric: Any,
     threads: int | None,
+    *,
+    at_once: int = 0,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Return scores and rows (n_queries, k) of the best of each query's candidates, and how many of these were scored.
 
@@ -246,6 +248,8 @@ def best_by_bounds(
     k : int
         At least 1, at most c.
     metric : str or None
+    at_once : int
+        So many are scored in one step, if as many may be among the best, rather than doubling from fewer.
     """
     sign = -1.0 if metric == "l2" else 1.0
     scores = np.full((len(queries), k), np.nan, np.float32)
@@ -264,7 +268,7 @@ def best_by_bounds(
         # The k-th best score only rises, so a candidate that cannot reach it now never will.
         kth = np.where(rows[:, -1] >= 0, sign * scores[:, -1], -np.inf)
         needed = ((most >= kth[:, None]) & (order >= 0)).sum(axis=1)
-        wanted = np.minimum(needed, 2 * scored)
+        wanted = np.minimum(needed, np.maximum(2 * scored, at_once))
         active = np.flatnonzero(wanted > scored)
     return scores, rows, scored
 

@@ -27,7 +27,7 @@ from .residuals import (
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
-LEAST, MOST = 1e-10, 1e15
+LEAST, MOST = 1e-10, 1e10
 """Lengths of queries, and of rows under cosine, whose float32 scores neither overflow nor lose bits of their own."""
 _NOTHING = 1e-28  # more than what is lost below float32's normal numbers, of lengths within these
 
@@ -66,8 +66,9 @@ def row_terms(codes: Rows, measured: Floats, metric: str) -> RowTerms:
         inverse = np.divide(1.0, lengths, out=np.zeros(len(lengths)), where=some)
         scales, errors, spans = scales * inverse, errors * inverse, spans * inverse
     with np.errstate(over="ignore", invalid="ignore"):
-        wider = [np.asarray(part * (1 + ROUNDINGS) + _NOTHING, np.float32) for part in (errors, spans)]
-        return RowTerms(np.asarray(scales, np.float32), *wider, np.asarray(lengths, np.float32), known)
+        # Wider also by how the sums of these and the estimates are rounded.
+        errors, spans = (part * (1 + 4 * ROUNDINGS) + _NOTHING for part in (errors, spans))
+        return RowTerms(*(part.astype(np.float32) for part in (scales, errors, spans, lengths)), known=known)
 
 
 def _scales_of(codes: Rows, spans: Doubles) -> Doubles:
@@ -166,8 +167,7 @@ class UpperBounds:
         scan, biases = found.scan, rows.errors + np.float32(found.off * (1 + ROUNDINGS)) * rows.spans
         assert scan.terms is not None
         if found.shift:
-            biases += np.float32(found.shift * (1 + ROUNDINGS)) * rows.scales
-        biases *= np.float32(1 + 2 * ROUNDINGS)
+            biases += np.float32(found.shift * (1 + 4 * ROUNDINGS)) * rows.scales
         if metric == "l2":
             scan.terms *= (lengths / self._longest).astype(np.float32)
             biases += self._less_squares(rows.lengths, codes.dimension)

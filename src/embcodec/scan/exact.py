@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._native import search as native
+from ..dtypes import Metric
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import Rows
 from .bounds import BoundedResult, best_by_bounds
@@ -19,6 +20,7 @@ _SAMPLE = 32  # one row in so many is looked at first, to see what the bounds ar
 _LEAST_SAMPLE = 1024
 _RUN = 16  # rows of the sample that are neighbours, which memory delivers sooner
 _SHARE = 5  # the floats are scanned where one row in so many, or more, may be among the best
+_AT_ONCE = 256  # rows whose scores cost no more than another call
 
 
 def exact_by_codes(
@@ -27,7 +29,7 @@ def exact_by_codes(
     rows: RowTerms,
     queries: Embeddings,
     k: int,
-    metric: str,
+    metric: Metric,
     chosen: NDArray[np.int64] | None,
     whole: Callable[[Embeddings], SearchResult],
     threads: int | None,
@@ -80,7 +82,7 @@ def exact_by_codes(
             order, reach = _candidates(bounds, most, threads)
             done, kept = some[enough], enough
             scores[done], found[done], scored[done] = best_by_bounds(
-                queries[done], order[kept], reach[kept], floats, k, metric, threads
+                queries[done], order[kept], reach[kept], floats, k, metric, threads, at_once=_AT_ONCE
             )
     others = np.flatnonzero(~by_codes)
     if len(others):
@@ -95,7 +97,7 @@ def _sample(n: int, k: int) -> NDArray[np.int64] | None:
         return None
     runs = -(-wanted // _RUN)
     starts = np.arange(runs, dtype=np.int64) * (n - _RUN) // max(runs - 1, 1)
-    return np.unique((starts[:, None] + np.arange(_RUN)).ravel())
+    return (starts[:, None] + np.arange(_RUN)).ravel()
 
 
 def _screen(
@@ -103,17 +105,15 @@ def _screen(
     floats: Embeddings,
     queries: Embeddings,
     k: int,
-    metric: str,
+    metric: Metric,
     sample: NDArray[np.int64],
     threads: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return what the bounds of rows among the k best exceed, +inf where too many rows do, and where they do not."""
-    scan = bounds.of_rows(sample)
-    near = best_of(scan, min(2 * k, len(sample)), threads).indices
-    kth = rescored(queries, near, floats, k, metric, "float32", threads).scores[:, -1]
+    found = best_of(bounds.of_rows(sample), max(len(sample) // _SHARE, 2 * k), threads)
+    kth = rescored(queries, found.indices[:, : 2 * k], floats, k, metric, "float32", threads).scores[:, -1]
     least = bounds.thresholds(kth)
-    limits, _, _ = native.hits(scan, least, threads)
-    enough: NDArray[np.bool_] = np.diff(limits) * _SHARE <= len(sample)
+    enough: NDArray[np.bool_] = found.scores[:, -1] <= least
     return np.where(enough, least, np.float32(np.inf)), enough
 
 

@@ -23,7 +23,7 @@ query's length follows); |x|."""
 _BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 
 
-def residuals(codes: Rows, floats: Embeddings, start: int = 0) -> Floats:
+def residuals_of(codes: Rows, floats: Embeddings, start: int = 0) -> Floats:
     """Return the residuals of rows from `start` on, (n, 3): errors, spans and lengths, each rounded up.
 
     They are measured on the floats given, whatever the codes were made of: codes of other rows have long errors, and
@@ -69,7 +69,7 @@ def _measured_lowbit(codes: LowBitCodes, x: Floats, lengths: Doubles) -> tuple[D
     if scheme.center is not None:
         x, parts = x - scheme.center, parts - scheme.center
     factors = _nearest_multiples(x, parts)
-    spans = factors * codes.row_scales().astype(np.float64)
+    spans = factors.astype(np.float64) * codes.row_scales()
     beyond = longest_code(scheme) * spans * (rounding_of_turns(scheme) + 4 * ROUNDINGS)
     beyond += 8 * ROUNDINGS * (lengths + length_of_center(scheme))
     return row_norms(x - factors[:, None] * parts) + beyond, spans, lengths
@@ -79,7 +79,8 @@ def _nearest_multiples(x: Floats, parts: Floats) -> Floats:
     """Return the factors, from 0 to 2, that bring `parts` nearest to the rows of `x`; 0 where they point elsewhere."""
     dots, squares = np.einsum("ij,ij->i", x, parts), np.einsum("ij,ij->i", parts, parts)
     factors = np.divide(dots, squares, out=np.zeros_like(dots), where=squares > 0)
-    return np.clip(np.nan_to_num(factors), np.float32(0), np.float32(2))
+    clipped: Floats = np.clip(np.nan_to_num(factors), np.float32(0), np.float32(2))
+    return clipped
 
 
 def centred_codes(codes: Embeddings) -> NDArray[np.int16]:

@@ -1,0 +1,317 @@
+"""FlatIndex.search(exact=True): to the bit what search(queries, floats) returns, whatever codes and floats are."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from embcodec import (
+    BoundedResult,
+    CodeMismatchError,
+    Embeddings,
+    FlatIndex,
+    LowBitQuantizer,
+    PrecisionWarning,
+    StorageError,
+    compile_metric,
+    search,
+)
+from embcodec.containers import read_tensors, write_tensors
+from embcodec.scan import estimates, exact, residuals
+
+Floats = NDArray[np.float32]
+METRICS = ("cosine", "dot", "l2")
+KINDS = (
+    "int8", "uint8", "int8/per-vector", "uint8/per-vector", "int8/ranges", "uint8/ranges", "binary", "ubinary", "1",
+    "2", "4",
+)  # fmt: skip
+
+
+def codes_of(x: Floats, kind: str) -> Any:
+    if kind.isdigit():
+        center = "mean" if kind == "2" else "none"
+        return LowBitQuantizer(int(kind), rotation="random", center=center).fit(x[:150]).encode(x)
+    dtype, _, scale = kind.partition("/")
+    given: Any = {"": None, "per-vector": scale, "ranges": np.stack([x.min(0), x.max(0)])}[scale]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrecisionWarning)
+        return Embeddings(x).to(dtype, scale=given)
+
+
+def near_others(n: int, dimension: int, seed: int = 0, centers: int = 12, spread: float = 0.15) -> Floats:
+    """Rows of unit length about a few centers: what bounds tell apart."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((centers, dimension))[rng.integers(0, centers, n)]
+    x = x + spread * rng.standard_normal((n, dimension))
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def asked_near(x: Floats, n: int) -> Floats:
+    """Queries near some of the rows, as far as these are of moderate lengths."""
+    noise = np.random.default_rng(len(x)).standard_normal((n, x.shape[1]))
+    return (x[np.arange(n) * 7] * (1 + 0.1 * noise)).astype(np.float32)
+
+
+def bits(result: Any) -> tuple[bytes, bytes]:
+    return result.scores.tobytes(), result.indices.tobytes()
+
+
+def outcome(call: Any) -> Any:
+    try:
+        return bits(call())
+    except ValueError as error:
+        return type(error), str(error)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let bounds decide in small indexes too, whatever they are worth."""
+    make_eager(monkeypatch)
+
+
+def make_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_LEAST_SAMPLE", 8), ("_RUN", 2), ("_SHARE", 1), ("_AT_ONCE", 0)):
+        monkeypatch.setattr(exact, name, value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("metric", METRICS)
+def test_is_an_exhaustive_float_search(kind: str, metric: Any) -> None:
+    x = near_others(2500, 96)
+    q = asked_near(x, 3)
+    index = FlatIndex(codes_of(x, kind), rescore_with=x)
+    for threads in (1, 2):
+        found = index.search(q, 7, exact=True, metric=metric, threads=threads)
+        assert isinstance(found, BoundedResult)
+        assert bits(found) == bits(search(q, x, 7, metric=metric))
+        assert found.is_final.all()
+        assert (found.rescored < 1200).all(), "the bounds said nothing"  # and the test so nothing of them
+    one = index.search(q[0], 7, exact=True, metric=metric)
+    assert bits(one) == bits(search(q[0], x, 7, metric=metric))
+    assert one.is_final
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_every_tier(kind: str, isa: str, eager: None) -> None:
+    x = near_others(700, 70, centers=4)
+    q = asked_near(x, 2)
+    index = FlatIndex(codes_of(x, kind), rescore_with=x)
+    for metric in METRICS:
+        found = index.search(q, 2, exact=True, metric=metric)
+        assert bits(found) == bits(search(q, x, 2, metric=metric)), isa
+        assert (found.rescored < 700).all()
+
+
+@pytest.mark.parametrize("rotation", ["none", "learned", "blocks", "whitened"])
+@pytest.mark.parametrize("center", ["none", "mean"])
+def test_rotations_of_low_bit_codes(rotation: Any, center: Any, eager: None) -> None:
+    x = near_others(300, 40) + np.float32(0.2)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    q = asked_near(x, 2)
+    for bits_each in (1, 4):
+        codes = LowBitQuantizer(bits_each, rotation=rotation, center=center).fit(x).encode(x)
+        index = FlatIndex(codes, rescore_with=x)
+        for metric in METRICS:
+            found = index.search(q, 5, exact=True, metric=metric)
+            assert bits(found) == bits(search(q, x, 5, metric=metric))
+            assert bits_each == 1 or (found.rescored < 300).all()
+
+
+CORPORA = ("near", "twins", "one row", "zeros among", "sizes", "tiny", "huge", "least", "ties", "spikes", "noise")
+
+
+def corpus(name: str, n: int, dimension: int, seed: int) -> Floats:
+    rng = np.random.default_rng(seed)
+    x = near_others(n, dimension, seed).astype(np.float64)
+    if name == "twins":
+        x = np.repeat(x, 3, axis=0)[:n] * (1 + rng.integers(-2, 3, (n, 1)) * 2.0**-23)
+    elif name == "one row":
+        x = np.tile(x[:1], (n, 1))
+    elif name == "zeros among":
+        x[rng.random(n) < 0.3] = 0
+        x[rng.random(x.shape) < 0.3] = 0
+    elif name in ("sizes", "tiny", "huge", "least"):
+        low, high = {"sizes": (-9, 9), "tiny": (-32, -20), "huge": (8, 18), "least": (-45, -36)}[name]
+        x *= 10.0 ** rng.uniform(low, high, (n, 1))
+    elif name == "ties":
+        x = np.round(x * 3) / 3
+    elif name == "spikes":
+        x[:, 0] = 1000
+    elif name == "noise":
+        x = rng.standard_normal((n, dimension)) * rng.choice([1, 1e-3, 50])
+    return x.astype(np.float32)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(CORPORA),
+    st.sampled_from(CORPORA),
+    st.booleans(),
+    st.sampled_from(KINDS[:8] * 2 + KINDS[8:]),
+    st.sampled_from(METRICS),
+    st.integers(1, 70),
+    st.integers(0, 12),
+    st.integers(0, 2**32 - 1),
+)
+def test_whatever_the_data(
+    name: str, other: str, own: bool, kind: str, metric: Any, dimension: int, k: int, seed: int
+) -> None:
+    n = 150
+    x = corpus(name, n, dimension, seed)
+    q = asked_near(x, 3) if seed % 2 else corpus(name, 3, dimension, seed + 1)
+    try:
+        codes = codes_of(x if own else corpus(other, n, dimension, seed + 2), kind)
+    except ValueError:  # floats that cannot be coded so
+        codes = codes_of(corpus("near", n, dimension, seed + 2), kind)
+    index = FlatIndex(codes, rescore_with=x)
+    with pytest.MonkeyPatch.context() as patched:
+        make_eager(patched)
+        found = outcome(lambda: index.search(q, k, exact=True, metric=metric))
+    assert found == outcome(lambda: search(q, x, k, metric=metric))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("metric", METRICS)
+def test_no_score_exceeds_its_bound(kind: str, metric: Any) -> None:
+    for name in ("near", "spikes", "zeros among", "noise", "twins"):
+        for dimension in (5, 64, 130):
+            x, q = corpus(name, 90, dimension, 5), corpus("noise", 4, dimension, 6)
+            q = np.concatenate([q, x[:4] + 1e-3 * q])
+            for codes in (codes_of(x, kind), codes_of(corpus("noise", 90, dimension, 7), kind)):
+                measured = residuals.residuals_of(codes, Embeddings(x))
+                terms = estimates.row_terms(codes, measured, metric)
+                assert terms.known
+                for i in range(len(q)):
+                    asked = Embeddings(q[i : i + 1])
+                    bounds = estimates.UpperBounds(codes, asked, metric, terms)
+                    scores, rows = (part[0] for part in exact.best_of(bounds.scan, 90, 1))
+                    good = bounds.goodness(scores, np.zeros(90, np.int64))
+                    found = search(asked, x, 90, metric=metric)
+                    true = found.scores[0][np.argsort(found.indices[0])][rows].astype(np.float64)
+                    true = -true if metric == "l2" else true
+                    assert (good >= true).all(), (name, dimension)
+                    # And what is a threshold lets rows with that very score pass.
+                    for row in (0, 40):
+                        limit = bounds.thresholds((-true if metric == "l2" else true)[row : row + 1].astype(np.float32))
+                        assert scores[row] > limit[0]
+
+
+def test_errors_are_measured_on_the_floats_given() -> None:
+    x = near_others(300, 40)
+    for kind in KINDS:
+        codes = codes_of(x, kind)
+        measured = residuals.residuals_of(codes, Embeddings(x)).astype(np.float64)
+        assert (measured[:, residuals.LENGTHS] >= np.linalg.norm(x.astype(np.float64), axis=1)).all()
+        if "/" in kind or kind in ("int8", "uint8"):
+            rests = np.linalg.norm(x.astype(np.float64) - codes.to_float(), axis=1)
+            assert (measured[:, residuals.ERRORS] >= rests).all()
+            assert (measured[:, residuals.ERRORS] <= rests + 1e-3).all(), "wider than there is need"
+        else:  # no multiple is nearer by much than the one that is taken
+            assert (measured[:, residuals.ERRORS] <= 1.05 * measured[:, residuals.LENGTHS]).all()
+
+
+@pytest.mark.parametrize("mask_kind", ["bool", "few", "ids"])
+def test_masks_ids_additions_and_removals(mask_kind: str, eager: None) -> None:
+    x = near_others(500, 32)
+    q = asked_near(x, 2)
+    index = FlatIndex(codes_of(x[:300], "int8"), rescore_with=x[:300], ids=np.arange(300) * 2)
+    index.search(q, 3, exact=True)  # measures what there is
+    index.add(x[300:400])
+    index.search(q, 3, exact=True)
+    index.remove(np.arange(0, 100) * 2)
+    index.add(x[400:])
+    rows, ids = np.r_[x[100:400], x[400:]], index.ids
+    rng = np.random.default_rng(0)
+    if mask_kind == "bool":
+        mask: Any = rng.random(len(rows)) < 0.5
+        kept = np.flatnonzero(mask)
+    else:
+        kept = np.sort(rng.choice(len(rows), 30 if mask_kind == "few" else 300, replace=False))
+        mask = rng.permutation(ids[kept])
+    for metric in METRICS:
+        for chosen, at in ((None, np.arange(len(rows))), (mask, kept)):
+            found = index.search(q, 6, exact=True, metric=metric, mask=chosen)
+            expected = search(q, rows[at], 6, metric=metric)
+            assert found.indices.tolist() == ids[at][expected.indices].tolist()
+            assert found.scores.tobytes() == expected.scores.tobytes()
+
+
+def test_codes_that_say_nothing_are_left_for_the_floats() -> None:
+    x = near_others(6000, 64)
+    q = asked_near(x, 3)
+    noise = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
+    index = FlatIndex(codes_of(noise, "int8/per-vector"), rescore_with=x)
+    found = index.search(q, 5, exact=True)
+    assert bits(found) == bits(search(q, x, 5))
+    assert found.rescored.tolist() == [6000] * 3
+    assert found.is_final.all()
+    # One query of which nothing is known leaves the others to the codes.
+    q[1] = 0
+    found = FlatIndex(codes_of(x, "int8/per-vector"), rescore_with=x).search(
+        q, 5, exact=True, mask=np.arange(100, 5900)
+    )
+    assert (found.rescored[1], (found.rescored[[0, 2]] < 1000).all()) == (5800, True)
+
+
+def test_files_keep_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eager: None) -> None:
+    x = near_others(400, 32)
+    q, path = asked_near(x, 2), tmp_path / "index.safetensors"
+    index = FlatIndex(codes_of(x, "int8"), rescore_with=x)
+    index.save(path)
+    assert "residuals" not in read_tensors(path)[0]
+    assert bits(FlatIndex.load(path).search(q, 3, exact=True)) == bits(search(q, x, 3))
+    index.search(q, 3, exact=True)
+    index.save(path)
+    assert bits(pickle.loads(pickle.dumps(index)).search(q, 3, exact=True)) == bits(search(q, x, 3))
+    tensors, words = read_tensors(path)
+    for wrong in (tensors["residuals"][1:], tensors["residuals"].astype(np.float64), -1 - tensors["residuals"]):
+        write_tensors(tmp_path / "wrong.safetensors", {**tensors, "residuals": wrong}, words)
+        with pytest.raises(StorageError, match="contradicts itself: residuals"):
+            FlatIndex.load(tmp_path / "wrong.safetensors")
+    monkeypatch.setattr("embcodec.index.rows.residuals_of", None)  # to be measured no more
+    for mmap in (False, True):
+        loaded = FlatIndex.load(path, mmap=mmap)
+        assert bits(loaded.search(q, 3, exact=True, metric="l2")) == bits(search(q, x, 3, metric="l2"))
+
+
+def test_what_it_refuses_and_what_it_takes() -> None:
+    x = near_others(50, 16)
+    q = asked_near(x, 2)
+    codes = codes_of(x, "int8")
+    for options in ({"confidence": 0.9}, {"three_stage": True}, {"rescore_multiplier": None}):
+        with pytest.raises(ValueError, match="exact=True finds its own candidates"):
+            FlatIndex(codes, rescore_with=x).search(q, 3, exact=True, **options)
+    with pytest.raises(CodeMismatchError, match=r"FlatIndex\(codes, rescore_with=floats\)"):
+        FlatIndex(codes).search(q, 3, exact=True)
+    with pytest.raises(CodeMismatchError, match="hamming"):
+        FlatIndex(codes, rescore_with=x).search(q, 3, exact=True, metric="hamming")
+    with pytest.raises(ValueError, match="query 0"):
+        FlatIndex(codes, rescore_with=x).search(q * np.float32("nan"), 3, exact=True)
+    floats = FlatIndex(x).search(q, 3, exact=True)  # an index of floats is exact as it is
+    assert bits(floats) == bits(search(q, x, 3))
+    assert floats.rescored.tolist() == [50, 50]
+
+
+def test_a_metric_of_the_users_own_scans_the_floats() -> None:
+    pytest.importorskip("numba")
+
+    @compile_metric(lower_is_better=True)
+    def manhattan(query: Any, row: Any) -> float:
+        total = np.float32(0)
+        for i in range(len(query)):
+            total += abs(query[i] - row[i])
+        return total
+
+    x = near_others(50, 16)
+    q = asked_near(x, 2)
+    found = FlatIndex(codes_of(x, "int8"), rescore_with=x).search(q, 3, exact=True, metric=manhattan)
+    assert bits(found) == bits(search(q, x, 3, metric=manhattan))
+    assert found.rescored.tolist() == [50, 50]
