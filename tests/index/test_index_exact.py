@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,52 +11,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.helpers.float_rows import CORPORA, KINDS, METRICS, asked_near, codes_of, corpus, near_others
 
 from embcodec import (
     BoundedResult,
     CodeMismatchError,
-    Embeddings,
     FlatIndex,
     LowBitQuantizer,
-    PrecisionWarning,
     StorageError,
     compile_metric,
     search,
 )
 from embcodec.containers import read_tensors, write_tensors
-from embcodec.scan import estimates, exact, residuals
+from embcodec.scan import exact
 
 Floats = NDArray[np.float32]
-METRICS = ("cosine", "dot", "l2")
-KINDS = (
-    "int8", "uint8", "int8/per-vector", "uint8/per-vector", "int8/ranges", "uint8/ranges", "binary", "ubinary", "1",
-    "2", "4",
-)  # fmt: skip
-
-
-def codes_of(x: Floats, kind: str) -> Any:
-    if kind.isdigit():
-        center = "mean" if kind == "2" else "none"
-        return LowBitQuantizer(int(kind), rotation="random", center=center).fit(x[:150]).encode(x)
-    dtype, _, scale = kind.partition("/")
-    given: Any = {"": None, "per-vector": scale, "ranges": np.stack([x.min(0), x.max(0)])}[scale]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PrecisionWarning)
-        return Embeddings(x).to(dtype, scale=given)
-
-
-def near_others(n: int, dimension: int, seed: int = 0, centers: int = 12, spread: float = 0.15) -> Floats:
-    """Rows of unit length about a few centers: what bounds tell apart."""
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((centers, dimension))[rng.integers(0, centers, n)]
-    x = x + spread * rng.standard_normal((n, dimension))
-    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-
-
-def asked_near(x: Floats, n: int) -> Floats:
-    """Queries near some of the rows, as far as these are of moderate lengths."""
-    noise = np.random.default_rng(len(x)).standard_normal((n, x.shape[1]))
-    return (x[np.arange(n) * 7] * (1 + 0.1 * noise)).astype(np.float32)
 
 
 def bits(result: Any) -> tuple[bytes, bytes]:
@@ -125,31 +93,6 @@ def test_rotations_of_low_bit_codes(rotation: Any, center: Any, eager: None) -> 
             assert bits_each == 1 or (found.rescored < 300).all()
 
 
-CORPORA = ("near", "twins", "one row", "zeros among", "sizes", "tiny", "huge", "least", "ties", "spikes", "noise")
-
-
-def corpus(name: str, n: int, dimension: int, seed: int) -> Floats:
-    rng = np.random.default_rng(seed)
-    x = near_others(n, dimension, seed).astype(np.float64)
-    if name == "twins":
-        x = np.repeat(x, 3, axis=0)[:n] * (1 + rng.integers(-2, 3, (n, 1)) * 2.0**-23)
-    elif name == "one row":
-        x = np.tile(x[:1], (n, 1))
-    elif name == "zeros among":
-        x[rng.random(n) < 0.3] = 0
-        x[rng.random(x.shape) < 0.3] = 0
-    elif name in ("sizes", "tiny", "huge", "least"):
-        low, high = {"sizes": (-9, 9), "tiny": (-32, -20), "huge": (8, 18), "least": (-45, -36)}[name]
-        x *= 10.0 ** rng.uniform(low, high, (n, 1))
-    elif name == "ties":
-        x = np.round(x * 3) / 3
-    elif name == "spikes":
-        x[:, 0] = 1000
-    elif name == "noise":
-        x = rng.standard_normal((n, dimension)) * rng.choice([1, 1e-3, 50])
-    return x.astype(np.float32)
-
-
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(CORPORA),
@@ -176,46 +119,6 @@ def test_whatever_the_data(
         make_eager(patched)
         found = outcome(lambda: index.search(q, k, exact=True, metric=metric))
     assert found == outcome(lambda: search(q, x, k, metric=metric))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("metric", METRICS)
-def test_no_score_exceeds_its_bound(kind: str, metric: Any) -> None:
-    for name in ("near", "spikes", "zeros among", "noise", "twins"):
-        for dimension in (5, 64, 130):
-            x, q = corpus(name, 90, dimension, 5), corpus("noise", 4, dimension, 6)
-            q = np.concatenate([q, x[:4] + 1e-3 * q])
-            for codes in (codes_of(x, kind), codes_of(corpus("noise", 90, dimension, 7), kind)):
-                measured = residuals.residuals_of(codes, Embeddings(x))
-                terms = estimates.row_terms(codes, measured, metric)
-                assert terms.known
-                for i in range(len(q)):
-                    asked = Embeddings(q[i : i + 1])
-                    bounds = estimates.UpperBounds(codes, asked, metric, terms)
-                    scores, rows = (part[0] for part in exact.best_of(bounds.scan, 90, 1))
-                    good = bounds.goodness(scores, np.zeros(90, np.int64))
-                    found = search(asked, x, 90, metric=metric)
-                    true = found.scores[0][np.argsort(found.indices[0])][rows].astype(np.float64)
-                    true = -true if metric == "l2" else true
-                    assert (good >= true).all(), (name, dimension)
-                    # And what is a threshold lets rows with that very score pass.
-                    for row in (0, 40):
-                        limit = bounds.thresholds((-true if metric == "l2" else true)[row : row + 1].astype(np.float32))
-                        assert scores[row] > limit[0]
-
-
-def test_errors_are_measured_on_the_floats_given() -> None:
-    x = near_others(300, 40)
-    for kind in KINDS:
-        codes = codes_of(x, kind)
-        measured = residuals.residuals_of(codes, Embeddings(x)).astype(np.float64)
-        assert (measured[:, residuals.LENGTHS] >= np.linalg.norm(x.astype(np.float64), axis=1)).all()
-        if "/" in kind or kind in ("int8", "uint8"):
-            rests = np.linalg.norm(x.astype(np.float64) - codes.to_float(), axis=1)
-            assert (measured[:, residuals.ERRORS] >= rests).all()
-            assert (measured[:, residuals.ERRORS] <= rests + 1e-3).all(), "wider than there is need"
-        else:  # no multiple is nearer by much than the one that is taken
-            assert (measured[:, residuals.ERRORS] <= 1.05 * measured[:, residuals.LENGTHS]).all()
 
 
 @pytest.mark.parametrize("mask_kind", ["bool", "few", "ids"])

@@ -67,8 +67,9 @@ def row_terms(codes: Rows, measured: Floats, metric: str) -> RowTerms:
         scales, errors, spans = scales * inverse, errors * inverse, spans * inverse
     with np.errstate(over="ignore", invalid="ignore"):
         # Wider also by how the sums of these and the estimates are rounded.
-        errors, spans = (part * (1 + 4 * ROUNDINGS) + _NOTHING for part in (errors, spans))
-        return RowTerms(*(part.astype(np.float32) for part in (scales, errors, spans, lengths)), known=known)
+        wider = (part * (1 + 4 * ROUNDINGS) + _NOTHING for part in (errors, spans))
+        parts = tuple(part.astype(np.float32) for part in (scales, *wider, lengths))
+    return RowTerms(parts[0], parts[1], parts[2], parts[3], known)
 
 
 def _scales_of(codes: Rows, spans: Doubles) -> Doubles:
@@ -192,14 +193,16 @@ class UpperBounds:
         return scan
 
     def thresholds(self, scores: Floats) -> Floats:
-        """Return for each query a number that the bounds of all rows exceed whose scores are as good, (n_queries,)."""
+        """Return for each query a number that the bounds of all rows exceed whose scores are as good, (n_queries,).
+
+        It is rounded to float32, by less than a bound is wider than the score of its row.
+        """
         wide, lengths = scores.astype(np.float64), self._lengths
         if self._metric == "dot":
             wide = wide / lengths
         elif self._metric == "l2":
             wide = (lengths**2 - wide) / (2 * self._longest)
-        least = np.float32(-np.inf)
-        return np.nextafter(np.nextafter(wide.astype(np.float32), least), least)
+        return wide.astype(np.float32)
 
     def goodness(self, bounds: Floats, queries: NDArray[np.int64]) -> Doubles:
         """Return bounds, (n,), of rows for these queries, as similarities or as distances with their signs changed."""
