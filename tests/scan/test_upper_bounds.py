@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.helpers.float_rows import KINDS, METRICS, Floats, asked_near, codes_of, corpus, near_others
+from float_rows import KINDS, METRICS, Floats, asked_near, codes_of, corpus, near_others
 
 from embcodec import Embeddings, search
 from embcodec.scan import best_of, estimates, residuals
@@ -17,16 +17,18 @@ def check_bounds(codes: Any, x: Floats, q: Floats, metric: Any) -> None:
     """Bounds of all rows are at least their scores, and what is a threshold lets rows with that very score pass."""
     terms = estimates.row_terms(codes, residuals.residuals_of(codes, Embeddings(x)), metric)
     assert terms.known
-    for i in range(len(q)):
-        asked = Embeddings(q[i : i + 1])
+    step = 1 if estimates.takes_one(codes, metric) else len(q)
+    for begin in range(0, len(q), step):
+        asked = Embeddings(q[begin : begin + step])
         bounds = estimates.UpperBounds(codes, asked, metric, terms)
-        scores, rows = (part[0] for part in best_of(bounds.scan, len(x), 1))
-        good = bounds.goodness(scores, np.zeros(len(x), np.int64))
-        found = search(asked, x, len(x), metric=metric)
-        true = found.scores[0][np.argsort(found.indices[0])][rows]
-        assert (good >= (-true if metric == "l2" else true)).all()
-        for row in range(0, len(x), 20):
-            assert scores[row] > bounds.thresholds(true[row : row + 1])[0]
+        scores, rows = best_of(bounds.scan, len(x), 1)
+        for i in range(len(asked)):
+            found = search(asked[i : i + 1], x, len(x), metric=metric)
+            true = found.scores[0][np.argsort(found.indices[0])][rows[i]]
+            good = bounds.goodness(scores[i], np.full(len(x), i))
+            assert (good >= (-true if metric == "l2" else true)).all()
+            for row in range(0, len(x), 20):
+                assert scores[i, row] > bounds.thresholds(np.full(len(asked), true[row]))[i]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -35,7 +37,7 @@ def test_no_score_exceeds_its_bound(kind: str, metric: Any) -> None:
     for name in ("near", "spikes", "zeros among", "noise", "twins"):
         for dimension in (5, 64, 130):
             x, q = corpus(name, 90, dimension, 5), corpus("noise", 4, dimension, 6)
-            q = np.concatenate([q, x[:4] + 1e-3 * q])
+            q = np.concatenate([q, (x[:4] + 1e-3 * q) * np.float32([[0.2], [0.5], [1], [3]])])
             for made_of in (x, corpus("noise", 90, dimension, 7)):
                 check_bounds(codes_of(made_of, kind), x, q, metric)
 
@@ -63,14 +65,14 @@ def test_rounding_of_queries_is_measured(kind: str, metric: Any, monkeypatch: py
 def test_rounding_of_turned_queries_is_allowed_for(kind: str, metric: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     x = near_others(80, 40)
     codes, prepare = codes_of(x, kind), estimates.prepare_queries
-    turned = 0.9 * residuals.rounding_of_turns(codes.scheme)
-    monkeypatch.setattr(residuals, "rounding_of_turns", lambda scheme: 0.0)  # of rows, which are as good as they are
+    x = codes.to_float()  # which leaves no error but the queries'
+    monkeypatch.setattr(estimates, "rounding_of_turns", lambda scheme: 0.5)
     for row in range(0, 80, 20):
         towards = codes.scheme.values_of(codes.bit_planes[row : row + 1])[0]
 
         def worse(scheme: Any, queries: Any, *, apart: bool, towards: Any = towards) -> Any:
             asked = prepare(scheme, queries, apart=apart)
-            added = turned * towards / np.linalg.norm(towards) * scheme.levels.weights[:, None]
+            added = -0.49 * towards / np.linalg.norm(towards) * scheme.levels.weights[:, None]
             asked.values[:] += added.reshape(1, -1).astype(np.float32)
             return asked
 

@@ -300,6 +300,16 @@ class FlatIndex:
         -------
         SearchResult
             `indices` are ids. Ties go to the row that was added first.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from embcodec import Embeddings, FlatIndex
+        >>> x = np.array([[0.6, 0.8], [0.8, 0.6], [-1.0, 0.0]], np.float32)
+        >>> index = FlatIndex(Embeddings(x).to("int8"), rescore_with=x)
+        >>> found = index.search(np.array([0.8, 0.6], np.float32), 2, exact=True)
+        >>> found.indices.tolist(), bool(found.is_final)
+        ([1, 0], True)
         """
         now = self._now
         asked, single = as_queries(queries)

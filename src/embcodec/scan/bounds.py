@@ -44,10 +44,11 @@ class BoundedResult(SearchResult):
     scores, indices : ndarray, (n_queries, k)
         As of a :class:`SearchResult`, into which it unpacks.
     rescored : ndarray of int64, (n_queries,)
-        How many candidates were scored exactly.
+        How many candidates were scored exactly; all rows that count, where an exact search scanned the floats.
     is_final : ndarray of bool, (n_queries,)
         Whether the bounds say that none of the corpus' other rows belongs to the k best either: if the candidates were
-        the best rows by the codes, as `search` finds them, the k best are those of an exhaustive float search.
+        the best rows by the codes, as `search` finds them, the k best are those of an exhaustive float search. Always
+        after ``FlatIndex.search(exact=True)``.
     """
 
     rescored: NDArray[np.int64]
