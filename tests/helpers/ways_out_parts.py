@@ -60,7 +60,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], obj
     ),
     "an exact search without floats": (
         lambda p: ec.FlatIndex(CODES).search(X, 1, exact=True),
-        r"exact=True is about floats, .*: FlatIndex\(codes, rescore_with=floats\)",
+        r"exact=True is about floats, .*: use FlatIndex\(codes, rescore_with=floats\)",
         (lambda p: ec.FlatIndex(CODES, rescore_with=X).search(X, 1, exact=True),),
     ),
     "an exact search with candidates": (
