@@ -46,20 +46,26 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("_LEAST_SAMPLE", 8), ("_RUN", 2), ("_SHARE", 1), ("_AT_ONCE", 0)):
+    for name, value in (
+        ("_LEAST_SAMPLE", 8),
+        ("_FOR_EACH", 4),
+        ("_RUN", 2),
+        ("_share", lambda n_queries: 1),
+        ("_AT_ONCE", 0),
+    ):
         monkeypatch.setattr(exact, name, value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("metric", METRICS)
 def test_is_an_exhaustive_float_search(kind: str, metric: Any) -> None:
-    x = near_others(2500, 96)
+    x = near_others(2500, 96, centers=30)
     q = asked_near(x, 3)
     index = FlatIndex(codes_of(x, kind), rescore_with=x)
     for threads in (1, 2):
-        found = index.search(q, 7, exact=True, metric=metric, threads=threads)
+        found = index.search(q, 3, exact=True, metric=metric, threads=threads)
         assert isinstance(found, BoundedResult)
-        assert bits(found) == bits(search(q, x, 7, metric=metric))
+        assert bits(found) == bits(search(q, x, 3, metric=metric))
         assert found.is_final.all()
         assert (found.rescored < 1200).all(), "the bounds said nothing"  # and the test so nothing of them
     one = index.search(q[0], 7, exact=True, metric=metric)

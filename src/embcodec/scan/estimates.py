@@ -165,7 +165,8 @@ class UpperBounds:
         else:
             found = _of_bits(codes, units) if codes.output_dtype.is_packed else _of_integers(codes, units)
         self._metric, self._lengths, self._longest = metric, lengths, float(lengths.max(initial=LEAST))
-        scan, biases = found.scan, rows.errors + np.float32(found.off * (1 + ROUNDINGS)) * rows.spans
+        scan, biases = found.scan, np.float32(found.off * (1 + ROUNDINGS)) * rows.spans
+        biases += rows.errors
         assert scan.terms is not None
         if found.shift:
             biases += np.float32(found.shift * (1 + 4 * ROUNDINGS)) * rows.scales

@@ -17,9 +17,9 @@ from .estimates import RowTerms, UpperBounds, are_known, takes_one
 from .search import SearchResult, best_of, rescored
 
 _SAMPLE = 32  # one row in so many is looked at first, to see what the bounds are worth
-_LEAST_SAMPLE = 1024
+_LEAST_SAMPLE = 256
+_FOR_EACH = 16  # and so many for each of the k best, whose k-th score is else much worse than that of all rows
 _RUN = 16  # rows of the sample that are neighbours, which memory delivers sooner
-_SHARE = 5  # the floats are scanned where one row in so many, or more, may be among the best
 _AT_ONCE = 256  # rows whose scores cost no more than another call
 
 
@@ -92,7 +92,7 @@ def exact_by_codes(
 
 def _sample(n: int, k: int) -> NDArray[np.int64] | None:
     """Return positions, ascending, among n rows; None where these are too few to look at some first."""
-    wanted = max(n // _SAMPLE, _LEAST_SAMPLE, 4 * k)
+    wanted = max(n // _SAMPLE, _LEAST_SAMPLE, _FOR_EACH * k)
     if 2 * wanted > n:
         return None
     runs = -(-wanted // _RUN)
@@ -110,11 +110,21 @@ def _screen(
     threads: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return what the bounds of rows among the k best exceed, +inf where too many rows do, and where they do not."""
-    found = best_of(bounds.of_rows(sample), max(len(sample) // _SHARE, 2 * k), threads)
+    most = max(len(sample) // _share(len(queries)), 2 * k)
+    found = best_of(bounds.of_rows(sample), most, threads)
     kth = rescored(queries, found.indices[:, : 2 * k], floats, k, metric, "float32", threads).scores[:, -1]
     least = bounds.thresholds(kth)
     enough: NDArray[np.bool_] = found.scores[:, -1] <= least
+    enough &= 2 * np.count_nonzero(enough) > len(enough)  # a scan of the floats is hardly longer for all queries
     return np.where(enough, least, np.float32(np.inf)), enough
+
+
+def _share(n_queries: int) -> int:
+    """Return in how many rows one may be among the best, on average, if the codes are to be scanned, not the floats.
+
+    A row that is scored by itself costs as much as some rows of a scan by one query, and dozens of one by many.
+    """
+    return min(4 + n_queries, 16)
 
 
 def _candidates(
