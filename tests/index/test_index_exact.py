@@ -73,6 +73,16 @@ def test_is_an_exhaustive_float_search(kind: str, metric: Any) -> None:
     assert one.is_final
 
 
+def test_more_queries_than_a_batch(monkeypatch: pytest.MonkeyPatch, eager: None) -> None:
+    monkeypatch.setattr(exact, "_BATCH", 3)
+    x = near_others(300, 24)
+    q = asked_near(x, 8)
+    q[4] = 0
+    for metric in METRICS:
+        found = FlatIndex(codes_of(x, "int8"), rescore_with=x).search(q, 3, exact=True, metric=metric)
+        assert bits(found) == bits(search(q, x, 3, metric=metric))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_on_every_tier(kind: str, isa: str, eager: None) -> None:
     x = near_others(700, 70, centers=4)

@@ -289,7 +289,8 @@ class FlatIndex:
             ties, to the bit. The codes are scanned, and only rows that a proven bound leaves in doubt are scored. The
             result is a :class:`BoundedResult`, `is_final` for every query; where the bound says too little, as with
             codes of few bits, or of other rows, the floats are scanned, and `rescored` is the number of all rows that
-            count. No number of candidates, stages or confidence go with it. The first such search reads all floats, to
+            count. No number of candidates, stages or confidence go with it, and the precision of queries has no
+            part in it. The first such search reads all floats, to
             measure what the codes leave out: 12 bytes a row, which :meth:`save` keeps.
         metric, query_precision, threads
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.

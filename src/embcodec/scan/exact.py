@@ -20,6 +20,7 @@ _SAMPLE = 32  # one row in so many is looked at first, to see what the bounds ar
 _LEAST_SAMPLE = 256
 _FOR_EACH = 16  # and so many for each of the k best, whose k-th score is else much worse than that of all rows
 _RUN = 16  # rows of the sample that are neighbours, which memory delivers sooner
+_BATCH = 256  # queries whose candidates are held at a time
 _AT_ONCE = 256  # rows whose scores cost no more than another call
 
 
@@ -70,7 +71,7 @@ def exact_by_codes(
     if sample is not None:
         sample = sample if chosen is None else chosen[sample]
         asked = np.flatnonzero(by_codes)
-        step = 1 if takes_one(codes, metric) else max(len(asked), 1)
+        step = 1 if takes_one(codes, metric) else _BATCH
         for begin in range(0, len(asked), step):
             some = asked[begin : begin + step]
             bounds = UpperBounds(codes, queries[some], metric, rows)
