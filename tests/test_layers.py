@@ -30,11 +30,11 @@ ROOMS: dict[str, str] = {
     "wire": "http codings service shapes body decoder octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
-    "scan": "metric ways plan prepared search merge bounds range rescore",
+    "scan": "metric ways plan prepared search merge bounds range rescore residuals estimates exact",
     "files": "kinds pack bare columns parquet storage ids exchange",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",
-    "index": "rows arguments stages files flat collection",
+    "index": "rows arguments exact stages files flat collection",
     "index.collection": "lock manifest shards folder best spread collection",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "

@@ -1,4 +1,4 @@
-"""Ways out that errors of prepared queries, merged results and collections name: see test_ways_out."""
+"""Ways out that errors of prepared queries, merged results, collections and exact searches name: see test_ways_out."""
 
 from __future__ import annotations
 
@@ -57,5 +57,15 @@ CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], obj
         lambda p: ec.search(ec.prepare(X, CODES), quantize(X, "uint8"), 1),
         r"prepare\(queries, rows\)",
         (lambda p: ec.search(ec.prepare(X, quantize(X, "uint8")), quantize(X, "uint8"), 1),),
+    ),
+    "an exact search without floats": (
+        lambda p: ec.FlatIndex(CODES).search(X, 1, exact=True),
+        r"exact=True is about floats, .*: use FlatIndex\(codes, rescore_with=floats\)",
+        (lambda p: ec.FlatIndex(CODES, rescore_with=X).search(X, 1, exact=True),),
+    ),
+    "an exact search with candidates": (
+        lambda p: ec.FlatIndex(CODES, rescore_with=X).search(X, 1, exact=True, rescore_multiplier=9),
+        "leave out rescore_multiplier, three_stage and confidence",
+        (lambda p: ec.FlatIndex(CODES, rescore_with=X).search(X, 1, exact=True),),
     ),
 }

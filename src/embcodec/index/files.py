@@ -26,6 +26,8 @@ def write_index(path: str | os.PathLike[str], now: Snapshot) -> None:
     if now.rescore_with is not None:
         more_tensors, more_words = pack(now.rescore_with.rows, "rescore_with.")
         tensors, words = {**tensors, **more_tensors}, {**words, **more_words}
+        if len(now.codes.residuals) == len(now):  # measured by an exact search, which reads all floats
+            tensors["residuals"] = now.codes.residuals
     if now.ids is not None:
         tensors["ids"] = now.ids
     write_tensors(path, tensors, {**words, "index": FORMAT, "next_id": str(now.next_id)})
@@ -66,6 +68,8 @@ def _unpacked(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], *, 
             raise ValueError(f"ids of {ids.dtype}, not int64")
         named = None if ids is None else as_ids(ids, len(rows))
         next_id = whole_number(words, "next_id")
+        part = Part(rows)
+        part.residuals = _residuals(tensors.get("residuals"), len(rows) if better is not None else 0)
     except KeyError:
         raise StorageError("the index lacks its next id") from None
     except (ValueError, TypeError) as error:
@@ -74,7 +78,18 @@ def _unpacked(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], *, 
         raise StorageError(f"the index contradicts itself: {len(rows)} rows without ids, and {next_id} for the next")
     if named is not None and next_id <= int(named.max(initial=-1)):
         raise StorageError("the index contradicts itself: its next id is taken")
-    return Snapshot(Part(rows), None if better is None else Part(better), named, next_id)
+    return Snapshot(part, None if better is None else Part(better), named, next_id)
+
+
+def _residuals(found: NDArray[Any] | None, count: int) -> NDArray[np.float32]:
+    """Return what a file says of how far codes are from their floats, or nothing: then it is measured when needed."""
+    if found is None:
+        return np.empty((0, 3), np.float32)
+    if found.dtype != np.float32 or found.shape != (count, 3):
+        raise ValueError(f"residuals of {found.dtype} {found.shape}, not float32 {(count, 3)}")
+    if not (found >= 0).all():
+        raise ValueError("residuals are lengths, which are not negative")
+    return np.asarray(found, np.float32)
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from ..quantizers.lowbit import LowBitCodes, Rows
 from ..scan import BoundedResult, MetricLike, SearchResult, as_queries
 from ..words import html_table
 from .arguments import check_alike, check_joins, finite_rows, given_to_rescore, like, quantized, rows_of_mask
+from .exact import exhaustive
 from .files import read_index, write_index
 from .rows import Part, Snapshot, as_ids
 from .stages import staged
@@ -214,6 +215,7 @@ class FlatIndex:
         rescore_multiplier: float | None = 4,
         three_stage: bool = False,
         confidence: float,
+        exact: Literal[False] = False,
         metric: MetricLike | None = None,
         mask: ArrayLike | None = None,
         query_precision: Precision = "int8",
@@ -226,9 +228,22 @@ class FlatIndex:
         queries: Embeddings | ArrayLike,
         k: int,
         *,
+        exact: Literal[True],
+        metric: MetricLike | None = None,
+        mask: ArrayLike | None = None,
+        threads: int | None = None,
+    ) -> BoundedResult: ...
+
+    @overload
+    def search(
+        self,
+        queries: Embeddings | ArrayLike,
+        k: int,
+        *,
         rescore_multiplier: float | None = 4,
         three_stage: bool = False,
         confidence: float | None = None,
+        exact: bool = False,
         metric: MetricLike | None = None,
         mask: ArrayLike | None = None,
         query_precision: Precision = "int8",
@@ -243,6 +258,7 @@ class FlatIndex:
         rescore_multiplier: float | None = 4,
         three_stage: bool = False,
         confidence: float | None = None,
+        exact: bool = False,
         metric: MetricLike | None = None,
         mask: ArrayLike | None = None,
         query_precision: Precision = "int8",
@@ -268,6 +284,14 @@ class FlatIndex:
             For low-bit codes with floats to rescore: score no more of the candidates than may be among the k best by
             the codes' error bounds, which hold with this confidence; see :func:`embcodec.rescore`. The result is then
             a :class:`BoundedResult`.
+        exact : bool
+            Return what ``search(queries, floats, k)`` returns for the floats to rescore with: the same rows, scores and
+            ties, to the bit. The codes are scanned, and only rows that a proven bound leaves in doubt are scored. The
+            result is a :class:`BoundedResult`, `is_final` for every query; where the bound says too little, as with
+            codes of few bits, or of other rows, the floats are scanned, and `rescored` is the number of all rows that
+            count. No number of candidates, stages or confidence go with it, and the precision of queries has no
+            part in it. The first such search reads all floats, to
+            measure what the codes leave out: 12 bytes a row, which :meth:`save` keeps.
         metric, query_precision, threads
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of bool (n,) or of int, optional
@@ -277,21 +301,40 @@ class FlatIndex:
         -------
         SearchResult
             `indices` are ids. Ties go to the row that was added first.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from embcodec import Embeddings, FlatIndex
+        >>> x = np.array([[0.6, 0.8], [0.8, 0.6], [-1.0, 0.0]], np.float32)
+        >>> index = FlatIndex(Embeddings(x).to("int8"), rescore_with=x)
+        >>> found = index.search(np.array([0.8, 0.6], np.float32), 2, exact=True)
+        >>> found.indices.tolist(), bool(found.is_final)
+        ([1, 0], True)
         """
         now = self._now
         asked, single = as_queries(queries)
-        result = staged(
-            now,
-            asked,
-            k,
-            multiplier=rescore_multiplier,
-            three_stage=three_stage,
-            confidence=confidence,
-            metric=metric,
-            mask=rows_of_mask(now, mask),
-            precision=query_precision,
-            threads=threads,
-        )
+        rows = rows_of_mask(now, mask)
+        result: SearchResult
+        if exact:
+            if rescore_multiplier != 4 or three_stage or confidence is not None:
+                raise ValueError(
+                    "exact=True finds its own candidates: leave out rescore_multiplier, three_stage and confidence"
+                )
+            result = exhaustive(now, asked, k, metric=metric, mask=rows, threads=threads)
+        else:
+            result = staged(
+                now,
+                asked,
+                k,
+                multiplier=rescore_multiplier,
+                three_stage=three_stage,
+                confidence=confidence,
+                metric=metric,
+                mask=rows,
+                precision=query_precision,
+                threads=threads,
+            )
         names = now.names(result.indices)
         if isinstance(result, BoundedResult):
             named = result.with_indices(names)

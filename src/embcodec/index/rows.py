@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from .._native import scan as native
 from .._native.search import squares
 from ..codec import as_int64
+from ..embeddings import Embeddings
 from ..quantizers.lowbit import Rows, arrays_of, joined
+from ..scan import RowTerms, residuals_of, row_terms
 
 
 class Growing:
@@ -38,12 +40,21 @@ class Growing:
 
 
 class Part:
-    """Rows of one kind in an index. A `Part` is replaced, never changed, as far as searches see it."""
+    """Rows of one kind in an index. A `Part` is replaced, never changed, as far as searches see it.
+
+    Attributes
+    ----------
+    rows : Embeddings or LowBitCodes
+    residuals : ndarray of float32, (m, 3)
+        Of codes: what they leave out of the first m rows' floats, as far as it has been measured.
+    """
 
     def __init__(self, rows: Rows) -> None:
         self.rows: Rows = rows
         self._growing = [Growing(array) for array in arrays_of(rows)]
         self._squares: NDArray[np.float64] = np.empty(0, np.float64)
+        self.residuals: NDArray[np.float32] = np.empty((0, 3), np.float32)
+        self._terms: dict[str, RowTerms] = {}
 
     def appended(self, more: Rows) -> Part:
         """Return a part with `more` rows, which mean the same; it shares the former ones' memory."""
@@ -53,7 +64,7 @@ class Part:
         part = Part.__new__(Part)
         part._growing = self._growing
         part.rows = joined([self.rows, more], arrays)
-        part._squares = self._squares
+        part._squares, part.residuals, part._terms = self._squares, self.residuals, {}
         return part
 
     def taken(self, kept: NDArray[np.bool_]) -> Part:
@@ -61,6 +72,8 @@ class Part:
         part = Part(self.rows[kept])
         if len(self._squares) == len(self.rows):
             part._squares = self._squares[kept]
+        if len(self.residuals) == len(self.rows):
+            part.residuals = self.residuals[kept]
         return part
 
     def give_squares(self, scan: native.Scan) -> None:
@@ -73,6 +86,17 @@ class Part:
             known = np.concatenate([known, tail])
             self._squares = known
         scan.row_squares = known
+
+    def terms_for(self, floats: Embeddings, metric: str) -> RowTerms:
+        """Return what bounds on the scores of these rows' floats take; what the codes leave out is measured once."""
+        known = self.residuals
+        if len(known) < len(self.rows):  # two threads may both measure: they find the same
+            known = np.concatenate([known, residuals_of(self.rows, floats, len(known))])
+            self.residuals = known
+        if metric not in self._terms:
+            kind = "cosine" if metric == "cosine" else "dot"  # which distances share
+            self._terms[kind] = self._terms[metric] = self._terms.get(kind) or row_terms(self.rows, known, kind)
+        return self._terms[metric]
 
 
 @dataclass(frozen=True)

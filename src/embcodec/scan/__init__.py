@@ -1,12 +1,15 @@
 """Exact search: all rows are scanned, the k best or those beyond a threshold stay."""
 
 from .bounds import BoundedResult, Bounds, rescored_by_bounds
+from .estimates import RowTerms, row_terms
+from .exact import exact_by_codes
 from .merge import merge_topk
 from .metric import CompiledMetric, MetricLike, compile_metric
 from .plan import plan
 from .prepared import PreparedQueries
 from .range import RangeResult, range_search
 from .rescore import rescore
+from .residuals import residuals_of
 from .search import (
     SearchResult,
     as_count,
@@ -28,6 +31,7 @@ __all__ = [
     "MetricLike",
     "PreparedQueries",
     "RangeResult",
+    "RowTerms",
     "SearchResult",
     "as_count",
     "as_embeddings",
@@ -36,6 +40,7 @@ __all__ = [
     "best_of",
     "check_dimensions",
     "compile_metric",
+    "exact_by_codes",
     "merge_topk",
     "plan",
     "prepare",
@@ -43,7 +48,9 @@ __all__ = [
     "rescore",
     "rescored",
     "rescored_by_bounds",
+    "residuals_of",
     "restrict",
+    "row_terms",
     "search",
     "way_to",
 ]

@@ -33,6 +33,11 @@ _WIDER_PRINCIPAL = 2.0
 _BLOCK_QUERIES = 16
 
 
+def rounding_of_sums(dimension: int) -> float:
+    """Return how far a float32 dot can be off, as a share of the sum of its products' magnitudes."""
+    return (min(dimension, 128) + dimension / 128 + 8) * 2.0**-24
+
+
 class BoundedResult(SearchResult):
     """The best of each query's candidates, with what the bounds say of the others.
 
@@ -41,10 +46,11 @@ class BoundedResult(SearchResult):
     scores, indices : ndarray, (n_queries, k)
         As of a :class:`SearchResult`, into which it unpacks.
     rescored : ndarray of int64, (n_queries,)
-        How many candidates were scored exactly.
+        How many candidates were scored exactly; all rows that count, where an exact search scanned the floats.
     is_final : ndarray of bool, (n_queries,)
         Whether the bounds say that none of the corpus' other rows belongs to the k best either: if the candidates were
-        the best rows by the codes, as `search` finds them, the k best are those of an exhaustive float search.
+        the best rows by the codes, as `search` finds them, the k best are those of an exhaustive float search. Always
+        after ``FlatIndex.search(exact=True)``.
     """
 
     rescored: NDArray[np.int64]
@@ -156,7 +162,7 @@ class Bounds:
             bounds = np.minimum(self._part * leaning + fixed, bounds)
         lengths, away, missed = asked.lengths[:, None], farthest(codes, rows), codes.unit_error
         # The length of unit rows may be a little off, which shifts cosines and distances; scores are float32 sums.
-        summed = 4 * (min(codes.dimension, 128) + codes.dimension / 128 + 8) * 2.0**-24
+        summed = 4 * rounding_of_sums(codes.dimension)
         more: dict[str, Doubles] = {
             "dot": summed * lengths * away,
             "cosine": summed * away + 2 * missed,
@@ -206,12 +212,54 @@ def rescored_by_bounds(
         raise CodeMismatchError(f"the bounds are of {bounds.codes!r}, the rows are {corpus!r}")
     candidates = candidates.astype(np.int64)
     k, queries = min(as_count(k), candidates.shape[1]), bounds.queries
+    if not k or not len(queries) or not len(corpus):
+        scores, rows = np.full((len(queries), k), np.nan, np.float32), np.full((len(queries), k), -1, np.int64)
+        return BoundedResult(
+            scores, rows, np.zeros(len(queries), np.int64), np.full(len(queries), not len(corpus) or not k)
+        )
+    order, most = bounds.reach(candidates, threads)
+    scores, rows, scored = best_by_bounds(queries, order, most, corpus, k, bounds.metric, threads)
+    given = (order >= 0).sum(axis=1)
+    kth = np.where(rows[:, -1] >= 0, bounds.sign * scores[:, -1].astype(np.float64), -np.inf)
+    is_final = given >= others
+    if not is_final.all():
+        is_final |= kth > bounds.reach_of_others(candidates, threads)
+    return BoundedResult(scores, rows, scored, is_final)
+
+
+def best_by_bounds(
+    queries: Embeddings,
+    order: NDArray[np.int64],
+    most: Doubles,
+    corpus: Embeddings,
+    k: int,
+    metric: Any,
+    threads: int | None,
+    *,
+    at_once: int = 0,
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Return scores and rows (n_queries, k) of the best of each query's candidates, and how many of these were scored.
+
+    Parameters
+    ----------
+    queries : Embeddings
+        Floats.
+    order : ndarray of int64, (n_queries, c)
+        Candidates, -1 for none, in the order of what they can reach.
+    most : ndarray of float64, (n_queries, c)
+        Upper bounds on their goodness: a similarity, or a distance with its sign changed; -inf for none.
+    corpus : Embeddings
+        Floats.
+    k : int
+        At least 1, at most c.
+    metric : str or None
+    at_once : int
+        So many are scored in one step, if as many may be among the best, rather than doubling from fewer.
+    """
+    sign = -1.0 if metric == "l2" else 1.0
     scores = np.full((len(queries), k), np.nan, np.float32)
     rows = np.full((len(queries), k), -1, np.int64)
     scored = np.zeros(len(queries), np.int64)
-    if not k or not len(queries) or not len(corpus):
-        return BoundedResult(scores, rows, scored, np.full(len(queries), not len(corpus) or not k))
-    order, most = bounds.reach(candidates, threads)
     wanted = np.minimum(k + k // 4 + 1, (order >= 0).sum(axis=1))
     active = np.flatnonzero(wanted)
     while len(active):
@@ -219,20 +267,15 @@ def rescored_by_bounds(
         places = begin[:, None] + np.arange(int((end - begin).max()))
         chunk = np.take_along_axis(order[active], np.minimum(places, order.shape[1] - 1), axis=1)
         chunk[places >= end[:, None]] = -1
-        new = rescored(queries[active], chunk, corpus, k, bounds.metric, "float32", threads)
-        scores[active], rows[active] = _best_of_both(SearchResult(scores[active], rows[active]), new, bounds.sign)
+        new = rescored(queries[active], chunk, corpus, k, metric, "float32", threads)
+        scores[active], rows[active] = _best_of_both(SearchResult(scores[active], rows[active]), new, sign)
         scored[active] = end
         # The k-th best score only rises, so a candidate that cannot reach it now never will.
-        kth = np.where(rows[:, -1] >= 0, bounds.sign * scores[:, -1], -np.inf)
+        kth = np.where(rows[:, -1] >= 0, sign * scores[:, -1], -np.inf)
         needed = ((most >= kth[:, None]) & (order >= 0)).sum(axis=1)
-        wanted = np.minimum(needed, 2 * scored)
+        wanted = np.minimum(needed, np.maximum(2 * scored, at_once))
         active = np.flatnonzero(wanted > scored)
-    given = (order >= 0).sum(axis=1)
-    kth = np.where(rows[:, -1] >= 0, bounds.sign * scores[:, -1].astype(np.float64), -np.inf)
-    is_final = given >= others
-    if not is_final.all():
-        is_final |= kth > bounds.reach_of_others(candidates, threads)
-    return BoundedResult(scores, rows, scored, is_final)
+    return scores, rows, scored
 
 
 def _best_of_both(first: SearchResult, second: SearchResult, sign: float) -> SearchResult:

@@ -45,8 +45,10 @@ class LowBitQueries(NamedTuple):
         return LowBitQueries(values[queries], lengths[queries], shares[queries], along[queries], spreads[queries])
 
 
-def prepare_queries(scheme: LowBitScheme | PrincipalScheme, queries: Floats) -> LowBitQueries:
+def prepare_queries(scheme: LowBitScheme | PrincipalScheme, queries: Floats, *, apart: bool = True) -> LowBitQueries:
     """Return what queries (m, dimension) become; each by itself, whatever others there are.
+
+    Without `apart` whole queries meet the bits: their shares of the center are 0.
 
     Raises
     ------
@@ -55,6 +57,8 @@ def prepare_queries(scheme: LowBitScheme | PrincipalScheme, queries: Floats) -> 
     """
     units, lengths = of_unit_length(queries)
     shares, along = _shares(units, scheme.center)
+    if not apart:
+        shares = np.zeros_like(shares)
     rests = without_center(units, shares, scheme.center)
     return LowBitQueries(scheme.for_planes(rests), lengths, shares, along, row_norms(rests))
 

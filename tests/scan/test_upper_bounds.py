@@ -1,0 +1,117 @@
+"""Upper bounds by codes: no float32 score exceeds them, and each part of their margin is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from float_rows import KINDS, METRICS, Floats, asked_near, codes_of, corpus, near_others
+
+from embcodec import Embeddings, search
+from embcodec.scan import best_of, estimates, residuals
+from embcodec.scan.bounds import rounding_of_sums
+
+
+def check_bounds(codes: Any, x: Floats, q: Floats, metric: Any) -> None:
+    """Bounds of all rows are at least their scores, and what is a threshold lets rows with that very score pass."""
+    terms = estimates.row_terms(codes, residuals.residuals_of(codes, Embeddings(x)), metric)
+    assert terms.known
+    step = 1 if estimates.takes_one(codes, metric) else len(q)
+    for begin in range(0, len(q), step):
+        asked = Embeddings(q[begin : begin + step])
+        bounds = estimates.UpperBounds(codes, asked, metric, terms)
+        scores, rows = best_of(bounds.scan, len(x), 1)
+        for i in range(len(asked)):
+            found = search(asked[i : i + 1], x, len(x), metric=metric)
+            true = found.scores[0][np.argsort(found.indices[0])][rows[i]]
+            good = bounds.goodness(scores[i], np.full(len(x), i))
+            assert (good >= (-true if metric == "l2" else true)).all()
+            for row in range(0, len(x), 20):
+                assert scores[i, row] > bounds.thresholds(np.full(len(asked), true[row]))[i]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("metric", METRICS)
+def test_no_score_exceeds_its_bound(kind: str, metric: Any) -> None:
+    for name in ("near", "spikes", "zeros among", "noise", "twins"):
+        for dimension in (5, 64, 130):
+            x, q = corpus(name, 90, dimension, 5), corpus("noise", 4, dimension, 6)
+            q = np.concatenate([q, (x[:4] + 1e-3 * q) * np.float32([[0.2], [0.5], [1], [3]])])
+            for made_of in (x, corpus("noise", 90, dimension, 7)):
+                check_bounds(codes_of(made_of, kind), x, q, metric)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint8/ranges", "int8/ranges", "int8/per-vector"])
+@pytest.mark.parametrize("metric", METRICS)
+def test_rounding_of_queries_is_measured(kind: str, metric: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = near_others(80, 40)
+    codes, plan = codes_of(x, kind), estimates.plan
+    for part in (0, 1):
+        for sign in (-1, 1):
+
+            def worse(*arguments: Any, part: int = part, sign: int = sign) -> Any:
+                scan = plan(*arguments)
+                scan.terms[part] *= 1 + 0.02 * sign * (part == 0)
+                scan.terms[part] += 0.02 * sign * (part == 1) * (kind != "int8/per-vector")
+                return scan
+
+            monkeypatch.setattr(estimates, "plan", worse)
+            check_bounds(codes, x, asked_near(x, 3), metric)
+
+
+@pytest.mark.parametrize("kind", ["1", "2", "4"])
+@pytest.mark.parametrize("metric", METRICS)
+def test_rounding_of_turned_queries_is_allowed_for(kind: str, metric: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = near_others(80, 40)
+    codes, prepare = codes_of(x, kind), estimates.prepare_queries
+    x = codes.to_float()  # which leaves no error but the queries'
+    monkeypatch.setattr(estimates, "rounding_of_turns", lambda scheme: 0.5)
+    for row in range(0, 80, 20):
+        towards = codes.scheme.values_of(codes.bit_planes[row : row + 1])[0]
+
+        def worse(scheme: Any, queries: Any, *, apart: bool, towards: Any = towards) -> Any:
+            asked = prepare(scheme, queries, apart=apart)
+            added = -0.49 * towards / np.linalg.norm(towards) * scheme.levels.weights[:, None]
+            asked.values[:] += added.reshape(1, -1).astype(np.float32)
+            return asked
+
+        monkeypatch.setattr(estimates, "prepare_queries", worse)
+        check_bounds(codes, x, asked_near(x, 3), metric)
+
+
+def test_errors_are_measured_on_the_floats_given() -> None:
+    x = near_others(300, 40)
+    wide = x.astype(np.float64)
+    for kind in KINDS:
+        codes = codes_of(x, kind)
+        measured = residuals.residuals_of(codes, Embeddings(x)).astype(np.float64)
+        errors = measured[:, residuals.ERRORS]
+        assert (measured[:, residuals.LENGTHS] >= np.linalg.norm(wide, axis=1)).all()
+        parts, margin, spans = codes.to_float().astype(np.float64), np.zeros(len(x)), measured[:, residuals.SPANS]
+        if kind.isdigit():
+            center = 0 if codes.scheme.center is None else codes.scheme.center.astype(np.float64)
+            parts = center + (parts - center) * (spans / codes.row_scales())[:, None]
+            margin = residuals.rounding_of_turns(codes.scheme) * residuals.longest_code(codes.scheme) * spans
+        elif kind.endswith("binary"):
+            parts *= spans[:, None]
+        rests = np.linalg.norm(wide - parts, axis=1)
+        assert (errors >= rests + margin).all()
+        assert (errors <= rests + margin + 1e-3).all(), "wider than there is need"
+        # What the float32 score of a row itself is off by has its place in the terms of the bound.
+        terms = estimates.row_terms(codes, measured.astype(np.float32), "dot")
+        assert (terms.errors >= errors + rounding_of_sums(40) * measured[:, residuals.LENGTHS]).all()
+
+
+def test_lengths_of_which_nothing_is_known() -> None:
+    x = near_others(20, 16)
+    codes = codes_of(x, "int8")
+    for factor, known in ((1, (True, True)), (1e-12, (False, True)), (1e12, (False, False)), (0, (True, True))):
+        rows = x.copy()
+        rows[3] *= np.float32(factor)
+        measured = residuals.residuals_of(codes, Embeddings(rows))
+        assert tuple(estimates.row_terms(codes, measured, metric).known for metric in ("cosine", "dot")) == known
+    rows[3] = np.nan
+    assert not estimates.row_terms(codes, residuals.residuals_of(codes, Embeddings(rows)), "dot").known
+    lengths = np.float32([[0], [1e-12], [1], [1e12]])
+    assert estimates.are_known(Embeddings(lengths)).tolist() == [False, False, True, False]
