@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from clients import embed, short_waits
 from hostile import HostileServer, Received, Reply, answer, echo, hostile_server, http, then_reset
 
-from embcodec import PROFILES, Client, EmbcodecError, ServiceError, TransportError
+from embcodec import PROFILES, Client, DecodeError, EmbcodecError, ServiceError, TransportError
 from embcodec.cli.command import main
 from embcodec.client import transport as client_transport
 from embcodec.client.reply import UnreadableError, read_reply
@@ -369,6 +369,20 @@ def test_codings_that_nobody_asked_for_are_read_where_their_packages_are(coding:
     assert caught.value.transient
     with pytest.raises(UnreadableError, match="cannot be unzipped"):
         asyncio.run(read_reply(response(packed + b"more", content_encoding=coding), 1000))
+
+
+def test_an_error_names_a_coding_that_nobody_asked_for() -> None:
+    pytest.importorskip("backports.zstd")
+    body = b"\x28\xb5\x2f\xfd\x20\x02\x11\x00\x00[]"  # zstd's of "[]"
+    with (
+        hostile_server(http(body, content_encoding="zstd"), http(b"[]")) as server,
+        Client(base_url=server.base_url) as made,
+    ):
+        with pytest.raises(DecodeError, match=r"content-encoding zstd, though only gzip was asked for \(byte 0\)"):
+            made.embed(["a"], model="m")
+        with pytest.raises(DecodeError, match="empty list") as plain:
+            made.embed(["a"], model="m")
+    assert "coding" not in str(plain.value)
 
 
 def test_a_profile_without_a_usual_model_wants_one(tmp_path: Path) -> None:

@@ -236,3 +236,12 @@ def test_a_metric_of_the_users_own_scans_the_floats() -> None:
     found = FlatIndex(codes_of(x, "int8"), rescore_with=x).search(q, 3, exact=True, metric=manhattan)
     assert bits(found) == bits(search(q, x, 3, metric=manhattan))
     assert found.rescored.tolist() == [50, 50]
+
+
+def test_codes_in_principal_directions_leave_it_to_the_floats() -> None:
+    x = near_others(400, 24)
+    queries = asked_near(x, 3)
+    index = FlatIndex(x, quantizer=LowBitQuantizer(bytes_per_vector=10).fit(x), rescore_with=x)
+    found = index.search(queries, 5, exact=True)
+    assert bits(found) == bits(search(queries, x, 5))
+    assert found.rescored.tolist() == [400] * 3

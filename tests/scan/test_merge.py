@@ -31,11 +31,13 @@ def floats(n: int, dimension: int = 24, seed: int = 0) -> np.ndarray:
 def rows_of(x: np.ndarray, kind: str) -> object:
     if kind[0] == "b" and kind[1:].isdigit():
         return LowBitQuantizer(int(kind[1:]), rotation="none").fit(x).encode(x)
+    if kind == "budget":
+        return LowBitQuantizer(bytes_per_vector=10).fit(x).encode(x)
     dtype, _, scale = kind.partition("/")
     return quantize(x, dtype, scale=np.stack([x.min(0), x.max(0)]) if scale == "ranges" else scale or "unit")
 
 
-KINDS = ("float", "int8", "int8/per-vector", "uint8/ranges", "binary", "ubinary", "b1", "b2", "b4")
+KINDS = ("float", "int8", "int8/per-vector", "uint8/ranges", "binary", "ubinary", "b1", "b2", "b4", "budget")
 
 
 @pytest.mark.parametrize("kind", KINDS)

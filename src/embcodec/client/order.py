@@ -87,7 +87,7 @@ class Order:
             )
         except DecodeError as error:
             if reply.is_framed or error.offset != len(reply.body):
-                raise
+                raise _with_coding(error, reply.headers.get("content-encoding", "")) from None
             cut = f"the answer of {host} broke off after {len(reply.body)} bytes"
             raise TransportError(cut, transient=True) from None
         except ServiceError as error:
@@ -264,6 +264,14 @@ def _error_of(reply: Reply) -> ServiceError:
         return service_error(reply.body, reply.status, reply.headers)
     except Exception:  # too deep, or odd in another way: the status says enough
         return ServiceError("the service gave a reason that cannot be read", status=reply.status)
+
+
+def _with_coding(error: DecodeError, coding: str) -> DecodeError:
+    """Return the error, naming the coding that the body came in, where that was not asked for."""
+    if coding.strip().lower() in ("", "identity", "gzip", "x-gzip"):
+        return error
+    reason = f"{error.reason}; the body came with the content-encoding {coding[:20]}, though only gzip was asked for"
+    return DecodeError(reason, offset=error.offset, row=error.row, line=error.line)
 
 
 def _with_words(error: ServiceError, words: str) -> ServiceError:

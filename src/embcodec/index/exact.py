@@ -9,7 +9,7 @@ import numpy as np
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
-from ..quantizers.lowbit import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes, LowBitScheme
 from ..scan import (
     BoundedResult,
     MetricLike,
@@ -45,7 +45,10 @@ def exhaustive(
     scan = plan(asked, floats, metric, "float32")  # its errors are those of a search of the floats
     n = restrict(scan, mask)
     count, name = min(as_count(k), n), "cosine" if metric is None else metric
-    has_codes = isinstance(codes, LowBitCodes) or codes.output_dtype is not OutputDtype.FLOAT
+    if isinstance(codes, LowBitCodes):  # of those in principal directions no bound is measured
+        has_codes = isinstance(codes.scheme, LowBitScheme)
+    else:
+        has_codes = codes.output_dtype is not OutputDtype.FLOAT
     if not has_codes or not isinstance(name, str) or not count or not len(asked):
         found = whole(asked)
         return BoundedResult(*found, np.full(len(asked), n, np.int64), np.ones(len(asked), np.bool_))

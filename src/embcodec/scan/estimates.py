@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._native import scan as native
 from ..codec import row_norms
 from ..embeddings import Embeddings
-from ..quantizers.lowbit import LowBitCodes, Rows, prepare_queries
+from ..quantizers.lowbit import LowBitCodes, LowBitScheme, Rows, prepare_queries
 from ..scale import PER_VECTOR
 from .bounds import rounding_of_sums
 from .plan import low_bit_scan, plan
@@ -124,13 +124,15 @@ def _of_bits(codes: Embeddings, units: Floats) -> Estimate:
 
 def _of_low_bits(codes: LowBitCodes, units: Floats) -> Estimate:
     """Let whole queries meet the bits, not their rest without the center: errors were measured for whole rows."""
-    asked = prepare_queries(codes.scheme, units, apart=False)
+    scheme = codes.scheme
+    assert isinstance(scheme, LowBitScheme)
+    asked = prepare_queries(scheme, units, apart=False)
     scan = low_bit_scan(asked, codes, "dot", "int8")
     assert scan.terms is not None
     scan.weights = scan.factors = scan.constants = None
     off = _off_by_tables(scan.terms[0], codes.bit_planes.shape[1], np.abs(asked.values).sum(axis=1))
-    off += rounding_of_turns(codes.scheme) * longest_code(codes.scheme)
-    if codes.scheme.center is None:
+    off += rounding_of_turns(scheme) * longest_code(scheme)
+    if scheme.center is None:
         return Estimate(scan, off)
     scan.terms[2] = 0
     return Estimate(scan, off, along=asked.along)

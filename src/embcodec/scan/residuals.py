@@ -66,6 +66,7 @@ def _measured(codes: Rows, x: Floats) -> tuple[Doubles, Doubles, Doubles]:
 def _measured_lowbit(codes: LowBitCodes, x: Floats, lengths: Doubles) -> tuple[Doubles, Doubles, Doubles]:
     """Return the same of low-bit codes, whose scales, right on average for dots, are longer than the nearest."""
     scheme, parts = codes.scheme, codes.to_float()
+    assert isinstance(scheme, LowBitScheme)
     if scheme.center is not None:
         x, parts = x - scheme.center, parts - scheme.center
     factors = _nearest_multiples(x, parts)
