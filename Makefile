@@ -9,12 +9,12 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks sdk-table test-stores test-adapters test-tiers asan-core test-asan coverage \
+.PHONY: help demo test test-long lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks sdk-table test-stores test-adapters test-tiers asan-core test-asan coverage \
     mutants dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | lint | bench | interval-coverage | test-sdks | sdk-table | test-stores | test-adapters | test-tiers | test-asan | coverage | mutants | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | test-long | lint | bench | interval-coverage | test-sdks | sdk-table | test-stores | test-adapters | test-tiers | test-asan | coverage | mutants | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -37,7 +37,11 @@ demo: $(VENV)/.core
 
 # A process a core; benchmarks, which are no tests, want the machine for themselves.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal -p no:benchmark $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal -p no:benchmark -m 'not long' $(PYTEST_ARGS)
+
+# Those that fit quantizers to real rows again and again, or wait for processes that were killed.
+test-long: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal -p no:benchmark -m long tests $(PYTEST_ARGS)
 
 lint: $(VENV)/.test $(VENV)/.lint lint-c
 	$(BIN)/ruff check .

@@ -75,7 +75,7 @@ def test_refusals(tmp_path: Path, cluster: Any) -> None:
         empty.search(Q, 5, scheduler="threads")
 
 
-@pytest.mark.parametrize("killed", [1, 2])
+@pytest.mark.parametrize("killed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_killed_workers_are_made_good(tmp_path: Path, cluster: Any, killed: int) -> None:
     collection = filled(tmp_path / "c", X, shards=60)
     expected = collection.search(Q, 12)
