@@ -21,6 +21,7 @@ from embcodec import (
     quantize,
     search,
 )
+from embcodec.scan import named
 
 
 def floats(n: int, dimension: int = 24, seed: int = 0) -> np.ndarray:
@@ -148,3 +149,38 @@ def test_concat() -> None:
         concat([quantize(x, "int8"), quantize(x, "uint8")])
     with pytest.raises(ValueError, match="no parts"):
         concat([])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("block_bytes", [1 << 25, 700])
+def test_ties_go_by_id_where_ids_are_given(kind: str, block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(named, "_BLOCK_BYTES", block_bytes)
+    x, q = floats(230), floats(6, seed=1)
+    x[100:200] = x[:100]
+    rows = rows_of(x, kind)
+    ids = np.random.default_rng(3).permutation(230) * 5
+    by_id = np.argsort(ids)
+    mask = np.random.default_rng(4).random(230) < 0.7
+    for allowed, chosen in ((None, by_id), (mask, by_id[mask[by_id]]), (np.flatnonzero(mask)[:9], None)):
+        found = search(q, rows, 70, ids=ids, mask=allowed)
+        if chosen is None:
+            chosen = by_id[np.isin(by_id, allowed)]
+        expected = search(q, rows[chosen], 70)
+        np.testing.assert_array_equal(found.indices, ids[chosen][expected.indices])
+        np.testing.assert_array_equal(found.scores, expected.scores)
+    ascending = search(prepare(q, rows), rows, 70, ids=np.arange(230) * 5)
+    np.testing.assert_array_equal(ascending.indices, search(q, rows, 70).indices * 5)
+    assert search(q[0], rows, 3, ids=ids).indices.tolist() == search(q[:1], rows, 3, ids=ids).indices[0].tolist()
+
+
+def test_ids_are_judged() -> None:
+    x = floats(4)
+    for ids, words in (([1, 2, 3], "shape"), ([1, 2, 3, 3], "given twice"), ([-1, 0, 1, 2], "must be 0")):
+        with pytest.raises(ValueError, match=words):
+            search(x, x, 1, ids=ids)
+    with pytest.raises(TypeError, match="look the result's indices up in the names"):
+        search(x, x, 1, ids=["a", "b", "c", "d"])
+    told: list[tuple[int, int]] = []
+    assert search(x, x, 1, ids=[9, 8, 7, 6], progress=lambda *a: told.append(a)).indices[:, 0].tolist() == [9, 8, 7, 6]
+    assert told == [(4, 4)]
+    assert search(x, x[:0], 1, ids=[]).indices.shape == (4, 0)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..containers import read_tensors, whole_number, write_tensors
 from ..errors import StorageError
 from ..files import is_packed, pack, unpack
+from ..scan import as_ids
 from ..words import as_path
 from .arguments import check_alike, finite_rows
-from .rows import Part, Snapshot, as_ids
+from .rows import Part, Snapshot
 
 FORMAT = "embcodec index 1"
 

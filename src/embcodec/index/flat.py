@@ -13,12 +13,12 @@ from ..codec import as_int64
 from ..dtypes import Precision
 from ..embeddings import Embeddings, Encoder
 from ..quantizers.lowbit import LowBitCodes, Rows
-from ..scan import BoundedResult, MetricLike, SearchResult, as_queries
+from ..scan import BoundedResult, MetricLike, SearchResult, as_ids, as_queries
 from ..words import html_table
 from .arguments import check_alike, check_joins, finite_rows, given_to_rescore, like, quantized, rows_of_mask
 from .exact import exhaustive
 from .files import read_index, write_index
-from .rows import Part, Snapshot, as_ids
+from .rows import Part, Snapshot
 from .stages import staged
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 
 from .._native import scan as native
 from .._native.search import squares
-from ..codec import as_int64
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import Rows, arrays_of, joined
 from ..scan import RowTerms, residuals_of, row_terms
@@ -142,33 +140,3 @@ class Snapshot:
         places = np.minimum(np.searchsorted(self.ids, ids, sorter=order), len(order) - 1)
         rows = order[places]
         return np.where(self.ids[rows] == ids, rows, -1)
-
-
-def as_ids(ids: Any, count: int) -> NDArray[np.int64]:
-    """Return user ids as int64 (count,), each one once.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
-    try:
-        array = as_int64(ids)
-    except TypeError as error:
-        if not _are_names(ids):
-            raise
-        raise TypeError(f"{error}: leave ids out, and look the result's indices up in the names") from None
-    if array.shape != (count,):
-        raise ValueError(f"ids have shape ({count},), not {array.shape}")
-    if array.size and (array.min() < 0 or array.max() >= 2**63 - 1):
-        raise ValueError("ids must be 0 .. 2**63 - 2")
-    known, times = np.unique(array, return_counts=True)
-    if len(known) != count:
-        raise ValueError(f"an id is given twice: {known[times > 1][0]}")
-    return array
-
-
-def _are_names(ids: Any) -> bool:
-    """Whether ids are text, in whatever holds them."""
-    with suppress(TypeError):
-        return len(ids) > 0 and all(isinstance(name, str) for name in ids)
-    return False

@@ -1,27 +1,27 @@
 """Exact search: all rows are scanned, the k best or those beyond a threshold stay."""
 
-from .bounds import BoundedResult, Bounds, rescored_by_bounds
-from .estimates import RowTerms, row_terms
-from .exact import exact_by_codes
-from .merge import merge_topk
-from .metric import CompiledMetric, MetricLike, compile_metric
-from .plan import plan
-from .prepared import PreparedQueries
-from .range import RangeResult, range_search
-from .rescore import rescore
-from .residuals import residuals_of
-from .search import (
+from .best import (
     SearchResult,
     as_count,
     as_embeddings,
     as_mask,
     as_queries,
     best_of,
-    prepare,
     rescored,
     restrict,
-    search,
 )
+from .bounds import BoundedResult, Bounds, rescored_by_bounds
+from .estimates import RowTerms, row_terms
+from .exact import exact_by_codes
+from .merge import merge_topk
+from .metric import CompiledMetric, MetricLike, compile_metric
+from .named import as_ids
+from .plan import plan
+from .prepared import PreparedQueries
+from .range import RangeResult, range_search
+from .rescore import rescore
+from .residuals import residuals_of
+from .search import prepare, search
 from .ways import check_dimensions, way_to
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "SearchResult",
     "as_count",
     "as_embeddings",
+    "as_ids",
     "as_mask",
     "as_queries",
     "best_of",

@@ -23,8 +23,8 @@ from ..quantizers.lowbit import (
     rounding_of,
 )
 from ..words import as_real, shown
+from .best import SearchResult, as_count, rescored, short_repr
 from .plan import check_low_bit, low_bit_scan
-from .search import SearchResult, as_count, rescored, short_repr
 
 Doubles = NDArray[np.float64]
 

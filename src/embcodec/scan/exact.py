@@ -12,9 +12,9 @@ from .._native import search as native
 from ..dtypes import Metric
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import Rows
+from .best import SearchResult, best_of, rescored
 from .bounds import BoundedResult, best_by_bounds
 from .estimates import RowTerms, UpperBounds, are_known, takes_one
-from .search import SearchResult, best_of, rescored
 
 _SAMPLE = 32  # one row in so many is looked at first, to see what the bounds are worth
 _LEAST_SAMPLE = 256

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native.merge import Best
 from ..codec import as_int64
+from .best import SearchResult, as_count
 from .metric import MetricLike
 from .plan import check_metric, lower_is_better
-from .search import SearchResult, as_count
 
 
 def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: MetricLike) -> SearchResult:

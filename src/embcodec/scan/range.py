@@ -13,9 +13,9 @@ from ..dtypes import Precision
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
 from ..words import as_real
+from .best import as_queries, as_rows, final_scores, refuse_overflow, restrict, short_repr
 from .metric import MetricLike
 from .plan import lower_is_better, plan
-from .search import as_queries, as_rows, final_scores, refuse_overflow, restrict, short_repr
 
 
 class RangeResult(NamedTuple):

@@ -10,9 +10,9 @@ from ..codec import as_whole
 from ..dtypes import Precision
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
+from .best import SearchResult, as_queries, as_rows, rescored
 from .bounds import BoundedResult, Bounds, rescored_by_bounds
 from .metric import MetricLike
-from .search import SearchResult, as_queries, as_rows, rescored
 
 
 @overload

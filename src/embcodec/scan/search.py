@@ -4,53 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from .._native import search as native
-from .._native.scan import Scan
-from ..codec import as_array, mask_or_numbers
 from ..dtypes import Precision
-from ..embeddings import Embeddings, of_floats
-from ..errors import CodeMismatchError
+from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
-from ..words import shown, shows_progress
+from ..words import shows_progress
+from .best import SearchResult, as_count, as_queries, as_rows, best_of, restrict
 from .metric import MetricLike
+from .named import best_by_ids
 from .plan import plan
 from .prepared import PreparedQueries, prepared
 
 Progress = Callable[[int, int], object]
 _STEP = 1024  # queries between two words on how far a search is: as many as one pass over the corpus answers
-
-# Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
-_SPARSE = 8
-
-
-class SearchResult(NamedTuple):
-    """The best rows of each query.
-
-    Attributes
-    ----------
-    scores : ndarray, (n_queries, k)
-        float32 (int32 for hamming), best first.
-    indices : ndarray of int64, (n_queries, k)
-        Rows of the corpus (an index's ids); -1 where a query had fewer candidates than k.
-    """
-
-    scores: NDArray[Any]
-    indices: NDArray[np.int64]
-
-    def __repr__(self) -> str:
-        return short_repr(self)
-
-
-def short_repr(result: Any, *others: str) -> str:
-    """Return the fields of a named tuple, and `others` of it, with the ends of long arrays only."""
-    with np.printoptions(threshold=60, edgeitems=2):
-        fields = ", ".join(f"{name}={getattr(result, name)!r}" for name in (*result._fields, *others))
-    return f"{type(result).__name__}({fields})"
 
 
 def search(
@@ -63,6 +32,7 @@ def search(
     query_precision: Precision = "int8",
     threads: int | None = None,
     progress: Progress | bool | None = None,
+    ids: ArrayLike | None = None,
 ) -> SearchResult:
     """Return the k best rows of `corpus` for each query: exact, by a scan of all of them.
 
@@ -98,6 +68,10 @@ def search(
     progress : callable or True, optional
         Called with the number of queries answered and of all, after each 1,024 (after all that were prepared).
         True: a bar on standard error, where that is a terminal, or in a notebook.
+    ids : array-like of int, (n,), optional
+        What the rows are called: not negative, each once. The result's `indices` are then ids, and ties go to the lower
+        id: how the rows are ordered, or split into parts, does not matter. Where ids do not ascend, rows are copied, a
+        block at a time.
 
     Returns
     -------
@@ -134,7 +108,14 @@ def search(
         return _in_steps(
             queries,
             partial(
-                search, corpus=corpus, k=k, metric=metric, mask=mask, query_precision=query_precision, threads=threads
+                search,
+                corpus=corpus,
+                k=k,
+                metric=metric,
+                mask=mask,
+                query_precision=query_precision,
+                threads=threads,
+                ids=ids,
             ),
             progress=progress,
         )
@@ -143,7 +124,13 @@ def search(
         scan, single = queries.over(rows, metric), queries.single
     else:
         asked, single = as_queries(queries)
-        scan = plan(asked, rows, metric, query_precision)
+        if ids is not None:
+            queries = prepared(asked, rows, metric, query_precision, single=single)
+        else:
+            scan = plan(asked, rows, metric, query_precision)
+    if isinstance(queries, PreparedQueries) and ids is not None:
+        result = best_by_ids(queries, rows, as_count(k), ids, mask, threads)
+        return SearchResult(result.scores[0], result.indices[0]) if single else result
     allowed = restrict(scan, mask)
     result = best_of(scan, min(as_count(k), allowed), threads)
     if callable(progress):
@@ -188,121 +175,6 @@ def prepare(
     """
     asked, single = as_queries(queries)
     return prepared(asked, as_rows(like), metric, query_precision, single=single)
-
-
-def best_of(scan: Scan, k: int, threads: int | None) -> SearchResult:
-    """Return the k best of a scan."""
-    scores, indices = native.top_k(scan, k, threads)
-    return SearchResult(refuse_overflow(scan, final_scores(scan, scores)), indices)
-
-
-def refuse_overflow(scan: Scan, scores: NDArray[Any]) -> NDArray[Any]:
-    """Return final scores; a ValueError where some are beyond float32, so that their order is lost."""
-    if scores.dtype.kind == "f" and not scan.has_user_metric and np.isinf(scores).any():
-        raise ValueError("scores are beyond float32: divide queries or rows by their greatest length, or use 'cosine'")
-    return scores
-
-
-def final_scores(scan: Scan, scores: NDArray[Any], queries: Any = slice(None)) -> NDArray[Any]:
-    """Return what a scan's own scores, (n, k) or (n,), of some queries come to; they may be overwritten."""
-    if scan.factors is None or scan.constants is None:
-        return scores
-    shape = (-1,) + (1,) * (scores.ndim - 1)
-    scores *= scan.factors[queries].reshape(shape)
-    scores += scan.constants[queries].reshape(shape)
-    return scores if scan.least is None else np.maximum(scores, np.float32(scan.least), out=scores)
-
-
-def rescored(
-    queries: Embeddings,
-    candidates: NDArray[Any],
-    corpus: Embeddings | LowBitCodes,
-    k: int,
-    metric: MetricLike | None,
-    precision: Precision,
-    threads: int | None,
-) -> SearchResult:
-    """Return the k best of each query's candidates (n_queries, c), which are in range."""
-    scan = plan(queries, corpus, metric, precision)
-    k = min(as_count(k), candidates.shape[1])
-    scan.selection = np.sort(candidates.astype(np.int64), axis=1)
-    if not len(corpus):
-        return SearchResult(
-            np.full((len(queries), k), -1 if scan.is_integer else np.nan, np.int32 if scan.is_integer else np.float32),
-            np.full((len(queries), k), -1, np.int64),
-        )
-    return best_of(scan, k, threads)
-
-
-def as_rows(corpus: Any) -> Embeddings | LowBitCodes:
-    """Return a corpus as codes that can be searched."""
-    return corpus if isinstance(corpus, LowBitCodes) else as_embeddings(corpus, "corpus")
-
-
-def as_embeddings(rows: Any, name: str) -> Embeddings:
-    """Return `rows` as Embeddings: bare floats become ``"float"``, bare integers are refused."""
-    if isinstance(rows, Embeddings):
-        return rows
-    if isinstance(rows, LowBitCodes):
-        raise CodeMismatchError(f"{name} cannot be low-bit codes: these are a corpus of search and rescore")
-    return of_floats(rows, name)
-
-
-def as_queries(queries: Any) -> tuple[Embeddings, bool]:
-    """Return queries as Embeddings, and whether it was one bare vector."""
-    if isinstance(queries, Embeddings | LowBitCodes):
-        return as_embeddings(queries, "queries"), False
-    array = as_array(queries)
-    single = array.ndim == 1
-    return as_embeddings(array[None] if single else array, "queries"), single
-
-
-def as_count(k: Any) -> int:
-    """Return `k` as an int that is not negative."""
-    if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise TypeError(f"k is a whole number, not {shown(k)}")
-    if k < 0:
-        raise ValueError(f"k must not be negative, but is {k}")
-    return int(k)
-
-
-def as_mask(mask: Any, name: str = "mask row") -> NDArray[Any]:
-    """Return a mask as an array, of booleans or of row numbers."""
-    chosen = mask_or_numbers(mask, name)
-    if chosen is None or (chosen.size and chosen.dtype.kind != "b" and chosen.ndim != 1):
-        raise TypeError("a mask is one boolean a row, or a list of row numbers")
-    return chosen
-
-
-def restrict(scan: Scan, mask: Any) -> int:
-    """Restrict a scan to the rows of `mask`; return how many they are."""
-    n = len(scan.rows)
-    if mask is None:
-        return n
-    chosen = as_mask(mask)
-    if chosen.dtype == np.bool_:
-        if chosen.shape != (n,):
-            raise ValueError(f"a boolean mask has shape ({n},), not {chosen.shape}")
-        allowed = int(np.count_nonzero(chosen))
-        if allowed * _SPARSE > n:
-            scan.mask = np.packbits(chosen, bitorder="little")
-            return allowed
-        chosen = np.flatnonzero(chosen)
-    elif chosen.size == 0:
-        chosen = np.empty(0, np.int64)
-    else:
-        given, chosen = len(chosen), np.unique(chosen)
-        if len(chosen) < given:
-            raise ValueError("mask repeats row numbers: mask.astype(bool) is one boolean a row; or name each row once")
-        if chosen[0] < 0 or chosen[-1] >= n:
-            raise ValueError(f"mask names row {int(chosen[0] if chosen[0] < 0 else chosen[-1])} of {n}")
-        if len(chosen) * _SPARSE > n:
-            rows = np.zeros(n, np.bool_)
-            rows[chosen] = True
-            scan.mask = np.packbits(rows, bitorder="little")
-            return len(chosen)
-    scan.selection = np.ascontiguousarray(chosen, dtype=np.int64)
-    return len(chosen)
 
 
 @shows_progress("searching")

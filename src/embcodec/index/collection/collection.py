@@ -14,11 +14,11 @@ from ...dtypes import Precision
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...quantizers.lowbit import LowBitCodes, Rows, concat
-from ...scan import MetricLike, SearchResult
+from ...scan import MetricLike, SearchResult, as_ids
 from ...words import as_path, as_real
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from ..files import write_index
-from ..rows import Part, Snapshot, as_ids
+from ..rows import Part, Snapshot
 from .best import Here, best_of_all
 from .folder import Folder
 from .lock import NAME as LOCK
