@@ -41,6 +41,7 @@ ROOMS: dict[str, str] = {
     "routes app",
     "tradeoff": "intervals words recipe measurement results measures labels figures corpus inputs pipeline codes "
     "study bodies report demo",
+    "distributed": "batches sizes",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
     "cli": "words command common bodies tables info serve service study search data",
 }

@@ -33,6 +33,7 @@ Search, exact
     merge_topk          the best of several searches over different rows, ties by id
     FlatIndex           add, remove, ids, masks, rescoring, files
     Collection          the same in a folder of files, which grows; concat joins rows
+    encode_batch        a record batch of Arrow with its vectors as codes, for engines that spread work
     compile_metric      your own metric, by Numba
     study, Study        what each way of coding and searching keeps and costs, on your own vectors
 Files and stores
@@ -91,6 +92,7 @@ from .wire import EmbeddingResponse, Usage, decode_response, encode_response, se
 # Names of modules that are heavier than a decoder needs: imported when first asked for, here for type checkers, too.
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
+    from .distributed import encode_batch
     from .files import load, load_ids, save
     from .files.exchange import (
         CopiedRows,
@@ -164,6 +166,7 @@ _LAZY: dict[str, str] = {
     "write_vespa": "files.exchange",
     "FlatIndex": "index",
     "Collection": "index.collection",
+    "encode_batch": "distributed",
     "concat": "quantizers.lowbit",
     "LowBitCodes": "quantizers.lowbit",
     "LowBitQuantizer": "quantizers.fitting",
@@ -221,6 +224,7 @@ __all__ = [
     "dequantize",
     "docstring_pairs",
     "encode_base64",
+    "encode_batch",
     "encode_response",
     "format_floats",
     "from_arrow",

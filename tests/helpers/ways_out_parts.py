@@ -35,6 +35,11 @@ CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], obj
         "name each once",
         (lambda p: collection(p).search(X, 1, mask=[1, 2]),),
     ),
+    "a mask of booleans for a collection": (
+        lambda p: collection(p).search(X, 1, mask=[True] * 6),
+        "pass those ids",
+        (lambda p: collection(p).search(X, 1, mask=range(6)),),
+    ),
     "a collection made twice": (
         lambda p: [collection(p), collection(p)],
         r"Collection.open\(path\)",

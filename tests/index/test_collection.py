@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embcodec import CodeMismatchError, Collection, FlatIndex, LowBitQuantizer, StorageError, quantize, search
+from embcodec import CodeMismatchError, Collection, FlatIndex, LowBitQuantizer, StorageError, prepare, quantize, search
 
 
 def floats(n: int, dimension: int = 24, seed: int = 0) -> np.ndarray:
@@ -124,6 +124,13 @@ def test_refusals(tmp_path: Path) -> None:
         Collection.create(tmp_path / "c", like=X)
     with pytest.raises(StorageError, match="is no collection"):
         Collection.open(tmp_path)
+    with pytest.raises(TypeError, match="names the ids that count, not a boolean a row"):
+        collection.search(Q, 1, mask=[True, False])
+    with pytest.raises(CodeMismatchError, match="the collection 24"):
+        collection.search(Q[:, :8], 1)
+    for search_in in (collection.search, FlatIndex(X).search):
+        with pytest.raises(TypeError, match="for embcodec[.]search alone"):
+            search_in(prepare(Q, X), 1)
     with pytest.raises(CodeMismatchError, match="does not join"):
         collection.append(rows_of(X, "uint8"))
     with pytest.raises(ValueError, match="NaN"):

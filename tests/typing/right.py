@@ -51,6 +51,7 @@ from embcodec import (
     dequantize,
     docstring_pairs,
     encode_base64,
+    encode_batch,
     encode_response,
     format_floats,
     from_arrow,
@@ -239,6 +240,7 @@ def searches(x: Floats, rows: Embeddings, coded: LowBitCodes, metric: CompiledMe
     assert_type(concat([rows, rows]), Embeddings)
     assert_type(concat([coded, coded]), LowBitCodes)
     assert_type(concat([rows, x]), Embeddings | LowBitCodes)
+    encode_batch(to_arrow(rows), column="vector", to=rows, keep=["id"])
     kept = Collection.create("vectors", like=rows, rescore_with=x)
     assert_type(kept.append(x, ids=[3]), NDArray[np.int64])
     assert_type(kept.search(x, 10, rescore_multiplier=2), SearchResult)

@@ -17,6 +17,7 @@ from ..quantizers.lowbit import LowBitCodes
 from ..words import shown
 from .metric import MetricLike
 from .plan import plan
+from .prepared import PreparedQueries
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
 _SPARSE = 8
@@ -107,6 +108,8 @@ def as_embeddings(rows: Any, name: str) -> Embeddings:
 
 def as_queries(queries: Any) -> tuple[Embeddings, bool]:
     """Return queries as Embeddings, and whether it was one bare vector."""
+    if isinstance(queries, PreparedQueries):
+        raise TypeError("prepared queries are for embcodec.search alone; others want those that they were made of")
     if isinstance(queries, Embeddings | LowBitCodes):
         return as_embeddings(queries, "queries"), False
     array = as_array(queries)

@@ -38,6 +38,11 @@ class PreparedQueries:
     def __len__(self) -> int:
         return len(self._scan.queries)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the queries in the form in which they meet rows."""
+        return int(self._scan.queries.nbytes)
+
     def __repr__(self) -> str:
         name = self.metric if isinstance(self.metric, str) else "a compiled metric"
         return f"PreparedQueries({len(self)}, {name}, for {_words(self._kind)})"

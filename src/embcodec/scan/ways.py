@@ -36,6 +36,8 @@ def check_dimensions(queries: Embeddings, rows: Embeddings | LowBitCodes, whose:
         shorter = f"truncate(rows, {asked})"
         if isinstance(rows, LowBitCodes):
             shorter = f"codes of rows cut to as many: a LowBitQuantizer fitted to {shorter} encodes them"
+        elif whose == "collection":
+            shorter = f"a collection of rows cut to as many, like=truncate(rows, {asked})"
         elif whose == "index":
             shorter = f"an index of rows cut to as many, FlatIndex({shorter})"
         else:

@@ -17,6 +17,7 @@ from ...scan import (
     PreparedQueries,
     SearchResult,
     as_count,
+    as_mask,
     as_queries,
     check_dimensions,
     merge_topk,
@@ -85,7 +86,7 @@ def best_of_all(
 ) -> SearchResult:
     """Return the k best of all rows, n_rows, for each query, as :meth:`Collection.search` has it."""
     asked, single = as_queries(queries)
-    check_dimensions(asked, kind.codes, "index")
+    check_dimensions(asked, kind.codes, "collection")
     better = kind.rescore_with
     if multiplier is None or metric in ("hamming", "jaccard"):
         better = None
@@ -110,6 +111,8 @@ def _ids_of_mask(parts: Parts, mask: ArrayLike | None) -> NDArray[np.int64] | No
     """Return the ids of a mask, ascending; ValueError where one is given twice or is not there."""
     if mask is None:
         return None
+    if as_mask(mask, "mask id").dtype.kind == "b" and np.size(mask):
+        raise TypeError("a collection's mask names the ids that count, not a boolean a row: pass those ids")
     given = as_int64(mask, "mask id")
     chosen = np.unique(given)
     if len(chosen) < len(given):
