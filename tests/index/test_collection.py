@@ -129,7 +129,7 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(CodeMismatchError, match="the collection 24"):
         collection.search(Q[:, :8], 1)
     for search_in in (collection.search, FlatIndex(X).search):
-        with pytest.raises(TypeError, match="for embcodec[.]search alone"):
+        with pytest.raises(TypeError, match=r"for embcodec\.search alone"):
             search_in(prepare(Q, X), 1)
     with pytest.raises(CodeMismatchError, match="does not join"):
         collection.append(rows_of(X, "uint8"))
