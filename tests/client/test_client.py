@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from clients import by_client, embed, short_waits
-from hostile import HostileServer, Reply, answer, by_name, echo, hostile_server, http, silence, then_reset, zipped
+from hostile import HostileServer, Reply, answer, echo, hostile_server, http, silence, then_reset, zipped
 from rows import TEXTS, codes
 
 from embcodec import PROFILES, DecodeError, EmbeddingResponse, ServiceError, TransportError
@@ -340,7 +340,7 @@ TRIED_AGAIN: dict[str, Reply] = {
 }
 
 
-@pytest.mark.parametrize("reply", by_name(TRIED_AGAIN))
+@pytest.mark.parametrize("reply", TRIED_AGAIN.values(), ids=TRIED_AGAIN)
 def test_what_is_transient_is_tried_again(reply: Reply) -> None:
     with hostile_server(reply, reply, GOOD) as server:
         found = by_client(server.base_url, ["abc"], client={"timeout": 5})

@@ -18,7 +18,6 @@ from hostile import (
     Received,
     Reply,
     answer,
-    by_name,
     drip,
     flood,
     head,
@@ -190,7 +189,7 @@ def settings(words: str) -> dict[str, Any]:
     return {"timeout": TIMEOUT if "no complete answer" in words else PATIENCE, "max_retries": 0, "api_key": KEY}
 
 
-@pytest.mark.parametrize(("reply", "kind", "words"), by_name(REPLIES))
+@pytest.mark.parametrize(("reply", "kind", "words"), REPLIES.values(), ids=REPLIES)
 def test_hostile_reply(reply: Reply, kind: type[EmbcodecError], words: str) -> None:
     start = time.monotonic()
     with hostile_server(reply) as server, pytest.raises(kind) as caught:

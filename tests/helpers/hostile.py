@@ -13,8 +13,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 
 @dataclass
 class Received:
@@ -186,12 +184,3 @@ def zipped(data: bytes, times: int = 1) -> bytes:
 def head(**more: str) -> bytes:
     """Return the head of an answer whose body follows in chunks."""
     return http(transfer_encoding="chunked", **more).replace(b"content-length: 0\r\n", b"")
-
-
-def by_name(table: dict[str, Any]) -> list[Any]:
-    """Return cases for pytest; those that go deep run without the collector, whose finalizers would find no stack."""
-    deep = pytest.mark.usefixtures("without_collector")
-    return [
-        pytest.param(*(case if isinstance(case, tuple) else (case,)), id=name, marks=[deep] if "deep" in name else [])
-        for name, case in table.items()
-    ]
