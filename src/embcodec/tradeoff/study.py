@@ -66,7 +66,7 @@ def study(
         Bits are also rescored: so many times k candidates.
     sample : int, optional
         Measure on at most so many rows, drawn with `seed`; None: on all. With `relevant`, all rows are kept.
-    rotation : {"auto", "none", "random", "blocks", "learned", "whitened"}
+    rotation : {"auto", "none", "random", "blocks", "learned", "whitened", "principal"}
         Of the low-bit codes, which are fitted to rows that are left out of the sample where there are such, else to
         those that are searched (``Study.fitted_to`` says it). Learning one takes seconds at 512 dimensions and grows
         with their cube: above 1,024 "auto" is "random".
