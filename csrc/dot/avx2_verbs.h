@@ -30,7 +30,7 @@ typedef struct {
 } ec_ahead;
 
 EC_INLINE ec_ahead ec_ahead_of(const void *ahead, int64_t n_bytes, int64_t n_calls) {
-    ec_ahead a = {ahead, (const char *)ahead + n_bytes, ec_round_up(n_bytes / n_calls + 1, 64)};
+    ec_ahead a = {ahead, (const char *)ahead + n_bytes, ec_round_up(n_bytes / ec_max_i64(n_calls, 1) + 1, 64)};
     return a;
 }
 
