@@ -90,7 +90,7 @@ ASAN_TESTS ?= tests/kernels tests/test_hostile_input.py $(patsubst %,tests/%.py,
     quantizers/test_quantize scan/test_search scan/test_search_near scan/test_search_queries scan/test_search_screen \
     scan/test_traps_search index/test_index)
 test-asan: asan-core
-	$(WITH_ASAN) -m pytest -q -p no:benchmark --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
+	$(WITH_ASAN) -m pytest -q -p no:benchmark -m 'not long' --capture=sys $(ASAN_TESTS) $(PYTEST_ARGS)
 
 # What the tests leave out, a package or a family a line: a core of its own that counts its lines, and Python's traced.
 COVERED := build/coverage
