@@ -76,8 +76,10 @@ def _as_result(scores: ArrayLike, ids: ArrayLike, number: int) -> tuple[NDArray[
     found = np.asarray(scores)
     if found.dtype not in (np.float32, np.int32):
         raise ValueError(f"scores are float32, or int32 for hamming; those of part {number} are {found.dtype}")
-    shape = np.shape(ids)
-    named = as_int64(np.reshape(np.asarray(ids), -1)).reshape(shape)
+    if isinstance(ids, np.ndarray) and ids.dtype == np.int64:
+        named = ids
+    else:
+        named = as_int64(np.reshape(np.asarray(ids), -1)).reshape(np.shape(ids))
     if found.ndim not in (1, 2) or named.shape != found.shape:
         raise ValueError(f"part {number} has scores of shape {found.shape} and ids of shape {named.shape}")
     return np.ascontiguousarray(found), np.ascontiguousarray(named)
