@@ -164,3 +164,15 @@ def test_damaged_shaping_is_refused(tmp_path: Path, name: str, value: np.ndarray
         write_npz(file, {**arrays, name: value})
     with pytest.raises(StorageError, match="shaping"):
         LowBitQuantizer.load(tmp_path / "damaged.npz")
+
+
+@pytest.mark.parametrize("exponent", [-100, -66, -20, 20, 60, 100])
+def test_weights_do_not_hang_on_the_rows_lengths(exponent: int) -> None:
+    """By powers of two to the bit, also where products of such rows are beyond float32."""
+    x = varied(300, 24)
+    scaled = np.ldexp(x, exponent)
+    found, expected = shaping_for(scaled, shrinkage_of(scaled)), shaping_for(x, shrinkage_of(x))
+    assert found is not None
+    assert expected is not None
+    np.testing.assert_array_equal(found.directions, expected.directions)
+    assert found.rest == expected.rest

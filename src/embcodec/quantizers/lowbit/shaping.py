@@ -53,7 +53,7 @@ def shaping_for(queries: Floats, shrunk: float) -> Shaping | None:
     Their second moments, of trace d, count half, or less where they are those of few, the identity the rest; of the
     directions those with the greatest moments have their own, the others their mean.
     """
-    queries = queries[queries.any(axis=1)]  # a row of zeros asks nothing
+    queries = _about_one(queries[queries.any(axis=1)])  # a row of zeros asks nothing
     count, dimension = queries.shape
     moments = queries.T @ queries
     trace = float(np.trace(moments, dtype=np.float64))
@@ -80,8 +80,17 @@ def shrinkage(moments: NDArray[Any], count: int) -> float:
 
 def shrinkage_of(rows: Floats) -> float:
     """Return the shrinkage of the second moments of rows, of which those of zeros say nothing."""
-    kept = rows[rows.any(axis=1)]
+    kept = _about_one(rows[rows.any(axis=1)])
     return shrinkage(kept.T @ kept, len(kept))
+
+
+def _about_one(rows: Floats) -> Floats:
+    """Return rows times the power of two that brings the largest element to 1/2 .. 1: nothing hangs on their length.
+
+    Without it, products of very short or long rows would be beyond float32.
+    """
+    exponent = int(np.frexp(np.abs(rows).max(initial=0))[1])
+    return np.asarray(np.ldexp(rows, -exponent), np.float32)
 
 
 def _greatest(moments: Floats, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
