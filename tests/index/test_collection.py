@@ -13,25 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from coded import floats, rows_of
 
-from embcodec import CodeMismatchError, Collection, FlatIndex, LowBitQuantizer, StorageError, prepare, quantize, search
-
-
-def floats(n: int, dimension: int = 24, seed: int = 0) -> np.ndarray:
-    x = np.random.default_rng(seed).standard_normal((n, dimension)).astype(np.float32)
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
-
+from embcodec import CodeMismatchError, Collection, FlatIndex, StorageError, prepare, search
 
 X, Q = floats(300), floats(5, seed=1)
-
-
-def rows_of(x: np.ndarray, kind: str) -> object:
-    if kind[0] == "b" and kind[1:].isdigit():
-        return LowBitQuantizer(int(kind[1:]), rotation="none").fit(x).encode(x)
-    if kind == "budget":
-        return LowBitQuantizer(bytes_per_vector=10).fit(x).encode(x)
-    dtype, _, scale = kind.partition("/")
-    return quantize(x, dtype, scale=np.stack([x.min(0), x.max(0)]) if scale == "ranges" else scale or "unit")
 
 
 KINDS = ("float", "int8", "int8/per-vector", "uint8/ranges", "binary", "ubinary", "b1", "b4", "budget")

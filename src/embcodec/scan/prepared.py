@@ -11,7 +11,7 @@ from .._native.scan import Scan
 from ..dtypes import Metric, Precision
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
-from ..quantizers.lowbit import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes, kind_of
 from ..scale import PER_VECTOR
 from ..words import shown
 from .metric import CompiledMetric, MetricLike
@@ -64,7 +64,7 @@ class PreparedQueries:
             raise CodeMismatchError(
                 f"these queries were prepared for {shown(self.metric)}, not {shown(metric)}", f"prepare(..., {metric=})"
             )
-        if _kind_of(rows) != self._kind:
+        if kind_of(rows) != self._kind:
             raise CodeMismatchError(
                 f"queries prepared for {_words(self._kind)} do not meet {rows!r}", "prepare(queries, rows)"
             )
@@ -87,11 +87,7 @@ def prepared(
         metric = default_metric(queries, like)
     none = like[:0]
     scan = plan(queries, none, metric, precision)
-    return PreparedQueries(scan.over(_array_of(none, metric)), _kind_of(none), metric, single=single)
-
-
-def _kind_of(rows: Embeddings | LowBitCodes) -> Any:
-    return rows.scheme.identity if isinstance(rows, LowBitCodes) else rows.meaning
+    return PreparedQueries(scan.over(_array_of(none, metric)), kind_of(none), metric, single=single)
 
 
 def _words(kind: Any) -> str:

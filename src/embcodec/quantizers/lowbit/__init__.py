@@ -2,7 +2,7 @@
 
 from .codes import LowBitCodes
 from .errors import RowErrors, certain_bounds, errors_of, farthest, fixed_errors, leaning_errors, rounding_of
-from .joined import Rows, arrays_of, concat, joined
+from .joined import Rows, arrays_of, concat, joined, kind_of
 from .principal import PrincipalScheme
 from .queries import LowBitQueries, coded_like_rows, prepare_queries
 from .scheme import LowBitScheme
@@ -22,6 +22,7 @@ __all__ = [
     "farthest",
     "fixed_errors",
     "joined",
+    "kind_of",
     "leaning_errors",
     "prepare_queries",
     "rounding_of",

@@ -85,13 +85,14 @@ def concat(parts: Iterable[Rows | ArrayLike]) -> Rows:
     found = [part if isinstance(part, LowBitCodes) else of_floats(part, f"part {i}") for i, part in enumerate(parts)]
     if not found:
         raise ValueError("there are no parts to join")
-    first = _kind(found[0])
+    first = kind_of(found[0])
     for number, part in enumerate(found):
-        if _kind(part) != first:
+        if kind_of(part) != first:
             raise CodeMismatchError(f"part {number}, {part!r}, does not join {found[0]!r}", "parts of one meaning")
     columns = zip(*(arrays_of(part) for part in found), strict=True)
     return joined(found, [np.concatenate(column) for column in columns])
 
 
-def _kind(rows: Rows) -> Any:
+def kind_of(rows: Rows) -> Any:
+    """Return what rows must share to be joined, or to meet the same queries."""
     return rows.scheme.identity if isinstance(rows, LowBitCodes) else rows.meaning
