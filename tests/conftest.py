@@ -18,12 +18,17 @@ hypothesis.settings.register_profile("embcodec", deadline=None, print_blob=True,
 hypothesis.settings.load_profile("embcodec")
 
 
+def pytest_collection_finish() -> None:
+    """Leave the tests, millions of objects that stay to the end, out of every later look for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def without_collector_down_deep(request: pytest.FixtureRequest) -> Iterator[None]:
     """Keep finalizers from running in tests that fill Python's stack: pytest reports them where they find no room."""
     deep = "deep" in request.node.name
     if deep:
-        gc.collect()
         gc.disable()
     yield
     if deep:
