@@ -31,7 +31,8 @@ ROOMS: dict[str, str] = {
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
     "scan": "metric ways plan prepared best merge named search bounds range rescore residuals estimates exact",
-    "files": "kinds pack bare columns parquet storage ids exchange",
+    "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
+    "files.pieces": "how places matrices tables lines loading nearest",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages files flat collection",

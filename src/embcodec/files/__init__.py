@@ -3,6 +3,7 @@
 from .ids import load_ids
 from .kinds import check_suffix
 from .pack import is_packed, pack, unpack
+from .pieces import iter_load, search_files
 from .storage import load, save
 
-__all__ = ["check_suffix", "is_packed", "load", "load_ids", "pack", "save", "unpack"]
+__all__ = ["check_suffix", "is_packed", "iter_load", "load", "load_ids", "pack", "save", "search_files", "unpack"]
