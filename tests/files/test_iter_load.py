@@ -334,7 +334,7 @@ def test_urls_that_cannot_be_read(memory: Any, monkeypatch: pytest.MonkeyPatch) 
             list(iter_load(url))
         assert "secret" not in str(caught.value)
     memory.pipe("/rows.npy", b"\x93NUMPY")
-    with pytest.raises(StorageError, match=r"^memory://rows.npy: not a .npy file"):
+    with pytest.raises(StorageError, match=r"^memory://rows\.npy: not a \.npy file"):
         load("memory://rows.npy")
     with pytest.raises(StorageError, match="cannot be mapped"):
         load("memory://rows.npy", mmap=True)

@@ -213,7 +213,7 @@ def _of_url(url: str, options: Mapping[str, Any]) -> Iterator[Place]:
     else:
         names = [path]
     for name in names:
-        shown_name = _shown_url(url if name == path else system.unstrip_protocol(name))
+        shown_name = _shown_url(system.unstrip_protocol(name))
         yield Place(shown_name, None, partial(system.open, name, "rb"))
 
 
