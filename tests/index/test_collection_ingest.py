@@ -119,7 +119,7 @@ def test_files_are_taken_once(tmp_path: Path, kind: str) -> None:
         save(tmp_path / f"{number}.npy", X[number * 50 : number * 50 + 50])
     vectors = Collection.create(tmp_path / "c", like=rows_of(X, kind))
     told: list[Any] = []
-    assert vectors.ingest(f"{tmp_path}/[0-3].npy", batch_rows=70, progress=lambda *done: told.append(done)) == 200
+    assert vectors.ingest(f"{tmp_path}/[0-3].npy", batch_rows=250, progress=lambda *done: told.append(done)) == 200
     assert told[-1] == (200, 0)
     assert vectors.info().shards == 2  # small files go together
     assert vectors.ingest(f"{tmp_path}/[0-3].npy") == 0
@@ -225,14 +225,14 @@ rng, kills = random.Random(0), 0
 for tries in range(200):
     child = os.fork()
     if not child:
-        Collection.open(sys.argv[1]).ingest(sys.argv[2:], batch_rows=7, id_column="custom_id")
+        Collection.open(sys.argv[1]).ingest(sys.argv[2:], batch_rows=25, id_column="custom_id")
         os._exit(0)
-    time.sleep(0.02 + rng.random() * 0.1)
+    time.sleep(0.02 + rng.random() * 0.08)
     os.kill(child, signal.SIGKILL)
     kills += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     if len(Collection.open(sys.argv[1])) == 300:
         break
-Collection.open(sys.argv[1]).ingest(sys.argv[2:], batch_rows=7, id_column="custom_id")
+Collection.open(sys.argv[1]).ingest(sys.argv[2:], batch_rows=25, id_column="custom_id")
 print(kills)
 """
 
