@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from coded import floats, rows_of
 
 from embcodec import (
     CodeMismatchError,
+    Collection,
     DecodeError,
     Embeddings,
     LowBitQuantizer,
@@ -226,7 +228,11 @@ def test_order_and_what_is_left_out(tmp_path: Path) -> None:
     def first(paths: Any) -> list[float]:
         return [float(rows.values[0, 0]) for rows, _ in iter_load(paths)]  # type: ignore[union-attr]
 
+    Collection.create(tmp_path / "vectors", like=X).append(X)  # which is passed by
     assert first(tmp_path) == [5, 1, 0, 2]
+    with pytest.raises(StorageError, match="vectors is a collection"):
+        first(f"{tmp_path}/*")
+    shutil.rmtree(tmp_path / "vectors")
     assert first(f"{tmp_path}/*") == [5, 1, 0, 2]
     assert first(f"{tmp_path}/**/*.npy") == [5, 1, 0, 2]
     assert first(tmp_path / "[z].npy") == [5]  # a file's own name

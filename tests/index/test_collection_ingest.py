@@ -218,9 +218,10 @@ def test_two_that_ingest_at_once_and_a_damaged_record(tmp_path: Path) -> None:
 
 KILLED = """
 import os, random, signal, sys, time
-import numpy, pyarrow.parquet
-from embcodec import Collection
+import pyarrow.compute, pyarrow.parquet
+from embcodec import Collection, iter_load
 
+Collection.open(sys.argv[1]).text_ids([sum(len(rows) for rows, _ in iter_load(sys.argv[2:]))])  # imports all
 rng, kills = random.Random(0), 0
 for tries in range(200):
     child = os.fork()

@@ -18,6 +18,8 @@ SUFFIXES = (*TYPED, ".npy", *MATRIX, *ROWS)
 READ = (*SUFFIXES, *HDF5)
 LINES, BODY = ".jsonl", ".json"
 """What batch files and response bodies are called; lines may be zipped, which their reader sees by itself."""
+COLLECTION = "collection.json"
+"""The manifest in the folder of a collection, whose files are read together only."""
 IDS = (".ibin", ".ivecs")
 """Files of the numbers of rows."""
 

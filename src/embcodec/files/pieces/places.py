@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from ...errors import StorageError
 from ...words import as_path, needs_package, shown
-from ..kinds import BODY, LINES, check_suffix, kind_of_head, kind_of_name
+from ..kinds import BODY, COLLECTION, LINES, check_suffix, kind_of_head, kind_of_name
 
 Path = str | os.PathLike[str] | IO[bytes]
 Paths = Path | Iterable[Path]
@@ -164,11 +164,22 @@ def _here(path: str) -> Iterator[Place]:
 
 
 def _of_folder(path: str) -> Iterator[Place]:
-    names = [os.path.join(folder, name) for folder, _, files in os.walk(path) for name in files]
+    if os.path.exists(os.path.join(path, COLLECTION)):
+        raise StorageError(f"{path} is a collection: Collection.open(path) opens it")
+    names = [os.path.join(folder, name) for folder, files in _walk(path) for name in files]
     known = [name for name in sorted(names) if _is_known(os.path.relpath(name, path))]
     if not known:
         raise StorageError(f"{path}: no files of embeddings in this folder")
     yield from map(_of_path, known)
+
+
+def _walk(path: str) -> Iterator[tuple[str, list[str]]]:
+    """Walk through a folder, and past the collections in it."""
+    for folder, folders, files in os.walk(path):
+        if COLLECTION in files:
+            folders.clear()
+        else:
+            yield folder, files
 
 
 def _of_path(path: str) -> Place:

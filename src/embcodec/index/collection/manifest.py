@@ -12,9 +12,10 @@ from typing import Any
 
 from ...containers import replacing
 from ...errors import StorageError
+from ...files import COLLECTION
 from ...words import without_twins
 
-NAME = "collection.json"
+NAME = COLLECTION
 LIKE = "like.safetensors"
 FORMAT = "embcodec collection 1"
 
