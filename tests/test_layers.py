@@ -31,11 +31,12 @@ ROOMS: dict[str, str] = {
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
     "scan": "metric ways plan prepared best merge named search bounds range rescore residuals estimates exact",
-    "files": "kinds pack bare columns parquet storage ids exchange",
+    "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
+    "files.pieces": "how places matrices tables lines loading nearest",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages files flat collection",
-    "index.collection": "lock manifest shards folder best spread collection",
+    "index.collection": "lock manifest shards folder best spread texts ingest collection",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",
@@ -43,7 +44,7 @@ ROOMS: dict[str, str] = {
     "study bodies report demo",
     "distributed": "batches sizes",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
-    "cli": "words command common bodies tables info serve service study search data",
+    "cli": "words command common bodies tables info serve service study search ingest data",
 }
 LOWER = list(ROOMS)
 

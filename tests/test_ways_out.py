@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import ways_out_adapters
 import ways_out_columns
+import ways_out_files
 import ways_out_parts
 
 import embcodec as ec
@@ -605,6 +606,7 @@ CASES: dict[str, Case] = {
         (lambda p: ec.study(X, X[:3], [[0], [1], [2]], k=2, rotation="none"),),
     ),
     **ways_out_columns.CASES,
+    **ways_out_files.CASES,
     **ways_out_parts.CASES,
     **ways_out_adapters.CASES,
 }

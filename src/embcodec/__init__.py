@@ -38,6 +38,7 @@ Search, exact
     study, Study        what each way of coding and searching keeps and costs, on your own vectors
 Files and stores
     save, load                      nine kinds of file
+    iter_load, search_files         many files, here or elsewhere, some rows at a time: their rows, and the nearest
     to_arrow, to_faiss, to_pgvector, to_sqlite_vec, to_elasticsearch, to_milvus, to_qdrant, to_redis, to_s3_vectors,
     to_vespa                        rows as stores take them
     from_arrow, from_faiss, from_pgvector, from_sqlite_vec, from_elasticsearch, from_milvus, from_qdrant, from_redis,
@@ -93,7 +94,7 @@ from .wire import EmbeddingResponse, Usage, decode_response, encode_response, se
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
     from .distributed import encode_batch
-    from .files import load, load_ids, save
+    from .files import iter_load, load, load_ids, save, search_files
     from .files.exchange import (
         CopiedRows,
         from_arrow,
@@ -135,9 +136,11 @@ if TYPE_CHECKING:
 _LAZY: dict[str, str] = {
     "AsyncClient": "client",
     "Client": "client",
+    "iter_load": "files",
     "load": "files",
     "load_ids": "files",
     "save": "files",
+    "search_files": "files",
     "CopiedRows": "files.exchange",
     "from_arrow": "files.exchange",
     "from_dlpack": "files.exchange",
@@ -239,6 +242,7 @@ __all__ = [
     "from_sqlite_vec",
     "from_vespa",
     "iter_batch",
+    "iter_load",
     "iter_pgcopy",
     "load",
     "load_ids",
@@ -253,6 +257,7 @@ __all__ = [
     "run_demo",
     "save",
     "search",
+    "search_files",
     "service_error",
     "study",
     "to_arrow",

@@ -22,7 +22,7 @@ from embcodec.embeddings import Embeddings
 from embcodec.files.storage import load, save
 from embcodec.wire.response import decode_response
 
-COMMANDS = ("decode", "encode", "info", "search", "tradeoff", "embed", "batch", "serve", "demo")
+COMMANDS = ("decode", "encode", "info", "search", "ingest", "tradeoff", "embed", "batch", "serve", "demo")
 
 
 @pytest.fixture
@@ -268,9 +268,9 @@ def test_files_of_low_bit_codes(vectors: Path, tmp_path: Path, bits: int) -> Non
         assert f"holds {bits}-bit codes" in done.stderr
 
 
-def test_info_of_an_index_names_its_reader(vectors: Path, tmp_path: Path) -> None:
+def test_what_wants_rows_names_the_reader_of_an_index(vectors: Path, tmp_path: Path) -> None:
     FlatIndex(load(vectors)).save(tmp_path / "index.safetensors")
-    done = run("info", tmp_path / "index.safetensors")
+    done = run("encode", tmp_path / "index.safetensors")
     assert (done.exit_code, "FlatIndex.load" in done.stderr) == (1, True)
 
 

@@ -196,7 +196,7 @@ def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_nothing_else_in_the_package_writes_files() -> None:
-    """Every file that is opened to be written is opened by `replacing`, but for one that grows and one that locks."""
+    """Every file that is written is opened by `replacing`, but for two that grow, one that locks, and a copy."""
     package = Path(embcodec.__file__).parent
     found = []
     for path in sorted(package.rglob("*.py")):
@@ -209,6 +209,8 @@ def test_nothing_else_in_the_package_writes_files() -> None:
         "containers/atomic.py: open(temporary, 'xb+', opener=_open_privately)",
         "containers/atomic.py: os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 384)",
         "containers/npy.py: archive.open(entry, 'w', force_zip64=True)",
+        "files/pieces/places.py: open(copy, 'wb')",
+        "index/collection/ingest.py: open(self._folder.path / NAME, 'ab+')",
         "index/collection/lock.py: os.open(folder / NAME, os.O_RDWR | os.O_CREAT | getattr(os, 'O_CLOEXEC', 0), 438)",
     ]
 

@@ -38,6 +38,7 @@ class Words(_Choice):
 DTYPES = Words([str(member) for member in OutputDtype])
 ENCODINGS = Words([str(member) for member in EncodingFormat])
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE_OR_COLLECTION = click.Path(exists=True, path_type=Path)
 
 
 class _OutputFile(click.Path):
@@ -97,6 +98,17 @@ def max_bytes() -> int | None:
     if limit and not (limit.isascii() and limit.isdecimal()):
         raise click.UsageError(f"{MAX_BYTES} is a number of bytes, not {limit!r}")
     return int(limit) if limit else None
+
+
+def is_collection(path: Path) -> bool:
+    """Whether a path is the folder of a collection; a usage error for another folder."""
+    if not path.is_dir():
+        return False
+    from ..index.collection import holds_collection
+
+    if not holds_collection(path):
+        raise click.UsageError(f"{path} is a folder, but no collection: `embcodec ingest` makes one of its files")
+    return True
 
 
 def read_rows(

@@ -19,11 +19,13 @@ from .common import (
     DTYPES,
     ENCODINGS,
     EXISTING,
+    FILE_OR_COLLECTION,
     OUTPUT,
     VECTORS_OUTPUT,
     Words,
     as_json,
     example,
+    is_collection,
     print_json,
     read_rows,
     read_vectors,
@@ -168,7 +170,7 @@ def encode(
 
 
 @click.command(epilog=example("embcodec info vectors.safetensors"))
-@click.argument("path", type=EXISTING)
+@click.argument("path", type=FILE_OR_COLLECTION)
 @click.option("--dtype", type=DTYPES, help="What the file holds, if it does not say.")
 @click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in a file that does not say.")
 @click.option(
@@ -185,14 +187,29 @@ def info(
     float_dtype: NamelessFloat | None,
     as_json: bool,
 ) -> None:
-    """Say what the file PATH holds and what each conversion of it would keep, tried on a sample of its rows."""
-    from .info import conversions, describe
+    """Say what PATH holds, and what each conversion of its rows would keep, tried on a sample of them.
+
+    PATH is a file of any known kind, an index, or the folder of a collection (of which no conversion is tried).
+    """
+    from ..index import holds_index
+    from .info import collection_facts, conversions, describe, index_facts
     from .tables import Column, print_columns
 
-    mapped = path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
-    rows = read_rows(path, dtype, dimension, mmap=mapped, column=column, float_dtype=float_dtype)
-    facts = describe(path, rows)
-    tried, omitted = conversions(rows, sample)
+    said = [dtype, dimension, column, float_dtype]
+    tried: list[dict[str, Any]] = []
+    omitted: str | None = "a collection is appended to as it is"
+    if is_collection(path):
+        facts = collection_facts(path)
+    elif holds_index(path):
+        facts, rows = index_facts(path)
+        tried, omitted = conversions(rows, sample)
+    else:
+        mapped = path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
+        rows = read_rows(path, dtype, dimension, mmap=mapped, column=column, float_dtype=float_dtype)
+        facts, said = describe(path, rows), []
+        tried, omitted = conversions(rows, sample)
+    if any(word is not None for word in said):
+        raise click.UsageError(f"{path} says what it holds: leave out --dtype, --dimension, --column and --float-dtype")
     if as_json:
         print_json({**facts, "conversions": tried, "conversions_omitted": omitted})
         return

@@ -49,6 +49,39 @@ def describe(path: Path, rows: Rows) -> dict[str, Any]:
     }
 
 
+def index_facts(path: Path) -> tuple[dict[str, Any], Rows]:
+    """Return the facts of an index, and the rows that it scans."""
+    from ..index import FlatIndex
+
+    index = FlatIndex.load(path, mmap=True)
+    ids, better = index.ids, index.rescore_with
+    counted = not len(ids) or bool((ids == np.arange(len(ids))).all())
+    return {
+        "kind": "index",
+        **describe(path, index.codes),
+        "rescored_with": None if better is None else repr(better),
+        "ids": "0 and on" if counted else f"{len(ids):,} from {ids.min()} to {ids.max()}",
+    }, index.codes
+
+
+def collection_facts(path: Path) -> dict[str, Any]:
+    """Return the facts of a collection."""
+    from ..index.collection import Collection
+
+    facts = Collection.open(path).info()
+    return {
+        "kind": "collection",
+        "path": str(path),
+        "rows": facts.rows,
+        "codes": facts.codes,
+        "rescored_with": None if facts.rescore_with == "none" else facts.rescore_with,
+        "removed_rows": facts.removed_rows,
+        "files": facts.shards,
+        "bytes": facts.nbytes,
+        "changes": facts.generation,
+    }
+
+
 def _first_not_finite(some: Rows, numbers: range) -> int | None:
     """Return the number of the first row with NaN or Infinity, if one is there."""
     if not isinstance(some, Embeddings) or some.output_dtype is not OutputDtype.FLOAT:

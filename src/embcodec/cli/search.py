@@ -1,9 +1,10 @@
-"""``search``: the nearest rows of a file or of an index."""
+"""``search``: the nearest rows of a file, an index or a collection."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -14,23 +15,23 @@ from ..words import progress_bar
 from .common import (
     DTYPES,
     EXISTING,
+    FILE_OR_COLLECTION,
     FLOAT_DTYPES,
     Words,
     as_json,
     example,
+    is_collection,
     print_json,
     read_rows,
     read_vectors,
+    say,
     threads_option,
 )
-
-if TYPE_CHECKING:
-    from ..quantizers.lowbit import LowBitCodes
 
 
 @click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
 @click.argument("queries", type=EXISTING)
-@click.argument("corpus", type=EXISTING)
+@click.argument("corpus", type=FILE_OR_COLLECTION)
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many a query.")
 @click.option("--metric", type=Words(METRICS), help="By default as the codes need.")
 @click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
@@ -58,12 +59,10 @@ def search(
     """Find the rows of CORPUS nearest to each row of QUERIES, exactly.
 
     Both files hold the same codes, or the queries are floats, which meet any, low-bit codes among them. CORPUS may be
-    an index as well, which is asked as it was saved: its ids are told, and what it rescores with is used. One line a
-    query: its row, then the rows of CORPUS, best first, each with its score.
+    an index or the folder of a collection as well, which is asked as it was made: its ids are told (texts, where it
+    keeps such), and what it rescores with is used. One line a query: its row, then the rows of CORPUS, best first, each
+    with its score.
     """
-    from ..index import FlatIndex, holds_index
-    from ..scan import search as find
-
     asked = read_vectors(
         queries,
         query_dtype,
@@ -72,14 +71,17 @@ def search(
         column_option="--query-column",
         float_dtype=query_float_dtype,
     )
+    kept = _kept(corpus)
+    if kept is not None and (corpus_dtype or corpus_column or corpus_float_dtype):
+        kind = "a collection" if corpus.is_dir() else "an index"
+        raise click.UsageError(f"{corpus} is {kind}, which says what it holds: leave out the --corpus- options")
+    from ..scan import search as search_rows
+
     with progress_bar("searching") as report:
         told = (lambda done, total: report(done, total, "searching")) if report else None
-        if holds_index(corpus):
-            if corpus_dtype or corpus_column or corpus_float_dtype:
-                raise click.UsageError(
-                    f"{corpus} is an index, which says what it holds: leave out the --corpus- options"
-                )
-            found = FlatIndex.load(corpus).search(asked, k, metric=metric, threads=threads)
+        if kept is not None:
+            dimension = kept.dimension if corpus.is_dir() else kept.codes.dimension
+            find = partial(kept.search, asked, k, metric=metric, threads=threads)
         else:
             rows = read_rows(
                 corpus,
@@ -89,28 +91,56 @@ def search(
                 column_option="--corpus-column",
                 float_dtype=corpus_float_dtype,
             )
-            try:
-                found = find(asked, rows, k, metric=metric, threads=threads, progress=told)
-            except CodeMismatchError as error:
-                way = None if error.way is None else _way_to_meet(queries, asked, corpus, rows)
-                raise CodeMismatchError(error.reason, way) from None
+            dimension = rows.dimension
+            find = partial(search_rows, asked, rows, k, metric=metric, threads=threads, progress=told)
+        try:
+            found = find()
+        except CodeMismatchError as error:
+            way = None
+            if error.way is not None or kept is not None:
+                way = _way_to_meet(queries, asked, corpus, dimension, query_dtype)
+            reason = error.reason if error.way is not None else error.reason.partition(": ")[0]
+            raise CodeMismatchError(reason, way) from None
+    texts = kept.text_ids(found.indices) if kept is not None and corpus.is_dir() else [[]]
+    has_texts = any(text is not None for row in texts for text in row)
     if as_json:
-        print_json({"k": found.indices.shape[1], "indices": found.indices.tolist(), "scores": found.scores.tolist()})
+        facts = {"k": found.indices.shape[1], "indices": found.indices.tolist(), "scores": found.scores.tolist()}
+        print_json({**facts, "texts": texts} if has_texts else facts)
         return
     for number, (indices, scores) in enumerate(zip(found.indices, found.scores, strict=True)):
-        nearest = "  ".join(f"{row} ({score:.4g})" for row, score in zip(indices, scores, strict=True))
-        click.echo(f"{number}: {nearest}")
+        names = indices.tolist()
+        if has_texts:
+            names = [name if text is None else text for name, text in zip(names, texts[number], strict=True)]
+        nearest = "  ".join(f"{name} ({score:.4g})" for name, score in zip(names, scores, strict=True))
+        say(f"{number}: {nearest}")
 
 
-def _way_to_meet(queries: Path, asked: Embeddings, corpus: Path, rows: Embeddings | LowBitCodes) -> str:
-    """Return what brings two files together."""
-    if asked.dimension != rows.dimension:
-        longer = queries if asked.dimension > rows.dimension else corpus
-        shorter = min(asked.dimension, rows.dimension)
-        return f"the same number in both: {_made_floats(longer, f' --dimension {shorter}')}"
+def _kept(corpus: Path) -> Any:
+    """Return the index or the collection that a path is; None for a file of rows."""
+    if is_collection(corpus):
+        from ..index.collection import Collection
+
+        return Collection.open(corpus)
+    from ..index import FlatIndex, holds_index
+
+    return FlatIndex.load(corpus) if holds_index(corpus) else None
+
+
+def _way_to_meet(queries: Path, asked: Embeddings, corpus: Path, dimension: int, query_dtype: str | None) -> str:
+    """Return what brings queries and rows of that many dimensions together."""
+    from ..index import holds_index
+
+    said = f" --from-dtype {query_dtype}" if query_dtype is not None else ""
+    if asked.dimension != dimension:
+        shorter = min(asked.dimension, dimension)
+        if asked.dimension < dimension and (corpus.is_dir() or holds_index(corpus)):
+            return f"queries of {dimension} dimensions, as {corpus} has"
+        longer = queries if asked.dimension > dimension else corpus
+        options = f"{said if longer is queries else ''} --dimension {shorter}"
+        return f"the same number in both: {_made_floats(longer, options)}"
     if asked.output_dtype is OutputDtype.FLOAT:
         return "--metric cosine, dot or l2"
-    return f"floats, which meet any codes: {_made_floats(queries)}"
+    return f"floats, which meet any codes: {_made_floats(queries, said)}"
 
 
 def _made_floats(path: Path, options: str = "") -> str:

@@ -23,6 +23,7 @@ _OPTIONS = {
     "model": "--model",
     "base_url": "--base-url",
     "column": "--column",
+    "id_column": "--id-column",
     "float_dtype": "--float-dtype",
     "base64_dtype": "--base64-dtype",
     "byte_order": "--byte-order",

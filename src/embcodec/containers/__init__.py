@@ -1,5 +1,6 @@
 """Files as such: replaced as a whole, read within bounds, as named arrays whose meaning others know."""
 
+from .arrays import Stream
 from .atomic import replacing
 from .checks import (
     MOST_WORDS,
@@ -16,16 +17,17 @@ from .checks import (
     whole_number,
 )
 from .hdf5 import open_hdf5
-from .npy import FLOAT_DTYPES, read_npy, read_npz, write_npy, write_npz
+from .npy import FLOAT_DTYPES, open_npz, read_npy, read_npz, stream_npy, write_npy, write_npz
 from .pages import Footer, decoded_bytes, read_footer
-from .tensors import read_tensors, read_tensors_and_others, write_tensors, write_tensors_to
-from .xvecs import ELEMENTS, read_bin, read_ids, read_vecs, write_bin, write_vecs
+from .tensors import read_tensors, read_tensors_and_others, stream_tensors, write_tensors, write_tensors_to
+from .xvecs import ELEMENTS, read_bin, read_ids, read_vecs, stream_bin, stream_vecs, write_bin, write_vecs
 
 __all__ = [
     "ELEMENTS",
     "FLOAT_DTYPES",
     "MOST_WORDS",
     "Footer",
+    "Stream",
     "allowed_bytes",
     "check_decoded",
     "check_max_bytes",
@@ -37,6 +39,7 @@ __all__ = [
     "flag",
     "is_text",
     "open_hdf5",
+    "open_npz",
     "read_bin",
     "read_footer",
     "read_ids",
@@ -47,6 +50,10 @@ __all__ = [
     "read_vecs",
     "replacing",
     "sealed",
+    "stream_bin",
+    "stream_npy",
+    "stream_tensors",
+    "stream_vecs",
     "whole_number",
     "write_bin",
     "write_npy",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import mmap as memory_map
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
@@ -52,3 +55,51 @@ def widened(array: NDArray[Any], payload: int) -> NDArray[np.float32]:
     if array.size:
         widen(as_bytes(np.ascontiguousarray(array)), 0, payload, values)
     return values
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An array in a file that is open, of which some rows are read at a time.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+        Of what is read.
+    read : callable
+        ``read(first, count)`` returns rows in memory of their own. In order is how they are read fastest.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[int, int], NDArray[Any]]
+
+    @property
+    def ndim(self) -> int:
+        """How many axes the array has."""
+        return len(self.shape)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row of what is read."""
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
+
+    def whole(self) -> NDArray[Any]:
+        """Return all rows; the caller has checked that they are few enough."""
+        return self.read(0, self.shape[0])
+
+
+def stream_of(
+    file: IO[bytes], start: int, shape: tuple[int, ...], dtype: np.dtype[Any], payload: int | None = None
+) -> Stream:
+    """Return the array (of one axis or more) at byte `start` of a file; `payload` is as for :func:`widened`."""
+    row_bytes = math.prod(shape[1:]) * dtype.itemsize
+
+    def read(first: int, count: int) -> NDArray[Any]:
+        place = start + first * row_bytes
+        if file.tell() != place:
+            file.seek(place)
+        array = read_array(file, (count, *shape[1:]), dtype)
+        return array if payload is None else widened(array, payload)
+
+    return Stream(shape, dtype if payload is None else np.dtype(np.float32), read)

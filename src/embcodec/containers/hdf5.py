@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import StorageError
 from ..words import needs_package
+from .arrays import Stream
 from .checks import check_decoded, check_shape
 
 _MOST = 256  # datasets and groups that are looked at
@@ -63,6 +64,17 @@ class Hdf5:
             for start in range(0, len(array), step):
                 dataset.read_direct(array, np.s_[start : start + step], np.s_[start : start + step])
         return array
+
+    def stream(self, name: str) -> Stream:
+        """Return a dataset (of one axis or more) to be read in parts."""
+        dataset = self.datasets[name]
+        shape, dtype = tuple(map(int, dataset.shape)), np.dtype(dataset.dtype)
+        check_shape(shape, dtype, repr(name))
+
+        def read(first: int, count: int) -> NDArray[Any]:
+            return np.ascontiguousarray(dataset[first : first + count])
+
+        return Stream(shape, dtype, read)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from numpy.typing import NDArray
 
 from .._native.floats import PAYLOADS
 from ..errors import StorageError
-from .arrays import mapped, read_array, widened
+from .arrays import Stream, mapped, read_array, stream_of, widened
 from .checks import check_decoded, check_shape
 
 _MAX_MEMBERS = 64
 _MAX_HEADER = 1 << 16
+_MAX_TEXT = 1 << 19  # bytes of a member that may be a text, the words of embcodec
 _E5M2 = b"'<f1'"  # as ml_dtypes calls float8_e5m2, which NumPy cannot read
 
 FLOAT_DTYPES = {"bfloat16": 2, "fp8_e4m3": 1, "fp8_e5m2": 1}
@@ -56,6 +58,43 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False, float_dtype: str
     UnreadError
         A StorageError: the elements are not plain numbers or text.
     """
+    dtype, shape, fortran, float_dtype = _checked_header(file, size, float_dtype)
+    start = file.tell()
+    order = shape[::-1] if fortran else shape
+    if mmap and size > start:
+        view = mapped(file, size)
+        array = np.frombuffer(view, dtype, math.prod(shape), start).reshape(order)
+    else:
+        array = read_array(file, order, dtype)
+    if dtype.kind == "V":
+        array = widened(array, PAYLOADS[str(float_dtype), "little"])
+    return array.T if fortran else array
+
+
+def stream_npy(file: IO[bytes], size: int, float_dtype: str | None = None, stored: int | None = None) -> Stream:
+    """Return the one array of a file (or member) of `size` bytes, to be read in parts; see :func:`read_npy`.
+
+    An array in Fortran's order, whose rows do not lie together, is mapped, or read as a whole where that cannot be:
+    `stored` is how many bytes it takes in the file, where they are compressed.
+    """
+    dtype, shape, fortran, float_dtype = _checked_header(file, size, float_dtype)
+    if not shape:
+        raise UnreadError("a single number, not rows")
+    if not fortran or len(shape) == 1:
+        payload = PAYLOADS[str(float_dtype), "little"] if dtype.kind == "V" else None
+        return stream_of(file, file.tell(), shape, dtype, payload)
+    is_file = isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO)
+    if not is_file:
+        check_decoded(size, size if stored is None else stored, None, "an array in Fortran's order")
+    file.seek(0)
+    array = read_npy(file, size, mmap=is_file, float_dtype=float_dtype)
+    return Stream(array.shape, array.dtype, lambda first, count: np.array(array[first : first + count], order="C"))
+
+
+def _checked_header(
+    file: IO[bytes], size: int, float_dtype: str | None
+) -> tuple[np.dtype[Any], tuple[int, ...], bool, str | None]:
+    """Return dtype, shape and order of a file of `size` bytes, and what nameless elements are; leave it at the data."""
     dtype, shape, fortran, named = _read_npy_header(file)
     if named is not None:
         if float_dtype not in (None, named):
@@ -68,15 +107,7 @@ def read_npy(file: IO[bytes], size: int, *, mmap: bool = False, float_dtype: str
     start = file.tell()
     if check_shape(shape, dtype, "the .npy header") != size - start:
         raise StorageError(f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data")
-    order = shape[::-1] if fortran else shape
-    if mmap and size > start:
-        view = mapped(file, size)
-        array = np.frombuffer(view, dtype, math.prod(shape), start).reshape(order)
-    else:
-        array = read_array(file, order, dtype)
-    if dtype.kind == "V":
-        array = widened(array, PAYLOADS[str(float_dtype), "little"])
-    return array.T if fortran else array
+    return dtype, shape, fortran, float_dtype
 
 
 def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool, str | None]:
@@ -152,8 +183,69 @@ def read_npz(
     StorageError
         Where the archive is damaged, or expands beyond that.
     """
-    size = os.fstat(file.fileno()).st_size
+    with _archive(file) as (archive, members, size):
+        check_decoded(sum(member.file_size for member in members), size, max_bytes, "the .npz file")
+        arrays: dict[str, NDArray[Any]] = {}
+        others: dict[str, str] = {}
+        for member in members:
+            try:
+                arrays[member.filename[:-4]] = _read_member(archive, member, float_dtype)
+            except UnreadError as error:
+                others[member.filename[:-4]] = str(error)
+        return arrays, others
+
+
+@contextmanager
+def open_npz(
+    file: IO[bytes], text: str, float_dtype: str | None = None
+) -> Iterator[tuple[dict[str, Stream], NDArray[Any] | None, dict[str, str]]]:
+    """Open named arrays, to be read in parts; see :func:`read_npz`.
+
+    Yields
+    ------
+    arrays : dict of str to Stream
+        Of one axis or more.
+    words : array or None
+        The one that is called `text`, as it is.
+    others : dict of str to str
+    """
+    with _archive(file) as (archive, members, _), ExitStack() as opened:
+        arrays: dict[str, Stream] = {}
+        words: NDArray[Any] | None = None
+        others: dict[str, str] = {}
+        for member in members:
+            name = member.filename[:-4]
+            try:
+                if name == text:
+                    if member.file_size > _MAX_TEXT:
+                        raise StorageError(f"{member.filename} of {member.file_size:,} bytes, which is no short text")
+                    words = _read_member(archive, member, None)
+                    continue
+                stream = opened.enter_context(_open_member(archive, member))
+                array = stream_npy(stream, member.file_size, float_dtype, member.compress_size)
+                arrays[name] = _ending(array, stream, member.filename)
+            except UnreadError as error:
+                others[name] = str(error)
+        yield arrays, words, others
+
+
+def _ending(array: Stream, stream: IO[bytes], name: str) -> Stream:
+    """Return an array whose last rows are given once the archive has compared its checksum."""
+
+    def read(first: int, count: int) -> NDArray[Any]:
+        rows = array.read(first, count)
+        if first + count == array.shape[0] and stream.read(1):
+            raise StorageError(f"{name} is longer than announced")
+        return rows
+
+    return Stream(array.shape, array.dtype, read)
+
+
+@contextmanager
+def _archive(file: IO[bytes]) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo], int]]:
+    """Open an archive of arrays: its members, which are looked at, and its size."""
     try:
+        size = file.seek(0, os.SEEK_END)
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             names = [member.filename for member in members]
@@ -163,15 +255,7 @@ def read_npz(
                 raise StorageError("a .npz file with members that are not .npy")
             if sum(member.compress_size for member in members) > size:
                 raise StorageError("a .npz file whose members overlap")
-            check_decoded(sum(member.file_size for member in members), size, max_bytes, "the .npz file")
-            arrays: dict[str, NDArray[Any]] = {}
-            others: dict[str, str] = {}
-            for member in members:
-                try:
-                    arrays[member.filename[:-4]] = _read_member(archive, member, float_dtype)
-                except UnreadError as error:
-                    others[member.filename[:-4]] = str(error)
-            return arrays, others
+            yield archive, members, size
     except StorageError:
         raise
     except (
@@ -187,13 +271,17 @@ def read_npz(
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, float_dtype: str | None) -> NDArray[Any]:
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others are undone without a bound
-        raise StorageError(f"{member.filename} is compressed by a method that is not read: store it or deflate it")
-    with archive.open(member) as stream:
+    with _open_member(archive, member) as stream:
         array = read_npy(stream, member.file_size, float_dtype=float_dtype)
         if stream.read(1):  # also makes the archive compare its checksum
             raise StorageError(f"{member.filename} is longer than announced")
     return array
+
+
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others are undone without a bound
+        raise StorageError(f"{member.filename} is compressed by a method that is not read: store it or deflate it")
+    return archive.open(member)
 
 
 def _first_line(error: BaseException) -> str:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from .._native.floats import PAYLOADS
 from ..errors import StorageError
 from ..words import is_words, without_twins
-from .arrays import as_bytes, mapped, read_array, widened
+from .arrays import Stream, as_bytes, mapped, read_array, stream_of, widened
 from .atomic import replacing
 from .checks import check_shape, checksum_of, text_checksum
 
@@ -152,11 +152,7 @@ def read_tensors_and_others(
         start, entries, metadata = _read_header(file, size)
         expected = metadata.pop(_DATA_CHECKSUM, None)
         tensors: dict[str, NDArray[Any]] = {}
-        others = {
-            name: f"elements of {entry.kind}, which are not read"
-            for name, entry in entries.items()
-            if entry.dtype is None
-        }
+        others = _unread(entries)
         read = [(name, entry, entry.dtype) for name, entry in entries.items() if entry.dtype is not None]
         if mmap and size > start:
             view = mapped(file, size)
@@ -172,6 +168,27 @@ def read_tensors_and_others(
             raise StorageError("the data is damaged: its checksum differs")
         tensors = {name: _widened(array, entries[name].kind) for name, array in tensors.items()}
         return tensors, metadata, others
+
+
+def stream_tensors(file: IO[bytes], size: int) -> tuple[dict[str, Stream], dict[str, str], dict[str, str]]:
+    """Return the arrays, metadata and unread tensors of a file of `size` bytes, the arrays to be read in parts.
+
+    The checksum of the data is not compared, which would take a reading of its own. Single numbers are left out.
+    """
+    start, entries, metadata = _read_header(file, size)
+    metadata.pop(_DATA_CHECKSUM, None)
+    streams = {}
+    for name, entry in entries.items():
+        if entry.dtype is not None and entry.shape:
+            payload = _WIDENED[entry.kind][1] if entry.kind in _WIDENED else None
+            streams[name] = stream_of(file, start + entry.offset, entry.shape, entry.dtype, payload)
+    return streams, metadata, _unread(entries)
+
+
+def _unread(entries: Mapping[str, _Entry]) -> dict[str, str]:
+    return {
+        name: f"elements of {entry.kind}, which are not read" for name, entry in entries.items() if entry.dtype is None
+    }
 
 
 class _Entry(NamedTuple):

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StorageError
-from .arrays import as_bytes, mapped, read_array
+from .arrays import Stream, as_bytes, mapped, read_array, stream_of
 
 ELEMENTS = {".fbin": "<f4", ".u8bin": "|u1", ".i8bin": "|i1", ".fvecs": "<f4", ".bvecs": "|u1"}
 """The element type that each suffix stands for."""
@@ -44,6 +44,20 @@ def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> 
     StorageError
         Where header and size do not agree.
     """
+    shape, dtype = _bin_header(file, size, suffix)
+    if mmap and size > 8:
+        view = mapped(file, size)
+        return np.frombuffer(view, dtype, shape[0] * shape[1], 8).reshape(shape)
+    return read_array(file, shape, dtype)
+
+
+def stream_bin(file: IO[bytes], size: int, suffix: str) -> Stream:
+    """Return the matrix of a file of `size` bytes, to be read in parts; see :func:`read_bin`."""
+    return stream_of(file, 8, *_bin_header(file, size, suffix))
+
+
+def _bin_header(file: IO[bytes], size: int, suffix: str) -> tuple[tuple[int, int], np.dtype[Any]]:
+    """Return shape and type of the matrix of a file of `size` bytes."""
     header = file.read(8)
     if len(header) < 8:
         raise StorageError(f"a {suffix} file begins with 8 bytes of header; this one has {len(header)}")
@@ -52,10 +66,7 @@ def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> 
     expected = 8 + rows * dimension * dtype.itemsize
     if size != expected:
         raise StorageError(f"{rows} x {dimension} {dtype.name} are {expected} bytes, not {size}")
-    if mmap and size > 8:
-        view = mapped(file, size)
-        return np.frombuffer(view, dtype, rows * dimension, 8).reshape(rows, dimension)
-    return read_array(file, (rows, dimension), dtype)
+    return (rows, dimension), dtype
 
 
 def write_vecs(file: IO[bytes], array: NDArray[Any], suffix: str) -> None:
@@ -81,6 +92,17 @@ def read_vecs(file: IO[bytes], size: int, suffix: str) -> NDArray[Any]:
     StorageError
         For a row of another dimension, or cut short.
     """
+    stream = stream_vecs(file, size, suffix)
+    array = np.empty(stream.shape, stream.dtype)
+    block = max(1, (1 << 22) // max(stream.row_bytes, 1))
+    for start in range(0, len(array), block):
+        count = min(block, len(array) - start)
+        array[start : start + count] = stream.read(start, count)
+    return array
+
+
+def stream_vecs(file: IO[bytes], size: int, suffix: str) -> Stream:
+    """Return the rows of a file of `size` bytes, to be read in parts; see :func:`read_vecs`."""
     header = file.read(4)
     if len(header) < 4:
         raise StorageError(f"a {suffix} file of {size} bytes has no row")
@@ -93,18 +115,17 @@ def read_vecs(file: IO[bytes], size: int, suffix: str) -> NDArray[Any]:
         raise StorageError(f"rows of {dimension} dimensions take {width} bytes; {size} is not a multiple")
     if width >= 1 << 31:
         raise StorageError(f"rows of {dimension} dimensions take {width} bytes; up to {(1 << 31) - 1} are read")
-    record = _record(dimension, suffix)
-    array = np.empty((rows, dimension), _ALL[suffix])
-    file.seek(0)
-    block = max(1, (1 << 22) // width)
-    for start in range(0, rows, block):
-        records = read_array(file, (min(block, rows - start),), record)
+    all_records = stream_of(file, 0, (rows,), _record(dimension, suffix))
+
+    def read(first: int, count: int) -> NDArray[Any]:
+        records = all_records.read(first, count)
         bad = records["dimension"] != dimension
         if bad.any():
             row = int(bad.argmax())
-            raise StorageError(f"row {start + row} has {records['dimension'][row]} dimensions, not {dimension}")
-        array[start : start + block] = records["values"]
-    return array
+            raise StorageError(f"row {first + row} has {records['dimension'][row]} dimensions, not {dimension}")
+        return np.ascontiguousarray(records["values"])
+
+    return Stream((rows, dimension), np.dtype(_ALL[suffix]), read)
 
 
 def read_ids(file: IO[bytes], size: int, suffix: str) -> NDArray[np.int32]:

@@ -1,8 +1,20 @@
 """Embeddings in files: what a matrix means travels with it."""
 
 from .ids import load_ids
-from .kinds import check_suffix
+from .kinds import COLLECTION, check_suffix
 from .pack import is_packed, pack, unpack
+from .pieces import iter_load, search_files
 from .storage import load, save
 
-__all__ = ["check_suffix", "is_packed", "load", "load_ids", "pack", "save", "unpack"]
+__all__ = [
+    "COLLECTION",
+    "check_suffix",
+    "is_packed",
+    "iter_load",
+    "load",
+    "load_ids",
+    "pack",
+    "save",
+    "search_files",
+    "unpack",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,26 @@ from ..scale import UNIT
 from .pack import check_width
 
 
-def matrix_of(tensors: Mapping[str, NDArray[Any]], others: Mapping[str, str], column: str | None) -> NDArray[Any]:
+class Shaped(Protocol):
+    """An array, or what will be read as one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its axes."""
+
+    @property
+    def ndim(self) -> int:
+        """How many they are."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of its elements."""
+
+
+A = TypeVar("A", bound=Shaped)
+
+
+def matrix_of(tensors: Mapping[str, A], others: Mapping[str, str], column: str | None) -> A:
     """Return the array that is called `column`, or the only one that can be rows."""
     listing = [f"{name} of shape {array.shape}" for name, array in tensors.items()]
     listing += [f"{name} ({what})" for name, what in others.items()]

@@ -16,9 +16,22 @@ HDF5 = (".hdf5", ".h5")
 SUFFIXES = (*TYPED, ".npy", *MATRIX, *ROWS)
 """The kinds of files that are written, by their names' ends; all are read."""
 READ = (*SUFFIXES, *HDF5)
+LINES, BODY = ".jsonl", ".json"
+"""What batch files and response bodies are called; lines may be zipped, which their reader sees by itself."""
+COLLECTION = "collection.json"
+"""The manifest in the folder of a collection, whose files are read together only."""
 IDS = (".ibin", ".ivecs")
 """Files of the numbers of rows."""
 
+_LINES = tuple(f"{kind}{coding}" for kind in (LINES, ".ndjson") for coding in ("", ".gz", ".zst"))
+_MAGIC = {
+    b"PAR1": ".parquet",
+    b"\x93NUMPY": ".npy",
+    b"PK\x03\x04": ".npz",
+    b"\x89HDF": ".hdf5",
+    b"\x1f\x8b": LINES,
+    b"\x28\xb5\x2f\xfd": LINES,
+}
 _READERS = {
     ".json": "; decode_response(Path(path).read_bytes()) reads a response body",
     ".jsonl": "; decode_batch(path) reads a batch job's output",
@@ -42,3 +55,22 @@ def check_suffix(path: str | os.PathLike[str], *, reading: bool = False) -> str:
         way = next((way for end, way in _READERS.items() if name.lower().endswith(end)), "") or meant(suffix, known)
         raise StorageError(f"{name!r}: unknown kind of file; known are {', '.join(known)}{way}")
     return suffix
+
+
+def kind_of_name(name: str) -> str | None:
+    """Return the kind of file of rows that a name's end says, lines and bodies among them; None where it says none."""
+    lower = name.lower()
+    if lower.endswith(_LINES):
+        return LINES
+    return next((suffix for suffix in (*READ, BODY) if lower.endswith(suffix)), None)
+
+
+def kind_of_head(head: bytes) -> str | None:
+    """Return the kind of file that begins so; None where that does not tell."""
+    found = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+    if found is None and head[8:10] == b'{"':
+        return ".safetensors"
+    if found is None and head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
+        first, _, more = head.partition(b"\n")
+        return BODY if more.strip() and not first.rstrip().endswith((b"}", b"]")) else LINES
+    return found

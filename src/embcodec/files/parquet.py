@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import IO, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,11 +72,80 @@ def read_parquet(
         Where the file is damaged, holds another number of rows than it says, takes more memory than `max_bytes`, or
         where rows have nulls or different lengths.
     """
+    with open_parquet(file, column, max_bytes, page_checksum_verification=True) as table:
+        read = table.reader.read(columns=table.wanted, use_threads=False)
+        read.validate(full=True)
+        if len(read) != table.rows:
+            raise StorageError(f"{table.rows} rows are announced, {len(read)} are there: the file is damaged")
+        values, scales, own = table.parts_of(read)
+        words = table.words
+        if table.is_as_written:
+            check_seal(words, *(array for array in (values, scales) if array is not None))
+        else:
+            drop_seal(words)
+    return values, scales, own or words
+
+
+class OpenParquet(NamedTuple):
+    """A file whose footer has been looked at.
+
+    Attributes
+    ----------
+    reader : pyarrow.parquet.ParquetFile
+    name : str
+        The column of rows.
+    wanted : list of str
+        The columns that make up the rows.
+    words : dict of str to str
+        What the schema says of them, of a file of :func:`write_parquet`.
+    rows : int
+    group_rows : tuple of int
+    is_as_written : bool
+        Whether the file looks as :func:`write_parquet` writes it: one that others made of it may have other rows.
+    is_named : bool
+        Whether the column was chosen by its name.
+    """
+
+    reader: Any
+    name: str
+    wanted: list[str]
+    words: dict[str, str]
+    rows: int
+    group_rows: tuple[int, ...]
+    is_as_written: bool
+    is_named: bool
+
+    def parts_of(self, table: Any) -> Parts:
+        """Return what the rows of a table of the wanted columns hold."""
+        values, scales, own = _parts(table, self.name)
+        if not (self.is_named or own or self.words):
+            check_no_scales(values, scales_in(self.reader.schema_arrow), f"column={self.name!r}")
+        if len(self.wanted) == 2:
+            scales = table.column(SCALES).to_numpy()
+        return values, scales, own
+
+
+@contextmanager
+def open_parquet(
+    file: IO[bytes], column: str | None, max_bytes: int | None, *, looks_at_pages: bool = True, **options: Any
+) -> Iterator[OpenParquet]:
+    """Open a file to read a column of rows; what is wrong with it, also later, is a StorageError.
+
+    Parameters
+    ----------
+    file : binary file
+    column : str, optional
+    max_bytes : int, optional
+    looks_at_pages : bool
+        Whether the headers of all pages are read, to know what they decode to: the file is then on this machine.
+    **options
+        Of pyarrow's reader.
+    """
     pyarrow = _import()
     extension_type()
-    size = os.fstat(file.fileno()).st_size
     try:
-        reader = pyarrow.parquet.ParquetFile(file, page_checksum_verification=True)
+        size = file.seek(0, os.SEEK_END)
+        reader = pyarrow.parquet.ParquetFile(file, **options)
         schema = reader.schema_arrow
         name = choose_column(schema, column)
         words = schema_words(schema, name)
@@ -84,25 +155,14 @@ def read_parquet(
         if rows != footer.rows or rows != sum(footer.group_rows):
             raise StorageError(f"{rows} rows are announced, {sum(footer.group_rows)} in groups: the file is damaged")
         _refuse_bytes(footer, schema, name, wanted)
-        listed = 4 * rows * (getattr(schema.field(name).type, "list_size", 1) or 1)  # also where rows are null
-        decoded = decoded_bytes(file, size, footer, *wanted)
-        check_decoded(max(listed, decoded), size, max_bytes, f"column {name!r}")
-        table = reader.read(columns=wanted, use_threads=False)
-        table.validate(full=True)
-        if len(table) != rows:
-            raise StorageError(f"{rows} rows are announced, {len(table)} are there: the file is damaged")
-        values, scales, own = _parts(table, name)
-        if column is None and not (own or words):
-            check_no_scales(values, scales_in(schema), f"column={name!r}")
-        if len(wanted) == 2:
-            scales = table.column(SCALES).to_numpy()
-        if _is_as_written(footer, len(wanted)):
-            check_seal(words, *(array for array in (values, scales) if array is not None))
-        else:
-            drop_seal(words)
+        if looks_at_pages:
+            listed = 4 * rows * (getattr(schema.field(name).type, "list_size", 1) or 1)  # also where rows are null
+            decoded = decoded_bytes(file, size, footer, *wanted)
+            check_decoded(max(listed, decoded), size, max_bytes, f"column {name!r}")
+        as_written = _is_as_written(footer, len(wanted))
+        yield OpenParquet(reader, name, wanted, words, rows, footer.group_rows, as_written, column is not None)
     except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
         raise StorageError(f"not a .parquet file, or a damaged one: {str(error).partition(chr(10))[0][:200]}") from None
-    return values, scales, own or words
 
 
 def _refuse_bytes(footer: Footer, schema: Any, name: str, wanted: list[str]) -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import IO, Any, NamedTuple, overload
+from typing import IO, NamedTuple, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..containers import (
-    ELEMENTS,
     FLOAT_DTYPES,
-    MOST_WORDS,
     check_decoded,
     check_max_bytes,
-    is_text,
     open_hdf5,
     read_bin,
     read_npy,
@@ -29,16 +26,18 @@ from ..containers import (
     write_tensors_to,
     write_vecs,
 )
-from ..dtypes import NamelessFloat, OutputDtypeLike, OutputDtypeName
+from ..dtypes import NamelessFloat, OutputDtypeLike
 from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes
-from ..words import one_of, parse_words
-from .bare import check_bare, matrix_of, rows_of
-from .columns import SCALES, as_tensors, check_no_scales, take_apart
+from ..words import one_of
+from .bare import check_bare, matrix_of
+from .columns import as_tensors, take_apart
+from .contents import ANN_BENCHMARKS, Contents, rows_in, words_in_array
 from .kinds import HDF5, LOW_BIT, MATRIX, ROWS, TYPED, check_suffix
-from .pack import check_width, is_packed, pack, unpack
+from .pack import check_width, pack
 from .parquet import read_parquet, write_parquet
+from .pieces import fetched, is_elsewhere, shown_place
 
 
 def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | ArrayLike) -> None:
@@ -95,7 +94,7 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
 
 @overload
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | IO[bytes],
     mmap: bool = False,
     *,
     output_dtype: OutputDtypeLike,
@@ -109,7 +108,7 @@ def load(
 
 @overload
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | IO[bytes],
     mmap: bool = False,
     *,
     output_dtype: OutputDtypeLike | None = None,
@@ -122,7 +121,7 @@ def load(
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | IO[bytes],
     mmap: bool = False,
     *,
     output_dtype: OutputDtypeLike | None = None,
@@ -136,7 +135,9 @@ def load(
 
     Parameters
     ----------
-    path : path-like
+    path : path-like, URL or binary file
+        Of this machine; or a URL (``s3://``, ``https://``, ``memory://`` ...), which fsspec opens (``pip install
+        'embcodec[remote]'``), or an open file: these are copied to a temporary file first.
     mmap : bool
         Map the file (``.safetensors``, ``.npy``, ``.fbin .u8bin .i8bin``) instead of reading it: rows come in
         as they are touched. A program that cuts the file meanwhile, or a disk that fails, then ends this process
@@ -175,19 +176,26 @@ def load(
         one_of(float_dtype, FLOAT_DTYPES, "float_dtype")
     if column is not None and not isinstance(column, str):
         raise TypeError(f"column is a name, not a {type(column).__name__}")
-    suffix = check_suffix(path, reading=True)
+    elsewhere = is_elsewhere(path)
+    if not elsewhere:
+        check_suffix(path, reading=True)  # type: ignore[arg-type]
+    name = shown_place(path)
     try:
         check_max_bytes(max_bytes)
-        if mmap and suffix in (".npz", ".parquet", *ROWS, *HDF5):
-            raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
-        if column is not None and suffix not in (*TYPED, *HDF5):
-            raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
-        if float_dtype is not None and suffix not in (".npy", ".npz"):
-            raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
-        contents = _read(path, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify))
-        return _load(contents, suffix, output_dtype, dimension, column)
+        if elsewhere and mmap:
+            raise StorageError("a file from elsewhere, or one that is open, cannot be mapped: leave out mmap=True")
+        with fetched(path) as (here, suffix):
+            if mmap and suffix in (".npz", ".parquet", *ROWS, *HDF5):
+                raise StorageError(f"a {suffix} file cannot be mapped; .safetensors, .npy and .fbin can")
+            if column is not None and suffix not in (*TYPED, *HDF5):
+                raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
+            if float_dtype is not None and suffix not in (".npy", ".npz"):
+                raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
+            contents = _read(here, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify))
+            return rows_in(contents, suffix, output_dtype, dimension, column)
     except StorageError as error:
-        raise StorageError(f"{os.fspath(path)}: {error}") from None
+        text = str(error)
+        raise StorageError(text if text.startswith(name) else f"{name}: {text}") from None
 
 
 class _Reading(NamedTuple):
@@ -200,67 +208,35 @@ class _Reading(NamedTuple):
     verify: bool | None
 
 
-class _Contents(NamedTuple):
-    """What a file holds: arrays, the words of embcodec if it wrote them, and what is not read, with the reason."""
-
-    tensors: dict[str, NDArray[Any]]
-    words: dict[str, str]
-    others: dict[str, str]
-
-
-def _load(
-    contents: _Contents, suffix: str, output_dtype: OutputDtypeLike | None, dimension: int | None, column: str | None
-) -> Embeddings | LowBitCodes:
-    tensors, words, others = contents
-    if "index" in words and is_packed(words, "codes."):
-        raise StorageError("the file holds an index: FlatIndex.load(path) reads it")
-    if is_packed(words):
-        if column not in (None, "values") and suffix != ".parquet":
-            raise StorageError(f"embcodec wrote the file for one matrix: leave out column={column!r}")
-        found = unpack(tensors, words)
-        kind = found.scheme.label if isinstance(found, LowBitCodes) else found.output_dtype
-        if (output_dtype or kind) != kind:
-            raise StorageError(f"the file holds {kind} rows, not {output_dtype}")
-        if dimension is not None and dimension != found.dimension:
-            raise StorageError(f"the file holds rows of {found.dimension} dimensions, not {dimension}")
-        return found
-    if suffix in ELEMENTS and output_dtype is None:
-        output_dtype = _DTYPES_OF_KINDS[np.dtype(ELEMENTS[suffix]).kind]
-    values = matrix_of(tensors, others, None if suffix == ".parquet" else column)
-    if column is None and (scales := tensors.get(SCALES)) is not None and scales.shape == values.shape[:1]:
-        check_no_scales(values, str(scales.dtype), f"column={next(n for n, a in tensors.items() if a is values)!r}")
-    return rows_of(values, output_dtype, dimension)
-
-
-def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> _Contents:
+def _read(path: str | os.PathLike[str], suffix: str, how: _Reading) -> Contents:
     if suffix in HDF5:
         return _read_hdf5(path, how)
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if suffix == ".npz":
             tensors, others = read_npz(file, how.float_dtype, how.max_bytes)
-            return _Contents(tensors, _parse_words(tensors.pop("embcodec", None)), others)
+            return Contents(tensors, words_in_array(tensors.pop("embcodec", None)), others)
         if suffix == ".parquet":
-            return _Contents(*as_tensors(*read_parquet(file, how.column, how.max_bytes)), {})
+            return Contents(*as_tensors(*read_parquet(file, how.column, how.max_bytes)), {})
         if not how.mmap:
             check_decoded(size, size, how.max_bytes, f"the {suffix} file")
         if suffix == ".safetensors":
-            return _Contents(*read_tensors_and_others(path, mmap=how.mmap, verify=how.verify))
+            return Contents(*read_tensors_and_others(path, mmap=how.mmap, verify=how.verify))
         if suffix == ".npy":
-            return _Contents({"values": read_npy(file, size, mmap=how.mmap, float_dtype=how.float_dtype)}, {}, {})
+            return Contents({"values": read_npy(file, size, mmap=how.mmap, float_dtype=how.float_dtype)}, {}, {})
         if suffix in MATRIX:
-            return _Contents({"values": read_bin(file, size, suffix, mmap=how.mmap)}, {}, {})
-        return _Contents({"values": read_vecs(file, size, suffix)}, {}, {})
+            return Contents({"values": read_bin(file, size, suffix, mmap=how.mmap)}, {}, {})
+        return Contents({"values": read_vecs(file, size, suffix)}, {}, {})
 
 
-def _read_hdf5(path: str | os.PathLike[str], how: _Reading) -> _Contents:
+def _read_hdf5(path: str | os.PathLike[str], how: _Reading) -> Contents:
     with open_hdf5(path) as file:
         sets, column = file.datasets, how.column
-        if column is None and sets.keys() >= _ANN_BENCHMARKS:
+        if column is None and sets.keys() >= ANN_BENCHMARKS:
             column = "train"
         chosen = matrix_of(sets, file.others, column)
         name = next(name for name, dataset in sets.items() if dataset is chosen)
-        return _Contents({name: file.read(name, how.max_bytes)}, {}, {})
+        return Contents({name: file.read(name, how.max_bytes)}, {}, {})
 
 
 def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> None:
@@ -272,19 +248,3 @@ def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> N
         write_bin(file, embeddings.values, suffix)
     else:
         write_vecs(file, embeddings.values, suffix)
-
-
-_ANN_BENCHMARKS = {"train", "test", "neighbors"}
-
-
-def _parse_words(array: NDArray[Any] | None) -> dict[str, str]:
-    if array is None:
-        return {}
-    short = array.dtype.kind == "U" and array.ndim == 0 and array.nbytes <= 4 * MOST_WORDS and is_text(array)
-    words = parse_words(str(array[()])) if short else None
-    if words is None:
-        raise StorageError("the metadata of the .npz file is damaged")
-    return words
-
-
-_DTYPES_OF_KINDS: dict[str, OutputDtypeName] = {"f": "float", "i": "int8", "u": "uint8"}

@@ -1,5 +1,6 @@
 """Rows in a folder of files: appended, removed and searched, in bounded memory."""
 
 from .collection import Collection, CollectionInfo
+from .manifest import holds_collection
 
-__all__ = ["Collection", "CollectionInfo"]
+__all__ = ["Collection", "CollectionInfo", "holds_collection"]

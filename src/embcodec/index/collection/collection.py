@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,19 +15,24 @@ from ...codec import as_int64
 from ...dtypes import Precision
 from ...embeddings import Embeddings
 from ...errors import StorageError
+from ...files.pieces import Paths
 from ...quantizers.lowbit import LowBitCodes, Rows, concat
 from ...scan import MetricLike, SearchResult, as_ids
-from ...words import as_path, as_real
+from ...words import as_path, as_real, shown
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from ..files import write_index
 from ..rows import Part, Snapshot
 from .best import Here, best_of_all
 from .folder import Folder
+from .ingest import ingested
 from .lock import NAME as LOCK
 from .lock import writing
-from .manifest import LIKE, Manifest, Shard, write_manifest
+from .manifest import LIKE, Ingested, Manifest, Shard, write_manifest
 from .shards import write_removed
 from .spread import Spread
+from .texts import TextIds, texts_among
+
+T = TypeVar("T")
 
 SHARD_BYTES = 1 << 28
 """How large the files are that :meth:`Collection.compact` makes."""
@@ -81,6 +88,7 @@ class Collection:
 
     def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 10.0) -> None:
         self._folder = Folder(Path(as_path(path)), as_real(lock_timeout, "lock_timeout"))
+        self._texts = TextIds(self._folder)
 
     @classmethod
     def create(
@@ -147,6 +155,11 @@ class Collection:
         self.__init__(state[0], lock_timeout=state[1])  # type: ignore[misc]
 
     @property
+    def dimension(self) -> int:
+        """How many dimensions the rows have."""
+        return self._folder.kind.codes.dimension
+
+    @property
     def ids(self) -> NDArray[np.int64]:
         """The ids of all rows that count, ascending within each file, (n,)."""
         return np.concatenate([np.empty(0, np.int64), *(shard.kept_ids() for shard in self._folder.shards())])
@@ -177,14 +190,26 @@ class Collection:
             Like those of the collection, or floats, which are coded as they are, for both kinds of rows.
         rescore_with : optional
             Better rows, where the collection keeps such; not needed where `rows` are floats.
-        ids : array-like of int, optional
-            Not negative, each once; by default the numbers after the greatest so far.
+        ids : array-like of int, or list of str, optional
+            Not negative, each once; by default the numbers after the greatest so far. Texts are kept beside these
+            numbers, which :meth:`text_ids` and :meth:`ids_of` translate (``pip install 'embcodec[files]'``).
 
         Raises
         ------
         CodeMismatchError, ValueError, StorageError, OSError
             The collection is then as it was.
         """
+        return self._append(rows, rescore_with, ids, texts_among(ids))
+
+    def _append(
+        self,
+        rows: Rows | ArrayLike,
+        rescore_with: Rows | ArrayLike | None,
+        ids: ArrayLike | None,
+        texts: Sequence[str | None] | None,
+        record: Callable[[Manifest], Ingested] | None = None,
+    ) -> NDArray[np.int64]:
+        """Append rows, with texts where there are such; `record` notes where they are from before they count."""
         given = finite_rows(rows, "rows")
         codes = like(given, self._folder.kind.codes)
         better = given_to_rescore(given, rescore_with, self._folder.kind.rescore_with, "collection")
@@ -197,15 +222,77 @@ class Collection:
         with self._folder.changing() as now:
             if now.shards:
                 check_joins(self._folder.shard(now.shards[0]).codes.rows, codes)
-            named = self._named(now, len(codes), ids)
+            named = self._named(now, len(codes), ids if texts is None else None)
+            if texts is not None:
+                if len(texts) != len(named):
+                    raise ValueError(f"ids have shape ({len(named)},), not ({len(texts)},)")
+                self._texts.check_new(now, texts)
+            elif ids is not None:
+                self._texts.check_unused(named)
             ascending = named
             if (np.diff(named) < 0).any():
                 order = np.argsort(named, kind="stable")
                 codes, better, ascending = codes[order], None if better is None else better[order], named[order]
             shard = self._folder.write(now.next_file, codes, better, ascending)
             next_id = max(now.next_id, shard.greatest + 1)
-            self._folder.replace(now.changed(shards=(*now.shards, shard), next_file=now.next_file + 1, next_id=next_id))
+            beside = () if texts is None else (self._texts.write(now.next_file, named, texts),)
+            self._folder.replace(
+                now.changed(
+                    shards=(*now.shards, shard),
+                    next_file=now.next_file + 1,
+                    next_id=next_id,
+                    texts=(*now.texts, *(file for file in beside if file is not None)),
+                    ingested=now.ingested if record is None else record(now),
+                )
+            )
         return named
+
+    def text_ids(self, ids: ArrayLike) -> list[Any]:
+        """Return the texts that rows were appended with; None for rows without one, or ids that are not there.
+
+        Parameters
+        ----------
+        ids : array-like of int, of any shape
+            As the `indices` of a result.
+
+        Returns
+        -------
+        list of str or None
+            Nested as `ids` are.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from embcodec import Collection
+        >>> x = np.eye(3, dtype=np.float32)
+        >>> vectors = Collection.create(tempfile.mkdtemp() + "/vectors", like=x)
+        >>> vectors.append(x, ids=["red", "green", "blue"]).tolist()
+        [0, 1, 2]
+        >>> vectors.text_ids(vectors.search(x[1], 1).indices), vectors.ids_of(["blue"]).tolist()
+        (['green'], [2])
+        """
+        named = np.asarray(ids)
+        flat = as_int64(named.reshape(-1))
+        texts = np.empty(len(flat), object)
+        texts[:] = self._again(lambda: self._texts.of(flat))
+        return list(texts.reshape(named.shape).tolist())
+
+    def ids_of(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Return the numbers of the rows that texts name, for :meth:`remove` and masks, (n,).
+
+        Raises
+        ------
+        KeyError
+            Where a text names no row.
+        """
+        asked = texts_among([texts] if isinstance(texts, str) else texts)
+        if asked is None:
+            raise TypeError("texts are the ids that rows were appended with, as a list of str")
+        found = self._again(lambda: self._texts.ids_of(asked))
+        if (found < 0).any():
+            raise KeyError(f"id {shown(asked[int((found < 0).argmax())])} is not in the collection")
+        return found
 
     def remove(self, ids: ArrayLike) -> None:
         """Remove the rows of these ids; their space is freed by :meth:`compact`.
@@ -262,8 +349,60 @@ class Collection:
                 better = concat(betters)[order] if betters else None
                 shards.append(self._folder.write(next_file, codes, better, ids[order]))
                 next_file += 1
-            if next_file > now.next_file:
-                self._folder.replace(now.changed(shards=tuple(shards), next_file=next_file))
+            joined = self._texts.joined(replace(now, shards=tuple(shards), next_file=next_file))
+            if joined != now:
+                self._folder.replace(joined.changed())
+
+    def ingest(
+        self,
+        paths: Paths,
+        *,
+        column: str | None = None,
+        id_column: str | None = None,
+        batch_rows: int = 65_536,
+        progress: Callable[[int, int], object] | bool | None = None,
+        **reading: Any,
+    ) -> int:
+        """Append the rows of files, each once: called again, also after a crash, it goes on where it was.
+
+        The collection records, together with the rows, which files they are from, by path or URL. A file that was taken
+        whole is passed over from then on, so that the same call takes what has been added to a folder.
+
+        Parameters
+        ----------
+        paths, column, batch_rows, **reading
+            As for :func:`iter_load`; open files have no name by which they would be known again. Small files are
+            appended together, `batch_rows` at a time.
+        id_column : str, optional
+            What the rows are called: whole numbers, or texts (see :meth:`text_ids`). Those of batch files are their
+            custom_ids by default.
+        progress : callable or True, optional
+            Called with the number of rows appended, and 0, since nobody knows of how many. True: a bar.
+
+        Returns
+        -------
+        int
+            How many rows were appended.
+
+        Raises
+        ------
+        StorageError, DecodeError, CodeMismatchError, ValueError, OSError
+            As :func:`iter_load` and :meth:`append`; also where a file has changed since it was taken, or another
+            process ingests at the same time. What was appended before stays, and is not taken again.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from embcodec import Collection, save
+        >>> folder = tempfile.mkdtemp()
+        >>> x = np.eye(3, dtype=np.float32)
+        >>> save(f"{folder}/a.npy", x)
+        >>> vectors = Collection.create(f"{folder}/vectors", like=x)
+        >>> vectors.ingest(f"{folder}/*.npy"), vectors.ingest(f"{folder}/*.npy")
+        (3, 0)
+        """
+        return ingested(self._folder, self._append, paths, column, id_column, batch_rows, progress, reading)
 
     def search(
         self,
@@ -299,11 +438,16 @@ class Collection:
         SearchResult
             `indices` are ids.
         """
+        return self._again(
+            lambda: self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads, scheduler)
+        )
+
+    def _again(self, look: Callable[[], T]) -> T:
         try:
-            return self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads, scheduler)
+            return look()
         except FileNotFoundError:  # compacted by another process before these files were mapped
             self.refresh()
-            return self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads, scheduler)
+            return look()
 
     def _search(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zlib
 from dataclasses import asdict, dataclass, replace
@@ -11,15 +12,17 @@ from typing import Any
 
 from ...containers import replacing
 from ...errors import StorageError
+from ...files import COLLECTION
 from ...words import without_twins
 
-NAME = "collection.json"
+NAME = COLLECTION
 LIKE = "like.safetensors"
 FORMAT = "embcodec collection 1"
 
 _MOST_BYTES = 1 << 28
 _SHARD = re.compile(r"rows-[0-9]{8}\.safetensors")
 _REMOVED = re.compile(r"removed-[0-9]{8}-[0-9]{8}\.npy")
+_TEXTS = re.compile(r"texts-[0-9]{8}\.parquet")
 _LARGEST = (1 << 63) - 1
 
 
@@ -59,6 +62,40 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """A file of texts that name rows.
+
+    Attributes
+    ----------
+    file : str
+        A table of ids, ascending, and texts.
+    rows : int
+    least, greatest : int
+        Among the ids.
+    """
+
+    file: str
+    rows: int
+    least: int
+    greatest: int
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """How much of the record of ingested files counts.
+
+    Attributes
+    ----------
+    nbytes : int
+    crc32 : int
+        Of these bytes.
+    """
+
+    nbytes: int = 0
+    crc32: int = 0
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a collection holds at one moment.
 
@@ -71,12 +108,17 @@ class Manifest:
         The number of the next file of rows.
     generation : int
         How often the collection was changed.
+    texts : tuple of Texts
+        The texts of rows that have such, older files first.
+    ingested : Ingested
     """
 
     shards: tuple[Shard, ...] = ()
     next_id: int = 0
     next_file: int = 1
     generation: int = 0
+    texts: tuple[Texts, ...] = ()
+    ingested: Ingested = Ingested()
 
     def __len__(self) -> int:
         return sum(shard.live for shard in self.shards)
@@ -87,8 +129,9 @@ class Manifest:
 
     @property
     def files(self) -> set[str]:
-        """The names of all files of rows and removals that count."""
-        return {name for shard in self.shards for name in (shard.file, shard.removed) if name is not None}
+        """The names of all files of rows, removals and texts that count."""
+        names = {name for shard in self.shards for name in (shard.file, shard.removed) if name is not None}
+        return names | {texts.file for texts in self.texts}
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -127,9 +170,14 @@ def read_manifest(folder: Path) -> Manifest:
         raise StorageError(f"{folder / NAME} is damaged: {error}") from None
 
 
+def holds_collection(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is that of a collection."""
+    return (Path(path) / NAME).is_file()
+
+
 def is_file_of_rows(name: str) -> bool:
-    """Whether a name is that of a file of rows or of removals."""
-    return bool(_SHARD.fullmatch(name) or _REMOVED.fullmatch(name))
+    """Whether a name is that of a file of rows, of removals or of texts."""
+    return any(pattern.fullmatch(name) for pattern in (_SHARD, _REMOVED, _TEXTS))
 
 
 def _checksum(body: dict[str, Any]) -> str:
@@ -143,7 +191,11 @@ def _parsed(body: dict[str, Any]) -> Manifest:
         raise ValueError("a file is named twice")
     if any(shard.greatest >= numbers["next_id"] for shard in shards):
         raise ValueError("the next id is taken")
-    return Manifest(shards, **numbers)
+    texts = tuple(_texts(entry) for entry in body.get("texts", []))
+    ingested = body.get("ingested", asdict(Ingested()))
+    return Manifest(
+        shards, **numbers, texts=texts, ingested=Ingested(_number(ingested, "nbytes"), _number(ingested, "crc32"))
+    )
 
 
 def _shard(entry: dict[str, Any]) -> Shard:
@@ -158,6 +210,16 @@ def _shard(entry: dict[str, Any]) -> Shard:
     if not (1 <= shard.rows <= shard.greatest - shard.least + 1 and gone == shard.removed_rows < shard.rows):
         raise ValueError(f"what it says of {file} does not go together")
     return shard
+
+
+def _texts(entry: dict[str, Any]) -> Texts:
+    file = entry["file"]
+    if not (isinstance(file, str) and _TEXTS.fullmatch(file)):
+        raise ValueError("a file of texts has another name")
+    texts = Texts(file, *(_number(entry, name) for name in ("rows", "least", "greatest")))
+    if not 1 <= texts.rows <= texts.greatest - texts.least + 1:
+        raise ValueError(f"what it says of {file} does not go together")
+    return texts
 
 
 def _number(body: dict[str, Any], name: str) -> int:

@@ -1,0 +1,198 @@
+"""``ingest``: files of vectors, of bodies and of batch jobs into a collection, each row once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from ..dtypes import NamelessFloat, OutputDtype, OutputDtypeName
+from ..embeddings import Embeddings
+from ..errors import StorageError
+from ..profiles import PROFILES
+from ..words import progress_bar
+from .bodies import changed_profile, packing_options
+from .common import DTYPES, Words, as_json, example, max_bytes, print_json, say, table_options
+from .words import in_options
+
+if TYPE_CHECKING:
+    from ..index.collection import Collection
+    from ..quantizers.lowbit import Rows
+    from ..wire.batch import BatchLine
+
+_MOST_TOLD = 10  # lines that hold no embeddings
+_RANGES = "ranges"
+
+
+@click.command(epilog=example("embcodec ingest 'outputs/*.jsonl.zst' vectors --dtype ubinary --rescore-with int8"))
+@click.argument("sources", nargs=-1, required=True)
+@click.argument("collection", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--dtype", type=DTYPES, help="What a new collection holds; by default what SOURCES do.")
+@click.option("--bits", type=Words(["1", "2", "4"]), help="Low-bit codes instead, of so many bits a dimension.")
+@click.option(
+    "--scale",
+    type=Words(["unit", "per-vector", _RANGES]),
+    help="Of int8 and uint8: by default unit; ranges are calibrated on the sample.",
+)
+@click.option("--rescore-with", type=DTYPES, help="Also keep better rows, of this dtype, to rescore results with.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="First rows that ranges and low-bit codes are fitted to.",
+)
+@click.option("--from-dtype", type=DTYPES, help="What SOURCES hold, or were asked for, if they do not say.")
+@click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in files that do not say.")
+@click.option("--id-column", help="What names the rows, by whole numbers or texts; of batch files their custom_ids do.")
+@click.option("--batch-rows", type=click.IntRange(min=1), default=65_536, show_default=True, help="Appended at a time.")
+@click.option("--max-failed", type=click.IntRange(min=0), metavar="N", help="Exit with status 1 if more lines failed.")
+@table_options
+@click.option("--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Whose bodies.")
+@packing_options
+@as_json
+def ingest(
+    sources: tuple[str, ...],
+    collection: Path,
+    dtype: OutputDtypeName | None,
+    bits: str | None,
+    scale: str | None,
+    rescore_with: OutputDtypeName | None,
+    sample: int,
+    from_dtype: OutputDtypeName | None,
+    dimension: int | None,
+    id_column: str | None,
+    batch_rows: int,
+    max_failed: int | None,
+    column: str | None,
+    float_dtype: NamelessFloat | None,
+    profile: str,
+    as_json: bool,
+    **packing: Any,
+) -> None:
+    """Append the rows of SOURCES to a COLLECTION, a folder, which is made where it is not there.
+
+    SOURCES are files, globs, folders and URLs: every kind of file of vectors, response bodies (.json), and the output
+    of batch jobs (.jsonl, also .gz and .zst), whose custom_ids are kept. Each row is appended once: the same command
+    goes on where it was, after a crash too, and takes new files only.
+    """
+    if dtype is not None and bits is not None:
+        raise click.UsageError("codes are of --dtype or of --bits, not of both")
+    if scale is not None and dtype not in ("int8", "uint8"):
+        raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
+    reading: dict[str, Any] = {
+        "column": column,
+        "output_dtype": from_dtype,
+        "dimension": dimension,
+        "float_dtype": float_dtype,
+        "profile": changed_profile(profile, **packing),
+        "max_bytes": max_bytes(),
+    }
+    failures = _Failures()
+    vectors = _opened(collection, sources, reading, (dtype, bits, scale, rescore_with), sample)
+    with progress_bar("ingesting") as report:
+        told = (lambda done, _: report(done, None, "ingesting")) if report is not None else None
+        appended = vectors.ingest(
+            list(sources), id_column=id_column, batch_rows=batch_rows, failed=failures.note, progress=told, **reading
+        )
+    failures.tell()
+    facts = vectors.info()
+    if as_json:
+        print_json({"appended": appended, "failed": failures.count, **facts._asdict(), "collection": str(collection)})
+    else:
+        say(f"{appended:,} rows appended, {failures.count:,} lines failed -> {vectors!r} in {collection}")
+    if max_failed is not None and failures.count > max_failed:
+        say(f"Error: {failures.count} lines failed, more than --max-failed {max_failed} allows", error=True)
+        click.get_current_context().exit(1)
+
+
+class _Failures:
+    """Lines that hold no embeddings: the first are told, all are counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[str] = []
+
+    def note(self, name: str, line: BatchLine) -> None:
+        """Hear of a line of a file."""
+        self.count += 1
+        if len(self._first) < _MOST_TOLD:
+            command = click.get_current_context().command
+            error = in_options(str(line.error), command)
+            self._first.append(f"{name}, line {line.line}, {line.custom_id or 'no custom_id'}: {error}")
+
+    def tell(self) -> None:
+        """Print them on standard error."""
+        for text in self._first:
+            say(text, error=True)
+        if self.count > _MOST_TOLD:
+            say(f"... {self.count:,} lines failed", error=True)
+
+
+Kind = tuple[OutputDtypeName | None, str | None, str | None, OutputDtypeName | None]
+
+
+def _opened(path: Path, sources: tuple[str, ...], reading: dict[str, Any], kind: Kind, sample: int) -> Collection:
+    """Return the collection, which is made where it is not there."""
+    from ..index.collection import Collection, holds_collection
+
+    dtype, bits, _, rescore_with = kind
+    if holds_collection(path):
+        found = Collection.open(path)
+        facts = found.info()
+        for option, asked, known in (
+            ("--dtype", dtype, facts.codes),
+            ("--bits", bits and f"{bits} bits", facts.codes),
+            ("--rescore-with", rescore_with, facts.rescore_with),
+        ):
+            if asked is not None and not known.startswith(f"{asked} x"):
+                raise StorageError(f"{path} is a collection of {known}, not {asked}: leave out {option}")
+        return found
+    rows = _first_rows(sources, reading, sample)
+    codes = _like(rows, *kind[:3])
+    better = None if rescore_with is None else _like(rows, rescore_with, None, "per-vector")
+    return Collection.create(path, like=codes, rescore_with=better)
+
+
+def _first_rows(sources: tuple[str, ...], reading: dict[str, Any], count: int) -> Rows:
+    from ..files import iter_load
+    from ..quantizers.lowbit import concat
+
+    def some() -> Iterator[Rows]:
+        left = count
+        for rows, _ in iter_load(list(sources), batch_rows=count, failed=lambda *_: None, **reading):
+            yield rows[:left]
+            left -= len(rows)
+            if left <= 0:
+                return
+
+    found = list(some())
+    if not found:
+        raise StorageError("there are no rows in these files")
+    return concat(found)
+
+
+def _like(rows: Rows, dtype: OutputDtypeName | None, bits: str | None, scale: str | None) -> Rows:
+    """Return none of the rows, of the kind that is asked for."""
+    if dtype is None and bits is None:
+        return rows[:0]
+    if not isinstance(rows, Embeddings) or rows.output_dtype is not OutputDtype.FLOAT:
+        if isinstance(rows, Embeddings) and dtype == rows.output_dtype:
+            return rows[:0]
+        raise StorageError(f"{rows!r} are codes already, and kept as they are: leave out --dtype, --bits and the like")
+    if bits is not None:
+        from ..quantizers.fitting import LowBitQuantizer
+
+        return LowBitQuantizer(int(bits)).fit(rows.values).encode(rows.values[:1])[:0]
+    if dtype == "float":
+        return rows[:0]
+    from ..quantizers import calibrate, quantize
+
+    ranges: Any = calibrate(rows.values) if scale == _RANGES else scale
+    with_scale = dtype in ("int8", "uint8") and scale is not None
+    return quantize(
+        np.zeros((1, rows.dimension), np.float32), dtype or "float", scale=ranges if with_scale else "unit"
+    )[:0]

@@ -1,0 +1,59 @@
+"""How files are read in parts: the arguments that all readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...codec import as_int64
+from ...dtypes import OutputDtypeLike
+from ...errors import StorageError
+from ...profiles import Profile
+from ...quantizers.lowbit import Rows
+from ...wire.batch import BatchLine
+
+Ids = NDArray[np.int64] | Sequence[str | None] | None
+"""Whole numbers or texts, one a row; None where none were asked for."""
+Piece = tuple[Rows, Ids]
+
+CUSTOM_ID = "custom_id"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read; see :func:`embcodec.iter_load`."""
+
+    column: str | None = None
+    id_column: str | None = None
+    batch_rows: int = 65_536
+    output_dtype: OutputDtypeLike | None = None
+    dimension: int | None = None
+    float_dtype: str | None = None
+    profile: str | Profile = "mistral"
+    max_bytes: int | None = None
+    failed: Callable[[str, BatchLine], object] | None = None
+
+
+def as_names(values: Any, column: str) -> NDArray[np.int64] | list[str]:
+    """Return the values of a column of ids: whole numbers as int64, texts as a list.
+
+    Raises
+    ------
+    StorageError
+        For a null, and for values that are neither.
+    """
+    try:
+        if "string" in str(getattr(values, "type", "")):  # of Arrow, dictionaries of such among them
+            texts: list[str] = values.to_pylist()
+            if None in texts:
+                raise ValueError(f"id {texts.index(None)} is null")  # type: ignore[arg-type]
+            return texts
+        if isinstance(values, np.ndarray) and values.dtype.kind == "U":
+            return [str(value) for value in values]
+        return as_int64(values)
+    except (TypeError, ValueError) as error:
+        raise StorageError(f"column {column!r} of ids, which are whole numbers or texts: {error}") from None

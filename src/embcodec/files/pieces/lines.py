@@ -1,0 +1,99 @@
+"""Bodies and batch files in parts: the vectors of answers, with the ids of their requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO
+
+from ...embeddings import Embeddings
+from ...errors import DecodeError, StorageError
+from ...quantizers.lowbit import concat
+from ...wire import decode_response
+from ...wire.batch import BatchLine, iter_batch
+from .how import CUSTOM_ID, Piece, Reading
+from .places import Place
+
+
+def line_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
+    """Yield the rows of a batch file behind the first `skip`, with custom_ids where those are asked for.
+
+    Raises
+    ------
+    DecodeError
+        For a line that holds no embeddings, where there is nobody to tell.
+    """
+    _check(how, "a batch file")
+    if how.id_column not in (None, CUSTOM_ID):
+        raise StorageError(f"the ids of a batch file are its custom_ids: id_column={CUSTOM_ID!r}")
+    with place.open() as file:
+        yield from _in_parts(_answers(place, file, how, skip), how)
+
+
+def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator[tuple[Embeddings, list[str | None]]]:
+    """Yield the rows of a line at a time, and its id for each."""
+    answered: dict[str, int] = {}
+    lines = iter_batch(
+        place.path if place.path is not None else file,
+        output_dtype=how.output_dtype or "float",
+        dimension=how.dimension,
+        profile=how.profile,
+        max_bytes=how.max_bytes,
+    )
+    for line in lines:
+        if line.response is not None and line.custom_id is not None and how.id_column is not None:
+            before = answered.setdefault(line.custom_id, line.line)
+            if before != line.line:
+                words = f"custom_id {line.custom_id[:80]!r} was answered on line {before} already"
+                line = BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
+        if line.response is None:
+            if how.failed is None:
+                raise DecodeError(
+                    f"{place.name}: no embeddings in this line ({line.error}): pass failed= to hear of such lines and "
+                    "go on",
+                    line=line.line,
+                )
+            how.failed(place.name, line)
+            continue
+        rows = line.response.embeddings
+        kept = rows[min(skip, len(rows)) :] if skip else rows
+        skip -= len(rows) - len(kept)
+        if len(kept):
+            yield kept, [line.custom_id] * len(kept)
+
+
+def _in_parts(answers: Iterator[tuple[Embeddings, list[str | None]]], how: Reading) -> Iterator[Piece]:
+    """Yield what answers come to in parts of `batch_rows`, the last one of fewer."""
+    held: list[Embeddings] = []
+    names: list[str | None] = []
+    for rows, ids in answers:
+        if held and rows.meaning != held[0].meaning:
+            raise StorageError(f"{rows!r} after {held[0]!r}: the lines of a file are of one dtype and dimension")
+        held.append(rows)
+        names += ids
+        while len(names) >= how.batch_rows:
+            joined = concat(held)
+            yield joined[: how.batch_rows], names[: how.batch_rows] if how.id_column else None
+            held, names = [joined[how.batch_rows :]], names[how.batch_rows :]
+    if names:
+        yield concat(held), names if how.id_column else None
+
+
+def body_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
+    """Yield the rows of a response body behind the first `skip`."""
+    _check(how, "a response body")
+    if how.id_column is not None:
+        raise StorageError(f"a response body has no ids: leave out id_column={how.id_column!r}")
+    with place.open() as file:
+        text = file.read()
+    found = decode_response(
+        text, output_dtype=how.output_dtype or "float", dimension=how.dimension, profile=how.profile
+    ).embeddings
+    for first in range(skip, len(found), how.batch_rows):
+        yield found[first : first + how.batch_rows], None
+
+
+def _check(how: Reading, what: str) -> None:
+    if how.column is not None:
+        raise StorageError(f"{what} has no columns: leave out column={how.column!r}")
+    if how.float_dtype is not None:
+        raise StorageError(f"{what} says what its elements are: leave out float_dtype={how.float_dtype!r}")

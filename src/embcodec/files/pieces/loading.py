@@ -1,0 +1,177 @@
+"""Rows of many files, some at a time, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ...containers import FLOAT_DTYPES, check_max_bytes
+from ...dtypes import NamelessFloat, OutputDtypeLike, as_output_dtype
+from ...errors import CodeMismatchError, DecodeError, EmbcodecError, StorageError
+from ...profiles import Profile
+from ...quantizers.lowbit import Rows, kind_of
+from ...wire.batch import BatchLine
+from ...words import as_whole, one_of, shown
+from ..kinds import BODY, LINES
+from .how import Ids, Piece, Reading
+from .lines import body_pieces, line_pieces
+from .matrices import matrix_pieces
+from .places import Paths, Place, places_of
+from .tables import table_pieces
+
+
+class Loaded(NamedTuple):
+    """Some rows of a file, as :func:`iter_load` yields them.
+
+    Attributes
+    ----------
+    rows : Embeddings or LowBitCodes
+    ids : ndarray of int64, (n,), list of str, or None
+        Of the rows; None where none were asked for.
+    """
+
+    rows: Rows
+    ids: Ids
+
+
+def iter_load(
+    paths: Paths,
+    *,
+    column: str | None = None,
+    id_column: str | None = None,
+    batch_rows: int = 65_536,
+    output_dtype: OutputDtypeLike | None = None,
+    dimension: int | None = None,
+    float_dtype: NamelessFloat | None = None,
+    profile: str | Profile = "mistral",
+    failed: Callable[[str, BatchLine], object] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    max_bytes: int | None = None,
+) -> Iterator[Loaded]:
+    r"""Read the rows of many files, some at a time: memory is bounded by `batch_rows`, not by the files.
+
+    Parameters
+    ----------
+    paths : path-like, URL, binary file, or iterable of such
+        Files of every kind that :func:`load` reads, the output of batch jobs (``.jsonl``, zipped or not) and response
+        bodies (``.json``). A glob (``shards/*.parquet``) or folder stands for its files, by name; of a folder hidden
+        files, and those of other kinds, are left out. A file whose name's end says nothing is told by how it begins.
+        URLs (``s3://``, ``https://``, ``memory://`` ...) are opened by fsspec (``pip install 'embcodec[remote]'``).
+    column : str, optional
+        Which column, array, tensor or dataset the rows are, as in :func:`load`.
+    id_column : str, optional
+        The column of a table, or array of as many elements beside the rows, that names them: whole numbers or texts.
+        Those of a batch file are ``"custom_id"``.
+    batch_rows : int
+        How many rows there are at most in a part. None reaches over the end of a file.
+    output_dtype, dimension, float_dtype
+        What the rows are, where a file does not say it, as in :func:`load`; of bodies and batch files, what was asked
+        for.
+    profile : str or Profile
+        Whose bodies and batch files these are.
+    failed : callable, optional
+        Called with the name of a batch file and each :class:`BatchLine` of it that holds no embeddings. Without it such
+        a line is an error.
+    storage_options : mapping, optional
+        What fsspec takes for a URL's store: ``{"anon": True}``.
+    max_bytes : int, optional
+        How many bytes of memory a part, or what is compressed, may ask for; by default as in :func:`load`.
+
+    Yields
+    ------
+    Loaded
+        Rows (Embeddings or LowBitCodes, memory of their own) and their ids.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file, or none that a glob matches.
+    StorageError, DecodeError
+        As :func:`load` and :func:`decode_batch`; it names the file. The checksum of the data in a ``.safetensors`` or
+        ``.parquet`` file, which covers all of it, is not compared.
+    CodeMismatchError
+        Where the rows of a file are of another kind than those before: dtype, dimension, scale, orders of bytes and
+        bits, or scheme.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from embcodec import iter_load, save
+    >>> folder = tempfile.mkdtemp()
+    >>> for number in range(2):
+    ...     save(f"{folder}/{number}.npy", np.full((3, 4), number, np.float32))
+    >>> [(rows, ids) for rows, ids in iter_load(f"{folder}/*.npy", batch_rows=2)][-1]
+    (Embeddings(1 x 4 float, 16 bytes), None)
+    """
+    how = reading(
+        column=column,
+        id_column=id_column,
+        batch_rows=batch_rows,
+        output_dtype=output_dtype,
+        dimension=dimension,
+        float_dtype=float_dtype,
+        profile=profile,
+        max_bytes=max_bytes,
+        failed=failed,
+    )
+    return _loaded(places_of(paths, storage_options), how)
+
+
+def reading(**arguments: Any) -> Reading:
+    """Return how files are to be read, the arguments of :func:`iter_load` judged."""
+    how = Reading(**arguments)
+    as_whole(how.batch_rows, "batch_rows", 1)
+    for name in ("column", "id_column"):
+        if (value := getattr(how, name)) is not None and not isinstance(value, str):
+            raise TypeError(f"{name} is a name, not {shown(value)}")
+    if how.output_dtype is not None:
+        as_output_dtype(how.output_dtype)
+    if how.float_dtype is not None:
+        one_of(how.float_dtype, FLOAT_DTYPES, "float_dtype")
+    check_max_bytes(how.max_bytes)
+    return how
+
+
+def _loaded(places: Iterable[Place], how: Reading) -> Iterator[Loaded]:
+    first: tuple[Rows, str] | None = None
+    for place in places:
+        for rows, ids in pieces_of(place, how):
+            first = first or (rows[:0], place.name)
+            check_kind(rows, place, *first)
+            yield Loaded(rows, ids)
+
+
+def check_kind(rows: Rows, place: Place, like: Rows, name: str) -> None:
+    """Refuse rows of a file that are of another kind than those of the file `name`."""
+    if kind_of(rows) != kind_of(like):
+        raise CodeMismatchError(
+            f"{place.name}: {rows!r} are of another kind than the rows of {name}, {like!r}",
+            "files of one kind: dtype, dimension, scale and orders of bits",
+        )
+
+
+def pieces_of(place: Place, how: Reading, skip: int = 0) -> Iterator[Piece]:
+    """Yield the rows of a file behind the first `skip`, and their ids; errors name the file."""
+    try:
+        kind = place.kind()
+        if kind == ".parquet":
+            found = table_pieces(place, how, skip)
+        elif kind == LINES:
+            found = line_pieces(place, how, skip)
+        elif kind == BODY:
+            found = body_pieces(place, how, skip)
+        else:
+            found = matrix_pieces(place, kind, how, skip)
+        yield from found
+    except EmbcodecError as error:
+        raise _naming(error, place.name) from None
+
+
+def _naming(error: EmbcodecError, name: str) -> EmbcodecError:
+    """Return an error that names the file in which it arose."""
+    if name in str(error):
+        return error
+    if isinstance(error, DecodeError):
+        return DecodeError(f"{name}: {error.reason}", offset=error.offset, row=error.row, line=error.line)
+    return StorageError(f"{name}: {error}") if isinstance(error, StorageError) else error

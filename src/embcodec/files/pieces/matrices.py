@@ -1,0 +1,142 @@
+"""Files of matrices in parts: ``.npy``, ``.npz``, ``.safetensors``, ``.fbin`` and its like, ``.hdf5``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...containers import (
+    Stream,
+    check_decoded,
+    open_hdf5,
+    open_npz,
+    stream_bin,
+    stream_npy,
+    stream_tensors,
+    stream_vecs,
+)
+from ...errors import StorageError
+from ...scale import PER_VECTOR
+from ..bare import matrix_of
+from ..columns import SCALES, check_no_scales
+from ..contents import ANN_BENCHMARKS, Contents, rows_in, words_in_array
+from ..kinds import HDF5, MATRIX, TYPED
+from ..pack import is_packed
+from .how import Ids, Piece, Reading, as_names
+from .places import Place
+
+_OF_ROWS = ("values", "bit_planes", "scales", "lengths")
+"""Which of the arrays that embcodec stores have a row, or an element, for each row."""
+
+Opened = tuple[dict[str, Stream], dict[str, str], dict[str, str]]
+
+
+def matrix_pieces(place: Place, kind: str, how: Reading, skip: int) -> Iterator[Piece]:
+    """Yield the rows of a file of matrices behind the first `skip`, with ids where they are asked for."""
+    if how.column is not None and kind not in (*TYPED, *HDF5):
+        raise StorageError(f"a {kind} file is one matrix without columns: leave out column={how.column!r}")
+    with _open(place, kind, how) as (streams, words, others):
+        rows = _row_streams(streams, words, others, kind, how)
+        count, size = next(iter(rows.values())).shape[0], max(place.size(), 0)
+        named = _ids(streams, others, kind, how.id_column, count)
+        whole = _others(streams, rows, size, how) if is_packed(words) else {}
+        row_bytes = sum(stream.row_bytes for stream in rows.values())
+        for first in range(skip, count, how.batch_rows):
+            some = min(how.batch_rows, count - first)
+            check_decoded(some * row_bytes, size, how.max_bytes, f"{some:,} rows of the {kind} file")
+            arrays = {name: stream.read(first, some) for name, stream in rows.items()}
+            contents = Contents({**whole, **arrays}, _words_of(words, arrays), {})
+            ids: Ids = None if named is None else as_names(named.read(first, some), str(how.id_column))
+            yield rows_in(contents, kind, how.output_dtype, how.dimension, None), ids
+
+
+@contextmanager
+def _open(place: Place, kind: str, how: Reading) -> Iterator[Opened]:
+    """Open a file: its arrays, the words of embcodec if it wrote them, and what is not read."""
+    if kind in HDF5:
+        if place.path is None:
+            raise StorageError(f"a {kind} file is read where it is a file of this machine: copy it here first")
+        with open_hdf5(place.path) as file:
+            named = [name for name, dataset in file.datasets.items() if dataset.shape]
+            yield {name: file.stream(name) for name in named}, {}, file.others
+        return
+    with place.open() as file:
+        if not file.seekable():
+            raise StorageError(
+                f"a {kind} file is read at several places, but this one goes forward only: save it first"
+            )
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if kind == ".npz":
+            with open_npz(file, "embcodec", how.float_dtype) as (streams, words, others):
+                yield streams, words_in_array(words), others
+        elif kind == ".safetensors":
+            yield stream_tensors(file, size)
+        elif kind == ".npy":
+            yield {"values": stream_npy(file, size, how.float_dtype)}, {}, {}
+        elif kind in MATRIX:
+            yield {"values": stream_bin(file, size, kind)}, {}, {}
+        else:
+            yield {"values": stream_vecs(file, size, kind)}, {}, {}
+
+
+def _row_streams(
+    streams: dict[str, Stream], words: Mapping[str, str], others: Mapping[str, str], kind: str, how: Reading
+) -> dict[str, Stream]:
+    """Return the arrays that make up the rows, in parts of which each part of the rows is."""
+    if "index" in words or is_packed(words):
+        if how.column not in (None, "values"):
+            raise StorageError(f"embcodec wrote the file for one matrix: leave out column={how.column!r}")
+        named = (*_OF_ROWS, SCALES) if words.get(SCALES) == PER_VECTOR else _OF_ROWS
+        rows = {name: streams[name] for name in named if name in streams}
+        if not rows or len({stream.shape[0] for stream in rows.values()}) > 1:
+            empty = {name: np.empty((0, *stream.shape[1:]), stream.dtype) for name, stream in streams.items()}
+            rows_in(Contents(empty, dict(words), dict(others)), kind, None, None, None)  # says what is wrong
+            raise StorageError("the file contradicts itself: its arrays have different numbers of rows")
+        return rows
+    column = how.column
+    if column is None and kind in HDF5 and streams.keys() >= ANN_BENCHMARKS:
+        column = "train"
+    chosen: Any = matrix_of(streams, others, column)
+    name = next(name for name, stream in streams.items() if stream is chosen)
+    scales = streams.get(SCALES)
+    if how.column is None and scales is not None and scales.shape == chosen.shape[:1]:
+        none: NDArray[Any] = np.empty((0, 0), chosen.dtype)
+        check_no_scales(none, str(scales.dtype), f"column={name!r}")
+    return {name: chosen}
+
+
+def _others(
+    streams: Mapping[str, Stream], rows: Mapping[str, Stream], size: int, how: Reading
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays that all rows share, as a scheme or ranges are."""
+    shared = {name: stream for name, stream in streams.items() if name not in rows}
+    nbytes = sum(stream.row_bytes * stream.shape[0] for stream in shared.values())
+    check_decoded(nbytes, size, how.max_bytes, "what the rows of the file share")
+    return {name: stream.whole() for name, stream in shared.items()}
+
+
+def _words_of(words: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+    """Return the words of some of the rows: whether all of them had unit length is said of each part."""
+    if "is_unit" not in words or "lengths" not in arrays:
+        return dict(words)
+    return {**words, "is_unit": str(int(not np.signbit(arrays["lengths"]).any()))}
+
+
+def _ids(
+    streams: Mapping[str, Stream], others: Mapping[str, str], kind: str, column: str | None, count: int
+) -> Stream | None:
+    if column is None:
+        return None
+    if column not in streams:
+        known = [name for name, stream in streams.items() if stream.ndim == 1]
+        why = f"has {others[column]}" if column in others else f"is not there; of one axis are {known}"
+        raise StorageError(f"a {kind} file: the array {column!r} of ids {why}")
+    if streams[column].shape != (count,):
+        raise StorageError(f"ids have shape ({count},), but {column!r} has {streams[column].shape}")
+    return streams[column]

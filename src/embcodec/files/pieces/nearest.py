@@ -1,0 +1,132 @@
+"""Exact search over files, some of their rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...dtypes import NamelessFloat, OutputDtypeLike, Precision
+from ...embeddings import Embeddings
+from ...errors import StorageError
+from ...profiles import Profile
+from ...scan import MetricLike, PreparedQueries, SearchResult, as_count, merge_topk, prepare, search
+from ...wire.batch import BatchLine
+from .loading import Loaded, iter_load
+from .places import Paths
+
+
+def search_files(
+    queries: Embeddings | ArrayLike,
+    paths: Paths,
+    k: int,
+    *,
+    metric: MetricLike | None = None,
+    column: str | None = None,
+    id_column: str | None = None,
+    batch_rows: int = 65_536,
+    query_precision: Precision = "int8",
+    threads: int | None = None,
+    output_dtype: OutputDtypeLike | None = None,
+    dimension: int | None = None,
+    float_dtype: NamelessFloat | None = None,
+    profile: str | Profile = "mistral",
+    failed: Callable[[str, BatchLine], object] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    max_bytes: int | None = None,
+) -> SearchResult:
+    """Return the k best rows of many files for each query: what one search over all rows would find.
+
+    Files are read once, `batch_rows` at a time, and the queries prepared once; for rows that are searched again and
+    again, a :class:`Collection` maps its files.
+
+    Parameters
+    ----------
+    queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
+    paths : path-like, URL, binary file, or iterable of such
+        As for :func:`iter_load`, and so are the arguments that are not named here.
+    k : int
+    metric, query_precision, threads
+        As in :func:`search`.
+    id_column : str, optional
+        What the rows are called: whole numbers, each once. By default they are counted over all files, in the order of
+        :func:`iter_load`.
+
+    Returns
+    -------
+    SearchResult
+        `indices` are ids; ties go to the lower one.
+
+    Raises
+    ------
+    StorageError
+        As :func:`iter_load`; also where there are no rows at all, and for ids that are texts.
+    CodeMismatchError, ValueError
+        As :func:`iter_load` and :func:`search`; an id that is given twice is told where a result has it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from embcodec import save, search_files
+    >>> folder = tempfile.mkdtemp()
+    >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]], np.float32)
+    >>> save(f"{folder}/a.npy", x[:2])
+    >>> save(f"{folder}/b.npy", x[2:])
+    >>> search_files([0.7, 0.7], f"{folder}/*.npy", 2).indices.tolist()
+    [2, 0]
+    """
+    wanted = as_count(k)
+    loaded = iter_load(
+        paths,
+        column=column,
+        id_column=id_column,
+        batch_rows=batch_rows,
+        output_dtype=output_dtype,
+        dimension=dimension,
+        float_dtype=float_dtype,
+        profile=profile,
+        failed=failed,
+        storage_options=storage_options,
+        max_bytes=max_bytes,
+    )
+    first = next(loaded, None)
+    if first is None:
+        raise StorageError("there are no rows in these files")
+    asked = prepare(queries, first.rows[:0], metric=metric, query_precision=query_precision)
+    found = merge_topk(_results(asked, first, loaded, wanted, threads), wanted, metric=asked.metric)
+    if id_column is not None:
+        _check_once(found.indices)
+    return found
+
+
+def _results(
+    asked: PreparedQueries, first: Loaded, others: Iterator[Loaded], k: int, threads: int | None
+) -> Iterator[SearchResult]:
+    before, part = 0, first
+    while True:
+        rows, ids = part
+        if isinstance(ids, list) or (ids is not None and not isinstance(ids, np.ndarray)):
+            raise StorageError(
+                "ids of a search are whole numbers, not texts: leave out id_column, and look the result's indices up "
+                "in the texts; or put the rows into a Collection, which keeps texts"
+            )
+        if ids is None:
+            scores, indices = search(asked, rows, k, threads=threads)
+            yield SearchResult(scores, indices + before)
+        else:
+            yield search(asked, rows, k, threads=threads, ids=ids)
+        before += len(rows)
+        following = next(others, None)
+        if following is None:
+            return
+        part = following
+
+
+def _check_once(ids: NDArray[np.int64]) -> None:
+    named = np.sort(np.atleast_2d(ids), axis=1)
+    twice = (named[:, 1:] == named[:, :-1]) & (named[:, 1:] >= 0)
+    if twice.any():
+        raise ValueError(f"an id is given twice: {named[:, 1:][twice][0]}")

@@ -1,0 +1,253 @@
+"""Where files are: on this machine by path, glob or folder, elsewhere by URL, or open already; each can be opened."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from tempfile import TemporaryDirectory
+from typing import IO, Any
+
+from ...errors import StorageError
+from ...words import as_path, needs_package, shown
+from ..kinds import BODY, COLLECTION, LINES, check_suffix, kind_of_head, kind_of_name
+
+Path = str | os.PathLike[str] | IO[bytes]
+Paths = Path | Iterable[Path]
+"""One or several paths, globs, folders, URLs or files that are open in binary mode."""
+
+_HEAD = 1 << 12
+_COPIED = 1 << 22  # bytes at once
+_SECRETS = re.compile(r"(?<=://)[^/@]*@")
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file, wherever it is.
+
+    Attributes
+    ----------
+    name : str
+        What errors call it: a URL without what may be secret in it.
+    path : str or None
+        On this machine; None where it is elsewhere.
+    opener : callable
+        Opens it in binary mode, as a context manager.
+    """
+
+    name: str
+    path: str | None
+    opener: Callable[[], AbstractContextManager[IO[bytes]]]
+
+    def open(self) -> AbstractContextManager[IO[bytes]]:
+        """Open the file in binary mode; it is at its beginning."""
+        return self.opener()
+
+    def kind(self) -> str:
+        """Return what kind of file it is, as the end of a name: by its own, or by how it begins.
+
+        Raises
+        ------
+        StorageError
+            Where neither tells.
+        """
+        found = kind_of_name(self.name)
+        if found is None:
+            with self.open() as file:
+                found = kind_of_head(file.read(_HEAD)) if _can_seek(file) else None
+        return found or check_suffix(self.name, reading=True)
+
+    def size(self) -> int:
+        """Return how many bytes the file has; -1 where that cannot be told."""
+        if self.path is not None:
+            return os.stat(self.path).st_size
+        with self.open() as file:
+            return file.seek(0, os.SEEK_END) if _can_seek(file) else -1
+
+
+def is_elsewhere(path: Any) -> bool:
+    """Whether what is called a path is a URL, or an open file."""
+    return _is_open(path) or (isinstance(path, str) and _URL.match(path) is not None)
+
+
+def shown_place(path: Path) -> str:
+    """Return what errors call a file: a URL without what may be secret in it."""
+    if _is_open(path):
+        return _name_of(path)
+    text = os.fsdecode(os.fspath(path))  # type: ignore[arg-type]
+    return _shown_url(text) if is_elsewhere(path) else text
+
+
+@contextmanager
+def fetched(path: Path) -> Iterator[tuple[str, str]]:
+    """Give a path of this machine for a file, and the file's kind: one from elsewhere is copied for as long.
+
+    Raises
+    ------
+    StorageError
+        Where it is no file of embeddings, or several.
+    """
+    if not is_elsewhere(path):
+        here = as_path(path)
+        yield here, check_suffix(here, reading=True)
+        return
+    found = list(_places(path, {}))
+    if len(found) != 1:
+        raise StorageError(f"{len(found)} files: iter_load(paths) reads several")
+    kind = found[0].kind()
+    if kind in (LINES, BODY):
+        check_suffix(found[0].name, reading=True)
+    with TemporaryDirectory() as folder, found[0].open() as file:
+        copy = os.path.join(folder, f"copy{kind}")
+        with open(copy, "wb") as target:
+            shutil.copyfileobj(file, target, _COPIED)
+        yield copy, kind
+
+
+def places_of(paths: Any, options: Mapping[str, Any] | None = None) -> list[Place]:
+    """Return the files of paths, in the order of these; those of a glob or folder by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file, or none that a glob matches.
+    StorageError
+        For a folder without files of embeddings, and a URL that cannot be read.
+    TypeError
+        For what is no path.
+    """
+    if isinstance(paths, str | os.PathLike) or _is_open(paths):
+        return list(_places(paths, options or {}))
+    if not isinstance(paths, Iterable):
+        as_path(paths, "paths")  # a TypeError
+    found = [place for path in paths for place in _places(path, options or {})]
+    if not found:
+        raise ValueError("there are no paths")
+    return found
+
+
+def _places(path: Path, options: Mapping[str, Any]) -> Iterator[Place]:
+    if _is_open(path):
+        yield _of_open(path)
+    elif isinstance(path, str) and _URL.match(path):
+        yield from _of_url(path, options)
+    else:
+        yield from _here(as_path(path, "paths"))
+
+
+def _here(path: str) -> Iterator[Place]:
+    if os.path.isdir(path):
+        yield from _of_folder(path)
+        return
+    if os.path.lexists(path) or not glob.has_magic(path):
+        if not os.path.exists(path):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        yield _of_path(path)
+        return
+    names = sorted(name for name in glob.glob(path, recursive=True) if not _is_hidden(name))
+    if not names:
+        raise FileNotFoundError(errno.ENOENT, "no file matches", path)
+    for name in names:
+        if not os.path.isdir(name):
+            yield _of_path(name)
+        elif "**" not in path:  # which has the files of folders themselves
+            yield from _of_folder(name)
+
+
+def _of_folder(path: str) -> Iterator[Place]:
+    if os.path.exists(os.path.join(path, COLLECTION)):
+        raise StorageError(f"{path} is a collection: Collection.open(path) opens it")
+    names = [os.path.join(folder, name) for folder, files in _walk(path) for name in files]
+    known = [name for name in sorted(names) if _is_known(os.path.relpath(name, path))]
+    if not known:
+        raise StorageError(f"{path}: no files of embeddings in this folder")
+    yield from map(_of_path, known)
+
+
+def _walk(path: str) -> Iterator[tuple[str, list[str]]]:
+    """Walk through a folder, and past the collections in it."""
+    for folder, folders, files in os.walk(path):
+        if COLLECTION in files:
+            folders.clear()
+        else:
+            yield folder, files
+
+
+def _of_path(path: str) -> Place:
+    return Place(path, path, lambda: open(path, "rb"))
+
+
+def _of_open(file: Any) -> Place:
+    if not isinstance(file.read(0), bytes):
+        raise TypeError(f"an open file is read in binary mode: open(path, 'rb'), not {shown(file)}")
+
+    def opener() -> AbstractContextManager[IO[bytes]]:
+        if _can_seek(file):
+            file.seek(0)
+        return nullcontext(file)
+
+    return Place(_name_of(file), None, opener)
+
+
+def _name_of(file: Any) -> str:
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else "an open file"
+
+
+def _of_url(url: str, options: Mapping[str, Any]) -> Iterator[Place]:
+    try:
+        fsspec = import_module("fsspec.core")
+    except ImportError:
+        raise StorageError(needs_package(f"{_shown_url(url)}: a URL", "fsspec", "remote")) from None
+    try:
+        system, path = fsspec.url_to_fs(url, **options)
+    except (ImportError, ValueError) as error:  # a protocol that is not known, or whose package is missing
+        raise StorageError(f"{_shown_url(url)}: {error}") from None
+    by_query = url.startswith(("http://", "https://"))  # where "?" begins a query, and folders are pages
+    if ("*" in path) if by_query else glob.has_magic(path):
+        names = sorted(name for name in system.glob(path) if not _is_hidden(name))
+        if not names:
+            raise FileNotFoundError(errno.ENOENT, "no file matches", _shown_url(url))
+    elif not by_query and system.isdir(path):
+        names = [name for name in sorted(system.find(path)) if _is_known(name.removeprefix(path))]
+        if not names:
+            raise StorageError(f"{_shown_url(url)}: no files of embeddings in this folder")
+    else:
+        names = [path]
+    for name in names:
+        shown_name = _shown_url(system.unstrip_protocol(name))
+        yield Place(shown_name, None, partial(system.open, name, "rb"))
+
+
+def _shown_url(url: str) -> str:
+    """Return a URL without a user's name and password, and without the query, which may be signed."""
+    if not url.startswith(("http://", "https://")):
+        return _SECRETS.sub("", url)
+    return _QUERY.sub("", _SECRETS.sub("", url))
+
+
+def _is_open(path: Any) -> bool:
+    return hasattr(path, "read") and not isinstance(path, str | os.PathLike)
+
+
+def _can_seek(file: Any) -> bool:
+    return hasattr(file, "seekable") and bool(file.seekable())
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file is one that lists leave out, as those that Spark writes beside its own."""
+    return os.path.basename(name).startswith((".", "_"))
+
+
+def _is_known(name: str) -> bool:
+    parts = re.split(r"[\\/]", name)
+    return kind_of_name(name) is not None and not any(part.startswith((".", "_")) for part in parts)

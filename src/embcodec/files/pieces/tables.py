@@ -1,0 +1,69 @@
+"""``.parquet`` files in parts: batches of rows, whose codes mean what the file says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...containers import check_decoded
+from ...errors import StorageError
+from ..columns import as_tensors
+from ..contents import Contents, rows_in
+from ..parquet import OpenParquet, open_parquet
+from .how import Ids, Piece, Reading, as_names
+from .places import Place
+
+_BUFFER = 1 << 20  # bytes of a column that are read at once
+_SEALS = ("rows", "data_checksum", "words_checksum")
+
+
+def table_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
+    """Yield the rows of a table behind the first `skip`, with ids where they are asked for."""
+    with place.open() as file:
+        if not file.seekable():
+            raise StorageError(
+                "a .parquet file is read at several places, but this one goes forward only: save it first"
+            )
+        options: dict[str, Any] = {"pre_buffer": False, "buffer_size": _BUFFER, "page_checksum_verification": True}
+        here = place.path is not None
+        with open_parquet(file, how.column, how.max_bytes, looks_at_pages=here, **options) as table:
+            names = table.reader.schema_arrow.names
+            if how.id_column is not None and names.count(how.id_column) != 1:
+                raise StorageError(f"no column {how.id_column!r} of ids; there are {names[:20]}")
+            yield from _batches(table, how, skip, max(place.size(), 0))
+
+
+def _batches(table: OpenParquet, how: Reading, skip: int, size: int) -> Iterator[Piece]:
+    import pyarrow
+
+    groups, before = _groups_behind(table.group_rows, skip)
+    wanted = [*table.wanted, *([how.id_column] if how.id_column not in (None, *table.wanted) else [])]
+    batches = table.reader.iter_batches(how.batch_rows, groups, wanted, use_threads=False)
+    words = {name: word for name, word in table.words.items() if name not in _SEALS}
+    found = 0
+    for batch in batches:
+        batch.validate(full=True)
+        found += len(batch)
+        check_decoded(batch.nbytes, size, how.max_bytes, f"{len(batch):,} rows")
+        drop, before = min(before, len(batch)), max(before - len(batch), 0)
+        kept = pyarrow.table(batch.slice(drop))
+        if not len(kept):
+            continue
+        values, scales, own = table.parts_of(kept)
+        scales = None if scales is None else np.array(scales)  # memory of its own
+        contents = Contents(*as_tensors(values, scales, own or words), {})
+        ids: Ids = None if how.id_column is None else as_names(kept.column(how.id_column), how.id_column)
+        yield rows_in(contents, ".parquet", how.output_dtype, how.dimension, None), ids
+    if found != sum(table.group_rows[group] for group in groups):
+        raise StorageError(f"{table.rows} rows are announced, others are there: the file is damaged")
+
+
+def _groups_behind(group_rows: tuple[int, ...], skip: int) -> tuple[list[int], int]:
+    """Return the groups that have rows behind the first `skip`, and how many rows of theirs are to be passed over."""
+    first = 0
+    while first < len(group_rows) and group_rows[first] <= skip:
+        skip -= group_rows[first]
+        first += 1
+    return list(range(first, len(group_rows))), skip

@@ -1,0 +1,169 @@
+"""Collections and indexes on the command line: made of files, searched, described."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+from coded import floats
+from commands import run, run_json
+
+from embcodec import Collection, Embeddings, FlatIndex, quantize, save, search
+
+X, Q = floats(120), floats(3, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save("queries.npy", Q)
+
+
+def refused(*arguments: object, status: int = 1) -> str:
+    done: Result = run(*arguments)
+    assert done.exit_code == status, done.output
+    return done.stderr.strip().splitlines()[-1]
+
+
+def batch_lines(start: int, stop: int) -> list[str]:
+    lines = []
+    for i in range(start, stop):
+        body = {"model": "m", "data": [{"index": 0, "embedding": X[i].tolist()}]}
+        lines.append(json.dumps({"custom_id": f"doc-{i}", "response": {"status_code": 200, "body": body}}))
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("options", "codes"),
+    [
+        ([], "float x 24"),
+        (["--dtype", "int8"], "int8 x 24"),
+        (["--dtype", "int8", "--scale", "per-vector"], "int8 x 24 (per-vector)"),
+        (["--dtype", "ubinary", "--rescore-with", "int8"], "ubinary x 24"),
+        (["--bits", "2"], "2 bits x 24"),
+    ],
+)
+def test_ingest_makes_a_collection_and_goes_on(options: list[str], codes: str) -> None:
+    for number in range(3):
+        save(f"{number}.npy", X[number * 40 : number * 40 + 40])
+    assert run_json("ingest", "0.npy", "1.npy", "vectors", *options)["appended"] == 80
+    done = run_json("ingest", "[0-9].npy", "vectors")
+    assert (done["appended"], done["rows"], done["codes"], done["failed"]) == (40, 120, codes, 0)
+    assert done["rescore_with"] == ("int8 x 24 (per-vector)" if "--rescore-with" in options else "none")
+    again = run("ingest", "[0-9].npy", "vectors", *options)
+    assert again.stdout.startswith("0 rows appended, 0 lines failed -> Collection(120 rows"), again.output
+    found = run_json("search", "queries.npy", "vectors", "-k", 5)
+    assert found["indices"] == Collection.open("vectors").search(Q, 5).indices.tolist()
+    assert "texts" not in found
+
+
+def test_ranges_are_calibrated_on_the_sample() -> None:
+    save("x.npy", X)
+    run_json("ingest", "x.npy", "vectors", "--dtype", "uint8", "--scale", "ranges")
+    kind = Collection.open("vectors")._folder.kind.codes
+    assert isinstance(kind, Embeddings)
+    assert kind.meaning == quantize(X, "uint8", scale=np.stack([X.min(0), X.max(0)])).meaning
+    run_json("ingest", "x.npy", "other", "--dtype", "uint8", "--scale", "ranges", "--sample", 50)
+    ranges = np.stack([X[:50].min(0), X[:50].max(0)])
+    assert Collection.open("other")._folder.kind.codes.scale.values.tolist() == ranges.tolist()  # type: ignore[union-attr]
+
+
+def test_batch_files_with_their_custom_ids() -> None:
+    failed = json.dumps({"custom_id": "bad", "error": {"message": "too long"}})
+    Path("a.jsonl.gz").write_bytes(gzip.compress("\n".join([*batch_lines(0, 50), failed]).encode()))
+    Path("b.jsonl").write_text("\n".join(batch_lines(50, 120)))
+    done = run("ingest", "a.jsonl.gz", "b.jsonl", "vectors", "--dtype", "int8")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("120 rows appended, 1 lines failed -> Collection(120 rows in 1 file, int8 x 24)")
+    assert "a.jsonl.gz, line 51, bad: too long" in done.stderr
+    expected = search(Q, quantize(X, "int8"), 2).indices
+    lines = run("search", "queries.npy", "vectors", "-k", 2).stdout.splitlines()
+    assert [line.split()[1] for line in lines] == [f"doc-{row[0]}" for row in expected.tolist()]
+    found = run_json("search", "queries.npy", "vectors", "-k", 2)
+    assert found["texts"] == [[f"doc-{i}" for i in row] for row in expected.tolist()]
+    assert run("ingest", "a.jsonl.gz", "vectors", "--max-failed", 0).exit_code == 0  # all of it was taken
+    Path("c.jsonl").write_text(failed)
+    assert refused("ingest", "c.jsonl", "vectors", "--max-failed", 0) == (
+        "Error: 1 lines failed, more than --max-failed 0 allows"
+    )
+
+
+def test_what_ingest_refuses() -> None:
+    save("x.npy", X)
+    save("codes.npz", quantize(X, "int8"))
+    assert "both" in refused("ingest", "x.npy", "v", "--dtype", "int8", "--bits", "2", status=2)
+    assert "not asked for" in refused("ingest", "x.npy", "v", "--scale", "ranges", status=2)
+    assert "no.npy: no file matches" not in refused("ingest", "no.npy", "v")
+    assert refused("ingest", "no*.npy", "v") == "Error: no*.npy: no file matches"
+    assert "are codes already" in refused("ingest", "codes.npz", "v", "--dtype", "ubinary")
+    assert not Path("v").exists()
+    run_json("ingest", "codes.npz", "v", "--dtype", "int8")
+    assert refused("ingest", "x.npy", "v", "--dtype", "float") == (
+        "Error: v is a collection of int8 x 24, not float: leave out --dtype"
+    )
+    assert "not 1 bits: leave out --bits" in refused("ingest", "x.npy", "v", "--bits", "1")
+    assert "leave out --rescore-with" in refused("ingest", "x.npy", "v", "--rescore-with", "float")
+    run_json("ingest", "x.npy", "v")
+    Path("c.npy").write_bytes(b"")
+    assert refused("ingest", "c.npy", "v").startswith("Error: c.npy: not a .npy file")
+
+
+def test_info_of_indexes_and_collections() -> None:
+    FlatIndex(quantize(X, "int8"), rescore_with=X, ids=np.arange(120) * 2).save("index.safetensors")
+    facts = run_json("info", "index.safetensors")
+    assert {"kind": "index", "rows": 120, "output_dtype": "int8", "ids": "120 from 0 to 238"}.items() <= facts.items()
+    assert facts["rescored_with"].startswith("Embeddings(120 x 24 float")
+    assert facts["conversions"]
+    assert "rescored with  Embeddings" in run("info", "index.safetensors").stdout
+    save("x.npy", X)
+    run_json("ingest", "x.npy", "vectors", "--dtype", "ubinary", "--rescore-with", "float")
+    facts = run_json("info", "vectors")
+    assert {"kind": "collection", "rows": 120, "codes": "ubinary x 24", "rescored_with": "float x 24"}.items() <= (
+        facts.items()
+    )
+    assert "files  1" in run("info", "vectors").stdout
+    for path in ("vectors", "index.safetensors"):
+        assert "says what it holds" in refused("info", path, "--dtype", "int8", status=2)
+        assert "leave out the --corpus- options" in refused(
+            "search", "queries.npy", path, "--corpus-dtype", "int8", status=2
+        )
+    Path("folder").mkdir()
+    for command in (["info", "folder"], ["search", "queries.npy", "folder"]):
+        assert "`embcodec ingest` makes one of its files" in refused(*command, status=2)
+
+
+def test_codes_that_do_not_meet_an_index_are_shown_the_way() -> None:
+    np.save("codes.npy", quantize(Q, "int8").values)
+    FlatIndex(X).save("floats.safetensors")
+    FlatIndex(quantize(X, "ubinary"), rescore_with=X).save("rescored.safetensors")
+    Collection.create("vectors", like=X).append(X)
+    run_json("search", "queries.npy", "floats.safetensors")
+    for corpus in ("floats.safetensors", "rescored.safetensors", "vectors"):
+        said = refused("search", "codes.npy", corpus, "--query-dtype", "int8")
+        follow(said)
+        assert run("search", "floats.safetensors" if corpus != "floats.safetensors" else "made.safetensors", corpus)
+        assert len(run_json("search", "made.safetensors", corpus, "-k", 2)["indices"]) == 3
+    save("short.npy", Q[:, :8])
+    assert "queries of 24 dimensions, as vectors has" in refused("search", "short.npy", "vectors")
+    save("long.npy", np.concatenate([Q, Q], axis=1))
+    follow(refused("search", "long.npy", "vectors"))
+    assert len(run_json("search", "made.safetensors", "vectors")["indices"]) == 3
+
+
+def follow(said: str) -> None:
+    """Run what a message names between `` and ``, and keep what it makes as made.safetensors."""
+    encode, decode = said.partition("`")[2].partition("`")[0].split(" | ")
+    body = run(*encode.split()[1:])
+    assert body.exit_code == 0, body.output
+    made = run(*decode.replace("floats.safetensors", "made.safetensors").split()[1:], text=body.stdout_bytes)
+    assert made.exit_code == 0, made.output
+
+
+def test_one_call(tmp_path: Path) -> None:
+    facts: Any = run_json("ingest", tmp_path / "queries.npy", tmp_path / "deep" / "vectors")
+    assert (facts["rows"], facts["shards"]) == (3, 1)

@@ -1,0 +1,256 @@
+"""Files taken into collections: every row once, whatever was killed meanwhile; texts that name rows."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from coded import floats, rows_of
+
+from embcodec import Collection, DecodeError, StorageError, quantize, save, search
+
+X, Q = floats(300), floats(5, seed=1)
+
+
+def batch_file(path: Path, names: list[str], x: np.ndarray) -> None:
+    lines = []
+    for name, row in zip(names, x.tolist(), strict=True):
+        body = {"model": "m", "data": [{"index": 0, "embedding": row}]}
+        lines.append(json.dumps({"custom_id": name, "response": {"status_code": 200, "body": body}}))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_texts_name_rows(tmp_path: Path) -> None:
+    vectors = Collection.create(tmp_path / "c", like=X)
+    names = [f"row {i} ä" for i in range(300)]
+    assert vectors.append(X[:100], ids=names[:100]).tolist() == list(range(100))
+    assert vectors.append(X[100:150]).tolist() == list(range(100, 150))
+    assert vectors.append(X[150:], ids=np.array(names[150:])).tolist() == list(range(150, 300))
+    expected = [None if 100 <= i < 150 else names[i] for i in range(300)]
+    for opened in (vectors, Collection.open(tmp_path / "c"), pickle.loads(pickle.dumps(vectors))):
+        assert opened.text_ids(np.arange(300)) == expected
+        assert opened.text_ids([[3, -1], [999, 100]]) == [[names[3], None], [None, None]]
+        assert opened.text_ids([]) == []
+        assert opened.ids_of([names[299], names[0]]).tolist() == [299, 0]
+    for taken in (names[0], names[299]):
+        with pytest.raises(ValueError, match=f"id '{taken}' is in the collection already"):
+            Collection.open(tmp_path / "c").append(X[:2], ids=["new", taken])
+    with pytest.raises(ValueError, match="an id is given twice: 'a'"):
+        vectors.append(X[:2], ids=["a", "a"])
+    with pytest.raises(TypeError, match="id 1 is 3, where others are texts"):
+        vectors.append(X[:2], ids=["a", 3])
+    with pytest.raises(ValueError, match="shape"):
+        vectors.append(X[:2], ids=["a"])
+    for wrong in ("no such", names[120]):
+        with pytest.raises(KeyError, match=wrong):
+            vectors.ids_of([wrong])
+    with pytest.raises(TypeError, match="list of str"):
+        vectors.ids_of([3])  # type: ignore[list-item]
+    assert len(vectors) == 300
+    vectors.remove(vectors.ids_of([names[0], names[200]]))
+    with pytest.raises(KeyError, match="row 0 ä"):
+        vectors.ids_of([names[0]])
+    with pytest.raises(ValueError, match=r"id 200 was that of 'row 200 ä': leave ids out"):
+        vectors.append(X[:1], ids=[200])
+    assert vectors.append(X[:1], ids=[names[0]]).tolist() == [300]  # a text that was removed is free
+    for opened in (vectors, Collection.open(tmp_path / "c")):
+        assert opened.ids_of([names[0]]).tolist() == [300]
+        assert opened.text_ids([300, 1]) == [names[0], names[1]]
+    vectors.compact()
+    assert sum(name.startswith("texts-") for name in os.listdir(tmp_path / "c")) == 1
+    for opened in (vectors, Collection.open(tmp_path / "c")):
+        assert opened.ids_of([names[0], names[299]]).tolist() == [300, 299]
+        assert opened.text_ids([0, 100, 299]) == [None, None, names[299]]
+    with pytest.raises(ValueError, match="already"):
+        vectors.append(X[:1], ids=[names[7]])
+    assert vectors.append(X[:1], ids=["last"]).tolist() == [301]
+
+
+def test_files_of_texts_can_be_read_by_others_and_damage_is_told(tmp_path: Path) -> None:
+    vectors = Collection.create(tmp_path / "c", like=X)
+    vectors.append(X[:3], ids=["a", "b", "c"])
+    (path,) = (tmp_path / "c").glob("texts-*.parquet")
+    table = pyarrow.parquet.read_table(path)
+    assert table.to_pydict() == {"id": [0, 1, 2], "text": ["a", "b", "c"]}
+    whole = path.read_bytes()
+    for content in (b"", whole[: len(whole) // 2], whole.replace(b"PAR1", b"PAR2")):
+        path.write_bytes(content)
+        with pytest.raises(StorageError, match=r"texts-.*\.parquet: not a file of texts"):
+            Collection.open(tmp_path / "c").text_ids([1])
+    pyarrow.parquet.write_table(table.slice(1), path)
+    with pytest.raises(StorageError, match="its ids are not those"):
+        Collection.open(tmp_path / "c").text_ids([1])
+
+
+def test_a_manifest_from_before_is_read(tmp_path: Path) -> None:
+    from embcodec.index.collection.manifest import _checksum
+
+    Collection.create(tmp_path / "c", like=X).append(X)
+    path = tmp_path / "c" / "collection.json"
+    body = json.loads(path.read_text())
+    for name in ("texts", "ingested", "checksum"):
+        del body[name]
+    path.write_text(json.dumps({**body, "checksum": _checksum(body)}))
+    assert len(Collection.open(tmp_path / "c")) == 300
+    for name, wrong in (
+        ("texts", [{"file": "../x", "rows": 1, "least": 0, "greatest": 0}]),
+        ("ingested", {"nbytes": -1}),
+    ):
+        changed = {**body, name: wrong}
+        path.write_text(json.dumps({**changed, "checksum": _checksum(changed)}))
+        with pytest.raises(StorageError, match="damaged"):
+            Collection.open(tmp_path / "c")
+
+
+@pytest.mark.parametrize("kind", ["float", "int8/per-vector", "ubinary", "b2"])
+def test_files_are_taken_once(tmp_path: Path, kind: str) -> None:
+    for number in range(6):
+        save(tmp_path / f"{number}.npy", X[number * 50 : number * 50 + 50])
+    vectors = Collection.create(tmp_path / "c", like=rows_of(X, kind))
+    told: list[Any] = []
+    assert vectors.ingest(f"{tmp_path}/[0-3].npy", batch_rows=250, progress=lambda *done: told.append(done)) == 200
+    assert told[-1] == (200, 0)
+    assert vectors.info().shards == 2  # small files go together
+    assert vectors.ingest(f"{tmp_path}/[0-3].npy") == 0
+    again = Collection.open(tmp_path / "c")
+    assert again.ingest([f"{tmp_path}/*.npy", tmp_path / "5.npy"]) == 100
+    if kind != "b2":  # the rows of whose file were coded by the scheme of all of them
+        expected = search(Q, rows_of(X, kind), 20, metric="dot")
+        np.testing.assert_array_equal(again.search(Q, 20, metric="dot").indices, expected.indices)
+    again.compact()
+    again.remove([3])
+    assert again.ingest(tmp_path / "0.npy") == 0
+    assert len(again) == 299
+    save(tmp_path / "0.npy", X[:60])
+    with pytest.raises(StorageError, match=r"0\.npy had .* bytes when 50 rows of it were taken"):
+        again.ingest(tmp_path / "0.npy")
+    with pytest.raises(TypeError, match="known by path or URL"):
+        again.ingest(io.BytesIO((tmp_path / "1.npy").read_bytes()))
+
+
+def test_relative_paths_and_urls_are_known_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save("rows.npy", X)
+    store = fsspec.filesystem("memory")
+    store.pipe("/ingest/rows.npy", (tmp_path / "rows.npy").read_bytes())
+    vectors = Collection.create("c", like=X)
+    assert vectors.ingest("rows.npy") == 300
+    assert vectors.ingest(tmp_path / "rows.npy") == 0
+    assert vectors.ingest("memory://ingest/*.npy") == 300
+    assert vectors.ingest("memory://ingest/rows.npy") == 0
+    store.rm("/ingest", recursive=True)
+
+
+def test_custom_ids_and_columns_of_ids(tmp_path: Path) -> None:
+    batch_file(tmp_path / "a.jsonl", [f"a{i}" for i in range(40)], X[:40])
+    pyarrow.parquet.write_table(
+        pyarrow.table({"key": [f"p{i}" for i in range(20)], "v": X[40:60].tolist()}), tmp_path / "b.parquet"
+    )
+    vectors = Collection.create(tmp_path / "c", like=quantize(X, "int8"))
+    assert vectors.ingest(tmp_path / "a.jsonl", batch_rows=16) == 40
+    assert vectors.ingest(tmp_path / "b.parquet", id_column="key") == 20
+    assert vectors.text_ids(np.arange(60)) == [f"a{i}" for i in range(40)] + [f"p{i}" for i in range(20)]
+    pyarrow.parquet.write_table(
+        pyarrow.table({"key": np.arange(1000, 1010), "v": X[60:70].tolist()}), tmp_path / "d.parquet"
+    )
+    assert vectors.ingest(tmp_path / "d.parquet", id_column="key") == 10
+    assert vectors.ids[-10:].tolist() == list(range(1000, 1010))
+    batch_file(tmp_path / "e.jsonl", ["new", "a3"], X[:2])
+    with pytest.raises(ValueError, match="id 'a3' is in the collection already"):
+        vectors.ingest(tmp_path / "e.jsonl")
+    assert len(vectors) == 70
+    (tmp_path / "f.jsonl").write_text('{"custom_id": "x", "error": "too long"}\n')
+    with pytest.raises(DecodeError, match="pass failed="):
+        vectors.ingest(tmp_path / "f.jsonl")
+    told: list[Any] = []
+    assert vectors.ingest(tmp_path / "f.jsonl", failed=lambda *line: told.append(line)) == 0
+    assert [line.custom_id for _, line in told] == ["x"]
+    assert vectors.ingest(tmp_path / "f.jsonl") == 0  # taken, though it had no rows
+
+
+def test_an_error_midway_leaves_what_was_appended(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.npy", X[number * 100 : number * 100 + 100])
+    (tmp_path / "1.npy").write_bytes((tmp_path / "1.npy").read_bytes()[:-1])
+    vectors = Collection.create(tmp_path / "c", like=X)
+    with pytest.raises(StorageError, match=r"1\.npy"):
+        vectors.ingest(f"{tmp_path}/*.npy", batch_rows=60)
+    assert len(vectors) == 60 + 40 - 40  # the last part waits for more
+    save(tmp_path / "1.npy", X[100:200])
+    assert vectors.ingest(f"{tmp_path}/*.npy", batch_rows=60) == 240
+    found = vectors.search(Q, 300)
+    np.testing.assert_array_equal(found.indices, search(Q, X, 300).indices)
+
+
+def test_two_that_ingest_at_once_and_a_damaged_record(tmp_path: Path) -> None:
+    for number in range(2):
+        save(tmp_path / f"{number}.npy", X[:100])
+    first, second = Collection.create(tmp_path / "c", like=X), Collection.open(tmp_path / "c")
+
+    def meddle(done: int, _: int) -> None:
+        if done == 50:
+            second.ingest(f"{tmp_path}/*.npy")
+
+    with pytest.raises(StorageError, match="another process has ingested"):
+        first.ingest(f"{tmp_path}/*.npy", batch_rows=50, progress=meddle)
+    assert first.ingest(f"{tmp_path}/*.npy", batch_rows=50) == 0
+    assert len(first) == 200
+    record = tmp_path / "c" / "ingested.jsonl"
+    whole = record.read_bytes()
+    record.write_bytes(whole + b'{"source": "left by a killed wri')
+    assert first.ingest(f"{tmp_path}/*.npy") == 0
+    for content in (whole[:-3], whole.replace(b"100", b"900", 1), b""):
+        record.write_bytes(content)
+        with pytest.raises(StorageError, match=r"ingested\.jsonl is damaged"):
+            first.ingest(f"{tmp_path}/*.npy")
+
+
+KILLED = """
+import os, random, signal, sys, time
+import pyarrow.compute, pyarrow.parquet
+from embcodec import Collection, iter_load
+
+Collection.open(sys.argv[1]).text_ids([sum(len(rows) for rows, _ in iter_load(sys.argv[2:]))])  # imports all
+rng, kills = random.Random(0), 0
+for tries in range(200):
+    child = os.fork()
+    if not child:
+        Collection.open(sys.argv[1]).ingest(sys.argv[2:], batch_rows=25, id_column="custom_id")
+        os._exit(0)
+    time.sleep(0.02 + rng.random() * 0.08)
+    os.kill(child, signal.SIGKILL)
+    kills += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    if len(Collection.open(sys.argv[1])) == 300:
+        break
+Collection.open(sys.argv[1]).ingest(sys.argv[2:], batch_rows=25, id_column="custom_id")
+print(kills)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork, and no SIGKILL")
+def test_killed_again_and_again_every_row_is_there_once(tmp_path: Path) -> None:
+    names = [f"id-{i}" for i in range(300)]
+    for number in range(3):
+        part = slice(number * 60, number * 60 + 60)
+        batch_file(tmp_path / f"{number}.jsonl", names[part], X[part])
+    table = pyarrow.table({"custom_id": names[180:], "v": X[180:].tolist()})
+    pyarrow.parquet.write_table(table, tmp_path / "3.parquet", row_group_size=50)
+    vectors = Collection.create(tmp_path / "c", like=X)
+    arguments = [sys.executable, "-c", KILLED, str(tmp_path / "c"), *map(str, sorted(tmp_path.glob("*.*")))]
+    done = subprocess.run(arguments, capture_output=True, check=True, text=True)
+    assert int(done.stdout) >= 3
+    vectors.refresh()
+    assert len(vectors) == 300
+    assert vectors.text_ids(np.arange(300)) == names
+    np.testing.assert_array_equal(vectors.search(X, 1).indices[:, 0], np.arange(300))
