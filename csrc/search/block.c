@@ -4,7 +4,20 @@
 #include "scan.h"
 
 static const uint8_t *row_of(const ec_search_args *args, int64_t row) {
-    return (const uint8_t *)args->rows + row * args->row_stride;
+    return ec_segment_value(args, offsetof(ec_segment, rows), args->row_stride, row);
+}
+
+ec_block ec_block_at(const ec_scan *scan, int64_t first, int64_t end) {
+    const ec_search_args *args = scan->args;
+    ec_block block = {.first = first, .n = ec_min_i64(scan->block, end - first)};
+    if (args->selection) return block;
+    block.n = ec_min_i64(block.n, ec_segment_end(args, first) - first);
+    const int64_t next = ec_segment_row(args, first + block.n), last = ec_min_i64(end, next + scan->block);
+    if (next < last && args->row_stride == args->row_bytes) {
+        block.ahead = row_of(args, next);
+        block.ahead_bytes = (ec_min_i64(last, ec_segment_end(args, next)) - next) * args->row_bytes;
+    }
+    return block;
 }
 
 /* Whether any of the first n bits of the mask is set. */
@@ -51,31 +64,42 @@ void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t s
     }
 }
 
+/* Where the row r of the block lies: for a row number that the mask leaves out, where another does. */
+static int64_t position_of(const int64_t *selection, const ec_block *block, int64_t r) {
+    const int64_t row = selection ? selection[block->first + r] : block->first + r;
+    return row < 0 ? 0 : row;
+}
+
 /* Sets scan->squares to the squared lengths of the block's rows: from the caller's row_squares, or counted now. */
 static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
-    const double *known = scan->args->row_squares;
+    const size_t member = offsetof(ec_segment, row_squares);
+    const double *known = ec_segment_value(scan->args, member, 8, position_of(selection, block, 0));
     if (known == NULL)
         ec_block_squares(scan->args, block->codes, block->codes_stride, block->n, block->counted, scan->sums,
                          scan->sumsq, scan->squares);
     else if (selection == NULL)
-        memcpy(scan->squares, known + block->first, (size_t)block->n * sizeof *known);
+        memcpy(scan->squares, known, (size_t)block->n * sizeof *known);
     else
-        for (int64_t i = 0; i < block->n; i++) {
-            int64_t row = selection[block->first + i];
-            scan->squares[i] = known[row < 0 ? 0 : row];
-        }
+        for (int64_t r = 0; r < block->n; r++)
+            memcpy(&scan->squares[r], ec_segment_value(scan->args, member, 8, position_of(selection, block, r)), 8);
 }
 
-/* One float a row of the block: a pointer into `known` where the rows are contiguous; else `out`, filled with the
- * selected elements of `known`, or with `other` where `known` is NULL. */
-static const float *known_of(const float *known, float other, const int64_t *selection, const ec_block *block,
-                             float *out) {
-    if (known != NULL && selection == NULL) return known + block->first;
+/* One float a row of the block: a pointer into the array of its segment, whose address is at the offset `member`, where
+ * the rows are neighbours there; else `out`, filled with the selected elements, or with `other` where there is no
+ * array. */
+static const float *known_of(const ec_search_args *args, size_t member, float other, const int64_t *selection,
+                             const ec_block *block, float *out) {
+    const float *known = ec_segment_value(args, member, 4, position_of(selection, block, 0));
+    if (known != NULL && selection == NULL) return known;
     for (int64_t r = 0; r < block->n; r++) {
-        int64_t row = known ? selection[block->first + r] : 0;
-        out[r] = known ? known[row < 0 ? 0 : row] : other;
+        out[r] = other;
+        if (known) memcpy(&out[r], ec_segment_value(args, member, 4, position_of(selection, block, r)), 4);
     }
     return out;
+}
+
+static const float *scales_of(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
+    return known_of(scan->args, offsetof(ec_segment, row_scales), 1.0f, selection, block, scan->scales);
 }
 
 void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
@@ -96,19 +120,19 @@ void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_bloc
         ec_active.inverse_lengths(scan->squares, n, scan->mul);
     } else if (args->metric == EC_COST_L2) {
         fill_squares(scan, selection, block);
-        const float *scales = known_of(args->row_scales, 1.0f, selection, block, scan->scales);
-        ec_active.l2_terms(scales, scan->squares, n, scan->mul, scan->bias);
-    } else if (args->metric == EC_COST_DOT && (args->row_scales != NULL || args->row_biases != NULL)) {
-        const float *scales = known_of(args->row_scales, 1.0f, selection, block, scan->scales);
+        ec_active.l2_terms(scales_of(scan, selection, block), scan->squares, n, scan->mul, scan->bias);
+    } else if (args->metric == EC_COST_DOT && !ec_segments_are_plain(args)) {
+        const float *scales = scales_of(scan, selection, block);
         for (int64_t r = 0; r < n; r++) scan->mul[r] = -scales[r];
-        const float *biases = known_of(args->row_biases, 0.0f, selection, block, scan->scales);
+        const size_t member = offsetof(ec_segment, row_biases);
+        const float *biases = known_of(args, member, 0.0f, selection, block, scan->scales);
         for (int64_t r = 0; r < n; r++) scan->bias[r] = -biases[r];
     }
 }
 
 int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *block) {
     const ec_search_args *args = scan->args;
-    block->rows = row_of(args, block->first);
+    block->rows = selection ? NULL : row_of(args, block->first);
     block->stride = args->row_stride;
     block->mask = args->mask ? (const uint8_t *)args->mask + block->first / 8 : NULL;
     if (selection) {

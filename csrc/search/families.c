@@ -130,7 +130,7 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
  * the same of the sums of codes. */
 static int counts_squares(const ec_search_args *args) {
     if (args->metric != EC_COST_COSINE && args->metric != EC_COST_L2) return 0;
-    return args->row_squares == NULL && args->decode == EC_DECODE_NONE &&
+    return ec_segment_at(args, 0)->row_squares == NULL && args->decode == EC_DECODE_NONE &&
            args->lengths == (args->family == EC_DOT_I8 ? EC_LENGTH_I8 : EC_LENGTH_F32);
 }
 

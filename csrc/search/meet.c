@@ -202,7 +202,7 @@ static int64_t keep_screened(const ec_scan *scan, ec_sink *to, int64_t query, in
 }
 
 int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
-                ec_block *block, int64_t rows_left) {
+                ec_block *block) {
     const ec_search_args *args = scan->args;
     if (scan->shared) heed(scan, first_query, n_queries, block->first);
     const int screened = ec_screen_now(scan, n_queries), by_rows = !screened && ec_scan_by_rows(args, n_queries);
@@ -220,16 +220,14 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
     ec_block_terms(scan, selection, block);
     if (screened) ec_screen_terms(scan, block);
     /* prefetch the next block meanwhile, a share of it with each group of queries, so that memory is never idle */
-    int contiguous = args->selection == NULL && args->row_stride == args->row_bytes;
-    int64_t ahead_bytes = contiguous ? ec_min_i64(rows_left, scan->block) * args->row_bytes : 0;
-    const uint8_t *ahead = (const uint8_t *)args->rows + (block->first + block->n) * args->row_stride;
+    const int64_t ahead_bytes = block->ahead_bytes;
     for (int64_t q = 0; q < n_queries; q += group) {
         int64_t n = ec_min_i64(group, n_queries - q);
         int64_t from = ahead_bytes * q / n_queries, until = ahead_bytes * (q + n) / n_queries;
         if (screened)
-            ec_screen_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
+            ec_screen_tile(scan, q, n, block, ahead_bytes ? block->ahead + from : NULL, until - from);
         else if (!by_rows)
-            ec_scan_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
+            ec_scan_tile(scan, q, n, block, ahead_bytes ? block->ahead + from : NULL, until - from);
         for (int64_t i = 0; i < n; i++) {
             if (!screened && !by_rows && scan->near[i] == 0) continue;
             const int32_t *scores = (const int32_t *)scan->scores + i * scan->block;

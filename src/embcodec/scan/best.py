@@ -20,7 +20,7 @@ from .plan import plan
 from .prepared import PreparedQueries
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
-_SPARSE = 8
+SPARSE = 8
 
 
 class SearchResult(NamedTuple):
@@ -144,7 +144,7 @@ def restrict(scan: Scan, mask: Any) -> int:
         if chosen.shape != (n,):
             raise ValueError(f"a boolean mask has shape ({n},), not {chosen.shape}")
         allowed = int(np.count_nonzero(chosen))
-        if allowed * _SPARSE > n:
+        if allowed * SPARSE > n:
             scan.mask = np.packbits(chosen, bitorder="little")
             return allowed
         chosen = np.flatnonzero(chosen)
@@ -156,7 +156,7 @@ def restrict(scan: Scan, mask: Any) -> int:
             raise ValueError("mask repeats row numbers: mask.astype(bool) is one boolean a row; or name each row once")
         if chosen[0] < 0 or chosen[-1] >= n:
             raise ValueError(f"mask names row {int(chosen[0] if chosen[0] < 0 else chosen[-1])} of {n}")
-        if len(chosen) * _SPARSE > n:
+        if len(chosen) * SPARSE > n:
             rows = np.zeros(n, np.bool_)
             rows[chosen] = True
             scan.mask = np.packbits(rows, bitorder="little")

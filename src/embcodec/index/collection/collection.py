@@ -19,7 +19,7 @@ from ...words import as_path, as_real
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from ..files import write_index
 from ..rows import Part, Snapshot
-from .best import Here, best_of_all
+from .best import best_of_all
 from .folder import Folder
 from .lock import NAME as LOCK
 from .lock import writing
@@ -318,7 +318,7 @@ class Collection:
     ) -> SearchResult:
         folder = self._folder
         now = folder.now
-        here = Here(folder.shards())
+        here = folder.here()
         parts = here if scheduler is None else Spread(scheduler, folder.path, here, now.shards)
         return best_of_all(
             parts,

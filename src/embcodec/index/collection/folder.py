@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...quantizers.lowbit import Rows
 from ..files import read_index
+from .best import Here
 from .lock import writing
 from .manifest import LIKE, Manifest, Shard, is_file_of_rows, read_manifest, write_manifest
 from .shards import Kind, OpenShard, write_shard
@@ -35,6 +36,7 @@ class Folder:
         kinds = read_index(path / LIKE)
         self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
         self._open: dict[Shard, OpenShard] = {}
+        self._here: Here | None = None
 
     def refresh(self) -> None:
         """See the newest state."""
@@ -50,6 +52,16 @@ class Folder:
     def shards(self) -> list[OpenShard]:
         """Return all files of rows that count now."""
         return [self.shard(shard) for shard in self.now.shards]
+
+    def here(self) -> Here:
+        """Return all files of rows that count now, as one corpus."""
+        found = self._here
+        if found is None:
+            now = self.now
+            found = Here([self.shard(shard) for shard in now.shards])
+            if now is self.now:
+                self._here = found
+        return found
 
     def rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids in a shard, whose file is read only where some may be there; -1 for others."""
@@ -87,5 +99,5 @@ class Folder:
         return self.sizes()
 
     def _show(self, manifest: Manifest) -> None:
-        self.now = manifest
+        self.now, self._here = manifest, None
         self._open = {shard: self._open[shard] for shard in manifest.shards if shard in self._open}
