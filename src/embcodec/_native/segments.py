@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,7 +55,7 @@ class Segments:
         self._made: dict[tuple[int, int], Any] = {}
         self._former: list[Any] = []  # which searches under way in other threads may still read
         ends = [(int(segment.ids[0]), int(segment.ids[-1])) for segment in segments]
-        self.are_ascending = all(one[1] < other[0] for one, other in zip(ends, ends[1:], strict=False))
+        self.are_ascending = all(one[1] < other[0] for one, other in pairwise(ends))
 
     def __len__(self) -> int:
         return self._length

@@ -66,14 +66,12 @@ class Segmented:
                 if place.live is not None:
                     bits = np.packbits(place.live, bitorder="little")
                     self._live[first // 8 : first // 8 + len(bits)] = bits
-                    self._count -= len(place.live) - np.count_nonzero(place.live)
+                    self._count -= len(place.live) - int(np.count_nonzero(place.live))
 
     def __len__(self) -> int:
         return self._count
 
-    def best(
-        self, asked: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None
-    ) -> SearchResult:
+    def best(self, asked: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None) -> SearchResult:
         """Return the k best rows that count, with ids; of a mask of ids, ascending, only those."""
         segments = self._checked(asked)
         self._give_squares(asked, segments)

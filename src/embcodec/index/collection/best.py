@@ -107,8 +107,10 @@ def best_of_all(
 
 def merged(scan: PreparedQueries, parts: Iterable[SearchResult], k: int) -> SearchResult:
     """Return the k best of each query among the results of parts, of which there may be none."""
-    if isinstance(parts, list) and len(parts) == 1 and parts[0].indices.shape[1] <= k:
-        return parts[0]  # which is complete already
+    if isinstance(parts, list) and len(parts) == 1:
+        only: SearchResult = parts[0]
+        if only.indices.shape[1] <= k:
+            return only
     return merge_topk(chain([scan.nothing()], parts), k, metric=scan.metric)
 
 

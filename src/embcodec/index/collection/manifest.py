@@ -6,6 +6,7 @@ import json
 import re
 import zlib
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,10 @@ class Manifest:
     generation: int = 0
 
     def __len__(self) -> int:
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> int:
         return sum(shard.live for shard in self.shards)
 
     def changed(self, **changes: Any) -> Manifest:
