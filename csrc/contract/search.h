@@ -83,7 +83,7 @@ typedef struct {
     const void *mul, *bias, *square; /* float32 (n_queries,); NULL where the metric needs none */
     const void *weight;              /* float32 (n_queries,), or NULL for 1 */
 
-    ec_segment whole;           /* the rows where `segments` is NULL; its first and count are not read */
+    ec_segment whole;           /* n_rows from position 0 on, where `segments` is NULL */
     const ec_segment *segments; /* n_segments, the first at position 0 */
     int64_t n_segments;
     int64_t row_stride; /* bytes */

@@ -3,19 +3,21 @@
  * computed. */
 #include "scan.h"
 
-static const uint8_t *row_of(const ec_search_args *args, int64_t row) {
-    return ec_segment_value(args, offsetof(ec_segment, rows), args->row_stride, row);
+static const uint8_t *row_of(const ec_search_args *args, const ec_segment *segment, int64_t row) {
+    return ec_segment_value(segment, offsetof(ec_segment, rows), args->row_stride, row);
 }
 
-ec_block ec_block_at(const ec_scan *scan, int64_t first, int64_t end) {
+ec_block ec_block_at(const ec_scan *scan, const ec_segment *segment, int64_t first, int64_t end) {
     const ec_search_args *args = scan->args;
-    ec_block block = {.first = first, .n = ec_min_i64(scan->block, end - first)};
+    ec_block block = {.first = first, .n = ec_min_i64(scan->block, end - first), .segment = segment};
     if (args->selection) return block;
-    block.n = ec_min_i64(block.n, ec_segment_end(args, first) - first);
-    const int64_t next = ec_segment_row(args, first + block.n), last = ec_min_i64(end, next + scan->block);
-    if (next < last && args->row_stride == args->row_bytes) {
-        block.ahead = row_of(args, next);
-        block.ahead_bytes = (ec_min_i64(last, ec_segment_end(args, next)) - next) * args->row_bytes;
+    block.n = ec_min_i64(block.n, ec_segment_end(segment) - first);
+    const int64_t next = ec_segment_row(args, &segment, first + block.n);
+    const int64_t n = ec_min_i64(scan->block, ec_min_i64(end, ec_segment_end(segment)) - next);
+    if (n > 0 && args->row_stride == args->row_bytes) {
+        block.jump = segment == block.segment ? NULL : segment;
+        block.ahead = row_of(args, segment, next);
+        block.ahead_bytes = n * args->row_bytes;
     }
     return block;
 }
@@ -34,7 +36,8 @@ static void gather(const ec_scan *scan, const int64_t *selection, const ec_block
     uint8_t *out = scan->gathered;
     for (int64_t i = 0; i < block->n; i++, out += args->row_bytes) {
         int64_t row = selection[block->first + i];
-        memcpy(out, row_of(args, row < 0 ? 0 : row), (size_t)args->row_bytes);
+        const int64_t position = row < 0 ? 0 : row;
+        memcpy(out, row_of(args, ec_segment_at(args, position), position), (size_t)args->row_bytes);
     }
 }
 
@@ -64,24 +67,27 @@ void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t s
     }
 }
 
-/* Where the row r of the block lies: for a row number that the mask leaves out, where another does. */
-static int64_t position_of(const int64_t *selection, const ec_block *block, int64_t r) {
-    const int64_t row = selection ? selection[block->first + r] : block->first + r;
-    return row < 0 ? 0 : row;
+/* The element for row r of the block in an array of its segment, `bytes` each, whose address is at the offset `member`;
+ * for a row number that the mask leaves out, that of another row. NULL where there is no array. */
+static const void *value_of(const ec_search_args *args, size_t member, int64_t bytes, const int64_t *selection,
+                            const ec_block *block, int64_t r) {
+    int64_t row = selection ? selection[block->first + r] : block->first + r;
+    if (row < 0) row = 0;
+    return ec_segment_value(selection ? ec_segment_at(args, row) : block->segment, member, bytes, row);
 }
 
 /* Sets scan->squares to the squared lengths of the block's rows: from the caller's row_squares, or counted now. */
 static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
     const size_t member = offsetof(ec_segment, row_squares);
-    const double *known = ec_segment_value(scan->args, member, 8, position_of(selection, block, 0));
+    const void *known = value_of(scan->args, member, 8, selection, block, 0);
     if (known == NULL)
         ec_block_squares(scan->args, block->codes, block->codes_stride, block->n, block->counted, scan->sums,
                          scan->sumsq, scan->squares);
     else if (selection == NULL)
-        memcpy(scan->squares, known, (size_t)block->n * sizeof *known);
+        memcpy(scan->squares, known, (size_t)block->n * sizeof *scan->squares);
     else
         for (int64_t r = 0; r < block->n; r++)
-            memcpy(&scan->squares[r], ec_segment_value(scan->args, member, 8, position_of(selection, block, r)), 8);
+            memcpy(&scan->squares[r], value_of(scan->args, member, 8, selection, block, r), sizeof *scan->squares);
 }
 
 /* One float a row of the block: a pointer into the array of its segment, whose address is at the offset `member`, where
@@ -89,11 +95,11 @@ static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec
  * array. */
 static const float *known_of(const ec_search_args *args, size_t member, float other, const int64_t *selection,
                              const ec_block *block, float *out) {
-    const float *known = ec_segment_value(args, member, 4, position_of(selection, block, 0));
+    const void *known = value_of(args, member, 4, selection, block, 0);
     if (known != NULL && selection == NULL) return known;
     for (int64_t r = 0; r < block->n; r++) {
         out[r] = other;
-        if (known) memcpy(&out[r], ec_segment_value(args, member, 4, position_of(selection, block, r)), 4);
+        if (known) memcpy(&out[r], value_of(args, member, 4, selection, block, r), sizeof *out);
     }
     return out;
 }
@@ -132,7 +138,7 @@ void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_bloc
 
 int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *block) {
     const ec_search_args *args = scan->args;
-    block->rows = selection ? NULL : row_of(args, block->first);
+    block->rows = selection ? NULL : row_of(args, block->segment, block->first);
     block->stride = args->row_stride;
     block->mask = args->mask ? (const uint8_t *)args->mask + block->first / 8 : NULL;
     if (selection) {

@@ -49,6 +49,16 @@ static int32_t whole_limit(float limit) {
  * a branch on each 64 rows costs more than to write all scores and filter them. */
 enum { ROWS_OF_ONE = 256 };
 
+/* Asks for the beginning of the next segment, which the processor cannot foresee. */
+static void ahead_elsewhere(const ec_block *block) {
+    enum { LINES = 32, VALUES = 4 };
+    const ec_segment *next = block->jump;
+    ec_prefetch(block->ahead, ec_min_i64(block->ahead_bytes, 64 * LINES));
+    if (next->row_scales) ec_prefetch(next->row_scales, 64 * VALUES);
+    if (next->row_biases) ec_prefetch(next->row_biases, 64 * VALUES);
+    if (next->row_squares) ec_prefetch(next->row_squares, 64 * VALUES);
+}
+
 /* Sets the limit of query `slot` of the batch, which has met n_rows rows, and the limit of raw scores that follows from
  * it. */
 static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows, int32_t limit_i32,
@@ -211,6 +221,7 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
     if (!screened) ec_block_decode(scan, block);
     if (by_rows) {
         const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_search_query_bytes(args);
+        if (block->jump) ahead_elsewhere(block);
         ec_scan_rows(scan, query, n_queries, block);
     } else if (screened) {
         ec_screen_pack(scan, block);

@@ -51,7 +51,9 @@ typedef struct {
     int64_t codes_stride;
     const uint8_t *mask; /* bit 0 is row `first`; NULL for all */
     int counted;         /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
-    const uint8_t *ahead; /* rows that come next, to be brought into the cache meanwhile */
+    const ec_segment *segment; /* of its rows; NULL where there is a selection */
+    const ec_segment *jump;    /* where the next rows are at the beginning of another segment, that one; else NULL */
+    const uint8_t *ahead;      /* the next rows, which are to be brought into the cache meanwhile */
     int64_t ahead_bytes;
 } ec_block;
 
@@ -64,13 +66,23 @@ EC_INLINE void *ec_take(uint8_t *scratch, int64_t *used, int64_t bytes) {
     return at;
 }
 
+/* Asks for `ahead_bytes` bytes from `ahead` on to be brought into the second-level cache. */
+EC_INLINE void ec_prefetch(const void *ahead, int64_t ahead_bytes) {
+#if defined(__GNUC__) || defined(__clang__)
+    for (int64_t i = 0; i < ahead_bytes; i += 64) __builtin_prefetch((const char *)ahead + i, 0, 2);
+#else
+    (void)ahead;
+    (void)ahead_bytes;
+#endif
+}
+
 /* Chooses the sizes and lays the scan out in `scratch`; returns the bytes it takes. With scratch NULL it only sets the
  * sizes and counts. */
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch);
 
-/* The block of the rows from the position `first` on, of those before `end`. There is one: in the corpus a row has that
- * position, ec_segment_row(). */
-ec_block ec_block_at(const ec_scan *scan, int64_t first, int64_t end);
+/* The block of the rows from the position `first` on, of those before `end`. There is one, in `segment` where there is
+ * no selection. */
+ec_block ec_block_at(const ec_scan *scan, const ec_segment *segment, int64_t first, int64_t end);
 
 /* Sets the rows, codes and mask of the block block.first .. + block.n, not decoded yet. Returns 0 where the mask has
  * none of these rows. */

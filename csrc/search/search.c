@@ -146,10 +146,11 @@ static uint64_t place_of(int64_t first_query, int64_t row) { return (uint64_t)fi
  * not find room. Blocks behind one with a cost of NaN are left out. */
 static int meet_share(const team *t, const ec_scan *scan, ec_sink *to, seat *at) {
     const int64_t *selection = selection_of(t->args, at->first);
+    const ec_segment *segment = selection ? NULL : ec_segment_at(t->args, at->row);
     int64_t done = 0;
     int goes_on = 1;
     for (;;) {
-        if (!t->args->selection) at->row = ec_segment_row(t->args, at->row);
+        if (!selection) at->row = ec_segment_row(t->args, &segment, at->row);
         if (at->row >= at->end) break;
         if (done > t->quota || ec_atomic_load_i64(&t->shared->left) <= 0) {
             ec_atomic_add_i64(&t->shared->left, -done);
@@ -163,7 +164,7 @@ static int meet_share(const team *t, const ec_scan *scan, ec_sink *to, seat *at)
         if (!goes_on) break;
         if (place_of(at->first, at->row) > ec_atomic_relaxed_u64(&t->shared->bad)) at->row = at->end;
         if (at->row >= at->end) break;
-        ec_block block = ec_block_at(scan, at->row, at->end);
+        ec_block block = ec_block_at(scan, segment, at->row, at->end);
         at->row += block.n;
         const int some = ec_block_fetch(scan, selection, &block);
         done += some ? at->n * block.n : block.n;

@@ -87,7 +87,7 @@ static void best(const problem *p, int32_t family, int32_t metric, int32_t flip,
         args.bounded = 1;
     }
     args.whole.rows = p->rows;
-    args.n_rows = p->n_rows;
+    args.n_rows = args.whole.count = p->n_rows;
     args.mask = mask;
     args.k = k;
     uint8_t *entries = place(p->n_queries * k * 8);

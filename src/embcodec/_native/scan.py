@@ -161,6 +161,7 @@ class Scan:
             args.segments, args.n_segments = segments, len(segments)
         else:  # kernels read nothing behind the last row
             args.whole.rows = pointer(self.rows[first:] if first else self.rows)
+            args.whole.count = len(self.rows) if self.selection is not None else stop - start
         if self.terms is not None and self.terms.size:
             terms, each = pointer(self.terms), self.terms.strides[0]
             args.mul, args.bias, args.square = terms, terms + each, terms + 2 * each
