@@ -18,8 +18,8 @@ PACKAGE = Path(embcodec.__file__).parent
 ROOMS: dict[str, str] = {
     "words": "text html missing objects synonyms arguments progress",
     "": "_version errors dtypes profile profiles scale",
-    "_native": "threads cores core blocks sums checksum numbers growing bits hamming base64 floats scan search "
-    "merge quantize lowbit principal response",
+    "_native": "threads cores core blocks sums checksum numbers growing bits hamming base64 floats segments scan "
+    "search merge quantize lowbit principal response",
     "_native.response": "layout hints one reader lines fast read write",
     "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
     "embeddings": "",
@@ -30,7 +30,8 @@ ROOMS: dict[str, str] = {
     "wire": "http codings service shapes body decoder octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
-    "scan": "metric ways plan prepared best merge named search bounds range rescore residuals estimates exact",
+    "scan": "metric ways plan prepared best merge named segmented search bounds range rescore residuals estimates "
+    "exact",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
     "files.pieces": "how places matrices tables lines loading nearest",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "

@@ -58,6 +58,18 @@ enum ec_search_lengths {
 typedef void (*ec_user_tile)(const void *queries, int64_t n_queries, const void *rows, int64_t n_rows, int64_t width,
                              float *scores, int64_t scores_stride);
 
+/* Rows that lie one after another in memory: all of a corpus, or some of it. A row's position is its place among those of
+ * all segments. Between two segments positions may belong to no row. */
+enum { EC_SEGMENT_STEP = 64 };
+typedef struct {
+    int64_t first, count; /* positions first .. first + count - 1; `first` is a multiple of EC_SEGMENT_STEP */
+    const void *rows;
+    const void *row_scales;  /* float32 (count,), or NULL for 1; this and the next in all segments or in none */
+    const void *row_biases;  /* float32 (count,), or NULL for 0; for EC_COST_DOT alone */
+    const void *row_squares; /* double (count,): squared lengths, if they are known, or NULL */
+    const void *ids;         /* int64 (count,), ascending: for ec_segments_ids() and ec_segments_positions() alone */
+} ec_segment;
+
 /* What a search is: corpus, queries, metric, and where the entries go. */
 typedef struct {
     int32_t family, decode, metric, lengths;
@@ -71,19 +83,18 @@ typedef struct {
     const void *mul, *bias, *square; /* float32 (n_queries,); NULL where the metric needs none */
     const void *weight;              /* float32 (n_queries,), or NULL for 1 */
 
-    const void *rows;
+    ec_segment whole;           /* n_rows from position 0 on, where `segments` is NULL */
+    const ec_segment *segments; /* n_segments, the first at position 0 */
+    int64_t n_segments;
     int64_t row_stride; /* bytes */
-    int64_t n_rows;     /* below 2^32 - 1 */
-    const void *mask;   /* one bit a row, lowest first, set for rows that count; NULL: all rows count */
+    int64_t n_rows;     /* positions of all segments, below 2^32 - 1 */
+    const void *mask;   /* one bit a position, lowest first, set for rows that count; NULL: all rows count */
     const void
         *selection; /* int64 numbers of rows, ascending; negative and repeated ones are skipped; NULL: all rows */
     int64_t n_selected;
     int64_t selection_stride; /* elements from one query's selection to the next; 0: one selection for all queries */
 
-    const void *row_scales;  /* float32 (n_rows,), or NULL for 1 */
-    const void *row_biases;  /* float32 (n_rows,), or NULL for 0; for EC_COST_DOT alone */
-    int32_t bounded;         /* for EC_COST_DOT: whether similarities are at most 1 */
-    const void *row_squares; /* double (n_rows,): squared lengths, if they are known, or NULL */
+    int32_t bounded; /* for EC_COST_DOT: whether similarities are at most 1 */
     float sum_weight, step, centre;
     const void *steps, *offsets; /* float32 (width,), for EC_LENGTH_RANGES */
     ec_user_tile tile;
@@ -132,7 +143,8 @@ int64_t ec_range_reserve(const ec_search_args *args);
 ec_result ec_range_search(const ec_search_args *args, const void *limits, int32_t threads, void *entries, void *queries,
                           int64_t capacity, void *counts, int64_t most_pairs, void *state, void *scratch);
 
-/* Write the squared lengths that row_squares takes, double (n_rows,), as args->lengths says. Returns 1. */
+/* Write the squared lengths that row_squares takes, double (n_rows,), of the rows of args->whole, as args->lengths says.
+ * Returns 1. */
 int32_t ec_search_squares(const ec_search_args *args, void *squares);
 
 /* Merge the entries of n_parts scans, (n_parts, n_queries, k), of which part p's rows are numbered from first_rows[p]
@@ -142,6 +154,14 @@ int32_t ec_search_squares(const ec_search_args *args, void *squares);
 void ec_search_merge(const void *entries, int64_t n_parts, int64_t n_queries, int64_t k, const void *first_rows,
                      int64_t k_out, int32_t is_integer, float sign, const void *selection, int64_t selection_stride,
                      void *scores, void *indices);
+
+/* Write the ids (int64) of the rows at n positions (int64); -1 for negative positions. */
+void ec_segments_ids(const void *segments, int64_t n_segments, const void *positions, int64_t n, void *ids);
+
+/* The inverse: positions (int64) of n ids (int64), -1 for those that no segment has. `ascending` says that the ids of
+ * each segment are above those of the one before it. */
+void ec_segments_positions(const void *segments, int64_t n_segments, int32_t ascending, const void *ids, int64_t n,
+                           void *positions);
 
 /* Sort the results of one more search over other rows, scores and ids (n_queries, k), best first, into the k_out best
  * of each query so far. scores are int32 if `is_integer`, else float32; ids int64, negative where a query had fewer

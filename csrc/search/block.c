@@ -3,8 +3,23 @@
  * computed. */
 #include "scan.h"
 
-static const uint8_t *row_of(const ec_search_args *args, int64_t row) {
-    return (const uint8_t *)args->rows + row * args->row_stride;
+static const uint8_t *row_of(const ec_search_args *args, const ec_segment *segment, int64_t row) {
+    return ec_segment_value(segment, offsetof(ec_segment, rows), args->row_stride, row);
+}
+
+ec_block ec_block_at(const ec_scan *scan, const ec_segment *segment, int64_t first, int64_t end) {
+    const ec_search_args *args = scan->args;
+    ec_block block = {.first = first, .n = ec_min_i64(scan->block, end - first), .segment = segment};
+    if (args->selection) return block;
+    block.n = ec_min_i64(block.n, ec_segment_end(segment) - first);
+    const int64_t next = ec_segment_row(args, &segment, first + block.n);
+    const int64_t n = ec_min_i64(scan->block, ec_min_i64(end, ec_segment_end(segment)) - next);
+    if (n > 0 && args->row_stride == args->row_bytes) {
+        block.jump = segment == block.segment ? NULL : segment;
+        block.ahead = row_of(args, segment, next);
+        block.ahead_bytes = n * args->row_bytes;
+    }
+    return block;
 }
 
 /* Whether any of the first n bits of the mask is set. */
@@ -21,7 +36,8 @@ static void gather(const ec_scan *scan, const int64_t *selection, const ec_block
     uint8_t *out = scan->gathered;
     for (int64_t i = 0; i < block->n; i++, out += args->row_bytes) {
         int64_t row = selection[block->first + i];
-        memcpy(out, row_of(args, row < 0 ? 0 : row), (size_t)args->row_bytes);
+        const int64_t position = row < 0 ? 0 : row;
+        memcpy(out, row_of(args, ec_segment_at(args, position), position), (size_t)args->row_bytes);
     }
 }
 
@@ -51,31 +67,45 @@ void ec_block_squares(const ec_search_args *args, const uint8_t *rows, int64_t s
     }
 }
 
+/* The element for row r of the block in an array of its segment, `bytes` each, whose address is at the offset `member`;
+ * for a row number that the mask leaves out, that of another row. NULL where there is no array. */
+static const void *value_of(const ec_search_args *args, size_t member, int64_t bytes, const int64_t *selection,
+                            const ec_block *block, int64_t r) {
+    int64_t row = selection ? selection[block->first + r] : block->first + r;
+    if (row < 0) row = 0;
+    return ec_segment_value(selection ? ec_segment_at(args, row) : block->segment, member, bytes, row);
+}
+
 /* Sets scan->squares to the squared lengths of the block's rows: from the caller's row_squares, or counted now. */
 static void fill_squares(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
-    const double *known = scan->args->row_squares;
+    const size_t member = offsetof(ec_segment, row_squares);
+    const void *known = value_of(scan->args, member, 8, selection, block, 0);
     if (known == NULL)
         ec_block_squares(scan->args, block->codes, block->codes_stride, block->n, block->counted, scan->sums,
                          scan->sumsq, scan->squares);
     else if (selection == NULL)
-        memcpy(scan->squares, known + block->first, (size_t)block->n * sizeof *known);
+        memcpy(scan->squares, known, (size_t)block->n * sizeof *scan->squares);
     else
-        for (int64_t i = 0; i < block->n; i++) {
-            int64_t row = selection[block->first + i];
-            scan->squares[i] = known[row < 0 ? 0 : row];
-        }
+        for (int64_t r = 0; r < block->n; r++)
+            memcpy(&scan->squares[r], value_of(scan->args, member, 8, selection, block, r), sizeof *scan->squares);
 }
 
-/* One float a row of the block: a pointer into `known` where the rows are contiguous; else `out`, filled with the
- * selected elements of `known`, or with `other` where `known` is NULL. */
-static const float *known_of(const float *known, float other, const int64_t *selection, const ec_block *block,
-                             float *out) {
-    if (known != NULL && selection == NULL) return known + block->first;
+/* One float a row of the block: a pointer into the array of its segment, whose address is at the offset `member`, where
+ * the rows are neighbours there; else `out`, filled with the selected elements, or with `other` where there is no
+ * array. */
+static const float *known_of(const ec_search_args *args, size_t member, float other, const int64_t *selection,
+                             const ec_block *block, float *out) {
+    const void *known = value_of(args, member, 4, selection, block, 0);
+    if (known != NULL && selection == NULL) return known;
     for (int64_t r = 0; r < block->n; r++) {
-        int64_t row = known ? selection[block->first + r] : 0;
-        out[r] = known ? known[row < 0 ? 0 : row] : other;
+        out[r] = other;
+        if (known) memcpy(&out[r], value_of(args, member, 4, selection, block, r), sizeof *out);
     }
     return out;
+}
+
+static const float *scales_of(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
+    return known_of(scan->args, offsetof(ec_segment, row_scales), 1.0f, selection, block, scan->scales);
 }
 
 void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
@@ -96,19 +126,19 @@ void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_bloc
         ec_active.inverse_lengths(scan->squares, n, scan->mul);
     } else if (args->metric == EC_COST_L2) {
         fill_squares(scan, selection, block);
-        const float *scales = known_of(args->row_scales, 1.0f, selection, block, scan->scales);
-        ec_active.l2_terms(scales, scan->squares, n, scan->mul, scan->bias);
-    } else if (args->metric == EC_COST_DOT && (args->row_scales != NULL || args->row_biases != NULL)) {
-        const float *scales = known_of(args->row_scales, 1.0f, selection, block, scan->scales);
+        ec_active.l2_terms(scales_of(scan, selection, block), scan->squares, n, scan->mul, scan->bias);
+    } else if (args->metric == EC_COST_DOT && !ec_segments_are_plain(args)) {
+        const float *scales = scales_of(scan, selection, block);
         for (int64_t r = 0; r < n; r++) scan->mul[r] = -scales[r];
-        const float *biases = known_of(args->row_biases, 0.0f, selection, block, scan->scales);
+        const size_t member = offsetof(ec_segment, row_biases);
+        const float *biases = known_of(args, member, 0.0f, selection, block, scan->scales);
         for (int64_t r = 0; r < n; r++) scan->bias[r] = -biases[r];
     }
 }
 
 int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *block) {
     const ec_search_args *args = scan->args;
-    block->rows = row_of(args, block->first);
+    block->rows = selection ? NULL : row_of(args, block->segment, block->first);
     block->stride = args->row_stride;
     block->mask = args->mask ? (const uint8_t *)args->mask + block->first / 8 : NULL;
     if (selection) {

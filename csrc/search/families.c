@@ -79,16 +79,6 @@ void ec_scan_pack(const ec_scan *scan, const ec_block *block) {
     }
 }
 
-/* Asks for `ahead_bytes` bytes from `ahead` on to be brought into the second-level cache. */
-static void prefetch(const void *ahead, int64_t ahead_bytes) {
-#if defined(__GNUC__) || defined(__clang__)
-    for (int64_t i = 0; i < ahead_bytes; i += 64) __builtin_prefetch((const char *)ahead + i, 0, 2);
-#else
-    (void)ahead;
-    (void)ahead_bytes;
-#endif
-}
-
 void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
                   int64_t ahead_bytes) {
     const ec_search_args *args = scan->args;
@@ -98,12 +88,12 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
     if (args->family != EC_HAMMING_U1 && args->family != EC_DOT_U1) memset(scan->near, 0xff, (size_t)n_queries);
     switch (args->family) {
     case EC_HAMMING_U1:
-        prefetch(ahead, ahead_bytes);
+        ec_prefetch(ahead, ahead_bytes);
         ec_active.hamming_u1_tile(query, n_queries, scan->panel, block->n, args->width, limits, scan->scores,
                                   scan->block, scan->near);
         break;
     case EC_DOT_U1:
-        prefetch(ahead, ahead_bytes);
+        ec_prefetch(ahead, ahead_bytes);
         ec_active.dot_u1_tile(query, n_queries, scan->panel, block->n, args->width, limits, scan->scores, scan->block,
                               scan->near);
         break;
@@ -130,7 +120,7 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
  * the same of the sums of codes. */
 static int counts_squares(const ec_search_args *args) {
     if (args->metric != EC_COST_COSINE && args->metric != EC_COST_L2) return 0;
-    return args->row_squares == NULL && args->decode == EC_DECODE_NONE &&
+    return (args->segments ? args->segments : &args->whole)->row_squares == NULL && args->decode == EC_DECODE_NONE &&
            args->lengths == (args->family == EC_DOT_I8 ? EC_LENGTH_I8 : EC_LENGTH_F32);
 }
 

@@ -13,7 +13,7 @@ enum { MOST_STEPS = 8 };
 
 /* Whether every row turns a score into the same cost: no row has a scale, a bias or a sum of its own. */
 static int rows_are_plain(const ec_search_args *args) {
-    return args->metric == EC_COST_DOT && args->row_scales == NULL && args->row_biases == NULL && args->sum_weight == 0;
+    return args->metric == EC_COST_DOT && ec_segments_are_plain(args) && args->sum_weight == 0;
 }
 
 /* ec_cost() makes a cost of a score by additions and multiplications with values that are fixed for a query, each

@@ -49,6 +49,16 @@ static int32_t whole_limit(float limit) {
  * a branch on each 64 rows costs more than to write all scores and filter them. */
 enum { ROWS_OF_ONE = 256 };
 
+/* Asks for the beginning of the next segment, which the processor cannot foresee. */
+static void ahead_elsewhere(const ec_block *block) {
+    enum { LINES = 32, VALUES = 4 };
+    const ec_segment *next = block->jump;
+    ec_prefetch(block->ahead, ec_min_i64(block->ahead_bytes, 64 * LINES));
+    if (next->row_scales) ec_prefetch(next->row_scales, 64 * VALUES);
+    if (next->row_biases) ec_prefetch(next->row_biases, 64 * VALUES);
+    if (next->row_squares) ec_prefetch(next->row_squares, 64 * VALUES);
+}
+
 /* Sets the limit of query `slot` of the batch, which has met n_rows rows, and the limit of raw scores that follows from
  * it. */
 static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows, int32_t limit_i32,
@@ -202,7 +212,7 @@ static int64_t keep_screened(const ec_scan *scan, ec_sink *to, int64_t query, in
 }
 
 int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
-                ec_block *block, int64_t rows_left) {
+                ec_block *block) {
     const ec_search_args *args = scan->args;
     if (scan->shared) heed(scan, first_query, n_queries, block->first);
     const int screened = ec_screen_now(scan, n_queries), by_rows = !screened && ec_scan_by_rows(args, n_queries);
@@ -211,6 +221,7 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
     if (!screened) ec_block_decode(scan, block);
     if (by_rows) {
         const uint8_t *query = (const uint8_t *)args->queries + first_query * ec_search_query_bytes(args);
+        if (block->jump) ahead_elsewhere(block);
         ec_scan_rows(scan, query, n_queries, block);
     } else if (screened) {
         ec_screen_pack(scan, block);
@@ -220,16 +231,14 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
     ec_block_terms(scan, selection, block);
     if (screened) ec_screen_terms(scan, block);
     /* prefetch the next block meanwhile, a share of it with each group of queries, so that memory is never idle */
-    int contiguous = args->selection == NULL && args->row_stride == args->row_bytes;
-    int64_t ahead_bytes = contiguous ? ec_min_i64(rows_left, scan->block) * args->row_bytes : 0;
-    const uint8_t *ahead = (const uint8_t *)args->rows + (block->first + block->n) * args->row_stride;
+    const int64_t ahead_bytes = block->ahead_bytes;
     for (int64_t q = 0; q < n_queries; q += group) {
         int64_t n = ec_min_i64(group, n_queries - q);
         int64_t from = ahead_bytes * q / n_queries, until = ahead_bytes * (q + n) / n_queries;
         if (screened)
-            ec_screen_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
+            ec_screen_tile(scan, q, n, block, ahead_bytes ? block->ahead + from : NULL, until - from);
         else if (!by_rows)
-            ec_scan_tile(scan, q, n, block, ahead_bytes ? ahead + from : NULL, until - from);
+            ec_scan_tile(scan, q, n, block, ahead_bytes ? block->ahead + from : NULL, until - from);
         for (int64_t i = 0; i < n; i++) {
             if (!screened && !by_rows && scan->near[i] == 0) continue;
             const int32_t *scores = (const int32_t *)scan->scores + i * scan->block;

@@ -18,10 +18,9 @@ void ec_meet_begin(const ec_scan *scan, int64_t first_query, int64_t n_queries);
 /* The same with the limits of a range search, float32 (all queries,). */
 void ec_meet_within(const ec_scan *scan, const void *limits, int64_t first_query, int64_t n_queries);
 
-/* One block against a batch of queries, under what other threads have found by now: decodes or packs it, computes terms and scores, and keeps what passes. The
- * `rows_left` rows behind it are brought into the cache meanwhile, up to a block of them. Returns the position of a row
- * of which a cost is NaN, or -1. */
+/* One block against a batch of queries, under what other threads have found by now: decodes or packs it, computes terms
+ * and scores, and keeps what passes. Returns the position of a row of which a cost is NaN, or -1. */
 int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
-                ec_block *block, int64_t rows_left);
+                ec_block *block);
 
 #endif

@@ -6,6 +6,7 @@
 #include "../pool/atomic.h"
 #include "loops.h"
 #include "reservoir.h"
+#include "segments.h"
 
 typedef struct ec_screen ec_screen;
 
@@ -42,13 +43,18 @@ typedef struct {
 
 /* A block: rows of the corpus, or of a selection, that all queries of a batch meet while it is in the cache. */
 typedef struct {
-    int64_t first, n;    /* position of its first row in the corpus or the selection, and its number of rows */
+    int64_t first, n;    /* position of its first row in the corpus or the selection, and its number of rows, which are
+                            neighbours in memory where there is no selection */
     const uint8_t *rows; /* rows in the form that the kernel takes */
     int64_t stride;
     const uint8_t *codes; /* the rows before decoding, from which sums and lengths are counted */
     int64_t codes_stride;
     const uint8_t *mask; /* bit 0 is row `first`; NULL for all */
     int counted;         /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
+    const ec_segment *segment; /* of its rows; NULL where there is a selection */
+    const ec_segment *jump;    /* where the next rows are at the beginning of another segment, that one; else NULL */
+    const uint8_t *ahead;      /* the next rows, which are to be brought into the cache meanwhile */
+    int64_t ahead_bytes;
 } ec_block;
 
 EC_INLINE int64_t ec_clamp_i64(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
@@ -60,9 +66,23 @@ EC_INLINE void *ec_take(uint8_t *scratch, int64_t *used, int64_t bytes) {
     return at;
 }
 
+/* Asks for `ahead_bytes` bytes from `ahead` on to be brought into the second-level cache. */
+EC_INLINE void ec_prefetch(const void *ahead, int64_t ahead_bytes) {
+#if defined(__GNUC__) || defined(__clang__)
+    for (int64_t i = 0; i < ahead_bytes; i += 64) __builtin_prefetch((const char *)ahead + i, 0, 2);
+#else
+    (void)ahead;
+    (void)ahead_bytes;
+#endif
+}
+
 /* Chooses the sizes and lays the scan out in `scratch`; returns the bytes it takes. With scratch NULL it only sets the
  * sizes and counts. */
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch);
+
+/* The block of the rows from the position `first` on, of those before `end`. There is one, in `segment` where there is
+ * no selection. */
+ec_block ec_block_at(const ec_scan *scan, const ec_segment *segment, int64_t first, int64_t end);
 
 /* Sets the rows, codes and mask of the block block.first .. + block.n, not decoded yet. Returns 0 where the mask has
  * none of these rows. */

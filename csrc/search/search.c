@@ -146,10 +146,12 @@ static uint64_t place_of(int64_t first_query, int64_t row) { return (uint64_t)fi
  * not find room. Blocks behind one with a cost of NaN are left out. */
 static int meet_share(const team *t, const ec_scan *scan, ec_sink *to, seat *at) {
     const int64_t *selection = selection_of(t->args, at->first);
+    const ec_segment *segment = selection ? NULL : ec_segment_at(t->args, at->row);
     int64_t done = 0;
     int goes_on = 1;
-    for (; at->row < at->end; at->row += scan->block) {
-        ec_block block = {at->row, ec_min_i64(scan->block, at->end - at->row), NULL, 0, NULL, 0, NULL, 0};
+    for (;;) {
+        if (!selection) at->row = ec_segment_row(t->args, &segment, at->row);
+        if (at->row >= at->end) break;
         if (done > t->quota || ec_atomic_load_i64(&t->shared->left) <= 0) {
             ec_atomic_add_i64(&t->shared->left, -done);
             done = 0;
@@ -162,10 +164,12 @@ static int meet_share(const team *t, const ec_scan *scan, ec_sink *to, seat *at)
         if (!goes_on) break;
         if (place_of(at->first, at->row) > ec_atomic_relaxed_u64(&t->shared->bad)) at->row = at->end;
         if (at->row >= at->end) break;
+        ec_block block = ec_block_at(scan, segment, at->row, at->end);
+        at->row += block.n;
         const int some = ec_block_fetch(scan, selection, &block);
         done += some ? at->n * block.n : block.n;
         if (!some) continue;
-        const int64_t bad = ec_meet(scan, to, at->first, at->n, selection, &block, at->end - at->row - block.n);
+        const int64_t bad = ec_meet(scan, to, at->first, at->n, selection, &block);
         if (bad >= 0) ec_atomic_lower_u64(&t->shared->bad, place_of(at->first, bad));
     }
     ec_atomic_add_i64(&t->shared->left, -done);
@@ -352,7 +356,7 @@ ec_result ec_range_search(const ec_search_args *args, const void *limits, int32_
 int32_t ec_search_squares(const ec_search_args *args, void *squares) {
     int32_t sums[EC_DOT_BLOCK], sumsq[EC_DOT_BLOCK];
     for (int64_t r = 0; r < args->n_rows; r += EC_DOT_BLOCK)
-        ec_block_squares(args, (const uint8_t *)args->rows + r * args->row_stride, args->row_stride,
+        ec_block_squares(args, (const uint8_t *)args->whole.rows + r * args->row_stride, args->row_stride,
                          ec_min_i64(EC_DOT_BLOCK, args->n_rows - r), 0, sums, sumsq, (double *)squares + r);
     return 1;
 }

@@ -21,10 +21,11 @@ int32_t ec_search_in_turn(const ec_search_args *args, const void *order, int64_t
     for (int64_t i = 0; i < n; i++) {
         const ec_scan *at = &seats[seat[i]];
         const int64_t first = number[i] * at->block;
-        ec_block block = {first, ec_min_i64(at->block, args->n_rows - first), NULL, 0, NULL, 0, NULL, 0};
+        if (first >= args->n_rows) return 0;
+        ec_block block = ec_block_at(at, ec_segment_at(args, first), first, args->n_rows);
         ec_sink to = {0, NULL, NULL, 0};
-        if (block.n < 1 || !ec_block_fetch(at, NULL, &block)) return 0;
-        if (ec_meet(at, &to, 0, queries, NULL, &block, 0) >= 0) return 0;
+        if (!ec_block_fetch(at, NULL, &block)) return 0;
+        if (ec_meet(at, &to, 0, queries, NULL, &block) >= 0) return 0;
         ((int64_t *)counts)[i] = to.n_hits;
     }
     return 1;

@@ -81,13 +81,13 @@ static void best(const problem *p, int32_t family, int32_t metric, int32_t flip,
         args.bias = place_floats(p->n_queries, 0.5f);
         args.square = place_floats(p->n_queries, metric == EC_COST_L2 ? 1e6f : 0);
     } else if (metric == EC_COST_DOT && flip) {
-        args.row_scales = place_floats(p->n_rows, 0.75f);
-        args.row_biases = place_floats(p->n_rows, 3.0f);
+        args.whole.row_scales = place_floats(p->n_rows, 0.75f);
+        args.whole.row_biases = place_floats(p->n_rows, 3.0f);
         args.weight = place_floats(p->n_queries, 0.375f);
         args.bounded = 1;
     }
-    args.rows = p->rows;
-    args.n_rows = p->n_rows;
+    args.whole.rows = p->rows;
+    args.n_rows = args.whole.count = p->n_rows;
     args.mask = mask;
     args.k = k;
     uint8_t *entries = place(p->n_queries * k * 8);

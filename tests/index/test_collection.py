@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -162,43 +159,3 @@ def test_damage_is_found(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match=name):
             Collection.open(tmp_path / "c").search(Q, 1)
         file.write_bytes(data)
-
-
-WRITER = """
-import sys
-import numpy as np
-from embcodec import Collection
-collection = Collection.open(sys.argv[1])
-x = np.ones((40, 8), np.float32)
-while True:
-    ids = collection.append(x)
-    print("in", ids[0], ids[-1], flush=True)
-    collection.remove(ids[::2])
-    print("out", ids[0], ids[-1], flush=True)
-    if len(collection._folder.now.shards) > 5:
-        collection.compact()
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="processes are killed as on POSIX")
-def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
-    Collection.create(tmp_path / "c", like=np.empty((0, 8), np.float32))
-    rng, known = np.random.default_rng(0), {}
-    for _ in range(3):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path / "c"], stdout=subprocess.PIPE, text=True)
-        lines = [writer.stdout.readline() for _ in range(int(rng.integers(1, 30)))]
-        writer.send_signal(signal.SIGKILL)
-        for line in lines + writer.stdout.readlines():
-            if line.endswith("\n"):
-                word, first, last = line.split()
-                known[int(first), int(last)] = word
-        writer.stdout.close()
-        writer.wait()
-        ids = set(Collection.open(tmp_path / "c").ids.tolist())
-        for (first, last), word in known.items():
-            odd = set(range(first + 1, last + 1, 2))
-            assert odd <= ids
-            if word == "out":
-                assert not set(range(first, last + 1, 2)) & ids
-        collection = Collection.open(tmp_path / "c")
-        assert set(collection.search(np.ones(8, np.float32), len(collection)).indices.tolist()) == ids

@@ -46,6 +46,20 @@ def test_parts_are_the_whole(kind: str, metric: str) -> None:
         np.testing.assert_array_equal(merged.scores, expected.scores)
 
 
+def test_scores_that_become_equal_at_their_last_rounding_are_ties() -> None:
+    """Squared distances of low-bit codes are less fine than the cosines that they are made of."""
+    x, q = floats(20_000, 16), floats(40, 16, seed=1) * np.float32(1000)
+    rows = rows_of(x, "b4")
+    asked = prepare(q, rows, metric="l2")
+    parts = [search(asked, rows[start : start + 1000], 300) for start in range(0, 20_000, 1000)]
+    parts = [SearchResult(part.scores, part.indices + 1000 * i) for i, part in enumerate(parts)]
+    merged, whole = merge_topk(parts, 300, metric="l2"), search(q, rows, 300, metric="l2")
+    np.testing.assert_array_equal(merged.indices, whole.indices)
+    ties = np.diff(whole.scores, axis=1) == 0
+    assert ties.sum() > 20
+    assert (np.diff(whole.indices, axis=1)[ties] > 0).all()
+
+
 @pytest.mark.parametrize("metric", ["hamming", "jaccard"])
 def test_bits(metric: str) -> None:
     bits = quantize(floats(300), "binary")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import ffi, lib, pointer
+from .segments import Segments
 
 HAMMING_U1, DOT_U1, DOT_I8 = int(lib.EC_HAMMING_U1), int(lib.EC_DOT_U1), int(lib.EC_DOT_I8)
 DOT_F32, USER_TILE = int(lib.EC_DOT_F32), int(lib.EC_USER_TILE)
@@ -48,6 +49,8 @@ class Scan:
     constants: NDArray[np.float32] | None = None  # then added to them
     least: float | None = None  # to which lower scores are then raised
     _kept: Any = None  # kept alive, because args hold its address
+
+    rows: NDArray[Any] | Segments
 
     def __init__(self, family: int, queries: NDArray[Any], rows: NDArray[Any], decode: int = DECODE_NONE) -> None:
         self.queries, self.rows = queries, rows
@@ -125,7 +128,7 @@ class Scan:
                 raise ValueError(f"query {done.consumed} has NaN or infinite values")
             raise ValueError("queries are too large for float32")
 
-    def over(self, rows: NDArray[Any]) -> Scan:
+    def over(self, rows: NDArray[Any] | Segments) -> Scan:
         """Return a scan of other rows of the same kind for the same queries, without what is said of single rows."""
         other = Scan.__new__(Scan)
         other.__dict__.update(self.__dict__, rows=rows, args=ffi.new(_ARGUMENTS, self.args[0]))
@@ -152,9 +155,13 @@ class Scan:
         """Return ``ec_search_args`` for positions start .. stop, with addresses in the scan's arrays."""
         args = ffi.new(_ARGUMENTS, self.args[0])
         first = 0 if self.selection is not None else start
-        # kernels read nothing behind the last row
-        args.queries, args.rows = pointer(self.queries), pointer(self.rows[first:] if first else self.rows)
-        args.n_rows, args.k = stop - start, k
+        args.queries, args.n_rows, args.k = pointer(self.queries), stop - start, k
+        if isinstance(self.rows, Segments):
+            segments = self.rows.between(first, stop if self.selection is None else len(self.rows))
+            args.segments, args.n_segments = segments, len(segments)
+        else:  # kernels read nothing behind the last row
+            args.whole.rows = pointer(self.rows[first:] if first else self.rows)
+            args.whole.count = len(self.rows) if self.selection is not None else stop - start
         if self.terms is not None and self.terms.size:
             terms, each = pointer(self.terms), self.terms.strides[0]
             args.mul, args.bias, args.square = terms, terms + each, terms + 2 * each
@@ -165,13 +172,13 @@ class Scan:
         if self.mask is not None:
             args.mask = pointer(self.mask[first // 8 :] if first else self.mask)
         if self.row_scales is not None:
-            args.row_scales = pointer(self.row_scales[first:] if first else self.row_scales)
+            args.whole.row_scales = pointer(self.row_scales[first:] if first else self.row_scales)
         if self.row_biases is not None:
-            args.row_biases = pointer(self.row_biases[first:] if first else self.row_biases)
+            args.whole.row_biases = pointer(self.row_biases[first:] if first else self.row_biases)
         if self.weights is not None:
             args.weight = pointer(self.weights)
         if self.row_squares is not None:
-            args.row_squares = pointer(self.row_squares[first:] if first else self.row_squares)
+            args.whole.row_squares = pointer(self.row_squares[first:] if first else self.row_squares)
         return args
 
 

@@ -25,14 +25,14 @@ _PACE = {HAMMING_U1: 0.0085, DOT_U1: 0.0105, DOT_I8: 0.0032, DOT_F32: 0.0008, US
 
 
 class NotFiniteRowError(ValueError):
-    """A row's score was NaN; `row` is its number."""
+    """A row's score was NaN; `row` is its number, or what else `called` says that it is."""
 
-    def __init__(self, row: int, by_user: bool) -> None:
-        self.row = row
+    def __init__(self, row: int, by_user: bool, called: str = "row") -> None:
+        self.row, self.by_user = row, by_user
         words = "has NaN or infinite values (or some too large or too small for float32 scores)"
         if by_user:
             words = "has no score: the metric raised an exception, which Numba prints, or returned NaN"
-        super().__init__(f"row {row} {words}")
+        super().__init__(f"{called} {row} {words}")
 
 
 def split(n: int) -> list[tuple[int, int]]:

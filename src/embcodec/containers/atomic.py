@@ -21,10 +21,11 @@ SUFFIX = ".embcodec-tmp"
 
 _NAME_BYTES = 64  # of the target's name in a temporary one, so that it is no longer than a name may be
 _RANDOM = 16  # hexadecimal digits
+_FAILURES = (errno.EIO, errno.ENOSPC, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))  # others: no such call
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def replacing(path: str | os.PathLike[str], *, sure: bool = False) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes the place of `path` once the ``with`` block ends well.
 
     The temporary file lies in the same folder (so that the move is within one file system), has a random name, can be
@@ -39,6 +40,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Parameters
     ----------
     path : path-like
+    sure : bool
+        Raise also where the folder cannot be flushed because its disk fails or is full: the file has been replaced
+        then, but a crash may undo it.
 
     Yields
     ------
@@ -79,8 +83,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         if isinstance(error, OSError) and error.filename == os.fspath(temporary):
             error.filename, error.filename2 = os.fspath(path), None
         raise
-    with suppress(OSError):  # the file has been replaced: to report a failure now would be wrong
+    try:
         _flush_folder(target.parent)
+    except OSError as error:  # the file has been replaced: to report a failure now would be wrong,
+        if sure and error.errno in _FAILURES:  # but to who can undo it
+            raise
     with suppress(OSError):
         _clean(target)
 

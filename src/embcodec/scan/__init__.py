@@ -22,6 +22,7 @@ from .range import RangeResult, range_search
 from .rescore import rescore
 from .residuals import residuals_of
 from .search import prepare, search
+from .segmented import Place, Segmented
 from .ways import check_dimensions, way_to
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "Bounds",
     "CompiledMetric",
     "MetricLike",
+    "Place",
     "PreparedQueries",
     "RangeResult",
     "RowTerms",
     "SearchResult",
+    "Segmented",
     "as_count",
     "as_embeddings",
     "as_ids",

@@ -20,7 +20,8 @@ from .plan import plan
 from .prepared import PreparedQueries
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
-_SPARSE = 8
+SPARSE = 8
+_MORE = 16  # results beyond twice k that are looked at where different scores may come to the same
 
 
 class SearchResult(NamedTuple):
@@ -49,9 +50,24 @@ def short_repr(result: Any, *others: str) -> str:
 
 
 def best_of(scan: Scan, k: int, threads: int | None) -> SearchResult:
-    """Return the k best of a scan."""
-    scores, indices = native.top_k(scan, k, threads)
-    return SearchResult(refuse_overflow(scan, final_scores(scan, scores)), indices)
+    """Return the k best of a scan, ties by the lower row."""
+    if scan.factors is None or not k:
+        scores, rows = native.top_k(scan, k, threads)
+        return SearchResult(refuse_overflow(scan, final_scores(scan, scores)), rows)
+    # What a scan's scores come to is rounded once more, so that different ones may come to the same: more than k are
+    # looked at, until the end of such a tie.
+    wanted, most = min(2 * k + _MORE, scan.n_positions), scan.n_positions
+    while True:
+        raw, rows = native.top_k(scan, wanted, threads)
+        scores = final_scores(scan, raw.copy())
+        is_open = (scores[:, -1] == scores[:, k - 1]) & (raw[:, -1] != raw[:, k - 1])
+        if wanted == most or not is_open.any():
+            break
+        wanted = min(4 * wanted, most)
+    costs = scores if scan.least is not None else -scores
+    order = np.lexsort((rows, np.where(rows < 0, np.inf, costs)), axis=1)[:, :k]
+    found = SearchResult(np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1))
+    return SearchResult(refuse_overflow(scan, found.scores), found.indices)
 
 
 def refuse_overflow(scan: Scan, scores: NDArray[Any]) -> NDArray[Any]:
@@ -144,7 +160,7 @@ def restrict(scan: Scan, mask: Any) -> int:
         if chosen.shape != (n,):
             raise ValueError(f"a boolean mask has shape ({n},), not {chosen.shape}")
         allowed = int(np.count_nonzero(chosen))
-        if allowed * _SPARSE > n:
+        if allowed * SPARSE > n:
             scan.mask = np.packbits(chosen, bitorder="little")
             return allowed
         chosen = np.flatnonzero(chosen)
@@ -156,7 +172,7 @@ def restrict(scan: Scan, mask: Any) -> int:
             raise ValueError("mask repeats row numbers: mask.astype(bool) is one boolean a row; or name each row once")
         if chosen[0] < 0 or chosen[-1] >= n:
             raise ValueError(f"mask names row {int(chosen[0] if chosen[0] < 0 else chosen[-1])} of {n}")
-        if len(chosen) * _SPARSE > n:
+        if len(chosen) * SPARSE > n:
             rows = np.zeros(n, np.bool_)
             rows[chosen] = True
             scan.mask = np.packbits(rows, bitorder="little")

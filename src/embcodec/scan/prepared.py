@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._native.scan import Scan
+from .._native.scan import LENGTH_NONE, Scan
+from .._native.segments import Segments
 from ..dtypes import Metric, Precision
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
@@ -43,6 +44,11 @@ class PreparedQueries:
         """Bytes of the queries in the form in which they meet rows."""
         return int(self._scan.queries.nbytes)
 
+    @property
+    def wants_squares(self) -> bool:
+        """Whether the metric asks for the squared lengths of rows."""
+        return bool(self._scan.args.lengths != LENGTH_NONE)
+
     def __repr__(self) -> str:
         name = self.metric if isinstance(self.metric, str) else "a compiled metric"
         return f"PreparedQueries({len(self)}, {name}, for {_words(self._kind)})"
@@ -52,8 +58,8 @@ class PreparedQueries:
         shape = len(self), 0
         return np.empty(shape, np.int32 if self._scan.is_integer else np.float32), np.empty(shape, np.int64)
 
-    def over(self, rows: Embeddings | LowBitCodes, metric: MetricLike | None = None) -> Scan:
-        """Return the scan that compares the queries with rows.
+    def check(self, rows: Embeddings | LowBitCodes, metric: MetricLike | None = None) -> None:
+        """Refuse rows that the queries do not meet.
 
         Raises
         ------
@@ -68,13 +74,20 @@ class PreparedQueries:
             raise CodeMismatchError(
                 f"queries prepared for {_words(self._kind)} do not meet {rows!r}", "prepare(queries, rows)"
             )
-        scan = self._scan.over(_array_of(rows, self.metric))
         if isinstance(rows, LowBitCodes):
             check_unit(rows, self.metric)
-            scan.row_scales, scan.row_biases = rows.for_scans
-        elif rows.scale is not None and rows.scale.kind == PER_VECTOR and not scan.has_user_metric:
-            scan.row_scales = rows.scale.values
+
+    def over(self, rows: Embeddings | LowBitCodes, metric: MetricLike | None = None) -> Scan:
+        """Return the scan that compares the queries with rows; raise what :meth:`check` does."""
+        self.check(rows, metric)
+        met = as_met(rows, self.metric)
+        scan = self._scan.over(met.rows)
+        scan.row_scales, scan.row_biases = met.scales, met.biases
         return scan
+
+    def over_segments(self, segments: Segments) -> Scan:
+        """Return the scan that compares the queries with rows in several places, which have been checked."""
+        return self._scan.over(segments)
 
 
 def prepared(
@@ -95,6 +108,24 @@ def _words(kind: Any) -> str:
         return f"codes of {kind}"
     dtype, dimension, identity, *_ = kind
     return f"{dtype} rows of {dimension} dimensions" + (f", {identity}" if identity not in (None, "unit") else "")
+
+
+class Met(NamedTuple):
+    """Rows as a scan meets them, with the scale of each and what is added to its dots, where they have such."""
+
+    rows: NDArray[Any]
+    scales: NDArray[np.float32] | None = None
+    biases: NDArray[np.float32] | None = None
+
+
+def as_met(rows: Embeddings | LowBitCodes, metric: Any) -> Met:
+    """Return rows as scans by this metric meet them."""
+    array = _array_of(rows, metric)
+    if isinstance(rows, LowBitCodes):
+        return Met(array, *rows.for_scans)
+    if rows.scale is not None and rows.scale.kind == PER_VECTOR and isinstance(metric, str):
+        return Met(array, rows.scale.values)
+    return Met(array)
 
 
 def _array_of(rows: Embeddings | LowBitCodes, metric: Any) -> NDArray[Any]:

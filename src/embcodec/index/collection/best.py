@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Protocol
 
@@ -14,8 +14,10 @@ from ...dtypes import Precision
 from ...embeddings import Embeddings
 from ...scan import (
     MetricLike,
+    Place,
     PreparedQueries,
     SearchResult,
+    Segmented,
     as_count,
     as_mask,
     as_queries,
@@ -46,29 +48,30 @@ class Parts(Protocol):
 
 
 class Here:
-    """The parts of a search one after the other in this process."""
+    """Files of rows, searched as one corpus in this process."""
 
     def __init__(self, shards: Sequence[OpenShard]) -> None:
-        self._shards = shards
+        better = [Place(shard.rescore_with, shard.ids, shard.live) for shard in shards if shard.rescore_with]
+        self._codes = Segmented([Place(shard.codes, shard.ids, shard.live) for shard in shards]) if shards else None
+        self._better = Segmented(better) if better else None
 
     def best(
         self, scan: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None
-    ) -> Iterator[SearchResult]:
-        """Yield the results of a file at a time."""
-        return (shard.best(scan, k, mask, threads) for shard in self._shards)
+    ) -> list[SearchResult]:
+        """Return the results of one search over all files, if there are any."""
+        return [] if self._codes is None else [self._codes.best(scan, k, mask, threads)]
 
     def rescored(
         self, scan: PreparedQueries, candidates: NDArray[np.int64], k: int, threads: int | None
-    ) -> Iterator[SearchResult]:
-        """Yield the results of a file at a time."""
-        return (shard.rescored(scan, candidates, k, threads) for shard in self._shards)
+    ) -> list[SearchResult]:
+        """Return the results of one search over all files, if there are any."""
+        return [] if self._better is None else [self._better.rescored(scan, candidates, k, threads)]
 
     def are_there(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which ids are those of rows that count."""
-        there = np.zeros(len(ids), np.bool_)
-        for shard in self._shards:
-            there |= shard.rows_of(ids) >= 0
-        return there
+        if self._codes is None:
+            return np.zeros(len(ids), np.bool_)
+        return np.asarray(self._codes.positions_of(ids) >= 0)
 
 
 def best_of_all(
@@ -104,6 +107,10 @@ def best_of_all(
 
 def merged(scan: PreparedQueries, parts: Iterable[SearchResult], k: int) -> SearchResult:
     """Return the k best of each query among the results of parts, of which there may be none."""
+    if isinstance(parts, list) and len(parts) == 1:
+        only: SearchResult = parts[0]
+        if only.indices.shape[1] <= k:
+            return only
     return merge_topk(chain([scan.nothing()], parts), k, metric=scan.metric)
 
 

@@ -22,8 +22,8 @@ from ...words import as_path, as_real, shown
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from ..files import write_index
 from ..rows import Part, Snapshot
-from .best import Here, best_of_all
-from .folder import Folder
+from .best import best_of_all
+from .folder import Folder, reporting
 from .ingest import ingested
 from .lock import NAME as LOCK
 from .lock import writing
@@ -121,12 +121,14 @@ class Collection:
         codes = finite_rows(like, "like")[:0]
         better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")[:0]
         check_alike(codes, better)
-        folder.mkdir(parents=True, exist_ok=True)
-        with writing(folder, as_real(lock_timeout, "lock_timeout")):
-            if set(os.listdir(folder)) - {LOCK, LIKE}:
-                raise StorageError(f"{folder} holds something: Collection.open(path) opens a collection")
-            write_index(folder / LIKE, Snapshot(Part(codes), None if better is None else Part(better), None, 0))
-            write_manifest(folder, Manifest())
+        timeout = as_real(lock_timeout, "lock_timeout")
+        with reporting(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with writing(folder, timeout):
+                if set(os.listdir(folder)) - {LOCK, LIKE}:
+                    raise StorageError(f"{folder} holds something: Collection.open(path) opens a collection")
+                write_index(folder / LIKE, Snapshot(Part(codes), None if better is None else Part(better), None, 0))
+                write_manifest(folder, Manifest())
         return cls(folder, lock_timeout=lock_timeout)
 
     @classmethod
@@ -196,8 +198,8 @@ class Collection:
 
         Raises
         ------
-        CodeMismatchError, ValueError, StorageError, OSError
-            The collection is then as it was.
+        CodeMismatchError, ValueError, StorageError
+            The collection is then as it was. A StorageError for a full or failing disk is an OSError too, with `errno`.
         """
         return self._append(rows, rescore_with, ids, texts_among(ids))
 
@@ -462,7 +464,7 @@ class Collection:
     ) -> SearchResult:
         folder = self._folder
         now = folder.now
-        here = Here(folder.shards())
+        here = folder.here()
         parts = here if scheduler is None else Spread(scheduler, folder.path, here, now.shards)
         return best_of_all(
             parts,

@@ -10,11 +10,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import StorageError
 from ...quantizers.lowbit import Rows
 from ..files import read_index
+from .best import Here
 from .lock import writing
 from .manifest import LIKE, Manifest, Shard, is_file_of_rows, read_manifest, write_manifest
 from .shards import Kind, OpenShard, write_shard
+
+
+class ChangeFailedError(OSError, StorageError):
+    """A collection could not be changed: its disk is full, fails, or may not be written. It is as it was."""
+
+
+@contextmanager
+def reporting(path: Path) -> Iterator[None]:
+    """Have every OSError be a ChangeFailedError."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ChangeFailedError(
+            error.errno, f"the collection is as it was before: {reason}", os.fspath(path)
+        ) from error
 
 
 class Folder:
@@ -35,6 +53,7 @@ class Folder:
         kinds = read_index(path / LIKE)
         self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
         self._open: dict[Shard, OpenShard] = {}
+        self._here: Here | None = None
 
     def refresh(self) -> None:
         """See the newest state."""
@@ -51,6 +70,16 @@ class Folder:
         """Return all files of rows that count now."""
         return [self.shard(shard) for shard in self.now.shards]
 
+    def here(self) -> Here:
+        """Return all files of rows that count now, as one corpus."""
+        found = self._here
+        if found is None:
+            now = self.now
+            found = Here([self.shard(shard) for shard in now.shards])
+            if now is self.now:
+                self._here = found
+        return found
+
     def rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids in a shard, whose file is read only where some may be there; -1 for others."""
         if not ((ids >= shard.least) & (ids <= shard.greatest)).any():
@@ -59,10 +88,20 @@ class Folder:
 
     @contextmanager
     def changing(self) -> Iterator[Manifest]:
-        """Hold the lock, and see the newest state."""
-        with writing(self.path, self.timeout):
+        """Hold the lock, and see the newest state; where the change fails, remove what it has written.
+
+        Raises
+        ------
+        ChangeFailedError
+            For every other OSError.
+        """
+        with reporting(self.path), writing(self.path, self.timeout):
             self.refresh()
-            yield self.now
+            try:
+                yield self.now
+            except BaseException:
+                self._clean()
+                raise
 
     def write(self, number: int, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> Shard:
         """Write rows, whose ids ascend, to the file of that number, which no manifest names yet."""
@@ -72,12 +111,18 @@ class Folder:
 
     def replace(self, manifest: Manifest) -> None:
         """Make a manifest the one that counts, and remove the files that no longer do."""
-        write_manifest(self.path, manifest)
+        write_manifest(self.path, manifest, self.now)
         self._show(manifest)
-        for name in os.listdir(self.path):
-            if is_file_of_rows(name) and name not in manifest.files:
-                with suppress(OSError):  # where it is mapped and cannot be removed, the next change tries again
-                    os.unlink(self.path / name)
+        self._clean()
+
+    def _clean(self) -> None:
+        """Remove files that do not count, as far as that can be done now: the next change tries again."""
+        with suppress(OSError, StorageError):
+            kept = read_manifest(self.path).files | self.now.files
+            for name in os.listdir(self.path):
+                if is_file_of_rows(name) and name not in kept:
+                    with suppress(OSError):  # it may be mapped
+                        os.unlink(self.path / name)
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of the files that count."""
@@ -87,5 +132,5 @@ class Folder:
         return self.sizes()
 
     def _show(self, manifest: Manifest) -> None:
-        self.now = manifest
+        self.now, self._here = manifest, None
         self._open = {shard: self._open[shard] for shard in manifest.shards if shard in self._open}

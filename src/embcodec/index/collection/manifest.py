@@ -6,7 +6,9 @@ import json
 import os
 import re
 import zlib
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,10 @@ class Manifest:
     ingested: Ingested = Ingested()
 
     def __len__(self) -> int:
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> int:
         return sum(shard.live for shard in self.shards)
 
     def changed(self, **changes: Any) -> Manifest:
@@ -134,11 +140,27 @@ class Manifest:
         return names | {texts.file for texts in self.texts}
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Replace the manifest of a collection; what it names must be on the disk already."""
+def write_manifest(folder: Path, manifest: Manifest, former: Manifest | None = None) -> None:
+    """Replace the manifest of a collection; what it names must be on the disk already.
+
+    Where that fails the former one counts, or none. It is written anew only if the new one is in its place but may not
+    stay there, because the folder cannot be flushed.
+    """
+    try:
+        _write(folder, manifest)
+    except OSError:
+        with suppress(OSError, StorageError):
+            if former is None:
+                os.unlink(folder / NAME)
+            elif read_manifest(folder) != former:
+                _write(folder, former)
+        raise
+
+
+def _write(folder: Path, manifest: Manifest) -> None:
     body = {"format": FORMAT, **asdict(manifest)}
     text = json.dumps({**body, "checksum": _checksum(body)}, indent=1) + "\n"
-    with replacing(folder / NAME) as file:
+    with replacing(folder / NAME, sure=True) as file:
         file.write(text.encode())
 
 

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...containers import read_npy, read_tensors, replacing, write_npy, write_tensors
+from ...containers import read_npy, read_tensors, replacing, write_npy, write_tensors_to
 from ...errors import StorageError
 from ...files import pack, unpack
 from ...quantizers.lowbit import LowBitCodes, PrincipalScheme, Rows
-from ...scan import PreparedQueries, SearchResult, best_of, restrict
 from ..files import FORMAT as INDEX_FORMAT
 from ..rows import Part
 from .manifest import Shard
@@ -33,12 +32,13 @@ def write_shard(path: Path, codes: Rows, better: Rows | None, ids: NDArray[np.in
         more_tensors, more_words = _packed(better, "rescore_with.")
         tensors, words = {**tensors, **more_tensors}, {**words, **more_words}
     next_id = str(int(ids[-1]) + 1)
-    write_tensors(path, {**tensors, "ids": ids}, {**words, "index": INDEX_FORMAT, "next_id": next_id})
+    with replacing(path, sure=True) as file:
+        write_tensors_to(file, {**tensors, "ids": ids}, {**words, "index": INDEX_FORMAT, "next_id": next_id})
 
 
 def write_removed(path: Path, removed: NDArray[np.bool_]) -> None:
     """Write which rows of a shard are gone."""
-    with replacing(path) as file:
+    with replacing(path, sure=True) as file:
         write_npy(file, np.packbits(removed, bitorder="little"))
 
 
@@ -84,24 +84,6 @@ class OpenShard:
         self.live = None if shard.removed is None else _read_live(folder / shard.removed, shard)
         self.codes, self.rescore_with = Part(codes), None if better is None else Part(better)
 
-    def best(self, asked: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None) -> SearchResult:
-        """Return the k best rows that count, by their codes, with ids; of a mask of ids only those."""
-        scan = asked.over(self.codes.rows)
-        allowed = restrict(scan, self._allowed(mask))
-        self.codes.give_squares(scan)
-        found = best_of(scan, min(k, allowed), threads)
-        return SearchResult(found.scores, self._names(found.indices))
-
-    def rescored(
-        self, asked: PreparedQueries, candidates: NDArray[np.int64], k: int, threads: int | None
-    ) -> SearchResult:
-        """Return the k best of each query's candidates (ids) that are here, by the rows to rescore with."""
-        assert self.rescore_with is not None
-        scan = asked.over(self.rescore_with.rows)
-        scan.selection = np.sort(self.rows_of(candidates), axis=1)
-        found = best_of(scan, min(k, candidates.shape[1]), threads)
-        return SearchResult(found.scores, self._names(found.indices))
-
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids, of any shape; -1 for those that are not here or gone."""
         rows = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
@@ -120,15 +102,6 @@ class OpenShard:
     def kept_ids(self) -> NDArray[np.int64]:
         """Return the ids of the rows that count."""
         return self.ids if self.live is None else self.ids[self.live]
-
-    def _allowed(self, mask: NDArray[np.int64] | None) -> Any:
-        if mask is None:
-            return self.live
-        rows = self.rows_of(mask)
-        return rows[rows >= 0]
-
-    def _names(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.where(rows >= 0, self.ids[rows], -1)
 
 
 def _unpacked(tensors: Any, words: Any, prefix: str, like: Rows) -> Rows:

@@ -1,0 +1,281 @@
+"""Disks that fail or are full, at each step of each change, and writers that are killed: all or nothing happened."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from coded import floats
+
+from embcodec import Collection, StorageError
+from embcodec.containers import atomic
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are flushed and writers killed as on POSIX")
+
+X = floats(60, 8)
+CHANGES: dict[str, Callable[[Collection], object]] = {
+    "append": lambda collection: collection.append(X[:7]),
+    "remove": lambda collection: collection.remove([1, 2, 25]),
+    "remove a file": lambda collection: collection.remove(np.arange(20, 40)),
+    "compact": lambda collection: collection.compact(),
+}
+
+
+class Disk:
+    """Counts the steps of writers, and lets some fail."""
+
+    def __init__(self, fails: Callable[[int], bool], number: int) -> None:
+        self.steps: list[str] = []
+        self._fails, self._number = fails, number
+
+    def step(self, name: str) -> None:
+        self.steps.append(name)
+        if self._fails(len(self.steps)):
+            raise OSError(self._number, os.strerror(self._number))
+
+    def counted(self, name: str, real: Any) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.step(name)
+            return real(*arguments, **named)
+
+        return call
+
+    def opened(self, *arguments: Any, **named: Any) -> Any:
+        file = builtins.open(*arguments, **named)
+        if not file.writable():
+            return file
+        try:
+            self.step("open")
+        except OSError:
+            file.close()
+            os.unlink(file.name)
+            raise
+        return Written(file, self)
+
+
+class Written:
+    """A file whose writes are steps."""
+
+    def __init__(self, file: Any, disk: Disk) -> None:
+        self._file = file
+        self.write, self.flush = disk.counted("write", file.write), disk.counted("flush", file.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> Written:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is pulled out of this machine: files need not reach its disk."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@contextmanager
+def failing(fails: Callable[[int], bool], number: int = errno.EIO) -> Iterator[Disk]:
+    disk = Disk(fails, number)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(atomic, "open", disk.opened, raising=False)
+        for name in ("fsync", "replace"):
+            patched.setattr(os, name, disk.counted(name, getattr(os, name)))
+        yield disk
+
+
+def filled(folder: Path) -> Collection:
+    collection = Collection.create(folder, like=X)
+    for start in range(0, 60, 20):
+        collection.append(X[start : start + 20])
+    collection.remove([5])
+    return collection
+
+
+def state_of(folder: Path) -> tuple[Any, ...]:
+    """What a process that opens the collection now sees, and the files that are there."""
+    opened = Collection.open(folder)
+    found = opened.search(X[:4], 80)
+    names = sorted(name for name in os.listdir(folder) if name != "collection.json")
+    return opened.ids.tolist(), found.indices.tolist(), found.scores.tolist(), opened.info(), names
+
+
+def steps_of(change: str, folder: Path) -> list[str]:
+    collection = filled(folder)
+    with failing(lambda step: False) as disk:
+        CHANGES[change](collection)
+    return disk.steps
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_step_that_fails_changes_nothing(tmp_path: Path, change: str, number: int) -> None:
+    steps = steps_of(change, tmp_path / "counted")
+    files = 1 if change == "remove a file" else 2 + (change == "remove")  # the manifest, and what it names
+    assert (steps.count("replace"), steps.count("fsync")) == (files, 2 * files)  # of the file, then of the folder
+    collection = filled(tmp_path / "c")
+    before = state_of(tmp_path / "c")
+    for failed in range(1, len(steps) + 1):
+        with failing(lambda step, failed=failed: step == failed, number), pytest.raises(StorageError) as caught:
+            CHANGES[change](collection)
+        assert isinstance(caught.value, OSError)
+        assert (caught.value.errno, "it was before" in str(caught.value)) == (number, True)
+        assert state_of(tmp_path / "c") == before, steps[failed - 1]
+        assert collection.ids.tolist() == before[0]
+    CHANGES[change](collection)
+    assert state_of(tmp_path / "c") != before
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_disk_that_fails_from_some_step_on(tmp_path: Path, change: str) -> None:
+    """What cannot even be taken back, the replaced manifest in a folder that cannot be flushed, is there as a whole."""
+    steps = steps_of(change, tmp_path / "counted")
+    for failed in range(1, len(steps) + 1):
+        folder = tmp_path / str(failed)
+        collection = filled(folder)
+        before = state_of(folder)
+        with failing(lambda step, failed=failed: step >= failed), pytest.raises(StorageError):
+            CHANGES[change](collection)
+        after = state_of(folder)
+        if failed < len(steps):
+            assert after == before, steps[failed - 1]
+        CHANGES["append"](collection)  # once the disk is well again
+        assert len(Collection.open(folder)) == len(after[0]) + 7
+
+
+def test_a_collection_that_cannot_be_made(tmp_path: Path) -> None:
+    for failed in range(1, 100):
+        with failing(lambda step, failed=failed: step == failed, errno.ENOSPC) as disk:
+            try:
+                Collection.create(tmp_path / "c", like=X)
+            except StorageError as error:
+                assert error.errno == errno.ENOSPC  # type: ignore[attr-defined]
+                again = pickle.loads(pickle.dumps(error))
+                assert (type(again), str(again), again.errno) == (type(error), str(error), errno.ENOSPC)
+        if len(disk.steps) < failed:
+            break
+        if len(disk.steps) == failed:  # it went no further: what is flushed again with the manifest may fail before
+            with pytest.raises(StorageError, match="is no collection"):
+                Collection.open(tmp_path / "c")
+        shutil.rmtree(tmp_path / "c")
+    assert failed > 8
+    assert len(Collection.open(tmp_path / "c")) == 0
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from embcodec import Collection, StorageError
+collection = Collection.open(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+for count in (1 << 12, 100, 1 << 11):
+    try:
+        collection.append(np.ones((count, 8), np.float32))
+    except StorageError as error:
+        print(error.errno, end=" ")
+    print(len(collection), len(Collection.open(sys.argv[1])))
+"""
+
+
+def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
+    Collection.create(tmp_path / "c", like=X)
+    done = subprocess.run([sys.executable, "-c", FULL, tmp_path / "c"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"{errno.EFBIG} 0 0", "100 100", f"{errno.EFBIG} 100 100"]
+    assert len(os.listdir(tmp_path / "c")) == 4
+
+
+# Forks writers, kills each at some moment, and compares what is there with what it had said before: all or nothing of
+# the change that was under way.
+KILLS = """
+import os, random, signal, sys, time
+import numpy as np
+from embcodec import Collection
+folder, kills = sys.argv[1], int(sys.argv[2])
+random.seed(0)
+
+def rows_of(ids):
+    return np.stack([ids % 97 + 1.0, ids // 97], 1).astype(np.float32)
+
+def write(pipe):
+    collection = Collection.open(folder)
+    while True:
+        first = collection._folder.now.next_id
+        ids = np.arange(first, first + random.randint(1, 60))
+        os.write(pipe, b"append %d %d;" % (ids[0], ids[-1]))
+        collection.append(rows_of(ids))
+        os.write(pipe, b"done;")
+        if random.random() < 0.7:
+            gone = np.random.choice(collection.ids, min(len(collection), random.randint(1, 40)), replace=False)
+            os.write(pipe, b"remove " + b" ".join(b"%d" % i for i in gone) + b";")
+            collection.remove(gone)
+            os.write(pipe, b"done;")
+        if random.random() < 0.2:
+            os.write(pipe, b"compact;")
+            collection.compact(shard_bytes=random.choice([1, 4000, 1 << 20]))
+            os.write(pipe, b"done;")
+
+known, counts = set(), {"append": 0, "remove": 0, "compact": 0, "between": 0}
+for kill in range(kills):
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        random.seed(kill)
+        np.random.seed(kill)
+        write(writes)
+    os.close(writes)
+    time.sleep(random.random() * 0.06)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    said = b""
+    while piece := os.read(reads, 1 << 16):
+        said += piece
+    os.close(reads)
+    after, change = set(known), "between"
+    for line in said.split(b";")[:-1]:
+        word, *numbers = line.decode().split()
+        if word == "done":
+            known, change = after, "between"
+            continue
+        change, numbers = word, list(map(int, numbers))
+        after = set(known)
+        if word == "append":
+            after |= set(range(numbers[0], numbers[1] + 1))
+        elif word == "remove":
+            after -= set(numbers)
+    counts[change] += 1
+    collection = Collection.open(folder)
+    there = set(collection.ids.tolist())
+    assert there in (known, after), (kill, change, sorted(there ^ known)[:9], sorted(there ^ after)[:9])
+    known = there
+    for shard in collection._folder.shards():
+        assert (shard.codes.rows.values == rows_of(np.asarray(shard.ids))).all()
+    if there:
+        found = collection.search(np.ones(2, np.float32), len(there), metric="dot").indices
+        assert set(found.tolist()) == there
+print(counts, len(known), len(os.listdir(folder)))
+collection.append(rows_of(np.arange(1)))
+left = {name for name in os.listdir(folder) if not name.startswith(".")}
+assert left == {"lock", "like.safetensors", "collection.json"} | Collection.open(folder)._folder.now.files, left
+assert not [name for name in os.listdir(folder) if "collection.json" in name and name.startswith(".")]
+"""
+
+
+@pytest.mark.parametrize("kills", [8, pytest.param(60, marks=pytest.mark.long)])
+def test_killed_writers_leave_all_or_nothing(tmp_path: Path, kills: int) -> None:
+    Collection.create(tmp_path / "c", like=np.empty((0, 2), np.float32))
+    command = [sys.executable, "-W", "ignore", "-c", KILLS, tmp_path / "c", str(kills)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
