@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._native.blocks import each_block
 from ..dtypes import CALIBRATION_METHODS, CalibrationMethod
 from ..words import as_real, unknown
+from .histograms import BLOCK_BYTES, Histograms, compiled
 from .samples import blocks_of, finite_block, is_empty
 from .summary import Summary
 
@@ -78,8 +79,7 @@ def calibrate(
         return sample.histograms.ranges(method, quantile, sample.ends)
     if method == "minmax":
         return _minmax(blocks_of(sample, _MINMAX_BLOCK_BYTES), threads)
-    from .histograms import BLOCK_BYTES, Histograms  # where that cannot be had, no batch of the sample is used up
-
+    compiled()  # where that cannot be had, no batch of the sample is used up
     histograms: Histograms | None = None
     for block in starmap(finite_block, blocks_of(sample, BLOCK_BYTES)):
         if histograms is None:

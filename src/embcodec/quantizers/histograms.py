@@ -10,13 +10,19 @@ from numpy.typing import NDArray
 
 from .._native.blocks import each_block
 from ..dtypes import CalibrationMethod
-from . import calibrate_jit as jit
 
 BLOCK_BYTES = 1 << 22  # many rows for each histogram that is fetched
 _STRIPE = 32  # dimensions whose histograms one thread counts, at least
 _PACE = 1.0  # nanoseconds a byte
 
 Ends = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def compiled() -> Any:
+    """Return what Numba compiles for them; ModuleNotFoundError where Numba is not installed."""
+    from . import calibrate_jit
+
+    return calibrate_jit
 
 
 class Histograms:
@@ -27,9 +33,13 @@ class Histograms:
     dimension : int
     """
 
+    lows: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
     def __init__(self, dimension: int) -> None:
         self.lows, self.widths = np.full(dimension, np.nan), np.zeros(dimension)
-        self.counts = np.zeros((dimension, jit.BINS), np.int64)
+        self.counts = np.zeros((dimension, compiled().BINS), np.int64)
 
     @property
     def nbytes(self) -> int:
@@ -39,7 +49,7 @@ class Histograms:
     def cover(self, ends: Ends) -> None:
         """Make room for all values from minima to maxima."""
         minima, maxima = (end.astype(np.float64) for end in ends)
-        jit.widen(self.lows, self.widths, self.counts, minima, maxima)
+        compiled().widen(self.lows, self.widths, self.counts, minima, maxima)
 
     def count(self, block: NDArray[np.float32], threads: int | None) -> None:
         """Count values (n, dimension) that are covered."""
@@ -63,7 +73,7 @@ class Histograms:
     def ranges(self, method: CalibrationMethod, quantile: float, ends: Ends) -> NDArray[np.float32]:
         """Return the ranges that "quantile" or "mse" choose, float32 (2, dimension)."""
         minima, maxima = (end.astype(np.float64) for end in ends)
-        ranges = np.empty((2, len(self.lows)))
+        jit, ranges = compiled(), np.empty((2, len(self.lows)))
         if method == "quantile":
             jit.quantiles(self.lows, self.widths, self.counts, minima, maxima, float(quantile), ranges)
         else:
@@ -79,4 +89,4 @@ class Histograms:
 
 
 def _count(block: Any, lows: Any, widths: Any, counts: Any, dimensions: slice) -> None:
-    jit.count(block, lows, widths, counts, dimensions.start, dimensions.stop)
+    compiled().count(block, lows, widths, counts, dimensions.start, dimensions.stop)

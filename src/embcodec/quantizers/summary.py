@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..words import as_whole, shown
+from .histograms import BLOCK_BYTES, Histograms, compiled
 from .samples import blocks_of, finite_block, is_empty
-
-if TYPE_CHECKING:
-    from .histograms import Histograms
 
 Keys = NDArray[np.uint64]
 Floats = NDArray[np.float32]
 
 _BLOCK_BYTES = 1 << 18
-_COUNTED_BYTES = 1 << 22  # many rows for each histogram that is fetched
 _ROWS = 20_000
 
 
@@ -55,13 +52,15 @@ class Summary:
     LowBitCodes(100 x 16 in 6 bytes, 600 bytes)
     """
 
+    count: int
+
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __init__(self, *, rows: int = _ROWS, histograms: bool = False) -> None:
         self._most = as_whole(rows, "rows", 1)
         self._counts_bins = bool(histograms)
         if self._counts_bins:
-            _histograms()  # where that cannot be had, no batch is used up
+            compiled()  # where that cannot be had, no batch is used up
         self.count = 0
         self._keys, self._rows = np.empty(0, np.uint64), np.empty((0, 0), np.float32)
         self._ends: tuple[Floats, Floats] | None = None
@@ -153,7 +152,7 @@ class Summary:
 
     def _take(self, sample: ArrayLike | Iterable[ArrayLike], threads: int | None) -> None:
         keys, rows, waiting = [self._keys], [self._rows], 0
-        for first, block in blocks_of(sample, _COUNTED_BYTES if self._counts_bins else _BLOCK_BYTES):
+        for first, block in blocks_of(sample, BLOCK_BYTES if self._counts_bins else _BLOCK_BYTES):
             some = finite_block(first, block)
             self._check_dimension(some.shape[1])
             ends = self._stretch((some.min(axis=0), some.max(axis=0)))
@@ -174,7 +173,7 @@ class Summary:
 
     def _count(self, block: Floats, ends: tuple[Floats, Floats], threads: int | None) -> None:
         if self._histograms is None:
-            self._histograms = _histograms()(block.shape[1])
+            self._histograms = Histograms(block.shape[1])
         self._histograms.cover(ends)
         self._histograms.count(block, threads)
 
@@ -217,12 +216,6 @@ class Summary:
         if self._ends is None:
             return f"{self._made[:-1]}, no rows yet)"
         return f"Summary({self.count} rows of {self.dimension} dimensions, {len(self._rows)} kept)"
-
-
-def _histograms() -> type[Histograms]:
-    from .histograms import Histograms
-
-    return Histograms
 
 
 def keys_of(rows: Floats) -> Keys:
