@@ -171,7 +171,7 @@ def bytes_of(name: str) -> int:
 def test_codes_of_as_many_bits_for_all_are_taken_where_they_reach_as_much(
     graded: type[Grades], monkeypatch: pytest.MonkeyPatch, rotation: str, noise: float, choice: str
 ) -> None:
-    """Those of the largest number of bits whose bytes are fewer; of several the one that keeps most."""
+    """Four bits where their bytes are fewer; centred or not, whichever keeps more."""
     monkeypatch.setattr(recall_module, "HeldOut", graded)
     graded.noise = {f"principal directions, centred, {size} bytes": 0.96 / size for size in (*range(4, 130, 4), 130)}
     graded.noise |= {"whitened, blocks of rotations, 72 bytes": 5 * noise}
@@ -183,6 +183,35 @@ def test_codes_of_as_many_bits_for_all_are_taken_where_they_reach_as_much(
     if "whitened" in choice:
         assert quantizer.encode(varied(9, 128)).nbytes == 9 * 72
     assert min(bytes_of(name) for name in asked if name.startswith("p") and quantizer.report[name] > 0.9) > 72
+
+
+@pytest.mark.parametrize(
+    ("size", "rotation", "names"),
+    [
+        (71, "auto", "p"),
+        (72, "auto", "pww"),
+        (80, "auto", "pww"),
+        (81, "auto", "p"),
+        (72, "principal", "p"),
+        (36, "auto", "p"),
+    ],
+)
+def test_four_bits_for_all_are_measured_where_they_fill_the_bytes(size: int, rotation: str, names: str) -> None:
+    quantizer = LowBitQuantizer(bytes_per_vector=size, rotation=rotation)  # type: ignore[arg-type]
+    sizes = quantizer._wishes.sizes(128)
+    assert "".join(name[0] for name in sizes) == names
+    assert [each.row_bytes for each in sizes.values()] == [size, 72, 72][: len(names)]
+
+
+def test_a_byte_budget_is_not_exceeded_by_what_is_chosen() -> None:
+    fit, x, queries = real_set()
+    quantizer = LowBitQuantizer(bytes_per_vector=266).fit(fit)
+    codes = quantizer.encode(x)
+    assert quantizer.choice == "whitened, blocks of rotations, centred"
+    assert codes.nbytes == 264 * len(x)
+    along = LowBitQuantizer(bytes_per_vector=266, rotation="principal").fit(fit).encode(x)
+    assert overlap(codes, x, queries) > overlap(along, x, queries)
+    assert LowBitQuantizer(bytes_per_vector=266).fit(fit[:300]).choice == "principal directions, centred"
 
 
 def test_a_recall_is_kept_in_files(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ WHITENED = "whitened, blocks of rotations"
 WHOLE_BITS = (1, 2, 4)
 """Bits that each dimension can have alike."""
 
+RIVAL_BITS = 4
+"""Bits alike that may keep more than principal directions of as many bytes: one and two did not in any trial."""
+
 _LEARN_ROWS = 20_000
 _SHAPED_BY = 2_000  # rows, as they would ask: 500 say nearly as much
 _LEAST_ROWS = {"blocks": 0.5, "learned": 4.0, "whitened": 0.5}  # a dimension, for a choice to be measured

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..lowbit.levels import Floats
 from ..lowbit.principal import PrincipalScheme
 from ..lowbit.scheme import LowBitScheme
-from .choices import PLAIN, WHITENED, Chosen, Size, can_be_learned, fitted_scheme
+from .choices import PLAIN, WHITENED, Chosen, can_be_learned, fitted_scheme
 from .measure import ROWS
 from .race import Progress, winner
 from .recall import fewest_bytes
@@ -26,8 +26,8 @@ def choose(x: Floats, queries: Floats | None, wishes: Wishes, tell: Progress | N
         if len(x) < _FEWEST_ROWS:
             raise ValueError(f"recall is measured on {_FEWEST_ROWS} rows or more, not {len(x)}: give bytes_per_vector")
         return fewest_bytes(x, queries, wishes.recall, wishes, tell)
-    row_bytes, choices = wishes.row_bytes(x.shape[1]), wishes.choices()
-    sizes = {choice: Size(choice, wishes.bits, row_bytes) for choice in choices}
+    sizes = wishes.sizes(x.shape[1])
+    choices = list(sizes)
     if len(choices) == 1 or len(x) < _FEWEST_ROWS:
         return Chosen(sizes[choices[0]], {})
     if len(choices) > 2:  # of too few rows some would be learned by heart
@@ -37,5 +37,8 @@ def choose(x: Floats, queries: Floats | None, wishes: Wishes, tell: Progress | N
     def fit(sample: Floats, choice: str) -> LowBitScheme | PrincipalScheme:
         return fitted_scheme(sample, sizes[choice], wishes.shaping, wishes.seed)
 
-    best, report = winner(x, queries, choices, fit, plain=PLAIN, preferred=WHITENED, seed=wishes.seed, tell=tell)
+    preferred = WHITENED
+    if not wishes.alike:  # of fewer rows than dimensions too little is known to leave principal directions for
+        preferred = choices[-1] if len(x) >= x.shape[1] else choices[0]
+    best, report = winner(x, queries, choices, fit, plain=PLAIN, preferred=preferred, seed=wishes.seed, tell=tell)
     return Chosen(sizes[best], report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..lowbit.levels import Floats
 from ..lowbit.principal import LENGTH_BYTES, PrincipalScheme
 from ..lowbit.scheme import LowBitScheme
-from .choices import PLAIN, PRINCIPAL, WHOLE_BITS, Chosen, Size, bytes_alike, center_of, choices_of, fitted_scheme
+from .choices import PLAIN, PRINCIPAL, RIVAL_BITS, Chosen, Size, bytes_alike, center_of, choices_of, fitted_scheme
 from .measure import Trial
 from .principal import Directions, directions_of, most_bytes, scheme_along
 from .race import HeldOut, Progress
@@ -23,8 +23,8 @@ def fewest_bytes(
 ) -> Chosen:
     """Return the least size whose overlap@10 reaches `recall` with the lower end of its interval.
 
-    Principal directions are tried at half of the sizes that are left, again and again; then codes of as many bits for
-    all dimensions, which are better at some sizes, at the largest of theirs that is less.
+    Principal directions are tried at half of the sizes that are left, again and again; then codes of four bits for all
+    dimensions, which may keep more than directions do, if they are smaller.
 
     Raises
     ------
@@ -68,8 +68,10 @@ def fewest_bytes(
         while below < reached:
             middle = (below + reached) // 2
             below, reached = (below, middle) if reaches(tried[middle]) else (middle + 1, reached)
-        alike = [bits for bits in WHOLE_BITS if bytes_alike(bits, dimension) < tried[reached].row_bytes]
-        others = [] if wishes.rotation == PRINCIPAL else _alike(wishes, alike[-1:], dimension)
+        others = []
+        if wishes.rotation != PRINCIPAL and bytes_alike(RIVAL_BITS, dimension) < tried[reached].row_bytes:
+            names = choices_of("whitened", wishes.center, RIVAL_BITS, alike=True)
+            others = [Size(name, RIVAL_BITS, bytes_alike(RIVAL_BITS, dimension)) for name in names]
         enough = [size for size in others if reaches(size)]
     best = max(enough, key=lambda size: found[size]) if enough else tried[reached]
     report = {size.label: kept for size, (kept, _, _) in found.items()}
@@ -80,11 +82,3 @@ def _steps(dimension: int) -> list[int]:
     """Return the sizes that codes in principal directions are tried at: the last is the largest."""
     most = most_bytes(dimension)
     return [*range(STEP * (1 + LENGTH_BYTES // STEP), most, STEP), most]
-
-
-def _alike(wishes: Wishes, of_bits: list[int], dimension: int) -> list[Size]:
-    return [
-        Size(choice, bits, bytes_alike(bits, dimension))
-        for bits in of_bits
-        for choice in choices_of("whitened", wishes.center, bits, alike=True)
-    ]

@@ -9,8 +9,11 @@ import numpy as np
 from ...dtypes import CENTERS, ROTATIONS, SHAPINGS, CenterName, RotationName, ShapingName
 from ...words import as_real, as_whole, shown, unknown
 from ..lowbit.principal import LENGTH_BYTES, MOST_BITS
-from .choices import PRINCIPAL, WHOLE_BITS, choices_of
+from .choices import PRINCIPAL, RIVAL_BITS, WHOLE_BITS, Size, bytes_alike, choices_of
 from .principal import most_bytes
+
+_FULL = 0.9
+"""Of the bytes that there are: codes that use fewer are not worth measuring."""
 
 
 class Wishes(NamedTuple):
@@ -65,9 +68,22 @@ class Wishes(NamedTuple):
             return f"recall={self.recall}"
         return f"bits={self.bits}" if self.bytes_per_vector is None else f"bytes_per_vector={self.bytes_per_vector}"
 
-    def choices(self) -> list[str]:
-        """Return the names of what may be chosen."""
-        return choices_of(self.rotation, self.center, self.bits, alike=self.alike)
+    def sizes(self, dimension: int) -> dict[str, Size]:
+        """Return what may be chosen, by name, the default first.
+
+        Raises
+        ------
+        ValueError
+            Where so many dimensions have no use for so many bytes.
+        """
+        along = self.row_bytes(dimension)
+        names = choices_of(self.rotation, self.center, self.bits, alike=self.alike)
+        found = {name: Size(name, self.bits, along) for name in names}
+        rival = bytes_alike(RIVAL_BITS, dimension)
+        if self.bytes_per_vector is not None and self.rotation == "auto" and _FULL * along <= rival <= along:
+            names = choices_of("whitened", self.center, RIVAL_BITS, alike=True)
+            found |= {name: Size(name, RIVAL_BITS, rival) for name in names}
+        return found
 
     def row_bytes(self, dimension: int) -> int:
         """Return the bytes of a row in principal directions.
