@@ -152,6 +152,7 @@ SAMPLES: dict[type, Callable[[Path], Any]] = {
     ],
     StorageError: lambda _: [noted(StorageError("damaged"))],
     embcodec.Study: lambda _: [found_by_a_study()],
+    embcodec.Summary: lambda _: [embcodec.Summary(rows=5, histograms=True).update(ROWS), embcodec.Summary()],
     TransportError: lambda _: [noted(TransportError("broke", transient=True), partial=partial())],
     Usage: lambda _: [Usage(1, 2, 3)],
     # what has no public name, and comes out of what has

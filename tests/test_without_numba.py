@@ -77,6 +77,7 @@ def batches():
 def cases():
     yield lambda: ec.calibrate(batches(), method="quantile")
     yield lambda: ec.calibrate(batches(), method="mse")
+    yield lambda: ec.Summary(histograms=True)
     yield lambda: ec.compile_metric(lambda query, row: 0.0, lower_is_better=True)
 
 for case in cases():
@@ -106,10 +107,11 @@ def test_one_module_alone_cannot_be_imported() -> None:
 
 
 def test_what_needs_it_says_so_in_a_sentence() -> None:
-    quantile, mse, metric = in_python(NEEDS_NUMBA).splitlines()
+    quantile, mse, summary, metric = in_python(NEEDS_NUMBA).splitlines()
     assert (
         quantile
         == mse
+        == summary
         == (
             "calibrate by 'quantile' or 'mse' needs numba, which is not installed: pip install numba; "
             "where it has no wheel, method='minmax' needs none"

@@ -24,6 +24,7 @@ Payloads
 Floats and codes
     quantize, dequantize            to codes and back
     calibrate                       a range for each dimension, from a sample, for scale=
+    Summary                         what calibrate and fits need of shards, merged in any order
     truncate                        the first dimensions, at unit length
     LowBitQuantizer, LowBitCodes    codes of few bits, or bytes, a vector
 Search, exact
@@ -75,7 +76,7 @@ from .errors import (
     TransportError,
 )
 from .profiles import PROFILES, Profile
-from .quantizers import calibrate, dequantize, quantize, truncate
+from .quantizers import Summary, calibrate, dequantize, quantize, truncate
 from .scale import Scale
 from .scan import (
     BoundedResult,
@@ -215,6 +216,7 @@ __all__ = [
     "ServiceError",
     "StorageError",
     "Study",
+    "Summary",
     "TransportError",
     "Usage",
     "calibrate",

@@ -15,8 +15,10 @@ from embcodec import (
     LowBitCodes,
     LowBitQuantizer,
     NotFiniteError,
+    PrecisionWarning,
     StorageError,
     load,
+    quantize,
     rescore,
     save,
     search,
@@ -203,3 +205,42 @@ def test_empty_at_first() -> None:
     assert index.search(x, 1).indices[:, 0].tolist() == list(range(10))
     index.remove(range(10))
     assert index.search(x, 3).indices.shape == (10, 0)
+
+
+def collapsed(n: int, dimension: int = 64, shared: float = 1.5) -> np.ndarray:
+    """Rows that share a mean so many times as long as what they differ in."""
+    rng = np.random.default_rng(5)
+    mean = rng.choice([-1.0, 1.0], dimension)
+    x = rng.standard_normal((n, dimension)) / (1 + np.arange(dimension)) ** 0.5
+    x *= np.sqrt(dimension) / np.linalg.norm(x, axis=1, keepdims=True)
+    return np.asarray((x + shared * mean) / np.linalg.norm(x + shared * mean, axis=1, keepdims=True), np.float32)
+
+
+@pytest.mark.parametrize("better", ["float", "int8", "2 bits"])
+def test_plain_bits_before_rows_that_share_much_are_warned_of(better: str) -> None:
+    """And what the warning names keeps far more of what is found."""
+    x = collapsed(400, 32)
+    rows, asked = x[:320], x[320:]
+    rescoring = {"float": rows, "int8": quantize(rows, "int8", scale="per-vector")}
+    fine = rescoring.get(better) if better in rescoring else LowBitQuantizer(2).fit(rows).encode(rows)
+    bits = quantize(rows, "ubinary")
+    with pytest.warns(PrecisionWarning, match=r"a mean that makes up \d\d% .*LowBitQuantizer\(1\)") as caught:
+        plain = FlatIndex(bits, rescore_with=fine)
+    assert caught[0].filename == __file__
+    centred = FlatIndex(rows, quantizer=LowBitQuantizer(1).fit(rows), rescore_with=fine)
+    exact = search(asked, rows, 5).indices
+    kept = [
+        np.mean([len({*a} & {*b}) for a, b in zip(index.search(asked, 5).indices, exact, strict=True)]) / 5
+        for index in (plain, centred)
+    ]
+    assert kept[1] > kept[0] + 0.15
+
+
+def test_others_are_not_warned_of() -> None:
+    """Rows that differ enough, are few, or have nothing to score them again with."""
+    little, much = collapsed(300, shared=0.5), collapsed(300)
+    FlatIndex(quantize(little, "ubinary"), rescore_with=little)
+    FlatIndex(quantize(much[:99], "ubinary"), rescore_with=much[:99])
+    FlatIndex(quantize(much, "ubinary"))
+    FlatIndex(quantize(much, "int8", scale="per-vector"), rescore_with=much)
+    FlatIndex(quantize(np.zeros((200, 8), np.float32), "ubinary"), rescore_with=np.zeros((200, 8), np.float32))

@@ -179,7 +179,7 @@ def test_parts_of_a_rotation_go_together(parts: tuple[str, ...], words: str) -> 
     ],
 )
 def test_what_may_be_chosen(bits: int, rotation: str, center: str, choices: list[str]) -> None:
-    assert LowBitQuantizer(bits, rotation=rotation, center=center)._choices() == choices
+    assert list(LowBitQuantizer(bits, rotation=rotation, center=center)._wishes.sizes(12)) == choices
     few = rows(3, 12)  # too few to choose by: the first
     assert LowBitQuantizer(bits, rotation=rotation, center=center).fit(few).choice == choices[0]
 

@@ -60,7 +60,7 @@ def test_a_fit_is_on_one_blas_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_side_by_side_keeps_the_order_and_raises() -> None:
-    assert side_by_side(lambda item: item * item, range(20)) == [item * item for item in range(20)]
-    assert side_by_side(str, []) == []
+    assert list(side_by_side(lambda item: item * item, range(20))) == [item * item for item in range(20)]
+    assert list(side_by_side(str, [])) == []
     with pytest.raises(ZeroDivisionError):
-        side_by_side(lambda item: 1 / item, [1, 0, 2])
+        list(side_by_side(lambda item: 1 / item, [1, 0, 2]))

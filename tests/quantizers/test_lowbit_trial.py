@@ -15,26 +15,32 @@ def rows(n: int, dimension: int = 12) -> np.ndarray:
     return np.asarray((rng.standard_normal((n, dimension)) + 1) * rng.uniform(0.5, 2, (n, 1)), np.float32)
 
 
-def test_rows_ask_in_four_kinds_of_their_own_lengths() -> None:
+def test_rows_ask_in_four_kinds() -> None:
+    """Of which only directions count: scores of a query are compared with each other."""
     x = rows(200)
     trial = Trial(x, None, seed=3)
     order = np.random.default_rng(3)
     own = order.permutation(200)
     asking, mean = x[own].astype(np.float64), x.mean(axis=0, dtype=np.float64)
-    less = asking - 0.5 * mean
-    kinds = [asking, less]
-    for kind in (asking, less):
+    kinds = [asking, asking - 0.5 * mean]
+    for kind in kinds[:2]:
         kinds.append(kind + 0.7 * (asking[order.permutation(200)] - mean))
-    lengths = np.linalg.norm(asking, axis=1, keepdims=True)
-    expected = np.concatenate([kind / np.linalg.norm(kind, axis=1, keepdims=True) * lengths for kind in kinds])
-    np.testing.assert_allclose(trial.queries, expected, atol=1e-5)
     assert np.array_equal(trial.queries[:200], x[own])
+    np.testing.assert_allclose(trial.queries[200:], mean[None], rtol=1e-5)
     assert trial._kinds == 4
-    exact = trial.queries @ x.T
-    assert (trial.overlaps(exact.copy()) == 1).all()
-    assert trial.overlaps(exact.copy()).shape == (3, 800)  # 80 of 200 rows are too many
-    worst = trial.overlaps(-exact)
-    assert worst.mean() < 0.01
+    scores = trial.queries @ x.T
+    np.testing.assert_allclose(trial._of_kinds(scores), np.concatenate(kinds) @ x.T, atol=2e-4)
+    assert (trial.overlaps(scores) == 1).all()
+    assert trial.overlaps(scores).shape == (3, 800)  # 80 of 200 rows are too many
+    exact = np.concatenate(kinds) @ x.T
+    exact[np.arange(800), np.tile(own, 4)] = -np.inf
+    noisy = scores + np.random.default_rng(1).normal(0, 3, scores.shape).astype(np.float32)
+    found = trial._of_kinds(noisy)
+    found[np.arange(800), np.tile(own, 4)] = -np.inf
+    nearest, best = (np.argsort(-each, axis=1)[:, :10] for each in (exact, found))
+    shares = [len({*a} & {*b}) / 10 for a, b in zip(nearest, best, strict=True)]
+    np.testing.assert_allclose(trial.overlaps(noisy)[0], shares)
+    assert trial.overlaps(-scores).mean() < 0.01
 
 
 def test_overlaps_are_the_shares_of_the_nearest_that_are_found() -> None:
@@ -84,3 +90,40 @@ def test_a_choice_is_better_beyond_a_doubt_that_all_choices_share(choices: int) 
         assert best(needed + 1, needed + 2) == "c2"
         assert best(needed + 2, needed + 1) == "c1"
         assert best(needed + 2, needed - 0.01) == "c1"
+
+
+def test_what_is_kept_has_an_interval_over_queries_not_over_kinds() -> None:
+    trial = Trial.__new__(Trial)
+    trial._kinds = 4
+    of_each = np.random.default_rng(0).uniform(0.5, 0.9, 100)
+    mean, low, high = trial.kept(np.tile(of_each, 4)[None])
+    assert mean == pytest.approx(of_each.mean())
+    reach = 1.959964 * of_each.std(ddof=1) / 10
+    assert (low, high) == pytest.approx((mean - reach, mean + reach))
+    assert trial.kept(np.full((1, 4), 0.5)) == (0.5, 0.0, 1.0)
+
+
+def test_who_is_left_after_a_first_heat() -> None:
+    """All but those that another is better than; the first only if it is so in every kind."""
+    trial = Trial.__new__(Trial)
+    trial._kinds = 2
+    spreads = np.tile([-1.0, 1.0], 50), np.repeat([-1.0, 1.0], 50)
+    error = spreads[0].std(ddof=1) / np.sqrt(100)
+    needed = NormalDist().inv_cdf(1 - 1e-3 / 6)
+
+    def left(*gains: tuple[float, float]) -> list[str]:
+        """Name who is left where the second and third choice gain so many errors in the two kinds."""
+        found = {"first": np.zeros((1, 200))}
+        for name, both, spread in zip(("second", "third"), gains, spreads, strict=True):
+            found[name] = np.concatenate([spread + gain * error for gain in both])[None]
+        return trial.unbeaten(found)
+
+    nothing = (0.0, 0.0)
+    assert left(nothing, nothing) == ["first", "second", "third"]
+    assert left((-needed - 0.1, -needed - 0.1), nothing) == ["first", "third"]
+    assert left((-needed + 0.1, -needed + 0.1), nothing) == ["first", "second", "third"]
+    assert left((-2 * needed - 0.2, 0.1), nothing) == ["first", "second", "third"]  # in one kind it seems better
+    assert left((-2 * needed, -0.1), nothing) == ["first", "third"]
+    assert left((20.0, 1.0), (19.0, 0.5)) == ["first", "second", "third"]  # the first not beyond doubt in every kind
+    assert left((20.0, 20.0), (20.0, 20.0)) == ["second", "third"]
+    assert left((20.0, 20.0), nothing) == ["second"]

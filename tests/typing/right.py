@@ -39,6 +39,7 @@ from embcodec import (
     ServiceError,
     StorageError,
     Study,
+    Summary,
     TransportError,
     Usage,
     calibrate,
@@ -190,6 +191,10 @@ def codes(x: Floats, rows: Embeddings, scale: Scale, batches: Iterator[Floats]) 
     assert_type(quantize(x, "int8", scale=[[0.0], [1.0]]), Embeddings)
     assert_type(dequantize(rows), Floats)
     assert_type(calibrate(x, method="quantile", quantile=0.99), Floats)
+    summary = Summary(rows=100, histograms=True).update(batches).merge(Summary())
+    assert_type(summary, Summary)
+    assert_type(calibrate(summary), Floats)
+    assert_type(LowBitQuantizer(recall=0.9).fit(summary, progress=True).recall_interval, tuple[float, float] | None)
     assert_type(truncate(x, 8), Floats)
     assert_type(truncate([1.0, 2.0], 1), Floats)
     assert_type(truncate(rows, 8), Embeddings)

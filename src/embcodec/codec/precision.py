@@ -76,7 +76,7 @@ def warn_of_loss(x: NDArray[np.float32], codes: NDArray[Any]) -> None:
     if found.clipped > 0:
         words = f"{_percent(found.clipped)} of the values lie outside -1 .. 1 and are clipped"
     message = f'{words}: scale="per-vector" keeps their proportions; the unit scale is for rows of unit length'
-    warnings.warn(message, PrecisionWarning, stacklevel=_depth_of_caller())
+    warn_of(message)
 
 
 def loss_of_ranges(x: NDArray[np.float32], codes: NDArray[Any], ranges: NDArray[np.float32]) -> tuple[float, float]:
@@ -113,6 +113,11 @@ def warn_of_ranges(x: NDArray[np.float32], codes: NDArray[Any], ranges: NDArray[
     else:
         return
     message = f'{words}: calibrate(rows) makes ranges of rows like these, and scale="per-vector" needs none'
+    warn_of(message)
+
+
+def warn_of(message: str) -> None:
+    """Give a :class:`PrecisionWarning` to whoever called the package."""
     warnings.warn(message, PrecisionWarning, stacklevel=_depth_of_caller())
 
 

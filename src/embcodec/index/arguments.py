@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from .._native import bits as native_bits
-from ..codec import as_int64
+from ..codec import as_int64, warn_of
 from ..codec import codes as code_arrays
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings, Encoder, replace_values
@@ -17,6 +18,9 @@ from ..scale import PER_VECTOR
 from ..scan import as_embeddings, as_mask, way_to
 from ..words import shown
 from .rows import Snapshot
+
+_MOST_SHARED = 0.3
+_FEWEST_ROWS, _MOST_ROWS = 100, 2_000  # that are looked at for what they share
 
 
 def finite_rows(rows: Rows | ArrayLike, name: str) -> Rows:
@@ -46,6 +50,23 @@ def check_alike(rows: Rows, better: Rows | None) -> None:
         raise ValueError(f"{len(rows)} rows of codes, but {len(better)} to rescore with")
     if better is not None and better.dimension != rows.dimension:
         raise CodeMismatchError(f"codes have {rows.dimension} dimensions, rescoring rows {better.dimension}")
+
+
+def warn_of_common_mean(codes: Rows, better: Rows | None) -> None:
+    """Warn where plain bits are the first stage of rows that share so much that most of the bits are alike."""
+    if better is None or len(better) < _FEWEST_ROWS or isinstance(codes, LowBitCodes):
+        return
+    if not codes.output_dtype.is_packed:
+        return
+    some = better[:: -(-len(better) // _MOST_ROWS)].to_float().astype(np.float64)
+    square = float(np.einsum("ij,ij->", some, some)) / len(some)
+    mean = some.mean(axis=0)
+    share = float(mean @ mean) / square if square > 0 else 0.0
+    if share > _MOST_SHARED:
+        warn_of(
+            f"the rows share a mean that makes up {share:.0%} of their length squared: most bits say the same of all; "
+            "bits of FlatIndex(floats, quantizer=LowBitQuantizer(1).fit(floats), rescore_with=...) say more"
+        )
 
 
 def check_joins(rows: Rows, more: Rows) -> None:

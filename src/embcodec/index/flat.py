@@ -15,7 +15,16 @@ from ..embeddings import Embeddings, Encoder
 from ..quantizers.lowbit import LowBitCodes, Rows
 from ..scan import BoundedResult, MetricLike, SearchResult, as_ids, as_queries
 from ..words import html_table
-from .arguments import check_alike, check_joins, finite_rows, given_to_rescore, like, quantized, rows_of_mask
+from .arguments import (
+    check_alike,
+    check_joins,
+    finite_rows,
+    given_to_rescore,
+    like,
+    quantized,
+    rows_of_mask,
+    warn_of_common_mean,
+)
 from .exact import exhaustive
 from .files import read_index, write_index
 from .rows import Part, Snapshot
@@ -36,7 +45,8 @@ class FlatIndex:
     quantizer : LowBitQuantizer, optional
         Fitted; `codes`, which are floats, become its codes.
     rescore_with : Embeddings, LowBitCodes or array-like of floats, optional
-        The same rows in better codes; the best by `codes` are scored again with them.
+        The same rows in better codes; the best by `codes` are scored again with them. Where rows share a large mean,
+        plain bits before them say little: a :class:`PrecisionWarning` names what says more.
     ids : array-like of int, (n,), optional
         What the rows are called in results, not negative; 0 .. n - 1 by default.
 
@@ -73,6 +83,7 @@ class FlatIndex:
         rows = quantized(finite_rows(codes, "codes"), quantizer)
         better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")
         check_alike(rows, better)
+        warn_of_common_mean(rows, better)
         named = None if ids is None else as_ids(ids, len(rows))
         self._lock = threading.Lock()
         next_id = len(rows) if named is None else int(named.max(initial=-1)) + 1

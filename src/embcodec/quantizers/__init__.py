@@ -2,5 +2,6 @@
 
 from .calibrate import calibrate
 from .quantize import dequantize, quantize, truncate
+from .summary import Summary
 
-__all__ = ["calibrate", "dequantize", "quantize", "truncate"]
+__all__ = ["Summary", "calibrate", "dequantize", "quantize", "truncate"]

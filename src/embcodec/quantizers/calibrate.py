@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
-from itertools import chain, islice, starmap
+from itertools import islice, starmap
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._native import bits
 from .._native.blocks import each_block
-from ..codec import as_array
 from ..dtypes import CALIBRATION_METHODS, CalibrationMethod
-from ..errors import NotFiniteError
-from ..words import as_real, shown, unknown
-from .quantize import as_float_rows
+from ..words import as_real, unknown
+from .histograms import BLOCK_BYTES, Histograms, compiled
+from .samples import blocks_of, finite_block, is_empty
+from .summary import Summary
 
 _MINMAX_BLOCK_BYTES = 1 << 18  # stays in L2 while it is looked through three times
-_HISTOGRAM_BLOCK_BYTES = 1 << 22  # many rows for each histogram that is fetched
 _GROUP = 64  # blocks that are looked through before others are asked for
-_STRIPE = 32  # dimensions whose histograms one thread counts, at least
-_MINMAX_PACE, _HISTOGRAM_PACE = 0.2, 1.0  # nanoseconds a byte
+_MINMAX_PACE = 0.2  # nanoseconds a byte
 
 
 def calibrate(
-    sample: ArrayLike | Iterable[ArrayLike],
+    sample: ArrayLike | Iterable[ArrayLike] | Summary,
     *,
     method: CalibrationMethod = "minmax",
     quantile: float = 0.999,
@@ -36,8 +32,9 @@ def calibrate(
 
     Parameters
     ----------
-    sample : array-like of float, (n, dimension), or an iterable of such batches
-        Read once, block by block: a ``numpy.memmap`` or a generator of batches may be larger than memory.
+    sample : array-like of float, (n, dimension), or an iterable of such batches, or Summary
+        Read once, block by block: a ``numpy.memmap`` or a generator of batches may be larger than memory. The ranges
+        are the same in whatever order and batches rows come; a :class:`Summary` has them of shards on many machines.
     method : {"minmax", "quantile", "mse"}
         - "minmax": the least and the greatest value, as sentence-transformers does;
         - "quantile": the central part `quantile` of the values. From a histogram: an end is off by at most 1/1024 of
@@ -76,30 +73,24 @@ def calibrate(
         raise unknown("method", method, CALIBRATION_METHODS)
     if not 0 < as_real(quantile, "quantile") <= 1:
         raise ValueError(f"quantile is above 0 and at most 1, not {quantile!r}")
-    if method != "minmax":
-        from . import calibrate_jit as jit  # where that cannot be had, no batch of the sample is used up
+    if isinstance(sample, Summary):
+        if method == "minmax":
+            return np.vstack(sample.ends)
+        return sample.histograms.ranges(method, quantile, sample.ends)
     if method == "minmax":
-        return _minmax(_blocks(sample, _MINMAX_BLOCK_BYTES), threads)
-    blocks = starmap(_checked, _blocks(sample, _HISTOGRAM_BLOCK_BYTES))
-    first = next(blocks, None)
-    if first is None:
-        raise _empty()
-    low, high = first.min(axis=0), first.max(axis=0)
-    dimension = first.shape[1]
-    lows, widths = np.full(dimension, np.nan), np.zeros(dimension)
-    counts = np.zeros((dimension, jit.BINS), np.int64)
-    for block in chain([first], blocks):
+        return _minmax(blocks_of(sample, _MINMAX_BLOCK_BYTES), threads)
+    compiled()  # where that cannot be had, no batch of the sample is used up
+    histograms: Histograms | None = None
+    for block in starmap(finite_block, blocks_of(sample, BLOCK_BYTES)):
+        if histograms is None:
+            low, high = block.min(axis=0), block.max(axis=0)
+            histograms = Histograms(block.shape[1])
         _stretch(low, high, block)
-        jit.widen(lows, widths, counts, low.astype(np.float64), high.astype(np.float64))
-        counting = partial(_count, jit.count, block, lows, widths, counts)
-        each_block(counting, dimension, 4 * len(block), threads, _HISTOGRAM_PACE, multiple=_STRIPE)
-    ranges = np.empty((2, dimension))
-    minima, maxima = low.astype(np.float64), high.astype(np.float64)
-    if method == "quantile":
-        jit.quantiles(lows, widths, counts, minima, maxima, float(quantile), ranges)
-    else:
-        jit.least_error(lows, widths, counts, minima, maxima, ranges)
-    return ranges.astype(np.float32)
+        histograms.cover((low, high))
+        histograms.count(block, threads)
+    if histograms is None:
+        raise is_empty()
+    return histograms.ranges(method, quantile, (low, high))
 
 
 def _minmax(blocks: Iterator[tuple[int, NDArray[Any]]], threads: int | None) -> NDArray[np.float32]:
@@ -109,7 +100,7 @@ def _minmax(blocks: Iterator[tuple[int, NDArray[Any]]], threads: int | None) -> 
 
         def look(some: slice, group: Any = group, found: Any = found) -> None:
             for i in range(some.start, some.stop):
-                block = _checked(*group[i])
+                block = finite_block(*group[i])
                 block.min(axis=0, out=found[0, i])
                 block.max(axis=0, out=found[1, i])
 
@@ -119,47 +110,10 @@ def _minmax(blocks: Iterator[tuple[int, NDArray[Any]]], threads: int | None) -> 
             _stretch(stretched[0], stretched[1], ends)
         ends = stretched
     if ends is None:
-        raise _empty()
+        raise is_empty()
     return ends
-
-
-def _empty() -> ValueError:
-    return ValueError("the sample is empty")
-
-
-def _count(count: Any, block: Any, lows: Any, widths: Any, counts: Any, dimensions: slice) -> None:
-    count(block, lows, widths, counts, dimensions.start, dimensions.stop)
 
 
 def _stretch(low: NDArray[np.float32], high: NDArray[np.float32], block: NDArray[np.float32]) -> None:
     np.minimum(low, block.min(axis=0), out=low)
     np.maximum(high, block.max(axis=0), out=high)
-
-
-def _checked(first_row: int, rows: NDArray[Any]) -> NDArray[np.float32]:
-    """Return a block of a sample, from a row on, as float32; NotFiniteError names the row in the sample."""
-    block = as_float_rows(rows)
-    try:
-        bits.require_finite(block)
-    except NotFiniteError as error:
-        raise NotFiniteError(first_row + error.row, error.column, error.value) from None
-    return block
-
-
-def _blocks(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Yield blocks of bounded size, of an array or of each batch, and the row of the sample that each begins with."""
-    batches = [sample] if hasattr(sample, "__array__") or isinstance(sample, list | tuple | memoryview) else sample
-    if not isinstance(batches, Iterable) or isinstance(batches, str | bytes | dict):
-        raise TypeError(f"a sample is an array of floats (n, dimension) or an iterable of such, not {shown(sample)}")
-    before, dimension = 0, None
-    for batch in batches:
-        rows = as_array(batch)
-        if rows.ndim != 2:
-            raise ValueError(f"a sample has shape (n, dimension), not {rows.shape}; batches go in a generator")
-        if dimension not in (None, rows.shape[1]):
-            raise ValueError(f"batches of {dimension} and of {rows.shape[1]} dimensions")
-        dimension = int(rows.shape[1])
-        step = max(1, block_bytes // max(4 * dimension, 1))
-        for begin in range(0, len(rows), step):
-            yield before + begin, rows[begin : begin + step]
-        before += len(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -12,7 +13,10 @@ from ..words import import_numba
 
 njit = import_numba("calibrate by 'quantile' or 'mse'", "method='minmax' needs none").njit
 
-BINS = 2048
+BINS = 2056  # so many more than 2048 that a bin is narrower than a 1/1024 of what all cover
+FINEST, SHORTEST = 37, -180
+"""Powers of two: how much finer than the largest value bins are at most, so that places of bins are whole numbers of
+double, and twice as fine as float32 tells values apart by; and the width of bins for nothing but zeros."""
 _STRIPE, _STRETCH = 32, 512  # dimensions and rows of a tile, whose bins, 32 KB, stay near beside one histogram
 _CALLED = ("moments", "interval_error")  # by kernels
 
@@ -47,32 +51,27 @@ def _despite_the_cache(kernel: Any) -> Callable[..., None]:
 def widen(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any) -> None:
     """Make one histogram a dimension cover minima .. maxima.
 
-    A histogram covers lows[d] .. lows[d] + BINS * widths[d]; a width of 0 says that all values so far equal lows[d],
-    counted in bin 0. Where a value lies outside, bins are merged in pairs, which doubles what is covered.
+    A histogram covers lows[d] .. lows[d] + BINS * widths[d]. Its width is the least power of two with which BINS bins
+    from one multiple of it to another do that, and the lowest bin is that of the minimum: nothing but minima and maxima
+    say which bins there are, and bins become wider by being joined, so that counts are the same in whatever order
+    values come.
     """
+    moved = np.empty(BINS, np.int64)
     for d in range(len(lows)):
         low, width = lows[d], widths[d]
-        if low != low:  # nothing yet
-            low = minima[d]
-        if width == 0.0 and maxima[d] > minima[d]:
-            before, constant = counts[d, 0], low
-            counts[d, 0] = 0
-            low = minima[d]
-            width = (maxima[d] - minima[d]) * (1 + 1e-9) / BINS
-            counts[d, int((constant - low) / width)] += before
-        while width > 0.0 and minima[d] < low:
-            for b in range(BINS // 2):
-                source = BINS - 2 - 2 * b
-                counts[d, BINS - 1 - b] = counts[d, source] + counts[d, source + 1]
-            counts[d, : BINS // 2] = 0
-            low -= BINS * width
-            width *= 2
-        while width > 0.0 and maxima[d] >= low + BINS * width:
-            for b in range(BINS // 2):
-                counts[d, b] = counts[d, 2 * b] + counts[d, 2 * b + 1]
-            counts[d, BINS // 2 :] = 0
-            width *= 2
-        lows[d], widths[d] = low, width
+        reach = max(abs(minima[d]), abs(maxima[d]))
+        stretched = max(width, math.ldexp(1.0, max(math.frexp(reach)[1] - FINEST, SHORTEST)))
+        while np.floor(maxima[d] / stretched) - np.floor(minima[d] / stretched) >= BINS:
+            stretched *= 2
+        first = np.floor(minima[d] / stretched)
+        if width > 0.0 and (stretched > width or first * stretched < low):
+            moved[:] = 0
+            begin, ratio = low / width, stretched / width
+            for b in range(BINS):
+                if counts[d, b] > 0:
+                    moved[int(np.floor((begin + b) / ratio) - first)] += counts[d, b]
+            counts[d] = moved
+        lows[d], widths[d] = first * stretched, stretched
 
 
 @_despite_the_cache
@@ -85,19 +84,17 @@ def count(x: Any, lows: Any, widths: Any, counts: Any, first_dimension: int, las
     """
     rows = x.shape[0]
     bins = np.empty((_STRETCH, _STRIPE), np.int32)
-    per_width = np.zeros(last)
-    for d in range(first_dimension, last):
-        if widths[d] > 0.0:
-            per_width[d] = 1.0 / widths[d]
+    per_width = 1.0 / widths
+    firsts = lows * per_width
     for begin in range(first_dimension, last, _STRIPE):
         wide = min(_STRIPE, last - begin)
-        low, inverse = lows[begin : begin + wide], per_width[begin : begin + wide]
+        lowest, inverse = firsts[begin : begin + wide], per_width[begin : begin + wide]
         for first in range(0, rows, _STRETCH):
             tall = min(_STRETCH, rows - first)
             for r in range(tall):
                 row, into = x[first + r, begin : begin + wide], bins[r]
                 for j in range(wide):
-                    into[j] = min(np.int32((np.float64(row[j]) - low[j]) * inverse[j]), np.int32(BINS - 1))
+                    into[j] = np.int32(np.floor(np.float64(row[j]) * inverse[j]) - lowest[j])
             for j in range(wide):
                 histogram = counts[begin + j]
                 for r in range(tall):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -14,13 +15,16 @@ from ..lowbit.rotations import Rotation, learned_blocks, learned_rotation, rando
 from ..lowbit.scheme import LowBitScheme
 from ..lowbit.shaping import shaping_for, shrinkage_of
 from .measure import some_rows
-from .principal import principal_scheme
+from .principal import directions_of, scheme_along
 
 PLAIN = "plain sign bits"
-PRINCIPAL = "principal"
+PRINCIPAL: Final = "principal"
 WHITENED = "whitened, blocks of rotations"
 WHOLE_BITS = (1, 2, 4)
 """Bits that each dimension can have alike."""
+
+RIVAL_BITS = 4
+"""Bits alike that may keep more than principal directions of as many bytes: one and two did not in any trial."""
 
 _LEARN_ROWS = 20_000
 _SHAPED_BY = 2_000  # rows, as they would ask: 500 say nearly as much
@@ -55,15 +59,35 @@ def rows_to_learn_from(x: Floats) -> int:
     return min(len(x), _LEARN_ROWS)
 
 
-def fitted_scheme(
-    x: Floats, choice: str, bits: float, row_bytes: int, shaping: ShapingName, seed: int
-) -> LowBitScheme | PrincipalScheme:
+class Size(NamedTuple):
+    """A choice, and how large its codes are: bits a dimension, or bytes a row in principal directions."""
+
+    choice: str
+    bits: float
+    row_bytes: int
+
+    @property
+    def label(self) -> str:
+        """What it is called among other sizes."""
+        return f"{self.choice}, {self.row_bytes} bytes"
+
+
+class Chosen(NamedTuple):
+    """What was chosen, what all that were measured keep, and the interval of what this keeps, where that was asked."""
+
+    size: Size
+    report: dict[str, float]
+    interval: tuple[float, float] | None = None
+
+
+def fitted_scheme(x: Floats, size: Size, shaping: ShapingName, seed: int) -> LowBitScheme | PrincipalScheme:
     """Return a choice fitted to rows."""
+    choice, bits, row_bytes = size
     dimension = x.shape[1]
-    center = x.mean(axis=0, dtype=np.float64).astype(np.float32) if "centred" in choice else None
+    center = center_of(x, choice)
     some = some_rows(x, _LEARN_ROWS, seed)
     if _kind(choice) == PRINCIPAL:
-        return principal_scheme(some, row_bytes, center)
+        return scheme_along(directions_of(some, center), row_bytes)
     some = some if center is None else some - center
     name, levels = _kind(choice), levels_of(int(bits))
     if name == "random":
@@ -79,6 +103,16 @@ def fitted_scheme(
     scales = scheme.encode_raw(some_rows(x, 1000, seed))[1]
     typical = float(np.median(scales[scales > 0])) if (scales > 0).any() else 1.0
     return replace(scheme, scale_unit=max(typical, float(np.finfo(np.float32).tiny)))
+
+
+def center_of(x: Floats, choice: str) -> Floats | None:
+    """Return what a choice takes off rows."""
+    return x.mean(axis=0, dtype=np.float64).astype(np.float32) if "centred" in choice else None
+
+
+def bytes_alike(bits: int, dimension: int) -> int:
+    """Return the bytes of rows whose dimensions have as many bits alike, with their scales and lengths."""
+    return bits * -(-dimension // 8) + (4 if bits == 1 else 8)
 
 
 def _name(rotation: str, center: str) -> str:

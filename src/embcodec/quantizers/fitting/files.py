@@ -53,6 +53,7 @@ class Fitted(NamedTuple):
     choice: str
     report: dict[str, float]
     scheme: LowBitScheme | PrincipalScheme
+    interval: tuple[float, float] | None = None
 
 
 def scheme_of(
@@ -169,6 +170,8 @@ def write_quantizer(path: str | os.PathLike[str], fitted: Fitted) -> None:
     }
     arrays |= scheme_arrays(scheme)
     arrays["shaping"] = np.array([settings["shaping"]])
+    if settings["recall"] is not None:
+        arrays["recall"] = np.array([settings["recall"], *(fitted.interval or (0, 1))], np.float64)
     with replacing(as_path(path)) as file:
         write_npz(file, arrays)
 
@@ -218,11 +221,23 @@ def _fitted(arrays: Arrays) -> Fitted:
         if identity != scheme.identity:
             raise ValueError(f"what it holds is not {identity[:40]!r}")
     asked = checked_array(arrays, "size", np.float64, (2,), least=0).tolist() if "size" in arrays else (bits, 0)
-    size = {"bits": int(asked[0]) if asked[0] == int(asked[0]) else asked[0], "bytes_per_vector": int(asked[1]) or None}
+    size: dict[str, float | None] = {
+        "bits": int(asked[0]) if asked[0] == int(asked[0]) else asked[0],
+        "bytes_per_vector": int(asked[1]) or None,
+    }
     shaping, *_ = checked_texts(arrays, "shaping", 1) if "shaping" in arrays else ["none"]
+    recall = checked_array(arrays, "recall", np.float64, (3,), least=0, most=1).tolist() if "recall" in arrays else None
     return Fitted(
-        {**size, "shaping": shaping, "rotation": rotation, "center": center, "seed": seed},
+        {
+            **size,
+            "recall": recall and recall[0],
+            "shaping": shaping,
+            "rotation": rotation,
+            "center": center,
+            "seed": seed,
+        },
         choice,
         dict(zip(measured, report.tolist(), strict=True)),
         scheme,
+        (recall[1], recall[2]) if recall else None,
     )

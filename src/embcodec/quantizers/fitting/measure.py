@@ -7,13 +7,14 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from ...codec import row_norms
 from ..lowbit.levels import Floats
 
 DEPTHS = (10, 20, 40, 80)
 """Overlaps are measured with so many neighbours: the mean of all has a third of the noise of the first alone."""
 
-_ROWS, _QUERIES = 4_000, 1_000
+ROWS = 4_000
+"""Rows to be found, at most."""
+
 _SHARED, _MIXED = 0.5, 0.7  # what queries lack of the mean, and have of another row
 _DOUBT = 0.001  # the chance that any of the choices is taken for better while all are equal
 
@@ -23,7 +24,8 @@ class Trial:
 
     Some of the rows ask, in four kinds, for queries are seldom texts like the rows: as they are; without half of the
     rows' mean, since queries share less with rows than rows do with each other; and both mixed with another row, as a
-    query that lies between topics.
+    query that lies between topics. Of scores, which are linear in the query, those of all kinds follow from those of
+    the rows and of the mean.
 
     Parameters
     ----------
@@ -32,33 +34,46 @@ class Trial:
     queries : ndarray, float32, (m, dimension), or None
         Real queries, which then are the only kind.
     seed : int
+    most : int
+        Of rows that ask, or of real queries.
+
+    Attributes
+    ----------
+    rows : ndarray, float32, (n, dimension)
+        What is found.
+    queries : ndarray, float32, (m, dimension)
+        Whose scores are wanted: of the rows that ask, with the mean as the last.
     """
 
-    def __init__(self, x: Floats, queries: Floats | None, seed: int) -> None:
+    def __init__(self, x: Floats, queries: Floats | None, seed: int, most: int = 1_000) -> None:
         order = np.random.default_rng(seed)
-        self.rows = some_rows(x, _ROWS, seed)
+        self.rows = some_rows(x, ROWS, seed)
         self._own = np.empty(0, np.int64)  # the places that queries leave out, being those rows
+        self._others: list[NDArray[np.int64]] = []  # whom they are mixed with
         if queries is not None:
-            self.queries, self._kinds = some_rows(queries, _QUERIES, seed), 1
+            self.queries, self._kinds = some_rows(queries, most, seed), 1
         else:
-            own = order.permutation(len(self.rows))[:_QUERIES]
-            asking, mean = self.rows[own], self.rows.mean(axis=0)
-            lengths = row_norms(asking)[:, None]
-            kinds = [asking, asking - np.float32(_SHARED) * mean]
-            for kind in kinds[:2]:
-                kinds.append(kind + np.float32(_MIXED) * (asking[order.permutation(len(asking))] - mean))
-            kinds[1:] = [_with_lengths(kind, lengths) for kind in kinds[1:]]
-            self.queries, self._kinds = np.concatenate(kinds), len(kinds)
-            self._own = np.tile(own, len(kinds))
+            own = order.permutation(len(self.rows))[:most]
+            self.queries, self._kinds = np.vstack([self.rows[own], self.rows.mean(axis=0)]), 4
+            self._others = [order.permutation(len(own)) for _ in range(2)]
+            self._own = np.tile(own, self._kinds)
         self._depths = [depth for depth in DEPTHS if depth == DEPTHS[0] or 4 * depth <= len(self.rows)]
-        exact = self._best(self.queries @ self.rows.T)
-        self._ranks = np.full((len(self.queries), len(self.rows)), 255, np.uint8)
+        exact = self._best(self._of_kinds(self.queries @ self.rows.T))
+        self._ranks = np.full((len(exact), len(self.rows)), 255, np.uint8)
         np.put_along_axis(self._ranks, exact, np.arange(exact.shape[1], dtype=np.uint8)[None], axis=1)
 
     def overlaps(self, estimates: Floats) -> NDArray[np.float64]:
-        """Return what share of each query's nearest rows the best estimates (m, n) find, (depths, m)."""
-        ranks = np.take_along_axis(self._ranks, self._best(estimates), axis=1)
+        """Return what share of its nearest rows each query of each kind finds by estimates (m, n), (depths, all)."""
+        ranks = np.take_along_axis(self._ranks, self._best(self._of_kinds(estimates)), axis=1)
         return np.array([(ranks[:, :depth] < depth).mean(axis=1) for depth in self._depths])
+
+    def kept(self, overlaps: NDArray[np.float64]) -> tuple[float, float, float]:
+        """Return the mean of the overlaps@10, and the ends of its 95 % interval over the queries."""
+        of_each = overlaps[0].reshape(self._kinds, -1).mean(axis=0)  # the kinds are of the same rows
+        mean, reach = float(of_each.mean()), 1.0
+        if len(of_each) > 1:
+            reach = NormalDist().inv_cdf(0.975) * float(of_each.std(ddof=1)) / len(of_each) ** 0.5
+        return mean, max(mean - reach, 0.0), min(mean + reach, 1.0)
 
     def best_of(self, overlaps: dict[str, NDArray[np.float64]], preferred: str, *, doubtful: bool) -> str:
         """Return the choice of the best overlaps: the first, unless others are better beyond doubt.
@@ -76,6 +91,23 @@ class Trial:
         best = self._better(overlaps, default)
         return max(best, key=best.__getitem__) if best else default
 
+    def unbeaten(self, overlaps: dict[str, NDArray[np.float64]]) -> list[str]:
+        """Return the choices that none is better than: in the mean beyond doubt, and seemingly in every kind.
+
+        The first is left out only for what is better beyond doubt in every kind, as :meth:`best_of` has it.
+        """
+        least = NormalDist().inv_cdf(1 - _DOUBT / max(len(overlaps) * (len(overlaps) - 1), 1))
+
+        def beats(one: str, other: str) -> bool:
+            gains = self._gains(overlaps, one, other)
+            mean = gains.mean(axis=0)
+            noise = mean.std(ddof=1) / np.sqrt(len(mean))
+            return bool(mean.mean() > least * noise and (gains.mean(axis=1) > 0).all())
+
+        first, *others = overlaps
+        left = [other for other in others if not any(beats(one, other) for one in overlaps)]
+        return left if self._better(overlaps, first) else [first, *left]
+
     def _better(self, overlaps: dict[str, NDArray[np.float64]], default: str) -> dict[str, float]:
         """Return the choices that are better than one beyond doubt, and the least that each gains in a kind."""
         least, better = NormalDist().inv_cdf(1 - _DOUBT / max(len(overlaps) - 1, 1)), {}
@@ -91,6 +123,19 @@ class Trial:
         """Return how much more of its nearest each query finds, in the mean of the depths, (kinds, rows)."""
         gains: NDArray[np.float64] = (overlaps[choice] - overlaps[default]).mean(axis=0)
         return gains.reshape(self._kinds, -1)
+
+    def _of_kinds(self, scores: Floats) -> Floats:
+        """Return scores of queries of all kinds, each times some number above 0."""
+        if not self._others:
+            return scores
+        rows, mean = scores[:-1], scores[-1]
+        kinds = np.empty((self._kinds, *rows.shape), np.float32)
+        kinds[0], kinds[1] = rows, rows - np.float32(_SHARED) * mean
+        for kind, others in zip((0, 1), self._others, strict=True):
+            np.subtract(rows[others], mean, out=kinds[kind + 2])
+            kinds[kind + 2] *= np.float32(_MIXED)
+            kinds[kind + 2] += kinds[kind]
+        return kinds.reshape(-1, scores.shape[1])
 
     def _best(self, scores: Floats) -> NDArray[np.int64]:
         """Return the places of each query's greatest scores, greatest first, without its own; `scores` is changed."""
@@ -119,7 +164,3 @@ def some_rows(x: Floats, most: int, seed: int) -> Floats:
     if len(x) <= most:
         return x
     return x[np.sort(np.random.default_rng(seed).choice(len(x), most, replace=False))]
-
-
-def _with_lengths(x: Floats, lengths: NDArray[np.float64]) -> Floats:
-    return x * (lengths / np.maximum(row_norms(x), np.finfo(np.float32).tiny)[:, None]).astype(np.float32)

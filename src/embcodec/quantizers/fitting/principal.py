@@ -27,8 +27,28 @@ def most_bytes(dimension: int) -> int:
     return MOST_BITS * -(-dimension // GROUP) + LENGTH_BYTES
 
 
-def principal_scheme(x: Floats, row_bytes: int, center: Floats | None) -> PrincipalScheme:
-    """Return the scheme of so many bytes a row, with the length of the row, fitted to the rows of `x`.
+class Directions(NamedTuple):
+    """What a sample says of directions.
+
+    Attributes
+    ----------
+    variances : ndarray of float64, (dimension,)
+        Of rows' directions along `vectors`, falling.
+    vectors : ndarray of float64, (dimension, dimension)
+        Orthonormal columns.
+    center : ndarray of float32, (dimension,), or None
+    typical : float
+        The median length of rows without the center.
+    """
+
+    variances: NDArray[np.float64]
+    vectors: NDArray[np.float64]
+    center: Floats | None
+    typical: float
+
+
+def directions_of(x: Floats, center: Floats | None) -> Directions:
+    """Return the principal directions of the rows of `x`.
 
     Rows count by their directions, whatever their lengths. Of few rows the second moments are shrunk towards a multiple
     of the identity: what such a sample does not say, is not learned.
@@ -44,21 +64,27 @@ def principal_scheme(x: Floats, row_bytes: int, center: Floats | None) -> Princi
     moments = (1 - share) * moments + share * np.trace(moments) / dimension * np.eye(dimension)
     values, vectors = np.linalg.eigh(moments)
     values = np.maximum(values[::-1], max(values.mean(), np.finfo(np.float32).tiny) * _LEAST)
+    return Directions(values, vectors[:, ::-1], center, typical)
+
+
+def scheme_along(found: Directions, row_bytes: int) -> PrincipalScheme:
+    """Return the scheme of so many bytes a row, with the length of the row."""
+    dimension = len(found.variances)
     groups = -(-dimension // GROUP)
     variances = np.zeros(groups * GROUP)
-    variances[:dimension] = values
+    variances[:dimension] = found.variances
     bits, copies = allocated(variances, row_bytes - LENGTH_BYTES)
     reach = GROUP * len(bits)
     directions = np.zeros((dimension, reach), np.float32)
-    directions[:, : min(reach, dimension)] = vectors[:, ::-1][:, :reach]
+    directions[:, : min(reach, dimension)] = found.vectors[:, :reach]
     return PrincipalScheme(
         dimension,
         directions,
         np.sqrt(variances[:reach]).astype(np.float32),
         bits,
         copies,
-        center,
-        max(typical / dimension**0.5, float(np.finfo(np.float32).tiny)),
+        found.center,
+        max(found.typical / dimension**0.5, float(np.finfo(np.float32).tiny)),
     )
 
 

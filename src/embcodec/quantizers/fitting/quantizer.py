@@ -9,31 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._native import bits as native_bits
-from ...dtypes import CENTERS, ROTATIONS, SHAPINGS, CenterName, RotationName, ShapingName
+from ...dtypes import CenterName, RotationName, ShapingName
 from ...errors import StorageError
-from ...words import as_whole, shown, unknown
+from ...words import shown, shows_progress
 from ..lowbit.codes import LowBitCodes
 from ..lowbit.levels import Floats
-from ..lowbit.principal import LENGTH_BYTES, MOST_BITS, PrincipalScheme
+from ..lowbit.principal import PrincipalScheme
 from ..lowbit.scheme import LowBitScheme
 from ..quantize import as_float_rows
-from .choices import (
-    PLAIN,
-    PRINCIPAL,
-    WHITENED,
-    WHOLE_BITS,
-    can_be_learned,
-    choices_of,
-    fitted_scheme,
-    rows_to_learn_from,
-)
+from ..summary import Summary
+from .choices import fitted_scheme, rows_to_learn_from
+from .choose import choose
 from .files import Fitted, read_quantizer, write_quantizer
-from .measure import Trial
-from .principal import most_bytes
-from .threads import one_blas_thread, side_by_side
-
-_FOLDS = 4
-_FEWEST_ROWS = 80  # to measure choices with
+from .race import Progress
+from .threads import one_blas_thread
+from .wishes import Wishes
 
 
 class LowBitQuantizer:
@@ -44,7 +34,12 @@ class LowBitQuantizer:
     bits : float
         1, 2 or 4 bits a dimension, or with directions of their own any number above 0 and up to 8.
     bytes_per_vector : int, optional
-        All bytes of a row, instead of `bits`: from 3 to what 8 bits a dimension take. Bits go where they tell most.
+        All bytes of a row, instead of `bits`: from 3 to what 8 bits a dimension take. Bits go where they tell most; of
+        four bits a dimension, which take a tenth less at most, it is measured whether they keep more.
+    recall : float, optional
+        Between 0 and 1, instead of either: the fewest bytes, in steps of four, whose overlap@10 with float search
+        reaches it with the lower end of its 95 % interval, among the sample's own rows (up to 4,000 of them), coded by
+        what is fitted to others. Among many more rows neighbours lie closer, and codes keep less.
     rotation : {"none", "random", "blocks", "learned", "whitened", "principal", "auto"}
         "random": signs and Hadamard transforms, fast. "blocks": iterative quantization of 64 dimensions at a time on
         the sample, fast. "learned": of all dimensions, the slowest to fit and to encode (a whole matrix product, at
@@ -71,7 +66,11 @@ class LowBitQuantizer:
         choice to make. At one bit "plain sign bits" are kept unless another is better beyond doubt: for every kind of
         queries asked, and on average over the 10, 20, 40 and 80 nearest by so many standard errors that among equal
         choices one fit in a thousand takes another. If "whitened" is, it is what others must beat so, as at more bits,
-        where no rotation takes its place if it is worse.
+        where no rotation takes its place if it is worse. Samples of 800 rows or more are raced on: a quarter of the
+        rows, or of 4,000, leaves out choices that others are better than beyond doubt in the mean (the first in every
+        kind), and the rest are measured on all; the report is of those. With `recall`, of each size that was tried.
+    recall_interval : tuple of float, or None
+        With `recall`, the 95 % interval of what the code that was chosen keeps.
 
     Notes
     -----
@@ -101,6 +100,8 @@ class LowBitQuantizer:
 
     bits: float
     bytes_per_vector: int | None
+    recall: float | None
+    recall_interval: tuple[float, float] | None
     rotation: RotationName
     shaping: ShapingName
     center: CenterName
@@ -113,31 +114,15 @@ class LowBitQuantizer:
         bits: float = 1,
         *,
         bytes_per_vector: int | None = None,
+        recall: float | None = None,
         rotation: RotationName = "auto",
         shaping: ShapingName = "auto",
         center: CenterName = "auto",
         seed: int = 0,
     ) -> None:
-        if isinstance(bits, bool) or not isinstance(bits, int | float | np.number) or not 0 < bits <= MOST_BITS:
-            raise ValueError(f"bits is above 0 and at most {MOST_BITS}, not {shown(bits)}")
-        if bytes_per_vector is not None:
-            bytes_per_vector = as_whole(bytes_per_vector, "bytes_per_vector")
-            if bits != 1:
-                raise ValueError("bits or bytes_per_vector say how large codes are: give one of them")
-            if bytes_per_vector <= LENGTH_BYTES:
-                raise ValueError(f"bytes_per_vector is {LENGTH_BYTES + 1} or more, not {bytes_per_vector}")
-        named = (("rotation", rotation, ROTATIONS), ("shaping", shaping, SHAPINGS), ("center", center, CENTERS))
-        for name, value, choices in named:
-            if not isinstance(value, str) or value not in choices:
-                raise unknown(name, value, choices)
-        if (bytes_per_vector is not None or bits not in WHOLE_BITS) and rotation not in ("auto", PRINCIPAL):
-            raise ValueError(
-                f"rotation {rotation!r} has 1, 2 or 4 bits a dimension alike; other sizes want rotation='principal'"
-            )
-        self.bits = int(bits) if bits == int(bits) else float(bits)
-        self.bytes_per_vector, self.rotation = bytes_per_vector, rotation
-        self.shaping, self.center = shaping, center
-        self.seed = as_whole(seed, "seed")
+        wishes = Wishes(bits, bytes_per_vector, recall, rotation, shaping, center, seed).checked()
+        vars(self).update(wishes._asdict())
+        self.recall_interval = None
         self.choice = ""
         self.report = {}
         self._scheme: LowBitScheme | PrincipalScheme | None = None
@@ -149,34 +134,40 @@ class LowBitQuantizer:
             raise ValueError("the quantizer is not fitted: call .fit(sample) first")
         return self._scheme
 
-    def fit(self, sample: ArrayLike, *, queries: ArrayLike | None = None) -> LowBitQuantizer:
+    @shows_progress("fitting")
+    def fit(
+        self, sample: ArrayLike | Summary, *, queries: ArrayLike | None = None, progress: Progress | bool | None = None
+    ) -> LowBitQuantizer:
         """Fit to rows like those to be coded.
 
         Parameters
         ----------
-        sample : array-like of float, (n, dimension)
+        sample : array-like of float, (n, dimension), or Summary
             One row is enough, a few for each dimension are good; at most 20,000 are used to learn a rotation.
         queries : array-like of float, (m, dimension), optional
             Real queries to measure choices with, some hundred. By default rows of the sample ask, as they are, without
             half of what they share, and mixed with each other.
+        progress : callable or True, optional
+            Called with (done, total, label) where there is a choice to make; the total falls where a first heat leaves
+            choices out. True: a bar on standard error, where that is a terminal, or in a notebook.
 
         Raises
         ------
         ValueError
-            For an empty sample, NaN or infinities.
+            For an empty sample, NaN or infinities; and where no code keeps the `recall` that is wished.
         """
-        x = as_float_rows(sample)
+        x = sample.rows if isinstance(sample, Summary) else as_float_rows(sample)
         if not x.size:
             raise ValueError("the sample is empty")
         native_bits.require_finite(x)
         asked = None if queries is None else as_float_rows(queries)
         if asked is not None:
             native_bits.require_finite(asked)
-        self._check_bytes(x.shape[1])
-        choices = self._choices()
-        best = choices[0] if len(choices) == 1 else self._measure(x, asked, choices)
+        told = None if isinstance(progress, bool) else progress  # the decorator has made a function of True
+        chosen = choose(x, asked, self._wishes, told)
         with one_blas_thread(rows_to_learn_from(x) * x.shape[1] ** 2):
-            self.choice, self._scheme = best, self._fitted(x, best)
+            self._scheme = fitted_scheme(x, chosen.size, self.shaping, self.seed)
+        self.choice, self.report, self.recall_interval = chosen.size.choice, chosen.report, chosen.interval
         return self
 
     def encode(self, x: ArrayLike, *, threads: int | None = None) -> LowBitCodes:
@@ -199,15 +190,8 @@ class LowBitQuantizer:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted quantizer to an ``.npz`` file, as :func:`embcodec.save` writes: whole, or not at all."""
-        settings = {
-            "bits": self.bits,
-            "bytes_per_vector": self.bytes_per_vector,
-            "rotation": self.rotation,
-            "shaping": self.shaping,
-            "center": self.center,
-            "seed": self.seed,
-        }
-        write_quantizer(path, Fitted(settings, self.choice, self.report, self.scheme))
+        settings = self._wishes._asdict()
+        write_quantizer(path, Fitted(settings, self.choice, self.report, self.scheme, self.recall_interval))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, max_bytes: int | None = None) -> LowBitQuantizer:
@@ -232,65 +216,16 @@ class LowBitQuantizer:
         except ValueError as error:
             raise StorageError(f"{os.fspath(path)} holds no low-bit quantizer: {error}") from None
         quantizer.choice, quantizer.report, quantizer._scheme = fitted.choice, fitted.report, fitted.scheme
+        quantizer.recall_interval = fitted.interval
         return quantizer
 
     def __repr__(self) -> str:
         fitted = f": {self.choice}" if self._scheme else ", not fitted"
-        size = f"bits={self.bits}" if self.bytes_per_vector is None else f"bytes_per_vector={self.bytes_per_vector}"
-        return f"LowBitQuantizer({size}, rotation={self.rotation!r}, center={self.center!r}{fitted})"
+        return f"LowBitQuantizer({self._wishes.size}, rotation={self.rotation!r}, center={self.center!r}{fitted})"
 
-    def _choices(self) -> list[str]:
-        alike = self.bytes_per_vector is None and self.bits in WHOLE_BITS
-        return choices_of(self.rotation, self.center, self.bits, alike=alike)
-
-    def _row_bytes(self, dimension: int) -> int:
-        if self.bytes_per_vector is not None:
-            return self.bytes_per_vector
-        if self.bits in WHOLE_BITS:
-            return int(self.bits) * -(-dimension // 8) + LENGTH_BYTES
-        return max(1, round(self.bits * dimension / 8)) + LENGTH_BYTES
-
-    def _check_bytes(self, dimension: int) -> None:
-        wanted, most = self._row_bytes(dimension), most_bytes(dimension)
-        if wanted > most:
-            raise ValueError(f"{wanted} bytes a vector are more than {dimension} dimensions can use, which is {most}")
-
-    def _fitted(self, x: Floats, choice: str) -> LowBitScheme | PrincipalScheme:
-        return fitted_scheme(x, choice, self.bits, self._row_bytes(x.shape[1]), self.shaping, self.seed)
-
-    def _measure(self, x: Floats, queries: Floats | None, choices: list[str]) -> str:
-        """Return the best of `choices`; the first one unless others are better beyond doubt.
-
-        Rows are coded in parts, each by what is fitted to the others: what was learned by heart does not count.
-        """
-        if len(x) < _FEWEST_ROWS:
-            return choices[0]
-        trial = Trial(x, queries, self.seed)
-        part = np.random.default_rng(self.seed).permutation(len(trial.rows)) % _FOLDS
-        if len(choices) > 2:  # of too few rows some would be learned by heart
-            rows_a_dimension = len(trial.rows) / x.shape[1]
-            choices = [choice for choice in choices if can_be_learned(choice, rows_a_dimension)]
-
-        def measured(choice: str) -> NDArray[np.float64]:
-            return trial.overlaps(self._estimates(trial.queries, trial.rows, part, choice))
-
-        with one_blas_thread():
-            overlaps = dict(zip(choices, side_by_side(measured, choices), strict=True))
-        self.report = {choice: float(found[0].mean()) for choice, found in overlaps.items()}
-        return trial.best_of(overlaps, WHITENED, doubtful=PLAIN in overlaps)
-
-    def _estimates(self, queries: Floats, x: Floats, part: NDArray[np.int64], choice: str) -> Floats:
-        """Return the dots of queries with rows that are coded by what is fitted to other parts, (m, n)."""
-        if choice == PLAIN:  # nothing is fitted
-            return LowBitCodes.of(x, self._fitted(x, choice)).estimate(queries)
-        estimates = np.empty((len(queries), len(x)), np.float32)
-        folds = [
-            LowBitCodes.of(x[part == fold], self._fitted(x[part != fold], choice)).estimate(queries)
-            for fold in range(_FOLDS)
-        ]
-        order = np.argsort(part, kind="stable")  # all at once: line by line, not column by column
-        np.take(np.concatenate(folds, axis=1), np.argsort(order), axis=1, out=estimates, mode="clip")
-        return estimates
+    @property
+    def _wishes(self) -> Wishes:
+        return Wishes(*(getattr(self, name) for name in Wishes._fields))
 
 
 def _is_float_matrix(x: Any) -> TypeGuard[NDArray[Any]]:

@@ -6,7 +6,7 @@ they wait for each other by turning, and many times longer where anything else r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
@@ -33,10 +33,11 @@ def one_blas_thread(multiplications: int = 0) -> AbstractContextManager[Any]:
     return limits
 
 
-def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Return what `work` makes of each item, in order, on as many threads as are allowed."""
+def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """Yield what `work` makes of each item, in order, on as many threads as are allowed."""
     threads = min(_MOST_AT_ONCE, core.default_threads(None, 1 << 40), len(items))
     if threads <= 1:
-        return [work(item) for item in items]
+        yield from map(work, items)
+        return
     with ThreadPoolExecutor(threads, "embcodec-fit") as pool:
-        return list(pool.map(work, items))
+        yield from pool.map(work, items)

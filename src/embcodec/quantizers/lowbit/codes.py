@@ -19,7 +19,7 @@ from .errors import RowErrors, certain_bounds, error_by_cosines, errors_of, wide
 from .levels import Floats
 from .principal import LENGTH_BYTES, PrincipalScheme
 from .queries import prepare_queries
-from .scheme import LowBitScheme, signs_of
+from .scheme import LowBitScheme
 
 _BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 _UNIT_TOLERANCE = 0.01  # float16 rounds the length of a unit row by far less
@@ -120,9 +120,11 @@ class LowBitCodes:
 
     def estimate(self, queries: ArrayLike) -> Floats:
         """Return the estimated dots of all rows with queries (m, dimension), as search has them; float32 (m, n)."""
-        asked = prepare_queries(self.scheme, as_float_rows(queries))
+        asked = prepare_queries(self.scheme, as_float_rows(queries), for_planes=False)
         scales, biases = self.for_scans
-        dots = (asked.values @ signs_of(self.bit_planes).T) * scales
+        values = self.scheme.values_of(self.bit_planes)
+        reach = min(values.shape[1], asked.values.shape[1])
+        dots = (asked.values[:, :reach] @ values[:, :reach].T) * scales
         if biases is not None:
             dots = dots + asked.shares[:, None] * biases + asked.along[:, None]
         return np.asarray(dots * asked.lengths[:, None], np.float32)

@@ -45,10 +45,13 @@ class LowBitQueries(NamedTuple):
         return LowBitQueries(values[queries], lengths[queries], shares[queries], along[queries], spreads[queries])
 
 
-def prepare_queries(scheme: LowBitScheme | PrincipalScheme, queries: Floats, *, apart: bool = True) -> LowBitQueries:
+def prepare_queries(
+    scheme: LowBitScheme | PrincipalScheme, queries: Floats, *, apart: bool = True, for_planes: bool = True
+) -> LowBitQueries:
     """Return what queries (m, dimension) become; each by itself, whatever others there are.
 
-    Without `apart` whole queries meet the bits: their shares of the center are 0.
+    Without `apart` whole queries meet the bits: their shares of the center are 0. Without `for_planes` the values are
+    those that meet levels, (m, dimension).
 
     Raises
     ------
@@ -60,7 +63,8 @@ def prepare_queries(scheme: LowBitScheme | PrincipalScheme, queries: Floats, *, 
     if not apart:
         shares = np.zeros_like(shares)
     rests = without_center(units, shares, scheme.center)
-    return LowBitQueries(scheme.for_planes(rests), lengths, shares, along, row_norms(rests))
+    values = scheme.for_planes(rests) if for_planes else scheme.turn_queries(rests)
+    return LowBitQueries(values, lengths, shares, along, row_norms(rests))
 
 
 def of_unit_length(queries: Floats) -> tuple[Floats, Doubles]:

@@ -1,0 +1,92 @@
+"""Histograms of each dimension, the same in whatever order and parts values come, and the ranges chosen from them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._native.blocks import each_block
+from ..dtypes import CalibrationMethod
+
+BLOCK_BYTES = 1 << 22  # many rows for each histogram that is fetched
+_STRIPE = 32  # dimensions whose histograms one thread counts, at least
+_PACE = 1.0  # nanoseconds a byte
+
+Ends = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def compiled() -> Any:
+    """Return what Numba compiles for them; ModuleNotFoundError where Numba is not installed."""
+    from . import calibrate_jit
+
+    return calibrate_jit
+
+
+class Histograms:
+    """How often values fall into each bin, one histogram a dimension; see ``calibrate_jit.widen`` for the bins.
+
+    Parameters
+    ----------
+    dimension : int
+    """
+
+    lows: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    def __init__(self, dimension: int) -> None:
+        self.lows, self.widths = np.full(dimension, np.nan), np.zeros(dimension)
+        self.counts = np.zeros((dimension, compiled().BINS), np.int64)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return self.lows.nbytes + self.widths.nbytes + self.counts.nbytes
+
+    def cover(self, ends: Ends) -> None:
+        """Make room for all values from minima to maxima."""
+        minima, maxima = (end.astype(np.float64) for end in ends)
+        compiled().widen(self.lows, self.widths, self.counts, minima, maxima)
+
+    def count(self, block: NDArray[np.float32], threads: int | None) -> None:
+        """Count values (n, dimension) that are covered."""
+        counting = partial(_count, block, self.lows, self.widths, self.counts)
+        each_block(counting, len(self.lows), 4 * len(block), threads, _PACE, multiple=_STRIPE)
+
+    def copy(self) -> Histograms:
+        """Return others that count the same so far."""
+        made = Histograms(len(self.lows))
+        made.lows, made.widths, made.counts = self.lows.copy(), self.widths.copy(), self.counts.copy()
+        return made
+
+    def joined(self, other: Histograms, ends: Ends) -> Histograms:
+        """Return histograms of the values of both, which lie from minima to maxima."""
+        ours, theirs = self.copy(), other.copy()
+        for each in (ours, theirs):
+            each.cover(ends)
+        ours.counts += theirs.counts
+        return ours
+
+    def ranges(self, method: CalibrationMethod, quantile: float, ends: Ends) -> NDArray[np.float32]:
+        """Return the ranges that "quantile" or "mse" choose, float32 (2, dimension)."""
+        minima, maxima = (end.astype(np.float64) for end in ends)
+        jit, ranges = compiled(), np.empty((2, len(self.lows)))
+        if method == "quantile":
+            jit.quantiles(self.lows, self.widths, self.counts, minima, maxima, float(quantile), ranges)
+        else:
+            jit.least_error(self.lows, self.widths, self.counts, minima, maxima, ranges)
+        return ranges.astype(np.float32)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Histograms):
+            return NotImplemented
+        return all(np.array_equal(ours, vars(other)[name]) for name, ours in vars(self).items())
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _count(block: Any, lows: Any, widths: Any, counts: Any, dimensions: slice) -> None:
+    compiled().count(block, lows, widths, counts, dimensions.start, dimensions.stop)
