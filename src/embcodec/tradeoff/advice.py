@@ -151,4 +151,5 @@ def _finds(chosen: Measurement) -> str:
 
 def _name(chosen: Measurement, found: Findings) -> str:
     size = f" of {chosen.dimension} dimensions" if chosen.dimension != found.dimension else ""
-    return f"\u201c{chosen.label}\u201d{size}"
+    kind = "low-bit " if chosen.recipe is not None and chosen.recipe.quantizer is not None else ""
+    return f"{kind}\u201c{chosen.label}\u201d{size}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -143,7 +144,11 @@ def _widen_near_one(axes: Any, lowest: float) -> None:
 def _label_front(
     axes: Any, measurements: Sequence[Measurement], front: Sequence[Measurement], full: int, ink: str
 ) -> None:
-    """Label the front; of vectors cut to fewer dimensions where there is room."""
+    """Label the front; where there is room also vectors cut to fewer dimensions, and what is hardly better.
+
+    That is what finds no more than the one before may, by its interval: such points are as good as one.
+    """
+    hardly = {id(found) for former, found in pairwise(front) if found.overlap.mean <= former.overlap.high}
     corners = [(front[0].total_bytes, front[0].overlap.mean)]
     for found in front[1:]:
         corners += [(found.total_bytes, corners[-1][1]), (found.total_bytes, found.overlap.mean)]
@@ -153,7 +158,7 @@ def _label_front(
             Label(
                 shown(found.label) if found.dimension == full else f"{shown(found.label)} · {found.dimension} d",
                 (found.total_bytes, found.overlap.mean),
-                may_go=found.dimension != full,
+                may_go=found.dimension != full or (found is not front[-1] and id(found) in hardly),
             )
             for found in front
         ],

@@ -93,7 +93,7 @@ def _brief(study: Study, target: float, store: str | None) -> str:
 
 
 def _what_to_do(advice: Sequence[str], warnings: Sequence[str]) -> Iterable[str]:
-    yield '<h2>What to do</h2><ul class="advice">'
+    yield '<h2>In full</h2><ul class="advice">'
     yield "".join(f"<li>{escape(shown(sentence))}</li>" for sentence in advice) + "</ul>"
     if warnings:
         yield "<h2>What makes it less sure</h2>"
