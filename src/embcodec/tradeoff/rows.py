@@ -74,15 +74,15 @@ class Rows:
             found[here] = self._parts[number][places[here] - begin]
         return self._read(found)
 
-    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[int, Floats]]:
+    def blocks(self, block_bytes: int | None = None) -> Iterator[tuple[int, Floats]]:
         """Yield rows in blocks of one size, nearly, each with the place of its first row."""
         size = max(-(-len(self) // self.block_count(block_bytes)), 1)
         for begin in range(0, len(self), size):
             yield begin, self.take(slice(begin, begin + size))
 
-    def block_count(self, block_bytes: int = BLOCK_BYTES) -> int:
-        """Return how many blocks there are."""
-        return max(-(-len(self) * self.dimension * 4 // block_bytes), 1)
+    def block_count(self, block_bytes: int | None = None) -> int:
+        """Return how many blocks of at most so many bytes there are."""
+        return max(-(-len(self) * self.dimension * 4 // (block_bytes or BLOCK_BYTES)), 1)
 
     def spread(self, most: int) -> Floats:
         """Return at most so many of the rows, from first to last at equal distances."""
