@@ -41,8 +41,8 @@ ROOMS: dict[str, str] = {
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",
-    "tradeoff": "intervals words recipe measurement results measures labels figures corpus inputs pipeline codes "
-    "study bodies report demo",
+    "tradeoff": "intervals words stores recipe measurement findings advice labels drawing figures results measures "
+    "corpus rows inputs kinds pipeline codes gathering measuring study bodies report demo",
     "distributed": "batches sizes",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
     "cli": "words command common bodies tables info serve service study search ingest data",

@@ -595,6 +595,15 @@ CASES: dict[str, Case] = {
         r"use \.to\('int8'\)",
         (lambda p: ec.to_sqlite_vec(KINDS["uint8 unit"].to("int8")),),
     ),
+    "parts for a study, once": (
+        lambda p: ec.study(part for part in (X, X)),  # type: ignore[arg-type]
+        r"pass a list of the matrices \(those of mapped files stay on the disk\)",
+        (
+            lambda p: ec.study(
+                [RNG.standard_normal((30, 8)).astype(np.float32) for _ in range(2)], k=2, codes=["int8"], dimensions=[8]
+            ),
+        ),
+    ),
     "codes for a study": (
         lambda p: ec.study(KINDS["int8 unit"]),
         "a study begins with the floats they came from",

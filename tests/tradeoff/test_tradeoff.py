@@ -157,7 +157,14 @@ def test_study_of_held_out_rows() -> None:
     found = study(clustered(1200), rotation="random", progress=lambda *call: calls.append(call))
     assert (found.rows, found.queries, found.dimension, found.held_out) == (960, 240, 64, True)
     by = {(row.label, row.dimension): row for row in found.measurements}
-    assert len(by) == len(found.measurements) == len(calls) - 3 == 59  # it codes at three dimensions first
+    assert len(by) == len(found.measurements) == 62
+    labels = [label for _, _, label in calls]
+    assert labels[:2] == ["reading the vectors", "fitting 1 bit at 64 dimensions"]
+    assert {"fitting 32 bytes at 64 dimensions", "fitting 4 bits at 16 dimensions"} <= set(labels)
+    assert {"int8 unit, 64 dimensions", "2 bits (16 bytes), 32 dimensions"} <= set(labels)
+    assert all(done <= total for done, total, _ in calls)
+    assert [done for done, _, _ in calls] == sorted(done for done, _, _ in calls)
+    assert len({total for _, total, _ in calls[1:]}) == 1
     whole = by["float", 64]
     assert (whole.overlap, whole.code_bytes) == (Estimate(1.0, 1.0, 1.0), 256)
     assert by["int8 per-vector", 64].code_bytes == 68
@@ -167,10 +174,14 @@ def test_study_of_held_out_rows() -> None:
     assert by["bits", 64].overlap.mean < by["bits, float query", 64].overlap.mean
     assert by["bits", 64].overlap.mean < by["bits, then float x4", 64].overlap.mean
     assert by["bits, then float x4", 64].overlap.mean <= by["bits, then float x10", 64].overlap.mean
-    assert [by[label, 64].code_bytes for label in ("1 bit", "2 bits", "4 bits")] == [12, 24, 40]
-    assert by["1 bit", 64].overlap.mean < by["2 bits", 64].overlap.mean < by["4 bits", 64].overlap.mean
-    assert by["1 bit", 64].overlap.mean < by["1 bit, then float x4", 64].overlap.mean
-    assert all("fitted in" in by["2 bits", size].note for size in (64, 32, 16))
+    low_bit = ["1 bit (12 bytes)", "2 bits (24 bytes)", "4 bits (40 bytes)"]
+    assert [by[label, 64].code_bytes for label in low_bit] == [12, 24, 40]
+    assert [by[label, 64].overlap.mean for label in low_bit] == sorted(by[label, 64].overlap.mean for label in low_bit)
+    assert by["1 bit (12 bytes)", 64].overlap.mean < by["1 bit (12 bytes), then float x4", 64].overlap.mean
+    assert by["32 bytes", 64].code_bytes == 32
+    assert by["32 bytes", 64].overlap.mean > by["2 bits (24 bytes)", 64].overlap.mean
+    assert ("32 bytes", 32) not in by
+    assert all("fitted in" in by[f"2 bits ({size // 4 + 8} bytes)", size].note for size in (64, 32, 16))
     assert by["float", 16].overlap.mean < by["float", 32].overlap.mean < 1
     assert all(row.ndcg is None and row.one_per_second > 0 and row.batch_per_second > 0 for row in found.measurements)
 
@@ -185,8 +196,9 @@ def test_stages_say_where_neighbours_are_lost() -> None:
     assert by["bits, float query x20, int8 x4"].rescore_bytes == 68
     assert by["bits, then float x4"].stages[0].recall == by["bits, then float x4"].overlap
     assert by["bits, then int8 x4"].stages[0].recall.mean >= by["bits, then int8 x4"].overlap.mean
-    assert by["bits"].stages == by["2 bits"].stages == ()
-    assert [row.output_dtype for row in found.measurements[-3:]] == ["2-bit", "2-bit", "4-bit"]
+    assert by["bits"].stages == by["2 bits (24 bytes)"].stages == ()
+    kinds = [row.output_dtype for row in found.measurements[-5:]]
+    assert kinds == ["2-bit", "2-bit", "4-bit", "32-byte", "32-byte"]
     plain = found.to_dict()
     staged = [row["stages"] for row in plain["measurements"] if row["label"] == "bits, float query x20, int8 x4"]
     assert [stage["candidates"] for stage in staged[0]] == [200, 40]
@@ -272,7 +284,7 @@ def test_study_of_known_answers() -> None:
     nearest = search(queries, rows, 10, metric="cosine").indices
     assert whole.ndcg.mean == pytest.approx(ndcg(nearest, range(150)).mean())
     several = study(rows, queries, [[i, i + 1] for i in range(150)], dimensions=[64], multipliers=[], rotation="random")
-    assert len(several.measurements) == 9
+    assert len(several.measurements) == 10
 
 
 @pytest.mark.parametrize(

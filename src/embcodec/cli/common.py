@@ -157,6 +157,7 @@ def read_vectors(
     column: str | None = None,
     column_option: str = "--column",
     float_dtype: NamelessFloat | None = None,
+    mmap: bool = False,
 ) -> Embeddings:
     """Load a file of one of the five dtypes; see :func:`read_rows`."""
     from ..errors import StorageError
@@ -165,6 +166,7 @@ def read_vectors(
         path,
         output_dtype,
         dimension,
+        mmap,
         remedy=remedy,
         column=column,
         column_option=column_option,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..dtypes import ROTATIONS, NamelessFloat, RotationName
+from ..tradeoff import ANY, STORES
 from ..words import progress_bar
 from .common import (
     EXISTING,
@@ -38,6 +39,7 @@ _target = click.option(
 
 
 _FLOATS = "pass the floats that they were made of"
+_MAPPED = (".safetensors", ".npy", ".fbin")
 
 
 @click.command(epilog=example("embcodec tradeoff vectors.npy --queries queries.npy --target 0.95 --report report.html"))
@@ -57,11 +59,21 @@ _FLOATS = "pass the floats that they were made of"
     "--sample", type=click.IntRange(min=100), default=50_000, show_default=True, help="Measure on at most so many rows."
 )
 @click.option(
+    "--all", "all_rows", is_flag=True, help="Measure on all rows; a file that can be mapped stays on the disk."
+)
+@click.option(
+    "--code",
+    "codes",
+    multiple=True,
+    help='What to compare with floats, repeatable: int8, uint8, bits, "3 bits", "64 bytes"; by default a usual set.',
+)
+@click.option("--store", type=Words((*STORES, ANY)), help="Recommend what this store, or any, takes as it is.")
+@click.option(
     "--rotation",
     type=Words(ROTATIONS),
     default="auto",
     show_default=True,
-    help="Of the codes of 1, 2 and 4 bits; learning one takes a while.",
+    help="Of the codes of 1, 2 and 4 bits; learning one takes a while, and auto measures them all.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample and the held-out rows.")
 @click.option("--report", type=OUTPUT, help="Write an HTML report here.")
@@ -77,6 +89,9 @@ def tradeoff(
     k: int,
     target: float,
     sample: int,
+    all_rows: bool,
+    codes: tuple[str, ...],
+    store: str | None,
     rotation: RotationName,
     seed: int,
     report: Path | None,
@@ -87,7 +102,8 @@ def tradeoff(
     as_json: bool,
 ) -> None:
     """Measure what each dtype, dimension and rescoring keeps of exact float search on VECTORS, and what it costs."""
-    rows = read_vectors(vectors, remedy=_FLOATS, column=column, float_dtype=float_dtype)
+    mapped = all_rows and vectors.suffix in _MAPPED
+    rows = read_vectors(vectors, remedy=_FLOATS, mmap=mapped, column=column, float_dtype=float_dtype)
     asked = None
     if queries is not None:
         named = query_column or column
@@ -103,19 +119,20 @@ def tradeoff(
             _read_relevant(relevant) if relevant is not None else None,
             dimensions=dimensions or None,
             k=k,
-            sample=sample,
+            sample=None if all_rows else sample,
+            codes=codes or None,
             rotation=rotation,
             seed=seed,
             threads=threads,
             progress=progress,
         )
-    advice = found.advise(target)
+    advice = found.advise(target, store=store)
     if report is not None:
-        _write_report(report, found, vectors, advice, target)
+        _write_report(report, found, vectors, advice, target, store)
     if as_json:
-        print_json({**found.to_dict(target), "report": str(report) if report is not None else None})
+        print_json({**found.to_dict(target, store=store), "report": str(report) if report is not None else None})
         return
-    print_study(found, found.recommend(target))
+    print_study(found, found.recommend(target, store=store))
     _print_advice(advice, found.warnings)
     if report is not None:
         say(f"\nreport: {report.resolve()}")
@@ -172,7 +189,9 @@ def _read_relevant(path: Path) -> list[Any]:
     return [np.atleast_1d(row)[np.atleast_1d(row) >= 0] for row in rows]
 
 
-def _write_report(path: Path, found: Study, source: Path, advice: Sequence[str], target: float) -> None:
+def _write_report(
+    path: Path, found: Study, source: Path, advice: Sequence[str], target: float, store: str | None
+) -> None:
     from ..tradeoff import INTERVALS, share, write_report
 
     queries = "rows held out of them" if found.held_out else "queries of their own"
@@ -187,9 +206,10 @@ def _write_report(path: Path, found: Study, source: Path, advice: Sequence[str],
             f"Overlap@{found.k} is the part of the {found.k} nearest rows by exact float32 cosine search at full "
             "dimension that is found.",
             INTERVALS,
-            f"Codes of 1, 2 and 4 bits were fitted to {found.fitted_to}; no query was.",
+            f"Low-bit codes were fitted to {found.fitted_to}; no query was.",
             "The recommendation takes the fewest bytes among those whose interval lies wholly at or above "
             f"{share(target)}.",
         ),
         target=target,
+        store=store,
     )

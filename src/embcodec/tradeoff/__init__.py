@@ -8,11 +8,14 @@ from .measurement import Measurement
 from .measures import overlap
 from .report import write_report
 from .results import Study
+from .stores import ANY, STORES
 from .study import study
 from .words import INTERVALS, figures, share
 
 __all__ = [
+    "ANY",
     "INTERVALS",
+    "STORES",
     "DemoResult",
     "Estimate",
     "Measurement",

@@ -1,56 +1,27 @@
-"""The report's figures: matplotlib drawings as SVG text in the page's own colours, for light and dark."""
+"""The charts of a study and its report."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import EmbcodecError
-from ..words import needs_package
+from .drawing import LIGHT, PAGE, Palette, drawing, own_axes
 from .labels import Label, place_labels
 
 if TYPE_CHECKING:
     from .measurement import Measurement
 
-# Colours that stand for the page's own (CSS variables), put in their place once the drawing is text.
-_INK, _MUTED, _GRID, _PAGE = "#010101", "#010102", "#010103", "#010104"
-_SERIES = ("#0101a1", "#0101a2", "#0101a3", "#0101a4", "#0101a5", "#0101a6")
-_VARIABLES = {_INK: "ink", _MUTED: "muted", _GRID: "rule", _PAGE: "page"} | {
-    colour: f"series-{number}" for number, colour in enumerate(_SERIES, 1)
-}
-_STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "font.size": 10.5,
-    "text.color": _INK,
-    "axes.labelcolor": _MUTED,
-    "axes.edgecolor": _GRID,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "legend.frameon": False,
-    "lines.solid_capstyle": "round",
-}
-FAMILIES = ("float", "int8", "uint8", "bits", "bits, float query", "1, 2, 4 bits")
+FAMILIES = ("float", "int8", "uint8", "bits", "bits, float query", "low-bit")
 """What the first stage scans, in the order of the colours."""
 
 
 def family(found: Measurement) -> str:
     """Return which of :data:`FAMILIES` a measurement belongs to."""
-    if found.output_dtype.endswith("-bit"):
+    if found.output_dtype.endswith(("-bit", "-byte")):
         return FAMILIES[-1]
     if len(found.stages) > 1:  # the float query comes after the bits
         return "bits"
@@ -64,67 +35,95 @@ def shown(label: str) -> str:
 
 def cost_and_quality(measurements: Sequence[Measurement], k: int, target: float) -> str:
     """Draw overlap over bytes a vector, with intervals, and the front that nothing beats."""
-    with _drawing(9.2, 5.0) as (figure, finish):
-        axes = figure.subplots()
-        full = max(found.dimension for found in measurements)
-        for found in measurements:
-            colour = _SERIES[FAMILIES.index(family(found))]
-            strong = found.dimension == full
-            mean = found.overlap.mean
-            axes.errorbar(
-                found.total_bytes,
-                mean,
-                yerr=[[mean - found.overlap.low], [found.overlap.high - mean]],
-                marker="D" if found.rescored_with else "o",
-                markersize=7 if strong else 4.5,
-                color=colour,
-                markerfacecolor=colour if not found.rescored_with else _PAGE,
-                markeredgewidth=1.6,
-                linestyle="none",
-                elinewidth=1.2,
-                alpha=1.0 if strong else 0.55,
-                zorder=3,
-            )
-        front = sorted((found for found in measurements if found.on_front), key=lambda found: found.total_bytes)
-        axes.step(
-            [found.total_bytes for found in front],
-            [found.overlap.mean for found in front],
-            where="post",
-            color=_INK,
-            linewidth=1.0,
-            alpha=0.45,
-            zorder=2,
-        )
-        axes.set_xscale("log", base=2)
-        axes.minorticks_off()
-        ticks = [2**power for power in range(3, 15)]
-        low, high = (edge(found.total_bytes for found in measurements) for edge in (min, max))
-        axes.set_xticks([tick for tick in ticks if low / 1.6 <= tick <= high * 1.6])
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.set_xlim(low / 1.5, high * 1.9)
-        _widen_near_one(axes, min(found.overlap.low for found in measurements))
-        axes.axhline(target, color=_MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-        axes.annotate(
-            f"asked for: {target:g}",
-            (low / 1.5, target),
-            xytext=(4, 3),
-            textcoords="offset points",
-            fontsize=9,
-            color=_MUTED,
-        )
-        axes.set_xlabel("bytes a vector, rows kept for rescoring included")
-        axes.set_ylabel(f"overlap@{k} with exact float32 search")
-        handles = [
-            axes.plot([], [], "o", color=colour, label=name)[0]
-            for name, colour in zip(FAMILIES, _SERIES, strict=True)
-            if any(family(found) == name for found in measurements)
-        ]
-        handles.append(
-            axes.plot([], [], "D", color=_MUTED, markerfacecolor=_PAGE, markeredgewidth=1.6, label="then rescored")[0]
-        )
-        axes.legend(handles=handles, loc="lower right", handletextpad=0.3, labelcolor=_INK)
-        _label_front(axes, measurements, front, full)
+    with drawing(9.2, 5.0) as (figure, finish):
+        _draw_cost_and_quality(figure.subplots(), measurements, k, target, PAGE)
         return finish("Overlap with float32 search over bytes a vector")
+
+
+def plotted(
+    measurements: Sequence[Measurement], k: int, target: float, best: Measurement | None, axes: Any | None
+) -> Any:
+    """Draw the same into axes of matplotlib's, of a new figure unless they are given, with a ring around the best."""
+    axes = own_axes(9.2, 5.0) if axes is None else axes
+    if best is not None:
+        axes.plot(
+            best.total_bytes,
+            best.overlap.mean,
+            "o",
+            markersize=17,
+            markerfacecolor="none",
+            markeredgecolor=LIGHT.ink,
+            markeredgewidth=1.2,
+            zorder=4,
+        )
+    _draw_cost_and_quality(axes, measurements, k, target, LIGHT)
+    return axes
+
+
+def _draw_cost_and_quality(
+    axes: Any, measurements: Sequence[Measurement], k: int, target: float, colours: Palette
+) -> None:
+    full = max(found.dimension for found in measurements)
+    for found in measurements:
+        colour = colours.series[FAMILIES.index(family(found))]
+        strong = found.dimension == full
+        mean = found.overlap.mean
+        axes.errorbar(
+            found.total_bytes,
+            mean,
+            yerr=[[mean - found.overlap.low], [found.overlap.high - mean]],
+            marker="D" if found.rescored_with else "o",
+            markersize=7 if strong else 4.5,
+            color=colour,
+            markerfacecolor=colour if not found.rescored_with else colours.page,
+            markeredgewidth=1.6,
+            linestyle="none",
+            elinewidth=1.2,
+            alpha=1.0 if strong else 0.55,
+            zorder=3,
+        )
+    front = sorted((found for found in measurements if found.on_front), key=lambda found: found.total_bytes)
+    axes.step(
+        [found.total_bytes for found in front],
+        [found.overlap.mean for found in front],
+        where="post",
+        color=colours.ink,
+        linewidth=1.0,
+        alpha=0.45,
+        zorder=2,
+    )
+    low, high = (edge(found.total_bytes for found in measurements) for edge in (min, max))
+    _scale_bytes(axes, low, high)
+    _widen_near_one(axes, min(found.overlap.low for found in measurements))
+    axes.axhline(target, color=colours.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    axes.annotate(
+        f"asked for: {target:g}",
+        (low / 1.5, target),
+        xytext=(4, 3),
+        textcoords="offset points",
+        fontsize=9,
+        color=colours.muted,
+    )
+    axes.set_xlabel("bytes a vector, rows kept for rescoring included")
+    axes.set_ylabel(f"overlap@{k} with exact float32 search")
+    handles = [
+        axes.plot([], [], "o", color=colour, label=name)[0]
+        for name, colour in zip(FAMILIES, colours.series, strict=True)
+        if any(family(found) == name for found in measurements)
+    ]
+    hollow = {"color": colours.muted, "markerfacecolor": colours.page, "markeredgewidth": 1.6}
+    handles.append(axes.plot([], [], "D", label="then rescored", **hollow)[0])
+    axes.legend(handles=handles, loc="lower right", handletextpad=0.3, labelcolor=colours.ink, frameon=False)
+    _label_front(axes, measurements, front, full, colours.ink)
+
+
+def _scale_bytes(axes: Any, low: float, high: float) -> None:
+    """Scale x by the logarithm, with powers of two for ticks."""
+    axes.set_xscale("log", base=2)
+    axes.minorticks_off()
+    axes.set_xticks([2**power for power in range(1, 20) if low / 1.6 <= 2**power <= high * 1.6])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlim(low / 1.5, high * 1.9)
 
 
 def _widen_near_one(axes: Any, lowest: float) -> None:
@@ -142,8 +141,14 @@ def _widen_near_one(axes: Any, lowest: float) -> None:
     axes.set_ylim(min(lowest - 0.02, bottom), 1 + 0.35 * least)
 
 
-def _label_front(axes: Any, measurements: Sequence[Measurement], front: Sequence[Measurement], full: int) -> None:
-    """Label the front; of vectors cut to fewer dimensions where there is room."""
+def _label_front(
+    axes: Any, measurements: Sequence[Measurement], front: Sequence[Measurement], full: int, ink: str
+) -> None:
+    """Label the front; where there is room also vectors cut to fewer dimensions, and what is hardly better.
+
+    That is what finds no more than the one before may, by its interval: such points are as good as one.
+    """
+    hardly = {id(found) for former, found in pairwise(front) if found.overlap.mean <= former.overlap.high}
     corners = [(front[0].total_bytes, front[0].overlap.mean)]
     for found in front[1:]:
         corners += [(found.total_bytes, corners[-1][1]), (found.total_bytes, found.overlap.mean)]
@@ -153,14 +158,14 @@ def _label_front(axes: Any, measurements: Sequence[Measurement], front: Sequence
             Label(
                 shown(found.label) if found.dimension == full else f"{shown(found.label)} · {found.dimension} d",
                 (found.total_bytes, found.overlap.mean),
-                may_go=found.dimension != full,
+                may_go=found.dimension != full or (found is not front[-1] and id(found) in hardly),
             )
             for found in front
         ],
         marks=[(found.total_bytes, found.overlap.low, found.overlap.high) for found in measurements],
         line=corners,
         fontsize=9,
-        color=_INK,
+        color=ink,
     )
 
 
@@ -169,14 +174,14 @@ def intervals(measurements: Sequence[Measurement], k: int, target: float) -> str
     full = max(found.dimension for found in measurements)
     listed = [found for found in measurements if found.dimension == full]
     known = all(found.ndcg is not None for found in listed)
-    with _drawing(9.2, 0.8 + 0.29 * len(listed)) as (figure, finish):
+    with drawing(9.2, 0.8 + 0.29 * len(listed)) as (figure, finish):
         panels = figure.subplots(1, 2 if known else 1, sharey=True, squeeze=False)[0]
         places = range(len(listed))[::-1]
         for axes, title in zip(panels, (f"overlap@{k} with float32", f"nDCG@{k} on the known answers"), strict=False):
             for place, found in zip(places, listed, strict=True):
                 estimate = found.overlap if axes is panels[0] else found.ndcg
                 assert estimate is not None
-                colour = _SERIES[FAMILIES.index(family(found))]
+                colour = PAGE.series[FAMILIES.index(family(found))]
                 axes.plot([estimate.low, estimate.high], [place, place], color=colour, linewidth=5, alpha=0.3)
                 axes.plot(estimate.mean, place, "o", color=colour, markersize=6)
                 axes.annotate(
@@ -186,27 +191,27 @@ def intervals(measurements: Sequence[Measurement], k: int, target: float) -> str
                     textcoords="offset points",
                     va="center",
                     fontsize=9,
-                    color=_MUTED,
-                    bbox={"facecolor": _PAGE, "edgecolor": "none", "pad": 1},
+                    color=PAGE.muted,
+                    bbox={"facecolor": PAGE.page, "edgecolor": "none", "pad": 1},
                 )
-            axes.set_title(title, loc="left", fontsize=10.5, color=_MUTED)
-            axes.set_yticks(list(places), [shown(found.label) for found in listed], color=_INK)
+            axes.set_title(title, loc="left", fontsize=10.5, color=PAGE.muted)
+            axes.set_yticks(list(places), [shown(found.label) for found in listed], color=PAGE.ink)
             axes.grid(axis="y", visible=False)
             axes.margins(x=0.16, y=0.04)
             if axes is panels[0]:
-                axes.axvline(target, color=_MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+                axes.axvline(target, color=PAGE.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
         return finish("Overlap and nDCG of every way to search, with 95% intervals")
 
 
 def bars(labels: Sequence[str], groups: Sequence[tuple[str, Sequence[float]]], unit: str, words: str) -> str:
     """Draw horizontal bars, one of each group a label, with their figures at the end."""
-    with _drawing(9.2, 0.7 + 0.27 * len(labels) * len(groups)) as (figure, finish):
+    with drawing(9.2, 0.7 + 0.27 * len(labels) * len(groups)) as (figure, finish):
         axes = figure.subplots()
         height = 0.8 / len(groups)
         longest = max((value for _, values in groups for value in values), default=1.0)
         for number, (name, values) in enumerate(groups):
             places = [-row - height * (number - (len(groups) - 1) / 2) for row in range(len(labels))]
-            axes.barh(places, values, height * 0.86, color=_SERIES[number], label=name)
+            axes.barh(places, values, height * 0.86, color=PAGE.series[number], label=name)
             for place, value in zip(places, values, strict=True):
                 axes.annotate(
                     f"{value:,.0f}" if longest >= 50 else f"{value:.2f}",
@@ -215,51 +220,13 @@ def bars(labels: Sequence[str], groups: Sequence[tuple[str, Sequence[float]]], u
                     textcoords="offset points",
                     va="center",
                     fontsize=9,
-                    color=_MUTED,
+                    color=PAGE.muted,
                 )
-        axes.set_yticks([-row for row in range(len(labels))], labels, color=_INK)
+        axes.set_yticks([-row for row in range(len(labels))], labels, color=PAGE.ink)
         axes.grid(axis="y", visible=False)
         axes.set_xlim(0, longest * 1.12)
         axes.set_xlabel(unit)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.4g}")
         if len(groups) > 1:
-            axes.legend(loc="lower right", labelcolor=_INK)
+            axes.legend(loc="lower right", labelcolor=PAGE.ink)
         return finish(words)
-
-
-class _drawing:
-    """A figure in the report's style; `finish` returns it as SVG text for inlining."""
-
-    def __init__(self, width: float, height: float) -> None:
-        try:
-            import matplotlib
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise EmbcodecError(needs_package("a plot", "matplotlib", "plot")) from None
-        self._context = matplotlib.rc_context(_STYLE)  # type: ignore[arg-type]
-        self._figure_type, self._size = Figure, (width, height)
-
-    def __enter__(self) -> tuple[Any, Callable[[str], str]]:
-        self._context.__enter__()
-        self._figure = self._figure_type(figsize=self._size, layout="constrained", facecolor="none")
-        return self._figure, self._finish
-
-    def __exit__(self, *details: Any) -> None:
-        self._context.__exit__(*details)
-
-    def _finish(self, words: str) -> str:
-        import matplotlib
-
-        matplotlib.rcParams["svg.hashsalt"] = words  # other ids in every figure of a page, the same each time
-        text = io.StringIO()
-        self._figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-        svg = text.getvalue()
-        svg = svg[svg.index("<svg") :]
-        svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-        for colour, name in _VARIABLES.items():
-            svg = svg.replace(colour, f"var(--{name})")
-        svg = re.sub(r"font: ([\d.]+px) [^;\"]+", r"font: \1 var(--sans)", svg)
-        svg = re.sub(r"<g id=\"[^\"]*\">", "<g>", svg)
-        return re.sub(
-            r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', rf'<svg viewBox="\1" role="img"><title>{words}</title>', svg
-        )

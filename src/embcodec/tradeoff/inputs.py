@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..codec import as_array, row_norms
-from ..dtypes import OutputDtype
+from ..codec import row_norms
 from ..embeddings import Embeddings
 from ..words import as_whole, shown
+from .rows import Floats, Rows, as_rows, unit_rows
 from .words import counted, figures, next_step
 
-Floats = NDArray[np.float32]
+MOST_TO_FIT = 20_000
+"""Rows that are fitted to: more would teach a rotation nothing."""
 
 _HELD_OUT = 300
-_MOST_TO_FIT = 20_000
 _UNIT_TOLERANCE = 0.01  # float16 rounds the length of a unit row by far less
 _SAME = 1e-6  # of a dimension of unit rows: what float32 makes of other lengths
+_LOOK_BYTES = 1 << 24  # of rows that are looked at together
+_NEAR = 16_384  # rows compared with one at a time
 
 
 @dataclass
@@ -29,8 +31,12 @@ class Inputs:
 
     Attributes
     ----------
-    rows, queries : ndarray, float32
-        No two rows alike, no two queries alike.
+    rows : Rows
+        No two of them alike.
+    queries : ndarray, float32
+        No two of them alike.
+    zeros : int
+        How many of the rows are zero.
     own : ndarray of int64, (n_queries,), or None
         The row that a query is itself, which it is not to find; -1: none. None: no query is a row.
     relevant : list of ndarray, or None
@@ -41,8 +47,9 @@ class Inputs:
     warnings : list of str
     """
 
-    rows: Floats
+    rows: Rows
     queries: Floats
+    zeros: int = 0
     own: NDArray[np.int64] | None = None
     relevant: list[NDArray[np.int64]] | None = None
     others: Floats | None = None
@@ -58,7 +65,7 @@ def as_dimensions(dimensions: Any) -> set[int]:
 
 
 def prepare_inputs(
-    vectors: ArrayLike | Embeddings,
+    vectors: ArrayLike | Embeddings | Sequence[Any],
     queries: ArrayLike | Embeddings | None,
     relevant: Sequence[Any] | NDArray[Any] | None,
     *,
@@ -67,30 +74,37 @@ def prepare_inputs(
     generator: np.random.Generator,
 ) -> Inputs:
     """Check what a study is given and make it fit to be measured; the arguments are those of :func:`study`."""
-    rows = _floats(vectors, "vectors")
-    asked = None if queries is None else _floats(queries, "queries")
+    rows = as_rows(vectors, "vectors")
+    asked = None if queries is None else as_rows(queries, "queries")
     if asked is None and relevant is not None:
         raise ValueError("relevant rows are those of given queries: pass queries too")
-    if asked is not None and asked.shape[1] != rows.shape[1]:
-        raise ValueError(f"queries have {asked.shape[1]} dimensions, vectors {rows.shape[1]}")
+    if asked is not None and asked.dimension != rows.dimension:
+        raise ValueError(f"queries have {asked.dimension} dimensions, vectors {rows.dimension}")
     answers = None if relevant is None or asked is None else _answers(relevant, len(asked), len(rows))
-    found = Inputs(rows, rows[:0] if asked is None else asked, relevant=answers, held_out=asked is None)
-    _to_unit_length(found)
-    _without_copies(found)
-    if not len(found.rows) or not (found.held_out or len(found.queries)):
-        raise ValueError(f"{len(found.rows)} vectors and {len(found.queries)} queries are too few for the {k} nearest")
-    _sampled(found, sample, generator)
+    none = np.empty((0, rows.dimension), np.float32)
+    found = Inputs(rows, none, relevant=answers, held_out=asked is None)
+    lengths = _lengths(rows, "vectors")
+    asked_lengths = None if asked is None else _lengths(asked, "queries")
+    found.queries = none if asked is None else asked.take(slice(None))
+    _to_unit_length(found, lengths, asked_lengths)
+    chosen = _without_copies(found)
+    if not len(chosen) or not (found.held_out or len(found.queries)):
+        raise ValueError(f"{len(chosen)} vectors and {len(found.queries)} queries are too few for the {k} nearest")
+    chosen = _sampled(found, chosen, sample, generator)
     if found.held_out:
-        _hold_out(found, k, generator)
+        chosen = _hold_out(found, chosen, k, generator)
     if found.own is not None:
         _without_own(found)
-    if not 1 <= k <= len(found.rows) - (found.own is not None):
-        rows_there = counted(len(found.rows), "distinct vector is", "distinct vectors are")
+    if not 1 <= k <= len(chosen) - (found.own is not None):
+        rows_there = counted(len(chosen), "distinct vector is", "distinct vectors are")
         raise ValueError(f"{rows_there} too few for the {k} nearest of each query")
+    found.zeros = int((lengths[chosen] == 0).sum())
+    if len(chosen) < len(rows):
+        found.rows = found.rows.those(chosen)
     return found
 
 
-def same_directions(x: Floats) -> NDArray[np.int64]:
+def same_directions(x: Floats | Rows) -> NDArray[np.int64]:
     """Return for each row the first of the same direction, (n,); a row of zeros has none and stands for itself.
 
     Rows are put in the order of their shadows on one random line: those of the same direction are together then.
@@ -100,13 +114,14 @@ def same_directions(x: Floats) -> NDArray[np.int64]:
     >>> same_directions(np.array([[1, 0], [0, 1], [3, 0], [0, 0], [0, 0]], np.float32)).tolist()
     [0, 1, 0, 3, 4]
     """
-    first = np.arange(len(x))
-    if len(x) < 2:
+    rows = x if isinstance(x, Rows) else Rows([x])
+    first = np.arange(len(rows))
+    if len(rows) < 2:
         return first
-    line = np.random.default_rng(0).standard_normal(x.shape[1])
-    shadows, zero = np.empty(len(x)), np.zeros(len(x), bool)
-    for begin in range(0, len(x), 65_536):
-        part = x[begin : begin + 65_536].astype(np.float64)
+    line = np.random.default_rng(0).standard_normal(rows.dimension)
+    shadows, zero = np.empty(len(rows)), np.zeros(len(rows), bool)
+    for begin, block in rows.blocks(_LOOK_BYTES):
+        part = block.astype(np.float64)
         lengths = np.sqrt(np.einsum("ij,ij->i", part, part))
         zero[begin : begin + len(part)] = lengths == 0
         shadows[begin : begin + len(part)] = part @ line / np.where(lengths > 0, lengths, 1)
@@ -117,31 +132,29 @@ def same_directions(x: Floats) -> NDArray[np.int64]:
     for number in np.flatnonzero(ends - begins > 1):
         left = np.sort(order[begins[number] : ends[number]])
         while len(left) > 1:
-            near = left[1:]
+            near, one = left[1:], unit_rows(rows.take(left[:1]))
             # Whatever the lengths, float32 has divided each by its own.
-            there = np.abs(_unit(x[near]) - _unit(x[left[:1]])).max(axis=1) <= _SAME
+            there = np.concatenate([_are_one(rows, near[i : i + _NEAR], one) for i in range(0, len(near), _NEAR)])
             first[near[there]] = left[0]
             left = near[~there]
     return first
 
 
-def _unit(x: Floats) -> Floats:
-    lengths = row_norms(x)[:, None]
-    return (x / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+def _are_one(rows: Rows, places: NDArray[np.int64], one: Floats) -> NDArray[np.bool_]:
+    """Whether rows have the direction of one of unit length."""
+    same: NDArray[np.bool_] = np.abs(unit_rows(rows.take(places)) - one).max(axis=1) <= _SAME
+    return same
 
 
-def _floats(x: ArrayLike | Embeddings, name: str) -> Floats:
-    if isinstance(x, Embeddings):
-        if x.output_dtype is not OutputDtype.FLOAT:
-            raise ValueError(f"{name} are {x.output_dtype} codes; a study begins with the floats they came from")
-        x = x.values
-    array = np.ascontiguousarray(as_array(x))
-    if array.ndim != 2 or array.dtype.kind != "f":
-        raise ValueError(f"{name} are floats of shape (n, dimension), not {array.dtype} {array.shape}")
-    array = array.astype(np.float32, copy=False)
-    if not np.isfinite(array).all():
-        raise ValueError(f"row {int((~np.isfinite(array)).any(axis=1).argmax())} of {name} has NaN or Infinity")
-    return array
+def _lengths(x: Rows, name: str) -> Floats:
+    """Return the lengths of rows, which are finite."""
+    lengths = np.empty(len(x), np.float32)
+    for begin, block in x.blocks(_LOOK_BYTES):
+        finite = np.isfinite(block).all(axis=1)
+        if not finite.all():
+            raise ValueError(f"row {begin + int(finite.argmin())} of {name} has NaN or Infinity")
+        lengths[begin : begin + len(block)] = row_norms(block)
+    return lengths
 
 
 def _answers(relevant: Sequence[Any] | NDArray[Any], asked: int, rows: int) -> list[NDArray[np.int64]]:
@@ -161,16 +174,20 @@ def _answers(relevant: Sequence[Any] | NDArray[Any], asked: int, rows: int) -> l
     return answers
 
 
-def _to_unit_length(found: Inputs) -> None:
+def _to_unit_length(found: Inputs, lengths: Floats, asked: Floats | None) -> None:
     parts = []
-    for name, x in (("vectors", found.rows), ("queries", found.queries)):
-        lengths = row_norms(x)
-        off = (np.abs(lengths - 1) > _UNIT_TOLERANCE) & (lengths > 0)
+    for name, x in (("vectors", lengths), ("queries", asked)):
+        if x is None:
+            continue
+        off = (np.abs(x - 1) > _UNIT_TOLERANCE) & (x > 0)
         if off.any():
-            ends = {figures(float(edge)) for edge in (lengths[off].min(), lengths[off].max())}
+            ends = {figures(float(edge)) for edge in (x[off].min(), x[off].max())}
             span = f"length {' to '.join(sorted(ends, key=lambda text: float(text.replace(',', ''))))}"
             parts.append(f"{int(off.sum()):,} of the {len(x):,} {name} ({span})")
-            setattr(found, "rows" if name == "vectors" else "queries", _unit(x))
+            if name == "vectors":
+                found.rows = found.rows.of_unit_length()
+            else:
+                found.queries = unit_rows(found.queries)
     if parts:
         found.warnings.append(
             f"not of unit length are {' and '.join(parts)}: the study measures cosine, and brought them to unit length "
@@ -179,10 +196,10 @@ def _to_unit_length(found: Inputs) -> None:
         )
 
 
-def _without_copies(found: Inputs) -> None:
+def _without_copies(found: Inputs) -> NDArray[np.int64]:
     """Leave the first of rows that are alike: their order would be chance, and one miss count as often as they do."""
     count, asked = len(found.rows), len(found.queries)
-    first = same_directions(np.concatenate([found.rows, found.queries]) if asked else found.rows)
+    first = same_directions(found.rows.followed_by(found.queries))
     kept = first[:count] == np.arange(count)
     place = np.cumsum(kept) - 1  # among those kept
     if not kept.all():
@@ -190,11 +207,11 @@ def _without_copies(found: Inputs) -> None:
             f"{int((~kept).sum()):,} of the {count:,} vectors are copies of others but for their length: measured on "
             f"the {int(kept.sum()):,} distinct ones"
         )
-        found.rows = found.rows[kept]
         if found.relevant is not None:
             found.relevant = [np.unique(place[first[some]]) for some in found.relevant]
+    chosen = np.flatnonzero(kept)
     if not asked:
-        return
+        return chosen
     selves = first[count:]
     distinct = np.unique(selves, return_index=True)[1]
     distinct.sort()
@@ -213,40 +230,43 @@ def _without_copies(found: Inputs) -> None:
     selves = selves[distinct]
     if (selves < count).any():
         found.own = np.where(selves < count, place[np.minimum(selves, count - 1)], -1)
+    return chosen
 
 
-def _sampled(found: Inputs, sample: int | None, generator: np.random.Generator) -> None:
+def _sampled(
+    found: Inputs, chosen: NDArray[np.int64], sample: int | None, generator: np.random.Generator
+) -> NDArray[np.int64]:
     if sample is None or found.relevant is not None:
-        return
-    count = len(found.rows)
+        return chosen
+    count = len(chosen)
     keep = sample + (min(_HELD_OUT, sample // 4) if found.held_out else 0)
     if count <= keep:
-        return
+        return chosen
     kept = np.zeros(count, bool)
     kept[generator.choice(count, keep, replace=False)] = True
-    left = np.flatnonzero(~kept)
-    found.rows, found.others = found.rows[kept], found.rows[left[:: -(-len(left) // _MOST_TO_FIT)]]
+    found.others = found.rows.those(chosen[~kept]).spread(MOST_TO_FIT)
     if found.own is not None:
         own = np.where(kept[found.own] & (found.own >= 0), (np.cumsum(kept) - 1)[found.own], -1)
         found.own = own if (own >= 0).any() else None
     found.warnings.append(
         f"measured on a sample of {sample:,} of the {count:,} vectors: all of them lose more to coarse codes"
     )
+    return chosen[kept]
 
 
-def _hold_out(found: Inputs, k: int, generator: np.random.Generator) -> None:
-    rows = found.rows
-    count = min(_HELD_OUT, len(rows) // 5)
-    if count < 1 or len(rows) - count < k:
-        there = counted(len(rows), "distinct vector is", "distinct vectors are")
+def _hold_out(found: Inputs, chosen: NDArray[np.int64], k: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    count = min(_HELD_OUT, len(chosen) // 5)
+    if count < 1 or len(chosen) - count < k:
+        there = counted(len(chosen), "distinct vector is", "distinct vectors are")
         raise ValueError(f"{there} too few to hold out queries from; {next_step(held_out=True)}")
-    taken = np.zeros(len(rows), bool)
-    taken[generator.choice(len(rows), count, replace=False)] = True
-    found.rows, found.queries = rows[~taken], rows[taken]
+    taken = np.zeros(len(chosen), bool)
+    taken[generator.choice(len(chosen), count, replace=False)] = True
+    found.queries = found.rows.take(chosen[taken])
     found.warnings.append(
         "the queries are vectors of the collection, held out of it: what people ask is less like its rows, and codes "
         "may keep less of that; pass queries of your own"
     )
+    return chosen[~taken]
 
 
 def _without_own(found: Inputs) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top; in pixels."""
 
-_SIDES = ("left", "right", "center")
+_BEFORE = {"left": 0.0, "center": 0.5, "right": 1.0}
+"""How much of a text comes before the place at which it is aligned so."""
 _OFFSETS = tuple(  # points to the right and up, and which side of the text is there; the nearer the better
     (x, y, side)
     for far in (0, 11, 22)
@@ -75,7 +76,7 @@ def place_labels(
         own = _around((x, y), _MARK_SIZE * pixel)
         best: tuple[float, Box, tuple[float, float], str] | None = None
         for number, (right, up, side) in enumerate(_OFFSETS):
-            left = x + right * pixel - size.width * _SIDES.index(side) / (1 if side == "right" else 2)
+            left = x + right * pixel - size.width * _BEFORE[side]
             bottom = y + up * pixel
             box = (left - pixel, bottom - pixel, left + 1.04 * size.width, bottom + size.height)
             cost = (

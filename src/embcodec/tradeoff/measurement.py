@@ -128,6 +128,15 @@ class Measurement:
         return self._recipe.code(self.k)
 
     @property
+    def stores(self) -> tuple[str, ...]:
+        """The stores that take the codes as they are, and search them as was measured; () where none does.
+
+        Of names as in ``Study.recommend(store=...)``. What no store takes is searched by ``embcodec.FlatIndex`` and
+        ``Collection``, or kept in files and columns.
+        """
+        return () if self.recipe is None else self.recipe.held_by
+
+    @property
     def _recipe(self) -> Recipe:
         if self.recipe is None:
             raise ValueError(f"how {self.label!r} is done is not known: take a measurement of embcodec.study")
@@ -149,6 +158,7 @@ def as_row(found: Measurement) -> dict[str, Any]:
             row.update(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
         else:
             row[name] = len(value) if name == "stages" else value
+    row["stores"] = ", ".join(found.stores)
     return row
 
 
@@ -158,4 +168,5 @@ def as_plain(found: Measurement) -> dict[str, Any]:
     return {
         **{name: value for name, value in figures.items() if name not in ("recipe", "k")},
         "total_bytes": found.total_bytes,
+        "stores": list(found.stores),
     }

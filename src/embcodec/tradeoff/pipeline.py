@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,30 @@ _BUDGET = 0.05
 _FEWEST_CALLS, _CALLS = 7, 32
 """Queries asked one by one."""
 _SHORT = {OutputDtype.BINARY: "bits", OutputDtype.UBINARY: "bits"}
+
+
+class Depths(NamedTuple):
+    """How far the stages of a search look.
+
+    Attributes
+    ----------
+    multiplier, again_multiplier : int
+        The last stage gets so many times k rows, the one before so many times these.
+    again : bool
+        Whether other queries meet the codes that were scanned.
+    rescored_with : str or None
+        The dtype of the last stage's rows.
+    """
+
+    multiplier: int
+    again_multiplier: int
+    again: bool
+    rescored_with: str | None
+
+    def rows(self, k: int, most: int) -> tuple[int, int]:
+        """Return how many rows the first stage hands on, and how many reach the last."""
+        wanted = min(k * self.multiplier, most)
+        return min(wanted * self.again_multiplier, most), wanted
 
 
 @dataclass(frozen=True)
@@ -46,8 +70,6 @@ class Pipeline:
         That encoding `codes` took; 0: unknown.
     note : str
         How they were fitted, if they were.
-    own : ndarray of int64, (n_queries,), or None
-        The row that each query is itself, which is not found; -1: none.
     quantizer : LowBitQuantizer or None
         What made low-bit codes.
     """
@@ -62,13 +84,23 @@ class Pipeline:
     again: Embeddings | None = None
     again_multiplier: int = 1
     note: str = ""
-    own: NDArray[np.int64] | None = None
     quantizer: LowBitQuantizer | None = None
 
     @property
     def kind(self) -> str:
         """The dtype of the codes that are scanned."""
         return self.codes.scheme.label if isinstance(self.codes, LowBitCodes) else str(self.codes.output_dtype)
+
+    @property
+    def metric(self) -> Metric:
+        """By which codes are scanned."""
+        return "hamming" if self.queries.output_dtype.is_packed else "cosine"
+
+    @property
+    def depths(self) -> Depths:
+        """How far its stages look."""
+        finer = None if self.rows is None else self.rows.output_dtype.value
+        return Depths(self.multiplier, self.again_multiplier, self.again is not None, finer)
 
     @property
     def recipe(self) -> Recipe:
@@ -104,39 +136,17 @@ class Pipeline:
             multiplier=multiplier,
         )
 
-    def stages(self, k: int, part: slice = slice(None), threads: int | None = None) -> list[NDArray[Any]]:
-        """Return the row numbers that each stage keeps for each query in `part`, best first; k in the last."""
-        queries = self.queries[part]
-        metric: Metric | None = "cosine" if queries.output_dtype is OutputDtype.FLOAT else None
-        own = None if self.own is None else self.own[part]
-        others = len(self.codes) - (own is not None)
-        wanted = min(k * self.multiplier, others)
-        scanned = min(wanted * self.again_multiplier, others)
-        found = search(queries, self.codes, scanned + (own is not None), metric=metric, threads=threads)
-        kept = [_without(own, found.indices)]
-        if self.again is not None:
-            found = rescore(
-                self.again[part], kept[-1], self.codes, wanted, metric="cosine", query_precision="int8", threads=threads
-            )
-            kept.append(found.indices)
-        if self.rows is not None and self.exact is not None:
-            found = rescore(self.exact[part], kept[-1], self.rows, k, metric="cosine", threads=threads)
-            kept.append(found.indices)
-        return kept
-
-    def run(self, k: int, part: slice = slice(None), threads: int | None = None) -> NDArray[Any]:
+    def run(self, k: int, part: slice = slice(None), threads: int | None = None) -> NDArray[np.int64]:
         """Return the row numbers of the k best of each query in `part`, best first."""
-        return self.stages(k, part, threads)[-1]
-
-
-def _without(own: NDArray[np.int64] | None, found: NDArray[Any]) -> NDArray[Any]:
-    """Return what was found without each query's own row; without the last where it was not found."""
-    if own is None:
-        return found
-    stays = found != own[:, None]
-    stays[stays.all(axis=1), -1] = False
-    others: NDArray[Any] = found[stays].reshape(len(found), -1)
-    return others
+        scanned, wanted = self.depths.rows(k, len(self.codes))
+        kept = search(self.queries[part], self.codes, scanned, metric=self.metric, threads=threads).indices
+        if self.again is not None:
+            kept = rescore(
+                self.again[part], kept, self.codes, wanted, metric="cosine", query_precision="int8", threads=threads
+            ).indices
+        if self.rows is not None and self.exact is not None:
+            kept = rescore(self.exact[part], kept, self.rows, k, metric="cosine", threads=threads).indices
+        return kept
 
 
 def timed(work: Callable[[], T], repeats: int = 3) -> tuple[T, float]:
@@ -164,6 +174,14 @@ class Rates(NamedTuple):
     one: float
     batch: float
     of_limit: float
+
+    def of_more(self, share: float, first: Rates) -> Rates:
+        """Return the rates among so many times as many rows, of which the `first` stage alone has more to do."""
+        one, batch = (
+            1 / (share / alone + max(1 / both - 1 / alone, 0.0))
+            for both, alone in ((self.one, first.one), (self.batch, first.batch))
+        )
+        return Rates(one, batch, self.of_limit)
 
 
 def rates(pipe: Pipeline, k: int, threads: int | None = None) -> Rates:

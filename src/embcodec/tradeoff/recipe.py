@@ -16,6 +16,7 @@ from ..quantizers.lowbit import LowBitCodes
 from ..scale import ScaleName
 from ..scan import SearchResult, rescore, search
 from ..words import as_whole
+from .stores import stores_that_take
 
 if TYPE_CHECKING:
     from ..quantizers.fitting import LowBitQuantizer
@@ -62,6 +63,21 @@ class Recipe:
         """How few stores take its codes, and its rows for rescoring: the less, the more do."""
         codes = _rank(self.output_dtype, self.scale)
         return codes, 0 if self.rescored_with is None else _rank(self.rescored_with, "per-vector")
+
+    @property
+    def held_by(self) -> tuple[str, ...]:
+        """The stores that take its codes, and its rows for rescoring, and search them as it does.
+
+        They compare codes with codes, and floats with floats: no scale of a row's own is known to them, no low-bit
+        code, and no float query for bits.
+        """
+        asks_alike = self.coded_queries or self.output_dtype == "float"
+        if self.quantizer is not None or self.scale == "per-vector" or not asks_alike or self.three_stage:
+            return ()
+        if self.rescored_with not in (None, "float"):
+            return ()
+        kind = "bits" if self.output_dtype in ("binary", "ubinary") else str(self.output_dtype)
+        return stores_that_take((kind, self.rescored_with or kind))
 
     def encode(self, x: ArrayLike | Embeddings) -> Embeddings | LowBitCodes:
         """Return the codes of rows that are scanned."""
@@ -110,13 +126,12 @@ class Recipe:
         lines = ["import embcodec", "", f"rows = embcodec.truncate(vectors, {self.dimension})"]
         coding = [self._line("codes", "rows")]
         if self.quantizer is not None:
-            made = self.quantizer
-            wishes = f"{made.bits}, rotation={made.rotation!r}, center={made.center!r}, seed={made.seed}"
-            coding = [f"quantizer = embcodec.LowBitQuantizer({wishes}).fit(rows)", "codes = quantizer.encode(rows)"]
+            coding = [f"quantizer = {_making(self.quantizer)}.fit(rows)", "codes = quantizer.encode(rows)"]
         finer = "" if self.rescored_with is None else ", rescore_with=finer"
         if finer:
             coding.append("finer = " + _call("rows", self.rescored_with, "per-vector"))
-        lines += [*coding, f"index = embcodec.FlatIndex(codes{finer})", 'index.save("index.safetensors")', ""]
+        lines += [*coding, f"index = embcodec.FlatIndex(codes{finer})"]
+        lines += ['# index.save("index.safetensors") keeps it in a file, FlatIndex.load reads that.', ""]
         lines.append(f"asked = embcodec.truncate(queries, {self.dimension})")
         wishes = f'k={k}, metric="cosine"' + (f", rescore_multiplier={self.multiplier}" if finer else "")
         if not self.coded_queries or self.three_stage:
@@ -133,6 +148,16 @@ class Recipe:
 
     def _line(self, name: str, rows: str) -> str:
         return f"{name} = {_call(rows, self.output_dtype, self.scale)}"
+
+
+def _making(quantizer: LowBitQuantizer) -> str:
+    size = str(quantizer.bits)
+    if quantizer.bytes_per_vector is not None:
+        size = f"bytes_per_vector={quantizer.bytes_per_vector}"
+    wishes = [size, f"rotation={quantizer.rotation!r}"]
+    wishes += [f"shaping={quantizer.shaping!r}"] if quantizer.shaping != "auto" else []
+    wishes += [f"center={quantizer.center!r}", f"seed={quantizer.seed}"]
+    return f"embcodec.LowBitQuantizer({', '.join(wishes)})"
 
 
 def _rank(output_dtype: str | None, scale: str | None) -> int:

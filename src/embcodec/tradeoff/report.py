@@ -31,6 +31,7 @@ def write_report(
     figures: Mapping[str, str],
     method: Sequence[str],
     target: float,
+    store: str | None = None,
     wire: Sequence[WireMeasurement] = (),
 ) -> Path:
     """Write a report of a study, and of what came over the wire if `wire` is given.
@@ -49,7 +50,9 @@ def write_report(
     method : sequence of str
         How it was measured, in sentences.
     target : float
-        Marked in the figures; the recommendation for it is shaded in the table.
+        Marked in the figures; the recommendation for it comes first, and is shaded in the table.
+    store : str, optional
+        Which store it is for.
     wire : sequence of WireMeasurement
 
     Returns
@@ -60,10 +63,10 @@ def write_report(
     parts = [
         f"<header><p class=kicker>embcodec {escape(__version__)}</p><h1>{escape(title)}</h1>"
         f"<p>{escape(lead)}</p></header>",
-        '<section class="summary">' + "".join(f"<p>{escape(shown(sentence))}</p>" for sentence in advice),
-        "".join(f'<p class="warning">{escape(_sentence(text))}</p>' for text in study.warnings) + "</section>",
+        _brief(study, target, store),
         _figures_list(figures),
-        *_quality_sections(study, target),
+        *_what_to_do(advice, study.warnings),
+        *_quality_sections(study, target, store),
         *(_wire_sections(wire, study.k) if wire else ()),
         "<h2>How it was measured</h2><p>" + " ".join(escape(sentence) for sentence in method) + "</p>",
     ]
@@ -80,7 +83,24 @@ def write_report(
     return Path(path).resolve()
 
 
-def _quality_sections(study: Study, target: float) -> Iterable[str]:
+def _brief(study: Study, target: float, store: str | None) -> str:
+    """Return what the first screen says: the recommendation, its price and its risk."""
+    lines = "".join(
+        f'<div class="{name}"><dt>{name.capitalize()}</dt><dd>{escape(shown(sentence))}</dd></div>'
+        for name, sentence in study.in_brief(target, store=store).items()
+    )
+    return f'<dl class="brief">{lines}</dl>'
+
+
+def _what_to_do(advice: Sequence[str], warnings: Sequence[str]) -> Iterable[str]:
+    yield '<h2>In full</h2><ul class="advice">'
+    yield "".join(f"<li>{escape(shown(sentence))}</li>" for sentence in advice) + "</ul>"
+    if warnings:
+        yield "<h2>What makes it less sure</h2>"
+        yield "".join(f'<p class="warning">{escape(_sentence(text))}</p>' for text in warnings)
+
+
+def _quality_sections(study: Study, target: float, store: str | None) -> Iterable[str]:
     k = study.k
     yield "<h2>What a byte buys</h2>"
     yield (
@@ -94,20 +114,22 @@ def _quality_sections(study: Study, target: float) -> Iterable[str]:
     yield _figure(lambda: intervals(study.measurements, k, target))
     yield "<h2>All measurements</h2>"
     yield (
+        f"<details><summary>{len(study.measurements)} ways, with their speeds</summary>"
         "<p>Bytes are a vector’s, scales included. Shaded: the recommendation. A dot marks the front: nothing takes "
         "fewer bytes and finds as much. “Of reading” is the time that merely reading the codes takes, by the time of "
         "one query; of a small collection, most of that is the call itself. “x4” rescores four times k rows with the "
         "better codes named; “unit” is one scale, 1/127, for all rows, as services send int8; “bits” are signs, as "
-        "services send them, “1 bit” is the low-bit quantizer’s, rotated and scaled.</p>"
+        "services send them; “1 bit” and “64 bytes” are the low-bit quantizer’s, by bits of each dimension or by all "
+        "bytes of a vector.</p>"
     )
-    yield _quality_table(study, study.recommend(target))
+    yield _quality_table(study, study.recommend(target, store=store)) + "</details>"
     whole = [found for found in study.measurements if found.dimension == study.dimension]
     noted = [found for found in whole if found.note and not found.rescored_with]
     if noted:
         fits = "; ".join(f"{found.label}: {found.note}" for found in noted)
         yield (
-            f"<p><small>Codes of 1, 2 and 4 bits were fitted to {escape(study.fitted_to)}. {escape(fits)}. A learned "
-            "rotation is stored once, with dimension² × 4 bytes, which are not counted.</small></p>"
+            f"<p><small>Low-bit codes were fitted to {escape(study.fitted_to)}. {escape(fits)}. Learned directions are "
+            "stored once, with dimension² × 4 bytes or less, which are not counted.</small></p>"
         )
     staged = [found for found in whole if found.stages]
     if staged:

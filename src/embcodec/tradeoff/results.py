@@ -1,19 +1,26 @@
-"""What a study found: measurements, the recommendation that follows, and both in words."""
+"""What a study found: measurements, the recommendation that follows, in words, frames and drawings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..words import html_table, needs_package
-from .intervals import FEWEST_QUERIES, queries_for
+from ..words import html_table, needs_package, one_of
+from .advice import advise, in_brief
+from .figures import plotted
+from .findings import Findings
 from .measurement import Measurement, as_plain, as_row
-from .words import counted, figures, next_step, percents, share
+from .words import percents
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_FRAMES = ("pandas", "polars")
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False)
+class Study(Findings):
     """The outcome of a study.
 
     Attributes
@@ -30,91 +37,81 @@ class Study:
         Which rows low-bit codes were fitted to.
     """
 
-    measurements: list[Measurement]
-    rows: int
-    dimension: int
-    queries: int
-    k: int
-    held_out: bool
-    warnings: list[str] = field(default_factory=list)
-    fitted_to: str = ""
-
     def __repr__(self) -> str:
         asked = f"{self.queries} queries for {self.k}"
         return f"Study({len(self.measurements)} measurements of {self.rows} x {self.dimension}, {asked})"
 
-    def recommend(self, target: float = 0.98, *, rescoring_on_disk: bool = False) -> Measurement | None:
-        """Return the measurement with the fewest bytes whose overlap is at least `target`, or None.
-
-        The lower end of the interval must reach the target, not the mean alone. Among those of as many bytes the one
-        whose codes most stores take as they are is taken (floats, then bits, int8 and uint8 of the unit scale; none
-        takes per-vector scales and low-bit codes), then the one that finds most, then the fastest, then the one of
-        fewest stages. Of fewer than 30 queries nothing follows, so that there is none.
+    def advise(self, target: float = 0.98, *, store: str | None = None) -> list[str]:
+        """Return the recommendation in plain sentences; parentheses hold 95% intervals.
 
         Parameters
         ----------
-        target : float
-            Part of the exact float32 neighbours to be found, 0 to 1.
-        rescoring_on_disk : bool
-            Count only the bytes that are scanned; rows for rescoring are gathered from a mapped file.
-
-        Examples
-        --------
-        >>> import numpy as np, embcodec
-        >>> x = np.random.default_rng(0).standard_normal((400, 32), dtype=np.float32)
-        >>> best = embcodec.study(x, dimensions=[32], multipliers=[4], rotation="none").recommend(0.9)
-        >>> best.label, best.encode(x)
-        ('int8 unit', Embeddings(400 x 32 int8, 12800 bytes))
-        >>> best.search(best.index(x), x[:2], k=1).indices.tolist()
-        [[0], [1]]
-        >>> print(best.code)
-        import embcodec
-        <BLANKLINE>
-        rows = embcodec.truncate(vectors, 32)
-        codes = embcodec.quantize(rows, "int8", scale="unit")
-        ...
+        target, store
+            As in :meth:`recommend`. By default it is also said which stores take what is recommended, and what to take
+            where none does.
         """
-        if not 0 <= target <= 1:
-            raise ValueError(f"the target is a part of float's recall, 0 to 1, not {target}")
-        sure = self.queries >= FEWEST_QUERIES
-        good = [found for found in self.measurements if sure and found.overlap.low >= target]
-        if not good:
-            return None
-        return min(
-            good,
-            key=lambda m: (
-                m.code_bytes if rescoring_on_disk else m.total_bytes,
-                m.total_bytes,
-                (0, 0) if m.recipe is None else m.recipe.stores,
-                -m.overlap.mean,
-                -m.one_per_second,
-                len(m.stages),
-            ),
-        )
+        return advise(self, target, store)
 
-    def advise(self, target: float = 0.98) -> list[str]:
-        """Return the recommendation in plain sentences; parentheses hold 95% intervals."""
-        return _advise(self, target)
+    def in_brief(self, target: float = 0.98, *, store: str | None = None) -> dict[str, str]:
+        """Return "recommendation", "price" and "risk", a sentence each; the first alone where there is none.
 
-    def to_frame(self) -> Any:
-        """Return the measurements as a pandas DataFrame, a row each: plain columns, intervals by their two ends.
+        Parameters
+        ----------
+        target, store
+            As in :meth:`recommend`.
+        """
+        return in_brief(self, target, store)
+
+    def to_frame(self, kind: Literal["pandas", "polars"] | None = None) -> Any:
+        """Return the measurements as a DataFrame, a row each: plain columns, intervals by their two ends.
+
+        Parameters
+        ----------
+        kind : {"pandas", "polars"}, optional
+            By default pandas', or polars' where pandas is not installed.
 
         Raises
         ------
         ModuleNotFoundError
-            Where pandas is not installed.
+            Where neither is installed, or not the one that was asked for.
         """
-        try:
-            pandas = import_module("pandas")
-        except ModuleNotFoundError as error:
-            words = needs_package("Study.to_frame", "pandas", "pip install pandas")
-            raise ModuleNotFoundError(words, name=error.name) from None
-        return pandas.DataFrame([as_row(found) for found in self.measurements])
+        wanted = _FRAMES if kind is None else (one_of(kind, _FRAMES, "kind"),)
+        rows = [as_row(found) for found in self.measurements]
+        for name in wanted:
+            try:
+                return import_module(name).DataFrame(rows)
+            except ModuleNotFoundError as error:
+                if error.name != name:
+                    raise
+        words = needs_package("Study.to_frame", " or ".join(wanted), f"pip install {wanted[0]}")
+        raise ModuleNotFoundError(words, name=wanted[0])
+
+    def plot(self, target: float = 0.98, *, ax: Axes | None = None) -> Axes:
+        """Draw what a byte buys: overlap over bytes a vector, with intervals and the front that nothing beats.
+
+        Parameters
+        ----------
+        target : float
+            Marked by a line; what :meth:`recommend` names for it is ringed.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default in a new figure of pyplot's.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Where matplotlib is not installed.
+        """
+        axes: Axes = plotted(self.measurements, self.k, target, self.recommend(target), ax)
+        return axes
 
     def _repr_html_(self) -> str:
-        """Return what notebooks show: the ways that no other betters, and the recommendation."""
+        """Return what notebooks show: the recommendation, its price and risk, and the ways that no other betters."""
         best = self.recommend()
-        header = ("", "how", "dimensions", "bytes", f"overlap@{self.k}, 95%", "queries/s")
+        header = ("", "how", "dimensions", "bytes", f"overlap@{self.k}, 95%", "queries/s", "stores")
         rows = [
             (
                 "\u2713" if m is best else "",
@@ -123,14 +120,16 @@ class Study:
                 f"{m.total_bytes:,.0f}",
                 percents(m.overlap),
                 f"{m.one_per_second:,.0f}",
+                len(m.stores),
             )
             for m in sorted(self.measurements, key=lambda m: (m.total_bytes, -m.overlap.mean))
             if m.on_front or m is best
         ]
-        return html_table(repr(self), rows, header)
+        return html_table("for 98%", self.in_brief().items()) + html_table(repr(self), rows, header)
 
-    def to_dict(self, target: float = 0.98) -> dict[str, Any]:
+    def to_dict(self, target: float = 0.98, *, store: str | None = None) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""
+        lean = self.recommend(target, rescoring_on_disk=True, store=store)
         return {
             "rows": self.rows,
             "dimension": self.dimension,
@@ -139,72 +138,18 @@ class Study:
             "held_out": self.held_out,
             "low_bit_fitted_to": self.fitted_to,
             "target": target,
+            "store": store,
             "warnings": self.warnings,
             "measurements": [as_plain(found) for found in self.measurements],
-            "recommended": _label(self.recommend(target)),
-            "recommended_with_rescoring_on_disk": _label(self.recommend(target, rescoring_on_disk=True)),
-            "advice": self.advise(target),
+            "recommended": _label(self.recommend(target, store=store)),
+            "recommended_with_rescoring_on_disk": _label(lean),
+            "recommended_for_stores": _label(self.recommend(target, store=store or "any")),
+            "in_brief": self.in_brief(target, store=store),
+            "advice": self.advise(target, store=store),
         }
 
 
-def _advise(found: Study, target: float) -> list[str]:
-    whole = found.measurements[0]
-    best, lean = found.recommend(target), found.recommend(target, rescoring_on_disk=True)
-    if found.queries < FEWEST_QUERIES:
-        few = counted(found.queries, "query is", "queries are")
-        return [f"No recommendation: {few} too few to make one by; {next_step(found.held_out)}."]
-    sentences = []
-    if best is None or best.total_bytes >= whole.total_bytes:
-        sentences.append(f"Nothing smaller finds {share(target)} of float's {found.k} nearest for sure: keep float.")
-        needed = queries_for(target, found.k)
-        if needed is not None and needed > found.queries:
-            sentences.append(
-                f"By {found.queries:,} queries no code could show that it does, not one that loses nothing: ask "
-                f"{needed:,} or more."
-            )
-    else:
-        sentences.append(
-            f"Store {_name(best, found)}: {best.total_bytes:,.0f} bytes a vector instead of {whole.total_bytes:,.0f} "
-            f"({figures(whole.total_bytes / best.total_bytes, 2)} times less), and {_finds(best)} of float's {found.k} "
-            f"nearest are found; {share(target)} were asked for."
-        )
-    if lean is not None and lean.rescore_bytes and (best is None or lean.code_bytes < best.total_bytes):
-        sentences.append(
-            f"To hold less in memory, keep {lean.rescored_with} rows for rescoring in a mapped file and scan "
-            f"{_name(lean, found)}: {lean.code_bytes:,.0f} bytes a vector in memory "
-            f"({figures(whole.total_bytes / lean.code_bytes, 2)} times less), {lean.rescore_bytes:,.0f} on disk, and "
-            f"{_finds(lean)} are found."
-        )
-    kept = [
-        f"{_name(chosen, found)} keeps {percents(chosen.ndcg_kept)}"
-        for chosen in dict.fromkeys((best, lean))
-        if chosen is not None and chosen.ndcg_kept is not None and chosen.label != whole.label
-    ]
-    if kept:
-        sentences.append(f"Of float's nDCG@{found.k} on the known answers, {' and '.join(kept)}.")
-    short = next((m for m in found.measurements if m.label == whole.label and m.dimension < found.dimension), None)
-    if best is not None and short is not None:
-        if short.overlap.low >= target:
-            verdict = "Cutting dimensions works too"
-        elif short.overlap.high < target:
-            verdict = "Cutting dimensions does not do"
-        else:
-            verdict = "Cutting dimensions may do, which so many queries cannot tell"
-        sentences.append(
-            f"{verdict}: float of {short.dimension} dimensions takes {short.total_bytes:,.0f} bytes a vector and finds "
-            f"{_finds(short)}."
-        )
-    return sentences
-
-
-def _finds(chosen: Measurement) -> str:
-    return percents(chosen.overlap)
-
-
-def _name(chosen: Measurement, found: Study) -> str:
-    size = f" of {chosen.dimension} dimensions" if chosen.dimension != found.dimension else ""
-    return f"\u201c{chosen.label}\u201d{size}"
-
-
 def _label(found: Measurement | None) -> dict[str, Any] | None:
-    return None if found is None else {"label": found.label, "dimension": found.dimension}
+    if found is None:
+        return None
+    return {"label": found.label, "dimension": found.dimension, "stores": list(found.stores)}

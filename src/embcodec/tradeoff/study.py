@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,29 +11,24 @@ from numpy.typing import ArrayLike, NDArray
 from ..dtypes import RotationName
 from ..embeddings import Embeddings
 from ..words import as_whole, shows_progress
-from .codes import LowBit, standard_pipelines
-from .inputs import Inputs, as_dimensions, prepare_inputs
-from .intervals import (
-    EXACTLY_ALL,
-    FEWEST_QUERIES,
-    Estimate,
-    PerQuery,
-    gain_interval,
-    overlap_interval,
-    ratio_interval,
-)
-from .measurement import Measurement, Stage
-from .measures import collapse_warnings, ndcg, overlap, pareto
-from .pipeline import Pipeline, rates
+from .codes import LowBit
+from .inputs import MOST_TO_FIT, Inputs, as_dimensions, prepare_inputs
+from .intervals import FEWEST_QUERIES
+from .kinds import as_kinds
+from .measures import collapse_warnings
+from .measuring import measure
 from .results import Study
 from .words import counted, next_step
 
 Progress = Callable[[int, int, str], None]
 
+_LOOKED_AT = 10_000  # rows, to see whether dimensions collapse
+_FITTED_TO_ITSELF = 0.1  # of the rows that are searched: of fewer it makes no difference
+
 
 @shows_progress("measuring")
 def study(
-    vectors: ArrayLike | Embeddings,
+    vectors: ArrayLike | Embeddings | Sequence[ArrayLike | Embeddings],
     queries: ArrayLike | Embeddings | None = None,
     relevant: Sequence[ArrayLike] | NDArray[Any] | None = None,
     *,
@@ -42,6 +36,7 @@ def study(
     k: int = 10,
     multipliers: Sequence[int] = (4, 10),
     sample: int | None = 50_000,
+    codes: Sequence[str] | None = None,
     rotation: RotationName = "auto",
     seed: int = 0,
     threads: int | None = None,
@@ -49,9 +44,14 @@ def study(
 ) -> Study:
     """Measure what every kind of code keeps of exact float32 search on these vectors, and what it costs.
 
+    Memory does not grow with the number of rows but for some 50 bytes each: they are read, coded and searched in blocks
+    of 64 MiB, a few times as much is held, and mapped files (``np.load(path, mmap_mode="r")``) stay on the disk. Most
+    of the time goes into fitting low-bit codes, whatever the number of rows is: seconds for each number of bits and of
+    dimensions at 512 of them, a second for a number of bytes.
+
     Parameters
     ----------
-    vectors : array-like, shape (n, d), or float Embeddings
+    vectors : array-like, shape (n, d), or float Embeddings, or a list of such
         Of rows that are alike but for their length one is kept: copies would tie.
     queries : array-like, shape (n_queries, d), optional
         By default up to 300 of the vectors, taken out of them. One that is a vector itself does not find itself; one
@@ -63,12 +63,19 @@ def study(
     k : int
         How many neighbours count.
     multipliers : sequence of int
-        Bits are also rescored: so many times k candidates.
+        Coarse codes are also rescored: so many times k candidates.
     sample : int, optional
         Measure on at most so many rows, drawn with `seed`; None: on all. With `relevant`, all rows are kept.
+    codes : sequence of str, optional
+        What to compare with floats: "int8" (of the unit scale, as services send it, and with a scale a vector),
+        "uint8", "bits" (signs), and low-bit codes by their size: "1 bit", "2.5 bits", or any other number up to 8, and
+        "64 bytes", all that a vector takes; "1 bit, unshaped" shows what shaping brings. By default the first three,
+        1, 2 and 4 bits, and those of 32, 64, 128 and 256 bytes that are fewer than int8's. Of cut vectors there are no
+        codes of so many bytes: the directions that they keep are cut better.
     rotation : {"auto", "none", "random", "blocks", "learned", "whitened", "principal"}
-        Of the low-bit codes, which are fitted to rows that are left out of the sample where there are such, else to
-        those that are searched (``Study.fitted_to`` says it). Learning one takes seconds at 512 dimensions and grows
+        Of the codes of 1, 2 and 4 bits; other numbers of bits, and of bytes, are in principal directions. All are
+        fitted to rows that are left out of the sample where there are such, else to those that are searched
+        (``Study.fitted_to`` says it), 20,000 at most. Learning a rotation takes seconds at 512 dimensions and grows
         with their cube: above 1,024 "auto" is "random".
     threads : int, optional
         For searching.
@@ -84,35 +91,52 @@ def study(
     ------
     ValueError
         For codes instead of floats, too few rows, relevant rows that are not there, or shapes that do not fit.
+    TypeError
+        For a generator of parts, which are read more than once.
 
     Examples
     --------
     >>> x = np.random.default_rng(0).standard_normal((600, 32), dtype=np.float32)
-    >>> found = study(x, dimensions=[32], multipliers=[4])
-    >>> found.measurements[0].label, found.measurements[0].overlap.mean
-    ('float', 1.0)
+    >>> found = study(x, dimensions=[32], multipliers=[4], codes=["int8", "16 bytes"])
+    >>> [measurement.label for measurement in found.measurements]
+    ['float', 'int8 unit', 'int8 per-vector', '16 bytes', '16 bytes, then int8 x4']
+    >>> found.measurements[0].overlap.mean
+    1.0
     """
     told = None if isinstance(progress, bool) else progress  # the decorator has made a function of True
     k, cut_to = as_whole(k, "k", 1), set() if dimensions is None else as_dimensions(dimensions)
+    as_kinds(codes, 1)  # what nobody knows is refused before anything is read
+    if told is not None:
+        told(0, 1, "reading the vectors")
     found = prepare_inputs(vectors, queries, relevant, k=k, sample=sample, generator=np.random.default_rng(seed))
-    rows, asked, others = found.rows, found.queries, found.others
-    full = rows.shape[1]
+    full = found.rows.dimension
     wanted = sorted({full, *(cut_to or (max(1, full // 2), max(1, full // 4)))}, reverse=True)
     if wanted[0] > full or wanted[-1] < 1:
         wrong = wanted[0] if wanted[0] > full else wanted[-1]
         raise ValueError(f"the vectors have {full} dimensions: those kept are within 1 .. {full}, not {wrong}")
-    truth = Pipeline("float", Embeddings(rows), Embeddings(asked), own=found.own).run(k, threads=threads)
-    low_bit = LowBit(rows if others is None else others, rotation, seed)
-    pipelines: list[Pipeline] = []
-    for number, size in enumerate(wanted):
-        if told is not None:
-            told(number, len(wanted), f"coding at {size} dimensions")
-        pipelines += standard_pipelines(rows, asked, size, multipliers, low_bit)
-    pipelines = [replace(pipe, own=found.own) for pipe in pipelines]
-    measurements = measure(pipelines, truth, found.relevant, k=k, threads=threads, progress=told)
-    warnings = found.warnings + collapse_warnings(rows) + _doubts(found, k) + low_bit.warnings(rows)
-    fitted_to = f"{len(low_bit.sample):,} rows that {'are searched too' if others is None else 'are not searched'}"
-    return Study(measurements, len(rows), full, len(asked), k, found.held_out, warnings, fitted_to)
+    kinds = as_kinds(codes, full)
+    learned_from = found.rows.spread(MOST_TO_FIT) if found.others is None else found.others
+    low_bit = LowBit(learned_from, rotation, seed, () if found.zeros else kinds.low_bit)
+    measurements = measure(found, wanted, multipliers, kinds.plain, low_bit, k=k, threads=threads, progress=told)
+    warnings = [*found.warnings, *collapse_warnings(found.rows.spread(_LOOKED_AT)), *_doubts(found, k)]
+    if kinds.low_bit:
+        warnings += _doubts_of_low_bit(found, low_bit)
+    fitted_to = f"{len(learned_from):,} rows that {'are searched too' if found.others is None else 'are not searched'}"
+    return Study(measurements, len(found.rows), full, len(found.queries), k, found.held_out, warnings, fitted_to)
+
+
+def _doubts_of_low_bit(found: Inputs, low_bit: LowBit) -> list[str]:
+    """Say in words why low-bit codes are left out, or will keep less than is measured."""
+    if found.zeros:
+        return [f"{found.zeros} of the vectors are zero, which low-bit codes cannot rank by cosine: they are left out"]
+    fitted_to, rows = len(low_bit.sample), len(found.rows)
+    if found.others is None and fitted_to >= _FITTED_TO_ITSELF * rows:
+        return [
+            f"low-bit codes were fitted to {'the very' if fitted_to == rows else f'{fitted_to:,} of the'} rows that "
+            "are searched: of rows that come later they may keep less",
+            *low_bit.warnings(),
+        ]
+    return low_bit.warnings()
 
 
 def _doubts(found: Inputs, k: int) -> list[str]:
@@ -133,63 +157,3 @@ def _doubts(found: Inputs, k: int) -> list[str]:
             f"nothing is known to answer {without:,} of the {asked:,} queries: nDCG is of the other {asked - without:,}"
         )
     return warnings
-
-
-def measure(
-    pipelines: Sequence[Pipeline],
-    truth: NDArray[Any],
-    relevant: Sequence[ArrayLike] | NDArray[Any] | None = None,
-    *,
-    k: int,
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> list[Measurement]:
-    """Run every pipeline; the first is the exact search that the others are compared with.
-
-    Parameters
-    ----------
-    pipelines : sequence of Pipeline
-    truth : integer array, shape (n_queries, k)
-        The exact neighbours.
-    relevant : sequence of length n_queries, optional
-    """
-    found = []
-    reference = None
-    answered = np.array([np.size(some) > 0 for some in relevant] if relevant is not None else [], bool)
-    for number, pipe in enumerate(pipelines):
-        if progress is not None:
-            progress(number, len(pipelines), f"{pipe.label}, {pipe.codes.dimension} dimensions")
-        *former, indices = pipe.stages(k, threads=threads)
-        gains = ndcg(indices, relevant)[answered] if relevant is not None and answered.any() else None
-        reference = gains if reference is None else reference
-        speed = rates(pipe, k, threads)
-        found.append(
-            Measurement(
-                label=pipe.label,
-                output_dtype=pipe.kind,
-                dimension=pipe.codes.dimension,
-                rescored_with=str(pipe.rows.output_dtype) if pipe.rows is not None else None,
-                rescore_multiplier=pipe.multiplier,
-                code_bytes=pipe.codes.nbytes / len(pipe.codes),
-                rescore_bytes=pipe.rows.nbytes / len(pipe.rows) if pipe.rows is not None else 0.0,
-                overlap=EXACTLY_ALL if number == 0 else overlap_interval(overlap(indices, truth), k),
-                ndcg=gain_interval(gains) if gains is not None else None,
-                ndcg_kept=_kept(gains, reference, number == 0),
-                one_per_second=speed.one,
-                batch_per_second=speed.batch,
-                of_limit=speed.of_limit,
-                encoded_per_second=len(pipe.codes) / pipe.encode_seconds if pipe.encode_seconds else None,
-                stages=tuple(Stage(kept.shape[1], overlap_interval(overlap(kept, truth), k)) for kept in former),
-                note=pipe.note,
-                recipe=pipe.recipe,
-                k=k,
-            )
-        )
-    front = pareto([m.total_bytes for m in found], [m.overlap.mean for m in found])
-    return [replace(m, on_front=best) for m, best in zip(found, front, strict=True)]
-
-
-def _kept(gains: PerQuery | None, reference: PerQuery | None, itself: bool) -> Estimate | None:
-    if gains is None or reference is None or not reference.any():
-        return None
-    return EXACTLY_ALL if itself else ratio_interval(gains, reference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from .intervals import FEWEST_QUERIES, Estimate
 
@@ -71,6 +72,18 @@ def counted(number: int, one: str, many: str) -> str:
     ('1 query', '2,000 queries')
     """
     return f"{number:,} {one if number == 1 else many}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a sentence.
+
+    Examples
+    --------
+    >>> listed(["pgvector"]), listed(["faiss", "redis", "vespa"])
+    ('pgvector', 'faiss, redis and vespa')
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def next_step(held_out: bool) -> str:
