@@ -106,6 +106,19 @@ ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, in
 ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                                 const ec_row_format *format, void *matrix, void *indices, int64_t capacity);
 
+/* The one row of a document, and where its list stands. */
+typedef struct {
+    int64_t list_start, list_end;
+    int32_t kind;  /* enum ec_vector_kind */
+    int32_t found; /* 0: there is no one row as expected, and the rest means nothing */
+} ec_one_row;
+
+/* Read a document that holds one row of format->width elements, with the cursor's settings at `start`, into `row`. A
+ * row that reads like another dtype's is not as expected (see ec_payload_guess()): floats from lists, and strings, whose
+ * bytes are `asked` to be of enum ec_payload, unless that is EC_PAYLOAD_NONE. */
+ec_one_row ec_response_read_one(const void *body, int64_t n, const void *path, const ec_response_cursor *start,
+                                const ec_row_format *format, int32_t asked, void *row);
+
 /* What a line of a batch file is found to be; `status`, `from` and `to` are fields of ec_batch_line. */
 enum ec_line_kind {
     EC_LINE_ANSWER = 0, /* an answer, or a blank line, without rows */

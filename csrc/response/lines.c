@@ -161,26 +161,32 @@ static int read_answer(line_reader *line, ec_batch_line *one) {
     return 1;
 }
 
-/* Notes a line that would be plain but for its rows, lists whose width is not format->width: it is read once more with
- * any width allowed. */
-static int note_width(line_reader *line, int64_t start, int64_t end, ec_batch_line *one) {
+/* Reads a line once more, or for the first time, with rows of any one width, and `capacity` elements of them. Returns
+ * the width, or 0 where the line is no answer even so. */
+static int64_t read_any_width(line_reader *line, int64_t capacity, int64_t start, int64_t end) {
     const ec_row_format *format = line->format;
-    const int64_t capacity = line->capacity;
-    if (format->width == 0) return 0;
+    const int64_t rows = line->capacity;
     begin_line(line, start, end);
     line->own = *format;
     line->own.width = 0;
     line->format = &line->own;
-    line->capacity = capacity * format->width;
-    int noted = pass_line(line) && line->own.width != format->width;
-    line->format = format;
     line->capacity = capacity;
+    const int passed = pass_line(line);
+    line->format = format;
+    line->capacity = rows;
+    return passed ? line->own.width : 0;
+}
+
+/* Notes a line that would be plain but for its rows, lists whose width is not format->width. */
+static int note_width(line_reader *line, int64_t start, int64_t end, ec_batch_line *one) {
+    if (line->format->width == 0) return 0;
+    const int64_t width = read_any_width(line, line->capacity * line->format->width, start, end);
     one->kind = EC_LINE_WIDTH;
-    one->status = line->own.width;
+    one->status = width;
     one->from = line->first - start;
     one->to = 0;
     note_id(&line->id, one);
-    return noted;
+    return width && width != line->format->width;
 }
 
 ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
@@ -203,6 +209,7 @@ ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, co
         if (!end) break;
         int64_t next = end + 1 - (const uint8_t *)text;
         ec_batch_line one = {next, 0, -1, -1, 0, EC_LINE_ANSWER, 0, -1, -1, 0, 0, 0};
+        if (format->width == 0 && read_any_width(&line, line.capacity, at, next - 1)) break;
         begin_line(&line, at, next - 1);
         if (!read_answer(&line, &one) &&
             !ec_batch_note_failure(text, at, next - 1, names, format, line.matrix, line.capacity, &one) &&

@@ -291,3 +291,11 @@ def test_no_more_than_the_answers_is_written(tmp_path: Path) -> None:
     out = np.full((5, 3), 9, np.float32)
     assert len(decode_batch(path, out=out).errors) == 1
     np.testing.assert_array_equal(out, np.concatenate([Values[:3], np.full((2, 3), 9, np.float32)]))
+
+
+def test_a_broken_line_names_its_row_whatever_form_the_line_before_had(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    broken = b'{"custom_id":"7","response":{"body":{"data":[{"embedding":[1,2]},{"embedding":[1;2]}]}}}'
+    path.write_bytes(b'{"instance":1,"predictions":2}\n' + broken + b"\n")
+    errors = both_ways(path)[4]
+    assert [error[3] for error in errors][1:] == ["unexpected character (line 2, row 1, byte 80)"]

@@ -98,8 +98,3 @@ def kind_of_bytes(start: bytes) -> str:
     if came is None and not json.detect_encoding(start).startswith("utf-8"):
         came = "UTF-16 or UTF-32, and damaged"
     return came or (_NO_JSON if start else "empty")
-
-
-def as_text(value: Any) -> str | None:
-    """Return a value of a body where it is a string."""
-    return value if isinstance(value, str) else None

@@ -25,13 +25,14 @@ from ..errors import DecodeError
 from ..profiles import Profile, resolve_profile
 from ..scale import UNIT_SCALE
 from ..words import one_of
-from .body import as_bytes, as_text, in_utf8, what_came
+from .body import as_bytes, in_utf8, what_came
 from .service import ERROR, SAYS_MORE, USAGE, Usage, looks_like_error, service_error
 from .shapes import missing_rows, no_strings
 
 MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
 _FLOAT, _BASE64 = EncodingFormat.FLOAT, EncodingFormat.BASE64
 _PACE = 0.2  # nanoseconds a byte of the fastest body, base64
+_SMALL = 1 << 20  # bytes of a body that no second thread is asked for
 # json.loads() ends up in this function. Calling it here leaves out what json.loads() checks first, which for a body of
 # one vector takes as long as the parsing itself; the scanner has checked all of it before.
 _parse: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
@@ -72,12 +73,13 @@ def answer_of(
     embeddings: Embeddings, body: dict[str, Any], encoding_format: EncodingFormat | None, tokens: int = 0
 ) -> EmbeddingResponse:
     """Put an answer together from decoded vectors, the members around them, and the tokens counted row by row."""
-    said, usage = body.get, body.get(USAGE)
+    said = body.get
+    usage, model, name = said(USAGE), said("model"), said("id")
     return EmbeddingResponse(
         embeddings,
-        as_text(said("model")),
+        model if isinstance(model, str) else None,
         Usage.from_envelope(body) if not tokens else Usage(tokens, 0, tokens),
-        as_text(said("id")),
+        name if isinstance(name, str) else None,
         encoding_format,
         usage if isinstance(usage, dict) else None,
     )
@@ -98,6 +100,7 @@ class Decoder:
         "_layouts",
         "_one_row",
         "_plain",
+        "_plain_names",
         "_unpacked",
         "base64_flags",
         "dimension",
@@ -144,13 +147,14 @@ class Decoder:
         name = self.profile.row_tokens
         self._counts = None if name is None else re.compile(rb'"%s"\s*:\s*(\d{1,15})\b' % re.escape(name.encode()))
         self._one_row: dict[str, OneRow] = {}
-        self._layouts: dict[tuple[str, str], Layout] = {}
+        self._layouts: dict[tuple[str, str | None, tuple[str, str | None] | None], Layout] = {}
+        self._plain_names = self._make_plain_names()
 
     def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
         """Decode a body: see :func:`~embcodec.wire.response.decode_response`."""
-        text = as_bytes(body)
+        text = body if type(body) is bytes else as_bytes(body)
         try:
-            rows, document = self.read(text, threads=threads)
+            rows, document = self.read(text, "", threads)
         except DecodeError as error:
             recoded = in_utf8(text)
             failure = what_came(error, text, body)
@@ -182,7 +186,9 @@ class Decoder:
             The document as json.loads() would return it, with an empty list in place of the list of rows.
         """
         n = len(text)
-        workers = core.default_threads(threads, n * _PACE, core.PYTHON_HAND_OVER)
+        workers = 1
+        if threads is not None or n > _SMALL:
+            workers = core.default_threads(threads, n * _PACE, core.PYTHON_HAND_OVER)
         source = text if isinstance(text, bytes) else core.ffi.from_buffer(text)
         one_row = self._one_row.get(prefix)
         rows = None if one_row is None else one_row.read(source, n)
@@ -212,13 +218,14 @@ class Decoder:
         `name` is what the service calls the dtype, which is a key on the way to the vectors with some services; by
         default the profile's name for this dtype. `place` is another one than the profile's own.
         """
-        profile = self.profile
-        name = profile.dtype_name(self.dtype) if name is None else name
-        rows, item = (profile.rows, profile.item) if place is None else place
-        path = ".".join(part for part in (prefix.removesuffix("."), rows) if part)
-        known = self._layouts.get((f"{path}\0{item}", name))
+        asked = prefix, name, place
+        known = self._layouts.get(asked)
         if known is None:
-            known = self._layouts[f"{path}\0{item}", name] = self._make_layout(path, item, name)
+            profile = self.profile
+            name = profile.dtype_name(self.dtype) if name is None else name
+            rows, item = (profile.rows, profile.item) if place is None else place
+            path = ".".join(part for part in (prefix.removesuffix("."), rows) if part)
+            known = self._layouts[asked] = self._make_layout(path, item, name)
         return known
 
     def _make_layout(self, path: str, item_path: str | None, name: str) -> Layout:
@@ -248,6 +255,9 @@ class Decoder:
         None where that reader cannot do it: where a path has more than one key or depends on the dtype, where a key of
         the path has a meaning of its own, or where rows have to be checked after they are read.
         """
+        return self._plain_names
+
+    def _make_plain_names(self) -> bytes | None:
         rows, item = self.profile.rows, self.profile.item
         special = rows in ("", USAGE, *SAYS_MORE)
         if not self._plain or item is None or special or any(c in rows + item for c in ".{\0"):
@@ -318,6 +328,7 @@ class Decoder:
 
 
 _kept = lru_cache(maxsize=64, typed=True)(Decoder)
+_last: tuple[object, object, object, object, Decoder | None] = (None, None, None, None, None)
 
 
 def decoder_for(output_dtype: str, dimension: int | None, profile: str | Profile, nulls: str) -> Decoder:
@@ -326,11 +337,23 @@ def decoder_for(output_dtype: str, dimension: int | None, profile: str | Profile
     Decoders are kept by their arguments where these are of the usual types, the profile a name. Others may not be
     hashable: Decoder() takes them, or says what is wrong with them.
     """
+    global _last
+    dtype_before, dimension_before, profile_before, nulls_before, before = _last
+    if (
+        output_dtype is dtype_before
+        and dimension is dimension_before
+        and profile is profile_before
+        and nulls is nulls_before
+        and before is not None
+    ):
+        return before
     if (
         type(profile) is str
         and type(output_dtype) in (str, OutputDtype)
         and type(dimension) in (int, NoneType)
         and type(nulls) is str
     ):
-        return _kept(output_dtype, dimension, profile, nulls)
+        decoder = _kept(output_dtype, dimension, profile, nulls)
+        _last = output_dtype, dimension, profile, nulls, decoder
+        return decoder
     return Decoder(output_dtype, dimension, profile, nulls)

@@ -33,6 +33,7 @@ from .service import Usage
 _HEADS = json.JSONEncoder(separators=(",", ":"))
 _TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=index)
 
+_SMALL = 1 << 16  # bytes of a matrix that no second thread is asked for
 _PACES = (0.1, 2.0)  # nanoseconds a byte of a matrix that is written as base64, or as the text of floats
 
 
@@ -145,22 +146,30 @@ def encode_response(
     encoding = as_encoding_format(encoding_format)
     service = resolve_profile(profile)
     values = _as_sent(of_floats(embeddings, "embeddings"), encoding, service)
-    if usage is None:
-        usage = Usage()
+    if not isinstance(model, str):
+        raise TypeError(f"model is the name of a model, a str, not {shown(model)}")
+    start = {"id": "0" if id is None else id, "object": "list", "model": model}
+    head = _HEADS.encode(start)[:-1] + ',"data":'
+    tail = _NO_TOKENS if usage is None else _tail(usage)
+    workers = 1
+    if threads is not None or values.nbytes > _SMALL:
+        pace = _PACES[encoding is EncodingFormat.FLOAT and values.dtype.kind == "f"]
+        workers = default_threads(threads, values.nbytes * pace, PYTHON_HAND_OVER)
+    return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail, workers)
+
+
+def _tail(usage: Usage | dict[str, Any]) -> bytes:
+    """Return what stands behind the rows."""
     if isinstance(usage, Usage):
         usage = {
             "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens,
             "total_tokens": usage.total_tokens,
         }
-    if not isinstance(model, str):
-        raise TypeError(f"model is the name of a model, a str, not {shown(model)}")
-    start = {"id": "0" if id is None else id, "object": "list", "model": model}
-    head = _HEADS.encode(start)[:-1] + ',"data":'
-    tail = ',"usage":' + _TAILS.encode(usage) + "}"
-    pace = _PACES[encoding is EncodingFormat.FLOAT and values.dtype.kind == "f"]
-    workers = default_threads(threads, values.nbytes * pace, PYTHON_HAND_OVER)
-    return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail.encode(), workers)
+    return b',"usage":' + _TAILS.encode(usage).encode() + b"}"
+
+
+_NO_TOKENS = _tail(Usage())
 
 
 def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile) -> NDArray[Any]:

@@ -53,8 +53,11 @@ class Usage:
         usage = envelope.get(USAGE)
         if isinstance(usage, dict):
             of = usage.get
-            prompt, completion = _count(of("prompt_tokens", 0)), _count(of("completion_tokens", 0))
-            return cls(prompt, completion, _count(of("total_tokens", 0)) or prompt + completion)
+            prompt, completion, total = of("prompt_tokens", 0), of("completion_tokens", 0), of("total_tokens", 0)
+            are_ints = type(prompt) is type(completion) is type(total) is int
+            if not are_ints or not 0 <= prompt | completion | total < 2**63:
+                prompt, completion, total = _count(prompt), _count(completion), _count(total)
+            return cls(prompt, completion, total or prompt + completion)
         meta = envelope.get(_META)
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
         prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0

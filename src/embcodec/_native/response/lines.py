@@ -59,6 +59,8 @@ class LineReader:
             pointer(lines),
             min(most, len(lines)),
         )
+        if not result.produced:
+            return lines[:0], values[:0]
         found = lines[: result.produced]
         return found, values[: int(found[:, 1].sum())]
 

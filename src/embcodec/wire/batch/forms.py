@@ -113,7 +113,14 @@ class LineDecoder:
             if head.startswith(b"[{") and b'"input"' in head:
                 return self._read_pair(text)
             self.form = _form_of_head(head)
-        rows, document = self.decoder.read(text, self.form.prefix, self._threads)
+        try:
+            rows, document = self.decoder.read(text, self.form.prefix, self._threads)
+        except DecodeError:
+            form = _form_of_head(bytes(text[:_HEAD]))
+            if form is self.form:
+                raise
+            self.form = form  # whose rows the error is to name
+            rows, document = self.decoder.read(text, form.prefix, self._threads)
         if isinstance(document, list):
             return self._read_list(text, document)
         if not isinstance(document, dict):

@@ -73,6 +73,8 @@ class PlainLines:
             self.text, self.start = file.peek(), start
         text, offset = self.text, start - self.start
         found, values = self.reader.read(text, offset, self.most)
+        if not len(found):
+            return None
         if misread(values, self.reader.layout, self.kind):
             self.most = 1
             return None

@@ -18,7 +18,7 @@ from ...errors import DecodeError
 from ...profiles import Profile
 from ...words import shows_progress
 from ..body import kind_of_bytes
-from ..decoder import Decoder
+from ..decoder import decoder_for
 from ..service import Usage
 from .errors import BatchErrors
 from .forms import USUAL, LineDecoder
@@ -125,7 +125,7 @@ def iter_batch(
     1 a Embeddings(1 x 2 float, 8 bytes) None
     2 b None too long
     """
-    decoder = LineDecoder(Decoder(output_dtype, dimension, profile, nulls), max_line_bytes)
+    decoder = LineDecoder(decoder_for(output_dtype, dimension, profile, nulls), max_line_bytes)
     source, number = Source(path, max_line_bytes, max_bytes), 0
     with closing(source):
         foreign = source_of_no_lines(source)
@@ -200,7 +200,7 @@ def decode_batch(
     DecodeError
         Where the rows of no line tell, but all of them together do, that they are of another dtype.
     """
-    decoder = Decoder(output_dtype, dimension, profile, nulls)
+    decoder = decoder_for(output_dtype, dimension, profile, nulls)
     reader = LineDecoder(decoder, max_line_bytes, threads)
     rows = GrowingRows(out)
     ids: list[str | None] = []
@@ -255,7 +255,7 @@ def decode_batch(
                 first = matrix
                 kind = STRING if line.response.encoding_format is EncodingFormat.BASE64 else LIST
                 if many and reader.form is USUAL:
-                    plain = PlainLines.like(decoder, errors, matrix, kind)
+                    plain = None if source.ends_here else PlainLines.like(decoder, errors, matrix, kind)
             ids += [line.custom_id] * len(matrix)
             usage += line.response.usage
         if source.fault:
@@ -264,6 +264,7 @@ def decode_batch(
         empty = np.empty((0, decoder.width or 0), decoder.dtype.numpy_dtype)
         return BatchResult(ids, decoder.typed(empty, decoder.dimension or 0), errors, usage)
     values = rows.matrix()
-    if wrong := misread(values, decoder.layout("response.body."), kind):  # which the rows of no line may tell
+    # What the rows of no line may tell:
+    if len(values) > len(first) and (wrong := misread(values, decoder.layout("response.body."), kind)):
         raise DecodeError(f"all rows together are {wrong[1]}")
     return BatchResult(ids, replace_values(first, values), errors, usage)

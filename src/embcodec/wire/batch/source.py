@@ -70,13 +70,10 @@ class Pieces(RawIOBase):
         return taken
 
 
-def _head(raw: FileIO | Pieces) -> bytes:
-    """Return the first bytes of a file, of which nothing has been read, and leave them there."""
-    if isinstance(raw, Pieces):
-        return raw.head()
-    start = raw.read(_HEAD) or b""
-    raw.seek(0)
-    return start
+def _opened(raw: FileIO | Pieces, size: int) -> tuple[BufferedReader[Any], bytes]:
+    """Return a reader of a file of which nothing has been read, and its first bytes."""
+    file = BufferedReader(raw, size)
+    return file, raw.head() if isinstance(raw, Pieces) else file.peek()[:_HEAD]
 
 
 class Source:
@@ -105,14 +102,15 @@ class Source:
             self.total = os.fstat(raw.fileno()).st_size
             if not raw.seekable():
                 raw = self._layer(self._read_on(raw))
-        coding = next((name for magic, name in _ZIPPED.items() if _head(raw).startswith(magic)), None)
+        size = min(self.total + 1, BUFFER) if raw is self.owned and self.total else BUFFER
+        self.file, self.head = _opened(raw, size)
+        self.bottom = self.file  # what reads the file itself, if there is one
+        coding = next((name for magic, name in _ZIPPED.items() if self.head.startswith(magic)), None)
         if coding is not None:
-            raw = self._layer(self._unzipped(raw, coding))
-        encoding = json.detect_encoding(_head(raw)[:4])
+            self.file, self.head = _opened(self._layer(self._unzipped(self.file, coding)), BUFFER)
+        encoding = json.detect_encoding(self.head[:4])
         if not encoding.startswith("utf-8"):
-            raw = self._layer(self._recoded(raw, encoding))
-        self.head = _head(raw)
-        self.file: BufferedReader[Any] = BufferedReader(raw, BUFFER)
+            self.file, self.head = _opened(self._layer(self._recoded(self.file, encoding)), BUFFER)
 
     def _layer(self, pieces: Iterator[bytes]) -> Pieces:
         self.layers.append(Pieces(pieces))
@@ -125,7 +123,7 @@ class Source:
             self.taken += len(data)
             yield bytes(data)
 
-    def _unzipped(self, file: FileIO | Pieces, coding: str) -> Iterator[bytes]:
+    def _unzipped(self, file: BufferedReader[Any], coding: str) -> Iterator[bytes]:
         inflater = CODINGS[coding]()
         taken = given = 0
         while data := file.read(_READ):
@@ -141,7 +139,7 @@ class Source:
         if not inflater.is_whole:
             raise CodingError(f"broke off after {taken:,} bytes of {coding}")
 
-    def _recoded(self, file: FileIO | Pieces, encoding: str) -> Iterator[bytes]:
+    def _recoded(self, file: BufferedReader[Any], encoding: str) -> Iterator[bytes]:
         decoder, taken = codecs.getincrementaldecoder(encoding)(), 0
         while True:
             data = file.read(_READ)
@@ -168,7 +166,12 @@ class Source:
         """Return how many bytes of the file itself have been read when its lines have been up to `position`."""
         if not self.layers:
             return position
-        return self.taken if self.owned is None or not self.total else self.owned.tell()
+        return self.taken if self.owned is None or not self.total else self.bottom.tell()
+
+    @property
+    def ends_here(self) -> bool:
+        """Whether all lines have been read."""
+        return not self.file.peek(1)
 
     @property
     def part(self) -> float:
