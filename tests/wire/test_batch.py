@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import pickle
+import sys
 import tracemalloc
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,14 @@ from embcodec import (
     DecodeError,
     Embeddings,
     ServiceError,
+    StorageError,
     Usage,
     decode_batch,
     encode_response,
     iter_batch,
     write_batch,
 )
+from embcodec.wire import codings
 from embcodec.wire.batch import plain as batch_plain
 from embcodec.wire.batch import writer as batch_writer
 
@@ -425,3 +430,26 @@ def test_reasons_of_any_shape(tmp_path: Path, error: Any) -> None:
     (tmp_path / "b.jsonl").write_text(json.dumps({"custom_id": "a", "error": error}) + "\n")
     (failed,) = decode_batch(tmp_path / "b.jsonl").errors
     assert (failed.custom_id, str(failed.error)) == ("a", "boom")
+
+
+@pytest.mark.parametrize("name", ["in.jsonl.gz", "in.JSONL.GZ", "in.jsonl.zst"])
+def test_a_file_is_zipped_as_its_name_says(name: str, tmp_path: Path) -> None:
+    texts = ["a", "é", "b" * 1000]
+    assert write_batch(tmp_path / "plain.jsonl", texts) == write_batch(tmp_path / name, texts) == 3
+    zipped = (tmp_path / name).read_bytes()
+    unzip = gzip.decompress if name.lower().endswith("gz") else import_module(codings._ZSTD).decompress
+    assert unzip(zipped) == (tmp_path / "plain.jsonl").read_bytes()
+    write_batch(tmp_path / name, texts)
+    assert (tmp_path / name).read_bytes() == zipped
+    with pytest.raises(TypeError):
+        write_batch(tmp_path / name, ["a", 1])  # type: ignore[list-item]
+    assert (tmp_path / name).read_bytes() == zipped
+
+
+def test_no_plain_lines_under_the_name_of_another_compression(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StorageError, match=r"'in\.jsonl\.bz2': lines are written plain, as \.gz or as \.zst"):
+        write_batch(tmp_path / "in.jsonl.bz2", ["a"])
+    monkeypatch.setitem(sys.modules, codings._ZSTD, None)
+    with pytest.raises(StorageError, match=r"which is not installed: pip install 'embcodec\[compression\]'"):
+        write_batch(tmp_path / "in.jsonl.zst", ["a"])
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """Files as such: replaced as a whole, read within bounds, as named arrays whose meaning others know."""
 
+from .arrays import SHORT_FLOATS, narrowed
 from .atomic import replacing
 from .checks import (
     MOST_WORDS,
@@ -25,6 +26,7 @@ __all__ = [
     "ELEMENTS",
     "FLOAT_DTYPES",
     "MOST_WORDS",
+    "SHORT_FLOATS",
     "Footer",
     "allowed_bytes",
     "check_decoded",
@@ -36,6 +38,7 @@ __all__ = [
     "drop_seal",
     "flag",
     "is_text",
+    "narrowed",
     "open_hdf5",
     "read_bin",
     "read_footer",

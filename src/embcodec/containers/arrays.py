@@ -8,8 +8,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._native.floats import widen
+from .._native.floats import PAYLOADS, narrow, widen
 from ..errors import StorageError
+
+SHORT_FLOATS = {"float16": np.dtype("<f2"), "bfloat16": np.dtype("V2")}
+"""Elements of files for floats of two bytes; NumPy has no name for the second."""
 
 _PIECE = 1 << 22  # bytes asked for at once: what a .npz inflates lies in memory twice
 
@@ -52,3 +55,17 @@ def widened(array: NDArray[Any], payload: int) -> NDArray[np.float32]:
     if array.size:
         widen(as_bytes(np.ascontiguousarray(array)), 0, payload, values)
     return values
+
+
+def narrowed(values: NDArray[np.float32], float_dtype: str) -> NDArray[Any]:
+    """Return a matrix of floats in one of :data:`SHORT_FLOATS`, each rounded to the nearest.
+
+    Raises
+    ------
+    StorageError
+        For a value that is not finite, or too large; it names the row.
+    """
+    try:
+        return narrow(values, PAYLOADS[float_dtype, "little"]).view(SHORT_FLOATS[float_dtype])
+    except ValueError as error:
+        raise StorageError(f"{error}, {float_dtype}: leave out float_dtype={float_dtype!r}") from None

@@ -37,6 +37,8 @@ def check_suffix(path: str | os.PathLike[str], *, reading: bool = False) -> str:
     name = Path(as_path(path)).name
     suffix, known = Path(name).suffix.lower(), READ if reading else SUFFIXES
     if suffix not in known:
+        if reading and os.path.isdir(path):
+            raise StorageError(f"{name!r} is a folder: Collection.open(path) opens one that holds a collection")
         if suffix in HDF5:
             raise StorageError(f"{name!r}: a {suffix} file is read, not written; known are {', '.join(SUFFIXES)}")
         way = next((way for end, way in _READERS.items() if name.lower().endswith(end)), "") or meant(suffix, known)

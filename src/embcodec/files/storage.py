@@ -13,9 +13,11 @@ from ..containers import (
     ELEMENTS,
     FLOAT_DTYPES,
     MOST_WORDS,
+    SHORT_FLOATS,
     check_decoded,
     check_max_bytes,
     is_text,
+    narrowed,
     open_hdf5,
     read_bin,
     read_npy,
@@ -29,7 +31,7 @@ from ..containers import (
     write_tensors_to,
     write_vecs,
 )
-from ..dtypes import NamelessFloat, OutputDtypeLike, OutputDtypeName
+from ..dtypes import NamelessFloat, OutputDtypeLike, OutputDtypeName, StoredFloat
 from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes
@@ -41,7 +43,12 @@ from .pack import check_width, is_packed, pack, unpack
 from .parquet import read_parquet, write_parquet
 
 
-def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | ArrayLike) -> None:
+def save(
+    path: str | os.PathLike[str],
+    embeddings: Embeddings | LowBitCodes | ArrayLike,
+    *,
+    float_dtype: StoredFloat = "float32",
+) -> None:
     """Write embeddings to a file whose suffix says its kind.
 
     ``.safetensors``, ``.npz`` and ``.parquet`` keep everything: dtype, dimension, scale, byte and bit order. The first
@@ -54,13 +61,19 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
     path : path-like
         An existing file is replaced atomically: a crash leaves the old file or the new one.
     embeddings : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
+    float_dtype : {"float32", "float16", "bfloat16"}
+        The file's elements for floats, rounded to the nearest: float16 in ``.safetensors``, ``.npz``, ``.parquet`` and
+        ``.npy``, bfloat16 in ``.safetensors`` and ``.npy`` (whose reader has to say it, as there). :func:`load` makes
+        float32 of them.
 
     Raises
     ------
     StorageError
-        For an unknown suffix, or embeddings that such a file cannot hold.
+        For an unknown suffix, embeddings that such a file cannot hold, or a float that `float_dtype` does not.
     TypeError
         For bare integers, whose meaning is unknown: wrap them, as Embeddings(values, dtype).
+    ValueError
+        For a `float_dtype` that is unknown, or given for codes.
     OSError
         Where writing fails; the former file is then still there.
 
@@ -83,14 +96,31 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
         )
     if isinstance(embeddings, Embeddings) and suffix not in TYPED:
         check_bare(embeddings, suffix)
+    values = _stored_values(embeddings, suffix, float_dtype)
     with replacing(path) as file:
-        if suffix == ".safetensors":
-            write_tensors_to(file, *pack(embeddings))
-        elif suffix == ".npz":
+        if suffix in LOW_BIT:
             tensors, words = pack(embeddings)
-            write_npz(file, {**tensors, "embcodec": np.array(json.dumps(words, sort_keys=True))})
-        elif isinstance(embeddings, Embeddings):
-            _write_embeddings(file, embeddings, suffix)
+            if values is not None:
+                tensors["values"] = values
+            if suffix == ".safetensors":
+                write_tensors_to(file, tensors, words)
+            else:
+                write_npz(file, {**tensors, "embcodec": np.array(json.dumps(words, sort_keys=True))})
+        elif isinstance(embeddings, Embeddings) and values is not None:
+            _write_embeddings(file, embeddings, values, suffix)
+
+
+def _stored_values(embeddings: Embeddings | LowBitCodes, suffix: str, float_dtype: str) -> NDArray[Any] | None:
+    """Return what a file is to have for the values of Embeddings; None for low-bit codes, which have others."""
+    one_of(float_dtype, ("float32", *SHORT_FLOATS), "float_dtype")
+    values = embeddings.values if isinstance(embeddings, Embeddings) else None
+    if float_dtype == "float32":
+        return values
+    if values is None or values.dtype != np.float32:
+        raise ValueError(f"float_dtype={float_dtype!r} is for floats, not for codes")
+    if suffix not in _SHORT[float_dtype]:
+        raise StorageError(f"a {suffix} file has no {float_dtype}; use .safetensors")
+    return narrowed(values, float_dtype)
 
 
 @overload
@@ -263,17 +293,19 @@ def _read_hdf5(path: str | os.PathLike[str], how: _Reading) -> _Contents:
         return _Contents({name: file.read(name, how.max_bytes)}, {}, {})
 
 
-def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> None:
+def _write_embeddings(file: IO[bytes], embeddings: Embeddings, values: NDArray[Any], suffix: str) -> None:
     if suffix == ".parquet":
-        write_parquet(file, *take_apart(embeddings))
+        _, scales, words = take_apart(embeddings)
+        write_parquet(file, values, scales, words)
     elif suffix == ".npy":
-        write_npy(file, embeddings.values)
+        write_npy(file, values)
     elif suffix in MATRIX:
-        write_bin(file, embeddings.values, suffix)
+        write_bin(file, values, suffix)
     else:
-        write_vecs(file, embeddings.values, suffix)
+        write_vecs(file, values, suffix)
 
 
+_SHORT = {"float16": (*TYPED, ".npy"), "bfloat16": (".safetensors", ".npy")}
 _ANN_BENCHMARKS = {"train", "test", "neighbors"}
 
 
