@@ -335,7 +335,10 @@ def test_an_id_answered_over_and_over_is_read_once_each(tmp_path: Path) -> None:
         ('{"body": "input"}', "the line has the keys 'body' (line"),
         ('{"data": 7}', "the line has the keys 'data' (line"),
         ('{"embeddings": [[1]]}', "profile='cohere' or dataclasses.replace(profile, rows='embeddings', item=None)"),
-        ('{"data": [{"vec": [1]}], "model": "m"}', "no 'embedding' in this row (line 1, row 0"),
+        (
+            '{"data": [{"vec": [1]}], "model": "m"}',
+            "no 'embedding' in this row: the keys are 'vec'; dataclasses.replace(profile, item='vec')",
+        ),
         ('["a"]', "not an object"),
     ],
 )

@@ -38,7 +38,7 @@ from ..quantizers.lowbit import LowBitCodes
 from ..words import one_of, parse_words
 from .bare import check_bare, matrix_of, rows_of
 from .columns import SCALES, as_tensors, check_no_scales, take_apart
-from .kinds import HDF5, LOW_BIT, MATRIX, ROWS, TYPED, check_suffix
+from .kinds import HDF5, LOW_BIT, MATRIX, ROWS, TYPED, begins_like, check_suffix
 from .pack import check_width, is_packed, pack, unpack
 from .parquet import read_parquet, write_parquet
 
@@ -214,7 +214,10 @@ def load(
             raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
         if float_dtype is not None and suffix not in (".npy", ".npz"):
             raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
-        contents = _read(path, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify))
+        try:
+            contents = _read(path, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify))
+        except StorageError as error:
+            raise StorageError(f"{error}{begins_like(path, suffix)}") from None
         return _load(contents, suffix, output_dtype, dimension, column)
     except StorageError as error:
         raise StorageError(f"{os.fspath(path)}: {error}") from None
