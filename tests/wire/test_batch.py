@@ -228,6 +228,19 @@ def test_a_line_with_bad_vectors_keeps_its_id(tmp_path: Path) -> None:
     assert [error.error.row for error in found.errors] == [0, 0, None]
 
 
+def test_columns_are_texts_and_sets_are_not(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    for column in (pyarrow.array(["a", "b"]), pyarrow.chunked_array([["a"], ["b"]])):
+        assert write_batch(tmp_path / "in.jsonl", column, custom_ids=column) == 2
+        assert json.loads((tmp_path / "in.jsonl").read_text().splitlines()[1]) == {
+            "custom_id": "b",
+            "body": {"input": ["b"]},
+        }
+    for texts in ({"a", "b"}, {"a": 1}):
+        with pytest.raises(TypeError, match="texts are several strings, as a list"):
+            write_batch(tmp_path / "in.jsonl", texts)
+
+
 def test_what_cannot_be_batched_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="line 2 has inputs that are not str"):
         write_batch(tmp_path / "in.jsonl", ["a", 1])  # type: ignore[list-item]

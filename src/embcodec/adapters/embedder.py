@@ -113,7 +113,8 @@ class _Call:
     """
 
     def __init__(self, texts: Iterable[str], store: TextStore | None) -> None:
-        self.texts, self.store = list(texts), store
+        self.texts: list[str] = list(getattr(texts, "to_pylist", lambda: texts)())
+        self.store = store
         distinct = list(dict.fromkeys(self.texts))
         self.known: dict[str, NDArray[Any]] = {}
         if store is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -105,7 +105,9 @@ def write_batch(
 def _several(strings: Any, name: str) -> Iterable[Any]:
     if isinstance(strings, str):
         raise TypeError(f"{name} are several strings, not one")
-    if isinstance(strings, type | bytes | dict) or not np.iterable(strings):
+    if hasattr(strings, "to_pylist"):  # a column of Arrow, whose scalars are no strings
+        strings = strings.to_pylist()
+    if isinstance(strings, type | bytes | Mapping | set | frozenset) or not np.iterable(strings):
         raise TypeError(f"{name} are several strings, as a list, not {shown(strings)}")
     found: Iterable[Any] = strings
     return found
