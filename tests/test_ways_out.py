@@ -155,6 +155,11 @@ def test_what_does_not_join_an_index_has_a_way() -> None:
             index.add(more.to_float())
 
 
+def _collection(folder: Path) -> None:
+    if not (folder / "c").exists():
+        ec.Collection.create(folder / "c", like=FLOATS).append(FLOATS)
+
+
 def _metric(query: Any, row: Any) -> Any:
     return query[0] * row[0]
 
@@ -564,6 +569,39 @@ CASES: dict[str, Case] = {
         lambda p: (ec.FlatIndex(X).save(p / "x.safetensors"), ec.load(p / "x.safetensors")),
         r"FlatIndex\.load\(path\) reads it",
         (lambda p: (ec.FlatIndex(X).save(p / "x.safetensors"), ec.FlatIndex.load(p / "x.safetensors")),),
+    ),
+    "a collection for an index": (
+        lambda p: (_collection(p), ec.FlatIndex.load(p / "c")),
+        r"is the folder of a collection: Collection\.open\(path\) opens it",
+        (lambda p: (_collection(p), ec.Collection.open(p / "c")),),
+    ),
+    "a collection for a file": (
+        lambda p: (_collection(p), ec.load(p / "c")),
+        r"is a folder: Collection\.open\(path\) opens one that holds a collection",
+        (lambda p: (_collection(p), ec.Collection.open(p / "c")),),
+    ),
+    "an index for a collection": (
+        lambda p: (ec.FlatIndex(X).save(p / "x.safetensors"), ec.Collection.open(p / "x.safetensors")),
+        r"is a file, not the folder of a collection: FlatIndex\.load\(path\) reads it",
+        (lambda p: (ec.FlatIndex(X).save(p / "x.safetensors"), ec.FlatIndex.load(p / "x.safetensors")),),
+    ),
+    "floats too large for float16": (
+        lambda p: ec.save(p / "x.npy", X * 1e6, float_dtype="float16"),
+        r"row 0 has a value \(.*\) that is not finite in the payload's dtype, float16: leave out float_dtype='float16'",
+        (lambda p: ec.save(p / "x.npy", X * 1e6),),
+    ),
+    "codes as float16": (
+        lambda p: ec.save(p / "x.safetensors", KINDS["int8 unit"], float_dtype="float16"),
+        "float_dtype='float16' is for floats, not for codes",
+        (
+            lambda p: ec.save(p / "x.safetensors", KINDS["int8 unit"]),
+            lambda p: ec.save(p / "x.safetensors", KINDS["int8 unit"].to("float"), float_dtype="float16"),
+        ),
+    ),
+    "bfloat16 in other files": (
+        lambda p: ec.save(p / "x.parquet", X, float_dtype="bfloat16"),
+        r"a \.parquet file has no bfloat16; use \.safetensors",
+        (lambda p: ec.save(p / "x.safetensors", X, float_dtype="bfloat16"),),
     ),
     "rows for an index": (
         lambda p: (ec.save(p / "x.safetensors", FLOATS), ec.FlatIndex.load(p / "x.safetensors")),

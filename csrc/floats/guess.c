@@ -133,10 +133,10 @@ static uint32_t word(const uint8_t *bytes, int64_t i) {
 
 /* Whether float32 of one vector are such as no embedding has: some above 2^72 and some below 2^-72, or a quarter above
  * 2^112, whose squares overflow. NaN and infinities do not count. */
-static int has_extremes(const uint8_t *bytes, int64_t n) {
+static int has_extremes(const uint8_t *bytes, int64_t n, int big_endian) {
     int64_t large = 0, small = 0, largest = 0;
     for (int64_t i = 0; i < n / 4; i++) {
-        const uint32_t magnitude = word(bytes, i) & 0x7fffffffu;
+        const uint32_t magnitude = (uint32_t)element(bytes, i, 32, big_endian) & 0x7fffffffu;
         if (magnitude >= EXPONENT(128)) continue;
         large += magnitude >= EXPONENT(72);
         largest += magnitude >= EXPONENT(112);
@@ -188,6 +188,10 @@ static int is_mostly(const uint8_t *bytes, int64_t n, const form_window *form) {
 
 static int is_codes(int32_t payload) { return payload >= EC_PAYLOAD_INT8; }
 
+static int is_float32(int32_t payload) {
+    return payload == EC_PAYLOAD_BYTES || payload == EC_PAYLOAD_BIG_ENDIAN_FLOAT32;
+}
+
 /* Whether bytes are in this form, and not as asked. float64 among float32 that have no extremes is known by its low
  * halves. */
 static int is_form(const uint8_t *bytes, int64_t n, const form_window *form, int32_t asked, int aided) {
@@ -200,7 +204,7 @@ static int is_form(const uint8_t *bytes, int64_t n, const form_window *form, int
 static int32_t guess_form(const uint8_t *bytes, int64_t n, int32_t asked, int aided) {
     for (int k = 0; k < WINDOW_COUNT; k++) {
         const int is_f16 = WINDOWS[k].payload == EC_PAYLOAD_FLOAT16; /* pairs of small bytes read as float16, too */
-        if (is_f16 && has_small_bytes(bytes, n)) return asked == EC_PAYLOAD_BYTES ? EC_PAYLOAD_E4M3 : asked;
+        if (is_f16 && has_small_bytes(bytes, n)) return is_float32(asked) ? EC_PAYLOAD_E4M3 : asked;
         if (is_form(bytes, n, &WINDOWS[k], asked, aided)) return WINDOWS[k].payload;
     }
     return aided ? ec_codes_nearest(bytes, n) : asked;
@@ -222,7 +226,8 @@ static int32_t guess_row(const uint8_t *bytes, int64_t n, int32_t asked) {
     if (asked > EC_PAYLOAD_BYTES)
         for (int k = 0; k < WINDOW_COUNT; k++)
             if (WINDOWS[k].payload == asked && is_mostly(bytes, n, &WINDOWS[k])) return asked;
-    const int32_t found = guess_form(bytes, n, asked, asked == EC_PAYLOAD_BYTES && has_extremes(bytes, n));
+    const int aided = is_float32(asked) && has_extremes(bytes, n, is_big_endian(asked));
+    const int32_t found = guess_form(bytes, n, asked, aided);
     return found != asked && is_codes(asked) && !has_many_values(bytes, n) ? asked : found;
 }
 

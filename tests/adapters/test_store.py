@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,9 +15,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embcodec import Client, Embeddings, OutputDtype, ServiceError, StorageError, decode_batch, encode_base64, truncate
-from embcodec.adapters import CachedEmbedder, TextStore
+from embcodec import (
+    AsyncClient,
+    Client,
+    EmbeddingResponse,
+    Embeddings,
+    OutputDtype,
+    ServiceError,
+    StorageError,
+    decode_batch,
+    encode_base64,
+    truncate,
+)
+from embcodec.adapters import AsyncCachedEmbedder, CachedEmbedder, TextStore
 from embcodec.adapters import store as store_module
+from embcodec.client import Partial
 from embcodec.server import running_server
 from embcodec.server.model import HashModel
 
@@ -214,6 +227,60 @@ def test_what_was_answered_before_a_failure_is_kept(tmp_path: Path) -> None:
         client.asked.clear()
         assert embedder.embed(["new", *good]).values.shape == (513, 64)
         assert client.asked == [["new"]]
+
+
+class AsyncCounting(AsyncClient):
+    """A client that says what it was asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.asked: list[list[str]] = []
+
+    async def embed(self, texts: Any, **wishes: Any) -> Any:
+        self.asked.append(list(texts))
+        return await super().embed(self.asked[-1], **wishes)
+
+
+@pytest.mark.parametrize("dtype", ["float", "ubinary"])
+def test_async_clients_share_the_store(dtype: Any, tmp_path: Path) -> None:
+    texts = ["b", "a", "b", "c d"]
+    want = Embeddings(HashModel(64).encode(texts)).to(dtype)
+
+    async def main(base_url: str) -> None:
+        async with AsyncCounting(base_url=base_url, concurrency=1) as client:
+            embedder = AsyncCachedEmbedder("hash-64", client=client, output_dtype=dtype, store=tmp_path / "new")
+            assert await embedder.embed(texts) == want
+            assert (await embedder.embed([*texts[::-1], "e"]))[:4] == want[::-1]
+            assert (await embedder.with_extra({"metadata": {"a": 1}}).embed(["a"])) == want[1]
+            assert (await embedder.embed([])).values.shape[0] == 0
+            assert client.asked == [["b", "a", "c d"], ["e"], ["a"], []]
+            client.asked.clear()
+            with pytest.raises(ServiceError):
+                await embedder.embed([*(f"text {number}" for number in range(512)), "x" * 40_000])
+            assert len(await embedder.embed(["text 5", "a"])) == 2  # what was answered before the failure is kept
+            assert len(client.asked) == 1
+
+    with running_server(["hash-64"]) as server:
+        asyncio.run(main(server.base_url))
+        sync = CachedEmbedder("hash-64", base_url=server.base_url, output_dtype=dtype, store=tmp_path / "new")
+    assert sync.embed(texts) == want  # the server is gone
+
+
+def test_what_was_answered_before_a_cancellation_is_kept(tmp_path: Path) -> None:
+    class Cut(AsyncClient):
+        async def embed(self, texts: Any, **wishes: Any) -> Any:
+            rows = Embeddings(np.ones((1, 4), np.float32))
+            error = asyncio.CancelledError()
+            error.partial = Partial((), ((range(1), EmbeddingResponse(rows)),), {})  # type: ignore[attr-defined]
+            raise error
+
+    async def main() -> None:
+        embedder = AsyncCachedEmbedder("m", client=Cut(api_key="key"), store=tmp_path)
+        with pytest.raises(asyncio.CancelledError):
+            await embedder.embed(["a", "b"])
+        assert (await embedder.embed(["a"])).values.tolist() == [[1, 1, 1, 1]]
+
+    asyncio.run(main())
 
 
 def test_threads_share_a_store(tmp_path: Path) -> None:

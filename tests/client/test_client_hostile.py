@@ -98,6 +98,8 @@ REPLIES: dict[str, tuple[Reply, type[EmbcodecError], str]] = {
     "gzip that is none": (http(PAIR, content_encoding="gzip"), TransportError, "unzipped"),
     "gzip cut short": (http(zipped(b"[1]" * 999)[:20], content_encoding="gzip"), TransportError, "broke off after 20"),
     "gzip bomb": (http(zipped(b" " * 9_000_000), content_encoding="gzip"), TransportError, "larger than"),
+    "gzip cut short, without a word": (http(zipped(b"[1]" * 999)[:20]), TransportError, "broke off after 20"),
+    "gzip bomb without a word": (http(zipped(b" " * 9_000_000)), TransportError, "larger than"),
     "gzip bomb in gzip": (
         http(zipped(b" " * 90_000_000, 2), content_encoding="gzip, gzip"),
         TransportError,
@@ -241,6 +243,7 @@ HARMLESS: dict[str, Reply] = {
     "text/json": http(PAIR, content_type="text/json"),
     "text/html": http(PAIR, content_type="text/html"),
     "coding that changes nothing": http(PAIR, content_encoding="identity"),
+    "gzip without a word": http(zipped(http(PAIR).partition(b"\r\n\r\n")[2])),
     "x-gzip": http(zipped(http(PAIR).partition(b"\r\n\r\n")[2]), content_encoding="x-gzip"),
     "bytes after the gzip": http(zipped(http(PAIR).partition(b"\r\n\r\n")[2]) + b"\0" * 99, content_encoding="gzip"),
     "names of wild types": http({**PAIR, "model": 5, "id": None, "usage": {"prompt_tokens": "many"}}),

@@ -286,3 +286,15 @@ def test_answers_are_put_together() -> None:
     assert merge([bare, bare], [0, 1]).raw_usage is None
     with pytest.raises(DecodeError, match="texts from 4 on came with 1 dimensions, those from 2 on with 2"):
         merge([first, second, answer([[1]], Usage(), None)], [2, 3, 4])
+
+
+def test_texts_are_in_an_order() -> None:
+    """A column of Arrow has scalars for strings; a set has no order, and rows without one are nobody's."""
+    pyarrow = pytest.importorskip("pyarrow")
+    order = order_of()
+    for column in (pyarrow.array(["a", "b"]), pyarrow.chunked_array([["a"], ["b"]]), {"a": 1, "b": 2}.keys()):
+        job = Job(column, order, None, None)
+        assert [list(batch.texts) for batch in split_texts(job._texts, order)] == [["a", "b"]]
+    for texts in ({"a", "b"}, frozenset("a"), {"a": 1}):
+        with pytest.raises(TypeError, match="texts are strings in an order, as a list has them, not a"):
+            Job(texts, order, None, None)

@@ -338,3 +338,32 @@ def test_numbers_of_pythons_own_are_taken_for_what_they_are() -> None:
     for wrong, words in ((True, "is a bool"), (None, "is None"), ("1", "is a str"), (1j, "is a complex")):
         with pytest.raises((TypeError, ValueError), match=f"row 0, element 1 {words}"):
             Embeddings(np.array([[1.0, wrong]], object))
+
+
+def test_bytes_and_what_is_read_once_have_a_way() -> None:
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    rows = [[0.5, -1.0], [2.0, 3.0]]
+    blobs = [np.float32(row).tobytes() for row in rows]
+    for given in (blobs, np.array(blobs), pd.Series(blobs), pl.Series(blobs)):
+        with pytest.raises(TypeError, match=r"embcodec\.from_sqlite_vec\(list\(rows\)\) reads rows that are"):
+            Embeddings(given)
+    assert ec.from_sqlite_vec(list(pd.Series(blobs))).values.tolist() == rows
+    for given in ((row for row in rows), map(list, rows), dict(enumerate(rows)).values(), {"a": rows}):
+        with pytest.raises(TypeError, match=r"is no array of numbers: pass list\(x") as caught:
+            Embeddings(given)
+        assert np.array(eval(str(caught.value).partition("pass ")[2], {"x": given})).size == 4
+    with pytest.raises(TypeError, match=r"a set is no array of numbers$"):
+        Embeddings({(0.5, 1.0)})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["id", "doc_id", "ID", "index", "Unnamed: 0"])
+def test_numbers_of_rows_are_no_dimension(name: str) -> None:
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    numbers = {name: [1, 2], "x": [0.5, 2.0], "y": [1.0, 3.0]}
+    for frame in (pd.DataFrame(numbers), pl.DataFrame(numbers), pd.DataFrame(numbers).astype({"x": "Float32"})):
+        with pytest.raises(TypeError, match="has the rows' numbers, which are no dimension: pass frame") as caught:
+            Embeddings(frame)
+        found = eval(str(caught.value).partition("pass ")[2], {"frame": frame})
+        assert Embeddings(found).values.tolist() == [[0.5, 1.0], [2.0, 3.0]]
+    assert Embeddings(pd.DataFrame({name: [1.5, 2.5], "x": [0.5, 2.0]})).values.shape == (2, 2)
+    assert Embeddings(pd.DataFrame({"0": [1, 2], "1": [0.5, 2.0]})).values.shape == (2, 2)

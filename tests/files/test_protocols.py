@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import itertools
 import subprocess
 import sys
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+import pyarrow
 import pytest
 from numpy.typing import NDArray
 
@@ -285,3 +287,21 @@ def test_columns_without_pyarrow_say_what_is_missing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.count("pip install 'embcodec[files]'") == 2
+
+
+def test_columns_of_booleans_are_bits() -> None:
+    bits = np.random.default_rng(1).random((5, 11)) > 0.5
+    for column in (pyarrow.array(bits.tolist()), pyarrow.array(bits.tolist(), pyarrow.list_(pyarrow.bool_(), 11))):
+        for dtype, order, signed in itertools.product(
+            ("ubinary", "binary"), ("msb", "lsb"), ("offset", "twos-complement")
+        ):
+            found = from_arrow(column, dtype, bit_order=order, signed_bytes=signed)
+            assert (found.output_dtype, found.dimension, found.bit_order) == (dtype, 11, order)
+            np.testing.assert_array_equal(found.to_float() > 0, bits)
+        assert from_arrow(column) == from_arrow(pyarrow.table({"id": range(5), "bits": column}), dimension=11)
+        with pytest.raises(StorageError, match="rows of booleans are bits, not int8: say output_dtype='ubinary'"):
+            from_arrow(column, "int8")
+        with pytest.raises(StorageError, match="rows of 11 booleans, not of 16 dimensions"):
+            from_arrow(column, dimension=16)
+    with pytest.raises(StorageError, match="row 1 holds a null, not numbers"):
+        from_arrow(pyarrow.array([[True, False], [True, None]]))

@@ -21,6 +21,7 @@ from embcodec.errors import StorageError
 from embcodec.files.columns import extension_type
 from embcodec.files.exchange import (
     from_arrow,
+    from_faiss,
     from_pgvector,
     from_sqlite_vec,
     to_arrow,
@@ -358,6 +359,48 @@ def test_faiss_gets_bits_in_one_order() -> None:
     assert BITS.packed_bytes().shape == (1, 2)
 
 
+def test_faiss_keeps_rows_below_graphs_and_in_lists() -> None:
+    faiss = pytest.importorskip("faiss")
+    rows = np.random.default_rng(4).standard_normal((120, 16)).astype(np.float32)
+    refined = faiss.IndexRefineFlat(faiss.IndexScalarQuantizer(16, faiss.ScalarQuantizer.QT_4bit))
+    lists = faiss.IndexIVFFlat(faiss.IndexFlatL2(16), 16, 3)
+    for index in (faiss.IndexNSGFlat(16, 8), refined, lists, faiss.IndexIDMap(lists)):
+        index.reset()
+        if not index.is_trained:
+            index.train(rows)
+        ids = np.arange(120) if not isinstance(index, faiss.IndexIDMap) else np.arange(120)[::-1] + 5
+        index.add(rows) if ids[0] == 0 else index.add_with_ids(rows, ids)
+        found, names = from_faiss(index, with_ids=True)
+        assert found == Embeddings(rows)
+        assert names.tolist() == ids.tolist()
+    assert from_faiss(refined) == Embeddings(rows)
+
+
+def test_faiss_lists_with_ids_of_their_own() -> None:
+    """``reconstruct_n(0, ntotal)`` leaves the rows of other ids as they happened to lie in memory."""
+    faiss = pytest.importorskip("faiss")
+    rows = np.random.default_rng(5).standard_normal((120, 16)).astype(np.float32)
+    ids = np.random.default_rng(6).permutation(1000)[:120]
+    order = np.argsort(ids)
+    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(16), 16, 3)
+    index.train(rows)
+    index.add_with_ids(rows, ids)
+    with pytest.raises(StorageError, match=r"from_faiss\(index, with_ids=True\) returns them, too"):
+        from_faiss(index)
+    found, names = from_faiss(index, with_ids=True)
+    assert found == Embeddings(rows[order])
+    assert names.tolist() == ids[order].tolist()
+    bits = quantize(rows, "ubinary")
+    binary = faiss.IndexBinaryIVF(faiss.IndexBinaryFlat(16), 16, 3)
+    binary.train(to_faiss(bits))
+    binary.add_with_ids(to_faiss(bits), ids)
+    assert from_faiss(binary, with_ids=True)[0] == bits[order]
+    binary.remove_ids(ids[:7])
+    assert len(from_faiss(binary, with_ids=True)[0]) == 113
+    empty = faiss.IndexIVFFlat(faiss.IndexFlatL2(16), 16, 3)
+    assert from_faiss(empty).values.shape == (0, 16)
+
+
 def test_sqlite_vec_itself_agrees() -> None:
     sqlite_vec = pytest.importorskip("sqlite_vec")
     database = sqlite3.connect(":memory:")
@@ -441,6 +484,20 @@ def test_pgvector_says_which_kind_its_rows_are() -> None:
 
     with pytest.raises(TypeError, match=r"row 0 is of type Vector, not bytes: pass row.to_binary\(\)"):
         from_pgvector([Vector()])  # type: ignore[list-item]
+
+
+def test_vectors_of_the_package_pgvector() -> None:
+    def vector(name: str, **methods: Any) -> Any:
+        return type(name, (), {"__module__": "pgvector.vector", **methods})()
+
+    packed = to_pgvector(FLOATS)
+    given = [vector("Vector", to_binary=lambda self, row=row: row) for row in packed]
+    assert from_pgvector(given) == FLOATS
+    arrays = [vector("Vector", to_numpy=lambda self, row=row: row) for row in FLOATS.values]
+    assert Embeddings(arrays) == FLOATS == Embeddings(np.array(arrays, object))
+    sparse = struct.pack(">iii2i2f", 5, 2, 0, 1, 3, 0.5, 1.0)
+    with pytest.raises(StorageError, match=r"of 28 bytes, is no vector, .*: a sparsevec\? select it as ::vector"):
+        from_pgvector([sparse])
 
 
 def test_pgvector_as_text() -> None:

@@ -326,3 +326,34 @@ def test_what_save_wrote_is_known_beside_a_column_that_was_added(tmp_path: Path)
     table = pyarrow.parquet.read_table(tmp_path / "rows.parquet")
     table = table.append_column("title", pyarrow.array([[1.0, 2.0]] * 3))
     assert from_arrow(table) == rows
+
+
+def test_what_a_file_begins_like_is_said(tmp_path: Path) -> None:
+    rows = np.eye(3, dtype=np.float32)
+    for suffix in (".npy", ".npz", ".parquet", ".hdf5"):
+        made = tmp_path / f"made{suffix}"
+        if suffix == ".hdf5":
+            with pytest.importorskip("h5py").File(made, "w") as file:
+                file["rows"] = rows
+        else:
+            save(made, rows)
+        for name in (".npy", ".npz", ".parquet", ".safetensors", ".fbin", ".fvecs"):
+            if name == suffix:
+                continue
+            other = tmp_path / f"other{name}"
+            other.write_bytes(made.read_bytes())
+            with pytest.raises(StorageError, match=rf"; it begins like a \{suffix} file: rename it"):
+                load(other)
+            assert np.array_equal(load(other.rename(tmp_path / f"renamed{suffix}")).values, rows)
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12\n"
+    for start, words in ((pointer, "git lfs pull"), (b"<!DOCTYPE html>", "a page of HTML"), (b"\x1f\x8b\x08", "gzip")):
+        for name in (".npy", ".npz", ".parquet", ".safetensors", ".fbin", ".fvecs", ".hdf5"):
+            (tmp_path / f"x{name}").write_bytes(start + bytes(40))
+            with pytest.raises(StorageError, match=words):
+                load(tmp_path / f"x{name}")
+
+
+@pytest.mark.parametrize("suffix", [".feather", ".pt", ".bin", ".pkl", ".csv", ".faiss", ".npy.gz"])
+def test_files_of_others_have_a_way(suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"unknown kind of file; .*; (\w+\([\w.]+\(path\)\) |decompress it first)"):
+        load(tmp_path / f"x{suffix}")

@@ -10,8 +10,8 @@ import numpy as np
 import polars
 
 import embcodec.adapters.polars
-from embcodec import to_arrow
-from embcodec.adapters import from_sentence_transformers
+from embcodec import AsyncClient, to_arrow
+from embcodec.adapters import AsyncCachedEmbedder, CachedEmbedder, from_sentence_transformers
 
 FLOATS = np.array([[0.6, -0.8], [0.0, 1.0]], np.float32)
 RANGES = np.array([[-1.0, -1.0], [1.0, 1.0]], np.float32)
@@ -20,6 +20,11 @@ COLUMN = polars.Series("vector", FLOATS)
 
 Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
 CASES: dict[str, Case] = {
+    "an async client for a sync embedder": (
+        lambda p: CachedEmbedder("m", client=AsyncClient(api_key="key")),
+        r"CachedEmbedder takes no AsyncClient: use AsyncCachedEmbedder\(model, client=\.\.\.\)",
+        (lambda p: AsyncCachedEmbedder("m", client=AsyncClient(api_key="key")),),
+    ),
     "a column of codes with scales": (
         lambda p: COLUMN.embcodec.to("int8", scale="per-vector"),
         r"no room for per-vector scales, as to_arrow\(rows\) has",

@@ -26,6 +26,7 @@ FLOATS, BITS, EACH = Embeddings(X), quantize(X, "ubinary"), quantize(X, "int8", 
 LOW_BIT = ec.LowBitQuantizer(2, rotation="none").fit(X)
 TABLE = pyarrow.table({"embedding": list(X)})
 FRAME = pandas.DataFrame({"id": range(4), "embedding": list(X)})
+NUMBERED = pandas.DataFrame({"id": [7, 8], "x": [0.5, 1.0]})
 MISSING = pandas.Series([1.0, None], dtype="Float64")
 STRUCTS = polars.Series([{"a": 1.0, "b": 2.0}])
 NESTED = polars.Series([[[1.0, 2.0]], [[3.0, 4.0]]])
@@ -81,6 +82,14 @@ CASES: dict[str, Case] = {
         lambda p: FlatIndex(FRAME),
         r"row 0, element 1 is a row by itself: pass the column of rows alone, as frame\['embedding'\]",
         (lambda p: FlatIndex(FRAME["embedding"], ids=FRAME["id"]),),
+    ),
+    "numbers of rows among floats": (
+        lambda p: Embeddings(NUMBERED),
+        r"column 'id' has the rows' numbers, which are no dimension: pass frame\.drop\(columns='id'\)",
+        (
+            lambda p: Embeddings(NUMBERED.drop(columns="id")),
+            lambda p: Embeddings(polars.DataFrame({"id": [7, 8], "x": [0.5, 1.0]}).drop("id")),
+        ),
     ),
     "ids that are floats": (
         lambda p: FlatIndex(X, ids=np.arange(4.0)),

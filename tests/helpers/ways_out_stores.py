@@ -16,6 +16,7 @@ from embcodec import Embeddings, quantize
 X = np.random.default_rng(1).standard_normal((40, 16)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
 INT8 = quantize(X, "int8")
+UINT8 = quantize(ec.truncate(np.random.default_rng(2).standard_normal((20, 64)), 64), "uint8")
 
 
 class Tensor:
@@ -58,6 +59,22 @@ def _with_ids() -> Any:
     return index
 
 
+def _lists() -> Any:
+    index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatL2(16), 16, 2, faiss.ScalarQuantizer.QT_8bit)
+    index.train(X)
+    index.add_with_ids(X, np.arange(40) + 7)
+    return index
+
+
+def _mapped(index: Any) -> Any:
+    index.set_direct_map_type(faiss.DirectMap.Hashtable)
+    return index
+
+
+SHARD = faiss.IndexFlatL2(16)
+SHARD.add(X)
+SHARDS = faiss.IndexShards(16)
+SHARDS.add_shard(SHARD)
 QUANTIZED = _filled(faiss.IndexScalarQuantizer(16, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_L2))
 PRODUCTS = _filled(faiss.IndexPQ(16, 4, 4))
 FEED = {"namespace": "shop", "document_type": "item"}
@@ -99,6 +116,27 @@ CASES: dict[str, Case] = {
         lambda p: ec.from_faiss(PRODUCTS),
         r"Embeddings\(index\.reconstruct_n\(0, index\.ntotal\)\) has what they decode to",
         (lambda p: Embeddings(PRODUCTS.reconstruct_n(0, PRODUCTS.ntotal)),),
+    ),
+    "lists of other codes": (
+        lambda p: ec.from_faiss(_lists()),
+        r"after index\.set_direct_map_type\(faiss\.DirectMap\.Hashtable\) "
+        r"Embeddings\(index\.reconstruct_batch\(ids\)\) has what those of ids decode to",
+        (lambda p: Embeddings(_mapped(_lists()).reconstruct_batch(np.arange(40) + 7)),),
+    ),
+    "several indexes": (
+        lambda p: ec.from_faiss(SHARDS),
+        r"from_faiss\(faiss\.downcast_index\(index\.at\(0\)\)\) reads the first",
+        (lambda p: ec.from_faiss(faiss.downcast_index(SHARDS.at(0))),),
+    ),
+    "codes of a store that are no floats": (
+        lambda p: ec.from_qdrant(UINT8.values.tolist()),
+        "the rows are whole numbers, as codes are and floats are not: say output_dtype='uint8'",
+        (lambda p: ec.from_qdrant(UINT8.values.tolist(), "uint8"),),
+    ),
+    "hexadecimal digits that are no base64": (
+        lambda p: ec.from_elasticsearch(ec.to_elasticsearch(INT8)),
+        "the rows are hexadecimal digits, as of byte and bit fields: say output_dtype='int8' or 'ubinary'",
+        (lambda p: ec.from_elasticsearch(ec.to_elasticsearch(INT8), "int8"),),
     ),
     "a scale of an index that has one": (
         lambda p: ec.from_faiss(QUANTIZED, scale=ec.Scale.unit()),

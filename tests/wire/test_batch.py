@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import pickle
+import sys
 import tracemalloc
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,14 @@ from embcodec import (
     DecodeError,
     Embeddings,
     ServiceError,
+    StorageError,
     Usage,
     decode_batch,
     encode_response,
     iter_batch,
     write_batch,
 )
+from embcodec.wire import codings
 from embcodec.wire.batch import plain as batch_plain
 from embcodec.wire.batch import writer as batch_writer
 
@@ -223,6 +228,19 @@ def test_a_line_with_bad_vectors_keeps_its_id(tmp_path: Path) -> None:
     assert [error.error.row for error in found.errors] == [0, 0, None]
 
 
+def test_columns_are_texts_and_sets_are_not(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    for column in (pyarrow.array(["a", "b"]), pyarrow.chunked_array([["a"], ["b"]])):
+        assert write_batch(tmp_path / "in.jsonl", column, custom_ids=column) == 2
+        assert json.loads((tmp_path / "in.jsonl").read_text().splitlines()[1]) == {
+            "custom_id": "b",
+            "body": {"input": ["b"]},
+        }
+    for texts in ({"a", "b"}, {"a": 1}):
+        with pytest.raises(TypeError, match="texts are several strings, as a list"):
+            write_batch(tmp_path / "in.jsonl", texts)
+
+
 def test_what_cannot_be_batched_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="line 2 has inputs that are not str"):
         write_batch(tmp_path / "in.jsonl", ["a", 1])  # type: ignore[list-item]
@@ -330,7 +348,10 @@ def test_an_id_answered_over_and_over_is_read_once_each(tmp_path: Path) -> None:
         ('{"body": "input"}', "the line has the keys 'body' (line"),
         ('{"data": 7}', "the line has the keys 'data' (line"),
         ('{"embeddings": [[1]]}', "profile='cohere' or dataclasses.replace(profile, rows='embeddings', item=None)"),
-        ('{"data": [{"vec": [1]}], "model": "m"}', "no 'embedding' in this row (line 1, row 0"),
+        (
+            '{"data": [{"vec": [1]}], "model": "m"}',
+            "no 'embedding' in this row: the keys are 'vec'; dataclasses.replace(profile, item='vec')",
+        ),
         ('["a"]', "not an object"),
     ],
 )
@@ -425,3 +446,26 @@ def test_reasons_of_any_shape(tmp_path: Path, error: Any) -> None:
     (tmp_path / "b.jsonl").write_text(json.dumps({"custom_id": "a", "error": error}) + "\n")
     (failed,) = decode_batch(tmp_path / "b.jsonl").errors
     assert (failed.custom_id, str(failed.error)) == ("a", "boom")
+
+
+@pytest.mark.parametrize("name", ["in.jsonl.gz", "in.JSONL.GZ", "in.jsonl.zst"])
+def test_a_file_is_zipped_as_its_name_says(name: str, tmp_path: Path) -> None:
+    texts = ["a", "é", "b" * 1000]
+    assert write_batch(tmp_path / "plain.jsonl", texts) == write_batch(tmp_path / name, texts) == 3
+    zipped = (tmp_path / name).read_bytes()
+    unzip = gzip.decompress if name.lower().endswith("gz") else import_module(codings._ZSTD).decompress
+    assert unzip(zipped) == (tmp_path / "plain.jsonl").read_bytes()
+    write_batch(tmp_path / name, texts)
+    assert (tmp_path / name).read_bytes() == zipped
+    with pytest.raises(TypeError):
+        write_batch(tmp_path / name, ["a", 1])  # type: ignore[list-item]
+    assert (tmp_path / name).read_bytes() == zipped
+
+
+def test_no_plain_lines_under_the_name_of_another_compression(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StorageError, match=r"'in\.jsonl\.bz2': lines are written plain, as \.gz or as \.zst"):
+        write_batch(tmp_path / "in.jsonl.bz2", ["a"])
+    monkeypatch.setitem(sys.modules, codings._ZSTD, None)
+    with pytest.raises(StorageError, match=r"which is not installed: pip install 'embcodec\[compression\]'"):
+        write_batch(tmp_path / "in.jsonl.zst", ["a"])
+    assert not list(tmp_path.iterdir())

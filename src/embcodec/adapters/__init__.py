@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .embedder import CachedEmbedder
+    from .embedder import AsyncCachedEmbedder, CachedEmbedder
     from .haystack import HaystackDocumentEmbedder, HaystackTextEmbedder
     from .hugging import encode_dataset
     from .langchain import LangChainEmbeddings
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .store import TextStore
 
 _LAZY = {
+    "AsyncCachedEmbedder": "embedder",
     "CachedEmbedder": "embedder",
     "CodeTransformer": "sklearn",
     "HaystackDocumentEmbedder": "haystack",
@@ -35,6 +36,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "AsyncCachedEmbedder",
     "CachedEmbedder",
     "CodeTransformer",
     "HaystackDocumentEmbedder",

@@ -1,26 +1,156 @@
-"""A client that asks for each text once: what it was answered is kept on disk."""
+"""Clients that ask for each text once: what they were answered is kept on disk."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..client import Client
+from ..client import AsyncClient, Client
 from ..dtypes import OutputDtypeLike, as_output_dtype
 from ..embeddings import Embeddings
 from ..profiles import Profile
+from ..wire import EmbeddingResponse
 from .store import TextStore
 
+AnyClient = TypeVar("AnyClient", Client, AsyncClient)
 
-class CachedEmbedder:
+
+class _Embedder(Generic[AnyClient]):
+    """What :class:`CachedEmbedder` and :class:`AsyncCachedEmbedder` have in common: everything but the waiting."""
+
+    _client_type: type[AnyClient]
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        client: AnyClient | None = None,
+        profile: str | Profile = "mistral",
+        base_url: str | None = None,
+        api_key: str | None = None,
+        output_dtype: OutputDtypeLike = "float",
+        output_dimension: int | None = None,
+        store: str | os.PathLike[str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.client: AnyClient = client or self._client_type(api_key=api_key, base_url=base_url, profile=profile)
+        for kind, taker in ((Client, "CachedEmbedder"), (AsyncClient, "AsyncCachedEmbedder")):
+            if isinstance(self.client, kind) and self._client_type is not kind:
+                raise TypeError(f"{type(self).__name__} takes no {kind.__name__}: use {taker}(model, client=...)")
+        self.model, self.output_dtype, self.output_dimension = model, as_output_dtype(output_dtype), output_dimension
+        self.extra = dict(extra or {})
+        self.store = None if store is None else TextStore(self._file_in(Path(store)), self.output_dtype, model)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r}, {self.client!r}, {self.output_dtype})"
+
+    def with_extra(self, extra: Mapping[str, Any] | None) -> Self:
+        """Return one that sends other further fields, as queries want them, and keeps its answers apart."""
+        if not extra or dict(extra) == self.extra:
+            return self
+        folder = None if self.store is None else Path(self.store.path).parent
+        return type(self)(
+            self.model,
+            client=self.client,
+            output_dtype=self.output_dtype,
+            output_dimension=self.output_dimension,
+            store=folder,
+            extra=extra,
+        )
+
+    def _wishes(self, wishes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the client is asked for beside texts."""
+        return {
+            "model": self.model,
+            "output_dtype": self.output_dtype,
+            "output_dimension": self.output_dimension,
+            "extra": self.extra or None,
+            **wishes,
+        }
+
+    def _rows(self, values: NDArray[Any]) -> Embeddings:
+        profile = self.client.profile
+        return Embeddings(
+            values,
+            self.output_dtype,
+            self.output_dimension if self.output_dtype.is_packed else None,
+            signed_bytes=profile.signed_bytes,
+            bit_order=profile.bit_order,
+        )
+
+    def _file_in(self, folder: Path) -> Path:
+        """Return the file of all that rows hang on but their texts."""
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "url": self.client.url,
+            "model": self.model,
+            "output_dtype": str(self.output_dtype),
+            "output_dimension": self.output_dimension,
+            "extra": self.extra,
+        }
+        digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", self.model)[:60].strip("-.")
+        size = "" if self.output_dimension is None else f"-{self.output_dimension}"
+        return folder / f"{name}-{self.output_dtype}{size}-{digest}.jsonl"
+
+
+class _Call:
+    """One call of ``embed``: the texts that are not in the store, and the rows of all once those were answered.
+
+    Parameters
+    ----------
+    texts : iterable of str
+    store : TextStore, optional
+    """
+
+    def __init__(self, texts: Iterable[str], store: TextStore | None) -> None:
+        self.texts: list[str] = list(getattr(texts, "to_pylist", lambda: texts)())
+        self.store = store
+        distinct = list(dict.fromkeys(self.texts))
+        self.known: dict[str, NDArray[Any]] = {}
+        if store is not None:
+            found = zip(distinct, store.find(distinct), strict=True)
+            self.known = {text: row for text, row in found if row is not None}
+        self.missing = [text for text in distinct if text not in self.known]
+        self._answered: NDArray[Any] | None = None  # the rows of those
+
+    @property
+    def asks(self) -> bool:
+        """Whether the client is needed: of no texts it knows the dimension, where it was told."""
+        return bool(self.missing) or not self.texts
+
+    def take(self, answer: EmbeddingResponse) -> None:
+        """Keep what the missing texts were answered."""
+        self._answered = rows = answer.embeddings.values
+        self._keep(self.missing, rows)
+        self.known.update(zip(self.missing, rows, strict=True))
+
+    def take_part(self, error: BaseException) -> None:
+        """Keep what was answered before a failure, or an interruption."""
+        for rows, answer in getattr(getattr(error, "partial", None), "answered", ()):
+            self._keep(self.missing[rows.start : rows.stop], answer.embeddings.values)
+
+    def values(self) -> NDArray[Any]:
+        """Return the rows of all texts, in their order."""
+        if self._answered is not None and len(self.missing) == len(self.texts):
+            return self._answered
+        return np.stack([self.known[text] for text in self.texts])
+
+    def _keep(self, texts: list[str], rows: NDArray[Any]) -> None:
+        if self.store is not None:
+            self.store.add(texts, rows)
+
+
+class CachedEmbedder(_Embedder[Client]):
     """Texts to rows, by a :class:`~embcodec.Client` and, where it is told, a folder of what was answered before.
 
     Parameters
@@ -49,40 +179,7 @@ class CachedEmbedder:
     (Embeddings(3 x 64 float, 768 bytes), True)
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        client: Client | None = None,
-        profile: str | Profile = "mistral",
-        base_url: str | None = None,
-        api_key: str | None = None,
-        output_dtype: OutputDtypeLike = "float",
-        output_dimension: int | None = None,
-        store: str | os.PathLike[str] | None = None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.client = client or Client(api_key=api_key, base_url=base_url, profile=profile)
-        self.model, self.output_dtype, self.output_dimension = model, as_output_dtype(output_dtype), output_dimension
-        self.extra = dict(extra or {})
-        self.store = None if store is None else TextStore(self._file_in(Path(store)), self.output_dtype, model)
-
-    def __repr__(self) -> str:
-        return f"CachedEmbedder({self.model!r}, {self.client!r}, {self.output_dtype})"
-
-    def with_extra(self, extra: Mapping[str, Any] | None) -> CachedEmbedder:
-        """Return one that sends other further fields, as queries want them, and keeps its answers apart."""
-        if not extra or dict(extra) == self.extra:
-            return self
-        folder = None if self.store is None else Path(self.store.path).parent
-        return CachedEmbedder(
-            self.model,
-            client=self.client,
-            output_dtype=self.output_dtype,
-            output_dimension=self.output_dimension,
-            store=folder,
-            extra=extra,
-        )
+    _client_type = Client
 
     def embed(self, texts: Iterable[str], **wishes: Any) -> Embeddings:
         """Return the rows of texts, each text asked for once.
@@ -98,65 +195,55 @@ class CachedEmbedder:
         EmbcodecError, ValueError, TypeError
             As :meth:`embcodec.Client.embed` does. What was answered before the failure is kept.
         """
-        asked = list(texts)
-        known: dict[str, NDArray[Any]] = {}
-        distinct = list(dict.fromkeys(asked))
-        if self.store is not None:
-            found = zip(distinct, self.store.find(distinct), strict=True)
-            known = {text: row for text, row in found if row is not None}
-        missing = [text for text in distinct if text not in known]
-        if missing or not asked:  # of no texts the client knows the dimension, where it was told
+        call = _Call(texts, self.store)
+        if call.asks:
             try:
-                rows = self._ask(missing, wishes)
-            except Exception as error:
-                self._keep_part(missing, getattr(error, "partial", None))
+                answer = self.client.embed(call.missing, **self._wishes(wishes))
+            except BaseException as error:
+                call.take_part(error)
                 raise
-            self._keep(missing, rows)
-            known.update(zip(missing, rows, strict=True))
-            if len(missing) == len(asked):
-                return self._rows(rows)
-        return self._rows(np.stack([known[text] for text in asked]))
+            call.take(answer)
+        return self._rows(call.values())
 
-    def _ask(self, texts: list[str], wishes: Mapping[str, Any]) -> NDArray[Any]:
-        answer = self.client.embed(
-            texts,
-            model=self.model,
-            output_dtype=self.output_dtype,
-            output_dimension=self.output_dimension,
-            extra=self.extra or None,
-            **wishes,
-        )
-        return answer.embeddings.values
 
-    def _keep(self, texts: list[str], rows: NDArray[Any]) -> None:
-        if self.store is not None:
-            self.store.add(texts, rows)
+class AsyncCachedEmbedder(_Embedder[AsyncClient]):
+    """As :class:`CachedEmbedder`, over an :class:`~embcodec.AsyncClient`: ``await embedder.embed(texts)``.
 
-    def _keep_part(self, texts: list[str], partial: Any) -> None:
-        for rows, answer in getattr(partial, "answered", ()):
-            self._keep(texts[rows.start : rows.stop], answer.embeddings.values)
+    Both share their stores: what one was answered the other does not ask for. Files are read and written in a thread,
+    so that the event loop goes on.
 
-    def _rows(self, values: NDArray[Any]) -> Embeddings:
-        profile = self.client.profile
-        return Embeddings(
-            values,
-            self.output_dtype,
-            self.output_dimension if self.output_dtype.is_packed else None,
-            signed_bytes=profile.signed_bytes,
-            bit_order=profile.bit_order,
-        )
+    Examples
+    --------
+    >>> import asyncio, tempfile
+    >>> from embcodec.server import running_server
+    >>> async def main(base_url):
+    ...     async with AsyncCachedEmbedder("hash-64", base_url=base_url, store=tempfile.mkdtemp()) as embedder:
+    ...         return await embedder.embed(["a text", "another", "a text"])
+    >>> with running_server(["hash-64"]) as server:
+    ...     asyncio.run(main(server.base_url))
+    Embeddings(3 x 64 float, 768 bytes)
+    """
 
-    def _file_in(self, folder: Path) -> Path:
-        """Return the file of all that rows hang on but their texts."""
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {
-            "url": self.client.url,
-            "model": self.model,
-            "output_dtype": str(self.output_dtype),
-            "output_dimension": self.output_dimension,
-            "extra": self.extra,
-        }
-        digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=8).hexdigest()
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", self.model)[:60].strip("-.")
-        size = "" if self.output_dimension is None else f"-{self.output_dimension}"
-        return folder / f"{name}-{self.output_dtype}{size}-{digest}.jsonl"
+    _client_type = AsyncClient
+
+    async def embed(self, texts: Iterable[str], **wishes: Any) -> Embeddings:
+        """Return the rows of texts, each text asked for once; see :meth:`CachedEmbedder.embed`."""
+        call = await asyncio.to_thread(_Call, texts, self.store)
+        if call.asks:
+            try:
+                answer = await self.client.embed(call.missing, **self._wishes(wishes))
+            except BaseException as error:
+                call.take_part(error)  # here, since a task that is cancelled may not wait again
+                raise
+            await asyncio.to_thread(call.take, answer)
+        return self._rows(call.values())
+
+    async def aclose(self) -> None:
+        """End the client's connections."""
+        await self.client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()

@@ -55,7 +55,12 @@ def _limits(command: Any) -> Any:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option(
-    "--model", "models", multiple=True, default=("universal-sentence-encoder",), show_default=True, help="Repeatable."
+    "--model",
+    "models",
+    multiple=True,
+    default=("universal-sentence-encoder",),
+    show_default=True,
+    help="Or a toy that knows nothing of language, for tests: hash-1 .. hash-4096, of so many dimensions. Repeatable.",
 )
 @click.option(
     "--lenient",

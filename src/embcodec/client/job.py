@@ -77,6 +77,10 @@ class Job:
     ) -> None:
         if isinstance(texts, str):
             texts = (texts,)
+        elif isinstance(texts, Mapping | set | frozenset):
+            raise TypeError(f"texts are strings in an order, as a list has them, not a {type(texts).__name__}")
+        elif hasattr(texts, "to_pylist"):  # a column of Arrow, whose scalars are no strings
+            texts = texts.to_pylist()
         self.order = order
         self.under_way: dict[Any, Batch] = {}
         self._texts = texts

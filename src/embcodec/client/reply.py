@@ -11,6 +11,8 @@ import httpx2
 
 from ..wire import CODINGS, CodingError, Inflater
 
+_GZIP = b"\x1f\x8b"  # which no JSON begins with
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -78,6 +80,8 @@ async def _read(response: httpx2.Response, cap: int, pieces: list[bytes]) -> Non
     received = size = 0
     async with aclosing(response.aiter_raw()) as raw:
         async for data in raw:
+            if inflate is None and not received and data.startswith(_GZIP):  # some gateways zip without a word
+                inflate = CODINGS["gzip"]()
             received += len(data)
             for piece in (data,) if inflate is None else inflate.pieces(data):
                 size += len(piece)

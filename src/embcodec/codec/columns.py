@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,8 @@ from .tables import is_arrow, of_capsule, reader_of
 
 MASKED = "masked values have no code: fill them first, with .filled(value)"
 JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that are JSON arrays"
+
+BYTE_ROWS = "embcodec.from_sqlite_vec(list(rows)) reads rows that are little-endian float32 bytes"
 
 _LARGE = 10**38  # what is smaller is a float32
 
@@ -116,6 +119,8 @@ def _plain(x: Any) -> NDArray[Any]:
         ways = {"embeddings": "pass .embeddings", "save": "its own .save(path) writes it"}
         ways |= {name: f"pass .{name}()" for name in ("toarray", "to_numpy", "collect")}
         way_out = next((way for name, way in ways.items() if hasattr(x, name)), None)
+        if way_out is None and isinstance(x, Iterable) and not isinstance(x, AbstractSet):  # whose order means nothing
+            way_out = "pass list(x.values())" if isinstance(x, Mapping) else "pass list(x)"
         kind = type(x).__name__
         words = f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} is no array of numbers"
         raise TypeError(words + (f": {way_out}" if way_out else ""))
@@ -150,6 +155,8 @@ def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
             if isinstance(value, str) and array.ndim == 1 and value.lstrip().startswith("["):
                 words = f"the array holds text, not numbers: {where} is "
                 raise TypeError(f"{words}a str: {JSON_ROWS}")
+            if isinstance(value, bytes | bytearray | memoryview) and array.ndim == 1:
+                raise TypeError(f"{words}a {type(value).__name__}: {BYTE_ROWS}")
             if _is_row(type(value)) and array.ndim > 1:
                 raise TypeError(f"{words}a row by itself: pass the column of rows alone, as frame['embedding']")
             raise TypeError(f"{words}a {type(value).__name__}")
@@ -178,7 +185,10 @@ def _is_small(value: Any) -> bool:
 
 
 def _is_row(kind: type) -> bool:
-    return (hasattr(kind, "__len__") or hasattr(kind, "__array__")) and not issubclass(kind, np.generic | str | bytes)
+    has_numbers = (
+        hasattr(kind, "__len__") or hasattr(kind, "__array__") or kind.__module__.partition(".")[0] == "pgvector"
+    )
+    return has_numbers and not issubclass(kind, np.generic | str | bytes)
 
 
 def _is_missing(value: Any) -> bool:

@@ -5,6 +5,7 @@ Of these libraries only those are imported whose objects came in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -181,6 +182,7 @@ def _common_width(lengths: NDArray[Any]) -> int:
 def of_pandas(x: Any) -> NDArray[Any]:
     """Return a pandas series or frame as an array; what pandas calls missing in its own types is a ValueError."""
     if getattr(x, "ndim", 0) == 2:
+        _check_no_ids({name: dtype.kind for name, dtype in zip(x.columns, x.dtypes, strict=True)}, "columns=")
         if all(isinstance(dtype, np.dtype) for dtype in x.dtypes):
             return np.asarray(x)
         return _side_by_side((x.columns[place], x.iloc[:, place]) for place in range(x.shape[1]))
@@ -200,6 +202,10 @@ def of_polars(x: Any) -> NDArray[Any]:
     import polars
 
     if isinstance(x, polars.DataFrame):
+        letters = {
+            name: "f" if kind.is_float() else "i" if kind.is_integer() else "O" for name, kind in x.schema.items()
+        }
+        _check_no_ids(letters, "")
         return _side_by_side((column.name, column) for column in x.get_columns())
     if isinstance(x, polars.LazyFrame):
         raise TypeError("a LazyFrame holds no values yet: pass .collect()")
@@ -222,6 +228,23 @@ def of_polars(x: Any) -> NDArray[Any]:
     return np.asarray(flat.to_numpy()).reshape(len(x), width)
 
 
+def of_pgvector(x: Any) -> NDArray[Any]:
+    """Return a vector of the package pgvector, of whatever kind, as an array."""
+    return np.asarray(x.to_numpy())
+
+
+def _check_no_ids(kinds: dict[Any, str], drop: str) -> None:
+    """Refuse a frame of floats whose numbers of rows would become a dimension, and drown the others in every product.
+
+    Whole numbers in the column that a reader of CSV has made of an index, or one called an id, are taken for such.
+    `kinds` has NumPy's letter for each column's elements.
+    """
+    for name, kind in kinds.items() if set(kinds.values()) == {"i", "f"} else ():
+        if kind == "i" and isinstance(name, str) and _IDS.fullmatch(name):
+            words = f"column {name!r} has the rows' numbers, which are no dimension"
+            raise TypeError(f"{words}: pass frame.drop({drop}{name!r})")
+
+
 def _side_by_side(columns: Iterable[tuple[Any, Any]]) -> NDArray[Any]:
     """Return a matrix of a frame's columns, each of one number a row."""
     parts = []
@@ -239,4 +262,10 @@ def _side_by_side(columns: Iterable[tuple[Any, Any]]) -> NDArray[Any]:
     return np.column_stack(parts) if parts else np.empty((0, 0), np.float32)
 
 
-_READERS: dict[str, Callable[[Any], NDArray[Any]]] = {"pyarrow": of_arrow, "pandas": of_pandas, "polars": of_polars}
+_IDS = re.compile(r"(.*[_ ])?ids?|index|Unnamed: 0|__index_level_0__", re.IGNORECASE)
+_READERS: dict[str, Callable[[Any], NDArray[Any]]] = {
+    "pyarrow": of_arrow,
+    "pandas": of_pandas,
+    "polars": of_polars,
+    "pgvector": of_pgvector,
+}

@@ -1,6 +1,6 @@
 """Files as such: replaced as a whole, read within bounds, as named arrays whose meaning others know."""
 
-from .arrays import Stream
+from .arrays import SHORT_FLOATS, Stream, narrowed
 from .atomic import replacing
 from .checks import (
     MOST_WORDS,
@@ -26,6 +26,7 @@ __all__ = [
     "ELEMENTS",
     "FLOAT_DTYPES",
     "MOST_WORDS",
+    "SHORT_FLOATS",
     "Footer",
     "Stream",
     "allowed_bytes",
@@ -38,6 +39,7 @@ __all__ = [
     "drop_seal",
     "flag",
     "is_text",
+    "narrowed",
     "open_hdf5",
     "open_npz",
     "read_bin",

@@ -11,8 +11,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._native.floats import widen
+from .._native.floats import PAYLOADS, narrow, widen
 from ..errors import StorageError
+
+SHORT_FLOATS = {"float16": np.dtype("<f2"), "bfloat16": np.dtype("V2")}
+"""Elements of files for floats of two bytes; NumPy has no name for the second."""
 
 _PIECE = 1 << 22  # bytes asked for at once: what a .npz inflates lies in memory twice
 
@@ -103,3 +106,17 @@ def stream_of(
         return array if payload is None else widened(array, payload)
 
     return Stream(shape, dtype if payload is None else np.dtype(np.float32), read)
+
+
+def narrowed(values: NDArray[np.float32], float_dtype: str) -> NDArray[Any]:
+    """Return a matrix of floats in one of :data:`SHORT_FLOATS`, each rounded to the nearest.
+
+    Raises
+    ------
+    StorageError
+        For a value that is not finite, or too large; it names the row.
+    """
+    try:
+        return narrow(values, PAYLOADS[float_dtype, "little"]).view(SHORT_FLOATS[float_dtype])
+    except ValueError as error:
+        raise StorageError(f"{error}, {float_dtype}: leave out float_dtype={float_dtype!r}") from None

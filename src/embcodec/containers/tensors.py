@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from .._native.floats import PAYLOADS
 from ..errors import StorageError
 from ..words import is_words, without_twins
-from .arrays import Stream, as_bytes, mapped, read_array, stream_of, widened
+from .arrays import SHORT_FLOATS, Stream, as_bytes, mapped, read_array, stream_of, widened
 from .atomic import replacing
 from .checks import check_shape, checksum_of, text_checksum
 
@@ -54,6 +54,7 @@ _WIDENED = {
     "F8_E5M2": ("|V1", PAYLOADS["fp8_e5m2", "little"]),
 }
 """Floats that NumPy does not know, which become float32: how they lie in the file, and their form."""
+_NAMES[SHORT_FLOATS["bfloat16"]] = "BF16"
 
 
 def write_tensors(
@@ -65,7 +66,7 @@ def write_tensors(
     ----------
     path : path-like
     tensors : mapping of str to array
-        Of float, int or uint elements. The widest elements come first in the file, so that each is aligned.
+        Of float, int or uint elements, bfloat16 as ``V2``. The widest come first in the file, so that each is aligned.
     metadata : mapping of str to str
 
     Raises

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..codec import pack_bits
 from ..containers import ELEMENTS
-from ..dtypes import OutputDtype, OutputDtypeLike, as_output_dtype
+from ..dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_output_dtype
 from ..embeddings import Embeddings
 from ..errors import StorageError
 from ..scale import UNIT
@@ -68,7 +68,7 @@ def rows_of(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimensio
     Booleans are bits: packed, they are ``ubinary`` unless ``binary`` is said.
     """
     if values.dtype == np.bool_:
-        return _bits(values, output_dtype, dimension)
+        return bits_of(values, output_dtype, dimension)
     if output_dtype is None:
         if values.dtype.kind != "f":
             if values.dtype not in (np.int8, np.uint8):
@@ -87,7 +87,14 @@ def rows_of(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimensio
     return rows
 
 
-def _bits(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimension: int | None) -> Embeddings:
+def bits_of(
+    values: NDArray[np.bool_],
+    output_dtype: OutputDtypeLike | None,
+    dimension: int | None = None,
+    signed_bytes: SignedBytes = "offset",
+    bit_order: BitOrder = "msb",
+) -> Embeddings:
+    """Return rows of booleans as packed bits: ``ubinary`` unless ``binary`` is said."""
     dtype = as_output_dtype("ubinary" if output_dtype is None else output_dtype)
     if not dtype.is_packed:
         raise StorageError(f"rows of booleans are bits, not {dtype}: say output_dtype='ubinary' or 'binary'")
@@ -97,8 +104,9 @@ def _bits(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimension:
     if stored.max(initial=0) > 1:
         row = int((stored > 1).any(axis=1).argmax())
         raise StorageError(f"row {row} has a boolean that is neither 0 nor 1: the data is damaged")
-    packed = pack_bits(stored, signed=dtype is OutputDtype.BINARY)
-    rows = Embeddings(packed, dtype, values.shape[1])
+    signed = dtype is OutputDtype.BINARY
+    packed = pack_bits(stored, bit_order=bit_order, signed=signed, signed_bytes=signed_bytes)
+    rows = Embeddings(packed, dtype, values.shape[1], None, signed_bytes, bit_order)
     check_width(rows)
     return rows
 

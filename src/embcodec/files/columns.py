@@ -172,18 +172,22 @@ def read_column(column: Any, field: Any = None) -> Parts:
     return of_arrow(column.field(_CODES)), scales, words
 
 
-def typed_column(embeddings: Embeddings) -> Any:
-    """Return rows as an Arrow array over the same memory: floats as plain lists, codes with their type."""
+def typed_column(embeddings: Embeddings, halves: NDArray[np.float16] | None = None) -> Any:
+    """Return rows as an Arrow array over the same memory: floats as plain lists, codes with their type.
+
+    Of floats `halves` are what is in the lists, if they are given.
+    """
     import pyarrow
 
     values, scales, words = take_apart(embeddings)
+    values = values if halves is None else halves
     if not values.shape[1]:
         raise StorageError("Arrow has no lists of 0 numbers")
     flat = pyarrow.Array.from_buffers(
         pyarrow.from_numpy_dtype(values.dtype), values.size, [None, pyarrow.py_buffer(values)]
     )
     codes = pyarrow.FixedSizeListArray.from_arrays(flat, values.shape[1])
-    if values.dtype == np.float32:
+    if values.dtype.kind == "f":
         return codes
     if not _is_plain(embeddings):
         children = {_CODES: codes} if scales is None else {_CODES: codes, SCALES: pyarrow.array(scales)}

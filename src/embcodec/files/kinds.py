@@ -38,8 +38,35 @@ _READERS = {
     ".jsonl.gz": "; decode_batch(path) reads a batch job's output",
     ".jsonl.zst": "; decode_batch(path) reads a batch job's output",
     **dict.fromkeys(IDS, "; load_ids(path) reads the numbers of rows"),
+    **dict.fromkeys((".feather", ".arrow", ".ipc"), "; from_arrow(pyarrow.feather.read_table(path)) reads a table"),
+    **dict.fromkeys((".pt", ".pth", ".bin"), "; Embeddings(torch.load(path)) takes a tensor"),
+    **dict.fromkeys((".pkl", ".pickle"), "; Embeddings(pandas.read_pickle(path)) takes a frame, or a column of rows"),
+    **dict.fromkeys((".csv", ".tsv"), "; Embeddings(pandas.read_csv(path)) takes a frame of numbers alone"),
+    **dict.fromkeys((".faiss", ".index"), "; from_faiss(faiss.read_index(path)) reads an index"),
+    **dict.fromkeys((".gz", ".zst", ".zip", ".bz2", ".xz"), "; decompress it first"),
     ".txt": "; Client.embed asks a service for the embeddings of texts",
 }
+_HEADS = (
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself: git lfs pull fetches it"),
+    *((head, kind) for head, kind in _MAGIC.items() if kind in READ),
+    (b"ARROW1", "a .arrow file: from_arrow(pyarrow.feather.read_table(path)) reads it"),
+    (b"\x1f\x8b", "a gzip file: decompress it first"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file: decompress it first"),
+    (b"<", "a page of HTML or XML, not the file that was meant"),
+)
+
+
+def begins_like(path: str | os.PathLike[str], suffix: str) -> str:
+    """Return what a file begins like that is not of the kind its name says; nothing where that cannot be told."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(32)
+    except OSError:
+        return ""
+    kind = next((kind for head, kind in _HEADS if start.startswith(head)), suffix)
+    if kind == suffix or (kind == ".hdf5" and suffix in HDF5):
+        return ""
+    return f"; it begins like {f'a {kind} file: rename it, or look where it is from' if kind.startswith('.') else kind}"
 
 
 def check_suffix(path: str | os.PathLike[str], *, reading: bool = False) -> str:
@@ -50,6 +77,8 @@ def check_suffix(path: str | os.PathLike[str], *, reading: bool = False) -> str:
     name = Path(as_path(path)).name
     suffix, known = Path(name).suffix.lower(), READ if reading else SUFFIXES
     if suffix not in known:
+        if reading and os.path.isdir(path):
+            raise StorageError(f"{name!r} is a folder: Collection.open(path) opens one that holds a collection")
         if suffix in HDF5:
             raise StorageError(f"{name!r}: a {suffix} file is read, not written; known are {', '.join(SUFFIXES)}")
         way = next((way for end, way in _READERS.items() if name.lower().endswith(end)), "") or meant(suffix, known)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from typing import IO, NamedTuple, overload
+from typing import IO, Any, NamedTuple, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..containers import (
     FLOAT_DTYPES,
+    SHORT_FLOATS,
     check_decoded,
     check_max_bytes,
+    narrowed,
     open_hdf5,
     read_bin,
     read_npy,
@@ -26,7 +28,7 @@ from ..containers import (
     write_tensors_to,
     write_vecs,
 )
-from ..dtypes import NamelessFloat, OutputDtypeLike
+from ..dtypes import NamelessFloat, OutputDtypeLike, StoredFloat
 from ..embeddings import Embeddings, of_floats
 from ..errors import StorageError
 from ..quantizers.lowbit import LowBitCodes
@@ -34,13 +36,18 @@ from ..words import one_of
 from .bare import check_bare, matrix_of
 from .columns import as_tensors, take_apart
 from .contents import ANN_BENCHMARKS, Contents, rows_in, words_in_array
-from .kinds import HDF5, LOW_BIT, MATRIX, ROWS, TYPED, check_suffix
+from .kinds import HDF5, LOW_BIT, MATRIX, ROWS, TYPED, begins_like, check_suffix
 from .pack import check_width, pack
 from .parquet import read_parquet, write_parquet
 from .pieces import fetched, is_elsewhere, shown_place
 
 
-def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | ArrayLike) -> None:
+def save(
+    path: str | os.PathLike[str],
+    embeddings: Embeddings | LowBitCodes | ArrayLike,
+    *,
+    float_dtype: StoredFloat = "float32",
+) -> None:
     """Write embeddings to a file whose suffix says its kind.
 
     ``.safetensors``, ``.npz`` and ``.parquet`` keep everything: dtype, dimension, scale, byte and bit order. The first
@@ -53,13 +60,19 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
     path : path-like
         An existing file is replaced atomically: a crash leaves the old file or the new one.
     embeddings : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
+    float_dtype : {"float32", "float16", "bfloat16"}
+        The file's elements for floats, rounded to the nearest: float16 in ``.safetensors``, ``.npz``, ``.parquet`` and
+        ``.npy``, bfloat16 in ``.safetensors`` and ``.npy`` (whose reader has to say it, as there). :func:`load` makes
+        float32 of them.
 
     Raises
     ------
     StorageError
-        For an unknown suffix, or embeddings that such a file cannot hold.
+        For an unknown suffix, embeddings that such a file cannot hold, or a float that `float_dtype` does not.
     TypeError
         For bare integers, whose meaning is unknown: wrap them, as Embeddings(values, dtype).
+    ValueError
+        For a `float_dtype` that is unknown, or given for codes.
     OSError
         Where writing fails; the former file is then still there.
 
@@ -82,14 +95,31 @@ def save(path: str | os.PathLike[str], embeddings: Embeddings | LowBitCodes | Ar
         )
     if isinstance(embeddings, Embeddings) and suffix not in TYPED:
         check_bare(embeddings, suffix)
+    values = _stored_values(embeddings, suffix, float_dtype)
     with replacing(path) as file:
-        if suffix == ".safetensors":
-            write_tensors_to(file, *pack(embeddings))
-        elif suffix == ".npz":
+        if suffix in LOW_BIT:
             tensors, words = pack(embeddings)
-            write_npz(file, {**tensors, "embcodec": np.array(json.dumps(words, sort_keys=True))})
-        elif isinstance(embeddings, Embeddings):
-            _write_embeddings(file, embeddings, suffix)
+            if values is not None:
+                tensors["values"] = values
+            if suffix == ".safetensors":
+                write_tensors_to(file, tensors, words)
+            else:
+                write_npz(file, {**tensors, "embcodec": np.array(json.dumps(words, sort_keys=True))})
+        elif isinstance(embeddings, Embeddings) and values is not None:
+            _write_embeddings(file, embeddings, values, suffix)
+
+
+def _stored_values(embeddings: Embeddings | LowBitCodes, suffix: str, float_dtype: str) -> NDArray[Any] | None:
+    """Return what a file is to have for the values of Embeddings; None for low-bit codes, which have others."""
+    one_of(float_dtype, ("float32", *SHORT_FLOATS), "float_dtype")
+    values = embeddings.values if isinstance(embeddings, Embeddings) else None
+    if float_dtype == "float32":
+        return values
+    if values is None or values.dtype != np.float32:
+        raise ValueError(f"float_dtype={float_dtype!r} is for floats, not for codes")
+    if suffix not in _SHORT[float_dtype]:
+        raise StorageError(f"a {suffix} file has no {float_dtype}; use .safetensors")
+    return narrowed(values, float_dtype)
 
 
 @overload
@@ -191,7 +221,10 @@ def load(
                 raise StorageError(f"a {suffix} file is one matrix without columns: leave out column={column!r}")
             if float_dtype is not None and suffix not in (".npy", ".npz"):
                 raise StorageError(f"a {suffix} file says what its elements are: leave out float_dtype={float_dtype!r}")
-            contents = _read(here, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify))
+            try:
+                contents = _read(here, suffix, _Reading(mmap, column, float_dtype, max_bytes, verify))
+            except StorageError as error:
+                raise StorageError(f"{error}{begins_like(here, suffix)}") from None
             return rows_in(contents, suffix, output_dtype, dimension, column)
     except StorageError as error:
         text = str(error)
@@ -239,12 +272,16 @@ def _read_hdf5(path: str | os.PathLike[str], how: _Reading) -> Contents:
         return Contents({name: file.read(name, how.max_bytes)}, {}, {})
 
 
-def _write_embeddings(file: IO[bytes], embeddings: Embeddings, suffix: str) -> None:
+def _write_embeddings(file: IO[bytes], embeddings: Embeddings, values: NDArray[Any], suffix: str) -> None:
     if suffix == ".parquet":
-        write_parquet(file, *take_apart(embeddings))
+        _, scales, words = take_apart(embeddings)
+        write_parquet(file, values, scales, words)
     elif suffix == ".npy":
-        write_npy(file, embeddings.values)
+        write_npy(file, values)
     elif suffix in MATRIX:
-        write_bin(file, embeddings.values, suffix)
+        write_bin(file, values, suffix)
     else:
-        write_vecs(file, embeddings.values, suffix)
+        write_vecs(file, values, suffix)
+
+
+_SHORT = {"float16": (*TYPED, ".npy"), "bfloat16": (".safetensors", ".npy")}

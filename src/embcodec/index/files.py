@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..containers import read_tensors, whole_number, write_tensors
 from ..errors import StorageError
-from ..files import is_packed, pack, unpack
+from ..files import COLLECTION, is_packed, pack, unpack
 from ..scan import as_ids
 from ..words import as_path
 from .arguments import check_alike, finite_rows
@@ -36,6 +36,8 @@ def write_index(path: str | os.PathLike[str], now: Snapshot) -> None:
 
 def read_index(path: str | os.PathLike[str], *, mmap: bool = False, verify: bool | None = None) -> Snapshot:
     """Read what :func:`write_index` wrote; StorageError where it is damaged or something else."""
+    if holds_collection(path):
+        raise StorageError(f"{as_path(path)} is the folder of a collection: Collection.open(path) opens it")
     _check_suffix(path)
     try:
         tensors, words = read_tensors(path, mmap=mmap, verify=verify)
@@ -50,6 +52,11 @@ def holds_index(path: str | os.PathLike[str]) -> bool:
         return False
     with open(path, "rb") as file:
         return b'"index":"embcodec index' in file.read(1 << 16)
+
+
+def holds_collection(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is the folder of a collection."""
+    return os.path.isfile(os.path.join(as_path(path), COLLECTION))
 
 
 def _unpacked(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], *, whole: bool) -> Snapshot:

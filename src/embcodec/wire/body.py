@@ -18,7 +18,10 @@ _HEADS = (
     (b"\x93NUMPY", "a .npy file: embcodec.load reads it"),
     (b"PAR1", "a parquet file: embcodec.load reads it"),
     (b"\x89HDF", "an HDF5 file: embcodec.load reads it"),
+    (b"\xfd7zXZ", "xz, still to be decompressed: lzma.decompress undoes it"),
+    (b"BZh", "bzip2, still to be decompressed: bz2.decompress undoes it"),
     (b"data:", "a stream of events"),
+    (b"event:", "a stream of events"),
 )
 _NO_JSON = "no JSON"
 _LIKE_A_PATH = re.compile(r"[^\s{}\[\]\"]{1,400}\.[A-Za-z0-9]{1,8}")

@@ -1,4 +1,4 @@
-"""Compressed bytes, undone piece by piece: what comes over HTTP, and files of lines.
+"""Compressed bytes, undone piece by piece: what comes over HTTP, and files of lines; and such files written.
 
 A few bytes may stand for gigabytes: no piece is larger than a quarter of a mebibyte (of Brotli, whose bound is a soft
 one, than one), and who takes them counts.
@@ -6,17 +6,22 @@ one, than one), and who takes them counts.
 
 from __future__ import annotations
 
+import os
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import IO, Any
 
-from ..words import needs_package
+from ..errors import StorageError
+from ..words import as_path, needs_package
 
 PIECE = 1 << 18  # bytes of a piece: to undo it takes a fraction of a millisecond
 _GZIP = zlib.MAX_WBITS | 16
 _EXTRA = "compression"
+_ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+_NOT_WRITTEN = (".bz2", ".xz", ".lzma", ".br", ".lz4", ".zip", ".7z")
 
 
 class CodingError(Exception):
@@ -102,11 +107,10 @@ class Zstd(Inflater):
     name = "zstd"
 
     def __init__(self) -> None:
-        module = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
         try:
-            self.zstd = import_module(module)
+            self.zstd = import_module(_ZSTD)
         except ImportError:
-            raise CodingError(f"is in zstd: {needs_package('to undo it', module, _EXTRA)}") from None
+            raise CodingError(f"is in zstd: {needs_package('to undo it', _ZSTD, _EXTRA)}") from None
         self.faults = (self.zstd.ZstdError,)
         super().__init__()
 
@@ -161,3 +165,31 @@ class Brotli(Inflater):
 
 CODINGS: dict[str, type[Inflater]] = {"gzip": Gzip, "x-gzip": Gzip, "zstd": Zstd, "br": Brotli}
 """By the names that HTTP has for them."""
+
+
+@contextmanager
+def zipped(file: IO[bytes], path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open what compresses into a file as its name says, ``.gz`` or ``.zst``; by any other name the file itself.
+
+    Raises
+    ------
+    StorageError
+        Where the name ends with a compression that is not written, or the package for it is not installed.
+    """
+    name = os.path.basename(as_path(path)).lower()
+    if name.endswith(".gz"):
+        import gzip
+
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as zipping:  # the same lines are the same bytes
+            yield zipping
+    elif name.endswith((".zst", ".zstd")):
+        try:
+            zstd = import_module(_ZSTD)
+        except ImportError:
+            raise StorageError(needs_package(f"writing {name!r}", _ZSTD, _EXTRA)) from None
+        with zstd.ZstdFile(file, "wb") as zipping:
+            yield zipping
+    elif name.endswith(_NOT_WRITTEN):
+        raise StorageError(f"{name!r}: lines are written plain, as .gz or as .zst")
+    else:
+        yield file

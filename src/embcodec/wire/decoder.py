@@ -27,7 +27,7 @@ from ..scale import UNIT_SCALE
 from ..words import one_of
 from .body import as_bytes, in_utf8, what_came
 from .service import ERROR, SAYS_MORE, USAGE, Usage, looks_like_error, service_error
-from .shapes import missing_rows, no_strings
+from .shapes import missing_rows, no_strings, row_words
 
 MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
 _FLOAT, _BASE64 = EncodingFormat.FLOAT, EncodingFormat.BASE64
@@ -193,7 +193,10 @@ class Decoder:
         one_row = self._one_row.get(prefix)
         rows = None if one_row is None else one_row.read(source, n)
         if rows is None:
-            rows = self._read_any(source, n, prefix, workers)
+            try:
+                rows = self._read_any(source, n, prefix, workers)
+            except DecodeError as error:
+                raise row_words(error, text, self.profile, self.dtype) from None
         if rows.list_start < 0:
             around = bytes(text)
         elif source is text:  # bytes

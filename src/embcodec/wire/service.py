@@ -80,7 +80,16 @@ def looks_like_error(envelope: Any) -> bool:
         return False
     if envelope.get(ERROR) or envelope.get("object") == "error" or envelope.get("detail"):
         return True
+    if _first_of(envelope) is not None:
+        return True
     return bool(envelope.get("message")) and "data" not in envelope
+
+
+def _first_of(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the first of the ``errors`` that Cloudflare sends, as GraphQL does; None without any."""
+    errors = envelope.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return first if isinstance(first, Mapping) and isinstance(first.get("message"), str) else None
 
 
 def service_error(
@@ -125,6 +134,8 @@ def service_error(
     inner = fields
     if isinstance(fields, Mapping) and isinstance(fields.get(ERROR), Mapping):
         inner = fields[ERROR]
+    elif isinstance(fields, Mapping) and not looks_like_error({**fields, "errors": None}):
+        inner = _first_of(fields) or fields
     if not isinstance(inner, Mapping):
         inner = {"message": inner}
     said = next((inner[key] for key in ("message", "detail", "error", "msg", "errorMessage") if inner.get(key)), None)

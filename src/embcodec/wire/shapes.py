@@ -5,14 +5,18 @@ Of the body's text only names of keys get into the words: the rest may be privat
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 from ..dtypes import OutputDtype, OutputDtypeLike
+from ..errors import DecodeError
 from ..profiles import PROFILES, Profile
 
 _MOST_KEYS, _KEY_LENGTH = 6, 40
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+_LONGEST_ROW = 1 << 20  # bytes of what stands in the place of a vector
+_scan: Any = json.JSONDecoder().raw_decode
 _DEPTH = 3  # the search for vectors elsewhere goes this many keys deep to a list of rows, and in a row to its vector
 
 
@@ -42,14 +46,26 @@ def missing_rows(profile: Profile, output_dtype: OutputDtypeLike, document: Any)
         more = f" and {len(node) - _MOST_KEYS} more" if len(node) > _MOST_KEYS else ""
         inside = f"{'.'.join(path[:depth])!r}" if depth else "the body"
         words += f": {inside} has the keys {', '.join(keys)}{more}" if keys else f": {inside} has no keys"
+    if "{dtype}" in profile.rows:
+        dtype = next((dtype for dtype in OutputDtype if _fits(profile, dtype, document)), None)
+        if dtype is not None:
+            return f"{words}: say output_dtype={str(dtype)!r}, which is there"
     other = next((name for name, known in PROFILES.items() if _fits(known, output_dtype, document)), None)
     if other is not None:
         return f"{words}, as with profile={other!r}"
     if "custom_id" in document:
         return f"{words}: a line of a batch file, which decode_batch(path) reads"
+    members = _rows_by_name(document)
+    if members:
+        made = f"json.dumps({{'data': list(json.loads(body)[{']['.join(map(repr, members))}].values())}})"
+        return f"{words}: each member of {'.'.join(members)!r} is a row; {made} is the list that is read"
     place = _rows_elsewhere(document)
     if place is not None:
         return f"{words}; {_reader_of(*place)} reads such a body"
+    tensors = next((key for key, value in document.items() if isinstance(value, list) and _is_flat(value)), None)
+    if tensors is not None:
+        way = "np.reshape(tensor['data'], tensor['shape'])"
+        return f"{words}; tensors with their shape are at {tensors[:_KEY_LENGTH]!r}: {way} is each of them"
     alone = _vector_alone(document)
     if alone:
         return f"{words}: a single vector, in no list, is at {alone!r}; {_reader_of(alone, None)} reads it"
@@ -132,7 +148,7 @@ def _item_of(value: Any) -> tuple[str | None] | None:
 
     The tuple holds None where the rows are the vectors themselves; None instead of a tuple means no list of rows.
     """
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list) or not value or _is_flat(value):
         return None
     row = value[0]
     if _is_vector(row):
@@ -148,6 +164,77 @@ def _item_of(value: Any) -> tuple[str | None] | None:
         if key:
             return (".".join(path),)
     return None
+
+
+def _is_flat(value: list[Any]) -> bool:
+    """Whether objects of a list are tensors, whose numbers lie in one list whatever their shape."""
+    return bool(value) and isinstance(value[0], dict) and {"shape", "data"} <= value[0].keys()
+
+
+def _rows_by_name(body: dict[str, Any]) -> list[str]:
+    """Return the keys that lead to an object each of whose members is a row, under its number or its id; else none."""
+    node: Any = body
+    path: list[str] = []
+    for _ in range(_DEPTH):
+        inner = next((key for key, value in node.items() if isinstance(value, dict)), None)
+        if inner is None:
+            return []
+        path.append(inner)
+        node = node[inner]
+        rows = list(node.values())
+        if len(rows) > 1 and all(isinstance(row, dict) and _vector_alone(row) for row in rows):
+            return path
+        if len(rows) > 1 and all(map(_is_vector, rows)) and all(key.isdecimal() for key in node):
+            return path
+    return []
+
+
+def row_words(error: DecodeError, text: bytes | memoryview, profile: Profile, output_dtype: OutputDtype) -> DecodeError:
+    """Return an error of a row in which no vector is where it should be, with a word on what is there and reads it.
+
+    The error's place is the row, where it lacks its vector, or what stands in the vector's place.
+    """
+    lacks = error.reason.startswith("no '")
+    if error.row is None or error.offset is None or not (lacks or error.reason.startswith("neither a list")):
+        return error
+    try:
+        node, _ = _scan(bytes(text[error.offset : error.offset + _LONGEST_ROW]).decode("utf-8", "ignore"))
+    except (ValueError, RecursionError):
+        return error
+    if not isinstance(node, dict):
+        return error
+    words = _words_of_row(node, "" if lacks else profile.item or "", profile, output_dtype)
+    tokens = next((key for key, value in node.items() if lacks and _is_matrix(value)), None)
+    if tokens is not None:
+        keys = "".join(f"[{key!r}]" for key in [*_path(profile, output_dtype), error.row, tokens])
+        words += f"; Embeddings(json.loads(body){keys}) has those of one text"
+    return DecodeError(f"{error.reason}: {words}", offset=error.offset, row=error.row, line=error.line)
+
+
+def _words_of_row(node: dict[str, Any], item: str, profile: Profile, output_dtype: OutputDtype) -> str:
+    """Say what an object has that stands where a row does, or at `item` in one."""
+    words = f"the keys are {', '.join(repr(key[:_KEY_LENGTH]) for key in list(node)[:_MOST_KEYS])}"
+    if not node:
+        return "an object without keys"
+    if {"indices", "values"} <= node.keys():
+        return f"{words}: a sparse vector, which is not read"
+    if node.get("object") == "embeddings" or any(map(_is_matrix, node.values())):
+        return f"{words}: a vector a token, as models of late interaction give, is no row"
+    found = [key for key in node if _vector_alone({key: node[key]})]
+    names = {profile.dtype_name(dtype): str(dtype) for dtype in OutputDtype}
+    asked = profile.dtype_name(output_dtype)
+    key = asked if asked in found else next((key for key in found if key not in names), None)
+    if key is not None:
+        path = _vector_alone({key: node[key]})
+        return f"{words}; dataclasses.replace(profile, item={f'{item}.{path}'.removeprefix('.')!r}) reads such rows"
+    if found:
+        path = f"{item}.{found[0]}".removeprefix(".")
+        return f"{words}; say output_dtype={names[found[0]]!r}, and item={path!r} in the profile, for what is there"
+    return words
+
+
+def _is_matrix(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], list)
 
 
 def _vector_alone(body: dict[str, Any]) -> str:

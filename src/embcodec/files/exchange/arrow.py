@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ...codec import imported, is_arrow
+from ...containers import narrowed
 from ...dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from ...words import needs_package
+from ...words import needs_package, one_of
+from ..bare import bits_of
 from ..columns import (
     SCALES,
     as_tensors,
@@ -27,7 +30,9 @@ from ..pack import unpack
 from .rows import sendable
 
 
-def to_arrow(embeddings: Embeddings | ArrayLike, *, tensors: bool = False) -> Any:
+def to_arrow(
+    embeddings: Embeddings | ArrayLike, *, tensors: bool = False, float_dtype: Literal["float32", "float16"] = "float32"
+) -> Any:
     """Return rows as an Arrow array over the same memory.
 
     Libraries that know Arrow's PyCapsule interface take :class:`Embeddings` themselves, in this form.
@@ -37,6 +42,8 @@ def to_arrow(embeddings: Embeddings | ArrayLike, *, tensors: bool = False) -> An
     embeddings : Embeddings or array-like of floats, (n, dimension)
     tensors : bool
         Floats as ``arrow.fixed_shape_tensor``, instead of lists.
+    float_dtype : {"float32", "float16"}
+        The column's elements for floats; float16, rounded to the nearest, is a copy. Arrow has no bfloat16.
 
     Returns
     -------
@@ -49,18 +56,24 @@ def to_arrow(embeddings: Embeddings | ArrayLike, *, tensors: bool = False) -> An
     Raises
     ------
     StorageError
-        Where pyarrow is not installed, and for rows of no dimensions.
+        Where pyarrow is not installed, for rows of no dimensions, and for a float that is too large for float16.
     TypeError
         For bare integers, whose meaning is unknown.
+    ValueError
+        For a `float_dtype` that is unknown, and for codes where `tensors` or `float_dtype` is given.
     """
     rows = sendable(embeddings, "Arrow")
     pyarrow = _need_pyarrow()
-    column = typed_column(rows)
+    one_of(float_dtype, ("float32", "float16"), "float_dtype")
+    if rows.output_dtype is not OutputDtype.FLOAT:
+        if tensors:
+            raise ValueError("tensors=True is for floats: codes have a type of their own")
+        if float_dtype != "float32":
+            raise ValueError(f"float_dtype={float_dtype!r} is for floats, not {rows.output_dtype}")
+    column = typed_column(rows, narrowed(rows.values, float_dtype) if float_dtype == "float16" else None)
     if not tensors:
         return column
-    if rows.output_dtype is not OutputDtype.FLOAT:
-        raise ValueError("tensors=True is for floats: codes have a type of their own")
-    kind = pyarrow.fixed_shape_tensor(pyarrow.float32(), [rows.dimension])
+    kind = pyarrow.fixed_shape_tensor(column.type.value_type, [rows.dimension])
     return pyarrow.ExtensionArray.from_storage(kind, column)
 
 
@@ -85,6 +98,7 @@ def from_arrow(
         vectors as tensors, or what :func:`to_arrow` makes; or a table with such a column.
     output_dtype, dimension, scale, signed_bytes, bit_order
         What the numbers are, where the column's type does not say it: as for :class:`Embeddings`, floats by default.
+        Booleans are bits, ``"ubinary"`` by default.
     name : str, optional
         Which column of a table; by default the only one of lists of numbers.
 
@@ -150,6 +164,8 @@ def _of_table(table: Any, name: str | None, asked: tuple[Any, ...]) -> Embedding
 
 def _made(values: Any, scales: Any, words: Any, asked: tuple[Any, ...]) -> Embeddings:
     output_dtype, dimension, scale, signed_bytes, bit_order = asked
+    if not words and values.dtype == np.bool_ and values.ndim == 2 and scale is None:
+        return bits_of(values, output_dtype, dimension, signed_bytes or "offset", bit_order or "msb")
     if not words:
         return Embeddings(
             values, output_dtype or "float", dimension, scale, signed_bytes or "offset", bit_order or "msb"

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._native import floats
 from ..._native.floats import PAYLOADS, item_bytes, narrow, widen
 from ...codec import as_array
 from ...dtypes import (
@@ -100,8 +101,13 @@ def rows_of_blobs(
     scale: Scale | None = None,
     signed_bytes: SignedBytes = "offset",
     bit_order: BitOrder = "msb",
+    held: Iterable[str] = ("float", "int8", "bits"),
+    bytes_of: str = "row",
 ) -> Embeddings:
-    """Return the rows whose bytes those are, one blob at least; what does not fit is a StorageError with its row."""
+    """Return the rows whose bytes those are, one blob at least; what does not fit is a StorageError with its row.
+
+    `held` is what the store has, as for :func:`sent_rows`, `bytes_of` the code that makes a blob of what it shows.
+    """
     dtype = as_output_dtype(output_dtype)
     one_of(float_dtype, FLOATS, "float_dtype")
     for number, blob in enumerate(blobs):
@@ -113,15 +119,50 @@ def rows_of_blobs(
     width, left = divmod(len(blobs[0]), item_bytes(payload) if dtype is OutputDtype.FLOAT else 1)
     if left:
         raise StorageError(f"blobs of {len(blobs[0])} bytes are no {float_dtype} rows")
+    joined = b"".join(blobs)
+    _check_like(np.frombuffer(joined, np.uint8).reshape(len(blobs), -1), dtype, payload, tuple(held), bytes_of)
     values = np.empty((len(blobs), width), dtype.numpy_dtype)
     if dtype is OutputDtype.FLOAT:
-        widen(b"".join(blobs), 0, payload, values)
+        widen(joined, 0, payload, values)
     else:
-        values[:] = np.frombuffer(b"".join(blobs), dtype.numpy_dtype).reshape(values.shape)
+        values[:] = np.frombuffer(joined, dtype.numpy_dtype).reshape(values.shape)
     try:
         return Embeddings(values, dtype, dimension, scale, signed_bytes, bit_order)
     except ValueError as error:
         raise StorageError(str(error)) from None
+
+
+def _check_like(
+    matrix: NDArray[np.uint8], dtype: OutputDtype, payload: int, held: tuple[str, ...], bytes_of: str
+) -> None:
+    """Refuse bytes (n, bytes) that all but certainly are of another dtype, with what reads them."""
+    asked = floats.form_of(dtype.numpy_dtype, dtype.is_packed, payload)
+    found, row = floats.guess(matrix, asked)
+    if found == asked:
+        return
+    name = floats.CODES.get(found, "float")
+    rows = f"[np.frombuffer({bytes_of}, '{_ELEMENTS.get(found, 'u1')}') for row in rows]"
+    if (name if found != floats.BITS else "bits") in held and (found in floats.CODES or found == payload):
+        way = f": say output_dtype={name!r}"
+    elif found in floats.CODES or found in _ELEMENTS:
+        way = f": Embeddings({rows}{'' if name == 'float' else f', {name!r}'}) reads those"
+    else:
+        way = ""
+    raise StorageError(f"row {row} reads like {_named(found)}, not like {_named(asked)}{way}")
+
+
+def _named(payload: int) -> str:
+    if payload in floats.CODES:
+        return f"{floats.CODES[payload]} codes"
+    name, order = next(form for form, known in PAYLOADS.items() if known == payload)
+    return f"{'big-endian ' * (order == 'big')}{name}" if not name.startswith("fp8") else "elements of one byte"
+
+
+_ELEMENTS = {
+    PAYLOADS[name, order]: f"{mark}f{size}"
+    for name, size in (("float16", 2), ("float32", 4), ("float64", 8))
+    for order, mark in (("little", "<"), ("big", ">"))
+}
 
 
 def as_hex(rows: NDArray[np.uint8]) -> list[str]:
@@ -149,18 +190,35 @@ def rows_of_numbers(
     scale: Scale | None = None,
     signed_bytes: SignedBytes = "offset",
     bit_order: BitOrder = "msb",
+    has_codes: bool = True,
 ) -> Embeddings:
-    """Return rows that a store shows as lists of numbers; codes may come as floats, but whole ones of their type."""
+    """Return rows that a store shows as lists of numbers; codes may come as floats, but whole ones of their type.
+
+    Where the store has codes, floats that are whole numbers, as those are, are a StorageError.
+    """
     dtype = as_output_dtype(output_dtype)
     try:
         values = as_array(rows)
         if dtype is not OutputDtype.FLOAT:
             values = _as_codes(values, dtype)
-        elif values.dtype.kind in "iu":
-            values = values.astype(np.float32)
+        elif values.dtype.kind in "iuf" and values.ndim == 2:
+            values = np.ascontiguousarray(values, np.float32)
+            if has_codes:
+                _check_no_codes(values)
         return Embeddings(values, dtype, dimension, scale, signed_bytes, bit_order)
     except (TypeError, ValueError) as error:
         raise StorageError(str(error)) from None
+
+
+def _check_no_codes(values: NDArray[np.float32]) -> None:
+    """Refuse floats that all but certainly are codes, as stores show them."""
+    found = floats.guess_listed(values)
+    if found != floats.BYTES:
+        name = "int8" if (values < 0).any() else "uint8"
+        bits = " or, of packed bits, 'ubinary'" if found == floats.BITS else ""
+        raise StorageError(
+            f"the rows are whole numbers, as codes are and floats are not: say output_dtype={name!r}{bits}"
+        )
 
 
 def rows_of_signed(rows: list[Any], dtype: OutputDtype, scale: Scale | None) -> Embeddings:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..._native.response.hints import is_hexadecimal
 from ...codec import decode_base64, encode_base64
 from ...dtypes import OutputDtype, OutputDtypeLike, as_output_dtype
 from ...embeddings import Embeddings
@@ -110,11 +111,16 @@ def from_elasticsearch(
     if not isinstance(rows[0], str):
         return rows_of_signed(rows, dtype, scale)
     check_kind(rows, str)
+    if dtype is OutputDtype.FLOAT and all(is_hexadecimal(row[:256].encode()) for row in rows[:4]):
+        raise StorageError(
+            "the rows are hexadecimal digits, as of byte and bit fields: say output_dtype='int8' or 'ubinary'"
+        )
+    bytes_of = "base64.b64decode(row)"
     if dtype is not OutputDtype.FLOAT and all(_HEX.issuperset(row) for row in rows):
-        blobs = [of_hex(row, number) for number, row in enumerate(rows)]
+        blobs, bytes_of = [of_hex(row, number) for number, row in enumerate(rows)], "bytes.fromhex(row)"
     else:
         try:
             blobs = list(map(bytes, decode_base64(rows, np.uint8)))
         except DecodeError as error:
             raise StorageError(f"row {error.row} is no base64: {error.reason}") from None
-    return rows_of_blobs(blobs, dtype, byte_order="big", scale=scale, signed_bytes="twos-complement")
+    return rows_of_blobs(blobs, dtype, byte_order="big", scale=scale, signed_bytes="twos-complement", bytes_of=bytes_of)

@@ -75,9 +75,10 @@ def from_faiss(
     index : faiss.Index or faiss.IndexBinary
         ``IndexFlat`` and ``IndexBinaryFlat``; ``IndexScalarQuantizer`` of 8 bits (``QT_8bit``, ``QT_8bit_uniform`` with
         the ranges that it has learned, ``QT_8bit_direct``, ``QT_8bit_direct_signed``) and of short floats
-        (``QT_fp16``, ``QT_bf16``); any of these within an ``IndexIDMap`` or below an ``IndexHNSW``.
+        (``QT_fp16``, ``QT_bf16``); any of these within an ``IndexIDMap`` or ``IndexRefine``, or below an ``IndexHNSW``
+        or ``IndexNSG``. ``IndexIVFFlat`` and ``IndexBinaryIVF``, by ascending ids.
     with_ids : bool
-        Return the rows' ids, too: those of an ``IndexIDMap``, else 0, 1, 2 ...
+        Return the rows' ids, too: those of an ``IndexIDMap`` or of an index of lists, else 0, 1, 2 ...
     scale : Scale, optional
         Of direct codes; the unit scale by default, as :func:`to_faiss` sends it.
 
@@ -111,18 +112,34 @@ def from_faiss(
     ids, inner = None, index  # `index` stays, for what is within it ends with it
     if isinstance(index, faiss.IndexIDMap | faiss.IndexBinaryIDMap):
         if not with_ids:
-            raise StorageError("the index has ids of its own: from_faiss(index, with_ids=True) returns them, too")
+            raise StorageError(_OWN_IDS)
         ids = faiss.vector_to_array(index.id_map).astype(np.int64)
         inner = index.index
-    rows = _rows_of(inner, scale, faiss)
+    inner = _innermost(inner, faiss)
+    if not isinstance(inner, faiss.IndexIVF | faiss.IndexBinaryIVF):
+        rows = _rows_of(inner, scale, faiss)
+    else:
+        listed, rows = _of_lists(inner, faiss)
+        if not np.array_equal(listed, np.arange(len(listed))):
+            if not with_ids:
+                raise StorageError(_OWN_IDS)
+            ids = listed
     return (rows, np.arange(len(rows)) if ids is None else ids) if with_ids else rows
 
 
-def _rows_of(index: Any, scale: Scale | None, faiss: Any) -> Embeddings:
+_OWN_IDS = "the index has ids of its own: from_faiss(index, with_ids=True) returns them, too"
+
+
+def _innermost(index: Any, faiss: Any) -> Any:
+    """Return the index that keeps the rows themselves: below a graph, or beside the codes that it refines."""
     binary = isinstance(index, faiss.IndexBinary)
     index = faiss.downcast_IndexBinary(index) if binary else faiss.downcast_index(index)
-    if isinstance(index, faiss.IndexHNSW | faiss.IndexBinaryHNSW):
-        index = faiss.downcast_IndexBinary(index.storage) if binary else faiss.downcast_index(index.storage)
+    if isinstance(index, faiss.IndexHNSW | faiss.IndexBinaryHNSW | faiss.IndexNSG):
+        return _innermost(index.storage, faiss)
+    return _innermost(index.refine_index, faiss) if isinstance(index, faiss.IndexRefine) else index
+
+
+def _rows_of(index: Any, scale: Scale | None, faiss: Any) -> Embeddings:
     if isinstance(index, faiss.IndexBinaryFlat):
         return Embeddings(faiss.vector_to_array(index.xb).reshape(index.ntotal, -1), "ubinary", index.d)
     if type(index).__name__.startswith("IndexFlat") and isinstance(index, faiss.IndexFlat):
@@ -132,10 +149,33 @@ def _rows_of(index: Any, scale: Scale | None, faiss: Any) -> Embeddings:
         found = _of_scalar_codes(index, scale, faiss)
         if found is not None:
             return found
-    raise StorageError(
-        f"a {type(index).__name__} keeps other codes of its rows: Embeddings(index.reconstruct_n(0, index.ntotal)) has "
-        "what they decode to"
-    )
+    kind, way = type(index).__name__, "Embeddings(index.reconstruct_n(0, index.ntotal))"
+    if hasattr(index, "at") and hasattr(index, "count"):
+        raise StorageError(
+            f"{kind} is of several indexes: from_faiss(faiss.downcast_index(index.at(0))) reads the first"
+        )
+    raise StorageError(f"{kind} keeps other codes of its rows: {way} has what they decode to")
+
+
+def _of_lists(index: Any, faiss: Any) -> tuple[NDArray[np.int64], Embeddings]:
+    """Return the ids, ascending, and the rows of an index that keeps them in lists."""
+    lists = faiss.downcast_InvertedLists(index.invlists)
+    is_bits, size = isinstance(index, faiss.IndexBinaryIVF), int(index.code_size)
+    if not (is_bits or isinstance(index, faiss.IndexIVFFlat)):
+        raise StorageError(
+            f"{type(index).__name__} keeps other codes of its rows: after index.set_direct_map_type(faiss.DirectMap."
+            "Hashtable) Embeddings(index.reconstruct_batch(ids)) has what those of ids decode to"
+        )
+    ids, codes = [np.empty(0, np.int64)], [np.empty((0, size), np.uint8)]
+    for number in range(int(index.nlist)):
+        count = int(lists.list_size(number))
+        if count:
+            ids.append(faiss.rev_swig_ptr(lists.get_ids(number), count).astype(np.int64))
+            codes.append(faiss.rev_swig_ptr(lists.get_codes(number), count * size).reshape(count, size).copy())
+    listed, stored = np.concatenate(ids), np.concatenate(codes)
+    order = np.argsort(listed, kind="stable")
+    stored = stored[order]
+    return listed[order], Embeddings(stored, "ubinary", index.d) if is_bits else Embeddings(stored.view(np.float32))
 
 
 def _of_scalar_codes(index: Any, scale: Scale | None, faiss: Any) -> Embeddings | None:

@@ -28,8 +28,11 @@ class Stream:
 
     def skip_header(self) -> None:
         """Read over what stands before the rows; what is no COPY in binary is a StorageError."""
-        if bytes(self.take(len(COPY_HEAD), "in the header")) != COPY_HEAD:
+        self._wait_for(len(COPY_HEAD))
+        start = bytes(self._bytes[: len(COPY_HEAD)])
+        if start != COPY_HEAD[: len(start)]:
             raise StorageError("not a COPY of PostgreSQL's in binary: COPY ... TO ... (FORMAT binary) makes one")
+        self.take(len(COPY_HEAD), "in the header")
         flags = int.from_bytes(self.take(4, "in the header"), "big")
         if flags & _CRITICAL_FLAGS:
             raise StorageError(f"a COPY with flags that are not known: {flags:#010x}")

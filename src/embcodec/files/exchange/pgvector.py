@@ -167,7 +167,9 @@ def kind_of(field: bytes, place: str) -> PgvectorKind:
     """Return what a field of the binary protocol is by its length, which no two kinds share."""
     found = next((kind for kind in _ITEMS if vector_bytes(kind, _dimension(kind, field)) == len(field)), None)
     if found is None:
-        raise StorageError(f"{place}, of {len(field)} bytes, is no vector, halfvec or bit of the binary protocol")
+        words = f"{place}, of {len(field)} bytes, is no vector, halfvec or bit of the binary protocol"
+        sparse = len(field) >= 12 and len(field) == 12 + 8 * int.from_bytes(field[4:8], "big")
+        raise StorageError(words + (": a sparsevec? select it as ::vector" if sparse else ""))
     return found
 
 
@@ -211,6 +213,8 @@ def _blob(row: Any, number: int) -> bytes:
         return row  # most
     if isinstance(row, str):
         raise StorageError(f"row {number} is text, row 0 is bytes")
+    if type(row).__module__.partition(".")[0] == "pgvector" and type(row).__name__ != "SparseVector":
+        return bytes(row.to_binary())
     blob = as_blob(row, number)
     if blob[:1] == b"[" and blob[-1:] == b"]":  # 23,000 dimensions as a head, more than a vector has
         raise StorageError(f"row {number} is text in bytes: pass row.decode()")

@@ -81,4 +81,5 @@ def from_redis(
     dtype = as_output_dtype(output_dtype)
     if dtype not in _HELD:
         raise StorageError(f"Redis has no {dtype}")
-    return rows_of_blobs(checked_blobs(blobs, "from_redis"), dtype, float_dtype=float_dtype, scale=scale)
+    found = checked_blobs(blobs, "from_redis")
+    return rows_of_blobs(found, dtype, float_dtype=float_dtype, scale=scale, held=_HELD)

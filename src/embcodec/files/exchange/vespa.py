@@ -165,7 +165,13 @@ def from_vespa(
     check_kind(rows, str)
     blobs = [of_hex(row, number) for number, row in enumerate(rows)]
     return rows_of_blobs(
-        blobs, dtype, float_dtype=float_dtype, byte_order="big", scale=scale, signed_bytes="twos-complement"
+        blobs,
+        dtype,
+        float_dtype=float_dtype,
+        byte_order="big",
+        scale=scale,
+        signed_bytes="twos-complement",
+        bytes_of="bytes.fromhex(row)",
     )
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from ...containers import replacing
 from ...errors import StorageError
-from ...files import COLLECTION
+from ...files import COLLECTION as NAME
 from ...words import without_twins
+from ..files import holds_index
 
-NAME = COLLECTION
 LIKE = "like.safetensors"
 FORMAT = "embcodec collection 1"
 
@@ -175,7 +175,10 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         with open(folder / NAME, "rb") as file:
             text = file.read(_MOST_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
+        way = ": FlatIndex.load(path) reads it" if holds_index(folder) else ""
+        raise StorageError(f"{folder} is a file, not the folder of a collection{way}") from None
+    except FileNotFoundError:
         raise StorageError(f"{folder} is no collection: it has no {NAME}") from None
     try:
         if len(text) > _MOST_BYTES:

@@ -133,7 +133,12 @@ class LineDecoder:
             return rows, document, self.decoder, form
         for name in form.profiles:
             other = self._other(name)
-            found, around = other.read(text, form.prefix, self._threads)
+            try:
+                found, around = other.read(text, form.prefix, self._threads)
+            except DecodeError as error:
+                if error.reason.startswith("no '"):  # whose rows are others
+                    continue
+                raise
             if found.list_start >= 0:
                 return found, around, other, form
         return rows, document, self.decoder, form

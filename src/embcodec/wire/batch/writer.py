@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from ...containers import replacing
 from ...dtypes import BATCH_STYLES, BatchStyle
 from ...words import one_of, shown
+from ..codings import zipped
 
 OPENAI_MOST_REQUESTS = 50_000
 
@@ -32,6 +33,7 @@ def write_batch(
     Parameters
     ----------
     path : path-like
+        Zipped where its name ends with ``.gz`` or ``.zst``; most services take plain lines.
     texts : iterable of str
     model : str, optional
         Needed by OpenAI's style; Mistral's jobs name the model outside the file.
@@ -54,6 +56,8 @@ def write_batch(
         a text has half of a surrogate pair, which UTF-8 cannot hold, or a field a NaN or infinity, which JSON has not.
     TypeError
         Where a text is no str, or a field or an id nothing that JSON has.
+    StorageError
+        Where the name asks for a compression that is not written, or whose package is not installed.
 
     Examples
     --------
@@ -77,7 +81,7 @@ def write_batch(
     around = {"method": "POST", "url": "/v1/embeddings"} if style == "openai" else {}
     count = 0
     remaining = iter(_several(texts, "texts"))
-    with replacing(path) as file:
+    with replacing(path) as plain, zipped(plain, path) as file:
         while inputs := list(islice(remaining, inputs_per_line)):
             if ids is not None and count >= len(ids):
                 raise ValueError(f"{len(ids)} custom_ids are too few")
@@ -101,7 +105,9 @@ def write_batch(
 def _several(strings: Any, name: str) -> Iterable[Any]:
     if isinstance(strings, str):
         raise TypeError(f"{name} are several strings, not one")
-    if isinstance(strings, type | bytes | dict) or not np.iterable(strings):
+    if hasattr(strings, "to_pylist"):  # a column of Arrow, whose scalars are no strings
+        strings = strings.to_pylist()
+    if isinstance(strings, type | bytes | Mapping | set | frozenset) or not np.iterable(strings):
         raise TypeError(f"{name} are several strings, as a list, not {shown(strings)}")
     found: Iterable[Any] = strings
     return found
