@@ -119,7 +119,7 @@ def test_files_are_taken_once(tmp_path: Path, kind: str) -> None:
         save(tmp_path / f"{number}.npy", X[number * 50 : number * 50 + 50])
     vectors = Collection.create(tmp_path / "c", like=rows_of(X, kind))
     told: list[Any] = []
-    assert vectors.ingest(f"{tmp_path}/[0-3].npy", batch_rows=250, progress=lambda *done: told.append(done)) == 200
+    assert vectors.ingest(f"{tmp_path}/[0-3].npy", batch_rows=70, progress=lambda *done: told.append(done)) == 200
     assert told[-1] == (200, 0)
     assert vectors.info().shards == 2  # small files go together
     assert vectors.ingest(f"{tmp_path}/[0-3].npy") == 0

@@ -18,7 +18,7 @@ from ...errors import StorageError
 from ...files.pieces import Paths
 from ...quantizers.lowbit import LowBitCodes, Rows, concat
 from ...scan import MetricLike, SearchResult, as_ids
-from ...words import as_path, as_real, shown
+from ...words import as_path, as_real, shown, shows_progress
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from ..files import write_index
 from ..rows import Part, Snapshot
@@ -353,6 +353,7 @@ class Collection:
             if joined != now:
                 self._folder.replace(joined.changed())
 
+    @shows_progress("ingesting")
     def ingest(
         self,
         paths: Paths,
@@ -402,7 +403,8 @@ class Collection:
         >>> vectors.ingest(f"{folder}/*.npy"), vectors.ingest(f"{folder}/*.npy")
         (3, 0)
         """
-        return ingested(self._folder, self._append, paths, column, id_column, batch_rows, progress, reading)
+        named = {"column": column, "id_column": id_column, "batch_rows": batch_rows}
+        return ingested(self._folder, self._append, paths, progress, {**named, **reading})
 
     def search(
         self,
