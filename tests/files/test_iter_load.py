@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -350,3 +351,25 @@ def test_urls_that_cannot_be_read(memory: Any, monkeypatch: pytest.MonkeyPatch) 
     for read in (load, lambda url: list(iter_load(url))):
         with pytest.raises(StorageError, match=r"s3://b/x.npy: a URL needs fsspec.*pip install 'embcodec\[remote\]'"):
             read("s3://b/x.npy")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".fbin", ".fvecs", ".parquet"])
+def test_memory_is_bounded_by_a_part(tmp_path: Path, suffix: str) -> None:
+    """A file of 8 MB, in one group of rows, is read 512 kB at a time."""
+    x, path = np.zeros((16_000, 128), np.float32), tmp_path / f"rows{suffix}"
+    x[:] = np.arange(128)
+    if suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.table({"x": to_arrow(x)}), path, use_dictionary=False, compression="none")
+    else:
+        save(path, x)
+    before = pyarrow.default_memory_pool()
+    search_files(x[:2], path, 3, batch_rows=1000, threads=1)  # imports what it needs
+    pyarrow.set_memory_pool(pool := pyarrow.proxy_memory_pool(pyarrow.system_memory_pool()))
+    tracemalloc.start()
+    try:
+        search_files(x[:2], path, 3, batch_rows=1000, threads=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        pyarrow.set_memory_pool(before)
+    assert peak + pool.max_memory() < 4_000_000
