@@ -36,7 +36,7 @@ ROOMS: dict[str, str] = {
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages files flat collection",
-    "index.collection": "lock manifest shards folder best spread texts ingest collection",
+    "index.collection": "lock manifest shards folder best spread texts names ingest collection",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",

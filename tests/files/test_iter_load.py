@@ -148,7 +148,7 @@ def test_ids_are_whole_numbers_or_texts(tmp_path: Path) -> None:
             list(iter_load(tmp_path / "rows.npz", column="x", id_column=column))
     for ids, words in (
         ([1.5] * 230, "not float64"),
-        ([None] + ["a"] * 229, "id 0 is null"),
+        ([None] + ["a"] * 229, "row 0 is null"),
         ([1] * 230, "given twice"),
     ):
         pyarrow.parquet.write_table(table_of(Embeddings(X), ids), path)
@@ -209,6 +209,11 @@ def test_batch_files_and_bodies(tmp_path: Path) -> None:
     (tmp_path / "twice.jsonl").write_text("\n".join([line(0, [[1.0]]), line(0, [[2.0]])]))
     with pytest.raises(DecodeError, match="'id-0' was answered on line 1 already"):
         list(iter_load(tmp_path / "twice.jsonl", id_column="custom_id"))
+    told.clear()
+    (tmp_path / "other.jsonl").write_text("\n".join([line(0, [[1.0]]), line(1, [[2.0, 3.0]]), line(2, [[4.0]])]))
+    rows = joined(tmp_path / "other.jsonl", failed=lambda _, line: told.append(str(line.error)))
+    assert rows.values.tolist() == [[1], [4]]
+    assert told == ["dimension 2 where the lines before have 1 (line 2)"]
     for arguments, words in (
         ({"column": "x"}, "a batch file has no columns"),
         ({"id_column": "x"}, "id_column='custom_id'"),
@@ -265,6 +270,19 @@ def test_a_file_is_told_by_how_it_begins(tmp_path: Path) -> None:
     body = json.loads(encode_response(Embeddings(X), model="m"))
     (tmp_path / "part").write_text(json.dumps(body, indent=1))
     assert len(joined(tmp_path / "part")) == 230
+
+
+def test_errors_say_which_rows_of_the_file_they_count(tmp_path: Path) -> None:
+    vectors: list[Any] = X.tolist()
+    vectors[153] = None
+    pyarrow.parquet.write_table(pyarrow.table({"x": vectors}), tmp_path / "rows.parquet")
+    with pytest.raises(StorageError, match=r"rows\.parquet: among the rows from 100 on: column 'x': row 53 is null"):
+        list(iter_load(tmp_path / "rows.parquet", batch_rows=50 * 2))
+    booleans = np.zeros((230, 8), np.uint8)
+    booleans[153, 3] = 2
+    np.save(tmp_path / "bits.npy", booleans.view(np.bool_))
+    with pytest.raises(StorageError, match=r"bits\.npy: among the rows from 100 on: row 53 has a boolean"):
+        list(iter_load(tmp_path / "bits.npy", batch_rows=100))
 
 
 def test_files_of_other_kinds_are_named(tmp_path: Path) -> None:
