@@ -158,6 +158,11 @@ def test_ids_are_whole_numbers_or_texts(tmp_path: Path) -> None:
             search_files(Q, path, 3, column="vector", id_column="id")
     with pytest.raises(StorageError, match=r"rows\.parquet: no column 'key' of ids; there are \['id', 'vector'"):
         list(iter_load(path, column="vector", id_column="key"))
+    for number in range(2):  # which no file by itself shows
+        table = table_of(Embeddings(X), np.arange(230) * (number + 1))
+        pyarrow.parquet.write_table(table, tmp_path / f"{number}.parquet")
+    with pytest.raises(ValueError, match="an id is given twice: 0"):
+        search_files(X[:1], sorted(tmp_path.glob("[01].parquet")), 3, column="vector", id_column="id")
     np.save(tmp_path / "rows.npy", X)
     with pytest.raises(StorageError, match="array 'id' of ids is not there"):
         list(iter_load(tmp_path / "rows.npy", id_column="id"))
@@ -317,6 +322,20 @@ def test_damage_is_told_with_the_files_name(tmp_path: Path) -> None:
         list(iter_load(tmp_path / "rows.npz", batch_rows=100))
     with pytest.raises(StorageError, match="max_bytes="):
         list(iter_load(tmp_path / "rows.npz", max_bytes=100))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".parquet"])
+@pytest.mark.parametrize("kind", ["float", "uint8/ranges", "int8/per-vector", "b4"])
+def test_a_changed_bit_is_told_with_the_last_part(tmp_path: Path, kind: str, suffix: str) -> None:
+    if suffix == ".parquet" and kind == "b4":
+        suffix = ".safetensors"
+    path = tmp_path / f"rows{suffix}"
+    save(path, rows_of(X, kind))
+    whole = path.read_bytes()
+    for place in np.random.default_rng(0).integers(len(whole) // 2, len(whole) - 2000 * (suffix != ".safetensors"), 8):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(StorageError, match=f"rows{suffix}: "):
+            joined(path, batch_rows=100)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".parquet", ".fbin", ".fvecs", ".jsonl"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import pickle
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +216,31 @@ def test_two_that_ingest_at_once_and_a_damaged_record(tmp_path: Path) -> None:
         record.write_bytes(content)
         with pytest.raises(StorageError, match=r"ingested\.jsonl is damaged"):
             first.ingest(f"{tmp_path}/*.npy")
+
+
+@pytest.mark.parametrize("nth", range(8))
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """Rows, texts, record and manifest are flushed, some with their folder: whichever cannot be, none of it counts."""
+    names = [f"id-{i}" for i in range(40)]
+    batch_file(tmp_path / "a.jsonl", names, X[:40])
+    vectors = Collection.create(tmp_path / "c", like=X)
+    flush, calls = os.fsync, iter(range(100))
+
+    def full(descriptor: int) -> None:
+        if next(calls) == nth:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with suppress(OSError):
+            vectors.ingest(tmp_path / "a.jsonl", batch_rows=20)
+    assert next(calls) > nth
+    again = Collection.open(tmp_path / "c")
+    assert len(again) in (0, 20, 40)
+    assert again.text_ids(np.arange(len(again))) == names[: len(again)]
+    assert vectors.ingest(tmp_path / "a.jsonl", batch_rows=20) == 40 - len(again)
+    assert vectors.text_ids(np.arange(40)) == names
 
 
 KILLED = """
