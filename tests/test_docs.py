@@ -67,6 +67,16 @@ def test_there_are_five_examples_and_a_page_shows_them() -> None:
     assert sorted(re.findall(r"literalinclude\} \.\./(\S+)", page)) == [name_of(path) for path in EXAMPLES]
 
 
+def test_a_page_shows_the_scripts_for_engines_and_says_what_they_were_run_with() -> None:
+    page = (ROOT / "docs" / "howto" / "engines.md").read_text(encoding="utf-8")
+    scripts = sorted(ROOT.glob("examples/engines/*.py"))
+    assert sorted(re.findall(r"literalinclude\} \.\./\.\./(\S+)", page)) == [name_of(path) for path in scripts]
+    for script in scripts:
+        run_with = re.search(r"Run with ([\w.]+ [\d.]+\d)", script.read_text(encoding="utf-8"))
+        assert run_with is not None
+        assert f"({name_of(script)}), run with {run_with[1]}\n".replace("(", "(../../", 1) in page
+
+
 @pytest.mark.parametrize("page", [README, ROOT / "CONTRIBUTING.md", *PAGES], ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):

@@ -23,7 +23,7 @@ ROOMS: dict[str, str] = {
     "_native.response": "layout hints one reader lines fast read write",
     "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
     "embeddings": "",
-    "containers": "atomic thrift pages checks arrays npy tensors xvecs hdf5",
+    "containers": "atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
     "quantizers.lowbit": "levels rotations shaping scheme principal queries errors codes joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
@@ -37,7 +37,7 @@ ROOMS: dict[str, str] = {
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages files flat collection",
-    "index.collection": "lock manifest shards folder best spread texts ingest collection",
+    "index.collection": "lock manifest shards folder best spread texts names ingest collection",
     "client": "reply settings transport worker order split job client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",

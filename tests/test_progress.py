@@ -61,6 +61,13 @@ def study(progress: Any, folder: Path) -> Any:
     return embcodec.study(x, dimensions=[8], multipliers=[4], rotation="none", k=2, progress=progress)
 
 
+def ingest(progress: Any, folder: Path) -> Any:
+    number = len(list(folder.iterdir()))
+    embcodec.save(folder / f"{number}.npy", np.eye(2, dtype=np.float32))
+    collection = embcodec.Collection.create(folder / f"{number}", like=np.eye(2, dtype=np.float32))
+    return collection.ingest(folder / f"{number}.npy", progress=progress)
+
+
 WHERE: dict[str, tuple[str, Callable[[Any, Path], Any]]] = {
     "Client.embed": ("embedding", embed),
     "AsyncClient.embed": ("embedding", embed_async),
@@ -68,6 +75,7 @@ WHERE: dict[str, tuple[str, Callable[[Any, Path], Any]]] = {
     "decode_batch": ("decoding", lambda told, folder: embcodec.decode_batch(batch_file(folder), progress=told)),
     "search": ("searching", lambda told, _: embcodec.search(np.eye(3, 8), np.eye(9, 8), 2, progress=told)),
     "study": ("measuring", study),
+    "Collection.ingest": ("ingesting", ingest),
 }
 
 

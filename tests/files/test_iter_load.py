@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ from embcodec import (
 )
 
 X, Q = floats(230), floats(7, seed=1)
-KINDS = ("float", "int8", "int8/per-vector", "uint8/ranges", "binary", "ubinary", "b1", "b4", "budget")
+LOW_BIT = ("b1", "b4", "budget")
+KINDS = ("float", "int8", "int8/per-vector", "uint8/ranges", "binary", "ubinary", *LOW_BIT)
 
 
 def joined(paths: Any, **options: Any) -> Any:
@@ -60,12 +62,13 @@ def memory() -> Iterator[Any]:
     store.store.clear()
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".parquet"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [(kind, suffix) for kind in KINDS for suffix in (".safetensors", ".npz")]
+    + [(kind, ".parquet") for kind in KINDS if kind not in LOW_BIT],
+)
 def test_what_is_saved_comes_back_in_parts(tmp_path: Path, kind: str, suffix: str) -> None:
     rows = rows_of(X, kind)
-    if suffix == ".parquet" and not isinstance(rows, Embeddings):
-        pytest.skip("low-bit codes are in no .parquet file")
     for number, part in enumerate([slice(0, 100), slice(100, 101), slice(101, 230)]):
         save(tmp_path / f"{number}{suffix}", rows[part])
     parts = list(iter_load(tmp_path, batch_rows=64))
@@ -147,7 +150,7 @@ def test_ids_are_whole_numbers_or_texts(tmp_path: Path) -> None:
             list(iter_load(tmp_path / "rows.npz", column="x", id_column=column))
     for ids, words in (
         ([1.5] * 230, "not float64"),
-        ([None] + ["a"] * 229, "id 0 is null"),
+        ([None] + ["a"] * 229, "row 0 is null"),
         ([1] * 230, "given twice"),
     ):
         pyarrow.parquet.write_table(table_of(Embeddings(X), ids), path)
@@ -155,6 +158,11 @@ def test_ids_are_whole_numbers_or_texts(tmp_path: Path) -> None:
             search_files(Q, path, 3, column="vector", id_column="id")
     with pytest.raises(StorageError, match=r"rows\.parquet: no column 'key' of ids; there are \['id', 'vector'"):
         list(iter_load(path, column="vector", id_column="key"))
+    for number in range(2):  # which no file by itself shows
+        table = table_of(Embeddings(X), np.arange(230) * (number + 1))
+        pyarrow.parquet.write_table(table, tmp_path / f"{number}.parquet")
+    with pytest.raises(ValueError, match="an id is given twice: 0"):
+        search_files(X[:1], sorted(tmp_path.glob("[01].parquet")), 3, column="vector", id_column="id")
     np.save(tmp_path / "rows.npy", X)
     with pytest.raises(StorageError, match="array 'id' of ids is not there"):
         list(iter_load(tmp_path / "rows.npy", id_column="id"))
@@ -208,6 +216,11 @@ def test_batch_files_and_bodies(tmp_path: Path) -> None:
     (tmp_path / "twice.jsonl").write_text("\n".join([line(0, [[1.0]]), line(0, [[2.0]])]))
     with pytest.raises(DecodeError, match="'id-0' was answered on line 1 already"):
         list(iter_load(tmp_path / "twice.jsonl", id_column="custom_id"))
+    told.clear()
+    (tmp_path / "other.jsonl").write_text("\n".join([line(0, [[1.0]]), line(1, [[2.0, 3.0]]), line(2, [[4.0]])]))
+    rows = joined(tmp_path / "other.jsonl", failed=lambda _, line: told.append(str(line.error)))
+    assert rows.values.tolist() == [[1], [4]]
+    assert told == ["dimension 2 where the lines before have 1 (line 2)"]
     for arguments, words in (
         ({"column": "x"}, "a batch file has no columns"),
         ({"id_column": "x"}, "id_column='custom_id'"),
@@ -266,6 +279,19 @@ def test_a_file_is_told_by_how_it_begins(tmp_path: Path) -> None:
     assert len(joined(tmp_path / "part")) == 230
 
 
+def test_errors_say_which_rows_of_the_file_they_count(tmp_path: Path) -> None:
+    vectors: list[Any] = X.tolist()
+    vectors[153] = None
+    pyarrow.parquet.write_table(pyarrow.table({"x": vectors}), tmp_path / "rows.parquet")
+    with pytest.raises(StorageError, match=r"rows\.parquet: among the rows from 100 on: column 'x': row 53 is null"):
+        list(iter_load(tmp_path / "rows.parquet", batch_rows=50 * 2))
+    booleans = np.zeros((230, 8), np.uint8)
+    booleans[153, 3] = 2
+    np.save(tmp_path / "bits.npy", booleans.view(np.bool_))
+    with pytest.raises(StorageError, match=r"bits\.npy: among the rows from 100 on: row 53 has a boolean"):
+        list(iter_load(tmp_path / "bits.npy", batch_rows=100))
+
+
 def test_files_of_other_kinds_are_named(tmp_path: Path) -> None:
     save(tmp_path / "a.npz", X)
     for other in (quantize(X, "int8"), X[:, :8], quantize(X, "int8", scale="per-vector")):
@@ -296,6 +322,20 @@ def test_damage_is_told_with_the_files_name(tmp_path: Path) -> None:
         list(iter_load(tmp_path / "rows.npz", batch_rows=100))
     with pytest.raises(StorageError, match="max_bytes="):
         list(iter_load(tmp_path / "rows.npz", max_bytes=100))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".parquet"])
+@pytest.mark.parametrize("kind", ["float", "uint8/ranges", "int8/per-vector", "b4"])
+def test_a_changed_bit_is_told_with_the_last_part(tmp_path: Path, kind: str, suffix: str) -> None:
+    if suffix == ".parquet" and kind == "b4":
+        suffix = ".safetensors"
+    path = tmp_path / f"rows{suffix}"
+    save(path, rows_of(X, kind))
+    whole = path.read_bytes()
+    for place in np.random.default_rng(0).integers(len(whole) // 2, len(whole) - 2000 * (suffix != ".safetensors"), 8):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(StorageError, match=f"rows{suffix}: "):
+            joined(path, batch_rows=100)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".parquet", ".fbin", ".fvecs", ".jsonl"])
@@ -350,3 +390,25 @@ def test_urls_that_cannot_be_read(memory: Any, monkeypatch: pytest.MonkeyPatch) 
     for read in (load, lambda url: list(iter_load(url))):
         with pytest.raises(StorageError, match=r"s3://b/x.npy: a URL needs fsspec.*pip install 'embcodec\[remote\]'"):
             read("s3://b/x.npy")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".fbin", ".fvecs", ".parquet"])
+def test_memory_is_bounded_by_a_part(tmp_path: Path, suffix: str) -> None:
+    """A file of 8 MB, in one group of rows, is read 512 kB at a time."""
+    x, path = np.zeros((16_000, 128), np.float32), tmp_path / f"rows{suffix}"
+    x[:] = np.arange(128)
+    if suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.table({"x": to_arrow(x)}), path, use_dictionary=False, compression="none")
+    else:
+        save(path, x)
+    before = pyarrow.default_memory_pool()
+    search_files(x[:2], path, 3, batch_rows=1000, threads=1)  # imports what it needs
+    pyarrow.set_memory_pool(pool := pyarrow.proxy_memory_pool(pyarrow.system_memory_pool()))
+    tracemalloc.start()
+    try:
+        search_files(x[:2], path, 3, batch_rows=1000, threads=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        pyarrow.set_memory_pool(before)
+    assert peak + pool.max_memory() < 4_000_000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import pickle
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +121,7 @@ def test_files_are_taken_once(tmp_path: Path, kind: str) -> None:
         save(tmp_path / f"{number}.npy", X[number * 50 : number * 50 + 50])
     vectors = Collection.create(tmp_path / "c", like=rows_of(X, kind))
     told: list[Any] = []
-    assert vectors.ingest(f"{tmp_path}/[0-3].npy", batch_rows=250, progress=lambda *done: told.append(done)) == 200
+    assert vectors.ingest(f"{tmp_path}/[0-3].npy", batch_rows=70, progress=lambda *done: told.append(done)) == 200
     assert told[-1] == (200, 0)
     assert vectors.info().shards == 2  # small files go together
     assert vectors.ingest(f"{tmp_path}/[0-3].npy") == 0
@@ -216,6 +218,31 @@ def test_two_that_ingest_at_once_and_a_damaged_record(tmp_path: Path) -> None:
             first.ingest(f"{tmp_path}/*.npy")
 
 
+@pytest.mark.parametrize("nth", range(8))
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """Rows, texts, record and manifest are flushed, some with their folder: whichever cannot be, none of it counts."""
+    names = [f"id-{i}" for i in range(40)]
+    batch_file(tmp_path / "a.jsonl", names, X[:40])
+    vectors = Collection.create(tmp_path / "c", like=X)
+    flush, calls = os.fsync, iter(range(100))
+
+    def full(descriptor: int) -> None:
+        if next(calls) == nth:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with suppress(OSError):
+            vectors.ingest(tmp_path / "a.jsonl", batch_rows=20)
+    assert next(calls) > nth
+    again = Collection.open(tmp_path / "c")
+    assert len(again) in (0, 20, 40)
+    assert again.text_ids(np.arange(len(again))) == names[: len(again)]
+    assert vectors.ingest(tmp_path / "a.jsonl", batch_rows=20) == 40 - len(again)
+    assert vectors.text_ids(np.arange(40)) == names
+
+
 KILLED = """
 import os, random, signal, sys, time
 import pyarrow.compute, pyarrow.parquet
@@ -223,12 +250,12 @@ from embcodec import Collection, iter_load
 
 Collection.open(sys.argv[1]).text_ids([sum(len(rows) for rows, _ in iter_load(sys.argv[2:]))])  # imports all
 rng, kills = random.Random(0), 0
-for tries in range(200):
+for tries in range(60):
     child = os.fork()
     if not child:
         Collection.open(sys.argv[1]).ingest(sys.argv[2:], batch_rows=25, id_column="custom_id")
         os._exit(0)
-    time.sleep(0.02 + rng.random() * 0.08)
+    time.sleep(rng.random() * 0.02 * (tries + 2))
     os.kill(child, signal.SIGKILL)
     kills += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     if len(Collection.open(sys.argv[1])) == 300:

@@ -27,6 +27,7 @@ from ..words import is_words, without_twins
 from .arrays import SHORT_FLOATS, Stream, as_bytes, mapped, read_array, stream_of, widened
 from .atomic import replacing
 from .checks import check_shape, checksum_of, text_checksum
+from .watched import Watch
 
 MAX_HEADER = 1 << 16
 """Longest header that is read, bytes: parsed JSON takes many times its text; a matrix needs some hundred."""
@@ -174,15 +175,18 @@ def read_tensors_and_others(
 def stream_tensors(file: IO[bytes], size: int) -> tuple[dict[str, Stream], dict[str, str], dict[str, str]]:
     """Return the arrays, metadata and unread tensors of a file of `size` bytes, the arrays to be read in parts.
 
-    The checksum of the data is not compared, which would take a reading of its own. Single numbers are left out.
+    The checksum of the data is compared with the last part, once all is read in order. Single numbers are left out.
     """
     start, entries, metadata = _read_header(file, size)
-    metadata.pop(_DATA_CHECKSUM, None)
+    expected = metadata.pop(_DATA_CHECKSUM, None)
     streams = {}
     for name, entry in entries.items():
         if entry.dtype is not None and entry.shape:
             payload = _WIDENED[entry.kind][1] if entry.kind in _WIDENED else None
             streams[name] = stream_of(file, start + entry.offset, entry.shape, entry.dtype, payload)
+    if expected is not None and len(streams) == len(entries):
+        watch = Watch(streams, expected)
+        streams = {name: watch.watched(name, stream) for name, stream in streams.items()}
     return streams, metadata, _unread(entries)
 
 

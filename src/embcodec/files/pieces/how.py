@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,17 @@ class Reading:
     failed: Callable[[str, BatchLine], object] | None = None
 
 
+@contextmanager
+def rows_from(first: int) -> Iterator[None]:
+    """Have errors say which rows of the file the part has whose rows they count."""
+    try:
+        yield
+    except StorageError as error:
+        if first and "row " in str(error):
+            raise StorageError(f"among the rows from {first} on: {error}") from None
+        raise
+
+
 def as_names(values: Any, column: str) -> NDArray[np.int64] | list[str]:
     """Return the values of a column of ids: whole numbers as int64, texts as a list.
 
@@ -50,7 +62,7 @@ def as_names(values: Any, column: str) -> NDArray[np.int64] | list[str]:
         if "string" in str(getattr(values, "type", "")):  # of Arrow, dictionaries of such among them
             texts: list[str] = values.to_pylist()
             if None in texts:
-                raise ValueError(f"id {texts.index(None)} is null")  # type: ignore[arg-type]
+                raise ValueError(f"row {texts.index(None)} is null")  # type: ignore[arg-type]
             return texts
         if isinstance(values, np.ndarray) and values.dtype.kind == "U":
             return [str(value) for value in values]

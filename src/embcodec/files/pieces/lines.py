@@ -9,7 +9,7 @@ from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
 from ...quantizers.lowbit import concat
 from ...wire import decode_response
-from ...wire.batch import BatchLine, iter_batch
+from ...wire.batch import BatchLine, iter_batch, words_of_dimension, words_of_twin
 from .how import CUSTOM_ID, Piece, Reading
 from .places import Place
 
@@ -39,12 +39,20 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator
         profile=how.profile,
         max_bytes=how.max_bytes,
     )
+    dimension: int | None = None
     for line in lines:
-        if line.response is not None and line.custom_id is not None and how.id_column is not None:
-            before = answered.setdefault(line.custom_id, line.line)
-            if before != line.line:
-                words = f"custom_id {line.custom_id[:80]!r} was answered on line {before} already"
-                line = BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
+        words = ""
+        if line.response is not None:
+            found = line.response.embeddings.dimension
+            dimension = found if dimension is None else dimension
+            name = None if how.id_column is None else line.custom_id
+            before = line.line if name is None else answered.setdefault(name, line.line)
+            if found != dimension:
+                words = words_of_dimension(found, dimension)
+            elif name is not None and before != line.line:
+                words = words_of_twin(name, before)
+        if words:
+            line = BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
         if line.response is None:
             if how.failed is None:
                 raise DecodeError(
@@ -66,8 +74,6 @@ def _in_parts(answers: Iterator[tuple[Embeddings, list[str | None]]], how: Readi
     held: list[Embeddings] = []
     names: list[str | None] = []
     for rows, ids in answers:
-        if held and rows.meaning != held[0].meaning:
-            raise StorageError(f"{rows!r} after {held[0]!r}: the lines of a file are of one dtype and dimension")
         held.append(rows)
         names += ids
         while len(names) >= how.batch_rows:

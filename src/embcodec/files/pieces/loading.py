@@ -87,8 +87,8 @@ def iter_load(
     FileNotFoundError
         Where there is no such file, or none that a glob matches.
     StorageError, DecodeError
-        As :func:`load` and :func:`decode_batch`; it names the file. The checksum of the data in a ``.safetensors`` or
-        ``.parquet`` file, which covers all of it, is not compared.
+        As :func:`load` and :func:`decode_batch`; it names the file. A checksum of all data is compared with the last
+        part: those before it are out by then.
     CodeMismatchError
         Where the rows of a file are of another kind than those before: dtype, dimension, scale, orders of bytes and
         bits, or scheme.

@@ -27,7 +27,7 @@ from ..columns import SCALES, check_no_scales
 from ..contents import ANN_BENCHMARKS, Contents, rows_in, words_in_array
 from ..kinds import HDF5, MATRIX, TYPED
 from ..pack import is_packed
-from .how import Ids, Piece, Reading, as_names
+from .how import Ids, Piece, Reading, as_names, rows_from
 from .places import Place
 
 _OF_ROWS = ("values", "bit_planes", "scales", "lengths")
@@ -51,8 +51,10 @@ def matrix_pieces(place: Place, kind: str, how: Reading, skip: int) -> Iterator[
             check_decoded(some * row_bytes, size, how.max_bytes, f"{some:,} rows of the {kind} file")
             arrays = {name: stream.read(first, some) for name, stream in rows.items()}
             contents = Contents({**whole, **arrays}, _words_of(words, arrays), {})
-            ids: Ids = None if named is None else as_names(named.read(first, some), str(how.id_column))
-            yield rows_in(contents, kind, how.output_dtype, how.dimension, None), ids
+            with rows_from(first):
+                ids: Ids = None if named is None else as_names(named.read(first, some), str(how.id_column))
+                part = rows_in(contents, kind, how.output_dtype, how.dimension, None)
+            yield part, ids
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from ...errors import StorageError
 from ..columns import as_tensors
 from ..contents import Contents, rows_in
 from ..parquet import OpenParquet, open_parquet
-from .how import Ids, Piece, Reading, as_names
+from .how import Ids, Piece, Reading, as_names, rows_from
 from .places import Place
 
 _BUFFER = 1 << 20  # bytes of a column that are read at once
@@ -42,7 +42,7 @@ def _batches(table: OpenParquet, how: Reading, skip: int, size: int) -> Iterator
     wanted = [*table.wanted, *([how.id_column] if how.id_column not in (None, *table.wanted) else [])]
     batches = table.reader.iter_batches(how.batch_rows, groups, wanted, use_threads=False)
     words = {name: word for name, word in table.words.items() if name not in _SEALS}
-    found = 0
+    first, found = sum(table.group_rows) - sum(table.group_rows[group] for group in groups), 0
     for batch in batches:
         batch.validate(full=True)
         found += len(batch)
@@ -51,11 +51,13 @@ def _batches(table: OpenParquet, how: Reading, skip: int, size: int) -> Iterator
         kept = pyarrow.table(batch.slice(drop))
         if not len(kept):
             continue
-        values, scales, own = table.parts_of(kept)
-        scales = None if scales is None else np.array(scales)  # memory of its own
-        contents = Contents(*as_tensors(values, scales, own or words), {})
-        ids: Ids = None if how.id_column is None else as_names(kept.column(how.id_column), how.id_column)
-        yield rows_in(contents, ".parquet", how.output_dtype, how.dimension, None), ids
+        with rows_from(first + found - len(kept)):
+            values, scales, own = table.parts_of(kept)
+            scales = None if scales is None else np.array(scales)  # memory of its own
+            contents = Contents(*as_tensors(values, scales, own or words), {})
+            ids: Ids = None if how.id_column is None else as_names(kept.column(how.id_column), how.id_column)
+            rows = rows_in(contents, ".parquet", how.output_dtype, how.dimension, None)
+        yield rows, ids
     if found != sum(table.group_rows[group] for group in groups):
         raise StorageError(f"{table.rows} rows are announced, others are there: the file is damaged")
 

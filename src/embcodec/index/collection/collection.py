@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from ...errors import StorageError
 from ...files.pieces import Paths
 from ...quantizers.lowbit import LowBitCodes, Rows, concat
 from ...scan import MetricLike, SearchResult, as_ids
-from ...words import as_path, as_real, shown
+from ...words import as_path, as_real, shows_progress
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from ..files import write_index
 from ..rows import Part, Snapshot
@@ -28,11 +28,10 @@ from .ingest import ingested
 from .lock import NAME as LOCK
 from .lock import writing
 from .manifest import LIKE, Ingested, Manifest, Shard, write_manifest
+from .names import Names
 from .shards import write_removed
 from .spread import Spread
 from .texts import TextIds, texts_among
-
-T = TypeVar("T")
 
 SHARD_BYTES = 1 << 28
 """How large the files are that :meth:`Collection.compact` makes."""
@@ -62,7 +61,7 @@ class CollectionInfo(NamedTuple):
     rescore_with: str
 
 
-class Collection:
+class Collection(Names):
     """Rows in a folder: appended without writing the others again, searched from mapped files in bounded memory.
 
     One process writes at a time, any number read: a search sees the collection as it was when it was opened, last
@@ -249,53 +248,6 @@ class Collection:
             )
         return named
 
-    def text_ids(self, ids: ArrayLike) -> list[Any]:
-        """Return the texts that rows were appended with; None for rows without one, or ids that are not there.
-
-        Parameters
-        ----------
-        ids : array-like of int, of any shape
-            As the `indices` of a result.
-
-        Returns
-        -------
-        list of str or None
-            Nested as `ids` are.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> import numpy as np
-        >>> from embcodec import Collection
-        >>> x = np.eye(3, dtype=np.float32)
-        >>> vectors = Collection.create(tempfile.mkdtemp() + "/vectors", like=x)
-        >>> vectors.append(x, ids=["red", "green", "blue"]).tolist()
-        [0, 1, 2]
-        >>> vectors.text_ids(vectors.search(x[1], 1).indices), vectors.ids_of(["blue"]).tolist()
-        (['green'], [2])
-        """
-        named = np.asarray(ids)
-        flat = as_int64(named.reshape(-1))
-        texts = np.empty(len(flat), object)
-        texts[:] = self._again(lambda: self._texts.of(flat))
-        return list(texts.reshape(named.shape).tolist())
-
-    def ids_of(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the numbers of the rows that texts name, for :meth:`remove` and masks, (n,).
-
-        Raises
-        ------
-        KeyError
-            Where a text names no row.
-        """
-        asked = texts_among([texts] if isinstance(texts, str) else texts)
-        if asked is None:
-            raise TypeError("texts are the ids that rows were appended with, as a list of str")
-        found = self._again(lambda: self._texts.ids_of(asked))
-        if (found < 0).any():
-            raise KeyError(f"id {shown(asked[int((found < 0).argmax())])} is not in the collection")
-        return found
-
     def remove(self, ids: ArrayLike) -> None:
         """Remove the rows of these ids; their space is freed by :meth:`compact`.
 
@@ -355,6 +307,7 @@ class Collection:
             if joined != now:
                 self._folder.replace(joined.changed())
 
+    @shows_progress("ingesting")
     def ingest(
         self,
         paths: Paths,
@@ -404,7 +357,8 @@ class Collection:
         >>> vectors.ingest(f"{folder}/*.npy"), vectors.ingest(f"{folder}/*.npy")
         (3, 0)
         """
-        return ingested(self._folder, self._append, paths, column, id_column, batch_rows, progress, reading)
+        named = {"column": column, "id_column": id_column, "batch_rows": batch_rows}
+        return ingested(self._folder, self._append, paths, progress, {**named, **reading})
 
     def search(
         self,
@@ -443,13 +397,6 @@ class Collection:
         return self._again(
             lambda: self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads, scheduler)
         )
-
-    def _again(self, look: Callable[[], T]) -> T:
-        try:
-            return look()
-        except FileNotFoundError:  # compacted by another process before these files were mapped
-            self.refresh()
-            return look()
 
     def _search(
         self,

@@ -14,7 +14,7 @@ import numpy as np
 from ...errors import StorageError
 from ...files.pieces import CUSTOM_ID, Ids, Paths, Place, Reading, pieces_of, places_of, reading
 from ...quantizers.lowbit import Rows, concat, kind_of
-from ...words import shown, shows_progress
+from ...words import shown
 from .folder import Folder
 from .manifest import Ingested, Manifest
 
@@ -44,18 +44,19 @@ class Taken:
     whole: bool
 
 
-@shows_progress("ingesting")
-def _ingest(
+def ingested(
     folder: Folder,
     append: Append,
-    places: list[Place],
-    how: Reading,
-    *,
-    progress: Callable[[int, int], object] | bool | None,
+    paths: Paths,
+    progress: Any,
+    arguments: Mapping[str, Any],
 ) -> int:
-    batch = _Batch(folder, append, how.batch_rows, progress if callable(progress) else None)
+    """Append the rows of files that were not taken before; return how many. See :meth:`Collection.ingest`."""
+    options = dict(arguments)
+    places = places_of(paths, options.pop("storage_options", None))
+    how = reading(**options)
     folder.refresh()
-    batch.now = folder.now.ingested
+    batch = _Batch(folder, append, how.batch_rows, progress if callable(progress) else None)
     known = _read(folder)
     for place in places:
         source, nbytes = _source_of(place), place.size()
@@ -77,23 +78,6 @@ def _ingest(
     return batch.appended
 
 
-def ingested(
-    folder: Folder,
-    append: Append,
-    paths: Paths,
-    column: str | None,
-    id_column: str | None,
-    batch_rows: int,
-    progress: Callable[[int, int], object] | bool | None,
-    others: Mapping[str, Any],
-) -> int:
-    """Append the rows of files that were not taken before; return how many. See :meth:`Collection.ingest`."""
-    options = dict(others)
-    storage_options = options.pop("storage_options", None)
-    how = reading(column=column, id_column=id_column, batch_rows=batch_rows, **options)
-    return _ingest(folder, append, places_of(paths, storage_options), how, progress=progress)
-
-
 class _Batch:
     """Rows that wait to be appended together, and what is to be recorded with them."""
 
@@ -105,7 +89,7 @@ class _Batch:
         self.ids: list[Ids] = []
         self.marks: list[Taken] = []
         self.appended = 0
-        self.now = Ingested()
+        self._now = folder.now.ingested
 
     def hold(self, rows: Rows, ids: Ids, mark: Taken) -> None:
         """Take rows; append those before them where both do not go together, or are enough."""
@@ -130,7 +114,7 @@ class _Batch:
             self.appended += len(joined)
             if self._progress is not None:
                 self._progress(self.appended, 0)
-        self.now = self._folder.now.ingested
+        self._now = self._folder.now.ingested
         self.rows, self.ids, self.marks = [], [], []
 
     def _named(self) -> tuple[Any, list[str | None] | None]:
@@ -142,7 +126,7 @@ class _Batch:
 
     def _record(self, now: Manifest) -> Ingested:
         """Write where the rows are from behind what counts of the record, and return what is to count then."""
-        if now.ingested != self.now:
+        if now.ingested != self._now:
             raise StorageError(
                 f"{self._folder.path}: another process has ingested files into the collection meanwhile: try again, "
                 "which goes on where both have been"

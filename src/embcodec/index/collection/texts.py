@@ -177,7 +177,9 @@ def _read(folder: Path, texts: Texts) -> tuple[NDArray[np.int64], Any]:
         raise StorageError(needs_package("a collection whose ids are texts", "pyarrow", "files")) from None
     try:
         with open(path, "rb") as file:
-            table = pyarrow.parquet.read_table(file, columns=["id", "text"], page_checksum_verification=True)
+            options = {"pre_buffer": False, "page_checksum_verification": True}
+            reader = pyarrow.parquet.ParquetFile(file, **options)  # no threads, which a forked process has lost
+            table = reader.read(["id", "text"], use_threads=False)
         ids = table.column("id").to_numpy()
         column = table.column("text").combine_chunks()
         column = column.combine_chunks() if isinstance(column, pyarrow.ChunkedArray) else column

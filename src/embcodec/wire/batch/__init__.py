@@ -1,7 +1,15 @@
 """Batch files: JSON lines, one request or answer each, in bounded memory."""
 
-from .lines import BatchLine
+from .lines import BatchLine, words_of_dimension, words_of_twin
 from .reader import BatchResult, decode_batch, iter_batch
 from .writer import write_batch
 
-__all__ = ["BatchLine", "BatchResult", "decode_batch", "iter_batch", "write_batch"]
+__all__ = [
+    "BatchLine",
+    "BatchResult",
+    "decode_batch",
+    "iter_batch",
+    "words_of_dimension",
+    "words_of_twin",
+    "write_batch",
+]
