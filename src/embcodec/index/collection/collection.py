@@ -342,7 +342,10 @@ class Collection:
                 raise ValueError(f"no whole numbers are left after id {now.next_id - 1}: give the new rows ids")
             return np.arange(now.next_id, now.next_id + count, dtype=np.int64)
         named = as_ids(ids, count)
+        least, greatest = int(named.min()), int(named.max())
         for shard in now.shards:
+            if shard.greatest < least or greatest < shard.least:
+                continue
             taken = named[self._folder.rows_in(shard, named) >= 0]
             if len(taken):
                 raise ValueError(f"id {int(taken[0])} is in the collection already")

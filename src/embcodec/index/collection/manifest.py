@@ -7,7 +7,7 @@ import os
 import re
 import zlib
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,11 @@ class Shard:
         """How many rows count."""
         return self.rows - self.removed_rows
 
+    @cached_property
+    def text(self) -> str:
+        """Its entry in the manifest: JSON with sorted keys."""
+        return json.dumps({field.name: getattr(self, field.name) for field in fields(self)}, sort_keys=True)
+
     def without(self, removed: str, removed_rows: int) -> Shard:
         """Return the shard with a new file of removals."""
         return replace(self, removed=removed, removed_rows=removed_rows)
@@ -92,6 +97,21 @@ class Manifest:
         """Return the manifest of the next generation."""
         return replace(self, generation=self.generation + 1, **changes)
 
+    @cached_property
+    def text(self) -> bytes:
+        """The content of the file, an entry of `shards` a line."""
+        numbers = {
+            "format": FORMAT,
+            "generation": self.generation,
+            "next_file": self.next_file,
+            "next_id": self.next_id,
+        }
+        head, shards = json.dumps(numbers, sort_keys=True)[1:-1], [shard.text for shard in self.shards]
+        one_line = ", ".join(shards)
+        checksum = _checksum_of(f'{{{head}, "shards": [{one_line}]}}')  # of what the parsed file is in JSON again
+        lines = ",\n".join(shards)
+        return f'{{"checksum": "{checksum}", {head}, "shards": [\n{lines}\n]}}\n'.encode()
+
     @property
     def files(self) -> set[str]:
         """The names of all files of rows and removals that count."""
@@ -116,14 +136,12 @@ def write_manifest(folder: Path, manifest: Manifest, former: Manifest | None = N
 
 
 def _write(folder: Path, manifest: Manifest) -> None:
-    body = {"format": FORMAT, **asdict(manifest)}
-    text = json.dumps({**body, "checksum": _checksum(body)}, indent=1) + "\n"
     with replacing(folder / NAME, sure=True) as file:
-        file.write(text.encode())
+        file.write(manifest.text)
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a collection.
+def read_manifest(folder: Path, known: Manifest | None = None) -> Manifest:
+    """Read the manifest of a collection, and return `known` where that is it.
 
     Raises
     ------
@@ -135,13 +153,15 @@ def read_manifest(folder: Path) -> Manifest:
             text = file.read(_MOST_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise StorageError(f"{folder} is no collection: it has no {NAME}") from None
+    if known is not None and text == known.text:
+        return known
     try:
         if len(text) > _MOST_BYTES:
             raise ValueError("too long")
         body = json.loads(text, object_pairs_hook=without_twins)
         if body["format"] != FORMAT:
             raise ValueError(f"format {body['format']!r}; this version reads {FORMAT!r}")
-        if body.pop("checksum") != _checksum(body):
+        if body.pop("checksum") != _checksum_of(json.dumps(body, sort_keys=True)):
             raise ValueError("its checksum is another")
         return _parsed(body)
     except KeyError as error:
@@ -155,8 +175,8 @@ def is_file_of_rows(name: str) -> bool:
     return bool(_SHARD.fullmatch(name) or _REMOVED.fullmatch(name))
 
 
-def _checksum(body: dict[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(body, sort_keys=True).encode()):08x}"
+def _checksum_of(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def _parsed(body: dict[str, Any]) -> Manifest:
