@@ -92,6 +92,18 @@ def test_changes(tmp_path: Path) -> None:
         collection.search(Q, 2, mask=[480, 479])
 
 
+def test_what_has_not_changed_is_kept_open(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path / "c", like=X)
+    for start in range(0, 300, 100):
+        collection.append(X[start : start + 100])
+    here, mapped = collection._folder.here(), collection._folder.shards()
+    collection.refresh()
+    assert collection._folder.here() is here
+    collection.append(X[:1])
+    assert collection._folder.here() is not here
+    assert all(one is other for one, other in zip(collection._folder.shards(), mapped, strict=False))
+
+
 def test_a_reader_whose_files_were_compacted_sees_the_new_ones(tmp_path: Path) -> None:
     collection = Collection.create(tmp_path / "c", like=X)
     for start in range(0, 300, 100):

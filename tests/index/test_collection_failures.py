@@ -219,12 +219,12 @@ def write(pipe):
         os.write(pipe, b"append %d %d;" % (ids[0], ids[-1]))
         collection.append(rows_of(ids))
         os.write(pipe, b"done;")
-        if random.random() < 0.7:
+        if random.random() < 0.8:
             gone = np.random.choice(collection.ids, min(len(collection), random.randint(1, 40)), replace=False)
             os.write(pipe, b"remove " + b" ".join(b"%d" % i for i in gone) + b";")
             collection.remove(gone)
             os.write(pipe, b"done;")
-        if random.random() < 0.2:
+        if random.random() < 0.4:
             os.write(pipe, b"compact;")
             collection.compact(shard_bytes=random.choice([1, 4000, 1 << 20]))
             os.write(pipe, b"done;")
@@ -238,10 +238,10 @@ for kill in range(kills):
         np.random.seed(kill)
         write(writes)
     os.close(writes)
-    time.sleep(random.random() * 0.06)
+    said = os.read(reads, 1)
+    time.sleep(random.random() ** 2 * 0.2)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    said = b""
     while piece := os.read(reads, 1 << 16):
         said += piece
     os.close(reads)
