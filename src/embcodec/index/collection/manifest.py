@@ -150,7 +150,8 @@ def read_manifest(folder: Path, known: Manifest | None = None) -> Manifest:
     """
     try:
         with open(folder / NAME, "rb") as file:
-            text = file.read(_MOST_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size  # memory is taken for as many bytes as are asked for
+            text = file.read(min(size, _MOST_BYTES) + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise StorageError(f"{folder} is no collection: it has no {NAME}") from None
     if known is not None and text == known.text:
