@@ -2,47 +2,77 @@
  * k best so far of every query stay sorted in the output, into which the next part's are sorted. Parts come sorted by
  * score, so that one comparison ends nearly every part once some have been merged. Ties are looked at one by one:
  * within a part they may come in any order. */
-#include "../embcodec.h"
+#include <math.h>
 
-/* A score as a cost, better when lower. A double holds every int32 and every float32. */
-static double cost_at(const void *scores, int32_t is_integer, float sign, int64_t i) {
-    return is_integer ? (double)sign * ((const int32_t *)scores)[i] : (double)sign * ((const float *)scores)[i];
+#include "../kernels.h"
+
+enum { AHEAD = 8 }; /* queries whose results are asked for before they are read: parts come from memory */
+
+EC_INLINE void ask_for(const void *scores, const void *ids) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(scores);
+    __builtin_prefetch(ids);
+#else
+    (void)scores;
+    (void)ids;
+#endif
 }
 
-static void copy_score(void *to, int64_t i, const void *from, int64_t j, int32_t is_integer) {
-    if (is_integer)
-        ((int32_t *)to)[i] = ((const int32_t *)from)[j];
-    else
-        ((float *)to)[i] = ((const float *)from)[j];
+/* The results of one query. */
+typedef struct {
+    void *scores;
+    int64_t *ids;
+    int64_t n;
+} results;
+
+/* A score as a cost, better when lower. A double holds every int32 and every float32. */
+EC_INLINE double cost_at(const void *scores, int is_integer, double sign, int64_t i) {
+    return sign * (is_integer ? (double)((const int32_t *)scores)[i] : (double)((const float *)scores)[i]);
+}
+
+/* Sorts result `from` of a part in among n + 1 places, of which the last one is free. */
+EC_INLINE void sort_in(results *best, const results *part, int64_t from, double cost, int is_integer, double sign) {
+    const int64_t id = part->ids[from];
+    int64_t at = best->n - 1;
+    for (; at > 0; at--) {
+        const double before = cost_at(best->scores, is_integer, sign, at - 1);
+        if (before < cost || (before == cost && best->ids[at - 1] <= id)) break;
+    }
+    uint32_t *scores = best->scores; /* int32 or float32 */
+    const size_t behind = (size_t)(best->n - 1 - at);
+    memmove(scores + at + 1, scores + at, behind * sizeof *scores);
+    memmove(best->ids + at + 1, best->ids + at, behind * sizeof *best->ids);
+    scores[at] = ((const uint32_t *)part->scores)[from];
+    best->ids[at] = id;
+}
+
+/* Merges what a part has for one query. Returns 0 where a score is NaN. */
+EC_INLINE int merge_one(results *best, const results *part, int64_t most, int is_integer, double sign) {
+    for (int64_t i = 0; i < part->n; i++) {
+        const double cost = cost_at(part->scores, is_integer, sign, i);
+        const double last = best->n == most ? cost_at(best->scores, is_integer, sign, most - 1) : INFINITY;
+        if (cost > last) break;
+        if (part->ids[i] < 0) break;
+        if (cost != cost) return 0;
+        if (best->n == most && cost == last && part->ids[i] > best->ids[most - 1]) continue;
+        if (best->n < most) best->n++;
+        sort_in(best, part, i, cost, is_integer, sign);
+    }
+    return 1;
 }
 
 int64_t ec_merge_results(const void *part_scores, const void *part_ids, int64_t n_queries, int64_t k, int64_t k_out,
                          int32_t is_integer, float sign, void *scores, void *ids) {
     for (int64_t q = 0; q < n_queries && k_out > 0; q++) {
-        int64_t *best = (int64_t *)ids + q * k_out, base = q * k_out, n = k_out;
-        while (n > 0 && best[n - 1] < 0) n--; /* the places without a result are the last ones */
-        for (int64_t i = q * k; i < (q + 1) * k; i++) {
-            const int64_t id = ((const int64_t *)part_ids)[i];
-            if (id < 0) break;
-            const double cost = cost_at(part_scores, is_integer, sign, i);
-            if (cost != cost) return q;
-            if (n == k_out) {
-                const double last = cost_at(scores, is_integer, sign, base + n - 1);
-                if (cost > last) break;
-                if (cost == last && id > best[n - 1]) continue;
-            } else {
-                n++;
-            }
-            int64_t at = n - 1; /* where the result goes, once those behind it have moved up */
-            for (; at > 0; at--) {
-                const double before = cost_at(scores, is_integer, sign, base + at - 1);
-                if (before < cost || (before == cost && best[at - 1] <= id)) break;
-                copy_score(scores, base + at, scores, base + at - 1, is_integer);
-                best[at] = best[at - 1];
-            }
-            copy_score(scores, base + at, part_scores, i, is_integer);
-            best[at] = id;
-        }
+        results best = {(uint8_t *)scores + 4 * q * k_out, (int64_t *)ids + q * k_out, k_out};
+        const results part = {(uint8_t *)part_scores + 4 * q * k, (int64_t *)part_ids + q * k, k};
+        if (q + AHEAD < n_queries) ask_for((uint8_t *)part_scores + 4 * (q + AHEAD) * k, part.ids + AHEAD * k);
+        /* most parts end here: what is last and not there is NaN, which nothing is above */
+        if (!is_integer && k && cost_at(part.scores, 0, sign, 0) > cost_at(best.scores, 0, sign, k_out - 1)) continue;
+        while (best.n > 0 && best.ids[best.n - 1] < 0) best.n--; /* the places without a result are the last ones */
+        const int fine = is_integer ? merge_one(&best, &part, k_out, 1, (double)sign)
+                                    : merge_one(&best, &part, k_out, 0, (double)sign);
+        if (!fine) return q;
     }
     return -1;
 }

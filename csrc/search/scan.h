@@ -49,8 +49,8 @@ typedef struct {
     int64_t stride;
     const uint8_t *codes; /* the rows before decoding, from which sums and lengths are counted */
     int64_t codes_stride;
-    const uint8_t *mask; /* bit 0 is row `first`; NULL for all */
-    int counted;         /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
+    const uint8_t *mask;       /* bit 0 is row `first`; NULL for all */
+    int counted;               /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
     const ec_segment *segment; /* of its rows; NULL where there is a selection */
     const ec_segment *jump;    /* where the next rows are at the beginning of another segment, that one; else NULL */
     const uint8_t *ahead;      /* the next rows, which are to be brought into the cache meanwhile */

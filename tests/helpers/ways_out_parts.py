@@ -73,4 +73,19 @@ CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], obj
         "leave out rescore_multiplier, three_stage and confidence",
         (lambda p: ec.FlatIndex(CODES, rescore_with=X).search(X, 1, exact=True),),
     ),
+    "an exact search of a collection without floats": (
+        lambda p: ec.Collection.create(p / "codes", like=CODES).search(X, 1, exact=True),
+        r"exact=True is about floats, .*: use Collection\.create\(path, like=codes, rescore_with=floats\)",
+        (lambda p: ec.Collection.create(p / "better", like=CODES, rescore_with=X).search(X, 1, exact=True),),
+    ),
+    "an exact search of a collection with candidates": (
+        lambda p: collection(p).search(X, 1, exact=True, rescore_multiplier=9),
+        "exact=True finds its own candidates, in this process: leave out rescore_multiplier and scheduler",
+        (lambda p: ec.Collection.create(p / "more", like=CODES, rescore_with=X).search(X, 1, exact=True),),
+    ),
+    "a collection in three stages": (
+        lambda p: collection(p).search(X, 1, three_stage=True),
+        "a collection has two stages, without bounds: leave out three_stage and confidence",
+        (lambda p: collection(p).search(X, 1),),
+    ),
 }

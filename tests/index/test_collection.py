@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from coded import floats, rows_of
 
-from embcodec import CodeMismatchError, Collection, FlatIndex, StorageError, prepare, search
+from embcodec import BoundedResult, CodeMismatchError, Collection, FlatIndex, StorageError, prepare, search
+from embcodec.index.collection import exact as exact_files
+from embcodec.scan import exact as exact_rows
 
 X, Q = floats(300), floats(5, seed=1)
 
@@ -57,6 +59,56 @@ def test_rescoring_chooses_among_all_shards(tmp_path: Path, kind: str) -> None:
     assert collection.search(Q[0], 3).indices.shape == (3,)
 
 
+@pytest.mark.parametrize("kind", ["float", "int8", "b4"])
+@pytest.mark.parametrize("large", [1, 1000])
+def test_exact_is_a_search_of_all_floats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, large: int
+) -> None:
+    monkeypatch.setattr(exact_files, "_LARGE", large)
+    for name, value in (("_LEAST_SAMPLE", 8), ("_FOR_EACH", 4), ("_RUN", 2), ("_share", lambda n_queries: 1)):
+        monkeypatch.setattr(exact_rows, name, value)  # so that bounds decide in small files too
+    x = X.copy()
+    x[200:260] = x[:60]
+    collection = Collection.create(tmp_path / "c", like=rows_of(x, kind), rescore_with=None if kind == "float" else x)
+    for part in np.array_split(np.arange(300), 4):
+        collection.append(x[part])
+    collection.remove(np.arange(0, 300, 9))
+    kept = collection.ids
+    for metric in ("cosine", "l2"):
+        for mask in (None, kept[::3]):
+            expected = search(Q, x, 6, metric=metric, mask=kept if mask is None else mask)
+            found = collection.search(Q, 6, metric=metric, mask=mask, exact=True)
+            np.testing.assert_array_equal(found.indices, expected.indices)
+            np.testing.assert_array_equal(found.scores, expected.scores)
+            assert isinstance(found, BoundedResult)
+            assert found.is_final.all()
+            whole = len(kept if mask is None else mask)
+            assert (
+                (found.rescored == whole).all() if kind == "float" or large > 300 else (found.rescored <= whole).all()
+            )
+            if kind == "int8" and large == 1 and mask is None:
+                assert found.rescored.max() < whole
+    assert collection.search(Q[0], 3, exact=True).rescored.shape == ()
+    assert Collection.create(tmp_path / "d", like=x).search(Q, 3, exact=True).indices.shape == (5, 0)
+
+
+def test_a_search_tells_how_far_it_is(tmp_path: Path) -> None:
+    many = floats(2500, seed=3)
+    collection, index = Collection.create(tmp_path / "c", like=rows_of(X, "int8"), rescore_with=X), FlatIndex(X)
+    collection.append(X)
+    for holder in (collection, index):
+        for options in ({}, {"exact": True}):
+            told: list[tuple[int, int]] = []
+            found = holder.search(many, 4, progress=lambda *steps, told=told: told.append(steps), **options)
+            assert told == [(1024, 2500), (2048, 2500), (2500, 2500)]
+            expected = holder.search(many, 4, **options)
+            assert type(found) is type(expected)
+            np.testing.assert_array_equal(found.indices, expected.indices)
+            np.testing.assert_array_equal(found.scores, expected.scores)
+            if options:
+                np.testing.assert_array_equal(found.rescored, expected.rescored)
+
+
 def test_changes(tmp_path: Path) -> None:
     folder = tmp_path / "c"
     collection = Collection.create(folder, like=rows_of(X, "int8"), rescore_with=X)
@@ -90,6 +142,18 @@ def test_changes(tmp_path: Path) -> None:
     assert collection.append(X[:1], ids=[480]).tolist() == [480]  # free again
     with pytest.raises(ValueError, match="names id 479"):
         collection.search(Q, 2, mask=[480, 479])
+
+
+def test_what_has_not_changed_is_kept_open(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path / "c", like=X)
+    for start in range(0, 300, 100):
+        collection.append(X[start : start + 100])
+    here, mapped = collection._folder.here(), collection._folder.shards()
+    collection.refresh()
+    assert collection._folder.here() is here
+    collection.append(X[:1])
+    assert collection._folder.here() is not here
+    assert all(one is other for one, other in zip(collection._folder.shards(), mapped, strict=False))
 
 
 def test_a_reader_whose_files_were_compacted_sees_the_new_ones(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class Disk:
         return call
 
     def opened(self, *arguments: Any, **named: Any) -> Any:
-        file = builtins.open(*arguments, **named)
+        file = builtins.open(*arguments, **named)  # noqa: SIM115 - the caller closes it
         if not file.writable():
             return file
         try:
@@ -159,12 +159,14 @@ def test_a_disk_that_fails_from_some_step_on(tmp_path: Path, change: str) -> Non
 def test_a_collection_that_cannot_be_made(tmp_path: Path) -> None:
     for failed in range(1, 100):
         with failing(lambda step, failed=failed: step == failed, errno.ENOSPC) as disk:
+            error: Any = None
             try:
                 Collection.create(tmp_path / "c", like=X)
-            except StorageError as error:
-                assert error.errno == errno.ENOSPC  # type: ignore[attr-defined]
-                again = pickle.loads(pickle.dumps(error))
-                assert (type(again), str(again), again.errno) == (type(error), str(error), errno.ENOSPC)
+            except StorageError as caught:
+                error = caught
+        if error is not None:
+            again = pickle.loads(pickle.dumps(error))
+            assert (type(again), str(again), again.errno) == (type(error), str(error), errno.ENOSPC)
         if len(disk.steps) < failed:
             break
         if len(disk.steps) == failed:  # it went no further: what is flushed again with the manifest may fail before
@@ -217,12 +219,12 @@ def write(pipe):
         os.write(pipe, b"append %d %d;" % (ids[0], ids[-1]))
         collection.append(rows_of(ids))
         os.write(pipe, b"done;")
-        if random.random() < 0.7:
+        if random.random() < 0.8:
             gone = np.random.choice(collection.ids, min(len(collection), random.randint(1, 40)), replace=False)
             os.write(pipe, b"remove " + b" ".join(b"%d" % i for i in gone) + b";")
             collection.remove(gone)
             os.write(pipe, b"done;")
-        if random.random() < 0.2:
+        if random.random() < 0.4:
             os.write(pipe, b"compact;")
             collection.compact(shard_bytes=random.choice([1, 4000, 1 << 20]))
             os.write(pipe, b"done;")
@@ -236,10 +238,10 @@ for kill in range(kills):
         np.random.seed(kill)
         write(writes)
     os.close(writes)
-    time.sleep(random.random() * 0.06)
+    said = os.read(reads, 1)
+    time.sleep(random.random() ** 2 * 0.2)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    said = b""
     while piece := os.read(reads, 1 << 16):
         said += piece
     os.close(reads)
@@ -279,3 +281,55 @@ def test_killed_writers_leave_all_or_nothing(tmp_path: Path, kills: int) -> None
     command = [sys.executable, "-W", "ignore", "-c", KILLS, tmp_path / "c", str(kills)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+SMALL_MEMORY = """
+import re, resource, sys
+import numpy as np
+from embcodec import Collection, quantize
+
+def status(name):
+    return int(re.search(name + r":\\s+(\\d+) kB", open("/proc/self/status").read())[1]) << 10
+
+like = quantize(np.eye(1, 256, dtype=np.float32), "int8")
+rng = np.random.default_rng(0)
+asked = rng.standard_normal((20, 256), dtype=np.float32) / 16
+collection = Collection.create(sys.argv[1], like=like, rescore_with=like.to_float())
+collection.append(asked), collection.search(asked, 3, threads=1), collection.remove([3])
+base, limit = status("VmData"), 100 << 20
+resource.setrlimit(resource.RLIMIT_DATA, (base + limit, base + limit))
+best, peak = None, 0
+while collection.info().nbytes < 2 * (base + limit) or collection.info().nbytes < 5 * limit:
+    rows = rng.standard_normal((10_000, 256), dtype=np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    ids = collection.append(rows)
+    scores = np.concatenate([asked @ rows.T, best[0]] if best else [asked @ rows.T], axis=1)
+    names = np.concatenate([np.tile(ids, (20, 1)), *([best[1]] if best else [])], axis=1)
+    order = np.argsort(-scores, axis=1)[:, :5]
+    best = np.take_along_axis(scores, order, 1), np.take_along_axis(names, order, 1)
+    peak = max(peak, status("VmData"))
+collection.remove(np.arange(20, 1020, 7))
+for compacted in (False, True):
+    found = collection.search(asked, 60, metric="dot", rescore_multiplier=10, threads=1)
+    kept = [[i for i in row if not 20 <= i < 1020] for row in best[1].tolist()]
+    for row, wanted in zip(found.indices.tolist(), kept):
+        assert [i for i in row if i >= 1020][: len(wanted)] == wanted, (row, wanted)
+    peak = max(peak, status("VmData"))
+    collection.compact(shard_bytes=1 << 24)
+try:
+    np.ones(limit + base, np.int8)
+    sys.exit("the limit does not hold")
+except MemoryError:
+    pass
+print(f"{collection.info().nbytes >> 20} MB of rows, limit {base + limit >> 20} MB, peak {peak >> 20} MB of data")
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is limited as on Linux")
+def test_more_rows_than_memory(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SMALL_MEMORY, tmp_path / "c"]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    print(done.stdout)

@@ -24,20 +24,21 @@ class Best:
     def __init__(self, n_queries: int, k: int, dtype: np.dtype[Any], *, lower_is_better: bool) -> None:
         self.scores: NDArray[Any] = np.full((n_queries, k), -1 if dtype.kind == "i" else np.nan, dtype)
         self.ids: NDArray[np.int64] = np.full((n_queries, k), -1, np.int64)
-        self._sign = 1.0 if lower_is_better else -1.0
+        self._rest = (
+            n_queries, k, dtype.kind == "i", 1.0 if lower_is_better else -1.0, pointer(self.scores), pointer(self.ids)
+        )  # fmt: skip
 
     def merge(self, scores: NDArray[Any], ids: NDArray[np.int64]) -> None:
-        """Merge results (n_queries, k of their own) of the same type, each query's best first; ties go to the lower id.
+        """Merge results of the same type, each query's best first; ties go to the lower id.
+
+        They are (n_queries, k of their own), or (k,) where there is one query.
 
         Raises
         ------
         ValueError
             For a score that is NaN.
         """
-        n_queries, k = self.ids.shape
-        bad = lib.ec_merge_results(
-            pointer(scores), pointer(ids), n_queries, scores.shape[1], k, self.scores.dtype.kind == "i", self._sign,
-            pointer(self.scores), pointer(self.ids),
-        )  # fmt: skip
+        n_queries, *rest = self._rest
+        bad = lib.ec_merge_results(pointer(scores), pointer(ids), n_queries, scores.shape[-1], *rest)
         if bad >= 0:
             raise ValueError(f"query {bad} has a score that is not a number")

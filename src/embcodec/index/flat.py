@@ -13,7 +13,7 @@ from ..codec import as_int64
 from ..dtypes import Precision
 from ..embeddings import Embeddings, Encoder
 from ..quantizers.lowbit import LowBitCodes, Rows
-from ..scan import BoundedResult, MetricLike, SearchResult, as_ids, as_queries
+from ..scan import BoundedResult, MetricLike, Progress, SearchResult, as_ids, in_steps
 from ..words import html_table
 from .arguments import (
     check_alike,
@@ -231,6 +231,7 @@ class FlatIndex:
         mask: ArrayLike | None = None,
         query_precision: Precision = "int8",
         threads: int | None = None,
+        progress: Progress | bool | None = None,
     ) -> BoundedResult: ...
 
     @overload
@@ -243,6 +244,7 @@ class FlatIndex:
         metric: MetricLike | None = None,
         mask: ArrayLike | None = None,
         threads: int | None = None,
+        progress: Progress | bool | None = None,
     ) -> BoundedResult: ...
 
     @overload
@@ -259,6 +261,7 @@ class FlatIndex:
         mask: ArrayLike | None = None,
         query_precision: Precision = "int8",
         threads: int | None = None,
+        progress: Progress | bool | None = None,
     ) -> SearchResult: ...
 
     def search(
@@ -274,6 +277,7 @@ class FlatIndex:
         mask: ArrayLike | None = None,
         query_precision: Precision = "int8",
         threads: int | None = None,
+        progress: Progress | bool | None = None,
     ) -> SearchResult:
         """Return the k best rows' ids for each query.
 
@@ -303,7 +307,7 @@ class FlatIndex:
             count. No number of candidates, stages or confidence go with it, and the precision of queries has no
             part in it. The first such search reads all floats, to
             measure what the codes leave out: 12 bytes a row, which :meth:`save` keeps.
-        metric, query_precision, threads
+        metric, query_precision, threads, progress
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of bool (n,) or of int, optional
             Which rows count: one boolean a row, or their ids, each once; ids that are not there are an error.
@@ -324,33 +328,35 @@ class FlatIndex:
         ([1, 0], True)
         """
         now = self._now
-        asked, single = as_queries(queries)
         rows = rows_of_mask(now, mask)
-        result: SearchResult
-        if exact:
-            if rescore_multiplier != 4 or three_stage or confidence is not None:
-                raise ValueError(
-                    "exact=True finds its own candidates: leave out rescore_multiplier, three_stage and confidence"
-                )
-            result = exhaustive(now, asked, k, metric=metric, mask=rows, threads=threads)
-        else:
-            result = staged(
-                now,
-                asked,
-                k,
-                multiplier=rescore_multiplier,
-                three_stage=three_stage,
-                confidence=confidence,
-                metric=metric,
-                mask=rows,
-                precision=query_precision,
-                threads=threads,
+        if exact and (rescore_multiplier != 4 or three_stage or confidence is not None):
+            raise ValueError(
+                "exact=True finds its own candidates: leave out rescore_multiplier, three_stage and confidence"
             )
-        names = now.names(result.indices)
-        if isinstance(result, BoundedResult):
-            named = result.with_indices(names)
-            return named.first() if single else named
-        return SearchResult(result.scores[0], names[0]) if single else SearchResult(result.scores, names)
+
+        def found(asked: Embeddings) -> SearchResult:
+            result: SearchResult
+            if exact:
+                result = exhaustive(now, asked, k, metric=metric, mask=rows, threads=threads)
+            else:
+                result = staged(
+                    now,
+                    asked,
+                    k,
+                    multiplier=rescore_multiplier,
+                    three_stage=three_stage,
+                    confidence=confidence,
+                    metric=metric,
+                    mask=rows,
+                    precision=query_precision,
+                    threads=threads,
+                )
+            names = now.names(result.indices)
+            return (
+                result.with_indices(names) if isinstance(result, BoundedResult) else SearchResult(result.scores, names)
+            )
+
+        return in_steps(queries, found, progress=progress)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to one ``.safetensors`` file; an existing one is replaced atomically."""

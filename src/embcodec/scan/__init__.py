@@ -23,6 +23,7 @@ from .rescore import rescore
 from .residuals import residuals_of
 from .search import prepare, search
 from .segmented import Place, Segmented
+from .steps import Progress, in_steps
 from .ways import check_dimensions, way_to
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "MetricLike",
     "Place",
     "PreparedQueries",
+    "Progress",
     "RangeResult",
     "RowTerms",
     "SearchResult",
@@ -45,6 +47,7 @@ __all__ = [
     "check_dimensions",
     "compile_metric",
     "exact_by_codes",
+    "in_steps",
     "merge_topk",
     "plan",
     "prepare",

@@ -14,6 +14,8 @@ from .best import SearchResult, as_count
 from .metric import MetricLike
 from .plan import check_metric, lower_is_better
 
+_TYPES, _INT64 = (np.dtype(np.float32), np.dtype(np.int32)), np.dtype(np.int64)
+
 
 def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: MetricLike) -> SearchResult:
     """Return the k best of each query among the results of searches over different rows.
@@ -63,7 +65,7 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
             raise ValueError(f"part {number} has results of shape {part_scores.shape}, others for queries {shape}")
         if part_scores.dtype != best.scores.dtype:
             raise ValueError(f"part {number} has scores of {part_scores.dtype}, others of {best.scores.dtype}")
-        best.merge(np.atleast_2d(part_scores), np.atleast_2d(part_ids))
+        best.merge(part_scores, part_ids)
         total += part_scores.shape[-1]
     if best is None:
         raise ValueError("there are no parts to merge")
@@ -74,12 +76,14 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
 def _as_result(scores: ArrayLike, ids: ArrayLike, number: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the scores and ids of a part as arrays that can be merged."""
     found = np.asarray(scores)
-    if found.dtype not in (np.float32, np.int32):
+    if found.dtype not in _TYPES:
         raise ValueError(f"scores are float32, or int32 for hamming; those of part {number} are {found.dtype}")
-    if isinstance(ids, np.ndarray) and ids.dtype == np.int64:
+    if isinstance(ids, np.ndarray) and ids.dtype == _INT64:
         named = ids
     else:
         named = as_int64(np.reshape(np.asarray(ids), -1)).reshape(np.shape(ids))
     if found.ndim not in (1, 2) or named.shape != found.shape:
         raise ValueError(f"part {number} has scores of shape {found.shape} and ids of shape {named.shape}")
-    return np.ascontiguousarray(found), np.ascontiguousarray(named)
+    if not (found.flags.c_contiguous and named.flags.c_contiguous):
+        found, named = np.ascontiguousarray(found), np.ascontiguousarray(named)
+    return found, named

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ..dtypes import Precision
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
-from ..words import shows_progress
 from .best import SearchResult, as_count, as_queries, as_rows, best_of, restrict
 from .metric import MetricLike
 from .named import best_by_ids
 from .plan import plan
 from .prepared import PreparedQueries, prepared
-
-Progress = Callable[[int, int], object]
-_STEP = 1024  # queries between two words on how far a search is: as many as one pass over the corpus answers
+from .steps import Progress, in_steps
 
 
 def search(
@@ -105,7 +100,7 @@ def search(
     ([2, 0], [1.0, 0.725])
     """
     if progress is not None and not isinstance(queries, PreparedQueries):
-        return _in_steps(
+        return in_steps(
             queries,
             partial(
                 search,
@@ -175,18 +170,3 @@ def prepare(
     """
     asked, single = as_queries(queries)
     return prepared(asked, as_rows(like), metric, query_precision, single=single)
-
-
-@shows_progress("searching")
-def _in_steps(
-    queries: Embeddings | ArrayLike, find: Callable[[Embeddings], SearchResult], *, progress: Progress | bool | None
-) -> SearchResult:
-    """Search for some queries at a time, and tell how far it is; a score depends on its own query alone."""
-    asked, single = as_queries(queries)
-    total, parts = len(asked), []
-    for start in range(0, max(total, 1), _STEP):
-        parts.append(find(asked[start : start + _STEP]))
-        if callable(progress):
-            progress(min(start + _STEP, total), total)
-    scores, indices = (np.concatenate(found) for found in zip(*parts, strict=True))
-    return SearchResult(scores[0], indices[0]) if single else SearchResult(scores, indices)

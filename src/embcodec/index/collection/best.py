@@ -20,7 +20,6 @@ from ...scan import (
     Segmented,
     as_count,
     as_mask,
-    as_queries,
     check_dimensions,
     merge_topk,
     prepare,
@@ -78,31 +77,32 @@ def best_of_all(
     parts: Parts,
     kind: Kind,
     n_rows: int,
-    queries: Embeddings | ArrayLike,
+    asked: Embeddings,
     k: int,
     *,
     multiplier: float | None,
     metric: MetricLike | None,
-    mask: ArrayLike | None,
+    mask: NDArray[np.int64] | None,
     precision: Precision,
     threads: int | None,
 ) -> SearchResult:
-    """Return the k best of all rows, n_rows, for each query, as :meth:`Collection.search` has it."""
-    asked, single = as_queries(queries)
+    """Return the k best of all rows, n_rows, for each query, as :meth:`Collection.search` has it.
+
+    `mask` are ids, ascending.
+    """
     check_dimensions(asked, kind.codes, "collection")
     better = kind.rescore_with
     if multiplier is None or metric in ("hamming", "jaccard"):
         better = None
     first, final = (asked, asked) if better is None else for_both(asked, better)
-    chosen = _ids_of_mask(parts, mask)
-    k = min(as_count(k), n_rows if chosen is None else len(chosen))
+    k = min(as_count(k), n_rows if mask is None else len(mask))
     wanted = k if better is None else _times(k, multiplier)
     scan = prepare(first, kind.codes, metric=metric, query_precision=precision)
-    found = merged(scan, parts.best(scan, wanted, chosen, threads), wanted)
+    found = merged(scan, parts.best(scan, wanted, mask, threads), wanted)
     if better is not None:
         scan = prepare(final, better, metric=metric, query_precision="float32")
         found = merged(scan, parts.rescored(scan, found.indices, k, threads), k)
-    return SearchResult(found.scores[0], found.indices[0]) if single else found
+    return found
 
 
 def merged(scan: PreparedQueries, parts: Iterable[SearchResult], k: int) -> SearchResult:
@@ -114,7 +114,7 @@ def merged(scan: PreparedQueries, parts: Iterable[SearchResult], k: int) -> Sear
     return merge_topk(chain([scan.nothing()], parts), k, metric=scan.metric)
 
 
-def _ids_of_mask(parts: Parts, mask: ArrayLike | None) -> NDArray[np.int64] | None:
+def ids_of_mask(parts: Parts, mask: ArrayLike | None) -> NDArray[np.int64] | None:
     """Return the ids of a mask, ascending; ValueError where one is given twice or is not there."""
     if mask is None:
         return None

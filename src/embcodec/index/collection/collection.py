@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +18,13 @@ from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...files.pieces import Paths
 from ...quantizers.lowbit import LowBitCodes, Rows, concat
-from ...scan import MetricLike, SearchResult, as_ids
+from ...scan import MetricLike, Progress, SearchResult, as_ids, in_steps
 from ...words import as_path, as_real, shows_progress
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from ..files import write_index
 from ..rows import Part, Snapshot
-from .best import best_of_all
+from .best import best_of_all, ids_of_mask
+from .exact import exact_of_all
 from .folder import Folder, reporting
 from .ingest import ingested
 from .lock import NAME as LOCK
@@ -371,6 +373,10 @@ class Collection(Names):
         query_precision: Precision = "int8",
         threads: int | None = None,
         scheduler: Any = None,
+        exact: bool = False,
+        three_stage: bool = False,
+        confidence: float | None = None,
+        progress: Progress | bool | None = None,
     ) -> SearchResult:
         """Return the k best rows' ids for each query: what one search over all rows would find, ties by id.
 
@@ -381,50 +387,56 @@ class Collection(Names):
         rescore_multiplier : float, optional
             Of how many times k candidates by the codes the k best by the better rows are returned, where the collection
             has such; None: return what the codes say.
-        metric, query_precision, threads
+        metric, query_precision, threads, progress
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of int, optional
             The ids that count, each once.
         scheduler : dask.distributed.Client, optional
             Run the search on the workers of its cluster, which see the folder under the same path; `threads` are then
             those of one task, 1 by default. The result is the same.
+        exact : bool
+            Return what a search of all floats returns, as :meth:`FlatIndex.search` does: a :class:`BoundedResult`. Of
+            files of many rows the codes are scanned; the first such search measures what they leave out: it reads all
+            floats, and keeps 12 bytes a row in memory.
+        three_stage, confidence
+            Not for collections; they are here for a clear error.
 
         Returns
         -------
         SearchResult
             `indices` are ids.
         """
-        return self._again(
-            lambda: self._search(queries, k, rescore_multiplier, metric, mask, query_precision, threads, scheduler)
-        )
+        if three_stage or confidence is not None:
+            raise ValueError("a collection has two stages, without bounds: leave out three_stage and confidence")
+        if exact and (rescore_multiplier != 4 or scheduler is not None):
+            raise ValueError(
+                "exact=True finds its own candidates, in this process: leave out rescore_multiplier and scheduler"
+            )
+        options: dict[str, Any] = {"k": k, "metric": metric, "threads": threads}
+        if not exact:
+            options |= {"multiplier": rescore_multiplier, "precision": query_precision}
+        return self._again(lambda: self._search(queries, mask, scheduler, progress, options, exact=exact))
 
     def _search(
         self,
         queries: Embeddings | ArrayLike,
-        k: int,
-        multiplier: float | None,
-        metric: MetricLike | None,
         mask: ArrayLike | None,
-        precision: Precision,
-        threads: int | None,
         scheduler: Any,
+        told: Progress | bool | None,
+        options: dict[str, Any],
+        *,
+        exact: bool,
     ) -> SearchResult:
         folder = self._folder
-        now = folder.now
-        here = folder.here()
-        parts = here if scheduler is None else Spread(scheduler, folder.path, here, now.shards)
-        return best_of_all(
-            parts,
-            folder.kind,
-            len(now),
-            queries,
-            k,
-            multiplier=multiplier,
-            metric=metric,
-            mask=mask,
-            precision=precision,
-            threads=threads,
-        )
+        now, here = folder.now, folder.here()
+        chosen = ids_of_mask(here, mask)
+        find: Callable[..., SearchResult]
+        if exact:
+            find = partial(exact_of_all, folder.shards(), folder.kind, mask=chosen, **options)
+        else:
+            parts = here if scheduler is None else Spread(scheduler, folder.path, here, now.shards)
+            find = partial(best_of_all, parts, folder.kind, len(now), mask=chosen, **options)
+        return in_steps(queries, find, progress=told)
 
     def _named(self, now: Manifest, count: int, ids: ArrayLike | None) -> NDArray[np.int64]:
         """Return the ids of `count` new rows, none of which is taken."""
@@ -433,7 +445,10 @@ class Collection(Names):
                 raise ValueError(f"no whole numbers are left after id {now.next_id - 1}: give the new rows ids")
             return np.arange(now.next_id, now.next_id + count, dtype=np.int64)
         named = as_ids(ids, count)
+        least, greatest = int(named.min()), int(named.max())
         for shard in now.shards:
+            if shard.greatest < least or greatest < shard.least:
+                continue
             taken = named[self._folder.rows_in(shard, named) >= 0]
             if len(taken):
                 raise ValueError(f"id {int(taken[0])} is in the collection already")

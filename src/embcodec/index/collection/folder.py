@@ -57,7 +57,7 @@ class Folder:
 
     def refresh(self) -> None:
         """See the newest state."""
-        self._show(read_manifest(self.path))
+        self._show(read_manifest(self.path, self.now))
 
     def shard(self, shard: Shard) -> OpenShard:
         """Return a file of rows, mapped when it is first asked for."""
@@ -100,7 +100,8 @@ class Folder:
             try:
                 yield self.now
             except BaseException:
-                self._clean()
+                with suppress(OSError, StorageError):
+                    self._clean(read_manifest(self.path).files | self.now.files)
                 raise
 
     def write(self, number: int, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> Shard:
@@ -113,12 +114,11 @@ class Folder:
         """Make a manifest the one that counts, and remove the files that no longer do."""
         write_manifest(self.path, manifest, self.now)
         self._show(manifest)
-        self._clean()
+        self._clean(manifest.files)
 
-    def _clean(self) -> None:
-        """Remove files that do not count, as far as that can be done now: the next change tries again."""
-        with suppress(OSError, StorageError):
-            kept = read_manifest(self.path).files | self.now.files
+    def _clean(self, kept: set[str]) -> None:
+        """Remove files of rows but these, as far as that can be done now: the next change tries again."""
+        with suppress(OSError):
             for name in os.listdir(self.path):
                 if is_file_of_rows(name) and name not in kept:
                     with suppress(OSError):  # it may be mapped
@@ -132,5 +132,7 @@ class Folder:
         return self.sizes()
 
     def _show(self, manifest: Manifest) -> None:
+        if manifest is self.now:
+            return
         self.now, self._here = manifest, None
         self._open = {shard: self._open[shard] for shard in manifest.shards if shard in self._open}

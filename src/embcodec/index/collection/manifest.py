@@ -7,7 +7,7 @@ import os
 import re
 import zlib
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,11 @@ class Shard:
     def live(self) -> int:
         """How many rows count."""
         return self.rows - self.removed_rows
+
+    @cached_property
+    def text(self) -> str:
+        """Its entry in the manifest: JSON with sorted keys."""
+        return json.dumps({field.name: getattr(self, field.name) for field in fields(self)}, sort_keys=True)
 
     def without(self, removed: str, removed_rows: int) -> Shard:
         """Return the shard with a new file of removals."""
@@ -133,6 +138,24 @@ class Manifest:
         """Return the manifest of the next generation."""
         return replace(self, generation=self.generation + 1, **changes)
 
+    @cached_property
+    def text(self) -> bytes:
+        """The content of the file, an entry of `shards` a line."""
+        numbers = {
+            "format": FORMAT,
+            "generation": self.generation,
+            "ingested": asdict(self.ingested),
+            "next_file": self.next_file,
+            "next_id": self.next_id,
+        }
+        head, shards = json.dumps(numbers, sort_keys=True)[1:-1], [shard.text for shard in self.shards]
+        one_line = ", ".join(shards)
+        texts = json.dumps([asdict(texts) for texts in self.texts], sort_keys=True)
+        tail = f'"texts": {texts}}}'
+        checksum = _checksum_of(f'{{{head}, "shards": [{one_line}], {tail}')  # of what the parsed file is in JSON again
+        lines = ",\n".join(shards)
+        return f'{{"checksum": "{checksum}", {head}, "shards": [\n{lines}\n], {tail}\n'.encode()
+
     @property
     def files(self) -> set[str]:
         """The names of all files of rows, removals and texts that count."""
@@ -158,14 +181,12 @@ def write_manifest(folder: Path, manifest: Manifest, former: Manifest | None = N
 
 
 def _write(folder: Path, manifest: Manifest) -> None:
-    body = {"format": FORMAT, **asdict(manifest)}
-    text = json.dumps({**body, "checksum": _checksum(body)}, indent=1) + "\n"
     with replacing(folder / NAME, sure=True) as file:
-        file.write(text.encode())
+        file.write(manifest.text)
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a collection.
+def read_manifest(folder: Path, known: Manifest | None = None) -> Manifest:
+    """Read the manifest of a collection, and return `known` where that is it.
 
     Raises
     ------
@@ -174,19 +195,22 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         with open(folder / NAME, "rb") as file:
-            text = file.read(_MOST_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size  # memory is taken for as many bytes as are asked for
+            text = file.read(min(size, _MOST_BYTES) + 1)
     except NotADirectoryError:
         way = ": FlatIndex.load(path) reads it" if holds_index(folder) else ""
         raise StorageError(f"{folder} is a file, not the folder of a collection{way}") from None
     except FileNotFoundError:
         raise StorageError(f"{folder} is no collection: it has no {NAME}") from None
+    if known is not None and text == known.text:
+        return known
     try:
         if len(text) > _MOST_BYTES:
             raise ValueError("too long")
         body = json.loads(text, object_pairs_hook=without_twins)
         if body["format"] != FORMAT:
             raise ValueError(f"format {body['format']!r}; this version reads {FORMAT!r}")
-        if body.pop("checksum") != _checksum(body):
+        if body.pop("checksum") != _checksum_of(json.dumps(body, sort_keys=True)):
             raise ValueError("its checksum is another")
         return _parsed(body)
     except KeyError as error:
@@ -205,8 +229,8 @@ def is_file_of_rows(name: str) -> bool:
     return any(pattern.fullmatch(name) for pattern in (_SHARD, _REMOVED, _TEXTS))
 
 
-def _checksum(body: dict[str, Any]) -> str:
-    return f"{zlib.crc32(json.dumps(body, sort_keys=True).encode()):08x}"
+def _checksum_of(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def _parsed(body: dict[str, Any]) -> Manifest:
