@@ -174,7 +174,7 @@ def test_codes_of_as_many_bits_for_all_are_taken_where_they_reach_as_much(
     """Four bits where their bytes are fewer; centred or not, whichever keeps more."""
     monkeypatch.setattr(recall_module, "HeldOut", graded)
     graded.noise = {f"principal directions, centred, {size} bytes": 0.96 / size for size in (*range(4, 130, 4), 130)}
-    graded.noise |= {"whitened, blocks of rotations, 72 bytes": 5 * noise}
+    graded.noise |= {"whitened, blocks of rotations, 72 bytes": 2 * noise}
     graded.noise |= {"whitened, blocks of rotations, centred, 72 bytes": noise}
     quantizer = LowBitQuantizer(recall=0.9, rotation=rotation).fit(varied(300, 128))  # type: ignore[arg-type]
     assert quantizer.choice == choice
