@@ -75,11 +75,17 @@ def search_a_collection(progress: Any, folder: Path) -> Any:
     return embcodec.Collection.open(folder / "c").search(like, 2, progress=progress)
 
 
+def fit(progress: Any, folder: Path) -> Any:
+    x = np.random.default_rng(0).standard_normal((90, 8), dtype=np.float32)
+    return embcodec.LowBitQuantizer(2, rotation="none").fit(x, progress=progress)
+
+
 WHERE: dict[str, tuple[str, Callable[[Any, Path], Any]]] = {
     "Client.embed": ("embedding", embed),
     "AsyncClient.embed": ("embedding", embed_async),
     "iter_batch": ("reading", lambda told, folder: list(embcodec.iter_batch(batch_file(folder), progress=told))),
     "decode_batch": ("decoding", lambda told, folder: embcodec.decode_batch(batch_file(folder), progress=told)),
+    "LowBitQuantizer.fit": ("measured", fit),
     "search": ("searching", lambda told, _: embcodec.search(np.eye(3, 8), np.eye(9, 8), 2, progress=told)),
     "study": ("measuring", study),
     "Collection.ingest": ("ingesting", ingest),

@@ -28,6 +28,7 @@ from embcodec.client.settings import make_settings
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((12, 16)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
+MANY = RNG.standard_normal((120, 16)).astype(np.float32)
 FLOATS = Embeddings(X)
 LOW_BIT = ec.LowBitQuantizer(2, rotation="random").fit(X)
 LOW_BIT_OF_8 = ec.LowBitQuantizer(2, rotation="random").fit(truncate(X, 8)).encode(truncate(X, 8))
@@ -293,6 +294,27 @@ CASES: dict[str, Case] = {
         lambda p: ec.LowBitQuantizer(2, bytes_per_vector=6),
         "give one of them",
         (lambda p: ec.LowBitQuantizer(2), lambda p: ec.LowBitQuantizer(bytes_per_vector=6).fit(X)),
+    ),
+    "a recall of few rows": (
+        lambda p: ec.LowBitQuantizer(recall=0.9).fit(X),
+        "80 rows or more, not 12: give bytes_per_vector",
+        (
+            lambda p: ec.LowBitQuantizer(recall=0.9).fit(MANY),
+            lambda p: ec.LowBitQuantizer(bytes_per_vector=6).fit(X),
+        ),
+    ),
+    "a recall that no code has": (
+        lambda p: ec.LowBitQuantizer(recall=0.9999).fit(MANY),
+        r"ask for less, or take quantize\(x, 'int8', scale='per-vector'\)",
+        (
+            lambda p: ec.LowBitQuantizer(recall=0.9).fit(MANY),
+            lambda p: quantize(MANY, "int8", scale="per-vector"),
+        ),
+    ),
+    "a summary that counts nothing": (
+        lambda p: ec.calibrate(ec.Summary().update(X), method="mse"),
+        r"make it with Summary\(histograms=True\)",
+        (lambda p: ec.calibrate(ec.Summary(histograms=True).update(X), method="mse"),),
     ),
     "bits that no rotation has": (
         lambda p: ec.LowBitQuantizer(3, rotation="random"),
@@ -681,6 +703,13 @@ def test_the_warning_names_a_way_that_is_silent() -> None:
     with pytest.warns(ec.PrecisionWarning, match='scale="per-vector"'):
         quantize(X * 30, "int8")
     quantize(X * 30, "int8", scale="per-vector")
+
+
+def test_the_warning_of_a_common_mean_names_codes_that_are_taken_in_silence() -> None:
+    x = MANY + 3
+    with pytest.warns(ec.PrecisionWarning, match=r"quantizer=LowBitQuantizer\(1\).fit\(floats\)"):
+        ec.FlatIndex(quantize(x, "ubinary"), rescore_with=x)
+    ec.FlatIndex(x, quantizer=ec.LowBitQuantizer(1).fit(x), rescore_with=x)
 
 
 # Messages that name a way, and that need no case above: others follow them, or none can here.

@@ -109,6 +109,7 @@ def test_rotations_of_low_bit_codes(rotation: Any, center: Any, eager: None) -> 
             assert bits_each == 1 or (found.rescored < 300).all()
 
 
+@pytest.mark.filterwarnings("ignore::embcodec.PrecisionWarning")  # of bits of rows that share much
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(CORPORA),

@@ -46,16 +46,16 @@ def collapsed_set() -> tuple[np.ndarray, np.ndarray]:
     spread = 1 / (1 + np.arange(256)) ** 0.4
     mean = rng.choice([-1.0, 1.0], 256) * 1.2
     mean[:4] *= 6
-    x = (rng.standard_normal((2300, 256)) * spread + mean).astype(np.float32)
+    x = (rng.standard_normal((1200, 256)) * spread + mean).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    return x[:2000], x[2000:]
+    return x[:1000], x[1000:]
 
 
 @cache
 def isotropic_set() -> tuple[np.ndarray, np.ndarray]:
-    x = np.random.default_rng(8).standard_normal((2300, 200)).astype(np.float32)
+    x = np.random.default_rng(8).standard_normal((1100, 200)).astype(np.float32)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    return x[:2000], x[2000:]
+    return x[:800], x[800:]
 
 
 @cache

@@ -127,3 +127,11 @@ def test_who_is_left_after_a_first_heat() -> None:
     assert left((20.0, 1.0), (19.0, 0.5)) == ["first", "second", "third"]  # the first not beyond doubt in every kind
     assert left((20.0, 20.0), (20.0, 20.0)) == ["second", "third"]
     assert left((20.0, 20.0), nothing) == ["second"]
+
+
+def test_one_query_leaves_all_in_doubt() -> None:
+    trial = Trial.__new__(Trial)
+    trial._kinds = 1
+    found = {"first": np.zeros((1, 1)), "second": np.ones((1, 1))}
+    assert trial.unbeaten(found) == ["first", "second"]
+    assert trial.best_of(found, "none", doubtful=False) == "first"

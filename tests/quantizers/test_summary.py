@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import pickle
+from fractions import Fraction
 from functools import reduce
 
 import numpy as np
@@ -72,6 +74,19 @@ def test_quantizers_are_the_same(size: dict[str, object]) -> None:
         again = LowBitQuantizer(**size).fit(summary_of(*shards, histograms=False))  # type: ignore[arg-type]
         assert again.scheme.identity == whole.scheme.identity
         assert again.encode(x) == whole.encode(x)
+
+
+@pytest.mark.parametrize("end", [1e-38, 1.0, 3e38])
+def test_bins_hold_what_lies_in_them_however_far_values_are_apart(end: float) -> None:
+    """Also values that are nothing beside the width, on either side of the end of a bin."""
+    values = np.float32([-1e-45, 1e-45, 0, -1e-30, 1e-30, -end, end, end / 3, -0.999 * end])[:, None]
+    whole = Summary(histograms=True).update(values).histograms
+    low, width = Fraction(float(whole.lows[0])), Fraction(float(whole.widths[0]))
+    bins = [math.floor((Fraction(float(value)) - low) / width) for value in values[:, 0]]
+    assert np.array_equal(whole.counts[0], np.bincount(bins, minlength=whole.counts.shape[1]))
+    assert 1024 * width < 2 * Fraction(float(values.max()))
+    one_by_one = reduce(Summary.update, values[:, None], Summary(histograms=True)).histograms
+    assert one_by_one == whole
 
 
 def test_rows_are_drawn_alike_and_once_each() -> None:

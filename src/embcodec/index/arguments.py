@@ -20,6 +20,7 @@ from ..words import shown
 from .rows import Snapshot
 
 _MOST_SHARED = 0.3
+_ALIKE = 0.999  # of rows that hardly differ no code of few bits says much
 _FEWEST_ROWS, _MOST_ROWS = 100, 2_000  # that are looked at for what they share
 
 
@@ -62,7 +63,7 @@ def warn_of_common_mean(codes: Rows, better: Rows | None) -> None:
     square = float(np.einsum("ij,ij->", some, some)) / len(some)
     mean = some.mean(axis=0)
     share = float(mean @ mean) / square if square > 0 else 0.0
-    if share > _MOST_SHARED:
+    if _MOST_SHARED < share < _ALIKE:
         warn_of(
             f"the rows share a mean that makes up {share:.0%} of their length squared: most bits say the same of all; "
             "bits of FlatIndex(floats, quantizer=LowBitQuantizer(1).fit(floats), rescore_with=...) say more"

@@ -101,7 +101,7 @@ class Trial:
         def beats(one: str, other: str) -> bool:
             gains = self._gains(overlaps, one, other)
             mean = gains.mean(axis=0)
-            noise = mean.std(ddof=1) / np.sqrt(len(mean))
+            noise = mean.std(ddof=1) / np.sqrt(len(mean)) if len(mean) > 1 else np.inf
             return bool(mean.mean() > least * noise and (gains.mean(axis=1) > 0).all())
 
         first, *others = overlaps

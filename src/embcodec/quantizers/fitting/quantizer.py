@@ -66,9 +66,10 @@ class LowBitQuantizer:
         choice to make. At one bit "plain sign bits" are kept unless another is better beyond doubt: for every kind of
         queries asked, and on average over the 10, 20, 40 and 80 nearest by so many standard errors that among equal
         choices one fit in a thousand takes another. If "whitened" is, it is what others must beat so, as at more bits,
-        where no rotation takes its place if it is worse. Samples of 800 rows or more are raced on: a quarter of the
-        rows, or of 4,000, leaves out choices that others are better than beyond doubt in the mean (the first in every
-        kind), and the rest are measured on all; the report is of those. With `recall`, of each size that was tried.
+        where no rotation takes its place if it is worse. From 800 rows on choices race: a quarter of the rows, or of
+        4,000, leaves out those that others are better than beyond doubt in the mean (the first in every kind), and the
+        others are measured on all, if there are several; the report is of the last heat. With `recall`, the report is
+        of each size that was tried.
     recall_interval : tuple of float, or None
         With `recall`, the 95 % interval of what the code that was chosen keeps.
 
