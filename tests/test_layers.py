@@ -30,7 +30,8 @@ ROOMS: dict[str, str] = {
     "wire": "http codings service shapes body decoder octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
-    "scan": "metric ways plan prepared best merge named search bounds range rescore residuals estimates exact",
+    "scan": "metric ways plan prepared best merge named search bounds range rescore residuals estimates exact "
+    "query_center",
     "files": "kinds pack bare columns parquet storage ids exchange",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",

@@ -126,7 +126,7 @@ if TYPE_CHECKING:
     from .index.collection import Collection
     from .quantizers.fitting import LowBitQuantizer
     from .quantizers.lowbit import LowBitCodes, concat
-    from .scan import compile_metric
+    from .scan import QueryCenter, compile_metric
     from .tradeoff import Study, docstring_pairs, run_demo
     from .tradeoff.study import study
     from .wire import decode_octets
@@ -170,6 +170,7 @@ _LAZY: dict[str, str] = {
     "concat": "quantizers.lowbit",
     "LowBitCodes": "quantizers.lowbit",
     "LowBitQuantizer": "quantizers.fitting",
+    "QueryCenter": "scan",
     "compile_metric": "scan",
     "Study": "tradeoff",
     "docstring_pairs": "tradeoff",
@@ -206,6 +207,7 @@ __all__ = [
     "PrecisionWarning",
     "PreparedQueries",
     "Profile",
+    "QueryCenter",
     "RangeResult",
     "Scale",
     "SearchResult",

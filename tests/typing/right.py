@@ -33,6 +33,7 @@ from embcodec import (
     PrecisionWarning,
     PreparedQueries,
     Profile,
+    QueryCenter,
     RangeResult,
     Scale,
     SearchResult,
@@ -236,6 +237,7 @@ def searches(x: Floats, rows: Embeddings, coded: LowBitCodes, metric: CompiledMe
     assert_type(index.search(x, 10, confidence=part), SearchResult)
     asked = prepare(x, rows, metric="dot")
     assert_type(asked, PreparedQueries)
+    assert_type(QueryCenter.of(x).apply(Embeddings(x)), Embeddings)
     assert_type(merge_topk([search(asked, rows, 10), (scores, indices)], 10, metric=asked.metric), SearchResult)
     assert_type(concat([rows, rows]), Embeddings)
     assert_type(concat([coded, coded]), LowBitCodes)
