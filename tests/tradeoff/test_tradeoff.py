@@ -13,7 +13,7 @@ import pytest
 from embcodec.embeddings import Embeddings
 from embcodec.quantizers.quantize import quantize
 from embcodec.scan.search import search
-from embcodec.tradeoff.inputs import same_directions
+from embcodec.tradeoff.directions import same_directions
 from embcodec.tradeoff.intervals import (
     Estimate,
     gain_interval,
