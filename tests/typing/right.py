@@ -360,7 +360,7 @@ def studies(x: Floats, rows: Embeddings) -> None:
     assert_type(found.recommend(0.9), Measurement | None)
     assert_type(found.recommend(0.9, store="any"), Measurement | None)
     assert_type(found.in_brief(), dict[str, str])
-    study([x, rows], sample=None, codes=["int8", "64 bytes"])
+    study([x, x[:5]], sample=None, codes=["int8", "64 bytes"])
     assert_type(found.advise(), list[str])
     assert_type(docstring_pairs(5), list[Pair])
     assert_type(run_demo(documents=10), DemoResult)

@@ -24,10 +24,11 @@ class QueryCenter:
     """How much of what all vectors share float queries leave out, when they meet sign bits.
 
     Where a model's vectors share a large mean c, most of a query q points along it, and so counts what the signs of all
-    rows have in common, rather than what tells them apart. Without a share of u c, u = <q, c> / |c|^2, it finds 7 to 8
-    points more of the ten nearest by a model of the E5 family; models that do not collapse are left as they are. It is
-    for bits that come from a service and are all that is kept: what a :class:`LowBitQuantizer` makes of floats keeps
-    more, and centres its queries by itself. Integers, and rows that rescore, meet queries as they are.
+    rows have in common, rather than what tells them apart. Without a share of u c, u = <q, c> / |c|^2, it finds 7 to 9
+    points more of the ten nearest by a model of the E5 family; by models that do not collapse queries stay as they are,
+    or nearly so. It is for bits that come from a service and are all that is kept: what a :class:`LowBitQuantizer`
+    makes of floats keeps more, and centres its queries by itself. Integers, and rows that rescore, meet queries as they
+    are.
 
     Attributes
     ----------
@@ -44,10 +45,11 @@ class QueryCenter:
     >>> import numpy as np
     >>> from embcodec import QueryCenter, quantize, search
     >>> rng = np.random.default_rng(0)
-    >>> vectors = rng.standard_normal((500, 64), dtype=np.float32) + 2 * rng.standard_normal(64, dtype=np.float32)
+    >>> subjects, shared = rng.standard_normal((16, 64)), 8 * rng.standard_normal(64)
+    >>> vectors = (rng.standard_normal((500, 16)) @ subjects + shared).astype(np.float32)
     >>> center = QueryCenter.of(vectors[:200])
-    >>> center.share
-    0.6
+    >>> 0 < center.share < 1
+    True
     >>> search(center.apply(vectors[0]), quantize(vectors, "ubinary"), 1).indices.tolist()
     [0]
     """
@@ -132,7 +134,8 @@ def _less(queries: Floats, center: Floats, share: float) -> Floats:
     if not share or not square:
         return queries
     along = np.einsum("ij,j->i", queries, wide) / square
-    return (queries - (share * along)[:, None] * wide).astype(np.float32)
+    moved: Floats = (queries - (share * along)[:, None] * wide).astype(np.float32)
+    return moved
 
 
 def _overlaps(x: Floats, asked: Floats) -> NDArray[np.float64]:
