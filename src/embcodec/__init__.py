@@ -30,6 +30,7 @@ Search, exact
     search              the k nearest, a SearchResult; range_search: all beyond a threshold, a RangeResult
     rescore             the best of given rows; bounded_by=: no more than may count, a BoundedResult
     prepare             queries for many searches: PreparedQueries
+    QueryCenter         queries that meet a service's own bits, without what all vectors share
     merge_topk          the best of several searches over different rows, ties by id
     FlatIndex           add, remove, ids, masks, rescoring, files
     Collection          the same in a folder of files, which grows; concat joins rows

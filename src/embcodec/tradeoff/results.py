@@ -121,7 +121,8 @@ class Study(Findings):
             for m in sorted(self.measurements, key=lambda m: (m.total_bytes, -m.overlap.mean))
             if m.on_front or m is best
         ]
-        return html_table("for 98%", self.in_brief().items()) + html_table(repr(self), rows, header)
+        brief = [*self.in_brief().items(), *(("warning", text) for text in self.warnings)]
+        return html_table("for 98%", brief) + html_table(repr(self), rows, header)
 
     def to_dict(self, target: float = 0.98, *, store: str | None = None) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""
