@@ -122,6 +122,20 @@ def test_parts_are_one_collection(tmp_path: Any) -> None:
     np.testing.assert_array_equal(rows.spread(100), ROWS[::7])
 
 
+def test_quantizers_that_say_how_far_they_are_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    fit, calls = embcodec.LowBitQuantizer.fit, []
+
+    def telling(self: Any, sample: Any, *, progress: Any = None) -> Any:
+        for step in range(3):
+            progress(step, 3, "a choice")
+        return fit(self, sample)
+
+    monkeypatch.setattr(embcodec.LowBitQuantizer, "fit", telling)
+    wishes: dict[str, Any] = {"dimensions": [24], "multipliers": [], "codes": ["16 bytes"]}
+    embcodec.study(ROWS, QUERIES, **wishes, progress=lambda *call: calls.append(call))
+    assert [call for call in calls if "fitting" in call[2]] == [(0, 2, "fitting 16 bytes at 24 dimensions")] * 4
+
+
 def test_what_can_be_read_but_once_is_refused() -> None:
     with pytest.raises(TypeError, match="pass a list of the matrices"):
         embcodec.study(part for part in (ROWS[:300], ROWS[300:]))  # type: ignore[arg-type]
