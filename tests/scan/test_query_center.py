@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from embcodec import Embeddings, QueryCenter, quantize, search
+from embcodec.scan import query_center
 from embcodec.tradeoff import overlap
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -41,20 +42,19 @@ def test_models_that_collapse_gain(mean: float, gain: float) -> None:
     assert 0.2 <= center.share < 1
     assert kept(asked[250:], rows, center.apply(asked[250:])) > kept(asked[250:], rows, asked[250:]) + gain
     assert center.report[center.share] > center.report[0.0]
-    plain = QueryCenter.of(queries[:250])
-    assert (
-        kept(queries[250:], documents, plain.apply(queries[250:]))
-        > kept(queries[250:], documents, queries[250:]) - 0.004
-    )
+    best = max(center.report, key=lambda share: center.report[share])
+    assert center.share == best if mean == 1 else center.share < best  # the least that is as good, up to chance
+    assert QueryCenter.of(queries[:250]).share == QueryCenter.of(documents[:500]).share == 0
 
 
 @pytest.mark.parametrize("mean", [0.0, 1.0, 3.0, 6.0])
 def test_where_there_is_nothing_to_gain_nothing_is_lost(mean: float) -> None:
     """Noise in all directions alike around some subjects: no direction stands for what tells rows apart."""
-    rows, queries, sample = (vectors(count, mean) for count in (1500, 200, 300))
+    queries, sample = vectors(200, mean), vectors(300, mean)
     center = QueryCenter.of(sample)
-    assert center.share <= 0.2
-    assert kept(queries, rows, center.apply(queries)) >= kept(queries, rows, queries) - 0.01
+    assert center.share == 0
+    assert max(center.report.values()) < center.report[0.0] + 0.03
+    assert np.array_equal(center.apply(queries), queries)
 
 
 def test_a_query_leaves_out_its_share_of_the_center_and_no_other() -> None:
@@ -70,10 +70,11 @@ def test_a_query_leaves_out_its_share_of_the_center_and_no_other() -> None:
     assert np.array_equal(QueryCenter(center.center, 0.0, {}).apply(queries), queries)
 
 
-def test_a_sample_is_looked_at_as_far_as_it_tells() -> None:
-    few = QueryCenter.of(vectors(49, 6.0))
+def test_a_sample_is_looked_at_as_far_as_it_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_center, "_MOST", 150)
+    few = QueryCenter.of(vectors(99, 6.0))
     assert (few.share, few.report) == (0.0, {})
-    many = vectors(2000, 6.0)
+    many = vectors(300, 6.0)
     assert QueryCenter.of(many).report == QueryCenter.of(np.concatenate([many, np.zeros((3, 96), np.float32)])).report
     nothing = QueryCenter.of(np.zeros((3, 8), np.float32))
     assert np.array_equal(nothing.apply(np.ones(8, np.float32)), np.ones(8))

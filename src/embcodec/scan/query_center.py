@@ -16,7 +16,8 @@ Floats = NDArray[np.float32]
 
 _SHARES = tuple(step / 10 for step in range(11))
 _DEPTH = 3  # among few rows these are as near as ten are among many
-_FEWEST, _MOST = 50, 1000  # rows to choose by
+_FEWEST, _MOST = 100, 1000  # rows to choose by
+_DOUBT = 2.5  # standard errors, by which a share is better than none
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +26,8 @@ class QueryCenter:
 
     Where a model's vectors share a large mean c, most of a query q points along it, and so counts what the signs of all
     rows have in common, rather than what tells them apart. Without a share of u c, u = <q, c> / |c|^2, it finds 7 to 9
-    points more of the ten nearest by a model of the E5 family; by models that do not collapse queries stay as they are,
-    or nearly so. It is for bits that come from a service and are all that is kept: what a :class:`LowBitQuantizer`
+    points more of the ten nearest by a model of the E5 family; by models that do not collapse queries stay as they are.
+    It is for bits that come from a service and are all that is kept: what a :class:`LowBitQuantizer`
     makes of floats keeps more, and centres its queries by itself. Integers, and rows that rescore, meet queries as they
     are.
 
@@ -35,23 +36,20 @@ class QueryCenter:
     center : ndarray of float32, (dimension,)
         The sample's mean, of vectors of unit length.
     share : float
-        Of u c, which queries leave out; 0 where that brings nothing that the sample could tell from chance.
+        Of u c, which queries leave out; 0 unless the sample says beyond doubt that it brings something.
     report : dict of float to float
         The overlap@3 with float search that each share reached: each vector of the sample asked for the others by
-        their signs. Empty for fewer than 50.
+        their signs. Empty for fewer than 100.
 
     Examples
     --------
     >>> import numpy as np
     >>> from embcodec import QueryCenter, quantize, search
     >>> rng = np.random.default_rng(0)
-    >>> subjects, shared = rng.standard_normal((16, 64)), 8 * rng.standard_normal(64)
-    >>> vectors = (rng.standard_normal((500, 16)) @ subjects + shared).astype(np.float32)
-    >>> center = QueryCenter.of(vectors[:200])
-    >>> 0 < center.share < 1
-    True
-    >>> search(center.apply(vectors[0]), quantize(vectors, "ubinary"), 1).indices.tolist()
-    [0]
+    >>> vectors = rng.standard_normal((500, 64), dtype=np.float32) + 2 * rng.standard_normal(64, dtype=np.float32)
+    >>> bits, center = quantize(vectors, "ubinary"), QueryCenter.of(vectors[:200])
+    >>> search(center.apply(vectors[:3]), bits, 1).indices.ravel().tolist()
+    [0, 1, 2]
     """
 
     center: Floats
@@ -87,8 +85,11 @@ class QueryCenter:
         means = overlaps.mean(axis=1)
         losses = overlaps[int(means.argmax())] - overlaps
         noise = losses.std(axis=1) / np.sqrt(len(found))
-        share = _SHARES[int((losses.mean(axis=1) <= noise).argmax())]  # the least that is as good, up to chance
-        return cls(center, share, dict(zip(_SHARES, means.tolist(), strict=True)))
+        gains = losses.mean(axis=1)[0] > _DOUBT * noise[0]
+        as_good = losses.mean(axis=1) <= noise  # up to chance: the least such share errs least elsewhere
+        return cls(
+            center, _SHARES[int(as_good.argmax())] if gains else 0.0, dict(zip(_SHARES, means.tolist(), strict=True))
+        )
 
     @overload
     def apply(self, queries: Embeddings) -> Embeddings: ...
