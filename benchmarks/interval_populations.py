@@ -11,6 +11,7 @@ import numpy as np
 from embcodec.scan.search import search
 from embcodec.tradeoff.codes import LowBit, standard_pipelines
 from embcodec.tradeoff.intervals import PerQuery
+from embcodec.tradeoff.kinds import as_kinds
 from embcodec.tradeoff.measures import ndcg, overlap
 
 K = 10
@@ -67,7 +68,7 @@ def searched(rows: np.ndarray, queries: np.ndarray, answers: np.ndarray, dimensi
     """Return what each pipeline at each of some dimensions finds, the first one float's at full dimension."""
     rows, queries = ((x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32) for x in (rows, queries))
     exact = search(queries, rows, K, metric="cosine").indices
-    low_bit, found = LowBit(rows, "random", 0), []
+    low_bit, found = LowBit(rows, "random", 0, as_kinds(None, rows.shape[1]).low_bit), []
     for dimension in dimensions:
         for pipe in standard_pipelines(rows, queries, dimension, (4, 10), low_bit):
             indices = pipe.run(K)

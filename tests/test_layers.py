@@ -31,7 +31,7 @@ ROOMS: dict[str, str] = {
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
     "scan": "metric ways plan prepared best merge named segmented search bounds steps range rescore residuals "
-    "estimates exact",
+    "estimates exact query_center",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
     "files.pieces": "how places matrices tables lines loading nearest",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
@@ -42,7 +42,7 @@ ROOMS: dict[str, str] = {
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",
     "tradeoff": "intervals words stores recipe measurement findings advice labels drawing figures results measures "
-    "corpus rows inputs kinds pipeline codes gathering measuring study bodies report demo",
+    "corpus rows directions inputs kinds pipeline codes gathering measuring study bodies report demo",
     "distributed": "batches sizes",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
     "cli": "words command common bodies tables info serve service study search ingest data",

@@ -143,6 +143,7 @@ SAMPLES: dict[type, Callable[[Path], Any]] = {
     PrecisionWarning: lambda _: [noted(PrecisionWarning("much is lost"))],
     embcodec.PreparedQueries: lambda folder: prepared(folder),
     Profile: lambda _: [*PROFILES.values(), dataclasses.replace(PROFILES["cohere"], name="mine", max_inputs=3)],
+    embcodec.QueryCenter: lambda _: [embcodec.QueryCenter.of(ROWS)],
     embcodec.RangeResult: lambda _: [range_search(ROWS[:3], ROWS, 0.1)],
     Scale: lambda _: [Scale.unit(), Scale.per_vector(np.ones(3)), Scale.ranges([[-1.0, -2.0], [1.0, 2.0]])],
     SearchResult: lambda _: [search(ROWS[:3], ROWS, 4), search(ROWS[0], Embeddings(ROWS).to("ubinary"), 2)],

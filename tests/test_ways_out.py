@@ -664,6 +664,11 @@ CASES: dict[str, Case] = {
             ),
         ),
     ),
+    "codes to center queries by": (
+        lambda p: ec.QueryCenter.of(KINDS["int8 unit"]),
+        "centred as floats, not as int8 codes: pass the floats",
+        (lambda p: ec.QueryCenter.of(FLOATS),),
+    ),
     "codes for a study": (
         lambda p: ec.study(KINDS["int8 unit"]),
         "a study begins with the floats they came from",

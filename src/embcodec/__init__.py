@@ -31,6 +31,7 @@ Search, exact
     search              the k nearest, a SearchResult; range_search: all beyond a threshold, a RangeResult
     rescore             the best of given rows; bounded_by=: no more than may count, a BoundedResult
     prepare             queries for many searches: PreparedQueries
+    QueryCenter         queries that meet a service's own bits, without what all vectors share
     merge_topk          the best of several searches over different rows, ties by id
     FlatIndex           add, remove, ids, masks, rescoring, files
     Collection          the same in a folder of files, which grows; concat joins rows
@@ -128,7 +129,7 @@ if TYPE_CHECKING:
     from .index.collection import Collection
     from .quantizers.fitting import LowBitQuantizer
     from .quantizers.lowbit import LowBitCodes, concat
-    from .scan import compile_metric
+    from .scan import QueryCenter, compile_metric
     from .tradeoff import Study, docstring_pairs, run_demo
     from .tradeoff.study import study
     from .wire import decode_octets
@@ -174,6 +175,7 @@ _LAZY: dict[str, str] = {
     "concat": "quantizers.lowbit",
     "LowBitCodes": "quantizers.lowbit",
     "LowBitQuantizer": "quantizers.fitting",
+    "QueryCenter": "scan",
     "compile_metric": "scan",
     "Study": "tradeoff",
     "docstring_pairs": "tradeoff",
@@ -210,6 +212,7 @@ __all__ = [
     "PrecisionWarning",
     "PreparedQueries",
     "Profile",
+    "QueryCenter",
     "RangeResult",
     "Scale",
     "SearchResult",

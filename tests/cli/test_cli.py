@@ -322,6 +322,25 @@ def test_tradeoff_with_queries_and_report(vectors: Path, tmp_path: Path) -> None
     assert run("tradeoff", vectors, "--target", 1.5).exit_code == 2
 
 
+def test_tradeoff_for_a_store_of_chosen_codes_on_all_rows(vectors: Path, tmp_path: Path) -> None:
+    options = ("--dimension", 32, "--target", 0.9, "--code", "uint8", "--code", "int8", "--code", "12 bytes", "--all")
+    found = run_json("tradeoff", vectors, *options)
+    labels = ["float", "int8 unit", "uint8 unit", "int8 per-vector", "12 bytes"]
+    assert [m["label"] for m in found["measurements"] if not m["rescored_with"]] == labels
+    assert (found["rows"], found["queries"], found["store"]) == (320, 80, None)
+    redis = run_json("tradeoff", vectors, *options, "--store", "redis")
+    assert redis["recommended"]["label"] in ("int8 unit", "uint8 unit")
+    assert "redis" in redis["recommended"]["stores"]
+    assert list(redis["in_brief"]) == ["recommendation", "price", "risk"]
+    done = run("tradeoff", vectors, *options, "--store", "s3-vectors", "--report", tmp_path / "r.html")
+    assert "Nothing smaller that s3-vectors takes finds 90%" in done.stdout
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<dd>Nothing smaller that s3-vectors takes finds 90%: keep float.</dd>" in page
+    assert "did you mean 'redis'" in run("tradeoff", vectors, "--store", "redi").stderr
+    unknown = run("tradeoff", vectors, "--code", "int4")
+    assert (unknown.exit_code, "unknown code 'int4'" in unknown.stderr) == (1, True)
+
+
 def test_batch(tmp_path: Path) -> None:
     good = {"custom_id": "a", "response": {"status_code": 200, "body": {"data": [{"embedding": [1, 2], "index": 0}]}}}
     lines = [json.dumps(good), json.dumps({"custom_id": "b", "response": None, "error": "no such model"})]

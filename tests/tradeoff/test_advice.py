@@ -6,6 +6,7 @@ import re
 import sys
 from dataclasses import replace
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,9 @@ def test_three_lines_say_what_to_do_what_it_costs_and_what_may_go_wrong() -> Non
     )
     assert "60 queries on 400 vectors: fewer than 99.0% are found only if" in brief["risk"]
     assert f"{len(found().warnings)} more doubts" in brief["risk"]
+    kept = surely("bits, then float x10").in_brief(0.98)
+    held = "and hold 6 bytes a vector in memory by \u201cbits, then float x10\u201d."
+    assert kept["recommendation"] == f"Nothing smaller finds 98%: keep float, {held}"
     kept = surely().in_brief(0.98)
     assert kept["recommendation"] == "Nothing smaller finds 98%: keep float."
     assert "comes nearest to it" in kept["risk"]
@@ -233,6 +237,6 @@ def test_a_page_begins_with_three_lines_and_folds_its_table(tmp_path: Path) -> N
 
 def test_notebooks_begin_with_three_lines() -> None:
     shown = found()._repr_html_()
-    assert [name for name in ("recommendation", "price", "risk") if f"<td>{name}</td>" in shown] == list(
-        found().in_brief()
-    )
+    lines = re.findall(r"<tr><td>(\w+)</td><td>(.*?)</td></tr>", shown)
+    expected = [*found().in_brief().items(), *(("warning", text) for text in found().warnings)]
+    assert lines[: len(expected)] == [(name, escape(text)) for name, text in expected]

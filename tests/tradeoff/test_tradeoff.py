@@ -13,7 +13,7 @@ import pytest
 from embcodec.embeddings import Embeddings
 from embcodec.quantizers.quantize import quantize
 from embcodec.scan.search import search
-from embcodec.tradeoff.inputs import same_directions
+from embcodec.tradeoff.directions import same_directions
 from embcodec.tradeoff.intervals import (
     Estimate,
     gain_interval,
@@ -251,6 +251,26 @@ def test_labels_hide_neither_each_other_nor_the_front() -> None:
     for first, second in itertools.pairwise(drawn):
         for place in np.linspace(first, second, 50):
             assert not any(box.contains(*place) for box in boxes)
+
+
+@pytest.mark.parametrize("seed", range(20, 24))
+def test_labels_over_their_points_hide_no_others(seed: int) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    from embcodec.tradeoff.labels import Label, place_labels
+
+    axes = Figure(figsize=(6, 4)).subplots()
+    axes.set_xlim(0, 10)
+    axes.set_ylim(0, 1)
+    near = np.random.default_rng(seed)
+    right, up = near.uniform(4, 6.5, 2), near.uniform(0.52, 0.62, 2)
+    points = [(5.0, 0.5), *zip(right.tolist(), up.tolist(), strict=True)]
+    marks = [(x, y - 0.01, y + 0.01) for x in (4.2, 4.6, 5.4, 5.8) for y in (0.46, 0.54)]
+    labels = [Label(f"a label of some length {number}", at) for number, at in enumerate(points)]
+    place_labels(axes, labels, marks=marks, line=[(0.0, 0.0), (0.0, 0.0)], fontsize=9)
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(box.overlaps(other) for box, other in itertools.combinations(boxes, 2))
 
 
 def test_recommendation_is_the_cheapest_that_surely_reaches_the_target() -> None:

@@ -33,6 +33,7 @@ from embcodec import (
     PrecisionWarning,
     PreparedQueries,
     Profile,
+    QueryCenter,
     RangeResult,
     Scale,
     SearchResult,
@@ -241,6 +242,7 @@ def searches(x: Floats, rows: Embeddings, coded: LowBitCodes, metric: CompiledMe
     assert_type(index.search(x, 10, confidence=part), SearchResult)
     asked = prepare(x, rows, metric="dot")
     assert_type(asked, PreparedQueries)
+    assert_type(QueryCenter.of(x).apply(Embeddings(x)), Embeddings)
     assert_type(merge_topk([search(asked, rows, 10), (scores, indices)], 10, metric=asked.metric), SearchResult)
     assert_type(concat([rows, rows]), Embeddings)
     assert_type(concat([coded, coded]), LowBitCodes)
@@ -363,7 +365,7 @@ def studies(x: Floats, rows: Embeddings) -> None:
     assert_type(found.recommend(0.9), Measurement | None)
     assert_type(found.recommend(0.9, store="any"), Measurement | None)
     assert_type(found.in_brief(), dict[str, str])
-    study([x, rows], sample=None, codes=["int8", "64 bytes"])
+    study([x, x[:5]], sample=None, codes=["int8", "64 bytes"])
     assert_type(found.advise(), list[str])
     assert_type(docstring_pairs(5), list[Pair])
     assert_type(run_demo(documents=10), DemoResult)

@@ -32,7 +32,9 @@ ANY = {
     "Embeddings.__dlpack__.options": "NumPy's, and those of DLPack's to come",
     "EmbcodecError.partial": "what a client has got by then, of a class that stands above errors",
     "from_faiss.index": "of Faiss, an optional package without types",
-    "Study.to_frame.return": "of pandas, an optional package without types",
+    "Study.to_frame.return": "of pandas or polars, optional packages",
+    "Study.plot.ax": "of matplotlib, an optional package",
+    "Study.plot.return": "of matplotlib, an optional package",
     "from_arrow.column": "of pyarrow, an optional package without types",
     "to_arrow.return": "of pyarrow, an optional package without types",
 }

@@ -156,7 +156,7 @@ def print_study(found: Study, recommended: Measurement | None) -> None:
         legend=(
             "x4, x20: so many times k rows are scored again, with the better codes named",
             "unit: one scale, 1/127, for all rows, as services send int8; per-vector: its own",
-            "bits: signs, as services send them; 1 bit, 64 bytes: LowBitQuantizer's, a dimension or all of a vector",
+            "bits: signs, as services send them; 1 bit, 64 bytes: LowBitQuantizer's",
             "of reading: the time that merely reading the codes takes, by that of a query",
             f"kept by stage: how much of float's {found.k} nearest each earlier stage hands on",
         ),

@@ -18,6 +18,7 @@ from .metric import CompiledMetric, MetricLike, compile_metric
 from .named import as_ids
 from .plan import plan
 from .prepared import PreparedQueries
+from .query_center import QueryCenter
 from .range import RangeResult, range_search
 from .rescore import rescore
 from .residuals import residuals_of
@@ -34,6 +35,7 @@ __all__ = [
     "Place",
     "PreparedQueries",
     "Progress",
+    "QueryCenter",
     "RangeResult",
     "RowTerms",
     "SearchResult",

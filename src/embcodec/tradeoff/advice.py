@@ -19,7 +19,7 @@ def in_brief(found: Findings, target: float, store: str | None = None) -> dict[s
         nearest = _nearest(found, store)
         near = "" if nearest is None else f"; {_name(nearest, found)} comes nearest to it, and finds {_finds(nearest)}"
         return {
-            "recommendation": f"{_nothing(found, target, store)}: keep float.",
+            "recommendation": f"{_nothing(found, target, store)}: keep float{_scanned(found, target, store)}.",
             "price": f"{whole.total_bytes:,.0f} bytes a vector, {_rate(whole)}.",
             "risk": f"None for what is found; by {asked} nothing smaller is sure to do{near}.",
         }
@@ -126,6 +126,14 @@ def _nothing(found: Findings, target: float, store: str | None) -> str:
     return f"Nothing smaller{whose} finds {share(target)}"
 
 
+def _scanned(found: Findings, target: float, store: str | None) -> str:
+    """Say how floats are searched with less in memory, if they are."""
+    lean = found.recommend(target, rescoring_on_disk=True, store=store)
+    if lean is None or not lean.rescore_bytes:
+        return ""
+    return f", and hold {lean.code_bytes:,.0f} bytes a vector in memory by {_name(lean, found)}"
+
+
 def _nearest(found: Findings, store: str | None) -> Measurement | None:
     """Return what is smaller than float and surest to find most."""
     smaller = [m for m in found.held_by(store) if m.total_bytes < found.whole.total_bytes]
@@ -138,7 +146,7 @@ def _where(best: Measurement) -> str:
 
 def _also(found: Findings) -> str:
     count = len(found.warnings)
-    return f"; {'one more doubt is' if count == 1 else f'{count} more doubts are'} said below" if count else ""
+    return f"; {'one more doubt is' if count == 1 else f'{count} more doubts are'} in the warnings" if count else ""
 
 
 def _rate(found: Measurement) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..codec import row_norms
 from ..embeddings import Embeddings
 from ..words import as_whole, shown
+from .directions import LOOK_BYTES, same_directions
 from .rows import Floats, Rows, as_rows, unit_rows
 from .words import counted, figures, next_step
 
@@ -20,9 +21,6 @@ MOST_TO_FIT = 20_000
 
 _HELD_OUT = 300
 _UNIT_TOLERANCE = 0.01  # float16 rounds the length of a unit row by far less
-_SAME = 1e-6  # of a dimension of unit rows: what float32 makes of other lengths
-_LOOK_BYTES = 1 << 24  # of rows that are looked at together
-_NEAR = 16_384  # rows compared with one at a time
 
 
 @dataclass
@@ -104,52 +102,10 @@ def prepare_inputs(
     return found
 
 
-def same_directions(x: Floats | Rows) -> NDArray[np.int64]:
-    """Return for each row the first of the same direction, (n,); a row of zeros has none and stands for itself.
-
-    Rows are put in the order of their shadows on one random line: those of the same direction are together then.
-
-    Examples
-    --------
-    >>> same_directions(np.array([[1, 0], [0, 1], [3, 0], [0, 0], [0, 0]], np.float32)).tolist()
-    [0, 1, 0, 3, 4]
-    """
-    rows = x if isinstance(x, Rows) else Rows([x])
-    first = np.arange(len(rows))
-    if len(rows) < 2:
-        return first
-    line = np.random.default_rng(0).standard_normal(rows.dimension)
-    shadows, zero = np.empty(len(rows)), np.zeros(len(rows), bool)
-    for begin, block in rows.blocks(_LOOK_BYTES):
-        part = block.astype(np.float64)
-        lengths = np.sqrt(np.einsum("ij,ij->i", part, part))
-        zero[begin : begin + len(part)] = lengths == 0
-        shadows[begin : begin + len(part)] = part @ line / np.where(lengths > 0, lengths, 1)
-    order = np.flatnonzero(~zero)[np.argsort(shadows[~zero], kind="stable")]
-    reach = 2 * np.finfo(np.float32).eps * np.linalg.norm(line)
-    ends = np.flatnonzero(np.append(np.diff(shadows[order]) > reach, True)) + 1
-    begins = np.concatenate([[0], ends[:-1]])
-    for number in np.flatnonzero(ends - begins > 1):
-        left = np.sort(order[begins[number] : ends[number]])
-        while len(left) > 1:
-            near, one = left[1:], unit_rows(rows.take(left[:1]))
-            # Whatever the lengths, float32 has divided each by its own.
-            there = np.concatenate([_are_one(rows, near[i : i + _NEAR], one) for i in range(0, len(near), _NEAR)])
-            first[near[there]] = left[0]
-            left = near[~there]
-    return first
-
-
-def _are_one(rows: Rows, places: NDArray[np.int64], one: Floats) -> NDArray[np.bool_]:
-    """Whether rows have the direction of one of unit length."""
-    same: NDArray[np.bool_] = np.abs(unit_rows(rows.take(places)) - one).max(axis=1) <= _SAME
-    return same
-
-
 def _lengths(x: Rows, name: str) -> Floats:
     """Return the lengths of rows, which are finite."""
     lengths = np.empty(len(x), np.float32)
-    for begin, block in x.blocks(_LOOK_BYTES):
+    for begin, block in x.blocks(LOOK_BYTES):
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
             raise ValueError(f"row {begin + int(finite.argmin())} of {name} has NaN or Infinity")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..codec import unwarned
 from ..dtypes import OutputDtypeName
 from ..embeddings import Embeddings
 from ..index import FlatIndex
@@ -86,7 +87,8 @@ class Recipe:
     def index(self, x: ArrayLike | Embeddings, ids: ArrayLike | None) -> FlatIndex:
         """Return an index of rows."""
         rows = self._cut(x)
-        return FlatIndex(self._coded(rows), rescore_with=self._finer(rows), ids=ids)
+        with unwarned():  # what the codes lose was measured
+            return FlatIndex(self._coded(rows), rescore_with=self._finer(rows), ids=ids)
 
     def search(self, index: FlatIndex, queries: ArrayLike | Embeddings, k: int, threads: int | None) -> SearchResult:
         """Return the k best ids of each query, by the stages that were measured; 1-D for one vector."""

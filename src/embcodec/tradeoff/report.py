@@ -96,7 +96,7 @@ def _what_to_do(advice: Sequence[str], warnings: Sequence[str]) -> Iterable[str]
     yield '<h2>In full</h2><ul class="advice">'
     yield "".join(f"<li>{escape(shown(sentence))}</li>" for sentence in advice) + "</ul>"
     if warnings:
-        yield "<h2>What makes it less sure</h2>"
+        yield "<h2>Warnings: what makes it less sure</h2>"
         yield "".join(f'<p class="warning">{escape(_sentence(text))}</p>' for text in warnings)
 
 

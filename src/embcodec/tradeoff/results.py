@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ..words import html_table, needs_package, one_of
 from .advice import advise, in_brief
@@ -12,9 +12,6 @@ from .figures import plotted
 from .findings import Findings
 from .measurement import Measurement, as_plain, as_row
 from .words import percents
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _FRAMES = ("pandas", "polars")
 
@@ -86,7 +83,7 @@ class Study(Findings):
         words = needs_package("Study.to_frame", " or ".join(wanted), f"pip install {wanted[0]}")
         raise ModuleNotFoundError(words, name=wanted[0])
 
-    def plot(self, target: float = 0.98, *, ax: Axes | None = None) -> Axes:
+    def plot(self, target: float = 0.98, *, ax: Any = None) -> Any:
         """Draw what a byte buys: overlap over bytes a vector, with intervals and the front that nothing beats.
 
         Parameters
@@ -105,8 +102,7 @@ class Study(Findings):
         ModuleNotFoundError
             Where matplotlib is not installed.
         """
-        axes: Axes = plotted(self.measurements, self.k, target, self.recommend(target), ax)
-        return axes
+        return plotted(self.measurements, self.k, target, self.recommend(target), ax)
 
     def _repr_html_(self) -> str:
         """Return what notebooks show: the recommendation, its price and risk, and the ways that no other betters."""
@@ -125,7 +121,8 @@ class Study(Findings):
             for m in sorted(self.measurements, key=lambda m: (m.total_bytes, -m.overlap.mean))
             if m.on_front or m is best
         ]
-        return html_table("for 98%", self.in_brief().items()) + html_table(repr(self), rows, header)
+        brief = [*self.in_brief().items(), *(("warning", text) for text in self.warnings)]
+        return html_table("for 98%", brief) + html_table(repr(self), rows, header)
 
     def to_dict(self, target: float = 0.98, *, store: str | None = None) -> dict[str, Any]:
         """Return everything as plain data, for JSON."""

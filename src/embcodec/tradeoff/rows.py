@@ -15,6 +15,8 @@ from ..words import shown
 
 Floats = NDArray[np.float32]
 
+_DIVIDED = 4096  # rows at a time
+
 BLOCK_BYTES = 1 << 26
 """Of float32 rows that are held at a time."""
 
@@ -66,6 +68,8 @@ class Rows:
             places = np.arange(len(self))[places] if self._chosen is None else self._chosen[places]
         elif self._chosen is not None:
             places = self._chosen[places]
+        if len(self._parts) == 1:
+            return self._read(self._parts[0][places])
         found = np.empty((len(places), self.dimension), np.float32)
         owners = np.searchsorted(self._ends, places, side="right")
         for number in np.unique(owners):
@@ -96,7 +100,11 @@ class Rows:
 def unit_rows(x: Floats) -> Floats:
     """Return rows divided by their lengths; those of zeros stay."""
     lengths = row_norms(x)[:, None]
-    return (x / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    lengths[lengths == 0] = 1
+    found = np.empty(x.shape, np.float32)
+    for begin in range(0, len(x), _DIVIDED):  # in float64, a few at a time
+        found[begin : begin + _DIVIDED] = x[begin : begin + _DIVIDED] / lengths[begin : begin + _DIVIDED]
+    return found
 
 
 def as_rows(x: Any, name: str) -> Rows:

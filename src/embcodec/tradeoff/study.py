@@ -45,9 +45,10 @@ def study(
     """Measure what every kind of code keeps of exact float32 search on these vectors, and what it costs.
 
     Memory does not grow with the number of rows but for some 50 bytes each: they are read, coded and searched in blocks
-    of 64 MiB, a few times as much is held, and mapped files (``np.load(path, mmap_mode="r")``) stay on the disk. Most
-    of the time goes into fitting low-bit codes, whatever the number of rows is: seconds for each number of bits and of
-    dimensions at 512 of them, a second for a number of bytes.
+    of 64 MiB, of which a few times as much is held, as fitting holds a few hundred megabytes, too; mapped files
+    (``np.load(path, mmap_mode="r")``) stay on the disk. Up to hundreds of thousands of rows most of the time goes into
+    fitting low-bit codes: seconds for each of 1, 2 and 4 bits and each number of dimensions at 512 of them, half a
+    second for a number of bytes.
 
     Parameters
     ----------
