@@ -1,67 +1,19 @@
-/* Arrays of numbers with AVX2. Floats go the way of avx512_floats.c: 64 bytes become masks, in two halves; positions
- * are taken from the masks bit by bit; four numbers are converted together. */
-#include "batch.h"
+/* Arrays of floats with AVX2: those in which each number has one digit before its point go the way of avx2_single.c. The
+ * others go that of avx512_floats.c: 64 bytes become masks, positions are taken from the masks bit by bit, and four
+ * numbers are converted together. */
+#include "avx2.h"
 
 #if defined(EC_X86_64)
 
 EC_TARGET_AVX2
 
-/* A block as two halves. */
-typedef struct {
-    __m256i low_u8x32, high_u8x32;
-} block_u8x64;
-
-EC_INLINE uint64_t join(__m256i low_u8x32, __m256i high_u8x32) {
-    return (uint32_t)_mm256_movemask_epi8(low_u8x32) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high_u8x32) << 32;
-}
-
-EC_INLINE uint64_t equal(block_u8x64 block, char c) {
-    __m256i wanted_u8x32 = _mm256_set1_epi8(c);
-    return join(_mm256_cmpeq_epi8(block.low_u8x32, wanted_u8x32), _mm256_cmpeq_epi8(block.high_u8x32, wanted_u8x32));
-}
-
-EC_INLINE __m256i is_digit(__m256i text_u8x32) {
-    __m256i value_u8x32 = _mm256_sub_epi8(text_u8x32, _mm256_set1_epi8('0'));
-    return _mm256_cmpeq_epi8(_mm256_min_epu8(value_u8x32, _mm256_set1_epi8(9)), value_u8x32);
-}
-
-EC_INLINE ec_number_classes classify(const uint8_t *text) {
-    ec_number_classes classes;
-    block_u8x64 block = {_mm256_loadu_si256((const __m256i *)text), _mm256_loadu_si256((const __m256i *)(text + 32))};
-    classes.digits = join(is_digit(block.low_u8x32), is_digit(block.high_u8x32));
-    classes.zeros = equal(block, '0');
-    classes.points = equal(block, '.');
-    classes.minuses = equal(block, '-');
-    classes.commas = equal(block, ',');
-    classes.spaces = equal(block, ' ');
-    classes.exponents = 0;
-    uint64_t known = classes.digits | classes.points | classes.minuses | classes.commas | classes.spaces;
-    if (EC_UNLIKELY(known != UINT64_MAX)) {
-        classes.spaces |= equal(block, '\n') | equal(block, '\r') | equal(block, '\t');
-        classes.exponents = equal(block, 'e') | equal(block, 'E') | equal(block, '+');
-    }
-    return classes;
-}
-
-/* Writes the positions of the set bits, in steps of four: the number of steps varies less than that of the bits. */
-EC_INLINE int32_t store_positions(uint16_t *to, uint64_t chosen, uint32_t base) {
-    int32_t count = (int32_t)_mm_popcnt_u64(chosen);
-    for (int32_t i = 0; i < count; i += 4) {
-        for (int j = 0; j < 4; j++) { /* 64 if no bit is left; the next block overwrites these */
-            to[i + j] = (uint16_t)(base + (uint32_t)_tzcnt_u64(chosen));
-            chosen &= chosen - 1;
-        }
-    }
-    return count;
-}
-
-static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+static void index_any(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     ec_number_carry carry = {0, 0, 0, 0, 0};
     int32_t begun = 0, with_point = 0, ended = 0;
     index->alone_count = 0;
     index->sound = 1;
     for (int64_t at = 0; at < length; at += BLOCK) {
-        ec_number_classes classes = classify(chunk + at);
+        ec_number_classes classes = ec_classify_avx2(chunk + at);
         ec_number_marks marks = ec_number_mark(&classes, &carry);
         uint64_t end = marks.end;
         if (EC_UNLIKELY(marks.bad != 0)) {
@@ -69,9 +21,9 @@ static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *i
             index->sound = 0;
         }
         if (EC_UNLIKELY(classes.exponents != 0)) ec_index_exponents(index, classes.exponents, end, ended);
-        begun += store_positions(index->first + begun, marks.first, (uint32_t)at);
-        with_point += store_positions(index->point + with_point, marks.point, (uint32_t)at);
-        ended += store_positions(index->end + ended, end, (uint32_t)at);
+        begun += ec_store_positions_avx2(index->first + begun, marks.first, (uint32_t)at);
+        with_point += ec_store_positions_avx2(index->point + with_point, marks.point, (uint32_t)at);
+        ended += ec_store_positions_avx2(index->end + ended, end, (uint32_t)at);
         if (EC_UNLIKELY(marks.bad != 0)) break;
     }
     index->count = ended;
@@ -123,7 +75,7 @@ static int alone_at(const uint8_t *chunk, const ec_number_index *index, int32_t 
     return ec_number_alone(chunk, index->first[i], index->end[i], out + i);
 }
 
-static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out) {
+static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *out) {
     int32_t count = index->count;
     for (int32_t i = 0; i < 4; i++) index->end[count + i] = index->point[count + i] = index->first[count + i] = 0;
     for (int32_t i = 0; i < count; i += 4) {
@@ -172,94 +124,24 @@ static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)
     return count;
 }
 
+static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    index->single = ec_index_single_avx2(chunk, length, index);
+    if (!index->single) index_any(chunk, length, index);
+}
+
+static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out) {
+    return index->single ? ec_convert_single_avx2(chunk, index, out) : convert_any(chunk, index, out);
+}
+
 static ec_result floats_parse_avx2(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {
     return ec_floats_parse_chunks(text, n, out, capacity, flags, index_chunk, convert);
-}
-
-/* ---- small integers ---- */
-
-/* Spreads 32 bits to bytes of all ones or none. */
-EC_INLINE __m256i spread(uint32_t bits) {
-    const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
-    const __m256i bit_of = _mm256_set1_epi64x((int64_t)0x8040201008040201);
-    __m256i bytes_u8x32 = _mm256_shuffle_epi8(_mm256_set1_epi32((int32_t)bits), byte_of);
-    return _mm256_cmpeq_epi8(_mm256_and_si256(bytes_u8x32, bit_of), bit_of);
-}
-
-EC_INLINE uint32_t above(__m256i values_u8x32, uint8_t limit) {
-    __m256i excess_u8x32 = _mm256_subs_epu8(values_u8x32, _mm256_set1_epi8((char)limit));
-    return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(excess_u8x32, _mm256_setzero_si256()));
-}
-
-EC_INLINE __m256i digits_at(const uint8_t *text) {
-    return _mm256_sub_epi8(_mm256_loadu_si256((const __m256i *)text), _mm256_set1_epi8('0'));
-}
-
-/* For every byte of half a block, the value of the up to three digits before it, as in avx512_integers.c. Sets bits of
- * *wrong where there are more digits, or the type does not hold the value. */
-EC_INLINE __m256i values_before(const uint8_t *text, uint32_t negative, int32_t type, uint32_t *wrong) {
-    const __m256i nine_u8x32 = _mm256_set1_epi8(9);
-    const __m256i tens_table =
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 0, 0, 0, 0, 0, 0));
-    const __m256i hundreds_table =
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 100, (char)200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
-    __m256i ones_u8x32 = digits_at(text - 1), tens_u8x32 = digits_at(text - 2);
-    __m256i hundreds_u8x32 = digits_at(text - 3), thousands_u8x32 = digits_at(text - 4);
-    __m256i has_tens = _mm256_cmpeq_epi8(_mm256_min_epu8(tens_u8x32, nine_u8x32), tens_u8x32);
-    __m256i has_hundreds =
-        _mm256_and_si256(has_tens, _mm256_cmpeq_epi8(_mm256_min_epu8(hundreds_u8x32, nine_u8x32), hundreds_u8x32));
-    __m256i has_thousands = _mm256_and_si256(
-        has_hundreds, _mm256_cmpeq_epi8(_mm256_min_epu8(thousands_u8x32, nine_u8x32), thousands_u8x32));
-    __m256i low_u8x32 =
-        _mm256_add_epi8(ones_u8x32, _mm256_and_si256(has_tens, _mm256_shuffle_epi8(tens_table, tens_u8x32)));
-    __m256i value_u8x32 =
-        _mm256_add_epi8(low_u8x32, _mm256_and_si256(has_hundreds, _mm256_shuffle_epi8(hundreds_table, hundreds_u8x32)));
-    __m256i unwrapped = _mm256_cmpeq_epi8(_mm256_max_epu8(value_u8x32, low_u8x32), value_u8x32);
-    __m256i over_299 = _mm256_and_si256(has_hundreds, _mm256_cmpgt_epi8(hundreds_u8x32, _mm256_set1_epi8(2)));
-    *wrong = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(has_thousands, over_299)) |
-             ~(uint32_t)_mm256_movemask_epi8(unwrapped) |
-             (above(value_u8x32, type == EC_INT8 ? 127 : 255) & ~negative) |
-             (above(value_u8x32, type == EC_INT8 ? 128 : 0) & negative);
-    __m256i signs_u8x32 = spread(negative);
-    return _mm256_sub_epi8(_mm256_xor_si256(value_u8x32, signs_u8x32), signs_u8x32);
-}
-
-static uint64_t evaluate(const uint8_t *block, uint64_t negative, int32_t type, uint8_t *values) {
-    uint32_t wrong_low, wrong_high;
-    __m256i low_u8x32 = values_before(block, (uint32_t)negative, type, &wrong_low);
-    __m256i high_u8x32 = values_before(block + 32, (uint32_t)(negative >> 32), type, &wrong_high);
-    _mm256_storeu_si256((__m256i *)values, low_u8x32);
-    _mm256_storeu_si256((__m256i *)(values + 32), high_u8x32);
-    return wrong_low | (uint64_t)wrong_high << 32;
-}
-
-/* Packs by way of a buffer, because eight bytes are written at a time, of which fewer may be chosen. */
-static void pack(const uint8_t *values, uint64_t chosen, int64_t count, uint8_t *out) {
-    uint8_t packed[BLOCK + 8];
-    int filled = 0;
-    for (int i = 0; i < BLOCK; i += 8) {
-        uint64_t bytes = _pdep_u64(chosen >> i, UINT64_C(0x0101010101010101));
-        uint64_t taken = _pext_u64(ec_load_u64(values + i), bytes * 255);
-        memcpy(packed + filled, &taken, 8);
-        filled += (int)_mm_popcnt_u64(bytes);
-    }
-    if (count > 0) memcpy(out, packed, (size_t)count); /* there may be no buffer where there is no room */
-}
-
-static int64_t read_integers(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type,
-                             int64_t *consumed) {
-    return ec_integers_read(chunk, length, out, room, type, consumed, classify, evaluate, pack);
-}
-
-static ec_result integers_parse_avx2(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type) {
-    return ec_integers_parse_chunks(text, n, out, capacity, type, read_integers);
 }
 
 EC_TARGET_END
 
 EC_SLOTS(numbers, avx2) {
     table->floats_parse = floats_parse_avx2;
-    table->integers_parse = integers_parse_avx2;
+    table->integers_parse = ec_integers_parse_avx2;
 }
 
 #endif

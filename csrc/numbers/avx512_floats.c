@@ -1,5 +1,7 @@
-/* Arrays of floats with AVX-512: vpcompressb writes the positions of numbers, and 16 numbers are converted together, by
- * multiplications that join digits to groups of 2, 4, 8 and 16. */
+/* Arrays of floats with AVX-512, but for those that go the way of avx2_single.c, which is faster: vpcompressb writes the
+ * positions of numbers, and 16 numbers are converted together, by multiplications that join digits to groups of 2, 4, 8
+ * and 16. */
+#include "avx2.h"
 #include "avx512.h"
 
 #if defined(EC_X86_64)
@@ -13,7 +15,7 @@ EC_INLINE void store_positions(uint16_t *to, __mmask64 chosen, __m512i positions
     _mm512_storeu_si512(to, _mm512_add_epi16(chosen_u16x32, base_u16x32));
 }
 
-static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+static void index_any(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     const __m512i positions_u8x64 = ec_byte_positions();
     const __m512i doubled_u8x64 = _mm512_add_epi8(positions_u8x64, positions_u8x64);
     __m512i base_u16x32 = _mm512_setzero_si512();
@@ -123,7 +125,7 @@ static int alone_at(const uint8_t *chunk, const ec_number_index *index, int32_t 
     return ec_number_alone(chunk, index->first[i] >> 1, index->end[i], out + i);
 }
 
-static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out) {
+static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *out) {
     int32_t count = index->count;
     for (int32_t i = 0; i < 16; i++) index->end[count + i] = index->point[count + i] = index->first[count + i] = 0;
     for (int32_t i = 0; i < count; i += 16) {
@@ -166,6 +168,15 @@ static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)
     for (int32_t i = 0; i < index->alone_count && index->alone[i] < count; i++)
         if (!alone_at(chunk, index, index->alone[i], out)) count = index->alone[i];
     return count;
+}
+
+static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    index->single = ec_index_single_avx2(chunk, length, index);
+    if (!index->single) index_any(chunk, length, index);
+}
+
+static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out) {
+    return index->single ? ec_convert_single_avx2(chunk, index, out) : convert_any(chunk, index, out);
 }
 
 static ec_result floats_parse_avx512(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {

@@ -12,9 +12,10 @@ enum {
     CHUNK = 4096,       /* positions in a chunk fit 13 bits */
     COPIED_CHUNK = 512, /* bytes, of text around which nothing may be read */
     MARGIN = 64,        /* bytes before a chunk that may be read */
+    BEHIND = 32,        /* and behind it */
     ELEMENTS = CHUNK / 2 + BLOCK,
     SCALAR_ELEMENTS = 16,
-    COPY_BYTES = MARGIN + COPIED_CHUNK + BLOCK
+    COPY_BYTES = MARGIN + COPIED_CHUNK + BLOCK + BEHIND
 };
 
 /* Where the numbers of a chunk are, as offsets in the chunk. */
@@ -25,6 +26,9 @@ typedef struct {
     uint16_t alone[ELEMENTS]; /* the numbers that have exponents */
     int32_t count, alone_count;
     int32_t sound; /* whether the whole chunk is plain */
+    /* on AVX2 only: whether each number has one digit before its point; then there are but the ends, and a number
+     * begins `gap` behind the one before it, the first behind `before` */
+    int32_t single, gap, before;
 } ec_number_index;
 
 /* Notes the numbers with exponents in a block; `ends` is the number of ends before the block. */
@@ -48,22 +52,32 @@ EC_INLINE int ec_number_alone(const uint8_t *chunk, int64_t first, int64_t end, 
     return 1;
 }
 
-/* Opens a chunk of the text from `at` on: whole blocks, of at most `longest` bytes, with MARGIN bytes before it that
- * may be read. It is the text itself where that is long enough, else a copy, filled up with zeros. */
+/* Opens a chunk of the text from `at` on: whole blocks, of at most `longest` bytes, with MARGIN bytes before it and
+ * BEHIND bytes after it that may be read. It is the text itself where that is long enough, else a copy, filled up with
+ * spaces. In a copy the text's last bracket is a comma, so that the last number is like the others:
+ *
+ *     text      [ 1 , 2 2 ]
+ *     copy        1 , 2 2 , . . .
+ *
+ * If text follows the array, its bracket comes earlier, which is a byte that is not plain. */
 EC_INLINE const uint8_t *ec_chunk_open(const uint8_t *text, int64_t n, int64_t at, int64_t longest,
                                        uint8_t copy[COPY_BYTES], int64_t *length) {
     int64_t left = n - at;
-    if (at >= MARGIN && left >= BLOCK) {
-        *length = (left < longest ? left : longest) & -BLOCK;
+    if (at >= MARGIN && left >= BLOCK + BEHIND) {
+        *length = (left - BEHIND < longest ? left - BEHIND : longest) & -BLOCK;
         return text + at;
     }
     size_t filled = (size_t)(left < COPIED_CHUNK ? left : COPIED_CHUNK);
     *length = (int64_t)(filled + BLOCK - 1) & -BLOCK;
     memset(copy, 0, MARGIN);
     memcpy(copy + MARGIN, text + at, filled);
-    memset(copy + MARGIN + filled, 0, BLOCK);
+    memset(copy + MARGIN + filled, ' ', BLOCK + BEHIND);
+    if (left > 0 && left <= COPIED_CHUNK && text[n - 1] == ']') copy[MARGIN + filled - 1] = ',';
     return copy + MARGIN;
 }
+
+/* Whether all has been read up to the last bracket, which a chunk had as a comma. */
+EC_INLINE int ec_chunk_is_last(const uint8_t *text, int64_t n, int64_t at) { return at == n && text[n - 1] == ']'; }
 
 /* Reads an array of floats with the two passes of a tier:
  *
@@ -87,6 +101,7 @@ EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float
         int32_t done = index.count > 0 ? convert(chunk, &index, out + produced) : 0;
         if (done > 0) at += index.end[done - 1] + 1;
         produced += done;
+        if (done > 0 && ec_chunk_is_last(text, n, at)) return ec_number_result(EC_OK, n, produced);
         if (done > 0 && done == index.count && index.sound) continue;
 
         ec_result result = ec_floats_parse_from(text, n, at, out, capacity, produced, flags, SCALAR_ELEMENTS);
@@ -147,23 +162,24 @@ EC_INLINE int64_t ec_integers_read(const uint8_t *chunk, int64_t length, uint8_t
     return ended;
 }
 
-/* Reads an array of integers with the pass of a tier:
+/* Reads an array of integers, from an element on of which `produced` are before it, with the pass of a tier:
  *
  *     int64_t read(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t room, int32_t type, int64_t *consumed)
  *
  * returns how many numbers it has written, at most `room`, with *consumed behind the comma of the last one. It stops at
  * the first block that is not plain. */
-EC_INLINE ec_result ec_integers_parse_chunks(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity,
-                                             int32_t type,
+EC_INLINE ec_result ec_integers_parse_chunks(const uint8_t *text, int64_t n, int64_t at, uint8_t *out, int64_t capacity,
+                                             int64_t produced, int32_t type,
                                              int64_t (*read)(const uint8_t *, int64_t, uint8_t *, int64_t, int32_t,
                                                              int64_t *)) {
     uint8_t copy[COPY_BYTES];
-    int64_t at = 1, produced = 0, length;
+    int64_t length;
     for (;;) {
         const uint8_t *chunk = ec_chunk_open(text, n, at, INT64_MAX, copy, &length);
         int64_t consumed = 0;
         produced += read(chunk, length, out + produced, capacity - produced, type, &consumed);
         at += consumed;
+        if (consumed > 0 && ec_chunk_is_last(text, n, at)) return ec_number_result(EC_OK, n, produced);
         if (consumed > 0 && consumed + BLOCK > length) continue; /* all of the chunk was plain */
 
         ec_result result = ec_integers_parse_from(text, n, at, out, capacity, produced, type, SCALAR_ELEMENTS);

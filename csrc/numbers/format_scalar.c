@@ -4,7 +4,7 @@
 #include "powers.h"
 
 typedef struct {
-    uint32_t digits; /* at most 9 of them */
+    uint32_t digits; /* at most 9 of them, with zeros at their end or without */
     int32_t exponent;
 } shortest;
 
@@ -32,51 +32,43 @@ static shortest shorten(uint32_t bits) {
     uint32_t lowest = below + (mantissa & 1),
              highest = above - (mantissa & 1); /* the ends count if the mantissa is even */
 
-    uint32_t s = value / 4, tens = s / 10;
-    shortest result;
-    if (s >= 10) {
-        int down_inside = lowest <= 40 * tens, up_inside = 40 * tens + 40 <= highest;
-        if (down_inside != up_inside) {
-            result.digits = tens + (uint32_t)up_inside;
-            result.exponent = k + 1;
-            while (result.digits % 10 == 0) {
-                result.digits /= 10;
-                result.exponent++;
-            }
-            return result;
-        }
-    }
-    int down_inside = lowest <= 4 * s, up_inside = 4 * s + 4 <= highest;
-    if (down_inside != up_inside) {
-        result.digits = s + (uint32_t)up_inside;
-    } else {
-        uint32_t middle = 4 * s + 2;
-        result.digits = s + (value > middle || (value == middle && (s & 1)));
-    }
-    result.exponent = k;
-    if (result.digits == 10) { /* 9.8e-45, of which the shortest is 1e-44 */
-        result.digits = 1;
-        result.exponent++;
-    }
+    /* Of tens just one may lie within the interval, or else of ones; else the nearer one is taken. There are no branches,
+     * because what is the case cannot be foreseen. */
+    uint32_t s = value / 4, tens = s / 10, middle = 4 * s + 2;
+    uint32_t ten_below = lowest <= 40 * tens, ten_above = 40 * tens + 40 <= highest;
+    uint32_t one_below = lowest <= 4 * s, one_above = 4 * s + 4 <= highest;
+    uint32_t nearer = (value > middle) | ((value == middle) & s & 1);
+    uint32_t one = s + (one_below != one_above ? one_above : nearer);
+    int of_tens = (s >= 10) & (ten_below != ten_above);
+    shortest result = {of_tens ? tens + ten_above : one, k + of_tens};
     return result;
 }
 
-static uint8_t *write_digits(uint8_t *p, uint32_t digits, int count) {
-    for (int i = count - 1; i >= 0; i--) {
-        p[i] = (uint8_t)('0' + digits % 10);
-        digits /= 10;
-    }
-    return p + count;
-}
+enum { MOST_DIGITS = 9 };
 
+static const uint32_t POWERS[MOST_DIGITS + 1] = {1,      10,      100,      1000,      10000,
+                                                 100000, 1000000, 10000000, 100000000, 1000000000};
+
+/* The number of digits of x, which is not 0. */
 static int count_digits(uint32_t x) {
-    int count = 1;
-    for (; x >= 10; x /= 10) count++;
-    return count;
+    int count = (64 - ec_leading_zeros_u64(x)) * 1233 >> 12; /* floor(bits * log10(2)), so one less or right */
+    return count + (x >= POWERS[count]);
 }
 
+/* The eight digits of x as bytes, the first one lowest: halves are parted, and their halves, each in its own place. */
+EC_INLINE uint64_t eight_digits(uint32_t x) {
+    uint64_t fours = x / 10000 | (uint64_t)(x % 10000) << 32;
+    uint64_t hundreds = (fours * 10486 >> 20) & UINT64_C(0x0000007f0000007f);
+    uint64_t pairs = hundreds | (fours - 100 * hundreds) << 16;
+    uint64_t tens = (pairs * 103 >> 10) & UINT64_C(0x000f000f000f000f);
+    return tens | (pairs - 10 * tens) << 8;
+}
+
+/* Up to EC_FLOAT_TEXT bytes may be written, and are: copies are longer than what counts of them, since lengths that vary
+ * cannot be foreseen. */
 static uint8_t *write_float(uint8_t *p, uint32_t bits) {
-    if (bits >> 31) *p++ = '-';
+    *p = '-';
+    p += bits >> 31;
     bits &= 0x7fffffffu;
     if (bits == 0) {
         memcpy(p, "0.0", 3);
@@ -85,30 +77,40 @@ static uint8_t *write_float(uint8_t *p, uint32_t bits) {
     shortest x = shorten(bits);
     int count = count_digits(x.digits);
     int point = count + x.exponent; /* the digits before the point if there were no exponent */
-    if (point < -3 || point > 9) {  /* 1.2345678e-5 */
-        write_digits(p + 1, x.digits, count);
-        p[0] = p[1];
+    uint32_t nine = x.digits * POWERS[MOST_DIGITS - count];
+    uint64_t rest = eight_digits(nine % 100000000);
+    uint8_t first = (uint8_t)('0' + nine / 100000000);
+    count = rest ? MOST_DIGITS - ec_leading_zeros_u64(rest) / 8 : 1; /* without the zeros at the end */
+    rest |= UINT64_C(0x3030303030303030);
+    if (EC_LIKELY(point <= 0 && point >= -3)) { /* 0.00012345678 */
+        memcpy(p, "0.000", 5);
+        p += 2 - point;
+        p[0] = first;
+        memcpy(p + 1, &rest, 8);
+        return p + count;
+    }
+    p[0] = first;
+    if (point < -3 || point > MOST_DIGITS) { /* 1.2345678e-5 */
         p[1] = '.';
+        memcpy(p + 2, &rest, 8);
         p += count > 1 ? count + 1 : 1;
         *p++ = 'e';
         if (point <= 0) *p++ = '-';
         uint32_t exponent = (uint32_t)(point <= 0 ? 1 - point : point - 1);
-        return write_digits(p, exponent, 1 + (exponent >= 10));
-    }
-    if (point <= 0) { /* 0.00012345678 */
-        memcpy(p, "0.000", 5);
-        return write_digits(p + 2 - point, x.digits, count);
-    }
-    if (x.exponent >= 0) { /* 120.0 */
-        p = write_digits(p, x.digits, count);
-        for (int i = 0; i < x.exponent; i++) *p++ = '0';
-        *p++ = '.';
-        *p++ = '0';
+        if (exponent >= 10) *p++ = (uint8_t)('0' + exponent / 10);
+        *p++ = (uint8_t)('0' + exponent % 10);
         return p;
     }
-    write_digits(p + 1, x.digits, count); /* 12.345678 */
-    memmove(p, p + 1, (size_t)point);
-    p[point] = '.';
+    if (count <= point) { /* 120.0 */
+        memcpy(p + 1, &rest, 8);
+        memcpy(p + point, ".0", 2);
+        return p + point + 2;
+    }
+    const int before = 8 * (point - 1); /* 12.345678: the bits of the digits between the first one and the point */
+    const uint64_t whole = rest & ((UINT64_C(1) << before) - 1);
+    const uint64_t pointed = whole | (uint64_t)'.' << before | (rest - whole) << 8;
+    memcpy(p + 1, &pointed, 8);
+    p[9] = (uint8_t)(rest >> 56);
     return p + count + 1;
 }
 

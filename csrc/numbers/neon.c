@@ -122,7 +122,7 @@ static int64_t read(const uint8_t *chunk, int64_t length, uint8_t *out, int64_t 
 }
 
 static ec_result integers_parse_neon(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type) {
-    return ec_integers_parse_chunks(text, n, out, capacity, type, read);
+    return ec_integers_parse_chunks(text, n, 1, out, capacity, 0, type, read);
 }
 
 EC_SLOTS(numbers, neon) { table->integers_parse = integers_parse_neon; }

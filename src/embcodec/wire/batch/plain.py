@@ -85,6 +85,9 @@ class PlainLines:
             values = values[: int(found[:, 1].sum())]
         if not len(found):
             return None
+        if not len(failed) and (named := self._names_of(text, offset, found, number, answered)) is not None:
+            file.seek(start + int(found[-1, 0]))
+            return Answers((found[:, 0] + start).tolist(), values, named, Usage(*found[:, TOKENS:].sum(0).tolist()))
         lines = found[:, :KIND].tolist()
         faults = dict(zip(failed.tolist(), found[failed, KIND:TOKENS].tolist(), strict=True))
         ids: list[str | None] = []
@@ -112,6 +115,22 @@ class PlainLines:
             values = values[np.repeat(answers, found[:, 1])]
             found = found[answers]
         return Answers([start + line[0] for line in lines], values, ids, Usage(*found[:, TOKENS:].sum(0).tolist()))
+
+    @staticmethod
+    def _names_of(
+        text: bytes, offset: int, found: NDArray[Any], number: int, answered: dict[str | None, int]
+    ) -> list[str | None] | None:
+        """Note the ids of lines of one row each and return them; None where one has none, or escapes, or is not new."""
+        _, rows, starts, ends, escaped = found[:, :KIND].T
+        if starts.min() < 0 or escaped.any() or (rows != 1).any():
+            return None
+        places = zip((starts + (offset + 1)).tolist(), (ends + (offset - 1)).tolist(), strict=True)
+        names: list[str | None] = [text[begin:end].decode() for begin, end in places]
+        lines = dict(zip(names, range(number + 1, number + 1 + len(names)), strict=True))
+        if len(lines) < len(names) or not answered.keys().isdisjoint(lines):
+            return None
+        answered.update(lines)
+        return names
 
     @staticmethod
     def _of_other_form(text: bytes, offset: int, found: NDArray[Any], failed: NDArray[Any]) -> int | None:

@@ -1,0 +1,89 @@
+/* Shared by the AVX2 readers of numbers: 64 bytes in two halves, to masks of their characters. */
+#ifndef EC_NUMBERS_AVX2_H
+#define EC_NUMBERS_AVX2_H
+
+#include "batch.h"
+
+#if defined(EC_X86_64)
+
+EC_TARGET_AVX2
+
+/* A block as two halves. */
+typedef struct {
+    __m256i low_u8x32, high_u8x32;
+} ec_block_u8x64;
+
+EC_INLINE ec_block_u8x64 ec_block_avx2(const uint8_t *text) {
+    ec_block_u8x64 block = {_mm256_loadu_si256((const __m256i *)text),
+                            _mm256_loadu_si256((const __m256i *)(text + 32))};
+    return block;
+}
+
+EC_INLINE uint64_t ec_join_avx2(__m256i low_u8x32, __m256i high_u8x32) {
+    return (uint32_t)_mm256_movemask_epi8(low_u8x32) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high_u8x32) << 32;
+}
+
+EC_INLINE uint64_t ec_equal_avx2(ec_block_u8x64 block, char c) {
+    __m256i wanted_u8x32 = _mm256_set1_epi8(c);
+    return ec_join_avx2(_mm256_cmpeq_epi8(block.low_u8x32, wanted_u8x32),
+                        _mm256_cmpeq_epi8(block.high_u8x32, wanted_u8x32));
+}
+
+/* '0' .. '9' become the ten highest signed bytes. */
+EC_INLINE __m256i ec_is_digit_avx2(__m256i text_u8x32) {
+    return _mm256_cmpgt_epi8(_mm256_add_epi8(text_u8x32, _mm256_set1_epi8(127 - '9')), _mm256_set1_epi8(127 - 10));
+}
+
+EC_INLINE uint64_t ec_digits_avx2(ec_block_u8x64 block) {
+    return ec_join_avx2(ec_is_digit_avx2(block.low_u8x32), ec_is_digit_avx2(block.high_u8x32));
+}
+
+EC_INLINE uint64_t ec_spaces_avx2(ec_block_u8x64 block) {
+    return ec_equal_avx2(block, ' ') | ec_equal_avx2(block, '\n') | ec_equal_avx2(block, '\r') |
+           ec_equal_avx2(block, '\t');
+}
+
+EC_INLINE uint64_t ec_exponents_avx2(ec_block_u8x64 block) {
+    return ec_equal_avx2(block, 'e') | ec_equal_avx2(block, 'E') | ec_equal_avx2(block, '+');
+}
+
+EC_INLINE ec_number_classes ec_classify_avx2(const uint8_t *text) {
+    ec_number_classes classes;
+    ec_block_u8x64 block = ec_block_avx2(text);
+    classes.digits = ec_digits_avx2(block);
+    classes.zeros = ec_equal_avx2(block, '0');
+    classes.points = ec_equal_avx2(block, '.');
+    classes.minuses = ec_equal_avx2(block, '-');
+    classes.commas = ec_equal_avx2(block, ',');
+    classes.spaces = ec_equal_avx2(block, ' ');
+    classes.exponents = 0;
+    uint64_t known = classes.digits | classes.points | classes.minuses | classes.commas | classes.spaces;
+    if (EC_UNLIKELY(known != UINT64_MAX)) {
+        classes.spaces = ec_spaces_avx2(block);
+        classes.exponents = ec_exponents_avx2(block);
+    }
+    return classes;
+}
+
+/* Writes the positions of the set bits, in steps of four: the number of steps varies less than that of the bits. */
+EC_INLINE int32_t ec_store_positions_avx2(uint16_t *to, uint64_t chosen, uint32_t base) {
+    int32_t count = (int32_t)_mm_popcnt_u64(chosen);
+    for (int32_t i = 0; i < count; i += 4) {
+        for (int j = 0; j < 4; j++) { /* 64 if no bit is left; the next block overwrites these */
+            to[i + j] = (uint16_t)(base + (uint32_t)_tzcnt_u64(chosen));
+            chosen &= chosen - 1;
+        }
+    }
+    return count;
+}
+
+EC_TARGET_END
+
+ec_result ec_integers_parse_avx2(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type);
+
+/* Note the numbers of a chunk, and convert them, where each has one digit before its point: see avx2_single.c. */
+int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index);
+int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
+
+#endif
+#endif
