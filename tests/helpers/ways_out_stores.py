@@ -28,11 +28,27 @@ class Tensor:
     def cpu(self) -> Tensor:
         return Tensor(1)
 
+    def is_neg(self) -> bool:
+        return self.device < 0
+
+    def resolve_neg(self) -> Tensor:
+        return Tensor(1)
+
     def __dlpack__(self, **options: Any) -> Any:
         return X.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self.device, 0
+        return abs(self.device), 0
+
+
+class _Binary:
+    dtype, data = type("", (), {"name": "PACKED_BIT"}), (127, 8)
+
+    def as_vector(self) -> Any:
+        return self
+
+
+BITS = type("Binary", (_Binary,), {"__module__": "bson.binary"})()
 
 
 def copied(*args: Any, **options: Any) -> io.BytesIO:
@@ -86,6 +102,16 @@ CASES: dict[str, Case] = {
         lambda p: ec.from_dlpack(Tensor()),
         r"is on another device \(DLPack's 2\): pass it from there, as x\.cpu\(\)",
         (lambda p: ec.from_dlpack(Tensor().cpu()),),
+    ),
+    "a view that negates": (
+        lambda p: ec.from_dlpack(Tensor(-1)),
+        r"a view that negates what lies in memory: pass x\.resolve_neg\(\)",
+        (lambda p: ec.from_dlpack(Tensor(-1).resolve_neg()),),
+    ),
+    "bits of MongoDB": (
+        lambda p: Embeddings([BITS]),
+        r"is no row of numbers: Embeddings\(np\.array\(\[x\.as_vector\(\)\.data for x in rows\], np\.uint8\), 'ubinary'\) reads such",
+        (lambda p: Embeddings(np.array([x.as_vector().data for x in [BITS]], np.uint8), "ubinary"),),
     ),
     "codes as a tensor": (
         lambda p: np.from_dlpack(INT8),

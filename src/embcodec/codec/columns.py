@@ -185,10 +185,10 @@ def _is_small(value: Any) -> bool:
 
 
 def _is_row(kind: type) -> bool:
-    has_numbers = (
-        hasattr(kind, "__len__") or hasattr(kind, "__array__") or kind.__module__.partition(".")[0] == "pgvector"
-    )
-    return has_numbers and not issubclass(kind, np.generic | str | bytes)
+    package = kind.__module__.partition(".")[0]
+    if package == "pgvector" or (package == "bson" and kind.__name__ in ("Binary", "BinaryVector")):
+        return True
+    return (hasattr(kind, "__len__") or hasattr(kind, "__array__")) and not issubclass(kind, np.generic | str | bytes)
 
 
 def _is_missing(value: Any) -> bool:
