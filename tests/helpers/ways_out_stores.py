@@ -110,7 +110,8 @@ CASES: dict[str, Case] = {
     ),
     "bits of MongoDB": (
         lambda p: Embeddings([BITS]),
-        r"is no row of numbers: Embeddings\(np\.array\(\[x\.as_vector\(\)\.data for x in rows\], np\.uint8\), 'ubinary'\) reads such",
+        r"is no row of numbers: Embeddings\(np\.array\(\[x\.as_vector\(\)\.data for x in rows\]"
+        r", np\.uint8\), 'ubinary'\) reads such",
         (lambda p: Embeddings(np.array([x.as_vector().data for x in [BITS]], np.uint8), "ubinary"),),
     ),
     "codes as a tensor": (
