@@ -114,7 +114,8 @@ def _plain(x: Any) -> NDArray[Any]:
         if is_tensor(x):  # as bfloat16 of PyTorch's, which has no array of it
             with suppress(TypeError):
                 return of_dlpack(x)
-        raise TypeError(f"a {type(x).__name__} does not become an array: {error}") from None
+        kind = type(x).__name__
+        raise TypeError(f"{_article(kind)} {kind} does not become an array: {error}") from None
     if array.dtype == object and array.ndim == 0:
         ways = {"embeddings": "pass .embeddings", "save": "its own .save(path) writes it"}
         ways |= {name: f"pass .{name}()" for name in ("toarray", "to_numpy", "collect")}
@@ -122,7 +123,7 @@ def _plain(x: Any) -> NDArray[Any]:
         if way_out is None and isinstance(x, Iterable) and not isinstance(x, AbstractSet):  # whose order means nothing
             way_out = "pass list(x.values())" if isinstance(x, Mapping) else "pass list(x)"
         kind = type(x).__name__
-        words = f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} is no array of numbers"
+        words = f"{_article(kind)} {kind} is no array of numbers"
         raise TypeError(words + (f": {way_out}" if way_out else ""))
     if (
         array.ndim > 1
@@ -133,6 +134,10 @@ def _plain(x: Any) -> NDArray[Any]:
     ):
         raise TypeError(MASKED)
     return array
+
+
+def _article(kind: str) -> str:
+    return "an" if kind[0] in "AEIOU" else "a"
 
 
 def _holds_masked(x: Any) -> bool:
