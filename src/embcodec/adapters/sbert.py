@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..codec import as_array
@@ -82,7 +81,12 @@ def _as_rows(rows: Any) -> NDArray[Any]:
             raise ValueError("there are no rows: an empty list has no dimension")
         if all(isinstance(row, dict) for row in rows):
             rows = [_entry(row) for row in rows]
-        return np.stack([_as_one(row) for row in rows])
+        parts = [_as_one(row) for row in rows]
+        for number, part in enumerate(parts):
+            if part.ndim != 1:
+                words = ", a vector a token: encode(output_value='sentence_embedding') pools them" if part.ndim else ""
+                raise ValueError(f"row {number} is no vector, but of shape {part.shape}{words}")
+        return as_array(parts)
     if isinstance(rows, dict):
         return _as_one(_entry(rows))[None]
     array = _as_one(rows)
