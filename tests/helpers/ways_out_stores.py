@@ -157,8 +157,12 @@ CASES: dict[str, Case] = {
     ),
     "codes of a store that are no floats": (
         lambda p: ec.from_qdrant(UINT8.values.tolist()),
-        "the rows are whole numbers, as codes are and floats are not: say output_dtype='uint8'",
-        (lambda p: ec.from_qdrant(UINT8.values.tolist(), "uint8"),),
+        r"the rows are whole numbers, as codes are: say output_dtype='uint8'.*; of numbers that are the values themselves "
+        r"Embeddings\(np\.array\(rows, np\.float32\)\) makes rows",
+        (
+            lambda p: ec.from_qdrant(UINT8.values.tolist(), "uint8"),
+            lambda p: Embeddings(np.array(UINT8.values.tolist(), np.float32)),
+        ),
     ),
     "hexadecimal digits that are no base64": (
         lambda p: ec.from_elasticsearch(ec.to_elasticsearch(INT8)),
