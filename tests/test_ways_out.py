@@ -450,7 +450,7 @@ CASES: dict[str, Case] = {
     ),
     "low-bit codes for an array": (
         lambda p: ec.encode_response(LOW_BIT.encode(X), model="m"),  # type: ignore[arg-type]
-        r"a LowBitCodes does not become an array: low-bit codes do not become an array silently: use \.to\('float'\)",
+        r"low-bit codes do not become an array silently: use \.to\('float'\)",
         (lambda p: ec.encode_response(LOW_BIT.encode(X).to("float"), model="m"),),
     ),
     "base64 that is not written": (

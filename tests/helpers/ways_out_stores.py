@@ -157,8 +157,8 @@ CASES: dict[str, Case] = {
     ),
     "codes of a store that are no floats": (
         lambda p: ec.from_qdrant(UINT8.values.tolist()),
-        r"the rows are whole numbers, as codes are: say output_dtype='uint8'.*; of numbers that are the values themselves "
-        r"Embeddings\(np\.array\(rows, np\.float32\)\) makes rows",
+        r"the rows are whole numbers, as codes are: say output_dtype='uint8'.*; of numbers that are the values "
+        r"themselves Embeddings\(np\.array\(rows, np\.float32\)\) makes rows",
         (
             lambda p: ec.from_qdrant(UINT8.values.tolist(), "uint8"),
             lambda p: Embeddings(np.array(UINT8.values.tolist(), np.float32)),

@@ -46,6 +46,7 @@ def from_sentence_transformers(
 
     Examples
     --------
+    >>> import numpy as np
     >>> bits = np.packbits(np.array([[0.1, -0.2, 0.3]]) > 0, axis=-1)
     >>> from_sentence_transformers(bits, "ubinary", dimension=3).to_float().tolist()
     [[1.0, -1.0, 1.0]]

@@ -107,6 +107,8 @@ def _plain(x: Any) -> NDArray[Any]:
     except ValueError as error:
         if isinstance(x, list | tuple):
             stack(x)  # which names the row
+        if hasattr(x, "bit_planes"):
+            raise TypeError("low-bit codes do not become an array silently: use .to('float')") from None
         raise ValueError(f"rows have different lengths, or are not numbers: {error}") from None
     except UserWarning as warning:  # where warnings are errors: NumPy gives one for each masked element
         raise TypeError(f"{MASKED} ({warning})") from None

@@ -217,8 +217,8 @@ def _check_no_codes(values: NDArray[np.float32]) -> None:
         name = "int8" if (values < 0).any() else "uint8"
         bits = " or, of packed bits, 'ubinary'" if found == floats.BITS else ""
         raise StorageError(
-            f"the rows are whole numbers, as codes are: say output_dtype={name!r}{bits}; of numbers that are the values "
-            "themselves Embeddings(np.array(rows, np.float32)) makes rows"
+            f"the rows are whole numbers, as codes are: say output_dtype={name!r}{bits}; of numbers that are the "
+            "values themselves Embeddings(np.array(rows, np.float32)) makes rows"
         )
 
 

@@ -179,9 +179,6 @@ class LowBitCodes:
             "codes stand for: .to('float').truncate(dimension)"
         )
 
-    def __array__(self, dtype: object = None, copy: bool | None = None) -> NoReturn:
-        raise TypeError("low-bit codes do not become an array silently: use .to('float')")
-
     def __len__(self) -> int:
         return len(self.bit_planes)
 
