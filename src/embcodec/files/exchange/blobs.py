@@ -202,7 +202,8 @@ def rows_of_numbers(
         if dtype is not OutputDtype.FLOAT:
             values = _as_codes(values, dtype)
         elif values.dtype.kind in "iuf" and values.ndim == 2:
-            values = np.ascontiguousarray(values, np.float32)
+            with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
+                values = np.ascontiguousarray(values, np.float32)
             if has_codes:
                 _check_no_codes(values)
         return Embeddings(values, dtype, dimension, scale, signed_bytes, bit_order)
