@@ -471,6 +471,11 @@ CASES: dict[str, Case] = {
         r"use compile_metric\(\.\.\., output_dtype='int8'\)",
         (lambda p: ec.search(KINDS["int8 unit"], KINDS["int8 unit"], 1, metric=_compiled("int8")),),
     ),
+    "low-bit codes for an array": (
+        lambda p: ec.encode_response(LOW_BIT.encode(X), model="m"),  # type: ignore[arg-type]
+        r"low-bit codes do not become an array silently: use \.to\('float'\)",
+        (lambda p: ec.encode_response(LOW_BIT.encode(X).to("float"), model="m"),),
+    ),
     "base64 that is not written": (
         lambda p: _body(encoding_format="base64", profile=replace(ec.PROFILES["mistral"], base64_urlsafe=True)),
         "is read but not written: send lists",

@@ -77,6 +77,8 @@ def test_what_encode_gives_is_read_as_it_is_meant(precision: str) -> None:
 
 def test_floats_need_no_word_and_other_floats_are_read_too() -> None:
     assert from_sentence_transformers(ROWS) == Embeddings(ROWS)
+    with pytest.raises(ValueError, match=r"row 1 is no vector, but of shape \(2, \d+\), a vector a token: encode\("):
+        from_sentence_transformers([ROWS[0], ROWS[:2]])
     assert from_sentence_transformers(ROWS.astype(np.float16)).output_dtype == "float"
     assert from_sentence_transformers(Tensor(ROWS, "torch.bfloat16")) == Embeddings(ROWS)
 
@@ -205,9 +207,14 @@ class TestDatasets:
             encode_dataset(data, "vectors", "int8")
         with pytest.raises(ValueError, match="no rows"):
             encode_dataset(data.select([]), "vector", "int8")
-        ragged = datasets.Dataset.from_dict({"vector": [[1.0, 2.0], [1.0]]})
-        with pytest.raises(ValueError, match="inhomogeneous"):
-            encode_dataset(ragged, "vector", "int8")
+        for rows, words in (
+            ([[1.0, 2.0], [1.0]], "rows 0 to 1: rows have different lengths: row 0 has 2 numbers, row 1 has 1"),
+            ([[1.0], None], r"rows 0 to 1: row 1 is missing \(None\), not a row of numbers"),
+            ([[1.0, 2.0], [1.0, None]], "rows 0 to 1: the array holds objects, not numbers: row 1, element 1 is None"),
+            (["a", "b"], "the column holds <U1 of shape .* a row, no vectors of numbers"),
+        ):
+            with pytest.raises((TypeError, ValueError), match=words):
+                encode_dataset(datasets.Dataset.from_dict({"vector": rows}), "vector", "int8")
 
 
 class TestPolars:

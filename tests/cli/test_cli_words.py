@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 from pathlib import Path
 
@@ -167,3 +169,41 @@ def test_one_vector_and_text_are_told_where_to_go(tmp_path: Path) -> None:
     (tmp_path / "lines.txt").write_text("a cat")
     assert "one row by itself is saved as row[None]" in run("info", tmp_path / "one.npy").stderr
     assert "embcodec embed asks a service" in run("info", tmp_path / "lines.txt").stderr
+
+
+MEMBERS = {"data": {"0": {"embedding": [0.5]}, "1": {"embedding": [1.5]}}}
+TENSORS = {"outputs": [{"shape": [1, 2], "data": [0.5, 1.5]}]}
+TOKENS = {"data": [{"embeddings": [[0.5, 1.0], [2.0, 3.0]]}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gzip.compress(b"{}"), r"still to be decompressed: `gunzip` undoes it"),
+        (b"BZh91AY", r"still to be decompressed: `bunzip2` undoes it"),
+        (b"\xfd7zXZ\x00", r"still to be decompressed: `unxz` undoes it"),
+        (json.dumps(MEMBERS).encode(), r"each member of 'data' is a row, which a list of them would be \(byte 0\)"),
+        (json.dumps(TENSORS).encode(), r"tensors with their shape are at 'outputs' \(byte 0\)"),
+        (json.dumps(TOKENS).encode(), r"as models of late interaction give, is no row \(row 0, byte 10\)"),
+        (b'{"data": [{"vec": [0.5]}]}', r"the keys are 'vec'; --item vec reads such rows"),
+    ],
+)
+def test_bodies_have_no_advice_in_python(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(content)
+    done = run("decode", str(tmp_path / "body"))
+    assert done.exit_code == 1
+    assert re.search(words, done.stderr), done.stderr
+    assert "json." not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.pt", "x.feather", "x.faiss"])
+def test_files_have_no_advice_in_python(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"\0")
+    done = run("info", str(tmp_path / name))
+    assert done.exit_code == 1
+    assert "unknown kind of file" in done.stderr
+    assert "(path)" not in done.stderr
+
+
+def test_the_toys_are_named() -> None:
+    assert "hash-1 .. hash-4096" in " ".join(run("serve", "--help").stdout.split())

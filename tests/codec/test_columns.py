@@ -367,3 +367,55 @@ def test_numbers_of_rows_are_no_dimension(name: str) -> None:
         assert Embeddings(found).values.tolist() == [[0.5, 1.0], [2.0, 3.0]]
     assert Embeddings(pd.DataFrame({name: [1.5, 2.5], "x": [0.5, 2.0]})).values.shape == (2, 2)
     assert Embeddings(pd.DataFrame({"0": [1, 2], "1": [0.5, 2.0]})).values.shape == (2, 2)
+
+
+class _Bson:
+    """A vector as the package bson has it, with as much of it as is asked for."""
+
+    def __init__(self, kind: str, data: list[Any]) -> None:
+        self.dtype, self.data = type("", (), {"name": kind}), data
+
+    def as_vector(self) -> Any:
+        return self
+
+
+def test_vectors_of_mongodb() -> None:
+    binary = type("Binary", (_Bson,), {"__module__": "bson.binary"})
+    rows = [binary("FLOAT32", row) for row in ROWS.tolist()]
+    for given in (rows, np.array(rows, object), [rows[0], ROWS[1].tolist()]):
+        assert Embeddings(given).values.tolist() == ROWS.tolist()
+    codes = [binary("INT8", [1, -2]), binary("INT8", [3, 4])]
+    assert Embeddings(codes, "int8").values.tolist() == [[1, -2], [3, 4]]
+    with pytest.raises(TypeError, match="bare array of int8"):
+        Embeddings(codes)
+    bits = [binary("PACKED_BIT", [127, 8])]
+    with pytest.raises(TypeError, match="a Binary of packed bits is no row of numbers: Embeddings") as caught:
+        Embeddings(bits)
+    code = str(caught.value).partition("numbers: ")[2].removesuffix(" reads such")
+    found = eval(code, {"Embeddings": Embeddings, "np": np, "rows": bits})
+    assert found == Embeddings(np.array([[127, 8]], np.uint8), "ubinary")
+
+
+def test_a_view_that_negates_is_no_other_numbers() -> None:
+    """PyTorch keeps such views as a bit, which DLPack loses."""
+
+    class Tensor:
+        def __init__(self, sign: int) -> None:
+            self.sign = sign
+
+        def is_neg(self) -> bool:
+            return self.sign < 0
+
+        def resolve_neg(self) -> Tensor:
+            return Tensor(1)
+
+        def __dlpack__(self, **options: Any) -> Any:
+            return ROWS.__dlpack__(**options)
+
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return 1, 0
+
+    for read in (Embeddings, ec.from_dlpack):
+        with pytest.raises(TypeError, match=r"negates what lies in memory: pass x\.resolve_neg\(\)"):
+            read(Tensor(-1))
+        assert read(Tensor(-1).resolve_neg()).values.tolist() == ROWS.tolist()

@@ -20,6 +20,11 @@ COLUMN = polars.Series("vector", FLOATS)
 
 Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
 CASES: dict[str, Case] = {
+    "vectors of tokens": (
+        lambda p: from_sentence_transformers([FLOATS, FLOATS[:1]]),
+        r"a vector a token: encode\(output_value='sentence_embedding'\) pools them",
+        (lambda p: from_sentence_transformers([FLOATS.mean(axis=0), FLOATS[0]]),),
+    ),
     "an async client for a sync embedder": (
         lambda p: CachedEmbedder("m", client=AsyncClient(api_key="key")),
         r"CachedEmbedder takes no AsyncClient: use AsyncCachedEmbedder\(model, client=\.\.\.\)",

@@ -26,6 +26,15 @@ FLOATS, BITS, EACH = Embeddings(X), quantize(X, "ubinary"), quantize(X, "int8", 
 LOW_BIT = ec.LowBitQuantizer(2, rotation="none").fit(X)
 TABLE = pyarrow.table({"embedding": list(X)})
 FRAME = pandas.DataFrame({"id": range(4), "embedding": list(X)})
+
+
+class Record:
+    """A row as OpenAI's client has it."""
+
+    def __init__(self, embedding: Any) -> None:
+        self.embedding = embedding
+
+
 NUMBERED = pandas.DataFrame({"id": [7, 8], "x": [0.5, 1.0]})
 MISSING = pandas.Series([1.0, None], dtype="Float64")
 STRUCTS = polars.Series([{"a": 1.0, "b": 2.0}])
@@ -82,6 +91,26 @@ CASES: dict[str, Case] = {
         lambda p: FlatIndex(FRAME),
         r"row 0, element 1 is a row by itself: pass the column of rows alone, as frame\['embedding'\]",
         (lambda p: FlatIndex(FRAME["embedding"], ids=FRAME["id"]),),
+    ),
+    "a list of Embeddings": (
+        lambda p: Embeddings([Embeddings(X), Embeddings(X)]),
+        r"a list of Embeddings is no array of numbers: concat\(rows\) joins them",
+        (lambda p: ec.concat([Embeddings(X), Embeddings(X)]),),
+    ),
+    "records of a client": (
+        lambda p: Embeddings([Record(row) for row in X]),
+        r"element 0 is a Record: pass \[row\.embedding for row in rows\]",
+        (lambda p: Embeddings([row.embedding for row in [Record(row) for row in X]]),),
+    ),
+    "records of a table": (
+        lambda p: Embeddings([{"id": 7, "vector": list(row)} for row in X]),
+        r"row 0 is a dict, not a row of numbers: pass \[row\['vector'\] for row in rows\]",
+        (lambda p: Embeddings([row["vector"] for row in [{"id": 7, "vector": list(row)} for row in X]]),),
+    ),
+    "numbers that are text": (
+        lambda p: Embeddings(np.array([["0.5", "-1e3"]], object)),
+        r"row 0, element 0 is a str: \.astype\(np\.float32\) reads numbers that are text",
+        (lambda p: Embeddings(np.array([["0.5", "-1e3"]], object).astype(np.float32)),),
     ),
     "numbers of rows among floats": (
         lambda p: Embeddings(NUMBERED),

@@ -28,11 +28,27 @@ class Tensor:
     def cpu(self) -> Tensor:
         return Tensor(1)
 
+    def is_neg(self) -> bool:
+        return self.device < 0
+
+    def resolve_neg(self) -> Tensor:
+        return Tensor(1)
+
     def __dlpack__(self, **options: Any) -> Any:
         return X.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self.device, 0
+        return abs(self.device), 0
+
+
+class _Binary:
+    dtype, data = type("", (), {"name": "PACKED_BIT"}), (127, 8)
+
+    def as_vector(self) -> Any:
+        return self
+
+
+BITS = type("Binary", (_Binary,), {"__module__": "bson.binary"})()
 
 
 def copied(*args: Any, **options: Any) -> io.BytesIO:
@@ -87,6 +103,17 @@ CASES: dict[str, Case] = {
         r"is on another device \(DLPack's 2\): pass it from there, as x\.cpu\(\)",
         (lambda p: ec.from_dlpack(Tensor().cpu()),),
     ),
+    "a view that negates": (
+        lambda p: ec.from_dlpack(Tensor(-1)),
+        r"a view that negates what lies in memory: pass x\.resolve_neg\(\)",
+        (lambda p: ec.from_dlpack(Tensor(-1).resolve_neg()),),
+    ),
+    "bits of MongoDB": (
+        lambda p: Embeddings([BITS]),
+        r"is no row of numbers: Embeddings\(np\.array\(\[x\.as_vector\(\)\.data for x in rows\]"
+        r", np\.uint8\), 'ubinary'\) reads such",
+        (lambda p: Embeddings(np.array([x.as_vector().data for x in [BITS]], np.uint8), "ubinary"),),
+    ),
     "codes as a tensor": (
         lambda p: np.from_dlpack(INT8),
         r"use \.values or \.to_float\(\)",
@@ -130,8 +157,12 @@ CASES: dict[str, Case] = {
     ),
     "codes of a store that are no floats": (
         lambda p: ec.from_qdrant(UINT8.values.tolist()),
-        "the rows are whole numbers, as codes are and floats are not: say output_dtype='uint8'",
-        (lambda p: ec.from_qdrant(UINT8.values.tolist(), "uint8"),),
+        r"the rows are whole numbers, as codes are: say output_dtype='uint8'.*; of numbers that are the values "
+        r"themselves Embeddings\(np\.array\(rows, np\.float32\)\) makes rows",
+        (
+            lambda p: ec.from_qdrant(UINT8.values.tolist(), "uint8"),
+            lambda p: Embeddings(np.array(UINT8.values.tolist(), np.float32)),
+        ),
     ),
     "hexadecimal digits that are no base64": (
         lambda p: ec.from_elasticsearch(ec.to_elasticsearch(INT8)),

@@ -254,6 +254,13 @@ def test_wrong_methods_and_paths_answer_in_json(
     assert (response.status_code, response.json()) == (status, {"detail": detail})
 
 
+@pytest.mark.parametrize("path", ["/embeddings", "/v1/v1/embeddings", "/openai/deployments/x/embeddings", "/v1/embed"])
+def test_a_base_url_without_its_version_is_answered_with_the_one_to_give(strict: RunningServer, path: str) -> None:
+    response = httpx2.post(strict.base_url + path, json={"model": MODEL, "input": "a"}, verify=PLAIN)
+    assert response.status_code == 404
+    assert response.json()["detail"].startswith("Not Found: embeddings are at /v1/embeddings, so that the base URL of")
+
+
 def test_models_and_health(strict: RunningServer) -> None:
     listed = httpx2.get(strict.base_url + "/v1/models", verify=PLAIN).json()
     assert listed["object"] == "list"

@@ -294,11 +294,12 @@ def bodies(path: Path, lines: Callable[[int, int], None]) -> None:
 
 def files(rows: Embeddings, path: Path) -> None:
     save(path, rows)
+    save(path, rows, float_dtype="bfloat16")
     assert_type(load(path, mmap=True), Embeddings | LowBitCodes)
     assert_type(load_ids(path, column="neighbors"), NDArray[np.int64])
     assert_type(load(path, float_dtype="bfloat16"), Embeddings | LowBitCodes)
     assert_type(load(path, output_dtype="int8"), Embeddings)
-    assert_type(to_arrow(rows), Any)
+    assert_type(to_arrow(rows, float_dtype="float16"), Any)
     assert_type(from_arrow(to_arrow(rows), "int8"), Embeddings)
     assert_type(to_faiss(rows), Floats | NDArray[np.uint8])
     assert_type(to_pgvector(rows, half=True), list[bytes])

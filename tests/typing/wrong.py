@@ -34,6 +34,7 @@ from embcodec import (
     range_search,
     read_pgcopy,
     rescore,
+    save,
     search,
     study,
     to_arrow,
@@ -67,6 +68,8 @@ def dtypes(x: Floats, rows: Embeddings, coded: LowBitCodes, path: Path, text: st
     iter_batch(path, output_dtype="i8")  # type: ignore[arg-type]  # pyright: ignore
     load(path, output_dtype="ubin")  # type: ignore[call-overload]  # pyright: ignore
     load(path, float_dtype="float16")  # type: ignore[call-overload]  # pyright: ignore
+    save(path, rows, float_dtype="fp8_e4m3")  # type: ignore[arg-type]  # pyright: ignore
+    to_arrow(rows, float_dtype="bfloat16")  # type: ignore[arg-type]  # pyright: ignore
     from_arrow(to_arrow(rows), "float32")  # type: ignore[arg-type]  # pyright: ignore
     from_sqlite_vec([b""], "uint8")  # type: ignore[arg-type]  # pyright: ignore
     compile_metric(lambda q, r: 0.0, output_dtype="float32", lower_is_better=True)  # type: ignore[call-overload]  # pyright: ignore

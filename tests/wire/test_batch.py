@@ -21,6 +21,7 @@ from embcodec import (
     StorageError,
     Usage,
     decode_batch,
+    decode_response,
     encode_response,
     iter_batch,
     write_batch,
@@ -331,6 +332,22 @@ def test_an_id_answered_over_and_over_is_read_once_each(tmp_path: Path) -> None:
         found = decode_batch(path)
     assert (len(found.custom_ids), len(found.errors)) == (51, 2999)
     assert passed < 12_000
+
+
+def test_lines_in_another_form(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    path.write_bytes(b"[" + line("a", rows(0)) + b"," + line("b", rows(1)) + b"]")
+    (failed,) = decode_batch(path).errors
+    assert "a list of lines, each of which a batch file has on a line of its own (line 1" in str(failed.error)
+    path.write_text("\n".join(json.dumps(each) for each in json.loads(path.read_text())))
+    assert decode_batch(path).custom_ids == ["a", "b"]
+    body = json.loads(encode_response(Embeddings(rows(2)), model="m"))
+    for indent, start in ((2, b""), ("\t", b"\xef\xbb\xbf")):
+        path.write_bytes(start + json.dumps(body, indent=indent).encode())
+        for found in (decode_batch(path).errors, list(iter_batch(path))):
+            (failed,) = found
+            assert "one document over several lines, which decode_response reads if it is a body" in str(failed.error)
+        assert decode_response(path.read_bytes()).embeddings == Embeddings(rows(2))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from embcodec import DecodeError, Profile, decode_octets
+from embcodec import DecodeError, Profile, ServiceError, decode_octets
 from embcodec._native import floats as native
 from embcodec._native.floats import PAYLOADS
 
@@ -264,3 +264,18 @@ def test_octets_of_another_dtype_name_the_row_that_gives_them_away() -> None:
         decode_octets(body, dimension=192)
     assert caught.value.row == 0
     assert caught.value.offset == 0
+
+
+@pytest.mark.parametrize("size", [8, 32, 64, 256, 1024])
+def test_an_error_in_json_is_no_row_of_floats(size: int) -> None:
+    """Whatever its length: an error of so many bytes read as floats of 1e30."""
+    head = b'{"error":"'
+    for dimension in (1, size // 4):
+        if size > 16:
+            with pytest.raises(ServiceError, match=r"^x+$"):
+                decode_octets(head + b"x" * (size - len(head) - 2) + b'"}', dimension=dimension)
+        for text in (b'{"a":1}', b"[[1.5]]", b"<html></html>"):
+            with pytest.raises(DecodeError, match=r"no bare floats: the body is (JSON, which|HTML)"):
+                decode_octets(text.ljust(size if size > 13 else 16), dimension=dimension)
+    floats = np.frombuffer(b"{...{...{...{...", np.float32)  # characters all of them, and no JSON
+    assert decode_octets(floats.tobytes(), dimension=4).embeddings.values.tolist() == [floats.tolist()]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..codec import as_array
 from ..dtypes import OutputDtype, OutputDtypeLike, as_output_dtype
 from ..quantizers import quantize
 from ..scale import ScaleName
@@ -61,7 +63,7 @@ def encode_dataset(
     if not len(dataset):
         raise ValueError("the dataset has no rows, and so no length of vectors")
     target = column if into is None else into
-    width = dtype.row_width(len(dataset[0][column]))
+    width = dtype.row_width(_rows_of(dataset[:1][column]).shape[1])
     features = dataset.features.copy()
     features[target] = datasets.Sequence(datasets.Value(_VALUES[dtype]), length=width)
     has_scales = scale == "per-vector" and not dtype.is_packed and dtype is not OutputDtype.FLOAT
@@ -71,14 +73,20 @@ def encode_dataset(
         _coded,
         fn_kwargs={"column": column, "target": target, "dtype": str(dtype), "scale": scale if has_scales else None},
         batched=True,
+        with_indices=True,
         batch_size=batch_size,
         features=features,
         **of_map,
     )
 
 
-def _coded(batch: dict[str, Any], *, column: str, target: str, dtype: Any, scale: ScaleName | None) -> dict[str, Any]:
-    rows = np.asarray(batch[column], np.float32)
+def _coded(
+    batch: dict[str, Any], indices: list[int], *, column: str, target: str, dtype: Any, scale: ScaleName | None
+) -> dict[str, Any]:
+    try:
+        rows = _rows_of(batch[column])
+    except (TypeError, ValueError) as error:  # which counts from the batch's first row on
+        raise type(error)(f"column {column!r}, rows {indices[0]} to {indices[-1]}: {error}") from None
     if dtype == "float":
         return {target: rows}
     coded = quantize(rows, dtype, scale=scale) if scale is not None else quantize(rows, dtype)
@@ -86,3 +94,11 @@ def _coded(batch: dict[str, Any], *, column: str, target: str, dtype: Any, scale
         return {target: coded.values}
     assert coded.scale is not None
     return {target: coded.values, f"{target}_scale": coded.scale.values}
+
+
+def _rows_of(column: Any) -> NDArray[np.float32]:
+    """Return the rows of a column in whatever form the dataset gives it; what is no vector is named by its row."""
+    rows = as_array(column)
+    if rows.ndim != 2 or rows.dtype.kind not in "fiu":
+        raise ValueError(f"the column holds {rows.dtype} of shape {rows.shape[1:]} a row, no vectors of numbers")
+    return rows.astype(np.float32, copy=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..codec import as_array
@@ -47,6 +46,7 @@ def from_sentence_transformers(
 
     Examples
     --------
+    >>> import numpy as np
     >>> bits = np.packbits(np.array([[0.1, -0.2, 0.3]]) > 0, axis=-1)
     >>> from_sentence_transformers(bits, "ubinary", dimension=3).to_float().tolist()
     [[1.0, -1.0, 1.0]]
@@ -82,7 +82,12 @@ def _as_rows(rows: Any) -> NDArray[Any]:
             raise ValueError("there are no rows: an empty list has no dimension")
         if all(isinstance(row, dict) for row in rows):
             rows = [_entry(row) for row in rows]
-        return np.stack([_as_one(row) for row in rows])
+        parts = [_as_one(row) for row in rows]
+        for number, part in enumerate(parts):
+            if part.ndim != 1:
+                words = ", a vector a token: encode(output_value='sentence_embedding') pools them" if part.ndim else ""
+                raise ValueError(f"row {number} is no vector, but of shape {part.shape}{words}")
+        return as_array(parts)
     if isinstance(rows, dict):
         return _as_one(_entry(rows))[None]
     array = _as_one(rows)

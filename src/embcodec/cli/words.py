@@ -40,7 +40,14 @@ _PHRASES = (
     (r"\brows='([^']*)', item='", r"--rows '\1' item='"),
     (r"decode_batch\(path\)", "embcodec batch"),
     (r"\bdecode_response\b", "embcodec decode"),
+    (r"gzip\.decompress undoes", "`gunzip` undoes"),
+    (r"lzma\.decompress undoes", "`unxz` undoes"),
+    (r"bz2\.decompress undoes", "`bunzip2` undoes"),
+    (r"embcodec\.load reads it", "`embcodec info` reads it"),
+    (r"; json\.dumps\(.*\) is the list that is read", ", which a list of them would be"),
+    (r"(?:;|:) (?:np\.reshape|Embeddings)\(.*\) (?:is each of them|has those of one text)", ""),
 )
+_IN_PYTHON = re.compile(r"; (?:Embeddings|from_arrow|from_faiss)\(\w+(?:\.\w+)*\(path\)\) (?:takes|reads) [^;]*")
 _ARGUMENT = re.compile(r"""\b([a-z][a-z0-9_]*)=(?:"([^"]*)"|'([^']*)'|(\.\.\.|[\w.-]*\w)|)""")
 _VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet", b"\x89HDF": ".hdf5"}
 _HEAD = 1 << 16
@@ -51,6 +58,7 @@ MAX_BYTES = "EMBCODEC_MAX_BYTES"
 def in_options(text: str, command: click.Command | None) -> str:
     """Return `text` with the options of `command` in the place of arguments: ``--nulls nan`` for ``nulls='nan'``."""
     text = text.replace("Client.embed asks", "embcodec embed asks")
+    text = _IN_PYTHON.sub("", text)
     text = text.replace("pass max_bytes= of", f"set {MAX_BYTES}= to")
     known = {option for parameter in command.params for option in parameter.opts} if command is not None else set()
     for phrase, words in _PHRASES if "--base64-dtype" in known else ():

@@ -37,7 +37,8 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
         if array.dtype in (np.int8, np.uint8) and array.size:
             raise bare_integers("this", array.dtype)
     if array.ndim != 2:
-        raise ValueError(f"embeddings have shape (n, width), not {array.shape}; for one row pass row[None]")
+        ways = {1: "; for one row pass row[None]", 3: ": several vectors a row, as of tokens, become one first"}
+        raise ValueError(f"embeddings have shape (n, width), not {array.shape}{ways.get(array.ndim, '')}")
     if array.dtype == wanted:
         return np.ascontiguousarray(array)
     with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
@@ -59,7 +60,7 @@ def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
     """Say how an array of other numbers becomes one of codes."""
     if array.dtype.kind == "b":
         return f": {_PACKED}"
-    if array.dtype.kind == "U":
+    if array.dtype.kind in "UT":
         if array.size and str(array.flat[0]).lstrip().startswith("["):
             return f": {JSON_ROWS}"
         return ": np.asarray(x, np.float32) reads numbers that are text"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -21,6 +22,7 @@ JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that 
 
 BYTE_ROWS = "embcodec.from_sqlite_vec(list(rows)) reads rows that are little-endian float32 bytes"
 
+_NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 _LARGE = 10**38  # what is smaller is a float32
 
 # Rows that np.asarray takes for what they are. Others may hide values, or have nulls, and are read one by one.
@@ -46,6 +48,8 @@ def to_array(x: Any, *, as_they_are: bool = False) -> NDArray[Any]:
         raise TypeError(MASKED)
     if isinstance(x, list | tuple):
         kinds = set(map(type, x)) - _PLAIN
+        if any(hasattr(kind, "float_blocks") for kind in kinds):
+            raise TypeError("a list of Embeddings is no array of numbers: concat(rows) joins them")
         array = stack(x) if kinds and any(map(_is_row, kinds)) else _plain(x)
     else:
         reader = reader_of(x) or _foreign_reader(x)
@@ -90,15 +94,26 @@ def stack(rows: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
 
 
 def _row(row: Any, number: int) -> NDArray[Any]:
+    if isinstance(row, Mapping):
+        raise TypeError(f"row {number} is {_named(row)}, not a row of numbers{_way_of_record(row)}")
     try:
         part = to_array(row) if _is_row(type(row)) else None
     except (TypeError, ValueError) as error:
         raise type(error)(f"row {number}: {error}") from None
     if part is None or part.ndim == 0:
-        raise ValueError(f"row {number} is {_named(row)}, not a row of numbers")
+        raise ValueError(f"row {number} is {_named(row)}, not a row of numbers{_way_of_record(row)}")
     if part.dtype.kind not in "fiub":
         raise ValueError(f"row {number} holds {part.dtype}, not numbers")
     return part
+
+
+def _way_of_record(record: Any) -> str:
+    """Say how the vectors of records are taken out of them, where one has a vector."""
+    if hasattr(record, "embedding"):  # as those of OpenAI's client have
+        return ": pass [row.embedding for row in rows]"
+    fields = record.items() if isinstance(record, Mapping) else ()
+    name = next((name for name, value in fields if isinstance(value, list | tuple | np.ndarray)), None)
+    return "" if name is None else f": pass [row[{name!r}] for row in rows]"
 
 
 def _plain(x: Any) -> NDArray[Any]:
@@ -107,6 +122,8 @@ def _plain(x: Any) -> NDArray[Any]:
     except ValueError as error:
         if isinstance(x, list | tuple):
             stack(x)  # which names the row
+        if hasattr(x, "bit_planes"):
+            raise TypeError("low-bit codes do not become an array silently: use .to('float')") from None
         raise ValueError(f"rows have different lengths, or are not numbers: {error}") from None
     except UserWarning as warning:  # where warnings are errors: NumPy gives one for each masked element
         raise TypeError(f"{MASKED} ({warning})") from None
@@ -114,7 +131,8 @@ def _plain(x: Any) -> NDArray[Any]:
         if is_tensor(x):  # as bfloat16 of PyTorch's, which has no array of it
             with suppress(TypeError):
                 return of_dlpack(x)
-        raise TypeError(f"a {type(x).__name__} does not become an array: {error}") from None
+        kind = type(x).__name__
+        raise TypeError(f"{_article(kind)} {kind} does not become an array: {error}") from None
     if array.dtype == object and array.ndim == 0:
         ways = {"embeddings": "pass .embeddings", "save": "its own .save(path) writes it"}
         ways |= {name: f"pass .{name}()" for name in ("toarray", "to_numpy", "collect")}
@@ -122,7 +140,7 @@ def _plain(x: Any) -> NDArray[Any]:
         if way_out is None and isinstance(x, Iterable) and not isinstance(x, AbstractSet):  # whose order means nothing
             way_out = "pass list(x.values())" if isinstance(x, Mapping) else "pass list(x)"
         kind = type(x).__name__
-        words = f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} is no array of numbers"
+        words = f"{_article(kind)} {kind} is no array of numbers"
         raise TypeError(words + (f": {way_out}" if way_out else ""))
     if (
         array.ndim > 1
@@ -133,6 +151,10 @@ def _plain(x: Any) -> NDArray[Any]:
     ):
         raise TypeError(MASKED)
     return array
+
+
+def _article(kind: str) -> str:
+    return "an" if kind[0] in "AEIOU" else "a"
 
 
 def _holds_masked(x: Any) -> bool:
@@ -159,7 +181,9 @@ def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
                 raise TypeError(f"{words}a {type(value).__name__}: {BYTE_ROWS}")
             if _is_row(type(value)) and array.ndim > 1:
                 raise TypeError(f"{words}a row by itself: pass the column of rows alone, as frame['embedding']")
-            raise TypeError(f"{words}a {type(value).__name__}")
+            if isinstance(value, str) and _NUMBER.fullmatch(value):
+                raise TypeError(f"{words}a str: .astype(np.float32) reads numbers that are text")
+            raise TypeError(f"{words}a {type(value).__name__}{_way_of_record(value)}")
     return _of_numbers(array)
 
 
@@ -185,10 +209,10 @@ def _is_small(value: Any) -> bool:
 
 
 def _is_row(kind: type) -> bool:
-    has_numbers = (
-        hasattr(kind, "__len__") or hasattr(kind, "__array__") or kind.__module__.partition(".")[0] == "pgvector"
-    )
-    return has_numbers and not issubclass(kind, np.generic | str | bytes)
+    package = kind.__module__.partition(".")[0]
+    if package == "pgvector" or (package == "bson" and kind.__name__ in ("Binary", "BinaryVector")):
+        return True
+    return (hasattr(kind, "__len__") or hasattr(kind, "__array__")) and not issubclass(kind, np.generic | str | bytes)
 
 
 def _is_missing(value: Any) -> bool:

@@ -57,6 +57,9 @@ def of_dlpack(x: Any) -> NDArray[Any]:
     device = int(x.__dlpack_device__()[0])
     if device not in _CPU:
         raise TypeError(f"the {name} is on another device (DLPack's {device}): pass it from there, as x.cpu()")
+    is_negated = getattr(x, "is_neg", None)
+    if callable(is_negated) and is_negated():  # a bit of PyTorch's, which DLPack loses
+        raise TypeError(f"the {name} is a view that negates what lies in memory: pass x.resolve_neg()")
     try:
         return np.from_dlpack(x)
     except (BufferError, RuntimeError, TypeError) as error:

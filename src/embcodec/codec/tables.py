@@ -233,6 +233,16 @@ def of_pgvector(x: Any) -> NDArray[Any]:
     return np.asarray(x.to_numpy())
 
 
+def of_bson(x: Any) -> NDArray[Any]:
+    """Return a vector of MongoDB's, a Binary of subtype 9, as an array of its own elements."""
+    vector = x.as_vector() if hasattr(x, "as_vector") else x
+    elements = {"FLOAT32": np.float32, "INT8": np.int8}.get(getattr(getattr(vector, "dtype", None), "name", ""))
+    if elements is None:
+        way = "Embeddings(np.array([x.as_vector().data for x in rows], np.uint8), 'ubinary')"
+        raise TypeError(f"a {type(x).__name__} of packed bits is no row of numbers: {way} reads such")
+    return np.array(vector.data, elements)
+
+
 def _check_no_ids(kinds: dict[Any, str], drop: str) -> None:
     """Refuse a frame of floats whose numbers of rows would become a dimension, and drown the others in every product.
 
@@ -268,4 +278,5 @@ _READERS: dict[str, Callable[[Any], NDArray[Any]]] = {
     "pandas": of_pandas,
     "polars": of_polars,
     "pgvector": of_pgvector,
+    "bson": of_bson,
 }

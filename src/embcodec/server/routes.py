@@ -183,7 +183,10 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _json(_fitted({"detail": error.detail}, request), error.status_code, error.headers)
+    detail = error.detail
+    if error.status_code == 404 and request.url.path.rstrip("/").endswith(("/embeddings", "/embed")):
+        detail += ": embeddings are at /v1/embeddings, so that the base URL of OpenAI's clients ends with /v1"
+    return _json(_fitted({"detail": detail}, request), error.status_code, error.headers)
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:

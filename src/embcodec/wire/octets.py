@@ -18,8 +18,11 @@ from ..embeddings import Embeddings
 from ..errors import DecodeError, NotFiniteError
 from ..profiles import Profile, resolve_profile
 from ..words import one_of
-from .body import as_bytes
+from .body import as_bytes, kind_of_bytes
 from .decoder import EmbeddingResponse, answer_of
+from .service import looks_like_error, service_error
+
+_TEXT = 16  # bytes that are no floats where all of them are characters, the first of them of JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ def decode_octets(
     text = as_bytes(body)
     about: Mapping[str, Any] = {}
     if metadata is None:
+        _refuse_text(text)
         rows = _rows_in_order(len(text), dimension, resolve_profile(profile), expected_count)
     else:
         about = metadata if isinstance(metadata, Mapping) else _parsed(metadata)
@@ -101,6 +105,23 @@ def decode_octets(
             raise DecodeError(_way(wrong[1]), offset=rows[wrong[0]].start, row=wrong[0])
     _check(values, rows, nulls == "nan")
     return answer_of(Embeddings(values), dict(about), None)
+
+
+def _refuse_text(text: bytes | memoryview) -> None:
+    """Refuse an error of the service, and other text, whose length may be that of rows of floats."""
+    start = bytes(text[:_TEXT])
+    if len(start) < _TEXT // 2 or not (start.isascii() and start.lstrip()[:1] in (b"{", b"[", b"<")):
+        return
+    kind = kind_of_bytes(start.lstrip())
+    if kind == "HTML or XML" and start.decode().isprintable():
+        raise DecodeError(f"no bare floats: the body is {kind}", offset=0)
+    try:
+        document = json.loads(bytes(text))
+    except (ValueError, RecursionError):
+        return
+    if looks_like_error(document):
+        raise service_error(document)
+    raise DecodeError("no bare floats: the body is JSON, which decode_response reads", offset=0)
 
 
 def _way(words: str) -> str:

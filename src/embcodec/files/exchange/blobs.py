@@ -202,7 +202,8 @@ def rows_of_numbers(
         if dtype is not OutputDtype.FLOAT:
             values = _as_codes(values, dtype)
         elif values.dtype.kind in "iuf" and values.ndim == 2:
-            values = np.ascontiguousarray(values, np.float32)
+            with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
+                values = np.ascontiguousarray(values, np.float32)
             if has_codes:
                 _check_no_codes(values)
         return Embeddings(values, dtype, dimension, scale, signed_bytes, bit_order)
@@ -217,7 +218,8 @@ def _check_no_codes(values: NDArray[np.float32]) -> None:
         name = "int8" if (values < 0).any() else "uint8"
         bits = " or, of packed bits, 'ubinary'" if found == floats.BITS else ""
         raise StorageError(
-            f"the rows are whole numbers, as codes are and floats are not: say output_dtype={name!r}{bits}"
+            f"the rows are whole numbers, as codes are: say output_dtype={name!r}{bits}; of numbers that are the "
+            "values themselves Embeddings(np.array(rows, np.float32)) makes rows"
         )
 
 

@@ -156,7 +156,9 @@ class LineDecoder:
             return self._read_pair(text)
         rows, _ = self.decoder.read(text, "", self._threads)
         if rows.list_start < 0:
-            raise DecodeError(NOT_AN_OBJECT, offset=0)
+            is_whole = len(document) > 1 and all(isinstance(each, dict) for each in document)
+            way = ": a list of lines, each of which a batch file has on a line of its own" if is_whole else ""
+            raise DecodeError(NOT_AN_OBJECT + way, offset=0)
         self.form = _BARE
         return rows, {}, self.decoder, _BARE
 

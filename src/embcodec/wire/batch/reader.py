@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from .rows import GrowingRows
 from .source import BUFFER, Lines, Source
 
 Progress = Callable[[int, int], object]
+
+_OVER_LINES = re.compile(rb"(?:\xef\xbb\xbf)?[{\[]\r?\n[ \t]")  # as no two lines of a batch file are
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,11 @@ def source_of_no_lines(source: Source) -> BatchLine | None:
     """Return an error for a file that holds no text in UTF-8, so that its lines mean nothing."""
     start = source.head
     kind = kind_of_bytes(start)
+    if not source.fault and _OVER_LINES.match(start):
+        words = (
+            "no lines of JSON: the file is one document over several lines, which decode_response reads if it is a body"
+        )
+        return BatchLine(1, None, error=DecodeError(words, offset=0, line=1))
     if source.fault or start.startswith(BOM) or kind in ("no JSON", "empty", "HTML or XML", "a stream of events"):
         return None
     return BatchLine(1, None, error=DecodeError(f"no lines of JSON: the file is {kind}", offset=0, line=1))
