@@ -100,10 +100,10 @@ coverage: $(VENV)/.test $(VENV)/.coverage
 	CFLAGS="--coverage" LDFLAGS=--coverage \
 	    $(BIN)/python setup.py -q build --build-base $(COVERED) --build-lib $(COVERED)/lib
 	find $(COVERED) -name '*.gcda' -delete && rm -f $(COVERED)/data*
-	PYTHONPATH=$(COVERED)/lib $(BIN)/python -m coverage run -m pytest -q -n auto --maxprocesses 8 --dist worksteal -p no:benchmark \
+	PYTHONPATH=$(COVERED)/lib:tests/helpers $(BIN)/python -m coverage run -m pytest -p keep_coverage -q -n auto --maxprocesses 8 --dist worksteal -p no:benchmark \
 	    $(COVERAGE_TESTS) $(PYTEST_ARGS)
 	$(BIN)/python -m coverage combine -q
-	$(BIN)/python -m coverage json -q -o $(COVERED)/coverage.json
+	$(BIN)/python -m coverage json -q --include='$(COVERED)/lib/*' -o $(COVERED)/coverage.json
 	$(BIN)/python tests/helpers/uncovered.py $(COVERED)
 
 # Lines of a room broken on purpose: how many of the breaks its tests notice. ROOM=c takes the portable C files.
