@@ -325,7 +325,7 @@ def test_study_refuses(vectors: object, queries: object, words: str) -> None:
 
 
 def test_study_samples_rows() -> None:
-    found = study(clustered(2000, 16), sample=500, dimensions=[16], multipliers=[])
+    found = study(clustered(2000, 16), sample=500, dimensions=[16], multipliers=[], rotation="none")
     assert (found.rows, found.queries) == (500, 125)
     with pytest.raises(ValueError, match=r"within 1 \.\. 16"):
         study(clustered(300, 16), dimensions=[17])

@@ -50,7 +50,8 @@ class Measurement:
     ndcg, ndcg_kept : Estimate or None
         nDCG@k against the known answers, and its ratio to that of float32 search.
     one_per_second, batch_per_second : float
-        Queries a second, asked one by one and all at once.
+        Queries a second, asked one by one and all at once; of more than 64 MiB of rows among a block of them, the time
+        of the scan times as many blocks as there are.
     of_limit : float
         What merely reading the codes takes, by what one query takes; 1 is the speed of reading.
     encoded_per_second : float or None
