@@ -46,10 +46,10 @@ class Histograms:
         """Bytes of all arrays."""
         return self.lows.nbytes + self.widths.nbytes + self.counts.nbytes
 
-    def cover(self, ends: Ends) -> None:
-        """Make room for all values from minima to maxima."""
+    def cover(self, ends: Ends, *, settled: bool = False) -> None:
+        """Make room for values from minima to maxima; `settled`, where nothing but these say which bins there are."""
         minima, maxima = (end.astype(np.float64) for end in ends)
-        compiled().widen(self.lows, self.widths, self.counts, minima, maxima)
+        compiled().widen(self.lows, self.widths, self.counts, minima, maxima, settled)
 
     def count(self, block: NDArray[np.float32], threads: int | None) -> None:
         """Count values (n, dimension) that are covered."""
@@ -66,13 +66,14 @@ class Histograms:
         """Return histograms of the values of both, which lie from minima to maxima."""
         ours, theirs = self.copy(), other.copy()
         for each in (ours, theirs):
-            each.cover(ends)
+            each.cover(ends, settled=True)
         ours.counts += theirs.counts
         return ours
 
     def ranges(self, method: CalibrationMethod, quantile: float, ends: Ends) -> NDArray[np.float32]:
         """Return the ranges that "quantile" or "mse" choose, float32 (2, dimension)."""
         minima, maxima = (end.astype(np.float64) for end in ends)
+        self.cover(ends, settled=True)
         jit, ranges = compiled(), np.empty((2, len(self.lows)))
         if method == "quantile":
             jit.quantiles(self.lows, self.widths, self.counts, minima, maxima, float(quantile), ranges)

@@ -170,6 +170,8 @@ class Summary:
                 self._keep(keys, rows)
                 keys, rows, waiting = [self._keys], [self._rows], 0
         self._keep(keys, rows)
+        if self._histograms is not None and self._ends is not None:
+            self._histograms.cover(self._ends, settled=True)
 
     def _count(self, block: Floats, ends: tuple[Floats, Floats], threads: int | None) -> None:
         if self._histograms is None:
