@@ -31,7 +31,7 @@ class Summary:
         How many rows are kept to fit to. They are drawn by a hash of their content, so that each has the same chance;
         rows that are alike count once, however often they come.
     histograms : bool
-        Whether ``calibrate(summary, method="quantile" | "mse")`` is wanted, which needs Numba, and 16 KB a dimension.
+        Whether ``calibrate(summary, method="quantile" | "mse")`` is wanted, which needs Numba, and 8 KB a dimension.
         "minmax" needs none.
 
     Attributes
