@@ -12,6 +12,7 @@ import pytest
 from kept import varied
 
 from embcodec import LowBitQuantizer, NotFiniteError, Summary, calibrate
+from embcodec.quantizers import histograms
 from embcodec.quantizers.summary import keys_of
 
 N, D = 900, 24
@@ -35,8 +36,8 @@ def splits(count: int) -> list[np.ndarray]:
     return np.split(rows()[rng.permutation(N)], ends)
 
 
-def summary_of(*shards: np.ndarray, kept: int = 300, histograms: bool = True) -> Summary:
-    return reduce(Summary.merge, [Summary(rows=kept, histograms=histograms).update(shard) for shard in shards])
+def summary_of(*shards: np.ndarray, kept: int = 300, counted: bool = True) -> Summary:
+    return reduce(Summary.merge, [Summary(rows=kept, histograms=counted).update(shard) for shard in shards])
 
 
 @pytest.mark.parametrize("count", [1, 2, 20])
@@ -69,9 +70,9 @@ def test_ranges_are_those_of_the_whole(method: str) -> None:
 @pytest.mark.parametrize("size", [{"bytes_per_vector": 7}, {"bits": 2, "rotation": "whitened", "center": "mean"}])
 def test_quantizers_are_the_same(size: dict[str, object]) -> None:
     x = varied(600, D)
-    whole = LowBitQuantizer(**size).fit(summary_of(x, histograms=False))  # type: ignore[arg-type]
+    whole = LowBitQuantizer(**size).fit(summary_of(x, counted=False))  # type: ignore[arg-type]
     for shards in (np.split(x, [77, 300]), np.split(x[::-1], 20)):
-        again = LowBitQuantizer(**size).fit(summary_of(*shards, histograms=False))  # type: ignore[arg-type]
+        again = LowBitQuantizer(**size).fit(summary_of(*shards, counted=False))  # type: ignore[arg-type]
         assert again.scheme.identity == whole.scheme.identity
         assert again.encode(x) == whole.encode(x)
 
@@ -87,6 +88,17 @@ def test_bins_hold_what_lies_in_them_however_far_values_are_apart(end: float) ->
     assert 1024 * width < 2 * Fraction(float(values.max()))
     one_by_one = reduce(Summary.update, values[:, None], Summary(histograms=True)).histograms
     assert one_by_one == whole
+
+
+def test_counts_grow_beyond_what_32_bits_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = summary_of(*splits(3))
+    assert short.histograms.counts.dtype == np.uint32
+    monkeypatch.setattr(histograms, "MOST_SHORT", N - 1)
+    for long in (summary_of(*splits(3)), summary_of(rows())):
+        assert long.histograms.counts.dtype == np.int64
+        assert long == short
+        assert np.array_equal(calibrate(long, method="mse"), calibrate(short, method="mse"))
+    assert summary_of(rows()[1:]).histograms.counts.dtype == np.uint32
 
 
 def test_rows_are_drawn_alike_and_once_each() -> None:

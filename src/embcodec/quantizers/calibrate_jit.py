@@ -48,13 +48,14 @@ def _despite_the_cache(kernel: Any) -> Callable[..., None]:
 
 @_despite_the_cache
 @_compiled
-def widen(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any) -> None:
+def widen(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, settled: bool = True) -> None:
     """Make one histogram a dimension cover minima .. maxima.
 
     A histogram covers lows[d] .. lows[d] + BINS * widths[d]. Its width is the least power of two with which BINS bins
     from one multiple of it to another do that, and the lowest bin is that of the minimum: nothing but minima and maxima
     say which bins there are, and bins become wider by being joined, so that counts are the same in whatever order
-    values come.
+    values come. Unless they are to be `settled`, bins stay where they are while they do, and move by more than they
+    need, so that they seldom move.
     """
     moved = np.empty(BINS, np.int64)
     for d in range(len(lows)):
@@ -63,13 +64,26 @@ def widen(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any) -> None
         stretched = max(width, math.ldexp(1.0, max(math.frexp(reach)[1] - FINEST, SHORTEST)))
         while np.floor(maxima[d] / stretched) - np.floor(minima[d] / stretched) >= BINS:
             stretched *= 2
-        first = np.floor(minima[d] / stretched)
-        if width > 0.0 and (stretched > width or first * stretched < low):
-            moved[:] = 0
+        first, last = np.floor(minima[d] / stretched), np.floor(maxima[d] / stretched)
+        if width > 0.0:
             begin, ratio = low / width, stretched / width
-            for b in range(BINS):
-                if counts[d, b] > 0:
-                    moved[int(np.floor((begin + b) / ratio) - first)] += counts[d, b]
+            if ratio == 1.0 and begin == first:
+                continue
+            if not settled:
+                if ratio == 1.0 and begin < first and last < begin + BINS:
+                    continue
+                first -= np.floor((BINS - 1 - (last - first)) / 2)
+            moved[:] = 0
+            if ratio > 1.0:
+                for b in range(BINS):
+                    if counts[d, b] > 0:
+                        moved[int(np.floor((begin + b) / ratio) - first)] += counts[d, b]
+            else:
+                up = int(begin - first)
+                if up >= 0:
+                    moved[up:] = counts[d, : BINS - up]
+                else:
+                    moved[: BINS + up] = counts[d, -up:]
             counts[d] = moved
         lows[d], widths[d] = first * stretched, stretched
 

@@ -12,6 +12,9 @@ from .._native.blocks import each_block
 from ..dtypes import CalibrationMethod
 
 BLOCK_BYTES = 1 << 22  # many rows for each histogram that is fetched
+MOST_SHORT = (1 << 32) - 1
+"""Values of a dimension that are counted by 32 bits."""
+
 _STRIPE = 32  # dimensions whose histograms one thread counts, at least
 _PACE = 1.0  # nanoseconds a byte
 
@@ -35,24 +38,27 @@ class Histograms:
 
     lows: NDArray[np.float64]
     widths: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.integer[Any]]
+    total: int
 
     def __init__(self, dimension: int) -> None:
         self.lows, self.widths = np.full(dimension, np.nan), np.zeros(dimension)
-        self.counts = np.zeros((dimension, compiled().BINS), np.int64)
+        self.counts = np.zeros((dimension, compiled().BINS), np.uint32)
+        self.total = 0
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
         return self.lows.nbytes + self.widths.nbytes + self.counts.nbytes
 
-    def cover(self, ends: Ends) -> None:
-        """Make room for all values from minima to maxima."""
+    def cover(self, ends: Ends, *, settled: bool = False) -> None:
+        """Make room for values from minima to maxima; `settled`, where nothing but these say which bins there are."""
         minima, maxima = (end.astype(np.float64) for end in ends)
-        compiled().widen(self.lows, self.widths, self.counts, minima, maxima)
+        compiled().widen(self.lows, self.widths, self.counts, minima, maxima, settled)
 
     def count(self, block: NDArray[np.float32], threads: int | None) -> None:
         """Count values (n, dimension) that are covered."""
+        self._expect(self.total + len(block))
         counting = partial(_count, block, self.lows, self.widths, self.counts)
         each_block(counting, len(self.lows), 4 * len(block), threads, _PACE, multiple=_STRIPE)
 
@@ -60,25 +66,34 @@ class Histograms:
         """Return others that count the same so far."""
         made = Histograms(len(self.lows))
         made.lows, made.widths, made.counts = self.lows.copy(), self.widths.copy(), self.counts.copy()
+        made.total = self.total
         return made
 
     def joined(self, other: Histograms, ends: Ends) -> Histograms:
         """Return histograms of the values of both, which lie from minima to maxima."""
         ours, theirs = self.copy(), other.copy()
         for each in (ours, theirs):
-            each.cover(ends)
-        ours.counts += theirs.counts
+            each.cover(ends, settled=True)
+        ours._expect(self.total + other.total)
+        np.add(ours.counts, theirs.counts, out=ours.counts, casting="same_kind")
         return ours
 
     def ranges(self, method: CalibrationMethod, quantile: float, ends: Ends) -> NDArray[np.float32]:
         """Return the ranges that "quantile" or "mse" choose, float32 (2, dimension)."""
         minima, maxima = (end.astype(np.float64) for end in ends)
+        self.cover(ends, settled=True)
         jit, ranges = compiled(), np.empty((2, len(self.lows)))
         if method == "quantile":
             jit.quantiles(self.lows, self.widths, self.counts, minima, maxima, float(quantile), ranges)
         else:
             jit.least_error(self.lows, self.widths, self.counts, minima, maxima, ranges)
         return ranges.astype(np.float32)
+
+    def _expect(self, total: int) -> None:
+        """Make room for counts of so many values: of 32 bits while these do, which are half as far apart in caches."""
+        if total > MOST_SHORT:
+            self.counts = self.counts.astype(np.int64, copy=False)
+        self.total = total
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histograms):

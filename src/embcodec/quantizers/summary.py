@@ -31,7 +31,7 @@ class Summary:
         How many rows are kept to fit to. They are drawn by a hash of their content, so that each has the same chance;
         rows that are alike count once, however often they come.
     histograms : bool
-        Whether ``calibrate(summary, method="quantile" | "mse")`` is wanted, which needs Numba, and 16 KB a dimension.
+        Whether ``calibrate(summary, method="quantile" | "mse")`` is wanted, which needs Numba, and 8 KB a dimension.
         "minmax" needs none.
 
     Attributes
@@ -170,6 +170,8 @@ class Summary:
                 self._keep(keys, rows)
                 keys, rows, waiting = [self._keys], [self._rows], 0
         self._keep(keys, rows)
+        if self._histograms is not None and self._ends is not None:
+            self._histograms.cover(self._ends, settled=True)
 
     def _count(self, block: Floats, ends: tuple[Floats, Floats], threads: int | None) -> None:
         if self._histograms is None:
