@@ -190,9 +190,9 @@ def _clean(target: Path) -> None:
     """Remove what killed writers of `target` left: temporary files of its name that nobody holds locked."""
     if sys.platform == "win32":
         return
-    left = re.compile(re.escape(_stem(target)) + rf"[0-9a-f]{{{_RANDOM}}}" + re.escape(SUFFIX))
-    with os.scandir(target.parent) as entries:
-        names = [entry.name for entry in entries if left.fullmatch(entry.name)]
+    stem = _stem(target)
+    left = re.compile(re.escape(stem) + rf"[0-9a-f]{{{_RANDOM}}}" + re.escape(SUFFIX))
+    names = [name for name in os.listdir(target.parent) if name.startswith(stem) and left.fullmatch(name)]
     for name in names:
         path = target.with_name(name)
         with suppress(OSError):

@@ -98,7 +98,7 @@ def prepared(
         metric = "cosine" if metric is None else metric
     elif metric is None:
         metric = default_metric(queries, like)
-    none = like[:0]
+    none = like[:0] if len(like) else like
     scan = plan(queries, none, metric, precision)
     return PreparedQueries(scan.over(_array_of(none, metric)), kind_of(none), metric, single=single)
 

@@ -120,7 +120,7 @@ class Folder:
         """Remove files of rows but these, as far as that can be done now: the next change tries again."""
         with suppress(OSError):
             for name in os.listdir(self.path):
-                if is_file_of_rows(name) and name not in kept:
+                if name not in kept and is_file_of_rows(name):
                     with suppress(OSError):  # it may be mapped
                         os.unlink(self.path / name)
 
