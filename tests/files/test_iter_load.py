@@ -78,6 +78,20 @@ def test_what_is_saved_comes_back_in_parts(tmp_path: Path, kind: str, suffix: st
     assert equal(joined(tmp_path / "*"), rows)
 
 
+def test_parts_of_low_bit_codes_know_whether_their_rows_had_unit_length(tmp_path: Path) -> None:
+    x = X.copy()
+    x[100:150] *= 2
+    rows = LowBitQuantizer(2, rotation="none").fit(X).encode(x)
+    save(tmp_path / "rows.npz", rows)
+    parts = [part.rows for part in iter_load(tmp_path / "rows.npz", batch_rows=50)]
+    assert [part.is_unit for part in parts] == [True, True, False, True, True]  # type: ignore[union-attr]
+    expected, found = search(Q, rows, 40, metric="dot"), search_files(Q, tmp_path, 40, metric="dot", batch_rows=50)
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    with pytest.raises(CodeMismatchError, match="unit length"):
+        search_files(Q, tmp_path, 40, batch_rows=50)
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".fbin", ".fvecs", ".u8bin", ".i8bin", ".bvecs", ".hdf5", ".npz", ".st"])
 def test_bare_files_come_back_in_parts(tmp_path: Path, suffix: str) -> None:
     rows = {"u8bin": quantize(X, "uint8"), "bvecs": quantize(X, "uint8"), "i8bin": quantize(X, "int8")}.get(
