@@ -152,7 +152,8 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         with open(folder / NAME, "rb") as file:
-            text = file.read(_MOST_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size  # for which memory is taken, not for the most that is read
+            text = file.read(min(size, _MOST_BYTES) + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise StorageError(f"{folder} is no collection: it has no {NAME}") from None
     try:
