@@ -36,6 +36,7 @@ from embcodec import (
     search_files,
     to_arrow,
 )
+from embcodec.files.pieces import Place
 
 X, Q = floats(230), floats(7, seed=1)
 LOW_BIT = ("b1", "b4", "budget")
@@ -384,6 +385,10 @@ def test_files_elsewhere_and_open_ones(tmp_path: Path, memory: Any, suffix: str)
         list(iter_load(f"memory://corpus/no*{suffix}"))
 
 
+def failing(error: type[Exception]) -> Any:
+    raise error("cannot read http://u:secret@h/x.npy?sig=secret")
+
+
 def test_urls_that_cannot_be_read(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for url, words in (
         ("memory://none/", "none"),
@@ -393,6 +398,11 @@ def test_urls_that_cannot_be_read(memory: Any, monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises((StorageError, OSError), match=words) as caught:
             list(iter_load(url))
         assert "secret" not in str(caught.value)
+    for error in (FileNotFoundError, RuntimeError):
+        place = Place("http://h/x.npy", None, lambda error=error: failing(error), "http://u:secret@h/x.npy?sig=secret")  # type: ignore[misc]
+        with pytest.raises(OSError, match=r"^cannot read http://h/x\.npy$") as caught, place.open():
+            pass
+        assert type(caught.value) is (error if error is FileNotFoundError else OSError)
     memory.pipe("/rows.npy", b"\x93NUMPY")
     with pytest.raises(StorageError, match=r"^memory://rows\.npy: not a \.npy file"):
         load("memory://rows.npy")
