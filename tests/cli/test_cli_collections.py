@@ -60,6 +60,8 @@ def test_ingest_makes_a_collection_and_goes_on(options: list[str], codes: str) -
     found = run_json("search", "queries.npy", "vectors", "-k", 5)
     assert found["indices"] == Collection.open("vectors").search(Q, 5).indices.tolist()
     assert "texts" not in found
+    assert run_json("search", "vectors", "queries.npy", "-k", 5) == found
+    assert "is a folder" in refused("search", "vectors", "vectors", status=2)
 
 
 def test_ranges_are_calibrated_on_the_sample() -> None:
@@ -90,6 +92,26 @@ def test_batch_files_with_their_custom_ids() -> None:
     Path("c.jsonl").write_text(failed)
     assert refused("ingest", "c.jsonl", "vectors", "--max-failed", 0) == (
         "Error: 1 lines failed, more than --max-failed 0 allows"
+    )
+
+
+def test_codes_in_batch_files_are_to_be_said() -> None:
+    for dtype in ("int8", "ubinary"):
+        rows = quantize(floats(20, 512), dtype)  # type: ignore[arg-type]
+        lines = []
+        for i, row in enumerate(rows.values.tolist()):
+            body = {"model": "m", "data": [{"index": 0, "embedding": row}]}
+            lines.append(json.dumps({"custom_id": f"doc-{i}", "response": {"status_code": 200, "body": body}}))
+        Path(f"{dtype}.jsonl").write_text("\n".join(lines))
+        for options in ([], ["--dtype", "int8"]):
+            done = run("ingest", f"{dtype}.jsonl", "vectors", *options)
+            assert done.exit_code == 1
+            assert "--from-dtype" in done.stderr
+        assert not Path("vectors").exists()
+        assert run_json("ingest", f"{dtype}.jsonl", dtype, "--from-dtype", dtype)["codes"] == f"{dtype} x 512"
+    np.save("codes.npy", quantize(X, "int8").values)
+    assert refused("ingest", "codes.npy", "v").endswith(
+        "codes.npy: int8 rows can be int8 or binary: say --from-dtype ..."
     )
 
 

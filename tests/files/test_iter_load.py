@@ -36,6 +36,7 @@ from embcodec import (
     search_files,
     to_arrow,
 )
+from embcodec.files.pieces import Place
 
 X, Q = floats(230), floats(7, seed=1)
 LOW_BIT = ("b1", "b4", "budget")
@@ -76,6 +77,20 @@ def test_what_is_saved_comes_back_in_parts(tmp_path: Path, kind: str, suffix: st
     assert equal(concat([part.rows for part in parts]), rows)
     assert {part.ids for part in parts} == {None}
     assert equal(joined(tmp_path / "*"), rows)
+
+
+def test_parts_of_low_bit_codes_know_whether_their_rows_had_unit_length(tmp_path: Path) -> None:
+    x = X.copy()
+    x[100:150] *= 2
+    rows = LowBitQuantizer(2, rotation="none").fit(X).encode(x)
+    save(tmp_path / "rows.npz", rows)
+    parts = [part.rows for part in iter_load(tmp_path / "rows.npz", batch_rows=50)]
+    assert [part.is_unit for part in parts] == [True, True, False, True, True]  # type: ignore[union-attr]
+    expected, found = search(Q, rows, 40, metric="dot"), search_files(Q, tmp_path, 40, metric="dot", batch_rows=50)
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    with pytest.raises(CodeMismatchError, match="unit length"):
+        search_files(Q, tmp_path, 40, batch_rows=50)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".fbin", ".fvecs", ".u8bin", ".i8bin", ".bvecs", ".hdf5", ".npz", ".st"])
@@ -370,6 +385,10 @@ def test_files_elsewhere_and_open_ones(tmp_path: Path, memory: Any, suffix: str)
         list(iter_load(f"memory://corpus/no*{suffix}"))
 
 
+def failing(error: type[Exception]) -> Any:
+    raise error("cannot read http://u:secret@h/x.npy?sig=secret")
+
+
 def test_urls_that_cannot_be_read(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for url, words in (
         ("memory://none/", "none"),
@@ -379,6 +398,11 @@ def test_urls_that_cannot_be_read(memory: Any, monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises((StorageError, OSError), match=words) as caught:
             list(iter_load(url))
         assert "secret" not in str(caught.value)
+    for error in (FileNotFoundError, RuntimeError):
+        place = Place("http://h/x.npy", None, lambda error=error: failing(error), "http://u:secret@h/x.npy?sig=secret")  # type: ignore[misc]
+        with pytest.raises(OSError, match=r"^cannot read http://h/x\.npy$") as caught, place.open():
+            pass
+        assert type(caught.value) is (error if error is FileNotFoundError else OSError)
     memory.pipe("/rows.npy", b"\x93NUMPY")
     with pytest.raises(StorageError, match=r"^memory://rows\.npy: not a \.npy file"):
         load("memory://rows.npy")

@@ -243,6 +243,45 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     assert vectors.text_ids(np.arange(40)) == names
 
 
+BOUNDED = """
+import re, resource, sys
+import numpy as np
+from embcodec import Collection
+
+folder, room = sys.argv[1], int(sys.argv[2])
+vectors = Collection.create(folder + "/c", like=np.zeros((1, 256), np.float32))
+first = np.ones((1, 256), np.float32)
+vectors.ingest(folder + "/first.npy")
+vectors.search(first, 1, threads=1)  # what is allocated once
+held = int(re.search(r"VmData:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
+resource.setrlimit(resource.RLIMIT_DATA, (held + room, held + room))
+try:
+    np.ones(2 * room, np.uint8)
+    print("there is no limit")
+except MemoryError:
+    print(vectors.ingest(folder + "/rows.npy", batch_rows=4096))
+    print(vectors.search(first, 2, threads=1).indices.tolist())
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are set as Linux has them")
+def test_twice_the_memory_is_ingested_and_searched(tmp_path: Path) -> None:
+    rows = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", np.float32, (1 << 16, 256))  # 64 MiB
+    rows[:, 0] = -1
+    rows[55_555] = 1
+    rows.flush()
+    save(tmp_path / "first.npy", np.ones((1, 256), np.float32) / 2)
+    room = rows.nbytes // 2
+    del rows
+    arguments = [sys.executable, "-c", BOUNDED, str(tmp_path), str(room)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    count, found, peak = done.stdout.splitlines()
+    print(f"64 MiB of rows in {room >> 20} MiB of memory: {int(peak) >> 20} MiB at the peak, mapped files too")
+    assert (count, found) == ("65536", "[[0, 55556]]")
+
+
 KILLED = """
 import os, random, signal, sys, time
 import pyarrow.compute, pyarrow.parquet

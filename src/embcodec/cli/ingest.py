@@ -91,8 +91,13 @@ def ingest(
         "profile": changed_profile(profile, **packing),
         "max_bytes": max_bytes(),
     }
-    failures = _Failures()
-    vectors = _opened(collection, sources, reading, (dtype, bits, scale, rescore_with), sample)
+    failures, kind = _Failures(), (dtype, bits, scale, rescore_with)
+    try:
+        vectors = _opened(collection, sources, {**reading, "failed": failures.note}, kind, sample)
+    except StorageError:
+        failures.tell()
+        raise
+    failures = _Failures()  # which are told again
     with progress_bar("ingesting") as report:
         told = (lambda done, _: report(done, None, "ingesting")) if report is not None else None
         appended = vectors.ingest(
@@ -121,7 +126,7 @@ class _Failures:
         self.count += 1
         if len(self._first) < _MOST_TOLD:
             command = click.get_current_context().command
-            error = in_options(str(line.error), command)
+            error = in_options(str(getattr(line.error, "reason", line.error)), command)
             self._first.append(f"{name}, line {line.line}, {line.custom_id or 'no custom_id'}: {error}")
 
     def tell(self) -> None:
@@ -163,7 +168,7 @@ def _first_rows(sources: tuple[str, ...], reading: dict[str, Any], count: int) -
 
     def some() -> Iterator[Rows]:
         left = count
-        for rows, _ in iter_load(list(sources), batch_rows=count, failed=lambda *_: None, **reading):
+        for rows, _ in iter_load(list(sources), batch_rows=count, **reading):
             yield rows[:left]
             left -= len(rows)
             if left <= 0:

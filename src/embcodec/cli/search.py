@@ -14,7 +14,6 @@ from ..errors import CodeMismatchError
 from ..words import progress_bar
 from .common import (
     DTYPES,
-    EXISTING,
     FILE_OR_COLLECTION,
     FLOAT_DTYPES,
     Words,
@@ -30,7 +29,7 @@ from .common import (
 
 
 @click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
-@click.argument("queries", type=EXISTING)
+@click.argument("queries", type=FILE_OR_COLLECTION)
 @click.argument("corpus", type=FILE_OR_COLLECTION)
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many a query.")
 @click.option("--metric", type=Words(METRICS), help="By default as the codes need.")
@@ -61,8 +60,12 @@ def search(
     Both files hold the same codes, or the queries are floats, which meet any, low-bit codes among them. CORPUS may be
     an index or the folder of a collection as well, which is asked as it was made: its ids are told (texts, where it
     keeps such), and what it rescores with is used. One line a query: its row, then the rows of CORPUS, best first, each
-    with its score.
+    with its score. A collection may as well come first: COLLECTION QUERIES.
     """
+    if queries.is_dir():
+        queries, corpus = corpus, queries
+    if queries.is_dir():
+        raise click.UsageError(f"queries are in a file, and {queries} is a folder")
     asked = read_vectors(
         queries,
         query_dtype,

@@ -66,6 +66,8 @@ def in_options(text: str, command: click.Command | None) -> str:
 
     def option(found: re.Match[str]) -> str:
         name = _OPTIONS.get(found[1])
+        if name == "--dtype" and {"--bits", "--from-dtype"} <= known:  # where --dtype is what is made of it
+            name = "--from-dtype"
         if name not in known:
             return found[0]
         value = next((part for part in found.groups()[1:] if part), "")

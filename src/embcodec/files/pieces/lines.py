@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
+from ...dtypes import EncodingFormat
 from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
 from ...quantizers.lowbit import concat
 from ...wire import decode_response
-from ...wire.batch import BatchLine, iter_batch, words_of_dimension, words_of_twin
+from ...wire.batch import BatchLine, check_together, iter_batch, words_of_dimension, words_of_twin
 from .how import CUSTOM_ID, Piece, Reading
 from .places import Place
+
+Answer = tuple[Embeddings, list[str | None], EncodingFormat | None]
 
 
 def line_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
@@ -29,7 +32,7 @@ def line_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
         yield from _in_parts(_answers(place, file, how, skip), how)
 
 
-def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator[tuple[Embeddings, list[str | None]]]:
+def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator[Answer]:
     """Yield the rows of a line at a time, and its id for each."""
     answered: dict[str, int] = {}
     lines = iter_batch(
@@ -66,22 +69,25 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator
         kept = rows[min(skip, len(rows)) :] if skip else rows
         skip -= len(rows) - len(kept)
         if len(kept):
-            yield kept, [line.custom_id] * len(kept)
+            yield kept, [line.custom_id] * len(kept), line.response.encoding_format
 
 
-def _in_parts(answers: Iterator[tuple[Embeddings, list[str | None]]], how: Reading) -> Iterator[Piece]:
+def _in_parts(answers: Iterator[Answer], how: Reading) -> Iterator[Piece]:
     """Yield what answers come to in parts of `batch_rows`, the last one of fewer."""
     held: list[Embeddings] = []
     names: list[str | None] = []
-    for rows, ids in answers:
+    for rows, ids, encoding in answers:
         held.append(rows)
         names += ids
         while len(names) >= how.batch_rows:
             joined = concat(held)
+            check_together(joined[: how.batch_rows], encoding, how.profile, how.dimension)
             yield joined[: how.batch_rows], names[: how.batch_rows] if how.id_column else None
             held, names = [joined[how.batch_rows :]], names[how.batch_rows :]
     if names:
-        yield concat(held), names if how.id_column else None
+        joined = concat(held)
+        check_together(joined, encoding, how.profile, how.dimension)
+        yield joined, names if how.id_column else None
 
 
 def body_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:

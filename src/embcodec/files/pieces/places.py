@@ -42,15 +42,26 @@ class Place:
         On this machine; None where it is elsewhere.
     opener : callable
         Opens it in binary mode, as a context manager.
+    url : str or None
+        With what may be secret in it.
     """
 
     name: str
     path: str | None
     opener: Callable[[], AbstractContextManager[IO[bytes]]]
+    url: str | None = None
 
-    def open(self) -> AbstractContextManager[IO[bytes]]:
-        """Open the file in binary mode; it is at its beginning."""
-        return self.opener()
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """Open the file in binary mode; it is at its beginning. Errors do not say what is secret in a URL."""
+        try:
+            with self.opener() as file:
+                yield file
+        except Exception as error:
+            if self.url in (None, self.name) or str(self.url) not in str(error):
+                raise
+            kind = type(error) if isinstance(error, FileNotFoundError | PermissionError) else OSError
+            raise kind(str(error).replace(str(self.url), self.name)) from None
 
     def kind(self) -> str:
         """Return what kind of file it is, as the end of a name: by its own, or by how it begins.
@@ -224,8 +235,8 @@ def _of_url(url: str, options: Mapping[str, Any]) -> Iterator[Place]:
     else:
         names = [path]
     for name in names:
-        shown_name = _shown_url(system.unstrip_protocol(name))
-        yield Place(shown_name, None, partial(system.open, name, "rb"))
+        whole = system.unstrip_protocol(name)
+        yield Place(_shown_url(whole), None, partial(system.open, name, "rb"), whole)
 
 
 def _shown_url(url: str) -> str:

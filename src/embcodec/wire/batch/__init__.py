@@ -1,12 +1,13 @@
 """Batch files: JSON lines, one request or answer each, in bounded memory."""
 
 from .lines import BatchLine, words_of_dimension, words_of_twin
-from .reader import BatchResult, decode_batch, iter_batch
+from .reader import BatchResult, check_together, decode_batch, iter_batch
 from .writer import write_batch
 
 __all__ = [
     "BatchLine",
     "BatchResult",
+    "check_together",
     "decode_batch",
     "iter_batch",
     "words_of_dimension",

@@ -272,7 +272,24 @@ def decode_batch(
         empty = np.empty((0, decoder.width or 0), decoder.dtype.numpy_dtype)
         return BatchResult(ids, decoder.typed(empty, decoder.dimension or 0), errors, usage)
     values = rows.matrix()
-    # What the rows of no line may tell:
-    if len(values) > len(first) and (wrong := misread(values, decoder.layout("response.body."), kind)):
-        raise DecodeError(f"all rows together are {wrong[1]}")
+    if len(values) > len(first):  # what the rows of no line may tell
+        _refuse_misread(values, decoder, kind)
     return BatchResult(ids, replace_values(first, values), errors, usage)
+
+
+def check_together(
+    rows: Embeddings, encoding_format: EncodingFormat | None, profile: str | Profile, dimension: int | None = None
+) -> None:
+    """Refuse rows of many lines that together tell that they are of another dtype, which none does alone.
+
+    Raises
+    ------
+    DecodeError
+    """
+    kind = STRING if encoding_format is EncodingFormat.BASE64 else LIST
+    _refuse_misread(rows.values, Decoder(rows.output_dtype, dimension, profile, "error"), kind)
+
+
+def _refuse_misread(values: NDArray[Any], decoder: Decoder, kind: int) -> None:
+    if wrong := misread(values, decoder.layout("response.body."), kind):
+        raise DecodeError(f"all rows together are {wrong[1]}")
