@@ -1,4 +1,4 @@
-"""The oracle of number text, by rational arithmetic, and generators of texts worth trying."""
+"""The oracle of number text, by rational arithmetic, generators of texts worth trying, and tiers side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embcodec._native import core, numbers
 from embcodec._native.core import check, ffi, lib, pointer
+from embcodec.errors import DecodeError
 
 OVERFLOW = Fraction(2) ** 128 - Fraction(2) ** 103  # from here on the nearest float32 is infinity
 
@@ -102,3 +104,23 @@ def random_number(rng: np.random.Generator) -> str:
         return str(rng.choice(["0", "-0", "0.0", "-0.0", "0e5", "0.0E-400", "1e-400", "1E+2", "-1e2", "100", "7"]))
     digits = "".join(rng.choice(list("0123456789"), int(rng.integers(1, 45))))
     return f"{int(rng.integers(0, 10**6))}.{digits}"
+
+
+def outcome(text: bytes, dtype: type, *, room: int | None = None, nulls: bool = False) -> tuple[object, ...]:
+    """Return what parsing gives, as something that compares: the numbers' bytes, or the reason and the offset."""
+    out = np.zeros(numbers.numbers_bound(text) if room is None else room, dtype)
+    try:
+        consumed, produced = parse_row(text, out, nulls_as_nan=nulls)
+    except DecodeError as error:
+        return error.reason, error.offset
+    return consumed, out[:produced].tobytes()
+
+
+def same_on_every_tier(text: bytes, dtype: type, **options: object) -> tuple[object, ...]:
+    """Return the outcome, which is that of the plainest tier on every one."""
+    with core.forced_isa("scalar"):
+        expected = outcome(text, dtype, **options)  # type: ignore[arg-type]
+    for tier in core.available_isas():
+        with core.forced_isa(tier):
+            assert outcome(text, dtype, **options) == expected, (tier, text)  # type: ignore[arg-type]
+    return expected

@@ -9,7 +9,7 @@ import pytest
 from guard import guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from number_text import around_midpoint, nearest_float32, parse_row, random_number
+from number_text import around_midpoint, nearest_float32, parse_row, random_number, same_on_every_tier
 from shapes import LENGTHS, OFFSETS
 
 from embcodec._native import core, numbers
@@ -69,25 +69,6 @@ REFUSED = {
     "[1\xa0]": 2,
     "[" + "1" * 1025 + "]": 1,
 }
-
-
-def outcome(text: bytes, dtype: type, *, room: int | None = None, nulls: bool = False) -> tuple[object, ...]:
-    """Return what parsing gives, as something that compares: the numbers' bytes, or the reason and the offset."""
-    out = np.zeros(numbers.numbers_bound(text) if room is None else room, dtype)
-    try:
-        consumed, produced = parse_row(text, out, nulls_as_nan=nulls)
-    except DecodeError as error:
-        return error.reason, error.offset
-    return consumed, out[:produced].tobytes()
-
-
-def same_on_every_tier(text: bytes, dtype: type, **options: object) -> tuple[object, ...]:
-    with core.forced_isa("scalar"):
-        expected = outcome(text, dtype, **options)  # type: ignore[arg-type]
-    for tier in TIERS:
-        with core.forced_isa(tier):
-            assert outcome(text, dtype, **options) == expected, (tier, text)  # type: ignore[arg-type]
-    return expected
 
 
 def array_of(parts: list[str], separator: str = ",") -> bytes:
