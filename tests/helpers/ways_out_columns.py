@@ -92,6 +92,27 @@ CASES: dict[str, Case] = {
         r"row 0, element 1 is a row by itself: pass the column of rows alone, as frame\['embedding'\]",
         (lambda p: FlatIndex(FRAME["embedding"], ids=FRAME["id"]),),
     ),
+    "rows of a cursor": (
+        lambda p: ec.from_sqlite_vec([(7, blob) for blob in BLOBS]),  # type: ignore[misc]
+        r"row 0 is of type tuple, not bytes: pass \[row\[1\] for row in rows\]",
+        (lambda p: ec.from_sqlite_vec([row[1] for row in [(7, blob) for blob in BLOBS]]),),
+    ),
+    "rows of a cursor as text": (
+        lambda p: ec.from_pgvector([("[0.5,1]",)]),  # type: ignore[list-item]
+        r"row 0 is of type tuple, not bytes: pass \[row\[0\] for row in rows\]",
+        (lambda p: ec.from_pgvector([row[0] for row in [("[0.5,1]",)]]),),
+    ),
+    "columns as rows": (
+        lambda p: Embeddings([(7, blob) for blob in BLOBS]),
+        r"real numbers, not \|S\d+: of rows of columns pass one, as \[row\[0\] for row in rows\]",
+        (lambda p: ec.from_sqlite_vec([row[1] for row in [(7, blob) for blob in BLOBS]]),),
+    ),
+    "text for blobs": (
+        lambda p: ec.from_sqlite_vec(TEXTS),  # type: ignore[arg-type]
+        r"row 0 is of type str, not bytes: "
+        r"Embeddings\(embcodec\.parse_floats\('\[' \+ ','\.join\(rows\) \+ '\]'\)\) reads",
+        (lambda p: Embeddings(ec.parse_floats("[" + ",".join(TEXTS) + "]")),),
+    ),
     "a list of Embeddings": (
         lambda p: Embeddings([Embeddings(X), Embeddings(X)]),
         r"a list of Embeddings is no array of numbers: concat\(rows\) joins them",

@@ -65,7 +65,7 @@ def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
             return f": {JSON_ROWS}"
         return ": np.asarray(x, np.float32) reads numbers that are text"
     if array.dtype.kind == "S":
-        return f": {BYTE_ROWS}"
+        return f": {BYTE_ROWS}" if array.ndim == 1 else ": of rows of columns pass one, as [row[0] for row in rows]"
     if array.dtype.fields:
         return ": numpy.lib.recfunctions.structured_to_unstructured(x) makes columns of fields"
     if array.dtype.type is np.void:
