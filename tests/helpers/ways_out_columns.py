@@ -74,6 +74,12 @@ def _own(path: Path, rows: Any = FLOATS, suffix: str = ".safetensors") -> Path:
     return path / f"x{suffix}"
 
 
+def _of_npz(folder: Path, chosen: Callable[[Any], Any]) -> Embeddings:
+    np.savez(folder / "x.npz", a=X)
+    with np.load(folder / "x.npz") as file:
+        return Embeddings(chosen(file))
+
+
 Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
 CASES: dict[str, Case] = {
     **ways_out_stores.CASES,
@@ -91,6 +97,21 @@ CASES: dict[str, Case] = {
         lambda p: FlatIndex(FRAME),
         r"row 0, element 1 is a row by itself: pass the column of rows alone, as frame\['embedding'\]",
         (lambda p: FlatIndex(FRAME["embedding"], ids=FRAME["id"]),),
+    ),
+    "a path for rows": (
+        lambda p: FlatIndex(p / "x.npy"),  # type: ignore[arg-type]
+        r"is no array of numbers: embcodec\.load\(path\) reads a file",
+        (lambda p: (ec.save(p / "x.npy", X), FlatIndex(ec.load(p / "x.npy"))),),
+    ),
+    "a path as text for rows": (
+        lambda p: FlatIndex(str(p / "x.npy")),
+        r"real numbers, not <U\d+: embcodec\.load\(path\) reads a file",
+        (lambda p: (ec.save(p / "x.npy", X), FlatIndex(ec.load(str(p / "x.npy")))),),
+    ),
+    "several arrays for rows": (
+        lambda p: _of_npz(p, lambda x: x),
+        r"an NpzFile is several arrays: pass one of them, as x\['a'\]",
+        (lambda p: _of_npz(p, lambda x: x["a"]),),
     ),
     "rows of a cursor": (
         lambda p: ec.from_sqlite_vec([(7, blob) for blob in BLOBS]),  # type: ignore[misc]
