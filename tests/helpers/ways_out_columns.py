@@ -74,6 +74,12 @@ def _own(path: Path, rows: Any = FLOATS, suffix: str = ".safetensors") -> Path:
     return path / f"x{suffix}"
 
 
+def _of_npz(folder: Path, chosen: Callable[[Any], Any]) -> Embeddings:
+    np.savez(folder / "x.npz", a=X)
+    with np.load(folder / "x.npz") as file:
+        return Embeddings(chosen(file))
+
+
 Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
 CASES: dict[str, Case] = {
     **ways_out_stores.CASES,
@@ -91,6 +97,42 @@ CASES: dict[str, Case] = {
         lambda p: FlatIndex(FRAME),
         r"row 0, element 1 is a row by itself: pass the column of rows alone, as frame\['embedding'\]",
         (lambda p: FlatIndex(FRAME["embedding"], ids=FRAME["id"]),),
+    ),
+    "a path for rows": (
+        lambda p: FlatIndex(p / "x.npy"),  # type: ignore[arg-type]
+        r"is no array of numbers: embcodec\.load\(path\) reads a file",
+        (lambda p: (ec.save(p / "x.npy", X), FlatIndex(ec.load(p / "x.npy"))),),
+    ),
+    "a path as text for rows": (
+        lambda p: FlatIndex(str(p / "x.npy")),
+        r"real numbers, not <U\d+: embcodec\.load\(path\) reads a file",
+        (lambda p: (ec.save(p / "x.npy", X), FlatIndex(ec.load(str(p / "x.npy")))),),
+    ),
+    "several arrays for rows": (
+        lambda p: _of_npz(p, lambda x: x),
+        r"an NpzFile is several arrays: pass one of them, as x\['a'\]",
+        (lambda p: _of_npz(p, lambda x: x["a"]),),
+    ),
+    "rows of a cursor": (
+        lambda p: ec.from_sqlite_vec([(7, blob) for blob in BLOBS]),  # type: ignore[misc]
+        r"row 0 is of type tuple, not bytes: pass \[row\[1\] for row in rows\]",
+        (lambda p: ec.from_sqlite_vec([row[1] for row in [(7, blob) for blob in BLOBS]]),),
+    ),
+    "rows of a cursor as text": (
+        lambda p: ec.from_pgvector([("[0.5,1]",)]),  # type: ignore[list-item]
+        r"row 0 is of type tuple, not bytes: pass \[row\[0\] for row in rows\]",
+        (lambda p: ec.from_pgvector([row[0] for row in [("[0.5,1]",)]]),),
+    ),
+    "columns as rows": (
+        lambda p: Embeddings([(7, blob) for blob in BLOBS]),
+        r"real numbers, not \|S\d+: of rows of columns pass one, as \[row\[0\] for row in rows\]",
+        (lambda p: ec.from_sqlite_vec([row[1] for row in [(7, blob) for blob in BLOBS]]),),
+    ),
+    "text for blobs": (
+        lambda p: ec.from_sqlite_vec(TEXTS),  # type: ignore[arg-type]
+        r"row 0 is of type str, not bytes: "
+        r"Embeddings\(embcodec\.parse_floats\('\[' \+ ','\.join\(rows\) \+ '\]'\)\) reads",
+        (lambda p: Embeddings(ec.parse_floats("[" + ",".join(TEXTS) + "]")),),
     ),
     "a list of Embeddings": (
         lambda p: Embeddings([Embeddings(X), Embeddings(X)]),

@@ -367,7 +367,7 @@ def test_lines_in_another_form(tmp_path: Path) -> None:
         ('{"embeddings": [[1]]}', "profile='cohere' or dataclasses.replace(profile, rows='embeddings', item=None)"),
         (
             '{"data": [{"vec": [1]}], "model": "m"}',
-            "no 'embedding' in this row: the keys are 'vec'; dataclasses.replace(profile, item='vec')",
+            "no 'embedding' in this row (line 1, row 0",
         ),
         ('["a"]', "not an object"),
     ],

@@ -19,7 +19,6 @@ from embcodec import (
     decode_batch,
     decode_response,
     encode_base64,
-    iter_batch,
 )
 from embcodec.wire.service import service_error
 
@@ -161,14 +160,11 @@ def test_rows_by_number_are_not_the_first_of_them() -> None:
         decode_response(json.dumps(CASES["a row a member"][0]))
 
 
-def test_lines_have_the_same_words(tmp_path: Path) -> None:
+def test_lines_of_vectors_by_themselves_name_their_reader(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    body = of_types(float=VECTOR, ubinary=[128])
-    lines = [{"custom_id": "a", "response": {"status_code": 200, "body": body}}, {"id": "b", "embedding": VECTOR}]
-    path.write_text("\n".join(map(json.dumps, lines)))
-    errors = [str(line.error) for line in iter_batch(path, profile="jina")]
-    assert "item='embedding.float'" in errors[0]
-    assert "profile='ollama'" in errors[1]
+    path.write_text(json.dumps({"id": "b", "embedding": VECTOR}))
+    (failed,) = decode_batch(path).errors
+    assert "profile='ollama'" in str(failed.error)
     assert decode_batch(path, profile="ollama").embeddings.values.tolist() == [VECTOR]
 
 

@@ -15,7 +15,7 @@ from ..errors import NotFiniteError
 from ..scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
 from ..words import meant, shown
 from .bits import as_array, check_conventions
-from .columns import BYTE_ROWS, JSON_ROWS
+from .columns import BYTE_ROWS, FILES, JSON_ROWS
 from .precision import warn_of_loss, warn_of_ranges
 
 _PACKED = 'for bits pass Embeddings(pack_bits(x), "ubinary", x.shape[1])'
@@ -60,12 +60,14 @@ def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
     """Say how an array of other numbers becomes one of codes."""
     if array.dtype.kind == "b":
         return f": {_PACKED}"
+    if array.dtype.kind == "U" and not array.ndim:
+        return f": {FILES}"
     if array.dtype.kind in "UT":
         if array.size and str(array.flat[0]).lstrip().startswith("["):
             return f": {JSON_ROWS}"
         return ": np.asarray(x, np.float32) reads numbers that are text"
     if array.dtype.kind == "S":
-        return f": {BYTE_ROWS}"
+        return f": {BYTE_ROWS}" if array.ndim == 1 else ": of rows of columns pass one, as [row[0] for row in rows]"
     if array.dtype.fields:
         return ": numpy.lib.recfunctions.structured_to_unstructured(x) makes columns of fields"
     if array.dtype.type is np.void:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numbers
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from decimal import Decimal
+from io import IOBase
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from .._native import numbers as native
@@ -20,6 +23,7 @@ from .tables import is_arrow, of_capsule, reader_of
 MASKED = "masked values have no code: fill them first, with .filled(value)"
 JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that are JSON arrays"
 
+FILES = "embcodec.load(path) reads a file"
 BYTE_ROWS = "embcodec.from_sqlite_vec(list(rows)) reads rows that are little-endian float32 bytes"
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
@@ -46,6 +50,8 @@ def to_array(x: Any, *, as_they_are: bool = False) -> NDArray[Any]:
     """
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(MASKED)
+    if isinstance(x, NpzFile):  # an array of whose names NumPy makes
+        raise TypeError(f"an NpzFile is several arrays: pass one of them, as x[{(x.files or ['name'])[0]!r}]")
     if isinstance(x, list | tuple):
         kinds = set(map(type, x)) - _PLAIN
         if any(hasattr(kind, "float_blocks") for kind in kinds):
@@ -137,7 +143,9 @@ def _plain(x: Any) -> NDArray[Any]:
         ways = {"embeddings": "pass .embeddings", "save": "its own .save(path) writes it"}
         ways |= {name: f"pass .{name}()" for name in ("toarray", "to_numpy", "collect")}
         way_out = next((way for name, way in ways.items() if hasattr(x, name)), None)
-        if way_out is None and isinstance(x, Iterable) and not isinstance(x, AbstractSet):  # whose order means nothing
+        if isinstance(x, os.PathLike):
+            way_out = FILES
+        elif way_out is None and isinstance(x, Iterable) and not isinstance(x, AbstractSet | IOBase):
             way_out = "pass list(x.values())" if isinstance(x, Mapping) else "pass list(x)"
         kind = type(x).__name__
         words = f"{_article(kind)} {kind} is no array of numbers"
@@ -154,7 +162,7 @@ def _plain(x: Any) -> NDArray[Any]:
 
 
 def _article(kind: str) -> str:
-    return "an" if kind[0] in "AEIOU" else "a"
+    return "an" if kind[0] in "AEIOUaeiou" else "a"
 
 
 def _holds_masked(x: Any) -> bool:

@@ -157,7 +157,7 @@ class Decoder:
             rows, document = self.read(text, "", threads)
         except DecodeError as error:
             recoded = in_utf8(text)
-            failure = what_came(error, text, body)
+            failure = what_came(row_words(error, text, self.profile, self.dtype), text, body)
         else:
             return self.answer(rows, document, expected_count)
         if recoded is not None:
@@ -193,10 +193,7 @@ class Decoder:
         one_row = self._one_row.get(prefix)
         rows = None if one_row is None else one_row.read(source, n)
         if rows is None:
-            try:
-                rows = self._read_any(source, n, prefix, workers)
-            except DecodeError as error:
-                raise row_words(error, text, self.profile, self.dtype) from None
+            rows = self._read_any(source, n, prefix, workers)
         if rows.list_start < 0:
             around = bytes(text)
         elif source is text:  # bytes

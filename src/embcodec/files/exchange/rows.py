@@ -110,6 +110,18 @@ def as_sequence(rows: Any, reader: str) -> list[Any]:
     return found
 
 
+def _place_of_blob(row: Any) -> int | None:
+    """Return where in the columns of a row there is a blob, a vector as text, or one of pgvector's; None if nowhere."""
+    columns = tuple(row) if isinstance(row, tuple | list) or type(row).__name__ == "Row" else ()
+    is_vector = (
+        isinstance(each, bytes | memoryview | bytearray)
+        or (isinstance(each, str) and each[:1] == "[")
+        or hasattr(each, "to_binary")
+        for each in columns
+    )
+    return next((place for place, found in enumerate(is_vector) if found), None)
+
+
 def as_blob(row: Any, number: int) -> bytes:
     """Return one row as bytes."""
     if type(row) is bytes:
@@ -128,6 +140,10 @@ def as_blob(row: Any, number: int) -> bytes:
         way_out = ": Embeddings(rows) takes row.to_numpy()"
     elif hasattr(row, "to_binary"):
         way_out = ": pass row.to_binary()"
+    elif isinstance(row, str) and row[:1] == "[":
+        way_out = ": Embeddings(embcodec.parse_floats('[' + ','.join(rows) + ']')) reads vectors that are text"
+    elif (place := _place_of_blob(row)) is not None:  # of a cursor, whose rows are tuples of columns
+        way_out = f": pass [row[{place}] for row in rows]"
     elif isinstance(row, np.ndarray | list | tuple | memoryview):
         way_out = ": Embeddings(rows) takes rows of numbers"
     raise TypeError(f"row {number} is {kind}, not bytes{way_out}")
