@@ -19,7 +19,7 @@ from ...errors import DecodeError
 from ...profiles import Profile
 from ...words import shows_progress
 from ..body import kind_of_bytes
-from ..decoder import decoder_for
+from ..decoder import Decoder, decoder_for
 from ..service import Usage
 from .errors import BatchErrors
 from .forms import USUAL, LineDecoder
@@ -287,7 +287,7 @@ def check_together(
     DecodeError
     """
     kind = STRING if encoding_format is EncodingFormat.BASE64 else LIST
-    _refuse_misread(rows.values, Decoder(rows.output_dtype, dimension, profile, "error"), kind)
+    _refuse_misread(rows.values, decoder_for(rows.output_dtype, dimension, profile, "error"), kind)
 
 
 def _refuse_misread(values: NDArray[Any], decoder: Decoder, kind: int) -> None:
