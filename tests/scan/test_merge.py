@@ -58,6 +58,8 @@ def test_scores_that_become_equal_at_their_last_rounding_are_ties() -> None:
     ties = np.diff(whole.scores, axis=1) == 0
     assert ties.sum() > 20
     assert (np.diff(whole.indices, axis=1)[ties] > 0).all()
+    for k in (1, 3, 40):  # as far away as that, all rows are
+        assert (search(q * np.float32(1e6), rows[:3000], k, metric="l2").indices == np.arange(k)).all()
 
 
 @pytest.mark.parametrize("metric", ["hamming", "jaccard"])

@@ -73,6 +73,19 @@ def test_masks_and_removed_rows(kind: str, ordered: bool) -> None:
         assert (found.indices[query, count:] == -1).all()
 
 
+@pytest.mark.parametrize("kind", ["float", "ubinary", "b2"])
+def test_ties_that_are_longer_than_what_is_looked_at(kind: str) -> None:
+    x = X.copy()
+    x[300:900] = x[0]
+    rows, ids = rows_of(x, kind), np.random.default_rng(0).permutation(1000)
+    for start, stop in pairwise(EDGES):
+        ids[start:stop] = np.sort(ids[start:stop])
+    tied = np.sort(ids[[0, *range(300, 900)]])
+    for k in (1, 5, 50):
+        found = in_places(rows, ids).best(prepare(x[:1], rows), k, None, 1)
+        np.testing.assert_array_equal(found.indices[0], tied[:k])
+
+
 @pytest.mark.parametrize("metric", ["hamming", "jaccard", "user"])
 def test_other_metrics(metric: str) -> None:
     bits = rows_of(X, "binary")
