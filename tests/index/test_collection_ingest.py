@@ -21,6 +21,7 @@ import pytest
 from coded import floats, rows_of
 
 from embcodec import Collection, DecodeError, StorageError, quantize, save, search
+from embcodec.index.collection.manifest import _checksum_of
 
 X, Q = floats(300), floats(5, seed=1)
 
@@ -96,21 +97,22 @@ def test_files_of_texts_can_be_read_by_others_and_damage_is_told(tmp_path: Path)
 
 
 def test_a_manifest_from_before_is_read(tmp_path: Path) -> None:
-    from embcodec.index.collection.manifest import _checksum
+    def sealed(body: dict[str, Any]) -> str:
+        return json.dumps({**body, "checksum": _checksum_of(json.dumps(body, sort_keys=True))})
 
     Collection.create(tmp_path / "c", like=X).append(X)
     path = tmp_path / "c" / "collection.json"
     body = json.loads(path.read_text())
     for name in ("texts", "ingested", "checksum"):
         del body[name]
-    path.write_text(json.dumps({**body, "checksum": _checksum(body)}))
+    path.write_text(sealed(body))
     assert len(Collection.open(tmp_path / "c")) == 300
     for name, wrong in (
         ("texts", [{"file": "../x", "rows": 1, "least": 0, "greatest": 0}]),
         ("ingested", {"nbytes": -1}),
     ):
         changed = {**body, name: wrong}
-        path.write_text(json.dumps({**changed, "checksum": _checksum(changed)}))
+        path.write_text(sealed(changed))
         with pytest.raises(StorageError, match="damaged"):
             Collection.open(tmp_path / "c")
 

@@ -68,6 +68,7 @@ from embcodec import (
     from_sqlite_vec,
     from_vespa,
     iter_batch,
+    iter_load,
     iter_pgcopy,
     load,
     load_ids,
@@ -82,6 +83,7 @@ from embcodec import (
     run_demo,
     save,
     search,
+    search_files,
     service_error,
     study,
     to_arrow,
@@ -326,6 +328,11 @@ def stores(rows: Embeddings, path: Path, x: Floats) -> None:
         assert_type(copied.embeddings, Embeddings)
         assert_type(copied.columns, dict[str, Any])
         assert_type(iter_pgcopy([b""], batch_rows=8), Iterator[CopiedRows])
+    for some, ids in iter_load([path], column="v", id_column="id", batch_rows=8, storage_options={"anon": True}):
+        assert_type(some, Embeddings | LowBitCodes)
+        assert_type(ids, NDArray[np.int64] | Sequence[str | None] | None)
+    assert_type(search_files(x, path, 3, id_column="id").indices, NDArray[np.int64])
+    assert_type(Collection.open(path).ingest(f"{path}/*.npy", output_dtype="int8", profile="openai"), int)
     assert_type(to_elasticsearch(rows), list[str])
     assert_type(from_elasticsearch(["AAAA"], "int8"), Embeddings)
     assert_type(from_elasticsearch([[1.0]]), Embeddings)

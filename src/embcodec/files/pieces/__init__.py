@@ -1,6 +1,6 @@
 """Rows from many files, here or elsewhere, some at a time: loaded, and searched."""
 
-from .how import CUSTOM_ID, Ids, Reading
+from .how import CUSTOM_ID, Ids, Reading, WhatTheyHold
 from .loading import Loaded, check_kind, iter_load, pieces_of, reading
 from .nearest import search_files
 from .places import Path, Paths, Place, fetched, is_elsewhere, places_of, shown_place
@@ -13,6 +13,7 @@ __all__ = [
     "Paths",
     "Place",
     "Reading",
+    "WhatTheyHold",
     "check_kind",
     "fetched",
     "is_elsewhere",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...codec import as_int64
-from ...dtypes import OutputDtypeLike
+from ...dtypes import NamelessFloat, OutputDtypeLike
 from ...errors import StorageError
 from ...profiles import Profile
 from ...quantizers.lowbit import Rows
@@ -37,6 +37,18 @@ class Reading:
     profile: str | Profile = "mistral"
     max_bytes: int | None = None
     failed: Callable[[str, BatchLine], object] | None = None
+
+
+class WhatTheyHold(TypedDict, total=False):
+    """The arguments of :func:`embcodec.iter_load` that say what files hold, for those who hand them on."""
+
+    output_dtype: OutputDtypeLike | None
+    dimension: int | None
+    float_dtype: NamelessFloat | None
+    profile: str | Profile
+    failed: Callable[[str, BatchLine], object] | None
+    storage_options: Mapping[str, Any] | None
+    max_bytes: int | None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,7 @@ from ...codec import as_int64
 from ...dtypes import Precision
 from ...embeddings import Embeddings
 from ...errors import StorageError
-from ...files.pieces import Paths
+from ...files.pieces import Paths, WhatTheyHold
 from ...quantizers.lowbit import LowBitCodes, Rows, concat
 from ...scan import MetricLike, Progress, SearchResult, as_ids, in_steps
 from ...words import as_path, as_real, shows_progress
@@ -318,7 +318,7 @@ class Collection(Names):
         id_column: str | None = None,
         batch_rows: int = 65_536,
         progress: Callable[[int, int], object] | bool | None = None,
-        **reading: Any,
+        **reading: Unpack[WhatTheyHold],
     ) -> int:
         """Append the rows of files, each once: called again, also after a crash, it goes on where it was.
 
