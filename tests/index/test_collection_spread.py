@@ -25,7 +25,7 @@ Q = X[:9] + np.float32(0.01)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two workers in processes of their own, on loopback."""
-    waits = {"distributed.comm.timeouts.connect": "3s"}  # for those killed
+    waits = {"distributed.comm.timeouts.connect": "10s"}  # for those killed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with (
@@ -91,5 +91,5 @@ def test_killed_workers_are_made_good(tmp_path: Path, cluster: Any, killed: int)
     for _ in range(6):
         np.testing.assert_array_equal(collection.search(Q, 12, scheduler=cluster).indices, expected.indices)
     killer.join()
-    cluster.wait_for_workers(2)
+    cluster.wait_for_workers(2, timeout=120)
     assert len(set(cluster.run(os.getpid).values()) & set(pids.values())) <= 2 - killed
