@@ -1,6 +1,7 @@
 """Rows in a folder of files: appended, removed and searched, in bounded memory."""
 
-from .collection import Collection, CollectionInfo
+from .collection import Collection
+from .info import CollectionInfo
 from .manifest import holds_collection
 
 __all__ = ["Collection", "CollectionInfo", "holds_collection"]

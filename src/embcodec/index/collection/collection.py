@@ -3,64 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...codec import as_int64
 from ...dtypes import Precision
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...files.pieces import Paths, WhatTheyHold
-from ...quantizers.lowbit import LowBitCodes, Rows, concat
-from ...scan import MetricLike, Progress, SearchResult, as_ids, in_steps
+from ...quantizers.lowbit import Rows
+from ...scan import MetricLike, Progress, SearchResult, in_steps
 from ...words import as_path, as_real, shows_progress
-from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
+from ..arguments import check_alike, finite_rows
 from ..files import write_index
 from ..rows import Part, Snapshot
 from .best import best_of_all, ids_of_mask
+from .changes import append, compact, remove
 from .exact import exact_of_all
 from .folder import Folder, reporting
+from .info import CollectionInfo, info_of, words_of
 from .ingest import ingested
 from .lock import NAME as LOCK
 from .lock import writing
-from .manifest import LIKE, Ingested, Manifest, Shard, write_manifest
+from .manifest import LIKE, Manifest, write_manifest
 from .names import Names
-from .shards import write_removed
 from .spread import Spread
 from .texts import TextIds, texts_among
 
 SHARD_BYTES = 1 << 28
 """How large the files are that :meth:`Collection.compact` makes."""
-
-
-class CollectionInfo(NamedTuple):
-    """What a collection holds.
-
-    Attributes
-    ----------
-    rows, removed_rows, shards : int
-        Rows that count, those that :meth:`Collection.compact` will drop, and files.
-    nbytes : int
-        Of all files.
-    generation : int
-        How often it was changed.
-    codes, rescore_with : str
-        What kind of rows they are; the second is "none" where none are kept.
-    """
-
-    rows: int
-    removed_rows: int
-    shards: int
-    nbytes: int
-    generation: int
-    codes: str
-    rescore_with: str
 
 
 class Collection(Names):
@@ -148,8 +123,8 @@ class Collection(Names):
 
     def __repr__(self) -> str:
         kind, files = self._folder.kind, len(self._folder.now.shards)
-        better = "" if kind.rescore_with is None else f", rescored with {_words(kind.rescore_with)}"
-        return f"Collection({len(self):,} rows in {files} file{'s' * (files != 1)}, {_words(kind.codes)}{better})"
+        better = "" if kind.rescore_with is None else f", rescored with {words_of(kind.rescore_with)}"
+        return f"Collection({len(self):,} rows in {files} file{'s' * (files != 1)}, {words_of(kind.codes)}{better})"
 
     def __getstate__(self) -> tuple[str, float]:
         return os.fspath(self._folder.path.resolve()), self._folder.timeout
@@ -169,10 +144,7 @@ class Collection(Names):
 
     def info(self) -> CollectionInfo:
         """Return how large the collection is, and what it holds."""
-        sizes, now = sum(self._folder.sizes().values()), self._folder.now
-        gone = sum(shard.removed_rows for shard in now.shards)
-        kinds = _words(self._folder.kind.codes), _words(self._folder.kind.rescore_with)
-        return CollectionInfo(len(now), gone, len(now.shards), sizes, now.generation, *kinds)
+        return info_of(self._folder)
 
     def refresh(self) -> None:
         """See what other processes have changed since."""
@@ -202,53 +174,7 @@ class Collection(Names):
         CodeMismatchError, ValueError, StorageError
             The collection is then as it was. A StorageError for a full or failing disk is an OSError too, with `errno`.
         """
-        return self._append(rows, rescore_with, ids, texts_among(ids))
-
-    def _append(
-        self,
-        rows: Rows | ArrayLike,
-        rescore_with: Rows | ArrayLike | None,
-        ids: ArrayLike | None,
-        texts: Sequence[str | None] | None,
-        record: Callable[[Manifest], Ingested] | None = None,
-    ) -> NDArray[np.int64]:
-        """Append rows, with texts where there are such; `record` notes where they are from before they count."""
-        given = finite_rows(rows, "rows")
-        codes = like(given, self._folder.kind.codes)
-        better = given_to_rescore(given, rescore_with, self._folder.kind.rescore_with, "collection")
-        check_alike(codes, better)
-        check_joins(self._folder.kind.codes, codes)
-        if better is not None and self._folder.kind.rescore_with is not None:
-            check_joins(self._folder.kind.rescore_with, better)
-        if not len(codes):
-            return np.empty(0, np.int64) if ids is None else as_ids(ids, 0)
-        with self._folder.changing() as now:
-            if now.shards:
-                check_joins(self._folder.shard(now.shards[0]).codes.rows, codes)
-            named = self._named(now, len(codes), ids if texts is None else None)
-            if texts is not None:
-                if len(texts) != len(named):
-                    raise ValueError(f"ids have shape ({len(named)},), not ({len(texts)},)")
-                self._texts.check_new(now, texts)
-            elif ids is not None:
-                self._texts.check_unused(named)
-            ascending = named
-            if (np.diff(named) < 0).any():
-                order = np.argsort(named, kind="stable")
-                codes, better, ascending = codes[order], None if better is None else better[order], named[order]
-            shard = self._folder.write(now.next_file, codes, better, ascending)
-            next_id = max(now.next_id, shard.greatest + 1)
-            beside = () if texts is None else (self._texts.write(now.next_file, named, texts),)
-            self._folder.replace(
-                now.changed(
-                    shards=(*now.shards, shard),
-                    next_file=now.next_file + 1,
-                    next_id=next_id,
-                    texts=(*now.texts, *(file for file in beside if file is not None)),
-                    ingested=now.ingested if record is None else record(now),
-                )
-            )
-        return named
+        return append(self._folder, self._texts, rows, rescore_with, ids, texts_among(ids))
 
     def remove(self, ids: ArrayLike) -> None:
         """Remove the rows of these ids; their space is freed by :meth:`compact`.
@@ -258,31 +184,7 @@ class Collection(Names):
         KeyError
             Where an id is not in the collection, which is then as it was.
         """
-        asked = np.unique(as_int64([ids] if isinstance(ids, int | np.integer) else ids))
-        with self._folder.changing() as now:
-            shards, missing = [], asked
-            for number, shard in enumerate(now.shards):
-                rows = self._folder.rows_in(shard, asked)
-                missing = np.setdiff1d(missing, asked[rows >= 0], assume_unique=True)
-                shards.append((number, shard, rows[rows >= 0]))
-            if len(missing):
-                raise KeyError(f"id {int(missing[0])} is not in the collection")
-            if not len(asked):
-                return
-            kept = []
-            for number, shard, rows in shards:
-                gone = shard.removed_rows + len(rows)
-                if not len(rows):
-                    kept.append(shard)
-                elif gone < shard.rows:
-                    removed = np.zeros(shard.rows, np.bool_)
-                    live = self._folder.shard(shard).live
-                    removed[:] = False if live is None else ~live
-                    removed[rows] = True
-                    name = f"removed-{now.generation + 1:08d}-{number:08d}.npy"
-                    write_removed(self._folder.path / name, removed)
-                    kept.append(shard.without(name, gone))
-            self._folder.replace(now.changed(shards=tuple(kept)))
+        remove(self._folder, ids)
 
     def compact(self, *, shard_bytes: int = SHARD_BYTES) -> None:
         """Join small files, and drop rows that were removed.
@@ -290,24 +192,7 @@ class Collection(Names):
         Searches meanwhile, here and in other processes, are not disturbed. Memory is bounded by about three times
         `shard_bytes`, and by the largest file.
         """
-        with self._folder.changing() as now:
-            shards, next_file = [], now.next_file
-            row_bytes = sum(self._folder.sizes().values()) / max(sum(shard.rows for shard in now.shards), 1)
-            for group in _groups(now.shards, shard_bytes / max(row_bytes, 1)):
-                if len(group) == 1 and group[0].removed is None:
-                    shards.append(group[0])
-                    continue
-                parts = [self._folder.shard(shard).kept() for shard in group]
-                ids = np.concatenate([part[2] for part in parts])
-                order = np.argsort(ids, kind="stable")
-                codes = concat([part[0] for part in parts])[order]
-                betters = [part[1] for part in parts if part[1] is not None]
-                better = concat(betters)[order] if betters else None
-                shards.append(self._folder.write(next_file, codes, better, ids[order]))
-                next_file += 1
-            joined = self._texts.joined(replace(now, shards=tuple(shards), next_file=next_file))
-            if joined != now:
-                self._folder.replace(joined.changed())
+        compact(self._folder, self._texts, shard_bytes)
 
     @shows_progress("ingesting")
     def ingest(
@@ -360,7 +245,7 @@ class Collection(Names):
         (3, 0)
         """
         named = {"column": column, "id_column": id_column, "batch_rows": batch_rows}
-        return ingested(self._folder, self._append, paths, progress, {**named, **reading})
+        return ingested(self._folder, self._texts, paths, progress, {**named, **reading})
 
     def search(
         self,
@@ -437,39 +322,3 @@ class Collection(Names):
             parts = here if scheduler is None else Spread(scheduler, folder.path, here, now.shards)
             find = partial(best_of_all, parts, folder.kind, len(now), mask=chosen, **options)
         return in_steps(queries, find, progress=told)
-
-    def _named(self, now: Manifest, count: int, ids: ArrayLike | None) -> NDArray[np.int64]:
-        """Return the ids of `count` new rows, none of which is taken."""
-        if ids is None:
-            if now.next_id + count >= 2**63:
-                raise ValueError(f"no whole numbers are left after id {now.next_id - 1}: give the new rows ids")
-            return np.arange(now.next_id, now.next_id + count, dtype=np.int64)
-        named = as_ids(ids, count)
-        least, greatest = int(named.min()), int(named.max())
-        for shard in now.shards:
-            if shard.greatest < least or greatest < shard.least:
-                continue
-            taken = named[self._folder.rows_in(shard, named) >= 0]
-            if len(taken):
-                raise ValueError(f"id {int(taken[0])} is in the collection already")
-        return named
-
-
-def _groups(shards: tuple[Shard, ...], most_rows: float) -> list[list[Shard]]:
-    """Return neighbouring shards in groups, of which each becomes one of about `most_rows` rows."""
-    groups: list[list[Shard]] = []
-    for shard in shards:
-        if groups and sum(other.live for other in groups[-1]) + shard.live <= most_rows:
-            groups[-1].append(shard)
-        else:
-            groups.append([shard])
-    return groups
-
-
-def _words(rows: Rows | None) -> str:
-    if rows is None:
-        return "none"
-    if isinstance(rows, LowBitCodes):
-        return f"{rows.scheme.bits} bits x {rows.dimension}"
-    scale = "" if rows.scale is None or rows.scale.identity == "unit" else f" ({rows.scale.identity})"
-    return f"{rows.output_dtype} x {rows.dimension}{scale}"

@@ -15,13 +15,13 @@ from ...errors import StorageError
 from ...files.pieces import CUSTOM_ID, Ids, Paths, Place, Reading, pieces_of, places_of, reading
 from ...quantizers.lowbit import Rows, concat, kind_of
 from ...words import shown
+from .changes import append
 from .folder import Folder
 from .manifest import Ingested, Manifest
+from .texts import TextIds
 
 NAME = "ingested.jsonl"
 """The record: a line says of a file how many of its rows have been taken, and whether that is all; the last counts."""
-
-Append = Callable[[Rows, Any, Any, Any, Callable[[Manifest], Ingested]], Any]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Taken:
 
 def ingested(
     folder: Folder,
-    append: Append,
+    texts_of: TextIds,
     paths: Paths,
     progress: Any,
     arguments: Mapping[str, Any],
@@ -56,7 +56,7 @@ def ingested(
     places = places_of(paths, options.pop("storage_options", None))
     how = reading(**options)
     folder.refresh()
-    batch = _Batch(folder, append, how.batch_rows, progress if callable(progress) else None)
+    batch = _Batch(folder, texts_of, how.batch_rows, progress if callable(progress) else None)
     known = _read(folder)
     for place in places:
         source, nbytes = _source_of(place), place.size()
@@ -82,9 +82,9 @@ class _Batch:
     """Rows that wait to be appended together, and what is to be recorded with them."""
 
     def __init__(
-        self, folder: Folder, append: Append, most: int, progress: Callable[[int, int], object] | None
+        self, folder: Folder, texts_of: TextIds, most: int, progress: Callable[[int, int], object] | None
     ) -> None:
-        self._folder, self._append, self._most, self._progress = folder, append, most, progress
+        self._folder, self._texts, self._most, self._progress = folder, texts_of, most, progress
         self.rows: list[Rows] = []
         self.ids: list[Ids] = []
         self.marks: list[Taken] = []
@@ -110,7 +110,7 @@ class _Batch:
         else:
             ids, texts = self._named()
             joined = concat(self.rows)
-            self._append(joined, None, ids, texts, self._record)
+            append(self._folder, self._texts, joined, None, ids, texts, self._record)
             self.appended += len(joined)
             if self._progress is not None:
                 self._progress(self.appended, 0)
