@@ -93,6 +93,26 @@ static void read_rows(const uint8_t *body, int64_t n, ec_row_format format) {
     }
 }
 
+/* Read the only row of a body at once. */
+static void read_alone(const uint8_t *body, int64_t n, ec_row_format format) {
+    const ec_response_cursor start = new_cursor(0);
+    ec_response_cursor cursor = start;
+    ec_row_span span;
+    memset(&span, 0, sizeof span);
+    if (ec_response_scan(body, n, PATH, &cursor, &span, 1).status != EC_OK || cursor.rows != 1) return;
+    ec_result width = ec_response_width(body, &span, &format);
+    if (width.status != EC_OK || width.produced > 1 << 12) return;
+    format.width = width.produced;
+    int64_t bytes = row_bytes_of(&format);
+    uint8_t *row = place(bytes), *alone = place(bytes);
+    ec_result decoded = ec_response_decode_rows(body, &span, 1, &format, row);
+    ec_one_row one = ec_response_read_one(body, n, PATH, &start, &format, EC_PAYLOAD_NONE, alone);
+    record(&one.found, sizeof one.found);
+    if (!one.found) return;
+    HOLDS(cursor.stage == EC_SCAN_DONE && decoded.status == EC_OK && memcmp(row, alone, (size_t)bytes) == 0);
+    HOLDS(one.kind == span.kind && one.list_start == cursor.list_start && one.list_end == cursor.list_end);
+}
+
 /* Read the whole body, a few rows a stop, and decode the first stop's. */
 static ec_result scan(const uint8_t *body, int64_t n, const ec_row_format *format, int32_t strict) {
     ec_response_cursor cursor = new_cursor(strict);
@@ -144,4 +164,5 @@ void subject_response(const uint8_t *input, int64_t n) {
     }
     scan(body, n - 1, &format, 0);
     read_rows(body, n - 1, format);
+    read_alone(body, n - 1, format);
 }
