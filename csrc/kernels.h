@@ -68,7 +68,8 @@ typedef struct ec_kernels {
     void (*hamming_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*hamming_u1_prepare)(const void *queries, int64_t n_queries, int64_t width, void *prepared);
     void (*hamming_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near);
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                            const void *ahead, int64_t ahead_bytes);
     void (*hamming_u1_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores);
     int64_t hamming_u1_spread; /* bytes that a byte of a long row becomes in the tile's panel: see amx_near.h */
@@ -76,7 +77,8 @@ typedef struct ec_kernels {
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, void *prepared);
     void (*dot_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near);
+                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
+                        int64_t ahead_bytes);
     void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int32_t *scores);
     int64_t dot_u1_spread;

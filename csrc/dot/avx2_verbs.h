@@ -23,22 +23,6 @@ EC_INLINE int32_t sum_i32x8(__m256i x) {
     return _mm_cvtsi128_si32(half);
 }
 
-/* Prefetches memory into the second-level cache, a share a call, so that neither memory nor arithmetic waits. */
-typedef struct {
-    const char *next, *end;
-    int64_t share;
-} ec_ahead;
-
-EC_INLINE ec_ahead ec_ahead_of(const void *ahead, int64_t n_bytes, int64_t n_calls) {
-    ec_ahead a = {ahead, (const char *)ahead + n_bytes, ec_round_up(n_bytes / ec_max_i64(n_calls, 1) + 1, 64)};
-    return a;
-}
-
-EC_INLINE void ec_ahead_step(ec_ahead *a) {
-    const char *end = a->end - a->next > a->share ? a->next + a->share : a->end;
-    for (; a->next < end; a->next += 64) _mm_prefetch(a->next, _MM_HINT_T1);
-}
-
 EC_INLINE __m256 load_f32x8(const void *p) { return _mm256_loadu_ps((const float *)p); }
 
 /* Lanes 0 .. n - 1 of a row; the others are 0. */

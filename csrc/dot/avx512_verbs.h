@@ -38,22 +38,6 @@ EC_INLINE void ec_transpose_u32x16(__m512i v[16]) {
     }
 }
 
-/* Prefetches [ahead, ahead + n_bytes) into the second-level cache, a share a call: the hint of the tile slots. */
-typedef struct {
-    const char *next, *end;
-    int64_t share;
-} ec_ahead;
-
-EC_INLINE ec_ahead ec_ahead_of(const void *ahead, int64_t n_bytes, int64_t n_calls) {
-    ec_ahead a = {ahead, (const char *)ahead + n_bytes, ec_round_up(n_bytes / n_calls + 1, 64)};
-    return a;
-}
-
-EC_INLINE void ec_ahead_step(ec_ahead *a) {
-    const char *end = a->end - a->next > a->share ? a->next + a->share : a->end;
-    for (; a->next < end; a->next += 64) _mm_prefetch(a->next, _MM_HINT_T1);
-}
-
 /* Adds to each lane of *sums its four products of bytes. GCC's intrinsic converts between vector types on the way, and
  * its register allocator then spills every sum in every step; an operand that is read and written in place is not
  * copied. */

@@ -19,6 +19,36 @@ EC_INLINE int64_t ec_min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 
 EC_INLINE int64_t ec_max_i64(int64_t a, int64_t b) { return a < b ? b : a; }
 
+/* Asks for n_bytes bytes from `at` on to be brought into the second-level cache. */
+EC_INLINE void ec_prefetch(const void *at, int64_t n_bytes) {
+#if defined(__GNUC__) || defined(__clang__)
+    for (int64_t i = 0; i < n_bytes; i += 64) __builtin_prefetch((const char *)at + i, 0, 2);
+#elif defined(EC_X86_64)
+    for (int64_t i = 0; i < n_bytes; i += 64) _mm_prefetch((const char *)at + i, _MM_HINT_T1);
+#else
+    (void)at;
+    (void)n_bytes;
+#endif
+}
+
+/* Asks for memory a share a call, so that neither memory nor arithmetic waits: a core has some tens of reads under way,
+ * and whoever asks for more stands still. */
+typedef struct {
+    const char *next, *end;
+    int64_t share;
+} ec_ahead;
+
+EC_INLINE ec_ahead ec_ahead_of(const void *ahead, int64_t n_bytes, int64_t n_calls) {
+    ec_ahead a = {ahead, (const char *)ahead + n_bytes, ec_round_up(n_bytes / ec_max_i64(n_calls, 1) + 1, 64)};
+    return a;
+}
+
+EC_INLINE void ec_ahead_step(ec_ahead *a) {
+    const char *end = a->end - a->next > a->share ? a->next + a->share : a->end;
+    ec_prefetch(a->next, end - a->next);
+    a->next = end;
+}
+
 /* Whether the public functions accept such sizes. */
 EC_INLINE int ec_dot_valid(int64_t n_queries, int64_t n_rows, int64_t dimension) {
     return n_queries >= 0 && n_rows >= 0 && dimension >= 1 && dimension <= EC_DOT_MAX_DIMENSION;

@@ -97,9 +97,11 @@ static EC_NOINLINE void make_bytes(const ec_amx_panel *parts, const uint8_t *pla
 }
 
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
+                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
+                        int64_t ahead_bytes) {
     const int64_t whole = n_queries / EC_TILE * EC_TILE, query_bytes = 64 * ec_quads_u1(width);
     if (whole) {
+        ec_prefetch(ahead, ahead_bytes);
         const ec_amx_panel parts = panel_of(panel, n_rows, width);
         if (!*parts.made) make_bytes(&parts, panel, n_rows, width);
         ec_amx_near(&parts, n_rows, row_bytes(width), prepared, query_bytes, whole, 0, limits, scores, scores_stride,
@@ -107,7 +109,8 @@ static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *pan
     }
     if (n_queries > whole)
         below().dot_u1_tile((const uint8_t *)prepared + whole * query_bytes, n_queries - whole, panel, n_rows, width,
-                            limits + whole, scores + whole * scores_stride, scores_stride, near + whole);
+                            limits + whole, scores + whole * scores_stride, scores_stride, near + whole, ahead,
+                            whole ? 0 : ahead_bytes);
 }
 
 EC_TARGET_END

@@ -101,11 +101,15 @@ static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
 }
 
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
+                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
+                        int64_t ahead_bytes) {
     const int64_t query_bytes = 64 * ec_quads_u1(width), half_bytes = width * EC_NIBBLE_BYTES;
+    const int64_t n_calls = ec_round_up(n_queries, TILE_QUERIES) / TILE_QUERIES;
+    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, GROUP) / GROUP * n_calls);
     memset(near, 0, (size_t)n_queries);
     for (int64_t r = 0; r < n_rows; r += GROUP)
         for (int64_t q = 0; q < n_queries; q += TILE_QUERIES) {
+            ec_ahead_step(&soon);
             const int64_t n = ec_min_i64(n_queries - q, TILE_QUERIES), some = ec_min_i64(n_rows - r, GROUP);
             int32_t totals[TILE_QUERIES][GROUP];
             for (int64_t at = 0; at < width; at += PIECE)

@@ -144,14 +144,17 @@ EC_INLINE void sum_block(const uint8_t *tables, const int n_queries, const uint8
 }
 
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
-    int64_t quads = ec_quads_u1(width);
+                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
+                        int64_t ahead_bytes) {
+    const int64_t quads = ec_quads_u1(width), n_calls = (n_queries + 3) / 4;
+    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, EC_DOT_U1_LANES) / EC_DOT_U1_LANES * n_calls);
     memset(near, 0, (size_t)n_queries);
     for (int64_t q = 0; q < n_queries; q += 4) {
         const uint8_t *table = (const uint8_t *)prepared + q * quads * 64;
         for (int64_t r = 0; r < n_rows; r += EC_DOT_U1_LANES) {
             const uint8_t *rows = (const uint8_t *)panel + r * quads * 4;
             int32_t *out = scores + q * scores_stride + r;
+            ec_ahead_step(&soon);
             uint8_t bit = (uint8_t)(1 << r / EC_NEAR_ROWS);
 #define BLOCK(N) sum_block(table, N, rows, n_rows - r, quads, limits + q, out, scores_stride, near + q, bit)
             switch (n_queries - q) {

@@ -73,9 +73,11 @@ static EC_NOINLINE void make_bytes(const ec_amx_panel *parts, const uint8_t *pla
 }
 
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                            const void *ahead, int64_t ahead_bytes) {
     const int64_t whole = ec_hamming_spread(width) > 1 ? n_queries / EC_TILE * EC_TILE : 0;
     if (whole) {
+        ec_prefetch(ahead, ahead_bytes);
         const ec_amx_panel parts = panel_of(panel, n_rows, width);
         if (!*parts.made) make_bytes(&parts, panel, n_rows, width);
         ec_amx_near(&parts, n_rows, row_bytes(width), prepared, row_bytes(width), whole, (int32_t)row_bytes(width),
@@ -83,7 +85,8 @@ static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void 
     }
     if (n_queries > whole)
         below().hamming_u1_tile((const uint8_t *)prepared + whole * row_bytes(width), n_queries - whole, panel, n_rows,
-                                width, limits + whole, scores + whole * scores_stride, scores_stride, near + whole);
+                                width, limits + whole, scores + whole * scores_stride, scores_stride, near + whole,
+                                ahead, whole ? 0 : ahead_bytes);
 }
 
 EC_TARGET_END

@@ -121,13 +121,17 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
 
 /* Rows of more than a piece have all their scores written, piece by piece. */
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                            const void *ahead, int64_t ahead_bytes) {
     const int64_t query_bytes = 8 * ec_words_u1(width), group_bytes = width * EC_NIBBLE_BYTES;
+    const int64_t n_calls = n_queries / TILE_QUERIES + n_queries % TILE_QUERIES;
     const uint8_t *query = prepared;
+    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, EC_NEAR_ROWS) / EC_NEAR_ROWS * n_calls);
     memset(near, 0, (size_t)n_queries);
     for (int64_t r = 0; r < n_rows; r += EC_NEAR_ROWS)
         for (int64_t q = 0, n; q < n_queries; q += n) {
             n = n_queries - q >= TILE_QUERIES ? TILE_QUERIES : 1;
+            ec_ahead_step(&soon);
             for (int64_t at = 0; at < width; at += PIECE) {
                 const uint8_t *rows = (const uint8_t *)panel + 2 * r * width + at * EC_NIBBLE_BYTES;
                 totals counts[TILE_QUERIES];

@@ -253,10 +253,7 @@ EC_INLINE void count_short(const task *t, const int n_queries) {
 
 /* Like the scalar twin: rows of at most 32 bytes are packed by bytes, longer ones by words of 32 bits. */
 static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
-    if (width <= SHORT_BYTES)
-        pack_short(rows, stride_bytes, n_rows, width, panel);
-    else
-        pack_long(rows, stride_bytes, n_rows, width, panel);
+    (width <= SHORT_BYTES ? pack_short : pack_long)(rows, stride_bytes, n_rows, width, panel);
 }
 
 /* Functions of their own, so that compilers keep all registers for the loops. */
@@ -266,16 +263,19 @@ static EC_NOINLINE void count_long_4(const task *t) { count_long(t, 4); }
 static EC_NOINLINE void count_long_1(const task *t) { count_long(t, 1); }
 
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                            const void *ahead, int64_t ahead_bytes) {
     const int is_short = width <= SHORT_BYTES;
     const int64_t query_bytes = ec_words_u1(width) * 8, row_bytes = is_short ? width : 4 * dwords(width);
     const int64_t step = is_short ? SHORT_ROWS : EC_NEAR_ROWS;
     void (*const four)(const task *) = is_short ? count_short_4 : count_long_4;
     void (*const one)(const task *) = is_short ? count_short_1 : count_long_1;
+    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, step) / step * (n_queries / 4 + n_queries % 4));
     memset(near, 0, (size_t)n_queries);
     for (int64_t q = 0, n; q < n_queries; q += n) {
         n = n_queries - q >= 4 ? 4 : 1;
         for (int64_t r = 0; r < n_rows; r += step) {
+            ec_ahead_step(&soon);
             const task t = {(const uint8_t *)prepared + q * query_bytes,
                             (const uint8_t *)panel + r * row_bytes,
                             query_bytes,

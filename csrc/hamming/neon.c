@@ -48,9 +48,12 @@ EC_INLINE void count_block(const uint64_t *query, int n_queries, const uint64_t 
 }
 
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                            const void *ahead, int64_t ahead_bytes) {
     int64_t words = ec_words_u1(width);
+    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, (n_queries + 1) / 2);
     for (int64_t q = 0; q < n_queries; q += 2) {
+        ec_ahead_step(&soon);
         const uint64_t *query = (const uint64_t *)prepared + q * words;
         for (int64_t r = 0; r < n_rows; r += 8) {
             const uint64_t *rows = (const uint64_t *)panel + r * words;

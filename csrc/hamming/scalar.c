@@ -28,11 +28,13 @@ static void hamming_u1_prepare(const void *queries, int64_t n_queries, int64_t w
 /* scores[q * scores_stride + r] = the number of bits in which prepared query q and packed row r differ. `prepared` and
  * n_queries are as for dot_u1_tile. Bit g of
  * near[q] is set where one of the rows 64 g .. 64 g + 63 has a score below limits[q]; the scores of groups whose bit is
- * not set need not be written. */
+ * not set need not be written. The ahead_bytes bytes from `ahead` on are asked for meanwhile, which may be any number. */
 static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near) {
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                            const void *ahead, int64_t ahead_bytes) {
     int64_t words = ec_words_u1(width);
     const uint64_t *query = prepared;
+    ec_prefetch(ahead, ahead_bytes);
     for (int64_t q = 0; q < n_queries; q++, query += words) {
         const uint64_t *row = panel;
         near[q] = 0;

@@ -88,14 +88,12 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
     if (args->family != EC_HAMMING_U1 && args->family != EC_DOT_U1) memset(scan->near, 0xff, (size_t)n_queries);
     switch (args->family) {
     case EC_HAMMING_U1:
-        ec_prefetch(ahead, ahead_bytes);
         ec_active.hamming_u1_tile(query, n_queries, scan->panel, block->n, args->width, limits, scan->scores,
-                                  scan->block, scan->near);
+                                  scan->block, scan->near, ahead, ahead_bytes);
         break;
     case EC_DOT_U1:
-        ec_prefetch(ahead, ahead_bytes);
         ec_active.dot_u1_tile(query, n_queries, scan->panel, block->n, args->width, limits, scan->scores, scan->block,
-                              scan->near);
+                              scan->near, ahead, ahead_bytes);
         break;
     case EC_DOT_I8:
         ec_active.dot_i8_tile(scan->prepared, first, n_queries, scan->panel, block->n, args->width, scan->scores,

@@ -66,16 +66,6 @@ EC_INLINE void *ec_take(uint8_t *scratch, int64_t *used, int64_t bytes) {
     return at;
 }
 
-/* Asks for `ahead_bytes` bytes from `ahead` on to be brought into the second-level cache. */
-EC_INLINE void ec_prefetch(const void *ahead, int64_t ahead_bytes) {
-#if defined(__GNUC__) || defined(__clang__)
-    for (int64_t i = 0; i < ahead_bytes; i += 64) __builtin_prefetch((const char *)ahead + i, 0, 2);
-#else
-    (void)ahead;
-    (void)ahead_bytes;
-#endif
-}
-
 /* Chooses the sizes and lays the scan out in `scratch`; returns the bytes it takes. With scratch NULL it only sets the
  * sizes and counts. */
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch);

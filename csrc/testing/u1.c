@@ -51,9 +51,10 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
             int32_t *out = (int32_t *)scores + q * n_rows + r;
             if (hamming)
                 ec_active.hamming_u1_tile(prepared + ec_hamming_u1_prepared_bytes(q, width), some, panel, n, width,
-                                          limits, out, n_rows, near);
+                                          limits, out, n_rows, near, NULL, 0);
             else
-                ec_active.dot_u1_tile(prepared + q * query_bytes, some, panel, n, width, limits, out, n_rows, near);
+                ec_active.dot_u1_tile(prepared + q * query_bytes, some, panel, n, width, limits, out, n_rows, near,
+                                      NULL, 0);
         }
     }
     return 1;
