@@ -84,6 +84,10 @@ def test_ties_that_are_longer_than_what_is_looked_at(kind: str) -> None:
     for k in (1, 5, 50):
         found = in_places(rows, ids).best(prepare(x[:1], rows), k, None, 1)
         np.testing.assert_array_equal(found.indices[0], tied[:k])
+        gone = tied[::3]
+        some, there = in_places(rows, ids, gone), np.setdiff1d(np.arange(1000), gone)
+        for mask, left in ((None, np.setdiff1d(tied, gone)), (np.setdiff1d(there, tied[1::3]), tied[2::3])):
+            np.testing.assert_array_equal(some.best(prepare(x[:1], rows), k, mask, 1).indices[0], left[:k])
 
 
 @pytest.mark.parametrize("metric", ["hamming", "jaccard", "user"])
