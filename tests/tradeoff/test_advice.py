@@ -240,3 +240,14 @@ def test_notebooks_begin_with_three_lines() -> None:
     lines = re.findall(r"<tr><td>(\w+)</td><td>(.*?)</td></tr>", shown)
     expected = [*found().in_brief().items(), *(("warning", text) for text in found().warnings)]
     assert lines[: len(expected)] == [(name, escape(text)) for name, text in expected]
+
+
+def test_whoever_keeps_float_is_told_of_float16() -> None:
+    for store, named in (
+        ("pgvector", "As float16, which pgvector (halfvec) takes, they are 96 bytes: "),
+        (None, "redis (FLOAT16)"),
+    ):
+        assert named in surely().advise(0.98, store=store)[-1]
+        assert named in surely().in_brief(0.98, store=store)["price"]
+    assert "float16" not in str(surely().advise(0.98, store="duckdb")) + str(surely().in_brief(0.98, store="duckdb"))
+    assert "float16" not in str(surely("int8 unit").advise(0.98, store="redis"))
