@@ -6,7 +6,7 @@ from .findings import Findings
 from .intervals import FEWEST_QUERIES, queries_for
 from .measurement import Measurement
 from .stores import ANY, float16_of
-from .words import counted, figures, listed, next_step, percents, share
+from .words import counted, few_queries, figures, listed, next_step, percents, share
 
 
 def in_brief(found: Findings, target: float, store: str | None = None) -> dict[str, str]:
@@ -83,6 +83,11 @@ def advise(found: Findings, target: float, store: str | None = None) -> list[str
     if kept:
         sentences.append(f"Of float's nDCG@{found.k} on the known answers, {' and '.join(kept)}.")
     return sentences + _cut(found, best, target)
+
+
+def beside_advice(found: Findings) -> list[str]:
+    """Return the warnings that :func:`advise` and :func:`in_brief` do not give themselves."""
+    return [text for text in found.warnings if text != few_queries(found.queries, found.held_out)]
 
 
 def _stores(found: Findings, best: Measurement, target: float) -> list[str]:

@@ -117,7 +117,16 @@ def _draw_cost_and_quality(
     ]
     hollow = {"color": colours.muted, "markerfacecolor": colours.page, "markeredgewidth": 1.6}
     handles.append(axes.plot([], [], "D", label="then rescored", **hollow)[0])
-    axes.legend(handles=handles, loc="lower right", handletextpad=0.3, labelcolor=colours.ink, frameon=False)
+    axes.legend(  # above the axes: within them it hides marks, wherever they are
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=len(handles),
+        columnspacing=1.2,
+        handletextpad=0.1,
+        labelcolor=colours.ink,
+        frameon=False,
+    )
     _label_front(axes, measurements, front, full, colours.ink)
 
 

@@ -18,7 +18,7 @@ from .kinds import as_kinds
 from .measures import collapse_warnings
 from .measuring import measure
 from .results import Study
-from .words import counted, next_step
+from .words import few_queries
 
 Progress = Callable[[int, int, str], None]
 
@@ -146,9 +146,7 @@ def _doubts(found: Inputs, k: int) -> list[str]:
     warnings = []
     asked = len(found.queries)
     if asked < FEWEST_QUERIES:
-        warnings.append(
-            f"{counted(asked, 'query is', 'queries are')} too few to recommend anything by: {next_step(found.held_out)}"
-        )
+        warnings.append(few_queries(asked, found.held_out))
     elif asked < 100:
         warnings.append(f"{asked} queries are few: the intervals are wide")
     if len(found.rows) < 100 * k:
