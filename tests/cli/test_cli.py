@@ -284,7 +284,7 @@ def test_files_of_other_commands_name_the_command(vectors: Path, tmp_path: Path)
         body = ec.encode_response(load(vectors)[:1], model="m")
         file.write(b'{"custom_id":"a","response":{"status_code":200,"body":%s}}' % body)
     assert "`embcodec batch` reads" in run("info", tmp_path / "out.jsonl.gz").stderr
-    assert run("batch", tmp_path / "out.jsonl.gz").exit_code == 0
+    assert run("batch", tmp_path / "out.jsonl.gz", "-o", tmp_path / "o.npy").exit_code == 0
     ec.Collection.create(tmp_path / "c", like=load(vectors)).append(load(vectors))
     assert "c is a collection: `embcodec search` asks it" in run("ingest", tmp_path / "c", tmp_path / "d").stderr
     assert run("search", vectors, tmp_path / "c").exit_code == 0

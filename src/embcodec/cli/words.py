@@ -55,7 +55,7 @@ _READERS = (
     (r"\bCollection\.open\(path\) opens", "`embcodec search` asks"),
     (r"\bFlatIndex\.load\(path\) reads it", "`embcodec search` asks it, as its CORPUS"),
 )
-_IN_PYTHON = re.compile(r"; (?:Embeddings|from_arrow|from_faiss)\(\w+(?:\.\w+)*\(path\)\) (?:takes|reads) [^;]*")
+_IN_PYTHON = re.compile(r"[;:] (?:Embeddings|from_arrow|from_faiss)\(\w+(?:\.\w+)*\(path\)\) (?:takes|reads) [^;]*")
 _ARGUMENT = re.compile(r"""\b([a-z][a-z0-9_]*)=(?:"([^"]*)"|'([^']*)'|(\.\.\.|[\w.-]*\w)|)""")
 _VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet", b"\x89HDF": ".hdf5"}
 _HEAD = 1 << 16
