@@ -154,7 +154,7 @@ TAKERS: dict[str, tuple[Take, str, Collection[str]]] = {
         "confidence is",
         ("None",),
     ),
-    "LowBitQuantizer": (ec.LowBitQuantizer, "bits is above 0 and at most 8", ("a whole number", "a real number")),
+    "LowBitQuantizer": (ec.LowBitQuantizer, "bits is ", ("a whole number", "a real number")),
     "LowBitQuantizer, rotation": (lambda v: ec.LowBitQuantizer(1, rotation=v), "unknown rotation .* 'random'", ()),
     "LowBitQuantizer, center": (lambda v: ec.LowBitQuantizer(1, center=v), "unknown center .* 'mean'", ()),
     "LowBitQuantizer.fit": (ec.LowBitQuantizer(1, rotation="none").fit, ROWS, ("a list of whole numbers",)),

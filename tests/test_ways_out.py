@@ -679,6 +679,25 @@ CASES: dict[str, Case] = {
         "a study begins with the floats they came from",
         (lambda p: ec.study(RNG.standard_normal((60, 8)).astype(np.float32), k=2, rotation="none"),),
     ),
+    "a sample too small for a study": (
+        lambda p: ec.study(MANY, sample=5, codes=["int8"], dimensions=[]),
+        "a sample of 5 is too few of the 120 vectors to find 10 nearest among: pass sample=11, or more",
+        (lambda p: ec.study(MANY, sample=11, codes=["int8"], dimensions=[]),),
+    ),
+    "more neighbours than vectors": (
+        lambda p: ec.study(MANY, k=200, codes=["int8"], dimensions=[]),
+        "120 distinct vectors are too few .* once 24 are held out as queries: pass k=96, or less, or more vectors",
+        (lambda p: ec.study(MANY, k=96, codes=["int8"], dimensions=[]),),
+    ),
+    "axes of a plot": (
+        lambda p: ec.study(MANY, codes=["int8"], dimensions=[]).plot(ax=3),
+        r"ax is one matplotlib\.axes\.Axes, as plt\.subplots\(\)\[1\] is, not 3",
+        (
+            lambda p: ec.study(MANY, codes=["int8"], dimensions=[]).plot(
+                ax=pytest.importorskip("matplotlib.figure").Figure().subplots()
+            ),
+        ),
+    ),
     "answers without questions": (
         lambda p: ec.study(X, relevant=[[0]]),
         "pass queries too",

@@ -97,7 +97,7 @@ class NotFiniteError(EmbcodecError, ValueError):
 
 
 class PrecisionWarning(UserWarning):
-    """Codes keep much less of the rows than they could: another scale, or a center, would keep more."""
+    """Codes keep much less of the rows than they could: another scale, a center, or float32 would keep more."""
 
 
 class StorageError(EmbcodecError, ValueError):

@@ -312,3 +312,35 @@ def test_the_key_is_in_no_file(tmp_path: Path) -> None:
     (path,) = tmp_path.iterdir()
     assert key not in path.read_text() + path.name + repr(embedder)
     assert json.loads(path.read_text())["response"]["body"]["model"] == "hash-64"
+
+
+@pytest.mark.parametrize("texts", [[1], None, b"text", {"a": 1}, ["a", "\ud800"]])
+def test_what_is_no_text_is_refused_as_the_client_does(texts: Any, tmp_path: Path) -> None:
+    said = set()
+    with running_server(["hash-64"]) as server, Client(base_url=server.base_url) as client:
+        asynchronous = AsyncCachedEmbedder("hash-64", base_url=server.base_url, store=tmp_path)
+        for ask in (
+            lambda: client.embed(texts, model="hash-64"),
+            lambda: CachedEmbedder("hash-64", client=client).embed(texts),
+            lambda: CachedEmbedder("hash-64", client=client, store=tmp_path).embed(texts),
+            lambda: asyncio.run(asynchronous.embed(texts)),
+        ):
+            with pytest.raises((TypeError, ValueError)) as caught:
+                ask()
+            said.add((type(caught.value), str(caught.value)))
+    assert len(said) == 1
+    assert "text" in said.pop()[1]
+
+
+def test_one_text_is_one_text(tmp_path: Path) -> None:
+    with running_server(["hash-64"]) as server:
+        embedder = CachedEmbedder("hash-64", base_url=server.base_url, store=tmp_path)
+        assert embedder.embed("a text") == embedder.embed(["a text"])
+
+
+def test_a_store_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    for store in (file, file / "below"):
+        with pytest.raises(StorageError, match="a store is a folder"):
+            CachedEmbedder("hash-64", base_url="http://127.0.0.1:1", store=store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from commands import run, run_json
 from hostile import HostileServer, Received, echo, hostile_server, http
 
+import embcodec as ec
 from embcodec import FlatIndex, LowBitQuantizer, search
 from embcodec.cli.command import main
 from embcodec.embeddings import Embeddings
@@ -271,7 +273,40 @@ def test_files_of_low_bit_codes(vectors: Path, tmp_path: Path, bits: int) -> Non
 def test_what_wants_rows_names_the_reader_of_an_index(vectors: Path, tmp_path: Path) -> None:
     FlatIndex(load(vectors)).save(tmp_path / "index.safetensors")
     done = run("encode", tmp_path / "index.safetensors")
-    assert (done.exit_code, "FlatIndex.load" in done.stderr) == (1, True)
+    assert (done.exit_code, "`embcodec search` asks it, as its CORPUS" in done.stderr) == (1, True)
+    asked = run("search", tmp_path / "index.safetensors", vectors)
+    assert "`embcodec search` asks it, as its CORPUS" in asked.stderr
+    assert run("search", vectors, tmp_path / "index.safetensors").exit_code == 0
+
+
+def test_files_of_other_commands_name_the_command(vectors: Path, tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "out.jsonl.gz", "wb") as file:
+        body = ec.encode_response(load(vectors)[:1], model="m")
+        file.write(b'{"custom_id":"a","response":{"status_code":200,"body":%s}}' % body)
+    assert "`embcodec batch` reads" in run("info", tmp_path / "out.jsonl.gz").stderr
+    assert run("batch", tmp_path / "out.jsonl.gz", "-o", tmp_path / "o.npy").exit_code == 0
+    ec.Collection.create(tmp_path / "c", like=load(vectors)).append(load(vectors))
+    assert "c is a collection: `embcodec search` asks it" in run("ingest", tmp_path / "c", tmp_path / "d").stderr
+    assert run("search", vectors, tmp_path / "c").exit_code == 0
+
+
+def test_info_says_which_shorter_floats_hold_the_rows(vectors: Path, tmp_path: Path) -> None:
+    rows = load(vectors)
+    assert run_json("info", vectors)["exact_as"] is None
+    for float_dtype in ("float16", "bfloat16"):
+        ec.save(tmp_path / f"{float_dtype}.safetensors", rows, float_dtype=float_dtype)
+        assert run_json("info", tmp_path / f"{float_dtype}.safetensors")["exact_as"] == float_dtype
+    ec.save(tmp_path / "codes.safetensors", ec.quantize(rows, "int8"))
+    assert run_json("info", tmp_path / "codes.safetensors")["exact_as"] is None
+
+
+def test_what_the_advice_says_is_not_said_again(vectors: Path, tmp_path: Path) -> None:
+    ec.save(tmp_path / "small.npy", load(vectors)[:60])
+    done = run("tradeoff", tmp_path / "small.npy", "--code", "int8", "--report", tmp_path / "r.html")
+    assert done.stdout.count("12 queries are") == 1
+    refused = run("tradeoff", vectors, "--report", tmp_path / "r.pdf")
+    assert (refused.exit_code, "name it" in refused.stderr, (tmp_path / "r.pdf").exists()) == (2, True, False)
+    assert run("demo", "--report", tmp_path / "r.pdf").exit_code == 2
 
 
 def test_info_counts_and_norms_are_numbers(vectors: Path, tmp_path: Path) -> None:
@@ -338,7 +373,7 @@ def test_tradeoff_for_a_store_of_chosen_codes_on_all_rows(vectors: Path, tmp_pat
     assert "<dd>Nothing smaller that s3-vectors takes finds 90%: keep float.</dd>" in page
     assert "did you mean 'redis'" in run("tradeoff", vectors, "--store", "redi").stderr
     unknown = run("tradeoff", vectors, "--code", "int4")
-    assert (unknown.exit_code, "unknown code 'int4'" in unknown.stderr) == (1, True)
+    assert (unknown.exit_code, "unknown code 'int4'" in unknown.stderr) == (2, True)
 
 
 def test_batch(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +89,25 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="float_dtype is 'float32', 'float16' or 'bfloat16', not 'half'"):
         ec.save(tmp_path / "rows.npy", X, float_dtype="half")  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+def test_rows_too_short_for_float16_bring_a_warning(tmp_path: Path) -> None:
+    short = X[1:] * np.float32(1e-9)
+    halves = replace(ec.PROFILES["mistral"], base64_dtype="float16")
+    ways: list[Any] = [
+        lambda rows: ec.save(tmp_path / "x.npy", rows, float_dtype="float16"),
+        lambda rows: ec.save(tmp_path / "x.npz", rows, float_dtype="float16"),
+        lambda rows: ec.to_arrow(rows, float_dtype="float16"),
+        lambda rows: ec.to_redis(rows, float_dtype="float16"),
+        lambda rows: ec.to_pgvector(rows, half=True),
+        lambda rows: ec.to_pgvector(rows, half=True, text=True),
+        lambda rows: ec.write_pgcopy(io.BytesIO(), rows, range(len(rows)), half=True),
+        lambda rows: ec.encode_response(rows, model="m", encoding_format="base64", profile=halves),
+    ]
+    for way in ways:
+        with pytest.warns(ec.PrecisionWarning, match="lose 100% of their squared length as float16"):
+            way(short)
+        way(X)
+        way(X[1:] * np.float32(1e-3))
+        way(X[:0] if way is ways[0] else X[:1] * 0)
+    ec.to_redis(short, float_dtype="bfloat16")

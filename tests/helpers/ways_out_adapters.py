@@ -10,7 +10,7 @@ import numpy as np
 import polars
 
 import embcodec.adapters.polars
-from embcodec import AsyncClient, to_arrow
+from embcodec import AsyncClient, Client, to_arrow
 from embcodec.adapters import AsyncCachedEmbedder, CachedEmbedder, from_sentence_transformers
 
 FLOATS = np.array([[0.6, -0.8], [0.0, 1.0]], np.float32)
@@ -29,6 +29,11 @@ CASES: dict[str, Case] = {
         lambda p: CachedEmbedder("m", client=AsyncClient(api_key="key")),
         r"CachedEmbedder takes no AsyncClient: use AsyncCachedEmbedder\(model, client=\.\.\.\)",
         (lambda p: AsyncCachedEmbedder("m", client=AsyncClient(api_key="key")),),
+    ),
+    "a file for a store": (
+        lambda p: ((p / "file").touch(), CachedEmbedder("m", client=Client(api_key="key"), store=p / "file")),
+        r"store='.*file' is, or lies in, a file: a store is a folder of files",
+        (lambda p: CachedEmbedder("m", client=Client(api_key="key"), store=p / "folder"),),
     ),
     "a column of codes with scales": (
         lambda p: COLUMN.embcodec.to("int8", scale="per-vector"),

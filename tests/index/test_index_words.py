@@ -89,7 +89,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "low-bit codes of another quantizer": (
         lambda: FlatIndex(LOW).add(ONE_BIT),
         CodeMismatchError,
-        f"LowBitCodes(4 x 8 at 1 bits, 20 bytes) were made by {ONE_BIT.scheme.identity}, the "
+        f"LowBitCodes(4 x 8 at 1 bit, 20 bytes) were made by {ONE_BIT.scheme.identity}, the "
         f"index's by {LOW.scheme.identity}: encode with one quantizer, or add floats",
     ),
     "longer rows to unit rows": (
@@ -210,7 +210,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "confidence in three stages": (
         lambda: FlatIndex(ONE_BIT, rescore_with=X).search(X, 1, confidence=0.9, three_stage=True),
         CodeMismatchError,
-        "confidence is in bounds of low-bit codes, scanned in one stage, not LowBitCodes(4 x 8 at 1 bits, 20 bytes)",
+        "confidence is in bounds of low-bit codes, scanned in one stage, not LowBitCodes(4 x 8 at 1 bit, 20 bytes)",
     ),
     "confidence without a multiplier": (
         lambda: FlatIndex(LOW, rescore_with=X).search(X, 1, confidence=0.9, rescore_multiplier=None),

@@ -236,15 +236,23 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="19 bytes a vector are more than 16 dimensions can use, which is 18"):
         LowBitQuantizer(bytes_per_vector=19).fit(x)
     assert most_bytes(16) == 18
-    with pytest.raises(ValueError, match="bytes_per_vector is 3 or more, not 2"):
+    with pytest.raises(ValueError, match="bytes_per_vector must be at least 3, not 2"):
         LowBitQuantizer(bytes_per_vector=2)
+    with pytest.raises(ValueError, match="bytes_per_vector must be at least 3, not -1"):
+        LowBitQuantizer(bytes_per_vector=-1)
     with pytest.raises(ValueError, match="give one of them"):
         LowBitQuantizer(2, bytes_per_vector=20)
     with pytest.raises(ValueError, match="rotation 'blocks' has 1, 2 or 4 bits a dimension alike"):
         LowBitQuantizer(3, rotation="blocks")
-    for bits in (0, 9, -1, True, float("nan"), "2"):
+    for bits in (0, 9, -1, float("nan")):
         with pytest.raises(ValueError, match="bits is above 0 and at most 8"):
-            LowBitQuantizer(bits)  # type: ignore[arg-type]
+            LowBitQuantizer(bits)
+    for word in (True, "2", None):
+        with pytest.raises(TypeError, match="bits is a number, not"):
+            LowBitQuantizer(word)  # type: ignore[arg-type]
+    for queries, words in ((x[:, :8], "queries have 8 dimensions, the sample 16"), (x[:0], "leave queries out")):
+        with pytest.raises(ValueError, match=words):
+            LowBitQuantizer(2).fit(x, queries=queries)
     with pytest.raises(TypeError, match="bytes_per_vector is a whole number"):
         LowBitQuantizer(bytes_per_vector=2.5)  # type: ignore[arg-type]
 

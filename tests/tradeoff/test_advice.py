@@ -64,7 +64,7 @@ def test_codes_are_chosen_by_name() -> None:
         (["int4"], ValueError, "unknown code 'int4'; known are 'int8', 'uint8', 'bits', '1 bit'"),
         (["0 bits"], ValueError, "bits is above 0"),
         (["9 bits"], ValueError, "at most 8"),
-        (["2 bytes"], ValueError, "bytes_per_vector is 3 or more"),
+        (["2 bytes"], ValueError, "bytes_per_vector must be at least 3"),
         (["2.5 bytes"], ValueError, "a whole number, not '2.5 bytes'"),
         (["400 bytes"], ValueError, "400 bytes a vector are more than 48 dimensions can use"),
         ("int8", TypeError, r"as \['int8', 'bits', '64 bytes'\], not 'int8'"),
@@ -240,3 +240,24 @@ def test_notebooks_begin_with_three_lines() -> None:
     lines = re.findall(r"<tr><td>(\w+)</td><td>(.*?)</td></tr>", shown)
     expected = [*found().in_brief().items(), *(("warning", text) for text in found().warnings)]
     assert lines[: len(expected)] == [(name, escape(text)) for name, text in expected]
+
+
+def test_whoever_keeps_float_is_told_of_float16() -> None:
+    for store, named in (
+        ("pgvector", "As float16, which pgvector (halfvec) takes, they are 96 bytes: "),
+        (None, "redis (FLOAT16)"),
+    ):
+        assert named in surely().advise(0.98, store=store)[-1]
+        assert named in surely().in_brief(0.98, store=store)["price"]
+    assert "float16" not in str(surely().advise(0.98, store="duckdb")) + str(surely().in_brief(0.98, store="duckdb"))
+    assert "float16" not in str(surely("int8 unit").advise(0.98, store="redis"))
+
+
+def test_targets_and_axes_of_other_types_are_refused() -> None:
+    for target in ("a", None, True):
+        for ask in (found().recommend, found().advise, found().in_brief, found().plot, found().to_dict):
+            with pytest.raises(TypeError, match="the target is a number, not"):
+                ask(target)  # type: ignore[operator]
+    for axes in (3, np.empty(2, object)):
+        with pytest.raises(TypeError, match=r"ax is one matplotlib\.axes\.Axes"):
+            found().plot(ax=axes)

@@ -6,6 +6,7 @@ import itertools
 import math
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -322,6 +323,36 @@ def test_study_of_known_answers() -> None:
 def test_study_refuses(vectors: object, queries: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         study(vectors, queries)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_is_too_few_is_named_and_what_is_advised_is_enough(asked: bool) -> None:
+    rows = clustered(300, 8)
+    queries = rows[:40] if asked else None
+    few: dict[str, Any] = {"codes": ["int8"], "dimensions": [], "rotation": "none"}
+    with pytest.raises(ValueError, match=f"300 distinct vectors are .*: pass k={299 if asked else 240}, or less"):
+        study(rows, queries, k=5000, **few)
+    assert len({found.dimension for found in study(rows, queries, k=299 if asked else 240, **few).measurements}) == 1
+    for k, sample in ((10, 5), (10, 1), (3, 2), (40, 30)):
+        with pytest.raises(ValueError, match=f"a sample of {sample} is too few of the 300 .* pass sample={k + 1}, or"):
+            study(rows, queries, k=k, sample=sample, **few)
+        assert study(rows, queries, k=k, sample=k + 1, **few).rows == k + 1
+    with pytest.raises(ValueError, match="4 distinct vectors are too few to hold out queries from; pass at least 30"):
+        study(rows[:4], k=1, **few)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"multipliers": 3}, "multipliers are whole numbers"),
+        ({"multipliers": "4"}, "multipliers are whole numbers"),
+        ({"multipliers": ["a"]}, "a multiplier is a whole number"),
+        ({"sample": "a"}, "sample is a whole number"),
+    ],
+)
+def test_wishes_of_other_types_are_refused(wishes: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        study(clustered(300, 8), **wishes)
 
 
 def test_study_samples_rows() -> None:

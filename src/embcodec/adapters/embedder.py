@@ -14,9 +14,10 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..client import AsyncClient, Client
+from ..client import AsyncClient, Client, as_texts, utf8_length
 from ..dtypes import OutputDtypeLike, as_output_dtype
 from ..embeddings import Embeddings
+from ..errors import StorageError
 from ..profiles import Profile
 from ..wire import EmbeddingResponse
 from .store import TextStore
@@ -89,7 +90,10 @@ class _Embedder(Generic[AnyClient]):
 
     def _file_in(self, folder: Path) -> Path:
         """Return the file of all that rows hang on but their texts."""
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise StorageError(f"store={str(folder)!r} is, or lies in, a file: a store is a folder of files") from None
         facts = {
             "url": self.client.url,
             "model": self.model,
@@ -108,12 +112,14 @@ class _Call:
 
     Parameters
     ----------
-    texts : iterable of str
+    texts : str or iterable of str
     store : TextStore, optional
     """
 
-    def __init__(self, texts: Iterable[str], store: TextStore | None) -> None:
-        self.texts: list[str] = list(getattr(texts, "to_pylist", lambda: texts)())
+    def __init__(self, texts: str | Iterable[str], store: TextStore | None) -> None:
+        self.texts: list[str] = list(as_texts(texts))
+        for position, text in enumerate(self.texts):
+            utf8_length(text, position)
         self.store = store
         distinct = list(dict.fromkeys(self.texts))
         self.known: dict[str, NDArray[Any]] = {}
@@ -181,12 +187,12 @@ class CachedEmbedder(_Embedder[Client]):
 
     _client_type = Client
 
-    def embed(self, texts: Iterable[str], **wishes: Any) -> Embeddings:
+    def embed(self, texts: str | Iterable[str], **wishes: Any) -> Embeddings:
         """Return the rows of texts, each text asked for once.
 
         Parameters
         ----------
-        texts : iterable of str
+        texts : str or iterable of str
         **wishes
             Of :meth:`embcodec.Client.embed`, such as ``progress``.
 
@@ -226,7 +232,7 @@ class AsyncCachedEmbedder(_Embedder[AsyncClient]):
 
     _client_type = AsyncClient
 
-    async def embed(self, texts: Iterable[str], **wishes: Any) -> Embeddings:
+    async def embed(self, texts: str | Iterable[str], **wishes: Any) -> Embeddings:
         """Return the rows of texts, each text asked for once; see :meth:`CachedEmbedder.embed`."""
         call = await asyncio.to_thread(_Call, texts, self.store)
         if call.asks:

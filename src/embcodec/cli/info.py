@@ -41,6 +41,7 @@ def describe(path: Path, rows: Rows) -> dict[str, Any]:
         "rows": len(rows),
         "dimension": rows.dimension,
         **(_of_low_bit(rows) if isinstance(rows, LowBitCodes) else _of_embeddings(rows)),
+        "exact_as": _short_floats(some),
         "row_bytes": _plain(rows.nbytes / max(len(rows), 1)),
         "bytes": rows.nbytes,
         "file_bytes": path.stat().st_size,
@@ -88,6 +89,17 @@ def _first_not_finite(some: Rows, numbers: range) -> int | None:
         return None
     bad = np.flatnonzero(~np.isfinite(some.values).all(axis=1))
     return numbers[bad[0]] if len(bad) else None
+
+
+def _short_floats(some: Rows) -> str | None:
+    """Return the shorter floats that hold every number of some rows, as they do of a file of such."""
+    if not isinstance(some, Embeddings) or some.output_dtype is not OutputDtype.FLOAT or not some.values.size:
+        return None
+    values = some.values
+    if not (values.view(np.uint32) & 0xFFFF).any():
+        return "bfloat16"
+    with np.errstate(over="ignore"):
+        return "float16" if np.array_equal(values.astype(np.float16).astype(np.float32), values) else None
 
 
 def _of_embeddings(rows: Embeddings) -> dict[str, Any]:

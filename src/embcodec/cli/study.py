@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..dtypes import ROTATIONS, NamelessFloat, RotationName
-from ..tradeoff import ANY, STORES
+from ..tradeoff import ANY, STORES, as_kinds, beside_advice
 from ..words import progress_bar
 from .common import (
     EXISTING,
@@ -28,6 +28,21 @@ from .common import (
 
 if TYPE_CHECKING:
     from ..tradeoff import Study
+
+
+def _known_codes(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        as_kinds(names, 1)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+    return names
+
+
+def _page(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise click.BadParameter(f"{path}: a report is a page of HTML: name it {path.with_suffix('.html')}", ctx, param)
+    return path
+
 
 _target = click.option(
     "--target",
@@ -65,6 +80,7 @@ _MAPPED = (".safetensors", ".npy", ".fbin")
     "--code",
     "codes",
     multiple=True,
+    callback=_known_codes,
     help='What to compare with floats, repeatable: int8, uint8, bits, "3 bits", "64 bytes"; by default a usual set.',
 )
 @click.option("--store", type=Words((*STORES, ANY)), help="Recommend what this store, or any, takes as it is.")
@@ -76,7 +92,7 @@ _MAPPED = (".safetensors", ".npy", ".fbin")
     help="Of the codes of 1, 2 and 4 bits; learning one takes a while, and auto measures them all.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample and the held-out rows.")
-@click.option("--report", type=OUTPUT, help="Write an HTML report here.")
+@click.option("--report", type=OUTPUT, callback=_page, help="Write an HTML report here.")
 @click.option("--query-column", "--query-member", help="Which column of the queries; by default as --column says.")
 @table_options
 @threads_option
@@ -133,7 +149,7 @@ def tradeoff(
         print_json({**found.to_dict(target, store=store), "report": str(report) if report is not None else None})
         return
     print_study(found, found.recommend(target, store=store))
-    _print_advice(advice, found.warnings)
+    _print_advice(advice, beside_advice(found))
     if report is not None:
         say(f"\nreport: {report.resolve()}")
 
@@ -146,6 +162,7 @@ def tradeoff(
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=_page,
     default=Path("embcodec-demo/report.html"),
     show_default=True,
     help="Where to write; the folder is made.",
@@ -165,7 +182,7 @@ def demo(documents: int, queries: int, model: str, target: float, report: Path, 
         return
     print_wire(found.wire)
     print_study(found.study, found.study.recommend(target))
-    _print_advice(found.advice, found.study.warnings)
+    _print_advice(found.advice, beside_advice(found.study))
     say(
         f"\n{found.documents:,} documents and {found.queries:,} queries by {found.model} "
         f"in {found.total_seconds:.0f} s (the model {found.model_seconds:.0f} s)\nreport: {found.report}"

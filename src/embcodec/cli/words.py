@@ -47,7 +47,15 @@ _PHRASES = (
     (r"; json\.dumps\(.*\) is the list that is read", ", which a list of them would be"),
     (r"(?:;|:) (?:np\.reshape|Embeddings)\(.*\) (?:is each of them|has those of one text)", ""),
 )
-_IN_PYTHON = re.compile(r"; (?:Embeddings|from_arrow|from_faiss)\(\w+(?:\.\w+)*\(path\)\) (?:takes|reads) [^;]*")
+# What Python says of a file, and which command reads it.
+_READERS = (
+    (r"\bdecode_batch\(path\)", "`embcodec batch`"),
+    (r"\bdecode_response\(Path\(path\)\.read_bytes\(\)\)", "`embcodec decode`"),
+    (r"\bload_ids\(path\) reads", "`embcodec tradeoff --relevant` reads"),
+    (r"\bCollection\.open\(path\) opens", "`embcodec search` asks"),
+    (r"\bFlatIndex\.load\(path\) reads it", "`embcodec search` asks it, as its CORPUS"),
+)
+_IN_PYTHON = re.compile(r"[;:] (?:Embeddings|from_arrow|from_faiss)\(\w+(?:\.\w+)*\(path\)\) (?:takes|reads) [^;]*")
 _ARGUMENT = re.compile(r"""\b([a-z][a-z0-9_]*)=(?:"([^"]*)"|'([^']*)'|(\.\.\.|[\w.-]*\w)|)""")
 _VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet", b"\x89HDF": ".hdf5"}
 _HEAD = 1 << 16
@@ -62,6 +70,9 @@ def in_options(text: str, command: click.Command | None) -> str:
     text = text.replace("pass max_bytes= of", f"set {MAX_BYTES}= to")
     known = {option for parameter in command.params for option in parameter.opts} if command is not None else set()
     for phrase, words in _PHRASES if "--base64-dtype" in known else ():
+        text = re.sub(phrase, words, text)
+
+    for phrase, words in _READERS:
         text = re.sub(phrase, words, text)
 
     def option(found: re.Match[str]) -> str:

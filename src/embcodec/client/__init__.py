@@ -3,5 +3,6 @@
 from .client import AsyncClient, Client
 from .job import Partial
 from .order import merge
+from .split import as_texts, utf8_length
 
-__all__ = ["AsyncClient", "Client", "Partial", "merge"]
+__all__ = ["AsyncClient", "Client", "Partial", "as_texts", "merge", "utf8_length"]

@@ -13,7 +13,7 @@ from ..embeddings import Embeddings
 from ..errors import ServiceError, TransportError
 from ..wire import EmbeddingResponse
 from .order import Order, is_too_large, merge
-from .split import Batch, halves, recast, split_texts
+from .split import Batch, as_texts, halves, recast, split_texts
 from .transport import Transport
 
 Progress = Callable[[int, int | None], object]
@@ -75,12 +75,7 @@ class Job:
     def __init__(
         self, texts: str | Iterable[str], order: Order, progress: Progress | None, resume: Partial | None
     ) -> None:
-        if isinstance(texts, str):
-            texts = (texts,)
-        elif isinstance(texts, Mapping | set | frozenset):
-            raise TypeError(f"texts are strings in an order, as a list has them, not a {type(texts).__name__}")
-        elif hasattr(texts, "to_pylist"):  # a column of Arrow, whose scalars are no strings
-            texts = texts.to_pylist()
+        texts = as_texts(texts)
         self.order = order
         self.under_way: dict[Any, Batch] = {}
         self._texts = texts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,28 @@ class Batch:
         return hashlib.blake2b(self.body, digest_size=16).digest()
 
 
+def as_texts(texts: Any) -> Iterable[str]:
+    """Return what users pass for texts as an iterable of them, a single one too; anything else is a TypeError."""
+    if isinstance(texts, str):
+        return (texts,)
+    if hasattr(texts, "to_pylist"):  # a column of Arrow, whose scalars are no strings
+        return texts.to_pylist()  # type: ignore[no-any-return]
+    if not isinstance(texts, Iterable) or isinstance(texts, Mapping | set | frozenset | bytes | bytearray):
+        kind = "None" if texts is None else f"a {type(texts).__name__}"
+        raise TypeError(f"texts are strings in an order, as a list has them, not {kind}")
+    return texts
+
+
+def utf8_length(text: Any, position: int) -> int:
+    """Return the bytes of the text at a position; what is no text, or no Unicode text, is refused by it."""
+    if not isinstance(text, str):
+        raise TypeError(f"text {position} is {type(text).__name__}, not str")
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"text {position} has a lone surrogate: it is no Unicode text") from None
+
+
 def split_texts(texts: Iterable[str], order: Order) -> Iterator[Batch]:
     """Cut `texts` into requests within the profile's limits of number and (estimated) tokens.
 
@@ -40,7 +62,7 @@ def split_texts(texts: Iterable[str], order: Order) -> Iterator[Batch]:
     budget = float("inf") if profile.max_tokens is None else profile.max_tokens
     start, tokens, held = 0, 0, list[str]()
     for position, text in enumerate(texts):
-        cost = 1 + _utf8_length(text, position) // _BYTES_A_TOKEN
+        cost = 1 + utf8_length(text, position) // _BYTES_A_TOKEN
         if held and (len(held) == profile.max_inputs or tokens + cost > budget):
             yield _make_batch(start, held, order)
             start, tokens, held = position, 0, []
@@ -48,15 +70,6 @@ def split_texts(texts: Iterable[str], order: Order) -> Iterator[Batch]:
         tokens += cost
     if held:
         yield _make_batch(start, held, order)
-
-
-def _utf8_length(text: Any, position: int) -> int:
-    if not isinstance(text, str):
-        raise TypeError(f"text {position} is {type(text).__name__}, not str")
-    try:
-        return len(text.encode())
-    except UnicodeEncodeError:
-        raise ValueError(f"text {position} has a lone surrogate: it is no Unicode text") from None
 
 
 def recast(batch: Batch, order: Order) -> Batch:

@@ -7,7 +7,7 @@ from .convert import Coded, convert
 from .dlpack import is_tensor, of_dlpack
 from .ids import as_int64, as_selection, as_whole, mask_or_numbers
 from .numbers import format_floats, parse_floats
-from .precision import unwarned, warn_of
+from .precision import narrowed_floats, unwarned, warn_of
 from .tables import ARROW_NAME, holds_rows, imported, is_arrow, of_arrow, one_chunk
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "is_arrow",
     "is_tensor",
     "mask_or_numbers",
+    "narrowed_floats",
     "of_arrow",
     "of_dlpack",
     "one_chunk",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._native import quantize
+from .._native.floats import PAYLOADS, item_bytes, narrow, widen
 from ..errors import PrecisionWarning
 
 # Rows of unit length, up to 4,096 dimensions, lose at most 0.064 of their squared length, and 0.021 as a rule.
@@ -20,6 +21,7 @@ MOST_LOST, MOST_CLIPPED, MOST_RUINED = 0.1, 0.01, 0.01
 _MOST_ROWS, _MOST_VALUES = 256, 1 << 18
 # Ranges of the central nine tenths of a sample clip a tenth of rows like it, and those of twenty rows as much.
 MOST_OUTSIDE = 0.12
+_AMPLE = 1e-3  # a row with such a number loses at most 1e-4 of its squared length to the steps between tiny float16
 _FEWEST_APART = 8  # rows, from which on it is known how far apart they are
 
 
@@ -114,6 +116,35 @@ def warn_of_ranges(x: NDArray[np.float32], codes: NDArray[Any], ranges: NDArray[
         return
     message = f'{words}: calibrate(rows) makes ranges of rows like these, and scale="per-vector" needs none'
     warn_of(message)
+
+
+def narrowed_floats(x: NDArray[np.float32], payload: int) -> NDArray[np.uint8]:
+    """Return the bytes of rows as floats of another form, rounded to the nearest; warn where little is left of them.
+
+    Raises
+    ------
+    ValueError
+        For a value that is not finite, or too large for the form.
+    """
+    made = narrow(x, payload)
+    if item_bytes(payload) >= x.itemsize or not x.size:
+        return made
+    step = max(1, -(-len(x) // min(_MOST_ROWS, max(16, _MOST_VALUES // x.shape[1]))))
+    if item_bytes(payload) == 2 and np.abs(x[::step]).max(axis=1).min() >= _AMPLE:
+        return made
+    some = x[::step].astype(np.float64)
+    back = np.empty(some.shape, np.float32)
+    widen(made[::step].tobytes(), 0, payload, back)
+    squares = np.einsum("ij,ij->i", some, some)
+    errors = np.square(some - back).sum(axis=1)[squares > 0] / squares[squares > 0]
+    if len(errors) and (errors.mean() > MOST_LOST or (errors > 0.5).mean() > MOST_RUINED):
+        length = np.sqrt(np.median(squares[squares > 0]))
+        form = next(name for (name, _), number in PAYLOADS.items() if number == payload)
+        warn_of(
+            f"rows of length {length:.2g} lose {_percent(float(errors.mean()))} of their squared length as {form}, "
+            "which has no numbers so small: float32 keeps them, and so does any scale that brings them near unit length"
+        )
+    return made
 
 
 def warn_of(message: str) -> None:

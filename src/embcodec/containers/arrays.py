@@ -11,7 +11,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._native.floats import PAYLOADS, narrow, widen
+from .._native.floats import PAYLOADS, widen
+from ..codec import narrowed_floats
 from ..errors import StorageError
 
 SHORT_FLOATS = {"float16": np.dtype("<f2"), "bfloat16": np.dtype("V2")}
@@ -117,6 +118,6 @@ def narrowed(values: NDArray[np.float32], float_dtype: str) -> NDArray[Any]:
         For a value that is not finite, or too large; it names the row.
     """
     try:
-        return narrow(values, PAYLOADS[float_dtype, "little"]).view(SHORT_FLOATS[float_dtype])
+        return narrowed_floats(values, PAYLOADS[float_dtype, "little"]).view(SHORT_FLOATS[float_dtype])
     except ValueError as error:
         raise StorageError(f"{error}, {float_dtype}: leave out float_dtype={float_dtype!r}") from None

@@ -76,6 +76,11 @@ def save(
     OSError
         Where writing fails; the former file is then still there.
 
+    Warns
+    -----
+    PrecisionWarning
+        Where rows are so short that little is left of them as float16.
+
     Examples
     --------
     >>> import tempfile, pathlib

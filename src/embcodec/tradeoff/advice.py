@@ -5,8 +5,8 @@ from __future__ import annotations
 from .findings import Findings
 from .intervals import FEWEST_QUERIES, queries_for
 from .measurement import Measurement
-from .stores import ANY
-from .words import counted, figures, listed, next_step, percents, share
+from .stores import ANY, float16_of
+from .words import counted, few_queries, figures, listed, next_step, percents, share
 
 
 def in_brief(found: Findings, target: float, store: str | None = None) -> dict[str, str]:
@@ -20,7 +20,7 @@ def in_brief(found: Findings, target: float, store: str | None = None) -> dict[s
         near = "" if nearest is None else f"; {_name(nearest, found)} comes nearest to it, and finds {_finds(nearest)}"
         return {
             "recommendation": f"{_nothing(found, target, store)}: keep float{_scanned(found, target, store)}.",
-            "price": f"{whole.total_bytes:,.0f} bytes a vector, {_rate(whole)}.",
+            "price": f"{whole.total_bytes:,.0f} bytes a vector, {_rate(whole)}.{_halved(found, store)}",
             "risk": f"None for what is found; by {asked} nothing smaller is sure to do{near}.",
         }
     slower = f"{_rate(best)} (float: {figures(whole.one_per_second)})"
@@ -60,6 +60,7 @@ def advise(found: Findings, target: float, store: str | None = None) -> list[str
                 f"Nearest to it comes {_name(nearest, found)}, {nearest.total_bytes:,.0f} bytes a vector: "
                 f"{_finds(nearest)} are found."
             )
+        sentences += [halved.strip()] if (halved := _halved(found, store)) else []
     else:
         sentences.append(
             f"Store {_name(best, found)}: {best.total_bytes:,.0f} bytes a vector instead of {whole.total_bytes:,.0f} "
@@ -82,6 +83,11 @@ def advise(found: Findings, target: float, store: str | None = None) -> list[str
     if kept:
         sentences.append(f"Of float's nDCG@{found.k} on the known answers, {' and '.join(kept)}.")
     return sentences + _cut(found, best, target)
+
+
+def beside_advice(found: Findings) -> list[str]:
+    """Return the warnings that :func:`advise` and :func:`in_brief` do not give themselves."""
+    return [text for text in found.warnings if text != few_queries(found.queries, found.held_out)]
 
 
 def _stores(found: Findings, best: Measurement, target: float) -> list[str]:
@@ -132,6 +138,18 @@ def _scanned(found: Findings, target: float, store: str | None) -> str:
     if lean is None or not lean.rescore_bytes:
         return ""
     return f", and hold {lean.code_bytes:,.0f} bytes a vector in memory by {_name(lean, found)}"
+
+
+def _halved(found: Findings, store: str | None) -> str:
+    """Say who keeps floats in half the bytes, which is not among what is measured."""
+    takers = float16_of(store)
+    if takers is None:
+        return ""
+    return (
+        f" As float16, which {takers} {'take' if store in (None, ANY) else 'takes'}, they are "
+        f"{found.whole.total_bytes / 2:,.0f} bytes: that was not measured, but rounds rows of unit length so little "
+        "that nearly all is found."
+    )
 
 
 def _nearest(found: Findings, store: str | None) -> Measurement | None:

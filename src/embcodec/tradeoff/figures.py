@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..words import shown as argument
 from .drawing import LIGHT, PAGE, Palette, drawing, own_axes
 from .labels import Label, place_labels
 
@@ -44,7 +45,10 @@ def plotted(
     measurements: Sequence[Measurement], k: int, target: float, best: Measurement | None, axes: Any | None
 ) -> Any:
     """Draw the same into axes of matplotlib's, of a new figure unless they are given, with a ring around the best."""
-    axes = own_axes(9.2, 5.0) if axes is None else axes
+    if axes is None:
+        axes = own_axes(9.2, 5.0)
+    elif not callable(getattr(axes, "errorbar", None)):
+        raise TypeError(f"ax is one matplotlib.axes.Axes, as plt.subplots()[1] is, not {argument(axes)}")
     if best is not None:
         axes.plot(
             best.total_bytes,
@@ -113,7 +117,16 @@ def _draw_cost_and_quality(
     ]
     hollow = {"color": colours.muted, "markerfacecolor": colours.page, "markeredgewidth": 1.6}
     handles.append(axes.plot([], [], "D", label="then rescored", **hollow)[0])
-    axes.legend(handles=handles, loc="lower right", handletextpad=0.3, labelcolor=colours.ink, frameon=False)
+    axes.legend(  # above the axes: within them it hides marks, wherever they are
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=len(handles),
+        columnspacing=1.2,
+        handletextpad=0.1,
+        labelcolor=colours.ink,
+        frameon=False,
+    )
     _label_front(axes, measurements, front, full, colours.ink)
 
 

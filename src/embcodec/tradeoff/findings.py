@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..words import unknown
+from ..words import as_real, unknown
 from .intervals import FEWEST_QUERIES
 from .measurement import Measurement
 from .stores import ANY, STORES
@@ -78,7 +78,7 @@ class Findings:
         codes = embcodec.quantize(rows, "int8", scale="unit")
         ...
         """
-        if not 0 <= target <= 1:
+        if not 0 <= as_real(target, "the target") <= 1:
             raise ValueError(f"the target is a part of float's recall, 0 to 1, not {target}")
         sure = self.queries >= FEWEST_QUERIES
         good = [found for found in self.held_by(store) if sure and found.overlap.low >= target]

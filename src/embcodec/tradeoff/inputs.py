@@ -62,6 +62,13 @@ def as_dimensions(dimensions: Any) -> set[int]:
     raise TypeError(f"dimensions are whole numbers, as [256, 512], not {shown(dimensions)}")
 
 
+def as_multipliers(multipliers: Any) -> list[int]:
+    """Return how many times k candidates are scored again; anything but an iterable of whole numbers is a TypeError."""
+    if isinstance(multipliers, Iterable) and not isinstance(multipliers, str | bytes | dict):
+        return [as_whole(multiplier, "a multiplier", 1) for multiplier in multipliers]
+    raise TypeError(f"multipliers are whole numbers, as [4, 10], not {shown(multipliers)}")
+
+
 def prepare_inputs(
     vectors: ArrayLike | Embeddings | Sequence[Any],
     queries: ArrayLike | Embeddings | None,
@@ -88,14 +95,16 @@ def prepare_inputs(
     chosen = _without_copies(found)
     if not len(chosen) or not (found.held_out or len(found.queries)):
         raise ValueError(f"{len(chosen)} vectors and {len(found.queries)} queries are too few for the {k} nearest")
+    distinct = len(chosen)
     chosen = _sampled(found, chosen, sample, generator)
     if found.held_out:
-        chosen = _hold_out(found, chosen, k, generator)
+        if len(chosen) - _held_out_of(len(chosen)) < k or not _held_out_of(len(chosen)):
+            raise _too_few(distinct, distinct - _held_out_of(distinct), k, sample, held_out=True)
+        chosen = _hold_out(found, chosen, generator)
     if found.own is not None:
         _without_own(found)
-    if not 1 <= k <= len(chosen) - (found.own is not None):
-        rows_there = counted(len(chosen), "distinct vector is", "distinct vectors are")
-        raise ValueError(f"{rows_there} too few for the {k} nearest of each query")
+    if k > len(chosen) - (found.own is not None):
+        raise _too_few(distinct, distinct - (found.own is not None), k, sample, held_out=False)
     found.zeros = int((lengths[chosen] == 0).sum())
     if len(chosen) < len(rows):
         found.rows = found.rows.those(chosen)
@@ -210,13 +219,28 @@ def _sampled(
     return chosen[kept]
 
 
-def _hold_out(found: Inputs, chosen: NDArray[np.int64], k: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    count = min(_HELD_OUT, len(chosen) // 5)
-    if count < 1 or len(chosen) - count < k:
-        there = counted(len(chosen), "distinct vector is", "distinct vectors are")
-        raise ValueError(f"{there} too few to hold out queries from; {next_step(held_out=True)}")
+def _held_out_of(count: int) -> int:
+    """Return how many of so many vectors are queries."""
+    return min(_HELD_OUT, count // 5)
+
+
+def _too_few(distinct: int, most: int, k: int, sample: int | None, *, held_out: bool) -> ValueError:
+    """Return the error for vectors that are too few, of which `most` would be searched if all were taken."""
+    if held_out and most == distinct:
+        there = counted(distinct, "distinct vector is", "distinct vectors are")
+        return ValueError(f"{there} too few to hold out queries from; {next_step(held_out=True)}")
+    if k <= most:
+        words = f"a sample of {sample:,} is too few of the {distinct:,} vectors to find {k:,} nearest among"
+        return ValueError(f"{words}: pass sample={max(k + 1, 4)}, or more")
+    there = counted(distinct, "distinct vector is", "distinct vectors are")
+    once = f", once {distinct - most:,} are held out as queries" if held_out else ""
+    few = f"{there} too few for the {k:,} nearest of each query{once}"
+    return ValueError(f"{few}: pass k={most}, or less, or more vectors" if most else f"{few}: pass more of them")
+
+
+def _hold_out(found: Inputs, chosen: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
     taken = np.zeros(len(chosen), bool)
-    taken[generator.choice(len(chosen), count, replace=False)] = True
+    taken[generator.choice(len(chosen), _held_out_of(len(chosen)), replace=False)] = True
     found.queries = found.rows.take(chosen[taken])
     found.warnings.append(
         "the queries are vectors of the collection, held out of it: what people ask is less like its rows, and codes "

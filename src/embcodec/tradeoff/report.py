@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .._version import __version__
 from ..containers import replacing
 from ..errors import EmbcodecError
+from .advice import beside_advice
 from .figures import bars, cost_and_quality, intervals, shown
 from .intervals import Estimate
 from .measurement import Measurement
@@ -65,7 +66,7 @@ def write_report(
         f"<p>{escape(lead)}</p></header>",
         _brief(study, target, store),
         _figures_list(figures),
-        *_what_to_do(advice, study.warnings),
+        *_what_to_do(advice, beside_advice(study)),
         *_quality_sections(study, target, store),
         *(_wire_sections(wire, study.k) if wire else ()),
         "<h2>How it was measured</h2><p>" + " ".join(escape(sentence) for sentence in method) + "</p>",

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from ..words import html_table, needs_package, one_of
-from .advice import advise, in_brief
+from .advice import advise, beside_advice, in_brief
 from .figures import plotted
 from .findings import Findings
 from .measurement import Measurement, as_plain, as_row
@@ -121,7 +121,7 @@ class Study(Findings):
             for m in sorted(self.measurements, key=lambda m: (m.total_bytes, -m.overlap.mean))
             if m.on_front or m is best
         ]
-        brief = [*self.in_brief().items(), *(("warning", text) for text in self.warnings)]
+        brief = [*self.in_brief().items(), *(("warning", text) for text in beside_advice(self))]
         return html_table("for 98%", brief) + html_table(repr(self), rows, header)
 
     def to_dict(self, target: float = 0.98, *, store: str | None = None) -> dict[str, Any]:

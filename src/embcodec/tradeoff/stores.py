@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .words import listed
+
 _TAKEN: dict[str, tuple[str, ...]] = {
     "pgvector": ("float", "bits"),
     "sqlite-vec": ("float", "int8", "bits"),
@@ -17,6 +19,15 @@ _TAKEN: dict[str, tuple[str, ...]] = {
     "duckdb": ("float",),
     "s3-vectors": ("float",),
 }
+
+_FLOAT16 = {
+    "pgvector": "halfvec",
+    "milvus": "FLOAT16_VECTOR",
+    "qdrant": "Datatype.FLOAT16",
+    "redis": "FLOAT16",
+    "lancedb": "float16",
+}
+"""What those call it that keep floats as float16, too."""
 
 STORES: tuple[str, ...] = tuple(_TAKEN)
 """Their names."""
@@ -35,3 +46,16 @@ def stores_that_take(kinds: Iterable[str]) -> tuple[str, ...]:
     """
     wanted = set(kinds)
     return tuple(name for name, taken in _TAKEN.items() if wanted <= set(taken))
+
+
+def float16_of(store: str | None) -> str | None:
+    """Return who keeps floats as float16, in words; None where the store does not. No store named: all that do.
+
+    Examples
+    --------
+    >>> float16_of("pgvector"), float16_of("duckdb")
+    ('pgvector (halfvec)', None)
+    """
+    names = _FLOAT16 if store in (None, ANY) else [store]
+    found = [f"{name} ({_FLOAT16[name]})" for name in names if name in _FLOAT16]
+    return listed(found) if found else None

@@ -12,13 +12,13 @@ from ..dtypes import RotationName
 from ..embeddings import Embeddings
 from ..words import as_whole, shows_progress
 from .codes import LowBit
-from .inputs import MOST_TO_FIT, Inputs, as_dimensions, prepare_inputs
+from .inputs import MOST_TO_FIT, Inputs, as_dimensions, as_multipliers, prepare_inputs
 from .intervals import FEWEST_QUERIES
 from .kinds import as_kinds
 from .measures import collapse_warnings
 from .measuring import measure
 from .results import Study
-from .words import counted, next_step
+from .words import few_queries
 
 Progress = Callable[[int, int, str], None]
 
@@ -105,13 +105,14 @@ def study(
     1.0
     """
     told = None if isinstance(progress, bool) else progress  # the decorator has made a function of True
-    k, cut_to = as_whole(k, "k", 1), set() if dimensions is None else as_dimensions(dimensions)
+    k, cut_to = as_whole(k, "k", 1), None if dimensions is None else as_dimensions(dimensions)
+    multipliers, sample = as_multipliers(multipliers), None if sample is None else as_whole(sample, "sample", 1)
     as_kinds(codes, 1)  # what nobody knows is refused before anything is read
     if told is not None:
         told(0, 1, "reading the vectors")
     found = prepare_inputs(vectors, queries, relevant, k=k, sample=sample, generator=np.random.default_rng(seed))
     full = found.rows.dimension
-    wanted = sorted({full, *(cut_to or (max(1, full // 2), max(1, full // 4)))}, reverse=True)
+    wanted = sorted({full, *((max(1, full // 2), max(1, full // 4)) if cut_to is None else cut_to)}, reverse=True)
     if wanted[0] > full or wanted[-1] < 1:
         wrong = wanted[0] if wanted[0] > full else wanted[-1]
         raise ValueError(f"the vectors have {full} dimensions: those kept are within 1 .. {full}, not {wrong}")
@@ -145,9 +146,7 @@ def _doubts(found: Inputs, k: int) -> list[str]:
     warnings = []
     asked = len(found.queries)
     if asked < FEWEST_QUERIES:
-        warnings.append(
-            f"{counted(asked, 'query is', 'queries are')} too few to recommend anything by: {next_step(found.held_out)}"
-        )
+        warnings.append(few_queries(asked, found.held_out))
     elif asked < 100:
         warnings.append(f"{asked} queries are few: the intervals are wide")
     if len(found.rows) < 100 * k:

@@ -86,6 +86,11 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def few_queries(queries: int, held_out: bool) -> str:
+    """Return the warning that there are too few queries."""
+    return f"{counted(queries, 'query is', 'queries are')} too few to recommend anything by: {next_step(held_out)}"
+
+
 def next_step(held_out: bool) -> str:
     """Say how a study gets queries enough for a recommendation."""
     own = f"pass at least {FEWEST_QUERIES} queries, 100 or more for narrow intervals"

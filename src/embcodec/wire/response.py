@@ -9,8 +9,9 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from .._native.core import PYTHON_HAND_OVER, default_threads
-from .._native.floats import PAYLOADS, narrow
+from .._native.floats import PAYLOADS
 from .._native.response.write import write_rows
+from ..codec import narrowed_floats
 from ..dtypes import (
     EncodingFormat,
     EncodingFormatLike,
@@ -197,4 +198,4 @@ def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile)
             raise ValueError(f"base64 of {service.name!r} carries float32, not {dtype} codes: send them as lists")
         return values
     payload = PAYLOADS[service.base64_dtype, service.byte_order]
-    return narrow(values, payload) if payload != PAYLOADS["float32", "little"] else values
+    return narrowed_floats(values, payload) if payload != PAYLOADS["float32", "little"] else values

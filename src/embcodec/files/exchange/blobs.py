@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._native import floats
-from ..._native.floats import PAYLOADS, item_bytes, narrow, widen
-from ...codec import as_array
+from ..._native.floats import PAYLOADS, item_bytes, widen
+from ...codec import as_array, narrowed_floats
 from ...dtypes import (
     INTEGERS,
     BitOrder,
@@ -83,7 +83,7 @@ def stored_bytes(
             raise ValueError(f"float_dtype={float_dtype!r} is for floats, not {rows.output_dtype}")
         return packed_bytes(rows, bit_order) if rows.output_dtype.is_packed else rows.values.view(np.uint8)
     try:
-        return narrow(rows.values, PAYLOADS[float_dtype, byte_order])
+        return narrowed_floats(rows.values, PAYLOADS[float_dtype, byte_order])
     except ValueError as error:  # which the checks name more closely, but for what rounds to an infinity of bfloat16
         check_finite(rows.values, store)
         if float_dtype == "float16":

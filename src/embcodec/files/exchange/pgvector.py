@@ -15,8 +15,8 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..._native.floats import PAYLOADS, narrow
-from ...codec import format_floats, parse_floats
+from ..._native.floats import PAYLOADS
+from ...codec import format_floats, narrowed_floats, parse_floats
 from ...dtypes import OutputDtype, PgvectorKind
 from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
@@ -74,7 +74,9 @@ def to_pgvector(
     if kind == "bit":
         bits = np.unpackbits(packed_bytes(rows, "msb"), axis=1, count=rows.dimension)
         return [str(row, "ascii") for row in as_blobs(bits + np.uint8(ord("0")))]
-    values = rows.values.astype(np.float16).astype(np.float32) if kind == "halfvec" else rows.values
+    values = rows.values
+    if kind == "halfvec":
+        values = narrowed_floats(values, PAYLOADS["float16", "little"]).view("<f2").astype(np.float32)
     return [f"[{row}]" for row in str(format_floats(values), "ascii")[2:-2].split("],[")] if len(values) else []
 
 
@@ -112,7 +114,7 @@ def write_vectors(rows: Embeddings, kind: PgvectorKind, out: NDArray[np.uint8]) 
         return
     head[:] = np.frombuffer(struct.pack(">hh", rows.dimension, 0), np.uint8)
     if kind == "halfvec":
-        values[:] = narrow(rows.values, PAYLOADS["float16", "big"])
+        values[:] = narrowed_floats(rows.values, PAYLOADS["float16", "big"])
     else:
         values.view(">f4")[:] = rows.values
 

@@ -163,6 +163,10 @@ class LowBitQuantizer:
         native_bits.require_finite(x)
         asked = None if queries is None else as_float_rows(queries)
         if asked is not None:
+            if not len(asked):
+                raise ValueError("there are no queries: leave queries out, and rows of the sample ask")
+            if asked.shape[1] != x.shape[1]:
+                raise ValueError(f"queries have {asked.shape[1]} dimensions, the sample {x.shape[1]}")
             native_bits.require_finite(asked)
         told = None if isinstance(progress, bool) else progress  # the decorator has made a function of True
         chosen = choose(x, asked, self._wishes, told)

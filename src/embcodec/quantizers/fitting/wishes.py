@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ...dtypes import CENTERS, ROTATIONS, SHAPINGS, CenterName, RotationName, ShapingName
 from ...words import as_real, as_whole, shown, unknown
 from ..lowbit.principal import LENGTH_BYTES, MOST_BITS
@@ -30,14 +28,12 @@ class Wishes(NamedTuple):
     def checked(self) -> Wishes:
         """Return the same with numbers as they are written, or raise what is wrong with it."""
         bits, size, recall, rotation, shaping, center, seed = self
-        if isinstance(bits, bool) or not isinstance(bits, int | float | np.number) or not 0 < bits <= MOST_BITS:
+        if not 0 < as_real(bits, "bits") <= MOST_BITS:
             raise ValueError(f"bits is above 0 and at most {MOST_BITS}, not {shown(bits)}")
         if size is not None:
-            size = as_whole(size, "bytes_per_vector")
+            size = as_whole(size, "bytes_per_vector", LENGTH_BYTES + 1)
         if (bits != 1) + (size is not None) + (recall is not None) > 1:
             raise ValueError("bits, bytes_per_vector or recall say how large codes are: give one of them")
-        if size is not None and size <= LENGTH_BYTES:
-            raise ValueError(f"bytes_per_vector is {LENGTH_BYTES + 1} or more, not {size}")
         if recall is not None and not 0 < (recall := as_real(recall, "recall")) < 1:
             raise ValueError(f"recall is above 0 and below 1, not {recall!r}")
         named = (("rotation", rotation, ROTATIONS), ("shaping", shaping, SHAPINGS), ("center", center, CENTERS))

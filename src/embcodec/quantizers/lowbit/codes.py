@@ -208,6 +208,6 @@ class LowBitCodes:
         amount = (
             f"in {scheme.row_bytes + LENGTH_BYTES} bytes"
             if isinstance(scheme, PrincipalScheme)
-            else f"at {scheme.bits} bits"
+            else f"at {scheme.bits} bit{'s' * (scheme.bits != 1)}"
         )
         return f"LowBitCodes({len(self)} x {self.dimension} {amount}, {self.nbytes} bytes)"
