@@ -37,6 +37,7 @@ class Reading:
     profile: str | Profile = "mistral"
     max_bytes: int | None = None
     failed: Callable[[str, BatchLine], object] | None = None
+    names_apart: bool = False  # the rows of a batch file's line of several inputs: "a/0", "a/1" ...
 
 
 class WhatTheyHold(TypedDict, total=False):
