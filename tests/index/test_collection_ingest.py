@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from embcodec import (
     search,
     search_files,
 )
+from embcodec.files.pieces.how import as_names
 from embcodec.index.collection.manifest import _checksum_of
 
 X, Q = floats(300), floats(5, seed=1)
@@ -78,6 +80,10 @@ def test_texts_name_rows(tmp_path: Path) -> None:
         vectors.ids_of([names[0]])
     with pytest.raises(ValueError, match=r"id 200 was that of 'row 200 ä': leave ids out"):
         vectors.append(X[:1], ids=[200])
+    assert vectors.text_ids([0, 1, 200]) == [None, names[1], None]
+    assert Collection.open(tmp_path / "c").text_ids([[0], [2]]) == [[None], [names[2]]]
+    for none in ([], ()):
+        assert vectors.ids_of(none).shape == (0,)
     assert vectors.append(X[:1], ids=[names[0]]).tolist() == [300]  # a text that was removed is free
     for opened in (vectors, Collection.open(tmp_path / "c")):
         assert opened.ids_of([names[0]]).tolist() == [300]
@@ -106,6 +112,42 @@ def test_files_of_texts_can_be_read_by_others_and_damage_is_told(tmp_path: Path)
     pyarrow.parquet.write_table(table.slice(1), path)
     with pytest.raises(StorageError, match="its ids are not those"):
         Collection.open(tmp_path / "c").text_ids([1])
+
+
+def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
+    vectors = Collection.create(tmp_path / "c", like=X)
+    vectors.append(X, ids=[f"row {i}" for i in range(300)])
+    for pattern, looks in (
+        ("texts-*", (lambda c: c.text_ids([1]), lambda c: c.ids_of(["row 1"]))),
+        ("rows-*", (lambda c: c.search(Q, 2), lambda c: c.ids, lambda c: c.info(), lambda c: c.remove([1]))),
+    ):
+        (path,) = (tmp_path / "c").glob(pattern)
+        path.unlink()
+        for look in looks:
+            with pytest.raises(StorageError, match=path.name if pattern == "texts-*" else None):
+                look(Collection.open(tmp_path / "c"))
+
+
+def test_columns_that_are_no_ids(tmp_path: Path) -> None:
+    keys = [uuid.UUID(int=i + 1) for i in range(3)]
+    vectors = Collection.create(tmp_path / "c", like=X)
+    for values, words in (
+        (
+            pyarrow.array([key.bytes for key in keys], pyarrow.binary(16)),
+            r"it holds fixed_size_binary\[16\]: make texts",
+        ),
+        (pyarrow.array([b"a", b"b", b"c"]), "it holds binary: make texts"),
+        (pyarrow.array([[1], [2], [3]]), r"it holds list<.*: make texts"),
+    ):
+        pyarrow.parquet.write_table(pyarrow.table({"key": values, "v": X[:3].tolist()}), tmp_path / "x.parquet")
+        with pytest.raises(StorageError, match=rf"x\.parquet: column 'key' of ids, .*{words}"):
+            vectors.ingest(tmp_path / "x.parquet", column="v", id_column="key")
+    if hasattr(pyarrow, "uuid"):
+        named = pyarrow.array([key.bytes for key in keys], pyarrow.uuid())
+        assert as_names(pyarrow.chunked_array([named]), "key") == [str(key) for key in keys]
+        pyarrow.parquet.write_table(pyarrow.table({"key": named, "v": X[:3].tolist()}), tmp_path / "u.parquet")
+        assert vectors.ingest(tmp_path / "u.parquet", column="v", id_column="key") == 3
+        assert vectors.ids_of([str(keys[1])]).tolist() == [1]
 
 
 def test_a_manifest_from_before_is_read(tmp_path: Path) -> None:

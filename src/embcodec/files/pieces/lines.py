@@ -48,7 +48,7 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator
         if line.response is not None:
             found = line.response.embeddings.dimension
             dimension = found if dimension is None else dimension
-            name = None if how.id_column is None else line.custom_id
+            name = line.custom_id
             before = line.line if name is None else answered.setdefault(name, line.line)
             if found != dimension:
                 words = words_of_dimension(found, dimension)

@@ -56,12 +56,13 @@ def iter_load(
         Files of every kind that :func:`load` reads, the output of batch jobs (``.jsonl``, zipped or not) and response
         bodies (``.json``). A glob (``shards/*.parquet``) or folder stands for its files, by name; of a folder hidden
         files, and those of other kinds, are left out. A file whose name's end says nothing is told by how it begins.
-        URLs (``s3://``, ``https://``, ``memory://`` ...) are opened by fsspec (``pip install 'embcodec[remote]'``).
+        URLs (``s3://``, ``https://``, ``memory://`` ...) are opened by fsspec (``pip install 'embcodec[remote]'``), which
+        wants ``s3fs`` besides for ``s3://``, ``gcsfs`` for ``gs://``.
     column : str, optional
         Which column, array, tensor or dataset the rows are, as in :func:`load`.
     id_column : str, optional
         The column of a table, or array of as many elements beside the rows, that names them: whole numbers or texts.
-        Those of a batch file are ``"custom_id"``.
+        Of a batch file ``"custom_id"`` will do. By default there are no ids.
     batch_rows : int
         How many rows there are at most in a part. None reaches over the end of a file.
     output_dtype, dimension, float_dtype

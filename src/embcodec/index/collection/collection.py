@@ -143,7 +143,9 @@ class Collection(Names):
     @property
     def ids(self) -> NDArray[np.int64]:
         """The ids of all rows that count, ascending within each file, (n,)."""
-        return np.concatenate([np.empty(0, np.int64), *(shard.kept_ids() for shard in self._folder.shards())])
+        return self._folder.again(
+            lambda: np.concatenate([np.empty(0, np.int64), *(shard.kept_ids() for shard in self._folder.shards())])
+        )
 
     def info(self) -> CollectionInfo:
         """Return how large the collection is, and what it holds."""
@@ -304,7 +306,7 @@ class Collection(Names):
         options: dict[str, Any] = {"k": k, "metric": metric, "threads": threads}
         if not exact:
             options |= {"multiplier": rescore_multiplier, "precision": query_precision}
-        return self._again(lambda: self._search(queries, mask, scheduler, progress, options, exact=exact))
+        return self._folder.again(lambda: self._search(queries, mask, scheduler, progress, options, exact=exact))
 
     def _search(
         self,
