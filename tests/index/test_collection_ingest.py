@@ -130,10 +130,11 @@ def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
 
 def test_columns_that_are_no_ids(tmp_path: Path) -> None:
     keys = [uuid.UUID(int=i + 1) for i in range(3)]
+    octets = [key.bytes for key in keys]
     vectors = Collection.create(tmp_path / "c", like=X)
     for values, words in (
         (
-            pyarrow.array([key.bytes for key in keys], pyarrow.binary(16)),
+            pyarrow.array(octets, pyarrow.binary(16)),
             r"it holds fixed_size_binary\[16\]: make texts",
         ),
         (pyarrow.array([b"a", b"b", b"c"]), "it holds binary: make texts"),
@@ -143,7 +144,7 @@ def test_columns_that_are_no_ids(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match=rf"x\.parquet: column 'key' of ids, .*{words}"):
             vectors.ingest(tmp_path / "x.parquet", column="v", id_column="key")
     if hasattr(pyarrow, "uuid"):
-        named = pyarrow.array([key.bytes for key in keys], pyarrow.uuid())
+        named = pyarrow.array(octets, pyarrow.uuid())
         assert as_names(pyarrow.chunked_array([named]), "key") == [str(key) for key in keys]
         pyarrow.parquet.write_table(pyarrow.table({"key": named, "v": X[:3].tolist()}), tmp_path / "u.parquet")
         assert vectors.ingest(tmp_path / "u.parquet", column="v", id_column="key") == 3

@@ -56,7 +56,7 @@ def iter_load(
         Files of every kind that :func:`load` reads, the output of batch jobs (``.jsonl``, zipped or not) and response
         bodies (``.json``). A glob (``shards/*.parquet``) or folder stands for its files, by name; of a folder hidden
         files, and those of other kinds, are left out. A file whose name's end says nothing is told by how it begins.
-        URLs (``s3://``, ``https://``, ``memory://`` ...) are opened by fsspec (``pip install 'embcodec[remote]'``), which
+        URLs (``s3://``, ``https://``, ``memory://`` ...) are opened by fsspec (``pip install 'embcodec[remote]'``); it
         wants ``s3fs`` besides for ``s3://``, ``gcsfs`` for ``gs://``.
     column : str, optional
         Which column, array, tensor or dataset the rows are, as in :func:`load`.
