@@ -83,17 +83,18 @@ class NotFiniteError(EmbcodecError, ValueError):
     Attributes
     ----------
     row, column : int
-        Where the first one is.
+        Where the first one is; of files the row of its file.
     """
 
     row: int
     column: int
     value: float
 
-    def __init__(self, row: int, column: int, value: float) -> None:
+    def __init__(self, row: int, column: int, value: float, name: str | None = None) -> None:
         self.row, self.column, self.value = row, column, value
+        place = "" if name is None else f"{name}: "
         words = "beyond float32, whose largest is 3.4e38" if isfinite(value) else "NaN and Infinity have no code"
-        super().__init__(f"row {row}, column {column} is {value}: {words}")
+        super().__init__(f"{place}row {row}, column {column} is {value}: {words}")
 
 
 class PrecisionWarning(UserWarning):

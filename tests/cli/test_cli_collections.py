@@ -88,7 +88,9 @@ def test_batch_files_with_their_custom_ids() -> None:
     assert [line.split()[1] for line in lines] == [f"doc-{row[0]}" for row in expected.tolist()]
     found = run_json("search", "queries.npy", "vectors", "-k", 2)
     assert found["texts"] == [[f"doc-{i}" for i in row] for row in expected.tolist()]
-    assert run("ingest", "a.jsonl.gz", "vectors", "--max-failed", 0).exit_code == 0  # all of it was taken
+    for _ in range(2):  # also when all of it was taken
+        assert "1 lines failed, more than" in refused("ingest", "a.jsonl.gz", "vectors", "--max-failed", 0)
+    assert run("ingest", "b.jsonl", "vectors", "--max-failed", 0).exit_code == 0
     Path("c.jsonl").write_text(failed)
     assert refused("ingest", "c.jsonl", "vectors", "--max-failed", 0) == (
         "Error: 1 lines failed, more than --max-failed 0 allows"
@@ -133,6 +135,24 @@ def test_what_ingest_refuses() -> None:
     run_json("ingest", "x.npy", "v")
     Path("c.npy").write_bytes(b"")
     assert refused("ingest", "c.npy", "v").startswith("Error: c.npy: not a .npy file")
+
+
+def test_a_first_ingest_that_fails_leaves_nothing() -> None:
+    bad = X.copy()
+    bad[7, 3] = np.inf
+    np.save("bad.npy", bad)
+    assert "bad.npy: row 7, column 3 is inf" in refused("ingest", "bad.npy", "v")
+    assert not Path("v").exists()
+    save("a.npy", X[:9])
+    assert "bad.npy: row 7" in refused("ingest", "a.npy", "bad.npy", "v")
+    assert len(Collection.open("v")) == 9
+
+
+def test_rows_to_rescore_with_are_not_worse_than_codes() -> None:
+    save("x.npy", X)
+    assert "by --dtype or --bits" in refused("ingest", "x.npy", "v", "--rescore-with", "int8", status=2)
+    assert "leave out --rescore-with" in refused("ingest", "x.npy", "v", "--dtype", "int8", "--rescore-with", "ubinary")
+    assert not Path("v").exists()
 
 
 def test_info_of_indexes_and_collections() -> None:

@@ -436,3 +436,16 @@ def test_memory_is_bounded_by_a_part(tmp_path: Path, suffix: str) -> None:
         tracemalloc.stop()
         pyarrow.set_memory_pool(before)
     assert peak + pool.max_memory() < 4_000_000
+
+
+def test_names_in_errors_are_those_that_were_given(memory: Any, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"memory:///?zz\.npy"):
+        list(iter_load("memory://zz.npy"))
+    (tmp_path / "rows.txt").write_bytes(b"x")
+    with pytest.raises(StorageError, match=r"known are .*\.jsonl, \.json"):
+        list(iter_load(tmp_path / "rows.txt"))
+    answer = {"model": "m", "data": [{"index": 0, "embedding": [1.0, 0.0]}]}
+    line = json.dumps({"custom_id": "a", "response": {"status_code": 200, "body": answer}})
+    (tmp_path / "out.jsonl").write_text(f"{line}\n{line}\n")
+    with pytest.raises(DecodeError, match="'a' was answered on line 1 already"):
+        list(iter_load(tmp_path / "out.jsonl"))

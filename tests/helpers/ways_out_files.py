@@ -76,6 +76,29 @@ def changed(folder: Path, name: str) -> int:
     return made.ingest(folder / name)
 
 
+def replaced(folder: Path, name: str) -> int:
+    """Ingest a file, put another of its size in its place, and ingest that."""
+    made = collection(folder)
+    made.ingest(rows(folder))
+    ec.save(folder / name, -X)
+    return made.ingest(folder / name)
+
+
+def codes(folder: Path) -> Path:
+    ec.save(folder / "codes.npz", ec.quantize(X, "ubinary"))
+    return folder / "codes.npz"
+
+
+def rescoring(folder: Path) -> ec.Collection:
+    name = f"vectors{len(list(folder.iterdir()))}"
+    return ec.Collection.create(folder / name, like=ec.quantize(X, "ubinary"), rescore_with=X)
+
+
+def with_ranges(folder: Path) -> ec.Collection:
+    name = f"vectors{len(list(folder.iterdir()))}"
+    return ec.Collection.create(folder / name, like=ec.quantize(X, "int8", scale=np.stack([X.min(0), X.max(0) + 1])))
+
+
 def at_once(folder: Path, again: bool) -> int:
     """Ingest while another process does."""
     made, path = collection(folder), rows(folder)
@@ -170,6 +193,26 @@ CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], obj
         lambda p: changed(p, "rows.npy"),
         "as a file of another name",
         (lambda p: changed(p, "more.npy"),),
+    ),
+    "a file of another content": (
+        lambda p: replaced(p, "rows.npy"),
+        "had another content of as many bytes .* as a file of another name",
+        (lambda p: replaced(p, "more.npy"),),
+    ),
+    "codes into a collection that rescores": (
+        lambda p: rescoring(p).ingest(codes(p)),
+        "ingest files of floats",
+        (lambda p: rescoring(p).ingest(rows(p)),),
+    ),
+    "rows to rescore with that are worse": (
+        lambda p: ec.FlatIndex(X, rescore_with=ec.quantize(X, "int8")),
+        "swap them, or leave out rescore_with=",
+        (lambda p: ec.FlatIndex(ec.quantize(X, "int8"), rescore_with=X), lambda p: ec.FlatIndex(X)),
+    ),
+    "int8 rows into a collection with ranges": (
+        lambda p: with_ranges(p).append(ec.quantize(X, "int8")),
+        "use add floats|: add floats",
+        (lambda p: with_ranges(p).append(X),),
     ),
     "ingested by another process": (
         lambda p: at_once(p, again=False),

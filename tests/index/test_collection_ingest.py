@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,20 @@ import pyarrow.parquet
 import pytest
 from coded import floats, rows_of
 
-from embcodec import Collection, DecodeError, StorageError, quantize, save, search
+from embcodec import (
+    CodeMismatchError,
+    Collection,
+    DecodeError,
+    EmbcodecError,
+    NotFiniteError,
+    ServiceError,
+    StorageError,
+    quantize,
+    save,
+    search,
+    search_files,
+)
+from embcodec.files.pieces.how import as_names
 from embcodec.index.collection.manifest import _checksum_of
 
 X, Q = floats(300), floats(5, seed=1)
@@ -66,6 +80,10 @@ def test_texts_name_rows(tmp_path: Path) -> None:
         vectors.ids_of([names[0]])
     with pytest.raises(ValueError, match=r"id 200 was that of 'row 200 ä': leave ids out"):
         vectors.append(X[:1], ids=[200])
+    assert vectors.text_ids([0, 1, 200]) == [None, names[1], None]
+    assert Collection.open(tmp_path / "c").text_ids([[0], [2]]) == [[None], [names[2]]]
+    for none in ([], ()):
+        assert vectors.ids_of(none).shape == (0,)
     assert vectors.append(X[:1], ids=[names[0]]).tolist() == [300]  # a text that was removed is free
     for opened in (vectors, Collection.open(tmp_path / "c")):
         assert opened.ids_of([names[0]]).tolist() == [300]
@@ -94,6 +112,43 @@ def test_files_of_texts_can_be_read_by_others_and_damage_is_told(tmp_path: Path)
     pyarrow.parquet.write_table(table.slice(1), path)
     with pytest.raises(StorageError, match="its ids are not those"):
         Collection.open(tmp_path / "c").text_ids([1])
+
+
+def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
+    vectors = Collection.create(tmp_path / "c", like=X)
+    vectors.append(X, ids=[f"row {i}" for i in range(300)])
+    for pattern, looks in (
+        ("texts-*", (lambda c: c.text_ids([1]), lambda c: c.ids_of(["row 1"]))),
+        ("rows-*", (lambda c: c.search(Q, 2), lambda c: c.ids, lambda c: c.info(), lambda c: c.remove([1]))),
+    ):
+        (path,) = (tmp_path / "c").glob(pattern)
+        path.unlink()
+        for look in looks:
+            with pytest.raises(StorageError, match=path.name if pattern == "texts-*" else None):
+                look(Collection.open(tmp_path / "c"))
+
+
+def test_columns_that_are_no_ids(tmp_path: Path) -> None:
+    keys = [uuid.UUID(int=i + 1) for i in range(3)]
+    octets = [key.bytes for key in keys]
+    vectors = Collection.create(tmp_path / "c", like=X)
+    for values, words in (
+        (
+            pyarrow.array(octets, pyarrow.binary(16)),
+            r"it holds fixed_size_binary\[16\]: make texts",
+        ),
+        (pyarrow.array([b"a", b"b", b"c"]), "it holds binary: make texts"),
+        (pyarrow.array([[1], [2], [3]]), r"it holds list<.*: make texts"),
+    ):
+        pyarrow.parquet.write_table(pyarrow.table({"key": values, "v": X[:3].tolist()}), tmp_path / "x.parquet")
+        with pytest.raises(StorageError, match=rf"x\.parquet: column 'key' of ids, .*{words}"):
+            vectors.ingest(tmp_path / "x.parquet", column="v", id_column="key")
+    if hasattr(pyarrow, "uuid"):
+        named = pyarrow.array(octets, pyarrow.uuid())
+        assert as_names(pyarrow.chunked_array([named]), "key") == [str(key) for key in keys]
+        pyarrow.parquet.write_table(pyarrow.table({"key": named, "v": X[:3].tolist()}), tmp_path / "u.parquet")
+        assert vectors.ingest(tmp_path / "u.parquet", column="v", id_column="key") == 3
+        assert vectors.ids_of([str(keys[1])]).tolist() == [1]
 
 
 def test_a_manifest_from_before_is_read(tmp_path: Path) -> None:
@@ -190,11 +245,93 @@ def test_an_error_midway_leaves_what_was_appended(tmp_path: Path) -> None:
     vectors = Collection.create(tmp_path / "c", like=X)
     with pytest.raises(StorageError, match=r"1\.npy"):
         vectors.ingest(f"{tmp_path}/*.npy", batch_rows=60)
-    assert len(vectors) == 60 + 40 - 40  # the last part waits for more
+    assert len(vectors) == 100  # what is good before it does not wait
     save(tmp_path / "1.npy", X[100:200])
-    assert vectors.ingest(f"{tmp_path}/*.npy", batch_rows=60) == 240
+    assert vectors.ingest(f"{tmp_path}/*.npy", batch_rows=60) == 200
     found = vectors.search(Q, 300)
     np.testing.assert_array_equal(found.indices, search(Q, X, 300).indices)
+
+
+def test_a_file_of_the_same_size_with_other_rows_is_told(tmp_path: Path) -> None:
+    big = floats(9000)
+    for rows in (X[:40], big):  # read whole, and in samples
+        vectors = Collection.create(tmp_path / f"c{len(rows)}", like=X)
+        save(tmp_path / "x.npy", rows)
+        assert vectors.ingest(tmp_path / "x.npy") == len(rows)
+        (tmp_path / "copy.npy").write_bytes((tmp_path / "x.npy").read_bytes())
+        os.replace(tmp_path / "copy.npy", tmp_path / "x.npy")  # fetched again
+        assert vectors.ingest(tmp_path / "x.npy") == 0
+        for other in (-rows, np.concatenate([rows[:-1], -rows[-1:]])):
+            save(tmp_path / "x.npy", other)
+            with pytest.raises(StorageError, match=r"x\.npy had another content of as many bytes when"):
+                vectors.ingest(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("batch_rows", [7, 40, 65_536])
+def test_values_that_are_not_finite_are_told_by_file_and_row(tmp_path: Path, batch_rows: int) -> None:
+    bad = X[50:100].copy()
+    bad[43, 5] = np.nan
+    save(tmp_path / "0.npy", X[:50])
+    np.save(tmp_path / "1.npy", bad)
+    vectors = Collection.create(tmp_path / "c", like=X)
+    with pytest.raises(NotFiniteError, match=r"1\.npy: row 43, column 5") as told:
+        vectors.ingest(f"{tmp_path}/*.npy", batch_rows=batch_rows)
+    assert (told.value.row, told.value.column) == (43, 5)
+    assert len(vectors) >= 50  # what is good before it stays
+    with pytest.raises(EmbcodecError, match=r"1\.npy: row 43 has NaN"):
+        search_files(Q, f"{tmp_path}/*.npy", 2, batch_rows=batch_rows)
+    table = pyarrow.table({"key": np.arange(50)[::-1], "v": bad.tolist()})
+    pyarrow.parquet.write_table(table, tmp_path / "b.parquet")
+    with pytest.raises(EmbcodecError, match="row 43"):
+        search_files(Q, tmp_path / "b.parquet", 2, batch_rows=batch_rows, id_column="key")
+
+
+def test_what_does_not_go_in_is_told_by_file_and_what_is_before_it_stays(tmp_path: Path) -> None:
+    batch_file(tmp_path / "a.jsonl", ["a", "b"], X[:2])
+    batch_file(tmp_path / "b.jsonl", ["c", "b"], X[2:4])
+    vectors = Collection.create(tmp_path / "c", like=X)
+    with pytest.raises(ValueError, match=r"b\.jsonl: id 'b' is in the collection already"):
+        vectors.ingest(f"{tmp_path}/*.jsonl")
+    assert vectors.text_ids([0, 1]) == ["a", "b"]
+    assert len(vectors) == 2
+    save(tmp_path / "0.npy", X[:5])
+    save(tmp_path / "1.npy", X[:5, :8])
+    with pytest.raises(CodeMismatchError, match=r"1\.npy: .* the collection has 24 dimensions"):
+        vectors.ingest(f"{tmp_path}/*.npy")
+    assert len(vectors) == 7
+    pyarrow.parquet.write_table(pyarrow.table({"key": [3, -1], "v": X[:2].tolist()}), tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match=r"b\.parquet: ids must be 0"):
+        vectors.ingest(tmp_path / "b.parquet", id_column="key")
+    save(tmp_path / "codes.npz", quantize(X, "ubinary"))
+    better = Collection.create(tmp_path / "better", like=quantize(X, "ubinary"), rescore_with=X)
+    with pytest.raises(CodeMismatchError, match=r"codes\.npz: .* ingest files of floats"):
+        better.ingest(tmp_path / "codes.npz")
+    (tmp_path / "body.json").write_text('{"error": {"message": "no such model"}}')
+    with pytest.raises(ServiceError, match=r"body\.json: no such model"):
+        vectors.ingest(tmp_path / "body.json")
+    with pytest.raises(TypeError, match=r"no argument idcolumn=: did you mean id_column="):
+        vectors.ingest(tmp_path / "0.npy", idcolumn="a")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="failed is called"):
+        vectors.ingest(tmp_path / "0.npy", failed=True)  # type: ignore[arg-type]
+
+
+def test_lines_of_several_inputs(tmp_path: Path) -> None:
+    lines = []
+    for number, some in enumerate((X[:3], X[3:4], X[4:6])):
+        data = [{"index": i, "embedding": row} for i, row in enumerate(some.tolist())]
+        body = {"model": "m", "data": data}
+        lines.append(json.dumps({"custom_id": str(number), "response": {"status_code": 200, "body": body}}))
+    (tmp_path / "out.jsonl").write_text("\n".join(lines))
+    vectors = Collection.create(tmp_path / "c", like=X)
+    stopped = pytest.raises(RuntimeError, match="stop")
+
+    def stop(*_: int) -> None:
+        raise RuntimeError("stop")
+
+    with stopped:
+        vectors.ingest(tmp_path / "out.jsonl", batch_rows=2, progress=stop)
+    assert vectors.ingest(tmp_path / "out.jsonl", batch_rows=2) == 4  # it goes on within a line
+    assert vectors.text_ids(np.arange(6)) == ["0/0", "0/1", "0/2", "1", "2/0", "2/1"]
 
 
 def test_two_that_ingest_at_once_and_a_damaged_record(tmp_path: Path) -> None:

@@ -170,3 +170,11 @@ def test_refusals() -> None:
     assert Summary() != "Summary"
     assert repr(Summary()) == "Summary(rows=20000, histograms=False, no rows yet)"
     assert Summary().dimension is None
+
+
+def test_a_fit_takes_batches_one_after_the_other() -> None:
+    x = varied(600, 16)
+    summary = Summary().update(x)
+    for batches in (iter(np.array_split(x, 7)), (x[start : start + 50] for start in range(0, 600, 50))):
+        fitted = LowBitQuantizer(2).fit(batches)
+        assert fitted.scheme.identity == LowBitQuantizer(2).fit(summary).scheme.identity

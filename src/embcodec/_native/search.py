@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import EmbcodecError
 from .core import blocks_of, default_threads, ffi, lib, pointer
 from .scan import DOT_F32, DOT_I8, DOT_U1, HAMMING_U1, USER_TILE, Scan, scratches
 from .threads import in_turns
@@ -24,7 +25,7 @@ _READ, _GATHERED = 1 / 32, 1 / 16
 _PACE = {HAMMING_U1: 0.0085, DOT_U1: 0.0105, DOT_I8: 0.0032, DOT_F32: 0.0008, USER_TILE: 0.1}
 
 
-class NotFiniteRowError(ValueError):
+class NotFiniteRowError(EmbcodecError, ValueError):
     """A row's score was NaN; `row` is its number, or what else `called` says that it is."""
 
     def __init__(self, row: int, by_user: bool, called: str = "row") -> None:

@@ -49,7 +49,12 @@ _RANGES = "ranges"
 @click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in files that do not say.")
 @click.option("--id-column", help="What names the rows, by whole numbers or texts; of batch files their custom_ids do.")
 @click.option("--batch-rows", type=click.IntRange(min=1), default=65_536, show_default=True, help="Appended at a time.")
-@click.option("--max-failed", type=click.IntRange(min=0), metavar="N", help="Exit with status 1 if more lines failed.")
+@click.option(
+    "--max-failed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Exit with status 1 if more lines of SOURCES failed, also when they were taken before.",
+)
 @table_options
 @click.option("--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Whose bodies.")
 @packing_options
@@ -79,6 +84,8 @@ def ingest(
     of batch jobs (.jsonl, also .gz and .zst), whose custom_ids are kept. Each row is appended once: the same command
     goes on where it was, after a crash too, and takes new files only.
     """
+    from ..index.collection import failed_lines
+
     if dtype is not None and bits is not None:
         raise click.UsageError("codes are of --dtype or of --bits, not of both")
     if scale is not None and dtype not in ("int8", "uint8"):
@@ -92,26 +99,56 @@ def ingest(
         "max_bytes": max_bytes(),
     }
     failures, kind = _Failures(), (dtype, bits, scale, rescore_with)
+    was_there = collection.exists()
+    is_new = not was_there or not any(collection.iterdir())
     try:
         vectors = _opened(collection, sources, {**reading, "failed": failures.note}, kind, sample)
     except StorageError:
         failures.tell()
         raise
     failures = _Failures()  # which are told again
-    with progress_bar("ingesting") as report:
-        told = (lambda done, _: report(done, None, "ingesting")) if report is not None else None
-        appended = vectors.ingest(
-            list(sources), id_column=id_column, batch_rows=batch_rows, failed=failures.note, progress=told, **reading
-        )
+    try:
+        with progress_bar("ingesting") as report:
+            told = (lambda done, _: report(done, None, "ingesting")) if report is not None else None
+            appended = vectors.ingest(
+                list(sources),
+                id_column=id_column,
+                batch_rows=batch_rows,
+                failed=failures.note,
+                progress=told,
+                **reading,
+            )
+    except Exception:
+        if is_new and not vectors.info().generation:
+            _drop(collection, folder_too=not was_there)
+        raise
     failures.tell()
+    failed = failed_lines(collection, list(sources))
     facts = vectors.info()
     if as_json:
-        print_json({"appended": appended, "failed": failures.count, **facts._asdict(), "collection": str(collection)})
+        print_json(
+            {
+                "appended": appended,
+                "failed": failures.count,
+                "failed_in_all": failed,
+                **facts._asdict(),
+                "collection": str(collection),
+            }
+        )
     else:
-        say(f"{appended:,} rows appended, {failures.count:,} lines failed -> {vectors!r} in {collection}")
-    if max_failed is not None and failures.count > max_failed:
-        say(f"Error: {failures.count} lines failed, more than --max-failed {max_failed} allows", error=True)
+        before = f" ({failed - failures.count:,} before)" if failed > failures.count else ""
+        say(f"{appended:,} rows appended, {failures.count:,} lines failed{before} -> {vectors!r} in {collection}")
+    if max_failed is not None and failed > max_failed:
+        say(f"Error: {failed} lines failed, more than --max-failed {max_failed} allows", error=True)
         click.get_current_context().exit(1)
+
+
+def _drop(collection: Path, *, folder_too: bool) -> None:
+    """Remove a collection that was made here, and into which nothing came."""
+    for path in collection.iterdir():
+        path.unlink()
+    if folder_too:
+        collection.rmdir()
 
 
 class _Failures:
@@ -156,6 +193,10 @@ def _opened(path: Path, sources: tuple[str, ...], reading: dict[str, Any], kind:
             if asked is not None and not known.startswith(f"{asked} x"):
                 raise StorageError(f"{path} is a collection of {known}, not {asked}: leave out {option}")
         return found
+    if rescore_with is not None and dtype is None and bits is None:
+        raise click.UsageError(
+            f"--rescore-with {rescore_with} keeps better rows beside codes: say which, by --dtype or --bits"
+        )
     rows = _first_rows(sources, reading, sample)
     codes = _like(rows, *kind[:3])
     better = None if rescore_with is None else _like(rows, rescore_with, None, "per-vector")

@@ -24,6 +24,7 @@ _OPTIONS = {
     "base_url": "--base-url",
     "column": "--column",
     "id_column": "--id-column",
+    "rescore_with": "--rescore-with",
     "float_dtype": "--float-dtype",
     "base64_dtype": "--base64-dtype",
     "byte_order": "--byte-order",

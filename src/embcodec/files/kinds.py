@@ -69,10 +69,10 @@ def begins_like(path: str | os.PathLike[str], suffix: str) -> str:
     return f"; it begins like {f'a {kind} file: rename it, or look where it is from' if kind.startswith('.') else kind}"
 
 
-def check_suffix(path: str | os.PathLike[str], *, reading: bool = False) -> str:
+def check_suffix(path: str | os.PathLike[str], *, reading: bool = False, lines: bool = False) -> str:
     """Return the suffix of a path, in lower case; StorageError if no file of embeddings has it that is written.
 
-    With `reading` those that are read only will do.
+    With `reading` those that are read only will do; with `lines` errors name batch files and bodies, too.
     """
     name = Path(as_path(path)).name
     suffix, known = Path(name).suffix.lower(), READ if reading else SUFFIXES
@@ -81,8 +81,9 @@ def check_suffix(path: str | os.PathLike[str], *, reading: bool = False) -> str:
             raise StorageError(f"{name!r} is a folder: Collection.open(path) opens one that holds a collection")
         if suffix in HDF5:
             raise StorageError(f"{name!r}: a {suffix} file is read, not written; known are {', '.join(SUFFIXES)}")
+        shown = (*known, LINES, BODY) if lines else known
         way = next((way for end, way in _READERS.items() if name.lower().endswith(end)), "") or meant(suffix, known)
-        raise StorageError(f"{name!r}: unknown kind of file; known are {', '.join(known)}{way}")
+        raise StorageError(f"{name!r}: unknown kind of file; known are {', '.join(shown)}{way}")
     return suffix
 
 

@@ -172,7 +172,8 @@ def load(
     ----------
     path : path-like, URL or binary file
         Of this machine; or a URL (``s3://``, ``https://``, ``memory://`` ...), which fsspec opens (``pip install
-        'embcodec[remote]'``), or an open file: these are copied to a temporary file first.
+        'embcodec[remote]'``; ``s3://`` wants s3fs besides), or an open file: these are copied to a temporary
+        file first.
     mmap : bool
         Map the file (``.safetensors``, ``.npy``, ``.fbin .u8bin .i8bin``) instead of reading it: rows come in
         as they are touched. A program that cuts the file meanwhile, or a disk that fails, then ends this process

@@ -53,6 +53,22 @@ def check_alike(rows: Rows, better: Rows | None) -> None:
         raise CodeMismatchError(f"codes have {rows.dimension} dimensions, rescoring rows {better.dimension}")
 
 
+def check_better(rows: Rows, better: Rows | None) -> None:
+    """Refuse rescoring rows of fewer bits than the codes: the result would be worse than theirs."""
+    if better is not None and _bits_of(better) < _bits_of(rows):
+        raise CodeMismatchError(
+            f"rows to rescore with, {better!r}, have {_bits_of(better):g} bits a dimension, fewer than the codes, "
+            f"{rows!r}, with {_bits_of(rows):g}: swap them, or leave out rescore_with="
+        )
+
+
+def _bits_of(rows: Rows) -> float:
+    """Return how many bits a dimension has."""
+    if isinstance(rows, LowBitCodes):
+        return min(float(rows.scheme.bits), 8.0)  # where lengths are counted among them, more
+    return 1.0 if rows.output_dtype.is_packed else 8.0 * rows.values.itemsize
+
+
 def warn_of_common_mean(codes: Rows, better: Rows | None) -> None:
     """Warn where plain bits are the first stage of rows that share so much that most of the bits are alike."""
     if better is None or len(better) < _FEWEST_ROWS or isinstance(codes, LowBitCodes):
@@ -70,29 +86,30 @@ def warn_of_common_mean(codes: Rows, better: Rows | None) -> None:
         )
 
 
-def check_joins(rows: Rows, more: Rows) -> None:
-    """Refuse codes that mean something else than those of the index."""
+def check_joins(rows: Rows, more: Rows, holder: str = "index") -> None:
+    """Refuse codes that mean something else than those of a holder (an index)."""
     if isinstance(rows, LowBitCodes) and isinstance(more, LowBitCodes):
         if rows.scheme.identity != more.scheme.identity:
             raise CodeMismatchError(
-                f"{more!r} were made by {more.scheme.identity}, the index's by {rows.scheme.identity}: encode with one "
-                "quantizer, or add floats"
+                f"{more!r} were made by {more.scheme.identity}, the {holder}'s by {rows.scheme.identity}: encode with "
+                "one quantizer, or add floats"
             )
         if len(rows) and len(more) and rows.is_unit and not more.is_unit:
             raise CodeMismatchError(
-                "the index holds rows of unit length, which cosine and l2 need; these are not: normalize them"
+                f"the {holder} holds rows of unit length, which cosine and l2 need; these are not: normalize them"
             )
     elif isinstance(rows, LowBitCodes) or isinstance(more, LowBitCodes) or rows.meaning != more.meaning:
         way = "add floats"
         if isinstance(rows, Embeddings) and isinstance(more, Embeddings):
-            way = f"add {way_to('codes', rows, 'index.codes')}, or floats"
+            if holder == "index" or rows.scale is None or rows.scale.kind in ("unit", PER_VECTOR):
+                way = f"add {way_to('codes', rows, 'index.codes')}, or floats"
             if rows.dimension != more.dimension:
-                way = _all_dimensions(more, rows)
+                way = _all_dimensions(more, rows, holder)
         raise CodeMismatchError(f"{more!r} does not join {rows!r}: {way}")
 
 
-def _all_dimensions(more: Rows, rows: Rows) -> str:
-    known = f"the index has {rows.dimension} dimensions"
+def _all_dimensions(more: Rows, rows: Rows, holder: str) -> str:
+    known = f"the {holder} has {rows.dimension} dimensions"
     return (
         f"{known}: add truncate(rows, {rows.dimension})"
         if more.dimension > rows.dimension
@@ -100,14 +117,14 @@ def _all_dimensions(more: Rows, rows: Rows) -> str:
     )
 
 
-def like(given: Rows, rows: Rows) -> Rows:
+def like(given: Rows, rows: Rows, holder: str = "index") -> Rows:
     """Return `given` as codes like `rows`, if it is floats; else itself."""
     if isinstance(given, LowBitCodes) or given.output_dtype is not OutputDtype.FLOAT:
         return given
     if isinstance(rows, Embeddings) and rows.output_dtype is OutputDtype.FLOAT:
         return given
     if given.dimension != rows.dimension:
-        raise CodeMismatchError(f"{given!r} does not join {rows!r}: {_all_dimensions(given, rows)}")
+        raise CodeMismatchError(f"{given!r} does not join {rows!r}: {_all_dimensions(given, rows, holder)}")
     return LowBitCodes.of(given.values, rows.scheme) if isinstance(rows, LowBitCodes) else encoded(given, rows)
 
 
@@ -123,7 +140,7 @@ def given_to_rescore(given: Rows, rescore_with: Any, rows: Rows | None, holder: 
         source = given
     else:
         raise ValueError(f"this {holder} rescores: give rescore_with too, or floats as codes")
-    return like(source, rows)
+    return like(source, rows, holder)
 
 
 def encoded(given: Embeddings, rows: Embeddings) -> Embeddings:

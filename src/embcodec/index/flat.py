@@ -17,6 +17,7 @@ from ..scan import BoundedResult, MetricLike, Progress, SearchResult, as_ids, in
 from ..words import html_table
 from .arguments import (
     check_alike,
+    check_better,
     check_joins,
     finite_rows,
     given_to_rescore,
@@ -45,8 +46,9 @@ class FlatIndex:
     quantizer : LowBitQuantizer, optional
         Fitted; `codes`, which are floats, become its codes.
     rescore_with : Embeddings, LowBitCodes or array-like of floats, optional
-        The same rows in better codes; the best by `codes` are scored again with them. Where rows share a large mean,
-        plain bits before them say little: a :class:`PrecisionWarning` names what says more.
+        The same rows in better codes, of no fewer bits (CodeMismatchError); the best by `codes` are scored again with
+        them. Where rows share a large mean, plain bits before them say little: a :class:`PrecisionWarning` names what
+        says more.
     ids : array-like of int, (n,), optional
         What the rows are called in results, not negative; 0 .. n - 1 by default.
 
@@ -83,6 +85,7 @@ class FlatIndex:
         rows = quantized(finite_rows(codes, "codes"), quantizer)
         better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")
         check_alike(rows, better)
+        check_better(rows, better)
         warn_of_common_mean(rows, better)
         named = None if ids is None else as_ids(ids, len(rows))
         self._lock = threading.Lock()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._native.search import NotFiniteRowError
 from ..codec import as_int64
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
@@ -46,7 +47,10 @@ def best_by_ids(
         for start in range(0, len(counted), step):
             some = counted[start : start + step]
             some = some[np.argsort(named[some], kind="stable")]  # so that the lower row has the lower id
-            found = best_of(asked.over(rows[some]), min(k, len(some)), threads)
+            try:
+                found = best_of(asked.over(rows[some]), min(k, len(some)), threads)
+            except NotFiniteRowError as error:
+                raise NotFiniteRowError(int(some[error.row]), error.by_user) from None
             yield found.scores, _names(found.indices, named[some])
 
     return merge_topk(parts(), k, metric=asked.metric)

@@ -1,7 +1,7 @@
 """Rows from many files, here or elsewhere, some at a time: loaded, and searched."""
 
 from .how import CUSTOM_ID, Ids, Reading, WhatTheyHold
-from .loading import Loaded, check_kind, iter_load, pieces_of, reading
+from .loading import Loaded, check_kind, iter_load, naming, pieces_of, reading
 from .nearest import search_files
 from .places import Path, Paths, Place, fetched, is_elsewhere, places_of, shown_place
 
@@ -18,6 +18,7 @@ __all__ = [
     "fetched",
     "is_elsewhere",
     "iter_load",
+    "naming",
     "pieces_of",
     "places_of",
     "reading",

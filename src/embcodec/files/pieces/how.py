@@ -37,6 +37,7 @@ class Reading:
     profile: str | Profile = "mistral"
     max_bytes: int | None = None
     failed: Callable[[str, BatchLine], object] | None = None
+    names_apart: bool = False  # the rows of a batch file's line of several inputs: "a/0", "a/1" ...
 
 
 class WhatTheyHold(TypedDict, total=False):
@@ -70,8 +71,16 @@ def as_names(values: Any, column: str) -> NDArray[np.int64] | list[str]:
     StorageError
         For a null, and for values that are neither.
     """
+    kind = str(getattr(values, "type", ""))
     try:
-        if "string" in str(getattr(values, "type", "")):  # of Arrow, dictionaries of such among them
+        if "arrow.uuid" in kind:
+            found = values.to_pylist()
+            if None in found:
+                raise ValueError(f"row {found.index(None)} is null")
+            return [str(value) for value in found]
+        if "binary" in kind or kind.startswith(("list", "large_list", "fixed_size_list", "struct")):
+            raise TypeError(f"it holds {kind}: make texts of them")
+        if "string" in kind:  # of Arrow, dictionaries of such among them
             texts: list[str] = values.to_pylist()
             if None in texts:
                 raise ValueError(f"row {texts.index(None)} is null")  # type: ignore[arg-type]

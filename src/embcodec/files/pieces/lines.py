@@ -48,7 +48,7 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator
         if line.response is not None:
             found = line.response.embeddings.dimension
             dimension = found if dimension is None else dimension
-            name = None if how.id_column is None else line.custom_id
+            name = line.custom_id
             before = line.line if name is None else answered.setdefault(name, line.line)
             if found != dimension:
                 words = words_of_dimension(found, dimension)
@@ -69,7 +69,10 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator
         kept = rows[min(skip, len(rows)) :] if skip else rows
         skip -= len(rows) - len(kept)
         if len(kept):
-            yield kept, [line.custom_id] * len(kept), line.response.encoding_format
+            names = [line.custom_id] * len(rows)
+            if how.names_apart and line.custom_id is not None and len(rows) > 1:
+                names = [f"{line.custom_id}/{number}" for number in range(len(rows))]
+            yield kept, names[len(rows) - len(kept) :], line.response.encoding_format
 
 
 def _in_parts(answers: Iterator[Answer], how: Reading) -> Iterator[Piece]:

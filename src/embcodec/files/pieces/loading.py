@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from ...containers import FLOAT_DTYPES, check_max_bytes
 from ...dtypes import NamelessFloat, OutputDtypeLike, as_output_dtype
-from ...errors import CodeMismatchError, DecodeError, EmbcodecError, StorageError
+from ...errors import CodeMismatchError, DecodeError, EmbcodecError, NotFiniteError, ServiceError, StorageError
 from ...profiles import Profile
 from ...quantizers.lowbit import Rows, kind_of
 from ...wire.batch import BatchLine
-from ...words import as_whole, one_of, shown
+from ...words import as_whole, closest, one_of, shown
 from ..kinds import BODY, LINES
 from .how import Ids, Piece, Reading
 from .lines import body_pieces, line_pieces
@@ -56,12 +56,13 @@ def iter_load(
         Files of every kind that :func:`load` reads, the output of batch jobs (``.jsonl``, zipped or not) and response
         bodies (``.json``). A glob (``shards/*.parquet``) or folder stands for its files, by name; of a folder hidden
         files, and those of other kinds, are left out. A file whose name's end says nothing is told by how it begins.
-        URLs (``s3://``, ``https://``, ``memory://`` ...) are opened by fsspec (``pip install 'embcodec[remote]'``).
+        URLs (``s3://``, ``https://``, ``memory://`` ...) are opened by fsspec (``pip install 'embcodec[remote]'``); it
+        wants ``s3fs`` besides for ``s3://``, ``gcsfs`` for ``gs://``.
     column : str, optional
         Which column, array, tensor or dataset the rows are, as in :func:`load`.
     id_column : str, optional
         The column of a table, or array of as many elements beside the rows, that names them: whole numbers or texts.
-        Those of a batch file are ``"custom_id"``.
+        Of a batch file ``"custom_id"`` will do. By default there are no ids.
     batch_rows : int
         How many rows there are at most in a part. None reaches over the end of a file.
     output_dtype, dimension, float_dtype
@@ -120,6 +121,11 @@ def iter_load(
 
 def reading(**arguments: Any) -> Reading:
     """Return how files are to be read, the arguments of :func:`iter_load` judged."""
+    known = Reading.__dataclass_fields__
+    for name in arguments:
+        if name not in known or name == "names_apart":
+            near = closest(name, [*known, "storage_options", "progress"])
+            raise TypeError(f"there is no argument {name}=" + (f": did you mean {near}=?" if near else ""))
     how = Reading(**arguments)
     as_whole(how.batch_rows, "batch_rows", 1)
     for name in ("column", "id_column"):
@@ -130,16 +136,26 @@ def reading(**arguments: Any) -> Reading:
     if how.float_dtype is not None:
         one_of(how.float_dtype, FLOAT_DTYPES, "float_dtype")
     check_max_bytes(how.max_bytes)
+    if how.failed is not None and not callable(how.failed):
+        raise TypeError(f"failed is called with a file's name and a line, not {shown(how.failed)}")
     return how
 
 
 def _loaded(places: Iterable[Place], how: Reading) -> Iterator[Loaded]:
+    for _, _, part in placed(places, how):
+        yield part
+
+
+def placed(places: Iterable[Place], how: Reading) -> Iterator[tuple[str, int, Loaded]]:
+    """Yield what :func:`iter_load` does, with the name of the file, and which row of it is the first of the part."""
     first: tuple[Rows, str] | None = None
     for place in places:
+        before = 0
         for rows, ids in pieces_of(place, how):
             first = first or (rows[:0], place.name)
             check_kind(rows, place, *first)
-            yield Loaded(rows, ids)
+            yield place.name, before, Loaded(rows, ids)
+            before += len(rows)
 
 
 def check_kind(rows: Rows, place: Place, like: Rows, name: str) -> None:
@@ -165,13 +181,24 @@ def pieces_of(place: Place, how: Reading, skip: int = 0) -> Iterator[Piece]:
             found = matrix_pieces(place, kind, how, skip)
         yield from found
     except EmbcodecError as error:
-        raise _naming(error, place.name) from None
+        raise naming(error, place.name) from None
 
 
-def _naming(error: EmbcodecError, name: str) -> EmbcodecError:
-    """Return an error that names the file in which it arose."""
+def naming(error: Exception, name: str, first: int = 0) -> Exception:
+    """Return an error that names the file in which it arose; what counted its row began at row `first` of the file."""
+    if isinstance(error, NotFiniteError):
+        return NotFiniteError(first + error.row, error.column, error.value, name)
     if name in str(error):
         return error
     if isinstance(error, DecodeError):
         return DecodeError(f"{name}: {error.reason}", offset=error.offset, row=error.row, line=error.line)
-    return StorageError(f"{name}: {error}") if isinstance(error, StorageError) else error
+    if isinstance(error, CodeMismatchError):
+        return CodeMismatchError(f"{name}: {error.reason}", error.way)
+    if isinstance(error, ServiceError):
+        words = {word: getattr(error, word) for word in ("status", "type", "code", "retry_after")}
+        return ServiceError(f"{name}: {error.message}", **words)
+    if isinstance(error, OSError):
+        return error
+    if isinstance(error, StorageError):
+        return StorageError(f"{name}: {error}")
+    return ValueError(f"{name}: {error}") if type(error) is ValueError else error

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..._native.search import NotFiniteRowError
 from ...dtypes import NamelessFloat, OutputDtypeLike, Precision
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...profiles import Profile
 from ...scan import MetricLike, PreparedQueries, SearchResult, as_count, merge_topk, prepare, search
 from ...wire.batch import BatchLine
-from .loading import Loaded, iter_load
-from .places import Paths
+from .loading import Loaded, placed, reading
+from .places import Paths, places_of
 
 
 def search_files(
@@ -79,8 +81,7 @@ def search_files(
     [2, 0]
     """
     wanted = as_count(k)
-    loaded = iter_load(
-        paths,
+    how = reading(
         column=column,
         id_column=id_column,
         batch_rows=batch_rows,
@@ -89,40 +90,38 @@ def search_files(
         float_dtype=float_dtype,
         profile=profile,
         failed=failed,
-        storage_options=storage_options,
         max_bytes=max_bytes,
     )
+    loaded = placed(places_of(paths, storage_options), how)
     first = next(loaded, None)
     if first is None:
         raise StorageError("there are no rows in these files")
-    asked = prepare(queries, first.rows[:0], metric=metric, query_precision=query_precision)
+    asked = prepare(queries, first[2].rows[:0], metric=metric, query_precision=query_precision)
     found = merge_topk(_results(asked, first, loaded, wanted, threads), wanted, metric=asked.metric)
     if id_column is not None:
         _check_once(found.indices)
     return found
 
 
+Placed = tuple[str, int, Loaded]
+
+
 def _results(
-    asked: PreparedQueries, first: Loaded, others: Iterator[Loaded], k: int, threads: int | None
+    asked: PreparedQueries, first: Placed, others: Iterator[Placed], k: int, threads: int | None
 ) -> Iterator[SearchResult]:
-    before, part = 0, first
-    while True:
-        rows, ids = part
+    before = 0
+    for name, start, (rows, ids) in chain([first], others):
         if isinstance(ids, list) or (ids is not None and not isinstance(ids, np.ndarray)):
             raise StorageError(
                 "ids of a search are whole numbers, not texts: leave out id_column, and look the result's indices up "
                 "in the texts; or put the rows into a Collection, which keeps texts"
             )
-        if ids is None:
-            scores, indices = search(asked, rows, k, threads=threads)
-            yield SearchResult(scores, indices + before)
-        else:
-            yield search(asked, rows, k, threads=threads, ids=ids)
+        try:
+            found = search(asked, rows, k, threads=threads, ids=ids)
+        except NotFiniteRowError as error:
+            raise NotFiniteRowError(start + error.row, error.by_user, f"{name}: row") from None
+        yield found if ids is not None else SearchResult(found.scores, found.indices + before)
         before += len(rows)
-        following = next(others, None)
-        if following is None:
-            return
-        part = following
 
 
 def _check_once(ids: NDArray[np.int64]) -> None:

@@ -59,6 +59,8 @@ class Place:
                 yield file
         except Exception as error:
             if self.url in (None, self.name) or str(self.url) not in str(error):
+                if self.url is not None and isinstance(error, FileNotFoundError) and self.name not in str(error):
+                    raise FileNotFoundError(errno.ENOENT, "no such file", self.name) from None
                 raise
             kind = type(error) if isinstance(error, FileNotFoundError | PermissionError) else OSError
             raise kind(str(error).replace(str(self.url), self.name)) from None
@@ -75,7 +77,7 @@ class Place:
         if found is None:
             with self.open() as file:
                 found = kind_of_head(file.read(_HEAD)) if _can_seek(file) else None
-        return found or check_suffix(self.name, reading=True)
+        return found or check_suffix(self.name, reading=True, lines=True)
 
     def size(self) -> int:
         """Return how many bytes the file has; -1 where that cannot be told."""

@@ -2,6 +2,7 @@
 
 from .collection import Collection
 from .info import CollectionInfo
+from .ingest import failed_lines
 from .manifest import holds_collection
 
-__all__ = ["Collection", "CollectionInfo", "holds_collection"]
+__all__ = ["Collection", "CollectionInfo", "failed_lines", "holds_collection"]

@@ -29,17 +29,17 @@ def append(
 ) -> NDArray[np.int64]:
     """Append rows; see :meth:`Collection.append`. `record` notes where they are from before they count."""
     given = finite_rows(rows, "rows")
-    codes = like(given, folder.kind.codes)
+    codes = like(given, folder.kind.codes, "collection")
     better = given_to_rescore(given, rescore_with, folder.kind.rescore_with, "collection")
     check_alike(codes, better)
-    check_joins(folder.kind.codes, codes)
+    check_joins(folder.kind.codes, codes, "collection")
     if better is not None and folder.kind.rescore_with is not None:
-        check_joins(folder.kind.rescore_with, better)
+        check_joins(folder.kind.rescore_with, better, "collection")
     if not len(codes):
         return np.empty(0, np.int64) if ids is None else as_ids(ids, 0)
     with folder.changing() as now:
         if now.shards:
-            check_joins(folder.shard(now.shards[0]).codes.rows, codes)
+            check_joins(folder.shard(now.shards[0]).codes.rows, codes, "collection")
         named = _named(folder, now, len(codes), ids if texts is None else None)
         if texts is not None:
             if len(texts) != len(named):

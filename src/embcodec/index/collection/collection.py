@@ -18,7 +18,7 @@ from ...files.pieces import Paths, WhatTheyHold
 from ...quantizers.lowbit import Rows
 from ...scan import MetricLike, Progress, SearchResult, in_steps
 from ...words import as_path, as_real, shows_progress
-from ..arguments import check_alike, finite_rows
+from ..arguments import check_alike, check_better, finite_rows
 from ..files import write_index
 from ..rows import Part, Snapshot
 from .best import best_of_all, ids_of_mask
@@ -84,7 +84,7 @@ class Collection(Names):
         like : Embeddings, LowBitCodes or array-like of floats, (n, dimension)
             Of the kind that its rows will be: dtype, dimension, scale and order of bits, or scheme. Rows are not kept.
         rescore_with : optional
-            Likewise, where better rows are to be kept beside the codes.
+            Likewise, where better rows, of no fewer bits, are to be kept beside the codes.
         lock_timeout : float
             Seconds for which a change waits for another writer.
 
@@ -92,11 +92,14 @@ class Collection(Names):
         ------
         StorageError
             Where the folder holds something.
+        CodeMismatchError
+            Where rows of fewer bits than the codes are to rescore them.
         """
         folder = Path(as_path(path))
         codes = finite_rows(like, "like")[:0]
         better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")[:0]
         check_alike(codes, better)
+        check_better(codes, better)
         timeout = as_real(lock_timeout, "lock_timeout")
         with reporting(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +143,9 @@ class Collection(Names):
     @property
     def ids(self) -> NDArray[np.int64]:
         """The ids of all rows that count, ascending within each file, (n,)."""
-        return np.concatenate([np.empty(0, np.int64), *(shard.kept_ids() for shard in self._folder.shards())])
+        return self._folder.again(
+            lambda: np.concatenate([np.empty(0, np.int64), *(shard.kept_ids() for shard in self._folder.shards())])
+        )
 
     def info(self) -> CollectionInfo:
         """Return how large the collection is, and what it holds."""
@@ -217,7 +222,7 @@ class Collection(Names):
             appended together, `batch_rows` at a time.
         id_column : str, optional
             What the rows are called: whole numbers, or texts (see :meth:`text_ids`). Those of batch files are their
-            custom_ids by default.
+            custom_ids by default; the rows of a line of several inputs are ``id/0``, ``id/1`` ...
         progress : callable or True, optional
             Called with the number of rows appended, and 0, since nobody knows of how many. True: a bar.
 
@@ -229,8 +234,9 @@ class Collection(Names):
         Raises
         ------
         StorageError, DecodeError, CodeMismatchError, ValueError, OSError
-            As :func:`iter_load` and :meth:`append`; also where a file has changed since it was taken, or another
-            process ingests at the same time. What was appended before stays, and is not taken again.
+            As :func:`iter_load` and :meth:`append`, and it names the file; also where a file has changed since it was
+            taken (its size, or on this machine a checksum of pieces of it), or another process ingests at the same
+            time. Rows of the files before it are appended, and not taken again.
 
         Examples
         --------
@@ -300,7 +306,7 @@ class Collection(Names):
         options: dict[str, Any] = {"k": k, "metric": metric, "threads": threads}
         if not exact:
             options |= {"multiplier": rescore_multiplier, "precision": query_precision}
-        return self._again(lambda: self._search(queries, mask, scheduler, progress, options, exact=exact))
+        return self._folder.again(lambda: self._search(queries, mask, scheduler, progress, options, exact=exact))
 
     def _search(
         self,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from .best import Here
 from .lock import writing
 from .manifest import LIKE, Manifest, Shard, is_file_of_rows, read_manifest, write_manifest
 from .shards import Kind, OpenShard, write_shard
+
+T = TypeVar("T")
 
 
 class ChangeFailedError(OSError, StorageError):
@@ -58,6 +61,24 @@ class Folder:
     def refresh(self) -> None:
         """See the newest state."""
         self._show(read_manifest(self.path, self.now))
+
+    def again(self, look: Callable[[], T]) -> T:
+        """Return what `look` finds; once more where files are gone that another process has compacted meanwhile.
+
+        Raises
+        ------
+        StorageError
+            Where a file is missing that counts.
+        """
+        while True:
+            seen = self.now
+            try:
+                return look()
+            except FileNotFoundError as error:
+                self.refresh()
+                if self.now is seen:
+                    name = error.filename or error
+                    raise StorageError(f"{name}: this file of the collection is missing") from None
 
     def shard(self, shard: Shard) -> OpenShard:
         """Return a file of rows, mapped when it is first asked for."""
@@ -126,10 +147,7 @@ class Folder:
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of the files that count."""
-        with suppress(FileNotFoundError):  # compacted by another process
-            return {name: (self.path / name).stat().st_size for name in (*self.now.files, LIKE)}
-        self.refresh()
-        return self.sizes()
+        return self.again(lambda: {name: (self.path / name).stat().st_size for name in (*self.now.files, LIKE)})
 
     def _show(self, manifest: Manifest) -> None:
         if manifest is self.now:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...codec import as_int64
 from ...words import shown
+from .folder import Folder
 from .texts import TextIds, texts_among
-
-T = TypeVar("T")
 
 
 class Names:
     """What a collection says of texts and numbers that name rows."""
 
+    _folder: Folder
     _texts: TextIds
-
-    def refresh(self) -> None:
-        """See what other processes have changed since."""
-        raise NotImplementedError
 
     def text_ids(self, ids: ArrayLike) -> list[Any]:
         """Return the texts that rows were appended with; None for rows without one, or ids that are not there.
@@ -52,7 +48,7 @@ class Names:
         named = np.asarray(ids)
         flat = as_int64(named.reshape(-1))
         texts = np.empty(len(flat), object)
-        texts[:] = self._again(lambda: self._texts.of(flat))
+        texts[:] = self._folder.again(lambda: self._texts.of_rows(flat))
         return list(texts.reshape(named.shape).tolist())
 
     def ids_of(self, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -63,17 +59,12 @@ class Names:
         KeyError
             Where a text names no row.
         """
+        if isinstance(texts, list | tuple) and not texts:
+            return np.empty(0, np.int64)
         asked = texts_among([texts] if isinstance(texts, str) else texts)
         if asked is None:
             raise TypeError("texts are the ids that rows were appended with, as a list of str")
-        found = self._again(lambda: self._texts.ids_of(asked))
+        found = self._folder.again(lambda: self._texts.ids_of(asked))
         if (found < 0).any():
             raise KeyError(f"id {shown(asked[int((found < 0).argmax())])} is not in the collection")
         return found
-
-    def _again(self, look: Callable[[], T]) -> T:
-        try:
-            return look()
-        except FileNotFoundError:  # compacted by another process before these files were mapped
-            self.refresh()
-            return look()

@@ -50,7 +50,7 @@ class TextIds:
         self._open: dict[Texts, tuple[NDArray[np.int64], Any]] = {}
 
     def of(self, ids: NDArray[np.int64]) -> list[str | None]:
-        """Return the texts of ids, None for those that have none."""
+        """Return the texts of ids, also of rows that are gone; None for those that have none."""
         found: list[str | None] = [None] * len(ids)
         for texts in self._folder.now.texts:
             places = np.flatnonzero((ids >= texts.least) & (ids <= texts.greatest))
@@ -61,6 +61,14 @@ class TextIds:
             there = known[rows] == ids[places]
             for place, text in zip(places[there].tolist(), column.take(rows[there]).to_pylist(), strict=True):
                 found[place] = text
+        return found
+
+    def of_rows(self, ids: NDArray[np.int64]) -> list[str | None]:
+        """Return the texts of ids, None for those that have none, or whose rows are gone."""
+        found = self.of(ids)
+        named = np.flatnonzero([text is not None for text in found])
+        for place in named[~self._are_there(ids[named])].tolist():
+            found[place] = None
         return found
 
     def ids_of(self, texts: Sequence[str]) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -137,14 +138,19 @@ class LowBitQuantizer:
 
     @shows_progress("fitting")
     def fit(
-        self, sample: ArrayLike | Summary, *, queries: ArrayLike | None = None, progress: Progress | bool | None = None
+        self,
+        sample: ArrayLike | Iterator[ArrayLike] | Summary,
+        *,
+        queries: ArrayLike | None = None,
+        progress: Progress | bool | None = None,
     ) -> LowBitQuantizer:
         """Fit to rows like those to be coded.
 
         Parameters
         ----------
-        sample : array-like of float, (n, dimension), or Summary
-            One row is enough, a few for each dimension are good; at most 20,000 are used to learn a rotation.
+        sample : array-like of float, (n, dimension), iterator of such, or Summary
+            One row is enough, a few for each dimension are good; at most 20,000 are used to learn a rotation. Of an
+            iterator of batches a :class:`Summary` keeps those to fit to.
         queries : array-like of float, (m, dimension), optional
             Real queries to measure choices with, some hundred. By default rows of the sample ask, as they are, without
             half of what they share, and mixed with each other.
@@ -157,6 +163,8 @@ class LowBitQuantizer:
         ValueError
             For an empty sample, NaN or infinities; and where no code keeps the `recall` that is wished.
         """
+        if isinstance(sample, Iterator):
+            sample = Summary().update(sample)
         x = sample.rows if isinstance(sample, Summary) else as_float_rows(sample)
         if not x.size:
             raise ValueError("the sample is empty")

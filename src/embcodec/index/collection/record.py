@@ -1,0 +1,139 @@
+"""The record of which files have been taken into a collection, and how much of each."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...errors import StorageError
+from ...files.pieces import Place
+from ...words import shown
+from .folder import Folder
+from .manifest import Ingested, Manifest
+
+NAME = "ingested.jsonl"
+"""The record: a line says of a file how many of its rows have been taken, and whether that is all; the last counts."""
+
+_SAMPLES, _SAMPLE_BYTES = 16, 1 << 12
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How much of a file has been taken.
+
+    Attributes
+    ----------
+    source : str
+        Its path or URL.
+    nbytes : int
+        Its size; -1 where nobody tells.
+    sample : int or None
+        CRC-32 of pieces of it; None where they were not read.
+    rows : int
+    failed : int
+        Lines that hold no embeddings.
+    whole : bool
+    """
+
+    source: str
+    nbytes: int
+    sample: int | None = None
+    rows: int = 0
+    failed: int = 0
+    whole: bool = False
+
+    @classmethod
+    def none_of(cls, place: Place) -> Taken:
+        """Return that nothing has been taken of a file."""
+        return cls(source_of(place), place.size(), _sample_of(place))
+
+    def check_same(self, now: Taken) -> None:
+        """Refuse a file that is another now than when rows of it were taken (StorageError)."""
+        way = "ingest its new rows as a file of another name"
+        taken = f"when {self.rows:,} rows of it were taken"
+        if -1 < self.nbytes != now.nbytes > -1:
+            raise StorageError(f"{self.source} had {self.nbytes:,} bytes {taken}, and has {now.nbytes:,} now: {way}")
+        if None not in (self.sample, now.sample) and self.sample != now.sample:
+            raise StorageError(f"{self.source} had another content of as many bytes {taken}: {way}")
+
+
+def source_of(place: Place) -> str:
+    """Return what a file is known by: its path, absolute, or URL (TypeError where it has neither)."""
+    if place.path is not None:
+        return os.path.abspath(place.path)
+    if "://" not in place.name:
+        raise TypeError(f"files to ingest are known by path or URL, which {shown(place.name)} has not")
+    return place.name
+
+
+def _sample_of(place: Place) -> int | None:
+    """Return the CRC-32 of pieces of a file, from its first bytes to its last: all of a small one, None elsewhere."""
+    if place.path is None:  # where each piece may cost as much as the file
+        return None
+    with open(place.path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= _SAMPLES * _SAMPLE_BYTES:
+            return zlib.crc32(file.read())
+        found = 0
+        for number in range(_SAMPLES):
+            file.seek((size - _SAMPLE_BYTES) * number // (_SAMPLES - 1))
+            found = zlib.crc32(file.read(_SAMPLE_BYTES), found)
+        return found
+
+
+def recorded(folder: Folder, now: Manifest, marks: Iterable[Taken]) -> Ingested:
+    """Write what has been taken behind what counts of the record, and return what is to count then."""
+    last = {mark.source: mark for mark in marks}
+    lines = [
+        {
+            "source": mark.source,
+            "bytes": mark.nbytes,
+            "sample": mark.sample,
+            "rows": mark.rows,
+            "failed": mark.failed,
+            "whole": mark.whole,
+        }
+        for mark in last.values()
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    with open(folder.path / NAME, "ab+") as file:
+        file.truncate(now.ingested.nbytes)  # what a killed writer left
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return Ingested(now.ingested.nbytes + len(text), zlib.crc32(text, now.ingested.crc32))
+
+
+def read_record(folder: Folder) -> dict[str, Taken]:
+    """Return what the record says of each file.
+
+    Raises
+    ------
+    StorageError
+        Where it is damaged.
+    """
+    counts, path = folder.now.ingested, folder.path / NAME
+    if not counts.nbytes:
+        return {}
+    try:
+        with open(path, "rb") as file:
+            text = file.read(counts.nbytes)
+        if len(text) < counts.nbytes or zlib.crc32(text) != counts.crc32:
+            raise ValueError("its checksum is another")
+        lines = [json.loads(line) for line in text.splitlines()]
+        return {
+            line["source"]: Taken(
+                line["source"],
+                line["bytes"],
+                line.get("sample"),
+                line["rows"],
+                line.get("failed", 0),
+                line["whole"],
+            )
+            for line in lines
+        }
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{path} is damaged: {error}") from None
