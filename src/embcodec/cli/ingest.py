@@ -187,7 +187,7 @@ def _opened(path: Path, sources: tuple[str, ...], reading: dict[str, Any], kind:
         facts = found.info()
         for option, asked, known in (
             ("--dtype", dtype, facts.codes),
-            ("--bits", bits and f"{bits} bits", facts.codes),
+            ("--bits", bits and f"{bits} bit{'s' * (bits != '1')}", facts.codes),
             ("--rescore-with", rescore_with, facts.rescore_with),
         ):
             if asked is not None and not known.startswith(f"{asked} x"):

@@ -45,6 +45,6 @@ def words_of(rows: Rows | None) -> str:
     if rows is None:
         return "none"
     if isinstance(rows, LowBitCodes):
-        return f"{rows.scheme.bits} bits x {rows.dimension}"
+        return f"{rows.scheme.amount} x {rows.dimension}"
     scale = "" if rows.scale is None or rows.scale.identity == "unit" else f" ({rows.scale.identity})"
     return f"{rows.output_dtype} x {rows.dimension}{scale}"

@@ -17,7 +17,7 @@ from ...scale import ScaleLike
 from ..quantize import as_float_rows
 from .errors import RowErrors, certain_bounds, error_by_cosines, errors_of, widest
 from .levels import Floats
-from .principal import LENGTH_BYTES, PrincipalScheme
+from .principal import PrincipalScheme
 from .queries import prepare_queries
 from .scheme import LowBitScheme
 
@@ -204,10 +204,5 @@ class LowBitCodes:
     __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        scheme = self.scheme
-        amount = (
-            f"in {scheme.row_bytes + LENGTH_BYTES} bytes"
-            if isinstance(scheme, PrincipalScheme)
-            else f"at {scheme.bits} bit{'s' * (scheme.bits != 1)}"
-        )
-        return f"LowBitCodes({len(self)} x {self.dimension} {amount}, {self.nbytes} bytes)"
+        where = "in" if isinstance(self.scheme, PrincipalScheme) else "at"
+        return f"LowBitCodes({len(self)} x {self.dimension} {where} {self.scheme.amount}, {self.nbytes} bytes)"

@@ -82,6 +82,11 @@ class PrincipalScheme:
         """What codes are called."""
         return f"{self.row_bytes + LENGTH_BYTES}-byte"
 
+    @property
+    def amount(self) -> str:
+        """How much they keep of a row."""
+        return f"{self.row_bytes + LENGTH_BYTES} bytes"
+
     @cached_property
     def identity(self) -> str:
         """A name of the scheme with a digest of all that it has learned."""

@@ -71,6 +71,11 @@ class LowBitScheme:
         return f"{self.bits}-bit"
 
     @property
+    def amount(self) -> str:
+        """How much they keep of a dimension."""
+        return f"{self.bits} bit{'s' * (self.bits != 1)}"
+
+    @property
     def is_one_bit(self) -> bool:
         """Whether rows are one plane of bits, whose Hamming distances mean something."""
         return self.bits == 1
