@@ -131,7 +131,7 @@ def test_what_ingest_refuses() -> None:
     assert refused("ingest", "x.npy", "v", "--dtype", "float") == (
         "Error: v is a collection of int8 x 24, not float: leave out --dtype"
     )
-    assert "not 1 bits: leave out --bits" in refused("ingest", "x.npy", "v", "--bits", "1")
+    assert "not 1 bit: leave out --bits" in refused("ingest", "x.npy", "v", "--bits", "1")
     assert "leave out --rescore-with" in refused("ingest", "x.npy", "v", "--rescore-with", "float")
     run_json("ingest", "x.npy", "v")
     Path("c.npy").write_bytes(b"")

@@ -210,8 +210,8 @@ def test_nothing_else_in_the_package_writes_files() -> None:
         "containers/atomic.py: os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 384)",
         "containers/npy.py: archive.open(entry, 'w', force_zip64=True)",
         "files/pieces/places.py: open(copy, 'wb')",
-        "index/collection/ingest.py: open(self._folder.path / NAME, 'ab+')",
         "index/collection/lock.py: os.open(folder / NAME, os.O_RDWR | os.O_CREAT | getattr(os, 'O_CLOEXEC', 0), 438)",
+        "index/collection/record.py: open(folder.path / NAME, 'ab+')",
     ]
 
 

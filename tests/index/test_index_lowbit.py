@@ -50,7 +50,7 @@ def test_as_search(bits: int, center: str, metric: str) -> None:
     assert np.array_equal(found.indices, expected.indices)
     assert np.array_equal(found.scores, expected.scores)
     assert index.nbytes == codes.nbytes
-    assert f"{bits} bits" in repr(index)
+    assert f"at {bits} bit" in repr(index)
 
 
 def test_remove_ids_and_masks() -> None:
