@@ -179,7 +179,7 @@ TOKENS = {"data": [{"embeddings": [[0.5, 1.0], [2.0, 3.0]]}]}
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (gzip.compress(b"{}"), r"still to be decompressed: `gunzip` undoes it"),
+        (gzip.compress(b"{}", mtime=0), r"still to be decompressed: `gunzip` undoes it"),
         (b"BZh91AY", r"still to be decompressed: `bunzip2` undoes it"),
         (b"\xfd7zXZ\x00", r"still to be decompressed: `unxz` undoes it"),
         (json.dumps(MEMBERS).encode(), r"each member of 'data' is a row, which a list of them would be \(byte 0\)"),
