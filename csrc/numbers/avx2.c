@@ -105,23 +105,10 @@ static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *
         __m128 result_f32x4 =
             _mm_or_ps(_mm256_cvtpd_ps(value_f64x4), _mm_castsi128_ps(_mm_loadu_si128((const __m128i *)signs)));
         alone |= (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(unsure_u64x4));
-        if (EC_LIKELY(count - i >= 4)) {
-            _mm_storeu_ps(out + i, result_f32x4);
-        } else {
-            float rest[4];
-            _mm_storeu_ps(rest, result_f32x4);
-            memcpy(out + i, rest, (size_t)(count - i) * 4);
-            alone &= (1u << (count - i)) - 1;
-        }
-        for (; EC_UNLIKELY(alone != 0); alone &= alone - 1) {
-            int32_t number = i + ec_trailing_zeros_u64(alone);
-            if (!alone_at(chunk, index, number, out)) count = number; /* ends both loops */
-            if (count == number) break;
-        }
+        alone &= ec_store_some_f32x4(out + i, result_f32x4, count - i);
+        count = ec_numbers_in_doubt(alone_at, chunk, index, i, alone, count, out); /* ends the loop if it is less */
     }
-    for (int32_t i = 0; i < index->alone_count && index->alone[i] < count; i++)
-        if (!alone_at(chunk, index, index->alone[i], out)) count = index->alone[i];
-    return count;
+    return ec_numbers_with_exponents(alone_at, chunk, index, count, out);
 }
 
 static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index) {

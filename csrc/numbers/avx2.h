@@ -29,6 +29,18 @@ EC_INLINE uint64_t ec_equal_avx2(ec_block_u8x64 block, char c) {
                         _mm256_cmpeq_epi8(block.high_u8x32, wanted_u8x32));
 }
 
+/* Stores the first n numbers, at most four; returns a mask of so many. */
+EC_INLINE uint32_t ec_store_some_f32x4(float *out, __m128 numbers_f32x4, int32_t n) {
+    float rest[4];
+    if (EC_LIKELY(n >= 4)) {
+        _mm_storeu_ps(out, numbers_f32x4);
+        return 15;
+    }
+    _mm_storeu_ps(rest, numbers_f32x4);
+    memcpy(out, rest, (size_t)n * 4);
+    return (1u << n) - 1;
+}
+
 /* '0' .. '9' become the ten highest signed bytes. */
 EC_INLINE __m256i ec_is_digit_avx2(__m256i text_u8x32) {
     return _mm256_cmpgt_epi8(_mm256_add_epi8(text_u8x32, _mm256_set1_epi8(127 - '9')), _mm256_set1_epi8(127 - 10));

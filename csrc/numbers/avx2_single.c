@@ -192,23 +192,10 @@ int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, flo
             high_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, more), sign_f64x4);
             alone = still_unsure(chunk, index, i, alone, low_f64x4, high_f64x4);
         }
-        if (EC_LIKELY(count - i >= 4)) {
-            _mm_storeu_ps(out + i, value_f32x4);
-        } else {
-            float rest[4];
-            _mm_storeu_ps(rest, value_f32x4);
-            memcpy(out + i, rest, (size_t)(count - i) * 4);
-            alone &= (1u << (count - i)) - 1;
-        }
-        for (; EC_UNLIKELY(alone != 0); alone &= alone - 1) {
-            int32_t number = i + ec_trailing_zeros_u64(alone);
-            if (!alone_at(chunk, index, number, out)) count = number; /* ends both loops */
-            if (count == number) break;
-        }
+        alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
+        count = ec_numbers_in_doubt(alone_at, chunk, index, i, alone, count, out); /* ends the loop if it is less */
     }
-    for (int32_t i = 0; i < index->alone_count && index->alone[i] < count; i++)
-        if (!alone_at(chunk, index, index->alone[i], out)) count = index->alone[i];
-    return count;
+    return ec_numbers_with_exponents(alone_at, chunk, index, count, out);
 }
 
 EC_TARGET_END

@@ -159,15 +159,9 @@ static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *
         __mmask16 valid = count - i >= 16 ? (__mmask16)0xffff : (__mmask16)((1 << (count - i)) - 1);
         _mm512_mask_storeu_epi32(out + i, valid, result_u32x16);
         alone = (__mmask16)((alone | unsure_early | unsure_late << 8) & valid);
-        for (; EC_UNLIKELY(alone != 0); alone &= (__mmask16)(alone - 1)) {
-            int32_t number = i + ec_trailing_zeros_u64(alone);
-            if (!alone_at(chunk, index, number, out)) count = number; /* ends both loops */
-            if (count == number) break;
-        }
+        count = ec_numbers_in_doubt(alone_at, chunk, index, i, alone, count, out); /* ends the loop if it is less */
     }
-    for (int32_t i = 0; i < index->alone_count && index->alone[i] < count; i++)
-        if (!alone_at(chunk, index, index->alone[i], out)) count = index->alone[i];
-    return count;
+    return ec_numbers_with_exponents(alone_at, chunk, index, count, out);
 }
 
 static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index) {

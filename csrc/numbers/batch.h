@@ -52,6 +52,27 @@ EC_INLINE int ec_number_alone(const uint8_t *chunk, int64_t first, int64_t end, 
     return 1;
 }
 
+/* Converts number i of a chunk by itself, in the form that the index of a tier has. Returns 0 where scalar must decide. */
+typedef int ec_alone_at(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out);
+
+/* Converts the numbers i + b for the bits b of a mask. Returns the first of them that scalar must decide, else count. */
+EC_INLINE int32_t ec_numbers_in_doubt(ec_alone_at *alone_at, const uint8_t *chunk, const ec_number_index *index,
+                                      int32_t i, uint32_t mask, int32_t count, float *out) {
+    for (; EC_UNLIKELY(mask != 0); mask &= mask - 1) {
+        const int32_t number = i + ec_trailing_zeros_u64(mask);
+        if (!alone_at(chunk, index, number, out)) return number;
+    }
+    return count;
+}
+
+/* The same of those before `count` that have exponents. */
+EC_INLINE int32_t ec_numbers_with_exponents(ec_alone_at *alone_at, const uint8_t *chunk, const ec_number_index *index,
+                                            int32_t count, float *out) {
+    for (int32_t i = 0; i < index->alone_count && index->alone[i] < count; i++)
+        if (!alone_at(chunk, index, index->alone[i], out)) return index->alone[i];
+    return count;
+}
+
 /* Opens a chunk of the text from `at` on: whole blocks, of at most `longest` bytes, with MARGIN bytes before it and
  * BEHIND bytes after it that may be read. It is the text itself where that is long enough, else a copy, filled up with
  * spaces. In a copy the text's last bracket is a comma, so that the last number is like the others:
