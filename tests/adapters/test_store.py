@@ -259,7 +259,8 @@ def test_progress_counts_all_texts(kind: Any, tmp_path: Path) -> None:
         assert steps_of([]) == []
 
 
-def test_a_bar_knows_its_total_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ask", ["embedder", "client", "by name"])
+def test_a_bar_knows_its_total_from_the_start(ask: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.progress import Progress
 
     shown: list[tuple[int, int | None]] = []
@@ -272,7 +273,13 @@ def test_a_bar_knows_its_total_from_the_start(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Progress, "update", watched)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with running_server(["hash-64"]) as server:
-        CachedEmbedder("hash-64", base_url=server.base_url).embed(["a", "b"], progress=True)
+        embedder = CachedEmbedder("hash-64", base_url=server.base_url)
+        if ask == "embedder":
+            embedder.embed(["a", "b"], progress=True)
+        elif ask == "client":
+            embedder.client.embed(["a", "b"], model="hash-64", progress=True)
+        else:
+            embedder.client.embed(texts=["a", "b"], model="hash-64", progress=True)
     assert shown == [(0, 2), (2, 2)]
 
 
