@@ -9,17 +9,6 @@ import pyarrow.parquet
 import embcodec
 
 TARGET = 0.95  # part of float32's ten nearest that must be found
-WAYS = {
-    "float": embcodec.Embeddings,
-    "int8 per-vector": lambda rows: embcodec.quantize(rows, "int8", scale="per-vector"),
-    "int8 unit": lambda rows: embcodec.quantize(unit_length(rows), "int8"),
-    "bits, float query": lambda rows: embcodec.quantize(rows, "ubinary"),
-}
-
-
-def unit_length(rows: np.ndarray) -> np.ndarray:
-    """Return rows at length 1, which the services' own scale is for."""
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def some_vectors() -> np.ndarray:
@@ -31,17 +20,17 @@ def some_vectors() -> np.ndarray:
 
 
 def main() -> None:
-    """Study, choose among what needs no rescoring, export, read back."""
+    """Study, take what other systems read as it is, export, read back."""
     vectors = some_vectors()
     study = embcodec.study(vectors, dimensions=[48], multipliers=[4], rotation="none")
     for sentence in study.advise(TARGET):
         print(sentence)
 
-    alone = [way for way in study.measurements if way.label in WAYS]
-    enough = [way for way in alone if way.overlap.low >= TARGET]
-    best = min(enough, key=lambda way: way.code_bytes)
+    best = study.recommend(TARGET, store="any")  # or "pgvector", "qdrant" ...
+    if best is None:
+        raise SystemExit("nothing that stores take keeps as much: keep float32")
     print(f"{best.label}: {best.code_bytes:g} bytes, overlap {best.overlap.mean:.3f}")
-    codes = WAYS[best.label](vectors)
+    codes = best.encode(vectors)
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "vectors.parquet")

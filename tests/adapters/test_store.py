@@ -229,6 +229,81 @@ def test_what_was_answered_before_a_failure_is_kept(tmp_path: Path) -> None:
         assert client.asked == [["new"]]
 
 
+@pytest.mark.parametrize("kind", [CachedEmbedder, AsyncCachedEmbedder])
+def test_progress_counts_all_texts(kind: Any, tmp_path: Path) -> None:
+    old = [f"text {number}" for number in range(600)]
+
+    def steps_of(texts: list[str], store: Path | None = tmp_path) -> list[tuple[int, int | None]]:
+        steps: list[tuple[int, int | None]] = []
+
+        def told(*step: Any) -> None:
+            steps.append(step)
+
+        if kind is CachedEmbedder:
+            with Client(base_url=server.base_url, concurrency=1) as client:
+                CachedEmbedder("hash-64", client=client, store=store).embed(texts, progress=told)
+            return steps
+
+        async def main() -> None:
+            async with AsyncClient(base_url=server.base_url, concurrency=1) as client:
+                await AsyncCachedEmbedder("hash-64", client=client, store=store).embed(texts, progress=told)
+
+        asyncio.run(main())
+        return steps
+
+    with running_server(["hash-64"]) as server:
+        assert steps_of(old) == [(0, 600), (512, 600), (600, 600)]
+        assert steps_of([*old, "new"]) == [(600, 601), (601, 601)]
+        assert steps_of(old) == [(600, 600)]
+        assert steps_of(["a", "b", "a"], None) == [(1, 3), (3, 3)]
+        assert steps_of([]) == []
+
+
+@pytest.mark.parametrize("ask", ["embedder", "client", "by name"])
+def test_a_bar_knows_its_total_from_the_start(ask: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.progress import Progress
+
+    shown: list[tuple[int, int | None]] = []
+    update = Progress.update
+
+    def watched(bar: Progress, task: Any, **wishes: Any) -> None:
+        shown.append((wishes["completed"], wishes["total"]))
+        update(bar, task, **wishes)
+
+    monkeypatch.setattr(Progress, "update", watched)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with running_server(["hash-64"]) as server:
+        embedder = CachedEmbedder("hash-64", base_url=server.base_url)
+        if ask == "embedder":
+            embedder.embed(["a", "b"], progress=True)
+        elif ask == "client":
+            embedder.client.embed(["a", "b"], model="hash-64", progress=True)
+        else:
+            embedder.client.embed(texts=["a", "b"], model="hash-64", progress=True)
+    assert shown == [(0, 2), (2, 2)]
+
+
+@pytest.mark.parametrize("kind", [CachedEmbedder, AsyncCachedEmbedder])
+def test_a_client_takes_the_place_of_what_one_is_made_of(kind: Any) -> None:
+    client = (Client if kind is CachedEmbedder else AsyncClient)(api_key="key")
+    for given in ({"base_url": "http://127.0.0.1:9"}, {"api_key": "sk-secret"}, {"profile": "mistral"}):
+        with pytest.raises(TypeError, match=f"both client= and {next(iter(given))}= were given") as caught:
+            kind("m", client=client, **given)
+        assert "sk-secret" not in str(caught.value)
+    with pytest.raises(TypeError, match=r"both client= and profile= and api_key= were given"):
+        kind("m", client=client, api_key="k", profile="cohere")
+    assert kind("m", client=client, profile=None, base_url=None, api_key=None).client is client
+
+
+@pytest.mark.parametrize("kind", [CachedEmbedder, AsyncCachedEmbedder])
+def test_settings_of_clients_are_sent_to_them(kind: Any) -> None:
+    client = "Client" if kind is CachedEmbedder else "AsyncClient"
+    with pytest.raises(TypeError, match=rf"client={client}\(max_retries=3, timeout=2\.5, \.\.\.\)"):
+        kind("m", base_url="http://127.0.0.1:9", max_retries=3, timeout=2.5)
+    with pytest.raises(TypeError, match=rf"^{kind.__name__} got an unexpected keyword argument 'stor'$"):
+        kind("m", base_url="http://127.0.0.1:9", stor="folder")
+
+
 class AsyncCounting(AsyncClient):
     """A client that says what it was asked for."""
 

@@ -30,6 +30,16 @@ CASES: dict[str, Case] = {
         r"CachedEmbedder takes no AsyncClient: use AsyncCachedEmbedder\(model, client=\.\.\.\)",
         (lambda p: AsyncCachedEmbedder("m", client=AsyncClient(api_key="key")),),
     ),
+    "a client's setting for an embedder": (
+        lambda p: CachedEmbedder("m", api_key="key", max_retries=3),  # type: ignore[arg-type]
+        r"CachedEmbedder takes no max_retries=: pass a client with it, client=Client\(max_retries=3, \.\.\.\)",
+        (lambda p: CachedEmbedder("m", client=Client(max_retries=3, api_key="key")),),
+    ),
+    "a client and what one is made of": (
+        lambda p: CachedEmbedder("m", client=Client(api_key="key"), profile="cohere"),
+        r"both client= and profile= were given: a client has its own, client=Client\(profile=\.\.\.\)",
+        (lambda p: CachedEmbedder("m", client=Client(profile="cohere", api_key="key")),),
+    ),
     "a file for a store": (
         lambda p: ((p / "file").touch(), CachedEmbedder("m", client=Client(api_key="key"), store=p / "file")),
         r"store='.*file' is, or lies in, a file: a store is a folder of files",

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Never, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..client import AsyncClient, Client, as_texts, utf8_length
+from ..client import AsyncClient, Client, Progress, as_texts, utf8_length
 from ..dtypes import OutputDtypeLike, as_output_dtype
 from ..embeddings import Embeddings
 from ..errors import StorageError
 from ..profiles import Profile
 from ..wire import EmbeddingResponse
+from ..wire.http import Secret
+from ..words import shown, shows_progress
 from .store import TextStore
 
 AnyClient = TypeVar("AnyClient", Client, AsyncClient)
@@ -35,24 +38,46 @@ class _Embedder(Generic[AnyClient]):
         model: str,
         *,
         client: AnyClient | None = None,
-        profile: str | Profile = "mistral",
+        profile: str | Profile | None = None,
         base_url: str | None = None,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         output_dtype: OutputDtypeLike = "float",
         output_dimension: int | None = None,
         store: str | os.PathLike[str] | None = None,
         extra: Mapping[str, Any] | None = None,
+        **others: Never,
     ) -> None:
-        self.client: AnyClient = client or self._client_type(api_key=api_key, base_url=base_url, profile=profile)
+        api_key = Secret.wrap(api_key)  # first of all: reports of what is raised show the variables of this frame
+        if others:
+            raise self._takes_none(others)
+        given = {"profile": profile, "base_url": base_url, "api_key": api_key}
+        given = {name: value for name, value in given.items() if value is not None}
+        self.client: AnyClient = self._client_type(**given) if client is None else client  # type: ignore[arg-type]
         for kind, taker in ((Client, "CachedEmbedder"), (AsyncClient, "AsyncCachedEmbedder")):
             if isinstance(self.client, kind) and self._client_type is not kind:
                 raise TypeError(f"{type(self).__name__} takes no {kind.__name__}: use {taker}(model, client=...)")
+        if client is not None and given:
+            names, made = "= and ".join(given), self._client_type.__name__
+            raise TypeError(
+                f"both client= and {names}= were given: a client has its own, client={made}({next(iter(given))}=...)"
+            )
         self.model, self.output_dtype, self.output_dimension = model, as_output_dtype(output_dtype), output_dimension
         self.extra = dict(extra or {})
         self.store = None if store is None else TextStore(self._file_in(Path(store)), self.output_dtype, model)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r}, {self.client!r}, {self.output_dtype})"
+
+    def _takes_none(self, others: Mapping[str, object]) -> TypeError:
+        """Return the error for arguments that are none of an embedder's: those of a client have their place there."""
+        of_client = inspect.signature(self._client_type).parameters
+        name, kind = next(iter(others)), self._client_type.__name__
+        if name in of_client:
+            settings = ", ".join(f"{key}={shown(value)}" for key, value in others.items() if key in of_client)
+            return TypeError(
+                f"{type(self).__name__} takes no {name}=: pass a client with it, client={kind}({settings}, ...)"
+            )
+        return TypeError(f"{type(self).__name__} got an unexpected keyword argument {name!r}")
 
     def with_extra(self, extra: Mapping[str, Any] | None) -> Self:
         """Return one that sends other further fields, as queries want them, and keeps its answers apart."""
@@ -134,6 +159,14 @@ class _Call:
         """Whether the client is needed: of no texts it knows the dimension, where it was told."""
         return bool(self.missing) or not self.texts
 
+    def told(self, progress: Progress | bool | None) -> Progress | None:
+        """Tell of the texts that nobody has to be asked for, and return what the client tells of the others."""
+        if progress is None or isinstance(progress, bool) or not self.texts:
+            return None
+        total, at_once = len(self.texts), len(self.texts) - len(self.missing)
+        progress(at_once, total)
+        return lambda answered, _: progress(at_once + answered, total)
+
     def take(self, answer: EmbeddingResponse) -> None:
         """Keep what the missing texts were answered."""
         self._answered = rows = answer.embeddings.values
@@ -163,16 +196,23 @@ class CachedEmbedder(_Embedder[Client]):
     ----------
     model : str
     client : Client, optional
-        By default one made of `profile`, `base_url` and `api_key`.
-    profile, base_url, api_key
-        As :class:`~embcodec.Client` has them.
+        By default one made of `profile`, `base_url` and `api_key`. Further settings, such as ``max_retries``, are those
+        of a client of your own, ``client=Client(max_retries=3, ...)``, which you close.
+    profile, base_url, api_key : optional
+        As :class:`~embcodec.Client` has them; not beside a `client`, which has its own.
     output_dtype, output_dimension
         As :meth:`embcodec.Client.embed` has them.
     store : path-like, optional
         A folder, made where there is none, that any number of processes share: a file in it for each service, model,
-        dtype, dimension and `extra`. Without one nothing is kept.
+        dtype, dimension and `extra`. Without one nothing is kept. A service is its address, the port included: what
+        one at another port was answered is asked for again, so give a server of your own a fixed port.
     extra : mapping, optional
         Further fields of the requests, such as Cohere's ``input_type``.
+
+    Raises
+    ------
+    TypeError
+        Both a client and what one is made of, or a setting of clients.
 
     Examples
     --------
@@ -187,14 +227,21 @@ class CachedEmbedder(_Embedder[Client]):
 
     _client_type = Client
 
-    def embed(self, texts: str | Iterable[str], **wishes: Any) -> Embeddings:
+    @shows_progress("embedding")
+    def embed(
+        self, texts: str | Iterable[str], *, progress: Progress | bool | None = None, **wishes: Any
+    ) -> Embeddings:
         """Return the rows of texts, each text asked for once.
 
         Parameters
         ----------
         texts : str or iterable of str
+        progress : callable or True, optional
+            Called in this thread with the number of texts done and the number of all: first with those that nobody has
+            to be asked for, since they are in the store or repeat others, then after each answer. True: a bar, as of
+            :meth:`embcodec.Client.embed`.
         **wishes
-            Of :meth:`embcodec.Client.embed`, such as ``progress``.
+            Of :meth:`embcodec.Client.embed`, such as ``encoding_format``.
 
         Raises
         ------
@@ -202,9 +249,10 @@ class CachedEmbedder(_Embedder[Client]):
             As :meth:`embcodec.Client.embed` does. What was answered before the failure is kept.
         """
         call = _Call(texts, self.store)
+        told = call.told(progress)
         if call.asks:
             try:
-                answer = self.client.embed(call.missing, **self._wishes(wishes))
+                answer = self.client.embed(call.missing, progress=told, **self._wishes(wishes))
             except BaseException as error:
                 call.take_part(error)
                 raise
@@ -232,12 +280,16 @@ class AsyncCachedEmbedder(_Embedder[AsyncClient]):
 
     _client_type = AsyncClient
 
-    async def embed(self, texts: str | Iterable[str], **wishes: Any) -> Embeddings:
+    @shows_progress("embedding")
+    async def embed(
+        self, texts: str | Iterable[str], *, progress: Progress | bool | None = None, **wishes: Any
+    ) -> Embeddings:
         """Return the rows of texts, each text asked for once; see :meth:`CachedEmbedder.embed`."""
         call = await asyncio.to_thread(_Call, texts, self.store)
+        told = call.told(progress)
         if call.asks:
             try:
-                answer = await self.client.embed(call.missing, **self._wishes(wishes))
+                answer = await self.client.embed(call.missing, progress=told, **self._wishes(wishes))
             except BaseException as error:
                 call.take_part(error)  # here, since a task that is cancelled may not wait again
                 raise
@@ -245,7 +297,7 @@ class AsyncCachedEmbedder(_Embedder[AsyncClient]):
         return self._rows(call.values())
 
     async def aclose(self) -> None:
-        """End the client's connections."""
+        """End the client's connections, also those of a client that was passed; it may be used again."""
         await self.client.aclose()
 
     async def __aenter__(self) -> Self:

@@ -36,7 +36,7 @@ class LangChainEmbeddings(Base):
         model: str,
         *,
         client: Client | None = None,
-        profile: str | Profile = "mistral",
+        profile: str | Profile | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
         output_dtype: OutputDtypeLike = "float",

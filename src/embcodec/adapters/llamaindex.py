@@ -42,7 +42,7 @@ class LlamaIndexEmbedding(BaseEmbedding):
         model_name: str,
         *,
         client: Client | None = None,
-        profile: str | Profile = "mistral",
+        profile: str | Profile | None = None,
         base_url: str | None = None,
         api_key: str | None = None,
         output_dtype: OutputDtypeLike = "float",

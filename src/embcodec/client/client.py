@@ -144,7 +144,7 @@ class Client(_BaseClient):
 
     _worker: Worker | None = None
 
-    @shows_progress("embedding")
+    @shows_progress("embedding", all_of="texts")
     def embed(
         self,
         texts: str | Iterable[str],
@@ -276,7 +276,7 @@ class AsyncClient(_BaseClient):
     _loop: asyncio.AbstractEventLoop | None = None
 
     @_documented_as(Client.embed)
-    @shows_progress("embedding")
+    @shows_progress("embedding", all_of="texts")
     async def embed(
         self,
         texts: str | Iterable[str] | AsyncIterable[str],

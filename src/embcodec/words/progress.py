@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
@@ -50,11 +50,13 @@ def progress_bar(title: str) -> Iterator[Report | None]:
 
 
 @contextmanager
-def _watched(progress: Any, title: str) -> Iterator[Any]:
+def _watched(progress: Any, title: str, total: int | None) -> Iterator[Any]:
     if progress is None or progress is False:
         yield None
     elif progress is True:
         with progress_bar(title) as report:
+            if report is not None and total is not None:
+                report(0, total)
             yield report
     elif callable(progress):
         yield progress
@@ -62,8 +64,14 @@ def _watched(progress: Any, title: str) -> Iterator[Any]:
         raise TypeError(f"progress is True, or a function that is told how far it is, not {shown(progress)}")
 
 
-def shows_progress(title: str) -> Callable[[F], F]:
+def shows_progress(title: str, all_of: str = "") -> Callable[[F], F]:
     """Have a function, coroutine or generator whose keyword `progress` is a callable take True as well, for a bar.
+
+    Parameters
+    ----------
+    title : str
+    all_of : str
+        The argument whose length, where it is a list or the like, is the bar's total from the start.
 
     Examples
     --------
@@ -76,25 +84,31 @@ def shows_progress(title: str) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         wrapper: Any
+        place = list(inspect.signature(function).parameters).index(all_of) if all_of else 0
+
+        def total(arguments: tuple[Any, ...], named: dict[str, Any]) -> int | None:
+            whole = arguments[place] if place < len(arguments) else named.get(all_of)
+            return len(whole) if all_of and isinstance(whole, Sized) and not isinstance(whole, str) else None
+
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)
             async def wrapper(*arguments: Any, progress: Any = None, **named: Any) -> Any:
-                with _watched(progress, title) as report:
+                with _watched(progress, title, total(arguments, named)) as report:
                     return await function(*arguments, progress=report, **named)
 
         elif inspect.isgeneratorfunction(function):
 
             @wraps(function)
             def wrapper(*arguments: Any, progress: Any = None, **named: Any) -> Any:
-                with _watched(progress, title) as report:
+                with _watched(progress, title, total(arguments, named)) as report:
                     yield from function(*arguments, progress=report, **named)
 
         else:
 
             @wraps(function)
             def wrapper(*arguments: Any, progress: Any = None, **named: Any) -> Any:
-                with _watched(progress, title) as report:
+                with _watched(progress, title, total(arguments, named)) as report:
                     return function(*arguments, progress=report, **named)
 
         return cast(F, wrapper)
