@@ -154,10 +154,11 @@ def test_decode(race: Any, level: str, what: str) -> None:
 
 @pytest.mark.parametrize("low_bits", [1, 2, 4])
 @pytest.mark.parametrize("rotation", ["none", "random", "blocks", "whitened", "learned"])
-def test_low_bit_encode(race: Any, low_bits: int, rotation: str) -> None:
+@pytest.mark.parametrize("shaping", ["none", "auto"])
+def test_low_bit_encode(race: Any, low_bits: int, rotation: str, shaping: Any) -> None:
     """One thread. ``product`` is what a rotation by a whole matrix cannot do without, as NumPy has it: with threads."""
     x = sample(4_000)
-    quantizer = LowBitQuantizer(low_bits, rotation=rotation, center="mean").fit(x[:1100])
+    quantizer = LowBitQuantizer(low_bits, rotation=rotation, center="mean", shaping=shaping).fit(x[:1100])
     cosine = {1: 0.79, 2: 0.93, 4: 0.99}[low_bits]
     matrix, turned = quantizer.scheme.rotation.matrix, np.empty_like(x)
 
@@ -168,6 +169,7 @@ def test_low_bit_encode(race: Any, low_bits: int, rotation: str) -> None:
         kept = np.einsum("ij,ij->i", back, x) / np.linalg.norm(back, axis=1)
         assert kept.min() > cosine - 0.03
 
-    name = f"{low_bits} bits, {rotation} rotation, 1,024 d"
+    shaped = "" if shaping == "none" else ", shaped"
+    name = f"{low_bits} bits, {rotation} rotation, 1,024 d{shaped}"
     peers = {} if matrix is None else {"product": lambda: np.matmul(x, matrix, out=turned)}
     race(name, lambda: quantizer.encode(x), peers, work=len(x), unit="vectors", check=check, seconds=0.1)
