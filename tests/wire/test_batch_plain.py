@@ -135,6 +135,14 @@ def test_odd_lines_among_plain_ones(tmp_path: Path, text: bytes) -> None:
         assert {"1", "2", "3"} <= set(found[3])
 
 
+def test_a_body_by_itself_names_its_broken_row(tmp_path: Path) -> None:
+    """It stands among lines of the usual form, in which it has no row."""
+    path = tmp_path / "out.jsonl"
+    body = b'{"data":[{"embedding":[0.5,1]},{"embedding":[0.5,x]}]}'
+    path.write_bytes(b"\n".join([b'{"custom_id":"0","resp', body, line(1)]))
+    assert [row for *_, words in both_ways(path)[4] for row in [words.partition("row ")[2][:1]]] == ["", "1"]
+
+
 PIECES = [b"", b'"', b",", b"[", b"]", b"{", b"}", b"0", b"\\", b"\n", b"\xe9", b"error", b" ", b"null", b"true"]
 
 

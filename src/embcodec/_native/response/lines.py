@@ -12,6 +12,7 @@ from .layout import FORMAT, TYPES, Layout
 from .reader import words_in_list, words_of_kind, words_of_width
 
 REFUSED: int = lib.EC_LINE_REFUSED
+BROKEN: int = lib.EC_LINE_BROKEN
 NO_OBJECT: int = lib.EC_LINE_NO_OBJECT
 WIDTH: int = lib.EC_LINE_WIDTH
 _LINE_FIELDS = 12

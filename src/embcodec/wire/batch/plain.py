@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..._native.response.hints import misread
 from ..._native.response.layout import LIST
-from ..._native.response.lines import KIND, NO_OBJECT, REFUSED, TOKENS, WIDTH, LineReader, is_no_json
+from ..._native.response.lines import BROKEN, KIND, NO_OBJECT, REFUSED, TOKENS, WIDTH, LineReader, is_no_json
 from ...embeddings import Embeddings
 from ..decoder import Decoder
 from ..service import Usage
@@ -134,12 +134,17 @@ class PlainLines:
 
     @staticmethod
     def _of_other_form(text: bytes, offset: int, found: NDArray[Any], failed: NDArray[Any]) -> int | None:
-        """Return the first failed line that may be one of another form, in which other keys say what it is."""
+        """Return the first failed line that may be one of another form, in which other keys say what it is.
+
+        One that is broken, without the key of the usual form, may be so in a row of another.
+        """
         for place in failed.tolist():
-            if found[place, 3] >= 0 or found[place, KIND] not in (REFUSED, NO_OBJECT):
+            kind, row = found[place, KIND], found[place, TOKENS - 1]
+            if found[place, 3] >= 0 or not (kind in (REFUSED, NO_OBJECT) or (kind == BROKEN and row < 0)):
                 continue
             begin = offset + (int(found[place - 1, 0]) if place else 0)
-            if is_other_form(text[begin : offset + int(found[place, 0])]):
+            line = text[begin : offset + int(found[place, 0])]
+            if is_other_form(line) or (kind == BROKEN and b"[" in line and b'"response"' not in line):
                 return int(place)
         return None
 
