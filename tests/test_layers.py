@@ -27,7 +27,7 @@ ROOMS: dict[str, str] = {
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
     "quantizers.lowbit": "levels rotations shaping scheme principal queries errors codes joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
-    "wire": "http codings service shapes body decoder octets response batch",
+    "wire": "http codings service answer shapes body decoder octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
     "scan": "metric ways plan prepared best merge named segmented bounds steps search range rescore residuals "
