@@ -17,7 +17,7 @@ PACKAGE = Path(embcodec.__file__).parent
 # and in its own from modules that stand before it; a package within a package stands where its name does.
 ROOMS: dict[str, str] = {
     "words": "text html missing objects synonyms arguments progress",
-    "": "_version errors dtypes profile profiles scale",
+    "": "_version errors dtypes profile profiles scale protocols",
     "_native": "threads cores core blocks sums checksum numbers growing bits hamming base64 floats segments scan "
     "search merge quantize lowbit principal response",
     "_native.response": "layout hints one reader lines fast read write",
