@@ -39,7 +39,7 @@ ROOMS: dict[str, str] = {
     "index": "rows arguments exact stages view files flat collection",
     "index.collection": "lock manifest shards best exact folder spread texts names changes record ingest "
     "info collection",
-    "client": "reply settings transport worker order split job client",
+    "client": "reply settings transport worker order split job base client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",
     "tradeoff": "intervals words stores recipe measurement findings advice labels drawing figures results measures "
