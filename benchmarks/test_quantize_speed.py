@@ -60,12 +60,12 @@ def kernels(x: np.ndarray, scale: Scale) -> dict[str, Callable[[], Any]]:
     at, codes, scales, minima, steps, reciprocals = map(pointer, arrays)
     n = len(x)
     return {
-        "int8 unit": lambda: lib.ec_quantize_unit_f32(at, n, 1024, lib.EC_INT8, codes),
-        "int8 per-vector": lambda: lib.ec_quantize_per_vector_f32(at, n, 1024, lib.EC_INT8, 1, scales, codes),
+        "int8 unit": lambda: lib.ec_quantize_unit_f32(at, n, 1024, lib.EC_INT8, codes, 1),
+        "int8 per-vector": lambda: lib.ec_quantize_per_vector_f32(at, n, 1024, lib.EC_INT8, 1, scales, codes, 1),
         "uint8 ranges": lambda: lib.ec_quantize_ranges_f32(
-            at, n, 1024, lib.EC_UINT8, minima, steps, reciprocals, codes
+            at, n, 1024, lib.EC_UINT8, minima, steps, reciprocals, codes, 1
         ),
-        "sign bits": lambda: lib.ec_pack_bits_f32(at, n, 1024, 0.0, 0, codes, n * 128),
+        "sign bits": lambda: lib.ec_pack_bits_f32(at, n, 1024, 0.0, 0, codes, n * 128, 1),
     }
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import embcodec as ec
 from embcodec._native import blocks, core
+from embcodec._native.core import ffi, lib, pointer
 
 THREADS = (1, 2, 3, 7, 16)
 WIDTH = 40
@@ -169,10 +170,70 @@ def test_large_work_takes_several(monkeypatch: pytest.MonkeyPatch) -> None:
         tasks[0]()
 
     monkeypatch.setattr(blocks, "run", run)
-    ec.quantize(np.zeros((3000, 1024), np.float32), "int8", scale="per-vector")
-    ec.quantize(np.zeros((30, 1024), np.float32), "int8", scale="per-vector")
+    for rows in (3000, 30):
+        blocks.each_block(lambda block: None, rows, 4096, None, 0.05)
     assert len(asked) == 1
     assert 1 < asked[0] <= 4
+
+
+def test_work_of_the_core_takes_several_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(core, "allowed", lambda: 4)
+    monkeypatch.setattr(core, "_core_hand_over", lambda: 8e3)
+    for rows in (30, 900, 1200, 3000, 20_000):
+        blocks.each_call(lambda block, threads: asked.append(threads), rows, 4096, None)
+    assert asked == [1, 1, 3, 4, 4]
+    asked.clear()
+    monkeypatch.setattr(core, "_BLOCK_BYTES", 4096 * 100)
+    blocks.each_call(lambda block, threads: asked.extend([block.start, block.stop, threads]), 900, 4096, 4)
+    assert asked == [0, 400, 4, 400, 800, 4, 800, 900, 4]  # as much for each thread as for one alone
+
+
+@pytest.mark.parametrize("width", [40, 37])
+def test_threads_of_the_core_give_the_same_bytes(width: int) -> None:
+    """Of matrices that are several ranges of rows."""
+    x = np.random.default_rng(0).standard_normal((301 * 25, width)).astype(np.float32) / 6
+    ranges, codes = ec.calibrate(x), {}
+    calls: dict[str, Callable[[Any], Any]] = {
+        "pack_bits": lambda threads: ec.pack_bits(x, signed=True, threshold=0.1, threads=threads),
+        "unpack_bits": lambda threads: ec.unpack_bits(codes["ubinary", None].values, width, threads=threads),
+        "unpack_bits float": lambda threads: ec.dequantize(codes["ubinary", None], threads=threads),
+    }
+    for dtype, scale in (("int8", None), ("uint8", "per-vector"), ("int8", "ranges"), ("ubinary", None)):
+        of: Any = ranges if scale == "ranges" else scale
+        codes[dtype, scale] = some = ec.quantize(x, dtype, scale=of, threads=1)  # type: ignore[call-overload]
+        calls[f"{dtype} {scale}"] = lambda threads, dtype=dtype, of=of: ec.quantize(x, dtype, scale=of, threads=threads)
+        calls[f"{dtype} {scale} back"] = lambda threads, some=some: ec.dequantize(some, threads=threads)
+    calls["scales at hand"] = lambda t: ec.quantize(x, "uint8", scale=codes["uint8", "per-vector"].scale, threads=t)
+    for name, call in calls.items():
+        want = plain(call(1))
+        for threads in (*THREADS[1:], None):
+            assert plain(call(threads)) == want, name
+    bad = x.copy()
+    bad[5000:, 7] = np.inf
+    for dtype, scale in codes:
+        for threads in THREADS:
+            with pytest.raises(ec.NotFiniteError) as caught:
+                ec.quantize(bad, dtype, scale=ranges if scale == "ranges" else scale, threads=threads)  # type: ignore[call-overload]
+            assert (caught.value.row, caught.value.column) == (5000, 7)
+
+
+def test_rows_in_doubt_are_as_many_on_any_number_of_threads() -> None:
+    x = np.random.default_rng(0).standard_normal((301 * 25, WIDTH)).astype(np.float32)
+    codes, found = np.empty(x.shape, np.int8), []
+    low, step = np.zeros(WIDTH, np.float32), np.full(WIDTH, 1e-3, np.float32)
+    for threads in THREADS:
+        to = pointer(x), *x.shape, lib.EC_INT8
+        found.append(
+            (
+                lib.ec_quantize_unit_f32(*to, pointer(codes), threads).produced,
+                lib.ec_quantize_ranges_f32(
+                    *to, pointer(low), pointer(step), ffi.NULL, pointer(codes), threads
+                ).produced,
+            )
+        )
+    assert found == [found[0]] * len(THREADS)
+    assert min(found[0]) > 0
 
 
 def test_an_interrupt_ends_the_others() -> None:

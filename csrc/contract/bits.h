@@ -14,13 +14,13 @@ enum ec_bits {
 };
 
 /* Pack rows to bits, x > threshold, and unpack them to 0 and 1 or to -1 and +1. `capacity` counts elements of the
- * output. On EC_NOT_FINITE `consumed` is the offset of the element in the matrix. */
+ * output. On EC_NOT_FINITE `consumed` is the offset of the element in the matrix. `threads`: see pool.h. */
 ec_result ec_pack_bits_f32(const void *values, int64_t rows, int64_t dimension, float threshold, uint32_t flags,
-                           void *packed, int64_t capacity);
+                           void *packed, int64_t capacity, int32_t threads);
 ec_result ec_unpack_bits_u8(const void *packed, int64_t rows, int64_t dimension, uint32_t flags, void *values,
-                            int64_t capacity); /* 0 and 1 */
+                            int64_t capacity, int32_t threads); /* 0 and 1 */
 ec_result ec_unpack_bits_f32(const void *packed, int64_t rows, int64_t dimension, uint32_t flags, void *values,
-                             int64_t capacity); /* -1 and +1 */
+                             int64_t capacity, int32_t threads); /* -1 and +1 */
 
 /* Find the first NaN or Infinity: EC_NOT_FINITE with `consumed` its offset, or EC_OK where there is none. */
 ec_result ec_check_finite_f32(const void *values, int64_t count);

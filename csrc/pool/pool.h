@@ -9,6 +9,7 @@
 #ifndef EC_POOL_H
 #define EC_POOL_H
 
+#include "../contract/results.h"
 #include "atomic.h"
 
 enum {
@@ -25,5 +26,11 @@ void ec_pool_each(int32_t threads, ec_pool_work *work, void *context);
 typedef void ec_pool_block(void *context, int64_t block);
 
 void ec_pool_run(int32_t threads, int64_t n_blocks, ec_pool_block *block, void *context);
+
+/* Runs work(context, first, n) for ranges that make up 0 .. rows - 1, in one range or on at most `threads` threads in
+ * several. Returns a result that says EC_OK, or that of the first range that failed, for which the work is done twice. */
+typedef ec_result ec_pool_rows_work(const void *context, int64_t first, int64_t n);
+
+ec_result ec_pool_rows(int32_t threads, int64_t rows, int64_t row_bytes, ec_pool_rows_work *work, const void *context);
 
 #endif

@@ -2,8 +2,28 @@
  * kernels take, and look for rows that lose much. */
 #include "quantize.h"
 
+#include "../pool/pool.h"
+
 #include <float.h>
 #include <math.h>
+
+/* What coding and decoding take, of which threads take ranges of rows. Which arrays there are follows from the scale. */
+typedef struct {
+    const char *values;
+    uint8_t *codes;
+    int64_t dimension;
+    int32_t type;
+    void *scales;
+    ec_steps steps;
+} coding;
+
+typedef struct {
+    const uint8_t *codes;
+    char *values;
+    int64_t dimension;
+    int32_t type;
+    const void *scales, *first, *step;
+} decoding;
 
 static ec_result done(int64_t count) {
     ec_result r = {count, count, EC_OK};
@@ -64,18 +84,41 @@ static int64_t rows_in_doubt(const char *values, int64_t rows, int64_t dimension
     return doubtful;
 }
 
-ec_result ec_quantize_unit_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, void *codes) {
-    int64_t count = rows * dimension;
-    float factor = type == EC_INT8 ? 127.0f : 127.5f;
-    int finite = type == EC_INT8 ? ec_active.quantize_affine_f32(values, count, factor, 0.0f, -127.0f, 127.0f, 0, codes)
-                                 : ec_active.quantize_affine_f32(values, count, factor, factor, 0.0f, 255.0f, 0, codes);
-    if (!finite) return not_finite(values, 0, count);
-    ec_result r = {count, rows_in_doubt(values, rows, dimension, factor, codes, type == EC_INT8 ? 0 : 0x80), EC_OK};
+static float unit_factor(int32_t type) { return type == EC_INT8 ? 127.0f : 127.5f; }
+
+static ec_result quantize_unit(const void *of, int64_t first, int64_t rows) {
+    const coding *to = of;
+    const int64_t begin = first * to->dimension, count = rows * to->dimension;
+    const float factor = unit_factor(to->type);
+    const char *values = to->values + 4 * begin;
+    uint8_t *codes = to->codes + begin;
+    int finite = to->type == EC_INT8
+                     ? ec_active.quantize_affine_f32(values, count, factor, 0.0f, -127.0f, 127.0f, 0, codes)
+                     : ec_active.quantize_affine_f32(values, count, factor, factor, 0.0f, 255.0f, 0, codes);
+    return finite ? done(count) : not_finite(to->values, begin, count);
+}
+
+ec_result ec_quantize_unit_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, void *codes,
+                               int32_t threads) {
+    const coding to = {values, codes, dimension, type, NULL, {NULL, NULL, NULL}};
+    ec_result r = ec_pool_rows(threads, rows, 4 * dimension, quantize_unit, &to);
+    if (r.status != EC_OK) return r;
+    r.consumed = rows * dimension;
+    r.produced = rows_in_doubt(values, rows, dimension, unit_factor(type), codes, type == EC_INT8 ? 0 : 0x80);
     return r;
 }
 
-ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, void *values) {
-    ec_active.dequantize_unit_f32(codes, rows * dimension, type == EC_INT8, values);
+static ec_result dequantize_unit(const void *of, int64_t first, int64_t rows) {
+    const decoding *to = of;
+    const int64_t begin = first * to->dimension, count = rows * to->dimension;
+    ec_active.dequantize_unit_f32(to->codes + begin, count, to->type == EC_INT8, to->values + 4 * begin);
+    return done(count);
+}
+
+ec_result ec_dequantize_unit_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, void *values,
+                                 int32_t threads) {
+    const decoding to = {codes, values, dimension, type, NULL, NULL, NULL};
+    ec_pool_rows(threads, rows, 4 * dimension, dequantize_unit, &to);
     return done(rows * dimension);
 }
 
@@ -105,22 +148,24 @@ static void quantize_at_subnormal(const char *values, int64_t count, float scale
 
 /* Codes rows at the scales that it measures. The largest magnitude of a row is found two rows ahead, while another row
  * is coded: so values are read from memory once, and nothing waits for the scale that follows from the magnitude. */
-static ec_result measure_and_quantize(const char *values, int64_t rows, int64_t dimension, uint8_t flip, void *scales,
-                                      uint8_t *codes) {
+static ec_result measure_and_quantize(const void *of, int64_t first, int64_t rows) {
     enum { AHEAD = 2 };
+    const coding *all = of;
+    const int64_t dimension = all->dimension, end = first + rows;
+    const uint8_t flip = all->type == EC_UINT8 ? 0x80 : 0;
     uint32_t largest[AHEAD] = {0};
-    for (int64_t row = 0; row < AHEAD && row < rows; row++)
-        largest[row] = ec_active.max_abs_bits_f32(values + 4 * row * dimension, dimension);
-    for (int64_t row = 0; row < rows; row++) {
-        const char *from = values + 4 * row * dimension;
+    for (int64_t row = first; row < first + AHEAD && row < end; row++)
+        largest[row % AHEAD] = ec_active.max_abs_bits_f32(all->values + 4 * row * dimension, dimension);
+    for (int64_t row = first; row < end; row++) {
+        const char *from = all->values + 4 * row * dimension;
         uint32_t *bits = &largest[row % AHEAD];
-        if (*bits >= EC_INFINITY_BITS) return not_finite(values, row * dimension, dimension);
+        if (*bits >= EC_INFINITY_BITS) return not_finite(all->values, row * dimension, dimension);
         float max_abs;
         memcpy(&max_abs, bits, 4);
         float scale = scale_of(max_abs);
-        ec_store_f32_at(scales, row, scale);
-        const char *ahead = row + AHEAD < rows ? from + 4 * AHEAD * dimension : from;
-        uint8_t *to = codes + row * dimension;
+        ec_store_f32_at(all->scales, row, scale);
+        const char *ahead = row + AHEAD < end ? from + 4 * AHEAD * dimension : from;
+        uint8_t *to = all->codes + row * dimension;
         if (scale >= FLT_MIN) {
             *bits = ec_active.quantize_scaled_f32(from, dimension, 1.0f / scale, flip, to, ahead);
         } else {
@@ -131,14 +176,15 @@ static ec_result measure_and_quantize(const char *values, int64_t rows, int64_t 
     return done(rows * dimension);
 }
 
-ec_result ec_quantize_per_vector_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, int32_t measure,
-                                     void *scales, void *codes) {
-    uint8_t flip = type == EC_UINT8 ? 0x80 : 0;
-    if (measure) return measure_and_quantize(values, rows, dimension, flip, scales, codes);
-    for (int64_t row = 0; row < rows; row++) {
-        const char *from = (const char *)values + 4 * row * dimension;
-        const float scale = ec_load_f32_at(scales, row);
-        uint8_t *to = (uint8_t *)codes + row * dimension;
+/* Codes rows at the scales that are given. */
+static ec_result quantize_at_scales(const void *of, int64_t first, int64_t rows) {
+    const coding *all = of;
+    const int64_t dimension = all->dimension;
+    const uint8_t flip = all->type == EC_UINT8 ? 0x80 : 0;
+    for (int64_t row = first; row < first + rows; row++) {
+        const char *from = all->values + 4 * row * dimension;
+        const float scale = ec_load_f32_at(all->scales, row);
+        uint8_t *to = all->codes + row * dimension;
         int finite = 1;
         if (scale >= FLT_MIN) {
             finite = ec_active.quantize_affine_f32(from, dimension, 1.0f / scale, 0.0f, -127.0f, 127.0f, flip, to);
@@ -146,17 +192,32 @@ ec_result ec_quantize_per_vector_f32(const void *values, int64_t rows, int64_t d
             finite = ec_active.max_abs_bits_f32(from, dimension) < EC_INFINITY_BITS;
             quantize_at_subnormal(from, dimension, scale, flip, to);
         }
-        if (!finite) return not_finite(values, row * dimension, dimension);
+        if (!finite) return not_finite(all->values, row * dimension, dimension);
     }
     return done(rows * dimension);
 }
 
+ec_result ec_quantize_per_vector_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, int32_t measure,
+                                     void *scales, void *codes, int32_t threads) {
+    const coding to = {values, codes, dimension, type, scales, {NULL, NULL, NULL}};
+    const ec_result r =
+        ec_pool_rows(threads, rows, 4 * dimension, measure ? measure_and_quantize : quantize_at_scales, &to);
+    return r.status != EC_OK ? r : done(rows * dimension);
+}
+
+static ec_result dequantize_per_vector(const void *of, int64_t first, int64_t rows) {
+    const decoding *to = of;
+    const uint8_t flip = to->type == EC_UINT8 ? 0x80 : 0;
+    for (int64_t row = first; row < first + rows; row++)
+        ec_active.dequantize_scaled_f32(to->codes + row * to->dimension, to->dimension, flip,
+                                        ec_load_f32_at(to->scales, row), to->values + 4 * row * to->dimension);
+    return done(rows * to->dimension);
+}
+
 ec_result ec_dequantize_per_vector_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type,
-                                       const void *scales, void *values) {
-    uint8_t flip = type == EC_UINT8 ? 0x80 : 0;
-    for (int64_t row = 0; row < rows; row++)
-        ec_active.dequantize_scaled_f32((const uint8_t *)codes + row * dimension, dimension, flip,
-                                        ec_load_f32_at(scales, row), (char *)values + 4 * row * dimension);
+                                       const void *scales, void *values, int32_t threads) {
+    const decoding to = {codes, values, dimension, type, scales, NULL, NULL};
+    ec_pool_rows(threads, rows, 4 * dimension, dequantize_per_vector, &to);
     return done(rows * dimension);
 }
 
@@ -194,28 +255,45 @@ static int64_t rows_out_of_ranges(const uint8_t *codes, int64_t rows, int64_t di
     return doubtful;
 }
 
-ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
-                                 const void *step, const void *reciprocal, void *codes) {
+static ec_result quantize_ranges(const void *of, int64_t first, int64_t rows) {
     enum { STRIP = 2048 }; /* dimensions whose ranges, 24 KB, stay in the first-level cache while all rows pass */
-    uint8_t flip = type == EC_INT8 ? 0x80 : 0;
+    const coding *to = of;
+    const int64_t dimension = to->dimension, at = first * dimension;
+    const uint8_t flip = to->type == EC_INT8 ? 0x80 : 0;
     for (int64_t begin = 0; begin < dimension; begin += STRIP) {
         int64_t count = dimension - begin < STRIP ? dimension - begin : STRIP;
-        ec_steps steps = {(const char *)low + 4 * begin, (const char *)step + 4 * begin,
-                          reciprocal ? (const char *)reciprocal + 4 * begin : NULL};
-        if (!ec_active.quantize_ranges_f32((const char *)values + 4 * begin, dimension, rows, count, &steps, flip,
-                                           (uint8_t *)codes + begin))
-            return not_finite(values, 0, rows * dimension);
+        ec_steps steps = {(const char *)to->steps.low + 4 * begin, (const char *)to->steps.step + 4 * begin,
+                          to->steps.reciprocal ? (const char *)to->steps.reciprocal + 4 * begin : NULL};
+        if (!ec_active.quantize_ranges_f32(to->values + 4 * (at + begin), dimension, rows, count, &steps, flip,
+                                           to->codes + at + begin))
+            return not_finite(to->values, at, rows * dimension);
     }
-    ec_result r = {rows * dimension, rows_out_of_ranges(codes, rows, dimension, flip), EC_OK};
+    return done(rows * dimension);
+}
+
+ec_result ec_quantize_ranges_f32(const void *values, int64_t rows, int64_t dimension, int32_t type, const void *low,
+                                 const void *step, const void *reciprocal, void *codes, int32_t threads) {
+    const coding to = {values, codes, dimension, type, NULL, {low, step, reciprocal}};
+    ec_result r = ec_pool_rows(threads, rows, 4 * dimension, quantize_ranges, &to);
+    if (r.status != EC_OK) return r;
+    r.consumed = rows * dimension;
+    r.produced = rows_out_of_ranges(codes, rows, dimension, type == EC_INT8 ? 0x80 : 0);
     return r;
 }
 
+static ec_result dequantize_ranges(const void *of, int64_t first, int64_t rows) {
+    const decoding *to = of;
+    const uint8_t flip = to->type == EC_INT8 ? 0x80 : 0;
+    for (int64_t row = first; row < first + rows; row++)
+        ec_active.dequantize_ranges_f32(to->codes + row * to->dimension, to->dimension, flip, to->first, to->step,
+                                        to->values + 4 * row * to->dimension);
+    return done(rows * to->dimension);
+}
+
 ec_result ec_dequantize_ranges_f32(const void *codes, int64_t rows, int64_t dimension, int32_t type, const void *first,
-                                   const void *step, void *values) {
-    uint8_t flip = type == EC_INT8 ? 0x80 : 0;
-    for (int64_t row = 0; row < rows; row++)
-        ec_active.dequantize_ranges_f32((const uint8_t *)codes + row * dimension, dimension, flip, first, step,
-                                        (char *)values + 4 * row * dimension);
+                                   const void *step, void *values, int32_t threads) {
+    const decoding to = {codes, values, dimension, type, NULL, first, step};
+    ec_pool_rows(threads, rows, 4 * dimension, dequantize_ranges, &to);
     return done(rows * dimension);
 }
 

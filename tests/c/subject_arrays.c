@@ -32,6 +32,9 @@ void subject_floats(const uint8_t *input, int64_t n) {
     HOLDS((result.status == EC_OK) == (result.produced == m.count));
 }
 
+/* Matrices of some rows are one range; for several see tests/test_threads.py. */
+enum { THREADS = 2 };
+
 void subject_bits(const uint8_t *input, int64_t n) {
     matrix m;
     if (!read_matrix(input, n, &m)) return;
@@ -39,13 +42,13 @@ void subject_bits(const uint8_t *input, int64_t n) {
     float threshold = input[0] & 16 ? 0.25f : 0.0f;
     int64_t bytes = m.rows * ((m.dimension + 7) / 8);
     uint8_t *packed = place(bytes), *bits = place(m.count), *signs = place(m.count * 4);
-    ec_result result = ec_pack_bits_f32(m.values, m.rows, m.dimension, threshold, flags, packed, bytes);
+    ec_result result = ec_pack_bits_f32(m.values, m.rows, m.dimension, threshold, flags, packed, bytes, THREADS);
     record_result(result);
     if (result.status != EC_OK) return;
     record(packed, bytes);
-    record_result(ec_unpack_bits_u8(packed, m.rows, m.dimension, flags, bits, m.count));
+    record_result(ec_unpack_bits_u8(packed, m.rows, m.dimension, flags, bits, m.count, THREADS));
     record(bits, m.count);
-    record_result(ec_unpack_bits_f32(packed, m.rows, m.dimension, flags, signs, m.count));
+    record_result(ec_unpack_bits_f32(packed, m.rows, m.dimension, flags, signs, m.count, THREADS));
     record(signs, m.count * 4);
 }
 
@@ -66,23 +69,23 @@ void subject_quantize(const uint8_t *input, int64_t n) {
     record_result(result);
     bool finite = result.status == EC_OK;
 
-    result = ec_quantize_unit_f32(m.values, m.rows, m.dimension, type, codes);
+    result = ec_quantize_unit_f32(m.values, m.rows, m.dimension, type, codes, THREADS);
     record_result(result);
     HOLDS((result.status == EC_OK) == finite);
     if (!finite) return;
     record(codes, m.count);
-    record_result(ec_dequantize_unit_f32(codes, m.rows, m.dimension, type, back));
+    record_result(ec_dequantize_unit_f32(codes, m.rows, m.dimension, type, back, THREADS));
     record(back, m.count * 4);
 
-    record_result(ec_quantize_per_vector_f32(m.values, m.rows, m.dimension, type, 1, scales, codes));
+    record_result(ec_quantize_per_vector_f32(m.values, m.rows, m.dimension, type, 1, scales, codes, THREADS));
     record(scales, m.rows * 4);
     record(codes, m.count);
-    record_result(ec_dequantize_per_vector_f32(codes, m.rows, m.dimension, type, scales, back));
+    record_result(ec_dequantize_per_vector_f32(codes, m.rows, m.dimension, type, scales, back, THREADS));
     record(back, m.count * 4);
 
-    record_result(ec_quantize_ranges_f32(m.values, m.rows, m.dimension, type, low, step, reciprocal, codes));
+    record_result(ec_quantize_ranges_f32(m.values, m.rows, m.dimension, type, low, step, reciprocal, codes, THREADS));
     record(codes, m.count);
-    record_result(ec_dequantize_ranges_f32(codes, m.rows, m.dimension, type, low, step, back));
+    record_result(ec_dequantize_ranges_f32(codes, m.rows, m.dimension, type, low, step, back, THREADS));
     record(back, m.count * 4);
     /* And next to whole numbers of steps, where the last bit of a quotient decides. */
     memset(low, 0, (size_t)m.dimension * 4);
@@ -95,7 +98,7 @@ void subject_quantize(const uint8_t *input, int64_t n) {
         bits += (uint32_t)(i / 3 % 5) - 2;
         memcpy(back + 4 * i, &bits, 4);
     }
-    record_result(ec_quantize_ranges_f32(back, m.rows, m.dimension, type, low, step, reciprocal, codes));
+    record_result(ec_quantize_ranges_f32(back, m.rows, m.dimension, type, low, step, reciprocal, codes, THREADS));
     record(codes, m.count);
 }
 
@@ -289,7 +292,7 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
     record_floats(lengths, m.rows);
     if (bits == 1 && map == 0 && !scheme.shapes && moderate(m.values, m.count)) { /* a plane of signs */
         uint8_t *signs = place(bytes);
-        HOLDS(ec_pack_bits_f32(m.values, m.rows, m.dimension, 0.0f, 0, signs, bytes).status == EC_OK);
+        HOLDS(ec_pack_bits_f32(m.values, m.rows, m.dimension, 0.0f, 0, signs, bytes, THREADS).status == EC_OK);
         HOLDS(memcmp(planes, signs, (size_t)bytes) == 0);
     }
 }

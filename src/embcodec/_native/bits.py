@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from ..dtypes import BIT_ORDERS
 from ..errors import NotFiniteError
 from ..words import one_of
-from .blocks import each_block
+from .blocks import each_call
 from .core import blocks_of, check, lib, pointer, result_array
 
-_PACE = 0.05  # nanoseconds a byte of floats: memory's
 _LSB, _OFFSET, _INCLUSIVE, _FINITE = map(
     int, (lib.EC_BITS_LSB, lib.EC_BITS_OFFSET, lib.EC_BITS_INCLUSIVE, lib.EC_BITS_FINITE)
 )
@@ -41,12 +40,14 @@ def pack_bits_f32(
     rows, dimension = x.shape
     packed = result_array(out, (rows, -(-dimension // 8)), dtype)
 
-    def pack(block: slice) -> None:
+    def pack(block: slice, threads: int) -> None:
         some, into = x[block], packed[block]
-        done = lib.ec_pack_bits_f32(pointer(some), len(some), dimension, threshold, flags, pointer(into), into.size)
+        done = lib.ec_pack_bits_f32(
+            pointer(some), len(some), dimension, threshold, flags, pointer(into), into.size, threads
+        )
         check_finite_result(done, x, block.start)
 
-    each_block(pack, rows, 4 * dimension, threads, _PACE)
+    each_call(pack, rows, 4 * dimension, threads)
     return packed
 
 
@@ -57,11 +58,11 @@ def unpack_bits(
     values = result_array(out, (len(packed), dimension), dtype)
     unpack = lib.ec_unpack_bits_u8 if values.dtype == np.uint8 else lib.ec_unpack_bits_f32
 
-    def decode(block: slice) -> None:
+    def decode(block: slice, threads: int) -> None:
         some, into = packed[block], values[block]
-        check(unpack(pointer(some), len(some), dimension, flags, pointer(into), into.size))
+        check(unpack(pointer(some), len(some), dimension, flags, pointer(into), into.size, threads))
 
-    each_block(decode, len(packed), values.itemsize * dimension, threads, _PACE)
+    each_call(decode, len(packed), values.itemsize * dimension, threads)
     return values
 
 

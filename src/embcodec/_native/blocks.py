@@ -1,4 +1,4 @@
-"""Rows by blocks, on one thread or several: the calls for the core are the same, whoever makes them."""
+"""Rows by blocks, on one thread or several: of the core for what it does alone, else of the interpreter."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ from .threads import Stop, run
 
 _LEAST_BYTES = 1 << 18  # of a block: less is not worth a call
 _BLOCKS = 4  # for each thread, so that all end at about the same time
+_CODED = 1 / 64  # nanoseconds in which a fast core reads or writes a byte of floats that is in its cache
+
+
+def each_call(call: Callable[[slice, int], None], n_rows: int, row_bytes: int, threads: int | None) -> None:
+    """Call for blocks of so many rows as the core's threads code in some hundredths of a second.
+
+    Parameters
+    ----------
+    call : callable
+        Takes the slice of a block, and how many threads are to share it.
+    n_rows, row_bytes : int
+        Rows, and the bytes of a row of floats.
+    threads : int or None
+    """
+    threads = core.default_threads(threads, n_rows * row_bytes * _CODED)
+    for block in core.blocks_of(n_rows, -(-row_bytes // threads)):
+        call(block, threads)
 
 
 def each_block(
@@ -22,7 +39,7 @@ def each_block(
     multiple: int = 1,
     block_bytes: int | None = None,
 ) -> None:
-    """Call for every block of rows.
+    """Call for every block of rows, on threads of the interpreter's, for what Python does at least in part.
 
     Parameters
     ----------

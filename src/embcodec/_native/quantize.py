@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bits import check_finite_result
-from .blocks import each_block
+from .blocks import each_call
 from .core import check, ffi, lib, pointer, result_array
 
-_PACE = 0.05  # nanoseconds a byte of floats: memory's
 _TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
@@ -27,13 +26,13 @@ def quantize_unit(
     codes = result_array(out, x.shape, dtype)
     doubts: list[int] = []
 
-    def code(block: slice) -> None:
+    def code(block: slice, threads: int) -> None:
         some = x[block]
-        done = lib.ec_quantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(codes[block]))
+        done = lib.ec_quantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(codes[block]), threads)
         check_finite_result(done, x, block.start)
         doubts.append(done.produced)
 
-    each_block(code, len(x), 4 * x.shape[1], threads, _PACE)
+    each_call(code, len(x), 4 * x.shape[1], threads)
     if any(doubts):
         doubt(x, codes)
     return codes
@@ -51,14 +50,13 @@ def quantize_per_vector(
     measure = scales is None
     steps = np.empty(len(x), np.float32) if scales is None else scales
 
-    def code(block: slice) -> None:
+    def code(block: slice, threads: int) -> None:
         some = x[block]
-        done = lib.ec_quantize_per_vector_f32(
-            pointer(some), *some.shape, _TYPES[codes.dtype], measure, pointer(steps[block]), pointer(codes[block])
-        )
+        args = pointer(some), *some.shape, _TYPES[codes.dtype], measure, pointer(steps[block]), pointer(codes[block])
+        done = lib.ec_quantize_per_vector_f32(*args, threads)
         check_finite_result(done, x, block.start)
 
-    each_block(code, len(x), 4 * x.shape[1], threads, _PACE)
+    each_call(code, len(x), 4 * x.shape[1], threads)
     return codes, steps
 
 
@@ -80,15 +78,16 @@ def quantize_ranges(
     doubts: list[int] = []
     inverse = ffi.NULL if reciprocal is None else pointer(reciprocal)
 
-    def code(block: slice) -> None:
+    def code(block: slice, threads: int) -> None:
         some, into = x[block], codes[block]
+        ranges = pointer(low), pointer(step), inverse
         done = lib.ec_quantize_ranges_f32(
-            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(low), pointer(step), inverse, pointer(into)
+            pointer(some), *some.shape, _TYPES[codes.dtype], *ranges, pointer(into), threads
         )
         check_finite_result(done, x, block.start)
         doubts.append(done.produced)
 
-    each_block(code, len(x), 4 * x.shape[1], threads, _PACE)
+    each_call(code, len(x), 4 * x.shape[1], threads)
     if any(doubts):
         doubt(x, codes)
     return codes
@@ -98,12 +97,12 @@ def truncate_to_unit(x: NDArray[np.float32], dimension: int) -> NDArray[np.float
     """Return the first `dimension`, from 1 to sums.MAX_DIMENSION, of rows (n, d) as rows of unit length."""
     kept = np.empty((len(x), dimension), np.float32)
 
-    def cut(block: slice) -> None:
+    def cut(block: slice, _: int) -> None:
         some = x[block]
         done = lib.ec_truncate_f32(pointer(some), x.shape[1], len(some), dimension, pointer(kept[block]))
         check_finite_result(done, x[:, :dimension], block.start)
 
-    each_block(cut, len(x), 4 * x.shape[1], 1, _PACE)
+    each_call(cut, len(x), 4 * x.shape[1], 1)
     return kept
 
 
@@ -111,11 +110,11 @@ def dequantize_unit(codes: NDArray[Any], out: Any = None, threads: int | None = 
     """Return the values of the services' fixed scale."""
     values = result_array(out, codes.shape, np.float32)
 
-    def decode(block: slice) -> None:
-        some = codes[block]
-        check(lib.ec_dequantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(values[block])))
+    def decode(block: slice, threads: int) -> None:
+        some, into = codes[block], values[block]
+        check(lib.ec_dequantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(into), threads))
 
-    each_block(decode, len(codes), 4 * codes.shape[1], threads, _PACE)
+    each_call(decode, len(codes), 4 * codes.shape[1], threads)
     return values
 
 
@@ -125,14 +124,14 @@ def dequantize_per_vector(
     """Return the values of codes with one scale a row."""
     values = result_array(out, codes.shape, np.float32)
 
-    def decode(block: slice) -> None:
-        some = codes[block]
+    def decode(block: slice, threads: int) -> None:
+        some, into = codes[block], values[block]
         done = lib.ec_dequantize_per_vector_f32(
-            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(scales[block]), pointer(values[block])
+            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(scales[block]), pointer(into), threads
         )
         check(done)
 
-    each_block(decode, len(codes), 4 * codes.shape[1], threads, _PACE)
+    each_call(decode, len(codes), 4 * codes.shape[1], threads)
     return values
 
 
@@ -146,12 +145,12 @@ def dequantize_ranges(
     """Return the values of codes with one range a dimension: code (int8: + 128) * step + first."""
     values = result_array(out, codes.shape, np.float32)
 
-    def decode(block: slice) -> None:
-        some = codes[block]
+    def decode(block: slice, threads: int) -> None:
+        some, into = codes[block], values[block]
         done = lib.ec_dequantize_ranges_f32(
-            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(first), pointer(step), pointer(values[block])
+            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(first), pointer(step), pointer(into), threads
         )
         check(done)
 
-    each_block(decode, len(codes), 4 * codes.shape[1], threads, _PACE)
+    each_call(decode, len(codes), 4 * codes.shape[1], threads)
     return values
