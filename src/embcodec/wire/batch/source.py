@@ -117,7 +117,7 @@ class Source:
         return self.layers[-1]
 
     def _read_on(self, lines: IO[bytes] | FileIO) -> Iterator[bytes]:
-        while data := lines.read(_READ):
+        while data := lines.read(BUFFER):  # few lines are then cut in two, which are read one by one
             if not isinstance(data, bytes | bytearray | memoryview):
                 raise TypeError(f"a file of lines is open in binary mode, but reads {shown(data)}: open(path, 'rb')")
             self.taken += len(data)
