@@ -23,7 +23,7 @@ ROOMS: dict[str, str] = {
     "_native.response": "layout hints one reader lines fast read write",
     "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
     "embeddings": "",
-    "containers": "atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
+    "containers": "locks atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
     "quantizers.lowbit": "levels rotations shaping scheme principal queries errors codes joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",

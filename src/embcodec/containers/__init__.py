@@ -17,6 +17,7 @@ from .checks import (
     whole_number,
 )
 from .hdf5 import open_hdf5
+from .locks import locked
 from .npy import FLOAT_DTYPES, open_npz, read_npy, read_npz, stream_npy, write_npy, write_npz
 from .pages import Footer, decoded_bytes, read_footer
 from .tensors import read_tensors, read_tensors_and_others, stream_tensors, write_tensors, write_tensors_to
@@ -39,6 +40,7 @@ __all__ = [
     "drop_seal",
     "flag",
     "is_text",
+    "locked",
     "narrowed",
     "open_hdf5",
     "open_npz",

@@ -13,8 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-if sys.platform != "win32":  # nothing is locked there, and so nothing cleaned
-    import fcntl
+from .locks import lock
 
 SUFFIX = ".embcodec-tmp"
 """What the names of temporary files end with: ``.NAME.RANDOM.embcodec-tmp``."""
@@ -128,15 +127,12 @@ def _stem(target: Path) -> str:
 
 def _lock(descriptor: int) -> bool | None:
     """Whether the file could be locked; None where files cannot be."""
-    if sys.platform == "win32":
+    if sys.platform == "win32":  # where a locked file is not moved: nothing is locked there, and so nothing cleaned
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return lock(descriptor)
     except OSError:  # a file system without locks
         return None
-    return True
 
 
 def _is_there(path: Path, descriptor: int) -> bool:
