@@ -141,6 +141,8 @@ void ec_pool_each(int32_t threads, ec_pool_work *work, void *context) {
     }
     give(&to_do, n);
     work(context, 0);
+    /* In this order: who gives work to a helper is the caller, or a helper before it, which has ended by then. So each has
+     * been given it, and nobody but the caller waits at the place where it would sleep. */
     for (uint32_t i = 0; i < n; i++) {
         if (ec_atomic_swap(&hired[i]->word, GIVEN, IDLE)) continue;
         await(hired[i], DONE, &hired[i]->caller_sleeps, apart(ec_os_core(), hired[i]->core));

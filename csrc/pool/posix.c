@@ -1,6 +1,6 @@
 /* The pool's threads where there are POSIX threads. */
 #if !defined(_WIN32)
-#if defined(__linux__)
+#if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* for sched_getaffinity() and sched_getcpu() */
 #endif
 #include "os.h"
