@@ -39,15 +39,14 @@ Search, exact
     compile_metric      your own metric, by Numba
     study, Study        what each way of coding and searching keeps and costs, on your own vectors
 Files and stores
-    save, load                      nine kinds of file
+    save, load                      nine kinds of file, and HDF5 to read
+    load_ids                        the numbers of rows in a ground truth
     iter_load, search_files         many files, here or elsewhere, some rows at a time: their rows, and the nearest
     to_arrow, to_faiss, to_pgvector, to_sqlite_vec, to_elasticsearch, to_milvus, to_qdrant, to_redis, to_s3_vectors,
     to_vespa                        rows as stores take them
     from_arrow, from_faiss, from_pgvector, from_sqlite_vec, from_elasticsearch, from_milvus, from_qdrant, from_redis,
     from_s3_vectors, from_vespa, from_dlpack    rows as they show them
     write_pgcopy, write_vespa       tables to load; read_pgcopy, iter_pgcopy give CopiedRows
-    save, load, load_ids            eleven kinds of file; the numbers of rows in a ground truth
-    to_arrow, to_faiss, to_pgvector, to_sqlite_vec, write_pgcopy; from_arrow, from_pgvector, from_sqlite_vec
 Services
     Client, AsyncClient             texts to embeddings, split, retried and put in order
     run_demo, docstring_pairs       what ``embcodec demo`` does, and the texts that it takes
