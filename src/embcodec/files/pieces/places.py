@@ -18,6 +18,7 @@ from typing import IO, Any
 from ...errors import StorageError
 from ...words import as_path, needs_package, shown
 from ..kinds import BODY, COLLECTION, LINES, check_suffix, kind_of_head, kind_of_name
+from .skipping import Skips
 
 Path = str | os.PathLike[str] | IO[bytes]
 Paths = Path | Iterable[Path]
@@ -126,8 +127,10 @@ def fetched(path: Path) -> Iterator[tuple[str, str]]:
         yield copy, kind
 
 
-def places_of(paths: Any, options: Mapping[str, Any] | None = None) -> list[Place]:
+def places_of(paths: Any, options: Mapping[str, Any] | None = None, skips: Skips | None = None) -> list[Place]:
     """Return the files of paths, in the order of these; those of a glob or folder by name.
+
+    Where `skips` hears of what is passed over, that is also which of several paths is not there.
 
     Raises
     ------
@@ -142,8 +145,17 @@ def places_of(paths: Any, options: Mapping[str, Any] | None = None) -> list[Plac
         return list(_places(paths, options or {}))
     if not isinstance(paths, Iterable):
         as_path(paths, "paths")  # a TypeError
-    found = [place for path in paths for place in _places(path, options or {})]
-    if not found:
+    found: list[Place] = []
+    empty = True
+    for path in paths:
+        empty = False
+        try:
+            found += _places(path, options or {})
+        except (OSError, StorageError) as error:
+            if skips is None:
+                raise
+            skips.add(shown_place(path), error)
+    if empty:
         raise ValueError("there are no paths")
     return found
 
