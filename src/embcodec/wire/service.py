@@ -57,6 +57,8 @@ class Usage:
             are_ints = type(prompt) is type(completion) is type(total) is int
             if not are_ints or not 0 <= prompt | completion | total < 2**63:
                 prompt, completion, total = _count(prompt), _count(completion), _count(total)
+            if "prompt_tokens" not in usage and "completion_tokens" not in usage:
+                prompt = total  # Voyage and DashScope count no others
             return cls(prompt, completion, total or prompt + completion)
         meta = envelope.get(_META)
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
