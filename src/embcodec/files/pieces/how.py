@@ -80,7 +80,8 @@ def as_names(values: Any, column: str) -> NDArray[np.int64] | list[str]:
                 raise ValueError(f"row {found.index(None)} is null")
             return [str(value) for value in found]
         if "binary" in kind or kind.startswith(("list", "large_list", "fixed_size_list", "struct")):
-            raise TypeError(f"it holds {kind}: make texts of them")
+            uuids = ", or UUIDs: column.cast(pyarrow.uuid())" if kind == "fixed_size_binary[16]" else ""
+            raise TypeError(f"it holds {kind}: make texts of them{uuids}")
         if "string" in kind:  # of Arrow, dictionaries of such among them
             texts: list[str] = values.to_pylist()
             if None in texts:

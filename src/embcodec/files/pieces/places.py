@@ -25,6 +25,10 @@ Paths = Path | Iterable[Path]
 """One or several paths, globs, folders, URLs or files that are open in binary mode."""
 
 _HEAD = 1 << 12
+_VERSIONS = (
+    *("etag", "e_tag", "md5hash", "content-md5", "content_md5", "crc32c", "digest", "generation", "checksum"),
+    *("last-modified", "lastmodified", "last_modified", "mtime", "updated", "modified", "created"),
+)
 _COPIED = 1 << 22  # bytes at once
 _SECRETS = re.compile(r"(?<=://)[^/@]*@")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
@@ -45,12 +49,15 @@ class Place:
         Opens it in binary mode, as a context manager.
     url : str or None
         With what may be secret in it.
+    facts : callable or None
+        Of a URL: returns what its store says of the file.
     """
 
     name: str
     path: str | None
     opener: Callable[[], AbstractContextManager[IO[bytes]]]
     url: str | None = None
+    facts: Callable[[], Mapping[str, Any]] | None = None
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -86,6 +93,17 @@ class Place:
             return os.stat(self.path).st_size
         with self.open() as file:
             return file.seek(0, os.SEEK_END) if _can_seek(file) else -1
+
+    def version(self) -> str | None:
+        """Return what the store of a URL says that changes with the file: its checksum or version, else its time.
+
+        The first word is what that is called; None where the store says nothing of the kind.
+        """
+        said = {} if self.facts is None else {key.lower(): value for key, value in self.facts().items()}
+        for name in _VERSIONS:
+            if said.get(name) not in (None, ""):
+                return f"{name} {said[name]}"
+        return None
 
 
 def is_elsewhere(path: Any) -> bool:
@@ -250,7 +268,7 @@ def _of_url(url: str, options: Mapping[str, Any]) -> Iterator[Place]:
         names = [path]
     for name in names:
         whole = system.unstrip_protocol(name)
-        yield Place(_shown_url(whole), None, partial(system.open, name, "rb"), whole)
+        yield Place(_shown_url(whole), None, partial(system.open, name, "rb"), whole, partial(system.info, name))
 
 
 def _shown_url(url: str) -> str:

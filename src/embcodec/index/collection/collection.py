@@ -236,8 +236,8 @@ class Collection(Names):
         ------
         StorageError, DecodeError, CodeMismatchError, ValueError, OSError
             As :func:`iter_load` and :meth:`append`, and it names the file; also where a file has changed since it was
-            taken (its size, or on this machine a checksum of pieces of it), or another process ingests at the same
-            time. Rows of the files before it are appended, and not taken again.
+            taken (its size, on this machine a checksum of pieces of it, of a URL its ETag or time), or another process
+            ingests at the same time. Rows of the files before it are appended, and not taken again.
 
         Examples
         --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ def texts_among(ids: Any) -> list[str] | None:
     except TypeError:
         return None
     if not any(isinstance(text, str) for text in texts):
+        if texts and isinstance(texts[0], UUID | bytes):
+            raise TypeError(f"id 0 is {shown(texts[0])}, neither a whole number nor a text")
         return None
     for row, text in enumerate(texts):
         if not isinstance(text, str):
