@@ -33,12 +33,12 @@ ROOMS: dict[str, str] = {
     "scan": "metric ways plan prepared best merge named segmented bounds steps search range rescore residuals "
     "estimates exact query_center",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
-    "files.pieces": "how places matrices tables lines loading nearest",
+    "files.pieces": "skipping how places matrices tables lines loading nearest",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages view files flat collection",
-    "index.collection": "lock manifest shards best exact folder spread texts names info view changes record ingest "
-    "collection",
+    "index.collection": "lock manifest shards best exact folder spread texts names info view changes record "
+    "skipping ingest collection",
     "client": "reply settings transport worker order split job base client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",

@@ -183,7 +183,8 @@ class Collection(View):
         ----------
         paths, column, batch_rows, **reading
             As for :func:`iter_load`; open files have no name by which they would be known again. Small files are
-            appended together, `batch_rows` at a time.
+            appended together, `batch_rows` at a time. ``on_error="skip"`` also skips rows with NaN or infinity, and
+            those whose id is taken. Files that were skipped, or what is left of them, the next call tries again.
         id_column : str, optional
             What the rows are called: whole numbers, or texts (see :meth:`text_ids`). Those of batch files are their
             custom_ids by default; the rows of a line of several inputs are ``id/0``, ``id/1`` ...
@@ -199,8 +200,8 @@ class Collection(View):
         ------
         StorageError, DecodeError, CodeMismatchError, ValueError, OSError
             As :func:`iter_load` and :meth:`append`, and it names the file; also where a file has changed since it was
-            taken (its size, or on this machine a checksum of pieces of it), or another process ingests at the same
-            time. Rows of the files before it are appended, and not taken again.
+            taken (its size, on this machine a checksum of pieces of it, of a URL its ETag or time), or another process
+            ingests at the same time. Rows of the files before it are appended, and not taken again.
 
         Examples
         --------
