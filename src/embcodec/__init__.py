@@ -283,7 +283,7 @@ __all__ = [
 ]
 
 # How rows become columns is known in a room above theirs, which only those who ask for it enter.
-import_module(".embeddings", __name__).make_columns_by(
+import_module(".protocols", __name__).make_columns_by(
     lambda rows: import_module(".files.exchange", __name__).to_arrow(rows)
 )
 
