@@ -27,9 +27,10 @@ from .exact import exact_of_all
 from .folder import Folder, reporting
 from .info import CollectionInfo, info_of, words_of
 from .ingest import ingested
+from .journal import write_manifest
 from .lock import NAME as LOCK
 from .lock import writing
-from .manifest import LIKE, Manifest, write_manifest
+from .manifest import LIKE, Manifest
 from .names import Names
 from .spread import Spread
 from .texts import TextIds, texts_among
