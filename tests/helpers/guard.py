@@ -34,7 +34,7 @@ _PAGE = mmap.PAGESIZE
 _PROT_NONE = 0
 
 _Side = Literal["start", "end"]
-_unused: dict[int, list[NDArray[np.uint8]]] = {}  # by their length: to map and to protect pages takes longer than most uses
+_unused: dict[int, list[NDArray[np.uint8]]] = {}  # by length: mapping and protecting pages takes longer than most uses
 
 
 @contextmanager

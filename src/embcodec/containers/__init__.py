@@ -1,7 +1,7 @@
 """Files as such: replaced as a whole, read within bounds, as named arrays whose meaning others know."""
 
 from .arrays import SHORT_FLOATS, Stream, narrowed
-from .atomic import replacing
+from .atomic import clean, creating, flush_folder, overwrite, replacing
 from .checks import (
     MOST_WORDS,
     allowed_bytes,
@@ -36,14 +36,18 @@ __all__ = [
     "check_seal",
     "checked_array",
     "checked_texts",
+    "clean",
+    "creating",
     "decoded_bytes",
     "drop_seal",
     "flag",
+    "flush_folder",
     "is_text",
     "locked",
     "narrowed",
     "open_hdf5",
     "open_npz",
+    "overwrite",
     "read_bin",
     "read_footer",
     "read_ids",

@@ -20,9 +20,10 @@ from ..rows import Part, Snapshot
 from .changes import append, compact, remove
 from .folder import Folder, reporting
 from .ingest import ingested
+from .journal import write_manifest
 from .lock import NAME as LOCK
 from .lock import writing
-from .manifest import LIKE, Manifest, write_manifest
+from .manifest import LIKE, Manifest
 from .texts import TextIds, texts_among
 from .view import View
 
