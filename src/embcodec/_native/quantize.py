@@ -26,12 +26,7 @@ def quantize_unit(
     threads: int | None = 1,
 ) -> NDArray[Any]:
     """Return the codes of the services' fixed scale; where it may not suit these rows, `doubt` is told of both."""
-    codes = result_array(out, x.shape, dtype)
-
-    def code(some: NDArray[np.float32], into: NDArray[Any]) -> Any:
-        return lib.ec_quantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(into))
-
-    return _coded(x, codes, code, doubt, threads)
+    return _coded(lib.ec_quantize_unit_f32, x, dtype, out, doubt, threads)
 
 
 def quantize_per_vector(
@@ -71,29 +66,30 @@ def quantize_ranges(
 
     Where the ranges may not suit these rows, `doubt` is told of both.
     """
-    codes = result_array(out, x.shape, dtype)
     inverse = ffi.NULL if reciprocal is None else pointer(reciprocal)
-
-    def code(some: NDArray[np.float32], into: NDArray[Any]) -> Any:
-        return lib.ec_quantize_ranges_f32(
-            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(low), pointer(step), inverse, pointer(into)
-        )
-
-    return _coded(x, codes, code, doubt, threads)
+    return _coded(lib.ec_quantize_ranges_f32, x, dtype, out, doubt, threads, pointer(low), pointer(step), inverse)
 
 
 def _coded(
-    x: NDArray[np.float32], codes: NDArray[Any], code: Callable[..., Any], doubt: Doubt, threads: int | None
+    quantize: Any,
+    x: NDArray[np.float32],
+    dtype: Any,
+    out: Any,
+    doubt: Doubt,
+    threads: int | None,
+    *parameters: Any,
 ) -> NDArray[Any]:
-    """Return `codes`, filled by `code` a block at a time; `doubt` is told of them where a block gave reason to."""
+    """Return the codes that a function of the core makes a block at a time, with these parameters; tell of doubts."""
+    codes = result_array(out, x.shape, dtype)
     doubts: list[int] = []
 
-    def fill(block: slice) -> None:
-        done = code(x[block], codes[block])
+    def code(block: slice) -> None:
+        some = x[block]
+        done = quantize(pointer(some), *some.shape, _TYPES[codes.dtype], *parameters, pointer(codes[block]))
         check_finite_result(done, x, block.start)
         doubts.append(done.produced)
 
-    each_block(fill, len(x), 4 * x.shape[1], threads, _PACE)
+    each_block(code, len(x), 4 * x.shape[1], threads, _PACE)
     if any(doubts):
         doubt(x, codes)
     return codes
