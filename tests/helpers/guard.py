@@ -34,7 +34,8 @@ _PAGE = mmap.PAGESIZE
 _PROT_NONE = 0
 
 _Side = Literal["start", "end"]
-_unused: dict[int, list[NDArray[np.uint8]]] = {}  # by length: mapping and protecting pages takes longer than most uses
+# Pages by their length: to map and to protect them takes longer than most uses.
+_unused: dict[int, list[NDArray[np.uint8]]] = {}
 
 
 @contextmanager
