@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,3 +205,16 @@ def test_ids_are_judged() -> None:
     assert search(x, x, 1, ids=[9, 8, 7, 6], progress=lambda *a: told.append(a)).indices[:, 0].tolist() == [9, 8, 7, 6]
     assert told == [(4, 4)]
     assert search(x, x[:0], 1, ids=[]).indices.shape == (4, 0)
+
+
+@pytest.mark.parametrize("kind", ["float", "int8", "ubinary"])
+@pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
+def test_prepared_queries_do_not_change_with_the_callers_array(kind: Any, metric: Any) -> None:
+    rows = quantize(floats(50), kind)
+    queries = floats(4, seed=1)
+    asked = prepare(queries, rows, metric=metric)
+    expected = search(queries.copy(), rows, 5, metric=metric)
+    queries[:] = 3
+    found = search(asked, rows, 5)
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    np.testing.assert_array_equal(found.scores, expected.scores)

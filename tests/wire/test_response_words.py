@@ -414,3 +414,27 @@ def test_rows_in_groups_are_read_as_the_message_says() -> None:
 
 def test_words_in_capitals_are_no_vectors() -> None:
     assert "replace(" not in refusal(json.dumps({"data": [{"state": "INVALID_ARGUMENT"}]}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "row", "sent"),
+    [
+        ("int8", [200, 5], "uint8"),
+        ("uint8", [-3, 5], "int8"),
+        ("binary", [200, 5], "ubinary"),
+        ("ubinary", [-3, 5], "binary"),
+        ("int8", [0.5, -0.25], "float"),
+        ("ubinary", [0.5, -0.25], "float"),
+    ],
+)
+def test_another_dtype_than_was_asked_for_is_named_and_reads_it(asked: Any, row: list[float], sent: str) -> None:
+    body = json.dumps({"data": [{"embedding": row}]})
+    with pytest.raises(DecodeError) as told:
+        decode_response(body, output_dtype=asked)
+    (found,) = re.findall("output_dtype='([a-z0-9]+)'", str(told.value))
+    assert found == sent
+    assert decode_response(body, output_dtype=found).embeddings.values.tolist() == [row]
+    for beyond in (300, -129, 1e9):
+        with pytest.raises(DecodeError, match="type's range") as told:
+            decode_response(json.dumps({"data": [{"embedding": [beyond, 5]}]}), output_dtype="int8")
+        assert "output_dtype" not in str(told.value)

@@ -15,6 +15,9 @@ from ..profiles import PROFILES, Profile
 
 _MOST_KEYS, _KEY_LENGTH = 6, 40
 _WORDS = re.compile(r"[A-Z]+(_[A-Z]+)+|[a-z]+([_-][a-z]+)*")  # as "INVALID_ARGUMENT", which base64 could be
+_BEYOND = "a number out of the type's range"
+_TWINS = {"int8": "uint8", "uint8": "int8", "binary": "ubinary", "ubinary": "binary"}
+_BYTE = re.compile(rb"-?[0-9]{1,3}(?![0-9.eE])")
 _SPARSE = "a sparse vector, which is not read"
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _LONGEST_ROW = 1 << 20  # bytes of what stands in the place of a vector
@@ -196,6 +199,12 @@ def row_words(error: DecodeError, text: bytes | memoryview, profile: Profile, ou
 
     The error's place is the row, where it lacks its vector, or what stands in the vector's place.
     """
+    if error.reason == _BEYOND and output_dtype in _TWINS and error.offset is not None:
+        found = _BYTE.match(bytes(text[error.offset : error.offset + 8]))
+        if found is None or not -128 <= int(found[0]) <= 255:
+            return error
+        words = f"{_BEYOND}: of {_TWINS[output_dtype]} codes say output_dtype={_TWINS[output_dtype]!r}"
+        return DecodeError(words, offset=error.offset, row=error.row, line=error.line)
     lacks, sparse = error.reason.startswith("no '"), error.reason.startswith("an object among")
     if error.row is None or error.offset is None or not (lacks or sparse or error.reason.startswith("neither a list")):
         return error
