@@ -35,7 +35,9 @@ $(VENV)/.%: $(VENV)/.core
 demo: $(VENV)/.core
 	$(BIN)/embcodec demo
 
-# A process a core; benchmarks, which are no tests, want the machine for themselves.
+# A process a core; benchmarks, which are no tests, want the machine for themselves. Bytecode is kept, in __pycache__, also
+# where the shell says otherwise: the processes that tests start would each compile the sources anew.
+test test-long: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal -p no:benchmark -m 'not long' $(PYTEST_ARGS)
 

@@ -43,7 +43,7 @@ _REASONS = {
     lib.EC_BAD_NUMBER: "not a JSON number",
     lib.EC_NUMBER_TOO_LONG: f"a number of more than {lib.EC_MAX_NUMBER} bytes",
     lib.EC_OUT_OF_RANGE: "a number out of the type's range",
-    lib.EC_NOT_INTEGRAL: "a fraction where an integer is wanted",
+    lib.EC_NOT_INTEGRAL: "a fraction where an integer is wanted: floats, which output_dtype='float' reads",
     lib.EC_NOT_FINITE: "NaN or Infinity",
     lib.EC_NULL_ELEMENT: "null where a number is wanted",
     lib.EC_TOO_DEEP: f"nested deeper than {lib.EC_MAX_DEPTH} levels",

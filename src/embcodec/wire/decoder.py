@@ -26,7 +26,7 @@ from ..scale import UNIT_SCALE
 from ..words import one_of
 from .answer import EmbeddingResponse, answer_of
 from .body import as_bytes, in_utf8, what_came
-from .service import ERROR, SAYS_MORE, USAGE, looks_like_error, service_error
+from .service import ERROR, SAYS_MORE, USAGE, error_in_list, looks_like_error, service_error
 from .shapes import missing_rows, no_strings, row_words
 
 MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
@@ -110,7 +110,8 @@ class Decoder:
             rows, document = self.read(text, "", threads)
         except DecodeError as error:
             recoded = in_utf8(text)
-            failure = what_came(row_words(error, text, self.profile, self.dtype), text, body)
+            failure: Exception | None = error_in_list(text)
+            failure = failure or what_came(row_words(error, text, self.profile, self.dtype), text, body)
         else:
             return self.answer(rows, document, expected_count)
         if recoded is not None:
@@ -236,8 +237,8 @@ class Decoder:
         values, dimension = rows.values, self.dimension
         body = document if isinstance(document, dict) else {}
         if values is None or ERROR in body:
-            if looks_like_error(body):
-                raise service_error(body)
+            if looks_like_error(document):
+                raise service_error(document)
             if rows.list_start < 0:
                 raise DecodeError(missing_rows(self.profile, self.dtype, document), offset=0)
         if values is None:
