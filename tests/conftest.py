@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 # Before NumPy is loaded: many products of small matrices, which OpenBLAS' threads only wait for, turning.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -28,14 +28,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(autouse=True)
-def without_collector_down_deep(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Keep finalizers from running in tests that fill Python's stack: pytest reports them where they find no room."""
-    deep = "deep" in request.node.name
-    if deep:
-        gc.disable()
-    yield
-    if deep:
+    if "deep" not in item.name:  # a hook, as a fixture of all would take each test longer than most take themselves
+        return (yield)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
         gc.enable()
 
 
