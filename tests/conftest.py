@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 # Before NumPy is loaded: many products of small matrices, which OpenBLAS' threads only wait for, turning.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -13,6 +13,10 @@ import hypothesis
 import pytest
 
 from embcodec._native import core
+from embcodec.tradeoff import pipeline
+
+# Studies in tests are of what is found: speeds are measured by as few calls as a rate can be of.
+pipeline._BUDGET = 0.0
 
 hypothesis.settings.register_profile("embcodec", deadline=None, print_blob=True, max_examples=100)
 hypothesis.settings.load_profile("embcodec")
@@ -24,14 +28,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(autouse=True)
-def without_collector_down_deep(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Keep finalizers from running in tests that fill Python's stack: pytest reports them where they find no room."""
-    deep = "deep" in request.node.name
-    if deep:
-        gc.disable()
-    yield
-    if deep:
+    if "deep" not in item.name:  # a hook, as a fixture of all would take each test longer than most take themselves
+        return (yield)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
         gc.enable()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,18 @@ MODULES = modules()
 FACES = {"", *(name.removesuffix(".__init__") for name in MODULES if name.endswith(".__init__"))}
 
 
+@cache
+def imports_of(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    """Return the import statements of a file, wherever they stand in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imported(module: str) -> set[str]:
     """Return the modules and faces that a module imports from, also within functions and for types alone."""
     base = module.split(".")[:-1]
     found = set()
-    tree = ast.parse((PACKAGE / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    for node in imports_of(PACKAGE / (module.replace(".", "/") + ".py")):
         if isinstance(node, ast.Import):
             assert not any(alias.name.split(".")[0] == "embcodec" for alias in node.names), "import from . instead"
         if not isinstance(node, ast.ImportFrom) or node.level == 0:
@@ -83,8 +90,14 @@ def exports(face: str, name: str) -> bool:
     """Whether a package hands on something of that name, which then is not its module of that name."""
     if face not in FACES or not face:
         return False
+    return any(alias.name == name for node in taken_by(face) for alias in node.names)
+
+
+@cache
+def taken_by(face: str) -> list[ast.ImportFrom]:
+    """Return what stands at the top of a face: what it hands on."""
     tree = ast.parse((PACKAGE / face.replace(".", "/") / "__init__.py").read_text(encoding="utf-8"))
-    return any(alias.name == name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names)
+    return [node for node in tree.body if isinstance(node, ast.ImportFrom)]
 
 
 def room_of(module: str) -> str:
@@ -146,7 +159,7 @@ def test_only_the_native_core_imports_the_built_module() -> None:
 
 def names_in(path: Path) -> set[str]:
     """Return the names that a file imports, and from where: of modules the last part."""
-    nodes = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)]
+    nodes = [node for node in imports_of(path) if isinstance(node, ast.ImportFrom)]
     return {alias.name for node in nodes for alias in node.names} | {str(node.module).split(".")[-1] for node in nodes}
 
 

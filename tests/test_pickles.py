@@ -106,9 +106,9 @@ def rows(tmp_path: Path) -> Iterator[Embeddings]:
     yield embcodec.load(tmp_path / "rows.safetensors", mmap=True)
 
 
-def metrics() -> Iterator[Any]:
-    yield compile_metric(taxicab, lower_is_better=True)
-    yield decorated
+@cache
+def metrics() -> tuple[Any, ...]:
+    return compile_metric(taxicab, lower_is_better=True), decorated
 
 
 def taxicab(query: Any, row: Any) -> Any:
@@ -188,7 +188,7 @@ def prepared(_: Path) -> Iterator[embcodec.PreparedQueries]:
     yield embcodec.prepare(ROWS[:3], ROWS)
     yield embcodec.prepare(UNIT[0], quantize(UNIT, "int8", scale=np.stack([ROWS.min(axis=0), ROWS.max(axis=0)])))
     yield from (embcodec.prepare(UNIT[:3], quantizer.encode(UNIT)) for quantizer in fitted())
-    yield embcodec.prepare(ROWS[:3], ROWS, metric=next(metrics()))
+    yield embcodec.prepare(ROWS[:3], ROWS, metric=metrics()[0])
 
 
 def bounded() -> Any:

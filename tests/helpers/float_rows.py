@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,15 @@ KINDS = (
 )  # fmt: skip
 
 
+@cache  # tests ask for the same codes again and again
+def _fitted(data: bytes, dimension: int, bits: int) -> LowBitQuantizer:
+    sample = np.frombuffer(data, np.float32).reshape(-1, dimension)
+    return LowBitQuantizer(bits, rotation="random", center="mean" if bits == 2 else "none").fit(sample)
+
+
 def codes_of(x: Floats, kind: str) -> Any:
     if kind.isdigit():
-        center = "mean" if kind == "2" else "none"
-        return LowBitQuantizer(int(kind), rotation="random", center=center).fit(x[:150]).encode(x)
+        return _fitted(x[:150].tobytes(), x.shape[1], int(kind)).encode(x)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
         return rows_of(x, kind)

@@ -25,11 +25,14 @@ Q = X[:9] + np.float32(0.01)
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two workers in processes of their own, on loopback."""
-    waits = {"distributed.comm.timeouts.connect": "10s"}  # for those killed
+    settings = {
+        "distributed.comm.timeouts.connect": "10s",  # for those killed
+        "distributed.worker.multiprocessing-method": "forkserver",  # which imports Dask once, not once a worker
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with (
-            dask.config.set(waits),
+            dask.config.set(settings),
             distributed.LocalCluster(
                 n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0", silence_logs=50
             ) as local,
