@@ -57,7 +57,7 @@ class Usage:
             are_ints = type(prompt) is type(completion) is type(total) is int
             if not are_ints or not 0 <= prompt | completion | total < 2**63:
                 prompt, completion, total = _count(prompt), _count(completion), _count(total)
-            return cls(prompt, completion, total or prompt + completion)
+            return make_usage(prompt, completion, total or prompt + completion)
         meta = envelope.get(_META)
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
         prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0
@@ -66,6 +66,19 @@ class Usage:
             prompt = prompt or _count(said.get("promptTokenCount")) or _count(said.get("totalTokenCount"))
         prompt = prompt or next((count for name in _COUNTS if (count := _count(envelope.get(name)))), 0)
         return cls(prompt, 0, prompt)
+
+
+_new = object.__new__
+_prompt, _completion, _total = (Usage.__dict__[name].__set__ for name in Usage.__slots__)
+
+
+def make_usage(prompt: int, completion: int, total: int) -> Usage:
+    """Return ``Usage(...)``, in half the time: see ``make_answer``."""
+    made = _new(Usage)
+    _prompt(made, prompt)
+    _completion(made, completion)
+    _total(made, total)
+    return made
 
 
 def _count(value: Any) -> int:
