@@ -20,12 +20,11 @@ static int pass_text(ec_json_reader *reader, int64_t *start, int64_t *end) {
     return 1;
 }
 
-/* Notes one more key of the usage, and its count; or that only Python can tell what the usage says. */
+/* Notes one more key of the usage, of three at most, and its count; or that only Python can tell what the usage says. */
 static void note_count(ec_usual_answer *answer, int32_t key, int64_t count) {
     int64_t *counts[] = {NULL, &answer->prompt, &answer->completion, &answer->total};
-    int again = 0;
-    for (int32_t keys = answer->usage_keys; keys > 0; keys /= EC_USAGE_BASE) again |= keys % EC_USAGE_BASE == key;
-    if (key == 0 || count < 0 || again || answer->usage_keys < 0) {
+    const int full = answer->usage_keys >= EC_USAGE_BASE * EC_USAGE_BASE;
+    if (key == 0 || count < 0 || full || answer->usage_keys < 0) {
         answer->usage_keys = EC_USAGE_OTHER;
         return;
     }
@@ -58,12 +57,12 @@ static int pass_usage(ec_json_reader *reader, ec_usual_answer *answer) {
     return 1;
 }
 
-/* Passes the list of the one row, and decodes it. */
+/* Passes the list of the one row, and decodes it. Of lists with the same key the last one counts. */
 static int pass_row(ec_json_reader *reader, const char *vector, const ec_usual_form *form, ec_usual_answer *answer,
                     void *row) {
     ec_row_path path = {vector, 1, 0, DEPTH + 1, 0, 0, 0};
     ec_row_span span;
-    if (answer->kind != 0 || !ec_json_expect(reader, '[') || !ec_response_pass_row(reader, &path, &span)) return 0;
+    if (!ec_json_expect(reader, '[') || !ec_response_pass_row(reader, &path, &span)) return 0;
     if ((span.index != 0 && span.index != EC_INDEX_MISSING) || !ec_json_expect(reader, ']')) return 0;
     answer->kind = span.kind;
     return ec_response_decode_rows(reader->text, &span, 1, form->format, row).status == EC_OK &&

@@ -13,7 +13,9 @@ from embcodec import Embeddings, decode_response, encode_response
 from embcodec.errors import DecodeError, ServiceError
 from embcodec.wire.decoder import Decoder
 
-ROW = (np.arange(12, dtype=np.float32) - 5.5) / 8
+WIDTH = 40  # enough for codes to be told from floats
+ROW = (np.arange(WIDTH, dtype=np.float32) - 5.5) / 8
+CODES = np.random.default_rng(1).normal(0, 20, 4 * WIDTH).astype(np.int8).tobytes()
 USAGE = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}
 
 
@@ -33,7 +35,7 @@ def warm(encoding: str = "float", **asked: Any) -> Decoder:
     values = (
         Embeddings(ROW[None])
         if decoder.dtype == "float"
-        else Embeddings(np.arange(12, dtype=decoder.dtype.numpy_dtype)[None], decoder.dtype)
+        else Embeddings(np.arange(WIDTH, dtype=decoder.dtype.numpy_dtype)[None], decoder.dtype)
     )
     decoder.decode(encode_response(values, model="m", encoding_format=encoding))
     assert decoder._usual is not None
@@ -80,6 +82,8 @@ BODIES: dict[str, Any] = {
     "usage twice": text(body())[:-1] + b',"usage":{"total_tokens":9}}',
     "usage key twice": text(body()).replace(b'"total_tokens": 6', b'"total_tokens": 6, "total_tokens": 7'),
     "model twice": text(body())[:-1] + b',"model":null}',
+    "rows twice, both of them sound": text(body())[:-1] + b',"data":' + text(body(BASE64)["data"]) + b"}",
+    "the first usage key twice": text(body()).replace(b'"completion_tokens"', b'"prompt_tokens"'),
     "rows twice": text(body())[:-1] + b',"data":[]}',
     "index null": body() | {"data": [{**ITEM, "index": None}]},
     "index one": body() | {"data": [{**ITEM, "index": 1}]},
@@ -95,11 +99,11 @@ BODIES: dict[str, Any] = {
     "other width": body([0.5, 0.25]),
     "base64 of other width": body(BASE64[:16]),
     "base64 broken": body("!" + BASE64[1:]),
-    "base64 not finite": body(base64.b64encode(np.full(12, np.inf, np.float32).tobytes()).decode()),
-    "base64 of codes": body(base64.b64encode(bytes(range(3, 51))).decode()),
-    "codes": body([3, 4] * 6),
-    "null in the row": body([None] + [0.5] * 11),
-    "NaN in the row": body([float("nan")] + [0.5] * 11),
+    "base64 not finite": body(base64.b64encode(np.full(WIDTH, np.inf, np.float32).tobytes()).decode()),
+    "base64 of codes": body(base64.b64encode(CODES).decode()),
+    "codes": body([3, -4, 17, 29] * (WIDTH // 4)),
+    "null in the row": body([None] + [0.5] * (WIDTH - 1)),
+    "NaN in the row": body([float("nan")] + [0.5] * (WIDTH - 1)),
     "error null": body(error=None),
     "error": body(error={"message": "no", "code": 4}),
     "error alone": {"object": "error", "message": "no", "code": "3210"},
@@ -119,7 +123,7 @@ BODIES: dict[str, Any] = {
 @pytest.mark.parametrize("name", BODIES)
 def test_bodies_that_are_usual_or_nearly(isa: str, name: str) -> None:
     data = BODIES[name] if isinstance(BODIES[name], bytes) else text(BODIES[name])
-    for asked in ({}, {"dimension": 12}, {"nulls": "nan"}, {"profile": "openai"}):
+    for asked in ({}, {"dimension": WIDTH}, {"nulls": "nan"}, {"profile": "openai"}):
         for count in (None, 1, 2):
             found = outcome(warm(**asked), data, expected_count=count)  # type: ignore[arg-type]
             assert found == outcome(Decoder(**asked), data, expected_count=count)  # type: ignore[arg-type]
@@ -128,7 +132,7 @@ def test_bodies_that_are_usual_or_nearly(isa: str, name: str) -> None:
 @pytest.mark.parametrize("dtype", ["float", "int8", "uint8", "binary"])
 def test_any_damage_is_judged_alike(dtype: str) -> None:
     rng = np.random.default_rng(31)
-    row = ROW.tolist() if dtype == "float" else list(range(12))
+    row = ROW.tolist() if dtype == "float" else list(range(WIDTH))
     decoder = warm(output_dtype=dtype)
     for data in (text(body(row)), json.dumps(body(row), separators=(",", ":")).encode()):
         for end in range(len(data)):
@@ -144,7 +148,7 @@ def test_any_damage_is_judged_alike(dtype: str) -> None:
 def test_usual_answers_are_read_in_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once one was read: lists and base64, of a width, whatever it says of tokens; and again when the width changed."""
     decoder = Decoder()
-    for width in (12, 3):
+    for width in (WIDTH, 3):
         data = text(body(ROW[:width].tolist()))
         assert len(decoder.decode(data)) == 1
         with monkeypatch.context() as patched:
