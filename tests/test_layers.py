@@ -21,14 +21,14 @@ ROOMS: dict[str, str] = {
     "": "_version errors dtypes profile profiles scale protocols",
     "_native": "threads cores core blocks sums checksum numbers growing bits hamming base64 floats segments scan "
     "search merge quantize lowbit principal response",
-    "_native.response": "layout hints one reader lines fast read write",
+    "_native.response": "layout hints one usual reader lines fast read write",
     "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
     "embeddings": "",
     "containers": "locks atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
     "quantizers.lowbit": "levels blocks rotations shaping scheme principal queries errors codes joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
-    "wire": "http codings service answer shapes body decoder octets response batch",
+    "wire": "http codings service answer shapes usual body decoder octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
     "scan": "metric ways plan prepared best merge named segmented bounds steps search range rescore residuals "

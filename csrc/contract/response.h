@@ -119,6 +119,36 @@ typedef struct {
 ec_one_row ec_response_read_one(const void *body, int64_t n, const void *path, const ec_response_cursor *start,
                                 const ec_row_format *format, int32_t asked, void *row);
 
+/* What is asked of the usual answer to one input. */
+typedef struct {
+    const void *names;           /* as of ec_batch_read_lines() */
+    const ec_row_format *format; /* of the row, which has format->width elements */
+    int32_t asked;               /* as of ec_response_read_one() */
+} ec_usual_form;
+
+/* The keys of a usage, digits of EC_USAGE_BASE; or a usage that says more, or otherwise, and none at all. */
+enum ec_usage_keys {
+    EC_USAGE_PROMPT = 1,
+    EC_USAGE_COMPLETION = 2,
+    EC_USAGE_TOTAL = 3,
+    EC_USAGE_BASE = 4,
+    EC_USAGE_OTHER = -1,
+    EC_USAGE_NONE = -2,
+};
+
+/* What stands around the row of a usual answer: texts without their quotes; -1 where there is none. */
+typedef struct {
+    int64_t id_start, id_end;
+    int64_t model_start, model_end;
+    int64_t usage_start, usage_end;    /* the object */
+    int64_t prompt, completion, total; /* what it says, or 0 */
+    int32_t usage_keys;                /* which of these, in their order: enum ec_usage_keys */
+    int32_t kind; /* of the vector, enum ec_vector_kind; 0: this is no such answer, and the rest means nothing */
+} ec_usual_answer;
+
+/* Read the usual answer to one input, its one row into `row`, and be sure that all of it is sound. */
+ec_usual_answer ec_response_read_usual(const void *body, int64_t n, const ec_usual_form *form, void *row);
+
 /* What a line of a batch file is found to be; `status`, `from` and `to` are fields of ec_batch_line. */
 enum ec_line_kind {
     EC_LINE_ANSWER = 0, /* an answer, or a blank line, without rows */

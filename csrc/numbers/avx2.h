@@ -50,9 +50,15 @@ EC_INLINE uint64_t ec_digits_avx2(ec_block_u8x64 block) {
     return ec_join_avx2(ec_is_digit_avx2(block.low_u8x32), ec_is_digit_avx2(block.high_u8x32));
 }
 
+/* White space is looked up by its lower half: what is found there is the character itself, or it is another one. */
+EC_INLINE __m256i ec_is_space_avx2(__m256i text_u8x32) {
+    const __m256i spaces_u8x32 =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(' ', 0, 0, 0, 0, 0, 0, 0, 0, '\t', '\n', 0, 0, '\r', 0, 0));
+    return _mm256_cmpeq_epi8(_mm256_shuffle_epi8(spaces_u8x32, text_u8x32), text_u8x32);
+}
+
 EC_INLINE uint64_t ec_spaces_avx2(ec_block_u8x64 block) {
-    return ec_equal_avx2(block, ' ') | ec_equal_avx2(block, '\n') | ec_equal_avx2(block, '\r') |
-           ec_equal_avx2(block, '\t');
+    return ec_join_avx2(ec_is_space_avx2(block.low_u8x32), ec_is_space_avx2(block.high_u8x32));
 }
 
 EC_INLINE uint64_t ec_exponents_avx2(ec_block_u8x64 block) {

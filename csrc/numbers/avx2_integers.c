@@ -33,7 +33,7 @@ EC_INLINE __m256i table_of(int zero, int one, int two, int more) {
         _mm_setr_epi8((char)zero, (char)one, (char)two, c, c, c, c, c, c, c, 0, 0, 0, 0, 0, 0));
 }
 
-/* What digits are worth. The tables are looked up by the characters themselves, of which the lower half counts. */
+/* What digits are worth. That of tens is looked up by the characters themselves, of which the lower half counts. */
 typedef struct {
     __m256i tens_u8x32, hundreds_u8x32;
     __m256i excess_u8x32; /* with the lower digits 128 or more where the type does not hold the number, or it is -128 */
@@ -51,7 +51,9 @@ EC_INLINE digit_tables tables_of(int32_t type) {
 /* The values of the digits before each of 32 bytes, and whether they are in excess. */
 EC_INLINE __m256i values_before(const uint8_t *text, const digit_tables *tables, uint32_t *excess) {
     __m256i ones_u8x32 = _mm256_and_si256(load(text - 1), _mm256_set1_epi8(15));
-    __m256i tens_text_u8x32 = load(text - 2), hundreds_text_u8x32 = load(text - 3);
+    __m256i tens_text_u8x32 = load(text - 2);
+    /* What is no digit becomes 0 here: the lower half of a tab is that of a 9. */
+    __m256i hundreds_text_u8x32 = _mm256_subs_epu8(load(text - 3), _mm256_set1_epi8('0'));
     __m256i has_tens = _mm256_cmpgt_epi8(tens_text_u8x32, _mm256_set1_epi8('0' - 1));
     __m256i tens_u8x32 = _mm256_and_si256(has_tens, _mm256_shuffle_epi8(tables->tens_u8x32, tens_text_u8x32));
     __m256i low_u8x32 = _mm256_add_epi8(ones_u8x32, tens_u8x32);
@@ -166,7 +168,7 @@ static EC_NOINLINE int read_copy(const uint8_t *text, int64_t n, int64_t at, int
     memset(copy, ' ', BEFORE + BLOCK);
     if (at >= BEFORE) memcpy(copy, text + at - BEFORE, BEFORE); /* else an element begins here */
     memcpy(copy + BEFORE, text + at, (size_t)(left < BLOCK ? left : BLOCK));
-    if (left <= BLOCK && text[n - 1] == ']') copy[BEFORE + left - 1] = ',';
+    if (left <= BLOCK && text[n - 1] == ']') ec_bracket_to_comma(copy + BEFORE, left);
     return read_block(copy + BEFORE, &tables, type, state);
 }
 

@@ -41,9 +41,17 @@ EC_INLINE int is_filled_up(ec_block_u8x64 block, uint64_t others) {
     return others == 0 - (others & (0 - others)) && ec_equal_avx2(block, ' ') == others;
 }
 
-/* Notes where the numbers of a chunk end. Each begins `gap` bytes behind the comma before it: 1, or 2 where a space
- * follows the comma. Returns 0 where a number does not, or has two digits before its point, or is longer than LONGEST,
- * or the text is not plain; but where it is not plain at a ']', notes those before. See grammar.h for the masks. */
+/* Whether the list ends here, or behind as much white space as may be read. */
+static int ends_list(const uint8_t *text) {
+    int i = 0;
+    while (i < BEHIND && ec_is_space(text[i])) i++;
+    return i < BEHIND && text[i] == ']';
+}
+
+/* Notes where the numbers of a chunk end. Each begins `gap` bytes behind the comma before it, all of which are white
+ * space: 1, or 2 where a space follows the comma, or more. Returns 0 where a number does not, or has two digits before
+ * its point, or is longer than LONGEST, or the text is not plain; but where it is not plain because the list ends, notes
+ * those before. See grammar.h for the masks. */
 EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *index, int gap, int step) {
     single_carry carry = {0, 0, 0, 0, 0, 0};
     int32_t ended = 0;
@@ -55,7 +63,7 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
         ec_block_u8x64 block = ec_block_avx2(chunk + at);
         uint64_t digits = ec_digits_avx2(block), points = ec_equal_avx2(block, '.');
         uint64_t minuses = ec_equal_avx2(block, '-'), commas = ec_equal_avx2(block, ',');
-        uint64_t spaces = gap == 1 ? 0 : ec_equal_avx2(block, ' ');
+        uint64_t spaces = gap == 1 ? 0 : gap == 2 ? ec_equal_avx2(block, ' ') : ec_spaces_avx2(block);
         uint64_t run = digits | points, others = ~(run | minuses | commas | spaces), exponents = 0;
         if (EC_UNLIKELY((others | carry.exponent) != 0)) {
             exponents = ec_exponents_avx2(block);
@@ -84,7 +92,7 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
         }
         if (EC_UNLIKELY((run & run_before) == UINT64_MAX)) return 0; /* the number may be too long */
         if (EC_UNLIKELY(bad != 0)) {
-            if (chunk[at + ec_trailing_zeros_u64(bad)] != ']') return 0;
+            if (!ends_list(chunk + at + ec_trailing_zeros_u64(bad))) return 0;
             end &= (bad & (0 - bad)) - 1;
             index->sound = 0;
         }
@@ -100,11 +108,15 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
 }
 
 int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index) {
-    uint64_t commas = length > 0 ? ec_equal_avx2(ec_block_avx2(chunk), ',') : 0;
-    int few = _mm_popcnt_u64(commas) < 4;
-    if (commas != 0 && chunk[_tzcnt_u64(commas) + 1] == ' ')
+    const uint64_t commas = length > 0 ? ec_equal_avx2(ec_block_avx2(chunk), ',') : 0;
+    const int few = _mm_popcnt_u64(commas) < 4;
+    int gap = 1;
+    if (commas != 0)
+        for (const uint8_t *text = chunk + _tzcnt_u64(commas); gap < BEHIND && ec_is_space(text[gap]);) gap++;
+    if (gap == 1) return few ? index_ends(chunk, length, index, 1, 4) : index_ends(chunk, length, index, 1, 6);
+    if (gap == 2 && chunk[_tzcnt_u64(commas) + 1] == ' ')
         return few ? index_ends(chunk, length, index, 2, 4) : index_ends(chunk, length, index, 2, 6);
-    return few ? index_ends(chunk, length, index, 1, 4) : index_ends(chunk, length, index, 1, 6);
+    return index_ends(chunk, length, index, gap, 4);
 }
 
 #define EIGHT_DIGITS 15, 15, 15, 15, 15, 15, 15, 15

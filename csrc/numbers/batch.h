@@ -73,6 +73,14 @@ EC_INLINE int32_t ec_numbers_with_exponents(ec_alone_at *alone_at, const uint8_t
     return count;
 }
 
+/* Turns the bracket at the end of a copy, which it is known to be, into a comma right behind the last number, so that the
+ * end of the list is like any other place: white space goes behind it. */
+EC_INLINE void ec_bracket_to_comma(uint8_t *copy, int64_t length) {
+    int64_t last = length - 1;
+    while (last > 0 && ec_is_space(copy[last - 1])) copy[last--] = ' ';
+    copy[last] = ',';
+}
+
 /* Opens a chunk of the text from `at` on: whole blocks, of at most `longest` bytes, with MARGIN bytes before it and
  * BEHIND bytes after it that may be read. It is the text itself where that is long enough, else a copy, filled up with
  * spaces. In a copy the text's last bracket is a comma, so that the last number is like the others:
@@ -93,12 +101,14 @@ EC_INLINE const uint8_t *ec_chunk_open(const uint8_t *text, int64_t n, int64_t a
     memset(copy, 0, MARGIN);
     memcpy(copy + MARGIN, text + at, filled);
     memset(copy + MARGIN + filled, ' ', BLOCK + BEHIND);
-    if (left > 0 && left <= COPIED_CHUNK && text[n - 1] == ']') copy[MARGIN + filled - 1] = ',';
+    if (left > 0 && left <= COPIED_CHUNK && text[n - 1] == ']') ec_bracket_to_comma(copy + MARGIN, (int64_t)filled);
     return copy + MARGIN;
 }
 
-/* Whether all has been read up to the last bracket, which a chunk had as a comma. */
-EC_INLINE int ec_chunk_is_last(const uint8_t *text, int64_t n, int64_t at) { return at == n && text[n - 1] == ']'; }
+/* Whether all has been read up to the last bracket: behind a comma that only the copy had. */
+EC_INLINE int ec_chunk_is_last(const uint8_t *text, int64_t n, int64_t at) {
+    return text[at - 1] != ',' && text[n - 1] == ']';
+}
 
 /* Reads an array of floats with the two passes of a tier:
  *

@@ -73,12 +73,6 @@ static int pass_rows(line_reader *line) {
     return (line->rows == line->in_place || line->rows == line->unindexed) && ec_json_expect(reader, ']');
 }
 
-static int is_apart(json_key key, const char *names) {
-    for (; *names; names += strlen(names) + 1)
-        if (is_key(key, names)) return 1;
-    return 0;
-}
-
 static int pass_body(line_reader *line) {
     ec_json_reader *reader = &line->reader;
     json_key key;

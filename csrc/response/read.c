@@ -36,8 +36,7 @@ ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, e
     return result;
 }
 
-/* Whether a row may be of the dtype that it was taken for. */
-static int reads_as_asked(const void *row, const ec_row_format *format, int32_t kind, int32_t asked) {
+int ec_row_reads_as_asked(const void *row, const ec_row_format *format, int32_t kind, int32_t asked) {
     if (kind == EC_VECTOR_STRING)
         return asked == EC_PAYLOAD_NONE || ec_payload_guess(row, 1, ec_row_bytes(format), asked, NULL) == asked;
     return format->type != EC_FLOAT32 || ec_payload_guess_listed(row, 1, format->width) == EC_PAYLOAD_BYTES;
@@ -48,7 +47,7 @@ ec_one_row ec_response_read_one(const void *body, int64_t n, const void *path, c
     ec_response_cursor cursor = *start;
     ec_result result = ec_response_read_rows(body, n, path, &cursor, format, row, NULL, 1);
     int found = result.status == EC_OK && cursor.stage == EC_SCAN_DONE && cursor.list_start >= 0 && cursor.rows == 1 &&
-                (cursor.unindexed || cursor.in_place) && reads_as_asked(row, format, cursor.kind, asked);
+                (cursor.unindexed || cursor.in_place) && ec_row_reads_as_asked(row, format, cursor.kind, asked);
     ec_one_row one = {cursor.list_start, cursor.list_end, cursor.kind, found};
     return one;
 }

@@ -18,6 +18,9 @@ typedef struct {
     int64_t lead, lead_length, lead_index;
 } ec_row_path;
 
+/* Whether a decoded row may be of the dtype that it was taken for: see ec_response_read_one(). */
+int ec_row_reads_as_asked(const void *row, const ec_row_format *format, int32_t kind, int32_t asked);
+
 /* Passes one row and describes it in `span`. */
 int ec_response_pass_row(ec_json_reader *reader, ec_row_path *path, ec_row_span *span);
 

@@ -306,6 +306,15 @@ def coded(
     return made
 
 
+def with_values(alike: Embeddings, values: NDArray[Any]) -> Embeddings:
+    """Return Embeddings that mean what others do, of other values of their shape and dtype, without a second look."""
+    made: Embeddings = object.__new__(Embeddings)
+    fields = made.__dict__
+    fields.update(alike.__dict__)
+    fields["values"] = values
+    return made
+
+
 def of_floats(rows: Any, name: str) -> Embeddings:
     """Return rows as Embeddings: themselves, or bare floats as ``"float"``.
 

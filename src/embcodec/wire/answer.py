@@ -41,13 +41,40 @@ class EmbeddingResponse:
         return len(self.embeddings)
 
 
+# A class whose instances cannot be changed sets its fields one by one, by name. For the answer to one input that takes
+# as long as reading it; these set them by their places.
+_new = object.__new__
+_embeddings, _model, _usage, _id, _encoding_format, _raw_usage = (
+    EmbeddingResponse.__dict__[name].__set__ for name in EmbeddingResponse.__slots__
+)
+
+
+def make_answer(
+    embeddings: Embeddings,
+    model: str | None,
+    usage: Usage,
+    id: str | None,
+    encoding_format: EncodingFormat | None,
+    raw_usage: dict[str, Any] | None,
+) -> EmbeddingResponse:
+    """Return ``EmbeddingResponse(...)``, in half the time."""
+    made = _new(EmbeddingResponse)
+    _embeddings(made, embeddings)
+    _model(made, model)
+    _usage(made, usage)
+    _id(made, id)
+    _encoding_format(made, encoding_format)
+    _raw_usage(made, raw_usage)
+    return made
+
+
 def answer_of(
     embeddings: Embeddings, body: dict[str, Any], encoding_format: EncodingFormat | None, tokens: int = 0
 ) -> EmbeddingResponse:
     """Put an answer together from decoded vectors, the members around them, and the tokens counted row by row."""
     said = body.get
     usage, model, name = said(USAGE), said("model"), said("id")
-    return EmbeddingResponse(
+    return make_answer(
         embeddings,
         model if isinstance(model, str) else None,
         Usage.from_envelope(body) if not tokens else Usage(tokens, 0, tokens),

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from .._native import core
 from .._native.base64 import NO_PADDING, URLSAFE
-from .._native.floats import PAYLOADS
+from .._native.floats import BYTES, PAYLOADS
 from .._native.response.layout import BOM, NO_STRINGS, STRING, Layout, Rows
 from .._native.response.one import OneRow
 from .._native.response.read import read_rows
+from .._native.response.usual import usual_form
 from ..codec import pack_bits
 from ..dtypes import INTEGERS, NULLS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded
@@ -28,6 +29,7 @@ from .answer import EmbeddingResponse, answer_of
 from .body import as_bytes, in_utf8, what_came
 from .service import ERROR, SAYS_MORE, USAGE, error_in_list, looks_like_error, service_error
 from .shapes import missing_rows, no_strings, row_words
+from .usual import UsualAnswers
 
 MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
 _FLOAT, _BASE64 = EncodingFormat.FLOAT, EncodingFormat.BASE64
@@ -55,6 +57,7 @@ class Decoder:
         "_plain",
         "_plain_names",
         "_unpacked",
+        "_usual",
         "base64_flags",
         "dimension",
         "dtype",
@@ -102,9 +105,15 @@ class Decoder:
         self._one_row: dict[str, OneRow] = {}
         self._layouts: dict[tuple[str, str | None, tuple[str, str | None] | None], Layout] = {}
         self._plain_names = self._make_plain_names()
+        self._usual: UsualAnswers | None = None
 
     def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
         """Decode a body: see :func:`~embcodec.wire.response.decode_response`."""
+        usual = self._usual
+        if usual is not None and threads is None and type(body) is bytes and (expected_count or 1) == 1:
+            answer = usual.read(body)
+            if answer is not None:
+                return answer
         text = body if type(body) is bytes else as_bytes(body)
         try:
             rows, document = self.read(text, "", threads)
@@ -229,8 +238,18 @@ class Decoder:
             if rows.list_start < 0:
                 layout = self.layout(prefix, place=place)
                 rows = read_rows(source, n, layout, self.width, workers)
-        self._one_row.setdefault(prefix, OneRow(layout)).expect(rows)
+        expected = self._one_row.setdefault(prefix, OneRow(layout)).expect(rows)
+        if not prefix and type(source) is bytes:
+            self._usual = self._make_usual(rows, expected, source)
         return rows
+
+    def _make_usual(self, rows: Rows, expected: tuple[int, Any, int] | None, body: bytes) -> UsualAnswers | None:
+        """Return a reader of usual answers like a body that was read by other means, if that is one."""
+        names, judged = self._plain_names, self.payload in (BYTES, NO_STRINGS)
+        if rows.values is None or expected is None or names is None or self._counts is not None or not judged:
+            return None
+        usual = UsualAnswers(usual_form(names, expected), self.typed(rows.values, self.dimension))
+        return usual if usual.read(body) else None
 
     def answer(self, rows: Rows, document: Any, expected_count: int | None = None) -> EmbeddingResponse:
         """Put an answer together from what :meth:`read` returned, or raise what is wrong with it."""

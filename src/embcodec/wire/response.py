@@ -32,7 +32,8 @@ from .service import Usage
 
 # These encode what stands before and behind the rows. They are made once, since making one takes as long as using it.
 # Counts of tokens may be NumPy's whole numbers, which operator.index() turns into Python's.
-_HEADS = json.JSONEncoder(separators=(",", ":"))
+_IDS = json.JSONEncoder(separators=(",", ":"))
+_quoted = json.encoder.encode_basestring_ascii
 _TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=index)
 
 _SMALL = 1 << 16  # bytes of a matrix that no second thread is asked for
@@ -150,8 +151,8 @@ def encode_response(
     values = _as_sent(of_floats(embeddings, "embeddings"), encoding, service)
     if not isinstance(model, str):
         raise TypeError(f"model is the name of a model, a str, not {shown(model)}")
-    start = {"id": "0" if id is None else id, "object": "list", "model": model}
-    head = _HEADS.encode(start)[:-1] + ',"data":'
+    name = '"0"' if id is None else _IDS.encode(id)
+    head = f'{{"id":{name},"object":"list","model":{_quoted(model)},"data":'
     tail = _NO_TOKENS if usage is None else _tail(usage)
     workers = 1
     if threads is not None or values.nbytes > _SMALL:

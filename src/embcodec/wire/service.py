@@ -60,7 +60,7 @@ class Usage:
                 prompt, completion, total = _count(prompt), _count(completion), _count(total)
             if "prompt_tokens" not in usage and "completion_tokens" not in usage:
                 prompt = total  # Voyage and DashScope count no others
-            return cls(prompt, completion, total or prompt + completion)
+            return make_usage(prompt, completion, total or prompt + completion)
         meta = envelope.get(_META)
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
         prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0
@@ -69,6 +69,19 @@ class Usage:
             prompt = prompt or _count(said.get("promptTokenCount")) or _count(said.get("totalTokenCount"))
         prompt = prompt or next((count for name in _COUNTS if (count := _count(envelope.get(name)))), 0)
         return cls(prompt, 0, prompt)
+
+
+_new = object.__new__
+_prompt, _completion, _total = (Usage.__dict__[name].__set__ for name in Usage.__slots__)
+
+
+def make_usage(prompt: int, completion: int, total: int) -> Usage:
+    """Return ``Usage(...)``, in half the time: see ``make_answer``."""
+    made = _new(Usage)
+    _prompt(made, prompt)
+    _completion(made, completion)
+    _total(made, total)
+    return made
 
 
 def _count(value: Any) -> int:

@@ -49,14 +49,18 @@ class OneRow:
             return None
         return Rows(values, one.list_start, one.list_end, kind)
 
-    def expect(self, rows: Rows) -> None:
-        """Take the next document to be like one that was read by other means."""
+    def expect(self, rows: Rows) -> tuple[int, Any, int] | None:
+        """Take the next document to be like one that was read by other means.
+
+        Returns its width, the form of such a row, and what its base64 is asked to be; None where it has not one row.
+        """
         values, layout = rows.values, self._layout
         if values is None or len(values) != 1:
             self._expected = None
-            return
+            return None
         flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
         width = values.shape[1]
         form = ffi.new(FORMAT, (width, TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
         asked = form_of(layout.dtype, layout.packed) if layout.payload == BYTES else NO_STRINGS
         self._expected = width, form, asked
+        return self._expected

@@ -1,0 +1,84 @@
+"""Numbers with white space between them, as printers of JSON lay them out: read as those without, on every tier."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from number_text import parse_row, same_on_every_tier
+
+from embcodec import format_floats, parse_floats
+from embcodec._native.numbers import format_row
+from embcodec.errors import DecodeError
+
+SPACES = [
+    " ",
+    "\n",
+    "\t",
+    "\r\n",
+    "\n" + " " * 8,
+    "\n\t\t\t",
+    "\t" * 9,
+    *(" " * n for n in (2, 28, 29, 30, 31, 32, 33, 60, 70)),
+]
+
+
+def floats(count: int) -> np.ndarray:
+    values = np.random.default_rng(41).standard_normal(count).astype(np.float32) / np.float32(30)
+    values[::50] = 1e-5
+    values[::31] = 0
+    return values
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("count", [1, 2, 40, 3000])
+def test_white_space_behind_commas(isa: str, space: str, count: int) -> None:
+    values = floats(count)
+    text = format_floats(values).decode()[1:-1].replace(",", "," + space)
+    for before in ("", space):
+        for behind in ("", space, "\n  "):
+            data = f"[{before}{text}{behind}]".encode()
+            out = np.empty_like(values)
+            assert parse_row(data, out) == (len(data), count)
+            np.testing.assert_array_equal(out, values)
+            parse_row(data + b", 1]", out)  # of a body, whose text goes on
+            np.testing.assert_array_equal(parse_floats(b"[" + data + b",\n" + data + b"]"), [values, values])
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_white_space_between_integers(isa: str, space: str, dtype: type) -> None:
+    for count in (1, 2, 7, 40, 1000):
+        values = (
+            np.random.default_rng(count).integers(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, count).astype(dtype)
+        )
+        text = format_row(values).decode()[1:-1].replace(",", "," + space)
+        for before, behind in (("", ""), (space, space), ("", "\n "), (space, "")):
+            data = f"[{before}{text}{behind}]".encode()
+            out = np.empty_like(values)
+            assert parse_row(data, out) == (len(data), count)
+            np.testing.assert_array_equal(out, values)
+
+
+def test_broken_spaced_text_is_judged_alike() -> None:
+    """A comma before the bracket, none between numbers, gaps that differ, and any other damage."""
+    rng = np.random.default_rng(43)
+    for space in SPACES:
+        for count in (3, 30, 700):
+            parts = format_floats(floats(count)).decode()[1:-1].split(",")
+            text = ("," + space).join(parts)
+            for end in ("," + space + "]", space + ",]", "]]", space, "", space + "x]", space + "] "):
+                same_on_every_tier(f"[{text}{end}".encode(), np.float32)
+            for _ in range(12):
+                at = int(rng.integers(1, len(text)))
+                other = str(rng.choice([" ", "\n", ",", "", "-", ".", "1", "]", "e1"]))
+                same_on_every_tier(
+                    f"[{text[:at]}{other}{text[at + int(rng.integers(2)) :]}{space}]".encode(), np.float32
+                )
+
+
+@pytest.mark.parametrize("text", ["[1,\n]", "[1,\n  2,\n]", "[\n,1]", "[,\n]", "[1\n,\n,\n]", "[1\n 2\n]", "[1,2\n"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int8])
+def test_what_white_space_does_not_mend(isa: str, text: str, dtype: type) -> None:
+    with pytest.raises(DecodeError):
+        parse_row(text.encode(), np.empty(9, dtype))
+    same_on_every_tier(text.encode(), dtype)
