@@ -32,7 +32,7 @@ from .lock import writing
 from .manifest import LIKE, Manifest, write_manifest
 from .names import Names
 from .spread import Spread
-from .texts import TextIds, texts_among
+from .texts import TextIds, refuse_texts, texts_among
 
 SHARD_BYTES = 1 << 28
 """How large the files are that :meth:`Collection.compact` makes."""
@@ -320,6 +320,7 @@ class Collection(Names):
         exact: bool,
     ) -> SearchResult:
         folder = self._folder
+        refuse_texts(mask, "ids of a mask")
         now, here = folder.now, folder.here()
         chosen = ids_of_mask(here, mask)
         find: Callable[..., SearchResult]
