@@ -39,6 +39,8 @@ Search, exact
     compile_metric      your own metric, by Numba
     study, Study        what each way of coding and searching keeps and costs, on your own vectors
 Files and stores
+    save, load                      nine kinds of file, and HDF5 to read
+    load_ids                        the numbers of rows in a ground truth
     save, load, load_ids            eleven kinds of file; the numbers of rows in a ground truth
     iter_load, search_files         many files, here or elsewhere, some rows at a time: their rows, and the nearest
     Skipped                         what of them was passed over
@@ -286,7 +288,7 @@ __all__ = [
 ]
 
 # How rows become columns is known in a room above theirs, which only those who ask for it enter.
-import_module(".embeddings", __name__).make_columns_by(
+import_module(".protocols", __name__).make_columns_by(
     lambda rows: import_module(".files.exchange", __name__).to_arrow(rows)
 )
 

@@ -8,6 +8,7 @@ import json
 import random
 import tracemalloc
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,12 +152,19 @@ def test_long_lines_of_streams(tmp_path: Path) -> None:
     assert [line.line for line in found.errors] == [1, 2, 3]
 
 
+@cache
+def large(name: str) -> tuple[bytes, bytes]:
+    """Return a text of more than one piece, and what a coding makes of it."""
+    text = bytes(5 << 18) + PLAIN
+    return text, zipped(name, text)
+
+
 @pytest.mark.parametrize("name", ["br", "gzip", "zstd"])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 @given(data=st.data())
 def test_codings_undo_in_bounded_pieces_or_refuse(name: str, data: Any) -> None:
-    text = bytes(5 << 18) + PLAIN
-    packed = bytearray(zipped(name, text))
+    text, made = large(name)
+    packed = bytearray(made)
     if data.draw(st.booleans()):
         packed[data.draw(st.integers(0, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
     cut = data.draw(st.integers(1, len(packed)))

@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from ...containers import replacing
+from ...containers import creating
 from ...errors import StorageError
 from ...words import needs_package, shown
 from .folder import Folder
@@ -193,7 +193,7 @@ def _write(folder: Path, number: int, ids: NDArray[np.int64], texts: Any) -> Tex
         raise StorageError(needs_package("a collection whose ids are texts", "pyarrow", "files")) from None
     name = f"texts-{number:08d}.parquet"
     table = pyarrow.table({"id": ids, "text": pyarrow.array(texts, pyarrow.string())})
-    with replacing(folder / name) as file:
+    with creating(folder / name) as file:
         pyarrow.parquet.write_table(table, file, compression="zstd", write_page_checksum=True)
     return Texts(name, len(ids), int(ids[0]), int(ids[-1]))
 
