@@ -290,6 +290,7 @@ _ALL = (
     ),
     Profile(
         "elasticsearch",
+        others=(("text_embedding", "embedding"),),  # of its inference API
         byte_order="big",
         signed_bytes="twos-complement",
         base_url="http://127.0.0.1:9200",

@@ -284,6 +284,17 @@ def test_requests_that_a_service_finds_too_large_are_halved(embed: Any) -> None:
     assert found.usage.total_tokens == sum(len(request.json["input"]) <= 2 for request in server.received)
 
 
+@pytest.mark.parametrize(("status", "is_said"), [(400, True), (422, True), (401, False)])
+def test_a_blank_text_is_named_where_the_service_refuses(embed: Any, status: int, is_said: bool) -> None:
+    def refuse(connection: Any, server: HostileServer, request: Any) -> None:
+        connection.sendall(http({"error": {"message": "'$.input' is invalid"}}, status))
+
+    for texts, note in ((["a", " ", ""], "text 1 is blank, which some services refuse"), (["a", "b"], None)):
+        with hostile_server(refuse) as server, pytest.raises(ServiceError, match="is invalid") as caught:
+            embed(server.base_url, texts)
+        assert (note in caught.value.__notes__) == (is_said and note is not None)
+
+
 def test_a_half_that_fails_does_not_take_the_other_with_it(embed: Any) -> None:
     good = fail_on("b")
 

@@ -16,7 +16,7 @@ import pyarrow.parquet
 import pytest
 from safetensors.numpy import save_file
 
-from embcodec import Embeddings, Scale, StorageError, from_arrow, load, pack_bits, quantize, save
+from embcodec import Embeddings, Scale, StorageError, from_arrow, iter_load, load, load_ids, pack_bits, quantize, save
 
 ROWS = np.array([[1.0, 2.0, -0.5], [3.0, 4.0, 0.25]], np.float32)
 
@@ -357,3 +357,36 @@ def test_what_a_file_begins_like_is_said(tmp_path: Path) -> None:
 def test_files_of_others_have_a_way(suffix: str, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"unknown kind of file; .*; (\w+\([\w.]+\(path\)\) |decompress it first)"):
         load(tmp_path / f"x{suffix}")
+
+
+def test_shapes_of_numpys_own_numbers(tmp_path: Path) -> None:
+    """NumPy writes them so that it cannot read them again (``np.lib.format.open_memmap`` with a shape of int64)."""
+    words = b"{'descr': '<f4', 'fortran_order': False, 'shape': (np.int64(6), np.uint32(4)), }".ljust(117) + b"\n"
+    head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(words)) + words
+    (tmp_path / "x.npy").write_bytes(head + np.arange(24, dtype="<f4").tobytes())
+    for mmap in (False, True):
+        np.testing.assert_array_equal(load(tmp_path / "x.npy", mmap=mmap).values, np.arange(24).reshape(6, 4))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("suffix", "dtype"), [(".fbin", "<f4"), (".u8bin", "|u1"), (".i8bin", "|i1")])
+def test_headers_of_64_bits(tmp_path: Path, suffix: str, dtype: str) -> None:
+    """As cuVS Bench writes them."""
+    x = np.arange(24).reshape(6, 4).astype(dtype)
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(struct.pack("<QQ", 6, 4) + x.tobytes())
+    for mmap in (False, True):
+        np.testing.assert_array_equal(load(path, mmap=mmap).values, x)  # type: ignore[union-attr]
+    parts = [part.rows.values for part in iter_load(path, batch_rows=4)]  # type: ignore[union-attr]
+    np.testing.assert_array_equal(np.concatenate(parts), x)
+    for wrong in (
+        struct.pack("<QQ", 6, 5) + x.tobytes(),
+        struct.pack("<QQ", 6, 4) + x.tobytes()[:-1],
+        b"\6" + b"\0" * 10,
+    ):
+        path.write_bytes(wrong)
+        with pytest.raises(StorageError, match=r"are .* bytes, not"):
+            load(path)
+    truth = np.arange(6, dtype="<i4")
+    for more in (b"", np.zeros(6, "<f4").tobytes()):
+        (tmp_path / "x.ibin").write_bytes(struct.pack("<QQ", 2, 3) + truth.tobytes() + more)
+        np.testing.assert_array_equal(load_ids(tmp_path / "x.ibin"), truth.reshape(2, 3))

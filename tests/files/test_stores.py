@@ -22,6 +22,7 @@ from embcodec import (
     from_qdrant,
     from_redis,
     from_s3_vectors,
+    from_sqlite_vec,
     from_vespa,
     quantize,
     to_elasticsearch,
@@ -312,7 +313,7 @@ def test_what_is_no_answer_of_a_store_is_refused(reader: str) -> None:
         for rows in ([[128]], [[-129]], [[0.5]], [[float("inf")]]):
             with pytest.raises(StorageError, match=r"int8 codes are whole numbers of -128 \.\. 127"):
                 read(rows, "int8")
-        with pytest.raises(StorageError, match="has no uint8"):
+        with pytest.raises(StorageError, match="has no uint8: output_dtype is 'float', 'int8', 'binary' or 'ubinary'"):
             read([[1]], "uint8")
 
 
@@ -336,3 +337,8 @@ def test_what_is_no_answer_of_a_store_is_refused(reader: str) -> None:
 def test_texts_and_bytes_that_are_damaged(read: Any, rows: Any, words: str) -> None:
     with pytest.raises(StorageError, match=words):
         read(rows)
+
+
+def test_bits_of_sqlite_vec_are_ubinary() -> None:
+    with pytest.raises(StorageError, match="sqlite-vec has no binary: output_dtype is 'float', 'int8' or 'ubinary'"):
+        from_sqlite_vec([b"1"], "binary")  # type: ignore[arg-type]

@@ -29,12 +29,30 @@ def beside_another_writer(folder: Path, timeout: float) -> None:
         ec.Collection.open(folder / f"held{timeout}", lock_timeout=timeout).append(X)
 
 
+def named(folder: Path) -> ec.Collection:
+    """Return a new collection whose rows are called by letters."""
+    made = ec.Collection.create(folder / "named", like=X)
+    made.append(X, ids=list("abcdef"))
+    return made
+
+
 CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], object], ...]]] = {
     "an id of a mask twice": (
         lambda p: collection(p).search(X, 1, mask=[1, 1]),
         "name each once",
         (lambda p: collection(p).search(X, 1, mask=[1, 2]),),
     ),
+    **{
+        f"texts for numbers, to {name}": (
+            lambda p, ask=ask: ask(named(p), ["b"]),
+            r"are whole numbers, not texts: vectors\.ids_of\(texts\) has those of texts",
+            (lambda p, ask=ask: (lambda vectors: ask(vectors, vectors.ids_of(["b"])))(named(p)),),
+        )
+        for name, ask in (
+            ("remove", lambda vectors, ids: vectors.remove(ids)),
+            ("search among", lambda vectors, ids: vectors.search(X, 1, mask=ids)),
+        )
+    },
     "a mask of booleans for a collection": (
         lambda p: collection(p).search(X, 1, mask=[True] * 6),
         "pass those ids",

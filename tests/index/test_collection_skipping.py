@@ -132,3 +132,21 @@ def test_a_full_disk_is_not_a_fault_of_the_file(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(StorageError, match="No space left"):
             vectors.ingest(f"{tmp_path}/*.npy", batch_rows=20, on_error="skip")
     assert vectors.ingest(f"{tmp_path}/*.npy", on_error="skip") == 40
+
+
+def test_half_of_a_surrogate_pair_is_no_id(tmp_path: Path) -> None:
+    """JSON may escape it; no file of text holds it."""
+    body = {"data": [{"index": 0, "embedding": X[0].tolist()}]}
+    lines = [json.dumps({"custom_id": name, "response": {"body": body}}) for name in ("a", "\ud800", "b")]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    vectors = Collection.create(tmp_path / "c", like=X)
+    with pytest.raises(ValueError, match=r"a\.jsonl: id '\\ud800' has half of a surrogate pair"):
+        vectors.ingest(tmp_path / "a.jsonl")
+    with pytest.raises(ValueError, match="has half of a surrogate pair"):
+        vectors.append(X[:1], ids=["\udc00"])
+    with pytest.raises(KeyError, match="not in the collection"):
+        vectors.ids_of(["\ud800"])
+    told: list[Skipped] = []
+    assert vectors.ingest(tmp_path / "a.jsonl", on_error=told.append) == 2
+    assert [one.row for one in told] == [1]
+    assert vectors.ids_of(["a", "b"]).tolist() == [0, 1]

@@ -208,7 +208,11 @@ class Job:
         if self._failures:
             first = self._failures[0]
             assert first.error is not None
-            first.error.add_note(f"while embedding texts {first.batch.rows.start} to {first.batch.rows.stop - 1}")
+            start = first.batch.rows.start
+            first.error.add_note(f"while embedding texts {start} to {first.batch.rows.stop - 1}")
+            blank = next((row for row, text in enumerate(first.batch.texts, start) if not text.strip()), None)
+            if blank is not None and getattr(first.error, "status", None) in (400, 422):
+                first.error.add_note(f"text {blank} is blank, which some services refuse")
             raise first.error
         if self._interruption is not None:
             raise self._interruption

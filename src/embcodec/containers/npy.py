@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import re
 import warnings
 import zipfile
 import zlib
@@ -24,6 +25,7 @@ from .checks import check_decoded, check_shape
 _MAX_MEMBERS = 64
 _MAX_HEADER = 1 << 16
 _MAX_TEXT = 1 << 19  # bytes of a member that may be a text, the words of embcodec
+_NUMPYS_INT = re.compile(rb"np\.u?int\d+\((\d+)\)")
 _E5M2 = b"'<f1'"  # as ml_dtypes calls float8_e5m2, which NumPy cannot read
 
 FLOAT_DTYPES = {"bfloat16": 2, "fp8_e4m3": 1, "fp8_e5m2": 1}
@@ -126,6 +128,8 @@ def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], b
             header = file.read(min(int.from_bytes(start, "little"), _MAX_HEADER))
             if _E5M2 in header:
                 header, named = header.replace(_E5M2, b"'|V1'", 1), "fp8_e5m2"
+            plain = _NUMPYS_INT.sub(rb"\1", header)  # as NumPy writes where a shape is of its own numbers
+            header = plain.rstrip(b"\n").ljust(len(header) - 1) + b"\n" if plain != header else header
             shape, fortran, dtype = read_header(io.BytesIO(start + header))
     except ValueError as error:
         raise StorageError(f"not a .npy file, or a damaged one: {_first_line(error)}") from None

@@ -2,7 +2,7 @@
 
 ::
 
-    .fbin    | u32 n | u32 d | n * d values |                 one header, then a matrix
+    .fbin    | u32 n | u32 d | n * d values |                 one header, then a matrix; read with u64 n, u64 d, too
     .fvecs   | i32 d | d values | i32 d | d values | ...      every row says its dimension
 
 Of ground truth ``.ibin`` and ``.ivecs`` hold the numbers of rows, int32, in the same two forms; behind the numbers of a
@@ -44,20 +44,20 @@ def read_bin(file: IO[bytes], size: int, suffix: str, *, mmap: bool = False) -> 
     StorageError
         Where header and size do not agree.
     """
-    shape, dtype = _bin_header(file, size, suffix)
-    if mmap and size > 8:
+    start, shape, dtype = _bin_header(file, size, suffix)
+    if mmap and size > start:
         view = mapped(file, size)
-        return np.frombuffer(view, dtype, shape[0] * shape[1], 8).reshape(shape)
+        return np.frombuffer(view, dtype, shape[0] * shape[1], start).reshape(shape)
     return read_array(file, shape, dtype)
 
 
 def stream_bin(file: IO[bytes], size: int, suffix: str) -> Stream:
     """Return the matrix of a file of `size` bytes, to be read in parts; see :func:`read_bin`."""
-    return stream_of(file, 8, *_bin_header(file, size, suffix))
+    return stream_of(file, *_bin_header(file, size, suffix))
 
 
-def _bin_header(file: IO[bytes], size: int, suffix: str) -> tuple[tuple[int, int], np.dtype[Any]]:
-    """Return shape and type of the matrix of a file of `size` bytes."""
+def _bin_header(file: IO[bytes], size: int, suffix: str) -> tuple[int, tuple[int, int], np.dtype[Any]]:
+    """Return where the matrix of a file of `size` bytes begins, its shape and type; the file is at its beginning."""
     header = file.read(8)
     if len(header) < 8:
         raise StorageError(f"a {suffix} file begins with 8 bytes of header; this one has {len(header)}")
@@ -65,8 +65,17 @@ def _bin_header(file: IO[bytes], size: int, suffix: str) -> tuple[tuple[int, int
     dtype = np.dtype(ELEMENTS[suffix])
     expected = 8 + rows * dimension * dtype.itemsize
     if size != expected:
+        long = _long_header(file, header)
+        if long is not None and size == 16 + long[0] * long[1] * dtype.itemsize:
+            return 16, long, dtype
         raise StorageError(f"{rows} x {dimension} {dtype.name} are {expected} bytes, not {size}")
-    return (rows, dimension), dtype
+    return 8, (rows, dimension), dtype
+
+
+def _long_header(file: IO[bytes], start: bytes) -> tuple[int, int] | None:
+    """Return what a header of two numbers of 64 bits says, as newer benchmarks write it; None where it ends before."""
+    rest = file.read(8)
+    return struct.unpack("<QQ", start + rest) if len(rest) == 8 else None
 
 
 def write_vecs(file: IO[bytes], array: NDArray[Any], suffix: str) -> None:
@@ -144,6 +153,9 @@ def read_ids(file: IO[bytes], size: int, suffix: str) -> NDArray[np.int32]:
     rows, k = struct.unpack("<II", header)
     alone, both = 8 + 4 * rows * k, 8 + 8 * rows * k  # with the distances
     if size not in (alone, both):
+        long = _long_header(file, header)
+        if long is not None and size - 16 in (4 * long[0] * long[1], 8 * long[0] * long[1]):
+            return read_array(file, long, np.dtype("<i4"))
         raise StorageError(f"{rows} x {k} int32 are {alone} bytes, or {both} with their distances, not {size}")
     return read_array(file, (rows, k), np.dtype("<i4"))
 

@@ -24,10 +24,19 @@ from ...dtypes import (
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from ...words import one_of
+from ...words import either, one_of
 from .rows import check_finite, check_halves, packed_bytes, refuse_scale, sendable
 
 FLOATS: tuple[StoredFloat, ...] = get_args(StoredFloat)
+
+
+def read_dtype(output_dtype: OutputDtypeLike, store: str, dtypes: Iterable[str]) -> OutputDtype:
+    """Return what rows read from a store are said to be; what it does not hold is refused with what it does."""
+    dtype = as_output_dtype(output_dtype)
+    held = [name for kind in dtypes for name in (("binary", "ubinary") if kind == "bits" else (kind,))]
+    if dtype not in held:
+        raise StorageError(f"{store} has no {dtype}: output_dtype is {either(held)}")
+    return dtype
 
 
 def sent_rows(rows: Any, store: str, dtypes: Iterable[str], reader: str, *, whole_bytes: bool = True) -> Embeddings:

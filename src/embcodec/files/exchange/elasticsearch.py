@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 
 from ..._native.response.hints import is_hexadecimal
 from ...codec import decode_base64, encode_base64
-from ...dtypes import OutputDtype, OutputDtypeLike, as_output_dtype
+from ...dtypes import OutputDtype, OutputDtypeLike
 from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
 from ...scale import Scale
-from .blobs import as_hex, check_kind, of_hex, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
+from .blobs import as_hex, check_kind, of_hex, read_dtype, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
 from .rows import as_sequence, check_finite
 
 _HELD = ("float", "int8", "bits")
@@ -104,9 +104,7 @@ def from_elasticsearch(
     >>> from_elasticsearch(["PwAAAEEgAABAwAAA"]) == from_elasticsearch([[0.5, 10, 6]])
     True
     """
-    dtype = as_output_dtype(output_dtype)
-    if dtype is OutputDtype.UINT8:
-        raise StorageError(f"Elasticsearch has no {dtype}")
+    dtype = read_dtype(output_dtype, "Elasticsearch", _HELD)
     rows = as_sequence(values, "from_elasticsearch")
     if not isinstance(rows[0], str):
         return rows_of_signed(rows, dtype, scale)

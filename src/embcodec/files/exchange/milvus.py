@@ -12,11 +12,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from ...dtypes import OutputDtype, OutputDtypeLike, StoredFloat, as_output_dtype
+from ...dtypes import OutputDtype, OutputDtypeLike, StoredFloat
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from .blobs import check_kind, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
+from .blobs import check_kind, read_dtype, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
 from .rows import as_blobs, as_sequence, check_finite
 
 _HELD = ("float", "int8", "bits")
@@ -98,9 +98,7 @@ def from_milvus(
     >>> from_milvus([[b"\xaa"]], "ubinary").to_float().tolist()
     [[1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0]]
     """
-    dtype = as_output_dtype(output_dtype)
-    if dtype is OutputDtype.UINT8:
-        raise StorageError(f"Milvus has no {dtype}")
+    dtype = read_dtype(output_dtype, "Milvus", _HELD)
     rows = [_unwrapped(row) for row in as_sequence(values, "from_milvus")]
     if not isinstance(rows[0], bytes):
         return rows_of_signed(rows, dtype, scale)

@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...dtypes import OutputDtype, as_output_dtype
+from ...dtypes import OutputDtype
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from .blobs import rows_of_numbers, sent_rows
+from .blobs import read_dtype, rows_of_numbers, sent_rows
 from .rows import as_sequence, check_finite
 
 _HELD = ("float", "uint8")
@@ -81,9 +81,7 @@ def from_qdrant(
     >>> from_qdrant([[255.0, 0.0]], "uint8").to_float().tolist()
     [[1.0, -1.0]]
     """
-    dtype = as_output_dtype(output_dtype)
-    if dtype not in _HELD:
-        raise StorageError(f"Qdrant has no {dtype}")
+    dtype = read_dtype(output_dtype, "Qdrant", _HELD)
     rows = as_sequence(vectors, "from_qdrant")
     for number, row in enumerate(rows):
         if row is None:

@@ -10,11 +10,10 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from ...dtypes import OutputDtype, StoredFloat, as_output_dtype
+from ...dtypes import OutputDtype, StoredFloat
 from ...embeddings import Embeddings
-from ...errors import StorageError
 from ...scale import Scale
-from .blobs import rows_of_blobs, sent_rows, stored_bytes
+from .blobs import read_dtype, rows_of_blobs, sent_rows, stored_bytes
 from .rows import as_blobs, checked_blobs
 
 _HELD = ("float", "int8", "uint8")
@@ -78,8 +77,6 @@ def from_redis(
     >>> from_redis(to_redis([[1.0, -2.0]], float_dtype="float16"), float_dtype="float16").values.tolist()
     [[1.0, -2.0]]
     """
-    dtype = as_output_dtype(output_dtype)
-    if dtype not in _HELD:
-        raise StorageError(f"Redis has no {dtype}")
+    dtype = read_dtype(output_dtype, "Redis", _HELD)
     found = checked_blobs(blobs, "from_redis")
     return rows_of_blobs(found, dtype, float_dtype=float_dtype, scale=scale, held=_HELD)

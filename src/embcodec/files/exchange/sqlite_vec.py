@@ -10,11 +10,10 @@ from typing import Literal
 
 from numpy.typing import ArrayLike
 
-from ...dtypes import OutputDtype, as_output_dtype
+from ...dtypes import OutputDtype
 from ...embeddings import Embeddings
-from ...errors import StorageError
 from ...scale import Scale
-from .blobs import rows_of_blobs, sent_rows, stored_bytes
+from .blobs import read_dtype, rows_of_blobs, sent_rows, stored_bytes
 from .rows import as_blobs, checked_blobs
 
 _HELD = ("float", "int8", "bits")
@@ -66,8 +65,6 @@ def from_sqlite_vec(
     TypeError
         For what is not bytes: arrays, numbers, text.
     """
-    dtype = as_output_dtype(output_dtype)
-    if dtype not in (OutputDtype.FLOAT, OutputDtype.INT8, OutputDtype.UBINARY):
-        raise StorageError(f"sqlite-vec has no {dtype}")
+    dtype = read_dtype(output_dtype, "sqlite-vec", ("float", "int8", "ubinary"))
     blobs = checked_blobs(blobs, "from_sqlite_vec")
     return rows_of_blobs(blobs, dtype, scale=scale, bit_order="lsb" if dtype.is_packed else "msb")

@@ -13,12 +13,12 @@ from typing import IO, Any, Literal
 
 from numpy.typing import ArrayLike
 
-from ...dtypes import OutputDtype, OutputDtypeLike, as_output_dtype
+from ...dtypes import OutputDtypeLike
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
 from ...words import shown
-from .blobs import as_hex, check_kind, of_hex, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
+from .blobs import as_hex, check_kind, of_hex, read_dtype, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
 from .rows import as_sequence, check_writable
 
 _HELD = ("float", "int8", "bits")
@@ -156,9 +156,7 @@ def from_vespa(
     >>> from_vespa([{"type": "tensor<float>(x[2])", "values": [1.0, -2.0]}]) == from_vespa(["3f800000c0000000"])
     True
     """
-    dtype = as_output_dtype(output_dtype)
-    if dtype is OutputDtype.UINT8:
-        raise StorageError(f"Vespa has no {dtype}")
+    dtype = read_dtype(output_dtype, "Vespa", _HELD)
     rows = [_values_of(row, number) for number, row in enumerate(as_sequence(values, "from_vespa"))]
     if not isinstance(rows[0], str):
         return rows_of_signed(rows, dtype, scale)

@@ -15,7 +15,7 @@ from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore,
 from .folder import Folder
 from .manifest import Addition, Ingested, Manifest, Shard
 from .shards import write_removed
-from .texts import TextIds
+from .texts import TextIds, refuse_texts
 
 
 def append(
@@ -67,6 +67,7 @@ def append(
 
 def remove(folder: Folder, ids: ArrayLike) -> None:
     """Remove rows; see :meth:`Collection.remove`."""
+    refuse_texts(ids, "ids to remove")
     asked = np.unique(as_int64([ids] if isinstance(ids, int | np.integer) else ids))
     with folder.changing() as now:
         shards, missing = [], asked

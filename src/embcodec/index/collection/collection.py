@@ -94,6 +94,8 @@ class Collection(View):
         check_alike(codes, better)
         check_better(codes, better)
         timeout = as_real(lock_timeout, "lock_timeout")
+        if folder.exists() and not folder.is_dir():
+            raise StorageError(f"{folder} is a file, not the folder of a collection")
         with reporting(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with writing(folder, timeout):

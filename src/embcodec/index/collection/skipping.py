@@ -9,7 +9,7 @@ from ...files.pieces import Ids, Skips, chosen_ids, finite_rows_of
 from ...quantizers.lowbit import Rows
 from ...words import shown
 from .folder import Folder
-from .texts import TextIds
+from .texts import TextIds, has_half_a_pair
 
 
 def fit_to_append(
@@ -52,6 +52,8 @@ def _refused(folder: Folder, texts_of: TextIds, ids: Ids, held: list[Ids]) -> di
     for number, text in enumerate(ids):
         if text is not None and text in seen:
             refused[number] = f"an id is given twice: {shown(text)}"
+        elif text is not None and has_half_a_pair(text):
+            refused[number] = f"id {shown(text)} has half of a surrogate pair"
         seen.add(text)
     named = [number for number, text in enumerate(ids) if text is not None]
     for row in texts_of.taken(folder.now, [str(ids[number]) for number in named]).tolist():

@@ -43,6 +43,22 @@ def texts_among(ids: Any) -> list[str] | None:
     return texts
 
 
+def has_half_a_pair(text: str) -> bool:
+    """Whether a text is no Unicode text: JSON may escape half of a surrogate pair by itself."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def refuse_texts(ids: Any, what: str) -> None:
+    """Refuse texts where the numbers of rows are wanted (TypeError)."""
+    first = next(iter(ids), None) if isinstance(ids, list | tuple | np.ndarray) else ids
+    if isinstance(first, str):
+        raise TypeError(f"{what} are whole numbers, not texts: vectors.ids_of(texts) has those of texts")
+
+
 class TextIds:
     """The texts of a collection's rows."""
 
@@ -80,7 +96,7 @@ class TextIds:
         import pyarrow.compute
 
         ids = np.full(len(texts), -1, np.int64)
-        asked = pyarrow.array(list(texts), pyarrow.string())
+        asked = pyarrow.array([None if has_half_a_pair(text) else text for text in texts], pyarrow.string())
         for each in self._folder.now.texts:  # of a text that was removed and added again the later id counts
             known, column = self._read(each)
             found = pyarrow.compute.index_in(asked, value_set=column).fill_null(-1).to_numpy()
@@ -91,6 +107,8 @@ class TextIds:
     def check_new(self, now: Manifest, texts: Sequence[str | None]) -> None:
         """Refuse texts that name rows already, or are given twice (ValueError)."""
         named = [text for text in texts if text is not None]
+        for text in filter(has_half_a_pair, named):
+            raise ValueError(f"id {shown(text)} has half of a surrogate pair, which no file of text holds")
         if len(set(named)) < len(named):
             seen: set[str] = set()
             twice = next(text for text in named if text in seen or seen.add(text))  # type: ignore[func-returns-value]

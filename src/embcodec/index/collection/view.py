@@ -17,6 +17,7 @@ from .exact import exact_of_all
 from .info import CollectionInfo, info_of, words_of
 from .names import Names
 from .spread import Spread
+from .texts import refuse_texts
 
 
 class View(Names):
@@ -116,6 +117,7 @@ class View(Names):
         exact: bool,
     ) -> SearchResult:
         folder = self._folder
+        refuse_texts(mask, "ids of a mask")
         now, here = folder.now, folder.here()
         chosen = ids_of_mask(here, mask)
         find: Callable[..., SearchResult]

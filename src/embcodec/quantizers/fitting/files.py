@@ -188,6 +188,9 @@ def read_quantizer(path: str | os.PathLike[str], max_bytes: int | None = None) -
     path = as_path(path)
     try:
         with open(path, "rb") as file:
+            if file.read(2) != b"PK":
+                raise StorageError("it is none of those that .save() writes")
+            file.seek(0)
             arrays, _ = read_npz(file, max_bytes=max_bytes)
         return _fitted(arrays)
     except KeyError as error:
