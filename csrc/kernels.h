@@ -92,6 +92,14 @@ typedef struct ec_kernels {
                         int64_t ahead_bytes);
     void (*dot_i8_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores);
+    /* dots with queries of few levels, for screening; rough_queries says of how many queries, 0 for none */
+    int64_t rough_queries;
+    void (*rough_i8_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                          void *panel);
+    void (*rough_i8_prepare)(const void *queries, int64_t n_queries, int64_t dimension, void *prepared);
+    void (*rough_i8_tile)(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel,
+                          int64_t n_rows, int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,
+                          int64_t ahead_bytes);
     int64_t
         tile_queries; /* a tile takes this many queries best, or a multiple: register blocks of the tiles divide it */
     int64_t most_few_i8, most_few_f32; /* the most queries for which plain rows are faster than packed ones */
@@ -99,6 +107,8 @@ typedef struct ec_kernels {
     void (*dot_i8_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
                        int32_t *sumsq, void *prepared);
+    void (*dot_i8_chosen)(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
+                          int64_t dimension, uint8_t flip, int32_t *scores);
     void (*sum_i8)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                    int32_t *sums);
     void (*sumsq_i8)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
@@ -137,8 +147,8 @@ typedef struct ec_kernels {
     ec_l2_terms_fn *l2_terms;
     /* screen: rows of floats to int8 codes, for search/screening.c */
     int64_t screens; /* the least queries for which the tier's int8 dots are so fast that screening pays; 0 for none */
-    void (*screen_rows)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
-                        float *steps, float *errors, float *lengths);
+    void (*screen_rows)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
+                        int8_t *codes, float *steps, float *errors, float *lengths);
     /* fold: a float query to int8 codes, for search/queries.c */
     uint32_t (*fold_f32)(const void *values, int64_t dimension, const float *steps, float step, float *folded);
     double (*weigh_f32)(const void *values, int64_t dimension, const float *weights);

@@ -191,11 +191,25 @@ EC_INLINE void meet_step(const int squares, const int sums, const __m256i rows_i
     }
 }
 
-/* The counts of four rows with one query. In the last step, lanes that have been met before, or lie behind a row of less
- * than a step, are masked. */
-EC_INLINE counts_of_4 one_query(const int squares, const int sums, const uint8_t *const row[ROWS_AT_ONCE],
-                                const uint8_t *query, int64_t dimension, uint8_t flip, __m128i last_i8x16,
-                                __m128i mask_u8x16) {
+/* A query's codes in the last step of a row, and a mask of the lanes that have not been met before and do not lie behind
+ * a row of less than a step. */
+typedef struct {
+    __m128i codes_i8x16, mask_u8x16;
+} last_step;
+
+static last_step last_step_of(const uint8_t *query, int64_t dimension) {
+    const int64_t whole = dimension / STEP * STEP, left = dimension - whole, at = whole ? STEP - left : 0;
+    uint8_t codes[STEP] = {0}, mask[STEP] = {0};
+    memcpy(codes + at, query + whole, (size_t)left);
+    memset(mask + at, 0xff, (size_t)left);
+    const last_step last = {_mm_loadu_si128((const __m128i *)codes), _mm_loadu_si128((const __m128i *)mask)};
+    return last;
+}
+
+/* The counts of four rows with one query. Meanwhile the rows that follow in memory are prefetched, if there are any. */
+EC_INLINE counts_of_4 one_query(const int squares, const int sums, const int follow,
+                                const uint8_t *const row[ROWS_AT_ONCE], const uint8_t *query, int64_t dimension,
+                                uint8_t flip, last_step last) {
     const __m128i flip_u8x16 = _mm_set1_epi8((char)flip);
     const int64_t whole = dimension / STEP * STEP;
     __m256i rows_i16x16[ROWS_AT_ONCE];
@@ -208,7 +222,7 @@ EC_INLINE counts_of_4 one_query(const int squares, const int sums, const uint8_t
             rows_i16x16[i] =
                 _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, _mm_loadu_si128((const __m128i *)(row[i] + d))));
         meet_step(squares, sums, rows_i16x16, _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(query + d))), &to);
-        if (d % 64 == 0) /* in the order of memory, not of the four rows, with which memory is half as fast */
+        if (follow && d % 64 == 0) /* in the order of memory, not of the four rows, with which memory is half as fast */
 #pragma GCC unroll 4
             for (int i = 0; i < ROWS_AT_ONCE; i++)
                 _mm_prefetch((const char *)row[0] + 4 * d + 64 * i + ROWS_AHEAD, _MM_HINT_T0);
@@ -216,8 +230,8 @@ EC_INLINE counts_of_4 one_query(const int squares, const int sums, const uint8_t
     if (whole < dimension) {
         for (int i = 0; i < ROWS_AT_ONCE; i++)
             rows_i16x16[i] = _mm256_cvtepi8_epi16(
-                _mm_and_si128(mask_u8x16, _mm_xor_si128(flip_u8x16, load_last(row[i], dimension))));
-        meet_step(squares, sums, rows_i16x16, _mm256_cvtepi8_epi16(last_i8x16), &to);
+                _mm_and_si128(last.mask_u8x16, _mm_xor_si128(flip_u8x16, load_last(row[i], dimension))));
+        meet_step(squares, sums, rows_i16x16, _mm256_cvtepi8_epi16(last.codes_i8x16), &to);
     }
     return to;
 }
@@ -233,18 +247,13 @@ EC_INLINE void put(const __m256i of_row[ROWS_AT_ONCE], int64_t n, int32_t *to) {
 EC_INLINE void meet_one(const int squares, const int sums, const void *query, const void *rows, int64_t stride_bytes,
                         int64_t n_rows, int64_t dimension, uint8_t flip, int32_t *scores, int32_t *sums_of,
                         int32_t *sumsq_of) {
-    const int64_t whole = dimension / STEP * STEP, left = dimension - whole, at = whole ? STEP - left : 0;
-    uint8_t last[STEP] = {0}, mask[STEP] = {0};
-    memcpy(last + at, (const uint8_t *)query + whole, (size_t)left);
-    memset(mask + at, 0xff, (size_t)left);
-    const __m128i last_i8x16 = _mm_loadu_si128((const __m128i *)last);
-    const __m128i mask_u8x16 = _mm_loadu_si128((const __m128i *)mask);
+    const last_step last = last_step_of(query, dimension);
     for (int64_t r = 0; r < n_rows; r += ROWS_AT_ONCE) {
         const int64_t n = ec_min_i64(n_rows - r, ROWS_AT_ONCE);
         const uint8_t *row[ROWS_AT_ONCE];
         for (int64_t i = 0; i < ROWS_AT_ONCE; i++) /* behind the last row the last one is repeated */
             row[i] = (const uint8_t *)rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
-        const counts_of_4 counts = one_query(squares, sums, row, query, dimension, flip, last_i8x16, mask_u8x16);
+        const counts_of_4 counts = one_query(squares, sums, 1, row, query, dimension, flip, last);
         put(counts.dots, n, scores + r);
         if (sums && sums_of) put(counts.sums, n, sums_of + r);
         if (squares && sumsq_of) put(counts.squares, n, sumsq_of + r);
@@ -254,6 +263,20 @@ EC_INLINE void meet_one(const int squares, const int sums, const void *query, co
 static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                         uint8_t flip, int32_t *scores) {
     meet_one(0, 0, query, rows, stride_bytes, n_rows, dimension, flip, scores, NULL, NULL);
+}
+
+/* Chosen rows are in the cache; behind the last one it is repeated. */
+static void dot_i8_chosen(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
+                          int64_t dimension, uint8_t flip, int32_t *scores) {
+    const last_step last = last_step_of(query, dimension);
+    for (int64_t i = 0; i < n; i += ROWS_AT_ONCE) {
+        const int64_t some = ec_min_i64(n - i, ROWS_AT_ONCE);
+        const uint8_t *row[ROWS_AT_ONCE];
+        for (int64_t j = 0; j < ROWS_AT_ONCE; j++)
+            row[j] = (const uint8_t *)rows + chosen[i + ec_min_i64(j, some - 1)] * stride_bytes;
+        const counts_of_4 counts = one_query(0, 0, 0, row, query, dimension, flip, last);
+        put(counts.dots, some, scores + i);
+    }
 }
 
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
@@ -278,6 +301,7 @@ EC_SLOTS(dot_rows_i8, avx2) {
     table->most_few_i8 = MOST_QUERIES;
     table->most_few_short_i8 = MOST_SHORT;
     table->dot_i8_few = dot_i8_few;
+    table->dot_i8_chosen = dot_i8_chosen;
     table->dot_i8_rows = dot_i8_rows;
 }
 

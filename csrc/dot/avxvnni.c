@@ -30,31 +30,6 @@ static void dot_i8_prepare(const void *queries, int64_t n_queries, int64_t dimen
     }
 }
 
-/* The 8 x 8 transpose of 32-bit words, in place: of pairs, of fours within 128-bit lanes, and of the lanes. */
-EC_INLINE void transpose_u32x8(__m256i v[8]) {
-    __m256i t[8];
-    for (int i = 0; i < 8; i += 4) {
-        const __m256i ab_low = _mm256_unpacklo_epi32(v[i], v[i + 1]), ab_high = _mm256_unpackhi_epi32(v[i], v[i + 1]);
-        const __m256i cd_low = _mm256_unpacklo_epi32(v[i + 2], v[i + 3]),
-                      cd_high = _mm256_unpackhi_epi32(v[i + 2], v[i + 3]);
-        t[i] = _mm256_unpacklo_epi64(ab_low, cd_low);
-        t[i + 1] = _mm256_unpackhi_epi64(ab_low, cd_low);
-        t[i + 2] = _mm256_unpacklo_epi64(ab_high, cd_high);
-        t[i + 3] = _mm256_unpackhi_epi64(ab_high, cd_high);
-    }
-    for (int j = 0; j < 4; j++) {
-        v[j] = _mm256_permute2x128_si256(t[j], t[4 + j], 0x20);
-        v[4 + j] = _mm256_permute2x128_si256(t[j], t[4 + j], 0x31);
-    }
-}
-
-/* The n <= 32 bytes at p; those behind them are 0. */
-EC_INLINE __m256i load_up_to_32(const uint8_t *p, int64_t n) {
-    uint8_t bytes[32] = {0};
-    memcpy(bytes, p, (size_t)n);
-    return ec_load_32(bytes);
-}
-
 static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                         void *panel) {
     const __m256i flip_u8x32 = _mm256_set1_epi8((char)(flip ^ 0x80));
@@ -66,9 +41,9 @@ static void dot_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
             __m256i words_u32x8[8];
             for (int i = 0; i < 8; i++) { /* behind the last row it is repeated */
                 const uint8_t *row = (const uint8_t *)rows + ec_min_i64(r + i, n_rows - 1) * stride_bytes + d;
-                words_u32x8[i] = _mm256_xor_si256(flip_u8x32, n == 32 ? ec_load_32(row) : load_up_to_32(row, n));
+                words_u32x8[i] = _mm256_xor_si256(flip_u8x32, ec_load_up_to_32(row, n));
             }
-            transpose_u32x8(words_u32x8);
+            ec_transpose_u32x8(words_u32x8);
             for (int64_t w = 0; w < n_some; w++, out += EC_VNNI_WORD_BYTES)
                 _mm256_store_si256((__m256i *)(void *)out, words_u32x8[w]);
         }
@@ -83,6 +58,7 @@ EC_SLOTS(dot_kernels, evex);
 EC_SLOTS(dot, avxvnni) {
     table->dot_i8_pack = dot_i8_pack;
     table->dot_i8_prepare = dot_i8_prepare;
+    table->rough_queries = 0; /* the dots themselves are as fast */
     if (ec_cpu_has_vex_dots())
         ec_slots_dot_kernels_vex(table);
     else

@@ -2,7 +2,7 @@
 #ifndef EC_DOT_AVXVNNI_VERBS_H
 #define EC_DOT_AVXVNNI_VERBS_H
 
-#include "dot.h"
+#include "avx2_words.h"
 
 #if defined(EC_HAS_AVXVNNI)
 
@@ -26,8 +26,6 @@ EC_INLINE int64_t ec_vnni_query_bytes(int64_t dimension) { return ec_round_up(EC
 int32_t ec_vnni_correction(const void *query, int64_t dimension);
 
 EC_TARGET_AVX2
-
-EC_INLINE __m256i ec_load_32(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
 
 /* The sums of the lanes of four vectors. */
 EC_INLINE __m128i ec_sum_lanes_of_4(__m256i a, __m256i b, __m256i c, __m256i d) {

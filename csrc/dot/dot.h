@@ -60,6 +60,9 @@ enum { EC_DOT_FEW = 64 };
 /* Rows of less than this many codes are short: see most_few_short_i8. */
 enum { EC_DOT_SHORT = 512 };
 
+/* The largest code of a query of few levels: see rough_i8_tile. */
+enum { EC_ROUGH = 32 };
+
 /* The classes of dimensions of a float32 dot: dimension d belongs to class d mod 16, and each class has its own partial
  * sum (see dot_f32 in scalar.c). Tiles, where a lane is a row, take the dimensions class by class. In that order class
  * c has ec_class_size() dimensions, from position ec_class_start() on. */

@@ -168,6 +168,14 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
     if (sumsq) sumsq_i8(rows, stride_bytes, n_rows, dimension, flip, sumsq);
 }
 
+/* scores[i] = the dot with row chosen[i], for 0 <= i < n: like dot_i8_rows() one row at a time. */
+static void dot_i8_chosen(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
+                          int64_t dimension, uint8_t flip, int32_t *scores) {
+    for (int64_t i = 0; i < n; i++)
+        dot_i8_rows(query, (const uint8_t *)rows + chosen[i] * stride_bytes, stride_bytes, 1, dimension, flip,
+                    &scores[i]);
+}
+
 /* Like dot_i8_few(), without `sums`. */
 static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                         int64_t dimension, float *scores, int64_t scores_stride, double *sumsq, void *prepared) {
@@ -190,11 +198,17 @@ EC_SLOTS(dot, scalar) {
     table->dot_i8_prepare = dot_i8_prepare;
     table->dot_i8_tile = dot_i8_tile;
     table->dot_i8_rows = dot_i8_rows;
+    /* rough_i8_* are like dot_i8_* with queries of -EC_ROUGH .. EC_ROUGH; the tile may write whole 16s of scores */
+    table->rough_queries = 0;
+    table->rough_i8_pack = dot_i8_pack;
+    table->rough_i8_prepare = dot_i8_prepare;
+    table->rough_i8_tile = dot_i8_tile;
     table->tile_queries = 24;
     table->most_few_i8 = 8;
     table->most_few_short_i8 = 8;
     table->most_few_f32 = 4;
     table->dot_i8_few = dot_i8_few;
+    table->dot_i8_chosen = dot_i8_chosen;
     table->sum_i8 = sum_i8;
     table->sumsq_i8 = sumsq_i8;
     table->dot_f32_pack = dot_f32_pack;

@@ -51,8 +51,8 @@ EC_INLINE float length_above(__m256 a_f32x8, __m256 b_f32x8) {
     return _mm_cvtss_f32(_mm_sqrt_ss(sum)) * EC_SCREEN_WIDER;
 }
 
-static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
-                        float *steps, float *errors, float *lengths) {
+static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
+                        int8_t *codes, float *steps, float *errors, float *lengths) {
     const int64_t whole = width / 16 * 16, left = width - whole;
     const uint8_t *row = rows;
     for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, codes += width) {
@@ -66,7 +66,7 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
             high_u32x8 = raise_8(high_u32x8, load_f32x8(row + 4 * d + 32));
         }
         float step, inverse;
-        if (!ec_screen_step(largest_of_8(_mm256_max_epu32(low_u32x8, high_u32x8)), &step, &inverse)) {
+        if (!ec_screen_step(largest_of_8(_mm256_max_epu32(low_u32x8, high_u32x8)), levels, &step, &inverse)) {
             memset(codes, 0, (size_t)width);
             steps[r] = -1;
             errors[r] = lengths[r] = 0;

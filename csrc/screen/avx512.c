@@ -31,8 +31,8 @@ EC_INLINE float length_above(__m512 sums_f32x16) {
     return _mm_cvtss_f32(_mm_sqrt_ss(sum_f32)) * EC_SCREEN_WIDER;
 }
 
-static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
-                        float *steps, float *errors, float *lengths) {
+static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
+                        int8_t *codes, float *steps, float *errors, float *lengths) {
     const int64_t whole = width / 32 * 32;
     const uint8_t *row = rows;
     for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, codes += width) {
@@ -48,7 +48,8 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
         most[0] = raise_16(most[0], _mm512_maskz_loadu_epi32(first, values + whole));
         most[1] = raise_16(most[1], _mm512_maskz_loadu_epi32(second, values + whole + 16));
         float step, inverse;
-        if (!ec_screen_step((int32_t)_mm512_reduce_max_epu32(_mm512_max_epu32(most[0], most[1])), &step, &inverse)) {
+        if (!ec_screen_step((int32_t)_mm512_reduce_max_epu32(_mm512_max_epu32(most[0], most[1])), levels, &step,
+                            &inverse)) {
             memset(codes, 0, (size_t)width);
             steps[r] = -1;
             errors[r] = lengths[r] = 0;

@@ -43,8 +43,8 @@ EC_INLINE float length_above(const float partial[16]) {
  * codes. lengths[r] and errors[r] are bounds from above on the length of the row and of what the codes leave of it. A
  * row with an element that is not finite, or whose largest magnitude lies outside EC_SCREEN_LEAST .. EC_SCREEN_MOST,
  * gets the step -1, and its other results mean nothing; a row of zeros has the step 0. */
-static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int8_t *codes,
-                        float *steps, float *errors, float *lengths) {
+static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
+                        int8_t *codes, float *steps, float *errors, float *lengths) {
     const int64_t whole = width / 16 * 16;
     const uint8_t *row = rows;
     for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, codes += width) {
@@ -55,7 +55,7 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
         for (int64_t d = 0; d < whole; d += 16) raise_i32x16(row + 4 * d, most);
         raise_i32x16(tail, most);
         for (int lane = 0; lane < 16; lane++) largest = most[lane] > largest ? most[lane] : largest;
-        if (!ec_screen_step(largest, &steps[r], &inverse)) {
+        if (!ec_screen_step(largest, levels, &steps[r], &inverse)) {
             memset(codes, 0, (size_t)width);
             steps[r] = -1;
             errors[r] = lengths[r] = 0;

@@ -16,14 +16,17 @@
  * squared, and for compilers that sum in another order. */
 #define EC_SCREEN_WIDER (1 + 0x1p-9f)
 
-/* The step of a row whose largest magnitude has these bits, and the inverse of the step: both 0 for a row of zeros.
+/* Codes of rows, and of queries that are met by all of dot_i8_tile. */
+enum { EC_SCREEN_LEVELS = 127 };
+
+/* The step of a row whose largest magnitude has these bits and the code `levels`, and the inverse of the step: both 0 for a row of zeros.
  * Returns 0 where the row cannot be screened. */
-EC_INLINE int ec_screen_step(int32_t largest_bits, float *step, float *inverse) {
+EC_INLINE int ec_screen_step(int32_t largest_bits, int32_t levels, float *step, float *inverse) {
     float largest;
     memcpy(&largest, &largest_bits, 4);
     const int fits = largest >= EC_SCREEN_LEAST && largest <= EC_SCREEN_MOST;
-    *step = fits ? largest / 127 : 0;
-    *inverse = fits ? 127 / largest : 0;
+    *step = fits ? largest / (float)levels : 0;
+    *inverse = fits ? (float)levels / largest : 0;
     return fits || largest == 0;
 }
 

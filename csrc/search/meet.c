@@ -215,7 +215,8 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
                 ec_block *block) {
     const ec_search_args *args = scan->args;
     if (scan->shared) heed(scan, first_query, n_queries, block->first);
-    const int screened = ec_screen_now(scan, n_queries), by_rows = !screened && ec_scan_by_rows(args, n_queries);
+    const int screened = ec_screen_now(scan, n_queries, block->first),
+              by_rows = !screened && ec_scan_by_rows(args, n_queries);
     const int64_t group = by_rows ? n_queries : scan->group;
     int64_t worst = -1;
     if (!screened) ec_block_decode(scan, block);

@@ -6,7 +6,11 @@
 
 enum {
     LEAST_ELEMENTS = 5000, /* rounding rows does not pay for fewer elements of all queries, and for few queries */
-    SHARE = 8, /* one row in this many may pass: scoring it in float32 costs about as much as screening ten */
+    LEAST_ROUGH = 128,     /* dimensions from which rough dots pay, */
+    LEAST_ROWS = 4096,     /* rows, */
+    ROWS_OF_ONE = 32,      /* and rows met for each of the k best, whose share of the rows passes at least */
+    SHARE = 8,        /* one row in this many may pass: scoring it in float32 costs about as much as screening ten */
+    ROUGH_SHARE = 16, /* the same where rough dots have screened it */
     LONGEST_WAIT = 64
 };
 
@@ -31,12 +35,23 @@ static float rounding(int64_t dimension) {
  * about five roundings each of at most 2^-24. 64 are allowed for. */
 #define ROUNDING_OF_COSTS 0x1p-18f
 
-/* Whether rows are codes. They need no rounding, but those that pass are decoded before they are scored in float32. */
-static int rows_are_codes(const ec_search_args *args) { return args->decode == EC_DECODE_I8; }
+/* Whether queries and rows are codes. They are met by rough dots, and rows that pass by int8 dots. */
+static int both_are_codes(const ec_search_args *args) { return args->family == EC_DOT_I8; }
+
+/* Whether rows that pass are decoded, before they are scored in float32. */
+static int decodes(const ec_search_args *args) { return args->decode == EC_DECODE_I8; }
+
+/* Whether rows are codes and need no rounding. */
+static int rows_are_codes(const ec_search_args *args) { return both_are_codes(args) || decodes(args); }
 
 int ec_screen_wanted(const ec_search_args *args, int64_t n_queries) {
     const int known = args->metric == EC_COST_DOT || args->metric == EC_COST_COSINE || args->metric == EC_COST_L2;
-    if (!known || args->family != EC_DOT_F32 || args->width > EC_DOT_MAX_DIMENSION || args->weight) return 0;
+    const int64_t n_rows = args->selection ? args->n_selected : args->n_rows;
+    if (!known || args->width > EC_DOT_MAX_DIMENSION || args->weight) return 0;
+    if (both_are_codes(args))
+        return ec_active.rough_queries && n_queries >= ec_active.rough_queries && args->width >= LEAST_ROUGH &&
+               n_rows >= LEAST_ROWS;
+    if (args->family != EC_DOT_F32) return 0;
     if (rows_are_codes(args)) return 1;
     return ec_active.screens && args->decode == EC_DECODE_NONE && n_queries >= ec_active.screens &&
            n_queries * args->width >= LEAST_ELEMENTS;
@@ -50,11 +65,12 @@ int64_t ec_screen_layout(ec_scan *scan, uint8_t *at) {
     scan->screen = ec_take(at, &used, sizeof screen);
     screen.query_codes = ec_take(at, &used, scan->batch * width);
     screen.codes = ec_take(at, &used, rows_are_codes(scan->args) ? 0 : scan->block * width);
-    screen.decoded = ec_take(at, &used, rows_are_codes(scan->args) ? scan->block : 0);
+    screen.decoded = ec_take(at, &used, decodes(scan->args) ? scan->block : 0);
     screen.query_steps = ec_take(at, &used, scan->batch * 4);
     screen.steps = ec_take(at, &used, scan->block * 4);
     screen.errors = ec_take(at, &used, most * 4);
     screen.lengths = ec_take(at, &used, most * 4);
+    screen.add = ec_take(at, &used, scan->args->sum_weight != 0 ? scan->block * 4 : 0);
     screen.mul = ec_take(at, &used, scan->block * 4);
     screen.bias = ec_take(at, &used, scan->block * 4);
     screen.prepared = ec_take(at, &used, ec_dot_i8_prepared_bytes(scan->batch, width));
@@ -62,43 +78,68 @@ int64_t ec_screen_layout(ec_scan *scan, uint8_t *at) {
     screen.passing = ec_take(at, &used, scan->block * 8);
     screen.chosen = ec_take(at, &used, scan->block * 4);
     screen.scores = ec_take(at, &used, scan->block * 4);
+    screen.dots = ec_take(at, &used, both_are_codes(scan->args) ? scan->block * 4 : 0);
+    screen.values = ec_take(at, &used, both_are_codes(scan->args) ? width * 4 : 0);
     if (at) *scan->screen = screen;
     return used;
+}
+
+/* Rounds the queries first .. + n_queries of the arguments. One of codes that are all 0 gets the step 1: a row's own term
+ * is counted in steps. */
+static void round_queries(const ec_scan *scan, int64_t first, int64_t n_queries) {
+    const ec_search_args *args = scan->args;
+    const int64_t width = args->width;
+    const ec_screen *screen = scan->screen;
+    const uint8_t *queries = (const uint8_t *)args->queries + first * ec_search_query_bytes(args);
+    if (!both_are_codes(args))
+        ec_active.screen_rows(queries, 4 * width, n_queries, width, EC_SCREEN_LEVELS, screen->query_codes,
+                              screen->query_steps, screen->errors, screen->lengths);
+    for (int64_t q = 0; both_are_codes(args) && q < n_queries; q++) {
+        ec_active.decode_i8(queries + q * width, width, 1, width, 0, screen->values);
+        ec_active.screen_rows(screen->values, 4 * width, 1, width, EC_ROUGH, screen->query_codes + q * width,
+                              &screen->query_steps[q], &screen->errors[q], &screen->lengths[q]);
+        if (screen->query_steps[q] == 0) screen->query_steps[q] = 1;
+    }
 }
 
 void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries) {
     const ec_search_args *args = scan->args;
     ec_screen *screen = scan->screen;
-    const uint8_t *queries = (const uint8_t *)args->queries + first * 4 * args->width;
     const float *mul = args->mul, *bias = args->bias, *square = args->square;
-    ec_active.screen_rows(queries, 4 * args->width, n_queries, args->width, screen->query_codes, screen->query_steps,
-                          screen->errors, screen->lengths);
     screen->able = ec_screen_wanted(args, n_queries);
+    screen->rough = both_are_codes(args);
+    screen->few = !screen->rough && n_queries <= ec_active.most_few_i8;
     screen->ready = 0;
     screen->narrow = 0;
     screen->wait = 0;
     screen->pause = 1;
-    screen->width = screen->error = screen->constant = screen->shift = 0;
+    screen->width = screen->error = screen->constant = screen->shift = screen->factor = 0;
+    if (!screen->able) return;
+    round_queries(scan, first, n_queries);
     for (int64_t q = 0; q < n_queries; q++) {
-        const float reach = fabsf(mul ? mul[first + q] : 1.0f) * screen->lengths[q];
+        const float factor = fabsf(mul ? mul[first + q] : 1.0f), reach = factor * screen->lengths[q];
         const float error = screen->lengths[q] > 0 ? screen->errors[q] / screen->lengths[q] : 0;
         const float added = square ? fabsf(square[first + q]) : 0, shift = bias ? fabsf(bias[first + q]) : 0;
-        if (!(screen->query_steps[q] >= 0) || !(reach < INFINITY) || !(added < INFINITY) || !(shift < INFINITY) ||
+        if (!(screen->query_steps[q] >= 0) || !(reach < INFINITY) || !(factor < INFINITY) || !(added < INFINITY) ||
+            !(shift < INFINITY) ||
             (shift != 0 && !rows_are_codes(args))) /* it would be multiplied by the steps of float rows */
             screen->able = 0;
         screen->width = reach > screen->width ? reach : screen->width;
         screen->error = error > screen->error ? error : screen->error;
         screen->constant = added > screen->constant ? added : screen->constant;
         screen->shift = shift > screen->shift ? shift : screen->shift;
+        screen->factor = factor > screen->factor ? factor : screen->factor;
     }
-    screen->few = n_queries <= ec_active.most_few_i8;
-    if (screen->able && !screen->few)
+    if (screen->able && screen->rough)
+        ec_active.rough_i8_prepare(screen->query_codes, n_queries, args->width, screen->prepared);
+    else if (screen->able && !screen->few)
         ec_active.dot_i8_prepare(screen->query_codes, n_queries, args->width, screen->prepared);
 }
 
-int ec_screen_now(const ec_scan *scan, int64_t n_queries) {
+int ec_screen_now(const ec_scan *scan, int64_t n_queries, int64_t n_rows) {
     ec_screen *screen = scan->screen;
     if (screen == NULL || !screen->able) return 0;
+    if (screen->rough && n_rows / ROWS_OF_ONE < scan->args->k) return 0;
     if (!screen->ready) {
         for (int64_t q = 0; q < n_queries; q++)
             if (isnan(scan->limits_f32[q])) return 0;
@@ -107,6 +148,14 @@ int ec_screen_now(const ec_scan *scan, int64_t n_queries) {
     if (screen->wait == 0) return 1;
     screen->wait--;
     return 0;
+}
+
+static void pack_panel(const ec_screen *screen, const void *rows, int64_t stride, int64_t n_rows, int64_t width,
+                       uint8_t flip) {
+    if (screen->rough)
+        ec_active.rough_i8_pack(rows, stride, n_rows, width, flip, screen->panel);
+    else if (!screen->few)
+        ec_active.dot_i8_pack(rows, stride, n_rows, width, flip, screen->panel);
 }
 
 /* Codes of rows stand for themselves: their step is 1, their error 0, and their lengths come from their sums of
@@ -119,14 +168,13 @@ static void pack_codes(const ec_scan *scan, ec_block *block) {
     const int counts = !screen->few || screen->narrow;
     const float longest = 128 * sqrtf((float)args->width) * EC_SCREEN_WIDER;
     if (counts) ec_active.sumsq_i8(block->codes, block->codes_stride, block->n, args->width, flip, scan->sumsq);
-    memset(screen->decoded, 0, (size_t)block->n);
+    if (decodes(args)) memset(screen->decoded, 0, (size_t)block->n);
     for (int64_t r = 0; r < block->n; r++) {
         screen->steps[r] = 1;
         screen->errors[r] = 0;
         screen->lengths[r] = counts ? sqrtf((float)scan->sumsq[r]) * EC_SCREEN_WIDER : longest;
     }
-    if (!screen->few)
-        ec_active.dot_i8_pack(block->codes, block->codes_stride, block->n, args->width, flip, screen->panel);
+    pack_panel(screen, block->codes, block->codes_stride, block->n, args->width, flip);
 }
 
 /* Decodes the chosen rows of codes that have not been decoded for another query of this block. */
@@ -149,9 +197,9 @@ void ec_screen_pack(const ec_scan *scan, ec_block *block) {
         pack_codes(scan, block);
         return;
     }
-    ec_active.screen_rows(block->rows, block->stride, block->n, width, screen->codes, screen->steps, screen->errors,
-                          screen->lengths);
-    if (!screen->few) ec_active.dot_i8_pack(screen->codes, width, block->n, width, 0, screen->panel);
+    ec_active.screen_rows(block->rows, block->stride, block->n, width, EC_SCREEN_LEVELS, screen->codes, screen->steps,
+                          screen->errors, screen->lengths);
+    pack_panel(screen, screen->codes, width, block->n, width, 0);
 }
 
 void ec_screen_terms(const ec_scan *scan, const ec_block *block) {
@@ -162,8 +210,9 @@ void ec_screen_terms(const ec_scan *scan, const ec_block *block) {
         const float step = screen->steps[r], mul = scan->mul[r], bias = scan->bias[r];
         const float off =
             screen->errors[r] + screen->error * (screen->lengths[r] + screen->errors[r]) + slack * screen->lengths[r];
+        const float shift = screen->shift + screen->factor * fabsf(scan->add[r]);
         const float least = bias - screen->width * fabsf(mul) * off * OFF_WIDER -
-                            ROUNDING_OF_COSTS * (fabsf(bias) + screen->constant + fabsf(mul) * screen->shift);
+                            ROUNDING_OF_COSTS * (fabsf(bias) + screen->constant + fabsf(mul) * shift);
         const int told = step >= 0 && isfinite(least); /* if not, the row passes, and its float32 score decides */
         screen->mul[r] = told ? mul * step : 0;
         screen->bias[r] = told ? least : -INFINITY;
@@ -178,7 +227,10 @@ void ec_screen_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const
     const uint8_t flip = codes ? (uint8_t)scan->args->flip : 0;
     const void *rows = codes ? block->codes : (const void *)screen->codes;
     const int64_t stride = codes ? block->codes_stride : width;
-    if (screen->few && n_queries == 1)
+    if (screen->rough)
+        ec_active.rough_i8_tile(screen->prepared, first, n_queries, screen->panel, block->n, width, scan->scores,
+                                scan->block, ahead, ahead_bytes);
+    else if (screen->few && n_queries == 1)
         ec_active.dot_i8_rows(screen->query_codes + first * width, rows, stride, block->n, width, flip, scan->scores);
     else if (screen->few)
         ec_active.dot_i8_few(screen->query_codes + first * width, n_queries, rows, stride, block->n, width, flip,
@@ -188,30 +240,47 @@ void ec_screen_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const
                               scan->block, ahead, ahead_bytes);
 }
 
+/* Scores the chosen rows as they would have been without screening. */
+static void score_chosen(const ec_scan *scan, int64_t query, const ec_block *block, int64_t n) {
+    const ec_search_args *args = scan->args;
+    const ec_screen *screen = scan->screen;
+    const int64_t width = args->width;
+    const uint8_t *codes = (const uint8_t *)args->queries + query * ec_search_query_bytes(args);
+    if (both_are_codes(args)) {
+        ec_active.dot_i8_chosen(codes, block->codes, block->codes_stride, screen->chosen, n, width, (uint8_t)args->flip,
+                                screen->dots);
+        for (int64_t i = 0; i < n; i++) screen->scores[i] = (float)screen->dots[i];
+        return;
+    }
+    if (decodes(args)) decode_chosen(scan, block, n);
+    ec_active.dot_f32_chosen(codes, decodes(args) ? (const uint8_t *)scan->decoded : block->rows,
+                             decodes(args) ? 4 * width : block->stride, screen->chosen, n, width, screen->scores);
+}
+
 int64_t ec_screen_pass(const ec_scan *scan, ec_finish f, int64_t query, int64_t slot, const ec_block *block,
                        const void *scores, float limit) {
     ec_screen *screen = scan->screen;
-    const int64_t width = scan->args->width;
     f.mul = screen->mul;
     f.bias = screen->bias;
     f.query_mul *= screen->query_steps[slot];
     f.lowest = -INFINITY;
+    if (scan->args->sum_weight != 0) {
+        for (int64_t r = 0; r < block->n; r++) screen->add[r] = scan->add[r] / screen->query_steps[slot];
+        f.add = screen->add;
+    }
     const int64_t n = ec_active.sift_i32(&f, scores, block->n, limit, 0, 0, block->mask, screen->passing);
     for (int64_t i = 0; i < n; i++) screen->chosen[i] = (int32_t)(uint32_t)screen->passing[i];
-    const int codes = rows_are_codes(scan->args);
-    if (codes) decode_chosen(scan, block, n);
-    ec_active.dot_f32_chosen((const uint8_t *)scan->args->queries + query * 4 * width,
-                             codes ? (const uint8_t *)scan->decoded : block->rows, codes ? 4 * width : block->stride,
-                             screen->chosen, n, width, screen->scores);
+    score_chosen(scan, query, block, n);
     screen->passed += n;
     return n;
 }
 
 void ec_screen_weigh(const ec_scan *scan, int64_t pairs) {
     ec_screen *screen = scan->screen;
-    if (screen->passed * SHARE > pairs && screen->few && !screen->narrow && rows_are_codes(scan->args)) {
+    const int many = screen->passed * (screen->rough ? ROUGH_SHARE : SHARE) > pairs;
+    if (many && screen->few && !screen->narrow && rows_are_codes(scan->args)) {
         screen->narrow = 1;
-    } else if (screen->passed * SHARE > pairs) {
+    } else if (many) {
         screen->wait = screen->pause;
         screen->pause = ec_min_i64(2 * screen->pause, LONGEST_WAIT);
     } else {

@@ -9,7 +9,10 @@
  * as all rows would have been, so that the results are the same to the bit.
  *
  * Rows that are int8 codes already and meet float queries are screened too: x' = x, and only rows that pass are
- * decoded. */
+ * decoded.
+ *
+ * Codes that meet codes are screened as well, where a tier has rough dots, of queries rounded to few levels, at a fraction
+ * of the price of the others: again x' = x, and rows that pass are scored by the int8 dots. */
 #ifndef EC_SEARCH_SCREENING_H
 #define EC_SEARCH_SCREENING_H
 
@@ -18,6 +21,7 @@
 
 struct ec_screen {
     int able;       /* the batch at hand can be screened */
+    int rough;      /* by rough dots */
     int few;        /* its queries are so few that rows need no packing */
     int ready;      /* every one of its queries has a limit */
     int narrow;     /* the lengths of rows of codes are computed even for a few queries */
@@ -28,17 +32,21 @@ struct ec_screen {
     float error;    /* the largest |q - q'| / |q| */
     float constant; /* the largest |square|, which is added to the costs of a query */
     float shift;    /* the largest |bias|, which is added to the dots of a query */
+    float factor;   /* the largest |mul| */
 
     int8_t *query_codes, *codes;
     uint8_t *decoded; /* whether each row of the block has been decoded */
     float *query_steps, *steps;
     float *errors, *lengths; /* of the queries at first, then of the block's rows */
     float *mul, *bias;       /* of the block's rows: the terms of the least cost that is possible */
+    float *add;              /* the rows' own, in steps of a query */
     void *prepared, *panel;
     uint64_t
         *passing; /* the rows of the block that one query let pass: as entries, as numbers, and their dots in float32 */
     int32_t *chosen;
     float *scores;
+    int32_t *dots; /* the scores before they are floats, of codes that meet codes */
+    float *values; /* of a query of codes */
 };
 
 /* Whether a batch of so many queries is to be screened, if its values allow it (ec_screen.able). */
@@ -50,8 +58,8 @@ int64_t ec_screen_layout(ec_scan *scan, uint8_t *at);
 /* Rounds the queries first .. + n_queries of the arguments, and decides whether the batch can be screened. */
 void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries);
 
-/* Whether the next block is to be screened. Counts it off where it is not. */
-int ec_screen_now(const ec_scan *scan, int64_t n_queries);
+/* Whether the next block, behind n_rows rows, is to be screened. Counts it off where it is not. */
+int ec_screen_now(const ec_scan *scan, int64_t n_queries, int64_t n_rows);
 
 /* A screened block goes through these in turn. ec_screen_pack() rounds its rows to codes, or takes codes as they are.
  * ec_screen_terms() turns the rows' terms, once scan->mul and scan->bias are known, into those of the least possible
@@ -62,7 +70,7 @@ void ec_screen_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const
                     int64_t ahead_bytes);
 
 /* The rows of the block whose least possible cost is below the limit: their numbers to screen->chosen, and their
- * float32 dots with the query to screen->scores. Returns how many they are. */
+ * dots, as they would have been without screening, with the query to screen->scores. Returns how many they are. */
 int64_t ec_screen_pass(const ec_scan *scan, ec_finish f, int64_t query, int64_t slot, const ec_block *block,
                        const void *scores, float limit);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "contract/scratch.h"
+#include "screen/screen.h"
 #include "search/loops.h"
 #include "subjects.h"
 
@@ -216,6 +217,35 @@ static void some_i8(source *from, int64_t n_queries, int64_t count, int64_t dime
     for (int64_t q = 0; q < n; q++) record(scores + q * stride, count * 4);
 }
 
+/* The same of queries of few levels; a tile may write whole 16s of scores. */
+static void rough_i8(source *from, int64_t n_queries, int64_t count, int64_t dimension, uint8_t flags) {
+    const rows_of_bytes rows = place_rows(from, count, dimension, flags);
+    int8_t *queries = (int8_t *)place(n_queries * dimension);
+    const int64_t first = draw(from) % n_queries, n = 1 + draw(from) % (n_queries - first);
+    const int64_t stride = ec_round_up(count, 16) + flags % 3;
+    void *prepared = place_scratch(ec_dot_i8_prepared_bytes(n_queries, dimension));
+    void *panel = place_scratch(ec_dot_i8_panel_bytes(count, dimension));
+    int32_t *scores = (int32_t *)(void *)place(n * stride * 4);
+    for (int64_t i = 0; i < n_queries * dimension; i++) {
+        const int level = draw(from); /* the ends more often than others */
+        queries[i] = (int8_t)(level > 200 ? EC_ROUGH : level > 145 ? -EC_ROUGH : level % (2 * EC_ROUGH + 1) - EC_ROUGH);
+    }
+    ec_active.rough_i8_prepare(queries, n_queries, dimension, prepared);
+    ec_active.rough_i8_pack(rows.first, rows.stride, count, dimension, flags & 4 ? 0x80 : 0, panel);
+    ec_active.rough_i8_tile(prepared, first, n, panel, count, dimension, scores, stride, NULL, 0);
+    for (int64_t q = 0; q < n; q++) record(scores + q * stride, count * 4);
+}
+
+static void chosen_i8(source *from, int64_t n_rows, int64_t count, int64_t dimension, uint8_t flags) {
+    const rows_of_bytes rows = place_rows(from, n_rows, dimension, flags);
+    const rows_of_bytes query = place_rows(from, 1, dimension, 0);
+    int32_t *chosen = (int32_t *)(void *)place(count * 4), *scores = (int32_t *)(void *)place(count * 4);
+    for (int64_t i = 0; i < count; i++) chosen[i] = (int32_t)(draw(from) % n_rows);
+    ec_active.dot_i8_chosen(query.first, rows.first, rows.stride, chosen, count, dimension, flags & 4 ? 0x80 : 0,
+                            scores);
+    record(scores, count * 4);
+}
+
 /* Of lengths of all sizes, NaN and infinity among them; and what they become. */
 static void lengths(source *from, int64_t count, int64_t width, uint8_t flags) {
     int32_t *sums = (int32_t *)(void *)place(count * 4), *sumsq = (int32_t *)(void *)place(count * 4);
@@ -315,7 +345,8 @@ static void screen(source *from, int64_t count, int64_t dimension, uint8_t flags
     int8_t *codes = (int8_t *)place(count * dimension);
     float *steps = (float *)(void *)place(count * 4), *errors = (float *)(void *)place(count * 4);
     float *lengths = (float *)(void *)place(count * 4);
-    ec_active.screen_rows(rows, dimension * 4, count, dimension, codes, steps, errors, lengths);
+    ec_active.screen_rows(rows, dimension * 4, count, dimension, flags & 2 ? EC_ROUGH : EC_SCREEN_LEVELS, codes, steps,
+                          errors, lengths);
     record(codes, count * dimension);
     record(steps, count * 4);
     for (int64_t r = 0; r < count; r++) {
@@ -340,7 +371,7 @@ void subject_slots(const uint8_t *input, int64_t n) {
     source from = {input + HEADER, n - HEADER, 0};
     uint8_t flags = input[1];
     int64_t count = input[2], width = 1 + input[3] % 150;
-    switch (input[0] % 12) {
+    switch (input[0] % 14) {
     case 0: sift(&from, count * 3, flags); break;
     case 1: few_of_many(&from, count * 3, flags); break;
     case 2: decode(&from, count, width, flags); break;
@@ -351,6 +382,8 @@ void subject_slots(const uint8_t *input, int64_t n) {
     case 7: fold(&from, count + 1, flags); break;
     case 8: chosen_f32(&from, 1 + flags, count, width); break;
     case 9: screen(&from, count, width, flags); break;
+    case 11: rough_i8(&from, 1 + flags / 16 * 3, count % 50, flags & 8 ? width * 15 : width, flags); break;
+    case 12: chosen_i8(&from, 1 + flags, count, width, flags); break;
     case 10: some_i8(&from, 1 + flags / 16 * 3, count % 50, flags & 8 ? width * 15 : width, flags); break;
     default: few_f32(&from, 1 + flags / 16 * 4 % EC_DOT_FEW, count, width, flags);
     }
