@@ -30,9 +30,9 @@ static void take_range(void *of, int64_t number) {
 ec_result ec_pool_rows(int32_t threads, int64_t rows, int64_t row_bytes, ec_pool_rows_work *work, const void *context) {
     const ec_result fine = {0, 0, EC_OK};
     const int64_t least = LEAST_BYTES / (row_bytes > 0 ? row_bytes : 1) + 1;
+    if (threads < 2 || rows <= least) return work(context, 0, rows);
     ranges these = {work, context, rows, rows / ((int64_t)threads * RANGES) + 1, {UINT64_MAX}};
     if (these.step < least) these.step = least;
-    if (threads < 2 || rows <= these.step) return work(context, 0, rows);
     ec_pool_run(threads, (rows + these.step - 1) / these.step, take_range, &these);
     const uint64_t failed = ec_atomic_relaxed_u64(&these.failed);
     return failed == UINT64_MAX ? fine : work_at(&these, (int64_t)failed);

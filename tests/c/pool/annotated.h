@@ -41,6 +41,18 @@ EC_INLINE int64_t told_add_i64(ec_atomic_i64 *at, int64_t more) { /* relaxed, wh
     return ec_atomic_add_i64(at, more);
 }
 
+EC_INLINE uint64_t told_relaxed_u64(ec_atomic_u64 *at) {
+    VALGRIND_HG_DISABLE_CHECKING(at, sizeof *at);
+    return ec_atomic_relaxed_u64(at);
+}
+
+EC_INLINE void told_lower_u64(ec_atomic_u64 *at, uint64_t value) {
+    VALGRIND_HG_DISABLE_CHECKING(at, sizeof *at);
+    ec_atomic_lower_u64(at, value);
+}
+
+#define ec_atomic_relaxed_u64 told_relaxed_u64
+#define ec_atomic_lower_u64 told_lower_u64
 #define ec_atomic_load told_load
 #define ec_atomic_store told_store
 #define ec_atomic_add told_add

@@ -80,11 +80,37 @@ static void a_number_each(int threads) {
     for (int i = 0; i < threads; i++) CHECK(these.begun[i] <= 1);
 }
 
+typedef struct {
+    int64_t *met;
+    int64_t bad; /* the first row that fails */
+} rows;
+
+static ec_result mark(const void *of, int64_t first, int64_t n) {
+    const rows *these = of;
+    ec_result r = {0, 0, EC_OK};
+    for (int64_t row = first; row < first + n && r.status == EC_OK; row++) {
+        these->met[row]++;
+        r.consumed = row;
+        if (row >= these->bad) r.status = EC_NOT_FINITE;
+    }
+    return r;
+}
+
+static void every_row_once(int threads, int64_t row_bytes, int64_t bad) {
+    int64_t met[MOST_BLOCKS] = {0};
+    const rows these = {met, bad};
+    const ec_result r = ec_pool_rows(threads, MOST_BLOCKS, row_bytes, mark, &these);
+    CHECK((r.status == EC_OK) == (bad == MOST_BLOCKS));
+    CHECK(r.status == EC_OK || r.consumed == bad);
+    for (int64_t i = 0; i < bad; i++) CHECK(met[i] == 1 || (bad < MOST_BLOCKS && met[i] == 2));
+}
+
 static void *caller(void *rounds) {
     static const int THREADS[] = {1, 2, 3, 7, 16};
     for (int i = 0; i < *(const int *)rounds; i++) {
         every_block_once(THREADS[i % 5], i % 11 == 0 ? MOST_BLOCKS : i % 23, i % 13 == 0);
         a_number_each(THREADS[i % 5]);
+        every_row_once(THREADS[i % 5], i % 2 ? 1 << 15 : 1, i % 3 ? 97 * (i % 10) : MOST_BLOCKS);
         if (i % 50 == 0) usleep(300); /* so that helpers fall asleep */
     }
     return NULL;
