@@ -72,7 +72,7 @@ def test_all_scores(isa: str, family: int, width: int, by_rows: bool) -> None:
 
 
 @pytest.mark.parametrize("by_rows", [False, True])
-@pytest.mark.parametrize("width", [31, 32, 128, 129, 400, 1000, 8184, 8185, 17000])
+@pytest.mark.parametrize("width", [31, 32, 128, 129, 400, 1000, 8184, 8185, 8190, 8191, 17000])
 def test_extreme_values_do_not_overflow(isa: str, width: int, by_rows: bool) -> None:
     for byte in (0, 255):
         rows = np.full((40, width), byte, np.uint8)
@@ -82,6 +82,15 @@ def test_extreme_values_do_not_overflow(isa: str, width: int, by_rows: bool) -> 
             tables = extreme_tables(19, width, byte=byte, extreme=extreme)
             found = u1_scores(native.DOT_U1, tables, rows, by_rows=by_rows)
             assert (found == extreme * 127 * 2 * width).all()
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 30, 31, 32, 60, 61, 62, 128, 8190, 8191])
+def test_queries_at_opposite_extremes_stay_apart(isa: str, width: int) -> None:
+    """Neighbouring queries, and neighbouring rows, of which one differs in all bits and the next in none."""
+    ends = np.repeat(np.array([[0], [255]], np.uint8), width, axis=1)
+    queries, rows = ends[[0, 1, 1, 0, 0, 0, 1]], ends[np.arange(70) % 3 % 2]
+    found = u1_scores(native.HAMMING_U1, queries, rows, by_rows=False)
+    assert np.array_equal(found, exact(native.HAMMING_U1, queries, rows))
 
 
 @pytest.mark.parametrize("by_rows", [False, True])

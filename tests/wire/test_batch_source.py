@@ -319,3 +319,20 @@ def test_any_file_is_read_or_refused(forms: list[Any], noise: bytes, at: int) ->
     assert len(found.embeddings) + len(found.errors) <= len(forms) + noise.count(b"\n") + 1
     if not noise:
         assert len(found.embeddings) == len(forms)
+
+
+def test_answers_that_no_body_is_around(tmp_path: Path) -> None:
+    answer = {"object": "list", "data": [{"index": 0, "embedding": [1, 2]}], "usage": {"total_tokens": 2}}
+    lines = [
+        {"custom_id": "a", "response": answer},
+        {"custom_id": "b", "response": {"status_code": 200, "body": answer}},
+        {"metadata": {"key": "c"}, "response": {"embedding": {"values": [1, 2]}}},
+        {"custom_id": "d", "response": {"error": {"message": "too long"}}},
+        {"custom_id": "e", "response": answer},
+    ]
+    path = tmp_path / "out.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    found = decode_batch(path)
+    assert found.custom_ids == ["a", "b", "c", "e"]
+    assert [(line.custom_id, str(line.error)) for line in found.errors] == [("d", "too long")]
+    assert found.usage.total_tokens == 6
