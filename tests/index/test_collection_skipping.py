@@ -150,3 +150,10 @@ def test_half_of_a_surrogate_pair_is_no_id(tmp_path: Path) -> None:
     assert vectors.ingest(tmp_path / "a.jsonl", on_error=told.append) == 2
     assert [one.row for one in told] == [1]
     assert vectors.ids_of(["a", "b"]).tolist() == [0, 1]
+
+
+def test_a_file_is_no_folder_of_a_collection(tmp_path: Path) -> None:
+    (tmp_path / "c").write_bytes(b"")
+    with pytest.raises(StorageError, match="c is a file, not the folder of a collection"):
+        Collection.create(tmp_path / "c", like=X)
+    assert (tmp_path / "c").read_bytes() == b""

@@ -189,7 +189,7 @@ def read_quantizer(path: str | os.PathLike[str], max_bytes: int | None = None) -
     try:
         with open(path, "rb") as file:
             if file.read(2) != b"PK":
-                raise StorageError("it is none of those that .save() writes")
+                raise StorageError("it is no file of one")
             file.seek(0)
             arrays, _ = read_npz(file, max_bytes=max_bytes)
         return _fitted(arrays)

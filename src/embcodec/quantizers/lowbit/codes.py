@@ -184,10 +184,6 @@ class LowBitCodes:
     def __len__(self) -> int:
         return len(self.bit_planes)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Refuse: TypeError."""
-        raise TypeError("low-bit codes do not become an array silently: use .to('float')")
-
     def __getitem__(self, rows: slice | ArrayLike) -> LowBitCodes:
         rows = as_selection(rows, len(self))
         planes, scales, lengths = (
