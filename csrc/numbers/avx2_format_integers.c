@@ -95,24 +95,28 @@ EC_INLINE __m256i load_threes(const uint8_t *values) {
     return _mm256_shuffle_epi8(both_u8x32, place_u8x32);
 }
 
-/* Blocks of numbers behind which there are some more: every number has 5 bytes of room, so that a store of sixteen
- * bytes for three numbers or four reaches no farther than the text that is still to come. */
-EC_INLINE int64_t format(const uint8_t *values, int64_t n, int is_signed, int32_t type, uint8_t *text) {
-    const int64_t step = is_signed ? 24 : 32;
+/* Every number has 5 bytes of room, so that a store of sixteen bytes for three numbers or four reaches no farther than
+ * their text may, and the brackets. */
+EC_INLINE uint8_t *format_rest(const uint8_t *values, int64_t n, int is_signed, int32_t type, uint8_t *p) {
+    const int64_t step = is_signed ? 24 : 32, read = is_signed ? 28 : 32; /* numbers of a block, and those it loads */
     int64_t i = 0;
-    uint8_t *p = text;
     groups block;
-    *p++ = '[';
-    for (; n - i > 32; i += step) {
+    for (; n - i >= read; i += step) {
         take_apart(is_signed ? load_threes(values + i) : _mm256_loadu_si256((const __m256i *)(values + i)), is_signed,
                    &block);
         p = is_signed ? write_groups(p, &block, ec_push_three, 6) : write_groups(p, &block, ec_push_four, 8);
     }
-    return ec_integers_format_rest(values + i, n - i, type, p) - text;
+    p -= i > 0 && i == n; /* the last comma */
+    return ec_integers_format_rest(values + i, n - i, type, p);
+}
+
+uint8_t *ec_integers_format_rest_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
+    return type == EC_INT8 ? format_rest(values, n, 1, type, text) : format_rest(values, n, 0, type, text);
 }
 
 int64_t ec_integers_format_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
-    return type == EC_INT8 ? format(values, n, 1, type, text) : format(values, n, 0, type, text);
+    *text = '[';
+    return ec_integers_format_rest_avx2(values, n, type, text + 1) - text;
 }
 
 EC_TARGET_END

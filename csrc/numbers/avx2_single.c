@@ -18,7 +18,7 @@ enum {
 };
 
 /* What one block hands to the next: bit 0 stands for its last byte, but those of `begins` for the first ones behind it,
- * where elements may begin. */
+ * where elements may begin, or where a comma wants a space. */
 typedef struct {
     uint64_t run, first, digit_wanted, exponent, element, begins;
 } single_carry;
@@ -36,9 +36,9 @@ EC_INLINE int32_t store_ends(uint16_t *to, uint64_t ends, uint32_t base, int ste
     return count;
 }
 
-/* Whether a block has, from the lowest of `others` on, but what fills up a copy. */
-EC_INLINE int is_filled_up(ec_block_u8x64 block, uint64_t others) {
-    return others == 0 - (others & (0 - others)) && ec_equal_avx2(block, ' ') == others;
+/* Whether a block has, from the lowest of `others` on, but the spaces that fill up a copy. */
+EC_INLINE int is_filled_up(uint64_t others, uint64_t spaces) {
+    return others == 0 - (others & (0 - others)) && (others & ~spaces) == 0;
 }
 
 /* Whether the list ends here, or behind as much white space as may be read. */
@@ -58,7 +58,11 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
     index->alone_count = 0;
     index->sound = 1;
     index->gap = gap;
-    index->before = -1;
+    index->before = -gap;
+    if (gap == 2 && chunk[0] == ' ') {
+        carry.begins = 1;
+        index->before++;
+    }
     for (int64_t at = 0; at < length; at += BLOCK) {
         ec_block_u8x64 block = ec_block_avx2(chunk + at);
         uint64_t digits = ec_digits_avx2(block), points = ec_equal_avx2(block, '.');
@@ -71,7 +75,7 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
             minuses ^= exponent_minuses;
             run |= exponents | exponent_minuses;
             others &= ~exponents;
-            if (gap == 1 && at + BLOCK == length && is_filled_up(block, others)) others = 0;
+            if (gap == 1 && at + BLOCK == length && is_filled_up(others, ec_equal_avx2(block, ' '))) others = 0;
             carry.exponent = exponents >> 63;
         }
         uint64_t run_before = run << 1 | carry.run, digit_wanted = minuses | points;
@@ -80,7 +84,12 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
                        (end ^ commas) |                                      /* 1 2, and a comma without a number */
                        (points ^ (second & run & ~exponents)) |              /* 12 .5 1.2.3 */
                        ((digit_wanted << 1 | carry.digit_wanted) & ~digits); /* 1.e5 - 1 */
-        if (gap > 1) {
+        if (gap == 2) { /* every space stands behind a comma, and every comma before a space */
+            uint64_t misplaced = spaces ^ (commas << 1 | carry.begins);
+            if (EC_UNLIKELY(misplaced != 0) && at + BLOCK == length && is_filled_up(misplaced, spaces)) misplaced = 0;
+            bad |= misplaced;
+            carry.begins = commas >> 63;
+        } else if (gap > 2) {
             uint64_t element = run | minuses, begins = element & ~(element << 1 | carry.element);
             if (at == 0 && begins != 0) {
                 carry.begins = begins & (0 - begins);

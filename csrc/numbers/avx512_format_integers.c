@@ -1,5 +1,6 @@
 /* Writes int8 and uint8 as JSON with AVX-512: 64 numbers at a time become digits, each number in a lane of its own,
  * with zeros where it has no digit, and vpcompressb pushes the bytes that are not zero together. */
+#include "avx2.h"
 #include "avx512.h"
 
 #if defined(EC_X86_64)
@@ -11,34 +12,29 @@ EC_TARGET_AVX512
 static const uint8_t PAIRS[128] = {TEN(0x00), TEN(0x10), TEN(0x20), TEN(0x30), TEN(0x40),
                                    TEN(0x50), TEN(0x60), TEN(0x70), TEN(0x80), TEN(0x90)};
 
-/* Writes the bytes that are not zero, pushed together; returns where they end. */
-EC_INLINE uint8_t *push(uint8_t *p, __m512i lanes_u8x64, int whole) {
+/* Writes the bytes that are not zero, pushed together; 64 are stored. Returns where they end. */
+EC_INLINE uint8_t *push(uint8_t *p, __m512i lanes_u8x64) {
     __mmask64 present = _mm512_test_epi8_mask(lanes_u8x64, lanes_u8x64);
-    __m512i text_u8x64 = _mm512_maskz_compress_epi8(present, lanes_u8x64);
-    uint32_t length = (uint32_t)_mm_popcnt_u64(present);
-    if (whole)
-        _mm512_storeu_si512(p, text_u8x64);
-    else
-        _mm512_mask_storeu_epi8(p, _bzhi_u64(UINT64_MAX, length), text_u8x64);
-    return p + length;
+    _mm512_storeu_si512(p, _mm512_maskz_compress_epi8(present, lanes_u8x64));
+    return p + _mm_popcnt_u64(present);
 }
 
-/* Writes those of sixteen numbers that are `taken`, in lanes of four bytes. Unsigned ones end with their comma; signed
- * ones need a fifth byte for it, and get eight:
+/* Writes sixteen numbers, in lanes of four bytes. Unsigned ones end with their comma; signed ones need a fifth byte for
+ * it, and get eight:
  *
  *     unsigned   hundreds tens ones ','
  *     signed     '-' hundreds tens ones   ',' 0 0 0 */
-EC_INLINE uint8_t *push_sixteen(uint8_t *p, __m512i lanes_u32x16, uint32_t taken, int is_signed, int whole) {
-    if (!is_signed) return push(p, _mm512_maskz_mov_epi32((__mmask16)taken, lanes_u32x16), whole);
+EC_INLINE uint8_t *push_sixteen(uint8_t *p, __m512i lanes_u32x16, int is_signed) {
+    if (!is_signed) return push(p, lanes_u32x16);
     const __m512i comma_u64x8 = _mm512_set1_epi64((int64_t)',' << 32);
     __m512i low_u64x8 = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(lanes_u32x16));
     __m512i high_u64x8 = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(lanes_u32x16, 1));
-    p = push(p, _mm512_maskz_or_epi64((__mmask8)taken, low_u64x8, comma_u64x8), whole);
-    return push(p, _mm512_maskz_or_epi64((__mmask8)(taken >> 8), high_u64x8, comma_u64x8), whole);
+    p = push(p, _mm512_or_si512(low_u64x8, comma_u64x8));
+    return push(p, _mm512_or_si512(high_u64x8, comma_u64x8));
 }
 
-/* Writes the first `count` of 64 numbers, each with a comma. `whole`: there is room for stores of 64 bytes. */
-EC_INLINE uint8_t *write_block(uint8_t *p, __m512i values_u8x64, int64_t count, int is_signed, int whole) {
+/* Writes 64 numbers, each with a comma. */
+EC_INLINE uint8_t *write_block(uint8_t *p, __m512i values_u8x64, int is_signed) {
     const __m512i zero_u8x64 = _mm512_set1_epi8('0'), low_u8x64 = _mm512_set1_epi8(15);
     const __m512i pairs_low_u8x64 = _mm512_loadu_si512(PAIRS), pairs_high_u8x64 = _mm512_loadu_si512(PAIRS + 64);
     /* Unpacking works within 128 bits: number 16 k + 4 l + i goes to place 4 k + i of lane l. */
@@ -69,30 +65,22 @@ EC_INLINE uint8_t *write_block(uint8_t *p, __m512i values_u8x64, int64_t count, 
     __m512i cd_low = _mm512_unpacklo_epi8(c_u8x64, d_u8x64), cd_high = _mm512_unpackhi_epi8(c_u8x64, d_u8x64);
     __m512i lanes_u32x16[4] = {_mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
                                _mm512_unpacklo_epi16(ab_high, cd_high), _mm512_unpackhi_epi16(ab_high, cd_high)};
-    uint64_t taken = _bzhi_u64(UINT64_MAX, (uint32_t)count);
-    for (int k = 0; k < 4; k++) p = push_sixteen(p, lanes_u32x16[k], taken >> 16 * k & 0xffff, is_signed, whole);
+    for (int k = 0; k < 4; k++) p = push_sixteen(p, lanes_u32x16[k], is_signed);
     return p;
 }
 
-EC_INLINE int64_t format(const uint8_t *values, int64_t n, int is_signed, uint8_t *text) {
+EC_INLINE int64_t format(const uint8_t *values, int64_t n, int is_signed, int32_t type, uint8_t *text) {
     uint8_t *p = text;
     int64_t i = 0;
     *p++ = '[';
     /* All numbers are given 5 bytes, those written and those to come, so with 72 left every store of 64 bytes has
-     * room. */
-    for (; n - i >= 72; i += 64) p = write_block(p, _mm512_loadu_si512(values + i), 64, is_signed, 1);
-    for (; i < n; i += 64) {
-        int64_t count = n - i < 64 ? n - i : 64;
-        __mmask64 lanes = _bzhi_u64(UINT64_MAX, (uint32_t)count);
-        p = write_block(p, _mm512_maskz_loadu_epi8(lanes, values + i), count, is_signed, 0);
-    }
-    p -= n > 0;
-    *p++ = ']';
-    return p - text;
+     * room. The others are too few for it, and a store of chosen bytes is slow. */
+    for (; n - i >= 72; i += 64) p = write_block(p, _mm512_loadu_si512(values + i), is_signed);
+    return ec_integers_format_rest_avx2(values + i, n - i, type, p) - text;
 }
 
 int64_t ec_integers_format_avx512(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
-    return type == EC_INT8 ? format(values, n, 1, text) : format(values, n, 0, text);
+    return type == EC_INT8 ? format(values, n, 1, type, text) : format(values, n, 0, type, text);
 }
 
 EC_TARGET_END

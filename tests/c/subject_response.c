@@ -93,6 +93,22 @@ static void read_rows(const uint8_t *body, int64_t n, ec_row_format format) {
     }
 }
 
+/* Read the body as the usual answer to one input: if it is one, its row is the only row. */
+static void read_usual(const uint8_t *body, int64_t n, const ec_row_format *format, const uint8_t *row, int found) {
+    const ec_usual_form form = {NAMES, format, EC_PAYLOAD_NONE};
+    const int64_t bytes = row_bytes_of(format);
+    uint8_t *usual = place(bytes);
+    ec_usual_answer answer = ec_response_read_usual(body, n, &form, usual);
+    record(&answer.kind, sizeof answer.kind);
+    if (answer.kind == 0) return;
+    record(&answer, sizeof answer);
+    HOLDS(found && memcmp(row, usual, (size_t)bytes) == 0);
+    const int64_t spans[3][2] = {{answer.id_start, answer.id_end},
+                                 {answer.model_start, answer.model_end},
+                                 {answer.usage_start, answer.usage_end}};
+    for (int i = 0; i < 3; i++) HOLDS(spans[i][0] < 0 || (spans[i][0] <= spans[i][1] && spans[i][1] <= n));
+}
+
 /* Read the only row of a body at once. */
 static void read_alone(const uint8_t *body, int64_t n, ec_row_format format) {
     const ec_response_cursor start = new_cursor(0);
@@ -112,22 +128,6 @@ static void read_alone(const uint8_t *body, int64_t n, ec_row_format format) {
     if (!one.found) return;
     HOLDS(cursor.stage == EC_SCAN_DONE && decoded.status == EC_OK && memcmp(row, alone, (size_t)bytes) == 0);
     HOLDS(one.kind == span.kind && one.list_start == cursor.list_start && one.list_end == cursor.list_end);
-}
-
-/* Read the body as the usual answer to one input: if it is one, its row is the only row. */
-static void read_usual(const uint8_t *body, int64_t n, const ec_row_format *format, const uint8_t *row, int found) {
-    const ec_usual_form form = {NAMES, format, EC_PAYLOAD_NONE};
-    const int64_t bytes = row_bytes_of(format);
-    uint8_t *usual = place(bytes);
-    ec_usual_answer answer = ec_response_read_usual(body, n, &form, usual);
-    record(&answer.kind, sizeof answer.kind);
-    if (answer.kind == 0) return;
-    record(&answer, sizeof answer);
-    HOLDS(found && memcmp(row, usual, (size_t)bytes) == 0);
-    const int64_t spans[3][2] = {{answer.id_start, answer.id_end},
-                                 {answer.model_start, answer.model_end},
-                                 {answer.usage_start, answer.usage_end}};
-    for (int i = 0; i < 3; i++) HOLDS(spans[i][0] < 0 || (spans[i][0] <= spans[i][1] && spans[i][1] <= n));
 }
 
 /* Read the whole body, a few rows a stop, and decode the first stop's. */

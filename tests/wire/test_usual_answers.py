@@ -84,6 +84,7 @@ BODIES: dict[str, Any] = {
     "model twice": text(body())[:-1] + b',"model":null}',
     "rows twice, both of them sound": text(body())[:-1] + b',"data":' + text(body(BASE64)["data"]) + b"}",
     "the first usage key twice": text(body()).replace(b'"completion_tokens"', b'"prompt_tokens"'),
+    "usage keys sixteen times": text(body(usage={}))[:-2] + b'"total_tokens":6,' * 15 + b'"completion_tokens":1}}',
     "rows twice": text(body())[:-1] + b',"data":[]}',
     "index null": body() | {"data": [{**ITEM, "index": None}]},
     "index one": body() | {"data": [{**ITEM, "index": 1}]},
