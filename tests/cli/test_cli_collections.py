@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from click.testing import Result
@@ -210,3 +211,22 @@ def follow(said: str) -> None:
 def test_one_call(tmp_path: Path) -> None:
     facts: Any = run_json("ingest", tmp_path / "queries.npy", tmp_path / "deep" / "vectors")
     assert (facts["rows"], facts["shards"]) == (3, 1)
+
+
+def test_files_to_search_may_be_elsewhere() -> None:
+    store = fsspec.filesystem("memory")
+    save("corpus.npy", X)
+    for name in ("queries.npy", "corpus.npy"):
+        store.pipe(f"/here/{name}", Path(name).read_bytes())
+    expected = search(Q, X, 3).indices.tolist()
+    try:
+        for queries in ("queries.npy", "memory://here/queries.npy"):
+            assert run_json("search", queries, "memory://here/corpus.npy", "-k", "3")["indices"] == expected
+        run("ingest", "memory://here/corpus.npy", "vectors")
+        assert run_json("search", "memory://here/queries.npy", "vectors", "-k", "3")["indices"] == expected
+        assert refused("search", "memory://here/queries.npy", "memory://here") == (
+            "Error: memory://here: 2 files: `embcodec ingest` takes several"
+        )
+        assert refused("search", "memory://here/none.npy", "vectors").startswith("Error: ")
+    finally:
+        store.store.clear()

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...dtypes import Precision
 from ...embeddings import Embeddings
 from ...errors import StorageError
+from ...files import refuse_url
 from ...files.pieces import Paths, WhatTheyHold
 from ...quantizers.lowbit import Rows
 from ...scan import MetricLike, Progress, SearchResult, in_steps
@@ -64,7 +65,7 @@ class Collection(Names):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 10.0) -> None:
-        self._folder = Folder(Path(as_path(path)), as_real(lock_timeout, "lock_timeout"))
+        self._folder = Folder(_here(path), as_real(lock_timeout, "lock_timeout"))
         self._texts = TextIds(self._folder)
 
     @classmethod
@@ -96,7 +97,7 @@ class Collection(Names):
         CodeMismatchError
             Where rows of fewer bits than the codes are to rescore them.
         """
-        folder = Path(as_path(path))
+        folder = _here(path)
         codes = finite_rows(like, "like")[:0]
         better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")[:0]
         check_alike(codes, better)
@@ -329,3 +330,8 @@ class Collection(Names):
             parts = here if scheduler is None else Spread(scheduler, folder.path, here, now.shards)
             find = partial(best_of_all, parts, folder.kind, len(now), mask=chosen, **options)
         return in_steps(queries, find, progress=told)
+
+
+def _here(path: str | os.PathLike[str]) -> Path:
+    refuse_url(path, "a collection is a folder of this machine, into which ingest(url) takes files from elsewhere")
+    return Path(as_path(path))
