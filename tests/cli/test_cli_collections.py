@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from click.testing import Result
@@ -247,3 +248,22 @@ def test_errors_are_skipped_named_and_counted() -> None:
     assert (found["appended"], found["rows"], found["skipped"], found["failed_in_all"]) == (40, 105, [], 15)
     assert refused("ingest", "no.npy", "other", "--skip-errors") == "Error: there are no rows in these files"
     assert not Path("other").exists()
+
+
+def test_files_to_search_may_be_elsewhere() -> None:
+    store = fsspec.filesystem("memory")
+    save("corpus.npy", X)
+    for name in ("queries.npy", "corpus.npy"):
+        store.pipe(f"/here/{name}", Path(name).read_bytes())
+    expected = search(Q, X, 3).indices.tolist()
+    try:
+        for queries in ("queries.npy", "memory://here/queries.npy"):
+            assert run_json("search", queries, "memory://here/corpus.npy", "-k", "3")["indices"] == expected
+        run("ingest", "memory://here/corpus.npy", "vectors")
+        assert run_json("search", "memory://here/queries.npy", "vectors", "-k", "3")["indices"] == expected
+        assert refused("search", "memory://here/queries.npy", "memory://here") == (
+            "Error: memory://here: 2 files: `embcodec ingest` takes several"
+        )
+        assert refused("search", "memory://here/none.npy", "vectors").startswith("Error: ")
+    finally:
+        store.store.clear()

@@ -24,6 +24,7 @@ from embcodec import (
     Collection,
     DecodeError,
     Embeddings,
+    FlatIndex,
     LowBitQuantizer,
     StorageError,
     concat,
@@ -385,6 +386,18 @@ def test_files_elsewhere_and_open_ones(tmp_path: Path, memory: Any, suffix: str)
         list(iter_load(f"memory://corpus/no*{suffix}"))
 
 
+def test_what_lies_on_this_machine_has_no_url(tmp_path: Path) -> None:
+    for make, words in (
+        (lambda url: save(url + ".npy", X), r"\.npy is a URL: files are written on this machine"),
+        (Collection.open, "is a URL: a collection is a folder of this machine"),
+        (lambda url: Collection.create(url, like=X), "is a URL: a collection is a folder of this machine"),
+        (lambda url: FlatIndex(X).save(url + ".safetensors"), "is a URL: an index is a file of this machine"),
+        (lambda url: FlatIndex.load(url + ".safetensors"), "is a URL: an index is a file of this machine"),
+    ):
+        with pytest.raises(StorageError, match=rf"^s3://b/x{words}" if words[0] == "\\" else rf"^s3://b/x.*{words}"):
+            make("s3://u:secret@b/x")
+
+
 def failing(error: type[Exception]) -> Any:
     raise error("cannot read http://u:secret@h/x.npy?sig=secret")
 
@@ -403,6 +416,18 @@ def test_urls_that_cannot_be_read(memory: Any, monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(OSError, match=r"^cannot read http://h/x\.npy$") as caught, place.open():
             pass
         assert type(caught.value) is (error if error is FileNotFoundError else OSError)
+
+    class UnreachableError(Exception):  # as stores' packages have them
+        pass
+
+    UnreachableError.__module__ = "botocore.exceptions"
+    for step in ("isdir", "glob", "open"):
+        with monkeypatch.context() as patched:
+            patched.setattr(type(memory), step, lambda *arguments, **named: failing(UnreachableError))
+            url = f"memory://corpus/{'*' if step == 'glob' else 'x'}.npy"
+            with pytest.raises(OSError, match=r"^memory:.*npy: cannot read http://") as caught:
+                list(iter_load(url))
+            assert type(caught.value) is OSError
     memory.pipe("/rows.npy", b"\x93NUMPY")
     with pytest.raises(StorageError, match=r"^memory://rows\.npy: not a \.npy file"):
         load("memory://rows.npy")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from embcodec import Collection, LowBitQuantizer, quantize
+from embcodec.index.collection import spread
 
 dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
 
@@ -48,8 +49,11 @@ def filled(folder: Path, like: Any, better: Any = None, shards: int = 13) -> Col
     return collection
 
 
-@pytest.mark.parametrize("kind", ["float", "ubinary", "b2"])
-def test_the_same_result(tmp_path: Path, cluster: Any, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "much"), [("float", False), ("ubinary", True), ("b2", False), ("b2", True)])
+def test_the_same_result(tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch, kind: str, much: bool) -> None:
+    if much:  # several tasks a worker, queries that are sent before, results that are merged in a tree
+        for name, value in (("_PAIRS", 1), ("_SENT", 0), ("_FAN", 2)):
+            monkeypatch.setattr(spread, name, value)
     like = LowBitQuantizer(2, rotation="learned").fit(X).encode(X) if kind == "b2" else quantize(X, kind)
     collection = filled(tmp_path / "c", like, None if kind == "float" else X)
     collection.remove([2, 7, 300])
@@ -96,3 +100,14 @@ def test_killed_workers_are_made_good(tmp_path: Path, cluster: Any, killed: int)
     killer.join()
     cluster.wait_for_workers(2, timeout=120)
     assert len(set(cluster.run(os.getpid).values()) & set(pids.values())) <= 2 - killed
+
+
+def test_the_same_files_go_to_the_same_worker(tmp_path: Path, cluster: Any) -> None:
+    """Their pages are in its memory; a search of little work is a task a thread."""
+    collection = filled(tmp_path / "c", X)
+    cluster.run(spread._here.cache_clear)
+    for _ in range(3):
+        collection.search(Q, 12, scheduler=cluster)
+    kept = cluster.run(lambda: spread._here.cache_info()[:2])
+    assert [misses for _, misses in kept.values()] == [1, 1]
+    assert all(hits >= 2 for hits, _ in kept.values())

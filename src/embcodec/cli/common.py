@@ -41,6 +41,18 @@ EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FILE_OR_COLLECTION = click.Path(exists=True, path_type=Path)
 
 
+class _Source(click.Path):
+    """A file or folder that is there, as a Path; or a URL, as a str."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from ..files import is_url
+
+        return value if is_url(value) and not os.path.exists(value) else super().convert(value, param, ctx)
+
+
+SOURCE = _Source(exists=True, path_type=Path)
+
+
 class _OutputFile(click.Path):
     """A file to write, in a folder that can be written: known before any work is done for it."""
 
@@ -100,9 +112,14 @@ def max_bytes() -> int | None:
     return int(limit) if limit else None
 
 
-def is_collection(path: Path) -> bool:
+def is_folder(path: Path | str) -> bool:
+    """Whether a path is a folder's; a URL is none."""
+    return isinstance(path, Path) and path.is_dir()
+
+
+def is_collection(path: Path | str) -> bool:
     """Whether a path is the folder of a collection; a usage error for another folder."""
-    if not path.is_dir():
+    if not is_folder(path):
         return False
     from ..index.collection import holds_collection
 
@@ -112,7 +129,7 @@ def is_collection(path: Path) -> bool:
 
 
 def read_rows(
-    path: Path,
+    path: Path | str,
     output_dtype: OutputDtypeName | None = None,
     dimension: int | None = None,
     mmap: bool = False,
@@ -140,17 +157,18 @@ def read_rows(
             max_bytes=max_bytes(),
         )
     except StorageError as error:
-        other = reader_of_file(path)
+        other = reader_of_file(path) if isinstance(path, Path) else None
         if other is not None and " vectors, " not in other:
             raise StorageError(other) from None
         words = str(error).replace("say output_dtype=...", remedy).replace("pass max_bytes=", f"set {MAX_BYTES}=")
+        words = words.replace("iter_load(paths) reads several", "`embcodec ingest` takes several")
         words = words.replace("; name one", f": say {column_option}").replace("column=", f"{column_option} ")
         words = words.replace("float_dtype=", f"{column_option.removesuffix('column')}float-dtype ")
         raise StorageError(words) from None
 
 
 def read_vectors(
-    path: Path,
+    path: Path | str,
     output_dtype: OutputDtypeName | None = None,
     dimension: int | None = None,
     remedy: str = "say --dtype",

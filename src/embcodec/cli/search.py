@@ -14,12 +14,13 @@ from ..errors import CodeMismatchError
 from ..words import progress_bar
 from .common import (
     DTYPES,
-    FILE_OR_COLLECTION,
     FLOAT_DTYPES,
+    SOURCE,
     Words,
     as_json,
     example,
     is_collection,
+    is_folder,
     print_json,
     read_rows,
     read_vectors,
@@ -29,8 +30,8 @@ from .common import (
 
 
 @click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
-@click.argument("queries", type=FILE_OR_COLLECTION)
-@click.argument("corpus", type=FILE_OR_COLLECTION)
+@click.argument("queries", type=SOURCE)
+@click.argument("corpus", type=SOURCE)
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many a query.")
 @click.option("--metric", type=Words(METRICS), help="By default as the codes need.")
 @click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
@@ -42,8 +43,8 @@ from .common import (
 @threads_option
 @as_json
 def search(
-    queries: Path,
-    corpus: Path,
+    queries: Path | str,
+    corpus: Path | str,
     k: int,
     metric: Metric | None,
     query_dtype: OutputDtypeName | None,
@@ -60,11 +61,11 @@ def search(
     Both files hold the same codes, or the queries are floats, which meet any, low-bit codes among them. CORPUS may be
     an index or the folder of a collection as well, which is asked as it was made: its ids are told (texts, where it
     keeps such), and what it rescores with is used. One line a query: its row, then the rows of CORPUS, best first, each
-    with its score. A collection may as well come first: COLLECTION QUERIES.
+    with its score. A collection may as well come first: COLLECTION QUERIES. Files may be URLs (s3://, https:// ...).
     """
-    if queries.is_dir():
+    if is_folder(queries):
         queries, corpus = corpus, queries
-    if queries.is_dir():
+    if is_folder(queries):
         raise click.UsageError(f"queries are in a file, and {queries} is a folder")
     asked = read_vectors(
         queries,
@@ -76,14 +77,14 @@ def search(
     )
     kept = _kept(corpus)
     if kept is not None and (corpus_dtype or corpus_column or corpus_float_dtype):
-        kind = "a collection" if corpus.is_dir() else "an index"
+        kind = "a collection" if is_folder(corpus) else "an index"
         raise click.UsageError(f"{corpus} is {kind}, which says what it holds: leave out the --corpus- options")
     from ..scan import search as search_rows
 
     with progress_bar("searching") as report:
         told = (lambda done, total: report(done, total, "searching")) if report else None
         if kept is not None:
-            dimension = kept.dimension if corpus.is_dir() else kept.codes.dimension
+            dimension = kept.dimension if is_folder(corpus) else kept.codes.dimension
             find = partial(kept.search, asked, k, metric=metric, threads=threads)
         else:
             rows = read_rows(
@@ -104,7 +105,7 @@ def search(
                 way = _way_to_meet(queries, asked, corpus, dimension, query_dtype)
             reason = error.reason if error.way is not None else error.reason.partition(": ")[0]
             raise CodeMismatchError(reason, way) from None
-    texts = kept.text_ids(found.indices) if kept is not None and corpus.is_dir() else [[]]
+    texts = kept.text_ids(found.indices) if kept is not None and is_folder(corpus) else [[]]
     has_texts = any(text is not None for row in texts for text in row)
     if as_json:
         facts = {"k": found.indices.shape[1], "indices": found.indices.tolist(), "scores": found.scores.tolist()}
@@ -118,7 +119,7 @@ def search(
         say(f"{number}: {nearest}")
 
 
-def _kept(corpus: Path) -> Any:
+def _kept(corpus: Path | str) -> Any:
     """Return the index or the collection that a path is; None for a file of rows."""
     if is_collection(corpus):
         from ..index.collection import Collection
@@ -126,17 +127,19 @@ def _kept(corpus: Path) -> Any:
         return Collection.open(corpus)
     from ..index import FlatIndex, holds_index
 
-    return FlatIndex.load(corpus) if holds_index(corpus) else None
+    return FlatIndex.load(corpus) if isinstance(corpus, Path) and holds_index(corpus) else None
 
 
-def _way_to_meet(queries: Path, asked: Embeddings, corpus: Path, dimension: int, query_dtype: str | None) -> str:
+def _way_to_meet(
+    queries: Path | str, asked: Embeddings, corpus: Path | str, dimension: int, query_dtype: str | None
+) -> str:
     """Return what brings queries and rows of that many dimensions together."""
     from ..index import holds_index
 
     said = f" --from-dtype {query_dtype}" if query_dtype is not None else ""
     if asked.dimension != dimension:
         shorter = min(asked.dimension, dimension)
-        if asked.dimension < dimension and (corpus.is_dir() or holds_index(corpus)):
+        if asked.dimension < dimension and (is_folder(corpus) or (isinstance(corpus, Path) and holds_index(corpus))):
             return f"queries of {dimension} dimensions, as {corpus} has"
         longer = queries if asked.dimension > dimension else corpus
         options = f"{said if longer is queries else ''} --dimension {shorter}"
@@ -146,5 +149,5 @@ def _way_to_meet(queries: Path, asked: Embeddings, corpus: Path, dimension: int,
     return f"floats, which meet any codes: {_made_floats(queries, said)}"
 
 
-def _made_floats(path: Path, options: str = "") -> str:
+def _made_floats(path: Path | str, options: str = "") -> str:
     return f"`embcodec encode {path}{options} --dtype float | embcodec decode - -o floats.safetensors`"

@@ -1,7 +1,7 @@
 """Embeddings in files: what a matrix means travels with it."""
 
 from .ids import load_ids
-from .kinds import COLLECTION, check_suffix
+from .kinds import COLLECTION, check_suffix, is_url, refuse_url
 from .pack import is_packed, pack, unpack
 from .pieces import Skipped, iter_load, search_files
 from .storage import load, save
@@ -11,10 +11,12 @@ __all__ = [
     "Skipped",
     "check_suffix",
     "is_packed",
+    "is_url",
     "iter_load",
     "load",
     "load_ids",
     "pack",
+    "refuse_url",
     "save",
     "search_files",
     "unpack",

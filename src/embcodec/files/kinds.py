@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 from ..errors import StorageError
 from ..words import as_path, meant
@@ -23,6 +25,8 @@ COLLECTION = "collection.json"
 IDS = (".ibin", ".ivecs")
 """Files of the numbers of rows."""
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+_SECRETS, _QUERY = re.compile(r"(?<=://)[^/@]*@"), re.compile(r"[?#].*", re.DOTALL)
 _LINES = tuple(f"{kind}{coding}" for kind in (LINES, ".ndjson") for coding in ("", ".gz", ".zst"))
 _MAGIC = {
     b"PAR1": ".parquet",
@@ -74,6 +78,8 @@ def check_suffix(path: str | os.PathLike[str], *, reading: bool = False, lines: 
 
     With `reading` those that are read only will do; with `lines` errors name batch files and bodies, too.
     """
+    if not reading:
+        refuse_url(path, "files are written on this machine, and can be copied from there")
     name = Path(as_path(path)).name
     suffix, known = Path(name).suffix.lower(), READ if reading else SUFFIXES
     if suffix not in known:
@@ -85,6 +91,24 @@ def check_suffix(path: str | os.PathLike[str], *, reading: bool = False, lines: 
         way = next((way for end, way in _READERS.items() if name.lower().endswith(end)), "") or meant(suffix, known)
         raise StorageError(f"{name!r}: unknown kind of file; known are {', '.join(shown)}{way}")
     return suffix
+
+
+def is_url(path: Any) -> bool:
+    """Whether a path is a URL, as fsspec takes them."""
+    return isinstance(path, str) and _URL.match(path) is not None
+
+
+def shown_url(url: str) -> str:
+    """Return a URL without a user's name and password, and without the query, which may be signed."""
+    if not url.startswith(("http://", "https://")):
+        return _SECRETS.sub("", url)
+    return _QUERY.sub("", _SECRETS.sub("", url))
+
+
+def refuse_url(path: Any, reason: str) -> None:
+    """Refuse a URL where a path of this machine is wanted (StorageError)."""
+    if is_url(path):
+        raise StorageError(f"{shown_url(path)} is a URL: {reason}")
 
 
 def kind_of_name(name: str) -> str | None:

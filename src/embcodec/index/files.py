@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..containers import read_tensors, whole_number, write_tensors
 from ..errors import StorageError
-from ..files import COLLECTION, is_packed, pack, unpack
+from ..files import COLLECTION, is_packed, pack, refuse_url, unpack
 from ..scan import as_ids
 from ..words import as_path
 from .arguments import check_alike, finite_rows
@@ -101,5 +101,6 @@ def _residuals(found: NDArray[Any] | None, count: int) -> NDArray[np.float32]:
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> None:
+    refuse_url(path, "an index is a file of this machine")
     if not as_path(path).endswith(".safetensors"):
         raise StorageError(f"an index is stored in a .safetensors file, not {as_path(path)!r}")

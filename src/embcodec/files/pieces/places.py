@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from ...errors import StorageError
 from ...words import as_path, needs_package, shown
-from ..kinds import BODY, COLLECTION, LINES, check_suffix, kind_of_head, kind_of_name
+from ..kinds import BODY, COLLECTION, LINES, check_suffix, is_url, kind_of_head, kind_of_name, shown_url
 from .skipping import Skips
 
 Path = str | os.PathLike[str] | IO[bytes]
@@ -30,9 +30,7 @@ _VERSIONS = (
     *("last-modified", "lastmodified", "last_modified", "mtime", "updated", "modified", "created"),
 )
 _COPIED = 1 << 22  # bytes at once
-_SECRETS = re.compile(r"(?<=://)[^/@]*@")
-_QUERY = re.compile(r"[?#].*", re.DOTALL)
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:://|::)")
+_OURS = ("builtins", "embcodec", "pyarrow", "zlib")  # whose errors say what a file holds, not whether it is reached
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Place:
     def open(self) -> Iterator[IO[bytes]]:
         """Open the file in binary mode; it is at its beginning. Errors do not say what is secret in a URL."""
         try:
-            with self.opener() as file:
+            with _reached(self.url), self.opener() as file:
                 yield file
         except Exception as error:
             if self.url in (None, self.name) or str(self.url) not in str(error):
@@ -99,7 +97,8 @@ class Place:
 
         The first word is what that is called; None where the store says nothing of the kind.
         """
-        said = {} if self.facts is None else {key.lower(): value for key, value in self.facts().items()}
+        with _reached(self.url):
+            said = {} if self.facts is None else {key.lower(): value for key, value in self.facts().items()}
         for name in _VERSIONS:
             if said.get(name) not in (None, ""):
                 return f"{name} {said[name]}"
@@ -108,7 +107,7 @@ class Place:
 
 def is_elsewhere(path: Any) -> bool:
     """Whether what is called a path is a URL, or an open file."""
-    return _is_open(path) or (isinstance(path, str) and _URL.match(path) is not None)
+    return _is_open(path) or is_url(path)
 
 
 def shown_place(path: Path) -> str:
@@ -116,7 +115,7 @@ def shown_place(path: Path) -> str:
     if _is_open(path):
         return _name_of(path)
     text = os.fsdecode(os.fspath(path))  # type: ignore[arg-type]
-    return _shown_url(text) if is_elsewhere(path) else text
+    return shown_url(text) if is_elsewhere(path) else text
 
 
 @contextmanager
@@ -181,8 +180,8 @@ def places_of(paths: Any, options: Mapping[str, Any] | None = None, skips: Skips
 def _places(path: Path, options: Mapping[str, Any]) -> Iterator[Place]:
     if _is_open(path):
         yield _of_open(path)
-    elif isinstance(path, str) and _URL.match(path):
-        yield from _of_url(path, options)
+    elif is_url(path):
+        yield from _of_url(str(path), options)
     else:
         yield from _here(as_path(path, "paths"))
 
@@ -250,32 +249,45 @@ def _of_url(url: str, options: Mapping[str, Any]) -> Iterator[Place]:
     try:
         fsspec = import_module("fsspec.core")
     except ImportError:
-        raise StorageError(needs_package(f"{_shown_url(url)}: a URL", "fsspec", "remote")) from None
+        raise StorageError(needs_package(f"{shown_url(url)}: a URL", "fsspec", "remote")) from None
     try:
         system, path = fsspec.url_to_fs(url, **options)
     except (ImportError, ValueError) as error:  # a protocol that is not known, or whose package is missing
-        raise StorageError(f"{_shown_url(url)}: {error}") from None
+        raise StorageError(f"{shown_url(url)}: {error}") from None
+    with _reached(url):
+        names = _names_of(system, path, url)
+        whole = [system.unstrip_protocol(name) for name in names]
+    for name, full in zip(names, whole, strict=True):
+        yield Place(shown_url(full), None, partial(system.open, name, "rb"), full, partial(system.info, name))
+
+
+def _names_of(system: Any, path: str, url: str) -> list[str]:
+    """Return the files of a store that a path, a glob or a folder names."""
     by_query = url.startswith(("http://", "https://"))  # where "?" begins a query, and folders are pages
     if ("*" in path) if by_query else glob.has_magic(path):
         names = sorted(name for name in system.glob(path) if not _is_hidden(name))
         if not names:
-            raise FileNotFoundError(errno.ENOENT, "no file matches", _shown_url(url))
+            raise FileNotFoundError(errno.ENOENT, "no file matches", shown_url(url))
     elif not by_query and system.isdir(path):
         names = [name for name in sorted(system.find(path)) if _is_known(name.removeprefix(path))]
         if not names:
-            raise StorageError(f"{_shown_url(url)}: no files of embeddings in this folder")
+            raise StorageError(f"{shown_url(url)}: no files of embeddings in this folder")
     else:
         names = [path]
-    for name in names:
-        whole = system.unstrip_protocol(name)
-        yield Place(_shown_url(whole), None, partial(system.open, name, "rb"), whole, partial(system.info, name))
+    return names
 
 
-def _shown_url(url: str) -> str:
-    """Return a URL without a user's name and password, and without the query, which may be signed."""
-    if not url.startswith(("http://", "https://")):
-        return _SECRETS.sub("", url)
-    return _QUERY.sub("", _SECRETS.sub("", url))
+@contextmanager
+def _reached(url: str | None) -> Iterator[None]:
+    """Have errors of a store's own package, where it cannot be reached or refuses, be OSErrors that name the file."""
+    try:
+        yield
+    except Exception as error:
+        known = isinstance(error, OSError | ValueError) or type(error).__module__.partition(".")[0] in _OURS
+        if url is None or known:
+            raise
+        said = str(error).replace(url, shown_url(url)) or type(error).__name__
+        raise OSError(f"{shown_url(url)}: {said}") from None
 
 
 def _is_open(path: Any) -> bool:

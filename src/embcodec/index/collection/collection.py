@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import StorageError
+from ...files import refuse_url
 from ...files.pieces import Paths, WhatTheyHold
 from ...quantizers.lowbit import Rows
 from ...words import as_path, as_real, shows_progress
@@ -56,7 +57,7 @@ class Collection(View):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 10.0) -> None:
-        self._folder = Folder(Path(as_path(path)), as_real(lock_timeout, "lock_timeout"))
+        self._folder = Folder(_here(path), as_real(lock_timeout, "lock_timeout"))
         self._texts = TextIds(self._folder)
 
     @classmethod
@@ -88,7 +89,7 @@ class Collection(View):
         CodeMismatchError
             Where rows of fewer bits than the codes are to rescore them.
         """
-        folder = Path(as_path(path))
+        folder = _here(path)
         codes = finite_rows(like, "like")[:0]
         better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")[:0]
         check_alike(codes, better)
@@ -220,3 +221,8 @@ class Collection(View):
         """
         named = {"column": column, "id_column": id_column, "batch_rows": batch_rows}
         return ingested(self._folder, self._texts, paths, progress, {**named, **reading})
+
+
+def _here(path: str | os.PathLike[str]) -> Path:
+    refuse_url(path, "a collection is a folder of this machine, into which ingest(url) takes files from elsewhere")
+    return Path(as_path(path))

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...scan import PreparedQueries, SearchResult
+from ...scan import PreparedQueries, SearchResult, merge_topk
 from ...words import shown
 from .best import Here, merged
 from .folder import Folder
 from .manifest import LIKE, Shard
 
-_TASKS_A_THREAD = 4  # few enough to cost little, enough to even out files and workers of different speeds
-_FAN = 8  # results that one task merges
+_TASKS_A_THREAD = 4  # at most: enough to even out files and workers of different speeds
+_PAIRS = (
+    10**9
+)  # of a query and a row, that a task of several a thread meets: the scheduler takes some milliseconds for it
+_FAN = 16  # results that one task, or this process, merges
+_SENT = 1 << 23  # bytes of queries that go with the tasks: more are sent to each worker before
 _PAUSE = 0.1  # seconds before the second try
 _TRIES = 5  # where workers are lost; tasks of a lost worker are run again by the scheduler
 
@@ -42,8 +47,7 @@ class Spread:
         if not (hasattr(scheduler, "submit") and hasattr(scheduler, "scatter") and hasattr(scheduler, "ncores")):
             raise TypeError(f"scheduler is a dask.distributed.Client, not {shown(scheduler)}")
         self._scheduler, self._folder, self._here = scheduler, os.fspath(folder.resolve()), here
-        workers = sum(scheduler.ncores().values())
-        self._groups = _groups(shards, max(_TASKS_A_THREAD * workers, 1))
+        self._shards = shards
 
     def best(
         self, scan: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None
@@ -64,7 +68,7 @@ class Spread:
     def _merged(
         self, task: Any, scan: PreparedQueries, k: int, ids: Any, threads: int | None
     ) -> Iterator[SearchResult]:
-        if not self._groups:
+        if not self._shards:
             return
         for tries in range(_TRIES):
             try:
@@ -81,29 +85,36 @@ class Spread:
                 time.sleep(_PAUSE * 2**tries)
 
     def _tree(self, task: Any, scan: PreparedQueries, k: int, ids: Any, threads: int) -> SearchResult:
-        submit = self._scheduler.submit
-        asked, named = self._scheduler.scatter([scan, ids], hash=False, broadcast=True)
-        parts = [submit(task, self._folder, group, asked, k, named, threads, pure=False) for group in self._groups]
-        while len(parts) > 1:
-            parts = [submit(_merge, asked, parts[i : i + _FAN], k, pure=False) for i in range(0, len(parts), _FAN)]
-        result: SearchResult = parts[0].result()
-        return result
+        """Return what all files have: as few tasks as the work asks for, each time on the same workers.
+
+        These have the files open, and in memory, where nothing else took them. Others take over where one is lost.
+        """
+        seats = [worker for worker, count in sorted(self._scheduler.ncores().items()) for _ in range(count)] or [""]
+        pairs = sum(shard.rows for shard in self._shards) * len(scan)
+        most = min(max(pairs // _PAIRS, len(seats)), _TASKS_A_THREAD * len(seats))
+        groups, asked = _groups(self._shards, most), pickle.dumps((scan, ids), protocol=5)
+        if len(asked) * len(groups) > _SENT:
+            asked = self._scheduler.scatter(asked, hash=False, broadcast=True)
+        submit = partial(self._scheduler.submit, pure=False)
+        parts = []
+        for number, group in enumerate(groups):
+            seat = seats[number * len(seats) // len(groups)]
+            where = {"workers": [seat], "allow_other_workers": True} if seat else {}
+            parts.append(submit(task, self._folder, group, asked, k, threads, **where))
+        while len(parts) > _FAN:
+            some = [parts[i : i + _FAN] for i in range(0, len(parts), _FAN)]
+            parts = [submit(merge_topk, part, k, metric=scan.metric) for part in some]
+        return merged(scan, self._scheduler.gather(parts), k)
 
 
-def _best(
-    folder: str, shards: Sequence[Shard], scan: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int
-) -> SearchResult:
+def _best(folder: str, shards: tuple[Shard, ...], asked: bytes, k: int, threads: int) -> SearchResult:
+    scan, mask = pickle.loads(asked)
     return merged(scan, _opened(folder, shards).best(scan, k, mask, threads), k)
 
 
-def _rescored(
-    folder: str, shards: Sequence[Shard], scan: PreparedQueries, k: int, candidates: NDArray[np.int64], threads: int
-) -> SearchResult:
+def _rescored(folder: str, shards: tuple[Shard, ...], asked: bytes, k: int, threads: int) -> SearchResult:
+    scan, candidates = pickle.loads(asked)
     return merged(scan, _opened(folder, shards).rescored(scan, candidates, k, threads), k)
-
-
-def _merge(scan: PreparedQueries, parts: Sequence[SearchResult], k: int) -> SearchResult:
-    return merged(scan, parts, k)
 
 
 @lru_cache(maxsize=4)
@@ -112,10 +123,16 @@ def _folder(path: str, made: tuple[int, int]) -> Folder:
     return Folder(Path(path), 0.0)
 
 
-def _opened(path: str, shards: Sequence[Shard]) -> Here:
-    status = os.stat(Path(path) / LIKE)  # another file is another collection
-    folder = _folder(path, (status.st_ino, status.st_mtime_ns))
+@lru_cache(maxsize=16)
+def _here(path: str, made: tuple[int, int], shards: tuple[Shard, ...]) -> Here:
+    """Return some of its files as one corpus, which is what the next search asks for, too."""
+    folder = _folder(path, made)
     return Here([folder.shard(shard) for shard in shards])
+
+
+def _opened(path: str, shards: tuple[Shard, ...]) -> Here:
+    status = os.stat(Path(path) / LIKE)  # another file is another collection
+    return _here(path, (status.st_ino, status.st_mtime_ns), shards)
 
 
 def _groups(shards: Sequence[Shard], most: int) -> list[tuple[Shard, ...]]:
