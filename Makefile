@@ -35,7 +35,9 @@ $(VENV)/.%: $(VENV)/.core
 demo: $(VENV)/.core
 	$(BIN)/embcodec demo
 
-# A process a core; benchmarks, which are no tests, want the machine for themselves.
+# A process a core; benchmarks, which are no tests, want the machine for themselves. Bytecode is kept, in __pycache__, also
+# where the shell says otherwise: the processes that tests start would each compile the sources anew.
+test test-long: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal -p no:benchmark -m 'not long' $(PYTEST_ARGS)
 
@@ -50,12 +52,12 @@ lint: $(VENV)/.test $(VENV)/.lint lint-c
 	$(BIN)/mypy tests/typing/right.py tests/typing/wrong.py
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
-# Every C file: its form, and every compiler at hand, the cross compiler for AArch64 among them; no warning passes.
+# Every C file: its form, and every compiler at hand, those for AArch64 and Windows among them; no warning passes.
 C_FILES = $$(find csrc tests benchmarks fuzz -name '*.[ch]' -not -path '*/build/*')
 lint-c:
 	@if test -x $(BIN)/clang-format; then echo "lint-c: clang-format"; $(BIN)/clang-format --dry-run --Werror $(C_FILES); \
 	    else echo "lint-c: no $(BIN)/clang-format here, skipped"; fi
-	@for compiler in gcc clang aarch64-linux-gnu-gcc; do \
+	@for compiler in gcc clang aarch64-linux-gnu-gcc x86_64-w64-mingw32-gcc; do \
 	    command -v $$compiler >/dev/null || { echo "lint-c: no $$compiler here, skipped"; continue; }; \
 	    echo "lint-c: $$compiler"; \
 	    $$compiler $(CC_STRICT) $$(find csrc -name '*.c') || exit 1; \
@@ -69,7 +71,7 @@ interval-coverage: $(VENV)/.core
 	$(BIN)/python benchmarks/interval_coverage.py
 
 # Tiers against the scalar specification in plain C under the sanitizers; NEON under qemu where it is installed; the pool
-# of threads under the sanitizer of threads.
+# of threads under the sanitizer of threads and under helgrind; all of it as programs of Windows under wine.
 test-tiers:
 	$(MAKE) -C tests/c
 

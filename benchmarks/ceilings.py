@@ -23,7 +23,8 @@ INSTRUCTIONS: dict[str, dict[str, dict[str, float]]] = {
         "screened float": {"vpdpbusd": 16},  # the rows that pass are few
     },
     "avx2": {
-        "hamming": {"vpshufb": 256 / 32, "vpaddd": 512 / 32},  # 256 nibbles: a look-up and a sum of 32 rows each
+        # 256 nibbles of 32 rows for two queries: a look-up each, and five sums or shifts for every three of them
+        "hamming": {"vpshufb": 256 / 32 / 2, "vpaddd": 256 * 8 / 3 / 32 / 2},
         "one hamming": {"vpshufb": 8, "vpaddd": 32},  # four vectors: both nibbles of all bytes; no table of a query
         "bits": {"vpshufb": 256 / 32, "vpaddd": 1024 / 32},  # a look-up, and sums in 16 bits of odd and even rows
         "int8": {"vpmaddwd": 64, "vpaddd": 128},

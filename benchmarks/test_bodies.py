@@ -269,7 +269,7 @@ def test_encode_floats(race: Any, name: str) -> None:
     rows = Embeddings(x)
     race(
         f"encode floats, shortest text, {name} values",
-        lambda: encode_response(rows, model="m"),
+        lambda: encode_response(rows, model="m", threads=1),
         {"orjson with NumPy": peer},
         work=x.size,
         unit="numbers",
@@ -294,7 +294,7 @@ def test_encode_base64(race: Any) -> None:
     rows = Embeddings(x)
     race(
         "encode base64",
-        lambda: encode_response(rows, model="m", encoding_format="base64"),
+        lambda: encode_response(rows, model="m", encoding_format="base64", threads=1),
         {"pybase64 + orjson": peer},
         work=len(encode_response(rows, model="m", encoding_format="base64")),
         unit="B",
@@ -316,7 +316,7 @@ def test_encode_integers(race: Any, dtype: str) -> None:
 
     race(
         f"encode lists of {dtype}",
-        lambda: encode_response(rows, model="m"),
+        lambda: encode_response(rows, model="m", threads=1),
         {"orjson with NumPy": peer},
         work=x.size,
         unit="numbers",

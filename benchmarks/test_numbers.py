@@ -11,7 +11,7 @@ import pytest
 from number_text import parse_row
 
 from embcodec import format_floats, parse_floats
-from embcodec._native import core
+from embcodec._native import core, numbers
 
 orjson = pytest.importorskip("orjson")
 simdjson = pytest.importorskip("simdjson")
@@ -88,4 +88,18 @@ def test_write_floats(race: Callable[..., Any], isa: str) -> None:
     peers = {"orjson": lambda: orjson.dumps(x, option=orjson.OPT_SERIALIZE_NUMPY)}
     with core.forced_isa(isa):
         name = f"write shortest float32 ({isa})"
-        race(name, lambda: format_floats(x), peers, work=x.size, unit="numbers", check=check)
+        race(name, lambda: format_floats(x, threads=1), peers, work=x.size, unit="numbers", check=check)
+
+
+@pytest.mark.parametrize("isa", core.available_isas())
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_write_integers(race: Callable[..., Any], dtype: type, isa: str) -> None:
+    x = np.rint(matrix().ravel() * 500 + (0 if dtype == np.int8 else 128)).astype(dtype)
+
+    def check(got: bytes) -> None:
+        assert np.array_equal(np.array(orjson.loads(got), dtype), x)
+
+    peers = {"orjson": lambda: orjson.dumps(x, option=orjson.OPT_SERIALIZE_NUMPY)}
+    with core.forced_isa(isa):
+        name = f"write {np.dtype(dtype).name} ({isa})"
+        race(name, lambda: numbers.format_row(x), peers, work=x.size, unit="numbers", check=check)

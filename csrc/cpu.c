@@ -76,9 +76,14 @@ static int has_avx512(const features *f) {
 /* leaf 7, 1 eax: avx-vnni 4 */
 static int has_vex_dots(const features *f) { return HAS(f->leaf7_1_a, BIT(4)); }
 
+/* Asked by every family whenever a tier is chosen, and cpuid takes microseconds within a virtual machine. */
 int ec_cpu_has_vex_dots(void) {
-    const features f = read_features();
-    return has_vex_dots(&f);
+    static int has = -1;
+    if (has < 0) {
+        const features f = read_features();
+        has = has_vex_dots(&f);
+    }
+    return has;
 }
 
 /* 256-bit vpdpbusd in either form; the EVEX form, of vl 31 and vnni 11, needs the registers of AVX-512 saved. */

@@ -59,7 +59,6 @@ ODD: dict[str, Any] = {
     "records": np.zeros(3, [("a", "f4")]),
     "low-bit codes": LOW_BIT,
 }
-ROW_NUMBERS = ("a negative number", "a whole number", "a list of whole numbers")
 COUNTS = ("a whole number", "a huge number")
 REALS = {"a negative number", "a whole number", "a huge number", "a real number"}
 Take = Callable[[Any], Any]

@@ -17,29 +17,29 @@ PACKAGE = Path(embcodec.__file__).parent
 # and in its own from modules that stand before it; a package within a package stands where its name does.
 ROOMS: dict[str, str] = {
     "words": "text html missing objects synonyms arguments progress",
-    "": "_version errors dtypes profile profiles scale",
+    "": "_version errors dtypes profile profiles scale protocols",
     "_native": "threads cores core blocks sums checksum numbers growing bits hamming base64 floats segments scan "
     "search merge quantize lowbit principal response",
     "_native.response": "layout hints one reader lines fast read write",
     "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
     "embeddings": "",
-    "containers": "atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
+    "containers": "locks atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
-    "quantizers.lowbit": "levels rotations shaping scheme principal queries errors codes joined",
+    "quantizers.lowbit": "levels blocks rotations shaping scheme principal queries errors codes joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
-    "wire": "http codings service shapes body decoder octets response batch",
+    "wire": "http codings service answer shapes body decoder octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines forms errors plain reader",
     "scan": "metric ways plan prepared best merge named segmented bounds steps search range rescore residuals "
     "estimates exact query_center",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
-    "files.pieces": "how places matrices tables lines loading nearest",
+    "files.pieces": "skipping how places matrices tables lines loading nearest",
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",
-    "index": "rows arguments exact stages files flat collection",
-    "index.collection": "lock manifest shards best exact folder spread texts names changes record ingest "
-    "info collection",
-    "client": "reply settings transport worker order split job client",
+    "index": "rows arguments exact stages view files flat collection",
+    "index.collection": "lock manifest journal shards best exact folder spread texts names info view changes record "
+    "skipping ingest collection",
+    "client": "reply settings transport worker order split job base client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",
     "tradeoff": "intervals words stores recipe measurement findings advice labels drawing figures results measures "

@@ -32,7 +32,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("embcodec._native.response.write._PART", 1 << 10)
     monkeypatch.setattr("embcodec._native.response.write._LITTLE", 10)
     monkeypatch.setattr("embcodec._native.response.fast._LIST_PART", 1 << 12)
-    monkeypatch.setattr(import_module("embcodec.quantizers.lowbit.scheme"), "_BLOCK_BYTES", 4 * WIDTH * 6)
+    monkeypatch.setattr(import_module("embcodec.quantizers.lowbit.blocks"), "BLOCK_BYTES", 4 * WIDTH * 6)
 
 
 SCHEMES = {

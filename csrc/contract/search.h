@@ -163,11 +163,17 @@ void ec_segments_ids(const void *segments, int64_t n_segments, const void *posit
 void ec_segments_positions(const void *segments, int64_t n_segments, int32_t ascending, const void *ids, int64_t n,
                            void *positions);
 
-/* Sort the results of one more search over other rows, scores and ids (n_queries, k), best first, into the k_out best
- * of each query so far. scores are int32 if `is_integer`, else float32; ids int64, negative where a query had fewer
- * than k results. A score times `sign` is better when lower; ties go to the lower id. The output must hold ids of -1
- * before the first part comes. Returns a query that has a score that is NaN, or -1. */
-int64_t ec_merge_results(const void *part_scores, const void *part_ids, int64_t n_queries, int64_t k, int64_t k_out,
-                         int32_t is_integer, float sign, void *scores, void *ids);
+/* What a search over some of the rows found: scores and ids (n_queries, k), best first. scores are int32 or float32;
+ * ids int64, negative where a query had fewer than k results. */
+typedef struct {
+    const void *scores, *ids;
+    int64_t k;
+} ec_results;
+
+/* Sort ec_results[n_parts], of searches over other rows, into the k_out best of each query so far. Scores are int32 if
+ * `is_integer`, else float32. A score times `sign` is better when lower; ties go to the lower id. The output must hold
+ * ids of -1 before the first part comes. Returns a query that has a score that is NaN, or -1. */
+int64_t ec_merge_results(const void *parts, int64_t n_parts, int64_t n_queries, int64_t k_out, int32_t is_integer,
+                         float sign, void *scores, void *ids);
 
 #endif

@@ -16,8 +16,7 @@ EC_INLINE int64_t dwords(int64_t width) { return (width + 3) / 4; }
 
 /* A bit for each of the 64 bytes from `at` on that lies within the row. */
 static __mmask64 chunk_mask(int64_t width, int64_t at) {
-    int64_t left = width - at;
-    return left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
+    return width - at >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (width - at)) - 1;
 }
 
 /* Packs rows for count_long(), padded with empty rows to whole EC_HAMMING_LANES. */
@@ -394,6 +393,7 @@ EC_TARGET_END
 
 EC_SLOTS(hamming, avx512) {
     table->hamming_u1_pack = hamming_u1_pack;
+    table->hamming_u1_prepare = ec_hamming_u1_prepare_words;
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
 }

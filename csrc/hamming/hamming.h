@@ -30,6 +30,9 @@ EC_INLINE int64_t ec_spread_bytes(int64_t n_rows, int64_t row_bytes, int64_t spr
     return spread > 1 ? 64 + ec_round_up(n_rows, 64) * (ec_round_up(row_bytes * spread, 64) + 64) : 0;
 }
 
+/* The slot hamming_u1_prepare of the tiers whose tiles take plain words. */
+void ec_hamming_u1_prepare_words(const void *queries, int64_t n_queries, int64_t width, void *prepared);
+
 /* Sets near[q] after a tile that has written all scores: bit g is set where one of the rows 64 g .. 64 g + 63 has a
  * score below limits[q] or, if `above`, above it. */
 EC_INLINE void ec_find_near(const int32_t *scores, int64_t scores_stride, int64_t n_queries, int64_t n_rows,

@@ -15,9 +15,8 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
         for (int64_t j = 0; j < words; j++) out[j] = ec_row_word(row, width, j);
 }
 
-/* Brings queries into the form that the tile takes: whole words, 0 behind the end of the query. All tiers use this
- * one. */
-static void hamming_u1_prepare(const void *queries, int64_t n_queries, int64_t width, void *prepared) {
+/* Brings queries into the form that the tile takes: whole words, 0 behind the end of the query. */
+void ec_hamming_u1_prepare_words(const void *queries, int64_t n_queries, int64_t width, void *prepared) {
     const uint8_t *query = queries;
     uint64_t *out = prepared;
     int64_t words = ec_words_u1(width);
@@ -63,7 +62,7 @@ static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_
 
 EC_SLOTS(hamming, scalar) {
     table->hamming_u1_pack = hamming_u1_pack;
-    table->hamming_u1_prepare = hamming_u1_prepare;
+    table->hamming_u1_prepare = ec_hamming_u1_prepare_words;
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
     table->hamming_u1_spread = 1;

@@ -129,6 +129,8 @@ EC_TARGET_END
 EC_SLOTS(numbers, avx2) {
     table->floats_parse = floats_parse_avx2;
     table->integers_parse = ec_integers_parse_avx2;
+    table->floats_format = ec_floats_format_avx2;
+    table->integers_format = ec_integers_format_avx2;
 }
 
 #endif

@@ -92,6 +92,8 @@ EC_INLINE int32_t ec_store_positions_avx2(uint16_t *to, uint64_t chosen, uint32_
 EC_TARGET_END
 
 ec_result ec_integers_parse_avx2(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type);
+int64_t ec_floats_format_avx2(const float *values, int64_t n, uint8_t *text);
+int64_t ec_integers_format_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 
 /* Note the numbers of a chunk, and convert them, where each has one digit before its point: see avx2_single.c. */
 int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index);

@@ -49,6 +49,13 @@ ec_result ec_integers_parse_from(const uint8_t *text, int64_t n, int64_t at, uin
 int64_t ec_floats_format_scalar(const float *values, int64_t n, uint8_t *text);
 int64_t ec_integers_format_scalar(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 
+/* Writes one finite float, of these bits. Up to EC_FLOAT_TEXT bytes may be written, and are. Returns where its text
+ * ends. */
+uint8_t *ec_float_format(uint32_t bits, uint8_t *text);
+
+/* Writes numbers and the bracket behind them, for the end of a list. Returns where the text ends. */
+uint8_t *ec_integers_format_rest(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
+
 EC_INLINE int ec_is_digit(uint8_t c) { return (uint8_t)(c - '0') <= 9; }
 EC_INLINE int ec_is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 

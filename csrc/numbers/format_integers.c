@@ -21,10 +21,9 @@ static const texts_of INT8 = {SIXTY_FOUR(PLUS, 0), SIXTY_FOUR(PLUS, 64), SIXTY_F
 
 /* Each number stores eight bytes, and the next number overwrites what is too much. The last one stores no more than the
  * EC_INTEGER_TEXT bytes that are its own. */
-int64_t ec_integers_format_scalar(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
+uint8_t *ec_integers_format_rest(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
     const texts_of *texts = type == EC_INT8 ? &INT8 : &UINT8;
     uint8_t *p = text;
-    *p++ = '[';
     for (int64_t i = 0; i < n - 1; i++) {
         const uint8_t *one = (*texts)[values[i]];
         memcpy(p, one, 8);
@@ -36,5 +35,10 @@ int64_t ec_integers_format_scalar(const uint8_t *values, int64_t n, int32_t type
         p += last[7] - 1;
     }
     *p++ = ']';
-    return p - text;
+    return p;
+}
+
+int64_t ec_integers_format_scalar(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
+    *text = '[';
+    return ec_integers_format_rest(values, n, type, text + 1) - text;
 }

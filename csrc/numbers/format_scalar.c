@@ -64,9 +64,8 @@ EC_INLINE uint64_t eight_digits(uint32_t x) {
     return tens | (pairs - 10 * tens) << 8;
 }
 
-/* Up to EC_FLOAT_TEXT bytes may be written, and are: copies are longer than what counts of them, since lengths that vary
- * cannot be foreseen. */
-static uint8_t *write_float(uint8_t *p, uint32_t bits) {
+/* Copies are longer than what counts of them, since lengths that vary cannot be foreseen. */
+uint8_t *ec_float_format(uint32_t bits, uint8_t *p) {
     *p = '-';
     p += bits >> 31;
     bits &= 0x7fffffffu;
@@ -121,7 +120,7 @@ int64_t ec_floats_format_scalar(const float *values, int64_t n, uint8_t *text) {
         uint32_t bits = ec_load_u32(values + i);
         if ((bits & 0x7f800000u) == 0x7f800000u) return -1 - i;
         if (i > 0) *p++ = ',';
-        p = write_float(p, bits);
+        p = ec_float_format(bits, p);
     }
     *p++ = ']';
     return p - text;

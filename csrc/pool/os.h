@@ -38,5 +38,6 @@ void ec_os_unlock(void);
 
 int64_t ec_os_nanoseconds(void);
 int ec_os_cores(void); /* on which threads of this process may run */
+int ec_os_core(void);  /* on which the caller runs just now, or -1 where the system does not say at once */
 
 #endif

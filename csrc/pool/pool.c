@@ -25,6 +25,7 @@ typedef struct {
     void *context;
     helper *const *hired;
     uint32_t n_hired;
+    int core; /* where the caller runs */
     ec_atomic_u32 n_given;
 } job;
 
@@ -33,6 +34,7 @@ struct helper {
     ec_atomic_u32 sleeps, caller_sleeps; /* until the word is GIVEN, or DONE */
     job *given;
     int32_t thread;
+    int core;     /* where it began to work */
     helper *next; /* of the idle ones */
     ec_os_place place;
     uint8_t apart[EC_POOL_LINE]; /* from the next one's word */
@@ -80,6 +82,9 @@ static void give(job *to_do, uint32_t most) {
     }
 }
 
+/* Whether two may run at the same time. On a core that they share, one that stays awake holds up the one it waits for. */
+static int apart(int core, int other) { return cores > 1 && (core != other || core < 0); }
+
 /* A helper's life. After work it stays awake for a moment if the work before that came as soon: so it does while
  * searches follow each other, and otherwise sleeps. */
 void ec_pool_serve(void *self) {
@@ -88,8 +93,10 @@ void ec_pool_serve(void *self) {
     for (;;) {
         const int64_t free = ec_os_nanoseconds();
         await(me, GIVEN, &me->sleeps, spin);
-        spin = cores > 1 && ec_os_nanoseconds() - free < 2 * SPIN_NS;
+        spin = ec_os_nanoseconds() - free < 2 * SPIN_NS;
+        me->core = ec_os_core();
         if (!ec_atomic_swap(&me->word, GIVEN, BUSY)) continue; /* taken back */
+        spin = spin && apart(me->core, me->given->core);
         give(me->given, WAKES);
         me->given->work(me->given->context, me->thread);
         tell(me, DONE, &me->caller_sleeps);
@@ -127,16 +134,18 @@ void ec_pool_each(int32_t threads, ec_pool_work *work, void *context) {
     helper *hired[EC_POOL_MOST];
     const int32_t most = threads < EC_POOL_MOST ? threads : EC_POOL_MOST;
     const uint32_t n = most > 1 ? hire(hired, most - 1) : 0;
-    job to_do = {work, context, hired, n, {0}};
+    job to_do = {work, context, hired, n, n ? ec_os_core() : -1, {0}};
     for (uint32_t i = 0; i < n; i++) {
         hired[i]->given = &to_do;
         hired[i]->thread = (int32_t)i + 1;
     }
     give(&to_do, n);
     work(context, 0);
+    /* In this order: who gives work to a helper is the caller, or a helper before it, which has ended by then. So each has
+     * been given it, and nobody but the caller waits at the place where it would sleep. */
     for (uint32_t i = 0; i < n; i++) {
         if (ec_atomic_swap(&hired[i]->word, GIVEN, IDLE)) continue;
-        await(hired[i], DONE, &hired[i]->caller_sleeps, cores > 1);
+        await(hired[i], DONE, &hired[i]->caller_sleeps, apart(ec_os_core(), hired[i]->core));
         ec_atomic_store(&hired[i]->word, IDLE);
     }
     if (n) give_back(hired, n);

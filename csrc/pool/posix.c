@@ -1,7 +1,7 @@
 /* The pool's threads where there are POSIX threads. */
 #if !defined(_WIN32)
-#if defined(__linux__)
-#define _GNU_SOURCE /* for sched_getaffinity() */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* for sched_getaffinity() and sched_getcpu() */
 #endif
 #include "os.h"
 
@@ -87,6 +87,14 @@ int ec_os_cores(void) {
 #endif
     const long cores_online = sysconf(_SC_NPROCESSORS_ONLN);
     return cores_online < 1 ? 1 : (int)cores_online;
+}
+
+int ec_os_core(void) {
+#if defined(__linux__)
+    return sched_getcpu();
+#else
+    return -1;
+#endif
 }
 #else
 typedef int ec_no_posix; /* a C file has at least one declaration */

@@ -52,9 +52,12 @@ int ec_os_cores(void) {
     DWORD_PTR mine, all;
     int cores = 0;
     if (!GetProcessAffinityMask(GetCurrentProcess(), &mine, &all)) return 1;
+    if (mine == 0) return (int)GetActiveProcessorCount(ALL_PROCESSOR_GROUPS); /* more than a mask has bits for */
     for (; mine != 0; mine &= mine - 1) cores++;
-    return cores < 1 ? 1 : cores;
+    return cores;
 }
+
+int ec_os_core(void) { return (int)GetCurrentProcessorNumber(); }
 #else
 typedef int ec_no_win32; /* a C file has at least one declaration */
 #endif

@@ -29,6 +29,7 @@ typedef struct {
 static int pass_usage(line_reader *line) {
     ec_json_reader *reader = &line->reader;
     int64_t ignored;
+    int is_split = 0;
     json_key key;
     line->prompt = line->completion = line->total = 0;
     if (!ec_json_expect(reader, '{')) return 0;
@@ -39,7 +40,9 @@ static int pass_usage(line_reader *line) {
                          : is_key(key, "total_tokens")      ? &line->total
                                                             : &ignored;
         if (count == &ignored ? !ec_json_value(reader, 4, 0) : !pass_count(reader, count)) return 0;
+        is_split |= count == &line->prompt || count == &line->completion;
     } while (pass_member_comma(reader));
+    if (!is_split) line->prompt = line->total; /* Voyage and DashScope count no others */
     return ec_json_expect(reader, '}');
 }
 

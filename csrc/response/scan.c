@@ -100,6 +100,11 @@ static int pass_vector(ec_json_reader *reader, const ec_row_path *path, int dept
     return passed;
 }
 
+/* Whether a key of a row is that of its number among the inputs: DashScope's own routes call it otherwise. */
+static int is_index(const uint8_t *key, int64_t n, int32_t escaped) {
+    return ec_json_says(key, n, escaped, "index", 5) || ec_json_says(key, n, escaped, "text_index", 10);
+}
+
 /* Passes the value of "index". Indices that are no whole numbers of at most 18 digits are reported as EC_INDEX_BAD. */
 static int pass_index(ec_json_reader *reader, int depth, ec_row_span *span) {
     int c = ec_json_peek(reader);
@@ -138,7 +143,7 @@ static int pass_row_member(ec_json_reader *reader, ec_row_path *path, int32_t le
         }
         span->kind = EC_VECTOR_MISSING; /* of objects with the same key the last one counts */
         if (ec_json_peek(reader) == '{') return pass_row_object(reader, path, level + 1, span);
-    } else if (level == 0 && ec_json_says(key, end - start, escaped, "index", 5)) {
+    } else if (level == 0 && is_index(key, end - start, escaped)) {
         return pass_index(reader, depth, span);
     }
     return ec_json_value(reader, depth, 0);

@@ -30,20 +30,21 @@ EC_INLINE double cost_at(const void *scores, int is_integer, double sign, int64_
     return sign * (is_integer ? (double)((const int32_t *)scores)[i] : (double)((const float *)scores)[i]);
 }
 
-/* Sorts result `from` of a part in among n + 1 places, of which the last one is free. */
+/* Sorts result `from` of a part in among n + 1 places, of which the last one is free. Steps are few: moving the others
+ * one by one takes less than calls that move them all. */
 EC_INLINE void sort_in(results *best, const results *part, int64_t from, double cost, int is_integer, double sign) {
     const int64_t id = part->ids[from];
+    uint32_t *scores = best->scores; /* int32 or float32 */
+    int64_t *ids = best->ids;
     int64_t at = best->n - 1;
     for (; at > 0; at--) {
-        const double before = cost_at(best->scores, is_integer, sign, at - 1);
-        if (before < cost || (before == cost && best->ids[at - 1] <= id)) break;
+        const double before = cost_at(scores, is_integer, sign, at - 1);
+        if (before < cost || (before == cost && ids[at - 1] <= id)) break;
+        scores[at] = scores[at - 1];
+        ids[at] = ids[at - 1];
     }
-    uint32_t *scores = best->scores; /* int32 or float32 */
-    const size_t behind = (size_t)(best->n - 1 - at);
-    memmove(scores + at + 1, scores + at, behind * sizeof *scores);
-    memmove(best->ids + at + 1, best->ids + at, behind * sizeof *best->ids);
     scores[at] = ((const uint32_t *)part->scores)[from];
-    best->ids[at] = id;
+    ids[at] = id;
 }
 
 /* Merges what a part has for one query. Returns 0 where a score is NaN. */
@@ -61,18 +62,22 @@ EC_INLINE int merge_one(results *best, const results *part, int64_t most, int is
     return 1;
 }
 
-int64_t ec_merge_results(const void *part_scores, const void *part_ids, int64_t n_queries, int64_t k, int64_t k_out,
-                         int32_t is_integer, float sign, void *scores, void *ids) {
+/* A query at a time, so that its best stay near the core while all the parts are looked at: most end at the first
+ * comparison. */
+int64_t ec_merge_results(const void *parts, int64_t n_parts, int64_t n_queries, int64_t k_out, int32_t is_integer,
+                         float sign, void *scores, void *ids) {
+    const ec_results *all = parts;
     for (int64_t q = 0; q < n_queries && k_out > 0; q++) {
         results best = {(uint8_t *)scores + 4 * q * k_out, (int64_t *)ids + q * k_out, k_out};
-        const results part = {(uint8_t *)part_scores + 4 * q * k, (int64_t *)part_ids + q * k, k};
-        if (q + AHEAD < n_queries) ask_for((uint8_t *)part_scores + 4 * (q + AHEAD) * k, part.ids + AHEAD * k);
-        /* most parts end here: what is last and not there is NaN, which nothing is above */
-        if (!is_integer && k && cost_at(part.scores, 0, sign, 0) > cost_at(best.scores, 0, sign, k_out - 1)) continue;
         while (best.n > 0 && best.ids[best.n - 1] < 0) best.n--; /* the places without a result are the last ones */
-        const int fine = is_integer ? merge_one(&best, &part, k_out, 1, (double)sign)
-                                    : merge_one(&best, &part, k_out, 0, (double)sign);
-        if (!fine) return q;
+        for (int64_t p = 0; p < n_parts; p++) {
+            const int64_t k = all[p].k;
+            const results part = {(uint8_t *)all[p].scores + 4 * q * k, (int64_t *)all[p].ids + q * k, k};
+            if (q + AHEAD < n_queries) ask_for((uint8_t *)part.scores + 4 * AHEAD * k, part.ids + AHEAD * k);
+            const int fine = is_integer ? merge_one(&best, &part, k_out, 1, (double)sign)
+                                        : merge_one(&best, &part, k_out, 0, (double)sign);
+            if (!fine) return q;
+        }
     }
     return -1;
 }

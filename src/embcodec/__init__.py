@@ -39,21 +39,22 @@ Search, exact
     compile_metric      your own metric, by Numba
     study, Study        what each way of coding and searching keeps and costs, on your own vectors
 Files and stores
-    save, load                      nine kinds of file
+    save, load                      nine kinds of file, and HDF5 to read
+    load_ids                        the numbers of rows in a ground truth
+    save, load, load_ids            eleven kinds of file; the numbers of rows in a ground truth
     iter_load, search_files         many files, here or elsewhere, some rows at a time: their rows, and the nearest
+    Skipped                         what of them was passed over
     to_arrow, to_faiss, to_pgvector, to_sqlite_vec, to_elasticsearch, to_milvus, to_qdrant, to_redis, to_s3_vectors,
     to_vespa                        rows as stores take them
     from_arrow, from_faiss, from_pgvector, from_sqlite_vec, from_elasticsearch, from_milvus, from_qdrant, from_redis,
     from_s3_vectors, from_vespa, from_dlpack    rows as they show them
     write_pgcopy, write_vespa       tables to load; read_pgcopy, iter_pgcopy give CopiedRows
-    save, load, load_ids            eleven kinds of file; the numbers of rows in a ground truth
-    to_arrow, to_faiss, to_pgvector, to_sqlite_vec, write_pgcopy; from_arrow, from_pgvector, from_sqlite_vec
 Services
     Client, AsyncClient             texts to embeddings, split, retried and put in order
     run_demo, docstring_pairs       what ``embcodec demo`` does, and the texts that it takes
 Errors
     EmbcodecError       the base of all: DecodeError, CodeMismatchError, NotFiniteError, StorageError, ServiceError,
-                        TransportError; a warning is a PrecisionWarning
+                        TransportError; warnings are PrecisionWarning, SkippedWarning
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ from .errors import (
     NotFiniteError,
     PrecisionWarning,
     ServiceError,
+    SkippedWarning,
     StorageError,
     TransportError,
 )
@@ -96,7 +98,7 @@ from .wire import EmbeddingResponse, Usage, decode_response, encode_response, se
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
     from .distributed import encode_batch
-    from .files import iter_load, load, load_ids, save, search_files
+    from .files import Skipped, iter_load, load, load_ids, save, search_files
     from .files.exchange import (
         CopiedRows,
         from_arrow,
@@ -138,6 +140,7 @@ if TYPE_CHECKING:
 _LAZY: dict[str, str] = {
     "AsyncClient": "client",
     "Client": "client",
+    "Skipped": "files",
     "iter_load": "files",
     "load": "files",
     "load_ids": "files",
@@ -217,6 +220,8 @@ __all__ = [
     "Scale",
     "SearchResult",
     "ServiceError",
+    "Skipped",
+    "SkippedWarning",
     "StorageError",
     "Study",
     "Summary",
@@ -283,7 +288,7 @@ __all__ = [
 ]
 
 # How rows become columns is known in a room above theirs, which only those who ask for it enter.
-import_module(".embeddings", __name__).make_columns_by(
+import_module(".protocols", __name__).make_columns_by(
     lambda rows: import_module(".files.exchange", __name__).to_arrow(rows)
 )
 

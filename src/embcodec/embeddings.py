@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from .codec import Coded, as_array, as_selection, check_conventions, check_padding, codes, convert
-from .dtypes import BitOrder, CapsuleType, OutputDtype, OutputDtypeLike, SignedBytes, as_dimension, as_output_dtype
+from .codec import Coded, as_array, as_selection, check_conventions, check_padding, codes, convert, truncated
+from .dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_dimension, as_output_dtype
+from .protocols import Exchanged
 from .scale import PER_VECTOR, Scale, ScaleLike, fit_scale
 from .words import html_table
 
 _BLOCK_BYTES = 1 << 22  # of values on their way from codes to codes: few enough to stay near, many for a call
-
-_KNOWS_DLPACK_1 = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 
 C = TypeVar("C", covariant=True)
 
@@ -29,7 +28,7 @@ class Encoder(Protocol[C]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Embeddings:
+class Embeddings(Exchanged):
     """Rows of embeddings in one of the five dtypes.
 
     Parameters
@@ -218,19 +217,7 @@ class Embeddings:
         dimension = as_dimension(dimension)
         if not 1 <= dimension <= self.dimension:
             raise ValueError(f"cannot keep {dimension} of {self.dimension} dimensions")
-        if self.output_dtype is OutputDtype.FLOAT:
-            return replace_values(self, codes.truncate_values(self.values, dimension, normalize), dimension=dimension)
-        if not self.output_dtype.is_packed:
-            scale = self.scale.truncate(dimension) if self.scale else None
-            return replace_values(self, self.values[:, :dimension].copy(), dimension=dimension, scale=scale)
-        width = self.output_dtype.row_width(dimension)
-        packed = self.packed_bytes()[:, :width].copy()
-        used = dimension % 8
-        if used:
-            packed[:, -1] &= ((0xFF << (8 - used)) & 0xFF) if self.bit_order == "msb" else (0xFF >> (8 - used))
-        if self.output_dtype is OutputDtype.BINARY and self.signed_bytes == "offset":
-            packed ^= np.uint8(0x80)
-        return replace_values(self, packed.view(self.output_dtype.numpy_dtype), dimension=dimension)
+        return Embeddings(*truncated(self._coded(), dimension, normalize))
 
     def norms(self) -> NDArray[np.float32]:
         """Return the Euclidean length of every row's values, float32 (n,)."""
@@ -296,57 +283,6 @@ class Embeddings:
         facts += [("scale", self.scale.identity)] if self.scale else []
         facts += [("bit_order", self.bit_order)] if self.output_dtype.is_packed else []
         return html_table("Embeddings", facts)
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        if self.output_dtype is not OutputDtype.FLOAT:
-            raise TypeError(f"{self.output_dtype} codes do not become an array silently: use .values or .to_float()")
-        return np.array(self.values, dtype=dtype, copy=copy)
-
-    def __dlpack__(self, **options: Any) -> CapsuleType:
-        """Return float rows as a tensor of DLPack, over the same memory where that may be written to.
-
-        See ``__dlpack__`` of the array API for the options. Read-only rows, of a mapped file or a column, are copied
-        for libraries that know no such memory.
-        """
-        if self.output_dtype is not OutputDtype.FLOAT:
-            raise TypeError(f"{self.output_dtype} codes do not become a tensor silently: use .values or .to_float()")
-        values: Any = self.values
-        options = {name: value for name, value in options.items() if value is not None}
-        if not _KNOWS_DLPACK_1:
-            options = {name: value for name, value in options.items() if name == "stream"}
-        knows_read_only = _KNOWS_DLPACK_1 and tuple(options.get("max_version", (0,))) >= (1,)
-        if not values.flags.writeable and not knows_read_only and options.get("copy") is not False:
-            values = values.copy()
-        capsule: CapsuleType = values.__dlpack__(**options)
-        return capsule
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        """Return DLPack's name for the processor's memory."""
-        kind, number = self.values.__dlpack_device__()
-        return int(kind), int(number)
-
-    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[CapsuleType, CapsuleType]:
-        """Return Arrow's capsules of type and rows: what :func:`embcodec.to_arrow` makes, over the same memory."""
-        schema, array = _columns_by(self).__arrow_c_array__(requested_schema)
-        return schema, array
-
-    def __arrow_c_schema__(self) -> CapsuleType:
-        """Return Arrow's capsule of the type that the rows have as a column."""
-        schema: CapsuleType = _columns_by(self).type.__arrow_c_schema__()
-        return schema
-
-
-def _no_columns(rows: Embeddings) -> Any:
-    raise TypeError("embcodec's own face says how rows become columns: import embcodec")
-
-
-def make_columns_by(maker: Callable[[Embeddings], Any]) -> None:
-    """Let `maker` return the pyarrow arrays of rows: Arrow is known in a room above, which the face names."""
-    global _columns_by
-    _columns_by = maker
-
-
-_columns_by: Callable[[Embeddings], Any] = _no_columns
 
 
 def coded(

@@ -101,6 +101,10 @@ class PrecisionWarning(UserWarning):
     """Codes keep much less of the rows than they could: another scale, a center, or float32 would keep more."""
 
 
+class SkippedWarning(UserWarning):
+    """Files or rows were passed over, because ``on_error="skip"`` asked for it."""
+
+
 class StorageError(EmbcodecError, ValueError):
     """A file is damaged, of another kind than its name says, or holds what cannot be stored."""
 

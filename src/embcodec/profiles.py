@@ -2,9 +2,10 @@
 
 Where a fact is from stands in the profile's `source`; each is tested with a body written by hand from its formulas.
 
-"gemini", "llama.cpp", "ollama" and "tei" are asked by those services' OpenAI-compatible routes; what their native ones
-answer is read as well. To ask Ollama's is ``replace(PROFILES["ollama"], path="/api/embed", encoding_field=None)``, and
-TEI's ``replace(PROFILES["tei"], path="/embed", input_field="inputs", encoding_field=None)``.
+"dashscope", "gemini", "llama.cpp", "ollama" and "tei" are asked by those services' OpenAI-compatible routes; what their
+native ones answer is read as well. To ask Ollama's is
+``replace(PROFILES["ollama"], path="/api/embed", encoding_field=None)``, and TEI's
+``replace(PROFILES["tei"], path="/embed", input_field="inputs", encoding_field=None)``.
 """
 
 from __future__ import annotations
@@ -199,6 +200,18 @@ _ALL = (
         encoding_field=None,
         max_inputs=100,
         source="ai.google.dev/api/embeddings and ai.google.dev/gemini-api/docs/openai",
+    ),
+    Profile(
+        "dashscope",  # Model Studio, asked by its OpenAI-compatible route; abroad: base_url="https://dashscope-intl..."
+        others=(("output.embeddings", "embedding"),),  # of its own route, whose rows are numbered by text_index
+        base64_payload="float32",
+        base_url="https://dashscope.aliyuncs.com/compatible-mode",
+        api_key_variable="DASHSCOPE_API_KEY",
+        dtype_field=None,
+        dimension_field="dimensions",
+        encoding_field=None,
+        max_inputs=10,
+        source="alibabacloud.com/help/en/model-studio/text-embedding-synchronous-api",
     ),
     Profile(
         "vertex",

@@ -144,11 +144,6 @@ class Scale:
         a, b = _AFFINE[self._kind, dtype]
         return np.full(dimension, a, np.float32), np.full(dimension, b, np.float32)
 
-    def low_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the minima and the steps that ranges code with, float32 (dimension,); a step of 0 becomes 1."""
-        coding = self.coding(dimension)
-        return coding.low, coding.divisor
-
     def first_and_step(self, dimension: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what ranges decode with: value = first + (0..255) * step; the step of a constant dimension is 0."""
         coding = self.coding(dimension)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import embcodec
 from embcodec import Client, quantize
 from embcodec.server import RunningServer, running_server
 from embcodec.server.model import HashModel
@@ -33,6 +35,18 @@ def want(dtype: str = "float", texts: list[str] = TEXTS) -> Any:
 
 
 DTYPES = ("float", "int8", "ubinary")
+
+
+def assert_in_no_frame(make: Callable[..., object], **arguments: Any) -> None:
+    """The key is in the variables of no frame of the package, whatever is wrong beside it."""
+    with pytest.raises((TypeError, ValueError)) as told:
+        make(MODEL, api_key=KEY, **arguments)
+    report = traceback.TracebackException.from_exception(told.value, capture_locals=True)
+    frames = [frame for frame in report.stack if Path(frame.filename).is_relative_to(Path(embcodec.__file__).parent)]
+    assert frames
+    for frame in frames:
+        assert not [name for name, text in (frame.locals or {}).items() if KEY in text], frame.name
+    assert KEY not in str(told.value)
 
 
 class TestLangChain:
@@ -91,6 +105,12 @@ class TestLangChain:
         assert len(made.embed_query("a")) == 64
         assert KEY.encode() not in pickle.dumps(made)
 
+    def test_the_key_shows_in_no_traceback(self) -> None:
+        from embcodec.adapters import LangChainEmbeddings
+
+        assert_in_no_frame(LangChainEmbeddings, profile="nobody")
+        assert_in_no_frame(LangChainEmbeddings, output_dtype="int7")
+
 
 class TestLlamaIndex:
     @pytest.fixture(autouse=True)
@@ -138,6 +158,12 @@ class TestLlamaIndex:
         written = json.dumps(made.to_dict()) + json.dumps(made.to_payload()) + repr(made)
         assert KEY not in written
         assert made.to_dict()["model_name"] == MODEL
+
+    def test_the_key_shows_in_no_traceback(self) -> None:
+        from embcodec.adapters import LlamaIndexEmbedding
+
+        assert_in_no_frame(LlamaIndexEmbedding, profile="nobody")
+        assert_in_no_frame(LlamaIndexEmbedding, embed_batch_size=-1)
 
 
 class TestHaystack:
@@ -218,3 +244,9 @@ class TestHaystack:
             HaystackTextEmbedder(MODEL, **self.settings(server)).run(text=["a"])
         with pytest.raises(TypeError, match="HaystackTextEmbedder"):
             HaystackDocumentEmbedder(MODEL, **self.settings(server)).run(documents="a")
+
+    def test_a_key_that_is_text_is_refused_and_not_shown(self) -> None:
+        from embcodec.adapters import HaystackDocumentEmbedder, HaystackTextEmbedder
+
+        for made in (HaystackTextEmbedder, HaystackDocumentEmbedder):
+            assert_in_no_frame(made)

@@ -6,11 +6,11 @@
 
 /* Scratch, whose size hangs on the tier, too large to be placed; ASan guards it. Good until the next is made. */
 static void *make_scratch(int64_t bytes) {
-    static void *scratch;
+    static uint8_t *scratch;
     free(scratch);
-    scratch = aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
+    scratch = malloc((size_t)bytes + 64);
     if (!scratch) abort();
-    return scratch;
+    return scratch + (64 - (uintptr_t)scratch % 64) % 64;
 }
 
 static uint8_t *place_floats(int64_t count, float value) {

@@ -2,8 +2,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#if defined(_WIN32)
+#include <windows.h>
+#else
 #include <sys/mman.h>
 #include <unistd.h>
+#endif
 
 #include "kernels.h"
 
@@ -39,15 +43,28 @@ static void fail(const char *what, const char *detail) {
 
 void broken(const char *condition) { fail("does not hold: ", condition); }
 
+/* Returns MOST_BYTES between pages that must not be touched, or NULL. */
+#if defined(_WIN32)
+static uint8_t *guarded(void) {
+    const size_t page = 1 << 16; /* at least */
+    uint8_t *all = VirtualAlloc(NULL, MOST_BYTES + 2 * page, MEM_RESERVE, PAGE_NOACCESS);
+    return all == NULL ? NULL : VirtualAlloc(all + page, MOST_BYTES, MEM_COMMIT, PAGE_READWRITE);
+}
+#else
+static uint8_t *guarded(void) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *all = mmap(NULL, MOST_BYTES + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED || mprotect(all + page, MOST_BYTES, PROT_READ | PROT_WRITE) != 0) return NULL;
+    return all + page;
+}
+#endif
+
 static void make_buffers(void) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
     for (int i = 0; i < BUFFERS; i++) {
-        uint8_t *all = mmap(NULL, MOST_BYTES + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (all == MAP_FAILED || mprotect(all + page, MOST_BYTES, PROT_READ | PROT_WRITE) != 0) {
-            perror("mmap");
-            exit(2);
-        }
-        buffers[i] = all + page;
+        buffers[i] = guarded();
+        if (buffers[i] != NULL) continue;
+        fprintf(stderr, "no memory between guarded pages\n");
+        exit(2);
     }
 }
 

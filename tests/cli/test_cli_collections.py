@@ -210,3 +210,40 @@ def follow(said: str) -> None:
 def test_one_call(tmp_path: Path) -> None:
     facts: Any = run_json("ingest", tmp_path / "queries.npy", tmp_path / "deep" / "vectors")
     assert (facts["rows"], facts["shards"]) == (3, 1)
+
+
+def test_errors_are_skipped_named_and_counted() -> None:
+    bad = X[:40].copy()
+    bad[[0, *range(12, 26)], 2] = np.nan
+    np.save("a.npy", bad)
+    save("b.npy", X[40:80])
+    whole = Path("b.npy").read_bytes()
+    Path("b.npy").write_bytes(whole[:-1])
+    save("c.npy", X[80:])
+    done = run(
+        "ingest",
+        "a.npy",
+        "b.npy",
+        "no.npy",
+        "c.npy",
+        "vectors",
+        "--dtype",
+        "uint8",
+        "--scale",
+        "ranges",
+        "--skip-errors",
+    )
+    assert done.exit_code == 1
+    assert done.stdout.startswith("65 rows appended, 0 lines failed -> Collection(65 rows")
+    told = done.stderr.splitlines()
+    assert told[0].startswith("skipped [Errno 2] No such file or directory: 'no.npy'")
+    assert told[1].startswith("skipped a.npy: row 0, column 2 is nan")
+    assert told[11] == "... 15 rows of a.npy were skipped"
+    assert told[12].startswith("skipped b.npy: a .npy header for shape")
+    assert told[-1] == "Error: 2 files and 15 rows were skipped"
+    assert run("ingest", "a.npy", "c.npy", "vectors", "--skip-errors").exit_code == 0
+    Path("b.npy").write_bytes(whole)
+    found = run_json("ingest", "a.npy", "b.npy", "c.npy", "vectors", "--skip-errors")
+    assert (found["appended"], found["rows"], found["skipped"], found["failed_in_all"]) == (40, 105, [], 15)
+    assert refused("ingest", "no.npy", "other", "--skip-errors") == "Error: there are no rows in these files"
+    assert not Path("other").exists()

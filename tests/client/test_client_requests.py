@@ -124,6 +124,15 @@ SERVICES: dict[str, tuple[str, str, dict[str, Any] | None, str | None, str | Non
         100,
         None,
     ),
+    "dashscope": (
+        "https://dashscope.aliyuncs.com/compatible-mode/v1/embeddings",
+        "DASHSCOPE_API_KEY",
+        None,
+        "dimensions",
+        None,
+        10,
+        None,
+    ),
     "mixedbread": (
         "https://api.mixedbread.com/v1/embeddings",
         "MXBAI_API_KEY",

@@ -56,6 +56,20 @@ def test_masked_rows_in_lists_and_columns_are_refused(take: Callable[[Any], obje
     take([row.filled(0.0).astype(np.float64) for row in MASKED])
 
 
+def test_a_masked_array_of_which_nothing_is_masked_is_taken() -> None:
+    for mask in (np.ma.nomask, np.zeros(ROWS.shape, bool)):
+        whole = np.ma.masked_array(ROWS, mask=mask)
+        np.testing.assert_array_equal(Embeddings(whole).values, ROWS)
+        np.testing.assert_array_equal(Embeddings([whole[0], whole[1]]).values, ROWS)
+
+
+def test_whole_numbers_beyond_every_float_are_refused_with_their_row() -> None:
+    for number in (10**400, -(10**400)):
+        for rows in ([[1, 2], [number, 3]], [[1.5, 2], [3, number]]):
+            with pytest.raises(ValueError, match="row 1 has a whole number of more than 308 digits"):
+                Embeddings(rows)
+
+
 def test_masked_elements_are_refused_where_warnings_are_none() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy warns, and gives NaN

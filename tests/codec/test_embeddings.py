@@ -253,7 +253,7 @@ def test_scale_is_immutable_and_compares() -> None:
         with pytest.raises(ValueError, match="ranges"):
             Scale.ranges(bad)
     with pytest.raises(ValueError, match="has no ranges"):
-        scale.low_and_step(2)
+        scale.coding(2)
     with pytest.raises(ValueError, match="codes have no scale"):
         scale.affine("ubinary", 8)
 

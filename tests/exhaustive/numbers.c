@@ -1,5 +1,6 @@
 /* Number text against every float32 there is, on one tier:
  *     round trip   every bit pattern: finite ones are written and read back bit by bit, others are refused
+ *     texts        every bit pattern: the text is that of the scalar writer
  *     midpoints    every positive float: the decimal halfway to the next, and texts just below and above it, with and
  *                  without an exponent, are read as glibc's strtof reads them
  *     random       decimals of up to 40 digits, as strtof reads them
@@ -7,11 +8,11 @@
  *     numbers                                   every pattern and one block in 64 of the others, on every tier: minutes
  *     numbers TIER CHECK [FIRST LAST [STATE]]
  *
- * CHECK is round-trip, midpoints or random. The 2^32 patterns (2^31 for midpoints) are 4,096 blocks; FIRST to LAST (not
+ * CHECK is round-trip, texts, midpoints or random. The 2^32 patterns (2^31 for midpoints) are 4,096 blocks; FIRST to LAST (not
  * included) are run, all by default. A random block is 2^18 decimals. With STATE, a file, the next block is kept there and
  * a later run goes on from it. Progress goes to stderr; the exit status is 1 at the first difference, which is printed. */
 #define _GNU_SOURCE
-#include "embcodec.h"
+#include "numbers/decimal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -54,6 +55,23 @@ static void round_trip(uint32_t block) {
             fail("status", "of a batch", values[0], (float)result.status);
         for (int i = 0; i < BATCH; i++)
             if (bits_of(back[i]) != bits_of(values[i])) fail("round trip", "a text", back[i], values[i]);
+    }
+}
+
+/* ---- every text against the scalar writer's ---- */
+
+static void same_texts(uint32_t block) {
+    static float values[BATCH];
+    static uint8_t text[BATCH * EC_FLOAT_TEXT + 2], wanted[BATCH * EC_FLOAT_TEXT + 2];
+    uint32_t first = block << 20;
+    for (uint32_t at = 0; at < 1u << 20; at += BATCH) {
+        for (uint32_t i = 0; i < BATCH; i++) {
+            uint32_t bits = first + at + i;
+            memcpy(values + i, &bits, 4);
+        }
+        int64_t length = ec_floats_format(values, BATCH, text), scalar = ec_floats_format_scalar(values, BATCH, wanted);
+        if (length != scalar) fail("length", "a batch's text", (float)length, (float)scalar);
+        if (length > 0 && memcmp(text, wanted, (size_t)length) != 0) fail("text", "a batch", values[0], values[0]);
     }
 }
 
@@ -184,7 +202,10 @@ static const struct check {
     const char *name;
     void (*run)(uint32_t block);
     uint32_t stride; /* of the blocks in a short run */
-} CHECKS[] = {{"round-trip", round_trip, 1}, {"midpoints", midpoints, 64}, {"random", random_decimals, 64}};
+} CHECKS[] = {{"round-trip", round_trip, 1},
+              {"texts", same_texts, 64},
+              {"midpoints", midpoints, 64},
+              {"random", random_decimals, 64}};
 #define CHECK_COUNT (sizeof CHECKS / sizeof CHECKS[0])
 
 static void run(const char *tier, const struct check *check, uint32_t first, uint32_t last, uint32_t stride,

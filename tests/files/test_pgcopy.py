@@ -132,7 +132,8 @@ def test_every_type() -> None:
     nulls = written(FLOATS[:2], columns={"c": [None, None]}, types={"c": "uuid"})
     assert read(nulls, {"e": None, "c": "uuid"}).columns == {"c": [None, None]}
     assert written(FLOATS[:1], columns={"c": [{"a": 1}]}, types={"c": "json"}).endswith(field(b'{"a": 1}') + TAIL)
-    assert written(FLOATS[:1], [str(one)], id_type="uuid") == written(FLOATS[:1], [one], id_type="uuid")
+    for same in (str(one), one.bytes, memoryview(one.bytes), np.frombuffer(one.bytes, "V16")[0]):
+        assert written(FLOATS[:1], [same], id_type="uuid") == written(FLOATS[:1], [one], id_type="uuid")
     assert written(FLOATS[:1], [5], id_type="smallint")[len(HEAD) + 2 :].startswith(field(b"\0\x05"))
 
 
@@ -157,6 +158,7 @@ def test_columns_of_tables() -> None:
         ({"ids": ["a", "b\0"], "id_type": "text"}, "id 1 has a character 0"),
         ({"ids": ["a", "\ud800"], "id_type": "text"}, "id 1 has half of a surrogate pair"),
         ({"ids": ["a", "b"], "id_type": "uuid"}, "id 0 is 'a', not a UUID"),
+        ({"ids": [b"0" * 16, b"short"], "id_type": "uuid"}, "id 1 is b'short', not a UUID, its text or its 16 bytes"),
         ({"ids": [1, 2**15], "id_type": "smallint"}, "id 1 is 32768: beyond smallint"),
         (
             {"ids": [1, 2], "id_type": "int8"},

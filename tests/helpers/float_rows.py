@@ -6,9 +6,10 @@ import warnings
 from typing import Any
 
 import numpy as np
+from coded import rows_of
 from numpy.typing import NDArray
 
-from embcodec import Embeddings, LowBitQuantizer, PrecisionWarning
+from embcodec import LowBitQuantizer, PrecisionWarning
 
 Floats = NDArray[np.float32]
 METRICS = ("cosine", "dot", "l2")
@@ -22,11 +23,9 @@ def codes_of(x: Floats, kind: str) -> Any:
     if kind.isdigit():
         center = "mean" if kind == "2" else "none"
         return LowBitQuantizer(int(kind), rotation="random", center=center).fit(x[:150]).encode(x)
-    dtype, _, scale = kind.partition("/")
-    given: Any = {"": None, "per-vector": scale, "ranges": np.stack([x.min(0), x.max(0)])}[scale]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrecisionWarning)
-        return Embeddings(x).to(dtype, scale=given)
+        return rows_of(x, kind)
 
 
 def near_others(n: int, dimension: int, seed: int = 0, centers: int = 12, spread: float = 0.15) -> Floats:

@@ -13,7 +13,7 @@ page that may be neither read nor written, so such an access kills the test run 
 
 Several may be open at once (input and output). With side="end" the array starts at whatever alignment its length
 gives; views of other dtypes work, NumPy allows unaligned ones. Do not keep the array, nor a view of it, beyond the
-block: its pages are given back. Where the system has no page protection (not Linux), the array is a plain one;
+block: its pages are another's then. Where the system has no page protection (not Linux), the array is a plain one;
 `GUARDS` tells.
 """
 
@@ -33,9 +33,13 @@ GUARDS = sys.platform == "linux"
 _PAGE = mmap.PAGESIZE
 _PROT_NONE = 0
 
+_Side = Literal["start", "end"]
+# Pages by their length: to map and to protect them takes longer than most uses.
+_unused: dict[int, list[NDArray[np.uint8]]] = {}
+
 
 @contextmanager
-def guarded(nbytes: int, side: Literal["start", "end"] = "end") -> Iterator[NDArray[np.uint8]]:
+def guarded(nbytes: int, side: _Side = "end") -> Iterator[NDArray[np.uint8]]:
     """Give a writable uint8 array of `nbytes` (0 too), flush against an inaccessible page at its end or start.
 
     The pages on both sides are inaccessible; the slack between the array and the page on the other side holds 0xAA. The
@@ -47,29 +51,24 @@ def guarded(nbytes: int, side: Literal["start", "end"] = "end") -> Iterator[NDAr
         yield np.full(nbytes, 0x55, np.uint8)
         return
     room = -(-max(nbytes, 1) // _PAGE) * _PAGE
+    unused = _unused.setdefault(room, [])
+    pages = unused.pop() if unused else _protected(room)
+    pages[:] = 0xAA
+    # An empty array is at the page too, which a kernel must not touch: to NumPy an empty slice is at the start.
+    array = np.ndarray(nbytes, np.uint8, pages, offset=0 if side == "start" else room - nbytes)
+    array[:] = 0x55
+    try:
+        yield array
+    finally:
+        unused.append(pages)
+
+
+def _protected(room: int) -> NDArray[np.uint8]:
+    """Return pages between two that are inaccessible, as they stay until the process ends."""
     pages = mmap.mmap(-1, room + 2 * _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     address = ctypes.addressof(ctypes.c_char.from_buffer(pages))
-    inner = address + _PAGE
-    ctypes.memset(inner, 0xAA, room)
-    start = inner if side == "start" else inner + room - nbytes
-    ctypes.memset(start, 0x55, nbytes)
-    _protect(address, _PROT_NONE)
-    _protect(inner + room, _PROT_NONE)
-    try:
-        yield _view(start, nbytes)
-    finally:
-        _protect(address, mmap.PROT_READ | mmap.PROT_WRITE)
-        _protect(inner + room, mmap.PROT_READ | mmap.PROT_WRITE)
-        pages.close()
-
-
-def _protect(address: int, protection: int) -> None:
     libc: Any = ctypes.CDLL(None, use_errno=True)
-    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(_PAGE), protection) != 0:
-        raise OSError(ctypes.get_errno(), "mprotect")
-
-
-def _view(address: int, nbytes: int) -> NDArray[np.uint8]:
-    if nbytes == 0:  # an empty array keeps its address too: a kernel must not touch it
-        return np.ndarray(0, np.uint8, (ctypes.c_ubyte * 1).from_address(address - 1), offset=1)
-    return np.ctypeslib.as_array((ctypes.c_ubyte * nbytes).from_address(address))
+    for at in (address, address + _PAGE + room):
+        if libc.mprotect(ctypes.c_void_p(at), ctypes.c_size_t(_PAGE), _PROT_NONE) != 0:
+            raise OSError(ctypes.get_errno(), "mprotect")
+    return np.frombuffer(pages, np.uint8, room, _PAGE)

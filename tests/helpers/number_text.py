@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def parse_row(text: Any, out: NDArray[Any], *, nulls_as_nan: bool = False) -> tu
     return int(result.consumed), int(result.produced)
 
 
+@cache  # each tier is tried on the same texts
 def nearest_float32(text: str) -> np.float32 | None:
     """Return the float32 nearest to a JSON number, ties to even, or None where that is beyond float32."""
     exact = abs(Fraction(text))
@@ -59,7 +61,8 @@ def decimal_text(value: Fraction) -> str:
     return ("-" if value < 0 else "") + digits[:-shift] + "." + digits[-shift:]
 
 
-def around_midpoint(bits: int) -> list[str]:
+@cache
+def around_midpoint(bits: int) -> tuple[str, ...]:
     """Return the midpoint between the float32 of `bits` and the next above, and texts just below and above it."""
     low = Fraction(float(np.uint32(bits).view(np.float32)))
     high = Fraction(2) ** 128 if bits == 0x7F7FFFFF else Fraction(float(np.uint32(bits + 1).view(np.float32)))
@@ -73,8 +76,7 @@ def around_midpoint(bits: int) -> list[str]:
         str(int(c) - 1) if i == last else "9" if i > last and c != "." else c for i, c in enumerate(below)
     )
     texts = [exact, exact + "0" * 40, exact + "1", exact + "0" * 60 + "1", lowered + "9" * 30, lowered + "5"]
-    texts += [_scientific(t) for t in texts]
-    return texts
+    return *texts, *(_scientific(text) for text in texts)
 
 
 def _scientific(text: str) -> str:
@@ -106,6 +108,12 @@ def random_number(rng: np.random.Generator) -> str:
     return f"{int(rng.integers(0, 10**6))}.{digits}"
 
 
+@cache
+def random_numbers(seed: int, count: int) -> tuple[str, ...]:
+    rng = np.random.default_rng(seed)
+    return tuple(random_number(rng) for _ in range(count))
+
+
 def outcome(text: bytes, dtype: type, *, room: int | None = None, nulls: bool = False) -> tuple[object, ...]:
     """Return what parsing gives, as something that compares: the numbers' bytes, or the reason and the offset."""
     out = np.zeros(numbers.numbers_bound(text) if room is None else room, dtype)
@@ -120,7 +128,7 @@ def same_on_every_tier(text: bytes, dtype: type, **options: object) -> tuple[obj
     """Return the outcome, which is that of the plainest tier on every one."""
     with core.forced_isa("scalar"):
         expected = outcome(text, dtype, **options)  # type: ignore[arg-type]
-    for tier in core.available_isas():
+    for tier in core.available_isas()[1:]:
         with core.forced_isa(tier):
             assert outcome(text, dtype, **options) == expected, (tier, text)  # type: ignore[arg-type]
     return expected

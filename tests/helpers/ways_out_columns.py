@@ -22,6 +22,7 @@ from embcodec import Embeddings, FlatIndex, Scale, quantize
 
 X = np.random.default_rng(1).standard_normal((4, 12)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
+BYTES = np.arange(6, dtype=np.uint8).reshape(2, 3)
 FLOATS, BITS, EACH = Embeddings(X), quantize(X, "ubinary"), quantize(X, "int8", scale="per-vector")
 LOW_BIT = ec.LowBitQuantizer(2, rotation="none").fit(X)
 TABLE = pyarrow.table({"embedding": list(X)})
@@ -57,6 +58,10 @@ def _copied(path: Path) -> None:
 def _saved(path: Path, array: Any) -> Path:
     np.save(path / "x.npy", array)
     return path / "x.npy"
+
+
+def _wide() -> pyarrow.Table:
+    return pyarrow.table({f"d{i}": column for i, column in enumerate(X.T)})
 
 
 def _truth(path: Path) -> Path:
@@ -97,6 +102,19 @@ CASES: dict[str, Case] = {
         lambda p: FlatIndex(FRAME),
         r"row 0, element 1 is a row by itself: pass the column of rows alone, as frame\['embedding'\]",
         (lambda p: FlatIndex(FRAME["embedding"], ids=FRAME["id"]),),
+    ),
+    "a table of a column a dimension": (
+        lambda p: ec.from_arrow(_wide()),
+        r"d1: float.*: Embeddings\(table\.to_pandas\(\)\) takes a column a dimension",
+        (lambda p: np.testing.assert_array_equal(Embeddings(_wide().to_pandas()).values, X),),
+    ),
+    "bytes as floats": (
+        lambda p: ec.load(_saved(p, BYTES), output_dtype="float"),
+        r"uint8 rows are codes: output_dtype='uint8', whose .*Embeddings\(rows\.values\.astype\(np\.float32\)\) takes",
+        (
+            lambda p: ec.load(_saved(p, BYTES), output_dtype="uint8").to_float(),
+            lambda p: Embeddings(ec.load(_saved(p, BYTES), output_dtype="uint8").values.astype(np.float32)),
+        ),
     ),
     "a path for rows": (
         lambda p: FlatIndex(p / "x.npy"),  # type: ignore[arg-type]

@@ -210,7 +210,7 @@ def test_damage_is_found(tmp_path: Path) -> None:
         path.write_text(whole.replace(old, new))
         with pytest.raises(StorageError, match="is damaged"):
             Collection.open(tmp_path / "c")
-    for cut in range(0, len(whole) - 1, 7):
+    for cut in (*range(0, whole.index("\n\n"), 7), *range(whole.index("\n\n"), len(whole), 501)):
         path.write_text(whole[:cut])
         with pytest.raises(StorageError, match="is damaged"):
             Collection.open(tmp_path / "c")

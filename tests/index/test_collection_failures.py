@@ -59,7 +59,8 @@ class Disk:
             self.step("open")
         except OSError:
             file.close()
-            os.unlink(file.name)
+            if "x" in file.mode:
+                os.unlink(file.name)
             raise
         return Written(file, self)
 
@@ -84,7 +85,8 @@ class Written:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is pulled out of this machine: files need not reach its disk."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, lambda descriptor: None, raising=False)
 
 
 @contextmanager
@@ -92,8 +94,8 @@ def failing(fails: Callable[[int], bool], number: int = errno.EIO) -> Iterator[D
     disk = Disk(fails, number)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(atomic, "open", disk.opened, raising=False)
-        for name in ("fsync", "replace"):
-            patched.setattr(os, name, disk.counted(name, getattr(os, name)))
+        for name in ("fsync", "fdatasync", "replace"):
+            patched.setattr(os, name, disk.counted(name, getattr(os, name)), raising=False)
         yield disk
 
 
@@ -124,8 +126,12 @@ def steps_of(change: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_step_that_fails_changes_nothing(tmp_path: Path, change: str, number: int) -> None:
     steps = steps_of(change, tmp_path / "counted")
-    files = 1 if change == "remove a file" else 2 + (change == "remove")  # the manifest, and what it names
-    assert (steps.count("replace"), steps.count("fsync")) == (files, 2 * files)  # of the file, then of the folder
+    flushes = [step for step in steps if step in ("fsync", "fdatasync", "replace")]
+    new = {"append": 1, "remove": 2, "remove a file": 0, "compact": 1}[change] * ["fsync"]
+    if change == "append":  # the rows, the folder, the manifest as it lies there
+        assert flushes == [*new, "fsync", "fdatasync"]
+    else:  # the new files, the folder; the manifest, which is moved into its place, the folder
+        assert flushes == [*new, "fsync", "fsync", "replace", "fsync"]
     collection = filled(tmp_path / "c")
     before = state_of(tmp_path / "c")
     for failed in range(1, len(steps) + 1):
@@ -154,6 +160,16 @@ def test_a_disk_that_fails_from_some_step_on(tmp_path: Path, change: str) -> Non
             assert after == before, steps[failed - 1]
         CHANGES["append"](collection)  # once the disk is well again
         assert len(Collection.open(folder)) == len(after[0]) + 7
+
+
+def test_a_line_that_cannot_be_taken_back_goes_with_its_file(tmp_path: Path) -> None:
+    """The disk fails at some step of an append, and at the one after it."""
+    for failed in range(1, len(steps_of("append", tmp_path / "counted")) + 1):
+        collection = filled(tmp_path / str(failed))
+        before = state_of(tmp_path / str(failed))
+        with failing(lambda step, failed=failed: failed <= step <= failed + 1), pytest.raises(StorageError):
+            CHANGES["append"](collection)
+        assert state_of(tmp_path / str(failed)) == before
 
 
 def test_a_collection_that_cannot_be_made(tmp_path: Path) -> None:

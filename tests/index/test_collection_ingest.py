@@ -35,7 +35,7 @@ from embcodec import (
     search_files,
 )
 from embcodec.files.pieces.how import as_names
-from embcodec.index.collection.manifest import _checksum_of
+from embcodec.index.collection.journal import _checksum_of
 
 X, Q = floats(300), floats(5, seed=1)
 
@@ -65,6 +65,9 @@ def test_texts_name_rows(tmp_path: Path) -> None:
             Collection.open(tmp_path / "c").append(X[:2], ids=["new", taken])
     with pytest.raises(ValueError, match="an id is given twice: 'a'"):
         vectors.append(X[:2], ids=["a", "a"])
+    for wrong in (uuid.UUID(int=5), b"a"):
+        with pytest.raises(TypeError, match=r"id 0 is .*, neither a whole number nor a text"):
+            vectors.append(X[:1], ids=[wrong])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="id 1 is 3, where others are texts"):
         vectors.append(X[:2], ids=["a", 3])
     with pytest.raises(ValueError, match="shape"):
@@ -135,7 +138,7 @@ def test_columns_that_are_no_ids(tmp_path: Path) -> None:
     for values, words in (
         (
             pyarrow.array(octets, pyarrow.binary(16)),
-            r"it holds fixed_size_binary\[16\]: make texts",
+            r"it holds fixed_size_binary\[16\]: make texts of them, or UUIDs: column\.cast\(pyarrow\.uuid\(\)\)",
         ),
         (pyarrow.array([b"a", b"b", b"c"]), "it holds binary: make texts"),
         (pyarrow.array([[1], [2], [3]]), r"it holds list<.*: make texts"),
@@ -155,11 +158,14 @@ def test_a_manifest_from_before_is_read(tmp_path: Path) -> None:
     def sealed(body: dict[str, Any]) -> str:
         return json.dumps({**body, "checksum": _checksum_of(json.dumps(body, sort_keys=True))})
 
-    Collection.create(tmp_path / "c", like=X).append(X)
+    vectors = Collection.create(tmp_path / "c", like=X)
+    vectors.append(X[[0, *range(300)]])
+    vectors.remove([0])  # which writes the manifest as a whole
     path = tmp_path / "c" / "collection.json"
     body = json.loads(path.read_text())
-    for name in ("texts", "ingested", "checksum"):
+    for name in ("texts", "ingested", "checksum", "nbytes"):
         del body[name]
+    body["format"] = "embcodec collection 1"
     path.write_text(sealed(body))
     assert len(Collection.open(tmp_path / "c")) == 300
     for name, wrong in (
@@ -209,6 +215,32 @@ def test_relative_paths_and_urls_are_known_again(tmp_path: Path, monkeypatch: py
     assert vectors.ingest("memory://ingest/*.npy") == 300
     assert vectors.ingest("memory://ingest/rows.npy") == 0
     store.rm("/ingest", recursive=True)
+
+
+@pytest.mark.parametrize("name", ["ETag", "md5Hash", "Last-Modified", "LastModified", "mtime"])
+def test_a_url_whose_file_is_another_of_the_same_size_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """By what its store says: the words are those of s3fs, gcsfs, HTTP servers and others."""
+    save(tmp_path / "rows.npy", X)
+    store = fsspec.filesystem("memory")
+    store.pipe("/versions/rows.npy", (tmp_path / "rows.npy").read_bytes())
+    info = type(store).info
+    said: dict[str, Any] = {name: "a b"}
+    monkeypatch.setattr(type(store), "info", lambda self, path, **more: {**info(self, path, **more), **said})
+    vectors = Collection.create(tmp_path / "c", like=X)
+    assert vectors.ingest("memory://versions/rows.npy") == 300
+    assert vectors.ingest("memory://versions/rows.npy") == 0
+    said[name] = "a c"
+    with pytest.raises(
+        StorageError, match=rf"rows\.npy had {name.lower()} a b when 300 rows of it were taken, and has"
+    ):
+        vectors.ingest("memory://versions/rows.npy")
+    said[name] = "a b"
+    said.pop(name)
+    if name in ("ETag", "md5Hash"):  # now nothing but a time is said, which cannot be compared
+        assert vectors.ingest("memory://versions/rows.npy") == 0
+    store.rm("/versions", recursive=True)
 
 
 def test_custom_ids_and_columns_of_ids(tmp_path: Path) -> None:

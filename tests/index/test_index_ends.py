@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from few_rows import BITS, INT8, LOW, QUANTIZER, SCALED, X
 
 from embcodec import (
     CodeMismatchError,
@@ -14,20 +15,9 @@ from embcodec import (
     LowBitQuantizer,
     NotFiniteError,
     StorageError,
-    calibrate,
-    quantize,
     save,
 )
 from embcodec.containers import read_tensors, write_tensors
-
-X = np.eye(4, 8, dtype=np.float32) + np.float32(0.25)
-X /= np.linalg.norm(X, axis=1, keepdims=True)
-INT8, BITS = quantize(X, "int8"), quantize(X, "ubinary")
-SHORT = quantize(X[:, :4], "int8")
-SCALED = quantize(X, "int8", scale="per-vector")
-RANGED = quantize(X, "int8", scale=calibrate(X))
-QUANTIZER, ONE = (LowBitQuantizer(bits, rotation="none").fit(X) for bits in (2, 1))
-LOW, ONE_BIT = QUANTIZER.encode(X), ONE.encode(X)
 
 
 def test_an_index_holds_no_rows_that_are_not_finite() -> None:

@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
+from few_rows import BITS, INT8, LOW, ONE_BIT, QUANTIZER, RANGED, SCALED, SHORT, X
 
 from embcodec import (
     CodeMismatchError,
     FlatIndex,
     LowBitQuantizer,
     StorageError,
-    calibrate,
-    quantize,
 )
-
-X = np.eye(4, 8, dtype=np.float32) + np.float32(0.25)
-X /= np.linalg.norm(X, axis=1, keepdims=True)
-INT8, BITS = quantize(X, "int8"), quantize(X, "ubinary")
-SHORT = quantize(X[:, :4], "int8")
-SCALED = quantize(X, "int8", scale="per-vector")
-RANGED = quantize(X, "int8", scale=calibrate(X))
-QUANTIZER, ONE = (LowBitQuantizer(bits, rotation="none").fit(X) for bits in (2, 1))
-LOW, ONE_BIT = QUANTIZER.encode(X), ONE.encode(X)
 
 REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "fewer rows to rescore with": (

@@ -9,6 +9,8 @@ import pytest
 
 from embcodec._native import core, cores
 
+hand_over = core._core_hand_over.__wrapped__
+
 
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -88,6 +90,53 @@ def test_threads_follow_from_work_and_cost(monkeypatch: pytest.MonkeyPatch) -> N
     assert core.default_threads(None, 1e9) == 1
     assert core.default_threads(5, 0) == 5  # who asks for a number gets it
     assert core.default_threads(1000, 0) == 256
+
+
+class Measured:
+    """Stands for the C core: threads hand over in so many nanoseconds, one number a call."""
+
+    def __init__(self, *nanoseconds: float) -> None:
+        self.left = list(nanoseconds)
+
+    def ec_pool_hand_over(self, threads: int) -> float:
+        assert threads == 2
+        return self.left.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("measured", "cost"), [((1e3, 5e6, 2e4, 9e5, *[1.2e4] * 2, *[1e6] * 4), 1.2e4), ((1e5, *[700] * 9), 8e3)]
+)
+def test_a_busy_moment_is_not_kept(monkeypatch: pytest.MonkeyPatch, measured: tuple[float, ...], cost: float) -> None:
+    monkeypatch.setattr(core, "lib", Measured(*measured))
+    assert hand_over() == cost
+    assert core.lib.left == []
+
+
+def test_one_thread_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "lib", Measured())
+    monkeypatch.setenv("EMBCODEC_THREADS", "1")
+    assert hand_over() == 8e3
+
+
+def test_little_work_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> int:
+        raise AssertionError
+
+    monkeypatch.setattr(core, "allowed", fail)
+    assert core.default_threads(None, 7.9e4) == 1
+    monkeypatch.setattr(core, "_core_hand_over", fail)
+    assert core.default_threads(None, 6.3e4) == 1
+
+
+@pytest.mark.parametrize("variables", [None, os.environ])
+def test_a_changed_cap_counts_at_once(monkeypatch: pytest.MonkeyPatch, variables: object) -> None:
+    if variables is None:  # of another Python, which does not show where it keeps them
+        monkeypatch.setattr(cores, "_VARIABLES", None)
+    for cap in (3, 1, 5):
+        monkeypatch.setenv("EMBCODEC_THREADS", str(cap))
+        assert core.default_threads(None, 1e9) == cap
+    monkeypatch.delenv("EMBCODEC_THREADS")
+    assert core.default_threads(None, 1e9) == 8
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity here")

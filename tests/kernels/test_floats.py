@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def value_of(code: int, form: str) -> float:
     return -value if code >> (bits - 1) else value
 
 
+@cache
 def table(form: str) -> NDArray[np.float64]:
     return np.array([value_of(code, form) for code in range(1 << FORMS[form][0])])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,13 +15,16 @@ from embcodec._native import scan as native
 WIDTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 128, 129, 130, 192, 248, 249, 250, 257, 384)
 
 
+ONES = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1, dtype=np.uint8)  # of each byte
+
+
 def exact(family: int, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
     if family == native.HAMMING_U1:
-        return np.unpackbits(queries[:, None] ^ rows[None], axis=2).sum(2, dtype=np.int64)
+        return ONES[queries[:, None] ^ rows[None]].sum(2, dtype=np.int64)
     width = rows.shape[1]
     nibbles = np.stack([rows >> 4, rows & 15], axis=2).reshape(len(rows), 2 * width)
-    tables = queries.reshape(len(queries), -1, 16)[:, : 2 * width].astype(np.int64) - 128
-    return tables[:, np.arange(2 * width), nibbles].sum(2)
+    tables = queries.reshape(len(queries), -1, 16)[:, : 2 * width].astype(np.int16) - 128
+    return tables[:, np.arange(2 * width), nibbles].sum(2, dtype=np.int64)
 
 
 def queries_for(family: int, rng: np.random.Generator, n: int, width: int) -> np.ndarray:
@@ -47,20 +52,27 @@ def u1_scores(family: int, queries: np.ndarray, rows: np.ndarray, *, by_rows: bo
     return scores
 
 
+@cache  # for all tiers, on each of which they are tried
+def cases(family: int, width: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return queries, rows and their exact scores."""
+    rng, found = np.random.default_rng(width), []
+    for n_queries, n_rows in ((1, 1), (3, 9), (4, 33), (5, 64), (16, 65), (38, 300)):  # 16s of queries, and others
+        rows = rng.integers(0, 256, (n_rows, width), dtype=np.uint8)
+        queries = queries_for(family, rng, n_queries, width)
+        found.append((queries, rows, exact(family, queries, rows)))
+    return found
+
+
 @pytest.mark.parametrize("by_rows", [False, True])
 @pytest.mark.parametrize("family", [native.HAMMING_U1, native.DOT_U1])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_all_scores(isa: str, family: int, width: int, by_rows: bool) -> None:
-    rng = np.random.default_rng(width)
-    for n_queries, n_rows in ((1, 1), (3, 9), (4, 33), (5, 64), (16, 65), (38, 300)):  # 16s of queries, and others
-        rows = rng.integers(0, 256, (n_rows, width), dtype=np.uint8)
-        queries = queries_for(family, rng, n_queries, width)
-        found = u1_scores(family, queries, rows, by_rows=by_rows)
-        assert np.array_equal(found, exact(family, queries, rows))
+    for queries, rows, expected in cases(family, width):
+        assert np.array_equal(u1_scores(family, queries, rows, by_rows=by_rows), expected)
 
 
 @pytest.mark.parametrize("by_rows", [False, True])
-@pytest.mark.parametrize("width", [31, 32, 128, 129, 400, 1000, 8184, 8185, 17000])
+@pytest.mark.parametrize("width", [31, 32, 128, 129, 400, 1000, 8184, 8185, 8190, 8191, 17000])
 def test_extreme_values_do_not_overflow(isa: str, width: int, by_rows: bool) -> None:
     for byte in (0, 255):
         rows = np.full((40, width), byte, np.uint8)
@@ -70,6 +82,15 @@ def test_extreme_values_do_not_overflow(isa: str, width: int, by_rows: bool) -> 
             tables = extreme_tables(19, width, byte=byte, extreme=extreme)
             found = u1_scores(native.DOT_U1, tables, rows, by_rows=by_rows)
             assert (found == extreme * 127 * 2 * width).all()
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 30, 31, 32, 60, 61, 62, 128, 8190, 8191])
+def test_queries_at_opposite_extremes_stay_apart(isa: str, width: int) -> None:
+    """Neighbouring queries, and neighbouring rows, of which one differs in all bits and the next in none."""
+    ends = np.repeat(np.array([[0], [255]], np.uint8), width, axis=1)
+    queries, rows = ends[[0, 1, 1, 0, 0, 0, 1]], ends[np.arange(70) % 3 % 2]
+    found = u1_scores(native.HAMMING_U1, queries, rows, by_rows=False)
+    assert np.array_equal(found, exact(native.HAMMING_U1, queries, rows))
 
 
 @pytest.mark.parametrize("by_rows", [False, True])

@@ -117,7 +117,8 @@ def test_numba_needs_no_cache(tmp_path: Path, lost: bool) -> None:
     cache = tmp_path / "cache" if lost else file / "cache"
     environment["NUMBA_CACHE_DIR"] = str(cache)
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "__pycache__").touch()  # a file, where a folder would have to be: so it is for root too
+    for folder in {path.parent for path in copy.rglob("*.py")}:
+        (folder / "__pycache__").touch()  # a file, where a folder would have to be: so it is for root too
     arguments = [str(cache)] if lost else []
     done = subprocess.run(
         [sys.executable, "-c", CALIBRATE, *arguments], env=environment, capture_output=True, text=True, cwd=tmp_path

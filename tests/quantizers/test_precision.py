@@ -8,17 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from coded import floats as unit_rows
 
 import embcodec as ec
 from embcodec import Embeddings, PrecisionWarning, Scale, quantize
 from embcodec._native.quantize import quantize_ranges
 from embcodec.codec.precision import loss, unwarned
-
-
-def unit_rows(n: int, dimension: int, seed: int = 0) -> np.ndarray:
-    x = np.random.default_rng(seed).standard_normal((n, dimension)).astype(np.float32)
-    return x / np.linalg.norm(x, axis=1, keepdims=True)
-
 
 X = unit_rows(200, 384)
 SHORT, LONG = X / 100, X * np.float32(20)

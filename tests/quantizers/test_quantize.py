@@ -186,7 +186,7 @@ def test_ranges_floor_where_rounding_turns(isa: str) -> None:
     steps = np.concatenate([rng.uniform(1, 2, 1000), 1 + 2.0**-23 * np.arange(16), 2 - 2.0**-23 * np.arange(1, 9)])
     steps = steps.astype(np.float32) * np.float32(2.0**-9)
     scale = Scale.ranges(np.vstack([np.zeros_like(steps), steps * np.float32(255)]))
-    divisor = scale.low_and_step(len(steps))[1]
+    divisor = scale.coding(len(steps)).divisor
     codes = np.arange(1, 256)[:, None]
     turn = (codes - 2.0 ** (np.ceil(np.log2(codes)) - 25)) * divisor.astype(np.float64)
     near = turn.astype(np.float32).view(np.int32)

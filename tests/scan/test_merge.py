@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,11 +82,12 @@ def test_against_a_sort(data: st.DataObject, lower: bool, integer: bool) -> None
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     n_queries, k = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 9))
     parts, everything = [], [[] for _ in range(n_queries)]
-    for part in range(data.draw(st.integers(1, 6))):
+    n_parts = data.draw(st.sampled_from([1, 2, 3, 6, 8, 9, 17]))  # some are merged together
+    for part in range(n_parts):
         width = data.draw(st.integers(0, 7))
         scores = np.sort(rng.integers(0, 4, (n_queries, width)), axis=1)
         scores = (scores if lower else scores[:, ::-1]).astype(np.int32 if integer else np.float32)
-        ids = rng.permuted(np.tile(np.arange(width) * 7 + part, (n_queries, 1)), axis=1)
+        ids = rng.permuted(np.tile(np.arange(width) * n_parts + part, (n_queries, 1)), axis=1)
         missing = data.draw(st.integers(0, width))
         ids[:, width - missing :] = -1
         if not integer:
@@ -99,6 +102,22 @@ def test_against_a_sort(data: st.DataObject, lower: bool, integer: bool) -> None
         found = [i for i in merged.indices[q].tolist() if i >= 0]
         assert found == [i for _, i in sorted(everything[q])][:k]
         assert (merged.indices[q][len(found) :] == -1).all()
+
+
+def test_parts_that_are_made_in_the_same_place() -> None:
+    x = floats(90)
+    q, scores, ids = floats(3, seed=1), np.empty((3, 4), np.float32), np.empty((3, 4), np.int64)
+
+    def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, 90, 9):
+            scores[:], ids[:] = search(q, x[start : start + 9], 4)
+            ids[:] += start
+            yield scores, ids
+
+    expected = search(q, x, 4)
+    merged = merge_topk(parts(), 4, metric="cosine")
+    np.testing.assert_array_equal(merged.indices, expected.indices)
+    np.testing.assert_array_equal(merged.scores, expected.scores)
 
 
 def test_one_vector_and_refusals() -> None:
@@ -186,3 +205,16 @@ def test_ids_are_judged() -> None:
     assert search(x, x, 1, ids=[9, 8, 7, 6], progress=lambda *a: told.append(a)).indices[:, 0].tolist() == [9, 8, 7, 6]
     assert told == [(4, 4)]
     assert search(x, x[:0], 1, ids=[]).indices.shape == (4, 0)
+
+
+@pytest.mark.parametrize("kind", ["float", "int8", "ubinary"])
+@pytest.mark.parametrize("metric", ["cosine", "dot", "l2"])
+def test_prepared_queries_do_not_change_with_the_callers_array(kind: Any, metric: Any) -> None:
+    rows = quantize(floats(50), kind)
+    queries = floats(4, seed=1)
+    asked = prepare(queries, rows, metric=metric)
+    expected = search(queries.copy(), rows, 5, metric=metric)
+    queries[:] = 3
+    found = search(asked, rows, 5)
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    np.testing.assert_array_equal(found.scores, expected.scores)

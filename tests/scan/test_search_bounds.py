@@ -109,17 +109,19 @@ def test_how_many_rows_are_scored(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_bounds_hold_as_often_as_they_say(bits: int, rotation: str, center: str) -> None:
     """No row's exact score is above its reach, but for a part of the queries that the confidence allows."""
+    from embcodec.quantizers.lowbit.errors import errors_of
     from embcodec.scan.bounds import Bounds
 
     documents, queries = real_set(size(rotation))
     codes = real_codes(bits, rotation, center)
+    exact = queries.astype(np.float64) @ documents.T.astype(np.float64)
     everything = np.tile(np.arange(len(documents)), (len(queries), 1))
-    for confidence in (1.0, 0.999, 0.9):
-        bounds = Bounds(codes, Embeddings(queries), "dot", confidence)
-        order, most = bounds.reach(everything, None)
-        exact = np.take_along_axis((queries.astype(np.float64) @ documents.T.astype(np.float64)), order, axis=1)
-        broken = (exact > most).any(axis=1).mean()
-        assert broken <= 1 - confidence + 0.005
+    order, most = Bounds(codes, Embeddings(queries), "dot", 1.0).reach(everything, None)
+    assert not (np.take_along_axis(exact, order, axis=1) > most).any()
+    estimates, errors = codes.estimate(queries), errors_of(codes)
+    for confidence in (0.999, 0.9):
+        most = estimates + Bounds(codes, Embeddings(queries), "dot", confidence)._bounds(slice(None), errors)
+        assert (exact > most).any(axis=1).mean() <= 1 - confidence + 0.005
 
 
 @pytest.mark.parametrize("odd", [False, True])

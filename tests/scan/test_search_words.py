@@ -7,27 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from few_rows import BITS, INT8, LOW, LSB, QUANTIZER, RANGED, SCALED, SIGNED, TWOS, UINT8, X
 
 from embcodec import (
     CodeMismatchError,
     FlatIndex,
     LowBitQuantizer,
-    calibrate,
     quantize,
     range_search,
     rescore,
     search,
 )
 
-X = np.eye(4, 8, dtype=np.float32) + np.float32(0.25)
-X /= np.linalg.norm(X, axis=1, keepdims=True)
-INT8, UINT8, BITS, SIGNED = (quantize(X, dtype) for dtype in ("int8", "uint8", "ubinary", "binary"))
-TWOS = quantize(X, "binary", signed_bytes="twos-complement")
-LSB = quantize(X, "ubinary", bit_order="lsb")
-SCALED = quantize(X, "int8", scale="per-vector")
-RANGED = quantize(X, "int8", scale=calibrate(X))
-QUANTIZER = LowBitQuantizer(2, rotation="none").fit(X)
-LOW = QUANTIZER.encode(X)
 CUT = " (where one model made both, and can be cut)"
 FLOATS = "queries.to_float(), for floats meet any codes, or "
 

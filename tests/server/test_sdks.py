@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import numpy as np
+import plain_http
 import pytest
 
 from embcodec import decode_base64
@@ -146,7 +146,7 @@ def test_base64_of_codes_goes_only_to_those_that_read_it_right(
     for dtype in DTYPES:
         ask = {"model": MODEL, "input": "x", "encoding_format": "base64", "output_dtype": dtype}
         named = {"authorization": f"Bearer {KEY}", "user-agent": "", **headers}
-        response = httpx2.post(server.base_url + "/v1/embeddings", json=ask, headers=named)
+        response = plain_http.post(server.base_url + "/v1/embeddings", json=ask, headers=named)
         if dtype != "float" and kind == "refused":
             assert response.status_code == 422
             assert "'float'" in response.json()["detail"][0]["msg"]
@@ -164,7 +164,7 @@ def test_refusals_are_where_each_client_looks(server: RunningServer) -> None:
         ("ai/6.0 ai-sdk/provider-utils/4.0", True),
         ("curl/8", server.endpoint.lenient),
     ):
-        response = httpx2.post(server.base_url + "/v1/embeddings", json=ask, headers={"user-agent": agent})
+        response = plain_http.post(server.base_url + "/v1/embeddings", json=ask, headers={"user-agent": agent})
         assert (response.status_code, "error" in response.json()) == (401, has_error)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx2
 import numpy as np
+import plain_http
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,6 @@ from embcodec.server.app import Endpoint, RunningServer, running_server
 from embcodec.server.model import CachedModel, HashModel, UniversalSentenceEncoder, load_model
 from embcodec.server.request import STRICT, RefusalError, count_tokens, parse_request
 
-PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates anew would take longer than the request
 MODEL = "hash-100"  # a dimension that is no multiple of eight
 DTYPES = ("float", "int8", "uint8", "binary", "ubinary")
 NUMPY = dict(zip(DTYPES, ("<f4", "i1", "u1", "i1", "u1"), strict=True))
@@ -52,7 +51,7 @@ def lenient() -> Iterator[RunningServer]:
 
 def post(server: RunningServer, body: Any = None, **fields: Any) -> httpx2.Response:
     content = body if isinstance(body, bytes) else json.dumps({"model": MODEL, "input": "x", **fields}).encode()
-    return httpx2.post(server.base_url + "/v1/embeddings", content=content, verify=PLAIN)
+    return plain_http.post(server.base_url + "/v1/embeddings", content=content)
 
 
 def vectors(response: httpx2.Response, dtype: str) -> np.ndarray:
@@ -250,26 +249,26 @@ def test_unknown_model(strict: RunningServer) -> None:
 def test_wrong_methods_and_paths_answer_in_json(
     strict: RunningServer, method: str, path: str, status: int, detail: str
 ) -> None:
-    response = httpx2.request(method, strict.base_url + path, verify=PLAIN)
+    response = plain_http.request(method, strict.base_url + path)
     assert (response.status_code, response.json()) == (status, {"detail": detail})
 
 
 @pytest.mark.parametrize("path", ["/embeddings", "/v1/v1/embeddings", "/openai/deployments/x/embeddings", "/v1/embed"])
 def test_a_base_url_without_its_version_is_answered_with_the_one_to_give(strict: RunningServer, path: str) -> None:
-    response = httpx2.post(strict.base_url + path, json={"model": MODEL, "input": "a"}, verify=PLAIN)
+    response = plain_http.post(strict.base_url + path, json={"model": MODEL, "input": "a"})
     assert response.status_code == 404
     assert response.json()["detail"].startswith("Not Found: embeddings are at /v1/embeddings, so that the base URL of")
 
 
 def test_models_and_health(strict: RunningServer) -> None:
-    listed = httpx2.get(strict.base_url + "/v1/models", verify=PLAIN).json()
+    listed = plain_http.get(strict.base_url + "/v1/models").json()
     assert listed["object"] == "list"
     assert [(card["id"], card["object"], card["dimension"]) for card in listed["data"]] == [
         (MODEL, "model", 100),
         ("hash-256", "model", 256),
     ]
-    assert httpx2.get(f"{strict.base_url}/v1/models/{MODEL}", verify=PLAIN).json() == listed["data"][0]
-    assert httpx2.get(strict.base_url + "/health", verify=PLAIN).json() == {
+    assert plain_http.get(f"{strict.base_url}/v1/models/{MODEL}").json() == listed["data"][0]
+    assert plain_http.get(strict.base_url + "/health").json() == {
         "status": "ok",
         "models": [MODEL, "hash-256"],
     }
@@ -291,7 +290,7 @@ def test_too_large_a_body_is_refused_whether_announced_or_not(strict: RunningSer
             yield piece
 
     for content in (piece * (STRICT.body_bytes // len(piece) + 1), pieces()):
-        with httpx2.Client(verify=PLAIN) as client:
+        with httpx2.Client(verify=plain_http.PLAIN) as client:
             response = client.post(strict.base_url + "/v1/embeddings", content=content)
         assert response.status_code == 413
         assert response.json()["type"] == "invalid_request_error"
@@ -303,7 +302,7 @@ WRONG_KEYS = (None, "Bearer wrong", "Bearer", "right-key", "Basic right-key", "B
 def test_required_key() -> None:
     with (
         running_server([MODEL], api_key="right-key") as server,
-        httpx2.Client(base_url=server.base_url, verify=PLAIN) as client,
+        httpx2.Client(base_url=server.base_url, verify=plain_http.PLAIN) as client,
     ):
         for header in WRONG_KEYS:
             headers = {"authorization": header.encode()} if header is not None else {}
@@ -332,7 +331,7 @@ def test_a_failing_model_is_a_500_that_tells_nothing() -> None:
             response = post(server, model="failing", input=text)
             assert response.status_code == 500
             assert response.json()["message"] == "Internal server error"
-        assert httpx2.get(server.base_url + "/health", verify=PLAIN).status_code == 200
+        assert plain_http.get(server.base_url + "/health").status_code == 200
 
 
 def test_concurrent_requests_run_the_model_once_a_text() -> None:

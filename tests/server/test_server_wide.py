@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import numpy as np
+import plain_http
 import pytest
 from click.testing import CliRunner
 
@@ -40,7 +41,7 @@ def wide() -> Iterator[RunningServer]:
 
 def post(server: RunningServer, headers: dict[str, str] | None = None, **fields: Any) -> httpx2.Response:
     asked = {"model": MODEL, "input": "a text", **fields}
-    return httpx2.post(server.base_url + "/v1/embeddings", json=asked, headers=headers, timeout=30)
+    return plain_http.post(server.base_url + "/v1/embeddings", json=asked, headers=headers, timeout=30)
 
 
 def rows(response: httpx2.Response) -> Any:
@@ -131,7 +132,7 @@ def test_refusals_are_in_the_form_of_openai_too(wide: RunningServer) -> None:
     said = post(wide, dimensions=0, encoding_format="hex").json()
     assert said["error"]["param"] == said["detail"][0]["loc"][1] == "dimensions"
     assert said["error"]["message"] == "body.dimensions: Input should be greater than 0"
-    for response in (httpx2.get(wide.base_url + "/nowhere"), httpx2.put(wide.base_url + "/v1/models")):
+    for response in (plain_http.get(wide.base_url + "/nowhere"), plain_http.put(wide.base_url + "/v1/models")):
         assert response.json()["error"]["message"] == response.json()["detail"]
 
 
@@ -140,9 +141,9 @@ def test_aliases_are_models_by_another_name(wide: RunningServer) -> None:
     answer = post(wide, model=alias)
     np.testing.assert_array_equal(rows(answer), rows(post(wide)))
     assert answer.json()["model"] == alias
-    cards = httpx2.get(wide.base_url + "/v1/models").json()["data"]
+    cards = plain_http.get(wide.base_url + "/v1/models").json()["data"]
     assert [(card["id"], card.get("root")) for card in cards] == [(MODEL, None), (alias, MODEL)]
-    assert httpx2.get(f"{wide.base_url}/v1/models/{alias}").json() == cards[1]
+    assert plain_http.get(f"{wide.base_url}/v1/models/{alias}").json() == cards[1]
 
 
 @pytest.mark.parametrize("aliases", [{MODEL: MODEL}, {"a": "none"}, {"a": "b", "b": MODEL}])
@@ -160,7 +161,7 @@ def test_aliases_of_the_command_are_pairs(pair: str) -> None:
 
 def test_pages_of_a_named_origin_may_ask(wide: RunningServer) -> None:
     ask = {"origin": SITE, "access-control-request-method": "POST", "access-control-request-headers": "authorization"}
-    first = httpx2.request("OPTIONS", wide.base_url + "/v1/embeddings", headers=ask)
+    first = plain_http.request("OPTIONS", wide.base_url + "/v1/embeddings", headers=ask)
     assert first.status_code == 200
     assert first.headers["access-control-allow-origin"] == SITE
     assert "authorization" in first.headers["access-control-allow-headers"].lower()
@@ -172,7 +173,7 @@ def test_pages_of_a_named_origin_may_ask(wide: RunningServer) -> None:
     ask["origin"] = "https://evil.example"
     assert (
         "access-control-allow-origin"
-        not in httpx2.request("OPTIONS", wide.base_url + "/v1/embeddings", headers=ask).headers
+        not in plain_http.request("OPTIONS", wide.base_url + "/v1/embeddings", headers=ask).headers
     )
     with_name = {"origin": SITE, "host": "evil.example"}  # another name is no origin's affair
     assert post(wide, with_name).status_code == 403
@@ -181,7 +182,7 @@ def test_pages_of_a_named_origin_may_ask(wide: RunningServer) -> None:
 def test_without_the_option_no_page_is_told_that_it_may() -> None:
     with running_server([MODEL]) as server:
         ask = {"origin": SITE, "access-control-request-method": "POST"}
-        assert httpx2.request("OPTIONS", server.base_url + "/v1/embeddings", headers=ask).status_code == 405
+        assert plain_http.request("OPTIONS", server.base_url + "/v1/embeddings", headers=ask).status_code == 405
 
 
 def test_every_origin_by_a_star() -> None:
@@ -203,7 +204,7 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
 
 def of_cohere(server: RunningServer, headers: dict[str, str] | None = None, **fields: Any) -> httpx2.Response:
     asked = {"model": MODEL, "texts": TEXTS, "input_type": "search_document", **fields}
-    return httpx2.post(server.base_url + "/v2/embed", json=asked, headers=headers)
+    return plain_http.post(server.base_url + "/v2/embed", json=asked, headers=headers)
 
 
 def test_coheres_route_gives_every_type_at_once(wide: RunningServer) -> None:
@@ -269,7 +270,7 @@ def test_the_description_is_openapi() -> None:
 
 
 def test_the_description_names_what_is_served(wide: RunningServer) -> None:
-    document = httpx2.get(wide.base_url + "/openapi.json").json()
+    document = plain_http.get(wide.base_url + "/openapi.json").json()
     app = create_app(wide.endpoint)
     served = {re.sub(r"{name:path}", "{model}", route.path) for route in app.routes}
     assert {*document["paths"], "/openapi.json", "/docs"} == served
@@ -287,7 +288,7 @@ def test_the_description_names_what_is_served(wide: RunningServer) -> None:
 
 def test_answers_are_as_described(wide: RunningServer) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    document = httpx2.get(wide.base_url + "/openapi.json").json()
+    document = plain_http.get(wide.base_url + "/openapi.json").json()
 
     def check(schema: str, said: Any) -> None:
         whole = {"$ref": f"#/components/schemas/{schema}", "components": document["components"]}
@@ -296,10 +297,10 @@ def test_answers_are_as_described(wide: RunningServer) -> None:
     for encoding in ("float", "base64"):
         check("EmbeddingResponse", post(wide, encoding_format=encoding).json())
     asked = {"model": MODEL, "texts": ["x"], "embedding_types": ["int8", "base64"]}
-    check("EmbeddingsByType", httpx2.post(wide.base_url + "/v2/embed", json=asked).json())
-    check("ModelList", httpx2.get(wide.base_url + "/v1/models").json())
-    check("Health", httpx2.get(wide.base_url + "/health").json())
-    for refused in (post(wide, model="none"), post(wide, input=1), httpx2.get(wide.base_url + "/none")):
+    check("EmbeddingsByType", plain_http.post(wide.base_url + "/v2/embed", json=asked).json())
+    check("ModelList", plain_http.get(wide.base_url + "/v1/models").json())
+    check("Health", plain_http.get(wide.base_url + "/health").json())
+    for refused in (post(wide, model="none"), post(wide, input=1), plain_http.get(wide.base_url + "/none")):
         check("Refusal", refused.json())
     for asked in ({"model": MODEL, "input": IDS}, {"model": MODEL, "input": "x", "output_dtype": None}):
         check("EmbeddingRequest", asked)
@@ -314,10 +315,10 @@ def test_the_page_asks_for_nothing_and_escapes_what_it_shows() -> None:
 
     for key in (None, "right-key"):
         with running_server([Odd()], api_key=key) as server:
-            response = httpx2.get(server.base_url + "/docs")
+            response = plain_http.get(server.base_url + "/docs")
             assert response.status_code == 200  # also where requests need a key
-            assert httpx2.get(server.base_url + "/openapi.json").status_code == 200
-            assert httpx2.get(server.base_url + "/docs", headers={"host": "evil.example"}).status_code == 403
+            assert plain_http.get(server.base_url + "/openapi.json").status_code == 200
+            assert plain_http.get(server.base_url + "/docs", headers={"host": "evil.example"}).status_code == 403
         page = response.text
         assert response.headers["content-type"] == "text/html; charset=utf-8"
         assert "default-src 'none'" in response.headers["content-security-policy"]

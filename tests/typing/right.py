@@ -38,6 +38,8 @@ from embcodec import (
     Scale,
     SearchResult,
     ServiceError,
+    Skipped,
+    SkippedWarning,
     StorageError,
     Study,
     Summary,
@@ -331,7 +333,10 @@ def stores(rows: Embeddings, path: Path, x: Floats) -> None:
     for some, ids in iter_load([path], column="v", id_column="id", batch_rows=8, storage_options={"anon": True}):
         assert_type(some, Embeddings | LowBitCodes)
         assert_type(ids, NDArray[np.int64] | Sequence[str | None] | None)
-    assert_type(search_files(x, path, 3, id_column="id").indices, NDArray[np.int64])
+    told: list[Skipped] = []
+    assert_type(search_files(x, path, 3, id_column="id", on_error=told.append).indices, NDArray[np.int64])
+    assert_type(told[0].row, int | None)
+    iter_load(path, on_error="skip")
     assert_type(Collection.open(path).ingest(f"{path}/*.npy", output_dtype="int8", profile="openai"), int)
     assert_type(to_elasticsearch(rows), list[str])
     assert_type(from_elasticsearch(["AAAA"], "int8"), Embeddings)
@@ -388,4 +393,4 @@ def errors(
     assert_type(service.retry_after, float | None)
     assert_type(finite.row, int)
     assert_type(mismatch.way, str | None)
-    return [PrecisionWarning, StorageError, TransportError]
+    return [PrecisionWarning, SkippedWarning, StorageError, TransportError]

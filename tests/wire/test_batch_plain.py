@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from embcodec import Embeddings, decode_batch, encode_response
+from embcodec import Embeddings, Usage, decode_batch, encode_response, iter_batch
 from embcodec.wire.batch import forms as batch_forms
 from embcodec.wire.batch import plain as batch_plain
 from embcodec.wire.batch import source as batch_source
@@ -307,3 +307,14 @@ def test_a_broken_line_names_its_row_whatever_form_the_line_before_had(tmp_path:
     path.write_bytes(b'{"instance":1,"predictions":2}\n' + broken + b"\n")
     errors = both_ways(path)[4]
     assert [error[3] for error in errors][1:] == ["unexpected character (line 2, row 1, byte 80)"]
+
+
+def test_a_total_alone_is_of_what_was_read(isa: str, tmp_path: Path) -> None:
+    head = '{"custom_id":"%s","response":{"status_code":200,"body":{"data":[{"embedding":[1,2]}],'
+    body = head + '"usage":{"total_tokens":%d}}}}'
+    path = tmp_path / "out.jsonl"
+    path.write_text("".join(body % (i, i + 1) + "\n" for i in range(9)))
+    assert decode_batch(path).usage == Usage(45, 0, 45)
+    assert [line.response.usage for line in iter_batch(path) if line.response][3] == Usage(4, 0, 4)
+    path.write_text("".join(body.replace('"total', '"completion_tokens":1,"total') % (i, 3) + "\n" for i in range(9)))
+    assert decode_batch(path).usage == Usage(0, 9, 27)

@@ -8,6 +8,7 @@ import json
 import random
 import tracemalloc
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,12 +152,19 @@ def test_long_lines_of_streams(tmp_path: Path) -> None:
     assert [line.line for line in found.errors] == [1, 2, 3]
 
 
+@cache
+def large(name: str) -> tuple[bytes, bytes]:
+    """Return a text of more than one piece, and what a coding makes of it."""
+    text = bytes(5 << 18) + PLAIN
+    return text, zipped(name, text)
+
+
 @pytest.mark.parametrize("name", ["br", "gzip", "zstd"])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 @given(data=st.data())
 def test_codings_undo_in_bounded_pieces_or_refuse(name: str, data: Any) -> None:
-    text = bytes(5 << 18) + PLAIN
-    packed = bytearray(zipped(name, text))
+    text, made = large(name)
+    packed = bytearray(made)
     if data.draw(st.booleans()):
         packed[data.draw(st.integers(0, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
     cut = data.draw(st.integers(1, len(packed)))
@@ -311,3 +319,20 @@ def test_any_file_is_read_or_refused(forms: list[Any], noise: bytes, at: int) ->
     assert len(found.embeddings) + len(found.errors) <= len(forms) + noise.count(b"\n") + 1
     if not noise:
         assert len(found.embeddings) == len(forms)
+
+
+def test_answers_that_no_body_is_around(tmp_path: Path) -> None:
+    answer = {"object": "list", "data": [{"index": 0, "embedding": [1, 2]}], "usage": {"total_tokens": 2}}
+    lines = [
+        {"custom_id": "a", "response": answer},
+        {"custom_id": "b", "response": {"status_code": 200, "body": answer}},
+        {"metadata": {"key": "c"}, "response": {"embedding": {"values": [1, 2]}}},
+        {"custom_id": "d", "response": {"error": {"message": "too long"}}},
+        {"custom_id": "e", "response": answer},
+    ]
+    path = tmp_path / "out.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    found = decode_batch(path)
+    assert found.custom_ids == ["a", "b", "c", "e"]
+    assert [(line.custom_id, str(line.error)) for line in found.errors] == [("d", "too long")]
+    assert found.usage.total_tokens == 6

@@ -50,7 +50,7 @@ def followed(copy: Path, steps: tuple[str, ...]) -> subprocess.CompletedProcess[
         replaced(
             test, "    assert answer.usage.prompt_tokens == 2 * (name not in UNCOUNTED)\n", ""
         )  # the newcomer counts none
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:benchmark", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:benchmark", "-p", "no:cacheprovider", "--assert=plain"]
     environment = {"PYTHONPATH": str(copy / "src"), "PATH": "", "EMBCODEC_ISA": "scalar"}
     return subprocess.run(
         [*command, "-k", "newcomer or every_profile", "tests/wire/test_profiles.py"],

@@ -7,6 +7,7 @@ bd800000 3f800000. Its bits x > 0 are 1 0 1 0 1 0 0 1: 0xa9 with the first one h
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +65,8 @@ BODIES: list[tuple[str, str, dict[str, Any], list[Any]]] = [
     ("gemini-float", "float", {}, VECTOR),
     ("gemini-embed-content", "float", {}, VECTOR),
     ("gemini-batch-embed-contents", "float", {}, VECTOR),
+    ("dashscope-float", "float", {}, VECTOR),
+    ("dashscope-native", "float", {}, VECTOR),
     ("vertex-float", "float", {}, VECTOR),
     ("vertex-embed-content", "float", {}, VECTOR),
     ("bedrock-titan-float", "float", {}, VECTOR),
@@ -100,6 +103,17 @@ def test_golden_body(isa: str, name: str, dtype: str, changes: dict[str, Any], s
     if dtype in ("binary", "ubinary"):
         np.testing.assert_array_equal(np.sign(answer.embeddings.to("ubinary").to_float()), [SIGNS])
         np.testing.assert_array_equal(answer.embeddings.to_float() > 0, [np.array(SIGNS) > 0])
+
+
+def test_rows_are_in_the_order_of_text_index(isa: str) -> None:
+    sparse = [{"index": 7149, "value": 0.829, "token": "wind"}]
+    rows = [{"sparse_embedding": sparse, "embedding": [i, 0.5], "text_index": i} for i in (2, 0, 3, 1)]
+    body = {"request_id": "1ba94ac8", "code": "", "message": "", "output": {"embeddings": rows}}
+    found = decode_response(json.dumps(body), profile="dashscope", expected_count=4)
+    assert found.embeddings.values[:, 0].tolist() == [0, 1, 2, 3]
+    rows[1]["text_index"] = 3
+    with pytest.raises(DecodeError, match="index 3"):
+        decode_response(json.dumps(body), profile="dashscope")
 
 
 def test_every_profile_has_a_golden_body_and_says_where_its_facts_are_from() -> None:

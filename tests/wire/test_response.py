@@ -221,6 +221,11 @@ def test_every_profile_decodes_its_own_lists(isa: str) -> None:
         ('{"object":"error","message":"no","type":"t","param":null,"code":400}', 400, "t", "400", "no"),
         ('{"message":"no","code":429,"type":"overloaded"}', 429, "overloaded", "429", "no"),
         ('{"error":"overloaded","error_type":"busy"}', None, "busy", None, "overloaded"),
+        ('[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]', 400, None, "400", "no"),
+        ('{"error_code":110,"error_msg":"no"}', None, None, "110", "no"),
+        ('{"code":20012,"message":"no","data":null}', None, None, "20012", "no"),
+        ('{"vectors":null,"base_resp":{"status_code":1004,"status_msg":"no"}}', None, None, "1004", "no"),
+        ('{"Response":{"Error":{"Code":"Auth","Message":"no"},"RequestId":"x"}}', None, None, "Auth", "no"),
     ],
 )  # fmt: skip
 def test_one_normaliser_reads_every_error(body: str, status: int, kind: str, code: str, message: str) -> None:
@@ -229,9 +234,10 @@ def test_one_normaliser_reads_every_error(body: str, status: int, kind: str, cod
     error = service_error(body.encode())
     assert (error.status, error.type, error.code, error.message) == (status, kind, code, message)
     assert service_error(body, 418).status == 418
-    with pytest.raises(ServiceError) as caught:
-        decode_response(body)
-    assert (caught.value.status, caught.value.message) == (status, message)
+    for profile in ("mistral", "tei"):
+        with pytest.raises(ServiceError) as caught:
+            decode_response(body, profile=profile)
+        assert (caught.value.status, caught.value.message) == (status, message)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"\xff", b'{"detail": null}', None, b'{"a":' * 99])

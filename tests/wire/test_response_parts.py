@@ -15,7 +15,6 @@ from embcodec._native.response import fast
 from embcodec.errors import DecodeError
 
 BARE = Profile("bare", rows="", item=None)
-ITEMS = Profile("items")
 
 
 @pytest.fixture(autouse=True)

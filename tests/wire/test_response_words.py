@@ -375,3 +375,66 @@ def test_floats_of_another_form_and_the_dimension_asked_for_are(form: str, size:
 def test_an_argument_that_is_no_known_word_is_called_by_its_name() -> None:
     with pytest.raises(ValueError, match=r"^nulls is 'error' or 'nan', not 'zero'"):
         decode_response(BODY, nulls="zero")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": 0, "message": "success", "data": None},
+        {"vectors": [[1, 2]], "base_resp": {"status_code": 0, "status_msg": "success"}},
+        [{"error": None}],
+        [{"error": {"message": "a"}}, {"error": {"message": "b"}}],
+        {"Response": {"RequestId": "x"}},
+    ],
+)
+def test_a_word_of_success_is_no_error(body: Any) -> None:
+    with pytest.raises(DecodeError):
+        decode_response(json.dumps(body))
+
+
+@pytest.mark.parametrize(("profile", "body"), [("tei", [[{"index": 3, "value": 0.5}]]), ("mistral", None)])
+def test_sparse_vectors_are_called_so(profile: str, body: Any) -> None:
+    body = body or {"data": [{"embedding": [{"index": 3, "value": 0.5}]}]}
+    with pytest.raises(DecodeError, match="a sparse vector, which is not read"):
+        decode_response(json.dumps(body), profile=profile)
+
+
+def test_rows_in_groups_are_read_as_the_message_says() -> None:
+    """As models of contextualized chunks answer: a list of documents, each with a list of rows."""
+    groups = [{"object": "list", "data": [{"embedding": [i, j], "index": j} for j in range(2)]} for i in range(2)]
+    body = json.dumps({"object": "list", "data": groups})
+    reason = refusal(body)
+    made = re.search(r"json\.dumps\(.*\)(?=, read with ignore_index=True)", reason)
+    assert made is not None
+    joined = eval(made[0], {"json": json, "body": body})
+    profile = replace(PROFILES["mistral"], ignore_index=True)
+    values = decode_response(joined, profile=profile).embeddings.values
+    assert values.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+
+def test_words_in_capitals_are_no_vectors() -> None:
+    assert "replace(" not in refusal(json.dumps({"data": [{"state": "INVALID_ARGUMENT"}]}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "row", "sent"),
+    [
+        ("int8", [200, 5], "uint8"),
+        ("uint8", [-3, 5], "int8"),
+        ("binary", [200, 5], "ubinary"),
+        ("ubinary", [-3, 5], "binary"),
+        ("int8", [0.5, -0.25], "float"),
+        ("ubinary", [0.5, -0.25], "float"),
+    ],
+)
+def test_another_dtype_than_was_asked_for_is_named_and_reads_it(asked: Any, row: list[float], sent: str) -> None:
+    body = json.dumps({"data": [{"embedding": row}]})
+    with pytest.raises(DecodeError) as told:
+        decode_response(body, output_dtype=asked)
+    (found,) = re.findall("output_dtype='([a-z0-9]+)'", str(told.value))
+    assert found == sent
+    assert decode_response(body, output_dtype=found).embeddings.values.tolist() == [row]
+    for beyond in (300, -129, 1e9):
+        with pytest.raises(DecodeError, match="type's range") as told:
+            decode_response(json.dumps({"data": [{"embedding": [beyond, 5]}]}), output_dtype="int8")
+        assert "output_dtype" not in str(told.value)

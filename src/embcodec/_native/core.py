@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -29,7 +30,7 @@ _MOST_THREADS = 256  # more than any memory can feed
 # Two threads are begun for work that takes so many times as long as handing it over, and each more for half of that.
 _WORTH, _SHARE = 8, 4
 _LEAST_HAND_OVER = 8e3  # nanoseconds; of threads that sleep, when the machine has nothing else to do
-_TRIES = 9
+_TRIES, _ASLEEP = 9, 1e-4  # seconds after which a thread sleeps that has had nothing to do
 
 PYTHON_HAND_OVER = 5e4
 """Nanoseconds after which a thread that needs the interpreter works."""
@@ -42,7 +43,7 @@ _REASONS = {
     lib.EC_BAD_NUMBER: "not a JSON number",
     lib.EC_NUMBER_TOO_LONG: f"a number of more than {lib.EC_MAX_NUMBER} bytes",
     lib.EC_OUT_OF_RANGE: "a number out of the type's range",
-    lib.EC_NOT_INTEGRAL: "a fraction where an integer is wanted",
+    lib.EC_NOT_INTEGRAL: "a fraction where an integer is wanted: floats, which output_dtype='float' reads",
     lib.EC_NOT_FINITE: "NaN or Infinity",
     lib.EC_NULL_ELEMENT: "null where a number is wanted",
     lib.EC_TOO_DEEP: f"nested deeper than {lib.EC_MAX_DEPTH} levels",
@@ -145,13 +146,10 @@ def default_threads(threads: int | None, nanoseconds: float, hand_over: float | 
         The nanoseconds after which another thread works; by default what the core's own take.
     """
     if threads is None:
-        if nanoseconds < _WORTH * max(hand_over or 0, _LEAST_HAND_OVER):
+        # What is allowed is asked last: that takes half as long as handing work over.
+        if nanoseconds < _WORTH * _LEAST_HAND_OVER or nanoseconds < _WORTH * (cost := hand_over or _core_hand_over()):
             return 1
-        most = allowed()
-        if most == 1:
-            return 1
-        cost = hand_over or _core_hand_over()
-        return 1 if nanoseconds < _WORTH * cost else min(most, 1 + int(nanoseconds / (_SHARE * cost)), _MOST_THREADS)
+        return min(allowed(), 1 + int(nanoseconds / (_SHARE * cost)), _MOST_THREADS)
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
         raise TypeError(f"threads is a whole number, not {shown(threads)}")
     if threads < 1:
@@ -161,9 +159,18 @@ def default_threads(threads: int | None, nanoseconds: float, hand_over: float | 
 
 @cache
 def _core_hand_over() -> float:
-    """Return what it takes to wake a thread of the core and to hear of it, in nanoseconds, as measured now."""
-    measured = sorted(lib.ec_pool_hand_over(2) for _ in range(_TRIES))
-    return float(max(measured[_TRIES // 2], _LEAST_HAND_OVER))
+    """Return what it takes to wake a thread of the core that sleeps and to hear of it, in nanoseconds, measured once.
+
+    It is the least of some: what else the machine does in this moment is not to count for the rest of the process.
+    """
+    if allowed() == 1:
+        return _LEAST_HAND_OVER
+    lib.ec_pool_hand_over(2)  # starts it
+    measured = []
+    for _ in range(_TRIES):
+        time.sleep(_ASLEEP)
+        measured.append(lib.ec_pool_hand_over(2))
+    return float(max(min(measured), _LEAST_HAND_OVER))
 
 
 def _choose_at_import() -> None:

@@ -74,12 +74,7 @@ class Coder:
         NotFiniteError
         """
         scratch = lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
-        to = ffi.new("ec_lowbit_rows *")
-        to.values, to.values_count = pointer(x), x.size
-        to.scratch, to.scratch_bytes = pointer(scratch), scratch.nbytes
-        to.packed, to.packed_bytes = pointer(planes), planes.nbytes
-        to.scales, to.lengths, to.squares = pointer(scales), pointer(lengths), pointer(squares)
-        to.capacity = min(len(scales), len(lengths), len(squares))
+        to = rows_and_codes(x, scratch, planes, scales, lengths, squares)
         check_finite_result(lib.ec_lowbit_encode_f32(self._scheme, len(x), to), x)
 
     def turn(self, x: Floats) -> Floats:
@@ -88,6 +83,24 @@ class Coder:
         room, to = (pointer(scratch), scratch.nbytes), (pointer(turned), turned.size)
         check_finite_result(lib.ec_lowbit_turn_f32(self._scheme, array_of(x, np.float32)[0], len(x), *room, *to), x)
         return turned
+
+
+def rows_and_codes(
+    x: Floats,
+    scratch: NDArray[np.uint8],
+    planes: NDArray[np.uint8],
+    scales: Floats,
+    lengths: Floats,
+    squares: NDArray[np.float64],
+) -> Any:
+    """Return an ``ec_lowbit_rows``, of rows to code and where their codes go; it does not keep the arrays alive."""
+    to = ffi.new("ec_lowbit_rows *")
+    to.values, to.values_count = pointer(x), x.size
+    to.scratch, to.scratch_bytes = pointer(scratch), scratch.nbytes
+    to.packed, to.packed_bytes = pointer(planes), planes.nbytes
+    to.scales, to.lengths, to.squares = pointer(scales), pointer(lengths), pointer(squares)
+    to.capacity = min(len(scales), len(lengths), len(squares))
+    return to
 
 
 def array_of(array: NDArray[Any], dtype: Any) -> Any:

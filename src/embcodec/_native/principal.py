@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .bits import check_finite_result
 from .core import check, ffi, lib, pointer
-from .lowbit import aligned, array_of, lines
+from .lowbit import aligned, array_of, lines, rows_and_codes
 
 Floats = NDArray[np.float32]
 
@@ -44,12 +44,7 @@ class PrincipalCoder:
         """
         planes = np.empty((len(x), max(int(lib.ec_principal_row_bytes(self._scheme)), 0)), np.uint8)
         scratch = lines(max(int(lib.ec_principal_scratch_bytes(self._scheme, len(x))), 0))
-        to = ffi.new("ec_lowbit_rows *")
-        to.values, to.values_count = pointer(x), x.size
-        to.scratch, to.scratch_bytes = pointer(scratch), scratch.nbytes
-        to.packed, to.packed_bytes = pointer(planes), planes.nbytes
-        to.scales, to.lengths, to.squares = pointer(cosines), pointer(lengths), pointer(squares)
-        to.capacity = min(len(cosines), len(lengths), len(squares))
+        to = rows_and_codes(x, scratch, planes, cosines, lengths, squares)
         check_finite_result(lib.ec_principal_encode_f32(self._scheme, len(x), to), x)
         return planes
 

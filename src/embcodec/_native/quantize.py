@@ -15,28 +15,18 @@ from .core import check, ffi, lib, pointer, result_array
 _PACE = 0.05  # nanoseconds a byte of floats: memory's
 _TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
+Doubt = Callable[[NDArray[np.float32], NDArray[Any]], None]
+
 
 def quantize_unit(
     x: NDArray[np.float32],
     dtype: Any,
     out: Any,
-    doubt: Callable[[NDArray[np.float32], NDArray[Any]], None],
+    doubt: Doubt,
     threads: int | None = 1,
 ) -> NDArray[Any]:
     """Return the codes of the services' fixed scale; where it may not suit these rows, `doubt` is told of both."""
-    codes = result_array(out, x.shape, dtype)
-    doubts: list[int] = []
-
-    def code(block: slice) -> None:
-        some = x[block]
-        done = lib.ec_quantize_unit_f32(pointer(some), *some.shape, _TYPES[codes.dtype], pointer(codes[block]))
-        check_finite_result(done, x, block.start)
-        doubts.append(done.produced)
-
-    each_block(code, len(x), 4 * x.shape[1], threads, _PACE)
-    if any(doubts):
-        doubt(x, codes)
-    return codes
+    return _coded(lib.ec_quantize_unit_f32, x, dtype, out, doubt, threads)
 
 
 def quantize_per_vector(
@@ -69,22 +59,33 @@ def quantize_ranges(
     step: NDArray[np.float32],
     reciprocal: NDArray[np.float32] | None,
     out: Any,
-    doubt: Callable[[NDArray[np.float32], NDArray[Any]], None],
+    doubt: Doubt,
     threads: int | None = 1,
 ) -> NDArray[Any]:
     """Return the codes of one range a dimension; `low`, `step` and 1 / `step`, or None, are float32 (dimension,).
 
     Where the ranges may not suit these rows, `doubt` is told of both.
     """
+    inverse = ffi.NULL if reciprocal is None else pointer(reciprocal)
+    return _coded(lib.ec_quantize_ranges_f32, x, dtype, out, doubt, threads, pointer(low), pointer(step), inverse)
+
+
+def _coded(
+    quantize: Any,
+    x: NDArray[np.float32],
+    dtype: Any,
+    out: Any,
+    doubt: Doubt,
+    threads: int | None,
+    *parameters: Any,
+) -> NDArray[Any]:
+    """Return the codes that a function of the core makes a block at a time, with these parameters; tell of doubts."""
     codes = result_array(out, x.shape, dtype)
     doubts: list[int] = []
-    inverse = ffi.NULL if reciprocal is None else pointer(reciprocal)
 
     def code(block: slice) -> None:
-        some, into = x[block], codes[block]
-        done = lib.ec_quantize_ranges_f32(
-            pointer(some), *some.shape, _TYPES[codes.dtype], pointer(low), pointer(step), inverse, pointer(into)
-        )
+        some = x[block]
+        done = quantize(pointer(some), *some.shape, _TYPES[codes.dtype], *parameters, pointer(codes[block]))
         check_finite_result(done, x, block.start)
         doubts.append(done.produced)
 

@@ -66,6 +66,8 @@ class _Embedder(Generic[AnyClient]):
         self.store = None if store is None else TextStore(self._file_in(Path(store)), self.output_dtype, model)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "output_dtype"):  # its construction failed, which a report of that shows
+            return f"{type(self).__name__}(not ready)"
         return f"{type(self).__name__}({self.model!r}, {self.client!r}, {self.output_dtype})"
 
     def _takes_none(self, others: Mapping[str, object]) -> TypeError:

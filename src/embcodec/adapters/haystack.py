@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..wire.http import Secret as Hidden
 from .embedder import CachedEmbedder
 from .missing import needed
 
@@ -13,10 +14,17 @@ with needed("Haystack's embedders", "haystack"):
     from haystack.utils import Secret, deserialize_secrets_inplace
 
 
+def _hidden(key: Any) -> Any:
+    """Return a key, masked where it is text, which is refused."""
+    return Hidden(key) if isinstance(key, str) else key
+
+
 class _Embedder:
     """What both have in common: how they are made, and written into a pipeline's file without their key."""
 
     def __init__(self, model: str, api_key: Secret | None, store: str | None, **asked: Any) -> None:
+        if isinstance(api_key, Hidden):
+            raise TypeError("api_key is a haystack.utils.Secret, not a str")
         self._arguments = {"model": model, "api_key": api_key, "store": store, **asked}
         self._made: CachedEmbedder | None = None
 
@@ -80,6 +88,7 @@ class HaystackTextEmbedder(_Embedder):
         prefix: str = "",
         suffix: str = "",
     ) -> None:
+        api_key = _hidden(api_key)  # first of all: reports of what is raised show the variables of this frame
         _Embedder.__init__(  # the decorator makes a class of its own, which super() does not know
             self,
             model,
@@ -132,6 +141,7 @@ class HaystackDocumentEmbedder(_Embedder):
         meta_fields_to_embed: list[str] | None = None,
         embedding_separator: str = "\n",
     ) -> None:
+        api_key = _hidden(api_key)  # first of all: reports of what is raised show the variables of this frame
         _Embedder.__init__(
             self,
             model,

@@ -9,6 +9,7 @@ from typing import Any
 from ..client import Client
 from ..dtypes import OutputDtypeLike
 from ..profiles import Profile
+from ..wire.http import Secret
 from .embedder import CachedEmbedder
 from .missing import needed
 
@@ -38,13 +39,14 @@ class LangChainEmbeddings(Base):
         client: Client | None = None,
         profile: str | Profile | None = None,
         base_url: str | None = None,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         output_dtype: OutputDtypeLike = "float",
         output_dimension: int | None = None,
         store: str | os.PathLike[str] | None = None,
         document_extra: Mapping[str, Any] | None = None,
         query_extra: Mapping[str, Any] | None = None,
     ) -> None:
+        api_key = Secret.wrap(api_key)  # first of all: reports of what is raised show the variables of this frame
         self.documents = CachedEmbedder(
             model,
             client=client,

@@ -10,6 +10,7 @@ from typing import Any
 from ..client import Client
 from ..dtypes import OutputDtypeLike
 from ..profiles import Profile
+from ..wire.http import Secret
 from .embedder import CachedEmbedder
 from .missing import needed
 
@@ -44,7 +45,7 @@ class LlamaIndexEmbedding(BaseEmbedding):
         client: Client | None = None,
         profile: str | Profile | None = None,
         base_url: str | None = None,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         output_dtype: OutputDtypeLike = "float",
         output_dimension: int | None = None,
         store: str | os.PathLike[str] | None = None,
@@ -53,6 +54,7 @@ class LlamaIndexEmbedding(BaseEmbedding):
         embed_batch_size: int = 2048,
         **more: Any,
     ) -> None:
+        api_key = Secret.wrap(api_key)  # first of all: reports of what is raised show the variables of this frame
         super().__init__(model_name=model_name, embed_batch_size=embed_batch_size, **more)
         self._documents = CachedEmbedder(
             model_name,

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ..codec import decode_base64, encode_base64
+from ..containers import locked
 from ..dtypes import OutputDtype
 from ..errors import DecodeError, StorageError
 from ..words import as_path
-
-if sys.platform != "win32":  # where a write at the end of a file is one step by itself
-    import fcntl
 
 _DIGEST = 32  # bytes of it
 _HEAD = (
@@ -171,17 +170,9 @@ def digest_of(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).digest()
 
 
-@contextmanager
-def _alone(descriptor: int) -> Iterator[None]:
-    """Keep other writers out; where files cannot be locked, a write at the end is all there is."""
-    if sys.platform == "win32":
-        yield
-        return
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+def _alone(descriptor: int) -> AbstractContextManager[object]:
+    """Keep other writers out. On Windows, where a write at the end of a file is one step by itself, that is enough."""
+    return nullcontext() if sys.platform == "win32" else locked(descriptor, wait=math.inf)
 
 
 def _read(file: Any, place: int, size: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from .common import DTYPES, Words, as_json, example, max_bytes, print_json, say,
 from .words import in_options
 
 if TYPE_CHECKING:
+    from ..files import Skipped
     from ..index.collection import Collection
     from ..quantizers.lowbit import Rows
     from ..wire.batch import BatchLine
@@ -55,6 +57,12 @@ _RANGES = "ranges"
     metavar="N",
     help="Exit with status 1 if more lines of SOURCES failed, also when they were taken before.",
 )
+@click.option(
+    "--skip-errors",
+    is_flag=True,
+    help="Pass over files that cannot be read, and rows that cannot be appended: each is named, and the status is 1. "
+    "The next run tries the files again.",
+)
 @table_options
 @click.option("--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Whose bodies.")
 @packing_options
@@ -72,6 +80,7 @@ def ingest(
     id_column: str | None,
     batch_rows: int,
     max_failed: int | None,
+    skip_errors: bool,
     column: str | None,
     float_dtype: NamelessFloat | None,
     profile: str,
@@ -90,6 +99,7 @@ def ingest(
         raise click.UsageError("codes are of --dtype or of --bits, not of both")
     if scale is not None and dtype not in ("int8", "uint8"):
         raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
+    skipped: list[Skipped] = []
     reading: dict[str, Any] = {
         "column": column,
         "output_dtype": from_dtype,
@@ -97,6 +107,7 @@ def ingest(
         "float_dtype": float_dtype,
         "profile": changed_profile(profile, **packing),
         "max_bytes": max_bytes(),
+        "on_error": skipped.append if skip_errors else "raise",
     }
     failures, kind = _Failures(), (dtype, bits, scale, rescore_with)
     was_there = collection.exists()
@@ -105,8 +116,10 @@ def ingest(
         vectors = _opened(collection, sources, {**reading, "failed": failures.note}, kind, sample)
     except StorageError:
         failures.tell()
+        _tell(skipped)
         raise
     failures = _Failures()  # which are told again
+    skipped.clear()
     try:
         with progress_bar("ingesting") as report:
             told = (lambda done, _: report(done, None, "ingesting")) if report is not None else None
@@ -123,6 +136,8 @@ def ingest(
             _drop(collection, folder_too=not was_there)
         raise
     failures.tell()
+    _tell(skipped)
+    rows = sum(one.row is not None for one in skipped)
     failed = failed_lines(collection, list(sources))
     facts = vectors.info()
     if as_json:
@@ -131,16 +146,34 @@ def ingest(
                 "appended": appended,
                 "failed": failures.count,
                 "failed_in_all": failed,
+                "skipped": [{"file": one.name, "row": one.row, "error": str(one.error)} for one in skipped],
                 **facts._asdict(),
                 "collection": str(collection),
             }
         )
     else:
-        before = f" ({failed - failures.count:,} before)" if failed > failures.count else ""
+        now = failures.count + rows
+        before = f" ({failed - now:,} before)" if failed > now else ""
         say(f"{appended:,} rows appended, {failures.count:,} lines failed{before} -> {vectors!r} in {collection}")
     if max_failed is not None and failed > max_failed:
         say(f"Error: {failed} lines failed, more than --max-failed {max_failed} allows", error=True)
         click.get_current_context().exit(1)
+    if skipped:
+        files = len(skipped) - rows
+        say(f"Error: {files} file{'s' * (files != 1)} and {rows} row{'s' * (rows != 1)} were skipped", error=True)
+        click.get_current_context().exit(1)
+
+
+def _tell(skipped: list[Skipped]) -> None:
+    """Print what was passed over on standard error: all files, and of each the first rows."""
+    command = click.get_current_context().command
+    for _, group in groupby(skipped, lambda one: one.name):
+        some = list(group)
+        rows = [one for one in some if one.row is not None]
+        for one in [*rows[:_MOST_TOLD], *(one for one in some if one.row is None)]:
+            say(f"skipped {in_options(str(one), command)}", error=True)
+        if len(rows) > _MOST_TOLD:
+            say(f"... {len(rows):,} rows of {some[0].name} were skipped", error=True)
 
 
 def _drop(collection: Path, *, folder_too: bool) -> None:
@@ -204,13 +237,15 @@ def _opened(path: Path, sources: tuple[str, ...], reading: dict[str, Any], kind:
 
 
 def _first_rows(sources: tuple[str, ...], reading: dict[str, Any], count: int) -> Rows:
-    from ..files import iter_load
+    from ..files.pieces import Skips, finite_rows_of, iter_load
     from ..quantizers.lowbit import concat
 
     def some() -> Iterator[Rows]:
         left = count
-        for rows, _ in iter_load(list(sources), batch_rows=count, **reading):
-            yield rows[:left]
+        for found, _ in iter_load(list(sources), batch_rows=count, **reading):
+            kept = finite_rows_of(found, "", 0, Skips(None)) if callable(reading["on_error"]) else None
+            rows = (found if kept is None else found[kept])[:left]
+            yield rows
             left -= len(rows)
             if left <= 0:
                 return

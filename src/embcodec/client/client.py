@@ -12,13 +12,10 @@ from contextlib import closing
 from typing import Any, Self, TypeVar
 
 from ..dtypes import EncodingFormatLike, OutputDtypeLike
-from ..profiles import Profile
 from ..wire import EmbeddingResponse
-from ..wire.http import Secret, without_credentials
 from ..words import shows_progress
-from .job import Job, Outcome, Partial, Progress, send
-from .order import make_order
-from .settings import Settings, make_settings
+from .base import BaseClient
+from .job import Outcome, Partial, Progress, send
 from .split import Batch
 from .transport import Transport
 from .worker import Worker
@@ -28,77 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _STARTING = threading.Lock()  # held while a client gets or gives up its worker
 
 
-class _BaseClient:
-    """What :class:`Client` and :class:`AsyncClient` have in common: everything but the waiting."""
-
-    _settings: Settings
-
-    def __init__(
-        self,
-        *,
-        api_key: str | Secret | None = None,
-        base_url: str | None = None,
-        profile: str | Profile = "mistral",
-        timeout: float = 60.0,
-        max_retries: int = 5,
-        concurrency: int = 4,
-        retry_seconds: float = 300.0,
-    ) -> None:
-        # First of all: whatever is raised from here on shows the variables of this frame in some report.
-        api_key, base_url = Secret.wrap(api_key), without_credentials(base_url)
-        self._settings = make_settings(
-            api_key=api_key,
-            base_url=base_url,
-            profile=profile,
-            timeout=timeout,
-            max_retries=max_retries,
-            concurrency=concurrency,
-            retry_seconds=retry_seconds,
-        )
-
-    @property
-    def profile(self) -> Profile:
-        """How the service writes requests and packs answers."""
-        return self._settings.profile
-
-    @property
-    def url(self) -> str:
-        """Where requests go."""
-        return self._settings.url
-
-    def _job(self, texts: str | Iterable[str], progress: Progress | None, resume: Partial | None, **asked: Any) -> Job:
-        return Job(texts, make_order(self._settings, **asked), progress, resume)
-
-    def __repr__(self) -> str:
-        settings = getattr(self, "_settings", None)
-        if settings is None:  # its construction failed
-            return f"{type(self).__name__}(not ready)"
-        key = "with a key" if settings.key else "without a key"
-        return f"{type(self).__name__}({settings.profile.name}, {settings.url}, {key})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle everything but the key: a copy looks for its own in the environment."""
-        return _rebuild, (type(self), self._settings.arguments())
-
-    def __copy__(self) -> Self:
-        """Return a client with the same settings, the key among them, and connections of its own."""
-        made = type(self).__new__(type(self))
-        made._settings = self._settings
-        return made
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self.__copy__()
-
-
-def _told(progress: Progress | bool | None) -> Progress | None:
-    return None if isinstance(progress, bool) else progress  # the decorator has made a function of True
-
-
-def _rebuild(kind: type[Any], arguments: dict[str, Any]) -> Any:
-    return kind(**arguments)
-
-
-class Client(_BaseClient):
+class Client(BaseClient):
     """A client of an embeddings service.
 
     Connections are kept between calls; close the client, or use it as a context manager. It may be shared between
@@ -203,7 +130,7 @@ class Client(_BaseClient):
         """
         job = self._job(
             texts,
-            _told(progress),
+            progress,
             resume,
             model=model,
             output_dtype=output_dtype,
@@ -255,7 +182,7 @@ def _documented_as(home: Callable[..., Any]) -> Callable[[F], F]:
     return documented
 
 
-class AsyncClient(_BaseClient):
+class AsyncClient(BaseClient):
     """As :class:`Client`, for asyncio: the same arguments, ``await client.embed(...)``, ``async with``.
 
     Close it in the event loop in which it was used.
@@ -294,7 +221,7 @@ class AsyncClient(_BaseClient):
             texts = [text async for text in texts]
         job = self._job(
             texts,
-            _told(progress),
+            progress,
             resume,
             model=model,
             output_dtype=output_dtype,

@@ -3,7 +3,7 @@
 from .base64 import decode_base64, encode_base64
 from .bits import as_array, check_conventions, check_padding, pack_bits, reversed_bits, unpack_bits
 from .codes import row_norms
-from .convert import Coded, convert
+from .convert import Coded, convert, truncated
 from .dlpack import is_tensor, of_dlpack
 from .ids import as_int64, as_selection, as_whole, mask_or_numbers
 from .numbers import format_floats, parse_floats
@@ -36,6 +36,7 @@ __all__ = [
     "parse_floats",
     "reversed_bits",
     "row_norms",
+    "truncated",
     "unpack_bits",
     "unwarned",
     "warn_of",

@@ -28,6 +28,7 @@ BYTE_ROWS = "embcodec.from_sqlite_vec(list(rows)) reads rows that are little-end
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 _LARGE = 10**38  # what is smaller is a float32
+_LARGEST = 2**1023
 
 # Rows that np.asarray takes for what they are. Others may hide values, or have nulls, and are read one by one.
 _PLAIN = {list, tuple, int, float, bool, str, np.ndarray, np.float64, np.float32, np.float16, np.int64, np.int32}
@@ -49,7 +50,9 @@ def to_array(x: Any, *, as_they_are: bool = False) -> NDArray[Any]:
         For what is masked, missing or no number, with the row.
     """
     if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(MASKED)
+        if np.ma.is_masked(x):
+            raise TypeError(MASKED)
+        x = x.data
     if isinstance(x, NpzFile):  # an array of whose names NumPy makes
         raise TypeError(f"an NpzFile is several arrays: pass one of them, as x[{(x.files or ['name'])[0]!r}]")
     if isinstance(x, list | tuple):
@@ -208,7 +211,12 @@ def _of_numbers(array: NDArray[Any]) -> NDArray[Any]:
             return array.astype(np.int64)
         except OverflowError:
             pass
-    return array.astype(np.float64)
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        place = next(place for place, value in enumerate(array.flat) if not -_LARGEST < value < _LARGEST)
+        row = np.unravel_index(place, array.shape)[0]
+        raise ValueError(f"row {row} has a whole number of more than 308 digits, which no float is") from None
 
 
 def _is_small(value: Any) -> bool:

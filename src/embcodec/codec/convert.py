@@ -1,4 +1,4 @@
-"""From one kind of codes to another: what :meth:`Embeddings.to` does, on bare arrays."""
+"""From one kind of codes to another: what :meth:`Embeddings.to` and ``.truncate`` do, on bare arrays."""
 
 from __future__ import annotations
 
@@ -80,3 +80,20 @@ def _repacked(rows: Coded, dtype: OutputDtype, signed_bytes: SignedBytes, bit_or
         values = values ^ np.uint8(0x80)
     stored = values.view(dtype.numpy_dtype)
     return rows._replace(values=stored, output_dtype=dtype, signed_bytes=signed_bytes, bit_order=bit_order)
+
+
+def truncated(rows: Coded, dimension: int, normalize: bool) -> Coded:
+    """Return the first dimensions of rows: of floats at unit length, if asked, of codes as they are."""
+    values, dtype, scale = rows.values, rows.output_dtype, rows.scale
+    if dtype is OutputDtype.FLOAT:
+        return rows._replace(values=codes.truncate_values(values, dimension, normalize), dimension=dimension)
+    if not dtype.is_packed:
+        kept = values[:, :dimension].copy()
+        return rows._replace(values=kept, dimension=dimension, scale=scale.truncate(dimension) if scale else None)
+    packed = rows.plain(values[:, : dtype.row_width(dimension)]).copy()
+    used = dimension % 8
+    if used:
+        packed[:, -1] &= ((0xFF << (8 - used)) & 0xFF) if rows.bit_order == "msb" else (0xFF >> (8 - used))
+    if dtype is OutputDtype.BINARY and rows.signed_bytes == "offset":
+        packed ^= np.uint8(0x80)
+    return rows._replace(values=packed.view(dtype.numpy_dtype), dimension=dimension)

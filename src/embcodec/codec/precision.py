@@ -147,9 +147,9 @@ def narrowed_floats(x: NDArray[np.float32], payload: int) -> NDArray[np.uint8]:
     return made
 
 
-def warn_of(message: str) -> None:
-    """Give a :class:`PrecisionWarning` to whoever called the package."""
-    warnings.warn(message, PrecisionWarning, stacklevel=_depth_of_caller())
+def warn_of(message: str, kind: type[UserWarning] = PrecisionWarning) -> None:
+    """Give a warning to whoever called the package."""
+    warnings.warn(message, kind, stacklevel=_depth_of_caller())
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Files as such: replaced as a whole, read within bounds, as named arrays whose meaning others know."""
 
 from .arrays import SHORT_FLOATS, Stream, narrowed
-from .atomic import replacing
+from .atomic import clean, creating, flush_folder, overwrite, replacing
 from .checks import (
     MOST_WORDS,
     allowed_bytes,
@@ -17,6 +17,7 @@ from .checks import (
     whole_number,
 )
 from .hdf5 import open_hdf5
+from .locks import locked
 from .npy import FLOAT_DTYPES, open_npz, read_npy, read_npz, stream_npy, write_npy, write_npz
 from .pages import Footer, decoded_bytes, read_footer
 from .tensors import read_tensors, read_tensors_and_others, stream_tensors, write_tensors, write_tensors_to
@@ -35,13 +36,18 @@ __all__ = [
     "check_seal",
     "checked_array",
     "checked_texts",
+    "clean",
+    "creating",
     "decoded_bytes",
     "drop_seal",
     "flag",
+    "flush_folder",
     "is_text",
+    "locked",
     "narrowed",
     "open_hdf5",
     "open_npz",
+    "overwrite",
     "read_bin",
     "read_footer",
     "read_ids",

@@ -13,8 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-if sys.platform != "win32":  # nothing is locked there, and so nothing cleaned
-    import fcntl
+from .locks import lock
 
 SUFFIX = ".embcodec-tmp"
 """What the names of temporary files end with: ``.NAME.RANDOM.embcodec-tmp``."""
@@ -84,12 +83,57 @@ def replacing(path: str | os.PathLike[str], *, sure: bool = False) -> Iterator[I
             error.filename, error.filename2 = os.fspath(path), None
         raise
     try:
-        _flush_folder(target.parent)
-    except OSError as error:  # the file has been replaced: to report a failure now would be wrong,
-        if sure and error.errno in _FAILURES:  # but to who can undo it
+        flush_folder(target.parent)
+    except OSError:  # the file has been replaced: to report a failure now would be wrong, but to who can undo it
+        if sure:
             raise
+    clean(target)
+
+
+@contextmanager
+def creating(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a new file under a name by which nobody looks for one yet; it is on the disk once the ``with`` block ends.
+
+    If the block or the flush fails, the file is removed. What had the name before is removed first, and stays whole for
+    those that have it open. The folder is left to :func:`flush_folder`: once for all files that are new in it.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    file = open(path, "xb")  # noqa: SIM115 - closed before it is removed
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the names of files in a folder be on the disk, where that can be done (OSError where its disk fails)."""
+    try:
+        _flush_folder(folder)
+    except OSError as error:
+        if error.errno in _FAILURES:
+            raise
+
+
+def overwrite(path: str | os.PathLike[str], start: int, text: bytes) -> None:
+    """Put bytes in the place of others of a file, and flush them: it must be as long already."""
+    with open(path, "r+b", buffering=0) as file:  # what fails is not tried again when it is closed
+        file.seek(start)
+        left = memoryview(text)
+        while left:
+            left = left[file.write(left) :]
+        getattr(os, "fdatasync", os.fsync)(file.fileno())  # the size stays
+
+
+def clean(path: str | os.PathLike[str]) -> None:
+    """Remove what killed writers of a file left, as :func:`replacing` does."""
     with suppress(OSError):
-        _clean(target)
+        _clean(Path(os.path.realpath(path)))
 
 
 def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
@@ -128,15 +172,12 @@ def _stem(target: Path) -> str:
 
 def _lock(descriptor: int) -> bool | None:
     """Whether the file could be locked; None where files cannot be."""
-    if sys.platform == "win32":
+    if sys.platform == "win32":  # where a locked file is not moved: nothing is locked there, and so nothing cleaned
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return lock(descriptor)
     except OSError:  # a file system without locks
         return None
-    return True
 
 
 def _is_there(path: Path, descriptor: int) -> bool:

@@ -3,11 +3,12 @@
 from .ids import load_ids
 from .kinds import COLLECTION, check_suffix
 from .pack import is_packed, pack, unpack
-from .pieces import iter_load, search_files
+from .pieces import Skipped, iter_load, search_files
 from .storage import load, save
 
 __all__ = [
     "COLLECTION",
+    "Skipped",
     "check_suffix",
     "is_packed",
     "iter_load",

@@ -79,6 +79,11 @@ def rows_of(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimensio
             own = "int8 or binary" if values.dtype == np.int8 else "uint8 or ubinary"
             raise StorageError(f"{values.dtype} rows can be {own}: say output_dtype=...")
         output_dtype = "float"
+    elif as_output_dtype(output_dtype) is OutputDtype.FLOAT and values.dtype in (np.int8, np.uint8):
+        raise StorageError(
+            f"{values.dtype} rows are codes: output_dtype={str(values.dtype)!r}, whose .to_float() is what they stand "
+            "for; Embeddings(rows.values.astype(np.float32)) takes the numbers as the values themselves"
+        )
     try:
         rows = Embeddings(values, output_dtype, dimension)
     except (ValueError, TypeError) as error:

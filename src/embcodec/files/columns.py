@@ -91,7 +91,7 @@ def choose_column(schema: Any, column: str | None, argument: str = "column") -> 
         if not found:
             shown = [f"{field.name}: {field.type}" for field in schema][:_SHOWN]
             listing = ", ".join(shown) + (" ..." if len(names) > _SHOWN else "")
-            raise StorageError(f"no column of lists among {listing}")
+            raise StorageError(f"no column of lists among {listing}{_way_of_columns(schema)}")
         column = found[0]
     elif column not in names:
         raise StorageError(f"no column {column!r}; there are {names[:_SHOWN]}{' ...' if len(names) > _SHOWN else ''}")
@@ -100,6 +100,14 @@ def choose_column(schema: Any, column: str | None, argument: str = "column") -> 
             f"{names.count(column)} columns are called {column!r}: rename one, as table.rename_columns does"
         )
     return column
+
+
+def _way_of_columns(schema: Any) -> str:
+    """Say what reads a table that has a column a dimension."""
+    from pyarrow import types
+
+    is_wide = len(schema) > 1 and all(types.is_floating(field.type) for field in schema)
+    return ": Embeddings(table.to_pandas()) takes a column a dimension" if is_wide else ""
 
 
 def _holds_numbers(field: Any) -> bool:

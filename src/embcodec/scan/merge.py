@@ -54,12 +54,15 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
     """
     check_metric(metric)
     wanted, best, total, single = as_count(k), None, 0, False
+    may_wait = isinstance(parts, list | tuple)  # what is made on demand may be made in the same place
     for number, (scores, ids) in enumerate(parts):
         part_scores, part_ids = _as_result(scores, ids, number)
         if best is None:
             single = part_scores.ndim == 1
             n_queries = 1 if single else len(part_scores)
-            best = Best(n_queries, wanted, part_scores.dtype, lower_is_better=lower_is_better(metric))
+            best = Best(
+                n_queries, wanted, part_scores.dtype, lower_is_better=lower_is_better(metric), may_wait=may_wait
+            )
             shape = part_scores.shape[:-1]
         if part_scores.shape[:-1] != shape:
             raise ValueError(f"part {number} has results of shape {part_scores.shape}, others for queries {shape}")
@@ -69,6 +72,7 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
         total += part_scores.shape[-1]
     if best is None:
         raise ValueError("there are no parts to merge")
+    best.flush()
     found, ids = (np.ascontiguousarray(array[:, : min(wanted, total)]) for array in (best.scores, best.ids))
     return SearchResult(found[0], ids[0]) if single else SearchResult(found, ids)
 

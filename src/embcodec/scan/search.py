@@ -7,7 +7,7 @@ from functools import partial
 from numpy.typing import ArrayLike
 
 from ..dtypes import Precision
-from ..embeddings import Embeddings
+from ..embeddings import Embeddings, replace_values
 from ..quantizers.lowbit import LowBitCodes
 from .best import SearchResult, as_count, as_queries, as_rows, best_of, restrict
 from .metric import MetricLike
@@ -169,4 +169,5 @@ def prepare(
     [[1], [0]]
     """
     asked, single = as_queries(queries)
-    return prepared(asked, as_rows(like), metric, query_precision, single=single)
+    own = replace_values(asked, asked.values.copy())  # the caller's may change before they are asked
+    return prepared(own, as_rows(like), metric, query_precision, single=single)

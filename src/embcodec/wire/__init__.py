@@ -1,7 +1,7 @@
 """What services send and are sent: bodies and their errors."""
 
+from .answer import EmbeddingResponse
 from .codings import CODINGS, CodingError, Inflater
-from .decoder import EmbeddingResponse
 from .octets import decode_octets
 from .response import decode_response, encode_response
 from .service import Usage, service_error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from types import NoneType
 from typing import Any
@@ -25,8 +24,9 @@ from ..errors import DecodeError
 from ..profiles import Profile, resolve_profile
 from ..scale import UNIT_SCALE
 from ..words import one_of
+from .answer import EmbeddingResponse, answer_of
 from .body import as_bytes, in_utf8, what_came
-from .service import ERROR, SAYS_MORE, USAGE, Usage, looks_like_error, service_error
+from .service import ERROR, SAYS_MORE, USAGE, error_in_list, looks_like_error, service_error
 from .shapes import missing_rows, no_strings, row_words
 
 MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
@@ -36,53 +36,6 @@ _SMALL = 1 << 20  # bytes of a body that no second thread is asked for
 # json.loads() ends up in this function. Calling it here leaves out what json.loads() checks first, which for a body of
 # one vector takes as long as the parsing itself; the scanner has checked all of it before.
 _parse: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingResponse:
-    """A service's answer.
-
-    Attributes
-    ----------
-    embeddings : Embeddings
-        The vectors, in the order of their indices.
-    model : str or None
-        The model's name, as the service says it.
-    usage : Usage
-        Tokens; 0 where the service does not say.
-    id : str or None
-    encoding_format : {"float", "base64"} or None
-        As the vectors *arrived*, which need not be what was asked; of a mixture as the first one did. None for bare
-        bytes.
-    raw_usage : dict or None
-        The body's own ``usage``.
-    """
-
-    embeddings: Embeddings
-    model: str | None = None
-    usage: Usage = field(default_factory=Usage)
-    id: str | None = None
-    encoding_format: EncodingFormat | None = EncodingFormat.FLOAT
-    raw_usage: dict[str, Any] | None = None
-
-    def __len__(self) -> int:
-        return len(self.embeddings)
-
-
-def answer_of(
-    embeddings: Embeddings, body: dict[str, Any], encoding_format: EncodingFormat | None, tokens: int = 0
-) -> EmbeddingResponse:
-    """Put an answer together from decoded vectors, the members around them, and the tokens counted row by row."""
-    said = body.get
-    usage, model, name = said(USAGE), said("model"), said("id")
-    return EmbeddingResponse(
-        embeddings,
-        model if isinstance(model, str) else None,
-        Usage.from_envelope(body) if not tokens else Usage(tokens, 0, tokens),
-        name if isinstance(name, str) else None,
-        encoding_format,
-        usage if isinstance(usage, dict) else None,
-    )
 
 
 class Decoder:
@@ -157,7 +110,8 @@ class Decoder:
             rows, document = self.read(text, "", threads)
         except DecodeError as error:
             recoded = in_utf8(text)
-            failure = what_came(row_words(error, text, self.profile, self.dtype), text, body)
+            failure: Exception | None = error_in_list(text)
+            failure = failure or what_came(row_words(error, text, self.profile, self.dtype), text, body)
         else:
             return self.answer(rows, document, expected_count)
         if recoded is not None:
@@ -283,8 +237,8 @@ class Decoder:
         values, dimension = rows.values, self.dimension
         body = document if isinstance(document, dict) else {}
         if values is None or ERROR in body:
-            if looks_like_error(body):
-                raise service_error(body)
+            if looks_like_error(document):
+                raise service_error(document)
             if rows.list_start < 0:
                 raise DecodeError(missing_rows(self.profile, self.dtype, document), offset=0)
         if values is None:

@@ -18,8 +18,8 @@ from ..embeddings import Embeddings
 from ..errors import DecodeError, NotFiniteError
 from ..profiles import Profile, resolve_profile
 from ..words import one_of
+from .answer import EmbeddingResponse, answer_of
 from .body import as_bytes, kind_of_bytes
-from .decoder import EmbeddingResponse, answer_of
 from .service import looks_like_error, service_error
 
 _TEXT = 16  # bytes that are no floats where all of them are characters, the first of them of JSON

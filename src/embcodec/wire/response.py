@@ -26,7 +26,8 @@ from ..embeddings import Embeddings, of_floats
 from ..profiles import Profile, resolve_profile
 from ..scale import UNIT
 from ..words import shown
-from .decoder import EmbeddingResponse, decoder_for
+from .answer import EmbeddingResponse
+from .decoder import decoder_for
 from .service import Usage
 
 # These encode what stands before and behind the rows. They are made once, since making one takes as long as using it.

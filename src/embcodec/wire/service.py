@@ -12,6 +12,7 @@ from ..errors import ServiceError
 
 _MESSAGE_CHARS = 2000
 _LABEL_CHARS = 200
+_SAYS = ("msg", "errorMessage", "error_msg", "error_message")  # what services call a message of an error
 _MESSAGE_PARTS = 4096  # containers and texts of a message that are looked at
 USAGE, ERROR = "usage", "error"  # what bodies have besides rows
 _META, _METADATA = "meta", "usageMetadata"
@@ -57,6 +58,8 @@ class Usage:
             are_ints = type(prompt) is type(completion) is type(total) is int
             if not are_ints or not 0 <= prompt | completion | total < 2**63:
                 prompt, completion, total = _count(prompt), _count(completion), _count(total)
+            if "prompt_tokens" not in usage and "completion_tokens" not in usage:
+                prompt = total  # Voyage and DashScope count no others
             return cls(prompt, completion, total or prompt + completion)
         meta = envelope.get(_META)
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
@@ -76,13 +79,26 @@ def _count(value: Any) -> int:
 
 def looks_like_error(envelope: Any) -> bool:
     """Tell whether a body without vectors, parsed, is a service's error."""
+    if isinstance(envelope, list):  # of one error, as Google streams it
+        return len(envelope) == 1 and isinstance(envelope[0], Mapping) and isinstance(envelope[0].get(ERROR), Mapping)
     if not isinstance(envelope, Mapping):
         return False
     if envelope.get(ERROR) or envelope.get("object") == "error" or envelope.get("detail"):
         return True
-    if _first_of(envelope) is not None:
+    if _first_of(envelope) is not None or _within(envelope) is not None:
         return True
-    return bool(envelope.get("message")) and "data" not in envelope
+    says = any(envelope.get(key) for key in _SAYS[1:]) or bool(envelope.get("message"))
+    return says and envelope.get("data") is None and envelope.get("code") not in (0, "0")
+
+
+def _within(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the object in which Tencent's and MiniMax' bodies have an error, the latter also where there is none."""
+    response, status = envelope.get("Response"), envelope.get("base_resp")
+    if isinstance(response, Mapping) and isinstance(response.get("Error"), Mapping):
+        return {str(key).lower(): value for key, value in response["Error"].items()}
+    if isinstance(status, Mapping) and status.get("status_code") and status.get("status_msg"):
+        return {"message": status["status_msg"], "code": status["status_code"]}
+    return None
 
 
 def _first_of(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -93,7 +109,7 @@ def _first_of(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def service_error(
-    body: bytes | str | Mapping[str, Any] | None,
+    body: bytes | str | Mapping[str, Any] | list[Any] | None,
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> ServiceError:
@@ -101,7 +117,7 @@ def service_error(
 
     Parameters
     ----------
-    body : bytes, str, mapping or None
+    body : bytes, str, mapping, list or None
         The body, parsed or not; it need not be JSON.
     status : int, optional
         The HTTP status; else the body's own (``raw_status_code``, a numeric ``code`` or ``status``).
@@ -126,23 +142,27 @@ def service_error(
     elif isinstance(body, str):
         text = body
     fields: Any = body
-    if not isinstance(body, Mapping):
+    if not isinstance(body, Mapping | list):
         try:
             fields = json.loads(text) if text else {}
         except (ValueError, RecursionError):  # no JSON, or nested deeper than the parser goes
             fields = {}
     inner = fields
+    if isinstance(fields, list) and looks_like_error(fields):
+        inner = fields = fields[0]
     if isinstance(fields, Mapping) and isinstance(fields.get(ERROR), Mapping):
         inner = fields[ERROR]
+    elif isinstance(fields, Mapping) and (within := _within(fields)) is not None:
+        inner = within
     elif isinstance(fields, Mapping) and not looks_like_error({**fields, "errors": None}):
         inner = _first_of(fields) or fields
     if not isinstance(inner, Mapping):
         inner = {"message": inner}
-    said = next((inner[key] for key in ("message", "detail", "error", "msg", "errorMessage") if inner.get(key)), None)
+    said = next((inner[key] for key in ("message", "detail", "error", *_SAYS) if inner.get(key)), None)
     message = _flatten(said) or text.strip() or "the service gave no reason"
     if len(message) > _MESSAGE_CHARS:
         message = message[:_MESSAGE_CHARS] + "…"
-    code = inner.get("code", inner.get("errorCode"))
+    code = inner.get("code", inner.get("errorCode", inner.get("error_code")))
     if status is None:
         candidates = (inner.get("raw_status_code"), code, inner.get("status"), inner.get("status_code"))
         status = next((number for number in map(_http_status, candidates) if number), None)
@@ -154,6 +174,17 @@ def service_error(
         code=_label(code),
         retry_after=retry_after(headers or {}),
     )
+
+
+def error_in_list(text: bytes | memoryview) -> ServiceError | None:
+    """Return the error that a body is which is a list of it alone; None for every other body."""
+    if bytes(text[:_MESSAGE_CHARS]).lstrip()[:1] != b"[" or len(text) > _MESSAGE_PARTS:
+        return None
+    try:
+        said = json.loads(bytes(text))
+    except (ValueError, RecursionError):
+        return None
+    return service_error(said) if looks_like_error(said) else None
 
 
 def refusal(said: Any, status: int | None) -> ServiceError:

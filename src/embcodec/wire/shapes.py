@@ -14,6 +14,11 @@ from ..errors import DecodeError
 from ..profiles import PROFILES, Profile
 
 _MOST_KEYS, _KEY_LENGTH = 6, 40
+_WORDS = re.compile(r"[A-Z]+(_[A-Z]+)+|[a-z]+([_-][a-z]+)*")  # as "INVALID_ARGUMENT", which base64 could be
+_BEYOND = "a number out of the type's range"
+_TWINS = {"int8": "uint8", "uint8": "int8", "binary": "ubinary", "ubinary": "binary"}
+_BYTE = re.compile(rb"-?[0-9]{1,3}(?![0-9.eE])")
+_SPARSE = "a sparse vector, which is not read"
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _LONGEST_ROW = 1 << 20  # bytes of what stands in the place of a vector
 _scan: Any = json.JSONDecoder().raw_decode
@@ -194,13 +199,24 @@ def row_words(error: DecodeError, text: bytes | memoryview, profile: Profile, ou
 
     The error's place is the row, where it lacks its vector, or what stands in the vector's place.
     """
-    lacks = error.reason.startswith("no '")
-    if error.row is None or error.offset is None or not (lacks or error.reason.startswith("neither a list")):
+    if error.reason == _BEYOND and output_dtype in _TWINS and error.offset is not None:
+        found = _BYTE.match(bytes(text[error.offset : error.offset + 8]))
+        if found is None or not -128 <= int(found[0]) <= 255:
+            return error
+        words = f"{_BEYOND}: of {_TWINS[output_dtype]} codes say output_dtype={_TWINS[output_dtype]!r}"
+        return DecodeError(words, offset=error.offset, row=error.row, line=error.line)
+    lacks, sparse = error.reason.startswith("no '"), error.reason.startswith("an object among")
+    if error.row is None or error.offset is None or not (lacks or sparse or error.reason.startswith("neither a list")):
         return error
     try:
         node, _ = _scan(bytes(text[error.offset : error.offset + _LONGEST_ROW]).decode("utf-8", "ignore"))
     except (ValueError, RecursionError):
         return error
+    if sparse:
+        first = node[0] if isinstance(node, list) and node else node
+        if not (isinstance(first, dict) and {"index", "value"} <= first.keys()):
+            return error
+        return DecodeError(f"{error.reason}: {_SPARSE}", offset=error.offset, row=error.row, line=error.line)
     if not isinstance(node, dict):
         return error
     words = _words_of_row(node, "" if lacks else profile.item or "", profile, output_dtype)
@@ -217,9 +233,14 @@ def _words_of_row(node: dict[str, Any], item: str, profile: Profile, output_dtyp
     if not node:
         return "an object without keys"
     if {"indices", "values"} <= node.keys():
-        return f"{words}: a sparse vector, which is not read"
+        return f"{words}: {_SPARSE}"
     if node.get("object") == "embeddings" or any(map(_is_matrix, node.values())):
         return f"{words}: a vector a token, as models of late interaction give, is no row"
+    groups = next((key for key, value in node.items() if _item_of(value) not in (None, (None,))), None)
+    if groups is not None:
+        path = "".join(f"[{key!r}]" for key in _path(profile, output_dtype))
+        made = f"json.dumps({{'data': [row for group in json.loads(body){path} for row in group[{groups!r}]]}})"
+        return f"{words}: rows in groups; {made}, read with ignore_index=True in the profile, has all of them"
     found = [key for key in node if _vector_alone({key: node[key]})]
     names = {profile.dtype_name(dtype): str(dtype) for dtype in OutputDtype}
     asked = profile.dtype_name(output_dtype)
@@ -256,5 +277,6 @@ def _vector_alone(body: dict[str, Any]) -> str:
 def _is_vector(value: Any) -> bool:
     """Whether a value is a list of numbers, or text that may be base64."""
     if isinstance(value, str):
-        return len(value) >= 16 and len(value) % 4 == 0 and _BASE64.fullmatch(value) is not None
+        is_base64 = len(value) >= 16 and len(value) % 4 == 0 and _BASE64.fullmatch(value) is not None
+        return is_base64 and _WORDS.fullmatch(value) is None
     return isinstance(value, list) and bool(value) and type(value[0]) in (int, float)

@@ -1,8 +1,10 @@
 /* The pool of threads, under the sanitizer of threads: every block once, what was written seen, callers beside each
- * other and within each other, children of forks, threads that the system does not give.
+ * other and within each other; and where there are forks their children, and threads that the system does not give.
  *
  *     pool ROUNDS      returns 1, and says why, where something is wrong */
+#if !defined(_GNU_SOURCE)
 #define _GNU_SOURCE
+#endif
 #include "pool/pool.h"
 
 #include "contract/pool.h"
@@ -11,9 +13,20 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+#if !defined(_WIN32)
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <unistd.h>
+#endif
+
+/* The sanitizer of threads and valgrind need memory themselves; to helgrind what a child has is still its parent's. */
+#if defined(EC_HELGRIND)
+enum { HAS_FORKS = 0, HAS_LIMITS = 0 };
+#elif defined(__SANITIZE_THREAD__)
+enum { HAS_FORKS = 1, HAS_LIMITS = 0 };
+#else
+enum { HAS_FORKS = 1, HAS_LIMITS = 1 };
+#endif
 
 static int wrong;
 
@@ -25,7 +38,7 @@ static int wrong;
         }                                                                       \
     } while (0)
 
-enum { MOST_BLOCKS = 1000, CALLERS = 8 };
+enum { MOST_BLOCKS = 1000, CALLERS = 8, SECONDS = 600 };
 
 /* Plain numbers, which one thread alone may write: the sanitizer sees where two do, or where the caller does not wait. */
 typedef struct {
@@ -83,6 +96,7 @@ static void callers(int n, int rounds) {
     for (int i = 0; i < n; i++) pthread_join(threads[i], NULL);
 }
 
+#if !defined(_WIN32)
 static void children(int rounds) {
     int status;
     for (int i = 0; i < 3; i++) {
@@ -98,18 +112,36 @@ static void children(int rounds) {
     }
 }
 
-/* In a child that gets no helpers, because their stacks have no room: before there is any whose stack it could take. */
-static void without_threads(void) {
+/* Limits a child to a number of helpers. Returns whether it could. */
+static int no_room(rlim_t helpers) {
+    const struct rlimit none = {helpers, helpers};
+    return helpers == 0 && setrlimit(RLIMIT_AS, &none) == 0; /* for stacks */
+}
+
+static int no_more_threads(rlim_t helpers) {
+    const struct rlimit most = {1 + helpers, 1 + helpers};
+    enum { SOMEBODY = 54321 }; /* who runs nothing else, and must heed limits */
+    return setuid(SOMEBODY) == 0 && setrlimit(RLIMIT_NPROC, &most) == 0;
+}
+
+/* In a child that gets fewer helpers than it wants: before there is any whose stack it could take. */
+static void with_few_threads(int (*limit)(rlim_t), rlim_t helpers) {
     int status;
     const pid_t child = fork();
     if (child == 0) {
-        const struct rlimit none = {0, 0};
-        setrlimit(RLIMIT_AS, &none);
-        every_block_once(8, 100, 0);
-        CHECK(ec_pool_born() == 0);
+        if (!limit(helpers)) _exit(0);
+        for (int i = 0; i < 20; i++) every_block_once(8, 100, i % 2);
+        CHECK(ec_pool_born() == (int32_t)helpers);
+        CHECK(ec_pool_hand_over(8) > 0);
         _exit(wrong);
     }
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void limits(void) {
+    with_few_threads(no_room, 0);
+    with_few_threads(no_more_threads, 0);
+    with_few_threads(no_more_threads, 3);
 }
 
 /* A child of a process whose other threads have work under way. */
@@ -118,23 +150,29 @@ static void *fork_meanwhile(void *rounds) {
     return NULL;
 }
 
+static void forks(int rounds) {
+    pthread_t beside;
+    children(rounds);
+    CHECK(pthread_create(&beside, NULL, fork_meanwhile, &rounds) == 0);
+    callers(3, rounds / 2);
+    pthread_join(beside, NULL);
+}
+#else
+static void limits(void) {}
+static unsigned alarm(unsigned seconds) { return seconds; }
+static void forks(int rounds) { (void)rounds; }
+#endif
+
 int main(int n_arguments, char **arguments) {
     int rounds = n_arguments > 1 ? atoi(arguments[1]) : 500;
-    pthread_t beside;
-#if !defined(__SANITIZE_THREAD__)
-    without_threads(); /* the sanitizer needs memory itself */
-#else
-    (void)without_threads;
-#endif
+    alarm(SECONDS); /* a thread that is not woken is waited for without end */
+    if (HAS_LIMITS) limits();
     for (int i = 0; i < rounds; i++) every_block_once(1 + i % 5, 40, 0);
     CHECK(ec_pool_born() == 4); /* besides the caller */
     callers(CALLERS, rounds);
     CHECK(ec_pool_born() <= 256);
     for (int threads = 1; threads <= 16; threads++) CHECK(ec_pool_hand_over(threads) > 0);
-    children(rounds);
-    CHECK(pthread_create(&beside, NULL, fork_meanwhile, &rounds) == 0);
-    callers(3, rounds / 2);
-    pthread_join(beside, NULL);
+    if (HAS_FORKS) forks(rounds);
     printf("pool: %d rounds, %s\n", rounds, wrong ? "wrong" : "right");
     return wrong;
 }

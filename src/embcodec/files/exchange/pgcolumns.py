@@ -214,9 +214,14 @@ def _uuids(values: Iterable[Any], name: str) -> NDArray[Any]:
     found = []
     for row, value in enumerate(values):
         try:
-            found.append((value if isinstance(value, UUID) else UUID(value)).bytes)
+            if isinstance(value, np.void):
+                value = value.tobytes()
+            if isinstance(value, bytes | bytearray | memoryview):
+                found.append(UUID(bytes=bytes(value)).bytes)
+            else:
+                found.append((value if isinstance(value, UUID) else UUID(value)).bytes)
         except (AttributeError, TypeError, ValueError):
-            raise TypeError(f"{name} {row} is {shown(value)}, not a UUID") from None
+            raise TypeError(f"{name} {row} is {shown(value)}, not a UUID, its text or its 16 bytes") from None
     return np.frombuffer(b"".join(found), "V16")
 
 

@@ -1,24 +1,34 @@
 """Rows from many files, here or elsewhere, some at a time: loaded, and searched."""
 
-from .how import CUSTOM_ID, Ids, Reading, WhatTheyHold
-from .loading import Loaded, check_kind, iter_load, naming, pieces_of, reading
+from ..kinds import LINES
+from .how import CUSTOM_ID, Reading, WhatTheyHold
+from .loading import Loaded, check_kind, iter_load, naming, numbered_pieces, passing_over, pieces_of, reading
 from .nearest import search_files
 from .places import Path, Paths, Place, fetched, is_elsewhere, places_of, shown_place
+from .skipping import Ids, OnError, Skipped, Skips, chosen_ids, finite_rows_of
 
 __all__ = [
     "CUSTOM_ID",
+    "LINES",
     "Ids",
     "Loaded",
+    "OnError",
     "Path",
     "Paths",
     "Place",
     "Reading",
+    "Skipped",
+    "Skips",
     "WhatTheyHold",
     "check_kind",
+    "chosen_ids",
     "fetched",
+    "finite_rows_of",
     "is_elsewhere",
     "iter_load",
     "naming",
+    "numbered_pieces",
+    "passing_over",
     "pieces_of",
     "places_of",
     "reading",

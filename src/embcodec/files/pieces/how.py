@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -16,9 +16,8 @@ from ...errors import StorageError
 from ...profiles import Profile
 from ...quantizers.lowbit import Rows
 from ...wire.batch import BatchLine
+from .skipping import Ids, OnError, Skips
 
-Ids = NDArray[np.int64] | Sequence[str | None] | None
-"""Whole numbers or texts, one a row; None where none were asked for."""
 Piece = tuple[Rows, Ids]
 
 CUSTOM_ID = "custom_id"
@@ -37,6 +36,7 @@ class Reading:
     profile: str | Profile = "mistral"
     max_bytes: int | None = None
     failed: Callable[[str, BatchLine], object] | None = None
+    skips: Skips | None = None  # who hears of what cannot be read, where that is passed over
     names_apart: bool = False  # the rows of a batch file's line of several inputs: "a/0", "a/1" ...
 
 
@@ -50,6 +50,7 @@ class WhatTheyHold(TypedDict, total=False):
     failed: Callable[[str, BatchLine], object] | None
     storage_options: Mapping[str, Any] | None
     max_bytes: int | None
+    on_error: OnError
 
 
 @contextmanager
@@ -79,7 +80,8 @@ def as_names(values: Any, column: str) -> NDArray[np.int64] | list[str]:
                 raise ValueError(f"row {found.index(None)} is null")
             return [str(value) for value in found]
         if "binary" in kind or kind.startswith(("list", "large_list", "fixed_size_list", "struct")):
-            raise TypeError(f"it holds {kind}: make texts of them")
+            uuids = ", or UUIDs: column.cast(pyarrow.uuid())" if kind == "fixed_size_binary[16]" else ""
+            raise TypeError(f"it holds {kind}: make texts of them{uuids}")
         if "string" in kind:  # of Arrow, dictionaries of such among them
             texts: list[str] = values.to_pylist()
             if None in texts:

@@ -57,6 +57,9 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator
         if words:
             line = BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
         if line.response is None:
+            if how.failed is None and how.skips is not None:
+                how.skips.add(place.name, line.error or DecodeError("no embeddings"), line=line.line)
+                continue
             if how.failed is None:
                 raise DecodeError(
                     f"{place.name}: no embeddings in this line ({line.error}): pass failed= to hear of such lines and "

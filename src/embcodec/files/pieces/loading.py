@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ...containers import FLOAT_DTYPES, check_max_bytes
@@ -13,10 +14,11 @@ from ...quantizers.lowbit import Rows, kind_of
 from ...wire.batch import BatchLine
 from ...words import as_whole, closest, one_of, shown
 from ..kinds import BODY, LINES
-from .how import Ids, Piece, Reading
+from .how import Piece, Reading
 from .lines import body_pieces, line_pieces
 from .matrices import matrix_pieces
 from .places import Paths, Place, places_of
+from .skipping import Ids, OnError, is_about_data, skips_of
 from .tables import table_pieces
 
 
@@ -47,6 +49,7 @@ def iter_load(
     failed: Callable[[str, BatchLine], object] | None = None,
     storage_options: Mapping[str, Any] | None = None,
     max_bytes: int | None = None,
+    on_error: OnError = "raise",
 ) -> Iterator[Loaded]:
     r"""Read the rows of many files, some at a time: memory is bounded by `batch_rows`, not by the files.
 
@@ -77,6 +80,10 @@ def iter_load(
         What fsspec takes for a URL's store: ``{"anon": True}``.
     max_bytes : int, optional
         How many bytes of memory a part, or what is compressed, may ask for; by default as in :func:`load`.
+    on_error : {"raise", "skip"} or callable
+        What is done about a file that cannot be read (on), or is of another kind than those before it, and about rows
+        of a table that are null, or no rows of numbers: "skip" passes them over, with a :class:`SkippedWarning` at the
+        end, and so does a function, which is called with each as a :class:`Skipped`.
 
     Yields
     ------
@@ -115,18 +122,19 @@ def iter_load(
         profile=profile,
         max_bytes=max_bytes,
         failed=failed,
+        on_error=on_error,
     )
-    return _loaded(places_of(paths, storage_options), how)
+    return _loaded(places_of(paths, storage_options, skips=how.skips), how)
 
 
 def reading(**arguments: Any) -> Reading:
     """Return how files are to be read, the arguments of :func:`iter_load` judged."""
-    known = Reading.__dataclass_fields__
+    known, skips = Reading.__dataclass_fields__, skips_of(arguments.pop("on_error", "raise"))
     for name in arguments:
-        if name not in known or name == "names_apart":
-            near = closest(name, [*known, "storage_options", "progress"])
+        if name not in known or name in ("names_apart", "skips"):
+            near = closest(name, [*known, "storage_options", "progress", "on_error"])
             raise TypeError(f"there is no argument {name}=" + (f": did you mean {near}=?" if near else ""))
-    how = Reading(**arguments)
+    how = Reading(**arguments, skips=skips)
     as_whole(how.batch_rows, "batch_rows", 1)
     for name in ("column", "id_column"):
         if (value := getattr(how, name)) is not None and not isinstance(value, str):
@@ -144,18 +152,50 @@ def reading(**arguments: Any) -> Reading:
 def _loaded(places: Iterable[Place], how: Reading) -> Iterator[Loaded]:
     for _, _, part in placed(places, how):
         yield part
+    if how.skips is not None:
+        how.skips.warn()
 
 
 def placed(places: Iterable[Place], how: Reading) -> Iterator[tuple[str, int, Loaded]]:
     """Yield what :func:`iter_load` does, with the name of the file, and which row of it is the first of the part."""
     first: tuple[Rows, str] | None = None
     for place in places:
-        before = 0
-        for rows, ids in pieces_of(place, how):
-            first = first or (rows[:0], place.name)
-            check_kind(rows, place, *first)
-            yield place.name, before, Loaded(rows, ids)
-            before += len(rows)
+        with passing_over(place, how):
+            for before, rows, ids in numbered_pieces(place, how):
+                first = first or (rows[:0], place.name)
+                check_kind(rows, place, *first)
+                yield place.name, before, Loaded(rows, ids)
+
+
+def numbered_pieces(place: Place, how: Reading, skip: int = 0) -> Iterator[tuple[int, Rows, Ids]]:
+    """Yield what :func:`pieces_of` does, and which row of the file is the first; rows unlike those before are skipped.
+
+    The latter only where rows that cannot be read are passed over: else the caller refuses them.
+    """
+    skips, kind, before = how.skips, None, skip
+    left_out = 0 if skips is None else skips.rows
+    for rows, ids in pieces_of(place, how, skip):
+        kind = kind or kind_of(rows)
+        before += 0 if skips is None else skips.rows - left_out
+        if skips is None or kind_of(rows) == kind:
+            yield before, rows, ids
+        else:
+            for row in range(before, before + len(rows)):
+                words = f"{rows[:1]!r} is of another kind than the rows before it"
+                skips.add(place.name, CodeMismatchError(words), row=row)
+        before += len(rows)
+        left_out = 0 if skips is None else skips.rows  # with those that the caller has left out
+
+
+@contextmanager
+def passing_over(place: Place, how: Reading) -> Iterator[None]:
+    """Pass over the rest of a file that cannot be read, where that is asked for."""
+    try:
+        yield
+    except Exception as error:
+        if how.skips is None or not is_about_data(error):
+            raise
+        how.skips.add(place.name, error)
 
 
 def check_kind(rows: Rows, place: Place, like: Rows, name: str) -> None:

@@ -27,8 +27,9 @@ from ..columns import SCALES, check_no_scales
 from ..contents import ANN_BENCHMARKS, Contents, rows_in, words_in_array
 from ..kinds import HDF5, MATRIX, TYPED
 from ..pack import is_packed
-from .how import Ids, Piece, Reading, as_names, rows_from
+from .how import Piece, Reading, as_names, rows_from
 from .places import Place
+from .skipping import Ids
 
 _OF_ROWS = ("values", "bit_planes", "scales", "lengths")
 """Which of the arrays that embcodec stores have a row, or an element, for each row."""

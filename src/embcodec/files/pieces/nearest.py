@@ -18,6 +18,7 @@ from ...scan import MetricLike, PreparedQueries, SearchResult, as_count, merge_t
 from ...wire.batch import BatchLine
 from .loading import Loaded, placed, reading
 from .places import Paths, places_of
+from .skipping import OnError, Skips, finite_rows_of
 
 
 def search_files(
@@ -38,6 +39,7 @@ def search_files(
     failed: Callable[[str, BatchLine], object] | None = None,
     storage_options: Mapping[str, Any] | None = None,
     max_bytes: int | None = None,
+    on_error: OnError = "raise",
 ) -> SearchResult:
     """Return the k best rows of many files for each query: what one search over all rows would find.
 
@@ -55,6 +57,8 @@ def search_files(
     id_column : str, optional
         What the rows are called: whole numbers, each once. By default they are counted over all files, in the order of
         :func:`iter_load`.
+    on_error : {"raise", "skip"} or callable
+        As for :func:`iter_load`, which yields what is counted; rows with NaN or infinity are skipped, too.
 
     Returns
     -------
@@ -91,15 +95,20 @@ def search_files(
         profile=profile,
         failed=failed,
         max_bytes=max_bytes,
+        on_error=on_error,
     )
-    loaded = placed(places_of(paths, storage_options), how)
+    loaded = placed(places_of(paths, storage_options, skips=how.skips), how)
     first = next(loaded, None)
     if first is None:
+        if how.skips is not None:
+            how.skips.warn()
         raise StorageError("there are no rows in these files")
     asked = prepare(queries, first[2].rows[:0], metric=metric, query_precision=query_precision)
-    found = merge_topk(_results(asked, first, loaded, wanted, threads), wanted, metric=asked.metric)
+    found = merge_topk(_results(asked, first, loaded, wanted, threads, how.skips), wanted, metric=asked.metric)
     if id_column is not None:
         _check_once(found.indices)
+    if how.skips is not None:
+        how.skips.warn()
     return found
 
 
@@ -107,7 +116,12 @@ Placed = tuple[str, int, Loaded]
 
 
 def _results(
-    asked: PreparedQueries, first: Placed, others: Iterator[Placed], k: int, threads: int | None
+    asked: PreparedQueries,
+    first: Placed,
+    others: Iterator[Placed],
+    k: int,
+    threads: int | None,
+    skips: Skips | None,
 ) -> Iterator[SearchResult]:
     before = 0
     for name, start, (rows, ids) in chain([first], others):
@@ -116,11 +130,16 @@ def _results(
                 "ids of a search are whole numbers, not texts: leave out id_column, and look the result's indices up "
                 "in the texts; or put the rows into a Collection, which keeps texts"
             )
+        kept = None if skips is None else finite_rows_of(rows, name, start, skips)
+        counted: Any = np.arange(before, before + len(rows)) if ids is None and kept is not None else ids
         try:
-            found = search(asked, rows, k, threads=threads, ids=ids)
+            if kept is None:
+                found = search(asked, rows, k, threads=threads, ids=ids)
+            else:
+                found = search(asked, rows[kept], k, threads=threads, ids=counted[kept])
         except NotFiniteRowError as error:
             raise NotFiniteRowError(start + error.row, error.by_user, f"{name}: row") from None
-        yield found if ids is not None else SearchResult(found.scores, found.indices + before)
+        yield found if counted is not None else SearchResult(found.scores, found.indices + before)
         before += len(rows)
 
 

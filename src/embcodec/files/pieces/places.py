@@ -18,12 +18,17 @@ from typing import IO, Any
 from ...errors import StorageError
 from ...words import as_path, needs_package, shown
 from ..kinds import BODY, COLLECTION, LINES, check_suffix, kind_of_head, kind_of_name
+from .skipping import Skips
 
 Path = str | os.PathLike[str] | IO[bytes]
 Paths = Path | Iterable[Path]
 """One or several paths, globs, folders, URLs or files that are open in binary mode."""
 
 _HEAD = 1 << 12
+_VERSIONS = (
+    *("etag", "e_tag", "md5hash", "content-md5", "content_md5", "crc32c", "digest", "generation", "checksum"),
+    *("last-modified", "lastmodified", "last_modified", "mtime", "updated", "modified", "created"),
+)
 _COPIED = 1 << 22  # bytes at once
 _SECRETS = re.compile(r"(?<=://)[^/@]*@")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
@@ -44,12 +49,15 @@ class Place:
         Opens it in binary mode, as a context manager.
     url : str or None
         With what may be secret in it.
+    facts : callable or None
+        Of a URL: returns what its store says of the file.
     """
 
     name: str
     path: str | None
     opener: Callable[[], AbstractContextManager[IO[bytes]]]
     url: str | None = None
+    facts: Callable[[], Mapping[str, Any]] | None = None
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -85,6 +93,17 @@ class Place:
             return os.stat(self.path).st_size
         with self.open() as file:
             return file.seek(0, os.SEEK_END) if _can_seek(file) else -1
+
+    def version(self) -> str | None:
+        """Return what the store of a URL says that changes with the file: its checksum or version, else its time.
+
+        The first word is what that is called; None where the store says nothing of the kind.
+        """
+        said = {} if self.facts is None else {key.lower(): value for key, value in self.facts().items()}
+        for name in _VERSIONS:
+            if said.get(name) not in (None, ""):
+                return f"{name} {said[name]}"
+        return None
 
 
 def is_elsewhere(path: Any) -> bool:
@@ -126,8 +145,10 @@ def fetched(path: Path) -> Iterator[tuple[str, str]]:
         yield copy, kind
 
 
-def places_of(paths: Any, options: Mapping[str, Any] | None = None) -> list[Place]:
+def places_of(paths: Any, options: Mapping[str, Any] | None = None, skips: Skips | None = None) -> list[Place]:
     """Return the files of paths, in the order of these; those of a glob or folder by name.
+
+    Where `skips` hears of what is passed over, that is also which of several paths is not there.
 
     Raises
     ------
@@ -142,8 +163,17 @@ def places_of(paths: Any, options: Mapping[str, Any] | None = None) -> list[Plac
         return list(_places(paths, options or {}))
     if not isinstance(paths, Iterable):
         as_path(paths, "paths")  # a TypeError
-    found = [place for path in paths for place in _places(path, options or {})]
-    if not found:
+    found: list[Place] = []
+    empty = True
+    for path in paths:
+        empty = False
+        try:
+            found += _places(path, options or {})
+        except (OSError, StorageError) as error:
+            if skips is None:
+                raise
+            skips.add(shown_place(path), error)
+    if empty:
         raise ValueError("there are no paths")
     return found
 
@@ -238,7 +268,7 @@ def _of_url(url: str, options: Mapping[str, Any]) -> Iterator[Place]:
         names = [path]
     for name in names:
         whole = system.unstrip_protocol(name)
-        yield Place(_shown_url(whole), None, partial(system.open, name, "rb"), whole)
+        yield Place(_shown_url(whole), None, partial(system.open, name, "rb"), whole, partial(system.info, name))
 
 
 def _shown_url(url: str) -> str:

@@ -12,8 +12,9 @@ from ...errors import StorageError
 from ..columns import as_tensors
 from ..contents import Contents, rows_in
 from ..parquet import OpenParquet, open_parquet
-from .how import Ids, Piece, Reading, as_names, rows_from
+from .how import Piece, Reading, as_names, rows_from
 from .places import Place
+from .skipping import Ids, good_parts
 
 _BUFFER = 1 << 20  # bytes of a column that are read at once
 _SEALS = ("rows", "data_checksum", "words_checksum")
@@ -32,12 +33,13 @@ def table_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
             names = table.reader.schema_arrow.names
             if how.id_column is not None and names.count(how.id_column) != 1:
                 raise StorageError(f"no column {how.id_column!r} of ids; there are {names[:20]}")
-            yield from _batches(table, how, skip, max(place.size(), 0))
+            yield from _batches(place, table, how, skip)
 
 
-def _batches(table: OpenParquet, how: Reading, skip: int, size: int) -> Iterator[Piece]:
+def _batches(place: Place, table: OpenParquet, how: Reading, skip: int) -> Iterator[Piece]:
     import pyarrow
 
+    size = max(place.size(), 0)
     groups, before = _groups_behind(table.group_rows, skip)
     wanted = [*table.wanted, *([how.id_column] if how.id_column not in (None, *table.wanted) else [])]
     batches = table.reader.iter_batches(how.batch_rows, groups, wanted, use_threads=False)
@@ -51,13 +53,27 @@ def _batches(table: OpenParquet, how: Reading, skip: int, size: int) -> Iterator
         kept = pyarrow.table(batch.slice(drop))
         if not len(kept):
             continue
-        with rows_from(first + found - len(kept)):
-            values, scales, own = table.parts_of(kept)
+
+        def read(first: int, stop: int, kept: Any = kept) -> Piece:
+            some = kept.slice(first, stop - first)
+            values, scales, own = table.parts_of(some)
             scales = None if scales is None else np.array(scales)  # memory of its own
             contents = Contents(*as_tensors(values, scales, own or words), {})
-            ids: Ids = None if how.id_column is None else as_names(kept.column(how.id_column), how.id_column)
-            rows = rows_in(contents, ".parquet", how.output_dtype, how.dimension, None)
-        yield rows, ids
+            ids: Ids = None if how.id_column is None else as_names(some.column(how.id_column), how.id_column)
+            return rows_in(contents, ".parquet", how.output_dtype, how.dimension, None), ids
+
+        start = first + found - len(kept)
+        with rows_from(start):
+            if how.skips is None:
+                yield read(0, len(kept))
+                continue
+            for number, part in good_parts(len(kept), read):
+                if isinstance(part, Exception):
+                    row = start + number
+                    error = StorageError(str(part).replace("row 0 ", f"row {row} "))
+                    how.skips.add(place.name, error, row=row)
+                else:
+                    yield part
     if found != sum(table.group_rows[group] for group in groups):
         raise StorageError(f"{table.rows} rows are announced, others are there: the file is damaged")
 

@@ -3,6 +3,6 @@
 from .collection import Collection
 from .info import CollectionInfo
 from .ingest import failed_lines
-from .manifest import holds_collection
+from .journal import holds_collection
 
 __all__ = ["Collection", "CollectionInfo", "failed_lines", "holds_collection"]

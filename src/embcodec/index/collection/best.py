@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -111,7 +110,7 @@ def merged(scan: PreparedQueries, parts: Iterable[SearchResult], k: int) -> Sear
         only: SearchResult = parts[0]
         if only.indices.shape[1] <= k:
             return only
-    return merge_topk(chain([scan.nothing()], parts), k, metric=scan.metric)
+    return merge_topk([scan.nothing(), *parts], k, metric=scan.metric)
 
 
 def ids_of_mask(parts: Parts, mask: ArrayLike | None) -> NDArray[np.int64] | None:

@@ -13,7 +13,7 @@ from ...quantizers.lowbit import Rows, concat
 from ...scan import as_ids
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from .folder import Folder
-from .manifest import Ingested, Manifest, Shard
+from .manifest import Addition, Ingested, Manifest, Shard
 from .shards import write_removed
 from .texts import TextIds
 
@@ -52,14 +52,13 @@ def append(
             order = np.argsort(named, kind="stable")
             codes, better, ascending = codes[order], None if better is None else better[order], named[order]
         shard = folder.write(now.next_file, codes, better, ascending)
-        next_id = max(now.next_id, shard.greatest + 1)
-        beside = () if texts is None else (texts_of.write(now.next_file, named, texts),)
-        folder.replace(
-            now.changed(
-                shards=(*now.shards, shard),
+        folder.add(
+            Addition(
+                shard,
+                generation=now.generation + 1,
+                next_id=max(now.next_id, shard.greatest + 1),
                 next_file=now.next_file + 1,
-                next_id=next_id,
-                texts=(*now.texts, *(file for file in beside if file is not None)),
+                texts=None if texts is None else texts_of.write(now.next_file, named, texts),
                 ingested=now.ingested if record is None else record(now),
             )
         )

@@ -4,41 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...dtypes import Precision
-from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...files.pieces import Paths, WhatTheyHold
 from ...quantizers.lowbit import Rows
-from ...scan import MetricLike, Progress, SearchResult, in_steps
 from ...words import as_path, as_real, shows_progress
 from ..arguments import check_alike, check_better, finite_rows
 from ..files import write_index
 from ..rows import Part, Snapshot
-from .best import best_of_all, ids_of_mask
 from .changes import append, compact, remove
-from .exact import exact_of_all
 from .folder import Folder, reporting
-from .info import CollectionInfo, info_of, words_of
 from .ingest import ingested
+from .journal import write_manifest
 from .lock import NAME as LOCK
 from .lock import writing
-from .manifest import LIKE, Manifest, write_manifest
-from .names import Names
-from .spread import Spread
+from .manifest import LIKE, Manifest
 from .texts import TextIds, texts_among
+from .view import View
 
 SHARD_BYTES = 1 << 28
 """How large the files are that :meth:`Collection.compact` makes."""
 
 
-class Collection(Names):
+class Collection(View):
     """Rows in a folder: appended without writing the others again, searched from mapped files in bounded memory.
 
     One process writes at a time, any number read: a search sees the collection as it was when it was opened, last
@@ -121,39 +114,11 @@ class Collection(Names):
         """
         return cls(path, lock_timeout=lock_timeout)
 
-    def __len__(self) -> int:
-        return len(self._folder.now)
-
-    def __repr__(self) -> str:
-        kind, files = self._folder.kind, len(self._folder.now.shards)
-        better = "" if kind.rescore_with is None else f", rescored with {words_of(kind.rescore_with)}"
-        return f"Collection({len(self):,} rows in {files} file{'s' * (files != 1)}, {words_of(kind.codes)}{better})"
-
     def __getstate__(self) -> tuple[str, float]:
         return os.fspath(self._folder.path.resolve()), self._folder.timeout
 
     def __setstate__(self, state: tuple[str, float]) -> None:
         self.__init__(state[0], lock_timeout=state[1])  # type: ignore[misc]
-
-    @property
-    def dimension(self) -> int:
-        """How many dimensions the rows have."""
-        return self._folder.kind.codes.dimension
-
-    @property
-    def ids(self) -> NDArray[np.int64]:
-        """The ids of all rows that count, ascending within each file, (n,)."""
-        return self._folder.again(
-            lambda: np.concatenate([np.empty(0, np.int64), *(shard.kept_ids() for shard in self._folder.shards())])
-        )
-
-    def info(self) -> CollectionInfo:
-        """Return how large the collection is, and what it holds."""
-        return info_of(self._folder)
-
-    def refresh(self) -> None:
-        """See what other processes have changed since."""
-        self._folder.refresh()
 
     def append(
         self,
@@ -219,7 +184,8 @@ class Collection(Names):
         ----------
         paths, column, batch_rows, **reading
             As for :func:`iter_load`; open files have no name by which they would be known again. Small files are
-            appended together, `batch_rows` at a time.
+            appended together, `batch_rows` at a time. ``on_error="skip"`` also skips rows with NaN or infinity, and
+            those whose id is taken. Files that were skipped, or what is left of them, the next call tries again.
         id_column : str, optional
             What the rows are called: whole numbers, or texts (see :meth:`text_ids`). Those of batch files are their
             custom_ids by default; the rows of a line of several inputs are ``id/0``, ``id/1`` ...
@@ -235,8 +201,8 @@ class Collection(Names):
         ------
         StorageError, DecodeError, CodeMismatchError, ValueError, OSError
             As :func:`iter_load` and :meth:`append`, and it names the file; also where a file has changed since it was
-            taken (its size, or on this machine a checksum of pieces of it), or another process ingests at the same
-            time. Rows of the files before it are appended, and not taken again.
+            taken (its size, on this machine a checksum of pieces of it, of a URL its ETag or time), or another process
+            ingests at the same time. Rows of the files before it are appended, and not taken again.
 
         Examples
         --------
@@ -252,79 +218,3 @@ class Collection(Names):
         """
         named = {"column": column, "id_column": id_column, "batch_rows": batch_rows}
         return ingested(self._folder, self._texts, paths, progress, {**named, **reading})
-
-    def search(
-        self,
-        queries: Embeddings | ArrayLike,
-        k: int,
-        *,
-        rescore_multiplier: float | None = 4,
-        metric: MetricLike | None = None,
-        mask: ArrayLike | None = None,
-        query_precision: Precision = "int8",
-        threads: int | None = None,
-        scheduler: Any = None,
-        exact: bool = False,
-        three_stage: bool = False,
-        confidence: float | None = None,
-        progress: Progress | bool | None = None,
-    ) -> SearchResult:
-        """Return the k best rows' ids for each query: what one search over all rows would find, ties by id.
-
-        Parameters
-        ----------
-        queries : Embeddings or array-like of floats, (n_queries, dimension) or (dimension,)
-        k : int
-        rescore_multiplier : float, optional
-            Of how many times k candidates by the codes the k best by the better rows are returned, where the collection
-            has such; None: return what the codes say.
-        metric, query_precision, threads, progress
-            As in :func:`embcodec.search`; hamming and jaccard are not rescored.
-        mask : array-like of int, optional
-            The ids that count, each once.
-        scheduler : dask.distributed.Client, optional
-            Run the search on the workers of its cluster, which see the folder under the same path; `threads` are then
-            those of one task, 1 by default. The result is the same.
-        exact : bool
-            Return what a search of all floats returns, as :meth:`FlatIndex.search` does: a :class:`BoundedResult`. Of
-            files of many rows the codes are scanned; the first such search measures what they leave out: it reads all
-            floats, and keeps 12 bytes a row in memory.
-        three_stage, confidence
-            Not for collections; they are here for a clear error.
-
-        Returns
-        -------
-        SearchResult
-            `indices` are ids.
-        """
-        if three_stage or confidence is not None:
-            raise ValueError("a collection has two stages, without bounds: leave out three_stage and confidence")
-        if exact and (rescore_multiplier != 4 or scheduler is not None):
-            raise ValueError(
-                "exact=True finds its own candidates, in this process: leave out rescore_multiplier and scheduler"
-            )
-        options: dict[str, Any] = {"k": k, "metric": metric, "threads": threads}
-        if not exact:
-            options |= {"multiplier": rescore_multiplier, "precision": query_precision}
-        return self._folder.again(lambda: self._search(queries, mask, scheduler, progress, options, exact=exact))
-
-    def _search(
-        self,
-        queries: Embeddings | ArrayLike,
-        mask: ArrayLike | None,
-        scheduler: Any,
-        told: Progress | bool | None,
-        options: dict[str, Any],
-        *,
-        exact: bool,
-    ) -> SearchResult:
-        folder = self._folder
-        now, here = folder.now, folder.here()
-        chosen = ids_of_mask(here, mask)
-        find: Callable[..., SearchResult]
-        if exact:
-            find = partial(exact_of_all, folder.shards(), folder.kind, mask=chosen, **options)
-        else:
-            parts = here if scheduler is None else Spread(scheduler, folder.path, here, now.shards)
-            find = partial(best_of_all, parts, folder.kind, len(now), mask=chosen, **options)
-        return in_steps(queries, find, progress=told)

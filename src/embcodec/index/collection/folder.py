@@ -11,12 +11,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...containers import clean, flush_folder
 from ...errors import StorageError
+from ...files import COLLECTION
 from ...quantizers.lowbit import Rows
 from ..files import read_index
 from .best import Here
+from .journal import Seen, add, read_manifest, write_manifest
 from .lock import writing
-from .manifest import LIKE, Manifest, Shard, is_file_of_rows, read_manifest, write_manifest
+from .manifest import LIKE, Addition, Manifest, Shard, is_file_of_rows
 from .shards import Kind, OpenShard, write_shard
 
 T = TypeVar("T")
@@ -39,7 +42,7 @@ def reporting(path: Path) -> Iterator[None]:
 
 
 class Folder:
-    """What is in a folder; it changes by :meth:`refresh` and :meth:`replace` only.
+    """What is in a folder; it changes by :meth:`refresh`, :meth:`add` and :meth:`replace` only.
 
     Attributes
     ----------
@@ -52,15 +55,17 @@ class Folder:
 
     def __init__(self, path: Path, timeout: float) -> None:
         self.path, self.timeout = path, timeout
-        self.now = read_manifest(path)
+        self._seen = read_manifest(path)
+        self.now = self._seen.manifest
         kinds = read_index(path / LIKE)
         self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
         self._open: dict[Shard, OpenShard] = {}
         self._here: Here | None = None
+        self._tidy: int | None = None  # when files came or went last, all others having been removed
 
     def refresh(self) -> None:
         """See the newest state."""
-        self._show(read_manifest(self.path, self.now))
+        self._show(read_manifest(self.path, self._seen))
 
     def again(self, look: Callable[[], T]) -> T:
         """Return what `look` finds; once more where files are gone that another process has compacted meanwhile.
@@ -109,7 +114,10 @@ class Folder:
 
     @contextmanager
     def changing(self) -> Iterator[Manifest]:
-        """Hold the lock, and see the newest state; where the change fails, remove what it has written.
+        """Hold the lock, and see the newest state; remove files that no longer count, or never did.
+
+        They are looked for only after a change that fails or drops files, and where files have come or gone since the
+        last change by this object: listing a large folder takes longer than writing a few rows.
 
         Raises
         ------
@@ -118,12 +126,18 @@ class Folder:
         """
         with reporting(self.path), writing(self.path, self.timeout):
             self.refresh()
+            before, is_tidy = self.now, os.stat(self.path).st_mtime_ns == self._tidy
             try:
-                yield self.now
+                yield before
             except BaseException:
+                self._tidy = None
                 with suppress(OSError, StorageError):
-                    self._clean(read_manifest(self.path).files | self.now.files)
+                    self._clean(read_manifest(self.path).manifest.files | self.now.files)
                 raise
+            if not (is_tidy and self.now.extends(before)):
+                self._clean(self.now.files)
+            with suppress(OSError):
+                self._tidy = os.stat(self.path).st_mtime_ns
 
     def write(self, number: int, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> Shard:
         """Write rows, whose ids ascend, to the file of that number, which no manifest names yet."""
@@ -131,11 +145,15 @@ class Folder:
         write_shard(self.path / name, codes, better, ids)
         return Shard(name, len(ids), int(ids[0]), int(ids[-1]))
 
+    def add(self, addition: Addition) -> None:
+        """Have a file of rows count that has been written."""
+        flush_folder(self.path)
+        self._show(add(self.path, self._seen, addition))
+
     def replace(self, manifest: Manifest) -> None:
-        """Make a manifest the one that counts, and remove the files that no longer do."""
-        write_manifest(self.path, manifest, self.now)
-        self._show(manifest)
-        self._clean(manifest.files)
+        """Make a manifest the one that counts."""
+        flush_folder(self.path)
+        self._show(write_manifest(self.path, manifest, self._seen))
 
     def _clean(self, kept: set[str]) -> None:
         """Remove files of rows but these, as far as that can be done now: the next change tries again."""
@@ -144,13 +162,16 @@ class Folder:
                 if name not in kept and is_file_of_rows(name):
                     with suppress(OSError):  # it may be mapped
                         os.unlink(self.path / name)
+        clean(self.path / COLLECTION)
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of the files that count."""
         return self.again(lambda: {name: (self.path / name).stat().st_size for name in (*self.now.files, LIKE)})
 
-    def _show(self, manifest: Manifest) -> None:
-        if manifest is self.now:
+    def _show(self, seen: Seen) -> None:
+        former, self._seen = self.now, seen
+        if seen.manifest is former:
             return
-        self.now, self._here = manifest, None
-        self._open = {shard: self._open[shard] for shard in manifest.shards if shard in self._open}
+        self.now, self._here = seen.manifest, None
+        if not self.now.extends(former):
+            self._open = {shard: self._open[shard] for shard in self.now.shards if shard in self._open}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,20 @@ import numpy as np
 from ...dtypes import OutputDtype
 from ...embeddings import Embeddings
 from ...errors import CodeMismatchError, StorageError
-from ...files.pieces import CUSTOM_ID, Ids, Paths, Place, Reading, naming, pieces_of, places_of, reading
+from ...files.pieces import (
+    CUSTOM_ID,
+    LINES,
+    Ids,
+    Paths,
+    Place,
+    Reading,
+    Skips,
+    naming,
+    numbered_pieces,
+    passing_over,
+    places_of,
+    reading,
+)
 from ...quantizers.lowbit import Rows, concat, kind_of
 from ...wire.batch import BatchLine
 from ..arguments import check_joins, finite_rows, like
@@ -23,6 +36,7 @@ from .changes import append
 from .folder import Folder
 from .manifest import Ingested, Manifest
 from .record import Taken, read_record, recorded, source_of
+from .skipping import fit_to_append
 from .texts import TextIds
 
 
@@ -35,53 +49,88 @@ def ingested(
 ) -> int:
     """Append the rows of files that were not taken before; return how many. See :meth:`Collection.ingest`."""
     options = dict(arguments)
-    places = places_of(paths, options.pop("storage_options", None))
+    storage = options.pop("storage_options", None)
     how = reading(**options)
+    places = places_of(paths, storage, how.skips)
     folder.refresh()
     batch = _Batch(folder, texts_of, how.batch_rows, progress if callable(progress) else None)
     known = read_record(folder)
     for place in places:
-        with batch.kept():
-            now = Taken.none_of(place)
-            before = known.get(now.source, now)
-            before.check_same(now)
-        if before.whole:
-            continue
-        now, failed = replace(now, rows=before.rows), _Failed(how.failed)
-        with batch.kept():
-            pieces = pieces_of(place, _how_of(place, how, failed), now.rows)
-        while True:
-            with batch.kept():
-                found = next(pieces, None)
-                if found is None:
-                    break
-                _check(folder, found[0], place.name, now.rows)
-            now = replace(now, rows=now.rows + len(found[0]), failed=failed.count)
-            batch.hold(_Held(*found, now, place.name))
-        known[now.source] = now = replace(now, failed=failed.count, whole=True)
-        batch.marks.append(now)
+        one = _File(folder, texts_of, place, how)
+        with batch.kept(), passing_over(place, how):
+            one.look(known)
+        for held in one.pieces(batch):
+            batch.hold(held)
+        if one.is_whole and one.now is not None:
+            known[one.now.source] = one.now
+            batch.marks.append(one.now)
     batch.flush()
+    if how.skips is not None:
+        how.skips.warn()
     return batch.appended
 
 
 def failed_lines(path: str | os.PathLike[str], paths: Paths) -> int:
     """Return how many lines of files that a collection has taken held no embeddings."""
     known = read_record(Folder(Path(path), 0.0))
-    sources = {source_of(place) for place in places_of(paths)}
+    sources = {source_of(place) for place in places_of(paths, skips=Skips(None))}
     return sum(known[source].failed for source in sources if source in known)
 
 
-@dataclass
-class _Failed:
-    """Who hears of lines that hold no embeddings, and how many there were."""
+class _File:
+    """A file that is taken, and how much of it has been."""
 
-    told: Callable[[str, BatchLine], object] | None
-    count: int = 0
+    def __init__(self, folder: Folder, texts_of: TextIds, place: Place, how: Reading) -> None:
+        self._folder, self._texts, self._place = folder, texts_of, place
+        self._how, self._failed = how, 0
+        self.now: Taken | None = None
+        self.is_whole = False
 
-    def note(self, name: str, line: BatchLine) -> None:
-        self.count += 1
-        if self.told is not None:
-            self.told(name, line)
+    def look(self, known: Mapping[str, Taken]) -> None:
+        """See how much of it was taken before; there is nothing to do where that is all."""
+        now = Taken.none_of(self._place)
+        before = known.get(now.source, now)
+        before.check_same(now)
+        if not before.whole:
+            are_read_again = self._place.kind() == LINES
+            self._failed = 0 if are_read_again else before.failed
+            self.now = replace(now, rows=before.rows)
+
+    def pieces(self, batch: _Batch) -> Iterator[_Held]:
+        """Yield the rows that are left, as they are to be appended."""
+        if self.now is None:
+            return
+        how, name, skips = self._way(), self._place.name, self._how.skips
+        with batch.kept(), passing_over(self._place, how):
+            for first, found, names in numbered_pieces(self._place, how, self.now.rows):
+                stop, rows, ids = first + len(found), found, names
+                if skips is not None:
+                    waiting = [each.ids for each in batch.held]
+                    rows, ids = fit_to_append(self._folder, self._texts, found, names, waiting, name, first, skips)
+                _check(self._folder, rows, name, first)
+                self.now = replace(self.now, rows=stop, failed=self._failed + self._skipped())
+                if len(rows):
+                    yield _Held(rows, ids, self.now, name)
+            self.now = replace(self.now, failed=self._failed + self._skipped(), whole=True)
+            self.is_whole = True
+
+    def _skipped(self) -> int:
+        return 0 if self._how.skips is None else self._how.skips.rows + self._how.skips.lines
+
+    def _way(self) -> Reading:
+        """Return how it is read: the rows of batch files are called by their custom_ids, if nothing else is said."""
+        how, told = self._how, self._how.failed
+        self._failed -= self._skipped()  # of other files
+        if told is not None:
+
+            def note(name: str, line: BatchLine) -> None:
+                self._failed += 1
+                told(name, line)
+
+            how = replace(how, failed=note)
+        if self._place.kind() != LINES:
+            return how
+        return replace(how, id_column=how.id_column or CUSTOM_ID, names_apart=True)
 
 
 class _Held(NamedTuple):
@@ -194,12 +243,3 @@ def _named(ids: list[Ids]) -> tuple[Any, list[str | None] | None]:
 
 def _are_texts(ids: Ids) -> bool | None:
     return None if ids is None else not isinstance(ids, np.ndarray)
-
-
-def _how_of(place: Place, how: Reading, failed: _Failed) -> Reading:
-    """Return how a file is read: the rows of batch files are called by their custom_ids, if nothing else is said."""
-    if how.failed is not None:
-        how = replace(how, failed=failed.note)
-    if place.kind() != ".jsonl":
-        return how
-    return replace(how, id_column=how.id_column or CUSTOM_ID, names_apart=True)

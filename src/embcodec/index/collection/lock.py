@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...containers import locked
 from ...errors import StorageError
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 NAME = "lock"
-_PAUSE = 0.02  # seconds between two tries
 
 
 @contextmanager
@@ -31,25 +24,12 @@ def writing(folder: Path, timeout: float) -> Iterator[None]:
     """
     descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
     try:
-        end = time.monotonic() + timeout
-        while not _locked(descriptor):
-            if time.monotonic() >= end:
+        with locked(descriptor, timeout) as is_mine:
+            if not is_mine:
                 raise StorageError(
                     f"{folder}: another process or thread has been writing to the collection for {timeout:g} s: try "
                     "again, or wait longer with lock_timeout="
                 )
-            time.sleep(_PAUSE)
-        yield
+            yield
     finally:
-        os.close(descriptor)  # which lets go of the lock
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
+        os.close(descriptor)

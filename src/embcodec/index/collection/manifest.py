@@ -1,27 +1,16 @@
-"""The manifest of a collection: which files are its rows at this moment. It is replaced as a whole."""
+"""The manifest of a collection: which files are its rows at this moment."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import zlib
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from ...containers import replacing
-from ...errors import StorageError
-from ...files import COLLECTION as NAME
-from ...words import without_twins
-from ..files import holds_index
-
 LIKE = "like.safetensors"
-FORMAT = "embcodec collection 1"
 
-_MOST_BYTES = 1 << 28
 _SHARD = re.compile(r"rows-[0-9]{8}\.safetensors")
 _REMOVED = re.compile(r"removed-[0-9]{8}-[0-9]{8}\.npy")
 _TEXTS = re.compile(r"texts-[0-9]{8}\.parquet")
@@ -57,6 +46,11 @@ class Shard:
     def live(self) -> int:
         """How many rows count."""
         return self.rows - self.removed_rows
+
+    @property
+    def number(self) -> int:
+        """Which file of rows it is."""
+        return int(self.file[5:-12])
 
     @cached_property
     def text(self) -> str:
@@ -103,6 +97,27 @@ class Ingested:
 
 
 @dataclass(frozen=True)
+class Addition:
+    """A change that adds a file of rows: what of the manifest is another with it.
+
+    Attributes
+    ----------
+    shard : Shard
+    generation, next_id, next_file : int
+    texts : Texts or None
+        A file of what its rows are called.
+    ingested : Ingested
+    """
+
+    shard: Shard
+    generation: int
+    next_id: int
+    next_file: int
+    texts: Texts | None = None
+    ingested: Ingested = Ingested()
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a collection holds at one moment.
 
@@ -138,23 +153,31 @@ class Manifest:
         """Return the manifest of the next generation."""
         return replace(self, generation=self.generation + 1, **changes)
 
-    @cached_property
-    def text(self) -> bytes:
-        """The content of the file, an entry of `shards` a line."""
-        numbers = {
-            "format": FORMAT,
-            "generation": self.generation,
-            "ingested": asdict(self.ingested),
-            "next_file": self.next_file,
-            "next_id": self.next_id,
-        }
-        head, shards = json.dumps(numbers, sort_keys=True)[1:-1], [shard.text for shard in self.shards]
-        one_line = ", ".join(shards)
-        texts = json.dumps([asdict(texts) for texts in self.texts], sort_keys=True)
-        tail = f'"texts": {texts}}}'
-        checksum = _checksum_of(f'{{{head}, "shards": [{one_line}], {tail}')  # of what the parsed file is in JSON again
-        lines = ",\n".join(shards)
-        return f'{{"checksum": "{checksum}", {head}, "shards": [\n{lines}\n], {tail}\n'.encode()
+    def extends(self, former: Manifest) -> bool:
+        """Whether all files of a former manifest count as they did."""
+        return self.shards[: len(former.shards)] == former.shards and self.texts[: len(former.texts)] == former.texts
+
+    def extended(self, additions: Sequence[Addition]) -> Manifest:
+        """Return the manifest after some additions, one after the other; ValueError for one that does not follow."""
+        if not additions:
+            return self
+        former: Manifest | Addition = self
+        for addition in additions:
+            follows = addition.generation == former.generation + 1 and addition.next_id >= former.next_id
+            if not follows or not former.next_file <= addition.shard.number < addition.next_file:
+                raise ValueError(f"an addition of {addition.shard.file} does not follow the one before it")
+            if addition.shard.greatest >= addition.next_id:
+                raise ValueError("the next id is taken")
+            former = addition
+        texts = [addition.texts for addition in additions if addition.texts is not None]
+        return Manifest(
+            (*self.shards, *(addition.shard for addition in additions)),
+            former.next_id,
+            former.next_file,
+            former.generation,
+            (*self.texts, *texts),
+            former.ingested,
+        )
 
     @property
     def files(self) -> set[str]:
@@ -163,77 +186,13 @@ class Manifest:
         return names | {texts.file for texts in self.texts}
 
 
-def write_manifest(folder: Path, manifest: Manifest, former: Manifest | None = None) -> None:
-    """Replace the manifest of a collection; what it names must be on the disk already.
-
-    Where that fails the former one counts, or none. It is written anew only if the new one is in its place but may not
-    stay there, because the folder cannot be flushed.
-    """
-    try:
-        _write(folder, manifest)
-    except OSError:
-        with suppress(OSError, StorageError):
-            if former is None:
-                os.unlink(folder / NAME)
-            elif read_manifest(folder) != former:
-                _write(folder, former)
-        raise
-
-
-def _write(folder: Path, manifest: Manifest) -> None:
-    with replacing(folder / NAME, sure=True) as file:
-        file.write(manifest.text)
-
-
-def read_manifest(folder: Path, known: Manifest | None = None) -> Manifest:
-    """Read the manifest of a collection, and return `known` where that is it.
-
-    Raises
-    ------
-    StorageError
-        Where there is none, or it is damaged.
-    """
-    try:
-        with open(folder / NAME, "rb") as file:
-            size = os.fstat(file.fileno()).st_size  # memory is taken for as many bytes as are asked for
-            text = file.read(min(size, _MOST_BYTES) + 1)
-    except NotADirectoryError:
-        way = ": FlatIndex.load(path) reads it" if holds_index(folder) else ""
-        raise StorageError(f"{folder} is a file, not the folder of a collection{way}") from None
-    except FileNotFoundError:
-        raise StorageError(f"{folder} is no collection: it has no {NAME}") from None
-    if known is not None and text == known.text:
-        return known
-    try:
-        if len(text) > _MOST_BYTES:
-            raise ValueError("too long")
-        body = json.loads(text, object_pairs_hook=without_twins)
-        if body["format"] != FORMAT:
-            raise ValueError(f"format {body['format']!r}; this version reads {FORMAT!r}")
-        if body.pop("checksum") != _checksum_of(json.dumps(body, sort_keys=True)):
-            raise ValueError("its checksum is another")
-        return _parsed(body)
-    except KeyError as error:
-        raise StorageError(f"{folder / NAME} is damaged: it lacks {error}") from None
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise StorageError(f"{folder / NAME} is damaged: {error}") from None
-
-
-def holds_collection(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is that of a collection."""
-    return (Path(path) / NAME).is_file()
-
-
 def is_file_of_rows(name: str) -> bool:
     """Whether a name is that of a file of rows, of removals or of texts."""
     return any(pattern.fullmatch(name) for pattern in (_SHARD, _REMOVED, _TEXTS))
 
 
-def _checksum_of(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _parsed(body: dict[str, Any]) -> Manifest:
+def manifest_of(body: dict[str, Any]) -> Manifest:
+    """Return what the JSON of a manifest says (KeyError, TypeError, ValueError where it contradicts itself)."""
     shards = tuple(_shard(entry) for entry in body["shards"])
     numbers = {name: _number(body, name) for name in ("next_id", "next_file", "generation")}
     if len({shard.file for shard in shards}) < len(shards):
@@ -241,10 +200,18 @@ def _parsed(body: dict[str, Any]) -> Manifest:
     if any(shard.greatest >= numbers["next_id"] for shard in shards):
         raise ValueError("the next id is taken")
     texts = tuple(_texts(entry) for entry in body.get("texts", []))
-    ingested = body.get("ingested", asdict(Ingested()))
-    return Manifest(
-        shards, **numbers, texts=texts, ingested=Ingested(_number(ingested, "nbytes"), _number(ingested, "crc32"))
-    )
+    return Manifest(shards, **numbers, texts=texts, ingested=_ingested(body.get("ingested", asdict(Ingested()))))
+
+
+def addition_of(body: dict[str, Any]) -> Addition:
+    """Return what the JSON of an addition says (KeyError, TypeError, ValueError where it contradicts itself)."""
+    numbers = {name: _number(body, name) for name in ("generation", "next_file", "next_id")}
+    texts = None if body["texts"] is None else _texts(body["texts"])
+    return Addition(_shard(body["shard"]), **numbers, texts=texts, ingested=_ingested(body["ingested"]))
+
+
+def _ingested(entry: dict[str, Any]) -> Ingested:
+    return Ingested(_number(entry, "nbytes"), _number(entry, "crc32"))
 
 
 def _shard(entry: dict[str, Any]) -> Shard:

@@ -32,6 +32,8 @@ class Taken:
         Its size; -1 where nobody tells.
     sample : int or None
         CRC-32 of pieces of it; None where they were not read.
+    version : str or None
+        Of a URL what its store says that changes with it, such as an ETag; None where there is no word of it.
     rows : int
     failed : int
         Lines that hold no embeddings.
@@ -41,6 +43,7 @@ class Taken:
     source: str
     nbytes: int
     sample: int | None = None
+    version: str | None = None
     rows: int = 0
     failed: int = 0
     whole: bool = False
@@ -48,7 +51,7 @@ class Taken:
     @classmethod
     def none_of(cls, place: Place) -> Taken:
         """Return that nothing has been taken of a file."""
-        return cls(source_of(place), place.size(), _sample_of(place))
+        return cls(source_of(place), place.size(), _sample_of(place), place.version())
 
     def check_same(self, now: Taken) -> None:
         """Refuse a file that is another now than when rows of it were taken (StorageError)."""
@@ -58,6 +61,9 @@ class Taken:
             raise StorageError(f"{self.source} had {self.nbytes:,} bytes {taken}, and has {now.nbytes:,} now: {way}")
         if None not in (self.sample, now.sample) and self.sample != now.sample:
             raise StorageError(f"{self.source} had another content of as many bytes {taken}: {way}")
+        versions = self.version, now.version
+        if None not in versions and len({str(version).split()[0] for version in versions}) == 1 < len(set(versions)):
+            raise StorageError(f"{self.source} had {self.version} {taken}, and has {now.version} now: {way}")
 
 
 def source_of(place: Place) -> str:
@@ -92,6 +98,7 @@ def recorded(folder: Folder, now: Manifest, marks: Iterable[Taken]) -> Ingested:
             "source": mark.source,
             "bytes": mark.nbytes,
             "sample": mark.sample,
+            "version": mark.version,
             "rows": mark.rows,
             "failed": mark.failed,
             "whole": mark.whole,
@@ -129,6 +136,7 @@ def read_record(folder: Folder) -> dict[str, Taken]:
                 line["source"],
                 line["bytes"],
                 line.get("sample"),
+                line.get("version"),
                 line["rows"],
                 line.get("failed", 0),
                 line["whole"],

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...containers import read_npy, read_tensors, replacing, write_npy, write_tensors_to
+from ...containers import creating, read_npy, read_tensors, write_npy, write_tensors_to
 from ...errors import StorageError
 from ...files import pack, unpack
 from ...quantizers.lowbit import LowBitCodes, PrincipalScheme, Rows
@@ -32,13 +32,13 @@ def write_shard(path: Path, codes: Rows, better: Rows | None, ids: NDArray[np.in
         more_tensors, more_words = _packed(better, "rescore_with.")
         tensors, words = {**tensors, **more_tensors}, {**words, **more_words}
     next_id = str(int(ids[-1]) + 1)
-    with replacing(path, sure=True) as file:
+    with creating(path) as file:
         write_tensors_to(file, {**tensors, "ids": ids}, {**words, "index": INDEX_FORMAT, "next_id": next_id})
 
 
 def write_removed(path: Path, removed: NDArray[np.bool_]) -> None:
     """Write which rows of a shard are gone."""
-    with replacing(path, sure=True) as file:
+    with creating(path) as file:
         write_npy(file, np.packbits(removed, bitorder="little"))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...containers import replacing
+from ...containers import creating
 from ...errors import StorageError
 from ...words import needs_package, shown
 from .folder import Folder
@@ -33,6 +34,8 @@ def texts_among(ids: Any) -> list[str] | None:
     except TypeError:
         return None
     if not any(isinstance(text, str) for text in texts):
+        if texts and isinstance(texts[0], UUID | bytes):
+            raise TypeError(f"id 0 is {shown(texts[0])}, neither a whole number nor a text")
         return None
     for row, text in enumerate(texts):
         if not isinstance(text, str):
@@ -92,17 +95,18 @@ class TextIds:
             seen: set[str] = set()
             twice = next(text for text in named if text in seen or seen.add(text))  # type: ignore[func-returns-value]
             raise ValueError(f"an id is given twice: {shown(twice)}")
+        for row in self.taken(now, named)[:1].tolist():
+            raise ValueError(f"id {shown(named[row])} is in the collection already")
+
+    def taken(self, now: Manifest, texts: Sequence[str]) -> NDArray[np.intp]:
+        """Return which of some texts name rows already."""
         for each in now.texts:
             if each.file not in self._hashed:
                 self._remember(each.file, self._read(each)[1].to_pylist())
-        hashes = _hashes(named)
+        hashes = _hashes(texts)
         rows = np.minimum(np.searchsorted(self._hashes, hashes), max(len(self._hashes) - 1, 0))
         alike = np.flatnonzero(self._hashes[rows] == hashes) if len(self._hashes) else rows[:0]
-        if len(alike):
-            suspects = [named[i] for i in alike.tolist()]
-            taken = np.flatnonzero(self.ids_of(suspects) >= 0)
-            if len(taken):
-                raise ValueError(f"id {shown(suspects[taken[0]])} is in the collection already")
+        return alike[self.ids_of([texts[i] for i in alike.tolist()]) >= 0] if len(alike) else alike
 
     def check_unused(self, ids: NDArray[np.int64]) -> None:
         """Refuse numbers for new rows that had a text once: it would be theirs (ValueError)."""
@@ -171,7 +175,7 @@ def _write(folder: Path, number: int, ids: NDArray[np.int64], texts: Any) -> Tex
         raise StorageError(needs_package("a collection whose ids are texts", "pyarrow", "files")) from None
     name = f"texts-{number:08d}.parquet"
     table = pyarrow.table({"id": ids, "text": pyarrow.array(texts, pyarrow.string())})
-    with replacing(folder / name) as file:
+    with creating(folder / name) as file:
         pyarrow.parquet.write_table(table, file, compression="zstd", write_page_checksum=True)
     return Texts(name, len(ids), int(ids[0]), int(ids[-1]))
 

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from ..._native import lowbit as native_lowbit
 from ..._native import principal as native
 from ..._native import sums as native_sums
-from ..._native.blocks import each_block
-from ...errors import NotFiniteError
-from ..quantize import as_float_rows
+from .blocks import BLOCK_BYTES, Planes, RawCodes, coded_by_blocks, decoded_by_blocks
 from .levels import MOST_SEARCHED, Floats, levels_of
 from .scheme import signs_of
 
@@ -23,7 +21,6 @@ MOST_BITS = 8
 LENGTH_BYTES = 2
 """Of a row, for its length without the center: a float16."""
 
-_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
 _PACE = 2.0  # nanoseconds a byte of float rows
 
 
@@ -54,7 +51,7 @@ class PrincipalScheme:
     dimension: int
     directions: Floats
     deviations: Floats
-    allocation: NDArray[np.uint8]
+    allocation: Planes
     copies: NDArray[np.int64]
     center: Floats | None = None
     scale_unit: float = 1.0
@@ -135,28 +132,17 @@ class PrincipalScheme:
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
 
-    def encode_raw(
-        self, x: NDArray[Any], threads: int | None = 1
-    ) -> tuple[NDArray[np.uint8], Floats, Floats, NDArray[np.float64]]:
-        """Return the planes of rows, the cosines of centred rows with what they stand for, their lengths, and squares.
-
-        Rows of another type than float32 are converted a block at a time; all are read once.
-        """
+    def encode_raw(self, x: NDArray[Any], threads: int | None = 1) -> RawCodes:
+        """Return the planes, the cosines of centred rows with what they stand for, their lengths, and the squares."""
         own, coder = self._own_bytes, self._coder  # made before threads ask for it
-        planes = np.empty((len(x), self.row_bytes), np.uint8)
-        cosines, lengths, squares = np.empty(len(x), np.float32), np.empty(len(x), np.float32), np.empty(len(x))
 
-        def code(block: slice) -> None:
-            try:
-                some = coder.encode(as_float_rows(x[block]), cosines[block], lengths[block], squares[block])
-            except NotFiniteError as error:
-                raise NotFiniteError(block.start + error.row, error.column, error.value) from None
-            planes[block, :own], planes[block, own:] = some, some[:, self.copies]
+        def code(some: Floats, planes: Planes, *others: Any) -> None:
+            raw = coder.encode(some, *others)
+            planes[:, :own], planes[:, own:] = raw, raw[:, self.copies]
 
-        each_block(code, len(x), 4 * self.dimension, threads, _PACE, block_bytes=_BLOCK_BYTES)
-        return planes, cosines, lengths, squares
+        return coded_by_blocks(x, self.dimension, self.row_bytes, code, _PACE, threads)
 
-    def scales_of(self, planes: NDArray[np.uint8]) -> Floats:
+    def scales_of(self, planes: Planes) -> Floats:
         """Return one over the lengths of what planes stand for, float32 (n,): found from the planes alone."""
         own = np.ascontiguousarray(planes[:, : self._own_bytes])
         lengths = np.sqrt(self._coder.squares(own, _values_of_patterns()))
@@ -177,7 +163,7 @@ class PrincipalScheme:
         """Return queries (m, dimension) along the directions; each the same, whatever others there are."""
         return self._query_coder.turn(np.ascontiguousarray(x))
 
-    def values_of(self, planes: NDArray[np.uint8]) -> Floats:
+    def values_of(self, planes: Planes) -> Floats:
         """Return what planes stand for along the directions, float32 (n, 8 * groups)."""
         values, begin = np.zeros((len(planes), len(self.deviations)), np.float32), 0
         for weights in self._plane_weights:
@@ -186,27 +172,21 @@ class PrincipalScheme:
             begin = end
         return values
 
-    def rows_of(self, planes: NDArray[np.uint8], scales: Floats, threads: int | None = 1) -> Floats:
-        """Return the rows that bit planes with their scales stand for, float32 (n, dimension).
+    def rows_of(self, planes: Planes, scales: Floats, threads: int | None = 1) -> Floats:
+        """Return the rows that bit planes with their scales stand for, float32 (n, dimension)."""
 
-        By blocks that are the same on any number of threads, because a product of matrices may depend on their size.
-        """
-        rows = np.empty((len(planes), self.dimension), np.float32)
+        def decode(some: Planes, steps: Floats) -> Floats:
+            rows: Floats = np.matmul(self.values_of(some) * steps, self.directions.T)
+            return rows
 
-        def decode(block: slice) -> None:
-            rows[block] = (self.values_of(planes[block]) * scales[block, None]) @ self.directions.T
-            if self.center is not None:
-                rows[block] += self.center
+        return decoded_by_blocks(planes, scales, self.dimension, decode, self.center, _PACE, threads)
 
-        each_block(decode, len(planes), 4 * self.dimension, threads, _PACE, block_bytes=_BLOCK_BYTES)
-        return rows
-
-    def center_along(self, planes: NDArray[np.uint8]) -> Floats:
+    def center_along(self, planes: Planes) -> Floats:
         """Return the dots of the center with what bit planes stand for, before the rows' scales, float32 (n,)."""
         assert self.center is not None
         turned = self.for_planes(self.center[None])[0]
         dots = np.empty(len(planes), np.float32)
-        step = max(1, _BLOCK_BYTES // turned.nbytes)
+        step = max(1, BLOCK_BYTES // turned.nbytes)
         for begin in range(0, len(planes), step):
             dots[begin : begin + step] = native_sums.dots_f32(turned, signs_of(planes[begin : begin + step]))
         return dots

@@ -13,18 +13,15 @@ from numpy.typing import NDArray
 from ..._native import bits as native_bits
 from ..._native import lowbit as native
 from ..._native import sums as native_sums
-from ..._native.blocks import each_block
-from ...errors import NotFiniteError
-from ..quantize import as_float_rows
+from .blocks import BLOCK_BYTES, Planes, RawCodes, coded_by_blocks, decoded_by_blocks
 from .levels import Floats, Levels, levels_of
 from .rotations import Rotation
 from .shaping import Shaping
 
-_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
-_PACE = 0.3  # nanoseconds a byte of these, at least
+_PACE = 0.3  # nanoseconds a byte of float rows, at least
 
 
-def signs_of(planes: NDArray[np.uint8]) -> Floats:
+def signs_of(planes: Planes) -> Floats:
     """Return the bits of planes as -1 and +1, float32 (n, 8 * bytes of a row)."""
     flags = native_bits.bit_flags("msb", offset=False)
     return native_bits.unpack_bits(planes, 8 * planes.shape[1], flags, np.float32)
@@ -106,27 +103,12 @@ class LowBitScheme:
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
 
-    def encode_raw(
-        self, x: NDArray[Any], threads: int | None = 1
-    ) -> tuple[NDArray[np.uint8], Floats, Floats, NDArray[np.float64]]:
-        """Return the bit planes, unbiased scales and lengths of centred rows, and the squared lengths of the rows.
-
-        Rows of another type than float32 are converted a block at a time; all are read once.
-        """
-        planes = np.empty((len(x), self.bits * -(-self.dimension // 8)), np.uint8)
-        scales, lengths, squares = np.empty(len(x), np.float32), np.empty(len(x), np.float32), np.empty(len(x))
+    def encode_raw(self, x: NDArray[Any], threads: int | None = 1) -> RawCodes:
+        """Return the bit planes, unbiased scales and lengths of centred rows, and the squared lengths of the rows."""
         coder = self._coder  # made before threads ask for it
+        return coded_by_blocks(x, self.dimension, self.bits * -(-self.dimension // 8), coder.encode, _PACE, threads)
 
-        def code(block: slice) -> None:
-            try:
-                coder.encode(as_float_rows(x[block]), planes[block], scales[block], lengths[block], squares[block])
-            except NotFiniteError as error:
-                raise NotFiniteError(block.start + error.row, error.column, error.value) from None
-
-        each_block(code, len(x), 4 * self.dimension, threads, _PACE, block_bytes=_BLOCK_BYTES)
-        return planes, scales, lengths, squares
-
-    def values_of(self, planes: NDArray[np.uint8]) -> Floats:
+    def values_of(self, planes: Planes) -> Floats:
         """Return the levels that bit planes stand for, float32 (n, dimension)."""
         values = np.zeros((len(planes), self.dimension), np.float32)
         flags = native_bits.bit_flags("msb", offset=False)
@@ -136,20 +118,13 @@ class LowBitScheme:
             values += weight * native_bits.unpack_bits(packed, self.dimension, flags, np.float32)
         return values
 
-    def rows_of(self, planes: NDArray[np.uint8], scales: Floats, threads: int | None = 1) -> Floats:
-        """Return the rows that bit planes with their scales stand for, float32 (n, dimension).
+    def rows_of(self, planes: Planes, scales: Floats, threads: int | None = 1) -> Floats:
+        """Return the rows that bit planes with their scales stand for, float32 (n, dimension)."""
 
-        By blocks that are the same on any number of threads, because a product of matrices may depend on their size.
-        """
-        rows = np.empty((len(planes), self.dimension), np.float32)
+        def decode(some: Planes, steps: Floats) -> Floats:
+            return self.rotation.undo(self.values_of(some) * steps)
 
-        def decode(block: slice) -> None:
-            rows[block] = self.rotation.undo(self.values_of(planes[block]) * scales[block, None])
-            if self.center is not None:
-                rows[block] += self.center
-
-        each_block(decode, len(planes), 4 * self.dimension, threads, _PACE, block_bytes=_BLOCK_BYTES)
-        return rows
+        return decoded_by_blocks(planes, scales, self.dimension, decode, self.center, _PACE, threads)
 
     def turn_queries(self, x: Floats) -> Floats:
         """Return queries (m, dimension) as they meet turned rows: each the same, whatever others there are."""
@@ -162,14 +137,14 @@ class LowBitScheme:
         values[:, :, : self.dimension] = self.turn_queries(rests)[:, None] * self.levels.weights[:, None]
         return values.reshape(len(rests), self.bits * width)
 
-    def center_along(self, planes: NDArray[np.uint8]) -> Floats:
+    def center_along(self, planes: Planes) -> Floats:
         """Return the dots of the center with what bit planes stand for, before the rows' scales, float32 (n,)."""
         assert self.center is not None
         width = -(-self.dimension // 8)
         turned = np.zeros(8 * width, np.float32)
         turned[: self.dimension] = self.turn_queries(self.center[None])[0]
         dots = np.zeros(len(planes), np.float32)
-        step = max(1, _BLOCK_BYTES // turned.nbytes)
+        step = max(1, BLOCK_BYTES // turned.nbytes)
         for begin in range(0, len(planes), step):
             for plane, weight in enumerate(self.levels.weights):
                 packed = planes[begin : begin + step, plane * width : (plane + 1) * width]

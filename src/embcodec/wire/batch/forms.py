@@ -35,6 +35,7 @@ class Form:
 USUAL = Form("response.body.", "custom_id")  # Mistral's and OpenAI's
 _BEDROCK = Form("modelOutput.", "recordId", ("bedrock-titan", "bedrock-cohere"))
 _GEMINI = Form("response.", "key", ("gemini",))
+_DIRECT = Form("response.", "custom_id", ("gemini",))  # no "body" between: Gemini's inlined ones, and scripts'
 _BARE = Form("", "custom_id", ("vertex",))  # a body by itself, and Vertex AI's, beside what was asked
 _OTHER_KEYS = re.compile(rb'"(?:recordId|modelOutput|key|instance|predictions)"\s*:')
 _IDS = ("custom_id", "recordId", "key")
@@ -46,6 +47,9 @@ def _form_of(document: dict[str, Any]) -> Form:
         return _BEDROCK
     if "key" in document and ("response" in document or "error" in document) and "custom_id" not in document:
         return _GEMINI
+    response = document.get("response")
+    if isinstance(response, dict) and not {"body", "status_code"} & response.keys():
+        return _DIRECT
     if "custom_id" in document or "response" in document or set(document) <= {"id", "error"}:
         return USUAL
     return _BARE
@@ -183,7 +187,9 @@ class LineDecoder:
 
 def _parts(document: dict[str, Any], form: Form) -> tuple[str | None, ServiceError | None, Any]:
     """Return the id of a line, what a service said instead of an answer, and what stands around its rows."""
-    custom_id = document.get(form.custom_id)
+    custom_id, about = document.get(form.custom_id), document.get("metadata")
+    if form is _DIRECT and custom_id is None and isinstance(about, dict):
+        custom_id = about.get("key")
     custom_id = custom_id if custom_id is None or isinstance(custom_id, str) else str(custom_id)
     node: Any = document
     for key in form.prefix.split(".")[:-1]:

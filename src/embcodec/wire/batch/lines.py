@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import DecodeError, ServiceError
-from ..decoder import EmbeddingResponse
+from ..answer import EmbeddingResponse
 
 MOST_LINE_BYTES = 1 << 28  # 2,048 texts of 4,096 dimensions as text take 180 MB
 NOT_AN_OBJECT = "not an object"

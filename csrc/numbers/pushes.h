@@ -1,0 +1,19 @@
+/* Shuffles that push the bytes of a few small integers' texts together, where some digits are absent. */
+#ifndef EC_NUMBERS_PUSHES_H
+#define EC_NUMBERS_PUSHES_H
+
+#include <stdint.h>
+
+/* Of four unsigned numbers. Bit i of the index says that number i has hundreds, bit 4 + i that it has tens.
+ *
+ *     source    h t o ,   h t o ,   h t o ,   h t o ,
+ */
+extern const uint64_t ec_push_four[256][2];
+
+/* Of three signed ones. Bit i of the index says that number i has a '-', bit 3 + i hundreds, bit 6 + i tens.
+ *
+ *     source    - h t o   - h t o   - h t o   . . . ,      the comma goes behind each number
+ */
+extern const uint64_t ec_push_three[512][2];
+
+#endif

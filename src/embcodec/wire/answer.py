@@ -1,0 +1,57 @@
+"""What a body says once it is read: the vectors, and the members around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..dtypes import EncodingFormat
+from ..embeddings import Embeddings
+from .service import USAGE, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingResponse:
+    """A service's answer.
+
+    Attributes
+    ----------
+    embeddings : Embeddings
+        The vectors, in the order of their indices.
+    model : str or None
+        The model's name, as the service says it.
+    usage : Usage
+        Tokens; 0 where the service does not say.
+    id : str or None
+    encoding_format : {"float", "base64"} or None
+        As the vectors *arrived*, which need not be what was asked; of a mixture as the first one did. None for bare
+        bytes.
+    raw_usage : dict or None
+        The body's own ``usage``.
+    """
+
+    embeddings: Embeddings
+    model: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    id: str | None = None
+    encoding_format: EncodingFormat | None = EncodingFormat.FLOAT
+    raw_usage: dict[str, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+
+def answer_of(
+    embeddings: Embeddings, body: dict[str, Any], encoding_format: EncodingFormat | None, tokens: int = 0
+) -> EmbeddingResponse:
+    """Put an answer together from decoded vectors, the members around them, and the tokens counted row by row."""
+    said = body.get
+    usage, model, name = said(USAGE), said("model"), said("id")
+    return EmbeddingResponse(
+        embeddings,
+        model if isinstance(model, str) else None,
+        Usage.from_envelope(body) if not tokens else Usage(tokens, 0, tokens),
+        name if isinstance(name, str) else None,
+        encoding_format,
+        usage if isinstance(usage, dict) else None,
+    )
