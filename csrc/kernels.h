@@ -16,6 +16,7 @@
 typedef struct ec_steps ec_steps;   /* see quantize/quantize.h */
 typedef struct ec_levels ec_levels; /* see lowbit/lowbit.h */
 typedef struct ec_shape ec_shape;   /* see shape/shape.h */
+typedef struct ec_shaped ec_shaped;
 
 typedef struct ec_kernels {
     /* base64: whole groups, see base64/groups.h */
@@ -60,8 +61,7 @@ typedef struct ec_kernels {
                                 int64_t width);
     void (*principal_weigh_f32)(const float *values, const float *weights, int64_t count, float *weighted);
     /* shape: the levels of a row, changed so that its error is less where queries reach */
-    int64_t (*shape_pass_f32)(const ec_levels *to, const ec_shape *by, const float *values, float factor, float scale,
-                              float *levels, float *error, int64_t begin, int64_t end);
+    void (*shape_panel_f32)(const ec_levels *to, const ec_shape *by, const ec_shaped *row);
     void (*shape_errors_f32)(const float *levels, float scale, const float *values, float factor, int64_t count,
                              float *errors);
     /* hamming */

@@ -17,16 +17,20 @@ typedef struct {
     ec_array center;     /* (dimension,) */
     ec_array factors;    /* (rounds, dimension): see ec_rotate_f32 */
     int32_t rounds;
-    ec_array panels;    /* (ceil(dimension / 64), 64, or dimension where dense, 64) */
-    int64_t directions; /* a multiple of 64, only together with panels; 0: without the arrays below */
-    ec_array along;     /* (directions / 64, dimension, 64): V, orthonormal, applied before the panels' map T */
-    ec_array turned;    /* of the same shape: T V */
-    ec_array added;     /* (ceil(dimension / 64), directions, 64): diag(gains - 1) (T V)^T */
-    ec_array weights;   /* (directions,): 1 / gains - gains */
-    int64_t shapes;     /* a multiple of 64; 0: levels are the nearest, without the arrays below */
-    ec_array shaping;   /* (shapes / 64, dimension, 64): V */
-    ec_array inverses;  /* (dimension,): 1 / (m + |V_j|^2), V_j being the entries of dimension j */
-    float rest;         /* m */
+    ec_array panels;     /* (ceil(dimension / 64), 64, or dimension where dense, 64) */
+    int64_t directions;  /* a multiple of 64, only together with panels; 0: without the arrays below */
+    ec_array along;      /* (directions / 64, dimension, 64): V, orthonormal, applied before the panels' map T */
+    ec_array turned;     /* of the same shape: T V */
+    ec_array added;      /* (ceil(dimension / 64), directions, 64): diag(gains - 1) (T V)^T */
+    ec_array weights;    /* (directions,): 1 / gains - gains */
+    int64_t shapes;      /* a multiple of 64; 0: levels are the nearest, without what is below */
+    ec_array shaping;    /* (shapes / 64, dimension, 64): U */
+    ec_array gradients;  /* (ceil(dimension / 64), shapes, 64): B U^T, in panels */
+    ec_array couplings;  /* (ceil(dimension / 64), 64, 64): the blocks of U B U^T on its diagonal */
+    ec_array curvatures; /* (64 ceil(dimension / 64),): the diagonal of m I + U B U^T */
+    float rest;          /* m */
+    int32_t shared;      /* whether U is T V, `turned`: then there are as many shapes as directions, and gains */
+    ec_array gains;      /* (directions,) */
 } ec_lowbit_scheme;
 
 /* The values that coding reads and the arrays that it fills; `capacity` is the number of rows that scales, lengths and
@@ -51,8 +55,8 @@ int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
  *     y = T (I + V diag(gains - 1) V^T) r
  *     l = the levels of z = y sqrt(dimension) / |y|, by the thresholds
  *
- * With shaping the levels then change, one after the other and all twice, to those that make m |e|^2 + |V^T e|^2 least,
- * e = s l - z being a row's error and s |z|^2 / <z, l>, of the nearest levels.
+ * With shaping the levels then change, one after the other and all twice, to those that make <e, (m I + U B U^T) e>
+ * least, e = s l - z being a row's error and s |z|^2 / <z, l>, of the nearest levels.
  *
  * `packed` is (rows, bits * ceil(dimension / 8)): a plane of bits for each bit of a code, the first dimension highest.
  * `lengths` are |r|, and `scales` |r|^2 / <T (I + V diag(1 / gains - 1) V^T) r, l>: 0 where that dot is not positive

@@ -5,6 +5,8 @@
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
+#include "avx2_levels.h"
+
 enum { TILE_SUMS = 16 }; /* 12 registers of sums, 2 of the panel, 1 of a value: 15 of 16 */
 
 /* Named members rather than an array: only so do compilers keep them in registers. */
@@ -36,13 +38,6 @@ EC_INLINE vectors zeros(void) {
 
 #include "panel.h"
 
-/* Eight of sixteen entries, by their places: two look-ups of eight, of which bit 3 of a place chooses one. */
-EC_INLINE __m256 look_up(const float *entries, __m256i places) {
-    const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(entries), places);
-    const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(entries + 8), places);
-    return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(places, 28)));
-}
-
 EC_INLINE __m256d add_dots(__m256d sums, __m128 x, __m128 level) {
     return _mm256_fmadd_pd(_mm256_cvtps_pd(x), _mm256_cvtps_pd(level), sums); /* the product is exact */
 }
@@ -52,17 +47,14 @@ EC_INLINE __m256d add_dots(__m256d sums, __m128 x, __m128 level) {
 EC_INLINE void code_8(const int bits, const ec_levels *to, const float patterns[16], float *values, __m256 factor,
                       __m256d *low, __m256d *high, uint8_t *packed, int64_t width) {
     const __m256 x = _mm256_loadu_ps(values), scaled = _mm256_mul_ps(x, factor);
-    __m256i found = _mm256_setzero_si256();
-    for (int t = 0; t < (1 << bits) - 1; t++) /* a comparison gives -1 where it holds */
-        found = _mm256_sub_epi32(
-            found, _mm256_castps_si256(_mm256_cmp_ps(scaled, _mm256_broadcast_ss(to->edges + t), _CMP_GT_OQ)));
-    const __m256 level = look_up(to->levels, found);
+    const __m256i found = ec_count_below_f32x8(bits, scaled, to->edges);
+    const __m256 level = ec_look_up_f32x8(to->levels, found);
     *low = add_dots(*low, _mm256_castps256_ps128(x), _mm256_castps256_ps128(level));
     *high = add_dots(*high, _mm256_extractf128_ps(x, 1), _mm256_extractf128_ps(level, 1));
     _mm256_storeu_ps(values, level);
     /* reversed, because movemask makes the last lane the highest bit */
     const __m256i backwards = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
-    const __m256i pattern = _mm256_castps_si256(_mm256_permutevar8x32_ps(look_up(patterns, found), backwards));
+    const __m256i pattern = _mm256_castps_si256(_mm256_permutevar8x32_ps(ec_look_up_f32x8(patterns, found), backwards));
     for (int b = 0; b < bits; b++)
         packed[b * width] = (uint8_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_slli_epi32(pattern, 31 - b)));
 }

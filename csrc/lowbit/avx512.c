@@ -5,6 +5,8 @@
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
 
+#include "avx512_levels.h"
+
 enum { TILE_SUMS = 64 }; /* 24 registers of sums, 4 of the panel, 1 of a value: 29 of 32 */
 
 /* Named members rather than an array: only so do compilers keep them in registers. */
@@ -40,18 +42,6 @@ EC_INLINE vectors add_products(vectors sums, const char *value, vectors weights)
 
 #include "panel.h"
 
-/* The number of thresholds below each value, from its highest bit to its lowest: is the middle one of those left below
- * the value? */
-EC_INLINE __m512i search(const int bits, __m512 x, __m512 edges) {
-    __m512i found = _mm512_setzero_si512();
-    for (int half = 1 << bits >> 1; half; half /= 2) {
-        const __m512i middle = _mm512_add_epi32(found, _mm512_set1_epi32(half - 1));
-        const __mmask16 beyond = _mm512_cmp_ps_mask(x, _mm512_permutexvar_ps(middle, edges), _CMP_GT_OQ);
-        found = _mm512_mask_add_epi32(found, beyond, found, _mm512_set1_epi32(half));
-    }
-    return found;
-}
-
 /* Reverses the bits of each byte: the first of eight dimensions is the lowest bit of a mask and the highest of a packed
  * byte. */
 EC_INLINE uint64_t reverse_bits(uint64_t masks) {
@@ -75,7 +65,7 @@ EC_INLINE double code(const int bits, const ec_levels *to, char *values, int64_t
         for (int i = 0; i < 4; i++) {
             const __mmask16 here = (__mmask16)(used >> 16 * i);
             const __m512 x = _mm512_maskz_loadu_ps(here, values + 64 * i);
-            const __m512i found = search(bits, _mm512_mul_ps(x, factor_f32x16), edges);
+            const __m512i found = ec_search_f32x16(bits, _mm512_mul_ps(x, factor_f32x16), edges);
             const __m512 level = _mm512_permutexvar_ps(found, levels);
             const __m512i pattern = _mm512_permutexvar_epi32(found, patterns);
             low = add_dots(low, _mm512_castps512_ps256(x), _mm512_castps512_ps256(level));

@@ -77,13 +77,20 @@ static int32_t is_whole(const ec_lowbit_scheme *scheme) {
     if (directions && (directions % EC_PANEL || !scheme->panels.items || !scheme->along.items ||
                        !scheme->turned.items || !scheme->added.items || !scheme->weights.items))
         return 0;
-    if (scheme->shapes && (scheme->shapes % EC_PANEL || !scheme->shaping.items || !scheme->inverses.items)) return 0;
+    if (scheme->shapes && (scheme->shapes % EC_PANEL || !scheme->shaping.items || !scheme->gradients.items ||
+                           !scheme->couplings.items || !scheme->curvatures.items))
+        return 0;
+    if (scheme->shared && (!scheme->shapes || scheme->shapes != directions || !scheme->gains.items ||
+                           !ec_holds(scheme->gains.count, directions, 1, 1)))
+        return 0;
     const int64_t panels = n_panels(dimension);
     return is_long_enough(scheme->center, dimension, 1, 1) &&
            is_long_enough(scheme->factors, scheme->rounds, dimension, 1) &&
            is_long_enough(scheme->panels, panels, scheme->dense ? dimension : EC_PANEL, EC_PANEL) &&
            (!scheme->shapes || (is_long_enough(scheme->shaping, scheme->shapes, dimension, 1) &&
-                                is_long_enough(scheme->inverses, dimension, 1, 1))) &&
+                                is_long_enough(scheme->gradients, panels, scheme->shapes, EC_PANEL) &&
+                                is_long_enough(scheme->couplings, panels, EC_PANEL, EC_PANEL) &&
+                                is_long_enough(scheme->curvatures, panels, EC_PANEL, 1))) &&
            (!directions || (is_long_enough(scheme->along, directions, dimension, 1) &&
                             is_long_enough(scheme->turned, directions, dimension, 1) &&
                             is_long_enough(scheme->added, panels, directions, EC_PANEL) &&
@@ -147,17 +154,32 @@ static float factor_of(int64_t dimension, double square) {
     return square > 0 ? (float)sqrt((double)dimension / square) : 0;
 }
 
+/* What shaped levels have along the turned directions, where these are those of the shaping: s l = e + z, and z has
+ * there what the centred row had, times the gains. */
+static void find_levels_along(const ec_lowbit_scheme *scheme, const char *along, const char *errors_along, float factor,
+                              float scale, char *levels_along) {
+    for (int64_t d = 0; d < scheme->directions; d++) {
+        const float z = factor * (ec_load_f32_at(scheme->gains.items, d) * ec_load_f32_at(along, d));
+        ec_store_f32_at(levels_along, d, (ec_load_f32_at(errors_along, d) + z) / scale);
+    }
+}
+
 /* Changes the levels of the n turned rows of a block, which lie in block->levels. `dots` has the rows' squared lengths
  * and takes their dots with their levels. Errors lie where the rows were before they were turned, or would have been
  * turned to. */
 static void shape(const ec_lowbit_scheme *scheme, const ec_levels *levels, const block_arrays *block, char *turned,
                   int64_t n, uint8_t *packed, double *dots) {
     const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8;
-    const ec_shape by = {.dimension = dimension,
-                         .directions = scheme->shapes,
-                         .panels = scheme->shaping.items,
-                         .inverses = scheme->inverses.items,
-                         .rest = scheme->rest};
+    ec_shape by = {.dimension = dimension,
+                   .directions = scheme->shapes,
+                   .shaping = scheme->shaping.items,
+                   .couplings = scheme->couplings.items,
+                   .curvatures = scheme->curvatures.items,
+                   .rest = scheme->rest};
+    for (int i = 0; i < levels->n_levels; i++) {
+        by.above[i] = i < levels->n_levels - 1 ? levels->levels[i] - levels->edges[i] : -INFINITY;
+        by.below[i] = i > 0 ? levels->levels[i] - levels->edges[i - 1] : INFINITY;
+    }
     char *errors = turned == block->centred ? block->turned : block->centred;
     float scales[MOST_ROWS], factors[MOST_ROWS];
     for (int64_t r = 0; r < n; r++) {
@@ -170,21 +192,33 @@ static void shape(const ec_lowbit_scheme *scheme, const ec_levels *levels, const
                                    (float *)(void *)(errors + r * block->stride));
     }
     project(scheme, errors, block->stride, n, scheme->shaping.items, scheme->shapes, block->errors_along);
+    char *gradients = errors; /* of a panel's dimensions, (n, 64): the errors are not needed any more */
     for (int pass = 0; pass < SHAPING_PASSES; pass++)
-        for (int64_t begin = 0; begin < dimension; begin += EC_SHAPED_AT_ONCE)
+        for (int64_t begin = 0; begin < dimension; begin += EC_PANEL) {
+            ec_active.lowbit_panel_f32(block->errors_along, block->shapes_stride, n, scheme->shapes,
+                                       (const char *)scheme->gradients.items + 4 * begin * scheme->shapes, gradients,
+                                       4 * EC_PANEL, 0);
             for (int64_t r = 0; r < n; r++) {
                 if (!(scales[r] > 0)) continue;
-                const float *row = (const float *)(void *)(turned + r * block->stride);
-                float *coded = (float *)(void *)(block->levels + r * block->stride);
-                float *error = (float *)(void *)(block->errors_along + r * block->shapes_stride);
-                ec_active.shape_pass_f32(levels, &by, row, factors[r], scales[r], coded, error, begin,
-                                         ec_min_i64(begin + EC_SHAPED_AT_ONCE, dimension));
+                const ec_shaped row = {.begin = begin,
+                                       .values = (const float *)(void *)(turned + r * block->stride) + begin,
+                                       .factor = factors[r],
+                                       .scale = scales[r],
+                                       .levels = (float *)(void *)(block->levels + r * block->stride) + begin,
+                                       .along = (float *)(void *)(gradients + 4 * EC_PANEL * r),
+                                       .error = (float *)(void *)(block->errors_along + r * block->shapes_stride)};
+                ec_active.shape_panel_f32(levels, &by, &row);
             }
+        }
     for (int64_t r = 0; r < n; r++) {
         const float *row = (const float *)(void *)(turned + r * block->stride);
         float *coded = (float *)(void *)(block->levels + r * block->stride);
         dots[r] = ec_active.weigh_f32(row, dimension, coded);
         ec_active.lowbit_code_f32(levels, coded, dimension, 1, packed + r * scheme->bits * width, width);
+        if (scheme->shared)
+            find_levels_along(scheme, block->along + r * block->directions_stride,
+                              block->errors_along + r * block->shapes_stride, factors[r], scales[r],
+                              block->levels_along + r * block->directions_stride);
     }
 }
 
@@ -206,7 +240,8 @@ static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels
         if (!scheme->shapes) dots[r] = dot;
     }
     if (scheme->shapes) shape(scheme, levels, block, turned, n, packed, dots);
-    if (directions) project(scheme, coded, block->stride, n, scheme->turned.items, directions, block->levels_along);
+    if (directions && !scheme->shared)
+        project(scheme, coded, block->stride, n, scheme->turned.items, directions, block->levels_along);
     for (int64_t r = 0; r < n; r++) {
         double least = 0;
         if (directions) {

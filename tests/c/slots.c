@@ -34,7 +34,7 @@ static const struct {
     SLOT(lowbit_code_f32, "lowbit"),
     SLOT(principal_steps_f32, "lowbit"),
     SLOT(principal_weigh_f32, "lowbit"),
-    SLOT(shape_pass_f32, "lowbit"),
+    SLOT(shape_panel_f32, "lowbit"),
     SLOT(shape_errors_f32, "lowbit"),
     SLOT(hamming_u1_pack, "hamming"),
     SLOT(hamming_u1_prepare, "hamming"),

@@ -162,6 +162,14 @@ static void shorten_one(ec_lowbit_scheme scheme, int64_t rows, ec_lowbit_rows to
             scheme.panels.count = 64 * blocks * (scheme.dense ? dimension : 64) - 1;
         else if (scheme.shapes && which == 12)
             scheme.shaping.count = scheme.shapes * dimension - 1;
+        else if (scheme.shapes && which == 13)
+            scheme.gradients.count = 64 * blocks * scheme.shapes - 1;
+        else if (scheme.shapes && which == 14)
+            scheme.couplings.count = 64 * 64 * blocks - 1;
+        else if (scheme.shapes && which == 15)
+            scheme.curvatures.count = 64 * blocks - 1;
+        else if (scheme.shared && which == 16)
+            scheme.gains.count = directions - 1;
         else if (directions && which == 11)
             scheme.along.count = directions * dimension - 1;
         else if (directions)
@@ -262,8 +270,10 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
         scheme.along = scheme.turned = scheme.added = scheme.weights = whole;
     }
     if (input[0] & 128) {
-        scheme.shapes = 64;
-        scheme.shaping = scheme.inverses = whole;
+        scheme.shared = map == 5 && directions == 128;
+        scheme.shapes = scheme.shared ? directions : 64;
+        if (scheme.shared) scheme.gains = whole;
+        scheme.shaping = scheme.gradients = scheme.couplings = scheme.curvatures = whole;
         scheme.rest = 0.5f;
     }
     if (m.rows) record_principal(&m, 1 + input[0] % 8, whole);
@@ -279,7 +289,7 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
     to.scales = scales;
     to.lengths = lengths;
     to.squares = place(m.rows * 8);
-    shorten_one(scheme, m.rows, to, input[0] % 13);
+    shorten_one(scheme, m.rows, to, input[0] % 17);
     ec_result result = ec_lowbit_encode_f32(&scheme, m.rows, &to);
     record_result(result);
     if (result.status != EC_OK) {

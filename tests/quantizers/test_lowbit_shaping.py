@@ -83,6 +83,38 @@ def test_all_tiers_choose_the_same_levels(isa: str, kept: int) -> None:
 _first: dict[int, tuple[np.ndarray, ...]] = {}
 
 
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize(("bits", "dimension"), [(1, 150), (4, 260)])
+def test_scales_of_whitened_rows_are_those_of_their_levels(isa: str, own: bool, bits: int, dimension: int) -> None:
+    """Where errors are kept along the whitening's directions, its own, and where they are along others."""
+    fit, x = varied(300, dimension, 5), varied(60, dimension)
+    scheme = scheme_of(LowBitQuantizer(bits, rotation="whitened", center="mean").fit(fit))
+    assert scheme.shaping is not None
+    if not own:
+        weights = np.random.default_rng(3).standard_normal((dimension, 70)).astype(np.float32) / 4
+        scheme = replace(scheme, shaping=Shaping(weights, 0.5))
+        assert scheme.shaping is not None
+    assert ("shared" in scheme.shaping.parts_for_coding(scheme.rotation)) == own
+    planes, scales, lengths, _ = scheme.encode_raw(x)
+    found = scheme.values_of(planes).astype(np.float64)
+    assert (np.abs(found - shaped_by_numpy(scheme, x)).max(axis=1) > 1e-5).mean() < 0.1
+    centred = x if scheme.center is None else x - scheme.center
+    seen = np.einsum("ij,ij->i", scheme.rotation.of_queries.apply(centred).astype(np.float64), found)
+    np.testing.assert_allclose(scales, np.square(lengths.astype(np.float64)) / seen, rtol=2e-5)
+
+
+def test_a_whitening_of_the_same_sample_has_the_directions_of_the_queries() -> None:
+    fit, x, queries = real_set()
+    scheme = scheme_of(LowBitQuantizer(1, rotation="whitened", center="mean").fit(fit))
+    assert scheme.center is not None
+    anywhere = shaping_for(scheme.turn_queries(fit - scheme.center), shrinkage_of(fit - scheme.center))
+    kept = [
+        overlap(LowBitCodes.of(x, replace(scheme, shaping=shaping)), x, queries)
+        for shaping in (anywhere, scheme.shaping)
+    ]
+    assert kept[1] >= kept[0] - 0.01
+
+
 @pytest.mark.parametrize(("bits", "gain"), [(1, 0.03), (2, 0.01)])
 def test_shaped_codes_keep_more(bits: int, gain: float) -> None:
     fit, x, queries = real_set()

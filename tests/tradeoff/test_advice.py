@@ -61,7 +61,7 @@ def test_codes_are_chosen_by_name() -> None:
 @pytest.mark.parametrize(
     ("codes", "error", "words"),
     [
-        (["int4"], ValueError, "unknown code 'int4'; known are 'int8', 'uint8', 'bits', '1 bit'"),
+        (["int4"], ValueError, "unknown code 'int4'; known are 'float16', 'int8', 'uint8', 'bits', '1 bit'"),
         (["0 bits"], ValueError, "bits is above 0"),
         (["9 bits"], ValueError, "at most 8"),
         (["2 bytes"], ValueError, "bytes_per_vector must be at least 3"),
@@ -244,7 +244,7 @@ def test_notebooks_begin_with_three_lines() -> None:
 
 def test_whoever_keeps_float_is_told_of_float16() -> None:
     for store, named in (
-        ("pgvector", "As float16, which pgvector (halfvec) takes, they are 96 bytes: "),
+        ("pgvector", "As float16, which pgvector (halfvec) takes, they are 96 bytes, and "),
         (None, "redis (FLOAT16)"),
     ):
         assert named in surely().advise(0.98, store=store)[-1]

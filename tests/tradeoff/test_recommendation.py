@@ -47,8 +47,9 @@ def test_each_way_finds_what_was_measured(number: int, tmp_path: Any, monkeypatc
     result = way.search(index, QUERIES)
     assert overlap(result.indices - 1000, truth).mean() == pytest.approx(way.overlap.mean, abs=1e-9)
     assert len(codes) == len(index) == 400
-    assert codes.nbytes / 400 == way.code_bytes
-    assert (index.nbytes - 8 * 400) / 400 == way.total_bytes
+    wider = 2 if way.output_dtype == "float16" else 1  # stored as float16, held and searched as float32
+    assert codes.nbytes / 400 == wider * way.code_bytes
+    assert (index.nbytes - 8 * 400) / 400 == wider * way.total_bytes
     assert index.codes == codes
     pasted: dict[str, Any] = {"vectors": ROWS, "queries": QUERIES}
     exec(way.code, pasted)
@@ -58,6 +59,18 @@ def test_each_way_finds_what_was_measured(number: int, tmp_path: Any, monkeypatc
     assert len(FlatIndex.load("index.safetensors")) == 400
     assert way.search(way.index(Embeddings(ROWS)), Embeddings(QUERIES[:1]), 2).indices.shape == (1, 2)
     np.testing.assert_array_equal(way.search(index, QUERIES[0]).indices, result.indices[0])
+
+
+def test_float16_is_what_stores_of_float16_take() -> None:
+    way = next(m for m in found().measurements if (m.label, m.dimension) == ("float16", 32))
+    codes = way.encode(ROWS)
+    assert isinstance(codes, Embeddings)
+    unit = embcodec.truncate(ROWS, 32)
+    np.testing.assert_array_equal(codes.values, unit.astype(np.float16).astype(np.float32))
+    assert embcodec.to_milvus(codes, float_dtype="float16") == embcodec.to_milvus(unit, float_dtype="float16")
+    assert (way.output_dtype, way.code_bytes, way.note) == ("float16", 64, "stored as float16, searched as float32")
+    assert way.stores == ("pgvector", "milvus", "qdrant", "redis", "lancedb")
+    assert 0.99 < way.overlap.mean <= 1
 
 
 def test_codes_of_one_call_meet_those_of_another() -> None:

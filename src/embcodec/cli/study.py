@@ -81,7 +81,7 @@ _MAPPED = (".safetensors", ".npy", ".fbin")
     "codes",
     multiple=True,
     callback=_known_codes,
-    help='What to compare with floats, repeatable: int8, uint8, bits, "3 bits", "64 bytes"; by default a usual set.',
+    help='What to compare with floats, repeatable: float16, int8, uint8, bits, "3 bits", "64 bytes"; else a usual set.',
 )
 @click.option("--store", type=Words((*STORES, ANY)), help="Recommend what this store, or any, takes as it is.")
 @click.option(

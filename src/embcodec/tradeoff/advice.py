@@ -141,15 +141,18 @@ def _scanned(found: Findings, target: float, store: str | None) -> str:
 
 
 def _halved(found: Findings, store: str | None) -> str:
-    """Say who keeps floats in half the bytes, which is not among what is measured."""
+    """Say who keeps floats in half the bytes, and what is found then, where it was measured."""
     takers = float16_of(store)
     if takers is None:
         return ""
-    return (
+    words = (
         f" As float16, which {takers} {'take' if store in (None, ANY) else 'takes'}, they are "
-        f"{found.whole.total_bytes / 2:,.0f} bytes: that was not measured, but rounds rows of unit length so little "
-        "that nearly all is found."
+        f"{found.whole.total_bytes / 2:,.0f} bytes"
     )
+    half = next((m for m in found.measurements if (m.label, m.dimension) == ("float16", found.dimension)), None)
+    if half is not None:
+        return f"{words}, and {_finds(half)} are found."
+    return f"{words}: that was not measured, but rounds rows of unit length so little that nearly all is found."
 
 
 def _nearest(found: Findings, store: str | None) -> Measurement | None:

@@ -19,6 +19,7 @@ from ..quantizers import quantize, truncate
 from ..quantizers.fitting import LowBitQuantizer
 from .kinds import DEFAULT_BITS, PLAIN, LowBitKind
 from .pipeline import Pipeline, timed
+from .recipe import as_float16
 from .words import seconds as in_seconds
 
 Floats = NDArray[np.float32]
@@ -122,6 +123,10 @@ def standard_pipelines(
     asked = Embeddings(queries)
     floats = Embeddings(rows)
     yield Pipeline("float", floats, asked)
+    if "float16" in plain:
+        rounded, seconds = timed(partial(as_float16, rows))
+        note = "stored as float16, searched as float32"
+        yield Pipeline("float16", Embeddings(rounded), asked, encode_seconds=seconds, note=note, half=True)
     for dtype in (OutputDtype.INT8, OutputDtype.UINT8):
         if dtype in plain:
             with unwarned():  # what the unit scale loses is in the figures

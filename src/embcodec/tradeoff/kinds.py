@@ -11,8 +11,8 @@ from ..dtypes import RotationName, ShapingName
 from ..quantizers.fitting import LowBitQuantizer
 from ..words import shown, unknown
 
-PLAIN = ("int8", "uint8", "bits")
-"""Codes that nothing is fitted to."""
+PLAIN = ("float16", "int8", "uint8", "bits")
+"""What nothing is fitted to."""
 
 _WHOLE_BITS = (1, 2, 4)  # that any rotation can have
 _BUDGETS = (32, 64, 128, 256)

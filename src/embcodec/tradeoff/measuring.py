@@ -101,7 +101,7 @@ def _begun(group: Sequence[Pipeline], found: Inputs, k: int, threads: int | None
                 "dimension": pipe.codes.dimension,
                 "rescored_with": str(pipe.rows.output_dtype) if pipe.rows is not None else None,
                 "rescore_multiplier": pipe.multiplier,
-                "code_bytes": pipe.codes.nbytes / len(pipe.codes),
+                "code_bytes": pipe.code_bytes,
                 "rescore_bytes": pipe.rows.nbytes / len(pipe.rows) if pipe.rows is not None else 0.0,
                 "note": pipe.note,
                 "recipe": pipe.recipe,

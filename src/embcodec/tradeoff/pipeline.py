@@ -72,6 +72,8 @@ class Pipeline:
         How they were fitted, if they were.
     quantizer : LowBitQuantizer or None
         What made low-bit codes.
+    half : bool
+        Whether float rows have the values of float16, which they are stored as.
     """
 
     label: str
@@ -85,10 +87,18 @@ class Pipeline:
     again_multiplier: int = 1
     note: str = ""
     quantizer: LowBitQuantizer | None = None
+    half: bool = False
+
+    @property
+    def code_bytes(self) -> float:
+        """Bytes of a row as it is stored."""
+        return self.codes.nbytes / len(self.codes) / (1 + self.half)
 
     @property
     def kind(self) -> str:
         """The dtype of the codes that are scanned."""
+        if self.half:
+            return "float16"
         return self.codes.scheme.label if isinstance(self.codes, LowBitCodes) else str(self.codes.output_dtype)
 
     @property
@@ -115,6 +125,7 @@ class Pipeline:
             multiplier=self.multiplier,
             coded_queries=self.queries.output_dtype is not OutputDtype.FLOAT,
             three_stage=self.again is not None,
+            half=self.half,
         )
 
     def rescored(self, rows: Embeddings, exact: Embeddings, multiplier: int) -> Pipeline:

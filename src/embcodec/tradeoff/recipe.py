@@ -17,7 +17,7 @@ from ..quantizers.lowbit import LowBitCodes
 from ..scale import ScaleName
 from ..scan import SearchResult, rescore, search
 from ..words import as_whole
-from .stores import stores_that_take
+from .stores import FLOAT16_STORES, stores_that_take
 
 if TYPE_CHECKING:
     from ..quantizers.fitting import LowBitQuantizer
@@ -48,6 +48,8 @@ class Recipe:
         Whether codes are scanned with queries coded like them, not with floats.
     three_stage : bool
         Whether the float query on the same bits comes between.
+    half : bool
+        Whether floats are rounded to float16, as which stores and files keep them; they are searched as float32.
     """
 
     output_dtype: OutputDtypeName | None
@@ -58,6 +60,7 @@ class Recipe:
     multiplier: int = 1
     coded_queries: bool = False
     three_stage: bool = False
+    half: bool = False
 
     @property
     def stores(self) -> tuple[int, int]:
@@ -72,6 +75,8 @@ class Recipe:
         They compare codes with codes, and floats with floats: no scale of a row's own is known to them, no low-bit
         code, and no float query for bits.
         """
+        if self.half:
+            return FLOAT16_STORES
         asks_alike = self.coded_queries or self.output_dtype == "float"
         if self.quantizer is not None or self.scale == "per-vector" or not asks_alike or self.three_stage:
             return ()
@@ -118,6 +123,8 @@ class Recipe:
         if self.quantizer is not None:
             return self.quantizer.encode(rows)
         assert self.output_dtype is not None
+        if self.half:
+            return Embeddings(as_float16(rows))
         return _quantized(rows, self.output_dtype, self.scale)
 
     def _finer(self, rows: NDArray[np.float32]) -> Embeddings | None:
@@ -127,6 +134,8 @@ class Recipe:
         """Return Python that does it with `vectors` and `queries`, two matrices of floats."""
         lines = ["import embcodec", "", f"rows = embcodec.truncate(vectors, {self.dimension})"]
         coding = [self._line("codes", "rows")]
+        if self.half:
+            coding = ['codes = embcodec.Embeddings(rows.astype("float16"))  # which stores keep; searched as float32']
         if self.quantizer is not None:
             coding = [f"quantizer = {_making(self.quantizer)}.fit(rows)", "codes = quantizer.encode(rows)"]
         finer = "" if self.rescored_with is None else ", rescore_with=finer"
@@ -150,6 +159,11 @@ class Recipe:
 
     def _line(self, name: str, rows: str) -> str:
         return f"{name} = {_call(rows, self.output_dtype, self.scale)}"
+
+
+def as_float16(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows, of unit length at most, with the values of float16."""
+    return rows.astype(np.float16).astype(np.float32)
 
 
 def _making(quantizer: LowBitQuantizer) -> str:

@@ -29,6 +29,8 @@ _FLOAT16 = {
 }
 """What those call it that keep floats as float16, too."""
 
+FLOAT16_STORES: tuple[str, ...] = tuple(_FLOAT16)
+
 STORES: tuple[str, ...] = tuple(_TAKEN)
 """Their names."""
 

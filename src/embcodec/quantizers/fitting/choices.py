@@ -99,7 +99,9 @@ def fitted_scheme(x: Floats, size: Size, shaping: ShapingName, seed: int) -> Low
     scheme = LowBitScheme(int(bits), dimension, rotation, center, choice != PLAIN)
     if shaping != "none" and scheme.scaled:
         rests = some if len(some) <= _SHAPED_BY else some[:: len(some) // _SHAPED_BY]
-        scheme = replace(scheme, shaping=shaping_for(scheme.turn_queries(rests), shrinkage_of(rests)))
+        whitening = None if rotation.gains is None else rotation
+        shaping_of = shaping_for(scheme.turn_queries(rests), shrinkage_of(rests), whitening)
+        scheme = replace(scheme, shaping=shaping_of)
     scales = scheme.encode_raw(some_rows(x, 1000, seed))[1]
     typical = float(np.median(scales[scales > 0])) if (scales > 0).any() else 1.0
     return replace(scheme, scale_unit=max(typical, float(np.finfo(np.float32).tiny)))

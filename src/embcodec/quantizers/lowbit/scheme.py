@@ -92,7 +92,7 @@ class LowBitScheme:
         parts: dict[str, NDArray[Any] | float] = {**self.rotation.parts_for_coding(self.dimension)}
         parts |= {"levels": levels.levels, "thresholds": levels.thresholds, "patterns": levels.patterns}
         if self.shaping is not None:
-            parts |= self.shaping.parts_for_coding()
+            parts |= self.shaping.parts_for_coding(self.rotation)
         return native.Coder(self.dimension, self.bits, self.center, **parts)
 
     @cached_property

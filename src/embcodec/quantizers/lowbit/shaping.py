@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..._native import lowbit as native
 from .levels import Floats
+from .rotations import Rotation
 
 DIRECTIONS = 128
 """As many as weigh more than the rest; all of them gain a tenth of a point more."""
@@ -16,6 +17,7 @@ DIRECTIONS = 128
 _SHARE = 0.5
 """Of the queries' second moments in the weights, the others being all alike: rows meet other queries, too."""
 _ROUNDS = 3  # of the iteration for the directions
+_INSIDE = 1e-4  # of their length may stand out of the span of others
 
 
 class Shaping(NamedTuple):
@@ -32,26 +34,43 @@ class Shaping(NamedTuple):
     directions: Floats
     rest: float
 
-    def parts_for_coding(self) -> dict[str, NDArray[Any] | float]:
-        """Return what :class:`~embcodec._native.lowbit.Coder` takes of it."""
-        panels = native.panels_of(self.directions)
-        curvature = self.rest + np.einsum("ij,ij->i", self.directions, self.directions)
-        return {
-            "shapes": len(panels) * native.PANEL,
-            "shaping": panels,
-            "inverses": (1 / curvature).astype(np.float32),
-            "rest": self.rest,
+    def parts_for_coding(self, rotation: Rotation) -> dict[str, NDArray[Any] | float]:
+        """Return what :class:`~embcodec._native.lowbit.Coder` takes of it, with rows that a rotation has turned.
+
+        Where V lies in the span of the turned directions of a whitening, errors are kept along these, along which the
+        coder wants the levels, too: one product less.
+        """
+        parts: dict[str, NDArray[Any] | float] = {"rest": self.rest}
+        along = self.directions.astype(np.float64)  # so that roundings to float32 are the same on every machine
+        towards = along.T
+        if rotation.gains is not None:
+            turned = rotation.turned_directions().astype(np.float64)
+            inside = turned.T @ along
+            if np.linalg.norm(along - turned @ inside) <= _INSIDE * np.linalg.norm(along):
+                along, towards = turned, inside @ inside.T @ turned.T
+                parts |= {"shared": 1, "gains": _padded(rotation.gains)}
+        along, towards = _padded(along), _padded(towards)
+        couplings = along.reshape(-1, native.PANEL, len(towards)) @ _panels(towards)
+        curvatures = self.rest + np.einsum("pii->pi", couplings).ravel()
+        parts |= {
+            "shapes": len(towards),
+            "shaping": _panels(along[: len(self.directions)]),
+            "gradients": _panels(towards),
+            "couplings": couplings,
+            "curvatures": curvatures,
         }
+        return {name: part.astype(np.float32) if isinstance(part, np.ndarray) else part for name, part in parts.items()}
 
 
-def shaping_for(queries: Floats, shrunk: float) -> Shaping | None:
+def shaping_for(queries: Floats, shrunk: float, whitening: Rotation | None = None) -> Shaping | None:
     """Return the weights that queries (n, dimension) want, turned as rows are; None where they say nothing.
 
     `shrunk` is the :func:`shrinkage` of their moments before they were turned: a whitening, which is of the same
     sample, makes more of its chance.
 
     Their second moments, of trace d, count half, or less where they are those of few, the identity the rest; of the
-    directions those with the greatest moments have their own, the others their mean.
+    directions those with the greatest moments have their own, the others their mean. With a whitening that is of the
+    same sample these are nearly its own, and among these they are looked for.
     """
     queries = _about_one(queries[queries.any(axis=1)])  # a row of zeros asks nothing
     count, dimension = queries.shape
@@ -59,8 +78,12 @@ def shaping_for(queries: Floats, shrunk: float) -> Shaping | None:
     trace = float(np.trace(moments, dtype=np.float64))
     if not 0 < trace < np.inf:
         return None
-    kept = min(DIRECTIONS, dimension, count)
-    values, vectors = _greatest(moments * np.float32(dimension / trace), kept)
+    moments *= np.float32(dimension / trace)
+    if whitening is None:
+        values, vectors = _greatest(moments, min(DIRECTIONS, dimension, count))
+    else:
+        values, vectors = _within(moments, whitening.turned_directions().astype(np.float64))
+    kept = len(values)
     share = _SHARE * (1 - shrunk)
     rest = max(dimension - float(values.sum()), 0.0) / (dimension - kept) if kept < dimension else 0.0
     weights = np.sqrt(share * np.maximum(values - rest, 0))
@@ -98,6 +121,20 @@ def _greatest(moments: Floats, count: int) -> tuple[NDArray[np.float64], NDArray
     towards = moments[:, np.argsort(-np.diagonal(moments), kind="stable")[:count]]
     for _ in range(_ROUNDS):
         towards = moments @ np.linalg.qr(towards)[0]
-    basis = np.linalg.qr(towards.astype(np.float64))[0]
+    return _within(moments, np.linalg.qr(towards.astype(np.float64))[0])
+
+
+def _within(moments: Floats, basis: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the moments in the span of an orthonormal basis (dimension, k), and their directions."""
     values, vectors = np.linalg.eigh(basis.T @ moments @ basis)
     return values, basis @ vectors
+
+
+def _padded(x: NDArray[Any]) -> NDArray[Any]:
+    """Return an array with zeros behind, so that its lengths are multiples of a panel's."""
+    return np.pad(x, [(0, -length % native.PANEL) for length in x.shape])
+
+
+def _panels(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (m / 64, n, 64): the columns of a matrix (n, m), 64 at a time."""
+    return matrix.reshape(len(matrix), -1, native.PANEL).transpose(1, 0, 2)
