@@ -101,6 +101,8 @@ class Folder:
         found = self._here
         if found is None:
             now = self.now
+            for shard in reversed(now.shards):  # Linux puts each mapping below the one before: so they ascend, and what
+                self.shard(shard)  # is asked for ahead of the end of one file is the beginning of the next
             found = Here([self.shard(shard) for shard in now.shards])
             if now is self.now:
                 self._here = found
