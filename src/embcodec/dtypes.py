@@ -146,9 +146,9 @@ _ENCODING_FORMATS = {str(name): name for name in EncodingFormat}
 
 def as_encoding_format(name: str) -> EncodingFormat:
     """Return ``EncodingFormat(name)``, also where `name` is something that cannot be compared with a word."""
-    if isinstance(name, str):
-        return _ENCODING_FORMATS.get(name) or EncodingFormat(name)  # looked up at a fifth of the price of a call
-    return EncodingFormat._missing_(name)
+    if type(name) in (str, EncodingFormat) and name in _ENCODING_FORMATS:
+        return _ENCODING_FORMATS[name]  # at a fifth of the price of a call
+    return EncodingFormat(name) if isinstance(name, str) else EncodingFormat._missing_(name)
 
 
 def as_dimension(dimension: Any, *, least: int = 0, name: str = "dimension") -> int:
