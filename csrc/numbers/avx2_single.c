@@ -14,7 +14,8 @@ EC_TARGET_AVX2
 
 enum {
     DIGITS_BYTES = 15, /* from the first digit on, that are read */
-    LONGEST = 128      /* no number that is noted is longer */
+    LONGEST = 128,     /* no number that is noted is longer */
+    MOST_GAP = 16      /* with it, and the 16 bytes that are read behind it, a chunk ends before its margin does */
 };
 
 /* What one block hands to the next: bit 0 stands for its last byte, but those of `begins` for the first ones behind it,
@@ -121,7 +122,8 @@ int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *
     const int few = _mm_popcnt_u64(commas) < 4;
     int gap = 1;
     if (commas != 0)
-        for (const uint8_t *text = chunk + _tzcnt_u64(commas); gap < BEHIND && ec_is_space(text[gap]);) gap++;
+        for (const uint8_t *text = chunk + _tzcnt_u64(commas); gap <= MOST_GAP && ec_is_space(text[gap]);) gap++;
+    if (gap > MOST_GAP) return 0;
     if (gap == 1) return few ? index_ends(chunk, length, index, 1, 4) : index_ends(chunk, length, index, 1, 6);
     if (gap == 2 && chunk[_tzcnt_u64(commas) + 1] == ' ')
         return few ? index_ends(chunk, length, index, 2, 4) : index_ends(chunk, length, index, 2, 6);
@@ -131,10 +133,10 @@ int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *
 #define EIGHT_DIGITS 15, 15, 15, 15, 15, 15, 15, 15
 #define THIRTY_TWO_DIGITS EIGHT_DIGITS, EIGHT_DIGITS, EIGHT_DIGITS, EIGHT_DIGITS
 
-/* KEPT + LONGEST - k: 16 bytes that keep the lower halves of the first k + 1, and nothing of the others; k is -3 at
- * least. */
-static const uint8_t KEPT[LONGEST + 1 + 16 + 3] = {THIRTY_TWO_DIGITS, THIRTY_TWO_DIGITS, THIRTY_TWO_DIGITS,
-                                                   THIRTY_TWO_DIGITS, 15};
+/* KEPT + LONGEST - k: 16 bytes that keep the lower halves of the first k + 1, and nothing of the others; k is
+ * -1 - MOST_GAP at least. */
+static const uint8_t KEPT[LONGEST + 1 + 16 + MOST_GAP] = {THIRTY_TWO_DIGITS, THIRTY_TWO_DIGITS, THIRTY_TWO_DIGITS,
+                                                          THIRTY_TWO_DIGITS, 15};
 
 /* Two times 16 bytes. */
 EC_INLINE __m256i load_two(const uint8_t *low, const uint8_t *high) {
