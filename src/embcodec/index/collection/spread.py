@@ -85,22 +85,15 @@ class Spread:
                 time.sleep(_PAUSE * 2**tries)
 
     def _tree(self, task: Any, scan: PreparedQueries, k: int, ids: Any, threads: int) -> SearchResult:
-        """Return what all files have: as few tasks as the work asks for, each time on the same workers.
-
-        These have the files open, and in memory, where nothing else took them. Others take over where one is lost.
-        """
-        seats = [worker for worker, count in sorted(self._scheduler.ncores().items()) for _ in range(count)] or [""]
+        """Return what all files have, by as few tasks as the work asks for."""
+        seats = max(sum(self._scheduler.ncores().values()), 1)
         pairs = sum(shard.rows for shard in self._shards) * len(scan)
-        most = min(max(pairs // _PAIRS, len(seats)), _TASKS_A_THREAD * len(seats))
+        most = min(max(pairs // _PAIRS, seats), _TASKS_A_THREAD * seats)
         groups, asked = _groups(self._shards, most), pickle.dumps((scan, ids), protocol=5)
         if len(asked) * len(groups) > _SENT:
             asked = self._scheduler.scatter(asked, hash=False, broadcast=True)
         submit = partial(self._scheduler.submit, pure=False)
-        parts = []
-        for number, group in enumerate(groups):
-            seat = seats[number * len(seats) // len(groups)]
-            where = {"workers": [seat], "allow_other_workers": True} if seat else {}
-            parts.append(submit(task, self._folder, group, asked, k, threads, **where))
+        parts = [submit(task, self._folder, group, asked, k, threads) for group in groups]
         while len(parts) > _FAN:
             some = [parts[i : i + _FAN] for i in range(0, len(parts), _FAN)]
             parts = [submit(merge_topk, part, k, metric=scan.metric) for part in some]
