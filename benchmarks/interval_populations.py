@@ -75,8 +75,8 @@ def searched(rows: np.ndarray, queries: np.ndarray, answers: np.ndarray, dimensi
             hits = indices == answers[:, None]
             values = {"overlap": overlap(indices, exact), "nDCG": ndcg(indices, answers)}
             values["reciprocal rank"] = np.where(hits.any(axis=1), 1 / (1 + hits.argmax(axis=1)), 0.0)
-            size = pipe.codes.nbytes + (pipe.rows.nbytes if pipe.rows is not None else 0)
-            found.append(Searched(f"{pipe.label}, {dimension} d", size / len(rows), values))
+            size = pipe.code_bytes + (pipe.rows.nbytes / len(rows) if pipe.rows is not None else 0)
+            found.append(Searched(f"{pipe.label}, {dimension} d", size, values))
     return found
 
 
