@@ -460,12 +460,12 @@ from embcodec import Collection, iter_load
 
 Collection.open(sys.argv[1]).text_ids([sum(len(rows) for rows, _ in iter_load(sys.argv[2:]))])  # imports all
 rng, kills = random.Random(0), 0
-for tries in range(60):
+for tries in range(100):
     child = os.fork()
     if not child:
         Collection.open(sys.argv[1]).ingest(sys.argv[2:], batch_rows=25, id_column="custom_id")
         os._exit(0)
-    time.sleep(rng.random() * 0.02 * (tries + 2))
+    time.sleep(rng.random() * 0.002 * (tries + 2))  # the first ones before anything is written
     os.kill(child, signal.SIGKILL)
     kills += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     if len(Collection.open(sys.argv[1])) == 300:
