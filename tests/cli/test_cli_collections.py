@@ -235,7 +235,7 @@ def test_errors_are_skipped_named_and_counted() -> None:
         "--skip-errors",
     )
     assert done.exit_code == 1
-    assert done.stdout.startswith("65 rows appended, 0 lines failed -> Collection(65 rows")
+    assert done.stdout.startswith("65 rows appended, 0 lines failed, 15 rows skipped -> Collection(65 rows")
     told = done.stderr.splitlines()
     assert told[0].startswith("skipped [Errno 2] No such file or directory: 'no.npy'")
     assert told[1].startswith("skipped a.npy: row 0, column 2 is nan")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..dtypes import NamelessFloat, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
-from ..errors import StorageError
+from ..errors import EmbcodecError, StorageError
 from ..profiles import PROFILES
 from ..words import progress_bar
 from .bodies import changed_profile, packing_options
@@ -49,19 +49,24 @@ _RANGES = "ranges"
 )
 @click.option("--from-dtype", type=DTYPES, help="What SOURCES hold, or were asked for, if they do not say.")
 @click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in files that do not say.")
-@click.option("--id-column", help="What names the rows, by whole numbers or texts; of batch files their custom_ids do.")
+@click.option(
+    "--id-column",
+    help="What names the rows of tables and the like, by whole numbers or texts; of batch files their custom_ids do. "
+    "Files without such a column, as .npy, are ingested by a command without it.",
+)
 @click.option("--batch-rows", type=click.IntRange(min=1), default=65_536, show_default=True, help="Appended at a time.")
 @click.option(
     "--max-failed",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Exit with status 1 if more lines of SOURCES failed, also when they were taken before.",
+    help="Exit with status 1 if more lines of SOURCES failed (or rows were skipped), also when they were taken before.",
 )
 @click.option(
     "--skip-errors",
     is_flag=True,
     help="Pass over files that cannot be read, and rows that cannot be appended: each is named, and the status is 1. "
-    "The next run tries the files again.",
+    "The next run tries the files again, but no rows or lines of a file that was read to its end: ingest mended ones "
+    "alone, as a file of another name.",
 )
 @table_options
 @click.option("--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Whose bodies.")
@@ -93,7 +98,7 @@ def ingest(
     of batch jobs (.jsonl, also .gz and .zst), whose custom_ids are kept. Each row is appended once: the same command
     goes on where it was, after a crash too, and takes new files only.
     """
-    from ..index.collection import failed_lines
+    from ..index.collection import failed_lines, skipped_rows
 
     if dtype is not None and bits is not None:
         raise click.UsageError("codes are of --dtype or of --bits, not of both")
@@ -138,7 +143,7 @@ def ingest(
     failures.tell()
     _tell(skipped)
     rows = sum(one.row is not None for one in skipped)
-    failed = failed_lines(collection, list(sources))
+    failed, rows_before = failed_lines(collection, list(sources)), skipped_rows(collection, list(sources)) - rows
     facts = vectors.info()
     if as_json:
         print_json(
@@ -152,8 +157,12 @@ def ingest(
             }
         )
     else:
-        now = failures.count + rows
-        before = f" ({failed - now:,} before)" if failed > now else ""
+        lines_before = failed - failures.count - rows - rows_before
+        before = f" ({lines_before:,} before)" if lines_before > 0 else ""
+        if rows or rows_before > 0:
+            before += f", {rows:,} row{'s' * (rows != 1)} skipped" + (
+                f" ({rows_before:,} before)" if rows_before > 0 else ""
+            )
         say(f"{appended:,} rows appended, {failures.count:,} lines failed{before} -> {vectors!r} in {collection}")
     if max_failed is not None and failed > max_failed:
         say(f"Error: {failed} lines failed, more than --max-failed {max_failed} allows", error=True)
@@ -250,7 +259,13 @@ def _first_rows(sources: tuple[str, ...], reading: dict[str, Any], count: int) -
             if left <= 0:
                 return
 
-    found = list(some())
+    found: list[Rows] = []
+    try:
+        for rows in some():
+            found.append(rows)
+    except (EmbcodecError, ValueError, OSError):
+        if not found:
+            raise  # else it is told again, once the files before it have been taken
     if not found:
         raise StorageError("there are no rows in these files")
     return concat(found)

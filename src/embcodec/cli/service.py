@@ -157,7 +157,8 @@ def batch(
     They may be zipped (.gz, .zst), and the lines be those of Mistral, OpenAI, Bedrock, Gemini or Vertex AI, or bodies.
 
     The first lines that failed are told on standard error, all of them counted by reason. The rows of the others are
-    saved in any case; the exit status is 1 if there are none, or more failures than --max-failed.
+    saved in any case; the exit status is 1 if there are none, if RESULTS are cut or damaged, or for more failures than
+    --max-failed.
 
     Rows are in the order of RESULTS, which is seldom that of the requests, and lines that failed leave none: --ids says
     whose each row is.
@@ -184,17 +185,22 @@ def batch(
         with replacing(ids) as file:
             file.write("".join(f"{name}\n" for name in found.custom_ids).encode())
     _tell_failures(found.errors)
+    broken = found.broken_off
     facts = {
         "rows": len(found.embeddings),
         "dimension": found.embeddings.dimension,
         "output_dtype": str(found.embeddings.output_dtype),
         "errors": len(found.errors),
+        "broken_off": None if broken is None else str(broken),
         "output": str(output),
     }
     if as_json:
         print_json(facts)
     else:
         say(f"{found.embeddings!r}, {len(found.errors)} failed -> {output}")
+    if broken is not None:
+        say(f"Error: {results} cannot be read on: rows from line {broken.line} on are not in {output}", error=True)
+        click.get_current_context().exit(1)
     if len(found.errors) > (len(found.embeddings) if max_failed is None else max_failed):
         most = "there are rows" if max_failed is None else f"--max-failed {max_failed} allows"
         say(f"Error: {results}: {len(found.errors)} lines failed, more than {most}", error=True)

@@ -68,6 +68,7 @@ def in_options(text: str, command: click.Command | None) -> str:
     """Return `text` with the options of `command` in the place of arguments: ``--nulls nan`` for ``nulls='nan'``."""
     text = text.replace("Client.embed asks", "embcodec embed asks")
     text = _IN_PYTHON.sub("", text)
+    text = text.replace("on_error='skip'", "--skip-errors")
     text = text.replace("pass max_bytes= of", f"set {MAX_BYTES}= to")
     known = {option for parameter in command.params for option in parameter.opts} if command is not None else set()
     for phrase, words in _PHRASES if "--base64-dtype" in known else ():

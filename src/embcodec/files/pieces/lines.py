@@ -23,17 +23,22 @@ def line_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
     Raises
     ------
     DecodeError
-        For a line that holds no embeddings, where there is nobody to tell.
+        For a line that holds no embeddings, where there is nobody to tell; behind all rows that can be read, for a file
+        that is cut or damaged.
     """
     _check(how, "a batch file")
     if how.id_column not in (None, CUSTOM_ID):
         raise StorageError(f"the ids of a batch file are its custom_ids: id_column={CUSTOM_ID!r}")
     with place.open() as file:
-        yield from _in_parts(_answers(place, file, how, skip), how)
+        broken: list[DecodeError] = []
+        yield from _in_parts(_answers(place, file, how, skip, broken), how)
+    for error in broken:  # once the rows before are out
+        words = f"{place.name}: the file cannot be read on: {error.reason}"
+        raise DecodeError(words, offset=error.offset, row=error.row, line=error.line)
 
 
-def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator[Answer]:
-    """Yield the rows of a line at a time, and its id for each."""
+def _answers(place: Place, file: IO[bytes], how: Reading, skip: int, broken: list[DecodeError]) -> Iterator[Answer]:
+    """Yield the rows of a line at a time, and its id for each; what it breaks off by becomes `broken`."""
     answered: dict[str, int] = {}
     lines = iter_batch(
         place.path if place.path is not None else file,
@@ -44,6 +49,9 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int) -> Iterator
     )
     dimension: int | None = None
     for line in lines:
+        if line.breaks_off and isinstance(line.error, DecodeError):
+            broken.append(line.error)
+            return
         words = ""
         if line.response is not None:
             found = line.response.embeddings.dimension

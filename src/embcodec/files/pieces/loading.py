@@ -75,7 +75,7 @@ def iter_load(
         Whose bodies and batch files these are.
     failed : callable, optional
         Called with the name of a batch file and each :class:`BatchLine` of it that holds no embeddings. Without it such
-        a line is an error.
+        a line is an error; a file that is cut or damaged is one always, once the rows before that are out.
     storage_options : mapping, optional
         What fsspec takes for a URL's store: ``{"anon": True}``.
     max_bytes : int, optional

@@ -188,10 +188,13 @@ class Collection(View):
         paths, column, batch_rows, **reading
             As for :func:`iter_load`; open files have no name by which they would be known again. Small files are
             appended together, `batch_rows` at a time. ``on_error="skip"`` also skips rows with NaN or infinity, and
-            those whose id is taken. Files that were skipped, or what is left of them, the next call tries again.
+            those whose id is taken. Files that were skipped, or what is left of them, the next call tries again; rows
+            that were skipped it does not: ingest mended ones alone, as a file of another name.
         id_column : str, optional
-            What the rows are called: whole numbers, or texts (see :meth:`text_ids`). Those of batch files are their
-            custom_ids by default; the rows of a line of several inputs are ``id/0``, ``id/1`` ...
+            The column of tables, or array, that names the rows: whole numbers, or texts (see :meth:`text_ids`). A file
+            that was taken by another one, or none, is an error; files that have none, as ``.npy``, take a call of
+            their own. The rows of batch files are called by their custom_ids in any case; those of a line of several
+            inputs are ``id/0``, ``id/1`` ...
         progress : callable or True, optional
             Called with the number of rows appended, and 0, since nobody knows of how many. True: a bar.
 
@@ -204,8 +207,9 @@ class Collection(View):
         ------
         StorageError, DecodeError, CodeMismatchError, ValueError, OSError
             As :func:`iter_load` and :meth:`append`, and it names the file; also where a file has changed since it was
-            taken (its size, on this machine a checksum of pieces of it, of a URL its ETag or time), or another process
-            ingests at the same time. Rows of the files before it are appended, and not taken again.
+            taken (its size, on this machine a checksum of pieces of it, of a URL its ETag or time; but the rest of a
+            batch file that was cut is taken once it is there), or another process ingests at the same time. Rows of the
+            files before it, and of a batch file those before the damage, are appended, and not taken again.
 
         Examples
         --------

@@ -16,6 +16,7 @@ from ...dtypes import OutputDtype
 from ...embeddings import Embeddings
 from ...errors import CodeMismatchError, StorageError
 from ...files.pieces import (
+    BODY,
     CUSTOM_ID,
     LINES,
     Ids,
@@ -71,10 +72,22 @@ def ingested(
 
 
 def failed_lines(path: str | os.PathLike[str], paths: Paths) -> int:
-    """Return how many lines of files that a collection has taken held no embeddings."""
+    """Return how many lines of files that a collection has taken held no embeddings, with rows that were skipped."""
+    return sum(taken.failed for taken in _records_of(path, paths))
+
+
+def skipped_rows(path: str | os.PathLike[str], paths: Paths) -> int:
+    """Return how many rows of files that a collection has taken were skipped."""
+    return sum(taken.skipped for taken in _records_of(path, paths))
+
+
+def _records_of(path: str | os.PathLike[str], paths: Paths) -> list[Taken]:
     known = read_record(Folder(Path(path), 0.0))
     sources = {source_of(place) for place in places_of(paths, skips=Skips(None))}
-    return sum(known[source].failed for source in sources if source in known)
+    return [known[source] for source in sources if source in known]
+
+
+_WITHOUT_COLUMNS = (LINES, BODY, ".npy")  # what is asked of an id column is not for them
 
 
 class _File:
@@ -82,7 +95,7 @@ class _File:
 
     def __init__(self, folder: Folder, texts_of: TextIds, place: Place, how: Reading) -> None:
         self._folder, self._texts, self._place = folder, texts_of, place
-        self._how, self._failed = how, 0
+        self._how, self._failed, self._left_out = how, 0, 0
         self.now: Taken | None = None
         self.is_whole = False
 
@@ -90,11 +103,16 @@ class _File:
         """See how much of it was taken before; there is nothing to do where that is all."""
         now = Taken.none_of(self._place)
         before = known.get(now.source, now)
-        before.check_same(now)
+        is_read_by_lines = self._place.kind() == LINES
+        if not (is_read_by_lines and before.has_grown(self._place)):  # by the rest of what was cut
+            before.check_same(now)
+        ids = CUSTOM_ID if is_read_by_lines else self._how.id_column or ""
+        if self._place.kind() not in _WITHOUT_COLUMNS:
+            before.check_ids(self._how.id_column, ids)
         if not before.whole:
-            are_read_again = self._place.kind() == LINES
-            self._failed = 0 if are_read_again else before.failed
-            self.now = replace(now, rows=before.rows)
+            self._left_out = before.skipped
+            self._failed = before.skipped if is_read_by_lines else before.failed
+            self.now = replace(now, rows=before.rows, skipped=before.skipped, ids=ids)
 
     def pieces(self, batch: _Batch) -> Iterator[_Held]:
         """Yield the rows that are left, as they are to be appended."""
@@ -108,19 +126,24 @@ class _File:
                     waiting = [each.ids for each in batch.held]
                     rows, ids = fit_to_append(self._folder, self._texts, found, names, waiting, name, first, skips)
                 _check(self._folder, rows, name, first)
-                self.now = replace(self.now, rows=stop, failed=self._failed + self._skipped())
+                self.now = replace(self._counted(self.now), rows=stop)
                 if len(rows):
                     yield _Held(rows, ids, self.now, name)
-            self.now = replace(self.now, failed=self._failed + self._skipped(), whole=True)
+            self.now = replace(self._counted(self.now), whole=True)
             self.is_whole = True
+
+    def _counted(self, now: Taken) -> Taken:
+        rows = 0 if self._how.skips is None else self._how.skips.rows
+        return replace(now, failed=self._failed + self._skipped(), skipped=self._left_out + rows)
 
     def _skipped(self) -> int:
         return 0 if self._how.skips is None else self._how.skips.rows + self._how.skips.lines
 
     def _way(self) -> Reading:
-        """Return how it is read: the rows of batch files are called by their custom_ids, if nothing else is said."""
+        """Return how it is read: the rows of batch files are called by their custom_ids."""
         how, told = self._how, self._how.failed
         self._failed -= self._skipped()  # of other files
+        self._left_out -= 0 if how.skips is None else how.skips.rows
         if told is not None:
 
             def note(name: str, line: BatchLine) -> None:
@@ -130,7 +153,7 @@ class _File:
             how = replace(how, failed=note)
         if self._place.kind() != LINES:
             return how
-        return replace(how, id_column=how.id_column or CUSTOM_ID, names_apart=True)
+        return replace(how, id_column=CUSTOM_ID, names_apart=True)
 
 
 class _Held(NamedTuple):

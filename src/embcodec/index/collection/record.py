@@ -36,7 +36,11 @@ class Taken:
         Of a URL what its store says that changes with it, such as an ETag; None where there is no word of it.
     rows : int
     failed : int
-        Lines that hold no embeddings.
+        Lines that hold no embeddings, and rows that were skipped.
+    skipped : int
+        Of the rows; `rows` has them, too.
+    ids : str or None
+        The column that named its rows, "" where none did; None where the record, an older one, has no word of it.
     whole : bool
     """
 
@@ -46,6 +50,8 @@ class Taken:
     version: str | None = None
     rows: int = 0
     failed: int = 0
+    skipped: int = 0
+    ids: str | None = None
     whole: bool = False
 
     @classmethod
@@ -53,10 +59,21 @@ class Taken:
         """Return that nothing has been taken of a file."""
         return cls(source_of(place), place.size(), _sample_of(place), place.version())
 
+    def has_grown(self, place: Place) -> bool:
+        """Whether a file of which a part was taken has that many bytes as they were, and more behind them."""
+        if self.whole or self.sample is None or place.path is None or not 0 < self.nbytes < place.size():
+            return False
+        return _sample_of(place, self.nbytes) == self.sample
+
     def check_same(self, now: Taken) -> None:
         """Refuse a file that is another now than when rows of it were taken (StorageError)."""
-        way = "ingest its new rows as a file of another name"
-        taken = f"when {self.rows:,} rows of it were taken"
+        way = (
+            "ingest its new or mended rows alone, as a file of another name (where rows have ids, on_error='skip' "
+            "passes over those that are in the collection)"
+        )
+        taken = f"when {self.rows - self.skipped:,} rows of it were taken"
+        if self.skipped:
+            taken += f" and {self.skipped:,} {'was' if self.skipped == 1 else 'were'} skipped"
         if -1 < self.nbytes != now.nbytes > -1:
             raise StorageError(f"{self.source} had {self.nbytes:,} bytes {taken}, and has {now.nbytes:,} now: {way}")
         if None not in (self.sample, now.sample) and self.sample != now.sample:
@@ -64,6 +81,22 @@ class Taken:
         versions = self.version, now.version
         if None not in versions and len({str(version).split()[0] for version in versions}) == 1 < len(set(versions)):
             raise StorageError(f"{self.source} had {self.version} {taken}, and has {now.version} now: {way}")
+
+    def check_ids(self, asked: str | None, ids: str) -> None:
+        """Refuse another column of ids than the one that named rows of the file which have been taken (StorageError).
+
+        Parameters
+        ----------
+        asked : str or None
+            What the caller names.
+        ids : str
+            The column that would name the rows; "" where none would.
+        """
+        if self.ids in (None, ids) or not (self.rows or self.whole) or (self.whole and asked is None):
+            return
+        before = f"ids of its column {self.ids!r}" if self.ids else "no ids of its own"
+        way = f"id_column={self.ids!r}" if self.ids else f"leave out id_column={asked!r}"
+        raise StorageError(f"{self.source}: its rows were taken with {before}, which they keep: {way}")
 
 
 def source_of(place: Place) -> str:
@@ -75,14 +108,14 @@ def source_of(place: Place) -> str:
     return place.name
 
 
-def _sample_of(place: Place) -> int | None:
-    """Return the CRC-32 of pieces of a file, from its first bytes to its last: all of a small one, None elsewhere."""
+def _sample_of(place: Place, nbytes: int | None = None) -> int | None:
+    """Return the CRC-32 of pieces of a file, or of its first bytes: all of a small one, None of one elsewhere."""
     if place.path is None:  # where each piece may cost as much as the file
         return None
     with open(place.path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
+        size = os.fstat(file.fileno()).st_size if nbytes is None else nbytes
         if size <= _SAMPLES * _SAMPLE_BYTES:
-            return zlib.crc32(file.read())
+            return zlib.crc32(file.read(size))
         found = 0
         for number in range(_SAMPLES):
             file.seek((size - _SAMPLE_BYTES) * number // (_SAMPLES - 1))
@@ -101,6 +134,8 @@ def recorded(folder: Folder, now: Manifest, marks: Iterable[Taken]) -> Ingested:
             "version": mark.version,
             "rows": mark.rows,
             "failed": mark.failed,
+            "skipped": mark.skipped,
+            "ids": mark.ids,
             "whole": mark.whole,
         }
         for mark in last.values()
@@ -139,6 +174,8 @@ def read_record(folder: Folder) -> dict[str, Taken]:
                 line.get("version"),
                 line["rows"],
                 line.get("failed", 0),
+                line.get("skipped", 0),
+                line.get("ids"),
                 line["whole"],
             )
             for line in lines

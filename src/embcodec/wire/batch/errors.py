@@ -30,13 +30,14 @@ class BatchErrors(Sequence[BatchLine]):
     (1, 'a', 'not an object (line 3, byte 0)')
     """
 
-    __slots__ = ("_ids", "_known", "_lines", "_offsets", "_rows", "_said")
+    __slots__ = ("_breaks_off", "_ids", "_known", "_lines", "_offsets", "_rows", "_said")
 
     def __init__(self, lines: Iterable[BatchLine] = ()) -> None:
         self._lines, self._offsets, self._rows = array("q"), array("q"), array("q")
         self._ids: list[str | None] = []
         self._said: list[Any] = []  # a DecodeError's reason, what a ServiceError is made of, or its JSON and status
         self._known: dict[Any, Any] = {}  # of alike ones the first
+        self._breaks_off = False  # in the last of them
         for line in lines:
             self.append(line)
 
@@ -50,6 +51,7 @@ class BatchErrors(Sequence[BatchLine]):
             self.append_fault(line.line, line.custom_id, error.reason, error.offset, error.row)
         else:
             raise ValueError(f"line {line.line} has not failed")
+        self._breaks_off = line.breaks_off
 
     def append_fault(
         self, line: int, custom_id: str | None, reason: str, offset: int | None = None, row: int | None = None
@@ -84,12 +86,15 @@ class BatchErrors(Sequence[BatchLine]):
         said, line = self._said[at], self._lines[at]
         if isinstance(said, str):
             offset, row = (None if n == _NONE else n for n in (self._offsets[at], self._rows[at]))
-            return BatchLine(line, self._ids[at], error=DecodeError(said, offset=offset, row=row, line=line))
+            error = DecodeError(said, offset=offset, row=row, line=line)
+            return BatchLine(
+                line, self._ids[at], error=error, breaks_off=self._breaks_off and at in (-1, len(self) - 1)
+            )
         if len(said) == 2:
             return BatchLine(line, self._ids[at], error=_refusal(*said))
         message, status, kind, code, wait = said
-        error = ServiceError(message, status=status, type=kind, code=code, retry_after=wait)
-        return BatchLine(line, self._ids[at], error=error)
+        answer = ServiceError(message, status=status, type=kind, code=code, retry_after=wait)
+        return BatchLine(line, self._ids[at], error=answer)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or len(self) != len(other):

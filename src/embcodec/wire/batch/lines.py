@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ...errors import DecodeError, ServiceError
@@ -9,6 +10,8 @@ from ..answer import EmbeddingResponse
 
 MOST_LINE_BYTES = 1 << 28  # 2,048 texts of 4,096 dimensions as text take 180 MB
 NOT_AN_OBJECT = "not an object"
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +27,28 @@ class BatchLine:
     error : ServiceError, DecodeError or None
         What the service reported, or what is wrong with the line; the offset in a DecodeError counts from the start
         of the line.
+    breaks_off : bool
+        Whether the file ends in this line, or cannot be read on from here: what stood behind is in no line.
     """
 
     line: int
     custom_id: str | None
     response: EmbeddingResponse | None = None
     error: ServiceError | DecodeError | None = None
+    breaks_off: bool = False
 
 
 def words_of_dimension(dimension: int, before: int) -> str:
     """Say that a line's rows are not like those of the lines before."""
     return f"dimension {dimension} where the lines before have {before}"
+
+
+def is_cut(text: bytes | bytearray | None) -> bool:
+    """Whether a line that cannot be read has no end, as where a file was cut: a bracket or a string is open in it."""
+    if text is None or text.endswith(b"\n") or not text.lstrip(_BLANK).startswith((b"{", b"[")):
+        return False
+    left = _STRINGS.sub(b"", text)
+    return sum(map(left.count, (b"{", b"["))) > sum(map(left.count, (b"}", b"]")))
 
 
 def words_of_twin(custom_id: str, line: int) -> str:

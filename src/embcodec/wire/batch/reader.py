@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from ..decoder import Decoder, decoder_for
 from ..service import Usage
 from .errors import BatchErrors
 from .forms import USUAL, LineDecoder
-from .lines import MOST_LINE_BYTES, BatchLine, words_of_dimension, words_of_twin
+from .lines import MOST_LINE_BYTES, BatchLine, is_cut, words_of_dimension, words_of_twin
 from .plain import PlainLines
 from .rows import GrowingRows
 from .source import BUFFER, Lines, Source
@@ -57,6 +57,12 @@ class BatchResult:
     def __repr__(self) -> str:
         counts = f"{len(self.custom_ids)} custom_ids, {len(self.errors)} errors"
         return f"BatchResult({self.embeddings!r}, {counts}, {self.usage!r})"
+
+    @property
+    def broken_off(self) -> DecodeError | None:
+        """Where and why the file could not be read to its end, also in `errors`; None where it could."""
+        last = self.errors[-1] if self.errors else None
+        return last.error if last is not None and last.breaks_off and isinstance(last.error, DecodeError) else None
 
     def in_order(self, custom_ids: Iterable[str]) -> Embeddings:
         """Return the rows of these ids, in this order (all rows of an id, in the order they had).
@@ -95,7 +101,7 @@ def iter_batch(
     Mistral's and OpenAI's files are alike; the lines of Bedrock's, Gemini's and Vertex AI's jobs are read as well, by
     their own profiles where `profile` finds nothing in them, and so are bare bodies, a line each, and pairs of a
     request and its answer. Lines may stand in any order; blank ones are passed over; a line that cannot be read, a last
-    one cut short included, is an error among the data.
+    one cut short included (``breaks_off``), is an error among the data.
 
     Parameters
     ----------
@@ -141,9 +147,20 @@ def iter_batch(
                 progress(source.done(source.file.tell()), source.total)
             line = decoder.line(number, text)
             if line is not None:
-                yield line
+                yield _with_end(line, text)
         if source.fault:
-            yield BatchLine(number + 1, None, error=DecodeError(source.fault, line=number + 1))
+            yield _fault(source, number)
+
+
+def _with_end(line: BatchLine, text: bytes | bytearray | None) -> BatchLine:
+    """Return a line, which says so where the file ends in the middle of it."""
+    is_broken = isinstance(line.error, DecodeError) and is_cut(text)
+    return replace(line, breaks_off=True) if is_broken else line
+
+
+def _fault(source: Source, number: int) -> BatchLine:
+    """Return what is wrong with a file whose lines behind the first `number` cannot be had."""
+    return BatchLine(number + 1, None, error=DecodeError(source.fault, line=number + 1), breaks_off=True)
 
 
 def source_of_no_lines(source: Source) -> BatchLine | None:
@@ -199,7 +216,8 @@ def decode_batch(
     Returns
     -------
     BatchResult
-        Failures are data in it: ``errors``; a line whose custom_id an earlier one has answered is one of them.
+        Failures are data in it: ``errors``; a line whose custom_id an earlier one has answered is one of them. A file
+        that is cut or damaged gives the rows before that, and has ``broken_off``.
 
     Raises
     ------
@@ -247,7 +265,7 @@ def decode_batch(
             if line is None:
                 continue
             if line.response is None:
-                errors.append(line)
+                errors.append(_with_end(line, text))
                 continue
             matrix = line.response.embeddings
             words = ""
@@ -267,7 +285,7 @@ def decode_batch(
             ids += [line.custom_id] * len(matrix)
             usage += line.response.usage
         if source.fault:
-            errors.append_fault(number + 1, None, source.fault)
+            errors.append(_fault(source, number))
     if first is None:
         empty = np.empty((0, decoder.width or 0), decoder.dtype.numpy_dtype)
         return BatchResult(ids, decoder.typed(empty, decoder.dimension or 0), errors, usage)
