@@ -559,15 +559,21 @@ CASES: dict[str, Case] = {
     ),
     **{
         f"saving {kind} as {suffix}": (
-            lambda p, kind=kind, suffix=suffix: ec.save(p / f"x{suffix}", KINDS[kind]),
+            lambda p, rows=rows, suffix=suffix: ec.save(p / f"x{suffix}", rows),
             words,
-            (lambda p, kind=kind: ec.save(p / "x.safetensors", KINDS[kind]),),
+            (lambda p, rows=rows: ec.save(p / "x.safetensors", rows),),
         )
-        for kind, suffix, words in (
-            ("int8 per-vector", ".npy", "no room for the per-vector scale; use .safetensors"),
-            ("ubinary msb", ".fbin", "holds numbers, not ubinary bits; use .safetensors"),
-            ("int8 unit", ".fvecs", "does not hold int8 rows; use .safetensors"),
-            ("ubinary lsb", ".npy", "cannot say how bits are packed; use .safetensors"),
+        for kind, rows, suffix, words in (
+            ("int8 per-vector", KINDS["int8 per-vector"], ".npy", "no room for the per-vector scale; use .safetensors"),
+            ("ubinary msb", KINDS["ubinary msb"], ".fbin", "holds numbers, not ubinary bits; use .safetensors"),
+            ("int8 unit", KINDS["int8 unit"], ".fvecs", "does not hold int8 rows; use .safetensors"),
+            ("ubinary lsb", KINDS["ubinary lsb"], ".npy", "cannot say how bits are packed; use .safetensors"),
+            (
+                "ubinary of 12",
+                KINDS["ubinary msb"].truncate(12),
+                ".npy",
+                "no room for a dimension of 12; use .safetensors",
+            ),
         )
     },
     "a file that leaves its dtype open": (

@@ -185,7 +185,9 @@ def test_rows_are_no_numbers_of_rows(tmp_path: Path) -> None:
 def test_what_holds_codes_is_no_quantizer_and_says_what_reads_it(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x{suffix}"
     save(path, LowBitQuantizer(1, rotation="none").fit(X).encode(X))
-    with pytest.raises(StorageError, match=r"holds low-bit codes, .*load\(path\).*LowBitCodes\.of\(rows, codes\.scheme"):
+    with pytest.raises(
+        StorageError, match=r"holds low-bit codes, .*load\(path\).*LowBitCodes\.of\(rows, codes\.scheme"
+    ):
         LowBitQuantizer.load(path)
     save(path, X)
     with pytest.raises(StorageError, match=r"it holds rows, embcodec\.load\(path\) reads them"):
