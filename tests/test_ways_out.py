@@ -211,6 +211,10 @@ def swelling(path: Path, **options: Any) -> Any:
         return ec.load(path / "zeros.npz", **options)
 
 
+def _quantizer() -> ec.LowBitQuantizer:
+    return ec.LowBitQuantizer(1, rotation="none").fit(X)
+
+
 CASES: dict[str, Case] = {
     "bare integers": (
         lambda p: ec.search(X, X.astype(np.int8), 1),
@@ -555,15 +559,21 @@ CASES: dict[str, Case] = {
     ),
     **{
         f"saving {kind} as {suffix}": (
-            lambda p, kind=kind, suffix=suffix: ec.save(p / f"x{suffix}", KINDS[kind]),
+            lambda p, rows=rows, suffix=suffix: ec.save(p / f"x{suffix}", rows),
             words,
-            (lambda p, kind=kind: ec.save(p / "x.safetensors", KINDS[kind]),),
+            (lambda p, rows=rows: ec.save(p / "x.safetensors", rows),),
         )
-        for kind, suffix, words in (
-            ("int8 per-vector", ".npy", "no room for the per-vector scale; use .safetensors"),
-            ("ubinary msb", ".fbin", "holds numbers, not ubinary bits; use .safetensors"),
-            ("int8 unit", ".fvecs", "does not hold int8 rows; use .safetensors"),
-            ("ubinary lsb", ".npy", "cannot say how bits are packed; use .safetensors"),
+        for kind, rows, suffix, words in (
+            ("int8 per-vector", KINDS["int8 per-vector"], ".npy", "no room for the per-vector scale; use .safetensors"),
+            ("ubinary msb", KINDS["ubinary msb"], ".fbin", "holds numbers, not ubinary bits; use .safetensors"),
+            ("int8 unit", KINDS["int8 unit"], ".fvecs", "does not hold int8 rows; use .safetensors"),
+            ("ubinary lsb", KINDS["ubinary lsb"], ".npy", "cannot say how bits are packed; use .safetensors"),
+            (
+                "ubinary of 12",
+                KINDS["ubinary msb"].truncate(12),
+                ".npy",
+                "no room for a dimension of 12; use .safetensors",
+            ),
         )
     },
     "a file that leaves its dtype open": (
@@ -596,6 +606,26 @@ CASES: dict[str, Case] = {
         lambda p: (ec.FlatIndex(X).save(p / "x.safetensors"), ec.load(p / "x.safetensors")),
         r"FlatIndex\.load\(path\) reads it",
         (lambda p: (ec.FlatIndex(X).save(p / "x.safetensors"), ec.FlatIndex.load(p / "x.safetensors")),),
+    ),
+    "a quantizer for rows": (
+        lambda p: (_quantizer().save(p / "q.npz"), ec.load(p / "q.npz")),
+        r"LowBitQuantizer\.load\(path\) reads it",
+        (lambda p: (_quantizer().save(p / "q.npz"), ec.LowBitQuantizer.load(p / "q.npz")),),
+    ),
+    "a quantizer of another suffix": (
+        lambda p: _quantizer().save(p / "q.safetensors"),
+        r"a quantizer is stored in a \.npz file",
+        (lambda p: _quantizer().save(p / "q.npz"),),
+    ),
+    "codes for a quantizer": (
+        lambda p: (ec.save(p / "c.npz", _quantizer().encode(X)), ec.LowBitQuantizer.load(p / "c.npz")),
+        r"embcodec\.load\(path\) reads them, and LowBitCodes\.of\(rows, codes\.scheme\)",
+        (lambda p: (ec.save(p / "c.npz", _quantizer().encode(X)), ec.LowBitCodes.of(X, ec.load(p / "c.npz").scheme)),),
+    ),
+    "rows for numbers of rows": (
+        lambda p: (ec.save(p / "c.npz", KINDS["int8 unit"]), ec.load_ids(p / "c.npz")),
+        r"embcodec\.load\(path\)",
+        (lambda p: (ec.save(p / "c.npz", KINDS["int8 unit"]), ec.load(p / "c.npz")),),
     ),
     "a collection for an index": (
         lambda p: (_collection(p), ec.FlatIndex.load(p / "c")),

@@ -100,11 +100,23 @@ def test_mapped(tmp_path: Path, kind: str, suffix: str) -> None:
 
 @pytest.mark.parametrize("kind", ["int8 unit", "uint8 unit", "ubinary", "binary"])
 def test_integers_in_npy_need_a_word(tmp_path: Path, kind: str) -> None:
-    original = rows()[kind]
+    original = rows(dimension=24)[kind]
     save(tmp_path / "rows.npy", original)
     with pytest.raises(StorageError, match="output_dtype"):
         load(tmp_path / "rows.npy")
-    assert load(tmp_path / "rows.npy", output_dtype=original.output_dtype, dimension=18) == original
+    assert load(tmp_path / "rows.npy", output_dtype=original.output_dtype) == original
+
+
+@pytest.mark.parametrize("kind", ["ubinary", "binary"])
+@pytest.mark.parametrize("dimension", [1, 12, 18, 31])
+def test_bits_that_do_not_fill_their_bytes_need_a_file_that_says_so(tmp_path: Path, kind: str, dimension: int) -> None:
+    """Read from a .npy file they would have the dimensions of whole bytes, and other scores."""
+    original = rows(dimension=dimension)[kind]
+    with pytest.raises(StorageError, match=rf"no room for a dimension of {dimension}; use \.safetensors"):
+        save(tmp_path / "rows.npy", original)
+    assert os.listdir(tmp_path) == []
+    np.save(tmp_path / "rows.npy", original.values)
+    assert load(tmp_path / "rows.npy", output_dtype=original.output_dtype, dimension=dimension) == original
 
 
 @pytest.mark.parametrize(
@@ -117,6 +129,7 @@ def test_integers_in_npy_need_a_word(tmp_path: Path, kind: str) -> None:
         ("float", ".bvecs"),
         ("int8 unit", ".fvecs"),
         ("ubinary lsb", ".npy"),
+        ("ubinary", ".npy"),
         ("float", ".pkl"),
         ("float", ""),
     ],

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hostile_files import with_arrays
 
-from embcodec import LowBitCodes, LowBitQuantizer, StorageError
+from embcodec import Embeddings, FlatIndex, LowBitCodes, LowBitQuantizer, StorageError, iter_load, load, load_ids, save
 from embcodec._native import lowbit as native
 from embcodec.quantizers.lowbit.rotations import Rotation
 from embcodec.quantizers.lowbit.scheme import LowBitScheme
@@ -152,3 +152,53 @@ def test_small_rows_can_be_saved(tmp_path: Path) -> None:
     quantizer.save(tmp_path / "q.npz")
     unit = np.float32(LowBitQuantizer.load(tmp_path / "q.npz").scheme.scale_unit)
     assert struct.unpack("<I", unit.tobytes())[0] >> 23 > 0
+
+
+@pytest.mark.parametrize("how", [{"bits": 1, "rotation": "none"}, {"bits": 2, "rotation": "random"},
+                                 {"bits": 4, "rotation": "learned"}, {"bytes_per_vector": 12}],
+                         ids=["none", "random", "learned", "principal"])  # fmt: skip
+def test_a_quantizer_is_no_file_of_rows(tmp_path: Path, how: dict[str, Any]) -> None:
+    """Its rotation is a matrix, and would do as rows."""
+    path = tmp_path / "q.npz"
+    LowBitQuantizer(**how).fit(X).save(path)
+    for former in (False, True):
+        with_arrays(path, **({"format": None, "shaping": None} if former else {}))
+        for read in (load, load_ids, lambda path: list(iter_load(path)), lambda path: load(path, column="center")):
+            with pytest.raises(StorageError, match=r"a fitted quantizer, not rows: LowBitQuantizer\.load\(path\)"):
+                read(path)
+        assert LowBitQuantizer.load(path).scheme.dimension == D
+
+
+def test_arrays_of_such_names_in_others_files_are_rows(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", vectors=X, names=np.arange(len(X)), settings=np.zeros(4))
+    assert load(tmp_path / "x.npz").shape == X.shape
+    assert load_ids(tmp_path / "x.npz").tolist() == list(range(len(X)))
+
+
+def test_rows_are_no_numbers_of_rows(tmp_path: Path) -> None:
+    save(tmp_path / "x.npz", Embeddings(X).to("int8", scale="per-vector"))
+    with pytest.raises(StorageError, match=r"wrote the file for rows, .*: embcodec\.load\(path\)"):
+        load_ids(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_what_holds_codes_is_no_quantizer_and_says_what_reads_it(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x{suffix}"
+    save(path, LowBitQuantizer(1, rotation="none").fit(X).encode(X))
+    with pytest.raises(
+        StorageError, match=r"holds low-bit codes, .*load\(path\).*LowBitCodes\.of\(rows, codes\.scheme"
+    ):
+        LowBitQuantizer.load(path)
+    save(path, X)
+    with pytest.raises(StorageError, match=r"it holds rows, embcodec\.load\(path\) reads them"):
+        LowBitQuantizer.load(path)
+    FlatIndex(X).save(tmp_path / "i.safetensors")
+    with pytest.raises(StorageError, match=r"it holds an index, FlatIndex\.load\(path\) reads it"):
+        LowBitQuantizer.load(tmp_path / "i.safetensors")
+
+
+@pytest.mark.parametrize("name", ["q.safetensors", "q", "q.npy"])
+def test_a_quantizer_is_written_under_its_own_suffix(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StorageError, match=r"a quantizer is stored in a \.npz file"):
+        LowBitQuantizer(1, rotation="none").fit(X).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())

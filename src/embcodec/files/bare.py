@@ -130,3 +130,8 @@ def check_bare(embeddings: Embeddings, suffix: str) -> None:
         "offset",
     ):
         raise StorageError(f"a {suffix} file cannot say how bits are packed; use .safetensors")
+    elif embeddings.output_dtype.is_packed and embeddings.dimension % 8:
+        raise StorageError(
+            f"a {suffix} file has whole bytes of bits, and no room for a dimension of {embeddings.dimension}; use "
+            ".safetensors"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..containers import ELEMENTS, MOST_WORDS, is_text
 from ..dtypes import OutputDtypeLike, OutputDtypeName
 from ..embeddings import Embeddings
 from ..errors import StorageError
+from ..quantizers.fitting import HOLDS_QUANTIZER, is_quantizer
 from ..quantizers.lowbit import LowBitCodes
 from ..words import parse_words
 from .bare import matrix_of, rows_of
@@ -35,6 +37,7 @@ def rows_in(
 ) -> Embeddings | LowBitCodes:
     """Return the rows that a file of that kind holds, as :func:`embcodec.load` does."""
     tensors, words, others = contents
+    check_no_quantizer([*tensors, *others], suffix)
     if "index" in words and is_packed(words, "codes."):
         raise StorageError("the file holds an index: FlatIndex.load(path) reads it")
     if is_packed(words):
@@ -53,6 +56,12 @@ def rows_in(
     if column is None and (scales := tensors.get(SCALES)) is not None and scales.shape == values.shape[:1]:
         check_no_scales(values, str(scales.dtype), f"column={next(n for n, a in tensors.items() if a is values)!r}")
     return rows_of(values, output_dtype, dimension)
+
+
+def check_no_quantizer(names: Collection[str], suffix: str) -> None:
+    """Refuse the file of a quantizer, by the names of its arrays: among them are matrices that are no rows."""
+    if suffix == ".npz" and is_quantizer(names):
+        raise StorageError(HOLDS_QUANTIZER)
 
 
 def words_in_array(array: NDArray[Any] | None) -> dict[str, str]:

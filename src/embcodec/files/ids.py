@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..containers import check_decoded, check_max_bytes, open_hdf5, read_ids, read_npy, read_npz
 from ..errors import StorageError
 from ..words import as_path, shown
+from .contents import check_no_quantizer
 from .kinds import HDF5, IDS
 
 _KNOWN = (*IDS, ".npy", ".npz", *HDF5)
@@ -79,6 +80,9 @@ def _read(path: str | os.PathLike[str], suffix: str, column: str | None, max_byt
         size = os.fstat(file.fileno()).st_size
         if suffix == ".npz":
             arrays, _ = read_npz(file, None, max_bytes)
+            check_no_quantizer(arrays, suffix)
+            if column is None and "embcodec" in arrays:
+                raise StorageError("embcodec wrote the file for rows, not for their numbers: embcodec.load(path)")
             return arrays[_chosen(arrays, column)]
         if column is not None:
             raise StorageError(f"a {suffix} file is one array without columns: leave out column={column!r}")

@@ -52,8 +52,9 @@ def save(
 
     ``.safetensors``, ``.npz`` and ``.parquet`` keep everything: dtype, dimension, scale, byte and bit order. The first
     two also hold low-bit codes, together with the scheme that codes further rows.
-    ``.npy``, ``.fbin .u8bin .i8bin`` and ``.fvecs .bvecs`` hold bare values; what they would lose is refused,
-    except that the reader of a ``.npy`` of integers has to say what they are.
+    ``.npy``, ``.fbin .u8bin .i8bin`` and ``.fvecs .bvecs`` hold bare values; what they would lose is refused, as
+    the dimension of bits that do not fill their bytes is, except that the reader of a ``.npy`` of integers has to say
+    what they are.
 
     Parameters
     ----------

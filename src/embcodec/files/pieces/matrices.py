@@ -24,7 +24,7 @@ from ...errors import StorageError
 from ...scale import PER_VECTOR
 from ..bare import matrix_of
 from ..columns import SCALES, check_no_scales
-from ..contents import ANN_BENCHMARKS, Contents, rows_in, words_in_array
+from ..contents import ANN_BENCHMARKS, Contents, check_no_quantizer, rows_in, words_in_array
 from ..kinds import HDF5, MATRIX, TYPED
 from ..pack import is_packed
 from .how import Piece, Reading, as_names, rows_from
@@ -102,6 +102,7 @@ def _row_streams(
             rows_in(Contents(empty, dict(words), dict(others)), kind, None, None, None)  # says what is wrong
             raise StorageError("the file contradicts itself: its arrays have different numbers of rows")
         return rows
+    check_no_quantizer([*streams, *others], kind)
     column = how.column
     if column is None and kind in HDF5 and streams.keys() >= ANN_BENCHMARKS:
         column = "train"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +15,13 @@ from ...containers import (
     checked_texts,
     flag,
     read_npz,
+    read_tensors,
     replacing,
     whole_number,
     write_npz,
 )
 from ...errors import StorageError
-from ...words import as_path
+from ...words import as_path, parse_words
 from ..lowbit.codes import LowBitCodes
 from ..lowbit.principal import PrincipalScheme
 from ..lowbit.rotations import Rotation
@@ -29,9 +30,12 @@ from ..lowbit.shaping import Shaping
 from .principal_files import arrays_of, is_principal, principal_codes_of, principal_scheme_of
 
 FORMAT = "embcodec quantizer 1"
+HOLDS_QUANTIZER = "the file holds a fitted quantizer, not rows: LowBitQuantizer.load(path) reads it"
 
 Arrays = Mapping[str, NDArray[Any]]
 
+_ALWAYS = {"settings", "names", "report", "scale_unit"}
+"""The arrays that quantizers' files have had in every version."""
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 _MOST_DIMENSION = (1 << 31) - 1
 _LONGEST_UNIT_ERROR = 0.1  # a row counts as one of unit length up to far less
@@ -156,8 +160,15 @@ def scheme_arrays(scheme: LowBitScheme | PrincipalScheme) -> dict[str, NDArray[A
     return {name: array for name, array in learned.items() if array is not None}
 
 
+def is_quantizer(names: Iterable[str]) -> bool:
+    """Whether the arrays of an ``.npz`` file, by their names, are those of a quantizer."""
+    return _ALWAYS.issubset(names)
+
+
 def write_quantizer(path: str | os.PathLike[str], fitted: Fitted) -> None:
-    """Write a fitted quantizer to an ``.npz`` file, atomically."""
+    """Write a fitted quantizer to an ``.npz`` file, atomically; StorageError for a file of another name."""
+    if not as_path(path).lower().endswith(".npz"):
+        raise StorageError(f"a quantizer is stored in a .npz file, not {as_path(path)!r}")
     scheme, settings = fitted.scheme, fitted.settings
     bits = 0 if isinstance(scheme, PrincipalScheme) else scheme.bits
     arrays: dict[str, NDArray[Any]] = {
@@ -189,14 +200,37 @@ def read_quantizer(path: str | os.PathLike[str], max_bytes: int | None = None) -
     try:
         with open(path, "rb") as file:
             if file.read(2) != b"PK":
-                raise StorageError("it is no file of one")
+                raise StorageError(_held_by_tensors(path) or "it is no file of one")
             file.seek(0)
             arrays, _ = read_npz(file, max_bytes=max_bytes)
+        if "embcodec" in arrays:
+            raise StorageError(_held(parse_words(str(arrays["embcodec"])) or {}))
         return _fitted(arrays)
     except KeyError as error:
         raise StorageError(f"{path} holds no low-bit quantizer: it lacks {error.args[0]}") from None
     except (StorageError, ValueError, TypeError) as error:
         raise StorageError(f"{path} holds no low-bit quantizer: {error}") from None
+
+
+def _held(words: Mapping[str, str]) -> str:
+    """Say what a file holds that is no quantizer, and what reads it, by the words that embcodec wrote there."""
+    if "index" in words:
+        return "it holds an index, FlatIndex.load(path) reads it"
+    if "low_bit" in words:
+        return (
+            "it holds low-bit codes, codes = embcodec.load(path) reads them, and LowBitCodes.of(rows, codes.scheme) "
+            "codes further rows"
+        )
+    return "it holds rows, embcodec.load(path) reads them"
+
+
+def _held_by_tensors(path: str) -> str:
+    """Say what a ``.safetensors`` file of embcodec's holds; nothing where it is none, or damaged."""
+    try:
+        _, words = read_tensors(path, mmap=True)
+    except StorageError:
+        return ""
+    return _held(words) if words.keys() & {"format", "index"} else ""
 
 
 def _shaping(arrays: Arrays, dimension: int) -> Shaping:

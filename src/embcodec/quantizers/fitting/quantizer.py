@@ -202,7 +202,13 @@ class LowBitQuantizer:
         return codes.to_float(threads=threads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted quantizer to an ``.npz`` file, as :func:`embcodec.save` writes: whole, or not at all."""
+        """Write the fitted quantizer to an ``.npz`` file, as :func:`embcodec.save` writes: whole, or not at all.
+
+        Raises
+        ------
+        StorageError
+            For a file of another name.
+        """
         settings = self._wishes._asdict()
         write_quantizer(path, Fitted(settings, self.choice, self.report, self.scheme, self.recall_interval))
 
