@@ -24,7 +24,7 @@ from ...scan import (
     prepare,
 )
 from ...words import as_real
-from ..arguments import for_both
+from ..arguments import check_own_metric, for_both
 from .shards import Kind, OpenShard
 
 
@@ -91,6 +91,7 @@ def best_of_all(
     """
     check_dimensions(asked, kind.codes, "collection")
     better = kind.rescore_with
+    check_own_metric(kind.codes, better, asked, metric)
     if multiplier is None or metric in ("hamming", "jaccard"):
         better = None
     first, final = (asked, asked) if better is None else for_both(asked, better)
