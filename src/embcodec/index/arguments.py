@@ -156,7 +156,8 @@ def rows_of_mask(now: Snapshot, mask: Any) -> Any:
     """Return a mask of ids as one of rows; other masks as they are."""
     if mask is None:
         return None
-    chosen = as_mask(mask, "mask id")
+    numbers = "row numbers" if now.ids is None else "ids"
+    chosen = as_mask(mask, "mask id", f"a mask is one boolean a row, or a list of {numbers}")
     if not chosen.size or chosen.dtype.kind == "b":
         return chosen
     chosen = as_int64(chosen, "mask id")
