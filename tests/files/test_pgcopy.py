@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import io
 import json
@@ -286,12 +287,13 @@ HOSTILE: list[tuple[bytes, Any, str]] = [
     (HEAD + row(ID, b"\0\2\0\1" + bytes(8)) + TAIL, None, "the unused field of a vector is not 0"),
     (HEAD + row(b"1234", VECTOR) + TAIL, None, r"has 4 bytes, and a bigint 8: say columns=\{'id': 'uuid', "),
     (HEAD + row(ID, VECTOR) + TAIL, {"id": "uuid", "e": "vector"}, "column 'id'.* has 8 bytes, and a uuid 16$"),
+    (HEAD + row(ID, VECTOR) + TAIL, {"id": "integer", "e": "vector"}, "column 'id'.* has 8 bytes, and an integer 4$"),
     (HEAD + row(ID, VECTOR) + TAIL, {"id": "bigint", "e": "bit"}, "not .* dimensions of a bit, but has the length"),
-    (HEAD + row(ID, VECTOR)[:-1], None, "is cut row 0, column 'embedding'"),
+    (HEAD + row(ID, VECTOR)[:-1], None, "is cut in row 0, column 'embedding'"),
     (HEAD + b"\0\2" + b"\x7f\xff\xff\xff" + b"a" * 9, {"a": "text", "e": None}, "has 2147483647 bytes, of at most"),
     (HEAD + b"\0\2" + b"\xff\xff\xff\xfe" + b"a" * 9, {"a": "text", "e": None}, "has -2 bytes"),
     (HEAD + b"\0\1" + b"\x3f\xff\xff\xff" + b"a" * 9, {"e": None}, "has 1073741823 bytes, of at most"),
-    (HEAD + b"\0\2" + b"\x3f\xff\xff\xff" + b"a" * 9, {"a": "bytea", "e": None}, "is cut row 0, column 'a'"),
+    (HEAD + b"\0\2" + b"\x3f\xff\xff\xff" + b"a" * 9, {"a": "bytea", "e": None}, "is cut in row 0, column 'a'"),
     (HEAD + row(b"\xff", VECTOR) + TAIL, {"a": "text", "e": None}, r"row 0, column 'a' \(byte 21\) is no text"),
     (HEAD + row(b"{}", VECTOR) + TAIL, {"a": "jsonb", "e": None}, "is no jsonb: a version of jsonb"),
     (HEAD + row(b"{", VECTOR) + TAIL, {"a": "json", "e": None}, "is no json: "),
@@ -312,6 +314,16 @@ def test_hostile_copies_are_refused_with_their_place(data: bytes, columns: Any, 
         assert tracemalloc.get_traced_memory()[1] < 20e6  # whatever lengths it speaks of
     finally:
         tracemalloc.stop()
+
+
+def test_a_vector_of_another_kind_is_told_in_the_columns() -> None:
+    """What is to be said stands in the argument that the reader has."""
+    data, columns = HEAD + row(ID, VECTOR) + TAIL, {"id": "bigint", "e": "halfvec"}
+    with pytest.raises(StorageError, match="has the length of a vector: say columns=") as refused:
+        read_pgcopy(io.BytesIO(data), columns)  # type: ignore[arg-type]
+    said = ast.literal_eval(str(refused.value).partition("columns=")[2])
+    assert said == {"id": "bigint", "e": "vector"}
+    assert read_pgcopy(io.BytesIO(data), said).embeddings.values.tolist() == [[1.0, 2.0]]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import json
 import os
 import pickle
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,8 +173,15 @@ def test_refusals(tmp_path: Path) -> None:
         Collection.create(tmp_path / "c", like=X)
     with pytest.raises(StorageError, match="is no collection"):
         Collection.open(tmp_path)
-    with pytest.raises(TypeError, match="names the ids that count, not a boolean a row"):
+    with pytest.raises(TypeError, match=r"list of the ids that count: .*ids_of\(texts\).*; not a boolean a row"):
         collection.search(Q, 1, mask=[True, False])
+    for mask in ([1.5], [[1]], [None]):
+        with pytest.raises(
+            TypeError, match=r"^a collection's mask is a list of the ids that count: numbers, as vector"
+        ):
+            collection.search(Q, 1, mask=mask)
+    with pytest.raises(TypeError, match=r"a mask is one boolean a row, or a list of ids$"):
+        FlatIndex(X[:2], ids=[5, 6]).search(Q, 1, mask=[1.5])
     with pytest.raises(CodeMismatchError, match="the collection 24"):
         collection.search(Q[:, :8], 1)
     for search_in in (collection.search, FlatIndex(X).search):
@@ -185,6 +194,27 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="an id is given twice"):
         collection.append(X[:2], ids=[1, 1])
     assert len(collection) == 0
+
+
+@pytest.mark.parametrize("kind", ["list", "set", "array", "objects", "pandas", "pyarrow"])
+def test_texts_as_a_mask_lead_to_their_ids(tmp_path: Path, kind: str) -> None:
+    pyarrow, pandas = pytest.importorskip("pyarrow"), pytest.importorskip("pandas")
+    collection = Collection.create(tmp_path / "c", like=X)
+    collection.append(X[:3], ids=["a", "b", "c"])
+    made: dict[str, Callable[[list[str]], Any]] = {
+        "list": list,
+        "set": set,
+        "array": np.array,
+        "objects": lambda texts: np.array(texts, object),
+        "pandas": pandas.Series,
+        "pyarrow": pyarrow.array,
+    }
+    texts = made[kind](["c", "a"])
+    for use in (lambda: collection.search(Q, 1, mask=texts), lambda: collection.remove(texts)):
+        with pytest.raises(TypeError, match=r"whole numbers, not texts: vectors\.ids_of\(texts\) has those of texts"):
+            use()
+    mask = collection.ids_of(["c", "a"])
+    assert set(collection.search(Q, 3, mask=mask).indices.ravel().tolist()) == {0, 2}
 
 
 def test_a_second_writer_is_refused_or_waits(tmp_path: Path) -> None:

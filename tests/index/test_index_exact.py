@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from embcodec import (
     BoundedResult,
     CodeMismatchError,
+    Collection,
     FlatIndex,
     LowBitQuantizer,
     StorageError,
@@ -237,6 +238,36 @@ def test_a_metric_of_the_users_own_scans_the_floats() -> None:
     found = FlatIndex(codes_of(x, "int8"), rescore_with=x).search(q, 3, exact=True, metric=manhattan)
     assert bits(found) == bits(search(q, x, 3, metric=manhattan))
     assert found.rescored.tolist() == [50, 50]
+
+
+@pytest.mark.parametrize("dtype", ["ubinary", "int8", "low-bit"])
+def test_a_metric_of_floats_over_codes_leads_to_exact(dtype: str, tmp_path: Path) -> None:
+    """It compares no codes, however queries are coded; of codes alone one that is compiled for them does."""
+    pytest.importorskip("numba")
+
+    def differing(query: Any, row: Any) -> float:
+        total = np.float32(0)
+        for i in range(len(query)):
+            total += np.float32(query[i] != row[i])
+        return total
+
+    x = near_others(50, 16)
+    codes: Any = LowBitQuantizer(2).fit(x).encode(x) if dtype == "low-bit" else codes_of(x, dtype)
+    metric = compile_metric(differing, lower_is_better=True)
+    index = FlatIndex(codes, rescore_with=x)
+    collection = Collection.create(tmp_path / "c", like=codes, rescore_with=x)
+    collection.append(codes, rescore_with=x)
+    for holder in (index, collection):
+        for options in ({}, {"rescore_multiplier": None}):
+            with pytest.raises(CodeMismatchError, match="rows, which are scanned first: use exact=True"):
+                holder.search(x[:2], 3, metric=metric, **options)
+        assert holder.search(x[:2], 1, metric=metric, exact=True).indices.tolist() == [[0], [1]]
+    if dtype == "low-bit":
+        return
+    with pytest.raises(CodeMismatchError, match=rf"compile_metric\(\.\.\., output_dtype='{dtype}'\) and quantize"):
+        search(x[:2], codes, 1, metric=metric)
+    of_codes = compile_metric(differing, lower_is_better=True, output_dtype=dtype)  # type: ignore[arg-type]
+    assert index.search(codes[:2], 1, metric=of_codes, rescore_multiplier=None).scores.tolist() == [[0.0], [0.0]]
 
 
 def test_codes_in_principal_directions_leave_it_to_the_floats() -> None:

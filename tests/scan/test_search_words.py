@@ -231,6 +231,19 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 }
 
 
+SCORES = search(X, X, 2, metric="dot")
+
+
+@pytest.mark.parametrize("candidates", [SCORES, SCORES.scores])
+def test_candidates_of_a_search_are_its_indices(candidates: Any) -> None:
+    """Scores as whole numbers would name other rows."""
+    with pytest.raises(TypeError, match=r"candidates are whole numbers, .* pass found\.indices"):
+        rescore(X, candidates, X, 1)
+    assert rescore(X, SCORES.indices, X, 1, metric="dot").indices.tolist() == SCORES.indices[:, :1].tolist()
+    with pytest.raises(TypeError, match=r"not float64: convert them, as with \.astype\(np\.int64\)"):
+        rescore(X, SCORES.indices.astype(np.float64), X, 1)
+
+
 @pytest.mark.parametrize("name", MISMATCHES)
 def test_codes_that_do_not_meet(name: str) -> None:
     call, words = MISMATCHES[name]

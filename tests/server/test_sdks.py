@@ -13,7 +13,7 @@ import pytest
 
 from embcodec import decode_base64
 from embcodec.client.client import Client
-from embcodec.quantizers.quantize import quantize
+from embcodec.quantizers.quantize import quantize, truncate
 from embcodec.server.app import RunningServer, running_server
 from embcodec.server.model import DEFAULT_MODEL, HashModel, UniversalSentenceEncoder
 
@@ -46,7 +46,8 @@ def from_openai(server: RunningServer) -> Iterator[Any]:
 
 
 def expected(dtype: str, dimension: int | None = None) -> Any:
-    return quantize(HashModel(256).encode(TEXTS)[:, :dimension], dtype).values
+    rows = HashModel(256).encode(TEXTS)
+    return quantize(rows if dimension is None else truncate(rows, dimension), dtype).values
 
 
 @pytest.mark.parametrize("dimension", [None, 18])

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rows import TEXTS, codes
 
+from embcodec import truncate
 from embcodec.server import app as server_module
 from embcodec.server.app import Endpoint, RunningServer, running_server
 from embcodec.server.model import CachedModel, HashModel, UniversalSentenceEncoder, load_model
@@ -65,14 +66,44 @@ def vectors(response: httpx2.Response, dtype: str) -> np.ndarray:
     return np.array(rows, NUMPY[dtype])
 
 
+def cut(rows: Any, dimension: int | None) -> Any:
+    return rows if dimension in (None, rows.shape[1]) else truncate(rows, dimension)
+
+
 @pytest.mark.parametrize("dimension", [None, 18, 100])
 @pytest.mark.parametrize("encoding", ["float", "base64", None])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_dtype_and_encoding(strict: RunningServer, dtype: str, encoding: Any, dimension: int | None) -> None:
     response = post(strict, input=TEXTS, output_dtype=dtype, encoding_format=encoding, output_dimension=dimension)
-    expected = codes(HashModel(100).encode(TEXTS)[:, :dimension], dtype)
+    expected = codes(cut(HashModel(100).encode(TEXTS), dimension), dtype)
     np.testing.assert_array_equal(vectors(response, dtype), expected)
     assert isinstance(response.json()["data"][0]["embedding"], str if encoding == "base64" else list)
+
+
+class Rows:
+    """A model of any rows, one a text."""
+
+    name = "rows"
+
+    def __init__(self, rows: Any) -> None:
+        self._rows, self.dimension = np.float32(rows), len(rows[0])
+
+    def encode(self, texts: list[str]) -> Any:
+        return self._rows[[int(text) for text in texts]]
+
+
+def test_rows_that_are_cut_have_unit_length_where_the_models_have() -> None:
+    """Before they become codes: int8 of rows half as long would use half of its range."""
+    endpoint = Endpoint([Rows([[0.3, 0.4, np.sqrt(0.75)], [3, 4, 12], [0, 0, 1]])], lenient=True)
+
+    def asked(texts: list[str], **fields: Any) -> Any:
+        body = endpoint.embed(json.dumps({"model": "rows", "input": texts, **fields}).encode())
+        return [item["embedding"] for item in json.loads(body)["data"]]
+
+    for name in ("dimensions", "output_dimension"):
+        np.testing.assert_allclose(asked(["0", "1", "2"], **{name: 2}), [[0.6, 0.8], [3, 4], [0, 0]], atol=1e-6)
+    assert asked(["0"], output_dimension=2, output_dtype="int8") == [[76, 102]]
+    np.testing.assert_array_equal(np.float32(asked(["0"], dimensions=3)), np.float32([[0.3, 0.4, np.sqrt(0.75)]]))
 
 
 def test_envelope_has_what_clients_require(strict: RunningServer) -> None:
@@ -276,7 +307,7 @@ def test_models_and_health(strict: RunningServer) -> None:
 
 def test_lenient_takes_what_openai_sends(lenient: RunningServer) -> None:
     response = post(lenient, input=TEXTS, dimensions=18, user="bob", encoding_format="base64", anything=[1])
-    np.testing.assert_array_equal(vectors(response, "float"), HashModel(100).encode(TEXTS)[:, :18])
+    np.testing.assert_array_equal(vectors(response, "float"), cut(HashModel(100).encode(TEXTS), 18))
     assert vectors(post(lenient, dimensions=18, output_dimension=7), "float").shape == (1, 7)
     assert post(lenient, dimensions=0).json()["detail"][0]["loc"] == ["body", "dimensions"]
     assert post(lenient, input=[1, 2]).status_code == 422

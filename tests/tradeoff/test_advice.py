@@ -88,6 +88,34 @@ def test_stores_take_what_they_search_by_themselves() -> None:
     assert replace(of("float"), recipe=None).stores == ()
 
 
+def overlap_by(label: str, distances: Any) -> float:
+    """Return the part of float's ten nearest that the raw codes of a way find, by distances of (queries, rows)."""
+    way = of(label)
+    codes, asked = (way.encode(x).values.astype(np.float64) for x in (ROWS, QUERIES))
+    best = np.argsort(distances(asked, codes), axis=1, kind="stable")[:, :10]
+    exact = embcodec.search(QUERIES, ROWS, 10, metric="cosine").indices
+    return float(np.mean([len(np.intersect1d(a, b)) / 10 for a, b in zip(best, exact, strict=True)]))
+
+
+def test_it_is_said_by_which_metric_stores_find_what_was_measured() -> None:
+    metrics = {"float": "cosine", "int8 unit": "cosine", "uint8 unit": "euclidean", "bits": "hamming"}
+    assert {label: of(label).store_metric for label in metrics} == metrics
+    assert of("bits, then float x10").store_metric == "hamming"
+    assert of("32 bytes").store_metric is None is replace(of("float"), recipe=None).store_metric
+    euclid = overlap_by("uint8 unit", lambda a, b: (b**2).sum(1) - 2 * a @ b.T)
+    cosine = overlap_by("uint8 unit", lambda a, b: -(a @ b.T) / np.linalg.norm(b, axis=1))
+    dot = overlap_by("uint8 unit", lambda a, b: -(a @ b.T))
+    assert euclid == pytest.approx(of("uint8 unit").overlap.mean, abs=0.02)
+    assert max(cosine, dot) < euclid - 0.05
+    words = "by Euclidean distance alone: cosine and dot product of the codes themselves are in another order."
+    uint8 = surely("uint8 unit")
+    assert uint8.advise(0.98)[1].endswith(f"faiss, qdrant and redis, {words}")
+    assert words in surely("32 bytes", "uint8 unit").advise(0.98)[1]
+    assert uint8.in_brief(0.98, store="qdrant")["recommendation"].endswith(f"take it as it is, {words}")
+    assert uint8.to_dict(0.98, store="redis")["recommended"]["store_metric"] == "euclidean"
+    assert "Euclid" not in str(surely("int8 unit").advise(0.98))
+
+
 def test_a_recommendation_for_a_store_is_what_it_takes() -> None:
     for target in (0.3, 0.9, 0.98):
         for store in (*STORES, "any"):

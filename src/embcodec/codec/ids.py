@@ -59,8 +59,15 @@ def as_whole(values: Any, name: str, *, several: bool = False) -> NDArray[Any]:
     if not array.size:
         return np.empty(array.shape, np.int64)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{name}s are whole numbers, not {array.dtype}: convert them, as with .astype(np.int64)")
+        raise TypeError(f"{name}s are whole numbers, not {array.dtype}{_way_to_whole(array, name)}")
     return np.asarray(array)
+
+
+def _way_to_whole(array: NDArray[Any], name: str) -> str:
+    """Say how numbers become whole ones that name the same; scores, of which that makes others, are not whole."""
+    if array.dtype.kind == "f" and (array == np.rint(array)).all() and (np.abs(array) < 1 << 62).all():
+        return ": convert them, as with .astype(np.int64)"
+    return ": of a search's result pass found.indices" if array.dtype.kind == "f" and name == "candidate" else ""
 
 
 def mask_or_numbers(chosen: Any, name: str) -> NDArray[Any] | None:

@@ -156,7 +156,8 @@ def rows_of_mask(now: Snapshot, mask: Any) -> Any:
     """Return a mask of ids as one of rows; other masks as they are."""
     if mask is None:
         return None
-    chosen = as_mask(mask, "mask id")
+    numbers = "row numbers" if now.ids is None else "ids"
+    chosen = as_mask(mask, "mask id", f"a mask is one boolean a row, or a list of {numbers}")
     if not chosen.size or chosen.dtype.kind == "b":
         return chosen
     chosen = as_int64(chosen, "mask id")
@@ -174,8 +175,23 @@ def for_both(asked: Embeddings, better: Rows) -> tuple[Embeddings, Embeddings]:
         return asked, asked
     if isinstance(better, Embeddings) and asked.meaning == better.meaning:
         return Embeddings(asked.to_float()), asked
-    kind = better.scheme.label if isinstance(better, LowBitCodes) else better.output_dtype
     raise CodeMismatchError(
-        f"{asked.output_dtype} queries cannot be rescored with {kind} rows: pass floats, or rescore_multiplier=None to "
-        "search the codes alone"
+        f"{asked.output_dtype} queries cannot be rescored with {_kind(better)} rows: pass floats, or "
+        "rescore_multiplier=None to search the codes alone"
     )
+
+
+def check_own_metric(codes: Rows, better: Rows | None, asked: Embeddings, metric: Any) -> None:
+    """Refuse a user's metric of floats where other codes, which it cannot compare, are scanned before the floats."""
+    if metric is None or isinstance(metric, str) or asked.output_dtype is not OutputDtype.FLOAT:
+        return
+    takes_floats = getattr(metric, "output_dtype", None) in (None, OutputDtype.FLOAT)
+    if takes_floats and _kind(codes) != OutputDtype.FLOAT and better is not None and _kind(better) == OutputDtype.FLOAT:
+        raise CodeMismatchError(
+            f"a user's metric of floats does not compare {_kind(codes)} rows, which are scanned first",
+            "exact=True, which scores the floats by it",
+        )
+
+
+def _kind(rows: Rows) -> str:
+    return rows.scheme.label if isinstance(rows, LowBitCodes) else rows.output_dtype

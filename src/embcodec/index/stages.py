@@ -25,7 +25,7 @@ from ..scan import (
     restrict,
 )
 from ..words import as_real
-from .arguments import encoded, for_both
+from .arguments import check_own_metric, encoded, for_both
 from .rows import Part, Snapshot
 
 HAMMING_MULTIPLIER = 5
@@ -47,6 +47,7 @@ def staged(
 ) -> SearchResult:
     """Return the k best rows for each query, as :meth:`FlatIndex.search` has it."""
     check_dimensions(asked, now.codes.rows, "index")
+    check_own_metric(now.codes.rows, None if now.rescore_with is None else now.rescore_with.rows, asked, metric)
     if now.rescore_with is None or multiplier is None or metric in ("hamming", "jaccard"):
         if confidence is not None:
             raise ValueError("confidence is in bounds for rescoring: give rescore_with, a multiplier and such a metric")

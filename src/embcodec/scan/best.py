@@ -142,11 +142,13 @@ def as_count(k: Any) -> int:
     return int(k)
 
 
-def as_mask(mask: Any, name: str = "mask row") -> NDArray[Any]:
-    """Return a mask as an array, of booleans or of row numbers."""
+def as_mask(
+    mask: Any, name: str = "mask row", takes: str = "a mask is one boolean a row, or a list of row numbers"
+) -> NDArray[Any]:
+    """Return a mask as an array, of booleans or of numbers; errors say what it `takes`."""
     chosen = mask_or_numbers(mask, name)
     if chosen is None or (chosen.size and chosen.dtype.kind != "b" and chosen.ndim != 1):
-        raise TypeError("a mask is one boolean a row, or a list of row numbers")
+        raise TypeError(takes)
     return chosen
 
 

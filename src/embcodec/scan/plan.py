@@ -95,6 +95,8 @@ def _check_pair(queries: Embeddings, corpus: Embeddings, metric: Any) -> None:
     way = way_to("queries", corpus, "corpus")
     if ours is OutputDtype.FLOAT and theirs is not OutputDtype.FLOAT:
         if not isinstance(metric, str):
+            if metric.output_dtype is OutputDtype.FLOAT:
+                way = f"compile_metric(..., output_dtype={str(theirs)!r}) and {way}, or search the floats"
             raise CodeMismatchError("a user's metric compares alike rows", way)
     elif ours is not theirs:
         if theirs is not OutputDtype.FLOAT:

@@ -110,6 +110,8 @@ def rescore(
     """
     rows = as_rows(corpus)
     asked, single = as_queries(queries)
+    if isinstance(candidates, SearchResult):
+        raise TypeError("candidates are whole numbers, rows of the corpus: pass found.indices of a search's result")
     chosen = as_whole(candidates, "candidate", several=True)
     chosen = chosen[None] if single and chosen.ndim == 1 else chosen
     if chosen.ndim != 2 or len(chosen) != len(asked):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dtypes import OutputDtype
-from ..quantizers import quantize
+from ..quantizers import quantize, truncate
 from ..wire import encode_response
 from ..words import shown
 from .cohere import CohereRequest, parse_cohere, write_cohere
@@ -21,6 +21,7 @@ from .request import EmbeddingRequest, RefusalError, parse_request
 from .tokens import Detokenize, OpenAITokens, texts_of
 
 _MOST_NAMED = 20  # models in an answer that lists them
+_UNIT_ERROR = 1e-3  # by which a row of unit length may be off it, as float16 and sums in float32 leave it
 
 
 class Endpoint:
@@ -125,8 +126,7 @@ class Endpoint:
     def _rows(self, request: EmbeddingRequest, texts: list[str]) -> NDArray[np.float32]:
         model = self.find(request.model)
         assert model is not None
-        # The first dimensions are kept as they are: the service does not bring them back to unit length.
-        return np.ascontiguousarray(model.encode(texts)[:, : request.dimension])
+        return _cut(model.encode(texts), request.dimension or model.dimension)
 
     def embed(self, body: bytes) -> bytes:
         """Answer a request body.
@@ -170,3 +170,16 @@ class Endpoint:
             "dimension": model.dimension,
             "output_dtypes": [str(dtype) for dtype in OutputDtype],
         }
+
+
+def _cut(rows: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """Return the first dimensions of rows; those of unit length have it again, as the services' own answers do.
+
+    Codes of the unit scale would else lose accuracy: what is left of a row after the cut may be half as long.
+    """
+    if dimension == rows.shape[1]:
+        return rows
+    kept = np.ascontiguousarray(rows[:, :dimension])
+    is_unit = np.abs(np.linalg.norm(rows.astype(np.float64), axis=1) - 1) < _UNIT_ERROR
+    kept[is_unit] = truncate(kept[is_unit], dimension)
+    return kept

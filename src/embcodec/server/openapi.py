@@ -188,7 +188,7 @@ def _request(endpoint: Endpoint) -> Schema:
         "type": ["integer", "null"],
         "minimum": 1,
         "maximum": max(model.dimension for model in endpoint.models.values()),
-        "description": "The first dimensions, kept as they are; by default all that the model has.",
+        "description": "So many first dimensions, of unit length where the model's rows are; by default all.",
     }
     fields: Schema = {
         "model": {"type": "string", "description": f"{endpoint.known_models[:1].upper()}{endpoint.known_models[1:]}."},

@@ -93,14 +93,14 @@ def beside_advice(found: Findings) -> list[str]:
 def _stores(found: Findings, best: Measurement, target: float) -> list[str]:
     """Say which stores take what is recommended, or what they take instead."""
     if best.stores:
-        return [f"As they are, these codes are taken and searched by {listed(best.stores)}."]
+        return [f"As they are, these codes are taken and searched by {listed(best.stores)}{_compared(best)}."]
     words = f"No store takes {_name(best, found)} as it is: embcodec's FlatIndex and Collection search it."
     taken = found.recommend(target, store=ANY)
     if taken is None or taken.total_bytes >= found.whole.total_bytes:
         return [f"{words} Of what stores take, nothing below float finds {share(target)} for sure."]
     return [
         f"{words} Of what stores take, {_name(taken, found)} has the fewest bytes that do, {taken.total_bytes:,.0f}, "
-        f"and finds {_finds(taken)}: {listed(taken.stores)}."
+        f"and finds {_finds(taken)}: {listed(taken.stores)}{_compared(taken)}."
     ]
 
 
@@ -162,7 +162,16 @@ def _nearest(found: Findings, store: str | None) -> Measurement | None:
 
 
 def _where(best: Measurement) -> str:
-    return f"{listed(best.stores)} take it as it is" if best.stores else "no store takes it, embcodec searches it"
+    if not best.stores:
+        return "no store takes it, embcodec searches it"
+    return f"{listed(best.stores)} take it as it is{_compared(best)}"
+
+
+def _compared(chosen: Measurement) -> str:
+    """Say by what stores have to compare codes, where that is not what floats are compared by."""
+    if chosen.store_metric != "euclidean":
+        return ""
+    return ", by Euclidean distance alone: cosine and dot product of the codes themselves are in another order"
 
 
 def _also(found: Findings) -> str:

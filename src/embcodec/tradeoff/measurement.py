@@ -138,6 +138,15 @@ class Measurement:
         return () if self.recipe is None else self.recipe.held_by
 
     @property
+    def store_metric(self) -> str | None:
+        """The metric by which those stores are to compare the codes: "cosine", "hamming" or "euclidean"; None for none.
+
+        Of uint8 codes it is the Euclidean distance alone: stores compare the codes as they are, with their zero at
+        127.5, and by cosine or dot product these are in another order.
+        """
+        return None if self.recipe is None else self.recipe.store_metric
+
+    @property
     def _recipe(self) -> Recipe:
         if self.recipe is None:
             raise ValueError(f"how {self.label!r} is done is not known: take a measurement of embcodec.study")
@@ -170,4 +179,5 @@ def as_plain(found: Measurement) -> dict[str, Any]:
         **{name: value for name, value in figures.items() if name not in ("recipe", "k")},
         "total_bytes": found.total_bytes,
         "stores": list(found.stores),
+        "store_metric": found.store_metric,
     }

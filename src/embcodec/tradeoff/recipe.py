@@ -17,7 +17,7 @@ from ..quantizers.lowbit import LowBitCodes
 from ..scale import ScaleName
 from ..scan import SearchResult, rescore, search
 from ..words import as_whole
-from .stores import FLOAT16_STORES, stores_that_take
+from .stores import FLOAT16_STORES, metric_of, stores_that_take
 
 if TYPE_CHECKING:
     from ..quantizers.fitting import LowBitQuantizer
@@ -82,8 +82,16 @@ class Recipe:
             return ()
         if self.rescored_with not in (None, "float"):
             return ()
-        kind = "bits" if self.output_dtype in ("binary", "ubinary") else str(self.output_dtype)
-        return stores_that_take((kind, self.rescored_with or kind))
+        return stores_that_take((self._kind, self.rescored_with or self._kind))
+
+    @property
+    def store_metric(self) -> str | None:
+        """The metric by which those stores are to compare the codes that they scan; None where there are none."""
+        return metric_of(self._kind) if self.held_by else None
+
+    @property
+    def _kind(self) -> str:
+        return "bits" if self.output_dtype in ("binary", "ubinary") else str(self.output_dtype)
 
     def encode(self, x: ArrayLike | Embeddings) -> Embeddings | LowBitCodes:
         """Return the codes of rows that are scanned."""

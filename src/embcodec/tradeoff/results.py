@@ -149,4 +149,9 @@ class Study(Findings):
 def _label(found: Measurement | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    return {"label": found.label, "dimension": found.dimension, "stores": list(found.stores)}
+    return {
+        "label": found.label,
+        "dimension": found.dimension,
+        "stores": list(found.stores),
+        "store_metric": found.store_metric,
+    }

@@ -31,6 +31,10 @@ _FLOAT16 = {
 
 FLOAT16_STORES: tuple[str, ...] = tuple(_FLOAT16)
 
+_METRICS = {"uint8": "euclidean", "bits": "hamming"}
+"""By what stores compare codes in the order of the values, where that is not the cosine: uint8 codes have their zero at
+127.5, so that cosine and dot product of the codes themselves are in another order."""
+
 STORES: tuple[str, ...] = tuple(_TAKEN)
 """Their names."""
 
@@ -48,6 +52,17 @@ def stores_that_take(kinds: Iterable[str]) -> tuple[str, ...]:
     """
     wanted = set(kinds)
     return tuple(name for name, taken in _TAKEN.items() if wanted <= set(taken))
+
+
+def metric_of(kind: str) -> str:
+    """Return the metric by which stores that compare the codes themselves find what was measured.
+
+    Examples
+    --------
+    >>> metric_of("uint8"), metric_of("int8")
+    ('euclidean', 'cosine')
+    """
+    return _METRICS.get(kind, "cosine")
 
 
 def float16_of(store: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,8 @@ class FixedFields(Fields):
             self._nulls.append(len(self))
             field = bytes(self.size)
         elif len(field) != self.size:
-            raise StorageError(f"{place} has {len(field)} bytes, and a {self._pg_type} {self.size}{self._way_out}")
+            kind = f"an {self._pg_type}" if self._pg_type[0] == "i" else f"a {self._pg_type}"
+            raise StorageError(f"{place} has {len(field)} bytes, and {kind} {self.size}{self._way_out}")
         self._bytes += field
 
     def alike(self) -> bytes:
@@ -119,9 +121,9 @@ class VectorFields(Fields):
 
     most = MOST_BYTES
 
-    def __init__(self, name: str, kind: PgvectorKind | None) -> None:
+    def __init__(self, name: str, kind: PgvectorKind | None, said: Callable[[PgvectorKind], str]) -> None:
         super().__init__(name)
-        self._kind = kind
+        self._kind, self._said = kind, said
         self._head = b""
         self._bytes = bytearray()
 
@@ -133,7 +135,7 @@ class VectorFields(Fields):
         if field is None:
             raise StorageError(f"{place} is NULL, not a vector: leave such rows out (WHERE {self.name} IS NOT NULL)")
         self._kind = self._kind or kind_of(field, place)
-        head = checked_head(field, self._kind, place)
+        head = checked_head(field, self._kind, place, self._said)
         if self._head and head != self._head:
             raise StorageError(f"{place} has another dimension than the row before it")
         self._head, self.size = head, len(field)

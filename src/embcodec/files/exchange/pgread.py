@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import IO, Any, NamedTuple, get_args
 
 import numpy as np
@@ -155,10 +156,13 @@ def _default(count: int) -> dict[str, Any]:
 
 
 def _fields(columns: Mapping[str, Any], way_out: str = "") -> list[Fields]:
+    def said(name: str, kind: PgvectorKind) -> str:
+        return f"columns={ {**columns, name: kind} }"
+
     made: list[Fields] = []
     for name, kind in columns.items():
         if kind is None or kind in _KINDS:
-            made.append(VectorFields(name, kind))
+            made.append(VectorFields(name, kind, partial(said, name)))
         elif kind in FIXED:
             made.append(FixedFields(name, kind, way_out))
         else:
@@ -169,13 +173,13 @@ def _fields(columns: Mapping[str, Any], way_out: str = "") -> list[Fields]:
 def _read_row(stream: Stream, fields: list[Fields], row: int) -> None:
     for column in fields:
         place = f"row {row}, column {column.name!r} (byte {stream.offset})"
-        length = _LENGTH.unpack(stream.take(4, place))[0]
+        length = _LENGTH.unpack(stream.take(4, f"in {place}"))[0]
         if length == -1:
             column.add(None, place)
             continue
         if not 0 <= length <= column.most:
             raise StorageError(f"{place} says that it has {length} bytes, of at most {column.most}")
-        column.add(stream.take(length, place), place)
+        column.add(stream.take(length, f"in {place}"), place)
 
 
 def _read_alike(stream: Stream, fields: list[Fields], most: int | None) -> int:

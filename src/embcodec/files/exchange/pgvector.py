@@ -9,7 +9,7 @@ Big-endian::
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -175,11 +175,13 @@ def kind_of(field: bytes, place: str) -> PgvectorKind:
     return found
 
 
-def checked_head(field: bytes, kind: PgvectorKind, place: str) -> bytes:
-    """Return the bytes before the values, of a field that is as long as they say."""
+def checked_head(
+    field: bytes, kind: PgvectorKind, place: str, said: Callable[[PgvectorKind], str] | None = None
+) -> bytes:
+    """Return the bytes before the values, of a field that is as long as they say; `said` is how one names a kind."""
     head = field[:_HEAD]
     if len(field) != vector_bytes(kind, _dimension(kind, head)):
-        raise StorageError(f"{place} is not {_dimension(kind, head)} dimensions of a {kind}{_known(field, kind)}")
+        raise StorageError(f"{place} is not {_dimension(kind, head)} dimensions of a {kind}{_known(field, kind, said)}")
     if not _dimension(kind, head):
         raise StorageError(f"{place} is of 0 dimensions")
     if kind != "bit" and head[2:4] != b"\0\0":
@@ -201,9 +203,11 @@ def decoded(fields: bytes | bytearray, kind: PgvectorKind, count: int) -> Embedd
         raise StorageError(str(error)) from None
 
 
-def _known(field: bytes, kind: PgvectorKind) -> str:
+def _known(field: bytes, kind: PgvectorKind, said: Callable[[PgvectorKind], str] | None = None) -> str:
     other = next((name for name in _ITEMS if len(field) == vector_bytes(name, _dimension(name, field))), kind)
-    return "" if other == kind else f", but has the length of a {other}: say kind={other!r}"
+    if other == kind:
+        return ""
+    return f", but has the length of a {other}: say {f'kind={other!r}' if said is None else said(other)}"
 
 
 def _dimension(kind: PgvectorKind, field: bytes | bytearray) -> int:

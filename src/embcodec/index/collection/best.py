@@ -24,7 +24,7 @@ from ...scan import (
     prepare,
 )
 from ...words import as_real
-from ..arguments import for_both
+from ..arguments import check_own_metric, for_both
 from .shards import Kind, OpenShard
 
 
@@ -91,6 +91,7 @@ def best_of_all(
     """
     check_dimensions(asked, kind.codes, "collection")
     better = kind.rescore_with
+    check_own_metric(kind.codes, better, asked, metric)
     if multiplier is None or metric in ("hamming", "jaccard"):
         better = None
     first, final = (asked, asked) if better is None else for_both(asked, better)
@@ -117,8 +118,9 @@ def ids_of_mask(parts: Parts, mask: ArrayLike | None) -> NDArray[np.int64] | Non
     """Return the ids of a mask, ascending; ValueError where one is given twice or is not there."""
     if mask is None:
         return None
-    if as_mask(mask, "mask id").dtype.kind == "b" and np.size(mask):
-        raise TypeError("a collection's mask names the ids that count, not a boolean a row: pass those ids")
+    takes = "a collection's mask is a list of the ids that count: numbers, as vectors.ids_of(texts) has them of texts"
+    if as_mask(mask, "mask id", takes).dtype.kind == "b" and np.size(mask):
+        raise TypeError(f"{takes}; not a boolean a row")
     given = as_int64(mask, "mask id")
     chosen = np.unique(given)
     if len(chosen) < len(given):

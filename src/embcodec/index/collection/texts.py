@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -54,7 +54,12 @@ def has_half_a_pair(text: str) -> bool:
 
 def refuse_texts(ids: Any, what: str) -> None:
     """Refuse texts where the numbers of rows are wanted (TypeError)."""
-    first = next(iter(ids), None) if isinstance(ids, list | tuple | np.ndarray) else ids
+    first = ids.to_pylist() if hasattr(ids, "to_pylist") else ids  # pyarrow's own scalars are no str
+    is_table = hasattr(first, "columns")  # which goes through its columns' names
+    if isinstance(first, np.ndarray):
+        first = first.flat[0] if first.size else None
+    elif isinstance(first, Collection) and not isinstance(first, str) and not is_table:
+        first = next(iter(first), None)
     if isinstance(first, str):
         raise TypeError(f"{what} are whole numbers, not texts: vectors.ids_of(texts) has those of texts")
 
