@@ -13,6 +13,7 @@ from coded import floats
 from commands import run, run_json
 
 from embcodec import Collection, DecodeError, Skipped, StorageError, decode_batch, iter_batch, iter_load, load, save
+from embcodec.wire.batch.lines import is_cut
 
 X = floats(100)
 
@@ -25,9 +26,10 @@ def lines(rows: Any) -> bytes:
 
 
 WHOLE = lines(X)
+ZIPPED = gzip.compress(WHOLE)
 CUT: list[tuple[str, bytes, bytes]] = [
-    ("a.jsonl.gz", gzip.compress(WHOLE), gzip.compress(WHOLE)[:-9000]),
-    ("a.jsonl.gz", gzip.compress(WHOLE), gzip.compress(WHOLE)[:-3]),  # of which only the checksum is missing
+    ("a.jsonl.gz", ZIPPED, ZIPPED[:-9000]),
+    ("a.jsonl.gz", ZIPPED, ZIPPED[:-3]),  # of which only the checksum is missing
     ("a.jsonl", WHOLE, WHOLE[:-9000]),
     ("a.jsonl", WHOLE, WHOLE[:-3]),
 ]
@@ -77,6 +79,18 @@ def test_a_cut_file_that_another_one_replaces(tmp_path: Path) -> None:
     assert vectors.ingest(tmp_path / "b.jsonl", on_error=told.append) == 100 - count
 
 
+def test_a_file_without_rows_is_tried_again_once_it_is_another(tmp_path: Path) -> None:
+    path, vectors = tmp_path / "a.jsonl", Collection.create(tmp_path / "c", like=X)
+    path.write_bytes(b"")
+    assert vectors.ingest(path) == 0
+    for foreign in (b"PK\x03\x04" + bytes(60), json.dumps({"data": []}, indent=2).encode()):
+        path.write_bytes(foreign)
+        with pytest.raises(DecodeError, match="no lines of JSON"):
+            vectors.ingest(path, failed=lambda *_: None)
+    path.write_bytes(WHOLE)
+    assert vectors.ingest(path) == 100
+
+
 def test_a_last_line_that_is_whole_and_wrong_is_a_failed_line(tmp_path: Path) -> None:
     for last in (b'{"custom_id": "x", "response": nope}', b"nothing", b'{"custom_id": "{", "error": "no"}'):
         (tmp_path / "a.jsonl").write_bytes(WHOLE + last)
@@ -84,6 +98,9 @@ def test_a_last_line_that_is_whole_and_wrong_is_a_failed_line(tmp_path: Path) ->
         assert (len(found.embeddings), len(found.errors), found.broken_off) == (100, 1, None)
     (tmp_path / "a.jsonl").write_bytes(WHOLE[:-1])
     assert decode_batch(tmp_path / "a.jsonl").broken_off is None
+    assert not is_cut(b'{"custom_id": "{", "error": "a \\\\"}')
+    assert is_cut(b'{"custom_id": "}\\"}')  # whose text has no end
+    assert is_cut(b'{"a": "' + b"\\\\" * 1_000_000)
 
 
 @pytest.mark.parametrize(("name", "whole", "cut"), CUT[::2])

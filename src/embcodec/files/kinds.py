@@ -18,6 +18,8 @@ HDF5 = (".hdf5", ".h5")
 SUFFIXES = (*TYPED, ".npy", *MATRIX, *ROWS)
 """The kinds of files that are written, by their names' ends; all are read."""
 READ = (*SUFFIXES, *HDF5)
+WITH_IDS = (*TYPED, *HDF5)
+"""Those that have room for ids beside their rows."""
 LINES, BODY = ".jsonl", ".json"
 """What batch files and response bodies are called; lines may be zipped, which their reader sees by itself."""
 COLLECTION = "collection.json"

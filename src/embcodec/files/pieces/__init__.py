@@ -1,6 +1,6 @@
 """Rows from many files, here or elsewhere, some at a time: loaded, and searched."""
 
-from ..kinds import BODY, LINES
+from ..kinds import LINES, WITH_IDS
 from .how import CUSTOM_ID, Reading, WhatTheyHold
 from .loading import Loaded, check_kind, iter_load, naming, numbered_pieces, passing_over, pieces_of, reading
 from .nearest import search_files
@@ -8,9 +8,9 @@ from .places import Path, Paths, Place, fetched, is_elsewhere, places_of, shown_
 from .skipping import Ids, OnError, Skipped, Skips, chosen_ids, finite_rows_of
 
 __all__ = [
-    "BODY",
     "CUSTOM_ID",
     "LINES",
+    "WITH_IDS",
     "Ids",
     "Loaded",
     "OnError",

@@ -16,9 +16,9 @@ from ...dtypes import OutputDtype
 from ...embeddings import Embeddings
 from ...errors import CodeMismatchError, StorageError
 from ...files.pieces import (
-    BODY,
     CUSTOM_ID,
     LINES,
+    WITH_IDS,
     Ids,
     Paths,
     Place,
@@ -87,9 +87,6 @@ def _records_of(path: str | os.PathLike[str], paths: Paths) -> list[Taken]:
     return [known[source] for source in sources if source in known]
 
 
-_WITHOUT_COLUMNS = (LINES, BODY, ".npy")  # what is asked of an id column is not for them
-
-
 class _File:
     """A file that is taken, and how much of it has been."""
 
@@ -105,9 +102,14 @@ class _File:
         before = known.get(now.source, now)
         is_read_by_lines = self._place.kind() == LINES
         if not (is_read_by_lines and before.has_grown(self._place)):  # by the rest of what was cut
-            before.check_same(now)
+            try:
+                before.check_same(now)
+            except StorageError:
+                if before.rows:
+                    raise
+                before = now  # nothing of it was taken
         ids = CUSTOM_ID if is_read_by_lines else self._how.id_column or ""
-        if self._place.kind() not in _WITHOUT_COLUMNS:
+        if self._place.kind() in WITH_IDS:
             before.check_ids(self._how.id_column, ids)
         if not before.whole:
             self._left_out = before.skipped

@@ -11,7 +11,7 @@ from ..answer import EmbeddingResponse
 MOST_LINE_BYTES = 1 << 28  # 2,048 texts of 4,096 dimensions as text take 180 MB
 NOT_AN_OBJECT = "not an object"
 _BLANK = b" \t\r\n\xef\xbb\xbf"
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,10 +171,11 @@ def source_of_no_lines(source: Source) -> BatchLine | None:
         words = (
             "no lines of JSON: the file is one document over several lines, which decode_response reads if it is a body"
         )
-        return BatchLine(1, None, error=DecodeError(words, offset=0, line=1))
+        return BatchLine(1, None, error=DecodeError(words, offset=0, line=1), breaks_off=True)
     if source.fault or start.startswith(BOM) or kind in ("no JSON", "empty", "HTML or XML", "a stream of events"):
         return None
-    return BatchLine(1, None, error=DecodeError(f"no lines of JSON: the file is {kind}", offset=0, line=1))
+    words = f"no lines of JSON: the file is {kind}"
+    return BatchLine(1, None, error=DecodeError(words, offset=0, line=1), breaks_off=True)
 
 
 @shows_progress("decoding")
