@@ -1,7 +1,7 @@
 """One vector or matrix: payload text <-> arrays, floats <-> codes, and what users pass for rows."""
 
 from .base64 import decode_base64, encode_base64
-from .bits import as_array, check_conventions, check_padding, pack_bits, reversed_bits, unpack_bits
+from .bits import as_array, check_conventions, check_padding, pack_bits, reversed_bits, unpack_bits, unused_bits
 from .codes import row_norms
 from .convert import Coded, convert, truncated
 from .dlpack import is_tensor, of_dlpack
@@ -38,6 +38,7 @@ __all__ = [
     "row_norms",
     "truncated",
     "unpack_bits",
+    "unused_bits",
     "unwarned",
     "warn_of",
 ]
