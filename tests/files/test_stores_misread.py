@@ -100,3 +100,30 @@ def test_whole_numbers_that_are_values_pass() -> None:
     assert np.isinf(ec.from_qdrant([[1e300, 0.5]]).values[0, 0])
     one = [{"key": "a", "data": {"float32": INT8.values[0].tolist()}}]
     assert ec.from_s3_vectors(one)[0].values.tolist() == INT8.values[:1].tolist()  # where nothing else is
+
+
+TEXT_OF = {
+    "hexadecimal": lambda rows: [row.hex() for row in rows],
+    "base64": lambda rows: [base64.b64encode(row).decode() for row in rows],
+    "JSON": lambda rows: ["[" + ",".join(map(str, row)) + "]" for row in rows],
+}
+
+
+@pytest.mark.parametrize("text", TEXT_OF)
+@pytest.mark.parametrize("stored", ["float32", "int8 codes", "ubinary codes"])
+def test_texts_in_bytes_are_no_blobs(stored: str, text: str) -> None:
+    """Digits, taken for the bytes of floats or codes, would be rows of other dimensions."""
+    texts = [each.encode() for each in TEXT_OF[text]([row.tobytes() for row in STORED[stored][0]])]
+    for store in ("sqlite-vec", "Redis", "Milvus"):
+        for dtype in HELD[store]:
+            with pytest.raises(StorageError, match=rf"row 0 is {text} text, not the bytes of a row: embcodec\."):
+                BLOBS[store](texts, dtype)
+    for reader in (ec.from_elasticsearch, ec.from_vespa):
+        with pytest.raises(TypeError, match=r"row 0 is text in bytes: pass \[row\.decode\(\) for row in rows\]"):
+            reader(texts, "int8")
+
+
+def test_codes_that_hardly_vary_are_blobs() -> None:
+    for code in (48, 65, 97):
+        rows = Embeddings(np.full((3, 64), code, np.int8) + np.arange(3, dtype=np.int8)[:, None], "int8")
+        assert ec.from_redis(ec.to_redis(rows), "int8") == rows

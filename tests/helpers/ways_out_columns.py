@@ -47,6 +47,8 @@ MASKED = np.ma.masked_array([1, 2, 3, 0], [1, 0, 0, 0])
 HUGE = X * np.float32(1e30)
 WITH_SCALES = pyarrow.table({"embedding": list(EACH.values), "scale": EACH.scale.values})  # type: ignore[union-attr]
 BLOBS = ec.to_sqlite_vec(X)
+DIGITS = [text.encode() for text in ec.to_elasticsearch(ec.quantize(X.repeat(2, axis=1) / 2, "int8"))]
+BASE64 = [ec.encode_base64(row).encode() for row in X]
 TEXTS = ["[1,2]", "[3,4]"]
 
 
@@ -151,6 +153,31 @@ CASES: dict[str, Case] = {
         r"row 0 is of type str, not bytes: "
         r"Embeddings\(embcodec\.parse_floats\('\[' \+ ','\.join\(rows\) \+ '\]'\)\) reads",
         (lambda p: Embeddings(ec.parse_floats("[" + ",".join(TEXTS) + "]")),),
+    ),
+    "texts in bytes for texts": (
+        lambda p: ec.from_elasticsearch(DIGITS, "int8"),
+        r"row 0 is text in bytes: pass \[row\.decode\(\) for row in rows\]",
+        (lambda p: ec.from_elasticsearch([row.decode() for row in DIGITS], "int8"),),
+    ),
+    "hexadecimal digits for rows": (
+        lambda p: Embeddings(DIGITS),
+        r"embcodec\.from_elasticsearch\(\[row\.decode\(\) for row in rows\], 'int8'\) reads",
+        (lambda p: ec.from_elasticsearch([row.decode() for row in DIGITS], "int8"),),
+    ),
+    "hexadecimal digits for blobs": (
+        lambda p: ec.from_sqlite_vec(DIGITS, "int8"),
+        r"row 0 is hexadecimal text, not the bytes of a row: embcodec\.from_elasticsearch\(",
+        (lambda p: ec.from_elasticsearch([row.decode() for row in DIGITS], "int8"),),
+    ),
+    "base64 for rows": (
+        lambda p: Embeddings(BASE64),
+        r"embcodec\.decode_base64\(list\(rows\), np\.float32\) reads",
+        (lambda p: Embeddings(ec.decode_base64(list(BASE64), np.float32)),),
+    ),
+    "JSON in bytes for rows": (
+        lambda p: Embeddings([text.encode() for text in TEXTS]),
+        r"embcodec\.parse_floats\(b'\[' \+ b','\.join\(rows\) \+ b'\]'\) reads",
+        (lambda p: Embeddings(ec.parse_floats(b"[" + b",".join(text.encode() for text in TEXTS) + b"]")),),
     ),
     "a list of Embeddings": (
         lambda p: Embeddings([Embeddings(X), Embeddings(X)]),

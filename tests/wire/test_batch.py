@@ -486,3 +486,26 @@ def test_no_plain_lines_under_the_name_of_another_compression(tmp_path: Path, mo
     with pytest.raises(StorageError, match=r"which is not installed: pip install 'embcodec\[compression\]'"):
         write_batch(tmp_path / "in.jsonl.zst", ["a"])
     assert not list(tmp_path.iterdir())
+
+
+def test_bits_behind_the_last_dimension_are_told_with_their_place(tmp_path: Path) -> None:
+    lines = [
+        json.dumps(
+            {"custom_id": str(i), "response": {"status_code": 200, "body": {"data": [{"embedding": [1, last]}]}}}
+        )
+        for i, last in enumerate([16, 17, 16])
+    ]
+    (tmp_path / "out.jsonl").write_text("\n".join(lines))
+    found = decode_batch(tmp_path / "out.jsonl", output_dtype="ubinary", dimension=12)
+    assert found.custom_ids == ["0", "2"]
+    [failed] = found.errors
+    assert isinstance(failed.error, DecodeError)
+    assert (failed.error.line, failed.error.row, failed.error.offset) == (2, 0, lines[1].index("[1"))
+
+
+def test_the_elements_of_packed_bits_are_bytes(tmp_path: Path) -> None:
+    lines = [json.dumps({"custom_id": "a", "response": {"status_code": 200, "body": {"data": [{"embedding": row}]}}})
+             for row in ([1, 2], [1, 2, 3], [1, 2])]  # fmt: skip
+    (tmp_path / "out.jsonl").write_text("\n".join(lines))
+    [failed, *_] = decode_batch(tmp_path / "out.jsonl", output_dtype="ubinary", dimension=16).errors
+    assert "3 bytes of bits where 2 were asked for" in str(failed.error)

@@ -204,7 +204,9 @@ def test_bits_that_come_as_numbers() -> None:
         "2 elements where 3 were asked for"
         in refusal(body(1, 0), "bedrock-titan", output_dtype="ubinary", dimension=3).reason
     )
-    assert "2 where a bit, 0 or 1, is wanted" in refusal(body(1, 2), "bedrock-titan", output_dtype="ubinary").reason
+    error = refusal(body(1, 2), "bedrock-titan", output_dtype="ubinary")
+    assert "2 where a bit, 0 or 1, is wanted" in error.reason
+    assert (error.row, error.offset) == (0, body(1, 2).index("[1"))
     assert read(body(1), replace(PROFILES["bedrock-titan"], bit_order="lsb"), output_dtype="ubinary") == [[1]]
 
 

@@ -271,7 +271,7 @@ def test_7_url_safe_only_when_asked() -> None:
 def test_8_bytes_unlike_the_dimension_are_never_reinterpreted(isa: str) -> None:
     floats = base64_body(np.ones(4, np.float32).tobytes())
     refused(floats, "16 elements where 4 were asked for", row=0, at=b'"AAC', output_dtype="int8", dimension=4)
-    refused(floats, "16 elements where 1 were asked for", row=0, at=b'"AAC', output_dtype="ubinary", dimension=4)
+    refused(floats, "16 bytes of bits where 1 were asked for", row=0, at=b'"AAC', output_dtype="ubinary", dimension=4)
     codes = base64_body(bytes(4))
     refused(codes, "1 elements where 4 were asked for", row=0, at=b'"AAA', dimension=4)
     refused(base64_body(bytes(6)), "no whole number of elements", row=0, at=b'"AAA')
@@ -343,6 +343,19 @@ def test_12_padding_bits_are_zero(isa: str) -> None:
     for dtype, last in (("ubinary", 225), ("binary", 97)):
         with pytest.raises(DecodeError, match="bits set after its last dimension 11"):
             decode_response(body([1, last]), output_dtype=dtype, dimension=11)
+    words = "bits set after its last dimension 11"
+    for dtype, good, bad in (("ubinary", 224, 225), ("binary", 96, 97)):  # offset bytes have their first bit turned
+        refused(body([1, bad]), words, row=0, at=b"[1", output_dtype=dtype, dimension=11)
+        first = body([1, good]), body([2, bad])
+        assert decode_response(first[0], output_dtype=dtype, dimension=11).embeddings.shape == (1, 2)
+        refused(first[1], words, row=0, at=b"[2", output_dtype=dtype, dimension=11)  # also after a sound one
+        many = [[1, good]] * 200
+        refused(body(*many, [3, bad], [1, bad]), words, row=200, at=b"[3", output_dtype=dtype, dimension=11)
+    lsb = Profile("service", bit_order="lsb")
+    assert values(body([255, 7]), output_dtype="ubinary", dimension=11, profile=lsb) == [[255, 7]]
+    refused(body([255, 8]), words, row=0, at=b"[255", output_dtype="ubinary", dimension=11, profile=lsb)
+    assert values(body([127, -121]), output_dtype="binary", dimension=11, profile=lsb) == [[127, -121]]
+    refused(body([127, 7]), words, row=0, at=b"[127", output_dtype="binary", dimension=11, profile=lsb)
     cut = decode_response(body([255, 255]), output_dtype="ubinary").embeddings.truncate(11)
     assert cut.values.tolist() == [[255, 224]]
 

@@ -1,8 +1,9 @@
 """One vector or matrix: payload text <-> arrays, floats <-> codes, and what users pass for rows."""
 
 from .base64 import decode_base64, encode_base64
-from .bits import as_array, check_conventions, check_padding, pack_bits, reversed_bits, unpack_bits
+from .bits import as_array, check_conventions, check_padding, pack_bits, reversed_bits, unpack_bits, unused_bits
 from .codes import row_norms
+from .columns import text_in, way_of_bytes
 from .convert import Coded, convert, truncated
 from .dlpack import is_tensor, of_dlpack
 from .ids import as_int64, as_selection, as_whole, mask_or_numbers
@@ -36,8 +37,11 @@ __all__ = [
     "parse_floats",
     "reversed_bits",
     "row_norms",
+    "text_in",
     "truncated",
     "unpack_bits",
+    "unused_bits",
     "unwarned",
     "warn_of",
+    "way_of_bytes",
 ]

@@ -258,11 +258,16 @@ def check_conventions(signed_bytes: str, bit_order: str) -> None:
         one_of(signed_bytes, SIGNED_BYTES, "signed_bytes")
 
 
+def unused_bits(dimension: int, bit_order: str) -> int:
+    """Return which bits of a row's last byte are behind its last dimension."""
+    used = dimension % 8
+    return ((0xFF >> used) if bit_order == "msb" else (0xFF << used) & 0xFF) if used else 0
+
+
 def check_padding(packed: NDArray[np.uint8], dimension: int, bit_order: str) -> None:
     """Raise ValueError where a row of plain packed bytes has bits set after its last dimension."""
-    used = dimension % 8
-    if used:
-        padding = (0xFF >> used) if bit_order == "msb" else (0xFF << used) & 0xFF
+    padding = unused_bits(dimension, bit_order)
+    if padding:
         bad = (packed[:, -1] & padding) != 0
         if bad.any():
             raise ValueError(f"row {int(bad.argmax())} has bits set after its last dimension {dimension}")

@@ -15,7 +15,7 @@ from ..errors import NotFiniteError
 from ..scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, measured_scale
 from ..words import meant, shown
 from .bits import as_array, check_conventions
-from .columns import BYTE_ROWS, FILES, JSON_ROWS
+from .columns import FILES, JSON_ROWS, way_of_bytes
 from .precision import warn_of_loss, warn_of_ranges
 
 _PACKED = 'for bits pass Embeddings(pack_bits(x), "ubinary", x.shape[1])'
@@ -67,7 +67,11 @@ def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
             return f": {JSON_ROWS}"
         return ": np.asarray(x, np.float32) reads numbers that are text"
     if array.dtype.kind == "S":
-        return f": {BYTE_ROWS}" if array.ndim == 1 else ": of rows of columns pass one, as [row[0] for row in rows]"
+        return (
+            f": {way_of_bytes(b''.join(array[:1]))}"
+            if array.ndim == 1
+            else ": of rows of columns pass one, as [row[0] for row in rows]"
+        )
     if array.dtype.fields:
         return ": numpy.lib.recfunctions.structured_to_unstructured(x) makes columns of fields"
     if array.dtype.type is np.void:

@@ -24,8 +24,11 @@ MASKED = "masked values have no code: fill them first, with .filled(value)"
 JSON_ROWS = "embcodec.parse_floats('[' + ','.join(texts) + ']') reads rows that are JSON arrays"
 
 FILES = "embcodec.load(path) reads a file"
-BYTE_ROWS = "embcodec.from_sqlite_vec(list(rows)) reads rows that are little-endian float32 bytes"
 
+_JSON_ROW = re.compile(rb"\s*\[[-+\d.eE,\s]+\]\s*")
+_HEXADECIMAL = re.compile(rb"[0-9a-fA-F]{32,}")
+_BASE64 = re.compile(rb"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9+/]{30,}={0,2}")
+_MIXED = 8  # values of bytes: fewer may be codes that hardly vary
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 _LARGE = 10**38  # what is smaller is a float32
 _LARGEST = 2**1023
@@ -116,6 +119,32 @@ def _row(row: Any, number: int) -> NDArray[Any]:
     return part
 
 
+def text_in(row: bytes) -> str | None:
+    """Return what the text of a row is, ``"JSON"``, ``"hexadecimal"`` or ``"base64"``, where its bytes are such.
+
+    None for others, and for so few that they may be codes.
+    """
+    if _JSON_ROW.fullmatch(row):
+        return "JSON"
+    if not row.isascii() or len(set(row)) < _MIXED:
+        return None
+    if _HEXADECIMAL.fullmatch(row):
+        return "hexadecimal"
+    return "base64" if len(row) % 4 == 0 and _BASE64.fullmatch(row) else None
+
+
+def way_of_bytes(row: bytes) -> str:
+    """Say what reads rows that are bytes, of which one is given."""
+    text = text_in(row)
+    if text == "JSON":
+        return "embcodec.parse_floats(b'[' + b','.join(rows) + b']') reads rows that are JSON arrays"
+    if text == "hexadecimal":
+        return "embcodec.from_elasticsearch([row.decode() for row in rows], 'int8') reads codes of hexadecimal digits"
+    if text == "base64":
+        return "embcodec.decode_base64(list(rows), np.float32) reads float32 rows that are base64"
+    return "embcodec.from_sqlite_vec(list(rows)) reads rows that are little-endian float32 bytes"
+
+
 def _way_of_record(record: Any) -> str:
     """Say how the vectors of records are taken out of them, where one has a vector."""
     if hasattr(record, "embedding"):  # as those of OpenAI's client have
@@ -189,7 +218,7 @@ def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
                 words = f"the array holds text, not numbers: {where} is "
                 raise TypeError(f"{words}a str: {JSON_ROWS}")
             if isinstance(value, bytes | bytearray | memoryview) and array.ndim == 1:
-                raise TypeError(f"{words}a {type(value).__name__}: {BYTE_ROWS}")
+                raise TypeError(f"{words}a {type(value).__name__}: {way_of_bytes(bytes(value))}")
             if _is_row(type(value)) and array.ndim > 1:
                 raise TypeError(f"{words}a row by itself: pass the column of rows alone, as frame['embedding']")
             if isinstance(value, str) and _NUMBER.fullmatch(value):

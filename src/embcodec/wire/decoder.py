@@ -18,7 +18,7 @@ from .._native.response.layout import BOM, NO_STRINGS, STRING, Layout, Rows
 from .._native.response.one import OneRow
 from .._native.response.read import read_rows
 from .._native.response.usual import usual_form
-from ..codec import pack_bits
+from ..codec import pack_bits, unused_bits
 from ..dtypes import INTEGERS, NULLS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded
 from ..errors import DecodeError
@@ -96,7 +96,7 @@ class Decoder:
             self.payload = NO_STRINGS
         self.scale = UNIT_SCALE if self.dtype in INTEGERS else None
         # Whether rows of the right width are valid as they are. Only bits may not be: where the dimension is no
-        # multiple of 8, those behind the last dimension must be 0, which Embeddings() checks.
+        # multiple of 8, those behind the last dimension must be 0.
         self._plain = not (self.dtype.is_packed and self.dimension is not None and self.dimension % 8)
         if self._unpacked:
             self._plain = False
@@ -207,7 +207,17 @@ class Decoder:
             no_strings(profile, self.dtype),
             self.dtype.is_packed and not self._unpacked,
             self.dimension is not None,
+            **self._padding(),
+            unpacked=self._unpacked,
         )
+
+    def _padding(self) -> dict[str, int]:
+        """Return which bits of a row's last byte are behind its dimension, as the layout has it."""
+        if self._plain or self._unpacked or self.dimension is None:
+            return {}
+        offset = self.dtype is OutputDtype.BINARY and self.profile.signed_bytes == "offset"
+        unused = unused_bits(self.dimension, self.profile.bit_order)
+        return {"dimension": self.dimension, "unused": unused, "zero": 0x80 if offset else 0}
 
     def plain_names(self) -> bytes | None:
         """Return the keys by which the reader of batch files in C recognises a line that it may read by itself.
@@ -272,30 +282,15 @@ class Decoder:
         return answer_of(self.typed(values, dimension), body, encoding, rows.tokens)
 
     def typed(self, values: NDArray[Any], dimension: int | None) -> Embeddings:
-        """Make Embeddings of the rows that were read; bits set behind the last dimension are refused."""
-        if self._plain:  # nothing left to check: rows of another width than the dimension's were refused while reading
-            if dimension is None:
-                dimension = values.shape[1] * 8 if self.dtype.is_packed else values.shape[1]
-            return coded(values, self.dtype, dimension, self.scale, self.profile.signed_bytes, self.profile.bit_order)
+        """Make Embeddings of the rows that were read: the readers have refused what does not fit."""
         if self._unpacked:
             values, dimension = self._packed(values), values.shape[1]
-        try:
-            return Embeddings(
-                values,
-                self.dtype,
-                dimension,
-                signed_bytes=self.profile.signed_bytes,
-                bit_order=self.profile.bit_order,
-            )
-        except ValueError as error:
-            raise DecodeError(str(error)) from None
+        elif dimension is None:
+            dimension = values.shape[1] * 8 if self.dtype.is_packed else values.shape[1]
+        return coded(values, self.dtype, dimension, self.scale, self.profile.signed_bytes, self.profile.bit_order)
 
     def _packed(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return rows of 0 and 1 as bits, eight a byte."""
-        wrong = (values != 0) & (values != 1)
-        if wrong.any():
-            row = int(wrong.any(axis=1).argmax())
-            raise DecodeError(f"{values[row][wrong[row]][0]} where a bit, 0 or 1, is wanted", row=row)
         profile, signed = self.profile, self.dtype is OutputDtype.BINARY
         return pack_bits(values, bit_order=profile.bit_order, signed=signed, signed_bytes=profile.signed_bytes)
 

@@ -33,6 +33,20 @@ def misread(values: NDArray[Any], layout: Layout, kind: int = STRING) -> tuple[i
     return None if found == floats.BYTES else (0, _words_of_list(found, values, layout.sized))
 
 
+def no_bits(values: NDArray[Any], layout: Layout) -> tuple[int, str] | None:
+    """Return the first row that is not the bits of its dimension, and what to say; None as a rule."""
+    if layout.unpacked:
+        wrong = (values != 0) & (values != 1)
+        if wrong.any():
+            row = int(wrong.any(axis=1).argmax())
+            return row, f"{values[row][wrong[row]][0]} where a bit, 0 or 1, is wanted"
+    elif layout.unused:
+        found = (values[:, -1].view(np.uint8) ^ np.uint8(layout.zero)) & np.uint8(layout.unused)
+        if found.any():
+            return int((found != 0).argmax()), f"bits set after its last dimension {layout.dimension}"
+    return None
+
+
 def misread_bytes(values: NDArray[Any], asked: int, sized: bool = False) -> tuple[int, str] | None:
     """Return the same of rows that came as bytes, `asked` to be what :func:`~embcodec._native.floats.form_of` says.
 

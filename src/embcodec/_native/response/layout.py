@@ -45,6 +45,11 @@ class Layout:
         Whether an element holds eight dimensions.
     sized : bool
         Whether a dimension was asked for.
+    dimension, unused, zero : int
+        Of packed bits that do not fill their bytes, else 0: their dimension, which bits of a row's last byte are behind
+        it, and the byte that stands for none set.
+    unpacked : bool
+        Whether elements are bits by themselves.
     """
 
     path: bytes
@@ -58,6 +63,10 @@ class Layout:
     no_strings: str = ""
     packed: bool = False
     sized: bool = False
+    dimension: int = 0
+    unused: int = 0
+    zero: int = 0
+    unpacked: bool = False
 
 
 @dataclass(slots=True)

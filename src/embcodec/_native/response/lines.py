@@ -70,7 +70,7 @@ class LineReader:
         if kind == lib.EC_LINE_NO_VECTOR:
             return words_of_kind(status, self.layout)
         if kind == WIDTH:
-            return words_of_width(status, self.width)
+            return words_of_width(status, self.width, self.layout.packed)
         return (row is not None and words_in_list(status, line[offset : offset + 1])) or reason(status)
 
 

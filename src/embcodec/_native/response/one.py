@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core import ffi, lib
 from ..floats import BYTES, form_of
-from .hints import misread
+from .hints import misread, no_bits
 from .layout import CURSOR, FORMAT, NO_STRINGS, STRING, TYPES, Layout, Rows
 
 _from_buffer, _empty, _read = ffi.from_buffer, np.empty, lib.ec_response_read_one
@@ -24,13 +24,14 @@ class OneRow:
     Calls may be concurrent: what they share is never changed.
     """
 
-    __slots__ = ("_expected", "_judged", "_layout", "_start")
+    __slots__ = ("_bits", "_expected", "_judged", "_layout", "_start")
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         fields = {"rows_keys": layout.rows_keys, "item_keys": layout.item_keys, "list_start": -1, "list_end": -1}
         self._start = ffi.new(CURSOR, fields)
         self._judged = layout.payload in (BYTES, NO_STRINGS)  # in C, by the bytes of the row
+        self._bits = bool(layout.unpacked or layout.unused)  # which may be none of the dimension
         self._expected: tuple[int, Any, int] | None = None
 
     def read(self, body: Any, n: int) -> Rows | None:
@@ -45,6 +46,8 @@ class OneRow:
         if not one.found:
             return None
         kind = one.kind
+        if self._bits and no_bits(values, layout):
+            return None
         if not self._judged and kind == STRING and misread(values, layout, kind):
             return None
         return Rows(values, one.list_start, one.list_end, kind)

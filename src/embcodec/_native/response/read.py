@@ -113,7 +113,8 @@ class StrictReader(Reader):
         words = self.remedy(result.status, result.consumed, span.kind)
         if result.status == lib.EC_BAD_LENGTH:
             width = lib.ec_response_width(self.body, ffi.addressof(span), self.format)
-            found = f"{width.produced} elements where the row before has {self.width}"
+            elements = "bytes of bits" if self.layout.packed else "elements"
+            found = f"{width.produced} {elements} where the row before has {self.width}"
             words = self.uneven() if width.status else found
         elif result.status == lib.EC_NOT_FINITE and span.kind == STRING:
             wrong = misread(self.values[:row], self.layout)

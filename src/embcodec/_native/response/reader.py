@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..core import ffi, lib, pointer, reason
 from ..floats import item_bytes
-from .hints import is_hexadecimal, misread, other_length
+from .hints import is_hexadecimal, misread, no_bits, other_length
 from .layout import CURSOR, FORMAT, LIST, NO_STRINGS, STRING, TYPES, Layout
 
 IN_ORDER = "; where rows are in the order of the inputs all the same, ignore_index=True in the profile keeps that"
@@ -44,8 +44,10 @@ def words_of_kind(kind: int, layout: Layout) -> str:
     return words.get(kind, "neither a list of numbers nor a string where a vector is wanted")
 
 
-def words_of_width(width: int, asked: int) -> str:
-    """Say that a row is not of the width that was asked for."""
+def words_of_width(width: int, asked: int, packed: bool = False) -> str:
+    """Say that a row is not of the width that was asked for; elements of packed bits are bytes."""
+    if packed:
+        return f"{width} bytes of bits where {asked} were asked for, eight dimensions a byte"
     return f"{width} elements where {asked} were asked for"
 
 
@@ -88,7 +90,7 @@ class Reader:
             if first.kind == STRING:
                 start = self.text(first.start + 1, min(_TEXT_READ, first.end - first.start - 2))
                 remedy = other_length(width * size, self.width, self.layout, start)
-            self.fail(0, first.start, 0, words_of_width(width, self.width) + remedy)
+            self.fail(0, first.start, 0, words_of_width(width, self.width, self.layout.packed) + remedy)
         if width == 0:
             self.fail(0, first.start, 0, "an empty vector")
         self.width = self.format.width = width
@@ -157,7 +159,7 @@ class Reader:
         if rows < self.capacity:
             del self.base
             values.resize((rows, self.width), refcheck=False)
-        if wrong := misread(values, self.layout, cursor.kind):
+        if wrong := misread(values, self.layout, cursor.kind) or no_bits(values, self.layout):
             self.fail(0, self.offset_of(wrong[0]), *wrong)
         if self.indices is not None and not self.layout.in_order:
             self.order(values, self.indices[:rows])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..._native import floats
 from ..._native.floats import PAYLOADS, item_bytes, widen
-from ...codec import as_array, narrowed_floats
+from ...codec import as_array, narrowed_floats, text_in, way_of_bytes
 from ...dtypes import (
     INTEGERS,
     BitOrder,
@@ -27,6 +27,7 @@ from ...scale import Scale
 from ...words import either, one_of
 from .rows import check_finite, check_halves, packed_bytes, refuse_scale, sendable
 
+_TELLING = 8  # bytes that are not the digits and commas of a JSON array by chance
 FLOATS: tuple[StoredFloat, ...] = get_args(StoredFloat)
 
 
@@ -119,6 +120,8 @@ def rows_of_blobs(
     """
     dtype = as_output_dtype(output_dtype)
     one_of(float_dtype, FLOATS, "float_dtype")
+    if bytes_of == "row" and len(blobs[0]) >= _TELLING and (text := text_in(blobs[0])) is not None:
+        raise StorageError(f"row 0 is {text} text, not the bytes of a row: {way_of_bytes(blobs[0])}")
     for number, blob in enumerate(blobs):
         if len(blob) != len(blobs[0]):
             raise StorageError(f"blob {number} has {len(blob)} bytes, blob 0 has {len(blobs[0])}")
@@ -237,6 +240,12 @@ def rows_of_signed(rows: list[Any], dtype: OutputDtype, scale: Scale | None) -> 
     if dtype is not OutputDtype.UBINARY:
         return rows_of_numbers(rows, dtype, scale=scale, signed_bytes="twos-complement")
     return rows_of_numbers(rows, OutputDtype.BINARY, signed_bytes="twos-complement").to("ubinary")
+
+
+def refuse_text_in_bytes(rows: list[Any]) -> None:
+    """Refuse texts that came as bytes (TypeError), as clients give them that decode nothing."""
+    if isinstance(rows[0], bytes | bytearray) and rows[0].isascii():
+        raise TypeError("row 0 is text in bytes: pass [row.decode() for row in rows]")
 
 
 def check_kind(rows: list[Any], kind: type) -> None:

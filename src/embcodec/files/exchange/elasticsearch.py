@@ -18,7 +18,17 @@ from ...dtypes import OutputDtype, OutputDtypeLike
 from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
 from ...scale import Scale
-from .blobs import as_hex, check_kind, of_hex, read_dtype, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
+from .blobs import (
+    as_hex,
+    check_kind,
+    of_hex,
+    read_dtype,
+    refuse_text_in_bytes,
+    rows_of_blobs,
+    rows_of_signed,
+    sent_rows,
+    stored_bytes,
+)
 from .rows import as_sequence, check_finite
 
 _HELD = ("float", "int8", "bits")
@@ -106,6 +116,7 @@ def from_elasticsearch(
     """
     dtype = read_dtype(output_dtype, "Elasticsearch", _HELD)
     rows = as_sequence(values, "from_elasticsearch")
+    refuse_text_in_bytes(rows)
     if not isinstance(rows[0], str):
         return rows_of_signed(rows, dtype, scale)
     check_kind(rows, str)

@@ -18,7 +18,17 @@ from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
 from ...words import shown
-from .blobs import as_hex, check_kind, of_hex, read_dtype, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
+from .blobs import (
+    as_hex,
+    check_kind,
+    of_hex,
+    read_dtype,
+    refuse_text_in_bytes,
+    rows_of_blobs,
+    rows_of_signed,
+    sent_rows,
+    stored_bytes,
+)
 from .rows import as_sequence, check_writable
 
 _HELD = ("float", "int8", "bits")
@@ -158,6 +168,7 @@ def from_vespa(
     """
     dtype = read_dtype(output_dtype, "Vespa", _HELD)
     rows = [_values_of(row, number) for number, row in enumerate(as_sequence(values, "from_vespa"))]
+    refuse_text_in_bytes(rows)
     if not isinstance(rows[0], str):
         return rows_of_signed(rows, dtype, scale)
     check_kind(rows, str)
