@@ -159,7 +159,7 @@ def from_vespa(
     dtype = read_dtype(output_dtype, "Vespa", _HELD)
     rows = [_values_of(row, number) for number, row in enumerate(as_sequence(values, "from_vespa"))]
     if not isinstance(rows[0], str):
-        return rows_of_signed(rows, dtype, scale)
+        return rows_of_signed(rows, dtype, scale, "Vespa")
     check_kind(rows, str)
     blobs = [of_hex(row, number) for number, row in enumerate(rows)]
     return rows_of_blobs(
