@@ -455,6 +455,11 @@ CASES: dict[str, Case] = {
         "a mask is one boolean a row, or a list of row numbers",
         (lambda p: ec.search(X, X, 1, mask=X[:, 0] > 0), lambda p: ec.search(X, X, 1, mask=[3, 5])),
     ),
+    "a metric of floats over codes": (
+        lambda p: ec.FlatIndex(quantize(X, "ubinary"), rescore_with=X).search(X, 1, metric=_compiled()),
+        "ubinary rows, which are scanned first: use exact=True, which scores the floats by it",
+        (lambda p: ec.FlatIndex(quantize(X, "ubinary"), rescore_with=X).search(X, 1, metric=_compiled(), exact=True),),
+    ),
     "a metric without a sense": (
         lambda p: ec.compile_metric(_metric),
         "lower_is_better=True for a distance, lower_is_better=False for a similarity",

@@ -142,7 +142,7 @@ class ServiceError(EmbcodecError):
         self.message, self.status = printable(message), status
         self.type, self.code = (None if word is None else printable(word) for word in (type, code))
         self.retry_after = retry_after
-        labels = [str(part) for part in (status, type, code) if part is not None]
+        labels = list(dict.fromkeys(str(part) for part in (status, type, code) if part is not None))
         super().__init__(f"{message} [{', '.join(labels)}]" if labels else message)
 
 

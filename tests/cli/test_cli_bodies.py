@@ -130,3 +130,9 @@ def test_a_status_of_1_says_why(tmp_path: Path, options: list[str], words: str |
     assert done.stderr.count("Error: ") == (words is not None)
     assert (words or "") in done.stderr
     assert len(load(out)) == 2
+
+
+def test_one_line_that_failed_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text('{"custom_id":"0","response":{"status_code":200,"body":{"data":[{"embedding":[1,2]}]}}}\n{}')
+    assert "1 line failed, more than" in run("batch", path, "-o", tmp_path / "out.npy", "--max-failed", "0").stderr

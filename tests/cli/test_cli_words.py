@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from commands import run, run_json
 
-from embcodec import encode_response
+from embcodec import FlatIndex, LowBitQuantizer, encode_response
 from embcodec.embeddings import Embeddings
 from embcodec.files.storage import load, save
 
@@ -47,6 +47,9 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "each": Embeddings(x).to("int8", scale="per-vector"),
     }.items():
         save(folder / f"{name}.safetensors", rows)
+    long = LowBitQuantizer(4, rotation="none").fit(x * 3).encode(x * 3)
+    save(folder / "long.safetensors", long)
+    FlatIndex(long).save(folder / "long_index.safetensors")
     return folder
 
 
@@ -83,6 +86,12 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("search msb.safetensors floats.npy", "`embcodec encode msb.safetensors --dtype float | embcodec"),
         ("search floats.npy lsb.safetensors --metric hamming", "use --metric cosine, dot or l2"),
         ("search cut.safetensors floats.npy", "`embcodec encode floats.npy --dimension 8 --dtype float | embcodec"),
+        ("search floats.npy long.safetensors", "had not: bring the rows to unit length, or use --metric dot"),
+        ("search floats.npy long_index.safetensors", "had not: bring the rows to unit length, or use --metric dot"),
+        ("search floats.npy long.safetensors --metric hamming", "low-bit codes compare by 'cosine', 'dot' or 'l2'"),
+        ("tradeoff floats.npy -k 500", "are too few for the 500 nearest of each query, once"),
+        ("decode body.json -o out.json", "; `embcodec encode` prints a response body"),
+        ("decode body.json -o out.bin", ".bvecs"),
         ("serch floats.npy", "No such command 'serch'. Did you mean 'search'?"),
         ("tradeof floats.npy", "Did you mean 'tradeoff'?"),
         ("xyz", "Known are decode, encode, info, search"),
@@ -133,6 +142,18 @@ def test_the_commands_that_a_search_names_lead_on(
     source = one.split()[1]
     files = ["floats.safetensors" if file == source else file for file in (asked, corpus)]
     assert run("search", *files).exit_code == 0
+
+
+def test_what_a_command_names_leads_on(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(odd)
+    for corpus in ("long.safetensors", "long_index.safetensors"):
+        assert run("search", "floats.npy", corpus, "--metric", "dot").exit_code == 0
+    said = run("tradeoff", "floats.npy", "-k", "29").stderr.splitlines()[-1]
+    assert said.endswith("once 6 are held out as queries: pass -k 24, or less, or more vectors")
+    np.save("five.npy", np.load("floats.npy")[:5])
+    assert "once 1 is held out as a query: pass -k 4, or" in run("tradeoff", "five.npy").stderr
+    assert run("tradeoff", "five.npy", "-k", "4").exit_code == 0
+    assert "(path)" not in run("decode", "body.json", "-o", "out.bin").stderr
 
 
 def test_a_batch_on_standard_input_is_sent_to_a_file(odd: Path) -> None:

@@ -301,6 +301,18 @@ def test_ids_are_whole_numbers_or_refused(ids: Any, error: type[Exception], word
             FlatIndex(ROWS).remove(ids)
 
 
+def test_a_null_among_ids_is_named_as_one() -> None:
+    pyarrow, polars = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    given = [*range(len(ROWS) - 1), None]
+    for ids in (pyarrow.array(given), pyarrow.chunked_array([given[:1], given[1:]]), polars.Series(given)):
+        with pytest.raises(ValueError, match=rf"^row {len(ROWS) - 1} is null among the ids: drop such rows$"):
+            FlatIndex(ROWS, ids=ids)
+        with pytest.raises(ValueError, match=rf"^row {len(ROWS) - 1} is null among the mask rows"):
+            search(ROWS, ROWS, 1, mask=ids)
+    with pytest.raises(ValueError, match="column 'id': row 1 is null"):
+        FlatIndex(ROWS, ids=polars.DataFrame({"id": given}))
+
+
 def test_ids_keep_their_values() -> None:
     pandas, pyarrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
     for ids in (

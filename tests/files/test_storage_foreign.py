@@ -357,6 +357,10 @@ def test_what_a_file_begins_like_is_said(tmp_path: Path) -> None:
 def test_files_of_others_have_a_way(suffix: str, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"unknown kind of file; .*; (\w+\([\w.]+\(path\)\) |decompress it first)"):
         load(tmp_path / f"x{suffix}")
+    with pytest.raises(StorageError, match="unknown kind of file; known are") as refused:
+        save(tmp_path / f"x{suffix}", Embeddings([[1.0]]))
+    assert "(path)" not in str(refused.value)  # what reads such a file is no answer to who writes one
+    assert "decompress" not in str(refused.value)
 
 
 def test_shapes_of_numpys_own_numbers(tmp_path: Path) -> None:

@@ -320,7 +320,7 @@ def test_what_is_no_answer_of_a_store_is_refused(reader: str) -> None:
 @pytest.mark.parametrize(
     ("read", "rows", "words"),
     [
-        (from_elasticsearch, ["PwAAAEEgAABAwAAA", "PwAAAA=="], "row 1 is no base64: 4 bytes where 12|blob 1 has 4"),
+        (from_elasticsearch, ["PwAAAEEgAABAwAAA", "PwAAAA=="], "^row 1 has 4 bytes, row 0 has 12$"),
         (from_elasticsearch, ["PwAAAEEgAABAwAAA", "PwAA*EEgAABAwAAA"], "row 1 is no base64: unexpected character"),
         (from_elasticsearch, ["PwA="], "blobs of 2 bytes are no float32 rows"),
         (from_elasticsearch, [""], "blobs of no bytes"),
@@ -337,6 +337,14 @@ def test_what_is_no_answer_of_a_store_is_refused(reader: str) -> None:
 def test_texts_and_bytes_that_are_damaged(read: Any, rows: Any, words: str) -> None:
     with pytest.raises(StorageError, match=words):
         read(rows)
+
+
+@pytest.mark.parametrize("read", [from_qdrant, from_milvus, from_elasticsearch, from_vespa])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_no_store_holds_are_refused(read: Any, value: float) -> None:
+    """The writers refuse them, and so do the readers: they are of another source."""
+    with pytest.raises(StorageError, match=rf"row 1, column 0 is {value}: .* holds no NaN and no Infinity"):
+        read([[0.5, 1.25], [value, 1.0]])
 
 
 def test_bits_of_sqlite_vec_are_ubinary() -> None:

@@ -212,6 +212,21 @@ CASES: dict[str, Case] = {
         r"convert them, as with \.astype\(np\.int64\)",
         (lambda p: FlatIndex(X, ids=np.arange(4.0).astype(np.int64)),),
     ),
+    "a null among ids": (
+        lambda p: FlatIndex(X, ids=pyarrow.array([1, 2, 3, None])),
+        "row 3 is null among the ids: drop such rows",
+        (lambda p: FlatIndex(X[:3], ids=pyarrow.array([1, 2, 3])),),
+    ),
+    "a search's result as candidates": (
+        lambda p: ec.rescore(X, ec.search(X, X, 2), X, 1),
+        "candidates are whole numbers, rows of the corpus: pass found.indices of a search's result",
+        (lambda p: ec.rescore(X, ec.search(X, X, 2).indices, X, 1),),
+    ),
+    "scores as candidates": (
+        lambda p: ec.rescore(X, ec.search(X, X, 2).scores, X, 1),
+        "not float32: of a search's result pass found.indices",
+        (lambda p: ec.rescore(X, ec.search(X, X, 2).indices, X, 1),),
+    ),
     "a masked mask": (
         lambda p: ec.search(X, X, 1, mask=MASKED.astype(bool)),
         r"fill them first, with \.filled\(value\)",

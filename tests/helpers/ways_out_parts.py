@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], obj
     },
     "a mask of booleans for a collection": (
         lambda p: collection(p).search(X, 1, mask=[True] * 6),
-        "pass those ids",
+        r"a list of the ids that count: numbers, as vectors\.ids_of\(texts\) has them of texts; not a boolean a row",
         (lambda p: collection(p).search(X, 1, mask=range(6)),),
     ),
     "a collection made twice": (

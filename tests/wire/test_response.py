@@ -221,7 +221,7 @@ def test_every_profile_decodes_its_own_lists(isa: str) -> None:
         ('{"object":"error","message":"no","type":"t","param":null,"code":400}', 400, "t", "400", "no"),
         ('{"message":"no","code":429,"type":"overloaded"}', 429, "overloaded", "429", "no"),
         ('{"error":"overloaded","error_type":"busy"}', None, "busy", None, "overloaded"),
-        ('[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]', 400, None, "400", "no"),
+        ('[{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}]', 400, "INVALID_ARGUMENT", "400", "no"),
         ('{"error_code":110,"error_msg":"no"}', None, None, "110", "no"),
         ('{"code":20012,"message":"no","data":null}', None, None, "20012", "no"),
         ('{"vectors":null,"base_resp":{"status_code":1004,"status_msg":"no"}}', None, None, "1004", "no"),
@@ -234,6 +234,8 @@ def test_one_normaliser_reads_every_error(body: str, status: int, kind: str, cod
     error = service_error(body.encode())
     assert (error.status, error.type, error.code, error.message) == (status, kind, code, message)
     assert service_error(body, 418).status == 418
+    labels = [word for word in (status and str(status), kind, code) if word]
+    assert str(error) == (f"{message} [{', '.join(dict.fromkeys(labels))}]" if labels else message)
     for profile in ("mistral", "tei"):
         with pytest.raises(ServiceError) as caught:
             decode_response(body, profile=profile)

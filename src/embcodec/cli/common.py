@@ -13,7 +13,7 @@ import click
 from ..dtypes import EncodingFormat, NamelessFloat, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..words import meant, printable
-from .words import MAX_BYTES
+from .words import MAX_BYTES, words_of
 
 if TYPE_CHECKING:
     from ..quantizers.lowbit import LowBitCodes
@@ -77,7 +77,7 @@ class _VectorsFile(_OutputFile):
         try:
             check_suffix(path)
         except StorageError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(words_of(error), param, ctx)
         return path
 
 

@@ -100,6 +100,8 @@ def search(
         try:
             found = find()
         except CodeMismatchError as error:
+            if error.way is None and asked.output_dtype is OutputDtype.FLOAT and asked.dimension == dimension:
+                raise  # the queries' file is not at fault
             way = None
             if error.way is not None or kept is not None:
                 way = _way_to_meet(queries, asked, corpus, dimension, query_dtype)

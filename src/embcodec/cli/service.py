@@ -203,7 +203,7 @@ def batch(
         click.get_current_context().exit(1)
     if len(found.errors) > (len(found.embeddings) if max_failed is None else max_failed):
         most = "there are rows" if max_failed is None else f"--max-failed {max_failed} allows"
-        say(f"Error: {results}: {len(found.errors)} lines failed, more than {most}", error=True)
+        say(f"Error: {results}: {_failed(len(found.errors))}, more than {most}", error=True)
         click.get_current_context().exit(1)
 
 
@@ -215,7 +215,11 @@ def _tell_failures(errors: Sequence[BatchLine]) -> None:
         reasons = Counter(getattr(line.error, "reason", str(line.error))[:100] for line in errors).most_common()
         counts = "; ".join(f"{count} x {in_options(reason, command)}" for reason, count in reasons[:_MOST_TOLD])
         others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
-        say(f"{len(errors)} lines failed: {counts}{others}", error=True)
+        say(f"{_failed(len(errors))}: {counts}{others}", error=True)
+
+
+def _failed(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'} failed"
 
 
 def _save_answered(partial: Partial | None, output: Path) -> None:

@@ -30,6 +30,8 @@ _OPTIONS = {
     "byte_order": "--byte-order",
     "rows": "--rows",
     "item": "--item",
+    "k": "-k",
+    "sample": "--sample",
     "ignore_index": "--ignore-index",
 }
 # What Python says of a profile and a command says with the options that change one.
@@ -48,12 +50,14 @@ _PHRASES = (
     (r"; json\.dumps\(.*\) is the list that is read", ", which a list of them would be"),
     (r"(?:;|:) (?:np\.reshape|Embeddings)\(.*\) (?:is each of them|has those of one text)", ""),
 )
-# What Python says of a file, and which command reads it.
+# What Python says of a file, or of the rows in it, and what a command says.
 _READERS = (
     (r"\bdecode_batch\(path\)", "`embcodec batch`"),
     (r"\bdecode_response\(Path\(path\)\.read_bytes\(\)\)", "`embcodec decode`"),
     (r"\bload_ids\(path\) reads", "`embcodec tradeoff --relevant` reads"),
     (r"\bCollection\.open\(path\) opens", "`embcodec search` asks"),
+    (r"\bencode_response\(embeddings\) returns", "`embcodec encode` prints"),
+    (r"normalize the rows, or use 'dot'", "bring the rows to unit length, or use --metric dot"),
     (r"\bFlatIndex\.load\(path\) reads it", "`embcodec search` asks it, as its CORPUS"),
 )
 _IN_PYTHON = re.compile(r"[;:] (?:Embeddings|from_arrow|from_faiss)\(\w+(?:\.\w+)*\(path\)\) (?:takes|reads) [^;]*")

@@ -115,10 +115,22 @@ def as_selection(rows: Any, count: int) -> slice | NDArray[Any]:
 
 def _unmasked(values: Any, name: str) -> Any:
     reader = reader_of(values)
+    null = _first_null(values) if reader is not None else None
+    if null is not None:
+        raise ValueError(f"row {null} is null among the {name}: drop such rows")
     array = values if reader is None else reader(values)
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"masked {name}: fill them first, with .filled(value)")
     return array
+
+
+def _first_null(column: Any) -> int | None:
+    """Return the first null of a column of Arrow's or Polars'; None where there is none."""
+    nulls = getattr(column, "null_count", 0)
+    count = nulls() if callable(nulls) else nulls
+    if not isinstance(count, int) or not count:  # a frame has a count a column
+        return None
+    return int(np.argmax(np.asarray(column.is_null())))
 
 
 def _of_values(values: list[Any], name: str, several: bool) -> NDArray[Any]:

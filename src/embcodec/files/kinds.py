@@ -52,6 +52,7 @@ _READERS = {
     **dict.fromkeys((".gz", ".zst", ".zip", ".bz2", ".xz"), "; decompress it first"),
     ".txt": "; Client.embed asks a service for the embeddings of texts",
 }
+_WRITERS = {BODY: "; encode_response(embeddings) returns a response body"}
 _HEADS = (
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself: git lfs pull fetches it"),
     *((head, kind) for head, kind in _MAGIC.items() if kind in READ),
@@ -90,7 +91,8 @@ def check_suffix(path: str | os.PathLike[str], *, reading: bool = False, lines: 
         if suffix in HDF5:
             raise StorageError(f"{name!r}: a {suffix} file is read, not written; known are {', '.join(SUFFIXES)}")
         shown = (*known, LINES, BODY) if lines else known
-        way = next((way for end, way in _READERS.items() if name.lower().endswith(end)), "") or meant(suffix, known)
+        ways = _READERS if reading else _WRITERS
+        way = next((way for end, way in ways.items() if name.lower().endswith(end)), "") or meant(suffix, known)
         raise StorageError(f"{name!r}: unknown kind of file; known are {', '.join(shown)}{way}")
     return suffix
 

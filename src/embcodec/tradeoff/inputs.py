@@ -233,7 +233,7 @@ def _too_few(distinct: int, most: int, k: int, sample: int | None, *, held_out: 
         words = f"a sample of {sample:,} is too few of the {distinct:,} vectors to find {k:,} nearest among"
         return ValueError(f"{words}: pass sample={max(k + 1, 4)}, or more")
     there = counted(distinct, "distinct vector is", "distinct vectors are")
-    once = f", once {distinct - most:,} are held out as queries" if held_out else ""
+    once = f", once {counted(distinct - most, 'is held out as a query', 'are held out as queries')}" if held_out else ""
     few = f"{there} too few for the {k:,} nearest of each query{once}"
     return ValueError(f"{few}: pass k={most}, or less, or more vectors" if most else f"{few}: pass more of them")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 from ..errors import ServiceError
 
+_STATUS_WORD = re.compile("[A-Z]+(_[A-Z]+)+")  # as gRPC has them: INVALID_ARGUMENT
 _MESSAGE_CHARS = 2000
 _LABEL_CHARS = 200
 _SAYS = ("msg", "errorMessage", "error_msg", "error_message")  # what services call a message of an error
@@ -183,6 +185,8 @@ def service_error(
         candidates = (inner.get("raw_status_code"), code, inner.get("status"), inner.get("status_code"))
         status = next((number for number in map(_http_status, candidates) if number), None)
     kind = inner.get("type", inner.get("error_type"))
+    if kind is None and isinstance(word := inner.get("status"), str) and _STATUS_WORD.fullmatch(word):
+        kind = word
     return ServiceError(
         message,
         status=status,

@@ -203,10 +203,12 @@ def rows_of_numbers(
     signed_bytes: SignedBytes = "offset",
     bit_order: BitOrder = "msb",
     has_codes: bool = True,
+    store: str | None = None,
 ) -> Embeddings:
     """Return rows that a store shows as lists of numbers; codes may come as floats, but whole ones of their type.
 
-    Where the store has codes, floats that are whole numbers, as those are, are a StorageError.
+    Where the store has codes, floats that are whole numbers, as those are, are a StorageError; so are NaN and
+    Infinity where a `store` is named, which holds none.
     """
     dtype = as_output_dtype(output_dtype)
     try:
@@ -214,10 +216,13 @@ def rows_of_numbers(
         if dtype is not OutputDtype.FLOAT:
             values = _as_codes(values, dtype)
         elif values.dtype.kind in "iuf" and values.ndim == 2:
+            is_finite = store is None or bool(np.isfinite(values).all())
             with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
                 values = np.ascontiguousarray(values, np.float32)
             if has_codes:
                 _check_no_codes(values)
+            if store is not None and not is_finite:
+                check_finite(values, store)
         return Embeddings(values, dtype, dimension, scale, signed_bytes, bit_order)
     except (TypeError, ValueError) as error:
         raise StorageError(str(error)) from None
@@ -235,10 +240,10 @@ def _check_no_codes(values: NDArray[np.float32]) -> None:
         )
 
 
-def rows_of_signed(rows: list[Any], dtype: OutputDtype, scale: Scale | None) -> Embeddings:
+def rows_of_signed(rows: list[Any], dtype: OutputDtype, scale: Scale | None, store: str) -> Embeddings:
     """Return rows of a store whose bytes are signed, bits among them, as lists of numbers."""
     if dtype is not OutputDtype.UBINARY:
-        return rows_of_numbers(rows, dtype, scale=scale, signed_bytes="twos-complement")
+        return rows_of_numbers(rows, dtype, scale=scale, signed_bytes="twos-complement", store=store)
     return rows_of_numbers(rows, OutputDtype.BINARY, signed_bytes="twos-complement").to("ubinary")
 
 

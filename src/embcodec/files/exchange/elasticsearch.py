@@ -118,7 +118,7 @@ def from_elasticsearch(
     rows = as_sequence(values, "from_elasticsearch")
     refuse_text_in_bytes(rows)
     if not isinstance(rows[0], str):
-        return rows_of_signed(rows, dtype, scale)
+        return rows_of_signed(rows, dtype, scale, "Elasticsearch")
     check_kind(rows, str)
     if dtype is OutputDtype.FLOAT and all(is_hexadecimal(row[:256].encode()) for row in rows[:4]):
         raise StorageError(
@@ -131,5 +131,14 @@ def from_elasticsearch(
         try:
             blobs = list(map(bytes, decode_base64(rows, np.uint8)))
         except DecodeError as error:
-            raise StorageError(f"row {error.row} is no base64: {error.reason}") from None
+            raise StorageError(_wrong_base64(rows, error)) from None
     return rows_of_blobs(blobs, dtype, byte_order="big", scale=scale, signed_bytes="twos-complement", bytes_of=bytes_of)
+
+
+def _wrong_base64(rows: list[str], error: DecodeError) -> str:
+    """Say what is wrong with a row that is no base64, or as much of it as no other row is."""
+    try:
+        sizes = [len(decode_base64([rows[number]], np.uint8)[0]) for number in (error.row or 0, 0)]
+    except DecodeError:
+        return f"row {error.row} is no base64: {error.reason}"
+    return f"row {error.row} has {sizes[0]} bytes, row 0 has {sizes[1]}"

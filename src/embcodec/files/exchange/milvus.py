@@ -101,7 +101,7 @@ def from_milvus(
     dtype = read_dtype(output_dtype, "Milvus", _HELD)
     rows = [_unwrapped(row) for row in as_sequence(values, "from_milvus")]
     if not isinstance(rows[0], bytes):
-        return rows_of_signed(rows, dtype, scale)
+        return rows_of_signed(rows, dtype, scale, "Milvus")
     check_kind(rows, bytes)
     return rows_of_blobs(rows, dtype, float_dtype=float_dtype, scale=scale, signed_bytes="twos-complement")
 

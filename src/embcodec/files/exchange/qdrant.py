@@ -74,7 +74,7 @@ def from_qdrant(
     ------
     StorageError
         For a record without its vector (ask for it by ``with_vectors=True``), rows of different lengths, numbers that
-        are no such codes, and no rows.
+        are no such codes, NaN, Infinity, and no rows.
 
     Examples
     --------
@@ -86,4 +86,4 @@ def from_qdrant(
     for number, row in enumerate(rows):
         if row is None:
             raise StorageError(f"record {number} has no vector: ask for them, with_vectors=True")
-    return rows_of_numbers(rows, dtype, scale=scale)
+    return rows_of_numbers(rows, dtype, scale=scale, store="Qdrant")

@@ -96,4 +96,4 @@ def from_s3_vectors(vectors: Iterable[Mapping[str, Any]]) -> tuple[Embeddings, l
             keys.append(one["key"])
         except (KeyError, TypeError):
             raise StorageError(f"vector {number} lacks its key or data: ask for them, returnData=True") from None
-    return rows_of_numbers(rows, "float", has_codes=False), keys
+    return rows_of_numbers(rows, "float", has_codes=False, store="S3 Vectors"), keys

@@ -170,7 +170,7 @@ def from_vespa(
     rows = [_values_of(row, number) for number, row in enumerate(as_sequence(values, "from_vespa"))]
     refuse_text_in_bytes(rows)
     if not isinstance(rows[0], str):
-        return rows_of_signed(rows, dtype, scale)
+        return rows_of_signed(rows, dtype, scale, "Vespa")
     check_kind(rows, str)
     blobs = [of_hex(row, number) for number, row in enumerate(rows)]
     return rows_of_blobs(
