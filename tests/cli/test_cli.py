@@ -437,6 +437,10 @@ def test_embed(tmp_path: Path) -> None:
         facts = run_json(*arguments, "--dtype", "ubinary", "--dimension", 256, "-o", tmp_path / "out.safetensors")
         assert (facts["rows"], facts["output_dtype"]) == (2, "ubinary")
         assert load(tmp_path / "out.safetensors").dimension == 256
+        lost = run(*arguments, "--dtype", "ubinary", "--dimension", 12, "-o", tmp_path / "bits.npy")
+        assert (lost.exit_code, (tmp_path / "bits.npy").exists()) == (1, False)
+        assert "no room for a dimension of 12; use .safetensors" in lost.stderr
+        assert load(tmp_path / "bits.partial.safetensors").dimension == 12  # what was answered is kept
         refused = run("embed", tmp_path / "lines.txt", "--base-url", server.base_url, "-o", tmp_path / "x.npy")
         assert refused.exit_code == 1
         assert not (tmp_path / "x.npy").exists()

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ..dtypes import EncodingName, OutputDtypeName
-from ..errors import EmbcodecError
+from ..errors import EmbcodecError, StorageError
 from ..profiles import PROFILES, Profile
 from ..words import progress_bar
 from .bodies import changed_profile, packing_options
@@ -107,7 +107,13 @@ def embed(
         except BaseException as error:  # an interruption from the keyboard, too
             _save_answered(getattr(error, "partial", None), output)
             raise
-    save(output, answer.embeddings)
+    try:
+        save(output, answer.embeddings)
+    except StorageError:  # of a kind of file that has no room for what was paid for
+        kept = output.with_name(f"{output.stem}.partial.safetensors")
+        save(kept, answer.embeddings)
+        say(f"all lines were answered: {answer.embeddings!r} -> {kept}", error=True)
+        raise
     if as_json:
         print_json(
             {
