@@ -69,7 +69,7 @@ def reply(body: bytes | str, status: int = 200, framed: bool = True, **headers: 
         (reply(good([1.0])[:-3], framed=False), TransportError, "broke off after 41 bytes", True),
         (reply(good([1.0]) + b"x", framed=False), DecodeError, "unexpected text after", None),
         (reply(good([1.0], [2.0])), DecodeError, "2 embeddings came where 1 were asked for", None),
-        (reply('{"error": {"message": "busy", "code": 503}}'), ServiceError, "busy [503, 503]", None),
+        (reply('{"error": {"message": "busy", "code": 503}}'), ServiceError, "busy [503]", None),
     ],
 )
 def test_what_is_made_of_a_reply(answer: Reply, kind: type[Exception], words: str, transient: bool | None) -> None:
