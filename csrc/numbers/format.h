@@ -33,7 +33,7 @@ EC_TARGET_AVX2
 /* Writes a number and a comma, `length` bytes; `form` is the place of its shuffle in the table, in bytes. 16 bytes are
  * stored; number i begins at 1 + 16 i or before, so that no store reaches beyond 16 n + 1. */
 EC_INLINE uint8_t *ec_text_write(uint8_t *p, const uint8_t *source, uint32_t form, uint32_t length) {
-    __m128i form_u8x16 = _mm_loadu_si128((const __m128i *)(ec_float_forms[0][0] + form));
+    __m128i form_u8x16 = _mm_loadu_si128((const __m128i *)((const uint8_t *)ec_float_forms + form));
     __m128i source_u8x16 = _mm_loadu_si128((const __m128i *)source);
     _mm_storeu_si128((__m128i *)p, _mm_shuffle_epi8(source_u8x16, form_u8x16));
     p += length;
