@@ -385,6 +385,7 @@ def test_headers_of_64_bits(tmp_path: Path, suffix: str, dtype: str) -> None:
     for wrong in (
         struct.pack("<QQ", 6, 5) + x.tobytes(),
         struct.pack("<QQ", 6, 4) + x.tobytes()[:-1],
+        struct.pack("<QQ", 1 << 60, 0),
         b"\6" + b"\0" * 10,
     ):
         path.write_bytes(wrong)

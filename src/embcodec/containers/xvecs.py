@@ -66,7 +66,8 @@ def _bin_header(file: IO[bytes], size: int, suffix: str) -> tuple[int, tuple[int
     expected = 8 + rows * dimension * dtype.itemsize
     if size != expected:
         long = _long_header(file, header)
-        if long is not None and size == 16 + long[0] * long[1] * dtype.itemsize:
+        is_real = long is not None and (0 not in long or max(long) < 1 << 32)  # else no array has such a shape
+        if long is not None and is_real and size == 16 + long[0] * long[1] * dtype.itemsize:
             return 16, long, dtype
         raise StorageError(f"{rows} x {dimension} {dtype.name} are {expected} bytes, not {size}")
     return 8, (rows, dimension), dtype
