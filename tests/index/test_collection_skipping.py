@@ -14,7 +14,7 @@ import pytest
 from coded import floats
 
 from embcodec import Collection, Skipped, SkippedWarning, StorageError, quantize, save, search
-from embcodec.index.collection import failed_lines
+from embcodec.index.collection import failed_and_skipped
 
 X = floats(80)
 
@@ -53,7 +53,7 @@ def test_rows_are_left_out_and_counted(tmp_path: Path, batch_rows: int) -> None:
     files = [tmp_path / "a.npy", tmp_path / "b.npy"]
     assert vectors.ingest(files, on_error=told.append, batch_rows=batch_rows) == 38
     assert [one.row for one in told] == [4, 19]
-    assert failed_lines(tmp_path / "c", files) == 2
+    assert failed_and_skipped(tmp_path / "c", files)[0] == 2
     good = np.delete(X[:40], [4, 19], axis=0)
     expected = search(X[:5], quantize(good, "ubinary"), 38).indices
     np.testing.assert_array_equal(vectors.search(X[:5], 38).indices, expected)
@@ -78,7 +78,7 @@ def test_it_goes_on_behind_rows_that_were_left_out(tmp_path: Path) -> None:
     done = len(vectors)
     assert 0 < done < 18
     assert vectors.ingest(tmp_path / "a.npy", batch_rows=5, on_error=told.append) == 18 - done
-    assert failed_lines(tmp_path / "c", tmp_path / "a.npy") == 2
+    assert failed_and_skipped(tmp_path / "c", tmp_path / "a.npy")[0] == 2
     good = np.delete(X[:20], [2, 9], axis=0)
     np.testing.assert_array_equal(vectors.search(X[:5], 18).indices, search(X[:5], good, 18).indices)
 
@@ -116,7 +116,7 @@ def test_lines_that_failed_are_skipped_and_counted(tmp_path: Path) -> None:
     told: list[Skipped] = []
     assert vectors.ingest(tmp_path / "a.jsonl", on_error=told.append) == 1
     assert [(one.row, one.line) for one in told] == [(None, 1)]
-    assert failed_lines(tmp_path / "c", tmp_path / "a.jsonl") == 1
+    assert failed_and_skipped(tmp_path / "c", tmp_path / "a.jsonl")[0] == 1
 
 
 def test_a_full_disk_is_not_a_fault_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

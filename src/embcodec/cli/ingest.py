@@ -14,7 +14,7 @@ from ..dtypes import NamelessFloat, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..errors import EmbcodecError, StorageError
 from ..profiles import PROFILES
-from ..words import progress_bar
+from ..words import counted, progress_bar
 from .bodies import changed_profile, packing_options
 from .common import DTYPES, Words, as_json, example, max_bytes, print_json, say, table_options
 from .words import in_options
@@ -98,7 +98,7 @@ def ingest(
     of batch jobs (.jsonl, also .gz and .zst), whose custom_ids are kept. Each row is appended once: the same command
     goes on where it was, after a crash too, and takes new files only.
     """
-    from ..index.collection import failed_lines, skipped_rows
+    from ..index.collection import failed_and_skipped
 
     if dtype is not None and bits is not None:
         raise click.UsageError("codes are of --dtype or of --bits, not of both")
@@ -143,7 +143,8 @@ def ingest(
     failures.tell()
     _tell(skipped)
     rows = sum(one.row is not None for one in skipped)
-    failed, rows_before = failed_lines(collection, list(sources)), skipped_rows(collection, list(sources)) - rows
+    failed, rows_in_all = failed_and_skipped(collection, list(sources))
+    rows_before = rows_in_all - rows
     facts = vectors.info()
     if as_json:
         print_json(
@@ -160,9 +161,8 @@ def ingest(
         lines_before = failed - failures.count - rows - rows_before
         before = f" ({lines_before:,} before)" if lines_before > 0 else ""
         if rows or rows_before > 0:
-            before += f", {rows:,} row{'s' * (rows != 1)} skipped" + (
-                f" ({rows_before:,} before)" if rows_before > 0 else ""
-            )
+            before += f", {counted(rows, 'row', 'rows')} skipped"
+            before += f" ({rows_before:,} before)" if rows_before > 0 else ""
         say(f"{appended:,} rows appended, {failures.count:,} lines failed{before} -> {vectors!r} in {collection}")
     if max_failed is not None and failed > max_failed:
         say(f"Error: {failed} lines failed, more than --max-failed {max_failed} allows", error=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ..words import counted
 from .findings import Findings
 from .intervals import FEWEST_QUERIES, queries_for
 from .measurement import Measurement
 from .stores import ANY, float16_of
-from .words import counted, few_queries, figures, listed, next_step, percents, share
+from .words import few_queries, figures, listed, next_step, percents, share
 
 
 def in_brief(found: Findings, target: float, store: str | None = None) -> dict[str, str]:

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..codec import row_norms
 from ..embeddings import Embeddings
-from ..words import as_whole, shown
+from ..words import as_whole, counted, shown
 from .directions import LOOK_BYTES, same_directions
 from .rows import Floats, Rows, as_rows, unit_rows
-from .words import counted, figures, next_step
+from .words import figures, next_step
 
 MOST_TO_FIT = 20_000
 """Rows that are fitted to: more would teach a rotation nothing."""

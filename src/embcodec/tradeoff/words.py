@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..words import counted
 from .intervals import FEWEST_QUERIES, Estimate
 
 INTERVALS = (
@@ -61,17 +62,6 @@ def percents(estimate: Estimate) -> str:
     """
     low, high = estimate.rounded(3)
     return f"{estimate.mean:.1%} ({low:.1%} to {high:.1%})"
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """Return a number with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "query", "queries"), counted(2000, "query", "queries")
-    ('1 query', '2,000 queries')
-    """
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -60,7 +60,7 @@ class Usage:
             are_ints = type(prompt) is type(completion) is type(total) is int
             if not are_ints or not 0 <= prompt | completion | total < 2**63:
                 prompt, completion, total = _count(prompt), _count(completion), _count(total)
-            return counted(prompt, completion, total, usage)
+            return make_usage(prompt, completion, total, usage)
         meta = envelope.get(_META)
         billed = meta.get("billed_units") if isinstance(meta, dict) else None
         prompt = _count(billed.get("input_tokens")) if isinstance(billed, dict) else 0
@@ -75,7 +75,7 @@ _new = object.__new__
 _prompt, _completion, _total = (Usage.__dict__[name].__set__ for name in Usage.__slots__)
 
 
-def counted(prompt: int, completion: int, total: int, names: Container[str]) -> Usage:
+def make_usage(prompt: int, completion: int, total: int, names: Container[str]) -> Usage:
     """Return what a ``usage`` with these names counts; a total that stands alone, as Voyage's, is of the prompt.
 
     It is ``Usage(...)`` in half the time: see ``make_answer``.

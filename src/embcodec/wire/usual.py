@@ -13,7 +13,7 @@ from .._native.response.usual import NO_USAGE, USAGE_KEYS, read_usual
 from ..dtypes import EncodingFormat
 from ..embeddings import Embeddings, with_values
 from .answer import EmbeddingResponse, make_answer
-from .service import USAGE, Usage, counted
+from .service import USAGE, Usage, make_usage
 
 LONGEST = 1 << 20  # bytes of a body
 _FLOAT, _BASE64 = EncodingFormat.FLOAT, EncodingFormat.BASE64
@@ -67,4 +67,4 @@ def _usage_of(body: bytes, said: Any) -> tuple[Usage, dict[str, Any] | None]:
         return Usage.from_envelope({USAGE: raw}), raw
     prompt, completion, total = said.prompt, said.completion, said.total
     counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
-    return counted(prompt, completion, total, keys), {key: counts[key] for key in keys}
+    return make_usage(prompt, completion, total, keys), {key: counts[key] for key in keys}

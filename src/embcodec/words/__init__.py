@@ -5,13 +5,14 @@ from .html import html_table
 from .missing import import_numba, needs_package
 from .objects import is_words, parse_words, without_twins
 from .progress import progress_bar, shows_progress
-from .text import printable
+from .text import counted, printable
 
 __all__ = [
     "as_path",
     "as_real",
     "as_whole",
     "closest",
+    "counted",
     "either",
     "html_table",
     "import_numba",

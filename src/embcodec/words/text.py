@@ -1,4 +1,4 @@
-"""Words from outside, made fit for a terminal or a log."""
+"""Text of messages: words from outside, made fit for a terminal or a log, and numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -20,3 +20,14 @@ def printable(text: str) -> str:
     no such model \x1b[2J\u202egpj
     """
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "query", "queries"), counted(2000, "query", "queries")
+    ('1 query', '2,000 queries')
+    """
+    return f"{number:,} {one if number == 1 else many}"

@@ -13,7 +13,7 @@ from ...dtypes import OutputDtype
 from ...embeddings import Embeddings
 from ...errors import NotFiniteError, SkippedWarning
 from ...quantizers.lowbit import Rows
-from ...words import shown
+from ...words import counted, shown
 
 Ids = NDArray[np.int64] | Sequence[str | None] | None
 """Whole numbers or texts, one a row; None where none were asked for."""
@@ -87,7 +87,7 @@ class Skips:
     def __str__(self) -> str:
         """Return how much was passed over."""
         counts = ((self.files, "file"), (self.rows, "row"), (self.lines, "line"))
-        return ", ".join(f"{count:,} {what}{'s' * (count != 1)}" for count, what in counts if count)
+        return ", ".join(counted(count, what, f"{what}s") for count, what in counts if count)
 
 
 def skips_of(on_error: OnError) -> Skips | None:

@@ -2,7 +2,7 @@
 
 from .collection import Collection
 from .info import CollectionInfo
-from .ingest import failed_lines, skipped_rows
+from .ingest import failed_and_skipped
 from .journal import holds_collection
 
-__all__ = ["Collection", "CollectionInfo", "failed_lines", "holds_collection", "skipped_rows"]
+__all__ = ["Collection", "CollectionInfo", "failed_and_skipped", "holds_collection"]

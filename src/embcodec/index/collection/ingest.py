@@ -71,20 +71,15 @@ def ingested(
     return batch.appended
 
 
-def failed_lines(path: str | os.PathLike[str], paths: Paths) -> int:
-    """Return how many lines of files that a collection has taken held no embeddings, with rows that were skipped."""
-    return sum(taken.failed for taken in _records_of(path, paths))
+def failed_and_skipped(path: str | os.PathLike[str], paths: Paths) -> tuple[int, int]:
+    """Return how many lines of files that a collection has taken held no embeddings, with rows that were skipped.
 
-
-def skipped_rows(path: str | os.PathLike[str], paths: Paths) -> int:
-    """Return how many rows of files that a collection has taken were skipped."""
-    return sum(taken.skipped for taken in _records_of(path, paths))
-
-
-def _records_of(path: str | os.PathLike[str], paths: Paths) -> list[Taken]:
+    The second number is that of these rows.
+    """
     known = read_record(Folder(Path(path), 0.0))
     sources = {source_of(place) for place in places_of(paths, skips=Skips(None))}
-    return [known[source] for source in sources if source in known]
+    taken = [known[source] for source in sources if source in known]
+    return sum(one.failed for one in taken), sum(one.skipped for one in taken)
 
 
 class _File:
