@@ -382,15 +382,22 @@ def test_headers_of_64_bits(tmp_path: Path, suffix: str, dtype: str) -> None:
         np.testing.assert_array_equal(load(path, mmap=mmap).values, x)  # type: ignore[union-attr]
     parts = [part.rows.values for part in iter_load(path, batch_rows=4)]  # type: ignore[union-attr]
     np.testing.assert_array_equal(np.concatenate(parts), x)
+
+    def in_parts(path: Path) -> list[object]:
+        return list(iter_load(path))
+
     for wrong in (
         struct.pack("<QQ", 6, 5) + x.tobytes(),
         struct.pack("<QQ", 6, 4) + x.tobytes()[:-1],
-        struct.pack("<QQ", 1 << 60, 0),
+        struct.pack("<QQ", 1 << 63, 0),
+        struct.pack("<QQ", 0, 1 << 63),
         b"\6" + b"\0" * 10,
+        b"\6" + b"\0" * 14,
     ):
-        path.write_bytes(wrong)
-        with pytest.raises(StorageError, match=r"are .* bytes, not"):
-            load(path)
+        for name, read in ((f"x{suffix}", load), (f"x{suffix}", in_parts), ("x.ibin", load_ids)):
+            (tmp_path / name).write_bytes(wrong)
+            with pytest.raises(StorageError, match=r"are .* bytes,"):
+                read(tmp_path / name)
     truth = np.arange(6, dtype="<i4")
     for more in (b"", np.zeros(6, "<f4").tobytes()):
         (tmp_path / "x.ibin").write_bytes(struct.pack("<QQ", 2, 3) + truth.tobytes() + more)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,20 @@ from hostile_files import (
     safetensors_of,
 )
 
-from embcodec import Embeddings, FlatIndex, LowBitQuantizer, Scale, StorageError, load, quantize, save
+from embcodec import (
+    EmbcodecError,
+    Embeddings,
+    FlatIndex,
+    LowBitQuantizer,
+    Scale,
+    StorageError,
+    iter_load,
+    load,
+    load_ids,
+    quantize,
+    save,
+    search_files,
+)
 from embcodec.containers.checks import FREE_BYTES
 from embcodec.containers.tensors import read_tensors, write_tensors
 
@@ -286,3 +303,47 @@ def test_a_file_that_cannot_be_mapped_says_the_way(tmp_path: Path, monkeypatch: 
         with pytest.raises(StorageError, match=r"cannot be mapped .*No such device.*: read it, with mmap=False"):
             load(tmp_path / name, mmap=True)
         assert load(tmp_path / name, mmap=False) == Embeddings(X)
+
+
+EDGES = (0, 1, 1 << 31, (1 << 32) - 1, 1 << 32, 1 << 59, 1 << 60, 1 << 61, 1 << 62, 1 << 63, (1 << 64) - 1)
+"""Lengths of axes at which a product, a type of NumPy's or a header's field ends."""
+
+
+def announcing(shape: tuple[int, int], data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield files of every kind that announce a matrix of that shape, and hold `data` instead."""
+    for suffix in (".fbin", ".u8bin", ".i8bin", ".ibin"):
+        if max(shape) < 1 << 32:
+            yield suffix, struct.pack("<II", *shape) + data
+        yield suffix, struct.pack("<QQ", *shape) + data
+    for suffix in (".fvecs", ".bvecs", ".ivecs"):
+        yield suffix, struct.pack("<I", shape[0] % (1 << 32)) + data
+    for dtype in ("|u1", "<f2", "<f4", "<f8", "<i8", "|V2", "<U0"):
+        for fortran in (False, True):
+            text = f"{{'descr': '{dtype}', 'fortran_order': {fortran}, 'shape': {shape}, }}".ljust(117) + "\n"
+            yield ".npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text.encode() + data
+    for dtype in ("F64", "F32", "BF16", "F16", "F8_E4M3", "I8", "U8", "I64"):
+        header = json.dumps({"x": {"dtype": dtype, "shape": shape, "data_offsets": [0, len(data)]}}).encode()
+        yield ".safetensors", struct.pack("<Q", len(header)) + header + data
+
+
+def readers() -> dict[str, Callable[[Path], object]]:
+    return {
+        "load": load,
+        "load, mapped": lambda path: load(path, mmap=True),
+        "load, float_dtype": lambda path: load(path, float_dtype="bfloat16"),
+        "iter_load": lambda path: list(islice(iter_load(path), 3)),
+        "load_ids": load_ids,
+        "search_files": lambda path: search_files(np.ones((1, 4), np.float32), [path], 1),
+    }
+
+
+@pytest.mark.parametrize("rows", EDGES)
+def test_shapes_at_every_edge(tmp_path: Path, rows: int) -> None:
+    """Files whose bytes are too few, or none, for what they announce: an error of ours each time, or no rows."""
+    for columns, data in product(EDGES, (b"", bytes(16))):
+        for suffix, file in announcing((rows, columns), data):
+            path = tmp_path / f"x{suffix}"
+            path.write_bytes(file)
+            for read in readers().values():
+                with suppress(EmbcodecError):
+                    read(path)

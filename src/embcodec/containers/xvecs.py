@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import StorageError
 from .arrays import Stream, as_bytes, mapped, read_array, stream_of
+from .checks import check_shape
 
 ELEMENTS = {".fbin": "<f4", ".u8bin": "|u1", ".i8bin": "|i1", ".fvecs": "<f4", ".bvecs": "|u1"}
 """The element type that each suffix stands for."""
@@ -65,18 +66,27 @@ def _bin_header(file: IO[bytes], size: int, suffix: str) -> tuple[int, tuple[int
     dtype = np.dtype(ELEMENTS[suffix])
     expected = 8 + rows * dimension * dtype.itemsize
     if size != expected:
-        long = _long_header(file, header)
-        is_real = long is not None and (0 not in long or max(long) < 1 << 32)  # else no array has such a shape
-        if long is not None and is_real and size == 16 + long[0] * long[1] * dtype.itemsize:
+        long = _long_header(file, header, dtype)
+        if long is not None and size == 16 + long[0] * long[1] * dtype.itemsize:
             return 16, long, dtype
         raise StorageError(f"{rows} x {dimension} {dtype.name} are {expected} bytes, not {size}")
     return 8, (rows, dimension), dtype
 
 
-def _long_header(file: IO[bytes], start: bytes) -> tuple[int, int] | None:
-    """Return what a header of two numbers of 64 bits says, as newer benchmarks write it; None where it ends before."""
-    rest = file.read(8)
-    return struct.unpack("<QQ", start + rest) if len(rest) == 8 else None
+def _long_header(file: IO[bytes], start: bytes, dtype: np.dtype[Any]) -> tuple[int, int] | None:
+    """Return what a header of two numbers of 64 bits says, as newer benchmarks write it.
+
+    None where the file ends before, or where no array can have that shape.
+    """
+    header = start + file.read(8)
+    if len(header) < 16:
+        return None
+    shape: tuple[int, int] = struct.unpack("<QQ", header)
+    try:
+        check_shape(shape, dtype, "the header")
+    except StorageError:
+        return None
+    return shape
 
 
 def write_vecs(file: IO[bytes], array: NDArray[Any], suffix: str) -> None:
@@ -152,13 +162,14 @@ def read_ids(file: IO[bytes], size: int, suffix: str) -> NDArray[np.int32]:
     if len(header) < 8:
         raise StorageError(f"a {suffix} file begins with 8 bytes of header; this one has {len(header)}")
     rows, k = struct.unpack("<II", header)
+    dtype = np.dtype("<i4")
     alone, both = 8 + 4 * rows * k, 8 + 8 * rows * k  # with the distances
     if size not in (alone, both):
-        long = _long_header(file, header)
+        long = _long_header(file, header, dtype)
         if long is not None and size - 16 in (4 * long[0] * long[1], 8 * long[0] * long[1]):
-            return read_array(file, long, np.dtype("<i4"))
+            return read_array(file, long, dtype)
         raise StorageError(f"{rows} x {k} int32 are {alone} bytes, or {both} with their distances, not {size}")
-    return read_array(file, (rows, k), np.dtype("<i4"))
+    return read_array(file, (rows, k), dtype)
 
 
 def _record(dimension: int, suffix: str) -> np.dtype[Any]:
