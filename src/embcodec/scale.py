@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .dtypes import INTEGERS, OutputDtype, OutputDtypeLike, as_output_dtype
+from .errors import RowError
 from .words import unknown
 
 # What stands for a scale by itself, and the kinds of scales.
@@ -291,7 +292,8 @@ def _check_per_vector(scales: NDArray[np.float32]) -> None:
         raise ValueError(f"per-vector scales have shape (n,), not {scales.shape}")
     if scales.size and not (scales.min() > 0 and scales.max() < np.inf):  # a NaN is neither
         bad = ~(np.isfinite(scales) & (scales > 0))
-        raise ValueError(f"per-vector scales must be finite and positive; row {int(bad.argmax())} is not")
+        row = int(bad.argmax())
+        raise RowError(f"per-vector scales must be finite and positive; row {row} is not", row)
 
 
 def _check_ranges(ranges: NDArray[np.float32]) -> None:

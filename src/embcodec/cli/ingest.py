@@ -163,13 +163,15 @@ def ingest(
         if rows or rows_before > 0:
             before += f", {counted(rows, 'row', 'rows')} skipped"
             before += f" ({rows_before:,} before)" if rows_before > 0 else ""
-        say(f"{appended:,} rows appended, {failures.count:,} lines failed{before} -> {vectors!r} in {collection}")
+        taken = f"{counted(appended, 'row', 'rows')} appended, {counted(failures.count, 'line', 'lines')} failed{before}"
+        say(f"{taken} -> {vectors!r} in {collection}")
     if max_failed is not None and failed > max_failed:
-        say(f"Error: {failed} lines failed, more than --max-failed {max_failed} allows", error=True)
+        lines = counted(failed, "line", "lines")
+        say(f"Error: {lines} failed, more than --max-failed {max_failed} allows", error=True)
         click.get_current_context().exit(1)
     if skipped:
-        files = len(skipped) - rows
-        say(f"Error: {files} file{'s' * (files != 1)} and {rows} row{'s' * (rows != 1)} were skipped", error=True)
+        files = counted(len(skipped) - rows, "file", "files")
+        say(f"Error: {files} and {counted(rows, 'row', 'rows')} were skipped", error=True)
         click.get_current_context().exit(1)
 
 

@@ -14,7 +14,7 @@ import click
 from ..dtypes import EncodingName, OutputDtypeName
 from ..errors import EmbcodecError, StorageError
 from ..profiles import PROFILES, Profile
-from ..words import progress_bar
+from ..words import counted, progress_bar
 from .bodies import changed_profile, packing_options
 from .common import (
     DTYPES,
@@ -209,7 +209,7 @@ def batch(
         click.get_current_context().exit(1)
     if len(found.errors) > (len(found.embeddings) if max_failed is None else max_failed):
         most = "there are rows" if max_failed is None else f"--max-failed {max_failed} allows"
-        say(f"Error: {results}: {_failed(len(found.errors))}, more than {most}", error=True)
+        say(f"Error: {results}: {counted(len(found.errors), 'line', 'lines')} failed, more than {most}", error=True)
         click.get_current_context().exit(1)
 
 
@@ -221,11 +221,7 @@ def _tell_failures(errors: Sequence[BatchLine]) -> None:
         reasons = Counter(getattr(line.error, "reason", str(line.error))[:100] for line in errors).most_common()
         counts = "; ".join(f"{count} x {in_options(reason, command)}" for reason, count in reasons[:_MOST_TOLD])
         others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
-        say(f"{_failed(len(errors))}: {counts}{others}", error=True)
-
-
-def _failed(count: int) -> str:
-    return f"{count} line{'' if count == 1 else 's'} failed"
+        say(f"{counted(len(errors), 'line', 'lines')} failed: {counts}{others}", error=True)
 
 
 def _save_answered(partial: Partial | None, output: Path) -> None:
