@@ -72,6 +72,8 @@ def test_integers_of_every_length(isa: str, dtype: type) -> None:
         *(rng.integers(info.min, info.max + 1, length) for length in LENGTHS),
         *(rng.choice(of_digits, length) for length in range(140)),
         *(np.full(100, value) for value in of_digits),
+        *(np.where(np.arange(140) == place, rng.choice(of_digits), rng.choice(of_digits[6:])) for place in range(64)),
+        np.repeat(rng.choice(of_digits, 300), rng.integers(1, 150, 300)),
         rng.choice(of_digits, 50_000),
     ):
         assert json.loads(numbers.format_row(values.astype(dtype))) == values.tolist()
