@@ -163,8 +163,8 @@ def ingest(
         if rows or rows_before > 0:
             before += f", {counted(rows, 'row', 'rows')} skipped"
             before += f" ({rows_before:,} before)" if rows_before > 0 else ""
-        taken = f"{counted(appended, 'row', 'rows')} appended, {counted(failures.count, 'line', 'lines')} failed{before}"
-        say(f"{taken} -> {vectors!r} in {collection}")
+        lines = counted(failures.count, "line", "lines")
+        say(f"{counted(appended, 'row', 'rows')} appended, {lines} failed{before} -> {vectors!r} in {collection}")
     if max_failed is not None and failed > max_failed:
         lines = counted(failed, "line", "lines")
         say(f"Error: {lines} failed, more than --max-failed {max_failed} allows", error=True)
