@@ -87,13 +87,13 @@ def embed(
     client = _client(_key(api_key_variable, api_key_file), base_url, changed_profile(profile, **packing))
     model = model or PROFILES[profile].default_model
     if model is None:
-        raise click.UsageError(f"say --model: no model of {profile} goes without saying")
+        raise click.UsageError(f"say --model: {profile} has no model that is taken by default")
     lines = texts.read().splitlines()
     if not lines:
-        raise ValueError(f"{texts.name} holds no texts: one a line is embedded")
+        raise ValueError(f"{texts.name} holds no texts, of which each line is one")
     for number, line in enumerate(lines, 1):
         if not line.strip():
-            raise ValueError(f"line {number} is empty")
+            raise ValueError(f"line {number} of {texts.name} is empty: each line is a text to embed")
     with progress_bar("embedding") as report, client:
         try:
             answer = client.embed(

@@ -120,7 +120,7 @@ def checked_array(
             place = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), array.shape))
             value = exact[place]
             kind = "not finite" if not np.isfinite(value) else "negative" if value < 0 <= least else "out of range"
-            raise ValueError(f"{name} that are {kind}: {value} at {list(place)}")
+            raise ValueError(f"a value of {name} is {kind}: {value} at {list(place)}")
     return np.asarray(array, order="C")
 
 

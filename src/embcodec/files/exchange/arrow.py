@@ -13,7 +13,7 @@ from ...dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from ...words import needs_package, one_of
+from ...words import needs_package, one_of, shown
 from ..bare import bits_of
 from ..columns import (
     SCALES,
@@ -127,7 +127,7 @@ def from_arrow(
             raise TypeError(f"from_arrow reads Arrow's arrays and tables, not a {type(column).__name__}: {way_out}")
         column = _of_capsule(column)
     if name is not None and not isinstance(name, str):
-        raise TypeError(f"name is a column's, not a {type(name).__name__}")
+        raise TypeError(f"name is the name of a column, a str, not {shown(name)}")
     try:
         if isinstance(column, pyarrow.Table | pyarrow.RecordBatch):
             return _of_table(column, name, asked)
