@@ -13,9 +13,8 @@ import numpy as np
 from ..dtypes import NamelessFloat, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..errors import EmbcodecError, StorageError
-from ..profiles import PROFILES
 from ..words import counted, progress_bar
-from .bodies import changed_profile, packing_options
+from .bodies import changed_profile, packing_options, profile_option
 from .common import DTYPES, Words, as_json, example, max_bytes, print_json, say, table_options
 from .words import in_options
 
@@ -48,13 +47,21 @@ _RANGES = "ranges"
     help="First rows that ranges and low-bit codes are fitted to.",
 )
 @click.option("--from-dtype", type=DTYPES, help="What SOURCES hold, or were asked for, if they do not say.")
-@click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in files that do not say.")
+@click.option(
+    "--dimension", type=click.IntRange(min=1), help="How many packed bits of a row count, if the files do not say."
+)
 @click.option(
     "--id-column",
     help="What names the rows of tables and the like, by whole numbers or texts; of batch files their custom_ids do. "
     "Files without such a column, as .npy, are ingested by a command without it.",
 )
-@click.option("--batch-rows", type=click.IntRange(min=1), default=65_536, show_default=True, help="Appended at a time.")
+@click.option(
+    "--batch-rows",
+    type=click.IntRange(min=1),
+    default=65_536,
+    show_default=True,
+    help="How many rows to append at a time.",
+)
 @click.option(
     "--max-failed",
     type=click.IntRange(min=0),
@@ -69,7 +76,7 @@ _RANGES = "ranges"
     "alone, as a file of another name.",
 )
 @table_options
-@click.option("--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Whose bodies.")
+@profile_option("Whose bodies and batch files")
 @packing_options
 @as_json
 def ingest(
