@@ -14,7 +14,6 @@ from ..dtypes import EncodingFormat, OutputDtype, as_dimension
 from ..embeddings import Embeddings
 from ..errors import DecodeError, EmbcodecError, ServiceError, TransportError
 from ..wire import EmbeddingResponse, Usage, decode_response, service_error
-from ..words import shown
 from .reply import Reply
 from .settings import Settings
 
@@ -169,7 +168,7 @@ def make_order(
     if dtype is OutputDtype.FLOAT and not profile.has_floats:
         raise ValueError(f"{profile.name!r} sends no floats: say output_dtype, one of {', '.join(profile.dtype_names)}")
     if not isinstance(model, str) or not model:
-        raise ValueError(f"model is the name of a model, such as 'mistral-embed', not {shown(model)}")
+        raise ValueError("model is the name of a model")
     if output_dimension is not None:
         output_dimension = as_dimension(output_dimension, least=1)
     if encoding_format is not None:
@@ -194,7 +193,7 @@ def make_order(
         fields[profile.dimension_field] = output_dimension
     clash = sorted({*fields, profile.input_field} & set(extra or ()))
     if clash:
-        raise ValueError(f"extra repeats {', '.join(clash)}, which the other arguments of embed say")
+        raise ValueError(f"extra repeats {', '.join(clash)}")
     return Order(
         settings, model, dtype, output_dimension, encoding, encoding_format is not None, {**fields, **(extra or {})}
     )

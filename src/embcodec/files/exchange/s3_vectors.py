@@ -54,7 +54,7 @@ def to_s3_vectors(
             raise TypeError(f"key {number} is {shown(key)}, not text")
     for kind, count in (("keys", len(names)), ("metadata", len(names if metadata is None else metadata))):
         if count != len(rows):
-            raise ValueError(f"{count} {kind} for {len(rows)} rows: there is one a row")
+            raise ValueError(f"{count} {kind} for {len(rows)} rows")
     return _calls(rows, names, metadata)
 
 

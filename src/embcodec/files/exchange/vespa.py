@@ -117,7 +117,7 @@ def write_vespa(
     others = dict(fields or {})
     for name, values in (("ids", names), *((f"values of {name!r}", values) for name, values in others.items())):
         if len(values) != len(cells):
-            raise ValueError(f"{len(values)} {name} for {len(cells)} rows: there is one a row")
+            raise ValueError(f"{len(values)} {name} for {len(cells)} rows")
     if field in others:
         raise ValueError(f"{field!r} is the field of the vectors: name one of the two otherwise")
     lines = []
