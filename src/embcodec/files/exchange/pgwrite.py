@@ -86,7 +86,7 @@ def write_pgcopy(
     after = _named(columns, types)
     for name, column in [*(("ids", column) for column in before), *after.items()]:
         if column.rows != vectors.rows:
-            raise ValueError(f"{column.rows} {name} for {vectors.rows} rows: there is one a row")
+            raise ValueError(f"{column.rows} {name} for {vectors.rows} rows")
     file.write(COPY_HEAD + struct.pack(">ii", 0, 0))
     for block in _blocks([*before, vectors, *after.values()]):
         file.write(block)
