@@ -61,6 +61,13 @@ def to_arrow(
         For bare integers, whose meaning is unknown.
     ValueError
         For a `float_dtype` that is unknown, and for codes where `tensors` or `float_dtype` is given.
+
+    Examples
+    --------
+    >>> to_arrow([[0.5, -1.0]]).type
+    FixedSizeListType(fixed_size_list<item: float>[2])
+    >>> to_arrow(Embeddings([[0.5, -1.0]]).to("int8")).type.extension_name
+    'embcodec.embeddings'
     """
     rows = sendable(embeddings, "Arrow")
     pyarrow = _need_pyarrow()
@@ -101,6 +108,10 @@ def from_arrow(
         Booleans are bits, ``"ubinary"`` by default.
     name : str, optional
         Which column of a table; by default the only one of lists of numbers.
+
+    Returns
+    -------
+    Embeddings
 
     Raises
     ------
