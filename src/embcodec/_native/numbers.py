@@ -12,8 +12,8 @@ from .blocks import each_block
 from .core import check, ffi, lib, pointer
 from .growing import GrowingBytes
 
-_TEXT_TIME = 16  # text takes so many times as long as bytes that are moved
-_PACE = 0.1  # nanoseconds for a byte times that
+_TEXT_TIME = 16  # how many times as long a byte of text takes as one that is only moved
+_PACE = 0.1  # nanoseconds for a byte of numbers, to be multiplied by that
 _LITTLE = 1 << 16  # bytes of a text that is written aside and copied: less to write than to set up
 _INTEGER_TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 

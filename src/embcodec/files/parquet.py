@@ -175,7 +175,7 @@ def _refuse_bytes(footer: Footer, schema: Any, name: str, wanted: list[str]) -> 
         return
     _parts(schema.empty_table(), name)
     raise StorageError(
-        f"column {name!r}: its numbers are stored as byte arrays, which is not read: cast them to float32"
+        f"column {name!r}: its numbers are stored as byte arrays, which are not read: cast them to float32"
     )
 
 

@@ -153,7 +153,7 @@ def reading(**arguments: Any) -> Reading:
         one_of(how.float_dtype, FLOAT_DTYPES, "float_dtype")
     check_max_bytes(how.max_bytes)
     if how.failed is not None and not callable(how.failed):
-        raise TypeError(f"failed is called with a file's name and a line, not {shown(how.failed)}")
+        raise TypeError(f"failed is called with a file's name and a line: it is a function, not {shown(how.failed)}")
     return how
 
 

@@ -18,7 +18,7 @@ from ...words import counted, shown
 Ids = NDArray[np.int64] | Sequence[str | None] | None
 """Whole numbers or texts, one a row; None where none were asked for."""
 
-_MOST_TOLD = 3  # in a warning
+_MOST_TOLD = 3  # named in a warning; the others are counted
 T = TypeVar("T")
 
 
