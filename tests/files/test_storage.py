@@ -328,6 +328,18 @@ def test_tensors_keep_names_and_words(tmp_path: Path) -> None:
         }
 
 
+def test_words_that_look_like_a_checksum(tmp_path: Path) -> None:
+    words = {"a": '"data_checksum": "00000000"', "data": "00000000", "z": '", "data_checksum": "00000000'}
+    for step, count in enumerate((1, 1_000, 100_000)):
+        tensors = {"codes": np.arange(count, dtype=np.uint8), "wide": np.full(count, step / 3)}
+        write_tensors(tmp_path / "a.safetensors", tensors, words)
+        found, said = read_tensors(tmp_path / "a.safetensors")
+        assert said == words
+        assert {name: array.tolist() for name, array in found.items()} == {
+            name: array.tolist() for name, array in tensors.items()
+        }
+
+
 @pytest.mark.parametrize("step", ["fsync", "replace", "write"])
 def test_a_failed_step_leaves_the_old_file(tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.safetensors"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 LIKE = "like.safetensors"
 
@@ -42,6 +44,11 @@ class Shard:
     removed: str | None = None
     removed_rows: int = 0
 
+    @classmethod
+    def of(cls, number: int, ids: NDArray[np.int64]) -> Shard:
+        """Return the file of that number, of rows whose ids ascend."""
+        return cls(f"rows-{number:08d}.safetensors", len(ids), int(ids[0]), int(ids[-1]))
+
     @property
     def live(self) -> int:
         """How many rows count."""
@@ -54,8 +61,12 @@ class Shard:
 
     @cached_property
     def text(self) -> str:
-        """Its entry in the manifest: JSON with sorted keys."""
-        return json.dumps({field.name: getattr(self, field.name) for field in fields(self)}, sort_keys=True)
+        """Its entry in the manifest: JSON with sorted keys, as :mod:`json` writes it."""
+        removed = "null" if self.removed is None else f'"{self.removed}"'  # names have nothing to escape
+        return (
+            f'{{"file": "{self.file}", "greatest": {self.greatest}, "least": {self.least}, "removed": {removed}, '
+            f'"removed_rows": {self.removed_rows}, "rows": {self.rows}}}'
+        )
 
     def without(self, removed: str, removed_rows: int) -> Shard:
         """Return the shard with a new file of removals."""
