@@ -13,6 +13,7 @@ from ...quantizers.lowbit import Rows, concat
 from ...scan import as_ids
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from .folder import Folder
+from .grown import Grown
 from .manifest import Addition, Ingested, Manifest, Shard
 from .shards import write_removed
 from .texts import TextIds, refuse_texts
@@ -93,7 +94,7 @@ def remove(folder: Folder, ids: ArrayLike) -> None:
                 name = f"removed-{now.generation + 1:08d}-{number:08d}.npy"
                 write_removed(folder.path / name, removed)
                 kept.append(shard.without(name, gone))
-        folder.replace(now.changed(shards=tuple(kept)))
+        folder.replace(now.changed(shards=Grown(kept)))
 
 
 def compact(folder: Folder, texts_of: TextIds, shard_bytes: int) -> None:
@@ -114,7 +115,7 @@ def compact(folder: Folder, texts_of: TextIds, shard_bytes: int) -> None:
             shards.append(Shard.of(next_file, ids[order]))
             folder.write(shards[-1], codes, better, ids[order])
             next_file += 1
-        joined = texts_of.joined(replace(now, shards=tuple(shards), next_file=next_file))
+        joined = texts_of.joined(replace(now, shards=Grown(shards), next_file=next_file))
         if joined != now:
             folder.replace(joined.changed())
 
@@ -136,7 +137,7 @@ def _named(folder: Folder, now: Manifest, count: int, ids: ArrayLike | None) -> 
     return named
 
 
-def _groups(shards: tuple[Shard, ...], most_rows: float) -> list[list[Shard]]:
+def _groups(shards: Sequence[Shard], most_rows: float) -> list[list[Shard]]:
     """Return neighbouring shards in groups, of which each becomes one of about `most_rows` rows."""
     groups: list[list[Shard]] = []
     for shard in shards:

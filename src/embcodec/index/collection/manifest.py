@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .grown import Grown
 
 LIKE = "like.safetensors"
 
@@ -134,7 +136,7 @@ class Manifest:
 
     Attributes
     ----------
-    shards : tuple of Shard
+    shards : sequence of Shard
     next_id : int
         The least number that rows without an id get next.
     next_file : int
@@ -146,7 +148,7 @@ class Manifest:
     ingested : Ingested
     """
 
-    shards: tuple[Shard, ...] = ()
+    shards: Grown[Shard] = field(default_factory=Grown)
     next_id: int = 0
     next_file: int = 1
     generation: int = 0
@@ -166,7 +168,7 @@ class Manifest:
 
     def extends(self, former: Manifest) -> bool:
         """Whether all files of a former manifest count as they did."""
-        return self.shards[: len(former.shards)] == former.shards and self.texts[: len(former.texts)] == former.texts
+        return self.shards.begins_with(former.shards) and self.texts[: len(former.texts)] == former.texts
 
     def extended(self, additions: Sequence[Addition]) -> Manifest:
         """Return the manifest after some additions, one after the other; ValueError for one that does not follow."""
@@ -182,7 +184,7 @@ class Manifest:
             former = addition
         texts = [addition.texts for addition in additions if addition.texts is not None]
         return Manifest(
-            (*self.shards, *(addition.shard for addition in additions)),
+            self.shards.with_more([addition.shard for addition in additions]),
             former.next_id,
             former.next_file,
             former.generation,
@@ -204,7 +206,7 @@ def is_file_of_rows(name: str) -> bool:
 
 def manifest_of(body: dict[str, Any]) -> Manifest:
     """Return what the JSON of a manifest says (KeyError, TypeError, ValueError where it contradicts itself)."""
-    shards = tuple(_shard(entry) for entry in body["shards"])
+    shards = Grown(_shard(entry) for entry in body["shards"])
     numbers = {name: _number(body, name) for name in ("next_id", "next_file", "generation")}
     if len({shard.file for shard in shards}) < len(shards):
         raise ValueError("a file is named twice")
