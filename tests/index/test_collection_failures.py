@@ -94,7 +94,7 @@ def failing(fails: Callable[[int], bool], number: int = errno.EIO) -> Iterator[D
     disk = Disk(fails, number)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(atomic, "open", disk.opened, raising=False)
-        for name in ("fsync", "fdatasync", "replace"):
+        for name in ("pwritev", "fsync", "fdatasync", "replace"):
             patched.setattr(os, name, disk.counted(name, getattr(os, name)), raising=False)
         yield disk
 

@@ -9,7 +9,7 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from mmap import PAGESIZE
@@ -23,6 +23,7 @@ SUFFIX = ".embcodec-tmp"
 
 _NAME_BYTES = 64  # of the target's name in a temporary one, so that it is no longer than a name may be
 _RANDOM = 16  # hexadecimal digits
+_MOST_PARTS = 64  # of a call; systems take more
 _BUFFER = 1 << 13  # bytes; where none are said, the system is asked
 _SYNC_FILE_RANGE_WRITE = 2  # of <fcntl.h>: begin to write, and do not wait
 _FAILURES = (errno.EIO, errno.ENOSPC, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))  # others: no such call
@@ -112,6 +113,27 @@ def creating(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             os.unlink(path)
         raise
+
+
+def put_first(file: IO[bytes], parts: Sequence[bytes | memoryview]) -> None:
+    """Write parts one behind the other to a new file, which still stands at its beginning afterwards.
+
+    In one call, where the system has one: Linux then keeps them in larger pages, which are searched faster.
+    """
+    left = [memoryview(part) for part in parts if len(part)]
+    if not hasattr(os, "pwritev"):
+        for part in left:
+            file.write(part)
+        file.seek(0)
+        return
+    written = 0
+    while left:
+        count = os.pwritev(file.fileno(), left[:_MOST_PARTS], written)
+        written += count
+        while left and count >= len(left[0]):
+            count -= len(left.pop(0))
+        if left:
+            left[0] = left[0][count:]
 
 
 def begin_to_store(file: IO[bytes], start: int) -> None:

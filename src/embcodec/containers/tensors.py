@@ -25,7 +25,7 @@ from .._native.floats import PAYLOADS
 from ..errors import StorageError
 from ..words import is_words, without_twins
 from .arrays import SHORT_FLOATS, Stream, as_bytes, mapped, read_array, stream_of, widened
-from .atomic import begin_to_store, replacing
+from .atomic import begin_to_store, put_first, replacing
 from .checks import check_shape, checksum_of, text_checksum
 from .watched import Watch
 
@@ -101,17 +101,14 @@ def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metad
             "data_offsets": [start, end],
         }
     words = {**metadata, _DATA_CHECKSUM: _UNKNOWN, _HEADER_CHECKSUM: _UNKNOWN}
-    size = len(_header_of(words, entries))
-    if size > MAX_HEADER:
-        raise StorageError(f"a header of {size} bytes; at most {MAX_HEADER} can be stored")
-    file.seek(8 + size)
-    for array in arrays.values():
-        file.write(as_bytes(array))
-    begin_to_store(file, 8 + size)  # the disk is at work while checksums are counted
+    header = _header_of(words, entries)
+    if len(header) > 8 + MAX_HEADER:
+        raise StorageError(f"a header of {len(header) - 8} bytes; at most {MAX_HEADER} can be stored")
+    put_first(file, [header, *map(as_bytes, arrays.values())])
+    begin_to_store(file, len(header))  # the disk is at work while checksums are counted
     words[_DATA_CHECKSUM] = f"{checksum_of(*arrays.values()):08x}"
     words[_HEADER_CHECKSUM] = _header_checksum(words, entries)
-    file.seek(0)
-    file.write(struct.pack("<Q", size) + _header_of(words, entries))
+    file.write(_header_of(words, entries))
 
 
 def read_tensors(
@@ -270,9 +267,10 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
 
 
 def _header_of(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> bytes:
-    """Return the JSON of a header, with blanks behind it."""
+    """Return what is in front of the tensors: the length of the JSON, which has blanks behind it, and the JSON."""
     header = json.dumps({"__metadata__": metadata, **entries}, separators=(",", ":")).encode()
-    return header + b" " * (-(8 + len(header)) % _ALIGNMENT)
+    header += b" " * (-(8 + len(header)) % _ALIGNMENT)
+    return struct.pack("<Q", len(header)) + header
 
 
 def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:
