@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import json
+import os
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 import pytest
 from commands import run, run_json
 from hostile import hostile_server, http
 
 from embcodec import FlatIndex, load, quantize
+from embcodec.cli.command import main
+from embcodec.cli.common import FileCommand
 
 
 @pytest.fixture
@@ -83,3 +89,68 @@ def test_decode_reads_utf16(tmp_path: Path) -> None:
     path = tmp_path / "body.json"
     path.write_text('{"data": [{"embedding": [1, 2]}]}', encoding="utf-16")
     assert run_json("decode", path)["embeddings"] == [[1, 2]]
+
+
+def test_every_command_keeps_what_it_reads() -> None:
+    for name in main.list_commands(click.Context(main)):
+        assert isinstance(main.get_command(click.Context(main), name), FileCommand), name
+
+
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (("encode", "file.npy", "--dtype", "int8"), "-o"),
+        (("decode", "file.npy"), "-o"),
+        (("embed", "file.npy", "--model", "m", "--base-url", "http://127.0.0.1:9"), "-o"),
+        (("batch", "file.npy"), "-o"),
+        (("batch", "file.npy", "-o", "other.npy"), "--ids"),
+        (("batch", "lines.jsonl", "-o", "file.npy"), "--ids"),
+        (("tradeoff", "file.html", "--queries", "file.html"), "--report"),
+    ],
+)
+def test_no_output_is_an_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], output: str, link: Any
+) -> None:
+    """By whatever path: what somebody paid for would be gone, with status 0."""
+    monkeypatch.chdir(tmp_path)
+    name = arguments[-1] if "-o" in arguments and "lines.jsonl" in arguments else arguments[1]
+    for each in ("file.npy", "file.html", "lines.jsonl"):
+        Path(each).write_bytes(b"paid for")
+    target = Path(f"./link{Path(name).suffix}") if link else Path(f"../{tmp_path.name}/{name}")
+    if link:
+        link(name, target)
+    done = run(*arguments, output, target)
+    assert (done.exit_code, f"would write over {name}" in done.stderr) == (2, True), done.output
+    assert Path(name).read_bytes() == b"paid for"
+
+
+def test_two_outputs_are_two_files(tmp_path: Path) -> None:
+    path = batch_file(tmp_path, "a")
+    for ids in (tmp_path / "out.npy", tmp_path / "." / "out.npy"):
+        done = run("batch", path, "-o", tmp_path / "out.npy", "--ids", ids)
+        assert (done.exit_code, "would write over" in done.stderr, "-o" in done.stderr) == (2, True, True)
+
+
+def batch_file(folder: Path, *names: str | None) -> Path:
+    response = {"status_code": 200, "body": {"data": [{"embedding": [1, 2]}]}}
+    path = folder / "answers.jsonl"
+    path.write_text("".join(json.dumps({"custom_id": name, "response": response}) + "\n" for name in names))
+    return path
+
+
+def test_an_id_is_a_line_that_is_like_no_other(tmp_path: Path) -> None:
+    names = ["a\nb", "b", None, "None", "null", '"a\\nb"', "é", "", " c", "d\r", "\u2028", "\ud800"]
+    done = run("batch", batch_file(tmp_path, *names), "-o", tmp_path / "out.npy", "--ids", tmp_path / "ids.txt")
+    assert done.exit_code == 0, done.output
+    lines = (tmp_path / "ids.txt").read_text().splitlines()
+    assert len(lines) == len(load(tmp_path / "out.npy")) == len(set(lines)) == len(names)
+    assert lines[:5] == ['"a\\nb"', "b", "null", "None", '"null"']
+    assert [json.loads(line) if line.startswith('"') or line == "null" else line for line in lines] == names
+
+
+def test_failures_that_differ_by_their_ids_are_one_kind(tmp_path: Path) -> None:
+    path = batch_file(tmp_path, *[f"n{number}" for number in range(12)] * 2)
+    done = run("batch", path, "-o", tmp_path / "out.npy", "--ids", tmp_path / "ids.txt")
+    assert done.stderr.splitlines()[0] == "line 13, n0: custom_id 'n0' was answered on line 1 already"
+    assert done.stderr.splitlines()[-1] == "12 lines failed: 12 x custom_id ... was answered on line ... already"

@@ -347,3 +347,13 @@ def test_shapes_at_every_edge(tmp_path: Path, rows: int) -> None:
             for read in readers().values():
                 with suppress(EmbcodecError):
                     read(path)
+
+
+def test_parquet_is_written_group_by_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    monkeypatch.setattr("embcodec.files.parquet._GROUP_BYTES", 10 * 24 * 4)
+    save(tmp_path / "x.parquet", X)
+    assert pyarrow.parquet.ParquetFile(tmp_path / "x.parquet").num_row_groups == 4
+    np.testing.assert_array_equal(load(tmp_path / "x.parquet").values, X)  # type: ignore[union-attr]

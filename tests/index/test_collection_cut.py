@@ -232,3 +232,19 @@ def test_a_file_of_which_a_part_was_taken_goes_on_by_its_column(tmp_path: Path) 
     told: list[Skipped] = []
     assert vectors.ingest(tmp_path / "two.npz", column="b", on_error=told.append) == 0
     assert [one.row for one in told] == [8]
+
+
+def test_lines_are_held_against_the_collection(tmp_path: Path) -> None:
+    """Not against the first of them: one wrong line there made the right ones wrong."""
+    vectors = Collection.create(tmp_path / "c", like=X)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(lines(floats(1, X.shape[1] + 1)).replace(b"p0", b"odd") + WHOLE)
+    told: list[Skipped] = []
+    failed: list[tuple[str, Any]] = []
+    with pytest.raises(DecodeError, match=r"dimension .* where the collection has .*line 1"):
+        vectors.ingest(path)
+    assert vectors.ingest(path, on_error=told.append) == 100
+    assert [(one.line, "where the collection has" in str(one)) for one in told] == [(1, True)]
+    other = Collection.create(tmp_path / "d", like=X)
+    assert other.ingest(path, failed=lambda *line: failed.append(line)) == 100
+    assert [line.custom_id for _, line in failed] == ["odd"]

@@ -65,6 +65,8 @@ def test_texts_name_rows(tmp_path: Path) -> None:
             Collection.open(tmp_path / "c").append(X[:2], ids=["new", taken])
     with pytest.raises(ValueError, match="an id is given twice: 'a'"):
         vectors.append(X[:2], ids=["a", "a"])
+    with pytest.raises(ValueError, match=r"twice: 'a/0' \(rows of a batch file's line of several inputs are called by"):
+        vectors.append(X[:2], ids=["a/0", "a/0"])
     for wrong in (uuid.UUID(int=5), b"a"):
         with pytest.raises(TypeError, match=r"id 0 is .*, neither a whole number nor a text"):
             vectors.append(X[:1], ids=[wrong])  # type: ignore[list-item]

@@ -281,7 +281,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "rows behind the last id": (
         lambda: FlatIndex(X, ids=[1, 2, 3, 2**63 - 2]).add(X),
         ValueError,
-        "no whole numbers are left after id 9223372036854775806: give the new rows ids",
+        "no whole numbers are left after id 9223372036854775806: give the new rows numbers as ids",
     ),
 }
 

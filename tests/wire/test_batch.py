@@ -96,7 +96,19 @@ def test_an_id_answered_twice_is_an_error(tmp_path: Path) -> None:
     assert result.custom_ids == ["a", "b", None, None]
     assert [(error.line, error.custom_id) for error in result.errors] == [(2, "b"), (3, "a")]
     assert "answered on line 1 already" in str(result.errors[1].error)
+    one_by_one = list(iter_batch(path))
+    assert [(each.line, str(each.error)) for each in one_by_one if each.error] == [
+        (error.line, str(error.error)) for error in result.errors
+    ]
+    assert [each.custom_id for each in one_by_one if each.response] == result.custom_ids
     np.testing.assert_array_equal(result.in_order(["b", "a"]).values, np.concatenate([rows(2), rows(0)]))
+
+
+def test_ids_that_are_no_texts_are_their_json(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    texts = ['["x"]', '{"a": 1}', "7", "true", "1.5"]
+    path.write_bytes(b"\n".join(line("a", rows(1)).replace(b'"a"', text.encode(), 1) for text in texts))
+    assert decode_batch(path).custom_ids == texts
 
 
 def test_nothing_but_failures(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,45 @@ class _VectorsFile(_OutputFile):
             self.fail(words_of(error), param, ctx)
         return path
 
+
+class FileCommand(click.Command):
+    """A command that writes over nothing that it reads, nor over another of its outputs."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; a usage error where an output is a file that has another part in the call."""
+        known: list[tuple[str, Path]] = []
+        for param in sorted(self.params, key=lambda param: isinstance(param.type, _OutputFile)):  # inputs are first
+            name = param.get_error_hint(ctx)
+            for path in _regular_files(param, ctx):
+                if isinstance(param.type, _OutputFile):
+                    for other, there in known:
+                        if _is_same(path, there):
+                            raise click.UsageError(f"{name} would write over {there}, which {other} names", ctx)
+                known.append((name, path))
+        return super().invoke(ctx)
+
+
+def _regular_files(param: click.Parameter, ctx: click.Context) -> list[Path]:
+    """Return the paths that a parameter names, but for those of devices and pipes."""
+    if not isinstance(param.type, click.Path | click.File):
+        return []
+    given = ctx.params.get(param.name or "")
+    paths = [each if isinstance(each, str | Path) else each.name for each in _each(given)]
+    return [path for path in map(Path, paths) if path.is_file() or not path.exists()]
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return one.resolve() == other.resolve()
+
+
+file_command = partial(click.command, cls=FileCommand)
 
 OUTPUT = _OutputFile(dir_okay=False, path_type=Path)
 VECTORS_OUTPUT = _VectorsFile(dir_okay=False, path_type=Path)

@@ -24,6 +24,7 @@ from .common import (
     Words,
     as_json,
     example,
+    file_command,
     is_collection,
     print_json,
     read_rows,
@@ -37,7 +38,7 @@ _SENT = {"float": "lists of numbers", "base64": "base64"}
 _profile = profile_option("Whose conventions")
 
 
-@click.command(epilog=example("curl -s ... | embcodec decode - --dtype int8 -o vectors.safetensors"))
+@file_command(epilog=example("curl -s ... | embcodec decode - --dtype int8 -o vectors.safetensors"))
 @click.argument("body", type=click.File("rb"))
 @click.option(
     "-o", "--output", type=VECTORS_OUTPUT, help="Where to save the vectors; the suffix says the kind of file."
@@ -105,7 +106,7 @@ def decode(
         click.echo(head + b', "embeddings": ' + _json_rows(found) + b"}\n", nl=False)
 
 
-@click.command(epilog=example("embcodec encode vectors.npy --dtype int8 --encoding base64 > body.json"))
+@file_command(epilog=example("embcodec encode vectors.npy --dtype int8 --encoding base64 > body.json"))
 @click.argument("vectors", type=EXISTING)
 @click.option("-o", "--output", type=OUTPUT, help="Where to write the body; by default standard output.")
 @click.option("--dtype", type=DTYPES, help="Convert to this first; by default as they are.")
@@ -174,7 +175,7 @@ def encode(
         say(f"{rows!r} as {_SENT[encoding]}, {len(body):,} bytes -> {output}")
 
 
-@click.command(epilog=example("embcodec info vectors.safetensors"))
+@file_command(epilog=example("embcodec info vectors.safetensors"))
 @click.argument("path", type=FILE_OR_COLLECTION)
 @click.option("--dtype", type=DTYPES, help="What the file holds, if it does not say.")
 @click.option(

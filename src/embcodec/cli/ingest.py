@@ -14,7 +14,7 @@ from ..embeddings import Embeddings
 from ..errors import EmbcodecError, StorageError
 from ..words import counted, progress_bar
 from .bodies import changed_profile, packing_options, profile_option
-from .common import DTYPES, Words, as_json, example, max_bytes, print_json, say, table_options
+from .common import DTYPES, Words, as_json, example, file_command, max_bytes, print_json, say, table_options
 from .trouble import Trouble
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _RANGES = "ranges"
 
 
-@click.command(epilog=example("embcodec ingest 'outputs/*.jsonl.zst' vectors --dtype ubinary --rescore-with int8"))
+@file_command(epilog=example("embcodec ingest 'outputs/*.jsonl.zst' vectors --dtype ubinary --rescore-with int8"))
 @click.argument("sources", nargs=-1, required=True)
 @click.argument("collection", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--dtype", type=DTYPES, help="What a new collection holds; by default what SOURCES do.")

@@ -19,6 +19,7 @@ from .common import (
     Words,
     as_json,
     example,
+    file_command,
     is_collection,
     is_folder,
     print_json,
@@ -29,7 +30,7 @@ from .common import (
 )
 
 
-@click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
+@file_command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
 @click.argument("queries", type=SOURCE)
 @click.argument("corpus", type=SOURCE)
 @click.option(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import EXISTING, as_json, example
+from .common import EXISTING, as_json, example, file_command
 
 if TYPE_CHECKING:
     from ..wire.http import Secret
@@ -51,7 +51,7 @@ def _limits(command: Any) -> Any:
     return command
 
 
-@click.command(epilog=example("embcodec serve --port 8000", "curl http://127.0.0.1:8000/v1/models"))
+@file_command(epilog=example("embcodec serve --port 8000", "curl http://127.0.0.1:8000/v1/models"))
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from .common import (
     VECTORS_OUTPUT,
     as_json,
     example,
+    file_command,
     max_bytes,
     print_json,
     say,
@@ -35,11 +38,12 @@ if TYPE_CHECKING:
     from ..wire.batch import BatchLine
     from ..wire.http import Secret
 
+_PARTICULARS = re.compile(r"'[^']*'|[0-9]+")  # of a reason that lines have in common
 _MOST_TOLD = 10  # failures, and reasons for them
 _profile = profile_option("Which service")
 
 
-@click.command(epilog=example("embcodec embed lines.txt --model mistral-embed --dtype int8 -o vectors.safetensors"))
+@file_command(epilog=example("embcodec embed lines.txt --model mistral-embed --dtype int8 -o vectors.safetensors"))
 @click.argument("texts", type=click.File("r", encoding="utf-8"))
 @click.option(
     "-o", "--output", type=VECTORS_OUTPUT, required=True, help="Where to save; the suffix says the kind of file."
@@ -131,7 +135,7 @@ def embed(
         say(f"{answer.embeddings!r} from {answer.model} -> {output}")
 
 
-@click.command(epilog=example("embcodec batch output.jsonl --dtype int8 -o vectors.safetensors"))
+@file_command(epilog=example("embcodec batch output.jsonl --dtype int8 -o vectors.safetensors"))
 @click.argument("results", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option(
     "-o", "--output", type=VECTORS_OUTPUT, required=True, help="Where to save; the suffix says the kind of file."
@@ -140,7 +144,11 @@ def embed(
 @click.option(
     "--dimension", type=click.IntRange(min=1), help="How many dimensions are expected; of packed bits, how many count."
 )
-@click.option("--ids", type=OUTPUT, help="Also write the custom_id of every row here, one a line.")
+@click.option(
+    "--ids",
+    type=OUTPUT,
+    help="Also write the custom_id of every row here, one a line.",
+)
 @click.option(
     "--max-failed",
     type=click.IntRange(min=0),
@@ -161,7 +169,7 @@ def batch(
     as_json: bool,
     **packing: Any,
 ) -> None:
-    """Decode the RESULTS of a batch job (JSONL; a file, or - for standard input) into one file of vectors.
+    r"""Decode the RESULTS of a batch job (JSONL; a file, or - for standard input) into one file of vectors.
 
     They may be zipped (.gz, .zst), and the lines be those of Mistral, OpenAI, Bedrock, Gemini or Vertex AI, or bodies.
 
@@ -170,7 +178,7 @@ def batch(
     --max-failed.
 
     Rows are in the order of RESULTS, which is seldom that of the requests, and lines that failed leave none: --ids says
-    whose each row is.
+    whose each row is. An id that is no line of text by itself is written as JSON ("a\\nb"), null where there is none.
     """
     from ..containers import replacing
     from ..files import save
@@ -192,7 +200,7 @@ def batch(
     save(output, found.embeddings)
     if ids is not None:
         with replacing(ids) as file:
-            file.write("".join(f"{name}\n" for name in found.custom_ids).encode())
+            file.write("".join(f"{_in_a_line(name)}\n" for name in found.custom_ids).encode())
     _tell_failures(found.errors)
     broken = found.broken_off
     facts = {
@@ -216,15 +224,32 @@ def batch(
         click.get_current_context().exit(1)
 
 
+def _in_a_line(name: str | None) -> str:
+    """Return an id as a line that tells it from all others: as it is, or in JSON, which no usual id looks like."""
+    is_plain = name is not None and name.isprintable() and name != "null" and not name.startswith('"')
+    return name if name is not None and is_plain else json.dumps(name)
+
+
 def _tell_failures(errors: Sequence[BatchLine]) -> None:
     command = click.get_current_context().command
     for line in errors[:_MOST_TOLD]:
-        say(f"{line.custom_id or 'no custom_id'}: {in_options(str(line.error), command)}", error=True)
+        words = in_options(_reason(line), command)
+        say(f"line {line.line}, {line.custom_id or 'no custom_id'}: {words}", error=True)
     if len(errors) > _MOST_TOLD:
-        reasons = Counter(getattr(line.error, "reason", str(line.error))[:100] for line in errors).most_common()
-        counts = "; ".join(f"{count} x {in_options(reason, command)}" for reason, count in reasons[:_MOST_TOLD])
-        others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
-        say(f"{counted(len(errors), 'line', 'lines')} failed: {counts}{others}", error=True)
+        kinds: dict[str, Counter[str]] = {}
+        for reason in map(_reason, errors):
+            kinds.setdefault(_PARTICULARS.sub("...", reason), Counter())[reason[:100]] += 1
+        counts = Counter(
+            {next(iter(some)) if len(some) == 1 else kind[:100]: some.total() for kind, some in kinds.items()}
+        )
+        told = "; ".join(f"{count} x {in_options(words, command)}" for words, count in counts.most_common(_MOST_TOLD))
+        others = f"; {len(counts) - _MOST_TOLD} other reasons" if len(counts) > _MOST_TOLD else ""
+        say(f"{counted(len(errors), 'line', 'lines')} failed: {told}{others}", error=True)
+
+
+def _reason(line: BatchLine) -> str:
+    """Return why a line failed, without where that is."""
+    return str(getattr(line.error, "reason", line.error))
 
 
 def _save_answered(partial: Partial | None, output: Path) -> None:

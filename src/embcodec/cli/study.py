@@ -18,6 +18,7 @@ from .common import (
     Words,
     as_json,
     example,
+    file_command,
     max_bytes,
     print_json,
     read_vectors,
@@ -57,7 +58,7 @@ _FLOATS = "pass the floats that they were made of"
 _MAPPED = (".safetensors", ".npy", ".fbin")
 
 
-@click.command(epilog=example("embcodec tradeoff vectors.npy --queries queries.npy --target 0.95 --report report.html"))
+@file_command(epilog=example("embcodec tradeoff vectors.npy --queries queries.npy --target 0.95 --report report.html"))
 @click.argument("vectors", type=EXISTING)
 @click.option("--queries", type=EXISTING, help="Query vectors; by default rows are held out.")
 @click.option(
@@ -160,7 +161,7 @@ def tradeoff(
         say(f"\nreport: {report.resolve()}")
 
 
-@click.command(epilog=example("embcodec demo", "embcodec demo --documents 500 --queries 100 --json"))
+@file_command(epilog=example("embcodec demo", "embcodec demo --documents 500 --queries 100 --json"))
 @click.option("--documents", type=click.IntRange(min=20), default=2000, show_default=True, help="How many to embed.")
 @click.option("--queries", type=click.IntRange(min=1), default=300, show_default=True, help="How many to ask.")
 @click.option("--model", default="universal-sentence-encoder", show_default=True, help="hash-256 is a quick toy.")

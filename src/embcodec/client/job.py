@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..embeddings import Embeddings
-from ..errors import ServiceError, TransportError
+from ..errors import DecodeError, ServiceError, TransportError
 from ..wire import EmbeddingResponse
 from .order import Order, is_too_large, merge
 from .split import Batch, as_texts, halves, recast, split_texts
@@ -38,7 +39,7 @@ class Partial:
     Attributes
     ----------
     failed : tuple of range
-        Texts of the requests that failed, by position.
+        Texts of the requests that failed, by position, and of answers that have other dimensions than most.
     answered : tuple of (range, EmbeddingResponse)
         Texts that were answered, by position, with their embeddings.
     """
@@ -84,6 +85,7 @@ class Job:
         self._known = dict(resume.known) if resume is not None else {}
         self._answers: dict[int, tuple[range, EmbeddingResponse]] = {}  # by the first of their rows
         self._failures: list[Outcome] = []
+        self._forgotten: list[range] = []  # texts whose answers do not go together with the others
         self._interruption: Exception | None = None
         self._done = 0
         self._noted = False
@@ -194,7 +196,8 @@ class Job:
                 error.partial = partial  # type: ignore[attr-defined]
                 if partial.answered:
                     remedy = "pass resume=error.partial to embed only the others"
-                    error.add_note(f"{self._done} texts were answered: {remedy}")
+                    count = sum(len(rows) for rows, _ in partial.answered)
+                    error.add_note(f"{count} texts were answered: {remedy}")
             raise
 
     def result(self) -> EmbeddingResponse:
@@ -219,14 +222,31 @@ class Job:
         if not self._answers:
             return self._nothing()
         ordered = self._ordered()
-        return merge([answer for _, answer in ordered], [rows.start for rows, _ in ordered])
+        try:
+            return merge([answer for _, answer in ordered], [rows.start for rows, _ in ordered])
+        except DecodeError:
+            self._forget_odd(ordered)
+            raise
+
+    def _forget_odd(self, ordered: list[tuple[range, EmbeddingResponse]]) -> None:
+        """Keep the answers whose rows are as most are, so that resuming asks for the others again."""
+        counts: Counter[object] = Counter()
+        for rows, answer in ordered:
+            counts[answer.embeddings.meaning] += len(rows)
+        usual = counts.most_common(1)[0][0]
+        odd = [(rows, answer) for rows, answer in ordered if answer.embeddings.meaning != usual]
+        for rows, answer in odd:
+            del self._answers[rows.start]
+            self._known = {digest: known for digest, known in self._known.items() if known is not answer}
+        self._forgotten = [rows for rows, _ in odd]
 
     def _ordered(self) -> list[tuple[range, EmbeddingResponse]]:
         return [self._answers[start] for start in sorted(self._answers)]
 
     def _partial(self) -> Partial:
+        failed = [*self._forgotten, *(outcome.batch.rows for outcome in self._failures)]
         return Partial(
-            failed=tuple(sorted((outcome.batch.rows for outcome in self._failures), key=lambda rows: rows.start)),
+            failed=tuple(sorted(failed, key=lambda rows: rows.start)),
             answered=tuple(self._ordered()),
             known=self._known,
         )

@@ -27,6 +27,8 @@ from .columns import (
     schema_words,
 )
 
+_GROUP_BYTES = 1 << 25
+
 
 def write_parquet(
     file: IO[bytes], values: NDArray[Any], scales: NDArray[np.float32] | None, words: dict[str, str]
@@ -42,9 +44,11 @@ def write_parquet(
         columns[SCALES] = pyarrow.array(scales)
     words = sealed(words, *(array for array in (values, scales) if array is not None))
     table = pyarrow.table(columns).replace_schema_metadata({KEY: json.dumps(words, sort_keys=True)})
+    row_bytes = max(table.nbytes // max(len(table), 1), 1)
     pyarrow.parquet.write_table(
         table,
         file,
+        row_group_size=max(_GROUP_BYTES // row_bytes, 1),  # a group is in memory once more while it is written
         compression="none",
         use_dictionary=False,
         write_statistics=False,

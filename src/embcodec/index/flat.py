@@ -159,7 +159,9 @@ class FlatIndex(View):
         """Return the ids of `count` new rows, and of all rows (None: still their numbers)."""
         if ids is None:
             if now.next_id + count >= 2**63:
-                raise ValueError(f"no whole numbers are left after id {now.next_id - 1}: give the new rows ids")
+                raise ValueError(
+                    f"no whole numbers are left after id {now.next_id - 1}: give the new rows numbers as ids"
+                )
             named = np.arange(now.next_id, now.next_id + count, dtype=np.int64)
             if now.ids is None:
                 return named, None

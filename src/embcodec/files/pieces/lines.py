@@ -10,7 +10,7 @@ from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
 from ...quantizers.lowbit import concat
 from ...wire import decode_response
-from ...wire.batch import BatchLine, check_together, iter_batch, words_of_dimension, words_of_twin
+from ...wire.batch import BatchLine, check_together, iter_batch, words_of_dimension
 from .how import CUSTOM_ID, Piece, Reading
 from .places import Place
 
@@ -39,7 +39,6 @@ def line_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
 
 def _answers(place: Place, file: IO[bytes], how: Reading, skip: int, broken: list[DecodeError]) -> Iterator[Answer]:
     """Yield the rows of a line at a time, and its id for each; what it breaks off by becomes `broken`."""
-    answered: dict[str, int] = {}
     lines = iter_batch(
         place.path if place.path is not None else file,
         output_dtype=how.output_dtype or "float",
@@ -47,23 +46,17 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int, broken: lis
         profile=how.profile,
         max_bytes=how.max_bytes,
     )
-    dimension: int | None = None
+    dimension = how.row_dimension
     for line in lines:
         if line.breaks_off and isinstance(line.error, DecodeError):
             broken.append(line.error)
             return
-        words = ""
         if line.response is not None:
             found = line.response.embeddings.dimension
-            dimension = found if dimension is None else dimension
-            name = line.custom_id
-            before = line.line if name is None else answered.setdefault(name, line.line)
-            if found != dimension:
-                words = words_of_dimension(found, dimension)
-            elif name is not None and before != line.line:
-                words = words_of_twin(name, before)
-        if words:
-            line = BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
+            if dimension is not None and found != dimension:
+                words = words_of_dimension(found, dimension, how.row_dimension is not None)
+                line = BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
+            dimension = dimension or found
         if line.response is None:
             if how.failed is None and how.skips is not None:
                 how.skips.add(place.name, line.error or DecodeError("no embeddings"), line=line.line)

@@ -124,7 +124,10 @@ def _named(folder: Folder, now: Manifest, count: int, ids: ArrayLike | None) -> 
     """Return the ids of `count` new rows, none of which is taken."""
     if ids is None:
         if now.next_id + count >= 2**63:
-            raise ValueError(f"no whole numbers are left after id {now.next_id - 1}: give the new rows ids")
+            raise ValueError(
+                f"no whole numbers are left after id {now.next_id - 1}: give the new rows numbers as ids, or put rows "
+                "that have texts as ids into a collection without that one"
+            )
         return np.arange(now.next_id, now.next_id + count, dtype=np.int64)
     named = as_ids(ids, count)
     least, greatest = int(named.min()), int(named.max())

@@ -150,7 +150,9 @@ class _File:
             how = replace(how, failed=note)
         if self._place.kind() != LINES:
             return how
-        return replace(how, id_column=CUSTOM_ID, names_apart=True)
+        return replace(
+            how, id_column=CUSTOM_ID, names_apart=True, row_dimension=how.dimension or self._folder.kind.codes.dimension
+        )
 
 
 def _counts_of(skips: Skips | None) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ...words import needs_package, shown
 from .folder import Folder
 from .manifest import Manifest, Texts
 
+_MADE_UP = re.compile(r"/[0-9]+\Z")
 _MOST_OPEN = 8  # files of texts that are kept in memory
 
 
@@ -117,7 +119,10 @@ class TextIds:
         if len(set(named)) < len(named):
             seen: set[str] = set()
             twice = next(text for text in named if text in seen or seen.add(text))  # type: ignore[func-returns-value]
-            raise ValueError(f"an id is given twice: {shown(twice)}")
+            made_up = (
+                " (rows of a batch file's line of several inputs are called by its custom_id, a slash and a number)"
+            )
+            raise ValueError(f"an id is given twice: {shown(twice)}{made_up if _MADE_UP.search(twice) else ''}")
         for row in self.taken(now, named)[:1].tolist():
             raise ValueError(f"id {shown(named[row])} is in the collection already")
 

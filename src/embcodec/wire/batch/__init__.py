@@ -1,6 +1,6 @@
 """Batch files: JSON lines, one request or answer each, in bounded memory."""
 
-from .lines import BatchLine, words_of_dimension, words_of_twin
+from .lines import BatchLine, words_of_dimension
 from .reader import BatchResult, check_together, decode_batch, iter_batch
 from .writer import write_batch
 
@@ -11,6 +11,5 @@ __all__ = [
     "decode_batch",
     "iter_batch",
     "words_of_dimension",
-    "words_of_twin",
     "write_batch",
 ]

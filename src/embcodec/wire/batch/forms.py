@@ -190,7 +190,7 @@ def _parts(document: dict[str, Any], form: Form) -> tuple[str | None, ServiceErr
     custom_id, about = document.get(form.custom_id), document.get("metadata")
     if form is _DIRECT and custom_id is None and isinstance(about, dict):
         custom_id = about.get("key")
-    custom_id = custom_id if custom_id is None or isinstance(custom_id, str) else str(custom_id)
+    custom_id = custom_id if custom_id is None or isinstance(custom_id, str) else json.dumps(custom_id)
     node: Any = document
     for key in form.prefix.split(".")[:-1]:
         node = node.get(key) if isinstance(node, dict) else None

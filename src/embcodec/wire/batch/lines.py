@@ -38,9 +38,9 @@ class BatchLine:
     breaks_off: bool = False
 
 
-def words_of_dimension(dimension: int, before: int) -> str:
-    """Say that a line's rows are not like those of the lines before."""
-    return f"dimension {dimension} where the lines before have {before}"
+def words_of_dimension(dimension: int, wanted: int, is_collection: bool = False) -> str:
+    """Say that a line's rows are not like those of the lines before, or of a collection."""
+    return f"dimension {dimension} where {'the collection has' if is_collection else 'the lines before have'} {wanted}"
 
 
 def is_cut(text: bytes | bytearray | None) -> bool:

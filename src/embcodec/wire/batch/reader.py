@@ -101,7 +101,8 @@ def iter_batch(
     Mistral's and OpenAI's files are alike; the lines of Bedrock's, Gemini's and Vertex AI's jobs are read as well, by
     their own profiles where `profile` finds nothing in them, and so are bare bodies, a line each, and pairs of a
     request and its answer. Lines may stand in any order; blank ones are passed over; a line that cannot be read, a last
-    one cut short included (``breaks_off``), is an error among the data.
+    one cut short included (``breaks_off``), is an error among the data, and so is one whose custom_id an earlier line
+    has answered. Of the lines before, their ids alone are in memory, about 150 bytes each.
 
     Parameters
     ----------
@@ -136,6 +137,7 @@ def iter_batch(
     """
     decoder = LineDecoder(decoder_for(output_dtype, dimension, profile, nulls), max_line_bytes)
     source, number = Source(path, max_line_bytes, max_bytes), 0
+    answered: dict[str | None, int] = {}  # the line of every id
     with closing(source):
         foreign = source_of_no_lines(source)
         if foreign is not None:
@@ -147,9 +149,22 @@ def iter_batch(
                 progress(source.done(source.file.tell()), source.total)
             line = decoder.line(number, text)
             if line is not None:
-                yield _with_end(line, text)
+                words = _twin(line, answered)
+                yield _with_end(_refused(line, words) if words else line, text)
         if source.fault:
             yield _fault(source, number)
+
+
+def _twin(line: BatchLine, answered: dict[str | None, int]) -> str:
+    """Return what is wrong with an answer whose id is that of another one, "" where it is not; it is noted."""
+    if line.response is None or line.custom_id is None:
+        return ""
+    before = answered.setdefault(line.custom_id, line.line)
+    return words_of_twin(line.custom_id, before) if before != line.line else ""
+
+
+def _refused(line: BatchLine, words: str) -> BatchLine:
+    return BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
 
 
 def _with_end(line: BatchLine, text: bytes | bytearray | None) -> BatchLine:
@@ -282,10 +297,8 @@ def decode_batch(
             words = ""
             if first is not None and matrix.dimension != first.dimension:
                 words = words_of_dimension(matrix.dimension, first.dimension)
-            elif line.custom_id is not None and answered.setdefault(line.custom_id, number) != number:
-                words = words_of_twin(line.custom_id, answered[line.custom_id])
-            if words:
-                errors.append(BatchLine(number, line.custom_id, error=DecodeError(words, line=number)))
+            if words := words or _twin(line, answered):
+                errors.append(_refused(line, words))
                 continue
             rows.add(matrix.values, source.part)
             if first is None:
