@@ -67,6 +67,17 @@ def test_a_cut_file_is_no_failed_line(tmp_path: Path, name: str, whole: bytes, c
     assert (vectors.search(X[count - 1 :], 1).indices[:, 0] == np.arange(count - 1, 100)).all()
 
 
+def test_what_was_taken_of_a_cut_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"custom_id": "f", "error": {"message": "too long"}}\n' + WHOLE[:-9000])
+    done = run("ingest", tmp_path / "a.jsonl", tmp_path / "c")
+    count = len(Collection.open(tmp_path / "c"))
+    told = done.stderr.splitlines()
+    assert done.exit_code == 1
+    assert "line 1, f: too long" in told[0]
+    assert told[1].startswith(f"{count} rows appended before this error -> Collection({count} rows")
+    assert "cannot be read on" in told[2]
+
+
 def test_a_cut_file_that_another_one_replaces(tmp_path: Path) -> None:
     path, vectors = tmp_path / "a.jsonl", Collection.create(tmp_path / "c", like=X)
     path.write_bytes(WHOLE[:-9000])

@@ -104,8 +104,9 @@ def _regular_files(param: click.Parameter, ctx: click.Context) -> list[Path]:
     if not isinstance(param.type, click.Path | click.File):
         return []
     given = ctx.params.get(param.name or "")
-    paths = [each if isinstance(each, str | Path) else each.name for each in _each(given)]
-    return [path for path in map(Path, paths) if path.is_file() or not path.exists()]
+    names = [each if isinstance(each, str | Path) else getattr(each, "name", None) for each in _each(given)]
+    paths = [Path(name) for name in names if isinstance(name, str | Path)]  # standard input may have none
+    return [path for path in paths if path.is_file() or not path.exists()]
 
 
 def _each(value: Any) -> tuple[Any, ...]:

@@ -126,6 +126,7 @@ def ingest(
         trouble.tell()
         raise
     trouble.clear()  # what the first rows gave is heard again
+    rows_before = len(vectors)
     try:
         with progress_bar("ingesting") as report:
             told = (lambda done, _: report(done, None, "ingesting")) if report is not None else None
@@ -135,6 +136,10 @@ def ingest(
     except Exception:
         if is_new and not vectors.info().generation:
             _drop(collection, folder_too=not was_there)
+        trouble.tell()
+        if len(vectors) > rows_before:
+            rows = counted(len(vectors) - rows_before, "row", "rows")
+            say(f"{rows} appended before this error -> {vectors!r} in {collection}", error=True)
         raise
     trouble.tell()
     failed, skipped_rows = failed_and_skipped(collection, list(sources))
