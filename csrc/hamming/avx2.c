@@ -205,8 +205,8 @@ static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void 
                             const void *ahead, int64_t ahead_bytes) {
     const int64_t query_bytes = 8 * ec_words_u1(width), group_bytes = width * EC_NIBBLE_BYTES;
     const uint8_t *query = prepared;
-    ec_ahead soon =
-        ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, EC_NEAR_ROWS) / EC_NEAR_ROWS * (n_queries / 4 + 2));
+    const int64_t n_calls = n_queries / 4 + n_queries / 2 % 2 + n_queries % 2;
+    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, EC_NEAR_ROWS) / EC_NEAR_ROWS * n_calls);
     memset(near, 0, (size_t)n_queries);
     for (int64_t r = 0; r < n_rows; r += EC_NEAR_ROWS)
         for (int64_t q = 0, n; q < n_queries; q += n) {
