@@ -16,6 +16,7 @@ from ..scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, meas
 from ..words import meant, shown
 from .bits import as_array, check_conventions
 from .columns import FILES, JSON_ROWS, way_of_bytes
+from .float32 import as_float32
 from .precision import warn_of_loss, warn_of_ranges
 
 _PACKED = 'for bits pass Embeddings(pack_bits(x), "ubinary", x.shape[1])'
@@ -39,10 +40,7 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     if array.ndim != 2:
         ways = {1: "; for one row pass row[None]", 3: ": several vectors a row, as of tokens, become one first"}
         raise ValueError(f"embeddings have shape (n, width), not {array.shape}{ways.get(array.ndim, '')}")
-    if array.dtype == wanted:
-        return np.ascontiguousarray(array)
-    with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
-        return np.ascontiguousarray(array, dtype=wanted)
+    return as_float32(array) if dtype is OutputDtype.FLOAT else np.ascontiguousarray(array)
 
 
 def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:

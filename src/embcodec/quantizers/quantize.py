@@ -168,11 +168,12 @@ def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = Tru
     """
     if isinstance(x, Embeddings):
         return x.truncate(dimension, normalize=normalize)
-    rows, dimension = as_float_rows(x), as_dimension(dimension)
+    array, dimension = as_array(x), as_dimension(dimension)  # columns of rows are a matrix from here on
+    rows = as_float_rows(array)
     if not 1 <= dimension <= rows.shape[1]:
         raise ValueError(f"cannot keep {dimension} of {rows.shape[1]} dimensions")
     kept = codes.truncate_values(rows, dimension, normalize)
-    return kept if np.ndim(x) == 2 else kept[0]
+    return kept[0] if array.ndim == 1 else kept
 
 
 def as_float_rows(x: ArrayLike | Embeddings, *, integers: bool = True) -> NDArray[np.float32]:
