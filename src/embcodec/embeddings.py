@@ -51,7 +51,7 @@ class Embeddings(Exchanged):
     ------
     ValueError
         Where shape, dtype, dimension and scale do not fit each other, or a packed row has bits set after its last
-        dimension.
+        dimension; for floats beyond float32, with row and column (NotFiniteError).
     TypeError
         Where integer codes have another dtype than `output_dtype` says.
 

@@ -6,6 +6,7 @@ from .codes import row_norms
 from .columns import text_in, way_of_bytes
 from .convert import Coded, convert, truncated
 from .dlpack import is_tensor, of_dlpack
+from .float32 import as_float32
 from .ids import as_int64, as_selection, as_whole, mask_or_numbers
 from .numbers import format_floats, parse_floats
 from .precision import narrowed_floats, unwarned, warn_of
@@ -15,6 +16,7 @@ __all__ = [
     "ARROW_NAME",
     "Coded",
     "as_array",
+    "as_float32",
     "as_int64",
     "as_selection",
     "as_whole",

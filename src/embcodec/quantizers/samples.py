@@ -37,8 +37,8 @@ def blocks_of(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]
 
 def finite_block(first_row: int, rows: NDArray[Any]) -> NDArray[np.float32]:
     """Return a block of a sample, from a row on, as float32; NotFiniteError names the row in the sample."""
-    block = as_float_rows(rows)
     try:
+        block = as_float_rows(rows)
         bits.require_finite(block)
     except NotFiniteError as error:
         raise NotFiniteError(first_row + error.row, error.column, error.value) from None

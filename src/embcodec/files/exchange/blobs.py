@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..._native import floats
 from ..._native.floats import PAYLOADS, item_bytes, widen
-from ...codec import as_array, narrowed_floats, text_in, way_of_bytes
+from ...codec import as_array, as_float32, narrowed_floats, text_in, way_of_bytes
 from ...dtypes import (
     INTEGERS,
     BitOrder,
@@ -216,12 +216,10 @@ def rows_of_numbers(
         if dtype is not OutputDtype.FLOAT:
             values = _as_codes(values, dtype)
         elif values.dtype.kind in "iuf" and values.ndim == 2:
-            is_finite = store is None or bool(np.isfinite(values).all())
-            with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
-                values = np.ascontiguousarray(values, np.float32)
+            values = as_float32(values)
             if has_codes:
                 _check_no_codes(values)
-            if store is not None and not is_finite:
+            if store is not None:
                 check_finite(values, store)
         return Embeddings(values, dtype, dimension, scale, signed_bytes, bit_order)
     except (TypeError, ValueError) as error:
