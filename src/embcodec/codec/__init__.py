@@ -6,8 +6,8 @@ from .codes import row_norms
 from .columns import text_in, way_of_bytes
 from .convert import Coded, convert, truncated
 from .dlpack import is_tensor, of_dlpack
-from .float32 import as_float32
 from .ids import as_int64, as_selection, as_whole, mask_or_numbers
+from .narrow import as_float32, whole_codes
 from .numbers import format_floats, parse_floats
 from .precision import narrowed_floats, unwarned, warn_of
 from .tables import ARROW_NAME, holds_rows, imported, is_arrow, of_arrow, one_chunk
@@ -46,4 +46,5 @@ __all__ = [
     "unwarned",
     "warn_of",
     "way_of_bytes",
+    "whole_codes",
 ]

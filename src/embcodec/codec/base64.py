@@ -17,7 +17,7 @@ from ..dtypes import OutputDtype
 from ..errors import DecodeError
 from ..words import shown
 from .bits import as_array
-from .float32 import as_float32
+from .narrow import as_float32
 
 # Texts pass between Python's strings and the kernels in blocks that stay in the second-level cache.
 _BLOCK_CHARACTERS = 1 << 18

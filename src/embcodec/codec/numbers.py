@@ -9,7 +9,7 @@ from .._native import numbers
 from ..dtypes import TextLike
 from ..words import shown
 from .bits import as_array
-from .float32 import as_float32
+from .narrow import as_float32
 
 
 def format_floats(rows: ArrayLike, *, threads: int | None = None) -> bytes:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..._native import floats
 from ..._native.floats import PAYLOADS, item_bytes, widen
-from ...codec import as_array, as_float32, narrowed_floats, text_in, way_of_bytes
+from ...codec import as_array, as_float32, narrowed_floats, text_in, way_of_bytes, whole_codes
 from ...dtypes import (
     INTEGERS,
     BitOrder,
@@ -214,7 +214,7 @@ def rows_of_numbers(
     try:
         values = as_array(rows)
         if dtype is not OutputDtype.FLOAT:
-            values = _as_codes(values, dtype)
+            values = whole_codes(values, dtype)
         elif values.dtype.kind in "iuf" and values.ndim == 2:
             values = as_float32(values)
             if has_codes:
@@ -256,18 +256,3 @@ def check_kind(rows: list[Any], kind: type) -> None:
     for number, row in enumerate(rows):
         if not isinstance(row, kind):
             raise StorageError(f"row {number} is {type(row).__name__}, row 0 is {type(rows[0]).__name__}")
-
-
-def _as_codes(values: NDArray[Any], dtype: OutputDtype) -> NDArray[Any]:
-    """Return numbers as codes, where each of them is one."""
-    if values.dtype == dtype.numpy_dtype or values.dtype.kind not in "iuf" or values.ndim != 2:
-        return values
-    limits = np.iinfo(dtype.numpy_dtype.char)
-    wrong = ~((values >= limits.min) & (values <= limits.max))
-    if values.dtype.kind == "f":
-        wrong |= values != np.rint(values)
-    if wrong.any():
-        row, column = map(int, np.argwhere(wrong)[0])
-        place = f"row {row}, column {column} is {values[row, column]}"
-        raise ValueError(f"{place}: {dtype} codes are whole numbers of {limits.min} .. {limits.max}")
-    return values.astype(dtype.numpy_dtype)
