@@ -23,7 +23,7 @@ from ...dtypes import (
 )
 from ...embeddings import Embeddings
 from ...errors import StorageError
-from ...scale import Scale
+from ...scale import UNIT, Scale
 from ...words import either, one_of
 from .rows import check_finite, check_halves, packed_bytes, refuse_scale, sendable
 
@@ -63,11 +63,20 @@ def sent_rows(rows: Any, store: str, dtypes: Iterable[str], reader: str, *, whol
             raise StorageError(f"{store} packs whole bytes of bits; {found.dimension} is not a multiple of 8")
         return found
     if dtype not in held:
-        others = [name for name in ("int8", "uint8") if name in held and dtype in INTEGERS]
-        way = [*others, "float"][0]
-        raise StorageError(f"{store} has no {dtype}: use .to({way!r})")
+        raise StorageError(f"{store} has no {dtype}: use {_way_of(found, held)}")
     refuse_scale(found, store, f"{reader}(rows, '{dtype}', scale=...)")
     return found
+
+
+def _way_of(rows: Embeddings, held: tuple[str, ...]) -> str:
+    """Say what makes rows of a dtype that a store does not hold such as it takes."""
+    others = [name for name in ("int8", "uint8") if name in held and rows.output_dtype in INTEGERS]
+    if not others:
+        return ".to('float')"
+    if rows.scale is None or rows.scale.kind == UNIT:
+        return f".to({others[0]!r})"
+    # which would keep the scale, and no store has room for one
+    return f".to('float'), or, for rows of unit length, .to({others[0]!r}, scale='unit')"
 
 
 def stored_bytes(
