@@ -19,6 +19,7 @@ import ways_out_adapters
 import ways_out_columns
 import ways_out_files
 import ways_out_parts
+import ways_out_stores
 
 import embcodec as ec
 from embcodec import CodeMismatchError, DecodeError, Embeddings, Scale, StorageError, quantize, truncate
@@ -48,6 +49,7 @@ KINDS: dict[str, Embeddings] = {
         for signed in ("offset", "twos-complement")
     },
 }
+SENT = re.compile(r"(?:rows|embeddings)\.to\([^()]*\)|Embeddings\((?:rows\.values, [^()]*|rows\.to_float\(\))\)")
 CALL = re.compile(r"\b(?:quantize|truncate)\([^()]*\)|queries\.to_float\(\)|\"(?:cosine|dot|l2)\"")
 
 
@@ -761,6 +763,25 @@ def test_a_way_out_leads_on(name: str, tmp_path: Path) -> None:
     assert ways
     for follow in ways:
         follow(tmp_path)
+
+
+@pytest.mark.parametrize("store", ways_out_stores.SENDERS)
+def test_what_a_store_does_not_take_it_takes_by_the_way_that_it_names(store: str) -> None:
+    send, stuck = ways_out_stores.SENDERS[store], []
+    for kind, rows in {**KINDS, "low bit": LOW_BIT.encode(X)}.items():
+        try:
+            send(rows)
+            continue
+        except (ValueError, TypeError) as error:
+            message = str(error)
+        ways = SENT.findall(message.replace(" .to(", " rows.to("))
+        if not ways:
+            stuck.append(f"{kind}: {message}")
+        for way in ways:
+            send(
+                eval(way, {"rows": rows, "embeddings": rows, "Embeddings": Embeddings})
+            )  # at once, with no next refusal
+    assert not stuck
 
 
 def test_the_warning_names_a_way_that_is_silent() -> None:

@@ -35,8 +35,8 @@ class Embeddings(Exchanged):
     ----------
     values : array-like, shape (n, width)
         float32, int8 or uint8 as `output_dtype` says; `width` is `dimension`, or ceil(dimension / 8) for packed
-        bits. A C-contiguous array is kept, not copied; other floats are converted to float32, integer codes must
-        have their exact dtype.
+        bits. A C-contiguous array is kept, not copied; other floats are converted to float32. Codes in an array must
+        have their exact dtype; in lists and columns, which widen them, they are whole numbers within it.
     output_dtype : {"float", "int8", "uint8", "binary", "ubinary"}
     dimension : int, optional
         Number of dimensions; may be left out where the width tells it.
@@ -50,10 +50,11 @@ class Embeddings(Exchanged):
     Raises
     ------
     ValueError
-        Where shape, dtype, dimension and scale do not fit each other, or a packed row has bits set after its last
-        dimension.
+        Where shape, dtype, dimension and scale do not fit each other, a whole number of a list is no code (with row
+        and column), or a packed row has bits set after its last
+        dimension; for floats beyond float32, with row and column (NotFiniteError).
     TypeError
-        Where integer codes have another dtype than `output_dtype` says.
+        Where an array of integer codes has another dtype than `output_dtype` says.
 
     Examples
     --------

@@ -244,7 +244,8 @@ def test_arrow_columns_that_have_lost_their_type_are_not_misread(index: int, tmp
     finally:
         extension_type.cache_clear()
     assert from_arrow(table) == rows
-    if "struct" in str(table["embedding"].type):
+    kind = str(table["embedding"].type)
+    if "struct" in kind and "scale" not in kind:
         with pytest.raises(StorageError, match=r"holds struct<codes.*from_arrow\(table\)"):
             from_arrow(table["embedding"], rows.output_dtype)
     else:

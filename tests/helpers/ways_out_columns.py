@@ -15,6 +15,7 @@ import numpy as np
 import pandas
 import polars
 import pyarrow
+import pyarrow.compute
 import ways_out_stores
 
 import embcodec as ec
@@ -60,6 +61,14 @@ def _copied(path: Path) -> None:
 def _saved(path: Path, array: Any) -> Path:
     np.save(path / "x.npy", array)
     return path / "x.npy"
+
+
+def _scaled() -> pyarrow.Array:
+    return ec.to_arrow(EACH).storage
+
+
+def _of_ranges() -> pyarrow.Array:
+    return ec.to_arrow(quantize(X, "int8", scale=ec.calibrate(X)))
 
 
 def _wide() -> pyarrow.Table:
@@ -116,6 +125,36 @@ CASES: dict[str, Case] = {
         (
             lambda p: ec.load(_saved(p, BYTES), output_dtype="uint8").to_float(),
             lambda p: Embeddings(ec.load(_saved(p, BYTES), output_dtype="uint8").values.astype(np.float32)),
+        ),
+    ),
+    "bits that are not packed, as bytes of them": (
+        lambda p: Embeddings((X > 0).astype(int).tolist(), "ubinary"),
+        r"a bit each: quantize\(rows, 'ubinary'\) packs rows of output_dtype='float'",
+        (
+            lambda p: ec.quantize(Embeddings((X > 0).astype(int).tolist(), output_dtype="float"), "ubinary"),
+            lambda p: ec.quantize(ec.load(_saved(p, (X > 0).astype(int)), output_dtype="float"), "ubinary"),
+        ),
+    ),
+    "codes and their scales alone": (
+        lambda p: ec.from_arrow(_scaled()),
+        "nothing that says what they are: say output_dtype='int8'",
+        (lambda p: ec.from_arrow(_scaled(), output_dtype="int8"),),
+    ),
+    "rows of codes and their scales": (
+        lambda p: Embeddings(_scaled(), "int8"),
+        r"embcodec\.from_arrow\(column, 'int8'\) reads int8 codes and their scales",
+        (lambda p: ec.from_arrow(_scaled(), "int8"),),
+    ),
+    "codes of ranges of which nothing is said": (
+        lambda p: ec.from_arrow(_of_ranges().storage, "int8"),
+        r"embcodec\.from_arrow\(table\) reads it where .* embcodec\.from_arrow\(pyarrow\.compute\.struct_field",
+        (
+            lambda p: ec.from_arrow(pyarrow.table({"e": _of_ranges()})),
+            lambda p: ec.from_arrow(
+                pyarrow.compute.struct_field(_of_ranges().storage, "codes"),
+                output_dtype="int8",
+                scale=ec.Scale.ranges(ec.calibrate(X)),
+            ),
         ),
     ),
     "a path for rows": (

@@ -57,6 +57,23 @@ def copied(*args: Any, **options: Any) -> io.BytesIO:
     return io.BytesIO(file.getvalue())
 
 
+# Each store's way in.
+SENDERS: dict[str, Callable[[Any], Any]] = {
+    "arrow": ec.to_arrow,
+    "elasticsearch": ec.to_elasticsearch,
+    "faiss": ec.to_faiss,
+    "milvus": ec.to_milvus,
+    "pgvector": ec.to_pgvector,
+    "pgcopy": lambda rows: ec.write_pgcopy(io.BytesIO(), rows),
+    "qdrant": ec.to_qdrant,
+    "redis": ec.to_redis,
+    "s3 vectors": lambda rows: list(ec.to_s3_vectors(rows, list(map(str, range(len(rows)))))),
+    "sqlite-vec": ec.to_sqlite_vec,
+    "vespa": ec.to_vespa,
+    "a body": lambda rows: ec.encode_response(rows, model="m"),
+}
+
+
 def _read_from_file(path: Path) -> Any:
     (path / "items.copy").write_bytes(copied().getvalue())
     with (path / "items.copy").open("rb") as file:

@@ -81,3 +81,10 @@ def require_finite(x: NDArray[np.float32]) -> None:
     for block in blocks_of(len(x), 4 * x.shape[-1]):
         some = x[block]
         check_finite_result(lib.ec_check_finite_f32(pointer(some), some.size), x, block.start)
+
+
+def query_not_finite(queries: NDArray[Any], query: int) -> ValueError:
+    """Return the error for a query that has a NaN or an infinity, with the place of its first."""
+    finite = np.isfinite(queries[query])
+    where = "" if finite.all() else f", the first in column {int(finite.argmin())}"
+    return ValueError(f"query {query} has NaN or infinite values{where}")

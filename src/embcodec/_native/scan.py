@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bits import query_not_finite
 from .core import ffi, lib, pointer
 from .segments import Segments
 
@@ -125,7 +126,7 @@ class Scan:
         scratches.give(scratch)
         if done.status:
             if done.status == lib.EC_NOT_FINITE:
-                raise ValueError(f"query {done.consumed} has NaN or infinite values")
+                raise query_not_finite(values, int(done.consumed))
             raise ValueError("queries are too large for float32")
 
     def over(self, rows: NDArray[Any] | Segments) -> Scan:

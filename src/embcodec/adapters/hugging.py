@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codec import as_array
+from ..codec import as_array, as_float32
 from ..dtypes import OutputDtype, OutputDtypeLike, as_output_dtype
 from ..quantizers import quantize
 from ..scale import ScaleName
@@ -101,4 +101,4 @@ def _rows_of(column: Any) -> NDArray[np.float32]:
     rows = as_array(column)
     if rows.ndim != 2 or rows.dtype.kind not in "fiu":
         raise ValueError(f"the column holds {rows.dtype} of shape {rows.shape[1:]} a row, no vectors of numbers")
-    return rows.astype(np.float32, copy=False)
+    return as_float32(rows)

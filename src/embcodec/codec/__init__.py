@@ -7,6 +7,7 @@ from .columns import text_in, way_of_bytes
 from .convert import Coded, convert, truncated
 from .dlpack import is_tensor, of_dlpack
 from .ids import as_int64, as_selection, as_whole, mask_or_numbers
+from .narrow import as_float32, whole_codes
 from .numbers import format_floats, parse_floats
 from .precision import narrowed_floats, unwarned, warn_of
 from .tables import ARROW_NAME, holds_rows, imported, is_arrow, of_arrow, one_chunk
@@ -15,6 +16,7 @@ __all__ = [
     "ARROW_NAME",
     "Coded",
     "as_array",
+    "as_float32",
     "as_int64",
     "as_selection",
     "as_whole",
@@ -44,4 +46,5 @@ __all__ = [
     "unwarned",
     "warn_of",
     "way_of_bytes",
+    "whole_codes",
 ]

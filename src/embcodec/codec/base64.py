@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar, overload
 
@@ -16,6 +17,7 @@ from ..dtypes import OutputDtype
 from ..errors import DecodeError
 from ..words import shown
 from .bits import as_array
+from .narrow import as_float32
 
 # Texts pass between Python's strings and the kernels in blocks that stay in the second-level cache.
 _BLOCK_CHARACTERS = 1 << 18
@@ -26,6 +28,7 @@ _OUTPUT_DTYPES: dict[str, np.dtype[Any]] = {str(name): name.numpy_dtype for name
 Text = str | bytes | bytearray | memoryview
 Element = TypeVar("Element", bound=np.generic)
 _TEXT = (str, bytes, bytearray, memoryview)
+_FLOAT32 = OutputDtype.FLOAT.numpy_dtype
 
 
 @overload
@@ -48,8 +51,9 @@ def encode_base64(
     Parameters
     ----------
     rows : array-like, shape (n, width) or (width,), or bytes-like
-        The bytes of an array are written as they are, little-endian. Lists of Python floats count as float32;
-        lists of integers are refused, since nothing tells their width.
+        The elements of an array, or of a list or column of arrays, are written as they are, little-endian. Python's
+        own floats count as float32 in whatever container; lists of integers are refused, since nothing tells their
+        width.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def encode_base64(
     TypeError
         Where the elements have no fixed bytes.
     ValueError
-        Where `rows` has neither one nor two dimensions.
+        Where `rows` has neither one nor two dimensions, or a list a number beyond float32.
 
     Examples
     --------
@@ -222,17 +226,38 @@ def _payload_rows(rows: Any) -> NDArray[Any]:
         values: NDArray[Any] = np.frombuffer(rows, np.uint8)
     else:
         values = as_array(rows, as_they_are=True)  # its dtype tells the bytes
-        if isinstance(rows, (list, tuple)):
-            if values.dtype != np.float64:
-                raise TypeError("lists must hold floats; give codes as an array, whose dtype tells their bytes")
-            with np.errstate(over="ignore"):
-                values = values.astype("<f4")
+        if _is_untyped(rows) and values.ndim:
+            values = _as_elements(values, rows)
     # NumPy's long double (g, G) ends in bytes that are never set.
     if values.dtype.hasobject or values.dtype.kind not in "iufcbV" or values.dtype.char in "gG":
         raise TypeError(f"elements of dtype {values.dtype} have no fixed bytes to encode")
     if values.ndim not in (1, 2):
         raise ValueError(f"rows must be a vector or a matrix, not {values.ndim}-dimensional")
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+
+
+def _is_untyped(rows: Any) -> bool:
+    """Whether a container does not say what its elements are, as a list and a column of objects do not."""
+    dtype = getattr(rows, "dtype", None)
+    return dtype == np.dtype(object) if isinstance(dtype, np.dtype) else isinstance(rows, list | tuple | deque)
+
+
+def _as_elements(values: NDArray[Any], rows: Iterable[Any]) -> NDArray[Any]:
+    """Return the elements of an untyped container in the type that its rows have; Python's own floats are float32."""
+    told: tuple[int, np.dtype[Any]] | None = None
+    for number, row in enumerate(rows if values.ndim > 1 else ()):
+        if isinstance(row, np.ndarray) and row.dtype != object:
+            dtype = row.dtype
+        else:
+            dtype = _FLOAT32 if _is_untyped(row) else as_array(row, as_they_are=True).dtype
+        if told is not None and told[1] != dtype:
+            raise TypeError(f"row {told[0]} is {told[1]}, row {number} is {dtype}: rows of one dtype are wanted")
+        told = told or (number, dtype)
+    if told is not None and told[1] == values.dtype:
+        return values
+    if values.dtype.kind in "iub":
+        raise TypeError("lists must hold floats; give codes as an array, whose dtype tells their bytes")
+    return as_float32(values) if values.dtype == np.float64 else values
 
 
 def _encoded_rows(rows: NDArray[Any]) -> list[str]:

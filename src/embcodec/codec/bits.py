@@ -210,7 +210,7 @@ def unpack_bits(
     >>> unpack_bits(np.array([-77], np.int8), 4, bit_order="msb", dtype=np.float32)
     Traceback (most recent call last):
     ...
-    ValueError: row 0 has bits set after its last dimension 4
+    embcodec.errors.RowError: row 0 has bits set after its last dimension 4
     """
     array, dtype = _as_rows(codes), np.dtype(dtype)
     if array.dtype != _UINT8 and array.dtype != _INT8:

@@ -16,6 +16,7 @@ from ..scale import PER_VECTOR, RANGES, UNIT, UNIT_SCALE, Scale, fit_scale, meas
 from ..words import meant, shown
 from .bits import as_array, check_conventions
 from .columns import FILES, JSON_ROWS, way_of_bytes
+from .narrow import as_float32, whole_codes
 from .precision import warn_of_loss, warn_of_ranges
 
 _PACKED = 'for bits pass Embeddings(pack_bits(x), "ubinary", x.shape[1])'
@@ -25,6 +26,11 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     """Return the rows of a matrix in the type of their codes, C-contiguous; themselves where they are so already."""
     array = as_array(values)
     wanted = dtype.numpy_dtype
+    is_told = isinstance(values, np.ndarray) and values.dtype != object  # that the elements are no codes
+    if dtype is not OutputDtype.FLOAT and not is_told and array.dtype.kind in "iu":
+        if array.ndim != 2:
+            raise _no_rows(array, is_told)
+        array = whole_codes(array, dtype)
     if array.dtype == wanted and array.ndim == 2 and array.flags.c_contiguous:
         return array
     if array.dtype != wanted:
@@ -37,12 +43,14 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
         if array.dtype in (np.int8, np.uint8) and array.size:
             raise bare_integers("this", array.dtype)
     if array.ndim != 2:
-        ways = {1: "; for one row pass row[None]", 3: ": several vectors a row, as of tokens, become one first"}
-        raise ValueError(f"embeddings have shape (n, width), not {array.shape}{ways.get(array.ndim, '')}")
-    if array.dtype == wanted:
-        return np.ascontiguousarray(array)
-    with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
-        return np.ascontiguousarray(array, dtype=wanted)
+        raise _no_rows(array, is_told)
+    return as_float32(array) if dtype is OutputDtype.FLOAT else np.ascontiguousarray(array)
+
+
+def _no_rows(array: NDArray[Any], is_array: bool) -> ValueError:
+    one = "row[None]" if is_array else "[row]"
+    ways = {1: f"; for one row pass {one}", 3: ": several vectors a row, as of tokens, become one first"}
+    return ValueError(f"embeddings have shape (n, width), not {array.shape}{ways.get(array.ndim, '')}")
 
 
 def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
@@ -81,6 +89,8 @@ def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
         return f": quantize makes {wanted} codes of floats"
     if array.dtype.kind not in "iu" or not array.size:
         return ""
+    if array.dtype.itemsize == 1:
+        return ": say 'uint8' or 'ubinary'" if array.dtype.kind == "u" else ": say 'int8' or 'binary'"
     limits = np.iinfo(wanted)
     outside = (array < limits.min) | (array > limits.max)
     if not outside.any():

@@ -9,6 +9,7 @@ from .._native import numbers
 from ..dtypes import TextLike
 from ..words import shown
 from .bits import as_array
+from .narrow import as_float32
 
 
 def format_floats(rows: ArrayLike, *, threads: int | None = None) -> bytes:
@@ -44,8 +45,7 @@ def format_floats(rows: ArrayLike, *, threads: int | None = None) -> bytes:
     array = as_array(rows)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"JSON numbers are written of real numbers, not of {array.dtype}")
-    with np.errstate(over="ignore"):  # what overflows float32 is refused as the infinity that it becomes
-        values = array.astype(np.float32, order="C", copy=False)
+    values = as_float32(array)
     if values.ndim == 1:
         return numbers.format_row(values, threads)
     if values.ndim != 2:

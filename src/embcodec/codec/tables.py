@@ -164,8 +164,15 @@ def _way_out(kind: Any) -> str:
         own = kind.extension_name == ARROW_NAME
         return ": embcodec.from_arrow(column) reads it" if own else ": pass column.storage, if that is numbers"
     if types.is_struct(kind):
-        if [field.name for field in kind][:1] == ["codes"]:
-            return ": read the table with embcodec.from_arrow(table), where its schema says what the codes are"
+        names = [field.name for field in kind]
+        if names == ["codes", "scale"]:
+            return ": embcodec.from_arrow(column, 'int8') reads int8 codes and their scales"
+        if names == ["codes"]:
+            return (
+                ": embcodec.from_arrow(table) reads it where the table's schema says what the codes are; else "
+                "embcodec.from_arrow(pyarrow.compute.struct_field(column, 'codes'), ...) with output_dtype and, if "
+                "they have such, scale, dimension, bit_order and signed_bytes"
+            )
         return ": pass one field of it, as pyarrow.compute.struct_field(column, 'name')"
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         return ": embcodec.parse_floats('[' + ','.join(column.to_pylist()) + ']') reads rows that are JSON arrays"

@@ -8,12 +8,12 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codec import pack_bits
+from ..codec import pack_bits, whole_codes
 from ..containers import ELEMENTS
 from ..dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_output_dtype
 from ..embeddings import Embeddings
 from ..errors import StorageError, row_of
-from ..scale import UNIT
+from ..scale import UNIT, Scale
 from .pack import check_width
 
 
@@ -84,8 +84,31 @@ def rows_of(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimensio
             f"{values.dtype} rows are codes: output_dtype={str(values.dtype)!r}, whose .to_float() is what they stand "
             "for; Embeddings(rows.values.astype(np.float32)) takes the numbers as the values themselves"
         )
+    return _made(values, output_dtype, dimension)
+
+
+def scaled_rows(
+    values: NDArray[Any], scales: NDArray[Any], output_dtype: OutputDtypeLike | None, dimension: int | None
+) -> Embeddings:
+    """Return codes that have a scale a row beside them, and nothing that says what they are."""
+    if output_dtype is None:
+        own = str(values.dtype) if values.dtype in (np.int8, np.uint8) else "int8"
+        raise StorageError(
+            f"{values.dtype} codes with a scale a row, and nothing that says what they are: say output_dtype={own!r}"
+        )
+    return _made(values, output_dtype, dimension, scales)
+
+
+def _made(
+    values: NDArray[Any],
+    output_dtype: OutputDtypeLike,
+    dimension: int | None,
+    scales: NDArray[Any] | None = None,
+) -> Embeddings:
     try:
-        rows = Embeddings(values, output_dtype, dimension)
+        if values.dtype.kind in "iu":
+            values = whole_codes(values, as_output_dtype(output_dtype))
+        rows = Embeddings(values, output_dtype, dimension, None if scales is None else Scale.per_vector(scales))
     except (ValueError, TypeError) as error:
         raise StorageError(str(error), row=row_of(error)) from None
     check_width(rows)

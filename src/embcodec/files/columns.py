@@ -81,7 +81,7 @@ def choose_column(schema: Any, column: str | None, argument: str = "column") -> 
     """
     names = list(schema.names)
     if column is None:
-        rows = [field for field in schema if _is_own(field.type) or _was_own(field) or holds_rows(field.type)]
+        rows = [field for field in schema if _is_own(field.type) or _was_own(field) or _holds_vectors(field.type)]
         found = [field.name for field in rows if _holds_numbers(field)] or [field.name for field in rows]
         if COLUMN in found and KEY in (schema.metadata or {}):
             found = [COLUMN] * found.count(COLUMN)
@@ -115,11 +115,31 @@ def _holds_numbers(field: Any) -> bool:
     from pyarrow import types
 
     kind = field.type
-    if _is_own(kind) or _was_own(field):
+    if _is_own(kind) or _was_own(field) or holds_scaled(kind):
         return True
     while (inner := getattr(kind, "value_type", None)) is not None:
         kind = inner
     return bool(types.is_floating(kind) or types.is_integer(kind))
+
+
+def _holds_vectors(kind: Any) -> bool:
+    return holds_rows(kind) or holds_scaled(kind)
+
+
+def holds_scaled(kind: Any) -> bool:
+    """Whether a column is what :func:`typed_column` makes of codes with per-vector scales, its words left out.
+
+    Parameters
+    ----------
+    kind : pyarrow.DataType or Schema
+        Of the column, or of its fields by themselves.
+    """
+    from pyarrow import Schema, types
+
+    fields = list(kind) if isinstance(kind, Schema) or types.is_struct(kind) else []
+    if [field.name for field in fields] != [_CODES, SCALES] or not holds_rows(fields[0].type):
+        return False
+    return bool(types.is_integer(fields[0].type.value_type) and types.is_floating(fields[1].type))
 
 
 def schema_words(schema: Any, column: str) -> Words:
@@ -155,7 +175,7 @@ def scales_in(schema: Any) -> str | None:
 
 
 def read_column(column: Any, field: Any = None) -> Parts:
-    """Return what a column holds, and the words of its type; of a plain one values alone.
+    """Return what a column holds, and the words of its type; of a plain one values alone, or codes and their scales.
 
     Parameters
     ----------
@@ -170,7 +190,10 @@ def read_column(column: Any, field: Any = None) -> Parts:
         words = _parsed(field.metadata.get(b"ARROW:extension:metadata", b""))
         column = one_chunk(column)
     else:
-        return of_arrow(column), None, {}
+        words = {}
+        column = one_chunk(column)
+        if not holds_scaled(column.type):
+            return of_arrow(column), None, {}
     if column.null_count:
         row = int(np.argmax(column.is_null()))
         raise RowError(f"row {row} is null, not a row of codes: drop such rows", row)

@@ -15,7 +15,7 @@ from ..errors import StorageError
 from ..quantizers.fitting import HOLDS_QUANTIZER, is_quantizer
 from ..quantizers.lowbit import LowBitCodes
 from ..words import parse_words
-from .bare import matrix_of, rows_of
+from .bare import matrix_of, rows_of, scaled_rows
 from .columns import SCALES, check_no_scales
 from .pack import is_packed, unpack
 
@@ -52,6 +52,8 @@ def rows_in(
         return found
     if suffix in ELEMENTS and output_dtype is None:
         output_dtype = _DTYPES_OF_KINDS[np.dtype(ELEMENTS[suffix]).kind]
+    if suffix == ".parquet" and SCALES in tensors:  # of one column, whose words another writer has left out
+        return scaled_rows(tensors["values"], tensors[SCALES], output_dtype, dimension)
     values = matrix_of(tensors, others, None if suffix == ".parquet" else column)
     if column is None and (scales := tensors.get(SCALES)) is not None and scales.shape == values.shape[:1]:
         check_no_scales(values, str(scales.dtype), f"column={next(n for n, a in tensors.items() if a is values)!r}")

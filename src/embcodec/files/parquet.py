@@ -122,7 +122,7 @@ class OpenParquet(NamedTuple):
     def parts_of(self, table: Any) -> Parts:
         """Return what the rows of a table of the wanted columns hold."""
         values, scales, own = _parts(table, self.name)
-        if not (self.is_named or own or self.words):
+        if scales is None and not (self.is_named or own or self.words):
             check_no_scales(values, scales_in(self.reader.schema_arrow), f"column={self.name!r}")
         if len(self.wanted) == 2:
             scales = table.column(SCALES).to_numpy()

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from ..codec import as_array, codes
 from ..dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_dimension, as_output_dtype
 from ..embeddings import Embeddings, coded, of_floats
-from ..errors import NotFiniteError
 from ..scale import ScaleLike
 
 
@@ -60,7 +59,7 @@ def quantize(
     Raises
     ------
     NotFiniteError
-        A ValueError that names the row and column of the first NaN or infinity.
+        A ValueError that names the row and column of the first NaN or infinity, or number beyond float32.
     ValueError
         For an unknown dtype or scale, ranges of another dimension, or an `out` that does not fit.
     TypeError
@@ -87,15 +86,7 @@ def quantize(
     """
     dtype = as_output_dtype(output_dtype)
     rows = as_float_rows(x, integers=False)
-    try:
-        values, made = codes.encode_values(
-            rows, dtype, scale, signed_bytes, bit_order, threshold_inclusive, out, threads
-        )
-    except NotFiniteError as error:
-        if isinstance(x, Embeddings):
-            raise
-        given = np.atleast_2d(as_array(x))[error.row, error.column]  # before it became float32
-        raise NotFiniteError(error.row, error.column, float(given)) from None
+    values, made = codes.encode_values(rows, dtype, scale, signed_bytes, bit_order, threshold_inclusive, out, threads)
     return coded(values, dtype, rows.shape[1], made, signed_bytes, bit_order)
 
 
@@ -159,7 +150,8 @@ def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = Tru
     Raises
     ------
     ValueError
-        Where `dimension` is not within 1 .. d, or a kept value is NaN or infinite and `normalize` is asked for.
+        Where `dimension` is not within 1 .. d, a number is beyond float32, or a kept value is NaN or infinite and
+        `normalize` is asked for.
 
     Examples
     --------
@@ -168,11 +160,12 @@ def truncate(x: ArrayLike | Embeddings, dimension: int, *, normalize: bool = Tru
     """
     if isinstance(x, Embeddings):
         return x.truncate(dimension, normalize=normalize)
-    rows, dimension = as_float_rows(x), as_dimension(dimension)
+    array, dimension = as_array(x), as_dimension(dimension)  # columns of rows are a matrix from here on
+    rows = as_float_rows(array)
     if not 1 <= dimension <= rows.shape[1]:
         raise ValueError(f"cannot keep {dimension} of {rows.shape[1]} dimensions")
     kept = codes.truncate_values(rows, dimension, normalize)
-    return kept if np.ndim(x) == 2 else kept[0]
+    return kept[0] if array.ndim == 1 else kept
 
 
 def as_float_rows(x: ArrayLike | Embeddings, *, integers: bool = True) -> NDArray[np.float32]:

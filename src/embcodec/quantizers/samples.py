@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._native import bits
-from ..codec import as_array
+from ..codec import as_array, is_arrow, is_tensor
 from ..errors import NotFiniteError
 from ..words import shown
 from .quantize import as_float_rows
@@ -17,7 +17,8 @@ from .quantize import as_float_rows
 
 def blocks_of(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yield blocks of bounded size, of an array or of each batch, and the row of the sample that each begins with."""
-    batches = [sample] if hasattr(sample, "__array__") or isinstance(sample, list | tuple | memoryview) else sample
+    is_one = hasattr(sample, "__array__") or isinstance(sample, list | tuple | memoryview) or is_arrow(sample)
+    batches = [sample] if is_one or is_tensor(sample) else sample
     if not isinstance(batches, Iterable) or isinstance(batches, str | bytes | dict):
         raise TypeError(f"a sample is an array of floats (n, dimension) or an iterable of such, not {shown(sample)}")
     before, dimension = 0, None
@@ -36,8 +37,8 @@ def blocks_of(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]
 
 def finite_block(first_row: int, rows: NDArray[Any]) -> NDArray[np.float32]:
     """Return a block of a sample, from a row on, as float32; NotFiniteError names the row in the sample."""
-    block = as_float_rows(rows)
     try:
+        block = as_float_rows(rows)
         bits.require_finite(block)
     except NotFiniteError as error:
         raise NotFiniteError(first_row + error.row, error.column, error.value) from None

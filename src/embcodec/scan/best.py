@@ -12,7 +12,7 @@ from .._native.scan import Scan
 from ..codec import as_array, mask_or_numbers
 from ..dtypes import Precision
 from ..embeddings import Embeddings, of_floats
-from ..errors import CodeMismatchError
+from ..errors import CodeMismatchError, NotFiniteError
 from ..quantizers.lowbit import LowBitCodes
 from ..words import shown
 from .metric import MetricLike
@@ -130,7 +130,10 @@ def as_queries(queries: Any) -> tuple[Embeddings, bool]:
         return as_embeddings(queries, "queries"), False
     array = as_array(queries)
     single = array.ndim == 1
-    return as_embeddings(array[None] if single else array, "queries"), single
+    try:
+        return as_embeddings(array[None] if single else array, "queries"), single
+    except NotFiniteError as error:
+        raise NotFiniteError(error.row, error.column, error.value, "queries") from None
 
 
 def as_count(k: Any) -> int:

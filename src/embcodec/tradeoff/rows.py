@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..codec import as_array, row_norms
+from ..codec import as_array, as_float32, row_norms
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings
+from ..errors import NotFiniteError
 from ..words import shown
 
 Floats = NDArray[np.float32]
@@ -82,7 +83,11 @@ class Rows:
         """Yield rows in blocks of one size, nearly, each with the place of its first row."""
         size = max(-(-len(self) // self.block_count(block_bytes)), 1)
         for begin in range(0, len(self), size):
-            yield begin, self.take(slice(begin, begin + size))
+            try:
+                block = self.take(slice(begin, begin + size))
+            except NotFiniteError as error:
+                raise NotFiniteError(begin + error.row, error.column, error.value) from None
+            yield begin, block
 
     def block_count(self, block_bytes: int | None = None) -> int:
         """Return how many blocks of at most so many bytes there are."""
@@ -93,7 +98,7 @@ class Rows:
         return self.take(np.arange(0, len(self), max(1, -(-len(self) // most))))
 
     def _read(self, rows: NDArray[Any]) -> Floats:
-        found = np.ascontiguousarray(rows, np.float32)
+        found = as_float32(rows)
         return unit_rows(found) if self._unit else found
 
 

@@ -7,20 +7,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...codec import imported, is_arrow
+from ...codec import imported, is_arrow, whole_codes
 from ...containers import narrowed
-from ...dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes
+from ...dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_output_dtype
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
 from ...words import needs_package, one_of, shown
-from ..bare import bits_of
+from ..bare import bits_of, scaled_rows
 from ..columns import (
     SCALES,
     as_tensors,
     check_no_scales,
     choose_column,
     extension_type,
+    holds_scaled,
     read_column,
     scales_in,
     schema_words,
@@ -159,6 +160,8 @@ def _of_capsule(column: Any) -> Any:
 
 
 def _of_table(table: Any, name: str | None, asked: tuple[Any, ...]) -> Embeddings:
+    if name is None and holds_scaled(table.schema):  # a column of structs by Arrow's protocol, which is like a table
+        return _made(*read_column(table.to_struct_array()), asked)
     chosen, name = name, choose_column(table.schema, name, "name")
     try:
         values, scales, words = read_column(table.column(name), table.schema.field(name))
@@ -177,10 +180,14 @@ def _made(values: Any, scales: Any, words: Any, asked: tuple[Any, ...]) -> Embed
     output_dtype, dimension, scale, signed_bytes, bit_order = asked
     if not words and values.dtype == np.bool_ and values.ndim == 2 and scale is None:
         return bits_of(values, output_dtype, dimension, signed_bytes or "offset", bit_order or "msb")
+    if not words and scales is not None:
+        if (scale, signed_bytes, bit_order) != (None, None, None):
+            raise ValueError("the column has a scale a row: leave out scale, signed_bytes and bit_order")
+        return scaled_rows(values, scales, output_dtype, dimension)
     if not words:
-        return Embeddings(
-            values, output_dtype or "float", dimension, scale, signed_bytes or "offset", bit_order or "msb"
-        )
+        dtype = as_output_dtype(output_dtype or "float")
+        values = whole_codes(values, dtype) if values.dtype.kind in "iu" else values
+        return Embeddings(values, dtype, dimension, scale, signed_bytes or "offset", bit_order or "msb")
     found = unpack(*as_tensors(values, scales, words))
     if not isinstance(found, Embeddings):
         raise StorageError("the column's type is damaged: it speaks of low-bit codes")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..._native import floats
 from ..._native.floats import PAYLOADS, item_bytes, widen
-from ...codec import as_array, narrowed_floats, text_in, way_of_bytes
+from ...codec import as_array, as_float32, narrowed_floats, text_in, way_of_bytes, whole_codes
 from ...dtypes import (
     INTEGERS,
     BitOrder,
@@ -23,7 +23,7 @@ from ...dtypes import (
 )
 from ...embeddings import Embeddings
 from ...errors import StorageError
-from ...scale import Scale
+from ...scale import UNIT, Scale
 from ...words import either, one_of
 from .rows import check_finite, check_halves, packed_bytes, refuse_scale, sendable
 
@@ -63,11 +63,20 @@ def sent_rows(rows: Any, store: str, dtypes: Iterable[str], reader: str, *, whol
             raise StorageError(f"{store} packs whole bytes of bits; {found.dimension} is not a multiple of 8")
         return found
     if dtype not in held:
-        others = [name for name in ("int8", "uint8") if name in held and dtype in INTEGERS]
-        way = [*others, "float"][0]
-        raise StorageError(f"{store} has no {dtype}: use .to({way!r})")
+        raise StorageError(f"{store} has no {dtype}: use {_way_of(found, held)}")
     refuse_scale(found, store, f"{reader}(rows, '{dtype}', scale=...)")
     return found
+
+
+def _way_of(rows: Embeddings, held: tuple[str, ...]) -> str:
+    """Say what makes rows of a dtype that a store does not hold such as it takes."""
+    others = [name for name in ("int8", "uint8") if name in held and rows.output_dtype in INTEGERS]
+    if not others:
+        return ".to('float')"
+    if rows.scale is None or rows.scale.kind == UNIT:
+        return f".to({others[0]!r})"
+    # which would keep the scale, and no store has room for one
+    return f".to('float'), or, for rows of unit length, .to({others[0]!r}, scale='unit')"
 
 
 def stored_bytes(
@@ -214,14 +223,12 @@ def rows_of_numbers(
     try:
         values = as_array(rows)
         if dtype is not OutputDtype.FLOAT:
-            values = _as_codes(values, dtype)
+            values = whole_codes(values, dtype)
         elif values.dtype.kind in "iuf" and values.ndim == 2:
-            is_finite = store is None or bool(np.isfinite(values).all())
-            with np.errstate(over="ignore"):  # what overflows float32 becomes an infinity, as such
-                values = np.ascontiguousarray(values, np.float32)
+            values = as_float32(values)
             if has_codes:
                 _check_no_codes(values)
-            if store is not None and not is_finite:
+            if store is not None:
                 check_finite(values, store)
         return Embeddings(values, dtype, dimension, scale, signed_bytes, bit_order)
     except (TypeError, ValueError) as error:
@@ -258,18 +265,3 @@ def check_kind(rows: list[Any], kind: type) -> None:
     for number, row in enumerate(rows):
         if not isinstance(row, kind):
             raise StorageError(f"row {number} is {type(row).__name__}, row 0 is {type(rows[0]).__name__}")
-
-
-def _as_codes(values: NDArray[Any], dtype: OutputDtype) -> NDArray[Any]:
-    """Return numbers as codes, where each of them is one."""
-    if values.dtype == dtype.numpy_dtype or values.dtype.kind not in "iuf" or values.ndim != 2:
-        return values
-    limits = np.iinfo(dtype.numpy_dtype.char)
-    wrong = ~((values >= limits.min) & (values <= limits.max))
-    if values.dtype.kind == "f":
-        wrong |= values != np.rint(values)
-    if wrong.any():
-        row, column = map(int, np.argwhere(wrong)[0])
-        place = f"row {row}, column {column} is {values[row, column]}"
-        raise ValueError(f"{place}: {dtype} codes are whole numbers of {limits.min} .. {limits.max}")
-    return values.astype(dtype.numpy_dtype)

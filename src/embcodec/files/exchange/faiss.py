@@ -12,7 +12,7 @@ from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
 from ...words import needs_package
-from .rows import packed_bytes, refuse_scale, sendable
+from .rows import check_finite, packed_bytes, refuse_scale, sendable
 
 _FLOATS = {"QT_fp16": np.dtype("<f2"), "QT_bf16": np.dtype("<u2")}
 
@@ -36,8 +36,8 @@ def to_faiss(embeddings: Embeddings | ArrayLike) -> NDArray[np.float32] | NDArra
     Raises
     ------
     StorageError
-        For integers with per-vector scales or ranges, which Faiss would leave out of its scores, and bits whose
-        dimension is not a multiple of 8.
+        For integers with per-vector scales or ranges, which Faiss would leave out of its scores, bits whose
+        dimension is not a multiple of 8, rows of no dimensions, NaN and infinities.
     TypeError
         For bare integers, whose meaning is unknown.
 
@@ -48,6 +48,8 @@ def to_faiss(embeddings: Embeddings | ArrayLike) -> NDArray[np.float32] | NDArra
     [[177]]
     """
     rows = sendable(embeddings, "Faiss")
+    if not rows.dimension:
+        raise StorageError("Faiss has no rows of no dimensions")
     if rows.output_dtype.is_packed:
         if rows.dimension % 8:
             raise StorageError(
@@ -56,6 +58,8 @@ def to_faiss(embeddings: Embeddings | ArrayLike) -> NDArray[np.float32] | NDArra
             )
         return packed_bytes(rows, "msb")
     refuse_scale(rows, "Faiss", f"Embeddings(codes, '{rows.output_dtype}', scale=...)")
+    if rows.output_dtype is OutputDtype.FLOAT:
+        check_finite(rows.values, "Faiss")
     if rows.output_dtype is OutputDtype.INT8:
         return rows.values.view(np.uint8) ^ np.uint8(0x80)
     return rows.values

@@ -200,7 +200,11 @@ def _fixed(values: Any, name: str, pg_type: str) -> NDArray[Any]:
     if array.ndim != 1 or (array.dtype.kind not in wanted and array.size):
         raise TypeError(f"{name} is a column of {pg_type}, one a row, not {array.dtype} of shape {array.shape}")
     with np.errstate(over="ignore"):
-        return array.astype(FIXED[pg_type])
+        made = array.astype(FIXED[pg_type])
+    if pg_type == "real" and (lost := np.isinf(made) & np.isfinite(array)).any():
+        row = int(lost.argmax())
+        raise ValueError(f"{name} {row} is {array[row]}: beyond real")
+    return made
 
 
 def _naive(value: Any) -> Any:

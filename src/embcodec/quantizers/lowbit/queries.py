@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._native.bits import query_not_finite
 from ...codec import row_norms
 from .levels import Floats
 from .principal import PrincipalScheme
@@ -71,7 +72,7 @@ def of_unit_length(queries: Floats) -> tuple[Floats, Doubles]:
     """Return queries of length 1 (0 stays), and the lengths they had."""
     lengths = row_norms(queries)
     if not np.isfinite(lengths).all():
-        raise ValueError(f"query {int(np.isfinite(lengths).argmin())} has NaN or infinite values")
+        raise query_not_finite(queries, int(np.isfinite(lengths).argmin()))
     return (queries / np.where(lengths > 0, lengths, 1.0)[:, None]).astype(np.float32), lengths
 
 
