@@ -19,7 +19,7 @@ PACKAGE = Path(embcodec.__file__).parent
 ROOMS: dict[str, str] = {
     "words": "text html missing objects synonyms arguments progress",
     "": "_version errors dtypes profile profiles scale protocols",
-    "_native": "threads cores core blocks sums checksum numbers growing bits hamming base64 floats segments scan "
+    "_native": "threads cores core blocks sums checksum growing numbers bits hamming base64 floats segments scan "
     "search merge quantize lowbit principal response",
     "_native.response": "layout hints one usual reader lines fast read write",
     "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
