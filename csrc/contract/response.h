@@ -182,6 +182,12 @@ typedef struct {
 ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
                               int64_t capacity, void *lines, int64_t most);
 
+/* The same, but the text is read in `parts` on at most `threads` threads. Each part has its share of `capacity` and `most`,
+ * so that there should be more than enough of both; what stands behind a line that one of the parts leaves is not read.
+ * All of `matrix` and `lines` may be scribbled in. */
+ec_result ec_batch_read_parts(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
+                              int64_t capacity, void *lines, int64_t most, int64_t parts, int32_t threads);
+
 /* Permute rows in place: row i becomes the former row sources[i]. `sources` is a permutation, which is lost; `scratch`
  * holds one row. */
 void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *sources, void *scratch);

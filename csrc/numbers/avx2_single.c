@@ -15,6 +15,7 @@ EC_TARGET_AVX2
 enum {
     DIGITS_BYTES = 15, /* from the first digit on, that are read */
     LONGEST = 128,     /* no number that is noted is longer */
+    SAMPLE = 4,        /* blocks that tell how many numbers there are in one */
     MOST_GAP = 16      /* with it, and the 16 bytes that are read behind it, a chunk ends before its margin does */
 };
 
@@ -49,6 +50,18 @@ static int ends_list(const uint8_t *text) {
     return i < BEHIND && text[i] == ']';
 }
 
+/* Whether in a block a space stands where no comma is before it, or none where one is. */
+EC_INLINE int has_misplaced(const uint8_t *text, ec_block_u8x64 block) {
+    const __m256i comma_u8x32 = _mm256_set1_epi8(','), space_u8x32 = _mm256_set1_epi8(' ');
+    const ec_block_u8x64 before = ec_block_avx2(text - 1);
+    __m256i low_u8x32 = _mm256_xor_si256(_mm256_cmpeq_epi8(before.low_u8x32, comma_u8x32),
+                                         _mm256_cmpeq_epi8(block.low_u8x32, space_u8x32));
+    __m256i high_u8x32 = _mm256_xor_si256(_mm256_cmpeq_epi8(before.high_u8x32, comma_u8x32),
+                                          _mm256_cmpeq_epi8(block.high_u8x32, space_u8x32));
+    __m256i both_u8x32 = _mm256_or_si256(low_u8x32, high_u8x32);
+    return !_mm256_testz_si256(both_u8x32, both_u8x32);
+}
+
 /* Notes where the numbers of a chunk end. Each begins `gap` bytes behind the comma before it, all of which are white
  * space: 1, or 2 where a space follows the comma, or more. Returns 0 where a number does not, or has two digits before
  * its point, or is longer than LONGEST, or the text is not plain; but where it is not plain because the list ends, notes
@@ -68,7 +81,12 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
         ec_block_u8x64 block = ec_block_avx2(chunk + at);
         uint64_t digits = ec_digits_avx2(block), points = ec_equal_avx2(block, '.');
         uint64_t minuses = ec_equal_avx2(block, '-'), commas = ec_equal_avx2(block, ',');
-        uint64_t spaces = gap == 1 ? 0 : gap == 2 ? ec_equal_avx2(block, ' ') : ec_spaces_avx2(block);
+        uint64_t spaces = gap == 1 ? 0 : gap == 2 ? commas << 1 | carry.begins : ec_spaces_avx2(block), misplaced = 0;
+        if (gap == 2 && EC_UNLIKELY(has_misplaced(chunk + at, block))) {
+            misplaced = spaces;
+            spaces = ec_equal_avx2(block, ' ');
+            misplaced ^= spaces;
+        }
         uint64_t run = digits | points, others = ~(run | minuses | commas | spaces), exponents = 0;
         if (EC_UNLIKELY((others | carry.exponent) != 0)) {
             exponents = ec_exponents_avx2(block);
@@ -86,7 +104,6 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
                        (points ^ (second & run & ~exponents)) |              /* 12 .5 1.2.3 */
                        ((digit_wanted << 1 | carry.digit_wanted) & ~digits); /* 1.e5 - 1 */
         if (gap == 2) { /* every space stands behind a comma, and every comma before a space */
-            uint64_t misplaced = spaces ^ (commas << 1 | carry.begins);
             if (EC_UNLIKELY(misplaced != 0) && at + BLOCK == length && is_filled_up(misplaced, spaces)) misplaced = 0;
             bad |= misplaced;
             carry.begins = commas >> 63;
@@ -117,9 +134,17 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
     return 1;
 }
 
+/* Commas in the first blocks of a chunk. */
+static int64_t count_commas(const uint8_t *chunk, int64_t blocks) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < blocks; i++) count += _mm_popcnt_u64(ec_equal_avx2(ec_block_avx2(chunk + i * BLOCK), ','));
+    return count;
+}
+
 int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     const uint64_t commas = length > 0 ? ec_equal_avx2(ec_block_avx2(chunk), ',') : 0;
-    const int few = _mm_popcnt_u64(commas) < 4;
+    const int64_t sample = length < SAMPLE * BLOCK ? length / BLOCK : SAMPLE;
+    const int few = count_commas(chunk, sample) <= 4 * sample;
     int gap = 1;
     if (commas != 0)
         for (const uint8_t *text = chunk + _tzcnt_u64(commas); gap <= MOST_GAP && ec_is_space(text[gap]);) gap++;

@@ -39,6 +39,28 @@ static batch read_lines(const uint8_t *text, int64_t n, const ec_row_format *for
     return all;
 }
 
+/* Parts of the text give the same lines, or the first of them. */
+static void read_parts(const uint8_t *text, int64_t n, const ec_row_format *format, const batch *all,
+                       const uint8_t *rows) {
+    enum { MOST = 4 };
+    const int64_t row_bytes = row_bytes_of(format);
+    for (int64_t count = 1; count <= MOST; count++) {
+        uint8_t *matrix = place(count * MOST_ROWS * row_bytes);
+        ec_batch_line lines[MOST * MOST_LINES];
+        ec_result result =
+            ec_batch_read_parts(text, n, NAMES, format, matrix, count * MOST_ROWS, lines, count * MOST_LINES, count, 2);
+        int64_t found = 0, same = 0;
+        for (int64_t i = 0; i < result.produced; i++) found += lines[i].rows;
+        HOLDS(result.status == EC_OK && result.consumed == (result.produced ? lines[result.produced - 1].end : 0));
+        for (int64_t i = 0; i < result.produced && i < all->found; i++) {
+            HOLDS(memcmp(lines + i, all->lines + i, sizeof *lines) == 0);
+            same += lines[i].rows;
+        }
+        HOLDS(memcmp(matrix, rows, (size_t)(same * row_bytes)) == 0);
+        if (count == 1) HOLDS(result.produced >= all->found || all->found == MOST_LINES);
+    }
+}
+
 void subject_lines(const uint8_t *input, int64_t n) {
     if (n < 3 || n > MOST_BYTES / 4) return;
     const uint8_t *text = place_copy(input + 3, n - 3);
@@ -54,6 +76,7 @@ void subject_lines(const uint8_t *input, int64_t n) {
               ec_json_validate(text + start, all.lines[i].end - start, EC_ALLOW_NOT_FINITE).status == EC_OK);
     batch again = read_lines(text, n - 3, &format, parts, capacity, 1);
     HOLDS(memcmp(&all, &again, sizeof all) == 0 && memcmp(whole, parts, (size_t)(all.rows * row_bytes)) == 0);
+    read_parts(text, n - 3, &format, &all, whole);
 }
 
 /* Read items back: the same rows, bit for bit. */

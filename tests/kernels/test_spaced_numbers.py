@@ -59,6 +59,17 @@ def test_white_space_between_integers(isa: str, space: str, dtype: type) -> None
             np.testing.assert_array_equal(out, values)
 
 
+@pytest.mark.parametrize("gap", [", ", ",", ",\n  "])
+@pytest.mark.parametrize("other", [",", ", ", ",\t", ",  ", " ,"])
+def test_one_gap_that_differs(isa: str, gap: str, other: str) -> None:
+    """At every place of a block of bytes, and where a chunk begins."""
+    texts = [f"0.{i:04d}5" for i in range(1, 500)]
+    values = np.array([float(text) for text in texts], np.float32)
+    for place in (*range(1, 30), *range(30, 498, 13), 498):
+        text = f"[{gap.join(texts[:place])}{other}{gap.join(texts[place:])}]".encode()
+        np.testing.assert_array_equal(parse_floats(text), values)
+
+
 def test_broken_spaced_text_is_judged_alike() -> None:
     """A comma before the bracket, none between numbers, gaps that differ, and any other damage."""
     rng = np.random.default_rng(43)

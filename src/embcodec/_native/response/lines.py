@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import ffi, lib, pointer, reason
-from .layout import FORMAT, TYPES, Layout
+from .layout import FORMAT, LIST, TYPES, Layout
 from .reader import words_in_list, words_of_kind, words_of_width
 
 REFUSED: int = lib.EC_LINE_REFUSED
@@ -19,16 +19,31 @@ _LINE_FIELDS = 12
 KIND, TOKENS = 5, 9  # the fields from there on
 _STRICT_ALIKE = (lib.EC_BAD_CHARACTER, lib.EC_BAD_NUMBER, lib.EC_TRUNCATED, lib.EC_TRAILING)
 _LEAST_LINES, _MOST_LINES = 64, 4096
+_PART = 1 << 15  # bytes of a part that a thread reads
+_PARTS = 4  # for each thread, so that all end at about the same time
+_MOST_PARTS = 256
+_LEAST_LINE = 64  # bytes of one that is worth a thread
 
 
 class LineReader:
     """Reads lines whose rows have the form of `layout` and `width` elements, or, with a width of 0, failed ones alone.
 
     `names` are the keys to the rows in a body, and those that are left to others: see ``ec_batch_read_lines``. With
-    room for no rows, lines with broken ones are left.
+    room for no rows, lines with broken ones are left. With several `threads` large texts are read in parts, with room
+    for what a text of `text_bytes` can hold where rows come as `kind` says.
     """
 
-    def __init__(self, layout: Layout, names: bytes, width: int, scratch_bytes: int) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        names: bytes,
+        width: int,
+        scratch_bytes: int,
+        *,
+        kind: int = LIST,
+        text_bytes: int = 0,
+        threads: int = 1,
+    ) -> None:
         flags = lib.EC_NULLS_AS_NAN if layout.nulls_as_nan else 0
         self.format = ffi.new(FORMAT, (width, TYPES[layout.dtype.kind], layout.payload, flags, layout.base64_flags))
         self.layout, self.names, self.width = layout, names, width
@@ -36,6 +51,32 @@ class LineReader:
         rows = max(rows, 1) if width else rows
         self.values = np.empty((rows, width or 1), layout.dtype)
         self.lines = np.empty((max(min(rows, _MOST_LINES), _LEAST_LINES), _LINE_FIELDS), np.int64)
+        self.threads = threads if width else 1
+        if self.threads > 1:
+            least = 2 * width if kind == LIST else width * layout.dtype.itemsize * 4 // 3  # bytes of a row's text
+            self.many_values = np.empty((text_bytes // least + _MOST_PARTS, width), layout.dtype)
+            self.many_lines = np.empty((text_bytes // _LEAST_LINE + _MOST_PARTS, _LINE_FIELDS), np.int64)
+
+    def read_parts(self, text: bytes, start: int) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
+        """Read lines as :meth:`read` does, all there are, on several threads; None where the text is not worth that."""
+        size = len(text) - start
+        parts = min(size // _PART, self.threads * _PARTS, _MOST_PARTS)
+        if self.threads == 1 or parts < 2:
+            return None
+        result = lib.ec_batch_read_parts(
+            ffi.from_buffer(text) + start,
+            size,
+            self.names,
+            self.format,
+            pointer(self.many_values),
+            len(self.many_values),
+            pointer(self.many_lines),
+            len(self.many_lines),
+            parts,
+            self.threads,
+        )
+        found = self.many_lines[: result.produced]
+        return found, self.many_values[: int(found[:, 1].sum())]
 
     def read(self, text: bytes, start: int, most: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Read lines of text[start:] up to one that is neither plain nor plainly failed, not complete or has no room.

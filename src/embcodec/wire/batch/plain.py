@@ -45,21 +45,32 @@ class PlainLines:
         self.dimensions = 8 if reader.layout.packed else 1  # an element's
         self.most = _MOST_LINES
         self.text, self.start = b"", 0  # what the file's buffer holds, and from where on
+        self.alone, self.next_alone = 0, 1  # calls for one thread, and how many come next
 
     @classmethod
     def like(
-        cls, decoder: Decoder, errors: BatchErrors, first: Embeddings | None = None, kind: int = LIST
+        cls,
+        decoder: Decoder,
+        errors: BatchErrors,
+        first: Embeddings | None = None,
+        kind: int = LIST,
+        *,
+        text_bytes: int = 0,
+        threads: int = 1,
     ) -> PlainLines | None:
         """Return a reader of lines whose rows are like the first ones, if there can be such.
 
-        `kind` tells what those came as, lists or strings. Before there are any, it reads failed lines alone.
+        `kind` tells what those came as, lists or strings. Before there are any, it reads failed lines alone. The file's
+        buffer holds `text_bytes`, of which `threads` read parts.
         """
         names = decoder.plain_names()
         if names is None:
             return None
         layout, asked = decoder.layout("response.body."), decoder.width is not None
         if first is not None:
-            return cls(LineReader(layout, names, first.values.shape[1], _SCRATCH), kind, errors, asked)
+            width = first.values.shape[1]
+            reader = LineReader(layout, names, width, _SCRATCH, kind=kind, text_bytes=text_bytes, threads=threads)
+            return cls(reader, kind, errors, asked)
         # A width that was asked for is held against each row's, which the reader of single lines does.
         return cls(LineReader(layout, names, 0, 0 if asked else _SCRATCH), LIST, errors, asked)
 
@@ -72,7 +83,7 @@ class PlainLines:
         if not self.start <= start < self.start + len(self.text):
             self.text, self.start = file.peek(), start
         text, offset = self.text, start - self.start
-        found, values = self.reader.read(text, offset, self.most)
+        found, values = self._read(text, offset)
         if not len(found):
             return None
         if misread(values, self.reader.layout, self.kind):
@@ -115,6 +126,22 @@ class PlainLines:
             values = values[np.repeat(answers, found[:, 1])]
             found = found[answers]
         return Answers([start + line[0] for line in lines], values, ids, Usage(*found[:, TOKENS:].sum(0).tolist()))
+
+    def _read(self, text: bytes, offset: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Read lines of a text: on all threads as long as they leave no line of it.
+
+        Where they do, what they read behind it is read again: so one thread goes on, the longer the more often.
+        """
+        if not self.alone and self.most == _MOST_LINES and (read := self.reader.read_parts(text, offset)) is not None:
+            found, values = read
+            if len(found) and offset + int(found[-1, 0]) == text.rfind(b"\n") + 1:
+                self.next_alone = 1
+            else:
+                self.alone = self.next_alone
+                self.next_alone *= 2
+            return found, values
+        self.alone = max(self.alone - 1, 0)
+        return self.reader.read(text, offset, self.most)
 
     @staticmethod
     def _names_of(

@@ -227,7 +227,7 @@ def decode_batch(
         What a zipped file may come to: where it is more, the lines behind are an error among the data. By default the
         larger of 64 MiB and 64 times what is read of the file.
     threads : int, optional
-        By default one for short lines and more for lines of many vectors. The result does not depend on it.
+        By default as many as pay. The result does not depend on it.
 
     Returns
     -------
@@ -261,7 +261,7 @@ def decode_batch(
     usage = Usage()
     first: Embeddings | None = None
     kind = LIST  # of the first answer's vectors
-    source, number = Source(path, max_line_bytes, max_bytes), 0
+    source, number = Source(path, max_line_bytes, max_bytes, threads), 0
     many = max_line_bytes >= BUFFER  # the lines that PlainLines reads are no longer
     plain: PlainLines | None = None
     with closing(source):
@@ -305,7 +305,8 @@ def decode_batch(
                 first = matrix
                 kind = STRING if line.response.encoding_format is EncodingFormat.BASE64 else LIST
                 if many and reader.form is USUAL:
-                    plain = None if source.ends_here else PlainLines.like(decoder, errors, matrix, kind)
+                    sizes: dict[str, int] = {"text_bytes": source.buffer, "threads": source.threads}
+                    plain = None if source.ends_here else PlainLines.like(decoder, errors, matrix, kind, **sizes)
             ids += [line.custom_id] * len(matrix)
             usage += line.response.usage
         if source.fault:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class GrowingRows:
-    """A matrix that grows, by moving its pages rather than its rows; or one that the caller gave."""
+    """A matrix that grows, by moving its pages once it has many; or one that the caller gave."""
 
     def __init__(self, out: NDArray[Any] | None) -> None:
         if out is not None and (
@@ -31,8 +31,13 @@ class GrowingRows:
         if end > len(self.values):
             if self.given:
                 raise ValueError(f"out has room for {len(self.values)} rows only")
-            wanted = max(end, min(int(end / max(part, 1e-9) * 1.01), 4 * end + 1024))
-            self.values.resize((wanted, rows.shape[1]), refcheck=False)
+            wanted = max(end, min(int(end / max(part, 1e-9) * 1.01), 16 * end + 1024))
+            if wanted < 2 * self.rows:
+                self.values.resize((wanted, rows.shape[1]), refcheck=False)
+            else:  # NumPy writes zeros where an array grows, which takes longer than to move a few rows
+                grown = np.empty((wanted, rows.shape[1]), rows.dtype)
+                grown[: self.rows] = self.values[: self.rows]
+                self.values = grown
         self.values[self.rows : end] = rows
         self.rows = end
 

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from io import BufferedReader, FileIO, RawIOBase, UnsupportedOperation
 from typing import IO, Any
 
+from ..._native.core import default_threads
 from ...containers import allowed_bytes
 from ...words import as_path, as_whole, shown
 from ..codings import CODINGS, CodingError
 
 BUFFER = 1 << 19  # bytes of a file: a part of L2
+_MOST_BUFFER = 1 << 22  # for several threads, each of which has its part
+_PACE = 0.4  # nanoseconds for a byte of lines
 _LONG = 1 << 20  # a line of so many bytes is measured before it is read
 _ZIPPED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _READ, _HEAD = 1 << 16, 8
@@ -86,9 +89,11 @@ class Source:
         Bytes that a line may have.
     max_bytes : int, optional
         What a zipped file may come to; by default what is allowed any file.
+    threads : int or None
+        For what the file's buffer holds, `buffer` bytes; by default as many as pay.
     """
 
-    def __init__(self, lines: Lines, most: int, max_bytes: int | None = None) -> None:
+    def __init__(self, lines: Lines, most: int, max_bytes: int | None = None, threads: int | None = 1) -> None:
         self.most, self.max_bytes = as_whole(most, "max_line_bytes", 1), max_bytes
         self.layers: list[Pieces] = []
         self.taken = 0  # bytes of a stream
@@ -102,8 +107,14 @@ class Source:
             self.total = os.fstat(raw.fileno()).st_size
             if not raw.seekable():
                 raw = self._layer(self._read_on(raw))
-        size = min(self.total + 1, BUFFER) if raw is self.owned and self.total else BUFFER
-        self.file, self.head = _opened(raw, size)
+        is_plain = raw is self.owned and self.total > 0
+        most_buffer = min(self.total, _MOST_BUFFER) if is_plain else 0
+        self.threads = default_threads(threads, most_buffer * _PACE)
+        self.buffer = BUFFER
+        if is_plain:
+            most_buffer = min(self.threads * BUFFER, _MOST_BUFFER) if self.threads > 1 else BUFFER
+            self.buffer = min(self.total + 1, most_buffer)
+        self.file, self.head = _opened(raw, self.buffer)
         self.bottom = self.file  # what reads the file itself, if there is one
         coding = next((name for magic, name in _ZIPPED.items() if self.head.startswith(magic)), None)
         if coding is not None:

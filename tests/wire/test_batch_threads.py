@@ -1,0 +1,143 @@
+"""Batch files read on several threads: the same rows, ids, errors and sums, whatever stands between the plain lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embcodec import BatchResult, Embeddings, decode_batch, encode_response
+from embcodec._native.response import lines as native_lines
+from embcodec.wire.batch import source
+
+WIDTH = 40
+RNG = np.random.default_rng(31)
+ODD = (
+    b"",
+    b"   ",
+    b"{",
+    b'{"custom_id":"broken","response":{"status_code":200,"body":{"data":[{"embedding":[1,2',
+    b'{"custom_id":"refused","response":{"status_code":429,"body":{"error":{"message":"slow down"}}}}',
+    b'{"custom_id":"failed","response":null,"error":{"message":"too long"}}',
+    b'{"custom_id":"17","response":{"status_code":200,"body":{"data":[{"embedding":['
+    + b"0.5," * (WIDTH - 1)
+    + b"1]}]}}}",
+    b'{"custom_id":"narrow","response":{"status_code":200,"body":{"data":[{"embedding":[1,2,3]}]}}}',
+    b'{"custom_id":"\\u00e9","response":{"status_code":200,"body":{"data":[{"embedding":['
+    + b"0.25," * (WIDTH - 1)
+    + b"1]}]}}}",
+    b'{"recordId":"bedrock","modelOutput":{"embedding":[' + b"0.25," * (WIDTH - 1) + b"1]}}",
+    b"[1, 2]",
+    b"not JSON",
+)
+
+
+def plain_line(number: int, rows: int, encoding: str) -> bytes:
+    values = Embeddings((RNG.standard_normal((rows, WIDTH)) / 8).astype(np.float32))
+    body = encode_response(values, model="m", encoding_format=encoding, usage={"prompt_tokens": 3, "total_tokens": 3})  # type: ignore[arg-type]
+    return b'{"custom_id":"%d","response":{"status_code":200,"body":%s},"error":null}' % (number, body)
+
+
+def text_of(odd: list[int], encoding: str, count: int = 500) -> bytes:
+    """Return lines of which those numbered in `odd` are odd ones, one after the other."""
+    lines = [plain_line(i, 1 if i % 50 else 3, encoding) for i in range(count)]
+    for place, number in enumerate(odd):
+        lines[number] = ODD[place % len(ODD)]
+    return b"\n".join(lines)
+
+
+def same(found: BatchResult, wanted: BatchResult) -> None:
+    assert found.custom_ids == wanted.custom_ids
+    assert found.embeddings == wanted.embeddings
+    assert found.errors == wanted.errors
+    assert found.usage == wanted.usage
+    assert repr(found.broken_off) == repr(wanted.broken_off)
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have small texts read in parts, and count the lines that are."""
+    counts: list[int] = []
+    monkeypatch.setattr(native_lines, "_PART", 2_000)
+    monkeypatch.setattr(source, "_MOST_BUFFER", 50_000)
+    monkeypatch.setattr(source, "BUFFER", 20_000)
+    read = native_lines.LineReader.read_parts
+
+    def counted(self: native_lines.LineReader, text: bytes, start: int) -> object:
+        found = read(self, text, start)
+        if found is not None:
+            counts.append(len(found[0]))
+        return found
+
+    monkeypatch.setattr(native_lines.LineReader, "read_parts", counted)
+    return counts
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+@pytest.mark.parametrize(
+    "odd",
+    [[], [499], [0, 1], [250], [60, 61, 62, 300], list(range(40, 440, 31)), list(range(20, 500, 3))],
+    ids=["none", "last", "first", "middle", "some", "many", "every third"],
+)
+@pytest.mark.parametrize("end", [b"\n", b"", b"\n\n", b'\n{"custom_id":"cut'])
+def test_any_number_of_threads(
+    tmp_path: Path, small_parts: list[int], isa: str, odd: list[int], encoding: str, end: bytes
+) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(text_of(odd, encoding) + end)
+    wanted = decode_batch(path, threads=1)
+    assert not sum(small_parts)
+    for threads in (2, 3, 16):
+        same(decode_batch(path, threads=threads), wanted)
+    assert sum(small_parts) > (1000 if len(odd) < 2 else 100)
+
+
+def test_each_kind_of_odd_line(tmp_path: Path, small_parts: list[int]) -> None:
+    for line in ODD:
+        path = tmp_path / "out.jsonl"
+        lines = text_of([], "float", 300).split(b"\n")
+        path.write_bytes(b"\n".join([*lines[:150], line, *lines[151:]]))
+        same(decode_batch(path, threads=4), decode_batch(path, threads=1))
+
+
+def test_a_file_of_odd_lines_is_not_read_again_and_again(tmp_path: Path, small_parts: list[int]) -> None:
+    other = json.dumps({"recordId": "r", "modelOutput": {"embedding": [0.25] * WIDTH}}).encode()
+    lines = text_of([], "float", 600).split(b"\n")
+    lines[10::3] = [other] * len(lines[10::3])
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(b"\n".join(lines))
+    same(decode_batch(path, threads=4), decode_batch(path, threads=1))
+    assert len(small_parts) < 20
+
+
+def test_more_lines_than_there_is_room_for(
+    tmp_path: Path, small_parts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native_lines, "_LEAST_LINE", 1_000)
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(text_of([], "float"))
+    same(decode_batch(path, threads=3), decode_batch(path, threads=1))
+    assert any(small_parts)
+
+
+def test_the_shortest_texts_of_rows(tmp_path: Path, small_parts: list[int]) -> None:
+    path = tmp_path / "out.jsonl"
+    row = b"[" + b",".join([b"7"] * 400) + b"]"
+    path.write_bytes(
+        b"\n".join(b'{"custom_id":"%d","response":{"body":{"data":[{"embedding":%s}]}}}' % (i, row) for i in range(300))
+    )
+    for dtype in ("float", "int8", "ubinary"):
+        same(
+            decode_batch(path, output_dtype=dtype, threads=2),  # type: ignore[call-overload]
+            decode_batch(path, output_dtype=dtype, threads=1),  # type: ignore[call-overload]
+        )
+    assert sum(small_parts) > 500
+
+
+def test_one_thread_by_default_where_there_is_little(tmp_path: Path, small_parts: list[int]) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(text_of([], "float", 20))
+    decode_batch(path)
+    assert not sum(small_parts)
