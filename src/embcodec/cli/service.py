@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..wire.batch import BatchLine
     from ..wire.http import Secret
 
-_MOST_TOLD = 10  # failures, and reasons for them
+_MOST_TOLD = 10  # how many failures are told, and how many reasons for them
 _profile = profile_option("Which service")
 
 
