@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from .blocks import each_block
 from .core import check, ffi, lib, pointer
 
-_TEXT_TIME = 16  # how many times as long a byte of text takes as one that is only moved
-_PACE = 0.1  # nanoseconds for a byte of numbers, to be multiplied by that
+_TEXT_TIME = 16  # text takes so many times as long as bytes that are moved
+_PACE = 0.1  # nanoseconds for a byte times that
 _INTEGER_TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 

@@ -31,7 +31,7 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _RETRIED = frozenset({408, 409, 425, 429})  # and 5xx, but for those that say never
 _FINAL = frozenset({501, 505})
-_FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds before a retry where the service names none, doubled each time
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds, where the service names none: doubled each time
 _LISTING_SECONDS, _LISTING_CAP = 5.0, 1 << 20  # what the list of models may take
 
 

@@ -18,10 +18,9 @@ from .locks import lock
 SUFFIX = ".embcodec-tmp"
 """What the names of temporary files end with: ``.NAME.RANDOM.embcodec-tmp``."""
 
-_NAME_BYTES = 64  # how much of the target's name a temporary one has, so that it is not longer than names may be
+_NAME_BYTES = 64  # of the target's name in a temporary one, so that it is no longer than a name may be
 _RANDOM = 16  # hexadecimal digits
-# What a flush fails by; other errors mean that the system has no such call.
-_FAILURES = (errno.EIO, errno.ENOSPC, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))
+_FAILURES = (errno.EIO, errno.ENOSPC, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))  # others: no such call
 
 
 @contextmanager
@@ -85,7 +84,7 @@ def replacing(path: str | os.PathLike[str], *, sure: bool = False) -> Iterator[I
         raise
     try:
         flush_folder(target.parent)
-    except OSError:  # the file has been replaced: only a caller who can undo that is told of a failure
+    except OSError:  # the file has been replaced: to report a failure now would be wrong, but to who can undo it
         if sure:
             raise
     clean(target)
@@ -213,8 +212,7 @@ def _umask() -> int:
             return int(found[1], 8)
     except OSError:
         pass
-    # Only setting it returns it; meanwhile files of other threads are private, which is the safe side.
-    umask = os.umask(0o077)
+    umask = os.umask(0o077)  # it can only be asked for by setting it: private is the side to err on
     os.umask(umask)
     return umask
 

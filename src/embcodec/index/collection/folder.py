@@ -61,8 +61,7 @@ class Folder:
         self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
         self._open: dict[Shard, OpenShard] = {}
         self._here: Here | None = None
-        # The state in which files last came or went; those that did not count had been removed by then.
-        self._tidy: int | None = None
+        self._tidy: int | None = None  # when files came or went last, all others having been removed
 
     def refresh(self) -> None:
         """See the newest state."""
