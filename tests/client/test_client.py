@@ -378,6 +378,24 @@ def test_what_is_final_is_not_tried_again(status: int) -> None:
     assert len(server.received) == 1
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"type": "insufficient_quota", "code": "insufficient_quota"},
+        {"type": "insufficient_quota", "code": None},
+        {"type": "billing_not_active", "code": "billing_not_active"},
+        {"type": "exceeded_current_quota_error"},
+    ],
+)
+@pytest.mark.parametrize("status", [429, 200])
+def test_an_account_with_nothing_left_is_not_asked_again(said: dict[str, Any], status: int, embed: Any) -> None:
+    said = {**said, "message": "You exceeded your current quota"} | ({"code": 429} if status == 200 else {})
+    with hostile_server(http({"error": said}, status, retry_after="0.01"), GOOD) as server:
+        with pytest.raises(ServiceError, match=r"current quota \(the account has nothing left .* of no use"):
+            embed(server.base_url, ["abc"])
+        assert len(server.received) == 1
+
+
 def test_retries_end(embed: Any) -> None:
     with hostile_server(http({"detail": "busy"}, 503)) as server, pytest.raises(ServiceError, match="busy"):
         embed(server.base_url, ["abc"], client={"max_retries": 2})

@@ -59,6 +59,18 @@ def table(folder: Path) -> Path:
     return folder / "rows.parquet"
 
 
+def two(folder: Path) -> Path:
+    np.savez(folder / "two.npz", a=X, b=X)
+    return folder / "two.npz"
+
+
+def collection_of_one(folder: Path) -> ec.Collection:
+    """Return a collection that has taken one of two columns of a file."""
+    made = collection(folder)
+    made.ingest(two(folder), column="a")
+    return made
+
+
 def every(paths: Any, **options: Any) -> list[Any]:
     return list(ec.iter_load(paths, **options))
 
@@ -188,6 +200,14 @@ CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], obj
         lambda p: ec.load(elsewhere(p) + "/a.npy", mmap=True),
         "leave out mmap=True",
         (lambda p: ec.load(elsewhere(p) + "/a.npy"),),
+    ),
+    "another column of a file": (
+        lambda p: collection_of_one(p).ingest(two(p), column="b"),
+        "its column 'a' was taken, .*: column='a', and another one into a collection of its own",
+        (
+            lambda p: collection_of_one(p).ingest(two(p), column="a"),
+            lambda p: collection(p).ingest(two(p), column="b"),
+        ),
     ),
     "a file that has grown": (
         lambda p: changed(p, "rows.npy"),

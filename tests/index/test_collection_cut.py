@@ -176,3 +176,59 @@ def test_a_file_keeps_the_ids_it_was_taken_with(tmp_path: Path) -> None:
     assert [Path(one.name).name for one in told] == ["c.npy"]
     assert vectors.ingest(folder / "c.npy") == 100
     assert vectors.ingest(folder, id_column="name") == 0
+
+
+def test_a_file_is_taken_by_one_column(tmp_path: Path) -> None:
+    """Another one later would be no rows without a word."""
+    pytest.importorskip("pyarrow.parquet")
+    h5py, pyarrow = pytest.importorskip("h5py"), pytest.importorskip("pyarrow")
+    two = {"a": pyarrow.array(list(X[:9])), "b": pyarrow.array(list(X[9:18]))}
+    pyarrow.parquet.write_table(pyarrow.table(two), tmp_path / "two.parquet")
+    pyarrow.parquet.write_table(pyarrow.table({"a": two["a"]}), tmp_path / "one.parquet")
+    np.savez(tmp_path / "two.npz", a=X[:9], b=X[9:18])
+    np.savez(tmp_path / "one.npz", a=X[:9])
+    save(tmp_path / "own.safetensors", X[:9])
+    with h5py.File(tmp_path / "ann.hdf5", "w") as file:
+        for name in ("train", "test"):
+            file[name] = X[:9]
+        file["neighbors"] = np.zeros((9, 1), np.int64)
+    for name, first, others, taken in (
+        ("two.parquet", "a", ("b", "c"), "a"),
+        ("two.npz", "b", ("a",), "b"),
+        ("one.parquet", None, ("b",), "a"),
+        ("one.npz", None, ("b",), "a"),
+        ("own.safetensors", None, ("b",), "values"),
+        ("ann.hdf5", None, ("test",), "train"),
+    ):
+        vectors = Collection.create(tmp_path / f"of {name}", like=X)
+        assert vectors.ingest(tmp_path / name, column=first) == 9
+        for other in others:
+            words = rf"{name}: its column '{taken}' was taken, and a file is taken once: column='{taken}', and another"
+            with pytest.raises(StorageError, match=words):
+                vectors.ingest(tmp_path / name, column=other)
+            told: list[Skipped] = []
+            assert vectors.ingest(tmp_path / name, column=other, on_error=told.append) == 0
+            assert len(told) == 1
+        for same in (None, first, taken):
+            assert vectors.ingest(tmp_path / name, column=same) == 0
+    batches = Collection.create(tmp_path / "batches", like=X)
+    (tmp_path / "b.jsonl").write_bytes(WHOLE)
+    save(tmp_path / "c.npy", X)
+    for name in ("b.jsonl", "c.npy"):
+        assert batches.ingest(tmp_path / name) == 100
+        with pytest.raises(StorageError, match=r"columns: leave out column='a'"):
+            batches.ingest(tmp_path / name, column="a")
+
+
+def test_a_file_of_which_a_part_was_taken_goes_on_by_its_column(tmp_path: Path) -> None:
+    np.savez(tmp_path / "two.npz", a=X[:9], b=np.vstack([X[:8], np.full((1, X.shape[1]), np.nan)]))
+    vectors = Collection.create(tmp_path / "c", like=X)
+    with pytest.raises(ValueError, match="row 8"):
+        vectors.ingest(tmp_path / "two.npz", column="b", batch_rows=4)
+    assert len(vectors) == 8
+    for other in ("a", None):
+        with pytest.raises(StorageError, match=r"column='b'"):
+            vectors.ingest(tmp_path / "two.npz", column=other)
+    told: list[Skipped] = []
+    assert vectors.ingest(tmp_path / "two.npz", column="b", on_error=told.append) == 0
+    assert [one.row for one in told] == [8]

@@ -16,10 +16,11 @@ from ..errors import DecodeError, EmbcodecError, ServiceError, TransportError
 from ..wire import EmbeddingResponse, Usage, decode_response, service_error
 from .reply import Reply
 from .settings import Settings
+from .transport import is_spent
 
 _LOG = logging.getLogger("embcodec.client")
 _TOO_LARGE = frozenset({"3210", "max_tokens_per_request"})
-_NOT_UNDERSTOOD = frozenset({400, 404, 422})  # of a request that asks for what a service does not have
+_NOT_UNDERSTOOD = frozenset({400, 404, 422})  # statuses that answer a request for what a service does not have
 _NO_SUCH_ENCODING = _NOT_UNDERSTOOD | {415, 501}
 _MOST_MODELS = 20  # named in a message
 _CAP_BASE, _CAP_TEXT = 1 << 20, 1 << 19  # bytes of an answer: 16,384 dimensions at 32 bytes a text, and room
@@ -103,6 +104,8 @@ class Order:
             and ("base64" in said or "encoding_format" in said)
         ):
             error = _with_words(error, "base64 was asked for: encoding_format='float' asks for lists")
+        if is_spent(error):
+            error = _with_words(error, "the account has nothing left to spend: trying again is of no use, see its plan")
         variable = self.settings.withheld_key
         if error.status in (401, 403) and variable:
             error.add_note(

@@ -31,7 +31,9 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 _RETRIED = frozenset({408, 409, 425, 429})  # and 5xx, but for those that say never
 _FINAL = frozenset({501, 505})
-_FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds, where the service names none: doubled each time
+# What services say in the words of a rate limit, status and all, though no waiting helps.
+_SPENT = frozenset({"insufficient_quota", "billing_not_active", "exceeded_current_quota_error"})
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds before a retry where the service names none, doubled each time
 _LISTING_SECONDS, _LISTING_CAP = 5.0, 1 << 20  # what the list of models may take
 
 
@@ -199,9 +201,17 @@ def _retry_rule(seconds: float, halted: Callable[[], bool]) -> Callable[[Excepti
 def is_transient(error: Exception) -> bool:
     """Whether the same request may well succeed later.
 
-    So it is after 408, 409, 425, 429 and every 5xx but 501 and 505, and where the connection or the answer broke off.
+    So it is after 408, 409, 425, 429 and every 5xx but 501 and 505, and where the connection or the answer broke off;
+    but not where an account has nothing left to spend, which services tell as 429, too.
     """
     if isinstance(error, ServiceError):
+        if is_spent(error):
+            return False
         status = error.status or 0
         return status in _RETRIED or (500 <= status <= 599 and status not in _FINAL)
     return isinstance(error, TransportError) and error.transient
+
+
+def is_spent(error: ServiceError) -> bool:
+    """Whether a service says that the account has nothing left to spend."""
+    return not _SPENT.isdisjoint((error.type, error.code))

@@ -2,7 +2,7 @@
 
 from ..kinds import LINES, WITH_IDS
 from .how import CUSTOM_ID, Reading, WhatTheyHold
-from .loading import Loaded, check_kind, iter_load, naming, numbered_pieces, passing_over, pieces_of, reading
+from .loading import Loaded, check_kind, column_of, iter_load, naming, numbered_pieces, passing_over, pieces_of, reading
 from .nearest import search_files
 from .places import Path, Paths, Place, fetched, is_elsewhere, places_of, shown_place
 from .skipping import Ids, OnError, Skipped, Skips, chosen_ids, finite_rows_of
@@ -23,6 +23,7 @@ __all__ = [
     "WhatTheyHold",
     "check_kind",
     "chosen_ids",
+    "column_of",
     "fetched",
     "finite_rows_of",
     "is_elsewhere",

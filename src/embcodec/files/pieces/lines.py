@@ -26,7 +26,7 @@ def line_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
         For a line that holds no embeddings, where there is nobody to tell; behind all rows that can be read, for a file
         that is cut or damaged.
     """
-    _check(how, "a batch file")
+    check_has_none(how, "a batch file")
     if how.id_column not in (None, CUSTOM_ID):
         raise StorageError(f"the ids of a batch file are its custom_ids: id_column={CUSTOM_ID!r}")
     with place.open() as file:
@@ -106,7 +106,7 @@ def _in_parts(answers: Iterator[Answer], how: Reading) -> Iterator[Piece]:
 
 def body_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
     """Yield the rows of a response body behind the first `skip`."""
-    _check(how, "a response body")
+    check_has_none(how, "a response body")
     if how.id_column is not None:
         raise StorageError(f"a response body has no ids: leave out id_column={how.id_column!r}")
     with place.open() as file:
@@ -118,7 +118,8 @@ def body_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
         yield found[first : first + how.batch_rows], None
 
 
-def _check(how: Reading, what: str) -> None:
+def check_has_none(how: Reading, what: str) -> None:
+    """Refuse what is asked of columns and elements where there are neither."""
     if how.column is not None:
         raise StorageError(f"{what} has no columns: leave out column={how.column!r}")
     if how.float_dtype is not None:

@@ -23,11 +23,11 @@ from ...wire.batch import BatchLine
 from ...words import as_whole, closest, one_of, shown
 from ..kinds import BODY, LINES
 from .how import Piece, Reading
-from .lines import body_pieces, line_pieces
-from .matrices import matrix_pieces
+from .lines import body_pieces, check_has_none, line_pieces
+from .matrices import matrix_column, matrix_pieces
 from .places import Paths, Place, places_of
 from .skipping import Ids, OnError, is_about_data, skips_of
-from .tables import table_pieces
+from .tables import table_column, table_pieces
 
 
 class Loaded(NamedTuple):
@@ -228,6 +228,18 @@ def pieces_of(place: Place, how: Reading, skip: int = 0) -> Iterator[Piece]:
         else:
             found = matrix_pieces(place, kind, how, skip)
         yield from found
+    except EmbcodecError as error:
+        raise naming(error, place.name) from None
+
+
+def column_of(place: Place, how: Reading) -> str:
+    """Return the column that the rows of a file are where none is named; a file without columns is refused."""
+    try:
+        kind = place.kind()
+        if kind in (LINES, BODY):
+            check_has_none(how, "a batch file" if kind == LINES else "a response body")
+            return ""
+        return table_column(place, how) if kind == ".parquet" else matrix_column(place, kind, how)
     except EmbcodecError as error:
         raise naming(error, place.name) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,7 @@ Opened = tuple[dict[str, Stream], dict[str, str], dict[str, str]]
 
 def matrix_pieces(place: Place, kind: str, how: Reading, skip: int) -> Iterator[Piece]:
     """Yield the rows of a file of matrices behind the first `skip`, with ids where they are asked for."""
-    if how.column is not None and kind not in (*TYPED, *HDF5):
-        raise StorageError(f"a {kind} file is one matrix without columns: leave out column={how.column!r}")
+    _check_columns(kind, how)
     with _open(place, kind, how) as (streams, words, others):
         rows = _row_streams(streams, words, others, kind, how)
         count, size = next(iter(rows.values())).shape[0], max(place.size(), 0)
@@ -56,6 +56,19 @@ def matrix_pieces(place: Place, kind: str, how: Reading, skip: int) -> Iterator[
                 ids: Ids = None if named is None else as_names(named.read(first, some), str(how.id_column))
                 part = rows_in(contents, kind, how.output_dtype, how.dimension, None)
             yield part, ids
+
+
+def matrix_column(place: Place, kind: str, how: Reading) -> str:
+    """Return the array that the rows of a file of matrices are where none is named."""
+    _check_columns(kind, how)
+    with _open(place, kind, how) as (streams, words, others):
+        rows = _row_streams(streams, words, others, kind, replace(how, column=None))
+        return "values" if is_packed(words) else next(iter(rows))
+
+
+def _check_columns(kind: str, how: Reading) -> None:
+    if how.column is not None and kind not in (*TYPED, *HDF5):
+        raise StorageError(f"a {kind} file is one matrix without columns: leave out column={how.column!r}")
 
 
 @contextmanager

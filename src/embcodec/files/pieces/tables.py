@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import IO, Any
 
 import numpy as np
 
@@ -24,11 +25,7 @@ _SEALS = ("rows", "data_checksum", "words_checksum")
 
 def table_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
     """Yield the rows of a table behind the first `skip`, with ids where they are asked for."""
-    with place.open() as file:
-        if not file.seekable():
-            raise StorageError(
-                "a .parquet file is read at several places, but this one goes forward only: save it first"
-            )
+    with _open(place) as file:
         options: dict[str, Any] = {"pre_buffer": False, "buffer_size": _BUFFER, "page_checksum_verification": True}
         here = place.path is not None
         with open_parquet(file, how.column, how.max_bytes, looks_at_pages=here, **options) as table:
@@ -36,6 +33,22 @@ def table_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
             if how.id_column is not None and names.count(how.id_column) != 1:
                 raise StorageError(f"no column {how.id_column!r} of ids; there are {names[:20]}")
             yield from _batches(place, table, how, skip)
+
+
+def table_column(place: Place, how: Reading) -> str:
+    """Return the column that the rows of a table are where none is named."""
+    with _open(place) as file, open_parquet(file, None, how.max_bytes, looks_at_pages=False) as table:
+        return table.name
+
+
+@contextmanager
+def _open(place: Place) -> Iterator[IO[bytes]]:
+    with place.open() as file:
+        if not file.seekable():
+            raise StorageError(
+                "a .parquet file is read at several places, but this one goes forward only: save it first"
+            )
+        yield file
 
 
 def _batches(place: Place, table: OpenParquet, how: Reading, skip: int) -> Iterator[Piece]:

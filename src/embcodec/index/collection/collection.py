@@ -186,7 +186,8 @@ class Collection(View):
         Parameters
         ----------
         paths, column, batch_rows, **reading
-            As for :func:`iter_load`; open files have no name by which they would be known again. Small files are
+            As for :func:`iter_load`; open files have no name by which they would be known again, and another `column`
+            of a file than the one that was taken is an error. Small files are
             appended together, `batch_rows` at a time. ``on_error="skip"`` also skips rows with NaN or infinity, and
             those whose id is taken. Files that were skipped, or what is left of them, the next call tries again; rows
             that were skipped it does not: ingest mended ones alone, as a file of another name.

@@ -24,6 +24,7 @@ from ...files.pieces import (
     Place,
     Reading,
     Skips,
+    column_of,
     naming,
     numbered_pieces,
     passing_over,
@@ -108,10 +109,11 @@ class _File:
         ids = CUSTOM_ID if is_read_by_lines else self._how.id_column or ""
         if self._place.kind() in WITH_IDS:
             before.check_ids(self._how.id_column, ids)
+        before.check_column(self._how.column, lambda: column_of(self._place, self._how))
         if not before.whole:
             self._skipped = before.skipped
             self._failed = before.skipped if is_read_by_lines else before.failed
-            self.now = replace(now, rows=before.rows, skipped=before.skipped, ids=ids)
+            self.now = replace(now, rows=before.rows, skipped=before.skipped, ids=ids, column=self._how.column or "")
 
     def pieces(self, batch: _Batch) -> Iterator[_Held]:
         """Yield the rows that are left, as they are to be appended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ...errors import StorageError
@@ -42,6 +42,8 @@ class Taken:
     ids : str or None
         The column that named its rows, "" where none did; None where the record, an older one, has no word of it.
     whole : bool
+    column : str or None
+        The column that was asked for, "" where the file has one only; None as with `ids`.
     """
 
     source: str
@@ -53,6 +55,7 @@ class Taken:
     skipped: int = 0
     ids: str | None = None
     whole: bool = False
+    column: str | None = None
 
     @classmethod
     def none_of(cls, place: Place) -> Taken:
@@ -98,6 +101,23 @@ class Taken:
         way = f"id_column={self.ids!r}" if self.ids else f"leave out id_column={asked!r}"
         raise StorageError(f"{self.source}: its rows were taken with {before}, which they keep: {way}")
 
+    def check_column(self, asked: str | None, own: Callable[[], str]) -> None:
+        """Refuse another column than the one whose rows have been taken of the file (StorageError).
+
+        Parameters
+        ----------
+        asked : str or None
+            What the caller names.
+        own : callable
+            Returns the column that the file's rows are where none is named.
+        """
+        if self.column in (None, asked or "") or not (self.rows or self.whole) or (self.whole and asked is None):
+            return
+        taken = self.column or own()
+        if asked != taken:
+            way = f"column={taken!r}, and another one into a collection of its own"
+            raise StorageError(f"{self.source}: its column {taken!r} was taken, and a file is taken once: {way}")
+
 
 def source_of(place: Place) -> str:
     """Return what a file is known by: its path, absolute, or URL (TypeError where it has neither)."""
@@ -137,6 +157,7 @@ def recorded(folder: Folder, now: Manifest, marks: Iterable[Taken]) -> Ingested:
             "skipped": mark.skipped,
             "ids": mark.ids,
             "whole": mark.whole,
+            "column": mark.column,
         }
         for mark in last.values()
     ]
@@ -177,6 +198,7 @@ def read_record(folder: Folder) -> dict[str, Taken]:
                 line.get("skipped", 0),
                 line.get("ids"),
                 line["whole"],
+                line.get("column"),
             )
             for line in lines
         }
