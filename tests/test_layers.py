@@ -44,7 +44,7 @@ ROOMS: dict[str, str] = {
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",
     "tradeoff": "intervals words stores recipe measurement findings advice labels drawing figures results measures "
-    "corpus rows directions inputs kinds pipeline codes gathering measuring study bodies report demo",
+    "corpus rows directions inputs kinds pipeline codes gathering measuring study bodies answers report demo",
     "distributed": "batches sizes",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
     "cli": "words command common bodies tables info serve service study search trouble ingest data",

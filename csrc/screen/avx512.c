@@ -5,8 +5,8 @@
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX512
-/* Sums of the squares of a row's elements, and of those of what the codes leave of them. */
 
+/* Sums of the squares of a row's elements, and of those of what the codes leave of them. */
 typedef struct {
     __m512 squares_f32x16, rests_f32x16;
 } lengths_of_row;

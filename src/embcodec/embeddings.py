@@ -138,7 +138,8 @@ class Embeddings(Exchanged):
 
         Examples
         --------
-        >>> Embeddings(np.array([[0b10100000]], np.uint8), "ubinary", 3).to_float().tolist()
+        >>> bits = Embeddings(np.array([[0b10100000]], np.uint8), "ubinary", 3)
+        >>> bits.to_float().tolist()
         [[1.0, -1.0, 1.0]]
         """
         return self._coded().floats(out, threads)
@@ -187,7 +188,8 @@ class Embeddings(Exchanged):
 
         Examples
         --------
-        >>> Embeddings(np.array([[0b11000000]], np.uint8), "ubinary").to("ubinary", bit_order="lsb").values.tolist()
+        >>> bits = Embeddings(np.array([[0b11000000]], np.uint8), "ubinary")
+        >>> bits.to("ubinary", bit_order="lsb").values.tolist()
         [[3]]
         """
         if not isinstance(output_dtype, str):

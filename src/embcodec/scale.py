@@ -327,6 +327,4 @@ def _check_ranges(ranges: NDArray[np.float32]) -> None:
         spread = ranges[1] - ranges[0]  # where an end is NaN or infinite, so is this
     if spread.size and not (spread.min() >= 0 and spread.max() < np.inf):
         bad = ~((spread >= 0) & (spread < np.inf))
-        raise ValueError(
-            f"ranges must be finite, with minimum <= maximum; those of dimension {int(bad.argmax())} are not"
-        )
+        raise ValueError(f"ranges must be finite with minimum <= maximum; dimension {int(bad.argmax())} has others")

@@ -154,7 +154,7 @@ class _Call:
             found = zip(distinct, store.find(distinct), strict=True)
             self.known = {text: row for text, row in found if row is not None}
         self.missing = [text for text in distinct if text not in self.known]
-        self._answered: NDArray[Any] | None = None  # the rows of those
+        self._answered: NDArray[Any] | None = None  # the rows of `missing`
 
     @property
     def asks(self) -> bool:

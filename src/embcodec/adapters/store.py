@@ -26,7 +26,7 @@ from ..dtypes import OutputDtype
 from ..errors import DecodeError, StorageError
 from ..words import as_path
 
-_DIGEST = 32  # bytes of it
+_DIGEST = 32  # bytes of a text's digest
 _HEAD = (
     b'{"custom_id":"%s","response":{"status_code":200,"body":'
     b'{"object":"list","model":%s,"data":[{"index":0,"embedding":"'
@@ -63,9 +63,11 @@ class TextStore:
         self.path = as_path(path)
         self.output_dtype = OutputDtype(output_dtype)
         self._model = json.dumps(model).encode()
-        self._lines: dict[bytes, tuple[int, int]] = {}  # where they begin and how long they are, by digest
+        # Where each line begins and how long it is, by the text's digest.
+        self._lines: dict[bytes, tuple[int, int]] = {}
         self._read_to = 0
-        self._file: tuple[int, int] | None = None  # which one was read: a store may be deleted under its readers
+        # The device and number of the file that was read: it may be replaced under its readers.
+        self._file: tuple[int, int] | None = None
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -140,7 +142,7 @@ class TextStore:
         place = self._read_to
         with open(file.fileno(), "rb", closefd=False) as lines:
             for line in lines:
-                if not line.endswith(b"\n"):  # somebody is writing it, or was killed
+                if not line.endswith(b"\n"):  # it is being written, or its writer was killed
                     break
                 match = _LINE.fullmatch(line[:-1])
                 if match is not None:
@@ -155,7 +157,7 @@ class TextStore:
             return None
         try:
             return decode_base64(match[2], self.output_dtype.numpy_dtype)
-        except DecodeError:  # not what was written: asked for anew
+        except DecodeError:  # damaged: the text is asked for again
             return None
 
     def _width(self, file: Any) -> int | None:

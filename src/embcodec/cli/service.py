@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..wire.http import Secret
 
 _PARTICULARS = re.compile(r"'[^']*'|[0-9]+")  # of a reason that lines have in common
-_MOST_TOLD = 10  # failures, and reasons for them
+_MOST_TOLD = 10  # how many failures are told, and how many reasons for them
 _profile = profile_option("Which service")
 
 

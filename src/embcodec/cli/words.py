@@ -83,7 +83,8 @@ def in_options(text: str, command: click.Command | None) -> str:
 
     def option(found: re.Match[str]) -> str:
         name = _OPTIONS.get(found[1])
-        if name == "--dtype" and {"--bits", "--from-dtype"} <= known:  # where --dtype is what is made of it
+        # In commands whose --dtype says what is made of the file.
+        if name == "--dtype" and {"--bits", "--from-dtype"} <= known:
             name = "--from-dtype"
         if name not in known:
             return found[0]

@@ -53,7 +53,8 @@ class BaseClient:
     def _job(
         self, texts: str | Iterable[str], progress: Progress | bool | None, resume: Partial | None, **asked: Any
     ) -> Job:
-        told = None if isinstance(progress, bool) else progress  # shows_progress has made a function of True
+        # The decorator shows_progress has made a function of True.
+        told = None if isinstance(progress, bool) else progress
         return Job(texts, make_order(self._settings, **asked), told, resume)
 
     def __repr__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,20 +32,27 @@ HAMMING_MULTIPLIER = 5
 """Candidates of the Hamming stage for each that the float query on the same bits keeps."""
 
 
+class Options(NamedTuple):
+    """What holds for all stages of a search: how rows are scored, which of them count, and on how many threads."""
+
+    metric: MetricLike | None
+    mask: Any
+    precision: Precision
+    threads: int | None
+
+
 def staged(
     now: Snapshot,
     asked: Embeddings,
     k: int,
+    options: Options,
     *,
     multiplier: float | None,
     three_stage: bool,
     confidence: float | None,
-    metric: MetricLike | None,
-    mask: Any,
-    precision: Precision,
-    threads: int | None,
 ) -> SearchResult:
     """Return the k best rows for each query, as :meth:`FlatIndex.search` has it."""
+    metric, _, precision, threads = options
     check_dimensions(asked, now.codes.rows, "index")
     check_own_metric(now.codes.rows, None if now.rescore_with is None else now.rescore_with.rows, asked, metric)
     if now.rescore_with is None or multiplier is None or metric in ("hamming", "jaccard"):
@@ -55,8 +62,8 @@ def staged(
                 "search a rescore_multiplier and a metric of floats"
             )
         if not three_stage:
-            return _best(now.codes, asked, k, metric, mask, precision, threads)
-        candidates = _through_bits(now, asked, as_count(k), metric, mask, precision, threads)
+            return _best(now.codes, asked, k, options)
+        candidates = _through_bits(now, asked, as_count(k), options)
         return rescored(asked, candidates, now.codes.rows, k, metric, precision, threads)
     multiplier = as_real(multiplier, "rescore_multiplier")
     if not 1 <= multiplier < np.inf:
@@ -65,27 +72,19 @@ def staged(
     first, final = for_both(asked, better)
     wanted = int(np.ceil(as_count(k) * multiplier))
     if confidence is not None:
-        return _by_bounds(now, first, k, wanted, confidence, metric, mask, precision, threads, three_stage=three_stage)
+        return _by_bounds(now, first, k, wanted, options, confidence, three_stage=three_stage)
     if three_stage:
-        candidates = _through_bits(now, first, wanted, metric, mask, precision, threads)
+        candidates = _through_bits(now, first, wanted, options)
     else:
-        candidates = _best(now.codes, first, wanted, metric, mask, precision, threads).indices
+        candidates = _best(now.codes, first, wanted, options).indices
     return rescored(final, candidates, better, k, metric, "float32", threads)
 
 
-def _best(
-    part: Part,
-    asked: Embeddings,
-    k: int,
-    metric: MetricLike | None,
-    mask: Any,
-    precision: Precision,
-    threads: int | None,
-) -> SearchResult:
-    scan = plan(asked, part.rows, metric, precision)
-    allowed = restrict(scan, mask)
+def _best(part: Part, asked: Embeddings, k: int, options: Options) -> SearchResult:
+    scan = plan(asked, part.rows, options.metric, options.precision)
+    allowed = restrict(scan, options.mask)
     part.give_squares(scan)
-    return best_of(scan, min(as_count(k), allowed), threads)
+    return best_of(scan, min(as_count(k), allowed), options.threads)
 
 
 def _by_bounds(
@@ -93,11 +92,8 @@ def _by_bounds(
     asked: Embeddings,
     k: int,
     wanted: int,
+    options: Options,
     confidence: float,
-    metric: MetricLike | None,
-    mask: Any,
-    precision: Precision,
-    threads: int | None,
     *,
     three_stage: bool,
 ) -> BoundedResult:
@@ -107,21 +103,13 @@ def _by_bounds(
         raise CodeMismatchError(
             f"confidence needs low-bit codes, whose errors are bounded, and no three_stage; these are {codes!r}"
         )
-    bounds = Bounds(codes, asked, metric, confidence)
-    found = _best(now.codes, asked, wanted, metric, mask, precision, threads).indices
+    bounds = Bounds(codes, asked, options.metric, confidence)
+    found = _best(now.codes, asked, wanted, options).indices
     others = len(codes) if found.shape[1] == wanted else found.shape[1]  # fewer: they are all that count
-    return rescored_by_bounds(bounds, found, better, k, threads, others=others)
+    return rescored_by_bounds(bounds, found, better, k, options.threads, others=others)
 
 
-def _through_bits(
-    now: Snapshot,
-    asked: Embeddings,
-    wanted: int,
-    metric: MetricLike | None,
-    mask: Any,
-    precision: Precision,
-    threads: int | None,
-) -> NDArray[np.int64]:
+def _through_bits(now: Snapshot, asked: Embeddings, wanted: int, options: Options) -> NDArray[np.int64]:
     """Return candidates by Hamming distance, narrowed by the float query on the same bits."""
     rows = now.codes.rows
     if asked.output_dtype is not OutputDtype.FLOAT or not _is_one_bit(rows):
@@ -135,8 +123,8 @@ def _through_bits(
     else:
         assert isinstance(rows, Embeddings)
         signs, part = encoded(asked, rows), now.codes
-    found = _best(part, signs, wanted * HAMMING_MULTIPLIER, "hamming", mask, precision, threads)
-    return rescored(asked, found.indices, rows, wanted, metric, precision, threads).indices
+    found = _best(part, signs, wanted * HAMMING_MULTIPLIER, options._replace(metric="hamming"))
+    return rescored(asked, found.indices, rows, wanted, options.metric, options.precision, options.threads).indices
 
 
 def _is_one_bit(rows: Embeddings | LowBitCodes) -> bool:

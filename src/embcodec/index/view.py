@@ -14,7 +14,7 @@ from ..scan import BoundedResult, MetricLike, Progress, SearchResult, in_steps
 from .arguments import rows_of_mask
 from .exact import exhaustive
 from .rows import Snapshot
-from .stages import staged
+from .stages import Options, staged
 
 
 class View:
@@ -174,13 +174,10 @@ class View:
                     now,
                     asked,
                     k,
+                    Options(metric, rows, query_precision, threads),
                     multiplier=rescore_multiplier,
                     three_stage=three_stage,
                     confidence=confidence,
-                    metric=metric,
-                    mask=rows,
-                    precision=query_precision,
-                    threads=threads,
                 )
             names = now.names(result.indices)
             return (

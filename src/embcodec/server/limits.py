@@ -105,7 +105,7 @@ class Budget:
             except asyncio.CancelledError:
                 if turn.cancelled():
                     self._waiting = deque(waiter for waiter in self._waiting if waiter[1] is not turn)
-                    self.give(0)  # to whoever waited behind
+                    self.give(0)  # wakes those who waited behind it
                 else:
                     self.give(size)
                 raise

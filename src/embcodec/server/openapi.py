@@ -75,7 +75,7 @@ def _cohere(endpoint: Endpoint, guarded: Schema) -> Schema:
         "type": "object",
         "required": ["model", "texts"],
         "properties": {
-            **{name: {} for name in FIELDS},  # those that are passed over
+            **{name: {} for name in FIELDS},  # fields that are accepted and not looked at
             "model": {"type": "string"},
             "texts": texts,
             "embedding_types": known,

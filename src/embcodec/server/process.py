@@ -23,10 +23,10 @@ from .connection import Connection, longest_waiting
 from .limits import Limits
 
 _LOG = logging.getLogger("embcodec.server")
-_ACCEPTED_AT_ONCE = 8  # connections: the fewer, the fewer descriptors are taken before room is made for them
+_ACCEPTED_AT_ONCE = 8  # connections accepted at once: fewer take fewer descriptors before room is made for them
 _BACKLOG = 1024  # connections that the system keeps until they are accepted
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_TELL_SECONDS, _TOLD = 60.0, 5  # so many warnings of a kind in so many seconds
+_TELL_SECONDS, _TOLD = 60.0, 5  # a kind of warning is logged this often in this many seconds
 
 
 class CalmFilter(logging.Filter):
@@ -100,11 +100,12 @@ class Server(uvicorn.Server):
                 http=cast(Any, protocol),
                 ws="none",
                 lifespan="off",
-                proxy_headers=False,  # what a client says of its own address would reach the log
+                proxy_headers=False,  # else the log would show what a client says of its own address
                 server_header=False,
                 backlog=_ACCEPTED_AT_ONCE,
                 timeout_keep_alive=cast(int, limits.idle_seconds),
-                timeout_graceful_shutdown=math.ceil(limits.stop_seconds) + 5,  # by then there is nothing left
+                # Our own limit has ended all requests by then.
+                timeout_graceful_shutdown=math.ceil(limits.stop_seconds) + 5,
                 **options,
             )
         )
@@ -129,14 +130,15 @@ class Server(uvicorn.Server):
         finally:
             end.cancel()
             self.end_now()
-            await asyncio.sleep(0)  # for what is aborted to close its sockets
+            await asyncio.sleep(0)  # lets connections that were aborted close their sockets
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at the first signal, at once at the second, whichever they are."""
         if self.should_exit:
             self.force_exit = True
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(self.end_now)  # uvicorn waits for them from Python 3.12 on
+                # From Python 3.12 on uvicorn waits for connections to end.
+                self._loop.call_soon_threadsafe(self.end_now)
         super().handle_exit(sig, frame)
 
     def end_now(self) -> None:

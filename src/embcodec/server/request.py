@@ -17,8 +17,8 @@ class Allowance:
     """How much a request may hold."""
 
     inputs: int
-    tokens: int  # of all inputs
-    input_tokens: int  # of each
+    tokens: int  # of all inputs together
+    input_tokens: int  # of each input
     body_bytes: int
 
     @property
@@ -35,7 +35,7 @@ _NO_TOKENS = (
     ": token ids are not taken, send the text (LangChain: check_embedding_ctx_length=False), or start the server with "
     "--lenient"
 )
-_ECHO_CHARACTERS = 200  # of an offending value in an error
+_ECHO_CHARACTERS = 200  # how much of an offending value an error shows
 
 
 class RefusalError(Exception):
@@ -158,7 +158,7 @@ def request_of(fields: dict[str, Any], *, lenient: bool) -> EmbeddingRequest:
 
 def parse_object(body: bytes, allowed: Allowance) -> dict[str, Any]:
     """Read JSON as its standard has it: UTF-8, no NaN, no name twice in an object."""
-    if body.count(b",") > allowed.commas:  # known before each value is an object of its own
+    if body.count(b",") > allowed.commas:  # before the parser makes an object of each value
         raise _too_many(
             "Too many values in request, split into more batches. "
             f"Max is {allowed.inputs} inputs and {allowed.tokens} tokens, as strings"

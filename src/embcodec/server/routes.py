@@ -28,14 +28,14 @@ from .request import LENIENT, STRICT, EmbeddingRequest, RefusalError
 from .workers import Workers
 
 T = TypeVar("T")
-_THREADS = 8  # at work on requests; each model runs in one at a time
-_BODY_WEIGHT = 6  # bytes held for one of a body while it is read: itself, its text, its values
-_VALUE_BYTES = 32  # held for one number of an answer: the row's, the code, its text while it grows
-_INLINE = 1 << 15  # bytes of a body that are parsed sooner than handed to a thread
-_WAIT_SECONDS = 5.0  # for room for a body
+_THREADS = 8  # threads that work on requests; each model runs in one at a time
+_BODY_WEIGHT = 6  # bytes of memory for each byte of a body while it is read: the byte, its text, its values
+_VALUE_BYTES = 32  # bytes of memory for each number of an answer: the row's, the code, its text while it grows
+_INLINE = 1 << 15  # a body of so few bytes is parsed sooner than it is handed to a thread
+_WAIT_SECONDS = 5.0  # how long a request waits for room for its body
 _PIECE = 1 << 17  # bytes of an answer that are sent at once: what is not taken waits here, not in the socket's buffer
-_PREFLIGHT_SECONDS = 600  # that a browser need not ask again whether a page may ask
-_UNREAD = frozenset({401, 403, 413, 415, 503})  # said before the body is read: the connection ends with them
+_PREFLIGHT_SECONDS = 600  # for how long a browser may remember whether a page may ask
+_UNREAD = frozenset({401, 403, 413, 415, 503})  # statuses that are sent before the body is read, and end the connection
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,7 +141,7 @@ class _Answer(Response):
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return what `work` gives, or drop it once the client has gone."""
     task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(request.receive())  # the body was read: the next message is the client's leave
+    gone = asyncio.ensure_future(request.receive())  # the body was read: the next message says that the client has gone
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -190,7 +190,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:
-    return Response(status_code=408)  # to nobody
+    return Response(status_code=408)  # nobody is left to read it
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:

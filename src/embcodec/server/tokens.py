@@ -49,7 +49,7 @@ def _load() -> Any:
         return tiktoken.get_encoding(ENCODING)
     except ModuleNotFoundError:
         lack = "the package tiktoken: on the server run pip install 'embcodec[tokens]'"
-    except Exception:  # whatever its way to the table raises
+    except Exception:  # tiktoken fetches its table, by a way that may raise anything
         lack = "tiktoken's table, which cannot be fetched: have TIKTOKEN_CACHE_DIR name a folder that holds it"
     message = f"Token ids are read as {ENCODING} by {lack}, or {_WAY}"
     raise RefusalError.invalid("string_type", ("input",), message, None)

@@ -24,7 +24,7 @@ from .words import seconds as in_seconds
 
 Floats = NDArray[np.float32]
 
-_LEARNED_UP_TO = 1024  # dimensions: a matter of seconds, and of their cube
+_LEARNED_UP_TO = 1024  # dimensions: the time to learn grows by their cube, and is seconds here
 
 
 class Fitted(NamedTuple):
@@ -51,7 +51,7 @@ class LowBit:
     def __init__(
         self, sample: Floats, rotation: RotationName, seed: int, kinds: Sequence[LowBitKind] = DEFAULT_BITS
     ) -> None:
-        LowBitQuantizer(1, rotation=rotation)  # refuses what it does not know
+        LowBitQuantizer(1, rotation=rotation)  # raises for a rotation that is not known
         self.sample, self._rotation, self._seed, self._kinds = sample, rotation, seed, kinds
         self._fitted: dict[int, list[Fitted]] = {}
 

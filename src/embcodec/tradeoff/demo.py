@@ -6,7 +6,7 @@ import os
 import platform
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._native.core import active_isa
-from ..dtypes import EncodingFormat, OutputDtype
-from ..embeddings import Embeddings
-from ..scan import search
 from ..words import shows_progress
-from .bodies import WireMeasurement, as_studied, check_same, measure_body, measure_codes
+from .answers import ask_a_server
+from .bodies import WireMeasurement, as_studied
 from .corpus import docstring_pairs
 from .report import write_report
 from .results import Study
@@ -26,7 +24,7 @@ from .study import Progress, study
 from .words import INTERVALS, figures, seconds
 
 if TYPE_CHECKING:
-    from ..client import Client
+    pass
 
 _K = 10
 _TEXT_LENGTH = 400
@@ -134,47 +132,18 @@ def run_demo(
         raise ValueError(f"{len(pairs)} documents are there; {documents} were asked for")
     texts = [textwrap.shorten(pair.document, _TEXT_LENGTH, placeholder="") for pair in pairs]
     asked = [pair.query for pair in pairs[:queries]]
-    relevant = range(queries)
-
-    # Not before: who asks for the texts alone, or for a study, needs no HTTP.
-    from ..client import Client
-    from ..server import running_server
-
-    with running_server([model]) as server, Client(base_url=server.base_url, timeout=300) as client:
-        fetch = _fetcher(client, model, texts, asked)
-        began = time.perf_counter()
-        floats, float_queries = fetch(
-            OutputDtype.FLOAT,
-            EncodingFormat.BASE64,
-            None,
-            lambda done: tell(done, documents + queries, "running the model"),
-        )
-        model_seconds = time.perf_counter() - began
-        full = floats.dimension
-        truth = search(float_queries, floats, _K, metric="cosine").indices
-        sent = []
-        steps = [(dimension, dtype) for dimension in (full, full // 2) for dtype in OutputDtype]
-        for number, (dimension, dtype) in enumerate(steps):
-            tell(number, len(steps), f"embedding as {dtype}, {dimension} dimensions")
-            found = {encoding: fetch(dtype, encoding, dimension) for encoding in EncodingFormat}
-            codes, coded_queries = found[EncodingFormat.BASE64]
-            check_same(codes, found[EncodingFormat.FLOAT][0])
-            check_same(coded_queries, found[EncodingFormat.FLOAT][1])
-            quality = measure_codes(codes, coded_queries, truth, relevant, _K) if dimension < full else None
-            for encoding in EncodingFormat:
-                size, decoded = measure_body(server.base_url, asked, model, dtype, encoding, dimension)
-                sent.append((codes, encoding, size, decoded, quality))
-
+    answers = ask_a_server(model, texts, asked, _K, tell)
+    full = answers.floats.dimension
     found_study = study(
-        floats,
-        float_queries,
-        relevant,
+        answers.floats,
+        answers.queries,
+        range(queries),
         k=_K,
         rotation="whitened",  # "auto" tries them all, and takes its time
         progress=lambda done, total, label: tell(done, total, f"searching: {label}"),
     )
     wire = []
-    for codes, encoding, size, decoded, quality in sent:
+    for codes, encoding, size, decoded, quality in answers.sent:
         alike = as_studied(codes, found_study)
         assert alike.ndcg is not None
         kept = (alike.overlap, alike.ndcg) if quality is None else quality
@@ -189,7 +158,7 @@ def run_demo(
         wire=wire,
         study=found_study,
         advice=advice,
-        model_seconds=model_seconds,
+        model_seconds=answers.model_seconds,
         total_seconds=time.perf_counter() - started,
         report=report.resolve(),
         machine=_machine(),
@@ -198,27 +167,6 @@ def run_demo(
     tell(0, 1, "writing the report")
     _write(result)
     return result
-
-
-def _fetcher(
-    client: Client, model: str, texts: list[str], asked: list[str]
-) -> Callable[..., tuple[Embeddings, Embeddings]]:
-    def fetch(
-        dtype: OutputDtype, encoding: EncodingFormat, dimension: int | None, told: Callable[[int], None] | None = None
-    ) -> tuple[Embeddings, Embeddings]:
-        answer = client.embed(
-            [*texts, *asked],
-            model=model,
-            output_dtype=dtype,
-            output_dimension=dimension,
-            encoding_format=encoding,
-            progress=(lambda done, total: told(done)) if told else None,
-        )
-        if answer.encoding_format != encoding:
-            raise ValueError(f"the server answered {answer.encoding_format} where {encoding} was asked")
-        return answer.embeddings[: len(texts)], answer.embeddings[len(texts) :]
-
-    return fetch
 
 
 def _advise_on_wire(wire: Sequence[WireMeasurement], full: int) -> list[str]:

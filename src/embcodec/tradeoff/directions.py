@@ -13,9 +13,9 @@ from .rows import Floats, Rows, unit_rows
 LOOK_BYTES = 1 << 24
 """Of rows that are looked at together."""
 
-_SAME = 1e-6  # of a dimension of unit rows: what float32 makes of other lengths
-_CELL = 8  # times what shadows of one direction are apart
-_NEAR = 16_384  # rows compared with one at a time
+_SAME = 1e-6  # the difference that float32 leaves between an element of two rows of one direction, at unit length
+_CELL = 8  # a cell's width, in the most by which shadows of one direction differ
+_NEAR = 16_384  # how many rows are compared with one at a time
 
 Places = NDArray[np.int64]
 
@@ -43,7 +43,7 @@ def same_directions(x: Floats | Rows) -> Places:
             same = np.concatenate([_are_one(rows, others[i : i + _NEAR], one) for i in range(0, len(others), _NEAR)])
             first[others[same]] = left[0]
             left = others[~same]
-    while (first != first[first]).any():  # one that was found to be like another, which was found so later
+    while (first != first[first]).any():  # a row's first may itself have been found to be like an earlier one
         first = first[first]
     return first
 

@@ -99,7 +99,8 @@ class drawing:
     def _finish(self, words: str) -> str:
         import matplotlib
 
-        matplotlib.rcParams["svg.hashsalt"] = words  # other ids in every figure of a page, the same each time
+        # Ids differ between the figures of a page, and are the same each time it is made.
+        matplotlib.rcParams["svg.hashsalt"] = words
         text = io.StringIO()
         self._figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
         svg = text.getvalue()

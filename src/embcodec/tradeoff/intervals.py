@@ -32,8 +32,8 @@ SHARE_STEP = 0.7
 
 _NORMAL = 1.959963984540054
 _TAIL = 0.025
-_FEW_LOSSES = 5  # fewer queries do not tell how much one may lose of a mean
-_FEWEST_OF_A_SHARE = 3  # nor these how much of a share; those that lose next to nothing do not count
+_FEW_LOSSES = 5  # where fewer queries lose anything, they do not tell how much a single one may lose
+_FEWEST_OF_A_SHARE = 3  # and with fewer than these, nothing of a share; losses of next to nothing do not count
 
 
 @dataclass(frozen=True)

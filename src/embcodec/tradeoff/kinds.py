@@ -14,9 +14,9 @@ from ..words import shown, unknown
 PLAIN = ("float16", "int8", "uint8", "bits")
 """What nothing is fitted to."""
 
-_WHOLE_BITS = (1, 2, 4)  # that any rotation can have
+_WHOLE_BITS = (1, 2, 4)  # bits a dimension that codes of any rotation can have
 _BUDGETS = (32, 64, 128, 256)
-_RESCORED_BITS = 2  # and fewer: of more than these little is left to gain
+_RESCORED_BITS = 2  # codes of so many bits, or fewer, are rescored as well: more leave little to gain
 _NAME = re.compile(r"(\d+(?:\.\d+)?) ?(bits?|bytes?)(, unshaped)?")
 
 

@@ -174,7 +174,7 @@ def as_row(found: Measurement) -> dict[str, Any]:
 
 def as_plain(found: Measurement) -> dict[str, Any]:
     """Return a measurement as plain data, without its recipe."""
-    figures = asdict(replace(found, recipe=None))  # its quantizer is no figure
+    figures = asdict(replace(found, recipe=None))  # which holds a quantizer, and that is no plain data
     return {
         **{name: value for name, value in figures.items() if name not in ("recipe", "k")},
         "total_bytes": found.total_bytes,

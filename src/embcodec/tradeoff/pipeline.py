@@ -198,7 +198,7 @@ class Rates(NamedTuple):
 def rates(pipe: Pipeline, k: int, threads: int | None = None) -> Rates:
     """Measure how many queries a second a pipeline answers."""
     count = len(pipe.queries)
-    pipe.run(k, slice(0, 1), threads)  # what the first call sets up is not a query's
+    pipe.run(k, slice(0, 1), threads)  # the first call sets things up, which is no query's time
     seconds: list[float] = []
     while len(seconds) < _FEWEST_CALLS or (len(seconds) < _CALLS and sum(seconds) < _BUDGET):
         number = len(seconds) % count

@@ -100,7 +100,7 @@ class Recipe:
     def index(self, x: ArrayLike | Embeddings, ids: ArrayLike | None) -> FlatIndex:
         """Return an index of rows."""
         rows = self._cut(x)
-        with unwarned():  # what the codes lose was measured
+        with unwarned():  # the study has said what these codes lose
             return FlatIndex(self._coded(rows), rescore_with=self._finer(rows), ids=ids)
 
     def search(self, index: FlatIndex, queries: ArrayLike | Embeddings, k: int, threads: int | None) -> SearchResult:

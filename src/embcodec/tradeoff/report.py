@@ -182,6 +182,18 @@ def _quality_table(study: Study, recommended: Measurement | None) -> str:
 
 
 def _wire_sections(wire: Sequence[WireMeasurement], k: int) -> Iterable[str]:
+    yield from _wire_figures(wire)
+    yield "<h2>What the service’s own codes keep</h2>"
+    yield (
+        "<p>Queries and documents both in the service’s dtype, compared as they came. At full dimension they are what "
+        "the table of all measurements names float, int8 unit, uint8 unit and bits, and what it says of these; cut "
+        "ones a service leaves shorter than unit length.</p>"
+    )
+    yield _wire_table(wire, k)
+
+
+def _wire_figures(wire: Sequence[WireMeasurement]) -> Iterable[str]:
+    """Yield what bodies take, in bytes and in time, at full dimension."""
     full = max(row.dimension for row in wire)
     shown = [row for row in wire if row.dimension == full]
     dtypes = list(dict.fromkeys(row.output_dtype for row in shown))
@@ -215,24 +227,12 @@ def _wire_sections(wire: Sequence[WireMeasurement], k: int) -> Iterable[str]:
     yield _figure(
         lambda: bars(dtypes, times, "microseconds a vector", "Time to decode a vector, by dtype and encoding")
     )
-    yield "<h2>What the service’s own codes keep</h2>"
-    yield (
-        "<p>Queries and documents both in the service’s dtype, compared as they came. At full dimension they are what "
-        "the table of all measurements names float, int8 unit, uint8 unit and bits, and what it says of these; cut "
-        "ones a service leaves shorter than unit length.</p>"
-    )
-    head = [
-        "dtype",
-        "encoding",
-        "dim.",
-        "wire, bytes",
-        "memory, bytes",
-        "decode, µs",
-        f"overlap@{k}",
-        f"nDCG@{k}",
-    ]
+
+
+def _wire_table(wire: Sequence[WireMeasurement], k: int) -> str:
+    head = ["dtype", "encoding", "dim.", "wire, bytes", "memory, bytes", "decode, µs", f"overlap@{k}", f"nDCG@{k}"]
     rows = []
-    former = full
+    former = max(row.dimension for row in wire)
     for row in wire:
         cells = [
             row.output_dtype,
@@ -246,7 +246,7 @@ def _wire_sections(wire: Sequence[WireMeasurement], k: int) -> Iterable[str]:
         ]
         rows.append(("group" if row.dimension != former else "", cells))
         former = row.dimension
-    yield _table(head, rows, words=2)
+    return _table(head, rows, words=2)
 
 
 def _figure(draw: object) -> str:

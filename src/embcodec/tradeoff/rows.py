@@ -16,7 +16,7 @@ from ..words import shown
 
 Floats = NDArray[np.float32]
 
-_DIVIDED = 4096  # rows at a time
+_DIVIDED = 4096  # how many rows are divided by their lengths at a time
 
 BLOCK_BYTES = 1 << 26
 """Of float32 rows that are held at a time."""

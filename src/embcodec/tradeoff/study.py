@@ -22,8 +22,8 @@ from .words import few_queries
 
 Progress = Callable[[int, int, str], None]
 
-_LOOKED_AT = 10_000  # rows, to see whether dimensions collapse
-_FITTED_TO_ITSELF = 0.1  # of the rows that are searched: of fewer it makes no difference
+_LOOKED_AT = 10_000  # how many rows are looked at to see whether dimensions collapse
+_FITTED_TO_ITSELF = 0.1  # the share of searched rows that codes may be fitted to: up to this it makes no difference
 
 
 @shows_progress("measuring")

@@ -38,7 +38,7 @@ from .changes import append
 from .folder import Folder
 from .manifest import Ingested, Manifest
 from .record import Taken, read_record, recorded, source_of
-from .skipping import fit_to_append
+from .skipping import Run, fit_to_append
 from .texts import TextIds
 
 
@@ -121,11 +121,11 @@ class _File:
             return
         how, name, skips = self._way(), self._place.name, self._how.skips
         with batch.kept(), passing_over(self._place, how):
-            for first, found, names in numbered_pieces(self._place, how, self.now.rows):
-                stop, rows, ids = first + len(found), found, names
+            for first, rows, ids in numbered_pieces(self._place, how, self.now.rows):
+                stop = first + len(rows)
                 if skips is not None:
-                    waiting = [each.ids for each in batch.held]
-                    rows, ids = fit_to_append(self._folder, self._texts, found, names, waiting, name, first, skips)
+                    waiting, run = [each.ids for each in batch.held], Run(name, first, rows, ids)
+                    rows, ids = fit_to_append(self._folder, self._texts, run, waiting, skips)
                 _check(self._folder, rows, name, first)
                 self.now = replace(self._counted(self.now), rows=stop)
                 if len(rows):

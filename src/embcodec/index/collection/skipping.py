@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,25 +14,38 @@ from .folder import Folder
 from .texts import TextIds, has_half_a_pair
 
 
-def fit_to_append(
-    folder: Folder, texts_of: TextIds, rows: Rows, ids: Ids, held: list[Ids], name: str, first: int, skips: Skips
-) -> tuple[Rows, Ids]:
+class Run(NamedTuple):
+    """Rows that follow each other in a file.
+
+    Attributes
+    ----------
+    name : str
+        The file's.
+    first : int
+        Which row of it is the first.
+    rows : Embeddings or LowBitCodes
+    ids : ndarray of int64, list of texts, or None
+    """
+
+    name: str
+    first: int
+    rows: Rows
+    ids: Ids
+
+
+def fit_to_append(folder: Folder, texts_of: TextIds, run: Run, held: list[Ids], skips: Skips) -> tuple[Rows, Ids]:
     """Return the rows that are finite, and whose ids are free, with these ids; `skips` hears of the others.
 
     Parameters
     ----------
     folder, texts_of
         The collection's.
-    rows : Embeddings or LowBitCodes
-    ids : ndarray of int64, list of texts, or None
+    run : Run
     held : list
         The ids of the rows that are to be appended before these.
-    name : str
-        The file's.
-    first : int
-        Which row of it is the first.
     skips : Skips
     """
+    name, first, rows, ids = run
     kept = finite_rows_of(rows, name, first, skips)
     kept = np.arange(len(rows)) if kept is None else kept
     refused = _refused(folder, texts_of, chosen_ids(ids, kept), held)

@@ -15,7 +15,7 @@ class GrowingRows:
         if out is not None and (
             not isinstance(out, np.ndarray) or out.ndim != 2 or not out.flags.c_contiguous or not out.flags.writeable
         ):
-            raise ValueError("out must be a matrix, an array of two axes, C-contiguous and writable")
+            raise ValueError("out must be a writable C-contiguous matrix, rows by elements")
         self.values, self.given, self.rows = out, out is not None, 0
 
     def add(self, rows: NDArray[Any], part: float) -> None:
