@@ -19,7 +19,7 @@ import traceback
 import warnings
 from pathlib import Path
 
-from surfaces import SURFACES, Parts, Surface
+from surfaces import ROOM, SURFACES, Parts, Surface
 
 from embcodec import EmbcodecError
 
@@ -40,6 +40,7 @@ WORDS = (
     b"True",
 )
 MOST_KEPT = 400
+MOST_WORDS = 100  # characters of what is said that tell outcomes apart
 MOST_BYTES = 1 << 16
 
 
@@ -98,7 +99,8 @@ def outcome(surface: Surface, data: bytes) -> str:
         said = f"accepted {surface.run(data)}"
     except EmbcodecError as error:
         said = f"{type(error).__name__}: {error}"
-    return re.sub(r"[0-9]+|[^ -~]", "#", said)[:80]
+    said = re.sub(rf"{ROOM}/input\S*", "", said)  # what is said comes behind the name of the file
+    return re.sub(r"[0-9]+|[^ -~]", "#", said)[:MOST_WORDS]
 
 
 def drive(name: str, seconds: float, seed: int, keep: Path) -> bool:
