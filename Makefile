@@ -147,10 +147,11 @@ exhaustive:
 	$(MAKE) -C tests/exhaustive
 
 # The kernels that read text, by libFuzzer; what takes files, requests and arguments through Python, on the sanitized core.
+# INPUTS=30000 tries so many of each instead, the same ones wherever and whenever it runs.
 SECONDS ?= 60
 fuzz: asan-core
-	$(MAKE) -C fuzz run SECONDS=$(SECONDS)
-	$(WITH_ASAN) fuzz/surfaces_run.py --seconds $(SECONDS)
+	$(MAKE) -C fuzz run SECONDS=$(SECONDS) INPUTS=$(INPUTS)
+	$(WITH_ASAN) fuzz/surfaces_run.py $(if $(INPUTS),--inputs $(INPUTS),--seconds $(SECONDS))
 
 fuzz-coverage:
 	$(MAKE) -C fuzz coverage

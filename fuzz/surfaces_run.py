@@ -1,6 +1,8 @@
 """Drive the surfaces of `surfaces.py` with changed inputs for some seconds each.
 
-    python surfaces_run.py [--seconds 20] [--seed 0] [--keep build] [SURFACE ...]
+    python surfaces_run.py [--seconds 20 | --inputs 30000] [--seed 0] [--keep build] [SURFACE ...]
+
+Counted inputs are the same on every machine, those of some seconds as many as it can try.
 
 An input whose outcome is new (its type of error and the words of its message, without the numbers in it) is kept to be
 changed further: so the search works its way inwards, as a coverage-guided one does. A finding is printed, its input is
@@ -10,6 +12,7 @@ left under `--keep`, and the exit status is 1. Run it on a core built with the s
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import re
@@ -103,14 +106,14 @@ def outcome(surface: Surface, data: bytes) -> str:
     return re.sub(r"[0-9]+|[^ -~]", "#", said)[:MOST_WORDS]
 
 
-def drive(name: str, seconds: float, seed: int, keep: Path) -> bool:
-    """Return whether nothing was found."""
+def drive(name: str, seconds: float, inputs: float, seed: int, keep: Path) -> bool:
+    """Try changed inputs until there were so many, or so many seconds are over; return whether nothing was found."""
     surface, rng = SURFACES[name], random.Random(f"{name} {seed}")
     kept = surface.seeds()
     seen = {outcome(surface, data) for data in kept}
     tried, sound, end = 0, True, time.monotonic() + seconds
     current = keep / f"{name}-running"
-    while time.monotonic() < end:
+    while tried < inputs and time.monotonic() < end:
         data, inside = rng.choice(kept), rng.random() < 0.7
         data = change_part(data, surface.parts, rng) if surface.parts and inside else change(data, rng)
         current.write_bytes(data)  # stays behind where the process dies
@@ -132,7 +135,7 @@ def drive(name: str, seconds: float, seed: int, keep: Path) -> bool:
         if what not in seen and len(kept) < MOST_KEPT:
             kept.append(data)
         seen.add(what)
-    current.unlink()
+    current.unlink(missing_ok=True)
     print(f"{name:12} {tried:8} inputs, {len(seen)} outcomes", flush=True)
     return sound
 
@@ -140,13 +143,17 @@ def drive(name: str, seconds: float, seed: int, keep: Path) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("surfaces", nargs="*", default=list(SURFACES), metavar="SURFACE")
-    parser.add_argument("--seconds", type=float, default=20)
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument("--seconds", type=float, help="for each surface; 20 where nothing is said")
+    until.add_argument("--inputs", type=int, help="for each surface")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=Path(__file__).parent / "build")
     options = parser.parse_args()
     os.makedirs(options.keep, exist_ok=True)
     warnings.simplefilter("ignore")
-    sound = [drive(name, options.seconds, options.seed, options.keep) for name in options.surfaces]
+    inputs = options.inputs or math.inf
+    seconds = options.seconds or (math.inf if options.inputs else 20)
+    sound = [drive(name, seconds, inputs, options.seed, options.keep) for name in options.surfaces]
     return not all(sound)
 
 

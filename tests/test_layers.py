@@ -19,7 +19,7 @@ PACKAGE = Path(embcodec.__file__).parent
 ROOMS: dict[str, str] = {
     "words": "text html missing objects synonyms arguments progress",
     "": "_version errors dtypes profile profiles scale protocols",
-    "_native": "threads cores core blocks sums checksum numbers growing bits hamming base64 floats segments scan "
+    "_native": "threads cores core blocks sums checksum growing numbers bits hamming base64 floats segments scan "
     "search merge quantize lowbit principal response",
     "_native.response": "layout hints one usual reader lines fast read write",
     "codec": "tables ids dlpack columns bits base64 numbers precision codes convert",
@@ -38,8 +38,8 @@ ROOMS: dict[str, str] = {
     "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
     "pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages view files flat collection",
-    "index.collection": "lock manifest journal shards best exact folder spread texts names info view changes record "
-    "skipping ingest collection",
+    "index.collection": "lock grown manifest journal shards best exact folder spread texts names info view changes "
+    "record skipping ingest collection",
     "client": "reply settings transport worker order split job base client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",
@@ -47,7 +47,7 @@ ROOMS: dict[str, str] = {
     "corpus rows directions inputs kinds pipeline codes gathering measuring study bodies report demo",
     "distributed": "batches sizes",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
-    "cli": "words command common bodies tables info serve service study search ingest data",
+    "cli": "words command common bodies tables info serve service study search trouble ingest data",
 }
 LOWER = list(ROOMS)
 

@@ -430,7 +430,7 @@ CASES: dict[str, Case] = {
     ),
     "confidence without rescoring": (
         lambda p: ec.FlatIndex(LOW_BIT.encode(X)).search(X, 1, confidence=0.9),
-        "give rescore_with, a multiplier and such a metric",
+        "give the index rescore_with=, and the search a rescore_multiplier and a metric of floats",
         (
             lambda p: ec.FlatIndex(LOW_BIT.encode(X), rescore_with=X).search(
                 X, 1, confidence=0.9, rescore_multiplier=2, metric="cosine"

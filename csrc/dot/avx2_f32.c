@@ -31,8 +31,8 @@ EC_INLINE void pack_step(const uint8_t *rows, int64_t stride_bytes, int64_t n_ro
         low[i] = load_some_f32x8(row, i < n_rows ? n : 0);
         high[i] = load_some_f32x8(row + 32, i < n_rows ? n - 8 : 0);
     }
-    transpose_f32x8(low);
-    transpose_f32x8(high);
+    ec_transpose_f32x8(low);
+    ec_transpose_f32x8(high);
 #pragma GCC unroll 16
     for (int c = 0; c < EC_CLASSES; c++) {
         if (n < EC_CLASSES && c >= n) break;

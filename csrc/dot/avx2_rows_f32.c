@@ -118,7 +118,7 @@ EC_INLINE __m256 totals(const partial_sums *sums) {
         __m256 classes[8];
 #pragma GCC unroll 8
         for (int i = 0; i < 8; i++) classes[i] = sums[i].v[h];
-        transpose_f32x8(classes);
+        ec_transpose_f32x8(classes);
 #pragma GCC unroll 8
         for (int c = 0; c < 8; c++) total_f32x8 = _mm256_add_ps(total_f32x8, classes[c]);
     }

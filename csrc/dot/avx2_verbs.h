@@ -2,6 +2,7 @@
 #ifndef EC_DOT_AVX2_VERBS_H
 #define EC_DOT_AVX2_VERBS_H
 
+#include "avx2_words.h"
 #include "strips.h"
 
 #if defined(EC_X86_64)
@@ -32,28 +33,6 @@ EC_INLINE __m256 load_some_f32x8(const uint8_t *p, int64_t n) {
     if (n <= 0) return _mm256_setzero_ps();
     return _mm256_maskload_ps((const float *)(const void *)p,
                               _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane_i32x8));
-}
-
-/* The 8 x 8 transpose of floats, in place: pairs, fours, then the 128-bit halves. */
-EC_INLINE void transpose_f32x8(__m256 v[8]) {
-    __m256 s[8], t[8];
-#pragma GCC unroll 4
-    for (int i = 0; i < 8; i += 2) {
-        s[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
-        s[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
-    }
-#pragma GCC unroll 2
-    for (int i = 0; i < 8; i += 4)
-#pragma GCC unroll 2
-        for (int h = 0; h < 2; h++) {
-            t[i + 2 * h] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0x44);
-            t[i + 2 * h + 1] = _mm256_shuffle_ps(s[i + h], s[i + 2 + h], 0xee);
-        }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        v[i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x20);
-        v[4 + i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x31);
-    }
 }
 
 EC_TARGET_END

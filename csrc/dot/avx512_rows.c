@@ -1,5 +1,10 @@
-/* One query against plain rows, at the speed of memory: rows are read in order, line by line, and nothing is packed.
- * The squared lengths that cosines and distances need are counted while a line is in registers. */
+/* One query against plain rows, at the speed of memory. The squared lengths that cosines and distances need are counted
+ * while a line is in registers.
+ *
+ * Rows are read one after the other, line by line, and not asked for ahead: of a single stream the processor's own
+ * prefetching makes more than asking does, and more than of several rows at once. Every second line is read by halves
+ * (Zen 4, where 512 bits are two loads anyway, reads memory a sixth faster so than by whole lines; from the caches
+ * whole lines are faster). */
 #include "avx512_lines.h"
 
 #if defined(EC_X86_64)
@@ -26,7 +31,11 @@ static void move_query(moved_query *to, const void *query, const void *rows, int
     }
 }
 
-EC_INLINE void ask_ahead(const uint8_t *p) { _mm_prefetch((const char *)p + EC_ROWS_AHEAD, _MM_HINT_T0); }
+EC_INLINE __m512i load_halves(const uint8_t *line) {
+    const __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)line);
+    const __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(line + 32));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
 
 /* ---- int8: see avx512_i8.c for the signs ---- */
 
@@ -49,57 +58,50 @@ EC_INLINE void add_line_i8(const int squares, row_sums *sums, __m512i raw_u8x64,
     }
 }
 
-enum { ROWS_AT_ONCE = 4 };
+enum { ROWS_AT_ONCE = 4 }; /* whose lanes are added up together */
 
-/* A line by halves: memory is read faster so than by whole lines where 512 bits are two loads anyway (Zen 4). */
-EC_INLINE __m512i load_halves(const uint8_t *line) {
-    const __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)line);
-    const __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(line + 32));
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-}
-
-/* One line of four rows. */
-EC_INLINE void meet_line_i8(const int squares, row_sums sums[ROWS_AT_ONCE], const uint8_t *const row[ROWS_AT_ONCE],
-                            const uint8_t *query, int64_t at, __mmask64 valid, __m512i flip_u8x64) {
-    const __m512i query_i8x64 = ~valid ? _mm512_maskz_loadu_epi8(valid, query + at) : _mm512_loadu_si512(query + at);
-#pragma GCC unroll 4
-    for (int i = 0; i < ROWS_AT_ONCE; i++) {
-        const uint8_t *line = row[i] + at;
-        add_line_i8(squares, &sums[i], ~valid ? _mm512_maskz_loadu_epi8(valid, line) : load_halves(line), flip_u8x64,
-                    valid, query_i8x64);
+/* The lane sums of a row's products with the query and, if `squares`, the others of add_line_i8(). Lines are added in
+ * turn to two sums, which are chains of half the length. */
+EC_INLINE row_sums sum_row_i8(const int squares, const uint8_t *row, const ec_lines *lines, const uint8_t *query,
+                              __m512i flip_u8x64) {
+    const row_sums zero = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    const __mmask64 all = ~(__mmask64)0;
+    row_sums sums = zero, odd = zero;
+    int64_t at = lines->whole * 64;
+    if (lines->whole)
+        add_line_i8(squares, &sums, _mm512_maskz_loadu_epi8(lines->first, row), flip_u8x64, lines->first,
+                    _mm512_loadu_si512(query));
+    for (; at + 64 < lines->end_whole * 64; at += 128) {
+        add_line_i8(squares, &odd, _mm512_loadu_si512(row + at), flip_u8x64, all, _mm512_loadu_si512(query + at));
+        add_line_i8(squares, &sums, load_halves(row + at + 64), flip_u8x64, all, _mm512_loadu_si512(query + at + 64));
     }
-}
-
-/* The lane sums of four rows' products with the query and, if `squares`, the others of add_line_i8(). The rows to come
- * are asked for in the order of memory, not of the four, with which it is slower. Rows are read from their own
- * beginnings, since the lines that one ends and the next begins in would be read twice. */
-EC_INLINE void sum_rows_i8(const int squares, const uint8_t *query, int64_t dimension,
-                           const uint8_t *const row[ROWS_AT_ONCE], __m512i flip_u8x64, row_sums sums[ROWS_AT_ONCE]) {
-    const int64_t whole = dimension / 64 * 64;
-#pragma GCC unroll 4
-    for (int i = 0; i < ROWS_AT_ONCE; i++)
-        sums[i].dots_i32x16 = sums[i].products_i32x16 = sums[i].sums_i32x16 = _mm512_setzero_si512();
-    for (int64_t at = 0; at < whole; at += 64) {
-#pragma GCC unroll 4
-        for (int i = 0; i < ROWS_AT_ONCE; i++) ask_ahead(row[0] + ROWS_AT_ONCE * at + 64 * i);
-        meet_line_i8(squares, sums, row, query, at, ~(__mmask64)0, flip_u8x64);
+    if (at < lines->end_whole * 64)
+        add_line_i8(squares, &odd, _mm512_loadu_si512(row + at), flip_u8x64, all, _mm512_loadu_si512(query + at));
+    if (lines->end_whole < lines->n_lines) {
+        at = lines->end_whole * 64;
+        add_line_i8(squares, &sums, _mm512_maskz_loadu_epi8(lines->last, row + at), flip_u8x64, lines->last,
+                    _mm512_maskz_loadu_epi8(lines->last, query + at));
     }
-    if (whole < dimension)
-        meet_line_i8(squares, sums, row, query, whole, ec_bytes_below(dimension - whole), flip_u8x64);
+    sums.dots_i32x16 = _mm512_add_epi32(sums.dots_i32x16, odd.dots_i32x16);
+    if (squares) {
+        sums.products_i32x16 = _mm512_add_epi32(sums.products_i32x16, odd.products_i32x16);
+        sums.sums_i32x16 = _mm512_add_epi32(sums.sums_i32x16, odd.sums_i32x16);
+    }
+    return sums;
 }
 
-EC_INLINE void all_rows_i8(const int squares, const uint8_t *query, int64_t dimension, int32_t correction,
-                           const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, __m512i flip_u8x64,
-                           int32_t *scores, int32_t *sums, int32_t *sumsq) {
+EC_INLINE void all_rows_i8(const int squares, const moved_query *moved, int32_t correction, const uint8_t *rows,
+                           int64_t stride_bytes, int64_t n_rows, __m512i flip_u8x64, int32_t *scores, int32_t *sums,
+                           int32_t *sumsq) {
     const __m128i correction_i32x4 = _mm_set1_epi32(correction);
     for (int64_t r = 0; r < n_rows; r += ROWS_AT_ONCE) {
         const int64_t n = ec_min_i64(n_rows - r, ROWS_AT_ONCE);
         const __mmask8 there = (__mmask8)ec_lanes_below(n);
-        const uint8_t *four[ROWS_AT_ONCE];
         row_sums row[ROWS_AT_ONCE];
+#pragma GCC unroll 4
         for (int64_t i = 0; i < ROWS_AT_ONCE; i++) /* behind the last row the last one is repeated, and not stored */
-            four[i] = rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
-        sum_rows_i8(squares, query, dimension, four, flip_u8x64, row);
+            row[i] = sum_row_i8(squares, rows + ((r + ec_min_i64(i, n - 1)) * stride_bytes - moved->lines.lead),
+                                &moved->lines, moved->query, flip_u8x64);
         const __m128i dots_i32x4 =
             ec_sum_lanes_i32x4(row[0].dots_i32x16, row[1].dots_i32x16, row[2].dots_i32x16, row[3].dots_i32x16);
         _mm_mask_storeu_epi32(scores + r, there, _mm_add_epi32(dots_i32x4, correction_i32x4));
@@ -119,10 +121,12 @@ void ec_dot_i8_rows_avx512(const void *query, const void *rows, int64_t stride_b
                            uint8_t flip, int32_t *scores, int32_t *sums, int32_t *sumsq) {
     const __m512i flip_u8x64 = _mm512_set1_epi8((char)(flip ^ 0x80));
     const int32_t correction = ec_correction_i8(query, dimension);
+    moved_query moved;
+    move_query(&moved, query, rows, stride_bytes, dimension, 1);
     if (sums || sumsq)
-        all_rows_i8(1, query, dimension, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, sums, sumsq);
+        all_rows_i8(1, &moved, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, sums, sumsq);
     else
-        all_rows_i8(0, query, dimension, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, NULL, NULL);
+        all_rows_i8(0, &moved, correction, rows, stride_bytes, n_rows, flip_u8x64, scores, NULL, NULL);
 }
 
 static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
@@ -132,78 +136,59 @@ static void dot_i8_rows(const void *query, const void *rows, int64_t stride_byte
 
 /* ---- float32: a lane is a partial sum, rotated by the lead ---- */
 
-/* Several rows share the loads of the query, and are independent chains of additions. But memory delivers one stream
- * faster than several; so the rows to come are prefetched one after the other, a share with each step. */
-enum {
-    MOST_AT_ONCE = 4,
-    LEAST_AHEAD = 16 << 10 /* bytes, if that is more than the rows that are met at once */
-};
-
 typedef struct {
-    __m512 dots_f32x16[MOST_AT_ONCE];
-    __m512d low_f64x8[MOST_AT_ONCE], high_f64x8[MOST_AT_ONCE];
-} rows_sums;
+    __m512 dots_f32x16;
+    __m512d low_f64x8, high_f64x8;
+} row_sums_f32;
 
-EC_INLINE void add_part_f32(const int n_rows, const int squares, rows_sums *sums, const uint8_t *const *row, int64_t at,
-                            __mmask64 valid, const uint8_t *query) {
-    const __m512 query_f32x16 = _mm512_castsi512_ps(_mm512_maskz_loadu_epi8(valid, query + at));
-#pragma GCC unroll 4
-    for (int i = 0; i < n_rows; i++) {
-        const __m512 row_f32x16 = _mm512_castsi512_ps(_mm512_maskz_loadu_epi8(valid, row[i] + at));
-        sums->dots_f32x16[i] = _mm512_fmadd_ps(query_f32x16, row_f32x16, sums->dots_f32x16[i]);
-        if (squares)
-            ec_add_squares(_mm512_castps512_ps256(row_f32x16), _mm512_extractf32x8_ps(row_f32x16, 1),
-                           &sums->low_f64x8[i], &sums->high_f64x8[i]);
-    }
+/* The part of a row in a line that it does not fill. */
+EC_INLINE void add_part_f32(const int squares, row_sums_f32 *sums, const uint8_t *line, __mmask64 valid,
+                            const uint8_t *query) {
+    const __m512 query_f32x16 = _mm512_castsi512_ps(_mm512_maskz_loadu_epi8(valid, query));
+    const __m512 row_f32x16 = _mm512_castsi512_ps(_mm512_maskz_loadu_epi8(valid, line));
+    sums->dots_f32x16 = _mm512_fmadd_ps(query_f32x16, row_f32x16, sums->dots_f32x16);
+    if (squares)
+        ec_add_squares(_mm512_castps512_ps256(row_f32x16), _mm512_extractf32x8_ps(row_f32x16, 1), &sums->low_f64x8,
+                       &sums->high_f64x8);
 }
 
-EC_INLINE void sum_rows_f32(const int n_rows, const int squares, rows_sums *sums, const uint8_t *const *row,
-                            const ec_lines *lines, const uint8_t *query, const uint8_t *ahead) {
-#pragma GCC unroll 4
-    for (int i = 0; i < n_rows; i++) {
-        sums->dots_f32x16[i] = _mm512_setzero_ps();
-        sums->low_f64x8[i] = sums->high_f64x8[i] = _mm512_setzero_pd();
+/* The partial sums of a row. */
+EC_INLINE row_sums_f32 sum_row_f32(const int squares, const uint8_t *row, const ec_lines *lines, const uint8_t *query) {
+    row_sums_f32 sums = {_mm512_setzero_ps(), _mm512_setzero_pd(), _mm512_setzero_pd()};
+    if (lines->whole) add_part_f32(squares, &sums, row, lines->first, query);
+    int64_t at = lines->whole * 64;
+    for (; !squares && at + 64 < lines->end_whole * 64; at += 128) {
+        const __m512 whole_f32x16 = _mm512_loadu_ps(row + at);
+        const __m512 halves_f32x16 = _mm512_castsi512_ps(load_halves(row + at + 64));
+        sums.dots_f32x16 = _mm512_fmadd_ps(_mm512_loadu_ps(query + at), whole_f32x16, sums.dots_f32x16);
+        sums.dots_f32x16 = _mm512_fmadd_ps(_mm512_loadu_ps(query + at + 64), halves_f32x16, sums.dots_f32x16);
     }
-    if (lines->whole) add_part_f32(n_rows, squares, sums, row, 0, lines->first, query);
-    for (int64_t at = lines->whole * 64; at < lines->end_whole * 64; at += 64) {
-        const __m512 query_f32x16 = _mm512_loadu_ps(query + at);
-#pragma GCC unroll 4
-        for (int i = 0; i < n_rows && !squares; i++)
-            _mm_prefetch((const char *)ahead + at * n_rows + i * 64, _MM_HINT_T0);
-#pragma GCC unroll 4
-        for (int i = 0; i < n_rows; i++) {
-            const float *x = (const float *)(row[i] + at);
-            sums->dots_f32x16[i] = _mm512_fmadd_ps(query_f32x16, _mm512_loadu_ps(x), sums->dots_f32x16[i]);
-            if (squares) { /* each half is read by itself: that costs less than to take a vector apart */
-                ask_ahead(row[i] + at);
-                ec_add_squares(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), &sums->low_f64x8[i], &sums->high_f64x8[i]);
-            }
-        }
+    for (; at < lines->end_whole * 64; at += 64) {
+        const float *x = (const float *)(row + at);
+        sums.dots_f32x16 = _mm512_fmadd_ps(_mm512_loadu_ps(query + at), _mm512_loadu_ps(x), sums.dots_f32x16);
+        if (squares) /* each half is read by itself: that costs less than to take a vector apart */
+            ec_add_squares(_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), &sums.low_f64x8, &sums.high_f64x8);
     }
-    if (lines->end_whole < lines->n_lines)
-        add_part_f32(n_rows, squares, sums, row, lines->end_whole * 64, lines->last, query);
+    if (lines->end_whole < lines->n_lines) {
+        at = lines->end_whole * 64;
+        add_part_f32(squares, &sums, row + at, lines->last, query + at);
+    }
+    return sums;
 }
 
-EC_INLINE void all_rows_f32(const int at_once, const int squares, const moved_query *moved, const uint8_t *rows,
-                            int64_t stride_bytes, int64_t n_rows, float *scores, double *sumsq) {
+EC_INLINE void all_rows_f32(const int squares, const moved_query *moved, const uint8_t *rows, int64_t stride_bytes,
+                            int64_t n_rows, float *scores, double *sumsq) {
     const ec_lines *lines = &moved->lines;
     const __m512i rotation_u32x16 = ec_class_lanes(lines);
-    const int64_t ahead = ec_max_i64(at_once * stride_bytes, LEAST_AHEAD);
     for (int64_t r = 0; r < n_rows; r += 16) {
         const int64_t n = ec_min_i64(n_rows - r, 16);
         __m512i partials_u32x16[16];
         for (int i = 0; i < 16; i++) partials_u32x16[i] = _mm512_setzero_si512();
-        for (int64_t i = 0; i < n; i += at_once) {
-            const uint8_t *row[MOST_AT_ONCE]; /* behind the last row the last one is repeated, and not stored */
-            for (int64_t j = 0; j < at_once; j++)
-                row[j] = rows + (ec_min_i64(r + i + j, n_rows - 1) * stride_bytes - lines->lead);
-            rows_sums sums;
-            sum_rows_f32(at_once, squares, &sums, row, lines, moved->query, row[0] + ahead);
-            for (int j = 0; j < at_once; j++)
-                partials_u32x16[i + j] =
-                    _mm512_permutexvar_epi32(rotation_u32x16, _mm512_castps_si512(sums.dots_f32x16[j]));
-            for (int64_t j = 0; squares && j < at_once && i + j < n; j++)
-                sumsq[r + i + j] = ec_halve_f64x8x2(sums.low_f64x8[j], sums.high_f64x8[j]);
+        for (int64_t i = 0; i < n; i++) {
+            const uint8_t *row = rows + ((r + i) * stride_bytes - lines->lead);
+            const row_sums_f32 sums = sum_row_f32(squares, row, lines, moved->query);
+            partials_u32x16[i] = _mm512_permutexvar_epi32(rotation_u32x16, _mm512_castps_si512(sums.dots_f32x16));
+            if (squares) sumsq[r + i] = ec_halve_f64x8x2(sums.low_f64x8, sums.high_f64x8);
         }
         _mm512_mask_storeu_ps(scores + r, ec_lanes_below(n), ec_add_classes_f32x16(partials_u32x16));
     }
@@ -214,9 +199,9 @@ void ec_dot_f32_rows_avx512(const void *query, const void *rows, int64_t stride_
     moved_query moved;
     move_query(&moved, query, rows, stride_bytes, dimension * 4, 4);
     if (sumsq)
-        all_rows_f32(1, 1, &moved, rows, stride_bytes, n_rows, scores, sumsq);
+        all_rows_f32(1, &moved, rows, stride_bytes, n_rows, scores, sumsq);
     else
-        all_rows_f32(4, 0, &moved, rows, stride_bytes, n_rows, scores, NULL);
+        all_rows_f32(0, &moved, rows, stride_bytes, n_rows, scores, NULL);
 }
 
 static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
@@ -224,7 +209,10 @@ static void dot_f32_rows(const void *query, const void *rows, int64_t stride_byt
     ec_dot_f32_rows_avx512(query, rows, stride_bytes, n_rows, dimension, scores, NULL);
 }
 
-/* ---- chosen float32 rows, which are in the cache: read from where they lie ---- */
+/* ---- chosen float32 rows, which are in the cache: read from where they lie, some at once, which are independent
+ * chains of additions ---- */
+
+enum { MOST_AT_ONCE = 4 };
 
 /* Adds up the partial sums of a row in the order of the specification. */
 EC_INLINE float add_classes(__m512 partials_f32x16) {

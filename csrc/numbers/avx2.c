@@ -7,7 +7,7 @@
 
 EC_TARGET_AVX2
 
-static void index_any(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+static int index_any(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     ec_number_carry carry = {0, 0, 0, 0, 0};
     int32_t begun = 0, with_point = 0, ended = 0;
     index->alone_count = 0;
@@ -27,6 +27,7 @@ static void index_any(const uint8_t *chunk, int64_t length, ec_number_index *ind
         if (EC_UNLIKELY(marks.bad != 0)) break;
     }
     index->count = ended;
+    return 1;
 }
 
 /* WINDOW + k: 32 bytes of which the last k are set. */
@@ -111,17 +112,9 @@ static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *
     return ec_numbers_with_exponents(alone_at, chunk, index, count, out);
 }
 
-static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index) {
-    index->single = ec_index_single_avx2(chunk, length, index);
-    if (!index->single) index_any(chunk, length, index);
-}
-
-static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out) {
-    return index->single ? ec_convert_single_avx2(chunk, index, out) : convert_any(chunk, index, out);
-}
-
 static ec_result floats_parse_avx2(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {
-    return ec_floats_parse_chunks(text, n, out, capacity, flags, index_chunk, convert);
+    const ec_float_passes single = {ec_index_single_avx2, ec_convert_single_avx2}, any = {index_any, convert_any};
+    return ec_floats_parse_chunks(text, n, out, capacity, flags, single, any);
 }
 
 EC_TARGET_END

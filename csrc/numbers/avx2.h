@@ -102,7 +102,7 @@ int64_t ec_floats_format_avx2(const float *values, int64_t n, uint8_t *text);
 int64_t ec_integers_format_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 uint8_t *ec_integers_format_rest_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 
-/* Note the numbers of a chunk, and convert them, where each has one digit before its point: see avx2_single.c. */
+/* The passes for chunks in which each number has one digit before its point: see avx2_single.c. */
 int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index);
 int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 

@@ -35,10 +35,27 @@ EC_INLINE powers load_powers(void) {
 
 EC_INLINE __m256i blend(__m256i without, __m256i with, __m256i mask) { return _mm256_blendv_epi8(without, with, mask); }
 
-EC_INLINE __m256i look_up_power(const powers *of, __m256i index_u32x8) {
-    __m256i low_u32x8 = _mm256_permutevar8x32_epi32(of->low_u32x8, index_u32x8);
-    __m256i high_u32x8 = _mm256_permutevar8x32_epi32(of->high_u32x8, index_u32x8);
-    return blend(low_u32x8, high_u32x8, _mm256_cmpgt_epi32(index_u32x8, EIGHT(7)));
+/* A power of ten: its upper half, and the lower one, which is 0 but for numbers of any size. */
+typedef struct {
+    __m256i upper_u32x8, lower_u32x8;
+} power;
+
+EC_INLINE power look_up_power(const powers *of, __m256i index_i32x8, int any) {
+    power found;
+    if (any) {
+        const uint64_t *all = ec_powers_of_ten - EC_POWER_LOWEST;
+        const __m256i least_u32x8 = EIGHT(EC_POWER_EXACT + 1); /* negative ones are more */
+        const __m256i cut_off = _mm256_cmpeq_epi32(_mm256_max_epu32(index_i32x8, least_u32x8), index_i32x8);
+        found.upper_u32x8 = _mm256_i32gather_epi32((const int *)(const void *)all + 1, index_i32x8, 8);
+        found.lower_u32x8 = _mm256_i32gather_epi32((const int *)(const void *)all, index_i32x8, 8);
+        found.lower_u32x8 = _mm256_sub_epi32(found.lower_u32x8, cut_off);
+        return found;
+    }
+    __m256i low_u32x8 = _mm256_permutevar8x32_epi32(of->low_u32x8, index_i32x8);
+    __m256i high_u32x8 = _mm256_permutevar8x32_epi32(of->high_u32x8, index_i32x8);
+    found.upper_u32x8 = blend(low_u32x8, high_u32x8, _mm256_cmpgt_epi32(index_i32x8, EIGHT(7)));
+    found.lower_u32x8 = _mm256_setzero_si256();
+    return found;
 }
 
 /* The products of lanes at even places, and of those at odd ones. */
@@ -57,9 +74,14 @@ EC_INLINE __m256i upper(products of, int more) {
     return _mm256_blend_epi32(_mm256_srli_epi64(of.even_u64x4, 32 + more), _mm256_srli_epi64(of.odd_u64x4, more), 0xaa);
 }
 
-/* floor(power * factor / 2^32), made odd where bits were lost: product_odd() of format_scalar.c. */
-EC_INLINE __m256i product_odd(__m256i power_u32x8, __m256i factor_u32x8) {
-    products of = multiply(power_u32x8, factor_u32x8);
+/* floor(power * factor / 2^64), made odd where bits were lost: product_odd() of format_scalar.c. */
+EC_INLINE __m256i product_odd(power by, __m256i factor_u32x8, int any) {
+    products of = multiply(by.upper_u32x8, factor_u32x8);
+    if (any) {
+        products rest = multiply(by.lower_u32x8, factor_u32x8);
+        of.even_u64x4 = _mm256_add_epi64(of.even_u64x4, _mm256_srli_epi64(rest.even_u64x4, 32));
+        of.odd_u64x4 = _mm256_add_epi64(of.odd_u64x4, _mm256_srli_epi64(rest.odd_u64x4, 32));
+    }
     __m256i rest_u32x8 = _mm256_blend_epi32(of.even_u64x4, _mm256_slli_epi64(of.odd_u64x4, 32), 0xaa);
     __m256i lost_u32x8 = _mm256_min_epu32(_mm256_srli_epi32(rest_u32x8, 1), EIGHT(1));
     return _mm256_or_si256(upper(of, 0), lost_u32x8);
@@ -87,9 +109,10 @@ EC_INLINE __m256i pick_even(__m256i low_u32x8, __m256i high_u32x8) {
         _mm256_shuffle_ps(_mm256_castsi256_ps(low_u32x8), _mm256_castsi256_ps(high_u32x8), 0x88));
 }
 
-/* The shortest decimals of positive floats in range: their digits, six to nine of them, and the exponent of their last
- * one in *minus_k. The comments are at the scalar twin, shorten(). */
-EC_INLINE __m256i shorten(__m256i bits_u32x8, const powers *of_ten, __m256i *minus_k) {
+/* The shortest decimals of positive floats, in the range of the quick way or of `any` normal size: their digits, six to
+ * nine of them, and the exponent of the last one in *minus_k, with the other sign. The comments are at the scalar twin,
+ * shorten(). */
+EC_INLINE __m256i shorten(__m256i bits_u32x8, const powers *of_ten, int any, __m256i *minus_k) {
     __m256i fraction_u32x8 = _mm256_and_si256(bits_u32x8, EIGHT(0x7fffff));
     __m256i exponent_i32x8 = _mm256_sub_epi32(_mm256_srli_epi32(bits_u32x8, 23), EIGHT(150));
     __m256i mantissa_u32x8 = _mm256_or_si256(fraction_u32x8, EIGHT(0x800000));
@@ -100,17 +123,15 @@ EC_INLINE __m256i shorten(__m256i bits_u32x8, const powers *of_ten, __m256i *min
     __m256i minus_k_i32x8 = _mm256_sub_epi32(_mm256_setzero_si256(), k_i32x8);
     __m256i power_exponent_i32x8 = _mm256_srai_epi32(_mm256_mullo_epi32(minus_k_i32x8, EIGHT(217706)), 16);
     __m256i shift_i32x8 = _mm256_add_epi32(_mm256_add_epi32(exponent_i32x8, EIGHT(1)), power_exponent_i32x8);
-    __m256i power_u32x8 = look_up_power(of_ten, minus_k_i32x8);
+    const power by = look_up_power(of_ten, minus_k_i32x8, any);
 
     __m256i four_u32x8 = _mm256_sllv_epi32(_mm256_slli_epi32(mantissa_u32x8, 2), shift_i32x8);
     __m256i half_u32x8 = _mm256_sllv_epi32(EIGHT(2), shift_i32x8);
     __m256i under_u32x8 = _mm256_sllv_epi32(_mm256_add_epi32(EIGHT(2), narrow), shift_i32x8);
     __m256i odd_u32x8 = _mm256_and_si256(mantissa_u32x8, EIGHT(1));
-    __m256i value_u32x8 = product_odd(power_u32x8, four_u32x8);
-    __m256i lowest_u32x8 =
-        _mm256_add_epi32(product_odd(power_u32x8, _mm256_sub_epi32(four_u32x8, under_u32x8)), odd_u32x8);
-    __m256i highest_u32x8 =
-        _mm256_sub_epi32(product_odd(power_u32x8, _mm256_add_epi32(four_u32x8, half_u32x8)), odd_u32x8);
+    __m256i value_u32x8 = product_odd(by, four_u32x8, any);
+    __m256i lowest_u32x8 = _mm256_add_epi32(product_odd(by, _mm256_sub_epi32(four_u32x8, under_u32x8), any), odd_u32x8);
+    __m256i highest_u32x8 = _mm256_sub_epi32(product_odd(by, _mm256_add_epi32(four_u32x8, half_u32x8), any), odd_u32x8);
 
     __m256i s_u32x8 = _mm256_srli_epi32(value_u32x8, 2), four_s_u32x8 = _mm256_slli_epi32(s_u32x8, 2);
     __m256i tens_u32x8 = upper(multiply(s_u32x8, EIGHT((int32_t)0xcccccccd)), 3);
@@ -129,10 +150,38 @@ EC_INLINE __m256i shorten(__m256i bits_u32x8, const powers *of_ten, __m256i *min
     return blend(_mm256_sub_epi32(s_u32x8, one_above), _mm256_sub_epi32(tens_u32x8, no_ten_below), of_tens);
 }
 
-/* Makes texts of floats in range; `zero` and `negative` (1 or 0) are of the floats that these stand for. */
-EC_INLINE void make_texts(__m256i bits_u32x8, __m256i zero, __m256i negative_u32x8, const powers *of_ten, texts *out) {
+/* Gives texts with exponents their form and length, and returns the bytes of their sources with the exponents. */
+EC_INLINE __m256i add_exponents(__m256i point_i32x8, __m256i significant_u32x8, __m256i negative_u32x8, __m256i *form,
+                                __m256i *length) {
+    __m256i small = _mm256_cmpgt_epi32(EIGHT(EC_LOWEST_FORM), point_i32x8);
+    __m256i with_exponent = _mm256_or_si256(small, _mm256_cmpgt_epi32(point_i32x8, EIGHT(EC_HIGHEST_FORM)));
+    __m256i size_u32x8 = _mm256_abs_epi32(point_i32x8);
+    __m256i two_digits = _mm256_cmpgt_epi32(size_u32x8, EIGHT(9));
+    __m256i with_point = _mm256_cmpgt_epi32(significant_u32x8, EIGHT(1));
+
+    __m256i more_u32x8 =
+        _mm256_sub_epi32(negative_u32x8, _mm256_add_epi32(_mm256_add_epi32(two_digits, small), with_point));
+    __m256i length_u32x8 = _mm256_add_epi32(_mm256_add_epi32(significant_u32x8, more_u32x8), EIGHT(3)); /* 1e9, */
+    *length = blend(*length, length_u32x8, with_exponent);
+
+    __m256i kind_u32x8 = _mm256_sub_epi32(_mm256_slli_epi32(negative_u32x8, 2),
+                                          _mm256_add_epi32(_mm256_add_epi32(small, small), two_digits));
+    __m256i form_u32x8 = _mm256_add_epi32(_mm256_mullo_epi16(kind_u32x8, EIGHT(EC_DIGITS)), significant_u32x8);
+    form_u32x8 = _mm256_add_epi32(_mm256_slli_epi32(form_u32x8, 4), EIGHT(EC_FORMS_E - EC_FORMS));
+    *form = blend(*form, form_u32x8, with_exponent);
+
+    __m256i tens_u32x8 = _mm256_srli_epi32(_mm256_mullo_epi16(size_u32x8, EIGHT(103)), 10);
+    __m256i ones_u32x8 = _mm256_sub_epi32(size_u32x8, _mm256_mullo_epi16(tens_u32x8, EIGHT(10)));
+    __m256i digits_u8x32 = _mm256_or_si256(_mm256_slli_epi32(tens_u32x8, 8), _mm256_slli_epi32(ones_u32x8, 16));
+    return _mm256_or_si256(digits_u8x32, EIGHT('e' | '0' << 8 | '0' << 16));
+}
+
+/* Makes texts of floats, in the range of the quick way or of `any` normal size; `zero` and `negative` (1 or 0) are of the
+ * floats that these stand for. */
+EC_INLINE void make_texts(__m256i bits_u32x8, __m256i zero, __m256i negative_u32x8, const powers *of_ten, int any,
+                          texts *out) {
     __m256i minus_k_i32x8;
-    __m256i digits_u32x8 = shorten(bits_u32x8, of_ten, &minus_k_i32x8);
+    __m256i digits_u32x8 = shorten(bits_u32x8, of_ten, any, &minus_k_i32x8);
 
     /* To nine digits: count those there are, from six on, downwards from 0; and append zeros. */
     __m256i seven = _mm256_cmpgt_epi32(digits_u32x8, EIGHT(999999));
@@ -165,13 +214,15 @@ EC_INLINE void make_texts(__m256i bits_u32x8, __m256i zero, __m256i negative_u32
     length_u32x8 = _mm256_add_epi32(_mm256_add_epi32(length_u32x8, negative_u32x8), EIGHT(1 + 1));
     __m256i form_u32x8 = _mm256_slli_epi32(_mm256_sub_epi32(point_i32x8, EIGHT(EC_LOWEST_FORM)), 4);
     form_u32x8 = _mm256_add_epi32(form_u32x8, _mm256_slli_epi32(negative_u32x8, 8));
+    __m256i head_u8x32 = _mm256_or_si256(first_u32x8, EIGHT('0' | '0' << 8 | '.' << 16 | '-' << 24));
+    __m256i tail_u8x32 = head_u8x32; /* which nothing takes */
+    if (any) tail_u8x32 = add_exponents(point_i32x8, significant_u32x8, negative_u32x8, &form_u32x8, &length_u32x8);
     _mm256_store_si256((__m256i *)out->length, length_u32x8);
     _mm256_store_si256((__m256i *)out->form, form_u32x8);
 
     const __m256i zero_u8x32 = _mm256_set1_epi8('0');
-    __m256i head_u8x32 = _mm256_or_si256(first_u32x8, EIGHT('0' | '0' << 8 | '.' << 16 | '-' << 24));
-    __m256i low_head_u8x32 = _mm256_unpacklo_epi32(head_u8x32, head_u8x32);
-    __m256i high_head_u8x32 = _mm256_unpackhi_epi32(head_u8x32, head_u8x32);
+    __m256i low_head_u8x32 = _mm256_unpacklo_epi32(head_u8x32, tail_u8x32);
+    __m256i high_head_u8x32 = _mm256_unpackhi_epi32(head_u8x32, tail_u8x32);
     low_u8x32 = _mm256_or_si256(low_u8x32, zero_u8x32);
     high_u8x32 = _mm256_or_si256(high_u8x32, zero_u8x32);
     _mm256_store_si256((__m256i *)out->source[0], _mm256_unpacklo_epi64(low_u8x32, low_head_u8x32));
@@ -187,6 +238,19 @@ EC_INLINE uint32_t mask_of(__m256i lanes_u32x8) {
 /* Lanes below n. */
 EC_INLINE __m256i first_lanes(int64_t n) {
     return _mm256_cmpgt_epi32(EIGHT((int32_t)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* Writes a block of numbers of any finite size. */
+static uint8_t *write_any(uint8_t *p, const float *values, __m256i bits_u32x8, int64_t count) {
+    const powers none = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    __m256i size_u32x8 = _mm256_and_si256(bits_u32x8, EIGHT(0x7fffffff));
+    __m256i zero = _mm256_cmpeq_epi32(size_u32x8, _mm256_setzero_si256());
+    __m256i other = _mm256_cmpgt_epi32(EIGHT(EC_BITS_OF_NORMAL), size_u32x8);
+    texts block;
+    make_texts(blend(size_u32x8, EIGHT(EC_BITS_OF_ONE), other), zero, _mm256_srli_epi32(bits_u32x8, 31), &none, 1,
+               &block);
+    return ec_texts_write(p, block.source[0][0], 2, block.form, block.length, values, count,
+                          mask_of(_mm256_andnot_si256(zero, other)));
 }
 
 int64_t ec_floats_format_avx2(const float *values, int64_t n, uint8_t *text) {
@@ -205,8 +269,12 @@ int64_t ec_floats_format_avx2(const float *values, int64_t n, uint8_t *text) {
         uint32_t alone = mask_of(_mm256_andnot_si256(zero, other));
         uint32_t refused = mask_of(_mm256_cmpgt_epi32(size_u32x8, EIGHT(0x7f7fffff)));
         if (EC_UNLIKELY(refused != 0)) return -1 - (at + ec_trailing_zeros_u64(refused));
+        if (EC_UNLIKELY(_mm_popcnt_u32(alone) > EC_ALONE)) {
+            p = write_any(p, values + at, bits_u32x8, count);
+            continue;
+        }
         texts block;
-        make_texts(blend(size_u32x8, EIGHT(EC_BITS_OF_ONE), other), zero, _mm256_srli_epi32(bits_u32x8, 31), &of_ten,
+        make_texts(blend(size_u32x8, EIGHT(EC_BITS_OF_ONE), other), zero, _mm256_srli_epi32(bits_u32x8, 31), &of_ten, 0,
                    &block);
         if (EC_LIKELY(alone == 0 && count == 8))
             p = ec_texts_write(p, block.source[0][0], 2, block.form, block.length, values + at, 8, 0);

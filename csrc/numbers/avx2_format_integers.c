@@ -7,10 +7,11 @@
 
 EC_TARGET_AVX2
 
-/* The numbers of a block, in groups that a shuffle takes. */
+/* The numbers of a block, in groups that a shuffle takes, and the places of their shuffles. */
 typedef struct {
-    _Alignas(32) uint8_t lanes[4][2][16]; /* of groups 0 and 4, 1 and 5, 2 and 6, 3 and 7 */
-    _Alignas(32) uint32_t present[8];     /* the index of the shuffle, times its bytes */
+    __m256i lanes_04, lanes_15, lanes_26, lanes_37; /* of groups 0 and 4, 1 and 5, 2 and 6, 3 and 7 */
+    __m256i present_u32x8;                          /* the index of the shuffle, times its bytes */
+    int are_full;                                   /* whether all numbers have hundreds */
 } groups;
 
 EC_INLINE __m256i masked(__m256i mask, int byte) { return _mm256_and_si256(mask, _mm256_set1_epi8((char)byte)); }
@@ -19,71 +20,106 @@ EC_INLINE __m256i at_least(__m256i x_u8x32, int least) {
     return _mm256_cmpeq_epi8(_mm256_max_epu8(x_u8x32, _mm256_set1_epi8((char)least)), x_u8x32);
 }
 
-/* x / 10 for bytes below 100: those at even places as words, and those at odd ones as words times 256. */
-EC_INLINE __m256i tens_of(__m256i x_u8x32) {
-    const __m256i upper_u8x32 = _mm256_set1_epi16((int16_t)0xff00), tenth_u16x16 = _mm256_set1_epi16(6560);
-    __m256i even_u16x16 = _mm256_mulhi_epu16(_mm256_andnot_si256(upper_u8x32, x_u8x32), tenth_u16x16);
-    __m256i odd_u16x16 = _mm256_mulhi_epu16(_mm256_and_si256(x_u8x32, upper_u8x32), tenth_u16x16);
-    return _mm256_or_si256(even_u16x16, _mm256_and_si256(odd_u16x16, upper_u8x32));
+EC_INLINE __m256i look_up(__m256i index_u8x32, __m128i of_u8x16) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(of_u8x16), index_u8x32);
 }
 
-/* Adds the bits of the numbers of each group, of number i times 2^i. */
+/* The digits of numbers below 100. Of the eight numbers with the same x / 8 some may have a ten more than the others:
+ * those from NEXT on. */
+EC_INLINE __m256i split_hundred(__m256i x_u8x32, __m256i *ones) {
+    const __m128i next_u8x16 = _mm_setr_epi8(10, 10, 20, 30, 40, 50, 50, 60, 70, 80, 90, 90, 100, 0, 0, 0);
+    const __m128i tens_u8x16 =
+        _mm_setr_epi8('1', '1', '2', '3', '4', '5', '5', '6', '7', '8', '9', '9', '0' + 10, 0, 0, 0);
+    __m256i eighth_u8x32 = masked(_mm256_srli_epi16(x_u8x32, 3), 15);
+    __m256i beyond_i8x32 = _mm256_sub_epi8(x_u8x32, look_up(eighth_u8x32, next_u8x16)); /* -10 to 7 */
+    __m256i is_below = _mm256_cmpgt_epi8(_mm256_setzero_si256(), beyond_i8x32);
+    __m256i ones_u8x32 = _mm256_min_epu8(beyond_i8x32, _mm256_add_epi8(beyond_i8x32, _mm256_set1_epi8(10)));
+    *ones = _mm256_add_epi8(ones_u8x32, _mm256_set1_epi8('0'));
+    return _mm256_add_epi8(look_up(eighth_u8x32, tens_u8x16), is_below);
+}
+
+/* Adds the bits of the numbers of each group, of number i times 2^i, and multiplies by the bytes of a shuffle. */
 EC_INLINE __m256i index_of(__m256i bits_u8x32, int fourth) {
     const __m256i weights_i8x32 = _mm256_set1_epi32(1 | 2 << 8 | 4 << 16 | fourth << 24);
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(bits_u8x32, weights_i8x32), _mm256_set1_epi16(1));
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(bits_u8x32, weights_i8x32), _mm256_set1_epi16(16));
 }
 
 /* Puts four bytes of each number side by side. */
-EC_INLINE void store_lanes(groups *out, __m256i a_u8x32, __m256i b_u8x32, __m256i c_u8x32, __m256i d_u8x32) {
+EC_INLINE void join(groups *out, __m256i a_u8x32, __m256i b_u8x32, __m256i c_u8x32, __m256i d_u8x32) {
     __m256i ab_low = _mm256_unpacklo_epi8(a_u8x32, b_u8x32), ab_high = _mm256_unpackhi_epi8(a_u8x32, b_u8x32);
     __m256i cd_low = _mm256_unpacklo_epi8(c_u8x32, d_u8x32), cd_high = _mm256_unpackhi_epi8(c_u8x32, d_u8x32);
-    __m256i early = _mm256_unpacklo_epi16(ab_low, cd_low), second = _mm256_unpackhi_epi16(ab_low, cd_low);
-    __m256i third = _mm256_unpacklo_epi16(ab_high, cd_high), late = _mm256_unpackhi_epi16(ab_high, cd_high);
-    _mm256_store_si256((__m256i *)out->lanes[0], early);
-    _mm256_store_si256((__m256i *)out->lanes[1], second);
-    _mm256_store_si256((__m256i *)out->lanes[2], third);
-    _mm256_store_si256((__m256i *)out->lanes[3], late);
+    out->lanes_04 = _mm256_unpacklo_epi16(ab_low, cd_low);
+    out->lanes_15 = _mm256_unpackhi_epi16(ab_low, cd_low);
+    out->lanes_26 = _mm256_unpacklo_epi16(ab_high, cd_high);
+    out->lanes_37 = _mm256_unpackhi_epi16(ab_high, cd_high);
 }
 
 /* Takes numbers apart. Signed ones come in groups of three with an empty place behind, where the comma goes. */
-EC_INLINE void take_apart(__m256i values_u8x32, int is_signed, groups *out) {
-    const __m256i zero_u8x32 = _mm256_set1_epi8('0'), comma_u8x32 = _mm256_set1_epi8(',');
+EC_INLINE groups take_apart(__m256i values_u8x32, int is_signed) {
+    const __m256i comma_u8x32 = _mm256_set1_epi8(',');
+    groups out;
     __m256i size_u8x32 = is_signed ? _mm256_abs_epi8(values_u8x32) : values_u8x32;
     __m256i has_tens = at_least(size_u8x32, 10), has_hundreds = at_least(size_u8x32, 100);
-    __m256i rest_u8x32 = _mm256_sub_epi8(size_u8x32, masked(has_hundreds, 100));
+    /* What would be below 0 is more than what it is taken from. */
+    __m256i rest_u8x32 = _mm256_min_epu8(size_u8x32, _mm256_sub_epi8(size_u8x32, _mm256_set1_epi8(100)));
     __m256i hundreds_u8x32 = _mm256_set1_epi8('1');
     if (!is_signed) {
-        __m256i has_two_hundreds = at_least(size_u8x32, 200);
-        rest_u8x32 = _mm256_sub_epi8(rest_u8x32, masked(has_two_hundreds, 100));
-        hundreds_u8x32 = _mm256_sub_epi8(hundreds_u8x32, has_two_hundreds);
+        rest_u8x32 = _mm256_min_epu8(rest_u8x32, _mm256_sub_epi8(size_u8x32, _mm256_set1_epi8((char)200)));
+        hundreds_u8x32 = _mm256_sub_epi8(hundreds_u8x32, at_least(size_u8x32, 200));
     }
-    __m256i tens_u8x32 = tens_of(rest_u8x32), twice_u8x32 = _mm256_add_epi8(tens_u8x32, tens_u8x32);
-    __m256i ten_times_u8x32 = _mm256_add_epi8(twice_u8x32, _mm256_slli_epi16(twice_u8x32, 2));
-    __m256i ones_u8x32 = _mm256_add_epi8(_mm256_sub_epi8(rest_u8x32, ten_times_u8x32), zero_u8x32);
-    tens_u8x32 = _mm256_add_epi8(tens_u8x32, zero_u8x32);
+    __m256i ones_u8x32, tens_u8x32 = split_hundred(rest_u8x32, &ones_u8x32);
     __m256i bits_u8x32 = masked(has_tens, is_signed ? 64 : 16);
     if (is_signed) {
         __m256i negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), values_u8x32);
         ones_u8x32 = _mm256_blendv_epi8(ones_u8x32, comma_u8x32, _mm256_set1_epi32((int32_t)0xff000000));
         bits_u8x32 = _mm256_or_si256(bits_u8x32, _mm256_or_si256(masked(has_hundreds, 8), masked(negative, 1)));
-        store_lanes(out, _mm256_set1_epi8('-'), hundreds_u8x32, tens_u8x32, ones_u8x32);
+        join(&out, _mm256_set1_epi8('-'), hundreds_u8x32, tens_u8x32, ones_u8x32);
+        out.are_full = 0;
     } else {
         bits_u8x32 = _mm256_or_si256(bits_u8x32, masked(has_hundreds, 1));
-        store_lanes(out, hundreds_u8x32, tens_u8x32, ones_u8x32, comma_u8x32);
+        join(&out, hundreds_u8x32, tens_u8x32, ones_u8x32, comma_u8x32);
+        out.are_full = _mm256_movemask_epi8(has_hundreds) == -1;
     }
-    _mm256_store_si256((__m256i *)out->present, _mm256_slli_epi32(index_of(bits_u8x32, is_signed ? 0 : 8), 4));
+    out.present_u32x8 = index_of(bits_u8x32, is_signed ? 0 : 8);
+    return out;
 }
 
-/* Writes groups, each number with a comma. Sixteen bytes are stored for each. */
+/* Writes a group, each number with a comma; sixteen bytes are stored. Returns what it has beyond its least length. */
+EC_INLINE int64_t write_group(uint8_t *p, __m128i lanes_u8x16, uint64_t present, const uint64_t (*shuffles)[2]) {
+    __m128i shuffle_u8x16 = _mm_loadu_si128((const __m128i *)((const uint8_t *)shuffles + present));
+    _mm_storeu_si128((__m128i *)p, _mm_shuffle_epi8(lanes_u8x16, shuffle_u8x16));
+    return (int64_t)_mm_popcnt_u64(present);
+}
+
+/* Writes four groups. The indices go from register to register: through memory they would come late. */
+EC_INLINE uint8_t *write_four(uint8_t *p, __m128i a_u8x16, __m128i b_u8x16, __m128i c_u8x16, __m128i d_u8x16,
+                              __m128i present_u32x4, const uint64_t (*shuffles)[2], int least) {
+    const uint64_t ab = (uint64_t)_mm_cvtsi128_si64(present_u32x4), cd = (uint64_t)_mm_extract_epi64(present_u32x4, 1);
+    p += write_group(p, a_u8x16, (uint32_t)ab, shuffles);
+    p += write_group(p + least, b_u8x16, ab >> 32, shuffles);
+    p += write_group(p + 2 * least, c_u8x16, (uint32_t)cd, shuffles);
+    p += write_group(p + 3 * least, d_u8x16, cd >> 32, shuffles);
+    return p + 4 * least;
+}
+
+EC_INLINE __m128i lower(__m256i x_u8x32) { return _mm256_castsi256_si128(x_u8x32); }
+EC_INLINE __m128i higher(__m256i x_u8x32) { return _mm256_extracti128_si256(x_u8x32, 1); }
+
 EC_INLINE uint8_t *write_groups(uint8_t *p, const groups *of, const uint64_t (*shuffles)[2], int least) {
-    for (int i = 0; i < 8; i++) {
-        const uint64_t present = of->present[i];
-        __m128i shuffle_u8x16 = _mm_loadu_si128((const __m128i *)((const uint8_t *)shuffles + present));
-        __m128i lanes_u8x16 = _mm_load_si128((const __m128i *)of->lanes[i & 3][i >> 2]);
-        _mm_storeu_si128((__m128i *)p, _mm_shuffle_epi8(lanes_u8x16, shuffle_u8x16));
-        p += least + (int64_t)_mm_popcnt_u64(present);
-    }
-    return p;
+    p = write_four(p, lower(of->lanes_04), lower(of->lanes_15), lower(of->lanes_26), lower(of->lanes_37),
+                   lower(of->present_u32x8), shuffles, least);
+    return write_four(p, higher(of->lanes_04), higher(of->lanes_15), higher(of->lanes_26), higher(of->lanes_37),
+                      higher(of->present_u32x8), shuffles, least);
+}
+
+/* Writes 32 numbers of three digits each, from which nothing is to be cut. */
+EC_INLINE uint8_t *write_full(uint8_t *p, const groups *of) {
+    __m256i *to = (__m256i *)p;
+    _mm256_storeu_si256(to, _mm256_permute2x128_si256(of->lanes_04, of->lanes_15, 0x20));
+    _mm256_storeu_si256(to + 1, _mm256_permute2x128_si256(of->lanes_26, of->lanes_37, 0x20));
+    _mm256_storeu_si256(to + 2, _mm256_permute2x128_si256(of->lanes_04, of->lanes_15, 0x31));
+    _mm256_storeu_si256(to + 3, _mm256_permute2x128_si256(of->lanes_26, of->lanes_37, 0x31));
+    return p + 128;
 }
 
 /* Three numbers to a lane of four bytes. */
@@ -100,11 +136,12 @@ EC_INLINE __m256i load_threes(const uint8_t *values) {
 EC_INLINE uint8_t *format_rest(const uint8_t *values, int64_t n, int is_signed, int32_t type, uint8_t *p) {
     const int64_t step = is_signed ? 24 : 32, read = is_signed ? 28 : 32; /* numbers of a block, and those it loads */
     int64_t i = 0;
-    groups block;
     for (; n - i >= read; i += step) {
-        take_apart(is_signed ? load_threes(values + i) : _mm256_loadu_si256((const __m256i *)(values + i)), is_signed,
-                   &block);
-        p = is_signed ? write_groups(p, &block, ec_push_three, 6) : write_groups(p, &block, ec_push_four, 8);
+        const groups block = take_apart(
+            is_signed ? load_threes(values + i) : _mm256_loadu_si256((const __m256i *)(values + i)), is_signed);
+        p = is_signed        ? write_groups(p, &block, ec_push_three, 6)
+            : block.are_full ? write_full(p, &block)
+                             : write_groups(p, &block, ec_push_four, 8);
     }
     p -= i > 0 && i == n; /* the last comma */
     return ec_integers_format_rest(values + i, n - i, type, p);

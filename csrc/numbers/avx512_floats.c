@@ -15,7 +15,7 @@ EC_INLINE void store_positions(uint16_t *to, __mmask64 chosen, __m512i positions
     _mm512_storeu_si512(to, _mm512_add_epi16(chosen_u16x32, base_u16x32));
 }
 
-static void index_any(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+static int index_any(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     const __m512i positions_u8x64 = ec_byte_positions();
     const __m512i doubled_u8x64 = _mm512_add_epi8(positions_u8x64, positions_u8x64);
     __m512i base_u16x32 = _mm512_setzero_si512();
@@ -43,6 +43,7 @@ static void index_any(const uint8_t *chunk, int64_t length, ec_number_index *ind
         if (EC_UNLIKELY(marks.bad != 0)) break;
     }
     index->count = ended;
+    return 1;
 }
 
 static const double NEGATIVE_POWERS[32] = {1e-0,  1e-1,  1e-2,  1e-3,  1e-4,  1e-5,  1e-6,  1e-7,  1e-8,  1e-9,  1e-10,
@@ -164,17 +165,9 @@ static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *
     return ec_numbers_with_exponents(alone_at, chunk, index, count, out);
 }
 
-static void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index) {
-    index->single = ec_index_single_avx2(chunk, length, index);
-    if (!index->single) index_any(chunk, length, index);
-}
-
-static int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out) {
-    return index->single ? ec_convert_single_avx2(chunk, index, out) : convert_any(chunk, index, out);
-}
-
 static ec_result floats_parse_avx512(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {
-    return ec_floats_parse_chunks(text, n, out, capacity, flags, index_chunk, convert);
+    const ec_float_passes single = {ec_index_single_avx2, ec_convert_single_avx2}, any = {index_any, convert_any};
+    return ec_floats_parse_chunks(text, n, out, capacity, flags, single, any);
 }
 
 EC_TARGET_END

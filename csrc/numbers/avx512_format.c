@@ -40,9 +40,31 @@ EC_INLINE __m512i upper(products of, uint32_t more) {
                                    _mm512_srli_epi64(of.odd_u64x8, more));
 }
 
-/* floor(power * factor / 2^32), made odd where bits were lost: product_odd() of format_scalar.c. */
-EC_INLINE __m512i product_odd(__m512i power_u32x16, __m512i factor_u32x16) {
-    products of = multiply(power_u32x16, factor_u32x16);
+/* A power of ten: its upper half, and the lower one, which is 0 but for numbers of any size. */
+typedef struct {
+    __m512i upper_u32x16, lower_u32x16;
+} power;
+
+EC_INLINE power look_up_power(__m512i minus_k_i32x16, __m512i of_ten_u32x16, int any) {
+    power found = {_mm512_permutexvar_epi32(minus_k_i32x16, of_ten_u32x16), _mm512_setzero_si512()};
+    if (any) {
+        const uint8_t *of = (const uint8_t *)(ec_powers_of_ten - EC_POWER_LOWEST);
+        found.upper_u32x16 = _mm512_i32gather_epi32(minus_k_i32x16, of + 4, 8);
+        found.lower_u32x16 = _mm512_i32gather_epi32(minus_k_i32x16, of, 8);
+        __mmask16 cut_off = _mm512_cmpgt_epu32_mask(minus_k_i32x16, SIXTEEN(EC_POWER_EXACT)); /* or negative */
+        found.lower_u32x16 = _mm512_mask_add_epi32(found.lower_u32x16, cut_off, found.lower_u32x16, SIXTEEN(1));
+    }
+    return found;
+}
+
+/* floor(power * factor / 2^64), made odd where bits were lost: product_odd() of format_scalar.c. */
+EC_INLINE __m512i product_odd(power by, __m512i factor_u32x16, int any) {
+    products of = multiply(by.upper_u32x16, factor_u32x16);
+    if (any) {
+        products rest = multiply(by.lower_u32x16, factor_u32x16);
+        of.even_u64x8 = _mm512_add_epi64(of.even_u64x8, _mm512_srli_epi64(rest.even_u64x8, 32));
+        of.odd_u64x8 = _mm512_add_epi64(of.odd_u64x8, _mm512_srli_epi64(rest.odd_u64x8, 32));
+    }
     __m512i rest_u32x16 = _mm512_mask_blend_epi32(0xaaaa, of.even_u64x8, _mm512_slli_epi64(of.odd_u64x8, 32));
     __mmask16 lost = _mm512_test_epi32_mask(rest_u32x16, SIXTEEN(-2));
     __m512i whole_u32x16 = upper(of, 0);
@@ -65,9 +87,10 @@ EC_INLINE __m512i pick_even(__m512i low_u32x16, __m512i high_u32x16) {
         _mm512_shuffle_ps(_mm512_castsi512_ps(low_u32x16), _mm512_castsi512_ps(high_u32x16), 0x88));
 }
 
-/* The shortest decimals of positive floats in range: their digits, six to nine of them, and the exponent of the last one
- * in *minus_k, with the other sign. The comments are at the scalar twin, shorten(). */
-EC_INLINE __m512i shorten(__m512i bits_u32x16, __m512i of_ten_u32x16, __m512i *minus_k) {
+/* The shortest decimals of positive floats, in the range of the quick way or of `any` normal size: their digits, six to
+ * nine of them, and the exponent of the last one in *minus_k, with the other sign. The comments are at the scalar twin,
+ * shorten(). */
+EC_INLINE __m512i shorten(__m512i bits_u32x16, __m512i of_ten_u32x16, int any, __m512i *minus_k) {
     __m512i fraction_u32x16 = _mm512_and_si512(bits_u32x16, SIXTEEN(0x7fffff));
     __m512i exponent_i32x16 = _mm512_sub_epi32(_mm512_srli_epi32(bits_u32x16, 23), SIXTEEN(150));
     __m512i mantissa_u32x16 = _mm512_or_si512(fraction_u32x16, SIXTEEN(0x800000));
@@ -78,17 +101,17 @@ EC_INLINE __m512i shorten(__m512i bits_u32x16, __m512i of_ten_u32x16, __m512i *m
     __m512i minus_k_i32x16 = _mm512_sub_epi32(_mm512_setzero_si512(), k_i32x16);
     __m512i power_exponent_i32x16 = _mm512_srai_epi32(_mm512_mullo_epi32(minus_k_i32x16, SIXTEEN(217706)), 16);
     __m512i shift_i32x16 = _mm512_add_epi32(_mm512_add_epi32(exponent_i32x16, SIXTEEN(1)), power_exponent_i32x16);
-    __m512i power_u32x16 = _mm512_permutexvar_epi32(minus_k_i32x16, of_ten_u32x16);
+    const power by = look_up_power(minus_k_i32x16, of_ten_u32x16, any);
 
     __m512i four_u32x16 = _mm512_sllv_epi32(_mm512_slli_epi32(mantissa_u32x16, 2), shift_i32x16);
     __m512i half_u32x16 = _mm512_sllv_epi32(SIXTEEN(2), shift_i32x16);
     __m512i under_u32x16 = _mm512_mask_srli_epi32(half_u32x16, narrow, half_u32x16, 1);
     __m512i odd_u32x16 = _mm512_and_si512(mantissa_u32x16, SIXTEEN(1));
-    __m512i value_u32x16 = product_odd(power_u32x16, four_u32x16);
+    __m512i value_u32x16 = product_odd(by, four_u32x16, any);
     __m512i lowest_u32x16 =
-        _mm512_add_epi32(product_odd(power_u32x16, _mm512_sub_epi32(four_u32x16, under_u32x16)), odd_u32x16);
+        _mm512_add_epi32(product_odd(by, _mm512_sub_epi32(four_u32x16, under_u32x16), any), odd_u32x16);
     __m512i highest_u32x16 =
-        _mm512_sub_epi32(product_odd(power_u32x16, _mm512_add_epi32(four_u32x16, half_u32x16)), odd_u32x16);
+        _mm512_sub_epi32(product_odd(by, _mm512_add_epi32(four_u32x16, half_u32x16), any), odd_u32x16);
 
     __m512i s_u32x16 = _mm512_srli_epi32(value_u32x16, 2), four_s_u32x16 = _mm512_slli_epi32(s_u32x16, 2);
     __m512i tens_u32x16 = upper(multiply(s_u32x16, SIXTEEN((int32_t)0xcccccccd)), 3);
@@ -109,11 +132,40 @@ EC_INLINE __m512i shorten(__m512i bits_u32x16, __m512i of_ten_u32x16, __m512i *m
     return _mm512_mask_mov_epi32(digits_u32x16, of_tens, shorter_u32x16);
 }
 
-/* Makes texts of floats in range, of which some stand for zeros. */
-EC_INLINE void make_texts(__m512i bits_u32x16, __mmask16 zero, __mmask16 negative, __m512i of_ten_u32x16, texts *out) {
+/* Gives texts with exponents their form and length, and returns the bytes of their sources with the exponents. */
+EC_INLINE __m512i add_exponents(__m512i point_i32x16, __m512i significant_u32x16, __mmask16 negative, __m512i *form,
+                                __m512i *length) {
+    __mmask16 small = _mm512_cmplt_epi32_mask(point_i32x16, SIXTEEN(EC_LOWEST_FORM));
+    __mmask16 with_exponent = small | _mm512_cmpgt_epi32_mask(point_i32x16, SIXTEEN(EC_HIGHEST_FORM));
+    __m512i size_u32x16 = _mm512_abs_epi32(point_i32x16);
+    __mmask16 two_digits = _mm512_cmpgt_epi32_mask(size_u32x16, SIXTEEN(9));
+    __mmask16 with_point = _mm512_cmpgt_epi32_mask(significant_u32x16, SIXTEEN(1));
+
+    __m512i length_u32x16 = _mm512_add_epi32(significant_u32x16, SIXTEEN(3)); /* 1e9, */
+    length_u32x16 = _mm512_mask_add_epi32(length_u32x16, with_point, length_u32x16, SIXTEEN(1));
+    length_u32x16 = _mm512_mask_add_epi32(length_u32x16, two_digits, length_u32x16, SIXTEEN(1));
+    length_u32x16 = _mm512_mask_add_epi32(length_u32x16, small, length_u32x16, SIXTEEN(1));
+    length_u32x16 = _mm512_mask_add_epi32(length_u32x16, negative, length_u32x16, SIXTEEN(1));
+    *length = _mm512_mask_mov_epi32(*length, with_exponent, length_u32x16);
+
+    __m512i form_u32x16 = _mm512_add_epi32(significant_u32x16, SIXTEEN(EC_FORMS_E / EC_FORMS - 1));
+    form_u32x16 = _mm512_mask_add_epi32(form_u32x16, two_digits, form_u32x16, SIXTEEN(EC_DIGITS));
+    form_u32x16 = _mm512_mask_add_epi32(form_u32x16, small, form_u32x16, SIXTEEN(2 * EC_DIGITS));
+    form_u32x16 = _mm512_mask_add_epi32(form_u32x16, negative, form_u32x16, SIXTEEN(4 * EC_DIGITS));
+    *form = _mm512_mask_slli_epi32(*form, with_exponent, form_u32x16, 4);
+
+    __m512i tens_u32x16 = _mm512_srli_epi32(_mm512_mullo_epi16(size_u32x16, SIXTEEN(103)), 10);
+    __m512i ones_u32x16 = _mm512_sub_epi32(size_u32x16, _mm512_mullo_epi16(tens_u32x16, SIXTEEN(10)));
+    __m512i digits_u8x64 = _mm512_or_si512(_mm512_slli_epi32(tens_u32x16, 8), _mm512_slli_epi32(ones_u32x16, 16));
+    return _mm512_or_si512(digits_u8x64, SIXTEEN('e' | '0' << 8 | '0' << 16));
+}
+
+/* Makes texts of floats, in the range of the quick way or of `any` normal size, of which some stand for zeros. */
+EC_INLINE void make_texts(__m512i bits_u32x16, __mmask16 zero, __mmask16 negative, __m512i of_ten_u32x16, int any,
+                          texts *out) {
     const __mmask16 not_zero = (__mmask16)~zero;
     __m512i minus_k_i32x16;
-    __m512i digits_u32x16 = shorten(bits_u32x16, of_ten_u32x16, &minus_k_i32x16);
+    __m512i digits_u32x16 = shorten(bits_u32x16, of_ten_u32x16, any, &minus_k_i32x16);
 
     /* To nine digits: count those there are, from six on, and append zeros. */
     __mmask16 seven = _mm512_cmpgt_epi32_mask(digits_u32x16, SIXTEEN(999999));
@@ -145,19 +197,32 @@ EC_INLINE void make_texts(__m512i bits_u32x16, __mmask16 zero, __mmask16 negativ
     length_u32x16 = _mm512_mask_add_epi32(length_u32x16, negative, length_u32x16, SIXTEEN(1));
     __m512i form_u32x16 = _mm512_slli_epi32(_mm512_sub_epi32(point_i32x16, SIXTEEN(EC_LOWEST_FORM)), 4);
     form_u32x16 = _mm512_mask_add_epi32(form_u32x16, negative, form_u32x16, SIXTEEN(EC_FORMS * EC_FORMS));
+    __m512i head_u8x64 = _mm512_or_si512(first_u32x16, SIXTEEN('0' | '0' << 8 | '.' << 16 | '-' << 24));
+    __m512i tail_u8x64 = head_u8x64; /* which nothing takes */
+    if (any) tail_u8x64 = add_exponents(point_i32x16, significant_u32x16, negative, &form_u32x16, &length_u32x16);
     _mm512_store_si512(out->length, length_u32x16);
     _mm512_store_si512(out->form, form_u32x16);
 
     const __m512i zero_u8x64 = _mm512_set1_epi8('0');
-    __m512i head_u8x64 = _mm512_or_si512(first_u32x16, SIXTEEN('0' | '0' << 8 | '.' << 16 | '-' << 24));
-    __m512i low_head_u8x64 = _mm512_unpacklo_epi32(head_u8x64, head_u8x64);
-    __m512i high_head_u8x64 = _mm512_unpackhi_epi32(head_u8x64, head_u8x64);
+    __m512i low_head_u8x64 = _mm512_unpacklo_epi32(head_u8x64, tail_u8x64);
+    __m512i high_head_u8x64 = _mm512_unpackhi_epi32(head_u8x64, tail_u8x64);
     low_u8x64 = _mm512_or_si512(low_u8x64, zero_u8x64);
     high_u8x64 = _mm512_or_si512(high_u8x64, zero_u8x64);
     _mm512_store_si512(out->source[0], _mm512_unpacklo_epi64(low_u8x64, low_head_u8x64));
     _mm512_store_si512(out->source[1], _mm512_unpackhi_epi64(low_u8x64, low_head_u8x64));
     _mm512_store_si512(out->source[2], _mm512_unpacklo_epi64(high_u8x64, high_head_u8x64));
     _mm512_store_si512(out->source[3], _mm512_unpackhi_epi64(high_u8x64, high_head_u8x64));
+}
+
+/* Writes a block of numbers of any finite size. */
+static uint8_t *write_any(uint8_t *p, const float *values, __m512i bits_u32x16, int64_t count) {
+    __m512i size_u32x16 = _mm512_and_si512(bits_u32x16, SIXTEEN(0x7fffffff));
+    __mmask16 zero = _mm512_testn_epi32_mask(size_u32x16, size_u32x16);
+    __mmask16 other = _mm512_cmplt_epi32_mask(size_u32x16, SIXTEEN(EC_BITS_OF_NORMAL));
+    texts block;
+    make_texts(_mm512_mask_mov_epi32(size_u32x16, other, SIXTEEN(EC_BITS_OF_ONE)), zero,
+               _mm512_movepi32_mask(bits_u32x16), _mm512_setzero_si512(), 1, &block);
+    return ec_texts_write(p, block.source[0][0], 4, block.form, block.length, values, count, other & ~(uint32_t)zero);
 }
 
 int64_t ec_floats_format_avx512(const float *values, int64_t n, uint8_t *text) {
@@ -174,9 +239,13 @@ int64_t ec_floats_format_avx512(const float *values, int64_t n, uint8_t *text) {
         __mmask16 refused = _mm512_cmpgt_epi32_mask(size_u32x16, SIXTEEN(0x7f7fffff));
         if (EC_UNLIKELY(refused != 0)) return -1 - (at + ec_trailing_zeros_u64(refused));
         uint32_t alone = other & ~(uint32_t)zero;
+        if (EC_UNLIKELY(_mm_popcnt_u32(alone) > EC_ALONE)) {
+            p = write_any(p, values + at, bits_u32x16, count);
+            continue;
+        }
         texts block;
         make_texts(_mm512_mask_mov_epi32(size_u32x16, other, SIXTEEN(EC_BITS_OF_ONE)), zero,
-                   _mm512_movepi32_mask(bits_u32x16), of_ten_u32x16, &block);
+                   _mm512_movepi32_mask(bits_u32x16), of_ten_u32x16, 0, &block);
         if (EC_LIKELY(alone == 0 && count == 16))
             p = ec_texts_write(p, block.source[0][0], 4, block.form, block.length, values + at, 16, 0);
         else

@@ -1,5 +1,6 @@
-/* Writes int8 and uint8 as JSON with AVX-512: 64 numbers at a time become digits, each number in a lane of its own,
- * with zeros where it has no digit, and vpcompressb pushes the bytes that are not zero together. */
+/* Writes uint8 as JSON with AVX-512: 64 numbers at a time become digits, each number in a lane of its own, with zeros
+ * where it has no digit, and vpcompressb pushes the bytes that are not zero together. A signed number with its comma would
+ * need a lane twice as wide: those go the way of AVX2, which is faster then. */
 #include "avx2.h"
 #include "avx512.h"
 
@@ -19,34 +20,18 @@ EC_INLINE uint8_t *push(uint8_t *p, __m512i lanes_u8x64) {
     return p + _mm_popcnt_u64(present);
 }
 
-/* Writes sixteen numbers, in lanes of four bytes. Unsigned ones end with their comma; signed ones need a fifth byte for
- * it, and get eight:
- *
- *     unsigned   hundreds tens ones ','
- *     signed     '-' hundreds tens ones   ',' 0 0 0 */
-EC_INLINE uint8_t *push_sixteen(uint8_t *p, __m512i lanes_u32x16, int is_signed) {
-    if (!is_signed) return push(p, lanes_u32x16);
-    const __m512i comma_u64x8 = _mm512_set1_epi64((int64_t)',' << 32);
-    __m512i low_u64x8 = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(lanes_u32x16));
-    __m512i high_u64x8 = _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(lanes_u32x16, 1));
-    p = push(p, _mm512_or_si512(low_u64x8, comma_u64x8));
-    return push(p, _mm512_or_si512(high_u64x8, comma_u64x8));
-}
-
 /* Writes 64 numbers, each with a comma. */
-EC_INLINE uint8_t *write_block(uint8_t *p, __m512i values_u8x64, int is_signed) {
+EC_INLINE uint8_t *write_block(uint8_t *p, __m512i values_u8x64) {
     const __m512i zero_u8x64 = _mm512_set1_epi8('0'), low_u8x64 = _mm512_set1_epi8(15);
     const __m512i pairs_low_u8x64 = _mm512_loadu_si512(PAIRS), pairs_high_u8x64 = _mm512_loadu_si512(PAIRS + 64);
     /* Unpacking works within 128 bits: number 16 k + 4 l + i goes to place 4 k + i of lane l. */
     const __m512i turned_u32x16 = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     values_u8x64 = _mm512_permutexvar_epi32(turned_u32x16, values_u8x64);
 
-    __mmask64 negative = is_signed ? _mm512_movepi8_mask(values_u8x64) : 0;
-    __m512i size_u8x64 = is_signed ? _mm512_abs_epi8(values_u8x64) : values_u8x64;
-    __mmask64 has_hundreds = _mm512_cmpge_epu8_mask(size_u8x64, _mm512_set1_epi8(100));
-    __mmask64 has_two_hundreds = _mm512_cmpge_epu8_mask(size_u8x64, _mm512_set1_epi8((char)200));
-    __mmask64 has_tens = _mm512_cmpge_epu8_mask(size_u8x64, _mm512_set1_epi8(10));
-    __m512i rest_u8x64 = _mm512_mask_sub_epi8(size_u8x64, has_hundreds, size_u8x64, _mm512_set1_epi8(100));
+    __mmask64 has_hundreds = _mm512_cmpge_epu8_mask(values_u8x64, _mm512_set1_epi8(100));
+    __mmask64 has_two_hundreds = _mm512_cmpge_epu8_mask(values_u8x64, _mm512_set1_epi8((char)200));
+    __mmask64 has_tens = _mm512_cmpge_epu8_mask(values_u8x64, _mm512_set1_epi8(10));
+    __m512i rest_u8x64 = _mm512_mask_sub_epi8(values_u8x64, has_hundreds, values_u8x64, _mm512_set1_epi8(100));
     rest_u8x64 = _mm512_mask_sub_epi8(rest_u8x64, has_two_hundreds, rest_u8x64, _mm512_set1_epi8(100));
     __m512i pairs_u8x64 = _mm512_permutex2var_epi8(pairs_low_u8x64, rest_u8x64, pairs_high_u8x64);
     __m512i hundreds_u8x64 = _mm512_mask_blend_epi8(has_two_hundreds, _mm512_set1_epi8('1'), _mm512_set1_epi8('2'));
@@ -54,33 +39,30 @@ EC_INLINE uint8_t *write_block(uint8_t *p, __m512i values_u8x64, int is_signed) 
     __m512i tens_u8x64 = _mm512_and_si512(_mm512_srli_epi16(pairs_u8x64, 4), low_u8x64);
     tens_u8x64 = _mm512_maskz_add_epi8(has_tens, tens_u8x64, zero_u8x64);
     __m512i ones_u8x64 = _mm512_add_epi8(_mm512_and_si512(pairs_u8x64, low_u8x64), zero_u8x64);
-    __m512i a_u8x64 = hundreds_u8x64, b_u8x64 = tens_u8x64, c_u8x64 = ones_u8x64, d_u8x64 = _mm512_set1_epi8(',');
-    if (is_signed) {
-        a_u8x64 = _mm512_maskz_mov_epi8(negative, _mm512_set1_epi8('-'));
-        b_u8x64 = hundreds_u8x64;
-        c_u8x64 = tens_u8x64;
-        d_u8x64 = ones_u8x64;
-    }
-    __m512i ab_low = _mm512_unpacklo_epi8(a_u8x64, b_u8x64), ab_high = _mm512_unpackhi_epi8(a_u8x64, b_u8x64);
-    __m512i cd_low = _mm512_unpacklo_epi8(c_u8x64, d_u8x64), cd_high = _mm512_unpackhi_epi8(c_u8x64, d_u8x64);
+    const __m512i comma_u8x64 = _mm512_set1_epi8(',');
+    __m512i ab_low = _mm512_unpacklo_epi8(hundreds_u8x64, tens_u8x64),
+            ab_high = _mm512_unpackhi_epi8(hundreds_u8x64, tens_u8x64);
+    __m512i cd_low = _mm512_unpacklo_epi8(ones_u8x64, comma_u8x64),
+            cd_high = _mm512_unpackhi_epi8(ones_u8x64, comma_u8x64);
     __m512i lanes_u32x16[4] = {_mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
                                _mm512_unpacklo_epi16(ab_high, cd_high), _mm512_unpackhi_epi16(ab_high, cd_high)};
-    for (int k = 0; k < 4; k++) p = push_sixteen(p, lanes_u32x16[k], is_signed);
+    if (has_hundreds == UINT64_MAX) { /* nothing is to be cut */
+        for (int k = 0; k < 4; k++) _mm512_storeu_si512(p + 64 * k, lanes_u32x16[k]);
+        return p + 256;
+    }
+    for (int k = 0; k < 4; k++) p = push(p, lanes_u32x16[k]);
     return p;
 }
 
-EC_INLINE int64_t format(const uint8_t *values, int64_t n, int is_signed, int32_t type, uint8_t *text) {
+int64_t ec_integers_format_avx512(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
+    if (type == EC_INT8) return ec_integers_format_avx2(values, n, type, text);
     uint8_t *p = text;
     int64_t i = 0;
     *p++ = '[';
     /* All numbers are given 5 bytes, those written and those to come, so with 72 left every store of 64 bytes has
      * room. The others are too few for it, and a store of chosen bytes is slow. */
-    for (; n - i >= 72; i += 64) p = write_block(p, _mm512_loadu_si512(values + i), is_signed);
+    for (; n - i >= 72; i += 64) p = write_block(p, _mm512_loadu_si512(values + i));
     return ec_integers_format_rest_avx2(values + i, n - i, type, p) - text;
-}
-
-int64_t ec_integers_format_avx512(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
-    return type == EC_INT8 ? format(values, n, 1, type, text) : format(values, n, 0, type, text);
 }
 
 EC_TARGET_END

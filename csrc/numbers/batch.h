@@ -26,9 +26,9 @@ typedef struct {
     uint16_t alone[ELEMENTS]; /* the numbers that have exponents */
     int32_t count, alone_count;
     int32_t sound; /* whether the whole chunk is plain */
-    /* on AVX2 only: whether each number has one digit before its point; then there are but the ends, and a number
-     * begins `gap` behind the one before it, the first behind `before` */
-    int32_t single, gap, before;
+    /* where each number has one digit before its point there are but the ends: a number begins `gap` behind the one
+     * before it, the first behind `before` */
+    int32_t gap, before;
 } ec_number_index;
 
 /* Notes the numbers with exponents in a block; `ends` is the number of ends before the block. */
@@ -110,26 +110,30 @@ EC_INLINE int ec_chunk_is_last(const uint8_t *text, int64_t n, int64_t at) {
     return text[at - 1] != ',' && text[n - 1] == ']';
 }
 
-/* Reads an array of floats with the two passes of a tier:
- *
- *     void index_chunk(const uint8_t *chunk, int64_t length, ec_number_index *index)
- *     int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out)
- *
- * convert returns how many numbers it has converted, and writes at most index->count. */
+/* Two passes over a chunk. `index` notes where its numbers are, or returns 0 where they are not of the form that the
+ * passes are for. `convert` returns how many numbers it has converted, and writes at most index->count. */
+typedef struct {
+    int (*index)(const uint8_t *chunk, int64_t length, ec_number_index *index);
+    int32_t (*convert)(const uint8_t *chunk, ec_number_index *index, float *out);
+} ec_float_passes;
+
+/* Reads an array of floats: each chunk by the first passes where they take it, else by the others, which take any. */
 EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags,
-                                           void (*index_chunk)(const uint8_t *, int64_t, ec_number_index *),
-                                           int32_t (*convert)(const uint8_t *, ec_number_index *, float *)) {
+                                           ec_float_passes first, ec_float_passes any) {
     uint8_t copy[COPY_BYTES];
     ec_number_index index;
     int64_t at = 1, produced = 0, length;
     for (;;) {
         const uint8_t *chunk = ec_chunk_open(text, n, at, CHUNK, copy, &length);
-        index_chunk(chunk, length, &index);
+        const int takes = first.index(chunk, length, &index);
+        if (!takes) any.index(chunk, length, &index);
         if (index.count > capacity - produced) {
             index.count = (int32_t)(capacity - produced);
             index.sound = 0;
         }
-        int32_t done = index.count > 0 ? convert(chunk, &index, out + produced) : 0;
+        int32_t done = 0;
+        if (index.count > 0)
+            done = takes ? first.convert(chunk, &index, out + produced) : any.convert(chunk, &index, out + produced);
         if (done > 0) at += index.end[done - 1] + 1;
         produced += done;
         if (done > 0 && ec_chunk_is_last(text, n, at)) return ec_number_result(EC_OK, n, produced);

@@ -134,6 +134,11 @@ class Embeddings(Exchanged):
 
         The array is a copy, also for float rows; with `out`, C-contiguous and of that shape, it is that array. By
         default one thread decodes little and more decode much: the values do not depend on it.
+
+        Examples
+        --------
+        >>> Embeddings(np.array([[0b10100000]], np.uint8), "ubinary", 3).to_float().tolist()
+        [[1.0, -1.0, 1.0]]
         """
         return self._coded().floats(out, threads)
 
@@ -213,6 +218,11 @@ class Embeddings(Exchanged):
         ------
         ValueError
             Where `dimension` is not within 1 .. the present dimension.
+
+        Examples
+        --------
+        >>> Embeddings([[3.0, 4.0, 12.0]]).truncate(2).values.tolist()
+        [[0.6..., 0.8...]]
         """
         dimension = as_dimension(dimension)
         if not 1 <= dimension <= self.dimension:

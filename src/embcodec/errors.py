@@ -58,6 +58,22 @@ class DecodeError(EmbcodecError, ValueError):
         super().__init__(f"{reason} ({', '.join(places)})" if places else reason)
 
 
+class RowError(ValueError):
+    """One of several rows is missing, or not what the others are.
+
+    Attributes
+    ----------
+    row : int or None
+        Which one, counted in what was read.
+    """
+
+    row: int | None
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        self.row = row
+        super().__init__(message)
+
+
 class CodeMismatchError(EmbcodecError, ValueError):
     """Two sets of codes cannot meet: other dtypes, dimensions, scales, byte or bit orders.
 
@@ -106,7 +122,20 @@ class SkippedWarning(UserWarning):
 
 
 class StorageError(EmbcodecError, ValueError):
-    """A file is damaged, of another kind than its name says, or holds what cannot be stored."""
+    """A file is damaged, of another kind than its name says, or holds what cannot be stored.
+
+    Attributes
+    ----------
+    row : int or None
+        Of a table or matrix that is read in parts: which row of the part cannot be read. None where the error is about
+        no single row.
+    """
+
+    row: int | None = None
+
+    def __init__(self, *words: object, row: int | None = None) -> None:
+        self.row = row
+        super().__init__(*words)
 
 
 class ServiceError(EmbcodecError):
@@ -162,6 +191,12 @@ class TransportError(EmbcodecError):
     def __init__(self, message: str, *, transient: bool = False) -> None:
         self.message, self.transient = printable(message), transient
         super().__init__(message)
+
+
+def row_of(error: Exception) -> int | None:
+    """Return which of several rows an error is about; None where it is about no single one."""
+    row: int | None = getattr(error, "row", None)
+    return row
 
 
 def rebuild_error(kind: type[Exception], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .dtypes import INTEGERS, OutputDtype, OutputDtypeLike, as_dimension, as_output_dtype
+from .errors import RowError
 from .words import unknown
 
 # What stands for a scale by itself, and the kinds of scales.
@@ -94,17 +95,41 @@ class Scale:
 
     @classmethod
     def unit(cls) -> Scale:
-        """Return the services' fixed scale: 127 for int8, 127.5 for uint8."""
+        """Return the services' fixed scale: an int8 code stands for code / 127, a uint8 code for code / 127.5 - 1."""
         return UNIT_SCALE
 
     @classmethod
     def per_vector(cls, scales: ArrayLike) -> Scale:
-        """Return a scale with one positive float32 a row, shape (n,)."""
+        """Return a scale of one positive factor a row, shape (n,): a code stands for code * factor.
+
+        Raises
+        ------
+        ValueError
+            For factors that are not finite and positive, or of another shape.
+
+        Examples
+        --------
+        >>> from embcodec import Embeddings
+        >>> Embeddings([[2.0, -1.0]]).to("int8", scale=Scale.per_vector([0.5])).values.tolist()
+        [[4, -2]]
+        """
         return cls(PER_VECTOR, scales)
 
     @classmethod
     def ranges(cls, ranges: ArrayLike) -> Scale:
-        """Return a scale with minima and maxima a dimension, shape (2, dimension)."""
+        """Return a scale of a range a dimension, shape (2, dimension): minima, then maxima.
+
+        Raises
+        ------
+        ValueError
+            For ranges that are not finite, whose minimum is above their maximum, or of another shape.
+
+        Examples
+        --------
+        >>> from embcodec import Embeddings
+        >>> Embeddings([[0.0, 1.5]]).to("uint8", scale=Scale.ranges([[-1.0, 1.0], [1.0, 3.0]])).values.tolist()
+        [[127, 63]]
+        """
         return cls(RANGES, ranges)
 
     @property
@@ -291,7 +316,8 @@ def _check_per_vector(scales: NDArray[np.float32]) -> None:
         raise ValueError(f"per-vector scales have shape (n,), not {scales.shape}")
     if scales.size and not (scales.min() > 0 and scales.max() < np.inf):  # a NaN is neither
         bad = ~(np.isfinite(scales) & (scales > 0))
-        raise ValueError(f"per-vector scales must be finite and positive; row {int(bad.argmax())} is not")
+        row = int(bad.argmax())
+        raise RowError(f"per-vector scales must be finite and positive; row {row} is not", row)
 
 
 def _check_ranges(ranges: NDArray[np.float32]) -> None:
@@ -301,4 +327,6 @@ def _check_ranges(ranges: NDArray[np.float32]) -> None:
         spread = ranges[1] - ranges[0]  # where an end is NaN or infinite, so is this
     if spread.size and not (spread.min() >= 0 and spread.max() < np.inf):
         bad = ~((spread >= 0) & (spread < np.inf))
-        raise ValueError(f"ranges must be finite with minimum <= maximum; dimension {int(bad.argmax())} is not")
+        raise ValueError(
+            f"ranges must be finite, with minimum <= maximum; those of dimension {int(bad.argmax())} are not"
+        )

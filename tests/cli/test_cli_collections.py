@@ -83,7 +83,7 @@ def test_batch_files_with_their_custom_ids() -> None:
     Path("b.jsonl").write_text("\n".join(batch_lines(50, 120)))
     done = run("ingest", "a.jsonl.gz", "b.jsonl", "vectors", "--dtype", "int8")
     assert done.exit_code == 0
-    assert done.stdout.startswith("120 rows appended, 1 lines failed -> Collection(120 rows in 1 file, int8 x 24)")
+    assert done.stdout.startswith("120 rows appended, 1 line failed -> Collection(120 rows in 1 file, int8 x 24)")
     assert "a.jsonl.gz, line 51, bad: too long" in done.stderr
     expected = search(Q, quantize(X, "int8"), 2).indices
     lines = run("search", "queries.npy", "vectors", "-k", 2).stdout.splitlines()
@@ -91,11 +91,11 @@ def test_batch_files_with_their_custom_ids() -> None:
     found = run_json("search", "queries.npy", "vectors", "-k", 2)
     assert found["texts"] == [[f"doc-{i}" for i in row] for row in expected.tolist()]
     for _ in range(2):  # also when all of it was taken
-        assert "1 lines failed, more than" in refused("ingest", "a.jsonl.gz", "vectors", "--max-failed", 0)
+        assert "1 line failed, more than" in refused("ingest", "a.jsonl.gz", "vectors", "--max-failed", 0)
     assert run("ingest", "b.jsonl", "vectors", "--max-failed", 0).exit_code == 0
     Path("c.jsonl").write_text(failed)
     assert refused("ingest", "c.jsonl", "vectors", "--max-failed", 0) == (
-        "Error: 1 lines failed, more than --max-failed 0 allows"
+        "Error: 1 line failed, more than --max-failed 0 allows"
     )
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from coded import floats
 
-from embcodec import Skipped, SkippedWarning, StorageError, iter_load, save, search, search_files
+from embcodec import Embeddings, Scale, Skipped, SkippedWarning, StorageError, iter_load, save, search, search_files
 
 X = floats(60)
 
@@ -67,6 +67,29 @@ def test_the_rest_is_read(folder: Path, batch_rows: int) -> None:
     assert words[3].startswith("c.parquet: row 3: Embeddings(1 x 2 float, 8 bytes) is of another kind")
     assert words[6] == "e.jsonl: line 2: too long"
     assert "no.npy" in words[0]
+
+
+def test_a_column_that_holds_no_rows_is_one_fault_whatever_it_is_called(tmp_path: Path) -> None:
+    nested = pyarrow.array([[[1.0]], [[2.0]]])
+    pyarrow.parquet.write_table(pyarrow.table({"row v": nested}), tmp_path / "a.parquet")
+    told: list[Skipped] = []
+    assert list(iter_load(tmp_path / "a.parquet", on_error=told.append)) == []
+    assert places(told) == [("a.parquet", None, None)]
+
+
+def test_a_row_is_passed_over_for_its_scale_alone(tmp_path: Path) -> None:
+    scales = np.linspace(0.1, 0.8, 8, dtype=np.float32)
+    save(tmp_path / "a.parquet", Embeddings(np.ones((8, 4), np.int8), "int8", scale=Scale.per_vector(scales)))
+    table = pyarrow.parquet.read_table(tmp_path / "a.parquet")
+    scales[[1, 6]] = -1, 3e38
+    table = table.set_column(table.schema.names.index("scale"), "scale", pyarrow.array(scales))
+    pyarrow.parquet.write_table(table, tmp_path / "b.parquet", compression="gzip")
+    told: list[Skipped] = []
+    loaded = list(iter_load(tmp_path / "b.parquet", on_error=told.append))
+    assert sum(len(part.rows) for part in loaded) == 6
+    assert places(told) == [("b.parquet", 1, None), ("b.parquet", 6, None)]
+    assert "row 1 is not" in str(told[0])
+    assert "the scale of row 6, " in str(told[1])
 
 
 def test_ids_stay_with_their_rows(folder: Path) -> None:

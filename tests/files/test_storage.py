@@ -328,6 +328,36 @@ def test_tensors_keep_names_and_words(tmp_path: Path) -> None:
         }
 
 
+def test_words_that_look_like_a_checksum(tmp_path: Path) -> None:
+    words = {"a": '"data_checksum": "00000000"', "data": "00000000", "z": '", "data_checksum": "00000000'}
+    for step, count in enumerate((1, 1_000, 100_000)):
+        tensors = {"codes": np.arange(count, dtype=np.uint8), "wide": np.full(count, step / 3)}
+        write_tensors(tmp_path / "a.safetensors", tensors, words)
+        found, said = read_tensors(tmp_path / "a.safetensors")
+        assert said == words
+        assert {name: array.tolist() for name, array in found.items()} == {
+            name: array.tolist() for name, array in tensors.items()
+        }
+
+
+@pytest.mark.skipif(not hasattr(os, "pwritev"), reason="calls of several parts")
+@pytest.mark.parametrize("most", [1, 7, 100, 1 << 20])
+def test_calls_that_take_a_part_of_what_they_are_given(
+    tmp_path: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda file, parts, at: real(file, [b"".join(parts)[:most]], at))
+    tensors = {"a": np.arange(50), "empty": np.empty((0, 3), np.float32), "b": np.arange(30, dtype=np.uint8)}
+    write_tensors(tmp_path / "a.safetensors", tensors, {})
+    found, _ = read_tensors(tmp_path / "a.safetensors")
+    assert {name: array.tolist() for name, array in found.items()} == {
+        name: array.tolist() for name, array in tensors.items()
+    }
+    monkeypatch.delattr(os, "pwritev")
+    write_tensors(tmp_path / "b.safetensors", tensors, {})
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
 @pytest.mark.parametrize("step", ["fsync", "replace", "write"])
 def test_a_failed_step_leaves_the_old_file(tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.safetensors"

@@ -207,12 +207,12 @@ def test_nothing_else_in_the_package_writes_files() -> None:
         "adapters/store.py: open(self.path, 'ab+', buffering=0)",
         "cli/command.py: open(os.devnull, 'w')",
         "containers/atomic.py: open(path, 'r+b', buffering=0)",
-        "containers/atomic.py: open(path, 'xb')",
+        "containers/atomic.py: open(path, 'xb', buffering=_BUFFER)",
         "containers/atomic.py: open(temporary, 'xb+', opener=_open_privately)",
         "containers/atomic.py: os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 384)",
         "containers/npy.py: archive.open(entry, 'w', force_zip64=True)",
         "files/pieces/places.py: open(copy, 'wb')",
-        "index/collection/lock.py: os.open(folder / NAME, os.O_RDWR | os.O_CREAT | getattr(os, 'O_CLOEXEC', 0), 438)",
+        "index/collection/lock.py: os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, 'O_CLOEXEC', 0), 438)",
         "index/collection/record.py: open(folder.path / NAME, 'ab+')",
     ]
 

@@ -137,7 +137,7 @@ def test_every_changed_bit_of_the_header_is_seen(tmp_path: Path) -> None:
         ({"lengths": np.full(90, -1, np.float32)}, "signs of the lengths"),
         ({"scales": np.full(90, -1, np.float32)}, "negative"),
         ({"lengths": np.zeros(89, np.float32)}, "lengths of"),
-        ({"lengths": np.full(90, 1e30, np.float32)}, "lengths that are out of range"),
+        ({"lengths": np.full(90, 1e30, np.float32)}, "a value of lengths is out of range"),
         ({"lengths": np.zeros(90, np.float32)}, "scale and the length of row 0"),
         ({"scales": np.full(90, 1e6, np.float32)}, "scale and the length of row 0"),
         ({"center": np.full(43, 1e30, np.float32)}, "not those of"),

@@ -94,7 +94,7 @@ def failing(fails: Callable[[int], bool], number: int = errno.EIO) -> Iterator[D
     disk = Disk(fails, number)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(atomic, "open", disk.opened, raising=False)
-        for name in ("fsync", "fdatasync", "replace"):
+        for name in ("pwritev", "fsync", "fdatasync", "replace"):
             patched.setattr(os, name, disk.counted(name, getattr(os, name)), raising=False)
         yield disk
 
@@ -170,6 +170,37 @@ def test_a_line_that_cannot_be_taken_back_goes_with_its_file(tmp_path: Path) -> 
         with failing(lambda step, failed=failed: failed <= step <= failed + 1), pytest.raises(StorageError):
             CHANGES["append"](collection)
         assert state_of(tmp_path / str(failed)) == before
+
+
+def test_texts_of_an_append_that_failed_are_not_known(tmp_path: Path) -> None:
+    """Another process gives the name of their file to other texts, which must be known then."""
+    collection = Collection.create(tmp_path / "c", like=X)
+    collection.append(X[:2], ids=["a", "b"])
+    other = Collection.open(tmp_path / "c")
+    with failing(lambda step: True), pytest.raises(StorageError):
+        collection.append(X[:2], ids=["c", "d"])
+    other.append(X[:2], ids=["e", "f"])
+    with pytest.raises(ValueError, match="id 'e' is in the collection already"):
+        collection.append(X[:2], ids=["e", "g"])
+    collection.append(X[:2], ids=["c", "d"])
+    assert Collection.open(tmp_path / "c").text_ids(range(6)) == ["a", "b", "e", "f", "c", "d"]
+
+
+def test_texts_that_were_joined_are_known(tmp_path: Path) -> None:
+    """By who joins them without having read them before, and where the change fails."""
+    collection = Collection.create(tmp_path / "c", like=X)
+    collection.append(X[:2], ids=["a", "b"])
+    collection.append(X[:2], ids=["c", "d"])
+    other, third = Collection.open(tmp_path / "c"), Collection.open(tmp_path / "c")
+    steps = steps_of("compact", tmp_path / "counted")
+    with failing(lambda step: step == len(steps)), pytest.raises(StorageError):
+        other.compact()
+    third.append(X[:1], ids=["e"])
+    for opened in (other, third, Collection.open(tmp_path / "c")):
+        opened.compact()
+        for text in ("a", "d", "e"):
+            with pytest.raises(ValueError, match=f"id '{text}' is in the collection already"):
+                opened.append(X[:1], ids=[text])
 
 
 def test_a_collection_that_cannot_be_made(tmp_path: Path) -> None:

@@ -208,11 +208,39 @@ def test_a_manifest_without_lines_gets_such(tmp_path: Path) -> None:
 def test_files_of_killed_writers_are_removed_by_the_next_change(tmp_path: Path) -> None:
     collection = filled(tmp_path / "c")
     names = set(os.listdir(tmp_path / "c"))
-    for left in ("rows-00000009.safetensors", "removed-00000009-00000000.npy", "texts-00000009.parquet"):
+    numbers = ("rows-00000009.safetensors", "removed-00000009-00000000.npy", "texts-00000009.parquet")
+    for left in (*numbers, "rows-00000004.safetensors"):  # the last one is in the way
         (tmp_path / "c" / left).write_bytes(b"")
         os.utime(tmp_path / "c", ns=(0, 0))  # another moment than that of the last change, however coarse the clock is
     collection.append(X[:1])
     assert set(os.listdir(tmp_path / "c")) - names == {"rows-00000004.safetensors"}
+    assert len(Collection.open(tmp_path / "c").search(X[:1], 20).indices[0]) == 13
+
+
+def test_lines_are_json_with_sorted_keys(tmp_path: Path) -> None:
+    """As the documentation has it for those who read them, and count their checksums, with other programs."""
+    collection = filled(tmp_path / "c")
+    collection.append(X[:3], ids=["x", "y", "z"])
+    collection.append(X[:2], ids=[70, 50])
+    np.save(tmp_path / "more.npy", X[:5])
+    collection.ingest(tmp_path / "more.npy")
+    lines = lines_of(tmp_path / "c" / "collection.json")
+    assert len(lines) == 6
+    for line in lines:
+        body = json.loads(line)
+        checksum = body.pop("checksum")
+        text = json.dumps(body, sort_keys=True)
+        assert line == f'{text[:-1]}, "checksum": "{checksum}"}}\n'.encode()
+        assert checksum == f"{zlib.crc32(text.encode()):08x}"
+    bodies = [json.loads(line) for line in lines]
+    assert [body["shard"]["greatest"] for body in bodies] == [3, 7, 11, 14, 70, 75]
+    assert bodies[3]["texts"] == {"file": "texts-00000004.parquet", "greatest": 14, "least": 12, "rows": 3}
+    assert [body["ingested"]["nbytes"] > 0 for body in bodies] == 5 * [False] + [True]
+    collection.remove([13])
+    text = (tmp_path / "c" / "collection.json").read_text()
+    manifest, _ = json.JSONDecoder().raw_decode(text)
+    checksum = manifest.pop("checksum")
+    assert checksum == f"{zlib.crc32(json.dumps(manifest, sort_keys=True).encode()):08x}"
 
 
 def test_a_folder_is_not_listed_without_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,22 +189,26 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "confidence without rescoring": (
         lambda: FlatIndex(X).search(X, 1, confidence=0.9),
         ValueError,
-        "confidence is in bounds for rescoring: give rescore_with, a multiplier and such a metric",
+        "confidence is for rescoring, which this search does not do: give the index rescore_with=, and the "
+        "search a rescore_multiplier and a metric of floats",
     ),
     "confidence in integers": (
         lambda: FlatIndex(INT8, rescore_with=X).search(X, 1, confidence=0.9),
         CodeMismatchError,
-        "confidence is in bounds of low-bit codes, scanned in one stage, not Embeddings(4 x 8 int8, 32 bytes)",
+        "confidence needs low-bit codes, whose errors are bounded, and no three_stage; these are "
+        "Embeddings(4 x 8 int8, 32 bytes)",
     ),
     "confidence in three stages": (
         lambda: FlatIndex(ONE_BIT, rescore_with=X).search(X, 1, confidence=0.9, three_stage=True),
         CodeMismatchError,
-        "confidence is in bounds of low-bit codes, scanned in one stage, not LowBitCodes(4 x 8 at 1 bit, 20 bytes)",
+        "confidence needs low-bit codes, whose errors are bounded, and no three_stage; these are "
+        "LowBitCodes(4 x 8 at 1 bit, 20 bytes)",
     ),
     "confidence without a multiplier": (
         lambda: FlatIndex(LOW, rescore_with=X).search(X, 1, confidence=0.9, rescore_multiplier=None),
         ValueError,
-        "confidence is in bounds for rescoring: give rescore_with, a multiplier and such a metric",
+        "confidence is for rescoring, which this search does not do: give the index rescore_with=, and the "
+        "search a rescore_multiplier and a metric of floats",
     ),
     "a multiplier below 1": (
         lambda: FlatIndex(INT8, rescore_with=X).search(X, 1, rescore_multiplier=0.5),

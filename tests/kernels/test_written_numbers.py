@@ -49,6 +49,25 @@ def test_floats_have_the_texts_of_the_scalar_writer(isa: str) -> None:
     assert found == wanted
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [(-38, -5), (-9, -5), (9, 38), (9, 10)], ids=["small", "one digit", "large", "just large"]
+)
+def test_rows_of_exponents_alone(isa: str, low: int, high: int) -> None:
+    """Those of which a block has several go another way, in rows of every length and with texts of every length."""
+    rng = np.random.default_rng(23)
+    for length in (*range(1, 40), 5_000):
+        digits = rng.integers(0, 9, length)
+        mantissas = [f"{rng.integers(1, 10)}.{rng.integers(0, 10**9):09d}"[: 2 + n] for n in digits.tolist()]
+        exponents = rng.integers(low, high, length).tolist()
+        signs = rng.choice(["", "-"], length).tolist()
+        row = [float(f"{s}{m}e{e}") for s, m, e in zip(signs, mantissas, exponents, strict=True)]
+        values = np.array(row, np.float32)
+        found = format_floats(values, threads=1)
+        with core.forced_isa("scalar"):
+            assert found == format_floats(values, threads=1)
+        np.testing.assert_array_equal(np.array(json.loads(found), np.float32), values)
+
+
 def test_floats_written_alone_in_every_place_of_a_block(isa: str) -> None:
     """Those with exponents, which a block leaves to scalar, beside others, and in rows that end anywhere."""
     texts = ["0.25", "-1.5e-5", "0.0", "-0.125", "1e9", "3.0", "-0.0", "2e-7", "0.0001"]
@@ -72,6 +91,8 @@ def test_integers_of_every_length(isa: str, dtype: type) -> None:
         *(rng.integers(info.min, info.max + 1, length) for length in LENGTHS),
         *(rng.choice(of_digits, length) for length in range(140)),
         *(np.full(100, value) for value in of_digits),
+        *(np.where(np.arange(140) == place, rng.choice(of_digits), rng.choice(of_digits[6:])) for place in range(64)),
+        np.repeat(rng.choice(of_digits, 300), rng.integers(1, 150, 300)),
         rng.choice(of_digits, 50_000),
     ):
         assert json.loads(numbers.format_row(values.astype(dtype))) == values.tolist()

@@ -94,22 +94,22 @@ def test_who_is_clearly_behind_is_not_measured_on_all_rows(graded: type[Grades])
         list(graded.noise),
         Fits(),
         plain="plain",
-        preferred="prefer",
+        preferred=["prefer"],
         seed=0,
         tell=lambda *far: told.append(far),
     )
     assert best in ("good", "bettered")
     assert [name for name, first in graded.last.asked if first] == list(graded.noise)
-    assert [name for name, first in graded.last.asked if not first] == ["good", "prefer", "bettered"]
-    assert list(report) == ["good", "prefer", "bettered"]
-    assert [done for done, _, _ in told] == [*range(1, 9)]
-    assert [total for _, total, _ in told] == [6] * 5 + [9] * 3
+    assert [name for name, first in graded.last.asked if not first] == ["good", "bettered"]
+    assert list(report) == ["good", "bettered"]
+    assert [done for done, _, _ in told] == [*range(1, 8)]
+    assert [total for _, total, _ in told] == [6] * 5 + [8] * 2
     assert told[3][2] == "measured bettered"
 
 
 def test_one_that_is_better_than_all_has_won_at_once(graded: type[Grades]) -> None:
     graded.noise = {"first": 0.3, "good": 0.01, "prefer": 0.3}
-    best, report = winner(varied(880, 16), None, list(graded.noise), Fits(), plain="first", preferred="prefer", seed=0)
+    best, report = winner(varied(880, 16), None, [*graded.noise], Fits(), plain="first", preferred=["prefer"], seed=0)
     assert best == "good"
     assert list(report) == list(graded.noise)
     assert all(first for _, first in graded.last.asked)
@@ -117,7 +117,7 @@ def test_one_that_is_better_than_all_has_won_at_once(graded: type[Grades]) -> No
 
 def test_of_few_rows_all_are_measured_on_all(graded: type[Grades]) -> None:
     graded.noise = {"first": 0.3, "good": 0.01}
-    best, _ = winner(varied(400, 16), None, list(graded.noise), Fits(), plain="", preferred="", seed=0)
+    best, _ = winner(varied(400, 16), None, list(graded.noise), Fits(), plain="", preferred=[], seed=0)
     assert best == "good"
     assert not any(first for _, first in graded.last.asked)
 
@@ -211,7 +211,20 @@ def test_a_byte_budget_is_not_exceeded_by_what_is_chosen() -> None:
     assert codes.nbytes == 136 * len(x)
     along = LowBitQuantizer(bytes_per_vector=137, rotation="principal").fit(fit).encode(x)
     assert overlap(codes, x, queries) > overlap(along, x, queries)
-    assert LowBitQuantizer(bytes_per_vector=137).fit(fit[:200]).choice == "principal directions, centred"
+    few = LowBitQuantizer(bytes_per_vector=137).fit(fit[:200]).encode(x)
+    along = LowBitQuantizer(bytes_per_vector=137, rotation="principal").fit(fit[:200]).encode(x)
+    assert overlap(few, x, queries) > overlap(along, x, queries) + 0.004
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_other_rows_and_another_seed_choose_the_same(seed: int) -> None:
+    """Four bits of real vectors: what keeps the most is taken, though a doubt is left that it does so by chance."""
+    fit, x, queries = (truncate(some, 192) for some in real_set())
+    some = fit[np.random.default_rng(seed).permutation(len(fit))[:500]]
+    quantizer = LowBitQuantizer(4, seed=seed).fit(some)
+    assert quantizer.choice == "whitened, blocks of rotations, centred"
+    plainer = LowBitQuantizer(4, rotation="none", center="none", seed=seed).fit(some)
+    assert overlap(quantizer.encode(x), x, queries) > overlap(plainer.encode(x), x, queries) + 0.01
 
 
 def test_a_recall_is_kept_in_files(tmp_path: Path) -> None:

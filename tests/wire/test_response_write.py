@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import platform
 import subprocess
 import sys
 import tracemalloc
@@ -125,11 +126,39 @@ def test_integers_of_every_length_flush_against_a_wall(isa: str, dtype: Any) -> 
 
 def test_growing_bytes() -> None:
     text = GrowingBytes(0)
-    for size in (10, 100_000, 10_000_000, 500):
+    for size in (10, 100_000, 10_000_000, 40_000_000, 500):
         text.resize(size)
         assert text.capacity == size
         text.data[size - 3 : size] = b"end"
     assert text.finish(500)[-3:] == b"end"
+    for size in (1 << 17, (1 << 25) - 1, (1 << 25) + 5000):
+        text = GrowingBytes(size)
+        text.data[size - 3 : size] = b"end"
+        assert text.finish(size)[-3:] == b"end"
+
+
+FAULTS = """
+import resource
+import numpy as np
+from embcodec import Embeddings, encode_response, format_floats
+values = (np.random.default_rng(1).standard_normal((250, 1024)) / 32).astype(np.float32)
+rows = Embeddings(values)
+for write in (lambda: encode_response(rows, model="m", threads=1), lambda: format_floats(values, threads=1)):
+    size = len(write())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(8):
+        write()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, size // resource.getpagesize())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the way of the GNU C library")
+def test_texts_are_written_to_the_memory_of_those_before() -> None:
+    """Memory that comes from the system again, page by page, takes as long as the text."""
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    for line in done.stdout.splitlines():
+        faults, pages = map(int, line.split())
+        assert faults < pages < 2000
 
 
 @pytest.mark.parametrize("encoding", ["float", "base64"])

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from . import core
 from .threads import Stop, run
 
-_LEAST_BYTES = 1 << 18  # of a block: less is not worth a call
-_BLOCKS = 4  # for each thread, so that all end at about the same time
+_LEAST_BYTES = 1 << 18  # the least that a block has: a call for less costs more than it does
+_BLOCKS = 4  # a thread, so that all threads end at about the same time
 _CODED = 1 / 64  # nanoseconds in which a fast core reads or writes a byte of floats that is in its cache
 
 
@@ -65,7 +65,8 @@ def each_block(
     stop = Stop()
 
     def work() -> None:
-        while waiting and not failed and not stop.wanted:  # those before a failed one have been taken before it
+        # The blocks before one that failed were taken before it, so the first error is the earliest row's.
+        while waiting and not failed and not stop.wanted:
             try:
                 block = waiting.popleft()
             except IndexError:  # another thread took the last one

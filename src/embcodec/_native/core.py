@@ -25,12 +25,12 @@ _BITS = (1 << i for i in range(32))
 _TIERS = {name: bit for bit in _BITS if (name := ffi.string(lib.ec_isa_name(bit)).decode())}
 
 _BLOCK_BYTES = 1 << 26  # bytes of rows a call: some hundredths of a second, more on the plainest tier
-_MOST_THREADS = 256  # more than any memory can feed
+_MOST_THREADS = 256  # no memory feeds more than these
 
 # Two threads are begun for work that takes so many times as long as handing it over, and each more for half of that.
 _WORTH, _SHARE = 8, 4
-_LEAST_HAND_OVER = 8e3  # nanoseconds; of threads that sleep, when the machine has nothing else to do
-_TRIES, _ASLEEP = 9, 1e-4  # seconds after which a thread sleeps that has had nothing to do
+_LEAST_HAND_OVER = 8e3  # nanoseconds to wake a thread that sleeps, where the machine has nothing else to do
+_TRIES, _ASLEEP = 9, 1e-4  # how often that is measured, and after how many idle seconds a thread is asleep
 
 PYTHON_HAND_OVER = 5e4
 """Nanoseconds after which a thread that needs the interpreter works."""

@@ -11,7 +11,8 @@ _GROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 _UNBOUNDED = 1 << 30
 
-_VARIABLES: dict[Any, Any] | None = getattr(os.environ, "_data", None)  # what os.environ looks into, as encoded there
+# The dictionary in which os.environ keeps encoded names.
+_VARIABLES: dict[Any, Any] | None = getattr(os.environ, "_data", None)
 _KEYS: dict[str, Any] = {
     name: getattr(os.environ, "encodekey", str)(name) for name in ("EMBCODEC_THREADS", "OMP_NUM_THREADS")
 }
@@ -34,7 +35,8 @@ def allowed() -> int:
         if not (wanted.isdecimal() and int(wanted)):
             raise ValueError(f"EMBCODEC_THREADS is a whole number of at least 1, not {wanted!r}")
         return min(most, int(wanted))
-    wanted = _variable("OMP_NUM_THREADS").split(",")[0].strip()  # of nested levels the outermost
+    # It may list one number a level of nesting: the outermost counts.
+    wanted = _variable("OMP_NUM_THREADS").split(",")[0].strip()
     return min(most, int(wanted)) if wanted.isdecimal() and int(wanted) else most
 
 

@@ -45,7 +45,7 @@ def widen(source: bytes | memoryview, start: int, payload: int, out: NDArray[np.
         Where the source has not enough of them.
     """
     if not 0 <= start <= len(source) - out.size * item_bytes(payload):
-        raise ValueError(f"{len(source)} bytes have no {out.size} floats from byte {start} on")
+        raise ValueError(f"there are no {out.size} floats from byte {start} on: the source has {len(source)} bytes")
     lib.ec_floats_widen(ffi.from_buffer(source) + start, out.size, payload, pointer(out))
 
 

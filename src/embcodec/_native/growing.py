@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 from typing import Any
 
 from .core import ffi
@@ -13,6 +14,20 @@ _new = ctypes.PYFUNCTYPE(_OBJECT, _OBJECT, _SIZE)(("PyBytes_FromStringAndSize", 
 _address = ctypes.PYFUNCTYPE(_OBJECT, _OBJECT)(("PyBytes_AsString", ctypes.pythonapi))
 _resize = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.POINTER(_OBJECT), _SIZE)(("_PyBytes_Resize", ctypes.pythonapi))
 _release = ctypes.PYFUNCTYPE(None, _OBJECT)(("Py_DecRef", ctypes.pythonapi))
+
+# The GNU C library may take memory of these sizes from the system, which zeroes it page by page as it is touched: that
+# takes as long as the text that is written there. From the larger size on it always does.
+_LARGE, _HUGE = 1 << 17, 1 << 25
+_HUGE_PAGE = 1 << 21
+
+
+def _use_huge_pages(address: int, size: int) -> None:
+    """Ask for pages of 2 MiB, of which there are few to touch; nothing where the system has none."""
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        advise = ctypes.CDLL(None).madvise
+        advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        begin, end = -(-address // _HUGE_PAGE) * _HUGE_PAGE, (address + size) // _HUGE_PAGE * _HUGE_PAGE
+        advise(begin, end - begin, mmap.MADV_HUGEPAGE)
 
 
 class GrowingBytes:
@@ -33,8 +48,14 @@ class GrowingBytes:
 
     def __init__(self, capacity: int) -> None:
         self._object = ctypes.c_void_p()
+        if _LARGE <= capacity < _HUGE:
+            # That library keeps memory for later only up to sizes of which some was given back, and ours is given back
+            # when it has been cut. So memory of all its size is, once, that nobody has touched.
+            _release(_new(None, capacity))
         self._object = ctypes.c_void_p(_new(None, max(capacity, 2)))  # shorter ones are shared by the interpreter
         self._note(capacity)
+        if capacity >= _HUGE:
+            _use_huge_pages(_address(self._object), capacity)
 
     def _note(self, capacity: int) -> None:
         self.capacity = capacity

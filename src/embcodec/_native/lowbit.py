@@ -59,7 +59,8 @@ class Coder:
         if center is not None:
             parts["center"] = center
         self._kept = {name: aligned(part) for name, part in parts.items() if isinstance(part, np.ndarray)}
-        self._scheme = ffi.new("ec_lowbit_scheme *", {"dimension": dimension, "bits": bits})  # all others zero
+        # The other fields are set to zero by cffi.
+        self._scheme = ffi.new("ec_lowbit_scheme *", {"dimension": dimension, "bits": bits})
         for name, part in parts.items():
             dtype = np.uint8 if name == "patterns" else np.float32
             setattr(self._scheme, name, array_of(self._kept[name], dtype)[0] if isinstance(part, np.ndarray) else part)

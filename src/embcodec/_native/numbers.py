@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from .blocks import each_block
 from .core import check, ffi, lib, pointer
+from .growing import GrowingBytes
 
-_TEXT_TIME = 16  # text takes so many times as long as bytes that are moved
-_PACE = 0.1  # nanoseconds for a byte times that
+_TEXT_TIME = 16  # how many times as long a byte of text takes as one that is only moved
+_PACE = 0.1  # nanoseconds for a byte of numbers, to be multiplied by that
+_LITTLE = 1 << 16  # bytes of a text that is written aside and copied: less to write than to set up
 _INTEGER_TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
@@ -79,21 +81,38 @@ def _format_blocks(
 ) -> bytes:
     """Return the JSON array of `values`, block by block; an element, or a row, takes at most so many bytes of text.
 
-    Blocks are arrays of their own, written where the longest text before them would end, and then joined by commas.
+    Blocks are arrays of their own. Each is written where the text before it ends, if that is known, and its bracket
+    becomes the comma between; else where the longest text before it would end, and is moved down when all are written.
     """
-    text = np.empty((len(values) + 1) * (most + 2), np.uint8)
-    written: dict[int, int] = {}  # where each block begins: how long its text is
+    room = most + 2
 
-    def put(block: slice) -> None:
-        length = write(values[block], ffi.from_buffer(text) + block.start * (most + 2))
+    def put(block: slice, target: Any) -> int:
+        length = write(values[block], target)
         if length < 0:
             where = np.unravel_index(-1 - length + values[: block.start].size, values.shape)
             index = ", ".join(str(int(i)) for i in where)
             raise ValueError(f"JSON has no text for {values[where]} (at [{index}])")
-        written[block.start] = length
+        return length
 
-    each_block(put, len(values), _TEXT_TIME * values.nbytes // max(len(values), 1), threads, _PACE)
-    if len(written) == 1:
-        return text[: written[0]].tobytes()
-    inner = [text[start * (most + 2) + 1 :][: length - 2].data for start, length in sorted(written.items())]
-    return b"".join((b"[", b",".join(inner), b"]"))
+    if (len(values) + 1) * room <= _LITTLE:
+        little = np.empty((len(values) + 1) * room, np.uint8)
+        return little[: put(slice(0, len(values)), pointer(little))].tobytes()
+    text = GrowingBytes((len(values) + 1) * room)
+    ends = {0: 0}  # where the text of the rows before ends
+    written: list[tuple[int, int, int]] = []  # of each block: its first row, where it was written and where it ends
+
+    def put_block(block: slice) -> None:
+        start = ends.get(block.start, block.start * room + 1) - (block.start > 0)  # from the bracket before on
+        ends[block.stop] = end = start + put(block, text.data + start)
+        written.append((block.start, start, end))
+
+    each_block(put_block, len(values), _TEXT_TIME * values.nbytes // max(len(values), 1), threads, _PACE)
+    size = 0
+    for first, start, end in sorted(written):
+        to = size - (first > 0)
+        if to != start:
+            ffi.memmove(text.data + to, text.data + start, end - start)
+        if first > 0:
+            text.data[to] = b","
+        size = to + end - start
+    return text.finish(size)

@@ -45,16 +45,16 @@ class Scan:
     row_squares: NDArray[np.float64] | None = None
     row_biases: NDArray[np.float32] | None = None  # added to the dots, times the weight of the query
     weights: NDArray[np.float32] | None = None
-    factors: NDArray[np.float32] | None = None  # by which the scores of each query are multiplied at the end
-    constants: NDArray[np.float32] | None = None  # then added to them
-    least: float | None = None  # to which lower scores are then raised
+    factors: NDArray[np.float32] | None = None  # a factor a query, for its scores, at the end
+    constants: NDArray[np.float32] | None = None  # a constant a query, added to them after that
+    least: float | None = None  # the bound to which lower scores are raised after that
     _kept: Any = None  # kept alive, because args hold its address
 
     rows: NDArray[Any] | Segments
 
     def __init__(self, family: int, queries: NDArray[Any], rows: NDArray[Any], decode: int = DECODE_NONE) -> None:
         self.queries, self.rows = queries, rows
-        self.args = args = ffi.new(_ARGUMENTS)  # all zeros
+        self.args = args = ffi.new(_ARGUMENTS)  # cffi sets it to zeros
         args.family, args.decode, args.metric, args.user_sign, args.step = family, decode, COST_DOT, -1.0, 1.0
         args.n_queries, args.width = len(queries), rows.shape[1]
         args.row_bytes = args.row_stride = args.width * rows.itemsize

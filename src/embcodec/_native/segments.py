@@ -53,7 +53,7 @@ class Segments:
         self._segments = list(segments)
         self._squares: list[NDArray[np.float64]] | None = None
         self._made: dict[tuple[int, int], Any] = {}
-        self._former: list[Any] = []  # which searches under way in other threads may still read
+        self._former: list[Any] = []  # tables that searches under way in other threads may still read
         ends = [(int(segment.ids[0]), int(segment.ids[-1])) for segment in segments]
         self.are_ascending = all(one[1] < other[0] for one, other in pairwise(ends))
 

@@ -13,8 +13,12 @@ from ..profiles import PROFILES, Profile
 from .common import Words
 
 _PACKING = (
-    click.option("--base64-dtype", type=Words(BASE64_DTYPES), help="Of floats under base64, if not the profile's."),
-    click.option("--byte-order", type=Words(BYTE_ORDERS), help="Of the same, if not the profile's."),
+    click.option(
+        "--base64-dtype",
+        type=Words(BASE64_DTYPES),
+        help="What floats in base64 are made of, if not of what the profile says.",
+    ),
+    click.option("--byte-order", type=Words(BYTE_ORDERS), help="Their byte order, if not the profile's."),
     click.option("--rows", help="Where in a body the list of vectors is, if not where the profile has it: a.b.c"),
     click.option("--item", help="Where in an object of that list its vector is; nothing where the list is of vectors."),
     click.option("--ignore-index", is_flag=True, help="Rows are in the order of the inputs, whatever their index."),
@@ -26,6 +30,19 @@ def packing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_PACKING):
         command = option(command)
     return command
+
+
+def profile_option(whose: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that names a profile; the help says whose it is, and which there are."""
+    known = ", ".join(sorted(PROFILES))
+    return click.option(
+        "--profile",
+        type=Words(sorted(PROFILES)),
+        metavar="NAME",
+        default="mistral",
+        show_default=True,
+        help=f"{whose}: {known}.",
+    )
 
 
 def changed_profile(name: str, **changes: Any) -> Profile:

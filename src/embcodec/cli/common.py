@@ -93,7 +93,7 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what of a file is read."""
     for option in (
         click.option("--float-dtype", type=FLOAT_DTYPES, help="What the nameless elements of a .npy or .npz are."),
-        click.option("--column", "--member", help="Of a file with several: a column, an array, a dataset or a tensor."),
+        click.option("--column", "--member", help="Which column, array, dataset or tensor, of a file with several."),
     ):
         command = option(command)
     return command
@@ -105,7 +105,7 @@ def example(*lines: str) -> str:
 
 
 def max_bytes() -> int | None:
-    """Return what the environment's ``EMBCODECMAX_BYTES`` lets a file ask for, if it says."""
+    """Return what the environment's ``EMBCODEC_MAX_BYTES`` lets a file ask for, if it says."""
     limit = os.environ.get(MAX_BYTES, "")
     if limit and not (limit.isascii() and limit.isdecimal()):
         raise click.UsageError(f"{MAX_BYTES} is a number of bytes, not {limit!r}")
@@ -140,7 +140,7 @@ def read_rows(
 ) -> Embeddings | LowBitCodes:
     """Load a file; where it leaves its dtype open, the error gives the command's `remedy`.
 
-    The environment's ``EMBCODECMAX_BYTES`` is how much memory it may ask for.
+    The environment's ``EMBCODEC_MAX_BYTES`` is how much memory it may ask for.
     """
     from ..errors import StorageError
     from ..files import load

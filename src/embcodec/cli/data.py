@@ -12,9 +12,8 @@ import numpy as np
 from ..dtypes import NULLS, EncodingName, NamelessFloat, Nulls, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..errors import DecodeError, StorageError
-from ..profiles import PROFILES
 from ..scale import SCALE_NAMES, ScaleName
-from .bodies import changed_profile, packing_options
+from .bodies import changed_profile, packing_options, profile_option
 from .common import (
     DTYPES,
     ENCODINGS,
@@ -35,9 +34,7 @@ from .common import (
 from .words import reader_of
 
 _SENT = {"float": "lists of numbers", "base64": "base64"}
-_profile = click.option(
-    "--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Whose conventions."
-)
+_profile = profile_option("Whose conventions")
 
 
 @click.command(epilog=example("curl -s ... | embcodec decode - --dtype int8 -o vectors.safetensors"))
@@ -46,10 +43,18 @@ _profile = click.option(
     "-o", "--output", type=VECTORS_OUTPUT, help="Where to save the vectors; the suffix says the kind of file."
 )
 @click.option("--dtype", type=DTYPES, default="float", show_default=True, help="The output_dtype that was asked for.")
-@click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
+@click.option(
+    "--dimension", type=click.IntRange(min=1), help="How many dimensions are expected; of packed bits, how many count."
+)
 @_profile
 @packing_options
-@click.option("--nulls", type=Words(NULLS), default="error", show_default=True, help="Null elements.")
+@click.option(
+    "--nulls",
+    type=Words(NULLS),
+    default="error",
+    show_default=True,
+    help="Whether a null among numbers is an error or NaN.",
+)
 @as_json
 def decode(
     body: IO[bytes],
@@ -172,7 +177,9 @@ def encode(
 @click.command(epilog=example("embcodec info vectors.safetensors"))
 @click.argument("path", type=FILE_OR_COLLECTION)
 @click.option("--dtype", type=DTYPES, help="What the file holds, if it does not say.")
-@click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in a file that does not say.")
+@click.option(
+    "--dimension", type=click.IntRange(min=1), help="How many packed bits of a row count, if the file does not say."
+)
 @click.option(
     "--sample", type=click.IntRange(min=20), default=2000, show_default=True, help="Rows to try conversions on."
 )

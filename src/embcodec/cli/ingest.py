@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +12,15 @@ import numpy as np
 from ..dtypes import NamelessFloat, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..errors import EmbcodecError, StorageError
-from ..profiles import PROFILES
 from ..words import counted, progress_bar
-from .bodies import changed_profile, packing_options
+from .bodies import changed_profile, packing_options, profile_option
 from .common import DTYPES, Words, as_json, example, max_bytes, print_json, say, table_options
-from .words import in_options
+from .trouble import Trouble
 
 if TYPE_CHECKING:
-    from ..files import Skipped
     from ..index.collection import Collection
     from ..quantizers.lowbit import Rows
-    from ..wire.batch import BatchLine
 
-_MOST_TOLD = 10  # lines that hold no embeddings
 _RANGES = "ranges"
 
 
@@ -48,13 +43,21 @@ _RANGES = "ranges"
     help="First rows that ranges and low-bit codes are fitted to.",
 )
 @click.option("--from-dtype", type=DTYPES, help="What SOURCES hold, or were asked for, if they do not say.")
-@click.option("--dimension", type=click.IntRange(min=1), help="Of packed bits in files that do not say.")
+@click.option(
+    "--dimension", type=click.IntRange(min=1), help="How many packed bits of a row count, if the files do not say."
+)
 @click.option(
     "--id-column",
     help="What names the rows of tables and the like, by whole numbers or texts; of batch files their custom_ids do. "
     "Files without such a column, as .npy, are ingested by a command without it.",
 )
-@click.option("--batch-rows", type=click.IntRange(min=1), default=65_536, show_default=True, help="Appended at a time.")
+@click.option(
+    "--batch-rows",
+    type=click.IntRange(min=1),
+    default=65_536,
+    show_default=True,
+    help="How many rows to append at a time.",
+)
 @click.option(
     "--max-failed",
     type=click.IntRange(min=0),
@@ -69,7 +72,7 @@ _RANGES = "ranges"
     "alone, as a file of another name.",
 )
 @table_options
-@click.option("--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Whose bodies.")
+@profile_option("Whose bodies and batch files")
 @packing_options
 @as_json
 def ingest(
@@ -104,7 +107,7 @@ def ingest(
         raise click.UsageError("codes are of --dtype or of --bits, not of both")
     if scale is not None and dtype not in ("int8", "uint8"):
         raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
-    skipped: list[Skipped] = []
+    trouble = Trouble()
     reading: dict[str, Any] = {
         "column": column,
         "output_dtype": from_dtype,
@@ -112,77 +115,65 @@ def ingest(
         "float_dtype": float_dtype,
         "profile": changed_profile(profile, **packing),
         "max_bytes": max_bytes(),
-        "on_error": skipped.append if skip_errors else "raise",
+        "failed": trouble.note,
+        "on_error": trouble.skip if skip_errors else "raise",
     }
-    failures, kind = _Failures(), (dtype, bits, scale, rescore_with)
     was_there = collection.exists()
     is_new = not was_there or not any(collection.iterdir())
     try:
-        vectors = _opened(collection, sources, {**reading, "failed": failures.note}, kind, sample)
+        vectors = _opened(collection, sources, reading, (dtype, bits, scale, rescore_with), sample)
     except StorageError:
-        failures.tell()
-        _tell(skipped)
+        trouble.tell()
         raise
-    failures = _Failures()  # which are told again
-    skipped.clear()
+    trouble.clear()  # what the first rows gave is heard again
     try:
         with progress_bar("ingesting") as report:
             told = (lambda done, _: report(done, None, "ingesting")) if report is not None else None
             appended = vectors.ingest(
-                list(sources),
-                id_column=id_column,
-                batch_rows=batch_rows,
-                failed=failures.note,
-                progress=told,
-                **reading,
+                list(sources), id_column=id_column, batch_rows=batch_rows, progress=told, **reading
             )
     except Exception:
         if is_new and not vectors.info().generation:
             _drop(collection, folder_too=not was_there)
         raise
-    failures.tell()
-    _tell(skipped)
-    rows = sum(one.row is not None for one in skipped)
-    failed, rows_in_all = failed_and_skipped(collection, list(sources))
-    rows_before = rows_in_all - rows
-    facts = vectors.info()
+    trouble.tell()
+    failed, skipped_rows = failed_and_skipped(collection, list(sources))
     if as_json:
         print_json(
             {
                 "appended": appended,
-                "failed": failures.count,
+                "failed": trouble.failed,
                 "failed_in_all": failed,
-                "skipped": [{"file": one.name, "row": one.row, "error": str(one.error)} for one in skipped],
-                **facts._asdict(),
+                "skipped": [{"file": one.name, "row": one.row, "error": str(one.error)} for one in trouble.skipped],
+                **vectors.info()._asdict(),
                 "collection": str(collection),
             }
         )
     else:
-        lines_before = failed - failures.count - rows - rows_before
-        before = f" ({lines_before:,} before)" if lines_before > 0 else ""
-        if rows or rows_before > 0:
-            before += f", {counted(rows, 'row', 'rows')} skipped"
-            before += f" ({rows_before:,} before)" if rows_before > 0 else ""
-        say(f"{appended:,} rows appended, {failures.count:,} lines failed{before} -> {vectors!r} in {collection}")
+        say(f"{_taken(appended, trouble, failed, skipped_rows)} -> {vectors!r} in {collection}")
     if max_failed is not None and failed > max_failed:
-        say(f"Error: {failed} lines failed, more than --max-failed {max_failed} allows", error=True)
+        lines = counted(failed, "line", "lines")
+        say(f"Error: {lines} failed, more than --max-failed {max_failed} allows", error=True)
         click.get_current_context().exit(1)
-    if skipped:
-        files = len(skipped) - rows
-        say(f"Error: {files} file{'s' * (files != 1)} and {rows} row{'s' * (rows != 1)} were skipped", error=True)
+    if trouble.skipped:
+        files, rows = counted(trouble.files, "file", "files"), counted(trouble.rows, "row", "rows")
+        say(f"Error: {files} and {rows} were skipped", error=True)
         click.get_current_context().exit(1)
 
 
-def _tell(skipped: list[Skipped]) -> None:
-    """Print what was passed over on standard error: all files, and of each the first rows."""
-    command = click.get_current_context().command
-    for _, group in groupby(skipped, lambda one: one.name):
-        some = list(group)
-        rows = [one for one in some if one.row is not None]
-        for one in [*rows[:_MOST_TOLD], *(one for one in some if one.row is None)]:
-            say(f"skipped {in_options(str(one), command)}", error=True)
-        if len(rows) > _MOST_TOLD:
-            say(f"... {len(rows):,} rows of {some[0].name} were skipped", error=True)
+def _taken(appended: int, trouble: Trouble, failed: int, skipped: int) -> str:
+    """Say how many rows were appended and what was not, now and before.
+
+    `failed` and `skipped` are of all calls; lines that failed count rows that were skipped, too.
+    """
+    rows_before = skipped - trouble.rows
+    lines_before = failed - skipped - trouble.failed
+    words = f"{counted(appended, 'row', 'rows')} appended, {counted(trouble.failed, 'line', 'lines')} failed"
+    words += f" ({lines_before:,} before)" if lines_before > 0 else ""
+    if trouble.rows or rows_before > 0:
+        words += f", {counted(trouble.rows, 'row', 'rows')} skipped"
+        words += f" ({rows_before:,} before)" if rows_before > 0 else ""
+    return words
 
 
 def _drop(collection: Path, *, folder_too: bool) -> None:
@@ -191,29 +182,6 @@ def _drop(collection: Path, *, folder_too: bool) -> None:
         path.unlink()
     if folder_too:
         collection.rmdir()
-
-
-class _Failures:
-    """Lines that hold no embeddings: the first are told, all are counted."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._first: list[str] = []
-
-    def note(self, name: str, line: BatchLine) -> None:
-        """Hear of a line of a file."""
-        self.count += 1
-        if len(self._first) < _MOST_TOLD:
-            command = click.get_current_context().command
-            error = in_options(str(getattr(line.error, "reason", line.error)), command)
-            self._first.append(f"{name}, line {line.line}, {line.custom_id or 'no custom_id'}: {error}")
-
-    def tell(self) -> None:
-        """Print them on standard error."""
-        for text in self._first:
-            say(text, error=True)
-        if self.count > _MOST_TOLD:
-            say(f"... {self.count:,} lines failed", error=True)
 
 
 Kind = tuple[OutputDtypeName | None, str | None, str | None, OutputDtypeName | None]

@@ -32,7 +32,9 @@ from .common import (
 @click.command(epilog=example("embcodec search queries.npy corpus.safetensors -k 5 --json"))
 @click.argument("queries", type=SOURCE)
 @click.argument("corpus", type=SOURCE)
-@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many a query.")
+@click.option(
+    "-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many rows to find for each query."
+)
 @click.option("--metric", type=Words(METRICS), help="By default as the codes need.")
 @click.option("--query-dtype", type=DTYPES, help="What the queries are, if their file does not say.")
 @click.option("--corpus-dtype", type=DTYPES, help="What the corpus is, if its file does not say.")

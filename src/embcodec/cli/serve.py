@@ -31,14 +31,14 @@ def _limits(command: Any) -> Any:
     from ..server import Limits
 
     words = {
-        "head_seconds": "For a request's head to arrive.",
-        "body_seconds": "For its body to arrive.",
-        "send_seconds": "For a client to take its answer.",
-        "idle_seconds": "That an idle connection is kept.",
-        "linger_seconds": "That what a refused client still sends is read, so that it hears why.",
-        "stop_seconds": "For requests under way once told to stop; a second signal ends them at once.",
-        "connections": "At once; above, whichever kept the server waiting for longest gives way.",
-        "bytes_in_flight": "Of large requests and answers together; more wait for their turn.",
+        "head_seconds": "How long a request's head may take to arrive.",
+        "body_seconds": "How long its body may take to arrive.",
+        "send_seconds": "How long a client may take to read its answer.",
+        "idle_seconds": "How long an idle connection is kept.",
+        "linger_seconds": "How long to read on what a refused client sends, so that it hears why.",
+        "stop_seconds": "How long requests under way may take once told to stop; a second signal ends them at once.",
+        "connections": "How many at once; beyond that, the one that has kept the server waiting longest is closed.",
+        "bytes_in_flight": "How much large requests and answers may hold together; more of them wait for their turn.",
     }
     for field in reversed(fields(Limits)):
         command = click.option(

@@ -14,15 +14,14 @@ import click
 from ..dtypes import EncodingName, OutputDtypeName
 from ..errors import EmbcodecError, StorageError
 from ..profiles import PROFILES, Profile
-from ..words import progress_bar
-from .bodies import changed_profile, packing_options
+from ..words import counted, progress_bar
+from .bodies import changed_profile, packing_options, profile_option
 from .common import (
     DTYPES,
     ENCODINGS,
     EXISTING,
     OUTPUT,
     VECTORS_OUTPUT,
-    Words,
     as_json,
     example,
     max_bytes,
@@ -37,9 +36,7 @@ if TYPE_CHECKING:
     from ..wire.http import Secret
 
 _MOST_TOLD = 10  # failures, and reasons for them
-_profile = click.option(
-    "--profile", type=Words(sorted(PROFILES)), default="mistral", show_default=True, help="Which service."
-)
+_profile = profile_option("Which service")
 
 
 @click.command(epilog=example("embcodec embed lines.txt --model mistral-embed --dtype int8 -o vectors.safetensors"))
@@ -49,7 +46,11 @@ _profile = click.option(
 )
 @click.option("--model", help="By default mistral-embed, of Mistral; other services have to be told.")
 @click.option("--dtype", type=DTYPES, default="float", show_default=True)
-@click.option("--dimension", type=click.IntRange(min=1), help="output_dimension; by default all that the model has.")
+@click.option(
+    "--dimension",
+    type=click.IntRange(min=1),
+    help="The output_dimension to ask for; by default all that the model has.",
+)
 @click.option("--encoding", type=ENCODINGS, help="What to ask for; whichever arrives is decoded.")
 @click.option("--base-url", help="Another server, such as that of `embcodec serve`.")
 @click.option(
@@ -87,13 +88,13 @@ def embed(
     client = _client(_key(api_key_variable, api_key_file), base_url, changed_profile(profile, **packing))
     model = model or PROFILES[profile].default_model
     if model is None:
-        raise click.UsageError(f"say --model: no model of {profile} goes without saying")
+        raise click.UsageError(f"say --model: {profile} has no model that is taken by default")
     lines = texts.read().splitlines()
     if not lines:
-        raise ValueError(f"{texts.name} holds no texts: one a line is embedded")
+        raise ValueError(f"{texts.name} holds no texts, of which each line is one")
     for number, line in enumerate(lines, 1):
         if not line.strip():
-            raise ValueError(f"line {number} is empty")
+            raise ValueError(f"line {number} is empty: each line of {texts.name} is a text to embed")
     with progress_bar("embedding") as report, client:
         try:
             answer = client.embed(
@@ -136,7 +137,9 @@ def embed(
     "-o", "--output", type=VECTORS_OUTPUT, required=True, help="Where to save; the suffix says the kind of file."
 )
 @click.option("--dtype", type=DTYPES, default="float", show_default=True, help="The output_dtype that was asked for.")
-@click.option("--dimension", type=click.IntRange(min=1), help="Expected; of packed bits, the number that counts.")
+@click.option(
+    "--dimension", type=click.IntRange(min=1), help="How many dimensions are expected; of packed bits, how many count."
+)
 @click.option("--ids", type=OUTPUT, help="Also write the custom_id of every row here, one a line.")
 @click.option(
     "--max-failed",
@@ -209,7 +212,7 @@ def batch(
         click.get_current_context().exit(1)
     if len(found.errors) > (len(found.embeddings) if max_failed is None else max_failed):
         most = "there are rows" if max_failed is None else f"--max-failed {max_failed} allows"
-        say(f"Error: {results}: {_failed(len(found.errors))}, more than {most}", error=True)
+        say(f"Error: {results}: {counted(len(found.errors), 'line', 'lines')} failed, more than {most}", error=True)
         click.get_current_context().exit(1)
 
 
@@ -221,11 +224,7 @@ def _tell_failures(errors: Sequence[BatchLine]) -> None:
         reasons = Counter(getattr(line.error, "reason", str(line.error))[:100] for line in errors).most_common()
         counts = "; ".join(f"{count} x {in_options(reason, command)}" for reason, count in reasons[:_MOST_TOLD])
         others = f"; {len(reasons) - _MOST_TOLD} other reasons" if len(reasons) > _MOST_TOLD else ""
-        say(f"{_failed(len(errors))}: {counts}{others}", error=True)
-
-
-def _failed(count: int) -> str:
-    return f"{count} line{'' if count == 1 else 's'} failed"
+        say(f"{counted(len(errors), 'line', 'lines')} failed: {counts}{others}", error=True)
 
 
 def _save_answered(partial: Partial | None, output: Path) -> None:

@@ -71,7 +71,11 @@ _MAPPED = (".safetensors", ".npy", ".fbin")
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many neighbours count.")
 @_target
 @click.option(
-    "--sample", type=click.IntRange(min=100), default=50_000, show_default=True, help="Measure on at most so many rows."
+    "--sample",
+    type=click.IntRange(min=100),
+    default=50_000,
+    show_default=True,
+    help="At most how many rows to measure on.",
 )
 @click.option(
     "--all", "all_rows", is_flag=True, help="Measure on all rows; a file that can be mapped stays on the disk."
@@ -91,7 +95,9 @@ _MAPPED = (".safetensors", ".npy", ".fbin")
     show_default=True,
     help="Of the codes of 1, 2 and 4 bits; learning one takes a while, and auto measures them all.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the sample and the held-out rows.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Chooses the sample and the rows that are held out."
+)
 @click.option("--report", type=OUTPUT, callback=_page, help="Write an HTML report here.")
 @click.option("--query-column", "--query-member", help="Which column of the queries; by default as --column says.")
 @table_options

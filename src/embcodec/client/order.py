@@ -21,7 +21,7 @@ from .transport import is_spent
 
 _LOG = logging.getLogger("embcodec.client")
 _TOO_LARGE = frozenset({"3210", "max_tokens_per_request"})
-_NOT_UNDERSTOOD = frozenset({400, 404, 422})  # of a request that asks for what a service does not have
+_NOT_UNDERSTOOD = frozenset({400, 404, 422})  # statuses that answer a request for what a service does not have
 _NO_SUCH_ENCODING = _NOT_UNDERSTOOD | {415, 501}
 _MOST_MODELS = 20  # named in a message
 _CAP_BASE, _CAP_TEXT = 1 << 20, 1 << 19  # bytes of an answer: 16,384 dimensions at 32 bytes a text, and room

@@ -92,7 +92,9 @@ def make_settings(
         raise TypeError(f"base_url is an address, a str, not a {type(base).__name__}")
     timeout, retry_seconds = as_real(timeout, "timeout"), as_real(retry_seconds, "retry_seconds")
     if not timeout > 0 or not retry_seconds >= 0:
-        raise ValueError("timeout must be above 0 and retry_seconds not below")
+        raise ValueError(
+            f"timeout must be above 0 and retry_seconds not below 0, not {timeout:g} and {retry_seconds:g}"
+        )
     max_retries, concurrency = as_whole(max_retries, "max_retries"), as_whole(concurrency, "concurrency", 1)
     origin = _origin(base)
     own_host = bool(known.base_url) and origin == _origin(known.base_url)

@@ -33,7 +33,7 @@ _RETRIED = frozenset({408, 409, 425, 429})  # and 5xx, but for those that say ne
 _FINAL = frozenset({501, 505})
 # What services say in the words of a rate limit, status and all, though no waiting helps.
 _SPENT = frozenset({"insufficient_quota", "billing_not_active", "exceeded_current_quota_error"})
-_FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds, where the service names none: doubled each time
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds before a retry where the service names none, doubled each time
 _LISTING_SECONDS, _LISTING_CAP = 5.0, 1 << 20  # what the list of models may take
 
 

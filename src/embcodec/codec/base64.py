@@ -223,13 +223,13 @@ def _payload_rows(rows: Any) -> NDArray[Any]:
     if isinstance(rows, (bytes, bytearray, memoryview)):
         values: NDArray[Any] = np.frombuffer(rows, np.uint8)
     else:
-        values = as_array(rows, as_they_are=True)  # whose dtype tells the bytes
+        values = as_array(rows, as_they_are=True)  # its dtype tells the bytes
         if isinstance(rows, (list, tuple)):
             if values.dtype != np.float64:
                 raise TypeError("lists must hold floats; give codes as an array, whose dtype tells their bytes")
             with np.errstate(over="ignore"):
                 values = values.astype("<f4")
-    # a long double ends in bytes that are never set
+    # NumPy's long double (g, G) ends in bytes that are never set.
     if values.dtype.hasobject or values.dtype.kind not in "iufcbV" or values.dtype.char in "gG":
         raise TypeError(f"elements of dtype {values.dtype} have no fixed bytes to encode")
     if values.ndim not in (1, 2):

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .._native import bits
 from .._native.core import result_array
 from ..dtypes import BIT_ORDERS, SIGNED_BYTES, BitOrder, SignedBytes, as_dimension
+from ..errors import RowError
 from ..words import as_real, one_of, shown
 from . import columns
 
@@ -278,7 +279,8 @@ def check_padding(packed: NDArray[np.uint8], dimension: int, bit_order: str) -> 
     if padding:
         bad = (packed[:, -1] & padding) != 0
         if bad.any():
-            raise ValueError(f"row {int(bad.argmax())} has bits set after its last dimension {dimension}")
+            row = int(bad.argmax())
+            raise RowError(f"row {row} has bits set after its last dimension {dimension}", row)
 
 
 def _is_offset(signed_bytes: str) -> bool:

@@ -28,9 +28,9 @@ FILES = "embcodec.load(path) reads a file"
 _JSON_ROW = re.compile(rb"\s*\[[-+\d.eE,\s]+\]\s*")
 _HEXADECIMAL = re.compile(rb"[0-9a-fA-F]{32,}")
 _BASE64 = re.compile(rb"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9+/]{30,}={0,2}")
-_MIXED = 8  # values of bytes: fewer may be codes that hardly vary
+_MIXED = 8  # how many different bytes text has: codes that hardly vary have fewer
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
-_LARGE = 10**38  # what is smaller is a float32
+_LARGE = 10**38  # smaller whole numbers are within float32
 _LARGEST = 2**1023
 _MOST_AXES = 64  # of an array of NumPy's
 
@@ -57,7 +57,7 @@ def to_array(x: Any, *, as_they_are: bool = False) -> NDArray[Any]:
         if np.ma.is_masked(x):
             raise TypeError(MASKED)
         x = x.data
-    if isinstance(x, NpzFile):  # an array of whose names NumPy makes
+    if isinstance(x, NpzFile):  # np.asarray would make an array of the names in it
         raise TypeError(f"an NpzFile is several arrays: pass one of them, as x[{(x.files or ['name'])[0]!r}]")
     if isinstance(x, list | tuple):
         kinds = set(map(type, x)) - _PLAIN
@@ -160,14 +160,14 @@ def _plain(x: Any) -> NDArray[Any]:
         array = np.asarray(x)
     except ValueError as error:
         if isinstance(x, list | tuple) and _is_shallow(x):
-            stack(x)  # which names the row
+            stack(x)  # raises an error that names the row
         if hasattr(x, "bit_planes"):
             raise TypeError("low-bit codes do not become an array silently: use .to('float')") from None
         raise ValueError(f"rows have different lengths, or are not numbers: {error}") from None
     except UserWarning as warning:  # where warnings are errors: NumPy gives one for each masked element
         raise TypeError(f"{MASKED} ({warning})") from None
     except (TypeError, RuntimeError) as error:  # tensors that are on a device, need gradients, or have other types
-        if is_tensor(x):  # as bfloat16 of PyTorch's, which has no array of it
+        if is_tensor(x):  # as one of bfloat16, which PyTorch makes no array of
             with suppress(TypeError):
                 return of_dlpack(x)
         kind = type(x).__name__

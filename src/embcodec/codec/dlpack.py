@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from .._native.floats import PAYLOADS, widen
 
-_CPU = (1, 3, 11)  # memory that the processor reads: its own, and pinned for CUDA and ROCm
-_SHORT = {(4, 16): "bfloat16", (10, 8): "fp8_e4m3", (12, 8): "fp8_e5m2"}  # by code and bits
+_CPU = (1, 3, 11)  # devices whose memory the processor reads: its own, and that pinned for CUDA and ROCm
+_SHORT = {(4, 16): "bfloat16", (10, 8): "fp8_e4m3", (12, 8): "fp8_e5m2"}  # by DLPack's code of the type, and bits
 _VERSIONED_HEAD = 32  # bytes before the tensor: version, context, deleter, flags
 
 
@@ -58,7 +58,7 @@ def of_dlpack(x: Any) -> NDArray[Any]:
     if device not in _CPU:
         raise TypeError(f"the {name} is on another device (DLPack's {device}): pass it from there, as x.cpu()")
     is_negated = getattr(x, "is_neg", None)
-    if callable(is_negated) and is_negated():  # a bit of PyTorch's, which DLPack loses
+    if callable(is_negated) and is_negated():  # PyTorch notes this in a bit that DLPack does not carry over
         raise TypeError(f"the {name} is a view that negates what lies in memory: pass x.resolve_neg()")
     try:
         return np.from_dlpack(x)

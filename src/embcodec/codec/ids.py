@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RowError
 from ..words import shown
 from .tables import reader_of
 
@@ -117,7 +118,7 @@ def _unmasked(values: Any, name: str) -> Any:
     reader = reader_of(values)
     null = _first_null(values) if reader is not None else None
     if null is not None:
-        raise ValueError(f"row {null} is null among the {name}: drop such rows")
+        raise RowError(f"row {null} is null among the {name}: drop such rows", null)
     array = values if reader is None else reader(values)
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"masked {name}: fill them first, with .filled(value)")

@@ -22,7 +22,7 @@ _MOST_ROWS, _MOST_VALUES = 256, 1 << 18
 # Ranges of the central nine tenths of a sample clip a tenth of rows like it, and those of twenty rows as much.
 MOST_OUTSIDE = 0.12
 _AMPLE = 1e-3  # a row with such a number loses at most 1e-4 of its squared length to the steps between tiny float16
-_FEWEST_APART = 8  # rows, from which on it is known how far apart they are
+_FEWEST_APART = 8  # fewer rows do not tell how far apart rows are
 
 
 class Loss(NamedTuple):

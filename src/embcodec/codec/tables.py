@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RowError
 from ..words import needs_package
 
 ARROW_NAME = "embcodec.embeddings"
@@ -55,7 +56,8 @@ def of_arrow(column: Any) -> NDArray[Any]:
     if isinstance(column.type, pyarrow.DictionaryType):
         column = column.dictionary_decode()
     if column.null_count:
-        raise ValueError(f"row {int(np.argmax(column.is_null()))} is null, not a row of numbers: drop such rows")
+        row = int(np.argmax(column.is_null()))
+        raise RowError(f"row {row} is null, not a row of numbers: drop such rows", row)
     if not _is_list(column.type):
         return _numbers_of_arrow(column)
     flat = column.flatten()
@@ -63,7 +65,8 @@ def of_arrow(column: Any) -> NDArray[Any]:
     if width < 0:
         width = _common_width(np.asarray(column.value_lengths()))
     if flat.null_count:
-        raise ValueError(f"row {int(np.argmax(flat.is_null())) // width} holds a null, not numbers")
+        row = int(np.argmax(flat.is_null())) // width
+        raise RowError(f"row {row} holds a null, not numbers", row)
     return _numbers_of_arrow(flat, nested=True).reshape(len(column), width)
 
 
@@ -175,7 +178,7 @@ def _common_width(lengths: NDArray[Any]) -> int:
     width = int(lengths[0]) if len(lengths) else 0
     if (lengths != width).any():
         row = int((lengths != width).argmax())
-        raise ValueError(f"rows have different lengths: row 0 has {width} numbers, row {row} has {lengths[row]}")
+        raise RowError(f"rows have different lengths: row 0 has {width} numbers, row {row} has {lengths[row]}", row)
     return width
 
 
@@ -193,7 +196,8 @@ def of_pandas(x: Any) -> NDArray[Any]:
         return of_arrow(getattr(x, "array", x).__arrow_array__())
     missing = np.asarray(x.isna())
     if missing.any():
-        raise ValueError(f"row {int(missing.argmax())} is missing, not a number: drop such rows, or fill them")
+        row = int(missing.argmax())
+        raise RowError(f"row {row} is missing, not a number: drop such rows, or fill them", row)
     return np.asarray(x.to_numpy(dtype=getattr(dtype, "numpy_dtype", None)))
 
 
@@ -212,7 +216,8 @@ def of_polars(x: Any) -> NDArray[Any]:
     if not isinstance(x, polars.Series):
         return np.asarray(x)
     if x.null_count():
-        raise ValueError(f"row {x.is_null().arg_max()} is null, not a row of numbers: drop such rows")
+        row = x.is_null().arg_max()
+        raise RowError(f"row {row} is null, not a row of numbers: drop such rows", row)
     if isinstance(x.dtype, polars.Struct):
         raise TypeError("the column holds structs, not numbers: .struct.unnest() makes columns of them")
     if str(x.dtype).startswith(f"Extension('{ARROW_NAME}'"):
@@ -224,7 +229,8 @@ def of_polars(x: Any) -> NDArray[Any]:
     if flat.dtype.is_nested():
         raise TypeError(f"the column holds {x.dtype.inner}, not numbers: .explode() unnests it by one level")
     if flat.null_count():
-        raise ValueError(f"row {(flat.is_null().arg_max() or 0) // width} holds a null, not numbers")
+        row = (flat.is_null().arg_max() or 0) // width
+        raise RowError(f"row {row} holds a null, not numbers", row)
     return np.asarray(flat.to_numpy()).reshape(len(x), width)
 
 

@@ -1,7 +1,7 @@
 """Files as such: replaced as a whole, read within bounds, as named arrays whose meaning others know."""
 
 from .arrays import SHORT_FLOATS, Stream, narrowed
-from .atomic import clean, creating, flush_folder, overwrite, replacing
+from .atomic import clean, creating, flush_folder, overwrite, overwriting, replacing
 from .checks import (
     MOST_WORDS,
     allowed_bytes,
@@ -48,6 +48,7 @@ __all__ = [
     "open_hdf5",
     "open_npz",
     "overwrite",
+    "overwriting",
     "read_bin",
     "read_footer",
     "read_ids",

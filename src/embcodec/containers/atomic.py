@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import re
 import secrets
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from mmap import PAGESIZE
 from pathlib import Path
 from typing import IO
 
@@ -18,9 +21,13 @@ from .locks import lock
 SUFFIX = ".embcodec-tmp"
 """What the names of temporary files end with: ``.NAME.RANDOM.embcodec-tmp``."""
 
-_NAME_BYTES = 64  # of the target's name in a temporary one, so that it is no longer than a name may be
+_NAME_BYTES = 64  # how much of the target's name a temporary one has, so that it is not longer than names may be
 _RANDOM = 16  # hexadecimal digits
-_FAILURES = (errno.EIO, errno.ENOSPC, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))  # others: no such call
+_MOST_PARTS = 64  # of a call; systems take more
+_BUFFER = 1 << 13  # bytes; where none are said, the system is asked
+_SYNC_FILE_RANGE_WRITE = 2  # of <fcntl.h>: begin to write, and do not wait
+# What a flush fails by; other errors mean that the system has no such call.
+_FAILURES = (errno.EIO, errno.ENOSPC, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))
 
 
 @contextmanager
@@ -84,7 +91,7 @@ def replacing(path: str | os.PathLike[str], *, sure: bool = False) -> Iterator[I
         raise
     try:
         flush_folder(target.parent)
-    except OSError:  # the file has been replaced: to report a failure now would be wrong, but to who can undo it
+    except OSError:  # the file has been replaced: only a caller who can undo that is told of a failure
         if sure:
             raise
     clean(target)
@@ -97,9 +104,7 @@ def creating(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     If the block or the flush fails, the file is removed. What had the name before is removed first, and stays whole for
     those that have it open. The folder is left to :func:`flush_folder`: once for all files that are new in it.
     """
-    with suppress(FileNotFoundError):
-        os.unlink(path)
-    file = open(path, "xb")  # noqa: SIM115 - closed before it is removed
+    file = _create_anew(path)
     try:
         with file:
             yield file
@@ -111,7 +116,39 @@ def creating(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise
 
 
-def flush_folder(folder: Path) -> None:
+def put_first(file: IO[bytes], parts: Sequence[bytes | memoryview]) -> None:
+    """Write parts one behind the other to a new file, which still stands at its beginning afterwards.
+
+    In one call, where the system has one: Linux then keeps them in larger pages, which are searched faster.
+    """
+    left = [memoryview(part) for part in parts if len(part)]
+    if not hasattr(os, "pwritev"):
+        for part in left:
+            file.write(part)
+        file.seek(0)
+        return
+    written = 0
+    while left:
+        count = os.pwritev(file.fileno(), left[:_MOST_PARTS], written)
+        written += count
+        while left and count >= len(left[0]):
+            count -= len(left.pop(0))
+        if left:
+            left[0] = left[0][count:]
+
+
+def begin_to_store(file: IO[bytes], start: int) -> None:
+    """Let the disk take what has been written to a file from byte `start` on, while its writer does something else.
+
+    Linux alone can be asked to. Nothing is promised, and errors are told by the flush that has to follow.
+    """
+    file.flush()
+    if sys.platform == "linux":
+        first = -(-start // PAGESIZE) * PAGESIZE  # what lies before may be waited for where it is written again
+        _sync_file_range()(file.fileno(), first, 0, _SYNC_FILE_RANGE_WRITE)
+
+
+def flush_folder(folder: str | os.PathLike[str]) -> None:
     """Have the names of files in a folder be on the disk, where that can be done (OSError where its disk fails)."""
     try:
         _flush_folder(folder)
@@ -120,14 +157,18 @@ def flush_folder(folder: Path) -> None:
             raise
 
 
-def overwrite(path: str | os.PathLike[str], start: int, text: bytes) -> None:
+def overwriting(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open a file for :func:`overwrite`."""
+    return open(path, "r+b", buffering=0)  # what fails is not tried again when it is closed
+
+
+def overwrite(file: IO[bytes], start: int, text: bytes) -> None:
     """Put bytes in the place of others of a file, and flush them: it must be as long already."""
-    with open(path, "r+b", buffering=0) as file:  # what fails is not tried again when it is closed
-        file.seek(start)
-        left = memoryview(text)
-        while left:
-            left = left[file.write(left) :]
-        getattr(os, "fdatasync", os.fsync)(file.fileno())  # the size stays
+    file.seek(start)
+    left = memoryview(text)
+    while left:
+        left = left[file.write(left) :]
+    getattr(os, "fdatasync", os.fsync)(file.fileno())  # the size stays
 
 
 def clean(path: str | os.PathLike[str]) -> None:
@@ -159,6 +200,14 @@ def _create(target: Path, path: str | os.PathLike[str]) -> tuple[Path, IO[bytes]
         if _lock(file.fileno()) is not False and _is_there(temporary, file.fileno()):
             return temporary, file
         file.close()  # somebody cleaned it away before it was locked
+
+
+def _create_anew(path: str | os.PathLike[str]) -> IO[bytes]:
+    while True:
+        try:
+            return open(path, "xb", buffering=_BUFFER)
+        except FileExistsError:
+            os.unlink(path)
 
 
 def _open_privately(path: str, flags: int) -> int:
@@ -212,12 +261,22 @@ def _umask() -> int:
             return int(found[1], 8)
     except OSError:
         pass
-    umask = os.umask(0o077)  # it can only be asked for by setting it: private is the side to err on
+    # Only setting it returns it; meanwhile files of other threads are private, which is the safe side.
+    umask = os.umask(0o077)
     os.umask(umask)
     return umask
 
 
-def _flush_folder(folder: Path) -> None:
+@cache
+def _sync_file_range() -> Callable[[int, int, int, int], object]:
+    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if function is None:
+        return lambda *_: None
+    function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
+    return function  # type: ignore[no-any-return]
+
+
+def _flush_folder(folder: str | os.PathLike[str]) -> None:
     if os.name != "posix":  # Windows cannot open a folder, and journals the move itself
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -66,7 +66,7 @@ def check_shape(shape: Iterable[Any], dtype: np.dtype[Any], name: str) -> int:
         raise StorageError(f"{name} has {len(lengths)} axes; at most {MOST_AXES} are read")
     if not all(type(length) is int and 0 <= length < 1 << 63 for length in lengths):
         raise StorageError(f"{name}: the shape {lengths} is not of whole numbers in range")
-    widest = max(dtype.itemsize, 8)  # of what is made of the elements: float32 of shorter floats, ids of 64 bits
+    widest = max(dtype.itemsize, 8)  # elements may become wider: shorter floats float32, ids 64 bits
     if math.prod(length or 1 for length in lengths) * widest >= 1 << 63:
         raise StorageError(f"{name}: no array can have the shape {lengths}")
     return int(math.prod(lengths) * dtype.itemsize)
@@ -121,7 +121,7 @@ def checked_array(
             place = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), array.shape))
             value = exact[place]
             kind = "not finite" if not np.isfinite(value) else "negative" if value < 0 <= least else "out of range"
-            raise ValueError(f"{name} that are {kind}: {value} at {list(place)}")
+            raise ValueError(f"a value of {name} is {kind}: {value} at {list(place)}")
     return np.asarray(array, order="C")
 
 

@@ -22,7 +22,7 @@ from .checks import check_decoded, check_shape
 
 _MOST = 256  # datasets and groups that are looked at
 _FILTERS = {"1": "gzip", "2": "shuffle", "3": "fletcher32", "4": "szip", "32000": "lzf"}
-_ROWS_BYTES = 1 << 22  # of rows that are read at once
+_ROWS_BYTES = 1 << 22  # how much of the rows is read at once
 
 
 class Hdf5:

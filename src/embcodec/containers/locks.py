@@ -11,7 +11,7 @@ from contextlib import contextmanager
 if sys.platform == "win32":
     import msvcrt
 
-    _HELD = PermissionError  # what a try is answered with while another has the lock
+    _HELD = PermissionError  # the error of a try while another process has the lock
 else:
     import fcntl
 

@@ -24,7 +24,7 @@ from .checks import check_decoded, check_shape
 
 _MAX_MEMBERS = 64
 _MAX_HEADER = 1 << 16
-_MAX_TEXT = 1 << 19  # bytes of a member that may be a text, the words of embcodec
+_MAX_TEXT = 1 << 19  # the longest member that is read as text, which the words of embcodec are
 _NUMPYS_INT = re.compile(rb"np\.u?int\d+\((\d+)\)")
 _E5M2 = b"'<f1'"  # as ml_dtypes calls float8_e5m2, which NumPy cannot read
 

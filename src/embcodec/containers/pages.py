@@ -14,11 +14,11 @@ from typing import IO, Any
 from ..errors import StorageError
 from .thrift import read_struct
 
-_HEADER_BYTES = 1 << 13  # of a page, statistics included; more are read where these are not enough
+_HEADER_BYTES = 1 << 13  # read for a page's header, statistics included; more where that is not enough
 _LONGEST_HEADER = 1 << 24
 _WIDTHS = (1, 4, 8, 12, 4, 8, 1, 1)  # bytes of BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, and of the two of bytes
 _BYTES, _FIXED_BYTES = 6, 7
-_DATA_PAGES = (5, 8)  # fields of a page's header: a data page, one of the second version
+_DATA_PAGES = (5, 8)  # the fields of a page's header that describe a data page, of the first and the second version
 
 
 @dataclass(frozen=True)

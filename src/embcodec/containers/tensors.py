@@ -25,7 +25,7 @@ from .._native.floats import PAYLOADS
 from ..errors import StorageError
 from ..words import is_words, without_twins
 from .arrays import SHORT_FLOATS, Stream, as_bytes, mapped, read_array, stream_of, widened
-from .atomic import replacing
+from .atomic import begin_to_store, put_first, replacing
 from .checks import check_shape, checksum_of, text_checksum
 from .watched import Watch
 
@@ -34,6 +34,7 @@ MAX_HEADER = 1 << 16
 
 _ALIGNMENT = 64
 _HEADER_CHECKSUM, _DATA_CHECKSUM = "header_checksum", "data_checksum"
+_UNKNOWN = "0" * 8  # as long as a checksum
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -99,15 +100,15 @@ def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metad
             "shape": list(array.shape),
             "data_offsets": [start, end],
         }
-    words = {**metadata, _DATA_CHECKSUM: f"{checksum_of(*arrays.values()):08x}"}
+    words = {**metadata, _DATA_CHECKSUM: _UNKNOWN, _HEADER_CHECKSUM: _UNKNOWN}
+    header = _header_of(words, entries)
+    if len(header) > 8 + MAX_HEADER:
+        raise StorageError(f"a header of {len(header) - 8} bytes; at most {MAX_HEADER} can be stored")
+    put_first(file, [header, *map(as_bytes, arrays.values())])
+    begin_to_store(file, len(header))  # the disk is at work while checksums are counted
+    words[_DATA_CHECKSUM] = f"{checksum_of(*arrays.values()):08x}"
     words[_HEADER_CHECKSUM] = _header_checksum(words, entries)
-    header = json.dumps({"__metadata__": words, **entries}, separators=(",", ":")).encode()
-    header += b" " * (-(8 + len(header)) % _ALIGNMENT)
-    if len(header) > MAX_HEADER:
-        raise StorageError(f"a header of {len(header)} bytes; at most {MAX_HEADER} can be stored")
-    file.write(struct.pack("<Q", len(header)) + header)
-    for array in arrays.values():
-        file.write(as_bytes(array))
+    file.write(_header_of(words, entries))
 
 
 def read_tensors(
@@ -263,6 +264,13 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
     if position != available:
         raise StorageError(f"{position} bytes of data are announced, {available} are there")
     return {name: entry for _, _, name, entry in sorted(found, key=lambda item: item[:2])}
+
+
+def _header_of(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> bytes:
+    """Return what is in front of the tensors: the length of the JSON, which has blanks behind it, and the JSON."""
+    header = json.dumps({"__metadata__": metadata, **entries}, separators=(",", ":")).encode()
+    header += b" " * (-(8 + len(header)) % _ALIGNMENT)
+    return struct.pack("<Q", len(header)) + header
 
 
 def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:

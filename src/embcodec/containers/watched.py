@@ -13,7 +13,7 @@ from .._native.checksum import crc32
 from ..errors import StorageError
 from .arrays import Stream
 
-_POLYNOMIAL = 0xEDB88320  # of CRC-32, lowest bit first
+_POLYNOMIAL = 0xEDB88320  # CRC-32's, lowest bit first
 
 
 class Watch:
@@ -66,8 +66,8 @@ def joined_crc32(first: int, second: int, length: int) -> int:
     >>> joined_crc32(zlib.crc32(b"ab"), zlib.crc32(b"cde"), 3) == zlib.crc32(b"abcde")
     True
     """
-    turn = [_POLYNOMIAL, *(1 << bit for bit in range(31))]  # by a zero bit
-    for _ in range(3):  # by a zero byte
+    turn = [_POLYNOMIAL, *(1 << bit for bit in range(31))]  # the matrix that appends a zero bit
+    for _ in range(3):  # squared three times, it appends a zero byte
         turn = [_times(turn, column) for column in turn]
     while length:
         if length & 1:

@@ -128,7 +128,7 @@ def stream_vecs(file: IO[bytes], size: int, suffix: str) -> Stream:
         raise StorageError(f"a {suffix} file of {size} bytes has no row")
     (dimension,) = struct.unpack("<i", header)
     if dimension <= 0:
-        raise StorageError(f"row 0 announces {dimension} dimensions")
+        raise StorageError(f"row 0 announces {dimension} dimensions: not a {suffix} file, or a damaged one")
     width = 4 + dimension * np.dtype(_ALL[suffix]).itemsize
     rows, rest = divmod(size, width)
     if rest:

@@ -12,7 +12,7 @@ from ..codec import pack_bits
 from ..containers import ELEMENTS
 from ..dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_output_dtype
 from ..embeddings import Embeddings
-from ..errors import StorageError
+from ..errors import StorageError, row_of
 from ..scale import UNIT
 from .pack import check_width
 
@@ -87,7 +87,7 @@ def rows_of(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimensio
     try:
         rows = Embeddings(values, output_dtype, dimension)
     except (ValueError, TypeError) as error:
-        raise StorageError(str(error)) from None
+        raise StorageError(str(error), row=row_of(error)) from None
     check_width(rows)
     return rows
 
@@ -108,7 +108,7 @@ def bits_of(
     stored = np.ascontiguousarray(values).view(np.uint8)
     if stored.max(initial=0) > 1:
         row = int((stored > 1).any(axis=1).argmax())
-        raise StorageError(f"row {row} has a boolean that is neither 0 nor 1: the data is damaged")
+        raise StorageError(f"row {row} has a boolean that is neither 0 nor 1: the data is damaged", row=row)
     signed = dtype is OutputDtype.BINARY
     packed = pack_bits(stored, bit_order=bit_order, signed=signed, signed_bytes=signed_bytes)
     rows = Embeddings(packed, dtype, values.shape[1], None, signed_bytes, bit_order)

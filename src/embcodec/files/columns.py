@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..codec import ARROW_NAME, holds_rows, of_arrow, one_chunk
 from ..embeddings import Embeddings
-from ..errors import StorageError
+from ..errors import RowError, StorageError
 from ..scale import PER_VECTOR, UNIT
 from ..words import parse_words
 from .pack import Tensors, Words, pack
@@ -172,7 +172,8 @@ def read_column(column: Any, field: Any = None) -> Parts:
     else:
         return of_arrow(column), None, {}
     if column.null_count:
-        raise ValueError(f"row {int(np.argmax(column.is_null()))} is null, not a row of codes: drop such rows")
+        row = int(np.argmax(column.is_null()))
+        raise RowError(f"row {row} is null, not a row of codes: drop such rows", row)
     children = [child.name for child in column.type] if hasattr(column, "field") else []
     if _CODES not in children:
         return of_arrow(column), None, words

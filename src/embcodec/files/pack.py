@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..containers import checked_array, whole_number
 from ..embeddings import Embeddings
-from ..errors import StorageError
+from ..errors import StorageError, row_of
 from ..quantizers.fitting import codes_of, scheme_arrays
 from ..quantizers.lowbit import LowBitCodes, PrincipalScheme
 from ..scale import PER_VECTOR, UNIT, Scale
@@ -66,7 +66,7 @@ def unpack(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], prefix
     except StorageError:
         raise
     except (ValueError, TypeError, OverflowError) as error:
-        raise StorageError(f"the file contradicts itself: {error}") from None
+        raise StorageError(f"the file contradicts itself: {error}", row=row_of(error)) from None
 
 
 def check_width(rows: Embeddings | LowBitCodes) -> None:
@@ -120,7 +120,8 @@ def _check_scale(scale: Scale) -> None:
     """Refuse scales under which codes stand for infinities: scores would be infinite without a word."""
     if scale.kind == PER_VECTOR and scale.values is not None and scale.values.max(initial=0) > _LARGEST_SCALE:
         row = int(scale.values.argmax())
-        raise StorageError(f"the scale of row {row}, {scale.values[row]}, is too large: 127 times it is not finite")
+        words = f"the scale of row {row}, {scale.values[row]}, is too large: 127 times it is not finite"
+        raise StorageError(words, row=row)
 
 
 def _pack_low_bit(rows: LowBitCodes) -> tuple[Tensors, Words]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..containers import Footer, check_decoded, check_seal, decoded_bytes, drop_seal, read_footer, sealed
-from ..errors import StorageError
+from ..errors import StorageError, row_of
 from ..words import needs_package
 from .columns import (
     COLUMN,
@@ -175,7 +175,7 @@ def _refuse_bytes(footer: Footer, schema: Any, name: str, wanted: list[str]) -> 
         return
     _parts(schema.empty_table(), name)
     raise StorageError(
-        f"column {name!r}: its numbers are stored as byte arrays, which is not read: cast them to float32"
+        f"column {name!r}: its numbers are stored as byte arrays, which are not read: cast them to float32"
     )
 
 
@@ -188,7 +188,7 @@ def _parts(table: Any, name: str) -> Parts:
     try:
         values, scales, words = read_column(table.column(name), table.schema.field(name))
     except (TypeError, ValueError) as error:
-        raise StorageError(f"column {name!r}: {error}") from None
+        raise StorageError(f"column {name!r}: {error}", row=row_of(error)) from None
     return np.array(values), scales, words  # memory of its own, to be written to
 
 

@@ -208,6 +208,15 @@ def load(
         columns that can be rows (it names them), or asks for more memory than `max_bytes`.
     OSError
         Where it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from embcodec import load, quantize, save
+    >>> path = tempfile.mkdtemp() + "/vectors.safetensors"
+    >>> save(path, quantize([[0.5, -1.0], [3.0, 1.0]], "int8", scale="per-vector"))
+    >>> load(path, mmap=True)
+    Embeddings(2 x 2 int8, per-vector, 12 bytes)
     """
     if float_dtype is not None:
         one_of(float_dtype, FLOAT_DTYPES, "float_dtype")

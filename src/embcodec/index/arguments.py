@@ -20,8 +20,8 @@ from ..words import shown
 from .rows import Snapshot
 
 _MOST_SHARED = 0.3
-_ALIKE = 0.999  # of rows that hardly differ no code of few bits says much
-_FEWEST_ROWS, _MOST_ROWS = 100, 2_000  # that are looked at for what they share
+_ALIKE = 0.999  # rows that share so much hardly differ: no code of few bits tells them apart
+_FEWEST_ROWS, _MOST_ROWS = 100, 2_000  # how many rows are looked at for what they share
 
 
 def finite_rows(rows: Rows | ArrayLike, name: str) -> Rows:

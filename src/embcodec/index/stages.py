@@ -50,7 +50,10 @@ def staged(
     check_own_metric(now.codes.rows, None if now.rescore_with is None else now.rescore_with.rows, asked, metric)
     if now.rescore_with is None or multiplier is None or metric in ("hamming", "jaccard"):
         if confidence is not None:
-            raise ValueError("confidence is in bounds for rescoring: give rescore_with, a multiplier and such a metric")
+            raise ValueError(
+                "confidence is for rescoring, which this search does not do: give the index rescore_with=, and the "
+                "search a rescore_multiplier and a metric of floats"
+            )
         if not three_stage:
             return _best(now.codes, asked, k, metric, mask, precision, threads)
         candidates = _through_bits(now, asked, as_count(k), metric, mask, precision, threads)
@@ -101,7 +104,9 @@ def _by_bounds(
     assert now.rescore_with is not None
     codes, better = now.codes.rows, now.rescore_with.rows
     if not isinstance(codes, LowBitCodes) or three_stage:
-        raise CodeMismatchError(f"confidence is in bounds of low-bit codes, scanned in one stage, not {codes!r}")
+        raise CodeMismatchError(
+            f"confidence needs low-bit codes, whose errors are bounded, and no three_stage; these are {codes!r}"
+        )
     bounds = Bounds(codes, asked, metric, confidence)
     found = _best(now.codes, asked, wanted, metric, mask, precision, threads).indices
     others = len(codes) if found.shape[1] == wanted else found.shape[1]  # fewer: they are all that count

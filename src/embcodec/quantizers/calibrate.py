@@ -17,7 +17,7 @@ from .samples import blocks_of, finite_block, is_empty
 from .summary import Summary
 
 _MINMAX_BLOCK_BYTES = 1 << 18  # stays in L2 while it is looked through three times
-_GROUP = 64  # blocks that are looked through before others are asked for
+_GROUP = 64  # how many blocks a batch of tasks has
 _MINMAX_PACE = 0.2  # nanoseconds a byte
 
 

@@ -117,6 +117,13 @@ def dequantize(
     ndarray, float32, shape (n, dimension)
         A new array, or `out`. Bits become -1 and +1; integers what their scale says (see :class:`Scale`).
 
+    Raises
+    ------
+    TypeError
+        For bare integers, whose meaning is unknown.
+    ValueError
+        Where `out` has another shape or dtype, or is not C-contiguous and writable.
+
     Examples
     --------
     >>> dequantize(quantize([[0.5, -1.0]], "int8")).tolist()

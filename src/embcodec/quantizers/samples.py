@@ -26,7 +26,7 @@ def blocks_of(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]
         if rows.ndim != 2:
             raise ValueError(f"a sample has shape (n, dimension), not {rows.shape}; batches go in a generator")
         if dimension not in (None, rows.shape[1]):
-            raise ValueError(f"batches of {dimension} and of {rows.shape[1]} dimensions")
+            raise ValueError(f"batches of {dimension} and of {rows.shape[1]} dimensions: all of a sample have as many")
         dimension = int(rows.shape[1])
         step = max(1, block_bytes // max(4 * dimension, 1))
         for begin in range(0, len(rows), step):

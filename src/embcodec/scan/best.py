@@ -21,7 +21,7 @@ from .prepared import PreparedQueries
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
 SPARSE = 8
-_MORE = 16  # results beyond twice k that are looked at where different scores may come to the same
+_MORE = 16  # how many results beyond twice k are kept where different scores may be rounded to the same
 
 
 class SearchResult(NamedTuple):

@@ -16,12 +16,12 @@ from .best import SearchResult, best_of, rescored
 from .bounds import BoundedResult, best_by_bounds
 from .estimates import RowTerms, UpperBounds, are_known, takes_one
 
-_SAMPLE = 32  # one row in so many is looked at first, to see what the bounds are worth
+_SAMPLE = 32  # one row in so many is scored first, to see what the bounds are worth
 _LEAST_SAMPLE = 256
-_FOR_EACH = 16  # and so many for each of the k best, whose k-th score is else much worse than that of all rows
-_RUN = 16  # rows of the sample that are neighbours, which memory delivers sooner
+_FOR_EACH = 16  # and at least so many for each of the k best: of fewer the k-th best score says too little
+_RUN = 16  # the sample is of runs of so many rows, which memory delivers sooner than single ones
 _BATCH = 256  # queries whose candidates are held at a time
-_AT_ONCE = 256  # rows whose scores cost no more than another call
+_AT_ONCE = 256  # as many rows are scored in the time that another call takes
 
 
 def exact_by_codes(

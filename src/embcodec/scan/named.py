@@ -17,7 +17,7 @@ from .best import SearchResult, best_of, restrict
 from .merge import merge_topk
 from .prepared import PreparedQueries
 
-_BLOCK_BYTES = 1 << 25  # of rows that are copied at a time
+_BLOCK_BYTES = 1 << 25  # how much of the rows is copied at a time
 
 
 def best_by_ids(

@@ -15,9 +15,9 @@ from .best import as_queries
 Floats = NDArray[np.float32]
 
 _SHARES = tuple(step / 10 for step in range(11))
-_DEPTH = 3  # among few rows these are as near as ten are among many
-_FEWEST, _MOST = 100, 1000  # rows to choose by
-_DOUBT = 2.5  # standard errors, by which a share is better than none
+_DEPTH = 3  # neighbours that count: in a sample they are as near as ten are in a corpus
+_FEWEST, _MOST = 100, 1000  # how many rows of the sample choose
+_DOUBT = 2.5  # by how many standard errors a share must be better than none
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,8 @@ class QueryCenter:
         losses = overlaps[int(means.argmax())] - overlaps
         noise = losses.std(axis=1) / np.sqrt(len(found))
         gains = losses.mean(axis=1)[0] > _DOUBT * noise[0]
-        as_good = losses.mean(axis=1) <= noise  # up to chance: the least such share errs least elsewhere
+        # As far as chance goes: the least of these shares errs least with other queries.
+        as_good = losses.mean(axis=1) <= noise
         return cls(
             center, _SHARES[int(as_good.argmax())] if gains else 0.0, dict(zip(_SHARES, means.tolist(), strict=True))
         )

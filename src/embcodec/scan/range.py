@@ -56,6 +56,11 @@ def range_search(
     RangeResult
         ``limits``, ``scores``, ``indices`` laid out as Faiss does; within a query best first, ties by the lower row.
 
+    Raises
+    ------
+    CodeMismatchError, TypeError, ValueError
+        As :func:`search` does; ValueError also for a threshold that is NaN.
+
     Examples
     --------
     >>> import numpy as np

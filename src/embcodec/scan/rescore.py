@@ -68,7 +68,6 @@ def rescore(
         Rows to score for each query, in any order; negative ones and repetitions are skipped.
     corpus, k, metric, query_precision, threads
         As in :func:`search`; k is clipped to c, and floats meet codes unrounded by default.
-
     bounded_by : LowBitCodes, optional
         Codes of the rows of `corpus`, which are floats. Candidates are scored in the order of what their scores can be
         at most, by the codes' estimate and its error bound, until the k-th exact score is above what any other can
@@ -89,6 +88,12 @@ def rescore(
         Where a query has fewer candidates than k: index -1 and a score of NaN (-1 for hamming) in the last places.
         With `bounded_by` a :class:`BoundedResult`, which also says how many rows were scored, and whether the bounds
         prove the k best final.
+
+    Raises
+    ------
+    CodeMismatchError, TypeError, ValueError
+        As :func:`search` does; ValueError also for a candidate that is no row of `corpus`, TypeError for candidates
+        that are no whole numbers.
 
     Examples
     --------

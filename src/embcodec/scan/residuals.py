@@ -20,7 +20,7 @@ ERRORS, SPANS, LENGTHS = range(3)
 """The columns of residuals: |x - x'| of a row x and what its code stands for, x'; by how much an error of 1 in each
 query's meeting with the codes counts for the row (for integers times the length of the codes, so that an error of the
 query's length follows); |x|."""
-_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
+_BLOCK_BYTES = 1 << 22  # how much of float rows is handled at a time
 
 
 def residuals_of(codes: Rows, floats: Embeddings, start: int = 0) -> Floats:

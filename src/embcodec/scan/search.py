@@ -49,15 +49,8 @@ def search(
         Which rows count: one boolean a row, or their numbers, each once (integers 0 and 1 are row numbers too, not
         booleans: ``.astype(bool)`` makes them such).
     query_precision : {"int8", "float32"}
-        How float queries meet codes. ``"int8"``: rounded to a byte. Against integers every element of the query, times
-        the dimension's step a, is rounded at scale s = max|a q| / 127: the dot is wrong by at most s / 2 * sum|code|
-        (code - 128 for uint8). Against bits the sums of +-q over four dimensions are rounded, at scale s = the largest
-        sum of four |q| / 127: the dot is wrong by at most s / 2 * ceil(dimension / 4), about as much as for rounded
-        elements. Both up to float32 roundings. A cosine with unit or per-vector codes is that of the row and of the
-        rounded query r, and so within -1 .. 1: it is wrong by at most max|q| / 127 * sqrt(dimension) / (|q| + |r|).
-        One with bits is the dot over both lengths, scaled down where the query's best could pass 1 (then wrong by at
-        most twice as much); one with ranges is the dot over both lengths, and may pass 1 by as much as that is wrong.
-        ``"float32"``: not rounded.
+        How float queries meet codes: ``"int8"`` rounds them to a byte an element, by no more than the bounds under
+        Notes; ``"float32"`` takes them as they are.
     threads : int, optional
         By default one for small work and all cores for large. The result does not depend on it.
     progress : callable or True, optional
@@ -85,6 +78,18 @@ def search(
 
     Notes
     -----
+    Float queries that are rounded to int8 give these errors, besides those of float32 arithmetic:
+
+    - The dot with integers: each element q of the query, times its dimension's step a, is rounded to a multiple of
+      s = max|a q| / 127, so that the dot is wrong by at most s / 2 * sum|code| (of uint8: of code - 128).
+    - The dot with bits: the sums of +q or -q over each four dimensions are rounded to multiples of s, a 127th of the
+      largest sum of four |q|, so that the dot is wrong by at most s / 2 * ceil(dimension / 4).
+    - The cosine with codes of the unit scale or of per-vector scales is that of the row and the rounded query r, and so
+      within -1 .. 1. It is wrong by at most max|q| / 127 * sqrt(dimension) / (|q| + |r|).
+    - The cosine with bits is the dot divided by both lengths. Where a row of the query's own signs would pass 1, all of
+      the query's scores are scaled down, which at most doubles the error.
+    - The cosine with ranges is the dot divided by both lengths, and may pass 1 by as much as the dot is wrong.
+
     Scores of integer codes against codes like them follow from exact integer dots by a handful of float32 roundings.
     Those of floats, and of codes with ranges, which are compared as the floats they stand for (told apart by integer
     dots first, at the speed of these), are within (min(dimension, 128) + dimension / 128 + 8) * 2**-24 * sum|q_i x_i|

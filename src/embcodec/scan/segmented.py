@@ -17,7 +17,7 @@ from .merge import merge_topk
 from .plan import lower_is_better
 from .prepared import PreparedQueries, as_met
 
-_MORE = 16  # results beyond twice k that are looked at for the end of a tie
+_MORE = 16  # how many results beyond twice k are kept, so that the end of a tie is among them
 
 
 class Counted(Protocol):

@@ -20,15 +20,16 @@ from .limits import Limits
 class Stage(Enum):
     """What a connection is at; in all but `WORK` the server waits for the client."""
 
-    HEAD = auto()  # for the rest of a request's head, or the first one
+    HEAD = auto()  # it waits for the rest of a request's head, or for the first request
     BODY = auto()
     WORK = auto()
-    SEND = auto()  # for the client to take the answer
-    IDLE = auto()  # between requests
+    SEND = auto()  # it waits for the client to take the answer
+    IDLE = auto()  # it waits for the next request
     CLOSING = auto()  # all is said; the client may still be sending
 
 
-_AT_ONCE = struct.pack("ii", 1, 0) if os.name == "posix" else struct.pack("hh", 1, 0)  # on, for no seconds
+# SO_LINGER, on and for no seconds: closing drops what was not sent.
+_AT_ONCE = struct.pack("ii", 1, 0) if os.name == "posix" else struct.pack("hh", 1, 0)
 
 
 class PoliteTransport:

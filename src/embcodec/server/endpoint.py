@@ -21,7 +21,7 @@ from .request import EmbeddingRequest, RefusalError, parse_request
 from .tokens import Detokenize, OpenAITokens, texts_of
 
 _MOST_NAMED = 20  # models in an answer that lists them
-_UNIT_ERROR = 1e-3  # by which a row of unit length may be off it, as float16 and sums in float32 leave it
+_UNIT_ERROR = 1e-3  # how far a row's length may be from 1: float16 and sums in float32 leave that much
 
 
 class Endpoint:

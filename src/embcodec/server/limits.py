@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, fields
 
 _MIB = 1 << 20
-_SMALL = 1 << 18  # bytes that are never waited for: the number of connections bounds them
-_SPARE_DESCRIPTORS = 64  # of the process: the interpreter's, the model's, what is accepted before room is made
+_SMALL = 1 << 18  # requests of so many bytes never wait: the number of connections bounds their memory
+_SPARE_DESCRIPTORS = 64  # kept for the interpreter, the model, and connections that are accepted before room is made
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,7 +110,7 @@ def mean_interval(per_query: PerQuery, *, step: float = 1.0) -> Estimate:
     """
     count = len(per_query)
     if not count:
-        raise ValueError("no queries, no interval")
+        raise ValueError("an interval is of the values of at least one query; there are none")
     if not -1e-9 <= per_query.min() <= per_query.max() <= 1 + 1e-9:
         raise ValueError("an interval of a mean is of values from 0 to 1")
     mean = min(max(float(per_query.mean()), 0.0), 1.0)

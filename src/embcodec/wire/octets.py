@@ -22,7 +22,7 @@ from .answer import EmbeddingResponse, answer_of
 from .body import as_bytes, kind_of_bytes
 from .service import looks_like_error, service_error
 
-_TEXT = 16  # bytes that are no floats where all of them are characters, the first of them of JSON
+_TEXT = 16  # where so many first bytes are all characters, and begin as JSON does, they are no floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,13 @@ _SAYS = ("msg", "errorMessage", "error_msg", "error_message")  # what services c
 _MESSAGE_PARTS = 4096  # containers and texts of a message that are looked at
 USAGE, ERROR = "usage", "error"  # what bodies have besides rows
 _META, _METADATA = "meta", "usageMetadata"
-_COUNTS = ("prompt_eval_count", "inputTextTokenCount")  # Ollama's, Titan's
+_COUNTS = ("prompt_eval_count", "inputTextTokenCount")  # how Ollama and Titan call the number of tokens
 SAYS_MORE = (
     ERROR,
     _META,
     _METADATA,
     *_COUNTS,
-)  # what only this module reads; the reader of plain lines knows OpenAI's usage, too
+)  # members that only this module reads; the reader of plain lines reads OpenAI's usage by itself
 
 
 @dataclass(frozen=True, slots=True)

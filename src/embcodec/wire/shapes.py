@@ -14,13 +14,14 @@ from ..errors import DecodeError
 from ..profiles import PROFILES, Profile
 
 _MOST_KEYS, _KEY_LENGTH = 6, 40
-_WORDS = re.compile(r"[A-Z]+(_[A-Z]+)+|[a-z]+([_-][a-z]+)*")  # as "INVALID_ARGUMENT", which base64 could be
+# Words such as INVALID_ARGUMENT, which have only characters of base64.
+_WORDS = re.compile(r"[A-Z]+(_[A-Z]+)+|[a-z]+([_-][a-z]+)*")
 _BEYOND = "a number out of the type's range"
 _TWINS = {"int8": "uint8", "uint8": "int8", "binary": "ubinary", "ubinary": "binary"}
 _BYTE = re.compile(rb"-?[0-9]{1,3}(?![0-9.eE])")
 _SPARSE = "a sparse vector, which is not read"
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
-_LONGEST_ROW = 1 << 20  # bytes of what stands in the place of a vector
+_LONGEST_ROW = 1 << 20  # bytes: what is longer, where a vector should be, is not looked at
 _scan: Any = json.JSONDecoder().raw_decode
 _DEPTH = 3  # the search for vectors elsewhere goes this many keys deep to a list of rows, and in a row to its vector
 

@@ -15,7 +15,7 @@ from ..embeddings import Embeddings, with_values
 from .answer import EmbeddingResponse, make_answer
 from .service import USAGE, Usage, make_usage
 
-LONGEST = 1 << 20  # bytes of a body
+LONGEST = 1 << 20  # bytes: longer bodies are read otherwise
 _FLOAT, _BASE64 = EncodingFormat.FLOAT, EncodingFormat.BASE64
 _NO_TOKENS = Usage()
 _empty, _from_buffer = np.empty, ffi.from_buffer

@@ -13,7 +13,7 @@ from ...dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_ou
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from ...words import needs_package, one_of
+from ...words import needs_package, one_of, shown
 from ..bare import bits_of
 from ..columns import (
     SCALES,
@@ -61,6 +61,13 @@ def to_arrow(
         For bare integers, whose meaning is unknown.
     ValueError
         For a `float_dtype` that is unknown, and for codes where `tensors` or `float_dtype` is given.
+
+    Examples
+    --------
+    >>> to_arrow([[0.5, -1.0]]).type
+    FixedSizeListType(fixed_size_list<item: float>[2])
+    >>> to_arrow(Embeddings([[0.5, -1.0]]).to("int8")).type.extension_name
+    'embcodec.embeddings'
     """
     rows = sendable(embeddings, "Arrow")
     pyarrow = _need_pyarrow()
@@ -102,6 +109,10 @@ def from_arrow(
     name : str, optional
         Which column of a table; by default the only one of lists of numbers.
 
+    Returns
+    -------
+    Embeddings
+
     Raises
     ------
     StorageError
@@ -130,7 +141,7 @@ def from_arrow(
             raise TypeError(f"from_arrow reads Arrow's arrays and tables, not a {type(column).__name__}: {way_out}")
         column = _of_capsule(column)
     if name is not None and not isinstance(name, str):
-        raise TypeError(f"name is a column's, not a {type(name).__name__}")
+        raise TypeError(f"name is the name of a column, a str, not {shown(name)}")
     try:
         if isinstance(column, pyarrow.Table | pyarrow.RecordBatch):
             return _of_table(column, name, asked)

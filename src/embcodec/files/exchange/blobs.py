@@ -27,7 +27,7 @@ from ...scale import Scale
 from ...words import either, one_of
 from .rows import check_finite, check_halves, packed_bytes, refuse_scale, sendable
 
-_TELLING = 8  # bytes that are not the digits and commas of a JSON array by chance
+_TELLING = 8  # so many bytes are not the text of a JSON array by chance
 FLOATS: tuple[StoredFloat, ...] = get_args(StoredFloat)
 
 

@@ -40,6 +40,12 @@ def to_faiss(embeddings: Embeddings | ArrayLike) -> NDArray[np.float32] | NDArra
         dimension is not a multiple of 8.
     TypeError
         For bare integers, whose meaning is unknown.
+
+    Examples
+    --------
+    >>> from embcodec import quantize, to_faiss
+    >>> to_faiss(quantize([[1.0, -1.0, 1.0, 1.0, -1.0, -1.0, -1.0, 1.0]], "binary")).tolist()
+    [[177]]
     """
     rows = sendable(embeddings, "Faiss")
     if rows.output_dtype.is_packed:

@@ -25,7 +25,7 @@ from .rows import as_blob, as_blobs, as_sequence, check_finite, check_halves, pa
 
 _PGVECTOR_MOST = 16_000
 _HEAD = 4
-MOST_BYTES = 83_886_080 // 8 + _HEAD  # of a field: PostgreSQL's longest bit(n)
+MOST_BYTES = 83_886_080 // 8 + _HEAD  # of the longest field: PostgreSQL's longest bit(n)
 _ITEMS: dict[PgvectorKind, str] = {"vector": ">f4", "halfvec": ">f2", "bit": "u1"}
 
 

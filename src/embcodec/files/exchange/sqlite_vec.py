@@ -58,12 +58,22 @@ def from_sqlite_vec(
     scale : Scale, optional
         Of int8 rows; the unit scale by default, since the store does not know another.
 
+    Returns
+    -------
+    Embeddings
+        Owned and writable.
+
     Raises
     ------
     StorageError
         For no blobs, a NULL, blobs of different lengths, or a scale that does not fit them.
     TypeError
         For what is not bytes: arrays, numbers, text.
+
+    Examples
+    --------
+    >>> from_sqlite_vec([bytes.fromhex("0000803f000000c0")]).values.tolist()
+    [[1.0, -2.0]]
     """
     dtype = read_dtype(output_dtype, "sqlite-vec", ("float", "int8", "ubinary"))
     blobs = checked_blobs(blobs, "from_sqlite_vec")

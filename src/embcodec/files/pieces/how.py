@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...codec import as_int64
 from ...dtypes import NamelessFloat, OutputDtypeLike
-from ...errors import StorageError
+from ...errors import RowError, StorageError, row_of
 from ...profiles import Profile
 from ...quantizers.lowbit import Rows
 from ...wire.batch import BatchLine
@@ -59,8 +59,8 @@ def rows_from(first: int) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        if first and "row " in str(error):
-            raise StorageError(f"among the rows from {first} on: {error}") from None
+        if first and error.row is not None:
+            raise StorageError(f"among the rows from {first} on: {error}", row=error.row) from None
         raise
 
 
@@ -77,7 +77,7 @@ def as_names(values: Any, column: str) -> NDArray[np.int64] | list[str]:
         if "arrow.uuid" in kind:
             found = values.to_pylist()
             if None in found:
-                raise ValueError(f"row {found.index(None)} is null")
+                raise RowError(f"row {found.index(None)} is null", found.index(None))
             return [str(value) for value in found]
         if "binary" in kind or kind.startswith(("list", "large_list", "fixed_size_list", "struct")):
             uuids = ", or UUIDs: column.cast(pyarrow.uuid())" if kind == "fixed_size_binary[16]" else ""
@@ -85,10 +85,12 @@ def as_names(values: Any, column: str) -> NDArray[np.int64] | list[str]:
         if "string" in kind:  # of Arrow, dictionaries of such among them
             texts: list[str] = values.to_pylist()
             if None in texts:
-                raise ValueError(f"row {texts.index(None)} is null")  # type: ignore[arg-type]
+                null = texts.index(None)  # type: ignore[arg-type]
+                raise RowError(f"row {null} is null", null)
             return texts
         if isinstance(values, np.ndarray) and values.dtype.kind == "U":
             return [str(value) for value in values]
         return as_int64(values)
     except (TypeError, ValueError) as error:
-        raise StorageError(f"column {column!r} of ids, which are whole numbers or texts: {error}") from None
+        words = f"column {column!r} of ids, which are whole numbers or texts: {error}"
+        raise StorageError(words, row=row_of(error)) from None

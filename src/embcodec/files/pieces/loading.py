@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 
 from ...containers import FLOAT_DTYPES, check_max_bytes
 from ...dtypes import NamelessFloat, OutputDtypeLike, as_output_dtype
-from ...errors import CodeMismatchError, DecodeError, EmbcodecError, NotFiniteError, ServiceError, StorageError
+from ...errors import (
+    CodeMismatchError,
+    DecodeError,
+    EmbcodecError,
+    NotFiniteError,
+    RowError,
+    ServiceError,
+    StorageError,
+)
 from ...profiles import Profile
 from ...quantizers.lowbit import Rows, kind_of
 from ...wire.batch import BatchLine
@@ -145,7 +153,7 @@ def reading(**arguments: Any) -> Reading:
         one_of(how.float_dtype, FLOAT_DTYPES, "float_dtype")
     check_max_bytes(how.max_bytes)
     if how.failed is not None and not callable(how.failed):
-        raise TypeError(f"failed is called with a file's name and a line, not {shown(how.failed)}")
+        raise TypeError(f"failed is called with a file's name and a line: it is a function, not {shown(how.failed)}")
     return how
 
 
@@ -252,5 +260,5 @@ def naming(error: Exception, name: str, first: int = 0) -> Exception:
     if isinstance(error, OSError):
         return error
     if isinstance(error, StorageError):
-        return StorageError(f"{name}: {error}")
-    return ValueError(f"{name}: {error}") if type(error) is ValueError else error
+        return StorageError(f"{name}: {error}", row=error.row)
+    return ValueError(f"{name}: {error}") if type(error) in (ValueError, RowError) else error

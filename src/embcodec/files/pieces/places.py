@@ -29,8 +29,9 @@ _VERSIONS = (
     *("etag", "e_tag", "md5hash", "content-md5", "content_md5", "crc32c", "digest", "generation", "checksum"),
     *("last-modified", "lastmodified", "last_modified", "mtime", "updated", "modified", "created"),
 )
-_COPIED = 1 << 22  # bytes at once
-_OURS = ("builtins", "embcodec", "pyarrow", "zlib")  # whose errors say what a file holds, not whether it is reached
+_COPIED = 1 << 22  # bytes that are copied at once
+# Packages whose errors are about what a file holds, not about reaching it.
+_OURS = ("builtins", "embcodec", "pyarrow", "zlib")
 
 
 @dataclass(frozen=True)

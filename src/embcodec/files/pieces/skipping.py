@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from ...codec import warn_of
 from ...dtypes import OutputDtype
 from ...embeddings import Embeddings
-from ...errors import NotFiniteError, SkippedWarning
+from ...errors import NotFiniteError, SkippedWarning, row_of
 from ...quantizers.lowbit import Rows
 from ...words import counted, shown
 
 Ids = NDArray[np.int64] | Sequence[str | None] | None
 """Whole numbers or texts, one a row; None where none were asked for."""
 
-_MOST_TOLD = 3  # in a warning
+_MOST_TOLD = 3  # named in a warning; the others are counted
 T = TypeVar("T")
 
 
@@ -128,7 +128,7 @@ def good_parts(count: int, read: Callable[[int, int], T]) -> Iterator[tuple[int,
         try:
             yield first, read(first, stop)
         except ValueError as error:
-            if stop - first == count and "row " not in str(error):  # it is not about some of the rows
+            if stop - first == count and row_of(error) is None:
                 raise
             if stop - first == 1:
                 yield first, error

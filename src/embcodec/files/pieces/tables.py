@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -18,6 +19,7 @@ from .places import Place
 from .skipping import Ids, good_parts
 
 _BUFFER = 1 << 20  # bytes of a column that are read at once
+_ITS_ONLY_ROW = re.compile(r"\brow 0\b")  # as the error of a row that was read by itself calls it
 _SEALS = ("rows", "data_checksum", "words_checksum")
 
 
@@ -83,8 +85,8 @@ def _batches(place: Place, table: OpenParquet, how: Reading, skip: int) -> Itera
             for number, part in good_parts(len(kept), read):
                 if isinstance(part, Exception):
                     row = start + number
-                    error = StorageError(str(part).replace("row 0 ", f"row {row} "))
-                    how.skips.add(place.name, error, row=row)
+                    said = _ITS_ONLY_ROW.sub(f"row {row}", str(part))
+                    how.skips.add(place.name, StorageError(said, row=row), row=row)
                 else:
                     yield part
     if found != sum(table.group_rows[group] for group in groups):

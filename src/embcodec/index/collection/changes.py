@@ -14,6 +14,7 @@ from ...scan import as_ids
 from ...words import as_whole
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from .folder import Folder
+from .grown import Grown
 from .manifest import Addition, Ingested, Manifest, Shard
 from .shards import write_removed
 from .texts import TextIds, refuse_texts
@@ -49,20 +50,21 @@ def append(
         elif ids is not None:
             texts_of.check_unused(named)
         ascending = named
-        if (np.diff(named) < 0).any():
+        if ids is not None and (named[1:] < named[:-1]).any():
             order = np.argsort(named, kind="stable")
             codes, better, ascending = codes[order], None if better is None else better[order], named[order]
-        shard = folder.write(now.next_file, codes, better, ascending)
-        folder.add(
-            Addition(
-                shard,
-                generation=now.generation + 1,
-                next_id=max(now.next_id, shard.greatest + 1),
-                next_file=now.next_file + 1,
-                texts=None if texts is None else texts_of.write(now.next_file, named, texts),
-                ingested=now.ingested if record is None else record(now),
-            )
+        shard = Shard.of(now.next_file, ascending)
+        addition = Addition(
+            shard,
+            generation=now.generation + 1,
+            next_id=max(now.next_id, shard.greatest + 1),
+            next_file=now.next_file + 1,
+            texts=None if texts is None else texts_of.write(now.next_file, named, texts),
+            ingested=now.ingested if record is None else record(now),
         )
+        folder.add(addition, codes, better, ascending)
+        if texts is not None and addition.texts is not None:
+            texts_of.remember(addition.texts.file, texts)
     return named
 
 
@@ -93,7 +95,7 @@ def remove(folder: Folder, ids: ArrayLike) -> None:
                 name = f"removed-{now.generation + 1:08d}-{number:08d}.npy"
                 write_removed(folder.path / name, removed)
                 kept.append(shard.without(name, gone))
-        folder.replace(now.changed(shards=tuple(kept)))
+        folder.replace(now.changed(shards=Grown(kept)))
 
 
 def compact(folder: Folder, texts_of: TextIds, shard_bytes: int) -> None:
@@ -112,9 +114,10 @@ def compact(folder: Folder, texts_of: TextIds, shard_bytes: int) -> None:
             codes = concat([part[0] for part in parts])[order]
             betters = [part[1] for part in parts if part[1] is not None]
             better = concat(betters)[order] if betters else None
-            shards.append(folder.write(next_file, codes, better, ids[order]))
+            shards.append(Shard.of(next_file, ids[order]))
+            folder.write(shards[-1], codes, better, ids[order])
             next_file += 1
-        joined = texts_of.joined(replace(now, shards=tuple(shards), next_file=next_file))
+        joined = texts_of.joined(replace(now, shards=Grown(shards), next_file=next_file))
         if joined != now:
             folder.replace(joined.changed())
 
@@ -136,7 +139,7 @@ def _named(folder: Folder, now: Manifest, count: int, ids: ArrayLike | None) -> 
     return named
 
 
-def _groups(shards: tuple[Shard, ...], most_rows: float) -> list[list[Shard]]:
+def _groups(shards: Sequence[Shard], most_rows: float) -> list[list[Shard]]:
     """Return neighbouring shards in groups, of which each becomes one of about `most_rows` rows."""
     groups: list[list[Shard]] = []
     for shard in shards:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...containers import clean, flush_folder
+from ...containers import clean, creating, flush_folder
 from ...errors import StorageError
 from ...files import COLLECTION
 from ...quantizers.lowbit import Rows
 from ..files import read_index
 from .best import Here
-from .journal import Seen, add, read_manifest, write_manifest
+from .journal import Seen, adding, read_manifest, write_manifest
 from .lock import writing
 from .manifest import LIKE, Addition, Manifest, Shard, is_file_of_rows
 from .shards import Kind, OpenShard, write_shard
@@ -61,7 +61,9 @@ class Folder:
         self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
         self._open: dict[Shard, OpenShard] = {}
         self._here: Here | None = None
-        self._tidy: int | None = None  # when files came or went last, all others having been removed
+        # The state in which files last came or went; those that did not count had been removed by then.
+        self._tidy: int | None = None
+        self._has_dropped = False  # whether, since a change began, files that counted do no longer
 
     def refresh(self) -> None:
         """See the newest state."""
@@ -128,29 +130,33 @@ class Folder:
         """
         with reporting(self.path), writing(self.path, self.timeout):
             self.refresh()
-            before, is_tidy = self.now, os.stat(self.path).st_mtime_ns == self._tidy
+            is_tidy, self._has_dropped = os.stat(self.path).st_mtime_ns == self._tidy, False
             try:
-                yield before
+                yield self.now
             except BaseException:
                 self._tidy = None
                 with suppress(OSError, StorageError):
                     self._clean(read_manifest(self.path).manifest.files | self.now.files)
                 raise
-            if not (is_tidy and self.now.extends(before)):
+            if self._has_dropped or not is_tidy:
                 self._clean(self.now.files)
             with suppress(OSError):
                 self._tidy = os.stat(self.path).st_mtime_ns
 
-    def write(self, number: int, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> Shard:
-        """Write rows, whose ids ascend, to the file of that number, which no manifest names yet."""
-        name = f"rows-{number:08d}.safetensors"
-        write_shard(self.path / name, codes, better, ids)
-        return Shard(name, len(ids), int(ids[0]), int(ids[-1]))
+    def write(self, shard: Shard, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
+        """Write rows, whose ids ascend, to their file, which no manifest names yet."""
+        with creating(os.path.join(self.path, shard.file)) as file:
+            write_shard(file, codes, better, ids)
 
-    def add(self, addition: Addition) -> None:
-        """Have a file of rows count that has been written."""
-        flush_folder(self.path)
-        self._show(add(self.path, self._seen, addition))
+    def add(self, addition: Addition, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
+        """Write rows, whose ids ascend, to their file, and have it count."""
+        with ExitStack() as held:
+            with creating(os.path.join(self.path, addition.shard.file)) as file:
+                write_shard(file, codes, better, ids)
+                count = held.enter_context(adding(self.path, self._seen, addition))  # while the disk takes the rows
+            flush_folder(self.path)
+            self._seen = count()
+        self.now, self._here = self._seen.manifest, None
 
     def replace(self, manifest: Manifest) -> None:
         """Make a manifest the one that counts."""
@@ -176,4 +182,5 @@ class Folder:
             return
         self.now, self._here = seen.manifest, None
         if not self.now.extends(former):
+            self._has_dropped = True
             self._open = {shard: self._open[shard] for shard in self.now.shards if shard in self._open}

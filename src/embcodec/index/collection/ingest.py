@@ -87,8 +87,10 @@ class _File:
     """A file that is taken, and how much of it has been."""
 
     def __init__(self, folder: Folder, texts_of: TextIds, place: Place, how: Reading) -> None:
-        self._folder, self._texts, self._place = folder, texts_of, place
-        self._how, self._failed, self._left_out = how, 0, 0
+        self._folder, self._texts, self._place, self._how = folder, texts_of, place, how
+        # Of this file: lines that `failed` was told of, and what the record has of earlier calls.
+        self._failed = self._skipped = 0
+        self._of_others = _counts_of(how.skips)  # of the files before this one
         self.now: Taken | None = None
         self.is_whole = False
 
@@ -109,7 +111,7 @@ class _File:
             before.check_ids(self._how.id_column, ids)
         before.check_column(self._how.column, lambda: column_of(self._place, self._how))
         if not before.whole:
-            self._left_out = before.skipped
+            self._skipped = before.skipped
             self._failed = before.skipped if is_read_by_lines else before.failed
             self.now = replace(now, rows=before.rows, skipped=before.skipped, ids=ids, column=self._how.column or "")
 
@@ -132,17 +134,13 @@ class _File:
             self.is_whole = True
 
     def _counted(self, now: Taken) -> Taken:
-        rows = 0 if self._how.skips is None else self._how.skips.rows
-        return replace(now, failed=self._failed + self._skipped(), skipped=self._left_out + rows)
-
-    def _skipped(self) -> int:
-        return 0 if self._how.skips is None else self._how.skips.rows + self._how.skips.lines
+        """Return what is recorded of the file, with what has failed and been skipped of it so far."""
+        rows, lines = (all_ - others for all_, others in zip(_counts_of(self._how.skips), self._of_others, strict=True))
+        return replace(now, failed=self._failed + rows + lines, skipped=self._skipped + rows)
 
     def _way(self) -> Reading:
         """Return how it is read: the rows of batch files are called by their custom_ids."""
         how, told = self._how, self._how.failed
-        self._failed -= self._skipped()  # of other files
-        self._left_out -= 0 if how.skips is None else how.skips.rows
         if told is not None:
 
             def note(name: str, line: BatchLine) -> None:
@@ -153,6 +151,11 @@ class _File:
         if self._place.kind() != LINES:
             return how
         return replace(how, id_column=CUSTOM_ID, names_apart=True)
+
+
+def _counts_of(skips: Skips | None) -> tuple[int, int]:
+    """Return how many rows and lines of all files have been passed over."""
+    return (0, 0) if skips is None else (skips.rows, skips.lines)
 
 
 class _Held(NamedTuple):

@@ -16,12 +16,13 @@ import json
 import os
 import re
 import zlib
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from ...containers import overwrite, replacing
+from ...containers import overwrite, overwriting, replacing
 from ...errors import StorageError
 from ...files import COLLECTION
 from ...words import without_twins
@@ -79,21 +80,33 @@ def write_manifest(folder: Path, manifest: Manifest, former: Seen | None = None)
         raise
 
 
-def add(folder: Path, seen: Seen, addition: Addition) -> Seen:
-    """Write an addition to the manifest that is there, or that manifest with it anew where no room is left for it.
+@contextmanager
+def adding(folder: Path, seen: Seen, addition: Addition) -> Iterator[Callable[[], Seen]]:
+    """Get ready to write an addition to the manifest that is there, and yield what writes it.
 
-    Where that fails the manifest is what it was.
+    Called once what the addition names is on the disk, that writes its line; or, where no room is left for it, the
+    manifest with it anew. Where that fails the manifest is what it was. All else is done before: a processor that has
+    waited for a disk does everything slowly.
     """
     manifest, line = seen.manifest.extended([addition]), _line_of(addition)
-    if not seen.has_room or seen.end + len(line) > seen.size:
-        return write_manifest(folder, manifest, seen)
-    try:
-        overwrite(folder / COLLECTION, seen.end, line)
-    except OSError:
-        with suppress(OSError):
-            _take_back(folder, seen, len(line))
-        raise
-    return seen._replace(manifest=manifest, last=line, end=seen.end + len(line))
+    end = seen.end + len(line)
+    if not seen.has_room or end > seen.size:
+        yield lambda: write_manifest(folder, manifest, seen)
+        return
+    after = Seen(manifest, seen.head, line, end, seen.size, True)
+    with overwriting(os.path.join(folder, COLLECTION)) as file:
+
+        def write_line() -> Seen:
+            try:
+                overwrite(file, seen.end, line)
+            except OSError:
+                file.close()  # no open file is replaced on Windows
+                with suppress(OSError):
+                    _take_back(folder, seen, len(line))
+                raise
+            return after
+
+        yield write_line
 
 
 def read_manifest(folder: Path, known: Seen | None = None) -> Seen:
@@ -105,7 +118,7 @@ def read_manifest(folder: Path, known: Seen | None = None) -> Seen:
         Where there is none, or it is damaged.
     """
     try:
-        with open(folder / COLLECTION, "rb", buffering=0) as file:
+        with open(os.path.join(folder, COLLECTION), "rb", buffering=0) as file:
             if known is not None and _is_still(file, known):
                 return known
             file.seek(0)
@@ -224,21 +237,22 @@ def _read(file: IO[bytes], most: int) -> bytes:
 def _take_back(folder: Path, seen: Seen, length: int) -> None:
     """Blank what may have been written of an addition; where that fails, too, replace the file."""
     try:
-        overwrite(folder / COLLECTION, seen.end, _BLANK * length)
+        with overwriting(folder / COLLECTION) as file:
+            overwrite(file, seen.end, _BLANK * length)
     except OSError:
         _write(folder, seen.manifest)
 
 
 def _line_of(addition: Addition) -> bytes:
-    texts = json.dumps(None if addition.texts is None else asdict(addition.texts), sort_keys=True)
-    numbers = {
-        "generation": addition.generation,
-        "ingested": vars(addition.ingested),
-        "next_file": addition.next_file,
-        "next_id": addition.next_id,
-    }
-    text = f'{json.dumps(numbers, sort_keys=True)[:-1]}, "shard": {addition.shard.text}, "texts": {texts}}}'
-    return f'{text[:-1]}, "checksum": "{_checksum_of(text)}"}}\n'.encode()
+    texts = "null" if addition.texts is None else json.dumps(asdict(addition.texts), sort_keys=True)
+    ingested = addition.ingested
+    body = (  # as json.dumps(..., sort_keys=True) writes it
+        f'{{"generation": {addition.generation}, '
+        f'"ingested": {{"crc32": {ingested.crc32}, "nbytes": {ingested.nbytes}}}, '
+        f'"next_file": {addition.next_file}, "next_id": {addition.next_id}, '
+        f'"shard": {addition.shard.text}, "texts": {texts}'
+    )
+    return f'{body}, "checksum": "{_checksum_of(body + "}")}"}}\n'.encode()
 
 
 def _addition_of(line: bytes) -> Addition | None:

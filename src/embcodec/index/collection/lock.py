@@ -22,7 +22,8 @@ def writing(folder: Path, timeout: float) -> Iterator[None]:
     StorageError
         Where another writer holds it for longer.
     """
-    descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+    path = os.path.join(folder, NAME)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
     try:
         with locked(descriptor, timeout) as is_mine:
             if not is_mine:

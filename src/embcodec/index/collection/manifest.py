@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .grown import Grown
 
 LIKE = "like.safetensors"
 
@@ -42,6 +46,11 @@ class Shard:
     removed: str | None = None
     removed_rows: int = 0
 
+    @classmethod
+    def of(cls, number: int, ids: NDArray[np.int64]) -> Shard:
+        """Return the file of that number, of rows whose ids ascend."""
+        return cls(f"rows-{number:08d}.safetensors", len(ids), int(ids[0]), int(ids[-1]))
+
     @property
     def live(self) -> int:
         """How many rows count."""
@@ -54,8 +63,12 @@ class Shard:
 
     @cached_property
     def text(self) -> str:
-        """Its entry in the manifest: JSON with sorted keys."""
-        return json.dumps({field.name: getattr(self, field.name) for field in fields(self)}, sort_keys=True)
+        """Its entry in the manifest: JSON with sorted keys, as :mod:`json` writes it."""
+        removed = "null" if self.removed is None else f'"{self.removed}"'  # names have nothing to escape
+        return (
+            f'{{"file": "{self.file}", "greatest": {self.greatest}, "least": {self.least}, "removed": {removed}, '
+            f'"removed_rows": {self.removed_rows}, "rows": {self.rows}}}'
+        )
 
     def without(self, removed: str, removed_rows: int) -> Shard:
         """Return the shard with a new file of removals."""
@@ -123,7 +136,7 @@ class Manifest:
 
     Attributes
     ----------
-    shards : tuple of Shard
+    shards : sequence of Shard
     next_id : int
         The least number that rows without an id get next.
     next_file : int
@@ -135,7 +148,7 @@ class Manifest:
     ingested : Ingested
     """
 
-    shards: tuple[Shard, ...] = ()
+    shards: Grown[Shard] = field(default_factory=Grown)
     next_id: int = 0
     next_file: int = 1
     generation: int = 0
@@ -155,7 +168,7 @@ class Manifest:
 
     def extends(self, former: Manifest) -> bool:
         """Whether all files of a former manifest count as they did."""
-        return self.shards[: len(former.shards)] == former.shards and self.texts[: len(former.texts)] == former.texts
+        return self.shards.begins_with(former.shards) and self.texts[: len(former.texts)] == former.texts
 
     def extended(self, additions: Sequence[Addition]) -> Manifest:
         """Return the manifest after some additions, one after the other; ValueError for one that does not follow."""
@@ -171,7 +184,7 @@ class Manifest:
             former = addition
         texts = [addition.texts for addition in additions if addition.texts is not None]
         return Manifest(
-            (*self.shards, *(addition.shard for addition in additions)),
+            self.shards.with_more([addition.shard for addition in additions]),
             former.next_id,
             former.next_file,
             former.generation,
@@ -193,7 +206,7 @@ def is_file_of_rows(name: str) -> bool:
 
 def manifest_of(body: dict[str, Any]) -> Manifest:
     """Return what the JSON of a manifest says (KeyError, TypeError, ValueError where it contradicts itself)."""
-    shards = tuple(_shard(entry) for entry in body["shards"])
+    shards = Grown(_shard(entry) for entry in body["shards"])
     numbers = {name: _number(body, name) for name in ("next_id", "next_file", "generation")}
     if len({shard.file for shard in shards}) < len(shards):
         raise ValueError("a file is named twice")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,14 @@ class Kind(NamedTuple):
     rescore_with: Rows | None
 
 
-def write_shard(path: Path, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
-    """Write rows, whose ids ascend, to a file of their own."""
+def write_shard(file: IO[bytes], codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
+    """Write rows, whose ids ascend, to a file of their own, which is open."""
     tensors, words = _packed(codes, "codes.")
     if better is not None:
         more_tensors, more_words = _packed(better, "rescore_with.")
         tensors, words = {**tensors, **more_tensors}, {**words, **more_words}
     next_id = str(int(ids[-1]) + 1)
-    with creating(path) as file:
-        write_tensors_to(file, {**tensors, "ids": ids}, {**words, "index": INDEX_FORMAT, "next_id": next_id})
+    write_tensors_to(file, {**tensors, "ids": ids}, {**words, "index": INDEX_FORMAT, "next_id": next_id})
 
 
 def write_removed(path: Path, removed: NDArray[np.bool_]) -> None:

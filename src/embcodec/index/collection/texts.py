@@ -127,7 +127,7 @@ class TextIds:
         """Return which of some texts name rows already."""
         for each in now.texts:
             if each.file not in self._hashed:
-                self._remember(each.file, self._read(each)[1].to_pylist())
+                self.remember(each.file, self._read(each)[1].to_pylist())
         hashes = _hashes(texts)
         rows = np.minimum(np.searchsorted(self._hashes, hashes), max(len(self._hashes) - 1, 0))
         alike = np.flatnonzero(self._hashes[rows] == hashes) if len(self._hashes) else rows[:0]
@@ -144,9 +144,15 @@ class TextIds:
         there = [row for row, text in enumerate(texts) if text is not None]
         if not there:
             return None
-        written = _write(self._folder.path, number, ids[there], [texts[row] for row in there])
-        self._remember(written.file, [texts[row] for row in there])  # type: ignore[misc]
-        return written
+        return _write(self._folder.path, number, ids[there], [texts[row] for row in there])
+
+    def remember(self, file: str, texts: Sequence[str | None]) -> None:
+        """Know that these are the texts of a file.
+
+        Not before the file counts: where a change fails, another process gives its name to other texts.
+        """
+        self._hashes = np.union1d(self._hashes, _hashes([text for text in texts if text is not None]))
+        self._hashed.add(file)
 
     def joined(self, now: Manifest) -> Manifest:
         """Return a manifest in which many files of texts are one, without those of rows that are gone."""
@@ -162,7 +168,6 @@ class TextIds:
         if not len(kept):
             return _with(now, (), now.next_file)
         texts = _write(self._folder.path, now.next_file, ids[kept], column.take(pyarrow.array(kept)))
-        self._hashed.add(texts.file)  # all of them are known
         return _with(now, (texts,), now.next_file + 1)
 
     def _read(self, texts: Texts) -> tuple[NDArray[np.int64], Any]:
@@ -178,10 +183,6 @@ class TextIds:
         for shard in self._folder.now.shards:
             there |= self._folder.rows_in(shard, ids) >= 0
         return there
-
-    def _remember(self, file: str, texts: list[str]) -> None:
-        self._hashes = np.union1d(self._hashes, _hashes(texts))
-        self._hashed.add(file)
 
 
 def _with(now: Manifest, texts: tuple[Texts, ...], next_file: int) -> Manifest:

@@ -20,6 +20,9 @@ from .principal import directions_of, scheme_along
 PLAIN = "plain sign bits"
 PRINCIPAL: Final = "principal"
 WHITENED = "whitened, blocks of rotations"
+PREFERRED = (f"{WHITENED}, centred", WHITENED)
+"""What is taken where others keep no more: for rows that were not in the sample the most accurate."""
+
 WHOLE_BITS = (1, 2, 4)
 """Bits that each dimension can have alike."""
 

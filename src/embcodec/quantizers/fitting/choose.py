@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..lowbit.levels import Floats
 from ..lowbit.principal import PrincipalScheme
 from ..lowbit.scheme import LowBitScheme
-from .choices import PLAIN, WHITENED, Chosen, can_be_learned, fitted_scheme
+from .choices import PLAIN, PREFERRED, Chosen, can_be_learned, fitted_scheme
 from .measure import ROWS
 from .race import Progress, winner
 from .recall import fewest_bytes
@@ -37,8 +37,5 @@ def choose(x: Floats, queries: Floats | None, wishes: Wishes, tell: Progress | N
     def fit(sample: Floats, choice: str) -> LowBitScheme | PrincipalScheme:
         return fitted_scheme(sample, sizes[choice], wishes.shaping, wishes.seed)
 
-    preferred = WHITENED
-    if not wishes.alike:  # of fewer rows than dimensions too little is known to leave principal directions for
-        preferred = choices[-1] if len(x) >= x.shape[1] else choices[0]
-    best, report = winner(x, queries, choices, fit, plain=PLAIN, preferred=preferred, seed=wishes.seed, tell=tell)
+    best, report = winner(x, queries, choices, fit, plain=PLAIN, preferred=PREFERRED, seed=wishes.seed, tell=tell)
     return Chosen(sizes[best], report)

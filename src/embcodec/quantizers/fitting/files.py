@@ -128,7 +128,7 @@ def codes_of(arrays: Arrays, words: Mapping[str, str]) -> LowBitCodes:
     unit_most = _longest_unit(scheme)
     if (lengths > unit_most).any():  # a negative length is that of a row that had not unit length
         row = int((lengths > unit_most).argmax())
-        raise ValueError(f"lengths that are out of range: {lengths[row]} at [{row}], of a row of unit length")
+        raise ValueError(f"a value of lengths is out of range: {lengths[row]} at [{row}], of a row of unit length")
     apart_from_length = scales > max(_SCALE * dimension, _WHITENED_SCALE) * (np.abs(lengths.astype(np.float64)) + _HALF)
     if apart_from_length.any():
         raise ValueError(f"the scale and the length of row {int(apart_from_length.argmax())} do not go together")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..lowbit.levels import Floats
+
+Found = NDArray[np.float64]
 
 DEPTHS = (10, 20, 40, 80)
 """Overlaps are measured with so many neighbours: the mean of all has a third of the noise of the first alone."""
@@ -17,6 +21,7 @@ ROWS = 4_000
 
 _SHARED, _MIXED = 0.5, 0.7  # what queries lack of the mean, and have of another row
 _DOUBT = 0.001  # the chance that any of the choices is taken for better while all are equal
+_EVEN = 0.001  # of overlaps: what loses so little more keeps as much
 
 
 class Trial:
@@ -75,54 +80,61 @@ class Trial:
             reach = NormalDist().inv_cdf(0.975) * float(of_each.std(ddof=1)) / len(of_each) ** 0.5
         return mean, max(mean - reach, 0.0), min(mean + reach, 1.0)
 
-    def best_of(self, overlaps: dict[str, NDArray[np.float64]], preferred: str, *, doubtful: bool) -> str:
-        """Return the choice of the best overlaps: the first, unless others are better beyond doubt.
+    def best_of(self, overlaps: dict[str, Found], preferred: Sequence[str] = (), plain: str | None = None) -> str:
+        """Return the choice that loses least where it loses most: against the best for each kind of queries.
 
-        That is in every kind of queries, and in their mean, by more than chance makes of any of so many choices;
-        centring, above all, gains for queries that are like rows what it loses for those that are less so. Of several
-        the one whose least gain among the kinds is the greatest. The place of the first is taken by `preferred` where
-        that is better beyond doubt or, unless it is `doubtful`, not worse on average.
+        None is taken for what it gains for queries that are like rows and loses for others, as centring may. Of the
+        choices that lose no more than this one, but for a thousandth or what chance may make of equals, it is the first
+        of `preferred`, or the first: what other rows or another seed would choose, too. `plain` keeps its place unless
+        others are better beyond doubt.
         """
-        default = next(iter(overlaps))
-        if preferred in overlaps and preferred != default:
-            mean = self._gains(overlaps, preferred, default).mean()
-            if preferred in self._better(overlaps, default) or (mean >= 0 and not doubtful):
-                default = preferred
-        best = self._better(overlaps, default)
-        return max(best, key=best.__getitem__) if best else default
+        among = list(overlaps) if plain not in overlaps else self._better(overlaps, plain)
+        if not among:
+            return str(plain)
+        kept = np.array([self._of_queries(overlaps[choice]) for choice in among])
+        of_kinds = kept.mean(axis=2)
+        losses = (of_kinds.max(axis=0) - of_kinds).max(axis=1)
+        best = losses.argmin()
+        chance = _noise((kept[best] - kept).mean(axis=1))
+        even = [among[place] for place in np.flatnonzero(losses - losses[best] <= np.maximum(_EVEN, chance))]
+        return next((choice for choice in preferred if choice in even), even[0])
 
-    def unbeaten(self, overlaps: dict[str, NDArray[np.float64]]) -> list[str]:
+    def unbeaten(self, overlaps: dict[str, Found], plain: str | None = None) -> list[str]:
         """Return the choices that none is better than: in the mean beyond doubt, and seemingly in every kind.
 
-        The first is left out only for what is better beyond doubt in every kind, as :meth:`best_of` has it.
+        `plain` is left out only for what is better beyond doubt in every kind, as :meth:`best_of` has it.
         """
         least = NormalDist().inv_cdf(1 - _DOUBT / max(len(overlaps) * (len(overlaps) - 1), 1))
 
         def beats(one: str, other: str) -> bool:
             gains = self._gains(overlaps, one, other)
             mean = gains.mean(axis=0)
-            noise = mean.std(ddof=1) / np.sqrt(len(mean)) if len(mean) > 1 else np.inf
-            return bool(mean.mean() > least * noise and (gains.mean(axis=1) > 0).all())
+            return bool(mean.mean() > least * _noise(mean) and (gains.mean(axis=1) > 0).all())
 
-        first, *others = overlaps
-        left = [other for other in others if not any(beats(one, other) for one in overlaps)]
-        return left if self._better(overlaps, first) else [first, *left]
+        stays = {plain} if plain in overlaps and not self._better(overlaps, plain) else {None}
+        return [other for other in overlaps if other in stays or not any(beats(one, other) for one in overlaps)]
 
-    def _better(self, overlaps: dict[str, NDArray[np.float64]], default: str) -> dict[str, float]:
-        """Return the choices that are better than one beyond doubt, and the least that each gains in a kind."""
-        least, better = NormalDist().inv_cdf(1 - _DOUBT / max(len(overlaps) - 1, 1)), {}
+    def _better(self, overlaps: dict[str, Found], plain: str) -> list[str]:
+        """Return the choices that are better than one beyond doubt.
+
+        That is in every kind of queries, and in their mean, by more than chance makes of any of so many choices.
+        """
+        least, better = NormalDist().inv_cdf(1 - _DOUBT / max(len(overlaps) - 1, 1)), []
         for choice in overlaps:
-            gains = self._gains(overlaps, choice, default)
+            gains = self._gains(overlaps, choice, plain)
             parts = np.concatenate([gains.mean(axis=0)[None], gains])  # of all kinds together, and of each
-            noise = parts.std(axis=1, ddof=1) / np.sqrt(gains.shape[1]) if gains.shape[1] > 1 else np.inf
-            if choice != default and (parts.mean(axis=1) > least * noise).all():
-                better[choice] = float(gains.mean(axis=1).min())
+            if choice != plain and (parts.mean(axis=1) > least * _noise(parts)).all():
+                better.append(choice)
         return better
 
-    def _gains(self, overlaps: dict[str, NDArray[np.float64]], choice: str, default: str) -> NDArray[np.float64]:
+    def _gains(self, overlaps: dict[str, Found], choice: str, default: str) -> Found:
         """Return how much more of its nearest each query finds, in the mean of the depths, (kinds, rows)."""
-        gains: NDArray[np.float64] = (overlaps[choice] - overlaps[default]).mean(axis=0)
-        return gains.reshape(self._kinds, -1)
+        return self._of_queries(overlaps[choice] - overlaps[default])
+
+    def _of_queries(self, overlaps: Found) -> Found:
+        """Return overlaps (depths, all), in the mean of the depths, as (kinds, rows)."""
+        found: Found = overlaps.mean(axis=0).reshape(self._kinds, -1)
+        return found
 
     def _of_kinds(self, scores: Floats) -> Floats:
         """Return scores of queries of all kinds, each times some number above 0."""
@@ -143,6 +155,11 @@ class Trial:
         places = _greatest(scores, self._depths[-1])
         order = np.argsort(-np.take_along_axis(scores, places, axis=1), axis=1, kind="stable")
         return np.take_along_axis(places, order, axis=1)
+
+
+def _noise(gains: Found) -> Any:
+    """Return the standard error of the mean of gains (..., queries); of one query all may be chance."""
+    return gains.std(axis=-1, ddof=1) / np.sqrt(gains.shape[-1]) if gains.shape[-1] > 1 else np.inf
 
 
 def _greatest(scores: Floats, count: int) -> NDArray[np.int64]:

@@ -77,6 +77,6 @@ def principal_codes_of(
     lengths = checked_array(arrays, "lengths", np.float16, (len(planes),))
     if (lengths > longest).any():  # a negative length is that of a row that had not unit length
         row = int((lengths > longest).argmax())
-        raise ValueError(f"lengths that are out of range: {lengths[row]} at [{row}], of a row of unit length")
+        raise ValueError(f"a value of lengths is out of range: {lengths[row]} at [{row}], of a row of unit length")
     planes = np.ascontiguousarray(planes)
     return LowBitCodes(planes, scheme.scales_of(planes), lengths, scheme, unit_error, code_error)

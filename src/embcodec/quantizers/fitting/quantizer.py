@@ -64,13 +64,14 @@ class LowBitQuantizer:
         What was chosen: ``"learned rotation, centred"``.
     report : dict of str to float
         The overlap@10 with float search that each choice reached on rows that it was not fitted to, where there was a
-        choice to make. At one bit "plain sign bits" are kept unless another is better beyond doubt: for every kind of
-        queries asked, and on average over the 10, 20, 40 and 80 nearest by so many standard errors that among equal
-        choices one fit in a thousand takes another. If "whitened" is, it is what others must beat so, as at more bits,
-        where no rotation takes its place if it is worse. From 800 rows on choices race: a quarter of the rows, or of
-        4,000, leaves out those that others are better than beyond doubt in the mean (the first in every kind), and the
-        others are measured on all, if there are several; the report is of the last heat. With `recall`, the report is
-        of each size that was tried.
+        choice to make. That is taken which loses least against the best for each kind of queries, in the kind in which
+        it loses most, on average over the 10, 20, 40 and 80 nearest; where others lose no more, but for a thousandth
+        or a standard error, "whitened" is, so that the choice hangs on no seed. At one bit "plain sign bits" are kept
+        unless another is better beyond doubt: for every kind, and in the mean by so many standard errors that among
+        equal choices one fit in a thousand takes another. From 800 rows on choices race: a quarter of the rows, or of
+        4,000, leaves out those that others are better than beyond doubt in the mean (plain bits in every kind), and
+        the others are measured on all, if there are several; the report is of the last heat. With `recall`, the report
+        is of each size that was tried.
     recall_interval : tuple of float, or None
         With `recall`, the 95 % interval of what the code that was chosen keeps.
 

@@ -79,14 +79,14 @@ def winner(
     fit: Fit,
     *,
     plain: str,
-    preferred: str,
+    preferred: Sequence[str],
     seed: int,
     tell: Progress | None = None,
 ) -> tuple[str, dict[str, float]]:
-    """Return the best of several choices, and the overlap@10 of those that were in the last heat.
+    """Return the best of several choices, see :meth:`Trial.best_of`, and the overlap@10 of those in the last heat.
 
-    In the first heat some of the rows are found. Choices that are beaten there are left out, but for the preferred,
-    which others must beat to be taken. If one alone is left, it has won.
+    In the first heat some of the rows are found. Choices that are beaten there are left out. If one alone is left, it
+    has won.
 
     Parameters
     ----------
@@ -96,15 +96,14 @@ def winner(
     fit : callable
         Returns the scheme of a choice, fitted to rows.
     plain : str
-        The choice that learns nothing.
-    preferred : str
-        It has the place of the first, see :meth:`Trial.best_of`; where `plain` is among the choices if it is better
-        beyond doubt.
+        The choice that learns nothing: others must be better beyond doubt.
+    preferred : sequence of str
+        Those to take, if others keep no more; the first of them first.
     seed : int
     tell : callable, optional
     """
     held_out = HeldOut(x, fit, seed, plain)
-    doubtful, done = plain in choices, 0
+    done = 0
 
     def heat(choices: Sequence[str], *, first: bool) -> tuple[Overlaps, Trial]:
         nonlocal done
@@ -123,12 +122,11 @@ def winner(
 
     if len(held_out.first) >= _FIRST:
         overlaps, trial = heat(choices, first=True)
-        left = trial.unbeaten(overlaps)
-        if len(left) == 1:
-            return left[0], _report(overlaps)
-        choices = [choice for choice in choices if choice in {*left, preferred}]
+        choices = trial.unbeaten(overlaps, plain)
+        if len(choices) == 1:
+            return choices[0], _report(overlaps)
     overlaps, trial = heat(choices, first=False)
-    return trial.best_of(overlaps, preferred, doubtful=doubtful), _report(overlaps)
+    return trial.best_of(overlaps, preferred, plain), _report(overlaps)
 
 
 def _report(overlaps: Overlaps) -> dict[str, float]:

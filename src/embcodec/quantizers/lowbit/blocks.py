@@ -17,7 +17,7 @@ Planes = NDArray[np.uint8]
 RawCodes = tuple[Planes, Floats, Floats, NDArray[np.float64]]
 """Planes (n, width), scales, lengths of centred rows and squared lengths of rows, (n,) each."""
 
-BLOCK_BYTES = 1 << 22  # of float rows handled at a time
+BLOCK_BYTES = 1 << 22  # how much of float rows is handled at a time
 
 
 def coded_by_blocks(

@@ -21,7 +21,7 @@ from .principal import PrincipalScheme
 from .queries import prepare_queries
 from .scheme import LowBitScheme
 
-_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
+_BLOCK_BYTES = 1 << 22  # how much of float rows is handled at a time
 _UNIT_TOLERANCE = 0.01  # float16 rounds the length of a unit row by far less
 
 

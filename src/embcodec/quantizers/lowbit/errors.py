@@ -23,7 +23,7 @@ _DEVIATIONS = 4.0
 """Of sums of n roundings, each as likely up as down: off by more than 4 sqrt(n) of them is one of 1,500, in any one sum
 (Hoeffding's inequality), and the lengths of mapped rows add the errors of hundreds, which even out."""
 _BLOCK_ROWS = 1 << 16
-_BLOCK_BYTES = 1 << 22  # of float rows handled at a time
+_BLOCK_BYTES = 1 << 22  # how much of float rows is handled at a time
 
 
 class Coded(Protocol):

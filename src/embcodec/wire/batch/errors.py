@@ -12,7 +12,8 @@ from ..service import refusal
 from .lines import BatchLine
 
 _NONE = -1
-_MOST_KEPT = 1024  # bytes of JSON that wait to be parsed: a message is not much shorter
+# Bytes: so much JSON is kept as it is, and parsed when asked for: the message in it is not much shorter.
+_MOST_KEPT = 1024
 
 
 def _refusal(said: bytes | None, status: int | None) -> ServiceError:
@@ -36,8 +37,8 @@ class BatchErrors(Sequence[BatchLine]):
         self._lines, self._offsets, self._rows = array("q"), array("q"), array("q")
         self._ids: list[str | None] = []
         self._said: list[Any] = []  # a DecodeError's reason, what a ServiceError is made of, or its JSON and status
-        self._known: dict[Any, Any] = {}  # of alike ones the first
-        self._breaks_off = False  # in the last of them
+        self._known: dict[Any, Any] = {}  # the first of each kind, which the others share
+        self._breaks_off = False  # whether the last of them does
         for line in lines:
             self.append(line)
 

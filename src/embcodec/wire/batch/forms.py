@@ -17,7 +17,7 @@ from ..service import looks_like_error, refusal
 from ..shapes import missing_rows
 from .lines import NOT_AN_OBJECT, BatchLine
 
-_LONG, _HEAD = 1 << 20, 1 << 12  # bytes of a line that is not parsed as a whole, and of its beginning
+_LONG, _HEAD = 1 << 20, 1 << 12  # a line of so many bytes is not parsed as a whole, but for so many of its first ones
 _HEAD_ID = re.compile(rb'\s*\{\s*(?:"id"\s*:\s*"[^"\\]*"\s*,\s*)?"custom_id"\s*:\s*("(?:[^"\\]|\\.)*")')
 _scan: Any = json.JSONDecoder().raw_decode
 _space = re.compile(r"[ \t\r\n]*").match

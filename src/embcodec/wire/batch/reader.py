@@ -192,7 +192,7 @@ def decode_batch(
     max_bytes: int | None = None,
     threads: int | None = None,
 ) -> BatchResult:
-    """Read the output file of a batch job into one matrix.
+    r"""Read the output file of a batch job into one matrix.
 
     Parameters
     ----------
@@ -226,6 +226,16 @@ def decode_batch(
         Where `out` does not fit.
     DecodeError
         Where the rows of no line tell, but all of them together do, that they are of another dtype.
+
+    Examples
+    --------
+    >>> import io
+    >>> from embcodec import decode_batch
+    >>> answer = b'{"custom_id": "a", "response": {"status_code": 200, "body": {"data": [{"embedding": [1.0, 2.0]}]}}}'
+    >>> failed = b'{"custom_id": "b", "error": {"message": "too long"}}'
+    >>> result = decode_batch(io.BytesIO(answer + b"\n" + failed + b"\n"))
+    >>> result.custom_ids, result.embeddings.values.tolist(), [line.custom_id for line in result.errors]
+    (['a'], [[1.0, 2.0]], ['b'])
     """
     decoder = decoder_for(output_dtype, dimension, profile, nulls)
     reader = LineDecoder(decoder, max_line_bytes, threads)

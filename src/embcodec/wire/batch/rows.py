@@ -15,7 +15,7 @@ class GrowingRows:
         if out is not None and (
             not isinstance(out, np.ndarray) or out.ndim != 2 or not out.flags.c_contiguous or not out.flags.writeable
         ):
-            raise ValueError("out is a writable C-contiguous matrix")
+            raise ValueError("out must be a matrix, an array of two axes, C-contiguous and writable")
         self.values, self.given, self.rows = out, out is not None, 0
 
     def add(self, rows: NDArray[Any], part: float) -> None:
@@ -24,7 +24,10 @@ class GrowingRows:
         if self.values is None:
             self.values = np.empty((0, rows.shape[1]), rows.dtype)
         if self.values.dtype != rows.dtype or self.values.shape[1] != rows.shape[1]:
-            raise ValueError(f"out has {self.values.shape[1]} {self.values.dtype}, rows {rows.shape[1]} {rows.dtype}")
+            raise ValueError(
+                f"out has rows of {self.values.shape[1]} {self.values.dtype} elements, but those of the file are "
+                f"{rows.shape[1]} of {rows.dtype}"
+            )
         if end > len(self.values):
             if self.given:
                 raise ValueError(f"out has room for {len(self.values)} rows only")

@@ -14,7 +14,7 @@ from ...words import as_path, as_whole, shown
 from ..codings import CODINGS, CodingError
 
 BUFFER = 1 << 19  # bytes of a file: a part of L2
-_LONG = 1 << 20  # bytes of a line that is measured before it is read
+_LONG = 1 << 20  # a line of so many bytes is measured before it is read
 _ZIPPED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _READ, _HEAD = 1 << 16, 8
 
