@@ -95,7 +95,10 @@ def use_index(path: Path) -> None:
 
 
 def use_batch(path: Path) -> object:
-    return [type(item).__name__ + str(getattr(item, "message", ""))[:40] for item in embcodec.iter_batch(path)]
+    lines = [str(line.error)[:60] if line.response is None else "rows" for line in embcodec.iter_batch(path)]
+    with suppress(embcodec.DecodeError):
+        lines.append(repr(embcodec.decode_batch(path))[:60])
+    return sorted(set(lines))
 
 
 def use_copy(data: bytes) -> None:

@@ -43,6 +43,7 @@ WORDS = (
     b"True",
 )
 MOST_KEPT = 400
+MOST_WORDS = 100  # characters of what is said that tell outcomes apart
 MOST_BYTES = 1 << 16
 
 
@@ -101,7 +102,8 @@ def outcome(surface: Surface, data: bytes) -> str:
         said = f"accepted {surface.run(data)}"
     except EmbcodecError as error:
         said = f"{type(error).__name__}: {error}"
-    return re.sub(r"[0-9]+|[^ -~]", "#", said.replace(str(ROOM), ""))[:80]
+    said = re.sub(rf"{ROOM}/input\S*", "", said)  # what is said comes behind the name of the file
+    return re.sub(r"[0-9]+|[^ -~]", "#", said)[:MOST_WORDS]
 
 
 def drive(name: str, seconds: float, inputs: float, seed: int, keep: Path) -> bool:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import linecache
 import pydoc
 import subprocess
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from ours import is_ours
 
 import embcodec as ec
 from embcodec import Embeddings, FlatIndex, Scale, quantize
 
-PACKAGE = str(Path(ec.__file__).parent)
 X = np.random.default_rng(0).standard_normal((6, 8)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
 FLOATS, BITS, INT8 = Embeddings(X), quantize(X, "ubinary"), quantize(X, "int8")
@@ -191,17 +189,6 @@ TAKERS: dict[str, tuple[Take, str, Collection[str]]] = {
     "decode_batch, path": (ec.decode_batch, "path", ("a word",)),
     "study": (lambda v: ec.study(v), ROWS, ()),
 }
-
-
-def is_ours(error: BaseException) -> bool:
-    """Whether an error was raised by a statement of the package, and not by Python or NumPy within it."""
-    trace = error.__traceback__
-    assert trace is not None
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    file = trace.tb_frame.f_code.co_filename
-    line = linecache.getline(file, trace.tb_lineno).strip()
-    return file.startswith(PACKAGE) and line.startswith(("raise ", "self.fail("))
 
 
 @pytest.mark.parametrize("taker", TAKERS)

@@ -121,7 +121,7 @@ class OutputDtype(_Vocabulary):
 
     def row_bytes(self, dimension: int) -> int:
         """Return the number of bytes of a vector of `dimension` dimensions."""
-        return self.row_width(dimension) * self.numpy_dtype.itemsize
+        return self.row_width(as_dimension(dimension)) * self.numpy_dtype.itemsize
 
 
 class EncodingFormat(_Vocabulary):
@@ -150,13 +150,18 @@ def as_encoding_format(name: str) -> EncodingFormat:
     return found if found is not None else EncodingFormat._missing_(name)
 
 
+_MOST_DIMENSIONS = 2**31 - 1
+
+
 def as_dimension(dimension: Any, *, least: int = 0, name: str = "dimension") -> int:
     """Return a number of dimensions (or of `name`) as an int; all but whole numbers from `least` on is a ValueError."""
-    if type(dimension) is int and dimension >= least:
+    if type(dimension) is int and least <= dimension <= _MOST_DIMENSIONS:
         return dimension
     whole = isinstance(dimension, int | np.integer) and not isinstance(dimension, bool)
     if not whole or dimension < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {shown(dimension)}")
+    if dimension > _MOST_DIMENSIONS:
+        raise ValueError(f"{name} is at most {_MOST_DIMENSIONS:,}, not {shown(dimension)}")
     return int(dimension)
 
 

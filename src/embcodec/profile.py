@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import get_args
+from types import MappingProxyType, NoneType
+from typing import Any, get_args
 
-from .dtypes import Base64Dtype, Base64Payload, BitOrder, ByteOrder, OutputDtypeLike, SignedBytes
-from .words import meant
+from .dtypes import Base64Dtype, Base64Payload, BitOrder, ByteOrder, OutputDtypeLike, SignedBytes, as_output_dtype
+from .words import meant, shown
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "base64_payload": get_args(Base64Payload),
@@ -17,6 +17,15 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "signed_bytes": get_args(SignedBytes),
     "bit_order": get_args(BitOrder),
 }
+_KINDS: dict[Any, tuple[Any, str]] = {
+    "str": (str, "a str"),
+    "str | None": ((str, NoneType), "a str or None"),
+    "bool": (bool, "True or False"),
+    "int": (int, "a whole number"),
+    "int | None": ((int, NoneType), "a whole number or None"),
+    "Mapping[str, str]": (Mapping, "a mapping of names"),
+}
+"""What fields of some annotations are, and how that is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +129,18 @@ class Profile:
     source: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
+        for name, annotated in self.__dataclass_fields__.items():
+            value, (kind, words) = getattr(self, name), _KINDS.get(annotated.type, (object, ""))
+            if not isinstance(value, kind) or (isinstance(value, bool) and words not in ("", "True or False")):
+                raise TypeError(f"{name} is {words}, not {shown(value)}")
+        for name in ("max_inputs", "max_tokens"):
+            if (most := getattr(self, name)) is not None and most < 1:
+                raise ValueError(f"{name} is at least 1, not {most}")
         for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
+            value = getattr(self, name)
+            if not (isinstance(value, str) and value in choices):
                 raise ValueError(
-                    f"{name} is one of {', '.join(map(repr, choices))}, not {getattr(self, name)!r}"
-                    f"{meant(getattr(self, name), choices)}"
+                    f"{name} is one of {', '.join(map(repr, choices))}, not {shown(value)}{meant(value, choices)}"
                 )
 
     def __repr__(self) -> str:
@@ -135,7 +151,8 @@ class Profile:
 
     def dtype_name(self, output_dtype: OutputDtypeLike) -> str:
         """Return the service's name of `output_dtype`."""
-        return self.dtype_names.get(output_dtype, str(output_dtype))
+        dtype = as_output_dtype(output_dtype)
+        return self.dtype_names.get(dtype, str(dtype))
 
     def __reduce__(self) -> tuple[object, ...]:
         values = [getattr(self, name) for name in self.__dataclass_fields__]

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .dtypes import INTEGERS, OutputDtype, OutputDtypeLike, as_output_dtype
+from .dtypes import INTEGERS, OutputDtype, OutputDtypeLike, as_dimension, as_output_dtype
 from .errors import RowError
 from .words import unknown
 
@@ -208,7 +208,7 @@ class Scale:
         if self._kind != RANGES:
             return self
         assert self._values is not None
-        return Scale(RANGES, self._values[:, :dimension])
+        return Scale(RANGES, self._values[:, : as_dimension(dimension)])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Scale):

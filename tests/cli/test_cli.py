@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -543,3 +545,16 @@ def test_tables_fit_the_terminal(
     assert "…" not in "".join(lines)
     assert ("encoded/s" in lines[1]) == wide
     assert sum("bits, float query, then float x10" in line for line in lines) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that break")
+def test_whoever_has_read_enough_is_no_error(tmp_path: Path) -> None:
+    """As ``| head -1`` has; nor is an output that was closed from the start. A full disk is one."""
+    save(tmp_path / "x.npy", np.eye(9, dtype=np.float32))
+    line = shlex.join([sys.executable, "-m", "embcodec", "info", str(tmp_path / "x.npy")])
+    reading, writing = os.pipe()
+    os.close(reading)
+    for more, words in (("", b""), (">&-", b""), (">/dev/full", b"Error: No space left on device\n")):
+        done = subprocess.run(f"{line} {more}", shell=True, stdout=writing, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (1 if words else 0, words)
+    os.close(writing)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .core import ffi, lib, pointer
 
+_FIRST_ROOM = 1024  # results a query that there is room for before there are so many, whatever k is
 _TOGETHER = 8  # parts that are merged at once: more would come from memory again and again
 _RESULTS = ffi.typeof("ec_results[]")
 
@@ -20,20 +21,18 @@ class Best:
 
     Attributes
     ----------
-    scores : ndarray of float32 or int32, (n_queries, k)
+    scores : ndarray of float32 or int32, (n_queries, at least as many as there are results, or k)
         Best first; NaN or -1 where there is no result.
-    ids : ndarray of int64, (n_queries, k)
+    ids : ndarray of int64, as `scores`
         -1 where there is no result.
     """
 
     def __init__(
         self, n_queries: int, k: int, dtype: np.dtype[Any], *, lower_is_better: bool, may_wait: bool = False
     ) -> None:
-        self.scores: NDArray[Any] = np.full((n_queries, k), -1 if dtype.kind == "i" else np.nan, dtype)
-        self.ids: NDArray[np.int64] = np.full((n_queries, k), -1, np.int64)
-        self._rest = (
-            n_queries, k, dtype.kind == "i", 1.0 if lower_is_better else -1.0, pointer(self.scores), pointer(self.ids)
-        )  # fmt: skip
+        self.scores, self.ids = np.empty((n_queries, 0), dtype), np.empty((n_queries, 0), np.int64)
+        self._k, self._total, self._sign = k, 0, 1.0 if lower_is_better else -1.0
+        self._make_room(min(k, _FIRST_ROOM))
         self._parts = ffi.new(_RESULTS, _TOGETHER)
         self._waiting: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
         self._most = _TOGETHER if may_wait else 1
@@ -48,11 +47,24 @@ class Best:
         ValueError
             For a score that is NaN.
         """
+        self._total += scores.shape[-1]
+        room = self.scores.shape[1]
+        if room < min(self._k, self._total):
+            self.flush()
+            self._make_room(min(self._k, max(self._total, 2 * room)))
         entry = self._parts[len(self._waiting)]
         entry.scores, entry.ids, entry.k = pointer(scores), pointer(ids), scores.shape[-1]
         self._waiting.append((scores, ids))
         if len(self._waiting) == self._most:
             self.flush()
+
+    def _make_room(self, k: int) -> None:
+        (n_queries, before), is_integer = self.scores.shape, self.scores.dtype.kind == "i"
+        scores = np.full((n_queries, k), -1 if is_integer else np.nan, self.scores.dtype)
+        ids = np.full((n_queries, k), -1, np.int64)
+        scores[:, :before], ids[:, :before] = self.scores, self.ids
+        self.scores, self.ids = scores, ids
+        self._rest = n_queries, k, is_integer, self._sign, pointer(scores), pointer(ids)
 
     def flush(self) -> None:
         """Merge the results that wait.

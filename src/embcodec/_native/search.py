@@ -97,7 +97,7 @@ def hits(
     threads = threads_for(scan, threads)
     costs = thresholds * np.float32(scan.args.user_sign)
     pieces: list[tuple[NDArray[np.uint64], NDArray[np.int32], int]] = []  # entries, their queries, their first row
-    for start, end in split(scan.n_positions):
+    for start, end in split(scan.n_positions) if scan.n_positions else ():  # to a kernel no selection is all rows
         args = scan.arguments(1, start, end)
         capacity = max(_HITS, lib.ec_range_reserve(args))
         found, whose = np.empty((threads, capacity), np.uint64), np.empty((threads, capacity), np.int32)

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _NO_TERMINAL = 200
 
 
+class _Console(Console):
+    """Leaves it to the command what is done where whoever read our output had enough: rich makes it a failure."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table.
@@ -63,7 +70,9 @@ def print_columns(
     legend : sequence of str
         Lines under the table.
     """
-    console = Console(width=None if sys.stdout.isatty() else _NO_TERMINAL, highlight=False)
+    if sys.stdout is None:  # was closed before we began: there is nobody to print for
+        return
+    console = _Console(width=None if sys.stdout.isatty() else _NO_TERMINAL, highlight=False)
     kept = list(columns)
     narrow = _width(kept, narrow=False) > console.width
     while narrow and _width(kept, narrow=True) > console.width and any(column.rank for column in kept):

@@ -13,6 +13,7 @@ import numpy as np
 from ..embeddings import Embeddings
 from ..errors import DecodeError, ServiceError, TransportError
 from ..wire import EmbeddingResponse
+from ..words import shown
 from .order import Order, is_too_large, merge
 from .split import Batch, as_texts, halves, recast, split_texts
 from .transport import Transport
@@ -77,6 +78,8 @@ class Job:
         self, texts: str | Iterable[str], order: Order, progress: Progress | None, resume: Partial | None
     ) -> None:
         texts = as_texts(texts)
+        if not (resume is None or isinstance(resume, Partial)):
+            raise TypeError(f"resume is error.partial of a call that failed, not {shown(resume)}")
         self.order = order
         self.under_way: dict[Any, Batch] = {}
         self._texts = texts

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import EncodingFormat, OutputDtype, as_dimension
+from ..dtypes import EncodingFormat, OutputDtype, as_dimension, as_encoding_format, as_output_dtype
 from ..embeddings import Embeddings
 from ..errors import DecodeError, EmbcodecError, ServiceError, TransportError
 from ..wire import EmbeddingResponse, Usage, decode_response, service_error
+from ..words import shown
 from .reply import Reply
 from .settings import Settings
 from .transport import is_spent
@@ -167,15 +168,19 @@ def make_order(
     ValueError
         Where the service has no field for what is asked.
     """
-    profile, dtype = settings.profile, OutputDtype(output_dtype)
+    profile, dtype = settings.profile, as_output_dtype(output_dtype)
     if dtype is OutputDtype.FLOAT and not profile.has_floats:
         raise ValueError(f"{profile.name!r} sends no floats: say output_dtype, one of {', '.join(profile.dtype_names)}")
-    if not isinstance(model, str) or not model:
-        raise ValueError("model is the name of a model")
+    if not isinstance(model, str):
+        raise TypeError(f"model is the name of a model, not {shown(model)}")
+    if not model:
+        raise ValueError("model is the name of a model, not ''")
+    if not (extra is None or isinstance(extra, Mapping)):
+        raise TypeError(f"extra maps names of fields to what JSON has, which {shown(extra)} does not")
     if output_dimension is not None:
         output_dimension = as_dimension(output_dimension, least=1)
     if encoding_format is not None:
-        encoding = EncodingFormat(encoding_format)
+        encoding = as_encoding_format(encoding_format)
     else:
         safe = dtype is OutputDtype.FLOAT or output_dimension is not None
         encoding = EncodingFormat.BASE64 if safe and profile.encoding_field else EncodingFormat.FLOAT
@@ -197,9 +202,12 @@ def make_order(
     clash = sorted({*fields, profile.input_field} & set(extra or ()))
     if clash:
         raise ValueError(f"extra repeats {', '.join(clash)}")
-    return Order(
-        settings, model, dtype, output_dimension, encoding, encoding_format is not None, {**fields, **(extra or {})}
-    )
+    fields |= extra or {}
+    try:
+        json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"model and extra are what JSON has: {error}") from None
+    return Order(settings, model, dtype, output_dimension, encoding, encoding_format is not None, fields)
 
 
 def is_too_large(error: Exception) -> bool:

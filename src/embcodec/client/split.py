@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..words import has_elements
 from .order import Order
 
 _BYTES_A_TOKEN = 3  # cautious: most text has four or more; a service that counts otherwise makes the batch be halved
@@ -32,10 +33,11 @@ def as_texts(texts: Any) -> Iterable[str]:
         return (texts,)
     if hasattr(texts, "to_pylist"):  # a column of Arrow, whose scalars are no strings
         return texts.to_pylist()  # type: ignore[no-any-return]
-    if not isinstance(texts, Iterable) or isinstance(texts, Mapping | set | frozenset | bytes | bytearray):
+    if not has_elements(texts) or isinstance(texts, Mapping | set | frozenset | bytes | bytearray):
         kind = "None" if texts is None else f"a {type(texts).__name__}"
         raise TypeError(f"texts are strings in an order, as a list has them, not {kind}")
-    return texts
+    found: Iterable[str] = texts
+    return found
 
 
 def utf8_length(text: Any, position: int) -> int:

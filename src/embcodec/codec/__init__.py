@@ -3,7 +3,7 @@
 from .base64 import decode_base64, encode_base64
 from .bits import as_array, check_conventions, check_padding, pack_bits, reversed_bits, unpack_bits, unused_bits
 from .codes import row_norms
-from .columns import text_in, way_of_bytes
+from .columns import MASKED, text_in, way_of_bytes
 from .convert import Coded, convert, truncated
 from .dlpack import is_tensor, of_dlpack
 from .ids import as_int64, as_selection, as_whole, mask_or_numbers
@@ -14,6 +14,7 @@ from .tables import ARROW_NAME, holds_rows, imported, is_arrow, of_arrow, one_ch
 
 __all__ = [
     "ARROW_NAME",
+    "MASKED",
     "Coded",
     "as_array",
     "as_float32",

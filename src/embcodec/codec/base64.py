@@ -212,7 +212,9 @@ def _payload_dtype(dtype: DTypeLike) -> np.dtype[Any]:
         return _OUTPUT_DTYPES[dtype]
     try:
         wanted = np.dtype("V0" if dtype is None else dtype)  # to NumPy None is float64
-    except TypeError:
+    except Exception:  # TypeError for what is none; also what the object's own dtype or name comes to
+        if not isinstance(dtype, str | type):
+            raise TypeError(f"dtype is an output dtype or a dtype of NumPy's, not {shown(dtype)}") from None
         wanted = OutputDtype(str(dtype)).numpy_dtype  # its error lists the known names
     if isinstance(dtype, str) and wanted.isbuiltin == 2:  # a name that NumPy knows only once some package is imported
         OutputDtype(dtype)
@@ -305,7 +307,7 @@ def _decode_list(texts: list[Any], wanted: np.dtype[Any], out: NDArray[Any] | No
         first = _decode_one(_as_bytes(texts[0]), wanted, None, flags, 0) if texts else np.empty(0, wanted)
         out = np.empty((len(texts), first.size), wanted)
     else:
-        result_array(out, (len(texts), *np.shape(out)[-1:]), wanted)
+        result_array(out, (len(texts), *(out.shape[-1:] if isinstance(out, np.ndarray) else ())), wanted)
     row_bytes = out.nbytes // max(len(texts), 1)
     step = max(1, _BLOCK_CHARACTERS // max(_base64.encoded_length(row_bytes), 1))
     for start in range(0, len(texts), step):

@@ -12,7 +12,7 @@ from .._native import bits
 from .._native.core import result_array
 from ..dtypes import BIT_ORDERS, SIGNED_BYTES, BitOrder, SignedBytes, as_dimension
 from ..errors import RowError
-from ..words import as_real, one_of
+from ..words import as_real, one_of, shown
 from . import columns
 
 _FLOAT32, _INT8, _UINT8 = np.dtype(np.float32), np.dtype(np.int8), np.dtype(np.uint8)
@@ -112,7 +112,7 @@ def pack_bits(
     array, threshold = _as_rows(x), as_real(threshold, "threshold")
     if isnan(threshold):
         raise ValueError("the threshold is NaN")
-    flags = bits.bit_flags(bit_order, offset=signed and _is_offset(signed_bytes), inclusive=threshold_inclusive)
+    flags = bits.bit_flags(bit_order, offset=_is_offset(signed_bytes) and signed, inclusive=threshold_inclusive)
     if array.dtype != _FLOAT32 and array.dtype != np.float16:
         # A conversion to float32 could round a value onto the threshold: compare in its own type.
         array = (array >= threshold if threshold_inclusive else array > threshold).astype(np.float32)
@@ -212,11 +212,9 @@ def unpack_bits(
     ...
     embcodec.errors.RowError: row 0 has bits set after its last dimension 4
     """
-    array, dtype = _as_rows(codes), np.dtype(dtype)
+    array, dtype = _as_rows(codes), _dtype_of_bits(dtype)
     if array.dtype != _UINT8 and array.dtype != _INT8:
         raise TypeError(f"packed bits are uint8 or int8, not {array.dtype}")
-    if dtype != _UINT8 and dtype != _FLOAT32:
-        raise TypeError(f"bits unpack to uint8 or float32, not {dtype}")
     dimension, one = as_dimension(dimension), array.ndim == 1
     array = array[None] if one else array
     if array.shape[1] != -(-dimension // 8):
@@ -230,6 +228,16 @@ def unpack_bits(
         out = result_array(out, (dimension,), dtype)[None]
     values = bits.unpack_bits(np.ascontiguousarray(array), dimension, flags, dtype, out, threads)
     return values[0] if one else values
+
+
+def _dtype_of_bits(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        wanted = np.dtype(dtype)
+    except Exception:  # TypeError for what is none; also what the object's own dtype or name comes to
+        wanted = None
+    if wanted is None or (wanted != _UINT8 and wanted != _FLOAT32):
+        raise TypeError(f"bits unpack to uint8 or float32, not {shown(dtype) if wanted is None else wanted}")
+    return wanted
 
 
 def reversed_bits(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:

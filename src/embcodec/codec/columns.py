@@ -32,6 +32,7 @@ _MIXED = 8  # how many different bytes text has: codes that hardly vary have few
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 _LARGE = 10**38  # smaller whole numbers are within float32
 _LARGEST = 2**1023
+_MOST_AXES = 64  # of an array of NumPy's
 
 # Rows that np.asarray takes for what they are. Others may hide values, or have nulls, and are read one by one.
 _PLAIN = {list, tuple, int, float, bool, str, np.ndarray, np.float64, np.float32, np.float16, np.int64, np.int32}
@@ -158,7 +159,7 @@ def _plain(x: Any) -> NDArray[Any]:
     try:
         array = np.asarray(x)
     except ValueError as error:
-        if isinstance(x, list | tuple):
+        if isinstance(x, list | tuple) and _is_shallow(x):
             stack(x)  # raises an error that names the row
         if hasattr(x, "bit_planes"):
             raise TypeError("low-bit codes do not become an array silently: use .to('float')") from None
@@ -191,6 +192,15 @@ def _plain(x: Any) -> NDArray[Any]:
     ):
         raise TypeError(MASKED)
     return array
+
+
+def _is_shallow(x: Any) -> bool:
+    """Whether lists in lists end where an array's axes may: one that holds itself has no end."""
+    for _ in range(_MOST_AXES):
+        if not (isinstance(x, list | tuple) and x):
+            return True
+        x = x[0]
+    return False
 
 
 def _article(kind: str) -> str:

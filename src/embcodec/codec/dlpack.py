@@ -42,7 +42,7 @@ class _Memory:
 
 def is_tensor(x: object) -> bool:
     """Whether DLPack is what `x` is to be read by: NumPy's own arrays, and what it reads itself, are not."""
-    return hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")
+    return not isinstance(x, type) and hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")
 
 
 def of_dlpack(x: Any) -> NDArray[Any]:

@@ -97,7 +97,7 @@ def parse_floats(text: TextLike, *, out: NDArray[np.float32] | None = None) -> N
             or not out.flags.writeable
         ):
             raise ValueError("out must be a writable C-contiguous float32 array")
-        flat = out.reshape(-1)
+        flat = np.asarray(out).reshape(-1)  # a matrix of NumPy's stays one
     shape = numbers.parse_rows(data, flat)
     count = int(np.prod(shape))
     if out is None and count < flat.size:

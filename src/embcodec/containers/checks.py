@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .._native.checksum import crc32
 from ..errors import StorageError
+from ..words import shown
 
 MOST_EXPANSION = 64
 """How many times a file's size what it decodes to may be: vectors hardly compress, bombs do."""
@@ -53,7 +54,7 @@ def check_max_bytes(max_bytes: int | None) -> None:
     if max_bytes is None:
         return
     if isinstance(max_bytes, bool) or not isinstance(max_bytes, int | np.integer):
-        raise TypeError(f"max_bytes is a whole number, not {max_bytes!r}")
+        raise TypeError(f"max_bytes is a whole number, not {shown(max_bytes)}")
     if max_bytes < 0:
         raise ValueError(f"max_bytes must not be negative: {max_bytes}")
 

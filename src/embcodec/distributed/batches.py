@@ -10,6 +10,7 @@ from ..embeddings import Embeddings
 from ..errors import StorageError
 from ..files.exchange import from_arrow, to_arrow
 from ..scale import PER_VECTOR, ScaleLike
+from ..words import as_iterable, shown
 
 
 def encode_batch(record_batch: Any, *, column: str, to: OutputDtypeLike | Embeddings, keep: Sequence[str] = ()) -> Any:
@@ -54,10 +55,11 @@ def encode_batch(record_batch: Any, *, column: str, to: OutputDtypeLike | Embedd
 
     known = isinstance(record_batch, pyarrow.RecordBatch | pyarrow.Table)
     table = record_batch if known else pyarrow.table(record_batch)
-    missing = [name for name in keep if name not in table.schema.names]
+    kept_names = list(as_iterable(keep, "keep", "names of columns"))
+    missing = [name for name in kept_names if not (isinstance(name, str) and name in table.schema.names)]
     if missing:
-        raise StorageError(f"there is no column {missing[0]!r} to keep: the batch has {table.schema.names}")
-    columns = {name: table.column(name) for name in keep}
+        raise StorageError(f"there is no column {shown(missing[0])} to keep: the batch has {table.schema.names}")
+    columns = {name: table.column(name) for name in kept_names}
     kept = {name: getattr(found, "combine_chunks", lambda f=found: f)() for name, found in columns.items()}
     return pyarrow.record_batch({**kept, column: to_arrow(coded)})
 

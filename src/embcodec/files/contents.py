@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..containers import ELEMENTS, MOST_WORDS, is_text
-from ..dtypes import OutputDtypeLike, OutputDtypeName
+from ..dtypes import OutputDtypeLike, OutputDtypeName, as_dimension
 from ..embeddings import Embeddings
 from ..errors import StorageError
 from ..quantizers.fitting import HOLDS_QUANTIZER, is_quantizer
 from ..quantizers.lowbit import LowBitCodes
-from ..words import parse_words
+from ..words import parse_words, shown
 from .bare import matrix_of, rows_of, scaled_rows
 from .columns import SCALES, check_no_scales
 from .pack import is_packed, unpack
@@ -45,9 +45,10 @@ def rows_in(
             raise StorageError(f"embcodec wrote the file for one matrix: leave out column={column!r}")
         found = unpack(tensors, words)
         kind = found.scheme.label if isinstance(found, LowBitCodes) else found.output_dtype
-        if (output_dtype or kind) != kind:
-            raise StorageError(f"the file holds {kind} rows, not {output_dtype}")
-        if dimension is not None and dimension != found.dimension:
+        if output_dtype is not None and not (isinstance(output_dtype, str) and output_dtype == kind):
+            asked = output_dtype if isinstance(output_dtype, str) else shown(output_dtype)
+            raise StorageError(f"the file holds {kind} rows, not {asked}")
+        if dimension is not None and as_dimension(dimension) != found.dimension:
             raise StorageError(f"the file holds rows of {found.dimension} dimensions, not {dimension}")
         return found
     if suffix in ELEMENTS and output_dtype is None:

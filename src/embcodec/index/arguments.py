@@ -15,7 +15,7 @@ from ..embeddings import Embeddings, Encoder, replace_values
 from ..errors import CodeMismatchError
 from ..quantizers.lowbit import LowBitCodes, Rows
 from ..scale import PER_VECTOR
-from ..scan import as_embeddings, as_mask, way_to
+from ..scan import as_embeddings, as_mask, check_metric, way_to
 from ..words import shown
 from .rows import Snapshot
 
@@ -183,6 +183,8 @@ def for_both(asked: Embeddings, better: Rows) -> tuple[Embeddings, Embeddings]:
 
 def check_own_metric(codes: Rows, better: Rows | None, asked: Embeddings, metric: Any) -> None:
     """Refuse a user's metric of floats where other codes, which it cannot compare, are scanned before the floats."""
+    if metric is not None:
+        check_metric(metric)
     if metric is None or isinstance(metric, str) or asked.output_dtype is not OutputDtype.FLOAT:
         return
     takes_floats = getattr(metric, "output_dtype", None) in (None, OutputDtype.FLOAT)

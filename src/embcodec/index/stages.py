@@ -70,7 +70,7 @@ def staged(
         raise ValueError(f"rescore_multiplier must be a number of at least 1, not {multiplier}")
     better = now.rescore_with.rows
     first, final = for_both(asked, better)
-    wanted = int(np.ceil(as_count(k) * multiplier))
+    wanted = int(np.ceil(min(as_count(k), len(now.codes.rows)) * multiplier))
     if confidence is not None:
         return _by_bounds(now, first, k, wanted, options, confidence, three_stage=three_stage)
     if three_stage:

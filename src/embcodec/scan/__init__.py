@@ -16,7 +16,7 @@ from .exact import exact_by_codes
 from .merge import merge_topk
 from .metric import CompiledMetric, MetricLike, compile_metric
 from .named import as_ids
-from .plan import plan
+from .plan import check_metric, plan
 from .prepared import PreparedQueries
 from .query_center import QueryCenter
 from .range import RangeResult, range_search
@@ -47,6 +47,7 @@ __all__ = [
     "as_queries",
     "best_of",
     "check_dimensions",
+    "check_metric",
     "compile_metric",
     "exact_by_codes",
     "in_steps",

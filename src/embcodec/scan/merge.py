@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._native.merge import Best
 from ..codec import as_int64
+from ..words import as_iterable, shown
 from .best import SearchResult, as_count
 from .metric import MetricLike
 from .plan import check_metric, lower_is_better
@@ -55,8 +56,8 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
     check_metric(metric)
     wanted, best, total, single = as_count(k), None, 0, False
     may_wait = isinstance(parts, list | tuple)  # what is made on demand may be made in the same place
-    for number, (scores, ids) in enumerate(parts):
-        part_scores, part_ids = _as_result(scores, ids, number)
+    for number, part in enumerate(as_iterable(parts, "parts", "results, scores and ids of each")):
+        part_scores, part_ids = _as_result(*_fields_of(part, number), number)
         if best is None:
             single = part_scores.ndim == 1
             n_queries = 1 if single else len(part_scores)
@@ -75,6 +76,16 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
     best.flush()
     found, ids = (np.ascontiguousarray(array[:, : min(wanted, total)]) for array in (best.scores, best.ids))
     return SearchResult(found[0], ids[0]) if single else SearchResult(found, ids)
+
+
+def _fields_of(part: Any, number: int) -> tuple[Any, Any]:
+    """Return the scores and ids of a part: of a result, or of a pair."""
+    if isinstance(part, tuple | list) and not hasattr(part, "scores") and len(part) == 2:
+        return part[0], part[1]
+    try:
+        return part.scores, part.indices
+    except AttributeError:
+        raise TypeError(f"part {number} is {shown(part)}, not scores and ids") from None
 
 
 def _as_result(scores: ArrayLike, ids: ArrayLike, number: int) -> tuple[NDArray[Any], NDArray[np.int64]]:

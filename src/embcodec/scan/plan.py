@@ -69,7 +69,7 @@ def plan(queries: Embeddings, corpus: Embeddings | LowBitCodes, metric: Any, pre
     """
     one_of(precision, PRECISIONS, "query_precision")
     if isinstance(corpus, LowBitCodes):
-        metric = metric or "cosine"
+        metric = "cosine" if metric is None else metric
         check_low_bit(queries, corpus, metric)
         return low_bit_scan(prepare_queries(corpus.scheme, queries.values), corpus, metric, precision)
     metric = check_metric(default_metric(queries, corpus) if metric is None else metric)

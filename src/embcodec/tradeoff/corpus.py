@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..words import as_whole
+
 _SKIPPED = {"site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3", "encodings", "__pycache__"}
 _QUERY_LENGTH = (15, 300)
 _DOCUMENT_LENGTH = (80, 700)
@@ -65,7 +67,7 @@ def docstring_pairs(limit: int | None = None) -> list[Pair]:
     >>> pair.query in pair.document
     False
     """
-    return list(_all_pairs()[:limit])
+    return list(_all_pairs()[: None if limit is None else as_whole(limit, "limit")])
 
 
 @functools.cache

@@ -32,7 +32,7 @@ class Findings:
         """Return the measurements of what a store takes, or any of them does; None: all."""
         if store is None:
             return self.measurements
-        if store not in (*STORES, ANY):
+        if not (isinstance(store, str) and store in (*STORES, ANY)):
             raise unknown("store", store, (*STORES, ANY))
         return [found for found in self.measurements if store in found.stores or (store == ANY and found.stores)]
 

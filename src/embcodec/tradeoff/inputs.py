@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..codec import row_norms
+from ..codec import as_int64, row_norms
 from ..embeddings import Embeddings
-from ..words import as_whole, counted, shown
+from ..words import as_whole, counted, has_elements, shown
 from .directions import LOOK_BYTES, same_directions
 from .rows import Floats, Rows, as_rows, unit_rows
 from .words import figures, next_step
@@ -57,14 +57,14 @@ class Inputs:
 
 def as_dimensions(dimensions: Any) -> set[int]:
     """Return the dimensions that vectors are cut to; anything but an iterable of whole numbers is a TypeError."""
-    if isinstance(dimensions, Iterable) and not isinstance(dimensions, str | bytes | dict):
+    if has_elements(dimensions) and not isinstance(dimensions, str | bytes | dict):
         return {as_whole(dimension, "a dimension") for dimension in dimensions}
     raise TypeError(f"dimensions are whole numbers, as [256, 512], not {shown(dimensions)}")
 
 
 def as_multipliers(multipliers: Any) -> list[int]:
     """Return how many times k candidates are scored again; anything but an iterable of whole numbers is a TypeError."""
-    if isinstance(multipliers, Iterable) and not isinstance(multipliers, str | bytes | dict):
+    if has_elements(multipliers) and not isinstance(multipliers, str | bytes | dict):
         return [as_whole(multiplier, "a multiplier", 1) for multiplier in multipliers]
     raise TypeError(f"multipliers are whole numbers, as [4, 10], not {shown(multipliers)}")
 
@@ -111,9 +111,9 @@ def prepare_inputs(
     return found
 
 
-def _lengths(x: Rows, name: str) -> Floats:
+def _lengths(x: Rows, name: str) -> NDArray[np.float64]:
     """Return the lengths of rows, which are finite."""
-    lengths = np.empty(len(x), np.float32)
+    lengths = np.empty(len(x), np.float64)  # that of large numbers is beyond float32
     for begin, block in x.blocks(LOOK_BYTES):
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
@@ -131,7 +131,7 @@ def _answers(relevant: Sequence[Any] | NDArray[Any], asked: int, rows: int) -> l
         raise TypeError(f"relevant is the row, or the rows, that answer each query, not {shown(relevant)}")
     if len(relevant) != asked:
         raise ValueError(f"relevant rows for {len(relevant)} queries, but {asked} were asked")
-    answers = [np.unique(np.atleast_1d(np.asarray(some, np.int64))) for some in relevant]
+    answers = [np.unique(as_int64([some] if np.ndim(some) == 0 else some, "relevant row")) for some in relevant]
     for query, some in enumerate(answers):
         if len(some) and not 0 <= some[0] <= some[-1] < rows:
             wrong = int(some[0] if some[0] < 0 else some[-1])
@@ -139,7 +139,7 @@ def _answers(relevant: Sequence[Any] | NDArray[Any], asked: int, rows: int) -> l
     return answers
 
 
-def _to_unit_length(found: Inputs, lengths: Floats, asked: Floats | None) -> None:
+def _to_unit_length(found: Inputs, lengths: NDArray[np.float64], asked: NDArray[np.float64] | None) -> None:
     parts = []
     for name, x in (("vectors", lengths), ("queries", asked)):
         if x is None:

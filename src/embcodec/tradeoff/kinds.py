@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..dtypes import RotationName, ShapingName
 from ..quantizers.fitting import LowBitQuantizer
-from ..words import shown, unknown
+from ..words import has_elements, shown, unknown
 
 PLAIN = ("float16", "int8", "uint8", "bits")
 """What nothing is fitted to."""
@@ -81,9 +80,9 @@ def as_kinds(codes: Any, dimension: int) -> Kinds:
     if codes is None:
         budgets = [LowBitKind(f"{size} bytes", row_bytes=size) for size in _BUDGETS if size < dimension]
         return Kinds(low_bit=(*DEFAULT_BITS, *budgets))
-    if isinstance(codes, str) or not isinstance(codes, Iterable):
+    if isinstance(codes, str) or not has_elements(codes):
         raise TypeError(f"codes are names of some, as ['int8', 'bits', '64 bytes'], not {shown(codes)}")
-    names = list(dict.fromkeys(codes))
+    names = list(dict.fromkeys(name if isinstance(name, str) else _low_bit(name).name for name in codes))
     found = [name if name in PLAIN else _low_bit(name) for name in names if name != "float"]
     return Kinds(
         tuple(kind for kind in found if isinstance(kind, str)),

@@ -108,10 +108,11 @@ def study(
     told = None if isinstance(progress, bool) else progress  # the decorator has made a function of True
     k, cut_to = as_whole(k, "k", 1), None if dimensions is None else as_dimensions(dimensions)
     multipliers, sample = as_multipliers(multipliers), None if sample is None else as_whole(sample, "sample", 1)
+    generator = np.random.default_rng(as_whole(seed, "seed"))
     as_kinds(codes, 1)  # what nobody knows is refused before anything is read
     if told is not None:
         told(0, 1, "reading the vectors")
-    found = prepare_inputs(vectors, queries, relevant, k=k, sample=sample, generator=np.random.default_rng(seed))
+    found = prepare_inputs(vectors, queries, relevant, k=k, sample=sample, generator=generator)
     full = found.rows.dimension
     wanted = sorted({full, *((max(1, full // 2), max(1, full // 4)) if cut_to is None else cut_to)}, reverse=True)
     if wanted[0] > full or wanted[-1] < 1:

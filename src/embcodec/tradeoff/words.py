@@ -15,16 +15,21 @@ INTERVALS = (
 )
 
 
+_LEAST_WRITTEN_OUT, _MOST_WRITTEN_OUT = 1e-9, 1e15
+
+
 def figures(value: float, digits: int = 3) -> str:
     """Return a positive number with so many digits that count.
 
     Examples
     --------
-    >>> [figures(value) for value in (0.04567, 1.5, 639.4, 999.7, 12_345.6, 0.0)]
-    ['0.0457', '1.50', '639', '1,000', '12,300', '0']
+    >>> [figures(value) for value in (0.04567, 1.5, 639.4, 999.7, 12_345.6, 0.0, 4.012e38)]
+    ['0.0457', '1.50', '639', '1,000', '12,300', '0', '4.01e+38']
     """
     if not value or not math.isfinite(value):
         return "0" if not value else ""
+    if not _LEAST_WRITTEN_OUT <= abs(value) < _MOST_WRITTEN_OUT:
+        return f"{value:.{digits - 1}e}"
     rounded = float(f"{value:.{digits - 1}e}")  # 999.7 has four digits before the point then
     decimals = digits - 1 - math.floor(math.log10(abs(rounded)))
     return f"{rounded:,.{max(decimals, 0)}f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from operator import index
 from typing import Any
 
@@ -32,7 +33,6 @@ from .service import Usage
 
 # These encode what stands before and behind the rows. They are made once, since making one takes as long as using it.
 # Counts of tokens may be NumPy's whole numbers, which operator.index() turns into Python's.
-_IDS = json.JSONEncoder(separators=(",", ":"))
 _quoted = json.encoder.encode_basestring_ascii
 _TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=index)
 
@@ -151,7 +151,9 @@ def encode_response(
     values = _as_sent(of_floats(embeddings, "embeddings"), encoding, service)
     if not isinstance(model, str):
         raise TypeError(f"model is the name of a model, a str, not {shown(model)}")
-    name = '"0"' if id is None else _IDS.encode(id)
+    if not (id is None or isinstance(id, str)):
+        raise TypeError(f"id is what the answer is called, a str, not {shown(id)}")
+    name = '"0"' if id is None else _quoted(id)
     head = f'{{"id":{name},"object":"list","model":{_quoted(model)},"data":'
     tail = _NO_TOKENS if usage is None else _tail(usage)
     workers = 1
@@ -163,13 +165,19 @@ def encode_response(
 
 def _tail(usage: Usage | dict[str, Any]) -> bytes:
     """Return what stands behind the rows."""
+    if not isinstance(usage, Usage | Mapping):
+        raise TypeError(f"usage is a Usage or a mapping, not {shown(usage)}")
     if isinstance(usage, Usage):
         usage = {
             "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens,
             "total_tokens": usage.total_tokens,
         }
-    return b',"usage":' + _TAILS.encode(usage).encode() + b"}"
+    try:
+        return b',"usage":' + _TAILS.encode(usage).encode() + b"}"
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"usage has what JSON has not: {error}") from None
 
 
 _NO_TOKENS = _tail(Usage())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ServiceError
+from ..words import shown
 
 _STATUS_WORD = re.compile("[A-Z]+(_[A-Z]+)+")  # as gRPC has them: INVALID_ARGUMENT
 _MESSAGE_CHARS = 2000
@@ -154,6 +155,10 @@ def service_error(
     >>> service_error(b'{"detail":[{"loc":["body","input"],"msg":"Field required"}]}', 422).message
     'body.input: Field required'
     """
+    if not (headers is None or hasattr(headers, "items")):
+        raise TypeError(f"headers map names to values, which {shown(headers)} does not")
+    if not (status is None or isinstance(status, int)):
+        raise TypeError(f"status is a whole number, not {shown(status)}")
     text = ""
     if isinstance(body, bytes | bytearray | memoryview):
         text = bytes(body).decode("utf-8", "replace")
@@ -192,7 +197,7 @@ def service_error(
         status=status,
         type=_label(kind),
         code=_label(code),
-        retry_after=retry_after(headers or {}),
+        retry_after=retry_after({} if headers is None else headers),
     )
 
 

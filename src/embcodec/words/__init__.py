@@ -1,6 +1,18 @@
 """Words: of arguments, as they are meant or refused, and of messages, fit for a terminal."""
 
-from .arguments import as_path, as_real, as_whole, closest, either, meant, one_of, shown, unknown
+from .arguments import (
+    as_iterable,
+    as_path,
+    as_real,
+    as_whole,
+    closest,
+    either,
+    has_elements,
+    meant,
+    one_of,
+    shown,
+    unknown,
+)
 from .html import html_table
 from .missing import import_numba, needs_package
 from .objects import is_words, parse_words, without_twins
@@ -8,12 +20,14 @@ from .progress import progress_bar, shows_progress
 from .text import counted, printable
 
 __all__ = [
+    "as_iterable",
     "as_path",
     "as_real",
     "as_whole",
     "closest",
     "counted",
     "either",
+    "has_elements",
     "html_table",
     "import_numba",
     "is_words",

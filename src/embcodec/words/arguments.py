@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -21,8 +21,11 @@ def shown(value: Any) -> str:
     """Return a value in few words: its repr where that is short, else what it is."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} {value.shape}"
-    text = repr(value)
-    return text if len(text) <= _MOST else f"a {type(value).__name__}"
+    try:
+        text = repr(value)
+    except Exception:  # an object's own fault, which says nothing of what is wrong with it here
+        text = ""
+    return text if 0 < len(text) <= _MOST else f"a {type(value).__name__}"
 
 
 def either(choices: Collection[str]) -> str:
@@ -78,8 +81,39 @@ def as_whole(value: Any, name: str, least: int = 0) -> int:
     return int(value)
 
 
+def as_iterable(values: Any, name: str, what: str) -> Iterable[Any]:
+    """Return what can be gone through; one text, a mapping and what cannot are a TypeError that says `what` to give."""
+    if isinstance(values, str | bytes | Mapping | type) or not has_elements(values):
+        raise TypeError(f"{name} are {what}, as a list, not {shown(values)}")
+    found: Iterable[Any] = values.to_pylist() if hasattr(values, "to_pylist") else values  # Arrow's scalars are no str
+    return found
+
+
+def has_elements(values: Any) -> bool:
+    """Whether one can go through `values`; an array of no axes, say, is iterable by its type alone."""
+    try:
+        iter(values)
+    except Exception:  # of a matrix by the buffer protocol it is a NotImplementedError
+        return False
+    return not (isinstance(values, memoryview) and values.ndim != 1)
+
+
 def as_path(path: Any, name: str = "path") -> str:
     """Return a path as a str. A number, which the system would take for an open file, is a TypeError like the rest."""
     if isinstance(path, str | os.PathLike):
-        return os.fsdecode(os.fspath(path))
+        text = _text_of_path(path, name)
+        if "\0" in text:
+            raise ValueError(f"{name} has a character 0, which no path has: {shown(text)}")
+        try:
+            os.fsencode(text)
+        except UnicodeEncodeError:
+            raise ValueError(f"{name} has half of a surrogate pair, which no path has: {shown(text)}") from None
+        return text
     raise TypeError(f"{name} is the path of a file, a str or os.PathLike, not {shown(path)}")
+
+
+def _text_of_path(path: str | os.PathLike[str], name: str) -> str:
+    try:
+        return os.fsdecode(path)
+    except TypeError as error:
+        raise TypeError(f"{name} is the path of a file: {error}") from None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
 
-from .arguments import shown
+from .arguments import has_elements, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,7 +88,9 @@ def shows_progress(title: str, all_of: str = "") -> Callable[[F], F]:
 
         def total(arguments: tuple[Any, ...], named: dict[str, Any]) -> int | None:
             whole = arguments[place] if place < len(arguments) else named.get(all_of)
-            return len(whole) if all_of and isinstance(whole, Sized) and not isinstance(whole, str) else None
+            if not all_of or isinstance(whole, str) or not (isinstance(whole, Sized) and has_elements(whole)):
+                return None
+            return len(whole)
 
         if inspect.iscoroutinefunction(function):
 

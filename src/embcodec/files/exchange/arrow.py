@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...codec import imported, is_arrow, whole_codes
+from ...codec import check_conventions, imported, is_arrow, whole_codes
 from ...containers import narrowed
 from ...dtypes import BitOrder, OutputDtype, OutputDtypeLike, SignedBytes, as_output_dtype
 from ...embeddings import Embeddings
@@ -133,6 +133,9 @@ def from_arrow(
     pyarrow = _need_pyarrow()
     extension_type()
     asked = output_dtype, dimension, scale, signed_bytes, bit_order
+    if output_dtype is not None:
+        as_output_dtype(output_dtype)
+    check_conventions("offset" if signed_bytes is None else signed_bytes, "msb" if bit_order is None else bit_order)
     if not isinstance(column, pyarrow.Array | pyarrow.ChunkedArray | pyarrow.Table | pyarrow.RecordBatch):
         if not is_arrow(column):
             way_out = "Embeddings(rows) takes arrays and other columns"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ...codec import is_tensor, of_dlpack
+import numpy as np
+
+from ...codec import MASKED, is_tensor, of_dlpack
 from ...dtypes import BitOrder, CapsuleType, OutputDtypeLike, SignedBytes
 from ...embeddings import Embeddings
 from ...scale import Scale
@@ -56,6 +58,8 @@ def from_dlpack(
     >>> np.shares_memory(from_dlpack(x).values, x)
     True
     """
+    if isinstance(tensor, np.ma.MaskedArray):
+        raise TypeError(MASKED)
     if not is_tensor(tensor):
         raise TypeError(
             f"from_dlpack reads tensors, with __dlpack__ and __dlpack_device__, not a {type(tensor).__name__}"

@@ -120,7 +120,7 @@ def from_elasticsearch(
     if not isinstance(rows[0], str):
         return rows_of_signed(rows, dtype, scale, "Elasticsearch")
     check_kind(rows, str)
-    if dtype is OutputDtype.FLOAT and all(is_hexadecimal(row[:256].encode()) for row in rows[:4]):
+    if dtype is OutputDtype.FLOAT and all(is_hexadecimal(row[:256].encode(errors="replace")) for row in rows[:4]):
         raise StorageError(
             "the rows are hexadecimal digits, as of byte and bit fields: say output_dtype='int8' or 'ubinary'"
         )

@@ -16,7 +16,8 @@ from ...dtypes import OutputDtype, OutputDtypeLike, StoredFloat
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from .blobs import check_kind, read_dtype, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
+from ...words import one_of
+from .blobs import FLOATS, check_kind, read_dtype, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
 from .rows import as_blobs, as_sequence, check_finite
 
 _HELD = ("float", "int8", "bits")
@@ -61,6 +62,7 @@ def to_milvus(
     if rows.values.shape[1] > _MOST:
         most = 8 * _MOST if rows.output_dtype.is_packed else _MOST
         raise StorageError(f"Milvus stores 1 to {most} dimensions, not {rows.dimension}")
+    one_of(float_dtype, FLOATS, "float_dtype")
     if rows.output_dtype.is_packed or float_dtype != "float32":
         return as_blobs(stored_bytes(rows, "Milvus", float_dtype=float_dtype))
     if rows.output_dtype is OutputDtype.FLOAT:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...codec import as_array, as_int64
 from ...dtypes import PgColumnType, PgIdType
-from ...words import one_of, shown
+from ...words import has_elements, one_of, shown
 from .rows import as_blobs, as_bytes
 
 ID_TYPES: tuple[PgIdType, ...] = get_args(PgIdType)
@@ -136,7 +136,7 @@ def reader_of(pg_type: str) -> Callable[[bytes], Any]:
 
 def _told_apart(values: Any, name: str) -> tuple[Any, list[int]]:
     """Return values that can be gone through, and which of them are missing: to pandas NaN is, to others it is none."""
-    given = values if hasattr(values, "dtype") else _as_list(values, name)
+    given = values if not isinstance(values, type) and getattr(values, "shape", None) else _as_list(values, name)
     if isinstance(given, np.ndarray) and given.dtype.kind in "biufUS":
         return given, []
     if hasattr(given, "isna"):
@@ -148,7 +148,7 @@ def _told_apart(values: Any, name: str) -> tuple[Any, list[int]]:
 def _as_list(values: Any, name: str) -> list[Any]:
     if hasattr(values, "to_pylist"):  # pyarrow's own scalars are no numbers
         values = values.to_pylist()
-    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | dict) or not has_elements(values):
         raise TypeError(f"{name}s are a column, one a row, not {shown(values)}")
     return list(values)
 
@@ -190,12 +190,10 @@ def _fixed(values: Any, name: str, pg_type: str) -> NDArray[Any]:
         return _uuids(values, name)
     try:
         if pg_type in _TIMES:
-            zero = _TIMES[pg_type]
-            times = np.array([_naive(value) for value in values], zero.dtype)
-            return (times - zero).astype(np.int64).astype(FIXED[pg_type])
+            return _times(values, name, pg_type)
         array = as_array(values if len(values) else np.empty(0, np.float64))
     except (TypeError, ValueError, OverflowError) as error:
-        raise type(error)(f"{name}: {error}") from None
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{name}: {error}") from None
     wanted = "b" if pg_type == "boolean" else "fiu"
     if array.ndim != 1 or (array.dtype.kind not in wanted and array.size):
         raise TypeError(f"{name} is a column of {pg_type}, one a row, not {array.dtype} of shape {array.shape}")
@@ -207,8 +205,23 @@ def _fixed(values: Any, name: str, pg_type: str) -> NDArray[Any]:
     return made
 
 
-def _naive(value: Any) -> Any:
+def _times(values: Any, name: str, pg_type: str) -> NDArray[Any]:
+    """Return days, or microseconds, from the year 2000 on."""
+    zero, limits = _TIMES[pg_type], np.iinfo(FIXED[pg_type].newbyteorder("="))
+    given = [_naive(value, f"{name} {row}", pg_type) for row, value in enumerate(values)]
+    times = np.array(given, zero.dtype)
+    passed = (times - zero).astype(np.int64)
+    beyond = np.isnat(times) | (passed <= limits.min) | (passed >= limits.max)
+    for row, value in enumerate(given):
+        if beyond[row] or (isinstance(value, np.datetime64) and value.astype("M8[Y]") != times[row].astype("M8[Y]")):
+            raise ValueError(f"{name} {row} is {shown(value)}: beyond {pg_type}")
+    return passed.astype(FIXED[pg_type])
+
+
+def _naive(value: Any, place: str, pg_type: str) -> Any:
     """Return a time as NumPy takes it: one with a zone in UTC, as timestamptz columns have it."""
+    if not isinstance(value, date | np.datetime64 | str) or value == "":
+        raise TypeError(f"{place} is {shown(value)}, not a {pg_type}")
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).replace(tzinfo=None)
     return value
@@ -223,7 +236,7 @@ def _uuids(values: Iterable[Any], name: str) -> NDArray[Any]:
             if isinstance(value, bytes | bytearray | memoryview):
                 found.append(UUID(bytes=bytes(value)).bytes)
             else:
-                found.append((value if isinstance(value, UUID) else UUID(value)).bytes)
+                found.append((UUID(value) if isinstance(value, str) else value).bytes)
         except (AttributeError, TypeError, ValueError):
             raise TypeError(f"{name} {row} is {shown(value)}, not a UUID, its text or its 16 bytes") from None
     return np.frombuffer(b"".join(found), "V16")

@@ -136,7 +136,7 @@ def _batches(file: Any, columns: Any, most: int | None) -> Iterator[CopiedRows]:
 def _checked(columns: Any) -> dict[str, Any]:
     if not isinstance(columns, Mapping):
         raise TypeError(f"columns is a mapping of names to types, as {_DEFAULT[2]}, not {shown(columns)}")
-    vectors = [name for name, kind in columns.items() if kind is None or kind in _KINDS]
+    vectors = [name for name, kind in columns.items() if kind is None or (isinstance(kind, str) and kind in _KINDS)]
     if len(vectors) != 1:
         raise ValueError(
             f"columns has {len(vectors)} columns of vectors, not one: those of {', '.join(_KINDS)} or None"

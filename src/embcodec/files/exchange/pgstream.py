@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import StorageError
-from ...words import shown
+from ...words import has_elements, shown
 from .pgwrite import COPY_HEAD
 
 _PIECE_BYTES = 1 << 20  # that are asked for at a time
@@ -89,7 +89,7 @@ def _reader(file: Any) -> Callable[[], bytes]:
     read = getattr(file, "read", None)
     if callable(read) and (hasattr(file, "readinto") or not isinstance(file, Iterable)):
         return lambda: _piece(read(_PIECE_BYTES))
-    if not isinstance(file, Iterable):
+    if not has_elements(file):
         raise TypeError(f"file is one open for bytes, as open(path, 'rb') is, not {shown(file)}")
     pieces: Iterator[Any] = (piece for piece in map(_piece, file) if piece)
     return lambda: next(pieces, b"")

@@ -20,6 +20,7 @@ from ...codec import format_floats, narrowed_floats, parse_floats
 from ...dtypes import OutputDtype, PgvectorKind
 from ...embeddings import Embeddings
 from ...errors import DecodeError, StorageError
+from ...words import shown
 from .rows import as_blob, as_blobs, as_sequence, check_finite, check_halves, packed_bytes, sendable
 
 _PGVECTOR_MOST = 16_000
@@ -150,7 +151,7 @@ def from_pgvector(rows: Iterable[bytes] | Iterable[str], *, kind: PgvectorKind |
     [[1.0, -2.0]]
     """
     if kind is not None and (not isinstance(kind, str) or kind not in _ITEMS):
-        raise ValueError(f"kind is 'vector', 'halfvec' or 'bit', not {kind!r}")
+        raise ValueError(f"kind is 'vector', 'halfvec' or 'bit', not {shown(kind)}")
     given = as_sequence(rows, "from_pgvector")
     if isinstance(given[0], str):
         return _of_text(given, kind)

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...dtypes import PgColumnType, PgIdType
 from ...embeddings import Embeddings
-from ...words import one_of
+from ...words import one_of, shown
 from .pgcolumns import ID_TYPES, Column, as_column
 from .pgvector import sent_vectors, vector_bytes, write_vectors
 from .rows import as_blobs, check_writable
@@ -101,6 +101,9 @@ def _vectors(embeddings: Any, half: bool) -> Column:
 
 def _named(columns: Mapping[str, Any] | None, types: Mapping[str, PgColumnType] | None) -> dict[str, Column]:
     """Return the columns after the vector, by what errors call their values."""
+    for name, given in (("columns", columns), ("types", types)):
+        if not (given is None or isinstance(given, Mapping)):
+            raise TypeError(f"{name} maps names of columns to what they are, which {shown(given)} does not")
     columns, types = dict(columns or {}), dict(types or {})
     unknown = next((name for name in types if name not in columns), None)
     if unknown is not None:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ...embeddings import Embeddings
 from ...errors import StorageError
-from ...words import shown
+from ...words import as_iterable, shown
 from .blobs import rows_of_numbers, sent_rows
 from .rows import as_sequence, check_finite
 
@@ -48,14 +48,18 @@ def to_s3_vectors(
     if rows.dimension > _MOST_DIMENSIONS:
         raise StorageError(f"S3 Vectors stores 1 to {_MOST_DIMENSIONS} dimensions, not {rows.dimension}")
     check_finite(rows.values, "S3 Vectors")
-    names = list(keys)
+    names = list(as_iterable(keys, "keys", "texts, one a row"))
+    words = None if metadata is None else list(as_iterable(metadata, "metadata", "a mapping or None a row"))
+    for number, one in enumerate(words or ()):
+        if not (one is None or isinstance(one, Mapping)):
+            raise TypeError(f"metadata {number} is {shown(one)}, not a mapping")
     for number, key in enumerate(names):
         if not isinstance(key, str):
             raise TypeError(f"key {number} is {shown(key)}, not text")
-    for kind, count in (("keys", len(names)), ("metadata", len(names if metadata is None else metadata))):
+    for kind, count in (("keys", len(names)), ("metadata", len(names if words is None else words))):
         if count != len(rows):
             raise ValueError(f"{count} {kind} for {len(rows)} rows")
-    return _calls(rows, names, metadata)
+    return _calls(rows, names, words)
 
 
 def _calls(rows: Embeddings, keys: list[str], metadata: Any) -> Iterator[list[dict[str, Any]]]:
@@ -91,9 +95,10 @@ def from_s3_vectors(vectors: Iterable[Mapping[str, Any]]) -> tuple[Embeddings, l
     """
     rows, keys = [], []
     for number, one in enumerate(as_sequence(vectors, "from_s3_vectors")):
-        try:
-            rows.append(one["data"]["float32"])
+        data = one.get("data") if isinstance(one, Mapping) else None
+        if isinstance(data, Mapping) and "float32" in data and "key" in one:
+            rows.append(data["float32"])
             keys.append(one["key"])
-        except (KeyError, TypeError):
-            raise StorageError(f"vector {number} lacks its key or data: ask for them, returnData=True") from None
+        else:
+            raise StorageError(f"vector {number} lacks its key or data: ask for them, returnData=True")
     return rows_of_numbers(rows, "float", has_codes=False, store="S3 Vectors"), keys

@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any, Literal
+from uuid import UUID
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ...dtypes import OutputDtypeLike
 from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import Scale
-from ...words import shown
+from ...words import as_iterable, shown
 from .blobs import (
     as_hex,
     check_kind,
@@ -61,7 +63,7 @@ def to_vespa(embeddings: Embeddings | ArrayLike, *, float_dtype: CellType = "flo
     >>> to_vespa([[1.0, -2.0]]), to_vespa([[1.0, -2.0]], float_dtype="bfloat16")
     (['3f800000c0000000'], ['3f80c000'])
     """
-    if float_dtype not in ("float32", "bfloat16"):
+    if not (isinstance(float_dtype, str) and float_dtype in ("float32", "bfloat16")):
         raise ValueError(f"float_dtype is 'float32' or 'bfloat16', as cells of tensors are, not {shown(float_dtype)}")
     rows = sent_rows(embeddings, "Vespa", _HELD, "from_vespa")
     return as_hex(stored_bytes(rows, "Vespa", float_dtype=float_dtype, byte_order="big"))
@@ -112,9 +114,12 @@ def write_vespa(
     b'{"put": "id:shop:item::a", "fields": {"year": 2024, "embedding": {"values": "3f800000"}}}\n'
     """
     check_writable(file)
+    for what, word in (("field", field), ("namespace", namespace), ("document_type", document_type)):
+        if not isinstance(word, str):
+            raise TypeError(f"{what} is a name, not {shown(word)}")
     cells = to_vespa(embeddings, float_dtype=float_dtype)
-    names = [_document(one, number, namespace, document_type) for number, one in enumerate(ids)]
-    others = dict(fields or {})
+    names = [_document(one, number, namespace, document_type) for number, one in enumerate(_ids(ids))]
+    others = _columns(fields)
     for name, values in (("ids", names), *((f"values of {name!r}", values) for name, values in others.items())):
         if len(values) != len(cells):
             raise ValueError(f"{len(values)} {name} for {len(cells)} rows")
@@ -128,6 +133,18 @@ def write_vespa(
         except (TypeError, ValueError) as error:
             raise type(error)(f"row {number}: {error}") from None
     file.write("".join(line + "\n" for line in lines).encode())
+
+
+def _ids(ids: Any) -> Iterable[Any]:
+    return as_iterable(ids, "ids", "the last parts of the documents' ids, one a row")
+
+
+def _columns(fields: Any) -> dict[str, Any]:
+    """Return further fields, each a sequence of what JSON has."""
+    if not (fields is None or isinstance(fields, Mapping)):
+        raise TypeError(f"fields maps names to values, which {shown(fields)} does not")
+    named = dict(fields or {}).items()
+    return {name: list(as_iterable(values, f"values of {name!r}", "one a row")) for name, values in named}
 
 
 def from_vespa(
@@ -193,6 +210,6 @@ def _values_of(row: Any, number: int) -> Any:
 
 
 def _document(one: object, number: int, namespace: str, document_type: str) -> str:
-    if isinstance(one, bool) or one is None or isinstance(one, float):
+    if isinstance(one, bool) or not isinstance(one, str | int | np.integer | UUID):
         raise TypeError(f"id {number} is {shown(one)}, neither text nor a whole number")
     return f"id:{namespace}:{document_type}::{one}"

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from ...errors import StorageError
-from ...words import as_path, needs_package, shown
+from ...words import as_path, has_elements, needs_package, shown
 from ..kinds import BODY, COLLECTION, LINES, check_suffix, is_url, kind_of_head, kind_of_name, shown_url
 from .skipping import Skips
 
@@ -159,9 +159,11 @@ def places_of(paths: Any, options: Mapping[str, Any] | None = None, skips: Skips
     TypeError
         For what is no path.
     """
+    if not (options is None or isinstance(options, Mapping)):
+        raise TypeError(f"storage_options maps what a store takes to values, which {shown(options)} does not")
     if isinstance(paths, str | os.PathLike) or _is_open(paths):
         return list(_places(paths, options or {}))
-    if not isinstance(paths, Iterable):
+    if not has_elements(paths):
         as_path(paths, "paths")  # a TypeError
     found: list[Place] = []
     empty = True

@@ -99,7 +99,7 @@ def skips_of(on_error: OnError) -> Skips | None:
     """
     if callable(on_error):
         return Skips(on_error)
-    if on_error in ("raise", "skip"):
+    if isinstance(on_error, str) and on_error in ("raise", "skip"):
         return Skips(None) if on_error == "skip" else None
     raise ValueError(f"on_error is 'raise', 'skip' or a function that is told what is skipped, not {shown(on_error)}")
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...codec import as_int64
 from ...quantizers.lowbit import Rows, concat
 from ...scan import as_ids
+from ...words import as_whole
 from ..arguments import check_alike, check_joins, finite_rows, given_to_rescore, like
 from .folder import Folder
 from .grown import Grown
@@ -99,6 +100,7 @@ def remove(folder: Folder, ids: ArrayLike) -> None:
 
 def compact(folder: Folder, texts_of: TextIds, shard_bytes: int) -> None:
     """Join small files, and drop rows that were removed."""
+    shard_bytes = min(as_whole(shard_bytes, "shard_bytes"), 2**63)
     with folder.changing() as now:
         shards, next_file = [], now.next_file
         row_bytes = sum(folder.sizes().values()) / max(sum(shard.rows for shard in now.shards), 1)

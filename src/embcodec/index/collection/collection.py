@@ -57,7 +57,7 @@ class Collection(View):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 10.0) -> None:
-        self._folder = Folder(_here(path), as_real(lock_timeout, "lock_timeout"))
+        self._folder = Folder(_here(path), _as_seconds(lock_timeout))
         self._texts = TextIds(self._folder)
 
     @classmethod
@@ -94,7 +94,7 @@ class Collection(View):
         better = None if rescore_with is None else finite_rows(rescore_with, "rescore_with")[:0]
         check_alike(codes, better)
         check_better(codes, better)
-        timeout = as_real(lock_timeout, "lock_timeout")
+        timeout = _as_seconds(lock_timeout)
         if folder.exists() and not folder.is_dir():
             raise StorageError(f"{folder} is a file, not the folder of a collection")
         with reporting(folder):
@@ -226,6 +226,13 @@ class Collection(View):
         """
         named = {"column": column, "id_column": id_column, "batch_rows": batch_rows}
         return ingested(self._folder, self._texts, paths, progress, {**named, **reading})
+
+
+def _as_seconds(lock_timeout: float) -> float:
+    seconds = as_real(lock_timeout, "lock_timeout")
+    if not seconds >= 0:
+        raise ValueError(f"lock_timeout is a number of seconds of at least 0, not {seconds}")
+    return seconds
 
 
 def _here(path: str | os.PathLike[str]) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...codec import as_int64
+from ...codec import as_int64, as_whole
 from ...words import shown
 from .folder import Folder
 from .texts import TextIds, texts_among
@@ -45,7 +45,9 @@ class Names:
         >>> vectors.text_ids(vectors.search(x[1], 1).indices), vectors.ids_of(["blue"]).tolist()
         (['green'], [2])
         """
-        named = np.asarray(ids)
+        named = as_whole(ids, "id", several=True)
+        if not named.ndim:
+            raise TypeError(f"ids are whole numbers, as a list, not {shown(ids)}")
         flat = as_int64(named.reshape(-1))
         texts = np.empty(len(flat), object)
         texts[:] = self._folder.again(lambda: self._texts.of_rows(flat))

@@ -35,6 +35,8 @@ def texts_among(ids: Any) -> list[str] | None:
         texts = ids.tolist() if hasattr(ids, "tolist") else list(ids)
     except TypeError:
         return None
+    if not isinstance(texts, list):
+        return None
     if not any(isinstance(text, str) for text in texts):
         if texts and isinstance(texts[0], UUID | bytes):
             raise TypeError(f"id 0 is {shown(texts[0])}, neither a whole number nor a text")

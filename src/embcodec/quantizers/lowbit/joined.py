@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...embeddings import Embeddings, of_floats, replace_values
 from ...errors import CodeMismatchError
 from ...scale import PER_VECTOR, Scale
+from ...words import as_iterable
 from .codes import LowBitCodes
 
 Rows = Embeddings | LowBitCodes
@@ -82,7 +83,8 @@ def concat(parts: Iterable[Rows | ArrayLike]) -> Rows:
     >>> concat([quantize(x[:1], "int8", scale="per-vector"), quantize(x[1:], "int8", scale="per-vector")])
     Embeddings(3 x 2 int8, per-vector, 18 bytes)
     """
-    found = [part if isinstance(part, LowBitCodes) else of_floats(part, f"part {i}") for i, part in enumerate(parts)]
+    given = enumerate(as_iterable(parts, "parts", "rows to join"))
+    found = [part if isinstance(part, LowBitCodes) else of_floats(part, f"part {i}") for i, part in given]
     if not found:
         raise ValueError("there are no parts to join")
     first = kind_of(found[0])

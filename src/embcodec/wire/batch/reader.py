@@ -17,7 +17,7 @@ from ...dtypes import EncodingFormat, Nulls, OutputDtypeLike
 from ...embeddings import Embeddings, replace_values
 from ...errors import DecodeError
 from ...profiles import Profile
-from ...words import shows_progress
+from ...words import as_iterable, shown, shows_progress
 from ..body import kind_of_bytes
 from ..decoder import Decoder, decoder_for
 from ..service import Usage
@@ -76,10 +76,10 @@ class BatchResult:
         for row, custom_id in enumerate(self.custom_ids):
             rows.setdefault(custom_id, []).append(row)
         found: list[int] = []
-        for name in custom_ids:
-            if name not in rows:
-                text = " (ids are text)" if str(name) in rows else ""
-                raise KeyError(f"no row has the custom_id {name!r:.80}{text}")
+        for name in as_iterable(custom_ids, "custom_ids", "the ids of rows"):
+            if not (name is None or isinstance(name, str)) or name not in rows:
+                text = " (ids are text)" if isinstance(name, int | np.integer) and str(name) in rows else ""
+                raise KeyError(f"no row has the custom_id {shown(name)}{text}")
             found += rows[name]
         return self.embeddings[np.array(found, np.intp)]
 

@@ -10,7 +10,7 @@ from io import BufferedReader, FileIO, RawIOBase, UnsupportedOperation
 from typing import IO, Any
 
 from ..._native.core import default_threads
-from ...containers import allowed_bytes
+from ...containers import allowed_bytes, check_max_bytes
 from ...words import as_path, as_whole, shown
 from ..codings import CODINGS, CodingError
 
@@ -94,6 +94,7 @@ class Source:
     """
 
     def __init__(self, lines: Lines, most: int, max_bytes: int | None = None, threads: int | None = 1) -> None:
+        check_max_bytes(max_bytes)
         self.most, self.max_bytes = as_whole(most, "max_line_bytes", 1), max_bytes
         self.layers: list[Pieces] = []
         self.taken = 0  # bytes of a stream

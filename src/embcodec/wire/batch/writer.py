@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ...containers import replacing
 from ...dtypes import BATCH_STYLES, BatchStyle
-from ...words import one_of, shown
+from ...words import as_iterable, as_path, as_whole, one_of, shown
 from ..codings import zipped
 
 OPENAI_MOST_REQUESTS = 50_000
@@ -70,12 +71,13 @@ def write_batch(
     {"custom_id":"1","body":{"input":["c"]}}
     """
     one_of(style, BATCH_STYLES, "style")
+    if not (model is None or isinstance(model, str)):
+        raise TypeError(f"model is the name of a model, not {shown(model)}")
     if style == "openai" and model is None:
         raise ValueError("OpenAI's batch files name the model in every line: give model=")
     if isinstance(texts, str):
         raise TypeError("texts are several strings, not one")
-    if inputs_per_line < 1:
-        raise ValueError(f"inputs_per_line must be at least 1, not {inputs_per_line}")
+    inputs_per_line, path = min(as_whole(inputs_per_line, "inputs_per_line", 1), sys.maxsize), as_path(path)
     ids = None if custom_ids is None else _ids(custom_ids)
     body = _plain({"model": model, **fields} if style == "openai" else dict(fields))
     around = {"method": "POST", "url": "/v1/embeddings"} if style == "openai" else {}
@@ -105,12 +107,9 @@ def write_batch(
 def _several(strings: Any, name: str) -> Iterable[Any]:
     if isinstance(strings, str):
         raise TypeError(f"{name} are several strings, not one")
-    if hasattr(strings, "to_pylist"):  # a column of Arrow, whose scalars are no strings
-        strings = strings.to_pylist()
-    if isinstance(strings, type | bytes | Mapping | set | frozenset) or not np.iterable(strings):
+    if isinstance(strings, set | frozenset):
         raise TypeError(f"{name} are several strings, as a list, not {shown(strings)}")
-    found: Iterable[Any] = strings
-    return found
+    return as_iterable(strings, name, "several strings")
 
 
 def _ids(custom_ids: Iterable[str | int]) -> list[str]:
@@ -119,7 +118,7 @@ def _ids(custom_ids: Iterable[str | int]) -> list[str]:
     seen: dict[str, int] = {}
     for place, custom_id in enumerate(_several(custom_ids, "custom_ids")):
         if isinstance(custom_id, bool) or not isinstance(custom_id, str | int | np.integer):
-            raise TypeError(f"custom_ids[{place}] is {custom_id!r:.80}: an id is text, or a whole number")
+            raise TypeError(f"custom_ids[{place}] is {shown(custom_id)}: an id is text, or a whole number")
         text = custom_id if isinstance(custom_id, str) else str(int(custom_id))
         if seen.setdefault(text, place) != place:
             raise ValueError(f"custom_ids repeat: {text[:80]!r} is at {seen[text]} and {place}")
