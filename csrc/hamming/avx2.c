@@ -27,10 +27,13 @@ EC_TARGET_AVX2
 static const uint8_t TABLES[256][16] = {TABLES_64(0), TABLES_64(64), TABLES_64(128), TABLES_64(192)};
 
 enum {
-    TILE_PAIRS = 2,             /* by 64 rows: 8 sums, 2 look-ups, 1 table, 1 more */
-    BYTES_PER_SUM = 30,         /* of a row, whose bits a count of 8 bits takes; and a byte more where it is the last */
-    PIECE = 273 * BYTES_PER_SUM /* the most bytes of a row whose bits a count of 16 bits takes */
+    TILE_PAIRS = 2,     /* by 64 rows: 8 sums, 2 look-ups, 1 table, 1 more */
+    BYTES_PER_SUM = 30, /* of a row, whose bits a count of 8 bits takes; and a byte more where it is the last */
+    PIECE = 273 * BYTES_PER_SUM, /* the most bytes of a row whose bits a count of 16 bits takes */
+    MOST_ASKED = 32 * 64         /* bytes that are asked for at once: a processor forgets lines beyond some tens */
 };
+
+EC_INLINE int64_t sums_of(int64_t count) { return (count + BYTES_PER_SUM - 1) / BYTES_PER_SUM; }
 
 /* Counts of 64 rows for one query in 16 bits: of the even rows below 32, the odd ones, and the same from row 32 on. */
 typedef struct {
@@ -114,15 +117,20 @@ EC_INLINE void add_counts(const pair_counts *from, const int first, totals *a, t
     }
 }
 
-/* Counts `count` <= PIECE bytes of 64 rows for n_pairs <= TILE_PAIRS pairs of queries, three bytes a step. */
+/* Not inlined: the loops around would be left with fewer registers. */
+static EC_NOINLINE void ask_ahead(ec_ahead *soon) { ec_ahead_step(soon); }
+
+/* Counts `count` <= PIECE bytes of 64 rows for n_pairs <= TILE_PAIRS pairs of queries, three bytes a step. Where `soon`
+ * is not NULL it asks for the next rows with every sum. */
 EC_INLINE void count_64(const int n_pairs, const uint8_t *pairs, int64_t pair_bytes, const uint8_t *panel,
-                        int64_t group_bytes, int64_t count, totals *to) {
-    const int64_t n_sums = (count + BYTES_PER_SUM - 1) / BYTES_PER_SUM, n_steps = count / 3;
+                        int64_t group_bytes, int64_t count, ec_ahead *soon, totals *to) {
+    const int64_t n_sums = sums_of(count), n_steps = count / 3;
     const pair_counts none = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
                               _mm256_setzero_si256()};
     for (int64_t s = 0; s < n_sums; s++) {
         const uint8_t *end = pairs + 6 * (n_steps / n_sums + (s < n_steps % n_sums));
         pair_counts counts[TILE_PAIRS];
+        if (soon) ask_ahead(soon);
 #pragma GCC unroll 2
         for (int p = 0; p < n_pairs; p++) counts[p] = none;
         for (; pairs < end; pairs += 6, panel += 6 * EC_NIBBLE_ROWS)
@@ -141,13 +149,13 @@ EC_INLINE void count_64(const int n_pairs, const uint8_t *pairs, int64_t pair_by
 }
 
 static EC_NOINLINE void count_64_of_2(const uint8_t *pairs, int64_t pair_bytes, const uint8_t *panel,
-                                      int64_t group_bytes, int64_t count, totals *to) {
-    count_64(1, pairs, pair_bytes, panel, group_bytes, count, to);
+                                      int64_t group_bytes, int64_t count, ec_ahead *soon, totals *to) {
+    count_64(1, pairs, pair_bytes, panel, group_bytes, count, soon, to);
 }
 
 static EC_NOINLINE void count_64_of_4(const uint8_t *pairs, int64_t pair_bytes, const uint8_t *panel,
-                                      int64_t group_bytes, int64_t count, totals *to) {
-    count_64(2, pairs, pair_bytes, panel, group_bytes, count, to);
+                                      int64_t group_bytes, int64_t count, ec_ahead *soon, totals *to) {
+    count_64(2, pairs, pair_bytes, panel, group_bytes, count, soon, to);
 }
 
 /* Whether one of 64 counts is below the limit. */
@@ -185,16 +193,16 @@ static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_ro
 
 /* Counts of n <= 4 prepared queries. */
 EC_INLINE void count_some(const uint8_t *query, int64_t query_bytes, int64_t n, int64_t at, const uint8_t *panel,
-                          int64_t group_bytes, int64_t count, totals *to) {
+                          int64_t group_bytes, int64_t count, ec_ahead *soon, totals *to) {
     if (n > 2) {
-        count_64_of_4(query + 2 * at, 2 * query_bytes, panel, group_bytes, count, to);
+        count_64_of_4(query + 2 * at, 2 * query_bytes, panel, group_bytes, count, soon, to);
     } else if (n == 2) {
-        count_64_of_2(query + 2 * at, 2 * query_bytes, panel, group_bytes, count, to);
+        count_64_of_2(query + 2 * at, 2 * query_bytes, panel, group_bytes, count, soon, to);
     } else {
         uint8_t pairs[2 * PIECE];
         totals both[2];
         pair_queries(query + at, query + at, count, pairs);
-        count_64_of_2(pairs, 0, panel, group_bytes, count, both);
+        count_64_of_2(pairs, 0, panel, group_bytes, count, soon, both);
         to[0] = both[0];
     }
 }
@@ -206,17 +214,20 @@ static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void 
     const int64_t query_bytes = 8 * ec_words_u1(width), group_bytes = width * EC_NIBBLE_BYTES;
     const uint8_t *query = prepared;
     const int64_t n_calls = n_queries / 4 + n_queries / 2 % 2 + n_queries % 2;
-    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, EC_NEAR_ROWS) / EC_NEAR_ROWS * n_calls);
+    const int64_t n_sums = width / PIECE * sums_of(PIECE) + sums_of(width % PIECE);
+    const int64_t n_steps = ec_round_up(n_rows, EC_NEAR_ROWS) / EC_NEAR_ROWS * n_calls;
+    const int often = ahead_bytes > MOST_ASKED * n_steps;
+    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, often ? n_steps * n_sums : n_steps);
     memset(near, 0, (size_t)n_queries);
     for (int64_t r = 0; r < n_rows; r += EC_NEAR_ROWS)
         for (int64_t q = 0, n; q < n_queries; q += n) {
             n = n_queries - q >= 4 ? 4 : n_queries - q >= 2 ? 2 : 1;
-            ec_ahead_step(&soon);
+            if (!often) ec_ahead_step(&soon);
             for (int64_t at = 0; at < width; at += PIECE) {
                 const uint8_t *rows = (const uint8_t *)panel + 2 * r * width + at * EC_NIBBLE_BYTES;
                 totals counts[2 * TILE_PAIRS];
                 count_some(query + q * query_bytes, query_bytes, n, at, rows, group_bytes,
-                           ec_min_i64(width - at, PIECE), counts);
+                           ec_min_i64(width - at, PIECE), often ? &soon : NULL, counts);
                 for (int64_t i = 0; i < n; i++) {
                     const int some = width > PIECE || any_below(&counts[i], limits[q + i]);
                     if (EC_LIKELY(!some)) continue;
