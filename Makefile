@@ -87,7 +87,7 @@ asan-core: $(VENV)/.test
 	    $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/lib
 
 # The tests of the kernels: every tier (AMX by its stand-in), the threads, the searches.
-ASAN_TESTS ?= tests/kernels tests/test_hostile_input.py $(patsubst %,tests/%.py,wire/test_batch_plain wire/test_response \
+ASAN_TESTS ?= tests/kernels tests/test_hostile_input.py $(patsubst %,tests/%.py,wire/test_batch_plain wire/test_batch_threads wire/test_response \
     wire/test_response_hostile wire/test_response_one wire/test_traps quantizers/test_lowbit quantizers/test_lowbit_files \
     quantizers/test_quantize scan/test_search scan/test_search_near scan/test_search_queries scan/test_search_screen \
     scan/test_traps_search index/test_index)

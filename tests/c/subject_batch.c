@@ -44,8 +44,8 @@ static void read_parts(const uint8_t *text, int64_t n, const ec_row_format *form
                        const uint8_t *rows) {
     enum { MOST = 4 };
     const int64_t row_bytes = row_bytes_of(format);
+    uint8_t *matrix = place(MOST * MOST_ROWS * row_bytes);
     for (int64_t count = 1; count <= MOST; count++) {
-        uint8_t *matrix = place(count * MOST_ROWS * row_bytes);
         ec_batch_line lines[MOST * MOST_LINES];
         ec_result result =
             ec_batch_read_parts(text, n, NAMES, format, matrix, count * MOST_ROWS, lines, count * MOST_LINES, count, 2);

@@ -83,7 +83,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 )
 @pytest.mark.parametrize("end", [b"\n", b"", b"\n\n", b'\n{"custom_id":"cut'])
 def test_any_number_of_threads(
-    tmp_path: Path, small_parts: list[int], isa: str, odd: list[int], encoding: str, end: bytes
+    tmp_path: Path, small_parts: list[int], odd: list[int], encoding: str, end: bytes
 ) -> None:
     path = tmp_path / "out.jsonl"
     path.write_bytes(text_of(odd, encoding) + end)
