@@ -164,6 +164,16 @@ static void find_levels_along(const ec_lowbit_scheme *scheme, const char *along,
     }
 }
 
+/* Asks for the r-th of n shares of the couplings and the shaping of a panel, which changes of its levels read here and
+ * there: so they are in the second-level cache when the first row wants them. */
+static void ask_for_panel(const ec_shape *by, int64_t begin, int64_t r, int64_t n) {
+    const int64_t lines = 4 * EC_PANEL / 64 * ec_min_i64(EC_PANEL, by->dimension - begin);
+    const int64_t from = 64 * (lines * r / n), bytes = 64 * (lines * (r + 1) / n) - from;
+    ec_prefetch((const char *)(by->couplings + EC_PANEL * begin) + from, bytes);
+    for (int64_t p = 0; p < by->directions; p += EC_PANEL)
+        ec_prefetch((const char *)(by->shaping + p * by->dimension + EC_PANEL * begin) + from, bytes);
+}
+
 /* Changes the levels of the n turned rows of a block, which lie in block->levels. `dots` has the rows' squared lengths
  * and takes their dots with their levels. Errors lie where the rows were before they were turned, or would have been
  * turned to. */
@@ -199,6 +209,7 @@ static void shape(const ec_lowbit_scheme *scheme, const ec_levels *levels, const
                                        (const char *)scheme->gradients.items + 4 * begin * scheme->shapes, gradients,
                                        4 * EC_PANEL, 0);
             for (int64_t r = 0; r < n; r++) {
+                ask_for_panel(&by, begin + EC_PANEL < dimension ? begin + EC_PANEL : 0, r, n);
                 if (!(scales[r] > 0)) continue;
                 const ec_shaped row = {.begin = begin,
                                        .values = (const float *)(void *)(turned + r * block->stride) + begin,

@@ -34,9 +34,11 @@ EC_INLINE void tile(const int n_rows, const char *row, int64_t stride, int64_t i
 }
 
 static void all_tiles(const char *row, int64_t stride, int64_t n_rows, int64_t inner, const char *weights, char *out,
-                      int64_t out_stride, int32_t add) {
-    for (; n_rows >= TILE_ROWS; n_rows -= TILE_ROWS, row += TILE_ROWS * stride, out += TILE_ROWS * out_stride)
+                      int64_t out_stride, int32_t add, ec_ahead *soon) {
+    for (; n_rows >= TILE_ROWS; n_rows -= TILE_ROWS, row += TILE_ROWS * stride, out += TILE_ROWS * out_stride) {
+        if (TILE_SUMS < (int)EC_PANEL) ec_ahead_step(soon);
         tile(TILE_ROWS, row, stride, inner, weights, out, out_stride, add);
+    }
     switch (n_rows) {
     case 5: tile(5, row, stride, inner, weights, out, out_stride, add); break;
     case 4: tile(4, row, stride, inner, weights, out, out_stride, add); break;
@@ -47,11 +49,19 @@ static void all_tiles(const char *row, int64_t stride, int64_t n_rows, int64_t i
     }
 }
 
+/* Tiles that are narrower than a panel read it with gaps, which the hardware does not foresee. What follows a piece is
+ * mostly the next that is wanted: it is asked for while the tiles of this one are computed. */
 static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
                              void *out, int64_t out_stride, int32_t add) {
-    for (int64_t begin = 0; begin == 0 || begin < inner; begin += EC_PANEL_PIECE)
+    const int64_t n_tiles = n_rows / TILE_ROWS * (EC_PANEL / TILE_SUMS);
+    const int64_t ahead = TILE_SUMS < (int)EC_PANEL ? 4 * EC_PANEL * EC_PANEL_PIECE : 0;
+    for (int64_t begin = 0; begin == 0 || begin < inner; begin += EC_PANEL_PIECE) {
+        const int64_t count = ec_min_i64(EC_PANEL_PIECE, inner - begin);
+        const char *piece = (const char *)panel + 4 * EC_PANEL * begin;
+        const void *next = (const void *)((uintptr_t)piece + 4 * EC_PANEL * (uintptr_t)count);
+        ec_ahead soon = ec_ahead_of(next, ahead, n_tiles);
         for (int64_t c = 0; c < EC_PANEL; c += TILE_SUMS)
-            all_tiles((const char *)rows + 4 * begin, stride, n_rows, ec_min_i64(EC_PANEL_PIECE, inner - begin),
-                      (const char *)panel + 4 * (EC_PANEL * begin + c), (char *)out + 4 * c, out_stride,
-                      add || begin > 0);
+            all_tiles((const char *)rows + 4 * begin, stride, n_rows, count, piece + 4 * c, (char *)out + 4 * c,
+                      out_stride, add || begin > 0, &soon);
+    }
 }

@@ -20,7 +20,9 @@ EC_INLINE floats subtract(floats a, floats b) { return _mm256_sub_ps(a, b); }
 EC_INLINE floats multiply(floats a, floats b) { return _mm256_mul_ps(a, b); }
 EC_INLINE floats add_product(floats sum, floats a, floats b) { return _mm256_fmadd_ps(a, b, sum); }
 EC_INLINE uint32_t less(floats a, floats b) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
-EC_INLINE floats look_up(const float table[16], integers at) { return ec_look_up_f32x8(table, at); }
+EC_INLINE floats look_up(const int bits, const float table[16], integers at) {
+    return bits < 4 ? _mm256_permutevar8x32_ps(load(table), at) : ec_look_up_f32x8(table, at);
+}
 
 EC_INLINE integers find(const int bits, const ec_levels *to, floats level) {
     return ec_count_below_f32x8(bits, level, to->edges);

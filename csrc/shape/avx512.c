@@ -20,7 +20,10 @@ EC_INLINE floats subtract(floats a, floats b) { return _mm512_sub_ps(a, b); }
 EC_INLINE floats multiply(floats a, floats b) { return _mm512_mul_ps(a, b); }
 EC_INLINE floats add_product(floats sum, floats a, floats b) { return _mm512_fmadd_ps(a, b, sum); }
 EC_INLINE uint32_t less(floats a, floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
-EC_INLINE floats look_up(const float table[16], integers at) { return _mm512_permutexvar_ps(at, load(table)); }
+EC_INLINE floats look_up(const int bits, const float table[16], integers at) {
+    (void)bits;
+    return _mm512_permutexvar_ps(at, load(table));
+}
 
 EC_INLINE integers find(const int bits, const ec_levels *to, floats level) {
     return ec_search_f32x16(bits, level, load(to->edges));

@@ -15,8 +15,8 @@ EC_INLINE void panel(const int bits, const ec_levels *to, const ec_shape *by, co
         const floats own = multiply(rest, subtract(multiply(scale, level), multiply(factor, value)));
         const floats width = multiply(scale, load(by->curvatures + row->begin + LANES * g));
         const integers place = find(bits, to, level);
-        low[g] = subtract(multiply(look_up(by->above, place), width), own);
-        high[g] = subtract(multiply(look_up(by->below, place), width), own);
+        low[g] = subtract(multiply(look_up(bits, by->above, place), width), own);
+        high[g] = subtract(multiply(look_up(bits, by->below, place), width), own);
         along[g] = load(row->along + LANES * g);
         store_integers(places + LANES * g, place);
     }
