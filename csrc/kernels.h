@@ -106,7 +106,7 @@ typedef struct ec_kernels {
     int64_t most_few_short_i8;         /* the same of rows of less than EC_DOT_SHORT codes */
     void (*dot_i8_few)(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
-                       int32_t *sumsq, void *prepared);
+                       int32_t *sumsq, void *prepared, const void *ahead, int64_t ahead_bytes);
     void (*dot_i8_chosen)(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
                           int64_t dimension, uint8_t flip, int32_t *scores);
     void (*sum_i8)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,

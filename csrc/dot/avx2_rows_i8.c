@@ -134,9 +134,10 @@ EC_INLINE int64_t next_pass(int64_t left) {
 
 static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *rows, int64_t stride_bytes,
                      int64_t n_rows, int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride,
-                     int32_t *sums_of, int32_t *sumsq_of, uint8_t *prepared) {
+                     int32_t *sums_of, int32_t *sumsq_of, uint8_t *prepared, const uint8_t *soon, int64_t soon_bytes) {
     const int64_t query_stride = ec_wide_query_bytes(dimension);
     const int64_t block = ec_max_i64(BLOCK_BYTES / dimension / PASS_ROWS, 1) * PASS_ROWS;
+    int64_t soon_left = soon_bytes;
     int32_t corrections[MOST_QUERIES];
     for (int64_t q = 0; q < n_queries; q++) {
         widen_query(queries + q * dimension, dimension, (int16_t *)(void *)(prepared + q * query_stride));
@@ -152,6 +153,12 @@ static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *ro
                 int32_t dots[PASS_QUERIES + 1][PASS_ROWS];
                 const uint8_t *row = rows + r * stride_bytes;
                 const uint8_t *ahead = q == 0 ? row + AHEAD : row; /* only the first pass finds rows in memory */
+                if (soon_bytes) {
+                    const int64_t some = PASS_ROWS * dimension;
+                    ahead = soon_left >= some ? soon : row;
+                    soon += soon_left >= some ? some : 0;
+                    soon_left -= some;
+                }
                 meet(row, r + 1 < end ? row + stride_bytes : row, prepared + q * query_stride, query_stride, dimension,
                      ahead, sums);
                 for (int64_t i = n; i < PASS_QUERIES + 1 && i % 2; i++) sums[i][0] = sums[i][1] = sums[0][0];
@@ -281,13 +288,14 @@ static void dot_i8_chosen(const void *query, const void *rows, int64_t stride_by
 
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
-                       int32_t *sumsq, void *prepared) {
+                       int32_t *sumsq, void *prepared, const void *ahead, int64_t ahead_bytes) {
     for (int64_t q = 0; q < n_queries; q += MOST_QUERIES, sums = sumsq = NULL) {
         const int8_t *first = (const int8_t *)queries + q * dimension;
         const int64_t n = ec_min_i64(n_queries - q, MOST_QUERIES);
         int32_t *out = scores + q * scores_stride;
         if (n > 1)
-            meet_few(first, n, rows, stride_bytes, n_rows, dimension, flip, out, scores_stride, sums, sumsq, prepared);
+            meet_few(first, n, rows, stride_bytes, n_rows, dimension, flip, out, scores_stride, sums, sumsq, prepared,
+                     ahead, ahead_bytes);
         else if (sums)
             meet_one(1, 1, first, rows, stride_bytes, n_rows, dimension, flip, out, sums, sumsq);
         else if (sumsq)

@@ -86,11 +86,12 @@ EC_INLINE void pass(const int n_queries, const int squares, const uint8_t *const
 
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
-                       int32_t *sumsq, void *prepared) {
+                       int32_t *sumsq, void *prepared, const void *ahead, int64_t ahead_bytes) {
     const ec_lines lines = ec_lines_of(rows, stride_bytes, dimension, 1);
     const int64_t n_passes = (n_queries + PASS_QUERIES - 1) / PASS_QUERIES;
     const int64_t n_steps = n_passes * lines.n_lines;
     const __m512i flip_u8x64 = _mm512_set1_epi8((char)(flip ^ 0x80));
+    const char *soon = ahead, *const end = soon + ahead_bytes;
     int32_t corrections[MOST_QUERIES];
     if (n_queries <= 1) {
         if (n_queries == 1)
@@ -107,6 +108,10 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
         for (int64_t i = 0; i < PASS_ROWS; i++) /* behind the last row the last one is repeated */
             row[i] = first + (ec_min_i64(i, n - 1) * stride_bytes - lines.lead);
         ec_touch touch = ec_touch_from(first + AHEAD, PASS_ROWS * stride_bytes, PASS_ROWS * dimension, n_steps);
+        if (ahead_bytes) { /* a line a step: memory brings no more while one waits for a line */
+            touch = ec_touch_from(soon, ec_min_i64(end - soon, 64 * n_steps), 64 * n_steps, n_steps);
+            soon += ec_min_i64(end - soon, 64 * n_steps);
+        }
         for (int64_t q = 0; q < n_queries; q += PASS_QUERIES, query += PASS_QUERIES * lines.n_lines * 64) {
             int32_t *out = scores + q * scores_stride + r;
 #define PASS(N, S)                                                                                 \

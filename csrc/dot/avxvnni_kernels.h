@@ -250,9 +250,10 @@ static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int
  * codes or of their squares are asked for, they are counted while the rows are in the first-level cache. */
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
-                       int32_t *sumsq, void *prepared) {
+                       int32_t *sumsq, void *prepared, const void *ahead, int64_t ahead_bytes) {
     const __m256i flip_u8x32 = _mm256_set1_epi8((char)(flip ^ 0x80));
     const int64_t query_bytes = ec_round_up(dimension, 32), at_once = ec_max_i64((8 << 10) / dimension / 4 * 4, 4);
+    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, n_rows / 2 * ((n_queries + PASS_QUERIES - 1) / PASS_QUERIES));
     int32_t corrections[EC_DOT_FEW];
     if (n_queries > 1) prepare_few(queries, n_queries, dimension, prepared);
     for (int64_t q = 0; q < n_queries; q++)
@@ -268,6 +269,7 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
             for (int64_t q = 0; q < n_queries; q += PASS_QUERIES) {
                 const uint8_t *codes = (const uint8_t *)prepared + q * query_bytes;
                 int32_t *out = scores + q * scores_stride + r + i;
+                ec_ahead_step(&soon);
 #define PAIR(N) \
     pair_of_rows(N, row, codes, length, flip_u8x32, corrections + q, ec_min_i64(n - i, 2), out, scores_stride)
                 switch (n_queries - q) {

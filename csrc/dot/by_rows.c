@@ -4,8 +4,9 @@
 
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
-                       int32_t *sumsq, void *prepared) {
+                       int32_t *sumsq, void *prepared, const void *ahead, int64_t ahead_bytes) {
     (void)prepared;
+    ec_prefetch(ahead, ahead_bytes);
     for (int64_t q = 0; q < n_queries; q++)
         ec_active.dot_i8_rows((const uint8_t *)queries + q * dimension, rows, stride_bytes, n_rows, dimension, flip,
                               scores + q * scores_stride);

@@ -156,11 +156,14 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
 
 /* The scores of a few queries, up to EC_DOT_FEW, with plain rows: like dot_i8_rows() one query at a time, to scores[q *
  * scores_stride + r]. Where `sums` and `sumsq` are not NULL, also those of sum_i8() and sumsq_i8(). `prepared` is
- * scratch of ec_dot_i8_prepared_bytes(). */
+ * scratch of ec_dot_i8_prepared_bytes(). Rows that are in the cache already are met while memory is asked for a share of
+ * the ahead_bytes bytes from `ahead` on; else ahead_bytes is 0, and the rows to come are asked for. */
 static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
                        int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums,
-                       int32_t *sumsq, void *prepared) {
+                       int32_t *sumsq, void *prepared, const void *ahead, int64_t ahead_bytes) {
     (void)prepared;
+    (void)ahead;
+    (void)ahead_bytes;
     for (int64_t q = 0; q < n_queries; q++)
         dot_i8_rows((const uint8_t *)queries + q * dimension, rows, stride_bytes, n_rows, dimension, flip,
                     scores + q * scores_stride);

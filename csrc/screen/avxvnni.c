@@ -3,7 +3,7 @@
 
 #if defined(EC_HAS_AVXVNNI)
 
-EC_SLOTS(screen, avxvnni) { table->screens = 16; }
+EC_SLOTS(screen, avxvnni) { table->screens = 10; }
 #else
 typedef int ec_screen_avxvnni_is_not_built;
 #endif

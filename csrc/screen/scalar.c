@@ -1,8 +1,6 @@
 /* Rounds rows of floats to int8 codes for screening (search/screening.c), in plain C: the specification. */
 #include "screen.h"
 
-#include <math.h>
-
 /* most[lane] = the magnitude of the element in each of 16 lanes, as bits, where it is larger. Bits of floats without
  * their signs are ordered as the floats are. */
 EC_INLINE void raise_i32x16(const uint8_t *elements, int32_t most[16]) {
@@ -14,29 +12,30 @@ EC_INLINE void raise_i32x16(const uint8_t *elements, int32_t most[16]) {
     }
 }
 
-/* Rounds 16 elements to codes. Adding 1.5 * 2^23 leaves a float no bits for a fraction, so that it is rounded to the
- * nearest integer, which subtracting it gives. The squares of the elements are added to `squares`, those of what the
- * codes leave of them to `rests`. */
-EC_INLINE void round_f32x16(const uint8_t *elements, float step, float inverse, uint8_t *codes, float squares[16],
-                            float rests[16]) {
+/* Rounds 16 elements to codes: see EC_SCREEN_FINE. Adding 1.5 * 2^23 leaves a float no bits for a fraction, so that it is
+ * rounded to the nearest integer, which subtracting it gives. The squares of the codes are added to `squares`, those of
+ * what the codes leave to `rests`. */
+EC_INLINE void round_f32x16(const uint8_t *elements, float factor, uint8_t *codes, int32_t squares[16],
+                            int32_t rests[16]) {
     const float integral = 0x1.8p23f;
     float values[16];
     int8_t rounded_i8x16[16];
     memcpy(values, elements, sizeof values);
     for (int lane = 0; lane < 16; lane++) {
-        const float rounded = (values[lane] * inverse + integral) - integral, rest = values[lane] - rounded * step;
-        squares[lane] += values[lane] * values[lane];
+        const int32_t fine = (int32_t)(ec_fma_f32(values[lane], factor, EC_SCREEN_HALF) + integral - integral);
+        const int32_t rest = (fine & (EC_SCREEN_FINE - 1)) - EC_SCREEN_HALF;
+        const int32_t code = (fine - EC_SCREEN_HALF - rest) / EC_SCREEN_FINE;
+        squares[lane] += code * code;
         rests[lane] += rest * rest;
-        rounded_i8x16[lane] = (int8_t)(int32_t)rounded;
+        rounded_i8x16[lane] = (int8_t)code;
     }
     memcpy(codes, rounded_i8x16, sizeof rounded_i8x16);
 }
 
-/* A bound from above on a length, from sixteen partial sums of squares. */
-EC_INLINE float length_above(const float partial[16]) {
-    double sum = 0;
+static int32_t sum_i32x16(const int32_t partial[16]) {
+    int32_t sum = 0;
     for (int lane = 0; lane < 16; lane++) sum += partial[lane];
-    return (float)sqrt(sum) * EC_SCREEN_WIDER;
+    return sum;
 }
 
 /* Rounds rows of floats to int8 codes, without gaps, the nearest multiples of a step a row: row r is about steps[r] *
@@ -50,23 +49,22 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, codes += width) {
         uint8_t tail[64] = {0}, tail_codes[16];
         int32_t most[16] = {0}, largest = 0;
-        float squares[16] = {0}, rests[16] = {0}, inverse;
+        int32_t squares[16] = {0}, rests[16] = {0};
+        float factor;
         memcpy(tail, row + 4 * whole, (size_t)(width - whole) * 4);
         for (int64_t d = 0; d < whole; d += 16) raise_i32x16(row + 4 * d, most);
         raise_i32x16(tail, most);
         for (int lane = 0; lane < 16; lane++) largest = most[lane] > largest ? most[lane] : largest;
-        if (!ec_screen_step(largest, levels, &steps[r], &inverse)) {
+        if (!ec_screen_step(largest, levels, &steps[r], &factor)) {
             memset(codes, 0, (size_t)width);
             steps[r] = -1;
             errors[r] = lengths[r] = 0;
             continue;
         }
-        for (int64_t d = 0; d < whole; d += 16)
-            round_f32x16(row + 4 * d, steps[r], inverse, (uint8_t *)codes + d, squares, rests);
-        round_f32x16(tail, steps[r], inverse, tail_codes, squares, rests);
+        for (int64_t d = 0; d < whole; d += 16) round_f32x16(row + 4 * d, factor, (uint8_t *)codes + d, squares, rests);
+        round_f32x16(tail, factor, tail_codes, squares, rests);
         memcpy(codes + whole, tail_codes, (size_t)(width - whole));
-        errors[r] = length_above(rests);
-        lengths[r] = length_above(squares);
+        ec_screen_lengths(sum_i32x16(squares), sum_i32x16(rests), width, steps[r], &errors[r], &lengths[r]);
     }
 }
 

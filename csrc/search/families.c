@@ -154,7 +154,8 @@ void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, e
         ec_active.dot_i8_rows(queries, block->rows, block->stride, block->n, args->width, flip, scan->scores);
     } else {
         ec_active.dot_i8_few(queries, n_queries, block->rows, block->stride, block->n, args->width, flip, scan->scores,
-                             scan->block, sums ? scan->sums : NULL, squares ? scan->sumsq : NULL, scan->prepared);
+                             scan->block, sums ? scan->sums : NULL, squares ? scan->sumsq : NULL, scan->prepared, NULL,
+                             0);
     }
 }
 

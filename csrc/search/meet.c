@@ -217,7 +217,8 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
     if (scan->shared) heed(scan, first_query, n_queries, block->first);
     const int screened = ec_screen_now(scan, n_queries, block->first),
               by_rows = !screened && ec_scan_by_rows(args, n_queries);
-    const int64_t group = by_rows ? n_queries : scan->group;
+    const int few = screened && scan->screen->few;
+    const int64_t group = by_rows || few ? n_queries : scan->group;
     int64_t worst = -1;
     if (!screened) ec_block_decode(scan, block);
     if (by_rows) {
@@ -225,7 +226,7 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
         if (block->jump) ahead_elsewhere(block);
         ec_scan_rows(scan, query, n_queries, block);
     } else if (screened) {
-        ec_screen_pack(scan, block);
+        ec_screen_pack(scan, n_queries, block);
     } else {
         ec_scan_pack(scan, block);
     }
@@ -236,9 +237,9 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
     for (int64_t q = 0; q < n_queries; q += group) {
         int64_t n = ec_min_i64(group, n_queries - q);
         int64_t from = ahead_bytes * q / n_queries, until = ahead_bytes * (q + n) / n_queries;
-        if (screened)
+        if (screened && !few)
             ec_screen_tile(scan, q, n, block, ahead_bytes ? block->ahead + from : NULL, until - from);
-        else if (!by_rows)
+        else if (!screened && !by_rows)
             ec_scan_tile(scan, q, n, block, ahead_bytes ? block->ahead + from : NULL, until - from);
         for (int64_t i = 0; i < n; i++) {
             if (!screened && !by_rows && scan->near[i] == 0) continue;

@@ -11,7 +11,9 @@ enum {
     ROWS_OF_ONE = 32,      /* and rows met for each of the k best, whose share of the rows passes at least */
     SHARE = 8,        /* one row in this many may pass: scoring it in float32 costs about as much as screening ten */
     ROUGH_SHARE = 16, /* the same where rough dots have screened it */
-    LONGEST_WAIT = 64
+    LONGEST_WAIT = 64,
+    SOME_BYTES = 256 << 10, /* of floats that few queries meet at a time, */
+    SOME_LEAST = 4          /* but rows */
 };
 
 /* What rounding may add to the error of a dot, as a share of |q| |x|. One rounding is off by at most 2^-24. Allowed for
@@ -150,18 +152,29 @@ int ec_screen_now(const ec_scan *scan, int64_t n_queries, int64_t n_rows) {
     return 0;
 }
 
+/* The dots of few queries with n_rows rows, which are in the cache where ahead_bytes are asked for. */
+static void meet_few(const ec_screen *screen, int64_t n_queries, const void *rows, int64_t stride, int64_t n_rows,
+                     int64_t width, uint8_t flip, int32_t *scores, int64_t scores_stride, const void *ahead,
+                     int64_t ahead_bytes) {
+    if (n_queries == 1)
+        ec_active.dot_i8_rows(screen->query_codes, rows, stride, n_rows, width, flip, scores);
+    else
+        ec_active.dot_i8_few(screen->query_codes, n_queries, rows, stride, n_rows, width, flip, scores, scores_stride,
+                             NULL, NULL, screen->prepared, ahead, ahead_bytes);
+}
+
 static void pack_panel(const ec_screen *screen, const void *rows, int64_t stride, int64_t n_rows, int64_t width,
                        uint8_t flip) {
     if (screen->rough)
         ec_active.rough_i8_pack(rows, stride, n_rows, width, flip, screen->panel);
-    else if (!screen->few)
+    else
         ec_active.dot_i8_pack(rows, stride, n_rows, width, flip, screen->panel);
 }
 
 /* Codes of rows stand for themselves: their step is 1, their error 0, and their lengths come from their sums of
  * squares. For a few queries counting these takes as long as the dots: the greatest length that there can be serves
  * until too many rows pass. */
-static void pack_codes(const ec_scan *scan, ec_block *block) {
+static void pack_codes(const ec_scan *scan, int64_t n_queries, ec_block *block) {
     const ec_search_args *args = scan->args;
     const uint8_t flip = (uint8_t)args->flip;
     ec_screen *screen = scan->screen;
@@ -174,7 +187,11 @@ static void pack_codes(const ec_scan *scan, ec_block *block) {
         screen->errors[r] = 0;
         screen->lengths[r] = counts ? sqrtf((float)scan->sumsq[r]) * EC_SCREEN_WIDER : longest;
     }
-    pack_panel(screen, block->codes, block->codes_stride, block->n, args->width, flip);
+    if (screen->few)
+        meet_few(screen, n_queries, block->codes, block->codes_stride, block->n, args->width, flip, scan->scores,
+                 scan->block, NULL, 0);
+    else
+        pack_panel(screen, block->codes, block->codes_stride, block->n, args->width, flip);
 }
 
 /* Decodes the chosen rows of codes that have not been decoded for another query of this block. */
@@ -190,16 +207,37 @@ static void decode_chosen(const ec_scan *scan, const ec_block *block, int64_t n)
     }
 }
 
-void ec_screen_pack(const ec_scan *scan, ec_block *block) {
+/* Rounds some rows of floats at a time, which the few queries meet at once. While they do, memory is asked for the next
+ * of these rows, up to those of the next block: it would rest else as long as the dots take. */
+static void meet_floats(const ec_scan *scan, int64_t n_queries, const ec_block *block) {
     const int64_t width = scan->args->width;
+    const int64_t some = ec_clamp_i64(SOME_BYTES / (4 * width) / SOME_LEAST * SOME_LEAST, SOME_LEAST, scan->block);
     ec_screen *screen = scan->screen;
-    if (rows_are_codes(scan->args)) {
-        pack_codes(scan, block);
-        return;
+    for (int64_t r = 0; r < block->n; r += some) {
+        const int64_t n = ec_min_i64(block->n - r, some), left = block->n - r - n;
+        const uint8_t *rows = block->rows + r * block->stride;
+        int64_t ahead_bytes =
+            left > 0 ? ec_min_i64(left, some) * block->stride : ec_min_i64(block->ahead_bytes, some * block->stride);
+        if (block->stride >= 8 * width) ahead_bytes = 0; /* less than half of it would be of use */
+        ec_active.screen_rows(rows, block->stride, n, width, EC_SCREEN_LEVELS, screen->codes, screen->steps + r,
+                              screen->errors + r, screen->lengths + r);
+        meet_few(screen, n_queries, screen->codes, width, n, width, 0, (int32_t *)scan->scores + r, scan->block,
+                 left > 0 ? rows + n * block->stride : block->ahead, ahead_bytes);
     }
-    ec_active.screen_rows(block->rows, block->stride, block->n, width, EC_SCREEN_LEVELS, screen->codes, screen->steps,
-                          screen->errors, screen->lengths);
-    pack_panel(screen, screen->codes, width, block->n, width, 0);
+}
+
+void ec_screen_pack(const ec_scan *scan, int64_t n_queries, ec_block *block) {
+    const int64_t width = scan->args->width;
+    const ec_screen *screen = scan->screen;
+    if (rows_are_codes(scan->args)) {
+        pack_codes(scan, n_queries, block);
+    } else if (screen->few) {
+        meet_floats(scan, n_queries, block);
+    } else {
+        ec_active.screen_rows(block->rows, block->stride, block->n, width, EC_SCREEN_LEVELS, screen->codes,
+                              screen->steps, screen->errors, screen->lengths);
+        pack_panel(screen, screen->codes, width, block->n, width, 0);
+    }
 }
 
 void ec_screen_terms(const ec_scan *scan, const ec_block *block) {
@@ -223,18 +261,9 @@ void ec_screen_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const
                     int64_t ahead_bytes) {
     const int64_t width = scan->args->width;
     const ec_screen *screen = scan->screen;
-    const int codes = rows_are_codes(scan->args);
-    const uint8_t flip = codes ? (uint8_t)scan->args->flip : 0;
-    const void *rows = codes ? block->codes : (const void *)screen->codes;
-    const int64_t stride = codes ? block->codes_stride : width;
     if (screen->rough)
         ec_active.rough_i8_tile(screen->prepared, first, n_queries, screen->panel, block->n, width, scan->scores,
                                 scan->block, ahead, ahead_bytes);
-    else if (screen->few && n_queries == 1)
-        ec_active.dot_i8_rows(screen->query_codes + first * width, rows, stride, block->n, width, flip, scan->scores);
-    else if (screen->few)
-        ec_active.dot_i8_few(screen->query_codes + first * width, n_queries, rows, stride, block->n, width, flip,
-                             scan->scores, scan->block, NULL, NULL, screen->prepared);
     else
         ec_active.dot_i8_tile(screen->prepared, first, n_queries, screen->panel, block->n, width, scan->scores,
                               scan->block, ahead, ahead_bytes);

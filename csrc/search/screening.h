@@ -61,10 +61,11 @@ void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries);
 /* Whether the next block, behind n_rows rows, is to be screened. Counts it off where it is not. */
 int ec_screen_now(const ec_scan *scan, int64_t n_queries, int64_t n_rows);
 
-/* A screened block goes through these in turn. ec_screen_pack() rounds its rows to codes, or takes codes as they are.
+/* A screened block goes through these in turn. ec_screen_pack() rounds its rows to codes, or takes codes as they are, and
+ * of few queries writes their integer dots with all n_queries of the batch to scan->scores.
  * ec_screen_terms() turns the rows' terms, once scan->mul and scan->bias are known, into those of the least possible
- * cost. ec_screen_tile() writes the integer dots with queries first .. + n_queries of the batch to scan->scores. */
-void ec_screen_pack(const ec_scan *scan, ec_block *block);
+ * cost. ec_screen_tile() writes the integer dots of others: with queries first .. + n_queries. */
+void ec_screen_pack(const ec_scan *scan, int64_t n_queries, ec_block *block);
 void ec_screen_terms(const ec_scan *scan, const ec_block *block);
 void ec_screen_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
                     int64_t ahead_bytes);

@@ -40,7 +40,7 @@ int32_t ec_dot_i8_few(const void *queries, int64_t n_queries, const void *rows, 
     for (int64_t q = 0; q < n_queries; q += ec_active.most_few_i8)
         ec_active.dot_i8_few((const uint8_t *)queries + q * dimension, ec_min_i64(n_queries - q, ec_active.most_few_i8),
                              rows, stride_bytes, n_rows, dimension, (uint8_t)flip, (int32_t *)scores + q * n_rows,
-                             n_rows, q == 0 ? sums : NULL, q == 0 ? sumsq : NULL, prepared);
+                             n_rows, q == 0 ? sums : NULL, q == 0 ? sumsq : NULL, prepared, NULL, 0);
     return 1;
 }
 

@@ -197,7 +197,8 @@ static void few_i8(source *from, int64_t n_queries, int64_t count, int64_t width
     int32_t *sums = (int32_t *)(void *)place(count * 4), *sumsq = (int32_t *)(void *)place(count * 4);
     ec_active.dot_i8_few(queries.first, n_queries, rows.first, rows.stride, count, width, flags & 4 ? 0x80 : 0, scores,
                          stride, flags & 16 ? sums : NULL, flags & 8 ? sumsq : NULL,
-                         place_scratch(ec_dot_i8_prepared_bytes(n_queries, width)));
+                         place_scratch(ec_dot_i8_prepared_bytes(n_queries, width)), flags & 32 ? rows.first : NULL,
+                         flags & 32 ? count * rows.stride : 0);
     for (int64_t q = 0; q < n_queries; q++) record(scores + q * stride, count * 4);
     if (flags & 16) record(sums, count * 4);
     if (flags & 8) record(sumsq, count * 4);
@@ -360,9 +361,11 @@ static void screen(source *from, int64_t count, int64_t dimension, uint8_t flags
         }
         if (steps[r] < 0) continue;
         const double slack = 1e-6 * sqrt(square);
-        HOLDS(lengths[r] >= sqrt(square) && lengths[r] <= 1.01 * sqrt(square));
-        HOLDS(errors[r] >= sqrt(rest) - slack && errors[r] <= 1.01 * sqrt(rest) + slack);
-        HOLDS(sqrt(rest) <= sqrt((double)dimension) * steps[r] * 0.501);
+        const double step = sqrt((double)dimension) * steps[r]; /* rests are told to half a 256th of a step */
+        const double most = 1.01 * (sqrt(rest) + step / 250);
+        HOLDS(lengths[r] >= sqrt(square) && lengths[r] <= 1.01 * (sqrt(square) + sqrt(rest)) + most);
+        HOLDS(errors[r] >= sqrt(rest) - slack && errors[r] <= most + slack);
+        HOLDS(sqrt(rest) <= 0.503 * step);
     }
 }
 

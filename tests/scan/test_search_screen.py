@@ -76,6 +76,20 @@ def test_every_kind_of_rows(name: str, dimension: int) -> None:
             assert_same(queries, rows, k=k, metric=metric)
 
 
+@pytest.mark.parametrize("tier", available_isas())
+@pytest.mark.parametrize("n_queries", [10, 16])
+def test_few_queries_of_many_dimensions(n_queries: int, tier: str) -> None:
+    """A block of such rows is rounded and met in several parts; behind the last there may be less than one."""
+    rng = np.random.default_rng(n_queries)
+    wide = unit(rng.standard_normal((333, 3002)) + 2 * rng.standard_normal(3002))
+    for rows in (Embeddings(wide[:, :3000].copy(), "float"), Embeddings(wide[:193, :2999].copy(), "float")):
+        queries = rng.standard_normal((n_queries, rows.dimension)).astype(np.float32)
+        queries += np.asarray(rows.values)[:n_queries]
+        for metric in METRICS:
+            want = outcome("scalar", search, queries, rows, k=3, metric=metric, threads=1)
+            assert outcome(tier, search, queries, rows, k=3, metric=metric, threads=1) == want
+
+
 def test_zero_rows_and_queries() -> None:
     rows, queries = corpora(100)["clusters"]
     rows[::3] = 0
