@@ -39,6 +39,7 @@ static int pass_usage(line_reader *line) {
                          : is_key(key, "completion_tokens") ? &line->completion
                          : is_key(key, "total_tokens")      ? &line->total
                                                             : &ignored;
+        if (count == &ignored && is_key(key, "input_tokens")) return 0; /* other names: read by all */
         if (count == &ignored ? !ec_json_value(reader, 4, 0) : !pass_count(reader, count)) return 0;
         is_split |= count == &line->prompt || count == &line->completion;
     } while (pass_member_comma(reader));

@@ -98,3 +98,10 @@ def test_what_writes_elements_as_they_are_does_not_narrow() -> None:
     assert set(TAKES_ELEMENTS) >= {"encode_base64"}
     rows = rows_with(1e300)
     assert np.array_equal(ec.decode_base64(ec.encode_base64(rows), "<f8"), rows)
+
+
+def test_rows_of_no_dimensions_are_no_advice_to_cut() -> None:
+    none, rows = np.zeros((2, 0), np.float32), np.ones((2, 4), np.float32)
+    for queries, corpus in ((rows, none), (none, rows)):
+        with pytest.raises(ec.CodeMismatchError, match="use rows and queries of at least one dimension"):
+            ec.search(queries, corpus, 1)

@@ -32,7 +32,9 @@ def check_dimensions(queries: Embeddings, rows: Embeddings | LowBitCodes, whose:
     if asked == known:
         return
     way = f"truncate(queries, {known})"
-    if asked < known:
+    if not known or not asked:
+        way = "rows and queries of at least one dimension"
+    elif asked < known:
         shorter = f"truncate(rows, {asked})"
         if isinstance(rows, LowBitCodes):
             shorter = f"codes of rows cut to as many: a LowBitQuantizer fitted to {shorter} encodes them"

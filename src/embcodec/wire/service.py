@@ -56,6 +56,12 @@ class Usage:
         """Return the counts in a body's ``usage``, or where Cohere, Gemini, Ollama and Titan have theirs; else 0."""
         usage = envelope.get(USAGE)
         if isinstance(usage, dict):
+            if "input_tokens" in usage:  # as DashScope and newer services count
+                usage = {
+                    "prompt_tokens": usage["input_tokens"],
+                    "completion_tokens": usage.get("output_tokens", 0),
+                    **usage,
+                }
             of = usage.get
             prompt, completion, total = of("prompt_tokens", 0), of("completion_tokens", 0), of("total_tokens", 0)
             are_ints = type(prompt) is type(completion) is type(total) is int
@@ -93,7 +99,7 @@ def make_usage(prompt: int, completion: int, total: int, names: Container[str]) 
 def _count(value: Any) -> int:
     if type(value) is int and 0 <= value < 2**63:
         return value
-    return int(value) if isinstance(value, int | float) and value == value and 0 <= value < 2**63 else 0
+    return int(value) if type(value) is float and 0 <= value < 2**63 else 0
 
 
 def looks_like_error(envelope: Any) -> bool:

@@ -23,6 +23,7 @@ _SPARSE = "a sparse vector, which is not read"
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _LONGEST_ROW = 1 << 20  # bytes: what is longer, where a vector should be, is not looked at
 _scan: Any = json.JSONDecoder().raw_decode
+_TEXT_LENGTH = 300  # of a service's words that an error shows
 _DEPTH = 3  # the search for vectors elsewhere goes this many keys deep to a list of rows, and in a row to its vector
 
 
@@ -87,10 +88,23 @@ def _reader_of(rows: str, item: str | None) -> str:
     return f"profile={names[0]!r} or {made}" if names else made
 
 
+def words_of_text(text: str, reader: str) -> str:
+    """Say what a body is that is a JSON string, which `reader` reads: JSON by itself, or a service's words."""
+    if not text:
+        return "the body is an empty text"
+    try:
+        is_json = isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        is_json = False
+    if is_json:
+        return f"the body is JSON within a JSON string: decode_response({reader}) reads it"
+    return f"the body is a text: {text[:_TEXT_LENGTH]}{' ...' if len(text) > _TEXT_LENGTH else ''}"
+
+
 def _said_of_value(document: Any) -> str:
     """Say what a body is that is no JSON object."""
     if isinstance(document, str):
-        return "the body is JSON within a JSON string: decode_response(json.loads(body)) reads it"
+        return words_of_text(document, "json.loads(body)")
     if not isinstance(document, list):
         return f"the body is {'null' if document is None else 'one ' + type(document).__name__}"
     if not document:

@@ -14,7 +14,7 @@ from ..._native.response.layout import Rows
 from ...errors import DecodeError, ServiceError
 from ..decoder import Decoder
 from ..service import looks_like_error, refusal
-from ..shapes import missing_rows
+from ..shapes import missing_rows, words_of_text
 from .lines import NOT_AN_OBJECT, BatchLine
 
 _LONG, _HEAD = 1 << 20, 1 << 12  # a line of so many bytes is not parsed as a whole, but for so many of its first ones
@@ -95,6 +95,9 @@ class LineDecoder:
             custom_id, said, body = _parts(document, form)
             if said is not None:
                 return BatchLine(number, custom_id, error=said)
+            if isinstance(body, str):
+                keys = "".join(f"[{key!r}]" for key in form.prefix.split(".")[:-1])
+                raise DecodeError(words_of_text(body, f"json.loads(line){keys}"), offset=0)
             if rows.list_start < 0 and (not body or (form is _BARE and not self._is_body(body))):
                 raise DecodeError(_nothing(document), offset=0)
             return BatchLine(number, custom_id, decoder.answer(rows, body))
