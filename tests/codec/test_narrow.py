@@ -113,3 +113,8 @@ def test_the_row_is_counted_over_all_blocks(monkeypatch: pytest.MonkeyPatch) -> 
         ec.study(rows_with(1e300), k=2)
     with pytest.raises(ec.NotFiniteError, match="row 10, column 3"):
         ec.calibrate(iter([rows_with(0.5), rows_with(1e300)]))
+
+
+def test_a_number_is_no_vector() -> None:
+    with pytest.raises(ValueError, match="a vector or a matrix is wanted, not 0 dimensions"):
+        ec.format_floats(0.5)
