@@ -105,3 +105,16 @@ def test_rows_of_no_dimensions_are_no_advice_to_cut() -> None:
     for queries, corpus in ((rows, none), (none, rows)):
         with pytest.raises(ec.CodeMismatchError, match="use rows and queries of at least one dimension"):
             ec.search(queries, corpus, 1)
+
+
+def test_the_row_is_counted_over_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embcodec.tradeoff.inputs.LOOK_BYTES", 128)  # two rows at a time
+    with pytest.raises(ec.NotFiniteError, match="row 4, column 3"):
+        ec.study(rows_with(1e300), k=2)
+    with pytest.raises(ec.NotFiniteError, match="row 10, column 3"):
+        ec.calibrate(iter([rows_with(0.5), rows_with(1e300)]))
+
+
+def test_a_number_is_no_vector() -> None:
+    with pytest.raises(ValueError, match="a vector or a matrix is wanted, not 0 dimensions"):
+        ec.format_floats(0.5)

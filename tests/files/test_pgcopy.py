@@ -184,6 +184,7 @@ def test_columns_of_tables() -> None:
         ({"columns": {"a": [1, 2]}, "types": {"b": "bigint"}}, r"types has 'b', which is none of the columns \['a'\]"),
         ({"columns": {"a": [1, 2]}, "types": {"a": "int"}}, "a column's type is 'smallint', .*, not 'int'"),
         ({"columns": {"a": ["x", "y"]}, "types": {"a": "double precision"}}, "value of 'a'"),
+        ({"columns": {"a": [0.5, 1e300]}, "types": {"a": "real"}}, r"value of 'a' 1 is 1e\+300: beyond real"),
     ],
 )
 def test_what_is_refused_is_not_begun(options: Any, words: str) -> None:

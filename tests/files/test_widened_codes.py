@@ -120,6 +120,9 @@ def test_codes_and_scales_of_which_the_words_are_lost(dtype: Any, tmp_path: Path
         ec.from_arrow(pytest.importorskip("polars").from_arrow(table)["e"], dtype),
     ]
     assert all(rows == wanted for rows in read)
+    beside = tmp_path / "beside.parquet"
+    parquet.write_table(table.append_column("scale", pyarrow.array(np.ones(5))), beside)  # which is none of theirs
+    assert ec.load(beside, output_dtype=dtype) == wanted
     for take in (lambda: ec.load(other), lambda: ec.from_arrow(table), lambda: ec.from_arrow(table["e"])):
         with pytest.raises(StorageError, match=f"nothing that says what they are: say output_dtype='{dtype}'"):
             take()

@@ -26,13 +26,13 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
     """Return the rows of a matrix in the type of their codes, C-contiguous; themselves where they are so already."""
     array = as_array(values)
     wanted = dtype.numpy_dtype
+    if array.dtype == wanted and array.ndim == 2 and array.flags.c_contiguous:
+        return array
     is_told = isinstance(values, np.ndarray) and values.dtype != object  # that the elements are no codes
     if dtype is not OutputDtype.FLOAT and not is_told and array.dtype.kind in "iu":
         if array.ndim != 2:
             raise _no_rows(array, is_told)
         array = whole_codes(array, dtype)
-    if array.dtype == wanted and array.ndim == 2 and array.flags.c_contiguous:
-        return array
     if array.dtype != wanted:
         if dtype is not OutputDtype.FLOAT:
             raise TypeError(f"{dtype} codes are {wanted}, not {array.dtype}{_remedy(array, wanted)}")

@@ -25,7 +25,7 @@ def as_float32(x: NDArray[Any]) -> NDArray[np.float32]:
     """
     try:
         with np.errstate(over="raise"):
-            return np.ascontiguousarray(x, np.float32)
+            return np.asarray(x, np.float32, order="C")  # which leaves a number without axes one
     except FloatingPointError:
         raise _beyond_float32(x) from None
 
