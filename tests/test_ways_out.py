@@ -217,6 +217,12 @@ def _quantizer() -> ec.LowBitQuantizer:
     return ec.LowBitQuantizer(1, rotation="none").fit(X)
 
 
+def collection_at_the_end(path: Path) -> ec.Collection:
+    collection = ec.Collection.create(path, like=FLOATS)
+    collection.append(X[:1], ids=[2**63 - 2])
+    return collection
+
+
 CASES: dict[str, Case] = {
     "bare integers": (
         lambda p: ec.search(X, X.astype(np.int8), 1),
@@ -373,8 +379,16 @@ CASES: dict[str, Case] = {
     ),
     "an index without numbers left": (
         lambda p: ec.FlatIndex(FLOATS[:1], ids=[2**63 - 2]).add(X),
-        "give the new rows ids",
+        "give the new rows numbers as ids",
         (lambda p: ec.FlatIndex(FLOATS[:1], ids=[2**63 - 2]).add(X[:1], ids=[7]),),
+    ),
+    "a collection without numbers left": (
+        lambda p: collection_at_the_end(p / "c").append(X[:1], ids=["a"]),
+        "give the new rows numbers as ids, or put rows that have texts as ids into a collection without that one",
+        (
+            lambda p: collection_at_the_end(p / "d").append(X[:1], ids=[7]),
+            lambda p: ec.Collection.create(p / "e", like=FLOATS).append(X[:1], ids=["a"]),
+        ),
     ),
     "a file that cannot be mapped": (
         lambda p: unmapped(p, mmap=True),

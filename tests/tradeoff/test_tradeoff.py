@@ -121,7 +121,7 @@ def test_ratio_cancels_what_both_share() -> None:
 
 
 def test_no_queries_have_no_interval() -> None:
-    with pytest.raises(ValueError, match="no queries"):
+    with pytest.raises(ValueError, match="at least one query; there are none"):
         overlap_interval(np.zeros(0), 10)
     for values in ([1.2], [-0.5, 0.5], [float("nan")]):
         with pytest.raises(ValueError, match="0 to 1"):
