@@ -62,6 +62,9 @@ lint-c:
 	    echo "lint-c: $$compiler"; \
 	    $$compiler $(CC_STRICT) $$(find csrc -name '*.c') || exit 1; \
 	done
+	@for compiler in gcc clang; do \
+	    ! command -v $$compiler >/dev/null || $$compiler $(patsubst -std=c11,-std=gnu11,$(CC_STRICT)) tests/c/*.c || exit 1; \
+	done
 
 bench: $(VENV)/.test $(VENV)/.peers
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s -o faulthandler_timeout=0 $(if $(HISTORY),--history) $(PYTEST_ARGS)

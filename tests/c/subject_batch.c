@@ -49,8 +49,7 @@ static void read_parts(const uint8_t *text, int64_t n, const ec_row_format *form
         ec_batch_line lines[MOST * MOST_LINES];
         ec_result result =
             ec_batch_read_parts(text, n, NAMES, format, matrix, count * MOST_ROWS, lines, count * MOST_LINES, count, 2);
-        int64_t found = 0, same = 0;
-        for (int64_t i = 0; i < result.produced; i++) found += lines[i].rows;
+        int64_t same = 0;
         HOLDS(result.status == EC_OK && result.consumed == (result.produced ? lines[result.produced - 1].end : 0));
         for (int64_t i = 0; i < result.produced && i < all->found; i++) {
             HOLDS(memcmp(lines + i, all->lines + i, sizeof *lines) == 0);
