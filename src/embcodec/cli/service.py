@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -31,15 +28,13 @@ from .common import (
     print_json,
     say,
 )
-from .words import in_options, words_of
+from .trouble import tell_failures
+from .words import words_of
 
 if TYPE_CHECKING:
     from ..client import Client, Partial
-    from ..wire.batch import BatchLine
     from ..wire.http import Secret
 
-_PARTICULARS = re.compile(r"'[^']*'|[0-9]+")  # of a reason that lines have in common
-_MOST_TOLD = 10  # how many failures are told, and how many reasons for them
 _profile = profile_option("Which service")
 
 
@@ -195,13 +190,13 @@ def batch(
             max_bytes=max_bytes(),
         )
     if not len(found.embeddings):
-        _tell_failures(found.errors)
+        tell_failures(found.errors)
         raise ValueError(f"{results}: no line holds vectors ({len(found.errors)} failed)")
     save(output, found.embeddings)
     if ids is not None:
         with replacing(ids) as file:
             file.write("".join(f"{_in_a_line(name)}\n" for name in found.custom_ids).encode())
-    _tell_failures(found.errors)
+    tell_failures(found.errors)
     broken = found.broken_off
     facts = {
         "rows": len(found.embeddings),
@@ -228,28 +223,6 @@ def _in_a_line(name: str | None) -> str:
     """Return an id as a line that tells it from all others: as it is, or in JSON, which no usual id looks like."""
     is_plain = name is not None and name.isprintable() and name != "null" and not name.startswith('"')
     return name if name is not None and is_plain else json.dumps(name)
-
-
-def _tell_failures(errors: Sequence[BatchLine]) -> None:
-    command = click.get_current_context().command
-    for line in errors[:_MOST_TOLD]:
-        words = in_options(_reason(line), command)
-        say(f"line {line.line}, {line.custom_id or 'no custom_id'}: {words}", error=True)
-    if len(errors) > _MOST_TOLD:
-        kinds: dict[str, Counter[str]] = {}
-        for reason in map(_reason, errors):
-            kinds.setdefault(_PARTICULARS.sub("...", reason), Counter())[reason[:100]] += 1
-        counts = Counter(
-            {next(iter(some)) if len(some) == 1 else kind[:100]: some.total() for kind, some in kinds.items()}
-        )
-        told = "; ".join(f"{count} x {in_options(words, command)}" for words, count in counts.most_common(_MOST_TOLD))
-        others = f"; {len(counts) - _MOST_TOLD} other reasons" if len(counts) > _MOST_TOLD else ""
-        say(f"{counted(len(errors), 'line', 'lines')} failed: {told}{others}", error=True)
-
-
-def _reason(line: BatchLine) -> str:
-    """Return why a line failed, without where that is."""
-    return str(getattr(line.error, "reason", line.error))
 
 
 def _save_answered(partial: Partial | None, output: Path) -> None:

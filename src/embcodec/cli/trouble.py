@@ -1,12 +1,16 @@
-"""What of many files could not be taken: the first of it is told on standard error, all of it is counted."""
+"""What of many lines, rows and files could not be taken: the first is told on standard error, all is counted."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
 
+from ..words import counted
 from .common import say
 from .words import in_options
 
@@ -14,7 +18,8 @@ if TYPE_CHECKING:
     from ..files import Skipped
     from ..wire.batch import BatchLine
 
-_MOST_TOLD = 10  # lines, and rows of each file
+_MOST_TOLD = 10  # lines, reasons for them, and rows of each file
+_PARTICULARS = re.compile(r"'[^']*'|[0-9]+")  # of a reason that lines have in common
 
 
 class Trouble:
@@ -42,8 +47,7 @@ class Trouble:
         """Hear of a line of the file `name`."""
         self.failed += 1
         if len(self._first_lines) < _MOST_TOLD:
-            error = _in_options(getattr(line.error, "reason", line.error))
-            self._first_lines.append(f"{name}, line {line.line}, {line.custom_id or 'no custom_id'}: {error}")
+            self._first_lines.append(f"{name}, {_told(line)}")
 
     def skip(self, one: Skipped) -> None:
         """Hear of a file, or a row of one, that is passed over."""
@@ -72,6 +76,31 @@ class Trouble:
                 say(f"skipped {_in_options(one)}", error=True)
             if len(rows) > _MOST_TOLD:
                 say(f"... {len(rows):,} rows of {name} were skipped", error=True)
+
+
+def tell_failures(errors: Sequence[BatchLine]) -> None:
+    """Print the first lines of a batch file that failed, and of more than that how many failed for which reason."""
+    for line in errors[:_MOST_TOLD]:
+        say(_told(line), error=True)
+    if len(errors) > _MOST_TOLD:
+        kinds: dict[str, Counter[str]] = {}
+        for reason in map(_reason, errors):
+            kinds.setdefault(_PARTICULARS.sub("...", reason), Counter())[reason[:100]] += 1
+        counts = Counter(
+            {next(iter(some)) if len(some) == 1 else kind[:100]: some.total() for kind, some in kinds.items()}
+        )
+        told = "; ".join(f"{count} x {_in_options(words)}" for words, count in counts.most_common(_MOST_TOLD))
+        others = f"; {len(counts) - _MOST_TOLD} other reasons" if len(counts) > _MOST_TOLD else ""
+        say(f"{counted(len(errors), 'line', 'lines')} failed: {told}{others}", error=True)
+
+
+def _told(line: BatchLine) -> str:
+    return f"line {line.line}, {line.custom_id or 'no custom_id'}: {_in_options(_reason(line))}"
+
+
+def _reason(line: BatchLine) -> str:
+    """Return why a line failed, without where that is."""
+    return str(getattr(line.error, "reason", line.error))
 
 
 def _in_options(words: object) -> str:
