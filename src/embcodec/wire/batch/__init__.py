@@ -1,7 +1,8 @@
 """Batch files: JSON lines, one request or answer each, in bounded memory."""
 
 from .lines import BatchLine, words_of_dimension
-from .reader import BatchResult, check_together, decode_batch, iter_batch
+from .reader import check_together, decode_batch, iter_batch
+from .result import BatchResult
 from .writer import write_batch
 
 __all__ = [

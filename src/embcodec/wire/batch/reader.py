@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ...dtypes import EncodingFormat, Nulls, OutputDtypeLike
 from ...embeddings import Embeddings, replace_values
 from ...errors import DecodeError
 from ...profiles import Profile
-from ...words import as_iterable, shown, shows_progress
+from ...words import shows_progress
 from ..body import kind_of_bytes
 from ..decoder import Decoder, decoder_for
 from ..service import Usage
@@ -25,63 +25,13 @@ from .errors import BatchErrors
 from .forms import USUAL, LineDecoder
 from .lines import MOST_LINE_BYTES, BatchLine, is_cut, words_of_dimension, words_of_twin
 from .plain import PlainLines
+from .result import BatchResult
 from .rows import GrowingRows
 from .source import BUFFER, Lines, Source
 
 Progress = Callable[[int, int], object]
 
 _OVER_LINES = re.compile(rb"(?:\xef\xbb\xbf)?[{\[]\r?\n[ \t]")  # as no two lines of a batch file are
-
-
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """What a file held.
-
-    Attributes
-    ----------
-    custom_ids : list of str or None
-        One a row of `embeddings`; a line of several inputs gives its id to each.
-    embeddings : Embeddings
-        In the order of the file.
-    errors : sequence of BatchLine
-        The lines that hold no embeddings, each with its ``error``.
-    usage : Usage
-        The sum.
-    """
-
-    custom_ids: list[str | None]
-    embeddings: Embeddings
-    errors: Sequence[BatchLine] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
-
-    def __repr__(self) -> str:
-        counts = f"{len(self.custom_ids)} custom_ids, {len(self.errors)} errors"
-        return f"BatchResult({self.embeddings!r}, {counts}, {self.usage!r})"
-
-    @property
-    def broken_off(self) -> DecodeError | None:
-        """Where and why the file could not be read to its end, also in `errors`; None where it could."""
-        last = self.errors[-1] if self.errors else None
-        return last.error if last is not None and last.breaks_off and isinstance(last.error, DecodeError) else None
-
-    def in_order(self, custom_ids: Iterable[str]) -> Embeddings:
-        """Return the rows of these ids, in this order (all rows of an id, in the order they had).
-
-        Raises
-        ------
-        KeyError
-            Where an id has no row.
-        """
-        rows: dict[str | None, list[int]] = {}
-        for row, custom_id in enumerate(self.custom_ids):
-            rows.setdefault(custom_id, []).append(row)
-        found: list[int] = []
-        for name in as_iterable(custom_ids, "custom_ids", "the ids of rows"):
-            if not (name is None or isinstance(name, str)) or name not in rows:
-                text = " (ids are text)" if isinstance(name, int | np.integer) and str(name) in rows else ""
-                raise KeyError(f"no row has the custom_id {shown(name)}{text}")
-            found += rows[name]
-        return self.embeddings[np.array(found, np.intp)]
 
 
 @shows_progress("reading")
