@@ -28,5 +28,6 @@
 #include "contract/response.h"
 #include "contract/search.h"
 #include "contract/tables.h"
+#include "contract/text.h"
 
 #endif

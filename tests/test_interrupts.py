@@ -200,7 +200,7 @@ TURNS: dict[str, tuple[str, str, Any]] = {
     **{
         f"encode_response, {encoding}, {threads}": (
             "response.write",
-            "ec_response_write_rows",
+            "ec_response_write_parts",
             partial(encode_response, Embeddings(ROWS), model="m", encoding_format=encoding, threads=threads),
         )
         for encoding in ("float", "base64")
@@ -208,8 +208,8 @@ TURNS: dict[str, tuple[str, str, Any]] = {
     },
     "encode_base64": ("base64", "ec_base64_encode_rows", partial(encode_base64, ROWS)),
     "decode_base64": ("base64", "ec_base64_decode_rows", partial(decode_base64, encode_base64(ROWS), "float")),
-    "format_floats": ("numbers", "ec_float_rows_format", partial(format_floats, ROWS)),
-    "format_floats, one row": ("numbers", "ec_floats_format", partial(format_floats, ROWS.reshape(-1))),
+    "format_floats": ("numbers", "ec_numbers_write", partial(format_floats, ROWS)),
+    "format_floats, one row": ("numbers", "ec_numbers_write", partial(format_floats, ROWS.reshape(-1))),
 }
 
 
@@ -222,8 +222,7 @@ def test_text_by_turns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast, "_TURN", 1000)
     monkeypatch.setattr(fast, "_LIST_PART", 1 << 12)
     monkeypatch.setattr(fast, "_STRING_PART", 1 << 12)
-    monkeypatch.setattr(write, "_TURN", 1000)
-    monkeypatch.setattr(write, "_PART", 1 << 12)
+    monkeypatch.setattr(write, "_TURN", 300)
     monkeypatch.setattr(write, "_LITTLE", 10)
     monkeypatch.setattr(core, "_BLOCK_BYTES", 1000)
     counting = Counting()

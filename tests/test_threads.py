@@ -30,7 +30,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     calibration = import_module("embcodec.quantizers.calibrate")
     monkeypatch.setattr(calibration, "_MINMAX_BLOCK_BYTES", 4 * WIDTH * 5)
     monkeypatch.setattr(calibration, "_GROUP", 7)
-    monkeypatch.setattr("embcodec._native.response.write._PART", 1 << 10)
     monkeypatch.setattr("embcodec._native.response.write._LITTLE", 10)
     monkeypatch.setattr("embcodec._native.response.fast._LIST_PART", 1 << 12)
     monkeypatch.setattr(import_module("embcodec.quantizers.lowbit.blocks"), "BLOCK_BYTES", 4 * WIDTH * 6)

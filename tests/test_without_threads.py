@@ -25,7 +25,7 @@ PROGRAM = """
     from embcodec._native.response import fast, write
 
     os.environ["EMBCODEC_THREADS"] = "1"  # while nothing is asked for
-    blocks._LEAST_BYTES = fast._LIST_PART = fast._STRING_PART = write._PART = 1 << 12
+    blocks._LEAST_BYTES = fast._LIST_PART = fast._STRING_PART = 1 << 12
     write._LITTLE = 10
     x = np.random.default_rng(0).standard_normal((3000, 40)).astype(np.float32)
     codes = ec.quantize(x, "int8", scale="per-vector")

@@ -3,6 +3,7 @@
 #define EC_CONTRACT_NUMBERS_H
 
 #include "results.h"
+#include "text.h"
 
 enum ec_number_flags {
     EC_NULLS_AS_NAN =
@@ -40,6 +41,12 @@ int64_t ec_float_rows_format(const void *values, int64_t rows, int64_t columns,
 
 /* The same for int8 or uint8 values: at most EC_INTEGER_TEXT bytes a number, and 2 more. */
 int64_t ec_integers_format(const void *values, int64_t n, int32_t type, void *text);
+
+/* Go on with the text of rows of `columns` float32, or, where columns is -1, of `rows` numbers by themselves of `type`,
+ * as one array without its last bracket. `produced` of them are written, and `consumed` bytes. EC_NO_CAPACITY where
+ * there was no room for more; EC_NOT_FINITE, `consumed` then the offset of the element. */
+ec_result ec_numbers_write(const void *values, int64_t rows, int64_t columns, int32_t type, const ec_text *to);
+int64_t ec_numbers_write_most(int64_t columns); /* bytes of the longest block */
 
 enum ec_text_bound {
     EC_FLOAT_TEXT = 16,  /* -1.2345678e-38, or -0.000123456789 with a comma */

@@ -8,6 +8,7 @@
 
 #include "floats.h"
 #include "results.h"
+#include "text.h"
 
 enum ec_json_flags {
     EC_ALLOW_NOT_FINITE = 1, /* the words NaN, Infinity, -Infinity stand for numbers */
@@ -201,5 +202,12 @@ int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32
  * float is not finite the result is -1 - (the number of its row), and the text is of no use. */
 int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
                                int64_t index, void *text);
+
+/* The same on several threads, going on with a text. `produced` rows are written, and `consumed` bytes: all of them, or
+ * those that there was room for (EC_NO_CAPACITY). EC_NOT_FINITE, `produced` then the number of the row. Base64 needs no
+ * scratch. */
+ec_result ec_response_write_parts(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
+                                  int64_t index, const ec_text *to);
+int64_t ec_response_write_most(int64_t width, int32_t type); /* bytes of the longest block */
 
 #endif

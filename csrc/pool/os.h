@@ -36,6 +36,7 @@ void ec_pool_forget(void);
 void ec_os_lock(void);
 void ec_os_unlock(void);
 
+void ec_os_yield(void); /* lets another thread run on this core */
 int64_t ec_os_nanoseconds(void);
 int ec_os_cores(void); /* on which threads of this process may run */
 int ec_os_core(void);  /* on which the caller runs just now, or -1 where the system does not say at once */

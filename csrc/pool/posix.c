@@ -74,6 +74,8 @@ static void watch_forks(void) { pthread_atfork(ec_os_lock, ec_os_unlock, in_chil
 
 void ec_os_watch(void) { pthread_once(&once, watch_forks); }
 
+void ec_os_yield(void) { sched_yield(); }
+
 int64_t ec_os_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

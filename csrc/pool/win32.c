@@ -41,6 +41,8 @@ void ec_os_watch(void) {}
 void ec_os_lock(void) { AcquireSRWLockExclusive(&lock); }
 void ec_os_unlock(void) { ReleaseSRWLockExclusive(&lock); }
 
+void ec_os_yield(void) { SwitchToThread(); }
+
 int64_t ec_os_nanoseconds(void) {
     LARGE_INTEGER now, rate;
     QueryPerformanceCounter(&now);

@@ -48,8 +48,9 @@ def test_threads_and_guesses_change_nothing(
             {**item, "embedding": np.array(item["embedding"], rows.values.dtype).tolist()}
             for item in json.loads(want)["data"]
         ] == plain(rows)
-    for part in (1, 2000):
-        monkeypatch.setattr(write, "_PART", part)
+    monkeypatch.setattr(write, "_LITTLE", 10)
+    for turn in (1 << 22, 2000):
+        monkeypatch.setattr(write, "_TURN", turn)
         for small in (0, 1 << 20):
             monkeypatch.setattr(write, "_SMALL", small)
             for sample in (1, 8):
@@ -59,7 +60,7 @@ def test_threads_and_guesses_change_nothing(
 
 
 def test_the_first_bad_row_is_named(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "_PART", 1)
+    monkeypatch.setattr(write, "_LITTLE", 10)
     monkeypatch.setattr(write, "_SMALL", 0)
     rows = MATRICES["floats"].values.copy()
     for bad in (89, 60, 45, 44, 1, 0):

@@ -6,7 +6,9 @@ import ctypes
 import mmap
 from typing import Any
 
-from .core import ffi
+import numpy as np
+
+from .core import ffi, lib, pointer
 
 # Function objects of our own: those of ctypes.pythonapi are everyone's, and others (fsspec) set their types on them.
 _OBJECT, _SIZE = ctypes.c_void_p, ctypes.c_ssize_t
@@ -75,3 +77,43 @@ class GrowingBytes:
     def __del__(self) -> None:
         if self._object:
             _release(self._object)
+
+
+class ContinuedText(GrowingBytes):
+    """A text that functions of the core write, block by block, on several threads: ``ec_text`` of ``contract/text.h``.
+
+    Parameters
+    ----------
+    length : int
+        Bytes that somebody else writes in front of it.
+    room : int
+        For the text itself.
+    most : int
+        Bytes of the longest block.
+    behind : int
+        Bytes to keep free at the end.
+    threads : int
+    """
+
+    __slots__ = ("_behind", "_most", "_scratch", "to")
+
+    def __init__(self, length: int, room: int, most: int, behind: int, threads: int) -> None:
+        self._most, self._behind = most, behind
+        self._scratch = np.empty(most * lib.EC_TEXT_ASIDE * threads if threads > 1 else 0, np.uint8)
+        fields = {"length": length, "scratch": pointer(self._scratch), "scratch_bytes": self._scratch.size}
+        self.to: Any = ffi.new("ec_text *", fields | {"threads": threads})
+        super().__init__(length + room + most + behind)
+
+    def _note(self, capacity: int) -> None:
+        super()._note(capacity)
+        self.to.text, self.to.capacity = self.data, capacity - self._behind
+
+    def make_room(self, room: int) -> None:
+        """Have room for so many more bytes of text."""
+        self.resize(self.to.length + room + self._most + self._behind)
+
+    def end(self, tail: bytes) -> bytes:
+        """Return the text with a tail, of no more bytes than were kept for it."""
+        length = int(self.to.length)
+        ffi.memmove(self.data + length, tail, len(tail))
+        return self.finish(length + len(tail))

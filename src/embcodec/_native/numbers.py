@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import each_block
-from .core import check, ffi, lib, pointer
-from .growing import GrowingBytes
+from .core import blocks_of, check, default_threads, ffi, lib, pointer
+from .growing import ContinuedText
 
 _TEXT_TIME = 16  # how many times as long a byte of text takes as one that is only moved
 _PACE = 0.1  # nanoseconds for a byte of numbers, to be multiplied by that
 _LITTLE = 1 << 16  # bytes of a text that is written aside and copied: less to write than to set up
-_INTEGER_TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
+_TYPES = {np.dtype(np.float32): lib.EC_FLOAT32, np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
 def numbers_bound(text: Any) -> int:
@@ -47,17 +45,10 @@ def format_row(values: NDArray[Any], threads: int | None = 1) -> bytes:
     ValueError
         Where a value is not finite.
     """
-    if values.dtype == np.float32:
-        return _format_blocks(
-            values, lib.EC_FLOAT_TEXT, threads, lambda some, text: lib.ec_floats_format(pointer(some), some.size, text)
-        )
-    kind = _INTEGER_TYPES[values.dtype]
-    return _format_blocks(
-        values,
-        lib.EC_INTEGER_TEXT,
-        threads,
-        lambda some, text: lib.ec_integers_format(pointer(some), some.size, kind, text),
-    )
+    kind = _TYPES[values.dtype]
+    if kind == lib.EC_FLOAT32:
+        return _format(values, -1, kind, lib.EC_FLOAT_TEXT, threads, lib.ec_floats_format, values.size)
+    return _format(values, -1, kind, lib.EC_INTEGER_TEXT, threads, lib.ec_integers_format, values.size, kind)
 
 
 def format_rows(values: NDArray[np.float32], threads: int | None = 1) -> bytes:
@@ -68,51 +59,38 @@ def format_rows(values: NDArray[np.float32], threads: int | None = 1) -> bytes:
     ValueError
         Where a value is not finite.
     """
-    return _format_blocks(
-        values,
-        values.shape[1] * lib.EC_FLOAT_TEXT + 3,
-        threads,
-        lambda some, text: lib.ec_float_rows_format(pointer(some), *some.shape, text),
-    )
+    columns = values.shape[1]
+    most = columns * lib.EC_FLOAT_TEXT + 3
+    return _format(values, columns, lib.EC_FLOAT32, most, threads, lib.ec_float_rows_format, *values.shape)
 
 
-def _format_blocks(
-    values: NDArray[Any], most: int, threads: int | None, write: Callable[[NDArray[Any], Any], int]
+def _format(
+    values: NDArray[Any], columns: int, kind: int, most: int, threads: int | None, write: Any, *sizes: int
 ) -> bytes:
-    """Return the JSON array of `values`, block by block; an element, or a row, takes at most so many bytes of text.
+    """Return the JSON array of elements or, unless `columns` is -1, rows: each at most so many bytes of text.
 
-    Blocks are arrays of their own. Each is written where the text before it ends, if that is known, and its bracket
-    becomes the comma between; else where the longest text before it would end, and is moved down when all are written.
+    A small one is what `write` makes of it.
     """
-    room = most + 2
-
-    def put(block: slice, target: Any) -> int:
-        length = write(values[block], target)
+    room = len(values) * most + 2
+    if room <= _LITTLE or not len(values):
+        little = np.empty(room, np.uint8)
+        length = write(pointer(values), *sizes, pointer(little))
         if length < 0:
-            where = np.unravel_index(-1 - length + values[: block.start].size, values.shape)
-            index = ", ".join(str(int(i)) for i in where)
-            raise ValueError(f"JSON has no text for {values[where]} (at [{index}])")
-        return length
+            raise _no_text(values, -1 - length)
+        return little[:length].tobytes()
+    row_bytes = _TEXT_TIME * values.nbytes // len(values)
+    threads = default_threads(threads, len(values) * row_bytes * _PACE)
+    text = ContinuedText(0, room, lib.ec_numbers_write_most(columns), 1, threads)
+    for block in blocks_of(len(values), -(-row_bytes // threads)):
+        some = values[block]
+        done = lib.ec_numbers_write(pointer(some), len(some), columns, kind, text.to)
+        if done.status:
+            raise _no_text(values, values[: block.start].size + done.consumed)
+        text.to.length += done.consumed
+    return text.end(b"]")
 
-    if (len(values) + 1) * room <= _LITTLE:
-        little = np.empty((len(values) + 1) * room, np.uint8)
-        return little[: put(slice(0, len(values)), pointer(little))].tobytes()
-    text = GrowingBytes((len(values) + 1) * room)
-    ends = {0: 0}  # where the text of the rows before ends
-    written: list[tuple[int, int, int]] = []  # of each block: its first row, where it was written and where it ends
 
-    def put_block(block: slice) -> None:
-        start = ends.get(block.start, block.start * room + 1) - (block.start > 0)  # from the bracket before on
-        ends[block.stop] = end = start + put(block, text.data + start)
-        written.append((block.start, start, end))
-
-    each_block(put_block, len(values), _TEXT_TIME * values.nbytes // max(len(values), 1), threads, _PACE)
-    size = 0
-    for first, start, end in sorted(written):
-        to = size - (first > 0)
-        if to != start:
-            ffi.memmove(text.data + to, text.data + start, end - start)
-        if first > 0:
-            text.data[to] = b","
-        size = to + end - start
-    return text.finish(size)
+def _no_text(values: NDArray[Any], place: int) -> ValueError:
+    where = np.unravel_index(place, values.shape)
+    index = ", ".join(str(int(i)) for i in where)
+    return ValueError(f"JSON has no text for {values[where]} (at [{index}])")

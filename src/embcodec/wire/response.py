@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from .._native.core import PYTHON_HAND_OVER, default_threads
+from .._native.core import default_threads
 from .._native.floats import PAYLOADS
 from .._native.response.write import write_rows
 from ..codec import narrowed_floats
@@ -159,7 +159,7 @@ def encode_response(
     workers = 1
     if threads is not None or values.nbytes > _SMALL:
         pace = _PACES[encoding is EncodingFormat.FLOAT and values.dtype.kind == "f"]
-        workers = default_threads(threads, values.nbytes * pace, PYTHON_HAND_OVER)
+        workers = default_threads(threads, values.nbytes * pace)
     return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail, workers)
 
 

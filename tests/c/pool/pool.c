@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #endif
 #include "pool/pool.h"
+#include "pool/text.h"
 
 #include "contract/pool.h"
 #include "contract/testing.h"
@@ -105,12 +106,49 @@ static void every_row_once(int threads, int64_t row_bytes, int64_t bad) {
     for (int64_t i = 0; i < bad; i++) CHECK(met[i] == 1 || (bad < MOST_BLOCKS && met[i] == 2));
 }
 
+enum { LONGEST = 40 };
+
+/* Block b is b % 41 bytes, which say b; block `bad` cannot be written. */
+static int64_t write_some(const void *of, int64_t block, uint8_t *to) {
+    const int64_t n = block % (LONGEST + 1), bad = *(const int64_t *)of;
+    if (block == bad) return -1 - n;
+    memset(to, (int)(block % 251), (size_t)n);
+    return n;
+}
+
+/* All that there is room for, in order, whatever the threads; nothing behind the room. */
+static void text_in_order(int threads, int64_t n_blocks, int64_t capacity, int64_t bad) {
+    enum { WALL = 8, BEFORE = 5, ROOM = MOST_BLOCKS * LONGEST };
+    static const uint8_t wall[WALL] = {1, 2, 3, 4, 5, 6, 7, 8};
+    uint8_t *text = malloc(BEFORE + ROOM + WALL), scratch[16 * EC_TEXT_ASIDE * LONGEST], want[LONGEST];
+    memcpy(text + BEFORE + capacity, wall, WALL);
+    const ec_text to = {text, BEFORE, BEFORE + capacity, scratch, sizeof scratch, threads};
+    const ec_result r = ec_pool_write(&to, n_blocks, LONGEST, write_some, &bad);
+    const uint8_t *at = text + BEFORE;
+    for (int64_t b = 0; b < r.produced; b++) {
+        const int64_t n = write_some(&bad, b, want);
+        CHECK(memcmp(at, want, (size_t)n) == 0);
+        at += n;
+    }
+    const int64_t n = r.produced % (LONGEST + 1), room = capacity - (at - text - BEFORE);
+    CHECK(memcmp(text + BEFORE + capacity, wall, WALL) == 0);
+    if (r.status == EC_NOT_FINITE)
+        CHECK(r.produced == bad && r.consumed == n);
+    else
+        CHECK(r.consumed == at - text - BEFORE);
+    if (r.status == EC_NO_CAPACITY) CHECK(r.produced < n_blocks && room < LONGEST && (threads < 2 || room < n));
+    if (r.status == EC_OK) CHECK(r.produced == n_blocks && bad >= n_blocks);
+    free(text);
+}
+
 static void *caller(void *rounds) {
     static const int THREADS[] = {1, 2, 3, 7, 16};
     for (int i = 0; i < *(const int *)rounds; i++) {
         every_block_once(THREADS[i % 5], i % 11 == 0 ? MOST_BLOCKS : i % 23, i % 13 == 0);
         a_number_each(THREADS[i % 5]);
         every_row_once(THREADS[i % 5], i % 2 ? 1 << 15 : 1, i % 3 ? 97 * (i % 10) : MOST_BLOCKS);
+        text_in_order(THREADS[i % 5], i % 7 ? 37 * (i % 19) : MOST_BLOCKS,
+                      i % 4 ? MOST_BLOCKS * LONGEST : 571 * (i % 31), i % 3 ? MOST_BLOCKS : 29 * (i % 37));
         if (i % 50 == 0) usleep(300); /* so that helpers fall asleep */
     }
     return NULL;
