@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -37,8 +38,18 @@ def measured(code: Code, vectors: Vectors) -> Kept:
     return Kept(float(row_bytes), hits, fitted - began, encoded - fitted)
 
 
-def main(folder: str, index: str, *sizes: str) -> None:
-    """Measure one of the codes, by its place among them, and print what it keeps."""
+def end_after(seconds: float) -> None:
+    """Let the system end this process after so many seconds of processor time; Windows has no such limit."""
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), resource.RLIM_INFINITY))
+
+
+def main(folder: str, index: str, limit: str, *sizes: str) -> None:
+    """Measure one of the codes, by its place among them, within seconds, and print what it keeps."""
+    end_after(float(limit))
     vectors = Vectors.load(Path(folder))
     code = codes(vectors.dimension, [int(size) for size in sizes])[int(index)]
     print(json.dumps(measured(code, vectors)._asdict()))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +69,10 @@ def test_parts_have_as_many_dimensions_as_others_or_one_fewer(dimension: int, pa
 def test_a_code_that_does_not_end_in_time_is_said_to(vectors: Vectors, tmp_path: Path) -> None:
     vectors.save(tmp_path)
     assert quality.in_a_process(str(tmp_path), 0, [8], 0.01) == (None, "not within 0.01 s")
+    spun = [sys.executable, "-c", "import quality_one\nquality_one.end_after(0.1)\nwhile True: pass"]
+    paths = os.pathsep.join([str(Path(quality.__file__).parent), *sys.path])
+    ended = subprocess.run(spun, env=os.environ | {"PYTHONPATH": paths}, timeout=60)
+    assert ended.returncode == -signal.SIGXCPU
     kept, failure = quality.in_a_process(str(tmp_path), 10_000, [8], 60)
     assert (kept, failure) == (None, "IndexError: list index out of range")
     kept, failure = quality.in_a_process(str(tmp_path), 0, [8], 60)
