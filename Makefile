@@ -9,12 +9,12 @@ SOURCES := pyproject.toml setup.py $(wildcard csrc/*.c csrc/*.h csrc/*.py csrc/*
 PYTEST_ARGS ?=
 CC_STRICT := -std=c11 -O1 -Wall -Wextra -Werror -Icsrc -fsyntax-only
 
-.PHONY: help demo test test-long lint lint-c bench interval-coverage exhaustive fuzz fuzz-coverage test-sdks sdk-table test-stores test-adapters test-tiers asan-core test-asan coverage \
+.PHONY: help demo test test-long lint lint-c bench quality interval-coverage exhaustive fuzz fuzz-coverage test-sdks sdk-table test-stores test-adapters test-tiers asan-core test-asan coverage \
     mutants dist clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo | test | test-long | lint | bench | interval-coverage | test-sdks | sdk-table | test-stores | test-adapters | test-tiers | test-asan | coverage | mutants | exhaustive | fuzz | dist | clean"
+	@echo "make demo | test | test-long | lint | bench | quality | interval-coverage | test-sdks | sdk-table | test-stores | test-adapters | test-tiers | test-asan | coverage | mutants | exhaustive | fuzz | dist | clean"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -68,6 +68,10 @@ lint-c:
 
 bench: $(VENV)/.test $(VENV)/.peers
 	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-disable-gc -q -s -o faulthandler_timeout=0 $(if $(HISTORY),--history) $(PYTEST_ARGS)
+
+# Codes of ours and of others at equal bytes: of the committed vectors, or QUALITY_ARGS='VECTORS.npy --queries QUERIES.npy'.
+quality: $(VENV)/.core $(VENV)/.peers
+	$(BIN)/python benchmarks/quality.py $(QUALITY_ARGS)
 
 # Whether the study's 95% intervals hold the truth in 94 to 97 of 100 samples, from 30 queries on, for every pipeline.
 interval-coverage: $(VENV)/.core

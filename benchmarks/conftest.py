@@ -12,7 +12,6 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,18 +64,6 @@ def best_of_turn(call: Callable[[], Any]) -> float:
         if end > stop:
             break
     return best
-
-
-def processor() -> str:
-    """Return the processor's name and the kernels in force."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    from embcodec._native import core
-
-    return f"{model}, {core.active_isa()} kernels"
 
 
 def pytest_addoption(parser: Any) -> None:
@@ -132,7 +119,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
     """Print the table of ratios, and keep it where that is asked for."""
     if not RESULTS:
         return
-    machine, python, date = processor(), platform.python_version(), time.strftime("%Y-%m-%d")
+    machine, python, date = history.processor(), platform.python_version(), time.strftime("%Y-%m-%d")
     terminalreporter.section("rates, and how many times a peer's")
     terminalreporter.write_line(f"{machine}, Python {python}, {date}")
     for result in RESULTS:

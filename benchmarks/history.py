@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from embcodec._native import core
 
 FOLDER = Path(__file__).parent / "history"
 NOISE = 0.15  # part of a rate by which two runs of the same code differ on a machine that others use too
@@ -30,6 +33,16 @@ def commit() -> str:
         return subprocess.run(ask, capture_output=True, text=True).stdout.strip()
     except OSError:  # no git
         return ""
+
+
+def processor() -> str:
+    """Return the processor's name and the kernels in force."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    return f"{model}, {core.active_isa()} kernels"
 
 
 def row(unit: str, work: float, seconds: Mapping[str, float]) -> dict[str, Any]:

@@ -1,57 +1,47 @@
 """What codes keep at equal bytes: overlap@10 with float32 search, on rows that nothing was fitted to.
 
-    python benchmarks/quality.py [VECTORS.npy] [--queries QUERIES.npy] [--bytes 32 64 128] [--fit 2000] [--rows 10000]
+    python benchmarks/quality.py [VECTORS.npy ...] [--queries QUERIES.npy ...] [--bytes 32 64 128] [--limit 120]
 
 Without a file the committed vectors are measured: 1,000 documents are fitted to and the other 1,000 searched with the
 questions of people who ask. Of a file 2,000 rows are fitted to, others searched; queries are further rows where no file
-of queries is given. All are brought to unit length; bytes are those a row takes with its scale, if it has one. Peers
-are Faiss' codes, where Faiss is there, fitted to the same rows and asked with floats.
+of queries is given. All are brought to unit length; bytes are those a row takes with its scale, if it has one.
+
+Peers are used where they can be imported, fitted to the same rows, and asked with floats::
+
+    pip install faiss-cpu usearch rabitqlib turbovec scann
+
+Each code is measured in a process of its own, on one thread, that is ended after ``--limit`` seconds of the processor,
+or four times as many of the clock; the table says of which. Times are of the processor. In the end each peer is held against the best of ours that takes no more bytes.
+``--results FILE`` keeps what was measured, a line each, and takes peers' figures from there on the next run;
+``--page FILE`` writes a page of the documentation.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Iterator
-from functools import partial
+import datetime
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embcodec import Embeddings, LowBitQuantizer, quantize, search
+from history import processor
+from quality_codes import Code, Floats, K, Kept, Vectors
+from quality_one import codes
+from quality_page import HEAD, Measured, described, page, row, verdict
 
-Floats = NDArray[np.float32]
-Answer = NDArray[np.int64]
-
-K = 10
 COMMITTED = Path(__file__).resolve().parent.parent / "tests" / "data"
 BYTES = (32, 48, 64, 96, 128, 192, 256)
 SEED = 0
-
-
-class Vectors(NamedTuple):
-    """Rows to fit to, others to search, and queries: float32 of unit length."""
-
-    fit: Floats
-    rows: Floats
-    queries: Floats
-
-    @property
-    def dimension(self) -> int:  # noqa: D102
-        return self.rows.shape[1]
-
-
-class Kept(NamedTuple):
-    """What a code keeps: its bytes a row, the overlap, and the seconds that fitting and encoding took."""
-
-    who: str
-    label: str
-    row_bytes: float
-    overlap: float
-    fit_seconds: float
-    encode_seconds: float
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
 
 
 def unit(x: NDArray[np.generic]) -> Floats:
@@ -77,108 +67,106 @@ def of_file(path: Path, asked: Path | None, fit: int, rows: int, queries: int = 
     return Vectors(*(unit(x[np.sort(part)]) for part in parts[:2]), unit(given[:queries]))
 
 
-def overlap(found: Answer, exact: Answer) -> float:
-    return float(np.mean([len(np.intersect1d(*pair)) for pair in zip(found, exact, strict=True)]) / K)
+def in_a_process(folder: str, place: int, sizes: Sequence[int], limit: float) -> tuple[Kept | None, str]:
+    """Measure the code at a place among `codes`, and return what it keeps, or why that is not known."""
+    command = [sys.executable, str(Path(__file__).with_name("quality_one.py")), folder, str(place), str(limit)]
+    command += map(str, sizes)
+    late = f"not within {limit:g} s"
+    try:  # others may have the processor for most of the time
+        done = subprocess.run(command, capture_output=True, text=True, timeout=4 * limit, env=os.environ | ONE_THREAD)
+    except subprocess.TimeoutExpired:
+        return None, late
+    if done.returncode == -getattr(signal, "SIGXCPU", 0) != 0:
+        return None, late
+    if done.returncode:
+        return None, (done.stderr.strip() or f"ended with status {done.returncode}").splitlines()[-1][:100]
+    return Kept(**json.loads(done.stdout.splitlines()[-1])), ""
 
 
-def ours(sizes: list[int]) -> Iterator[tuple[str, Callable[[Floats], Callable[[Floats], Any]]]]:
-    """Yield labels and what fits to rows and returns what encodes others."""
-    yield "int8, a scale a vector", lambda _: partial(quantize, output_dtype="int8", scale="per-vector")
-    yield "sign bits, float query", lambda _: partial(quantize, output_dtype="ubinary")
-    for bits in (1, 2, 4):
-        for shaping in ("none", "auto"):
-            quantizer = LowBitQuantizer(bits, rotation="whitened", center="mean", shaping=shaping)
-            shaped = "" if shaping == "none" else ", shaped"
-            yield f"{bits} bit{'s' * (bits > 1)}{shaped}", lambda fit, made=quantizer: made.fit(fit).encode
-    for size in sizes:
-        quantizer = LowBitQuantizer(bytes_per_vector=size)
-        yield f"bytes_per_vector={size}", lambda fit, made=quantizer: made.fit(fit).encode
+class Results:
+    """What was measured before, in a file of a line each: peers' figures are taken from there."""
+
+    def __init__(self, path: Path | None, vectors: Vectors) -> None:
+        self.path = path
+        self.set = zlib.crc32(vectors.queries, zlib.crc32(vectors.rows, zlib.crc32(vectors.fit)))
+        lines = path.read_text().splitlines() if path is not None and path.exists() else []
+        known = [line for line in map(json.loads, lines) if line["set"] == self.set]
+        self.known = {(line["who"], line["label"], line["row_bytes"]): line for line in known}
+
+    def of(self, code: Code) -> Measured | None:
+        """Return a peer's figures, if they are known."""
+        line = self.known.get((code.who, code.label, code.row_bytes))
+        if code.who == "embcodec" or line is None:
+            return None
+        return Measured(code, Kept(**line["kept"]) if line["kept"] else None, line["failure"])
+
+    def add(self, measured: Measured) -> None:
+        """Write what was measured of a code."""
+        if self.path is not None:
+            code, kept, failure = measured
+            line = {"set": self.set, "who": code.who, "label": code.label, "row_bytes": code.row_bytes}
+            with self.path.open("a") as file:
+                file.write(json.dumps(line | {"kept": kept and kept._asdict(), "failure": failure}) + "\n")
 
 
-def measured_ours(vectors: Vectors, sizes: list[int], exact: Answer) -> Iterator[Kept]:
-    for label, fitted in ours(sizes):
-        began = time.perf_counter()
-        encode = fitted(vectors.fit)
-        fit_seconds, began = time.perf_counter() - began, time.perf_counter()
-        codes = encode(vectors.rows)
-        encode_seconds = time.perf_counter() - began
-        found = search(Embeddings(vectors.queries), codes, K, metric="cosine").indices
-        yield Kept("embcodec", label, codes.nbytes / len(codes), overlap(found, exact), fit_seconds, encode_seconds)
-
-
-def peers(dimension: int, size: int) -> Iterator[tuple[str, str, int]]:
-    """Yield a label, the Faiss factory's string and the dimension that it wants, for so many bytes a row or fewer."""
-    padded = -(-dimension // size) * size
-    if size <= dimension:
-        yield "PQ", f"PQ{size}x8", padded
-    for bits in (4, 6, 8):
-        if size == bits * dimension // 8:
-            yield f"SQ{bits}", f"SQ{bits}", dimension
-    if size == dimension // 8:
-        yield "RaBitQ", "RaBitQ", dimension
-        yield "RaBitQ, rotated", "RR,RaBitQ", dimension
-
-
-def measured_peers(vectors: Vectors, sizes: list[int], exact: Answer) -> Iterator[Kept]:
-    try:
-        import faiss
-    except ImportError:
-        return
-    faiss.omp_set_num_threads(1)
-    for size in sizes:
-        for label, factory, dimension in peers(vectors.dimension, size):
-            fit, rows, queries = (np.pad(part, ((0, 0), (0, dimension - part.shape[1]))) for part in vectors)
-            try:
-                index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
-                _quiet(index, faiss)
-                began = time.perf_counter()
-                index.train(fit)
-                fit_seconds, began = time.perf_counter() - began, time.perf_counter()
-                index.add(rows)
-            except RuntimeError:  # this Faiss does not have it
+def measured(vectors: Vectors, sizes: Sequence[int], limit: float, results: Path | None) -> Iterator[Measured]:
+    """Measure every code that is here, the small ones first."""
+    known = Results(results, vectors)
+    with tempfile.TemporaryDirectory() as folder:
+        vectors.save(Path(folder))
+        listed = codes(vectors.dimension, list(sizes))
+        slow = set()
+        for place, code in enumerate(listed):
+            if not code.is_here:
                 continue
-            encode_seconds = time.perf_counter() - began
-            found = index.search(queries, K)[1]
-            row_bytes = index.sa_code_size() if hasattr(index, "sa_code_size") else size
-            yield Kept("Faiss", label, row_bytes, overlap(found, exact), fit_seconds, encode_seconds)
+            if (found := known.of(code)) is None and code.label in slow:
+                found = Measured(code, None, "not tried: smaller ones took too long")
+            if found is None:
+                print(f"{place + 1} of {len(listed)}: {code.who} {code.label}", file=sys.stderr, flush=True)
+                found = Measured(code, *in_a_process(folder, place, sizes, limit))
+                known.add(found)
+            if found.failure.startswith("not within"):
+                slow.add(code.label)
+            yield found
 
 
-def _quiet(index: Any, faiss: Any) -> None:
-    """Let PQ not warn of a sample that is as small for all."""
-    index = faiss.downcast_index(index)
-    if isinstance(index, faiss.IndexPQ):
-        index.pq.cp.min_points_per_centroid = 1
-
-
-def table(vectors: Vectors, sizes: list[int]) -> Iterator[str]:
-    exact = search(Embeddings(vectors.queries), Embeddings(vectors.rows), K, metric="cosine").indices
-    mean = float(np.linalg.norm(vectors.fit.mean(axis=0)))
-    yield (
-        f"{len(vectors.rows):,} rows of {vectors.dimension} dimensions, fitted to {len(vectors.fit):,} others (the "
-        f"mean's length {mean:.2f}), {len(vectors.queries):,} queries\n"
-    )
-    yield "| bytes | code | overlap@10 | fitted in | rows/s |\n|---|---|---|---|---|"
-    sizes = [size for size in sizes if size <= vectors.dimension]
-    found = [*measured_ours(vectors, sizes, exact), *measured_peers(vectors, sizes, exact)]
-    for kept in sorted(found, key=lambda kept: (kept.row_bytes, -kept.overlap)):
-        rate = len(vectors.rows) / max(kept.encode_seconds, 1e-9)
-        yield (
-            f"| {kept.row_bytes:g} | {kept.who} {kept.label} | {kept.overlap:.3f} | {kept.fit_seconds:.1f} s | "
-            f"{rate:,.0f} |"
-        )
+def absent(dimension: int, sizes: Sequence[int]) -> str:
+    """Return which peers are not here, and how to have them; empty where all are."""
+    missing = sorted({code.module for code in codes(dimension, list(sizes)) if not code.is_here})
+    install = " ".join("faiss-cpu" if module == "faiss" else module for module in missing)
+    return f"Not here: {', '.join(missing)}; pip install {install} brings them." if missing else ""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("vectors", nargs="?", type=Path)
-    parser.add_argument("--queries", type=Path)
+    parser.add_argument("vectors", nargs="*", type=Path)
+    parser.add_argument("--queries", nargs="*", type=Path, default=[], help="a file for each of vectors")
+    parser.add_argument("--names", nargs="*", default=[], help="what the page calls each of vectors")
     parser.add_argument("--bytes", nargs="*", type=int, default=BYTES)
     parser.add_argument("--fit", type=int, default=2000)
     parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--limit", type=float, default=120, help="seconds of processor time for each code")
+    parser.add_argument("--results", type=Path, help="a file that keeps what was measured; peers' figures come from it")
+    parser.add_argument("--page", type=Path, help="the page to write, of the committed vectors and those given")
     given = parser.parse_args()
-    vectors = of_file(given.vectors, given.queries, given.fit, given.rows) if given.vectors else committed()
-    for line in table(vectors, list(given.bytes)):
-        print(line, flush=True)
+    for option in ("queries", "names"):
+        if (parts := getattr(given, option)) and len(parts) != len(given.vectors):
+            parser.error(f"--{option} wants one for each file of vectors")
+    asked, names = given.queries or [None] * len(given.vectors), given.names or [path.stem for path in given.vectors]
+    sets = [("Committed vectors", committed())] if given.page or not given.vectors else []
+    for name, path, queries in zip(names, given.vectors, asked, strict=True):
+        sets.append((name, of_file(path, queries, given.fit, given.rows)))
+    tables = []
+    for name, vectors in sets:
+        print(f"{name}: {described(vectors)}\n\n{HEAD}", flush=True)
+        found = []
+        for one in measured(vectors, given.bytes, given.limit, given.results):
+            print(row(one, len(vectors.rows)), flush=True)
+            found.append(one)
+        print("", *verdict(found), absent(vectors.dimension, given.bytes), "", sep="\n", flush=True)
+        tables.append((name, vectors, found))
+    if given.page:
+        given.page.write_text(page(tables, f"{datetime.date.today():%Y-%m-%d}", processor()), encoding="utf-8")
 
 
 if __name__ == "__main__":
