@@ -252,7 +252,9 @@ KILLS = """
 import os, random, signal, sys, time
 import numpy as np
 from embcodec import Collection
+from embcodec.index.collection import ahead
 folder, kills = sys.argv[1], int(sys.argv[2])
+ahead._FIRST, removals = (2, 0.1) if sys.argv[3] == "ahead" else (4, 0.8)  # many appends in a row, or few
 random.seed(0)
 
 def rows_of(ids):
@@ -266,12 +268,12 @@ def write(pipe):
         os.write(pipe, b"append %d %d;" % (ids[0], ids[-1]))
         collection.append(rows_of(ids))
         os.write(pipe, b"done;")
-        if random.random() < 0.8:
+        if random.random() < removals:
             gone = np.random.choice(collection.ids, min(len(collection), random.randint(1, 40)), replace=False)
             os.write(pipe, b"remove " + b" ".join(b"%d" % i for i in gone) + b";")
             collection.remove(gone)
             os.write(pipe, b"done;")
-        if random.random() < 0.4:
+        if random.random() < removals / 2:
             os.write(pipe, b"compact;")
             collection.compact(shard_bytes=random.choice([1, 4000, 1 << 20]))
             os.write(pipe, b"done;")
@@ -322,10 +324,11 @@ assert not [name for name in os.listdir(folder) if "collection.json" in name and
 """
 
 
+@pytest.mark.parametrize("appends", ["mixed", "ahead"])
 @pytest.mark.parametrize("kills", [8, pytest.param(60, marks=pytest.mark.long)])
-def test_killed_writers_leave_all_or_nothing(tmp_path: Path, kills: int) -> None:
+def test_killed_writers_leave_all_or_nothing(tmp_path: Path, kills: int, appends: str) -> None:
     Collection.create(tmp_path / "c", like=np.empty((0, 2), np.float32))
-    command = [sys.executable, "-W", "ignore", "-c", KILLS, tmp_path / "c", str(kills)]
+    command = [sys.executable, "-W", "ignore", "-c", KILLS, tmp_path / "c", str(kills), appends]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -1,7 +1,7 @@
 """Files as such: replaced as a whole, read within bounds, as named arrays whose meaning others know."""
 
 from .arrays import SHORT_FLOATS, Stream, narrowed
-from .atomic import clean, creating, flush_folder, overwrite, overwriting, replacing
+from .atomic import clean, creating, filling, flush_folder, open_empty, overwrite, overwriting, replacing, reserve
 from .checks import (
     MOST_WORDS,
     allowed_bytes,
@@ -40,11 +40,13 @@ __all__ = [
     "creating",
     "decoded_bytes",
     "drop_seal",
+    "filling",
     "flag",
     "flush_folder",
     "is_text",
     "locked",
     "narrowed",
+    "open_empty",
     "open_hdf5",
     "open_npz",
     "overwrite",
@@ -58,6 +60,7 @@ __all__ = [
     "read_tensors_and_others",
     "read_vecs",
     "replacing",
+    "reserve",
     "sealed",
     "stream_bin",
     "stream_npy",

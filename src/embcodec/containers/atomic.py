@@ -10,7 +10,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from mmap import PAGESIZE
 from pathlib import Path
@@ -104,7 +104,13 @@ def creating(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     If the block or the flush fails, the file is removed. What had the name before is removed first, and stays whole for
     those that have it open. The folder is left to :func:`flush_folder`: once for all files that are new in it.
     """
-    file = _create_anew(path)
+    with filling(_create_anew(path), path) as file:
+        yield file
+
+
+@contextmanager
+def filling(file: IO[bytes], path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Have a new file be on the disk once the ``with`` block ends; if that or the block fails, it is removed."""
     try:
         with file:
             yield file
@@ -114,6 +120,26 @@ def creating(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             os.unlink(path)
         raise
+
+
+def reserve(path: str | os.PathLike[str]) -> int:
+    """Make an empty file, in place of what has the name, and return its inode, by which :func:`open_empty` knows it."""
+    with _create_anew(path) as file:
+        return os.fstat(file.fileno()).st_ino
+
+
+def open_empty(path: str | os.PathLike[str], inode: int) -> IO[bytes] | None:
+    """Open a file that was reserved, to be filled; None where it is gone, or is another or not empty now."""
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(open(path, "wb", buffering=_BUFFER, opener=_open_as_it_is))
+        except FileNotFoundError:
+            return None
+        status = os.fstat(file.fileno())
+        if (status.st_ino, status.st_size) != (inode, 0):
+            return None
+        opened.pop_all()
+    return file
 
 
 def put_first(file: IO[bytes], parts: Sequence[bytes | memoryview]) -> None:
@@ -212,6 +238,10 @@ def _create_anew(path: str | os.PathLike[str]) -> IO[bytes]:
 
 def _open_privately(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+
+def _open_as_it_is(path: str, flags: int) -> int:
+    return os.open(path, flags & ~(os.O_CREAT | os.O_TRUNC))
 
 
 def _stem(target: Path) -> str:

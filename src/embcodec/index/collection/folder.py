@@ -11,11 +11,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...containers import clean, creating, flush_folder
+from ...containers import clean, creating, filling, flush_folder
 from ...errors import StorageError
 from ...files import COLLECTION
 from ...quantizers.lowbit import Rows
 from ..files import read_index
+from .ahead import Ahead
 from .best import Here
 from .journal import Seen, adding, read_manifest, write_manifest
 from .lock import writing
@@ -61,8 +62,9 @@ class Folder:
         self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
         self._open: dict[Shard, OpenShard] = {}
         self._here: Here | None = None
-        # The state in which files last came or went; those that did not count had been removed by then.
-        self._tidy: int | None = None
+        # When files last came or went, and what counted then; those that did not had been removed.
+        self._tidy: tuple[int, Manifest] | None = None
+        self._ahead = Ahead(path)
         self._has_dropped = False  # whether, since a change began, files that counted do no longer
 
     def refresh(self) -> None:
@@ -130,18 +132,21 @@ class Folder:
         """
         with reporting(self.path), writing(self.path, self.timeout):
             self.refresh()
-            is_tidy, self._has_dropped = os.stat(self.path).st_mtime_ns == self._tidy, False
+            is_tidy, self._has_dropped = self._is_tidy(), False
+            if not is_tidy:
+                self._ahead.forget()
             try:
                 yield self.now
             except BaseException:
                 self._tidy = None
+                self._ahead.forget()
                 with suppress(OSError, StorageError):
                     self._clean(read_manifest(self.path).manifest.files | self.now.files)
                 raise
             if self._has_dropped or not is_tidy:
                 self._clean(self.now.files)
             with suppress(OSError):
-                self._tidy = os.stat(self.path).st_mtime_ns
+                self._tidy = os.stat(self.path).st_mtime_ns, self.now
 
     def write(self, shard: Shard, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
         """Write rows, whose ids ascend, to their file, which no manifest names yet."""
@@ -150,18 +155,32 @@ class Folder:
 
     def add(self, addition: Addition, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
         """Write rows, whose ids ascend, to their file, and have it count."""
+        path = os.path.join(self.path, addition.shard.file)
+        waiting = self._ahead.taken(addition.shard.file)
         with ExitStack() as held:
-            with creating(os.path.join(self.path, addition.shard.file)) as file:
+            with creating(path) if waiting is None else filling(waiting, path) as file:
                 write_shard(file, codes, better, ids)
                 count = held.enter_context(adding(self.path, self._seen, addition))  # while the disk takes the rows
-            flush_folder(self.path)
+                if waiting is None:
+                    self._ahead.make(addition.next_file)
+            has_others = addition.texts is not None or addition.ingested != self.now.ingested
+            if waiting is None or has_others:
+                flush_folder(self.path)
             self._seen = count()
         self.now, self._here = self._seen.manifest, None
 
     def replace(self, manifest: Manifest) -> None:
         """Make a manifest the one that counts."""
+        self._ahead.forget()
         flush_folder(self.path)
         self._show(write_manifest(self.path, manifest, self._seen))
+
+    def _is_tidy(self) -> bool:
+        """Whether nobody else has changed anything since the last change by this object."""
+        if self._tidy is None:
+            return False
+        changed, then = self._tidy
+        return then is self.now and os.stat(self.path).st_mtime_ns == changed
 
     def _clean(self, kept: set[str]) -> None:
         """Remove files of rows but these, as far as that can be done now: the next change tries again."""

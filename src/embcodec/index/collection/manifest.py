@@ -49,7 +49,7 @@ class Shard:
     @classmethod
     def of(cls, number: int, ids: NDArray[np.int64]) -> Shard:
         """Return the file of that number, of rows whose ids ascend."""
-        return cls(f"rows-{number:08d}.safetensors", len(ids), int(ids[0]), int(ids[-1]))
+        return cls(file_of_rows(number), len(ids), int(ids[0]), int(ids[-1]))
 
     @property
     def live(self) -> int:
@@ -197,6 +197,11 @@ class Manifest:
         """The names of all files of rows, removals and texts that count."""
         names = {name for shard in self.shards for name in (shard.file, shard.removed) if name is not None}
         return names | {texts.file for texts in self.texts}
+
+
+def file_of_rows(number: int) -> str:
+    """Return the name of a file of rows."""
+    return f"rows-{number:08d}.safetensors"
 
 
 def is_file_of_rows(name: str) -> bool:
