@@ -167,6 +167,18 @@ def _metric(query: Any, row: Any) -> Any:
     return query[0] * row[0]
 
 
+def _difference(query: Any, row: Any) -> Any:
+    return abs(query[0] - row[0]) + abs(query[1] - row[1])
+
+
+def _wide_difference(query: Any, row: Any) -> Any:
+    return abs(np.int32(query[0]) - np.int32(row[0])) + abs(np.int32(query[1]) - np.int32(row[1]))
+
+
+def _wide_differences(query: Any, row: Any) -> Any:
+    return np.abs(query.astype(np.int32) - row.astype(np.int32)).sum()
+
+
 @cache
 def _compiled(dtype: str = "float") -> Any:
     return ec.compile_metric(_metric, lower_is_better=False, output_dtype=dtype)
@@ -480,6 +492,14 @@ CASES: dict[str, Case] = {
         lambda p: ec.compile_metric(_metric),
         "lower_is_better=True for a distance, lower_is_better=False for a similarity",
         (lambda p: _compiled(),),
+    ),
+    "a metric of bytes that wrap around": (
+        lambda p: ec.compile_metric(_difference, lower_is_better=True, output_dtype="uint8"),
+        r"np\.int32\(query\[i\]\) - np\.int32\(row\[i\]\), or query\.astype\(np\.int32\) - row\.astype\(np\.int32\)",
+        (
+            lambda p: ec.compile_metric(_wide_difference, lower_is_better=True, output_dtype="uint8"),
+            lambda p: ec.compile_metric(_wide_differences, lower_is_better=True, output_dtype="uint8"),
+        ),
     ),
     "a metric that is not compiled": (
         lambda p: ec.search(X, X, 1, metric=_metric),
