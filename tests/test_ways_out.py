@@ -167,6 +167,18 @@ def _metric(query: Any, row: Any) -> Any:
     return query[0] * row[0]
 
 
+def _difference(query: Any, row: Any) -> Any:
+    return abs(query[0] - row[0]) + abs(query[1] - row[1])
+
+
+def _wide_difference(query: Any, row: Any) -> Any:
+    return abs(np.int32(query[0]) - np.int32(row[0])) + abs(np.int32(query[1]) - np.int32(row[1]))
+
+
+def _wide_differences(query: Any, row: Any) -> Any:
+    return np.abs(query.astype(np.int32) - row.astype(np.int32)).sum()
+
+
 @cache
 def _compiled(dtype: str = "float") -> Any:
     return ec.compile_metric(_metric, lower_is_better=False, output_dtype=dtype)
@@ -481,6 +493,14 @@ CASES: dict[str, Case] = {
         "lower_is_better=True for a distance, lower_is_better=False for a similarity",
         (lambda p: _compiled(),),
     ),
+    "a metric of bytes that wrap around": (
+        lambda p: ec.compile_metric(_difference, lower_is_better=True, output_dtype="uint8"),
+        r"np\.int32\(query\[i\]\) - np\.int32\(row\[i\]\), or query\.astype\(np\.int32\) - row\.astype\(np\.int32\)",
+        (
+            lambda p: ec.compile_metric(_wide_difference, lower_is_better=True, output_dtype="uint8"),
+            lambda p: ec.compile_metric(_wide_differences, lower_is_better=True, output_dtype="uint8"),
+        ),
+    ),
     "a metric that is not compiled": (
         lambda p: ec.search(X, X, 1, metric=_metric),
         r"compile_metric\(function, lower_is_better=\.\.\.\) or a numba\.cfunc",
@@ -597,6 +617,22 @@ CASES: dict[str, Case] = {
             ),
         )
     },
+    "a file of wide whole numbers": (
+        lambda p: (np.save(p / "x.npy", np.ones((2, 3), np.int64)), ec.load(p / "x.npy")),
+        r"say output_dtype=\.\.\.; that of codes takes them .* 'float' takes the numbers as the values",
+        tuple(
+            lambda p, name=name: (
+                np.save(p / "x.npy", np.ones((2, 3), np.int64)),
+                ec.load(p / "x.npy", output_dtype=name),
+            )
+            for name in ("int8", "uint8", "binary", "ubinary", "float")
+        ),
+    ),
+    "a file of numbers as text": (
+        lambda p: (np.save(p / "x.npy", X.astype(str)), ec.load(p / "x.npy")),
+        r"save them as numbers, \.astype\(np\.float32\)",
+        (lambda p: (np.save(p / "x.npy", X.astype(str).astype(np.float32)), ec.load(p / "x.npy")),),
+    ),
     "a file that leaves its dtype open": (
         lambda p: (np.save(p / "x.npy", KINDS["int8 unit"].values), ec.load(p / "x.npy")),
         r"int8 rows can be int8 or binary: say output_dtype=\.\.\.",
@@ -605,17 +641,6 @@ CASES: dict[str, Case] = {
                 np.save(p / "x.npy", KINDS["int8 unit"].values),
                 [ec.load(p / "x.npy", output_dtype=dtype) for dtype in ("int8", "binary")],
             ),
-        ),
-    ),
-    "a file of int64": (
-        lambda p: (np.save(p / "x.npy", np.ones((2, 3), np.int64)), ec.load(p / "x.npy")),
-        r"save them \.astype\(np\.int8\) or \.astype\(np\.uint8\) .* \.astype\(np\.float32\)",
-        tuple(
-            lambda p, dtype=dtype, name=name: (
-                np.save(p / "x.npy", np.ones((2, 3), np.int64).astype(dtype)),
-                ec.load(p / "x.npy", output_dtype=name),
-            )
-            for dtype, name in ((np.int8, "int8"), (np.uint8, "uint8"), (np.float32, None))
         ),
     ),
     "a parquet file of two columns": (

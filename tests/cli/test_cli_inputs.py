@@ -154,3 +154,20 @@ def test_failures_that_differ_by_their_ids_are_one_kind(tmp_path: Path) -> None:
     done = run("batch", path, "-o", tmp_path / "out.npy", "--ids", tmp_path / "ids.txt")
     assert done.stderr.splitlines()[0] == "line 13, n0: custom_id 'n0' was answered on line 1 already"
     assert done.stderr.splitlines()[-1] == "12 lines failed: 12 x custom_id ... was answered on line ... already"
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".NPY", ".parquet", ".fbin"])
+def test_a_body_is_not_named_like_a_file_of_vectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """JSON under such a name is found out only when somebody loads it; what the message names does save vectors."""
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.eye(4, dtype=np.float32))
+    done = run("encode", "x.npy", "--dtype", "int8", "-o", f"codes{suffix}")
+    assert done.exit_code == 2
+    assert f"`embcodec encode x.npy --dtype int8 | embcodec decode - --dtype int8 -o codes{suffix}`" in done.stderr
+    assert not Path(f"codes{suffix}").exists()
+    body = run("encode", "x.npy", "--dtype", "int8").stdout_bytes
+    assert run("decode", "-", "--dtype", "int8", "-o", "codes.npz", text=body).exit_code == 0
+    assert load("codes.npz") == quantize(np.eye(4), "int8")
+    assert run("encode", "x.npy", "-o", "body.json").exit_code == 0

@@ -52,6 +52,18 @@ def test_wide_whole_numbers_are_codes_where_that_is_said(dtype: Any, tmp_path: P
             assert ec.concat([rows for rows, _ in ec.iter_load(path, output_dtype=dtype)]) == wanted
 
 
+def test_wide_whole_numbers_are_never_told_to_wrap(tmp_path: Path) -> None:
+    """``.astype(np.int8)``, as a way out, would make -56 of 200 without a word."""
+    np.save(tmp_path / "rows.npy", np.array([[1, 200]]))
+    with pytest.raises(StorageError, match=r"int64 rows are no codes as they are: say output_dtype=\.\.\.;") as caught:
+        ec.load(tmp_path / "rows.npy")
+    assert "astype" not in str(caught.value)
+    with pytest.raises(StorageError, match="row 0, column 1 is 200: int8 codes are"):
+        ec.load(tmp_path / "rows.npy", output_dtype="int8")
+    assert ec.load(tmp_path / "rows.npy", output_dtype="uint8").values.tolist() == [[1, 200]]
+    assert ec.load(tmp_path / "rows.npy", output_dtype="float").values.tolist() == [[1.0, 200.0]]
+
+
 def test_a_number_that_is_no_code_is_named(tmp_path: Path) -> None:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     wrong = [[1, 2], [3, 300]]

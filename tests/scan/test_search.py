@@ -380,6 +380,48 @@ def test_a_users_metric() -> None:
         search(q, x, 1, metric=lambda a, b: 0)
 
 
+def _difference(query: Any, row: Any) -> Any:
+    total = 0
+    for i in range(len(query)):
+        total += abs(query[i] - row[i])
+    return total
+
+
+def _difference_with_room(query: Any, row: Any) -> Any:
+    total = 0
+    for i in range(len(query)):
+        total += abs(np.int32(query[i]) - np.int32(row[i]))
+    return total
+
+
+def _difference_of_arrays(query: Any, row: Any) -> Any:
+    return np.abs(query - row).sum()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "taken", "refused"),
+    [("int8", _difference, _difference_of_arrays), ("uint8", _difference_with_room, _difference)],
+)
+def test_a_users_metric_of_bytes_is_what_python_computes_or_refused(dtype: Any, taken: Any, refused: Any) -> None:
+    """Numba's difference of two uint8 is unsigned: a distance so written would rank rows in silence, and wrongly."""
+    codes = make(np.random.default_rng(5), 60, 24, dtype)
+    values = codes.values.astype(int)
+    exact = np.abs(values[:4, None] - values[None]).sum(2)
+    metric = embcodec.compile_metric(taken, output_dtype=dtype, lower_is_better=True)
+    result = search(codes[:4], codes, 5, metric=metric)
+    assert np.array_equal(result.indices, np.argsort(exact, axis=1, kind="stable")[:, :5])
+    assert np.array_equal(result.scores, np.take_along_axis(exact, result.indices, 1))
+    with pytest.raises(ValueError, match=f"'{refused.__name__}' of {dtype} elements is .* wrap around"):
+        embcodec.compile_metric(refused, output_dtype=dtype, lower_is_better=True)
+
+
+def test_a_users_metric_may_ask_for_more_dimensions_than_it_is_tried_on() -> None:
+    codes = make(np.random.default_rng(6), 9, 300, "uint8")
+    metric = embcodec.compile_metric(lambda q, r: q[299] * r[299], output_dtype="uint8", lower_is_better=False)
+    dots = codes.values[:, 299].astype(int) * codes.values[0, 299]
+    assert search(codes[:1], codes, 9, metric=metric).scores[0].tolist() == sorted(dots, reverse=True)
+
+
 def test_a_users_metric_says_which_scores_are_the_best() -> None:
     def distance(query: Any, row: Any) -> Any:
         return abs(query[0] - row[0])

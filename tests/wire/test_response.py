@@ -226,6 +226,12 @@ def test_every_profile_decodes_its_own_lists(isa: str) -> None:
         ('{"code":20012,"message":"no","data":null}', None, None, "20012", "no"),
         ('{"vectors":null,"base_resp":{"status_code":1004,"status_msg":"no"}}', None, None, "1004", "no"),
         ('{"Response":{"Error":{"Code":"Auth","Message":"no"},"RequestId":"x"}}', None, None, "Auth", "no"),
+        ('{"Message":"no"}', None, None, None, "no"),
+        ('{"title":"no","status":404}', 404, None, None, "no"),
+        ('{"type":"about:blank","title":"Not Found","status":404,"detail":"no"}', 404, "about:blank", None, "no"),
+        ('{"code":503,"msg":"no"}', 503, None, "503", "no"),
+        ('{"fault":{"faultstring":"no","detail":{"errorcode":"policies.Quota"}}}', None, None, "policies.Quota", "no"),
+        ('{"fault":{"faultstring":"no"}}', None, None, None, "no"),
     ],
 )  # fmt: skip
 def test_one_normaliser_reads_every_error(body: str, status: int, kind: str, code: str, message: str) -> None:

@@ -385,6 +385,10 @@ def test_an_argument_that_is_no_known_word_is_called_by_its_name() -> None:
         [{"error": None}],
         [{"error": {"message": "a"}}, {"error": {"message": "b"}}],
         {"Response": {"RequestId": "x"}},
+        {"code": 200, "msg": "ok"},
+        {"title": "a document", "status": "ok"},
+        {"title": "a document", "rows": [[0.5, 1.5]]},
+        {"fault": {"detail": {}}},
     ],
 )
 def test_a_word_of_success_is_no_error(body: Any) -> None:
@@ -438,3 +442,18 @@ def test_another_dtype_than_was_asked_for_is_named_and_reads_it(asked: Any, row:
         with pytest.raises(DecodeError, match="type's range") as told:
             decode_response(json.dumps({"data": [{"embedding": [beyond, 5]}]}), output_dtype="int8")
         assert "output_dtype" not in str(told.value)
+
+
+@pytest.mark.parametrize("body", [["PwAAAL6AAAA+AAAAv4AAAA=="], {"vec": ["PwAAAL6AAAA+AAAAv4AAAA=="]}])
+def test_no_way_out_reads_the_same_bytes_as_other_numbers(body: Any) -> None:
+    """A profile that looks in the same place but takes the other byte order is no way out of a missing list."""
+    text = json.dumps(body)
+    with pytest.raises(DecodeError) as caught:
+        decode_response(text, profile="elasticsearch")
+    assert "profile='" not in str(caught.value)
+    rows = "vec" if isinstance(body, dict) else ""
+    assert f"dataclasses.replace(profile, rows={rows!r}, item=None)" in str(caught.value)
+    found = decode_response(text, profile=replace(PROFILES["elasticsearch"], rows=rows, item=None))
+    assert found.embeddings.values.tolist() == [[0.5, -0.25, 0.125, -1.0]]
+    with pytest.raises(DecodeError, match="profile='tei'"):  # by which the bytes are what they are by this one
+        decode_response(b"[[0.5, -0.25]]", profile="mistral")

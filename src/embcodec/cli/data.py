@@ -145,9 +145,16 @@ def encode(
     from ..containers import replacing
     from ..embeddings import Embeddings
     from ..errors import StorageError
+    from ..files import SUFFIXES
     from ..scale import UNIT
     from ..wire import encode_response
 
+    if output is not None and output.suffix.lower() in SUFFIXES:
+        way = f"embcodec encode {vectors}{f' --dtype {dtype}' if dtype else ''} | embcodec decode -"
+        raise click.UsageError(
+            f"-o {output} is named like a file of vectors, and a response body is JSON, as in a .json; "
+            f"`{way} --dtype {dtype or 'DTYPE'} -o {output}` saves vectors"
+        )
     if scale != "unit" and dtype not in ("int8", "uint8"):
         raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
     rows = read_vectors(vectors, from_dtype, remedy="say --from-dtype", column=column, float_dtype=float_dtype)

@@ -1,13 +1,14 @@
 """Embeddings in files: what a matrix means travels with it."""
 
 from .ids import load_ids
-from .kinds import COLLECTION, check_suffix, is_url, refuse_url
+from .kinds import COLLECTION, SUFFIXES, check_suffix, is_url, refuse_url
 from .pack import is_packed, pack, unpack
 from .pieces import Skipped, iter_load, search_files
 from .storage import load, save
 
 __all__ = [
     "COLLECTION",
+    "SUFFIXES",
     "Skipped",
     "check_suffix",
     "is_packed",

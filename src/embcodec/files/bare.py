@@ -72,10 +72,13 @@ def rows_of(values: NDArray[Any], output_dtype: OutputDtypeLike | None, dimensio
     if output_dtype is None:
         if values.dtype.kind != "f":
             if values.dtype not in (np.int8, np.uint8):
-                raise StorageError(
-                    f"{values.dtype} rows are no codes as they are: save them .astype(np.int8) or .astype(np.uint8) if "
-                    "they are codes, .astype(np.float32) if the numbers are the values themselves"
-                )
+                ways = "save them as numbers, .astype(np.float32)"
+                if values.dtype.kind in "iu":  # .astype(np.int8) would wrap what is no code
+                    ways = (
+                        "say output_dtype=...; that of codes takes them where each is such a code, 'float' takes the "
+                        "numbers as the values themselves"
+                    )
+                raise StorageError(f"{values.dtype} rows are no codes as they are: {ways}")
             own = "int8 or binary" if values.dtype == np.int8 else "uint8 or ubinary"
             raise StorageError(f"{values.dtype} rows can be {own}: say output_dtype=...")
         output_dtype = "float"

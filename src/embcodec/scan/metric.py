@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from functools import lru_cache
 from importlib import import_module
 from types import FunctionType
 from typing import Any, Protocol, overload
+
+import numpy as np
 
 from ..dtypes import Metric, OutputDtype, OutputDtypeLike, OutputDtypeName, as_output_dtype
 from ..words import import_numba, shown
@@ -27,6 +30,7 @@ class UserMetric(Protocol):
 
 
 MetricLike = Metric | UserMetric
+_TRIED_DIMENSIONS = 64  # few enough for a function that takes their square
 
 
 @dataclass(frozen=True)
@@ -144,12 +148,16 @@ def compile_metric(
     TypeError
         Where `lower_is_better` is not given, or `function` is no function, or none that Numba can compile.
     ValueError
-        For an unknown dtype.
+        For an unknown dtype; for a function of int8 or uint8 whose numbers wrap around where Python's do not.
     ModuleNotFoundError
         Where Numba is not installed, as on a Python or a machine that it has no wheel for.
 
     Notes
     -----
+    Compiled, the difference of two elements of uint8 is unsigned, and arrays of int8 keep to a byte: there
+    ``abs(query[i] - row[i])`` is no distance. Functions of int8 and uint8 are therefore tried once, also in Python, on
+    numbers that have room; ``np.int32(query[i]) - np.int32(row[i])`` is right in both.
+
     An exception that `function` raises is printed, and the row it came from refused with a ValueError, as one whose
     score is NaN is.
 
@@ -204,7 +212,30 @@ def compile_metric(
             f"Numba cannot compile {shown(function.__name__)} for a query and a row, two 1-D arrays of "
             f"{dtype.numpy_dtype}: {_reason(str(error))}"
         ) from error
+    if dtype in (OutputDtype.INT8, OutputDtype.UINT8):
+        _refuse_wrapping(function, pair, dtype)
     return CompiledMetric(int(compiled.address), lower_is_better, compiled, dtype, function)
+
+
+def _refuse_wrapping(function: PairFunction, pair: PairFunction, dtype: OutputDtype) -> None:
+    """Refuse a function whose compiled form, of elements of a byte, is another one than Python's of whole numbers.
+
+    What Python cannot run, as what asks for more dimensions or uses what Numba alone has, is taken as it is.
+    """
+    least = -128 if dtype is OutputDtype.INT8 else 0
+    drawn = np.random.default_rng(0).integers(least, least + 256, (2, _TRIED_DIMENSIONS))
+    try:
+        with np.errstate(all="ignore"):
+            meant = float(function(*drawn))
+            compiled = float(pair(*drawn.astype(dtype.numpy_dtype)))
+    except Exception:  # the user's own
+        return
+    if math.isfinite(meant) and not math.isclose(meant, compiled, rel_tol=1e-3, abs_tol=1e-3):
+        raise ValueError(
+            f"{shown(getattr(function, '__name__', ''))} of {dtype} elements is {compiled:.6g} compiled and "
+            f"{meant:.6g} in Python: numbers of a byte wrap around; np.int32(query[i]) - np.int32(row[i]), or "
+            "query.astype(np.int32) - row.astype(np.int32), has room"
+        )
 
 
 def _reason(text: str) -> str:

@@ -15,7 +15,7 @@ from ..words import shown
 _STATUS_WORD = re.compile("[A-Z]+(_[A-Z]+)+")  # as gRPC has them: INVALID_ARGUMENT
 _MESSAGE_CHARS = 2000
 _LABEL_CHARS = 200
-_SAYS = ("msg", "errorMessage", "error_msg", "error_message")  # what services call a message of an error
+_SAYS = ("msg", "errorMessage", "error_msg", "error_message", "Message")  # what services call a message of an error
 _MESSAGE_PARTS = 4096  # containers and texts of a message that are looked at
 USAGE, ERROR = "usage", "error"  # what bodies have besides rows
 _META, _METADATA = "meta", "usageMetadata"
@@ -113,12 +113,20 @@ def looks_like_error(envelope: Any) -> bool:
     if _first_of(envelope) is not None or _within(envelope) is not None:
         return True
     says = any(envelope.get(key) for key in _SAYS[1:]) or bool(envelope.get("message"))
+    if not says and (envelope.get("msg") or envelope.get("title")):  # whose other word is an HTTP status
+        says = any(_http_status(envelope.get(key)) for key in ("code", "status"))
     return says and envelope.get("data") is None and envelope.get("code") not in (0, "0")
 
 
 def _within(envelope: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the object in which Tencent's and MiniMax' bodies have an error, the latter also where there is none."""
-    response, status = envelope.get("Response"), envelope.get("base_resp")
+    """Return the object in which Tencent's, Apigee's and MiniMax' bodies have an error, the last also where is none."""
+    response, status, fault = envelope.get("Response"), envelope.get("base_resp"), envelope.get("fault")
+    if isinstance(fault, Mapping) and isinstance(fault.get("faultstring"), str):
+        detail = fault.get("detail")
+        return {
+            "message": fault["faultstring"],
+            "code": detail.get("errorcode") if isinstance(detail, Mapping) else None,
+        }
     if isinstance(response, Mapping) and isinstance(response.get("Error"), Mapping):
         return {str(key).lower(): value for key, value in response["Error"].items()}
     if isinstance(status, Mapping) and status.get("status_code") and status.get("status_msg"):
@@ -187,7 +195,7 @@ def service_error(
         inner = _first_of(fields) or fields
     if not isinstance(inner, Mapping):
         inner = {"message": inner}
-    said = next((inner[key] for key in ("message", "detail", "error", *_SAYS) if inner.get(key)), None)
+    said = next((inner[key] for key in ("message", "detail", "error", *_SAYS, "title") if inner.get(key)), None)
     message = _flatten(said) or text.strip() or "the service gave no reason"
     if len(message) > _MESSAGE_CHARS:
         message = message[:_MESSAGE_CHARS] + "…"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from operator import attrgetter
 from typing import Any
 
 from ..dtypes import OutputDtype, OutputDtypeLike
@@ -44,7 +45,7 @@ def missing_rows(profile: Profile, output_dtype: OutputDtypeLike, document: Any)
     path = _path(profile, output_dtype)
     words = "no list of embeddings " + (f"at {'.'.join(path)!r}" if path else "as the body")
     if not isinstance(document, dict):
-        return f"{words}: {_said_of_value(document)}"
+        return f"{words}: {_said_of_value(document, profile)}"
     if not document:
         return f"{words}: the body is empty, {{}}"
     node, depth = _walk(document, path)
@@ -57,7 +58,7 @@ def missing_rows(profile: Profile, output_dtype: OutputDtypeLike, document: Any)
         dtype = next((dtype for dtype in OutputDtype if _fits(profile, dtype, document)), None)
         if dtype is not None:
             return f"{words}: say output_dtype={str(dtype)!r}, which is there"
-    other = next((name for name, known in PROFILES.items() if _fits(known, output_dtype, document)), None)
+    other = next((name for name, known in _alike(profile) if _fits(known, output_dtype, document)), None)
     if other is not None:
         return f"{words}, as with profile={other!r}"
     if "custom_id" in document:
@@ -68,22 +69,28 @@ def missing_rows(profile: Profile, output_dtype: OutputDtypeLike, document: Any)
         return f"{words}: each member of {'.'.join(members)!r} is a row; {made} is the list that is read"
     place = _rows_elsewhere(document)
     if place is not None:
-        return f"{words}; {_reader_of(*place)} reads such a body"
+        return f"{words}; {_reader_of(profile, *place)} reads such a body"
     tensors = next((key for key, value in document.items() if isinstance(value, list) and _is_flat(value)), None)
     if tensors is not None:
         way = "np.reshape(tensor['data'], tensor['shape'])"
         return f"{words}; tensors with their shape are at {tensors[:_KEY_LENGTH]!r}: {way} is each of them"
     alone = _vector_alone(document)
     if alone:
-        return f"{words}: a single vector, in no list, is at {alone!r}; {_reader_of(alone, None)} reads it"
+        return f"{words}: a single vector, in no list, is at {alone!r}; {_reader_of(profile, alone, None)} reads it"
     return words
 
 
-def _reader_of(rows: str, item: str | None) -> str:
+def _alike(profile: Profile) -> list[tuple[str, Profile]]:
+    """Return the profiles that read bytes and bits as another does: by others the same payload is other numbers."""
+    by = attrgetter("base64_dtype", "byte_order", "signed_bytes", "bit_order", "bits_as_numbers")
+    return [(name, known) for name, known in PROFILES.items() if by(known) == by(profile)]
+
+
+def _reader_of(profile: Profile, rows: str, item: str | None) -> str:
     """Return what to pass to have vectors read from a place: the profiles that look there, and one made for it."""
-    names = [name for name, known in PROFILES.items() if (rows, item) in known.others]
+    names = [name for name, known in _alike(profile) if (rows, item) in known.others]
     if item is None and "." in rows:  # the vector of an object that stands alone
-        names += [name for name, known in PROFILES.items() if tuple(rows.split(".", 1)) in known.others]
+        names += [name for name, known in _alike(profile) if tuple(rows.split(".", 1)) in known.others]
     made = f"dataclasses.replace(profile, rows={rows!r}, item={item!r})"
     return f"profile={names[0]!r} or {made}" if names else made
 
@@ -101,7 +108,7 @@ def words_of_text(text: str, reader: str) -> str:
     return f"the body is a text: {text[:_TEXT_LENGTH]}{' ...' if len(text) > _TEXT_LENGTH else ''}"
 
 
-def _said_of_value(document: Any) -> str:
+def _said_of_value(document: Any, profile: Profile) -> str:
     """Say what a body is that is no JSON object."""
     if isinstance(document, str):
         return words_of_text(document, "json.loads(body)")
@@ -111,9 +118,9 @@ def _said_of_value(document: Any) -> str:
         return "the body is an empty list"
     place = _item_of(document)
     if place is not None:
-        return f"the body is itself the list: {_reader_of('', place[0])} reads it"
+        return f"the body is itself the list: {_reader_of(profile, '', place[0])} reads it"
     if isinstance(document[0], int | float):
-        return f"the body is a single vector, in no list: {_reader_of('', None)} reads it"
+        return f"the body is a single vector, in no list: {_reader_of(profile, '', None)} reads it"
     return "the body is a list, but not of vectors"
 
 
