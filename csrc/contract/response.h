@@ -107,6 +107,13 @@ ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, in
 ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                                 const ec_row_format *format, void *matrix, void *indices, int64_t capacity);
 
+/* The same on several threads, in parts of at least `least` bytes, of rows that are all in place or all without an index,
+ * the first of which has been read. It may stop early, at a row (EC_SCAN_AT_ROW), where the text was not cut well: the
+ * rest is for ec_response_read_rows(). */
+ec_result ec_response_read_parts(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
+                                 const ec_row_format *format, void *matrix, int64_t capacity, int64_t least,
+                                 int32_t threads);
+
 /* The one row of a document, and where its list stands. */
 typedef struct {
     int64_t list_start, list_end;

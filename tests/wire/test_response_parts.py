@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embcodec import Embeddings, Profile, ServiceError, decode_response, encode_response
+from embcodec._native import core
 from embcodec._native.response import fast
 from embcodec.errors import DecodeError
 
@@ -138,21 +138,27 @@ def test_mutated_bodies(data: st.DataObject) -> None:
         same_in_all(bytes(body))
 
 
-def test_parts_are_taken_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: set[int] = set()
-    both = threading.Event()
-    take = fast._Parts.take
+@pytest.mark.parametrize("way", ["index behind", "index before", "no index", "no index, base64", "space"])
+@pytest.mark.parametrize("threads", [2, 5])
+def test_sound_bodies_leave_nothing_to_one_thread(monkeypatch: pytest.MonkeyPatch, way: str, threads: int) -> None:
+    calls: list[int] = []
 
-    def noting(self: Any) -> Any:
-        part = take(self)
-        seen.add(threading.get_ident())
-        if len(seen) > 1:
-            both.set()
-        both.wait(10)
-        return part
+    class Noting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(core.lib, name)
 
-    monkeypatch.setattr(fast._Parts, "take", noting)
-    x = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
-    answer = decode_response(encode_response(Embeddings(x), model="m"), threads=2)
-    np.testing.assert_array_equal(answer.embeddings.values, x)
-    assert len(seen) == 2
+        def ec_response_read_parts(self, *arguments: Any) -> Any:
+            done = core.lib.ec_response_read_parts(*arguments)
+            assert done.consumed > len(body) // 2
+            calls.append(arguments[-1])
+            return done
+
+        def ec_response_read_rows(self, *arguments: Any) -> Any:
+            assert arguments[3].rows > 290  # which the matrix had no room for
+            return core.lib.ec_response_read_rows(*arguments)
+
+    body = items(300, WAYS[way])
+    want = decode_response(body, threads=1).embeddings
+    monkeypatch.setattr(fast, "lib", Noting())
+    assert decode_response(body, threads=threads).embeddings == want
+    assert calls == [threads]

@@ -151,7 +151,7 @@ class Decoder:
         n = len(text)
         workers = 1
         if threads is not None or n > _SMALL:
-            workers = core.default_threads(threads, n * _PACE, core.PYTHON_HAND_OVER)
+            workers = core.default_threads(threads, n * _PACE)
         source = text if isinstance(text, bytes) else core.ffi.from_buffer(text)
         one_row = self._one_row.get(prefix)
         rows = None if one_row is None else one_row.read(source, n)
