@@ -82,11 +82,13 @@ static int ends_chunk(const uint8_t *text, const uint8_t *end) {
     return text == end;
 }
 
-/* The exponents of a block, and what may stand in them though it is barred: 'e' behind digits, and '+' behind that. */
+/* The exponents of a block, and what may stand in them though it is barred: 'e' between digits, or before a sign, and
+ * '+' behind it. */
 EC_INLINE uint64_t exponents_of(const uint8_t *text, ec_block_u8x64 block, uint64_t *exponents) {
-    const ec_block_u8x64 before = ec_block_avx2(text - 1);
+    const ec_block_u8x64 before = ec_block_avx2(text - 1), behind = ec_block_avx2(text + 1);
     *exponents = ec_equal_avx2(block, 'e') | ec_equal_avx2(block, 'E');
-    return (*exponents & ec_digits_avx2(before)) |
+    return (*exponents & ec_digits_avx2(before) &
+            (ec_digits_avx2(behind) | ec_equal_avx2(behind, '-') | ec_equal_avx2(behind, '+'))) |
            (ec_equal_avx2(block, '+') & (ec_equal_avx2(before, 'e') | ec_equal_avx2(before, 'E')));
 }
 

@@ -121,3 +121,15 @@ def test_points_that_are_missed_and_found_elsewhere() -> None:
         texts[:count] = ["025"] * count
         texts[300 : 300 + count] = ["0.2.5"] * count
         same_on_every_tier(f"[{','.join(texts)}]".encode(), np.float32)
+
+
+@pytest.mark.parametrize("space", [" ", "  ", "\n    ", " " * 15])
+def test_a_gap_with_something_in_it(space: str) -> None:
+    """Of the same length as the others, so that the numbers behind it are where they are thought to be."""
+    texts = [f"0.{i:04d}5e-1" if i % 7 == 0 else f"-{i % 10}.5" for i in range(700)]
+    for place in (1, 300, 301, 302, 303, 699):
+        for at in range(len(space)):
+            for other in ("e", "E", "+", "-", ".", ",", "5", "%", "\x00", "[", "\x05", "e+", "5e"):
+                gap = ("," + space)[: 1 + at] + other + space[at + len(other) :]
+                text = ("," + space).join(texts[:place]) + gap + ("," + space).join(texts[place:])
+                same_on_every_tier(f"[{text}]".encode(), np.float32)
