@@ -161,27 +161,48 @@ EC_INLINE __m256i load_threes(const uint8_t *values) {
     return _mm256_shuffle_epi8(both_u8x32, place_u8x32);
 }
 
+enum { RUN = 480 }; /* numbers, after which it is looked once more whether others are such that take less */
+
 /* Every number has 5 bytes of room, so that a store of sixteen bytes for three numbers or four reaches no farther than
- * their text may, and the brackets. */
-EC_INLINE uint8_t *format_rest(const uint8_t *values, int64_t n, int is_signed, int32_t type, uint8_t *p) {
-    int64_t i = 0;
-    for (; is_signed && n - i >= 28; i += 24) {
-        const groups block = take_apart(load_threes(values + i), 1);
-        p = write_groups(p, &block, ec_push_three, 6);
-    }
-    while (!is_signed && n - i >= 32) {
-        for (; n - i >= 32 && are_small(values + i); i += 32) p = write_small(p, values + i);
-        for (int64_t end = i + 256 < n - 31 ? i + 256 : n - 31; i < end; i += 32) {
+ * their text may, and the brackets. Below, n is a multiple of the 32 numbers of a block. */
+static EC_NOINLINE uint8_t *write_unsigned(uint8_t *p, const uint8_t *values, int64_t n) {
+    for (int64_t i = 0; i < n;) {
+        for (; i < n && are_small(values + i); i += 32) p = write_small(p, values + i);
+        for (int64_t end = i + RUN < n ? i + RUN : n; i < end; i += 32) {
             const groups block = take_apart(_mm256_loadu_si256((const __m256i *)(values + i)), 0);
             p = block.are_full ? write_full(p, &block) : write_groups(p, &block, ec_push_four, 8);
         }
     }
-    p -= i > 0 && i == n; /* the last comma */
-    return ec_integers_format_rest(values + i, n - i, type, p);
+    return p;
+}
+
+/* How many of the first n numbers come before the first block with a negative one. */
+EC_INLINE int64_t count_unsigned(const uint8_t *values, int64_t n) {
+    int64_t i = 0;
+    while (n - i >= 32 && _mm256_movemask_epi8(_mm256_loadu_si256((const __m256i *)(values + i))) == 0) i += 32;
+    return i;
+}
+
+static uint8_t *format_signed(uint8_t *p, const uint8_t *values, int64_t n, int64_t *written) {
+    int64_t i = 0;
+    while (n - i >= 32) {
+        const int64_t unsigned_count = count_unsigned(values + i, n - i);
+        if (unsigned_count > 0) p = write_unsigned(p, values + i, unsigned_count);
+        i += unsigned_count;
+        for (int64_t end = i + RUN < n - 27 ? i + RUN : n - 27; i < end; i += 24) {
+            const groups block = take_apart(load_threes(values + i), 1);
+            p = write_groups(p, &block, ec_push_three, 6);
+        }
+    }
+    *written = i;
+    return p;
 }
 
 uint8_t *ec_integers_format_rest_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
-    return type == EC_INT8 ? format_rest(values, n, 1, type, text) : format_rest(values, n, 0, type, text);
+    int64_t written = n & -32;
+    uint8_t *p = type == EC_INT8 ? format_signed(text, values, n, &written) : write_unsigned(text, values, written);
+    p -= written > 0 && written == n; /* the last comma */
+    return ec_integers_format_rest(values + written, n - written, type, p);
 }
 
 int64_t ec_integers_format_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
