@@ -8,6 +8,10 @@
 
 EC_TARGET_AVX2
 
+enum {
+    EC_MOST_GAP = 16 /* with it, and the 16 bytes that are read behind it, a chunk ends before its margin does */
+};
+
 /* A block as two halves. */
 typedef struct {
     __m256i low_u8x32, high_u8x32;
@@ -81,6 +85,26 @@ EC_INLINE ec_number_classes ec_classify_avx2(const uint8_t *text) {
         classes.exponents = ec_exponents_avx2(block);
     }
     return classes;
+}
+
+/* Whether the list ends here, or behind as much white space as may be read. */
+EC_INLINE int ec_ends_list(const uint8_t *text) {
+    int i = 0;
+    while (i < BEHIND && ec_is_space(text[i])) i++;
+    return i < BEHIND && text[i] == ']';
+}
+
+/* Learns from the first comma of a chunk how far behind one the next number begins, and from the chunk's beginning where
+ * its first does. Returns 0 where that is too far. */
+EC_INLINE int ec_index_gap(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    const uint64_t commas = length > 0 ? ec_equal_avx2(ec_block_avx2(chunk), ',') : 0;
+    const uint8_t *behind = chunk + (commas != 0 ? (int64_t)_tzcnt_u64(commas) : -1);
+    int32_t gap = 1, before = 0;
+    while (gap <= EC_MOST_GAP && ec_is_space(behind[gap])) gap++;
+    while (before <= EC_MOST_GAP && ec_is_space(chunk[before])) before++;
+    index->gap = gap;
+    index->before = before - gap;
+    return gap <= EC_MOST_GAP && before <= EC_MOST_GAP;
 }
 
 /* Writes the positions of the set bits, in steps of four: the number of steps varies less than that of the bits. */

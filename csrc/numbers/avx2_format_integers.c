@@ -122,6 +122,36 @@ EC_INLINE uint8_t *write_full(uint8_t *p, const groups *of) {
     return p + 128;
 }
 
+/* Writes 32 numbers below 100, of which all may have one digit, or all two. */
+static EC_NOINLINE uint8_t *write_small(uint8_t *p, const uint8_t *values) {
+    const __m256i comma_u8x32 = _mm256_set1_epi8(',');
+    const __m256i values_u8x32 = _mm256_loadu_si256((const __m256i *)values);
+    const uint32_t tens = (uint32_t)_mm256_movemask_epi8(at_least(values_u8x32, 10));
+    if (tens == 0) {
+        const __m256i ones_u8x32 = _mm256_add_epi8(values_u8x32, _mm256_set1_epi8('0'));
+        const __m256i low_u8x32 = _mm256_unpacklo_epi8(ones_u8x32, comma_u8x32);
+        const __m256i high_u8x32 = _mm256_unpackhi_epi8(ones_u8x32, comma_u8x32);
+        _mm256_storeu_si256((__m256i *)p, _mm256_permute2x128_si256(low_u8x32, high_u8x32, 0x20));
+        _mm256_storeu_si256((__m256i *)(p + 32), _mm256_permute2x128_si256(low_u8x32, high_u8x32, 0x31));
+        return p + 64;
+    }
+    const groups block = take_apart(values_u8x32, 0);
+    if (tens != UINT32_MAX) return write_groups(p, &block, ec_push_four, 8);
+    const __m256i tens_u8x32 =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15, -1, -1, -1, -1));
+    const __m256i lanes[4] = {
+        _mm256_shuffle_epi8(block.lanes_04, tens_u8x32), _mm256_shuffle_epi8(block.lanes_15, tens_u8x32),
+        _mm256_shuffle_epi8(block.lanes_26, tens_u8x32), _mm256_shuffle_epi8(block.lanes_37, tens_u8x32)};
+    for (int k = 0; k < 4; k++) _mm_storeu_si128((__m128i *)(p + 12 * k), lower(lanes[k]));
+    for (int k = 0; k < 4; k++) _mm_storeu_si128((__m128i *)(p + 48 + 12 * k), higher(lanes[k]));
+    return p + 96;
+}
+
+/* Whether of 32 numbers none is 100 or more. */
+EC_INLINE int are_small(const uint8_t *values) {
+    return _mm256_movemask_epi8(at_least(_mm256_loadu_si256((const __m256i *)values), 100)) == 0;
+}
+
 /* Three numbers to a lane of four bytes. */
 EC_INLINE __m256i load_threes(const uint8_t *values) {
     const __m256i place_u8x32 =
@@ -131,24 +161,48 @@ EC_INLINE __m256i load_threes(const uint8_t *values) {
     return _mm256_shuffle_epi8(both_u8x32, place_u8x32);
 }
 
+enum { RUN = 480 }; /* numbers, after which it is looked once more whether others are such that take less */
+
 /* Every number has 5 bytes of room, so that a store of sixteen bytes for three numbers or four reaches no farther than
- * their text may, and the brackets. */
-EC_INLINE uint8_t *format_rest(const uint8_t *values, int64_t n, int is_signed, int32_t type, uint8_t *p) {
-    const int64_t step = is_signed ? 24 : 32, read = is_signed ? 28 : 32; /* numbers of a block, and those it loads */
-    int64_t i = 0;
-    for (; n - i >= read; i += step) {
-        const groups block = take_apart(
-            is_signed ? load_threes(values + i) : _mm256_loadu_si256((const __m256i *)(values + i)), is_signed);
-        p = is_signed        ? write_groups(p, &block, ec_push_three, 6)
-            : block.are_full ? write_full(p, &block)
-                             : write_groups(p, &block, ec_push_four, 8);
+ * their text may, and the brackets. Below, n is a multiple of the 32 numbers of a block. */
+static EC_NOINLINE uint8_t *write_unsigned(uint8_t *p, const uint8_t *values, int64_t n) {
+    for (int64_t i = 0; i < n;) {
+        for (; i < n && are_small(values + i); i += 32) p = write_small(p, values + i);
+        for (int64_t end = i + RUN < n ? i + RUN : n; i < end; i += 32) {
+            const groups block = take_apart(_mm256_loadu_si256((const __m256i *)(values + i)), 0);
+            p = block.are_full ? write_full(p, &block) : write_groups(p, &block, ec_push_four, 8);
+        }
     }
-    p -= i > 0 && i == n; /* the last comma */
-    return ec_integers_format_rest(values + i, n - i, type, p);
+    return p;
+}
+
+/* How many of the first n numbers come before the first block with a negative one. */
+EC_INLINE int64_t count_unsigned(const uint8_t *values, int64_t n) {
+    int64_t i = 0;
+    while (n - i >= 32 && _mm256_movemask_epi8(_mm256_loadu_si256((const __m256i *)(values + i))) == 0) i += 32;
+    return i;
+}
+
+static uint8_t *format_signed(uint8_t *p, const uint8_t *values, int64_t n, int64_t *written) {
+    int64_t i = 0;
+    while (n - i >= 32) {
+        const int64_t unsigned_count = count_unsigned(values + i, n - i);
+        if (unsigned_count > 0) p = write_unsigned(p, values + i, unsigned_count);
+        i += unsigned_count;
+        for (int64_t end = i + RUN < n - 27 ? i + RUN : n - 27; i < end; i += 24) {
+            const groups block = take_apart(load_threes(values + i), 1);
+            p = write_groups(p, &block, ec_push_three, 6);
+        }
+    }
+    *written = i;
+    return p;
 }
 
 uint8_t *ec_integers_format_rest_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {
-    return type == EC_INT8 ? format_rest(values, n, 1, type, text) : format_rest(values, n, 0, type, text);
+    int64_t written = n & -32;
+    uint8_t *p = type == EC_INT8 ? format_signed(text, values, n, &written) : write_unsigned(text, values, written);
+    p -= written > 0 && written == n; /* the last comma */
+    return ec_integers_format_rest(values + written, n - written, type, p);
 }
 
 int64_t ec_integers_format_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text) {

@@ -15,15 +15,45 @@ EC_TARGET_AVX2
 enum {
     DIGITS_BYTES = 15, /* from the first digit on, that are read */
     LONGEST = 128,     /* no number that is noted is longer */
-    SAMPLE = 4,        /* blocks that tell how many numbers there are in one */
-    MOST_GAP = 16      /* with it, and the 16 bytes that are read behind it, a chunk ends before its margin does */
+    SAMPLE = 4         /* blocks that tell how many numbers there are in one */
 };
 
-/* What one block hands to the next: bit 0 stands for its last byte, but those of `begins` for the first ones behind it,
- * where elements may begin, or where a comma wants a space. */
-typedef struct {
-    uint64_t run, first, digit_wanted, exponent, element, begins;
-} single_carry;
+/* What a byte is; the sets of those bits that may not stand behind one. Bytes are looked up as their distance from '+',
+ * if that is less than 15: from there on are the digits, and others. */
+enum {
+    DIGIT = 1,
+    POINT = 2,
+    MINUS = 4,
+    COMMA = 8,
+    SPACE = 16,
+    PLUS = 32,
+    OTHER = 128, /* 'e' and 'E' among them */
+    BEHIND_DIGIT = MINUS | SPACE | PLUS | OTHER,
+    BEHIND_SIGN = 255 - DIGIT, /* and behind a point */
+    BEHIND_COMMA = POINT | COMMA | PLUS | OTHER,
+    BEHIND_OTHER = BEHIND_COMMA /* as behind white space; behind 'e' there may be a '+' */
+};
+
+EC_INLINE __m256i place_of(__m256i text_u8x32) {
+    return _mm256_min_epu8(_mm256_sub_epi8(text_u8x32, _mm256_set1_epi8('+')), _mm256_set1_epi8(15));
+}
+
+#define TEN(x) x, x, x, x, x, x, x, x, x, x
+
+/* Of 32 bytes the bits for which they may not stand behind those before them. White space may stand somewhere only if the
+ * text is `spaced`. */
+EC_INLINE __m256i barred_of(const uint8_t *text, __m256i text_u8x32, int spaced) {
+    const char other = (char)OTHER, behind_sign = (char)BEHIND_SIGN, behind_comma = (char)BEHIND_COMMA;
+    const char behind_digit = (char)BEHIND_DIGIT, behind_other = (char)BEHIND_OTHER;
+    const __m256i kinds_u8x32 =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(PLUS, COMMA, MINUS, POINT, other, TEN(DIGIT), other));
+    const __m256i barred_u8x32 = _mm256_broadcastsi128_si256(_mm_setr_epi8(
+        behind_sign, behind_comma, behind_sign, behind_sign, behind_other, TEN(behind_digit), behind_other));
+    __m256i before_u8x32 = _mm256_loadu_si256((const __m256i *)(text - 1));
+    __m256i kind_u8x32 = _mm256_shuffle_epi8(kinds_u8x32, place_of(text_u8x32));
+    if (spaced) kind_u8x32 = _mm256_blendv_epi8(kind_u8x32, _mm256_set1_epi8(SPACE), ec_is_space_avx2(text_u8x32));
+    return _mm256_and_si256(kind_u8x32, _mm256_shuffle_epi8(barred_u8x32, place_of(before_u8x32)));
+}
 
 /* Writes where numbers end, in steps of `step`: a step too many takes less than a branch that cannot be foreseen. */
 EC_INLINE int32_t store_ends(uint16_t *to, uint64_t ends, uint32_t base, int step) {
@@ -38,99 +68,72 @@ EC_INLINE int32_t store_ends(uint16_t *to, uint64_t ends, uint32_t base, int ste
     return count;
 }
 
-/* Whether a block has, from the lowest of `others` on, but the spaces that fill up a copy. */
-EC_INLINE int is_filled_up(uint64_t others, uint64_t spaces) {
-    return others == 0 - (others & (0 - others)) && (others & ~spaces) == 0;
+/* Points among the bytes of a chunk between two places, which are less than a block apart. */
+EC_INLINE int32_t points_between(const uint8_t *chunk, int64_t from, int64_t to) {
+    uint64_t points = ec_equal_avx2(ec_block_avx2(chunk + to - BLOCK), '.');
+    return from < to ? (int32_t)_mm_popcnt_u64(points >> (BLOCK - (to - from))) : 0;
 }
 
-/* Whether the list ends here, or behind as much white space as may be read. */
-static int ends_list(const uint8_t *text) {
-    int i = 0;
-    while (i < BEHIND && ec_is_space(text[i])) i++;
-    return i < BEHIND && text[i] == ']';
+/* Whether what stands here ends the numbers of a chunk: a bracket, or the spaces that fill up a copy. */
+static int ends_chunk(const uint8_t *text, const uint8_t *end) {
+    if (ec_ends_list(text)) return 1;
+    if (text[-1] != ',') return 0;
+    while (text < end && *text == ' ') text++;
+    return text == end;
 }
 
-/* Whether in a block a space stands where no comma is before it, or none where one is. */
-EC_INLINE int has_misplaced(const uint8_t *text, ec_block_u8x64 block) {
-    const __m256i comma_u8x32 = _mm256_set1_epi8(','), space_u8x32 = _mm256_set1_epi8(' ');
-    const ec_block_u8x64 before = ec_block_avx2(text - 1);
-    __m256i low_u8x32 = _mm256_xor_si256(_mm256_cmpeq_epi8(before.low_u8x32, comma_u8x32),
-                                         _mm256_cmpeq_epi8(block.low_u8x32, space_u8x32));
-    __m256i high_u8x32 = _mm256_xor_si256(_mm256_cmpeq_epi8(before.high_u8x32, comma_u8x32),
-                                          _mm256_cmpeq_epi8(block.high_u8x32, space_u8x32));
-    __m256i both_u8x32 = _mm256_or_si256(low_u8x32, high_u8x32);
-    return !_mm256_testz_si256(both_u8x32, both_u8x32);
+/* The exponents of a block, and what may stand in them though it is barred: 'e' between digits, or before a sign, and
+ * '+' behind it. */
+EC_INLINE uint64_t exponents_of(const uint8_t *text, ec_block_u8x64 block, uint64_t *exponents) {
+    const ec_block_u8x64 before = ec_block_avx2(text - 1), behind = ec_block_avx2(text + 1);
+    *exponents = ec_equal_avx2(block, 'e') | ec_equal_avx2(block, 'E');
+    return (*exponents & ec_digits_avx2(before) &
+            (ec_digits_avx2(behind) | ec_equal_avx2(behind, '-') | ec_equal_avx2(behind, '+'))) |
+           (ec_equal_avx2(block, '+') & (ec_equal_avx2(before, 'e') | ec_equal_avx2(before, 'E')));
 }
 
-/* Notes where the numbers of a chunk end. Each begins `gap` bytes behind the comma before it, all of which are white
- * space: 1, or 2 where a space follows the comma, or more. Returns 0 where a number does not, or has two digits before
- * its point, or is longer than LONGEST, or the text is not plain; but where it is not plain because the list ends, notes
- * those before. See grammar.h for the masks. */
-EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *index, int gap, int step) {
-    single_carry carry = {0, 0, 0, 0, 0, 0};
-    int32_t ended = 0;
+/* Notes where the numbers of a chunk end, and how many points they have. Of two bytes side by side it checks whether the
+ * second may stand behind the first; the second pass checks the rest. Stops before a block that is not plain, but if the
+ * numbers end there notes those. */
+EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *index, int spaced, int step) {
+    const __m256i point_u8x32 = _mm256_set1_epi8('.');
+    __m256i points_u8x32 = _mm256_setzero_si256();
+    int32_t ended = 0, last_points = 0;
+    int64_t at = 0;
     index->alone_count = 0;
     index->sound = 1;
-    index->gap = gap;
-    index->before = -gap;
-    if (gap == 2 && chunk[0] == ' ') {
-        carry.begins = 1;
-        index->before++;
-    }
-    for (int64_t at = 0; at < length; at += BLOCK) {
-        ec_block_u8x64 block = ec_block_avx2(chunk + at);
-        uint64_t digits = ec_digits_avx2(block), points = ec_equal_avx2(block, '.');
-        uint64_t minuses = ec_equal_avx2(block, '-'), commas = ec_equal_avx2(block, ',');
-        uint64_t spaces = gap == 1 ? 0 : gap == 2 ? commas << 1 | carry.begins : ec_spaces_avx2(block), misplaced = 0;
-        if (gap == 2 && EC_UNLIKELY(has_misplaced(chunk + at, block))) {
-            misplaced = spaces;
-            spaces = ec_equal_avx2(block, ' ');
-            misplaced ^= spaces;
-        }
-        uint64_t run = digits | points, others = ~(run | minuses | commas | spaces), exponents = 0;
-        if (EC_UNLIKELY((others | carry.exponent) != 0)) {
-            exponents = ec_exponents_avx2(block);
-            uint64_t exponent_minuses = minuses & (exponents << 1 | carry.exponent);
-            minuses ^= exponent_minuses;
-            run |= exponents | exponent_minuses;
-            others &= ~exponents;
-            if (gap == 1 && at + BLOCK == length && is_filled_up(others, ec_equal_avx2(block, ' '))) others = 0;
-            carry.exponent = exponents >> 63;
-        }
-        uint64_t run_before = run << 1 | carry.run, digit_wanted = minuses | points;
-        uint64_t first = run & ~run_before, end = run_before & ~run, second = first << 1 | carry.first;
-        uint64_t bad = others |                                              /* another byte */
-                       (end ^ commas) |                                      /* 1 2, and a comma without a number */
-                       (points ^ (second & run & ~exponents)) |              /* 12 .5 1.2.3 */
-                       ((digit_wanted << 1 | carry.digit_wanted) & ~digits); /* 1.e5 - 1 */
-        if (gap == 2) { /* every space stands behind a comma, and every comma before a space */
-            if (EC_UNLIKELY(misplaced != 0) && at + BLOCK == length && is_filled_up(misplaced, spaces)) misplaced = 0;
-            bad |= misplaced;
-            carry.begins = commas >> 63;
-        } else if (gap > 2) {
-            uint64_t element = run | minuses, begins = element & ~(element << 1 | carry.element);
-            if (at == 0 && begins != 0) {
-                carry.begins = begins & (0 - begins);
-                index->before = ec_trailing_zeros_u64(begins) - gap;
+    for (; at < length; at += BLOCK) {
+        const ec_block_u8x64 block = ec_block_avx2(chunk + at);
+        const ec_block_u8x64 barred = {barred_of(chunk + at, block.low_u8x32, spaced),
+                                       barred_of(chunk + at + 32, block.high_u8x32, spaced)};
+        const __m256i either_u8x32 = _mm256_or_si256(barred.low_u8x32, barred.high_u8x32);
+        uint64_t end = ec_equal_avx2(block, ',');
+        if (EC_UNLIKELY(!_mm256_testz_si256(either_u8x32, either_u8x32))) {
+            uint64_t exponents;
+            const uint64_t bad = ~ec_equal_avx2(barred, 0) & ~exponents_of(chunk + at, block, &exponents);
+            if (bad != 0) {
+                const int64_t stop = at + (int64_t)_tzcnt_u64(bad);
+                if (!ends_chunk(chunk + stop, chunk + length)) break;
+                end &= _blsmsk_u64(bad) >> 1;
+                index->sound = 0;
+                last_points = points_between(chunk, at, stop);
+                at = stop;
             }
-            bad |= begins & ~(commas << gap | carry.begins);
-            carry.element = element >> 63;
-            carry.begins = commas >> (64 - gap);
+            ec_index_exponents(index, exponents, end, ended);
         }
-        if (EC_UNLIKELY((run & run_before) == UINT64_MAX)) return 0; /* the number may be too long */
-        if (EC_UNLIKELY(bad != 0)) {
-            if (!ends_list(chunk + at + ec_trailing_zeros_u64(bad))) return 0;
-            end &= (bad & (0 - bad)) - 1;
-            index->sound = 0;
-        }
-        if (EC_UNLIKELY(exponents != 0)) ec_index_exponents(index, exponents, end, ended);
-        ended += store_ends(index->end + ended, end, (uint32_t)at, step);
-        if (EC_UNLIKELY(bad != 0)) break;
-        carry.run = run >> 63;
-        carry.first = first >> 63;
-        carry.digit_wanted = digit_wanted >> 63;
+        if (EC_UNLIKELY(end == 0)) break; /* the number may be too long */
+        ended += store_ends(index->end + ended, end, (uint32_t)(at & -BLOCK), step);
+        if (EC_UNLIKELY(!index->sound)) break;
+        points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.low_u8x32, point_u8x32));
+        points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.high_u8x32, point_u8x32));
     }
+    if (ended == 0) return 0;
+    __m256i points_u64x4 = _mm256_sad_epu8(points_u8x32, _mm256_setzero_si256());
+    __m128i points_u64x2 =
+        _mm_add_epi64(_mm256_castsi256_si128(points_u64x4), _mm256_extracti128_si256(points_u64x4, 1));
+    const int64_t points = _mm_cvtsi128_si64(points_u64x2) + _mm_extract_epi64(points_u64x2, 1);
     index->count = ended;
+    index->points = (int32_t)points + last_points - points_between(chunk, index->end[ended - 1], at);
     return 1;
 }
 
@@ -142,26 +145,20 @@ static int64_t count_commas(const uint8_t *chunk, int64_t blocks) {
 }
 
 int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index) {
-    const uint64_t commas = length > 0 ? ec_equal_avx2(ec_block_avx2(chunk), ',') : 0;
     const int64_t sample = length < SAMPLE * BLOCK ? length / BLOCK : SAMPLE;
-    const int few = count_commas(chunk, sample) <= 4 * sample;
-    int gap = 1;
-    if (commas != 0)
-        for (const uint8_t *text = chunk + _tzcnt_u64(commas); gap <= MOST_GAP && ec_is_space(text[gap]);) gap++;
-    if (gap > MOST_GAP) return 0;
-    if (gap == 1) return few ? index_ends(chunk, length, index, 1, 4) : index_ends(chunk, length, index, 1, 6);
-    if (gap == 2 && chunk[_tzcnt_u64(commas) + 1] == ' ')
-        return few ? index_ends(chunk, length, index, 2, 4) : index_ends(chunk, length, index, 2, 6);
-    return index_ends(chunk, length, index, gap, 4);
+    const int few = count_commas(chunk, sample) * 2 <= 7 * sample;
+    if (!ec_index_gap(chunk, length, index)) return 0;
+    if (index->gap == 1 && index->before == -1)
+        return few ? index_ends(chunk, length, index, 0, 4) : index_ends(chunk, length, index, 0, 6);
+    return few ? index_ends(chunk, length, index, 1, 4) : index_ends(chunk, length, index, 1, 6);
 }
 
-#define EIGHT_DIGITS 15, 15, 15, 15, 15, 15, 15, 15
-#define THIRTY_TWO_DIGITS EIGHT_DIGITS, EIGHT_DIGITS, EIGHT_DIGITS, EIGHT_DIGITS
+#define EIGHT_KEPT 255, 255, 255, 255, 255, 255, 255, 255
+#define THIRTY_TWO_KEPT EIGHT_KEPT, EIGHT_KEPT, EIGHT_KEPT, EIGHT_KEPT
 
-/* KEPT + LONGEST - k: 16 bytes that keep the lower halves of the first k + 1, and nothing of the others; k is
- * -1 - MOST_GAP at least. */
-static const uint8_t KEPT[LONGEST + 1 + 16 + MOST_GAP] = {THIRTY_TWO_DIGITS, THIRTY_TWO_DIGITS, THIRTY_TWO_DIGITS,
-                                                          THIRTY_TWO_DIGITS, 15};
+/* KEPT + LONGEST - k: 16 bytes that keep the first k + 1, and nothing of the others; k is -1 - EC_MOST_GAP at least. */
+static const uint8_t KEPT[LONGEST + 1 + 16 + EC_MOST_GAP] = {THIRTY_TWO_KEPT, THIRTY_TWO_KEPT, THIRTY_TWO_KEPT,
+                                                             THIRTY_TWO_KEPT, 255};
 
 /* Two times 16 bytes. */
 EC_INLINE __m256i load_two(const uint8_t *low, const uint8_t *high) {
@@ -169,13 +166,24 @@ EC_INLINE __m256i load_two(const uint8_t *low, const uint8_t *high) {
     return _mm256_inserti128_si256(low_u8x16, _mm_loadu_si128((const __m128i *)high), 1);
 }
 
+/* What is seen of the numbers of a chunk, each at the byte before its first digit, to be judged at its end. */
+typedef struct {
+    __m256i all_u8x32, any_u8x32; /* bits that the bytes have in all numbers, and in any */
+    __m256i points_u64x4;         /* the sum of 255 * 2^16 for a point behind the first digit */
+} seen_numbers;
+
 /* Turns the text of two numbers into two times four groups of digits, of two, and three times four. */
-EC_INLINE __m256i read_two(__m256i text_u8x32, const uint8_t *low_kept, const uint8_t *high_kept) {
+EC_INLINE __m256i read_two(__m256i text_u8x32, const uint8_t *low_kept, const uint8_t *high_kept, seen_numbers *seen) {
     const __m256i tens_u8x32 = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, 1, 0, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1)); /* sign, first digit, point, ... */
     const __m256i hundreds_u16x16 = _mm256_broadcastsi128_si256(_mm_setr_epi16(10, 1, 100, 1, 100, 1, 100, 1));
-    __m256i kept_u8x32 = load_two(low_kept, high_kept);
-    __m256i digits_u8x32 = _mm256_and_si256(text_u8x32, kept_u8x32);
+    const __m256i point_u8x32 = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(-1, -1, '.', -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1)); /* -1 is no character */
+    __m256i kept_u8x32 = _mm256_and_si256(text_u8x32, load_two(low_kept, high_kept));
+    seen->all_u8x32 = _mm256_and_si256(seen->all_u8x32, kept_u8x32);
+    seen->any_u8x32 = _mm256_or_si256(seen->any_u8x32, kept_u8x32);
+    seen->points_u64x4 = _mm256_add_epi64(seen->points_u64x4, _mm256_cmpeq_epi8(kept_u8x32, point_u8x32));
+    __m256i digits_u8x32 = _mm256_and_si256(kept_u8x32, _mm256_set1_epi8(15));
     return _mm256_madd_epi16(_mm256_maddubs_epi16(digits_u8x32, tens_u8x32), hundreds_u16x16);
 }
 
@@ -192,7 +200,34 @@ static int32_t first_of(const uint8_t *chunk, const ec_number_index *index, int3
 }
 
 static int alone_at(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
-    return ec_number_alone(chunk, first_of(chunk, index, i), index->end[i], out + i);
+    const int64_t first = first_of(chunk, index, i), start = first - (chunk[first - 1] == '-');
+    if (i > 0 && chunk[start - 1] != ',' && !ec_is_space(chunk[start - 1])) return 0;
+    return first < index->end[i] && ec_number_alone(chunk, first, index->end[i], out + i);
+}
+
+/* Counts the points behind first digits of the numbers from i on. Returns -1 where one does not begin where it is
+ * thought to, or has two digits before its point. */
+static int32_t count_points(const uint8_t *chunk, const ec_number_index *index, int32_t i) {
+    int32_t points = 0;
+    for (; i < index->count; i++) {
+        const int32_t first = first_of(chunk, index, i), length = index->end[i] - first;
+        if (length < 1 || ec_is_digit(chunk[first - 1]) || !ec_is_digit(chunk[first])) return -1;
+        if (length > 1 && ec_is_digit(chunk[first + 1])) return -1;
+        points += length > 1 && chunk[first + 1] == '.';
+    }
+    return points;
+}
+
+/* Whether all numbers are as they should be: those that were seen, and the others, from i on. Any two bytes side by side
+ * are right; and where they are, digits differ from all that may stand at these three places in the bit of 16. */
+static int are_fit(const uint8_t *chunk, const ec_number_index *index, const seen_numbers *seen, int32_t i) {
+    const int32_t rest = count_points(chunk, index, i);
+    const uint32_t first = 2 | 2 << 16, beside = 5 | 5 << 16;
+    const uint32_t all = (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(seen->all_u8x32, 3));
+    const uint32_t any = (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(seen->any_u8x32, 3));
+    const __m256i points_u64x4 = _mm256_srli_epi64(seen->points_u64x4, 16);
+    const int64_t points = (_mm256_extract_epi64(points_u64x4, 0) + _mm256_extract_epi64(points_u64x4, 2)) / 255;
+    return rest >= 0 && (all & first) == first && (any & beside) == 0 && points + rest == index->points;
 }
 
 /* Of the numbers i .. i + 3 those that are in doubt: which ones must be converted alone. The bounds here are those of
@@ -215,6 +250,7 @@ int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, flo
     const uint8_t *starts = chunk + index->gap, *kept = KEPT + LONGEST + index->gap;
     int32_t count = index->count;
     int64_t before = index->before;
+    seen_numbers seen = {_mm256_set1_epi8(-1), _mm256_setzero_si256(), _mm256_setzero_si256()}, complete = seen;
     for (int32_t i = 0; i < 4; i++) index->end[count + i] = index->end[count > 0 ? count - 1 : 0];
     for (int32_t i = 0; i < count; i += 4) {
         const uint8_t *text[4], *kept_of[4];
@@ -224,9 +260,10 @@ int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, flo
             kept_of[j] = kept + (first - end);
             before = end;
         }
+        complete = seen;
         __m256i even_u8x32 = load_two(text[0], text[2]), odd_u8x32 = load_two(text[1], text[3]);
-        __m256i quads_u16x16 = _mm256_packus_epi32(read_two(even_u8x32, kept_of[0], kept_of[2]),
-                                                   read_two(odd_u8x32, kept_of[1], kept_of[3]));
+        __m256i quads_u16x16 = _mm256_packus_epi32(read_two(even_u8x32, kept_of[0], kept_of[2], &seen),
+                                                   read_two(odd_u8x32, kept_of[1], kept_of[3], &seen));
         __m256i eights_u32x8 = _mm256_madd_epi16(quads_u16x16, _mm256_set1_epi32(1 << 16 | 10000));
         __m256i total_u64x4 = _mm256_add_epi64(_mm256_mul_epu32(eights_u32x8, _mm256_set1_epi64x(100000000)),
                                                _mm256_srli_epi64(eights_u32x8, 32));
@@ -243,7 +280,9 @@ int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, flo
         alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
         count = ec_numbers_in_doubt(alone_at, chunk, index, i, alone, count, out); /* ends the loop if it is less */
     }
-    return ec_numbers_with_exponents(alone_at, chunk, index, count, out);
+    count = ec_numbers_with_exponents(alone_at, chunk, index, count, out);
+    if (index->count % 4 == 0) complete = seen;
+    return count == index->count && are_fit(chunk, index, &complete, index->count & -4) ? count : -1;
 }
 
 EC_TARGET_END

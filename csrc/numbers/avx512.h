@@ -43,6 +43,9 @@ EC_INLINE __m512i ec_byte_positions(void) {
 
 EC_TARGET_END
 
+/* As ec_index_single_avx2(), for the same second pass. */
+int ec_index_single_avx512(const uint8_t *chunk, int64_t length, ec_number_index *index);
+
 ec_result ec_integers_parse_avx512(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type);
 int64_t ec_integers_format_avx512(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 int64_t ec_floats_format_avx512(const float *values, int64_t n, uint8_t *text);

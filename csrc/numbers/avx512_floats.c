@@ -166,7 +166,7 @@ static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *
 }
 
 static ec_result floats_parse_avx512(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {
-    const ec_float_passes single = {ec_index_single_avx2, ec_convert_single_avx2}, any = {index_any, convert_any};
+    const ec_float_passes single = {ec_index_single_avx512, ec_convert_single_avx2}, any = {index_any, convert_any};
     return ec_floats_parse_chunks(text, n, out, capacity, flags, single, any);
 }
 

@@ -15,6 +15,7 @@ enum {
     BEHIND = 32,        /* and behind it */
     ELEMENTS = CHUNK / 2 + BLOCK,
     SCALAR_ELEMENTS = 16,
+    UNFIT_CHUNKS = 16, /* behind one that turns out to be unfit for the first passes, others are so, too */
     COPY_BYTES = MARGIN + COPIED_CHUNK + BLOCK + BEHIND
 };
 
@@ -29,6 +30,7 @@ typedef struct {
     /* where each number has one digit before its point there are but the ends: a number begins `gap` behind the one
      * before it, the first behind `before` */
     int32_t gap, before;
+    int32_t points; /* in all of them, as many as the second pass has to find behind first digits */
 } ec_number_index;
 
 /* Notes the numbers with exponents in a block; `ends` is the number of ends before the block. */
@@ -111,11 +113,23 @@ EC_INLINE int ec_chunk_is_last(const uint8_t *text, int64_t n, int64_t at) {
 }
 
 /* Two passes over a chunk. `index` notes where its numbers are, or returns 0 where they are not of the form that the
- * passes are for. `convert` returns how many numbers it has converted, and writes at most index->count. */
+ * passes are for. `convert` returns how many numbers it has converted, and writes at most index->count; -1 where it is
+ * only here seen that they are not of the form, and what is written means nothing. */
 typedef struct {
     int (*index)(const uint8_t *chunk, int64_t length, ec_number_index *index);
     int32_t (*convert)(const uint8_t *chunk, ec_number_index *index, float *out);
 } ec_float_passes;
+
+/* The passes that take any form, on a chunk. */
+EC_INLINE int32_t ec_floats_convert_any(const uint8_t *chunk, int64_t length, ec_number_index *index, float *out,
+                                        int64_t room, ec_float_passes any) {
+    any.index(chunk, length, index);
+    if (index->count > room) {
+        index->count = (int32_t)room;
+        index->sound = 0;
+    }
+    return index->count > 0 ? any.convert(chunk, index, out) : 0;
+}
 
 /* Reads an array of floats: each chunk by the first passes where they take it, else by the others, which take any. */
 EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags,
@@ -123,17 +137,17 @@ EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float
     uint8_t copy[COPY_BYTES];
     ec_number_index index;
     int64_t at = 1, produced = 0, length;
+    int unfit = 0; /* chunks that the first passes are not tried on */
     for (;;) {
         const uint8_t *chunk = ec_chunk_open(text, n, at, CHUNK, copy, &length);
-        const int takes = first.index(chunk, length, &index);
-        if (!takes) any.index(chunk, length, &index);
-        if (index.count > capacity - produced) {
-            index.count = (int32_t)(capacity - produced);
-            index.sound = 0;
+        int32_t done = -1;
+        if (unfit > 0)
+            unfit--;
+        else if (first.index(chunk, length, &index) && index.count <= capacity - produced) {
+            done = first.convert(chunk, &index, out + produced);
+            if (done < 0) unfit = UNFIT_CHUNKS;
         }
-        int32_t done = 0;
-        if (index.count > 0)
-            done = takes ? first.convert(chunk, &index, out + produced) : any.convert(chunk, &index, out + produced);
+        if (done < 0) done = ec_floats_convert_any(chunk, length, &index, out + produced, capacity - produced, any);
         if (done > 0) at += index.end[done - 1] + 1;
         produced += done;
         if (done > 0 && ec_chunk_is_last(text, n, at)) return ec_number_result(EC_OK, n, produced);

@@ -93,3 +93,43 @@ def test_what_white_space_does_not_mend(isa: str, text: str, dtype: type) -> Non
     with pytest.raises(DecodeError):
         parse_row(text.encode(), np.empty(9, dtype))
     same_on_every_tier(text.encode(), dtype)
+
+
+ODD = [
+    *("12.5", "-12.5", "01", "-0", "0", "7", "1.2.3", "1..5", "1.", ".5", "-.5", "-", "--1", "1-2", "1 2", "", " "),
+    *("1e5", "1e+5", "1E-5", "-1.5e-05", "1.5e5.5", "1e5e5", "1e", "1e+", "e", "e5", "+5", "1+5", "1e+-5", "1ee5"),
+    *("  e  3", "  +  3", " + 3", "+ 3", "\t-3", "   -3", "-  3", "  .5", "0.5\t", "0.5  ", ":", "0:5", "0.%5", "\x05"),
+    *("0." + "3" * 130, "1" * 70, "0.5\n]", "]", "0.1é", "\x80", "null", "1.5e1000", "1e38", "1e-46", "1.1.1.1.1"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_odd_element(odd: str) -> None:
+    """Judged as by the plainest tier, wherever it stands among the numbers that are converted together."""
+    for space in ("", " ", "\n   "):
+        texts = [f"{i % 19 - 9}.{i:04d}5" for i in range(700)]
+        for place in (0, 1, 60, 301, 302, 303, 304, 698, 699):
+            changed = [*texts[:place], odd, *texts[place + 1 :]]
+            for end in ("]", "], 5]"):
+                same_on_every_tier(("[" + ("," + space).join(changed) + end).encode(), np.float32)
+
+
+def test_points_that_are_missed_and_found_elsewhere() -> None:
+    """As many points as there should be are not enough: each has its place."""
+    for count in (1, 2, 255, 256, 257):
+        texts = ["0.25"] * 700
+        texts[:count] = ["025"] * count
+        texts[300 : 300 + count] = ["0.2.5"] * count
+        same_on_every_tier(f"[{','.join(texts)}]".encode(), np.float32)
+
+
+@pytest.mark.parametrize("space", [" ", "  ", "\n    ", " " * 15])
+def test_a_gap_with_something_in_it(space: str) -> None:
+    """Of the same length as the others, so that the numbers behind it are where they are thought to be."""
+    texts = [f"0.{i:04d}5e-1" if i % 7 == 0 else f"-{i % 10}.5" for i in range(700)]
+    for place in (1, 300, 301, 302, 303, 699):
+        for at in range(len(space)):
+            for other in ("e", "E", "+", "-", ".", ",", "5", "%", "\x00", "[", "\x05", "e+", "5e"):
+                gap = ("," + space)[: 1 + at] + other + space[at + len(other) :]
+                text = ("," + space).join(texts[:place]) + gap + ("," + space).join(texts[place:])
+                same_on_every_tier(f"[{text}]".encode(), np.float32)

@@ -1,0 +1,123 @@
+/* Where the numbers of avx2_single.c end, with AVX-512: but commas are looked for, and that of two bytes side by side the
+ * second may stand behind the first. What the pairs do not tell, ec_convert_single_avx2() checks on the numbers that it
+ * has loaded anyway: that each begins where it is thought to, and has its only point behind its first digit.
+ *
+ *     text         -  0  .  5  ,  7        allowed behind a digit: digits, '.', ',', 'e'
+ *     before       ,  -  0  .  5  ,        behind ',':             digits, '-', white space */
+#include "avx2.h"
+#include "avx512.h"
+
+#if defined(EC_X86_64)
+
+EC_TARGET_AVX512
+
+/* What a byte is; the set of those bits that may not stand behind it. */
+enum {
+    DIGIT = 1,
+    POINT = 2,
+    MINUS = 4,
+    COMMA = 8,
+    SPACE = 16,
+    PLUS = 32,
+    EXPONENT = 64,
+    OTHER = 128,
+    BEHIND_DIGIT = MINUS | SPACE | PLUS | OTHER,
+    BEHIND_POINT = 255 - DIGIT,                             /* as behind '-' and '+' */
+    BEHIND_COMMA = POINT | COMMA | PLUS | EXPONENT | OTHER, /* as behind white space, and before a chunk */
+    BEHIND_EXPONENT = 255 - (DIGIT | MINUS | PLUS)
+};
+
+#define EIGHT(x) x, x, x, x, x, x, x, x
+
+/* For bytes below 64. */
+static const uint8_t KINDS[64] = {OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER,        OTHER,
+                                  SPACE, SPACE, OTHER, OTHER, SPACE, OTHER, OTHER, EIGHT(OTHER), EIGHT(OTHER),
+                                  SPACE, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER,        OTHER,
+                                  OTHER, OTHER, PLUS,  COMMA, MINUS, POINT, OTHER, EIGHT(DIGIT), DIGIT,
+                                  DIGIT, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER};
+static const uint8_t BARRED[64] = {EIGHT(BEHIND_COMMA), EIGHT(BEHIND_COMMA), EIGHT(BEHIND_COMMA), EIGHT(BEHIND_COMMA),
+                                   EIGHT(BEHIND_COMMA), BEHIND_COMMA,        BEHIND_COMMA,        BEHIND_COMMA,
+                                   BEHIND_POINT,        BEHIND_COMMA,        BEHIND_POINT,        BEHIND_POINT,
+                                   BEHIND_COMMA,        EIGHT(BEHIND_DIGIT), BEHIND_DIGIT,        BEHIND_DIGIT,
+                                   BEHIND_COMMA,        BEHIND_COMMA,        BEHIND_COMMA,        BEHIND_COMMA,
+                                   BEHIND_COMMA,        BEHIND_COMMA};
+
+/* A block, and the bytes before each of its own. */
+typedef struct {
+    __m512i text_u8x64, before_u8x64;
+} block_pairs;
+
+EC_INLINE block_pairs pairs_at(const uint8_t *text) {
+    block_pairs pairs = {_mm512_loadu_si512(text), _mm512_loadu_si512(text - 1)};
+    return pairs;
+}
+
+EC_INLINE __mmask64 exponents_of(__m512i text_u8x64) {
+    return ec_equal_avx512(_mm512_or_si512(text_u8x64, _mm512_set1_epi8(0x20)), 'e');
+}
+
+/* The bytes that may not stand behind those before them. Notes where exponents are. */
+EC_INLINE uint64_t barred_of(block_pairs pairs, __m512i kinds_u8x64, __m512i barred_u8x64, uint64_t *exponents) {
+    __m512i kind_u8x64 = _mm512_permutexvar_epi8(pairs.text_u8x64, kinds_u8x64);
+    __m512i barred_behind_u8x64 = _mm512_permutexvar_epi8(pairs.before_u8x64, barred_u8x64);
+    __m512i either_u8x64 = _mm512_or_si512(pairs.text_u8x64, pairs.before_u8x64);
+    uint64_t others = 0;
+    *exponents = 0;
+    if (EC_UNLIKELY(_mm512_test_epi8_mask(either_u8x64, _mm512_set1_epi8((char)0xc0)) != 0)) {
+        *exponents = exponents_of(pairs.text_u8x64);
+        others = _mm512_test_epi8_mask(pairs.text_u8x64, _mm512_set1_epi8((char)0xc0)) & ~*exponents;
+        kind_u8x64 = _mm512_mask_blend_epi8(*exponents, kind_u8x64, _mm512_set1_epi8(EXPONENT));
+        barred_behind_u8x64 = _mm512_mask_blend_epi8(exponents_of(pairs.before_u8x64), barred_behind_u8x64,
+                                                     _mm512_set1_epi8((char)BEHIND_EXPONENT));
+    }
+    return _mm512_test_epi8_mask(kind_u8x64, barred_behind_u8x64) | others;
+}
+
+/* Points among the bytes of a chunk from `from` on, of which there are less than those of a block before `to`. */
+EC_INLINE int32_t points_between(const uint8_t *chunk, int64_t from, int64_t to) {
+    __mmask64 points = ec_equal_avx512(_mm512_loadu_si512(chunk + to - BLOCK), '.');
+    return from < to ? (int32_t)_mm_popcnt_u64(points >> (BLOCK - (to - from))) : 0;
+}
+
+int ec_index_single_avx512(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    const __m512i kinds_u8x64 = _mm512_loadu_si512(KINDS), barred_u8x64 = _mm512_loadu_si512(BARRED);
+    const __m512i positions_u8x64 = ec_byte_positions();
+    __m512i base_u16x32 = _mm512_setzero_si512(), points_u8x64 = _mm512_setzero_si512();
+    int32_t ended = 0;
+    int64_t at = 0;
+    index->alone_count = 0;
+    index->sound = 1;
+    if (!ec_index_gap(chunk, length, index)) return 0;
+    for (; at < length; at += BLOCK) {
+        const block_pairs pairs = pairs_at(chunk + at);
+        __mmask64 end = ec_equal_avx512(pairs.text_u8x64, ','), point = ec_equal_avx512(pairs.text_u8x64, '.');
+        uint64_t exponents, bad = barred_of(pairs, kinds_u8x64, barred_u8x64, &exponents);
+        if (EC_UNLIKELY(bad != 0)) {
+            if (!ec_ends_list(chunk + at + _tzcnt_u64(bad))) break;
+            end &= _blsmsk_u64(bad) >> 1;
+            point &= _blsmsk_u64(bad) >> 1;
+            index->sound = 0;
+        }
+        if (EC_UNLIKELY(end == 0)) break; /* the number may be too long */
+        points_u8x64 = _mm512_mask_add_epi8(points_u8x64, point, points_u8x64, _mm512_set1_epi8(1));
+        if (EC_UNLIKELY(exponents != 0)) ec_index_exponents(index, exponents, end, ended);
+        __m512i ends_u16x32 = _mm512_cvtepu8_epi16(
+            _mm512_castsi512_si256(_mm512_maskz_compress_epi8(end, positions_u8x64))); /* at most every other byte */
+        _mm512_storeu_si512(index->end + ended, _mm512_add_epi16(ends_u16x32, base_u16x32));
+        ended += (int32_t)_mm_popcnt_u64(end);
+        base_u16x32 = _mm512_add_epi16(base_u16x32, _mm512_set1_epi16(BLOCK));
+        if (EC_UNLIKELY(bad != 0)) {
+            at += (int64_t)_tzcnt_u64(bad);
+            break;
+        }
+    }
+    if (ended == 0) return 0;
+    index->count = ended;
+    __m512i points_u64x8 = _mm512_sad_epu8(points_u8x64, _mm512_setzero_si512());
+    index->points = (int32_t)_mm512_reduce_add_epi64(points_u64x8) - points_between(chunk, index->end[ended - 1], at);
+    return 1;
+}
+
+EC_TARGET_END
+
+#endif
