@@ -197,6 +197,7 @@ def _two_columns(path: Path) -> None:
     parquet.write_table(pyarrow.table({"a": list(X), "b": list(X)}), path)
 
 
+BITS_APART = b'{"data": [{"embedding": [0, 1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 0]}]}'
 FLOAT16 = replace(ec.PROFILES["mistral"], base64_dtype="float16")
 HALVES = _body(encoding_format="base64", profile=FLOAT16)
 HIDDEN = b'{"embeddings": [[1, 2]]}'
@@ -273,6 +274,16 @@ CASES: dict[str, Case] = {
         lambda p: Embeddings(_null_rows()),
         "row 1 is null, not a row of numbers: drop such rows",
         (lambda p: Embeddings(_null_rows().drop_null()),),
+    ),
+    "bits that are a number each": (
+        lambda p: ec.decode_response(BITS_APART, output_dtype="ubinary"),
+        r"dataclasses\.replace\(profile, bits_as_numbers=True\) reads it; of packed bits say dimension",
+        (
+            lambda p: ec.decode_response(
+                BITS_APART, output_dtype="ubinary", profile=replace(ec.PROFILES["mistral"], bits_as_numbers=True)
+            ),
+            lambda p: ec.decode_response(BITS_APART, output_dtype="ubinary", dimension=128),
+        ),
     ),
     "floats of a service that sends none": (
         lambda p: ordered("perplexity", "float"),
