@@ -100,6 +100,8 @@ def stack(rows: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     for number, row in enumerate(rows):
         part = row if type(row) is np.ndarray and row.dtype.kind in "fiub" and row.ndim else _row(row, number)
         if parts and part.shape != parts[0].shape:
+            if part.ndim > 1:
+                raise ValueError(f"row {number} is itself a matrix, {part.shape}: np.concatenate(x) joins matrices")
             lengths = f"row 0 has {len(parts[0])} numbers, row {number} has {len(part)}"
             raise ValueError(f"rows have different lengths: {lengths}")
         parts.append(part)
