@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import io
 import itertools
 import pickle
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -197,6 +199,7 @@ def _two_columns(path: Path) -> None:
     parquet.write_table(pyarrow.table({"a": list(X), "b": list(X)}), path)
 
 
+BITS_APART = b'{"data": [{"embedding": [0, 1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 0]}]}'
 FLOAT16 = replace(ec.PROFILES["mistral"], base64_dtype="float16")
 HALVES = _body(encoding_format="base64", profile=FLOAT16)
 HIDDEN = b'{"embeddings": [[1, 2]]}'
@@ -273,6 +276,36 @@ CASES: dict[str, Case] = {
         lambda p: Embeddings(_null_rows()),
         "row 1 is null, not a row of numbers: drop such rows",
         (lambda p: Embeddings(_null_rows().drop_null()),),
+    ),
+    "matrices in a list": (
+        lambda p: Embeddings([X[:5], X[5:]]),
+        r"row 1 is itself a matrix, \(7, 16\): np\.concatenate\(x\) joins matrices",
+        (lambda p: Embeddings(np.concatenate([X[:5], X[5:]])),),
+    ),
+    "matrices of a size in a list": (
+        lambda p: Embeddings([X[:6], X[6:]]),
+        r"several vectors a row, as of tokens, become one first; np\.concatenate\(x\) joins matrices",
+        (lambda p: Embeddings(np.concatenate([X[:6], X[6:]])),),
+    ),
+    "ids of a COPY that are texts": (
+        lambda p: ec.write_pgcopy(io.BytesIO(), X[:1], ["a"]),
+        "id 0 is 'a', not a whole number; id_type='text' writes such ids",
+        (lambda p: ec.write_pgcopy(io.BytesIO(), X[:1], ["a"], id_type="text"),),
+    ),
+    "ids of a COPY that are UUIDs": (
+        lambda p: ec.write_pgcopy(io.BytesIO(), X[:1], [uuid.UUID(int=7)]),
+        "not a whole number; id_type='uuid' writes such ids",
+        (lambda p: ec.write_pgcopy(io.BytesIO(), X[:1], [uuid.UUID(int=7)], id_type="uuid"),),
+    ),
+    "bits that are a number each": (
+        lambda p: ec.decode_response(BITS_APART, output_dtype="ubinary"),
+        r"dataclasses\.replace\(profile, bits_as_numbers=True\) reads it; of packed bits say dimension",
+        (
+            lambda p: ec.decode_response(
+                BITS_APART, output_dtype="ubinary", profile=replace(ec.PROFILES["mistral"], bits_as_numbers=True)
+            ),
+            lambda p: ec.decode_response(BITS_APART, output_dtype="ubinary", dimension=128),
+        ),
     ),
     "floats of a service that sends none": (
         lambda p: ordered("perplexity", "float"),

@@ -136,3 +136,15 @@ def test_one_line_that_failed_is_one(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text('{"custom_id":"0","response":{"status_code":200,"body":{"data":[{"embedding":[1,2]}]}}}\n{}')
     assert "1 line failed, more than" in run("batch", path, "-o", tmp_path / "out.npy", "--max-failed", "0").stderr
+
+
+def test_bits_that_are_a_number_each_are_read_by_the_option_that_is_named(tmp_path: Path) -> None:
+    bits = np.random.default_rng(0).integers(0, 2, (2, 64))
+    path = tmp_path / "body.json"
+    path.write_text(json.dumps({"data": [{"embedding": row} for row in bits.tolist()]}))
+    asked = ("decode", path, "--dtype", "ubinary", "-o", tmp_path / "bits.npy")
+    done = run(*asked)
+    assert done.exit_code == 1
+    assert "--bits-as-numbers reads it; of packed bits say dimension" in done.stderr
+    assert run(*asked, "--bits-as-numbers").exit_code == 0
+    assert np.array_equal(np.load(tmp_path / "bits.npy"), np.packbits(bits, axis=1))

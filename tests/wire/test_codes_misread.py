@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,16 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from embcodec import DecodeError, Embeddings, decode_base64, decode_batch, decode_octets, decode_response, iter_batch
+from embcodec import (
+    PROFILES,
+    DecodeError,
+    Embeddings,
+    decode_base64,
+    decode_batch,
+    decode_octets,
+    decode_response,
+    iter_batch,
+)
 from embcodec._native import floats
 from embcodec._native.core import lib
 from embcodec.cli.command import main
@@ -301,3 +312,33 @@ def test_embeddings_of_what_was_refused_can_be_made() -> None:
     rows = coded(unit(2, 256), "int8").view(np.int8)
     values = decode_response(listed(rows), output_dtype="int8").embeddings.values.astype(np.float32)
     np.testing.assert_array_equal(Embeddings(values).values, rows)
+
+
+@pytest.mark.parametrize("dtype", ["binary", "ubinary"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_list_of_bits_is_not_taken_for_packed_ones(dtype: Any, rows: int) -> None:
+    """A vector of 256 dimensions would have 2,048, without a word."""
+    bits = np.random.default_rng(4).integers(0, 2, (rows, 256))
+    bits[0, :] = 0 if rows > 1 else bits[0]  # a row of zeros tells nothing, the next one does
+    body = json.dumps({"data": [{"embedding": row} for row in bits.tolist()]})
+    words = "a list of 0 and 1, a number a dimension, not packed bits: dataclasses.replace"
+    with pytest.raises(DecodeError, match=words) as caught:
+        decode_response(body, output_dtype=dtype)
+    assert caught.value.row == rows // 2
+    unpacked = replace(PROFILES["mistral"], bits_as_numbers=True)
+    found = decode_response(body, output_dtype=dtype, profile=unpacked).embeddings
+    assert np.array_equal(found.to("ubinary").values, np.packbits(bits, axis=1))
+    line = json.dumps({"custom_id": "a", "response": {"body": json.loads(body)}}).encode()
+    (failed,) = decode_batch(io.BytesIO(line), output_dtype=dtype).errors
+    assert words in str(failed.error)
+
+
+@pytest.mark.parametrize("dtype", ["binary", "ubinary"])
+def test_packed_bits_are_taken_where_they_may_be_such(dtype: Any) -> None:
+    """Rows of zeros, of next to no ones, of few bytes, and whatever has its dimension said."""
+    packed = np.random.default_rng(4).integers(0, 256, (3, 32)) - (128 if dtype == "binary" else 0)
+    for rows in (packed.tolist(), [[0] * 32] * 2, [[0] * 31 + [1]], [[0, 1] * 7], [[1] * 16 + [2]]):
+        body = json.dumps({"data": [{"embedding": row} for row in rows]})
+        assert decode_response(body, output_dtype=dtype).embeddings.values.tolist() == rows
+    body = json.dumps({"data": [{"embedding": [0, 1] * 8}]})
+    assert decode_response(body, output_dtype=dtype, dimension=128).embeddings.values.tolist() == [[0, 1] * 8]

@@ -21,6 +21,7 @@ _PACKING = (
     click.option("--byte-order", type=Words(BYTE_ORDERS), help="Their byte order, if not the profile's."),
     click.option("--rows", help="Where in a body the list of vectors is, if not where the profile has it: a.b.c"),
     click.option("--item", help="Where in an object of that list its vector is; nothing where the list is of vectors."),
+    click.option("--bits-as-numbers", is_flag=True, help="Bits come as 0 and 1, a number a dimension, and not packed."),
     click.option("--ignore-index", is_flag=True, help="Rows are in the order of the inputs, whatever their index."),
 )
 

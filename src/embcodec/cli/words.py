@@ -33,6 +33,7 @@ _OPTIONS = {
     "k": "-k",
     "sample": "--sample",
     "ignore_index": "--ignore-index",
+    "bits_as_numbers": "--bits-as-numbers",
 }
 # What Python says of a profile and a command says with the options that change one.
 _PHRASES = (

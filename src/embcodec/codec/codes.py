@@ -50,6 +50,8 @@ def as_values(values: ArrayLike, dtype: OutputDtype) -> NDArray[Any]:
 def _no_rows(array: NDArray[Any], is_array: bool) -> ValueError:
     one = "row[None]" if is_array else "[row]"
     ways = {1: f"; for one row pass {one}", 3: ": several vectors a row, as of tokens, become one first"}
+    if not is_array and array.ndim == 3:
+        ways[3] += "; np.concatenate(x) joins matrices"
     return ValueError(f"embeddings have shape (n, width), not {array.shape}{ways.get(array.ndim, '')}")
 
 

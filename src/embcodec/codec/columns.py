@@ -100,6 +100,8 @@ def stack(rows: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     for number, row in enumerate(rows):
         part = row if type(row) is np.ndarray and row.dtype.kind in "fiub" and row.ndim else _row(row, number)
         if parts and part.shape != parts[0].shape:
+            if part.ndim > 1:
+                raise ValueError(f"row {number} is itself a matrix, {part.shape}: np.concatenate(x) joins matrices")
             lengths = f"row 0 has {len(parts[0])} numbers, row {number} has {len(part)}"
             raise ValueError(f"rows have different lengths: {lengths}")
         parts.append(part)
@@ -217,8 +219,9 @@ def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
         return stack(array)
     if as_they_are:
         return array
-    for place, value in enumerate(array.flat):
-        if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
+    no_numbers = {kind for kind in set(map(type, array.flat)) if not _is_number(kind)}
+    for place, value in enumerate(array.flat if no_numbers else ()):
+        if type(value) in no_numbers:
             indices = np.unravel_index(place, array.shape)
             where = f"row {indices[0]}, element {indices[-1]}" if array.ndim > 1 else f"element {place}"
             words = f"the array holds objects, not numbers: {where} is "
@@ -235,6 +238,10 @@ def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
                 raise TypeError(f"{words}a str: .astype(np.float32) reads numbers that are text")
             raise TypeError(f"{words}a {type(value).__name__}{_way_of_record(value)}")
     return _of_numbers(array)
+
+
+def _is_number(kind: type) -> bool:
+    return not issubclass(kind, bool) and issubclass(kind, numbers.Real | Decimal)
 
 
 def _of_numbers(array: NDArray[Any]) -> NDArray[Any]:

@@ -15,7 +15,7 @@ from .narrow import as_float32
 def format_floats(rows: ArrayLike, *, threads: int | None = None) -> bytes:
     """Write floats as JSON: a vector as an array of numbers, a matrix as an array of such arrays.
 
-    Each number is the shortest text that reads back to the same float32: positional from 1e-4 to below 1e9, always with
+    Each number has the fewest digits that read back to the same float32: positional from 1e-4 to below 1e9, always with
     a point, and with an exponent elsewhere.
 
     Parameters

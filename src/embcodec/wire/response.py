@@ -125,7 +125,7 @@ def encode_response(
     id : str, optional
         By default ``"0"``: clients require one.
     profile : str or Profile
-        Whose base64 is to be written.
+        Whose base64 is to be written; the form is Mistral's and OpenAI's for all of them.
     threads : int, optional
         By default all cores for large matrices, one for small ones.
 

@@ -17,6 +17,7 @@ _NAMES = {payload: (dtype, order) for (dtype, order), payload in reversed(floats
 _FEW = 4  # rows that are looked at: one of zeros tells nothing
 _SAMPLE = 64  # their elements
 _TELLING = 128  # bytes that do not read like float32 by chance
+_TELLING_BITS = 16  # bytes that are 0 or 1 by chance in no packed bits
 _EXTREME = 2.0**72  # beyond it, or below its inverse, nothing is an element of an embedding
 
 
@@ -27,10 +28,30 @@ def misread(values: NDArray[Any], layout: Layout, kind: int = STRING) -> tuple[i
     """
     if kind == STRING:
         return misread_bytes(values, floats.form_of(layout.dtype, layout.packed, layout.payload), layout.sized)
-    if kind != LIST or layout.dtype.kind != "f":
+    if kind != LIST:
         return None
+    if layout.dtype.kind != "f":
+        return _bits_in_numbers(values) if layout.packed and not (layout.sized or layout.unpacked) else None
     found = floats.guess_listed(values)
     return None if found == floats.BYTES else (0, _words_of_list(found, values, layout.sized))
+
+
+def _bits_in_numbers(values: NDArray[Any]) -> tuple[int, str] | None:
+    """Say of packed bits, whose dimension nobody said, that they are 0 and 1, a dimension each; None as a rule.
+
+    By chance so many bytes of packed bits are 0 or 1 once in 2^112 rows; rows with next to no ones tell nothing.
+    """
+    for row in range(min(len(values), _FEW)):
+        start = values[row, :_SAMPLE].tobytes()
+        if len(start) < _TELLING_BITS or max(start) > 1:
+            return None
+        whole = values[row].tobytes()
+        if max(whole) == 1 and 8 * whole.count(1) >= len(whole):
+            return row, (
+                "a list of 0 and 1, a number a dimension, not packed bits: "
+                "dataclasses.replace(profile, bits_as_numbers=True) reads it; of packed bits say dimension"
+            )
+    return None
 
 
 def no_bits(values: NDArray[Any], layout: Layout) -> tuple[int, str] | None:

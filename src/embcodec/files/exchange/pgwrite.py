@@ -10,9 +10,10 @@ Big-endian::
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import IO, Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,7 +83,7 @@ def write_pgcopy(
     check_writable(file)
     vectors = _vectors(embeddings, half)
     one_of(id_type, ID_TYPES, "id_type")
-    before = [] if ids is None else [as_column(ids, "id", id_type, nulls=False)]
+    before = [] if ids is None else [_column_of_ids(ids, id_type)]
     after = _named(columns, types)
     for name, column in [*(("ids", column) for column in before), *after.items()]:
         if column.rows != vectors.rows:
@@ -97,6 +98,17 @@ def _vectors(embeddings: Any, half: bool) -> Column:
     rows, kind = sent_vectors(embeddings, half)
     size = vector_bytes(kind, rows.dimension)
     return Column(len(rows), size, lambda some, out: write_vectors(rows[some], kind, out))
+
+
+def _column_of_ids(ids: ArrayLike, id_type: PgIdType) -> Column:
+    try:
+        return as_column(ids, "id", id_type, nulls=False)
+    except TypeError as error:
+        first: Any = next(iter(ids), None) if isinstance(ids, Iterable) else None
+        own = "uuid" if isinstance(first, UUID) else "text" if isinstance(first, str) else id_type
+        if own == id_type or id_type == "uuid":
+            raise
+        raise TypeError(f"{error}; id_type={own!r} writes such ids") from None
 
 
 def _named(columns: Mapping[str, Any] | None, types: Mapping[str, PgColumnType] | None) -> dict[str, Column]:
