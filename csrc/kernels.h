@@ -72,6 +72,7 @@ typedef struct ec_kernels {
                             const void *ahead, int64_t ahead_bytes);
     void (*hamming_u1_rows)(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores);
+    int64_t hamming_u1_planes; /* whether rows of EC_PLANES_LEAST bytes are met as planes of bits: see planes.h */
     int64_t hamming_u1_spread; /* bytes that a byte of a long row becomes in the tile's panel: see amx_near.h */
     /* dot_u1: rows of bits, in tables that dot_u1_tables makes of a query */
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);

@@ -393,6 +393,7 @@ EC_TARGET_END
 EC_SLOTS(hamming, avx512) {
     table->hamming_u1_pack = hamming_u1_pack;
     table->hamming_u1_prepare = ec_hamming_u1_prepare_words;
+    table->hamming_u1_planes = 0;
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
 }

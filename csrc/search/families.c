@@ -54,6 +54,12 @@ static int64_t prepared_bytes(const ec_scan *scan, int64_t n_queries) {
     }
 }
 
+/* The same of one of many. */
+static int64_t bytes_of_one(const ec_scan *scan) {
+    enum { MANY = 4 }; /* which some tiers take together */
+    return scan->args->family == EC_HAMMING_U1 ? prepared_bytes(scan, MANY) / MANY : prepared_bytes(scan, 1);
+}
+
 void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries) {
     switch (scan->args->family) {
     case EC_HAMMING_U1: ec_active.hamming_u1_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
@@ -82,7 +88,7 @@ void ec_scan_pack(const ec_scan *scan, const ec_block *block) {
 void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
                   int64_t ahead_bytes) {
     const ec_search_args *args = scan->args;
-    const uint8_t *query = (const uint8_t *)scan->prepared + first * prepared_bytes(scan, 1);
+    const uint8_t *query = (const uint8_t *)scan->prepared + prepared_bytes(scan, first);
     const int32_t *limits = scan->near_limits + first;
     const uint32_t quiet_nan = 0x7fc00000u;
     if (args->family != EC_HAMMING_U1 && args->family != EC_DOT_U1) memset(scan->near, 0xff, (size_t)n_queries);
@@ -166,9 +172,8 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     const int screened = ec_screen_wanted(args, args->n_queries);
     int64_t panel_row =
         args->family == EC_DOT_F32 && !(screened && args->decode) ? 4 * scan->dimension : args->row_bytes;
-    if (args->family == EC_HAMMING_U1) panel_row *= ec_hamming_spread(args->width);
     if (args->family == EC_DOT_U1) panel_row *= ec_active.dot_u1_spread;
-    int64_t rows = ec_dot_block_rows(panel_row);
+    int64_t rows = args->family == EC_HAMMING_U1 ? ec_hamming_u1_block_rows(args->width) : ec_dot_block_rows(panel_row);
     if (args->selection == NULL && args->decode == EC_DECODE_NONE && ec_scan_by_rows(args, args->n_queries))
         rows = args->family == EC_DOT_F32 && args->n_queries > 1 ? FEW_F32_ROWS
                                                                  : EC_DOT_BLOCK; /* no panel to keep small */
@@ -178,7 +183,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     /* of float rows that are screened mostly the int8 codes are read, a quarter of the bytes: see screening.h */
     int64_t target = args->family == EC_DOT_U1 ? PREPARED_U1 : PREPARED_TARGET;
     if (screened) target *= 2;
-    int64_t batch = ec_min_i64(target / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
+    int64_t batch = ec_min_i64(target / bytes_of_one(scan), RESERVOIR_TARGET / (8 * scan->capacity));
     scan->batch =
         ec_clamp_i64(ec_clamp_i64(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
     if (args->selection && args->selection_stride) scan->batch = 1;

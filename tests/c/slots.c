@@ -40,6 +40,7 @@ static const struct {
     SLOT(hamming_u1_prepare, "hamming"),
     SLOT(hamming_u1_tile, "hamming"),
     SLOT(hamming_u1_rows, "hamming"),
+    SLOT(hamming_u1_planes, NULL),
     SLOT(hamming_u1_spread, NULL),
     SLOT(dot_u1_spread, NULL),
     SLOT(dot_u1_tables, "hamming"),

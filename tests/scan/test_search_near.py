@@ -58,6 +58,25 @@ def test_hamming_within_any_threshold(isa: str, width: int) -> None:
             assert np.array_equal(scores[limits[q] : limits[q + 1]], exact[q, found])
 
 
+@pytest.mark.parametrize("width", [23, 24, 40, 128, 300, 1024, 1025])
+def test_hamming_of_queries_that_are_alike(isa: str, width: int) -> None:
+    """Where queries are met several at a time, what they have in common is most of all, or what sets them apart is."""
+    rng = np.random.default_rng(width)
+    rows, flips = rng.integers(0, 256, (200, width), dtype=np.uint8), rng.random((9, 8 * width))
+    for share in (0.0, 0.02, 0.3, 0.98):
+        queries = rows[:1] ^ np.packbits(flips < share, axis=1)
+        queries[rng.integers(1, 9)] = ~queries[0]
+        exact = differing(queries, rows)
+        ours, theirs = Embeddings(queries, "ubinary"), Embeddings(rows, "ubinary")
+        for threshold in (1, 4 * width, 8 * width, 8 * width + 1):
+            limits, scores, indices = range_search(ours, theirs, threshold)
+            for q in range(len(queries)):
+                found = np.flatnonzero(exact[q] < threshold)
+                found = found[np.argsort(exact[q, found], kind="stable")]
+                assert np.array_equal(indices[limits[q] : limits[q + 1]], found)
+                assert np.array_equal(scores[limits[q] : limits[q + 1]], exact[q, found])
+
+
 def in_batch_and_alone(found: Any, queries: Embeddings, single: Any) -> None:
     """A query by itself meets plain rows and has every cost counted: the same in a batch."""
     for q in range(len(queries)):
