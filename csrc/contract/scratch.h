@@ -11,9 +11,15 @@ int64_t ec_dot_f32_panel_bytes(int64_t n_rows, int64_t dimension);
 int64_t ec_dot_f32_prepared_bytes(int64_t n_queries, int64_t dimension);
 int64_t ec_dot_block_rows(int64_t row_bytes); /* rows of a panel that suits the caches: 64, 128, 192 or 256 */
 
-int64_t ec_hamming_u1_block_rows(int64_t width); /* the same for bits that are compared with bits */
 int64_t ec_hamming_u1_panel_bytes(int64_t n_rows, int64_t width);
 int64_t ec_hamming_u1_prepared_bytes(int64_t n_queries, int64_t width);
+
+/* Whether so many queries and rows of bits are faster as planes of bits, and the same sizes of these: of a panel of 256
+ * rows, and of prepared queries, which are whole fours. */
+int32_t ec_hamming_u1_by_planes(int64_t n_queries, int64_t width);
+int64_t ec_planes_u1_panel_bytes(int64_t width);
+int64_t ec_planes_u1_prepared_bytes(int64_t n_queries, int64_t width);
+
 int64_t ec_dot_u1_panel_bytes(int64_t n_rows, int64_t width);
 
 #endif

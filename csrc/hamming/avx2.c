@@ -1,9 +1,11 @@
-/* Differing bits with AVX2: rows of at least EC_PLANES_LEAST bytes as planes of bits (planes.h), and shorter ones by
+/* Differing bits with AVX2: rows of at least PLANES_LEAST bytes as planes of bits (planes.h), and shorter ones by
  * look-ups. */
 #include "avx2_nibbles.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
+
+enum { PLANES_LEAST = 24 };
 
 /* ---- adders of single bits, for rows of planes ---- */
 
@@ -32,7 +34,7 @@ EC_INLINE __m256i not_below(__m256i a, __m256i b, __m256i before) {
 
 #include "planes_loops.h"
 
-/* ---- rows of less than EC_PLANES_LEAST bytes ----
+/* ---- rows of less than PLANES_LEAST bytes ----
  * Look-ups for two queries at a time, in panels of nibbles (avx2_nibbles.h), where a lane is a row. A nibble of each of
  * the queries chooses a table: in how many bits the first differs from each of the sixteen nibbles that a row can have,
  * and above these four bits the same of the second. One vpshufb then compares four bits of 32 rows with both queries.
@@ -71,7 +73,7 @@ static void pair_queries(const uint8_t *first, const uint8_t *second, int64_t wi
     }
 }
 
-static void nibbles_prepare(const void *queries, int64_t n_queries, int64_t width, void *prepared) {
+static void hamming_u1_prepare(const void *queries, int64_t n_queries, int64_t width, void *prepared) {
     const int64_t query_bytes = 8 * ec_words_u1(width);
     for (int64_t q = 0; q < n_queries; q += 2) {
         const uint8_t *query = (const uint8_t *)queries + q * width;
@@ -200,15 +202,15 @@ EC_INLINE void count_some(const uint8_t *queries, int64_t query_bytes, int64_t n
     } else if (n == 2) {
         count_64_of_2(queries, 2 * query_bytes, panel, width, to);
     } else {
-        uint8_t pairs[2 * EC_PLANES_LEAST];
+        uint8_t pairs[2 * PLANES_LEAST];
         pair_queries(queries, queries, width, pairs);
         count_64_of_2(pairs, 0, panel, width, to);
     }
 }
 
-static void nibbles_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
-                         const void *ahead, int64_t ahead_bytes) {
+static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                            const void *ahead, int64_t ahead_bytes) {
     const int64_t query_bytes = 8 * ec_words_u1(width), n_calls = n_queries / 4 + n_queries / 2 % 2 + n_queries % 2;
     ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, EC_NEAR_ROWS) / EC_NEAR_ROWS * n_calls);
     memset(near, 0, (size_t)n_queries);
@@ -227,32 +229,18 @@ static void nibbles_tile(const void *prepared, int64_t n_queries, const void *pa
         }
 }
 
-/* ---- rows of any length ---- */
-
-static void hamming_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
-    (width >= EC_PLANES_LEAST ? pack_planes : ec_pack_nibbles_avx2)(rows, stride_bytes, n_rows, width, panel);
-}
-
-static void hamming_u1_prepare(const void *queries, int64_t n_queries, int64_t width, void *prepared) {
-    (width >= EC_PLANES_LEAST ? ec_planes_prepare : nibbles_prepare)(queries, n_queries, width, prepared);
-}
-
-static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
-                            const void *ahead, int64_t ahead_bytes) {
-    (width >= EC_PLANES_LEAST ? planes_tile : nibbles_tile)(prepared, n_queries, panel, n_rows, width, limits, scores,
-                                                            scores_stride, near, ahead, ahead_bytes);
-}
-
 EC_TARGET_END
 
 EC_SLOTS(hamming_rows, avx2);
 
 EC_SLOTS(hamming, avx2) {
-    table->hamming_u1_pack = hamming_u1_pack;
+    table->hamming_u1_pack = ec_pack_nibbles_avx2;
     table->hamming_u1_prepare = hamming_u1_prepare;
     table->hamming_u1_tile = hamming_u1_tile;
-    table->hamming_u1_planes = 1;
+    table->planes_u1_pack = planes_u1_pack;
+    table->planes_u1_tile = planes_u1_tile;
+    table->planes_u1_queries = 1;
+    table->planes_u1_width = PLANES_LEAST;
     ec_slots_hamming_rows_avx2(table);
 }
 #endif

@@ -28,7 +28,6 @@
 #include "hamming.h"
 
 enum {
-    EC_PLANES_LEAST = 24, /* bytes of a row that are worth it */
     EC_PLANE_ROWS = 256,
     EC_PLANE_BYTES = EC_PLANE_ROWS / 8,
     EC_PLACES = EC_PLANE_BYTES / 8, /* from one plane to the next */

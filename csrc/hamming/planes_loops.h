@@ -46,6 +46,9 @@ static void pack_lines(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows
             const int64_t column = ec_min_i64(i, n - EC_COLUMNS), left = n_rows - 32 * g;
             const uint8_t *first = left > 0 ? rows + 32 * g * stride_bytes + column : none;
             __m256i v[EC_COLUMNS];
+            if (i == 0) /* the next 32, of the next block perhaps: few enough to be under way at once */
+                for (int64_t r = 32; r < 64; r++)
+                    _mm_prefetch((const char *)rows + (32 * g + r) * stride_bytes, _MM_HINT_T0);
             if (left >= 32)
                 ec_bytes_of_32(first, stride_bytes, 32, none, v);
             else
@@ -64,7 +67,7 @@ static void pack_lines(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows
 }
 
 /* Makes the planes of 0 .. 256 rows of at least EC_COLUMNS bytes. */
-static void pack_planes(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
+static void planes_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     uint8_t *planes = panel;
     for (int64_t at = 0, n; n_rows > 0 && at < width; at += n, planes += ec_piece_bytes(n)) {
         n = ec_piece_width(width, at);
@@ -148,13 +151,14 @@ static EC_NOINLINE const uint16_t *count_part(const uint16_t *part, const uint8_
     __m256i sums[EC_PATTERNS][SUM_PLANES];
     for (int p = 0; p < EC_PATTERNS; p++) {
         __m256i some[SUM_PLANES];
-        ec_ahead_step(soon);
         /* -1, and the bits of side 1; all digits inverted are these bits' number times -1; and the bits of side 0 */
 #pragma GCC unroll 8
         for (int i = 0; i < SUM_PLANES; i++) some[i] = ones;
+        ec_ahead_step(soon);
         places = add_group(some, planes, places, part[2 * p]);
 #pragma GCC unroll 8
         for (int i = 0; i < SUM_PLANES; i++) some[i] = _mm256_xor_si256(some[i], ones);
+        ec_ahead_step(soon);
         places = add_group(some, planes, places, part[2 * p + 1]);
 #pragma GCC unroll 8
         for (int i = 0; i < SUM_PLANES; i++) sums[p][i] = some[i];
@@ -281,11 +285,11 @@ static EC_NOINLINE const uint16_t *count_parts(const uint16_t *part, int64_t n_p
 }
 
 /* Rows of more than a piece have all their scores written, piece by piece. */
-static void planes_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
-                        int64_t ahead_bytes) {
+static void planes_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+                           const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                           const void *ahead, int64_t ahead_bytes) {
     const int64_t four_bytes = ec_planes_four_bytes(width), n_fours = (n_queries + EC_FOUR - 1) / EC_FOUR;
-    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, n_fours * ec_n_pieces(width) * EC_PATTERNS);
+    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, n_fours * ec_n_pieces(width) * EC_GROUPS);
     const __m256i there = rows_there(n_rows);
     memset(near, 0, (size_t)n_queries);
     for (int64_t q = 0; q < n_queries; q += EC_FOUR) {
