@@ -4,8 +4,7 @@
  *
  * Prints one JSON object, of vectors of 256 bits for "avx2" and of 512 for "avx512". Bandwidth: GB/s of one core that
  * reads a working set of the given size over and over, and of two threads at once. Instructions: 10^9 a second, twelve
- * independent chains, so that latency is hidden; popcnt counts words of 64 bits. "vpshufb and sums" counts look-ups with
- * the additions that go with them. */
+ * independent chains, so that latency is hidden; popcnt counts words of 64 bits. */
 #include <immintrin.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -149,38 +148,6 @@ PORT_256(maddwd_256, MADDWD_256)
 PORT_256(maddubs_256, MADDUBS_256)
 PORT_256(fma_256, FMA_256)
 
-/* The look-ups of hamming/avx2.c, four vectors of three a round, with all that is done to each three: two adds of look-ups
- * to one another, one to the sums, a shift and one to the uppers. Shuffles have fewer ports than adds, and adds take these
- * ports too, so that together they are slower than their counts by themselves say. Nothing is loaded. */
-AVX2 static uint64_t look_up_256(size_t times) {
-    const __m256i table = K_256;
-    __m256i rows = K_256, sums[4], uppers[4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) sums[i] = uppers[i] = K_256;
-    for (size_t t = 0; t < times; t++) {
-        __m256i three[4];
-#pragma GCC unroll 3
-        for (int look_up = 0; look_up < 3; look_up++)
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; i++) {
-                __asm__ volatile("" : "+x"(rows)); /* as if it were another nibble */
-                const __m256i found = _mm256_shuffle_epi8(table, rows);
-                three[i] = look_up ? _mm256_add_epi8(three[i], found) : found;
-                __asm__ volatile("" : "+x"(three[i]));
-            }
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) {
-            sums[i] = _mm256_add_epi8(sums[i], three[i]);
-            uppers[i] = _mm256_add_epi8(uppers[i], _mm256_srli_epi16(three[i], 4));
-            __asm__ volatile("" : "+x"(sums[i]), "+x"(uppers[i]));
-        }
-    }
-    uint64_t sum = 0;
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) sum += sum_256(_mm256_xor_si256(sums[i], uppers[i]));
-    return sum;
-}
-
 #define POPCNT_64(x) (uint64_t)_mm_popcnt_u64(x)
 #define SAME(x) x
 CHAINS(popcnt_64, AVX2, uint64_t, "r", times, SAME, POPCNT_64)
@@ -193,9 +160,9 @@ typedef struct {
 static const port PORTS_512[] = {
     {"vpxorq", xor_512},      {"vpaddq", add_512},      {"vpopcntq", popcnt_512}, {"vpermb", vpermb_512},
     {"vpshufb", vpshufb_512}, {"vpdpbusd", dpbusd_512}, {"vfmadd", fma_512},      {NULL, NULL}};
-static const port PORTS_256[] = {{"vpaddd", add_256},      {"vpshufb", vpshufb_256},          {"vpsadbw", sad_256},
-                                 {"vpmaddwd", maddwd_256}, {"vpmaddubsw", maddubs_256},       {"vfmadd", fma_256},
-                                 {"popcnt", popcnt_64},    {"vpshufb and sums", look_up_256}, {NULL, NULL}};
+static const port PORTS_256[] = {
+    {"vpaddd", add_256},         {"vpshufb", vpshufb_256}, {"vpsadbw", sad_256},  {"vpmaddwd", maddwd_256},
+    {"vpmaddubsw", maddubs_256}, {"vfmadd", fma_256},      {"popcnt", popcnt_64}, {NULL, NULL}};
 
 static double instructions(uint64_t (*kernel)(size_t)) {
     const size_t times = 400000; /* windows of less than 1 ms: some of many lie between two interruptions */

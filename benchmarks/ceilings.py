@@ -23,9 +23,9 @@ INSTRUCTIONS: dict[str, dict[str, dict[str, float]]] = {
         "screened float": {"vpdpbusd": 16},  # the rows that pass are few
     },
     "avx2": {
-        # 256 nibbles of 32 rows for two queries: a look-up each, and five sums or shifts for every three of them, which
-        # compete for the ports that look up
-        "hamming": {"vpshufb and sums": 256 / 32 / 2},
+        # for four queries with 256 rows: 1,024 full adders of five ANDs and XORs, and 1,180 more to carry on and to add
+        # up what they come to for each query
+        "hamming": {"vpaddd": (5 * 1024 + 1180) / (4 * 256)},
         "one hamming": {"vpshufb": 8, "vpaddd": 32},  # four vectors: both nibbles of all bytes; no table of a query
         "bits": {"vpshufb": 256 / 32, "vpaddd": 1024 / 32},  # a look-up, and sums in 16 bits of odd and even rows
         # rough dots: 32 products of bytes at once, added in 16 bits, and every other time in 32; rows that pass are few

@@ -95,6 +95,7 @@ EC_SLOTS(hamming, amx) {
     table->hamming_u1_pack = hamming_u1_pack;
     table->hamming_u1_prepare = hamming_u1_prepare;
     table->hamming_u1_tile = hamming_u1_tile;
+    table->planes_u1_queries = 0; /* 16 queries are faster by tiles, and fewer by words */
     table->hamming_u1_spread = 8;
 }
 #else

@@ -1,40 +1,18 @@
 #include "avx2_nibbles.h"
 
+#include "avx2_bytes.h"
+
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-enum { STEP = 16 }; /* bytes of a row that are transposed at once */
-
-/* The 16 x 16 transpose of bytes in either half, in place. A round interleaves vectors i and i + 8, which rotates the
- * eight bits of a byte's address (row, column) by one; four rounds exchange row and column. */
-EC_INLINE void transpose_u8x16(__m256i v[STEP]) {
-#pragma GCC unroll 4
-    for (int round = 0; round < 4; round++) {
-        __m256i mixed[STEP];
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; i++) {
-            mixed[2 * i] = _mm256_unpacklo_epi8(v[i], v[i + 8]);
-            mixed[2 * i + 1] = _mm256_unpackhi_epi8(v[i], v[i + 8]);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < STEP; i++) v[i] = mixed[i];
-    }
-}
+enum { STEP = EC_COLUMNS };
 
 /* Makes the nibbles of STEP bytes of 32 rows, of which there are n_rows; rows behind them are `spare`. */
 EC_INLINE void pack_step(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, const uint8_t *spare,
                          uint8_t *panel) {
     const __m256i nibble_u8x32 = _mm256_set1_epi8(15);
     __m256i v_u8x32[STEP];
-#pragma GCC unroll 16
-    for (int i = 0; i < STEP; i++) {
-        const uint8_t *low = i < n_rows ? rows + i * stride_bytes : spare;
-        const uint8_t *high = i + STEP < n_rows ? rows + (i + STEP) * stride_bytes : spare;
-        const __m128i low_u8x16 = _mm_loadu_si128((const __m128i *)low);
-        v_u8x32[i] =
-            _mm256_inserti128_si256(_mm256_castsi128_si256(low_u8x16), _mm_loadu_si128((const __m128i *)high), 1);
-    }
-    transpose_u8x16(v_u8x32);
+    ec_bytes_of_32(rows, stride_bytes, n_rows, spare, v_u8x32);
 #pragma GCC unroll 16
     for (int i = 0; i < STEP; i++) {
         const __m256i high_u8x32 = _mm256_and_si256(_mm256_srli_epi16(v_u8x32[i], 4), nibble_u8x32);

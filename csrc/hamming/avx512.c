@@ -390,10 +390,13 @@ static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_
 
 EC_TARGET_END
 
+EC_SLOTS(hamming_planes, avx512);
+
 EC_SLOTS(hamming, avx512) {
     table->hamming_u1_pack = hamming_u1_pack;
     table->hamming_u1_prepare = ec_hamming_u1_prepare_words;
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
+    ec_slots_hamming_planes_avx512(table);
 }
 #endif

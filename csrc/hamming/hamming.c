@@ -1,5 +1,10 @@
-/* The sizes of scratch that are enough for the tier in force. */
-#include "hamming.h"
+/* The form in which queries and rows meet, and the sizes of scratch that are enough for it. */
+#include "planes.h"
+
+int32_t ec_hamming_u1_by_planes(int64_t n_queries, int64_t width) {
+    const int64_t queries = ec_active.planes_u1_queries;
+    return queries && n_queries >= queries && width >= ec_active.planes_u1_width;
+}
 
 /* Two bytes a byte of a row, because AVX2 packs nibbles; or whole words. */
 int64_t ec_hamming_u1_panel_bytes(int64_t n_rows, int64_t width) {
@@ -9,4 +14,10 @@ int64_t ec_hamming_u1_panel_bytes(int64_t n_rows, int64_t width) {
 
 int64_t ec_hamming_u1_prepared_bytes(int64_t n_queries, int64_t width) {
     return n_queries * ec_words_u1(width) * 8 * ec_hamming_spread(width);
+}
+
+int64_t ec_planes_u1_panel_bytes(int64_t width) { return ec_planes_bytes(width); }
+
+int64_t ec_planes_u1_prepared_bytes(int64_t n_queries, int64_t width) {
+    return (n_queries + EC_FOUR - 1) / EC_FOUR * ec_planes_four_bytes(width);
 }

@@ -65,6 +65,9 @@ EC_SLOTS(hamming, scalar) {
     table->hamming_u1_prepare = ec_hamming_u1_prepare_words;
     table->hamming_u1_tile = hamming_u1_tile;
     table->hamming_u1_rows = hamming_u1_rows;
+    table->planes_u1_pack = NULL;
+    table->planes_u1_tile = NULL;
+    table->planes_u1_queries = table->planes_u1_width = 0;
     table->hamming_u1_spread = 1;
 }
 

@@ -1,5 +1,6 @@
 /* For the driver (search.c): which kernels each family calls, the sizes of blocks, batches and tiles that keep their
  * data in the right cache, and the scratch that they take. */
+#include "../hamming/planes.h"
 #include "screening.h"
 
 enum {
@@ -36,7 +37,9 @@ int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries) {
 /* Bytes of the panel of a block of n_rows, of the family at hand. */
 static int64_t panel_bytes(const ec_scan *scan, int64_t n_rows) {
     switch (scan->args->family) {
-    case EC_HAMMING_U1: return ec_hamming_u1_panel_bytes(n_rows, scan->args->width);
+    case EC_HAMMING_U1:
+        return scan->planes ? ec_planes_u1_panel_bytes(scan->args->width)
+                            : ec_hamming_u1_panel_bytes(n_rows, scan->args->width);
     case EC_DOT_U1: return ec_dot_u1_panel_bytes(n_rows, scan->args->width);
     case EC_DOT_I8: return ec_dot_i8_panel_bytes(n_rows, scan->args->width);
     case EC_DOT_F32: return ec_dot_f32_panel_bytes(n_rows, scan->dimension);
@@ -47,16 +50,26 @@ static int64_t panel_bytes(const ec_scan *scan, int64_t n_rows) {
 /* Bytes of n_queries in the prepared form of the family at hand. */
 static int64_t prepared_bytes(const ec_scan *scan, int64_t n_queries) {
     switch (scan->args->family) {
-    case EC_HAMMING_U1: return ec_hamming_u1_prepared_bytes(n_queries, scan->args->width);
+    case EC_HAMMING_U1:
+        return scan->planes ? ec_planes_u1_prepared_bytes(n_queries, scan->args->width)
+                            : ec_hamming_u1_prepared_bytes(n_queries, scan->args->width);
     case EC_DOT_I8: return ec_dot_i8_prepared_bytes(n_queries, scan->args->width);
     case EC_DOT_F32: return ec_dot_f32_prepared_bytes(n_queries, scan->dimension);
     default: return n_queries * ec_search_query_bytes(scan->args);
     }
 }
 
+/* The same of one of many. */
+static int64_t bytes_of_one(const ec_scan *scan) {
+    return scan->planes ? prepared_bytes(scan, EC_FOUR) / EC_FOUR : prepared_bytes(scan, 1);
+}
+
 void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries) {
     switch (scan->args->family) {
-    case EC_HAMMING_U1: ec_active.hamming_u1_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
+    case EC_HAMMING_U1:
+        (scan->planes ? ec_planes_prepare : ec_active.hamming_u1_prepare)(queries, n_queries, scan->args->width,
+                                                                          scan->prepared);
+        break;
     case EC_DOT_U1: ec_active.dot_u1_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
     case EC_DOT_I8: ec_active.dot_i8_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
     case EC_DOT_F32: ec_active.dot_f32_prepare(queries, n_queries, scan->dimension, scan->prepared); break;
@@ -68,7 +81,8 @@ void ec_scan_pack(const ec_scan *scan, const ec_block *block) {
     const ec_search_args *args = scan->args;
     switch (args->family) {
     case EC_HAMMING_U1:
-        ec_active.hamming_u1_pack(block->rows, block->stride, block->n, args->width, scan->panel);
+        (scan->planes ? ec_active.planes_u1_pack : ec_active.hamming_u1_pack)(block->rows, block->stride, block->n,
+                                                                              args->width, scan->panel);
         break;
     case EC_DOT_U1: ec_active.dot_u1_pack(block->rows, block->stride, block->n, args->width, scan->panel); break;
     case EC_DOT_I8:
@@ -82,14 +96,15 @@ void ec_scan_pack(const ec_scan *scan, const ec_block *block) {
 void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const ec_block *block, const void *ahead,
                   int64_t ahead_bytes) {
     const ec_search_args *args = scan->args;
-    const uint8_t *query = (const uint8_t *)scan->prepared + first * prepared_bytes(scan, 1);
+    const uint8_t *query = (const uint8_t *)scan->prepared + prepared_bytes(scan, first);
     const int32_t *limits = scan->near_limits + first;
     const uint32_t quiet_nan = 0x7fc00000u;
     if (args->family != EC_HAMMING_U1 && args->family != EC_DOT_U1) memset(scan->near, 0xff, (size_t)n_queries);
     switch (args->family) {
     case EC_HAMMING_U1:
-        ec_active.hamming_u1_tile(query, n_queries, scan->panel, block->n, args->width, limits, scan->scores,
-                                  scan->block, scan->near, ahead, ahead_bytes);
+        (scan->planes ? ec_active.planes_u1_tile
+                      : ec_active.hamming_u1_tile)(query, n_queries, scan->panel, block->n, args->width, limits,
+                                                   scan->scores, scan->block, scan->near, ahead, ahead_bytes);
         break;
     case EC_DOT_U1:
         ec_active.dot_u1_tile(query, n_queries, scan->panel, block->n, args->width, limits, scan->scores, scan->block,
@@ -163,12 +178,13 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     int64_t most = args->selection ? args->n_selected : args->n_rows;
     scan->args = args;
     scan->dimension = args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
+    scan->planes = args->family == EC_HAMMING_U1 && ec_hamming_u1_by_planes(args->n_queries, args->width);
     const int screened = ec_screen_wanted(args, args->n_queries);
     int64_t panel_row =
         args->family == EC_DOT_F32 && !(screened && args->decode) ? 4 * scan->dimension : args->row_bytes;
-    if (args->family == EC_HAMMING_U1) panel_row *= ec_hamming_spread(args->width);
     if (args->family == EC_DOT_U1) panel_row *= ec_active.dot_u1_spread;
-    int64_t rows = ec_dot_block_rows(panel_row);
+    if (args->family == EC_HAMMING_U1) panel_row *= ec_hamming_spread(args->width);
+    int64_t rows = scan->planes ? EC_PLANE_ROWS : ec_dot_block_rows(panel_row);
     if (args->selection == NULL && args->decode == EC_DECODE_NONE && ec_scan_by_rows(args, args->n_queries))
         rows = args->family == EC_DOT_F32 && args->n_queries > 1 ? FEW_F32_ROWS
                                                                  : EC_DOT_BLOCK; /* no panel to keep small */
@@ -178,7 +194,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     /* of float rows that are screened mostly the int8 codes are read, a quarter of the bytes: see screening.h */
     int64_t target = args->family == EC_DOT_U1 ? PREPARED_U1 : PREPARED_TARGET;
     if (screened) target *= 2;
-    int64_t batch = ec_min_i64(target / prepared_bytes(scan, 1), RESERVOIR_TARGET / (8 * scan->capacity));
+    int64_t batch = ec_min_i64(target / bytes_of_one(scan), RESERVOIR_TARGET / (8 * scan->capacity));
     scan->batch =
         ec_clamp_i64(ec_clamp_i64(batch, BATCH_LEAST, BATCH_MOST), 1, args->n_queries < 1 ? 1 : args->n_queries);
     if (args->selection && args->selection_stride) scan->batch = 1;

@@ -16,6 +16,7 @@ typedef struct {
     const ec_search_args *args;
     ec_screen *screen; /* NULL where rows are not screened: see screening.h */
     int64_t dimension; /* dimension of the rows once decoded, for float32 kernels */
+    int planes;        /* whether bits meet bits as planes: see hamming/planes.h */
     int64_t block;     /* rows a block, at most */
     int64_t batch;     /* queries a batch, at most: those that meet a block while it is in the cache */
     int64_t group;     /* queries a tile call */

@@ -1,17 +1,20 @@
 /* Scores of the families of bits, for tests: see contract/testing.h. */
 #include "../contract/testing.h"
 #include "../dot_u1/dot_u1.h"
+#include "../hamming/planes.h"
 
 enum { GROUP = 64 }; /* queries a tile, a multiple of what any tier wants  */
 
 /* Of either family. */
 static int64_t prepared_bytes(int64_t n_queries, int64_t width) {
-    return ec_max_i64(ec_dot_u1_tables_bytes(n_queries, width), ec_hamming_u1_prepared_bytes(n_queries, width));
+    return ec_max_i64(
+        ec_max_i64(ec_dot_u1_tables_bytes(n_queries, width), ec_planes_u1_prepared_bytes(n_queries, width)),
+        ec_hamming_u1_prepared_bytes(n_queries, width));
 }
 
 int64_t ec_u1_scratch_bytes(int64_t n_queries, int64_t width) {
     return 64 + prepared_bytes(n_queries, width) + ec_dot_u1_panel_bytes(EC_DOT_BLOCK, width) +
-           ec_hamming_u1_panel_bytes(EC_DOT_BLOCK, width);
+           ec_hamming_u1_panel_bytes(EC_DOT_BLOCK, width) + ec_planes_u1_panel_bytes(width);
 }
 
 int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes,
@@ -32,7 +35,10 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
     }
     uint8_t *prepared = (uint8_t *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
     uint8_t *panel = prepared + prepared_bytes(n_queries, width);
-    if (hamming)
+    const int planes = hamming && ec_hamming_u1_by_planes(n_queries, width);
+    if (planes)
+        ec_planes_prepare(queries, n_queries, width, prepared);
+    else if (hamming)
         ec_active.hamming_u1_prepare(queries, n_queries, width, prepared);
     else
         ec_active.dot_u1_prepare(queries, n_queries, width, prepared);
@@ -42,14 +48,19 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
     for (int64_t r = 0; r < n_rows; r += EC_DOT_BLOCK) {
         int64_t n = ec_min_i64(EC_DOT_BLOCK, n_rows - r);
         const uint8_t *block = (const uint8_t *)rows + r * stride_bytes;
-        if (hamming)
+        if (planes)
+            ec_active.planes_u1_pack(block, stride_bytes, n, width, panel);
+        else if (hamming)
             ec_active.hamming_u1_pack(block, stride_bytes, n, width, panel);
         else
             ec_active.dot_u1_pack(block, stride_bytes, n, width, panel);
         for (int64_t q = 0; q < n_queries; q += GROUP) {
             int64_t some = ec_min_i64(GROUP, n_queries - q);
             int32_t *out = (int32_t *)scores + q * n_rows + r;
-            if (hamming)
+            if (planes)
+                ec_active.planes_u1_tile(prepared + ec_planes_u1_prepared_bytes(q, width), some, panel, n, width,
+                                         limits, out, n_rows, near, NULL, 0);
+            else if (hamming)
                 ec_active.hamming_u1_tile(prepared + ec_hamming_u1_prepared_bytes(q, width), some, panel, n, width,
                                           limits, out, n_rows, near, NULL, 0);
             else

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "contract/scratch.h"
+#include "hamming/planes.h"
 #include "screen/screen.h"
 #include "search/loops.h"
 #include "subjects.h"
@@ -296,7 +297,9 @@ static void near_u1(source *from, int64_t n_queries, int64_t count, int64_t widt
     int32_t *limits = (int32_t *)(void *)place(n_queries * 4);
     int32_t *scores = (int32_t *)(void *)place(n_queries * stride * 4);
     const int64_t panel_bytes = hamming ? ec_hamming_u1_panel_bytes(count, width) : ec_dot_u1_panel_bytes(count, width);
-    void *panel = place_scratch(panel_bytes), *prepared = place_scratch(n_queries * quads * 64);
+    const int planes = hamming && ec_active.planes_u1_width && width >= ec_active.planes_u1_width;
+    void *panel = place_scratch(planes ? ec_planes_u1_panel_bytes(width) : panel_bytes);
+    void *prepared = place_scratch(planes ? ec_planes_u1_prepared_bytes(n_queries, width) : n_queries * quads * 64);
     for (int64_t q = 0; q < n_queries; q++) {
         const uint8_t *row = rows.first + (count > 0 ? draw(from) % count * rows.stride : 0), kind = draw(from);
         for (int64_t i = 0; hamming && i < width; i++) {
@@ -313,7 +316,12 @@ static void near_u1(source *from, int64_t n_queries, int64_t count, int64_t widt
         const int32_t odd = hamming ? 257 - (kind >> 6) : 0, all = hamming ? INT32_MAX : INT32_MIN;
         limits[q] = kind & 4 ? some : kind & 8 ? odd : all;
     }
-    if (hamming) {
+    if (planes) {
+        ec_active.planes_u1_pack(rows.first, rows.stride, count, width, panel);
+        ec_planes_prepare(queries, n_queries, width, prepared);
+        ec_active.planes_u1_tile(prepared, n_queries, panel, count, width, limits, scores, stride, near, rows.first,
+                                 count * width);
+    } else if (hamming) {
         ec_active.hamming_u1_pack(rows.first, rows.stride, count, width, panel);
         ec_active.hamming_u1_prepare(queries, n_queries, width, prepared);
         ec_active.hamming_u1_tile(prepared, n_queries, panel, count, width, limits, scores, stride, near, rows.first,
