@@ -9,6 +9,7 @@
 EC_TARGET_AVX2
 
 enum {
+    EC_DENSE = 25,   /* of so many numbers one with an exponent makes a chunk dense */
     EC_MOST_GAP = 16 /* with it, and the 16 bytes that are read behind it, a chunk ends before its margin does */
 };
 

@@ -30,6 +30,7 @@ typedef struct {
     /* where each number has one digit before its point there are but the ends: a number begins `gap` behind the one
      * before it, the first behind `before` */
     int32_t gap, before;
+    int32_t dense;  /* whether many of them have exponents, and `point` is where the digits before these end */
     int32_t points; /* in all of them, as many as the second pass has to find behind first digits */
 } ec_number_index;
 
