@@ -122,6 +122,7 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
             break;
         }
     }
+    /* A second exponent in a number would move the others, beyond what the second pass may look up. */
     if (ended <= 0 || (digits_ended > ended && index->point[ended] < index->end[ended - 1])) return 0;
     index->count = ended;
     __m512i points_u64x8 = _mm512_sad_epu8(points_u8x64, _mm512_setzero_si512());
