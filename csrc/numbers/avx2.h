@@ -9,6 +9,7 @@
 EC_TARGET_AVX2
 
 enum {
+    EC_DENSE = 25,   /* of so many numbers one with an exponent makes a chunk dense */
     EC_MOST_GAP = 16 /* with it, and the 16 bytes that are read behind it, a chunk ends before its margin does */
 };
 
@@ -94,8 +95,11 @@ EC_INLINE int ec_ends_list(const uint8_t *text) {
     return i < BEHIND && text[i] == ']';
 }
 
+/* Whether a number that begins here may have one digit before its point. */
+EC_INLINE int ec_begins_single(const uint8_t *text) { return !ec_is_digit(text[1 + (*text == '-')]); }
+
 /* Learns from the first comma of a chunk how far behind one the next number begins, and from the chunk's beginning where
- * its first does. Returns 0 where that is too far. */
+ * its first does. Returns 0 where that is too far, or one of these two has more digits before its point than one. */
 EC_INLINE int ec_index_gap(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     const uint64_t commas = length > 0 ? ec_equal_avx2(ec_block_avx2(chunk), ',') : 0;
     const uint8_t *behind = chunk + (commas != 0 ? (int64_t)_tzcnt_u64(commas) : -1);
@@ -104,7 +108,8 @@ EC_INLINE int ec_index_gap(const uint8_t *chunk, int64_t length, ec_number_index
     while (before <= EC_MOST_GAP && ec_is_space(chunk[before])) before++;
     index->gap = gap;
     index->before = before - gap;
-    return gap <= EC_MOST_GAP && before <= EC_MOST_GAP;
+    return gap <= EC_MOST_GAP && before <= EC_MOST_GAP && ec_begins_single(chunk + before) &&
+           ec_begins_single(behind + gap);
 }
 
 /* Writes the positions of the set bits, in steps of four: the number of steps varies less than that of the bits. */

@@ -6,7 +6,7 @@
  *     text     -    0    .    0    1 2 3 , - 0 . 4
  *     digits   .    0    .    0    1 2 3 0 0 0 0 0      12.3e-3, as all numbers, is counted in units of 10^-13
  */
-#include "avx2.h"
+#include "avx2_exponents.h"
 
 #if defined(EC_X86_64)
 
@@ -27,10 +27,12 @@ enum {
     COMMA = 8,
     SPACE = 16,
     PLUS = 32,
-    OTHER = 128, /* 'e' and 'E' among them */
+    EXPONENT = 64,
+    OTHER = 128, /* 'e' and 'E' among them, unless these are looked for */
     BEHIND_DIGIT = MINUS | SPACE | PLUS | OTHER,
     BEHIND_SIGN = 255 - DIGIT, /* and behind a point */
-    BEHIND_COMMA = POINT | COMMA | PLUS | OTHER,
+    BEHIND_COMMA = POINT | COMMA | PLUS | EXPONENT | OTHER,
+    BEHIND_EXPONENT = 255 - (DIGIT | MINUS | PLUS),
     BEHIND_OTHER = BEHIND_COMMA /* as behind white space; behind 'e' there may be a '+' */
 };
 
@@ -40,9 +42,13 @@ EC_INLINE __m256i place_of(__m256i text_u8x32) {
 
 #define TEN(x) x, x, x, x, x, x, x, x, x, x
 
+EC_INLINE __m256i is_exponent(__m256i text_u8x32) {
+    return _mm256_cmpeq_epi8(_mm256_or_si256(text_u8x32, _mm256_set1_epi8(0x20)), _mm256_set1_epi8('e'));
+}
+
 /* Of 32 bytes the bits for which they may not stand behind those before them. White space may stand somewhere only if the
- * text is `spaced`. */
-EC_INLINE __m256i barred_of(const uint8_t *text, __m256i text_u8x32, int spaced) {
+ * text is `spaced`, and exponents only if it is `dense` with them. */
+EC_INLINE __m256i barred_of(const uint8_t *text, __m256i text_u8x32, int spaced, int dense) {
     const char other = (char)OTHER, behind_sign = (char)BEHIND_SIGN, behind_comma = (char)BEHIND_COMMA;
     const char behind_digit = (char)BEHIND_DIGIT, behind_other = (char)BEHIND_OTHER;
     const __m256i kinds_u8x32 =
@@ -52,7 +58,13 @@ EC_INLINE __m256i barred_of(const uint8_t *text, __m256i text_u8x32, int spaced)
     __m256i before_u8x32 = _mm256_loadu_si256((const __m256i *)(text - 1));
     __m256i kind_u8x32 = _mm256_shuffle_epi8(kinds_u8x32, place_of(text_u8x32));
     if (spaced) kind_u8x32 = _mm256_blendv_epi8(kind_u8x32, _mm256_set1_epi8(SPACE), ec_is_space_avx2(text_u8x32));
-    return _mm256_and_si256(kind_u8x32, _mm256_shuffle_epi8(barred_u8x32, place_of(before_u8x32)));
+    __m256i behind_u8x32 = _mm256_shuffle_epi8(barred_u8x32, place_of(before_u8x32));
+    if (dense) {
+        kind_u8x32 = _mm256_blendv_epi8(kind_u8x32, _mm256_set1_epi8(EXPONENT), is_exponent(text_u8x32));
+        behind_u8x32 =
+            _mm256_blendv_epi8(behind_u8x32, _mm256_set1_epi8((char)BEHIND_EXPONENT), is_exponent(before_u8x32));
+    }
+    return _mm256_and_si256(kind_u8x32, behind_u8x32);
 }
 
 /* Writes where numbers end, in steps of `step`: a step too many takes less than a branch that cannot be foreseen. */
@@ -95,39 +107,48 @@ EC_INLINE uint64_t exponents_of(const uint8_t *text, ec_block_u8x64 block, uint6
 /* Notes where the numbers of a chunk end, and how many points they have. Of two bytes side by side it checks whether the
  * second may stand behind the first; the second pass checks the rest. Stops before a block that is not plain, but if the
  * numbers end there notes those. */
-EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *index, int spaced, int step) {
+EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *index, int spaced, int step,
+                         int dense) {
     const __m256i point_u8x32 = _mm256_set1_epi8('.');
     __m256i points_u8x32 = _mm256_setzero_si256();
-    int32_t ended = 0, last_points = 0;
+    int32_t ended = 0, digits_ended = 0, last_points = 0;
+    uint64_t within = 0;
     int64_t at = 0;
     index->alone_count = 0;
     index->sound = 1;
+    index->dense = dense;
     for (; at < length; at += BLOCK) {
         const ec_block_u8x64 block = ec_block_avx2(chunk + at);
-        const ec_block_u8x64 barred = {barred_of(chunk + at, block.low_u8x32, spaced),
-                                       barred_of(chunk + at + 32, block.high_u8x32, spaced)};
+        const ec_block_u8x64 barred = {barred_of(chunk + at, block.low_u8x32, spaced, dense),
+                                       barred_of(chunk + at + 32, block.high_u8x32, spaced, dense)};
         const __m256i either_u8x32 = _mm256_or_si256(barred.low_u8x32, barred.high_u8x32);
-        uint64_t end = ec_equal_avx2(block, ',');
+        uint64_t end = ec_equal_avx2(block, ','), exponents = 0;
+        if (dense) exponents = ec_join_avx2(is_exponent(block.low_u8x32), is_exponent(block.high_u8x32));
         if (EC_UNLIKELY(!_mm256_testz_si256(either_u8x32, either_u8x32))) {
-            uint64_t exponents;
-            const uint64_t bad = ~ec_equal_avx2(barred, 0) & ~exponents_of(chunk + at, block, &exponents);
+            uint64_t bad = ~ec_equal_avx2(barred, 0);
+            if (!dense) bad &= ~exponents_of(chunk + at, block, &exponents);
             if (bad != 0) {
                 const int64_t stop = at + (int64_t)_tzcnt_u64(bad);
                 if (!ends_chunk(chunk + stop, chunk + length)) break;
                 end &= _blsmsk_u64(bad) >> 1;
+                exponents &= _blsmsk_u64(bad) >> 1;
                 index->sound = 0;
                 last_points = points_between(chunk, at, stop);
                 at = stop;
             }
-            ec_index_exponents(index, exponents, end, ended);
+            if (!dense) ec_index_exponents(index, exponents, end, ended);
         }
         if (EC_UNLIKELY(end == 0)) break; /* the number may be too long */
         ended += store_ends(index->end + ended, end, (uint32_t)(at & -BLOCK), step);
+        if (dense)
+            digits_ended += store_ends(index->point + digits_ended, ec_digits_end(end, exponents, &within),
+                                       (uint32_t)(at & -BLOCK), step);
         if (EC_UNLIKELY(!index->sound)) break;
         points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.low_u8x32, point_u8x32));
         points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.high_u8x32, point_u8x32));
     }
-    if (ended == 0) return 0;
+    /* A second exponent in a number would move the others, beyond what the second pass may look up. */
+    if (ended <= 0 || (digits_ended > ended && index->point[ended] < index->end[ended - 1])) return 0;
     __m256i points_u64x4 = _mm256_sad_epu8(points_u8x32, _mm256_setzero_si256());
     __m128i points_u64x2 =
         _mm_add_epi64(_mm256_castsi256_si128(points_u64x4), _mm256_extracti128_si256(points_u64x4, 1));
@@ -137,20 +158,20 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
     return 1;
 }
 
-/* Commas in the first blocks of a chunk. */
-static int64_t count_commas(const uint8_t *chunk, int64_t blocks) {
-    int64_t count = 0;
-    for (int64_t i = 0; i < blocks; i++) count += _mm_popcnt_u64(ec_equal_avx2(ec_block_avx2(chunk + i * BLOCK), ','));
-    return count;
-}
-
 int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     const int64_t sample = length < SAMPLE * BLOCK ? length / BLOCK : SAMPLE;
-    const int few = count_commas(chunk, sample) * 2 <= 7 * sample;
+    int64_t commas = 0, exponents = 0;
+    for (int64_t i = 0; i < sample; i++) {
+        const ec_block_u8x64 block = ec_block_avx2(chunk + i * BLOCK);
+        commas += _mm_popcnt_u64(ec_equal_avx2(block, ','));
+        exponents += _mm_popcnt_u64(ec_join_avx2(is_exponent(block.low_u8x32), is_exponent(block.high_u8x32)));
+    }
     if (!ec_index_gap(chunk, length, index)) return 0;
+    if (exponents * EC_DENSE > commas) return index_ends(chunk, length, index, 1, 6, 1);
+    const int few = commas * 2 <= 7 * sample;
     if (index->gap == 1 && index->before == -1)
-        return few ? index_ends(chunk, length, index, 0, 4) : index_ends(chunk, length, index, 0, 6);
-    return few ? index_ends(chunk, length, index, 1, 4) : index_ends(chunk, length, index, 1, 6);
+        return few ? index_ends(chunk, length, index, 0, 4, 0) : index_ends(chunk, length, index, 0, 6, 0);
+    return few ? index_ends(chunk, length, index, 1, 4, 0) : index_ends(chunk, length, index, 1, 6, 0);
 }
 
 #define EIGHT_KEPT 255, 255, 255, 255, 255, 255, 255, 255
@@ -199,6 +220,10 @@ static int32_t first_of(const uint8_t *chunk, const ec_number_index *index, int3
     return start + (chunk[start] == '-');
 }
 
+static int32_t digits_end_of(const ec_number_index *index, int32_t i) {
+    return index->dense ? index->point[i] : index->end[i];
+}
+
 static int alone_at(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
     const int64_t first = first_of(chunk, index, i), start = first - (chunk[first - 1] == '-');
     if (i > 0 && chunk[start - 1] != ',' && !ec_is_space(chunk[start - 1])) return 0;
@@ -237,28 +262,28 @@ static uint32_t still_unsure(const uint8_t *chunk, const ec_number_index *index,
     __m128 differ_f32x4 = _mm_cmpneq_ps(_mm256_cvtpd_ps(low_f64x4), _mm256_cvtpd_ps(high_f64x4));
     uint32_t alone = (uint32_t)_mm_movemask_ps(differ_f32x4);
     for (int32_t j = 0; j < 4 && i + j < index->count; j++)
-        alone |= (uint32_t)(index->end[i + j] - first_of(chunk, index, i + j) > DIGITS_BYTES) << j;
+        alone |= (uint32_t)(digits_end_of(index, i + j) - first_of(chunk, index, i + j) > DIGITS_BYTES) << j;
     return alone & unsure;
 }
 
 /* A number is at least `total` units of 10^-13, and below total + 1 of them. Its bounds are multiplied by 10^-13 less
  * and more some units in the last place, which are more than what the products are rounded by. Where both round to the
  * same float, so does the number. */
-int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, float *out) {
-    const __m256d less = _mm256_set1_pd(1e-13 * (1 - 0x1p-50)), more = _mm256_set1_pd(1e-13 * (1 + 0x1p-50));
+EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out, int dense) {
+    __m256d less = _mm256_set1_pd(1e-13 * (1 - 0x1p-50)), more = _mm256_set1_pd(1e-13 * (1 + 0x1p-50));
     const __m256d two_52 = _mm256_set1_pd(0x1p52); /* an integer below it is its mantissa */
     const uint8_t *starts = chunk + index->gap, *kept = KEPT + LONGEST + index->gap;
     int32_t count = index->count;
     int64_t before = index->before;
     seen_numbers seen = {_mm256_set1_epi8(-1), _mm256_setzero_si256(), _mm256_setzero_si256()}, complete = seen;
-    for (int32_t i = 0; i < 4; i++) index->end[count + i] = index->end[count > 0 ? count - 1 : 0];
+    for (int32_t i = 0; i < 4; i++) index->end[count + i] = index->point[count + i] = index->end[count - 1];
     for (int32_t i = 0; i < count; i += 4) {
         const uint8_t *text[4], *kept_of[4];
         for (int j = 0; j < 4; j++) {
-            int64_t end = index->end[i + j], first = before + (starts[before] == '-');
+            int64_t first = before + (starts[before] == '-');
             text[j] = starts + first - 1;
-            kept_of[j] = kept + (first - end);
-            before = end;
+            kept_of[j] = kept + (first - (dense ? index->point[i + j] : index->end[i + j]));
+            before = index->end[i + j];
         }
         complete = seen;
         __m256i even_u8x32 = load_two(text[0], text[2]), odd_u8x32 = load_two(text[1], text[3]);
@@ -269,13 +294,21 @@ int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, flo
                                                _mm256_srli_epi64(eights_u32x8, 32));
         __m256d total_f64x4 = _mm256_sub_pd(_mm256_or_pd(_mm256_castsi256_pd(total_u64x4), two_52), two_52);
         __m256d sign_f64x4 = signs_of(even_u8x32, odd_u8x32);
+        uint32_t alone = 0;
+        if (dense) {
+            const __m256d powers_f64x4 = ec_powers_avx2(chunk, index, i, &alone);
+            less = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 - 0x1p-50));
+            more = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 + 0x1p-50));
+            __m256d small_f64x4 = _mm256_cmp_pd(_mm256_mul_pd(total_f64x4, less), _mm256_set1_pd(0x1p-126), _CMP_LT_OQ);
+            alone |= (uint32_t)_mm256_movemask_pd(small_f64x4); /* no normal floats, and what may be beyond float32 */
+        }
         __m256d low_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, less), sign_f64x4);
         __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more, more), sign_f64x4);
         __m128 value_f32x4 = _mm256_cvtpd_ps(low_f64x4);
-        uint32_t alone = (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(value_f32x4, _mm256_cvtpd_ps(high_f64x4)));
-        if (EC_UNLIKELY(alone != 0)) {
+        uint32_t unsure = (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(value_f32x4, _mm256_cvtpd_ps(high_f64x4)));
+        if (EC_UNLIKELY(unsure != 0)) {
             high_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, more), sign_f64x4);
-            alone = still_unsure(chunk, index, i, alone, low_f64x4, high_f64x4);
+            alone |= still_unsure(chunk, index, i, unsure, low_f64x4, high_f64x4);
         }
         alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
         count = ec_numbers_in_doubt(alone_at, chunk, index, i, alone, count, out); /* ends the loop if it is less */
@@ -283,6 +316,10 @@ int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, flo
     count = ec_numbers_with_exponents(alone_at, chunk, index, count, out);
     if (index->count % 4 == 0) complete = seen;
     return count == index->count && are_fit(chunk, index, &complete, index->count & -4) ? count : -1;
+}
+
+int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, float *out) {
+    return index->dense ? convert(chunk, index, out, 1) : convert(chunk, index, out, 0);
 }
 
 EC_TARGET_END

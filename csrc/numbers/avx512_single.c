@@ -4,7 +4,7 @@
  *
  *     text         -  0  .  5  ,  7        allowed behind a digit: digits, '.', ',', 'e'
  *     before       ,  -  0  .  5  ,        behind ',':             digits, '-', white space */
-#include "avx2.h"
+#include "avx2_exponents.h"
 #include "avx512.h"
 
 #if defined(EC_X86_64)
@@ -24,7 +24,8 @@ enum {
     BEHIND_DIGIT = MINUS | SPACE | PLUS | OTHER,
     BEHIND_POINT = 255 - DIGIT,                             /* as behind '-' and '+' */
     BEHIND_COMMA = POINT | COMMA | PLUS | EXPONENT | OTHER, /* as behind white space, and before a chunk */
-    BEHIND_EXPONENT = 255 - (DIGIT | MINUS | PLUS)
+    BEHIND_EXPONENT = 255 - (DIGIT | MINUS | PLUS),
+    SAMPLE = 4 /* blocks that tell whether a chunk is dense */
 };
 
 #define EIGHT(x) x, x, x, x, x, x, x, x
@@ -79,15 +80,24 @@ EC_INLINE int32_t points_between(const uint8_t *chunk, int64_t from, int64_t to)
     return from < to ? (int32_t)_mm_popcnt_u64(points >> (BLOCK - (to - from))) : 0;
 }
 
-int ec_index_single_avx512(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+/* Writes chosen positions, at most every other, plus `base`; 32 are written in any case. Returns how many there are. */
+EC_INLINE int32_t store_positions(uint16_t *to, uint64_t chosen, __m512i positions_u8x64, __m512i base_u16x32) {
+    __m512i chosen_u16x32 =
+        _mm512_cvtepu8_epi16(_mm512_castsi512_si256(_mm512_maskz_compress_epi8(chosen, positions_u8x64)));
+    _mm512_storeu_si512(to, _mm512_add_epi16(chosen_u16x32, base_u16x32));
+    return (int32_t)_mm_popcnt_u64(chosen);
+}
+
+EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *index, int dense) {
     const __m512i kinds_u8x64 = _mm512_loadu_si512(KINDS), barred_u8x64 = _mm512_loadu_si512(BARRED);
     const __m512i positions_u8x64 = ec_byte_positions();
     __m512i base_u16x32 = _mm512_setzero_si512(), points_u8x64 = _mm512_setzero_si512();
-    int32_t ended = 0;
+    int32_t ended = 0, digits_ended = 0;
+    uint64_t within = 0;
     int64_t at = 0;
     index->alone_count = 0;
     index->sound = 1;
-    if (!ec_index_gap(chunk, length, index)) return 0;
+    index->dense = dense;
     for (; at < length; at += BLOCK) {
         const block_pairs pairs = pairs_at(chunk + at);
         __mmask64 end = ec_equal_avx512(pairs.text_u8x64, ','), point = ec_equal_avx512(pairs.text_u8x64, '.');
@@ -96,26 +106,39 @@ int ec_index_single_avx512(const uint8_t *chunk, int64_t length, ec_number_index
             if (!ec_ends_list(chunk + at + _tzcnt_u64(bad))) break;
             end &= _blsmsk_u64(bad) >> 1;
             point &= _blsmsk_u64(bad) >> 1;
+            exponents &= _blsmsk_u64(bad) >> 1;
             index->sound = 0;
         }
         if (EC_UNLIKELY(end == 0)) break; /* the number may be too long */
         points_u8x64 = _mm512_mask_add_epi8(points_u8x64, point, points_u8x64, _mm512_set1_epi8(1));
-        if (EC_UNLIKELY(exponents != 0)) ec_index_exponents(index, exponents, end, ended);
-        __m512i ends_u16x32 = _mm512_cvtepu8_epi16(
-            _mm512_castsi512_si256(_mm512_maskz_compress_epi8(end, positions_u8x64))); /* at most every other byte */
-        _mm512_storeu_si512(index->end + ended, _mm512_add_epi16(ends_u16x32, base_u16x32));
-        ended += (int32_t)_mm_popcnt_u64(end);
+        if (!dense && EC_UNLIKELY(exponents != 0)) ec_index_exponents(index, exponents, end, ended);
+        ended += store_positions(index->end + ended, end, positions_u8x64, base_u16x32);
+        if (dense)
+            digits_ended += store_positions(index->point + digits_ended, ec_digits_end(end, exponents, &within),
+                                            positions_u8x64, base_u16x32);
         base_u16x32 = _mm512_add_epi16(base_u16x32, _mm512_set1_epi16(BLOCK));
         if (EC_UNLIKELY(bad != 0)) {
             at += (int64_t)_tzcnt_u64(bad);
             break;
         }
     }
-    if (ended == 0) return 0;
+    /* A second exponent in a number would move the others, beyond what the second pass may look up. */
+    if (ended <= 0 || (digits_ended > ended && index->point[ended] < index->end[ended - 1])) return 0;
     index->count = ended;
     __m512i points_u64x8 = _mm512_sad_epu8(points_u8x64, _mm512_setzero_si512());
     index->points = (int32_t)_mm512_reduce_add_epi64(points_u64x8) - points_between(chunk, index->end[ended - 1], at);
     return 1;
+}
+
+int ec_index_single_avx512(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    int64_t commas = 0, exponents = 0;
+    for (int64_t at = 0; at < SAMPLE * BLOCK && at < length; at += BLOCK) {
+        const __m512i text_u8x64 = _mm512_loadu_si512(chunk + at);
+        commas += (int64_t)_mm_popcnt_u64(ec_equal_avx512(text_u8x64, ','));
+        exponents += (int64_t)_mm_popcnt_u64(exponents_of(text_u8x64));
+    }
+    if (!ec_index_gap(chunk, length, index)) return 0;
+    return exponents * EC_DENSE > commas ? index_ends(chunk, length, index, 1) : index_ends(chunk, length, index, 0);
 }
 
 EC_TARGET_END

@@ -15,7 +15,7 @@ enum {
     BEHIND = 32,        /* and behind it */
     ELEMENTS = CHUNK / 2 + BLOCK,
     SCALAR_ELEMENTS = 16,
-    UNFIT_CHUNKS = 16, /* behind one that turns out to be unfit for the first passes, others are so, too */
+    MOST_UNFIT = 16, /* chunks that the first passes are not tried on, where those before were unfit for them */
     COPY_BYTES = MARGIN + COPIED_CHUNK + BLOCK + BEHIND
 };
 
@@ -30,6 +30,7 @@ typedef struct {
     /* where each number has one digit before its point there are but the ends: a number begins `gap` behind the one
      * before it, the first behind `before` */
     int32_t gap, before;
+    int32_t dense;  /* whether many of them have exponents, and `point` is where the digits before these end */
     int32_t points; /* in all of them, as many as the second pass has to find behind first digits */
 } ec_number_index;
 
@@ -137,7 +138,7 @@ EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float
     uint8_t copy[COPY_BYTES];
     ec_number_index index;
     int64_t at = 1, produced = 0, length;
-    int unfit = 0; /* chunks that the first passes are not tried on */
+    int unfit = 0, next_unfit = 1; /* chunks that the first passes are not tried on; and behind the next unfit one */
     for (;;) {
         const uint8_t *chunk = ec_chunk_open(text, n, at, CHUNK, copy, &length);
         int32_t done = -1;
@@ -145,7 +146,8 @@ EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float
             unfit--;
         else if (first.index(chunk, length, &index) && index.count <= capacity - produced) {
             done = first.convert(chunk, &index, out + produced);
-            if (done < 0) unfit = UNFIT_CHUNKS;
+            unfit = done < 0 ? next_unfit : 0;
+            next_unfit = done >= 0 ? 1 : next_unfit < MOST_UNFIT ? 2 * next_unfit + 1 : MOST_UNFIT;
         }
         if (done < 0) done = ec_floats_convert_any(chunk, length, &index, out + produced, capacity - produced, any);
         if (done > 0) at += index.end[done - 1] + 1;

@@ -318,3 +318,13 @@ def test_a_total_alone_is_of_what_was_read(isa: str, tmp_path: Path) -> None:
     assert [line.response.usage for line in iter_batch(path) if line.response][3] == Usage(4, 0, 4)
     path.write_text("".join(body.replace('"total', '"completion_tokens":1,"total') % (i, 3) + "\n" for i in range(9)))
     assert decode_batch(path).usage == Usage(0, 9, 27)
+
+
+def test_ids_of_any_text(tmp_path: Path, generally: list[int]) -> None:
+    """Those that are made together are what each is alone: empty, of several bytes a character, and long ones."""
+    names = ["", "é", "日本", "🙂", "a b", "0" * 3000, "'", "\x7f", *map(str, range(40))]
+    file = tmp_path / "ids.jsonl"
+    file.write_bytes(b"".join(line(place % 60, name=f'"{name}"') + b"\n" for place, name in enumerate(names)))
+    assert both_ways(file)[3] == names
+    assert generally[0] == 1  # by the plain reader but for the first, which it learns from
+    assert decode_batch(file).custom_ids == names

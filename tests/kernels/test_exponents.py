@@ -1,0 +1,118 @@
+"""Lists of which many numbers have exponents: read as the plainest tier reads them, to the nearest float32."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from number_text import OVERFLOW, around_midpoint, nearest_float32, parse_row, same_on_every_tier
+
+from embcodec import parse_floats
+
+SPACES = ("", " ", "\n  ")
+
+
+def written(count: int, pattern: str, seed: int = 51) -> list[str]:
+    """Return floats of all sizes, or near 1, as a printer writes them."""
+    rng = np.random.default_rng(seed)
+    powers = 10.0 ** rng.integers(-39, 38, count) if "wide" in pattern else 1.0
+    values = rng.uniform(-9.99, 9.99, count) * powers
+    return [pattern.removesuffix(" wide") % value for value in values.tolist()]
+
+
+PATTERNS = ("%.0e", "%.8e", "%.8e wide", "%.17e", "%.17e wide", "%.7E", "%.1e wide", "%.30e")
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("space", SPACES)
+def test_printed_with_exponents(isa: str, pattern: str, space: str) -> None:
+    texts = written(1500, pattern)
+    texts[::9] = [f"{i % 10}.{i:03d}" for i in range(len(texts[::9]))]  # some without one
+    wanted = np.array([nearest_float32(text) for text in texts])
+    found = parse_floats(f"[{(',' + space).join(texts)}]".encode())
+    np.testing.assert_array_equal(found.view(np.uint32), wanted.view(np.uint32))
+
+
+def test_halfway_between_two_floats(isa: str) -> None:
+    rng = np.random.default_rng(52)
+    bits = [
+        0,
+        1,
+        2,
+        0x007FFFFF,
+        0x00800000,
+        0x00800001,
+        0x7F7FFFFE,
+        0x3F7FFFFF,
+        *rng.integers(0x00800000, 0x7F000000, 40),
+    ]
+    texts = [text for some in bits for text in around_midpoint(int(some)) if "e" in text]
+    texts += [f"-{text}" for text in texts]
+    wanted = np.array([nearest_float32(text) for text in texts])
+    np.testing.assert_array_equal(parse_floats(f"[{','.join(texts)}]".encode()).view(np.uint32), wanted.view(np.uint32))
+
+
+EXPONENTS = (
+    *("e0", "e-0", "e+0", "e00", "e5", "E5", "e+05", "e-005", "e0005", "e-00005", "e+0000000007", "e37", "e-37"),
+    *("e-44", "e-46", "e-60", "e-64", "e-65", "e-400", "e-1000", "e38"),
+)
+
+
+@pytest.mark.parametrize(
+    "digits", ["1", "-1", "0", "-0.0", "0.001", "3.4028234663852886", "-0.00000000000000000001", "9.9"]
+)
+def test_forms_of_exponents(isa: str, digits: str) -> None:
+    texts = [text for text in (digits + exponent for exponent in EXPONENTS) if nearest_float32(text) is not None]
+    wanted = np.array([nearest_float32(text) for text in texts])
+    for before in range(5):  # at each place among those that are converted together
+        found = parse_floats(f"[{','.join(['1.5e-05'] * before + texts * 3)}]".encode())[before:]
+        np.testing.assert_array_equal(found.view(np.uint32), np.tile(wanted, 3).view(np.uint32))
+
+
+ODD = (
+    *("1e5e5", "1e5.5", "1.5e", "1e+", "1e-", "1e 5", "1e+-5", "1e++5", "1ee5", "e5", ".e5", "1.e5", "12e5", "12.5e-3"),
+    *(
+        "01e5",
+        "1e39",
+        "3.5e38",
+        "1e400",
+        "-1e39",
+        "1e5 ",
+        " 1e5",
+        "1 e5",
+        "1e5-",
+        "1e5,",
+        "1e0x5",
+        "1.2.3e5",
+        "-e5",
+        "",
+        "0x1e5",
+    ),
+)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_odd_element(odd: str) -> None:
+    for space in SPACES:
+        texts = written(700, "%.6e")
+        for place in (0, 1, 301, 302, 303, 304, 699):
+            changed = [*texts[:place], odd, *texts[place + 1 :]]
+            same_on_every_tier(f"[{(',' + space).join(changed)}]".encode(), np.float32)
+
+
+def test_exponents_where_blocks_of_bytes_meet(isa: str) -> None:
+    """One at every place of a block, of which the next begins within it."""
+    for shift in range(64):
+        texts = ["1" + "." + "0" * shift + "1e0", *(["-2.5e-05", "7", "1.25e+1"] * 150)]
+        wanted = np.array([nearest_float32(text) for text in texts])
+        out = np.empty_like(wanted)
+        parse_row(f"[{','.join(texts)}]".encode(), out)
+        np.testing.assert_array_equal(out, wanted)
+
+
+def test_beyond_float32_is_named_alike() -> None:
+    assert OVERFLOW > 3.4028235e38
+    texts = written(400, "%.3e")
+    for at in (0, 7, 350):
+        for text in ("3.4028236e38", "1e39", "-9.9e38", "1e308"):
+            reason = same_on_every_tier(f"[{','.join([*texts[:at], text, *texts[at:]])}]".encode(), np.float32)[0]
+            assert isinstance(reason, str)
