@@ -43,9 +43,7 @@ def faiss_of_size(dimension: int, size: int) -> Iterator[Code]:
     # Four dimensions a part, as Faiss' guide has it, or all.
     turned = min(4 * size, -(-dimension // size) * size)
     yield code("OPQ", f"OPQ{size}_{turned},PQ{size}x8np")
-    # Residual and local search quantizers of so many parts train for minutes: in their stead the product of small ones.
-    if size % 8 == 0 and 4 * size <= dimension:
-        yield code("principal components, product residual quantizer", f"PCA{4 * size},PRQ{size // 8}x8x8")
+    # Residual and local search quantizers of so many parts train for minutes, even in products of small ones.
 
 
 def faiss_of_bits(dimension: int) -> Iterator[Code]:
