@@ -108,19 +108,6 @@ static const float *scales_of(const ec_scan *scan, const int64_t *selection, con
     return known_of(scan->args, offsetof(ec_segment, row_scales), 1.0f, selection, block, scan->scales);
 }
 
-/* The same, negated into `out`: costs are least where scores are most. */
-static void negate_known(const ec_search_args *args, size_t member, float other, const int64_t *selection,
-                         const ec_block *block, float *out) {
-    const int64_t n = block->n;
-    const void *known = value_of(args, member, 4, selection, block, 0);
-    if (known == NULL) {
-        for (int64_t r = 0; r < n; r++) out[r] = -other;
-    } else {
-        const float *values = known_of(args, member, other, selection, block, out);
-        for (int64_t r = 0; r < n; r++) out[r] = -values[r];
-    }
-}
-
 void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
     const ec_search_args *args = scan->args;
     int64_t n = block->n;
@@ -141,8 +128,11 @@ void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_bloc
         fill_squares(scan, selection, block);
         ec_active.l2_terms(scales_of(scan, selection, block), scan->squares, n, scan->mul, scan->bias);
     } else if (args->metric == EC_COST_DOT && !ec_segments_are_plain(args)) {
-        negate_known(args, offsetof(ec_segment, row_scales), 1.0f, selection, block, scan->mul);
-        negate_known(args, offsetof(ec_segment, row_biases), 0.0f, selection, block, scan->bias);
+        const float *scales = scales_of(scan, selection, block);
+        for (int64_t r = 0; r < n; r++) scan->mul[r] = -scales[r];
+        const size_t member = offsetof(ec_segment, row_biases);
+        const float *biases = known_of(args, member, 0.0f, selection, block, scan->scales);
+        for (int64_t r = 0; r < n; r++) scan->bias[r] = -biases[r];
     }
 }
 
