@@ -11,7 +11,8 @@ Peers are used where they can be imported, fitted to the same rows, and asked wi
     pip install faiss-cpu usearch rabitqlib turbovec scann
 
 Each code is measured in a process of its own, on one thread, that is ended after ``--limit`` seconds of the processor,
-or four times as many of the clock; the table says of which. Times are of the processor. In the end each peer is held against the best of ours that takes no more bytes.
+or four times as many of the clock; the table says of which, and larger ones of that kind are not tried. Times are of
+the processor. In the end each peer is held against the best of ours that takes no more bytes.
 ``--results FILE`` keeps what was measured, a line each, and takes peers' figures from there on the next run;
 ``--page FILE`` writes a page of the documentation.
 """

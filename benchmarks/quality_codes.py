@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embcodec import Embeddings, LowBitQuantizer, quantize, search
+from embcodec import Embeddings, LowBitQuantizer, calibrate, quantize, search
+from embcodec.dtypes import OutputDtype, Precision
 
 Floats = NDArray[np.float32]
 Answer = NDArray[np.int64]
@@ -76,21 +77,28 @@ class Kept(NamedTuple):
 
 
 def ours(dimension: int, sizes: list[int]) -> Iterator[Code]:
-    def asked(rows: Any) -> tuple[float, Asked]:
-        return rows.nbytes / len(rows), lambda queries: search(Embeddings(queries), rows, K, metric="cosine").indices
+    def asked(rows: Any, precision: Precision = "int8") -> tuple[float, Asked]:
+        def ask(queries: Floats) -> Answer:
+            return search(Embeddings(queries), rows, K, metric="cosine", query_precision=precision).indices
 
-    def quantized(fit: Floats, **given: Any) -> Encoder:
-        return lambda rows: asked(quantize(rows, **given))
+        return rows.nbytes / len(rows), ask
 
-    def fitted(fit: Floats, **given: Any) -> Encoder:
+    def quantized(fit: Floats, output_dtype: OutputDtype, scale: Any = None, precision: Precision = "int8") -> Encoder:
+        fitted = calibrate(fit) if scale == "ranges" else scale
+        return lambda rows: asked(quantize(rows, output_dtype, scale=fitted), precision)
+
+    def fitted(fit: Floats, precision: Precision = "int8", **given: Any) -> Encoder:
         quantizer = LowBitQuantizer(**given).fit(fit)
-        return lambda rows: asked(quantizer.encode(rows))
+        return lambda rows: asked(quantizer.encode(rows), precision)
 
     code = partial(Code, "embcodec")
-    plain = partial(quantized, output_dtype="int8")
+    plain = partial(quantized, output_dtype=OutputDtype.INT8)
     yield code("int8, a scale a vector", "embcodec", dimension + 4, partial(plain, scale="per-vector"))
+    ranges = partial(plain, scale="ranges")
+    yield code("int8, ranges", "embcodec", dimension, ranges)
+    yield code("int8, ranges, queries unrounded", "embcodec", dimension, partial(ranges, precision="float32"))
     yield code("int8, the services' scale", "embcodec", dimension, partial(plain, scale="unit"))
-    yield code("sign bits", "embcodec", dimension / 8, partial(quantized, output_dtype="ubinary"))
+    yield code("sign bits", "embcodec", dimension / 8, partial(quantized, output_dtype=OutputDtype.UBINARY))
     for bits in (1, 2, 4):
         label = f"{bits} bit{'s' * (bits > 1)}"
         whitened = partial(fitted, rotation="whitened", center="mean")
@@ -99,4 +107,8 @@ def ours(dimension: int, sizes: list[int]) -> Iterator[Code]:
             yield code(label + said, "embcodec", dimension * bits / 8 + (4 if bits == 1 else 8), make)
     for size in sizes:
         if size <= dimension:
-            yield code(f"bytes_per_vector={size}", "embcodec", size, partial(fitted, bytes_per_vector=size))
+            make = partial(fitted, bytes_per_vector=size)
+            yield code(f"bytes_per_vector={size}", "embcodec", size, make)
+            if size >= dimension / 2:  # where rounding the queries costs as much as coding the rows
+                make = partial(make, precision="float32")
+                yield code(f"bytes_per_vector={size}, queries unrounded", "embcodec", size, make)

@@ -127,14 +127,15 @@ INTRODUCTION = """# Codes at equal bytes
 
 What codes keep of float32 search, ours and others' side by side: overlap@10, of rows that nothing was fitted to, asked
 with floats. `make quality` prints it for the committed vectors, `python benchmarks/quality.py VECTORS.npy` for your
-own, and with `--page` writes this page. Measured on {when}, on {machine}: {versions}.
+own, and with `--page` writes this page. Measured on {when}, on {machine}:
+{versions}.
 
 Each code is fitted to the same rows, then encodes others. Bytes are those that a row takes, with its scale if it has
 one, and without a number for it. A peer is held against the best of ours that takes no more bytes; the interval is that
 of the difference, 95 %, over queries. The first table of a set has the best peer of each number of bytes, the folded
-one all codes, with the processor time of one thread that fitting and encoding take (another process may have run
-beside).
+one all codes, with the processor time of one thread that fitting and encoding take, while other work ran beside.
 
-Of the peers: PQ and OPQ have 8 bits a part, and where a dimension does not divide into parts some have one dimension
-more; OPQ goes down to four dimensions a part, as Faiss' guide has it. ScaNN's codes are of 4 bits, trained with its
-anisotropic loss. TurboQuant is calibrated on the rows to fit to. What asks with bits is said to."""
+Searches of ours round queries to 8 bits; "queries unrounded" is `query_precision="float32"`, which is slower, and where
+a row has four bits a dimension or more it shows. Of the peers: PQ and OPQ have 8 bits a part, and where a dimension
+does not divide into parts some have one dimension more; OPQ goes down to four dimensions a part, as Faiss' guide has
+it. ScaNN's codes are of 4 bits, trained with its anisotropic loss. TurboQuant is calibrated on the rows to fit to."""

@@ -43,11 +43,7 @@ def faiss_of_size(dimension: int, size: int) -> Iterator[Code]:
     # Four dimensions a part, as Faiss' guide has it, or all.
     turned = min(4 * size, -(-dimension // size) * size)
     yield code("OPQ", f"OPQ{size}_{turned},PQ{size}x8np")
-    if size <= 48:  # larger ones take many minutes to train
-        yield code("residual quantizer", f"RQ{size}x8")
-        yield code("local search quantizer", f"LSQ{size}x8")
-    if size % 8 == 0 and 4 * size <= dimension:
-        yield code("principal components, product residual quantizer", f"PCA{4 * size},PRQ{size // 8}x8x8")
+    # Residual and local search quantizers of so many parts train for minutes, even in products of small ones.
 
 
 def faiss_of_bits(dimension: int) -> Iterator[Code]:

@@ -137,6 +137,6 @@ def test_a_page_has_a_table_a_set(vectors: Vectors, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("quality_page.versions", lambda _: "a peer 1.0")
     found = [made("embcodec", 8, [5] * 20), made("a peer", 8, [4] * 20)]
     text = page([("One", vectors, found), ("Two", vectors, found)], "2020-01-02", "a machine")
-    assert "Measured on 2020-01-02, on a machine: a peer 1.0." in text
+    assert "Measured on 2020-01-02, on a machine:\na peer 1.0." in text
     assert text.count("| 8 | a peer of 8 | 0.400 | of 8 | 0.500 | +0.100 ± 0.000 |") == 2
     assert text.index("## One") < text.index("## Two")

@@ -199,6 +199,9 @@ def test_frames_are_of_what_is_there(kind: Any, monkeypatch: pytest.MonkeyPatch)
     assert isinstance(frame, frames.DataFrame)
     assert list(frame["label"]) == [m.label for m in found().measurements]
     assert list(frame["stores"])[:2] == [", ".join(m.stores) for m in found().measurements[:2]]
+    unknown = [name for name in frame.columns if name.startswith("ndcg")]
+    assert len(unknown) == 6
+    assert {str(frame[name].dtype).lower() for name in unknown} == {"float64"}  # also where no row has one
     other = {"pandas": "polars", "polars": "pandas"}[kind]
     monkeypatch.setitem(sys.modules, other, None)
     assert isinstance(found().to_frame(), frames.DataFrame)

@@ -76,7 +76,7 @@ class Study(Findings):
         rows = [as_row(found) for found in self.measurements]
         for name in wanted:
             try:
-                return import_module(name).DataFrame(rows)
+                return _with_floats(import_module(name), rows)
             except ModuleNotFoundError as error:
                 if error.name != name:
                     raise
@@ -155,3 +155,12 @@ def _label(found: Measurement | None) -> dict[str, Any] | None:
         "stores": list(found.stores),
         "store_metric": found.store_metric,
     }
+
+
+def _with_floats(frames: Any, rows: list[dict[str, Any]]) -> Any:
+    """Return a DataFrame; figures that no row has are missing floats, as those are that only some rows have."""
+    floats = [name for name in rows[0] if name.startswith("ndcg")] + ["of_limit", "encoded_per_second"]
+    frame = frames.DataFrame(rows)
+    if frames.__name__ == "polars":
+        return frame.cast(dict.fromkeys(floats, frames.Float64))
+    return frame.astype(dict.fromkeys(floats, float))
