@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from coded import floats
 from commands import run, run_json
 
 from embcodec import Collection, DecodeError, Skipped, StorageError, decode_batch, iter_batch, iter_load, load, save
+from embcodec.index.collection import failed_and_skipped
 from embcodec.wire.batch.lines import is_cut
 
 X = floats(100)
@@ -76,6 +78,34 @@ def test_what_was_taken_of_a_cut_file_is_told(tmp_path: Path) -> None:
     assert "line 1, f: too long" in told[0]
     assert told[1].startswith(f"{count} rows appended before this error -> Collection({count} rows")
     assert "cannot be read on" in told[2]
+
+
+@pytest.mark.parametrize("way", ["on_error", "failed"])
+def test_what_was_told_of_a_cut_file_is_not_told_again(tmp_path: Path, way: str) -> None:
+    """Once its rest is there, which has failures of its own; they are counted together."""
+    path, vectors = tmp_path / "a.jsonl", Collection.create(tmp_path / "c", like=X)
+    bad = b'{"custom_id": "%d", "error": {"message": "too long"}}\n'
+    at = [WHOLE.index(b'{"custom_id": "p%d"' % i) for i in (30, 60, 90)]
+    parts = WHOLE[: at[0]], WHOLE[at[0] : at[1]], WHOLE[at[1] : at[2]], WHOLE[at[2] :]
+    text = b"".join([parts[0], bad % 1, parts[1], bad % 2, parts[2], bad % 3, parts[3]])
+    path.write_bytes(text[: text.index(b'{"custom_id": "p80"') + 40])
+    told: list[int] = []
+
+    def ingest() -> None:
+        if way == "on_error":
+            vectors.ingest(path, on_error=lambda one: told.append(one.line or 0))
+            return
+        with suppress(DecodeError):  # as the file is cut
+            vectors.ingest(path, failed=lambda _, line: told.append(line.line))
+
+    ingest()
+    assert 60 < len(vectors) < 90
+    assert told[:2] == [31, 62]
+    del told[:]
+    path.write_bytes(text)
+    ingest()
+    assert (len(vectors), told) == (100, [93])
+    assert failed_and_skipped(tmp_path / "c", path) == (3, 0)
 
 
 def test_a_cut_file_that_another_one_replaces(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -55,7 +56,10 @@ class Segmented:
     """
 
     def __init__(self, places: Sequence[Place]) -> None:
-        self._places = sorted(places, key=lambda place: int(place.ids[0]))
+        by_id = sorted(places, key=lambda place: int(place.ids[0]))
+        # Where no order has ids ascend, the given one, as places lie in memory, is the faster one.
+        ascends = all(one.ids[-1] < other.ids[0] for one, other in pairwise(by_id))
+        self._places = by_id if ascends else list(places)
         self._count = sum(len(place.ids) for place in places)
         self._views: dict[str, Segments] = {}
         self._are_unit: bool | None = None

@@ -36,6 +36,8 @@ class Reading:
     profile: str | Profile = "mistral"
     max_bytes: int | None = None
     failed: Callable[[str, BatchLine], object] | None = None
+    # Counts lines that hold no embeddings before rows that are passed over: they were told when these rows were taken.
+    known: Callable[[], object] | None = None
     skips: Skips | None = None  # who hears of what cannot be read, where that is passed over
     row_dimension: int | None = None  # what lines of a batch file are held against, where it is known before the first
     names_apart: bool = False  # the rows of a batch file's line of several inputs: "a/0", "a/1" ...

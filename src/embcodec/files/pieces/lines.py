@@ -58,6 +58,9 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int, broken: lis
                 line = BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
             dimension = dimension or found
         if line.response is None:
+            if skip and how.known is not None:
+                how.known()
+                continue
             if how.failed is None and how.skips is not None:
                 how.skips.add(place.name, line.error or DecodeError("no embeddings"), line=line.line)
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +17,7 @@ from ...files import COLLECTION
 from ...quantizers.lowbit import Rows
 from ..files import read_index
 from .ahead import Ahead
+from .arena import Arena
 from .best import Here
 from .journal import Seen, adding, read_manifest, write_manifest
 from .lock import writing
@@ -62,6 +63,7 @@ class Folder:
         self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
         self._open: dict[Shard, OpenShard] = {}
         self._here: Here | None = None
+        self._arena = Arena()
         # When files last came or went, and what counted then; those that did not had been removed.
         self._tidy: tuple[int, Manifest] | None = None
         self._ahead = Ahead(path)
@@ -105,12 +107,19 @@ class Folder:
         found = self._here
         if found is None:
             now = self.now
-            for shard in reversed(now.shards):  # Linux puts each mapping below the one before: so they ascend, and what
-                self.shard(shard)  # is asked for ahead of the end of one file is the beginning of the next
-            found = Here([self.shard(shard) for shard in now.shards])
+            found = self.corpus(now.shards)
             if now is self.now:
                 self._here = found
         return found
+
+    def corpus(self, shards: Sequence[Shard]) -> Here:
+        """Return some files of rows as one corpus."""
+        for shard in reversed(shards):  # Linux puts each mapping below the one before: so they ascend, and what is
+            self.shard(shard)  # asked for ahead of the end of one file is the beginning of the next
+        opened = [self.shard(shard) for shard in shards]
+        for each in opened:
+            each.copy_codes(self._arena)
+        return Here(opened)
 
     def rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids in a shard, whose file is read only where some may be there; -1 for others."""
@@ -203,3 +212,4 @@ class Folder:
         if not self.now.extends(former):
             self._has_dropped = True
             self._open = {shard: self._open[shard] for shard in self.now.shards if shard in self._open}
+            self._arena = Arena(sum(shard.copied for shard in self._open.values()))

@@ -141,18 +141,21 @@ class _File:
     def _way(self) -> Reading:
         """Return how it is read: the rows of batch files are called by their custom_ids."""
         how, told = self._how, self._how.failed
-        if told is not None:
 
-            def note(name: str, line: BatchLine) -> None:
-                self._failed += 1
+        def known() -> None:
+            self._failed += 1
+
+        def note(name: str, line: BatchLine) -> None:
+            known()
+            if told is not None:
                 told(name, line)
 
+        if told is not None:
             how = replace(how, failed=note)
         if self._place.kind() != LINES:
             return how
-        return replace(
-            how, id_column=CUSTOM_ID, names_apart=True, row_dimension=how.dimension or self._folder.kind.codes.dimension
-        )
+        dimension = how.dimension or self._folder.kind.codes.dimension
+        return replace(how, id_column=CUSTOM_ID, names_apart=True, row_dimension=dimension, known=known)
 
 
 def _counts_of(skips: Skips | None) -> tuple[int, int]:

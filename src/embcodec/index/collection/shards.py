@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ...containers import creating, read_npy, read_tensors, write_npy, write_tensors_to
 from ...errors import StorageError
 from ...files import pack, unpack
-from ...quantizers.lowbit import LowBitCodes, PrincipalScheme, Rows
+from ...quantizers.lowbit import LowBitCodes, PrincipalScheme, Rows, arrays_of, joined
 from ..files import FORMAT as INDEX_FORMAT
 from ..rows import Part
+from .arena import Arena
 from .manifest import Shard
 
 
@@ -58,6 +59,8 @@ class OpenShard:
         Ascending.
     live : ndarray of bool, (n,), or None
         Which rows count; None where all do.
+    copied : int
+        Bytes of codes that lie in an arena.
     """
 
     def __init__(self, folder: Path, shard: Shard, kind: Kind, *, verify: bool = False) -> None:
@@ -82,6 +85,19 @@ class OpenShard:
         self.ids: NDArray[np.int64] = ids
         self.live = None if shard.removed is None else _read_live(folder / shard.removed, shard)
         self.codes, self.rescore_with = Part(codes), None if better is None else Part(better)
+        self.copied = 0
+        self._may_be_copied = True
+
+    def copy_codes(self, arena: Arena) -> None:
+        """Have the codes lie beside those of other files, where they are few and none has scanned them yet."""
+        if not self._may_be_copied:
+            return
+        self._may_be_copied = False
+        rows = self.codes.rows
+        scanned, *others = arrays_of(rows)
+        copy = arena.copied(scanned)
+        if copy is not None:
+            self.codes, self.copied = Part(joined([rows], [copy, *others])), copy.nbytes
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids, of any shape; -1 for those that are not here or gone."""

@@ -119,8 +119,7 @@ def _folder(path: str, made: tuple[int, int]) -> Folder:
 @lru_cache(maxsize=16)
 def _here(path: str, made: tuple[int, int], shards: tuple[Shard, ...]) -> Here:
     """Return some of its files as one corpus, which is what the next search asks for, too."""
-    folder = _folder(path, made)
-    return Here([folder.shard(shard) for shard in shards])
+    return _folder(path, made).corpus(shards)
 
 
 def _opened(path: str, shards: tuple[Shard, ...]) -> Here:
