@@ -42,7 +42,7 @@ class Ahead:
         """Return an open file of that name, which is on the disk, if there is one."""
         self._run += 1
         inode = self._made.pop(name, None)
-        return None if inode is None else open_empty(self._folder / name, inode)
+        return None if inode is None else open_empty(os.path.join(self._folder, name), inode)
 
     def make(self, number: int) -> None:
         """Make the files of rows from that number on, where many appends have come; the folder must be flushed then."""
