@@ -8,6 +8,25 @@ import sys
 import sysconfig
 
 from setuptools import setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError, PlatformError
+
+COMPILERS = (
+    "embcodec's C core was not built, which takes a compiler of C11: gcc or clang, on Windows the C++ tools of Visual "
+    "Studio 2019 (16.8) or later. What the compiler said stands above."
+)
+
+
+class BuildCore(build_ext):
+    """Says what the C core takes to be built, where it is not."""
+
+    def build_extension(self, ext):
+        """Compile and link an extension."""
+        try:
+            super().build_extension(ext)
+        except (CompileError, LinkError, PlatformError) as error:
+            raise type(error)(f"{error}\n\n{COMPILERS}") from error
+
 
 free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 musl = any("musl" in str(sysconfig.get_config_var(name)) for name in ("HOST_GNU_TYPE", "SOABI"))
@@ -45,6 +64,7 @@ numba = [
 ]
 
 setup(
+    cmdclass={"build_ext": BuildCore},
     cffi_modules=["csrc/ffi_build.py:ffi"],
     install_requires=[
         "numpy>=1.26",

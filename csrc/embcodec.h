@@ -17,6 +17,7 @@
 #include "contract/bits.h"
 #include "contract/crc32.h"
 #include "contract/dot.h"
+#include "contract/extremes.h"
 #include "contract/floats.h"
 #include "contract/hadamard.h"
 #include "contract/isa.h"

@@ -9,6 +9,7 @@
     X(crc32)           \
     X(dot)             \
     X(dot_u1)          \
+    X(extremes)        \
     X(floats)          \
     X(fold)            \
     X(hadamard)        \

@@ -155,6 +155,8 @@ typedef struct ec_kernels {
     int64_t screens; /* the least queries for which the tier's int8 dots are so fast that screening pays; 0 for none */
     void (*screen_rows)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
                         int8_t *codes, float *steps, float *errors, float *lengths);
+    /* extremes: the ends of each dimension, widened by rows; returns the bits of the largest magnitude */
+    uint32_t (*extremes_f32)(const void *rows, int64_t n_rows, int64_t dimension, float *low, float *high);
     /* fold: a float query to int8 codes, for search/queries.c */
     uint32_t (*fold_f32)(const void *values, int64_t dimension, const float *steps, float step, float *folded);
     double (*weigh_f32)(const void *values, int64_t dimension, const float *weights);

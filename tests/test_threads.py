@@ -29,7 +29,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "_LEAST_BYTES", 4 * WIDTH * 3)
     calibration = import_module("embcodec.quantizers.calibrate")
     monkeypatch.setattr(calibration, "_MINMAX_BLOCK_BYTES", 4 * WIDTH * 5)
-    monkeypatch.setattr(calibration, "_GROUP", 7)
     monkeypatch.setattr("embcodec._native.response.write._LITTLE", 10)
     monkeypatch.setattr("embcodec._native.response.fast._LIST_PART", 1 << 12)
     monkeypatch.setattr(import_module("embcodec.quantizers.lowbit.blocks"), "BLOCK_BYTES", 4 * WIDTH * 6)
@@ -197,6 +196,8 @@ def test_threads_of_the_core_give_the_same_bytes(width: int) -> None:
         "pack_bits": lambda threads: ec.pack_bits(x, signed=True, threshold=0.1, threads=threads),
         "unpack_bits": lambda threads: ec.unpack_bits(codes["ubinary", None].values, width, threads=threads),
         "unpack_bits float": lambda threads: ec.dequantize(codes["ubinary", None], threads=threads),
+        "calibrate": lambda threads: ec.calibrate(x, threads=threads),
+        "calibrate doubles": lambda threads: ec.calibrate(x.astype(np.float64), threads=threads),
     }
     for dtype, scale in (("int8", None), ("uint8", "per-vector"), ("int8", "ranges"), ("ubinary", None)):
         of: Any = ranges if scale == "ranges" else scale
@@ -214,6 +215,11 @@ def test_threads_of_the_core_give_the_same_bytes(width: int) -> None:
         for threads in 5 * THREADS:
             with pytest.raises(ec.NotFiniteError) as caught:
                 ec.quantize(bad, dtype, scale=ranges if scale == "ranges" else scale, threads=threads)  # type: ignore[call-overload]
+            assert (caught.value.row, caught.value.column) == (5000, 7)
+    for threads in THREADS:
+        for some in (bad, bad.astype(np.float64), [bad[:4000], bad[4000:]]):
+            with pytest.raises(ec.NotFiniteError) as caught:
+                ec.calibrate(iter(some) if isinstance(some, list) else some, threads=threads)
             assert (caught.value.row, caught.value.column) == (5000, 7)
 
 

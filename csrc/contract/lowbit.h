@@ -46,7 +46,8 @@ typedef struct {
     int64_t capacity;
 } ec_lowbit_rows;
 
-/* Bytes of scratch for ec_lowbit_encode_f32() and ec_lowbit_turn_f32() of so many rows; -1 for numbers out of range. */
+/* Bytes of scratch for ec_lowbit_encode_f32(), for each thread, and ec_lowbit_turn_f32() of so many rows; -1 for numbers
+ * out of range. */
 int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
 
 /* Code rows x:
@@ -63,7 +64,7 @@ int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
  * or, with directions, below |r| sqrt(dimension) / 20. Both are float32 (rows,). `squares` are double (rows,), |x|^2.
  * NaN and Infinity are refused (EC_NOT_FINITE, `consumed` the offset of the element in the matrix), and arrays that are
  * shorter than the numbers beside them say (EC_BAD_ARGUMENT). */
-ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to);
+ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to, int32_t threads);
 
 /* The turned rows alone, y above: float32 (rows, dimension). All values must be finite. EC_BAD_ARGUMENT where an array
  * is too short. */

@@ -25,14 +25,15 @@ typedef struct {
     ec_array steps;      /* (4,): the distance of levels of 5, 6, 7 and 8 bits, whose patterns are their numbers */
 } ec_principal_scheme;
 
-/* Bytes of the planes of a row, and of scratch for so many rows; -1 for a scheme that does not go together. */
+/* Bytes of the planes of a row, and of scratch of each thread for so many rows; -1 for a scheme that does not go together. */
 int64_t ec_principal_row_bytes(const ec_principal_scheme *scheme);
 int64_t ec_principal_scratch_bytes(const ec_principal_scheme *scheme, int64_t rows);
 
 /* Code rows x: with r = x - center, the levels l nearest to r panels / |r|. `packed` is (rows, row_bytes); `lengths` are
  * |r|, `squares` |x|^2, and `scales` the cosine of r with what the levels stand for, 0 for a row of zeros. Failures are
  * those of ec_lowbit_encode_f32(). */
-ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t rows, const ec_lowbit_rows *to);
+ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t rows, const ec_lowbit_rows *to,
+                                  int32_t threads);
 
 /* The squared lengths of what the planes of each row stand for, double (rows,). `values` is (510,): the level of each
  * pattern of 1, 2, .. 8 bits. EC_BAD_ARGUMENT where an array is too short. */

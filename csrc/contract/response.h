@@ -75,13 +75,6 @@ typedef struct {
 ec_result ec_response_scan(const void *body, int64_t n, const void *path, ec_response_cursor *cursor,
                            ec_row_span *spans, int64_t capacity);
 
-/* Guess where a row starts, so that several threads can read one body: at the first text from `from` on that begins
- * like the list's first row and, behind a comma, reads as a row with a vector. If `produced` is 1, `consumed` is its
- * offset and `span` describes the row; if 0, none was found. The guess is right if and only if a scan stops at that
- * offset (EC_SCAN_AT_ROW). The cursor must have been at a row. */
-ec_result ec_response_guess_row(const void *body, int64_t n, const void *path, const ec_response_cursor *cursor,
-                                int64_t from, ec_row_span *span);
-
 /* How vectors are read: as rows of `width` elements of a type, from lists or from base64 of some payload. */
 typedef struct {
     int64_t width;

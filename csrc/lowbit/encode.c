@@ -7,6 +7,7 @@
  *
  * With W = I + V diag(g - 1) V^T, rows y = T W x are coded as levels l, while the scale needs the dot of l with T W^-1
  * x = y + T V diag(1/g - g) V^T x. That dot is <y, l>, which coding gives, and a sum over a few directions. */
+#include "../pool/pool.h"
 #include "../shape/shape.h"
 #include "lowbit.h"
 
@@ -64,7 +65,8 @@ int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows) {
         return -1;
     const block_arrays block = lay_out(scheme, rows);
     const int64_t shaping = scheme->shapes ? block.stride + block.shapes_stride : 0;
-    return block.rows * (2 * block.stride + 2 * block.directions_stride + shaping + 2 * 8);
+    const int64_t bytes = block.rows * (2 * block.stride + 2 * block.directions_stride + shaping + 2 * 8);
+    return (bytes + 63) / 64 * 64; /* so that the next thread's is aligned as this is */
 }
 
 static int32_t is_long_enough(ec_array array, int64_t a, int64_t b, int64_t c) {
@@ -303,33 +305,51 @@ ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, in
     return result;
 }
 
-ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to) {
+typedef struct {
+    const ec_lowbit_scheme *scheme;
+    const ec_lowbit_rows *to;
+    block_arrays block; /* without a place */
+    ec_levels levels;
+    int64_t bytes; /* of a thread's scratch */
+} encoding;
+
+static ec_result encode_rows(const void *of, int32_t thread, int64_t begin, int64_t n) {
+    const encoding *all = of;
+    const ec_lowbit_scheme *scheme = all->scheme;
+    const ec_lowbit_rows *to = all->to;
+    const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8;
+    const char *from = (const char *)to->values + 4 * begin * dimension;
+    double *raw = (double *)to->squares + begin;
+    block_arrays block = all->block;
+    place(&block, (char *)to->scratch + thread * all->bytes);
+    ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
+    ec_result result = check_finite(scheme, from, n, raw);
+    if (result.status != EC_OK) {
+        result.consumed += begin * dimension;
+        return result;
+    }
+    for (int64_t r = 0; r < n; r++)
+        take_center(from + 4 * r * dimension, scheme->center.items, dimension, block.centred + r * block.stride);
+    encode_block(scheme, &all->levels, &block, n, (uint8_t *)to->packed + begin * scheme->bits * width,
+                 (char *)to->scales + 4 * begin, (char *)to->lengths + 4 * begin);
+    return result;
+}
+
+ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to,
+                               int32_t threads) {
     ec_result result = {0, 0, EC_OK};
     if (!goes_together(scheme, rows, to)) result.status = EC_BAD_ARGUMENT;
     if (result.status != EC_OK || rows == 0) return result;
-    const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8;
-    block_arrays block = lay_out(scheme, rows);
-    place(&block, to->scratch);
-    ec_levels levels = {scheme->bits, 1 << scheme->bits, {0}, {0}, {0}};
-    memcpy(levels.edges, scheme->thresholds.items, (size_t)(levels.n_levels - 1) * sizeof *levels.edges);
-    memcpy(levels.levels, scheme->levels.items, (size_t)levels.n_levels * sizeof *levels.levels);
-    memcpy(levels.patterns, scheme->patterns.items, (size_t)levels.n_levels);
-    for (int64_t begin = 0; begin < rows; begin += block.rows) {
-        const int64_t n = ec_min_i64(block.rows, rows - begin);
-        const char *from = (const char *)to->values + 4 * begin * dimension;
-        double *raw = (double *)to->squares + begin;
-        ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
-        result = check_finite(scheme, from, n, raw);
-        if (result.status != EC_OK) {
-            result.consumed += begin * dimension;
-            return result;
-        }
-        for (int64_t r = 0; r < n; r++)
-            take_center(from + 4 * r * dimension, scheme->center.items, dimension, block.centred + r * block.stride);
-        encode_block(scheme, &levels, &block, n, (uint8_t *)to->packed + begin * scheme->bits * width,
-                     (char *)to->scales + 4 * begin, (char *)to->lengths + 4 * begin);
-    }
-    result.consumed = 4 * rows * dimension;
+    encoding all = {scheme, to, lay_out(scheme, rows), {scheme->bits, 1 << scheme->bits, {0}, {0}, {0}}, 0};
+    ec_levels *levels = &all.levels;
+    memcpy(levels->edges, scheme->thresholds.items, (size_t)(levels->n_levels - 1) * sizeof *levels->edges);
+    memcpy(levels->levels, scheme->levels.items, (size_t)levels->n_levels * sizeof *levels->levels);
+    memcpy(levels->patterns, scheme->patterns.items, (size_t)levels->n_levels);
+    all.bytes = ec_lowbit_scratch_bytes(scheme, rows);
+    threads = (int32_t)ec_min_i64(threads, to->scratch_bytes / all.bytes);
+    result = ec_pool_steps(threads, rows, all.block.rows, encode_rows, &all);
+    if (result.status != EC_OK) return result;
+    result.consumed = 4 * rows * scheme->dimension;
     result.produced = rows;
     return result;
 }

@@ -33,4 +33,9 @@ typedef ec_result ec_pool_rows_work(const void *context, int64_t first, int64_t 
 
 ec_result ec_pool_rows(int32_t threads, int64_t rows, int64_t row_bytes, ec_pool_rows_work *work, const void *context);
 
+/* The same by ranges of `step` rows, whatever the threads, each of which has its number: for what has scratch. */
+typedef ec_result ec_pool_steps_work(const void *context, int32_t thread, int64_t first, int64_t n);
+
+ec_result ec_pool_steps(int32_t threads, int64_t rows, int64_t step, ec_pool_steps_work *work, const void *context);
+
 #endif

@@ -4,6 +4,8 @@
  *     rows --(- center)--> centred --(panels)--> along the directions --(levels)--> planes, and the levels themselves */
 #include "principal.h"
 
+#include "../pool/pool.h"
+
 #include <float.h>
 #include <math.h>
 
@@ -168,7 +170,40 @@ static ec_result check_finite(const char *values, int64_t dimension, int64_t n, 
     return result;
 }
 
-ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t rows, const ec_lowbit_rows *to) {
+typedef struct {
+    const ec_principal_scheme *scheme;
+    const ec_lowbit_rows *to;
+    block_arrays block; /* without a place */
+    tables by;
+    int64_t bytes, row_bytes; /* of a thread's scratch, and of planes */
+} encoding;
+
+static ec_result encode_rows(const void *of, int32_t thread, int64_t begin, int64_t n) {
+    const encoding *all = of;
+    const ec_principal_scheme *scheme = all->scheme;
+    const ec_lowbit_rows *to = all->to;
+    const int64_t dimension = scheme->dimension;
+    const char *from = (const char *)to->values + 4 * begin * dimension, *center = scheme->center.items;
+    double *raw = (double *)to->squares + begin;
+    block_arrays block = all->block;
+    place(&block, (char *)to->scratch + thread * all->bytes);
+    ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
+    ec_result result = check_finite(from, dimension, n, raw);
+    if (result.status != EC_OK) {
+        result.consumed += begin * dimension;
+        return result;
+    }
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t i = 0; i < dimension; i++)
+            ec_store_f32_at(block.centred + r * block.stride, i,
+                            ec_load_f32_at(from, r * dimension + i) - (center ? ec_load_f32_at(center, i) : 0));
+    encode_block(scheme, &all->by, &block, n, (uint8_t *)to->packed + begin * all->row_bytes, all->row_bytes,
+                 (char *)to->scales + 4 * begin, (char *)to->lengths + 4 * begin);
+    return result;
+}
+
+ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t rows, const ec_lowbit_rows *to,
+                                  int32_t threads) {
     ec_result result = {0, 0, EC_OK};
     const int64_t dimension = scheme->dimension, bytes = ec_principal_scratch_bytes(scheme, rows);
     const int64_t row_bytes = ec_principal_row_bytes(scheme);
@@ -177,27 +212,11 @@ ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t row
         !ec_holds(to->packed_bytes, rows, row_bytes, 1))
         result.status = EC_BAD_ARGUMENT;
     if (result.status != EC_OK || rows == 0) return result;
-    block_arrays block = lay_out(scheme, rows);
-    place(&block, to->scratch);
-    tables by;
-    fill_tables(scheme, &by);
-    for (int64_t begin = 0; begin < rows; begin += block.rows) {
-        const int64_t n = ec_min_i64(block.rows, rows - begin);
-        const char *from = (const char *)to->values + 4 * begin * dimension, *center = scheme->center.items;
-        double *raw = (double *)to->squares + begin;
-        ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
-        result = check_finite(from, dimension, n, raw);
-        if (result.status != EC_OK) {
-            result.consumed += begin * dimension;
-            return result;
-        }
-        for (int64_t r = 0; r < n; r++)
-            for (int64_t i = 0; i < dimension; i++)
-                ec_store_f32_at(block.centred + r * block.stride, i,
-                                ec_load_f32_at(from, r * dimension + i) - (center ? ec_load_f32_at(center, i) : 0));
-        encode_block(scheme, &by, &block, n, (uint8_t *)to->packed + begin * row_bytes, row_bytes,
-                     (char *)to->scales + 4 * begin, (char *)to->lengths + 4 * begin);
-    }
+    encoding all = {.scheme = scheme, .to = to, .block = lay_out(scheme, rows), .bytes = bytes, .row_bytes = row_bytes};
+    fill_tables(scheme, &all.by);
+    threads = (int32_t)ec_min_i64(threads, to->scratch_bytes / bytes);
+    result = ec_pool_steps(threads, rows, all.block.rows, encode_rows, &all);
+    if (result.status != EC_OK) return result;
     result.consumed = 4 * rows * dimension;
     result.produced = rows;
     return result;

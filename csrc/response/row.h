@@ -24,4 +24,11 @@ int ec_row_reads_as_asked(const void *row, const ec_row_format *format, int32_t 
 /* Passes one row and describes it in `span`. */
 int ec_response_pass_row(ec_json_reader *reader, ec_row_path *path, ec_row_span *span);
 
+/* Guess where a row starts, so that several threads can read one body: at the first text from `from` on that begins
+ * like the list's first row and, behind a comma, reads as a row with a vector. If `produced` is 1, `consumed` is its
+ * offset and `span` describes the row; if 0, none was found. The guess is right if and only if a scan stops at that
+ * offset (EC_SCAN_AT_ROW). The cursor must have been at a row. */
+ec_result ec_response_guess_row(const void *body, int64_t n, const void *path, const ec_response_cursor *cursor,
+                                int64_t from, ec_row_span *span);
+
 #endif

@@ -93,6 +93,7 @@ static const struct {
     SLOT(square_sums, "slots"),
     SLOT(inverse_lengths, "slots"),
     SLOT(l2_terms, "slots"),
+    SLOT(extremes_f32, "slots"),
     SLOT(fold_f32, "slots"),
     SLOT(weigh_f32, "slots"),
     SLOT(round_f32, "slots"),

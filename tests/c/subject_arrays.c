@@ -177,7 +177,7 @@ static void shorten_one(ec_lowbit_scheme scheme, int64_t rows, ec_lowbit_rows to
         else
             return;
     }
-    HOLDS(ec_lowbit_encode_f32(&scheme, rows, &to).status == EC_BAD_ARGUMENT);
+    HOLDS(ec_lowbit_encode_f32(&scheme, rows, &to, 2).status == EC_BAD_ARGUMENT);
 }
 
 /* Codes of the same rows in principal directions, whose bits fall from what the input says. */
@@ -215,8 +215,8 @@ static void record_principal(const matrix *m, int first_bits, ec_array weights) 
     to.squares = squares;
     ec_lowbit_rows less = to;
     less.packed_bytes--;
-    HOLDS(ec_principal_encode_f32(&scheme, m->rows, &less).status == EC_BAD_ARGUMENT);
-    const ec_result result = ec_principal_encode_f32(&scheme, m->rows, &to);
+    HOLDS(ec_principal_encode_f32(&scheme, m->rows, &less, 2).status == EC_BAD_ARGUMENT);
+    const ec_result result = ec_principal_encode_f32(&scheme, m->rows, &to, 2);
     record_result(result);
     if (result.status != EC_OK) return;
     record(planes, bytes);
@@ -290,7 +290,7 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
     to.lengths = lengths;
     to.squares = place(m.rows * 8);
     shorten_one(scheme, m.rows, to, input[0] % 17);
-    ec_result result = ec_lowbit_encode_f32(&scheme, m.rows, &to);
+    ec_result result = ec_lowbit_encode_f32(&scheme, m.rows, &to, 2);
     record_result(result);
     if (result.status != EC_OK) {
         HOLDS(result.consumed == ec_check_finite_f32(m.values, m.count).consumed);

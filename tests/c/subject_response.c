@@ -1,3 +1,4 @@
+#include "response/row.h"
 #include "subjects.h"
 
 enum { SPANS = 4, MOST_ROWS = 4096, READ_ROWS = 32 };

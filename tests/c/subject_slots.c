@@ -348,7 +348,7 @@ static void chosen_f32(source *from, int64_t n_rows, int64_t count, int64_t dime
     record(scores, count * 4);
 }
 
-/* Codes and steps are the same on every tier; lengths are bounds, not far above what they bound. */
+/* Codes and steps are the same on every tier, and rows' ends; lengths are bounds, not far above what they bound. */
 static void screen(source *from, int64_t count, int64_t dimension, uint8_t flags) {
     const uint8_t *rows = place_drawn(from, count * dimension, flags & 1 ? draw_bits : draw_float);
     int8_t *codes = (int8_t *)place(count * dimension);
@@ -358,6 +358,10 @@ static void screen(source *from, int64_t count, int64_t dimension, uint8_t flags
                           errors, lengths);
     record(codes, count * dimension);
     record(steps, count * 4);
+    float *ends = memset(place(dimension * 8), 0, (size_t)dimension * 8);
+    const uint32_t largest = ec_active.extremes_f32(rows, count, dimension, ends, ends + dimension);
+    record(&largest, sizeof largest);
+    record(ends, dimension * 8);
     for (int64_t r = 0; r < count; r++) {
         double rest = 0, square = 0;
         for (int64_t d = 0; d < dimension; d++) {

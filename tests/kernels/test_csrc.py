@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 ROOT = next(folder for folder in Path(__file__).resolve().parents if (folder / "csrc").is_dir())
 CSRC = ROOT / "csrc"
@@ -52,3 +56,22 @@ def test_the_contract_is_what_somebody_calls() -> None:
 
 def test_files_are_short() -> None:
     assert {path.name: text.count("\n") for path, text in CODE.items() if text.count("\n") > 400} == {}
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a preprocessor")
+@pytest.mark.parametrize(
+    ("macros", "are_there"), [(("_MSC_VER=1940", "_M_X64=100", "_WIN32"), False), (("__GNUC__=12", "__x86_64__"), True)]
+)
+def test_words_of_gnu_are_left_out_where_the_compiler_is_another(
+    tmp_path: Path, macros: tuple[str, ...], are_there: bool
+) -> None:
+    for name in re.findall(r"#include <(\w+\.h)>", "".join(CODE.values())):
+        (tmp_path / name).touch()
+    files = "".join(f'#include "{path}"\n' for path in CODE if path.suffix == ".c" and CSRC in path.parents)
+    command = ["gcc", "-E", "-P", "-w", "-undef", "-nostdinc", f"-I{tmp_path}", f"-I{CSRC}", "-xc", "-"]
+    command += [f"-D{macro}" for macro in macros]
+    done = subprocess.run(command, input=files, capture_output=True, text=True, check=True)
+    found = re.findall(
+        r"__builtin_\w+|__attribute__|__asm__|__int128|__extension__|__typeof__|__atomic_\w+", done.stdout
+    )
+    assert bool(found) == are_there, found[:5]

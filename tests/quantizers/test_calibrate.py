@@ -125,3 +125,22 @@ def test_numba_needs_no_cache(tmp_path: Path, lost: bool) -> None:
     )
     x = np.arange(200.0).reshape(100, 2)
     assert (done.stdout.strip(), done.stderr) == (str(calibrate(x, method="mse").tolist()), "")
+
+
+@pytest.mark.parametrize("dimension", [1, 7, 16, 33, 130])
+def test_ends_are_those_of_numpy_on_every_tier(isa: str, dimension: int) -> None:
+    rng = np.random.default_rng(dimension)
+    for rows in (1, 2, 3, 4, 5, 9, 5000):
+        x = rng.standard_normal((rows, dimension)).astype(np.float32)
+        x[rng.random(x.shape) < 0.1] = -0.0
+        for threads in (1, 3):
+            ends = calibrate(x, threads=threads)
+            np.testing.assert_array_equal(ends, [x.min(axis=0), x.max(axis=0)])
+            assert not np.signbit(ends[ends == 0]).any()
+        for bad in (np.nan, np.inf, -np.inf):
+            row, column = int(rng.integers(rows)), int(rng.integers(dimension))
+            wrong = x.copy()
+            wrong[row, column] = bad
+            with pytest.raises(NotFiniteError) as caught:
+                calibrate(wrong, threads=3)
+            assert (caught.value.row, caught.value.column) == (row, column)

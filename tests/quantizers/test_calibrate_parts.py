@@ -53,7 +53,7 @@ def test_quantiles_are_interpolated_within_a_bin(kept: float) -> None:
     counts[1, 5] = 8
     counts[2] = 1
     lows, widths = np.array([-1.0, 0.0, 2.0]), np.array([0.5, 0.25, 1.0])
-    out = np.empty((2, 3))
+    out = np.empty((3, 2))
     jit.quantiles(lows, widths, counts, np.full(3, -1e9), np.full(3, 1e9), kept, out)
     for d in range(3):
         ends = np.cumsum(counts[d])
@@ -61,7 +61,7 @@ def test_quantiles_are_interpolated_within_a_bin(kept: float) -> None:
             rank = part * ends[-1]
             at = int(np.flatnonzero((ends >= rank) & (counts[d] > 0))[0])
             inside = (rank - (ends[at] - counts[d, at])) / counts[d, at]
-            assert out[side, d] == pytest.approx(lows[d] + widths[d] * (at + inside), abs=1e-9)
+            assert out[d, side] == pytest.approx(lows[d] + widths[d] * (at + inside), abs=1e-9)
     jit.quantiles(lows, widths, counts, np.full(3, 4.0), np.full(3, 5.0), kept, out)
     assert ((out >= 4) & (out <= 5)).all()
 
@@ -101,11 +101,11 @@ def test_the_interval_of_least_error_is_the_best_of_those_tried() -> None:
                     scaled = [(end - lows[d]) / widths[d] for end in ends_tried]
                     tried.append((plain_error(counts[d], *scaled), ends_tried))
                 ends = min(tried, key=lambda pair: pair[0])[1]
-        np.testing.assert_allclose(out[:, d], ends, rtol=1e-9)
-        assert out[0, d] > least[d] or out[1, d] < most[d]
-    constant = np.empty((2, 1))
+        np.testing.assert_allclose(out[d], ends, rtol=1e-9)
+        assert out[d, 0] > least[d] or out[d, 1] < most[d]
+    constant = np.empty((1, 2))
     jit.least_error(np.zeros(1), np.zeros(1), counts[:1], np.full(1, 5.0), np.full(1, 5.0), constant)
-    assert constant.tolist() == [[5], [5]]
+    assert constant.tolist() == [[5, 5]]
 
 
 @pytest.mark.parametrize(("bits", "error"), [(1, 0.3634), (2, 0.1175), (4, 0.01141)])

@@ -66,7 +66,13 @@ class Coder:
             setattr(self._scheme, name, array_of(self._kept[name], dtype)[0] if isinstance(part, np.ndarray) else part)
 
     def encode(
-        self, x: Floats, planes: NDArray[np.uint8], scales: Floats, lengths: Floats, squares: NDArray[np.float64]
+        self,
+        x: Floats,
+        planes: NDArray[np.uint8],
+        scales: Floats,
+        lengths: Floats,
+        squares: NDArray[np.float64],
+        threads: int = 1,
     ) -> None:
         """Code rows: fill bit planes (n, bits * ceil(dimension / 8)), unbiased scales (n,), lengths, squared rows.
 
@@ -74,9 +80,9 @@ class Coder:
         ------
         NotFiniteError
         """
-        scratch = lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
+        scratch = lines(threads * max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
         to = rows_and_codes(x, scratch, planes, scales, lengths, squares)
-        check_finite_result(lib.ec_lowbit_encode_f32(self._scheme, len(x), to), x)
+        check_finite_result(lib.ec_lowbit_encode_f32(self._scheme, len(x), to, threads), x)
 
     def turn(self, x: Floats) -> Floats:
         """Return rows as they are before they are coded, (n, dimension): less the center, stretched and turned."""

@@ -35,7 +35,9 @@ class PrincipalCoder:
         for name, part in self._kept.items():
             setattr(self._scheme, name, array_of(part, np.uint8 if name in _BYTES else np.float32)[0])
 
-    def encode(self, x: Floats, cosines: Floats, lengths: Floats, squares: NDArray[np.float64]) -> NDArray[np.uint8]:
+    def encode(
+        self, x: Floats, cosines: Floats, lengths: Floats, squares: NDArray[np.float64], threads: int = 1
+    ) -> NDArray[np.uint8]:
         """Return planes of rows (n, dimension); fill cosines with what they stand for, lengths, squares, (n,) each.
 
         Raises
@@ -43,9 +45,9 @@ class PrincipalCoder:
         NotFiniteError
         """
         planes = np.empty((len(x), max(int(lib.ec_principal_row_bytes(self._scheme)), 0)), np.uint8)
-        scratch = lines(max(int(lib.ec_principal_scratch_bytes(self._scheme, len(x))), 0))
+        scratch = lines(threads * max(int(lib.ec_principal_scratch_bytes(self._scheme, len(x))), 0))
         to = rows_and_codes(x, scratch, planes, cosines, lengths, squares)
-        check_finite_result(lib.ec_principal_encode_f32(self._scheme, len(x), to), x)
+        check_finite_result(lib.ec_principal_encode_f32(self._scheme, len(x), to, threads), x)
         return planes
 
     def squares(self, planes: NDArray[np.uint8], values: Floats) -> NDArray[np.float64]:

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from .bits import check_finite_result
 from .blocks import each_call
-from .core import check, ffi, lib, pointer, result_array
+from .core import blocks_of, check, default_threads, ffi, lib, pointer, result_array
 
 _TYPES = {np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
+
+_LOOKED = 0.06  # nanoseconds in which a fast core looks at a byte of floats
 
 Doubt = Callable[[NDArray[np.float32], NDArray[Any]], None]
 
@@ -91,6 +93,23 @@ def _coded(
     if any(doubts):
         doubt(x, codes)
     return codes
+
+
+def extremes(x: NDArray[np.float32], threads: int | None = 1) -> NDArray[np.float32]:
+    """Return the least and the greatest value of each dimension of rows (n, dimension), n > 0, as (2, dimension).
+
+    Raises
+    ------
+    NotFiniteError
+    """
+    threads = default_threads(threads, x.nbytes * _LOOKED)
+    found = np.empty((threads, 2, x.shape[1]), np.float32)
+    ends: list[NDArray[np.float32]] = []
+    for block in blocks_of(len(x), -(-4 * x.shape[1] // threads)):
+        some = x[block]
+        check_finite_result(lib.ec_extremes_f32(pointer(some), *some.shape, pointer(found), threads), x, block.start)
+        ends.append(found[0].copy())
+    return ends[0] if len(ends) == 1 else np.stack([np.min(ends, 0)[0], np.max(ends, 0)[1]])
 
 
 def truncate_to_unit(x: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:

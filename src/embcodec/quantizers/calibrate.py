@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice, starmap
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._native.blocks import each_block
 from ..dtypes import CALIBRATION_METHODS, CalibrationMethod
 from ..words import as_real, unknown
 from .histograms import BLOCK_BYTES, Histograms, compiled
-from .samples import blocks_of, finite_block, is_empty
+from .samples import blocks_of, finite_block, is_empty, joined_ends
 from .summary import Summary
 
-_MINMAX_BLOCK_BYTES = 1 << 18  # stays in L2 while it is looked through three times
-_GROUP = 64  # how many blocks a batch of tasks has
-_MINMAX_PACE = 0.2  # nanoseconds a byte
+_MINMAX_BLOCK_BYTES = 1 << 25
 
 
 def calibrate(
@@ -76,44 +71,28 @@ def calibrate(
     if isinstance(sample, Summary):
         if method == "minmax":
             return np.vstack(sample.ends)
-        return sample.histograms.ranges(method, quantile, sample.ends)
+        return sample.histograms.ranges(method, quantile, sample.ends, threads)
     if method == "minmax":
-        return _minmax(blocks_of(sample, _MINMAX_BLOCK_BYTES), threads)
+        return _minmax(sample, threads)
     compiled()  # where that cannot be had, no batch of the sample is used up
     histograms: Histograms | None = None
-    for block in starmap(finite_block, blocks_of(sample, BLOCK_BYTES)):
-        if histograms is None:
-            low, high = block.min(axis=0), block.max(axis=0)
-            histograms = Histograms(block.shape[1])
-        _stretch(low, high, block)
-        histograms.cover((low, high))
-        histograms.count(block, threads)
-    if histograms is None:
-        raise is_empty()
-    return histograms.ranges(method, quantile, (low, high))
-
-
-def _minmax(blocks: Iterator[tuple[int, NDArray[Any]]], threads: int | None) -> NDArray[np.float32]:
     ends: NDArray[np.float32] | None = None
-    while group := list(islice(blocks, _GROUP)):
-        found = np.empty((2, len(group), group[0][1].shape[1]), np.float32)
+    for first, rows in blocks_of(sample, BLOCK_BYTES):
+        block, found = finite_block(first, rows, threads)
+        ends = joined_ends(ends, found)
+        if histograms is None:
+            histograms = Histograms(block.shape[1])
+        histograms.cover((ends[0], ends[1]))
+        histograms.count(block, threads)
+    if histograms is None or ends is None:
+        raise is_empty()
+    return histograms.ranges(method, quantile, (ends[0], ends[1]), threads)
 
-        def look(some: slice, group: Any = group, found: Any = found) -> None:
-            for i in range(some.start, some.stop):
-                block = finite_block(*group[i])
-                block.min(axis=0, out=found[0, i])
-                block.max(axis=0, out=found[1, i])
 
-        each_block(look, len(group), _MINMAX_BLOCK_BYTES, threads, _MINMAX_PACE)
-        stretched = np.vstack([found[0].min(axis=0), found[1].max(axis=0)])
-        if ends is not None:
-            _stretch(stretched[0], stretched[1], ends)
-        ends = stretched
+def _minmax(sample: ArrayLike | Iterable[ArrayLike], threads: int | None) -> NDArray[np.float32]:
+    ends: NDArray[np.float32] | None = None
+    for first, rows in blocks_of(sample, _MINMAX_BLOCK_BYTES):
+        ends = joined_ends(ends, finite_block(first, rows, threads)[1])
     if ends is None:
         raise is_empty()
     return ends
-
-
-def _stretch(low: NDArray[np.float32], high: NDArray[np.float32], block: NDArray[np.float32]) -> None:
-    np.minimum(low, block.min(axis=0), out=low)
-    np.maximum(high, block.max(axis=0), out=high)

@@ -118,7 +118,7 @@ def count(x: Any, lows: Any, widths: Any, counts: Any, first_dimension: int, las
 @_despite_the_cache
 @_compiled
 def quantiles(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, kept: float, out: Any) -> None:
-    """Set out[0], out[1] to the ends of the central part `kept` of each histogram, interpolated within a bin."""
+    """Set out[d] to the ends of the central part `kept` of each histogram, interpolated within a bin."""
     for d in range(len(lows)):
         total = counts[d].sum()
         for side in range(2):
@@ -130,7 +130,7 @@ def quantiles(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, kep
                     value = lows[d] + widths[d] * (b + (rank - below) / here)
                     break
                 below += here
-            out[side, d] = min(max(value, minima[d]), maxima[d])
+            out[d, side] = min(max(value, minima[d]), maxima[d])
 
 
 @_compiled
@@ -161,7 +161,7 @@ def interval_error(sums: Any, start: float, stop: float) -> Any:
 @_despite_the_cache
 @_compiled
 def least_error(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, out: Any) -> None:
-    """Set out[0], out[1] to the interval of least square error, each end moved inward in 64 steps, turn by turn."""
+    """Set out[d] to the interval of least square error, each end moved inward in 64 steps, turn by turn."""
     steps = 64
     sums = np.empty((3, BINS + 1))
     for d in range(len(lows)):
@@ -179,4 +179,4 @@ def least_error(lows: Any, widths: Any, counts: Any, minima: Any, maxima: Any, o
                         error = interval_error(sums, (first - low) / width, (last - low) / width)
                         if error < best:
                             best, start, stop = error, first, last
-        out[0, d], out[1, d] = start, stop
+        out[d, 0], out[d, 1] = start, stop

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from .._native.blocks import each_block
 from ..dtypes import CalibrationMethod
 
-BLOCK_BYTES = 1 << 22  # many rows for each histogram that is fetched
+BLOCK_BYTES = 1 << 24  # many rows for each histogram that is fetched
 MOST_SHORT = (1 << 32) - 1
 """Values of a dimension that are counted by 32 bits."""
 
 _STRIPE = 32  # dimensions whose histograms one thread counts, at least
-_PACE = 1.0  # nanoseconds a byte
+_PACE, _CHOOSING_PACE = 1.0, 0.5  # nanoseconds a byte of rows, and of histograms
 
 Ends = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -78,16 +78,24 @@ class Histograms:
         np.add(ours.counts, theirs.counts, out=ours.counts, casting="same_kind")
         return ours
 
-    def ranges(self, method: CalibrationMethod, quantile: float, ends: Ends) -> NDArray[np.float32]:
+    def ranges(
+        self, method: CalibrationMethod, quantile: float, ends: Ends, threads: int | None = 1
+    ) -> NDArray[np.float32]:
         """Return the ranges that "quantile" or "mse" choose, float32 (2, dimension)."""
         minima, maxima = (end.astype(np.float64) for end in ends)
         self.cover(ends, settled=True)
-        jit, ranges = compiled(), np.empty((2, len(self.lows)))
-        if method == "quantile":
-            jit.quantiles(self.lows, self.widths, self.counts, minima, maxima, float(quantile), ranges)
-        else:
-            jit.least_error(self.lows, self.widths, self.counts, minima, maxima, ranges)
-        return ranges.astype(np.float32)
+        jit, ranges = compiled(), np.empty((len(self.lows), 2))
+        lows, widths, counts = self.lows, self.widths, self.counts
+
+        def choose(d: slice) -> None:
+            of = lows[d], widths[d], counts[d], minima[d], maxima[d]
+            if method == "quantile":
+                jit.quantiles(*of, float(quantile), ranges[d])
+            else:
+                jit.least_error(*of, ranges[d])
+
+        each_block(choose, len(lows), jit.BINS * counts.itemsize, threads, _CHOOSING_PACE)
+        return np.ascontiguousarray(ranges.T, np.float32)
 
     def _expect(self, total: int) -> None:
         """Make room for counts of so many values: of 32 bits while these do, which are half as far apart in caches."""

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._native import bits
+from .._native import quantize as native
+from .._native.blocks import each_block
 from ..codec import as_array, is_arrow, is_tensor
 from ..errors import NotFiniteError
 from ..words import shown
 from .quantize import as_float_rows
+
+_CONVERTED = 0.3  # nanoseconds a byte of rows that are converted
 
 
 def blocks_of(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -35,14 +38,41 @@ def blocks_of(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]
         before += len(rows)
 
 
-def finite_block(first_row: int, rows: NDArray[Any]) -> NDArray[np.float32]:
-    """Return a block of a sample, from a row on, as float32; NotFiniteError names the row in the sample."""
+def finite_block(
+    first_row: int, rows: NDArray[Any], threads: int | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return a block of a sample, from a row on, as float32, and the ends of each dimension, (2, dimension).
+
+    NotFiniteError names the row in the sample.
+    """
     try:
-        block = as_float_rows(rows)
-        bits.require_finite(block)
+        block = float_rows(rows, threads)
+        return block, native.extremes(block, threads)
     except NotFiniteError as error:
         raise NotFiniteError(first_row + error.row, error.column, error.value) from None
-    return block
+
+
+def float_rows(x: NDArray[Any], threads: int | None) -> NDArray[np.float32]:
+    """Return rows as float32: themselves, or converted on threads."""
+    if x.dtype == np.float32 or threads == 1 or x.ndim != 2:
+        return as_float_rows(x)
+    rows = np.empty(x.shape, np.float32)
+
+    def convert(block: slice) -> None:
+        try:
+            rows[block] = as_float_rows(x[block])
+        except NotFiniteError as error:
+            raise NotFiniteError(block.start + error.row, error.column, error.value) from None
+
+    each_block(convert, len(x), rows.nbytes // max(len(x), 1), threads, _CONVERTED)
+    return rows
+
+
+def joined_ends(ends: NDArray[np.float32] | None, others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the ends (2, dimension) of the rows of both."""
+    if ends is None:
+        return others
+    return np.stack([np.minimum(ends[0], others[0]), np.maximum(ends[1], others[1])])
 
 
 def is_empty() -> ValueError:

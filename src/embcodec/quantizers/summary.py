@@ -153,9 +153,9 @@ class Summary:
     def _take(self, sample: ArrayLike | Iterable[ArrayLike], threads: int | None) -> None:
         keys, rows, waiting = [self._keys], [self._rows], 0
         for first, block in blocks_of(sample, BLOCK_BYTES if self._counts_bins else _BLOCK_BYTES):
-            some = finite_block(first, block)
+            some, (low, high) = finite_block(first, block, threads)
             self._check_dimension(some.shape[1])
-            ends = self._stretch((some.min(axis=0), some.max(axis=0)))
+            ends = self._stretch((low, high))
             if self._counts_bins:
                 self._count(some, ends, threads)
             self.count += len(some)

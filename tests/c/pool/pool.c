@@ -141,12 +141,37 @@ static void text_in_order(int threads, int64_t n_blocks, int64_t capacity, int64
     free(text);
 }
 
+typedef struct {
+    rows all;
+    int64_t step;
+    int inside[16]; /* of each thread: whether it works, which it does on one range at a time */
+} stepped;
+
+static ec_result mark_step(const void *of, int32_t thread, int64_t first, int64_t n) {
+    stepped *these = (stepped *)of;
+    CHECK(thread >= 0 && thread < 16 && !these->inside[thread]);
+    CHECK(first % these->step == 0 && n == (first + these->step > MOST_BLOCKS ? MOST_BLOCKS - first : these->step));
+    these->inside[thread] = 1;
+    const ec_result r = mark(&these->all, first, n);
+    these->inside[thread] = 0;
+    return r;
+}
+
+static void every_step_once(int threads, int64_t step, int64_t bad) {
+    int64_t met[MOST_BLOCKS] = {0};
+    stepped these = {{met, bad}, step, {0}};
+    const ec_result r = ec_pool_steps(threads, MOST_BLOCKS, step, mark_step, &these);
+    CHECK((r.status == EC_OK) == (bad == MOST_BLOCKS) && (r.status == EC_OK || r.consumed == bad));
+    for (int64_t i = 0; i < bad; i++) CHECK(met[i] == 1 || (bad < MOST_BLOCKS && met[i] == 2));
+}
+
 static void *caller(void *rounds) {
     static const int THREADS[] = {1, 2, 3, 7, 16};
     for (int i = 0; i < *(const int *)rounds; i++) {
         every_block_once(THREADS[i % 5], i % 11 == 0 ? MOST_BLOCKS : i % 23, i % 13 == 0);
         a_number_each(THREADS[i % 5]);
         every_row_once(THREADS[i % 5], i % 2 ? 1 << 15 : 1, i % 3 ? 97 * (i % 10) : MOST_BLOCKS);
+        every_step_once(THREADS[i % 5], 1 + i % 40, i % 3 ? 97 * (i % 10) : MOST_BLOCKS);
         text_in_order(THREADS[i % 5], i % 7 ? 37 * (i % 19) : MOST_BLOCKS,
                       i % 4 ? MOST_BLOCKS * LONGEST : 571 * (i % 31), i % 3 ? MOST_BLOCKS : 29 * (i % 37));
         if (i % 50 == 0) usleep(300); /* so that helpers fall asleep */

@@ -47,7 +47,7 @@ def write_rows(values: NDArray[Any], base64: bool, head: bytes, tail: bytes, thr
     def room_for(rows: int) -> int:
         """Estimate the bytes of some rows: rather too many, but not by much memory."""
         estimate = int(rows * rate) + 1
-        return estimate + min(estimate // 64, _SLACK) + most_of_row
+        return int(estimate + min(estimate // 64, _SLACK) + most_of_row)
 
     most = 0 if base64 else lib.ec_response_write_most(width, kind)
     text = ContinuedText(len(head) + 1, bound if exact else room_for(rows), most, len(tail) + 1, threads)

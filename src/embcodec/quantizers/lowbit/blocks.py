@@ -9,40 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._native.blocks import each_block
+from ..._native.core import blocks_of, default_threads
 from ...errors import NotFiniteError
-from ..quantize import as_float_rows
+from ..samples import float_rows
 from .levels import Floats
 
 Planes = NDArray[np.uint8]
 RawCodes = tuple[Planes, Floats, Floats, NDArray[np.float64]]
 """Planes (n, width), scales, lengths of centred rows and squared lengths of rows, (n,) each."""
 
-BLOCK_BYTES = 1 << 22  # how much of float rows is handled at a time
+BLOCK_BYTES = 1 << 22  # how much of float rows a thread handles at a time
 
 
 def coded_by_blocks(
     x: NDArray[Any],
     dimension: int,
     width: int,
-    code: Callable[[Floats, Planes, Floats, Floats, NDArray[np.float64]], None],
+    code: Callable[[Floats, Planes, Floats, Floats, NDArray[np.float64], int], None],
     pace: float,
     threads: int | None,
 ) -> RawCodes:
-    """Return what `code` writes of the rows of a block, for all of them; `pace` is nanoseconds a byte of floats.
+    """Return what `code` writes of the rows of a block, on threads of the core's, for all of them.
 
-    Rows of another type than float32 are converted a block at a time; all are read once.
+    `pace` is nanoseconds a byte of floats. Rows of another type than float32 are converted a block at a time; all are
+    read once.
     """
     n = len(x)
     planes = np.empty((n, width), np.uint8)
     scales, lengths, squares = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n)
 
-    def fill(block: slice) -> None:
+    threads = default_threads(threads, n * 4 * dimension * pace)
+    for block in blocks_of(n, 4 * dimension, most_bytes=threads * BLOCK_BYTES):
         try:
-            code(as_float_rows(x[block]), planes[block], scales[block], lengths[block], squares[block])
+            rows = float_rows(x[block], threads)
+            code(rows, planes[block], scales[block], lengths[block], squares[block], threads)
         except NotFiniteError as error:
             raise NotFiniteError(block.start + error.row, error.column, error.value) from None
-
-    each_block(fill, n, 4 * dimension, threads, pace, block_bytes=BLOCK_BYTES)
     return planes, scales, lengths, squares
 
 
