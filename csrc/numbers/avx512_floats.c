@@ -1,4 +1,4 @@
-/* Arrays of floats with AVX-512, but for those that go the way of avx2_single.c, which is faster: vpcompressb writes the
+/* Arrays of floats with AVX-512, but for those that go the way of avx2_single.c and avx512_single.c: vpcompressb writes the
  * positions of numbers, and 16 numbers are converted together, by multiplications that join digits to groups of 2, 4, 8
  * and 16. */
 #include "avx2.h"
