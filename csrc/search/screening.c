@@ -5,13 +5,15 @@
 #include <math.h>
 
 enum {
-    LEAST_ELEMENTS = 5000, /* rounding rows does not pay for fewer elements of all queries, and for few queries */
-    LEAST_ROUGH = 128,     /* dimensions from which rough dots pay, */
-    LEAST_ROWS = 4096,     /* rows, */
-    ROWS_OF_ONE = 32,      /* and rows met for each of the k best, whose share of the rows passes at least */
+    LEAST_ELEMENTS = 5000,    /* rounding rows does not pay for fewer elements of all queries, and for few queries */
+    LEAST_ROUGH = 128,        /* dimensions from which rough dots pay, */
+    LEAST_ROUGH_FLOATS = 640, /* of floats, */
+    LEAST_ROWS = 4096,        /* rows, */
+    ROWS_OF_ONE = 32,         /* and rows met for each of the k best, whose share of the rows passes at least */
     SHARE = 8,        /* one row in this many may pass: scoring it in float32 costs about as much as screening ten */
     ROUGH_SHARE = 16, /* the same where rough dots have screened it */
     LONGEST_WAIT = 64,
+    NEAR_BYTES = 16 << 10,  /* that rows of floats are asked for before they are rounded */
     SOME_BYTES = 256 << 10, /* of floats that few queries meet at a time, */
     SOME_LEAST = 16         /* but rows: a strip */
 };
@@ -48,8 +50,8 @@ static int rows_are_codes(const ec_search_args *args) { return both_are_codes(ar
 
 /* Whether the tier meets so many queries of few levels at a fraction of the price of others. */
 static int rough_pays(const ec_search_args *args, int64_t n_queries) {
-    return ec_active.rough_queries && n_queries >= ec_active.rough_queries && args->width >= LEAST_ROUGH &&
-           !decodes(args);
+    const int64_t least = both_are_codes(args) ? LEAST_ROUGH : LEAST_ROUGH_FLOATS;
+    return ec_active.rough_queries && n_queries >= ec_active.rough_queries && args->width >= least && !decodes(args);
 }
 
 int ec_screen_wanted(const ec_search_args *args, int64_t n_queries) {
@@ -243,9 +245,12 @@ static void meet_floats(const ec_scan *scan, int64_t n_queries, const ec_block *
             left > 0 ? ec_min_i64(left, some) * block->stride : ec_min_i64(block->ahead_bytes, some * block->stride);
         if (block->stride >= 8 * width) ahead_bytes = 0; /* less than half of it would be of use */
         const uint8_t *ahead = left > 0 ? rows + n * block->stride : block->ahead;
-        const int64_t share = ahead_bytes * 16 / (16 + n_queries);
+        /* rough dots share the asking with the rounding; others ask for few bytes, and rounding for what is left */
+        const int64_t share = screen->rough ? ahead_bytes * 16 / (16 + n_queries) : 0;
+        const int64_t near_bytes = block->stride < 8 * width ? n * block->stride : 0;
         ec_active.screen_rows(rows, block->stride, n, width, EC_SCREEN_LEVELS, screen->codes, screen->steps + r,
-                              screen->errors + r, screen->lengths + r, ahead, share);
+                              screen->errors + r, screen->lengths + r, share ? ahead : rows + NEAR_BYTES,
+                              share ? share : near_bytes);
         meet_few(screen, n_queries, screen->codes, width, n, width, 0, (int32_t *)scan->scores + r, scan->block,
                  ahead + share, ahead_bytes - share);
     }
@@ -262,8 +267,10 @@ void ec_screen_pack(const ec_scan *scan, int64_t n_queries, ec_block *block) {
     } else if (screen->few) {
         meet_floats(scan, n_queries, block);
     } else {
+        /* what the tiles of the block before have asked for in vain */
+        const int64_t ahead_bytes = block->stride < 8 * width ? block->n * block->stride : 0;
         ec_active.screen_rows(block->rows, block->stride, block->n, width, EC_SCREEN_LEVELS, screen->codes,
-                              screen->steps, screen->errors, screen->lengths, NULL, 0);
+                              screen->steps, screen->errors, screen->lengths, block->rows + NEAR_BYTES, ahead_bytes);
         pack_panel(screen, screen->codes, width, block->n, width, 0);
     }
 }
