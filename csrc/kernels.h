@@ -154,7 +154,14 @@ typedef struct ec_kernels {
     /* screen: rows of floats to int8 codes, for search/screening.c */
     int64_t screens; /* the least queries for which the tier's int8 dots are so fast that screening pays; 0 for none */
     void (*screen_rows)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
-                        int8_t *codes, float *steps, float *errors, float *lengths);
+                        int8_t *codes, float *steps, float *errors, float *lengths, const void *ahead,
+                        int64_t ahead_bytes);
+    int64_t
+        most_screen_few; /* the most queries that screen_few takes; 0 where it is no faster than one after the other */
+    void (*screen_few_prepare)(const void *query_codes, int64_t n_queries, int64_t width, void *prepared);
+    void (*screen_few)(const void *prepared, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                       int64_t width, int8_t *codes, float *steps, float *errors, float *lengths, int32_t *scores,
+                       int64_t scores_stride);
     /* extremes: the ends of each dimension, widened by rows; returns the bits of the largest magnitude */
     uint32_t (*extremes_f32)(const void *rows, int64_t n_rows, int64_t dimension, float *low, float *high);
     /* fold: a float query to int8 codes, for search/queries.c */

@@ -23,18 +23,27 @@ static void sum_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64
     }
 }
 
+enum { CHAINS = 4 }; /* of dependent additions, side by side */
+
+EC_INLINE void add_squares_i8(const uint8_t *codes, __m128i flip_u8x16, __m256i *sums_i32x8) {
+    const __m256i codes_i16x16 = _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, load_16(codes, 16)));
+    *sums_i32x8 = _mm256_add_epi32(*sums_i32x8, _mm256_madd_epi16(codes_i16x16, codes_i16x16));
+}
+
 static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
                      int32_t *sums) {
     const __m128i flip_u8x16 = _mm_set1_epi8((char)flip);
     for (int64_t r = 0; r < n_rows; r++) {
         const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
-        __m256i sums_i32x8 = _mm256_setzero_si256();
+        __m256i sums_i32x8[CHAINS];
         int64_t d = 0;
-        for (; d + 16 <= dimension; d += 16) {
-            const __m256i codes_i16x16 = _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, load_16(row + d, 16)));
-            sums_i32x8 = _mm256_add_epi32(sums_i32x8, _mm256_madd_epi16(codes_i16x16, codes_i16x16));
-        }
-        int32_t sum = sum_i32x8(sums_i32x8);
+        for (int i = 0; i < CHAINS; i++) sums_i32x8[i] = _mm256_setzero_si256();
+        for (; d + 16 * CHAINS <= dimension; d += 16 * CHAINS)
+#pragma GCC unroll 4
+            for (int i = 0; i < CHAINS; i++) add_squares_i8(row + d + 16 * i, flip_u8x16, &sums_i32x8[i]);
+        for (; d + 16 <= dimension; d += 16) add_squares_i8(row + d, flip_u8x16, &sums_i32x8[0]);
+        for (int i = 1; i < CHAINS; i++) sums_i32x8[0] = _mm256_add_epi32(sums_i32x8[0], sums_i32x8[i]);
+        int32_t sum = sum_i32x8(sums_i32x8[0]);
         for (; d < dimension; d++) {
             const int32_t code = (int8_t)(row[d] ^ flip);
             sum += code * code;

@@ -126,7 +126,8 @@ EC_INLINE void store_sums(int32_t *to, vectors sums) {
 /* The sums of n_queries queries with n_steps steps of a strip, which begin with those at `from`, or, of each query,
  * `from_stride` further. */
 EC_INLINE void block(const int n_queries, const uint8_t *codes, int64_t stride, const uint8_t *words, int64_t n_steps,
-                     const int32_t *from, int64_t from_stride, int32_t *to, int64_t to_stride) {
+                     const int32_t *from, int64_t from_stride, int32_t *to, int64_t to_stride, ec_drip *ahead) {
+    ec_drip drip = *ahead;
     vectors q0 = load_sums(from), q1 = q0, q2 = q0, q3 = q0;
     const uint8_t *end = codes + n_steps * STEP;
     if (n_queries > 1) q1 = load_sums(from + from_stride);
@@ -134,6 +135,7 @@ EC_INLINE void block(const int n_queries, const uint8_t *codes, int64_t stride, 
     if (n_queries > 3) q3 = load_sums(from + 3 * from_stride);
     do { /* n_steps >= 1 */
         const vectors first = load_words(words), second = load_words(words + WORD_BYTES);
+        ec_drip_step(&drip);
         add_step(&q0, first, second, codes);
         if (n_queries > 1) add_step(&q1, first, second, codes + stride);
         if (n_queries > 2) add_step(&q2, first, second, codes + 2 * stride);
@@ -141,6 +143,7 @@ EC_INLINE void block(const int n_queries, const uint8_t *codes, int64_t stride, 
         codes += STEP;
         words += STEP * STRIP;
     } while (codes < end);
+    *ahead = drip;
     store_sums(to, q0);
     if (n_queries > 1) store_sums(to + to_stride, q1);
     if (n_queries > 2) store_sums(to + 2 * to_stride, q2);
@@ -148,12 +151,13 @@ EC_INLINE void block(const int n_queries, const uint8_t *codes, int64_t stride, 
 }
 
 typedef void block_function(const uint8_t *codes, int64_t stride, const uint8_t *words, int64_t n_steps,
-                            const int32_t *from, int64_t from_stride, int32_t *to, int64_t to_stride);
+                            const int32_t *from, int64_t from_stride, int32_t *to, int64_t to_stride, ec_drip *ahead);
 
 #define BLOCK(Q)                                                                                                   \
     static EC_NOINLINE void block_##Q(const uint8_t *codes, int64_t stride, const uint8_t *words, int64_t n_steps, \
-                                      const int32_t *from, int64_t from_stride, int32_t *to, int64_t to_stride) {  \
-        block(Q, codes, stride, words, n_steps, from, from_stride, to, to_stride);                                 \
+                                      const int32_t *from, int64_t from_stride, int32_t *to, int64_t to_stride,    \
+                                      ec_drip *ahead) {                                                            \
+        block(Q, codes, stride, words, n_steps, from, from_stride, to, to_stride, ahead);                          \
     }
 BLOCK(1)
 BLOCK(2)
@@ -165,27 +169,25 @@ static void rough_i8_tile(const void *prepared, int64_t first_query, int64_t n_q
                           int64_t n_rows, int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,
                           int64_t ahead_bytes) {
     const int64_t n_steps = steps_of(dimension), stride = query_bytes(dimension);
-    const int64_t n_blocks = (n_rows + STRIP - 1) / STRIP * ((n_steps + CHUNK_STEPS - 1) / CHUNK_STEPS) *
-                             ((n_queries + TILE_QUERIES - 1) / TILE_QUERIES);
+    const int64_t n_passes = (n_rows + STRIP - 1) / STRIP * ((n_queries + TILE_QUERIES - 1) / TILE_QUERIES);
     const uint8_t *queries = (const uint8_t *)prepared + first_query * stride;
-    ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, n_blocks);
+    ec_drip soon = ec_drip_of(ahead, ahead_bytes, n_passes * n_steps);
     for (int64_t r = 0; r < n_rows; r += STRIP) {
         const uint8_t *strip = (const uint8_t *)panel + r / STRIP * strip_bytes(dimension);
         const uint8_t *words = strip + WORD_BYTES;
         for (int64_t s = 0; s < n_steps; s += CHUNK_STEPS)
             for (int64_t q = 0; q < n_queries; q += TILE_QUERIES) {
                 int32_t *to = scores + q * scores_stride + r;
-                ec_ahead_step(&soon);
                 BLOCK_OF[ec_min_i64(n_queries - q, TILE_QUERIES) - 1](
                     queries + q * stride + s * STEP, stride, words + s * STEP * STRIP,
                     ec_min_i64(n_steps - s, CHUNK_STEPS), s ? to : (const int32_t *)(const void *)strip,
-                    s ? scores_stride : 0, to, scores_stride);
+                    s ? scores_stride : 0, to, scores_stride, &soon);
             }
     }
 }
 
 EC_SLOTS(dot_rough, avx2) {
-    table->rough_queries = 17;
+    table->rough_queries = 12;
     table->rough_i8_pack = rough_i8_pack;
     table->rough_i8_prepare = rough_i8_prepare;
     table->rough_i8_tile = rough_i8_tile;

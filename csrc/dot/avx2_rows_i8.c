@@ -37,12 +37,6 @@ EC_INLINE __m256i widen(__m128i codes, const int flips) {
     return flips ? _mm256_cvtepu8_epi16(codes) : _mm256_cvtepi8_epi16(codes);
 }
 
-/* The sums of the lanes of four vectors. */
-EC_INLINE __m128i sum_lanes_i32x4(__m256i a, __m256i b, __m256i c, __m256i d) {
-    const __m256i four = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-    return _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
-}
-
 /* A query as rows meet it: int16, and what is behind the last whole step aligned with the row's end, so that the last
  * step of a row can begin that much earlier. Rows that are shorter than a step have it at the front. */
 static void widen_query(const int8_t *query, int64_t dimension, int16_t *out) {

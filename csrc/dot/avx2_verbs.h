@@ -24,6 +24,12 @@ EC_INLINE int32_t sum_i32x8(__m256i x) {
     return _mm_cvtsi128_si32(half);
 }
 
+/* The sums of the lanes of four vectors. */
+EC_INLINE __m128i sum_lanes_i32x4(__m256i a, __m256i b, __m256i c, __m256i d) {
+    const __m256i four = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    return _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+}
+
 EC_INLINE __m256 load_f32x8(const void *p) { return _mm256_loadu_ps((const float *)p); }
 
 /* Lanes 0 .. n - 1 of a row; the others are 0. */

@@ -49,6 +49,24 @@ EC_INLINE void ec_ahead_step(ec_ahead *a) {
     a->next = end;
 }
 
+/* The same by the step, within the loops of a kernel: those who ask for many lines at once are not heard, or wait. The
+ * number of lines a step is constant, so that no branch is mispredicted; some lines are asked for twice. */
+typedef struct {
+    const char *next;
+    int64_t bytes, lines;
+} ec_drip;
+
+EC_INLINE ec_drip ec_drip_of(const void *ahead, int64_t n_bytes, int64_t n_steps) {
+    const int64_t bytes = (n_bytes + n_steps - 1) / ec_max_i64(n_steps, 1);
+    const ec_drip drip = {ahead, bytes, (bytes + 63) / 64};
+    return drip;
+}
+
+EC_INLINE void ec_drip_step(ec_drip *drip) {
+    for (int64_t i = 0; i < drip->lines; i++) ec_prefetch(drip->next + i * 64, 1);
+    drip->next += drip->bytes;
+}
+
 /* Whether the public functions accept such sizes. */
 EC_INLINE int ec_dot_valid(int64_t n_queries, int64_t n_rows, int64_t dimension) {
     return n_queries >= 0 && n_rows >= 0 && dimension >= 1 && dimension <= EC_DOT_MAX_DIMENSION;

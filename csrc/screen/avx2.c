@@ -5,8 +5,6 @@
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
 
-enum { AHEAD = 8192 }; /* bytes: about as many as arrive during one latency of memory */
-
 /* Sums of the squares of a row's codes, and of those of what they leave, in 256ths of a step. */
 typedef struct {
     __m256i squares_i32x8, rests_i32x8;
@@ -61,7 +59,8 @@ EC_INLINE __m256i raise_32(__m256i most_u32x8, const __m256 values_f32x8[4]) {
     return most_u32x8;
 }
 
-static __m256i largest_of(const uint8_t *row, int64_t width) {
+/* The largest magnitudes of a row. */
+EC_INLINE __m256i largest_of(const uint8_t *row, int64_t width) {
     __m256i most_u32x8 = _mm256_setzero_si256();
     __m256 values_f32x8[4];
     int64_t d = 0;
@@ -73,42 +72,74 @@ static __m256i largest_of(const uint8_t *row, int64_t width) {
     return raise_32(most_u32x8, values_f32x8);
 }
 
-/* Rounds a row, and asks for what follows it. */
-EC_INLINE row_sums round_row(const uint8_t *row, int64_t width, float factor, int8_t *codes) {
+/* Rounds a row, and finds the magnitudes of the next one. */
+EC_INLINE row_sums round_row(const uint8_t *row, const uint8_t *next, int64_t width, float factor, int8_t *codes,
+                             ec_drip *ahead, __m256i *most_u32x8) {
     const __m256 factor_f32x8 = _mm256_set1_ps(factor);
     row_sums sums = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    __m256i most = _mm256_setzero_si256();
     __m256 values_f32x8[4];
+    ec_drip drip = *ahead;
     int64_t d = 0;
     for (; d + 32 <= width; d += 32) {
-        _mm_prefetch((const char *)row + 4 * d + AHEAD, _MM_HINT_T0);
-        _mm_prefetch((const char *)row + 4 * d + AHEAD + 64, _MM_HINT_T0);
+        ec_drip_step(&drip);
         load_32_f32(row, d, d + 32, values_f32x8);
         _mm256_storeu_si256((__m256i *)(void *)(codes + d), round_32(values_f32x8, factor_f32x8, &sums));
+        load_32_f32(next, d, d + 32, values_f32x8);
+        most = raise_32(most, values_f32x8);
     }
     if (d < width) {
         uint8_t last[32];
         load_32_f32(row, d, width, values_f32x8);
         _mm256_storeu_si256((__m256i *)(void *)last, round_32(values_f32x8, factor_f32x8, &sums));
         memcpy(codes + d, last, (size_t)(width - d));
+        load_32_f32(next, d, width, values_f32x8);
+        most = raise_32(most, values_f32x8);
     }
+    *most_u32x8 = most;
+    *ahead = drip;
     return sums;
 }
 
-static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
-                        int8_t *codes, float *steps, float *errors, float *lengths) {
-    const uint8_t *row = rows;
-    for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, codes += width) {
+/* Rounds the first four of n_rows rows, or all if they are fewer: see round_rows() in avx512_round.h. */
+enum { AT_ONCE = 4 };
+
+static void round_rows(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
+                       int8_t *codes, float *steps, float *errors, float *lengths, ec_drip *ahead,
+                       __m256i *most_u32x8) {
+    const int64_t n = ec_min_i64(n_rows, AT_ONCE);
+    __m256i squares_i32x8[AT_ONCE], rests_i32x8[AT_ONCE];
+    int32_t squares[AT_ONCE], rests[AT_ONCE];
+    int fits[AT_ONCE];
+    for (int i = 0; i < AT_ONCE; i++) squares_i32x8[i] = rests_i32x8[i] = _mm256_setzero_si256();
+    for (int64_t i = 0; i < n; i++) {
+        const uint8_t *row = rows + i * stride_bytes, *next = i + 1 < n_rows ? row + stride_bytes : row;
         float factor;
-        if (!ec_screen_step(largest_of_8(largest_of(row, width)), levels, &steps[r], &factor)) {
-            memset(codes, 0, (size_t)width);
-            steps[r] = -1;
-            errors[r] = lengths[r] = 0;
-            continue;
-        }
-        const row_sums sums = round_row(row, width, factor, codes);
-        ec_screen_lengths(sum_i32x8(sums.squares_i32x8), sum_i32x8(sums.rests_i32x8), width, steps[r], &errors[r],
-                          &lengths[r]);
+        fits[i] = ec_screen_step(largest_of_8(*most_u32x8), levels, &steps[i], &factor);
+        const row_sums sums = round_row(row, next, width, factor, codes + i * width, ahead, most_u32x8);
+        squares_i32x8[i] = sums.squares_i32x8;
+        rests_i32x8[i] = sums.rests_i32x8;
     }
+    _mm_storeu_si128((__m128i *)squares,
+                     sum_lanes_i32x4(squares_i32x8[0], squares_i32x8[1], squares_i32x8[2], squares_i32x8[3]));
+    _mm_storeu_si128((__m128i *)rests, sum_lanes_i32x4(rests_i32x8[0], rests_i32x8[1], rests_i32x8[2], rests_i32x8[3]));
+    for (int64_t i = 0; i < n; i++) {
+        ec_screen_lengths(squares[i], rests[i], width, steps[i], &errors[i], &lengths[i]);
+        if (fits[i]) continue;
+        memset(codes + i * width, 0, (size_t)width);
+        steps[i] = -1;
+        errors[i] = lengths[i] = 0;
+    }
+}
+
+static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
+                        int8_t *codes, float *steps, float *errors, float *lengths, const void *ahead,
+                        int64_t ahead_bytes) {
+    ec_drip drip = ec_drip_of(ahead, ahead_bytes, n_rows * ((width + 31) / 32));
+    __m256i most_u32x8 = n_rows ? largest_of(rows, width) : _mm256_setzero_si256();
+    for (int64_t r = 0; r < n_rows; r += AT_ONCE, codes += AT_ONCE * width)
+        round_rows((const uint8_t *)rows + r * stride_bytes, stride_bytes, n_rows - r, width, levels, codes, steps + r,
+                   errors + r, lengths + r, &drip, &most_u32x8);
 }
 
 EC_TARGET_END

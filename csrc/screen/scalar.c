@@ -41,11 +41,15 @@ static int32_t sum_i32x16(const int32_t partial[16]) {
 /* Rounds rows of floats to int8 codes, without gaps, the nearest multiples of a step a row: row r is about steps[r] *
  * codes. lengths[r] and errors[r] are bounds from above on the length of the row and of what the codes leave of it. A
  * row with an element that is not finite, or whose largest magnitude lies outside EC_SCREEN_LEAST .. EC_SCREEN_MOST,
- * gets the step -1, and its other results mean nothing; a row of zeros has the step 0. */
+ * gets the step -1, and its other results mean nothing; a row of zeros has the step 0. What lies from `ahead` on may be
+ * prefetched meanwhile. */
 static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int32_t levels,
-                        int8_t *codes, float *steps, float *errors, float *lengths) {
+                        int8_t *codes, float *steps, float *errors, float *lengths, const void *ahead,
+                        int64_t ahead_bytes) {
     const int64_t whole = width / 16 * 16;
     const uint8_t *row = rows;
+    (void)ahead;
+    (void)ahead_bytes;
     for (int64_t r = 0; r < n_rows; r++, row += stride_bytes, codes += width) {
         uint8_t tail[64] = {0}, tail_codes[16];
         int32_t most[16] = {0}, largest = 0;
@@ -68,10 +72,36 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     }
 }
 
+/* screen_few() rounds rows as screen_rows() does to EC_SCREEN_LEVELS, and writes the int8 dots of their codes with some
+ * queries, of query q from q * scores_stride on. `codes` has room for four rows of whole lines of 64 codes and is aligned
+ * to them, as `prepared` is, which screen_few_prepare() makes of the queries' codes. The scores of a row that gets the
+ * step -1 mean nothing. Rows that lie behind these in memory may be prefetched. */
+static void screen_few_prepare(const void *query_codes, int64_t n_queries, int64_t width, void *prepared) {
+    memcpy(prepared, query_codes, (size_t)(n_queries * width));
+}
+
+static void screen_few(const void *prepared, int64_t n_queries, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                       int64_t width, int8_t *codes, float *steps, float *errors, float *lengths, int32_t *scores,
+                       int64_t scores_stride) {
+    for (int64_t r = 0; r < n_rows; r++) {
+        screen_rows((const uint8_t *)rows + r * stride_bytes, stride_bytes, 1, width, EC_SCREEN_LEVELS, codes,
+                    steps + r, errors + r, lengths + r, NULL, 0);
+        for (int64_t q = 0; q < n_queries; q++) {
+            const int8_t *query = (const int8_t *)prepared + q * width;
+            int32_t dot = 0;
+            for (int64_t d = 0; d < width; d++) dot += query[d] * codes[d];
+            scores[q * scores_stride + r] = dot;
+        }
+    }
+}
+
 /* A tier whose int8 dots are so fast that screening pays says from how many queries on. */
 EC_SLOTS(screen, scalar) {
     table->screens = 0;
     table->screen_rows = screen_rows;
+    table->most_screen_few = 0;
+    table->screen_few_prepare = screen_few_prepare;
+    table->screen_few = screen_few;
 }
 
 EC_INSTALL(screen, EC_SCALAR(screen) EC_AVX2(screen) EC_AVXVNNI(screen) EC_AVX512(screen))

@@ -5,15 +5,17 @@
 #include <math.h>
 
 enum {
-    LEAST_ELEMENTS = 5000, /* rounding rows does not pay for fewer elements of all queries, and for few queries */
-    LEAST_ROUGH = 128,     /* dimensions from which rough dots pay, */
-    LEAST_ROWS = 4096,     /* rows, */
-    ROWS_OF_ONE = 32,      /* and rows met for each of the k best, whose share of the rows passes at least */
+    LEAST_ELEMENTS = 5000,    /* rounding rows does not pay for fewer elements of all queries, and for few queries */
+    LEAST_ROUGH = 128,        /* dimensions from which rough dots pay, */
+    LEAST_ROUGH_FLOATS = 640, /* of floats, */
+    LEAST_ROWS = 4096,        /* rows, */
+    ROWS_OF_ONE = 32,         /* and rows met for each of the k best, whose share of the rows passes at least */
     SHARE = 8,        /* one row in this many may pass: scoring it in float32 costs about as much as screening ten */
     ROUGH_SHARE = 16, /* the same where rough dots have screened it */
     LONGEST_WAIT = 64,
+    NEAR_BYTES = 16 << 10,  /* that rows of floats are asked for before they are rounded */
     SOME_BYTES = 256 << 10, /* of floats that few queries meet at a time, */
-    SOME_LEAST = 4          /* but rows */
+    SOME_LEAST = 16         /* but rows: a strip */
 };
 
 /* What rounding may add to the error of a dot, as a share of |q| |x|. One rounding is off by at most 2^-24. Allowed for
@@ -46,13 +48,17 @@ static int decodes(const ec_search_args *args) { return args->decode == EC_DECOD
 /* Whether rows are codes and need no rounding. */
 static int rows_are_codes(const ec_search_args *args) { return both_are_codes(args) || decodes(args); }
 
+/* Whether the tier meets so many queries of few levels at a fraction of the price of others. */
+static int rough_pays(const ec_search_args *args, int64_t n_queries) {
+    const int64_t least = both_are_codes(args) ? LEAST_ROUGH : LEAST_ROUGH_FLOATS;
+    return ec_active.rough_queries && n_queries >= ec_active.rough_queries && args->width >= least && !decodes(args);
+}
+
 int ec_screen_wanted(const ec_search_args *args, int64_t n_queries) {
     const int known = args->metric == EC_COST_DOT || args->metric == EC_COST_COSINE || args->metric == EC_COST_L2;
     const int64_t n_rows = args->selection ? args->n_selected : args->n_rows;
     if (!known || args->width > EC_DOT_MAX_DIMENSION || args->weight) return 0;
-    if (both_are_codes(args))
-        return ec_active.rough_queries && n_queries >= ec_active.rough_queries && args->width >= LEAST_ROUGH &&
-               n_rows >= LEAST_ROWS;
+    if (both_are_codes(args)) return rough_pays(args, n_queries) && n_rows >= LEAST_ROWS;
     if (args->family != EC_DOT_F32) return 0;
     if (rows_are_codes(args)) return 1;
     return ec_active.screens && args->decode == EC_DECODE_NONE && n_queries >= ec_active.screens &&
@@ -66,7 +72,7 @@ int64_t ec_screen_layout(ec_scan *scan, uint8_t *at) {
     memset(&screen, 0, sizeof screen);
     scan->screen = ec_take(at, &used, sizeof screen);
     screen.query_codes = ec_take(at, &used, scan->batch * width);
-    screen.codes = ec_take(at, &used, rows_are_codes(scan->args) ? 0 : scan->block * width);
+    screen.codes = ec_take(at, &used, rows_are_codes(scan->args) ? 0 : scan->block * ec_round_up(width, 64));
     screen.decoded = ec_take(at, &used, decodes(scan->args) ? scan->block : 0);
     screen.query_steps = ec_take(at, &used, scan->batch * 4);
     screen.steps = ec_take(at, &used, scan->block * 4);
@@ -94,29 +100,29 @@ static void round_queries(const ec_scan *scan, int64_t first, int64_t n_queries)
     const ec_screen *screen = scan->screen;
     const uint8_t *queries = (const uint8_t *)args->queries + first * ec_search_query_bytes(args);
     if (!both_are_codes(args))
-        ec_active.screen_rows(queries, 4 * width, n_queries, width, EC_SCREEN_LEVELS, screen->query_codes,
-                              screen->query_steps, screen->errors, screen->lengths);
+        ec_active.screen_rows(queries, 4 * width, n_queries, width, screen->rough ? EC_ROUGH : EC_SCREEN_LEVELS,
+                              screen->query_codes, screen->query_steps, screen->errors, screen->lengths, NULL, 0);
     for (int64_t q = 0; both_are_codes(args) && q < n_queries; q++) {
         ec_active.decode_i8(queries + q * width, width, 1, width, 0, screen->values);
         ec_active.screen_rows(screen->values, 4 * width, 1, width, EC_ROUGH, screen->query_codes + q * width,
-                              &screen->query_steps[q], &screen->errors[q], &screen->lengths[q]);
+                              &screen->query_steps[q], &screen->errors[q], &screen->lengths[q], NULL, 0);
         if (screen->query_steps[q] == 0) screen->query_steps[q] = 1;
     }
 }
 
-void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries) {
+/* Rounds the batch, to few levels or not, and decides whether it can be screened. */
+static void prepare(const ec_scan *scan, int rough) {
     const ec_search_args *args = scan->args;
     ec_screen *screen = scan->screen;
     const float *mul = args->mul, *bias = args->bias, *square = args->square;
-    screen->able = ec_screen_wanted(args, n_queries);
-    screen->rough = both_are_codes(args);
-    screen->few = !screen->rough && n_queries <= ec_active.most_few_i8;
-    screen->ready = 0;
-    screen->narrow = 0;
-    screen->wait = 0;
-    screen->pause = 1;
+    const int64_t first = screen->first, n_queries = screen->n_queries;
+    screen->rough = rough;
+    if (rough)
+        screen->few = !both_are_codes(args) && n_queries <= EC_DOT_FEW;
+    else
+        screen->few = n_queries <= ec_active.most_few_i8;
+    screen->at_once = screen->few && !rough && !rows_are_codes(args) && n_queries <= ec_active.most_screen_few;
     screen->width = screen->error = screen->constant = screen->shift = screen->factor = 0;
-    if (!screen->able) return;
     round_queries(scan, first, n_queries);
     for (int64_t q = 0; q < n_queries; q++) {
         const float factor = fabsf(mul ? mul[first + q] : 1.0f), reach = factor * screen->lengths[q];
@@ -132,10 +138,25 @@ void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries) {
         screen->shift = shift > screen->shift ? shift : screen->shift;
         screen->factor = factor > screen->factor ? factor : screen->factor;
     }
-    if (screen->able && screen->rough)
+    if (!screen->able) return;
+    if (rough)
         ec_active.rough_i8_prepare(screen->query_codes, n_queries, args->width, screen->prepared);
-    else if (screen->able && !screen->few)
+    else if (screen->at_once)
+        ec_active.screen_few_prepare(screen->query_codes, n_queries, args->width, screen->prepared);
+    else if (!screen->few)
         ec_active.dot_i8_prepare(screen->query_codes, n_queries, args->width, screen->prepared);
+}
+
+void ec_screen_prepare(const ec_scan *scan, int64_t first, int64_t n_queries) {
+    ec_screen *screen = scan->screen;
+    screen->able = ec_screen_wanted(scan->args, n_queries);
+    screen->first = first;
+    screen->n_queries = n_queries;
+    screen->ready = 0;
+    screen->narrow = 0;
+    screen->wait = 0;
+    screen->pause = 1;
+    if (screen->able) prepare(scan, rough_pays(scan->args, n_queries));
 }
 
 int ec_screen_now(const ec_scan *scan, int64_t n_queries, int64_t n_rows) {
@@ -152,23 +173,27 @@ int ec_screen_now(const ec_scan *scan, int64_t n_queries, int64_t n_rows) {
     return 0;
 }
 
-/* The dots of few queries with n_rows rows, which are in the cache where ahead_bytes are asked for. */
-static void meet_few(const ec_screen *screen, int64_t n_queries, const void *rows, int64_t stride, int64_t n_rows,
-                     int64_t width, uint8_t flip, int32_t *scores, int64_t scores_stride, const void *ahead,
-                     int64_t ahead_bytes) {
-    if (n_queries == 1)
-        ec_active.dot_i8_rows(screen->query_codes, rows, stride, n_rows, width, flip, scores);
-    else
-        ec_active.dot_i8_few(screen->query_codes, n_queries, rows, stride, n_rows, width, flip, scores, scores_stride,
-                             NULL, NULL, screen->prepared, ahead, ahead_bytes);
-}
-
 static void pack_panel(const ec_screen *screen, const void *rows, int64_t stride, int64_t n_rows, int64_t width,
                        uint8_t flip) {
     if (screen->rough)
         ec_active.rough_i8_pack(rows, stride, n_rows, width, flip, screen->panel);
     else
         ec_active.dot_i8_pack(rows, stride, n_rows, width, flip, screen->panel);
+}
+
+/* The dots of few queries with n_rows rows, which are in the cache where ahead_bytes are asked for. */
+static void meet_few(const ec_screen *screen, int64_t n_queries, const void *rows, int64_t stride, int64_t n_rows,
+                     int64_t width, uint8_t flip, int32_t *scores, int64_t scores_stride, const void *ahead,
+                     int64_t ahead_bytes) {
+    if (screen->rough) {
+        pack_panel(screen, rows, stride, n_rows, width, flip);
+        ec_active.rough_i8_tile(screen->prepared, 0, n_queries, screen->panel, n_rows, width, scores, scores_stride,
+                                ahead, ahead_bytes);
+    } else if (n_queries == 1)
+        ec_active.dot_i8_rows(screen->query_codes, rows, stride, n_rows, width, flip, scores);
+    else
+        ec_active.dot_i8_few(screen->query_codes, n_queries, rows, stride, n_rows, width, flip, scores, scores_stride,
+                             NULL, NULL, screen->prepared, ahead, ahead_bytes);
 }
 
 /* Codes of rows stand for themselves: their step is 1, their error 0, and their lengths come from their sums of
@@ -219,10 +244,15 @@ static void meet_floats(const ec_scan *scan, int64_t n_queries, const ec_block *
         int64_t ahead_bytes =
             left > 0 ? ec_min_i64(left, some) * block->stride : ec_min_i64(block->ahead_bytes, some * block->stride);
         if (block->stride >= 8 * width) ahead_bytes = 0; /* less than half of it would be of use */
+        const uint8_t *ahead = left > 0 ? rows + n * block->stride : block->ahead;
+        /* rough dots share the asking with the rounding; others ask for few bytes, and rounding for what is left */
+        const int64_t share = screen->rough ? ahead_bytes * 16 / (16 + n_queries) : 0;
+        const int64_t near_bytes = block->stride < 8 * width ? n * block->stride : 0;
         ec_active.screen_rows(rows, block->stride, n, width, EC_SCREEN_LEVELS, screen->codes, screen->steps + r,
-                              screen->errors + r, screen->lengths + r);
+                              screen->errors + r, screen->lengths + r, share ? ahead : rows + NEAR_BYTES,
+                              share ? share : near_bytes);
         meet_few(screen, n_queries, screen->codes, width, n, width, 0, (int32_t *)scan->scores + r, scan->block,
-                 left > 0 ? rows + n * block->stride : block->ahead, ahead_bytes);
+                 ahead + share, ahead_bytes - share);
     }
 }
 
@@ -231,11 +261,16 @@ void ec_screen_pack(const ec_scan *scan, int64_t n_queries, ec_block *block) {
     const ec_screen *screen = scan->screen;
     if (rows_are_codes(scan->args)) {
         pack_codes(scan, n_queries, block);
+    } else if (screen->at_once) {
+        ec_active.screen_few(screen->prepared, n_queries, block->rows, block->stride, block->n, width, screen->codes,
+                             screen->steps, screen->errors, screen->lengths, scan->scores, scan->block);
     } else if (screen->few) {
         meet_floats(scan, n_queries, block);
     } else {
+        /* what the tiles of the block before have asked for in vain */
+        const int64_t ahead_bytes = block->stride < 8 * width ? block->n * block->stride : 0;
         ec_active.screen_rows(block->rows, block->stride, block->n, width, EC_SCREEN_LEVELS, screen->codes,
-                              screen->steps, screen->errors, screen->lengths);
+                              screen->steps, screen->errors, screen->lengths, block->rows + NEAR_BYTES, ahead_bytes);
         pack_panel(screen, screen->codes, width, block->n, width, 0);
     }
 }
@@ -307,7 +342,9 @@ int64_t ec_screen_pass(const ec_scan *scan, ec_finish f, int64_t query, int64_t 
 void ec_screen_weigh(const ec_scan *scan, int64_t pairs) {
     ec_screen *screen = scan->screen;
     const int many = screen->passed * (screen->rough ? ROUGH_SHARE : SHARE) > pairs;
-    if (many && screen->few && !screen->narrow && rows_are_codes(scan->args)) {
+    if (many && screen->rough && !both_are_codes(scan->args)) {
+        prepare(scan, 0); /* codes of all levels tell more */
+    } else if (many && screen->few && !screen->narrow && rows_are_codes(scan->args)) {
         screen->narrow = 1;
     } else if (many) {
         screen->wait = screen->pause;

@@ -20,11 +20,13 @@
 #include "scan.h"
 
 struct ec_screen {
-    int able;       /* the batch at hand can be screened */
-    int rough;      /* by rough dots */
-    int few;        /* its queries are so few that rows need no packing */
-    int ready;      /* every one of its queries has a limit */
-    int narrow;     /* the lengths of rows of codes are computed even for a few queries */
+    int64_t first, n_queries; /* the batch at hand */
+    int able;                 /* the batch at hand can be screened */
+    int rough;                /* by rough dots */
+    int few;                  /* its queries are so few that rows need no packing, */
+    int at_once;              /* or that rows of floats are rounded and met at once */
+    int ready;                /* every one of its queries has a limit */
+    int narrow;               /* the lengths of rows of codes are computed even for a few queries */
     int64_t wait;   /* blocks that are not screened before the next trial, because too many rows have passed */
     int64_t pause;  /* the next value of `wait` */
     int64_t passed; /* pairs of a query and a row of this block that have passed */

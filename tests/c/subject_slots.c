@@ -6,39 +6,10 @@
 #include "hamming/planes.h"
 #include "screen/screen.h"
 #include "search/loops.h"
+#include "source.h"
 #include "subjects.h"
 
 enum { HEADER = 4 };
-
-/* What a subject draws its arguments from: bytes of the input, over and over. */
-typedef struct {
-    const uint8_t *bytes;
-    int64_t n, at;
-} source;
-
-static uint8_t draw(source *from) {
-    uint8_t byte = from->bytes[from->at % from->n];
-    from->at++;
-    return (uint8_t)(byte + from->at / from->n * 37);
-}
-
-/* Floats of moderate size with full mantissas, so that the order of operations shows. */
-static float draw_float(source *from) {
-    int32_t mantissa = draw(from) | draw(from) << 8 | draw(from) << 16;
-    return ldexpf((float)(mantissa - (1 << 23)), draw(from) % 8 - 26);
-}
-
-/* Any bits: NaN, infinities, subnormals, both zeros. */
-static float draw_bits(source *from) {
-    static const float ODD[8] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1e-42f, 3e38f, -1.0f};
-    uint8_t kind = draw(from);
-    return kind < 32 ? ODD[kind % 8] : draw_float(from);
-}
-
-static int by_value(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
 
 /* Entries as they are, or, of those that passed without a limit, the k best: each tier leaves out as many of the others as
  * it likes. */
@@ -59,15 +30,6 @@ static void record_entries_f32(uint64_t *entries, int64_t n, int64_t best) {
     }
     record(&any_nan, sizeof any_nan);
     record_entries(entries, n, best);
-}
-
-static uint8_t *place_drawn(source *from, int64_t count, float (*next)(source *)) {
-    uint8_t *values = place(count * 4);
-    for (int64_t i = 0; i < count; i++) {
-        float value = next(from);
-        memcpy(values + 4 * i, &value, 4);
-    }
-    return values;
 }
 
 static const float *place_terms(source *from, int64_t count) {
@@ -183,11 +145,6 @@ static void fold(source *from, int64_t dimension, uint8_t flags) {
     memcpy(&largest, &bits, sizeof largest);
     ec_active.round_f32(folded, dimension, largest > 0 ? 127 / (double)largest : 0, (int8_t *)codes);
     record(codes, dimension);
-}
-
-static void *place_scratch(int64_t bytes) {
-    uint8_t *scratch = place(bytes + 64);
-    return scratch + (64 - (uintptr_t)scratch % 64) % 64;
 }
 
 /* Scores of few queries lie scores_stride apart; what is between them is nobody's. */
@@ -355,7 +312,7 @@ static void screen(source *from, int64_t count, int64_t dimension, uint8_t flags
     float *steps = (float *)(void *)place(count * 4), *errors = (float *)(void *)place(count * 4);
     float *lengths = (float *)(void *)place(count * 4);
     ec_active.screen_rows(rows, dimension * 4, count, dimension, flags & 2 ? EC_ROUGH : EC_SCREEN_LEVELS, codes, steps,
-                          errors, lengths);
+                          errors, lengths, NULL, 0);
     record(codes, count * dimension);
     record(steps, count * 4);
     float *ends = memset(place(dimension * 8), 0, (size_t)dimension * 8);
@@ -381,12 +338,39 @@ static void screen(source *from, int64_t count, int64_t dimension, uint8_t flags
     }
 }
 
+/* Rounding rows and meeting a few queries at once gives what one after the other does. */
+static void screen_few(source *from, int64_t count, int64_t dimension, uint8_t flags) {
+    enum { QUERIES = 9, LINE = 64 };
+    const int64_t n_queries = 1 + flags % QUERIES, stride = count + flags % 3;
+    const uint8_t *rows = place_drawn(from, count * dimension, flags & 1 ? draw_bits : draw_float);
+    uint8_t *queries = place(n_queries * dimension);
+    int8_t *codes = place_scratch(4 * ec_round_up(dimension, LINE)), *plain = (int8_t *)place(count * dimension);
+    float *told[2][3];
+    for (int i = 0; i < 6; i++) told[i / 3][i % 3] = (float *)(void *)place(count * 4);
+    int32_t *scores = (int32_t *)(void *)place(n_queries * stride * 4);
+    void *prepared = place_scratch(ec_dot_i8_prepared_bytes(n_queries, dimension));
+    for (int64_t i = 0; i < n_queries * dimension; i++) queries[i] = (uint8_t)draw(from);
+    ec_active.screen_rows(rows, dimension * 4, count, dimension, EC_SCREEN_LEVELS, plain, told[0][0], told[0][1],
+                          told[0][2], NULL, 0);
+    ec_active.screen_few_prepare(queries, n_queries, dimension, prepared);
+    ec_active.screen_few(prepared, n_queries, rows, dimension * 4, count, dimension, codes, told[1][0], told[1][1],
+                         told[1][2], scores, stride);
+    for (int i = 0; i < 3; i++) HOLDS(memcmp(told[0][i], told[1][i], (size_t)count * 4) == 0);
+    for (int64_t r = 0; r < count; r++)
+        for (int64_t q = 0; q < n_queries && told[0][0][r] >= 0; q++) {
+            int32_t dot = 0;
+            for (int64_t d = 0; d < dimension; d++)
+                dot += (int8_t)queries[q * dimension + d] * plain[r * dimension + d];
+            HOLDS(scores[q * stride + r] == dot);
+        }
+}
+
 void subject_slots(const uint8_t *input, int64_t n) {
     if (n <= HEADER || n > 1 << 14) return;
     source from = {input + HEADER, n - HEADER, 0};
     uint8_t flags = input[1];
     int64_t count = input[2], width = 1 + input[3] % 150;
-    switch (input[0] % 14) {
+    switch (input[0] % 15) {
     case 0: sift(&from, count * 3, flags); break;
     case 1: few_of_many(&from, count * 3, flags); break;
     case 2: decode(&from, count, width, flags); break;
@@ -397,6 +381,7 @@ void subject_slots(const uint8_t *input, int64_t n) {
     case 7: fold(&from, count + 1, flags); break;
     case 8: chosen_f32(&from, 1 + flags, count, width); break;
     case 9: screen(&from, count, width, flags); break;
+    case 13: screen_few(&from, count % 50, flags & 8 ? width * 15 : width, flags); break;
     case 11: rough_i8(&from, 1 + flags / 16 * 3, count % 50, flags & 8 ? width * 15 : width, flags); break;
     case 12: chosen_i8(&from, 1 + flags, count, width, flags); break;
     case 10: some_i8(&from, 1 + flags / 16 * 3, count % 50, flags & 8 ? width * 15 : width, flags); break;

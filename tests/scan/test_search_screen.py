@@ -16,7 +16,7 @@ from embcodec._native.core import available_isas, forced_isa
 Floats = NDArray[np.float32]
 METRICS = ("dot", "cosine", "l2")
 N_ROWS, N_QUERIES = 1500, 64  # several blocks; queries enough for screening from 100 dimensions on
-# The tier that screens, if any does, and one that never does.
+# Two tiers that screen differently, if any do; "scalar" never does.
 FASTEST = available_isas()[-1]
 PLAIN = next((name for name in ("avx2", "neon") if name in available_isas()), "scalar")
 
@@ -74,6 +74,16 @@ def test_every_kind_of_rows(name: str, dimension: int) -> None:
     for metric in METRICS:
         for k in (1, 10, 300):
             assert_same(queries, rows, k=k, metric=metric)
+
+
+@pytest.mark.parametrize("name", ["isotropic", "sizes", "spikes"])
+def test_rows_on_every_tier(name: str) -> None:
+    """A tier may screen by codes of few levels first, and by those of all where too many rows pass."""
+    rows, queries = corpora(700)[name]  # of floats as long as few levels pay for
+    for metric in METRICS:
+        want = outcome("scalar", search, queries[:13], rows, k=10, metric=metric, threads=1)
+        for tier in available_isas():
+            assert outcome(tier, search, queries[:13], rows, k=10, metric=metric, threads=1) == want, tier
 
 
 @pytest.mark.parametrize("tier", available_isas())
