@@ -183,13 +183,14 @@ static EC_NOINLINE const uint16_t *count_part(const uint16_t *part, const uint8_
 
 /* A bit for each row whose count is below the limit. */
 EC_INLINE __m256i below(const __m256i *count, const int n, int64_t limit) {
+    static const int32_t digits[2] = {0, -1}; /* spread as they are loaded, which takes no vector port */
     const int64_t most = (int64_t)1 << (n - 1);
     __m256i reaches = _mm256_set1_epi8(-1);
     if (limit >= most) return reaches;
     if (limit <= -most) return _mm256_setzero_si256();
 #pragma GCC unroll 16
     for (int i = 0; i < n; i++) {
-        const __m256i digit = _mm256_set1_epi32(-(int32_t)(limit >> i & 1));
+        const __m256i digit = _mm256_set1_epi32(digits[limit >> i & 1]);
         /* of the signs, a 1 is less */
         reaches = i < n - 1 ? not_below(count[i], digit, reaches) : not_below(digit, count[i], reaches);
     }
