@@ -141,6 +141,6 @@ def _stored(scheme: PrincipalScheme) -> PrincipalScheme:
     squares = scheme.deviations.astype(np.float64).reshape(-1, GROUP) ** 4
     levels = float(squares.sum(axis=1) @ np.take(_ERRORS, scheme.allocation))
     tables = 2 * len(order) * (_LARGEST * reaches[order] / _TABLE_STEPS) ** 2 / 12
-    wanted = np.searchsorted(-tables, -_ROUNDED * levels)
+    wanted = int(np.searchsorted(-tables, -_ROUNDED * levels))
     most = min(MOST_TWICE - 1, len(order) // _TWICE_PART)
-    return replace(scheme, chain=order.astype(np.int64), twice=int(min(wanted, most) + 1) // 2 * 2)
+    return replace(scheme, chain=order.astype(np.int64), twice=(min(wanted, most) + 1) // 2 * 2)

@@ -48,8 +48,8 @@ class LowBitQuantizer:
         rows than dimensions. "whitened": a partial whitening, which queries take back, and blocks after it: the most
         accurate for rows that were not in the sample, at four times the cost of "blocks". "principal": the directions
         in which rows vary most, each eight of them with as many bits as pay; it keeps most at every size, wants a few
-        hundred rows, and encodes some 20,000 rows of 1,024 dimensions a second. It is the only one of other numbers of bits, and of
-        bytes. "auto" measures them on rows that they were not fitted to.
+        hundred rows, and encodes some 20,000 rows of 1,024 dimensions a second. It is the only one of other numbers of
+        bits, and of bytes. "auto" measures them on rows that they were not fitted to.
     shaping : {"auto", "none"}
         Whether levels are chosen for what they err by together, in the directions in which queries reach, rather than
         each by itself: codes of the same form that keep 1 to 6 points more. Principal directions have nothing to gain
