@@ -17,6 +17,7 @@ typedef struct ec_steps ec_steps;   /* see quantize/quantize.h */
 typedef struct ec_levels ec_levels; /* see lowbit/lowbit.h */
 typedef struct ec_shape ec_shape;   /* see shape/shape.h */
 typedef struct ec_shaped ec_shaped;
+typedef struct ec_chain ec_chain; /* see principal/principal.h */
 
 typedef struct ec_kernels {
     /* base64: whole groups, see base64/groups.h */
@@ -59,6 +60,7 @@ typedef struct ec_kernels {
     /* principal: counts are multiples of 8 */
     void (*principal_steps_f32)(float *values, int64_t count, float factor, int32_t bits, float step, uint8_t *packed,
                                 int64_t width);
+    void (*principal_chain_f32)(const ec_chain *chain, float *values, float factor, uint8_t *numbers, uint8_t *chosen);
     void (*principal_weigh_f32)(const float *values, const float *weights, int64_t count, float *weighted);
     /* shape: the levels of a row, changed so that its error is less where queries reach */
     void (*shape_panel_f32)(const ec_levels *to, const ec_shape *by, const ec_shaped *row);
@@ -81,11 +83,11 @@ typedef struct ec_kernels {
     int64_t hamming_u1_spread; /* bytes that a byte of a long row becomes in the tile's panel: see amx_near.h */
     /* dot_u1: rows of bits, in tables that dot_u1_tables makes of a query */
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
-    void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, void *prepared);
-    void (*dot_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+    void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, int64_t twice, void *prepared);
+    void (*dot_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width, int64_t twice,
                         const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
                         int64_t ahead_bytes);
-    void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+    void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int64_t twice,
                         int32_t *scores);
     int64_t dot_u1_spread;
     int32_t (*dot_u1_tables)(const void *query, int64_t width, void *tables, float *scale);

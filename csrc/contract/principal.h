@@ -23,7 +23,21 @@ typedef struct {
     ec_array patterns;  /* uint8 (30,): their bits */
     ec_array thresholds; /* (26,): between the levels of 1, 2, 3 and 4 bits */
     ec_array steps;      /* (4,): the distance of levels of 5, 6, 7 and 8 bits, whose patterns are their numbers */
+    ec_array chains; /* (16, 256): the coarse levels of 1 .. 8 bits in chains, see below, then of those without memory;
+                        none where each direction is coded by itself, with what is above */
+    ec_array chain_steps; /* (16,): the distance of their fine levels */
+    ec_array costs;       /* (8 * groups,): what a direction's squared error counts */
 } ec_principal_scheme;
+
+/* Chains. A row's directions follow each other from the last to the first, and so do their bits, the first planes'
+ * first. Of its bits a direction has up to four coarse ones, and the rest are the number of a fine level. Its level
+ * hangs on the four coarse bits before its own, too, its memory:
+ *
+ *     chains[bits - 1][word] + (fine number + 1/2 - fine levels / 2) * chain_steps[bits - 1]
+ *     word = the four bits before | own coarse bits, the latest lowest
+ *
+ * The directions at the end, which have not four bits before them, take chains[7 + bits]: there the first four bits of
+ * a word mean nothing, nor do they with one bit. Bits are those that make the sum of errors least, costs times squared, all together. */
 
 /* Bytes of the planes of a row, and of scratch of each thread for so many rows; -1 for a scheme that does not go together. */
 int64_t ec_principal_row_bytes(const ec_principal_scheme *scheme);

@@ -77,6 +77,7 @@ typedef struct {
     float user_sign;
     int64_t width;     /* stored elements of a row: bytes of bits, codes, float32 */
     int64_t row_bytes; /* bytes of these elements */
+    int64_t twice;     /* of EC_DOT_U1: the first bytes of rows that meet two tables each, see ec_dot_u1_tables() */
 
     const void *queries; /* n_queries in the plain form of the family, without gaps */
     int64_t n_queries;

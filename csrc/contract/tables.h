@@ -10,7 +10,11 @@
  *     query . (+-1 of the row) = scale * score
  *
  * with an error of at most scale / 2 for each four dimensions that are not all zero, so of at most scale / 2 * ceil(d /
- * 4) for d dimensions, apart from float32 roundings. Returns 1, or 0 where a query is not finite. */
+ * 4) for d dimensions, apart from float32 roundings. On entry the scales are the least there may be: 0, or what the
+ * queries were rounded by before. Returns 1, or 0 where a query is not finite.
+ *
+ * Scans may meet the first bytes of rows twice (ec_search_args.twice, an even number up to 128): such a query begins
+ * with as many bytes' values once more, which count 32 times. */
 int64_t ec_dot_u1_tables_bytes(int64_t n_queries, int64_t width);
 int32_t ec_dot_u1_tables(const void *queries, int64_t n_queries, int64_t width, void *tables, void *scales);
 

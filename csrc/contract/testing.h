@@ -36,10 +36,10 @@ int32_t ec_sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int6
                     void *sums);
 
 /* Write scores[q * n_rows + r], int32, of EC_HAMMING_U1 or EC_DOT_U1, by tiles or, if `by_rows`, one query at a time.
- * scratch: ec_u1_scratch_bytes(). */
+ * The first `twice` bytes of rows meet two tables of EC_DOT_U1 each. scratch: ec_u1_scratch_bytes(). */
 int64_t ec_u1_scratch_bytes(int64_t n_queries, int64_t width);
 int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes,
-                     int64_t n_rows, int64_t width, int32_t by_rows, void *scratch, void *scores);
+                     int64_t n_rows, int64_t width, int64_t twice, int32_t by_rows, void *scratch, void *scores);
 
 /* Let two threads' seats of a search of one batch meet blocks in a given order: `order` is int64 (2, n), the seat of
  * each block, 0 or 1, and its number; those of a seat ascend. counts (int64) become how many entries each block gave.

@@ -25,6 +25,9 @@ static ec_kernels below(void) {
 
 EC_TARGET_AVX512
 
+/* How many of the queries meet rows by tiles, which do not know of bytes that are met twice. */
+static int64_t by_tiles(int64_t n_queries, int64_t twice) { return twice ? 0 : n_queries / EC_TILE * EC_TILE; }
+
 static int64_t row_bytes(int64_t width) { return 32 * ec_quads_u1(width); }
 
 static ec_amx_panel panel_of(const void *panel, int64_t n_rows, int64_t width) {
@@ -46,8 +49,8 @@ EC_INLINE __m512i upper_entries(const uint8_t *tables, int64_t n_tables) {
     return _mm512_maskz_sub_epi8(ec_bytes_below(8 * n_tables), entries_u8x64, _mm512_set1_epi8((char)128));
 }
 
-static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width, void *prepared) {
-    const int64_t quads = ec_quads_u1(width), whole = n_queries / EC_TILE * EC_TILE, query_bytes = 64 * quads;
+static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width, int64_t twice, void *prepared) {
+    const int64_t quads = ec_quads_u1(twice + width), whole = by_tiles(n_queries, twice), query_bytes = 64 * quads;
     for (int64_t q = 0; q < whole; q += EC_TILE) {
         const uint8_t *table = (const uint8_t *)tables + q * query_bytes;
         uint8_t *out = (uint8_t *)prepared + q * query_bytes;
@@ -58,7 +61,7 @@ static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width,
             ec_amx_put_queries(entries_i8x64, out);
         }
     }
-    below().dot_u1_prepare((const uint8_t *)tables + whole * query_bytes, n_queries - whole, width,
+    below().dot_u1_prepare((const uint8_t *)tables + whole * query_bytes, n_queries - whole, width, twice,
                            (uint8_t *)prepared + whole * query_bytes);
 }
 
@@ -97,9 +100,9 @@ static EC_NOINLINE void make_bytes(const ec_amx_panel *parts, const uint8_t *pla
 }
 
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
-                        int64_t ahead_bytes) {
-    const int64_t whole = n_queries / EC_TILE * EC_TILE, query_bytes = 64 * ec_quads_u1(width);
+                        int64_t twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                        const void *ahead, int64_t ahead_bytes) {
+    const int64_t whole = by_tiles(n_queries, twice), query_bytes = 64 * ec_quads_u1(twice + width);
     if (whole) {
         ec_prefetch(ahead, ahead_bytes);
         const ec_amx_panel parts = panel_of(panel, n_rows, width);
@@ -109,7 +112,7 @@ static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *pan
     }
     if (n_queries > whole)
         below().dot_u1_tile((const uint8_t *)prepared + whole * query_bytes, n_queries - whole, panel, n_rows, width,
-                            limits + whole, scores + whole * scores_stride, scores_stride, near + whole, ahead,
+                            twice, limits + whole, scores + whole * scores_stride, scores_stride, near + whole, ahead,
                             whole ? 0 : ahead_bytes);
 }
 

@@ -87,6 +87,11 @@ static EC_NOINLINE void look_up_2(const uint8_t *tables, int64_t query_bytes, co
     look_up(2, tables, query_bytes, panel, half_bytes, count, first, totals);
 }
 
+/* Multiplies totals by what entries of the first tables count, of bytes that are met twice. */
+EC_INLINE void count_more(int32_t *totals, int count) {
+    for (int i = 0; i < count; i++) totals[i] *= 1 << EC_DOT_U1_TWICE_SHIFT;
+}
+
 /* Whether one of a group's totals is above the limit. */
 EC_INLINE int any_above(const int32_t totals[GROUP], int32_t limit) {
     __m256i most_i32x8 = _mm256_loadu_si256((const __m256i *)(const void *)totals);
@@ -101,9 +106,9 @@ static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
 }
 
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
-                        int64_t ahead_bytes) {
-    const int64_t query_bytes = 64 * ec_quads_u1(width), half_bytes = width * EC_NIBBLE_BYTES;
+                        int64_t twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                        const void *ahead, int64_t ahead_bytes) {
+    const int64_t query_bytes = 64 * ec_quads_u1(twice + width), half_bytes = width * EC_NIBBLE_BYTES;
     const int64_t n_calls = ec_round_up(n_queries, TILE_QUERIES) / TILE_QUERIES;
     ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, GROUP) / GROUP * n_calls);
     memset(near, 0, (size_t)n_queries);
@@ -111,11 +116,17 @@ static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *pan
         for (int64_t q = 0; q < n_queries; q += TILE_QUERIES) {
             ec_ahead_step(&soon);
             const int64_t n = ec_min_i64(n_queries - q, TILE_QUERIES), some = ec_min_i64(n_rows - r, GROUP);
+            const uint8_t *tables = (const uint8_t *)prepared + q * query_bytes;
+            const uint8_t *group = (const uint8_t *)panel + r * 2 * width;
             int32_t totals[TILE_QUERIES][GROUP];
+            if (twice) {
+                (n == 1 ? look_up_1 : look_up_2)(tables, query_bytes, group, half_bytes, twice, 1, totals);
+                for (int64_t i = 0; i < n; i++) count_more(totals[i], GROUP);
+            }
+            tables += 32 * twice;
             for (int64_t at = 0; at < width; at += PIECE)
-                (n == 1 ? look_up_1 : look_up_2)((const uint8_t *)prepared + q * query_bytes + 32 * at, query_bytes,
-                                                 (const uint8_t *)panel + r * 2 * width + at * EC_NIBBLE_BYTES,
-                                                 half_bytes, ec_min_i64(width - at, PIECE), at == 0, totals);
+                (n == 1 ? look_up_1 : look_up_2)(tables + 32 * at, query_bytes, group + at * EC_NIBBLE_BYTES,
+                                                 half_bytes, ec_min_i64(width - at, PIECE), !twice && at == 0, totals);
             for (int64_t i = 0; i < n; i++) {
                 if (EC_LIKELY(!any_above(totals[i], limits[q + i]))) continue;
                 near[q + i] |= (uint8_t)(1 << r / GROUP);
@@ -144,7 +155,7 @@ EC_INLINE sums_of_32 look_up_32(const uint8_t *tables, const uint8_t *panel, int
 /* 32 rows are packed, a piece of their bytes at a time, into room that stays in the first-level cache together with the
  * rows, those to come and the tables. */
 static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
-                        int32_t *scores) {
+                        int64_t twice, int32_t *scores) {
     uint8_t wide[PIECE * EC_NIBBLE_BYTES + EC_NIBBLE_ROWS];
     uint8_t *panel = wide + (-(uintptr_t)wide & (EC_NIBBLE_ROWS - 1));
     for (int64_t r = 0; r < n_rows; r += EC_NIBBLE_ROWS) {
@@ -153,8 +164,13 @@ static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_byt
         for (int64_t at = 0; at < width; at += PIECE) {
             const int64_t count = ec_min_i64(width - at, PIECE);
             ec_pack_32_nibbles_avx2(row + at, stride_bytes, n_rows - r, row + at, count, panel);
-            add_sums(totals, at == 0,
-                     look_up_32((const uint8_t *)tables + 32 * at, panel, count, ahead + EC_NIBBLE_ROWS * at), count);
+            if (twice && at == 0) { /* no more than a piece */
+                add_sums(totals, 1, look_up_32(tables, panel, twice, ahead), twice);
+                count_more(totals, EC_NIBBLE_ROWS);
+            }
+            add_sums(totals, !twice && at == 0,
+                     look_up_32((const uint8_t *)tables + 32 * (twice + at), panel, count, ahead + EC_NIBBLE_ROWS * at),
+                     count);
         }
         memcpy(scores + r, totals, (size_t)ec_min_i64(n_rows - r, EC_NIBBLE_ROWS) * sizeof *scores);
     }

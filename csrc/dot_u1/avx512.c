@@ -87,8 +87,8 @@ static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
 
 /* Like the scalar twin: the tables of four queries side by side, for each quad 4 x 64 bytes. The last n_queries % 4
  * likewise. */
-static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width, void *prepared) {
-    int64_t quads = ec_quads_u1(width);
+static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width, int64_t twice, void *prepared) {
+    int64_t quads = ec_quads_u1(twice + width);
     for (int64_t q = 0; q < n_queries; q += 4) {
         int64_t n = ec_min_i64(4, n_queries - q);
         uint8_t *out = (uint8_t *)prepared + q * quads * 64;
@@ -98,17 +98,9 @@ static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width,
     }
 }
 
-/* The scores of n_queries <= 4 queries with 64 rows, in 4 x 4 accumulators. The scores of a query are written only
- * where one is above its limit. */
-EC_INLINE void sum_block(const uint8_t *tables, const int n_queries, const uint8_t *panel, int64_t n_rows,
-                         int64_t quads, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
-                         uint8_t bit) {
-    const __m512i start = _mm512_set1_epi32((int32_t)(-128 * 4 * quads));
-    __m512i sums_i32x16[4][4];
-#pragma GCC unroll 4
-    for (int q = 0; q < n_queries; q++)
-#pragma GCC unroll 4
-        for (int g = 0; g < 4; g++) sums_i32x16[q][g] = start;
+/* Adds the look-ups of so many quads of 64 rows to n_queries x 4 accumulators. */
+EC_INLINE void add_quads(const uint8_t *tables, const int n_queries, const uint8_t *panel, int64_t quads,
+                         __m512i sums_i32x16[4][4]) {
     for (int64_t j = 0; j < quads; j++, panel += 256, tables += 64 * n_queries) {
         __m512i indices_u8x64[4];
 #pragma GCC unroll 4
@@ -121,6 +113,36 @@ EC_INLINE void sum_block(const uint8_t *tables, const int n_queries, const uint8
                 add_fours(&sums_i32x16[q][g], _mm512_permutexvar_epi8(indices_u8x64[g], table_u8x64));
         }
     }
+}
+
+/* The scores of n_queries <= 4 queries with 64 rows, in 4 x 4 accumulators. The scores of a query are written only
+ * where one is above its limit. */
+EC_INLINE void sum_block(const uint8_t *tables, const int n_queries, const uint8_t *panel, int64_t n_rows,
+                         int64_t quads, int64_t quads_twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                         uint8_t bit) {
+    const __m512i start = _mm512_set1_epi32((int32_t)(-128 * 4 * quads));
+    __m512i sums_i32x16[4][4];
+    if (quads_twice) {
+        const __m512i bias = _mm512_set1_epi32((int32_t)(-128 * 4 * quads_twice));
+#pragma GCC unroll 4
+        for (int q = 0; q < n_queries; q++)
+#pragma GCC unroll 4
+            for (int g = 0; g < 4; g++) sums_i32x16[q][g] = bias;
+        add_quads(tables, n_queries, panel, quads_twice, sums_i32x16);
+        tables += 64 * n_queries * quads_twice;
+#pragma GCC unroll 4
+        for (int q = 0; q < n_queries; q++)
+#pragma GCC unroll 4
+            for (int g = 0; g < 4; g++)
+                sums_i32x16[q][g] =
+                    _mm512_add_epi32(start, _mm512_slli_epi32(sums_i32x16[q][g], EC_DOT_U1_TWICE_SHIFT));
+    } else {
+#pragma GCC unroll 4
+        for (int q = 0; q < n_queries; q++)
+#pragma GCC unroll 4
+            for (int g = 0; g < 4; g++) sums_i32x16[q][g] = start;
+    }
+    add_quads(tables, n_queries, panel, quads, sums_i32x16);
 #pragma GCC unroll 4
     for (int q = 0; q < n_queries; q++) {
         const __m512i *sums = sums_i32x16[q], limit_i32x16 = _mm512_set1_epi32(limits[q]);
@@ -144,19 +166,20 @@ EC_INLINE void sum_block(const uint8_t *tables, const int n_queries, const uint8
 }
 
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
-                        int64_t ahead_bytes) {
-    const int64_t quads = ec_quads_u1(width), n_calls = (n_queries + 3) / 4;
+                        int64_t twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                        const void *ahead, int64_t ahead_bytes) {
+    const int64_t quads = ec_quads_u1(width), quads_twice = twice / 2, n_calls = (n_queries + 3) / 4;
     ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, EC_DOT_U1_LANES) / EC_DOT_U1_LANES * n_calls);
     memset(near, 0, (size_t)n_queries);
     for (int64_t q = 0; q < n_queries; q += 4) {
-        const uint8_t *table = (const uint8_t *)prepared + q * quads * 64;
+        const uint8_t *table = (const uint8_t *)prepared + q * (quads + quads_twice) * 64;
         for (int64_t r = 0; r < n_rows; r += EC_DOT_U1_LANES) {
             const uint8_t *rows = (const uint8_t *)panel + r * quads * 4;
             int32_t *out = scores + q * scores_stride + r;
             ec_ahead_step(&soon);
             uint8_t bit = (uint8_t)(1 << r / EC_NEAR_ROWS);
-#define BLOCK(N) sum_block(table, N, rows, n_rows - r, quads, limits + q, out, scores_stride, near + q, bit)
+#define BLOCK(N) \
+    sum_block(table, N, rows, n_rows - r, quads, quads_twice, limits + q, out, scores_stride, near + q, bit)
             switch (n_queries - q) {
             case 1: BLOCK(1); break;
             case 2: BLOCK(2); break;
@@ -259,8 +282,9 @@ EC_INLINE __m512i sum_rows(const uint8_t *rows, int64_t stride_bytes, int64_t n_
     return _mm512_shuffle_i32x4(sums, sums, 0xd8); /* back to the order of the rows */
 }
 
-static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
-                        int32_t *scores) {
+/* The scores of plain rows, added to what there is if `add`. */
+static EC_NOINLINE void sum_plain_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                                       int64_t width, int add, int32_t *scores) {
     __m512i split[PIECE_BYTES / 2];
     uint8_t last[16 * PIECE_BYTES]; /* a copy of the last rows, if they are not sixteen */
     for (int64_t at = 0; at < width; at += PIECE_BYTES) {
@@ -271,7 +295,7 @@ static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_byt
             const int64_t n = ec_min_i64(n_rows - r, 16);
             const __mmask16 there = (__mmask16)((1u << n) - 1);
             const uint8_t *first = (const uint8_t *)rows + r * stride_bytes + at;
-            const __m512i before_i32x16 = at ? _mm512_maskz_loadu_epi32(there, scores + r) : _mm512_setzero_si512();
+            const __m512i before_i32x16 = at || add ? _mm512_maskz_loadu_epi32(there, scores + r) : _mm512_setzero_si512();
             __m512i sums_i32x16 = _mm512_add_epi32(before_i32x16, bias_i32x16);
             if (n == 16) {
                 for (int64_t i = 0; i < 16; i++)
@@ -286,6 +310,15 @@ static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_byt
             _mm512_mask_storeu_epi32(scores + r, there, sums_i32x16);
         }
     }
+}
+
+static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                        int64_t twice, int32_t *scores) {
+    if (twice) {
+        sum_plain_rows(tables, rows, stride_bytes, n_rows, twice, 0, scores);
+        for (int64_t r = 0; r < n_rows; r++) scores[r] *= 1 << EC_DOT_U1_TWICE_SHIFT;
+    }
+    sum_plain_rows((const uint8_t *)tables + 32 * twice, rows, stride_bytes, n_rows, width, twice > 0, scores);
 }
 
 EC_TARGET_END

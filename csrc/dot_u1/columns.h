@@ -30,17 +30,29 @@ EC_INLINE void ec_pack_columns(const void *rows, int64_t stride_bytes, int64_t n
         load_columns(rows, stride_bytes, r < n_rows ? r : 0, n_rows, width, 0, width, (uint8_t *)panel + r * width);
 }
 
+/* Multiplies totals by what entries of the first tables count, of bytes that are met twice. */
+EC_INLINE void ec_count_more(int32_t totals[2][EC_COLUMN]) {
+    for (int i = 0; i < EC_COLUMN; i++) {
+        totals[0][i] *= 1 << EC_DOT_U1_TWICE_SHIFT;
+        totals[1][i] *= 1 << EC_DOT_U1_TWICE_SHIFT;
+    }
+}
+
 EC_INLINE void ec_tile_columns(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows,
-                               int64_t width, int32_t *scores, int64_t scores_stride, ec_add_piece_fn *add_piece) {
-    const int64_t query_bytes = 64 * ec_quads_u1(width);
+                               int64_t width, int64_t twice, int32_t *scores, int64_t scores_stride,
+                               ec_add_piece_fn *add_piece) {
+    const int64_t query_bytes = 64 * ec_quads_u1(twice + width);
     for (int64_t q = 0; q < n_queries; q += 2)
         for (int64_t r = 0; r < n_rows; r += EC_COLUMN) {
             const int n = (int)ec_min_i64(n_queries - q, 2);
+            const uint8_t *tables = (const uint8_t *)prepared + q * query_bytes;
+            const uint8_t *columns = (const uint8_t *)panel + r * width;
             int32_t totals[2][EC_COLUMN] = {{0}};
+            if (twice) add_piece(n, tables, query_bytes, columns, twice, totals);
+            ec_count_more(totals);
             for (int64_t at = 0; at < width; at += EC_PIECE)
-                add_piece(n, (const uint8_t *)prepared + q * query_bytes + 32 * at, query_bytes,
-                          (const uint8_t *)panel + r * width + EC_COLUMN * at, ec_min_i64(width - at, EC_PIECE),
-                          totals);
+                add_piece(n, tables + 32 * (twice + at), query_bytes, columns + EC_COLUMN * at,
+                          ec_min_i64(width - at, EC_PIECE), totals);
             for (int i = 0; i < n; i++)
                 memcpy(scores + (q + i) * scores_stride + r, totals[i],
                        (size_t)ec_min_i64(n_rows - r, EC_COLUMN) * sizeof *scores);
@@ -48,7 +60,7 @@ EC_INLINE void ec_tile_columns(const void *prepared, int64_t n_queries, const vo
 }
 
 EC_INLINE void ec_rows_columns(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                               int64_t width, int32_t *scores, ec_load_columns_fn *load_columns,
+                               int64_t width, int64_t twice, int32_t *scores, ec_load_columns_fn *load_columns,
                                ec_add_piece_fn *add_piece) {
     for (int64_t r = 0; r < n_rows; r += EC_COLUMN) {
         int32_t totals[2][EC_COLUMN] = {{0}};
@@ -56,7 +68,11 @@ EC_INLINE void ec_rows_columns(const void *tables, const void *rows, int64_t str
             const int64_t count = ec_min_i64(width - at, EC_PIECE);
             uint8_t columns[EC_COLUMN * EC_PIECE];
             load_columns(rows, stride_bytes, r, n_rows, width, at, count, columns);
-            add_piece(1, (const uint8_t *)tables + 32 * at, 0, columns, count, totals);
+            if (twice && at == 0) { /* no more than a piece */
+                add_piece(1, tables, 0, columns, twice, totals);
+                ec_count_more(totals);
+            }
+            add_piece(1, (const uint8_t *)tables + 32 * (twice + at), 0, columns, count, totals);
         }
         memcpy(scores + r, totals[0], (size_t)ec_min_i64(n_rows - r, EC_COLUMN) * sizeof *scores);
     }

@@ -104,16 +104,16 @@ static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
 }
 
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
-                        int64_t ahead_bytes) {
+                        int64_t twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                        const void *ahead, int64_t ahead_bytes) {
     ec_prefetch(ahead, ahead_bytes);
-    ec_tile_columns(prepared, n_queries, panel, n_rows, width, scores, scores_stride, add_piece);
+    ec_tile_columns(prepared, n_queries, panel, n_rows, width, twice, scores, scores_stride, add_piece);
     ec_find_near(scores, scores_stride, n_queries, n_rows, limits, 1, near);
 }
 
 static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
-                        int32_t *scores) {
-    ec_rows_columns(tables, rows, stride_bytes, n_rows, width, scores, load_columns, add_piece);
+                        int64_t twice, int32_t *scores) {
+    ec_rows_columns(tables, rows, stride_bytes, n_rows, width, twice, scores, load_columns, add_piece);
 }
 
 EC_SLOTS(dot_u1, neon) {

@@ -16,6 +16,7 @@ enum {
     LEVELS = 30,
     THRESHOLDS = 26,
     STEPS = 4,
+    NUMBER_BYTES = 1 + EC_CHAIN_STATES, /* of a direction in a chain: its bits, and the words that lead to states */
     VALUES = 510,
 };
 
@@ -24,7 +25,7 @@ enum {
 /* The arrays of a block, one after the other; strides in bytes. */
 typedef struct {
     int64_t rows, stride, along_stride;
-    char *centred, *along, *copy, *weighted, *planes, *squares;
+    char *centred, *along, *copy, *weighted, *planes, *squares, *numbers;
 } block_arrays;
 
 /* The levels of 1 to 4 bits, and where the planes of a row begin. */
@@ -47,12 +48,36 @@ static int32_t is_whole(const ec_principal_scheme *scheme) {
     return 1;
 }
 
+/* Whether directions are coded in a chain, and have what that takes. */
+static int32_t is_chained(const ec_principal_scheme *scheme) { return scheme->chains.items != NULL; }
+
+static int32_t has_chain(const ec_principal_scheme *scheme) {
+    return scheme->chain_steps.items && scheme->chains.count >= EC_CHAIN_KINDS * EC_CHAIN_WORDS &&
+           scheme->chain_steps.count >= EC_CHAIN_KINDS && scheme->costs.items &&
+           ec_holds(scheme->costs.count, EC_GROUP, scheme->groups, 1);
+}
+
+static ec_chain chain_of(const ec_principal_scheme *scheme) {
+    ec_chain chain = {.count = EC_GROUP * scheme->groups,
+                      .bits = scheme->bits.items,
+                      .tables = scheme->chains.items,
+                      .steps = scheme->chain_steps.items,
+                      .costs = scheme->costs.items};
+    int32_t before = 0; /* bits */
+    for (chain.remembering = chain.count; chain.remembering > 0 && before < EC_CHAIN_BITS; chain.remembering--)
+        before += chain.bits[(chain.remembering - 1) / EC_GROUP];
+    int64_t several = scheme->groups; /* groups of several bits */
+    while (several > 0 && chain.bits[several - 1] == 1) several--;
+    chain.apart = ec_min_i64(EC_GROUP * several + (several ? EC_CHAIN_BITS : 0), chain.count);
+    return chain;
+}
+
 static int32_t can_code(const ec_principal_scheme *scheme) {
     return is_whole(scheme) && scheme->panels.items && scheme->levels.items && scheme->patterns.items &&
            scheme->thresholds.items && scheme->steps.items &&
            ec_holds(scheme->panels.count, n_panels(scheme->groups), scheme->dimension, EC_PANEL) &&
            (!scheme->center.items || ec_holds(scheme->center.count, scheme->dimension, 1, 1)) &&
-           scheme->levels.count >= LEVELS && scheme->patterns.count >= LEVELS &&
+           (!is_chained(scheme) || has_chain(scheme)) && scheme->levels.count >= LEVELS && scheme->patterns.count >= LEVELS &&
            scheme->thresholds.count >= THRESHOLDS && scheme->steps.count >= STEPS;
 }
 
@@ -80,13 +105,15 @@ static void place(block_arrays *block, char *scratch) {
     block->copy = block->along + block->rows * block->along_stride;
     block->weighted = block->copy + block->along_stride;
     block->planes = block->weighted + block->along_stride; /* of one number of bits, before they go to their places */
+    block->numbers = block->planes;                        /* in a chain, with the words that lead to states */
 }
 
 int64_t ec_principal_scratch_bytes(const ec_principal_scheme *scheme, int64_t rows) {
     if (rows < 0 || !is_whole(scheme)) return -1;
     const block_arrays block = lay_out(scheme, rows);
     const int64_t bytes =
-        block.rows * (8 + block.stride + block.along_stride) + 2 * block.along_stride + EC_MOST_BITS * scheme->groups;
+        block.rows * (8 + block.stride + block.along_stride) + 2 * block.along_stride +
+        (is_chained(scheme) ? NUMBER_BYTES * EC_GROUP : EC_MOST_BITS) * scheme->groups;
     return (bytes + 63) / 64 * 64; /* so that what follows is aligned as this is */
 }
 
@@ -134,10 +161,24 @@ static void code_row(const ec_principal_scheme *scheme, const tables *by, char *
     }
 }
 
+/* The same of directions in a chain. The first plane has the first, highest bits of their numbers. */
+static void code_chain(const ec_principal_scheme *scheme, const ec_chain *chain, const tables *by, float *values,
+                       float factor, uint8_t *numbers, uint8_t *packed) {
+    const uint8_t *bits = scheme->bits.items;
+    ec_active.principal_chain_f32(chain, values, factor, numbers, numbers + chain->count);
+    for (int64_t g = 0; g < scheme->groups; g++, numbers += EC_GROUP) {
+        uint64_t rows = 0;
+        for (int i = 0; i < EC_GROUP; i++) rows = rows << 8 | numbers[i];
+        const uint64_t planes = ec_transpose_bits_u64(rows);
+        for (int32_t p = 0; p < bits[g]; p++) packed[by->begins[p] + g] = (uint8_t)(planes >> 8 * (bits[g] - 1 - p));
+    }
+}
+
 /* Codes the n rows of a block, and computes their cosines with what the codes stand for, and their lengths. */
 static void encode_block(const ec_principal_scheme *scheme, const tables *by, const block_arrays *block, int64_t n,
                          uint8_t *packed, int64_t row_bytes, char *cosines, char *lengths) {
     const int64_t count = EC_GROUP * scheme->groups;
+    const ec_chain chain = chain_of(scheme);
     double *squares = (double *)(void *)block->squares;
     ec_active.sumsq_f32(block->centred, block->stride, n, scheme->dimension, squares);
     for (int64_t p = 0; p < n_panels(scheme->groups); p++)
@@ -148,8 +189,12 @@ static void encode_block(const ec_principal_scheme *scheme, const tables *by, co
         char *values = block->along + r * block->along_stride;
         const double length = sqrt(squares[r]);
         memcpy(block->copy, values, (size_t)count * 4);
-        code_row(scheme, by, values, length > 0 ? (float)(1 / length) : 0, (uint8_t *)block->planes,
-                 packed + r * row_bytes);
+        const float factor = length > 0 ? (float)(1 / length) : 0;
+        if (is_chained(scheme))
+            code_chain(scheme, &chain, by, (float *)(void *)values, factor, (uint8_t *)block->numbers,
+                       packed + r * row_bytes);
+        else
+            code_row(scheme, by, values, factor, (uint8_t *)block->planes, packed + r * row_bytes);
         float *levels = (float *)(void *)values, *weighted = (float *)(void *)block->weighted;
         ec_active.principal_weigh_f32(levels, scheme->variances.items, count, weighted);
         const double dot = ec_active.weigh_f32(block->copy, count, weighted);
@@ -222,30 +267,61 @@ ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t row
     return result;
 }
 
+/* The squared lengths of what a row of planes stands for, summed for each place in groups. */
+static void add_squares(const ec_principal_scheme *scheme, const tables *by, const float *levels, const uint8_t *row,
+                        double sums[EC_GROUP]) {
+    const uint8_t *bits = scheme->bits.items;
+    const float *variances = scheme->variances.items;
+    for (int64_t g = 0; g < scheme->groups; g++) {
+        const float *of_pattern = levels + (1 << bits[g]) - 2;
+        uint64_t planes = 0;
+        for (int p = 0; p < bits[g]; p++) planes |= (uint64_t)row[by->begins[p] + g] << 8 * p;
+        uint64_t patterns = ec_transpose_bits_u64(planes); /* the first direction's in the highest byte */
+        for (int i = 0; i < EC_GROUP; i++, patterns <<= 8) {
+            const double level = of_pattern[patterns >> 56];
+            sums[i] += level * level * variances[EC_GROUP * g + i];
+        }
+    }
+}
+
+/* The same of directions in a chain. */
+static void add_squares_of_chain(const ec_principal_scheme *scheme, const ec_chain *chain, const tables *by,
+                                 const uint8_t *row, double sums[EC_GROUP]) {
+    const float *variances = scheme->variances.items;
+    int state = 0;
+    for (int64_t g = scheme->groups - 1; g >= 0; g--) {
+        uint64_t planes = 0;
+        for (int p = 0; p < chain->bits[g]; p++)
+            planes |= (uint64_t)row[by->begins[p] + g] << 8 * (chain->bits[g] - 1 - p);
+        uint64_t numbers = ec_transpose_bits_u64(planes); /* the last direction's in the lowest byte */
+        for (int i = EC_GROUP - 1; i >= 0; i--, numbers >>= 8) {
+            const ec_link link = ec_link_of(chain, EC_GROUP * g + i);
+            const int number = numbers & 0xff, word = state << link.coarse | number >> link.fine;
+            const double level = ec_link_level(&link, word, number & ((1 << link.fine) - 1));
+            sums[i] += level * level * variances[EC_GROUP * g + i];
+            state = word % EC_CHAIN_STATES;
+        }
+    }
+}
+
 ec_result ec_principal_squares(const ec_principal_scheme *scheme, ec_array values, ec_array packed, int64_t rows,
                                void *squares, int64_t capacity) {
     ec_result result = {0, 0, EC_OK};
     const int64_t row_bytes = ec_principal_row_bytes(scheme);
     if (row_bytes < 0 || rows < 0 || values.count < VALUES || !ec_holds(packed.count, rows, row_bytes, 1) ||
-        rows > capacity)
+        rows > capacity || (is_chained(scheme) && !has_chain(scheme)))
         result.status = EC_BAD_ARGUMENT;
     if (result.status != EC_OK) return result;
-    const uint8_t *bits = scheme->bits.items, *row = packed.items;
-    const float *variances = scheme->variances.items, *levels = values.items;
+    const uint8_t *row = packed.items;
+    const ec_chain chain = chain_of(scheme);
     tables by;
     fill_tables(scheme, &by);
     for (int64_t r = 0; r < rows; r++, row += row_bytes) {
         double sums[EC_GROUP] = {0};
-        for (int64_t g = 0; g < scheme->groups; g++) {
-            const float *of_pattern = levels + (1 << bits[g]) - 2;
-            uint64_t planes = 0;
-            for (int p = 0; p < bits[g]; p++) planes |= (uint64_t)row[by.begins[p] + g] << 8 * p;
-            uint64_t patterns = ec_transpose_bits_u64(planes); /* the first direction's in the highest byte */
-            for (int i = 0; i < EC_GROUP; i++, patterns <<= 8) {
-                const double level = of_pattern[patterns >> 56];
-                sums[i] += level * level * variances[EC_GROUP * g + i];
-            }
-        }
+        if (is_chained(scheme))
+            add_squares_of_chain(scheme, &chain, &by, row, sums);
+        else
+            add_squares(scheme, &by, values.items, row, sums);
         for (int i = 4; i > 0; i /= 2)
             for (int j = 0; j < i; j++) sums[j] += sums[i + j];
         ((double *)squares)[r] = sums[0];

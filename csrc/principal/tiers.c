@@ -1,6 +1,8 @@
 /* Compiles the loops of the family for every tier. */
 #include "principal.h"
 
+#include <math.h>
+
 #define EC_LOOPS "principal/loops.h"
 #include "../every_tier.h"
 

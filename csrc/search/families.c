@@ -17,7 +17,7 @@ enum {
 
 int64_t ec_search_query_bytes(const ec_search_args *args) {
     switch (args->family) {
-    case EC_DOT_U1: return ec_dot_u1_tables_bytes(1, args->width);
+    case EC_DOT_U1: return ec_dot_u1_tables_bytes(1, args->twice + args->width);
     case EC_DOT_F32: return 4 * args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
     case EC_USER_TILE: return args->row_bytes;
     default: return args->width;
@@ -70,7 +70,9 @@ void ec_scan_prepare(const ec_scan *scan, const void *queries, int64_t n_queries
         (scan->planes ? ec_planes_prepare : ec_active.hamming_u1_prepare)(queries, n_queries, scan->args->width,
                                                                           scan->prepared);
         break;
-    case EC_DOT_U1: ec_active.dot_u1_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
+    case EC_DOT_U1:
+        ec_active.dot_u1_prepare(queries, n_queries, scan->args->width, scan->args->twice, scan->prepared);
+        break;
     case EC_DOT_I8: ec_active.dot_i8_prepare(queries, n_queries, scan->args->width, scan->prepared); break;
     case EC_DOT_F32: ec_active.dot_f32_prepare(queries, n_queries, scan->dimension, scan->prepared); break;
     default: memcpy(scan->prepared, queries, (size_t)(n_queries * ec_search_query_bytes(scan->args)));
@@ -107,8 +109,8 @@ void ec_scan_tile(const ec_scan *scan, int64_t first, int64_t n_queries, const e
                                                    scan->scores, scan->block, scan->near, ahead, ahead_bytes);
         break;
     case EC_DOT_U1:
-        ec_active.dot_u1_tile(query, n_queries, scan->panel, block->n, args->width, limits, scan->scores, scan->block,
-                              scan->near, ahead, ahead_bytes);
+        ec_active.dot_u1_tile(query, n_queries, scan->panel, block->n, args->width, args->twice, limits, scan->scores,
+                              scan->block, scan->near, ahead, ahead_bytes);
         break;
     case EC_DOT_I8:
         ec_active.dot_i8_tile(scan->prepared, first, n_queries, scan->panel, block->n, args->width, scan->scores,
@@ -149,7 +151,7 @@ static void rows_of_bits(const ec_scan *scan, const uint8_t *query, int64_t n_qu
         if (args->family == EC_HAMMING_U1)
             ec_active.hamming_u1_rows(query, block->rows, block->stride, block->n, args->width, scores);
         else
-            ec_active.dot_u1_rows(query, block->rows, block->stride, block->n, args->width, scores);
+            ec_active.dot_u1_rows(query, block->rows, block->stride, block->n, args->width, args->twice, scores);
     }
 }
 

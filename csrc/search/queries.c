@@ -88,10 +88,10 @@ static int64_t most_of_tables(const uint8_t *tables, int64_t width) {
  * signs that its rounded tables could give a cosine above 1. */
 static int32_t meet_bits(const preparation *p, const void *values, void *query, meeting *m) {
     const ec_search_args *args = p->args;
-    float scale = 1;
+    float scale = 0;
     values = in_bit_order(p, values);
     if (args->decode == EC_DECODE_U1)
-        memcpy(query, values, (size_t)args->width * 32);
+        memcpy(query, values, (size_t)args->width * 32), scale = 1;
     else if (!ec_active.dot_u1_tables(values, args->width, query, &scale))
         return EC_OUT_OF_RANGE;
     m->mul = scale;

@@ -8,6 +8,7 @@ int32_t ec_dot_u1_tables(const void *queries, int64_t n_queries, int64_t width, 
     uint8_t *out = tables, *scale_out = scales;
     for (int64_t q = 0; q < n_queries; q++, query += width * 32, out += ec_quads_u1(width) * 64, scale_out += 4) {
         float scale;
+        memcpy(&scale, scale_out, 4);
         if (!ec_active.dot_u1_tables(query, width, out, &scale)) return 0;
         memcpy(scale_out, &scale, 4);
     }

@@ -6,13 +6,13 @@
 
 #include "../dot_u1/dot_u1.h"
 
-/* The scale of a query's tables, and its inverse, from the bits of the largest sum of four magnitudes. Returns 0 where
- * that sum is not finite. */
+/* The scale of a query's tables, of which *scale is the least, and its inverse, from the bits of the largest sum of four
+ * magnitudes. Returns 0 where that sum is not finite. */
 EC_INLINE int ec_table_scale(uint32_t largest_bits, float *scale, float *inverse) {
     float largest;
     if (largest_bits > 0x7f7fffffu) return 0;
     memcpy(&largest, &largest_bits, 4);
-    *scale = largest / 127;
+    if (largest / 127 > *scale) *scale = largest / 127;
     *inverse = *scale > 0 ? 1 / *scale : 0;
     if (!(*inverse <= FLT_MAX)) *scale = *inverse = 0; /* too small to be inverted: all entries are 0 */
     return 1;

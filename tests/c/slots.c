@@ -33,6 +33,7 @@ static const struct {
     SLOT(lowbit_panel_f32, "lowbit"),
     SLOT(lowbit_code_f32, "lowbit"),
     SLOT(principal_steps_f32, "lowbit"),
+    SLOT(principal_chain_f32, "lowbit"),
     SLOT(principal_weigh_f32, "lowbit"),
     SLOT(shape_panel_f32, "lowbit"),
     SLOT(shape_errors_f32, "lowbit"),

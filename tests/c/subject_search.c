@@ -33,6 +33,7 @@ static void bit_scores(const problem *p, int32_t family, int32_t by_rows) {
         int64_t count = 8 * p->n_queries * p->width;
         if (tables_bytes > MOST_BYTES || count * 4 > MOST_BYTES) return;
         uint8_t *floats = place_floats(count, 0), *scales = place(p->n_queries * 4), *tables = place(tables_bytes);
+        memset(scales, 0, (size_t)p->n_queries * 4);
         for (int64_t i = 0; i < count; i++) {
             float value = (float)((p->queries[i / 8] * 5 + i * 37) % 255 - 127) / 64;
             memcpy(floats + 4 * i, &value, 4);
@@ -42,7 +43,7 @@ static void bit_scores(const problem *p, int32_t family, int32_t by_rows) {
         record(scales, p->n_queries * 4);
         left = tables;
     }
-    ec_u1_scores(family, left, p->n_queries, p->rows, p->width, p->n_rows, p->width, by_rows, scratch, scores);
+    ec_u1_scores(family, left, p->n_queries, p->rows, p->width, p->n_rows, p->width, 0, by_rows, scratch, scores);
     record(scores, p->n_queries * p->n_rows * 4);
 }
 

@@ -285,8 +285,8 @@ static void near_u1(source *from, int64_t n_queries, int64_t count, int64_t widt
                                   count * width);
     } else {
         ec_active.dot_u1_pack(rows.first, rows.stride, count, width, panel);
-        ec_active.dot_u1_prepare(queries, n_queries, width, prepared);
-        ec_active.dot_u1_tile(prepared, n_queries, panel, count, width, limits, scores, stride, near, rows.first,
+        ec_active.dot_u1_prepare(queries, n_queries, width, 0, prepared);
+        ec_active.dot_u1_tile(prepared, n_queries, panel, count, width, 0, limits, scores, stride, near, rows.first,
                               count * width);
     }
     record(near, n_queries);

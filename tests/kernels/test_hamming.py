@@ -40,14 +40,16 @@ def extreme_tables(n: int, width: int, *, byte: int, extreme: int) -> np.ndarray
     return hamming.bit_tables(np.full((n, 8 * width), sign, np.float32))[0]
 
 
-def u1_scores(family: int, queries: np.ndarray, rows: np.ndarray, *, by_rows: bool = False) -> np.ndarray:
+def u1_scores(
+    family: int, queries: np.ndarray, rows: np.ndarray, *, twice: int = 0, by_rows: bool = False
+) -> np.ndarray:
     """Return all scores (n_queries, n_rows) of a family of bits, through one of its two paths."""
     scores = np.empty((len(queries), len(rows)), np.int32)
     if scores.size:
         scratch = np.empty(core.lib.ec_u1_scratch_bytes(len(queries), rows.shape[1]), np.uint8)
         core.lib.ec_u1_scores(
             family, core.pointer(queries), len(queries), core.pointer(rows), rows.strides[0], len(rows), rows.shape[1],
-            by_rows, core.pointer(scratch), core.pointer(scores),
+            twice, by_rows, core.pointer(scratch), core.pointer(scores),
         )  # fmt: skip
     return scores
 
@@ -69,6 +71,20 @@ def cases(family: int, width: int) -> list[tuple[np.ndarray, np.ndarray, np.ndar
 def test_all_scores(isa: str, family: int, width: int, by_rows: bool) -> None:
     for queries, rows, expected in cases(family, width):
         assert np.array_equal(u1_scores(family, queries, rows, by_rows=by_rows), expected)
+
+
+@pytest.mark.parametrize("by_rows", [False, True])
+@pytest.mark.parametrize("width", [2, 3, 31, 64, 127, 128, 129, 255, 256, 513])
+def test_bytes_that_are_met_twice(isa: str, width: int, by_rows: bool) -> None:
+    """The first tables count 32 times, those behind them are of all bytes; of any number of queries and rows."""
+    rng = np.random.default_rng(width)
+    for twice in {2, 16, 128} & set(range(width + 1)):
+        for n_queries, n_rows in ((1, 1), (3, 70), (5, 64), (16, 65), (38, 300)):
+            rows = rng.integers(0, 256, (n_rows, width), dtype=np.uint8)
+            tables = queries_for(native.DOT_U1, rng, n_queries, twice + width)
+            first, all_bytes = tables[:, : 32 * twice], tables[:, 32 * twice :]
+            expected = 32 * exact(native.DOT_U1, first, rows[:, :twice]) + exact(native.DOT_U1, all_bytes, rows)
+            assert np.array_equal(u1_scores(native.DOT_U1, tables, rows, twice=twice, by_rows=by_rows), expected)
 
 
 @pytest.mark.parametrize("by_rows", [False, True])
@@ -105,7 +121,7 @@ def test_rows_at_any_offset_and_stride(isa: str, by_rows: bool) -> None:
             scores = np.empty((5, 70), np.int32)
             scratch = np.empty(core.lib.ec_u1_scratch_bytes(5, 41), np.uint8)
             core.lib.ec_u1_scores(
-                family, core.pointer(queries), 5, core.pointer(buffer), 61, 70, 41, by_rows,
+                family, core.pointer(queries), 5, core.pointer(buffer), 61, 70, 41, 0, by_rows,
                 core.pointer(scratch), core.pointer(scores),
             )  # fmt: skip
             assert np.array_equal(scores, exact(family, queries, rows))

@@ -212,8 +212,10 @@ def low_bit_scan(asked: LowBitQueries, corpus: LowBitCodes, metric: str, precisi
     if precision == "float32":
         scan = native.Scan(native.DOT_F32, asked.values, corpus.bit_planes, native.DECODE_U1)
     else:
-        tables, scales = hamming.bit_tables(asked.values)
+        twice = corpus.scheme.twice
+        tables, scales = hamming.bit_tables(asked.values, twice)
         scan = native.Scan(native.DOT_U1, tables, corpus.bit_planes)
+        scan.args.twice = twice
     scan.terms = np.zeros((3, len(asked.values)), np.float32)
     scan.terms[0], scan.terms[2] = scales, 0.0 - asked.along
     scan.row_scales, scan.row_biases = corpus.for_scans

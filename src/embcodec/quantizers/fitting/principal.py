@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._native.principal import GROUP
-from ..lowbit.levels import Floats, levels_of
-from ..lowbit.principal import LENGTH_BYTES, MOST_BITS, PrincipalScheme
+from ..lowbit.chains import error_of_chain
+from ..lowbit.levels import Floats
+from ..lowbit.principal import LENGTH_BYTES, MOST_BITS, MOST_TWICE, PrincipalScheme
 from ..lowbit.shaping import shrinkage
 
-_POWER = 1.25
+_POWER = 1.4
 """Of directions' variances, by which bits go to them. At 1 the rows' mean square error would be least; but queries
 reach further along directions in which rows vary more. Neighbouring powers differ by less than half a point."""
-_ERRORS = np.array([1.0] + [levels_of(bits).mean_square_error for bits in range(1, MOST_BITS + 1)])
+_ERRORS = np.array([1.0] + [error_of_chain(bits) for bits in range(1, MOST_BITS + 1)])
 _TABLE_STEPS = 127
-_COPIES_PART = 3  # at most every third byte
+_LARGEST = 2  # an entry of a query's, in its usual size
+_ROUNDED = 0.02  # of the mean square error of levels: what tables may add
+_TWICE_PART = 8  # of the bytes are met twice, at most
 _LEAST = 1e-6  # of the mean variance: a direction in which the sample does not vary may vary so in others
 
 
@@ -73,83 +77,70 @@ def scheme_along(found: Directions, row_bytes: int) -> PrincipalScheme:
     groups = -(-dimension // GROUP)
     variances = np.zeros(groups * GROUP)
     variances[:dimension] = found.variances
-    bits, copies = allocated(variances, row_bytes - LENGTH_BYTES)
+    bits = allocated(variances, row_bytes - LENGTH_BYTES)
     reach = GROUP * len(bits)
-    directions = np.zeros((dimension, reach), np.float32)
-    directions[:, : min(reach, dimension)] = found.vectors[:, :reach]
-    return PrincipalScheme(
+    places = _spread(bits)
+    vectors = np.zeros((dimension, groups * GROUP), np.float32)
+    vectors[:, :dimension] = found.vectors
+    scheme = PrincipalScheme(
         dimension,
-        directions,
-        np.sqrt(variances[:reach]).astype(np.float32),
+        np.ascontiguousarray(vectors[:, :reach][:, places]),
+        np.sqrt(variances[:reach][places]).astype(np.float32),
         bits,
-        copies,
+        np.empty(0, np.int64),
         found.center,
         max(found.typical / dimension**0.5, float(np.finfo(np.float32).tiny)),
+        np.arange(int(bits.sum(dtype=np.int64))),
     )
+    return _stored(scheme)
 
 
-class Allocation(NamedTuple):
-    """Where the bytes of a row go: the bits of each eight directions, and the bytes that are stored again."""
-
-    bits: NDArray[np.uint8]
-    copies: NDArray[np.int64]
-
-
-def allocated(variances: NDArray[np.float64], code_bytes: int) -> Allocation:
-    """Return where so many bytes are best spent, for rows and queries of these variances along directions.
+def allocated(variances: NDArray[np.float64], code_bytes: int) -> NDArray[np.uint8]:
+    """Return the bits of each eight directions for which so many bytes are best spent, for rows of these variances.
 
     The next byte goes to the eight directions where a bit tells most: by how much it lowers the mean square error of a
-    Gaussian, times the power of the variance. But float queries meet bytes in tables of one step for all of them
-    (csrc/tables), and a byte of the first directions may count many times what most do. So of as many copies of such
-    bytes as there could be, which share what they count, there are those that leave the least error on the whole.
+    Gaussian, times the power of the variance.
     """
-    order = _by_gain(variances, code_bytes)
-    best = min(range(len(order) // _COPIES_PART + 1), key=lambda count: _error(variances, order, count))
-    bits = np.bincount(order[: len(order) - best]).astype(np.uint8)
-    return Allocation(bits, _copies(_reaches(variances, bits), best)[0])
-
-
-def _by_gain(variances: NDArray[np.float64], code_bytes: int) -> NDArray[np.int64]:
-    """Return the groups to which one byte after the other goes."""
     gains = -np.diff(_ERRORS)
     weights = (variances**_POWER).reshape(-1, GROUP).sum(axis=1)
-    bits, order = np.zeros(len(weights), np.int64), []
+    bits = np.zeros(len(weights), np.uint8)
     waiting = [(-weight * gains[0], group) for group, weight in enumerate(weights)]
     heapq.heapify(waiting)
     for _ in range(code_bytes):
         group = heapq.heappop(waiting)[1]
-        order.append(group)
         bits[group] += 1
         if bits[group] < MOST_BITS:
             heapq.heappush(waiting, (-weights[group] * gains[bits[group]], group))
-    return np.array(order, np.int64)
+    return bits[bits > 0]
 
 
-def _reaches(variances: NDArray[np.float64], bits: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return how large the entries are that bytes have in tables of usual queries, plane after plane."""
-    halves = variances.reshape(-1, 2, GROUP // 2).sum(axis=2).max(axis=1)  # a table is of four directions
-    planes = []
-    for plane in range(int(bits[0])):
-        groups = np.flatnonzero(bits > plane)
-        planes.append(halves[groups] * [levels_of(int(bits[group])).weights[plane] for group in groups])
-    return np.concatenate(planes)
+def _spread(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the order of directions in which those of as many bits are mixed, the greatest with the least.
+
+    A table is of four directions, and its entries are as large as the sum of these: of tables with one great direction
+    each they are smaller than of tables with four, and so are the steps in which all are rounded.
+    """
+    places, begin = [], 0
+    for each in np.unique(bits)[::-1]:
+        count = GROUP * int((bits == each).sum())
+        turns = np.arange(begin, begin + count).reshape(4, -1)
+        turns[1::2] = turns[1::2, ::-1].copy()
+        places.append(turns.T.ravel())
+        begin += count
+    return np.concatenate(places)
 
 
-def _copies(reaches: NDArray[np.float64], count: int) -> tuple[NDArray[np.int64], float]:
-    """Return the bytes to be stored again, those that count most first, and the most that any then counts."""
-    waiting = [(-reach, 1, place) for place, reach in enumerate(reaches)]
-    heapq.heapify(waiting)
-    copies = []
-    for _ in range(count):
-        _, times, place = heapq.heappop(waiting)
-        copies.append(place)
-        heapq.heappush(waiting, (-reaches[place] / (times + 1), times + 1, place))
-    return np.array(copies, np.int64), -waiting[0][0]
+def _stored(scheme: PrincipalScheme) -> PrincipalScheme:
+    """Return a scheme whose bytes are stored in the order of what they count, and the first of them met twice.
 
-
-def _error(variances: NDArray[np.float64], order: NDArray[np.int64], count: int) -> float:
-    """Return the mean square error of scores, of levels and of the steps of tables, with so many copies."""
-    bits = np.bincount(order[: len(order) - count], minlength=len(variances) // GROUP)
-    left = float((variances.reshape(-1, GROUP) ** 2).sum(axis=1) @ np.take(_ERRORS, bits))
-    step = _copies(_reaches(variances, bits[bits > 0].astype(np.uint8)), count)[1] / _TABLE_STEPS
-    return left + 2 * len(order) * step**2 / 12
+    Those are so many that tables, whose step is a 127th of the largest entry of the others, add little to what levels
+    err by.
+    """
+    reaches = scheme.reaches()
+    order = np.argsort(-reaches, kind="stable")
+    squares = scheme.deviations.astype(np.float64).reshape(-1, GROUP) ** 4
+    levels = float(squares.sum(axis=1) @ np.take(_ERRORS, scheme.allocation))
+    tables = 2 * len(order) * (_LARGEST * reaches[order] / _TABLE_STEPS) ** 2 / 12
+    wanted = int(np.searchsorted(-tables, -_ROUNDED * levels))
+    most = min(MOST_TWICE - 1, len(order) // _TWICE_PART)
+    return replace(scheme, chain=order.astype(np.int64), twice=(min(wanted, most) + 1) // 2 * 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ..._native.principal import GROUP
 from ...containers import checked_array
 from ..lowbit.codes import LowBitCodes
-from ..lowbit.principal import MOST_BITS, PrincipalScheme
+from ..lowbit.principal import MOST_BITS, MOST_TWICE, PrincipalScheme
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -29,6 +30,8 @@ def arrays_of(scheme: PrincipalScheme) -> dict[str, NDArray[Any]]:
     }
     if scheme.center is not None:
         arrays["center"] = scheme.center
+    if scheme.chain is not None:
+        arrays |= {"chain": scheme.chain, "twice": np.array([scheme.twice], np.int64)}
     return arrays
 
 
@@ -61,7 +64,20 @@ def principal_scheme_of(arrays: Arrays, dimension: int, scale_unit: float) -> Pr
     if not deviations[0] > 0:
         raise ValueError("deviations that begin with 0")
     center = checked_array(arrays, "center", np.float32, (dimension,)) if "center" in arrays else None
-    return PrincipalScheme(dimension, directions, deviations, allocation, copies, center, scale_unit)
+    scheme = PrincipalScheme(dimension, directions, deviations, allocation, copies, center, scale_unit)
+    return scheme if "chain" not in arrays else _chained(scheme, arrays, own)
+
+
+def _chained(scheme: PrincipalScheme, arrays: Arrays, own: int) -> PrincipalScheme:
+    if len(scheme.copies):
+        raise ValueError("copies of bytes of a chain")
+    chain = checked_array(arrays, "chain", np.int64, (own,))
+    if not np.array_equal(np.sort(chain), np.arange(own)):
+        raise ValueError(f"a chain that does not have each of {own} bytes once")
+    twice = int(checked_array(arrays, "twice", np.int64, (1,))[0])
+    if not 0 <= twice <= min(MOST_TWICE, own) or twice % 2:
+        raise ValueError(f"{twice} bytes that are met twice, of {own}")
+    return replace(scheme, chain=chain, twice=twice)
 
 
 def principal_codes_of(

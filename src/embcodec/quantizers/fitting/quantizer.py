@@ -48,8 +48,8 @@ class LowBitQuantizer:
         rows than dimensions. "whitened": a partial whitening, which queries take back, and blocks after it: the most
         accurate for rows that were not in the sample, at four times the cost of "blocks". "principal": the directions
         in which rows vary most, each eight of them with as many bits as pay; it keeps most at every size, wants a few
-        hundred rows, and encodes at the cost of "learned" or less. It is the only one of other numbers of bits, and of
-        bytes. "auto" measures them on rows that they were not fitted to.
+        hundred rows, and encodes some 20,000 rows of 1,024 dimensions a second. It is the only one of other numbers of
+        bits, and of bytes. "auto" measures them on rows that they were not fitted to.
     shaping : {"auto", "none"}
         Whether levels are chosen for what they err by together, in the directions in which queries reach, rather than
         each by itself: codes of the same form that keep 1 to 6 points more. Principal directions have nothing to gain
@@ -84,9 +84,11 @@ class LowBitQuantizer:
     2405.12497). A row takes bits * ceil(dimension / 8) bytes, and for its scale and length 4 (one bit) or 8 (two and
     four).
 
-    In principal directions u, of deviation d, levels are those nearest to <r, u> / (|r| d), and <q, r> is estimated as
-    |r| times the dot of q with what the levels stand for, brought to length 1: 2 bytes for the length are all that a
-    row takes besides its bits.
+    In principal directions u, of deviation d, levels are near to <r, u> / (|r| d), and <q, r> is estimated as |r| times
+    the dot of q with what the levels stand for, brought to length 1: 2 bytes for the length are all that a row takes
+    besides its bits. The directions form a chain: a level is a weighted sum of a direction's own bits and of the four
+    bits before them, and the bits of a row are those whose levels err least all together, found by Viterbi's algorithm
+    (trellis coded quantization, Marcellin and Fischer 1990, here with levels that are linear in the bits).
 
     Examples
     --------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from ..._native import lowbit as native_lowbit
 from ..._native import principal as native
 from ..._native import sums as native_sums
 from .blocks import BLOCK_BYTES, Planes, RawCodes, coded_by_blocks, decoded_by_blocks
+from .chains import MEMORY, chain_levels, tables_of_chains
 from .levels import MOST_SEARCHED, Floats, levels_of
 from .scheme import signs_of
 
@@ -21,7 +22,18 @@ MOST_BITS = 8
 LENGTH_BYTES = 2
 """Of a row, for its length without the center: a float16."""
 
+MOST_TWICE = 128
+"""Bytes of a row that queries can meet in two tables each."""
+
 _PACE = 2.0  # nanoseconds a byte of float rows
+_COST_POWER = 3  # of deviations: what a direction's error costs in a chain, as when bits were given to it
+
+
+class BitsOf(NamedTuple):
+    """What the first directions get from one bit each: its place in a row, (m,), and what it counts, float32 (m,)."""
+
+    places: NDArray[np.int64]
+    weights: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +54,15 @@ class PrincipalScheme:
         The bits of each eight directions, 1 to 8, never rising.
     copies : ndarray of int64, (m,)
         Bytes of a row that stand behind it once more. Queries share what such a byte counts out among its copies: the
-        tables by which they meet bytes have one step for all, and so it is finer.
+        tables by which they meet bytes have one step for all, and so it is finer. None are made any more.
     center : ndarray, (dimension,), or None
     scale_unit : float
         Stored lengths are multiples of this times the root of the dimension.
+    chain : ndarray of int64, (own bytes,), or None
+        Directions form a chain: their levels hang on the bits before their own, too (see :mod:`.chains`), and this is
+        the order in which the bytes of the planes are stored. None: each direction has levels of its own.
+    twice : int
+        How many bytes at the beginning of a row queries meet in two tables each, since they count most.
     """
 
     dimension: int
@@ -55,6 +72,8 @@ class PrincipalScheme:
     copies: NDArray[np.int64]
     center: Floats | None = None
     scale_unit: float = 1.0
+    chain: NDArray[np.int64] | None = None
+    twice: int = 0
 
     scaled = True
     kind = "principal"
@@ -89,6 +108,8 @@ class PrincipalScheme:
         """A name of the scheme with a digest of all that it has learned."""
         digest = hashlib.sha256(repr((self.dimension, float(self.scale_unit))).encode() + self.allocation.tobytes())
         digest.update(self.copies.astype("<i8").tobytes())
+        if self.chain is not None:
+            digest.update(f"chain {self.twice}".encode() + self.chain.astype("<i8").tobytes())
         for name in ("directions", "deviations", "center"):
             part = getattr(self, name)
             if part is not None:
@@ -99,7 +120,10 @@ class PrincipalScheme:
     def _coder(self) -> native.PrincipalCoder:
         inverse = np.divide(1, self.deviations, out=np.zeros_like(self.deviations), where=self.deviations > 0)
         searched = [levels_of(bits) for bits in range(1, MOST_SEARCHED + 1)]
-        parts = {} if self.center is None else {"center": self.center}
+        parts: dict[str, NDArray[Any]] = {} if self.center is None else {"center": self.center}
+        if self.chain is not None:
+            parts["chains"], parts["chain_steps"] = tables_of_chains()
+            parts["costs"] = (self.deviations / self.deviations.max()) ** _COST_POWER
         return native.PrincipalCoder(
             self.dimension,
             bits=self.allocation,
@@ -120,14 +144,43 @@ class PrincipalScheme:
         return native_lowbit.Coder(self.dimension, 1, panels=native_lowbit.panels_of(square), dense=1)
 
     @cached_property
-    def _plane_weights(self) -> list[Floats]:
-        """What each direction counts in each plane that it has a bit in."""
-        weights = []
-        for plane in range(int(self.allocation[0])):
-            groups = self.allocation[self.allocation > plane]
-            each = np.repeat([levels_of(int(bits)).weights[plane] for bits in groups], native.GROUP)
-            weights.append((each * self.deviations[: len(each)]).astype(np.float32))
-        return weights
+    def _bits(self) -> list[BitsOf]:
+        """What the first directions get from bits, each from one: as many as they have, and those of a chain."""
+        bits, places = np.repeat(self.allocation, native.GROUP).astype(np.int64), self._places
+        before = np.cumsum(bits[::-1])[::-1] - bits  # bits of the chain that come before a direction's own
+        found = []
+        for plane in range(int(bits[0])):
+            some = bits[bits > plane].tolist()
+            if self.chain is None:
+                weights = [levels_of(each).weights[plane] for each in some]
+            else:
+                remember = (before >= MEMORY).tolist()
+                weights = [
+                    chain_levels(each, remembering=remembering).own[plane]
+                    for each, remembering in zip(some, remember, strict=False)
+                ]
+            found.append(self._counted(places[plane], weights))
+        if self.chain is None:
+            return found
+        coarse = np.minimum(bits, MEMORY)
+        stream = np.array([places[plane][i] for i in range(len(bits))[::-1] for plane in range(coarse[i])])
+        remembering = int(((before >= MEMORY) & (bits > 1)).sum())
+        own = (np.cumsum(coarse[::-1])[::-1] - coarse)[:remembering]  # where a direction's own bits begin
+        memories = [chain_levels(each, remembering=True).memory for each in bits[:remembering].tolist()]
+        lags = range(MEMORY if remembering else 0)
+        return found + [self._counted(stream[own - 1 - lag], [each[lag] for each in memories]) for lag in lags]
+
+    @cached_property
+    def _places(self) -> list[NDArray[np.int64]]:
+        """Where in a row the bits of each plane are stored."""
+        places = np.arange(native.GROUP * self._own_bytes).reshape(-1, native.GROUP)
+        if self.chain is not None:
+            places = places[np.argsort(self.chain)]
+        counts = [int((self.allocation > plane).sum()) for plane in range(int(self.allocation[0]))]
+        return [part.ravel() for part in np.split(places, np.cumsum(counts)[:-1])]
+
+    def _counted(self, places: NDArray[np.int64], weights: list[Any]) -> BitsOf:
+        return BitsOf(places, (np.array(weights) * self.deviations[: len(weights)]).astype(np.float32))
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
@@ -138,13 +191,18 @@ class PrincipalScheme:
 
         def code(some: Floats, planes: Planes, *others: Any) -> None:
             raw = coder.encode(some, *others)
-            planes[:, :own], planes[:, own:] = raw, raw[:, self.copies]
+            if self.chain is not None:
+                np.take(raw, self.chain, axis=1, out=planes[:, :own], mode="clip")
+            else:
+                planes[:, :own], planes[:, own:] = raw, raw[:, self.copies]
 
         return coded_by_blocks(x, self.dimension, self.row_bytes, code, _PACE, threads)
 
     def scales_of(self, planes: Planes) -> Floats:
         """Return one over the lengths of what planes stand for, float32 (n,): found from the planes alone."""
-        own = np.ascontiguousarray(planes[:, : self._own_bytes])
+        own = np.ascontiguousarray(
+            planes[:, : self._own_bytes] if self.chain is None else planes[:, np.argsort(self.chain)]
+        )
         lengths = np.sqrt(self._coder.squares(own, _values_of_patterns()))
         return np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0).astype(np.float32)
 
@@ -154,10 +212,23 @@ class PrincipalScheme:
         reach = len(self.deviations)
         along = np.zeros((len(rests), reach), np.float32)
         along[:, : min(reach, self.dimension)] = turned[:, :reach]
-        values = np.concatenate([along[:, : len(weights)] * weights for weights in self._plane_weights], axis=1)
+        values = np.zeros((len(rests), native.GROUP * self._own_bytes), np.float32)
+        for bits in self._bits:
+            values[:, bits.places] += along[:, : len(bits.weights)] * bits.weights
+        if not len(self.copies):
+            return values
         times = 1 + np.bincount(self.copies, minlength=self._own_bytes)
         shared = values.reshape(len(rests), -1, native.GROUP) / times[:, None].astype(np.float32)
         return np.concatenate([shared, shared[:, self.copies]], axis=1).reshape(len(rests), -1)
+
+    def reaches(self) -> NDArray[np.float64]:
+        """Return how large the entries are that bytes have in tables of usual queries, (own bytes,)."""
+        squares = np.zeros(native.GROUP * self._own_bytes)
+        for bits in self._bits:
+            squares[bits.places] += (bits.weights.astype(np.float64) * self.deviations[: len(bits.weights)]) ** 2
+        halves: NDArray[np.float64] = np.sqrt(squares).reshape(-1, 2, native.GROUP // 2).sum(axis=2)
+        largest: NDArray[np.float64] = halves.max(axis=1)  # a table is of four directions
+        return largest
 
     def turn_queries(self, x: Floats) -> Floats:
         """Return queries (m, dimension) along the directions; each the same, whatever others there are."""
@@ -165,11 +236,12 @@ class PrincipalScheme:
 
     def values_of(self, planes: Planes) -> Floats:
         """Return what planes stand for along the directions, float32 (n, 8 * groups)."""
-        values, begin = np.zeros((len(planes), len(self.deviations)), np.float32), 0
-        for weights in self._plane_weights:
-            end = begin + len(weights) // native.GROUP
-            values[:, : len(weights)] += weights * signs_of(np.ascontiguousarray(planes[:, begin:end]))
-            begin = end
+        values, signs = (
+            np.zeros((len(planes), len(self.deviations)), np.float32),
+            signs_of(np.ascontiguousarray(planes)),
+        )
+        for bits in self._bits:
+            values[:, : len(bits.weights)] += bits.weights * signs[:, bits.places]
         return values
 
     def rows_of(self, planes: Planes, scales: Floats, threads: int | None = 1) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ class LowBitScheme:
     scaled: bool = True
     scale_unit: float = 1.0
     shaping: Shaping | None = None
+
+    twice: ClassVar[int] = 0  # bytes of rows that queries meet in two tables each
 
     @property
     def levels(self) -> Levels:
