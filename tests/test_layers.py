@@ -28,7 +28,7 @@ ROOMS: dict[str, str] = {
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
     "quantizers.lowbit": "levels blocks rotations shaping scheme principal queries errors codes joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
-    "wire": "http codings service answer shapes usual body decoder octets response batch",
+    "wire": "http codings service answer shapes usual body decoder envelopes octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines result forms errors plain reader",
     "scan": "metric ways plan prepared best merge named segmented bounds steps search range rescore residuals "
