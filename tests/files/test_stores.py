@@ -182,6 +182,13 @@ def _every_half(text: str) -> str:
     return "".join(text[begin : begin + 4] for begin in range(0, len(text), 8))
 
 
+def test_a_document_of_vespa_has_an_id() -> None:
+    file = io.BytesIO()
+    with pytest.raises(ValueError, match="id 1 is an empty text, which names no document"):
+        write_vespa(file, X[:2], ["a", ""], namespace="n", document_type="d")
+    assert not file.getvalue()
+
+
 def test_a_feed_of_vespa() -> None:
     file = io.BytesIO()
     fields = {"title": [f"naïve {row}" for row in range(9)], "tags": [["a", None]] * 9}
