@@ -35,8 +35,8 @@ ROOMS: dict[str, str] = {
     "estimates exact query_center",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
     "files.pieces": "skipping how places matrices tables lines loading nearest",
-    "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
-    "pgvector pgcolumns pgwrite pgstream pgfields pgread",
+    "files.exchange": "rows blobs arrow bson dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec "
+    "vespa pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages view files flat collection",
     "index.collection": "lock grown manifest ahead journal shards best exact folder spread texts names info view "
     "changes record skipping ingest collection",

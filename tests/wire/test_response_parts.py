@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embcodec import Embeddings, Profile, ServiceError, decode_response, encode_response
+from embcodec import Profile, ServiceError, decode_response
 from embcodec._native import core
 from embcodec._native.response import fast
 from embcodec.errors import DecodeError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from ..words import shown
 from .quantize import as_float_rows
 
 
-def is_list_of_batches(sample: Any) -> bool:
+def is_list_of_batches(sample: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     """Whether a sample is a list whose every element is a matrix or a table, and not a list of rows."""
-    is_list = isinstance(sample, list | tuple) and bool(sample)
-    return is_list and all(len(getattr(batch, "shape", ())) == 2 for batch in sample)
+    if not isinstance(sample, list | tuple) or not sample:
+        return False
+    return all(len(getattr(batch, "shape", ())) == 2 for batch in sample)
 
 
 def blocks_of(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]]]:
