@@ -28,15 +28,15 @@ ROOMS: dict[str, str] = {
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
     "quantizers.lowbit": "levels chains blocks rotations shaping scheme principal queries errors codes joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
-    "wire": "http codings service answer shapes usual body decoder octets response batch",
+    "wire": "http codings service answer shapes usual body decoder envelopes octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer source lines result forms errors plain reader",
     "scan": "metric ways plan prepared best merge named segmented bounds steps search range rescore residuals "
     "estimates exact query_center",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
     "files.pieces": "skipping how places matrices tables lines loading nearest",
-    "files.exchange": "rows blobs arrow dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec vespa "
-    "pgvector pgcolumns pgwrite pgstream pgfields pgread",
+    "files.exchange": "rows blobs arrow bson dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec "
+    "vespa pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages view files flat collection",
     "index.collection": "lock arena grown manifest ahead journal shards best exact folder spread texts names info view "
     "changes record skipping ingest collection",

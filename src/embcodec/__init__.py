@@ -45,9 +45,9 @@ Files and stores
     iter_load, search_files         many files, here or elsewhere, some rows at a time: their rows, and the nearest
     Skipped                         what of them was passed over
     to_arrow, to_faiss, to_pgvector, to_sqlite_vec, to_elasticsearch, to_milvus, to_qdrant, to_redis, to_s3_vectors,
-    to_vespa                        rows as stores take them
+    to_vespa, to_bson_vector        rows as stores take them
     from_arrow, from_faiss, from_pgvector, from_sqlite_vec, from_elasticsearch, from_milvus, from_qdrant, from_redis,
-    from_s3_vectors, from_vespa, from_dlpack    rows as they show them
+    from_s3_vectors, from_vespa, from_bson_vector, from_dlpack    rows as they show them
     write_pgcopy, write_vespa       tables to load; read_pgcopy, iter_pgcopy give CopiedRows
 Services
     Client, AsyncClient             texts to embeddings, split, retried and put in order
@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     from .files.exchange import (
         CopiedRows,
         from_arrow,
+        from_bson_vector,
         from_dlpack,
         from_elasticsearch,
         from_faiss,
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
         iter_pgcopy,
         read_pgcopy,
         to_arrow,
+        to_bson_vector,
         to_elasticsearch,
         to_faiss,
         to_milvus,
@@ -148,6 +150,7 @@ _LAZY: dict[str, str] = {
     "search_files": "files",
     "CopiedRows": "files.exchange",
     "from_arrow": "files.exchange",
+    "from_bson_vector": "files.exchange",
     "from_dlpack": "files.exchange",
     "from_elasticsearch": "files.exchange",
     "from_faiss": "files.exchange",
@@ -161,6 +164,7 @@ _LAZY: dict[str, str] = {
     "iter_pgcopy": "files.exchange",
     "read_pgcopy": "files.exchange",
     "to_arrow": "files.exchange",
+    "to_bson_vector": "files.exchange",
     "to_elasticsearch": "files.exchange",
     "to_faiss": "files.exchange",
     "to_milvus": "files.exchange",
@@ -241,6 +245,7 @@ __all__ = [
     "encode_response",
     "format_floats",
     "from_arrow",
+    "from_bson_vector",
     "from_dlpack",
     "from_elasticsearch",
     "from_faiss",
@@ -271,6 +276,7 @@ __all__ = [
     "service_error",
     "study",
     "to_arrow",
+    "to_bson_vector",
     "to_elasticsearch",
     "to_faiss",
     "to_milvus",

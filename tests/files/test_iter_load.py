@@ -435,6 +435,11 @@ def test_urls_that_cannot_be_read(memory: Any, monkeypatch: pytest.MonkeyPatch) 
         load("memory://rows.npy", mmap=True)
     with pytest.raises(TypeError, match="binary mode"):
         list(iter_load(io.StringIO("text")))  # type: ignore[arg-type]
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "fsspec.implementations.http", None)
+        patched.delitem(sys.modules["fsspec.registry"]._registry, "http", raising=False)
+        with pytest.raises(StorageError, match=r"http://h/x.npy: .*: pip install 'embcodec\[remote\]'"):
+            load("http://h/x.npy")
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     for read in (load, lambda url: list(iter_load(url))):
         with pytest.raises(StorageError, match=r"s3://b/x.npy: a URL needs fsspec.*pip install 'embcodec\[remote\]'"):

@@ -17,6 +17,7 @@ from embcodec import (
     LowBitQuantizer,
     Scale,
     StorageError,
+    from_bson_vector,
     from_elasticsearch,
     from_milvus,
     from_qdrant,
@@ -25,6 +26,7 @@ from embcodec import (
     from_sqlite_vec,
     from_vespa,
     quantize,
+    to_bson_vector,
     to_elasticsearch,
     to_milvus,
     to_qdrant,
@@ -180,6 +182,67 @@ def test_vespa() -> None:
 
 def _every_half(text: str) -> str:
     return "".join(text[begin : begin + 4] for begin in range(0, len(text), 8))
+
+
+def test_bson_vectors() -> None:
+    """The bytes that pymongo's Binary.from_vector() makes of the same numbers."""
+    assert to_bson_vector([[1.0, -2.0]]) == [bytes.fromhex("27000000803f000000c0")]
+    assert to_bson_vector(Embeddings(np.array([[1, -128]], np.int8), "int8")) == [bytes.fromhex("03000180")]
+    for dimension, padding in ((16, 0), (13, 3), (9, 7)):
+        x = X[:, :dimension]
+        packed = np.packbits(x > 0, axis=1)
+        want = [bytes([0x10, padding]) + row.tobytes() for row in packed]
+        for bits in (quantize(x, "ubinary"), quantize(x, "binary"), quantize(x, "ubinary", bit_order="lsb")):
+            assert to_bson_vector(bits) == want
+        assert from_bson_vector(want) == quantize(x, "ubinary")
+    for rows in (FLOATS, INT8):
+        assert from_bson_vector(to_bson_vector(rows)) == rows
+    assert from_bson_vector(iter(to_bson_vector(INT8)), scale=INT8.scale) == INT8
+
+
+class OfSubtype(bytes):
+    """What bson.Binary is."""
+
+    subtype = 9
+
+
+@pytest.mark.parametrize(
+    ("blobs", "error", "words"),
+    [
+        ([], StorageError, "from_bson_vector has no rows"),
+        ([b""], StorageError, "row 0 begins with nothing"),
+        ([bytes.fromhex("0300")], StorageError, "row 0 begins with 0300, as no BSON vector with values does"),
+        ([bytes.fromhex("030001"), bytes.fromhex("0400ff")], StorageError, "row 1 begins with 0400"),
+        ([bytes.fromhex("030101")], StorageError, "row 0 says 1 bits of padding, which int8 rows do not have"),
+        ([bytes.fromhex("100880")], StorageError, "row 0 says 8 bits of padding"),
+        ([bytes.fromhex("100780"), bytes.fromhex("100680")], StorageError, "row 1 begins with 1006, row 0 with 1007"),
+        ([bytes.fromhex("1004f0"), bytes.fromhex("1004ff")], StorageError, "row 1 has bits set after its last dimens"),
+        ([bytes.fromhex("030001"), bytes.fromhex("03000102")], StorageError, "blob 1 has 2 bytes, blob 0 has 1"),
+        ([bytes.fromhex("2700000080")], StorageError, "blobs of 3 bytes are no float32 rows"),
+        ([[1.0]], TypeError, "row 0 is of type list, not bytes"),
+        (b"\x03\0a", TypeError, "reads a list of rows, not one bytes"),
+    ],
+)
+def test_bson_that_is_no_vector(blobs: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        from_bson_vector(blobs)
+
+
+def test_bson_of_another_subtype() -> None:
+    blob = OfSubtype(bytes.fromhex("030001"))
+    assert from_bson_vector([blob]).values.tolist() == [[1]]
+    blob.subtype = 0
+    with pytest.raises(TypeError, match="row 0 is BSON of subtype 0, and vectors are of subtype 9"):
+        from_bson_vector([blob])
+    with pytest.raises(StorageError, match=r"BSON has no uint8: use \.to\('int8'\)"):
+        to_bson_vector(UINT8)
+
+
+def test_a_document_of_vespa_has_an_id() -> None:
+    file = io.BytesIO()
+    with pytest.raises(ValueError, match="id 1 is an empty text, which names no document"):
+        write_vespa(file, X[:2], ["a", ""], namespace="n", document_type="d")
+    assert not file.getvalue()
 
 
 def test_a_feed_of_vespa() -> None:

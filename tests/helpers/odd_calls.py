@@ -267,6 +267,8 @@ def calls(folder: Path) -> dict[str, Call]:
         ),
         "from_dlpack": (ec.from_dlpack, given(**typed, tensor=X, scale=None, signed_bytes="offset", bit_order="msb")),
         "from_elasticsearch": (ec.from_elasticsearch, given(**whole, values=rows)),
+        "from_bson_vector": (ec.from_bson_vector, given(blobs=[b"\x03\0ab"], scale=None)),
+        "from_bson_vector, a row": (one(ec.from_bson_vector), given(value=b"\x03\0ab")),
         "from_elasticsearch, a row": (one(ec.from_elasticsearch), given(value=[1.0])),
         "from_faiss": (ec.from_faiss, given(index=None, scale=None)),
         "from_milvus": (ec.from_milvus, given(**whole, values=rows, float_dtype="float32")),
@@ -288,7 +290,7 @@ def calls(folder: Path) -> dict[str, Call]:
         "from_vespa, a row": (one(ec.from_vespa), given(value=[1.0])),
         "from_vespa, values": (lambda value: ec.from_vespa([{"values": value}]), given(value=[1.0])),
         **{name: (getattr(ec, name), given(embeddings=FLOATS)) for name in
-           ("to_elasticsearch", "to_faiss", "to_qdrant", "to_sqlite_vec", "to_pgvector")},
+           ("to_elasticsearch", "to_faiss", "to_qdrant", "to_sqlite_vec", "to_pgvector", "to_bson_vector")},
         **{name: (getattr(ec, name), given(embeddings=FLOATS, float_dtype="float32")) for name in
            ("to_arrow", "to_milvus", "to_redis", "to_vespa")},
         "to_s3_vectors": (ec.to_s3_vectors, given(embeddings=FLOATS, keys=list("abcdef"), metadata=[None] * 6)),

@@ -160,6 +160,7 @@ TAKES: dict[str, Callable[[Any, Path], Any]] = {
     "to_milvus": lambda rows, _: ec.from_milvus(ec.to_milvus(rows)),
     "to_qdrant": lambda rows, _: ec.from_qdrant(ec.to_qdrant(rows)),
     "to_redis": lambda rows, _: ec.from_redis(ec.to_redis(rows)),
+    "to_bson_vector": lambda rows, _: ec.from_bson_vector(ec.to_bson_vector(rows)),
     "to_s3_vectors": lambda rows, _: ec.from_s3_vectors(next(ec.to_s3_vectors(rows, IDS)))[0],
     "encode_response": lambda rows, _: answered(rows, "float"),
     "encode_response base64": lambda rows, _: answered(rows, "base64"),

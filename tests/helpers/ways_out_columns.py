@@ -16,6 +16,7 @@ import pandas
 import polars
 import pyarrow
 import pyarrow.compute
+import pyarrow.parquet
 import ways_out_stores
 
 import embcodec as ec
@@ -97,6 +98,23 @@ def _of_npz(folder: Path, chosen: Callable[[Any], Any]) -> Embeddings:
 
 
 Case = tuple[Callable[[Path], Any], str, tuple[Callable[[Path], Any], ...]]
+
+
+def _written(folder: Path, table: Any) -> Path:
+    pyarrow.parquet.write_table(table, folder / "rows.parquet")
+    return folder / "rows.parquet"
+
+
+def _beside_names(column: Any) -> Any:
+    return pyarrow.table({"id": ["a"] * len(column), "e": column})
+
+
+JSON_TEXTS = [str(row.tolist()) for row in X]
+AS_BYTES: tuple[str, Callable[[Any], Any]] = (
+    r"embcodec\.from_sqlite_vec\(table\['e'\]\.to_pylist\(\), 'float'\) reads little-endian float32 bytes",
+    lambda table: ec.from_sqlite_vec(table["e"].to_pylist(), "float").values,
+)
+
 CASES: dict[str, Case] = {
     **ways_out_stores.CASES,
     "rows that are text": (
@@ -118,6 +136,26 @@ CASES: dict[str, Case] = {
         lambda p: ec.from_arrow(_wide()),
         r"d1: float.*: Embeddings\(table\.to_pandas\(\)\) takes a column a dimension",
         (lambda p: np.testing.assert_array_equal(Embeddings(_wide().to_pandas()).values, X),),
+    ),
+    **{
+        f"a table with rows as {kind}": (
+            lambda p, column=column: ec.load(_written(p, _beside_names(column))),
+            rf"id: string, e: [a-z_\[\d\]]+: {way}",
+            (lambda p, column=column, read=read: np.testing.assert_array_equal(read(_beside_names(column)), X),),
+        )
+        for kind, column, way, read in (
+            ("bytes", pyarrow.array([row.tobytes() for row in X]), *AS_BYTES),
+            (
+                "bytes of one length",
+                pyarrow.array([row.tobytes() for row in X], pyarrow.binary(X[0].nbytes)),
+                *AS_BYTES,
+            ),
+        )
+    },
+    "a table with rows as text": (
+        lambda p: ec.load(_written(p, pyarrow.table({"e": JSON_TEXTS}))),
+        r"e: string: embcodec\.parse_floats\('\[' \+ ','\.join\(table\['e'\]\.to_pylist\(\)\) \+ '\]'\) reads rows",
+        (lambda p: np.testing.assert_array_equal(ec.parse_floats("[" + ",".join(JSON_TEXTS) + "]"), X),),
     ),
     "bytes as floats": (
         lambda p: ec.load(_saved(p, BYTES), output_dtype="float"),

@@ -60,6 +60,7 @@ def copied(*args: Any, **options: Any) -> io.BytesIO:
 # Each store's way in.
 SENDERS: dict[str, Callable[[Any], Any]] = {
     "arrow": ec.to_arrow,
+    "bson": ec.to_bson_vector,
     "elasticsearch": ec.to_elasticsearch,
     "faiss": ec.to_faiss,
     "milvus": ec.to_milvus,

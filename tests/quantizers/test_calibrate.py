@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import embcodec
-from embcodec import NotFiniteError, calibrate, quantize
+from embcodec import LowBitQuantizer, NotFiniteError, Summary, calibrate, quantize
+from embcodec.dtypes import CALIBRATION_METHODS
 
 
 def normal_rows(n: int, dimension: int, seed: int = 0) -> np.ndarray:
@@ -106,6 +108,21 @@ if len(sys.argv) > 1:  # the cache's folder is lost after Numba has found it
 x = np.arange(200.0).reshape(100, 2)
 print(embcodec.calibrate(x, method="mse").tolist())
 """
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_of_batches(kind: Any) -> None:
+    x = np.random.default_rng(2).standard_normal((120, 12)).astype(np.float32)
+    parts = kind((x[:50], x[50:51], x[51:]))
+    for method in CALIBRATION_METHODS:
+        assert np.array_equal(calibrate(parts, method=method), calibrate(x, method=method))
+    assert np.array_equal(Summary().update(parts).rows, Summary().update(x).rows)
+    fitted = [LowBitQuantizer(2, rotation="random").fit(sample).encode(x) for sample in (parts, iter(parts))]
+    assert fitted[0] == fitted[1]
+    assert np.array_equal(calibrate([list(row) for row in x]), calibrate(x))  # a list of rows is one batch
+    for refused in (calibrate, LowBitQuantizer(1).fit):
+        with pytest.raises(ValueError, match="batches of 12 and of 3 dimensions"):
+            refused([x, x[:, :3]])
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["no folder can be written", "the folder is lost"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Any
 
 import numpy as np
@@ -413,6 +414,15 @@ def test_a_users_metric_of_bytes_is_what_python_computes_or_refused(dtype: Any, 
     assert np.array_equal(result.scores, np.take_along_axis(exact, result.indices, 1))
     with pytest.raises(ValueError, match=f"'{refused.__name__}' of {dtype} elements is .* wrap around"):
         embcodec.compile_metric(refused, output_dtype=dtype, lower_is_better=True)
+
+
+def test_a_users_metric_that_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "scipy.linalg", None)
+    monkeypatch.setitem(sys.modules, "scipy.linalg.cython_blas", None)
+    monkeypatch.setattr("numba.np.linalg._blas_kinds", {}, raising=False)
+    with pytest.raises(ImportError, match=r"cannot compile .* without a package: scipy .*; pip install scipy brings"):
+        embcodec.compile_metric(lambda query, row: np.dot(query, row), lower_is_better=False)
 
 
 def test_a_users_metric_may_ask_for_more_dimensions_than_it_is_tried_on() -> None:

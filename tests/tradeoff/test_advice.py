@@ -77,6 +77,11 @@ def test_codes_that_there_are_not(codes: Any, error: type[Exception], words: str
         embcodec.study(ROWS, QUERIES, codes=codes)
 
 
+@pytest.mark.parametrize("names", [["ubinary"], ["binary", "ubinary", "bits"]])
+def test_bits_by_the_names_of_their_dtypes(names: list[str]) -> None:
+    assert as_kinds(names, 48) == as_kinds(["bits"], 48)
+
+
 def test_stores_take_what_they_search_by_themselves() -> None:
     assert of("float").stores == STORES
     assert set(of("int8 unit").stores) == {"sqlite-vec", "faiss", "elasticsearch", "vespa", "milvus", "redis"}

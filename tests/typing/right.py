@@ -59,6 +59,7 @@ from embcodec import (
     encode_response,
     format_floats,
     from_arrow,
+    from_bson_vector,
     from_dlpack,
     from_elasticsearch,
     from_faiss,
@@ -89,6 +90,7 @@ from embcodec import (
     service_error,
     study,
     to_arrow,
+    to_bson_vector,
     to_elasticsearch,
     to_faiss,
     to_milvus,
@@ -349,6 +351,8 @@ def stores(rows: Embeddings, path: Path, x: Floats) -> None:
     assert_type(from_qdrant([[1.0]], "uint8"), Embeddings)
     assert_type(to_redis(rows, float_dtype="bfloat16"), list[bytes])
     assert_type(from_redis([b""], "int8"), Embeddings)
+    assert_type(to_bson_vector(rows), list[bytes])
+    assert_type(from_bson_vector([b""]), Embeddings)
     assert_type(to_s3_vectors(rows, ["a"], [None]), Iterator[list[dict[str, Any]]])
     assert_type(from_s3_vectors([{}]), tuple[Embeddings, list[str]])
 

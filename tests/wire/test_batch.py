@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import pickle
 import sys
@@ -364,6 +365,14 @@ def test_lines_in_another_form(tmp_path: Path) -> None:
             (failed,) = found
             assert "one document over several lines, which decode_response reads if it is a body" in str(failed.error)
         assert decode_response(path.read_bytes()).embeddings == Embeddings(rows(2))
+    parts = [line(name, rows(i)) for i, name in enumerate("abcd")]
+    for start, between, end in ((b"[\n", b",\n", b"\n]"), (b"[", b",\n", b"]"), (b"", b",\n", b"]\n")):
+        text = start + between.join(parts) + end
+        for found in (decode_batch(io.BytesIO(text)).errors, [e for e in iter_batch(io.BytesIO(text)) if e.error]):
+            assert all("json.dumps, json.loads(text))) has the lines" in str(each.error) for each in found[1:])
+            assert len(found) == 4 or (start == b"[\n" and "one list over several lines" in str(found[0].error))
+    text = b"\n".join(json.dumps(each).encode() for each in json.loads(b"[" + b",".join(parts) + b"]"))
+    assert decode_batch(io.BytesIO(text)).custom_ids == list("abcd")
 
 
 @pytest.mark.parametrize(

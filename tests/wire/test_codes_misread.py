@@ -333,6 +333,33 @@ def test_a_list_of_bits_is_not_taken_for_packed_ones(dtype: Any, rows: int) -> N
     assert words in str(failed.error)
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_list_of_signs_is_not_taken_for_packed_bits(rows: int) -> None:
+    bits = np.random.default_rng(4).integers(0, 2, (rows, 40))
+    body = json.dumps({"data": [{"embedding": row} for row in (2 * bits - 1).tolist()]})
+    with pytest.raises(DecodeError, match="a list of -1 and 1, a number a dimension, not packed bits: "):
+        decode_response(body, output_dtype="binary")
+    unpacked = replace(PROFILES["mistral"], bits_as_numbers=True)
+    for dimension in (None, 40):
+        found = decode_response(body, output_dtype="binary", dimension=dimension, profile=unpacked).embeddings
+        assert np.array_equal(found.to("ubinary").values, np.packbits(bits, axis=1))
+    mixed = json.dumps({"data": [{"embedding": [-1, 0, 1]}]})
+    with pytest.raises(DecodeError, match="-1 where a bit, 0 or 1, is wanted"):
+        decode_response(mixed, output_dtype="binary", profile=unpacked)
+
+
+@pytest.mark.parametrize("low", [0, -1])
+def test_bits_of_a_number_a_dimension_that_was_said(low: int) -> None:
+    body = json.dumps({"data": [{"embedding": [low, 1] * 16}]})
+    words = "32 bytes of bits where 4 were asked for, .*; a number a dimension, 0 or 1, is bits_as_numbers=True"
+    with pytest.raises(DecodeError, match=words):
+        decode_response(body, output_dtype="binary", dimension=32)
+    with pytest.raises(DecodeError, match=r"where 5 were asked for, eight dimensions a byte \(row"):
+        decode_response(body, output_dtype="binary", dimension=40)
+    unpacked = replace(PROFILES["mistral"], bits_as_numbers=True)
+    assert decode_response(body, output_dtype="binary", dimension=32, profile=unpacked).embeddings.dimension == 32
+
+
 @pytest.mark.parametrize("dtype", ["binary", "ubinary"])
 def test_packed_bits_are_taken_where_they_may_be_such(dtype: Any) -> None:
     """Rows of zeros, of next to no ones, of few bytes, and whatever has its dimension said."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tracemalloc
 from typing import Any
@@ -95,6 +96,19 @@ def test_octets_that_contradict_their_header(changes: dict[str, Any], words: str
         decode_octets(body, changed)
 
 
+@pytest.mark.parametrize(
+    ("places", "gap"),
+    [([(0, 8)], (8, 24)), ([(0, 8), (16, 24)], (8, 16)), ([(8, 16), (16, 24)], (0, 8)), ([], (0, 24))],
+)
+def test_octets_that_no_embedding_has(places: list[tuple[int, int]], gap: tuple[int, int]) -> None:
+    item = {"embed_dtype": "float32", "endianness": "little", "shape": [2]}
+    data = [item | {"index": i, "start": start, "end": end} for i, (start, end) in enumerate(places)]
+    words = f"bytes {gap[0]} to {gap[1]} of a body of 24 are in no embedding"
+    with pytest.raises(DecodeError, match=words) as caught:
+        decode_octets(bytes(24), {"data": data}, expected_count=len(data))
+    assert caught.value.offset == gap[0]
+
+
 def test_octets_are_checked() -> None:
     body, header = octets(np.ones((3, 4), np.float32), "float32", "little")
     for bad, words in (
@@ -159,7 +173,7 @@ def test_a_vector_may_have_outer_lengths_of_one(shape: list[int]) -> None:
     assert decode_octets(body, {"data": [item]}).embeddings.values.tolist() == [[1, 2]]
 
 
-def test_octets_touch_without_sharing_and_may_leave_gaps() -> None:
+def test_octets_touch_without_sharing_and_leave_no_gaps() -> None:
     body = np.arange(8, dtype="<f4").tobytes()
 
     def items(*places: tuple[int, int, str]) -> list[dict[str, Any]]:
@@ -169,13 +183,15 @@ def test_octets_touch_without_sharing_and_may_leave_gaps() -> None:
         ]
 
     def found(*places: tuple[int, int, str]) -> Any:
-        return decode_octets(body, {"data": items(*places)}).embeddings.values.tolist()
+        whole = body[: max(end for _, end, _ in places)]
+        return decode_octets(whole, {"data": items(*places)}).embeddings.values.tolist()
 
     assert found((0, 8, "float32"), (8, 16, "float32")) == [[0, 1], [2, 3]]
-    assert found((0, 8, "float32"), (24, 32, "float32")) == [[0, 1], [6, 7]]
-    assert found((8, 16, "float32"), (24, 32, "float32")) == [[2, 3], [6, 7]]
+    assert found((8, 16, "float32"), (0, 8, "float32")) == [[2, 3], [0, 1]]
     assert found((0, 4, "float16"), (4, 12, "float32")) == [[0, 0], [1, 2]]
-    assert found((4, 12, "float32"), (12, 16, "float16"), (16, 24, "float32")) == [[1, 2], [0, 2.125], [4, 5]]
+    assert found((4, 12, "float32"), (12, 16, "float16"), (0, 4, "float16")) == [[1, 2], [0, 2.125], [0, 0]]
+    with pytest.raises(DecodeError, match="bytes 8 to 24 of a body of 32 are in no embedding"):
+        found((0, 8, "float32"), (24, 32, "float32"))
     for places, row, offset in (
         (((0, 8, "float32"), (4, 12, "float32")), 1, 4),
         (((4, 12, "float32"), (0, 8, "float32")), 0, 4),
@@ -186,17 +202,19 @@ def test_octets_touch_without_sharing_and_may_leave_gaps() -> None:
         assert (caught.value.row, caught.value.offset) == (row, offset)
 
 
-def test_rows_that_stand_apart_are_read_where_they_stand() -> None:
-    """Evenly or not: by their own starts, and not by that of the first row."""
-    body = np.arange(12, dtype="<f4").tobytes()
-    for starts in ((0, 8, 24), (0, 16, 32), (8, 16, 24), (4, 24, 36), (8, 16, 32), (8, 24, 32)):
-        items = [
-            {"index": i, "embed_dtype": "float32", "endianness": "native", "start": start, "end": start + 8}
-            | {"shape": [2]}
-            for i, start in enumerate(starts)
-        ]
-        found = decode_octets(body, {"data": items}).embeddings.values
-        assert found.tolist() == [[start / 4, start / 4 + 1] for start in starts]
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_rows_are_read_where_they_stand(order: tuple[int, ...]) -> None:
+    """Evenly apart or not: by their own starts, and not by that of the first row."""
+    rows = np.arange(8, dtype=np.float32).reshape(4, 2)
+    parts = [rows[0].astype("<f4"), rows[1].astype("<f2"), rows[2].astype("<f4"), rows[3].astype("<f4")]
+    body = b"".join(parts[i].tobytes() for i in order)
+    items, start = [], 0
+    for i in order:
+        form = {4: "float32", 2: "float16"}[parts[i].itemsize]
+        place = {"start": start, "end": start + parts[i].nbytes, "embed_dtype": form}
+        items.append({"index": i, "endianness": "native", "shape": [2], **place})
+        start += parts[i].nbytes
+    assert np.array_equal(decode_octets(body, {"data": items}).embeddings.values, rows)
 
 
 def test_where_octets_are_wrong_is_said() -> None:

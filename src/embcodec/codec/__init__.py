@@ -10,7 +10,7 @@ from .ids import as_int64, as_selection, as_whole, mask_or_numbers
 from .narrow import as_float32, whole_codes
 from .numbers import format_floats, parse_floats
 from .precision import narrowed_floats, unwarned, warn_of
-from .tables import ARROW_NAME, holds_rows, imported, is_arrow, of_arrow, one_chunk
+from .tables import ARROW_NAME, holds_rows, imported, is_arrow, of_arrow, one_chunk, way_of_kind
 
 __all__ = [
     "ARROW_NAME",
@@ -47,5 +47,6 @@ __all__ = [
     "unwarned",
     "warn_of",
     "way_of_bytes",
+    "way_of_kind",
     "whole_codes",
 ]

@@ -215,6 +215,9 @@ def _holds_masked(x: Any) -> bool:
 
 def _of_objects(array: NDArray[Any], as_they_are: bool) -> NDArray[Any]:
     """Return the matrix of an array of rows, or the numbers of one of Python's own numbers; else an error."""
+    if array.ndim == 1 and len(array) and set(map(type, array)) <= {list, tuple}:
+        whole = _plain(list(array))  # all rows at once: one by one takes longer, and tells which one is no row
+        return whole if whole.dtype.kind in "fiub" and whole.ndim > 1 else stack(array)
     if array.ndim == 1 and (not len(array) or array[0] is None or any(map(_is_row, set(map(type, array))))):
         return stack(array)
     if as_they_are:

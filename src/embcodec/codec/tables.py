@@ -150,11 +150,12 @@ def _numbers_of_arrow(flat: Any, *, nested: bool = False) -> NDArray[Any]:
         if nested:
             first = ": pyarrow.compute.list_element(column, 0) takes the first inner list of each row"
             raise TypeError(f"the column holds lists of {kind}, not of numbers{first if _is_list(kind) else ''}")
-        raise TypeError(f"the column holds {kind}, not numbers{_way_out(kind)}")
+        raise TypeError(f"the column holds {kind}, not numbers{way_of_kind(kind)}")
     return np.asarray(flat)
 
 
-def _way_out(kind: Any) -> str:
+def way_of_kind(kind: Any) -> str:
+    """Say what reads a column of a type that holds no numbers; nothing where that is not known."""
     import pyarrow
     from pyarrow import types
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codec import ARROW_NAME, holds_rows, of_arrow, one_chunk
+from ..codec import ARROW_NAME, holds_rows, of_arrow, one_chunk, way_of_kind
 from ..embeddings import Embeddings
 from ..errors import RowError, StorageError
 from ..scale import PER_VECTOR, UNIT
@@ -103,11 +103,16 @@ def choose_column(schema: Any, column: str | None, argument: str = "column") -> 
 
 
 def _way_of_columns(schema: Any) -> str:
-    """Say what reads a table that has a column a dimension."""
+    """Say what reads a table that has a column a dimension, or rows as bytes or text."""
     from pyarrow import types
 
-    is_wide = len(schema) > 1 and all(types.is_floating(field.type) for field in schema)
-    return ": Embeddings(table.to_pandas()) takes a column a dimension" if is_wide else ""
+    if len(schema) > 1 and all(types.is_floating(field.type) for field in schema):
+        return ": Embeddings(table.to_pandas()) takes a column a dimension"
+    # Bytes rather than texts, of which most name rows.
+    ways = [(way_of_kind(field.type), field.name) for field in schema]
+    ways = [(way, name) for way, name in ways if "to_pylist" in way]
+    way, name = max(ways, key=lambda pair: "bytes" in pair[0], default=("", ""))
+    return way.replace("column.", f"table[{name!r}].")
 
 
 def _holds_numbers(field: Any) -> bool:

@@ -27,7 +27,7 @@ def calibrate(
 
     Parameters
     ----------
-    sample : array-like of float, (n, dimension), or an iterable of such batches, or Summary
+    sample : array-like of float, (n, dimension), or an iterable or list of such batches, or Summary
         Read once, block by block: a ``numpy.memmap`` or a generator of batches may be larger than memory. The ranges
         are the same in whatever order and batches rows come; a :class:`Summary` has them of shards on many machines.
     method : {"minmax", "quantile", "mse"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,17 @@ from .quantize import as_float_rows
 _CONVERTED = 0.3  # nanoseconds a byte of rows that are converted
 
 
+def is_list_of_batches(sample: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Whether a sample is a list whose every element is a matrix or a table, and not a list of rows."""
+    if not isinstance(sample, list | tuple) or not sample:
+        return False
+    return all(len(getattr(batch, "shape", ())) == 2 for batch in sample)
+
+
 def blocks_of(sample: Any, block_bytes: int) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yield blocks of bounded size, of an array or of each batch, and the row of the sample that each begins with."""
     is_one = hasattr(sample, "__array__") or isinstance(sample, list | tuple | memoryview) or is_arrow(sample)
+    is_one = is_one and not is_list_of_batches(sample)
     batches = [sample] if is_one or is_tensor(sample) else sample
     if not isinstance(batches, Iterable) or isinstance(batches, str | bytes | dict):
         raise TypeError(f"a sample is an array of floats (n, dimension) or an iterable of such, not {shown(sample)}")

@@ -205,15 +205,20 @@ def compile_metric(
             for r in range(n_rows):
                 out[q, r] = pair(all_queries[q], all_rows[r])
 
+    if dtype in (OutputDtype.INT8, OutputDtype.UINT8):
+        _refuse_wrapping(function, pair, dtype)
     try:
         compiled = numba.cfunc(signature)(tile)
+    except ImportError as error:  # of what Numba compiles np.dot and linear algebra with
+        raise ImportError(
+            f"Numba cannot compile {shown(function.__name__)} without a package: {error}; pip install scipy brings it, "
+            "and a loop over the elements needs none"
+        ) from error
     except numba.core.errors.NumbaError as error:
         raise TypeError(
             f"Numba cannot compile {shown(function.__name__)} for a query and a row, two 1-D arrays of "
             f"{dtype.numpy_dtype}: {_reason(str(error))}"
         ) from error
-    if dtype in (OutputDtype.INT8, OutputDtype.UINT8):
-        _refuse_wrapping(function, pair, dtype)
     return CompiledMetric(int(compiled.address), lower_is_better, compiled, dtype, function)
 
 

@@ -16,6 +16,7 @@ PLAIN = ("float16", "int8", "uint8", "bits")
 _WHOLE_BITS = (1, 2, 4)  # bits a dimension that codes of any rotation can have
 _BUDGETS = (32, 64, 128, 256)
 _RESCORED_BITS = 2  # codes of so many bits, or fewer, are rescored as well: more leave little to gain
+_SIGNS = {"ubinary": "bits", "binary": "bits"}  # which find the same rows
 _NAME = re.compile(r"(\d+(?:\.\d+)?) ?(bits?|bytes?)(, unshaped)?")
 
 
@@ -82,7 +83,8 @@ def as_kinds(codes: Any, dimension: int) -> Kinds:
         return Kinds(low_bit=(*DEFAULT_BITS, *budgets))
     if isinstance(codes, str) or not has_elements(codes):
         raise TypeError(f"codes are names of some, as ['int8', 'bits', '64 bytes'], not {shown(codes)}")
-    names = list(dict.fromkeys(name if isinstance(name, str) else _low_bit(name).name for name in codes))
+    said = (_SIGNS.get(name, name) if isinstance(name, str) else _low_bit(name).name for name in codes)
+    names = list(dict.fromkeys(said))
     found = [name if name in PLAIN else _low_bit(name) for name in names if name != "float"]
     return Kinds(
         tuple(kind for kind in found if isinstance(kind, str)),

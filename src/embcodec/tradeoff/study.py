@@ -69,11 +69,11 @@ def study(
         Measure on at most so many rows, drawn with `seed`; None: on all. With `relevant`, all rows are kept.
     codes : sequence of str, optional
         What to compare with floats: "float16" (as which stores and files keep them; embcodec holds and searches
-        float32), "int8" (of the unit scale, as services send it, and with a scale a vector), "uint8", "bits" (signs),
-        and low-bit codes by their size: "1 bit", "2.5 bits", or any other number up to 8, and "64 bytes", all that a
-        vector takes; "1 bit, unshaped" shows what shaping brings. By default the first four, 1, 2 and 4 bits, and those
-        of 32, 64, 128 and 256 bytes that are fewer than int8's. Of cut vectors there are no codes of so many bytes: the
-        directions that they keep are cut better.
+        float32), "int8" (of the unit scale, as services send it, and with a scale a vector), "uint8", "bits" (signs,
+        also called "ubinary" and "binary"), and low-bit codes by their size: "1 bit", "2.5 bits", or any other number
+        up to 8, and "64 bytes", all that a vector takes; "1 bit, unshaped" shows what shaping brings. By default the
+        first four, 1, 2 and 4 bits, and those of 32, 64, 128 and 256 bytes that are fewer than int8's. Of cut vectors
+        there are no codes of so many bytes: the directions that they keep are cut better.
     rotation : {"auto", "none", "random", "blocks", "learned", "whitened", "principal"}
         Of the codes of 1, 2 and 4 bits; other numbers of bits, and of bytes, are in principal directions. All are
         fitted to rows that are left out of the sample where there are such, else to those that are searched

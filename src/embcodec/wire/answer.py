@@ -21,13 +21,14 @@ class EmbeddingResponse:
     model : str or None
         The model's name, as the service says it.
     usage : Usage
-        Tokens; 0 where the service does not say.
+        Tokens; 0 where the service does not say. `raw_usage` tells a 0 that a body's ``usage`` says from one that it
+        does not: it is None where there is no ``usage``, and else has the counts that were there.
     id : str or None
     encoding_format : {"float", "base64"} or None
         As the vectors *arrived*, which need not be what was asked; of a mixture as the first one did. None for bare
         bytes.
     raw_usage : dict or None
-        The body's own ``usage``.
+        The body's own ``usage``; None where it has none.
     """
 
     embeddings: Embeddings

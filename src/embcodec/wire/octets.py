@@ -33,6 +33,10 @@ class _Row:
     width: int
     payload: int
 
+    @property
+    def end(self) -> int:
+        return self.start + self.width * native.item_bytes(self.payload)
+
 
 def decode_octets(
     body: TextLike,
@@ -67,7 +71,8 @@ def decode_octets(
     Raises
     ------
     DecodeError
-        Where header and body contradict each other or what was asked; with ``row`` and ``offset`` in the body.
+        Where header and body contradict each other or what was asked, as where no vector has some of the bytes; with
+        ``row`` and ``offset`` in the body.
 
     Examples
     --------
@@ -97,6 +102,8 @@ def decode_octets(
     for number, row in enumerate(rows):
         if row.width != width:
             raise DecodeError(f"{row.width} dimensions where {width} are wanted", offset=row.start, row=number)
+    if metadata is not None:
+        _refuse_uncovered(rows, len(text))
     values = np.empty((len(rows), width), np.float32)
     _fill(values, text, rows)
     if metadata is None and rows:  # with metadata, the service itself has said what type the bytes are
@@ -180,8 +187,17 @@ def _rows_of(about: Mapping[str, Any], n: int) -> list[_Row]:
     for index, row in sorted(enumerate(found), key=lambda pair: pair[1].start):
         if row.start < end:
             raise DecodeError("bytes that two embeddings share", offset=row.start, row=index)
-        end = row.start + row.width * native.item_bytes(row.payload)
+        end = row.end
     return found
+
+
+def _refuse_uncovered(rows: list[_Row], n: int) -> None:
+    """Refuse bytes of the body that no embedding of the metadata has: another count, or another body, was meant."""
+    end = 0
+    for start, following in sorted([*((row.start, row.end) for row in rows), (n, n)]):
+        if start != end:
+            raise DecodeError(f"bytes {end} to {start} of a body of {n} are in no embedding", offset=end)
+        end = following
 
 
 def _row_of(item: Mapping[str, Any], index: int, n: int) -> _Row:

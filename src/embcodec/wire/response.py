@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from operator import index
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._native.core import default_threads
 from .._native.floats import PAYLOADS
 from .._native.response.write import write_rows
-from ..codec import narrowed_floats
+from ..codec import narrowed_floats, unpack_bits
 from ..dtypes import (
     EncodingFormat,
     EncodingFormatLike,
@@ -29,12 +26,8 @@ from ..scale import UNIT
 from ..words import shown
 from .answer import EmbeddingResponse
 from .decoder import decoder_for
+from .envelopes import NO_TOKENS, quoted, usual_tail, write_body
 from .service import Usage
-
-# These encode what stands before and behind the rows. They are made once, since making one takes as long as using it.
-# Counts of tokens may be NumPy's whole numbers, which operator.index() turns into Python's.
-_quoted = json.encoder.encode_basestring_ascii
-_TAILS = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=index)
 
 _SMALL = 1 << 16  # bytes of a matrix that no second thread is asked for
 _PACES = (0.1, 2.0)  # nanoseconds a byte of a matrix that is written as base64, or as the text of floats
@@ -111,7 +104,7 @@ def encode_response(
     profile: str | Profile = "mistral",
     threads: int | None = None,
 ) -> bytes:
-    """Write the body that a server of the endpoint sends.
+    """Write the body that a service sends, which :func:`decode_response` reads by the same profile.
 
     Parameters
     ----------
@@ -121,66 +114,52 @@ def encode_response(
     encoding_format : {"float", "base64"}
         Lists of numbers, or base64 strings: of float32, little-endian, or of the codes' own bytes.
     usage : Usage or dict, optional
-        Written as it is; zeros by default.
+        Written as it is; zeros by default. Of Cohere's and Titan's bodies the tokens of the prompt.
     id : str, optional
         By default ``"0"``: clients require one.
     profile : str or Profile
-        Whose base64 is to be written; the form is Mistral's and OpenAI's for all of them.
+        Whose form is written: rows at the profile's `rows` and `item`, and its base64. Most services send Mistral's and
+        OpenAI's form. Others leave out what they have no place for: Cohere's bodies `model`, Titan's that and `id`,
+        Vertex's `usage` too; and a body that is itself the list of rows, as Hugging Face's, has nothing else.
     threads : int, optional
         By default all cores for large matrices, one for small ones.
 
     Returns
     -------
     bytes
-        ``{"id", "object", "model", "data", "usage"}``, JSON in ASCII.
+        JSON in ASCII: ``{"id", "object", "model", "data", "usage"}``, or what the profile's service sends.
 
     Raises
     ------
     ValueError
         Where a value is not finite, or the profile has no form for these codes, as none has for integers with ranges or
-        scales of their own: a body says dtype and numbers alone.
+        scales of their own: a body says dtype and numbers alone; and for several rows where its bodies have one.
 
     Examples
     --------
+    >>> encode_response([[1.0, 2.0]], model="m", profile="huggingface")
+    b'[[1.0,2.0]]'
     >>> rows = Embeddings([[1.0, 2.0]])
     >>> encode_response(rows, model="m", encoding_format="base64", usage={"total_tokens": 1})
     b'{"id":"0","object":"list","model":"m","data":[{"object":"embedding","embedding":"AACAPwAAAEA=","index":0}],"usage":{"total_tokens":1}}'
     """
     encoding = as_encoding_format(encoding_format)
     service = resolve_profile(profile)
-    values = _as_sent(of_floats(embeddings, "embeddings"), encoding, service)
+    rows = of_floats(embeddings, "embeddings")
+    values = _as_sent(rows, encoding, service)
     if not isinstance(model, str):
         raise TypeError(f"model is the name of a model, a str, not {shown(model)}")
     if not (id is None or isinstance(id, str)):
         raise TypeError(f"id is what the answer is called, a str, not {shown(id)}")
-    name = '"0"' if id is None else _quoted(id)
-    head = f'{{"id":{name},"object":"list","model":{_quoted(model)},"data":'
-    tail = _NO_TOKENS if usage is None else _tail(usage)
     workers = 1
     if threads is not None or values.nbytes > _SMALL:
         pace = _PACES[encoding is EncodingFormat.FLOAT and values.dtype.kind == "f"]
         workers = default_threads(threads, values.nbytes * pace)
-    return write_rows(values, encoding is EncodingFormat.BASE64, head.encode(), tail, workers)
-
-
-def _tail(usage: Usage | dict[str, Any]) -> bytes:
-    """Return what stands behind the rows."""
-    if not isinstance(usage, Usage | Mapping):
-        raise TypeError(f"usage is a Usage or a mapping, not {shown(usage)}")
-    if isinstance(usage, Usage):
-        usage = {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "total_tokens": usage.total_tokens,
-        }
-    try:
-        return b',"usage":' + _TAILS.encode(usage).encode() + b"}"
-    except (TypeError, ValueError, RecursionError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"usage has what JSON has not: {error}") from None
-
-
-_NO_TOKENS = _tail(Usage())
+    is_base64, name = encoding is EncodingFormat.BASE64, '"0"' if id is None else quoted(id)
+    if service.rows == "data" and service.item == "embedding":
+        head = f'{{"id":{name},"object":"list","model":{quoted(model)},"data":'
+        return write_rows(values, is_base64, head.encode(), NO_TOKENS if usage is None else usual_tail(usage), workers)
+    return write_body(values, is_base64, service, rows.output_dtype, name, model, usage, workers)
 
 
 def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile) -> NDArray[Any]:
@@ -195,8 +174,12 @@ def _as_sent(embeddings: Embeddings, encoding: EncodingFormat, service: Profile)
             f"unit scale, embeddings.to('{dtype}', scale='unit')"
         )
     if dtype.is_packed:
-        embeddings = embeddings.to(dtype, signed_bytes=service.signed_bytes, bit_order=service.bit_order)
-    values = embeddings.values
+        signed, order = service.signed_bytes, service.bit_order
+        values = embeddings.to(dtype, signed_bytes=signed, bit_order=order).values
+        if service.bits_as_numbers:
+            values = unpack_bits(values, embeddings.dimension, bit_order=order, signed_bytes=signed)
+    else:
+        values = embeddings.values
     if encoding is EncodingFormat.FLOAT:
         return values
     if service.base64_payload == "none" or (dtype is OutputDtype.FLOAT and not service.has_floats):

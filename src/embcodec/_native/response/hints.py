@@ -37,28 +37,37 @@ def misread(values: NDArray[Any], layout: Layout, kind: int = STRING) -> tuple[i
 
 
 def _bits_in_numbers(values: NDArray[Any]) -> tuple[int, str] | None:
-    """Say of packed bits, whose dimension nobody said, that they are 0 and 1, a dimension each; None as a rule.
+    """Say of packed bits, whose dimension nobody said, that they are 0 and 1, or signs, a dimension each.
 
-    By chance so many bytes of packed bits are 0 or 1 once in 2^112 rows; rows with next to no ones tell nothing.
+    None as a rule. By chance so many bytes of packed bits are one of two numbers once in 2^112 rows; rows with next to
+    no ones tell nothing.
     """
     for row in range(min(len(values), _FEW)):
-        start = values[row, :_SAMPLE].tobytes()
-        if len(start) < _TELLING_BITS or max(start) > 1:
+        start = values[row, :_SAMPLE]
+        if len(start) < _TELLING_BITS:
             return None
-        whole = values[row].tobytes()
-        if max(whole) == 1 and 8 * whole.count(1) >= len(whole):
+        off = 0 if start.min() == 0 else -1
+        if not ((start == 1) | (start == off)).all():
+            return None
+        whole = values[row]
+        if ((whole == 1) | (whole == off)).all() and 8 * np.count_nonzero(whole == 1) >= len(whole):
             return row, (
-                "a list of 0 and 1, a number a dimension, not packed bits: "
+                f"a list of {off} and 1, a number a dimension, not packed bits: "
                 "dataclasses.replace(profile, bits_as_numbers=True) reads it; of packed bits say dimension"
             )
     return None
+
+
+def are_signs(values: NDArray[Any]) -> bool:
+    """Whether numbers are -1 and 1 alone, as signs are that stand for bits."""
+    return values.dtype.kind == "i" and bool(((values == 1) | (values == -1)).all())
 
 
 def no_bits(values: NDArray[Any], layout: Layout) -> tuple[int, str] | None:
     """Return the first row that is not the bits of its dimension, and what to say; None as a rule."""
     if layout.unpacked:
         wrong = (values != 0) & (values != 1)
-        if wrong.any():
+        if wrong.any() and not are_signs(values):
             row = int(wrong.any(axis=1).argmax())
             return row, f"{values[row][wrong[row]][0]} where a bit, 0 or 1, is wanted"
     elif layout.unused:

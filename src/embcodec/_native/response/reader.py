@@ -87,6 +87,8 @@ class Reader:
         if width != self.width >= 0:
             size = item_bytes(self.layout.payload) if self.layout.dtype.kind == "f" else 1
             remedy = ""
+            if first.kind == LIST and self.layout.packed and (width - 1) // 8 == self.width - 1:
+                remedy = "; a number a dimension, 0 or 1, is bits_as_numbers=True in the profile"
             if first.kind == STRING:
                 start = self.text(first.start + 1, min(_TEXT_READ, first.end - first.start - 2))
                 remedy = other_length(width * size, self.width, self.layout, start)

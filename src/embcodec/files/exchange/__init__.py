@@ -1,6 +1,7 @@
 """Rows in the forms of stores and other libraries, and back."""
 
 from .arrow import from_arrow, to_arrow
+from .bson import from_bson_vector, to_bson_vector
 from .dlpack import from_dlpack
 from .elasticsearch import from_elasticsearch, to_elasticsearch
 from .faiss import from_faiss, to_faiss
@@ -17,6 +18,7 @@ from .vespa import from_vespa, to_vespa, write_vespa
 __all__ = [
     "CopiedRows",
     "from_arrow",
+    "from_bson_vector",
     "from_dlpack",
     "from_elasticsearch",
     "from_faiss",
@@ -30,6 +32,7 @@ __all__ = [
     "iter_pgcopy",
     "read_pgcopy",
     "to_arrow",
+    "to_bson_vector",
     "to_elasticsearch",
     "to_faiss",
     "to_milvus",

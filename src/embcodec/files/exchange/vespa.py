@@ -212,4 +212,6 @@ def _values_of(row: Any, number: int) -> Any:
 def _document(one: object, number: int, namespace: str, document_type: str) -> str:
     if isinstance(one, bool) or not isinstance(one, str | int | np.integer | UUID):
         raise TypeError(f"id {number} is {shown(one)}, neither text nor a whole number")
+    if one == "":
+        raise ValueError(f"id {number} is an empty text, which names no document")
     return f"id:{namespace}:{document_type}::{one}"

@@ -29,6 +29,7 @@ _VERSIONS = (
     *("etag", "e_tag", "md5hash", "content-md5", "content_md5", "crc32c", "digest", "generation", "checksum"),
     *("last-modified", "lastmodified", "last_modified", "mtime", "updated", "modified", "created"),
 )
+_PAGES = ("http://", "https://")  # which the extra "remote" reads
 _COPIED = 1 << 22  # bytes that are copied at once
 # Packages whose errors are about what a file holds, not about reaching it.
 _OURS = ("builtins", "embcodec", "pyarrow", "zlib")
@@ -255,7 +256,10 @@ def _of_url(url: str, options: Mapping[str, Any]) -> Iterator[Place]:
         raise StorageError(needs_package(f"{shown_url(url)}: a URL", "fsspec", "remote")) from None
     try:
         system, path = fsspec.url_to_fs(url, **options)
-    except (ImportError, ValueError) as error:  # a protocol that is not known, or whose package is missing
+    except ImportError as error:  # of the package that speaks a protocol
+        way = ": pip install 'embcodec[remote]'" if url.startswith(_PAGES) else ""
+        raise StorageError(f"{shown_url(url)}: {error}{way}") from None
+    except ValueError as error:  # a protocol that is not known
         raise StorageError(f"{shown_url(url)}: {error}") from None
     with _reached(url):
         names = _names_of(system, path, url)
@@ -266,7 +270,7 @@ def _of_url(url: str, options: Mapping[str, Any]) -> Iterator[Place]:
 
 def _names_of(system: Any, path: str, url: str) -> list[str]:
     """Return the files of a store that a path, a glob or a folder names."""
-    by_query = url.startswith(("http://", "https://"))  # where "?" begins a query, and folders are pages
+    by_query = url.startswith(_PAGES)  # where "?" begins a query, and folders are pages
     if ("*" in path) if by_query else glob.has_magic(path):
         names = sorted(name for name in system.glob(path) if not _is_hidden(name))
         if not names:

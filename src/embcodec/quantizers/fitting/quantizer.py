@@ -18,6 +18,7 @@ from ..lowbit.levels import Floats
 from ..lowbit.principal import PrincipalScheme
 from ..lowbit.scheme import LowBitScheme
 from ..quantize import as_float_rows
+from ..samples import is_list_of_batches
 from ..summary import Summary
 from .choices import fitted_scheme, rows_to_learn_from
 from .choose import choose
@@ -151,9 +152,9 @@ class LowBitQuantizer:
 
         Parameters
         ----------
-        sample : array-like of float, (n, dimension), iterator of such, or Summary
-            One row is enough, a few for each dimension are good; at most 20,000 are used to learn a rotation. Of an
-            iterator of batches a :class:`Summary` keeps those to fit to.
+        sample : array-like of float, (n, dimension), iterator or list of such, or Summary
+            One row is enough, a few for each dimension are good; at most 20,000 are used to learn a rotation. Of
+            several batches a :class:`Summary` keeps those to fit to.
         queries : array-like of float, (m, dimension), optional
             Real queries to measure choices with, some hundred. By default rows of the sample ask, as they are, without
             half of what they share, and mixed with each other.
@@ -166,7 +167,7 @@ class LowBitQuantizer:
         ValueError
             For an empty sample, NaN or infinities; and where no code keeps the `recall` that is wished.
         """
-        if isinstance(sample, Iterator):
+        if isinstance(sample, Iterator) or is_list_of_batches(sample):
             sample = Summary().update(sample)
         x = sample.rows if isinstance(sample, Summary) else as_float_rows(sample)
         if not x.size:

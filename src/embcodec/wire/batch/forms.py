@@ -15,7 +15,7 @@ from ...errors import DecodeError, ServiceError
 from ..decoder import Decoder
 from ..service import looks_like_error, refusal
 from ..shapes import missing_rows, words_of_text
-from .lines import NOT_AN_OBJECT, BatchLine
+from .lines import NOT_AN_OBJECT, BatchLine, words_of_rest
 
 _LONG, _HEAD = 1 << 20, 1 << 12  # a line of so many bytes is not parsed as a whole, but for so many of its first ones
 _HEAD_ID = re.compile(rb'\s*\{\s*(?:"id"\s*:\s*"[^"\\]*"\s*,\s*)?"custom_id"\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -102,7 +102,9 @@ class LineDecoder:
                 raise DecodeError(_nothing(document), offset=0)
             return BatchLine(number, custom_id, decoder.answer(rows, body))
         except DecodeError as error:
-            placed = DecodeError(error.reason, offset=error.offset, row=error.row, line=number)
+            placed = DecodeError(
+                words_of_rest(error.reason, view, error.offset), offset=error.offset, row=error.row, line=number
+            )
             return BatchLine(number, custom_id or custom_id_of_text(view), error=placed)
         except ServiceError as error:
             # the traceback holds this frame, and so the text of the line

@@ -10,6 +10,7 @@ from ..answer import EmbeddingResponse
 
 MOST_LINE_BYTES = 1 << 28  # 2,048 texts of 4,096 dimensions as text take 180 MB
 NOT_AN_OBJECT = "not an object"
+LIST_OF_LINES = "'\\n'.join(map(json.dumps, json.loads(text))) has the lines, each an object by itself"
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
@@ -36,6 +37,13 @@ class BatchLine:
     response: EmbeddingResponse | None = None
     error: ServiceError | DecodeError | None = None
     breaks_off: bool = False
+
+
+def words_of_rest(reason: str, line: bytes | memoryview, offset: int | None) -> str:
+    """Return why a line cannot be read, with a word on what stands behind it where that is of a list over lines."""
+    if reason.startswith("unexpected text after") and bytes(line[offset:]).strip() in (b",", b"]", b"],"):
+        return f"{reason}: of a list over several lines {LIST_OF_LINES}"
+    return reason
 
 
 def words_of_dimension(dimension: int, wanted: int, is_collection: bool = False) -> str:

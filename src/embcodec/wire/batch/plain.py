@@ -18,7 +18,7 @@ from ..decoder import Decoder
 from ..service import Usage
 from .errors import BatchErrors
 from .forms import custom_id_of_text, is_other_form
-from .lines import NOT_AN_OBJECT, words_of_dimension, words_of_twin
+from .lines import NOT_AN_OBJECT, words_of_dimension, words_of_rest, words_of_twin
 
 _SCRATCH = 1 << 18  # bytes of rows at once: a part of L2
 _MOST_LINES = 1 << 20
@@ -198,4 +198,5 @@ class PlainLines:
         else:
             if custom_id is None and b"custom_id" in line and not is_no_json(status, line):
                 custom_id = custom_id_of_text(line)
-            self.errors.append_fault(number, custom_id, self.reader.words(kind, status, line, begin, row), begin, row)
+            words = words_of_rest(self.reader.words(kind, status, line, begin, row), line, begin)
+            self.errors.append_fault(number, custom_id, words, begin, row)

@@ -23,7 +23,7 @@ from ..decoder import Decoder, decoder_for
 from ..service import Usage
 from .errors import BatchErrors
 from .forms import USUAL, LineDecoder
-from .lines import MOST_LINE_BYTES, BatchLine, is_cut, words_of_dimension, words_of_twin
+from .lines import LIST_OF_LINES, MOST_LINE_BYTES, BatchLine, is_cut, words_of_dimension, words_of_twin
 from .plain import PlainLines
 from .result import BatchResult
 from .rows import GrowingRows
@@ -32,6 +32,7 @@ from .source import BUFFER, Lines, Source
 Progress = Callable[[int, int], object]
 
 _OVER_LINES = re.compile(rb"(?:\xef\xbb\xbf)?[{\[]\r?\n[ \t]")  # as no two lines of a batch file are
+_LIST = re.compile(rb"(?:\xef\xbb\xbf)?\[[ \t]*\r?\n")
 
 
 @shows_progress("reading")
@@ -136,6 +137,9 @@ def source_of_no_lines(source: Source) -> BatchLine | None:
         words = (
             "no lines of JSON: the file is one document over several lines, which decode_response reads if it is a body"
         )
+        return BatchLine(1, None, error=DecodeError(words, offset=0, line=1), breaks_off=True)
+    if not source.fault and _LIST.match(start):
+        words = f"no lines of JSON: the file is one list over several lines, {LIST_OF_LINES}"
         return BatchLine(1, None, error=DecodeError(words, offset=0, line=1), breaks_off=True)
     if source.fault or start.startswith(BOM) or kind in ("no JSON", "empty", "HTML or XML", "a stream of events"):
         return None

@@ -1,0 +1,114 @@
+"""What services write around the rows of a body, by where their profiles look for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from operator import index
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .._native.response.write import write_rows
+from ..dtypes import OutputDtype
+from ..profiles import Profile
+from ..words import shown
+from .service import USAGE, Usage
+
+# This is made once, since making one takes as long as using it. Counts of tokens may be NumPy's whole numbers, which
+# operator.index() turns into Python's.
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=index)
+quoted = json.encoder.encode_basestring_ascii
+
+_OPENING, _INDEX = b'{"object":"embedding","embedding":', b',"index":'
+_COHERE, _TITAN, _VERTEX = "embeddings.{dtype}", "embeddingsByType.{dtype}", "predictions"
+
+
+def write_body(
+    values: NDArray[Any],
+    base64: bool,
+    profile: Profile,
+    dtype: OutputDtype,
+    name: str,
+    model: str,
+    usage: Usage | dict[str, Any] | None,
+    threads: int,
+) -> bytes:
+    """Return the body with rows where the profile looks for them, each the numbers of a list or the bytes of base64.
+
+    `name` is the answer's id as JSON. ValueError where a float is not finite, or a service sends one row a body.
+    """
+    counts = _counts_of(Usage() if usage is None else usage)
+    _text_of(counts)  # what JSON has not is refused by every form, also by one that has no room for it
+    dtype_name = "base64" if base64 and "{dtype}" in profile.rows else profile.dtype_name(dtype)
+    rows = _rows_text(values, base64, profile.item and profile.item.replace("{dtype}", dtype_name), threads)
+    if profile.rows == _TITAN:
+        if len(values) != 1:
+            words = "write embeddings[i : i + 1], one body each"
+            raise ValueError(f"a body of {profile.name!r} has one row, not {len(values)}: {words}")
+        rows = rows[1:-1]
+    if not profile.rows:
+        return rows
+    return _around(rows, profile.rows, dtype_name, name, model, counts)
+
+
+def usual_tail(usage: Usage | dict[str, Any]) -> bytes:
+    """Return what stands behind the rows of Mistral's and OpenAI's form."""
+    return f',"{USAGE}":'.encode() + _text_of(_counts_of(usage)) + b"}"
+
+
+def _rows_text(values: NDArray[Any], base64: bool, item: str | None, threads: int) -> bytes:
+    """Return a list of rows: bare vectors, or objects in which a vector is at the path `item`."""
+    text = write_rows(values, base64, b"", b"", threads)
+    opening, closing = b"", b""
+    if item is not None:
+        opening, closing = _nested(item)
+    vectors = (part[: part.rindex(_INDEX)] for part in text.split(_OPENING)[1:])
+    return b"[" + b",".join(opening + vector + closing for vector in vectors) + b"]"
+
+
+def _around(rows: bytes, path: str, dtype_name: str, name: str, model: str, counts: Mapping[str, Any]) -> bytes:
+    """Return an object with the rows at a path, and what the service that looks there says besides them."""
+    opening, closing = _nested(path.replace("{dtype}", dtype_name))
+    tokens = counts.get("prompt_tokens", counts.get("total_tokens", 0))
+    before, after = f'"id":{name},"model":{quoted(model)},'.encode(), b',"usage":' + _text_of(counts)
+    if path == _COHERE:
+        meta = {"api_version": {"version": "2"}, "billed_units": {"input_tokens": tokens}}
+        before = f'"id":{name},'.encode()
+        after = b',"meta":' + _text_of(meta) + b',"response_type":"embeddings_by_type"'
+    elif path == _TITAN:
+        before, after = b"", b',"inputTextTokenCount":' + _text_of(tokens)
+    elif path == _VERTEX:
+        before, after = b"", b""
+    return b"{" + before + opening[1:] + rows + closing[:-1] + after + b"}"
+
+
+def _nested(path: str) -> tuple[bytes, bytes]:
+    """Return what stands before and behind a value that is in objects at a path of keys."""
+    keys = path.split(".")
+    return "".join(f"{{{quoted(key)}:" for key in keys).encode(), b"}" * len(keys)
+
+
+def _counts_of(usage: Usage | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return counts of tokens as a body's ``usage`` has them."""
+    if not isinstance(usage, Usage | Mapping):
+        raise TypeError(f"usage is a Usage or a mapping, not {shown(usage)}")
+    if not isinstance(usage, Usage):
+        return usage
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+
+
+def _text_of(said: Any) -> bytes:
+    """Return what is said besides rows, as JSON."""
+    try:
+        return _JSON.encode(said).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"usage has what JSON has not: {error}") from None
+
+
+NO_TOKENS = usual_tail(Usage())
