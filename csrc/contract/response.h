@@ -189,6 +189,10 @@ ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, co
 ec_result ec_batch_read_parts(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
                               int64_t capacity, void *lines, int64_t most, int64_t parts, int32_t threads);
 
+/* Write the custom_ids of lines as they stand in `text`, each with the quote behind it. All lines have one, without escapes;
+ * id_start and id_end count from `text` on. Returns the bytes written. */
+int64_t ec_batch_join_ids(const void *text, const void *lines, int64_t count, void *ids);
+
 /* Permute rows in place: row i becomes the former row sources[i]. `sources` is a permutation, which is lost; `scratch`
  * holds one row. */
 void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *sources, void *scratch);

@@ -219,3 +219,15 @@ ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, co
     ec_result result = {at, found, EC_OK};
     return result;
 }
+
+int64_t ec_batch_join_ids(const void *text, const void *lines, int64_t count, void *ids) {
+    uint8_t *to = ids;
+    for (int64_t i = 0; i < count; i++) {
+        ec_batch_line one;
+        memcpy(&one, (const uint8_t *)lines + i * (int64_t)sizeof one, sizeof one);
+        const int64_t start = one.id_start + 1, length = one.id_end - start; /* behind the quote before it */
+        memcpy(to, (const uint8_t *)text + start, (size_t)length);
+        to += length;
+    }
+    return to - (uint8_t *)ids;
+}

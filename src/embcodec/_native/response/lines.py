@@ -115,6 +115,13 @@ class LineReader:
         return (row is not None and words_in_list(status, line[offset : offset + 1])) or reason(status)
 
 
+def ids_of_lines(text: bytes, start: int, lines: NDArray[np.int64]) -> list[str]:
+    """Return the custom_ids of lines of text[start:] that all have one, without escapes, made all at once."""
+    joined = np.empty(int((lines[:, 3] - lines[:, 2] - 1).sum()), np.uint8)
+    lib.ec_batch_join_ids(ffi.from_buffer(text) + start, pointer(lines), len(lines), pointer(joined))
+    return joined.tobytes().decode().split('"')[:-1]
+
+
 def is_no_json(status: int, line: bytes) -> bool:
     """Whether Python's parser refuses a line, too, of which the scanner of bodies said `status`."""
     return status in _STRICT_ALIKE and b"NaN" not in line and b"Infinity" not in line and b"\0" not in line[:4]

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from ..._native.response.hints import misread
 from ..._native.response.layout import LIST
-from ..._native.response.lines import BROKEN, KIND, NO_OBJECT, REFUSED, TOKENS, WIDTH, LineReader, is_no_json
+from ..._native.response.lines import (
+    BROKEN,
+    KIND,
+    NO_OBJECT,
+    REFUSED,
+    TOKENS,
+    WIDTH,
+    LineReader,
+    ids_of_lines,
+    is_no_json,
+)
 from ...embeddings import Embeddings
 from ..decoder import Decoder
 from ..service import Usage
@@ -32,15 +42,6 @@ class Answers:
     values: NDArray[Any]
     custom_ids: list[str | None]
     usage: Usage
-
-
-def _texts_of(text: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> list[str | None]:
-    """Return the strings, without escapes, that each begin behind a quote and end with one, made all at once."""
-    lengths = ends - starts
-    before = np.cumsum(lengths) - lengths
-    places = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
-    found: list[str | None] = list(np.frombuffer(text, np.uint8)[places].tobytes().decode().split('"'))
-    return found[:-1]
 
 
 class PlainLines:
@@ -157,10 +158,10 @@ class PlainLines:
         text: bytes, offset: int, found: NDArray[Any], number: int, answered: dict[str | None, int]
     ) -> list[str | None] | None:
         """Note the ids of lines of one row each and return them; None where one has none, or escapes, or is not new."""
-        _, rows, starts, ends, escaped = found[:, :KIND].T
+        _, rows, starts, _, escaped = found[:, :KIND].T
         if starts.min() < 0 or escaped.any() or (rows != 1).any():
             return None
-        names: list[str | None] = _texts_of(text, starts + (offset + 1), ends + offset)
+        names: list[str | None] = [*ids_of_lines(text, offset, found)]
         lines = dict(zip(names, range(number + 1, number + 1 + len(names)), strict=True))
         if len(lines) < len(names) or not answered.keys().isdisjoint(lines):
             return None
