@@ -39,7 +39,8 @@ def coded_by_blocks(
     scales, lengths, squares = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n)
 
     threads = default_threads(threads, n * 4 * dimension * pace)
-    for block in blocks_of(n, 4 * dimension, most_bytes=threads * BLOCK_BYTES):
+    held = threads if x.dtype == np.float32 else max(threads // 4, 1)  # what is converted takes memory meanwhile
+    for block in blocks_of(n, 4 * dimension, most_bytes=held * BLOCK_BYTES):
         try:
             rows = float_rows(x[block], threads)
             code(rows, planes[block], scales[block], lengths[block], squares[block], threads)
