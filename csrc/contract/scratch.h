@@ -14,9 +14,9 @@ int64_t ec_dot_block_rows(int64_t row_bytes); /* rows of a panel that suits the 
 int64_t ec_hamming_u1_panel_bytes(int64_t n_rows, int64_t width);
 int64_t ec_hamming_u1_prepared_bytes(int64_t n_queries, int64_t width);
 
-/* Whether so many queries and rows of bits are faster as planes of bits, and the same sizes of these: of a panel of 256
- * rows, and of prepared queries, which are whole fours. */
-int32_t ec_hamming_u1_by_planes(int64_t n_queries, int64_t width);
+/* Whether so many queries and rows, of `width` bytes, are faster as planes of bits; and the same sizes of these: of a
+ * panel of 256 rows, and of prepared queries, which are whole fours. */
+int32_t ec_hamming_u1_by_planes(int64_t n_queries, int64_t n_rows, int64_t width);
 int64_t ec_planes_u1_panel_bytes(int64_t width);
 int64_t ec_planes_u1_prepared_bytes(int64_t n_queries, int64_t width);
 

@@ -1,9 +1,12 @@
 /* The form in which queries and rows meet, and the sizes of scratch that are enough for it. */
 #include "planes.h"
 
-int32_t ec_hamming_u1_by_planes(int64_t n_queries, int64_t width) {
+/* Rows that are worth sorting the queries' dimensions for. */
+enum { MANY_ROWS = 4096 };
+
+int32_t ec_hamming_u1_by_planes(int64_t n_queries, int64_t n_rows, int64_t width) {
     const int64_t queries = ec_active.planes_u1_queries;
-    return queries && n_queries >= queries && width >= ec_active.planes_u1_width;
+    return queries && n_queries >= queries && n_rows >= MANY_ROWS && width >= ec_active.planes_u1_width;
 }
 
 /* Two bytes a byte of a row, because AVX2 packs nibbles; or whole words. */

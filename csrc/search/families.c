@@ -180,7 +180,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     int64_t most = args->selection ? args->n_selected : args->n_rows;
     scan->args = args;
     scan->dimension = args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
-    scan->planes = args->family == EC_HAMMING_U1 && ec_hamming_u1_by_planes(args->n_queries, args->width);
+    scan->planes = args->family == EC_HAMMING_U1 && ec_hamming_u1_by_planes(args->n_queries, most, args->width);
     const int screened = ec_screen_wanted(args, args->n_queries);
     int64_t panel_row =
         args->family == EC_DOT_F32 && !(screened && args->decode) ? 4 * scan->dimension : args->row_bytes;

@@ -37,7 +37,7 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
     }
     uint8_t *prepared = (uint8_t *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
     uint8_t *panel = prepared + prepared_bytes(n_queries, width);
-    const int planes = hamming && ec_hamming_u1_by_planes(n_queries, width);
+    const int planes = hamming && ec_hamming_u1_by_planes(n_queries, INT64_MAX, width);
     if (planes)
         ec_planes_prepare(queries, n_queries, width, prepared);
     else if (hamming)

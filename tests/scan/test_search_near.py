@@ -58,18 +58,18 @@ def test_hamming_within_any_threshold(isa: str, width: int) -> None:
             assert np.array_equal(scores[limits[q] : limits[q + 1]], exact[q, found])
 
 
-@pytest.mark.parametrize("width", [23, 24, 40, 128, 300, 1024, 1025])
+@pytest.mark.parametrize("width", [23, 24, 40, 128, 200])
 def test_hamming_of_many_queries_that_are_alike(isa: str, width: int) -> None:
     """Where queries are met several at a time, what they have in common is most of all, or what sets them apart is."""
     rng = np.random.default_rng(width)
-    rows, flips = rng.integers(0, 256, (131, width), dtype=np.uint8), rng.random((51, 8 * width), dtype=np.float32)
+    rows, flips = rng.integers(0, 256, (4187, width), dtype=np.uint8), rng.random((51, 8 * width), dtype=np.float32)
     signs = np.unpackbits(rows, axis=1) * np.float32(2) - 1
-    for share in (0.0, 0.02, 0.3, 0.98):
+    for share in (0.02, 0.98):
         queries = rows[:1] ^ np.packbits(flips < share, axis=1)
         queries[rng.integers(1, 51, 9)] = ~queries[0]
         exact = (4 * width - (np.unpackbits(queries, axis=1) - np.float32(0.5)) @ signs.T).astype(np.int64)
         ours, theirs = Embeddings(queries, "ubinary"), Embeddings(rows, "ubinary")
-        for threshold in (1, 4 * width, 8 * width, 8 * width + 1):
+        for threshold in (1, 4 * width):
             limits, scores, indices = range_search(ours, theirs, threshold)
             q, r = np.nonzero(exact < threshold)
             order = np.lexsort((r, exact[q, r], q))
