@@ -6,7 +6,8 @@ enum { GROUP = 64 }; /* queries a tile, a multiple of what any tier wants  */
 
 /* Of either family. */
 static int64_t prepared_bytes(int64_t n_queries, int64_t width) {
-    return ec_max_i64(ec_dot_u1_tables_bytes(n_queries, EC_DOT_U1_TWICE_MOST + width), ec_hamming_u1_prepared_bytes(n_queries, width));
+    return ec_max_i64(ec_dot_u1_tables_bytes(n_queries, EC_DOT_U1_TWICE_MOST + width),
+                      ec_hamming_u1_prepared_bytes(n_queries, width));
 }
 
 int64_t ec_u1_scratch_bytes(int64_t n_queries, int64_t width) {
@@ -17,8 +18,8 @@ int64_t ec_u1_scratch_bytes(int64_t n_queries, int64_t width) {
 int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, const void *rows, int64_t stride_bytes,
                      int64_t n_rows, int64_t width, int64_t twice, int32_t by_rows, void *scratch, void *scores) {
     int hamming = family == EC_HAMMING_U1;
-    if ((!hamming && family != EC_DOT_U1) || width < 1 || n_queries < 0 || n_rows < 0 ||
-        twice < 0 || twice > width || twice > EC_DOT_U1_TWICE_MOST || twice % 2)
+    if ((!hamming && family != EC_DOT_U1) || width < 1 || n_queries < 0 || n_rows < 0 || twice < 0 || twice > width ||
+        twice > EC_DOT_U1_TWICE_MOST || twice % 2)
         return 0;
     int64_t query_bytes = hamming ? width : ec_dot_u1_tables_bytes(1, twice + width);
     if (by_rows) {
@@ -55,8 +56,8 @@ int32_t ec_u1_scores(int32_t family, const void *queries, int64_t n_queries, con
                 ec_active.hamming_u1_tile(prepared + ec_hamming_u1_prepared_bytes(q, width), some, panel, n, width,
                                           limits, out, n_rows, near, NULL, 0);
             else
-                ec_active.dot_u1_tile(prepared + q * query_bytes, some, panel, n, width, twice, limits, out, n_rows, near,
-                                      NULL, 0);
+                ec_active.dot_u1_tile(prepared + q * query_bytes, some, panel, n, width, twice, limits, out, n_rows,
+                                      near, NULL, 0);
         }
     }
     return 1;
