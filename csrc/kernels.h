@@ -84,11 +84,11 @@ typedef struct ec_kernels {
     /* dot_u1: rows of bits, in tables that dot_u1_tables makes of a query */
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, int64_t twice, void *prepared);
-    void (*dot_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width, int64_t twice,
-                        const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near, const void *ahead,
-                        int64_t ahead_bytes);
-    void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, int64_t twice,
-                        int32_t *scores);
+    void (*dot_u1_tile)(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
+                        int64_t twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
+                        const void *ahead, int64_t ahead_bytes);
+    void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                        int64_t twice, int32_t *scores);
     int64_t dot_u1_spread;
     int32_t (*dot_u1_tables)(const void *query, int64_t width, void *tables, float *scale);
     /* dot */

@@ -118,8 +118,8 @@ EC_INLINE void add_quads(const uint8_t *tables, const int n_queries, const uint8
 /* The scores of n_queries <= 4 queries with 64 rows, in 4 x 4 accumulators. The scores of a query are written only
  * where one is above its limit. */
 EC_INLINE void sum_block(const uint8_t *tables, const int n_queries, const uint8_t *panel, int64_t n_rows,
-                         int64_t quads, int64_t quads_twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
-                         uint8_t bit) {
+                         int64_t quads, int64_t quads_twice, const int32_t *limits, int32_t *scores,
+                         int64_t scores_stride, uint8_t *near, uint8_t bit) {
     const __m512i start = _mm512_set1_epi32((int32_t)(-128 * 4 * quads));
     __m512i sums_i32x16[4][4];
     if (quads_twice) {
@@ -295,7 +295,8 @@ static EC_NOINLINE void sum_plain_rows(const void *tables, const void *rows, int
             const int64_t n = ec_min_i64(n_rows - r, 16);
             const __mmask16 there = (__mmask16)((1u << n) - 1);
             const uint8_t *first = (const uint8_t *)rows + r * stride_bytes + at;
-            const __m512i before_i32x16 = at || add ? _mm512_maskz_loadu_epi32(there, scores + r) : _mm512_setzero_si512();
+            const __m512i before_i32x16 =
+                at || add ? _mm512_maskz_loadu_epi32(there, scores + r) : _mm512_setzero_si512();
             __m512i sums_i32x16 = _mm512_add_epi32(before_i32x16, bias_i32x16);
             if (n == 16) {
                 for (int64_t i = 0; i < 16; i++)

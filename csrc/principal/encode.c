@@ -77,8 +77,8 @@ static int32_t can_code(const ec_principal_scheme *scheme) {
            scheme->thresholds.items && scheme->steps.items &&
            ec_holds(scheme->panels.count, n_panels(scheme->groups), scheme->dimension, EC_PANEL) &&
            (!scheme->center.items || ec_holds(scheme->center.count, scheme->dimension, 1, 1)) &&
-           (!is_chained(scheme) || has_chain(scheme)) && scheme->levels.count >= LEVELS && scheme->patterns.count >= LEVELS &&
-           scheme->thresholds.count >= THRESHOLDS && scheme->steps.count >= STEPS;
+           (!is_chained(scheme) || has_chain(scheme)) && scheme->levels.count >= LEVELS &&
+           scheme->patterns.count >= LEVELS && scheme->thresholds.count >= THRESHOLDS && scheme->steps.count >= STEPS;
 }
 
 int64_t ec_principal_row_bytes(const ec_principal_scheme *scheme) {
@@ -111,9 +111,8 @@ static void place(block_arrays *block, char *scratch) {
 int64_t ec_principal_scratch_bytes(const ec_principal_scheme *scheme, int64_t rows) {
     if (rows < 0 || !is_whole(scheme)) return -1;
     const block_arrays block = lay_out(scheme, rows);
-    const int64_t bytes =
-        block.rows * (8 + block.stride + block.along_stride) + 2 * block.along_stride +
-        (is_chained(scheme) ? NUMBER_BYTES * EC_GROUP : EC_MOST_BITS) * scheme->groups;
+    const int64_t bytes = block.rows * (8 + block.stride + block.along_stride) + 2 * block.along_stride +
+                          (is_chained(scheme) ? NUMBER_BYTES * EC_GROUP : EC_MOST_BITS) * scheme->groups;
     return (bytes + 63) / 64 * 64; /* so that what follows is aligned as this is */
 }
 

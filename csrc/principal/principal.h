@@ -6,12 +6,12 @@
 
 /* How a chain of directions is coded: see contract/principal.h. */
 struct ec_chain {
-    int64_t count;                            /* directions, whole groups */
-    int64_t remembering;                      /* those before this one have a memory */
-    int64_t apart;                            /* those from this one on are coded by themselves */
-    const uint8_t *bits;                      /* of groups */
-    const float *tables, *steps;              /* (16, 256), (16,) */
-    const float *costs;                       /* (count,) */
+    int64_t count;               /* directions, whole groups */
+    int64_t remembering;         /* those before this one have a memory */
+    int64_t apart;               /* those from this one on are coded by themselves */
+    const uint8_t *bits;         /* of groups */
+    const float *tables, *steps; /* (16, 256), (16,) */
+    const float *costs;          /* (count,) */
 };
 
 enum { EC_CHAIN_STATES = 16, EC_CHAIN_BITS = 4, EC_CHAIN_WORDS = 256, EC_CHAIN_KINDS = 16 };

@@ -180,8 +180,8 @@ static void shorten_one(ec_lowbit_scheme scheme, int64_t rows, ec_lowbit_rows to
     HOLDS(ec_lowbit_encode_f32(&scheme, rows, &to, 2).status == EC_BAD_ARGUMENT);
 }
 
-/* Codes of the same rows in principal directions, whose bits fall from what the input says. */
-static void record_principal(const matrix *m, int first_bits, ec_array weights) {
+/* Codes of the same rows in principal directions, whose bits fall from what the input says, each by itself or chained. */
+static void record_principal(const matrix *m, int first_bits, ec_array weights, int chained) {
     const int64_t groups = (m->dimension + 7) / 8;
     ec_principal_scheme scheme = {.dimension = m->dimension, .groups = groups, .panels = weights};
     float levels[30], thresholds[26], steps[4] = {0.19f, 0.1f, 0.06f, 0.03f}, values[510];
@@ -202,6 +202,14 @@ static void record_principal(const matrix *m, int first_bits, ec_array weights) 
     scheme.patterns = (ec_array){patterns, 30};
     scheme.thresholds = (ec_array){thresholds, 26};
     scheme.steps = (ec_array){steps, 4};
+    static float chains[16 * 256], chain_steps[16];
+    for (int i = 0; i < 16 * 256; i++) chains[i] = (float)(i * 37 % 101 - 50) / 20;
+    for (int i = 0; i < 16; i++) chain_steps[i] = 0.05f;
+    if (chained) {
+        scheme.chains = (ec_array){chains, 16 * 256};
+        scheme.chain_steps = (ec_array){chain_steps, 16};
+        scheme.costs = (ec_array){variances, 8 * groups};
+    }
     const int64_t bytes = m->rows * ec_principal_row_bytes(&scheme);
     ec_lowbit_rows to = {.values = m->values, .values_count = m->count, .packed_bytes = bytes, .capacity = m->rows};
     to.scratch_bytes = ec_principal_scratch_bytes(&scheme, m->rows);
@@ -276,7 +284,7 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
         scheme.shaping = scheme.gradients = scheme.couplings = scheme.curvatures = whole;
         scheme.rest = 0.5f;
     }
-    if (m.rows) record_principal(&m, 1 + input[0] % 8, whole);
+    for (int chained = 0; m.rows && chained < 2; chained++) record_principal(&m, 1 + input[0] % 8, whole, chained);
     ec_lowbit_rows to = {0};
     to.values = m.values;
     to.values_count = m.count;
