@@ -148,3 +148,12 @@ def test_bits_that_are_a_number_each_are_read_by_the_option_that_is_named(tmp_pa
     assert "--bits-as-numbers reads it; of packed bits say dimension" in done.stderr
     assert run(*asked, "--bits-as-numbers").exit_code == 0
     assert np.array_equal(np.load(tmp_path / "bits.npy"), np.packbits(bits, axis=1))
+
+
+@pytest.mark.parametrize("profile", ["cohere", "vertex", "bedrock-titan", "huggingface"])
+def test_what_encode_writes_by_a_profile_decode_reads_by_it(tmp_path: Path, profile: str) -> None:
+    path, body = tmp_path / "rows.npy", tmp_path / "body.json"
+    np.save(path, np.array([[0.5, -1.0]], np.float32))
+    assert run("encode", path, "--profile", profile, "-o", body).exit_code == 0
+    decoded = run("decode", body, "--profile", profile, "--json")
+    assert json.loads(decoded.output)["embeddings"] == [[0.5, -1.0]], decoded.output

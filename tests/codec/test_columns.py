@@ -449,11 +449,12 @@ def test_a_view_that_negates_is_no_other_numbers() -> None:
 
 def test_a_column_of_lists_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row by row takes three times as long."""
+    pd = pytest.importorskip("pandas")
     rows = [[0.5, 1], (2, -3.0)]
     want = np.array(rows)
     monkeypatch.setattr("embcodec.codec.columns._row", None)
-    for column in (pandas.Series(rows), np.array([*rows, None], object)[:2]):
+    for column in (pd.Series(rows), np.array([*rows, None], object)[:2]):
         assert np.array_equal(Embeddings(column).values, want)
     monkeypatch.undo()
     with pytest.raises(ValueError, match=r"row 1: row 0 is missing \(None\)"):
-        Embeddings(pandas.Series([[1.0], [None]]))
+        Embeddings(pd.Series([[1.0], [None]]))

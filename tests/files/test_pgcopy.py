@@ -386,3 +386,8 @@ def test_text() -> None:
     halves = to_pgvector([[0.1, -65504.0]], half=True, text=True)
     assert np.float32(json.loads(halves[0])).tolist() == [np.float16(0.1), -65504.0]
     assert to_pgvector([[1e-40, 3.4e38]], text=True) == ["[1e-40,3.4e38]"]
+
+
+def test_ids_that_are_an_array_without_axes() -> None:
+    with pytest.raises(TypeError, match="ids are a column, one a row"):
+        write_pgcopy(io.BytesIO(), np.eye(1, 4, dtype=np.float32), np.array("a"))

@@ -104,7 +104,8 @@ def _column_of_ids(ids: ArrayLike, id_type: PgIdType) -> Column:
     try:
         return as_column(ids, "id", id_type, nulls=False)
     except TypeError as error:
-        first: Any = next(iter(ids), None) if isinstance(ids, Iterable) else None
+        has_axes = getattr(ids, "shape", None) != ()
+        first: Any = next(iter(ids), None) if has_axes and isinstance(ids, Iterable) else None
         own = "uuid" if isinstance(first, UUID) else "text" if isinstance(first, str) else id_type
         if own == id_type or id_type == "uuid":
             raise
