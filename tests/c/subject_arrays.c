@@ -284,7 +284,7 @@ void subject_lowbit(const uint8_t *input, int64_t n) {
         scheme.shaping = scheme.gradients = scheme.couplings = scheme.curvatures = whole;
         scheme.rest = 0.5f;
     }
-    for (int chained = 0; m.rows && chained < 2; chained++) record_principal(&m, 1 + input[0] % 8, whole, chained);
+    if (m.rows) record_principal(&m, 1 + input[0] % 8, whole, input[0] >> 3 & 1);
     ec_lowbit_rows to = {0};
     to.values = m.values;
     to.values_count = m.count;
