@@ -140,7 +140,13 @@ def requirements(monkeypatch: pytest.MonkeyPatch, *, musl: bool = False, free_th
     told = {"Py_GIL_DISABLED": int(free_threaded), "HOST_GNU_TYPE": f"x86_64-pc-linux-{'musl' if musl else 'gnu'}"}
     ask = sysconfig.get_config_var
     monkeypatch.setattr(sysconfig, "get_config_var", lambda name: told.get(name, ask(name) if name != "SOABI" else ""))
-    monkeypatch.setitem(sys.modules, "setuptools", SimpleNamespace(setup=taken.update))
+    for name, holds in (
+        ("setuptools", {"setup": taken.update}),
+        ("setuptools.command", {}),
+        ("setuptools.command.build_ext", {"build_ext": object}),
+        ("setuptools.errors", dict.fromkeys(("CompileError", "LinkError", "PlatformError"), OSError)),
+    ):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(**holds))
     runpy.run_path(str(SETUP))
     return taken["install_requires"]
 

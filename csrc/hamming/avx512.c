@@ -390,8 +390,6 @@ static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_
 
 EC_TARGET_END
 
-EC_SLOTS(hamming_planes, avx512);
-
 EC_SLOTS(hamming, avx512) {
     table->hamming_u1_pack = hamming_u1_pack;
     table->hamming_u1_prepare = ec_hamming_u1_prepare_words;

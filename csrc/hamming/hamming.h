@@ -30,6 +30,9 @@ EC_INLINE int64_t ec_spread_bytes(int64_t n_rows, int64_t row_bytes, int64_t spr
     return spread > 1 ? 64 + ec_round_up(n_rows, 64) * (ec_round_up(row_bytes * spread, 64) + 64) : 0;
 }
 
+/* The slots of planes, in avx512_planes.c, which the tier takes along. */
+void ec_slots_hamming_planes_avx512(struct ec_kernels *table);
+
 /* The slot hamming_u1_prepare of the tiers whose tiles take plain words. */
 void ec_hamming_u1_prepare_words(const void *queries, int64_t n_queries, int64_t width, void *prepared);
 

@@ -46,7 +46,7 @@ def batch_lines(start: int, stop: int) -> list[str]:
         (["--dtype", "int8"], "int8 x 24"),
         (["--dtype", "int8", "--scale", "per-vector"], "int8 x 24 (per-vector)"),
         (["--dtype", "ubinary", "--rescore-with", "int8"], "ubinary x 24"),
-        (["--bits", "2"], "2 bits x 24"),
+        (["--bits", "2"], "8 bytes x 24"),
         (["--bits", "1"], "1 bit x 24"),
     ],
 )

@@ -207,6 +207,7 @@ def test_nothing_else_in_the_package_writes_files() -> None:
         "adapters/store.py: open(self.path, 'ab+', buffering=0)",
         "cli/command.py: open(os.devnull, 'w')",
         "containers/atomic.py: open(path, 'r+b', buffering=0)",
+        "containers/atomic.py: open(path, 'wb', buffering=_BUFFER, opener=_open_as_it_is)",
         "containers/atomic.py: open(path, 'xb', buffering=_BUFFER)",
         "containers/atomic.py: open(temporary, 'xb+', opener=_open_privately)",
         "containers/atomic.py: os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 384)",
