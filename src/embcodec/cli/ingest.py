@@ -195,18 +195,19 @@ Kind = tuple[OutputDtypeName | None, str | None, str | None, OutputDtypeName | N
 def _opened(path: Path, sources: tuple[str, ...], reading: dict[str, Any], kind: Kind, sample: int) -> Collection:
     """Return the collection, which is made where it is not there."""
     from ..index.collection import Collection, holds_collection
+    from ..quantizers.fitting import amounts_of
 
     dtype, bits, _, rescore_with = kind
     if holds_collection(path):
         found = Collection.open(path)
         facts = found.info()
         for option, asked, known in (
-            ("--dtype", dtype, facts.codes),
-            ("--bits", bits and f"{bits} bit{'s' * (bits != '1')}", facts.codes),
-            ("--rescore-with", rescore_with, facts.rescore_with),
+            ("--dtype", [dtype], facts.codes),
+            ("--bits", [bits] if bits is None else amounts_of(int(bits), found.dimension), facts.codes),
+            ("--rescore-with", [rescore_with], facts.rescore_with),
         ):
-            if asked is not None and not known.startswith(f"{asked} x"):
-                raise StorageError(f"{path} is a collection of {known}, not {asked}: leave out {option}")
+            if asked[0] is not None and not known.startswith(tuple(f"{kind} x" for kind in asked)):
+                raise StorageError(f"{path} is a collection of {known}, not {asked[0]}: leave out {option}")
         return found
     if rescore_with is not None and dtype is None and bits is None:
         raise click.UsageError(

@@ -2,5 +2,6 @@
 
 from .files import HOLDS_QUANTIZER, codes_of, is_quantizer, scheme_arrays
 from .quantizer import LowBitQuantizer
+from .wishes import amounts_of
 
-__all__ = ["HOLDS_QUANTIZER", "LowBitQuantizer", "codes_of", "is_quantizer", "scheme_arrays"]
+__all__ = ["HOLDS_QUANTIZER", "LowBitQuantizer", "amounts_of", "codes_of", "is_quantizer", "scheme_arrays"]

@@ -99,3 +99,9 @@ class Wishes(NamedTuple):
         if wanted > most:
             raise ValueError(f"{wanted} bytes a vector are more than {dimension} dimensions can use, which is {most}")
         return wanted
+
+
+def amounts_of(bits: int, dimension: int) -> tuple[str, str]:
+    """Return how much codes of so many bits keep, in schemes' words: of bits alike, or in principal directions."""
+    wishes = Wishes(bits, None, None, "auto", "auto", "auto", 0)
+    return f"{bits} bit{'s' * (bits != 1)}", f"{wishes.row_bytes(dimension)} bytes"
