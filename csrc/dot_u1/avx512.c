@@ -263,63 +263,83 @@ EC_INLINE void add_columns(const int n_columns, const __m512i *columns, const __
     }
 }
 
+/* The tables of bytes that a query meets, and of the first ones that it meets twice, ordered by split_tables(). */
+typedef struct {
+    __m512i split[PIECE_BYTES / 2], first[EC_DOT_U1_TWICE_MOST / 2];
+    int64_t first_columns; /* of four bytes; 0 if none is met twice */
+} ordered;
+
+/* Adds the look-ups of the columns that are met twice, of which `left` are to come. */
+EC_INLINE void add_first(int64_t left, const __m512i columns[8], const __m512i *tables, __m512i sums_i32x16[4]) {
+#pragma GCC unroll 8
+    for (int c = 0; c < 8; c++)
+        if (c < left) add_columns(1, columns + c, tables + 2 * c, sums_i32x16 + c % 2 * 2);
+}
+
+EC_INLINE __m512i add_all(const __m512i v[4]) {
+    return _mm512_add_epi32(_mm512_add_epi32(v[0], v[1]), _mm512_add_epi32(v[2], v[3]));
+}
+
 /* The sums of the look-ups of n_bytes of sixteen rows. */
-EC_INLINE __m512i sum_rows(const uint8_t *rows, int64_t stride_bytes, int64_t n_bytes, const __m512i *tables) {
-    const __m512i zero = _mm512_setzero_si512();
-    __m512i sums_i32x16[4] = {zero, zero, zero, zero};
+EC_INLINE __m512i sum_rows(const uint8_t *rows, int64_t stride_bytes, int64_t n_bytes, const ordered *t,
+                           const int twice) {
+    const __m512i zero = _mm512_setzero_si512(), *tables = t->split, *first = t->first;
+    __m512i sums_i32x16[4] = {zero, zero, zero, zero}, firsts_i32x16[4] = {zero, zero, zero, zero};
+    int64_t left = t->first_columns;
     for (; n_bytes >= CHUNK_BYTES; n_bytes -= CHUNK_BYTES, rows += CHUNK_BYTES, tables += 16) {
         __m512i columns[8];
         load_half_columns(rows, stride_bytes, 0xffffffff, columns);
         add_columns(8, columns, tables, sums_i32x16);
+        if (!twice || left <= 0) continue;
+        add_first(left, columns, first, firsts_i32x16);
+        left -= 8, first += 16;
     }
     if (n_bytes) {
         __m512i columns[8];
         load_half_columns(rows, stride_bytes, (__mmask32)((1u << n_bytes) - 1), columns);
         for (int64_t c = 0; 4 * c < n_bytes; c++) add_columns(1, columns + c, tables + 2 * c, sums_i32x16);
+        if (twice) add_first(left, columns, first, firsts_i32x16);
     }
-    const __m512i sums = _mm512_add_epi32(_mm512_add_epi32(sums_i32x16[0], sums_i32x16[1]),
-                                          _mm512_add_epi32(sums_i32x16[2], sums_i32x16[3]));
+    __m512i sums = add_all(sums_i32x16);
+    if (twice) sums = _mm512_add_epi32(sums, _mm512_slli_epi32(add_all(firsts_i32x16), EC_DOT_U1_TWICE_SHIFT));
     return _mm512_shuffle_i32x4(sums, sums, 0xd8); /* back to the order of the rows */
 }
 
-/* The scores of plain rows, added to what there is if `add`. */
-static EC_NOINLINE void sum_plain_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows,
-                                       int64_t width, int add, int32_t *scores) {
-    __m512i split[PIECE_BYTES / 2];
+/* What the entries' bias of 128 adds to a row's sum. */
+EC_INLINE int32_t bias_of(int64_t n_columns) { return (int32_t)(128 * 8 * n_columns); }
+
+static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
+                        int64_t twice, int32_t *scores) {
+    ordered t; /* most of it is not used where rows are short */
     uint8_t last[16 * PIECE_BYTES]; /* a copy of the last rows, if they are not sixteen */
-    for (int64_t at = 0; at < width; at += PIECE_BYTES) {
-        const int64_t n_bytes = ec_min_i64(width - at, PIECE_BYTES), n_columns = (n_bytes + 3) / 4;
-        split_tables((const uint8_t *)tables + at * 32, ec_quads_u1(n_bytes), split);
-        const __m512i bias_i32x16 = _mm512_set1_epi32((int32_t)(-128 * 8 * n_columns));
+    t.first_columns = (twice + 3) / 4;
+    split_tables(tables, twice / 2, t.first);
+    for (int64_t at = 0; at < width; at += PIECE_BYTES, t.first_columns = 0) {
+        const int64_t n_bytes = ec_min_i64(width - at, PIECE_BYTES);
+        split_tables((const uint8_t *)tables + (twice + at) * 32, ec_quads_u1(n_bytes), t.split);
+        const int32_t bias = bias_of((n_bytes + 3) / 4) + bias_of(t.first_columns) * (1 << EC_DOT_U1_TWICE_SHIFT);
         for (int64_t r = 0; r < n_rows; r += 16) {
             const int64_t n = ec_min_i64(n_rows - r, 16);
             const __mmask16 there = (__mmask16)((1u << n) - 1);
-            const uint8_t *first = (const uint8_t *)rows + r * stride_bytes + at;
-            const __m512i before_i32x16 =
-                at || add ? _mm512_maskz_loadu_epi32(there, scores + r) : _mm512_setzero_si512();
-            __m512i sums_i32x16 = _mm512_add_epi32(before_i32x16, bias_i32x16);
+            const uint8_t *first = (const uint8_t *)rows + r * stride_bytes + at, *plain = first;
+            int64_t plain_stride = stride_bytes;
+            const __m512i before_i32x16 = at ? _mm512_maskz_loadu_epi32(there, scores + r) : _mm512_setzero_si512();
             if (n == 16) {
                 for (int64_t i = 0; i < 16; i++)
                     for (int64_t line = 0; line < n_bytes; line += 64)
                         _mm_prefetch((const char *)first + i * stride_bytes + line + AHEAD, _MM_HINT_T0);
-                sums_i32x16 = _mm512_add_epi32(sums_i32x16, sum_rows(first, stride_bytes, n_bytes, split));
             } else {
                 for (int64_t i = 0; i < 16; i++)
                     memcpy(last + i * n_bytes, first + (i < n ? i : 0) * stride_bytes, (size_t)n_bytes);
-                sums_i32x16 = _mm512_add_epi32(sums_i32x16, sum_rows(last, n_bytes, n_bytes, split));
+                plain = last, plain_stride = n_bytes;
             }
-            _mm512_mask_storeu_epi32(scores + r, there, sums_i32x16);
+            const __m512i sums_i32x16 = t.first_columns ? sum_rows(plain, plain_stride, n_bytes, &t, 1)
+                                                        : sum_rows(plain, plain_stride, n_bytes, &t, 0);
+            _mm512_mask_storeu_epi32(
+                scores + r, there,
+                _mm512_sub_epi32(_mm512_add_epi32(before_i32x16, sums_i32x16), _mm512_set1_epi32(bias)));
         }
     }
-}
-
-static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
-                        int64_t twice, int32_t *scores) {
-    if (twice) {
-        sum_plain_rows(tables, rows, stride_bytes, n_rows, twice, 0, scores);
-        for (int64_t r = 0; r < n_rows; r++) scores[r] *= 1 << EC_DOT_U1_TWICE_SHIFT;
-    }
-    sum_plain_rows((const uint8_t *)tables + 32 * twice, rows, stride_bytes, n_rows, width, twice > 0, scores);
 }
 
 EC_TARGET_END
