@@ -310,7 +310,7 @@ EC_INLINE int32_t bias_of(int64_t n_columns) { return (int32_t)(128 * 8 * n_colu
 
 static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int64_t twice, int32_t *scores) {
-    ordered t; /* most of it is not used where rows are short */
+    ordered t;                      /* most of it is not used where rows are short */
     uint8_t last[16 * PIECE_BYTES]; /* a copy of the last rows, if they are not sixteen */
     t.first_columns = (twice + 3) / 4;
     split_tables(tables, twice / 2, t.first);
