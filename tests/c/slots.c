@@ -127,6 +127,9 @@ bool reach_slots(const char *family, subject *run, void (*make)(void), const uin
     bool all = true;
     for (int s = 0; s < N_SLOTS; s++) {
         if (SLOTS[s].family == NULL || strcmp(SLOTS[s].family, family) != 0) continue;
+        void (*filled)(void);
+        memcpy(&filled, (const char *)&plain + SLOTS[s].offset, sizeof filled);
+        if (filled == NULL) continue; /* not every tier has it */
         ec_kernels trapped = plain;
         memcpy((char *)&trapped + SLOTS[s].offset, &to_trap, sizeof to_trap);
         bool sprung = springs(&trapped, run, make, input, used);
