@@ -154,7 +154,11 @@ def main() -> None:
         if (parts := getattr(given, option)) and len(parts) != len(given.vectors):
             parser.error(f"--{option} wants one for each file of vectors")
     asked, names = given.queries or [None] * len(given.vectors), given.names or [path.stem for path in given.vectors]
-    sets = [("Committed vectors", committed())] if given.page or not given.vectors else []
+    sets = (
+        [("Committed vectors: docstrings, a 512-dimensional sentence model", committed())]
+        if given.page or not given.vectors
+        else []
+    )
     for name, path, queries in zip(names, given.vectors, asked, strict=True):
         sets.append((name, of_file(path, queries, given.fit, given.rows)))
     tables = []
