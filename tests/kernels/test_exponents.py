@@ -99,6 +99,17 @@ def test_one_odd_element(odd: str) -> None:
             same_on_every_tier(f"[{(',' + space).join(changed)}]".encode(), np.float32)
 
 
+@pytest.mark.parametrize("odd", ["1e5e5", "1e5e5e5", "2e-5E+05"])
+def test_two_exponents_before_a_number_without_any(odd: str) -> None:
+    """What ends digits is one too many then, and the last of a chunk may be the end of its last number."""
+    for space in (*SPACES, " " * 15):
+        texts = written(700, "%.6e")
+        texts[::2] = [str(i % 10) for i in range(len(texts[::2]))]
+        for place in range(0, 700, 33):
+            changed = [*texts[:place], odd, *texts[place + 1 :]]
+            same_on_every_tier(f"[{(',' + space).join(changed)}]".encode(), np.float32)
+
+
 def test_exponents_where_blocks_of_bytes_meet(isa: str) -> None:
     """One at every place of a block, of which the next begins within it."""
     for shift in range(64):
