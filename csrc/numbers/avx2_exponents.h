@@ -75,6 +75,12 @@ EC_INLINE uint64_t ec_digits_end(uint64_t commas, uint64_t exponents, uint64_t *
     return (left & commas) | exponents;
 }
 
+/* Whether each of the numbers that ended has one place where its digits do. A second exponent in a number adds a place,
+ * which moves the others, beyond what the second pass may look up. */
+EC_INLINE int ec_digits_end_once(const ec_number_index *index, int32_t ended, int32_t digits_ended) {
+    return digits_ended <= ended || index->point[ended] > index->end[ended - 1];
+}
+
 EC_TARGET_END
 
 #endif

@@ -147,8 +147,7 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
         points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.low_u8x32, point_u8x32));
         points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.high_u8x32, point_u8x32));
     }
-    /* A second exponent in a number would move the others, beyond what the second pass may look up. */
-    if (ended <= 0 || (digits_ended > ended && index->point[ended] <= index->end[ended - 1])) return 0;
+    if (ended <= 0 || !ec_digits_end_once(index, ended, digits_ended)) return 0;
     __m256i points_u64x4 = _mm256_sad_epu8(points_u8x32, _mm256_setzero_si256());
     __m128i points_u64x2 =
         _mm_add_epi64(_mm256_castsi256_si128(points_u64x4), _mm256_extracti128_si256(points_u64x4, 1));

@@ -122,8 +122,7 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
             break;
         }
     }
-    /* A second exponent in a number would move the others, beyond what the second pass may look up. */
-    if (ended <= 0 || (digits_ended > ended && index->point[ended] <= index->end[ended - 1])) return 0;
+    if (ended <= 0 || !ec_digits_end_once(index, ended, digits_ended)) return 0;
     index->count = ended;
     __m512i points_u64x8 = _mm512_sad_epu8(points_u8x64, _mm512_setzero_si512());
     index->points = (int32_t)_mm512_reduce_add_epi64(points_u64x8) - points_between(chunk, index->end[ended - 1], at);

@@ -125,10 +125,7 @@ static void round_rows(const uint8_t *rows, int64_t stride_bytes, int64_t n_rows
     _mm_storeu_si128((__m128i *)rests, sum_lanes_i32x4(rests_i32x8[0], rests_i32x8[1], rests_i32x8[2], rests_i32x8[3]));
     for (int64_t i = 0; i < n; i++) {
         ec_screen_lengths(squares[i], rests[i], width, steps[i], &errors[i], &lengths[i]);
-        if (fits[i]) continue;
-        memset(codes + i * width, 0, (size_t)width);
-        steps[i] = -1;
-        errors[i] = lengths[i] = 0;
+        if (!fits[i]) ec_screen_unfit(codes + i * width, width, &steps[i], &errors[i], &lengths[i]);
     }
 }
 

@@ -127,10 +127,7 @@ EC_INLINE void round_rows(const uint8_t *rows, int64_t stride_bytes, int64_t n_r
                      ec_sum_lanes_i32x4(rests_i32x16[0], rests_i32x16[1], rests_i32x16[2], rests_i32x16[3]));
     for (int64_t i = 0; i < n; i++) {
         ec_screen_lengths(squares[i], rests[i], width, steps[i], &errors[i], &lengths[i]);
-        if (fits[i]) continue;
-        memset(codes + i * codes_stride, 0, (size_t)width);
-        steps[i] = -1;
-        errors[i] = lengths[i] = 0;
+        if (!fits[i]) ec_screen_unfit(codes + i * codes_stride, width, &steps[i], &errors[i], &lengths[i]);
     }
 }
 

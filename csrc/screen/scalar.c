@@ -60,9 +60,7 @@ static void screen_rows(const void *rows, int64_t stride_bytes, int64_t n_rows, 
         raise_i32x16(tail, most);
         for (int lane = 0; lane < 16; lane++) largest = most[lane] > largest ? most[lane] : largest;
         if (!ec_screen_step(largest, levels, &steps[r], &factor)) {
-            memset(codes, 0, (size_t)width);
-            steps[r] = -1;
-            errors[r] = lengths[r] = 0;
+            ec_screen_unfit(codes, width, &steps[r], &errors[r], &lengths[r]);
             continue;
         }
         for (int64_t d = 0; d < whole; d += 16) round_f32x16(row + 4 * d, factor, (uint8_t *)codes + d, squares, rests);

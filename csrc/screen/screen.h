@@ -48,4 +48,11 @@ EC_INLINE void ec_screen_lengths(int32_t squares, int32_t rests, int64_t width, 
     *length = sqrtf((float)squares) * step * EC_SCREEN_WIDER + *error;
 }
 
+/* What is written of a row whose codes mean nothing. */
+EC_INLINE void ec_screen_unfit(void *codes, int64_t width, float *step, float *error, float *length) {
+    memset(codes, 0, (size_t)width);
+    *step = -1;
+    *error = *length = 0;
+}
+
 #endif
