@@ -33,6 +33,16 @@ def in_every_place(odd: str, usual: str, separator: str) -> list[bytes]:
     return [f"[{text}]".encode("latin-1") for text in texts]
 
 
+def test_thirteen_decimals_next_to_a_midpoint(isa: str) -> None:
+    """By less than products of doubles are rounded by, to either side of it."""
+    low = np.random.default_rng(44).uniform(8, 9.99, 3000).astype(np.float32)
+    units = [(int(one * 2**20) * 2 + 1) * 10**13 for one in low.tolist()]  # midpoints, in units of 10^-13 / 2^21
+    numbers = [twice // 2**21 + above for twice in units for above in (0, 1)]
+    texts = [f"{number // 10**13}.{number % 10**13:013d}" for number in numbers]
+    wanted = np.array([nearest_float32(text) for text in texts])
+    np.testing.assert_array_equal(parse_floats(f"[{','.join(texts)}]".encode()), wanted)
+
+
 @pytest.mark.parametrize("odd", ODD_FLOATS)
 def test_an_odd_float_anywhere(odd: str) -> None:
     for separator in (",", ", "):

@@ -120,6 +120,15 @@ def test_exponents_where_blocks_of_bytes_meet(isa: str) -> None:
         np.testing.assert_array_equal(out, wanted)
 
 
+def test_an_exponent_that_ends_where_a_block_begins_of_a_number_without_any(isa: str) -> None:
+    """Of the comma at the block's beginning nothing is left to be said of the next block."""
+    for shift in range(64):
+        for digits in (62, 63, 64, 90):
+            texts = ["1e1", "2e1", f"1.5{'0' * shift}e5", f"0.{'3' * digits}", *(["2.5", "0.125", "7"] * 40)]
+            wanted = np.array([nearest_float32(text) for text in texts])
+            np.testing.assert_array_equal(parse_floats(f"[{','.join(texts)}]".encode()), wanted)
+
+
 def test_beyond_float32_is_named_alike() -> None:
     assert OVERFLOW > 3.4028235e38
     texts = written(400, "%.3e")

@@ -123,6 +123,26 @@ def test_points_that_are_missed_and_found_elsewhere() -> None:
         same_on_every_tier(f"[{','.join(texts)}]".encode(), np.float32)
 
 
+@pytest.mark.parametrize("odd", ["13.5", "15", "115"])
+def test_a_shorter_gap_before_a_second_digit(odd: str) -> None:
+    """So that what stands where the number is thought to begin could be one by itself, also among the last ones."""
+    for count in range(697, 701):
+        texts = [f"{i % 10}.{i:04d}5" for i in range(count)]
+        for place in (1, 300, *range(count - 5, count)):
+            text = f"[{', '.join(texts[:place])},{odd}, {', '.join(texts[place + 1 :])}".rstrip(", ") + "]"
+            same_on_every_tier(text.encode(), np.float32)
+
+
+@pytest.mark.parametrize("space", ["", " "])
+def test_two_digits_among_last_numbers_without_points(space: str) -> None:
+    """Which points, of which there are as many as there should be, do not tell."""
+    for count in range(697, 701):
+        for back in range(1, 7):
+            texts = [*(f"{i % 10}.{i:04d}5" for i in range(count)), *"123456"]
+            texts[-back] = "12"
+            same_on_every_tier(f"[{(',' + space).join(texts)}]".encode(), np.float32)
+
+
 @pytest.mark.parametrize("space", [" ", "  ", "\n    ", " " * 15])
 def test_a_gap_with_something_in_it(space: str) -> None:
     """Of the same length as the others, so that the numbers behind it are where they are thought to be."""

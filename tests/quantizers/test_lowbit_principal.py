@@ -196,11 +196,11 @@ def test_tables_lose_little(size: int) -> None:
 
 
 @pytest.mark.parametrize("center", ["none", "mean"])
-@pytest.mark.parametrize("size", [5, 12, 40, 66])
-def test_certain_bounds_hold_for_the_worst_query_of_each_row(size: int, center: str) -> None:
-    x = varied(60, 64)
+@pytest.mark.parametrize(("dimension", "size"), [(64, 5), (64, 12), (64, 40), (64, 66), (61, 12), (61, 66), (13, 18)])
+def test_certain_bounds_hold_for_the_worst_query_of_each_row(dimension: int, size: int, center: str) -> None:
+    x = varied(60, dimension)
     x[::3] *= 2.5
-    quantizer = LowBitQuantizer(bytes_per_vector=size, center=center).fit(varied(300, 64, 1))
+    quantizer = LowBitQuantizer(bytes_per_vector=size, center=center).fit(varied(300, dimension, 1))
     codes = quantizer.encode(x)
     missed = x - quantizer.decode(codes)
     parts = np.empty(len(x))
@@ -210,6 +210,19 @@ def test_certain_bounds_hold_for_the_worst_query_of_each_row(size: int, center: 
         parts[row] = error / one.error_bounds(query[None])[0, 0]
     assert parts.max() <= 1
     assert parts.max() >= 0.5
+
+
+@pytest.mark.parametrize("kind", ["chains", "former"])
+@pytest.mark.parametrize(("dimension", "size"), [*SIZES, (5, 10), (13, 6), (13, 15), (61, 66), (100, 102)])
+def test_queries_meet_every_direction_of_a_code(dimension: int, size: int, kind: str) -> None:
+    """Of which the last eight are not all there where dimensions are no multiple of 8."""
+    x, queries = varied(60, dimension), varied(9, dimension, 1)
+    scheme = scheme_of(LowBitQuantizer(bytes_per_vector=size, center="none").fit(x))
+    codes = LowBitCodes.of(x, scheme if kind == "chains" else former(scheme))
+    decoded = queries.astype(np.float64) @ codes.to_float().astype(np.float64).T
+    np.testing.assert_allclose(codes.estimate(queries), decoded, atol=2e-6)
+    found = search(queries, codes, 60, metric="dot", query_precision="float32")
+    np.testing.assert_allclose(np.take_along_axis(decoded, found.indices, 1), found.scores, atol=2e-6)
 
 
 def test_a_million_pairs_keep_to_their_bounds() -> None:
@@ -316,6 +329,17 @@ def test_damaged_schemes_are_refused(tmp_path: Path, name: str, value: np.ndarra
     with open(tmp_path / "damaged.npz", "wb") as file:
         write_npz(file, {**arrays, name: value})
     with pytest.raises(StorageError, match=message):
+        LowBitQuantizer.load(tmp_path / "damaged.npz")
+
+
+def test_more_directions_than_dimensions_are_refused(tmp_path: Path) -> None:
+    LowBitQuantizer(bytes_per_vector=22).fit(varied(100, 20)).save(tmp_path / "quantizer.npz")
+    with open(tmp_path / "quantizer.npz", "rb") as file:
+        arrays = dict(read_npz(file)[0])
+    assert arrays["principal_directions"].shape == (20, 24)
+    with open(tmp_path / "damaged.npz", "wb") as file:
+        write_npz(file, {**arrays, "principal_directions": np.full((20, 24), 0.1, np.float32)})
+    with pytest.raises(StorageError, match="24 directions in 20 dimensions"):
         LowBitQuantizer.load(tmp_path / "damaged.npz")
 
 

@@ -42,7 +42,7 @@ def test_rows_are_coded_by_what_is_fitted_to_others(n: int, monkeypatch: pytest.
     estimates = held_out.estimates("a", x[:7], first=False)
     np.testing.assert_allclose(estimates, x[:7] @ held_out.rows.T, atol=0.08)
     first = held_out.estimates("a", x[:7], first=True)
-    assert np.array_equal(first, estimates[:, held_out.first])
+    np.testing.assert_allclose(first, estimates[:, held_out.first], atol=1e-6)  # NumPy's sums, of fewer columns
     assert 10 <= len(held_out.first) <= 20
     samples = [sample for _, sample in fits.samples]
     if n == 150:

@@ -85,11 +85,13 @@ def test_the_length_of_a_query_changes_no_order(bits: int) -> None:
         longer = np.float32(length) * asked
         cosines = search(longer, codes, 10)
         overlap = (cosines.indices[:, :, None] == expected.indices[:, None]).any(axis=2).mean()
-        assert overlap >= 0.995  # a last bit of a query may round otherwise
-        np.testing.assert_allclose(cosines.scores, expected.scores, atol=2e-4 * (1 + bits % 2))
+        assert overlap >= 0.995
+        off = np.abs(cosines.scores - expected.scores).max(axis=1)
+        assert (off > 1e-6).sum() <= 2  # queries: a last bit may round an entry of the tables otherwise
+        assert off.max() <= 1e-3  # by one of its 127 steps
         assert cosines.scores.max() <= 1
         dots = search(longer, codes, 10, metric="dot")
-        np.testing.assert_allclose(dots.scores / length, expected.scores, atol=2e-4 * (1 + bits % 2))
+        np.testing.assert_allclose(dots.scores / length, cosines.scores, atol=1e-6)
         distances = search(longer, codes, 10, metric="l2")
         np.testing.assert_allclose(distances.scores, length**2 + 1 - 2 * dots.scores, rtol=1e-5, atol=1e-5 * length)
         assert distances.scores.min() >= 0

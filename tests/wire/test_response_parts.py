@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from guard import guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,3 +163,35 @@ def test_sound_bodies_leave_nothing_to_one_thread(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(fast, "lib", Noting())
     assert decode_response(body, threads=threads).embeddings == want
     assert calls == [threads]
+
+
+@pytest.mark.parametrize("way", ["index behind", "no index", "pairs swapped"])
+@pytest.mark.parametrize("capacity", [1, 2, 40, 150, 299])
+def test_no_part_writes_behind_the_matrix(monkeypatch: pytest.MonkeyPatch, way: str, capacity: int) -> None:
+    """Where more rows come than the text seemed to hold; what is left is read by the strict pass."""
+    plain = fast.FastReader.prepare
+
+    def rest(reader: fast.FastReader) -> None:
+        raise fast.Retry
+
+    with guarded(capacity * 12) as room:
+
+        def prepare(reader: fast.FastReader, first: Any) -> None:
+            plain(reader, first)
+            reader.capacity, reader.values = capacity, room.view(np.float32).reshape(capacity, 3)
+            reader.base = core.ffi.from_buffer(reader.values)
+
+        body = items(300, WAYS[way])
+        wanted = decode_response(body).embeddings
+        monkeypatch.setattr(fast.FastReader, "prepare", prepare)
+        monkeypatch.setattr(fast.FastReader, "read_rest", rest)
+        assert decode_response(body, threads=3).embeddings == wanted
+
+
+def test_no_part_begins_before_the_body() -> None:
+    """Where one row is longer than all parts, so that none but the first seems to begin anywhere."""
+    long = f'{{"data":[{{"embedding":[1,2]}},{{"note":"{"x" * 2000}","embedding":[3,4]}}]}}'.encode()
+    with guarded(len(long), side="start") as body:
+        body[:] = np.frombuffer(long, np.uint8)
+        for threads in (2, 5):
+            assert decode_response(body, threads=threads).embeddings.values.tolist() == [[1, 2], [3, 4]]

@@ -6,13 +6,14 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codec import encode_base64, format_floats
 from ..dtypes import OutputDtype
 from ..quantizers import quantize
+from ..wire import cohere_tail, rows_text
 from .request import STRICT, EmbeddingRequest, RefusalError, parse_object, request_of
 
 TYPES = ("float", "int8", "uint8", "binary", "ubinary", "base64")
@@ -66,21 +67,15 @@ def write_cohere(rows: NDArray[np.float32], texts: Sequence[str], asked: CohereR
     >>> json.loads(body)["embeddings"]
     {'float': [[0.5, -1.0]], 'int8': [[64, -127]]}
     """
-    columns = b",".join(b'"%s":%s' % (kind.encode(), _column(rows, kind)) for kind in asked.types)
-    tokens = asked.request.tokens
-    tail = {
-        "texts": list(texts),
-        "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": tokens}},
-        "response_type": "embeddings_by_type",
-    }
+    columns = b",".join(
+        b'"%s":%s' % (kind.encode(), rows_text(_sent(rows, kind), kind == "base64")) for kind in asked.types
+    )
+    tail = {"texts": list(texts), **cohere_tail(asked.request.tokens)}
     head = json.dumps({"id": str(uuid.uuid4())}).encode()[:-1]
     return head + b',"embeddings":{' + columns + b"}," + json.dumps(tail).encode()[1:]
 
 
-def _column(rows: NDArray[np.float32], kind: str) -> bytes:
-    if kind == "base64":
-        return json.dumps(encode_base64(rows)).encode()
-    if kind == OutputDtype.FLOAT:
-        return format_floats(rows)
-    codes = quantize(rows, OutputDtype(kind)).values.astype(np.float32)
-    return format_floats(codes).replace(b".0", b"")  # whole numbers, each of which has it
+def _sent(rows: NDArray[np.float32], kind: str) -> NDArray[Any]:
+    if kind in ("float", "base64"):
+        return np.ascontiguousarray(rows)
+    return quantize(rows, OutputDtype(kind)).values

@@ -41,7 +41,7 @@ def write_body(
     counts = _counts_of(Usage() if usage is None else usage)
     _text_of(counts)  # what JSON has not is refused by every form, also by one that has no room for it
     dtype_name = "base64" if base64 and "{dtype}" in profile.rows else profile.dtype_name(dtype)
-    rows = _rows_text(values, base64, profile.item and profile.item.replace("{dtype}", dtype_name), threads)
+    rows = rows_text(values, base64, profile.item and profile.item.replace("{dtype}", dtype_name), threads)
     if profile.rows == _TITAN:
         if len(values) != 1:
             words = "write embeddings[i : i + 1], one body each"
@@ -57,8 +57,8 @@ def usual_tail(usage: Usage | dict[str, Any]) -> bytes:
     return f',"{USAGE}":'.encode() + _text_of(_counts_of(usage)) + b"}"
 
 
-def _rows_text(values: NDArray[Any], base64: bool, item: str | None, threads: int) -> bytes:
-    """Return a list of rows: bare vectors, or objects in which a vector is at the path `item`."""
+def rows_text(values: NDArray[Any], base64: bool, item: str | None = None, threads: int = 1) -> bytes:
+    """Return a list of rows, C-contiguous: bare vectors, or objects in which a vector is at the path `item`."""
     text = write_rows(values, base64, b"", b"", threads)
     opening, closing = b"", b""
     if item is not None:
@@ -73,14 +73,19 @@ def _around(rows: bytes, path: str, dtype_name: str, name: str, model: str, coun
     tokens = counts.get("prompt_tokens", counts.get("total_tokens", 0))
     before, after = f'"id":{name},"model":{quoted(model)},'.encode(), b',"usage":' + _text_of(counts)
     if path == _COHERE:
-        meta = {"api_version": {"version": "2"}, "billed_units": {"input_tokens": tokens}}
         before = f'"id":{name},'.encode()
-        after = b',"meta":' + _text_of(meta) + b',"response_type":"embeddings_by_type"'
+        after = b"," + _text_of(cohere_tail(tokens))[1:-1]
     elif path == _TITAN:
         before, after = b"", b',"inputTextTokenCount":' + _text_of(tokens)
     elif path == _VERTEX:
         before, after = b"", b""
     return b"{" + before + opening[1:] + rows + closing[:-1] + after + b"}"
+
+
+def cohere_tail(tokens: Any) -> dict[str, Any]:
+    """Return what Cohere says behind embeddings by their types."""
+    meta = {"api_version": {"version": "2"}, "billed_units": {"input_tokens": tokens}}
+    return {"meta": meta, "response_type": "embeddings_by_type"}
 
 
 def _nested(path: str) -> tuple[bytes, bytes]:

@@ -40,7 +40,9 @@ def read_dtype(output_dtype: OutputDtypeLike, store: str, dtypes: Iterable[str])
     return dtype
 
 
-def sent_rows(rows: Any, store: str, dtypes: Iterable[str], reader: str, *, whole_bytes: bool = True) -> Embeddings:
+def sent_rows(
+    rows: Any, store: str, dtypes: Iterable[str], reader: str, *, whole_bytes: bool = True, most: int | None = None
+) -> Embeddings:
     """Return rows of the `dtypes` that a store holds, ``"bits"`` for both of bits; others are refused with a way out.
 
     Parameters
@@ -53,6 +55,8 @@ def sent_rows(rows: Any, store: str, dtypes: Iterable[str], reader: str, *, whol
         What reads codes back, and takes their scale again.
     whole_bytes : bool
         Whether bits have to fill their bytes.
+    most : int, optional
+        The dimensions that the store takes at most; of bits, bytes of them.
     """
     found, held = sendable(rows, store), tuple(dtypes)
     dtype = found.output_dtype
@@ -61,10 +65,13 @@ def sent_rows(rows: Any, store: str, dtypes: Iterable[str], reader: str, *, whol
     if dtype.is_packed and "bits" in held:
         if whole_bytes and found.dimension % 8:
             raise StorageError(f"{store} packs whole bytes of bits; {found.dimension} is not a multiple of 8")
-        return found
-    if dtype not in held:
+    elif dtype not in held:
         raise StorageError(f"{store} has no {dtype}: use {_way_of(found, held)}")
-    refuse_scale(found, store, f"{reader}(rows, '{dtype}', scale=...)")
+    else:
+        refuse_scale(found, store, f"{reader}(rows, '{dtype}', scale=...)")
+    if most is not None and found.values.shape[1] > most:
+        dimensions = 8 * most if dtype.is_packed else most
+        raise StorageError(f"{store} stores 1 to {dimensions} dimensions, not {found.dimension}")
     return found
 
 

@@ -62,10 +62,7 @@ def to_elasticsearch(embeddings: Embeddings | ArrayLike) -> list[str]:
     >>> to_elasticsearch(Embeddings([[1.0, -1.0] * 4]).to("ubinary"))
     ['aa']
     """
-    rows = sent_rows(embeddings, "Elasticsearch", _HELD, "from_elasticsearch")
-    if rows.values.shape[1] > _MOST:
-        most = 8 * _MOST if rows.output_dtype.is_packed else _MOST
-        raise StorageError(f"Elasticsearch stores 1 to {most} dimensions, not {rows.dimension}")
+    rows = sent_rows(embeddings, "Elasticsearch", _HELD, "from_elasticsearch", most=_MOST)
     if rows.output_dtype is not OutputDtype.FLOAT:
         return as_hex(stored_bytes(rows, "Elasticsearch"))
     texts: list[str] = []

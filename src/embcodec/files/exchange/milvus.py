@@ -14,14 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...dtypes import OutputDtype, OutputDtypeLike, StoredFloat
 from ...embeddings import Embeddings
-from ...errors import StorageError
 from ...scale import Scale
 from ...words import one_of
 from .blobs import FLOATS, check_kind, read_dtype, rows_of_blobs, rows_of_signed, sent_rows, stored_bytes
 from .rows import as_blobs, as_sequence, check_finite
 
 _HELD = ("float", "int8", "bits")
-_MOST = 32_768
+_MOST = 32_768  # dimensions, of bits bytes
 
 
 def to_milvus(
@@ -58,10 +57,7 @@ def to_milvus(
     >>> to_milvus(Embeddings([[1.0, -1.0] * 4]).to("ubinary"))
     [b'\xaa']
     """
-    rows = sent_rows(embeddings, "Milvus", _HELD, "from_milvus")
-    if rows.values.shape[1] > _MOST:
-        most = 8 * _MOST if rows.output_dtype.is_packed else _MOST
-        raise StorageError(f"Milvus stores 1 to {most} dimensions, not {rows.dimension}")
+    rows = sent_rows(embeddings, "Milvus", _HELD, "from_milvus", most=_MOST)
     one_of(float_dtype, FLOATS, "float_dtype")
     if rows.output_dtype.is_packed or float_dtype != "float32":
         return as_blobs(stored_bytes(rows, "Milvus", float_dtype=float_dtype))

@@ -44,9 +44,7 @@ def to_s3_vectors(
     >>> list(to_s3_vectors([[0.5, -1.0]], ["a"]))
     [[{'key': 'a', 'data': {'float32': [0.5, -1.0]}}]]
     """
-    rows = sent_rows(embeddings, "S3 Vectors", ("float",), "from_s3_vectors")
-    if rows.dimension > _MOST_DIMENSIONS:
-        raise StorageError(f"S3 Vectors stores 1 to {_MOST_DIMENSIONS} dimensions, not {rows.dimension}")
+    rows = sent_rows(embeddings, "S3 Vectors", ("float",), "from_s3_vectors", most=_MOST_DIMENSIONS)
     check_finite(rows.values, "S3 Vectors")
     names = list(as_iterable(keys, "keys", "texts, one a row"))
     words = None if metadata is None else list(as_iterable(metadata, "metadata", "a mapping or None a row"))

@@ -60,6 +60,8 @@ def principal_scheme_of(arrays: Arrays, dimension: int, scale_unit: float) -> Pr
         raise ValueError(f"copies of bytes that are not among {own}")
     shape = (dimension, GROUP * groups)
     directions = checked_array(arrays, "principal_directions", np.float32, shape, least=-_ENTRY, most=_ENTRY)
+    if (count := np.count_nonzero(directions.any(axis=0))) > dimension:
+        raise ValueError(f"{count} directions in {dimension} dimensions")
     deviations = checked_array(arrays, "deviations", np.float32, shape[1:], least=0, most=_ENTRY)
     if not deviations[0] > 0:
         raise ValueError("deviations that begin with 0")

@@ -122,9 +122,7 @@ class LowBitCodes:
         """Return the estimated dots of all rows with queries (m, dimension), as search has them; float32 (m, n)."""
         asked = prepare_queries(self.scheme, as_float_rows(queries), for_planes=False)
         scales, biases = self.for_scans
-        values = self.scheme.values_of(self.bit_planes)
-        reach = min(values.shape[1], asked.values.shape[1])
-        dots = (asked.values[:, :reach] @ values[:, :reach].T) * scales
+        dots = (asked.values @ self.scheme.values_of(self.bit_planes).T) * scales
         if biases is not None:
             dots = dots + asked.shares[:, None] * biases + asked.along[:, None]
         return np.asarray(dots * asked.lengths[:, None], np.float32)

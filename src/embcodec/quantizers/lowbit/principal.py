@@ -47,7 +47,8 @@ class PrincipalScheme:
     ----------
     dimension : int
     directions : ndarray, (dimension, 8 * groups)
-        Orthonormal columns, the first being those in which rows vary most; zeros behind the last.
+        Orthonormal columns, the first groups being those in which rows vary most. Where dimensions are no multiple of
+        8 some are zeros, anywhere among those of as many bits as the last.
     deviations : ndarray, (8 * groups,)
         Of rows' directions r / |r| along them.
     allocation : ndarray of uint8, (groups,)
@@ -139,9 +140,13 @@ class PrincipalScheme:
     @cached_property
     def _query_coder(self) -> native_lowbit.Coder:
         square = np.zeros((self.dimension, self.dimension), np.float32)
-        kept = min(self.dimension, self.directions.shape[1])
-        square[:, :kept] = self.directions[:, :kept]
+        square[:, : len(self._there)] = self.directions[:, self._there]
         return native_lowbit.Coder(self.dimension, 1, panels=native_lowbit.panels_of(square), dense=1)
+
+    @cached_property
+    def _there(self) -> NDArray[np.int64]:
+        """Which directions there are: others of the last groups are zeros, mixed with those of as many bits."""
+        return np.flatnonzero(self.directions.any(axis=0))
 
     @cached_property
     def _bits(self) -> list[BitsOf]:
@@ -208,10 +213,7 @@ class PrincipalScheme:
 
     def for_planes(self, rests: Floats) -> Floats:
         """Return queries (m, dimension) as they meet the planes, float32 (m, 8 * row_bytes)."""
-        turned = self.turn_queries(rests)
-        reach = len(self.deviations)
-        along = np.zeros((len(rests), reach), np.float32)
-        along[:, : min(reach, self.dimension)] = turned[:, :reach]
+        along = self.turn_queries(rests)
         values = np.zeros((len(rests), native.GROUP * self._own_bytes), np.float32)
         for bits in self._bits:
             values[:, bits.places] += along[:, : len(bits.weights)] * bits.weights
@@ -231,8 +233,10 @@ class PrincipalScheme:
         return largest
 
     def turn_queries(self, x: Floats) -> Floats:
-        """Return queries (m, dimension) along the directions; each the same, whatever others there are."""
-        return self._query_coder.turn(np.ascontiguousarray(x))
+        """Return queries along the directions, (m, 8 * groups); each the same, whatever others there are."""
+        along = np.zeros((len(x), len(self.deviations)), np.float32)
+        along[:, self._there] = self._query_coder.turn(np.ascontiguousarray(x))[:, : len(self._there)]
+        return along
 
     def values_of(self, planes: Planes) -> Floats:
         """Return what planes stand for along the directions, float32 (n, 8 * groups)."""

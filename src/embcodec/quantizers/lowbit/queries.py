@@ -52,7 +52,7 @@ def prepare_queries(
     """Return what queries (m, dimension) become; each by itself, whatever others there are.
 
     Without `apart` whole queries meet the bits: their shares of the center are 0. Without `for_planes` the values are
-    those that meet levels, (m, dimension).
+    those that meet levels, as `scheme.values_of` has these.
 
     Raises
     ------
