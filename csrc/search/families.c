@@ -178,9 +178,11 @@ void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, e
     }
 }
 
-/* The rows of a block that are met as they lie, so that no panel is to be kept small. */
+/* The rows of a block that are met as they lie, so that no panel is to be kept small. A multiple of EC_NEAR_ROWS, as
+ * all blocks are: their masks begin with a byte. */
 static int64_t rows_met_plain(const ec_search_args *args) {
-    if (args->n_queries == 1) return ec_clamp_i64(ONE_BYTES / args->row_bytes, EC_DOT_BLOCK, ONE_MOST);
+    const int64_t fit = ONE_BYTES / args->row_bytes / EC_NEAR_ROWS * EC_NEAR_ROWS;
+    if (args->n_queries == 1) return ec_clamp_i64(fit, EC_DOT_BLOCK, ONE_MOST);
     return args->family == EC_DOT_F32 ? FEW_F32_ROWS : EC_DOT_BLOCK;
 }
 
