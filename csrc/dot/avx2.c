@@ -52,15 +52,6 @@ static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int
     }
 }
 
-/* Adds to the partial sums 4 i .. 4 i + 3 in vector i. A square is exact, fused or not. */
-EC_INLINE void add_squares(__m256 low_f32x8, __m256 high_f32x8, __m256d partial_f64x4[4]) {
-    const __m256d x_f64x4[4] = {
-        _mm256_cvtps_pd(_mm256_castps256_ps128(low_f32x8)), _mm256_cvtps_pd(_mm256_extractf128_ps(low_f32x8, 1)),
-        _mm256_cvtps_pd(_mm256_castps256_ps128(high_f32x8)), _mm256_cvtps_pd(_mm256_extractf128_ps(high_f32x8, 1))};
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) partial_f64x4[i] = _mm256_fmadd_pd(x_f64x4[i], x_f64x4[i], partial_f64x4[i]);
-}
-
 /* Two rows at a time, because the sums of one are chains of dependent additions. Behind the last row it is repeated. */
 static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, double *sums) {
     const int64_t whole = dimension / 16 * 16, left = dimension - whole;
@@ -73,11 +64,11 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
         for (int64_t d = 0; d < whole; d += 16)
 #pragma GCC unroll 2
             for (int i = 0; i < 2; i++)
-                add_squares(load_f32x8(row[i] + d * 4), load_f32x8(row[i] + d * 4 + 32), partial_f64x4[i]);
+                add_squares_f32(load_f32x8(row[i] + d * 4), load_f32x8(row[i] + d * 4 + 32), partial_f64x4[i]);
 #pragma GCC unroll 2
         for (int i = 0; i < 2; i++)
-            add_squares(load_some_f32x8(row[i] + whole * 4, left), load_some_f32x8(row[i] + whole * 4 + 32, left - 8),
-                        partial_f64x4[i]);
+            add_squares_f32(load_some_f32x8(row[i] + whole * 4, left),
+                            load_some_f32x8(row[i] + whole * 4 + 32, left - 8), partial_f64x4[i]);
         for (int64_t i = 0; i < n; i++) {
             double partial[16];
             for (int v = 0; v < 4; v++) _mm256_storeu_pd(partial + 4 * v, partial_f64x4[i][v]);

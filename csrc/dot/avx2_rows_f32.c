@@ -4,7 +4,10 @@
  * Packing a row costs as much as meeting half a dozen queries. Here three rows, in the first-level cache, meet two
  * queries at a time, which lie side by side so that they are one stream from the second-level cache:
  *
- *     rows r .. r+2  x  queries 0, 1 | 2, 3 | ...        the first pass prefetches the rows to come */
+ *     rows r .. r+2  x  queries 0, 1 | 2, 3 | ...        the first pass prefetches the rows to come
+ *
+ * One query meets a row after the other, as they lie in memory: its reading is then a single stream, which the processor
+ * foresees better than any prefetch of ours, and brings from DRAM half as fast again as the streams of four rows. */
 #include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
@@ -12,12 +15,11 @@ EC_TARGET_AVX2
 
 enum {
     PASS_ROWS = 3,
-    PASS_QUERIES = 2,  /* by three rows: 12 partial sums, 2 vectors of queries, 1 of a row */
-    MOST_ROWS = 4,     /* of one query */
-    PIECE = 2048,      /* dimensions: 24 KB of three rows, in the first-level cache */
-    AHEAD = 32 << 10,  /* bytes: the rows of a few passes, in the second-level cache */
-    ROWS_AHEAD = 8192, /* the same of one query, in the first-level cache */
-    MOST_QUERIES = 24  /* the most queries for which this is faster than packing */
+    PASS_QUERIES = 2, /* by three rows: 12 partial sums, 2 vectors of queries, 1 of a row */
+    MOST_ROWS = 4,    /* of one query, that are in the cache */
+    PIECE = 2048,     /* dimensions: 24 KB of three rows, in the first-level cache */
+    AHEAD = 32 << 10, /* bytes: the rows of a few passes, in the second-level cache */
+    MOST_QUERIES = 24 /* the most queries for which this is faster than packing */
 };
 
 /* Partial sums 0 .. 7 and 8 .. 15 of a row and a query. */
@@ -35,9 +37,9 @@ EC_INLINE __m256 load_once(const uint8_t *p) {
 }
 
 /* Adds to the partial sums those of `n` dimensions of n_rows rows and n_queries queries, or sets them if `first`;
- * prefetches what lies `ahead` bytes behind the rows, unless that is 0, in the order of memory: in that of the passes memory is half as fast. A lane without a value in the last
- * step adds a product of zeros, which changes nothing (or turns -0 to +0, which the total, begun at +0, does not
- * show). */
+ * prefetches what lies `ahead` bytes behind the rows, unless that is 0, in the order of memory: in that of the passes
+ * memory is half as fast. A lane without a value in the last step adds a product of zeros, which changes nothing (or
+ * turns -0 to +0, which the total, begun at +0, does not show). */
 EC_INLINE void pass(const int n_rows, const int n_queries, const uint8_t *const *row, const uint8_t *query, int64_t n,
                     int64_t ahead, int first, partial_sums *sums) {
     __m256 partial[PASS_QUERIES][MOST_ROWS][2];
@@ -58,8 +60,7 @@ EC_INLINE void pass(const int n_rows, const int n_queries, const uint8_t *const 
             for (int i = 0; i < n_rows; i++) {
                 const __m256 row_f32x8 = load_once(row[i] + d * 4 + h * 32);
                 const char *const soon = (const char *)row[0] + n_rows * d * 4 + i * 64 + ahead;
-                if (ahead && h == 0 && n_rows == PASS_ROWS) _mm_prefetch(soon, _MM_HINT_T1);
-                if (ahead && h == 0 && n_rows != PASS_ROWS) _mm_prefetch(soon, _MM_HINT_T0);
+                if (ahead && h == 0) _mm_prefetch(soon, _MM_HINT_T1);
 #pragma GCC unroll 2
                 for (int q = 0; q < n_queries; q++)
                     partial[q][i][h] = _mm256_fmadd_ps(query_f32x8[q], row_f32x8, partial[q][i][h]);
@@ -100,15 +101,37 @@ static EC_NOINLINE void pass_3_by_2(const uint8_t *const *row, const uint8_t *qu
         pass(3, 2, row, query, n, 0, first, sums);
 }
 
-static EC_NOINLINE void pass_4_by_1(const uint8_t *const *row, const uint8_t *query, int64_t n, partial_sums *sums) {
-    pass(4, 1, row, query, n, ROWS_AHEAD, 1, sums);
-}
-
 static EC_NOINLINE void pass_4_chosen(const uint8_t *const *row, const uint8_t *query, int64_t n, partial_sums *sums) {
     pass(4, 1, row, query, n, 0, 1, sums);
 }
 
-typedef void pass_of_four(const uint8_t *const *row, const uint8_t *query, int64_t n, partial_sums *sums);
+/* The partial sums of one row and one query and, if asked for, the sum of the row's squares as sumsq_f32() has it. */
+EC_INLINE double pass_one(const int squares, const uint8_t *row, const uint8_t *query, int64_t n, partial_sums *sums) {
+    __m256 partial_f32x8[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+    const __m256d zero = _mm256_setzero_pd();
+    __m256d squares_f64x4[4] = {zero, zero, zero, zero};
+    double of_classes[EC_CLASSES];
+    int64_t d = 0;
+#pragma GCC unroll 4
+    for (; d + EC_CLASSES <= n; d += EC_CLASSES) {
+        const __m256 low_f32x8 = load_once(row + d * 4), high_f32x8 = load_once(row + d * 4 + 32);
+        partial_f32x8[0] = _mm256_fmadd_ps(load_f32x8(query + d * 4), low_f32x8, partial_f32x8[0]);
+        partial_f32x8[1] = _mm256_fmadd_ps(load_f32x8(query + d * 4 + 32), high_f32x8, partial_f32x8[1]);
+        if (squares) add_squares_f32(low_f32x8, high_f32x8, squares_f64x4);
+    }
+    if (d < n) {
+        const uint8_t *last = row + d * 4, *met = query + d * 4;
+        const __m256 low_f32x8 = load_some_f32x8(last, n - d), high_f32x8 = load_some_f32x8(last + 32, n - d - 8);
+        partial_f32x8[0] = _mm256_fmadd_ps(load_some_f32x8(met, n - d), low_f32x8, partial_f32x8[0]);
+        partial_f32x8[1] = _mm256_fmadd_ps(load_some_f32x8(met + 32, n - d - 8), high_f32x8, partial_f32x8[1]);
+        if (squares) add_squares_f32(low_f32x8, high_f32x8, squares_f64x4);
+    }
+    sums->v[0] = partial_f32x8[0];
+    sums->v[1] = partial_f32x8[1];
+    if (!squares) return 0;
+    for (int i = 0; i < 4; i++) _mm256_storeu_pd(of_classes + 4 * i, squares_f64x4[i]);
+    return ec_halve_f64x16(of_classes);
+}
 
 /* Adds up the partial sums of eight rows in the order of the specification. */
 EC_INLINE __m256 totals(const partial_sums *sums) {
@@ -168,34 +191,25 @@ static void meet_few(const uint8_t *queries, int64_t n_queries, const uint8_t *r
     }
 }
 
-/* ---- one query, which needs no other form: up to eight rows a turn ---- */
+/* ---- one query, which needs no other form: the partial sums of eight rows are added up together ---- */
 
 enum { TURN_ROWS = 8 };
 
-/* The scores of n rows: behind the last one the row of another is repeated. */
-EC_INLINE void meet_rows(pass_of_four *pass, const uint8_t *query, const uint8_t *const row[TURN_ROWS], int64_t n,
-                         int64_t dimension, float *scores) {
+/* Like dot_f32_rows(); also the sums of squares, unless NULL. */
+EC_INLINE void meet_one(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                        float *scores, double *sumsq) {
     partial_sums sums[TURN_ROWS];
     float all[TURN_ROWS];
-    pass(row, query, dimension, sums);
-    if (n > MOST_ROWS)
-        pass(row + MOST_ROWS, query, dimension, sums + MOST_ROWS);
-    else
-        memcpy(sums + MOST_ROWS, sums, MOST_ROWS * sizeof *sums);
-    _mm256_storeu_ps(all, totals(sums));
-    memcpy(scores, all, (size_t)n * 4);
-}
-
-/* Like dot_f32_rows(); also the sums of squares, unless NULL, of rows that are in the cache by then. */
-static void meet_one(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                     float *scores, double *sumsq) {
+    memset(sums, 0, sizeof sums);
     for (int64_t r = 0; r < n_rows; r += TURN_ROWS) {
+        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
         const int64_t n = ec_min_i64(n_rows - r, TURN_ROWS);
-        const uint8_t *row[TURN_ROWS];
-        for (int64_t i = 0; i < TURN_ROWS; i++)
-            row[i] = (const uint8_t *)rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
-        meet_rows(pass_4_by_1, query, row, n, dimension, scores + r);
-        if (sumsq) ec_active.sumsq_f32(row[0], stride_bytes, n, dimension, sumsq + r);
+        for (int64_t i = 0; i < n; i++, row += stride_bytes) {
+            const double squares = pass_one(sumsq != NULL, row, query, dimension, &sums[i]);
+            if (sumsq) sumsq[r + i] = squares;
+        }
+        _mm256_storeu_ps(all, totals(sums));
+        memcpy(scores + r, all, (size_t)n * 4);
     }
 }
 
@@ -204,14 +218,23 @@ static void dot_f32_rows(const void *query, const void *rows, int64_t stride_byt
     meet_one(query, rows, stride_bytes, n_rows, dimension, scores, NULL);
 }
 
-/* Chosen rows are in the cache. */
+/* Chosen rows are in the cache; behind the last one it is repeated. */
 static void dot_f32_chosen(const void *query, const void *rows, int64_t stride_bytes, const int32_t *chosen, int64_t n,
                            int64_t dimension, float *scores) {
     for (int64_t i = 0; i < n; i += TURN_ROWS) {
+        const int64_t some = ec_min_i64(n - i, TURN_ROWS);
         const uint8_t *row[TURN_ROWS];
+        partial_sums sums[TURN_ROWS];
+        float all[TURN_ROWS];
         for (int64_t j = 0; j < TURN_ROWS; j++)
-            row[j] = (const uint8_t *)rows + chosen[ec_min_i64(i + j, n - 1)] * stride_bytes;
-        meet_rows(pass_4_chosen, query, row, ec_min_i64(n - i, TURN_ROWS), dimension, scores + i);
+            row[j] = (const uint8_t *)rows + chosen[i + ec_min_i64(j, some - 1)] * stride_bytes;
+        pass_4_chosen(row, query, dimension, sums);
+        if (some > MOST_ROWS)
+            pass_4_chosen(row + MOST_ROWS, query, dimension, sums + MOST_ROWS);
+        else
+            memcpy(sums + MOST_ROWS, sums, MOST_ROWS * sizeof *sums);
+        _mm256_storeu_ps(all, totals(sums));
+        memcpy(scores + i, all, (size_t)some * 4);
     }
 }
 
@@ -221,8 +244,10 @@ static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows
         const uint8_t *first = (const uint8_t *)queries + q * dimension * 4;
         const int64_t n = ec_min_i64(n_queries - q, MOST_QUERIES);
         float *out = scores + q * scores_stride;
-        if (n == 1)
+        if (n == 1 && sumsq)
             meet_one(first, rows, stride_bytes, n_rows, dimension, out, sumsq);
+        else if (n == 1)
+            dot_f32_rows(first, rows, stride_bytes, n_rows, dimension, out);
         else
             meet_few(first, n, rows, stride_bytes, n_rows, dimension, out, scores_stride, sumsq, prepared);
     }

@@ -41,6 +41,16 @@ EC_INLINE __m256 load_some_f32x8(const uint8_t *p, int64_t n) {
                               _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane_i32x8));
 }
 
+/* Adds the squares of 16 dimensions to the partial sums of their classes, 4 i .. 4 i + 3 in vector i. A square is exact in
+ * double, fused or not. */
+EC_INLINE void add_squares_f32(__m256 low_f32x8, __m256 high_f32x8, __m256d partial_f64x4[4]) {
+    const __m256d x_f64x4[4] = {
+        _mm256_cvtps_pd(_mm256_castps256_ps128(low_f32x8)), _mm256_cvtps_pd(_mm256_extractf128_ps(low_f32x8, 1)),
+        _mm256_cvtps_pd(_mm256_castps256_ps128(high_f32x8)), _mm256_cvtps_pd(_mm256_extractf128_ps(high_f32x8, 1))};
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) partial_f64x4[i] = _mm256_fmadd_pd(x_f64x4[i], x_f64x4[i], partial_f64x4[i]);
+}
+
 EC_TARGET_END
 
 #endif

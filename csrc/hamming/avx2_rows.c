@@ -7,6 +7,7 @@ EC_TARGET_AVX2
 enum {
     ROWS_AT_ONCE = 4,
     LEAST_VECTORS = 32,
+    USUAL_WIDTH = 128,
     SUM_BYTES = 32 * 31 /* of a row: each lane of eight bits counts those of 31 bytes */
 };
 
@@ -25,25 +26,26 @@ EC_INLINE __m256i differing(const uint8_t *a, const uint8_t *b) {
     return _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)a), _mm256_loadu_si256((const __m256i *)b));
 }
 
-/* Counts of four rows of at least 32 bytes, of which bytes [at, end) are met; `end` is the end of the row or a whole
- * number of vectors away. The last vector ends with the row, and bytes that were met before are masked. */
-EC_INLINE __m128i count_vectors(const uint8_t *query, const uint8_t *const row[ROWS_AT_ONCE], int64_t at, int64_t end,
-                                __m256i last_u8x32) {
-    __m256i counts_u8x32[ROWS_AT_ONCE], sums_u64x4[ROWS_AT_ONCE];
+/* Counts of bytes [at, end) of a row of at least 32, in lanes of 64 bits; `end` is the end of the row or a whole number
+ * of vectors away. The last vector ends with the row, and bytes that were met before are masked. */
+EC_INLINE __m256i count_row(const uint8_t *query, const uint8_t *row, int64_t at, int64_t end, __m256i last_u8x32) {
+    __m256i counts_u8x32 = _mm256_setzero_si256();
 #pragma GCC unroll 4
-    for (int i = 0; i < ROWS_AT_ONCE; i++) counts_u8x32[i] = _mm256_setzero_si256();
     for (; at + 32 <= end; at += 32)
+        counts_u8x32 = _mm256_add_epi8(counts_u8x32, count_bytes(differing(row + at, query + at)));
+    if (at < end) {
+        const __m256i rest_u8x32 = _mm256_and_si256(differing(row + end - 32, query + end - 32), last_u8x32);
+        counts_u8x32 = _mm256_add_epi8(counts_u8x32, count_bytes(rest_u8x32));
+    }
+    return _mm256_sad_epu8(counts_u8x32, _mm256_setzero_si256());
+}
+
+/* The counts of four rows, of which one lies `step` bytes behind the other. */
+EC_INLINE __m128i count_four(const uint8_t *query, const uint8_t *rows, int64_t step, int64_t at, int64_t end,
+                             __m256i last_u8x32) {
+    __m256i sums_u64x4[ROWS_AT_ONCE];
 #pragma GCC unroll 4
-        for (int i = 0; i < ROWS_AT_ONCE; i++)
-            counts_u8x32[i] = _mm256_add_epi8(counts_u8x32[i], count_bytes(differing(row[i] + at, query + at)));
-    if (at < end)
-#pragma GCC unroll 4
-        for (int i = 0; i < ROWS_AT_ONCE; i++) {
-            const __m256i rest_u8x32 = _mm256_and_si256(differing(row[i] + end - 32, query + end - 32), last_u8x32);
-            counts_u8x32[i] = _mm256_add_epi8(counts_u8x32[i], count_bytes(rest_u8x32));
-        }
-#pragma GCC unroll 4
-    for (int i = 0; i < ROWS_AT_ONCE; i++) sums_u64x4[i] = _mm256_sad_epu8(counts_u8x32[i], _mm256_setzero_si256());
+    for (int i = 0; i < ROWS_AT_ONCE; i++) sums_u64x4[i] = count_row(query, rows + i * step, at, end, last_u8x32);
     /* sums below 2^16, in lanes of 64 bits: those of four rows side by side, then the sum of the lanes */
     const __m256i even_u16x16 = _mm256_or_si256(sums_u64x4[0], _mm256_slli_epi64(sums_u64x4[2], 32));
     const __m256i odd_u16x16 = _mm256_or_si256(sums_u64x4[1], _mm256_slli_epi64(sums_u64x4[3], 32));
@@ -53,23 +55,25 @@ EC_INLINE __m128i count_vectors(const uint8_t *query, const uint8_t *const row[R
     return _mm_cvtepu16_epi32(_mm_add_epi16(half_u16x8, _mm_unpackhi_epi64(half_u16x8, half_u16x8)));
 }
 
-static void rows_of_vectors(const uint8_t *query, const uint8_t *rows, int64_t stride_bytes, int64_t n_rows,
-                            int64_t width, int32_t *scores) {
+/* Writes the counts of rows, four at a time and then one by one. `width` is known where this is inlined for rows of the
+ * usual length, whose query then stays in registers. */
+EC_INLINE void rows_of_vectors(const uint8_t *query, const uint8_t *rows, int64_t stride_bytes, int64_t n_rows,
+                               int64_t width, int32_t *scores) {
     uint8_t mask[32];
     for (int i = 0; i < 32; i++) mask[i] = i >= 32 - width % 32 ? 0xff : 0;
     const __m256i last_u8x32 = _mm256_loadu_si256((const __m256i *)mask);
-    for (int64_t r = 0; r < n_rows; r += ROWS_AT_ONCE) {
-        const int64_t n = ec_min_i64(n_rows - r, ROWS_AT_ONCE);
-        const uint8_t *row[ROWS_AT_ONCE], *ahead = rows + r * stride_bytes + EC_BYTES_AHEAD;
-        for (int64_t i = 0; i < ROWS_AT_ONCE; i++) row[i] = rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
-        for (int64_t i = 0; i < ROWS_AT_ONCE * width; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T0);
-        __m128i counts_i32x4 = count_vectors(query, row, 0, ec_min_i64(width, SUM_BYTES), last_u8x32);
+    for (int64_t r = 0, n; r < n_rows; r += n, rows += n * stride_bytes) {
+        n = n_rows - r >= ROWS_AT_ONCE ? ROWS_AT_ONCE : 1;
+        const int64_t step = n == 1 ? 0 : stride_bytes;
+        for (int64_t i = 0; i < n * width; i += 64) _mm_prefetch((const char *)rows + i + EC_BYTES_AHEAD, _MM_HINT_T0);
+        __m128i counts_i32x4 = count_four(query, rows, step, 0, ec_min_i64(width, SUM_BYTES), last_u8x32);
         for (int64_t at = SUM_BYTES; at < width; at += SUM_BYTES)
-            counts_i32x4 = _mm_add_epi32(counts_i32x4,
-                                         count_vectors(query, row, at, ec_min_i64(width, at + SUM_BYTES), last_u8x32));
-        int32_t counts[ROWS_AT_ONCE];
-        _mm_storeu_si128((__m128i *)counts, counts_i32x4);
-        memcpy(scores + r, counts, (size_t)n * 4);
+            counts_i32x4 = _mm_add_epi32(
+                counts_i32x4, count_four(query, rows, step, at, ec_min_i64(width, at + SUM_BYTES), last_u8x32));
+        if (n == 1)
+            scores[r] = _mm_cvtsi128_si32(counts_i32x4);
+        else
+            _mm_storeu_si128((__m128i *)(void *)(scores + r), counts_i32x4);
     }
 }
 
@@ -85,6 +89,10 @@ EC_INLINE int64_t count_words(const uint8_t *query, const uint8_t *row, int64_t 
 
 static void hamming_u1_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                             int32_t *scores) {
+    if (width == USUAL_WIDTH) {
+        rows_of_vectors(query, rows, stride_bytes, n_rows, USUAL_WIDTH, scores);
+        return;
+    }
     if (width >= LEAST_VECTORS) {
         rows_of_vectors(query, rows, stride_bytes, n_rows, width, scores);
         return;

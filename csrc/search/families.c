@@ -11,6 +11,8 @@ enum {
     SCORES_TARGET =
         24 << 10,       /* bytes of the scores of a tile, which share the first-level cache with a slice of the panel */
     FEW_F32_ROWS = 192, /* rows a block where dot_f32_few has no remainder, and sift no partial vector */
+    ONE_BYTES = 256 << 10, /* of a block that one query meets: memory rests between blocks, and shorter ones are many */
+    ONE_MOST = 1024,       /* but rows, whose scores and terms are to stay in the first-level cache */
     BATCH_LEAST = 8,
     BATCH_MOST = 1024
 };
@@ -176,6 +178,14 @@ void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, e
     }
 }
 
+/* The rows of a block that are met as they lie, so that no panel is to be kept small. A multiple of EC_NEAR_ROWS, as
+ * all blocks are: their masks begin with a byte. */
+static int64_t rows_met_plain(const ec_search_args *args) {
+    const int64_t fit = ONE_BYTES / args->row_bytes / EC_NEAR_ROWS * EC_NEAR_ROWS;
+    if (args->n_queries == 1) return ec_clamp_i64(fit, EC_DOT_BLOCK, ONE_MOST);
+    return args->family == EC_DOT_F32 ? FEW_F32_ROWS : EC_DOT_BLOCK;
+}
+
 int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch) {
     int64_t most = args->selection ? args->n_selected : args->n_rows;
     scan->args = args;
@@ -188,8 +198,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     if (args->family == EC_HAMMING_U1) panel_row *= ec_hamming_spread(args->width);
     int64_t rows = scan->planes ? EC_PLANE_ROWS : ec_dot_block_rows(panel_row);
     if (args->selection == NULL && args->decode == EC_DECODE_NONE && ec_scan_by_rows(args, args->n_queries))
-        rows = args->family == EC_DOT_F32 && args->n_queries > 1 ? FEW_F32_ROWS
-                                                                 : EC_DOT_BLOCK; /* no panel to keep small */
+        rows = rows_met_plain(args);
     scan->block = ec_min_i64(rows, ec_round_up(most < 1 ? 1 : most, 64));
     int64_t wanted = ec_min_i64(ec_reservoir_full(args->k), most < 1 ? 1 : most);
     scan->capacity = wanted + scan->block;

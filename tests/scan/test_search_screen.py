@@ -16,8 +16,8 @@ from embcodec._native.core import available_isas, forced_isa
 Floats = NDArray[np.float32]
 METRICS = ("dot", "cosine", "l2")
 N_ROWS, N_QUERIES = 1500, 64  # several blocks; queries enough for screening from 100 dimensions on
-# Two tiers that screen differently, if any do; "scalar" never does.
 FASTEST = available_isas()[-1]
+# A tier that screens rows of floats for no single query; "scalar", which screens them for none at all, is slow.
 PLAIN = next((name for name in ("avx2", "neon") if name in available_isas()), "scalar")
 
 
@@ -60,8 +60,15 @@ def outcome(tier: str, function: Any, *arguments: Any, **options: Any) -> Any:
             return str(error)
 
 
+def one_by_one(queries: Any, rows: Any, **options: Any) -> Any:
+    """Search for each query by itself, and bring the results together."""
+    found = [search(queries[i : i + 1], rows, **options) for i in range(len(queries))]
+    return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+
+
 def assert_same(queries: Any, rows: Any, function: Any = search, **options: Any) -> Any:
-    want = outcome(PLAIN, function, queries, rows, threads=1, **options)
+    plain = one_by_one if function is search else function
+    want = outcome(PLAIN, plain, queries, rows, threads=1, **options)
     for threads in (1, 2):
         assert outcome(FASTEST, function, queries, rows, threads=threads, **options) == want
     return want
@@ -174,3 +181,60 @@ def test_what_rounding_a_query_hides_is_found(codes: bool, n_queries: int, size:
     with forced_isa(FASTEST):
         best = search(query, corpus, 2, metric="dot", query_precision="float32").indices
     assert (best[:, 0] == 1400).all()
+
+
+SHORT = 0.97  # of the score of a row that rounding hides: a bound that is so much too small loses it
+LAST = 4200  # its number, behind rows enough for all that screens
+
+
+def rows_before(hidden: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Return rows of which the first ones are like `others`, one is `hidden`, and the rest are far behind both."""
+    rows = np.repeat(others[None] // 8 if others.dtype == np.int8 else others[None] / 8, LAST + 100, axis=0)
+    rows[:40] = others
+    rows[LAST] = hidden
+    return rows
+
+
+def assert_found(tier: str, queries: Any, rows: Any, **options: Any) -> None:
+    with forced_isa(tier):
+        found = search(queries, rows, 2, metric="dot", threads=1, **options).indices
+    assert found.tolist() == [[LAST, 0]] * len(found)
+
+
+@pytest.mark.parametrize("tier", [isa for isa in available_isas() if isa != "scalar"])
+@pytest.mark.parametrize("dimension", [257, 1025])
+@pytest.mark.parametrize("n_queries", [20, N_QUERIES])
+def test_the_bound_is_wide_enough_for_what_rounding_hides_of_rows(n_queries: int, dimension: int, tier: str) -> None:
+    """One element takes all of a row's range, and the others, just below half a step, point where the query does."""
+    query = np.ones((n_queries, dimension), np.float32)
+    query[:, 0] = 0
+    hidden = np.full(dimension, 0.49, np.float32)
+    hidden[0] = 127
+    others = np.full(dimension, SHORT * 0.49, np.float32)
+    others[0] = 0
+    assert_found(tier, query, rows_before(hidden, others))
+
+
+@pytest.mark.parametrize("tier", [isa for isa in available_isas() if isa != "scalar"])
+@pytest.mark.parametrize("kind", ["float", "int8", "int8 by int8"])
+@pytest.mark.parametrize("dimension", [257, 1025])
+def test_the_bound_is_wide_enough_for_what_rounding_hides_of_queries(dimension: int, kind: str, tier: str) -> None:
+    """The same of queries: the row that is best has its length where they have none left, the others see all of it."""
+    for levels in (127, 32):
+        query = np.full((20, dimension), 0.49 * 127 / levels, np.float32)
+        query[:, 0] = 127
+        if kind == "int8 by int8":
+            query = np.maximum(np.floor(query), 1)
+        hidden, others = np.ones(dimension, np.float32), np.zeros(dimension, np.float32)
+        hidden[0] = 0
+        others[0] = SHORT * query[0, 1] * (dimension - 1) / 127
+        if kind == "float":
+            assert_found(tier, query, rows_before(hidden, others))
+            continue
+        largest = 127 // max(others[0], 1)
+        rows = rows_before(*((x * largest).astype(np.int8) for x in (hidden, others)))
+        corpus = Embeddings(rows, "int8", dimension)
+        if kind == "int8":
+            assert_found(tier, query, corpus, query_precision="float32")
+        else:
+            assert_found(tier, Embeddings(query.astype(np.int8), "int8", dimension), corpus)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rows import make
 
-from embcodec import Embeddings, range_search, rescore, search
+from embcodec import Embeddings, quantize, range_search, rescore, search
 from embcodec._native import core
 from embcodec._native import scan as native
 from embcodec._native.search import squares, top_k
@@ -180,3 +180,16 @@ def test_rows_may_lie_further_apart_than_they_are_long(isa: str, selects: bool, 
         outcomes.append(top_k(scan, 20, 1))
     for one, other in zip(*outcomes, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("width", [24, 75, 100, 143])
+def test_a_mask_of_one_query_fits_blocks_of_any_width(width: int, isa: str) -> None:
+    """Blocks are as long as a number of bytes allows, and each begins with a byte of the mask."""
+    rng = np.random.default_rng(width)
+    x, mask = rng.standard_normal((2500, width)).astype(np.float32), rng.random(2500) < 0.5
+    kept = np.flatnonzero(mask)
+    for rows in (Embeddings(x), quantize(x, "int8", scale="per-vector"), quantize(x, "ubinary")):
+        asked = rows[7:8]
+        found, want = search(asked, rows, 9, mask=mask), search(asked, rows[kept], 9)
+        assert found.indices.tolist() == kept[want.indices].tolist()
+        assert found.scores.tolist() == want.scores.tolist()

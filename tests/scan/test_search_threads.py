@@ -15,7 +15,7 @@ from embcodec import Embeddings, LowBitQuantizer, quantize, range_search, rescor
 from embcodec._native import core
 from embcodec._native import search as native
 from embcodec._native.core import pointer
-from embcodec._native.scan import scratches
+from embcodec._native.scan import Scan, scratches
 from embcodec.scan.metric import compile_metric
 from embcodec.scan.plan import plan
 
@@ -154,9 +154,14 @@ def test_a_hit_list_without_room_is_emptied(monkeypatch: pytest.MonkeyPatch) -> 
         assert as_bytes(range_search(queries, x, -100.0, metric="dot", threads=threads)) == want
 
 
+def scan_of(x: Any) -> Scan:
+    """Return the scan of rows by one query."""
+    return plan(Embeddings(np.zeros((1, WIDTH), np.float32) + 1), Embeddings(x), "l2", "int8")
+
+
 def entries_of(x: Any, k: int, seats: list[int], blocks: list[int]) -> list[int]:
-    """Return how many entries blocks of 256 rows give, met in this order, each from one of two seats."""
-    scan = plan(Embeddings(np.zeros((1, WIDTH), np.float32) + 1), Embeddings(x), "l2", "int8")
+    """Return how many entries blocks of rows give, met in this order, each from one of two seats."""
+    scan = scan_of(x)
     args = scan.arguments(k, 0, len(x))
     scratch = scratches.take(2 * core.lib.ec_search_scratch_bytes(args, 1))
     counts = np.zeros(len(blocks), np.int64)
@@ -166,7 +171,8 @@ def entries_of(x: Any, k: int, seats: list[int], blocks: list[int]) -> list[int]
 
 
 def test_what_one_thread_has_found_limits_the_others(isa: str) -> None:
-    block = core.lib.ec_dot_block_rows(4 * WIDTH)
+    scan = scan_of(np.ones((9999, WIDTH), np.float32))
+    block = core.lib.ec_range_reserve(scan.arguments(10, 0, 9999))  # rows that one query meets at a time
     x = np.ones((12 * block, WIDTH), np.float32) * np.repeat(np.arange(12) + 2, block)[:, None].astype(np.float32)
     first, *others = entries_of(x, 10, [0, 1, 1, 0, 1], [0, 1, 2, 3, 4])  # the best come first
     assert first >= 10

@@ -47,13 +47,14 @@ def test_no_score_exceeds_its_bound(kind: str, metric: Any) -> None:
 def test_rounding_of_queries_is_measured(kind: str, metric: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     x = near_others(80, 40)
     codes, plan = codes_of(x, kind), estimates.plan
+    x = codes.to_float()  # which leaves no error but the queries': a bound that allows for a little less is too small
     for part in (0, 1):
         for sign in (-1, 1):
 
             def worse(*arguments: Any, part: int = part, sign: int = sign) -> Any:
                 scan = plan(*arguments)
-                scan.terms[part] *= 1 + 0.02 * sign * (part == 0)
-                scan.terms[part] += 0.02 * sign * (part == 1) * (kind != "int8/per-vector")
+                scan.terms[part] *= 1 + 0.2 * sign * (part == 0)
+                scan.terms[part] += 0.2 * sign * (part == 1) * (kind != "int8/per-vector")
                 return scan
 
             monkeypatch.setattr(estimates, "plan", worse)
