@@ -250,11 +250,11 @@ static int are_fit(const uint8_t *chunk, const ec_number_index *index, const see
     return rest >= 0 && (all & first) == first && (any & beside) == 0 && points + rest == index->points;
 }
 
-/* Of the numbers i .. i + 3 those that round to two floats: below total + 1 are only those whose digits were not all read,
- * others are `total` itself. */
+/* Of the numbers i .. i + 3 those that round to two floats, though of those that are `total` itself, since all their digits
+ * were read, not the upper bound counts. Of dense chunks, where these are many, all bounds are so from the beginning. */
 static uint32_t still_unsure(const ec_number_index *index, int32_t i, __m256d total_f64x4, __m256d more_f64x4,
                              __m256d sign_f64x4, __m128 low_f32x4) {
-    const uint16_t *end = index->dense ? index->point + i : index->end + i;
+    const uint16_t *end = index->end + i;
     const __m256i odd_u32x8 = _mm256_setr_epi32(1, 3, 5, 7, 1, 3, 5, 7);
     __m128i negative = _mm_srai_epi32(
         _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(_mm256_castpd_si256(sign_f64x4), odd_u32x8)), 31);
@@ -269,7 +269,7 @@ static uint32_t still_unsure(const ec_number_index *index, int32_t i, __m256d to
     return (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(low_f32x4, high_f32x4));
 }
 
-/* A number is at least `total` units of 10^-13, and below total + 1 of them. Its bounds are multiplied by 10^-13 less
+/* A number is at least `total` units of 10^-13, and below total + 1 of them, or `total` where all its digits are read. Its bounds are multiplied by 10^-13 less
  * and more some units in the last place, which are more than what the products are rounded by. Where both round to the
  * same float, so does the number. */
 EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out, int dense) {
@@ -307,12 +307,13 @@ EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *o
             alone = (uint32_t)_mm256_movemask_pd(small_f64x4); /* no normal floats, and what may be beyond float32 */
         }
         __m256d low_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, less), sign_f64x4);
-        __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more, more), sign_f64x4);
+        const __m256d above_f64x4 =
+            dense ? _mm256_and_pd(ec_digits_are_cut(index, i, sign_f64x4, DIGITS_BYTES), more) : more;
+        __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more, above_f64x4), sign_f64x4);
         __m128 value_f32x4 = _mm256_cvtpd_ps(low_f64x4);
         uint32_t unsure = (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(value_f32x4, _mm256_cvtpd_ps(high_f64x4)));
-        if (EC_UNLIKELY(unsure != 0)) {
-            alone |= still_unsure(index, i, total_f64x4, more, sign_f64x4, value_f32x4);
-        }
+        if (EC_UNLIKELY(unsure != 0))
+            alone |= dense ? unsure : still_unsure(index, i, total_f64x4, more, sign_f64x4, value_f32x4);
         alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
         count = ec_numbers_in_doubt(alone_at, chunk, index, i, alone, count, out); /* ends the loop if it is less */
     }
