@@ -197,21 +197,29 @@ int64_t ec_batch_join_ids(const void *text, const void *lines, int64_t count, vo
  * holds one row. */
 void ec_response_permute_rows(void *rows, int64_t count, int64_t row_bytes, void *sources, void *scratch);
 
+/* What is written around each vector of a list of rows: bytes before it, and bytes behind it, which the row's index and a
+ * bracket follow where rows are `numbered`, as in `{"object":"embedding","embedding":[...],"index":0}`. */
+typedef struct {
+    const void *before, *behind;
+    int64_t before_bytes, behind_bytes;
+    int32_t numbered;
+} ec_row_words;
+
 /* The most bytes that ec_response_write_rows() writes for `count` rows with indices from 0 on; -1 on overflow. Exact
  * for base64. */
-int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32_t base64);
+int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32_t base64, const ec_row_words *words);
 
-/* Write rows as items of a response's data, `{"object":"embedding","embedding":...,"index":0},`, each with a comma
- * behind it, with indices from `index` on; returns the bytes written. base64 holds the elements' own bytes. Where a
- * float is not finite the result is -1 - (the number of its row), and the text is of no use. */
+/* Write rows as items of a list, each with its words around it and a comma behind it, with indices from `index` on;
+ * returns the bytes written. base64 holds the elements' own bytes. Where a float is not finite the result is -1 - (the
+ * number of its row), and the text is of no use. */
 int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
-                               int64_t index, void *text);
+                               const ec_row_words *words, int64_t index, void *text);
 
 /* The same on several threads, going on with a text. `produced` rows are written, and `consumed` bytes: all of them, or
  * those that there was room for (EC_NO_CAPACITY). EC_NOT_FINITE, `produced` then the number of the row. Base64 needs no
  * scratch. */
 ec_result ec_response_write_parts(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
-                                  int64_t index, const ec_text *to);
-int64_t ec_response_write_most(int64_t width, int32_t type); /* bytes of the longest block */
+                                  const ec_row_words *words, int64_t index, const ec_text *to);
+int64_t ec_response_write_most(int64_t width, int32_t type, const ec_row_words *words); /* bytes of the longest block */
 
 #endif

@@ -7,6 +7,7 @@
  *     digits   .    0    .    0    1 2 3 0 0 0 0 0      12.3e-3, as all numbers, is counted in units of 10^-13
  */
 #include "avx2_exponents.h"
+#include "pairs.h"
 
 #if defined(EC_X86_64)
 
@@ -14,28 +15,10 @@ EC_TARGET_AVX2
 
 enum {
     DIGITS_BYTES = 15, /* from the first digit on, that are read */
-    LONGEST = 128,     /* no number that is noted is longer */
-    SAMPLE = 4         /* blocks that tell how many numbers there are in one */
+    LONGEST = 128      /* no number that is noted is longer */
 };
 
-/* What a byte is; the sets of those bits that may not stand behind one. Bytes are looked up as their distance from '+',
- * if that is less than 15: from there on are the digits, and others. */
-enum {
-    DIGIT = 1,
-    POINT = 2,
-    MINUS = 4,
-    COMMA = 8,
-    SPACE = 16,
-    PLUS = 32,
-    EXPONENT = 64,
-    OTHER = 128, /* 'e' and 'E' among them, unless these are looked for */
-    BEHIND_DIGIT = MINUS | SPACE | PLUS | OTHER,
-    BEHIND_SIGN = 255 - DIGIT, /* and behind a point */
-    BEHIND_COMMA = POINT | COMMA | PLUS | EXPONENT | OTHER,
-    BEHIND_EXPONENT = 255 - (DIGIT | MINUS | PLUS),
-    BEHIND_OTHER = BEHIND_COMMA /* as behind white space; behind 'e' there may be a '+' */
-};
-
+/* Bytes are looked up as their distance from '+', if that is less than 15: from there on are the digits, and others. */
 EC_INLINE __m256i place_of(__m256i text_u8x32) {
     return _mm256_min_epu8(_mm256_sub_epi8(text_u8x32, _mm256_set1_epi8('+')), _mm256_set1_epi8(15));
 }
@@ -80,10 +63,27 @@ EC_INLINE int32_t store_ends(uint16_t *to, uint64_t ends, uint32_t base, int ste
     return count;
 }
 
-/* Points among the bytes of a chunk between two places, which are less than a block apart. */
-EC_INLINE int32_t points_between(const uint8_t *chunk, int64_t from, int64_t to) {
-    uint64_t points = ec_equal_avx2(ec_block_avx2(chunk + to - BLOCK), '.');
-    return from < to ? (int32_t)_mm_popcnt_u64(points >> (BLOCK - (to - from))) : 0;
+/* The sum of 32 bytes. */
+EC_INLINE int32_t sum_of(__m256i counts_u8x32) {
+    __m256i sums_u64x4 = _mm256_sad_epu8(counts_u8x32, _mm256_setzero_si256());
+    __m128i sums_u64x2 = _mm_add_epi64(_mm256_castsi256_si128(sums_u64x4), _mm256_extracti128_si256(sums_u64x4, 1));
+    return (int32_t)(_mm_cvtsi128_si64(sums_u64x2) + _mm_extract_epi64(sums_u64x2, 1));
+}
+
+EC_INLINE uint64_t e_of(ec_block_u8x64 block) {
+    return ec_join_avx2(is_exponent(block.low_u8x32), is_exponent(block.high_u8x32));
+}
+
+/* Points and exponents between two places of a chunk, which are less than a block apart. */
+typedef struct {
+    int32_t points, exponents;
+} marks_between;
+
+EC_INLINE marks_between between(const uint8_t *chunk, int64_t from, int64_t to) {
+    const ec_block_u8x64 block = ec_block_avx2(chunk + to - BLOCK);
+    marks_between found = {ec_count_between(ec_equal_avx2(block, '.'), from, to),
+                           ec_count_between(e_of(block), from, to)};
+    return found;
 }
 
 /* Whether what stands here ends the numbers of a chunk: a bracket, or the spaces that fill up a copy. */
@@ -110,9 +110,9 @@ EC_INLINE uint64_t exponents_of(const uint8_t *text, ec_block_u8x64 block, uint6
 EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *index, int spaced, int step,
                          int dense) {
     const __m256i point_u8x32 = _mm256_set1_epi8('.');
-    __m256i points_u8x32 = _mm256_setzero_si256();
-    int32_t ended = 0, digits_ended = 0, last_points = 0;
-    uint64_t within = 0;
+    __m256i points_u8x32 = _mm256_setzero_si256(), exponents_u8x32 = points_u8x32;
+    marks_between last = {0, 0};
+    int32_t ended = 0;
     int64_t at = 0;
     index->alone_count = 0;
     index->sound = 1;
@@ -123,7 +123,6 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
                                        barred_of(chunk + at + 32, block.high_u8x32, spaced, dense)};
         const __m256i either_u8x32 = _mm256_or_si256(barred.low_u8x32, barred.high_u8x32);
         uint64_t end = ec_equal_avx2(block, ','), exponents = 0;
-        if (dense) exponents = ec_join_avx2(is_exponent(block.low_u8x32), is_exponent(block.high_u8x32));
         if (EC_UNLIKELY(!_mm256_testz_si256(either_u8x32, either_u8x32))) {
             uint64_t bad = ~ec_equal_avx2(barred, 0);
             if (!dense) bad &= ~exponents_of(chunk + at, block, &exponents);
@@ -133,27 +132,27 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
                 end &= _blsmsk_u64(bad) >> 1;
                 exponents &= _blsmsk_u64(bad) >> 1;
                 index->sound = 0;
-                last_points = points_between(chunk, at, stop);
+                if (end == 0) break;
+                last = between(chunk, at, stop);
                 at = stop;
             }
             if (!dense) ec_index_exponents(index, exponents, end, ended);
         }
         if (EC_UNLIKELY(end == 0)) break; /* the number may be too long */
         ended += store_ends(index->end + ended, end, (uint32_t)(at & -BLOCK), step);
-        if (dense)
-            digits_ended += store_ends(index->point + digits_ended, ec_digits_end(end, exponents, &within),
-                                       (uint32_t)(at & -BLOCK), step);
         if (EC_UNLIKELY(!index->sound)) break;
         points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.low_u8x32, point_u8x32));
         points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.high_u8x32, point_u8x32));
+        if (dense) {
+            exponents_u8x32 = _mm256_sub_epi8(exponents_u8x32, is_exponent(block.low_u8x32));
+            exponents_u8x32 = _mm256_sub_epi8(exponents_u8x32, is_exponent(block.high_u8x32));
+        }
     }
-    if (ended <= 0 || !ec_digits_end_once(index, ended, digits_ended)) return 0;
-    __m256i points_u64x4 = _mm256_sad_epu8(points_u8x32, _mm256_setzero_si256());
-    __m128i points_u64x2 =
-        _mm_add_epi64(_mm256_castsi256_si128(points_u64x4), _mm256_extracti128_si256(points_u64x4, 1));
-    const int64_t points = _mm_cvtsi128_si64(points_u64x2) + _mm_extract_epi64(points_u64x2, 1);
+    if (ended <= 0) return 0;
+    const marks_between behind = between(chunk, index->end[ended - 1], at);
     index->count = ended;
-    index->points = (int32_t)points + last_points - points_between(chunk, index->end[ended - 1], at);
+    index->points = sum_of(points_u8x32) + last.points - behind.points;
+    index->exponents = sum_of(exponents_u8x32) + last.exponents - behind.exponents;
     return 1;
 }
 
@@ -163,22 +162,23 @@ int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *
     for (int64_t i = 0; i < sample; i++) {
         const ec_block_u8x64 block = ec_block_avx2(chunk + i * BLOCK);
         commas += _mm_popcnt_u64(ec_equal_avx2(block, ','));
-        exponents += _mm_popcnt_u64(ec_join_avx2(is_exponent(block.low_u8x32), is_exponent(block.high_u8x32)));
+        exponents += _mm_popcnt_u64(e_of(block));
     }
     if (!ec_index_gap(chunk, length, index)) return 0;
-    if (exponents * EC_DENSE > commas) return index_ends(chunk, length, index, 1, 6, 1);
-    const int few = commas * 2 <= 7 * sample;
-    if (index->gap == 1 && index->before == -1)
-        return few ? index_ends(chunk, length, index, 0, 4, 0) : index_ends(chunk, length, index, 0, 6, 0);
+    const int few = commas * 2 <= 7 * sample, spaced = index->gap != 1 || index->before != -1;
+    if (exponents * EC_DENSE > commas)
+        return spaced ? index_ends(chunk, length, index, 1, 6, 1) : index_ends(chunk, length, index, 0, 6, 1);
+    if (!spaced) return few ? index_ends(chunk, length, index, 0, 4, 0) : index_ends(chunk, length, index, 0, 6, 0);
     return few ? index_ends(chunk, length, index, 1, 4, 0) : index_ends(chunk, length, index, 1, 6, 0);
 }
 
 #define EIGHT_KEPT 255, 255, 255, 255, 255, 255, 255, 255
 #define THIRTY_TWO_KEPT EIGHT_KEPT, EIGHT_KEPT, EIGHT_KEPT, EIGHT_KEPT
 
-/* KEPT + LONGEST - k: 16 bytes that keep the first k + 1, and nothing of the others; k is -1 - EC_MOST_GAP at least. */
-static const uint8_t KEPT[LONGEST + 1 + 16 + EC_MOST_GAP] = {THIRTY_TWO_KEPT, THIRTY_TWO_KEPT, THIRTY_TWO_KEPT,
-                                                             THIRTY_TWO_KEPT, 255};
+/* KEPT + LONGEST - k: 16 bytes that keep the first k + 1, and nothing of the others; k is -1 - EC_MOST_GAP at least, less
+ * the bytes from 'e' on where a chunk is dense. */
+static const uint8_t KEPT[LONGEST + 1 + 16 + EC_MOST_GAP + EC_MOST_FROM_E] = {THIRTY_TWO_KEPT, THIRTY_TWO_KEPT,
+                                                                              THIRTY_TWO_KEPT, THIRTY_TWO_KEPT, 255};
 
 /* Two times 16 bytes. */
 EC_INLINE __m256i load_two(const uint8_t *low, const uint8_t *high) {
@@ -219,10 +219,6 @@ static int32_t first_of(const uint8_t *chunk, const ec_number_index *index, int3
     return start + (chunk[start] == '-');
 }
 
-static int32_t digits_end_of(const ec_number_index *index, int32_t i) {
-    return index->dense ? index->point[i] : index->end[i];
-}
-
 static int alone_at(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
     const int64_t first = first_of(chunk, index, i), start = first - (chunk[first - 1] == '-');
     if (i > 0 && chunk[start - 1] != ',' && !ec_is_space(chunk[start - 1])) return 0;
@@ -254,18 +250,26 @@ static int are_fit(const uint8_t *chunk, const ec_number_index *index, const see
     return rest >= 0 && (all & first) == first && (any & beside) == 0 && points + rest == index->points;
 }
 
-/* Of the numbers i .. i + 3 those that are in doubt: which ones must be converted alone. The bounds here are those of
- * numbers whose digits were all read. */
-static uint32_t still_unsure(const uint8_t *chunk, const ec_number_index *index, int32_t i, uint32_t unsure,
-                             __m256d low_f64x4, __m256d high_f64x4) {
-    __m128 differ_f32x4 = _mm_cmpneq_ps(_mm256_cvtpd_ps(low_f64x4), _mm256_cvtpd_ps(high_f64x4));
-    uint32_t alone = (uint32_t)_mm_movemask_ps(differ_f32x4);
-    for (int32_t j = 0; j < 4 && i + j < index->count; j++)
-        alone |= (uint32_t)(digits_end_of(index, i + j) - first_of(chunk, index, i + j) > DIGITS_BYTES) << j;
-    return alone & unsure;
+/* Of the numbers i .. i + 3 those that round to two floats, though of those that are `total` itself, since all their digits
+ * were read, not the upper bound counts. Of dense chunks, where these are many, all bounds are so from the beginning. */
+static uint32_t still_unsure(const ec_number_index *index, int32_t i, __m256d total_f64x4, __m256d more_f64x4,
+                             __m256d sign_f64x4, __m128 low_f32x4) {
+    const uint16_t *end = index->end + i;
+    const __m256i odd_u32x8 = _mm256_setr_epi32(1, 3, 5, 7, 1, 3, 5, 7);
+    __m128i negative = _mm_srai_epi32(
+        _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(_mm256_castpd_si256(sign_f64x4), odd_u32x8)), 31);
+    __m128i before_i32x4 = _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(index->end + (i > 0 ? i - 1 : 0))));
+    if (i == 0) before_i32x4 = _mm_insert_epi32(_mm_slli_si128(before_i32x4, 4), index->before, 0);
+    __m128i first_i32x4 = _mm_sub_epi32(_mm_add_epi32(before_i32x4, _mm_set1_epi32(index->gap)), negative);
+    __m128i bytes_i32x4 = _mm_sub_epi32(_mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)end)), first_i32x4);
+    __m256i is_cut = _mm256_cvtepi32_epi64(_mm_cmpgt_epi32(bytes_i32x4, _mm_set1_epi32(DIGITS_BYTES)));
+    __m256d high_f64x4 =
+        _mm256_fmadd_pd(total_f64x4, more_f64x4, _mm256_and_pd(_mm256_castsi256_pd(is_cut), more_f64x4));
+    __m128 high_f32x4 = _mm256_cvtpd_ps(_mm256_or_pd(high_f64x4, sign_f64x4));
+    return (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(low_f32x4, high_f32x4));
 }
 
-/* A number is at least `total` units of 10^-13, and below total + 1 of them. Its bounds are multiplied by 10^-13 less
+/* A number is at least `total` units of 10^-13, and below total + 1 of them, or `total` where all its digits are read. Its bounds are multiplied by 10^-13 less
  * and more some units in the last place, which are more than what the products are rounded by. Where both round to the
  * same float, so does the number. */
 EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out, int dense) {
@@ -275,7 +279,8 @@ EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *o
     int32_t count = index->count;
     int64_t before = index->before;
     seen_numbers seen = {_mm256_set1_epi8(-1), _mm256_setzero_si256(), _mm256_setzero_si256()}, complete = seen;
-    for (int32_t i = 0; i < 4; i++) index->end[count + i] = index->point[count + i] = index->end[count - 1];
+    for (int32_t i = 0; i < 8; i++) index->end[count + i] = index->end[count - 1];
+    if (dense && !ec_note_exponents(chunk, index)) return -1;
     for (int32_t i = 0; i < count; i += 4) {
         const uint8_t *text[4], *kept_of[4];
         for (int j = 0; j < 4; j++) {
@@ -295,20 +300,20 @@ EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *o
         __m256d sign_f64x4 = signs_of(even_u8x32, odd_u8x32);
         uint32_t alone = 0;
         if (dense) {
-            const __m256d powers_f64x4 = ec_powers_avx2(chunk, index, i, &alone);
+            const __m256d powers_f64x4 = ec_powers_avx2(index, i);
             less = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 - 0x1p-50));
             more = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 + 0x1p-50));
             __m256d small_f64x4 = _mm256_cmp_pd(_mm256_mul_pd(total_f64x4, less), _mm256_set1_pd(0x1p-126), _CMP_LT_OQ);
-            alone |= (uint32_t)_mm256_movemask_pd(small_f64x4); /* no normal floats, and what may be beyond float32 */
+            alone = (uint32_t)_mm256_movemask_pd(small_f64x4); /* no normal floats, and what may be beyond float32 */
         }
         __m256d low_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, less), sign_f64x4);
-        __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more, more), sign_f64x4);
+        const __m256d above_f64x4 =
+            dense ? _mm256_and_pd(ec_digits_are_cut(index, i, sign_f64x4, DIGITS_BYTES), more) : more;
+        __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more, above_f64x4), sign_f64x4);
         __m128 value_f32x4 = _mm256_cvtpd_ps(low_f64x4);
         uint32_t unsure = (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(value_f32x4, _mm256_cvtpd_ps(high_f64x4)));
-        if (EC_UNLIKELY(unsure != 0)) {
-            high_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, more), sign_f64x4);
-            alone |= still_unsure(chunk, index, i, unsure, low_f64x4, high_f64x4);
-        }
+        if (EC_UNLIKELY(unsure != 0))
+            alone |= dense ? unsure : still_unsure(index, i, total_f64x4, more, sign_f64x4, value_f32x4);
         alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
         count = ec_numbers_in_doubt(alone_at, chunk, index, i, alone, count, out); /* ends the loop if it is less */
     }

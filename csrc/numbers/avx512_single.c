@@ -1,32 +1,12 @@
 /* Where the numbers of avx2_single.c end, with AVX-512: but commas are looked for, and that of two bytes side by side the
- * second may stand behind the first. What the pairs do not tell, ec_convert_single_avx2() checks on the numbers that it
- * has loaded anyway: that each begins where it is thought to, and has its only point behind its first digit.
- *
- *     text         -  0  .  5  ,  7        allowed behind a digit: digits, '.', ',', 'e'
- *     before       ,  -  0  .  5  ,        behind ',':             digits, '-', white space */
-#include "avx2_exponents.h"
+ * second may stand behind the first. */
+#include "avx2.h"
 #include "avx512.h"
+#include "pairs.h"
 
 #if defined(EC_X86_64)
 
 EC_TARGET_AVX512
-
-/* What a byte is; the set of those bits that may not stand behind it. */
-enum {
-    DIGIT = 1,
-    POINT = 2,
-    MINUS = 4,
-    COMMA = 8,
-    SPACE = 16,
-    PLUS = 32,
-    EXPONENT = 64,
-    OTHER = 128,
-    BEHIND_DIGIT = MINUS | SPACE | PLUS | OTHER,
-    BEHIND_POINT = 255 - DIGIT,                             /* as behind '-' and '+' */
-    BEHIND_COMMA = POINT | COMMA | PLUS | EXPONENT | OTHER, /* as behind white space, and before a chunk */
-    BEHIND_EXPONENT = 255 - (DIGIT | MINUS | PLUS),
-    SAMPLE = 4 /* blocks that tell whether a chunk is dense */
-};
 
 #define EIGHT(x) x, x, x, x, x, x, x, x
 
@@ -38,7 +18,7 @@ static const uint8_t KINDS[64] = {OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHE
                                   DIGIT, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER};
 static const uint8_t BARRED[64] = {EIGHT(BEHIND_COMMA), EIGHT(BEHIND_COMMA), EIGHT(BEHIND_COMMA), EIGHT(BEHIND_COMMA),
                                    EIGHT(BEHIND_COMMA), BEHIND_COMMA,        BEHIND_COMMA,        BEHIND_COMMA,
-                                   BEHIND_POINT,        BEHIND_COMMA,        BEHIND_POINT,        BEHIND_POINT,
+                                   BEHIND_SIGN,         BEHIND_COMMA,        BEHIND_SIGN,         BEHIND_SIGN,
                                    BEHIND_COMMA,        EIGHT(BEHIND_DIGIT), BEHIND_DIGIT,        BEHIND_DIGIT,
                                    BEHIND_COMMA,        BEHIND_COMMA,        BEHIND_COMMA,        BEHIND_COMMA,
                                    BEHIND_COMMA,        BEHIND_COMMA};
@@ -74,12 +54,6 @@ EC_INLINE uint64_t barred_of(block_pairs pairs, __m512i kinds_u8x64, __m512i bar
     return _mm512_test_epi8_mask(kind_u8x64, barred_behind_u8x64) | others;
 }
 
-/* Points among the bytes of a chunk from `from` on, of which there are less than those of a block before `to`. */
-EC_INLINE int32_t points_between(const uint8_t *chunk, int64_t from, int64_t to) {
-    __mmask64 points = ec_equal_avx512(_mm512_loadu_si512(chunk + to - BLOCK), '.');
-    return from < to ? (int32_t)_mm_popcnt_u64(points >> (BLOCK - (to - from))) : 0;
-}
-
 /* Writes chosen positions, at most every other, plus `base`; 32 are written in any case. Returns how many there are. */
 EC_INLINE int32_t store_positions(uint16_t *to, uint64_t chosen, __m512i positions_u8x64, __m512i base_u16x32) {
     __m512i chosen_u16x32 =
@@ -92,8 +66,7 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
     const __m512i kinds_u8x64 = _mm512_loadu_si512(KINDS), barred_u8x64 = _mm512_loadu_si512(BARRED);
     const __m512i positions_u8x64 = ec_byte_positions();
     __m512i base_u16x32 = _mm512_setzero_si512(), points_u8x64 = _mm512_setzero_si512();
-    int32_t ended = 0, digits_ended = 0;
-    uint64_t within = 0;
+    int32_t ended = 0, exponent_count = 0;
     int64_t at = 0;
     index->alone_count = 0;
     index->sound = 1;
@@ -113,19 +86,21 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
         points_u8x64 = _mm512_mask_add_epi8(points_u8x64, point, points_u8x64, _mm512_set1_epi8(1));
         if (!dense && EC_UNLIKELY(exponents != 0)) ec_index_exponents(index, exponents, end, ended);
         ended += store_positions(index->end + ended, end, positions_u8x64, base_u16x32);
-        if (dense)
-            digits_ended += store_positions(index->point + digits_ended, ec_digits_end(end, exponents, &within),
-                                            positions_u8x64, base_u16x32);
+        if (dense) exponent_count += (int32_t)_mm_popcnt_u64(exponents);
         base_u16x32 = _mm512_add_epi16(base_u16x32, _mm512_set1_epi16(BLOCK));
         if (EC_UNLIKELY(bad != 0)) {
             at += (int64_t)_tzcnt_u64(bad);
             break;
         }
     }
-    if (ended <= 0 || !ec_digits_end_once(index, ended, digits_ended)) return 0;
+    if (ended <= 0) return 0;
+    const __m512i last_u8x64 = _mm512_loadu_si512(chunk + at - BLOCK);
+    const int64_t last_end = index->end[ended - 1];
     index->count = ended;
     __m512i points_u64x8 = _mm512_sad_epu8(points_u8x64, _mm512_setzero_si512());
-    index->points = (int32_t)_mm512_reduce_add_epi64(points_u64x8) - points_between(chunk, index->end[ended - 1], at);
+    index->points = (int32_t)_mm512_reduce_add_epi64(points_u64x8) -
+                    ec_count_between(ec_equal_avx512(last_u8x64, '.'), last_end, at);
+    index->exponents = exponent_count - ec_count_between(exponents_of(last_u8x64), last_end, at);
     return 1;
 }
 

@@ -24,14 +24,18 @@ typedef struct {
     uint16_t first[ELEMENTS]; /* on AVX-512 twice the offset, and 1 more behind a '-' */
     uint16_t point[ELEMENTS];
     uint16_t end[ELEMENTS];
-    uint16_t alone[ELEMENTS]; /* the numbers that have exponents */
+    uint16_t alone[ELEMENTS]; /* the numbers that have exponents, unless the chunk is dense */
+    int16_t exponent[ELEMENTS],
+        bytes[ELEMENTS]; /* where it is; `bytes` from where a number begins to where digits end */
     int32_t count, alone_count;
     int32_t sound; /* whether the whole chunk is plain */
     /* where each number has one digit before its point there are but the ends: a number begins `gap` behind the one
      * before it, the first behind `before` */
     int32_t gap, before;
-    int32_t dense;  /* whether many of them have exponents, and `point` is where the digits before these end */
-    int32_t points; /* in all of them, as many as the second pass has to find behind first digits */
+    int32_t
+        dense; /* whether many of them have exponents, which the second pass notes, `point` then being where digits end */
+    int32_t exponents; /* where it is, as many as it has to find at their ends */
+    int32_t points;    /* in all of them, as many as it has to find behind first digits */
 } ec_number_index;
 
 /* Notes the numbers with exponents in a block; `ends` is the number of ends before the block. */

@@ -1,9 +1,5 @@
-/* Writes rows of a matrix as the items of the data of a response, for the server. */
+/* Writes rows of a matrix as the items of a list in a response, for the server. */
 #include "../kernels.h"
-
-static const char HEAD[] = "{\"object\":\"embedding\",\"embedding\":", MIDDLE[] = ",\"index\":";
-
-enum { HEAD_LENGTH = sizeof HEAD - 1, MIDDLE_LENGTH = sizeof MIDDLE - 1 };
 
 /* The number of digits of 0, 1, .. count - 1 together. */
 static int64_t digits_below(int64_t count) {
@@ -12,18 +8,19 @@ static int64_t digits_below(int64_t count) {
     return digits;
 }
 
-int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32_t base64) {
-    const int64_t most = INT64_MAX / 64;
+int64_t ec_response_rows_bound(int64_t count, int64_t width, int32_t type, int32_t base64, const ec_row_words *words) {
+    const int64_t most = INT64_MAX / 64, before = words->before_bytes, behind = words->behind_bytes;
     if (count < 0 || width < 0 || count > most || width > most) return -1;
+    if (before < 0 || behind < 0 || before > most || behind > most) return -1;
     int64_t row = base64 ? 2 + ec_base64_encoded_length(width * ec_type_bytes(type))
                          : 2 + width * (type == EC_FLOAT32 ? EC_FLOAT_TEXT : EC_INTEGER_TEXT);
-    row += HEAD_LENGTH + MIDDLE_LENGTH + 2; /* the "}," behind each item */
+    row += before + behind + (words->numbered ? 2 : 1); /* a comma behind each item, and a bracket behind its index */
     if (count && row > most / count) return -1;
-    return count * row + digits_below(count);
+    return count * row + (words->numbered ? digits_below(count) : 0);
 }
 
-static uint8_t *write_text(uint8_t *to, const char *text, size_t n) {
-    memcpy(to, text, n);
+static uint8_t *write_text(uint8_t *to, const void *text, int64_t n) {
+    if (n > 0) memcpy(to, text, (size_t)n);
     return to + n;
 }
 
@@ -37,12 +34,12 @@ static uint8_t *write_index(uint8_t *to, int64_t index) {
 }
 
 int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
-                               int64_t index, void *text) {
+                               const ec_row_words *words, int64_t index, void *text) {
     const uint8_t *row = rows;
     uint8_t *to = text;
     int64_t row_bytes = width * ec_type_bytes(type);
     for (int64_t i = 0; i < count; i++, row += row_bytes) {
-        to = write_text(to, HEAD, HEAD_LENGTH);
+        to = write_text(to, words->before, words->before_bytes);
         if (type == EC_FLOAT32 && ec_check_finite_f32(row, width).status != EC_OK) return -1 - i;
         if (base64) {
             *to++ = '"';
@@ -54,9 +51,11 @@ int64_t ec_response_write_rows(const void *rows, int64_t count, int64_t width, i
         } else {
             to += ec_integers_format(row, width, type, to);
         }
-        to = write_text(to, MIDDLE, MIDDLE_LENGTH);
-        to = write_index(to, index + i);
-        *to++ = '}';
+        to = write_text(to, words->behind, words->behind_bytes);
+        if (words->numbered) {
+            to = write_index(to, index + i);
+            *to++ = '}';
+        }
         *to++ = ',';
     }
     return to - (uint8_t *)text;

@@ -125,11 +125,13 @@ void subject_items(const uint8_t *input, int64_t n) {
     if (count == 0 || count > MOST_ITEMS) return;
     const uint8_t *rows = place_copy(input + 3, count * row_bytes);
     permute(rows, count, row_bytes, input[2]);
-    int64_t bound = ec_response_rows_bound(count, format.width, format.type, base64) + (index ? count * 19 : 0);
+    static const char before[] = "{\"object\":\"embedding\",\"embedding\":", behind[] = ",\"index\":";
+    const ec_row_words words = {before, behind, sizeof before - 1, sizeof behind - 1, 1};
+    int64_t bound = ec_response_rows_bound(count, format.width, format.type, base64, &words) + (index ? count * 19 : 0);
     HOLDS(bound > 0);
     if (bound > MOST_BYTES / 2) return;
     uint8_t *text = place(bound);
-    int64_t written = ec_response_write_rows(rows, count, format.width, format.type, base64, index, text);
+    int64_t written = ec_response_write_rows(rows, count, format.width, format.type, base64, &words, index, text);
     record(&written, sizeof written);
     HOLDS(written <= bound && written >= -count);
     HOLDS(written < 0 || !base64 || index || written == bound);

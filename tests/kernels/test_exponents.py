@@ -110,6 +110,17 @@ def test_two_exponents_before_a_number_without_any(odd: str) -> None:
             same_on_every_tier(f"[{(',' + space).join(changed)}]".encode(), np.float32)
 
 
+@pytest.mark.parametrize("far", ["-0.5e-006", "1.5e-100", "2e+005", "1e5e567"])
+def test_exponents_that_are_not_where_they_are_looked_for(far: str) -> None:
+    """One of more than four bytes, or before another, is not seen; that before a number of one byte is seen twice."""
+    for space in SPACES:
+        texts = written(700, "%.6e")
+        for place in (*range(20), 301, 302, 303, 304, 697):
+            for odd in (["1e5", "7", far], [far, "1e5", "7"], [far]):
+                changed = [*texts[:place], *odd, *texts[place + len(odd) :]]
+                same_on_every_tier(f"[{(',' + space).join(changed)}]".encode(), np.float32)
+
+
 def test_exponents_where_blocks_of_bytes_meet(isa: str) -> None:
     """One at every place of a block, of which the next begins within it."""
     for shift in range(64):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from embcodec import DecodeError, Embeddings, ServiceError, decode_response, encode_response
 from embcodec._native import core
 from embcodec._native.core import ffi, lib
+from embcodec.wire.envelopes import USUAL_ROW
 
 text = st.text(max_size=12)
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
@@ -214,10 +215,10 @@ def test_no_byte_beyond_the_rows_is_written(isa: str) -> None:
                 assert memory.tobytes() == want.tobytes()
         kind = lib.EC_FLOAT32 if dtype == "float" else lib.EC_INT8
         for encoded in (0, 1):
-            bound = lib.ec_response_rows_bound(3, want.shape[1], kind, encoded)
+            bound = lib.ec_response_rows_bound(3, want.shape[1], kind, encoded, USUAL_ROW.around)
             with guarded(bound) as memory:
                 used = lib.ec_response_write_rows(
-                    core.pointer(want), 3, want.shape[1], kind, encoded, 0, core.pointer(memory)
+                    core.pointer(want), 3, want.shape[1], kind, encoded, USUAL_ROW.around, 0, core.pointer(memory)
                 )
                 assert used <= bound
                 assert not encoded or used == bound

@@ -196,3 +196,16 @@ def test_types_that_others_set_on_functions_of_python_are_not_ours() -> None:
     finally:
         shared.argtypes, shared.restype = former
     assert decode_response(body).embeddings.values.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+@pytest.mark.parametrize("profile", ["cohere", "vertex", "huggingface"])
+def test_rows_of_other_bodies_are_written_by_parts(isa: str, monkeypatch: pytest.MonkeyPatch, profile: str) -> None:
+    rows = MATRICES["floats"]
+    want = encode_response(rows, model="m", profile=profile)
+    assert decode_response(want, profile=profile).embeddings == rows
+    monkeypatch.setattr(write, "_LITTLE", 10)
+    monkeypatch.setattr(write, "_SMALL", 0)
+    for turn in (1 << 22, 2000):
+        monkeypatch.setattr(write, "_TURN", turn)
+        for threads in (1, 3):
+            assert encode_response(rows, model="m", profile=profile, threads=threads) == want

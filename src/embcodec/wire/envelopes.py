@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from operator import index
 from typing import Any
 
 from numpy.typing import NDArray
 
-from .._native.response.write import write_rows
+from .._native.response.write import RowWords, write_rows
 from ..dtypes import OutputDtype
 from ..profiles import Profile
 from ..words import shown
@@ -20,7 +21,7 @@ from .service import USAGE, Usage
 _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=index)
 quoted = json.encoder.encode_basestring_ascii
 
-_OPENING, _INDEX = b'{"object":"embedding","embedding":', b',"index":'
+USUAL_ROW = RowWords(b'{"object":"embedding","embedding":', b',"index":', numbered=True)
 _COHERE, _TITAN, _VERTEX = "embeddings.{dtype}", "embeddingsByType.{dtype}", "predictions"
 
 
@@ -41,34 +42,34 @@ def write_body(
     counts = _counts_of(Usage() if usage is None else usage)
     _text_of(counts)  # what JSON has not is refused by every form, also by one that has no room for it
     dtype_name = "base64" if base64 and "{dtype}" in profile.rows else profile.dtype_name(dtype)
-    rows = rows_text(values, base64, profile.item and profile.item.replace("{dtype}", dtype_name), threads)
-    if profile.rows == _TITAN:
-        if len(values) != 1:
-            words = "write embeddings[i : i + 1], one body each"
-            raise ValueError(f"a body of {profile.name!r} has one row, not {len(values)}: {words}")
-        rows = rows[1:-1]
-    if not profile.rows:
-        return rows
-    return _around(rows, profile.rows, dtype_name, name, model, counts)
+    words = _row_words(profile.item and profile.item.replace("{dtype}", dtype_name))
+    head, tail = _around(profile.rows, dtype_name, name, model, counts) if profile.rows else (b"", b"")
+    if profile.rows != _TITAN:
+        head, tail = head + b"[", b"]" + tail
+    elif len(values) != 1:
+        way_out = "write embeddings[i : i + 1], one body each"
+        raise ValueError(f"a body of {profile.name!r} has one row, not {len(values)}: {way_out}")
+    return write_rows(values, base64, words, head, tail, threads)
 
 
 def usual_tail(usage: Usage | dict[str, Any]) -> bytes:
     """Return what stands behind the rows of Mistral's and OpenAI's form."""
-    return f',"{USAGE}":'.encode() + _text_of(_counts_of(usage)) + b"}"
+    return f'],"{USAGE}":'.encode() + _text_of(_counts_of(usage)) + b"}"
 
 
-def rows_text(values: NDArray[Any], base64: bool, item: str | None = None, threads: int = 1) -> bytes:
-    """Return a list of rows, C-contiguous: bare vectors, or objects in which a vector is at the path `item`."""
-    text = write_rows(values, base64, b"", b"", threads)
-    opening, closing = b"", b""
-    if item is not None:
-        opening, closing = _nested(item)
-    vectors = (part[: part.rindex(_INDEX)] for part in text.split(_OPENING)[1:])
-    return b"[" + b",".join(opening + vector + closing for vector in vectors) + b"]"
+def rows_text(values: NDArray[Any], base64: bool) -> bytes:
+    """Return a list of bare vectors, of rows that are C-contiguous."""
+    return write_rows(values, base64, _row_words(None), b"[", b"]", 1)
 
 
-def _around(rows: bytes, path: str, dtype_name: str, name: str, model: str, counts: Mapping[str, Any]) -> bytes:
-    """Return an object with the rows at a path, and what the service that looks there says besides them."""
+@lru_cache(64)
+def _row_words(item: str | None) -> RowWords:
+    """Return what stands around a vector: nothing, or the objects in which it is at the path `item`."""
+    return RowWords(*_nested(item)) if item is not None else RowWords(b"", b"")
+
+
+def _around(path: str, dtype_name: str, name: str, model: str, counts: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Return what stands around the rows in an object that has them at a path: what the service says besides them."""
     opening, closing = _nested(path.replace("{dtype}", dtype_name))
     tokens = counts.get("prompt_tokens", counts.get("total_tokens", 0))
     before, after = f'"id":{name},"model":{quoted(model)},'.encode(), b',"usage":' + _text_of(counts)
@@ -79,7 +80,7 @@ def _around(rows: bytes, path: str, dtype_name: str, name: str, model: str, coun
         before, after = b"", b',"inputTextTokenCount":' + _text_of(tokens)
     elif path == _VERTEX:
         before, after = b"", b""
-    return b"{" + before + opening[1:] + rows + closing[:-1] + after + b"}"
+    return b"{" + before + opening[1:], closing[:-1] + after + b"}"
 
 
 def cohere_tail(tokens: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ..scale import UNIT
 from ..words import shown
 from .answer import EmbeddingResponse
 from .decoder import decoder_for
-from .envelopes import NO_TOKENS, quoted, usual_tail, write_body
+from .envelopes import NO_TOKENS, USUAL_ROW, quoted, usual_tail, write_body
 from .service import Usage
 
 _SMALL = 1 << 16  # bytes of a matrix that no second thread is asked for
@@ -157,8 +157,9 @@ def encode_response(
         workers = default_threads(threads, values.nbytes * pace)
     is_base64, name = encoding is EncodingFormat.BASE64, '"0"' if id is None else quoted(id)
     if service.rows == "data" and service.item == "embedding":
-        head = f'{{"id":{name},"object":"list","model":{quoted(model)},"data":'
-        return write_rows(values, is_base64, head.encode(), NO_TOKENS if usage is None else usual_tail(usage), workers)
+        head = f'{{"id":{name},"object":"list","model":{quoted(model)},"data":['
+        tail = NO_TOKENS if usage is None else usual_tail(usage)
+        return write_rows(values, is_base64, USUAL_ROW, head.encode(), tail, workers)
     return write_body(values, is_base64, service, rows.output_dtype, name, model, usage, workers)
 
 
