@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from kept import overlap, real_set, unit, varied
 
 from embcodec import (
     CodeMismatchError,
+    Collection,
     FlatIndex,
     LowBitCodes,
     LowBitQuantizer,
@@ -187,3 +189,15 @@ def test_former_schemes_have_no_gain_and_their_own_name() -> None:
     np.testing.assert_allclose(codes.scales, 1 / lengths, rtol=1e-6)
     assert scheme.identity != quantizer.scheme.identity
     assert np.array_equal(search(x[:5], codes, 3).indices[:, 0], np.arange(5))
+
+
+@pytest.mark.parametrize("lengths", ["auto", "stored"])
+def test_a_collection_of_few_bytes_opens_again(tmp_path: Path, lengths: Any) -> None:
+    """Three bytes may leave out more than there is of a row."""
+    x = varied(400, 64)
+    codes = LowBitQuantizer(bytes_per_vector=3, lengths=lengths).fit(x).encode(x)
+    assert codes.code_error > 1
+    Collection.create(tmp_path / "few", like=codes[:0]).append(codes, ids=np.arange(400))
+    found, wanted = Collection.open(tmp_path / "few").search(x[:5], 7), search(x[:5], codes, 7)
+    assert np.array_equal(found.indices, wanted.indices)
+    assert np.array_equal(found.scores, wanted.scores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,9 @@ from ..._native import lowbit as native_lowbit
 from ..._native import principal as native
 from ..._native import sums as native_sums
 from .blocks import BLOCK_BYTES, Planes, RawCodes, coded_by_blocks, decoded_by_blocks
-from .chains import MEMORY, chain_levels, tables_of_chains
+from .chains import tables_of_chains
 from .levels import MOST_SEARCHED, Floats, levels_of
+from .places import BitsOf, bits_of
 from .scheme import signs_of
 
 MOST_BITS = 8
@@ -40,13 +41,6 @@ _COST_POWER = 3  # of deviations: what a direction's error costs in a chain, as 
 def length_bytes(*, unit: bool) -> int:
     """Return the bytes of a row that its length takes: none where all have unit length."""
     return 0 if unit else LENGTH_BYTES
-
-
-class BitsOf(NamedTuple):
-    """What the first directions get from one bit each: its place in a row, (m,), and what it counts, float32 (m,)."""
-
-    places: NDArray[np.int64]
-    weights: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,42 +174,7 @@ class PrincipalScheme:
 
     @cached_property
     def _bits(self) -> list[BitsOf]:
-        """What the first directions get from bits, each from one: as many as they have, and those of a chain."""
-        bits, places = np.repeat(self.allocation, native.GROUP).astype(np.int64), self._places
-        before = np.cumsum(bits[::-1])[::-1] - bits  # bits of the chain that come before a direction's own
-        found = []
-        for plane in range(int(bits[0])):
-            some = bits[bits > plane].tolist()
-            if self.chain is None:
-                weights = [levels_of(each).weights[plane] for each in some]
-            else:
-                remember = (before >= MEMORY).tolist()
-                weights = [
-                    chain_levels(each, remembering=remembering).own[plane]
-                    for each, remembering in zip(some, remember, strict=False)
-                ]
-            found.append(self._counted(places[plane], weights))
-        if self.chain is None:
-            return found
-        coarse = np.minimum(bits, MEMORY)
-        stream = np.array([places[plane][i] for i in range(len(bits))[::-1] for plane in range(coarse[i])])
-        remembering = int(((before >= MEMORY) & (bits > 1)).sum())
-        own = (np.cumsum(coarse[::-1])[::-1] - coarse)[:remembering]  # where a direction's own bits begin
-        memories = [chain_levels(each, remembering=True).memory for each in bits[:remembering].tolist()]
-        lags = range(MEMORY if remembering else 0)
-        return found + [self._counted(stream[own - 1 - lag], [each[lag] for each in memories]) for lag in lags]
-
-    @cached_property
-    def _places(self) -> list[NDArray[np.int64]]:
-        """Where in a row the bits of each plane are stored."""
-        places = np.arange(native.GROUP * self._own_bytes).reshape(-1, native.GROUP)
-        if self.chain is not None:
-            places = places[np.argsort(self.chain)]
-        counts = [int((self.allocation > plane).sum()) for plane in range(int(self.allocation[0]))]
-        return [part.ravel() for part in np.split(places, np.cumsum(counts)[:-1])]
-
-    def _counted(self, places: NDArray[np.int64], weights: list[Any]) -> BitsOf:
-        return BitsOf(places, (np.array(weights) * self.deviations[: len(weights)]).astype(np.float32))
+        return bits_of(self.allocation, self.chain, self.deviations)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
