@@ -352,6 +352,14 @@ CASES: dict[str, Case] = {
         "give one of them",
         (lambda p: ec.LowBitQuantizer(2), lambda p: ec.LowBitQuantizer(bytes_per_vector=6).fit(X)),
     ),
+    "rows of another length than the sample's": (
+        lambda p: ec.LowBitQuantizer(bytes_per_vector=6).fit(X).encode(2 * X),
+        r"row 0 has length 2, .* use rows divided by their lengths, or LowBitQuantizer\(\.\.\., lengths='stored'\)",
+        (
+            lambda p: ec.LowBitQuantizer(bytes_per_vector=6).fit(X).encode(X),
+            lambda p: ec.LowBitQuantizer(bytes_per_vector=6, lengths="stored").fit(X).encode(2 * X),
+        ),
+    ),
     "a recall of few rows": (
         lambda p: ec.LowBitQuantizer(recall=0.9).fit(X),
         "80 rows or more, not 12: give bytes_per_vector",

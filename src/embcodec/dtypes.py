@@ -47,6 +47,7 @@ NamelessFloat = Literal["bfloat16", "fp8_e4m3", "fp8_e5m2"]
 # How ranges are calibrated, and low-bit codes fitted.
 CalibrationMethod = Literal["minmax", "quantile", "mse"]
 ShapingName = Literal["auto", "none"]
+LengthsName = Literal["auto", "stored"]
 RotationName = Literal["none", "random", "blocks", "learned", "whitened", "principal", "auto"]
 CenterName = Literal["none", "mean", "auto"]
 # What a search compares by, and how float queries meet codes in it.
@@ -66,6 +67,7 @@ BIT_ORDERS: tuple[BitOrder, ...] = get_args(BitOrder)
 NULLS: tuple[Nulls, ...] = get_args(Nulls)
 CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
 SHAPINGS: tuple[ShapingName, ...] = get_args(ShapingName)
+LENGTHS: tuple[LengthsName, ...] = get_args(LengthsName)
 ROTATIONS: tuple[RotationName, ...] = get_args(RotationName)
 CENTERS: tuple[CenterName, ...] = get_args(CenterName)
 METRICS: tuple[Metric, ...] = get_args(Metric)

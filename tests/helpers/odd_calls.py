@@ -227,7 +227,8 @@ def calls(folder: Path) -> dict[str, Call]:
         "FlatIndex.load": (FlatIndex.load, given(path=folder / "index.safetensors")),
         "LowBitQuantizer": (
             ec.LowBitQuantizer,
-            given(bits=1, bytes_per_vector=None, recall=None, rotation="none", shaping="none", center="none", seed=0),
+            given(bits=1, bytes_per_vector=None, recall=None, rotation="none", shaping="none", center="none", seed=0,
+                  lengths="auto"),
         ),
         "LowBitQuantizer.fit": (ec.LowBitQuantizer(1, rotation="none").fit, given(sample=X, queries=X, progress=None)),
         "LowBitQuantizer.encode": (QUANTIZER.encode, given(x=X, threads=None)),

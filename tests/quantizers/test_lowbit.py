@@ -126,6 +126,51 @@ def test_levels_have_the_known_errors(bits: int, error: float) -> None:
     assert (np.diff(levels.levels) > 0).all()
 
 
+def lloyd(bits: int) -> tuple[np.ndarray, float]:
+    """Return the weights whose sums with signs err least for a Gaussian, by least squares again and again."""
+    z, density = gaussian()
+    signs = 2.0 * ((np.arange(1 << bits)[:, None] >> np.arange(bits)) & 1) - 1
+    weights = 0.8 * 0.5 ** np.arange(bits) * (1 + 0.3 * (bits > 1))
+    for _ in range(300):
+        sums = signs @ weights
+        order = np.argsort(sums)
+        chosen = order[np.searchsorted((sums[order][1:] + sums[order][:-1]) / 2, z)]
+        error = float(density @ (z - sums[chosen]) ** 2)
+        basis = signs[chosen]
+        better = np.linalg.solve(basis.T @ (density[:, None] * basis), basis.T @ (density * z))
+        if np.abs(better - weights).max() < 1e-7:
+            break
+        weights = better
+    return weights, error
+
+
+def gaussian() -> tuple[np.ndarray, np.ndarray]:
+    z = np.linspace(-8, 8, 20_001)
+    density = np.exp(-z * z / 2)
+    return z, density / density.sum()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+def test_weights_of_levels_are_what_lloyds_iteration_comes_to(bits: int) -> None:
+    weights, error = lloyd(bits)
+    assert np.array_equal(levels_of(bits).weights, weights.astype(np.float32))
+    assert levels_of(bits).mean_square_error == pytest.approx(error, rel=1e-9)
+
+
+@pytest.mark.parametrize("bits", [5, 6, 7, 8])
+def test_steps_of_levels_are_the_best(bits: int) -> None:
+    """They err by what is said, and others by more."""
+    (z, density), count = gaussian(), 1 << bits
+    step = float(levels_of(bits).levels[1]) - float(levels_of(bits).levels[0])
+
+    def error(step: float) -> float:
+        nearest = np.clip(np.floor(z / step + count / 2), 0, count - 1) - (count - 1) / 2
+        return float(density @ (z - nearest * step) ** 2)
+
+    assert error(step) == pytest.approx(levels_of(bits).mean_square_error, rel=1e-3)
+    assert error(step) <= min(error(0.98 * step), error(1.02 * step))
+
+
 def coded(x: np.ndarray, bits: int, **parts: Any) -> tuple[np.ndarray, ...]:
     """Return bit planes, scales, lengths and squares, as the C core makes them of rows."""
     levels = levels_of(bits)

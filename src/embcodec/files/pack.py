@@ -35,7 +35,8 @@ def pack(rows: Embeddings | LowBitCodes, prefix: str = "") -> tuple[Tensors, Wor
     words : dict of str to str
         ``format``, ``dimension``; ``output_dtype``, ``scale`` (its identity), ``signed_bytes`` and ``bit_order``; or,
         of low-bit codes, ``low_bit`` (their scheme's identity), ``bits``, ``scaled``, ``scale_unit``, ``is_unit`` and
-        ``unit_error``; in principal directions also ``code_error``, and 0 for ``bits``.
+        ``unit_error``; in principal directions also ``code_error``, and 0 for ``bits``; ``length_error`` where no
+        ``lengths`` are stored, since all rows have unit length.
     """
     check_width(rows)
     tensors, words = _pack_low_bit(rows) if isinstance(rows, LowBitCodes) else _pack_embeddings(rows)
@@ -136,4 +137,5 @@ def _pack_low_bit(rows: LowBitCodes) -> tuple[Tensors, Words]:
     }
     if isinstance(scheme, PrincipalScheme):
         words["code_error"] = float(rows.code_error).hex()
+        words |= {"length_error": float(rows.length_error).hex()} if scheme.unit else {}
     return {**rows.stored, **scheme_arrays(scheme)}, words

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...containers import creating, read_npy, read_tensors, write_npy, write_tensors_to
 from ...errors import StorageError
 from ...files import pack, unpack
-from ...quantizers.lowbit import LowBitCodes, PrincipalScheme, Rows, arrays_of, joined
+from ...quantizers.lowbit import MOST_LENGTH_ERROR, LowBitCodes, PrincipalScheme, Rows, arrays_of, joined
 from ..files import FORMAT as INDEX_FORMAT
 from ..rows import Part
 from .arena import Arena
@@ -128,10 +128,14 @@ def _unpacked(tensors: Any, words: Any, prefix: str, like: Rows) -> Rows:
     try:
         stored = {name: tensors[prefix + name] for name in like.stored}
         identity, unit_error = words[prefix + "low_bit"], float.fromhex(words[prefix + "unit_error"])
-        code_error = float.fromhex(words.get(prefix + "code_error", "0x0p+0"))
+        code_error, length_error = (
+            float.fromhex(words.get(prefix + name, "0x0p+0")) for name in ("code_error", "length_error")
+        )
     except (KeyError, ValueError) as error:
         raise StorageError(f"the file lacks {error}") from None
-    if identity != like.scheme.identity or not (0 <= unit_error <= 1 and 0 <= code_error <= 1):
+    most = like.scheme.most_left_out if isinstance(like.scheme, PrincipalScheme) else 0.0
+    known = 0 <= unit_error <= 1 and 0 <= code_error <= most and 0 <= length_error <= MOST_LENGTH_ERROR
+    if identity != like.scheme.identity or not known:
         raise StorageError(f"its codes are not like the collection's {like!r}")
     for name, array in stored.items():
         usual = like.stored[name]
@@ -139,7 +143,9 @@ def _unpacked(tensors: Any, words: Any, prefix: str, like: Rows) -> Rows:
             raise StorageError(f"its {name} are not like those of the collection's {like!r}")
     if isinstance(like.scheme, PrincipalScheme):  # whose scales follow from the planes
         stored["scales"] = like.scheme.scales_of(stored["bit_planes"]).astype(like.scales.dtype)
-    return replace(like, unit_error=unit_error, code_error=code_error, **stored)
+        if like.scheme.unit:
+            stored["lengths"] = like.scheme.lengths_of(stored["bit_planes"])
+    return replace(like, unit_error=unit_error, code_error=code_error, length_error=length_error, **stored)
 
 
 def _read_live(path: Path, shard: Shard) -> NDArray[np.bool_]:

@@ -63,11 +63,15 @@ def rows_to_learn_from(x: Floats) -> int:
 
 
 class Size(NamedTuple):
-    """A choice, and how large its codes are: bits a dimension, or bytes a row in principal directions."""
+    """A choice, and how large its codes are: bits a dimension, or bytes a row in principal directions.
+
+    With `unit` these store no lengths.
+    """
 
     choice: str
     bits: float
     row_bytes: int
+    unit: bool = False
 
     @property
     def label(self) -> str:
@@ -85,12 +89,12 @@ class Chosen(NamedTuple):
 
 def fitted_scheme(x: Floats, size: Size, shaping: ShapingName, seed: int) -> LowBitScheme | PrincipalScheme:
     """Return a choice fitted to rows."""
-    choice, bits, row_bytes = size
+    choice, bits, row_bytes, unit = size
     dimension = x.shape[1]
     center = center_of(x, choice)
     some = some_rows(x, _LEARN_ROWS, seed)
     if _kind(choice) == PRINCIPAL:
-        return scheme_along(directions_of(some, center), row_bytes)
+        return scheme_along(directions_of(some, center, unit=unit), row_bytes, unit=unit)
     some = some if center is None else some - center
     name, levels = _kind(choice), levels_of(int(bits))
     if name == "random":

@@ -26,7 +26,7 @@ def choose(x: Floats, queries: Floats | None, wishes: Wishes, tell: Progress | N
         if len(x) < _FEWEST_ROWS:
             raise ValueError(f"recall is measured on {_FEWEST_ROWS} rows or more, not {len(x)}: give bytes_per_vector")
         return fewest_bytes(x, queries, wishes.recall, wishes, tell)
-    sizes = wishes.sizes(x.shape[1])
+    sizes = wishes.sizes(x.shape[1], unit=wishes.leave_out_lengths(x))
     choices = list(sizes)
     if len(choices) == 1 or len(x) < _FEWEST_ROWS:
         return Chosen(sizes[choices[0]], {})

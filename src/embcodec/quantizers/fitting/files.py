@@ -181,6 +181,7 @@ def write_quantizer(path: str | os.PathLike[str], fitted: Fitted) -> None:
     }
     arrays |= scheme_arrays(scheme)
     arrays["shaping"] = np.array([settings["shaping"]])
+    arrays["row_lengths"] = np.array([settings["lengths"]])
     if settings["recall"] is not None:
         arrays["recall"] = np.array([settings["recall"], *(fitted.interval or (0, 1))], np.float64)
     with replacing(as_path(path)) as file:
@@ -263,6 +264,7 @@ def _fitted(arrays: Arrays) -> Fitted:
         "bytes_per_vector": int(asked[1]) or None,
     }
     shaping, *_ = checked_texts(arrays, "shaping", 1) if "shaping" in arrays else ["none"]
+    lengths, *_ = checked_texts(arrays, "row_lengths", 1) if "row_lengths" in arrays else ["stored"]
     recall = checked_array(arrays, "recall", np.float64, (3,), least=0, most=1).tolist() if "recall" in arrays else None
     return Fitted(
         {
@@ -272,6 +274,7 @@ def _fitted(arrays: Arrays) -> Fitted:
             "rotation": rotation,
             "center": center,
             "seed": seed,
+            "lengths": lengths,
         },
         choice,
         dict(zip(measured, report.tolist(), strict=True)),

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from ..._native.principal import GROUP
 from ...containers import checked_array
 from ..lowbit.codes import LowBitCodes
-from ..lowbit.principal import MOST_BITS, MOST_TWICE, PrincipalScheme
+from ..lowbit.principal import MOST_BITS, MOST_LENGTH_ERROR, MOST_TWICE, PrincipalScheme
 
 Arrays = Mapping[str, NDArray[Any]]
 
 _ENTRY = 1.01  # of what is orthonormal, and of a direction's share: 1, and what rounding adds
-_MOST_LEFT_OUT = 2.01  # of a row's length: what its code stands for is as long, and may point away
+_SMALLEST_GAIN, _LARGEST_GAIN = 0.5, 100.0  # of schemes that have one: a power of a length of .1 to 1
+_NEAR = 1e-6  # a scale that is the root of the dimension's reciprocal
 
 
 def arrays_of(scheme: PrincipalScheme) -> dict[str, NDArray[Any]]:
@@ -32,6 +33,8 @@ def arrays_of(scheme: PrincipalScheme) -> dict[str, NDArray[Any]]:
         arrays["center"] = scheme.center
     if scheme.chain is not None:
         arrays |= {"chain": scheme.chain, "twice": np.array([scheme.twice], np.int64)}
+    if scheme.gain or scheme.unit:
+        arrays |= {"gain": np.array([scheme.gain]), "unit": np.array([scheme.unit], np.uint8)}
     return arrays
 
 
@@ -79,7 +82,20 @@ def _chained(scheme: PrincipalScheme, arrays: Arrays, own: int) -> PrincipalSche
     twice = int(checked_array(arrays, "twice", np.int64, (1,))[0])
     if not 0 <= twice <= min(MOST_TWICE, own) or twice % 2:
         raise ValueError(f"{twice} bytes that are met twice, of {own}")
-    return replace(scheme, chain=chain, twice=twice)
+    scheme = replace(scheme, chain=chain, twice=twice)
+    return scheme if "gain" not in arrays else _scaled(scheme, arrays)
+
+
+def _scaled(scheme: PrincipalScheme, arrays: Arrays) -> PrincipalScheme:
+    gain = float(checked_array(arrays, "gain", np.float64, (1,))[0])
+    unit = int(checked_array(arrays, "unit", np.uint8, (1,))[0])
+    if gain and not _SMALLEST_GAIN <= gain <= _LARGEST_GAIN:
+        raise ValueError(f"a gain of {gain}, which is not 0 or {_SMALLEST_GAIN} .. {_LARGEST_GAIN}")
+    if unit > 1:
+        raise ValueError(f"unit {unit} is neither 0 nor 1")
+    if unit and abs(scheme.scale_unit * scheme.dimension**0.5 - 1) > _NEAR:
+        raise ValueError(f"a scale of {scheme.scale_unit} for rows of unit length in {scheme.dimension} dimensions")
+    return replace(scheme, gain=gain, unit=bool(unit))
 
 
 def principal_codes_of(
@@ -87,14 +103,29 @@ def principal_codes_of(
 ) -> LowBitCodes:
     """Return the codes of a scheme, of which a row of unit length has none longer than `longest`."""
     code_error = float.fromhex(words["code_error"])
-    if not 0 <= code_error <= _MOST_LEFT_OUT:
-        raise ValueError(f"a code error of {code_error}, which is not 0 .. {_MOST_LEFT_OUT}")
+    if not 0 <= code_error <= (most := scheme.most_left_out):
+        raise ValueError(f"a code error of {code_error}, which is not 0 .. {most}")
     planes = arrays["bit_planes"]
     if planes.dtype != np.uint8 or planes.ndim != 2 or planes.shape[1] != scheme.row_bytes:
         raise ValueError(f"bit planes of {planes.dtype} {planes.shape} for {scheme.row_bytes} bytes a row")
+    if scheme.unit:
+        return _unit_codes_of(planes, words, scheme, unit_error, code_error)
     lengths = checked_array(arrays, "lengths", np.float16, (len(planes),))
     if (lengths > longest).any():  # a negative length is that of a row that had not unit length
         row = int((lengths > longest).argmax())
         raise ValueError(f"a value of lengths is out of range: {lengths[row]} at [{row}], of a row of unit length")
     planes = np.ascontiguousarray(planes)
     return LowBitCodes(planes, scheme.scales_of(planes), lengths, scheme, unit_error, code_error)
+
+
+def _unit_codes_of(
+    planes: NDArray[np.uint8], words: Mapping[str, str], scheme: PrincipalScheme, unit_error: float, code_error: float
+) -> LowBitCodes:
+    """Return codes of rows of unit length, of which no lengths are stored."""
+    length_error = float.fromhex(words["length_error"])
+    if not 0 <= length_error <= MOST_LENGTH_ERROR:
+        raise ValueError(f"a length error of {length_error}, which is not 0 .. {MOST_LENGTH_ERROR}")
+    planes = np.ascontiguousarray(planes)
+    scales = scheme.scales_of(planes)
+    lengths = scheme.lengths_of(planes)
+    return LowBitCodes(planes, scales, lengths, scheme, unit_error, code_error, length_error)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..._native import bits as native_bits
-from ...dtypes import CenterName, RotationName, ShapingName
+from ...dtypes import CenterName, LengthsName, RotationName, ShapingName
 from ...errors import StorageError
 from ...words import shown, shows_progress
 from ..lowbit.codes import LowBitCodes
@@ -58,6 +58,10 @@ class LowBitQuantizer:
     center : {"none", "mean", "auto"}
         Whether the sample's mean is taken off first, which rescues models whose vectors share a large mean.
     seed : int
+    lengths : {"auto", "stored"}
+        Whether codes of a number of bytes, or in principal directions that were asked for, store how long rows are, in
+        two bytes each. "auto": not where all rows of the sample have unit length; those bytes go to the codes, and a
+        row of another length is refused when it is coded. "stored": always.
 
     Attributes
     ----------
@@ -86,10 +90,12 @@ class LowBitQuantizer:
     four).
 
     In principal directions u, of deviation d, levels are near to <r, u> / (|r| d), and <q, r> is estimated as |r| times
-    the dot of q with what the levels stand for, brought to length 1: 2 bytes for the length are all that a row takes
-    besides its bits. The directions form a chain: a level is a weighted sum of a direction's own bits and of the four
-    bits before them, and the bits of a row are those whose levels err least all together, found by Viterbi's algorithm
-    (trellis coded quantization, Marcellin and Fischer 1990, here with levels that are linear in the bits).
+    the dot of q with v, what the levels stand for, times g / sqrt(|v|): g, which the scheme has, makes that right on
+    average. Of the row 2 bytes for |r| are stored besides its bits; nothing of rows of unit length, of which v says it:
+    c + |r| v / |v| has unit length, too. The directions form a chain: a level is a weighted sum of a direction's own
+    bits and of the four bits before them, and the bits of a row are those whose levels err least all together, found by
+    Viterbi's algorithm (trellis coded quantization, Marcellin and Fischer 1990, here with levels that are linear in the
+    bits).
 
     Examples
     --------
@@ -112,6 +118,7 @@ class LowBitQuantizer:
     shaping: ShapingName
     center: CenterName
     seed: int
+    lengths: LengthsName
     choice: str
     report: dict[str, float]
 
@@ -125,8 +132,9 @@ class LowBitQuantizer:
         shaping: ShapingName = "auto",
         center: CenterName = "auto",
         seed: int = 0,
+        lengths: LengthsName = "auto",
     ) -> None:
-        wishes = Wishes(bits, bytes_per_vector, recall, rotation, shaping, center, seed).checked()
+        wishes = Wishes(bits, bytes_per_vector, recall, rotation, shaping, center, seed, lengths).checked()
         vars(self).update(wishes._asdict())
         self.recall_interval = None
         self.choice = ""
@@ -190,7 +198,8 @@ class LowBitQuantizer:
     def encode(self, x: ArrayLike, *, threads: int | None = None) -> LowBitCodes:
         """Return the codes of rows (n, dimension); NaN, infinities and other dimensions are refused (ValueError).
 
-        By default one thread codes few rows and more code many: the codes do not depend on it.
+        So are rows that have not unit length, within 1 %, by codes that store no lengths (CodeMismatchError). By
+        default one thread codes few rows and more code many: the codes do not depend on it.
         """
         rows: NDArray[Any] = x if _is_float_matrix(x) else as_float_rows(x)
         if rows.shape[1] != self.scheme.dimension:

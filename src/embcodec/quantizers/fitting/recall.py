@@ -31,7 +31,7 @@ def fewest_bytes(
     ValueError
         Where no size does.
     """
-    dimension = x.shape[1]
+    dimension, unit = x.shape[1], wishes.leave_out_lengths(x)
     (along,) = choices_of(PRINCIPAL, wishes.center, 1, alike=True)
     known: dict[int, Directions] = {}
     sizes: dict[str, Size] = {}
@@ -41,13 +41,13 @@ def fewest_bytes(
         if size.choice != along:
             return fitted_scheme(sample, size, wishes.shaping, wishes.seed)
         if id(sample) not in known:  # the samples last as long as this does
-            known[id(sample)] = directions_of(sample, center_of(sample, along))
-        return scheme_along(known[id(sample)], size.row_bytes)
+            known[id(sample)] = directions_of(sample, center_of(sample, along), unit=unit)
+        return scheme_along(known[id(sample)], size.row_bytes, unit=unit)
 
     held_out = HeldOut(x, fit, wishes.seed, PLAIN)
     trial = Trial(held_out.rows, queries, wishes.seed, _QUERIES)
     found: dict[Size, tuple[float, float, float]] = {}
-    tried = [Size(along, 1, row_bytes) for row_bytes in _steps(dimension)]
+    tried = [Size(along, 1, row_bytes, unit) for row_bytes in _steps(dimension, unit=unit)]
     total = len(tried).bit_length() + 4  # with others, and the last fit
 
     def reaches(size: Size) -> bool:
@@ -78,7 +78,7 @@ def fewest_bytes(
     return Chosen(best, report, found[best][1:])
 
 
-def _steps(dimension: int) -> list[int]:
+def _steps(dimension: int, *, unit: bool) -> list[int]:
     """Return the sizes that codes in principal directions are tried at: the last is the largest."""
-    most = most_bytes(dimension)
+    most = most_bytes(dimension, unit=unit)
     return [*range(STEP * (1 + LENGTH_BYTES // STEP), most, STEP), most]

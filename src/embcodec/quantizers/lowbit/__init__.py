@@ -3,11 +3,12 @@
 from .codes import LowBitCodes
 from .errors import RowErrors, certain_bounds, errors_of, farthest, fixed_errors, leaning_errors, rounding_of
 from .joined import Rows, arrays_of, concat, joined, kind_of
-from .principal import PrincipalScheme
+from .principal import MOST_LENGTH_ERROR, PrincipalScheme
 from .queries import LowBitQueries, coded_like_rows, prepare_queries
 from .scheme import LowBitScheme
 
 __all__ = [
+    "MOST_LENGTH_ERROR",
     "LowBitCodes",
     "LowBitQueries",
     "LowBitScheme",

@@ -15,7 +15,7 @@ from ...embeddings import Embeddings
 from ...errors import CodeMismatchError
 from ...scale import ScaleLike
 from ..quantize import as_float_rows
-from .errors import RowErrors, certain_bounds, error_by_cosines, errors_of, widest
+from .errors import RowErrors, certain_bounds, error_by_cosines, error_of_unit_rows, errors_of, widest
 from .levels import Floats
 from .principal import PrincipalScheme
 from .queries import prepare_queries
@@ -37,16 +37,20 @@ class LowBitCodes:
     bit_planes : ndarray of uint8, (n, bits * ceil(dimension / 8))
         A row is its planes, one after the other, first dimension in the highest bit.
     scales : ndarray of float16 (one bit) or float32, (n,)
-        In the scheme's `scale_unit`. Of codes in principal directions one over the length of what the planes stand
-        for, which follows from these and takes no place in files.
+        In the scheme's `scale_unit`. Of codes in principal directions what the planes count times, which follows from
+        these and takes no place in files.
     lengths : ndarray like scales, or float16 in principal directions, (n,)
         Of the rows, centred; in `scale_unit` times the root of the dimension. Negative (or -0) for a row that had not
-        unit length, within 1 %, before it was centred.
+        unit length, within 1 %, before it was centred. Where the scheme is of rows of unit length, float32: as long as
+        the planes say, which takes no place in files either.
     scheme : LowBitScheme or PrincipalScheme
     unit_error : float
         How far half the squared length of a row that had is from 1/2 at most.
     code_error : float
-        Of codes in principal directions: what they leave out of any row, centred, as a share of its length, at most.
+        Of codes in principal directions: what they leave out of any row, centred, as a share of its length, at most; of
+        rows of unit length, whose own are not stored, not as a share.
+    length_error : float
+        Of these: how far half the squared length of a row, centred, is from what the planes say at most.
     """
 
     bit_planes: NDArray[np.uint8]
@@ -55,16 +59,29 @@ class LowBitCodes:
     scheme: LowBitScheme | PrincipalScheme
     unit_error: float = 0.0
     code_error: float = 0.0
+    length_error: float = 0.0
 
     @classmethod
     def of(cls, x: NDArray[Any], scheme: LowBitScheme | PrincipalScheme, threads: int | None = 1) -> LowBitCodes:
-        """Return the codes of rows (n, dimension) of floats; NotFiniteError names the first that is not finite."""
+        """Return the codes of rows (n, dimension) of floats.
+
+        Raises
+        ------
+        NotFiniteError
+            It names the first value that is not finite.
+        CodeMismatchError
+            Where the scheme stores no lengths, and a row has not unit length.
+        """
         planes, scales, lengths, squares = scheme.encode_raw(x, threads)
+        are_unit = np.abs(np.sqrt(squares) - 1) <= _UNIT_TOLERANCE
+        unit_error = float(np.abs(squares - 1).max(initial=0, where=are_unit) / 2)
+        if isinstance(scheme, PrincipalScheme) and scheme.unit:
+            return cls._of_unit_rows(planes, scales, lengths, squares, scheme, unit_error)
         small, code_error = np.float16 if scheme.is_one_bit else np.float32, 0.0
         with np.errstate(over="ignore"):
             if isinstance(scheme, PrincipalScheme):
-                small, code_error = np.float16, error_by_cosines(scales[lengths > 0])
-                stored = scheme.scales_of(planes)
+                stored, some = scheme.scales_of(planes), lengths > 0
+                small, code_error = np.float16, error_by_cosines(scales[some], scheme.reach_of(stored[some]))
             else:
                 stored = (scales / np.float32(scheme.scale_unit)).astype(small)
             kept = (lengths / np.float32(scheme.scale_unit * np.sqrt(scheme.dimension))).astype(small)
@@ -72,9 +89,30 @@ class LowBitCodes:
         if not finite.all():
             row = int(finite.argmin())
             raise ValueError(f"row {row} is thousands of times longer than the sample's: its scale cannot be stored")
-        are_unit = np.abs(np.sqrt(squares) - 1) <= _UNIT_TOLERANCE
-        unit_error = float(np.abs(squares - 1).max(initial=0, where=are_unit) / 2)
         return cls(planes, stored, np.where(are_unit, kept, np.negative(kept)), scheme, unit_error, code_error)
+
+    @classmethod
+    def _of_unit_rows(
+        cls,
+        planes: NDArray[np.uint8],
+        cosines: Floats,
+        lengths: Floats,
+        squares: NDArray[np.float64],
+        scheme: PrincipalScheme,
+        unit_error: float,
+    ) -> LowBitCodes:
+        """Return codes that store no lengths: of rows that have unit length, or none."""
+        off = np.abs(np.sqrt(squares) - 1)
+        if (off > _UNIT_TOLERANCE).any():
+            row = int((off > _UNIT_TOLERANCE).argmax())
+            raise CodeMismatchError(
+                f"row {row} has length {np.sqrt(squares[row]):.4g}, and codes fitted to rows of unit length store none",
+                "rows divided by their lengths, or LowBitQuantizer(..., lengths='stored')",
+            )
+        scales = scheme.scales_of(planes)
+        found = scheme.lengths_of(planes)
+        code_error, length_error = error_of_unit_rows(cosines, lengths, found, scheme.reach_of(scales))
+        return cls(planes, scales, found, scheme, unit_error, code_error, length_error)
 
     @property
     def dimension(self) -> int:
@@ -92,6 +130,8 @@ class LowBitCodes:
         arrays = {"bit_planes": self.bit_planes, "scales": self.scales, "lengths": self.lengths}
         if isinstance(self.scheme, PrincipalScheme):
             del arrays["scales"]
+            if self.scheme.unit:
+                del arrays["lengths"]
         return arrays
 
     @cached_property

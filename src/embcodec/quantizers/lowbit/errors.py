@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...codec import row_norms
+from .levels import Floats
 from .principal import PrincipalScheme
 from .queries import LowBitQueries
 from .scheme import LowBitScheme
@@ -44,6 +45,8 @@ class Coded(Protocol):
     @property
     def unit_error(self) -> float: ...
     @property
+    def length_error(self) -> float: ...
+    @property
     def dimension(self) -> int: ...
     @property
     def are_unit(self) -> NDArray[np.bool_]: ...
@@ -58,11 +61,32 @@ def rounding_of(codes: Coded) -> float:
     return 2.0**-11 if codes.lengths.dtype == np.float16 else 2.0**-22
 
 
-def error_by_cosines(cosines: NDArray[np.float32]) -> float:
-    """Return the most that codes leave out of rows, as a share of their length, by rows' cosines with their codes."""
-    if not len(cosines):
-        return 0.0
-    return float(np.sqrt(max(2 * (1 - float(cosines.min()) + 2 * _FLOAT32), 0.0)))
+def error_by_cosines(cosines: Floats, reach: Doubles) -> float:
+    """Return the most that codes leave out of rows, as a share of their length.
+
+    By the rows' cosines with what their codes stand for, and how long that is, as a share.
+    """
+    rests = (1 - reach) ** 2 + 2 * reach * (1 - cosines.astype(np.float64) + 2 * _FLOAT32)
+    return float(np.sqrt(rests.max(initial=0)))
+
+
+def error_of_unit_rows(cosines: Floats, lengths: Floats, found: Floats, reach: Doubles) -> tuple[float, float]:
+    """Return the most that codes leave out of rows of unit length, and by how much half their squared lengths are off.
+
+    Parameters
+    ----------
+    cosines : ndarray
+        Of rows, centred, with what their codes stand for.
+    lengths, found : ndarray
+        Of rows, centred, and as codes have them.
+    reach : ndarray
+        How long what a code stands for is, times the length found.
+    """
+    wide, reached = lengths.astype(np.float64), reach * found
+    rests = (wide - reached) ** 2 + 2 * wide * reached * (1 - cosines.astype(np.float64) + 2 * _FLOAT32)
+    left_out = np.sqrt(np.maximum(rests, 0)) + 8 * _FLOAT32 * (wide + reached)
+    halves = np.abs(wide**2 - found.astype(np.float64) ** 2) / 2 + 4 * _FLOAT32 * wide**2
+    return float(left_out.max(initial=0)), float(halves.max(initial=0))
 
 
 def level_squares(codes: Coded, scheme: LowBitScheme) -> Doubles:
@@ -119,8 +143,11 @@ def errors_of(codes: Coded) -> RowErrors:
     lengths, step = np.sqrt(squares), float(stored.smallest_subnormal) * unit
     are_tiny = lengths < float(stored.smallest_normal) * unit
     if isinstance(codes.scheme, PrincipalScheme):
-        reached = lengths  # what a code stands for is as long as its row
-        errors = (codes.code_error + rounding) * (1 + 2 * rounding) * lengths
+        share = codes.scheme.reach_of(codes.scales)
+        reached = share * lengths
+        if codes.scheme.unit:
+            return _errors_of_unit_rows(codes, reached)
+        errors = (codes.code_error + rounding * np.maximum(share, 1)) * (1 + 2 * rounding) * lengths
     else:
         reached, errors = _scaled_errors(codes, codes.scheme, scales, squares)
         are_tiny |= codes.scales < stored.smallest_normal
@@ -129,6 +156,18 @@ def errors_of(codes: Coded) -> RowErrors:
     lost = 1.5 * rounding * squares + np.where(are_tiny, step * (step + 2 * lengths), 0.0)
     shared = np.where(are_unit, lost + codes.unit_error, 0.0)
     return RowErrors(np.where(are_unit, errors, 0.0), np.where(are_unit, 0.0, errors), shared, squares, scales)
+
+
+def _errors_of_unit_rows(codes: Coded, reached: Doubles) -> RowErrors:
+    """Return the errors of rows whose lengths are not stored: what was measured when they were coded."""
+    rounding, squares = rounding_of(codes), codes.row_squares() + 2 * codes.length_error
+    return RowErrors(
+        codes.code_error + 2 * rounding * reached,
+        np.zeros(len(codes)),
+        codes.length_error + codes.unit_error + 1.5 * rounding * squares,
+        np.maximum(squares, reached**2),
+        codes.row_scales().astype(np.float64),
+    )
 
 
 def _scaled_errors(codes: Coded, scheme: LowBitScheme, scales: Doubles, squares: Doubles) -> tuple[Doubles, Doubles]:

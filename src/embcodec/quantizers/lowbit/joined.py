@@ -32,6 +32,7 @@ def joined(parts: Sequence[Rows], arrays: Sequence[NDArray[Any]]) -> Rows:
         planes, scales, lengths = arrays
         unit_error = max(part.unit_error for part in parts if isinstance(part, LowBitCodes))
         code_error = max(part.code_error for part in parts if isinstance(part, LowBitCodes))
+        length_error = max(part.length_error for part in parts if isinstance(part, LowBitCodes))
         return replace(
             first,
             bit_planes=planes,
@@ -39,6 +40,7 @@ def joined(parts: Sequence[Rows], arrays: Sequence[NDArray[Any]]) -> Rows:
             lengths=lengths,
             unit_error=unit_error,
             code_error=code_error,
+            length_error=length_error,
         )
     scale = first.scale
     if scale is not None and scale.kind == PER_VECTOR:

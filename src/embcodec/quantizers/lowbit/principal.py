@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,26 +14,33 @@ from ..._native import lowbit as native_lowbit
 from ..._native import principal as native
 from ..._native import sums as native_sums
 from .blocks import BLOCK_BYTES, Planes, RawCodes, coded_by_blocks, decoded_by_blocks
-from .chains import MEMORY, chain_levels, tables_of_chains
+from .chains import tables_of_chains
 from .levels import MOST_SEARCHED, Floats, levels_of
+from .places import BitsOf, bits_of
 from .scheme import signs_of
 
 MOST_BITS = 8
 LENGTH_BYTES = 2
-"""Of a row, for its length without the center: a float16."""
+"""Of a row, for its length without the center: a float16, where lengths are stored."""
+
+MOST_LENGTH_ERROR = 2.1
+"""Of half a squared length, where rows have unit length within 1 % and so has the center."""
 
 MOST_TWICE = 128
 """Bytes of a row that queries can meet in two tables each."""
 
+SHRUNK = 0.75
+"""The power of codes' lengths by which what they stand for is divided. Were all of a length's differences among codes
+errors, it would be 1, and 0 where rows differed as much; between .5 and .75 most is kept of all sets at all sizes."""
+_LEAST_REST = 2.0**-22  # of 1, less the squared length of a center of unit rows: what they are rounded by, otherwise
+_LEAST_SPREAD = 1e-6  # of rows of unit length around a center
 _PACE = 2.0  # nanoseconds a byte of float rows
 _COST_POWER = 3  # of deviations: what a direction's error costs in a chain, as when bits were given to it
 
 
-class BitsOf(NamedTuple):
-    """What the first directions get from one bit each: its place in a row, (m,), and what it counts, float32 (m,)."""
-
-    places: NDArray[np.int64]
-    weights: Floats
+def length_bytes(*, unit: bool) -> int:
+    """Return the bytes of a row that its length takes: none where all have unit length."""
+    return 0 if unit else LENGTH_BYTES
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +71,11 @@ class PrincipalScheme:
         the order in which the bytes of the planes are stored. None: each direction has levels of its own.
     twice : int
         How many bytes at the beginning of a row queries meet in two tables each, since they count most.
+    gain : float
+        What planes stand for, of length l, counts times the row's length and gain / l^(3/4). 0: it is brought to the
+        row's length, as it was by former schemes.
+    unit : bool
+        All rows have unit length, and nothing is stored of their lengths without the center: planes say them.
     """
 
     dimension: int
@@ -75,6 +87,8 @@ class PrincipalScheme:
     scale_unit: float = 1.0
     chain: NDArray[np.int64] | None = None
     twice: int = 0
+    gain: float = 0.0
+    unit: bool = False
 
     scaled = True
     kind = "principal"
@@ -90,6 +104,11 @@ class PrincipalScheme:
         return int(self.allocation.sum(dtype=np.int64))
 
     @property
+    def stored_bytes(self) -> int:
+        """Bytes of a row in files: the planes, and its length where that is stored."""
+        return self.row_bytes + length_bytes(unit=self.unit)
+
+    @property
     def bits(self) -> float:
         """Bits a dimension, on average."""
         return 8 * self.row_bytes / self.dimension
@@ -97,12 +116,12 @@ class PrincipalScheme:
     @property
     def label(self) -> str:
         """What codes are called."""
-        return f"{self.row_bytes + LENGTH_BYTES}-byte"
+        return f"{self.stored_bytes}-byte"
 
     @property
     def amount(self) -> str:
         """How much they keep of a row."""
-        return f"{self.row_bytes + LENGTH_BYTES} bytes"
+        return f"{self.stored_bytes} bytes"
 
     @cached_property
     def identity(self) -> str:
@@ -111,11 +130,13 @@ class PrincipalScheme:
         digest.update(self.copies.astype("<i8").tobytes())
         if self.chain is not None:
             digest.update(f"chain {self.twice}".encode() + self.chain.astype("<i8").tobytes())
+        if self.gain or self.unit:
+            digest.update(repr((float(self.gain), self.unit)).encode())
         for name in ("directions", "deviations", "center"):
             part = getattr(self, name)
             if part is not None:
                 digest.update(name.encode() + part.astype("<f4").tobytes())
-        return f"principal{self.row_bytes + LENGTH_BYTES}:{digest.hexdigest()[:16]}"
+        return f"principal{self.stored_bytes}:{digest.hexdigest()[:16]}"
 
     @cached_property
     def _coder(self) -> native.PrincipalCoder:
@@ -124,7 +145,7 @@ class PrincipalScheme:
         parts: dict[str, NDArray[Any]] = {} if self.center is None else {"center": self.center}
         if self.chain is not None:
             parts["chains"], parts["chain_steps"] = tables_of_chains()
-            parts["costs"] = (self.deviations / self.deviations.max()) ** _COST_POWER
+            parts["costs"] = self._costs()
         return native.PrincipalCoder(
             self.dimension,
             bits=self.allocation,
@@ -136,6 +157,14 @@ class PrincipalScheme:
             steps=np.array([2 * levels_of(bits).weights[0] for bits in range(MOST_SEARCHED + 1, MOST_BITS + 1)]),
             **parts,
         )
+
+    def _costs(self) -> Floats:
+        """Return what directions' errors cost in a chain: their variance times the deviation of queries."""
+        if not self.unit or self.center is None:
+            return np.asarray((self.deviations / self.deviations.max()) ** _COST_POWER, np.float32)
+        variances = self.deviations.astype(np.float64) ** 2
+        wide = variances * np.sqrt(moments_of_queries(variances, self.directions, self.center))
+        return np.asarray(wide / wide.max(), np.float32)
 
     @cached_property
     def _query_coder(self) -> native_lowbit.Coder:
@@ -150,42 +179,7 @@ class PrincipalScheme:
 
     @cached_property
     def _bits(self) -> list[BitsOf]:
-        """What the first directions get from bits, each from one: as many as they have, and those of a chain."""
-        bits, places = np.repeat(self.allocation, native.GROUP).astype(np.int64), self._places
-        before = np.cumsum(bits[::-1])[::-1] - bits  # bits of the chain that come before a direction's own
-        found = []
-        for plane in range(int(bits[0])):
-            some = bits[bits > plane].tolist()
-            if self.chain is None:
-                weights = [levels_of(each).weights[plane] for each in some]
-            else:
-                remember = (before >= MEMORY).tolist()
-                weights = [
-                    chain_levels(each, remembering=remembering).own[plane]
-                    for each, remembering in zip(some, remember, strict=False)
-                ]
-            found.append(self._counted(places[plane], weights))
-        if self.chain is None:
-            return found
-        coarse = np.minimum(bits, MEMORY)
-        stream = np.array([places[plane][i] for i in range(len(bits))[::-1] for plane in range(coarse[i])])
-        remembering = int(((before >= MEMORY) & (bits > 1)).sum())
-        own = (np.cumsum(coarse[::-1])[::-1] - coarse)[:remembering]  # where a direction's own bits begin
-        memories = [chain_levels(each, remembering=True).memory for each in bits[:remembering].tolist()]
-        lags = range(MEMORY if remembering else 0)
-        return found + [self._counted(stream[own - 1 - lag], [each[lag] for each in memories]) for lag in lags]
-
-    @cached_property
-    def _places(self) -> list[NDArray[np.int64]]:
-        """Where in a row the bits of each plane are stored."""
-        places = np.arange(native.GROUP * self._own_bytes).reshape(-1, native.GROUP)
-        if self.chain is not None:
-            places = places[np.argsort(self.chain)]
-        counts = [int((self.allocation > plane).sum()) for plane in range(int(self.allocation[0]))]
-        return [part.ravel() for part in np.split(places, np.cumsum(counts)[:-1])]
-
-    def _counted(self, places: NDArray[np.int64], weights: list[Any]) -> BitsOf:
-        return BitsOf(places, (np.array(weights) * self.deviations[: len(weights)]).astype(np.float32))
+        return bits_of(self.allocation, self.chain, self.deviations)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
@@ -204,12 +198,41 @@ class PrincipalScheme:
         return coded_by_blocks(x, self.dimension, self.row_bytes, code, _PACE, threads)
 
     def scales_of(self, planes: Planes) -> Floats:
-        """Return one over the lengths of what planes stand for, float32 (n,): found from the planes alone."""
+        """Return what planes count times, of rows of length 1, float32 (n,): found from the planes alone."""
         own = np.ascontiguousarray(
             planes[:, : self._own_bytes] if self.chain is None else planes[:, np.argsort(self.chain)]
         )
         lengths = np.sqrt(self._coder.squares(own, _values_of_patterns()))
-        return np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0).astype(np.float32)
+        over, wide = (lengths**SHRUNK, self.gain) if self.gain else (lengths, 1.0)
+        return np.divide(wide, over, out=np.zeros_like(lengths), where=lengths > 0).astype(np.float32)
+
+    def reach_of(self, scales: Floats) -> NDArray[np.float64]:
+        """Return how long what codes of these scales stand for is, of rows of length 1 without the center, (n,)."""
+        reach: NDArray[np.float64] = (scales > 0).astype(np.float64)
+        if self.gain:  # l times the scale, which is gain / l^(3/4)
+            lengths = np.divide(self.gain, scales, out=reach, where=scales > 0) ** (1 / SHRUNK)
+            reach = lengths * scales
+        return reach
+
+    @property
+    def most_left_out(self) -> float:
+        """How much of a row codes can leave out: as a share of its length, or of rows of unit length, at most 2.02."""
+        longest = sum(np.sqrt((bits.weights.astype(np.float64) ** 2).sum()) for bits in self._bits)
+        reach = self.gain * float(longest) ** (1 - SHRUNK) if self.gain else 1.0
+        return 1.01 * (1 + reach) * (2.02 if self.unit else 1.0)
+
+    def lengths_of(self, planes: Planes) -> Floats:
+        """Return how long rows of unit length are without the center, as planes alone say it, float32 (n,).
+
+        A row c + t u, u of length 1, has unit length where t^2 + 2 t <c, u> + |c|^2 = 1: and of <c, u> the planes have
+        many bits, where c is one of the directions.
+        """
+        if self.center is None:
+            return np.ones(len(planes), np.float32)
+        rest = 1 - squared_length(self.center)
+        rest = rest if rest > _LEAST_REST else 0.0
+        along = self.center_along(planes).astype(np.float64)
+        return (np.sqrt(along**2 + rest) - along).astype(np.float32)
 
     def for_planes(self, rests: Floats) -> Floats:
         """Return queries (m, dimension) as they meet the planes, float32 (m, 8 * row_bytes)."""
@@ -266,6 +289,26 @@ class PrincipalScheme:
         for begin in range(0, len(planes), step):
             dots[begin : begin + step] = native_sums.dots_f32(turned, signs_of(planes[begin : begin + step]))
         return dots
+
+
+def squared_length(center: Floats) -> float:
+    """Return the squared length of a center."""
+    return float(np.einsum("i,i->", center, center, dtype=np.float64))
+
+
+def moments_of_queries(
+    variances: NDArray[np.float64], directions: NDArray[Any], center: Floats | None
+) -> NDArray[np.float64]:
+    """Return the second moments of what meets rows of unit length, along directions (dimension, m), float64 (m,).
+
+    Queries are like rows. Their share of the center meets rows, too: it counts how far these reach along it, which
+    their lengths would say if they were stored. Rows, centred, have length 1 here.
+    """
+    if center is None:
+        return variances
+    along, square = center.astype(np.float64) @ directions, squared_length(center)
+    moments: NDArray[np.float64] = variances + along**2 / max(1 - square, _LEAST_SPREAD)
+    return moments
 
 
 @cache
