@@ -24,7 +24,7 @@ ROOMS: dict[str, str] = {
     "_native.response": "layout hints one usual reader lines fast read write",
     "codec": "tables ids dlpack columns narrow bits base64 numbers precision codes convert",
     "embeddings": "",
-    "containers": "locks atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
+    "containers": "locks disk atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
     "quantizers.lowbit": "levels chains blocks rotations shaping scheme principal queries errors codes joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",

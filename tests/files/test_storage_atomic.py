@@ -206,11 +206,11 @@ def test_nothing_else_in_the_package_writes_files() -> None:
     assert sorted(found) == [
         "adapters/store.py: open(self.path, 'ab+', buffering=0)",
         "cli/command.py: open(os.devnull, 'w')",
-        "containers/atomic.py: open(path, 'r+b', buffering=0)",
-        "containers/atomic.py: open(path, 'wb', buffering=_BUFFER, opener=_open_as_it_is)",
-        "containers/atomic.py: open(path, 'xb', buffering=_BUFFER)",
         "containers/atomic.py: open(temporary, 'xb+', opener=_open_privately)",
         "containers/atomic.py: os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 384)",
+        "containers/disk.py: io.FileIO(path, 'wb', opener=_open_as_it_is)",
+        "containers/disk.py: open(path, 'r+b', buffering=0)",
+        "containers/disk.py: open(path, 'xb', buffering=buffering)",
         "containers/npy.py: archive.open(entry, 'w', force_zip64=True)",
         "files/pieces/places.py: open(copy, 'wb')",
         "index/collection/lock.py: os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, 'O_CLOEXEC', 0), 438)",
@@ -225,7 +225,9 @@ def writes(node: ast.Call) -> bool:
     if ast.unparse(node.func) == "os.open":
         return len(node.args) > 2  # with the mode of a file that is made
     modes = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
-    return name == "open" and any(isinstance(value, str) and (value[:1] in "wxa" or "+" in value) for value in modes)
+    return name in ("open", "FileIO") and any(
+        isinstance(value, str) and (value[:1] in "wxa" or "+" in value) for value in modes
+    )
 
 
 def test_an_index_too(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 from coded import floats
 
 from embcodec import Collection, StorageError
-from embcodec.containers import atomic
+from embcodec.containers import disk
 from embcodec.index.collection import ahead
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are flushed as on POSIX")
@@ -82,12 +82,12 @@ def names(*numbers: int) -> list[str]:
 
 @linux
 def test_the_folder_is_flushed_once_for_many_appends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    collection, disk = appended(tmp_path / "c", 0), PowerLoss(monkeypatch)
+    collection, power = appended(tmp_path / "c", 0), PowerLoss(monkeypatch)
     for number in range(1, 3 * MANY):
-        disk.flushed.clear()
+        power.flushed.clear()
         collection.append(X[:2])
         is_new = number < MANY or (number - MANY) % (MANY + 1) == 0
-        assert disk.flushed == ["rows", *(["c"] if is_new else []), "collection"], number
+        assert power.flushed == ["rows", *(["c"] if is_new else []), "collection"], number
         last = MANY + (MANY + 1) * ((number - MANY) // (MANY + 1)) + MANY
         assert empty(tmp_path / "c") == ([] if number < MANY else names(*range(number + 1, last + 1)))
     assert len(Collection.open(tmp_path / "c")) == 2 * (3 * MANY - 1)
@@ -97,7 +97,7 @@ def test_the_folder_is_flushed_once_for_many_appends(tmp_path: Path, monkeypatch
 @linux
 def test_nothing_counts_that_is_not_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "_FIRST", 1)
-    disk = PowerLoss(monkeypatch)
+    power = PowerLoss(monkeypatch)
     collection, other = Collection.create(tmp_path / "c", like=X), Collection.open(tmp_path / "c")
     for number in range(3):
         np.save(tmp_path / f"{number}.npy", X[:3] + number)
@@ -113,7 +113,7 @@ def test_nothing_counts_that_is_not_on_the_disk(tmp_path: Path, monkeypatch: pyt
         collection.remove(collection.ids[3:4])
         if turn == 4:
             collection.compact()
-    assert disk.flushed.count("c") > 6
+    assert power.flushed.count("c") > 6
     assert len(collection) == 1 + 6 * 9 + 9 + 3 - 6
 
 
@@ -163,7 +163,8 @@ def failing(fails: Callable[[int], bool], number: int) -> Iterator[Callable[[], 
         return call
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(atomic, "open", counted(open), raising=False)
+        patched.setattr(disk, "open", counted(open), raising=False)
+        patched.setattr(disk, "_open_as_it_is", counted(disk._open_as_it_is))
         patched.setattr(os, "fstat", counted(os.fstat))
         patched.setattr(os, "pwritev", counted(os.pwritev))
         for name in ("fsync", "fdatasync"):
@@ -197,13 +198,13 @@ class Flushes:
     def __enter__(self) -> None:
         self.folders = 0
         self._patched = pytest.MonkeyPatch()
-        real = atomic._flush_folder
+        real = disk._flush_folder
 
         def flush(folder: Any) -> None:
             self.folders += 1
             real(folder)
 
-        self._patched.setattr(atomic, "_flush_folder", flush)
+        self._patched.setattr(disk, "_flush_folder", flush)
 
     def __exit__(self, *error: object) -> None:
         self._patched.undo()

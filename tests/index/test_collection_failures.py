@@ -19,7 +19,7 @@ import pytest
 from coded import floats
 
 from embcodec import Collection, StorageError
-from embcodec.containers import atomic
+from embcodec.containers import atomic, disk
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are flushed and writers killed as on POSIX")
 
@@ -91,12 +91,13 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def failing(fails: Callable[[int], bool], number: int = errno.EIO) -> Iterator[Disk]:
-    disk = Disk(fails, number)
+    found = Disk(fails, number)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(atomic, "open", disk.opened, raising=False)
+        for module in (atomic, disk):
+            patched.setattr(module, "open", found.opened, raising=False)
         for name in ("pwritev", "fsync", "fdatasync", "replace"):
-            patched.setattr(os, name, disk.counted(name, getattr(os, name)), raising=False)
-        yield disk
+            patched.setattr(os, name, found.counted(name, getattr(os, name)), raising=False)
+        yield found
 
 
 def filled(folder: Path) -> Collection:

@@ -120,6 +120,25 @@ def test_parts_that_are_made_in_the_same_place() -> None:
     np.testing.assert_array_equal(merged.scores, expected.scores)
 
 
+def test_parts_that_lie_otherwise_than_those_before() -> None:
+    x, asked = floats(60), floats(4, seed=1)
+    found = [search(asked, x[start : start + 10], 4) for start in range(0, 60, 10)]
+    plain = [(part.scores, part.indices + 10 * number) for number, part in enumerate(found)]
+    s, i = zip(*plain, strict=True)
+    apart = np.full((4, 8), 77)
+    apart[:, ::2] = i[5]
+    others = [
+        (np.asfortranarray(s[1]), i[1]),
+        (s[2], np.asfortranarray(i[2])),
+        (s[3], i[3].astype(np.int32)),
+        [s[4], i[4].tolist()],
+        (s[5], apart[:, ::2]),
+    ]
+    merged, expected = merge_topk([plain[0], *others], 7, metric="cosine"), search(asked, x, 7)
+    np.testing.assert_array_equal(merged.indices, expected.indices)
+    np.testing.assert_array_equal(merged.scores, expected.scores)
+
+
 def test_one_vector_and_refusals() -> None:
     x = floats(20)
     one = search(x[3], x, 4)

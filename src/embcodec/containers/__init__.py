@@ -1,7 +1,7 @@
 """Files as such: replaced as a whole, read within bounds, as named arrays whose meaning others know."""
 
 from .arrays import SHORT_FLOATS, Stream, narrowed
-from .atomic import clean, creating, filling, flush_folder, open_empty, overwrite, overwriting, replacing, reserve
+from .atomic import clean, replacing
 from .checks import (
     MOST_WORDS,
     allowed_bytes,
@@ -16,6 +16,7 @@ from .checks import (
     sealed,
     whole_number,
 )
+from .disk import creating, filling, flush_folder, open_empty, overwrite, overwriting, reserve
 from .hdf5 import open_hdf5
 from .locks import locked
 from .npy import FLOAT_DTYPES, open_npz, read_npy, read_npz, stream_npy, write_npy, write_npz

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import re
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
-from mmap import PAGESIZE
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from .disk import flush_folder
 from .locks import lock
 
 SUFFIX = ".embcodec-tmp"
@@ -23,11 +21,6 @@ SUFFIX = ".embcodec-tmp"
 
 _NAME_BYTES = 64  # how much of the target's name a temporary one has, so that it is not longer than names may be
 _RANDOM = 16  # hexadecimal digits
-_MOST_PARTS = 64  # of a call; systems take more
-_BUFFER = 1 << 13  # bytes; where none are said, the system is asked
-_SYNC_FILE_RANGE_WRITE = 2  # of <fcntl.h>: begin to write, and do not wait
-# What a flush fails by; other errors mean that the system has no such call.
-_FAILURES = (errno.EIO, errno.ENOSPC, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))
 
 
 @contextmanager
@@ -97,106 +90,6 @@ def replacing(path: str | os.PathLike[str], *, sure: bool = False) -> Iterator[I
     clean(target)
 
 
-@contextmanager
-def creating(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a new file under a name by which nobody looks for one yet; it is on the disk once the ``with`` block ends.
-
-    If the block or the flush fails, the file is removed. What had the name before is removed first, and stays whole for
-    those that have it open. The folder is left to :func:`flush_folder`: once for all files that are new in it.
-    """
-    with filling(_create_anew(path), path) as file:
-        yield file
-
-
-@contextmanager
-def filling(file: IO[bytes], path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Have a new file be on the disk once the ``with`` block ends; if that or the block fails, it is removed."""
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(path)
-        raise
-
-
-def reserve(path: str | os.PathLike[str]) -> int:
-    """Make an empty file, in place of what has the name, and return its inode, by which :func:`open_empty` knows it."""
-    with _create_anew(path) as file:
-        return os.fstat(file.fileno()).st_ino
-
-
-def open_empty(path: str | os.PathLike[str], inode: int) -> IO[bytes] | None:
-    """Open a file that was reserved, to be filled; None where it is gone, or is another or not empty now."""
-    with ExitStack() as opened:
-        try:
-            file = opened.enter_context(open(path, "wb", buffering=_BUFFER, opener=_open_as_it_is))
-        except FileNotFoundError:
-            return None
-        status = os.fstat(file.fileno())
-        if (status.st_ino, status.st_size) != (inode, 0):
-            return None
-        opened.pop_all()
-    return file
-
-
-def put_first(file: IO[bytes], parts: Sequence[bytes | memoryview]) -> None:
-    """Write parts one behind the other to a new file, which still stands at its beginning afterwards.
-
-    In one call, where the system has one: Linux then keeps them in larger pages, which are searched faster.
-    """
-    left = [memoryview(part) for part in parts if len(part)]
-    if not hasattr(os, "pwritev"):
-        for part in left:
-            file.write(part)
-        file.seek(0)
-        return
-    written = 0
-    while left:
-        count = os.pwritev(file.fileno(), left[:_MOST_PARTS], written)
-        written += count
-        while left and count >= len(left[0]):
-            count -= len(left.pop(0))
-        if left:
-            left[0] = left[0][count:]
-
-
-def begin_to_store(file: IO[bytes], start: int) -> None:
-    """Let the disk take what has been written to a file from byte `start` on, while its writer does something else.
-
-    Linux alone can be asked to. Nothing is promised, and errors are told by the flush that has to follow.
-    """
-    file.flush()
-    if sys.platform == "linux":
-        first = -(-start // PAGESIZE) * PAGESIZE  # what lies before may be waited for where it is written again
-        _sync_file_range()(file.fileno(), first, 0, _SYNC_FILE_RANGE_WRITE)
-
-
-def flush_folder(folder: str | os.PathLike[str]) -> None:
-    """Have the names of files in a folder be on the disk, where that can be done (OSError where its disk fails)."""
-    try:
-        _flush_folder(folder)
-    except OSError as error:
-        if error.errno in _FAILURES:
-            raise
-
-
-def overwriting(path: str | os.PathLike[str]) -> IO[bytes]:
-    """Open a file for :func:`overwrite`."""
-    return open(path, "r+b", buffering=0)  # what fails is not tried again when it is closed
-
-
-def overwrite(file: IO[bytes], start: int, text: bytes) -> None:
-    """Put bytes in the place of others of a file, and flush them: it must be as long already."""
-    file.seek(start)
-    left = memoryview(text)
-    while left:
-        left = left[file.write(left) :]
-    getattr(os, "fdatasync", os.fsync)(file.fileno())  # the size stays
-
-
 def clean(path: str | os.PathLike[str]) -> None:
     """Remove what killed writers of a file left, as :func:`replacing` does."""
     with suppress(OSError):
@@ -228,20 +121,8 @@ def _create(target: Path, path: str | os.PathLike[str]) -> tuple[Path, IO[bytes]
         file.close()  # somebody cleaned it away before it was locked
 
 
-def _create_anew(path: str | os.PathLike[str]) -> IO[bytes]:
-    while True:
-        try:
-            return open(path, "xb", buffering=_BUFFER)
-        except FileExistsError:
-            os.unlink(path)
-
-
 def _open_privately(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
-
-
-def _open_as_it_is(path: str, flags: int) -> int:
-    return os.open(path, flags & ~(os.O_CREAT | os.O_TRUNC))
 
 
 def _stem(target: Path) -> str:
@@ -295,25 +176,6 @@ def _umask() -> int:
     umask = os.umask(0o077)
     os.umask(umask)
     return umask
-
-
-@cache
-def _sync_file_range() -> Callable[[int, int, int, int], object]:
-    function = getattr(ctypes.CDLL(None), "sync_file_range", None)
-    if function is None:
-        return lambda *_: None
-    function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
-    return function  # type: ignore[no-any-return]
-
-
-def _flush_folder(folder: str | os.PathLike[str]) -> None:
-    if os.name != "posix":  # Windows cannot open a folder, and journals the move itself
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _clean(target: Path) -> None:

@@ -25,6 +25,7 @@ MOST_WORDS = 1 << 16
 """Longest text of metadata in a ``.npz``, characters: parsed JSON takes many times its text."""
 
 _ROWS, _WORDS_CHECKSUM, _DATA_CHECKSUM = "rows", "words_checksum", "data_checksum"
+_with_sorted_keys = json.JSONEncoder(sort_keys=True).encode
 
 
 def allowed_bytes(stored: int, max_bytes: int | None) -> int:
@@ -193,4 +194,4 @@ def drop_seal(words: dict[str, str]) -> None:
 
 def text_checksum(data: Any) -> str:
     """Return the CRC-32 of plain data as JSON, in hexadecimal digits."""
-    return f"{zlib.crc32(json.dumps(data, sort_keys=True).encode()):08x}"
+    return f"{zlib.crc32(_with_sorted_keys(data).encode()):08x}"

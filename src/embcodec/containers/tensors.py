@@ -25,8 +25,9 @@ from .._native.floats import PAYLOADS
 from ..errors import StorageError
 from ..words import is_words, without_twins
 from .arrays import SHORT_FLOATS, Stream, as_bytes, mapped, read_array, stream_of, widened
-from .atomic import begin_to_store, put_first, replacing
+from .atomic import replacing
 from .checks import check_shape, checksum_of, text_checksum
+from .disk import put, put_and_store
 from .watched import Watch
 
 MAX_HEADER = 1 << 16
@@ -35,6 +36,7 @@ MAX_HEADER = 1 << 16
 _ALIGNMENT = 64
 _HEADER_CHECKSUM, _DATA_CHECKSUM = "header_checksum", "data_checksum"
 _UNKNOWN = "0" * 8  # as long as a checksum
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -84,12 +86,7 @@ def write_tensors(
 
 def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
     """Write to an open file what :func:`write_tensors` writes."""
-    arrays = {}
-    for name, array in tensors.items():
-        little = np.ascontiguousarray(array, dtype=np.asarray(array).dtype.newbyteorder("<"))
-        if little.dtype not in _NAMES:
-            raise StorageError(f"{little.dtype} cannot be stored in a .safetensors file")
-        arrays[name] = little
+    arrays = {name: _little(np.asarray(array)) for name, array in tensors.items()}
     arrays = dict(sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])))
     entries: dict[str, dict[str, Any]] = {}
     end = 0
@@ -100,15 +97,14 @@ def write_tensors_to(file: IO[bytes], tensors: Mapping[str, NDArray[Any]], metad
             "shape": list(array.shape),
             "data_offsets": [start, end],
         }
-    words = {**metadata, _DATA_CHECKSUM: _UNKNOWN, _HEADER_CHECKSUM: _UNKNOWN}
-    header = _header_of(words, entries)
-    if len(header) > 8 + MAX_HEADER:
-        raise StorageError(f"a header of {len(header) - 8} bytes; at most {MAX_HEADER} can be stored")
-    put_first(file, [header, *map(as_bytes, arrays.values())])
-    begin_to_store(file, len(header))  # the disk is at work while checksums are counted
-    words[_DATA_CHECKSUM] = f"{checksum_of(*arrays.values()):08x}"
-    words[_HEADER_CHECKSUM] = _header_checksum(words, entries)
-    file.write(_header_of(words, entries))
+    words = {name: word for name, word in metadata.items() if name not in (_DATA_CHECKSUM, _HEADER_CHECKSUM)}
+    around = _around_checksums(words, entries)
+    unsealed = _header_of(around, _UNKNOWN, _UNKNOWN)
+    if len(unsealed) > 8 + MAX_HEADER:
+        raise StorageError(f"a header of {len(unsealed) - 8} bytes; at most {MAX_HEADER} can be stored")
+    put_and_store(file, [unsealed, *map(as_bytes, arrays.values())], len(unsealed))
+    words[_DATA_CHECKSUM] = f"{checksum_of(*arrays.values()):08x}"  # while the disk is at work
+    put(file, 0, [_header_of(around, words[_DATA_CHECKSUM], _header_checksum(words, entries))])
 
 
 def read_tensors(
@@ -266,9 +262,25 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
     return {name: entry for _, _, name, entry in sorted(found, key=lambda item: item[:2])}
 
 
-def _header_of(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> bytes:
+def _little(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array as it is stored: little-endian, and C-contiguous."""
+    if array.dtype not in _NAMES:
+        array = array.astype(array.dtype.newbyteorder("<"))
+        if array.dtype not in _NAMES:
+            raise StorageError(f"{array.dtype} cannot be stored in a .safetensors file")
+    return np.ascontiguousarray(array)
+
+
+def _around_checksums(words: Mapping[str, str], entries: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the JSON of a header up to where its checksums lie among the metadata, and what follows them."""
+    before, behind = _compact(words)[1:-1], _compact(entries)[1:-1]
+    return f'{{"__metadata__":{{{before}{"," * bool(before)}', f"}}{',' * bool(behind)}{behind}}}"
+
+
+def _header_of(around: tuple[str, str], of_data: str, of_header: str) -> bytes:
     """Return what is in front of the tensors: the length of the JSON, which has blanks behind it, and the JSON."""
-    header = json.dumps({"__metadata__": metadata, **entries}, separators=(",", ":")).encode()
+    before, behind = around
+    header = f'{before}"{_DATA_CHECKSUM}":"{of_data}","{_HEADER_CHECKSUM}":"{of_header}"{behind}'.encode()
     header += b" " * (-(8 + len(header)) % _ALIGNMENT)
     return struct.pack("<Q", len(header)) + header
 

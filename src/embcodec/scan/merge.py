@@ -55,20 +55,23 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
     """
     check_metric(metric)
     wanted, best, total, single = as_count(k), None, 0, False
+    former: NDArray[Any] | None = None
     may_wait = isinstance(parts, list | tuple)  # what is made on demand may be made in the same place
     for number, part in enumerate(as_iterable(parts, "parts", "results, scores and ids of each")):
-        part_scores, part_ids = _as_result(*_fields_of(part, number), number)
-        if best is None:
-            single = part_scores.ndim == 1
-            n_queries = 1 if single else len(part_scores)
-            best = Best(
-                n_queries, wanted, part_scores.dtype, lower_is_better=lower_is_better(metric), may_wait=may_wait
-            )
-            shape = part_scores.shape[:-1]
-        if part_scores.shape[:-1] != shape:
-            raise ValueError(f"part {number} has results of shape {part_scores.shape}, others for queries {shape}")
-        if part_scores.dtype != best.scores.dtype:
-            raise ValueError(f"part {number} has scores of {part_scores.dtype}, others of {best.scores.dtype}")
+        part_scores, part_ids = _fields_of(part, number)
+        if best is None or former is None or not _are_like(part_scores, part_ids, former):  # most are
+            part_scores, part_ids = _as_result(part_scores, part_ids, number)
+            if best is None:
+                single = part_scores.ndim == 1
+                n_queries = 1 if single else len(part_scores)
+                lower = lower_is_better(metric)
+                best = Best(n_queries, wanted, part_scores.dtype, lower_is_better=lower, may_wait=may_wait)
+                shape = part_scores.shape[:-1]
+            if part_scores.shape[:-1] != shape:
+                raise ValueError(f"part {number} has results of shape {part_scores.shape}, others for queries {shape}")
+            if part_scores.dtype != best.scores.dtype:
+                raise ValueError(f"part {number} has scores of {part_scores.dtype}, others of {best.scores.dtype}")
+            former = part_scores
         best.merge(part_scores, part_ids)
         total += part_scores.shape[-1]
     if best is None:
@@ -80,12 +83,26 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
 
 def _fields_of(part: Any, number: int) -> tuple[Any, Any]:
     """Return the scores and ids of a part: of a result, or of a pair."""
+    if (type(part) is tuple or type(part) is SearchResult) and len(part) == 2:
+        return part
     if isinstance(part, tuple | list) and not hasattr(part, "scores") and len(part) == 2:
         return part[0], part[1]
     try:
         return part.scores, part.indices
     except AttributeError:
         raise TypeError(f"part {number} is {shown(part)}, not scores and ids") from None
+
+
+def _are_like(scores: Any, ids: Any, former: NDArray[Any]) -> bool:
+    """Whether scores and ids can be merged as they are, since they are as many as former scores, and of their type."""
+    return (
+        type(scores) is type(ids) is np.ndarray
+        and scores.dtype is former.dtype
+        and ids.dtype is _INT64
+        and scores.shape == ids.shape == former.shape
+        and scores.flags.c_contiguous
+        and ids.flags.c_contiguous
+    )
 
 
 def _as_result(scores: ArrayLike, ids: ArrayLike, number: int) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -29,7 +29,7 @@ class Ahead:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._run = folder, 0
+        self._place, self._run = os.path.join(folder, ""), 0
         self._made: dict[str, int] = {}
         weakref.finalize(self, _removed, folder, self._made, os.getpid())
 
@@ -42,7 +42,7 @@ class Ahead:
         """Return an open file of that name, which is on the disk, if there is one."""
         self._run += 1
         inode = self._made.pop(name, None)
-        return None if inode is None else open_empty(os.path.join(self._folder, name), inode)
+        return None if inode is None else open_empty(self._place + name, inode)
 
     def make(self, number: int) -> None:
         """Make the files of rows from that number on, where many appends have come; the folder must be flushed then."""
@@ -50,7 +50,7 @@ class Ahead:
             return
         with suppress(OSError):  # it is no matter of who appends now
             for name in map(file_of_rows, range(number, number + min(self._run, _MOST))):
-                self._made[name] = reserve(self._folder / name)
+                self._made[name] = reserve(self._place + name)
 
 
 def _removed(folder: Path, made: dict[str, int], process: int) -> None:
