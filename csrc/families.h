@@ -6,6 +6,7 @@
 #define EC_FAMILIES(X) \
     X(base64)          \
     X(bits)            \
+    X(chain)           \
     X(crc32)           \
     X(dot)             \
     X(dot_u1)          \

@@ -17,7 +17,7 @@ typedef struct ec_steps ec_steps;   /* see quantize/quantize.h */
 typedef struct ec_levels ec_levels; /* see lowbit/lowbit.h */
 typedef struct ec_shape ec_shape;   /* see shape/shape.h */
 typedef struct ec_shaped ec_shaped;
-typedef struct ec_chain ec_chain; /* see principal/principal.h */
+typedef struct ec_chain ec_chain; /* see chain/chain.h */
 
 typedef struct ec_kernels {
     /* base64: whole groups, see base64/groups.h */
@@ -60,8 +60,10 @@ typedef struct ec_kernels {
     /* principal: counts are multiples of 8 */
     void (*principal_steps_f32)(float *values, int64_t count, float factor, int32_t bits, float step, uint8_t *packed,
                                 int64_t width);
-    void (*principal_chain_f32)(const ec_chain *chain, float *values, float factor, uint8_t *numbers, uint8_t *chosen);
     void (*principal_weigh_f32)(const float *values, const float *weights, int64_t count, float *weighted);
+    /* chain: some rows, the values of each replaced by levels */
+    void (*chain_code_f32)(const ec_chain *chain, const float *factors, float *values, int64_t stride, int64_t n_rows,
+                           uint8_t *numbers, float *kept);
     /* shape: the levels of a row, changed so that its error is less where queries reach */
     void (*shape_panel_f32)(const ec_levels *to, const ec_shape *by, const ec_shaped *row);
     void (*shape_errors_f32)(const float *levels, float scale, const float *values, float factor, int64_t count,

@@ -2,12 +2,9 @@
  * time:
  *
  *     rows --(- center)--> centred --(panels)--> along the directions --(levels)--> planes, and the levels themselves */
-#include "principal.h"
-
+#include "../chain/chain.h"
 #include "../pool/pool.h"
-
-#include <float.h>
-#include <math.h>
+#include "principal.h"
 
 enum {
     BLOCK_FLOATS = 1 << 16, /* of the centred rows, or of their values along the directions */
@@ -16,7 +13,7 @@ enum {
     LEVELS = 30,
     THRESHOLDS = 26,
     STEPS = 4,
-    NUMBER_BYTES = 1 + EC_CHAIN_STATES, /* of a direction in a chain: its bits, and the words that lead to states */
+    CHAIN_BYTES = EC_CHAIN_ROWS * (4 * EC_CHAIN_STATES + 1), /* of a direction: costs of states, and numbers */
     VALUES = 510,
 };
 
@@ -25,13 +22,15 @@ enum {
 /* The arrays of a block, one after the other; strides in bytes. */
 typedef struct {
     int64_t rows, stride, along_stride;
-    char *centred, *along, *copy, *weighted, *planes, *squares, *numbers;
+    char *centred, *along, *copies, *weighted, *planes, *squares, *numbers, *kept;
 } block_arrays;
 
-/* The levels of 1 to 4 bits, and where the planes of a row begin. */
+/* The levels of 1 to 4 bits, where the planes of a row begin, and what chains take. */
 typedef struct {
     ec_levels levels[EC_SEARCHED_BITS + 1];
     int64_t begins[EC_MOST_BITS];
+    ec_chain chain;
+    ec_words words[EC_CHAIN_KINDS];
 } tables;
 
 static int64_t n_panels(int64_t groups) { return (groups * EC_GROUP + EC_PANEL - 1) / EC_PANEL; }
@@ -98,27 +97,31 @@ static block_arrays lay_out(const ec_principal_scheme *scheme, int64_t rows) {
     return block;
 }
 
-static void place(block_arrays *block, char *scratch) {
+/* Of rows of `count` values along directions. */
+static void place(block_arrays *block, int64_t count, char *scratch) {
     block->squares = scratch; /* double: of the centred rows */
     block->centred = block->squares + 8 * block->rows;
     block->along = block->centred + block->rows * block->stride;
-    block->copy = block->along + block->rows * block->along_stride;
-    block->weighted = block->copy + block->along_stride;
+    block->copies = block->along + block->rows * block->along_stride; /* of rows that are coded at a time */
+    block->weighted = block->copies + EC_CHAIN_ROWS * block->along_stride;
     block->planes = block->weighted + block->along_stride; /* of one number of bits, before they go to their places */
-    block->numbers = block->planes;                        /* in a chain, with the words that lead to states */
+    block->kept = block->planes;                           /* in a chain, and numbers behind it */
+    block->numbers = block->kept + 4 * EC_CHAIN_ROWS * EC_CHAIN_STATES * count;
 }
 
 int64_t ec_principal_scratch_bytes(const ec_principal_scheme *scheme, int64_t rows) {
     if (rows < 0 || !is_whole(scheme)) return -1;
     const block_arrays block = lay_out(scheme, rows);
-    const int64_t bytes = block.rows * (8 + block.stride + block.along_stride) + 2 * block.along_stride +
-                          (is_chained(scheme) ? NUMBER_BYTES * EC_GROUP : EC_MOST_BITS) * scheme->groups;
+    const int64_t bytes = block.rows * (8 + block.stride + block.along_stride) +
+                          (EC_CHAIN_ROWS + 1) * block.along_stride +
+                          (is_chained(scheme) ? CHAIN_BYTES * EC_GROUP : EC_MOST_BITS) * scheme->groups;
     return (bytes + 63) / 64 * 64; /* so that what follows is aligned as this is */
 }
 
 static void fill_tables(const ec_principal_scheme *scheme, tables *to) {
     const uint8_t *bits = scheme->bits.items;
     int64_t begin = 0, groups = scheme->groups;
+    if (is_chained(scheme)) to->chain = chain_of(scheme);
     for (int p = 0; p < EC_MOST_BITS; p++) {
         while (groups > 0 && bits[groups - 1] <= p) groups--;
         to->begins[p] = begin;
@@ -160,47 +163,59 @@ static void code_row(const ec_principal_scheme *scheme, const tables *by, char *
     }
 }
 
-/* The same of directions in a chain. The first plane has the first, highest bits of their numbers. */
-static void code_chain(const ec_principal_scheme *scheme, const ec_chain *chain, const tables *by, float *values,
-                       float factor, uint8_t *numbers, uint8_t *packed) {
+/* The same of some rows whose directions are in a chain. The first plane has the first, highest bits of their numbers. */
+static void code_chains(const ec_principal_scheme *scheme, const tables *by, const block_arrays *block, float *values,
+                        const float *factors, int64_t n, uint8_t *packed, int64_t row_bytes) {
     const uint8_t *bits = scheme->bits.items;
-    ec_active.principal_chain_f32(chain, values, factor, numbers, numbers + chain->count);
-    for (int64_t g = 0; g < scheme->groups; g++, numbers += EC_GROUP) {
-        uint64_t rows = 0;
-        for (int i = 0; i < EC_GROUP; i++) rows = rows << 8 | numbers[i];
-        const uint64_t planes = ec_transpose_bits_u64(rows);
-        for (int32_t p = 0; p < bits[g]; p++) packed[by->begins[p] + g] = (uint8_t)(planes >> 8 * (bits[g] - 1 - p));
+    uint8_t *numbers = (uint8_t *)block->numbers;
+    ec_active.chain_code_f32(&by->chain, factors, values, block->along_stride / 4, n, numbers,
+                             (float *)(void *)block->kept);
+    for (int64_t r = 0; r < n; r++, packed += row_bytes)
+        for (int64_t g = 0; g < scheme->groups; g++, numbers += EC_GROUP) {
+            uint64_t rows = 0;
+            for (int i = 0; i < EC_GROUP; i++) rows = rows << 8 | numbers[i];
+            const uint64_t planes = ec_transpose_bits_u64(rows);
+            for (int32_t p = 0; p < bits[g]; p++)
+                packed[by->begins[p] + g] = (uint8_t)(planes >> 8 * (bits[g] - 1 - p));
+        }
+}
+
+/* Codes n <= EC_CHAIN_ROWS rows of a block from row r on, and computes their cosines with what the codes stand for. */
+static void code_rows(const ec_principal_scheme *scheme, const tables *by, const block_arrays *block, int64_t r,
+                      int64_t n, uint8_t *packed, int64_t row_bytes, char *cosines, char *lengths) {
+    const int64_t count = EC_GROUP * scheme->groups, stride = block->along_stride;
+    const double *squares = (const double *)(const void *)block->squares;
+    char *along = block->along + r * stride;
+    float factors[EC_CHAIN_ROWS];
+    memcpy(block->copies, along, (size_t)(n * stride));
+    for (int64_t i = 0; i < n; i++) factors[i] = squares[r + i] > 0 ? (float)(1 / sqrt(squares[r + i])) : 0;
+    if (is_chained(scheme))
+        code_chains(scheme, by, block, (float *)(void *)along, factors, n, packed + r * row_bytes, row_bytes);
+    else
+        for (int64_t i = 0; i < n; i++)
+            code_row(scheme, by, along + i * stride, factors[i], (uint8_t *)block->planes,
+                     packed + (r + i) * row_bytes);
+    for (int64_t i = 0; i < n; i++) {
+        const double length = sqrt(squares[r + i]);
+        float *levels = (float *)(void *)(along + i * stride), *weighted = (float *)(void *)block->weighted;
+        ec_active.principal_weigh_f32(levels, scheme->variances.items, count, weighted);
+        const double dot = ec_active.weigh_f32(block->copies + i * stride, count, weighted);
+        const double square = ec_active.weigh_f32(levels, count, weighted);
+        ec_store_f32_at(cosines, r + i, (float)(length > 0 && square > 0 ? dot / (length * sqrt(square)) : 0));
+        ec_store_f32_at(lengths, r + i, (float)length);
     }
 }
 
-/* Codes the n rows of a block, and computes their cosines with what the codes stand for, and their lengths. */
+/* Codes the n rows of a block. */
 static void encode_block(const ec_principal_scheme *scheme, const tables *by, const block_arrays *block, int64_t n,
                          uint8_t *packed, int64_t row_bytes, char *cosines, char *lengths) {
-    const int64_t count = EC_GROUP * scheme->groups;
-    const ec_chain chain = chain_of(scheme);
-    double *squares = (double *)(void *)block->squares;
-    ec_active.sumsq_f32(block->centred, block->stride, n, scheme->dimension, squares);
+    ec_active.sumsq_f32(block->centred, block->stride, n, scheme->dimension, (double *)(void *)block->squares);
     for (int64_t p = 0; p < n_panels(scheme->groups); p++)
         ec_active.lowbit_panel_f32(block->centred, block->stride, n, scheme->dimension,
                                    (const char *)scheme->panels.items + 4 * EC_PANEL * p * scheme->dimension,
                                    block->along + 4 * EC_PANEL * p, block->along_stride, 0);
-    for (int64_t r = 0; r < n; r++) {
-        char *values = block->along + r * block->along_stride;
-        const double length = sqrt(squares[r]);
-        memcpy(block->copy, values, (size_t)count * 4);
-        const float factor = length > 0 ? (float)(1 / length) : 0;
-        if (is_chained(scheme))
-            code_chain(scheme, &chain, by, (float *)(void *)values, factor, (uint8_t *)block->numbers,
-                       packed + r * row_bytes);
-        else
-            code_row(scheme, by, values, factor, (uint8_t *)block->planes, packed + r * row_bytes);
-        float *levels = (float *)(void *)values, *weighted = (float *)(void *)block->weighted;
-        ec_active.principal_weigh_f32(levels, scheme->variances.items, count, weighted);
-        const double dot = ec_active.weigh_f32(block->copy, count, weighted);
-        const double square = ec_active.weigh_f32(levels, count, weighted);
-        ec_store_f32_at(cosines, r, (float)(length > 0 && square > 0 ? dot / (length * sqrt(square)) : 0));
-        ec_store_f32_at(lengths, r, (float)length);
-    }
+    for (int64_t r = 0; r < n; r += EC_CHAIN_ROWS)
+        code_rows(scheme, by, block, r, ec_min_i64(EC_CHAIN_ROWS, n - r), packed, row_bytes, cosines, lengths);
 }
 
 /* Finds the first value that is not finite: a sum of squares in double is finite if and only if all values are. */
@@ -230,7 +245,7 @@ static ec_result encode_rows(const void *of, int32_t thread, int64_t begin, int6
     const char *from = (const char *)to->values + 4 * begin * dimension, *center = scheme->center.items;
     double *raw = (double *)to->squares + begin;
     block_arrays block = all->block;
-    place(&block, (char *)to->scratch + thread * all->bytes);
+    place(&block, EC_GROUP * scheme->groups, (char *)to->scratch + thread * all->bytes);
     ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
     ec_result result = check_finite(from, dimension, n, raw);
     if (result.status != EC_OK) {
@@ -258,6 +273,10 @@ ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t row
     if (result.status != EC_OK || rows == 0) return result;
     encoding all = {.scheme = scheme, .to = to, .block = lay_out(scheme, rows), .bytes = bytes, .row_bytes = row_bytes};
     fill_tables(scheme, &all.by);
+    if (is_chained(scheme)) {
+        ec_chain_fill(&all.by.chain, all.by.words);
+        all.by.chain.words = all.by.words;
+    }
     threads = (int32_t)ec_min_i64(threads, to->scratch_bytes / bytes);
     result = ec_pool_steps(threads, rows, all.block.rows, encode_rows, &all);
     if (result.status != EC_OK) return result;
@@ -284,8 +303,9 @@ static void add_squares(const ec_principal_scheme *scheme, const tables *by, con
 }
 
 /* The same of directions in a chain. */
-static void add_squares_of_chain(const ec_principal_scheme *scheme, const ec_chain *chain, const tables *by,
-                                 const uint8_t *row, double sums[EC_GROUP]) {
+static void add_squares_of_chain(const ec_principal_scheme *scheme, const tables *by, const uint8_t *row,
+                                 double sums[EC_GROUP]) {
+    const ec_chain *chain = &by->chain;
     const float *variances = scheme->variances.items;
     int state = 0;
     for (int64_t g = scheme->groups - 1; g >= 0; g--) {
@@ -312,13 +332,12 @@ ec_result ec_principal_squares(const ec_principal_scheme *scheme, ec_array value
         result.status = EC_BAD_ARGUMENT;
     if (result.status != EC_OK) return result;
     const uint8_t *row = packed.items;
-    const ec_chain chain = chain_of(scheme);
     tables by;
     fill_tables(scheme, &by);
     for (int64_t r = 0; r < rows; r++, row += row_bytes) {
         double sums[EC_GROUP] = {0};
         if (is_chained(scheme))
-            add_squares_of_chain(scheme, &chain, &by, row, sums);
+            add_squares_of_chain(scheme, &by, row, sums);
         else
             add_squares(scheme, &by, values.items, row, sums);
         for (int i = 4; i > 0; i /= 2)

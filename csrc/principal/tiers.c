@@ -1,8 +1,6 @@
 /* Compiles the loops of the family for every tier. */
 #include "principal.h"
 
-#include <math.h>
-
 #define EC_LOOPS "principal/loops.h"
 #include "../every_tier.h"
 
