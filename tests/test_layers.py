@@ -47,7 +47,7 @@ ROOMS: dict[str, str] = {
     "corpus rows directions inputs kinds pipeline codes gathering measuring study bodies answers report demo",
     "distributed": "batches sizes",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
-    "cli": "words command common bodies tables info serve trouble service study search ingest data",
+    "cli": "words command common kinds bodies tables info serve trouble service study search ingest quantize data",
 }
 LOWER = list(ROOMS)
 

@@ -26,7 +26,7 @@ from embcodec.embeddings import Embeddings
 from embcodec.files.storage import load, save
 from embcodec.wire.response import decode_response
 
-COMMANDS = ("decode", "encode", "info", "search", "ingest", "tradeoff", "embed", "batch", "serve", "demo")
+COMMANDS = ("decode", "encode", "info", "search", "quantize", "ingest", "tradeoff", "embed", "batch", "serve", "demo")
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ def batch_lines(start: int, stop: int) -> list[str]:
         (["--dtype", "ubinary", "--rescore-with", "int8"], "ubinary x 24"),
         (["--bits", "2"], "8 bytes x 24"),
         (["--bits", "1"], "1 bit x 24"),
+        (["--bytes", "10"], "10 bytes x 24"),
     ],
 )
 def test_ingest_makes_a_collection_and_goes_on(options: list[str], codes: str) -> None:
@@ -123,6 +124,7 @@ def test_what_ingest_refuses() -> None:
     save("x.npy", X)
     save("codes.npz", quantize(X, "int8"))
     assert "both" in refused("ingest", "x.npy", "v", "--dtype", "int8", "--bits", "2", status=2)
+    assert "--bits or of --bytes" in refused("ingest", "x.npy", "v", "--bytes", "9", "--bits", "2", status=2)
     assert "not asked for" in refused("ingest", "x.npy", "v", "--scale", "ranges", status=2)
     assert "no.npy: no file matches" not in refused("ingest", "no.npy", "v")
     assert refused("ingest", "no*.npy", "v") == "Error: no*.npy: no file matches"
@@ -133,6 +135,7 @@ def test_what_ingest_refuses() -> None:
         "Error: v is a collection of int8 x 24, not float: leave out --dtype"
     )
     assert "not 1 bit: leave out --bits" in refused("ingest", "x.npy", "v", "--bits", "1")
+    assert "not 8 bytes: leave out --bytes" in refused("ingest", "x.npy", "v", "--bytes", "8")
     assert "leave out --rescore-with" in refused("ingest", "x.npy", "v", "--rescore-with", "float")
     run_json("ingest", "x.npy", "v")
     Path("c.npy").write_bytes(b"")
@@ -201,11 +204,9 @@ def test_codes_that_do_not_meet_an_index_are_shown_the_way() -> None:
 
 def follow(said: str) -> None:
     """Run what a message names between `` and ``, and keep what it makes as made.safetensors."""
-    encode, decode = said.partition("`")[2].partition("`")[0].split(" | ")
-    body = run(*encode.split()[1:])
-    assert body.exit_code == 0, body.output
-    made = run(*decode.replace("floats.safetensors", "made.safetensors").split()[1:], text=body.stdout_bytes)
-    assert made.exit_code == 0, made.output
+    named = said.partition("`")[2].partition("`")[0].replace(" -o floats.safetensors", " -o made.safetensors")
+    done = run(*named.split()[1:])
+    assert done.exit_code == 0, done.output
 
 
 def test_one_call(tmp_path: Path) -> None:

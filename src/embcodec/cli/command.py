@@ -21,6 +21,7 @@ _COMMANDS = {
     "encode": ("data", "Write vectors as the response body that a service would send."),
     "info": ("data", "Say what a file holds and what each conversion of it would keep."),
     "search": ("search", "Find the nearest rows of a file or collection, exactly."),
+    "quantize": ("quantize", "Turn a file of vectors into a file of codes."),
     "ingest": ("ingest", "Take files into a collection, each row once."),
     "tradeoff": ("study", "Measure what each dtype keeps and costs on your own vectors."),
     "embed": ("service", "Embed lines of text through a service."),

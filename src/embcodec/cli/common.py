@@ -126,6 +126,7 @@ OUTPUT = _OutputFile(dir_okay=False, path_type=Path)
 VECTORS_OUTPUT = _VectorsFile(dir_okay=False, path_type=Path)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_MAPPED = (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
 FLOAT_DTYPES = Words(["bfloat16", "fp8_e4m3", "fp8_e5m2"])
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Threads; by default as the work needs.")
 
@@ -151,6 +152,11 @@ def max_bytes() -> int | None:
     if limit and not (limit.isascii() and limit.isdecimal()):
         raise click.UsageError(f"{MAX_BYTES} is a number of bytes, not {limit!r}")
     return int(limit) if limit else None
+
+
+def can_be_mapped(path: Path) -> bool:
+    """Whether a file's rows can stay on the disk while they are read."""
+    return path.suffix.lower() in _MAPPED
 
 
 def is_folder(path: Path | str) -> bool:

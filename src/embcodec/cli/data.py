@@ -23,6 +23,7 @@ from .common import (
     VECTORS_OUTPUT,
     Words,
     as_json,
+    can_be_mapped,
     example,
     file_command,
     is_collection,
@@ -150,10 +151,9 @@ def encode(
     from ..wire import encode_response
 
     if output is not None and output.suffix.lower() in SUFFIXES:
-        way = f"embcodec encode {vectors}{f' --dtype {dtype}' if dtype else ''} | embcodec decode -"
         raise click.UsageError(
             f"-o {output} is named like a file of vectors, and a response body is JSON, as in a .json; "
-            f"`{way} --dtype {dtype or 'DTYPE'} -o {output}` saves vectors"
+            f"`embcodec quantize {vectors} -o {output} --dtype {dtype or 'DTYPE'}` saves codes"
         )
     if scale != "unit" and dtype not in ("int8", "uint8"):
         raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
@@ -219,8 +219,7 @@ def info(
         facts, rows = index_facts(path)
         tried, omitted = conversions(rows, sample)
     else:
-        mapped = path.suffix.lower() in (".safetensors", ".npy", ".fbin", ".u8bin", ".i8bin")
-        rows = read_rows(path, dtype, dimension, mmap=mapped, column=column, float_dtype=float_dtype)
+        rows = read_rows(path, dtype, dimension, mmap=can_be_mapped(path), column=column, float_dtype=float_dtype)
         facts, said = describe(path, rows), []
         tried, omitted = conversions(rows, sample)
     if any(word is not None for word in said):

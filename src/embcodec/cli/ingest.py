@@ -7,33 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from ..dtypes import NamelessFloat, OutputDtype, OutputDtypeName
 from ..embeddings import Embeddings
 from ..errors import EmbcodecError, StorageError
 from ..words import counted, progress_bar
 from .bodies import changed_profile, packing_options, profile_option
-from .common import DTYPES, Words, as_json, example, file_command, max_bytes, print_json, say, table_options
+from .common import DTYPES, as_json, example, file_command, max_bytes, print_json, say, table_options
+from .kinds import CodesAsked, kind_of, kind_options
 from .trouble import Trouble
 
 if TYPE_CHECKING:
     from ..index.collection import Collection
     from ..quantizers.lowbit import Rows
 
-_RANGES = "ranges"
-
 
 @file_command(epilog=example("embcodec ingest 'outputs/*.jsonl.zst' vectors --dtype ubinary --rescore-with int8"))
 @click.argument("sources", nargs=-1, required=True)
 @click.argument("collection", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--dtype", type=DTYPES, help="What a new collection holds; by default what SOURCES do.")
-@click.option("--bits", type=Words(["1", "2", "4"]), help="Low-bit codes instead, of so many bits a dimension.")
-@click.option(
-    "--scale",
-    type=Words(["unit", "per-vector", _RANGES]),
-    help="Of int8 and uint8: by default unit; ranges are calibrated on the sample.",
-)
+@kind_options("What a new collection holds; by default what SOURCES do.")
 @click.option("--rescore-with", type=DTYPES, help="Also keep better rows, of this dtype, to rescore results with.")
 @click.option(
     "--sample",
@@ -80,6 +72,7 @@ def ingest(
     collection: Path,
     dtype: OutputDtypeName | None,
     bits: str | None,
+    bytes_per_vector: int | None,
     scale: str | None,
     rescore_with: OutputDtypeName | None,
     sample: int,
@@ -103,10 +96,7 @@ def ingest(
     """
     from ..index.collection import failed_and_skipped
 
-    if dtype is not None and bits is not None:
-        raise click.UsageError("codes are of --dtype or of --bits, not of both")
-    if scale is not None and dtype not in ("int8", "uint8"):
-        raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
+    asked = CodesAsked(dtype, None if bits is None else int(bits), bytes_per_vector, scale).checked()
     trouble = Trouble()
     reading: dict[str, Any] = {
         "column": column,
@@ -121,7 +111,7 @@ def ingest(
     was_there = collection.exists()
     is_new = not was_there or not any(collection.iterdir())
     try:
-        vectors = _opened(collection, sources, reading, (dtype, bits, scale, rescore_with), sample)
+        vectors = _opened(collection, sources, reading, asked, rescore_with, sample)
     except StorageError:
         trouble.tell()
         raise
@@ -189,33 +179,41 @@ def _drop(collection: Path, *, folder_too: bool) -> None:
         collection.rmdir()
 
 
-Kind = tuple[OutputDtypeName | None, str | None, str | None, OutputDtypeName | None]
-
-
-def _opened(path: Path, sources: tuple[str, ...], reading: dict[str, Any], kind: Kind, sample: int) -> Collection:
+def _opened(
+    path: Path,
+    sources: tuple[str, ...],
+    reading: dict[str, Any],
+    asked: CodesAsked,
+    rescore_with: OutputDtypeName | None,
+    sample: int,
+) -> Collection:
     """Return the collection, which is made where it is not there."""
     from ..index.collection import Collection, holds_collection
     from ..quantizers.fitting import amounts_of
 
-    dtype, bits, _, rescore_with = kind
     if holds_collection(path):
         found = Collection.open(path)
         facts = found.info()
-        for option, asked, known in (
-            ("--dtype", [dtype], facts.codes),
-            ("--bits", [bits] if bits is None else amounts_of(int(bits), found.dimension), facts.codes),
+        size = None if asked.bytes_per_vector is None else f"{asked.bytes_per_vector} bytes"
+        for option, words, known in (
+            ("--dtype", [asked.dtype], facts.codes),
+            ("--bits", [None] if asked.bits is None else amounts_of(asked.bits, found.dimension), facts.codes),
+            ("--bytes", [size], facts.codes),
             ("--rescore-with", [rescore_with], facts.rescore_with),
         ):
-            if asked[0] is not None and not known.startswith(tuple(f"{kind} x" for kind in asked)):
-                raise StorageError(f"{path} is a collection of {known}, not {asked[0]}: leave out {option}")
+            if words[0] is not None and not known.startswith(tuple(f"{word} x" for word in words)):
+                raise StorageError(f"{path} is a collection of {known}, not {words[0]}: leave out {option}")
         return found
-    if rescore_with is not None and dtype is None and bits is None:
+    if rescore_with is not None and asked.is_nothing:
         raise click.UsageError(
             f"--rescore-with {rescore_with} keeps better rows beside codes: say which, by --dtype or --bits"
         )
     rows = _first_rows(sources, reading, sample)
-    codes = _like(rows, *kind[:3])
-    better = None if rescore_with is None else _like(rows, rescore_with, None, "per-vector")
+    codes = _like(rows, asked)
+    better = None
+    if rescore_with is not None:
+        scale = "per-vector" if rescore_with in ("int8", "uint8") else None
+        better = _like(rows, CodesAsked(rescore_with, None, None, scale))
     return Collection.create(path, like=codes, rescore_with=better)
 
 
@@ -245,24 +243,12 @@ def _first_rows(sources: tuple[str, ...], reading: dict[str, Any], count: int) -
     return concat(found)
 
 
-def _like(rows: Rows, dtype: OutputDtypeName | None, bits: str | None, scale: str | None) -> Rows:
+def _like(rows: Rows, asked: CodesAsked) -> Rows:
     """Return none of the rows, of the kind that is asked for."""
-    if dtype is None and bits is None:
+    if asked.is_nothing:
         return rows[:0]
     if not isinstance(rows, Embeddings) or rows.output_dtype is not OutputDtype.FLOAT:
-        if isinstance(rows, Embeddings) and dtype == rows.output_dtype:
+        if isinstance(rows, Embeddings) and asked.dtype == rows.output_dtype:
             return rows[:0]
         raise StorageError(f"{rows!r} are codes already, and kept as they are: leave out --dtype, --bits and the like")
-    if bits is not None:
-        from ..quantizers.fitting import LowBitQuantizer
-
-        return LowBitQuantizer(int(bits)).fit(rows.values).encode(rows.values[:1])[:0]
-    if dtype == "float":
-        return rows[:0]
-    from ..quantizers import calibrate, quantize
-
-    ranges: Any = calibrate(rows.values) if scale == _RANGES else scale
-    with_scale = dtype in ("int8", "uint8") and scale is not None
-    return quantize(
-        np.zeros((1, rows.dimension), np.float32), dtype or "float", scale=ranges if with_scale else "unit"
-    )[:0]
+    return kind_of(rows, asked)[0]

@@ -107,7 +107,8 @@ def search(
                 raise  # the queries' file is not at fault
             way = None
             if error.way is not None or kept is not None:
-                way = _way_to_meet(queries, asked, corpus, dimension, query_dtype)
+                can_be_cut = kept is None and isinstance(rows, Embeddings)
+                way = _way_to_meet(queries, asked, corpus, dimension, query_dtype, can_be_cut)
             reason = error.reason if error.way is not None else error.reason.partition(": ")[0]
             raise CodeMismatchError(reason, way) from None
     texts = kept.text_ids(found.indices) if kept is not None and is_folder(corpus) else [[]]
@@ -136,15 +137,18 @@ def _kept(corpus: Path | str) -> Any:
 
 
 def _way_to_meet(
-    queries: Path | str, asked: Embeddings, corpus: Path | str, dimension: int, query_dtype: str | None
+    queries: Path | str,
+    asked: Embeddings,
+    corpus: Path | str,
+    dimension: int,
+    query_dtype: str | None,
+    can_be_cut: bool,
 ) -> str:
     """Return what brings queries and rows of that many dimensions together."""
-    from ..index import holds_index
-
     said = f" --from-dtype {query_dtype}" if query_dtype is not None else ""
     if asked.dimension != dimension:
         shorter = min(asked.dimension, dimension)
-        if asked.dimension < dimension and (is_folder(corpus) or (isinstance(corpus, Path) and holds_index(corpus))):
+        if asked.dimension < dimension and not can_be_cut:
             return f"queries of {dimension} dimensions, as {corpus} has"
         longer = queries if asked.dimension > dimension else corpus
         options = f"{said if longer is queries else ''} --dimension {shorter}"
@@ -155,4 +159,4 @@ def _way_to_meet(
 
 
 def _made_floats(path: Path | str, options: str = "") -> str:
-    return f"`embcodec encode {path}{options} --dtype float | embcodec decode - -o floats.safetensors`"
+    return f"`embcodec quantize {path}{options} --dtype float -o floats.safetensors`"

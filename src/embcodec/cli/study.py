@@ -17,6 +17,7 @@ from .common import (
     OUTPUT,
     Words,
     as_json,
+    can_be_mapped,
     example,
     file_command,
     max_bytes,
@@ -55,7 +56,6 @@ _target = click.option(
 
 
 _FLOATS = "pass the floats that they were made of"
-_MAPPED = (".safetensors", ".npy", ".fbin")
 
 
 @file_command(epilog=example("embcodec tradeoff vectors.npy --queries queries.npy --target 0.95 --report report.html"))
@@ -125,7 +125,7 @@ def tradeoff(
     as_json: bool,
 ) -> None:
     """Measure what each dtype, dimension and rescoring keeps of exact float search on VECTORS, and what it costs."""
-    mapped = all_rows and vectors.suffix in _MAPPED
+    mapped = all_rows and can_be_mapped(vectors)
     rows = read_vectors(vectors, remedy=_FLOATS, mmap=mapped, column=column, float_dtype=float_dtype)
     asked = None
     if queries is not None:

@@ -32,6 +32,8 @@ _OPTIONS = {
     "item": "--item",
     "k": "-k",
     "sample": "--sample",
+    "rotation": "--rotation",
+    "bytes_per_vector": "--bytes",
     "ignore_index": "--ignore-index",
     "bits_as_numbers": "--bits-as-numbers",
 }

@@ -4,12 +4,13 @@ from .ids import load_ids
 from .kinds import COLLECTION, SUFFIXES, check_suffix, is_url, refuse_url
 from .pack import is_packed, pack, unpack
 from .pieces import Skipped, iter_load, search_files
-from .storage import load, save
+from .storage import check_room, load, save
 
 __all__ = [
     "COLLECTION",
     "SUFFIXES",
     "Skipped",
+    "check_room",
     "check_suffix",
     "is_packed",
     "is_url",

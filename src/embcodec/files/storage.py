@@ -94,13 +94,7 @@ def save(
     if not isinstance(embeddings, LowBitCodes):
         embeddings = of_floats(embeddings, "embeddings")
     check_width(embeddings)
-    if isinstance(embeddings, LowBitCodes) and suffix not in LOW_BIT:
-        raise StorageError(
-            f"a {suffix} file has no room for the rotation and the scales of low-bit codes; use .safetensors, or save "
-            "what they stand for: codes.to('float')"
-        )
-    if isinstance(embeddings, Embeddings) and suffix not in TYPED:
-        check_bare(embeddings, suffix)
+    check_room(path, embeddings)
     values = _stored_values(embeddings, suffix, float_dtype)
     with replacing(path) as file:
         if suffix in LOW_BIT:
@@ -113,6 +107,19 @@ def save(
                 write_npz(file, {**tensors, "embcodec": np.array(json.dumps(words, sort_keys=True))})
         elif isinstance(embeddings, Embeddings) and values is not None:
             _write_embeddings(file, embeddings, values, suffix)
+
+
+def check_room(path: str | os.PathLike[str], rows: Embeddings | LowBitCodes | type[LowBitCodes]) -> None:
+    """Refuse a file that has no room for what such rows mean, as :func:`save` does."""
+    suffix = check_suffix(path)
+    if isinstance(rows, Embeddings):
+        if suffix not in TYPED:
+            check_bare(rows, suffix)
+    elif suffix not in LOW_BIT:
+        raise StorageError(
+            f"a {suffix} file has no room for the rotation and the scales of low-bit codes; use .safetensors, or save "
+            "what they stand for: codes.to('float')"
+        )
 
 
 def _stored_values(embeddings: Embeddings | LowBitCodes, suffix: str, float_dtype: str) -> NDArray[Any] | None:

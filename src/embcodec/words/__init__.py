@@ -16,10 +16,11 @@ from .arguments import (
 from .html import html_table
 from .missing import import_numba, needs_package
 from .objects import is_words, parse_words, without_twins
-from .progress import progress_bar, shows_progress
+from .progress import Report, progress_bar, shows_progress
 from .text import counted, printable
 
 __all__ = [
+    "Report",
     "as_iterable",
     "as_path",
     "as_real",
