@@ -30,7 +30,7 @@ ROOMS: dict[str, str] = {
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
     "wire": "http codings service answer shapes usual body decoder envelopes octets response batch",
     "wire.http": "address secret",
-    "wire.batch": "rows writer source lines result forms errors plain reader",
+    "wire.batch": "rows writer ahead source lines result forms errors plain reader",
     "scan": "metric ways plan prepared best merge named segmented bounds steps search range rescore residuals "
     "estimates exact query_center",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",

@@ -178,9 +178,9 @@ def test_work_of_the_core_takes_several_sooner(monkeypatch: pytest.MonkeyPatch) 
     asked: list[int] = []
     monkeypatch.setattr(core, "allowed", lambda: 4)
     monkeypatch.setattr(core, "_core_hand_over", lambda: 8e3)
-    for rows in (30, 900, 1200, 3000, 20_000):
+    for rows in (30, 450, 900, 1200, 3000, 20_000):
         blocks.each_call(lambda block, threads: asked.append(threads), rows, 4096, None)
-    assert asked == [1, 1, 3, 4, 4]
+    assert asked == [1, 1, 2, 3, 4, 4]
     asked.clear()
     monkeypatch.setattr(core, "_BLOCK_BYTES", 4096 * 100)
     blocks.each_call(lambda block, threads: asked.extend([block.start, block.stop, threads]), 900, 4096, 4)

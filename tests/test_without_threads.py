@@ -24,6 +24,7 @@ PROGRAM = """
     from embcodec._native.core import lib
     from embcodec._native.response import fast, write
 
+    lib.ec_pool_pretend_cores(256)
     os.environ["EMBCODEC_THREADS"] = "1"  # while nothing is asked for
     blocks._LEAST_BYTES = fast._LIST_PART = fast._STRING_PART = 1 << 12
     write._LITTLE = 10

@@ -1,5 +1,6 @@
 /* The threads of the core: see pool/pool.h. Functions that take `threads` run on the caller's thread and at most so
- * many less one of these, and give the same whatever the number. All of them have ended when the function returns. */
+ * many less one of these, on no more than there are cores, and give the same whatever the number. All of them have ended
+ * when the function returns. */
 #ifndef EC_CONTRACT_POOL_H
 #define EC_CONTRACT_POOL_H
 

@@ -49,4 +49,7 @@ int32_t ec_search_in_turn(const ec_search_args *args, const void *order, int64_t
 /* How many threads the pool has started. */
 int32_t ec_pool_born(void);
 
+/* Let the pool take it that there are so many cores, so that tests on a few run as many threads; 0: as many as are. */
+void ec_pool_pretend_cores(int32_t count);
+
 #endif

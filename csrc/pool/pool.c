@@ -5,8 +5,9 @@
 #include "../contract/testing.h"
 #include "os.h"
 
-/* A thread that waits looks at a word for so long before it sleeps: about what it takes to wake one that sleeps. */
-enum { SPIN_NS = 20000, LOOKS = 32 };
+/* A thread that waits looks at a word for so long before it sleeps: about what it takes to wake one that sleeps, and
+ * longer than an interpreter is from one search to the next. */
+enum { SPIN_NS = 50000, LOOKS = 32 };
 
 enum { WAKES = 2 }; /* helpers that a helper wakes: all are awake after the logarithm of their number */
 
@@ -43,7 +44,9 @@ struct helper {
 static helper helpers[EC_POOL_MOST];
 static int born;     /* of them that have a thread */
 static helper *idle; /* the last one to have worked is taken first, because its core is awake */
-static int cores;
+static ec_atomic_u32 cores, pretended;
+
+void ec_pool_pretend_cores(int32_t count) { ec_atomic_store(&pretended, (uint32_t)count); }
 
 void ec_pool_forget(void) {
     born = 0;
@@ -83,7 +86,7 @@ static void give(job *to_do, uint32_t most) {
 }
 
 /* Whether two may run at the same time. On a core that they share, one that stays awake holds up the one it waits for. */
-static int apart(int core, int other) { return cores > 1 && (core != other || core < 0); }
+static int apart(int core, int other) { return ec_atomic_load(&cores) > 1 && (core != other || core < 0); }
 
 /* A helper's life. After work it stays awake for a moment if the work before that came as soon: so it does while
  * searches follow each other, and otherwise sleeps. */
@@ -103,12 +106,16 @@ void ec_pool_serve(void *self) {
     }
 }
 
-/* Takes up to n idle helpers, and starts some where too few are idle. Returns how many there are. */
+/* Takes up to n idle helpers, and starts some where too few are idle. Returns how many there are: fewer than cores, for
+ * those beyond would only take turns with the others, and each has to be woken. */
 static uint32_t hire(helper **hired, int32_t n) {
-    uint32_t found = 0;
+    uint32_t found = 0, here = ec_atomic_load(&pretended);
+    if (here == 0) here = (uint32_t)ec_os_cores();
+    if (n >= (int32_t)here) n = (int32_t)here - 1;
+    ec_atomic_store(&cores, here);
+    if (n < 1) return 0;
     ec_os_watch();
     ec_os_lock();
-    if (cores == 0) cores = ec_os_cores();
     for (; (int32_t)found < n && idle != NULL; idle = idle->next) hired[found++] = idle;
     for (; (int32_t)found < n && born < EC_POOL_MOST; born++) {
         helper *new = &helpers[born];

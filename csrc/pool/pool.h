@@ -5,7 +5,7 @@
  * A call makes at most one thread of each number less than `threads`, the caller's being 0, and returns when all have
  * ended that have begun: what they wrote is then seen by the caller. A helper that has not begun when the caller has
  * ended is not waited for. So work must be such that any number of threads, one at least, does all of it: they take
- * blocks of it in turn, from a counter. Where the system gives no more threads there are fewer. */
+ * blocks of it in turn, from a counter. There are no more threads than cores, and fewer where the system gives no more. */
 #ifndef EC_POOL_H
 #define EC_POOL_H
 

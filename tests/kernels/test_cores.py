@@ -83,8 +83,8 @@ def test_the_quota_of_the_older_kind(tmp_path: Path) -> None:
 
 
 def test_threads_follow_from_work_and_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [core.default_threads(None, work) for work in (0, 7.9e4, 8e4, 1.2e5, 1e9)] == [1, 1, 3, 4, 8]
-    assert core.default_threads(None, 1e5, hand_over=5e4) == 1
+    assert [core.default_threads(None, work) for work in (0, 3.9e4, 4e4, 1.2e5, 1e9)] == [1, 1, 2, 4, 8]
+    assert core.default_threads(None, 1.9e5, hand_over=5e4) == 1
     assert core.default_threads(None, 1e6, hand_over=5e4) == 6
     monkeypatch.setenv("EMBCODEC_THREADS", "1")
     assert core.default_threads(None, 1e9) == 1
@@ -123,9 +123,9 @@ def test_little_work_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError
 
     monkeypatch.setattr(core, "allowed", fail)
-    assert core.default_threads(None, 7.9e4) == 1
+    assert core.default_threads(None, 3.9e4) == 1
     monkeypatch.setattr(core, "_core_hand_over", fail)
-    assert core.default_threads(None, 6.3e4) == 1
+    assert core.default_threads(None, 3.1e4) == 1
 
 
 @pytest.mark.parametrize("variables", [None, os.environ])

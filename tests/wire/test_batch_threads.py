@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from embcodec import BatchResult, Embeddings, decode_batch, encode_response
 from embcodec._native.response import lines as native_lines
-from embcodec.wire.batch import source
+from embcodec.wire.batch import ahead, source
 
 WIDTH = 40
 RNG = np.random.default_rng(31)
@@ -56,10 +59,18 @@ def same(found: BatchResult, wanted: BatchResult) -> None:
     assert repr(found.broken_off) == repr(wanted.broken_off)
 
 
+def alone(path: Path, **options: Any) -> BatchResult:
+    """Return what one thread finds in a file's buffer."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "CAN", False)
+        return decode_batch(path, threads=1, **options)
+
+
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Have small texts read in parts, and count the lines that are."""
+    """Have small texts that a buffer holds read in parts, and count the lines that are."""
     counts: list[int] = []
+    monkeypatch.setattr(source, "CAN", False)
     monkeypatch.setattr(native_lines, "_PART", 2_000)
     monkeypatch.setattr(source, "_MOST_BUFFER", 50_000)
     monkeypatch.setattr(source, "BUFFER", 20_000)
@@ -75,6 +86,35 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
+@pytest.fixture
+def small_ahead(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have small parts of files read ahead, and count the lines that are."""
+    if not source.CAN:
+        pytest.skip("the system reads files from where they are at alone")
+    counts: list[int] = []
+    monkeypatch.setattr(ahead, "PART", 3_000)
+    monkeypatch.setattr(ahead, "_MARGIN", 100)
+    monkeypatch.setattr(source, "BUFFER", 1_000)
+    take = ahead.Ahead.take
+
+    def counted(self: ahead.Ahead, start: int) -> ahead.Part | None:
+        part = take(self, start)
+        assert len(self._done) <= self.threads + 2
+        if part is not None:
+            counts.append(len(part.lines))
+        return part
+
+    monkeypatch.setattr(ahead.Ahead, "take", counted)
+    return counts
+
+
+@pytest.fixture(params=["small_parts", "small_ahead"])
+def small(request: pytest.FixtureRequest) -> list[int]:
+    """Have small parts of texts read on several threads, in each of the two ways, and count the lines that are."""
+    counts: list[int] = request.getfixturevalue(request.param)
+    return counts
+
+
 @pytest.mark.parametrize("encoding", ["float", "base64"])
 @pytest.mark.parametrize(
     "odd",
@@ -82,24 +122,22 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     ids=["none", "last", "first", "middle", "some", "many", "every third"],
 )
 @pytest.mark.parametrize("end", [b"\n", b"", b"\n\n", b'\n{"custom_id":"cut'])
-def test_any_number_of_threads(
-    tmp_path: Path, small_parts: list[int], odd: list[int], encoding: str, end: bytes
-) -> None:
+def test_any_number_of_threads(tmp_path: Path, small: list[int], odd: list[int], encoding: str, end: bytes) -> None:
     path = tmp_path / "out.jsonl"
     path.write_bytes(text_of(odd, encoding) + end)
-    wanted = decode_batch(path, threads=1)
-    assert not sum(small_parts)
-    for threads in (2, 3, 16):
+    wanted = alone(path)
+    assert not sum(small)
+    for threads in (1, 2, 3, 16):
         same(decode_batch(path, threads=threads), wanted)
-    assert sum(small_parts) > (1000 if len(odd) < 2 else 100)
+    assert sum(small) > (1000 if len(odd) < 2 else 100)
 
 
-def test_each_kind_of_odd_line(tmp_path: Path, small_parts: list[int]) -> None:
+def test_each_kind_of_odd_line(tmp_path: Path, small: list[int]) -> None:
     for line in ODD:
         path = tmp_path / "out.jsonl"
         lines = text_of([], "float", 300).split(b"\n")
         path.write_bytes(b"\n".join([*lines[:150], line, *lines[151:]]))
-        same(decode_batch(path, threads=4), decode_batch(path, threads=1))
+        same(decode_batch(path, threads=4), alone(path))
 
 
 def test_a_file_of_odd_lines_is_not_read_again_and_again(tmp_path: Path, small_parts: list[int]) -> None:
@@ -112,17 +150,15 @@ def test_a_file_of_odd_lines_is_not_read_again_and_again(tmp_path: Path, small_p
     assert len(small_parts) < 20
 
 
-def test_more_lines_than_there_is_room_for(
-    tmp_path: Path, small_parts: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_lines_than_there_is_room_for(tmp_path: Path, small: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native_lines, "_LEAST_LINE", 1_000)
     path = tmp_path / "out.jsonl"
     path.write_bytes(text_of([], "float"))
-    same(decode_batch(path, threads=3), decode_batch(path, threads=1))
-    assert any(small_parts)
+    same(decode_batch(path, threads=3), alone(path))
+    assert any(small)
 
 
-def test_the_shortest_texts_of_rows(tmp_path: Path, small_parts: list[int]) -> None:
+def test_the_shortest_texts_of_rows(tmp_path: Path, small: list[int]) -> None:
     path = tmp_path / "out.jsonl"
     row = b"[" + b",".join([b"7"] * 400) + b"]"
     path.write_bytes(
@@ -131,9 +167,9 @@ def test_the_shortest_texts_of_rows(tmp_path: Path, small_parts: list[int]) -> N
     for dtype in ("float", "int8", "ubinary"):
         same(
             decode_batch(path, output_dtype=dtype, threads=2),  # type: ignore[call-overload]
-            decode_batch(path, output_dtype=dtype, threads=1),  # type: ignore[call-overload]
+            alone(path, output_dtype=dtype),
         )
-    assert sum(small_parts) > 500
+    assert sum(small) > 500
 
 
 def test_one_thread_by_default_where_there_is_little(tmp_path: Path, small_parts: list[int]) -> None:
@@ -141,3 +177,61 @@ def test_one_thread_by_default_where_there_is_little(tmp_path: Path, small_parts
     path.write_bytes(text_of([], "float", 20))
     decode_batch(path)
     assert not sum(small_parts)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_lines_longer_than_parts(tmp_path: Path, small_ahead: list[int], threads: int) -> None:
+    """Some reach over into the next part, and those that are too long for any are left."""
+    path = tmp_path / "out.jsonl"
+    rows = [1, *RNG.choice([1, 2, 5, 9, 30, 70], 80).tolist()]
+    path.write_bytes(b"\n".join(plain_line(i, n, "float") for i, n in enumerate(rows)))
+    same(decode_batch(path, threads=threads), alone(path))
+    assert sum(small_ahead) > 10
+
+
+@pytest.mark.parametrize("fault", [OSError("no such sector"), MemoryError(), 0, 700])
+def test_parts_that_cannot_be_read_are_read_otherwise(
+    tmp_path: Path, small_ahead: list[int], monkeypatch: pytest.MonkeyPatch, fault: Exception | int
+) -> None:
+    """A fault, the end of the file where there is none, and fewer bytes than asked for."""
+    read, calls = os.preadv, iter(range(10**6))
+
+    def sometimes(file: int, into: list[memoryview], offset: int) -> int:
+        if next(calls) % 3:
+            return read(file, into, offset)
+        if isinstance(fault, Exception):
+            raise fault
+        return read(file, [into[0][:fault]], offset)
+
+    monkeypatch.setattr(ahead.os, "preadv", sometimes)
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(text_of([], "float"))
+    for threads in (1, 3):
+        same(decode_batch(path, threads=threads), alone(path))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_nobody_reads_once_the_file_is_closed(
+    tmp_path: Path, small_ahead: list[int], monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    reading: list[int] = []
+    read = os.preadv
+
+    def noted(*arguments: Any) -> int:
+        reading.append(1)
+        time.sleep(0.001)
+        done = read(*arguments)
+        reading.pop()
+        return done
+
+    def interrupt(done: int, total: int) -> None:
+        if done > total // 4:
+            raise error
+
+    monkeypatch.setattr(ahead.os, "preadv", noted)
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(text_of([], "float"))
+    for _ in range(10):
+        with pytest.raises(error):
+            decode_batch(path, threads=4, progress=interrupt)
+        assert not reading

@@ -27,8 +27,9 @@ _TIERS = {name: bit for bit in _BITS if (name := ffi.string(lib.ec_isa_name(bit)
 _BLOCK_BYTES = 1 << 26  # bytes of rows a call: some hundredths of a second, more on the plainest tier
 _MOST_THREADS = 256  # no memory feeds more than these
 
-# Two threads are begun for work that takes so many times as long as handing it over, and each more for half of that.
-_WORTH, _SHARE = 8, 4
+# A thread more is begun for each so many times that work takes as long as handing it over: even where threads sleep
+# deeper than when that was measured, and take twice as long to wake, two are then no slower than one.
+_WORTH = 4
 _LEAST_HAND_OVER = 8e3  # nanoseconds to wake a thread that sleeps, where the machine has nothing else to do
 _TRIES, _ASLEEP = 9, 1e-4  # how often that is measured, and after how many idle seconds a thread is asleep
 
@@ -149,7 +150,7 @@ def default_threads(threads: int | None, nanoseconds: float, hand_over: float | 
         # What is allowed is asked last: that takes half as long as handing work over.
         if nanoseconds < _WORTH * _LEAST_HAND_OVER or nanoseconds < _WORTH * (cost := hand_over or _core_hand_over()):
             return 1
-        return min(allowed(), 1 + int(nanoseconds / (_SHARE * cost)), _MOST_THREADS)
+        return min(allowed(), 1 + int(nanoseconds / (_WORTH * cost)), _MOST_THREADS)
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer):
         raise TypeError(f"threads is a whole number, not {shown(threads)}")
     if threads < 1:

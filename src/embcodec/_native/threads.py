@@ -91,7 +91,7 @@ def run(tasks: Sequence[Task], threads: int, stop: Stop | None = None) -> None:
         left.append(None)
         changed.put(None)
 
-    helpers = sum(_hire(help_out) for _ in range(most))
+    helpers = sum(hire(help_out) for _ in range(most))
     own = 0
     try:
         while waiting:
@@ -120,8 +120,8 @@ def run(tasks: Sequence[Task], threads: int, stop: Stop | None = None) -> None:
             errors.clear()  # no cycle: the exception refers to this frame
 
 
-def _hire(task: Task) -> bool:
-    """Have a helper run a task. Returns False if the system cannot start a thread."""
+def hire(task: Task) -> bool:
+    """Have a helper run a task, which raises nothing. Returns False if the system cannot start a thread."""
     try:
         inbox = _idle.pop()
     except IndexError:

@@ -252,8 +252,20 @@ static unsigned alarm(unsigned seconds) { return seconds; }
 static void forks(int rounds) { (void)rounds; }
 #endif
 
+static void count_run(void *of, int32_t thread) { ec_atomic_add(&((ec_atomic_u32 *)of)[thread], 1); }
+
+/* With the three cores that the pool takes there to be, of sixteen threads none but the first three run. */
+static void fewer_than_cores(void) {
+    ec_atomic_u32 ran[16];
+    memset(ran, 0, sizeof ran);
+    for (int i = 0; i < 20; i++) ec_pool_each(16, count_run, ran);
+    CHECK(ec_atomic_load(&ran[0]) == 20);
+    for (int thread = 3; thread < 16; thread++) CHECK(ec_atomic_load(&ran[thread]) == 0);
+}
+
 int main(int n_arguments, char **arguments) {
     int rounds = n_arguments > 1 ? atoi(arguments[1]) : 500;
+    ec_pool_pretend_cores(64);
     alarm(SECONDS); /* a thread that is not woken is waited for without end */
     if (HAS_LIMITS) limits();
     for (int i = 0; i < rounds; i++) every_block_once(1 + i % 5, 40, 0);
@@ -262,6 +274,8 @@ int main(int n_arguments, char **arguments) {
     CHECK(ec_pool_born() <= 256);
     for (int threads = 1; threads <= 16; threads++) CHECK(ec_pool_hand_over(threads) > 0);
     if (HAS_FORKS) forks(rounds);
+    ec_pool_pretend_cores(3);
+    fewer_than_cores();
     printf("pool: %d rounds, %s\n", rounds, wrong ? "wrong" : "right");
     return wrong;
 }

@@ -40,6 +40,7 @@ class LineReader:
         width: int,
         scratch_bytes: int,
         *,
+        most_lines: int = _MOST_LINES,
         kind: int = LIST,
         text_bytes: int = 0,
         threads: int = 1,
@@ -50,7 +51,7 @@ class LineReader:
         rows = scratch_bytes // ((width or 1) * layout.dtype.itemsize)
         rows = max(rows, 1) if width else rows
         self.values = np.empty((rows, width or 1), layout.dtype)
-        self.lines = np.empty((max(min(rows, _MOST_LINES), _LEAST_LINES), _LINE_FIELDS), np.int64)
+        self.lines = np.empty((max(min(rows, most_lines), _LEAST_LINES), _LINE_FIELDS), np.int64)
         self.threads = threads if width else 1
         if self.threads > 1:
             least = 2 * width if kind == LIST else width * layout.dtype.itemsize * 4 // 3  # bytes of a row's text
@@ -78,7 +79,7 @@ class LineReader:
         found = self.many_lines[: result.produced]
         return found, self.many_values[: int(found[:, 1].sum())]
 
-    def read(self, text: bytes, start: int, most: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    def read(self, text: bytes | memoryview, start: int, most: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Read lines of text[start:] up to one that is neither plain nor plainly failed, not complete or has no room.
 
         Returns
@@ -115,7 +116,7 @@ class LineReader:
         return (row is not None and words_in_list(status, line[offset : offset + 1])) or reason(status)
 
 
-def ids_of_lines(text: bytes, start: int, lines: NDArray[np.int64]) -> list[str]:
+def ids_of_lines(text: bytes | memoryview, start: int, lines: NDArray[np.int64]) -> list[str]:
     """Return the custom_ids of lines of text[start:] that all have one, without escapes, made all at once."""
     joined = np.empty(int((lines[:, 3] - lines[:, 2] - 1).sum()), np.uint8)
     lib.ec_batch_join_ids(ffi.from_buffer(text) + start, pointer(lines), len(lines), pointer(joined))

@@ -26,12 +26,15 @@ from ..._native.response.lines import (
 from ...embeddings import Embeddings
 from ..decoder import Decoder
 from ..service import Usage
+from .ahead import Ahead, Part
 from .errors import BatchErrors
 from .forms import custom_id_of_text, is_other_form
 from .lines import NOT_AN_OBJECT, words_of_dimension, words_of_rest, words_of_twin
+from .source import Source
 
 _SCRATCH = 1 << 18  # bytes of rows at once: a part of L2
 _MOST_LINES = 1 << 20
+_ROOM, _MOST_LINES_AHEAD = 2, 1 << 13  # in a part that is read ahead: times as much as lines like the first one take
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,14 @@ class PlainLines:
     Failed ones go to `errors`.
     """
 
-    def __init__(self, reader: LineReader, kind: int, errors: BatchErrors, asked: bool) -> None:
-        self.reader, self.kind, self.errors, self.asked = reader, kind, errors, asked
+    def __init__(
+        self, reader: LineReader, kind: int, errors: BatchErrors, asked: bool, ahead: Ahead | None = None
+    ) -> None:
+        self.reader, self.kind, self.errors, self.asked, self.ahead = reader, kind, errors, asked, ahead
         self.dimensions = 8 if reader.layout.packed else 1  # an element's
         self.most = _MOST_LINES
-        self.text, self.start = b"", 0  # what the file's buffer holds, and from where on
+        self.text: bytes | memoryview = b""  # what the file's buffer holds, or a part that was read ahead
+        self.start = 0  # from where on
         self.alone, self.next_alone = 0, 1  # calls for one thread, and how many come next
 
     @classmethod
@@ -64,36 +70,46 @@ class PlainLines:
         errors: BatchErrors,
         first: Embeddings | None = None,
         kind: int = LIST,
-        *,
-        text_bytes: int = 0,
-        threads: int = 1,
+        source: Source | None = None,
     ) -> PlainLines | None:
         """Return a reader of lines whose rows are like the first ones, if there can be such.
 
-        `kind` tells what those came as, lists or strings. Before there are any, it reads failed lines alone. The file's
-        buffer holds `text_bytes`, of which `threads` read parts.
+        `kind` tells what those came as, lists or strings, and `source` is where the lines behind them come from. Before
+        there are any, it reads failed lines alone.
         """
         names = decoder.plain_names()
         if names is None:
             return None
         layout, asked = decoder.layout("response.body."), decoder.width is not None
-        if first is not None:
-            width = first.values.shape[1]
-            reader = LineReader(layout, names, width, _SCRATCH, kind=kind, text_bytes=text_bytes, threads=threads)
-            return cls(reader, kind, errors, asked)
+        if first is not None and source is not None:
+            form = layout, names, first.values.shape[1]
+            rows_bytes = _ROOM * first.values.nbytes
+            ahead = source.read_ahead(
+                lambda lines: LineReader(*form, int(lines * rows_bytes), most_lines=_MOST_LINES_AHEAD)
+            )
+            threads = 1 if ahead is not None else source.threads
+            reader = LineReader(*form, _SCRATCH, kind=kind, text_bytes=source.buffer, threads=threads)
+            return cls(reader, kind, errors, asked, ahead)
         # A width that was asked for is held against each row's, which the reader of single lines does.
         return cls(LineReader(layout, names, 0, 0 if asked else _SCRATCH), LIST, errors, asked)
 
     def read(self, file: BufferedReader[Any], number: int, answered: dict[str | None, int]) -> Answers | None:
         """Read lines behind the first `number`, and note their ids; None where the next line is neither.
 
-        Of the text only what the file's buffer holds is read: a line that is in it in part is left, too.
+        Of the text only what was read ahead or what the file's buffer holds is read: a line that is in it in part is
+        left, too.
         """
         start = file.tell()
+        part: Part | None = None
         if not self.start <= start < self.start + len(self.text):
-            self.text, self.start = file.peek(), start
+            self.text = b""  # another part takes its place
+            part = self.ahead.take(start) if self.ahead is not None else None
+            self.text, self.start = (file.peek(), start) if part is None else (part.text, part.start)
         text, offset = self.text, start - self.start
-        found, values = self._read(text, offset)
+        if part is not None and offset == 0 and self.most == _MOST_LINES:
+            found, values = part.lines, part.values
+        else:
+            found, values = self._read(text, offset)
         if not len(found):
             return None
         if misread(values, self.reader.layout, self.kind):
@@ -117,11 +133,11 @@ class PlainLines:
             number += 1
             custom_id = None
             if id_end >= 0:
-                quoted = text[offset + id_start : offset + id_end]
+                quoted = bytes(text[offset + id_start : offset + id_end])
                 custom_id = json.loads(quoted) if escaped else quoted[1:-1].decode()
             if place in faults:
                 begin = lines[place - 1][0] if place else 0
-                self._note(number, text[offset + begin : offset + end - 1], custom_id, *faults[place])
+                self._note(number, bytes(text[offset + begin : offset + end - 1]), custom_id, *faults[place])
             elif rows and custom_id is not None and (line := answered.setdefault(custom_id, number)) != number:
                 self.errors.append_fault(number, custom_id, words_of_twin(custom_id, line))
                 twins.append(place)
@@ -137,25 +153,27 @@ class PlainLines:
             found = found[answers]
         return Answers([start + line[0] for line in lines], values, ids, Usage(*found[:, TOKENS:].sum(0).tolist()))
 
-    def _read(self, text: bytes, offset: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    def _read(self, text: bytes | memoryview, offset: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Read lines of a text: on all threads as long as they leave no line of it.
 
         Where they do, what they read behind it is read again: so one thread goes on, the longer the more often.
         """
-        if not self.alone and self.most == _MOST_LINES and (read := self.reader.read_parts(text, offset)) is not None:
-            found, values = read
-            if len(found) and offset + int(found[-1, 0]) == text.rfind(b"\n") + 1:
-                self.next_alone = 1
-            else:
-                self.alone = self.next_alone
-                self.next_alone *= 2
-            return found, values
+        if isinstance(text, bytes) and not self.alone and self.most == _MOST_LINES:
+            read = self.reader.read_parts(text, offset)
+            if read is not None:
+                found, values = read
+                if len(found) and offset + int(found[-1, 0]) == text.rfind(b"\n") + 1:
+                    self.next_alone = 1
+                else:
+                    self.alone = self.next_alone
+                    self.next_alone *= 2
+                return found, values
         self.alone = max(self.alone - 1, 0)
         return self.reader.read(text, offset, self.most)
 
     @staticmethod
     def _names_of(
-        text: bytes, offset: int, found: NDArray[Any], number: int, answered: dict[str | None, int]
+        text: bytes | memoryview, offset: int, found: NDArray[Any], number: int, answered: dict[str | None, int]
     ) -> list[str | None] | None:
         """Note the ids of lines of one row each and return them; None where one has none, or escapes, or is not new."""
         _, rows, starts, _, escaped = found[:, :KIND].T
@@ -169,7 +187,7 @@ class PlainLines:
         return names
 
     @staticmethod
-    def _of_other_form(text: bytes, offset: int, found: NDArray[Any], failed: NDArray[Any]) -> int | None:
+    def _of_other_form(text: bytes | memoryview, offset: int, found: NDArray[Any], failed: NDArray[Any]) -> int | None:
         """Return the first failed line that may be one of another form, in which other keys say what it is.
 
         One that is broken, without the key of the usual form, may be so in a row of another.
@@ -179,7 +197,7 @@ class PlainLines:
             if found[place, 3] >= 0 or not (kind in (REFUSED, NO_OBJECT) or (kind == BROKEN and row < 0)):
                 continue
             begin = offset + (int(found[place - 1, 0]) if place else 0)
-            line = text[begin : offset + int(found[place, 0])]
+            line = bytes(text[begin : offset + int(found[place, 0])])
             if is_other_form(line) or (kind == BROKEN and b"[" in line and b'"response"' not in line):
                 return int(place)
         return None

@@ -5,14 +5,16 @@ from __future__ import annotations
 import codecs
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedReader, FileIO, RawIOBase, UnsupportedOperation
 from typing import IO, Any
 
 from ..._native.core import default_threads
+from ..._native.response.lines import LineReader
 from ...containers import allowed_bytes, check_max_bytes
 from ...words import as_path, as_whole, shown
 from ..codings import CODINGS, CodingError
+from .ahead import CAN, MOST_LINE, Ahead
 
 BUFFER = 1 << 19  # bytes of a file: a part of L2
 _MOST_BUFFER = 1 << 22  # for several threads, each of which has its part
@@ -100,6 +102,8 @@ class Source:
         self.taken = 0  # bytes of a stream
         self.owned: FileIO | None = None
         self.total = 0
+        self.line = 0  # bytes of the line that was read last
+        self.ahead: Ahead | None = None
         raw: FileIO | Pieces
         if hasattr(lines, "read") and not isinstance(lines, str | os.PathLike):
             raw = self._layer(self._read_on(lines))
@@ -109,11 +113,12 @@ class Source:
             if not raw.seekable():
                 raw = self._layer(self._read_on(raw))
         is_plain = raw is self.owned and self.total > 0
+        self.is_parted = is_plain and CAN  # read in parts, once it is known what lines are like
         most_buffer = min(self.total, _MOST_BUFFER) if is_plain else 0
         self.threads = default_threads(threads, most_buffer * _PACE)
         self.buffer = BUFFER
         if is_plain:
-            most_buffer = min(self.threads * BUFFER, _MOST_BUFFER) if self.threads > 1 else BUFFER
+            most_buffer = BUFFER if self.is_parted else min(self.threads * BUFFER, _MOST_BUFFER)
             self.buffer = min(self.total + 1, most_buffer)
         self.file, self.head = _opened(raw, self.buffer)
         self.bottom = self.file  # what reads the file itself, if there is one
@@ -169,8 +174,18 @@ class Source:
         """Why the lines ended before the file did; nothing where they did not."""
         return next((f"the file {layer.fault}" for layer in self.layers if layer.fault is not None), "")
 
+    def read_ahead(self, reader: Callable[[float], LineReader]) -> Ahead | None:
+        """Return the parts of a plain file behind the last line, if others are like that; `reader` as of `Ahead`."""
+        if not self.is_parted or self.layers or not 0 < self.line <= MOST_LINE:
+            return None
+        assert self.owned is not None
+        self.ahead = Ahead(self.owned.fileno(), self.file.tell(), self.total, self.line, reader, self.threads)
+        return self.ahead
+
     def close(self) -> None:
         """Close the file, unless the caller opened it."""
+        if self.ahead is not None:
+            self.ahead.close()
         if self.owned is not None:
             self.owned.close()
 
@@ -194,7 +209,7 @@ class Source:
         """Return the next line, nothing at the end; None for one that is too long, and never is in memory."""
         file = self.file
         text = file.readline(_LONG)
-        length = len(text)
+        self.line = length = len(text)
         if length < _LONG or text.endswith(b"\n"):
             if self.layers and not text.endswith(b"\n") and self.fault:
                 return b""  # what is left of a line of which the rest cannot be had
@@ -202,7 +217,7 @@ class Source:
         kept = bytearray(text) if self.layers else None
         start = file.tell() - length
         while text and not text.endswith(b"\n"):
-            text = file.readline(_LONG)
+            text = file.readline(_READ)
             length += len(text)
             if kept is not None and length <= self.most:
                 kept += text
@@ -210,6 +225,7 @@ class Source:
                 kept.clear()
         if self.layers and not text and self.fault:
             return b""
+        self.line = length
         del text
         if length > self.most:
             return None
