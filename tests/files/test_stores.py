@@ -210,7 +210,7 @@ class OfSubtype(bytes):
     ("blobs", "error", "words"),
     [
         ([], StorageError, "from_bson_vector has no rows"),
-        ([b""], StorageError, "row 0 begins with nothing"),
+        ([b""], StorageError, "row 0 begins with nothing, as no"),
         ([bytes.fromhex("0300")], StorageError, "row 0 begins with 0300, as no BSON vector with values does"),
         ([bytes.fromhex("030001"), bytes.fromhex("0400ff")], StorageError, "row 1 begins with 0400"),
         ([bytes.fromhex("030101")], StorageError, "row 0 says 1 bits of padding, which int8 rows do not have"),

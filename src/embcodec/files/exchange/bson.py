@@ -85,7 +85,7 @@ def from_bson_vector(blobs: Iterable[bytes], *, scale: Scale | None = None) -> E
         raise StorageError(f"row {other} begins with {found[other][:2].hex()}, row 0 with {head.hex()}: other types")
     dtype, bare = _TYPES[head[0]], [blob[2:] for blob in found]
     dimension = 8 * len(bare[0]) - head[1] if dtype.is_packed else None
-    return rows_of_blobs(bare, dtype, dimension, scale=scale, held=_HELD, bytes_of="row[2:]")
+    return rows_of_blobs(bare, dtype, dimension, scale=scale, bytes_of="row[2:]")
 
 
 def _of_subtype(blobs: Iterable[bytes]) -> Iterable[bytes]:
