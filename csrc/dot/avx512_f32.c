@@ -138,7 +138,7 @@ static void dot_f32_tile(const void *prepared, int64_t first_query, int64_t n_qu
     const int64_t n_calls = ((n_rows + STRIP_ROWS - 1) / STRIP_ROWS) * ((n_classes + piece - 1) / piece) *
                             ((n_queries + TILE_QUERIES - 1) / TILE_QUERIES);
     const uint8_t *queries = (const uint8_t *)prepared + first_query * query_stride, *strip = panel;
-    ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, n_calls + 1);
+    ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, n_calls);
     for (int64_t r = 0; r < n_rows; r += STRIP_ROWS) {
         const int n_vectors = ec_strip_vectors(n_rows, r, STRIP_VECTORS);
         const __mmask16 last_lanes = ec_lanes_below(n_rows - r - (n_vectors - 1) * EC_LANES);

@@ -142,7 +142,7 @@ static void dot_i8_tile(const void *prepared, int64_t first_query, int64_t n_que
     const int64_t n_groups = (n_queries + TILE_QUERIES - 1) / TILE_QUERIES;
     const uint8_t *queries = (const uint8_t *)prepared + first_query * query_stride, *strip = panel;
     const int64_t n_calls = (n_rows + STRIP_ROWS - 1) / STRIP_ROWS * n_chunks * n_groups;
-    ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, n_calls + 1);
+    ec_ahead hint = ec_ahead_of(ahead, ahead_bytes, n_calls);
     for (int64_t r = 0; r < n_rows; r += STRIP_ROWS) {
         const int n_vectors = ec_strip_vectors(n_rows, r, STRIP_VECTORS);
         const __mmask16 last_lanes = ec_lanes_below(n_rows - r - (n_vectors - 1) * EC_LANES);

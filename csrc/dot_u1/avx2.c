@@ -137,13 +137,13 @@ static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *pan
 
 /* ---- one query, plain rows ---- */
 
-/* Adds the look-ups of `count` <= PIECE bytes of 32 rows; prefetches half a line of what lies from `ahead` on for each
- * nibble, which is half as many bytes as the rows have there. */
+/* Adds the look-ups of `count` <= PIECE bytes of 32 rows; prefetches, unless `ahead` is NULL, as many bytes from there on
+ * as the rows have here. */
 EC_INLINE sums_of_32 look_up_32(const uint8_t *tables, const uint8_t *panel, int64_t count, const uint8_t *ahead) {
     sums_of_32 sums[2] = {{_mm256_setzero_si256(), _mm256_setzero_si256()},
                           {_mm256_setzero_si256(), _mm256_setzero_si256()}};
     for (int64_t i = 0; i < count; i++, tables += 32, panel += EC_NIBBLE_BYTES) {
-        if (i % 2 == 0) _mm_prefetch((const char *)ahead + EC_NIBBLE_ROWS * i, _MM_HINT_T0);
+        if (ahead && i % 2 == 0) _mm_prefetch((const char *)ahead + EC_NIBBLE_ROWS * i, _MM_HINT_T0);
         add_look_ups(&sums[0], load_table(tables), _mm256_load_si256((const __m256i *)panel));
         add_look_ups(&sums[1], load_table(tables + 16), _mm256_load_si256((const __m256i *)(panel + EC_NIBBLE_ROWS)));
     }
@@ -165,7 +165,7 @@ static void dot_u1_rows(const void *tables, const void *rows, int64_t stride_byt
             const int64_t count = ec_min_i64(width - at, PIECE);
             ec_pack_32_nibbles_avx2(row + at, stride_bytes, n_rows - r, row + at, count, panel);
             if (twice && at == 0) { /* no more than a piece */
-                add_sums(totals, 1, look_up_32(tables, panel, twice, ahead), twice);
+                add_sums(totals, 1, look_up_32(tables, panel, twice, NULL), twice);
                 count_more(totals, EC_NIBBLE_ROWS);
             }
             add_sums(totals, !twice && at == 0,

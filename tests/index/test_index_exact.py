@@ -24,7 +24,7 @@ from embcodec import (
     search,
 )
 from embcodec.containers import read_tensors, write_tensors
-from embcodec.scan import exact
+from embcodec.scan import estimates, exact
 
 Floats = NDArray[np.float32]
 
@@ -53,6 +53,7 @@ def make_eager(monkeypatch: pytest.MonkeyPatch) -> None:
         ("_RUN", 2),
         ("_share", lambda n_queries: 1),
         ("_AT_ONCE", 0),
+        ("_HIGHEST", 2),
     ):
         monkeypatch.setattr(exact, name, value)
 
@@ -72,6 +73,23 @@ def test_is_an_exhaustive_float_search(kind: str, metric: Any) -> None:
     one = index.search(q[0], 7, exact=True, metric=metric)
     assert bits(one) == bits(search(q[0], x, 7, metric=metric))
     assert one.is_final
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("metric", METRICS)
+def test_what_the_highest_bounds_leave_open(
+    kind: str, metric: Any, monkeypatch: pytest.MonkeyPatch, eager: None
+) -> None:
+    """Bounds are taken for narrow, whatever they are, and hardly more rows looked at than are asked for."""
+    monkeypatch.setattr(estimates, "_NARROW", 0.0)
+    monkeypatch.setattr(exact, "_HIGHEST", -20)
+    x = near_others(500, 40, centers=30)
+    index = FlatIndex(codes_of(x, kind), rescore_with=x)
+    for k in (3, 4):
+        for mask in (None, np.arange(500) % 3 > 0):
+            q = asked_near(x, 9)
+            found = index.search(q, k, exact=True, metric=metric, mask=mask)
+            assert bits(found) == bits(search(q, x, k, metric=metric, mask=mask))
 
 
 def test_more_queries_than_a_batch(monkeypatch: pytest.MonkeyPatch, eager: None) -> None:

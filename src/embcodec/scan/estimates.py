@@ -32,6 +32,10 @@ LEAST, MOST = 1e-10, 1e10
 _NOTHING = 1e-28  # more than what is lost below float32's normal numbers, of lengths within these
 
 
+_LOOKED_AT = 256  # rows, of which it is judged how wide bounds are
+_NARROW = 1.5
+
+
 class RowTerms(NamedTuple):
     """What a metric makes of residuals, float32 (n,) each: the terms of an upper bound that no query changes.
 
@@ -182,6 +186,17 @@ class UpperBounds:
             scan.terms[2] = -found.along * (lengths / self._longest if metric == "l2" else 1.0)
         scan.row_scales, scan.row_biases = rows.scales, biases
         self.scan = scan
+        some = slice(None, None, len(codes) // _LOOKED_AT + 1)
+        width = rows.errors[some] + found.off * rows.spans[some] + found.shift * rows.scales[some]
+        spread = 1.0 if metric == "cosine" else float(rows.lengths[some].mean())
+        self._narrow = bool(_NARROW * width.mean() < spread / np.sqrt(codes.dimension))
+
+    def are_narrow(self) -> bool:
+        """Whether bounds are close enough to scores that those of few rows exceed the best scores: a guess.
+
+        By comparison with the least that scores of rows in all directions differ by, which is 1 / sqrt(dimension).
+        """
+        return self._narrow
 
     def _less_squares(self, lengths: Floats, dimension: int) -> Floats:
         """Return what the rows' squared lengths add, with the rounding of float32 distances."""

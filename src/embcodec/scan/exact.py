@@ -21,6 +21,7 @@ _LEAST_SAMPLE = 256
 _FOR_EACH = 16  # and at least so many for each of the k best: of fewer the k-th best score says too little
 _RUN = 16  # the sample is of runs of so many rows, which memory delivers sooner than single ones
 _BATCH = 256  # queries whose candidates are held at a time
+_HIGHEST = 128  # rows of the highest bounds that are looked at, beside some for each of the k best
 _AT_ONCE = 256  # as many rows are scored in the time that another call takes
 
 
@@ -37,9 +38,12 @@ def exact_by_codes(
 ) -> BoundedResult:
     """Return the k best rows for each query by float32 scores, as a scan of all floats would.
 
-    A sample of the rows is scored first. Its k-th best score is no better than that of all rows, so that those whose
-    upper bound is below it cannot be among the k best. The scan of the codes finds the others, which are scored in the
-    order of their bounds until none is left that could be as good as the k-th best.
+    Where bounds are narrow, a scan of the codes finds the rows of the highest ones, which are scored in their order
+    until none is left that could be as good as the k-th best: mostly long before the last.
+
+    Else, or where that was too few, a sample of the rows is scored first. Its k-th best score is no better than that of
+    all rows, so that those whose upper bound is below it cannot be among the k best. The scan of the codes finds the
+    others, which are scored in the same way.
 
     Parameters
     ----------
@@ -75,11 +79,20 @@ def exact_by_codes(
         for begin in range(0, len(asked), step):
             some = asked[begin : begin + step]
             bounds = UpperBounds(codes, queries[some], metric, rows)
+            bounds.scan.selection = chosen
+            if bounds.are_narrow():
+                first = _highest(bounds, floats, queries[some], k, metric, min(n, 8 * k + _HIGHEST), threads)
+                scores[some], found[some], scored[some], ended = first
+                if ended.all():
+                    continue
+                some = some[~ended]
+                bounds = UpperBounds(codes, queries[some], metric, rows)
+                bounds.scan.selection = chosen
             most, enough = _screen(bounds, floats, queries[some], k, metric, sample, threads)
             by_codes[some] = enough
+            scored[some] = n
             if not enough.any():
                 continue
-            bounds.scan.selection = chosen
             order, reach = _candidates(bounds, most, threads)
             done, kept = some[enough], enough
             scores[done], found[done], scored[done] = best_by_bounds(
@@ -99,6 +112,24 @@ def _sample(n: int, k: int) -> NDArray[np.int64] | None:
     runs = -(-wanted // _RUN)
     starts = np.arange(runs, dtype=np.int64) * (n - _RUN) // max(runs - 1, 1)
     return (starts[:, None] + np.arange(_RUN)).ravel()
+
+
+def _highest(
+    bounds: UpperBounds,
+    floats: Embeddings,
+    queries: Embeddings,
+    k: int,
+    metric: Metric,
+    most: int,
+    threads: int | None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the k best of the rows of the highest bounds, how many were scored, and whether others are all worse."""
+    highest = best_of(bounds.scan, most, threads)
+    whose = np.repeat(np.arange(len(queries)), most)
+    reach = bounds.goodness(highest.scores.ravel(), whose).reshape(highest.scores.shape)
+    scores, rows, scored = best_by_bounds(queries, highest.indices, reach, floats, k, metric, threads, at_once=_AT_ONCE)
+    ended = highest.scores[:, -1] <= bounds.thresholds(scores[:, -1])
+    return scores, rows, scored, ended | (most == bounds.scan.n_positions)
 
 
 def _screen(
