@@ -12,7 +12,7 @@ from .growing import ContinuedText
 
 _TEXT_TIME = 16  # how many times as long a byte of text takes as one that is only moved
 _PACE = 0.1  # nanoseconds for a byte of numbers, to be multiplied by that
-_LITTLE = 1 << 16  # bytes of a text that is written aside and copied: less to write than to set up
+_LITTLE = 1 << 17  # bytes of a text that is written aside and copied: less to write than to set up
 _TYPES = {np.dtype(np.float32): lib.EC_FLOAT32, np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 

@@ -13,7 +13,7 @@ from .layout import TYPES
 
 _SLACK = 1 << 18  # bytes more than the estimate
 _SAMPLE, _APART = 8, 64  # rows at most whose text tells the length of all; and of so many at most one
-_LITTLE = 1 << 16  # bytes of a text that is written aside and copied
+_LITTLE = 1 << 17  # bytes of a text that is written aside and copied
 _SMALL = 1 << 20  # of a text that is not worth an estimate
 _TURN = 1 << 22  # bytes of a matrix that a thread writes in one call, so that signals are heard between
 _NOT_FINITE = "row {} has a value that is not finite: JSON has no such numbers"
