@@ -724,6 +724,11 @@ CASES: dict[str, Case] = {
         r"is a folder: Collection\.open\(path\) opens one that holds a collection",
         (lambda p: (_collection(p), ec.Collection.open(p / "c")),),
     ),
+    "the folder that one is in": (
+        lambda p: ec.load("."),
+        r"'\.' is a folder: Collection\.open\(path\) opens one that holds a collection",
+        (lambda p: (_collection(p), ec.Collection.open(p / "c")),),
+    ),
     "an index for a collection": (
         lambda p: (ec.FlatIndex(X).save(p / "x.safetensors"), ec.Collection.open(p / "x.safetensors")),
         r"is a file, not the folder of a collection: FlatIndex\.load\(path\) reads it",

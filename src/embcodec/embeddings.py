@@ -337,7 +337,7 @@ def of_floats(rows: Any, name: str) -> Embeddings:
         return rows
     array = as_array(rows)
     if array.dtype.kind in "iub":
-        raise codes.bare_integers(name, array.dtype)
+        raise codes.bare_integers(name, array.dtype, rows)
     return Embeddings(array)
 
 

@@ -462,6 +462,8 @@ def test_errors_name_the_file_and_what_it_holds(tmp_path: Path) -> None:
     assert load(path) == Embeddings(np.zeros((2, 7)))
     with pytest.raises(TypeError, match=r"bare array of int64, .*Embeddings\(values, "):
         save(path, np.zeros((2, 7), np.int64))
+    with pytest.raises(TypeError, match=r"a list of int64, .*pass np\.asarray\(rows, np\.float32\)"):
+        save(path, [[0, 1]])
 
 
 def test_every_suffix_has_a_round_trip() -> None:

@@ -508,13 +508,16 @@ def test_pgvector_as_text() -> None:
     assert from_pgvector(["10110000010"]) == from_pgvector(["10110000010"], kind="bit") == BITS
     for rows, kind, words in (
         (["[1,2]", "[1]"], None, "row 0 has 2 dimensions, row 1 has 1"),
+        (["[1,2]", "[1;2]"], None, r"row 1 is '\[1;2\]': not a JSON number \(character 2\)"),
+        (["[1;2]", "[1,2]"], None, r"row 0 is '\[1;2\]': not a JSON number \(character 2\)"),
+        (["{1,2}"], None, r"an array\? select it as ::vector"),
         (["[1,2]", "[1,a]"], None, r"row 1 is '\[1,a\]': unexpected character \(character 3\)"),
         (["[1,2]", "[[1],2]"], None, "row 1 is"),
         (["[1,2]", "1,2"], None, "row 1 is '1,2', not a vector as text"),
         (["[1,2]", None], None, "row 1 is NULL"),
         (["[1,2]", b"[1,2]"], None, "row 1 is bytes, row 0 is text"),
         ([to_pgvector(FLOATS)[0], "[1,2]"], None, "row 1 is text, row 0 is bytes"),
-        (["{1:1}/3"], None, r"sparsevec\? select it as ::vector"),
+        (["{1:1}/3"], None, r"a sparsevec or an array\? select it as ::vector"),
         (["[]"], None, "0 dimensions"),
         (["[NaN]"], None, "NaN"),
         (["0101", "010"], None, "row 1 is '010', not 4 bits"),

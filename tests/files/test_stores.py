@@ -32,12 +32,41 @@ from embcodec import (
     to_qdrant,
     to_redis,
     to_s3_vectors,
+    to_sqlite_vec,
     to_vespa,
     write_vespa,
 )
 from embcodec.files.exchange import elasticsearch
 
 X = np.random.default_rng(0).standard_normal((9, 16)).astype(np.float32)
+
+
+@pytest.mark.parametrize("columns", [slice(0, 16), slice(0, 16, 2), slice(15, None, -1)])
+def test_blobs_are_the_bytes_of_each_row(columns: slice) -> None:
+    """Zeros at the end are kept, rows that lie apart in memory are read right, and no blob is of the rows' memory."""
+    given = X[:, columns].copy()
+    given[2, -3:] = given[5] = 0
+    apart = np.repeat(given, 2, axis=0)[::2]
+    floats, integers = Embeddings(apart), quantize(apart, "int8")
+    bits = integers.to("ubinary")
+    for blobs, rows, head in (
+        (to_redis(floats), given, b""),
+        (to_sqlite_vec(floats), given, b""),
+        (to_bson_vector(floats), given, b"\x27\0"),
+        (to_sqlite_vec(integers), integers.values, b""),
+        (to_bson_vector(integers), integers.values, b"\x03\0"),
+        (to_bson_vector(bits), bits.values, b"\x10\0"),
+        (to_milvus(bits), bits.values, b""),
+    ):
+        assert blobs == [head + row.tobytes() for row in rows]
+        assert {type(blob) for blob in blobs} == {bytes}
+    sent = to_redis(floats)
+    floats.values[:] = 7
+    assert sent == [row.tobytes() for row in given]
+    for send in (to_redis, to_sqlite_vec, to_bson_vector):
+        assert send(np.zeros((0, 16), np.float32)) == []
+
+
 X /= np.linalg.norm(X, axis=1, keepdims=True)
 FLOATS = Embeddings(X)
 INT8, UINT8 = quantize(X, "int8"), quantize(X, "uint8")

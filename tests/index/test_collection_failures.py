@@ -123,6 +123,13 @@ def steps_of(change: str, folder: Path) -> list[str]:
     return disk.steps
 
 
+def test_a_folder_that_cannot_be_made_is_no_collection_that_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="no collection was made: Not a directory") as caught:
+        Collection.create(tmp_path / "file" / "c", like=np.ones((1, 8), np.float32))
+    assert isinstance(caught.value, OSError)
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_step_that_fails_changes_nothing(tmp_path: Path, change: str, number: int) -> None:

@@ -467,6 +467,18 @@ def test_in_order_names_what_is_missing(tmp_path: Path) -> None:
     path.write_bytes(line("7", rows(1)))
     with pytest.raises(KeyError, match=r"no row has the custom_id 7 \(ids are text\)"):
         decode_batch(path).in_order([7])  # type: ignore[list-item]
+    refusal = b'{"custom_id":"late","response":{"status_code":429,"body":{"error":{"message":"slow down"}}}}\n'
+    path.write_bytes(line("7", rows(1)) + b"\n" + refusal + b'{"custom_id":"cut","response":{"body":{"data":[]}}}\n')
+    result = decode_batch(path)
+    for name, words in (
+        ("late", r"'late': line 2 failed \(slow down \[429\]\); leave out the ids that are not in custom_ids"),
+        ("cut", r"'cut': line 3 failed \(no embeddings\); leave out"),
+        ("other", r"'other'\"$"),
+    ):
+        with pytest.raises(KeyError, match=f"no row has the custom_id {words}"):
+            result.in_order(["7", name])
+    kept = [name for name in ("7", "late", "cut") if name in result.custom_ids]
+    assert np.array_equal(result.in_order(kept).values, rows(1))
 
 
 def test_no_error_holds_the_text_of_its_line(tmp_path: Path) -> None:

@@ -89,8 +89,8 @@ def quantize(
 ) -> None:
     """Turn VECTORS (a file of any known kind) into a file of codes, row by row in the same order.
 
-    A .npy, .safetensors or .fbin of float32 stays on the disk: the codes are what has to fit in memory. Of codes the
-    values that they stand for are coded again.
+    A .npy, .safetensors or .fbin of float32 stays on the disk: what has to fit in memory are the codes, twice. Of codes
+    the values that they stand for are coded again.
     """
     from ..codec import unwarned
     from ..files import check_room, save

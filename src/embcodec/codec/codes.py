@@ -55,14 +55,19 @@ def _no_rows(array: NDArray[Any], is_array: bool) -> ValueError:
     return ValueError(f"embeddings have shape (n, width), not {array.shape}{ways.get(array.ndim, '')}")
 
 
-def bare_integers(name: str, dtype: np.dtype[Any]) -> TypeError:
-    """Return the error for an array of integers of which nobody has said what they are, with both ways to say it."""
+def bare_integers(name: str, dtype: np.dtype[Any], given: Any = None) -> TypeError:
+    """Return the error for integers of which nobody has said what they are, with both ways to say it.
+
+    They are an array of that dtype, or `given` became one.
+    """
     way = 'of codes say output_dtype=..., as Embeddings(values, "int8"), "uint8", "binary" or "ubinary" do'
     if dtype == np.bool_:
         way = _PACKED
+    what, as_real = f"is a bare array of {dtype}", ".astype(np.float32)"
+    if isinstance(given, list | tuple):
+        what, as_real = f"is a {type(given).__name__} of {dtype}", "np.asarray(rows, np.float32)"
     return TypeError(
-        f"{name} is a bare array of {dtype}, whose meaning is unknown: {way}; of real numbers that are the "
-        "values themselves pass .astype(np.float32)"
+        f"{name} {what}, whose meaning is unknown: {way}; of real numbers that are the values themselves pass {as_real}"
     )
 
 

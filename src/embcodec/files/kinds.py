@@ -87,7 +87,9 @@ def check_suffix(path: str | os.PathLike[str], *, reading: bool = False, lines: 
     suffix, known = Path(name).suffix.lower(), READ if reading else SUFFIXES
     if suffix not in known:
         if reading and os.path.isdir(path):
-            raise StorageError(f"{name!r} is a folder: Collection.open(path) opens one that holds a collection")
+            raise StorageError(
+                f"{name or os.fspath(path)!r} is a folder: Collection.open(path) opens one that holds a collection"
+            )
         if suffix in HDF5:
             raise StorageError(f"{name!r}: a {suffix} file is read, not written; known are {', '.join(SUFFIXES)}")
         shown = (*known, LINES, BODY) if lines else known

@@ -179,7 +179,7 @@ def as_float_rows(x: ArrayLike | Embeddings, *, integers: bool = True) -> NDArra
         return x.values if x.output_dtype is OutputDtype.FLOAT else x.to_float()
     array = as_array(x)
     if not integers and array.dtype.kind in "iub" and array.size:
-        raise codes.bare_integers("x", array.dtype)
+        raise codes.bare_integers("x", array.dtype, x)
     if array.ndim == 1:
         array = array[None] if array.size else array.reshape(0, 0)
     return codes.as_values(array, OutputDtype.FLOAT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any, get_args
 
@@ -25,7 +26,7 @@ from ...embeddings import Embeddings
 from ...errors import StorageError
 from ...scale import UNIT, Scale
 from ...words import either, one_of
-from .rows import check_finite, check_halves, packed_bytes, refuse_scale, sendable
+from .rows import as_bytes, check_finite, check_halves, packed_bytes, refuse_scale, sendable
 
 _TELLING = 8  # so many bytes are not the text of a JSON array by chance
 FLOATS: tuple[StoredFloat, ...] = get_args(StoredFloat)
@@ -96,6 +97,8 @@ def stored_bytes(
 ) -> NDArray[np.uint8]:
     """Return the bytes of rows, uint8 (n, bytes): floats in another form, codes as they are, bits in that order.
 
+    They are those of `rows` themselves where these lie so: to be read alone.
+
     Raises
     ------
     StorageError
@@ -108,6 +111,9 @@ def stored_bytes(
         if float_dtype != "float32":
             raise ValueError(f"float_dtype={float_dtype!r} is for floats, not {rows.output_dtype}")
         return packed_bytes(rows, bit_order) if rows.output_dtype.is_packed else rows.values.view(np.uint8)
+    if (float_dtype, byte_order) == ("float32", sys.byteorder):
+        check_finite(rows.values, store)
+        return as_bytes(rows.values)
     try:
         return narrowed_floats(rows.values, PAYLOADS[float_dtype, byte_order])
     except ValueError as error:  # which the checks name more closely, but for what rounds to an infinity of bfloat16

@@ -46,8 +46,10 @@ def to_bson_vector(embeddings: Embeddings | ArrayLike) -> list[bytes]:
     rows = sent_rows(embeddings, "BSON", _HELD, "from_bson_vector", whole_bytes=False)
     values = stored_bytes(rows, "BSON")
     padding = -rows.dimension % 8 if rows.output_dtype.is_packed else 0
-    head = np.array([_BYTES[rows.output_dtype], padding], np.uint8)
-    return as_blobs(np.hstack([np.broadcast_to(head, (len(values), 2)), values]))
+    blobs = np.empty((len(values), 2 + values.shape[1]), np.uint8)
+    blobs[:, :2] = _BYTES[rows.output_dtype], padding
+    blobs[:, 2:] = values
+    return as_blobs(blobs)
 
 
 def from_bson_vector(blobs: Iterable[bytes], *, scale: Scale | None = None) -> Embeddings:

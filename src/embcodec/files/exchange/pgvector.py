@@ -236,11 +236,12 @@ def _of_text(rows: list[Any], kind: str | None) -> Embeddings:
         return _of_bit_text(rows)
     for number, row in enumerate(rows):
         if not (row.startswith("[") and row.endswith("]")):
-            known = " (a sparsevec? select it as ::vector)" if row.startswith("{") else ""
+            known = " (a sparsevec or an array? select it as ::vector)" if row.startswith("{") else ""
             raise StorageError(f"row {number} is {row[:40]!r}, not a vector as text{known}")
         if row.count(",") != rows[0].count(","):
             counts = rows[0].count(",") + 1, row.count(",") + 1
-            raise StorageError(f"row 0 has {counts[0]} dimensions, row {number} has {counts[1]}")
+            known = f"row 0 has {counts[0]} dimensions, row {number} has {counts[1]}"
+            raise StorageError(_first_bad([rows[0]]) or _first_bad([row], number) or known)
     if rows[0].strip("[] ") == "":
         raise StorageError("row 0 is of 0 dimensions")
     try:
@@ -257,8 +258,9 @@ def _of_bit_text(rows: list[str]) -> Embeddings:
     return Embeddings(np.packbits(bits, axis=1), "ubinary", bits.shape[1])
 
 
-def _first_bad(rows: list[str]) -> str | None:
-    for number, row in enumerate(rows):
+def _first_bad(rows: list[str], first: int = 0) -> str | None:
+    """Say of the first row that is no JSON array of numbers where it is none; rows are counted from `first`."""
+    for number, row in enumerate(rows, first):
         try:
             parse_floats(row)
         except DecodeError as error:

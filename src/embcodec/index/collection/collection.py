@@ -97,7 +97,7 @@ class Collection(View):
         timeout = _as_seconds(lock_timeout)
         if folder.exists() and not folder.is_dir():
             raise StorageError(f"{folder} is a file, not the folder of a collection")
-        with reporting(folder):
+        with reporting(folder, "no collection was made"):
             folder.mkdir(parents=True, exist_ok=True)
             with writing(folder, timeout):
                 if set(os.listdir(folder)) - {LOCK, LIKE}:

@@ -32,15 +32,13 @@ class ChangeFailedError(OSError, StorageError):
 
 
 @contextmanager
-def reporting(path: Path) -> Iterator[None]:
-    """Have every OSError be a ChangeFailedError."""
+def reporting(path: Path, now: str = "the collection is as it was before") -> Iterator[None]:
+    """Have every OSError be a ChangeFailedError, which says how things are `now`."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ChangeFailedError(
-            error.errno, f"the collection is as it was before: {reason}", os.fspath(path)
-        ) from error
+        raise ChangeFailedError(error.errno, f"{now}: {reason}", os.fspath(path)) from error
 
 
 class Folder:

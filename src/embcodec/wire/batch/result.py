@@ -51,7 +51,7 @@ class BatchResult:
         Raises
         ------
         KeyError
-            Where an id has no row.
+            Where an id has no row; it names the line that failed, if one of that id did.
         """
         rows: dict[str | None, list[int]] = {}
         for row, custom_id in enumerate(self.custom_ids):
@@ -60,6 +60,14 @@ class BatchResult:
         for name in as_iterable(custom_ids, "custom_ids", "the ids of rows"):
             if not (name is None or isinstance(name, str)) or name not in rows:
                 text = " (ids are text)" if isinstance(name, int | np.integer) and str(name) in rows else ""
-                raise KeyError(f"no row has the custom_id {shown(name)}{text}")
+                raise KeyError(f"no row has the custom_id {shown(name)}{text or self._why_none(name)}")
             found += rows[name]
         return self.embeddings[np.array(found, np.intp)]
+
+    def _why_none(self, custom_id: object) -> str:
+        """Say which line of that id failed, and the way out; nothing where none did."""
+        line = next((one for one in self.errors if custom_id is not None and one.custom_id == custom_id), None)
+        if line is None:
+            return ""
+        reason = line.error.reason if isinstance(line.error, DecodeError) else line.error
+        return f": line {line.line} failed ({reason}); leave out the ids that are not in custom_ids"
