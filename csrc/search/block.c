@@ -3,23 +3,52 @@
  * computed. */
 #include "scan.h"
 
+/* A block that would have fewer rows than three quarters of what it may have straddles segments: copying rows takes some
+ * time, too. */
+#define WORTH_OTHERS(n) ((n) + (n) / 3)
+
 static const uint8_t *row_of(const ec_search_args *args, const ec_segment *segment, int64_t row) {
     return ec_segment_value(segment, offsetof(ec_segment, rows), args->row_stride, row);
 }
 
 ec_block ec_block_at(const ec_scan *scan, const ec_segment *segment, int64_t first, int64_t end) {
     const ec_search_args *args = scan->args;
-    ec_block block = {.first = first, .n = ec_min_i64(scan->block, end - first), .segment = segment};
+    ec_block block = {.first = first, .n = ec_min_i64(scan->block, end - first), .segment = segment, .last = segment};
     if (args->selection) return block;
+    const int64_t n_here = ec_min_i64(block.n, ec_segment_end(segment) - first);
+    if (scan->straddles && WORTH_OTHERS(n_here) < block.n)
+        while (segment + 1 < args->segments + args->n_segments && segment[1].first < first + block.n) segment++;
+    block.last = segment;
     block.n = ec_min_i64(block.n, ec_segment_end(segment) - first);
     const int64_t next = ec_segment_row(args, &segment, first + block.n);
     const int64_t n = ec_min_i64(scan->block, ec_min_i64(end, ec_segment_end(segment)) - next);
     if (n > 0 && args->row_stride == args->row_bytes) {
-        block.jump = segment == block.segment ? NULL : segment;
+        block.jump = segment == block.last ? NULL : segment;
         block.ahead = row_of(args, segment, next);
         block.ahead_bytes = n * args->row_bytes;
     }
     return block;
+}
+
+/* Copies the rows of a block that straddles segments to scan->gathered, each to its position, and makes the mask of
+ * those that are there and count. `bits` has room for a bit a row. Blocks and segments begin at multiples of 64. */
+static void gather_segments(const ec_scan *scan, const ec_block *block, uint8_t *bits) {
+    const ec_search_args *args = scan->args;
+    const int64_t end = block->first + block->n, bytes = args->row_bytes;
+    memset(bits, 0, (size_t)(block->n + 7) / 8);
+    for (const ec_segment *segment = block->segment; segment <= block->last; segment++) {
+        const int64_t from = segment->first < block->first ? block->first : segment->first;
+        const int64_t to = ec_min_i64(ec_segment_end(segment), end), n = to - from;
+        const int64_t next = segment == block->last ? to : segment[1].first; /* no rows are between */
+        uint8_t *out = scan->gathered + (from - block->first) * bytes, *out_bits = bits + (from - block->first) / 8;
+        for (int64_t i = 0; i < n && args->row_stride != bytes; i++)
+            memcpy(out + i * bytes, row_of(args, segment, from + i), (size_t)bytes);
+        if (args->row_stride == bytes) memcpy(out, row_of(args, segment, from), (size_t)(n * bytes));
+        memset(out + n * bytes, 0, (size_t)((next - to) * bytes));
+        for (int64_t i = 0; i < (n + 7) / 8; i++)
+            out_bits[i] = args->mask ? ((const uint8_t *)args->mask)[from / 8 + i] : 0xff;
+        if (n % 8) out_bits[n / 8] &= (uint8_t)((1 << n % 8) - 1);
+    }
 }
 
 /* Whether any of the first n bits of the mask is set. */
@@ -144,6 +173,12 @@ int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *bloc
     if (selection) {
         gather(scan, selection, block);
         mask_selection(selection, block, scan->zeros + args->width);
+        block->rows = scan->gathered;
+        block->stride = args->row_bytes;
+        block->mask = scan->zeros + args->width;
+    }
+    if (block->last != block->segment) {
+        gather_segments(scan, block, scan->zeros + args->width);
         block->rows = scan->gathered;
         block->stride = args->row_bytes;
         block->mask = scan->zeros + args->width;

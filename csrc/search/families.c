@@ -191,6 +191,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     scan->args = args;
     scan->dimension = args->width * (args->decode == EC_DECODE_U1 ? 8 : 1);
     scan->planes = args->family == EC_HAMMING_U1 && ec_hamming_u1_by_planes(args->n_queries, most, args->width);
+    scan->straddles = scan->planes && args->segments && !args->selection && args->metric == EC_COST_RAW;
     const int screened = ec_screen_wanted(args, args->n_queries);
     int64_t panel_row =
         args->family == EC_DOT_F32 && !(screened && args->decode) ? 4 * scan->dimension : args->row_bytes;
@@ -221,7 +222,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     /* the last, smaller batch may be scored by ec_scan_rows(), all its queries at once */
     int64_t most_at_once = ec_min_i64(scan->batch, EC_DOT_FEW);
     scan->scores = ec_take(at, &used, (scan->group > most_at_once ? scan->group : most_at_once) * scan->block * 4);
-    int gathers = args->selection != NULL || args->family == EC_USER_TILE;
+    int gathers = args->selection != NULL || args->family == EC_USER_TILE || scan->straddles;
     scan->gathered = ec_take(at, &used, gathers ? scan->block * args->row_bytes : 0);
     scan->decoded = ec_take(at, &used, args->decode ? scan->block * scan->dimension * 4 : 0);
     scan->add = ec_take(at, &used, scan->block * 4);

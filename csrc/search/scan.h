@@ -17,6 +17,7 @@ typedef struct {
     ec_screen *screen; /* NULL where rows are not screened: see screening.h */
     int64_t dimension; /* dimension of the rows once decoded, for float32 kernels */
     int planes;        /* whether bits meet bits as planes: see hamming/planes.h */
+    int straddles;     /* whether a block may have rows of several segments: of planes few rows cost as much as many */
     int64_t block;     /* rows a block, at most */
     int64_t batch;     /* queries a batch, at most: those that meet a block while it is in the cache */
     int64_t group;     /* queries a tile call */
@@ -53,6 +54,7 @@ typedef struct {
     const uint8_t *mask;       /* bit 0 is row `first`; NULL for all */
     int counted;               /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
     const ec_segment *segment; /* of its rows; NULL where there is a selection */
+    const ec_segment *last;    /* the same, or, where the block straddles segments, that of its last rows */
     const ec_segment *jump;    /* where the next rows are at the beginning of another segment, that one; else NULL */
     const uint8_t *ahead;      /* the next rows, which are to be brought into the cache meanwhile */
     int64_t ahead_bytes;

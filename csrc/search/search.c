@@ -166,6 +166,7 @@ static int meet_share(const team *t, const ec_scan *scan, ec_sink *to, seat *at)
         if (at->row >= at->end) break;
         ec_block block = ec_block_at(scan, segment, at->row, at->end);
         at->row += block.n;
+        segment = block.last;
         const int some = ec_block_fetch(scan, selection, &block);
         done += some ? at->n * block.n : block.n;
         if (!some) continue;

@@ -130,3 +130,29 @@ def test_positions_are_found_among_ids_that_go_to_and_fro() -> None:
     assert not segments.are_ascending
     assert segments.positions_of(np.array([[9, 2], [71, 4]])).tolist() == [[2, 64], [130, -1]]
     assert segments.ids_of(np.array([2, 64, 130, -1])).tolist() == [9, 2, 71, -1]
+
+
+@pytest.mark.parametrize("width", [33, 64])
+@pytest.mark.parametrize("wanted", ["all", "masked", "removed"])
+def test_blocks_of_bits_that_straddle_places(isa: str, width: int, wanted: str) -> None:
+    """Many queries meet 256 rows of bits at a time, of as many places as that takes."""
+    rng = np.random.default_rng(width)
+    sizes = [1, 64, 63, 5, 700, 10, 260, 250, 130, 8, 1, 1, 300, 512, 776, 65, *rng.integers(1, 130, 40).tolist(), 7]
+    ends = np.cumsum(sizes)
+    rows = Embeddings(rng.integers(0, 256, (int(ends[-1]), width), dtype=np.uint8), "ubinary")
+    rows.values[2000:2600] = rows.values[:600]  # ties
+    near = [np.zeros((1, width), np.uint8), rows.values[ends[:15]], rows.values[:25] ^ 1]  # zeros: as between places
+    asked = Embeddings(np.concatenate(near), "ubinary")
+    ids, live = np.arange(len(rows)) * 2 + 1, np.ones(len(rows), np.bool_)
+    if wanted == "removed":
+        live = rng.random(len(rows)) < 0.7
+        live[ends - 1] = True
+    parts = list(zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True))
+    places = [Place(Part(rows[np.arange(a, b)]), ids[a:b], None if live[a:b].all() else live[a:b]) for a, b in parts]
+    assert len(rows) > 4096  # as planes of bits, where a tier has them
+    mask = np.flatnonzero(rng.random(len(rows)) < 0.5) if wanted == "masked" else np.flatnonzero(live)
+    expected = search(asked, rows, 9, metric="hamming", mask=mask, threads=1)
+    for threads in (1, 3):
+        chosen = ids[mask] if wanted == "masked" else None
+        found = Segmented(places).best(prepare(asked, rows, metric="hamming"), 9, chosen, threads)
+        same(found, expected, ids)

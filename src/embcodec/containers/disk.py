@@ -15,7 +15,7 @@ from typing import IO
 
 _MOST_PARTS = 64  # of a call; systems take more
 _BUFFER = 1 << 13  # bytes; where none are said, the system is asked
-_FIRST_PIECE, _LARGEST_PIECE = 1 << 18, 1 << 21  # bytes that are written before the disk is told of them; powers of two
+_FIRST_PIECE, _LARGEST_PIECE = 1 << 20, 1 << 21  # bytes that are written before the disk is told of them; powers of two
 _SYNC_FILE_RANGE_WRITE = 2  # of <fcntl.h>: begin to write, and do not wait
 # What a flush fails by; other errors mean that the system has no such call.
 _FAILURES = (errno.EIO, errno.ENOSPC, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))
