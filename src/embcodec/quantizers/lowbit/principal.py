@@ -210,11 +210,13 @@ class PrincipalScheme:
         """Return queries (m, dimension) as they meet the planes, float32 (m, 8 * row_bytes)."""
         turned = self.turn_queries(rests)
         reach = len(self.deviations)
-        along = np.zeros((len(rests), reach), np.float32)
-        along[:, : min(reach, self.dimension)] = turned[:, :reach]
-        values = np.zeros((len(rests), native.GROUP * self._own_bytes), np.float32)
+        # Directions by queries: so what is gathered and scattered are whole lines of memory.
+        along = np.zeros((reach, len(rests)), np.float32)
+        along[: min(reach, self.dimension)] = turned.T[:reach]
+        met = np.zeros((native.GROUP * self._own_bytes, len(rests)), np.float32)
         for bits in self._bits:
-            values[:, bits.places] += along[:, : len(bits.weights)] * bits.weights
+            met[bits.places] += along[: len(bits.weights)] * bits.weights[:, None]
+        values = np.ascontiguousarray(met.T)
         if not len(self.copies):
             return values
         times = 1 + np.bincount(self.copies, minlength=self._own_bytes)
