@@ -235,3 +235,13 @@ def test_nobody_reads_once_the_file_is_closed(
         with pytest.raises(error):
             decode_batch(path, threads=4, progress=interrupt)
         assert not reading
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_lines_that_end_where_parts_do_are_read_once(tmp_path: Path, small_ahead: list[int], threads: int) -> None:
+    path = tmp_path / "out.jsonl"
+    row = b"[" + b",".join([b"7"] * WIDTH) + b"]"
+    lines = [b'{"custom_id":"%d","response":{"body":{"data":[{"embedding":%s}]}}}' % (i, row) for i in range(201)]
+    path.write_bytes(b"".join(line.ljust(299) + b"\n" for line in lines))
+    same(decode_batch(path, threads=threads), alone(path))
+    assert small_ahead == [10] * 20

@@ -236,10 +236,12 @@ class PrincipalScheme:
 
     def for_planes(self, rests: Floats) -> Floats:
         """Return queries (m, dimension) as they meet the planes, float32 (m, 8 * row_bytes)."""
-        along = self.turn_queries(rests)
-        values = np.zeros((len(rests), native.GROUP * self._own_bytes), np.float32)
+        # Directions by queries: so what is gathered and scattered are whole lines of memory.
+        along = np.ascontiguousarray(self.turn_queries(rests).T)
+        met = np.zeros((native.GROUP * self._own_bytes, len(rests)), np.float32)
         for bits in self._bits:
-            values[:, bits.places] += along[:, : len(bits.weights)] * bits.weights
+            met[bits.places] += along[: len(bits.weights)] * bits.weights[:, None]
+        values = np.ascontiguousarray(met.T)
         if not len(self.copies):
             return values
         times = 1 + np.bincount(self.copies, minlength=self._own_bytes)
