@@ -90,7 +90,8 @@ def test_certain_bounds_hold_for_the_worst_query_of_each_row(size: int, center: 
     parts = []
     for row, query in enumerate(unit(x - quantizer.decode(codes))):
         one = codes[row : row + 1]
-        for asked in (query, -query, x[row], query + x[row]):
+        along = x[row] if scheme_of(quantizer).center is None else scheme_of(quantizer).center
+        for asked in (query, -query, x[row], query + x[row], along):  # queries like the center meet lengths alone
             error = abs(float(asked.astype(np.float64) @ x[row]) - float(one.estimate(asked[None])[0, 0]))
             parts.append(error / one.error_bounds(asked[None])[0, 0])
     assert 0.3 <= max(parts) <= 1
@@ -149,6 +150,9 @@ def test_files_hold_planes_alone(tmp_path: Path, suffix: str) -> None:
     joined = concat([codes[:50], back[50:]])
     assert joined == codes
     assert joined.length_error == codes.length_error > 0
+    parts = [quantizer.encode(x[:60]), quantizer.encode(x[60:])]
+    for some in (parts, parts[::-1]):
+        assert concat(some).length_error == max(part.length_error for part in parts)
 
 
 def test_damaged_codes_are_refused() -> None:
