@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from kept import overlap, real_set, unit, varied
+from paths import GOLDEN
 
 from embcodec import (
     CodeMismatchError,
@@ -205,3 +206,15 @@ def test_a_collection_of_few_bytes_opens_again(tmp_path: Path, lengths: Any) -> 
     found, wanted = Collection.open(tmp_path / "few").search(x[:5], 7), search(x[:5], codes, 7)
     assert np.array_equal(found.indices, wanted.indices)
     assert np.array_equal(found.scores, wanted.scores)
+
+
+def test_files_of_now_will_be_read_as_ever() -> None:
+    x = varied(300, 64)
+    quantizer, codes = LowBitQuantizer.load(GOLDEN / "unit-quantizer.npz"), load(GOLDEN / "unit-codes.npz")
+    assert isinstance(codes, LowBitCodes)
+    assert scheme_of(quantizer).unit
+    assert quantizer.scheme.identity == codes.scheme.identity
+    assert np.array_equal(quantizer.encode(x[:20]).bit_planes, codes.bit_planes)
+    found = search(x[20:23], codes, 5)
+    assert found.indices.tolist() == [[18, 8, 5, 9, 13], [13, 2, 12, 16, 7], [18, 0, 17, 19, 13]]
+    np.testing.assert_allclose(found.scores[:, 0], [0.2370533, 0.2408656, 0.3325966], atol=1e-6)
