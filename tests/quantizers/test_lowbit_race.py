@@ -251,5 +251,5 @@ def test_recall_refusals() -> None:
         LowBitQuantizer(recall=0.9, rotation="blocks")
     with pytest.raises(ValueError, match="measured on 80 rows or more, not 79: give bytes_per_vector"):
         LowBitQuantizer(recall=0.9).fit(x[:79])
-    with pytest.raises(ValueError, match=r"recall=0.9999 is more than low-bit codes keep .* 18 bytes keep 0\.9"):
+    with pytest.raises(ValueError, match=r"recall=0.9999 is more than low-bit codes keep .* 16 bytes keep 0\.9"):
         LowBitQuantizer(recall=0.9999).fit(x)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from kept import overlap, real_set, unit, varied
+from paths import GOLDEN
 
 from embcodec import (
     CodeMismatchError,
@@ -90,7 +91,8 @@ def test_certain_bounds_hold_for_the_worst_query_of_each_row(size: int, center: 
     parts = []
     for row, query in enumerate(unit(x - quantizer.decode(codes))):
         one = codes[row : row + 1]
-        for asked in (query, -query, x[row], query + x[row]):
+        along = x[row] if scheme_of(quantizer).center is None else scheme_of(quantizer).center
+        for asked in (query, -query, x[row], query + x[row], along):  # queries like the center meet lengths alone
             error = abs(float(asked.astype(np.float64) @ x[row]) - float(one.estimate(asked[None])[0, 0]))
             parts.append(error / one.error_bounds(asked[None])[0, 0])
     assert 0.3 <= max(parts) <= 1
@@ -149,6 +151,9 @@ def test_files_hold_planes_alone(tmp_path: Path, suffix: str) -> None:
     joined = concat([codes[:50], back[50:]])
     assert joined == codes
     assert joined.length_error == codes.length_error > 0
+    parts = [quantizer.encode(x[:60]), quantizer.encode(x[60:])]
+    for some in (parts, parts[::-1]):
+        assert concat(some).length_error == max(part.length_error for part in parts)
 
 
 def test_damaged_codes_are_refused() -> None:
@@ -201,3 +206,15 @@ def test_a_collection_of_few_bytes_opens_again(tmp_path: Path, lengths: Any) -> 
     found, wanted = Collection.open(tmp_path / "few").search(x[:5], 7), search(x[:5], codes, 7)
     assert np.array_equal(found.indices, wanted.indices)
     assert np.array_equal(found.scores, wanted.scores)
+
+
+def test_files_of_now_will_be_read_as_ever() -> None:
+    x = varied(300, 64)
+    quantizer, codes = LowBitQuantizer.load(GOLDEN / "unit-quantizer.npz"), load(GOLDEN / "unit-codes.npz")
+    assert isinstance(codes, LowBitCodes)
+    assert scheme_of(quantizer).unit
+    assert quantizer.scheme.identity == codes.scheme.identity
+    assert np.array_equal(quantizer.encode(x[:20]).bit_planes, codes.bit_planes)
+    found = search(x[20:23], codes, 5)
+    assert found.indices.tolist() == [[18, 8, 5, 9, 13], [13, 2, 12, 16, 7], [18, 0, 17, 19, 13]]
+    np.testing.assert_allclose(found.scores[:, 0], [0.2370533, 0.2408656, 0.3325966], atol=1e-6)

@@ -46,7 +46,7 @@ def test_codes_are_chosen_by_name() -> None:
     codes = ["float", "bits", "3 bits", "1.5 bits", "1 bit, unshaped", "1 bit", "18 bytes", "1 bits", "18bytes"]
     study = embcodec.study(ROWS, QUERIES, dimensions=[48, 24], multipliers=[4], codes=codes, rotation="none")
     plain = [m for m in study.measurements if not m.rescored_with]
-    expected = {"3 bits": 20, "1.5 bits": 11, "1 bit, unshaped": 10, "1 bit": 10}
+    expected = {"3 bits": 18, "1.5 bits": 9, "1 bit, unshaped": 10, "1 bit": 10}
     labels = [f"{name} ({size} bytes)" for name, size in expected.items()]
     assert [m.label for m in plain if m.dimension == 48] == ["float", "bits", "bits, float query", *labels, "18 bytes"]
     assert "18 bytes" not in {m.label for m in plain if m.dimension == 24}

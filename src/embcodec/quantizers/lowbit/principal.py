@@ -33,6 +33,7 @@ SHRUNK = 0.75
 """The power of codes' lengths by which what they stand for is divided. Were all of a length's differences among codes
 errors, it would be 1, and 0 where rows differed as much; between .5 and .75 most is kept of all sets at all sizes."""
 _LEAST_REST = 2.0**-22  # of 1, less the squared length of a center of unit rows: what they are rounded by, otherwise
+_NOTHING = 2.0**-20  # of the weights of bits, what directions at right angles to the center get of it by rounding
 _LEAST_SPREAD = 1e-6  # of rows of unit length around a center
 _PACE = 2.0  # nanoseconds a byte of float rows
 _COST_POWER = 3  # of deviations: what a direction's error costs in a chain, as when bits were given to it
@@ -231,7 +232,10 @@ class PrincipalScheme:
             return np.ones(len(planes), np.float32)
         rest = 1 - squared_length(self.center)
         rest = rest if rest > _LEAST_REST else 0.0
-        along = self.center_along(planes).astype(np.float64)
+        weights = self.for_planes(self.center[None])[0].astype(np.float64)
+        along = np.zeros(len(planes))
+        for place in np.flatnonzero(np.abs(weights) > _NOTHING * np.abs(weights).max()).tolist():  # some ten bits
+            along += weights[place] * (2.0 * (planes[:, place // 8] >> (7 - place % 8) & 1) - 1)
         return (np.sqrt(along**2 + rest) - along).astype(np.float32)
 
     def for_planes(self, rests: Floats) -> Floats:
