@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._native.hamming import MOST_TWICE
 from ..._native.principal import GROUP
 from ..lowbit.chains import error_of_chain
 from ..lowbit.levels import Floats
-from ..lowbit.principal import LENGTH_BYTES, MOST_BITS, MOST_TWICE, PrincipalScheme
+from ..lowbit.principal import LENGTH_BYTES, MOST_BITS, PrincipalScheme
 from ..lowbit.shaping import shrinkage
 
 _POWER = 1.4

@@ -22,9 +22,6 @@ MOST_BITS = 8
 LENGTH_BYTES = 2
 """Of a row, for its length without the center: a float16."""
 
-MOST_TWICE = 128
-"""Bytes of a row that queries can meet in two tables each."""
-
 _PACE = 2.0  # nanoseconds a byte of float rows
 _COST_POWER = 3  # of deviations: what a direction's error costs in a chain, as when bits were given to it
 
