@@ -54,7 +54,7 @@ typedef struct ec_kernels {
     void (*hadamard_f32)(void *values, int64_t count);
     /* lowbit: a panel is (inner, 64) float32; strides are in bytes */
     void (*lowbit_panel_f32)(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
-                             void *out, int64_t out_stride, int32_t add);
+                             int64_t columns, void *out, int64_t out_stride, int32_t add);
     double (*lowbit_code_f32)(const ec_levels *to, void *values, int64_t count, float factor, uint8_t *packed,
                               int64_t width);
     /* principal: counts are multiples of 8 */

@@ -15,9 +15,10 @@ EC_INLINE states word_costs(const int fine, const ec_words *words, states value,
 /* The costs of states after, but for what they have from these states alone, of two rows: each word is read once. */
 EC_INLINE void meet_words(const int coarse, const int fine, const ec_words *words, const states values[2],
                           const float *const before[2], states found[2]) {
+    const int choices = 1 << coarse;
     found[0] = found[1] = splat(INFINITY);
 #pragma GCC unroll 16
-    for (int c = 0; c < 1 << coarse; c++) {
+    for (int c = 0; c < choices; c++) {
         const states word = load(words->by_word + EC_CHAIN_STATES * c);
 #pragma GCC unroll 2
         for (int i = 0; i < 2; i++)

@@ -37,7 +37,8 @@ typedef struct {
  *     word = the four bits before | own coarse bits, the latest lowest
  *
  * The directions at the end, which have not four bits before them, take chains[7 + bits]: there the first four bits of
- * a word mean nothing, nor do they with one bit. Bits are those that make the sum of errors least, costs times squared, all together. */
+ * a word mean nothing, nor do they with one bit. A coarse level is the sum of a part of the four bits before and of a part of
+ * its own, which opposite bits turn round. Bits are those that make the sum of errors least, costs times squared, all together. */
 
 /* Bytes of the planes of a row, and of scratch of each thread for so many rows; -1 for a scheme that does not go together. */
 int64_t ec_principal_row_bytes(const ec_principal_scheme *scheme);

@@ -13,8 +13,12 @@
  * 4) for d dimensions, apart from float32 roundings. On entry the scales are the least there may be: 0, or what the
  * queries were rounded by before. Returns 1, or 0 where a query is not finite.
  *
- * Scans may meet the first bytes of rows twice (ec_search_args.twice, an even number up to 128): such a query begins
- * with as many bytes' values once more, which count 32 times. */
+ * Scans may meet the first bytes of rows twice (ec_search_args.twice): such a query begins with as many bytes' values once
+ * more, which count 1 << EC_DOT_U1_TWICE_SHIFT times. */
+enum {
+    EC_DOT_U1_TWICE_SHIFT = 5,  /* log2 of what entries of the first tables count */
+    EC_DOT_U1_TWICE_MOST = 128, /* bytes that are met twice, at most: an even number */
+};
 int64_t ec_dot_u1_tables_bytes(int64_t n_queries, int64_t width);
 int32_t ec_dot_u1_tables(const void *queries, int64_t n_queries, int64_t width, void *tables, void *scales);
 

@@ -8,9 +8,7 @@
 #include "../hamming/hamming.h"
 
 enum {
-    EC_DOT_U1_LANES = 64,       /* rows of a panel are padded to a multiple of this many */
-    EC_DOT_U1_TWICE_SHIFT = 5,  /* log2 of what entries count of the tables that bytes meet first, of those met twice */
-    EC_DOT_U1_TWICE_MOST = 128, /* bytes that are met twice: an even number */
+    EC_DOT_U1_LANES = 64, /* rows of a panel are padded to a multiple of this many */
 };
 
 /* The number of pairs of bytes of a row: four nibbles each, met by 64 bytes of tables. */

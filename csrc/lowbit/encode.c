@@ -112,19 +112,12 @@ static int32_t goes_together(const ec_lowbit_scheme *scheme, int64_t rows, const
            is_long_enough(scheme->thresholds, levels - 1, 1, 1) && is_long_enough(scheme->patterns, levels, 1, 1);
 }
 
-static void take_center(const char *from, const void *center, int64_t count, char *to) {
-    if (!center)
-        memcpy(to, from, (size_t)count * 4);
-    else
-        for (int64_t i = 0; i < count; i++) ec_store_f32_at(to, i, ec_load_f32_at(from, i) - ec_load_f32_at(center, i));
-}
-
 /* Dots of n rows with as many directions, which lie in panels (directions / 64, dimension, 64). */
 static void project(const ec_lowbit_scheme *scheme, const char *rows, int64_t stride, int64_t n, const void *panels,
                     int64_t directions, char *out) {
     for (int64_t d = 0; d < directions; d += EC_PANEL)
         ec_active.lowbit_panel_f32(rows, stride, n, scheme->dimension, (const char *)panels + 4 * d * scheme->dimension,
-                                   out + 4 * d, 4 * directions, 0);
+                                   EC_PANEL, out + 4 * d, 4 * directions, 0);
 }
 
 /* Turns the centred rows of a block, in place or into `turned`; returns where they are. */
@@ -142,10 +135,11 @@ static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int
         const int64_t own = ec_min_i64(EC_PANEL, dimension - begin);
         const int64_t inner = scheme->dense ? dimension : own, first = scheme->dense ? 0 : begin;
         char *to = block->turned + 4 * begin;
-        ec_active.lowbit_panel_f32(block->centred + 4 * first, block->stride, n, inner, panel, to, block->stride, 0);
+        ec_active.lowbit_panel_f32(block->centred + 4 * first, block->stride, n, inner, panel, EC_PANEL, to,
+                                   block->stride, 0);
         panel += 4 * EC_PANEL * (scheme->dense ? dimension : EC_PANEL);
         if (!scheme->directions) continue;
-        ec_active.lowbit_panel_f32(block->along, block->directions_stride, n, scheme->directions, added, to,
+        ec_active.lowbit_panel_f32(block->along, block->directions_stride, n, scheme->directions, added, EC_PANEL, to,
                                    block->stride, 1);
         added += 4 * EC_PANEL * scheme->directions;
     }
@@ -208,8 +202,8 @@ static void shape(const ec_lowbit_scheme *scheme, const ec_levels *levels, const
     for (int pass = 0; pass < SHAPING_PASSES; pass++)
         for (int64_t begin = 0; begin < dimension; begin += EC_PANEL) {
             ec_active.lowbit_panel_f32(block->errors_along, block->shapes_stride, n, scheme->shapes,
-                                       (const char *)scheme->gradients.items + 4 * begin * scheme->shapes, gradients,
-                                       4 * EC_PANEL, 0);
+                                       (const char *)scheme->gradients.items + 4 * begin * scheme->shapes, EC_PANEL,
+                                       gradients, 4 * EC_PANEL, 0);
             for (int64_t r = 0; r < n; r++) {
                 ask_for_panel(&by, begin + EC_PANEL < dimension ? begin + EC_PANEL : 0, r, n);
                 if (!(scales[r] > 0)) continue;
@@ -270,18 +264,6 @@ static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels
     }
 }
 
-/* Finds the first value that is not finite. A sum of squares is finite if and only if all values are, because the
- * square of a float32 is far from the end of double. */
-static ec_result check_finite(const ec_lowbit_scheme *scheme, const char *values, int64_t n, const double *squares) {
-    ec_result result = {0, 0, EC_OK};
-    for (int64_t r = 0; r < n && result.status == EC_OK; r++) {
-        if (squares[r] <= DBL_MAX) continue;
-        result = ec_check_finite_f32(values + 4 * r * scheme->dimension, scheme->dimension);
-        result.consumed += r * scheme->dimension;
-    }
-    return result;
-}
-
 ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, void *scratch,
                              int64_t scratch_bytes, void *turned, int64_t turned_count) {
     const int64_t dimension = scheme->dimension, row_bytes = 4 * dimension;
@@ -296,8 +278,8 @@ ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, in
     for (int64_t begin = 0; begin < rows; begin += block.rows) {
         const int64_t n = ec_min_i64(block.rows, rows - begin);
         for (int64_t r = 0; r < n; r++)
-            take_center((const char *)values.items + (begin + r) * row_bytes, scheme->center.items, dimension,
-                        block.centred + r * block.stride);
+            ec_take_center((const char *)values.items + (begin + r) * row_bytes, scheme->center.items, dimension,
+                           block.centred + r * block.stride);
         const char *from = turn(scheme, &block, n);
         for (int64_t r = 0; r < n; r++)
             memcpy((char *)turned + (begin + r) * row_bytes, from + r * block.stride, (size_t)row_bytes);
@@ -317,19 +299,12 @@ static ec_result encode_rows(const void *of, int32_t thread, int64_t begin, int6
     const encoding *all = of;
     const ec_lowbit_scheme *scheme = all->scheme;
     const ec_lowbit_rows *to = all->to;
-    const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8;
-    const char *from = (const char *)to->values + 4 * begin * dimension;
-    double *raw = (double *)to->squares + begin;
+    const int64_t width = (scheme->dimension + 7) / 8;
     block_arrays block = all->block;
     place(&block, (char *)to->scratch + thread * all->bytes);
-    ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
-    ec_result result = check_finite(scheme, from, n, raw);
-    if (result.status != EC_OK) {
-        result.consumed += begin * dimension;
-        return result;
-    }
-    for (int64_t r = 0; r < n; r++)
-        take_center(from + 4 * r * dimension, scheme->center.items, dimension, block.centred + r * block.stride);
+    const ec_result result =
+        ec_take_rows(to, begin, n, scheme->dimension, scheme->center.items, block.centred, block.stride);
+    if (result.status != EC_OK) return result;
     encode_block(scheme, &all->levels, &block, n, (uint8_t *)to->packed + begin * scheme->bits * width,
                  (char *)to->scales + 4 * begin, (char *)to->lengths + 4 * begin);
     return result;

@@ -25,4 +25,12 @@ struct ec_levels {
     uint8_t patterns[16];
 };
 
+/* Writes a row less the center, or as it is where there is none. */
+void ec_take_center(const char *row, const void *center, int64_t count, char *to);
+
+/* The same of n rows from `begin` on, `stride` bytes apart, and their squared lengths; fails at the first value that is not
+ * finite. */
+ec_result ec_take_rows(const ec_lowbit_rows *rows, int64_t begin, int64_t n, int64_t dimension, const void *center,
+                       char *centred, int64_t stride);
+
 #endif

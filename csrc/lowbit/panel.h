@@ -52,15 +52,15 @@ static void all_tiles(const char *row, int64_t stride, int64_t n_rows, int64_t i
 /* Tiles that are narrower than a panel read it with gaps, which the hardware does not foresee. What follows a piece is
  * mostly the next that is wanted: it is asked for while the tiles of this one are computed. */
 static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
-                             void *out, int64_t out_stride, int32_t add) {
-    const int64_t n_tiles = n_rows / TILE_ROWS * (EC_PANEL / TILE_SUMS);
+                             int64_t columns, void *out, int64_t out_stride, int32_t add) {
+    const int64_t n_tiles = n_rows / TILE_ROWS * ((columns + TILE_SUMS - 1) / TILE_SUMS);
     const int64_t ahead = TILE_SUMS < (int)EC_PANEL ? 4 * EC_PANEL * EC_PANEL_PIECE : 0;
     for (int64_t begin = 0; begin == 0 || begin < inner; begin += EC_PANEL_PIECE) {
         const int64_t count = ec_min_i64(EC_PANEL_PIECE, inner - begin);
         const char *piece = (const char *)panel + 4 * EC_PANEL * begin;
         const void *next = (const void *)((uintptr_t)piece + 4 * EC_PANEL * (uintptr_t)count);
         ec_ahead soon = ec_ahead_of(next, ahead, n_tiles);
-        for (int64_t c = 0; c < EC_PANEL; c += TILE_SUMS)
+        for (int64_t c = 0; c < columns; c += TILE_SUMS)
             all_tiles((const char *)rows + 4 * begin, stride, n_rows, count, piece + 4 * c, (char *)out + 4 * c,
                       out_stride, add || begin > 0, &soon);
     }

@@ -2,16 +2,17 @@
 #include "lowbit.h"
 
 /* out[r][0..63] = the sum over i of rows[r][i] * panel[i][0..63], as a chain of fused multiply-adds from +0 or, if
- * `add`, from what `out` holds. Strides are in bytes. */
+ * `add`, from what `out` holds. Only the first `columns` of them are wanted, 1 .. 64: a tier may leave others as they
+ * are. Strides are in bytes. */
 static void lowbit_panel_f32(const void *rows, int64_t stride, int64_t n_rows, int64_t inner, const void *panel,
-                             void *out, int64_t out_stride, int32_t add) {
+                             int64_t columns, void *out, int64_t out_stride, int32_t add) {
     for (int64_t r = 0; r < n_rows; r++) {
         const char *row = (const char *)rows + r * stride;
         char *to = (char *)out + r * out_stride;
         float sums[EC_PANEL] = {0};
         if (add) memcpy(sums, to, sizeof sums);
         for (int64_t i = 0; i < inner; i++)
-            for (int64_t c = 0; c < EC_PANEL; c++)
+            for (int64_t c = 0; c < columns; c++)
                 sums[c] = ec_fma_f32(ec_load_f32_at(row, i), ec_load_f32_at(panel, i * EC_PANEL + c), sums[c]);
         memcpy(to, sums, sizeof sums);
     }

@@ -213,20 +213,10 @@ static void encode_block(const ec_principal_scheme *scheme, const tables *by, co
     for (int64_t p = 0; p < n_panels(scheme->groups); p++)
         ec_active.lowbit_panel_f32(block->centred, block->stride, n, scheme->dimension,
                                    (const char *)scheme->panels.items + 4 * EC_PANEL * p * scheme->dimension,
+                                   ec_min_i64(EC_PANEL, EC_GROUP * scheme->groups - EC_PANEL * p),
                                    block->along + 4 * EC_PANEL * p, block->along_stride, 0);
     for (int64_t r = 0; r < n; r += EC_CHAIN_ROWS)
         code_rows(scheme, by, block, r, ec_min_i64(EC_CHAIN_ROWS, n - r), packed, row_bytes, cosines, lengths);
-}
-
-/* Finds the first value that is not finite: a sum of squares in double is finite if and only if all values are. */
-static ec_result check_finite(const char *values, int64_t dimension, int64_t n, const double *squares) {
-    ec_result result = {0, 0, EC_OK};
-    for (int64_t r = 0; r < n && result.status == EC_OK; r++) {
-        if (squares[r] <= DBL_MAX) continue;
-        result = ec_check_finite_f32(values + 4 * r * dimension, dimension);
-        result.consumed += r * dimension;
-    }
-    return result;
 }
 
 typedef struct {
@@ -241,21 +231,11 @@ static ec_result encode_rows(const void *of, int32_t thread, int64_t begin, int6
     const encoding *all = of;
     const ec_principal_scheme *scheme = all->scheme;
     const ec_lowbit_rows *to = all->to;
-    const int64_t dimension = scheme->dimension;
-    const char *from = (const char *)to->values + 4 * begin * dimension, *center = scheme->center.items;
-    double *raw = (double *)to->squares + begin;
     block_arrays block = all->block;
     place(&block, EC_GROUP * scheme->groups, (char *)to->scratch + thread * all->bytes);
-    ec_active.sumsq_f32(from, 4 * dimension, n, dimension, raw);
-    ec_result result = check_finite(from, dimension, n, raw);
-    if (result.status != EC_OK) {
-        result.consumed += begin * dimension;
-        return result;
-    }
-    for (int64_t r = 0; r < n; r++)
-        for (int64_t i = 0; i < dimension; i++)
-            ec_store_f32_at(block.centred + r * block.stride, i,
-                            ec_load_f32_at(from, r * dimension + i) - (center ? ec_load_f32_at(center, i) : 0));
+    const ec_result result =
+        ec_take_rows(to, begin, n, scheme->dimension, scheme->center.items, block.centred, block.stride);
+    if (result.status != EC_OK) return result;
     encode_block(scheme, &all->by, &block, n, (uint8_t *)to->packed + begin * all->row_bytes, all->row_bytes,
                  (char *)to->scales + 4 * begin, (char *)to->lengths + 4 * begin);
     return result;

@@ -113,6 +113,39 @@ def test_chains_are_the_cheapest_on_every_tier(isa: str, dimension: int, size: i
     np.testing.assert_allclose(codes.scales, scales_by_numpy(scheme, found), rtol=1e-5)
 
 
+@pytest.mark.parametrize("size", [6, 20, 40])
+def test_a_row_has_the_same_code_among_any_others(isa: str, size: int) -> None:
+    """Some rows are coded at a time: those that are left over, an odd number of them too, as the others are."""
+    x = varied(200, 40)
+    quantizer = LowBitQuantizer(bytes_per_vector=size).fit(x)
+    codes = quantizer.encode(x)
+    for count in range(1, 18):
+        assert quantizer.encode(x[count : 2 * count]) == codes[count : 2 * count]
+
+
+def test_rows_far_out_have_the_cheapest_chains(isa: str) -> None:
+    """Where rows barely vary but a new one does, its values are a million times as large as any level."""
+    x = varied(100, 16)
+    x[:, 8:] *= 1e-6
+    scheme = scheme_of(LowBitQuantizer(bytes_per_vector=18, center="none").fit(unit(x)))
+    far = np.random.default_rng(3).standard_normal((20, 16)).astype(np.float32)
+    planes = scheme.encode_raw(far)[0]
+    some = scheme.deviations > 0
+    off = (along(scheme, far) - scheme.values_of(planes).astype(np.float64))[:, some] / scheme.deviations[some]
+    np.testing.assert_allclose((off**2) @ cost_of(scheme)[some], cheapest_chain(scheme, far), rtol=1e-3)
+
+
+def test_rows_beyond_all_floats_have_codes(isa: str) -> None:
+    """Products with the directions overflow, and what is infinite less what is, is no number: still codes, the same."""
+    x = varied(100, 16)
+    scheme = scheme_of(LowBitQuantizer(bytes_per_vector=18).fit(x))
+    planes = scheme.encode_raw(x[:5] * np.float32(1e38) / np.abs(x).max())[0]
+    assert np.array_equal(_beyond.setdefault(18, planes), planes)
+
+
+_beyond: dict[int, np.ndarray] = {}
+
+
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_chains_err_by_what_is_said(bits: int) -> None:
     """Of standard Gaussians, and less than levels by themselves do from two bits on."""

@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 from .core import lib, pointer
 
-_COUNTS = 32  # how often an entry of the first tables counts, of bytes that are met twice
+MOST_TWICE = int(lib.EC_DOT_U1_TWICE_MOST)
+"""Bytes of a row that queries can meet in two tables each."""
+
+_COUNTS = 1 << lib.EC_DOT_U1_TWICE_SHIFT  # how often an entry of the first tables counts, of bytes that are met twice
 _MOST_COARSE = 125  # of an entry in these, which is a sum of four whole numbers: two are left for their rounding
 
 Floats = NDArray[np.float32]

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._native.hamming import MOST_TWICE
 from ..._native.principal import GROUP
 from ..lowbit.chains import error_of_chain
 from ..lowbit.levels import Floats
 from ..lowbit.principal import (
     MOST_BITS,
-    MOST_TWICE,
     SHRUNK,
     PrincipalScheme,
     length_bytes,

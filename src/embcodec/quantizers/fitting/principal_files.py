@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._native.hamming import MOST_TWICE
 from ..._native.principal import GROUP
 from ...containers import checked_array
 from ..lowbit.codes import LowBitCodes
-from ..lowbit.principal import MOST_BITS, MOST_LENGTH_ERROR, MOST_TWICE, PrincipalScheme
+from ..lowbit.principal import MOST_BITS, MOST_LENGTH_ERROR, PrincipalScheme
 
 Arrays = Mapping[str, NDArray[Any]]
 

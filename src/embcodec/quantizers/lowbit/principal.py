@@ -26,9 +26,6 @@ LENGTH_BYTES = 2
 MOST_LENGTH_ERROR = 2.1
 """Of half a squared length, where rows have unit length within 1 % and so has the center."""
 
-MOST_TWICE = 128
-"""Bytes of a row that queries can meet in two tables each."""
-
 SHRUNK = 0.75
 """The power of codes' lengths by which what they stand for is divided. Were all of a length's differences among codes
 errors, it would be 1, and 0 where rows differed as much; between .5 and .75 most is kept of all sets at all sizes."""
