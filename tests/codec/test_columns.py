@@ -266,8 +266,9 @@ def test_any_layout_gives_the_same_bytes(rows: Any) -> None:
 
 @pytest.mark.parametrize("integers", [np.ones((2, 8), np.int64), np.ones((2, 8), np.uint8), [[1, 2], [3, 4]]])
 def test_bare_integers_are_refused_with_both_ways_out(integers: Any) -> None:
+    as_float = r"np\.asarray\(\w+, np\.float32\)" if isinstance(integers, list) else r"\.astype\(np\.float32\)"
     for take in TAKE_ROWS[6:10]:
-        with pytest.raises(TypeError, match=r'Embeddings\(values, "int8"\).*\.astype\(np.float32\)'):
+        with pytest.raises(TypeError, match=r'Embeddings\(values, "int8"\).*' + as_float):
             take(integers)
         take(np.asarray(integers).astype(np.float32))
 

@@ -67,8 +67,7 @@ def cheapest_chain(scheme: PrincipalScheme, x: np.ndarray) -> np.ndarray:
 def cost_of(scheme: PrincipalScheme) -> np.ndarray:
     squares = scheme.deviations.astype(np.float64) ** 2
     reached = squares
-    if scheme.unit:
-        assert scheme.center is not None
+    if scheme.unit and scheme.center is not None:
         center = scheme.center.astype(np.float64)
         reached = squares + (center @ scheme.directions) ** 2 / (1 - center @ center)
     costs = squares * np.sqrt(reached)
