@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embcodec import LowBitCodes, LowBitQuantizer
+from embcodec import CodeMismatchError, LowBitCodes, LowBitQuantizer
 from embcodec.quantizers.lowbit.errors import certain_bounds, errors_of, rounding_of
 from embcodec.quantizers.lowbit.queries import prepare_queries
 
@@ -110,3 +110,14 @@ def test_rows_far_shorter_than_the_sample_are_off_by_whole_steps_of_what_is_stor
     queries = (rests / np.maximum(np.linalg.norm(rests, axis=1, keepdims=True), 1e-300)).astype(np.float32)
     errors = np.abs(codes.estimate(queries) - queries.astype(np.float64) @ rows.T.astype(np.float64))
     assert (errors <= codes.error_bounds(queries)).all()
+
+
+@pytest.mark.parametrize("asked", [0, 15, 17])
+@pytest.mark.parametrize("wish", [{"bits": 2}, {"bytes_per_vector": 6}])
+def test_queries_of_other_dimensions_are_refused(wish: dict[str, int], asked: int) -> None:
+    x = unit(np.random.default_rng(1).standard_normal((60, 16)).astype(np.float32))
+    codes = LowBitQuantizer(**wish).fit(x).encode(x)
+    for ask in (codes.estimate, codes.error_bounds):
+        with pytest.raises(CodeMismatchError, match=rf"queries have {asked} dimensions, the rows 16.*queries"):
+            ask(np.ones((3, asked), np.float32))
+        assert ask(np.ones((0, 16), np.float32)).shape == (0, 60)

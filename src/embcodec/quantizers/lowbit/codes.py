@@ -159,8 +159,11 @@ class LowBitCodes:
         return squares
 
     def estimate(self, queries: ArrayLike) -> Floats:
-        """Return the estimated dots of all rows with queries (m, dimension), as search has them; float32 (m, n)."""
-        asked = prepare_queries(self.scheme, as_float_rows(queries), for_planes=False)
+        """Return the estimated dots of all rows with queries (m, dimension), as search has them; float32 (m, n).
+
+        CodeMismatchError where the queries have other dimensions than the rows, as for `error_bounds`.
+        """
+        asked = prepare_queries(self.scheme, self._queries_of(queries), for_planes=False)
         scales, biases = self.for_scans
         dots = (asked.values @ self.scheme.values_of(self.bit_planes).T) * scales
         if biases is not None:
@@ -175,8 +178,16 @@ class LowBitCodes:
         is typically 1 / sqrt(dimension) of that, or up to twice as much without a random rotation. A row whose estimate
         plus bound is below the k-th best exact score need not be scored exactly.
         """
-        asked = prepare_queries(self.scheme, as_float_rows(queries))
+        asked = prepare_queries(self.scheme, self._queries_of(queries))
         return (asked.lengths[:, None] * certain_bounds(self, asked, errors_of(self))).astype(np.float32)
+
+    def _queries_of(self, queries: ArrayLike) -> Floats:
+        rows = as_float_rows(queries)
+        asked, known = rows.shape[1], self.dimension
+        if asked == known:
+            return rows
+        way = f"truncate(queries, {known})" if asked > known else f"queries of all {known}, in rows (m, {known})"
+        raise CodeMismatchError(f"queries have {asked} dimensions, the rows {known}", way)
 
     @cached_property
     def widest(self) -> RowErrors:
