@@ -224,7 +224,7 @@ def test_text_by_turns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast, "_LIST_PART", 1 << 12)
     monkeypatch.setattr(fast, "_STRING_PART", 1 << 12)
     monkeypatch.setattr(write, "_TURN", 300)
-    monkeypatch.setattr(write, "_LITTLE", 10)
+    monkeypatch.setattr(write, "LITTLE", 10)
     monkeypatch.setattr(core, "_BLOCK_BYTES", 1000)
     counting = Counting()
     monkeypatch.setattr(module, "lib", counting)

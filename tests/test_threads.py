@@ -29,7 +29,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "_LEAST_BYTES", 4 * WIDTH * 3)
     calibration = import_module("embcodec.quantizers.calibrate")
     monkeypatch.setattr(calibration, "_MINMAX_BLOCK_BYTES", 4 * WIDTH * 5)
-    monkeypatch.setattr("embcodec._native.response.write._LITTLE", 10)
+    monkeypatch.setattr("embcodec._native.response.write.LITTLE", 10)
     monkeypatch.setattr("embcodec._native.response.fast._LIST_PART", 1 << 12)
     monkeypatch.setattr(import_module("embcodec.quantizers.lowbit.blocks"), "BLOCK_BYTES", 4 * WIDTH * 6)
 

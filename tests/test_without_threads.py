@@ -27,7 +27,7 @@ PROGRAM = """
     lib.ec_pool_pretend_cores(256)
     os.environ["EMBCODEC_THREADS"] = "1"  # while nothing is asked for
     blocks._LEAST_BYTES = fast._LIST_PART = fast._STRING_PART = 1 << 12
-    write._LITTLE = 10
+    write.LITTLE = 10
     x = np.random.default_rng(0).standard_normal((3000, 40)).astype(np.float32)
     codes = ec.quantize(x, "int8", scale="per-vector")
     bodies = [ec.encode_response(ec.Embeddings(x), model="m", encoding_format=name) for name in ("float", "base64")]

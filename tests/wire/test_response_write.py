@@ -48,7 +48,7 @@ def test_threads_and_guesses_change_nothing(
             {**item, "embedding": np.array(item["embedding"], rows.values.dtype).tolist()}
             for item in json.loads(want)["data"]
         ] == plain(rows)
-    monkeypatch.setattr(write, "_LITTLE", 10)
+    monkeypatch.setattr(write, "LITTLE", 10)
     for turn in (1 << 22, 2000):
         monkeypatch.setattr(write, "_TURN", turn)
         for small in (0, 1 << 20):
@@ -60,7 +60,7 @@ def test_threads_and_guesses_change_nothing(
 
 
 def test_the_first_bad_row_is_named(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "_LITTLE", 10)
+    monkeypatch.setattr(write, "LITTLE", 10)
     monkeypatch.setattr(write, "_SMALL", 0)
     rows = MATRICES["floats"].values.copy()
     for bad in (89, 60, 45, 44, 1, 0):
@@ -203,7 +203,7 @@ def test_rows_of_other_bodies_are_written_by_parts(isa: str, monkeypatch: pytest
     rows = MATRICES["floats"]
     want = encode_response(rows, model="m", profile=profile)
     assert decode_response(want, profile=profile).embeddings == rows
-    monkeypatch.setattr(write, "_LITTLE", 10)
+    monkeypatch.setattr(write, "LITTLE", 10)
     monkeypatch.setattr(write, "_SMALL", 0)
     for turn in (1 << 22, 2000):
         monkeypatch.setattr(write, "_TURN", turn)

@@ -22,6 +22,9 @@ _release = ctypes.PYFUNCTYPE(None, _OBJECT)(("Py_DecRef", ctypes.pythonapi))
 _LARGE, _HUGE = 1 << 17, 1 << 25
 _HUGE_PAGE = 1 << 21
 
+LITTLE = 1 << 17
+"""Bytes of a text that is better written aside and copied: less to write than a ``ContinuedText`` takes to set up."""
+
 
 def _use_huge_pages(address: int, size: int) -> None:
     """Ask for pages of 2 MiB, of which there are few to touch; nothing where the system has none."""

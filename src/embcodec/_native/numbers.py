@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import blocks_of, check, default_threads, ffi, lib, pointer
-from .growing import ContinuedText
+from .growing import LITTLE, ContinuedText
 
 _TEXT_TIME = 16  # how many times as long a byte of text takes as one that is only moved
 _PACE = 0.1  # nanoseconds for a byte of numbers, to be multiplied by that
-_LITTLE = 1 << 17  # bytes of a text that is written aside and copied: less to write than to set up
 _TYPES = {np.dtype(np.float32): lib.EC_FLOAT32, np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
@@ -72,7 +71,7 @@ def _format(
     A small one is what `write` makes of it.
     """
     room = len(values) * most + 2
-    if room <= _LITTLE or not len(values):
+    if room <= LITTLE or not len(values):
         little = np.empty(room, np.uint8)
         length = write(pointer(values), *sizes, pointer(little))
         if length < 0:

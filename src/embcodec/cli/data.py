@@ -33,6 +33,7 @@ from .common import (
     say,
     table_options,
 )
+from .kinds import check_scale
 from .words import reader_of
 
 _SENT = {"float": "lists of numbers", "base64": "base64"}
@@ -155,8 +156,8 @@ def encode(
             f"-o {output} is named like a file of vectors, and a response body is JSON, as in a .json; "
             f"`embcodec quantize {vectors} -o {output} --dtype {dtype or 'DTYPE'}` saves codes"
         )
-    if scale != "unit" and dtype not in ("int8", "uint8"):
-        raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
+    if scale != "unit":
+        check_scale(scale, dtype)
     rows = read_vectors(vectors, from_dtype, remedy="say --from-dtype", column=column, float_dtype=float_dtype)
     if dimension is not None:
         rows = rows.truncate(dimension)

@@ -48,11 +48,17 @@ class CodesAsked(NamedTuple):
         ]
         if len(named) > 1:
             raise click.UsageError(f"codes are of {named[0]} or of {named[1]}, not of both")
-        if self.scale is not None and self.dtype not in ("int8", "uint8"):
-            raise click.UsageError(f"--scale {self.scale} is of --dtype int8 or uint8, which are not asked for")
+        if self.scale is not None:
+            check_scale(self.scale, self.dtype)
         if self.rotation is not None and not self.is_low_bit:
             raise click.UsageError(f"--rotation {self.rotation} is of --bits or --bytes, which are not asked for")
         return self
+
+
+def check_scale(scale: str, dtype: str | None) -> None:
+    """Refuse a scale of codes that have none."""
+    if dtype not in ("int8", "uint8"):
+        raise click.UsageError(f"--scale {scale} is of --dtype int8 or uint8, which are not asked for")
 
 
 def kind_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import ffi, lib, pointer
-from ..growing import ContinuedText
+from ..growing import LITTLE, ContinuedText
 from .layout import TYPES
 
 _SLACK = 1 << 18  # bytes more than the estimate
 _SAMPLE, _APART = 8, 64  # rows at most whose text tells the length of all; and of so many at most one
-_LITTLE = 1 << 17  # bytes of a text that is written aside and copied
 _SMALL = 1 << 20  # of a text that is not worth an estimate
 _TURN = 1 << 22  # bytes of a matrix that a thread writes in one call, so that signals are heard between
 _NOT_FINITE = "row {} has a value that is not finite: JSON has no such numbers"
@@ -51,7 +50,7 @@ def write_rows(
     rows, width = values.shape
     kind, around = TYPES[values.dtype.kind], words.around
     bound = lib.ec_response_rows_bound(rows, width, kind, base64, around)
-    if 0 <= bound <= _LITTLE:  # less to write than to set up
+    if 0 <= bound <= LITTLE:
         scratch = bytearray(bound)
         written = lib.ec_response_write_rows(
             pointer(values), rows, width, kind, base64, around, 0, ffi.from_buffer(scratch) if bound else ffi.NULL

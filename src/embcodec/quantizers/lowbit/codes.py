@@ -76,7 +76,14 @@ class LowBitCodes:
         are_unit = np.abs(np.sqrt(squares) - 1) <= _UNIT_TOLERANCE
         unit_error = float(np.abs(squares - 1).max(initial=0, where=are_unit) / 2)
         if isinstance(scheme, PrincipalScheme) and scheme.unit:
-            return cls._of_unit_rows(planes, scales, lengths, squares, scheme, unit_error)
+            if not are_unit.all():
+                row = int(are_unit.argmin())
+                length = np.sqrt(squares[row])
+                raise CodeMismatchError(
+                    f"row {row} has length {length:.4g}, and codes fitted to rows of unit length store none",
+                    "rows divided by their lengths, or LowBitQuantizer(..., lengths='stored')",
+                )
+            return cls._of_unit_rows(planes, scales, lengths, scheme, unit_error)
         small, code_error = np.float16 if scheme.is_one_bit else np.float32, 0.0
         with np.errstate(over="ignore"):
             if isinstance(scheme, PrincipalScheme):
@@ -97,18 +104,10 @@ class LowBitCodes:
         planes: NDArray[np.uint8],
         cosines: Floats,
         lengths: Floats,
-        squares: NDArray[np.float64],
         scheme: PrincipalScheme,
         unit_error: float,
     ) -> LowBitCodes:
-        """Return codes that store no lengths: of rows that have unit length, or none."""
-        off = np.abs(np.sqrt(squares) - 1)
-        if (off > _UNIT_TOLERANCE).any():
-            row = int((off > _UNIT_TOLERANCE).argmax())
-            raise CodeMismatchError(
-                f"row {row} has length {np.sqrt(squares[row]):.4g}, and codes fitted to rows of unit length store none",
-                "rows divided by their lengths, or LowBitQuantizer(..., lengths='stored')",
-            )
+        """Return codes that store no lengths, of rows that all have unit length."""
         scales = scheme.scales_of(planes)
         found = scheme.lengths_of(planes)
         code_error, length_error = error_of_unit_rows(cosines, lengths, found, scheme.reach_of(scales))
