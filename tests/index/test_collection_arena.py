@@ -1,4 +1,4 @@
-"""Codes of small files lie side by side in memory, within a bound; files stay as they are, and so do results."""
+"""Rows of small files lie side by side in memory, within a bound; files stay as they are, and so do results."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from coded import floats
 
-from embcodec import Collection, Embeddings, LowBitQuantizer, quantize, search
+from embcodec import Collection, Embeddings, LowBitQuantizer, prepare, quantize, search
 from embcodec.index.collection import arena
 from embcodec.quantizers.lowbit import arrays_of
+from embcodec.scan import Place
 
 X = floats(600, 64)
 KINDS: dict[str, Any] = {
@@ -31,95 +32,165 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, name, lambda descriptor: None, raising=False)
 
 
-def filled(folder: Path, rows: Any, files: int) -> Collection:
+def filled(folder: Path, rows: Any, files: int, order: Any = None) -> Collection:
     collection = Collection.create(folder, like=rows)
-    for some in np.array_split(np.arange(600), files):
+    for some in np.array_split(np.arange(600) if order is None else order, files):
         collection.append(rows[some], ids=some)
     return collection
 
 
-def codes_of(collection: Collection) -> list[np.ndarray]:
-    """What is scanned of each file."""
-    return [arrays_of(shard.codes.rows)[0] for shard in collection._folder.shards()]
+def places_of(collection: Collection) -> list[Place]:
+    """What is scanned."""
+    codes = collection._folder.here().codes
+    assert codes is not None
+    return codes._places
 
 
-def copied(collection: Collection) -> list[int]:
-    return [shard.copied for shard in collection._folder.shards()]
+def counts(collection: Collection) -> list[int]:
+    """The rows of each piece of memory that is scanned."""
+    return [len(place.ids) for place in places_of(collection)]
 
 
+def bytes_of_a_row(rows: Any) -> int:
+    """Of what is copied, with an id."""
+    return sum(array.nbytes for array in arrays_of(rows)) // len(rows) + 8
+
+
+@pytest.mark.parametrize("metric", ["dot", "l2"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_results_are_those_of_one_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_results_are_those_of_one_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, metric: Any
+) -> None:
     rows = KINDS[kind]()
-    expected = search(X[:5], rows, 600)
-    row_bytes = arrays_of(rows)[0].nbytes // 600
-    for most in (0, 250 * row_bytes, 1 << 26):  # none, some or all are copied
-        monkeypatch.setattr(arena, "MOST", most)
+    asked: Any = X[:5]
+    if kind == "ubinary" and metric == "l2":
+        asked, metric = rows[:5], "jaccard"
+    expected = search(asked, rows, 600, metric=metric)
+    shuffled = np.random.default_rng(0).permutation(600)
+    for most, places in ((0, [50] * 12), (250 * bytes_of_a_row(rows), [250] + [50] * 7), (1 << 26, [600])):
+        monkeypatch.setattr(arena, "MOST", most)  # none, some or all are copied
         collection = filled(tmp_path / str(most), rows, 12)
-        found = collection.search(X[:5], 600, rescore_multiplier=None)
+        for _ in range(2):
+            found = collection.search(asked, 600, rescore_multiplier=None, metric=metric)
+            assert (found.indices == expected.indices).all()
+            assert (found.scores == expected.scores).all()
+            assert counts(collection) == places
+        to_and_fro = filled(tmp_path / f"{most} to and fro", rows, 12, shuffled)
+        found = to_and_fro.search(asked, 600, rescore_multiplier=None, metric=metric)
         assert (found.indices == expected.indices).all()
         assert (found.scores == expected.scores).all()
-        assert copied(collection) == [50 * row_bytes * (50 * row_bytes * (file + 1) <= most) for file in range(12)]
+        assert counts(to_and_fro) == [50] * 12
 
 
-def test_copies_are_neighbours(tmp_path: Path) -> None:
+def test_copies_are_neighbours_and_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arena, "_SLAB", 900 * 8)  # of two slabs the first has room for 900 rows
     collection = filled(tmp_path / "c", KINDS["ubinary"](), 6)
     collection.search(X[:1], 1)
-    at = [codes.__array_interface__["data"][0] for codes in codes_of(collection)]
-    assert np.diff(at).tolist() == [100 * 8 // 64 * 64 + 64] * 5  # 800 bytes in whole lines of 64
+    (first,) = places_of(collection)
+    at = first.part.rows.values.__array_interface__["data"][0]  # type: ignore[union-attr]
+    for more, places in ((100, [700]), (150, [850]), (100, [850, 100]), (3, [850, 103])):
+        collection.append(X[:more])
+        assert collection.search(X[:1], 2000).indices.shape == (1, sum(places))
+        assert counts(collection) == places
+        now = places_of(collection)[0].part.rows.values  # type: ignore[union-attr]
+        assert now.__array_interface__["data"][0] == at
+        assert not now.flags.writeable
+        assert not places_of(collection)[0].ids.flags.writeable
+    assert (first.part.rows.values == KINDS["ubinary"]().values).all()  # type: ignore[union-attr]
+
+
+def test_rows_to_and_fro_begin_at_lines(tmp_path: Path) -> None:
+    """Files of which none begins where the one before ends are places of their own, at whole lines of 64 bytes."""
+    rows = KINDS["ubinary"]()
+    collection = filled(tmp_path / "c", rows, 7, np.random.default_rng(0).permutation(600))
+    collection.search(X[:1], 1)
+    at = [place.part.rows.values.__array_interface__["data"][0] for place in places_of(collection)]  # type: ignore[union-attr]
+    assert len(at) == 7
+    assert not any(address % 64 for address in at)
+    assert np.diff(at).max() < 64 + 8 * 86
+    back = filled(tmp_path / "back", rows, 6, np.arange(600)[::-1])  # each file before the one that was there
+    assert (back.search(X[:3], 9).indices == search(X[:3], rows, 9).indices).all()
+    assert counts(back) == [600]
+
+
+def test_squares_of_rows_are_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    collection, counted = filled(tmp_path / "c", KINDS["int8"](), 6), []
+    real = arena.Part.give_squares
+
+    def give(part: Any, scan: Any) -> None:
+        before = len(part._squares)
+        real(part, scan)
+        counted.append(len(part._squares) - before)
+
+    monkeypatch.setattr(arena.Part, "give_squares", give)
     for _ in range(2):
-        collection.append(X[:100])
-        collection.search(X[:1], 1)
-    assert [codes.__array_interface__["data"][0] for codes in codes_of(collection)][:6] == at
-    assert codes_of(collection)[7].__array_interface__["data"][0] == at[0] + 7 * 832
-    assert not any(codes.flags.writeable for codes in codes_of(collection))
+        collection.search(X[:1], 1, metric="l2")
+    collection.append(X[:20])
+    collection.search(X[:1], 1, metric="l2")
+    assert counted == [600, 20]
 
 
 def test_a_file_that_is_large_stays_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arena, "SMALL", 800)
     collection = filled(tmp_path / "c", KINDS["ubinary"](), 6)
     collection.append(X[:101])
+    collection.append(X[:100])
     collection.search(X[:1], 1)
-    assert copied(collection) == [800] * 6 + [0]
+    assert counts(collection) == [600, 101, 100]
 
 
-def test_the_bound_counts_what_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of files that are gone it does not count the copies."""
-    monkeypatch.setattr(arena, "MOST", 6 * 800)
-    collection = filled(tmp_path / "c", KINDS["ubinary"](), 6)
+def test_rows_that_are_removed_are_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of files that are gone the bound does not count the copies."""
+    rows = KINDS["ubinary"]()
+    monkeypatch.setattr(arena, "MOST", 600 * bytes_of_a_row(rows))
+    collection = filled(tmp_path / "c", rows, 6)
     collection.search(X[:1], 1)
     for _ in range(3):
         collection.append(X[:100])
-    collection.search(X[:1], 1)
-    assert copied(collection) == [800] * 6 + [0] * 3
-    collection.remove(np.arange(100, 300))
-    collection.append(X[:100])
-    collection.search(X[:1], 1)
-    assert copied(collection) == [800] * 4 + [0] * 3 + [800]
+    assert collection.search(X[:1], 900).indices.shape == (1, 900)
+    assert counts(collection) == [600, 100, 100, 100]
+    collection.remove(np.r_[7, 100:300])
+    assert sorted(collection.search(X[:1], 900).indices[0].tolist()) == [*range(7), *range(8, 100), *range(300, 900)]
+    assert counts(collection) == [600, 100]  # from the files 0, 3, 4, 5, 6, 7; and 8
     collection.compact(shard_bytes=1)
     collection.append(X[:100])
-    assert collection.search(X[:1], 900).indices.shape == (1, 900)
-    assert sum(copied(collection)) <= 6 * 800
+    assert collection.search(X[:1], 900).indices.shape == (1, 799)
+    assert counts(collection) == [599, 100, 100]
 
 
-def test_copies_fill_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arena, "_SLAB", 1 << 12)
-    room = arena.Arena()
-    copies = [room.copied(np.full(1000, number, np.uint8)) for number in range(9)]
-    assert [int(copy[0]) for copy in copies if copy is not None] == list(range(9))
-    assert len({id(copy.base.base) for copy in copies if copy is not None}) == 3  # four to a slab
+def test_parts_of_a_collection_share_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the tasks of a cluster's worker search some files each, and others once there are more."""
+    monkeypatch.setattr(arena, "_SLAB", 300 * 64)
+    rows = KINDS["int8"]()
+    folder = filled(tmp_path / "c", rows, 12)._folder
+    shards = list(folder.now.shards)
+    for some, counts in (
+        (shards[:5], [250]),
+        (shards[5:], [50, 300]),
+        (shards[:4], [200]),
+        (shards[2:9], [200, 150]),
+        ([shards[0], shards[7]], [50, 50]),  # one slab's first 50 rows, and the second 50 of another one
+        (shards, [300, 300]),
+    ):
+        codes = folder.corpus(some).codes
+        assert codes is not None
+        assert [len(place.ids) for place in codes._places] == counts
+        ids = np.concatenate([folder.shard(shard).ids for shard in some])
+        assert np.concatenate([place.ids for place in codes._places]).tolist() == ids.tolist()
+        expected = search(X[:3], rows[ids], 9, metric="l2")
+        found = codes.best(prepare(X[:3], rows, metric="l2"), 9, None, 1)
+        assert (found.indices == ids[expected.indices]).all()
+        assert (found.scores == expected.scores).all()
+    assert folder._arena._held == 600 * (64 + 8)
 
 
-def test_copies_of_several_threads_do_not_meet() -> None:
-    room, made = arena.Arena(), []
-
-    def copy(number: int) -> None:
-        for _ in range(200):
-            made.append((number, room.copied(np.full(300, number, np.uint8))))
-
-    threads = [Thread(target=copy, args=(number,)) for number in range(8)]
+def test_several_threads_copy_each_file_once(tmp_path: Path) -> None:
+    collection, made = filled(tmp_path / "c", KINDS["ubinary"](), 60), []
+    threads = [Thread(target=lambda: made.append(collection.search(X[:1], 600).indices)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(made) == 1600
-    assert all((held == number).all() for number, held in made)
+    assert collection._folder._arena._held == 600 * 16
+    assert len(made) == 8
+    assert all((found == made[0]).all() for found in made)

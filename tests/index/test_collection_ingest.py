@@ -28,7 +28,9 @@ from embcodec import (
     EmbcodecError,
     NotFiniteError,
     ServiceError,
+    Skipped,
     StorageError,
+    iter_load,
     quantize,
     save,
     search,
@@ -493,3 +495,44 @@ def test_killed_again_and_again_every_row_is_there_once(tmp_path: Path) -> None:
     assert len(vectors) == 300
     assert vectors.text_ids(np.arange(300)) == names
     np.testing.assert_array_equal(vectors.search(X, 1).indices[:, 0], np.arange(300))
+
+
+def line_of(custom_id: str, rows: int) -> str:
+    body = {"data": [{"index": row, "embedding": X[row].tolist()} for row in range(rows)]}
+    return json.dumps({"custom_id": custom_id, "response": {"status_code": 200, "body": body}})
+
+
+@pytest.mark.parametrize("first", ["m", "m/1"])
+def test_an_id_that_is_made_up_is_another_line_s(tmp_path: Path, first: str) -> None:
+    """The line is named, as that of any id that is given twice; and so is the line that has it."""
+    vectors, path = Collection.create(tmp_path / "c", like=X), tmp_path / "a.jsonl"
+    lines = {"m": line_of("m", 2), "m/1": line_of("m/1", 1), "n/1": line_of("n/1", 1)}
+    second = "m/1" if first == "m" else "m"
+    path.write_text("\n".join([lines[first], lines["n/1"], lines[second], line_of("o", 1)]))
+    with pytest.raises(DecodeError, match=r"id 'm/1' was given on line 1 already \(rows of .* \(line 3\)") as caught:
+        vectors.ingest(path)
+    assert caught.value.line == 3
+    told: list[Skipped] = []
+    names = [*(["m/0", "m/1"] if first == "m" else ["m/1"]), "n/1", "o"]
+    assert vectors.ingest(path, on_error=told.append) == len(names)
+    assert [(each.row, each.line) for each in told] == [(None, 3)]
+    assert vectors.text_ids(vectors.ids) == names
+    assert vectors.ingest(path) == 0
+
+
+def test_lines_of_records_have_their_ids(tmp_path: Path) -> None:
+    path, x = tmp_path / "a.jsonl", X[:4].tolist()
+    records = [{"id": "a", "embedding": x[0]}, {"text": "b", "id": 7, "embedding": x[1]}]
+    records += [{"custom_id": "c", "embedding": x[2]}, {"embedding": x[3]}]
+    path.write_text("\n".join(map(json.dumps, records)))
+    vectors = Collection.create(tmp_path / "c", like=X)
+    for line in ({"id": "a"}, {"custom_id": "a"}):
+        (tmp_path / "b.jsonl").write_text(json.dumps({**line, "embedding": x[0]}))
+        with pytest.raises(DecodeError, match=r"at 'embedding'; profile='ollama' or .* reads it"):
+            vectors.ingest(tmp_path / "b.jsonl")
+    assert vectors.ingest(path, profile="ollama") == 4
+    assert vectors.text_ids(vectors.ids) == ["a", "7", "c", None]
+    path.write_text(
+        "\n".join(json.dumps({"id": f"request {row}", "data": [{"embedding": x[row]}]}) for row in range(2))
+    )
+    assert [ids for _, ids in iter_load(path, id_column="custom_id")] == [[None, None]]  # which name no rows

@@ -18,7 +18,7 @@ from ..errors import DecodeError
 from ..words import shown
 from .cores import allowed
 
-_from_buffer, _NULL = ffi.from_buffer, ffi.NULL
+from_buffer, _NULL = ffi.from_buffer, ffi.NULL
 
 # Every tier that the core knows, whether this machine can run it or not: its name, plainest first, and its bit.
 _BITS = (1 << i for i in range(32))
@@ -107,7 +107,7 @@ def forced_isa(name: str) -> Iterator[None]:
 
 def pointer(array: NDArray[Any]) -> Any:
     """Return the address of a C-contiguous array, keeping it alive; pass it where C takes ``void *``."""
-    return _from_buffer(array) if array.size else _NULL
+    return from_buffer(array) if array.size else _NULL
 
 
 def blocks_of(n_rows: int, row_bytes: int, multiple: int = 1, most_bytes: int | None = None) -> list[slice]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core import ffi, lib, pointer
+from .core import ffi, from_buffer, lib, pointer
 
 _FIRST_ROOM = 1024  # results a query that there is room for before there are so many, whatever k is
 _TOGETHER = 8  # parts that are merged at once: more would come from memory again and again
@@ -37,25 +37,27 @@ class Best:
         self._waiting: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
         self._most = _TOGETHER if may_wait else 1
 
-    def merge(self, scores: NDArray[Any], ids: NDArray[np.int64]) -> None:
+    def merge(self, scores: NDArray[Any], ids: NDArray[np.int64], k: int) -> None:
         """Merge results of the same type, each query's best first, once some are there; ties go to the lower id.
 
-        They are (n_queries, k of their own), or (k,) where there is one query.
+        They are (n_queries, k), or (k,) where there is one query; a `k` of their own.
 
         Raises
         ------
         ValueError
             For a score that is NaN.
         """
-        self._total += scores.shape[-1]
-        room = self.scores.shape[1]
-        if room < min(self._k, self._total):
+        self._total += k
+        if self._room < self._k and self._room < self._total:
             self.flush()
-            self._make_room(min(self._k, max(self._total, 2 * room)))
-        entry = self._parts[len(self._waiting)]
-        entry.scores, entry.ids, entry.k = pointer(scores), pointer(ids), scores.shape[-1]
-        self._waiting.append((scores, ids))
-        if len(self._waiting) == self._most:
+            self._make_room(min(self._k, max(self._total, 2 * self._room)))
+        waiting = self._waiting
+        entry = self._parts[len(waiting)]
+        if k and len(scores):
+            entry.scores, entry.ids = from_buffer(scores), from_buffer(ids)
+        entry.k = k
+        waiting.append((scores, ids))
+        if len(waiting) == self._most:
             self.flush()
 
     def _make_room(self, k: int) -> None:
@@ -63,7 +65,7 @@ class Best:
         scores = np.full((n_queries, k), -1 if is_integer else np.nan, self.scores.dtype)
         ids = np.full((n_queries, k), -1, np.int64)
         scores[:, :before], ids[:, :before] = self.scores, self.ids
-        self.scores, self.ids = scores, ids
+        self.scores, self.ids, self._room = scores, ids, k
         self._rest = n_queries, k, is_integer, self._sign, pointer(scores), pointer(ids)
 
     def flush(self) -> None:

@@ -25,7 +25,8 @@ MOST_WORDS = 1 << 16
 """Longest text of metadata in a ``.npz``, characters: parsed JSON takes many times its text."""
 
 _ROWS, _WORDS_CHECKSUM, _DATA_CHECKSUM = "rows", "words_checksum", "data_checksum"
-_with_sorted_keys = json.JSONEncoder(sort_keys=True).encode
+in_json = json.JSONEncoder(sort_keys=True).encode
+"""Plain data as the text of which :func:`text_checksum` is."""
 
 
 def allowed_bytes(stored: int, max_bytes: int | None) -> int:
@@ -194,4 +195,9 @@ def drop_seal(words: dict[str, str]) -> None:
 
 def text_checksum(data: Any) -> str:
     """Return the CRC-32 of plain data as JSON, in hexadecimal digits."""
-    return f"{zlib.crc32(_with_sorted_keys(data).encode()):08x}"
+    return checksum_of_text(in_json(data))
+
+
+def checksum_of_text(text: str) -> str:
+    """Return the CRC-32 of a text, in hexadecimal digits."""
+    return f"{zlib.crc32(text.encode()):08x}"

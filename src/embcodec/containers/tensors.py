@@ -14,8 +14,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -26,7 +28,7 @@ from ..errors import StorageError
 from ..words import is_words, without_twins
 from .arrays import SHORT_FLOATS, Stream, as_bytes, mapped, read_array, stream_of, widened
 from .atomic import replacing
-from .checks import check_shape, checksum_of, text_checksum
+from .checks import check_shape, checksum_of, checksum_of_text, in_json
 from .disk import put, put_and_store
 from .watched import Watch
 
@@ -37,6 +39,11 @@ _ALIGNMENT = 64
 _HEADER_CHECKSUM, _DATA_CHECKSUM = "header_checksum", "data_checksum"
 _UNKNOWN = "0" * 8  # as long as a checksum
 _compact = json.JSONEncoder(separators=(",", ":")).encode
+_decoded = json.JSONDecoder(object_pairs_hook=without_twins).decode
+_OURS = re.compile(
+    rb'\{"__metadata__":\{(.+),"data_checksum":"([0-9a-f]{8})","header_checksum":"([0-9a-f]{8})"\},(.+)\} *', re.DOTALL
+)
+"""A header as :func:`write_tensors_to` writes it."""
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -216,8 +223,15 @@ def _read_header(file: IO[bytes], size: int) -> tuple[int, dict[str, _Entry], di
         raise StorageError(
             f"a .safetensors header of {length} bytes in a file of {size} (at most {MAX_HEADER} are read)"
         )
+    text, start = file.read(length), 8 + length
+    entries, metadata = _as_written(text, size - start) or _parsed(text, size - start)
+    return start, entries, metadata
+
+
+def _parsed(text: bytes, available: int) -> tuple[dict[str, _Entry], dict[str, str]]:
+    """Return what a header says: the tensors, and the metadata without the checksum of the header."""
     try:
-        header = json.loads(file.read(length), object_pairs_hook=without_twins)
+        header = json.loads(text, object_pairs_hook=without_twins)
     except (ValueError, RecursionError) as error:
         raise StorageError(f"the .safetensors header is damaged: {error}") from None
     if not isinstance(header, dict):
@@ -230,8 +244,36 @@ def _read_header(file: IO[bytes], size: int) -> tuple[int, dict[str, _Entry], di
         raise StorageError("the .safetensors header is damaged: one of its checksums is missing")
     if expected is not None and expected != _header_checksum(metadata, header):
         raise StorageError("the .safetensors header is damaged: its checksum differs")
-    start = 8 + length
-    return start, _check_entries(header, size - start), metadata
+    return _check_entries(header, available), metadata
+
+
+def _as_written(text: bytes, available: int) -> tuple[dict[str, _Entry], dict[str, str]] | None:
+    """Return what :func:`_parsed` does of a header as we write it, sooner; None of any other, and of a damaged one.
+
+    In files of one shape all but the words is the same text, of which one is looked at.
+    """
+    found = _OURS.fullmatch(text)
+    if found is None:
+        return None
+    before, of_data, of_header, behind = found.groups()
+    try:
+        words = _decoded(f"{{{before.decode('ascii')}}}")
+        entries, text_of_entries = _entries_in(behind, available)
+    except (ValueError, RecursionError):
+        return None
+    if not is_words(words) or _DATA_CHECKSUM in words or _HEADER_CHECKSUM in words:
+        return None
+    words[_DATA_CHECKSUM] = of_data.decode()
+    return (entries, words) if _seal_of(words, text_of_entries) == of_header.decode() else None
+
+
+@lru_cache(maxsize=64)
+def _entries_in(text: bytes, available: int) -> tuple[dict[str, _Entry], str]:
+    """Return the tensors that a part of a header names, and that part as :func:`_seal_of` takes it."""
+    header = _decoded(f"{{{text.decode('ascii')}}}")
+    if "__metadata__" in header:
+        raise StorageError("the metadata are given twice")
+    return _check_entries(header, available), in_json(header)
 
 
 def _check_entries(header: dict[str, Any], available: int) -> dict[str, _Entry]:
@@ -287,4 +329,9 @@ def _header_of(around: tuple[str, str], of_data: str, of_header: str) -> bytes:
 
 def _header_checksum(metadata: Mapping[str, str], entries: Mapping[str, Any]) -> str:
     plain = {key: value for key, value in metadata.items() if key != _HEADER_CHECKSUM}
-    return text_checksum([plain, entries])
+    return _seal_of(plain, in_json(entries))
+
+
+def _seal_of(words: Mapping[str, str], entries: str) -> str:
+    """Return the checksum of metadata, and of entries in JSON: of both as a list in JSON."""
+    return checksum_of_text(f"[{in_json(words)}, {entries}]")

@@ -65,6 +65,12 @@ class Part:
         part._squares, part.residuals, part._terms = self._squares, self.residuals, {}
         return part
 
+    def grown(self, rows: Rows) -> Part:
+        """Return a part of `rows`, of which these are the first ones, or which are the first ones of these."""
+        part = Part(rows)
+        part._squares, part.residuals = self._squares, self.residuals
+        return part
+
     def taken(self, kept: NDArray[np.bool_]) -> Part:
         """Return a part with the rows of a mask only, in memory of its own."""
         part = Part(self.rows[kept])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -55,11 +55,11 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
     """
     check_metric(metric)
     wanted, best, total, single = as_count(k), None, 0, False
-    former: NDArray[Any] | None = None
+    like = _Like((), None)
     may_wait = isinstance(parts, list | tuple)  # what is made on demand may be made in the same place
     for number, part in enumerate(as_iterable(parts, "parts", "results, scores and ids of each")):
         part_scores, part_ids = _fields_of(part, number)
-        if best is None or former is None or not _are_like(part_scores, part_ids, former):  # most are
+        if best is None or not like.has(part_scores, part_ids):  # most are as the one before
             part_scores, part_ids = _as_result(part_scores, part_ids, number)
             if best is None:
                 single = part_scores.ndim == 1
@@ -71,9 +71,10 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
                 raise ValueError(f"part {number} has results of shape {part_scores.shape}, others for queries {shape}")
             if part_scores.dtype != best.scores.dtype:
                 raise ValueError(f"part {number} has scores of {part_scores.dtype}, others of {best.scores.dtype}")
-            former = part_scores
-        best.merge(part_scores, part_ids)
-        total += part_scores.shape[-1]
+            like = _Like(part_scores.shape, part_scores.dtype)
+            k_part = part_scores.shape[-1]
+        best.merge(part_scores, part_ids, k_part)
+        total += k_part
     if best is None:
         raise ValueError("there are no parts to merge")
     best.flush()
@@ -93,16 +94,24 @@ def _fields_of(part: Any, number: int) -> tuple[Any, Any]:
         raise TypeError(f"part {number} is {shown(part)}, not scores and ids") from None
 
 
-def _are_like(scores: Any, ids: Any, former: NDArray[Any]) -> bool:
-    """Whether scores and ids can be merged as they are, since they are as many as former scores, and of their type."""
-    return (
-        type(scores) is type(ids) is np.ndarray
-        and scores.dtype is former.dtype
-        and ids.dtype is _INT64
-        and scores.shape == ids.shape == former.shape
-        and scores.flags.c_contiguous
-        and ids.flags.c_contiguous
-    )
+class _Like(NamedTuple):
+    """What former scores were: those of most parts are as many, and of the same type."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] | None
+
+    def has(self, scores: Any, ids: Any) -> bool:
+        """Whether scores and ids can be merged as they are."""
+        shape, dtype = self
+        return (
+            type(scores) is type(ids) is np.ndarray
+            and scores.dtype is dtype
+            and ids.dtype is _INT64
+            and scores.shape == shape
+            and ids.shape == shape
+            and scores.flags.c_contiguous
+            and ids.flags.c_contiguous
+        )
 
 
 def _as_result(scores: ArrayLike, ids: ArrayLike, number: int) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -61,7 +61,7 @@ def missing_rows(profile: Profile, output_dtype: OutputDtypeLike, document: Any)
     other = next((name for name, known in _alike(profile) if _fits(known, output_dtype, document)), None)
     if other is not None:
         return f"{words}, as with profile={other!r}"
-    if "custom_id" in document:
+    if "custom_id" in document and not _vector_alone(document):
         return f"{words}: a line of a batch file, which decode_batch(path) reads"
     members = _rows_by_name(document)
     if members:

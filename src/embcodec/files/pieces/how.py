@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from .skipping import Ids, OnError, Skips
 Piece = tuple[Rows, Ids]
 
 CUSTOM_ID = "custom_id"
+MADE_UP = re.compile(r"/[0-9]+\Z")
+"""How ids end that are made up for rows of a line of several inputs."""
+HOW_MADE_UP = "rows of a batch file's line of several inputs are called by its custom_id, a slash and a number"
 
 
 @dataclass(frozen=True)

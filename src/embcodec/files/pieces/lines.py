@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from ...dtypes import EncodingFormat
@@ -11,7 +11,8 @@ from ...errors import DecodeError, StorageError
 from ...quantizers.lowbit import concat
 from ...wire import decode_response
 from ...wire.batch import BatchLine, check_together, iter_batch, words_of_dimension
-from .how import CUSTOM_ID, Piece, Reading
+from ...words import shown
+from .how import CUSTOM_ID, HOW_MADE_UP, MADE_UP, Piece, Reading
 from .places import Place
 
 Answer = tuple[Embeddings, list[str | None], EncodingFormat | None]
@@ -46,7 +47,7 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int, broken: lis
         profile=how.profile,
         max_bytes=how.max_bytes,
     )
-    dimension = how.row_dimension
+    dimension, given = how.row_dimension, dict[str, int]()
     for line in lines:
         if line.breaks_off and isinstance(line.error, DecodeError):
             broken.append(line.error)
@@ -57,6 +58,9 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int, broken: lis
                 words = words_of_dimension(found, dimension, how.row_dimension is not None)
                 line = BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
             dimension = dimension or found
+        names = _names_of(line, how)
+        if words := _twin(names, line.line, given) if how.names_apart else "":
+            line = BatchLine(line.line, line.custom_id, error=DecodeError(words, line=line.line))
         if line.response is None:
             if skip and how.known is not None:
                 how.known()
@@ -76,10 +80,28 @@ def _answers(place: Place, file: IO[bytes], how: Reading, skip: int, broken: lis
         kept = rows[min(skip, len(rows)) :] if skip else rows
         skip -= len(rows) - len(kept)
         if len(kept):
-            names = [line.custom_id] * len(rows)
-            if how.names_apart and line.custom_id is not None and len(rows) > 1:
-                names = [f"{line.custom_id}/{number}" for number in range(len(rows))]
             yield kept, names[len(rows) - len(kept) :], line.response.encoding_format
+
+
+def _names_of(line: BatchLine, how: Reading) -> list[str | None]:
+    """Return what the rows of a line are called."""
+    count = 0 if line.response is None else len(line.response.embeddings)
+    if how.names_apart and line.custom_id is not None and count > 1:
+        return [f"{line.custom_id}/{number}" for number in range(count)]
+    return [line.custom_id] * count
+
+
+def _twin(names: Sequence[str | None], line: int, given: dict[str, int]) -> str:
+    """Return what is wrong with a line whose rows have an id of another line's, "" where none has; they are noted.
+
+    Of one that is no row's of several the reader of lines knows.
+    """
+    names_here = [name for name in names if name is not None and MADE_UP.search(name)]
+    for name in names_here:
+        if name in given:
+            return f"id {shown(name)} was given on line {given[name]} already ({HOW_MADE_UP})"
+    given.update(dict.fromkeys(names_here, line))
+    return ""
 
 
 def _in_parts(answers: Iterator[Answer], how: Reading) -> Iterator[Piece]:

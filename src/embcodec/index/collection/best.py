@@ -25,6 +25,7 @@ from ...scan import (
 )
 from ...words import as_real
 from ..arguments import check_own_metric, for_both
+from .arena import Arena
 from .shards import Kind, OpenShard
 
 
@@ -46,18 +47,24 @@ class Parts(Protocol):
 
 
 class Here:
-    """Files of rows, searched as one corpus in this process."""
+    """Files of rows, searched as one corpus in this process.
 
-    def __init__(self, shards: Sequence[OpenShard]) -> None:
+    Attributes
+    ----------
+    codes : Segmented or None
+        None where there are no files.
+    """
+
+    def __init__(self, shards: Sequence[OpenShard], arena: Arena) -> None:
         better = [Place(shard.rescore_with, shard.ids, shard.live) for shard in shards if shard.rescore_with]
-        self._codes = Segmented([Place(shard.codes, shard.ids, shard.live) for shard in shards]) if shards else None
+        self.codes = Segmented(arena.places(shards)) if shards else None
         self._better = Segmented(better) if better else None
 
     def best(
         self, scan: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None
     ) -> list[SearchResult]:
         """Return the results of one search over all files, if there are any."""
-        return [] if self._codes is None else [self._codes.best(scan, k, mask, threads)]
+        return [] if self.codes is None else [self.codes.best(scan, k, mask, threads)]
 
     def rescored(
         self, scan: PreparedQueries, candidates: NDArray[np.int64], k: int, threads: int | None
@@ -67,9 +74,9 @@ class Here:
 
     def are_there(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which ids are those of rows that count."""
-        if self._codes is None:
+        if self.codes is None:
             return np.zeros(len(ids), np.bool_)
-        return np.asarray(self._codes.positions_of(ids) >= 0)
+        return np.asarray(self.codes.positions_of(ids) >= 0)
 
 
 def best_of_all(

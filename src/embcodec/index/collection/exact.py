@@ -14,6 +14,7 @@ from ...errors import CodeMismatchError
 from ...scan import BoundedResult, MetricLike, Place, Segmented, merge_topk, prepare
 from ..exact import exhaustive
 from ..rows import Snapshot
+from .best import Here
 from .shards import Kind, OpenShard
 
 _LARGE = 1 << 14
@@ -21,6 +22,7 @@ _LARGE = 1 << 14
 
 
 def exact_of_all(
+    here: Here,
     shards: Sequence[OpenShard],
     kind: Kind,
     asked: Embeddings,
@@ -39,13 +41,18 @@ def exact_of_all(
         )
     scan = prepare(asked, floats, metric=metric, query_precision="float32")
     scored = np.zeros(len(asked), np.int64)
-    small = [shard for shard in shards if kind.rescore_with is None or len(shard.ids) < _LARGE]
+    rows = here.codes  # the floats themselves
+    if kind.rescore_with is not None:
+        small = [
+            Place(shard.rescore_with, shard.ids, shard.live)
+            for shard in shards
+            if shard.rescore_with and len(shard.ids) < _LARGE
+        ]
+        rows = Segmented(small) if small else None
 
     def parts() -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
         yield scan.nothing()
-        if small:
-            places = [Place(shard.rescore_with or shard.codes, shard.ids, shard.live) for shard in small]
-            rows = Segmented(places)
+        if rows is not None:
             np.add(scored, len(rows) if mask is None else np.count_nonzero(rows.positions_of(mask) >= 0), out=scored)
             yield rows.best(scan, k, mask, threads)
         for shard in shards:

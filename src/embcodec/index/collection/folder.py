@@ -114,10 +114,7 @@ class Folder:
         """Return some files of rows as one corpus."""
         for shard in reversed(shards):  # Linux puts each mapping below the one before: so they ascend, and what is
             self.shard(shard)  # asked for ahead of the end of one file is the beginning of the next
-        opened = [self.shard(shard) for shard in shards]
-        for each in opened:
-            each.copy_codes(self._arena)
-        return Here(opened)
+        return Here([self.shard(shard) for shard in shards], self._arena)
 
     def rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids in a shard, whose file is read only where some may be there; -1 for others."""
@@ -210,4 +207,4 @@ class Folder:
         if not self.now.extends(former):
             self._has_dropped = True
             self._open = {shard: self._open[shard] for shard in self.now.shards if shard in self._open}
-            self._arena = Arena(sum(shard.copied for shard in self._open.values()))
+            self._arena = Arena()

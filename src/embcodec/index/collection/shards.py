@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -12,10 +13,9 @@ from numpy.typing import NDArray
 from ...containers import creating, read_npy, read_tensors, write_npy, write_tensors_to
 from ...errors import StorageError
 from ...files import pack, unpack
-from ...quantizers.lowbit import MOST_LENGTH_ERROR, LowBitCodes, PrincipalScheme, Rows, arrays_of, joined
+from ...quantizers.lowbit import MOST_LENGTH_ERROR, LowBitCodes, PrincipalScheme, Rows
 from ..files import FORMAT as INDEX_FORMAT
 from ..rows import Part
-from .arena import Arena
 from .manifest import Shard
 
 
@@ -55,18 +55,20 @@ class OpenShard:
 
     Attributes
     ----------
+    name : str
+        The file's.
     ids : ndarray of int64, (n,)
         Ascending.
     live : ndarray of bool, (n,), or None
         Which rows count; None where all do.
-    copied : int
-        Bytes of codes that lie in an arena.
+    codes, rescore_with : Part
+        The second may be None.
     """
 
-    def __init__(self, folder: Path, shard: Shard, kind: Kind, *, verify: bool = False) -> None:
-        path = folder / shard.file
+    def __init__(self, folder: Path, shard: Shard, kind: Kind) -> None:
+        path = os.path.join(folder, shard.file)
         try:
-            tensors, words = read_tensors(path, mmap=True, verify=verify)
+            tensors, words = read_tensors(path, mmap=True)
             if words.get("index") != INDEX_FORMAT:
                 raise StorageError("not a file of a collection's rows")
             codes = _unpacked(tensors, words, "codes.", kind.codes)
@@ -82,22 +84,9 @@ class OpenShard:
                 raise StorageError("its ids are not those that the collection says")
         except StorageError as error:
             raise StorageError(f"{path}: {error}") from None
-        self.ids: NDArray[np.int64] = ids
+        self.name, self.ids = shard.file, ids
         self.live = None if shard.removed is None else _read_live(folder / shard.removed, shard)
         self.codes, self.rescore_with = Part(codes), None if better is None else Part(better)
-        self.copied = 0
-        self._may_be_copied = True
-
-    def copy_codes(self, arena: Arena) -> None:
-        """Have the codes lie beside those of other files, where they are few and none has scanned them yet."""
-        if not self._may_be_copied:
-            return
-        self._may_be_copied = False
-        rows = self.codes.rows
-        scanned, *others = arrays_of(rows)
-        copy = arena.copied(scanned)
-        if copy is not None:
-            self.codes, self.copied = Part(joined([rows], [copy, *others])), copy.nbytes
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids, of any shape; -1 for those that are not here or gone."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 
 from ...containers import creating
 from ...errors import StorageError
+from ...files.pieces import HOW_MADE_UP, MADE_UP
 from ...words import needs_package, shown
 from .folder import Folder
 from .manifest import Manifest, Texts
 
-_MADE_UP = re.compile(r"/[0-9]+\Z")
 _MOST_OPEN = 8  # files of texts that are kept in memory
 
 
@@ -121,10 +120,8 @@ class TextIds:
         if len(set(named)) < len(named):
             seen: set[str] = set()
             twice = next(text for text in named if text in seen or seen.add(text))  # type: ignore[func-returns-value]
-            made_up = (
-                " (rows of a batch file's line of several inputs are called by its custom_id, a slash and a number)"
-            )
-            raise ValueError(f"an id is given twice: {shown(twice)}{made_up if _MADE_UP.search(twice) else ''}")
+            made_up = f" ({HOW_MADE_UP})" if MADE_UP.search(twice) else ""
+            raise ValueError(f"an id is given twice: {shown(twice)}{made_up}")
         for row in self.taken(now, named)[:1].tolist():
             raise ValueError(f"id {shown(named[row])} is in the collection already")
 

@@ -122,7 +122,7 @@ class View(Names):
         chosen = ids_of_mask(here, mask)
         find: Callable[..., SearchResult]
         if exact:
-            find = partial(exact_of_all, folder.shards(), folder.kind, mask=chosen, **options)
+            find = partial(exact_of_all, here, folder.shards(), folder.kind, mask=chosen, **options)
         else:
             parts = here if scheduler is None else Spread(scheduler, folder.path, here, now.shards)
             find = partial(best_of_all, parts, folder.kind, len(now), mask=chosen, **options)

@@ -39,6 +39,7 @@ _DIRECT = Form("response.", "custom_id", ("gemini",))  # no "body" between: Gemi
 _BARE = Form("", "custom_id", ("vertex",))  # a body by itself, and Vertex AI's, beside what was asked
 _OTHER_KEYS = re.compile(rb'"(?:recordId|modelOutput|key|instance|predictions)"\s*:')
 _IDS = ("custom_id", "recordId", "key")
+_VECTOR = "embedding"  # of a line that is a record of one row, beside its id, and what else scripts keep
 
 
 def _form_of(document: dict[str, Any]) -> Form:
@@ -50,9 +51,9 @@ def _form_of(document: dict[str, Any]) -> Form:
     response = document.get("response")
     if isinstance(response, dict) and not {"body", "status_code"} & response.keys():
         return _DIRECT
-    if "custom_id" in document or "response" in document or set(document) <= {"id", "error"}:
+    if "response" in document or set(document) <= {"id", "error"}:
         return USUAL
-    return _BARE
+    return USUAL if "custom_id" in document and _VECTOR not in document else _BARE
 
 
 def _form_of_head(head: bytes) -> Form:
@@ -195,6 +196,8 @@ def _parts(document: dict[str, Any], form: Form) -> tuple[str | None, ServiceErr
     custom_id, about = document.get(form.custom_id), document.get("metadata")
     if form is _DIRECT and custom_id is None and isinstance(about, dict):
         custom_id = about.get("key")
+    if form is _BARE and custom_id is None and _VECTOR in document:  # bodies of several rows have ids of requests
+        custom_id = document.get("id")
     custom_id = custom_id if custom_id is None or isinstance(custom_id, str) else json.dumps(custom_id)
     node: Any = document
     for key in form.prefix.split(".")[:-1]:
