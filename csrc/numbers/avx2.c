@@ -112,8 +112,13 @@ static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *
     return ec_numbers_with_exponents(alone_at, chunk, index, count, out);
 }
 
+static int32_t convert_ends(const uint8_t *chunk, ec_number_index *index, float *out) {
+    return index->wide && !index->dense ? ec_convert_wide_avx2(chunk, index, out)
+                                        : ec_convert_single_avx2(chunk, index, out);
+}
+
 static ec_result floats_parse_avx2(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {
-    const ec_float_passes single = {ec_index_single_avx2, ec_convert_single_avx2}, any = {index_any, convert_any};
+    const ec_float_passes single = {ec_index_ends_avx2, convert_ends}, any = {index_any, convert_any};
     return ec_floats_parse_chunks(text, n, out, capacity, flags, single, any);
 }
 

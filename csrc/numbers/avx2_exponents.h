@@ -7,14 +7,13 @@
 #ifndef EC_NUMBERS_AVX2_EXPONENTS_H
 #define EC_NUMBERS_AVX2_EXPONENTS_H
 
-#include "avx2.h"
+#include "avx2_convert.h"
 
 #if defined(EC_X86_64)
 
 EC_TARGET_AVX2
 
 enum {
-    EC_MOST_FROM_E = 4,       /* bytes of an exponent, with its 'e' */
     EC_FARTHEST_EXPONENT = 63 /* of those in the table; where it has 0 a number, of digits 1.0 to 9.9, is no float32 */
 };
 

@@ -32,6 +32,7 @@ typedef struct {
     /* where each number has one digit before its point there are but the ends: a number begins `gap` behind the one
      * before it, the first behind `before` */
     int32_t gap, before;
+    int32_t wide; /* whether some have more digits before the point; where it is known */
     int32_t
         dense; /* whether many of them have exponents, which the second pass notes, `point` then being where digits end */
     int32_t exponents; /* where it is, as many as it has to find at their ends */
