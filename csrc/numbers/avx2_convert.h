@@ -4,6 +4,7 @@
 #define EC_NUMBERS_AVX2_CONVERT_H
 
 #include "avx2.h"
+#include "plain.h"
 
 #if defined(EC_X86_64)
 
@@ -58,10 +59,16 @@ EC_INLINE int32_t ec_first_of(const uint8_t *chunk, const ec_number_index *index
     return start + (chunk[start] == '-');
 }
 
-EC_INLINE int ec_alone_avx2(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
+static EC_NOINLINE int ec_alone_avx2(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
     const int64_t first = ec_first_of(chunk, index, i), start = first - (chunk[first - 1] == '-');
     if (i > 0 && chunk[start - 1] != ',' && !ec_is_space(chunk[start - 1])) return 0;
-    return first < index->end[i] && ec_number_alone(chunk, first, index->end[i], out + i);
+    const int64_t end = index->end[i];
+    uint32_t bits = 0;
+    if (chunk[end] == ',' && ec_plain_read(chunk + start, &bits) == end - start) {
+        memcpy(out + i, &bits, 4);
+        return 1;
+    }
+    return first < end && ec_number_alone(chunk, first, end, out + i);
 }
 
 /* Whether a number has a point behind its first digit, or behind more of them. */

@@ -72,21 +72,23 @@ EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *o
         /* of a digit behind the first the bit of 16 */
         const uint32_t wide = (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_slli_epi64(starts_u64x4, 43)));
         uint32_t alone = wide;
+        __m256d small_f64x4 =
+            sign_f64x4; /* of no normal floats, and what may be beyond float32, all bits: not a number */
         if (dense) {
             const __m256d powers_f64x4 = ec_powers_avx2(index, i);
             less = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 - 0x1p-50));
             more = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 + 0x1p-50));
-            __m256d small_f64x4 = _mm256_cmp_pd(_mm256_mul_pd(total_f64x4, less), _mm256_set1_pd(0x1p-126), _CMP_LT_OQ);
-            alone |= (uint32_t)_mm256_movemask_pd(small_f64x4); /* no normal floats, and what may be beyond float32 */
+            small_f64x4 = _mm256_cmp_pd(_mm256_mul_pd(total_f64x4, less), _mm256_set1_pd(0x1p-126), _CMP_LT_OQ);
         }
         __m256d low_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, less), sign_f64x4);
-        const __m256d above_f64x4 =
-            dense ? _mm256_and_pd(ec_digits_are_cut(index, i, sign_f64x4, EC_DIGITS_BYTES), more) : more;
-        __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more, above_f64x4), sign_f64x4);
+        __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more, more), sign_f64x4);
+        if (dense) high_f64x4 = _mm256_or_pd(high_f64x4, small_f64x4);
         __m128 value_f32x4 = _mm256_cvtpd_ps(low_f64x4);
         uint32_t unsure = (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(value_f32x4, _mm256_cvtpd_ps(high_f64x4)));
-        if (EC_UNLIKELY(unsure != 0))
-            alone |= dense ? unsure : ec_still_unsure(index, i, total_f64x4, more, sign_f64x4, value_f32x4);
+        if (EC_UNLIKELY(unsure != 0)) {
+            alone |= ec_still_unsure(index, i, total_f64x4, more, sign_f64x4, value_f32x4);
+            if (dense) alone |= (uint32_t)_mm256_movemask_pd(small_f64x4);
+        }
         alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
         if (EC_UNLIKELY(alone != 0)) {
             for (uint32_t left = wide & alone; left != 0 && i + 4 <= count; left &= left - 1, wide_left--)

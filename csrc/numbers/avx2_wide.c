@@ -37,8 +37,9 @@ typedef struct {
 static int are_fit(const uint8_t *chunk, const ec_number_index *index, const seen_numbers *seen, int32_t i) {
     const int32_t rest = ec_count_points(chunk, index, i);
     const __m256i first_u64x4 = _mm256_set1_epi64x(0x1000), before_u64x4 = _mm256_set1_epi64x(0x10);
-    return rest >= 0 && ec_sum_avx2(seen->points_u64x4) + rest == index->points && _mm256_testc_si256(seen->all_u8x32, first_u64x4) &&
-           _mm256_testz_si256(seen->any_u8x32, before_u64x4) && _mm256_testz_si256(seen->zeros_u8x32, first_u64x4);
+    return rest >= 0 && ec_sum_avx2(seen->points_u64x4) + rest == index->points &&
+           _mm256_testc_si256(seen->all_u8x32, first_u64x4) && _mm256_testz_si256(seen->any_u8x32, before_u64x4) &&
+           _mm256_testz_si256(seen->zeros_u8x32, first_u64x4);
 }
 
 /* The powers 10^k of numbers with k digits before the point, which then, moved, has k + 2 bytes before it. The lower halves
@@ -74,26 +75,26 @@ int32_t ec_convert_wide_avx2(const uint8_t *chunk, ec_number_index *index, float
         __m256i moved_u64x4 = _mm256_slli_epi64(starts_u64x4, 8);
         __m256i ends_u64x4 = _mm256_cmpgt_epi8(digit_u64x4, moved_u64x4);
         __m256i whole_u64x4 = _mm256_andnot_si256(ends_u64x4, _mm256_add_epi64(ends_u64x4, _mm256_set1_epi64x(-1)));
-        __m256d total_f64x4 = ec_join_quads_avx2(
-            read_two(_mm256_blendv_epi8(even_u8x32, _mm256_slli_epi64(even_u8x32, 8),
-                                        _mm256_unpacklo_epi64(whole_u64x4, zero))),
-            read_two(_mm256_blendv_epi8(odd_u8x32, _mm256_slli_epi64(odd_u8x32, 8),
-                                        _mm256_unpackhi_epi64(whole_u64x4, zero))));
+        __m256d total_f64x4 =
+            ec_join_quads_avx2(read_two(_mm256_blendv_epi8(even_u8x32, _mm256_slli_epi64(even_u8x32, 8),
+                                                           _mm256_unpacklo_epi64(whole_u64x4, zero))),
+                               read_two(_mm256_blendv_epi8(odd_u8x32, _mm256_slli_epi64(odd_u8x32, 8),
+                                                           _mm256_unpackhi_epi64(whole_u64x4, zero))));
         __m256d sign_f64x4 = ec_signs_avx2(starts_u64x4);
         __m256i bytes_u64x4 = _mm256_sad_epu8(_mm256_and_si256(whole_u64x4, _mm256_set1_epi8(1)), zero);
         __m256d powers_f64x4 = powers_of(bytes_u64x4);
         if (i + 4 > count) complete = seen;
         seen.all_u8x32 = _mm256_and_si256(seen.all_u8x32, starts_u64x4);
         seen.any_u8x32 = _mm256_or_si256(seen.any_u8x32, starts_u64x4);
-        seen.zeros_u8x32 = _mm256_or_si256(
-            seen.zeros_u8x32,
-            _mm256_and_si256(_mm256_cmpeq_epi8(starts_u64x4, zero_u64x4), _mm256_srli_epi64(starts_u64x4, 8)));
+        seen.zeros_u8x32 =
+            _mm256_or_si256(seen.zeros_u8x32, _mm256_and_si256(_mm256_cmpeq_epi8(starts_u64x4, zero_u64x4),
+                                                               _mm256_srli_epi64(starts_u64x4, 8)));
         __m256i moved_over_u64x4 = _mm256_sub_epi64(whole_u64x4, _mm256_set1_epi64x(-1)); /* 1 in the byte behind */
-        __m256i points_u64x4 =
-            _mm256_and_si256(_mm256_cmpeq_epi8(moved_u64x4, point_u64x4), moved_over_u64x4);
+        __m256i points_u64x4 = _mm256_and_si256(_mm256_cmpeq_epi8(moved_u64x4, point_u64x4), moved_over_u64x4);
         seen.points_u64x4 = _mm256_add_epi64(seen.points_u64x4, _mm256_sad_epu8(points_u64x4, zero));
 
-        __m256d less_f64x4 = _mm256_mul_pd(powers_f64x4, unit_less), more_f64x4 = _mm256_mul_pd(powers_f64x4, unit_more);
+        __m256d less_f64x4 = _mm256_mul_pd(powers_f64x4, unit_less),
+                more_f64x4 = _mm256_mul_pd(powers_f64x4, unit_more);
         __m256d low_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, less_f64x4), sign_f64x4);
         __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more_f64x4, more_f64x4), sign_f64x4);
         __m128 value_f32x4 = _mm256_cvtpd_ps(low_f64x4);

@@ -24,9 +24,8 @@ typedef struct {
     uint16_t first[ELEMENTS]; /* on AVX-512 twice the offset, and 1 more behind a '-' */
     uint16_t point[ELEMENTS];
     uint16_t end[ELEMENTS];
-    uint16_t alone[ELEMENTS]; /* the numbers that have exponents, unless the chunk is dense */
-    int16_t exponent[ELEMENTS],
-        bytes[ELEMENTS]; /* where it is; `bytes` from where a number begins to where digits end */
+    uint16_t alone[ELEMENTS];   /* the numbers that have exponents, unless the chunk is dense */
+    int16_t exponent[ELEMENTS]; /* where it is */
     int32_t count, alone_count;
     int32_t sound; /* whether the whole chunk is plain */
     /* where each number has one digit before its point there are but the ends: a number begins `gap` behind the one
