@@ -60,15 +60,13 @@ EC_INLINE int32_t ec_first_of(const uint8_t *chunk, const ec_number_index *index
 }
 
 static EC_NOINLINE int ec_alone_avx2(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
-    const int64_t first = ec_first_of(chunk, index, i), start = first - (chunk[first - 1] == '-');
+    const int64_t first = ec_first_of(chunk, index, i), start = first - (chunk[first - 1] == '-'), end = index->end[i];
     if (i > 0 && chunk[start - 1] != ',' && !ec_is_space(chunk[start - 1])) return 0;
-    const int64_t end = index->end[i];
+    if (first >= end) return 0; /* and from behind the end on less may be read than of a number */
     uint32_t bits = 0;
-    if (chunk[end] == ',' && ec_plain_read(chunk + start, &bits) == end - start) {
-        memcpy(out + i, &bits, 4);
-        return 1;
-    }
-    return first < end && ec_number_alone(chunk, first, end, out + i);
+    if (ec_plain_read(chunk + start, &bits) != end - start) return ec_number_alone(chunk, first, end, out + i);
+    memcpy(out + i, &bits, 4);
+    return 1;
 }
 
 /* Whether a number has a point behind its first digit, or behind more of them. */
