@@ -1,6 +1,7 @@
-/* Arrays of floats with AVX2: those in which each number has one digit before its point go the way of avx2_single.c. The
- * others go that of avx512_floats.c: 64 bytes become masks, positions are taken from the masks bit by bit, and four
- * numbers are converted together. */
+/* Arrays of floats with AVX2. Of nearly all only the ends of numbers are looked for, in avx2_ends.c: those in which numbers
+ * have one digit before their points are converted in avx2_single.c, those in which some have more in avx2_wide.c. What
+ * these do not take, as numbers of six digits before the point and more, goes the way of avx512_floats.c: 64 bytes become
+ * masks, positions are taken from the masks bit by bit, and four numbers are converted together. */
 #include "avx2.h"
 
 #if defined(EC_X86_64)
