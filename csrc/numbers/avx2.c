@@ -1,6 +1,7 @@
-/* Arrays of floats with AVX2: those in which each number has one digit before its point go the way of avx2_single.c. The
- * others go that of avx512_floats.c: 64 bytes become masks, positions are taken from the masks bit by bit, and four
- * numbers are converted together. */
+/* Arrays of floats with AVX2. Of nearly all only the ends of numbers are looked for, in avx2_ends.c: those in which numbers
+ * have one digit before their points are converted in avx2_single.c, those in which some have more in avx2_wide.c. What
+ * these do not take, as numbers of six digits before the point and more, goes the way of avx512_floats.c: 64 bytes become
+ * masks, positions are taken from the masks bit by bit, and four numbers are converted together. */
 #include "avx2.h"
 
 #if defined(EC_X86_64)
@@ -112,8 +113,13 @@ static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *
     return ec_numbers_with_exponents(alone_at, chunk, index, count, out);
 }
 
+static int32_t convert_ends(const uint8_t *chunk, ec_number_index *index, float *out) {
+    return index->wide && !index->dense ? ec_convert_wide_avx2(chunk, index, out)
+                                        : ec_convert_single_avx2(chunk, index, out);
+}
+
 static ec_result floats_parse_avx2(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {
-    const ec_float_passes single = {ec_index_single_avx2, ec_convert_single_avx2}, any = {index_any, convert_any};
+    const ec_float_passes single = {ec_index_ends_avx2, convert_ends}, any = {index_any, convert_any};
     return ec_floats_parse_chunks(text, n, out, capacity, flags, single, any);
 }
 

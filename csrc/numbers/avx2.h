@@ -51,6 +51,12 @@ EC_INLINE __m256i ec_is_digit_avx2(__m256i text_u8x32) {
     return _mm256_cmpgt_epi8(_mm256_add_epi8(text_u8x32, _mm256_set1_epi8(127 - '9')), _mm256_set1_epi8(127 - 10));
 }
 
+/* The sum of four integers. */
+EC_INLINE int64_t ec_sum_avx2(__m256i x_u64x4) {
+    __m128i sums_u64x2 = _mm_add_epi64(_mm256_castsi256_si128(x_u64x4), _mm256_extracti128_si256(x_u64x4, 1));
+    return _mm_cvtsi128_si64(sums_u64x2) + _mm_extract_epi64(sums_u64x2, 1);
+}
+
 EC_INLINE uint64_t ec_digits_avx2(ec_block_u8x64 block) {
     return ec_join_avx2(ec_is_digit_avx2(block.low_u8x32), ec_is_digit_avx2(block.high_u8x32));
 }
@@ -95,11 +101,8 @@ EC_INLINE int ec_ends_list(const uint8_t *text) {
     return i < BEHIND && text[i] == ']';
 }
 
-/* Whether a number that begins here may have one digit before its point. */
-EC_INLINE int ec_begins_single(const uint8_t *text) { return !ec_is_digit(text[1 + (*text == '-')]); }
-
 /* Learns from the first comma of a chunk how far behind one the next number begins, and from the chunk's beginning where
- * its first does. Returns 0 where that is too far, or one of these two has more digits before its point than one. */
+ * its first does. Returns 0 where that is too far. */
 EC_INLINE int ec_index_gap(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     const uint64_t commas = length > 0 ? ec_equal_avx2(ec_block_avx2(chunk), ',') : 0;
     const uint8_t *behind = chunk + (commas != 0 ? (int64_t)_tzcnt_u64(commas) : -1);
@@ -108,8 +111,19 @@ EC_INLINE int ec_index_gap(const uint8_t *chunk, int64_t length, ec_number_index
     while (before <= EC_MOST_GAP && ec_is_space(chunk[before])) before++;
     index->gap = gap;
     index->before = before - gap;
-    return gap <= EC_MOST_GAP && before <= EC_MOST_GAP && ec_begins_single(chunk + before) &&
-           ec_begins_single(behind + gap);
+    return gap <= EC_MOST_GAP && before <= EC_MOST_GAP;
+}
+
+/* Whether a number that begins here may have one digit before its point. */
+EC_INLINE int ec_begins_single(const uint8_t *text) { return !ec_is_digit(text[1 + (*text == '-')]); }
+
+/* The same, but also returns 0 where the chunk's first number, or that behind its first comma, has more digits before its
+ * point than one. */
+EC_INLINE int ec_index_gap_single(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    if (!ec_index_gap(chunk, length, index)) return 0;
+    const uint64_t commas = ec_equal_avx2(ec_block_avx2(chunk), ',');
+    const uint8_t *behind = chunk + (commas != 0 ? (int64_t)_tzcnt_u64(commas) : -1);
+    return ec_begins_single(chunk + index->before + index->gap) && ec_begins_single(behind + index->gap);
 }
 
 /* Writes the positions of the set bits, in steps of four: the number of steps varies less than that of the bits. */
@@ -131,9 +145,11 @@ int64_t ec_floats_format_avx2(const float *values, int64_t n, uint8_t *text);
 int64_t ec_integers_format_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 uint8_t *ec_integers_format_rest_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 
-/* The passes for chunks in which each number has one digit before its point: see avx2_single.c. */
-int ec_index_single_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index);
+/* The first pass for chunks of which only the ends of numbers are noted, and the second ones: where nearly each has one digit
+ * before its point, and where others have more. */
+int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index);
 int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
+int32_t ec_convert_wide_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 
 #endif
 #endif

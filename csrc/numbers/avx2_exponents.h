@@ -7,14 +7,13 @@
 #ifndef EC_NUMBERS_AVX2_EXPONENTS_H
 #define EC_NUMBERS_AVX2_EXPONENTS_H
 
-#include "avx2.h"
+#include "avx2_convert.h"
 
 #if defined(EC_X86_64)
 
 EC_TARGET_AVX2
 
 enum {
-    EC_MOST_FROM_E = 4,       /* bytes of an exponent, with its 'e' */
     EC_FARTHEST_EXPONENT = 63 /* of those in the table; where it has 0 a number, of digits 1.0 to 9.9, is no float32 */
 };
 
@@ -29,15 +28,17 @@ static const double EXPONENT_POWERS[2 * EC_FARTHEST_EXPONENT + 1] = {
     1e20,  1e21,  1e22,  1e23,  1e24,  0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,
     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0,     0};
 
-EC_INLINE int32_t ec_four_before(const uint8_t *chunk, uint32_t end) {
-    int32_t four;
-    memcpy(&four, chunk + (int64_t)end - 4, 4);
-    return four;
+/* The last eight bytes of the numbers i, i + 1, and i + 4, i + 5. */
+EC_INLINE __m256i ec_eights_before(const uint8_t *before, const uint16_t *end, int i) {
+    return _mm256_unpackhi_epi64(ec_load_two_avx2(before + end[i], before + end[i + 4]),
+                                 ec_load_two_avx2(before + end[i + 1], before + end[i + 5]));
 }
 
-EC_INLINE __m128i ec_fours_before(const uint8_t *chunk, const uint16_t *end) {
-    return _mm_setr_epi32(ec_four_before(chunk, end[0]), ec_four_before(chunk, end[1]), ec_four_before(chunk, end[2]),
-                          ec_four_before(chunk, end[3]));
+/* The last four bytes of eight numbers. */
+EC_INLINE __m256i ec_fours_before(const uint8_t *chunk, const uint16_t *end) {
+    const __m256 even_u32x8 = _mm256_castsi256_ps(ec_eights_before(chunk - 16, end, 0));
+    const __m256 odd_u32x8 = _mm256_castsi256_ps(ec_eights_before(chunk - 16, end, 2));
+    return _mm256_castps_si256(_mm256_shuffle_ps(even_u32x8, odd_u32x8, 3 << 6 | 1 << 4 | 3 << 2 | 1));
 }
 
 /* Eight times 32 bits to 16, in their order. */
@@ -51,13 +52,11 @@ EC_INLINE __m128i ec_narrow_i32x8(__m256i x_i32x8) {
 EC_INLINE int ec_note_exponents(const uint8_t *chunk, ec_number_index *index) {
     const __m256i zero = _mm256_setzero_si256(), lanes_i32x8 = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     const __m256i places_u8x32 = _mm256_set1_epi32(100 << 8 | 10 << 16 | 1 << 24);
-    const __m128i gap_u16x8 = _mm_set1_epi16((int16_t)index->gap);
     __m256i count_i32x8 = zero, commas_u8x32 = zero;
-    __m128i ends_before_u16x8 = _mm_set1_epi16((int16_t)index->before);
     for (int32_t i = 0; i < index->count; i += 8) {
         const uint16_t *end = index->end + i;
         const __m128i ends_u16x8 = _mm_loadu_si128((const __m128i *)end);
-        __m256i fours_u8x32 = _mm256_set_m128i(ec_fours_before(chunk, end + 4), ec_fours_before(chunk, end));
+        __m256i fours_u8x32 = ec_fours_before(chunk, end);
         __m256i e_u8x32 =
             _mm256_cmpeq_epi8(_mm256_or_si256(fours_u8x32, _mm256_set1_epi8(0x20)), _mm256_set1_epi8('e'));
         __m256i from_e_u8x32 = _mm256_sub_epi32(zero, _mm256_and_si256(e_u8x32, _mm256_set1_epi8(1)));
@@ -77,23 +76,12 @@ EC_INLINE int ec_note_exponents(const uint8_t *chunk, ec_number_index *index) {
         __m256i exponent_i32x8 = _mm256_sub_epi32(_mm256_xor_si256(size_i32x8, negative), negative);
         _mm_storeu_si128((__m128i *)(index->exponent + i), ec_narrow_i32x8(exponent_i32x8));
         __m128i digits_end_u16x8 = _mm_sub_epi16(ends_u16x8, ec_narrow_i32x8(bytes_i32x8));
-        __m128i starts_u16x8 = _mm_add_epi16(_mm_alignr_epi8(ends_u16x8, ends_before_u16x8, 14), gap_u16x8);
-        ends_before_u16x8 = ends_u16x8;
-        _mm_storeu_si128((__m128i *)(index->bytes + i), _mm_sub_epi16(digits_end_u16x8, starts_u16x8));
         _mm_storeu_si128((__m128i *)(index->point + i), digits_end_u16x8);
     }
     int32_t counts[8], count = 0;
     _mm256_storeu_si256((__m256i *)counts, count_i32x8);
     for (int i = 0; i < 8; i++) count += counts[i];
     return count == index->exponents && _mm256_testz_si256(commas_u8x32, commas_u8x32);
-}
-
-/* Whether digits of the numbers i .. i + 3 go beyond the bytes that are read from the first one on. */
-EC_INLINE __m256d ec_digits_are_cut(const ec_number_index *index, int32_t i, __m256d sign_f64x4, int32_t read) {
-    __m256i bytes_i64x4 = _mm256_cvtepi16_epi64(_mm_loadl_epi64((const __m128i *)(index->bytes + i)));
-    __m256i signs_u64x4 = _mm256_srli_epi64(_mm256_castpd_si256(sign_f64x4), 63);
-    __m256i digits_i64x4 = _mm256_sub_epi64(bytes_i64x4, signs_u64x4);
-    return _mm256_castsi256_pd(_mm256_cmpgt_epi64(digits_i64x4, _mm256_set1_epi64x(read)));
 }
 
 /* The powers of ten of the numbers i .. i + 3 of a chunk, times 10^-13. Each is loaded by itself: a gather takes longer on

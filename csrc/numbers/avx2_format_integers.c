@@ -54,6 +54,19 @@ EC_INLINE void join(groups *out, __m256i a_u8x32, __m256i b_u8x32, __m256i c_u8x
     out->lanes_37 = _mm256_unpackhi_epi16(ab_high, cd_high);
 }
 
+/* Takes numbers from -99 to 99 apart: in the place of hundreds they have the sign. */
+EC_INLINE groups take_apart_below_100(__m256i values_u8x32) {
+    groups out;
+    __m256i size_u8x32 = _mm256_abs_epi8(values_u8x32);
+    __m256i negative = _mm256_cmpgt_epi8(_mm256_setzero_si256(), values_u8x32);
+    __m256i ones_u8x32, tens_u8x32 = split_hundred(size_u8x32, &ones_u8x32);
+    __m256i bits_u8x32 = _mm256_or_si256(masked(at_least(size_u8x32, 10), 16), masked(negative, 1));
+    join(&out, _mm256_set1_epi8('-'), tens_u8x32, ones_u8x32, _mm256_set1_epi8(','));
+    out.present_u32x8 = index_of(bits_u8x32, 8);
+    out.are_full = 0;
+    return out;
+}
+
 /* Takes numbers apart. Signed ones come in groups of three with an empty place behind, where the comma goes. */
 EC_INLINE groups take_apart(__m256i values_u8x32, int is_signed) {
     const __m256i comma_u8x32 = _mm256_set1_epi8(',');
@@ -183,12 +196,33 @@ EC_INLINE int64_t count_unsigned(const uint8_t *values, int64_t n) {
     return i;
 }
 
+/* The same of those before the first block with one below -99 or above 99. */
+EC_INLINE int64_t count_below_100(const uint8_t *values, int64_t n) {
+    int64_t i = 0;
+    for (; n - i >= 32; i += 32) {
+        const __m256i size_u8x32 = _mm256_abs_epi8(_mm256_loadu_si256((const __m256i *)(values + i)));
+        if (_mm256_movemask_epi8(at_least(size_u8x32, 100)) != 0) break;
+    }
+    return i;
+}
+
+static EC_NOINLINE uint8_t *write_below_100(uint8_t *p, const uint8_t *values, int64_t n) {
+    for (int64_t i = 0; i < n; i += 32) {
+        const groups block = take_apart_below_100(_mm256_loadu_si256((const __m256i *)(values + i)));
+        p = write_groups(p, &block, ec_push_four, 8);
+    }
+    return p;
+}
+
 static uint8_t *format_signed(uint8_t *p, const uint8_t *values, int64_t n, int64_t *written) {
     int64_t i = 0;
     while (n - i >= 32) {
         const int64_t unsigned_count = count_unsigned(values + i, n - i);
         if (unsigned_count > 0) p = write_unsigned(p, values + i, unsigned_count);
         i += unsigned_count;
+        const int64_t below_100_count = count_below_100(values + i, n - i);
+        if (below_100_count > 0) p = write_below_100(p, values + i, below_100_count);
+        i += below_100_count;
         for (int64_t end = i + RUN < n - 27 ? i + RUN : n - 27; i < end; i += 24) {
             const groups block = take_apart(load_threes(values + i), 1);
             p = write_groups(p, &block, ec_push_three, 6);

@@ -111,7 +111,7 @@ int ec_index_single_avx512(const uint8_t *chunk, int64_t length, ec_number_index
         commas += (int64_t)_mm_popcnt_u64(ec_equal_avx512(text_u8x64, ','));
         exponents += (int64_t)_mm_popcnt_u64(exponents_of(text_u8x64));
     }
-    if (!ec_index_gap(chunk, length, index)) return 0;
+    if (!ec_index_gap_single(chunk, length, index)) return 0;
     return exponents * EC_DENSE > commas ? index_ends(chunk, length, index, 1) : index_ends(chunk, length, index, 0);
 }
 

@@ -24,16 +24,15 @@ typedef struct {
     uint16_t first[ELEMENTS]; /* on AVX-512 twice the offset, and 1 more behind a '-' */
     uint16_t point[ELEMENTS];
     uint16_t end[ELEMENTS];
-    uint16_t alone[ELEMENTS]; /* the numbers that have exponents, unless the chunk is dense */
-    int16_t exponent[ELEMENTS],
-        bytes[ELEMENTS]; /* where it is; `bytes` from where a number begins to where digits end */
+    uint16_t alone[ELEMENTS];   /* the numbers that have exponents, unless the chunk is dense */
+    int16_t exponent[ELEMENTS]; /* where it is */
     int32_t count, alone_count;
     int32_t sound; /* whether the whole chunk is plain */
-    /* where each number has one digit before its point there are but the ends: a number begins `gap` behind the one
-     * before it, the first behind `before` */
+    /* where only the ends are noted, a number begins `gap` behind the one before it, the first behind `before` */
     int32_t gap, before;
-    int32_t
-        dense; /* whether many of them have exponents, which the second pass notes, `point` then being where digits end */
+    int32_t wide; /* whether some have more digits before their points than one; AVX2 alone asks */
+    /* whether many of them have exponents, which the second pass notes, `point` then being where digits end */
+    int32_t dense;
     int32_t exponents; /* where it is, as many as it has to find at their ends */
     int32_t points;    /* in all of them, as many as it has to find behind first digits */
 } ec_number_index;

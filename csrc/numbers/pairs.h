@@ -1,10 +1,11 @@
-/* What avx2_single.c and avx512_single.c know of two bytes side by side: whether the second may stand behind the first.
+/* What avx2_ends.c and avx512_single.c know of two bytes side by side: whether the second may stand behind the first.
  *
  *     text         -  0  .  5  ,  7        allowed behind a digit: digits, '.', ',', 'e'
  *     before       ,  -  0  .  5  ,        behind ',':             digits, '-', white space
  *
- * What the pairs do not tell, ec_convert_single_avx2() checks on the numbers that it has loaded anyway: that each begins
- * where it is thought to, and has its only point behind its first digit, and its only exponent at its end. */
+ * What the pairs do not tell, the second passes check on the numbers that they have loaded anyway: that each begins where it
+ * is thought to and, unless it is read alone, has its only point behind its first digits, and its only exponent at its
+ * end. */
 #ifndef EC_NUMBERS_PAIRS_H
 #define EC_NUMBERS_PAIRS_H
 

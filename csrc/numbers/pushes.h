@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* Of four unsigned numbers. Bit i of the index says that number i has hundreds, bit 4 + i that it has tens.
+/* Of four unsigned numbers, or of signed ones below 100, which have the sign where the others have hundreds. Bit i of the
+ * index says that number i has it, bit 4 + i that it has tens.
  *
  *     source    h t o ,   h t o ,   h t o ,   h t o ,
  */
