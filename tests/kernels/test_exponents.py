@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from each import each
 from number_text import OVERFLOW, around_midpoint, nearest_float32, parse_row, same_on_every_tier
 
 from embcodec import parse_floats
@@ -22,8 +23,8 @@ def written(count: int, pattern: str, seed: int = 51) -> list[str]:
 PATTERNS = ("%.0e", "%.8e", "%.8e wide", "%.17e", "%.17e wide", "%.7E", "%.1e wide", "%.30e")
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("space", SPACES)
+@each("pattern", PATTERNS)
+@each("space", SPACES)
 def test_printed_with_exponents(isa: str, pattern: str, space: str) -> None:
     texts = written(1500, pattern)
     texts[::9] = [f"{i % 10}.{i:03d}" for i in range(len(texts[::9]))]  # some without one
