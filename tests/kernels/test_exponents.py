@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+
 import numpy as np
 import pytest
 from each import each
@@ -33,6 +35,17 @@ def test_printed_with_exponents(isa: str, pattern: str, space: str) -> None:
     np.testing.assert_array_equal(found.view(np.uint32), wanted.view(np.uint32))
 
 
+def next_to_midpoint(bits: int) -> list[str]:
+    """Return the numbers of so and so many digits next to a midpoint: of the first digits alone it cannot be seen."""
+    low, high = (Decimal(float(np.uint32(some).view(np.float32))) for some in (bits, bits + 1))
+    middle = (low + high) / 2
+    return [
+        f"{middle.normalize(Context(digits, rounding)):.{digits - 1}e}"
+        for digits in range(12, 19)
+        for rounding in (ROUND_FLOOR, ROUND_CEILING)
+    ]
+
+
 def test_halfway_between_two_floats(isa: str) -> None:
     rng = np.random.default_rng(52)
     bits = [
@@ -47,6 +60,7 @@ def test_halfway_between_two_floats(isa: str) -> None:
         *rng.integers(0x00800000, 0x7F000000, 40),
     ]
     texts = [text for some in bits for text in around_midpoint(int(some)) if "e" in text]
+    texts += [text for some in bits for text in next_to_midpoint(int(some))]
     texts += [f"-{text}" for text in texts]
     wanted = np.array([nearest_float32(text) for text in texts])
     np.testing.assert_array_equal(parse_floats(f"[{','.join(texts)}]".encode()).view(np.uint32), wanted.view(np.uint32))
