@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from ours import is_ours
 
 import embcodec as ec
@@ -191,7 +192,7 @@ TAKERS: dict[str, tuple[Take, str, Collection[str]]] = {
 }
 
 
-@pytest.mark.parametrize("taker", TAKERS)
+@each("taker", TAKERS)
 def test_odd_arguments_are_refused_by_name(taker: str) -> None:
     take, words, allowed = TAKERS[taker]
     for name, value in ODD.items():
@@ -203,7 +204,7 @@ def test_odd_arguments_are_refused_by_name(taker: str) -> None:
         assert len(str(caught.value)) < 400, f"{name}: {caught.value!r}"
 
 
-@pytest.mark.parametrize("taker", TAKERS)
+@each("taker", TAKERS)
 def test_what_is_meant_is_taken(taker: str) -> None:
     take, _, allowed = TAKERS[taker]
     if taker in ("FlatIndex.remove", "decode_batch, path"):
@@ -212,8 +213,8 @@ def test_what_is_meant_is_taken(taker: str) -> None:
         take(ODD[name])
 
 
-@pytest.mark.parametrize(
-    ("take", "words"),
+@each(
+    "take, words",
     [
         (lambda: quantize(X, "int_8"), "did you mean 'int8'"),
         (lambda: quantize(X, "Float"), "did you mean 'float'"),
@@ -325,7 +326,7 @@ def test_no_rows_and_no_dimensions() -> None:
             take()
 
 
-@pytest.mark.parametrize("name", ec.__all__)
+@each("name", ec.__all__)
 def test_every_public_name_is_in_the_summary(name: str) -> None:
     assert name in str(ec.__doc__)
     assert name == "PROFILES" or getattr(ec, name).__doc__

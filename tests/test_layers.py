@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from each import each
 
 import embcodec
 
@@ -121,7 +122,7 @@ def rank_of(module: str) -> tuple[int, ...]:
     return tuple(places)
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name not in ("__init__", "__main__")])
+@each("module", [name for name in MODULES if name not in ("__init__", "__main__")])
 def test_imports_go_one_way(module: str) -> None:
     for other in imported(module):
         assert other, f"{module} imports from the package's face, which stands above all"
@@ -130,7 +131,7 @@ def test_imports_go_one_way(module: str) -> None:
         assert rank_of(other) < rank_of(module), f"{module} may not import {other}: it is above it"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name not in ("__init__", "__main__")])
+@each("module", [name for name in MODULES if name not in ("__init__", "__main__")])
 def test_rooms_are_entered_by_their_faces(module: str) -> None:
     """What a package does not hand on is its own; bare arrays of codes, which are a vocabulary, are shared whole."""
     inside = module.split(".")[0]

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 
 import embcodec
 from embcodec import (
@@ -260,7 +261,7 @@ def test_samples_come_back_as_they_were(kind: type, way: Callable[[Any], Any], t
         assert facts(again) == facts(sample)
 
 
-@pytest.mark.parametrize("name", embcodec.__all__)
+@each("name", embcodec.__all__)
 def test_names_are_pickled_by_name(name: str) -> None:
     thing = getattr(embcodec, name)
     assert all(way(thing) is thing for way in WAYS.values())

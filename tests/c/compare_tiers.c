@@ -247,7 +247,8 @@ static const struct {
     const char *name;
     subject *run;
     void (*make)(void);
-    bool text; /* may be damaged */
+    bool text;  /* may be damaged */
+    long every; /* one case of so many is run, where they are large; 0: all are */
 } FAMILIES[] = {
     {.name = "base64", .run = subject_base64, .make = make_base64, .text = true},
     {.name = "numbers", .run = subject_numbers, .make = make_numbers, .text = true},
@@ -259,6 +260,7 @@ static const struct {
     {.name = "dot", .run = subject_dot, .make = make_integers},
     {.name = "hamming", .run = subject_hamming, .make = make_integers},
     {.name = "search", .run = subject_search, .make = make_integers},
+    {.name = "planes", .run = subject_planes, .make = make_slots, .every = 5},
     {.name = "slots", .run = subject_slots, .make = make_slots},
     {.name = "floats", .run = subject_floats, .make = make_floats},
     {.name = "lines", .run = subject_lines, .make = make_lines, .text = true},
@@ -287,12 +289,13 @@ int main(int argc, char **argv) {
         if (argc > 3 && strcmp(argv[3], name) != 0) continue;
         known = true;
         state = seed + family * 0x1000000;
-        for (long i = 0; i < cases; i++) {
+        const long n = FAMILIES[family].every ? cases / FAMILIES[family].every : cases;
+        for (long i = 0; i < n; i++) {
             make_input();
             if (FAMILIES[family].text && below(2)) damage();
             compare_tiers(name, FAMILIES[family].run, input, used);
         }
-        printf("%-10s %ld cases agree\n", name, cases);
+        printf("%-10s %ld cases agree\n", name, n);
         reached &= reach_slots(name, FAMILIES[family].run, make_input, input, &used);
         fflush(stdout);
     }

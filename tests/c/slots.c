@@ -7,9 +7,11 @@
 #include "subjects.h"
 
 #define SLOT(slot, of) {.name = #slot, .family = of, .offset = offsetof(ec_kernels, slot)}
+#define SLOT_OF_TWO(slot, of, too) {.name = #slot, .family = of, .also = too, .offset = offsetof(ec_kernels, slot)}
 
 static const struct {
     const char *name, *family; /* no family: a number, nothing to call */
+    const char *also;          /* another family that reaches it, or NULL */
     size_t offset;
 } SLOTS[] = {
     SLOT(base64_encode, "base64"),
@@ -41,8 +43,8 @@ static const struct {
     SLOT(hamming_u1_prepare, "hamming"),
     SLOT(hamming_u1_tile, "hamming"),
     SLOT(hamming_u1_rows, "hamming"),
-    SLOT(planes_u1_pack, "slots"),
-    SLOT(planes_u1_tile, "slots"),
+    SLOT_OF_TWO(planes_u1_pack, "slots", "planes"),
+    SLOT_OF_TWO(planes_u1_tile, "slots", "planes"),
     SLOT(planes_u1_queries, NULL),
     SLOT(planes_u1_width, NULL),
     SLOT(hamming_u1_spread, NULL),
@@ -121,12 +123,17 @@ static bool springs(const ec_kernels *trapped, subject *run, void (*make)(void),
     return false;
 }
 
+static bool is_of(int s, const char *family) {
+    if (SLOTS[s].also && strcmp(SLOTS[s].also, family) == 0) return true;
+    return SLOTS[s].family && strcmp(SLOTS[s].family, family) == 0;
+}
+
 bool reach_slots(const char *family, subject *run, void (*make)(void), const uint8_t *input, const int64_t *used) {
     void (*const to_trap)(void) = trap;
     const ec_kernels plain = ec_active;
     bool all = true;
     for (int s = 0; s < N_SLOTS; s++) {
-        if (SLOTS[s].family == NULL || strcmp(SLOTS[s].family, family) != 0) continue;
+        if (!is_of(s, family)) continue;
         void (*filled)(void);
         memcpy(&filled, (const char *)&plain + SLOTS[s].offset, sizeof filled);
         if (filled == NULL) continue; /* not every tier has it */

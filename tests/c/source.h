@@ -31,11 +31,6 @@ static inline float draw_bits(source *from) {
     return kind < 32 ? ODD[kind % 8] : draw_float(from);
 }
 
-static int by_value(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static inline uint8_t *place_drawn(source *from, int64_t count, float (*next)(source *)) {
     uint8_t *values = place(count * 4);
     for (int64_t i = 0; i < count; i++) {

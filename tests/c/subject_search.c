@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "contract/testing.h"
+#include "source.h"
 #include "subjects.h"
 
 /* Scratch, whose size hangs on the tier, too large to be placed; ASan guards it. Good until the next is made. */
@@ -167,4 +168,78 @@ void subject_search(const uint8_t *input, int64_t n) {
     case 2: best(&p, EC_DOT_I8, EC_COST_DOT, 0, k, some); break;
     default: best(&p, EC_DOT_I8, EC_COST_DOT, 0x80, k, some);
     }
+}
+
+/* Bytes of a sixteenth of the rows' bits, so that a row and what differs from it so much are near each other. */
+static uint8_t draw_sparse(source *from) { return draw(from) & draw(from) & draw(from) & draw(from); }
+
+/* Segments of a few rows and of many, which together are enough for planes of bits. Returns the positions of all. */
+static int64_t place_segments(source *from, int64_t n, int64_t width, ec_segment *segments) {
+    enum { ENOUGH = 4096 };
+    int64_t first = 0;
+    for (int64_t s = 0; s < n; s++) {
+        ec_segment *segment = &segments[s];
+        segment->first = first;
+        segment->count = 1 + (draw(from) & 1 ? draw(from) % 80 : draw(from) * 4);
+        if (s == n - 1 && first + segment->count < ENOUGH) segment->count = ENOUGH - first + draw(from) % 80;
+        uint8_t *rows = place(segment->count * width);
+        for (int64_t i = 0; i < segment->count * width; i++) rows[i] = draw(from);
+        segment->rows = rows;
+        first += (segment->count + EC_SEGMENT_STEP - 1) / EC_SEGMENT_STEP * EC_SEGMENT_STEP;
+    }
+    return segments[n - 1].first + segments[n - 1].count;
+}
+
+/* Queries as they are: each a row, or all that it is not, but for some bits. */
+static uint8_t *near_queries(source *from, const ec_search_args *args) {
+    uint8_t *queries = place(args->n_queries * args->width), *out = queries;
+    for (int64_t q = 0; q < args->n_queries; q++) {
+        const ec_segment *segment = &args->segments[draw(from) % args->n_segments];
+        const uint8_t *row = (const uint8_t *)segment->rows + draw(from) % segment->count * args->width;
+        const int kind = draw(from);
+        for (int64_t i = 0; i < args->width; i++)
+            *out++ = row[i] ^ (kind & 1 ? 0xff : 0) ^ (kind & 2 ? draw_sparse(from) : 0);
+    }
+    return queries;
+}
+
+/* Many queries against the rows of several segments, which most tiers meet as planes of bits, small segments together. */
+void subject_planes(const uint8_t *input, int64_t n) {
+    enum { HEADER = 4, MOST_SEGMENTS = 7 };
+    if (n <= HEADER || n > 1 << 14) return;
+    source from = {input + HEADER, n - HEADER, 0};
+    ec_segment segments[MOST_SEGMENTS];
+    ec_search_args args;
+    memset(segments, 0, sizeof segments);
+    memset(&args, 0, sizeof args);
+    args.family = EC_HAMMING_U1;
+    args.metric = input[0] & 7 ? EC_COST_RAW : EC_COST_JACCARD;
+    args.user_sign = 1;
+    args.width = args.row_bytes = args.row_stride = 22 + input[1] % 32;
+    args.n_queries = 8 + input[2] % 64;
+    args.k = 1 + input[3] % 20;
+    args.segments = segments;
+    args.n_segments = 1 + (input[0] >> 3) % MOST_SEGMENTS;
+    args.n_rows = place_segments(&from, args.n_segments, args.width, segments);
+    args.queries = near_queries(&from, &args);
+    if (input[0] & 64) {
+        uint8_t *mask = place((args.n_rows + 7) / 8);
+        for (int64_t i = 0; i < (args.n_rows + 7) / 8; i++) mask[i] = input[0] & 128 ? draw(&from) : draw_sparse(&from);
+        args.mask = mask;
+    }
+    if (args.metric == EC_COST_JACCARD) {
+        args.mul = place_floats(args.n_queries, 1);
+        uint8_t *ones = place_floats(args.n_queries, 0);
+        args.bias = ones;
+        for (int64_t q = 0; q < args.n_queries; q++) {
+            float count = 0;
+            for (int64_t i = 0; i < 8 * args.width; i++)
+                count += (float)(((const uint8_t *)args.queries)[q * args.width + i / 8] >> i % 8 & 1);
+            memcpy(ones + 4 * q, &count, 4);
+        }
+    }
+    const problem p = {args.queries, NULL, args.n_queries, args.n_rows, args.width};
+    uint8_t *entries = place(args.n_queries * args.k * 8);
+    record_result(find(&args, &p, entries));
+    record(entries, args.n_queries * args.k * 8);
 }

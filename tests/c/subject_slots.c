@@ -11,6 +11,11 @@
 
 enum { HEADER = 4 };
 
+static int by_value(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
 /* Entries as they are, or, of those that passed without a limit, the k best: each tier leaves out as many of the others as
  * it likes. */
 static void record_entries(uint64_t *entries, int64_t n, int64_t best) {

@@ -18,6 +18,7 @@ subject subject_lowbit;   /* bits and map, dimension, then float32 bits */
 subject subject_dot;      /* sizes, then int8 values */
 subject subject_hamming;  /* sizes, then packed bits */
 subject subject_search;   /* sizes, then bytes: bits or int8 */
+subject subject_planes;   /* sizes, then bytes to draw rows and queries of bits from */
 subject subject_slots;    /* which slots, flags, sizes, then bytes to draw from */
 
 /* How rows are to be read, of every type, payload and leniency; the width is left to the subject. */

@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from each import each
 
 from embcodec import Embeddings, NotFiniteError, Scale, quantize
 
@@ -64,8 +65,8 @@ def test_equality_pickle_and_repr(index: int) -> None:
         rows.dimension = 3  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("index", range(11))
-@pytest.mark.parametrize("target", ALL)
+@each("index", range(11))
+@each("target", ALL)
 def test_every_pair_converts_through_its_values(index: int, target: str) -> None:
     rows = every_kind(sample())[index]
     converted = rows.to(target)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 
 import embcodec as ec
 from embcodec import Embeddings, StorageError
@@ -56,8 +57,8 @@ def way_of(error: StorageError, rows: list[Any], reader: Callable[..., Any], blo
     return eval(code.removesuffix(" reads those"), {"Embeddings": Embeddings, "np": np, "rows": rows, "base64": base64})
 
 
-@pytest.mark.parametrize("store", BLOBS)
-@pytest.mark.parametrize("kind", STORED)
+@each("store", BLOBS)
+@each("kind", STORED)
 def test_bytes_of_another_dtype_have_a_way(store: str, kind: str) -> None:
     stored, dtype = STORED[kind]
     blobs = [row.tobytes() for row in stored]

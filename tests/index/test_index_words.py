@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from each import each
 from few_rows import BITS, INT8, LOW, ONE_BIT, QUANTIZER, RANGED, SCALED, SHORT, X
 
 from embcodec import (
@@ -286,7 +287,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@each("name", REFUSED)
 def test_what_an_index_refuses(name: str) -> None:
     call, kind, words = REFUSED[name]
     with pytest.raises(kind) as caught:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from guard import guarded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,21 +133,21 @@ def check_f32(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> 
         np.testing.assert_array_equal(squares, by_rows("ec_sumsq_f32", rows, np.float64))
 
 
-@pytest.mark.parametrize("dimension", [*DIMENSIONS, 2099])
+@each("dimension", [*DIMENSIONS, 2099])
 def test_i8_dimensions(isa: str, dimension: int) -> None:
     rng = np.random.default_rng(dimension)
     check_i8(codes(rng, (7, dimension)), codes(rng, (37, dimension)))
     check_i8(codes(rng, (5, dimension)), codes(rng, (66, dimension), np.uint8))
 
 
-@pytest.mark.parametrize("dimension", [*DIMENSIONS, 2099])
+@each("dimension", [*DIMENSIONS, 2099])
 def test_f32_dimensions(isa: str, dimension: int) -> None:
     rng = np.random.default_rng(dimension)
     check_f32(rng.standard_normal((3, dimension), np.float32), 3 * rng.standard_normal((37, dimension), np.float32))
 
 
-@pytest.mark.parametrize("dimension", [1, 15, 16, 17, 64, 100, 128, 192, 256, 1024, 4160])
-@pytest.mark.parametrize("offset", [0, 4, 16, 60])
+@each("dimension", [1, 15, 16, 17, 64, 100, 128, 192, 256, 1024, 4160])
+@each("offset", [0, 4, 16, 60])
 def test_rows_behind_the_start_of_a_line(isa: str, dimension: int, offset: int) -> None:
     rng = np.random.default_rng(dimension + offset)
     for n_queries, n_rows in ((2, 5), (18, 13)):
@@ -165,7 +166,7 @@ def test_alignments(isa: str, offset: int, gap: int) -> None:
     )
 
 
-@pytest.mark.parametrize("n_queries", range(1, 41))
+@each("n_queries", range(1, 41))
 def test_counts(isa: str, n_queries: int) -> None:
     rng = np.random.default_rng(n_queries)
     for n_rows in {n_queries, 41 - n_queries, 60 + n_queries, 255, 256, 257}:
@@ -184,9 +185,9 @@ def test_i8_shapes(isa_name: str, n_queries: int, n_rows: int, dimension: int, s
         check_i8(codes(rng, (n_queries, dimension)), codes(rng, (n_rows, dimension), [np.int8, np.uint8][seed % 2]))
 
 
-@pytest.mark.parametrize("dimension", [1, 2, 5, 64, 1000, 65536])
-@pytest.mark.parametrize("query", [-128, 127])
-@pytest.mark.parametrize("row", [-128, 127])
+@each("dimension", [1, 2, 5, 64, 1000, 65536])
+@each("query", [-128, 127])
+@each("row", [-128, 127])
 def test_i8_extremes(isa: str, dimension: int, query: int, row: int) -> None:
     queries = np.full((2, dimension), query, np.int8)
     rows = np.full((17, dimension), row, np.int8)
@@ -208,8 +209,8 @@ def test_f32_extremes(isa: str) -> None:
     assert (matrix(infinite, infinite) == np.inf).all()
 
 
-@pytest.mark.parametrize("dimension", [1, 5, 16, 31, 63, 64, 65, 100, 255, 257])
-@pytest.mark.parametrize("side", ["start", "end"])
+@each("dimension", [1, 5, 16, 31, 63, 64, 65, 100, 255, 257])
+@each("side", ["start", "end"])
 def test_nothing_outside_is_read(isa: str, dimension: int, side: Any) -> None:
     """Rows and query lie flush against pages that must not be touched; so do the results."""
     rng = np.random.default_rng(dimension)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+
 import numpy as np
 import pytest
+from each import each
 from number_text import OVERFLOW, around_midpoint, nearest_float32, parse_row, same_on_every_tier
 
 from embcodec import parse_floats
@@ -22,14 +25,25 @@ def written(count: int, pattern: str, seed: int = 51) -> list[str]:
 PATTERNS = ("%.0e", "%.8e", "%.8e wide", "%.17e", "%.17e wide", "%.7E", "%.1e wide", "%.30e")
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("space", SPACES)
+@each("pattern", PATTERNS)
+@each("space", SPACES)
 def test_printed_with_exponents(isa: str, pattern: str, space: str) -> None:
     texts = written(1500, pattern)
     texts[::9] = [f"{i % 10}.{i:03d}" for i in range(len(texts[::9]))]  # some without one
     wanted = np.array([nearest_float32(text) for text in texts])
     found = parse_floats(f"[{(',' + space).join(texts)}]".encode())
     np.testing.assert_array_equal(found.view(np.uint32), wanted.view(np.uint32))
+
+
+def next_to_midpoint(bits: int) -> list[str]:
+    """Return the numbers of so and so many digits next to a midpoint: of the first digits alone it cannot be seen."""
+    low, high = (Decimal(float(np.uint32(some).view(np.float32))) for some in (bits, bits + 1))
+    middle = (low + high) / 2
+    return [
+        f"{middle.normalize(Context(digits, rounding)):.{digits - 1}e}"
+        for digits in range(12, 19)
+        for rounding in (ROUND_FLOOR, ROUND_CEILING)
+    ]
 
 
 def test_halfway_between_two_floats(isa: str) -> None:
@@ -46,6 +60,7 @@ def test_halfway_between_two_floats(isa: str) -> None:
         *rng.integers(0x00800000, 0x7F000000, 40),
     ]
     texts = [text for some in bits for text in around_midpoint(int(some)) if "e" in text]
+    texts += [text for some in bits for text in next_to_midpoint(int(some))]
     texts += [f"-{text}" for text in texts]
     wanted = np.array([nearest_float32(text) for text in texts])
     np.testing.assert_array_equal(parse_floats(f"[{','.join(texts)}]".encode()).view(np.uint32), wanted.view(np.uint32))
@@ -54,6 +69,7 @@ def test_halfway_between_two_floats(isa: str) -> None:
 EXPONENTS = (
     *("e0", "e-0", "e+0", "e00", "e5", "E5", "e+05", "e-005", "e0005", "e-00005", "e+0000000007", "e37", "e-37"),
     *("e-44", "e-46", "e-60", "e-64", "e-65", "e-400", "e-1000", "e38"),
+    *(f"e-{size}" for size in range(66, 100)),  # before all powers that a table may have
 )
 
 
@@ -142,8 +158,9 @@ def test_an_exponent_that_ends_where_a_block_begins_of_a_number_without_any(isa:
 
 def test_beyond_float32_is_named_alike() -> None:
     assert OVERFLOW > 3.4028235e38
-    texts = written(400, "%.3e")
-    for at in (0, 7, 350):
-        for text in ("3.4028236e38", "1e39", "-9.9e38", "1e308"):
+    texts = written(100, "%.3e")
+    for at in (0, 7, 90):
+        far = (f"{size % 7 + 1}e{size}" for size in range(39, 1000))  # behind all powers that a table may have, too
+        for text in ("3.4028236e38", "-9.9e38", *(far if at == 7 else ("1e39", "1e308"))):
             reason = same_on_every_tier(f"[{','.join([*texts[:at], text, *texts[at:]])}]".encode(), np.float32)[0]
             assert isinstance(reason, str)

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from each import each
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,16 +66,16 @@ def cases(family: int, width: int) -> list[tuple[np.ndarray, np.ndarray, np.ndar
     return found
 
 
-@pytest.mark.parametrize("by_rows", [False, True])
-@pytest.mark.parametrize("family", [native.HAMMING_U1, native.DOT_U1])
-@pytest.mark.parametrize("width", WIDTHS)
+@each("by_rows", [False, True])
+@each("family", [native.HAMMING_U1, native.DOT_U1])
+@each("width", WIDTHS)
 def test_all_scores(isa: str, family: int, width: int, by_rows: bool) -> None:
     for queries, rows, expected in cases(family, width):
         assert np.array_equal(u1_scores(family, queries, rows, by_rows=by_rows), expected)
 
 
-@pytest.mark.parametrize("by_rows", [False, True])
-@pytest.mark.parametrize("width", [2, 3, 31, 64, 127, 128, 129, 255, 256, 513])
+@each("by_rows", [False, True])
+@each("width", [2, 3, 31, 64, 127, 128, 129, 255, 256, 513])
 def test_bytes_that_are_met_twice(isa: str, width: int, by_rows: bool) -> None:
     """The first tables count 32 times, those behind them are of all bytes; of any number of queries and rows."""
     rng = np.random.default_rng(width)
@@ -87,8 +88,8 @@ def test_bytes_that_are_met_twice(isa: str, width: int, by_rows: bool) -> None:
             assert np.array_equal(u1_scores(native.DOT_U1, tables, rows, twice=twice, by_rows=by_rows), expected)
 
 
-@pytest.mark.parametrize("by_rows", [False, True])
-@pytest.mark.parametrize("width", [31, 32, 128, 129, 400, 1000, 8184, 8185, 8190, 8191, 17000])
+@each("by_rows", [False, True])
+@each("width", [31, 32, 128, 129, 400, 1000, 8184, 8185, 8190, 8191, 17000])
 def test_extreme_values_do_not_overflow(isa: str, width: int, by_rows: bool) -> None:
     for byte in (0, 255):
         rows = np.full((40, width), byte, np.uint8)
@@ -148,7 +149,7 @@ def test_tables_keep_the_bound(dimension: int, seed: int, size: float) -> None:
     assert (found[2] == 0).all()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@each("width", WIDTHS)
 def test_tables_are_alike_on_every_tier(isa: str, width: int) -> None:
     rng = np.random.default_rng(width)
     queries = rng.standard_normal((6, 8 * width)).astype(np.float32)

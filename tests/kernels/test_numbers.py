@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from each import each
 from guard import guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,7 +84,7 @@ def array_of(parts: Iterable[str], separator: str = ",") -> bytes:
     return ("[" + separator.join(parts) + "]").encode()
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@each("text", REFUSED)
 def test_refusals_name_the_byte(isa: str, text: str) -> None:
     data = text.encode("latin-1")
     with pytest.raises(DecodeError) as caught:
@@ -91,7 +92,7 @@ def test_refusals_name_the_byte(isa: str, text: str) -> None:
     assert caught.value.offset == REFUSED[text]
 
 
-@pytest.mark.parametrize("text", [t for t in REFUSED if t[:1] == "[" and t.count("[") == 1 and t[-1] != "x"])
+@each("text", [t for t in REFUSED if t[:1] == "[" and t.count("[") == 1 and t[-1] != "x"])
 def test_refusals_deep_in_an_array(isa: str, text: str) -> None:
     for count in (3, 40, 900):
         head = "[" + "0.25," * count

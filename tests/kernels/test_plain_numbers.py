@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -39,6 +40,18 @@ def test_every_leading_bit_and_carry(isa: str) -> None:
             value = Fraction(2) ** exponent * (1 + ulps * Fraction(2) ** -24)
             texts += [decimal_text(value)[:length] for length in (14, 18, 19, 20, 22, 25, 26, 27, 80)]
     check([t if t[-1] != "." else t + "0" for t in texts])
+
+
+def test_the_digit_that_decides_is_behind_those_that_are_loaded(isa: str) -> None:
+    """Numbers of so and so many decimals next to a midpoint between two floats, which shorter ones are not beyond."""
+    texts = []
+    for bits in np.random.default_rng(6).integers(0x3D000000, 0x411E0000, 40, np.uint32):
+        low, high = (Decimal(float(some.view(np.float32))) for some in (bits, bits + np.uint32(1)))
+        for decimals in range(10, 18):
+            for rounding in (ROUND_FLOOR, ROUND_CEILING):
+                text = str(((low + high) / 2).quantize(Decimal(1).scaleb(-decimals), rounding))
+                texts += [text, f"-{text}"]
+    check(texts)
 
 
 def test_midpoints_of_few_digits(isa: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from each import each
 from number_text import parse_row, same_on_every_tier
 
 from embcodec import format_floats, parse_floats
@@ -29,8 +30,8 @@ def floats(count: int) -> np.ndarray:
     return values
 
 
-@pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("count", [1, 2, 40, 3000])
+@each("space", SPACES)
+@each("count", [1, 2, 40, 3000])
 def test_white_space_behind_commas(isa: str, space: str, count: int) -> None:
     values = floats(count)
     text = format_floats(values).decode()[1:-1].replace(",", "," + space)
@@ -44,8 +45,8 @@ def test_white_space_behind_commas(isa: str, space: str, count: int) -> None:
             np.testing.assert_array_equal(parse_floats(b"[" + data + b",\n" + data + b"]"), [values, values])
 
 
-@pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+@each("space", SPACES)
+@each("dtype", [np.int8, np.uint8])
 def test_white_space_between_integers(isa: str, space: str, dtype: type) -> None:
     for count in (1, 2, 7, 40, 1000):
         values = (
@@ -103,7 +104,7 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("odd", ODD)
+@each("odd", ODD)
 def test_one_odd_element(odd: str) -> None:
     """Judged as by the plainest tier, wherever it stands among the numbers that are converted together."""
     for space in ("", " ", "\n   "):

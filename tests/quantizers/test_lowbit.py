@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from paths import DATA
 from shapes import DIMENSIONS
 
@@ -95,7 +96,7 @@ def hadamard(n: int) -> np.ndarray:
     return matrix
 
 
-@pytest.mark.parametrize("dimension", DIMENSIONS)
+@each("dimension", DIMENSIONS)
 def test_rotation_is_the_product_of_its_rounds(isa: str, dimension: int) -> None:
     factors = random_rotation(dimension, 3).factors
     assert factors is not None

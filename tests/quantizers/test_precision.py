@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from coded import floats as unit_rows
+from each import each
 
 import embcodec as ec
 from embcodec import Embeddings, PrecisionWarning, Scale, quantize
@@ -31,8 +32,8 @@ RUINED = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8"])
-@pytest.mark.parametrize("name", RUINED)
+@each("dtype", ["int8", "uint8"])
+@each("name", RUINED)
 def test_what_the_unit_scale_ruins_is_said(isa: str, name: str, dtype: str) -> None:
     x, words = RUINED[name]
     with pytest.warns(PrecisionWarning, match=words) as told:

@@ -8,6 +8,7 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import reference
+from each import each
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapes import DIMENSIONS, LENGTHS, OFFSETS
@@ -252,10 +253,8 @@ def test_error_budget(output_dtype: str, scale: str) -> None:
     assert cosine.min() >= BUDGETS[output_dtype, scale]
 
 
-@pytest.mark.parametrize(
-    ("output_dtype", "scale"), [*BUDGETS, ("float", "unit"), ("binary", "unit"), ("ubinary", "unit")]
-)
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@each("output_dtype, scale", [*BUDGETS, ("float", "unit"), ("binary", "unit"), ("ubinary", "unit")])
+@each("bad", [np.nan, np.inf, -np.inf])
 def test_not_finite_is_refused_with_its_place(isa: str, output_dtype: str, bad: float, scale: str) -> None:
     for dimension in (1, 7, 64, 100, 1000):
         for row, column in ((0, 0), (3, dimension - 1), (2, dimension // 2)):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import metric_scores, values_of
@@ -90,9 +91,9 @@ def check(queries: Embeddings, corpus: Embeddings, k: int, metric: str, precisio
             assert (sign * exact[q, left] + allowed[q, left] >= worst).all()
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8"])
-@pytest.mark.parametrize("scale", ["unit", "per-vector"])
-@pytest.mark.parametrize("dimension", [1, 2, 3, 16, 65, 384])
+@each("dtype", ["int8", "uint8"])
+@each("scale", ["unit", "per-vector"])
+@each("dimension", [1, 2, 3, 16, 65, 384])
 def test_a_cosine_with_codes_is_that_of_two_vectors(isa: str, dtype: str, scale: str, dimension: int) -> None:
     rng = np.random.default_rng(dimension)
     x = rng.standard_normal((300, dimension)).astype(np.float32)
@@ -144,7 +145,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("ours", "theirs", "metric", "scale"), PAIRS)
+@each("ours, theirs, metric, scale", PAIRS)
 def test_every_legal_pair(isa: str, ours: str, theirs: str, metric: str, scale: str) -> None:
     rng = np.random.default_rng(1)
     corpus = make(rng, 333, 67, theirs, scale)
@@ -166,8 +167,8 @@ def test_bit_orders(dtype: str, signed_bytes: str, bit_order: str) -> None:
     check(make(rng, 3, 61, dtype, **orders), corpus, 7, "jaccard")
 
 
-@pytest.mark.parametrize("dimension", [1, 7, 8, 9, 63, 64, 65, 100, 200, 257, 520, 1000])
-@pytest.mark.parametrize("theirs", ["float", "int8", "ubinary"])
+@each("dimension", [1, 7, 8, 9, 63, 64, 65, 100, 200, 257, 520, 1000])
+@each("theirs", ["float", "int8", "ubinary"])
 def test_dimensions(isa: str, theirs: str, dimension: int) -> None:
     rng = np.random.default_rng(3)
     corpus = make(rng, 70, dimension, theirs)

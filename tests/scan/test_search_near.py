@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 
 from embcodec import Embeddings, range_search, search
 
@@ -28,7 +29,7 @@ def differing(queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.unpackbits(queries[:, None] ^ rows[None], axis=2).sum(2, dtype=np.int64)
 
 
-@pytest.mark.parametrize("width", [*range(1, 34), 48, 128])
+@each("width", [*range(1, 34), 48, 128])
 def test_hamming_of_short_rows(isa: str, width: int) -> None:
     rng = np.random.default_rng(width)
     queries, rows = bits_around(rng, width)
@@ -86,11 +87,11 @@ def in_batch_and_alone(found: Any, queries: Embeddings, single: Any) -> None:
         assert np.array_equal(found(q)[1], alone[1])
 
 
-@pytest.mark.parametrize(
-    ("kind", "metric"),
+@each(
+    "kind, metric",
     [*(("bits", m) for m in ("dot", "cosine", "l2", "jaccard")), *(("floats", m) for m in ("dot", "cosine", "l2"))],
 )
-@pytest.mark.parametrize("width", [1, 13, 32, 33, 100])
+@each("width", [1, 13, 32, 33, 100])
 def test_costs_of_bits(isa: str, width: int, kind: str, metric: str) -> None:
     rng = np.random.default_rng(width)
     packed, rows = bits_around(rng, width)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from reference import metric_scores, values_of
 
 from embcodec import Embeddings, Scale, range_search, search
@@ -79,7 +80,7 @@ def check_order(found: Any, queries: Embeddings, corpus: Embeddings, metric: str
 
 
 @pytest.mark.parametrize("dimension", [3, 130])
-@pytest.mark.parametrize(("kind", "metric"), PAIRS)
+@each("kind, metric", PAIRS)
 def test_order_of_float64(isa: str, kind: str, metric: str, dimension: int) -> None:
     rng = np.random.default_rng(dimension)
     corpus = codes_of(rng, 300, dimension, kind)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -143,10 +144,10 @@ def test_every_dimension(isa: str, dimension: int) -> None:
         check_integers(x, metric, np.float32(1 / 127), np.float32(0), native.DECODE_NONE)
 
 
-@pytest.mark.parametrize("metric", sorted(COSTS))
-@pytest.mark.parametrize("dimension", [1, 7, 8, 64, 100])
-@pytest.mark.parametrize("offset", [False, True])
-@pytest.mark.parametrize("order", ["msb", "lsb"])
+@each("metric", sorted(COSTS))
+@each("dimension", [1, 7, 8, 64, 100])
+@each("offset", [False, True])
+@each("order", ["msb", "lsb"])
 def test_floats_onto_bits(isa: str, metric: str, dimension: int, offset: bool, order: str) -> None:
     rng = np.random.default_rng(dimension)
     x = rng.standard_normal((19, dimension)).astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 import pytest
+from each import each
 from reference import values_of
 from shapes import DIMENSIONS
 
@@ -31,9 +32,9 @@ def unit_rows(n: int, dimension: int) -> np.ndarray:
 # 12. padding bits
 
 
-@pytest.mark.parametrize("bit_order", ["msb", "lsb"])
-@pytest.mark.parametrize("dtype", ["binary", "ubinary"])
-@pytest.mark.parametrize("dimension", [1, 7, 8, 9, 15, 17, 63, 65, 100])
+@each("bit_order", ["msb", "lsb"])
+@each("dtype", ["binary", "ubinary"])
+@each("dimension", [1, 7, 8, 9, 15, 17, 63, 65, 100])
 def test_12_padding_counts_in_no_distance(isa: str, dtype: str, bit_order: str, dimension: int) -> None:
     x = unit_rows(40, 104)
     codes = quantize(x, dtype, bit_order=bit_order).truncate(dimension)

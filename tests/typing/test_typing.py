@@ -40,6 +40,7 @@ ANY = {
 }
 
 
+@pytest.mark.long  # `make lint` asks mypy the same of the same files
 def test_mypy_takes_what_is_right_and_refuses_each_call_that_is_wrong() -> None:
     pytest.importorskip("mypy")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"  # whose syntax the stubs of NumPy may have

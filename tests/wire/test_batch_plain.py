@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -126,7 +127,7 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("text", ODD)
+@each("text", ODD)
 def test_odd_lines_among_plain_ones(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "out.jsonl"
     for end in (b"", b"\n" + line(9)):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from each import each
 from numpy.typing import NDArray
 
 from embcodec import (
@@ -89,10 +90,10 @@ def follow(reason: str, text: bytes) -> Bytes:
     return decode_response(text, output_dtype=said[1], dimension=dimension).embeddings.values.view(np.uint8)
 
 
-@pytest.mark.parametrize("count", [1, 2, 40])
-@pytest.mark.parametrize("dimension", [64, 128, 768, 3072])
-@pytest.mark.parametrize(
-    ("sent", "asked"),
+@each("count", [1, 2, 40])
+@each("dimension", [64, 128, 768, 3072])
+@each(
+    "sent, asked",
     [(sent, asked) for sent in ("int8", "uint8") for asked in ("int8", "uint8", "binary", "ubinary") if sent != asked],
 )
 def test_integers_as_other_codes(sent: str, asked: str, dimension: int, count: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 
 from embcodec import PROFILES, Embeddings, Profile, Usage, decode_response, encode_response
 from embcodec.dtypes import EncodingFormat, OutputDtype
@@ -45,7 +46,7 @@ def has_base64(profile: Profile, dtype: str) -> bool:
     return profile.has_floats if dtype == "float" else profile.base64_payload == "codes"
 
 
-@pytest.mark.parametrize("dimension", [40, 13])
+@each("dimension", [40, 13])
 @pytest.mark.parametrize("profile", [*PROFILES.values(), *FORMS.values()], ids=[*PROFILES, *FORMS])
 def test_what_a_profile_writes_it_reads(profile: Profile, dimension: int) -> None:
     read: Counter[str] = Counter()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 
 from embcodec import PROFILES, EmbcodecError, Embeddings, Profile, decode_response, quantize
 
@@ -114,8 +115,8 @@ def taken(profile: Profile, dtype: str, rows: list[Row]) -> Iterator[tuple[str, 
         yield "turned round", json.dumps(body(profile, dtype, rows, list.reverse)).encode()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", PROFILES)
+@each("dtype", DTYPES)
+@each("name", PROFILES)
 def test_one_thing_wrong(name: str, dtype: Any) -> None:
     profile = PROFILES[name]
     rows, whole = sent(profile, dtype)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from rows import sample
 
 from embcodec import Embeddings, Usage, decode_response, encode_response, quantize
@@ -89,9 +90,9 @@ def test_any_spelling_gives_the_same_rows(isa: str, dtype: str, encoding: str) -
             assert answer.raw_usage == {"prompt_tokens": 3, "total_tokens": 3}
 
 
-@pytest.mark.parametrize("encoding", ["float", "base64"])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("rows", "dimension"), [(1, 1), (1, 1024), (3, 8), (11, 9), (1200, 64), (101, 1000)])
+@each("encoding", ["float", "base64"])
+@each("dtype", DTYPES)
+@each("rows, dimension", [(1, 1), (1, 1024), (3, 8), (11, 9), (1200, 64), (101, 1000)])
 def test_encode_then_decode(isa: str, dtype: str, encoding: str, rows: int, dimension: int) -> None:
     want = sample(dtype, rows, dimension)
     body = encode_response(want, model="m", encoding_format=encoding, usage=Usage(7, 0, 7), id="x")

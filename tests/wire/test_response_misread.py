@@ -12,6 +12,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+from each import each
 from numpy.typing import NDArray
 
 from embcodec import PROFILES, DecodeError, decode_base64, decode_batch, decode_octets, decode_response
@@ -70,9 +71,9 @@ def of_form(form: str, dimension: int, count: int) -> tuple[NDArray[Any], bytes]
     return rows, body(rows)
 
 
-@pytest.mark.parametrize("count", [1, 3, 100])
-@pytest.mark.parametrize("dimension", [64, 256, 1024])
-@pytest.mark.parametrize("form", FLOATS)
+@each("count", [1, 3, 100])
+@each("dimension", [64, 256, 1024])
+@each("form", FLOATS)
 def test_floats_of_another_form(isa: str, form: str, dimension: int, count: int) -> None:
     rows, text = of_form(form, dimension, count)
     for options in ({}, {"nulls": "nan"}, {"output_dtype": "int8"}, {"output_dtype": "ubinary"}):
@@ -179,7 +180,7 @@ def honest_bodies(name: str) -> list[tuple[NDArray[np.float32], bytes, bytes]]:
     return found
 
 
-@pytest.mark.parametrize("name", HONEST)
+@each("name", HONEST)
 def test_honest_vectors_are_never_refused(isa: str, name: str) -> None:
     big = replace(PROFILES["mistral"], byte_order="big")
     for cut, little_endian, big_endian in honest_bodies(name):

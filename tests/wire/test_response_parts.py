@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from guard import guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,12 +102,12 @@ def test_what_follows_the_rows_looks_like_rows(isa: str) -> None:
     assert "no list" in same_in_all(f'{{"data":[{rows}],"data":4}}'.encode())[0]
 
 
-@pytest.mark.parametrize(
+@each(
     "fault",
     ['"index":3', '"index":1000000', '"index":-1', '"index":"4"', '"index":null', '"index":177,"embedding":[0]',
      '"index":177,"x":[}', '"index":177,"x":"\x01"', '"index":9223372036854775807', '"index":177}{'],
 )  # fmt: skip
-@pytest.mark.parametrize("row", [1, 60, 177, 299])
+@each("row", [1, 60, 177, 299])
 def test_a_fault_is_the_same_fault(isa: str, fault: str, row: int) -> None:
     indices = [f'"index":{i}' for i in range(300)]
     indices[row] = fault

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 from rows import sample
 
 from embcodec import (
@@ -425,8 +426,8 @@ def test_18_base64_is_little_endian_float32(isa: str) -> None:
 # and the grammar
 
 
-@pytest.mark.parametrize(
-    ("text", "words", "offset"),
+@each(
+    "text, words, offset",
     [
         (b"", "ends too early: the body is empty", 0),
         (b"  ", "ends too early: the body is empty", 2),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from each import each
 
 from embcodec import Embeddings, decode_response, encode_response
 from embcodec.errors import DecodeError, ServiceError
@@ -121,7 +122,7 @@ BODIES: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", BODIES)
+@each("name", BODIES)
 def test_bodies_that_are_usual_or_nearly(isa: str, name: str) -> None:
     data = BODIES[name] if isinstance(BODIES[name], bytes) else text(BODIES[name])
     for asked in ({}, {"dimension": WIDTH}, {"nulls": "nan"}, {"profile": "openai"}):
