@@ -118,7 +118,7 @@ static void prepare(const ec_scan *scan, int rough) {
     const int64_t first = screen->first, n_queries = screen->n_queries;
     screen->rough = rough;
     if (rough)
-        screen->few = !both_are_codes(args) && n_queries <= EC_DOT_FEW;
+        screen->few = n_queries <= EC_DOT_FEW;
     else
         screen->few = n_queries <= ec_active.most_few_i8;
     screen->at_once = screen->few && !rough && !rows_are_codes(args) && n_queries <= ec_active.most_screen_few;
@@ -173,20 +173,23 @@ int ec_screen_now(const ec_scan *scan, int64_t n_queries, int64_t n_rows) {
     return 0;
 }
 
+/* Packs rows for queries that are not few, or for rough dots; `sums` and `sumsq`, which may be NULL, are counted with the
+ * latter. */
 static void pack_panel(const ec_screen *screen, const void *rows, int64_t stride, int64_t n_rows, int64_t width,
-                       uint8_t flip) {
+                       uint8_t flip, int32_t *sums, int32_t *sumsq) {
     if (screen->rough)
-        ec_active.rough_i8_pack(rows, stride, n_rows, width, flip, screen->panel);
+        ec_active.rough_i8_pack(rows, stride, n_rows, width, flip, screen->panel, sums, sumsq);
     else
         ec_active.dot_i8_pack(rows, stride, n_rows, width, flip, screen->panel);
 }
 
-/* The dots of few queries with n_rows rows, which are in the cache where ahead_bytes are asked for. */
+/* The dots of few queries with n_rows rows, which are in the cache where ahead_bytes are asked for. Rough dots also give
+ * `sums` and `sumsq`, where these are not NULL. */
 static void meet_few(const ec_screen *screen, int64_t n_queries, const void *rows, int64_t stride, int64_t n_rows,
-                     int64_t width, uint8_t flip, int32_t *scores, int64_t scores_stride, const void *ahead,
-                     int64_t ahead_bytes) {
+                     int64_t width, uint8_t flip, int32_t *scores, int64_t scores_stride, int32_t *sums, int32_t *sumsq,
+                     const void *ahead, int64_t ahead_bytes) {
     if (screen->rough) {
-        pack_panel(screen, rows, stride, n_rows, width, flip);
+        pack_panel(screen, rows, stride, n_rows, width, flip, sums, sumsq);
         ec_active.rough_i8_tile(screen->prepared, 0, n_queries, screen->panel, n_rows, width, scores, scores_stride,
                                 ahead, ahead_bytes);
     } else if (n_queries == 1)
@@ -196,27 +199,44 @@ static void meet_few(const ec_screen *screen, int64_t n_queries, const void *row
                              NULL, NULL, screen->prepared, ahead, ahead_bytes);
 }
 
+/* Codes meet the few queries by rough dots, a strip of rows at a time: its panel stays in the first-level cache. Memory
+ * is asked for the next block meanwhile. */
+static void meet_codes(const ec_scan *scan, int64_t n_queries, const ec_block *block) {
+    const ec_search_args *args = scan->args;
+    for (int64_t r = 0; r < block->n; r += SOME_LEAST) {
+        const int64_t n = ec_min_i64(block->n - r, SOME_LEAST);
+        const int64_t from = block->ahead_bytes * r / block->n, until = block->ahead_bytes * (r + n) / block->n;
+        meet_few(scan->screen, n_queries, block->codes + r * block->codes_stride, block->codes_stride, n, args->width,
+                 (uint8_t)args->flip, (int32_t *)scan->scores + r, scan->block, scan->sums + r, scan->sumsq + r,
+                 block->ahead_bytes ? block->ahead + from : NULL, until - from);
+    }
+}
+
 /* Codes of rows stand for themselves: their step is 1, their error 0, and their lengths come from their sums of
  * squares. For a few queries counting these takes as long as the dots: the greatest length that there can be serves
- * until too many rows pass. */
+ * until too many rows pass. Where rows are packed for rough dots they are counted along the way. */
 static void pack_codes(const ec_scan *scan, int64_t n_queries, ec_block *block) {
     const ec_search_args *args = scan->args;
     const uint8_t flip = (uint8_t)args->flip;
     ec_screen *screen = scan->screen;
-    const int counts = !screen->few || screen->narrow;
+    const int counts = screen->rough || !screen->few || screen->narrow;
     const float longest = 128 * sqrtf((float)args->width) * EC_SCREEN_WIDER;
-    if (counts) ec_active.sumsq_i8(block->codes, block->codes_stride, block->n, args->width, flip, scan->sumsq);
+    if (screen->rough && screen->few)
+        meet_codes(scan, n_queries, block);
+    else if (screen->few)
+        meet_few(screen, n_queries, block->codes, block->codes_stride, block->n, args->width, flip, scan->scores,
+                 scan->block, NULL, NULL, NULL, 0);
+    else
+        pack_panel(screen, block->codes, block->codes_stride, block->n, args->width, flip, scan->sums, scan->sumsq);
+    block->counted = screen->rough;
+    if (counts && !block->counted)
+        ec_active.sumsq_i8(block->codes, block->codes_stride, block->n, args->width, flip, scan->sumsq);
     if (decodes(args)) memset(screen->decoded, 0, (size_t)block->n);
     for (int64_t r = 0; r < block->n; r++) {
         screen->steps[r] = 1;
         screen->errors[r] = 0;
         screen->lengths[r] = counts ? sqrtf((float)scan->sumsq[r]) * EC_SCREEN_WIDER : longest;
     }
-    if (screen->few)
-        meet_few(screen, n_queries, block->codes, block->codes_stride, block->n, args->width, flip, scan->scores,
-                 scan->block, NULL, 0);
-    else
-        pack_panel(screen, block->codes, block->codes_stride, block->n, args->width, flip);
 }
 
 /* Decodes the chosen rows of codes that have not been decoded for another query of this block. */
@@ -251,8 +271,8 @@ static void meet_floats(const ec_scan *scan, int64_t n_queries, const ec_block *
         ec_active.screen_rows(rows, block->stride, n, width, EC_SCREEN_LEVELS, screen->codes, screen->steps + r,
                               screen->errors + r, screen->lengths + r, share ? ahead : rows + NEAR_BYTES,
                               share ? share : near_bytes);
-        meet_few(screen, n_queries, screen->codes, width, n, width, 0, (int32_t *)scan->scores + r, scan->block,
-                 ahead + share, ahead_bytes - share);
+        meet_few(screen, n_queries, screen->codes, width, n, width, 0, (int32_t *)scan->scores + r, scan->block, NULL,
+                 NULL, ahead + share, ahead_bytes - share);
     }
 }
 
@@ -271,7 +291,7 @@ void ec_screen_pack(const ec_scan *scan, int64_t n_queries, ec_block *block) {
         const int64_t ahead_bytes = block->stride < 8 * width ? block->n * block->stride : 0;
         ec_active.screen_rows(block->rows, block->stride, block->n, width, EC_SCREEN_LEVELS, screen->codes,
                               screen->steps, screen->errors, screen->lengths, block->rows + NEAR_BYTES, ahead_bytes);
-        pack_panel(screen, screen->codes, width, block->n, width, 0);
+        pack_panel(screen, screen->codes, width, block->n, width, 0, NULL, NULL);
     }
 }
 
@@ -344,7 +364,7 @@ void ec_screen_weigh(const ec_scan *scan, int64_t pairs) {
     const int many = screen->passed * (screen->rough ? ROUGH_SHARE : SHARE) > pairs;
     if (many && screen->rough && !both_are_codes(scan->args)) {
         prepare(scan, 0); /* codes of all levels tell more */
-    } else if (many && screen->few && !screen->narrow && rows_are_codes(scan->args)) {
+    } else if (many && screen->few && !screen->rough && !screen->narrow && rows_are_codes(scan->args)) {
         screen->narrow = 1;
     } else if (many) {
         screen->wait = screen->pause;
