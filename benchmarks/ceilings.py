@@ -31,7 +31,7 @@ INSTRUCTIONS: dict[str, dict[str, dict[str, float]]] = {
         # rough dots: 32 products of bytes at once, added in 16 bits, and every other time in 32; rows that pass are few
         "int8": {"vpmaddwd": 32 + 16, "vpaddd": 32 + 16 + 16 + 16},
         "float": {"vfmadd": 128},
-        "screened float": {"vpmaddwd": 64, "vpaddd": 128},
+        "screened float": {"vpmaddwd": 32 + 16, "vpaddd": 32 + 16 + 16 + 16},  # by rough dots as well
     },
 }
 

@@ -105,7 +105,7 @@ typedef struct ec_kernels {
     /* dots with queries of few levels, for screening; rough_queries says of how many queries, 0 for none */
     int64_t rough_queries;
     void (*rough_i8_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
-                          void *panel);
+                          void *panel, int32_t *sums, int32_t *sumsq);
     void (*rough_i8_prepare)(const void *queries, int64_t n_queries, int64_t dimension, void *prepared);
     void (*rough_i8_tile)(const void *prepared, int64_t first_query, int64_t n_queries, const void *panel,
                           int64_t n_rows, int64_t dimension, int32_t *scores, int64_t scores_stride, const void *ahead,

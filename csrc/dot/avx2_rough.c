@@ -39,32 +39,123 @@ static void rough_i8_prepare(const void *queries, int64_t n_queries, int64_t dim
     }
 }
 
-/* Behind the last row it is repeated. */
-static void rough_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
-                          void *panel) {
-    const __m256i flip_u8x32 = _mm256_set1_epi8((char)flip);
-    const __m256i ones_u8x32 = _mm256_set1_epi8(1), ones_i16x16 = _mm256_set1_epi16(1);
-    for (int64_t r = 0; r < ec_round_up(n_rows, STRIP); r += 8) {
-        uint8_t *strip = (uint8_t *)panel + r / STRIP * strip_bytes(dimension) + r % STRIP * 4, *out = strip;
-        __m256i sums_i32x8 = _mm256_setzero_si256();
-        for (int64_t d = 0; d < dimension; d += 32) {
-            const int64_t n = ec_min_i64(dimension - d, 32), n_words = ec_round_up(n, STEP) / 4;
-            __m256i words_i8x32[8];
-            for (int i = 0; i < 8; i++) {
-                const uint8_t *row = (const uint8_t *)rows + ec_min_i64(r + i, n_rows - 1) * stride_bytes + d;
-                words_i8x32[i] = _mm256_xor_si256(flip_u8x32, ec_load_up_to_32(row, n));
-            }
-            ec_transpose_u32x8(words_i8x32);
-            for (int64_t w = 0; w < n_words; w++) {
-                const __m256i pairs_i16x16 = _mm256_maddubs_epi16(ones_u8x32, words_i8x32[w]);
-                sums_i32x8 = _mm256_add_epi32(sums_i32x8, _mm256_madd_epi16(pairs_i16x16, ones_i16x16));
-                out += WORD_BYTES;
-                _mm256_store_si256((__m256i *)(void *)out, words_i8x32[w]);
-            }
+/* ---- packing ---- */
+
+enum {
+    PACK_ROWS = 8,  /* at a time: half a strip, */
+    PACK_STEP = 16, /* and codes of each: four words */
+    PACK_WORDS = PACK_STEP / 4,
+    CHUNK = 256 /* codes of a row whose sums, of two of each word, fit 16 bits */
+};
+
+/* What is counted of eight rows, a row a lane: sums of codes, in 16 bits those of the chunk at hand, and of squares. */
+typedef struct {
+    __m256i pairs_i16x16, sums_i32x8, squares_i32x8;
+} pack_counts;
+
+/* Four words of eight rows, a row a lane. Rows i and i + 4 are the halves of a vector; 4 x 4 words of either half are
+ * transposed. */
+EC_INLINE void load_four_words(const uint8_t *const row[PACK_ROWS], int64_t d, __m256i words[PACK_WORDS]) {
+    __m256i v[PACK_WORDS];
+#pragma GCC unroll 4
+    for (int i = 0; i < PACK_WORDS; i++) {
+        const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(row[i] + d));
+        v[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(low),
+                                       _mm_loadu_si128((const __m128i *)(const void *)(row[i + 4] + d)), 1);
+    }
+    const __m256i ab_low = _mm256_unpacklo_epi32(v[0], v[1]), ab_high = _mm256_unpackhi_epi32(v[0], v[1]);
+    const __m256i cd_low = _mm256_unpacklo_epi32(v[2], v[3]), cd_high = _mm256_unpackhi_epi32(v[2], v[3]);
+    words[0] = _mm256_unpacklo_epi64(ab_low, cd_low);
+    words[1] = _mm256_unpackhi_epi64(ab_low, cd_low);
+    words[2] = _mm256_unpacklo_epi64(ab_high, cd_high);
+    words[3] = _mm256_unpackhi_epi64(ab_high, cd_high);
+}
+
+/* Counts a word of each row. For the squares both factors are magnitudes, one of them negated: so 128, unsigned, meets
+ * -128, and the sum of two products, -2^15 at least, fits 16 bits. */
+EC_INLINE void count_word(const int squares, __m256i word_i8x32, pack_counts *counts) {
+    const __m256i pairs_i16x16 = _mm256_maddubs_epi16(_mm256_set1_epi8(1), word_i8x32);
+    counts->pairs_i16x16 = _mm256_add_epi16(counts->pairs_i16x16, pairs_i16x16);
+    if (!squares) return;
+    const __m256i size_u8x32 = _mm256_abs_epi8(word_i8x32),
+                  less_i8x32 = _mm256_sub_epi8(_mm256_setzero_si256(), size_u8x32);
+    const __m256i less_i16x16 = _mm256_maddubs_epi16(size_u8x32, less_i8x32);
+    counts->squares_i32x8 =
+        _mm256_add_epi32(counts->squares_i32x8, _mm256_madd_epi16(less_i16x16, _mm256_set1_epi16(-1)));
+}
+
+/* Packs codes [d, end) of eight rows; behind the last of less than PACK_STEP codes are zeros. */
+EC_INLINE void pack_chunk(const int squares, const uint8_t *const row[PACK_ROWS], int64_t d, int64_t end,
+                          __m256i flip_u8x32, uint8_t *words, pack_counts *counts) {
+    counts->pairs_i16x16 = _mm256_setzero_si256();
+    for (; d + PACK_STEP <= end; d += PACK_STEP) {
+        __m256i four[PACK_WORDS];
+        load_four_words(row, d, four);
+#pragma GCC unroll 4
+        for (int w = 0; w < PACK_WORDS; w++, words += WORD_BYTES) {
+            four[w] = _mm256_xor_si256(flip_u8x32, four[w]);
+            _mm256_store_si256((__m256i *)(void *)words, four[w]);
+            count_word(squares, four[w], counts);
         }
-        _mm256_store_si256((__m256i *)(void *)strip, _mm256_mullo_epi32(sums_i32x8, _mm256_set1_epi32(-EC_ROUGH)));
+    }
+    if (d < end) {
+        const __m256i code_u8x32 = _mm256_setr_epi8(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2,
+                                                    3, 0, 1, 2, 3, 0, 1, 2, 3);
+        uint8_t copies[PACK_ROWS][PACK_STEP] = {{0}};
+        const uint8_t *copy[PACK_ROWS];
+        __m256i four[PACK_WORDS];
+        for (int i = 0; i < PACK_ROWS; i++) copy[i] = memcpy(copies[i], row[i] + d, (size_t)(end - d));
+        load_four_words(copy, 0, four);
+        for (int64_t w = 0; w < ec_round_up(end - d, STEP) / 4; w++, words += WORD_BYTES) {
+            const __m256i left_i8x32 = _mm256_set1_epi8((char)ec_max_i64(end - d - 4 * w, 0));
+            four[w] =
+                _mm256_and_si256(_mm256_xor_si256(flip_u8x32, four[w]), _mm256_cmpgt_epi8(left_i8x32, code_u8x32));
+            _mm256_store_si256((__m256i *)(void *)words, four[w]);
+            count_word(squares, four[w], counts);
+        }
+    }
+    counts->sums_i32x8 =
+        _mm256_add_epi32(counts->sums_i32x8, _mm256_madd_epi16(counts->pairs_i16x16, _mm256_set1_epi16(1)));
+}
+
+/* Writes the first n of eight lanes. */
+EC_INLINE void put_counts(__m256i counts_i32x8, int64_t n, int32_t *to) {
+    int32_t lanes[PACK_ROWS];
+    _mm256_storeu_si256((__m256i *)(void *)lanes, counts_i32x8);
+    memcpy(to, lanes, (size_t)n * sizeof *to);
+}
+
+EC_INLINE void pack(const int squares, const uint8_t *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                    uint8_t flip, uint8_t *panel, int32_t *sums, int32_t *sumsq) {
+    const __m256i flip_u8x32 = _mm256_set1_epi8((char)flip), zero = _mm256_setzero_si256();
+    for (int64_t r = 0; r < ec_round_up(n_rows, STRIP); r += PACK_ROWS) {
+        uint8_t *strip = panel + r / STRIP * strip_bytes(dimension) + r % STRIP * 4;
+        const int64_t n = ec_min_i64(n_rows - r, PACK_ROWS);
+        const uint8_t *row[PACK_ROWS];
+        pack_counts counts = {zero, zero, zero};
+        for (int64_t i = 0; i < PACK_ROWS; i++) row[i] = rows + ec_min_i64(r + i, n_rows - 1) * stride_bytes;
+        for (int64_t d = 0; d < dimension; d += CHUNK)
+            pack_chunk(squares, row, d, ec_min_i64(d + CHUNK, dimension), flip_u8x32,
+                       strip + WORD_BYTES + d / 4 * WORD_BYTES, &counts);
+        _mm256_store_si256((__m256i *)(void *)strip,
+                           _mm256_mullo_epi32(counts.sums_i32x8, _mm256_set1_epi32(-EC_ROUGH)));
+        if (squares && n > 0) {
+            put_counts(counts.sums_i32x8, n, sums + r);
+            put_counts(counts.squares_i32x8, n, sumsq + r);
+        }
     }
 }
+
+/* Behind the last row it is repeated. */
+static void rough_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                          void *panel, int32_t *sums, int32_t *sumsq) {
+    if (sumsq)
+        pack(1, rows, stride_bytes, n_rows, dimension, flip, panel, sums, sumsq);
+    else
+        pack(0, rows, stride_bytes, n_rows, dimension, flip, panel, NULL, NULL);
+}
+
+/* ---- meeting ---- */
 
 /* Sums of the 16 rows of a strip. Named members rather than arrays, and loops written out: only so do compilers keep all
  * sums in registers. */

@@ -86,6 +86,15 @@ static void sumsq_i8(const void *rows, int64_t stride_bytes, int64_t n_rows, int
     }
 }
 
+/* Like dot_i8_pack(). Where `sums` and `sumsq` are not NULL, which they are together, also those of sum_i8() and
+ * sumsq_i8(). */
+static void rough_i8_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,
+                          void *panel, int32_t *sums, int32_t *sumsq) {
+    dot_i8_pack(rows, stride_bytes, n_rows, dimension, flip, panel);
+    if (sums) sum_i8(rows, stride_bytes, n_rows, dimension, flip, sums);
+    if (sumsq) sumsq_i8(rows, stride_bytes, n_rows, dimension, flip, sumsq);
+}
+
 /* ---- float32: bit for bit the same on every tier, and by tile and by rows ---- */
 
 /* Like dot_i8_pack(). */
@@ -203,7 +212,7 @@ EC_SLOTS(dot, scalar) {
     table->dot_i8_rows = dot_i8_rows;
     /* rough_i8_* are like dot_i8_* with queries of -EC_ROUGH .. EC_ROUGH; the tile may write whole 16s of scores */
     table->rough_queries = 0;
-    table->rough_i8_pack = dot_i8_pack;
+    table->rough_i8_pack = rough_i8_pack;
     table->rough_i8_prepare = dot_i8_prepare;
     table->rough_i8_tile = dot_i8_tile;
     table->tile_queries = 24;

@@ -195,7 +195,12 @@ static void rough_i8(source *from, int64_t n_queries, int64_t count, int64_t dim
         queries[i] = (int8_t)(level > 200 ? EC_ROUGH : level > 145 ? -EC_ROUGH : level % (2 * EC_ROUGH + 1) - EC_ROUGH);
     }
     ec_active.rough_i8_prepare(queries, n_queries, dimension, prepared);
-    ec_active.rough_i8_pack(rows.first, rows.stride, count, dimension, flags & 4 ? 0x80 : 0, panel);
+    int32_t *sums = (int32_t *)(void *)place(count * 4), *sumsq = (int32_t *)(void *)place(count * 4);
+    const int counts = flags % 2;
+    ec_active.rough_i8_pack(rows.first, rows.stride, count, dimension, flags & 4 ? 0x80 : 0, panel,
+                            counts ? sums : NULL, counts ? sumsq : NULL);
+    if (counts) record(sums, count * 4);
+    if (counts) record(sumsq, count * 4);
     ec_active.rough_i8_tile(prepared, first, n, panel, count, dimension, scores, stride, NULL, 0);
     for (int64_t q = 0; q < n; q++) record(scores + q * stride, count * 4);
 }

@@ -87,6 +87,9 @@ def test_masks_selections_and_ranges() -> None:
     rng = np.random.default_rng(2)
     for mask in (rng.random(N_ROWS) < 0.4, np.arange(200, N_ROWS)):
         assert_same(queries, rows, k=5, mask=mask)
+    many = Embeddings(np.tile(queries.values, (4, 1)), "int8")  # more than are few
+    for metric in METRICS:
+        assert_same(many, rows, k=5, metric=metric)
     best = search(queries, rows, 20, metric="cosine", threads=1).scores
     assert_same(queries, rows, range_search, threshold=float(np.median(best[:, -1])), metric="cosine")
 

@@ -85,12 +85,16 @@ def test_every_kind_of_rows(name: str, dimension: int) -> None:
 
 @pytest.mark.parametrize("name", ["isotropic", "sizes", "spikes"])
 def test_rows_on_every_tier(name: str) -> None:
-    """A tier may screen by codes of few levels first, and by those of all where too many rows pass."""
+    """A tier may screen by codes of few levels once limits are low, and by those of all where too many rows pass."""
     rows, queries = corpora(700)[name]  # of floats as long as few levels pay for
     for metric in METRICS:
-        want = outcome("scalar", search, queries[:13], rows, k=10, metric=metric, threads=1)
+        want = outcome("scalar", search, queries[:13], rows, k=2, metric=metric, threads=1)
         for tier in available_isas():
-            assert outcome(tier, search, queries[:13], rows, k=10, metric=metric, threads=1) == want, tier
+            assert outcome(tier, search, queries[:13], rows, k=2, metric=metric, threads=1) == want, tier
+    many = np.concatenate([queries, queries[:9]])  # more than are few
+    want = outcome(PLAIN, one_by_one, many, rows, k=2, metric="cosine", threads=1)
+    for tier in available_isas()[1:]:
+        assert outcome(tier, search, many, rows, k=2, metric="cosine", threads=1) == want, tier
 
 
 @pytest.mark.parametrize("tier", available_isas())
