@@ -92,6 +92,7 @@ typedef struct ec_kernels {
     void (*dot_u1_rows)(const void *tables, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width,
                         int64_t twice, int32_t *scores);
     int64_t dot_u1_spread;
+    int64_t dot_u1_wide; /* a tile takes so many times as many queries as others: it writes few scores */
     int32_t (*dot_u1_tables)(const void *query, int64_t width, void *tables, float *scale);
     /* dot */
     void (*dot_i8_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension, uint8_t flip,

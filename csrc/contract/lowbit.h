@@ -66,8 +66,8 @@ int64_t ec_lowbit_scratch_bytes(const ec_lowbit_scheme *scheme, int64_t rows);
  * shorter than the numbers beside them say (EC_BAD_ARGUMENT). */
 ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, const ec_lowbit_rows *to, int32_t threads);
 
-/* The turned rows alone, y above: float32 (rows, dimension). All values must be finite. EC_BAD_ARGUMENT where an array
- * is too short. */
+/* The turned rows alone, y above, or their first values: float32 (rows, turned_count / rows). All values must be finite.
+ * EC_BAD_ARGUMENT where an array is too short, or `turned` has no whole rows, or longer ones than y. */
 ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, void *scratch,
                              int64_t scratch_bytes, void *turned, int64_t turned_count);
 

@@ -1,7 +1,7 @@
 /* Dots by tables with AVX2: vpshufb makes 32 look-ups an instruction, in panels of nibbles (hamming/avx2_nibbles.h),
- * where a lane is a row. The table of a nibble stands in both halves of a register. */
-#include "../hamming/avx2_nibbles.h"
-#include "dot_u1.h"
+ * where a lane is a row. The table of a nibble stands in both halves of a register. Many queries meet the same panels
+ * in another way: see avx2_words.h. */
+#include "avx2_words.h"
 
 #if defined(EC_X86_64)
 EC_TARGET_AVX2
@@ -105,10 +105,22 @@ static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, 
     ec_pack_nibbles_avx2(rows, stride_bytes, n_rows, width, panel);
 }
 
+static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width, int64_t twice, void *prepared) {
+    if (n_queries >= EC_WORDS_QUERIES)
+        ec_prepare_words_avx2(tables, n_queries, width, twice, prepared);
+    else
+        memcpy(prepared, tables, (size_t)(n_queries * 64 * ec_quads_u1(twice + width)));
+}
+
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                         int64_t twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
                         const void *ahead, int64_t ahead_bytes) {
     const int64_t query_bytes = 64 * ec_quads_u1(twice + width), half_bytes = width * EC_NIBBLE_BYTES;
+    if (ec_are_words(prepared, n_queries, query_bytes)) {
+        ec_tile_words_avx2(prepared, n_queries, panel, n_rows, width, twice, limits, scores, scores_stride, near, ahead,
+                           ahead_bytes);
+        return;
+    }
     const int64_t n_calls = ec_round_up(n_queries, TILE_QUERIES) / TILE_QUERIES;
     ec_ahead soon = ec_ahead_of(ahead, ahead_bytes, ec_round_up(n_rows, GROUP) / GROUP * n_calls);
     memset(near, 0, (size_t)n_queries);
@@ -180,7 +192,9 @@ EC_TARGET_END
 
 EC_SLOTS(dot_u1, avx2) {
     table->dot_u1_pack = dot_u1_pack;
+    table->dot_u1_prepare = dot_u1_prepare;
     table->dot_u1_tile = dot_u1_tile;
     table->dot_u1_rows = dot_u1_rows;
+    table->dot_u1_wide = 2;
 }
 #endif

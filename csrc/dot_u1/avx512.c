@@ -349,5 +349,6 @@ EC_SLOTS(dot_u1, avx512) {
     table->dot_u1_prepare = dot_u1_prepare;
     table->dot_u1_tile = dot_u1_tile;
     table->dot_u1_rows = dot_u1_rows;
+    table->dot_u1_wide = 1;
 }
 #endif

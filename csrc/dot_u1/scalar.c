@@ -63,6 +63,7 @@ EC_SLOTS(dot_u1, scalar) {
     table->dot_u1_tile = dot_u1_tile;
     table->dot_u1_rows = dot_u1_rows;
     table->dot_u1_spread = 1;
+    table->dot_u1_wide = 1;
 }
 
 EC_INSTALL(dot_u1, EC_SCALAR(dot_u1) EC_AVX2(dot_u1) EC_AVX512(dot_u1) EC_AMX(dot_u1) EC_NEON(dot_u1))

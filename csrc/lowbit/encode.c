@@ -120,8 +120,9 @@ static void project(const ec_lowbit_scheme *scheme, const char *rows, int64_t st
                                    EC_PANEL, out + 4 * d, 4 * directions, 0);
 }
 
-/* Turns the centred rows of a block, in place or into `turned`; returns where they are. */
-static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int64_t n) {
+/* Turns the centred rows of a block, in place or into `turned`, of which the first `columns` values are wanted; returns
+ * where they are. */
+static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int64_t n, int64_t columns) {
     const int64_t dimension = scheme->dimension;
     if (scheme->factors.items)
         for (int64_t r = 0; r < n; r++)
@@ -131,7 +132,7 @@ static char *turn(const ec_lowbit_scheme *scheme, const block_arrays *block, int
     if (scheme->directions)
         project(scheme, block->centred, block->stride, n, scheme->along.items, scheme->directions, block->along);
     const char *panel = scheme->panels.items, *added = scheme->added.items;
-    for (int64_t begin = 0; begin < dimension; begin += EC_PANEL) {
+    for (int64_t begin = 0; begin < columns; begin += EC_PANEL) {
         const int64_t own = ec_min_i64(EC_PANEL, dimension - begin);
         const int64_t inner = scheme->dense ? dimension : own, first = scheme->dense ? 0 : begin;
         char *to = block->turned + 4 * begin;
@@ -235,7 +236,7 @@ static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels
     const int64_t dimension = scheme->dimension, width = (dimension + 7) / 8, directions = scheme->directions;
     double *squares = (double *)(void *)block->squares, *dots = squares + block->rows;
     if (directions) ec_active.sumsq_f32(block->centred, block->stride, n, dimension, squares);
-    char *turned = turn(scheme, block, n);
+    char *turned = turn(scheme, block, n, dimension);
     ec_active.sumsq_f32(turned, block->stride, n, dimension, dots);
     char *coded = scheme->shapes ? block->levels : turned;
     for (int64_t r = 0; r < n; r++) {
@@ -267,10 +268,10 @@ static void encode_block(const ec_lowbit_scheme *scheme, const ec_levels *levels
 ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, void *scratch,
                              int64_t scratch_bytes, void *turned, int64_t turned_count) {
     const int64_t dimension = scheme->dimension, row_bytes = 4 * dimension;
-    const int64_t bytes = ec_lowbit_scratch_bytes(scheme, rows);
+    const int64_t bytes = ec_lowbit_scratch_bytes(scheme, rows), columns = turned_count / ec_max_i64(rows, 1);
     ec_result result = {0, 0, EC_OK};
     if (bytes < 0 || bytes > scratch_bytes || !is_whole(scheme) || !ec_holds(values.count, rows, dimension, 1) ||
-        !ec_holds(turned_count, rows, dimension, 1))
+        columns < 0 || columns > dimension || columns * rows != turned_count)
         result.status = EC_BAD_ARGUMENT;
     if (result.status != EC_OK || rows == 0) return result;
     block_arrays block = lay_out(scheme, rows);
@@ -280,9 +281,9 @@ ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, in
         for (int64_t r = 0; r < n; r++)
             ec_take_center((const char *)values.items + (begin + r) * row_bytes, scheme->center.items, dimension,
                            block.centred + r * block.stride);
-        const char *from = turn(scheme, &block, n);
+        const char *from = turn(scheme, &block, n, columns);
         for (int64_t r = 0; r < n; r++)
-            memcpy((char *)turned + (begin + r) * row_bytes, from + r * block.stride, (size_t)row_bytes);
+            memcpy((char *)turned + (begin + r) * 4 * columns, from + r * block.stride, (size_t)(4 * columns));
     }
     return result;
 }

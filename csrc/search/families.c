@@ -213,6 +213,7 @@ int64_t ec_scan_layout(ec_scan *scan, const ec_search_args *args, void *scratch)
     int by_rows = ec_scan_by_rows(args, scan->batch);
     const int64_t some = ec_active.tile_queries;
     scan->group = by_rows ? scan->batch : ec_clamp_i64(SCORES_TARGET / (4 * scan->block) / some * some, some, 4 * some);
+    if (args->family == EC_DOT_U1 && !by_rows) scan->group *= ec_active.dot_u1_wide;
     scan->group = ec_min_i64(scan->group, scan->batch);
 
     int64_t used = 0;

@@ -49,6 +49,7 @@ static const struct {
     SLOT(planes_u1_width, NULL),
     SLOT(hamming_u1_spread, NULL),
     SLOT(dot_u1_spread, NULL),
+    SLOT(dot_u1_wide, NULL),
     SLOT(dot_u1_tables, "hamming"),
     SLOT(dot_u1_pack, "hamming"),
     SLOT(dot_u1_prepare, "hamming"),

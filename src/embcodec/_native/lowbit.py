@@ -84,9 +84,14 @@ class Coder:
         to = rows_and_codes(x, scratch, planes, scales, lengths, squares)
         check_finite_result(lib.ec_lowbit_encode_f32(self._scheme, len(x), to, threads), x)
 
-    def turn(self, x: Floats) -> Floats:
-        """Return rows as they are before they are coded, (n, dimension): less the center, stretched and turned."""
-        turned, scratch = np.empty_like(x), lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
+    def turn(self, x: Floats, columns: int | None = None) -> Floats:
+        """Return rows as they are before they are coded, less the center, stretched and turned, (n, dimension).
+
+        With `columns` only the first of their values are computed, (n, columns).
+        """
+        shape = len(x), x.shape[1] if columns is None else columns
+        turned = np.empty(shape, np.float32)
+        scratch = lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
         room, to = (pointer(scratch), scratch.nbytes), (pointer(turned), turned.size)
         check_finite_result(lib.ec_lowbit_turn_f32(self._scheme, array_of(x, np.float32)[0], len(x), *room, *to), x)
         return turned

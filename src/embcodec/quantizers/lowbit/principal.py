@@ -179,6 +179,24 @@ class PrincipalScheme:
     def _bits(self) -> list[BitsOf]:
         return bits_of(self.allocation, self.chain, self.deviations)
 
+    @cached_property
+    def _met_by_places(self) -> list[tuple[NDArray[np.int64], Floats]]:
+        """Of each place in a row a direction that its bit counts for, and the weight, (places, 1); then further ones.
+
+        Weights are 0 where a place has no further directions.
+        """
+        count = native.GROUP * self._own_bytes
+        found, taken = list[tuple[NDArray[np.int64], Floats]](), np.zeros(count, np.int64)
+        for bits in self._bits:
+            for nth in np.unique(taken[bits.places]).tolist():
+                if nth == len(found):
+                    found.append((np.zeros(count, np.int64), np.zeros((count, 1), np.float32)))
+                some = np.flatnonzero(taken[bits.places] == nth)
+                found[nth][0][bits.places[some]] = some
+                found[nth][1][bits.places[some], 0] = bits.weights[some]
+            taken[bits.places] += 1
+        return found
+
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
 
@@ -237,11 +255,11 @@ class PrincipalScheme:
 
     def for_planes(self, rests: Floats) -> Floats:
         """Return queries (m, dimension) as they meet the planes, float32 (m, 8 * row_bytes)."""
-        # Directions by queries: so what is gathered and scattered are whole lines of memory.
+        # Directions by queries: so what is gathered are whole lines of memory.
         along = np.ascontiguousarray(self.turn_queries(rests).T)
         met = np.zeros((native.GROUP * self._own_bytes, len(rests)), np.float32)
-        for bits in self._bits:
-            met[bits.places] += along[: len(bits.weights)] * bits.weights[:, None]
+        for sources, weights in self._met_by_places:
+            met += np.take(along, sources, axis=0, mode="clip") * weights
         values = np.ascontiguousarray(met.T)
         if not len(self.copies):
             return values
@@ -260,8 +278,11 @@ class PrincipalScheme:
 
     def turn_queries(self, x: Floats) -> Floats:
         """Return queries along the directions, (m, 8 * groups); each the same, whatever others there are."""
+        turned = self._query_coder.turn(np.ascontiguousarray(x), len(self._there))
+        if len(self._there) == len(self.deviations):
+            return turned
         along = np.zeros((len(x), len(self.deviations)), np.float32)
-        along[:, self._there] = self._query_coder.turn(np.ascontiguousarray(x))[:, : len(self._there)]
+        along[:, self._there] = turned
         return along
 
     def values_of(self, planes: Planes) -> Floats:
