@@ -282,23 +282,62 @@ static void add_squares(const ec_principal_scheme *scheme, const tables *by, con
     }
 }
 
+/* The squared levels of words of each kind in a chain, exact, where all bits are coarse. */
+typedef struct {
+    double of_words[EC_CHAIN_KINDS][EC_CHAIN_WORDS];
+} level_squares;
+
+static void fill_squares(const ec_principal_scheme *scheme, level_squares *squares) {
+    const float *levels = scheme->chains.items;
+    for (int kind = 0; kind < EC_CHAIN_KINDS; kind++)
+        for (int word = 0; word < EC_CHAIN_WORDS; word++, levels++)
+            squares->of_words[kind][word] = (double)*levels * *levels;
+}
+
+/* Adds the squares of a group of so many bits, whose `numbers` have the last direction's in the lowest byte; returns the
+ * state behind it. */
+EC_INLINE uint32_t add_group(const int bits, const ec_chain *chain, const level_squares *squares, int64_t group,
+                             uint64_t numbers, uint32_t state, const float *variances, double sums[EC_GROUP]) {
+    const int coarse = bits < EC_CHAIN_BITS ? bits : EC_CHAIN_BITS, fine = bits - coarse;
+    const double *remembering = squares->of_words[bits - 1];
+    const double *others = squares->of_words[bits - 1 + EC_CHAIN_KINDS / 2];
+#pragma GCC unroll 8
+    for (int i = EC_GROUP - 1; i >= 0; i--, numbers >>= 8) {
+        const int64_t direction = EC_GROUP * group + i;
+        const uint32_t number = numbers & 0xff, word = state << coarse | number >> fine;
+        double square;
+        if (fine) {
+            const ec_link link = ec_link_of(chain, direction);
+            const double level = ec_link_level(&link, (int)word, (int)(number & ((1u << fine) - 1)));
+            square = level * level;
+        } else {
+            square = (direction < chain->remembering ? remembering : others)[word];
+        }
+        sums[i] += square * variances[direction];
+        state = word % EC_CHAIN_STATES;
+    }
+    return state;
+}
+
 /* The same of directions in a chain. */
-static void add_squares_of_chain(const ec_principal_scheme *scheme, const tables *by, const uint8_t *row,
-                                 double sums[EC_GROUP]) {
+static void add_squares_of_chain(const ec_principal_scheme *scheme, const tables *by, const level_squares *squares,
+                                 const uint8_t *row, double sums[EC_GROUP]) {
     const ec_chain *chain = &by->chain;
     const float *variances = scheme->variances.items;
-    int state = 0;
+    uint32_t state = 0;
     for (int64_t g = scheme->groups - 1; g >= 0; g--) {
         uint64_t planes = 0;
-        for (int p = 0; p < chain->bits[g]; p++)
-            planes |= (uint64_t)row[by->begins[p] + g] << 8 * (chain->bits[g] - 1 - p);
-        uint64_t numbers = ec_transpose_bits_u64(planes); /* the last direction's in the lowest byte */
-        for (int i = EC_GROUP - 1; i >= 0; i--, numbers >>= 8) {
-            const ec_link link = ec_link_of(chain, EC_GROUP * g + i);
-            const int number = numbers & 0xff, word = state << link.coarse | number >> link.fine;
-            const double level = ec_link_level(&link, word, number & ((1 << link.fine) - 1));
-            sums[i] += level * level * variances[EC_GROUP * g + i];
-            state = word % EC_CHAIN_STATES;
+        for (int p = 0; p < chain->bits[g]; p++) planes = planes << 8 | row[by->begins[p] + g];
+        const uint64_t numbers = ec_transpose_bits_u64(planes);
+        switch (chain->bits[g]) {
+        case 1: state = add_group(1, chain, squares, g, numbers, state, variances, sums); break;
+        case 2: state = add_group(2, chain, squares, g, numbers, state, variances, sums); break;
+        case 3: state = add_group(3, chain, squares, g, numbers, state, variances, sums); break;
+        case 4: state = add_group(4, chain, squares, g, numbers, state, variances, sums); break;
+        case 5: state = add_group(5, chain, squares, g, numbers, state, variances, sums); break;
+        case 6: state = add_group(6, chain, squares, g, numbers, state, variances, sums); break;
+        case 7: state = add_group(7, chain, squares, g, numbers, state, variances, sums); break;
+        default: state = add_group(8, chain, squares, g, numbers, state, variances, sums); break;
         }
     }
 }
@@ -313,11 +352,13 @@ ec_result ec_principal_squares(const ec_principal_scheme *scheme, ec_array value
     if (result.status != EC_OK) return result;
     const uint8_t *row = packed.items;
     tables by;
+    level_squares of_chain;
     fill_tables(scheme, &by);
+    if (is_chained(scheme)) fill_squares(scheme, &of_chain);
     for (int64_t r = 0; r < rows; r++, row += row_bytes) {
         double sums[EC_GROUP] = {0};
         if (is_chained(scheme))
-            add_squares_of_chain(scheme, &by, row, sums);
+            add_squares_of_chain(scheme, &by, &of_chain, row, sums);
         else
             add_squares(scheme, &by, values.items, row, sums);
         for (int i = 4; i > 0; i /= 2)
