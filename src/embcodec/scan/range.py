@@ -83,7 +83,12 @@ def range_search(
     else:
         thresholds = _raw_thresholds(scan, threshold, lower_is_better(metric))
     limits, scores, found = native.hits(scan, thresholds, threads)
-    scores = final_scores(scan, scores, np.repeat(np.arange(len(asked)), np.diff(limits)))
+    if scan.factors is not None:
+        # Different raw scores may be rounded to the same final one, and then the lower row goes first.
+        whose = np.repeat(np.arange(len(asked)), np.diff(limits))
+        scores = final_scores(scan, scores, whose)
+        order = np.lexsort((found, scores if scan.least is not None else -scores, whose))
+        scores, found = scores[order], found[order]
     return RangeResult(limits, refuse_overflow(scan, scores), found)
 
 
