@@ -13,7 +13,7 @@ from ..codec import as_array, mask_or_numbers
 from ..dtypes import Precision
 from ..embeddings import Embeddings, of_floats
 from ..errors import CodeMismatchError, NotFiniteError
-from ..quantizers.lowbit import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes, say_nothing
 from ..words import shown
 from .metric import MetricLike
 from .plan import plan
@@ -111,6 +111,12 @@ def rescored(
 def as_rows(corpus: Any) -> Embeddings | LowBitCodes:
     """Return a corpus as codes that can be searched."""
     return corpus if isinstance(corpus, LowBitCodes) else as_embeddings(corpus, "corpus")
+
+
+def met_by(queries: Embeddings, corpus: Any) -> Embeddings | LowBitCodes:
+    """Return a corpus as codes that can be searched by `queries`: of one that says nothing, no rows like these."""
+    rows = as_rows(corpus)
+    return queries[:0] if say_nothing(rows) else rows
 
 
 def as_embeddings(rows: Any, name: str) -> Embeddings:
