@@ -248,6 +248,16 @@ CASES: dict[str, Case] = {
             lambda p: ec.search(X, X.astype(np.int8).astype(np.float32), 1),
         ),
     ),
+    "lists of whole numbers as queries": (
+        lambda p: ec.search(X.astype(int).tolist(), X, 1),
+        r"queries is a list of int64.* pass np\.asarray\(rows, np\.float32\)",
+        (lambda p: ec.search(np.asarray(X.astype(int).tolist(), np.float32), X, 1),),
+    ),
+    "a dtype in place of rows": (
+        lambda p: ec.Collection.create(p / "new", like="int8"),
+        r"quantize\(rows, 'int8'\)\[:0\] are rows of that dtype",
+        (lambda p: ec.Collection.create(p / "new", like=quantize(X, "int8")[:0]),),
+    ),
     "booleans": (
         lambda p: quantize(X > 0, "ubinary"),
         r'for bits pass Embeddings\(pack_bits\(x\), "ubinary", x\.shape\[1\]\); .*\.astype\(np\.float32\)',

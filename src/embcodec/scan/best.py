@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._native import search as native
 from .._native.scan import Scan
-from ..codec import as_array, mask_or_numbers
+from ..codec import as_array, codes, mask_or_numbers
 from ..dtypes import Precision
 from ..embeddings import Embeddings, of_floats
 from ..errors import CodeMismatchError, NotFiniteError
@@ -135,6 +135,8 @@ def as_queries(queries: Any) -> tuple[Embeddings, bool]:
     if isinstance(queries, Embeddings | LowBitCodes):
         return as_embeddings(queries, "queries"), False
     array = as_array(queries)
+    if array.dtype.kind in "iub":
+        raise codes.bare_integers("queries", array.dtype, queries)
     single = array.ndim == 1
     try:
         return as_embeddings(array[None] if single else array, "queries"), single
