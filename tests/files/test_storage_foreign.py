@@ -353,7 +353,7 @@ def test_what_a_file_begins_like_is_said(tmp_path: Path) -> None:
                 load(tmp_path / f"x{name}")
 
 
-@pytest.mark.parametrize("suffix", [".feather", ".pt", ".bin", ".pkl", ".csv", ".faiss", ".npy.gz"])
+@pytest.mark.parametrize("suffix", [".feather", ".pt", ".bin", ".pkl", ".csv", ".tsv", ".faiss", ".npy.gz"])
 def test_files_of_others_have_a_way(suffix: str, tmp_path: Path) -> None:
     way = r"\w+\([\w.]+\(path(, header=None)?\)\) |decompress it first"
     with pytest.raises(StorageError, match=rf"unknown kind of file; .*; ({way})"):

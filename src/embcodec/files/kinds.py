@@ -48,7 +48,8 @@ _READERS = {
     **dict.fromkeys((".pt", ".pth", ".bin"), "; Embeddings(torch.load(path)) takes a tensor"),
     **dict.fromkeys((".pkl", ".pickle"), "; Embeddings(pandas.read_pickle(path)) takes a frame, or a column of rows"),
     # Without header= the first row of numbers would become the names of columns, in silence.
-    **dict.fromkeys((".csv", ".tsv"), "; Embeddings(pandas.read_csv(path, header=None)) takes rows of numbers alone"),
+    ".csv": "; Embeddings(pandas.read_csv(path, header=None)) takes rows of numbers alone",
+    ".tsv": "; Embeddings(pandas.read_table(path, header=None)) takes rows of numbers alone",
     **dict.fromkeys((".faiss", ".index"), "; from_faiss(faiss.read_index(path)) reads an index"),
     **dict.fromkeys((".gz", ".zst", ".zip", ".bz2", ".xz"), "; decompress it first"),
     ".txt": "; Client.embed asks a service for the embeddings of texts",
