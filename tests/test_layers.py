@@ -23,7 +23,7 @@ ROOMS: dict[str, str] = {
     "_native": "threads cores core blocks sums checksum growing numbers bits hamming base64 floats segments scan "
     "search merge quantize lowbit principal response",
     "_native.response": "layout hints one usual reader lines fast read write",
-    "codec": "tables ids dlpack columns narrow bits base64 numbers precision codes convert",
+    "codec": "tables ids dlpack columns narrow bits payloads base64 numbers precision codes convert",
     "embeddings": "",
     "containers": "locks disk atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 import ways_out_adapters
 import ways_out_columns
@@ -238,6 +239,7 @@ def collection_at_the_end(path: Path) -> ec.Collection:
     return collection
 
 
+NO_ROWS = pyarrow.record_batch({"v": pyarrow.array([], pyarrow.list_(pyarrow.float32()))})
 CASES: dict[str, Case] = {
     "bare integers": (
         lambda p: ec.search(X, X.astype(np.int8), 1),
@@ -247,6 +249,51 @@ CASES: dict[str, Case] = {
             lambda p: ec.search(X, Embeddings(np.ones((3, 2), np.uint8), output_dtype="ubinary"), 1),
             lambda p: ec.search(X, X.astype(np.int8).astype(np.float32), 1),
         ),
+    ),
+    "lists of whole numbers as queries": (
+        lambda p: ec.search(X.astype(int).tolist(), X, 1),
+        r"queries is a list of int64.* pass np\.asarray\(rows, np\.float32\)",
+        (lambda p: ec.search(np.asarray(X.astype(int).tolist(), np.float32), X, 1),),
+    ),
+    "a batch of no rows": (
+        lambda p: ec.encode_batch(NO_ROWS, column="v", to="int8"),
+        r"pass rows as to=, such as quantize\(sample, 'int8'\)\[:0\]",
+        (lambda p: ec.encode_batch(NO_ROWS, column="v", to=quantize(X, "int8")[:0]),),
+    ),
+    "no parts": (
+        lambda p: ec.merge_topk([], 1, metric="dot"),
+        r"search\(queries, rows\[:0\], k\) is one of no rows",
+        (lambda p: ec.merge_topk([ec.search(X, X[:0], 1)], 1, metric="dot"),),
+    ),
+    "scores of float64": (
+        lambda p: ec.merge_topk([([[0.5]], [[1]])], 1, metric="dot"),
+        r"np\.asarray\(scores, np\.float32\) makes them such",
+        (lambda p: ec.merge_topk([(np.asarray([[0.5]], np.float32), [[1]])], 1, metric="dot"),),
+    ),
+    "lines in place of a path": (
+        lambda p: ec.decode_batch(b"{}"),  # type: ignore[arg-type]
+        r"io\.BytesIO\(lines\) reads those",
+        (lambda p: ec.decode_batch(io.BytesIO(b"{}")),),
+    ),
+    "text in place of a path": (
+        lambda p: ec.decode_batch("{}"),
+        r"io\.BytesIO\(lines\.encode\(\)\) reads those",
+        (lambda p: ec.decode_batch(io.BytesIO(b"{}")),),
+    ),
+    "several paths of lines": (
+        lambda p: ec.decode_batch([p / "a.npy"]),  # type: ignore[arg-type]
+        r"iter_load\(paths\) reads the rows of several",
+        (lambda p: (ec.save(p / "a.npy", X), list(ec.iter_load([p / "a.npy"]))),),
+    ),
+    "an input beside the texts": (
+        lambda p: ec.write_batch(p / "in.jsonl", ["a"], input="b"),
+        "leave out input=",
+        (lambda p: ec.write_batch(p / "in.jsonl", ["a"]),),
+    ),
+    "a dtype in place of rows": (
+        lambda p: ec.Collection.create(p / "new", like="int8"),
+        r"quantize\(rows, 'int8'\)\[:0\] are rows of that dtype",
+        (lambda p: ec.Collection.create(p / "new", like=quantize(X, "int8")[:0]),),
     ),
     "booleans": (
         lambda p: quantize(X > 0, "ubinary"),

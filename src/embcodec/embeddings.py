@@ -283,7 +283,8 @@ class Embeddings(Exchanged):
 
     def __repr__(self) -> str:
         scale = f", {self.scale.identity}" if self.scale and self.scale.identity != "unit" else ""
-        return f"Embeddings({len(self)} x {self.dimension} {self.output_dtype}{scale}, {self.nbytes} bytes)"
+        orders = "".join(f", {word}" for word in self.meaning[3:] if word in ("twos-complement", "lsb"))
+        return f"Embeddings({len(self)} x {self.dimension} {self.output_dtype}{scale}{orders}, {self.nbytes} bytes)"
 
     def _repr_html_(self) -> str:
         """Return what notebooks show."""

@@ -279,8 +279,12 @@ def _coding_of(low: NDArray[np.float32], high: NDArray[np.float32]) -> Coding:
     step = (high - low) / np.float32(255)
     divisor: NDArray[np.float32] = np.where(step == 0, np.float32(1), step)
     moderate = divisor.size == 0 or (divisor.min() >= 2.0**-100 and divisor.max() <= 2.0**100)
-    first: NDArray[np.float32] = low + np.float32(0.5) * step
-    middle = (first.astype(np.float64) + 128 * step.astype(np.float64)).astype(np.float32)
+    # Code 127 stands for the midpoint of the range. What decodes adds a multiple of the step, rounded, to `first` or
+    # `middle`: both are counted from the midpoint by that same step, so that 0 amid a range stays 0, and rows
+    # of length 0 are not noise that has a direction.
+    midpoint, exact_step = (low.astype(np.float64) + high) / 2, step.astype(np.float64)
+    first = (midpoint - 127 * exact_step).astype(np.float32)
+    middle = (midpoint + exact_step).astype(np.float32)
     reciprocal = _aligned(np.float32(1) / divisor) if moderate else None
     return Coding(_aligned(low), _aligned(divisor), reciprocal, _aligned(first), _aligned(step), _aligned(middle))
 

@@ -223,12 +223,13 @@ def test_bodies_have_no_advice_in_python(content: bytes, words: str, tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.pt", "x.feather", "x.faiss"])
-def test_files_have_no_advice_in_python(name: str, tmp_path: Path) -> None:
+def test_files_that_no_command_reads_have_a_whole_call_of_python(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"\0")
     done = run("info", str(tmp_path / name))
     assert done.exit_code == 1
     assert "unknown kind of file" in done.stderr
-    assert "(path)" not in done.stderr
+    assert re.search(r"; in Python embcodec\.save\('rows\.npy', embcodec\.\w+\(\w+\.\S*\(path", done.stderr)
+    assert (", header=None" in done.stderr) == (name == "x.csv")  # or its first row would be names
 
 
 def test_the_toys_are_named() -> None:

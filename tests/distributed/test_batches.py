@@ -9,7 +9,21 @@ import polars
 import pyarrow
 import pytest
 
-from embcodec import Embeddings, StorageError, encode_batch, from_arrow, prepare, quantize
+from embcodec import (
+    CodeMismatchError,
+    Embeddings,
+    FlatIndex,
+    LowBitQuantizer,
+    StorageError,
+    concat,
+    encode_batch,
+    from_arrow,
+    merge_topk,
+    prepare,
+    quantize,
+    range_search,
+    search,
+)
 
 X = np.random.default_rng(0).standard_normal((50, 12)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
@@ -45,6 +59,30 @@ def test_other_tables_and_refusals() -> None:
     for column, keep, words in (("nothing", (), "nothing"), ("vector", ["id", "more"], "no column 'more' to keep")):
         with pytest.raises(StorageError, match=words):
             encode_batch(TABLE.to_batches()[0], column=column, to="int8", keep=keep)
+
+
+def test_a_batch_of_no_rows_is_a_part() -> None:
+    # Engines map over these, too. Lists of no rows tell no dimension.
+    like = quantize(X[:0], "int8", scale="per-vector")
+    none = pyarrow.record_batch({"vector": pyarrow.array([], pyarrow.list_(pyarrow.float32()))})
+    assert from_arrow(encode_batch(none, column="vector", to=like)) == like
+    with pytest.raises(StorageError, match=r"no rows.*quantize\(sample, 'int8'\)\[:0\]"):
+        encode_batch(none, column="vector", to="int8")
+    rows, whole = from_arrow(none), quantize(X, "int8", scale="per-vector")
+    assert concat([rows, whole, rows]) == whole
+    assert search(X, rows, 3).indices.shape == (50, 0)
+    assert range_search(X, rows, 0.5).limits.tolist() == [0] * 51
+    asked, index = prepare(X, like), FlatIndex(whole, rescore_with=X)
+    parts = [search(asked, rows, 3, ids=[]), search(asked, whole, 3)]
+    assert (merge_topk(parts, 3, metric="cosine").indices == search(X, whole, 3).indices).all()
+    assert index.add(rows).size == 0
+    with pytest.raises(CodeMismatchError, match="12 dimensions"):
+        search(X, Embeddings(X[:3, :0]), 3)  # three rows of no dimension are another thing
+    two = [LowBitQuantizer(1, rotation="random", seed=seed).fit(X).encode(X) for seed in (0, 1)]
+    two_orders = [quantize(X, "binary", signed_bytes=signed) for signed in ("offset", "twos-complement")]
+    for different, words in ((two, f"by {two[1].scheme.identity}, does"), (two_orders, "binary, twos-complement, 100")):
+        with pytest.raises(CodeMismatchError, match=words):  # what is not the same is in the message
+            concat(different)
 
 
 def test_dask_knows_how_large_rows_are() -> None:

@@ -353,9 +353,10 @@ def test_what_a_file_begins_like_is_said(tmp_path: Path) -> None:
                 load(tmp_path / f"x{name}")
 
 
-@pytest.mark.parametrize("suffix", [".feather", ".pt", ".bin", ".pkl", ".csv", ".faiss", ".npy.gz"])
+@pytest.mark.parametrize("suffix", [".feather", ".pt", ".bin", ".pkl", ".csv", ".tsv", ".faiss", ".npy.gz"])
 def test_files_of_others_have_a_way(suffix: str, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"unknown kind of file; .*; (\w+\([\w.]+\(path\)\) |decompress it first)"):
+    way = r"\w+\([\w.]+\(path(, header=None)?\)\) |decompress it first"
+    with pytest.raises(StorageError, match=rf"unknown kind of file; .*; ({way})"):
         load(tmp_path / f"x{suffix}")
     with pytest.raises(StorageError, match="unknown kind of file; known are") as refused:
         save(tmp_path / f"x{suffix}", Embeddings([[1.0]]))

@@ -236,6 +236,18 @@ def test_equal_rows_come_in_order(isa: str) -> None:
     assert not np.signbit(zeros.scores).any()
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_rows_of_length_0_have_no_direction_in_ranges_around_0(isa: str, dtype: str) -> None:
+    x = np.random.default_rng(3).uniform(-1, 1, (40, 65)).astype(np.float32)
+    x[::2] = 0
+    codes = quantize(x, dtype, scale=np.abs(x).max(axis=0) * np.float32([[-1], [1]]))
+    assert not codes.to_float()[::2].any()
+    for precision in ("int8", "float32"):
+        scores, indices = search(x[1:6:2], codes, 40, query_precision=precision)
+        assert indices[:, 0].tolist() == [1, 3, 5]
+        assert not scores[indices % 2 == 0].any()
+
+
 def test_shapes_at_the_edges() -> None:
     x = np.eye(4, dtype=np.float32)
     assert search(x[0], x, 2).indices.shape == (2,)

@@ -102,6 +102,8 @@ def test_rows_that_are_cut_have_unit_length_where_the_models_have() -> None:
 
     for name in ("dimensions", "output_dimension"):
         np.testing.assert_allclose(asked(["0", "1", "2"], **{name: 2}), [[0.6, 0.8], [3, 4], [0, 0]], atol=1e-6)
+        with pytest.raises(RefusalError, match=rf"'{name}'.* less than or equal to 3"):  # the name that was sent
+            asked(["0"], **{name: 4})
     assert asked(["0"], output_dimension=2, output_dtype="int8") == [[76, 102]]
     np.testing.assert_array_equal(np.float32(asked(["0"], dimensions=3)), np.float32([[0.3, 0.4, np.sqrt(0.75)]]))
 

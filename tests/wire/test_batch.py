@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -418,8 +419,23 @@ def test_files_that_hold_no_lines(tmp_path: Path) -> None:
         path.write_bytes(data)
         (line_,) = iter_batch(path)
         assert "the file is" not in str(line_.error)
-    with pytest.raises(TypeError, match="path is the path of a file"):
-        decode_batch({"data": []})  # type: ignore[arg-type]
+    for no_path, words in (
+        ({"data": []}, "path is the path of a file"),
+        (b'{"data": []}', r"io\.BytesIO\(lines\)"),
+        ('{"data": []}\n' * 1000, r"io\.BytesIO\(lines\.encode\(\)\)"),  # as a name it would be too long
+        ([path], r"iter_load\(paths\)"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            decode_batch(no_path)  # type: ignore[arg-type]
+    odd = tmp_path / "{lines}.jsonl"  # is a name all the same
+    odd.write_bytes(b"")
+    with contextlib.chdir(tmp_path):
+        assert list(iter_batch(odd.name)) == []
+
+
+def test_texts_are_the_input(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="input of each line is what texts has"):  # which was left out without a word
+        write_batch(tmp_path / "in.jsonl", ["a"], input="b")
 
 
 @pytest.mark.parametrize("texts", ["one text", b"one", {"a": 1}, 7, None, str])

@@ -63,7 +63,8 @@ _READERS = (
     (r"normalize the rows, or use 'dot'", "bring the rows to unit length, or use --metric dot"),
     (r"\bFlatIndex\.load\(path\) reads it", "`embcodec search` asks it, as its CORPUS"),
 )
-_IN_PYTHON = re.compile(r"[;:] (?:Embeddings|from_arrow|from_faiss)\(\w+(?:\.\w+)*\(path\)\) (?:takes|reads) [^;]*")
+_CALL = r"((?:Embeddings|from_arrow|from_faiss)\(\w+(?:\.\w+)*\(path(?:, \w+=\w+)?\)\))"
+_IN_PYTHON = re.compile(rf"[;:] {_CALL} (?:takes|reads) [^;]*")
 _ARGUMENT = re.compile(r"""\b([a-z][a-z0-9_]*)=(?:"([^"]*)"|'([^']*)'|(\.\.\.|[\w.-]*\w)|)""")
 _VECTORS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet", b"\x89HDF": ".hdf5"}
 _HEAD = 1 << 16
@@ -74,7 +75,7 @@ MAX_BYTES = "EMBCODEC_MAX_BYTES"
 def in_options(text: str, command: click.Command | None) -> str:
     """Return `text` with the options of `command` in the place of arguments: ``--nulls nan`` for ``nulls='nan'``."""
     text = text.replace("Client.embed asks", "embcodec embed asks")
-    text = _IN_PYTHON.sub("", text)
+    text = _IN_PYTHON.sub(r"; in Python embcodec.save('rows.npy', embcodec.\1) makes a file that is known", text)
     text = text.replace("on_error='skip'", "--skip-errors")
     text = text.replace("pass max_bytes= of", f"set {MAX_BYTES}= to")
     known = {option for parameter in command.params for option in parameter.opts} if command is not None else set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeVar, overload
 
@@ -11,24 +10,17 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._native import base64 as _base64
 from .._native.core import lib, reason, result_array
-from .._native.floats import CODES, form_of
-from .._native.response.hints import misread_bytes
 from ..dtypes import OutputDtype
 from ..errors import DecodeError
 from ..words import shown
-from .bits import as_array
-from .narrow import as_float32
+from .payloads import payload_dtype, payload_rows, refuse_other_dtypes
 
 # Texts pass between Python's strings and the kernels in blocks that stay in the second-level cache.
 _BLOCK_CHARACTERS = 1 << 18
 
-# The names of output dtypes come before NumPy's, to which "float" is float64.
-_OUTPUT_DTYPES: dict[str, np.dtype[Any]] = {str(name): name.numpy_dtype for name in OutputDtype}
-
 Text = str | bytes | bytearray | memoryview
 Element = TypeVar("Element", bound=np.generic)
 _TEXT = (str, bytes, bytearray, memoryview)
-_FLOAT32 = OutputDtype.FLOAT.numpy_dtype
 
 
 @overload
@@ -74,7 +66,7 @@ def encode_base64(
     >>> encode_base64(b"any")
     'YW55'
     """
-    values = _payload_rows(rows)
+    values = payload_rows(rows)
     if values.ndim == 1:
         return str(_base64.encode_rows(values[None, :]).data, "ascii")
     return _encoded_rows(values)
@@ -182,7 +174,7 @@ def decode_base64(
     ...
     embcodec.errors.DecodeError: unexpected character (byte 6)
     """
-    wanted = _payload_dtype(dtype)
+    wanted = payload_dtype(dtype)
     flags = (_base64.URLSAFE if urlsafe else 0) | (0 if padding else _base64.NO_PADDING)
     if isinstance(text, _TEXT):
         found = _decode_one(_as_bytes(text), wanted, out, flags)
@@ -190,76 +182,8 @@ def decode_base64(
         raise TypeError(f"text is base64, a str or bytes, or a list of such, not {shown(text)}")
     else:
         found = _decode_list(list(text), wanted, out, flags)
-    if isinstance(dtype, str) and dtype in _OUTPUT_DTYPES:
-        _refuse_other_dtypes(found, str(dtype))
+    refuse_other_dtypes(found, dtype)
     return found
-
-
-def _refuse_other_dtypes(found: NDArray[Any], dtype: str) -> None:
-    """Raise where the bytes of an output dtype all but certainly are another's; NumPy's dtypes take any bytes."""
-    matrix = found[None] if found.ndim == 1 else found
-    wrong = misread_bytes(matrix, form_of(found.dtype, OutputDtype(dtype).is_packed)) if matrix.size else None
-    if wrong:
-        row, words = wrong
-        words = words.partition(": ")[0]
-        fits = next((f", or {name!r}," for name in CODES.values() if f"like {name} codes," in words), "")
-        remedy = f"give a NumPy dtype, which takes bytes as they are{fits} instead of {dtype!r}"
-        raise DecodeError(f"{words}; {remedy}", row=row if found.ndim == 2 else None)
-
-
-def _payload_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    if isinstance(dtype, str) and dtype in _OUTPUT_DTYPES:
-        return _OUTPUT_DTYPES[dtype]
-    try:
-        wanted = np.dtype("V0" if dtype is None else dtype)  # to NumPy None is float64
-    except Exception:  # TypeError for what is none; also what the object's own dtype or name comes to
-        if not isinstance(dtype, str | type):
-            raise TypeError(f"dtype is an output dtype or a dtype of NumPy's, not {shown(dtype)}") from None
-        wanted = OutputDtype(str(dtype)).numpy_dtype  # its error lists the known names
-    if isinstance(dtype, str) and wanted.isbuiltin == 2:  # a name that NumPy knows only once some package is imported
-        OutputDtype(dtype)
-    if wanted.kind not in "iufcV" or wanted.hasobject or wanted.itemsize == 0:
-        raise ValueError(f"{wanted} is not a dtype of numbers with fixed bytes")
-    return wanted.newbyteorder("<") if wanted.byteorder == "=" else wanted
-
-
-def _payload_rows(rows: Any) -> NDArray[Any]:
-    if isinstance(rows, (bytes, bytearray, memoryview)):
-        values: NDArray[Any] = np.frombuffer(rows, np.uint8)
-    else:
-        values = as_array(rows, as_they_are=True)  # its dtype tells the bytes
-        if _is_untyped(rows) and values.ndim:
-            values = _as_elements(values, rows)
-    # NumPy's long double (g, G) ends in bytes that are never set.
-    if values.dtype.hasobject or values.dtype.kind not in "iufcbV" or values.dtype.char in "gG":
-        raise TypeError(f"elements of dtype {values.dtype} have no fixed bytes to encode")
-    if values.ndim not in (1, 2):
-        raise ValueError(f"rows must be a vector or a matrix, not {values.ndim}-dimensional")
-    return np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-
-
-def _is_untyped(rows: Any) -> bool:
-    """Whether a container does not say what its elements are, as a list and a column of objects do not."""
-    dtype = getattr(rows, "dtype", None)
-    return dtype == np.dtype(object) if isinstance(dtype, np.dtype) else isinstance(rows, list | tuple | deque)
-
-
-def _as_elements(values: NDArray[Any], rows: Iterable[Any]) -> NDArray[Any]:
-    """Return the elements of an untyped container in the type that its rows have; Python's own floats are float32."""
-    told: tuple[int, np.dtype[Any]] | None = None
-    for number, row in enumerate(rows if values.ndim > 1 else ()):
-        if isinstance(row, np.ndarray) and row.dtype != object:
-            dtype = row.dtype
-        else:
-            dtype = _FLOAT32 if _is_untyped(row) else as_array(row, as_they_are=True).dtype
-        if told is not None and told[1] != dtype:
-            raise TypeError(f"row {told[0]} is {told[1]}, row {number} is {dtype}: rows of one dtype are wanted")
-        told = told or (number, dtype)
-    if told is not None and told[1] == values.dtype:
-        return values
-    if values.dtype.kind in "iub":
-        raise TypeError("lists must hold floats; give codes as an array, whose dtype tells their bytes")
-    return as_float32(values) if values.dtype == np.float64 else values
 
 
 def _encoded_rows(rows: NDArray[Any]) -> list[str]:

@@ -76,7 +76,8 @@ def _remedy(array: NDArray[Any], wanted: np.dtype[Any]) -> str:
     if array.dtype.kind == "b":
         return f": {_PACKED}"
     if array.dtype.kind == "U" and not array.ndim:
-        return f": {FILES}"
+        is_dtype = array.item() in list(OutputDtype)
+        return f": quantize(rows, {array.item()!r})[:0] are rows of that dtype" if is_dtype else f": {FILES}"
     if array.dtype.kind in "UT":
         if array.size and str(array.flat[0]).lstrip().startswith("["):
             return f": {JSON_ROWS}"

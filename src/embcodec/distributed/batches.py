@@ -9,6 +9,7 @@ from ..dtypes import OutputDtypeLike
 from ..embeddings import Embeddings
 from ..errors import StorageError
 from ..files.exchange import from_arrow, to_arrow
+from ..quantizers.lowbit import say_nothing
 from ..scale import PER_VECTOR, ScaleLike
 from ..words import as_iterable, shown
 
@@ -24,7 +25,7 @@ def encode_batch(record_batch: Any, *, column: str, to: OutputDtypeLike | Embedd
         The column of vectors, floats or codes.
     to : str or Embeddings
         What they become: a dtype, in the unit scale; or rows (none will do) of which they take dtype, scale and orders
-        of bytes and bits: ``quantize(sample, "int8", scale=ranges)[:0]``.
+        of bytes and bits, and the dimension where a batch has no rows: ``quantize(sample, "int8", scale=ranges)[:0]``.
     keep : sequence of str
         Other columns, as they are, before that of the codes.
 
@@ -36,7 +37,7 @@ def encode_batch(record_batch: Any, *, column: str, to: OutputDtypeLike | Embedd
     Raises
     ------
     StorageError
-        For a column that is missing or holds no vectors.
+        For a column that is missing or holds no vectors, and for a batch of no rows that tells no dimension.
     CodeMismatchError
         Where the vectors cannot become such codes.
 
@@ -50,7 +51,15 @@ def encode_batch(record_batch: Any, *, column: str, to: OutputDtypeLike | Embedd
     (['id', 'vector'], [[76, 102], [-127, 0]])
     """
     rows = from_arrow(record_batch, name=column)
-    coded = _like(rows, to) if isinstance(to, Embeddings) else rows.to(to)
+    if isinstance(to, Embeddings):
+        coded = to[:0] if say_nothing(rows) else _like(rows, to)
+    elif say_nothing(rows):
+        raise StorageError(
+            f"column {shown(column)} has no rows, whose lists would tell the dimension: pass rows as to=, such as "
+            f"quantize(sample, {shown(to)})[:0]"
+        )
+    else:
+        coded = rows.to(to)
     import pyarrow  # is there: from_arrow needs it
 
     known = isinstance(record_batch, pyarrow.RecordBatch | pyarrow.Table)

@@ -47,7 +47,9 @@ _READERS = {
     **dict.fromkeys((".feather", ".arrow", ".ipc"), "; from_arrow(pyarrow.feather.read_table(path)) reads a table"),
     **dict.fromkeys((".pt", ".pth", ".bin"), "; Embeddings(torch.load(path)) takes a tensor"),
     **dict.fromkeys((".pkl", ".pickle"), "; Embeddings(pandas.read_pickle(path)) takes a frame, or a column of rows"),
-    **dict.fromkeys((".csv", ".tsv"), "; Embeddings(pandas.read_csv(path)) takes a frame of numbers alone"),
+    # Without header= the first row of numbers would become the names of columns, in silence.
+    ".csv": "; Embeddings(pandas.read_csv(path, header=None)) takes rows of numbers alone",
+    ".tsv": "; Embeddings(pandas.read_table(path, header=None)) takes rows of numbers alone",
     **dict.fromkeys((".faiss", ".index"), "; from_faiss(faiss.read_index(path)) reads an index"),
     **dict.fromkeys((".gz", ".zst", ".zip", ".bz2", ".xz"), "; decompress it first"),
     ".txt": "; Client.embed asks a service for the embeddings of texts",

@@ -13,7 +13,7 @@ from ..codec import codes as code_arrays
 from ..dtypes import OutputDtype
 from ..embeddings import Embeddings, Encoder, replace_values
 from ..errors import CodeMismatchError
-from ..quantizers.lowbit import LowBitCodes, Rows
+from ..quantizers.lowbit import LowBitCodes, Rows, say_nothing
 from ..scale import PER_VECTOR
 from ..scan import as_embeddings, as_mask, check_metric, way_to
 from ..words import shown
@@ -118,7 +118,9 @@ def _all_dimensions(more: Rows, rows: Rows, holder: str) -> str:
 
 
 def like(given: Rows, rows: Rows, holder: str = "index") -> Rows:
-    """Return `given` as codes like `rows`, if it is floats; else itself."""
+    """Return `given` as codes like `rows`, if it is floats; else itself. Of what says nothing none of `rows`."""
+    if say_nothing(given):
+        return rows[:0]
     if isinstance(given, LowBitCodes) or given.output_dtype is not OutputDtype.FLOAT:
         return given
     if isinstance(rows, Embeddings) and rows.output_dtype is OutputDtype.FLOAT:

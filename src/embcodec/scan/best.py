@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from .._native import search as native
 from .._native.scan import Scan
-from ..codec import as_array, mask_or_numbers
+from ..codec import as_array, codes, mask_or_numbers
 from ..dtypes import Precision
 from ..embeddings import Embeddings, of_floats
 from ..errors import CodeMismatchError, NotFiniteError
-from ..quantizers.lowbit import LowBitCodes
+from ..quantizers.lowbit import LowBitCodes, say_nothing
 from ..words import shown
 from .metric import MetricLike
 from .plan import plan
@@ -113,6 +113,12 @@ def as_rows(corpus: Any) -> Embeddings | LowBitCodes:
     return corpus if isinstance(corpus, LowBitCodes) else as_embeddings(corpus, "corpus")
 
 
+def met_by(queries: Embeddings, corpus: Any) -> Embeddings | LowBitCodes:
+    """Return a corpus as codes that can be searched by `queries`: of one that says nothing, no rows like these."""
+    rows = as_rows(corpus)
+    return queries[:0] if say_nothing(rows) else rows
+
+
 def as_embeddings(rows: Any, name: str) -> Embeddings:
     """Return `rows` as Embeddings: bare floats become ``"float"``, bare integers are refused."""
     if isinstance(rows, Embeddings):
@@ -129,6 +135,8 @@ def as_queries(queries: Any) -> tuple[Embeddings, bool]:
     if isinstance(queries, Embeddings | LowBitCodes):
         return as_embeddings(queries, "queries"), False
     array = as_array(queries)
+    if array.dtype.kind in "iub":
+        raise codes.bare_integers("queries", array.dtype, queries)
     single = array.ndim == 1
     try:
         return as_embeddings(array[None] if single else array, "queries"), single

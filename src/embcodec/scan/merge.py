@@ -76,7 +76,7 @@ def merge_topk(parts: Iterable[tuple[ArrayLike, ArrayLike]], k: int, *, metric: 
         best.merge(part_scores, part_ids, k_part)
         total += k_part
     if best is None:
-        raise ValueError("there are no parts to merge")
+        raise ValueError("there are no parts to merge: search(queries, rows[:0], k) is one of no rows")
     best.flush()
     found, ids = (np.ascontiguousarray(array[:, : min(wanted, total)]) for array in (best.scores, best.ids))
     return SearchResult(found[0], ids[0]) if single else SearchResult(found, ids)
@@ -118,7 +118,10 @@ def _as_result(scores: ArrayLike, ids: ArrayLike, number: int) -> tuple[NDArray[
     """Return the scores and ids of a part as arrays that can be merged."""
     found = np.asarray(scores)
     if found.dtype not in _TYPES:
-        raise ValueError(f"scores are float32, or int32 for hamming; those of part {number} are {found.dtype}")
+        raise ValueError(
+            f"scores are float32, or int32 for hamming; those of part {number} are {found.dtype}: "
+            "np.asarray(scores, np.float32) makes them such"
+        )
     if isinstance(ids, np.ndarray) and ids.dtype == _INT64:
         named = ids
     else:

@@ -12,7 +12,7 @@ from .._native.segments import Segments
 from ..dtypes import Metric, Precision
 from ..embeddings import Embeddings
 from ..errors import CodeMismatchError
-from ..quantizers.lowbit import LowBitCodes, kind_of
+from ..quantizers.lowbit import LowBitCodes, kind_of, say_nothing
 from ..scale import PER_VECTOR
 from ..words import shown
 from .metric import CompiledMetric, MetricLike
@@ -70,6 +70,8 @@ class PreparedQueries:
             raise CodeMismatchError(
                 f"these queries were prepared for {shown(self.metric)}, not {shown(metric)}", f"prepare(..., {metric=})"
             )
+        if say_nothing(rows):
+            return
         if kind_of(rows) != self._kind:
             raise CodeMismatchError(
                 f"queries prepared for {_words(self._kind)} do not meet {rows!r}", "prepare(queries, rows)"
@@ -80,6 +82,8 @@ class PreparedQueries:
     def over(self, rows: Embeddings | LowBitCodes, metric: MetricLike | None = None) -> Scan:
         """Return the scan that compares the queries with rows; raise what :meth:`check` does."""
         self.check(rows, metric)
+        if say_nothing(rows):
+            return self._scan.over(self._scan.rows)
         met = as_met(rows, self.metric)
         scan = self._scan.over(met.rows)
         scan.row_scales, scan.row_biases = met.scales, met.biases

@@ -13,7 +13,7 @@ from ..dtypes import Precision
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import LowBitCodes
 from ..words import as_real
-from .best import as_queries, as_rows, final_scores, refuse_overflow, restrict, short_repr
+from .best import as_queries, final_scores, met_by, refuse_overflow, restrict, short_repr
 from .metric import MetricLike
 from .plan import lower_is_better, plan
 
@@ -74,8 +74,8 @@ def range_search(
         threshold = float(np.float32(as_real(threshold, "threshold")))
     if np.isnan(threshold):
         raise ValueError("threshold is NaN")
-    rows = as_rows(corpus)
     asked, _ = as_queries(queries)
+    rows = met_by(asked, corpus)
     scan = plan(asked, rows, metric, query_precision)
     restrict(scan, mask)
     if scan.factors is None:
@@ -83,7 +83,12 @@ def range_search(
     else:
         thresholds = _raw_thresholds(scan, threshold, lower_is_better(metric))
     limits, scores, found = native.hits(scan, thresholds, threads)
-    scores = final_scores(scan, scores, np.repeat(np.arange(len(asked)), np.diff(limits)))
+    if scan.factors is not None:
+        # Different raw scores may be rounded to the same final one, and then the lower row goes first.
+        whose = np.repeat(np.arange(len(asked)), np.diff(limits))
+        scores = final_scores(scan, scores, whose)
+        order = np.lexsort((found, scores if scan.least is not None else -scores, whose))
+        scores, found = scores[order], found[order]
     return RangeResult(limits, refuse_overflow(scan, scores), found)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from ..dtypes import Precision
 from ..embeddings import Embeddings, replace_values
 from ..quantizers.lowbit import LowBitCodes
-from .best import SearchResult, as_count, as_queries, as_rows, best_of, restrict
+from .best import SearchResult, as_count, as_queries, as_rows, best_of, met_by, restrict
 from .metric import MetricLike
 from .named import best_by_ids
 from .plan import plan
@@ -119,11 +119,12 @@ def search(
             ),
             progress=progress,
         )
-    rows = as_rows(corpus)
     if isinstance(queries, PreparedQueries):
+        rows = as_rows(corpus)
         scan, single = queries.over(rows, metric), queries.single
     else:
         asked, single = as_queries(queries)
+        rows = met_by(asked, corpus)
         if ids is not None:
             queries = prepared(asked, rows, metric, query_precision, single=single)
         else:

@@ -96,7 +96,7 @@ class Endpoint:
         if dimension > model.dimension:
             limit = model.dimension
             message = f"Input should be less than or equal to {limit}"
-            raise RefusalError.invalid("less_than_equal", ("output_dimension",), message, dimension, le=limit)
+            raise RefusalError.invalid("less_than_equal", (request.dimension_field,), message, dimension, le=limit)
         return replace(request, dimension=dimension)
 
     def answer(self, request: EmbeddingRequest) -> bytes:

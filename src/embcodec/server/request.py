@@ -86,6 +86,7 @@ class EmbeddingRequest:
     encoding_format: EncodingFormat
     tokens: int
     token_ids: list[list[int]] | None = None
+    dimension_field: str = "output_dimension"  # where the dimension was asked for
 
     @property
     def count(self) -> int:
@@ -153,6 +154,7 @@ def request_of(fields: dict[str, Any], *, lenient: bool) -> EmbeddingRequest:
         encoding_format=_parse_choice(EncodingFormat, "encoding_format", fields.get("encoding_format")),
         tokens=_check_limits(counts, LENIENT if lenient else STRICT),
         token_ids=token_ids,
+        dimension_field=name,
     )
 
 

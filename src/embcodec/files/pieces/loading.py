@@ -18,7 +18,7 @@ from ...errors import (
     StorageError,
 )
 from ...profiles import Profile
-from ...quantizers.lowbit import Rows, kind_of
+from ...quantizers.lowbit import Rows, kind_of, told_apart
 from ...wire.batch import BatchLine
 from ...words import as_whole, closest, one_of, shown
 from ..kinds import BODY, LINES
@@ -210,7 +210,8 @@ def check_kind(rows: Rows, place: Place, like: Rows, name: str) -> None:
     """Refuse rows of a file that are of another kind than those of the file `name`."""
     if kind_of(rows) != kind_of(like):
         raise CodeMismatchError(
-            f"{place.name}: {rows!r} are of another kind than the rows of {name}, {like!r}",
+            f"{place.name}: {told_apart(rows, like)} are of another kind than the rows of {name}, "
+            f"{told_apart(like, rows)}",
             "files of one kind: dtype, dimension, scale and orders of bits",
         )
 

@@ -2,7 +2,7 @@
 
 from .codes import LowBitCodes
 from .errors import RowErrors, certain_bounds, errors_of, farthest, fixed_errors, leaning_errors, rounding_of
-from .joined import Rows, arrays_of, concat, joined, kind_of
+from .joined import Rows, arrays_of, concat, joined, kind_of, say_nothing, told_apart
 from .principal import MOST_LENGTH_ERROR, PrincipalScheme
 from .queries import LowBitQueries, coded_like_rows, prepare_queries
 from .scheme import LowBitScheme
@@ -27,4 +27,6 @@ __all__ = [
     "leaning_errors",
     "prepare_queries",
     "rounding_of",
+    "say_nothing",
+    "told_apart",
 ]

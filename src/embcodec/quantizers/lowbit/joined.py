@@ -75,7 +75,7 @@ def concat(parts: Iterable[Rows | ArrayLike]) -> Rows:
     CodeMismatchError
         Where a part means something else than the first.
     ValueError
-        For no parts.
+        For no parts. One of no rows and no dimension, as an empty column of lists is, joins any.
 
     Examples
     --------
@@ -89,14 +89,30 @@ def concat(parts: Iterable[Rows | ArrayLike]) -> Rows:
     found = [part if isinstance(part, LowBitCodes) else of_floats(part, f"part {i}") for i, part in given]
     if not found:
         raise ValueError("there are no parts to join")
-    first = kind_of(found[0])
-    for number, part in enumerate(found):
-        if kind_of(part) != first:
-            raise CodeMismatchError(f"part {number}, {part!r}, does not join {found[0]!r}", "parts of one meaning")
-    columns = zip(*(arrays_of(part) for part in found), strict=True)
-    return joined(found, [np.concatenate(column) for column in columns])
+    some = [(number, part) for number, part in enumerate(found) if not say_nothing(part)] or [(0, found[0])]
+    _, first = some[0]
+    for number, part in some:
+        if kind_of(part) != kind_of(first):
+            raise CodeMismatchError(
+                f"part {number}, {told_apart(part, first)}, does not join {told_apart(first, part)}",
+                "parts of one meaning",
+            )
+    columns = zip(*(arrays_of(part) for _, part in some), strict=True)
+    return joined([part for _, part in some], [np.concatenate(column) for column in columns])
 
 
 def kind_of(rows: Rows) -> Any:
     """Return what rows must share to be joined, or to meet the same queries."""
     return rows.scheme.identity if isinstance(rows, LowBitCodes) else rows.meaning
+
+
+def say_nothing(rows: Rows) -> bool:
+    """Whether these are no rows, of no dimension: an empty column of lists says no more. They join, and meet, any."""
+    return isinstance(rows, Embeddings) and not len(rows) and not rows.dimension
+
+
+def told_apart(rows: Rows, others: Rows) -> str:
+    """Return `rows` in the words of a message, with the scheme of low-bit codes where `others` are such, too."""
+    if isinstance(rows, LowBitCodes) and isinstance(others, LowBitCodes):
+        return f"{rows!r} by {rows.scheme.identity}"
+    return repr(rows)

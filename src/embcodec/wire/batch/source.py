@@ -81,6 +81,17 @@ def _opened(raw: FileIO | Pieces, size: int) -> tuple[BufferedReader[Any], bytes
     return file, raw.head() if isinstance(raw, Pieces) else file.peek()[:_HEAD]
 
 
+def _path_of(lines: Any) -> str:
+    """Return the path of a file of lines; a TypeError or ValueError says how else lines are read."""
+    if isinstance(lines, bytes | bytearray | memoryview):
+        raise TypeError("path is the path of a file, not its lines: io.BytesIO(lines) reads those")
+    if isinstance(lines, str) and lines.lstrip().startswith("{") and not os.path.exists(lines):
+        raise ValueError("path is the path of a file, not its lines: io.BytesIO(lines.encode()) reads those")
+    if isinstance(lines, list | tuple):
+        raise TypeError("path is the path of one file: iter_load(paths) reads the rows of several")
+    return as_path(lines)
+
+
 class Source:
     """Lines of a file that is open.
 
@@ -108,7 +119,7 @@ class Source:
         if hasattr(lines, "read") and not isinstance(lines, str | os.PathLike):
             raw = self._layer(self._read_on(lines))
         else:
-            raw = self.owned = FileIO(as_path(lines))
+            raw = self.owned = FileIO(_path_of(lines))
             self.total = os.fstat(raw.fileno()).st_size
             if not raw.seekable():
                 raw = self._layer(self._read_on(raw))

@@ -75,6 +75,8 @@ def write_batch(
         raise TypeError(f"model is the name of a model, not {shown(model)}")
     if style == "openai" and model is None:
         raise ValueError("OpenAI's batch files name the model in every line: give model=")
+    if "input" in fields:
+        raise ValueError("the input of each line is what texts has: leave out input=")
     if isinstance(texts, str):
         raise TypeError("texts are several strings, not one")
     inputs_per_line, path = min(as_whole(inputs_per_line, "inputs_per_line", 1), sys.maxsize), as_path(path)
