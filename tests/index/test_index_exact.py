@@ -53,7 +53,9 @@ def make_eager(monkeypatch: pytest.MonkeyPatch) -> None:
         ("_RUN", 2),
         ("_share", lambda n_queries: 1),
         ("_AT_ONCE", 0),
+        ("_AT_ONCE_EACH", 0),
         ("_HIGHEST", 2),
+        ("_FIRST", 2),
     ):
         monkeypatch.setattr(exact, name, value)
 
@@ -90,6 +92,24 @@ def test_what_the_highest_bounds_leave_open(
             q = asked_near(x, 9)
             found = index.search(q, k, exact=True, metric=metric, mask=mask)
             assert bits(found) == bits(search(q, x, k, metric=metric, mask=mask))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: pytest.MonkeyPatch, eager: None) -> None:
+    """What a sample promises is a guess: where fewer than k are as good, the codes or the floats are scanned again."""
+    x = near_others(300, 40, centers=30)
+    q, k = asked_near(x, 4), 3
+    true = search(q, x, k, metric=metric)
+    promised = iter([(true.scores[:, place].copy(), np.ones(4, np.bool_)) for place in (0, 1, 2)])
+    monkeypatch.setattr(exact, "_expected", lambda *_: next(promised))
+    index = FlatIndex(codes_of(x, "ubinary"), rescore_with=x)
+    for _ in range(3):
+        assert bits(index.search(q, k, exact=True, metric=metric)) == bits(true)
+    impossible = np.full(4, -1e3 if metric == "l2" else 1e3, np.float32)
+    monkeypatch.setattr(exact, "_expected", lambda *_: (impossible, np.ones(4, np.bool_)))
+    found = index.search(q, k, exact=True, metric=metric)
+    assert bits(found) == bits(true)
+    assert (found.rescored == 300).all()
 
 
 def test_more_queries_than_a_batch(monkeypatch: pytest.MonkeyPatch, eager: None) -> None:
@@ -189,7 +209,9 @@ def test_codes_that_say_nothing_are_left_for_the_floats() -> None:
     noise = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
     index = FlatIndex(codes_of(noise, "int8/per-vector"), rescore_with=x)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(exact, "_candidates", None)  # codes are not scanned: a sample has shown what bounds are worth
+        patched.setattr(
+            exact, "_among_candidates", None
+        )  # codes are not scanned: a sample has shown what bounds are worth
         found = index.search(q, 5, exact=True)
     assert bits(found) == bits(search(q, x, 5))
     assert found.rescored.tolist() == [6000] * 3
@@ -213,6 +235,9 @@ def test_files_keep_what_was_measured(tmp_path: Path, monkeypatch: pytest.Monkey
     index.save(path)
     assert bits(pickle.loads(pickle.dumps(index)).search(q, 3, exact=True)) == bits(search(q, x, 3))
     tensors, words = read_tensors(path)
+    former = {**tensors, "residuals": np.zeros((400, 3), np.float32)}  # said less than is asked now: measured anew
+    write_tensors(tmp_path / "former.safetensors", former, words)
+    assert bits(FlatIndex.load(tmp_path / "former.safetensors").search(q, 3, exact=True)) == bits(search(q, x, 3))
     for wrong in (tensors["residuals"][1:], tensors["residuals"].astype(np.float64), -1 - tensors["residuals"]):
         write_tensors(tmp_path / "wrong.safetensors", {**tensors, "residuals": wrong}, words)
         with pytest.raises(StorageError, match="contradicts itself: residuals"):

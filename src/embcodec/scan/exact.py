@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,16 @@ from .best import SearchResult, best_of, rescored
 from .bounds import BoundedResult, best_by_bounds
 from .estimates import RowTerms, UpperBounds, are_known, takes_one
 
-_SAMPLE = 32  # one row in so many is scored first, to see what the bounds are worth
+_SAMPLE = 32  # one row in so many is looked at first, to see what the bounds are worth
 _LEAST_SAMPLE = 256
 _FOR_EACH = 16  # and at least so many for each of the k best: of fewer the k-th best score says too little
 _RUN = 16  # the sample is of runs of so many rows, which memory delivers sooner than single ones
 _BATCH = 256  # queries whose candidates are held at a time
 _HIGHEST = 128  # rows of the highest bounds that are looked at, beside some for each of the k best
-_AT_ONCE = 256  # as many rows are scored in the time that another call takes
+_FIRST = 128  # candidates that are scored before the others, beside some for each of the k best
+_LEAST_SCORED = 16  # rows of the sample that are scored
+_AT_ONCE = 1024  # as many rows, of all queries together, are scored in the time that another call takes
+_AT_ONCE_EACH = 256
 
 
 def exact_by_codes(
@@ -75,33 +77,43 @@ def exact_by_codes(
     if sample is not None:
         sample = sample if chosen is None else chosen[sample]
         asked = np.flatnonzero(by_codes)
-        step = 1 if takes_one(codes, metric) else _BATCH
+        step = 1 if takes_one(codes) else _BATCH
         for begin in range(0, len(asked), step):
             some = asked[begin : begin + step]
-            bounds = UpperBounds(codes, queries[some], metric, rows)
-            bounds.scan.selection = chosen
+            reached = None
+            bounds = _bounds(codes, queries[some], metric, rows, chosen)
             if bounds.are_narrow():
                 first = _highest(bounds, floats, queries[some], k, metric, min(n, 8 * k + _HIGHEST), threads)
                 scores[some], found[some], scored[some], ended = first
                 if ended.all():
                     continue
-                some = some[~ended]
-                bounds = UpperBounds(codes, queries[some], metric, rows)
-                bounds.scan.selection = chosen
-            most, enough = _screen(bounds, floats, queries[some], k, metric, sample, threads)
-            by_codes[some] = enough
-            scored[some] = n
-            if not enough.any():
-                continue
-            order, reach = _candidates(bounds, most, threads)
-            done, kept = some[enough], enough
-            scores[done], found[done], scored[done] = best_by_bounds(
-                queries[done], order[kept], reach[kept], floats, k, metric, threads, at_once=_AT_ONCE
-            )
+                some, reached = some[~ended], first[0][~ended, -1]
+                bounds = _bounds(codes, queries[some], metric, rows, chosen)
+            expected, enough = _expected(bounds, floats, queries[some], k, metric, sample, n, reached, threads)
+            scored[some], by_codes[some] = n, enough
+            some, expected = some[enough], expected[enough]
+            while len(some):
+                if len(some) < len(bounds.scan.queries):
+                    bounds = _bounds(codes, queries[some], metric, rows, chosen)
+                done = _among_candidates(bounds, floats, queries[some], k, metric, expected, threads)
+                scores[some], found[some], scored[some], ended = done
+                # Of the others less was expected of the sample than is so: what was found is no worse than what is so.
+                some, expected = some[~ended], scores[some[~ended], -1]
+                known = ~np.isnan(expected)
+                by_codes[some[~known]], scored[some[~known]] = False, n
+                some, expected = some[known], expected[known]
     others = np.flatnonzero(~by_codes)
     if len(others):
         scores[others], found[others] = whole(queries if len(others) == len(queries) else queries[others])
     return BoundedResult(scores, found, scored, np.ones(len(queries), np.bool_))
+
+
+def _bounds(
+    codes: Rows, queries: Embeddings, metric: Metric, rows: RowTerms, chosen: NDArray[np.int64] | None
+) -> UpperBounds:
+    bounds = UpperBounds(codes, queries, metric, rows)
+    bounds.scan.selection = chosen
+    return bounds
 
 
 def _sample(n: int, k: int) -> NDArray[np.int64] | None:
@@ -127,28 +139,38 @@ def _highest(
     highest = best_of(bounds.scan, most, threads)
     whose = np.repeat(np.arange(len(queries)), most)
     reach = bounds.goodness(highest.scores.ravel(), whose).reshape(highest.scores.shape)
-    scores, rows, scored = best_by_bounds(queries, highest.indices, reach, floats, k, metric, threads, at_once=_AT_ONCE)
-    ended = highest.scores[:, -1] <= bounds.thresholds(scores[:, -1])
+    at_once = max(_AT_ONCE // len(queries), _AT_ONCE_EACH)
+    scores, rows, scored = best_by_bounds(queries, highest.indices, reach, floats, k, metric, threads, at_once=at_once)
+    ended = bounds.tightened_at_least(highest.scores[:, -1], scores[:, -1]) <= bounds.thresholds(scores[:, -1])
     return scores, rows, scored, ended | (most == bounds.scan.n_positions)
 
 
-def _screen(
+def _expected(
     bounds: UpperBounds,
     floats: Embeddings,
     queries: Embeddings,
     k: int,
     metric: Metric,
     sample: NDArray[np.int64],
+    n: int,
+    reached: NDArray[np.float32] | None,
     threads: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return what the bounds of rows among the k best exceed, +inf where too many rows do, and where they do not."""
-    most = max(len(sample) // _share(len(queries)), 2 * k)
-    found = best_of(bounds.of_rows(sample), most, threads)
-    kth = rescored(queries, found.indices[:, : 2 * k], floats, k, metric, "float32", threads).scores[:, -1]
-    least = bounds.thresholds(kth)
-    enough: NDArray[np.bool_] = found.scores[:, -1] <= least
+    """Return scores that the k best of all rows most likely reach, and whether bounds then leave few rows in doubt.
+
+    Scores that they are known to reach are `reached`. Else those of the sample say it: where it has one row in 32, its
+    second best is most likely exceeded by ten of all rows.
+    """
+    few = min(max(2 * k, _LEAST_SCORED), len(sample))
+    found = best_of(bounds.of_rows(sample), max(len(sample) // _share(len(queries)), few), threads)
+    if reached is None:
+        share = k * len(sample) / n
+        place = min(int(share + 2 * np.sqrt(share)), k - 1)
+        reached = rescored(queries, found.indices[:, :few], floats, place + 1, metric, "float32", threads).scores[:, -1]
+    last = bounds.tightened(found.scores[:, -1], found.indices[:, -1], reached)
+    enough: NDArray[np.bool_] = last <= bounds.thresholds(reached)
     enough &= 2 * np.count_nonzero(enough) > len(enough)  # a scan of the floats is hardly longer for all queries
-    return np.where(enough, least, np.float32(np.inf)), enough
+    return reached, enough
 
 
 def _share(n_queries: int) -> int:
@@ -156,22 +178,51 @@ def _share(n_queries: int) -> int:
 
     A row that is scored by itself costs as much as some rows of a scan by one query, and dozens of one by many.
     """
-    return min(4 + n_queries, 16)
+    return min(1 + 4 * n_queries, 64)
 
 
-def _candidates(
-    bounds: UpperBounds, least: NDArray[np.float32], threads: int | None
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the rows whose bound exceeds their query's number, best first, and what they can reach; -1, -inf behind.
+def _among_candidates(
+    bounds: UpperBounds,
+    floats: Embeddings,
+    queries: Embeddings,
+    k: int,
+    metric: Metric,
+    expected: NDArray[np.float32],
+    threads: int | None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the k best for each query, how many rows were scored, and whether the k best are as good as `expected`.
 
-    Shapes are (n_queries, the most that a query has).
+    Where they are, no other row is among the k best: a scan of the codes has found all rows whose bounds exceed what is
+    expected. Those of the highest bounds are scored first, which leaves fewer of the others.
     """
-    limits, scores, rows = native.hits(bounds.scan, least, threads)
-    counts = np.diff(limits)
-    queries = np.repeat(np.arange(len(counts)), counts)
-    places = np.arange(len(rows)) - limits[queries]
-    order = np.full((len(counts), int(counts.max(initial=0))), -1, np.int64)
-    reach = np.full(order.shape, -np.inf)
-    order[queries, places] = rows
-    reach[queries, places] = bounds.goodness(scores, queries)
-    return order, reach
+    bounds.tighten(expected)
+    whose, reach, rows = native.hits_in_any_order(bounds.scan, bounds.thresholds(expected), threads)
+    most, seen, left = 2 * k + _FIRST, np.zeros(len(rows), np.bool_), np.ones(len(rows), np.bool_)
+    if np.bincount(whose, minlength=1).max() > 2 * most:
+        for query in range(len(queries)):
+            own = np.flatnonzero(whose == query)
+            seen[own[np.argpartition(-reach[own], most)[:most]] if len(own) > most else own] = True
+        best = _best_of_each(queries, whose[seen], rows[seen], floats, k, metric, threads)[0][:, -1]
+        reached = np.fmin(best, expected) if metric == "l2" else np.fmax(best, expected)  # NaN where too few are
+        left = bounds.tightened(reach, rows, reached) > bounds.thresholds(reached)[whose]
+    scores, found = _best_of_each(queries, whose[left], rows[left], floats, k, metric, threads)
+    ended = scores[:, -1] <= expected if metric == "l2" else scores[:, -1] >= expected
+    return scores, found, np.bincount(whose[seen | left], minlength=len(queries)), ended
+
+
+def _best_of_each(
+    queries: Embeddings,
+    whose: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    floats: Embeddings,
+    k: int,
+    metric: Metric,
+    threads: int | None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return scores and rows (n_queries, k) of the best of each query's rows; NaN and -1 behind those of too few."""
+    counts = np.bincount(whose, minlength=len(queries))
+    order = np.argsort(whose.astype(np.int16), kind="stable")  # which is fast for two bytes
+    places = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    candidates = np.full((len(queries), max(int(counts.max(initial=0)), k)), -1, np.int64)
+    candidates[whose[order], places] = rows[order]
+    return rescored(queries, candidates, floats, k, metric, "float32", threads)
