@@ -32,10 +32,15 @@ def check_bounds(codes: Any, x: Floats, q: Floats, metric: Any) -> None:
             assert (good >= (-true if metric == "l2" else true)).all()
             for row in range(0, len(x), 20):
                 assert scores[i, row] > bounds.thresholds(np.full(len(asked), true[row]))[i]
-    ranked = search(q[:1], x, len(x), metric=metric)
-    for place in (len(x) // 2, 2, 0):
-        bounds = estimates.UpperBounds(codes, Embeddings(q[:1]), metric, terms)
-        check_tightened(bounds, ranked, place)
+    for one in (q[:1], q[-3:-2]):
+        ranked = search(one, x, len(x), metric=metric)
+        angles = search(one, x, len(x))
+        cosines = angles.scores[0][np.argsort(angles.indices[0])]
+        cosines[~x.any(axis=1)] = 1  # a row of zeros has no angle
+        for place in (len(x) // 2, 2, 0):
+            bounds = estimates.UpperBounds(codes, Embeddings(one), metric, terms)
+            check_tightened(bounds, ranked, place)
+            assert (cosines[ranked.indices[0, : place + 1]] ** 2 + bounds._sine**2 >= 1).all()
 
 
 def check_tightened(bounds: estimates.UpperBounds, ranked: SearchResult, place: int) -> None:
