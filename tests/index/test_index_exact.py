@@ -51,7 +51,7 @@ def make_eager(monkeypatch: pytest.MonkeyPatch) -> None:
         ("_LEAST_SAMPLE", 8),
         ("_FOR_EACH", 4),
         ("_RUN", 2),
-        ("_share", lambda n_queries: 1),
+        ("_share", lambda n_queries, row_bytes: 1),
         ("_AT_ONCE", 0),
         ("_AT_ONCE_EACH", 0),
         ("_HIGHEST", 2),

@@ -162,10 +162,11 @@ def _expected(
     second best is most likely exceeded by ten of all rows.
     """
     few = min(max(2 * k, _LEAST_SCORED), len(sample))
-    found = best_of(bounds.of_rows(sample), max(len(sample) // _share(len(queries)), few), threads)
+    share = _share(len(queries), 4 * floats.dimension)
+    found = best_of(bounds.of_rows(sample), max(len(sample) // share, few), threads)
     if reached is None:
-        share = k * len(sample) / n
-        place = min(int(share + 2 * np.sqrt(share)), k - 1)
+        among = k * len(sample) / n  # of the k best are in the sample
+        place = min(int(among + 2 * np.sqrt(among)), k - 1)
         reached = rescored(queries, found.indices[:, :few], floats, place + 1, metric, "float32", threads).scores[:, -1]
     last = bounds.tightened(found.scores[:, -1], found.indices[:, -1], reached)
     enough: NDArray[np.bool_] = last <= bounds.thresholds(reached)
@@ -173,12 +174,13 @@ def _expected(
     return reached, enough
 
 
-def _share(n_queries: int) -> int:
+def _share(n_queries: int, row_bytes: int) -> int:
     """Return in how many rows one may be among the best, on average, if the codes are to be scanned, not the floats.
 
-    A row that is scored by itself costs as much as some rows of a scan by one query, and dozens of one by many.
+    A row that is scored by itself costs as much as some rows of a scan by one query, short ones more of them, and
+    dozens of one by many.
     """
-    return min(1 + 4 * n_queries, 64)
+    return min(5 + 4096 // row_bytes + 4 * (n_queries - 1), 64)
 
 
 def _among_candidates(
