@@ -204,7 +204,7 @@ def test_masks_ids_additions_and_removals(mask_kind: str, eager: None) -> None:
 
 
 def test_codes_that_say_nothing_are_left_for_the_floats() -> None:
-    x = near_others(6000, 64)
+    x = near_others(6000, 64, centers=60)
     q = asked_near(x, 3)
     noise = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
     index = FlatIndex(codes_of(noise, "int8/per-vector"), rescore_with=x)
