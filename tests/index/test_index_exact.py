@@ -19,6 +19,7 @@ from embcodec import (
     Collection,
     FlatIndex,
     LowBitQuantizer,
+    SearchResult,
     StorageError,
     compile_metric,
     search,
@@ -100,16 +101,34 @@ def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: p
     x = near_others(300, 40, centers=30)
     q, k = asked_near(x, 4), 3
     true = search(q, x, k, metric=metric)
-    promised = iter([(true.scores[:, place].copy(), np.ones(4, np.bool_)) for place in (0, 1, 2)])
-    monkeypatch.setattr(exact, "_expected", lambda *_: next(promised))
-    index = FlatIndex(codes_of(x, "ubinary"), rescore_with=x)
-    for _ in range(3):
-        assert bits(index.search(q, k, exact=True, metric=metric)) == bits(true)
     impossible = np.full(4, -1e3 if metric == "l2" else 1e3, np.float32)
-    monkeypatch.setattr(exact, "_expected", lambda *_: (impossible, np.ones(4, np.bool_)))
-    found = index.search(q, k, exact=True, metric=metric)
-    assert bits(found) == bits(true)
-    assert (found.rescored == 300).all()
+    index = FlatIndex(codes_of(x, "ubinary"), rescore_with=x)
+    for codes_again in (True, False):
+        for promised in (*true.scores.T[:3].copy(), impossible):
+
+            def expected(*args: Any, promised: Any = promised, codes_again: bool = codes_again) -> Any:
+                reached = args[-2]  # what was found the first time
+                if reached is None:
+                    return promised, np.ones(4, np.bool_)
+                return reached, np.full(len(reached), codes_again)
+
+            monkeypatch.setattr(exact, "_expected", expected)
+            found = index.search(q, k, exact=True, metric=metric)
+            assert bits(found) == bits(true)
+    assert (found.rescored == 300).all()  # fewer than k are so good, and nothing is known of the k-th
+
+
+def test_alike_rows_of_a_sample_promise_no_more_of_others() -> None:
+    sample = exact._sample(4096, 256)
+    rows = np.r_[sample[32:48], sample[100], sample[40:42], sample[200:210]][None]
+    best = SearchResult(np.linspace(1, 0.5, 29, dtype=np.float32)[None], rows)
+    runs = exact._runs_so_far(rows, sample)
+    assert runs.tolist() == [[1] * 16 + [2] * 3 + [3] * 8 + [4] * 2]
+    for place, k, expected in ((0, 29, 0), (1, 29, 16), (2, 29, 19), (1, 10, 9), (9, 29, 28)):
+        assert exact._at_place(best, runs, place, k) == best.scores[0, expected]
+    # Scores that fall by as much each time that twice as many rows exceed them, go on so: the middle of that and the best.
+    best = SearchResult(-np.log2(np.arange(1, 17, dtype=np.float32))[None], sample[None, :16])
+    assert 1 < float(exact._beyond(best, 1 / 32)[0]) < 5
 
 
 def test_more_queries_than_a_batch(monkeypatch: pytest.MonkeyPatch, eager: None) -> None:

@@ -130,7 +130,8 @@ def test_errors_are_measured_on_the_floats_given() -> None:
             assert (measured[:, column] <= true + margin + 1e-3).all(), "wider than there is need"
         # What the float32 score of a row itself is off by has its place in the terms of the bound.
         terms = estimates.row_terms(codes, measured.astype(np.float32), "dot")
-        assert (terms.rests >= rounding_of_sums(40) * measured[:, residuals.LENGTHS]).all()
+        rests = terms.widths.astype(np.float64) - terms.errors
+        assert (rests >= rounding_of_sums(40) * measured[:, residuals.LENGTHS]).all()
 
 
 def test_lengths_of_which_nothing_is_known() -> None:

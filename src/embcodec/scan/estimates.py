@@ -45,8 +45,8 @@ class RowTerms(NamedTuple):
 
     Attributes
     ----------
-    scales, errors, rests, spans : ndarray
-        The dot of a query of length 1 is at most scales * estimate + s * errors + rests + off * spans.
+    scales, errors, widths, spans : ndarray
+        The dot of a query of length 1 is at most scales * estimate + widths - (1 - s) * errors + off * spans.
     ratios : ndarray
         By which the dots with a center are multiplied.
     lengths : ndarray
@@ -55,18 +55,21 @@ class RowTerms(NamedTuple):
         The least and the greatest length.
     least_error : float
         The least of `errors`.
+    typical : (float, float, float, float)
+        Means of widths, spans, scales and lengths, of some rows.
     known : bool
         Whether all rows are of lengths for which the bound holds.
     """
 
     scales: Floats
     errors: Floats
-    rests: Floats
+    widths: Floats
     spans: Floats
     ratios: Floats
     lengths: Floats
     between: tuple[float, float]
     least_error: float
+    typical: tuple[float, float, float, float]
     known: bool
 
 
@@ -89,13 +92,31 @@ def row_terms(codes: Rows, measured: Floats, metric: str) -> RowTerms:
         rests += 4 * ROUNDINGS * errors
         if metric == "cosine":  # with a row of length 0 it is 0, whatever the code is
             ratios = np.divide(ratios, lengths, out=np.zeros_like(lengths), where=some)
-        terms = [_scales_of(codes, spans) * ratios, errors * ratios, rests * ratios, spans * ratios]
+        terms = [_scales_of(codes, spans) * ratios, errors * ratios, (errors + rests) * ratios, spans * ratios]
         # Wider also by how the sums of these and the estimates are rounded.
         terms[1:] = [part * (1 + 4 * ROUNDINGS) + _NOTHING for part in terms[1:]]
+        terms[2] += _NOTHING  # which is left when errors are taken off
         parts = [part.astype(np.float32) for part in (*terms, ratios)]
     between = (float(lengths.min(initial=MOST)), float(lengths.max(initial=0)))
     least_error = float(parts[1].min(initial=MOST))
-    return RowTerms(parts[0], parts[1], parts[2], parts[3], parts[4], measured[:, LENGTHS], between, least_error, known)
+    few = slice(None, None, len(codes) // _LOOKED_AT + 1)
+    typical = (_mean(parts[2][few]), _mean(parts[3][few]), _mean(parts[0][few]), _mean(measured[few, LENGTHS]))
+    return RowTerms(
+        scales=parts[0],
+        errors=parts[1],
+        widths=parts[2],
+        spans=parts[3],
+        ratios=parts[4],
+        lengths=measured[:, LENGTHS],
+        between=between,
+        least_error=least_error,
+        typical=typical,
+        known=known,
+    )
+
+
+def _mean(part: NDArray[Any]) -> float:
+    return float(part.mean(dtype=np.float64)) if len(part) else 0.0
 
 
 def _scales_of(codes: Rows, spans: Doubles) -> Doubles:
@@ -183,9 +204,18 @@ class UpperBounds:
     metric : {"cosine", "dot", "l2"}
     rows : RowTerms
         Known.
+    selection : ndarray of int64, optional
+        The rows that count, ascending.
     """
 
-    def __init__(self, codes: Rows, queries: Embeddings, metric: str, rows: RowTerms) -> None:
+    def __init__(
+        self,
+        codes: Rows,
+        queries: Embeddings,
+        metric: str,
+        rows: RowTerms,
+        selection: NDArray[np.int64] | None = None,
+    ) -> None:
         lengths = row_norms(queries.values)
         units = np.asarray(queries.values / lengths[:, None], np.float32)
         if isinstance(codes, LowBitCodes):
@@ -199,21 +229,30 @@ class UpperBounds:
             scan.terms *= (lengths / self._longest).astype(np.float32)
         if found.along is not None:
             scan.terms[2] = 0
-        self._rows, self._found, self._dimension, self._sine, self.scan = rows, found, codes.dimension, 1.0, scan
-        scan.row_scales, scan.row_biases = rows.scales, self._biases()
+        self._rows, self._found, self._dimension, self._sine = rows, found, codes.dimension, 1.0
+        scan.row_scales, scan.row_biases, scan.selection = rows.scales, None, selection
 
-    def _biases(self) -> Floats:
-        """Return what is added to the rows' estimates, (n,)."""
+    @property
+    def scan(self) -> native.Scan:
+        """The scan of all rows that count."""
+        scan = self._found.scan
+        if scan.row_biases is None:
+            scan.row_biases = self._biases()
+        return scan
+
+    def _biases(self, some: Any = slice(None)) -> Floats:
+        """Return what is added to the estimates of some rows, (n,)."""
         rows, found = self._rows, self._found
-        biases = np.float32(self._sine * (1 + ROUNDINGS)) * rows.errors
-        biases += np.float32(found.off * (1 + ROUNDINGS)) * rows.spans
-        biases += rows.rests
+        biases: Floats = np.float32(found.off * (1 + ROUNDINGS)) * rows.spans[some]
+        biases += rows.widths[some]
+        if self._sine < 1:
+            biases -= np.float32((1 - self._sine) * (1 - ROUNDINGS)) * rows.errors[some]
         if found.shift:
-            biases += np.float32(found.shift * (1 + 4 * ROUNDINGS)) * rows.scales
+            biases += np.float32(found.shift * (1 + 4 * ROUNDINGS)) * rows.scales[some]
         if found.along is not None:
-            biases += np.float32(found.along[0]) * rows.ratios
+            biases += np.float32(found.along[0]) * rows.ratios[some]
         if self._metric == "l2":
-            biases += self._less_squares(rows.lengths, self._dimension)
+            biases += self._less_squares(rows.lengths[some], self._dimension)
         return biases
 
     def _less_squares(self, lengths: Floats, dimension: int) -> Floats:
@@ -228,11 +267,10 @@ class UpperBounds:
 
         By comparison with the least that scores of rows in all directions differ by, which is 1 / sqrt(dimension).
         """
-        rows, found = self._rows, self._found
-        some = slice(None, None, len(rows.errors) // _LOOKED_AT + 1)
-        width = rows.errors[some] + found.off * rows.spans[some] + found.shift * rows.scales[some]
-        spread = 1.0 if self._metric == "cosine" else float(rows.lengths[some].mean())
-        return bool(_NARROW * width.mean() < spread / np.sqrt(self._dimension))
+        widths, spans, scales, lengths = self._rows.typical
+        width = widths + self._found.off * spans + self._found.shift * scales
+        spread = 1.0 if self._metric == "cosine" else lengths
+        return bool(_NARROW * width < spread / np.sqrt(self._dimension))
 
     def tighten(self, scores: Floats) -> None:
         """Make bounds closer, for rows that are as good as these scores, (n_queries,).
@@ -240,8 +278,7 @@ class UpperBounds:
         Such rows are at no greater angle from the query, so that less of what is across the row lies along the query.
         The bounds of rows that are not as good may then be below their scores.
         """
-        self._sine = self._sine_at(scores)
-        self.scan.row_biases = self._biases()
+        self._sine, self._found.scan.row_biases = self._sine_at(scores), None
 
     def tightened(self, bounds: Floats, rows: NDArray[np.int64], scores: Floats) -> Floats:
         """Return bounds, of any shape, of these rows as they are after :meth:`tighten` by better scores."""
@@ -275,8 +312,10 @@ class UpperBounds:
 
     def of_rows(self, selection: NDArray[np.int64]) -> native.Scan:
         """Return the same scan of some rows only, ascending."""
-        scan = self.scan.over(self.scan.rows)
-        scan.row_scales, scan.row_biases, scan.selection = self.scan.row_scales, self.scan.row_biases, selection
+        scan = self._found.scan.over(self._found.scan.rows)
+        biases = np.empty(len(self._rows.widths), np.float32)
+        biases[selection] = self._biases(selection)
+        scan.row_scales, scan.row_biases, scan.selection = self._rows.scales, biases, selection
         return scan
 
     def thresholds(self, scores: Floats) -> Floats:

@@ -23,6 +23,7 @@ _BATCH = 256  # queries whose candidates are held at a time
 _HIGHEST = 128  # rows of the highest bounds that are looked at, beside some for each of the k best
 _FIRST = 128  # candidates that are scored before the others, beside some for each of the k best
 _LEAST_SCORED = 16  # rows of the sample that are scored
+_FITTED = 8  # of them say how scores go on
 _AT_ONCE = 1024  # as many rows, of all queries together, are scored in the time that another call takes
 _AT_ONCE_EACH = 256
 
@@ -72,55 +73,54 @@ def exact_by_codes(
     n = len(codes) if chosen is None else len(chosen)
     scores, found = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
     scored = np.full(len(queries), n, np.int64)
-    sample = _sample(n, k) if rows.known else None
-    by_codes = are_known(queries) if sample is not None else np.zeros(len(queries), np.bool_)
-    if sample is not None:
-        sample = sample if chosen is None else chosen[sample]
+    wanted = _sample_size(n, k)
+    by_codes = are_known(queries) if wanted and rows.known else np.zeros(len(queries), np.bool_)
+    if by_codes.any():
         asked = np.flatnonzero(by_codes)
         step = 1 if takes_one(codes) else _BATCH
         for begin in range(0, len(asked), step):
             some = asked[begin : begin + step]
             reached = None
-            bounds = _bounds(codes, queries[some], metric, rows, chosen)
+            bounds = UpperBounds(codes, queries[some], metric, rows, chosen)
             if bounds.are_narrow():
                 first = _highest(bounds, floats, queries[some], k, metric, min(n, 8 * k + _HIGHEST), threads)
                 scores[some], found[some], scored[some], ended = first
                 if ended.all():
                     continue
                 some, reached = some[~ended], first[0][~ended, -1]
-                bounds = _bounds(codes, queries[some], metric, rows, chosen)
-            expected, enough = _expected(bounds, floats, queries[some], k, metric, sample, n, reached, threads)
-            scored[some], by_codes[some] = n, enough
-            some, expected = some[enough], expected[enough]
             while len(some):
-                if len(some) < len(bounds.scan.queries):
-                    bounds = _bounds(codes, queries[some], metric, rows, chosen)
+                if reached is not None:
+                    bounds = UpperBounds(codes, queries[some], metric, rows, chosen)
+                sample = _sample(n, wanted)
+                sample = sample if chosen is None else chosen[sample]
+                expected, enough = _expected(bounds, floats, queries[some], k, metric, sample, n, reached, threads)
+                scored[some], by_codes[some] = n, enough
+                if not enough.any():
+                    break
+                some, expected = some[enough], expected[enough]
+                if not enough.all():
+                    bounds = UpperBounds(codes, queries[some], metric, rows, chosen)
                 done = _among_candidates(bounds, floats, queries[some], k, metric, expected, threads)
                 scores[some], found[some], scored[some], ended = done
-                # Of the others less was expected of the sample than is so: what was found is no worse than what is so.
-                some, expected = some[~ended], scores[some[~ended], -1]
-                known = ~np.isnan(expected)
+                # Of the others more was expected than is so. What was found is no better than what is so.
+                some, reached = some[~ended], scores[some[~ended], -1]
+                known = ~np.isnan(reached)
                 by_codes[some[~known]], scored[some[~known]] = False, n
-                some, expected = some[known], expected[known]
+                some, reached = some[known], reached[known]
     others = np.flatnonzero(~by_codes)
     if len(others):
         scores[others], found[others] = whole(queries if len(others) == len(queries) else queries[others])
     return BoundedResult(scores, found, scored, np.ones(len(queries), np.bool_))
 
 
-def _bounds(
-    codes: Rows, queries: Embeddings, metric: Metric, rows: RowTerms, chosen: NDArray[np.int64] | None
-) -> UpperBounds:
-    bounds = UpperBounds(codes, queries, metric, rows)
-    bounds.scan.selection = chosen
-    return bounds
-
-
-def _sample(n: int, k: int) -> NDArray[np.int64] | None:
-    """Return positions, ascending, among n rows; None where these are too few to look at some first."""
+def _sample_size(n: int, k: int) -> int:
+    """Return how many of n rows are looked at first; 0 where these are too few for that."""
     wanted = max(n // _SAMPLE, _LEAST_SAMPLE, _FOR_EACH * k)
-    if 2 * wanted > n:
-        return None
+    return wanted if 2 * wanted <= n else 0
+
+
+def _sample(n: int, wanted: int) -> NDArray[np.int64]:
+    """Return positions, ascending, among n rows: runs of _RUN."""
     runs = -(-wanted // _RUN)
     starts = np.arange(runs, dtype=np.int64) * (n - _RUN) // max(runs - 1, 1)
     return (starts[:, None] + np.arange(_RUN)).ravel()
@@ -140,9 +140,19 @@ def _highest(
     whose = np.repeat(np.arange(len(queries)), most)
     reach = bounds.goodness(highest.scores.ravel(), whose).reshape(highest.scores.shape)
     at_once = max(_AT_ONCE // len(queries), _AT_ONCE_EACH)
-    scores, rows, scored = best_by_bounds(queries, highest.indices, reach, floats, k, metric, threads, at_once=at_once)
-    ended = bounds.tightened_at_least(highest.scores[:, -1], scores[:, -1]) <= bounds.thresholds(scores[:, -1])
-    return scores, rows, scored, ended | (most == bounds.scan.n_positions)
+    scores, rows, scored = best_by_bounds(
+        queries, highest.indices, reach, floats, k, metric, threads, first=_at_first(k, len(queries)), at_once=at_once
+    )
+    last, least = highest.scores[:, -1], bounds.thresholds(scores[:, -1])
+    ended = (last <= least) | (most == bounds.scan.n_positions)
+    if not ended.all():
+        ended |= bounds.tightened_at_least(last, scores[:, -1]) <= least
+    return scores, rows, scored, ended
+
+
+def _at_first(k: int, n_queries: int) -> int:
+    """Return how many rows are scored in the first step: mostly all that are, if that costs less than another call."""
+    return (4 * k + _FIRST // 2) // n_queries
 
 
 def _expected(
@@ -156,22 +166,65 @@ def _expected(
     reached: NDArray[np.float32] | None,
     threads: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return scores that the k best of all rows most likely reach, and whether bounds then leave few rows in doubt.
+    """Return scores that the k best of all rows all but surely reach, and whether bounds then leave few rows in doubt.
 
     Scores that they are known to reach are `reached`. Else those of the sample say it: where it has one row in 32, its
-    second best is most likely exceeded by ten of all rows.
+    second best is most likely exceeded by ten of all rows. A guess at what they just reach says how few are in doubt.
     """
     few = min(max(2 * k, _LEAST_SCORED), len(sample))
     share = _share(len(queries), 4 * floats.dimension)
     found = best_of(bounds.of_rows(sample), max(len(sample) // share, few), threads)
-    if reached is None:
-        among = k * len(sample) / n  # of the k best are in the sample
-        place = min(int(among + 2 * np.sqrt(among)), k - 1)
-        reached = rescored(queries, found.indices[:, :few], floats, place + 1, metric, "float32", threads).scores[:, -1]
-    last = bounds.tightened(found.scores[:, -1], found.indices[:, -1], reached)
-    enough: NDArray[np.bool_] = last <= bounds.thresholds(reached)
-    enough &= 2 * np.count_nonzero(enough) > len(enough)  # a scan of the floats is hardly longer for all queries
-    return reached, enough
+    if reached is not None:
+        return reached, _few_in_doubt(bounds, found, reached)
+    best = rescored(queries, found.indices[:, :few], floats, few, metric, "float32", threads)
+    among = k * len(sample) / n  # of the k best are in the sample
+    enough = _few_in_doubt(
+        bounds, found, best.scores[:, min(int(among), k - 1)] if among >= 1 else _beyond(best, among)
+    )
+    if enough.any():
+        runs = _runs_so_far(best.indices, sample)
+        if among >= 1:
+            enough &= _few_in_doubt(bounds, found, _at_place(best, runs, int(among), k))
+        reached = _at_place(best, runs, int(among + 3 * np.sqrt(among) + 1), k)
+    return best.scores[:, -1] if reached is None else reached, enough
+
+
+def _few_in_doubt(bounds: UpperBounds, found: SearchResult, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return for which queries the last bound found in the sample is too low for a row as good as these scores."""
+    last = bounds.tightened(found.scores[:, -1], found.indices[:, -1], scores)
+    enough: NDArray[np.bool_] = last <= bounds.thresholds(scores)
+    return enough & (
+        2 * np.count_nonzero(enough) > len(enough)
+    )  # a scan of the floats is hardly longer for all queries
+
+
+def _runs_so_far(rows: NDArray[np.int64], sample: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return of how many runs of the sample rows are, up to each, (n_queries, m)."""
+    runs = np.searchsorted(sample, rows) // _RUN
+    order = np.argsort(runs, axis=1, kind="stable")
+    runs, firsts = np.take_along_axis(runs, order, axis=1), np.ones(runs.shape, np.bool_)
+    np.put_along_axis(firsts, order[:, 1:], runs[:, 1:] != runs[:, :-1], axis=1)
+    return np.cumsum(firsts, axis=1)
+
+
+def _at_place(best: SearchResult, runs: NDArray[np.int64], place: int, k: int) -> NDArray[np.float32]:
+    """Return the scores that so many runs exceed, but at least the k-th: rows of one run are often alike."""
+    behind = runs > place
+    places = np.where(behind[:, -1], np.minimum(behind.argmax(axis=1), k - 1), k - 1)
+    scores: NDArray[np.float32] = best.scores[np.arange(len(places)), places]
+    return scores
+
+
+def _beyond(best: SearchResult, among: float) -> NDArray[np.float32]:
+    """Return scores that `among` rows of a sample, less than one, are expected to exceed, by its best ones.
+
+    How many exceed a score most often falls exponentially with it. That alone promises about as much too much as the
+    best of the sample promises too little: the middle is taken.
+    """
+    first, last = best.scores[:, 0], min(best.scores.shape[1], _FITTED)
+    step = (best.scores[:, :last].mean(axis=1) - best.scores[:, last - 1]) * np.float32(last / (last - 1))
+    scores: NDArray[np.float32] = (first + best.scores[:, last - 1] + step * np.float32(np.log(last / among))) / 2
+    return scores
 
 
 def _share(n_queries: int, row_bytes: int) -> int:
@@ -180,7 +233,7 @@ def _share(n_queries: int, row_bytes: int) -> int:
     A row that is scored by itself costs as much as some rows of a scan by one query, short ones more of them, and
     dozens of one by many.
     """
-    return min(5 + 4096 // row_bytes + 4 * (n_queries - 1), 64)
+    return min(6 + 9216 // row_bytes + 4 * (n_queries - 1), 64)
 
 
 def _among_candidates(
