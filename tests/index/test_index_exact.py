@@ -104,21 +104,27 @@ def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: p
     impossible = np.full(4, -1e3 if metric == "l2" else 1e3, np.float32)
     index = FlatIndex(codes_of(x, "ubinary"), rescore_with=x)
     for codes_again in (True, False):
-        for promised in (*true.scores.T[:3].copy(), impossible):
+        for place, promised in enumerate((*true.scores.T[:3].copy(), impossible)):
+            known: list[Any] = []
 
-            def expected(*args: Any, promised: Any = promised, codes_again: bool = codes_again) -> Any:
-                reached = args[-2]  # what was found the first time
-                if reached is None:
+            def expected(*args: Any, promised: Any = promised, known: Any = known, again: bool = codes_again) -> Any:
+                known.append(args[-2])  # the k-th score that was found the time before
+                if known[-1] is None:
                     return promised, np.ones(4, np.bool_)
-                return reached, np.full(len(reached), codes_again)
+                return known[-1], np.full(len(known[-1]), again)
 
             monkeypatch.setattr(exact, "_expected", expected)
             found = index.search(q, k, exact=True, metric=metric)
             assert bits(found) == bits(true)
-    assert (found.rescored == 300).all()  # fewer than k are so good, and nothing is known of the k-th
+            assert len(known) == 1 + (place < 2), "the k-th is not as good, and one that was found says how good"
+            if place < 2:
+                assert (known[1] <= promised if metric != "l2" else known[1] >= promised).all()
+            if place == 3 or (place < 2 and not codes_again):
+                assert (found.rescored == 300).all()
 
 
-def test_alike_rows_of_a_sample_promise_no_more_of_others() -> None:
+def test_alike_rows_of_a_sample_promise_no_more_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "_RUN", 16)
     sample = exact._sample(4096, 256)
     rows = np.r_[sample[32:48], sample[100], sample[40:42], sample[200:210]][None]
     best = SearchResult(np.linspace(1, 0.5, 29, dtype=np.float32)[None], rows)
@@ -126,9 +132,9 @@ def test_alike_rows_of_a_sample_promise_no_more_of_others() -> None:
     assert runs.tolist() == [[1] * 16 + [2] * 3 + [3] * 8 + [4] * 2]
     for place, k, expected in ((0, 29, 0), (1, 29, 16), (2, 29, 19), (1, 10, 9), (9, 29, 28)):
         assert exact._at_place(best, runs, place, k) == best.scores[0, expected]
-    # Scores that fall by as much each time that twice as many rows exceed them, go on so: the middle of that and the best.
+    # Where twice as many rows exceed each next score, 32 times fewer are 5 better: half of that is hoped for.
     best = SearchResult(-np.log2(np.arange(1, 17, dtype=np.float32))[None], sample[None, :16])
-    assert 1 < float(exact._beyond(best, 1 / 32)[0]) < 5
+    assert 1.5 < float(exact._beyond(best, 1 / 32)[0]) < 2.5
 
 
 def test_more_queries_than_a_batch(monkeypatch: pytest.MonkeyPatch, eager: None) -> None:

@@ -18,7 +18,7 @@ from .estimates import RowTerms, UpperBounds, are_known, takes_one
 _SAMPLE = 32  # one row in so many is looked at first, to see what the bounds are worth
 _LEAST_SAMPLE = 256
 _FOR_EACH = 16  # and at least so many for each of the k best: of fewer the k-th best score says too little
-_RUN = 16  # the sample is of runs of so many rows, which memory delivers sooner than single ones
+_RUN = 4  # the sample is of runs of so many rows: of more, neighbours that are alike would leave it less to say
 _BATCH = 256  # queries whose candidates are held at a time
 _HIGHEST = 128  # rows of the highest bounds that are looked at, beside some for each of the k best
 _FIRST = 128  # candidates that are scored before the others, beside some for each of the k best
@@ -233,7 +233,7 @@ def _share(n_queries: int, row_bytes: int) -> int:
     A row that is scored by itself costs as much as some rows of a scan by one query, short ones more of them, and
     dozens of one by many.
     """
-    return min(6 + 9216 // row_bytes + 4 * (n_queries - 1), 64)
+    return min(6 + 9216 // row_bytes + 6 * (n_queries - 1), 96)
 
 
 def _among_candidates(
