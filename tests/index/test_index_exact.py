@@ -110,7 +110,7 @@ def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: p
             def expected(*args: Any, promised: Any = promised, known: Any = known, again: bool = codes_again) -> Any:
                 known.append(args[-2])  # the k-th score that was found the time before
                 if known[-1] is None:
-                    return promised, np.ones(4, np.bool_)
+                    return promised, np.arange(4) >= again  # one query may be left to the floats
                 return known[-1], np.full(len(known[-1]), again)
 
             monkeypatch.setattr(exact, "_expected", expected)
@@ -118,6 +118,7 @@ def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: p
             assert bits(found) == bits(true)
             assert len(known) == 1 + (place < 2), "the k-th is not as good, and one that was found says how good"
             if place < 2:
+                promised = promised[-len(known[1]) :]
                 assert (known[1] <= promised if metric != "l2" else known[1] >= promised).all()
             if place == 3 or (place < 2 and not codes_again):
                 assert (found.rescored == 300).all()
