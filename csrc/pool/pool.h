@@ -22,6 +22,11 @@ typedef void ec_pool_work(void *context, int32_t thread);
 
 void ec_pool_each(int32_t threads, ec_pool_work *work, void *context);
 
+/* The same for work that takes one thread about so many nanoseconds. Where that is less than what waking costs, only
+ * helpers that are awake take part, as they are while such calls follow each other closely; where it is next to nothing,
+ * none does. */
+void ec_pool_each_for(int32_t threads, int64_t nanoseconds, ec_pool_work *work, void *context);
+
 /* Runs block(context, b) for each b in 0 .. n_blocks - 1, once, on at most `threads` threads. */
 typedef void ec_pool_block(void *context, int64_t block);
 

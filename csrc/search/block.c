@@ -58,15 +58,21 @@ static int any_bit(const uint8_t *mask, int64_t n) {
     return n % 8 != 0 && (mask[n / 8] & ((1 << n % 8) - 1)) != 0;
 }
 
-/* Copies the selected rows of the block, without gaps, to scan->gathered. A negative row number, which the mask leaves
- * out, copies row 0. */
+/* The row at a position of the selection; for a negative row number, which the mask leaves out, row 0. */
+static const uint8_t *selected(const ec_search_args *args, const int64_t *selection, int64_t position) {
+    const int64_t row = selection[position] < 0 ? 0 : selection[position];
+    return row_of(args, ec_segment_at(args, row), row);
+}
+
+/* Copies the selected rows of the block, without gaps, to scan->gathered. */
 static void gather(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
+    enum { AHEAD_BYTES = 8192, AHEAD_MOST = 64 }; /* asked for: a processor foresees lines, but not where a row lies */
     const ec_search_args *args = scan->args;
+    const int64_t ahead = ec_clamp_i64(AHEAD_BYTES / args->row_bytes, 1, AHEAD_MOST), end = block->first + block->n;
     uint8_t *out = scan->gathered;
-    for (int64_t i = 0; i < block->n; i++, out += args->row_bytes) {
-        int64_t row = selection[block->first + i];
-        const int64_t position = row < 0 ? 0 : row;
-        memcpy(out, row_of(args, ec_segment_at(args, position), position), (size_t)args->row_bytes);
+    for (int64_t i = block->first; i < end; i++, out += args->row_bytes) {
+        if (i + ahead < args->n_selected) ec_prefetch(selected(args, selection, i + ahead), args->row_bytes);
+        memcpy(out, selected(args, selection, i), (size_t)args->row_bytes);
     }
 }
 

@@ -19,6 +19,7 @@ from embcodec import (
     Collection,
     FlatIndex,
     LowBitQuantizer,
+    SearchResult,
     StorageError,
     compile_metric,
     search,
@@ -51,9 +52,11 @@ def make_eager(monkeypatch: pytest.MonkeyPatch) -> None:
         ("_LEAST_SAMPLE", 8),
         ("_FOR_EACH", 4),
         ("_RUN", 2),
-        ("_share", lambda n_queries: 1),
+        ("_share", lambda n_queries, row_bytes: 1),
         ("_AT_ONCE", 0),
+        ("_AT_ONCE_EACH", 0),
         ("_HIGHEST", 2),
+        ("_FIRST", 2),
     ):
         monkeypatch.setattr(exact, name, value)
 
@@ -90,6 +93,49 @@ def test_what_the_highest_bounds_leave_open(
             q = asked_near(x, 9)
             found = index.search(q, k, exact=True, metric=metric, mask=mask)
             assert bits(found) == bits(search(q, x, k, metric=metric, mask=mask))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: pytest.MonkeyPatch, eager: None) -> None:
+    """What a sample promises is a guess: where fewer than k are as good, the codes or the floats are scanned again."""
+    x = near_others(300, 40, centers=30)
+    q, k = asked_near(x, 4), 3
+    true = search(q, x, k, metric=metric)
+    impossible = np.full(4, -1e3 if metric == "l2" else 1e3, np.float32)
+    index = FlatIndex(codes_of(x, "ubinary"), rescore_with=x)
+    for codes_again in (True, False):
+        for place, promised in enumerate((*true.scores.T[:3].copy(), impossible)):
+            known: list[Any] = []
+
+            def expected(*args: Any, promised: Any = promised, known: Any = known, again: bool = codes_again) -> Any:
+                known.append(args[-2])  # the k-th score that was found the time before
+                if known[-1] is None:
+                    return promised, np.arange(4) >= again  # one query may be left to the floats
+                return known[-1], np.full(len(known[-1]), again)
+
+            monkeypatch.setattr(exact, "_expected", expected)
+            found = index.search(q, k, exact=True, metric=metric)
+            assert bits(found) == bits(true)
+            assert len(known) == 1 + (place < 2), "the k-th is not as good, and one that was found says how good"
+            if place < 2:
+                promised = promised[-len(known[1]) :]
+                assert (known[1] <= promised if metric != "l2" else known[1] >= promised).all()
+            if place == 3 or (place < 2 and not codes_again):
+                assert (found.rescored == 300).all()
+
+
+def test_alike_rows_of_a_sample_promise_no_more_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact, "_RUN", 16)
+    sample = exact._sample(4096, 256)
+    rows = np.r_[sample[32:48], sample[100], sample[40:42], sample[200:210]][None]
+    best = SearchResult(np.linspace(1, 0.5, 29, dtype=np.float32)[None], rows)
+    runs = exact._runs_so_far(rows, sample)
+    assert runs.tolist() == [[1] * 16 + [2] * 3 + [3] * 8 + [4] * 2]
+    for place, k, expected in ((0, 29, 0), (1, 29, 16), (2, 29, 19), (1, 10, 9), (9, 29, 28)):
+        assert exact._at_place(best, runs, place, k) == best.scores[0, expected]
+    # Where twice as many rows exceed each next score, 32 times fewer are 5 better: half of that is hoped for.
+    best = SearchResult(-np.log2(np.arange(1, 17, dtype=np.float32))[None], sample[None, :16])
+    assert 1.5 < float(exact._beyond(best, 1 / 32)[0]) < 2.5
 
 
 def test_more_queries_than_a_batch(monkeypatch: pytest.MonkeyPatch, eager: None) -> None:
@@ -184,12 +230,14 @@ def test_masks_ids_additions_and_removals(mask_kind: str, eager: None) -> None:
 
 
 def test_codes_that_say_nothing_are_left_for_the_floats() -> None:
-    x = near_others(6000, 64)
+    x = near_others(6000, 64, centers=60)
     q = asked_near(x, 3)
     noise = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
     index = FlatIndex(codes_of(noise, "int8/per-vector"), rescore_with=x)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(exact, "_candidates", None)  # codes are not scanned: a sample has shown what bounds are worth
+        patched.setattr(
+            exact, "_among_candidates", None
+        )  # codes are not scanned: a sample has shown what bounds are worth
         found = index.search(q, 5, exact=True)
     assert bits(found) == bits(search(q, x, 5))
     assert found.rescored.tolist() == [6000] * 3
@@ -213,6 +261,9 @@ def test_files_keep_what_was_measured(tmp_path: Path, monkeypatch: pytest.Monkey
     index.save(path)
     assert bits(pickle.loads(pickle.dumps(index)).search(q, 3, exact=True)) == bits(search(q, x, 3))
     tensors, words = read_tensors(path)
+    former = {**tensors, "residuals": np.zeros((400, 3), np.float32)}  # said less than is asked now: measured anew
+    write_tensors(tmp_path / "former.safetensors", former, words)
+    assert bits(FlatIndex.load(tmp_path / "former.safetensors").search(q, 3, exact=True)) == bits(search(q, x, 3))
     for wrong in (tensors["residuals"][1:], tensors["residuals"].astype(np.float64), -1 - tensors["residuals"]):
         write_tensors(tmp_path / "wrong.safetensors", {**tensors, "residuals": wrong}, words)
         with pytest.raises(StorageError, match="contradicts itself: residuals"):

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 from float_rows import KINDS, METRICS, Floats, asked_near, codes_of, corpus, near_others
 
-from embcodec import Embeddings, search
+from embcodec import Embeddings, SearchResult, search
 from embcodec.scan import best_of, estimates, residuals
 from embcodec.scan.bounds import rounding_of_sums
 
 
 def check_bounds(codes: Any, x: Floats, q: Floats, metric: Any) -> None:
-    """Bounds of all rows are at least their scores, and what is a threshold lets rows with that very score pass."""
+    """Bounds of all rows are at least their scores, and what is a threshold lets rows with that very score pass.
+
+    Where they are tightened by a score, that is so for rows that are as good.
+    """
     terms = estimates.row_terms(codes, residuals.residuals_of(codes, Embeddings(x)), metric)
     assert terms.known
-    step = 1 if estimates.takes_one(codes, metric) else len(q)
+    step = 1 if estimates.takes_one(codes) else len(q)
     for begin in range(0, len(q), step):
         asked = Embeddings(q[begin : begin + step])
         bounds = estimates.UpperBounds(codes, asked, metric, terms)
@@ -29,6 +32,30 @@ def check_bounds(codes: Any, x: Floats, q: Floats, metric: Any) -> None:
             assert (good >= (-true if metric == "l2" else true)).all()
             for row in range(0, len(x), 20):
                 assert scores[i, row] > bounds.thresholds(np.full(len(asked), true[row]))[i]
+    for one in (q[:1], q[-3:-2]):
+        ranked = search(one, x, len(x), metric=metric)
+        angles = search(one, x, len(x))
+        cosines = angles.scores[0][np.argsort(angles.indices[0])]
+        cosines[~x.any(axis=1)] = 1  # a row of zeros has no angle
+        for place in (len(x) // 2, 2, 0):
+            bounds = estimates.UpperBounds(codes, Embeddings(one), metric, terms)
+            check_tightened(bounds, ranked, place)
+            assert (cosines[ranked.indices[0, : place + 1]] ** 2 + bounds._sine**2 >= 1).all()
+
+
+def check_tightened(bounds: estimates.UpperBounds, ranked: SearchResult, place: int) -> None:
+    """Bounds that a score has tightened, before the scan or after it, hold for the rows that are as good."""
+    (true,), (best,) = ranked.scores[:, : place + 1], ranked.indices[:, : place + 1]
+    whole, rows = best_of(bounds.scan, ranked.indices.shape[1], 1)
+    after = bounds.tightened(whole[0], rows[0], true[-1:])[np.argsort(rows[0])][best]
+    assert (after <= bounds.tightened_at_least(whole[0, :1], true[-1:])).all()
+    bounds.tighten(true[-1:])
+    scores, rows = best_of(bounds.scan, ranked.indices.shape[1], 1)
+    before = scores[0][np.argsort(rows[0])][best]
+    sign = -1 if bounds.goodness(np.float32([0]), np.zeros(1, np.int64))[0] < 0 else 1  # of distances
+    for some in (before, after):
+        assert (some > bounds.thresholds(true[-1:])).all()
+        assert (bounds.goodness(some, np.zeros(len(best), np.int64)) >= sign * true).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -87,7 +114,6 @@ def test_errors_are_measured_on_the_floats_given() -> None:
     for kind in KINDS:
         codes = codes_of(x, kind)
         measured = residuals.residuals_of(codes, Embeddings(x)).astype(np.float64)
-        errors = measured[:, residuals.ERRORS]
         assert (measured[:, residuals.LENGTHS] >= np.linalg.norm(wide, axis=1)).all()
         parts, margin, spans = codes.to_float().astype(np.float64), np.zeros(len(x)), measured[:, residuals.SPANS]
         if kind.isdigit():
@@ -96,12 +122,16 @@ def test_errors_are_measured_on_the_floats_given() -> None:
             margin = residuals.rounding_of_turns(codes.scheme) * residuals.longest_code(codes.scheme) * spans
         elif kind.endswith("binary"):
             parts *= spans[:, None]
-        rests = np.linalg.norm(wide - parts, axis=1)
-        assert (errors >= rests + margin).all()
-        assert (errors <= rests + margin + 1e-3).all(), "wider than there is need"
+        rests, lengths = wide - parts, np.linalg.norm(wide, axis=1)
+        along = np.einsum("ij,ij->i", rests, wide) / lengths
+        across = np.sqrt((rests**2).sum(axis=1) - along**2)
+        for true, column in ((across, residuals.ERRORS), (along, residuals.ALONG)):
+            assert (measured[:, column] >= true + margin).all()
+            assert (measured[:, column] <= true + margin + 1e-3).all(), "wider than there is need"
         # What the float32 score of a row itself is off by has its place in the terms of the bound.
         terms = estimates.row_terms(codes, measured.astype(np.float32), "dot")
-        assert (terms.errors >= errors + rounding_of_sums(40) * measured[:, residuals.LENGTHS]).all()
+        rests = terms.widths.astype(np.float64) - terms.errors
+        assert (rests >= rounding_of_sums(40) * measured[:, residuals.LENGTHS]).all()
 
 
 def test_lengths_of_which_nothing_is_known() -> None:

@@ -93,7 +93,31 @@ def hits(
     NotFiniteRowError
         Where a row's score is NaN.
     """
-    n_queries = len(scan.queries)
+    entries, queries, rows = _hits(scan, thresholds, threads)
+    order = np.lexsort((rows, entries >> np.uint64(32), queries))
+    limits = np.zeros(len(scan.queries) + 1, np.int64)
+    np.cumsum(np.bincount(queries, minlength=len(scan.queries)), out=limits[1:])
+    return limits, _scores_of(scan, entries[order]), _chosen(scan, rows[order])
+
+
+def hits_in_any_order(
+    scan: Scan, thresholds: NDArray[np.float32], threads: int | None
+) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[np.int64]]:
+    """Return queries, scores and rows, (n,) each, of all that are better than their query's threshold.
+
+    Raises
+    ------
+    NotFiniteRowError
+        Where a row's score is NaN.
+    """
+    entries, queries, rows = _hits(scan, thresholds, threads)
+    return queries, _scores_of(scan, entries), _chosen(scan, rows)
+
+
+def _hits(
+    scan: Scan, thresholds: NDArray[np.float32], threads: int | None
+) -> tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.int64]]:
+    """Return entries, queries and positions of the hits."""
     threads = threads_for(scan, threads)
     costs = thresholds * np.float32(scan.args.user_sign)
     pieces: list[tuple[NDArray[np.uint64], NDArray[np.int32], int]] = []  # entries, their queries, their first row
@@ -116,20 +140,23 @@ def hits(
     queries = np.concatenate([np.empty(0, np.int32), *(piece[1] for piece in pieces)])
     starts = [np.full(len(piece[0]), piece[2], np.int64) for piece in pieces]
     rows = np.concatenate([np.empty(0, np.int64), *starts]) + (entries & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    order = np.lexsort((rows, entries >> np.uint64(32), queries))
-    if scan.selection is not None:
-        rows = scan.selection[rows]
-    limits = np.zeros(n_queries + 1, np.int64)
-    np.cumsum(np.bincount(queries, minlength=n_queries), out=limits[1:])
-    scores = np.empty(len(order), np.int32 if scan.is_integer else np.float32)
-    indices = np.empty(len(order), np.int64)
-    ordered, zero = entries[order], np.zeros(1, np.int64)
-    if len(order):
+    return entries, queries, rows
+
+
+def _chosen(scan: Scan, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    return positions if scan.selection is None else scan.selection[positions]
+
+
+def _scores_of(scan: Scan, entries: NDArray[np.uint64]) -> NDArray[Any]:
+    """Return the scores of entries, (n,)."""
+    scores = np.empty(len(entries), np.int32 if scan.is_integer else np.float32)
+    indices, zero = np.empty(len(entries), np.int64), np.zeros(1, np.int64)
+    if len(entries):
         lib.ec_search_merge(
-            pointer(ordered), 1, len(order), 1, pointer(zero), 1, scan.is_integer, scan.args.user_sign, ffi.NULL, 0,
+            pointer(entries), 1, len(entries), 1, pointer(zero), 1, scan.is_integer, scan.args.user_sign, ffi.NULL, 0,
             pointer(scores), pointer(indices),
         )  # fmt: skip
-    return limits, scores, rows[order]
+    return scores
 
 
 def _scan(

@@ -43,7 +43,7 @@ class Part:
     Attributes
     ----------
     rows : Embeddings or LowBitCodes
-    residuals : ndarray of float32, (m, 3)
+    residuals : ndarray of float32, (m, 4)
         Of codes: what they leave out of the first m rows' floats, as far as it has been measured.
     """
 
@@ -51,7 +51,7 @@ class Part:
         self.rows: Rows = rows
         self._growing = [Growing(array) for array in arrays_of(rows)]
         self._squares: NDArray[np.float64] = np.empty(0, np.float64)
-        self.residuals: NDArray[np.float32] = np.empty((0, 3), np.float32)
+        self.residuals: NDArray[np.float32] = np.empty((0, 4), np.float32)
         self._terms: dict[str, RowTerms] = {}
 
     def appended(self, more: Rows) -> Part:

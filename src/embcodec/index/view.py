@@ -137,7 +137,7 @@ class View:
             codes of few bits, or of other rows, the floats are scanned, and `rescored` is the number of all rows that
             count. No number of candidates, stages or confidence go with it, and the precision of queries has no
             part in it. The first such search reads all floats, to
-            measure what the codes leave out: 12 bytes a row, which :meth:`save` keeps.
+            measure what the codes leave out: 16 bytes a row, which :meth:`save` keeps.
         metric, query_precision, threads, progress
             As in :func:`embcodec.search`; hamming and jaccard are not rescored.
         mask : array-like of bool (n,) or of int, optional

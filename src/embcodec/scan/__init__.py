@@ -21,13 +21,14 @@ from .prepared import PreparedQueries
 from .query_center import QueryCenter
 from .range import RangeResult, range_search
 from .rescore import rescore
-from .residuals import residuals_of
+from .residuals import ALONG, residuals_of
 from .search import prepare, search
 from .segmented import Place, Segmented
 from .steps import Progress, in_steps
 from .ways import check_dimensions, way_to
 
 __all__ = [
+    "ALONG",
     "BoundedResult",
     "Bounds",
     "CompiledMetric",

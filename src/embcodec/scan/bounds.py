@@ -236,6 +236,7 @@ def best_by_bounds(
     metric: Any,
     threads: int | None,
     *,
+    first: int = 0,
     at_once: int = 0,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Return scores and rows (n_queries, k) of the best of each query's candidates, and how many of these were scored.
@@ -253,6 +254,8 @@ def best_by_bounds(
     k : int
         At least 1, at most c.
     metric : str or None
+    first : int
+        So many are scored in the first step, if there are as many; at least some more than k.
     at_once : int
         So many are scored in one step, if as many may be among the best, rather than doubling from fewer.
     """
@@ -260,7 +263,7 @@ def best_by_bounds(
     scores = np.full((len(queries), k), np.nan, np.float32)
     rows = np.full((len(queries), k), -1, np.int64)
     scored = np.zeros(len(queries), np.int64)
-    wanted = np.minimum(k + k // 4 + 1, (order >= 0).sum(axis=1))
+    wanted = np.minimum(max(k + k // 4 + 1, first), (order >= 0).sum(axis=1))
     active = np.flatnonzero(wanted)
     while len(active):
         begin, end = scored[active], wanted[active]
@@ -268,7 +271,12 @@ def best_by_bounds(
         chunk = np.take_along_axis(order[active], np.minimum(places, order.shape[1] - 1), axis=1)
         chunk[places >= end[:, None]] = -1
         new = rescored(queries[active], chunk, corpus, k, metric, "float32", threads)
-        scores[active], rows[active] = _best_of_both(SearchResult(scores[active], rows[active]), new, sign)
+        if scored.any() or new.scores.shape[1] < k:
+            new = _best_of_both(SearchResult(scores[active], rows[active]), new, sign)
+        if len(active) == len(queries):
+            scores, rows = new
+        else:
+            scores[active], rows[active] = new
         scored[active] = end
         # The k-th best score only rises, so a candidate that cannot reach it now never will.
         kth = np.where(rows[:, -1] >= 0, sign * scores[:, -1], -np.inf)

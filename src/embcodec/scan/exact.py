@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,17 @@ from .best import SearchResult, best_of, rescored
 from .bounds import BoundedResult, best_by_bounds
 from .estimates import RowTerms, UpperBounds, are_known, takes_one
 
-_SAMPLE = 32  # one row in so many is scored first, to see what the bounds are worth
+_SAMPLE = 32  # one row in so many is looked at first, to see what the bounds are worth
 _LEAST_SAMPLE = 256
 _FOR_EACH = 16  # and at least so many for each of the k best: of fewer the k-th best score says too little
-_RUN = 16  # the sample is of runs of so many rows, which memory delivers sooner than single ones
+_RUN = 4  # the sample is of runs of so many rows: of more, neighbours that are alike would leave it less to say
 _BATCH = 256  # queries whose candidates are held at a time
 _HIGHEST = 128  # rows of the highest bounds that are looked at, beside some for each of the k best
-_AT_ONCE = 256  # as many rows are scored in the time that another call takes
+_FIRST = 128  # candidates that are scored before the others, beside some for each of the k best
+_LEAST_SCORED = 16  # rows of the sample that are scored
+_FITTED = 8  # of them say how scores go on
+_AT_ONCE = 1024  # as many rows, of all queries together, are scored in the time that another call takes
+_AT_ONCE_EACH = 256
 
 
 def exact_by_codes(
@@ -70,45 +73,54 @@ def exact_by_codes(
     n = len(codes) if chosen is None else len(chosen)
     scores, found = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
     scored = np.full(len(queries), n, np.int64)
-    sample = _sample(n, k) if rows.known else None
-    by_codes = are_known(queries) if sample is not None else np.zeros(len(queries), np.bool_)
-    if sample is not None:
-        sample = sample if chosen is None else chosen[sample]
+    wanted = _sample_size(n, k)
+    by_codes = are_known(queries) if wanted and rows.known else np.zeros(len(queries), np.bool_)
+    if by_codes.any():
         asked = np.flatnonzero(by_codes)
-        step = 1 if takes_one(codes, metric) else _BATCH
+        step = 1 if takes_one(codes) else _BATCH
         for begin in range(0, len(asked), step):
             some = asked[begin : begin + step]
-            bounds = UpperBounds(codes, queries[some], metric, rows)
-            bounds.scan.selection = chosen
+            reached = None
+            bounds = UpperBounds(codes, queries[some], metric, rows, chosen)
             if bounds.are_narrow():
                 first = _highest(bounds, floats, queries[some], k, metric, min(n, 8 * k + _HIGHEST), threads)
                 scores[some], found[some], scored[some], ended = first
                 if ended.all():
                     continue
-                some = some[~ended]
-                bounds = UpperBounds(codes, queries[some], metric, rows)
-                bounds.scan.selection = chosen
-            most, enough = _screen(bounds, floats, queries[some], k, metric, sample, threads)
-            by_codes[some] = enough
-            scored[some] = n
-            if not enough.any():
-                continue
-            order, reach = _candidates(bounds, most, threads)
-            done, kept = some[enough], enough
-            scores[done], found[done], scored[done] = best_by_bounds(
-                queries[done], order[kept], reach[kept], floats, k, metric, threads, at_once=_AT_ONCE
-            )
+                some, reached = some[~ended], first[0][~ended, -1]
+            while len(some):
+                if reached is not None:
+                    bounds = UpperBounds(codes, queries[some], metric, rows, chosen)
+                sample = _sample(n, wanted)
+                sample = sample if chosen is None else chosen[sample]
+                expected, enough = _expected(bounds, floats, queries[some], k, metric, sample, n, reached, threads)
+                scored[some], by_codes[some] = n, enough
+                if not enough.any():
+                    break
+                some, expected = some[enough], expected[enough]
+                if not enough.all():
+                    bounds = UpperBounds(codes, queries[some], metric, rows, chosen)
+                done = _among_candidates(bounds, floats, queries[some], k, metric, expected, threads)
+                scores[some], found[some], scored[some], ended = done
+                # Of the others more was expected than is so. What was found is no better than what is so.
+                some, reached = some[~ended], scores[some[~ended], -1]
+                known = ~np.isnan(reached)
+                by_codes[some[~known]], scored[some[~known]] = False, n
+                some, reached = some[known], reached[known]
     others = np.flatnonzero(~by_codes)
     if len(others):
         scores[others], found[others] = whole(queries if len(others) == len(queries) else queries[others])
     return BoundedResult(scores, found, scored, np.ones(len(queries), np.bool_))
 
 
-def _sample(n: int, k: int) -> NDArray[np.int64] | None:
-    """Return positions, ascending, among n rows; None where these are too few to look at some first."""
+def _sample_size(n: int, k: int) -> int:
+    """Return how many of n rows are looked at first; 0 where these are too few for that."""
     wanted = max(n // _SAMPLE, _LEAST_SAMPLE, _FOR_EACH * k)
-    if 2 * wanted > n:
-        return None
+    return wanted if 2 * wanted <= n else 0
+
+
+def _sample(n: int, wanted: int) -> NDArray[np.int64]:
+    """Return positions, ascending, among n rows: runs of _RUN."""
     runs = -(-wanted // _RUN)
     starts = np.arange(runs, dtype=np.int64) * (n - _RUN) // max(runs - 1, 1)
     return (starts[:, None] + np.arange(_RUN)).ravel()
@@ -127,51 +139,145 @@ def _highest(
     highest = best_of(bounds.scan, most, threads)
     whose = np.repeat(np.arange(len(queries)), most)
     reach = bounds.goodness(highest.scores.ravel(), whose).reshape(highest.scores.shape)
-    scores, rows, scored = best_by_bounds(queries, highest.indices, reach, floats, k, metric, threads, at_once=_AT_ONCE)
-    ended = highest.scores[:, -1] <= bounds.thresholds(scores[:, -1])
-    return scores, rows, scored, ended | (most == bounds.scan.n_positions)
+    at_once = max(_AT_ONCE // len(queries), _AT_ONCE_EACH)
+    scores, rows, scored = best_by_bounds(
+        queries, highest.indices, reach, floats, k, metric, threads, first=_at_first(k, len(queries)), at_once=at_once
+    )
+    last, least = highest.scores[:, -1], bounds.thresholds(scores[:, -1])
+    ended = (last <= least) | (most == bounds.scan.n_positions)
+    if not ended.all():
+        ended |= bounds.tightened_at_least(last, scores[:, -1]) <= least
+    return scores, rows, scored, ended
 
 
-def _screen(
+def _at_first(k: int, n_queries: int) -> int:
+    """Return how many rows are scored in the first step: mostly all that are, if that costs less than another call."""
+    return (4 * k + _FIRST // 2) // n_queries
+
+
+def _expected(
     bounds: UpperBounds,
     floats: Embeddings,
     queries: Embeddings,
     k: int,
     metric: Metric,
     sample: NDArray[np.int64],
+    n: int,
+    reached: NDArray[np.float32] | None,
     threads: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return what the bounds of rows among the k best exceed, +inf where too many rows do, and where they do not."""
-    most = max(len(sample) // _share(len(queries)), 2 * k)
-    found = best_of(bounds.of_rows(sample), most, threads)
-    kth = rescored(queries, found.indices[:, : 2 * k], floats, k, metric, "float32", threads).scores[:, -1]
-    least = bounds.thresholds(kth)
-    enough: NDArray[np.bool_] = found.scores[:, -1] <= least
-    enough &= 2 * np.count_nonzero(enough) > len(enough)  # a scan of the floats is hardly longer for all queries
-    return np.where(enough, least, np.float32(np.inf)), enough
+    """Return scores that the k best of all rows all but surely reach, and whether bounds then leave few rows in doubt.
+
+    Scores that they are known to reach are `reached`. Else those of the sample say it: where it has one row in 32, its
+    second best is most likely exceeded by ten of all rows. A guess at what they just reach says how few are in doubt.
+    """
+    few = min(max(2 * k, _LEAST_SCORED), len(sample))
+    share = _share(len(queries), 4 * floats.dimension)
+    found = best_of(bounds.of_rows(sample), max(len(sample) // share, few), threads)
+    if reached is not None:
+        return reached, _few_in_doubt(bounds, found, reached)
+    best = rescored(queries, found.indices[:, :few], floats, few, metric, "float32", threads)
+    among = k * len(sample) / n  # of the k best are in the sample
+    enough = _few_in_doubt(
+        bounds, found, best.scores[:, min(int(among), k - 1)] if among >= 1 else _beyond(best, among)
+    )
+    if enough.any():
+        runs = _runs_so_far(best.indices, sample)
+        if among >= 1:
+            enough &= _few_in_doubt(bounds, found, _at_place(best, runs, int(among), k))
+        reached = _at_place(best, runs, int(among + 3 * np.sqrt(among) + 1), k)
+    return best.scores[:, -1] if reached is None else reached, enough
 
 
-def _share(n_queries: int) -> int:
+def _few_in_doubt(bounds: UpperBounds, found: SearchResult, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return for which queries the last bound found in the sample is too low for a row as good as these scores."""
+    last = bounds.tightened(found.scores[:, -1], found.indices[:, -1], scores)
+    enough: NDArray[np.bool_] = last <= bounds.thresholds(scores)
+    return enough & (
+        2 * np.count_nonzero(enough) > len(enough)
+    )  # a scan of the floats is hardly longer for all queries
+
+
+def _runs_so_far(rows: NDArray[np.int64], sample: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return of how many runs of the sample rows are, up to each, (n_queries, m)."""
+    runs = np.searchsorted(sample, rows) // _RUN
+    order = np.argsort(runs, axis=1, kind="stable")
+    runs, firsts = np.take_along_axis(runs, order, axis=1), np.ones(runs.shape, np.bool_)
+    np.put_along_axis(firsts, order[:, 1:], runs[:, 1:] != runs[:, :-1], axis=1)
+    return np.cumsum(firsts, axis=1)
+
+
+def _at_place(best: SearchResult, runs: NDArray[np.int64], place: int, k: int) -> NDArray[np.float32]:
+    """Return the scores that so many runs exceed, but at least the k-th: rows of one run are often alike."""
+    behind = runs > place
+    places = np.where(behind[:, -1], np.minimum(behind.argmax(axis=1), k - 1), k - 1)
+    scores: NDArray[np.float32] = best.scores[np.arange(len(places)), places]
+    return scores
+
+
+def _beyond(best: SearchResult, among: float) -> NDArray[np.float32]:
+    """Return scores that `among` rows of a sample, less than one, are expected to exceed, by its best ones.
+
+    How many exceed a score most often falls exponentially with it. That alone promises about as much too much as the
+    best of the sample promises too little: the middle is taken.
+    """
+    first, last = best.scores[:, 0], min(best.scores.shape[1], _FITTED)
+    step = (best.scores[:, :last].mean(axis=1) - best.scores[:, last - 1]) * np.float32(last / (last - 1))
+    scores: NDArray[np.float32] = (first + best.scores[:, last - 1] + step * np.float32(np.log(last / among))) / 2
+    return scores
+
+
+def _share(n_queries: int, row_bytes: int) -> int:
     """Return in how many rows one may be among the best, on average, if the codes are to be scanned, not the floats.
 
-    A row that is scored by itself costs as much as some rows of a scan by one query, and dozens of one by many.
+    A row that is scored by itself costs as much as some rows of a scan by one query, short ones more of them, and
+    dozens of one by many.
     """
-    return min(4 + n_queries, 16)
+    return min(6 + 9216 // row_bytes + 6 * (n_queries - 1), 96)
 
 
-def _candidates(
-    bounds: UpperBounds, least: NDArray[np.float32], threads: int | None
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the rows whose bound exceeds their query's number, best first, and what they can reach; -1, -inf behind.
+def _among_candidates(
+    bounds: UpperBounds,
+    floats: Embeddings,
+    queries: Embeddings,
+    k: int,
+    metric: Metric,
+    expected: NDArray[np.float32],
+    threads: int | None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the k best for each query, how many rows were scored, and whether the k best are as good as `expected`.
 
-    Shapes are (n_queries, the most that a query has).
+    Where they are, no other row is among the k best: a scan of the codes has found all rows whose bounds exceed what is
+    expected. Those of the highest bounds are scored first, which leaves fewer of the others.
     """
-    limits, scores, rows = native.hits(bounds.scan, least, threads)
-    counts = np.diff(limits)
-    queries = np.repeat(np.arange(len(counts)), counts)
-    places = np.arange(len(rows)) - limits[queries]
-    order = np.full((len(counts), int(counts.max(initial=0))), -1, np.int64)
-    reach = np.full(order.shape, -np.inf)
-    order[queries, places] = rows
-    reach[queries, places] = bounds.goodness(scores, queries)
-    return order, reach
+    bounds.tighten(expected)
+    whose, reach, rows = native.hits_in_any_order(bounds.scan, bounds.thresholds(expected), threads)
+    most, seen, left = 2 * k + _FIRST, np.zeros(len(rows), np.bool_), np.ones(len(rows), np.bool_)
+    if np.bincount(whose, minlength=1).max() > 2 * most:
+        for query in range(len(queries)):
+            own = np.flatnonzero(whose == query)
+            seen[own[np.argpartition(-reach[own], most)[:most]] if len(own) > most else own] = True
+        best = _best_of_each(queries, whose[seen], rows[seen], floats, k, metric, threads)[0][:, -1]
+        reached = np.fmin(best, expected) if metric == "l2" else np.fmax(best, expected)  # NaN where too few are
+        left = bounds.tightened(reach, rows, reached) > bounds.thresholds(reached)[whose]
+    scores, found = _best_of_each(queries, whose[left], rows[left], floats, k, metric, threads)
+    ended = scores[:, -1] <= expected if metric == "l2" else scores[:, -1] >= expected
+    return scores, found, np.bincount(whose[seen | left], minlength=len(queries)), ended
+
+
+def _best_of_each(
+    queries: Embeddings,
+    whose: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    floats: Embeddings,
+    k: int,
+    metric: Metric,
+    threads: int | None,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return scores and rows (n_queries, k) of the best of each query's rows; NaN and -1 behind those of too few."""
+    counts = np.bincount(whose, minlength=len(queries))
+    order = np.argsort(whose.astype(np.int16), kind="stable")  # which is fast for two bytes
+    places = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    candidates = np.full((len(queries), max(int(counts.max(initial=0)), k)), -1, np.int64)
+    candidates[whose[order], places] = rows[order]
+    return rescored(queries, candidates, floats, k, metric, "float32", threads)

@@ -16,55 +16,72 @@ Floats = NDArray[np.float32]
 
 ROUNDINGS = 2.0**-20
 """Allowed for a handful of float32 operations, each of which rounds by at most 2**-24: sixteen of them."""
-ERRORS, SPANS, LENGTHS = range(3)
-"""The columns of residuals: |x - x'| of a row x and what its code stands for, x'; by how much an error of 1 in each
-query's meeting with the codes counts for the row (for integers times the length of the codes, so that an error of the
-query's length follows); |x|."""
+ERRORS, SPANS, LENGTHS, ALONG = range(4)
+"""The columns of residuals. Of the error e = x - x' of a row x and what its code stands for, x': the length of the part
+across x; by how much an error of 1 in each query's meeting with the codes counts for the row (for integers times the
+length of the codes, so that an error of the query's length follows); |x|; the length of e along x, negative where it
+points the other way."""
 _BLOCK_BYTES = 1 << 22  # how much of float rows is handled at a time
 
 
 def residuals_of(codes: Rows, floats: Embeddings, start: int = 0) -> Floats:
-    """Return the residuals of rows from `start` on, (n, 3): errors, spans and lengths, each rounded up.
+    """Return the residuals of rows from `start` on, (n, 4): errors, spans, lengths and along, each rounded up.
 
     They are measured on the floats given, whatever the codes were made of: codes of other rows have long errors, and
-    bounds that say little, but hold. Where a float or a code is so large that no length is finite, all three are inf.
+    bounds that say little, but hold. Where a float or a code is so large that no length is finite, all are inf.
     """
-    out = np.empty((len(codes) - start, 3), np.float32)
+    out = np.empty((len(codes) - start, 4), np.float32)
     step = max(1, _BLOCK_BYTES // (4 * codes.dimension))
     with np.errstate(over="ignore", invalid="ignore"):
         for begin in range(0, len(out), step):
             block = slice(start + begin, min(start + begin + step, len(codes)))
             columns = _measured(codes[block], np.ascontiguousarray(floats.values[block]))
-            measured = np.stack(columns, axis=1) * (1 + ROUNDINGS)
+            measured = np.stack(columns, axis=1)
+            measured += ROUNDINGS * np.abs(measured)
             measured[~np.isfinite(measured).all(axis=1)] = np.inf
             out[begin : begin + step] = np.nextafter(measured.astype(np.float32), np.float32(np.inf))
             out[begin : begin + step][measured == 0] = 0
     return out
 
 
-def _measured(codes: Rows, x: Floats) -> tuple[Doubles, Doubles, Doubles]:
-    """Return the three of some rows; errors with what decoding, in float32, may be off by."""
+def _measured(codes: Rows, x: Floats) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    """Return the four of some rows; errors with what decoding, in float32, may be off by."""
     lengths = row_norms(x)
     if isinstance(codes, LowBitCodes):
-        return _measured_lowbit(codes, x, lengths)
-    if codes.output_dtype.is_packed:
+        errors, spans, beyond = _measured_lowbit(codes, x, lengths)
+    elif codes.output_dtype.is_packed:
         # Bits stand for signs, of any length: that of the nearest multiple to the row.
         signs = codes.to_float()
         factors = _nearest_multiples(x, signs)
         beyond = 4 * ROUNDINGS * (lengths + factors * np.sqrt(codes.dimension))
-        return row_norms(x - factors[:, None] * signs) + beyond, factors.astype(np.float64), lengths
-    steps, offsets = integer_terms(codes)
-    spans = row_norms(centred_codes(codes).astype(np.float32))
-    if codes.scale is not None and codes.scale.kind == PER_VECTOR:
-        assert codes.scale.values is not None
-        spans *= codes.scale.values
-    reach = np.abs(steps).max(initial=0) * (spans + (128 * np.sqrt(codes.dimension) if offsets.any() else 0))
-    beyond = 4 * ROUNDINGS * (lengths + reach + np.sqrt(offsets @ offsets))
-    return row_norms(x - codes.to_float()) + beyond, spans, lengths
+        errors, spans = x - factors[:, None] * signs, factors.astype(np.float64)
+    else:
+        steps, offsets = integer_terms(codes)
+        spans = row_norms(centred_codes(codes).astype(np.float32))
+        if codes.scale is not None and codes.scale.kind == PER_VECTOR:
+            assert codes.scale.values is not None
+            spans *= codes.scale.values
+        reach = np.abs(steps).max(initial=0) * (spans + (128 * np.sqrt(codes.dimension) if offsets.any() else 0))
+        beyond = 4 * ROUNDINGS * (lengths + reach + np.sqrt(offsets @ offsets))
+        errors = x - codes.to_float()
+    across, along = _across_and_along(errors, x, lengths)
+    return across + beyond, spans, lengths, along + beyond
 
 
-def _measured_lowbit(codes: LowBitCodes, x: Floats, lengths: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Return the same of low-bit codes, whose scales, right on average for dots, are longer than the nearest."""
+def _across_and_along(errors: Floats, x: Floats, lengths: Doubles) -> tuple[Doubles, Doubles]:
+    """Return how long errors are at most across their rows and, with a sign, along them."""
+    whole = row_norms(errors)
+    dots = np.einsum("ij,ij->i", errors, x).astype(np.float64)
+    along = np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
+    # Of so many products, whatever the order of their sum, some of which may be too small for float32.
+    rounding = (x.shape[1] + 8) * 2.0**-24 * whole
+    rounding += np.divide(x.shape[1] * 2.0**-125, lengths, out=np.zeros_like(dots), where=lengths > 0)
+    certain = np.maximum(np.abs(along) - rounding, 0)
+    return np.sqrt(np.maximum(whole**2 - certain**2, 0)), np.minimum(along + rounding, whole)
+
+
+def _measured_lowbit(codes: LowBitCodes, x: Floats, lengths: Doubles) -> tuple[Floats, Doubles, Doubles]:
+    """Return errors, spans and what is beyond: scales, right on average for dots, are longer than the nearest."""
     scheme, parts = codes.scheme, codes.to_float()
     assert isinstance(scheme, LowBitScheme)
     if scheme.center is not None:
@@ -73,7 +90,7 @@ def _measured_lowbit(codes: LowBitCodes, x: Floats, lengths: Doubles) -> tuple[D
     spans = factors.astype(np.float64) * codes.row_scales()
     beyond = longest_code(scheme) * spans * (rounding_of_turns(scheme) + 4 * ROUNDINGS)
     beyond += 8 * ROUNDINGS * (lengths + length_of_center(scheme))
-    return row_norms(x - factors[:, None] * parts) + beyond, spans, lengths
+    return x - factors[:, None] * parts, spans, beyond
 
 
 def _nearest_multiples(x: Floats, parts: Floats) -> Floats:

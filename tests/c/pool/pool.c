@@ -263,6 +263,17 @@ static void fewer_than_cores(void) {
     for (int thread = 3; thread < 16; thread++) CHECK(ec_atomic_load(&ran[thread]) == 0);
 }
 
+/* Work that is next to nothing is the caller's alone, and of what takes a moment every thread does its part once. */
+static void quick(void) {
+    ec_atomic_u32 ran[4];
+    memset(ran, 0, sizeof ran);
+    for (int i = 0; i < 50; i++) ec_pool_each_for(4, 1000, count_run, ran);
+    for (int thread = 0; thread < 4; thread++) CHECK(ec_atomic_load(&ran[thread]) == (thread ? 0 : 50));
+    for (int i = 0; i < 50; i++) ec_pool_each_for(4, 50000, count_run, ran);
+    CHECK(ec_atomic_load(&ran[0]) == 100);
+    for (int thread = 1; thread < 4; thread++) CHECK(ec_atomic_load(&ran[thread]) <= 50);
+}
+
 int main(int n_arguments, char **arguments) {
     int rounds = n_arguments > 1 ? atoi(arguments[1]) : 500;
     ec_pool_pretend_cores(64);
@@ -276,6 +287,8 @@ int main(int n_arguments, char **arguments) {
     if (HAS_FORKS) forks(rounds);
     ec_pool_pretend_cores(3);
     fewer_than_cores();
+    ec_pool_pretend_cores(0);
+    quick();
     printf("pool: %d rounds, %s\n", rounds, wrong ? "wrong" : "right");
     return wrong;
 }

@@ -86,7 +86,7 @@ class View(Names):
         exact : bool
             Return what a search of all floats returns, as :meth:`FlatIndex.search` does: a :class:`BoundedResult`. Of
             files of many rows the codes are scanned; the first such search measures what they leave out: it reads all
-            floats, and keeps 12 bytes a row in memory.
+            floats, and keeps 16 bytes a row in memory.
         three_stage, confidence
             Not for collections; they are here for a clear error.
 
