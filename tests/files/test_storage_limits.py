@@ -338,11 +338,11 @@ def readers() -> dict[str, Callable[[Path], object]]:
 
 
 @pytest.mark.parametrize("rows", EDGES)
-def test_shapes_at_every_edge(tmp_path: Path, rows: int) -> None:
+def test_shapes_at_every_edge(folder_in_memory: Path, rows: int) -> None:
     """Files whose bytes are too few, or none, for what they announce: an error of ours each time, or no rows."""
     for columns, data in product(EDGES, (b"", bytes(16))):
         for suffix, file in announcing((rows, columns), data):
-            path = tmp_path / f"x{suffix}"
+            path = folder_in_memory / f"x{suffix}"
             path.write_bytes(file)
             for read in readers().values():
                 with suppress(EmbcodecError):
