@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -61,3 +62,17 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     """Run the test once a tier, with that tier's kernels in force."""
     with core.forced_isa(request.param):
         yield request.param
+
+
+@pytest.fixture
+def folder_in_memory(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder for small files that are overwritten by the thousand, each of which a disk is waited for to write.
+
+    Where the system has no file system in memory, it is one like any other.
+    """
+    memory = Path("/dev/shm")
+    if not (memory.is_dir() and os.access(memory, os.W_OK)):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)

@@ -105,7 +105,7 @@ def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", ["float", "int8", "ranges", "ubinary", "low-bit", "unrounded"])
 def test_turns_change_no_result(isa: str, kind: str, metric: str, request: pytest.FixtureRequest) -> None:
     rng = np.random.default_rng(1)
-    x = truncate(rng.standard_normal((1100, 72)), 72)
+    x = truncate(rng.standard_normal((600, 72)), 72)
     queries: Any = truncate(rng.standard_normal((70, 72)), 72)
     ranges = Scale.ranges([x.min(axis=0), x.max(axis=0)])
     corpus: Any = {
@@ -119,12 +119,12 @@ def test_turns_change_no_result(isa: str, kind: str, metric: str, request: pytes
     if kind in ("int8", "ranges"):
         queries = quantize(queries, "int8", scale=corpus.scale)
     how: dict[str, Any] = {"metric": metric, "query_precision": "float32" if kind == "unrounded" else "int8"}
-    mask = rng.random(1100) < 0.5
+    mask = rng.random(600) < 0.5
 
     def found() -> list[bytes]:
         results: list[Any] = [search(queries, corpus, 5, threads=threads, **how) for threads in (1, 3)]
         results += [search(queries, corpus, 5, mask=mask, **how), search(queries, corpus, 5, mask=np.arange(90), **how)]
-        results.append(rescore(queries, np.tile(np.arange(0, 1100, 3), (70, 1)), corpus, 5, **how))
+        results.append(rescore(queries, np.tile(np.arange(0, 600, 3), (70, 1)), corpus, 5, **how))
         results.append(range_search(queries, corpus, float(results[0].scores[0, 3]), threads=2, **how))
         return [array.tobytes() for result in results for array in result]
 

@@ -43,7 +43,7 @@ quantizer = ec.LowBitQuantizer(4).fit(rows)
 codes = quantizer.encode(rows)
 assert ec.search(rows[:5], codes, 3).indices[:, 0].tolist() == [0, 1, 2, 3, 4]
 
-found = ec.study(rows, rows[:40], k=5)
+found = ec.study(rows, rows[:40], k=5, dimensions=[64], rotation="random")
 assert found.to_dict(0.9)
 """
 

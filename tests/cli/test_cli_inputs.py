@@ -60,10 +60,8 @@ def test_a_column_or_a_dtype_of_what_has_several(tmp_path: Path) -> None:
     for option in ("--column", "--member"):
         assert run_json("info", path, option, "test")["rows"] == 5
         assert run("encode", path, option, "test").exit_code == 0
-    assert (
-        run_json("tradeoff", path, "--column", "train", "--queries", path, "--query-column", "test", "-k", 3)["queries"]
-        == 5
-    )
+    asked = ("tradeoff", path, "--column", "train", "--queries", path, "--query-column", "test")
+    assert run_json(*asked, "-k", 3, "--code", "int8")["queries"] == 5
     found = run_json("search", path, path, "--query-member", "test", "--corpus-column", "train", "-k", 1)
     assert found["indices"] == [[0], [1], [2], [3], [4]]
     half = (x.view(np.uint32) >> 16).astype(np.uint16).view("V2")

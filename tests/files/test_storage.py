@@ -210,8 +210,8 @@ SMALL = [("int8 per-vector", suffix) for suffix in TYPED] + [
 
 
 @pytest.mark.parametrize(("kind", "suffix"), SMALL)
-def test_truncated_at_every_byte(tmp_path: Path, kind: str, suffix: str) -> None:
-    path = tmp_path / f"rows{suffix}"
+def test_truncated_at_every_byte(folder_in_memory: Path, kind: str, suffix: str) -> None:
+    path = folder_in_memory / f"rows{suffix}"
     original = rows(3, 5)[kind]
     save(path, original)
     whole = path.read_bytes()
@@ -230,8 +230,8 @@ def test_truncated_at_every_byte(tmp_path: Path, kind: str, suffix: str) -> None
 
 
 @pytest.mark.parametrize(("kind", "suffix"), SMALL)
-def test_every_bit_flipped(tmp_path: Path, kind: str, suffix: str) -> None:
-    path = tmp_path / f"rows{suffix}"
+def test_every_bit_flipped(folder_in_memory: Path, kind: str, suffix: str) -> None:
+    path = folder_in_memory / f"rows{suffix}"
     original = rows(2, 3)[kind]
     save(path, original)
     whole = bytearray(path.read_bytes())
@@ -254,8 +254,8 @@ def test_every_bit_flipped(tmp_path: Path, kind: str, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("mmap", [False, True])
-def test_header_flips_are_seen_when_mapped(tmp_path: Path, mmap: bool) -> None:
-    path = tmp_path / "rows.safetensors"
+def test_header_flips_are_seen_when_mapped(folder_in_memory: Path, mmap: bool) -> None:
+    path = folder_in_memory / "rows.safetensors"
     save(path, rows(2, 3)["ubinary"])
     whole = bytearray(path.read_bytes())
     (length,) = struct.unpack_from("<Q", whole)

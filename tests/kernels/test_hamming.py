@@ -74,18 +74,26 @@ def test_all_scores(isa: str, family: int, width: int, by_rows: bool) -> None:
         assert np.array_equal(u1_scores(family, queries, rows, by_rows=by_rows), expected)
 
 
-@each("by_rows", [False, True])
-@each("width", [2, 3, 31, 64, 127, 128, 129, 255, 256, 513])
-def test_bytes_that_are_met_twice(isa: str, width: int, by_rows: bool) -> None:
-    """The first tables count 32 times, those behind them are of all bytes; of any number of queries and rows."""
-    rng = np.random.default_rng(width)
+@cache
+def cases_of_twice(width: int) -> list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Return how many bytes are met twice, the tables of queries, rows and their exact scores."""
+    rng, found = np.random.default_rng(width), []
     for twice in {2, 16, 128} & set(range(width + 1)):
         for n_queries, n_rows in ((1, 1), (3, 70), (5, 64), (16, 65), (38, 300)):
             rows = rng.integers(0, 256, (n_rows, width), dtype=np.uint8)
             tables = queries_for(native.DOT_U1, rng, n_queries, twice + width)
             first, all_bytes = tables[:, : 32 * twice], tables[:, 32 * twice :]
             expected = 32 * exact(native.DOT_U1, first, rows[:, :twice]) + exact(native.DOT_U1, all_bytes, rows)
-            assert np.array_equal(u1_scores(native.DOT_U1, tables, rows, twice=twice, by_rows=by_rows), expected)
+            found.append((twice, tables, rows, expected))
+    return found
+
+
+@each("by_rows", [False, True])
+@each("width", [2, 3, 31, 64, 127, 128, 129, 255, 256, 513])
+def test_bytes_that_are_met_twice(isa: str, width: int, by_rows: bool) -> None:
+    """The first tables count 32 times, those behind them are of all bytes; of any number of queries and rows."""
+    for twice, tables, rows, expected in cases_of_twice(width):
+        assert np.array_equal(u1_scores(native.DOT_U1, tables, rows, twice=twice, by_rows=by_rows), expected)
 
 
 @each("by_rows", [False, True])

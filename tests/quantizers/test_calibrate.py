@@ -15,6 +15,7 @@ import pytest
 import embcodec
 from embcodec import LowBitQuantizer, NotFiniteError, Summary, calibrate, quantize
 from embcodec.dtypes import CALIBRATION_METHODS
+from embcodec.quantizers.calibrate_jit import BINS
 
 
 def normal_rows(n: int, dimension: int, seed: int = 0) -> np.ndarray:
@@ -97,14 +98,21 @@ def test_calibration_refusals() -> None:
         calibrate([1.0, 2.0])
 
 
+# No folder can be written to: all are compiled as the shortest is.
+SHORTEST = """
+import numpy as np
+from embcodec.quantizers import calibrate_jit as jit
+sums = np.zeros((3, jit.BINS + 1))
+jit.moments(np.ones(jit.BINS, np.int64), sums)
+print(sums[:2, -1].tolist())
+"""
+# The cache's folder is lost after Numba has found it.
 CALIBRATE = """
-import sys
+import os, sys
 import numpy as np, embcodec
 import embcodec.quantizers.calibrate_jit
-if len(sys.argv) > 1:  # the cache's folder is lost after Numba has found it
-    import os
-    os.rename(sys.argv[1], sys.argv[1] + "2")
-    open(sys.argv[1], "w").close()
+os.rename(sys.argv[1], sys.argv[1] + "2")
+open(sys.argv[1], "w").close()
 x = np.arange(200.0).reshape(100, 2)
 print(embcodec.calibrate(x, method="mse").tolist())
 """
@@ -136,12 +144,11 @@ def test_numba_needs_no_cache(tmp_path: Path, lost: bool) -> None:
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
     for folder in {path.parent for path in copy.rglob("*.py")}:
         (folder / "__pycache__").touch()  # a file, where a folder would have to be: so it is for root too
-    arguments = [str(cache)] if lost else []
-    done = subprocess.run(
-        [sys.executable, "-c", CALIBRATE, *arguments], env=environment, capture_output=True, text=True, cwd=tmp_path
-    )
+    command = [sys.executable, "-c", CALIBRATE if lost else SHORTEST, str(cache)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
     x = np.arange(200.0).reshape(100, 2)
-    assert (done.stdout.strip(), done.stderr) == (str(calibrate(x, method="mse").tolist()), "")
+    expected = calibrate(x, method="mse").tolist() if lost else [float(BINS), BINS * BINS / 2]
+    assert (done.stdout.strip(), done.stderr) == (str(expected), "")
 
 
 @pytest.mark.parametrize("dimension", [1, 7, 16, 33, 130])

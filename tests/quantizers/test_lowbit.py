@@ -26,6 +26,7 @@ from embcodec import (
     rescore,
     save,
     search,
+    truncate,
 )
 from embcodec._native import core
 from embcodec._native import lowbit as native
@@ -41,11 +42,11 @@ def real_set() -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def exact_dots() -> tuple[np.ndarray, np.ndarray]:
-    """Return the dots of 200 queries of the real set with all documents, and which 50 of these are the nearest."""
-    documents, queries = real_set()
+def exact_dots(dimension: int) -> tuple[np.ndarray, ...]:
+    """Return the real set cut, 200 queries of it, their dots with all rows, and which 50 of these are the nearest."""
+    documents, queries = (truncate(x, dimension) for x in real_set())
     exact = queries[:200].astype(np.float64) @ documents.T.astype(np.float64)
-    return exact, np.argpartition(-exact, 50, axis=1)[:, :50]
+    return documents, queries[:200], exact, np.argpartition(-exact, 50, axis=1)[:, :50]
 
 
 @cache
@@ -379,19 +380,21 @@ def test_auto_is_never_below_plain_sign_bits_where_there_is_nothing_to_gain(caps
 @pytest.mark.parametrize("rotation", ["none", "random", "blocks", "learned", "whitened"])
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_bounds_on_the_real_set(bits: int, rotation: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Bounds are certain; errors go by random directions, but lean on the data's without a random rotation."""
+    """Bounds are certain; errors go by random directions, but lean on the data's without a random rotation.
+
+    A rotation of 128 dimensions is learned in a fifteenth of the time of 512, and its errors lean more on the data.
+    """
     widest = 1.0 if rotation == "random" else 2.0 if bits == 1 else 1.4 if rotation == "whitened" else 1.25
-    documents, queries = real_set()
-    queries = queries[:200]
-    exact, nearest = exact_dots()
+    dimension = 128 if rotation == "learned" else 512
+    documents, queries, exact, nearest = exact_dots(dimension)
     for center in ("none", "mean"):
         codes = LowBitQuantizer(bits, rotation=rotation, center=center).fit(documents[:1000]).encode(documents)
         parts = np.abs(codes.estimate(queries) - exact) / codes.error_bounds(queries)
         assert parts.max() <= 1
         near = np.take_along_axis(parts, nearest, axis=1)
         for some, among in ((parts, "all rows"), (near, "the 50 nearest")):
-            spread = float(np.sqrt(np.square(some).mean() * 512))
-            beyond = float((some > widest * np.sqrt(2 * np.log(2 / 0.01) / 511)).mean())
+            spread = float(np.sqrt(np.square(some).mean() * dimension))
+            beyond = float((some > widest * np.sqrt(2 * np.log(2 / 0.01) / (dimension - 1))).mean())
             with capsys.disabled():
                 print(
                     f"\n  {bits} bits, {rotation}, {center}, {among}: spread {spread:.2f}, beyond 99 % {beyond:.5f}",

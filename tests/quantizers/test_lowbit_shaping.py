@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from kept import overlap, real_set, varied
 
 from embcodec import LowBitCodes, LowBitQuantizer, StorageError, load, save
+from embcodec._native import core
 from embcodec.containers import read_npz, write_npz
 from embcodec.quantizers.lowbit import LowBitScheme
 from embcodec.quantizers.lowbit.shaping import Shaping, shaping_for, shrinkage, shrinkage_of
@@ -51,14 +54,21 @@ def cost(scheme: LowBitScheme, x: np.ndarray, levels: np.ndarray) -> np.ndarray:
     )
 
 
+@cache
+def of_the_passes(rotation: Any, bits: int, dimension: int) -> tuple[np.ndarray, LowBitQuantizer, np.ndarray]:
+    """Return rows, what was fitted to these and others, and their levels, for every tier the same."""
+    x = varied(150, dimension)
+    with core.forced_isa(core.available_isas()[-1]):  # the scalar kernels take ten times as long for what is no test
+        quantizer = LowBitQuantizer(bits, rotation=rotation, center="mean").fit(x)
+        return x[:60], quantizer, shaped_by_numpy(scheme_of(quantizer), x[:60])
+
+
 @pytest.mark.parametrize("rotation", ["none", "random", "blocks", "whitened"])
 @pytest.mark.parametrize(("bits", "dimension"), [(1, 7), (1, 130), (2, 64), (2, 33), (4, 70)])
 def test_levels_are_those_of_the_passes_on_every_tier(isa: str, rotation: str, bits: int, dimension: int) -> None:
-    x = varied(150, dimension)
-    quantizer = LowBitQuantizer(bits, rotation=rotation, center="mean").fit(x)  # type: ignore[arg-type]
+    x, quantizer, wanted = of_the_passes(rotation, bits, dimension)
     scheme, codes = scheme_of(quantizer), quantizer.encode(x)
     found = scheme.values_of(codes.bit_planes).astype(np.float64)
-    wanted = shaped_by_numpy(scheme, x)
     rows = np.abs(found - wanted).max(axis=1) > 1e-5  # in float32 a level may be on the other side of a threshold
     assert rows.mean() < 0.05
     unshaped = replace(scheme, shaping=None).encode_raw(x)[0]
@@ -83,21 +93,28 @@ def test_all_tiers_choose_the_same_levels(isa: str, kept: int) -> None:
 _first: dict[int, tuple[np.ndarray, ...]] = {}
 
 
+@cache
+def whitened_rows(own: bool, bits: int, dimension: int) -> tuple[np.ndarray, LowBitScheme, np.ndarray]:
+    """Return rows, the scheme that codes them, and their levels, for every tier the same."""
+    fit, x = varied(300, dimension, 5), varied(60, dimension)
+    with core.forced_isa(core.available_isas()[-1]):
+        scheme = scheme_of(LowBitQuantizer(bits, rotation="whitened", center="mean").fit(fit))
+        if not own:
+            weights = np.random.default_rng(3).standard_normal((dimension, 70)).astype(np.float32) / 4
+            scheme = replace(scheme, shaping=Shaping(weights, 0.5))
+        return x, scheme, shaped_by_numpy(scheme, x)
+
+
 @pytest.mark.parametrize("own", [True, False])
 @pytest.mark.parametrize(("bits", "dimension"), [(1, 150), (4, 260)])
 def test_scales_of_whitened_rows_are_those_of_their_levels(isa: str, own: bool, bits: int, dimension: int) -> None:
     """Where errors are kept along the whitening's directions, its own, and where they are along others."""
-    fit, x = varied(300, dimension, 5), varied(60, dimension)
-    scheme = scheme_of(LowBitQuantizer(bits, rotation="whitened", center="mean").fit(fit))
+    x, scheme, wanted = whitened_rows(own, bits, dimension)
     assert scheme.shaping is not None
-    if not own:
-        weights = np.random.default_rng(3).standard_normal((dimension, 70)).astype(np.float32) / 4
-        scheme = replace(scheme, shaping=Shaping(weights, 0.5))
-        assert scheme.shaping is not None
     assert ("shared" in scheme.shaping.parts_for_coding(scheme.rotation)) == own
     planes, scales, lengths, _ = scheme.encode_raw(x)
     found = scheme.values_of(planes).astype(np.float64)
-    assert (np.abs(found - shaped_by_numpy(scheme, x)).max(axis=1) > 1e-5).mean() < 0.1
+    assert (np.abs(found - wanted).max(axis=1) > 1e-5).mean() < 0.1
     centred = x if scheme.center is None else x - scheme.center
     seen = np.einsum("ij,ij->i", scheme.rotation.of_queries.apply(centred).astype(np.float64), found)
     np.testing.assert_allclose(scales, np.square(lengths.astype(np.float64)) / seen, rtol=2e-5)

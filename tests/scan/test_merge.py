@@ -50,7 +50,7 @@ def test_parts_are_the_whole(kind: str, metric: str) -> None:
 
 def test_scores_that_become_equal_at_their_last_rounding_are_ties() -> None:
     """Squared distances of low-bit codes are less fine than the cosines that they are made of."""
-    x, q = floats(20_000, 16), floats(40, 16, seed=1) * np.float32(1000)
+    x, q = floats(20_000, 16), floats(10, 16, seed=1) * np.float32(1000)
     rows = rows_of(x, "b4")
     asked = prepare(q, rows, metric="l2")
     parts = [search(asked, rows[start : start + 1000], 300) for start in range(0, 20_000, 1000)]

@@ -65,7 +65,9 @@ def same(found: SearchResult, expected: SearchResult) -> bool:
 @pytest.mark.parametrize("rotation", ["none", "random", "learned"])
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_the_result_is_that_of_full_rescoring(bits: int, rotation: str, metric: str) -> None:
+    """Of rows of unit length, which all metrics rank alike: so each looks at a third of the queries."""
     documents, queries = real_set(size(rotation))
+    queries = queries[METRICS.index(metric) :: len(METRICS)]
     codes = real_codes(bits, rotation)
     candidates = search(queries, codes, 300, metric=metric).indices
     expected = rescore(queries, candidates, documents, 10, metric=metric)
@@ -115,13 +117,14 @@ def test_bounds_hold_as_often_as_they_say(bits: int, rotation: str, center: str)
     documents, queries = real_set(size(rotation))
     codes = real_codes(bits, rotation, center)
     exact = queries.astype(np.float64) @ documents.T.astype(np.float64)
-    everything = np.tile(np.arange(len(documents)), (len(queries), 1))
-    order, most = Bounds(codes, Embeddings(queries), "dot", 1.0).reach(everything, None)
-    assert not (np.take_along_axis(exact, order, axis=1) > most).any()
+    some = queries[::8]
+    everything = np.tile(np.arange(len(documents)), (len(some), 1))
+    order, most = Bounds(codes, Embeddings(some), "dot", 1.0).reach(everything, None)
+    assert not (np.take_along_axis(exact[::8], order, axis=1) > most).any()
     estimates, errors = codes.estimate(queries), errors_of(codes)
-    for confidence in (0.999, 0.9):
+    for confidence, allowed in ((1.0, 0.0), (0.999, 0.006), (0.9, 0.105)):
         most = estimates + Bounds(codes, Embeddings(queries), "dot", confidence)._bounds(slice(None), errors)
-        assert (exact > most).any(axis=1).mean() <= 1 - confidence + 0.005
+        assert (exact > most).any(axis=1).mean() <= allowed
 
 
 @pytest.mark.parametrize("odd", [False, True])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -16,10 +18,23 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("matplotlib")
 
 from embcodec.cli.command import main
+from embcodec.tradeoff import corpus
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def few_texts() -> Iterator[None]:
+    """Take docstrings of two packages: to read those of all that a demo takes is as much work as all the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = Path(np.__file__).parent
+        patch.setattr(corpus, "_roots", lambda: [(folder / name, ("numpy", name)) for name in ("ma", "lib")])
+        pairs = corpus._all_pairs.__wrapped__()  # what is kept of all stays whole
+        patch.setattr(corpus, "_all_pairs", lambda: pairs)
+        assert len(pairs) >= 160
+        yield
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory, few_texts: None) -> Any:
     report = tmp_path_factory.mktemp("demo") / "folder" / "report.html"
     arguments = ["demo", "--documents", "120", "--queries", "40", "--model", "hash-256", "--report", str(report)]
     done = CliRunner().invoke(main, [*arguments, "--json"])
@@ -93,5 +108,6 @@ def test_report_is_whole_and_self_contained(result: Any) -> None:
     assert {"light", "dark"} <= set(re.findall(r"light|dark", text))
 
 
+@pytest.mark.usefixtures("few_texts")
 def test_more_queries_than_documents_are_refused() -> None:
     assert CliRunner().invoke(main, ["demo", "--documents", "30", "--queries", "40"]).exit_code == 1

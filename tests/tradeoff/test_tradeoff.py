@@ -217,9 +217,9 @@ def test_low_bit_codes_are_fitted_to_rows_that_are_not_searched_where_there_are_
     zero = study(rows, rows[:20] + np.float32(0.01), multipliers=[], dimensions=[16])
     assert len(zero.measurements) == 7
     assert any("1 of the vectors are zero" in text for text in zero.warnings)
-    few = study(clustered(150, 100), multipliers=[], dimensions=[100])
+    few = study(clustered(150, 100), rotation="random", multipliers=[], dimensions=[100])
     assert any("fitted to 120 vectors of 100 dimensions" in text for text in few.warnings)
-    long = study(3 * rows[8:], rows[:7], multipliers=[], dimensions=[16])
+    long = study(3 * rows[8:], rows[:7], rotation="random", multipliers=[], dimensions=[16])
     assert long.measurements[-1].overlap.mean > 0.7
     with pytest.raises(ValueError, match="unknown rotation"):
         study(rows, rotation="spin")
