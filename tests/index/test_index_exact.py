@@ -25,7 +25,7 @@ from embcodec import (
     search,
 )
 from embcodec.containers import read_tensors, write_tensors
-from embcodec.scan import estimates, exact
+from embcodec.scan import exact, upper_bounds
 
 Floats = NDArray[np.float32]
 
@@ -84,7 +84,7 @@ def test_what_the_highest_bounds_leave_open(
     kind: str, metric: Any, monkeypatch: pytest.MonkeyPatch, eager: None
 ) -> None:
     """Bounds are taken for narrow, whatever they are, and hardly more rows looked at than are asked for."""
-    monkeypatch.setattr(estimates, "_NARROW", 0.0)
+    monkeypatch.setattr(upper_bounds, "_NARROW", 0.0)
     monkeypatch.setattr(exact, "_HIGHEST", -20)
     x = near_others(500, 40, centers=30)
     index = FlatIndex(codes_of(x, kind), rescore_with=x)

@@ -9,7 +9,7 @@ import pytest
 from float_rows import KINDS, METRICS, Floats, asked_near, codes_of, corpus, near_others
 
 from embcodec import Embeddings, SearchResult, search
-from embcodec.scan import best_of, estimates, residuals
+from embcodec.scan import best_of, estimates, residuals, upper_bounds
 from embcodec.scan.bounds import rounding_of_sums
 
 
@@ -20,10 +20,10 @@ def check_bounds(codes: Any, x: Floats, q: Floats, metric: Any) -> None:
     """
     terms = estimates.row_terms(codes, residuals.residuals_of(codes, Embeddings(x)), metric)
     assert terms.known
-    step = 1 if estimates.takes_one(codes) else len(q)
+    step = 1 if upper_bounds.takes_one(codes) else len(q)
     for begin in range(0, len(q), step):
         asked = Embeddings(q[begin : begin + step])
-        bounds = estimates.UpperBounds(codes, asked, metric, terms)
+        bounds = upper_bounds.UpperBounds(codes, asked, metric, terms)
         scores, rows = best_of(bounds.scan, len(x), 1)
         for i in range(len(asked)):
             found = search(asked[i : i + 1], x, len(x), metric=metric)
@@ -38,12 +38,12 @@ def check_bounds(codes: Any, x: Floats, q: Floats, metric: Any) -> None:
         cosines = angles.scores[0][np.argsort(angles.indices[0])]
         cosines[~x.any(axis=1)] = 1  # a row of zeros has no angle
         for place in (len(x) // 2, 2, 0):
-            bounds = estimates.UpperBounds(codes, Embeddings(one), metric, terms)
+            bounds = upper_bounds.UpperBounds(codes, Embeddings(one), metric, terms)
             check_tightened(bounds, ranked, place)
             assert (cosines[ranked.indices[0, : place + 1]] ** 2 + bounds._sine**2 >= 1).all()
 
 
-def check_tightened(bounds: estimates.UpperBounds, ranked: SearchResult, place: int) -> None:
+def check_tightened(bounds: upper_bounds.UpperBounds, ranked: SearchResult, place: int) -> None:
     """Bounds that a score has tightened, before the scan or after it, hold for the rows that are as good."""
     (true,), (best,) = ranked.scores[:, : place + 1], ranked.indices[:, : place + 1]
     whole, rows = best_of(bounds.scan, ranked.indices.shape[1], 1)
@@ -145,4 +145,4 @@ def test_lengths_of_which_nothing_is_known() -> None:
     rows[3] = np.nan
     assert not estimates.row_terms(codes, residuals.residuals_of(codes, Embeddings(rows)), "dot").known
     lengths = np.float32([[0], [1e-12], [1], [1e12]])
-    assert estimates.are_known(Embeddings(lengths)).tolist() == [False, False, True, False]
+    assert upper_bounds.are_known(Embeddings(lengths)).tolist() == [False, False, True, False]

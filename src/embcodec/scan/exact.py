@@ -13,7 +13,8 @@ from ..embeddings import Embeddings
 from ..quantizers.lowbit import Rows
 from .best import SearchResult, best_of, rescored
 from .bounds import BoundedResult, best_by_bounds
-from .estimates import RowTerms, UpperBounds, are_known, takes_one
+from .estimates import RowTerms
+from .upper_bounds import UpperBounds, are_known, takes_one
 
 _SAMPLE = 32  # one row in so many is looked at first, to see what the bounds are worth
 _LEAST_SAMPLE = 256
@@ -44,9 +45,11 @@ def exact_by_codes(
     Where bounds are narrow, a scan of the codes finds the rows of the highest ones, which are scored in their order
     until none is left that could be as good as the k-th best: mostly long before the last.
 
-    Else, or where that was too few, a sample of the rows is scored first. Its k-th best score is no better than that of
-    all rows, so that those whose upper bound is below it cannot be among the k best. The scan of the codes finds the
-    others, which are scored in the same way.
+    Else a sample of the rows is scored first, from which a score is guessed that the k best of all rows reach. The scan
+    of the codes finds all rows whose upper bound is as good, and these are scored. If k of them are as good as was
+    guessed, no other row is among the k best. If not, or where the first way met too few rows, it is done once more
+    with the k-th best score so far in place of the guess: that one is surely reached. Where the sample says that too
+    many rows would be left to score, the floats are scanned.
 
     Parameters
     ----------
@@ -193,9 +196,8 @@ def _few_in_doubt(bounds: UpperBounds, found: SearchResult, scores: NDArray[np.f
     """Return for which queries the last bound found in the sample is too low for a row as good as these scores."""
     last = bounds.tightened(found.scores[:, -1], found.indices[:, -1], scores)
     enough: NDArray[np.bool_] = last <= bounds.thresholds(scores)
-    return enough & (
-        2 * np.count_nonzero(enough) > len(enough)
-    )  # a scan of the floats is hardly longer for all queries
+    # A scan of the floats takes hardly longer for all queries than for half of them.
+    return enough & (2 * np.count_nonzero(enough) > len(enough))
 
 
 def _runs_so_far(rows: NDArray[np.int64], sample: NDArray[np.int64]) -> NDArray[np.int64]:
