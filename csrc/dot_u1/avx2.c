@@ -92,15 +92,6 @@ EC_INLINE void count_more(int32_t *totals, int count) {
     for (int i = 0; i < count; i++) totals[i] *= 1 << EC_DOT_U1_TWICE_SHIFT;
 }
 
-/* Whether one of a group's totals is above the limit. */
-EC_INLINE int any_above(const int32_t totals[GROUP], int32_t limit) {
-    __m256i most_i32x8 = _mm256_loadu_si256((const __m256i *)(const void *)totals);
-#pragma GCC unroll 8
-    for (int i = 8; i < GROUP; i += 8)
-        most_i32x8 = _mm256_max_epi32(most_i32x8, _mm256_loadu_si256((const __m256i *)(const void *)(totals + i)));
-    return _mm256_movemask_epi8(_mm256_cmpgt_epi32(most_i32x8, _mm256_set1_epi32(limit))) != 0;
-}
-
 static void dot_u1_pack(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel) {
     ec_pack_nibbles_avx2(rows, stride_bytes, n_rows, width, panel);
 }
@@ -140,7 +131,7 @@ static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *pan
                 (n == 1 ? look_up_1 : look_up_2)(tables + 32 * at, query_bytes, group + at * EC_NIBBLE_BYTES,
                                                  half_bytes, ec_min_i64(width - at, PIECE), !twice && at == 0, totals);
             for (int64_t i = 0; i < n; i++) {
-                if (EC_LIKELY(!any_above(totals[i], limits[q + i]))) continue;
+                if (EC_LIKELY(!ec_any_above_avx2(totals[i], limits[q + i]))) continue;
                 near[q + i] |= (uint8_t)(1 << r / GROUP);
                 memcpy(scores + (q + i) * scores_stride + r, totals[i], (size_t)some * sizeof *scores);
             }

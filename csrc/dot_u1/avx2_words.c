@@ -161,15 +161,6 @@ static void add_totals(const sums_of_group *sums, const sums_of_group *coarse, i
     }
 }
 
-/* Whether one of a group's totals is above the limit. */
-EC_INLINE int any_above(const int32_t totals[GROUP], int32_t limit) {
-    __m256i most_i32x8 = _mm256_loadu_si256((const __m256i *)(const void *)totals);
-#pragma GCC unroll 8
-    for (int i = 8; i < GROUP; i += 8)
-        most_i32x8 = _mm256_max_epi32(most_i32x8, _mm256_loadu_si256((const __m256i *)(const void *)(totals + i)));
-    return _mm256_movemask_epi8(_mm256_cmpgt_epi32(most_i32x8, _mm256_set1_epi32(limit))) != 0;
-}
-
 /* The same before the totals are made, of sums that are all of them. */
 EC_INLINE int any_sum_above(const sums_of_group *sums, int32_t limit) {
     __m256i most_i16x16 = sums->of[0];
@@ -208,7 +199,7 @@ static void meet_group(const uint8_t *prepared, int64_t n_queries, const uint8_t
     for (int64_t q = 0; q < n_queries; q++) {
         if (one_piece && !twice && EC_LIKELY(!any_sum_above(&sums[q], limits[q]))) continue;
         if (one_piece) add_totals(&sums[q], twice ? &coarse[q] : NULL, 1, totals[q]);
-        if (EC_LIKELY(!any_above(totals[q], limits[q]))) continue;
+        if (EC_LIKELY(!ec_any_above_avx2(totals[q], limits[q]))) continue;
         near[q] |= bit;
         memcpy(scores + q * scores_stride, totals[q], (size_t)n_rows * sizeof *scores);
     }

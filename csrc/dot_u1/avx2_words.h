@@ -29,6 +29,21 @@ EC_INLINE int ec_are_words(const void *prepared, int64_t n_queries, int64_t quer
     return n_queries > 0 && ((const uint8_t *)prepared)[ec_min_i64(n_queries, EC_WORDS_SIDE) * query_bytes - 1] == 0;
 }
 
+#if defined(EC_X86_64)
+EC_TARGET_AVX2
+
+/* Whether one of a group's totals is above the limit. */
+EC_INLINE int ec_any_above_avx2(const int32_t totals[EC_NEAR_ROWS], int32_t limit) {
+    __m256i most_i32x8 = _mm256_loadu_si256((const __m256i *)(const void *)totals);
+#pragma GCC unroll 8
+    for (int i = 8; i < EC_NEAR_ROWS; i += 8)
+        most_i32x8 = _mm256_max_epi32(most_i32x8, _mm256_loadu_si256((const __m256i *)(const void *)(totals + i)));
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi32(most_i32x8, _mm256_set1_epi32(limit))) != 0;
+}
+
+EC_TARGET_END
+#endif
+
 /* The slot dot_u1_tile, of such queries and panels of nibbles. */
 void ec_tile_words_avx2(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                         int64_t twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,

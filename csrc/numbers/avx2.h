@@ -101,11 +101,16 @@ EC_INLINE int ec_ends_list(const uint8_t *text) {
     return i < BEHIND && text[i] == ']';
 }
 
+/* The first comma of a chunk; where its first block has none, the byte before the chunk. */
+EC_INLINE const uint8_t *ec_first_comma(const uint8_t *chunk, int64_t length) {
+    const uint64_t commas = length > 0 ? ec_equal_avx2(ec_block_avx2(chunk), ',') : 0;
+    return chunk + (commas != 0 ? (int64_t)_tzcnt_u64(commas) : -1);
+}
+
 /* Learns from the first comma of a chunk how far behind one the next number begins, and from the chunk's beginning where
  * its first does. Returns 0 where that is too far. */
 EC_INLINE int ec_index_gap(const uint8_t *chunk, int64_t length, ec_number_index *index) {
-    const uint64_t commas = length > 0 ? ec_equal_avx2(ec_block_avx2(chunk), ',') : 0;
-    const uint8_t *behind = chunk + (commas != 0 ? (int64_t)_tzcnt_u64(commas) : -1);
+    const uint8_t *behind = ec_first_comma(chunk, length);
     int32_t gap = 1, before = 0;
     while (gap <= EC_MOST_GAP && ec_is_space(behind[gap])) gap++;
     while (before <= EC_MOST_GAP && ec_is_space(chunk[before])) before++;
@@ -120,10 +125,8 @@ EC_INLINE int ec_begins_single(const uint8_t *text) { return !ec_is_digit(text[1
 /* The same, but also returns 0 where the chunk's first number, or that behind its first comma, has more digits before its
  * point than one. */
 EC_INLINE int ec_index_gap_single(const uint8_t *chunk, int64_t length, ec_number_index *index) {
-    if (!ec_index_gap(chunk, length, index)) return 0;
-    const uint64_t commas = ec_equal_avx2(ec_block_avx2(chunk), ',');
-    const uint8_t *behind = chunk + (commas != 0 ? (int64_t)_tzcnt_u64(commas) : -1);
-    return ec_begins_single(chunk + index->before + index->gap) && ec_begins_single(behind + index->gap);
+    return ec_index_gap(chunk, length, index) && ec_begins_single(chunk + index->before + index->gap) &&
+           ec_begins_single(ec_first_comma(chunk, length) + index->gap);
 }
 
 /* Writes the positions of the set bits, in steps of four: the number of steps varies less than that of the bits. */

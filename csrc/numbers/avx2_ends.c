@@ -85,10 +85,10 @@ static int ends_chunk(const uint8_t *text, const uint8_t *end) {
  * '+' behind it. */
 EC_INLINE uint64_t exponents_of(const uint8_t *text, ec_block_u8x64 block, uint64_t *exponents) {
     const ec_block_u8x64 before = ec_block_avx2(text - 1), behind = ec_block_avx2(text + 1);
-    *exponents = ec_equal_avx2(block, 'e') | ec_equal_avx2(block, 'E');
+    *exponents = e_of(block);
     return (*exponents & ec_digits_avx2(before) &
             (ec_digits_avx2(behind) | ec_equal_avx2(behind, '-') | ec_equal_avx2(behind, '+'))) |
-           (ec_equal_avx2(block, '+') & (ec_equal_avx2(before, 'e') | ec_equal_avx2(before, 'E')));
+           (ec_equal_avx2(block, '+') & e_of(before));
 }
 
 /* Notes where the numbers of a chunk end, and how many points they have. Of two bytes side by side it checks whether the
