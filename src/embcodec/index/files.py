@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..containers import read_tensors, whole_number, write_tensors
 from ..errors import StorageError
 from ..files import COLLECTION, is_packed, pack, refuse_url, unpack
-from ..scan import ALONG, as_ids
+from ..scan import ALONG, RESIDUALS, as_ids
 from ..words import as_path
 from .arguments import check_alike, finite_rows
 from .rows import Part, Snapshot
@@ -92,9 +92,9 @@ def _unpacked(tensors: Mapping[str, NDArray[Any]], words: Mapping[str, str], *, 
 def _residuals(found: NDArray[Any] | None, count: int) -> NDArray[np.float32]:
     """Return what a file says of how far codes are from their floats, or nothing: then it is measured when needed."""
     if found is None or found.shape == (count, 3):  # three numbers a row are what former versions measured
-        return np.empty((0, 4), np.float32)
-    if found.dtype != np.float32 or found.shape != (count, 4):
-        raise ValueError(f"residuals of {found.dtype} {found.shape}, not float32 {(count, 4)}")
+        return np.empty((0, RESIDUALS), np.float32)
+    if found.dtype != np.float32 or found.shape != (count, RESIDUALS):
+        raise ValueError(f"residuals of {found.dtype} {found.shape}, not float32 {(count, RESIDUALS)}")
     if not (found[:, :ALONG] >= 0).all() or np.isnan(found[:, ALONG]).any():
         raise ValueError("residuals are lengths, which are not negative but along a row")
     return np.asarray(found, np.float32)

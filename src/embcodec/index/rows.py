@@ -12,7 +12,7 @@ from .._native import scan as native
 from .._native.search import squares
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import Rows, arrays_of, joined
-from ..scan import RowTerms, residuals_of, row_terms
+from ..scan import RESIDUALS, RowTerms, residuals_of, row_terms
 
 
 class Growing:
@@ -51,7 +51,7 @@ class Part:
         self.rows: Rows = rows
         self._growing = [Growing(array) for array in arrays_of(rows)]
         self._squares: NDArray[np.float64] = np.empty(0, np.float64)
-        self.residuals: NDArray[np.float32] = np.empty((0, 4), np.float32)
+        self.residuals: NDArray[np.float32] = np.empty((0, RESIDUALS), np.float32)
         self._terms: dict[str, RowTerms] = {}
 
     def appended(self, more: Rows) -> Part:

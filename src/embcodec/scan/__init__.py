@@ -21,7 +21,7 @@ from .prepared import PreparedQueries
 from .query_center import QueryCenter
 from .range import RangeResult, range_search
 from .rescore import rescore
-from .residuals import ALONG, residuals_of
+from .residuals import ALONG, RESIDUALS, residuals_of
 from .search import prepare, search
 from .segmented import Place, Segmented
 from .steps import Progress, in_steps
@@ -29,6 +29,7 @@ from .ways import check_dimensions, way_to
 
 __all__ = [
     "ALONG",
+    "RESIDUALS",
     "BoundedResult",
     "Bounds",
     "CompiledMetric",

@@ -78,13 +78,17 @@ def exact_by_codes(
     scored = np.full(len(queries), n, np.int64)
     wanted = _sample_size(n, k)
     by_codes = are_known(queries) if wanted and rows.known else np.zeros(len(queries), np.bool_)
+
+    def bounds_of(some: NDArray[np.int64]) -> UpperBounds:
+        return UpperBounds(codes, queries[some], metric, rows, chosen)
+
     if by_codes.any():
         asked = np.flatnonzero(by_codes)
         step = 1 if takes_one(codes) else _BATCH
         for begin in range(0, len(asked), step):
             some = asked[begin : begin + step]
             reached = None
-            bounds = UpperBounds(codes, queries[some], metric, rows, chosen)
+            bounds = bounds_of(some)
             if bounds.are_narrow():
                 first = _highest(bounds, floats, queries[some], k, metric, min(n, 8 * k + _HIGHEST), threads)
                 scores[some], found[some], scored[some], ended = first
@@ -93,7 +97,7 @@ def exact_by_codes(
                 some, reached = some[~ended], first[0][~ended, -1]
             while len(some):
                 if reached is not None:
-                    bounds = UpperBounds(codes, queries[some], metric, rows, chosen)
+                    bounds = bounds_of(some)
                 sample = _sample(n, wanted)
                 sample = sample if chosen is None else chosen[sample]
                 expected, enough = _expected(bounds, floats, queries[some], k, metric, sample, n, reached, threads)
@@ -102,7 +106,7 @@ def exact_by_codes(
                     break
                 some, expected = some[enough], expected[enough]
                 if not enough.all():
-                    bounds = UpperBounds(codes, queries[some], metric, rows, chosen)
+                    bounds = bounds_of(some)
                 done = _among_candidates(bounds, floats, queries[some], k, metric, expected, threads)
                 scores[some], found[some], scored[some], ended = done
                 # Of the others more was expected than is so. What was found is no better than what is so.

@@ -21,6 +21,8 @@ ERRORS, SPANS, LENGTHS, ALONG = range(4)
 across x; by how much an error of 1 in each query's meeting with the codes counts for the row (for integers times the
 length of the codes, so that an error of the query's length follows); |x|; the length of e along x, negative where it
 points the other way."""
+RESIDUALS = 4
+"""How many these are."""
 _BLOCK_BYTES = 1 << 22  # how much of float rows is handled at a time
 
 
@@ -30,7 +32,7 @@ def residuals_of(codes: Rows, floats: Embeddings, start: int = 0) -> Floats:
     They are measured on the floats given, whatever the codes were made of: codes of other rows have long errors, and
     bounds that say little, but hold. Where a float or a code is so large that no length is finite, all are inf.
     """
-    out = np.empty((len(codes) - start, 4), np.float32)
+    out = np.empty((len(codes) - start, RESIDUALS), np.float32)
     step = max(1, _BLOCK_BYTES // (4 * codes.dimension))
     with np.errstate(over="ignore", invalid="ignore"):
         for begin in range(0, len(out), step):

@@ -116,9 +116,10 @@ class _Slab:
         return self._start(arrays[-1]) + len(arrays[-1]) <= self._rows
 
     def put(self, arrays: Sequence[NDArray[Any]]) -> _Copy:
-        """_Copy rows behind the others."""
+        """Copy rows behind the others."""
         ids = arrays[-1]
-        first, stop = self._start(ids), self._start(ids) + len(ids)
+        first = self._start(ids)
+        stop = first + len(ids)
         for room, array in zip(self._arrays, arrays, strict=True):
             room[first:stop] = array
         self._used, self._last_id = stop, int(ids[-1])
