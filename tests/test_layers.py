@@ -27,7 +27,7 @@ ROOMS: dict[str, str] = {
     "embeddings": "",
     "containers": "locks disk atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
-    "quantizers.lowbit": "levels chains places blocks rotations shaping scheme principal queries errors codes joined",
+    "quantizers.lowbit": "levels moments chains places blocks rotations shaping scheme principal queries errors codes joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
     "wire": "http codings service answer shapes usual body decoder envelopes octets response batch",
     "wire.http": "address secret",

@@ -12,15 +12,9 @@ from numpy.typing import NDArray
 from ..._native.hamming import MOST_TWICE
 from ..._native.principal import GROUP
 from ..lowbit.chains import error_of_chain
-from ..lowbit.levels import Floats
-from ..lowbit.principal import (
-    MOST_BITS,
-    SHRUNK,
-    PrincipalScheme,
-    length_bytes,
-    moments_of_queries,
-    squared_length,
-)
+from ..lowbit.levels import MOST_BITS, Floats
+from ..lowbit.moments import moments_of_queries, squared_length
+from ..lowbit.principal import SHRUNK, PrincipalScheme, length_bytes
 from ..lowbit.shaping import shrinkage
 
 _POWER = 1.4

@@ -13,7 +13,8 @@ from ..._native.hamming import MOST_TWICE
 from ..._native.principal import GROUP
 from ...containers import checked_array
 from ..lowbit.codes import LowBitCodes
-from ..lowbit.principal import MOST_BITS, MOST_LENGTH_ERROR, PrincipalScheme
+from ..lowbit.levels import MOST_BITS
+from ..lowbit.principal import MOST_LENGTH_ERROR, PrincipalScheme
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from ...dtypes import CENTERS, LENGTHS, ROTATIONS, SHAPINGS, CenterName, LengthsName, RotationName, ShapingName
 from ...words import as_real, as_whole, shown, unknown
-from ..lowbit.levels import Floats
-from ..lowbit.principal import LENGTH_BYTES, MOST_BITS, length_bytes
+from ..lowbit.levels import MOST_BITS, Floats
+from ..lowbit.principal import LENGTH_BYTES, length_bytes
 from .choices import PRINCIPAL, RIVAL_BITS, WHOLE_BITS, Size, bytes_alike, choices_of
 from .principal import most_bytes
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .levels import Floats, levels_of
+from .levels import MOST_BITS, Floats, levels_of
 
 MEMORY = 4
 """Bits before its own that a direction's level hangs on: sixteen states of the encoder, one vector of AVX-512."""
@@ -78,7 +78,9 @@ def chain_levels(bits: int, *, remembering: bool) -> ChainLevels:
 
 def tables_of_chains() -> tuple[Floats, Floats]:
     """Return what the encoder takes: the tables (16, 256), of 1 to 8 bits with memory, then without; and the steps."""
-    kinds = [chain_levels(bits, remembering=remembering) for remembering in (True, False) for bits in range(1, 9)]
+    kinds = [
+        chain_levels(bits, remembering=remembering) for remembering in (True, False) for bits in range(1, MOST_BITS + 1)
+    ]
     return np.array([kind.table for kind in kinds], np.float32), np.array([kind.step for kind in kinds], np.float32)
 
 

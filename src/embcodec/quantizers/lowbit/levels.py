@@ -34,6 +34,9 @@ class Levels(NamedTuple):
     mean_square_error: float
 
 
+MOST_BITS = 8
+"""Of a direction, at most."""
+
 MOST_SEARCHED = 4
 """Bits up to which levels are sums of weights of any size; those of more are so many equal steps around 0."""
 
@@ -90,3 +93,15 @@ def _equal_steps(bits: int) -> Levels:
         np.arange(count).astype(np.uint8),
         error,
     )
+
+
+@cache
+def values_of_patterns() -> Floats:
+    """Return the level of each pattern of 1, 2, .. 8 bits, one number of bits after the other, (510,)."""
+    parts = []
+    for bits in range(1, MOST_BITS + 1):
+        levels = levels_of(bits)
+        values = np.empty(1 << bits, np.float32)
+        values[levels.patterns] = levels.levels
+        parts.append(values)
+    return np.concatenate(parts)

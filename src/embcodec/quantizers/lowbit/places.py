@@ -49,6 +49,23 @@ def bits_of(allocation: NDArray[np.uint8], chain: NDArray[np.int64] | None, devi
     return found + [_counted(stream[own - 1 - lag], [each[lag] for each in memories], deviations) for lag in lags]
 
 
+def met_by_places(bits: list[BitsOf], count: int) -> list[tuple[NDArray[np.int64], Floats]]:
+    """Return of each place in a row a direction that its bit counts for, and the weight, (count, 1); then further ones.
+
+    Weights are 0 where a place has no further directions.
+    """
+    found, taken = list[tuple[NDArray[np.int64], Floats]](), np.zeros(count, np.int64)
+    for each in bits:
+        for nth in np.unique(taken[each.places]).tolist():
+            if nth == len(found):
+                found.append((np.zeros(count, np.int64), np.zeros((count, 1), np.float32)))
+            some = np.flatnonzero(taken[each.places] == nth)
+            found[nth][0][each.places[some]] = some
+            found[nth][1][each.places[some], 0] = each.weights[some]
+        taken[each.places] += 1
+    return found
+
+
 def _places_of(allocation: NDArray[np.uint8], chain: NDArray[np.int64] | None) -> list[NDArray[np.int64]]:
     """Return where in a row the bits of each plane are stored."""
     places = np.arange(GROUP * int(allocation.sum(dtype=np.int64))).reshape(-1, GROUP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ from ..._native import principal as native
 from ..._native import sums as native_sums
 from .blocks import BLOCK_BYTES, Planes, RawCodes, coded_by_blocks, decoded_by_blocks
 from .chains import tables_of_chains
-from .levels import MOST_SEARCHED, Floats, levels_of
-from .places import BitsOf, bits_of
+from .levels import MOST_BITS, MOST_SEARCHED, Floats, levels_of, values_of_patterns
+from .moments import costs_in_chain, squared_length
+from .places import BitsOf, bits_of, met_by_places
 from .scheme import signs_of
 
-MOST_BITS = 8
 LENGTH_BYTES = 2
 """Of a row, for its length without the center: a float16, where lengths are stored."""
 
@@ -31,9 +31,7 @@ SHRUNK = 0.75
 errors, it would be 1, and 0 where rows differed as much; between .5 and .75 most is kept of all sets at all sizes."""
 _LEAST_REST = 2.0**-22  # of 1, less the squared length of a center of unit rows: what they are rounded by, otherwise
 _NOTHING = 2.0**-20  # of the weights of bits, what directions at right angles to the center get of it by rounding
-_LEAST_SPREAD = 1e-6  # of rows of unit length around a center
 _PACE = 2.0  # nanoseconds a byte of float rows
-_COST_POWER = 3  # of deviations: what a direction's error costs in a chain, as when bits were given to it
 
 
 def length_bytes(*, unit: bool) -> int:
@@ -143,7 +141,7 @@ class PrincipalScheme:
         parts: dict[str, NDArray[Any]] = {} if self.center is None else {"center": self.center}
         if self.chain is not None:
             parts["chains"], parts["chain_steps"] = tables_of_chains()
-            parts["costs"] = self._costs()
+            parts["costs"] = costs_in_chain(self.deviations, self.directions, self.center, unit=self.unit)
         return native.PrincipalCoder(
             self.dimension,
             bits=self.allocation,
@@ -155,14 +153,6 @@ class PrincipalScheme:
             steps=np.array([2 * levels_of(bits).weights[0] for bits in range(MOST_SEARCHED + 1, MOST_BITS + 1)]),
             **parts,
         )
-
-    def _costs(self) -> Floats:
-        """Return what directions' errors cost in a chain: their variance times the deviation of queries."""
-        if not self.unit or self.center is None:
-            return np.asarray((self.deviations / self.deviations.max()) ** _COST_POWER, np.float32)
-        variances = self.deviations.astype(np.float64) ** 2
-        wide = variances * np.sqrt(moments_of_queries(variances, self.directions, self.center))
-        return np.asarray(wide / wide.max(), np.float32)
 
     @cached_property
     def _query_coder(self) -> native_lowbit.Coder:
@@ -181,21 +171,7 @@ class PrincipalScheme:
 
     @cached_property
     def _met_by_places(self) -> list[tuple[NDArray[np.int64], Floats]]:
-        """Of each place in a row a direction that its bit counts for, and the weight, (places, 1); then further ones.
-
-        Weights are 0 where a place has no further directions.
-        """
-        count = native.GROUP * self._own_bytes
-        found, taken = list[tuple[NDArray[np.int64], Floats]](), np.zeros(count, np.int64)
-        for bits in self._bits:
-            for nth in np.unique(taken[bits.places]).tolist():
-                if nth == len(found):
-                    found.append((np.zeros(count, np.int64), np.zeros((count, 1), np.float32)))
-                some = np.flatnonzero(taken[bits.places] == nth)
-                found[nth][0][bits.places[some]] = some
-                found[nth][1][bits.places[some], 0] = bits.weights[some]
-            taken[bits.places] += 1
-        return found
+        return met_by_places(self._bits, native.GROUP * self._own_bytes)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
@@ -218,7 +194,7 @@ class PrincipalScheme:
         own = np.ascontiguousarray(
             planes[:, : self._own_bytes] if self.chain is None else planes[:, np.argsort(self.chain)]
         )
-        lengths = np.sqrt(self._coder.squares(own, _values_of_patterns()))
+        lengths = np.sqrt(self._coder.squares(own, values_of_patterns()))
         over, wide = (lengths**SHRUNK, self.gain) if self.gain else (lengths, 1.0)
         return np.divide(wide, over, out=np.zeros_like(lengths), where=lengths > 0).astype(np.float32)
 
@@ -313,35 +289,3 @@ class PrincipalScheme:
         for begin in range(0, len(planes), step):
             dots[begin : begin + step] = native_sums.dots_f32(turned, signs_of(planes[begin : begin + step]))
         return dots
-
-
-def squared_length(center: Floats) -> float:
-    """Return the squared length of a center."""
-    return float(np.einsum("i,i->", center, center, dtype=np.float64))
-
-
-def moments_of_queries(
-    variances: NDArray[np.float64], directions: NDArray[Any], center: Floats | None
-) -> NDArray[np.float64]:
-    """Return the second moments of what meets rows of unit length, along directions (dimension, m), float64 (m,).
-
-    Queries are like rows. Their share of the center meets rows, too: it counts how far these reach along it, which
-    their lengths would say if they were stored. Rows, centred, have length 1 here.
-    """
-    if center is None:
-        return variances
-    along, square = center.astype(np.float64) @ directions, squared_length(center)
-    moments: NDArray[np.float64] = variances + along**2 / max(1 - square, _LEAST_SPREAD)
-    return moments
-
-
-@cache
-def _values_of_patterns() -> Floats:
-    """Return the level of each pattern of 1, 2, .. 8 bits, one number of bits after the other, (510,)."""
-    parts = []
-    for bits in range(1, MOST_BITS + 1):
-        levels = levels_of(bits)
-        values = np.empty(1 << bits, np.float32)
-        values[levels.patterns] = levels.levels
-        parts.append(values)
-    return np.concatenate(parts)
