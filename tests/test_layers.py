@@ -25,9 +25,10 @@ ROOMS: dict[str, str] = {
     "_native.response": "layout hints one usual reader lines fast read write",
     "codec": "tables ids dlpack columns narrow bits payloads base64 numbers precision codes convert",
     "embeddings": "",
-    "containers": "locks disk atomic thrift pages checks arrays watched npy tensors xvecs hdf5",
+    "containers": "locks disk atomic thrift pages checks arrays watched npy tensor_header tensors xvecs hdf5",
     "quantizers": "quantize samples calibrate_jit histograms summary calibrate lowbit fitting",
-    "quantizers.lowbit": "levels moments chains places blocks rotations shaping scheme principal queries errors codes joined",
+    "quantizers.lowbit": "levels moments chains places blocks rotations shaping scheme principal queries errors codes "
+    "joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
     "wire": "http codings service answer shapes usual body decoder envelopes octets response batch",
     "wire.http": "address secret",

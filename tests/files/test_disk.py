@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embcodec.containers import disk, read_tensors, tensors, write_tensors
+from embcodec.containers import disk, read_tensors, tensor_header, write_tensors
 
 PAGE = disk.PAGESIZE
 
@@ -95,8 +95,8 @@ def test_headers_as_written_are_read_as_any(tmp_path: Path) -> None:
     write_tensors(tmp_path / "a.safetensors", arrays, words)
     data = (tmp_path / "a.safetensors").read_bytes()
     header, size = data[8:-22], 22
-    assert tensors._as_written(header, size) == tensors._parsed(header, size) != ({}, {})
-    assert tensors._as_written(header, size + 1) is None
+    assert tensor_header._as_written(header, size) == tensor_header._parsed(header, size) != ({}, {})
+    assert tensor_header._as_written(header, size + 1) is None
     pieces = [
         b'"',
         b"\\",
@@ -114,5 +114,5 @@ def test_headers_as_written_are_read_as_any(tmp_path: Path) -> None:
                 header[:place] + piece + header[place:],
                 header[:place] + piece + header[place + len(piece) :],
             ):
-                found = tensors._as_written(text, size)
-                assert found is None or found == tensors._parsed(text, size), text
+                found = tensor_header._as_written(text, size)
+                assert found is None or found == tensor_header._parsed(text, size), text
