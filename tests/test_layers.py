@@ -19,7 +19,7 @@ PACKAGE = Path(embcodec.__file__).parent
 # and in its own from modules that stand before it; a package within a package stands where its name does.
 ROOMS: dict[str, str] = {
     "words": "text html missing objects synonyms arguments progress",
-    "": "_version errors dtypes profile profiles scale protocols",
+    "": "_version errors dtypes profile profiles ranges scale protocols",
     "_native": "threads cores core blocks sums checksum growing numbers bits hamming base64 floats segments scan "
     "search merge quantize lowbit principal response",
     "_native.response": "layout hints one usual reader lines fast read write",
@@ -30,7 +30,7 @@ ROOMS: dict[str, str] = {
     "quantizers.lowbit": "levels moments chains places blocks rotations shaping scheme principal queries errors codes "
     "joined",
     "quantizers.fitting": "threads measure principal principal_files files choices wishes race recall choose quantizer",
-    "wire": "http codings service answer shapes usual body decoder envelopes octets response batch",
+    "wire": "http codings service answer shapes usual body response_format decoder envelopes octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer ahead source lines result forms errors plain reader",
     "scan": "metric ways plan prepared best merge named segmented bounds steps search range rescore residuals "

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .dtypes import INTEGERS, OutputDtype, OutputDtypeLike, as_dimension, as_output_dtype
 from .errors import RowError
+from .ranges import Coding, check_ranges, coding_of
 from .words import unknown
 
 # What stands for a scale by itself, and the kinds of scales.
@@ -26,21 +27,6 @@ _AFFINE: dict[tuple[ScaleKind, OutputDtype], tuple[float, float]] = {
     (PER_VECTOR, OutputDtype.INT8): (1.0, 0.0),
     (PER_VECTOR, OutputDtype.UINT8): (1.0, -128.0),
 }
-
-
-class Coding(NamedTuple):
-    """What ranges code and decode with, float32 (dimension,), read-only.
-
-    Code = floor((x - low) / divisor), value = first + code * step; `middle` is the value of code 128. `reciprocal` is
-    1 / divisor, None where a divisor is so small or so large that products with it would leave the normal numbers.
-    """
-
-    low: NDArray[np.float32]
-    divisor: NDArray[np.float32]
-    reciprocal: NDArray[np.float32] | None
-    first: NDArray[np.float32]
-    step: NDArray[np.float32]
-    middle: NDArray[np.float32]
 
 
 class Scale:
@@ -83,7 +69,7 @@ class Scale:
             if kind == PER_VECTOR:
                 _check_per_vector(array)
             else:
-                _check_ranges(array)
+                check_ranges(array)
             array.flags.writeable = False
         object.__setattr__(self, "_kind", kind)
         object.__setattr__(self, "_values", array)
@@ -192,7 +178,7 @@ class Scale:
         if self._values.shape[1] != dimension:
             raise ValueError(f"ranges of {self._values.shape[1]} dimensions for codes of {dimension}")
         if self._coding is None:
-            object.__setattr__(self, "_coding", _coding_of(*self._values))
+            object.__setattr__(self, "_coding", coding_of(*self._values))
             assert self._coding is not None
         return self._coding
 
@@ -275,30 +261,6 @@ def fit_scale(scale: Scale | None, dtype: OutputDtype, dimension: int, rows: int
     return scale
 
 
-def _coding_of(low: NDArray[np.float32], high: NDArray[np.float32]) -> Coding:
-    step = (high - low) / np.float32(255)
-    divisor: NDArray[np.float32] = np.where(step == 0, np.float32(1), step)
-    moderate = divisor.size == 0 or (divisor.min() >= 2.0**-100 and divisor.max() <= 2.0**100)
-    # Code 127 stands for the midpoint of the range. What decodes adds a multiple of the step, rounded, to `first` or
-    # `middle`: both are counted from the midpoint by that same step, so that 0 amid a range stays 0, and rows
-    # of length 0 are not noise that has a direction.
-    midpoint, exact_step = (low.astype(np.float64) + high) / 2, step.astype(np.float64)
-    first = (midpoint - 127 * exact_step).astype(np.float32)
-    middle = (midpoint + exact_step).astype(np.float32)
-    reciprocal = _aligned(np.float32(1) / divisor) if moderate else None
-    return Coding(_aligned(low), _aligned(divisor), reciprocal, _aligned(first), _aligned(step), _aligned(middle))
-
-
-def _aligned(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a copy that begins with a cache line, so that no vector of it lies across two; read-only."""
-    room = np.empty(array.nbytes + 64, np.uint8)
-    begin = -room.ctypes.data % 64
-    copy: NDArray[np.float32] = room[begin : begin + array.nbytes].view(np.float32)
-    copy[:] = array
-    copy.flags.writeable = False
-    return copy
-
-
 def _as_float32(values: ArrayLike) -> NDArray[np.float32]:
     """Return a copy as float32; what overflows becomes an infinity, which no scale may hold."""
     if isinstance(values, np.ma.MaskedArray):
@@ -322,13 +284,3 @@ def _check_per_vector(scales: NDArray[np.float32]) -> None:
         bad = ~(np.isfinite(scales) & (scales > 0))
         row = int(bad.argmax())
         raise RowError(f"per-vector scales must be finite and positive; row {row} is not", row)
-
-
-def _check_ranges(ranges: NDArray[np.float32]) -> None:
-    if ranges.ndim != 2 or ranges.shape[0] != 2:
-        raise ValueError(f"ranges have shape (2, dimension), minima then maxima, not {ranges.shape}")
-    with np.errstate(over="ignore", invalid="ignore"):
-        spread = ranges[1] - ranges[0]  # where an end is NaN or infinite, so is this
-    if spread.size and not (spread.min() >= 0 and spread.max() < np.inf):
-        bad = ~((spread >= 0) & (spread < np.inf))
-        raise ValueError(f"ranges must be finite with minimum <= maximum; dimension {int(bad.argmax())} has others")

@@ -1,4 +1,4 @@
-"""What was asked of a service, and how its answer is read accordingly."""
+"""Bodies read: the rows by C, the rest by Python, and both put together to an answer."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._native import core
-from .._native.base64 import NO_PADDING, URLSAFE
-from .._native.floats import BYTES, PAYLOADS
-from .._native.response.layout import BOM, NO_STRINGS, STRING, Layout, Rows
+from .._native.floats import BYTES
+from .._native.response.layout import BOM, NO_STRINGS, STRING, Rows
 from .._native.response.one import OneRow
 from .._native.response.read import read_rows
 from .._native.response.usual import usual_form
-from ..codec import pack_bits, unused_bits
-from ..dtypes import INTEGERS, NULLS, EncodingFormat, OutputDtype, as_dimension, as_output_dtype
+from ..codec import pack_bits
+from ..dtypes import EncodingFormat, OutputDtype
 from ..embeddings import Embeddings, coded
 from ..errors import DecodeError
-from ..profiles import Profile, resolve_profile
-from ..scale import UNIT_SCALE
-from ..words import one_of
+from ..profiles import Profile
 from .answer import EmbeddingResponse, answer_of
 from .body import as_bytes, in_utf8, what_came
-from .service import ERROR, SAYS_MORE, USAGE, error_in_list, looks_like_error, service_error
-from .shapes import missing_rows, no_strings, row_words
+from .response_format import ResponseFormat
+from .service import ERROR, error_in_list, looks_like_error, service_error
+from .shapes import missing_rows, row_words
 from .usual import UsualAnswers
 
 MAX_AROUND = 1 << 24  # bytes that are parsed as Python objects, which take many times as much memory
@@ -40,7 +38,7 @@ _SMALL = 1 << 20  # bytes of a body that no second thread is asked for
 _parse: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
-class Decoder:
+class Decoder(ResponseFormat):
     """Reads bodies that answer one kind of request; the parameters are those of ``decode_response``.
 
     Examples
@@ -50,23 +48,7 @@ class Decoder:
     Embeddings(1 x 2 int8, 2 bytes)
     """
 
-    __slots__ = (
-        "_counts",
-        "_layouts",
-        "_one_row",
-        "_plain",
-        "_plain_names",
-        "_unpacked",
-        "_usual",
-        "base64_flags",
-        "dimension",
-        "dtype",
-        "nulls_as_nan",
-        "payload",
-        "profile",
-        "scale",
-        "width",
-    )
+    __slots__ = ("_counts", "_one_row", "_usual")
 
     def __init__(
         self,
@@ -75,36 +57,10 @@ class Decoder:
         profile: str | Profile = "mistral",
         nulls: str = "error",
     ) -> None:
-        self.dtype = as_output_dtype(output_dtype)
-        self.profile = resolve_profile(profile)
-        one_of(nulls, NULLS, "nulls")
-        self.nulls_as_nan = nulls == "nan"
-        if self.nulls_as_nan and self.dtype is not OutputDtype.FLOAT:
-            raise ValueError(f"{self.dtype} codes have no NaN: nulls='nan' is for float")
-        self.dimension = None if dimension is None else as_dimension(dimension, least=1)
-        self._unpacked = self.profile.bits_as_numbers and self.dtype.is_packed
-        self.width = None if self.dimension is None else self.dtype.row_width(self.dimension)
-        if self._unpacked:
-            self.width = self.dimension
-        urlsafe, padding = self.profile.base64_urlsafe, self.profile.base64_padding
-        self.base64_flags = (URLSAFE if urlsafe else 0) | (0 if padding else NO_PADDING)
-        if self.dtype is OutputDtype.FLOAT:
-            self.payload = PAYLOADS[self.profile.base64_dtype, self.profile.byte_order]
-        else:
-            self.payload = PAYLOADS["float32", "little"]
-        if no_strings(self.profile, self.dtype):
-            self.payload = NO_STRINGS
-        self.scale = UNIT_SCALE if self.dtype in INTEGERS else None
-        # Whether rows of the right width are valid as they are. Only bits may not be: where the dimension is no
-        # multiple of 8, those behind the last dimension must be 0.
-        self._plain = not (self.dtype.is_packed and self.dimension is not None and self.dimension % 8)
-        if self._unpacked:
-            self._plain = False
+        super().__init__(output_dtype, dimension, profile, nulls)
         name = self.profile.row_tokens
         self._counts = None if name is None else re.compile(rb'"%s"\s*:\s*(\d{1,15})\b' % re.escape(name.encode()))
         self._one_row: dict[str, OneRow] = {}
-        self._layouts: dict[tuple[str, str | None, tuple[str, str | None] | None], Layout] = {}
-        self._plain_names = self._make_plain_names()
         self._usual: UsualAnswers | None = None
 
     def decode(self, body: Any, expected_count: int | None = None, threads: int | None = None) -> EmbeddingResponse:
@@ -174,68 +130,6 @@ class Decoder:
         else:
             document = json.loads(around.removeprefix(BOM).decode())
         return rows, document
-
-    def layout(self, prefix: str = "", name: str | None = None, place: tuple[str, str | None] | None = None) -> Layout:
-        """Return where the vectors of a document are, and how they are written: what the readers in C ask for.
-
-        `name` is what the service calls the dtype, which is a key on the way to the vectors with some services; by
-        default the profile's name for this dtype. `place` is another one than the profile's own.
-        """
-        asked = prefix, name, place
-        known = self._layouts.get(asked)
-        if known is None:
-            profile = self.profile
-            name = profile.dtype_name(self.dtype) if name is None else name
-            rows, item = (profile.rows, profile.item) if place is None else place
-            path = ".".join(part for part in (prefix.removesuffix("."), rows) if part)
-            known = self._layouts[asked] = self._make_layout(path, item, name)
-        return known
-
-    def _make_layout(self, path: str, item_path: str | None, name: str) -> Layout:
-        profile = self.profile
-        rows = path.replace("{dtype}", name).split(".") if path else []
-        item = item_path.replace("{dtype}", name).split(".") if item_path else []
-        return Layout(
-            "".join(key + "\0" for key in (*rows, *item)).encode(),
-            len(rows),
-            len(item),
-            self.dtype.numpy_dtype,
-            self.payload,
-            self.nulls_as_nan,
-            self.base64_flags,
-            profile.ignore_index,
-            no_strings(profile, self.dtype),
-            self.dtype.is_packed and not self._unpacked,
-            self.dimension is not None,
-            **self._padding(),
-            unpacked=self._unpacked,
-        )
-
-    def _padding(self) -> dict[str, int]:
-        """Return which bits of a row's last byte are behind its dimension, as the layout has it."""
-        if self._plain or self._unpacked or self.dimension is None:
-            return {}
-        offset = self.dtype is OutputDtype.BINARY and self.profile.signed_bytes == "offset"
-        unused = unused_bits(self.dimension, self.profile.bit_order)
-        return {"dimension": self.dimension, "unused": unused, "zero": 0x80 if offset else 0}
-
-    def plain_names(self) -> bytes | None:
-        """Return the keys by which the reader of batch files in C recognises a line that it may read by itself.
-
-        These are the key of the list of rows and that of a row's vector, then the keys whose presence makes a body one
-        for the reader of single lines. Each is followed by a zero byte, and the last one by another.
-
-        None where that reader cannot do it: where a path has more than one key or depends on the dtype, where a key of
-        the path has a meaning of its own, or where rows have to be checked after they are read.
-        """
-        return self._plain_names
-
-    def _make_plain_names(self) -> bytes | None:
-        rows, item = self.profile.rows, self.profile.item
-        special = rows in ("", USAGE, *SAYS_MORE)
-        if not self._plain or item is None or special or any(c in rows + item for c in ".{\0"):
-            return None
-        return "".join(f"{key}\0" for key in (rows, item, *SAYS_MORE, "")).encode()
 
     def _read_any(self, source: Any, n: int, prefix: str, workers: int) -> Rows:
         """Read the rows of any document by the general passes; if there is one, the next is tried as one like it."""
