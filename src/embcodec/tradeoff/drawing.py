@@ -100,7 +100,7 @@ class drawing:
         import matplotlib
 
         # Ids differ between the figures of a page, and are the same each time it is made.
-        matplotlib.rcParams["svg.hashsalt"] = words
+        matplotlib.rcParams["svg.hashsalt"] = f"{words} {self._size}"
         text = io.StringIO()
         self._figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
         svg = text.getvalue()
@@ -109,7 +109,8 @@ class drawing:
         for colour, name in _VARIABLES.items():
             svg = svg.replace(colour, f"var(--{name})")
         svg = re.sub(r"font: ([\d.]+px) [^;\"]+", r"font: \1 var(--sans)", svg)
-        svg = re.sub(r"<g id=\"[^\"]*\">", "<g>", svg)
+        meant = set(re.findall(r"#([\w-]+)", svg))  # other ids are the same in each figure
+        svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in meant else "", svg)
         return re.sub(
             r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', rf'<svg viewBox="\1" role="img"><title>{words}</title>', svg
         )

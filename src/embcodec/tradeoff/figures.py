@@ -16,6 +16,9 @@ from .labels import Label, place_labels
 if TYPE_CHECKING:
     from .measurement import Measurement
 
+WIDE, NARROW = 9.2, 4.6
+"""Inches across, of what is drawn for screens and paper, and for telephones; letters are of one size in both."""
+
 FAMILIES = ("float", "int8", "uint8", "bits", "bits, float query", "low-bit")
 """What the first stage scans, in the order of the colours."""
 
@@ -34,9 +37,9 @@ def shown(label: str) -> str:
     return re.sub(r" x(\d+)\b", r" ×\1", label)
 
 
-def cost_and_quality(measurements: Sequence[Measurement], k: int, target: float) -> str:
+def cost_and_quality(measurements: Sequence[Measurement], k: int, target: float, width: float) -> str:
     """Draw overlap over bytes a vector, with intervals, and the front that nothing beats."""
-    with drawing(9.2, 5.0) as (figure, finish):
+    with drawing(width, 5.0) as (figure, finish):
         _draw_cost_and_quality(figure.subplots(), measurements, k, target, PAGE)
         return finish("Overlap with float32 search over bytes a vector")
 
@@ -46,7 +49,7 @@ def plotted(
 ) -> Any:
     """Draw the same into axes of matplotlib's, of a new figure unless they are given, with a ring around the best."""
     if axes is None:
-        axes = own_axes(9.2, 5.0)
+        axes = own_axes(WIDE, 5.0)
     elif not callable(getattr(axes, "errorbar", None)):
         raise TypeError(f"ax is one matplotlib.axes.Axes, as plt.subplots()[1] is, not {argument(axes)}")
     if best is not None:
@@ -121,13 +124,18 @@ def _draw_cost_and_quality(
         handles=handles,
         loc="lower right",
         bbox_to_anchor=(1, 1),
-        ncols=len(handles),
+        ncols=min(len(handles), _names_in_a_line(axes)),
         columnspacing=1.2,
         handletextpad=0.1,
         labelcolor=colours.ink,
         frameon=False,
     )
     _label_front(axes, measurements, front, full, colours.ink)
+
+
+def _names_in_a_line(axes: Any) -> int:
+    """Return how many names of the legend have room side by side, an inch and a quarter each."""
+    return max(2, int(axes.figure.get_figwidth() / 1.25))
 
 
 def _scale_bytes(axes: Any, low: float, high: float) -> None:
@@ -182,13 +190,17 @@ def _label_front(
     )
 
 
-def intervals(measurements: Sequence[Measurement], k: int, target: float) -> str:
-    """Draw overlap, and nDCG where it is known, of every way at full dimension, as points with intervals."""
+def intervals(measurements: Sequence[Measurement], k: int, target: float, width: float) -> str:
+    """Draw overlap, and nDCG where it is known, of every way at full dimension, as points with intervals.
+
+    The two are side by side where the figure is wide, else one above the other.
+    """
     full = max(found.dimension for found in measurements)
     listed = [found for found in measurements if found.dimension == full]
     known = all(found.ndcg is not None for found in listed)
-    with drawing(9.2, 0.8 + 0.29 * len(listed)) as (figure, finish):
-        panels = figure.subplots(1, 2 if known else 1, sharey=True, squeeze=False)[0]
+    beside, below, side = (1 + known, 1, "left") if width == WIDE else (1, 1 + known, "right")
+    with drawing(width, (0.8 + 0.29 * len(listed)) * below) as (figure, finish):
+        panels = figure.subplots(below, beside, sharey=True, squeeze=False).ravel()
         places = range(len(listed))[::-1]
         for axes, title in zip(panels, (f"overlap@{k} with float32", f"nDCG@{k} on the known answers"), strict=False):
             for place, found in zip(places, listed, strict=True):
@@ -207,7 +219,7 @@ def intervals(measurements: Sequence[Measurement], k: int, target: float) -> str
                     color=PAGE.muted,
                     bbox={"facecolor": PAGE.page, "edgecolor": "none", "pad": 1},
                 )
-            axes.set_title(title, loc="left", fontsize=10.5, color=PAGE.muted)
+            axes.set_title(title, loc=side, fontsize=10.5, color=PAGE.muted)
             axes.set_yticks(list(places), [shown(found.label) for found in listed], color=PAGE.ink)
             axes.grid(axis="y", visible=False)
             axes.margins(x=0.16, y=0.04)
@@ -216,9 +228,11 @@ def intervals(measurements: Sequence[Measurement], k: int, target: float) -> str
         return finish("Overlap and nDCG of every way to search, with 95% intervals")
 
 
-def bars(labels: Sequence[str], groups: Sequence[tuple[str, Sequence[float]]], unit: str, words: str) -> str:
+def bars(
+    labels: Sequence[str], groups: Sequence[tuple[str, Sequence[float]]], unit: str, words: str, width: float
+) -> str:
     """Draw horizontal bars, one of each group a label, with their figures at the end."""
-    with drawing(9.2, 0.7 + 0.27 * len(labels) * len(groups)) as (figure, finish):
+    with drawing(width, 0.7 + 0.27 * len(labels) * len(groups)) as (figure, finish):
         axes = figure.subplots()
         height = 0.8 / len(groups)
         longest = max((value for _, values in groups for value in values), default=1.0)
@@ -239,7 +253,7 @@ def bars(labels: Sequence[str], groups: Sequence[tuple[str, Sequence[float]]], u
         axes.grid(axis="y", visible=False)
         axes.set_xlim(0, longest * 1.12)
         axes.set_xlabel(unit)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.4g}")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         if len(groups) > 1:
             axes.legend(loc="lower right", labelcolor=PAGE.ink)
         return finish(words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from .._version import __version__
 from ..containers import replacing
 from ..errors import EmbcodecError
 from .advice import beside_advice
-from .figures import bars, cost_and_quality, intervals, shown
+from .figures import NARROW, WIDE, bars, cost_and_quality, intervals, shown
 from .intervals import Estimate
 from .measurement import Measurement
 from .results import Study
@@ -109,10 +109,10 @@ def _quality_sections(study: Study, target: float, store: str | None) -> Iterabl
         "it finds, over the bytes it takes. The scale widens near 1, where the missed ones count. Small marks are "
         "vectors cut to fewer dimensions; bars are 95% intervals; nothing measured beats the grey line.</p>"
     )
-    yield _figure(lambda: cost_and_quality(study.measurements, k, target))
+    yield _figure(lambda width: cost_and_quality(study.measurements, k, target, width))
     yield f"<h2>Every way at {study.dimension} dimensions</h2>"
     yield "<p>Points are means over queries, bands 95% intervals.</p>"
-    yield _figure(lambda: intervals(study.measurements, k, target))
+    yield _figure(lambda width: intervals(study.measurements, k, target, width))
     yield "<h2>All measurements</h2>"
     yield (
         f"<details><summary>{len(study.measurements)} ways, with their speeds</summary>"
@@ -221,12 +221,12 @@ def _wire_figures(wire: Sequence[WireMeasurement]) -> Iterable[str]:
         "<p>Bytes of a response body a vector, as the server sent it. A list of numbers is <code>encoding_format: "
         "float</code>, whatever the dtype of the numbers.</p>"
     )
-    yield _figure(lambda: bars(dtypes, sizes, "bytes a vector", "Bytes a vector on the wire, by dtype and encoding"))
+    words = "Bytes a vector on the wire, by dtype and encoding"
+    yield _figure(lambda width: bars(dtypes, sizes, "bytes a vector", words, width))
     yield "<h2>Time to decode</h2>"
     yield "<p>From the bytes of the body to a checked matrix of the dtype, one thread, best of several.</p>"
-    yield _figure(
-        lambda: bars(dtypes, times, "microseconds a vector", "Time to decode a vector, by dtype and encoding")
-    )
+    told = "Time to decode a vector, by dtype and encoding"
+    yield _figure(lambda width: bars(dtypes, times, "microseconds a vector", told, width))
 
 
 def _wire_table(wire: Sequence[WireMeasurement], k: int) -> str:
@@ -249,9 +249,10 @@ def _wire_table(wire: Sequence[WireMeasurement], k: int) -> str:
     return _table(head, rows, words=2)
 
 
-def _figure(draw: object) -> str:
+def _figure(draw: Callable[[float], str]) -> str:
+    """Return a figure as it is drawn for either width, of which the style shows one."""
     try:
-        return f"<figure>{draw()}</figure>"  # type: ignore[operator]
+        return f'<figure><div class="wide">{draw(WIDE)}</div><div class="narrow">{draw(NARROW)}</div></figure>'
     except EmbcodecError as error:  # matplotlib is not installed: the tables say it all
         return f"<p><small>{escape(str(error))}</small></p>"
 
