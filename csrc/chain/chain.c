@@ -17,7 +17,7 @@ static void fill_words(const ec_link *link, ec_words *words) {
         most = fabsf(product) > most ? fabsf(product) : most;
         words->by_word[w] = product;
     }
-    words->offset = most + 1;
+    words->offset = most; /* costs before are none below 0, nor then are sums with it */
     for (int w = 0; w < n_words; w++) {
         float *word = &words->by_word[w];
         *word = link->fine ? link->table[w] : *word + words->offset;

@@ -122,6 +122,23 @@ def test_a_row_has_the_same_code_among_any_others(isa: str, size: int) -> None:
         assert quantizer.encode(x[count : 2 * count]) == codes[count : 2 * count]
 
 
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_chains_are_the_cheapest_where_what_came_before_costs_next_to_nothing(isa: str, bits: int) -> None:
+    """Words are compared by what the state before adds, which is 0 at times, and by a product of either sign."""
+    deviations = (0.1 ** np.arange(16)).astype(np.float32)
+    scheme = PrincipalScheme(
+        dimension=16,
+        directions=np.eye(16, dtype=np.float32),
+        deviations=deviations,
+        allocation=np.full(2, bits, np.uint8),
+        copies=np.empty(0, np.int64),
+        chain=np.arange(2 * bits),
+    )
+    x = np.random.default_rng(0).standard_normal((300, 16)).astype(np.float32) * deviations
+    off = (along(scheme, x) - scheme.values_of(scheme.encode_raw(x)[0]).astype(np.float64)) / deviations
+    np.testing.assert_allclose((off**2) @ cost_of(scheme), cheapest_chain(scheme, x), rtol=1e-3)
+
+
 def test_rows_far_out_have_the_cheapest_chains(isa: str) -> None:
     """Where rows barely vary but a new one does, its values are a million times as large as any level."""
     x = varied(100, 16)
