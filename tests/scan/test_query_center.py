@@ -74,6 +74,7 @@ def test_a_sample_is_looked_at_as_far_as_it_tells(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(query_center, "_MOST", 150)
     few = QueryCenter.of(vectors(99, 6.0))
     assert (few.share, few.report) == (0.0, {})
+    assert len(QueryCenter.of(vectors(100, 6.0)).report) == 11
     many = vectors(300, 6.0)
     assert QueryCenter.of(many).report == QueryCenter.of(np.concatenate([many, np.zeros((3, 96), np.float32)])).report
     nothing = QueryCenter.of(np.zeros((3, 8), np.float32))
