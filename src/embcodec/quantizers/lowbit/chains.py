@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .levels import MOST_BITS, Floats, levels_of
 
 MEMORY = 4
-"""Bits before its own that a direction's level hangs on: sixteen states of the encoder, one vector of AVX-512."""
+"""Bits before its own that a direction's level hangs on: sixteen states of the encoder, two vectors of AVX2."""
 
 _COARSE = 4  # of its own bits, at most; others are the number of a fine level
 _WORDS = 1 << (MEMORY + _COARSE)
