@@ -81,8 +81,8 @@ typedef struct ec_kernels {
                            const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
                            const void *ahead, int64_t ahead_bytes);
     int64_t planes_u1_queries, planes_u1_width; /* from so many queries and bytes of a row on planes of bits are faster:
-                                                   see planes.h; 0 where there are none */
-    int64_t hamming_u1_spread; /* bytes that a byte of a long row becomes in the tile's panel: see amx_near.h */
+                                                   see hamming/planes.h; 0 where there are none */
+    int64_t hamming_u1_spread; /* bytes that a byte of a long row becomes in the tile's panel: see hamming/amx_near.h */
     /* dot_u1: rows of bits, in tables that dot_u1_tables makes of a query */
     void (*dot_u1_pack)(const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t width, void *panel);
     void (*dot_u1_prepare)(const void *tables, int64_t n_queries, int64_t width, int64_t twice, void *prepared);

@@ -43,7 +43,7 @@ EC_INLINE __m512i ec_byte_positions(void) {
 
 EC_TARGET_END
 
-/* As ec_index_single_avx2(), for the same second pass. */
+/* As ec_index_ends_avx2(), of numbers with one digit before their points alone, for ec_convert_single_avx2(). */
 int ec_index_single_avx512(const uint8_t *chunk, int64_t length, ec_number_index *index);
 
 ec_result ec_integers_parse_avx512(const uint8_t *text, int64_t n, uint8_t *out, int64_t capacity, int32_t type);

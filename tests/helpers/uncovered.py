@@ -1,6 +1,6 @@
 """Print what the tests leave out, of Python a package a line and of C a family a line; `make coverage` runs it.
 
-python tests/uncovered.py BUILD [--lines NAME]
+python tests/helpers/uncovered.py BUILD [--lines NAME]
 
 `BUILD` holds what the run left: coverage's report (coverage.json) and gcc's counters (*.gcda). With `--lines`, the
 uncovered lines of the files whose path contains NAME are printed instead. Lines that Numba compiles count as left out:
