@@ -41,7 +41,6 @@ Search, exact
 Files and stores
     save, load                      nine kinds of file, and HDF5 to read
     load_ids                        the numbers of rows in a ground truth
-    save, load, load_ids            eleven kinds of file; the numbers of rows in a ground truth
     iter_load, search_files         many files, here or elsewhere, some rows at a time: their rows, and the nearest
     Skipped                         what of them was passed over
     to_arrow, to_faiss, to_pgvector, to_sqlite_vec, to_elasticsearch, to_milvus, to_qdrant, to_redis, to_s3_vectors,
