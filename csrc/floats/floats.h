@@ -33,6 +33,12 @@ EC_INLINE uint32_t ec_swap_u32(uint32_t x) { return x >> 24 | (x >> 8 & 0xff00) 
 
 EC_INLINE uint16_t ec_swap_u16(uint16_t x) { return (uint16_t)(x >> 8 | x << 8); }
 
+/* a where a condition is not 0, else b: by masks, since gcc makes branches of choices, and no vectors of those. */
+EC_INLINE uint32_t ec_choose_u32(uint32_t condition, uint32_t a, uint32_t b) {
+    const uint32_t mask = 0u - (uint32_t)(condition != 0);
+    return (a & mask) | (b & ~mask);
+}
+
 /* The bits of the float32 that a code of this form stands for. */
 EC_INLINE uint32_t ec_widen(uint32_t code, ec_small_float form) {
     const uint32_t magnitude = code & ((1u << (form.bits - 1)) - 1), sign = code >> (form.bits - 1) << 31;
@@ -40,8 +46,8 @@ EC_INLINE uint32_t ec_widen(uint32_t code, ec_small_float form) {
     const uint32_t normal = shifted + ((uint32_t)(127 - form.bias) << 23);
     /* subnormal: a fraction without a leading one gets one, which is subtracted again as a float */
     const float led = ec_float_of_bits(normal + (1u << 23)), lead = ec_float_of_bits((uint32_t)(128 - form.bias) << 23);
-    uint32_t bits = magnitude >> form.fraction ? normal : ec_bits_of_float(led - lead);
-    bits = magnitude > form.most ? 0x7f800000u | (shifted & 0x7fffffu) : bits;
+    uint32_t bits = ec_choose_u32(magnitude >> form.fraction, normal, ec_bits_of_float(led - lead));
+    bits = ec_choose_u32(magnitude > form.most, 0x7f800000u | (shifted & 0x7fffffu), bits);
     return sign | bits;
 }
 
@@ -55,7 +61,8 @@ EC_INLINE uint32_t ec_narrow(uint32_t bits, ec_small_float form, uint32_t *beyon
      * rounding */
     const uint32_t last_place = (uint32_t)(127 + 1 - form.bias + cut) << 23;
     const float sum = ec_float_of_bits(magnitude) + ec_float_of_bits(last_place);
-    const uint32_t code = magnitude < (uint32_t)(128 - form.bias) << 23 ? ec_bits_of_float(sum) - last_place : normal;
+    const uint32_t least_normal = (uint32_t)(128 - form.bias) << 23;
+    const uint32_t code = ec_choose_u32(magnitude < least_normal, ec_bits_of_float(sum) - last_place, normal);
     *beyond |= code > form.most;
     return sign | code;
 }
