@@ -72,8 +72,8 @@ def best_of(scan: Scan, k: int, threads: int | None, reach: Reach | None = None)
     if reach is not None and k == reach.k < wanted:
         worse = scores[:, k:] != scores[:, k - 1 : k]  # than the k-th, as is what costs more
         first = np.argmax(worse, axis=1)[:, None]
-        costs, found = (np.take_along_axis(array[:, k:], first, axis=1)[:, 0] for array in (raw, rows))
-        reach.lower(scan.costs_of(costs), worse.any(axis=1) & (found >= 0))
+        last, there = np.take_along_axis(raw[:, k:], first, axis=1), np.take_along_axis(rows[:, k:], first, axis=1) >= 0
+        reach.lower(scan.costs_of(last[:, 0]), worse.any(axis=1) & there[:, 0])
     costs = scores if scan.least is not None else -scores
     order = np.lexsort((rows, np.where(rows < 0, np.inf, costs)), axis=1)[:, :k]
     found = SearchResult(np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1))
