@@ -95,11 +95,14 @@ class Spread:
             search = self._scheduler.scatter(search, hash=False, broadcast=True)
         each = [pickle.dumps(some, protocol=5) for some in pieces]
         parts = self._scheduler.map(_found, [search] * len(each), each, key=name, pure=False)
-        scan, k = asked.scan, asked.k
+        scan, k, last = asked.scan, asked.k, seats
         while len(parts) > 2 * _FAN or (len(parts) > _FAN and len(parts) * len(scan) * k * _RESULT > _MERGED_HERE):
             some = [parts[i : i + _FAN] for i in range(0, len(parts), _FAN)]
             parts = [self._scheduler.submit(merge_topk, part, k, metric=scan.metric, pure=False) for part in some]
-        return merged(scan, self._scheduler.gather(parts), k)
+            last = len(parts)
+        # What the first ones have found comes while the last ones are at work.
+        found = [self._scheduler.gather(some) for some in (parts[:-last], parts[-last:]) if some]
+        return merged(scan, [result for results in found for result in results], k)
 
     def _pieces(self, name: str, asked: _Asked, seats: int) -> list[tuple[Piece, ...]]:
         """Return the rows of each task: a task a thread, as far as the work is worth it, or several smaller ones."""
