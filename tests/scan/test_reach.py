@@ -60,15 +60,17 @@ def test_rows_as_far_as_the_last_are_found(isa: str) -> None:
             found = merge_topk([part.best(asked, 9, None, 2, reach) for part in order], 9, metric="hamming")
             np.testing.assert_array_equal(found.indices, whole.indices)
             np.testing.assert_array_equal(found.scores, whole.scores)
+            assert reach.costs is not None
+            assert (reach.costs >= whole.scores[:, -1]).all(), "a place without a row tells nothing"
 
 
 @pytest.mark.parametrize("scale", [1000, 1e-9])
 def test_scores_that_become_equal_at_their_last_rounding_stay_in_reach(scale: float) -> None:
     """Squared distances of low-bit codes are less fine than the cosines that they are made of: to 0 all are 1."""
-    x, q = floats(900, 16), floats(10, 16, seed=1) * np.float32(scale)
+    x, q = floats(1024, 16), floats(10, 16, seed=1) * np.float32(scale)  # rows enough that places have none to spare
     rows = rows_of(x, "b4")
     asked, whole, reach = prepare(q, rows, metric="l2"), search(q, rows, 50, metric="l2"), Reach(50)
-    parts = [part_of(rows, a, b).best(asked, 50, None, 1, reach) for a, b in ((450, 900), (0, 450))]
+    parts = [part_of(rows, a, b).best(asked, 50, None, 1, reach) for a, b in ((512, 1024), (0, 512))]
     merged = merge_topk(parts, 50, metric="l2")
     np.testing.assert_array_equal(merged.indices, whole.indices)
     np.testing.assert_array_equal(merged.scores, whole.scores)
@@ -98,5 +100,6 @@ def test_only_what_the_k_best_cost_is_told() -> None:
     np.testing.assert_array_equal(reach.costs, -first.scores[:, -1])
     part_of(rows, 600, 900).best(asked, 3, None, 1, reach)
     assert (reach.costs <= -first.scores[:, -1]).all()
-    reach.lower(np.full(40, 7, np.float32), np.zeros(40, np.bool_))
-    assert (reach.costs <= -first.scores[:, -1]).all()
+    for costs, known, told in ((-9, True, -9), (-7, True, -9), (-11, False, -9)):
+        reach.lower(np.full(40, costs, np.float32), np.full(40, known))
+        assert (reach.costs == told).all()
