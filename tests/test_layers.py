@@ -33,15 +33,15 @@ ROOMS: dict[str, str] = {
     "wire": "http codings service answer shapes usual body response_format decoder envelopes octets response batch",
     "wire.http": "address secret",
     "wire.batch": "rows writer ahead source lines result forms errors plain reader",
-    "scan": "metric ways plan prepared best merge named segmented bounds steps search range rescore residuals "
+    "scan": "metric ways plan prepared reach best merge named segmented bounds steps search range rescore residuals "
     "estimates upper_bounds exact query_center",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
     "files.pieces": "skipping how places matrices tables lines loading nearest",
     "files.exchange": "rows blobs arrow bson dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec "
     "vespa pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages view files flat collection",
-    "index.collection": "lock grown manifest ahead journal shards arena best exact folder spread texts names info view "
-    "changes record skipping ingest collection",
+    "index.collection": "lock grown manifest pieces ahead journal shards arena best exact folder spread texts "
+    "names info view changes record skipping ingest collection",
     "client": "reply settings transport worker order split job base client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",

@@ -100,8 +100,10 @@ typedef struct {
     const void *steps, *offsets; /* float32 (width,), for EC_LENGTH_RANGES */
     ec_user_tile tile;
 
-    int64_t k;     /* at least 0 */
-    void *entries; /* uint64 (n_queries, k), sorted, filled up with UINT64_MAX */
+    int64_t k;          /* at least 0 */
+    const void *within; /* of ec_search(): NULL, or costs (n_queries,), int32 for EC_COST_RAW and else float32, beyond
+                           which rows are not wanted; INT32_MAX or NaN: all are */
+    void *entries;      /* uint64 (n_queries, k), sorted, filled up with UINT64_MAX */
 } ec_search_args;
 
 /* Bytes of scratch, to be 64-byte aligned, that ec_search() and ec_range_search() need on so many threads. */

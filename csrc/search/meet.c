@@ -45,8 +45,9 @@ static int32_t whole_limit(float limit) {
     return limit <= 0 ? 0 : limit >= (float)INT32_MAX ? INT32_MAX : (int32_t)ceilf(limit);
 }
 
-/* A tile is given limits once a query has met this many rows for each of the k best. Before that so many rows pass that
- * a branch on each 64 rows costs more than to write all scores and filter them. */
+/* A tile is given limits once a query has met this many rows for each of the k best, or where the caller knows what the
+ * best of other rows cost. Before that so many rows pass that a branch on each 64 rows costs more than to write all
+ * scores and filter them. */
 enum { ROWS_OF_ONE = 256 };
 
 /* Asks for the beginning of the next segment, which the processor cannot foresee. */
@@ -64,7 +65,7 @@ static void ahead_elsewhere(const ec_block *block) {
 static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows, int32_t limit_i32,
                       float limit_f32) {
     const ec_finish f = finish_of(scan, query);
-    const int asks = n_rows / ROWS_OF_ONE >= scan->args->k;
+    const int asks = scan->args->within || n_rows / ROWS_OF_ONE >= scan->args->k;
     scan->limits_i32[slot] = limit_i32;
     scan->limits_f32[slot] = limit_f32;
     scan->near_limits[slot] = ec_scan_near_limit(scan, &f, asks ? limit_i32 : EC_NO_LIMIT_I32, asks ? limit_f32 : NAN);
@@ -113,13 +114,28 @@ static void heed(const ec_scan *scan, int64_t first_query, int64_t n_queries, in
     }
 }
 
+/* The greatest entry that the caller wants of a query; UINT64_MAX for all. */
+static uint64_t greatest_wanted(const ec_search_args *args, int64_t query) {
+    if (args->within == NULL) return UINT64_MAX;
+    if (args->metric == EC_COST_RAW) {
+        const int32_t cost = ((const int32_t *)args->within)[query];
+        return cost == INT32_MAX ? UINT64_MAX : (uint64_t)(uint32_t)cost << 32 | UINT32_MAX;
+    }
+    const float cost = *term(args->within, query);
+    return cost != cost ? UINT64_MAX : ec_entry_f32(cost, UINT32_MAX);
+}
+
 void ec_meet_begin(const ec_scan *scan, int64_t first_query, int64_t n_queries) {
     for (int64_t slot = 0; slot < n_queries; slot++) {
+        const uint64_t wanted = greatest_wanted(scan->args, first_query + slot);
         scan->counts[slot] = 0;
         scan->full[slot] = ec_reservoir_first(scan->args->k);
         scan->bounds[slot] = UINT64_MAX;
         scan->equal[slot] = 0;
-        set_limit(scan, first_query + slot, slot, 0, EC_NO_LIMIT_I32, NAN);
+        if (wanted == UINT64_MAX)
+            set_limit(scan, first_query + slot, slot, 0, EC_NO_LIMIT_I32, NAN);
+        else
+            limit_by(scan, first_query + slot, slot, wanted, 0);
     }
 }
 

@@ -98,6 +98,34 @@ static void find_in_two(ec_search_args *args, const problem *p, const uint8_t *e
     }
 }
 
+/* Within what one of the best costs, it and those before it are found, and those that cost as much: `expected` are the
+ * entries of all. */
+static void find_within(ec_search_args *args, const problem *p, const uint8_t *expected) {
+    const int64_t k = args->k, places[] = {k - 1, k / 2, 0};
+    uint8_t *within = place(p->n_queries * 4), *entries = place(p->n_queries * k * 8);
+    args->within = within;
+    for (int i = 0; i < 3; i++) {
+        for (int64_t q = 0; q < p->n_queries; q++) {
+            uint64_t entry;
+            memcpy(&entry, expected + 8 * (q * k + places[i]), 8);
+            const uint32_t key = (uint32_t)(entry >> 32), bits = key >> 31 ? key ^ 0x80000000u : ~key;
+            const uint32_t all = args->metric == EC_COST_RAW ? INT32_MAX : 0x7fc00000; /* NaN */
+            const uint32_t cost = entry == UINT64_MAX ? all : args->metric == EC_COST_RAW ? key : bits;
+            memcpy(within + 4 * q, &cost, 4);
+        }
+        HOLDS(find(args, p, entries).status == EC_OK);
+        for (int64_t q = 0; q < p->n_queries; q++) {
+            uint64_t last, wanted;
+            memcpy(&last, expected + 8 * (q * k + places[i]), 8);
+            for (int64_t at = q * k; at < (q + 1) * k; at++) {
+                memcpy(&wanted, expected + 8 * at, 8);
+                if (wanted >> 32 <= last >> 32) HOLDS(memcmp(entries + 8 * at, &wanted, 8) == 0);
+            }
+        }
+    }
+    args->within = NULL;
+}
+
 static void best(const problem *p, int32_t family, int32_t metric, int32_t flip, int64_t k, const uint8_t *mask) {
     ec_search_args args;
     memset(&args, 0, sizeof args);
@@ -135,6 +163,7 @@ static void best(const problem *p, int32_t family, int32_t metric, int32_t flip,
     const ec_result result = find(&args, p, entries);
     record_result(result);
     record(entries, p->n_queries * k * 8);
+    if (result.status == EC_OK) find_within(&args, p, entries);
     if (result.status == EC_OK && mask == NULL && p->n_rows > 1) find_in_two(&args, p, entries);
 }
 

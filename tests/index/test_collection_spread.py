@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 from embcodec import Collection, LowBitQuantizer, quantize
-from embcodec.index.collection import spread
+from embcodec.index.collection import pieces, spread
+from embcodec.index.collection.manifest import Shard, file_of_rows
 
 dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
 
@@ -51,11 +53,12 @@ def filled(folder: Path, like: Any, better: Any = None, shards: int = 13) -> Col
 
 @pytest.mark.parametrize(("kind", "much"), [("float", False), ("ubinary", True), ("b2", False), ("b2", True)])
 def test_the_same_result(tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch, kind: str, much: bool) -> None:
-    if much:  # several tasks a worker, queries that are sent before, results that are merged in a tree
-        for name, value in (("_PAIRS", 1), ("_SENT", 0), ("_FAN", 2)):
+    if much:  # several tasks a worker, files in pieces, queries sent before, results merged in a tree
+        monkeypatch.setattr(pieces, "_LEAST_BYTES", 1)
+        for name, value in (("_TASK", 1), ("_FURTHER", 1), ("_LOOKED_UP", 1), ("_SENT", 0), ("_FAN", 2)):
             monkeypatch.setattr(spread, name, value)
     like = LowBitQuantizer(2, rotation="learned").fit(X).encode(X) if kind == "b2" else quantize(X, kind)
-    collection = filled(tmp_path / "c", like, None if kind == "float" else X)
+    collection = filled(tmp_path / "c", like, None if kind == "float" else X, shards=2 if much else 13)
     collection.remove([2, 7, 300])
     for options in ({}, {"metric": "dot", "mask": [5, 3, 399]}, {"rescore_multiplier": None}):
         expected = collection.search(Q, 12, **options)
@@ -102,12 +105,63 @@ def test_killed_workers_are_made_good(tmp_path: Path, cluster: Any, killed: int)
     assert len(set(cluster.run(os.getpid).values()) & set(pids.values())) <= 2 - killed
 
 
-def test_little_work_is_a_task_a_thread(tmp_path: Path, cluster: Any) -> None:
+@pytest.mark.parametrize(("work", "tasks"), [(1, 2), (10**6, 1)])
+def test_little_work_is_a_task_a_thread_and_less_a_task(
+    tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch, work: int, tasks: int
+) -> None:
     """What a task has opened stays open for the next one that asks for the same files."""
+    monkeypatch.setattr(spread, "_TASK", work)
     collection = filled(tmp_path / "c", X)
     cluster.run(spread._here.cache_clear)
     for _ in range(6):
         collection.search(Q, 12, scheduler=cluster)
     kept = cluster.run(lambda: spread._here.cache_info()[:2]).values()
-    assert sum(hits + misses for hits, misses in kept) == 12
-    assert all(misses <= 2 for _, misses in kept)
+    assert sum(hits + misses for hits, misses in kept) == 6 * tasks
+    assert all(misses <= tasks for _, misses in kept)
+
+
+def test_tasks_tell_the_next_ones_of_their_worker_what_is_out_of_reach(
+    tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spread, "_TASK", 1)
+    monkeypatch.setattr(spread, "_FURTHER", 1)
+    collection = filled(tmp_path / "c", X)
+    cluster.run(spread._reach.cache_clear)
+    for seed in range(3):
+        collection.search(Q + np.float32(seed), 5, scheduler=cluster)
+    kept = list(cluster.run(lambda: spread._reach.cache_info()[:2]).values())
+    assert all(misses <= 3 for _, misses in kept), "each search has its own"
+    assert sum(hits + misses for hits, misses in kept) > 2 * 3 * 2
+
+
+def shards_of(*rows: int) -> list[Shard]:
+    ends = np.cumsum([0, *rows]).tolist()
+    return [Shard(file_of_rows(i), stop - start, start, stop - 1) for i, (start, stop) in enumerate(pairwise(ends))]
+
+
+def test_pieces_become_smaller() -> None:
+    for worth, count in ((0.5, 1), (1, 1), (2.1, 2), (1e9, 6)):
+        parts = pieces.shares(worth)
+        assert len(parts) == count
+        assert sum(parts) == pytest.approx(1)
+        assert parts == sorted(parts, reverse=True)
+        assert parts[-1] * worth >= min(worth, 1)
+
+
+@pytest.mark.parametrize("rows", [(1,), (7, 100_000, 3), (40_000,) * 4, (5,) * 900, (10**6, 1, 10**6)])
+@pytest.mark.parametrize("seats", [1, 3, 16])
+def test_pieces_are_all_rows_once(rows: tuple[int, ...], seats: int) -> None:
+    shards, parts = shards_of(*rows), [part for part in pieces.shares(1e9) for _ in range(seats)]
+    groups = pieces.cut(shards, parts, 64)
+    assert len(groups) <= len(parts)
+    flat = [piece for group in groups for piece in group]
+    firsts = [piece.shard.least + piece.start for piece in flat]
+    assert firsts == sorted(firsts)
+    for shard in shards:
+        ends = [(piece.start, piece.stop) for piece in flat if piece.shard is shard]
+        assert ends[0][0] == 0
+        assert ends[-1][1] == shard.rows
+        assert all(one[1] == other[0] and one[1] % 16_384 == 0 for one, other in pairwise(ends))
+    sizes = [sum(piece.stop - piece.start for piece in group) for group in groups]
+    if len(sizes) == len(parts):  # each end is half a step off at most
+        np.testing.assert_allclose(sizes, np.array(parts) * sum(rows) / seats, rtol=0, atol=16_384)

@@ -49,6 +49,7 @@ class Scan:
     factors: NDArray[np.float32] | None = None  # a factor a query, for its scores, at the end
     constants: NDArray[np.float32] | None = None  # a constant a query, added to them after that
     least: float | None = None  # the bound to which lower scores are raised after that
+    within: NDArray[Any] | None = None  # costs a query, int32 or float32, beyond which no row is wanted
     _kept: Any = None  # kept alive, because args hold its address
 
     rows: NDArray[Any] | Segments
@@ -79,6 +80,10 @@ class Scan:
     def is_integer(self) -> bool:
         """Whether scores are int32."""
         return bool(self.args.metric == COST_RAW)
+
+    def costs_of(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return what the scan's own scores cost: what is better is lower."""
+        return scores if self.is_integer else scores * np.float32(self.args.user_sign)
 
     @property
     def per_query(self) -> bool:
@@ -133,7 +138,7 @@ class Scan:
         """Return a scan of other rows of the same kind for the same queries, without what is said of single rows."""
         other = Scan.__new__(Scan)
         other.__dict__.update(self.__dict__, rows=rows, args=ffi.new(_ARGUMENTS, self.args[0]))
-        for single in ("mask", "selection", "row_scales", "row_squares", "row_biases"):
+        for single in ("mask", "selection", "row_scales", "row_squares", "row_biases", "within"):
             other.__dict__.pop(single, None)
         return other
 
@@ -178,6 +183,8 @@ class Scan:
             args.whole.row_biases = pointer(self.row_biases[first:] if first else self.row_biases)
         if self.weights is not None:
             args.weight = pointer(self.weights)
+        if self.within is not None:
+            args.within = pointer(self.within)
         if self.row_squares is not None:
             args.whole.row_squares = pointer(self.row_squares[first:] if first else self.row_squares)
         return args

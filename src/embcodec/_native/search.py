@@ -44,11 +44,16 @@ def split(n: int) -> list[tuple[int, int]]:
 
 def threads_for(scan: Scan, threads: int | None) -> int:
     """Return how many threads to run: for None as many as the scan is sure to be faster with."""
-    size = scan.n_positions * int(scan.args.row_bytes)
     if scan.per_query:
+        size = scan.n_positions * int(scan.args.row_bytes)
         return default_threads(threads, size * len(scan.queries) * _GATHERED)
-    pace = max(len(scan.queries) * _PACE[scan.args.family], _GATHERED if scan.selection is not None else _READ)
-    return default_threads(threads, size * pace)
+    read = _GATHERED if scan.selection is not None else _READ
+    return default_threads(threads, nanoseconds(scan, scan.n_positions, read))
+
+
+def nanoseconds(scan: Scan, n_rows: int, read: float = _READ) -> float:
+    """Return how long the queries of a scan take to meet rows, at least; `read` is how long a byte takes to come."""
+    return n_rows * int(scan.args.row_bytes) * max(len(scan.queries) * _PACE[scan.args.family], read)
 
 
 def top_k(scan: Scan, k: int, threads: int | None) -> tuple[NDArray[Any], NDArray[np.int64]]:

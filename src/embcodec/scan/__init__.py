@@ -20,6 +20,7 @@ from .plan import check_metric, plan
 from .prepared import PreparedQueries
 from .query_center import QueryCenter
 from .range import RangeResult, range_search
+from .reach import Reach
 from .rescore import rescore
 from .residuals import ALONG, RESIDUALS, residuals_of
 from .search import prepare, search
@@ -39,6 +40,7 @@ __all__ = [
     "Progress",
     "QueryCenter",
     "RangeResult",
+    "Reach",
     "RowTerms",
     "SearchResult",
     "Segmented",

@@ -18,6 +18,7 @@ from ..words import shown
 from .metric import MetricLike
 from .plan import plan
 from .prepared import PreparedQueries
+from .reach import Reach
 
 # Rows that a mask leaves are gathered where they are fewer than one in this many; else the others are skipped.
 SPARSE = 8
@@ -49,10 +50,14 @@ def short_repr(result: Any, *others: str) -> str:
     return f"{type(result).__name__}({fields})"
 
 
-def best_of(scan: Scan, k: int, threads: int | None) -> SearchResult:
-    """Return the k best of a scan, ties by the lower row."""
+def best_of(scan: Scan, k: int, threads: int | None, reach: Reach | None = None) -> SearchResult:
+    """Return the k best of a scan, ties by the lower row; of a part of a corpus, those that its `reach` leaves."""
+    if reach is not None:
+        scan.within = reach.costs
     if scan.factors is None or not k:
         scores, rows = native.top_k(scan, k, threads)
+        if reach is not None and k == reach.k > 0:
+            reach.lower(scan.costs_of(scores[:, -1]), rows[:, -1] >= 0)
         return SearchResult(refuse_overflow(scan, final_scores(scan, scores)), rows)
     # What a scan's scores come to is rounded once more, so that different ones may come to the same: more than k are
     # looked at, until the end of such a tie.
@@ -64,6 +69,11 @@ def best_of(scan: Scan, k: int, threads: int | None) -> SearchResult:
         if wanted == most or not is_open.any():
             break
         wanted = min(4 * wanted, most)
+    if reach is not None and k == reach.k < wanted:
+        worse = scores[:, k:] != scores[:, k - 1 : k]  # than the k-th, as is what costs more
+        first = np.argmax(worse, axis=1)[:, None]
+        last, there = np.take_along_axis(raw[:, k:], first, axis=1), np.take_along_axis(rows[:, k:], first, axis=1) >= 0
+        reach.lower(scan.costs_of(last[:, 0]), worse.any(axis=1) & there[:, 0])
     costs = scores if scan.least is not None else -scores
     order = np.lexsort((rows, np.where(rows < 0, np.inf, costs)), axis=1)[:, :k]
     found = SearchResult(np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._native.scan import LENGTH_NONE, Scan
+from .._native.search import nanoseconds
 from .._native.segments import Segments
 from ..dtypes import Metric, Precision
 from ..embeddings import Embeddings
@@ -45,9 +46,18 @@ class PreparedQueries:
         return int(self._scan.queries.nbytes)
 
     @property
+    def row_bytes(self) -> int:
+        """Bytes of a row that they meet."""
+        return int(self._scan.args.row_bytes)
+
+    @property
     def wants_squares(self) -> bool:
         """Whether the metric asks for the squared lengths of rows."""
         return bool(self._scan.args.lengths != LENGTH_NONE)
+
+    def nanoseconds(self, n_rows: int, read: float) -> float:
+        """Return how long a core takes, at least, to let the queries meet rows; a byte takes `read` to come."""
+        return nanoseconds(self._scan, n_rows, read)
 
     def __repr__(self) -> str:
         name = self.metric if isinstance(self.metric, str) else "a compiled metric"

@@ -17,6 +17,7 @@ from .best import SPARSE, SearchResult, best_of, restrict
 from .merge import merge_topk
 from .plan import lower_is_better
 from .prepared import PreparedQueries, as_met
+from .reach import Reach
 
 _MORE = 16  # how many results beyond twice k are kept, so that the end of a tie is among them
 
@@ -61,6 +62,7 @@ class Segmented:
         ascends = all(one.ids[-1] < other.ids[0] for one, other in pairwise(by_id))
         self._places = by_id if ascends else list(places)
         self._count = sum(len(place.ids) for place in places)
+        self._ends = min(int(place.ids[0]) for place in places), max(int(place.ids[-1]) for place in places) + 1
         self._views: dict[str, Segments] = {}
         self._are_unit: bool | None = None
         self._live: NDArray[np.uint8] | None = None
@@ -75,15 +77,25 @@ class Segmented:
     def __len__(self) -> int:
         return self._count
 
-    def best(self, asked: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None) -> SearchResult:
-        """Return the k best rows that count, with ids; of a mask of ids, ascending, only those."""
+    def best(
+        self,
+        asked: PreparedQueries,
+        k: int,
+        mask: NDArray[np.int64] | None,
+        threads: int | None,
+        reach: Reach | None = None,
+    ) -> SearchResult:
+        """Return the k best rows that count, with ids; of a mask of ids, ascending, only those.
+
+        Where these are a part of all rows, those that its `reach` rules out may be missing; ids are then -1 at the end.
+        """
         segments = self._checked(asked)
         self._give_squares(asked, segments)
         scan = asked.over_segments(segments)
         allowed = self._restrict(scan, segments, mask)
         k = min(k, allowed)
         if segments.are_ascending:
-            return self._named(segments, scan, k, threads)
+            return self._named(segments, scan, k, threads, reach)
         wanted = min(2 * k + _MORE, allowed)
         if wanted == allowed or not scan.is_integer:
             found = self._named(segments, scan, wanted, threads)
@@ -150,6 +162,7 @@ class Segmented:
         scan.mask = self._live
         if mask is None:
             return self._count
+        mask = mask[slice(*np.searchsorted(mask, self._ends))]
         chosen = np.sort(self.positions_of(mask))
         chosen = chosen[np.searchsorted(chosen, 0) :]
         if len(chosen) * SPARSE > self._count:
@@ -160,9 +173,11 @@ class Segmented:
             scan.mask, scan.selection = None, chosen
         return len(chosen)
 
-    def _named(self, segments: Segments, scan: Scan, k: int, threads: int | None) -> SearchResult:
+    def _named(
+        self, segments: Segments, scan: Scan, k: int, threads: int | None, reach: Reach | None = None
+    ) -> SearchResult:
         try:
-            found = best_of(scan, k, threads)
+            found = best_of(scan, k, threads, reach)
         except NotFiniteRowError as error:
             row = int(segments.ids_of(np.array([error.row]))[0])
             raise NotFiniteRowError(row, error.by_user, "the row of id") from None

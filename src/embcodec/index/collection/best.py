@@ -15,6 +15,7 @@ from ...scan import (
     MetricLike,
     Place,
     PreparedQueries,
+    Reach,
     SearchResult,
     Segmented,
     as_count,
@@ -61,10 +62,15 @@ class Here:
         self._better = Segmented(better) if better else None
 
     def best(
-        self, scan: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None
+        self,
+        scan: PreparedQueries,
+        k: int,
+        mask: NDArray[np.int64] | None,
+        threads: int | None,
+        reach: Reach | None = None,
     ) -> list[SearchResult]:
-        """Return the results of one search over all files, if there are any."""
-        return [] if self.codes is None else [self.codes.best(scan, k, mask, threads)]
+        """Return the results of one search over all files, if there are any: of a part, what its `reach` leaves."""
+        return [] if self.codes is None else [self.codes.best(scan, k, mask, threads, reach)]
 
     def rescored(
         self, scan: PreparedQueries, candidates: NDArray[np.int64], k: int, threads: int | None

@@ -22,6 +22,7 @@ from .best import Here
 from .journal import Seen, adding, read_manifest, write_manifest
 from .lock import writing
 from .manifest import LIKE, Addition, Manifest, Shard, is_file_of_rows
+from .pieces import Piece
 from .shards import Kind, OpenShard, write_shard
 
 T = TypeVar("T")
@@ -115,6 +116,12 @@ class Folder:
         for shard in reversed(shards):  # Linux puts each mapping below the one before: so they ascend, and what is
             self.shard(shard)  # asked for ahead of the end of one file is the beginning of the next
         return Here([self.shard(shard) for shard in shards], self._arena)
+
+    def corpus_of(self, pieces: Sequence[Piece]) -> Here:
+        """Return some rows of files as one corpus."""
+        for piece in reversed(pieces):
+            self.shard(piece.shard)
+        return Here([self.shard(shard).between(start, stop) for shard, start, stop in pieces], self._arena)
 
     def rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids in a shard, whose file is read only where some may be there; -1 for others."""

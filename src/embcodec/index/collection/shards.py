@@ -88,6 +88,18 @@ class OpenShard:
         self.live = None if shard.removed is None else _read_live(folder / shard.removed, shard)
         self.codes, self.rescore_with = Part(codes), None if better is None else Part(better)
 
+    def between(self, start: int, stop: int) -> OpenShard:
+        """Return the rows start .. stop - 1, as a file of its own would have them."""
+        if (start, stop) == (0, len(self.ids)):
+            return self
+        some = OpenShard.__new__(OpenShard)
+        some.name, some.ids = f"{self.name}[{start}:{stop}]", self.ids[start:stop]
+        some.live = None if self.live is None else self.live[start:stop]
+        better = self.rescore_with
+        some.codes = Part(self.codes.rows[start:stop])
+        some.rescore_with = None if better is None else Part(better.rows[start:stop])
+        return some
+
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids, of any shape; -1 for those that are not here or gone."""
         rows = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)

@@ -5,33 +5,37 @@ from __future__ import annotations
 import os
 import pickle
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...scan import PreparedQueries, SearchResult, merge_topk
+from ...scan import PreparedQueries, Reach, SearchResult, merge_topk
 from ...words import shown
 from .best import Here, merged
 from .folder import Folder
 from .manifest import LIKE, Shard
+from .pieces import Piece, cut, shares
 
-_TASKS_A_THREAD = 4  # at most: enough to even out files and workers of different speeds
-_PAIRS = (
-    10**9
-)  # of a query and a row, that a task of several a thread meets: the scheduler takes some milliseconds for it
-_FAN = 16  # results that one task, or this process, merges
+_READ = 1 / 16  # nanoseconds that a byte of codes takes to come from memory
+_TASK = 10**6  # nanoseconds of work that a task has at least: handing it out takes the cluster some milliseconds
+_FURTHER = 2 * 10**7  # the same of those that only even out workers of different speeds
+_LOOKED_UP = 256  # candidates that a task rescores at least: each may be waited for
+_FAN = 16  # results that a task merges, where all of them have
+_MERGED_HERE = 1 << 23  # bytes, more than which are too many to come to this process
 _SENT = 1 << 23  # bytes of queries that go with the tasks: more are sent to each worker before
 _PAUSE = 0.1  # seconds before the second try
 _TRIES = 5  # where workers are lost; tasks of a lost worker are run again by the scheduler
+_RESULT = 12  # bytes, a score and an id
 
 
 class Spread:
-    """The parts of a search as tasks of a cluster, whose results are merged there in a tree.
+    """The parts of a search as tasks of a cluster, whose results are merged here, or there in a tree.
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ class Spread:
     """
 
     def __init__(self, scheduler: Any, folder: Path, here: Here, shards: Sequence[Shard]) -> None:
-        if not (hasattr(scheduler, "submit") and hasattr(scheduler, "scatter") and hasattr(scheduler, "ncores")):
+        if not (hasattr(scheduler, "map") and hasattr(scheduler, "scatter") and hasattr(scheduler, "ncores")):
             raise TypeError(f"scheduler is a dask.distributed.Client, not {shown(scheduler)}")
         self._scheduler, self._folder, self._here = scheduler, os.fspath(folder.resolve()), here
         self._shards = shards
@@ -53,26 +57,24 @@ class Spread:
         self, scan: PreparedQueries, k: int, mask: NDArray[np.int64] | None, threads: int | None
     ) -> Iterator[SearchResult]:
         """Yield the merged results of all files."""
-        return self._merged(_best, scan, k, mask, threads)
+        return self._merged("search", _Asked(scan, k, mask, threads))
 
     def rescored(
         self, scan: PreparedQueries, candidates: NDArray[np.int64], k: int, threads: int | None
     ) -> Iterator[SearchResult]:
         """Yield the merged results of all files."""
-        return self._merged(_rescored, scan, k, candidates, threads)
+        return self._merged("rescore", _Asked(scan, k, candidates, threads))
 
     def are_there(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which ids are those of rows that count."""
         return self._here.are_there(ids)
 
-    def _merged(
-        self, task: Any, scan: PreparedQueries, k: int, ids: Any, threads: int | None
-    ) -> Iterator[SearchResult]:
+    def _merged(self, name: str, asked: _Asked) -> Iterator[SearchResult]:
         if not self._shards:
             return
         for tries in range(_TRIES):
             try:
-                yield self._tree(task, scan, k, ids, 1 if threads is None else threads)
+                yield self._tree(name, asked)
                 return
             except FileNotFoundError:  # compacted: the caller looks again
                 raise
@@ -84,30 +86,58 @@ class Spread:
                     raise
                 time.sleep(_PAUSE * 2**tries)
 
-    def _tree(self, task: Any, scan: PreparedQueries, k: int, ids: Any, threads: int) -> SearchResult:
-        """Return what all files have, by as few tasks as the work asks for."""
+    def _tree(self, name: str, asked: _Asked) -> SearchResult:
+        """Return what all files have, by as few tasks as the work asks for, which one message hands out."""
         seats = max(sum(self._scheduler.ncores().values()), 1)
-        pairs = sum(shard.rows for shard in self._shards) * len(scan)
-        most = min(max(pairs // _PAIRS, seats), _TASKS_A_THREAD * seats)
-        groups, asked = _groups(self._shards, most), pickle.dumps((scan, ids), protocol=5)
-        if len(asked) * len(groups) > _SENT:
-            asked = self._scheduler.scatter(asked, hash=False, broadcast=True)
-        submit = partial(self._scheduler.submit, pure=False)
-        parts = [submit(task, self._folder, group, asked, k, threads) for group in groups]
-        while len(parts) > _FAN:
+        pieces = self._pieces(name, asked, seats)
+        search = pickle.dumps((name, self._folder, uuid.uuid4().bytes, asked), protocol=5)
+        if len(search) * len(pieces) > _SENT:
+            search = self._scheduler.scatter(search, hash=False, broadcast=True)
+        each = [pickle.dumps(some, protocol=5) for some in pieces]
+        parts = self._scheduler.map(_found, [search] * len(each), each, key=name, pure=False)
+        scan, k, last = asked.scan, asked.k, seats
+        while len(parts) > 2 * _FAN or (len(parts) > _FAN and len(parts) * len(scan) * k * _RESULT > _MERGED_HERE):
             some = [parts[i : i + _FAN] for i in range(0, len(parts), _FAN)]
-            parts = [submit(merge_topk, part, k, metric=scan.metric) for part in some]
-        return merged(scan, self._scheduler.gather(parts), k)
+            parts = [self._scheduler.submit(merge_topk, part, k, metric=scan.metric, pure=False) for part in some]
+            last = len(parts)
+        # What the first ones have found comes while the last ones are at work.
+        found = [self._scheduler.gather(some) for some in (parts[:-last], parts[-last:]) if some]
+        return merged(scan, [result for results in found for result in results], k)
+
+    def _pieces(self, name: str, asked: _Asked, seats: int) -> list[tuple[Piece, ...]]:
+        """Return the rows of each task: a task a thread, as far as the work is worth it, or several smaller ones."""
+        shards, row_bytes = self._shards, asked.scan.row_bytes
+        if name == "rescore":
+            assert asked.ids is not None
+            return cut(shards, [1.0] * max(min(asked.ids.size // _LOOKED_UP, seats), 1), row_bytes)
+        work = asked.scan.nanoseconds(sum(shard.rows for shard in shards), _READ)
+        seats = max(min(int(work / _TASK), seats), 1)
+        return cut(shards, [share for share in shares(work / seats / _FURTHER) for _ in range(seats)], row_bytes)
 
 
-def _best(folder: str, shards: tuple[Shard, ...], asked: bytes, k: int, threads: int) -> SearchResult:
-    scan, mask = pickle.loads(asked)
-    return merged(scan, _opened(folder, shards).best(scan, k, mask, threads), k)
+class _Asked(NamedTuple):
+    """What is looked for: ids are a mask, or candidates."""
+
+    scan: PreparedQueries
+    k: int
+    ids: NDArray[np.int64] | None
+    threads: int | None
 
 
-def _rescored(folder: str, shards: tuple[Shard, ...], asked: bytes, k: int, threads: int) -> SearchResult:
-    scan, candidates = pickle.loads(asked)
-    return merged(scan, _opened(folder, shards).rescored(scan, candidates, k, threads), k)
+def _found(search: bytes, pieces: bytes) -> SearchResult:
+    """Return what some rows have: a task."""
+    name, folder, number, asked = pickle.loads(search)
+    scan, k, ids, threads = asked
+    here, threads = _opened(folder, pickle.loads(pieces)), 1 if threads is None else threads
+    if name == "rescore":
+        return merged(scan, here.rescored(scan, ids, k, threads), k)
+    return merged(scan, here.best(scan, k, ids, threads, _reach(number, k)), k)
+
+
+@lru_cache(maxsize=64)
+def _reach(number: bytes, k: int) -> Reach:
+    """Return what earlier tasks of a search on this worker have found out for the others."""
+    return Reach(k)
 
 
 @lru_cache(maxsize=4)
@@ -116,25 +146,12 @@ def _folder(path: str, made: tuple[int, int]) -> Folder:
     return Folder(Path(path), 0.0)
 
 
-@lru_cache(maxsize=16)
-def _here(path: str, made: tuple[int, int], shards: tuple[Shard, ...]) -> Here:
-    """Return some of its files as one corpus, which is what the next search asks for, too."""
-    return _folder(path, made).corpus(shards)
+@lru_cache(maxsize=64)
+def _here(path: str, made: tuple[int, int], pieces: tuple[Piece, ...]) -> Here:
+    """Return some of its rows as one corpus, which is what the next search asks for, too."""
+    return _folder(path, made).corpus_of(pieces)
 
 
-def _opened(path: str, shards: tuple[Shard, ...]) -> Here:
+def _opened(path: str, pieces: tuple[Piece, ...]) -> Here:
     status = os.stat(Path(path) / LIKE)  # another file is another collection
-    return _here(path, (status.st_ino, status.st_mtime_ns), shards)
-
-
-def _groups(shards: Sequence[Shard], most: int) -> list[tuple[Shard, ...]]:
-    """Return the shards in at most `most` groups of neighbours, of about as many rows each."""
-    total = sum(shard.rows for shard in shards)
-    groups: list[list[Shard]] = [[]]
-    held = 0
-    for shard in shards:
-        if groups[-1] and held >= len(groups) * total / most:
-            groups.append([])
-        groups[-1].append(shard)
-        held += shard.rows
-    return [tuple(group) for group in groups if group]
+    return _here(path, (status.st_ino, status.st_mtime_ns), pieces)
