@@ -269,3 +269,15 @@ def test_a_mapped_index_is_compared_with_its_checksum_where_that_is_asked_for(tm
     for options in asked:
         with pytest.raises(StorageError, match="checksum"):
             FlatIndex.load(path, **options)
+
+
+def test_a_mapped_or_read_only_index_grows_by_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "index.safetensors"
+    rows = np.random.default_rng(0).standard_normal((40, 8)).astype(np.float32)
+    FlatIndex(codes_of(rows, "int8/per-vector"), rescore_with=rows).save(path)
+    fixed = rows.copy()
+    fixed.setflags(write=False)
+    for index in (FlatIndex.load(path, mmap=True), FlatIndex(fixed)):
+        assert index.add(rows[:0]).tolist() == index.add(rows[:0], ids=[]).tolist() == []
+        assert index.add(rows[:2]).tolist() == [40, 41]
+        assert index.search(rows[1], 2).indices.tolist() == [1, 41]
