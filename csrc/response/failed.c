@@ -205,6 +205,8 @@ int ec_batch_note_failure(const uint8_t *text, int64_t start, int64_t end, const
             ec_result result = ec_response_scan(own, n, whole, &cursor, spans, MOST_SPANS);
             if (result.status == EC_BAD_CHARACTER && (own[result.consumed] == '\v' || own[result.consumed] == '\f'))
                 return 0; /* other white space than JSON's: the line may be blank */
+            if (result.status == EC_TRUNCATED && n > 0 && own[0] == 0xef)
+                return 0; /* a byte order mark: the line may have nothing else */
             if (result.status != EC_OK)
                 return note_fault(to, EC_LINE_BROKEN, result.status, result.consumed,
                                   cursor.stage == EC_SCAN_AT_ROW ? cursor.rows : -1);

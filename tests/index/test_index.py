@@ -269,3 +269,34 @@ def test_a_mapped_index_is_compared_with_its_checksum_where_that_is_asked_for(tm
     for options in asked:
         with pytest.raises(StorageError, match="checksum"):
             FlatIndex.load(path, **options)
+
+
+def test_a_mapped_or_read_only_index_grows_by_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "index.safetensors"
+    rows = np.random.default_rng(0).standard_normal((40, 8)).astype(np.float32)
+    FlatIndex(codes_of(rows, "int8/per-vector"), rescore_with=rows).save(path)
+    fixed = rows.copy()
+    fixed.setflags(write=False)
+    for index in (FlatIndex.load(path, mmap=True), FlatIndex(fixed)):
+        assert index.add(rows[:0]).tolist() == index.add(rows[:0], ids=[]).tolist() == []
+        assert index.add(rows[:2]).tolist() == [40, 41]
+        assert index.search(rows[1], 2).indices.tolist() == [1, 41]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rescored", [False, True])
+def test_rows_added_between_a_search_of_all_and_one_of_some(kind: str, rescored: bool) -> None:
+    """Lengths are counted once, from the rows on that are new, whichever of them a search selects."""
+    x = floats(300) * np.linspace(0.5, 2, 300, dtype=np.float32)[:, None]
+    codes = codes_of(x, kind)
+    index = FlatIndex(codes[:200], rescore_with=x[:200] if rescored else None)
+    for metric in ("cosine", "l2"):
+        index.search(x[:3], 5, metric=metric, exact=rescored)
+    index.add(codes[200:], rescore_with=x[200:] if rescored else None)
+    some = np.array([197, 210])  # so few that they are selected by their numbers
+    for metric in ("cosine", "l2"):
+        for mask in (some, None):
+            found = index.search(x[195:198], 30, metric=metric, exact=rescored, mask=mask)
+            wanted = search(x[195:198], x if rescored else codes, 30, metric=metric, mask=mask)
+            assert found.scores.tobytes() == wanted.scores.tobytes()
+            assert (found.indices == wanted.indices).all()

@@ -13,6 +13,7 @@ from embcodec import (
     CodeMismatchError,
     Embeddings,
     Scale,
+    calibrate,
     compile_metric,
     pack_bits,
     quantize,
@@ -95,8 +96,27 @@ def test_14_a_dot_of_codes_is_the_dot_of_their_values(isa: str, scale: str) -> N
         ):
             found = search(codes, codes, 30, metric=metric)
             wanted = np.take_along_axis(want, found.indices, axis=1)
-            # codes of per-dimension ranges meet as floats against codes, rounded to a byte
-            np.testing.assert_allclose(found.scores, wanted, atol=2e-2 if scale == "ranges" else 2e-5)
+            np.testing.assert_allclose(found.scores, wanted, atol=2e-5)
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.0, -1e3])
+def test_dots_with_codes_of_ranges_are_within_their_bound(isa: str, shift: float) -> None:
+    generator = np.random.default_rng(3)
+    for dimension in (1, 17, 300):
+        x = generator.standard_normal((40, dimension), dtype=np.float32)
+        x[generator.random(x.shape) < 0.5] = 0  # codes that stand for nearly 0 amid a range, of which a dot has little
+        ranges = calibrate(x + np.float32(shift))
+        asked = generator.standard_normal((5, dimension), dtype=np.float32)
+        for dtype in ("int8", "uint8"):
+            codes = quantize(x + np.float32(shift), dtype, scale=ranges)
+            values = codes.to_float().astype(np.float64)
+            for queries, floats in ((asked, asked), (codes[:5], values[:5])):
+                found = search(queries, codes, 40, metric="dot", query_precision="float32")
+                exact = floats @ values.T
+                ends = np.abs(floats) @ np.abs(ranges).sum(axis=0, dtype=np.float64)
+                bound = (min(dimension, 128) + dimension / 128 + 8) * 2.0**-24 * ends
+                errors = np.abs(found.scores - np.take_along_axis(exact, found.indices, axis=1))
+                assert (errors <= bound[:, None]).all()
 
 
 # 15. sums of products

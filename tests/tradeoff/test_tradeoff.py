@@ -206,10 +206,14 @@ def test_stages_say_where_neighbours_are_lost() -> None:
     assert plain["low_bit_fitted_to"] == found.fitted_to == "960 rows that are searched too"
 
 
-def test_low_bit_codes_are_fitted_to_rows_that_are_not_searched_where_there_are_such() -> None:
+def test_low_bit_codes_are_fitted_to_rows_that_are_not_searched_where_there_are_enough() -> None:
     found = study(clustered(2000, 16), sample=800, dimensions=[16], multipliers=[], rotation="random")
     assert found.fitted_to == "1,000 rows that are not searched"
     assert "random rotation" in found.measurements[-1].note
+    for sample, fitted_to in ((1000, "1,000 rows that are searched too"), (900, "900 rows that are searched too")):
+        found = study(clustered(1251, 16), sample=sample, dimensions=[16], multipliers=[], codes=["8 bytes"])
+        assert found.fitted_to == fitted_to  # not to the one row, or the 126, that the sample leaves
+        assert found.measurements[-1].overlap.mean > 0.3
     rows = clustered(300, 16)
     few = study(np.repeat(rows, 4, axis=1), rotation="learned", multipliers=[], dimensions=[64])
     assert not any("are few" in text and "fitted" in text for text in few.warnings)

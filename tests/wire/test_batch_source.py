@@ -82,6 +82,14 @@ def test_zipped_and_in_other_encodings(tmp_path: Path, coding: str, encoding: st
     holds_all(both(written(tmp_path, zipped(coding, data[:40]) + zipped(coding, data[40:]), "two members")))
 
 
+@pytest.mark.parametrize("blank", ["", "\n", " \r\n", "\v\n"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_first_line_that_is_blank_but_for_a_byte_order_mark(tmp_path: Path, encoding: str, blank: str) -> None:
+    found = both(written(tmp_path, blank.encode(encoding)))
+    assert (len(found.embeddings), found.errors) == (0, [])
+    holds_all(both(written(tmp_path, (blank + TEXT).encode(encoding))))
+
+
 def test_streams_that_give_little_at_a_time(tmp_path: Path) -> None:
     class Dribbling:
         def __init__(self, data: bytes) -> None:

@@ -157,22 +157,25 @@ class Scan:
         elif self._kept is not None:
             self.set_ranges(*self._kept)
 
-    def arguments(self, k: int, start: int, stop: int) -> Any:
-        """Return ``ec_search_args`` for positions start .. stop, with addresses in the scan's arrays."""
-        args = ffi.new(_ARGUMENTS, self.args[0])
-        first = 0 if self.selection is not None else start
+    def arguments(self, k: int, start: int, stop: int, *, of_rows: bool = False) -> Any:
+        """Return ``ec_search_args`` for positions start .. stop, with addresses in the scan's arrays.
+
+        With `of_rows` they are rows of the corpus, whether it has a selection or not.
+        """
+        args, selection = ffi.new(_ARGUMENTS, self.args[0]), None if of_rows else self.selection
+        first = 0 if selection is not None else start
         args.queries, args.n_rows, args.k = pointer(self.queries), stop - start, k
         if isinstance(self.rows, Segments):
-            segments = self.rows.between(first, stop if self.selection is None else len(self.rows))
+            segments = self.rows.between(first, stop if selection is None else len(self.rows))
             args.segments, args.n_segments = segments, len(segments)
         else:  # kernels read nothing behind the last row
             args.whole.rows = pointer(self.rows[first:] if first else self.rows)
-            args.whole.count = len(self.rows) if self.selection is not None else stop - start
+            args.whole.count = len(self.rows) if selection is not None else stop - start
         if self.terms is not None and self.terms.size:
             terms, each = pointer(self.terms), self.terms.strides[0]
             args.mul, args.bias, args.square = terms, terms + each, terms + 2 * each
-        if self.selection is not None:
-            chosen = self.selection if self.per_query else self.selection[start:stop]
+        if selection is not None:
+            chosen = selection if self.per_query else selection[start:stop]
             args.n_rows, args.n_selected, args.selection = len(self.rows), stop - start, pointer(chosen)
             args.selection_stride = chosen.shape[1] if self.per_query else 0
         if self.mask is not None:

@@ -191,10 +191,13 @@ def _scan(
 
 
 def squares(scan: Scan, start: int = 0) -> NDArray[np.float64]:
-    """Return the squared lengths of a scan's rows from `start` on, before their scales: what ``row_squares`` takes."""
+    """Return the squared lengths of a scan's rows from `start` on, before their scales: what ``row_squares`` takes.
+
+    They are those of all rows, of which a search may have selected some.
+    """
     out = np.empty(len(scan.rows) - start, np.float64)
     for block in blocks_of(len(out), int(scan.args.row_bytes), _PART_ROWS):
-        args = scan.arguments(0, start + block.start, start + block.stop)
+        args = scan.arguments(0, start + block.start, start + block.stop, of_rows=True)
         lib.ec_search_squares(args, pointer(out[block]))
     return out
 

@@ -32,7 +32,8 @@ class Growing:
     def append(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the former rows and the new ones, which have been reserved. Not for two threads at once."""
         total = self._used + len(values)
-        self._room[self._used : total] = values
+        if len(values):  # else the room may be who knows whose: it has not been copied, and may be read-only
+            self._room[self._used : total] = values
         self._used = total
         return self._room[:total]
 

@@ -91,9 +91,11 @@ def search(
     - The cosine with ranges is the dot divided by both lengths, and may pass 1 by as much as the dot is wrong.
 
     Scores of integer codes against codes like them follow from exact integer dots by a handful of float32 roundings.
-    Those of floats, and of codes with ranges, which are compared as the floats they stand for (told apart by integer
-    dots first, at the speed of these), are within (min(dimension, 128) + dimension / 128 + 8) * 2**-24 * sum|q_i x_i|
-    of the exact dot. All are the same on every machine.
+    Those of floats are within E * sum|q_i x_i| of the exact dot, with E = (min(dimension, 128) + dimension / 128 + 8)
+    * 2**-24. Codes with ranges, where they meet codes like them, or floats unrounded, are told apart by integer dots
+    first, at the speed of these, and then scored as the floats they stand for. They are counted from the middle of
+    their ranges, so that these scores are within E * sum|q_i|(|minimum_i| + |maximum_i|), which is more where codes
+    stand for nearly 0. All scores are the same on every machine.
 
     Examples
     --------

@@ -40,7 +40,7 @@ class Inputs:
     relevant : list of ndarray, or None
         The rows that answer each query, without its own.
     others : ndarray, float32, or None
-        Rows that are not searched.
+        Rows that are not searched, as many as a fit takes of those that are, or more; None: there are fewer.
     held_out : bool
     warnings : list of str
     """
@@ -209,7 +209,8 @@ def _sampled(
         return chosen
     kept = np.zeros(count, bool)
     kept[generator.choice(count, keep, replace=False)] = True
-    found.others = found.rows.those(chosen[~kept]).spread(MOST_TO_FIT)
+    if count - keep >= min(sample, MOST_TO_FIT):
+        found.others = found.rows.those(chosen[~kept]).spread(MOST_TO_FIT)
     if found.own is not None:
         own = np.where(kept[found.own] & (found.own >= 0), (np.cumsum(kept) - 1)[found.own], -1)
         found.own = own if (own >= 0).any() else None

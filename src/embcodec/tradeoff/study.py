@@ -76,7 +76,7 @@ def study(
         there are no codes of so many bytes: the directions that they keep are cut better.
     rotation : {"auto", "none", "random", "blocks", "learned", "whitened", "principal"}
         Of the codes of 1, 2 and 4 bits; other numbers of bits, and of bytes, are in principal directions. All are
-        fitted to rows that are left out of the sample where there are such, else to those that are searched
+        fitted to rows that are left out of the sample where these are enough, else to those that are searched
         (``Study.fitted_to`` says it), 20,000 at most. Learning a rotation takes seconds at 512 dimensions and grows
         with their cube: above 1,024 "auto" is "random".
     threads : int, optional

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..._native.response.layout import Rows
+from ..._native.response.layout import BOM, Rows
 from ...errors import DecodeError, ServiceError
 from ..decoder import Decoder
 from ..service import looks_like_error, refusal
@@ -87,7 +87,7 @@ class LineDecoder:
         if text is None:
             words = f"more than {self.most} bytes: max_line_bytes raises the cap"
             return BatchLine(number, None, error=DecodeError(words, line=number))
-        if text.isspace():
+        if text.isspace() or (text.startswith(BOM) and not text[len(BOM) :].strip()):
             return None
         view = memoryview(text)[:-1] if text.endswith(b"\n") else memoryview(text)
         custom_id = None
