@@ -20,12 +20,23 @@ from coded import floats
 
 from embcodec import Collection, StorageError
 from embcodec.containers import atomic, disk
+from embcodec.index.collection import unlisted
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders are flushed and writers killed as on POSIX")
 
 X = floats(60, 8)
+
+
+def append_much(collection: Collection) -> None:
+    """As if these rows were many: their file does not say that it counts, its line does."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(unlisted, "_SMALL", 0)
+        collection.append(X[:7])
+
+
 CHANGES: dict[str, Callable[[Collection], object]] = {
     "append": lambda collection: collection.append(X[:7]),
+    "append much": append_much,
     "remove": lambda collection: collection.remove([1, 2, 25]),
     "remove a file": lambda collection: collection.remove(np.arange(20, 40)),
     "compact": lambda collection: collection.compact(),
@@ -117,9 +128,13 @@ def state_of(folder: Path) -> tuple[Any, ...]:
 
 
 def steps_of(change: str, folder: Path) -> list[str]:
+    """Return the steps without which a change has not happened."""
     collection = filled(folder)
     with failing(lambda step: False) as disk:
         CHANGES[change](collection)
+    if change == "append":  # its line may fail
+        assert disk.steps[-3:] == ["fsync", "pwritev", "fdatasync"]
+        return disk.steps[:-2]
     return disk.steps
 
 
@@ -135,9 +150,9 @@ def test_a_folder_that_cannot_be_made_is_no_collection_that_stays(tmp_path: Path
 def test_a_step_that_fails_changes_nothing(tmp_path: Path, change: str, number: int) -> None:
     steps = steps_of(change, tmp_path / "counted")
     flushes = [step for step in steps if step in ("fsync", "fdatasync", "replace")]
-    new = {"append": 1, "remove": 2, "remove a file": 0, "compact": 1}[change] * ["fsync"]
-    if change == "append":  # the rows, the folder, the manifest as it lies there
-        assert flushes == [*new, "fsync", "fdatasync"]
+    new = {"append": 1, "append much": 1, "remove": 2, "remove a file": 0, "compact": 1}[change] * ["fsync"]
+    if change.startswith("append"):  # the rows, the folder; the manifest as it lies there
+        assert flushes == [*new, "fsync", *(["fdatasync"] if change == "append much" else [])]
     else:  # the new files, the folder; the manifest, which is moved into its place, the folder
         assert flushes == [*new, "fsync", "fsync", "replace", "fsync"]
     collection = filled(tmp_path / "c")
@@ -170,14 +185,32 @@ def test_a_disk_that_fails_from_some_step_on(tmp_path: Path, change: str) -> Non
         assert len(Collection.open(folder)) == len(after[0]) + 7
 
 
-def test_a_line_that_cannot_be_taken_back_goes_with_its_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", ["append", "append much"])
+def test_a_line_that_cannot_be_taken_back_goes_with_its_file(tmp_path: Path, change: str) -> None:
     """The disk fails at some step of an append, and at the one after it."""
-    for failed in range(1, len(steps_of("append", tmp_path / "counted")) + 1):
+    for failed in range(1, len(steps_of(change, tmp_path / "counted")) + 1):
         collection = filled(tmp_path / str(failed))
         before = state_of(tmp_path / str(failed))
         with failing(lambda step, failed=failed: failed <= step <= failed + 1), pytest.raises(StorageError):
-            CHANGES["append"](collection)
+            CHANGES[change](collection)
         assert state_of(tmp_path / str(failed)) == before
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_line_that_is_not_needed_may_fail(tmp_path: Path, number: int) -> None:
+    """The rows are on the disk, and say that they count; the next change writes the manifest anew."""
+    steps = len(steps_of("append", tmp_path / "counted"))
+    for failed in (steps + 1, steps + 2):
+        collection = filled(tmp_path / str(failed))
+        with failing(lambda step, failed=failed: step >= failed, number):
+            assert collection.append(X[:7]).tolist() == list(range(60, 67))
+        found = state_of(tmp_path / str(failed))
+        assert found[0] == collection.ids.tolist() == [*(i for i in range(60) if i != 5), *range(60, 67)]
+        with failing(lambda step: True, number), pytest.raises(StorageError):
+            collection.append(X[:7])
+        assert state_of(tmp_path / str(failed)) == found
+        assert collection.append(X[:1]).tolist() == [67]
+        assert Collection.open(tmp_path / str(failed)).ids.tolist() == [*found[0], 67]
 
 
 def test_texts_of_an_append_that_failed_are_not_known(tmp_path: Path) -> None:

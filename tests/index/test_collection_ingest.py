@@ -37,6 +37,7 @@ from embcodec import (
     search_files,
 )
 from embcodec.files.pieces.how import as_names
+from embcodec.index.collection import ingest
 from embcodec.index.collection.journal import _checksum_of
 
 X, Q = floats(300), floats(5, seed=1)
@@ -180,6 +181,20 @@ def test_a_manifest_from_before_is_read(tmp_path: Path) -> None:
         path.write_text(sealed(changed))
         with pytest.raises(StorageError, match="damaged"):
             Collection.open(tmp_path / "c")
+
+
+def test_batches_are_of_so_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of floats, however many dimensions rows have; but of no more rows than searches like in a file."""
+    monkeypatch.setattr(ingest, "_BATCH_BYTES", 4 * 8 * 100)
+    for number, (dimension, expected) in enumerate([(8, [100, 100, 50]), (16, [50] * 5), (200, [4] * 62 + [2])]):
+        save(tmp_path / f"{number}.npy", np.ones((250, dimension), np.float32))
+        vectors = Collection.create(tmp_path / f"c{number}", like=np.ones((1, dimension), np.float32))
+        assert vectors.ingest(tmp_path / f"{number}.npy") == 250
+        assert [shard.rows for shard in vectors._folder.now.shards] == expected
+    monkeypatch.setattr(ingest, "_BATCH_ROWS", 70)
+    vectors = Collection.create(tmp_path / "c", like=np.ones((1, 8), np.float32))
+    vectors.ingest(tmp_path / "0.npy")
+    assert [shard.rows for shard in vectors._folder.now.shards] == [70, 70, 70, 40]
 
 
 @pytest.mark.parametrize("kind", ["float", "int8/per-vector", "ubinary", "b2"])

@@ -13,7 +13,7 @@ import pytest
 from coded import floats
 
 from embcodec import Collection, StorageError
-from embcodec.index.collection import journal
+from embcodec.index.collection import journal, unlisted
 
 X = floats(60, 8)
 
@@ -109,6 +109,7 @@ def test_what_a_crash_leaves_of_a_line_is_none(tmp_path: Path, kept: str) -> Non
     collection, path = filled(tmp_path / "c"), tmp_path / "c" / "collection.json"
     whole, line = path.read_bytes(), lines_of(path)[-1]
     start = whole.index(line)
+    (tmp_path / "c" / "rows-00000003.safetensors").unlink()  # so that it does not say itself that it counts
     for cut in range(len(line) - 1):  # the newline was there before
         torn = {
             "start": line[:cut].ljust(len(line), b"\n"),
@@ -123,11 +124,10 @@ def test_what_a_crash_leaves_of_a_line_is_none(tmp_path: Path, kept: str) -> Non
         assert len(collection) == 8
         if cut % 50 == 3:
             assert opened.append(X[:6]).tolist() == list(range(8, 14))
-            assert not lines_of(path)  # nothing goes behind what was left
+            assert len(lines_of(path)) == 1  # nothing goes behind what was left: the file was written anew
             collection.refresh()
             assert len(collection) == len(Collection.open(tmp_path / "c")) == 14
-            (added,) = set(os.listdir(tmp_path / "c")) & {"rows-00000003.safetensors"}
-            assert opened._folder.now.shards[-1].file == added
+            (tmp_path / "c" / "rows-00000003.safetensors").unlink()
 
 
 def test_damaged_lines_are_found(tmp_path: Path) -> None:
@@ -135,6 +135,8 @@ def test_damaged_lines_are_found(tmp_path: Path) -> None:
     path = tmp_path / "c" / "collection.json"
     whole = path.read_bytes()
     first, middle, last = lines_of(path)
+    for name in ("rows-00000002.safetensors", "rows-00000003.safetensors"):
+        (tmp_path / "c" / name).write_bytes(b"no more")
     for place in range(len(middle)):
         changed = middle[:place] + bytes([middle[place] ^ 1]) + middle[place + 1 :]
         path.write_bytes(whole.replace(middle, changed))
@@ -157,8 +159,9 @@ def test_damaged_lines_are_found(tmp_path: Path) -> None:
         Collection.open(tmp_path / "c")
 
 
-def test_what_is_taken_back_is_seen(tmp_path: Path) -> None:
-    """A line that could not be flushed is blanked, and the next one may be as long."""
+def test_what_is_taken_back_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of many rows that could not be flushed is blanked, and the next one may be as long."""
+    monkeypatch.setattr(unlisted, "_SMALL", 0)
     collection, path = filled(tmp_path / "c"), tmp_path / "c" / "collection.json"
     line, whole = lines_of(path)[-1], path.read_bytes()
     former = whole.replace(line, b"\n" * len(line))
@@ -194,14 +197,39 @@ def test_a_manifest_without_lines_gets_such(tmp_path: Path) -> None:
     collection.append(X[:1])
     other.refresh()
     assert len(other) == len(collection) == 13
-    assert len(lines_of(path)) == 1
+    assert len(lines_of(path)) == 2
     path.write_text(json.dumps(sealed) + "\nx")
     with pytest.raises(StorageError, match="damaged: something is behind it"):
         Collection.open(tmp_path / "c")
-    path.write_text(json.dumps({**sealed, "format": "embcodec collection 3"}))
+    path.write_text(json.dumps({**sealed, "format": "embcodec collection 4"}))
     with pytest.raises(
-        StorageError, match="format 'embcodec collection 3'; this version reads 'embcodec collection 2'"
+        StorageError, match="format 'embcodec collection 4'; this version reads 'embcodec collection 3'"
     ):
+        Collection.open(tmp_path / "c")
+
+
+def test_a_manifest_that_lists_all_gets_lines_that_may_be_lost(tmp_path: Path) -> None:
+    """As it was written by the version before, which took files that no line names for left over, and removed them."""
+    filled(tmp_path / "c").append(X[:2])
+    path = tmp_path / "c" / "collection.json"
+    text = path.read_bytes()
+    document, _ = json.JSONDecoder().raw_decode(text.decode())
+    document["format"] = "embcodec collection 2"
+    del document["checksum"]
+    checksum = f"{zlib.crc32(json.dumps(document, sort_keys=True).encode()):08x}"
+    lines = lines_of(path)
+    former = json.dumps({"checksum": checksum, **document}).encode() + b"\n" + b"".join(lines[:3])
+    path.write_bytes(former.ljust(document["nbytes"], b"\n"))
+    collection = Collection.open(tmp_path / "c")
+    assert len(collection) == 12  # without the last file, which is there, and says that it counts
+    now = collection._folder.now
+    collection.refresh()
+    assert collection._folder.now is now
+    assert collection.append(X[:5]).tolist() == list(range(12, 17))
+    assert b'"embcodec collection 3"' in path.read_bytes()
+    assert [json.loads(line)["shard"]["rows"] for line in lines_of(path)] == [5]
+    path.write_bytes(former.replace(lines[1], b"\n" * len(lines[1])).ljust(document["nbytes"], b"\n"))
+    with pytest.raises(StorageError, match="a line of it has another checksum"):
         Collection.open(tmp_path / "c")
 
 

@@ -46,9 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--batch-rows",
     type=click.IntRange(min=1),
-    default=65_536,
-    show_default=True,
-    help="How many rows to append at a time.",
+    help="How many rows to append at a time; by default as many as 64 MiB of float32 hold, 65,536 at most.",
 )
 @click.option(
     "--max-failed",
@@ -79,7 +77,7 @@ def ingest(
     from_dtype: OutputDtypeName | None,
     dimension: int | None,
     id_column: str | None,
-    batch_rows: int,
+    batch_rows: int | None,
     max_failed: int | None,
     skip_errors: bool,
     column: str | None,

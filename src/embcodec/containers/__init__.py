@@ -16,12 +16,30 @@ from .checks import (
     sealed,
     whole_number,
 )
-from .disk import creating, filling, flush_folder, open_empty, overwrite, overwriting, reserve
+from .disk import (
+    create,
+    creating,
+    filling,
+    flush_folder,
+    is_being_filled,
+    open_empty,
+    overwrite,
+    overwriting,
+    put,
+    reserve,
+)
 from .hdf5 import open_hdf5
 from .locks import locked
 from .npy import FLOAT_DTYPES, open_npz, read_npy, read_npz, stream_npy, write_npy, write_npz
 from .pages import Footer, decoded_bytes, read_footer
-from .tensors import read_tensors, read_tensors_and_others, stream_tensors, write_tensors, write_tensors_to
+from .tensors import (
+    read_tensors,
+    read_tensors_and_others,
+    read_tensors_from,
+    stream_tensors,
+    write_tensors,
+    write_tensors_to,
+)
 from .xvecs import ELEMENTS, read_bin, read_ids, read_vecs, stream_bin, stream_vecs, write_bin, write_vecs
 
 __all__ = [
@@ -38,12 +56,14 @@ __all__ = [
     "checked_array",
     "checked_texts",
     "clean",
+    "create",
     "creating",
     "decoded_bytes",
     "drop_seal",
     "filling",
     "flag",
     "flush_folder",
+    "is_being_filled",
     "is_text",
     "locked",
     "narrowed",
@@ -52,6 +72,7 @@ __all__ = [
     "open_npz",
     "overwrite",
     "overwriting",
+    "put",
     "read_bin",
     "read_footer",
     "read_ids",
@@ -59,6 +80,7 @@ __all__ = [
     "read_npz",
     "read_tensors",
     "read_tensors_and_others",
+    "read_tensors_from",
     "read_vecs",
     "replacing",
     "reserve",

@@ -8,14 +8,17 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache
 from mmap import PAGESIZE
 from typing import IO
 
+from .locks import locked
+
 _MOST_PARTS = 64  # of a call; systems take more
 _BUFFER = 1 << 13  # bytes; where none are said, the system is asked
-_FIRST_PIECE, _LARGEST_PIECE = 1 << 20, 1 << 21  # bytes that are written before the disk is told of them; powers of two
+_FIRST_PIECE, _LARGEST_PIECE = 1 << 17, 1 << 21  # bytes that are written before the disk is told of them; powers of two
+_BLANKED = 8  # bytes of a file that failed
 _SYNC_FILE_RANGE_WRITE = 2  # of <fcntl.h>: begin to write, and do not wait
 # What a flush fails by; other errors mean that the system has no such call.
 _FAILURES = (errno.EIO, errno.ENOSPC, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))
@@ -28,27 +31,58 @@ def creating(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     If the block or the flush fails, the file is removed. What had the name before is removed first, and stays whole for
     those that have it open. The folder is left to :func:`flush_folder`: once for all files that are new in it.
     """
-    with filling(_create_anew(path), path) as file:
+    with filling(create(path), path) as file:
         yield file
 
 
 @contextmanager
-def filling(file: IO[bytes], path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Have a new file be on the disk once the ``with`` block ends; if that or the block fails, it is removed."""
+def filling(
+    file: IO[bytes], path: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None
+) -> Iterator[IO[bytes]]:
+    """Have a new file be on the disk once the ``with`` block ends; if that or the block fails, it is removed.
+
+    So is its name, where its `folder` is given. The file is locked meanwhile, which :func:`is_being_filled` tells
+    others; if it fails, its first bytes are blank before they may look at it, lest it cannot be removed.
+    """
     try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        with file, _held(file):
+            try:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                if folder is not None:
+                    flush_folder(folder)
+            except BaseException:
+                with suppress(OSError):
+                    put(file, 0, [bytes(_BLANKED)])
+                raise
     except BaseException:
         with suppress(OSError):
             os.unlink(path)
         raise
 
 
+def is_being_filled(file: IO[bytes]) -> bool:
+    """Whether somebody has a file open in :func:`filling`; nobody on Windows, whose locks keep readers out."""
+    try:
+        with _held(file, shared=True) as is_mine:
+            return not is_mine
+    except OSError:  # a file system without locks, on which nobody fills files
+        return False
+
+
+def create(path: str | os.PathLike[str], buffering: int = _BUFFER) -> IO[bytes]:
+    """Open a new file, in place of what has the name."""
+    while True:
+        try:
+            return open(path, "xb", buffering=buffering)
+        except FileExistsError:
+            os.unlink(path)
+
+
 def reserve(path: str | os.PathLike[str]) -> int:
     """Make an empty file, in place of what has the name, and return its inode, by which :func:`open_empty` knows it."""
-    with _create_anew(path, buffering=0) as file:
+    with create(path, buffering=0) as file:
         return os.fstat(file.fileno()).st_ino
 
 
@@ -132,12 +166,8 @@ def overwrite(file: IO[bytes], start: int, text: bytes) -> None:
     getattr(os, "fdatasync", os.fsync)(file.fileno())  # the size stays
 
 
-def _create_anew(path: str | os.PathLike[str], buffering: int = _BUFFER) -> IO[bytes]:
-    while True:
-        try:
-            return open(path, "xb", buffering=buffering)
-        except FileExistsError:
-            os.unlink(path)
+def _held(file: IO[bytes], *, shared: bool = False) -> AbstractContextManager[bool]:
+    return nullcontext(True) if sys.platform == "win32" else locked(file.fileno(), 0.0, shared=shared)
 
 
 def _open_as_it_is(path: str, flags: int) -> int:

@@ -20,8 +20,10 @@ else:
 _PAUSE = 0.02  # seconds between two tries
 
 
-def lock(descriptor: int, wait: float = 0.0) -> bool:
+def lock(descriptor: int, wait: float = 0.0, *, shared: bool = False) -> bool:
     """Whether an open file could be locked, which nobody else held for longer than `wait` seconds (``inf``: for ever).
+
+    A `shared` lock many hold at once, none of them while somebody has the file alone; Windows has none.
 
     The lock is let go of when the file is closed, or by :func:`locked`.
 
@@ -31,10 +33,10 @@ def lock(descriptor: int, wait: float = 0.0) -> bool:
         Where the file system has no locks.
     """
     if wait == math.inf and sys.platform != "win32":
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # the system wakes who waits
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)  # the system wakes who waits
         return True
     end = time.monotonic() + wait
-    while not _locked_now(descriptor):
+    while not _locked_now(descriptor, shared):
         if time.monotonic() >= end:
             return False
         time.sleep(_PAUSE)
@@ -42,12 +44,12 @@ def lock(descriptor: int, wait: float = 0.0) -> bool:
 
 
 @contextmanager
-def locked(descriptor: int, wait: float) -> Iterator[bool]:
+def locked(descriptor: int, wait: float, *, shared: bool = False) -> Iterator[bool]:
     """Hold the lock of an open file for as long as the ``with`` block runs, if it could be had; say whether it could.
 
     A child that was forked meanwhile has the file open, too: closing it here would leave the lock to the child.
     """
-    is_mine = lock(descriptor, wait)
+    is_mine = lock(descriptor, wait, shared=shared)
     try:
         yield is_mine
     finally:
@@ -55,12 +57,12 @@ def locked(descriptor: int, wait: float) -> Iterator[bool]:
             _let_go(descriptor)
 
 
-def _locked_now(descriptor: int) -> bool:
+def _locked_now(descriptor: int, shared: bool) -> bool:
     try:
         if sys.platform == "win32":
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except _HELD:
         return False
     return True

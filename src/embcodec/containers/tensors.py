@@ -95,25 +95,32 @@ def read_tensors_and_others(
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str], dict[str, str]]:
     """Return what :func:`read_tensors` returns, and by name what the tensors are that it leaves out."""
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        start, entries, metadata, expected = read_header(file, size)
-        tensors: dict[str, NDArray[Any]] = {}
-        others = _unread(entries)
-        read = [(name, entry, entry.dtype) for name, entry in entries.items() if entry.dtype is not None]
-        if mmap and size > start:
-            view = mapped(file, size)
-            for name, entry, dtype in read:
-                array = np.frombuffer(view, dtype, math.prod(entry.shape), start + entry.offset)
-                tensors[name] = array.reshape(entry.shape)
-        else:
-            for name, entry, dtype in read:  # in the order of the file
-                file.seek(start + entry.offset)
-                tensors[name] = read_array(file, entry.shape, dtype)
-        wanted = expected is not None and (not mmap if verify is None else verify)
-        if wanted and expected != f"{checksum_of(*tensors.values()):08x}":
-            raise StorageError("the data is damaged: its checksum differs")
-        tensors = {name: _widened(array, entries[name].kind) for name, array in tensors.items()}
-        return tensors, metadata, others
+        return read_tensors_from(file, mmap=mmap, verify=verify)
+
+
+def read_tensors_from(
+    file: IO[bytes], *, mmap: bool = False, verify: bool | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str], dict[str, str]]:
+    """Return of an open file what :func:`read_tensors_and_others` returns."""
+    size = os.fstat(file.fileno()).st_size
+    start, entries, metadata, expected = read_header(file, size)
+    tensors: dict[str, NDArray[Any]] = {}
+    others = _unread(entries)
+    read = [(name, entry, entry.dtype) for name, entry in entries.items() if entry.dtype is not None]
+    if mmap and size > start:
+        view = mapped(file, size)
+        for name, entry, dtype in read:
+            array = np.frombuffer(view, dtype, math.prod(entry.shape), start + entry.offset)
+            tensors[name] = array.reshape(entry.shape)
+    else:
+        for name, entry, dtype in read:  # in the order of the file
+            file.seek(start + entry.offset)
+            tensors[name] = read_array(file, entry.shape, dtype)
+    wanted = expected is not None and (not mmap if verify is None else verify)
+    if wanted and expected != f"{checksum_of(*tensors.values()):08x}":
+        raise StorageError("the data is damaged: its checksum differs")
+    tensors = {name: _widened(array, entries[name].kind) for name, array in tensors.items()}
+    return tensors, metadata, others
 
 
 def stream_tensors(file: IO[bytes], size: int) -> tuple[dict[str, Stream], dict[str, str], dict[str, str]]:

@@ -174,7 +174,7 @@ class Collection(View):
         *,
         column: str | None = None,
         id_column: str | None = None,
-        batch_rows: int = 65_536,
+        batch_rows: int | None = None,
         progress: Callable[[int, int], object] | bool | None = None,
         **reading: Unpack[WhatTheyHold],
     ) -> int:
@@ -188,7 +188,8 @@ class Collection(View):
         paths, column, batch_rows, **reading
             As for :func:`iter_load`; open files have no name by which they would be known again, and another `column`
             of a file than the one that was taken is an error. Small files are
-            appended together, `batch_rows` at a time. ``on_error="skip"`` also skips rows with NaN or infinity, and
+            appended together, `batch_rows` at a time: by default as many as 64 MiB of float32 hold, 65,536 at most.
+            Memory is bounded by a few times as much. ``on_error="skip"`` also skips rows with NaN or infinity, and
             those whose id is taken. Files that were skipped, or what is left of them, the next call tries again; rows
             that were skipped it does not: ingest mended ones alone, as a file of another name.
         id_column : str, optional

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...containers import clean, creating, filling, flush_folder
+from ...containers import clean, create, creating, filling, flush_folder, write_tensors_to
 from ...errors import StorageError
 from ...files import COLLECTION
 from ...quantizers.lowbit import Rows
@@ -19,11 +19,12 @@ from ..files import read_index
 from .ahead import Ahead
 from .arena import Arena
 from .best import Here
-from .journal import Seen, adding, read_manifest, write_manifest
+from .journal import Seen, adding, read_manifest, with_room, write_manifest
 from .lock import writing
 from .manifest import LIKE, Addition, Manifest, Shard, is_file_of_rows
 from .pieces import Piece
-from .shards import Kind, OpenShard, write_shard
+from .shards import Kind, OpenShard, packed
+from .unlisted import says_itself, settle, words_of
 
 T = TypeVar("T")
 
@@ -143,6 +144,9 @@ class Folder:
         """
         with reporting(self.path), writing(self.path, self.timeout):
             self.refresh()
+            if self._seen.unlisted:  # by a crash
+                settle(self.path, self._seen.unlisted)
+                self._seen = write_manifest(self.path, self.now, self._seen)
             is_tidy, self._has_dropped = self._is_tidy(), False
             if not is_tidy:
                 self._ahead.forget()
@@ -162,22 +166,26 @@ class Folder:
     def write(self, shard: Shard, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
         """Write rows, whose ids ascend, to their file, which no manifest names yet."""
         with creating(os.path.join(self.path, shard.file)) as file:
-            write_shard(file, codes, better, ids)
+            write_tensors_to(file, *packed(codes, better, ids))
 
     def add(self, addition: Addition, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
         """Write rows, whose ids ascend, to their file, and have it count."""
+        self._seen = with_room(self.path, self._seen, addition)
         path = os.path.join(self.path, addition.shard.file)
+        tensors, words = packed(codes, better, ids)
+        if itself := says_itself(tensors):
+            words |= words_of(addition)
         waiting = self._ahead.taken(addition.shard.file)
+        is_new = waiting is None
         with ExitStack() as held:
-            with creating(path) if waiting is None else filling(waiting, path) as file:
-                write_shard(file, codes, better, ids)
-                count = held.enter_context(adding(self.path, self._seen, addition))  # while the disk takes the rows
-                if waiting is None:
+            with filling(waiting or create(path), path, self.path if is_new else None) as file:
+                if addition.texts is not None or addition.ingested != self.now.ingested:
+                    flush_folder(self.path)  # so that they are there before the file is whole
+                write_tensors_to(file, tensors, words)
+                put_line = held.enter_context(adding(self.path, self._seen, addition, says_itself=itself))
+                if is_new:
                     self._ahead.make(addition.next_file)
-            has_others = addition.texts is not None or addition.ingested != self.now.ingested
-            if waiting is None or has_others:
-                flush_folder(self.path)
-            self._seen = count()
+            self._seen = put_line(is_new)
         self.now, self._here = self._seen.manifest, None
 
     def replace(self, manifest: Manifest) -> None:

@@ -41,6 +41,8 @@ from .record import Taken, read_record, recorded, source_of
 from .skipping import Run, fit_to_append
 from .texts import TextIds
 
+_BATCH_BYTES, _BATCH_ROWS = 1 << 26, 1 << 16  # of float32 that are appended at once, where nobody says how many rows
+
 
 def ingested(
     folder: Folder,
@@ -51,6 +53,9 @@ def ingested(
 ) -> int:
     """Append the rows of files that were not taken before; return how many. See :meth:`Collection.ingest`."""
     options = dict(arguments)
+    if options["batch_rows"] is None:
+        row_bytes = 4 * max(folder.kind.codes.dimension, 1)
+        options["batch_rows"] = min(max(_BATCH_BYTES // row_bytes, 1), _BATCH_ROWS)
     storage = options.pop("storage_options", None)
     how = reading(**options)
     places = places_of(paths, storage, how.skips)
@@ -229,7 +234,7 @@ class _Batch:
                     raise naming(error, some[0].name) from None
 
     def _append(self, held: list[_Held], marks: list[Taken]) -> None:
-        joined = concat([each.rows for each in held])
+        joined = concat([each.rows for each in held]) if len(held) > 1 else held[0].rows
         ids, texts = _named([each.ids for each in held])
         append(self._folder, self._texts, joined, None, ids, texts, lambda now: self._record(now, marks))
         self.appended += len(joined)

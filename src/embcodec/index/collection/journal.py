@@ -8,6 +8,9 @@
 Blanks are on the disk before they are needed, so that an addition is one small write, and flushing it touches neither
 the folder nor the file's size. A line that a crash has cut short has newlines within it, or lacks its end, which is its
 checksum: it is not there. When no room is left, and by every other change, the file is replaced.
+
+Lines of small files of rows are flushed now and then only: after a crash they may be lost, also some between others,
+and such files say themselves what they add (see :mod:`.unlisted`).
 """
 
 from __future__ import annotations
@@ -16,20 +19,22 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from ...containers import overwrite, overwriting, replacing
+from ...containers import overwrite, overwriting, put, replacing
 from ...errors import StorageError
 from ...files import COLLECTION
 from ...words import without_twins
 from ..files import holds_index
 from .manifest import Addition, Manifest, addition_of, manifest_of
+from .unlisted import Followed, followed
 
-_FORMAT, _WITHOUT_LINES = "embcodec collection 2", "embcodec collection 1"
+_FORMAT = "embcodec collection 3"
+_LISTS_ALL, _WITHOUT_LINES = "embcodec collection 2", "embcodec collection 1"  # of former versions
 _MOST_BYTES = 1 << 28
 _BLOCK = 1 << 12  # files are of a multiple of this many bytes
 _BLANK = b"\n"
@@ -53,6 +58,10 @@ class Seen(NamedTuple):
         Of the file.
     has_room : bool
         Whether all from `end` on is blank: nothing is written behind what a crash has left.
+    unlisted : tuple of str
+        Files of rows that count, and that no line names: before any change they are to be settled, and named.
+    is_former : bool
+        Whether the file is of a former format, in which no other files count than those that it names.
     """
 
     manifest: Manifest
@@ -61,6 +70,8 @@ class Seen(NamedTuple):
     end: int
     size: int
     has_room: bool
+    unlisted: tuple[str, ...] = ()
+    is_former: bool = False
 
 
 def write_manifest(folder: Path, manifest: Manifest, former: Seen | None = None) -> Seen:
@@ -80,26 +91,34 @@ def write_manifest(folder: Path, manifest: Manifest, former: Seen | None = None)
         raise
 
 
-@contextmanager
-def adding(folder: Path, seen: Seen, addition: Addition) -> Iterator[Callable[[], Seen]]:
-    """Get ready to write an addition to the manifest that is there, and yield what writes it.
+def with_room(folder: Path, seen: Seen, addition: Addition) -> Seen:
+    """Return a manifest that has room for the line of an addition; where it has none, it is written anew."""
+    has_room = seen.has_room and not seen.is_former and seen.end + len(_line_of(addition)) <= seen.size
+    return seen if has_room else write_manifest(folder, seen.manifest, seen)
 
-    Called once what the addition names is on the disk, that writes its line; or, where no room is left for it, the
-    manifest with it anew. Where that fails the manifest is what it was. All else is done before: a processor that has
-    waited for a disk does everything slowly.
+
+@contextmanager
+def adding(folder: Path, seen: Seen, addition: Addition, *, says_itself: bool) -> Iterator[Callable[[bool], Seen]]:
+    """Get ready to write the line of an addition, for which there is room, and yield what writes it, and may flush it.
+
+    It is called once what the addition names is on the disk. Where the file of rows does not say itself what it adds,
+    the line is what counts: it is flushed, and where that fails the manifest is what it was. Where the file does, a
+    line that cannot be written is left to the next change. All else is done before: a processor that has waited for a
+    disk does everything slowly.
     """
     manifest, line = seen.manifest.extended([addition]), _line_of(addition)
-    end = seen.end + len(line)
-    if not seen.has_room or end > seen.size:
-        yield lambda: write_manifest(folder, manifest, seen)
-        return
-    after = Seen(manifest, seen.head, line, end, seen.size, True)
+    after = Seen(manifest, seen.head, line, seen.end + len(line), seen.size, True)
     with overwriting(os.path.join(folder, COLLECTION)) as file:
 
-        def write_line() -> Seen:
+        def write_line(flush: bool) -> Seen:
             try:
-                overwrite(file, seen.end, line)
+                if flush or not says_itself:
+                    overwrite(file, seen.end, line)
+                else:
+                    put(file, seen.end, [line])
             except OSError:
+                if says_itself:
+                    return seen._replace(manifest=manifest, has_room=False, unlisted=(addition.shard.file,))
                 file.close()  # no open file is replaced on Windows
                 with suppress(OSError):
                     _take_back(folder, seen, len(line))
@@ -120,7 +139,7 @@ def read_manifest(folder: Path, known: Seen | None = None) -> Seen:
     try:
         with open(os.path.join(folder, COLLECTION), "rb", buffering=0) as file:
             if known is not None and _is_still(file, known):
-                return known
+                return _with_unlisted(folder, known)
             file.seek(0)
             size = os.fstat(file.fileno()).st_size  # memory is taken for as many bytes as are asked for
             text = _read(file, min(size, _MOST_BYTES) + 1)
@@ -133,8 +152,8 @@ def read_manifest(folder: Path, known: Seen | None = None) -> Seen:
         if len(text) > _MOST_BYTES:
             raise ValueError("too long")
         if known is not None and _continues(text, known):
-            return _with_lines(text, known)
-        seen = _parsed(text)
+            return _with_unlisted(folder, *_with_lines(text, known))
+        seen = _with_unlisted(folder, *_parsed(text))
         return seen._replace(manifest=known.manifest) if known and seen.manifest == known.manifest else seen
     except KeyError as error:
         raise StorageError(f"{folder / COLLECTION} is damaged: it lacks {error}") from None
@@ -175,28 +194,28 @@ def _document_of(manifest: Manifest) -> tuple[bytes, bytes]:
     return f"{head}{lines}\n], {tail}\n".encode().ljust(size, _BLANK), head.encode()
 
 
-def _parsed(text: bytes) -> Seen:
+def _parsed(text: bytes) -> tuple[Seen, list[bytes]]:
     decoded = text.decode("ascii")
     body, stop = json.JSONDecoder(object_pairs_hook=without_twins).raw_decode(decoded)
-    if body["format"] not in (_FORMAT, _WITHOUT_LINES):
+    if body["format"] not in (_FORMAT, _LISTS_ALL, _WITHOUT_LINES):
         raise ValueError(f"format {body['format']!r}; this version reads {_FORMAT!r}")
     if body.pop("checksum") != _checksum_of(json.dumps(body, sort_keys=True)):
         raise ValueError("its checksum is another")
     head = text[: text.index(b"[") + 2]
     if b'"checksum"' not in head:  # written by others
         head = text[:stop]
-    seen = Seen(manifest_of(body), head, b"", stop, len(text), False)
+    seen = Seen(manifest_of(body), head, b"", stop, len(text), False, is_former=body["format"] != _FORMAT)
     if body["format"] == _WITHOUT_LINES:
         if decoded[stop:].strip():
             raise ValueError("something is behind it")
-        return seen
+        return seen, []
     if len(text) != body["nbytes"] or text[stop : stop + 1] != _BLANK:
         raise ValueError(f"it has {len(text):,} bytes, not {body['nbytes']:,}")
     return _with_lines(text, seen._replace(end=stop + 1))
 
 
-def _with_lines(text: bytes, seen: Seen) -> Seen:
-    """Return what a file says from `seen.end` on."""
+def _with_lines(text: bytes, seen: Seen) -> tuple[Seen, list[bytes]]:
+    """Return what a file says from `seen.end` on, and the lines behind one that is not there."""
     additions, last, end = [], seen.last, seen.end
     while end < len(text):
         stop = text.find(_BLANK, end) + 1 or len(text)
@@ -206,9 +225,19 @@ def _with_lines(text: bytes, seen: Seen) -> Seen:
         additions.append(addition)
         last, end = text[end:stop], stop
     rest = text[end:].strip(b"\n\0")
-    if any(_WHOLE.fullmatch(line) for line in rest.split(_BLANK)):  # no crash leaves it so
+    behind = [line + _BLANK for line in rest.split(_BLANK) if _WHOLE.fullmatch(line)]
+    return seen._replace(manifest=seen.manifest.extended(additions), last=last, end=end, has_room=not rest), behind
+
+
+def _with_unlisted(folder: Path, seen: Seen, behind: Sequence[bytes] = ()) -> Seen:
+    """Return a manifest with the files of rows that count though their lines are lost, and with lines behind those."""
+    whole = [addition for line in behind if (addition := _addition_of(line)) is not None]
+    found = Followed(seen.manifest, ()) if seen.is_former else followed(folder, seen.manifest, whole)
+    if len(behind) > len(found.files) + (0 if seen.is_former else len(whole)):  # no crash leaves it so
         raise ValueError("a line of it has another checksum")
-    return seen._replace(manifest=seen.manifest.extended(additions), last=last, end=end, has_room=not rest)
+    if found.manifest is seen.manifest:
+        return seen
+    return seen._replace(manifest=found.manifest, has_room=False, unlisted=found.files)
 
 
 def _is_still(file: IO[bytes], known: Seen) -> bool:
@@ -244,15 +273,7 @@ def _take_back(folder: Path, seen: Seen, length: int) -> None:
 
 
 def _line_of(addition: Addition) -> bytes:
-    texts = "null" if addition.texts is None else json.dumps(asdict(addition.texts), sort_keys=True)
-    ingested = addition.ingested
-    body = (  # as json.dumps(..., sort_keys=True) writes it
-        f'{{"generation": {addition.generation}, '
-        f'"ingested": {{"crc32": {ingested.crc32}, "nbytes": {ingested.nbytes}}}, '
-        f'"next_file": {addition.next_file}, "next_id": {addition.next_id}, '
-        f'"shard": {addition.shard.text}, "texts": {texts}'
-    )
-    return f'{body}, "checksum": "{_checksum_of(body + "}")}"}}\n'.encode()
+    return f'{addition.text[:-1]}, "checksum": "{_checksum_of(addition.text)}"}}\n'.encode()
 
 
 def _addition_of(line: bytes) -> Addition | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -128,6 +129,17 @@ class Addition:
     next_file: int
     texts: Texts | None = None
     ingested: Ingested = Ingested()
+
+    @cached_property
+    def text(self) -> str:
+        """What it says, in JSON with sorted keys, as :mod:`json` writes it."""
+        texts = "null" if self.texts is None else json.dumps(asdict(self.texts), sort_keys=True)
+        return (
+            f'{{"generation": {self.generation}, '
+            f'"ingested": {{"crc32": {self.ingested.crc32}, "nbytes": {self.ingested.nbytes}}}, '
+            f'"next_file": {self.next_file}, "next_id": {self.next_id}, '
+            f'"shard": {self.shard.text}, "texts": {texts}}}'
+        )
 
 
 @dataclass(frozen=True)

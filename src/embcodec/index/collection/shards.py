@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...containers import creating, read_npy, read_tensors, write_npy, write_tensors_to
+from ...containers import creating, read_npy, read_tensors, write_npy
 from ...errors import StorageError
 from ...files import pack, unpack
 from ...quantizers.lowbit import MOST_LENGTH_ERROR, LowBitCodes, PrincipalScheme, Rows
@@ -26,14 +26,14 @@ class Kind(NamedTuple):
     rescore_with: Rows | None
 
 
-def write_shard(file: IO[bytes], codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
-    """Write rows, whose ids ascend, to a file of their own, which is open."""
+def packed(codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return the arrays and words that make up a file of rows, whose ids ascend."""
     tensors, words = _packed(codes, "codes.")
     if better is not None:
         more_tensors, more_words = _packed(better, "rescore_with.")
         tensors, words = {**tensors, **more_tensors}, {**words, **more_words}
     next_id = str(int(ids[-1]) + 1)
-    write_tensors_to(file, {**tensors, "ids": ids}, {**words, "index": INDEX_FORMAT, "next_id": next_id})
+    return {**tensors, "ids": ids}, {**words, "index": INDEX_FORMAT, "next_id": next_id}
 
 
 def write_removed(path: Path, removed: NDArray[np.bool_]) -> None:
