@@ -81,6 +81,7 @@ EC_TARGET_END
 
 EC_SLOTS(dot_i8, avx2);
 EC_SLOTS(dot_rows_i8, avx2);
+EC_SLOTS(dot_one_i8, avx2);
 EC_SLOTS(dot_rough, avx2);
 EC_SLOTS(dot_f32, avx2);
 EC_SLOTS(dot_rows_f32, avx2);
@@ -89,6 +90,7 @@ EC_SLOTS(dot, avx2) {
     ec_dot_by_rows(table);
     ec_slots_dot_i8_avx2(table);
     ec_slots_dot_rows_i8_avx2(table);
+    ec_slots_dot_one_i8_avx2(table);
     ec_slots_dot_rough_avx2(table);
     ec_slots_dot_f32_avx2(table);
     ec_slots_dot_rows_f32_avx2(table);

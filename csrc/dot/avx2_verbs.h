@@ -30,6 +30,19 @@ EC_INLINE __m128i sum_lanes_i32x4(__m256i a, __m256i b, __m256i c, __m256i d) {
     return _mm_add_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
 }
 
+/* Adds to each lane of *sums its two products. With the intrinsics GCC has no registers left for all sums. */
+EC_INLINE void add_products_i16x16(__m256i *sums_i32x8, __m256i a_i16x16, __m256i b_i16x16) {
+#if defined(__GNUC__) && !defined(__clang__)
+    __m256i products;
+    __asm__("vpmaddwd %[b], %[a], %[products]\n\t"
+            "vpaddd %[products], %[sums], %[sums]"
+            : [sums] "+x"(*sums_i32x8), [products] "=&x"(products)
+            : [a] "x"(a_i16x16), [b] "x"(b_i16x16));
+#else
+    *sums_i32x8 = _mm256_add_epi32(*sums_i32x8, _mm256_madd_epi16(a_i16x16, b_i16x16));
+#endif
+}
+
 EC_INLINE __m256 load_f32x8(const void *p) { return _mm256_loadu_ps((const float *)p); }
 
 /* Lanes 0 .. n - 1 of a row; the others are 0. */
@@ -40,6 +53,10 @@ EC_INLINE __m256 load_some_f32x8(const uint8_t *p, int64_t n) {
     return _mm256_maskload_ps((const float *)(const void *)p,
                               _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), lane_i32x8));
 }
+
+/* Like dot_i8_rows(); also the sums of the rows' codes, and of their squares, unless NULL. */
+void ec_meet_one_i8_avx2(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
+                         uint8_t flip, int32_t *scores, int32_t *sums_of, int32_t *squares_of);
 
 /* Adds the squares of 16 dimensions to the partial sums of their classes, 4 i .. 4 i + 3 in vector i. A square is exact in
  * double, fused or not. */
