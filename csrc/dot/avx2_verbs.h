@@ -59,13 +59,20 @@ void ec_meet_one_i8_avx2(const void *query, const void *rows, int64_t stride_byt
                          uint8_t flip, int32_t *scores, int32_t *sums_of, int32_t *squares_of);
 
 /* Adds the squares of 16 dimensions to the partial sums of their classes, 4 i .. 4 i + 3 in vector i. A square is exact in
- * double, fused or not. */
-EC_INLINE void add_squares_f32(__m256 low_f32x8, __m256 high_f32x8, __m256d partial_f64x4[4]) {
-    const __m256d x_f64x4[4] = {
-        _mm256_cvtps_pd(_mm256_castps256_ps128(low_f32x8)), _mm256_cvtps_pd(_mm256_extractf128_ps(low_f32x8, 1)),
-        _mm256_cvtps_pd(_mm256_castps256_ps128(high_f32x8)), _mm256_cvtps_pd(_mm256_extractf128_ps(high_f32x8, 1))};
+ * double, fused or not. Each four are converted as they are loaded: a half of a register would have to be moved first. */
+EC_INLINE void add_squares_f32(const uint8_t *row, __m256d partial_f64x4[4]) {
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) partial_f64x4[i] = _mm256_fmadd_pd(x_f64x4[i], x_f64x4[i], partial_f64x4[i]);
+    for (int i = 0; i < 4; i++) {
+        const __m256d x_f64x4 = _mm256_cvtps_pd(_mm_loadu_ps((const float *)(const void *)(row + 16 * i)));
+        partial_f64x4[i] = _mm256_fmadd_pd(x_f64x4, x_f64x4, partial_f64x4[i]);
+    }
+}
+
+/* The same of the last n < 16 dimensions of a row. */
+EC_INLINE void add_last_squares_f32(const uint8_t *row, int64_t n, __m256d partial_f64x4[4]) {
+    uint8_t sixteen[64] = {0};
+    memcpy(sixteen, row, (size_t)n * 4);
+    add_squares_f32(sixteen, partial_f64x4);
 }
 
 EC_TARGET_END
