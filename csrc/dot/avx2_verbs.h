@@ -70,9 +70,14 @@ EC_INLINE void add_squares_f32(const uint8_t *row, __m256d partial_f64x4[4]) {
 
 /* The same of the last n < 16 dimensions of a row. */
 EC_INLINE void add_last_squares_f32(const uint8_t *row, int64_t n, __m256d partial_f64x4[4]) {
-    uint8_t sixteen[64] = {0};
-    memcpy(sixteen, row, (size_t)n * 4);
-    add_squares_f32(sixteen, partial_f64x4);
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++) {
+        const __m256 x_f32x8 = load_some_f32x8(row + 32 * h, n - 8 * h);
+        const __m256d low_f64x4 = _mm256_cvtps_pd(_mm256_castps256_ps128(x_f32x8));
+        const __m256d high_f64x4 = _mm256_cvtps_pd(_mm256_extractf128_ps(x_f32x8, 1));
+        partial_f64x4[2 * h] = _mm256_fmadd_pd(low_f64x4, low_f64x4, partial_f64x4[2 * h]);
+        partial_f64x4[2 * h + 1] = _mm256_fmadd_pd(high_f64x4, high_f64x4, partial_f64x4[2 * h + 1]);
+    }
 }
 
 EC_TARGET_END
