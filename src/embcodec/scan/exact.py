@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ _LEAST_SCORED = 16  # rows of the sample that are scored
 _FITTED = 8  # of them say how scores go on
 _AT_ONCE = 1024  # as many rows, of all queries together, are scored in the time that another call takes
 _AT_ONCE_EACH = 256
+
+# The k best for each query, scores and rows, how many rows were scored, and whether others are all worse.
+_Best = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]
 
 
 def exact_by_codes(
@@ -74,50 +78,88 @@ def exact_by_codes(
         Where the floats were scanned, `rescored` is the number of rows that count.
     """
     n = len(codes) if chosen is None else len(chosen)
-    scores, found = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-    scored = np.full(len(queries), n, np.int64)
-    wanted = _sample_size(n, k)
-    by_codes = are_known(queries) if wanted and rows.known else np.zeros(len(queries), np.bool_)
-
-    def bounds_of(some: NDArray[np.int64]) -> UpperBounds:
-        return UpperBounds(codes, queries[some], metric, rows, chosen)
-
-    if by_codes.any():
-        asked = np.flatnonzero(by_codes)
-        step = 1 if takes_one(codes) else _BATCH
-        for begin in range(0, len(asked), step):
-            some = asked[begin : begin + step]
-            reached = None
-            bounds = bounds_of(some)
-            if bounds.are_narrow():
-                first = _highest(bounds, floats, queries[some], k, metric, min(n, 8 * k + _HIGHEST), threads)
-                scores[some], found[some], scored[some], ended = first
-                if ended.all():
-                    continue
-                some, reached = some[~ended], first[0][~ended, -1]
-            while len(some):
-                if reached is not None:
-                    bounds = bounds_of(some)
-                sample = _sample(n, wanted)
-                sample = sample if chosen is None else chosen[sample]
-                expected, enough = _expected(bounds, floats, queries[some], k, metric, sample, n, reached, threads)
-                scored[some], by_codes[some] = n, enough
-                if not enough.any():
-                    break
-                some, expected = some[enough], expected[enough]
-                if not enough.all():
-                    bounds = bounds_of(some)
-                done = _among_candidates(bounds, floats, queries[some], k, metric, expected, threads)
-                scores[some], found[some], scored[some], ended = done
-                # Of the others more was expected than is so. What was found is no better than what is so.
-                some, reached = some[~ended], scores[some[~ended], -1]
-                known = ~np.isnan(reached)
-                by_codes[some[~known]], scored[some[~known]] = False, n
-                some, reached = some[known], reached[known]
-    others = np.flatnonzero(~by_codes)
+    known = are_known(queries) if _sample_size(n, k) and rows.known else np.zeros(len(queries), np.bool_)
+    search = _Search(codes, floats, rows, queries, k, metric, chosen, threads, n, known)
+    asked, step = np.flatnonzero(known), 1 if takes_one(codes) else _BATCH
+    for begin in range(0, len(asked), step):
+        search.by_codes(asked[begin : begin + step])
+    others = np.flatnonzero(~search.done)
     if len(others):
-        scores[others], found[others] = whole(queries if len(others) == len(queries) else queries[others])
-    return BoundedResult(scores, found, scored, np.ones(len(queries), np.bool_))
+        search.scores[others], search.found[others] = whole(queries if len(others) == len(queries) else queries[others])
+    return BoundedResult(search.scores, search.found, search.scored, np.ones(len(queries), np.bool_))
+
+
+@dataclass
+class _Search:
+    """A search under way: what is asked for, as :func:`exact_by_codes` has it, and what is found.
+
+    Queries of `done` are answered by the codes, or to be; the others are left for a scan of the floats.
+    """
+
+    codes: Rows
+    floats: Embeddings
+    rows: RowTerms
+    queries: Embeddings
+    k: int
+    metric: Metric
+    chosen: NDArray[np.int64] | None
+    threads: int | None
+    n: int  # rows that count
+    done: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        shape = (len(self.queries), self.k)
+        self.scores, self.found = np.empty(shape, np.float32), np.empty(shape, np.int64)
+        self.scored = np.full(len(self.queries), self.n, np.int64)
+
+    def by_codes(self, some: NDArray[np.int64]) -> None:
+        """Answer some queries, or leave them for the floats."""
+        bounds, reached = self._bounds(some), None
+        if bounds.are_narrow():
+            some, reached = self._by_highest(some, bounds)
+        while len(some):
+            some, reached = self._by_sample(some, bounds if reached is None else self._bounds(some), reached)
+
+    def _bounds(self, some: NDArray[np.int64]) -> UpperBounds:
+        return UpperBounds(self.codes, self.queries[some], self.metric, self.rows, self.chosen)
+
+    def _by_highest(
+        self, some: NDArray[np.int64], bounds: UpperBounds
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Score the rows of the highest bounds; return the queries that these do not answer, and scores they reach."""
+        most = min(self.n, 8 * self.k + _HIGHEST)
+        return self._note(
+            some, _highest(bounds, self.floats, self.queries[some], self.k, self.metric, most, self.threads)
+        )
+
+    def _by_sample(
+        self, some: NDArray[np.int64], bounds: UpperBounds, reached: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Score the rows that may reach what a sample promises; return as above. Queries may be left for the floats."""
+        sample = _sample(self.n, _sample_size(self.n, self.k))
+        sample = sample if self.chosen is None else self.chosen[sample]
+        args = self.floats, self.queries[some], self.k, self.metric
+        expected, enough = _expected(bounds, *args, sample, self.n, reached, self.threads)
+        self._leave(some[~enough])
+        some, expected = some[enough], expected[enough]
+        if len(some) == 0:
+            return some, expected
+        if not enough.all():
+            bounds = self._bounds(some)
+        args = self.floats, self.queries[some], self.k, self.metric
+        # Of those not answered more was expected than is so. What was found is no better than what is so.
+        some, reached = self._note(some, _among_candidates(bounds, *args, expected, self.threads))
+        self._leave(some[np.isnan(reached)])
+        return some[~np.isnan(reached)], reached[~np.isnan(reached)]
+
+    def _note(self, some: NDArray[np.int64], best: _Best) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Note what was found for these queries; return those of which it is not the end, and their k-th scores."""
+        scores, self.found[some], self.scored[some], ended = best
+        self.scores[some] = scores
+        return some[~ended], scores[~ended, -1]
+
+    def _leave(self, some: NDArray[np.int64]) -> None:
+        self.done[some], self.scored[some] = False, self.n
 
 
 def _sample_size(n: int, k: int) -> int:
@@ -141,7 +183,7 @@ def _highest(
     metric: Metric,
     most: int,
     threads: int | None,
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+) -> _Best:
     """Return the k best of the rows of the highest bounds, how many were scored, and whether others are all worse."""
     highest = best_of(bounds.scan, most, threads)
     whose = np.repeat(np.arange(len(queries)), most)
@@ -250,7 +292,7 @@ def _among_candidates(
     metric: Metric,
     expected: NDArray[np.float32],
     threads: int | None,
-) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+) -> _Best:
     """Return the k best for each query, how many rows were scored, and whether the k best are as good as `expected`.
 
     Where they are, no other row is among the k best: a scan of the codes has found all rows whose bounds exceed what is
