@@ -67,7 +67,7 @@ def test_exact_is_a_search_of_all_floats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, large: int
 ) -> None:
     monkeypatch.setattr(exact_files, "_LARGE", large)
-    for name, value in (("_LEAST_SAMPLE", 8), ("_FOR_EACH", 4), ("_RUN", 2), ("_share", lambda n_queries: 1)):
+    for name, value in (("_LEAST_SAMPLE", 8), ("_FOR_EACH", 4), ("_RUN", 2), ("_share", lambda n_queries, row_bytes: 1)):
         monkeypatch.setattr(exact_rows, name, value)  # so that bounds decide in small files too
     x = X.copy()
     x[200:260] = x[:60]

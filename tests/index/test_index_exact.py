@@ -124,6 +124,23 @@ def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: p
                 assert (found.rescored == 300).all()
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_query_without_candidates_leaves_the_others_theirs(
+    metric: Any, monkeypatch: pytest.MonkeyPatch, eager: None
+) -> None:
+    """What its k-th candidate scores is NaN, which says nothing of what the others' candidates must reach."""
+    x = near_others(300, 40, centers=30)
+    q, k = asked_near(x, 2), 3
+    promised = search(q, x, 30, metric=metric).scores[:, -1].copy()  # so many candidates that some are scored first
+    promised[1] = -1e3 if metric == "l2" else 1e3
+    index = FlatIndex(codes_of(x, "int8/per-vector"), rescore_with=x)
+    monkeypatch.setattr(upper_bounds, "_NARROW", np.inf)
+    monkeypatch.setattr(exact, "_expected", lambda *args: (promised, np.ones(2, np.bool_)))
+    found = index.search(q, k, exact=True, metric=metric)
+    assert bits(found) == bits(search(q, x, k, metric=metric))
+    assert (found.rescored[0] < 100, found.rescored[1]) == (True, 300)
+
+
 def test_alike_rows_of_a_sample_promise_no_more_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact, "_RUN", 16)
     sample = exact._sample(4096, 256)
